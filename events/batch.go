@@ -1,0 +1,23 @@
+package events
+
+// Batch is what a source hands over at once: messages in log order, and what
+// the log's keeper says about its end.
+type Batch struct {
+	Messages []Message
+	// Proven, unless MinTime, is the broker's own time of an answer that said:
+	// nothing is pending beyond the messages handed over so far. Every message
+	// stored before it has been read.
+	Proven Time
+}
+
+// DeadLetter is an event that was rejected or quarantined, kept for a person
+// to look at.
+type DeadLetter struct {
+	Origin Origin
+	Input  string // name of the stream or file
+	Kind   Kind
+	Reason string // a short code: not_json, empty_request_id, max_future, ...
+	Detail string // what was wrong, in words
+	Stored Time   // the broker's time of the message; MinTime if there is none
+	Data   []byte // the event as it was read
+}

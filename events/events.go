@@ -1,0 +1,108 @@
+// Package events is the vocabulary of the two kinds of things that happen, a
+// model being asked (Request) and what followed (Outcome), and their decoding
+// from bytes. It is pure: no I/O, no clock.
+package events
+
+// Kind says what a message was published as.
+type Kind uint8
+
+// The kinds. A heartbeat arrives among either kind and is told apart by its
+// content, so it has no kind of its own here.
+const (
+	KindRequest Kind = iota
+	KindOutcome
+	Kinds = 2 // how many there are
+)
+
+// String is the kind's name in metrics, manifests and dead letters.
+func (k Kind) String() string {
+	if k == KindRequest {
+		return "request"
+	}
+	return "outcome"
+}
+
+// Origin is where an event was read: the sequence of its message in the input's
+// log (or its line in the input's file) and its index within that message.
+type Origin struct {
+	Input uint8  // index of the input log it came from
+	Seq   uint64 // stream sequence or line number, from 1
+	Index uint32 // position in the message, from 0
+}
+
+// Message is one record of an input log, not yet decoded. It may hold several
+// events.
+type Message struct {
+	Kind   Kind
+	Input  uint8
+	Seq    uint64
+	Stored Time // when the broker stored it; MinTime where there is no broker
+	Data   []byte
+}
+
+// Request is a model being asked: an inference log record, an impression, an
+// exposure.
+type Request struct {
+	ID           string
+	TS           Time
+	Model        string // empty: not given
+	ModelVersion string
+	UserID       string
+	Score        float64
+	HasScore     bool
+	Features     []Field // nested objects flattened with '_', in order of appearance
+	Items        []Item  // distinct item ids, in listed order
+}
+
+// Item is one of the things a request listed.
+type Item struct {
+	ID          string
+	Position    int64
+	Score       float64
+	HasPosition bool
+	HasScore    bool
+	Features    []Field
+}
+
+// Field is one named feature. Names are flattened: {"a":{"b":1}} is "a_b".
+type Field struct {
+	Name  string
+	Value Value
+}
+
+// ValueKind is the type of a feature's value.
+type ValueKind uint8
+
+// The kinds of values, in the order in which a column widens.
+const (
+	Null   ValueKind = iota
+	Bool             // Int is 0 or 1
+	Int              // Int; a JSON number with neither fraction nor exponent that fits int64
+	Double           // Float; every other JSON number
+	String           // Str
+	List             // List, of scalars only
+	JSON             // Str holds JSON text: a list that holds objects or lists
+)
+
+// Value is one feature value. Only the field its Kind names is set.
+type Value struct {
+	Kind  ValueKind
+	Int   int64
+	Float float64
+	Str   string
+	List  []Value
+}
+
+// Outcome is something that happened after a request: a click, a purchase, a
+// rating.
+type Outcome struct {
+	RequestID string
+	ID        string // outcome_id; empty: not given
+	Type      string
+	TS        Time
+	ItemID    string // empty: it concerns the whole request
+	Value     float64
+	HasValue  bool
+	Attrs     map[string]any // as encoding/json would decode them; nil: not given
+	Hash      [32]byte       // SHA-256 of the event's bytes: the last tie-break
+}

@@ -1,0 +1,71 @@
+package events
+
+import (
+	"math"
+	"time"
+)
+
+// Time is an instant of event time: nanoseconds since the Unix epoch, UTC. It
+// covers the years 1678 to 2262. Comparisons are exact.
+type Time int64
+
+// The ends of time. MinTime doubles as "nothing seen yet" and MaxTime as "the
+// log has ended"; neither is a valid timestamp of an event.
+const (
+	MinTime Time = math.MinInt64
+	MaxTime Time = math.MaxInt64
+)
+
+// At converts t. An instant that int64 nanoseconds cannot hold is clamped to
+// the nearer end of time.
+func At(t time.Time) Time {
+	switch year := t.Year(); {
+	case year < 1678:
+		return MinTime
+	case year > 2261:
+		return MaxTime
+	}
+	return Time(t.UnixNano())
+}
+
+// Add returns t+d and saturates: adding to an end of time stays there, and a
+// sum past an end is that end.
+func (t Time) Add(d time.Duration) Time {
+	if t == MinTime || t == MaxTime {
+		return t
+	}
+	sum := t + Time(d)
+	switch {
+	case d > 0 && sum < t:
+		return MaxTime
+	case d < 0 && sum > t:
+		return MinTime
+	}
+	return sum
+}
+
+// Sub returns t-u, saturating at the longest duration either way.
+func (t Time) Sub(u Time) time.Duration {
+	diff := t - u
+	switch {
+	case t > u && diff < 0:
+		return math.MaxInt64
+	case t < u && diff > 0:
+		return math.MinInt64
+	}
+	return time.Duration(diff)
+}
+
+// Std converts to the standard library's time, in UTC.
+func (t Time) Std() time.Time { return time.Unix(0, int64(t)).UTC() }
+
+// String prints RFC 3339 with as many fractional digits as are needed.
+func (t Time) String() string {
+	switch t {
+	case MinTime:
+		return "-inf"
+	case MaxTime:
+		return "+inf"
+	}
+	return t.Std().Format(time.RFC3339Nano)
+}

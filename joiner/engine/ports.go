@@ -1,0 +1,63 @@
+package engine
+
+import (
+	"context"
+	"iter"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// Source reads one input log from a position on, in the log's order. It is
+// used by one goroutine.
+type Source interface {
+	// Next blocks until there is something to say. io.EOF says that the log
+	// has ended and nothing will ever follow; a live log never ends. Any other
+	// error is final.
+	Next(ctx context.Context) (events.Batch, error)
+}
+
+// Output is where commits go: files that readers see if, and only if, their
+// commit's manifest was created.
+type Output interface {
+	// Last is the newest commit, with its receipt; ok is false before the first.
+	Last() (cut joiner.Cut, receipt joiner.Receipt, ok bool)
+	// Cuts lists all commits, oldest first.
+	Cuts() iter.Seq2[joiner.Cut, error]
+	// Written lists the rows of requests with ts >= since that a state rebuilt
+	// from the log cannot know of.
+	Written(since events.Time) iter.Seq2[joiner.Written, error]
+	// Stage begins commit k. One stage is open at a time; it is used by one
+	// goroutine, which may be another than the caller's.
+	Stage(k uint64) (Stage, error)
+}
+
+// Stage is a commit being written. Nothing of it is visible until Commit.
+type Stage interface {
+	// Row adds a row. The request is only read during the call.
+	Row(req *events.Request, row *joiner.Row) error
+	// DeadLetter adds to the commit's dead letter file.
+	DeadLetter(d *events.DeadLetter) error
+	// Tallies reports the rows added and the feature values that did not fit
+	// their declared type, so that the cut's ledger can hold them.
+	Tallies() (rows, unfit int64)
+	// Commit makes the files durable, reads them back, creates the manifest
+	// and publishes. After an error the manifest may or may not exist: opening
+	// the output again tells, and completes what was left.
+	Commit(ctx context.Context, cut *joiner.Cut) (joiner.Receipt, error)
+	// Abort removes what was staged. It is a no-op after Commit.
+	Abort()
+}
+
+// Publisher sends the label stream.
+type Publisher interface {
+	// Publish returns when every label is stored by the broker, and retries for
+	// as long as ctx lives: it returns only ctx's error.
+	Publish(ctx context.Context, labels []Label) error
+}
+
+// Label is one message of the label stream.
+type Label struct {
+	ID   string // deterministic: the Nats-Msg-Id
+	Data []byte // JSON
+}

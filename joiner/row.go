@@ -1,0 +1,37 @@
+package joiner
+
+import "github.com/labeljoin/labeljoin/events"
+
+// Cell is one label of one row.
+type Cell struct {
+	Null  bool        // unknown, or an aggregate of nothing
+	Value float64     // Any and Count hold whole numbers
+	TS    events.Time // event time of the outcome that decided it; MinTime if none
+}
+
+// Reason says how a row came to be.
+type Reason uint8
+
+// The reasons, as they stand in the reason column.
+const (
+	Closed      Reason = iota // its request closed
+	Early                     // every label was decided before the close
+	Corrected                 // a late event changed what had been written
+	LateRequest               // its request arrived after it should have closed
+	Gap                       // its window touches a declared gap in the log
+	Incomplete                // the log ended before its window did
+)
+
+var reasonNames = [...]string{"closed", "early", "corrected", "late_request", "gap", "incomplete"}
+
+// String is the reason as it is written.
+func (r Reason) String() string { return reasonNames[r] }
+
+// Row is one labeled row, still without its request's columns.
+type Row struct {
+	Item     int    // index into the request's items, -1 for a row of the whole request
+	Cells    []Cell // one per label, in the rules' order
+	Weight   float64
+	Revision uint32
+	Reason   Reason
+}

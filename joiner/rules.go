@@ -1,0 +1,83 @@
+package joiner
+
+import (
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// Rules is everything of the configuration that takes part in deciding labels.
+// The zero value of each policy is its documented default.
+type Rules struct {
+	Labels      []Label       // in column order
+	ClockSkew   time.Duration // how long before its request an outcome may be stamped
+	Lateness    time.Duration // how far behind the largest timestamp an event may still come
+	Corrections time.Duration // how long after the close a late outcome still corrects
+	PerRequest  bool          // rows: request; one row per request whatever its items
+	Merge       bool          // duplicates: merge
+	Early       bool          // emit: early
+	Negatives   Negatives
+	Impression  func(*events.Outcome) bool // what proves that a row was seen; for NegativesSeen
+	SampleRate  float64                    // share of negative rows kept; 0 means sampling is off
+}
+
+// Negatives is the policy that says which negative rows are kept.
+type Negatives uint8
+
+// The policies for negatives.
+const (
+	NegativesAll               Negatives = iota // every row
+	NegativesSeen                               // rows with an outcome that matches Impression
+	NegativesAboveLastPositive                  // rows not below the last positive position
+)
+
+// Label defines one column: which outcomes count and what is made of them.
+type Label struct {
+	Name   string
+	Window time.Duration
+	Agg    Agg
+	When   func(*events.Outcome) bool
+}
+
+// Agg is what a label's column holds.
+type Agg uint8
+
+// The aggregates, over the outcomes that qualify in order of (ts, outcome_id,
+// hash). Any and Count are integers, the others doubles.
+const (
+	Any     Agg = iota // 1 if some outcome qualifies, else 0
+	Count              // how many
+	Sum                // of their values; 0 with none
+	Mean               // of their values; null with none
+	Max                // of their values; null with none
+	Min                // of their values; null with none
+	First              // the first one's value; null with none
+	Last               // the last one's value; null with none
+	Latency            // seconds from the request to the first; null with none
+)
+
+// Integer reports whether the aggregate's column is INT32 rather than DOUBLE.
+func (a Agg) Integer() bool { return a == Any || a == Count }
+
+// Longest is the longest window of any label: a request closes when it ends.
+func (r *Rules) Longest() time.Duration {
+	var longest time.Duration
+	for i := range r.Labels {
+		longest = max(longest, r.Labels[i].Window)
+	}
+	return longest
+}
+
+// Memory is how long after its close a request is remembered: long enough that
+// every outcome of it that the log may still bring finds it known.
+func (r *Rules) Memory() time.Duration {
+	return max(r.Corrections, saturate(r.Longest(), r.ClockSkew))
+}
+
+// saturate adds two non-negative durations without wrapping around.
+func saturate(a, b time.Duration) time.Duration {
+	if sum := a + b; sum >= a {
+		return sum
+	}
+	return 1<<63 - 1
+}

@@ -34,4 +34,18 @@ type Row struct {
 	Weight   float64
 	Revision uint32
 	Reason   Reason
+	LeftOut  LeftOut
 }
+
+// LeftOut says why a row is not written.
+type LeftOut uint8
+
+// The ways to be left out.
+const (
+	Kept       LeftOut = iota // it is written
+	Unseen                    // the policy for negatives left it out
+	SampledOut                // it is a negative that sampling left out
+)
+
+// Undecided is a cell of which nothing is known.
+func Undecided() Cell { return Cell{Null: true, TS: events.MinTime} }

@@ -1,0 +1,191 @@
+package joiner
+
+import (
+	"math"
+	"strings"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// Order is the total order in which outcomes are folded: by timestamp, then
+// outcome_id, then hash. Arrival takes no part in it.
+func Order(a, b *events.Outcome) int {
+	switch {
+	case a.TS != b.TS:
+		if a.TS < b.TS {
+			return -1
+		}
+		return 1
+	case a.ID != b.ID:
+		return strings.Compare(a.ID, b.ID)
+	}
+	return strings.Compare(string(a.Hash[:]), string(b.Hash[:]))
+}
+
+// identity tells outcomes of one request apart. With an outcome_id that is all
+// there is to it; without one, every field that means something counts.
+type identity struct {
+	id, kind, item string
+	ts             events.Time
+	value          uint64
+	hasValue       bool
+}
+
+func identify(o *events.Outcome) identity {
+	if o.ID != "" {
+		return identity{id: o.ID}
+	}
+	return identity{kind: o.Type, item: o.ItemID, ts: o.TS, value: math.Float64bits(o.Value + 0), hasValue: o.HasValue}
+}
+
+// Decision folds the outcomes of one request into its rows.
+type Decision struct {
+	rules *Rules
+	req   *events.Request
+	cells [][]fold // by row, by label
+	seen  []bool   // by row: an impression was found; nil when the policy does not ask
+	first identity
+	known map[identity]struct{} // nil until a second outcome comes
+	count int
+}
+
+// Decide begins a decision. The request and the rules are read until its end.
+func Decide(rules *Rules, req *events.Request) *Decision {
+	n := max(1, len(req.Items))
+	if rules.PerRequest {
+		n = 1
+	}
+	d := &Decision{rules: rules, req: req, cells: make([][]fold, n)}
+	folds := make([]fold, n*len(rules.Labels))
+	for i := range d.cells {
+		d.cells[i], folds = folds[:len(rules.Labels):len(rules.Labels)], folds[len(rules.Labels):]
+	}
+	if rules.Negatives == NegativesSeen {
+		d.seen = make([]bool, n)
+	}
+	return d
+}
+
+// Add folds in an outcome and says what became of it, as long as its request
+// was open: Duplicate, UnknownItem, OutsideWindow or Joined. Outcomes must come
+// in Order, so that of several copies it is always the same one that counts.
+func (d *Decision) Add(o *events.Outcome) Disposition {
+	if d.copied(o) {
+		return Duplicate
+	}
+	row, known := d.row(o)
+	if !known {
+		return UnknownItem
+	}
+	delay := o.TS.Sub(d.req.TS)
+	if delay < -d.rules.ClockSkew || delay > d.rules.Longest() {
+		return OutsideWindow
+	}
+	if row >= 0 {
+		d.fold(row, o)
+		return Joined
+	}
+	for row := range d.cells {
+		d.fold(row, o)
+	}
+	return Joined
+}
+
+// copied reports whether an equal outcome was added before, and remembers o.
+// A single outcome, the common case, costs no map.
+func (d *Decision) copied(o *events.Outcome) bool {
+	id := identify(o)
+	d.count++
+	switch {
+	case d.count == 1:
+		d.first = id
+		return false
+	case d.known == nil:
+		d.known = map[identity]struct{}{d.first: {}}
+	}
+	if _, ok := d.known[id]; ok {
+		return true
+	}
+	d.known[id] = struct{}{}
+	return false
+}
+
+// row finds the row an outcome labels: -1 means every row.
+func (d *Decision) row(o *events.Outcome) (row int, known bool) {
+	if o.ItemID == "" || len(d.req.Items) == 0 {
+		return -1, true
+	}
+	for i := range d.req.Items {
+		if d.req.Items[i].ID == o.ItemID {
+			if d.rules.PerRequest {
+				return -1, true
+			}
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+func (d *Decision) fold(row int, o *events.Outcome) {
+	delay := o.TS.Sub(d.req.TS)
+	for i := range d.rules.Labels {
+		l := &d.rules.Labels[i]
+		if delay <= l.Window && l.When(o) {
+			d.cells[row][i].add(l.Agg, o)
+		}
+	}
+	if d.seen != nil && d.rules.Impression(o) {
+		d.seen[row] = true
+	}
+}
+
+// Decided reports whether nothing that may still come can change a label's
+// value, so that the rows may be written early. Only an Any that is 1 is ever
+// decided before its window ends.
+func (d *Decision) Decided() bool {
+	for row := range d.cells {
+		for i := range d.rules.Labels {
+			if d.rules.Labels[i].Agg != Any || d.cells[row][i].n == 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Rows gives one row per listed item, or one for the whole request; those that
+// the policies leave out are marked, not missing. A label whose window reaches
+// past known is undecided (and the row Incomplete), unless it is an Any that is
+// already 1; known is MaxTime wherever a watermark has closed the request.
+func (d *Decision) Rows(known events.Time, reason Reason) []Row {
+	rows := make([]Row, len(d.cells))
+	cells := make([]Cell, len(rows)*len(d.rules.Labels))
+	for i := range rows {
+		row := &rows[i]
+		row.Item, row.Reason, row.Weight = i, reason, 1
+		if len(d.req.Items) == 0 || d.rules.PerRequest {
+			row.Item = -1
+		}
+		row.Cells, cells = cells[:len(d.rules.Labels):len(d.rules.Labels)], cells[len(d.rules.Labels):]
+		for j := range d.rules.Labels {
+			l := &d.rules.Labels[j]
+			row.Cells[j] = d.cells[i][j].cell(l.Agg, d.req.TS)
+			certain := l.Agg == Any && d.cells[i][j].n > 0
+			if d.req.TS.Add(l.Window) > known && !certain {
+				row.Cells[j], row.Reason = Undecided(), Incomplete
+			}
+		}
+	}
+	d.leaveOut(rows)
+	return rows
+}
+
+// positive reports whether any outcome qualified for any label of a row.
+func (d *Decision) positive(row int) bool {
+	for i := range d.cells[row] {
+		if d.cells[row][i].n > 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,85 @@
+package joiner
+
+import (
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// fold accumulates the outcomes that qualify for one label of one row, in
+// Order, which makes even the sum of doubles a function of the set.
+type fold struct {
+	n      int64       // outcomes that qualified
+	valued int64       // those of them that had a value
+	acc    float64     // what the aggregate has come to
+	ts     events.Time // of the outcome that decided it
+	first  events.Time
+}
+
+func (f *fold) add(agg Agg, o *events.Outcome) {
+	f.n++
+	if f.n == 1 {
+		f.first = o.TS
+	}
+	switch agg {
+	case Any, Latency:
+		f.ts = f.first
+		return
+	case Count:
+		f.ts = o.TS
+		return
+	}
+	if !o.HasValue {
+		return
+	}
+	f.valued++
+	if f.takes(agg, o.Value) {
+		f.ts = o.TS
+	}
+}
+
+// takes merges a value and reports whether its outcome is the deciding one.
+func (f *fold) takes(agg Agg, v float64) bool {
+	switch {
+	case agg == Sum || agg == Mean:
+		f.acc += v
+	case f.valued == 1 || agg == Last, agg == Max && v > f.acc, agg == Min && v < f.acc:
+		f.acc = v
+	default:
+		return false
+	}
+	return true
+}
+
+// cell is what the label's column holds.
+func (f *fold) cell(agg Agg, request events.Time) Cell {
+	c := Cell{TS: events.MinTime}
+	switch agg {
+	case Any:
+		if f.n > 0 {
+			c.Value, c.TS = 1, f.ts
+		}
+		return c
+	case Count:
+		if f.n > 0 {
+			c.Value, c.TS = float64(f.n), f.ts
+		}
+		return c
+	case Latency:
+		if f.n == 0 {
+			return Undecided()
+		}
+		return Cell{Value: float64(f.first.Sub(request)) / float64(time.Second), TS: f.ts}
+	}
+	switch {
+	case f.valued == 0 && agg == Sum:
+		return c
+	case f.valued == 0:
+		return Undecided()
+	}
+	c.Value, c.TS = f.acc, f.ts
+	if agg == Mean {
+		c.Value /= float64(f.valued)
+	}
+	return c
+}

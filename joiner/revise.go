@@ -1,0 +1,93 @@
+package joiner
+
+import (
+	"slices"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// Standing is what has been written of one row, or will be by the next commit.
+type Standing struct {
+	Item     string // its item's id; empty for a row of the whole request
+	Written  bool   // false: left out so far
+	Early    bool   // first written before its request closed
+	Revision uint32 // of the last time it was written
+	Cells    []Cell // as last written
+}
+
+// Standings is how rows stand once they have been written as they are.
+func Standings(req *events.Request, rows []Row) []Standing {
+	out := make([]Standing, len(rows))
+	for i := range rows {
+		out[i] = Standing{
+			Item: itemOf(req, &rows[i]), Written: rows[i].LeftOut == Kept, Early: rows[i].Reason == Early,
+			Revision: rows[i].Revision, Cells: rows[i].Cells,
+		}
+	}
+	return out
+}
+
+// Revise compares rows as they should be now with how they stand, and returns
+// those to write, each with its next revision, and how the rows then stand.
+//
+// A row that was written and is now left out cannot be unwritten: it is written
+// again with every label null. If its item is gone from the request too, the
+// item is appended to req.Items so that the row has something to name.
+func Revise(req *events.Request, rows []Row, standing []Standing, reason Reason) (changed []Row, next []Standing) {
+	next = slices.Clone(standing)
+	listed := make(map[string]bool, len(rows))
+	for i := range rows {
+		row, item := rows[i], itemOf(req, &rows[i])
+		listed[item] = true
+		at := slices.IndexFunc(next, func(s Standing) bool { return s.Item == item })
+		if at < 0 {
+			next = append(next, Standing{Item: item})
+			at = len(next) - 1
+		}
+		if row.LeftOut != Kept {
+			row.Cells = withdrawn(len(row.Cells))
+		}
+		if write(&row, &next[at], reason) {
+			changed = append(changed, row)
+		}
+	}
+	for i := range next {
+		if s := &next[i]; !listed[s.Item] && s.Written {
+			row := Row{Item: len(req.Items), Cells: withdrawn(len(s.Cells)), Weight: 1, LeftOut: Unseen}
+			if write(&row, s, reason) {
+				req.Items = append(req.Items, events.Item{ID: s.Item})
+				changed = append(changed, row)
+			}
+		}
+	}
+	return changed, next
+}
+
+// write brings a row's standing up to date and reports whether that takes a
+// new revision.
+func write(row *Row, s *Standing, reason Reason) bool {
+	if !s.Written && row.LeftOut != Kept || s.Written && slices.Equal(s.Cells, row.Cells) {
+		return false
+	}
+	if s.Written {
+		row.Revision = s.Revision + 1
+	}
+	row.LeftOut, row.Reason = Kept, reason
+	s.Written, s.Revision, s.Cells = true, row.Revision, row.Cells
+	return true
+}
+
+func withdrawn(n int) []Cell {
+	cells := make([]Cell, n)
+	for i := range cells {
+		cells[i] = Undecided()
+	}
+	return cells
+}
+
+func itemOf(req *events.Request, row *Row) string {
+	if row.Item < 0 {
+		return ""
+	}
+	return req.Items[row.Item].ID
+}

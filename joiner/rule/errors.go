@@ -1,0 +1,98 @@
+package rule
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Error says what is wrong with an expression, and where.
+type Error struct {
+	Source  string // the expression
+	Line    int    // within the expression, from 1
+	Column  int    // in characters, from 1
+	Message string // what is wrong and, where there is one, the way out
+}
+
+// Error is the message with its place, on one line.
+func (e *Error) Error() string {
+	if strings.ContainsRune(e.Source, '\n') {
+		return fmt.Sprintf("%s (at line %d, column %d of the expression)", e.Message, e.Line, e.Column)
+	}
+	return fmt.Sprintf("%s (at column %d of the expression)", e.Message, e.Column)
+}
+
+// reword says in the language's own terms what expr said in Go's.
+func reword(message string) string {
+	if name, ok := strings.CutPrefix(message, "unknown name "); ok {
+		return unknown("name", name, Variables())
+	}
+	if kind, ok := strings.CutPrefix(message, "expected bool, but got "); ok {
+		return fmt.Sprintf("the condition must be true or false, but this is %s: compare it with something", kindOf(kind))
+	}
+	switch {
+	case strings.Contains(message, `unexpected token Operator("=")`):
+		return "a single = is no comparison: write =="
+	case message == "unexpected token EOF":
+		return "the expression ends too early"
+	}
+	return strings.ToLower(message[:min(1, len(message))]) + message[min(1, len(message)):]
+}
+
+// kindOf names a Go type as a reader of a configuration would.
+func kindOf(goType string) string {
+	switch goType {
+	case "string":
+		return "text"
+	case "float64", "int":
+		return "a number"
+	case "unknown":
+		return "nil"
+	}
+	return "neither"
+}
+
+// unknown says that a name is not known and which one was probably meant.
+func unknown(what, name string, known []string) string {
+	if near := nearest(name, known); near != "" {
+		return fmt.Sprintf("unknown %s %q; did you mean %q?", what, name, near)
+	}
+	return fmt.Sprintf("unknown %s %q; there are %s", what, name, strings.Join(known, ", "))
+}
+
+// nearest is the known name that is fewest edits away, or empty when none is
+// near enough to be meant: a third of the name may be wrong, and one letter of
+// any name.
+func nearest(name string, known []string) string {
+	best, near := max(1, len(name)/3)+1, ""
+	for _, candidate := range known {
+		if d := edits(strings.ToLower(name), candidate); d < best {
+			best, near = d, candidate
+		}
+	}
+	return near
+}
+
+// edits is the optimal string alignment distance: insertions, deletions,
+// substitutions and swaps of neighbours.
+func edits(a, b string) int {
+	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row := make([]int, len(b)+1)
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(last[j]+cost, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}

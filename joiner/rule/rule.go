@@ -1,0 +1,210 @@
+// Package rule compiles the conditions of label definitions: small expressions
+// over one outcome that say whether it counts.
+//
+// # The language
+//
+// An expression is true or false for one outcome and sees nothing else: not
+// the request, not other outcomes, not the time. Its names are
+//
+//	type        text    the outcome's type
+//	value       number  its value; NaN when it has none, so that every comparison
+//	                    with it is false, except != which is true
+//	has_value   bool    whether it has a value
+//	item_id     text    empty when the outcome concerns the whole request
+//	outcome_id  text    empty when not given
+//	attrs       map     its attrs object: attrs.country, attrs["a b"], attrs.cart.total;
+//	                    what is absent is nil
+//
+// Operators are those of github.com/expr-lang/expr: == != < <= > >=, && || !
+// (also and, or, not), in, not in, + - * / % **, contains, startsWith, endsWith,
+// matches (RE2 regular expressions), ?? (the right side when the left is nil),
+// ?. and a ? b : c. Text is quoted with ", ' or `. Functions are those in the
+// list of [Functions]; all of them depend on their arguments alone. Clocks,
+// ranges and anything that follows a map's random order are refused, because
+// labels must not depend on when or where they were decided.
+//
+//	type == "click"
+//	type in ["purchase", "order"] && value > 0
+//	type == "view" && attrs.dwell_ms >= 3000
+//	type == "rating" && (attrs.stars ?? 0) >= 4
+//	type == "tag" && any(attrs.tags, # == "liked")
+//
+// An expression that cannot be evaluated for an outcome (it compares nil with a
+// number, say) does not qualify it, as a whole: in `attrs.stars > 3 || type ==
+// "click"` a click without stars does not count. Put the side that always works
+// first, or use ??.
+package rule
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// The bounds of an expression. They are far above what a person writes, and low
+// enough that no expression makes a parser recurse deeply or a machine allocate
+// much for one event.
+const (
+	maxBytes  = 4096
+	maxNodes  = 1000
+	maxMemory = 100_000 // elements an expression may allocate for one outcome
+)
+
+// env is what an expression sees of an outcome.
+type env struct {
+	Type      string         `expr:"type"`
+	Value     float64        `expr:"value"`
+	HasValue  bool           `expr:"has_value"`
+	ItemID    string         `expr:"item_id"`
+	OutcomeID string         `expr:"outcome_id"`
+	Attrs     map[string]any `expr:"attrs"`
+}
+
+// Variables lists the names that an expression may use, sorted.
+func Variables() []string {
+	return []string{"attrs", "has_value", "item_id", "outcome_id", "type", "value"}
+}
+
+// Functions lists the functions that an expression may call, sorted.
+func Functions() []string {
+	return []string{
+		"abs", "all", "any", "ceil", "count", "float", "floor", "hasPrefix", "hasSuffix", "indexOf", "int",
+		"lastIndexOf", "len", "lower", "max", "min", "none", "one", "round", "split", "string", "trim",
+		"trimPrefix", "trimSuffix", "upper",
+	}
+}
+
+// Compile checks an expression and returns the condition it stands for. The
+// condition may be called by several goroutines at once. The error is an *Error
+// that says where in the expression the problem is.
+func Compile(source string) (func(*events.Outcome) bool, error) {
+	tree, err := parse(source)
+	if err != nil {
+		return nil, err
+	}
+	program, err := check(source)
+	if err != nil {
+		return nil, err
+	}
+	if fast, ok := native(tree); ok {
+		return fast, nil
+	}
+	return interpret(program), nil
+}
+
+// parse reads the expression and refuses what the language leaves out.
+func parse(source string) (ast.Node, error) {
+	if len(source) > maxBytes {
+		return nil, &Error{Source: source, Line: 1, Column: 1,
+			Message: fmt.Sprintf("the expression is %d bytes long; %d are allowed", len(source), maxBytes)}
+	}
+	tree, err := parser.Parse(source)
+	if err != nil {
+		return nil, explain(source, err)
+	}
+	v := gate{functions: Functions()}
+	ast.Walk(&tree.Node, &v)
+	if v.message != "" {
+		return nil, explain(source, (&file.Error{Location: v.at, Message: v.message}).Bind(tree.Source))
+	}
+	return tree.Node, nil
+}
+
+// check compiles the expression for expr's machine, which also checks its types.
+func check(source string) (*vm.Program, error) {
+	program, err := expr.Compile(source, expr.Env(env{}), expr.AsBool(), expr.MaxNodes(maxNodes))
+	if err != nil {
+		return nil, explain(source, err)
+	}
+	return program, nil
+}
+
+// explain turns an error of expr into one of ours.
+func explain(source string, err error) error {
+	e := &Error{Source: source, Line: 1, Column: 1, Message: err.Error()}
+	var at *file.Error
+	if errors.As(err, &at) {
+		e.Line, e.Column, e.Message = at.Line, at.Column+1, at.Message
+	}
+	e.Message = reword(e.Message)
+	return e
+}
+
+// gate is a visitor that finds the first thing the language leaves out.
+type gate struct {
+	functions []string
+	message   string
+	at        file.Location
+}
+
+// Visit implements ast.Visitor.
+func (g *gate) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.BuiltinNode:
+		if !slices.Contains(g.functions, n.Name) {
+			g.refuse(n, unknown("function", n.Name, g.functions))
+		}
+	case *ast.CallNode:
+		if id, ok := n.Callee.(*ast.IdentifierNode); ok {
+			g.refuse(n, unknown("function", id.Value, g.functions))
+		}
+		g.refuse(n, "an attribute cannot be called: only functions can")
+	case *ast.BinaryNode:
+		if n.Operator == ".." {
+			g.refuse(n, "ranges (..) are not part of the language: compare with >= and <=")
+		}
+	case *ast.IdentifierNode:
+		if n.Value == "$env" {
+			g.refuse(n, "$env is not part of the language: name the variable itself")
+		}
+	}
+}
+
+func (g *gate) refuse(n ast.Node, message string) {
+	if g.message == "" {
+		g.message, g.at = message, n.Location()
+	}
+}
+
+// machine is what one evaluation needs; machines are reused.
+type machine struct {
+	vm  vm.VM
+	env env
+}
+
+// interpret runs the program on expr's machine.
+func interpret(program *vm.Program) func(*events.Outcome) bool {
+	machines := &sync.Pool{New: func() any {
+		return &machine{vm: vm.VM{MemoryBudget: maxMemory}}
+	}}
+	return func(o *events.Outcome) bool {
+		m := machines.Get().(*machine)
+		m.env = env{
+			Type: o.Type, Value: valueOf(o), HasValue: o.HasValue,
+			ItemID: o.ItemID, OutcomeID: o.ID, Attrs: o.Attrs,
+		}
+		out, err := m.vm.Run(program, &m.env)
+		m.env = env{} // a pooled machine must not keep an event alive
+		machines.Put(m)
+		yes, ok := out.(bool)
+		return err == nil && ok && yes
+	}
+}
+
+// valueOf is the outcome's value as expressions see it.
+func valueOf(o *events.Outcome) float64 {
+	if !o.HasValue {
+		return math.NaN()
+	}
+	return o.Value
+}

@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"iter"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// Store is the join's state: a cache of the log, with everything that is not
+// yet disposed of or still remembered. It is used by one goroutine, except for
+// the Views it gives out.
+//
+// Invariant: what Apply writes together is found together or not at all, and a
+// prefix of the applied writes survives any crash; a synced one survives whole.
+type Store interface {
+	// Progress is where the state stands, as of the last Apply.
+	Progress() Saved
+	// Find appends the places where a request of this id may be held. More than
+	// one is possible, though hardly ever found: Request tells.
+	Find(places []joiner.Place, id string) []joiner.Place
+	// Request reads a request; ok is false if it is not held there.
+	Request(p joiner.Place) (r joiner.HeldRequest, ok bool, err error)
+	// Outcomes reads the outcomes held for a request, in Order.
+	Outcomes(p joiner.Place) iter.Seq2[joiner.HeldOutcome, error]
+	// OutcomeCount is how many outcomes are held for an id, waiting or not.
+	OutcomeCount(id string) int
+	// HasWaiting reports whether an outcome without its request may be held for
+	// an id, and Waiting reads those that are.
+	HasWaiting(id string) bool
+	Waiting(id string) ([]joiner.HeldOutcome, error)
+	// History reads what is remembered of a request written early or corrected.
+	History(p joiner.Place) (h joiner.History, ok bool, err error)
+	// Histories lists them for requests stamped from..to, to excluded.
+	Histories(from, to events.Time) iter.Seq2[joiner.Place, error]
+	// Unwritten is the number of the newest unwritten row, and DeadLetters that
+	// of the newest dead letter: 0 before the first.
+	Unwritten() uint64
+	DeadLetters() uint64
+	// Closable reports whether any request stamped from..to, to excluded, is held.
+	Closable(from, to events.Time) (bool, error)
+
+	// Dirty reports whether the batch being written touches an id. Find, HasWaiting
+	// and OutcomeCount know of it at once, the reads of records only after Apply.
+	Dirty(id string) bool
+
+	// The writes of a batch.
+	PutRequest(p joiner.Place, r *joiner.HeldRequest)
+	DeleteRequest(p joiner.Place)
+	PutOutcome(p joiner.Place, o *joiner.HeldOutcome)
+	DeleteOutcome(p joiner.Place, o *joiner.HeldOutcome)
+	PutWaiting(id string, o *joiner.HeldOutcome)
+	DeleteWaiting(id string, o *joiner.HeldOutcome)
+	PutHistory(p joiner.Place, h *joiner.History)
+	DeleteHistory(p joiner.Place)
+	AddUnwritten(u *joiner.Unwritten)
+	AddDeadLetter(d *events.DeadLetter)
+	// Apply commits the batch with the progress it leads to. Not synced, it may
+	// be lost by a power failure, as a whole, with all that came after it.
+	Apply(s *Saved, sync bool) error
+
+	// View is a stable picture of the applied state for staging a commit.
+	View() View
+	// Forget drops what a finished commit no longer needs, as part of the batch:
+	// Apply makes it so.
+	Forget(f Forget)
+	Close() error
+}
+
+// Saved is the part of the state that says where it stands.
+type Saved struct {
+	Progress  joiner.Progress
+	Receipt   joiner.Receipt // of the last finished commit
+	Committed events.Time    // requests stamped before it are in a commit
+	RulesHash string
+	MaxEvent  events.Time
+	From      []joiner.Position // where the last finished commit was cut
+	Pending   *PendingCut       // cut, and not known to be committed
+}
+
+// PendingCut is a commit that was begun.
+type PendingCut struct {
+	Number      uint64
+	Nonce       string
+	Through     events.Time // requests stamped before it and at or after Saved.Committed are its base rows
+	Unwritten   uint64      // the unwritten rows up to this number are in it
+	DeadLetters uint64      // and the dead letters up to this one
+	Orphaned    events.Time // waiting outcomes stamped before it are orphans
+	Forgotten   events.Time // requests stamped before it are dropped after it
+}
+
+// Forget is what Store.Forget drops.
+type Forget struct {
+	Cut      PendingCut
+	Requests []joiner.Place // the requests dropped
+	Orphans  []joiner.Place // the waiting outcomes dropped, each under its own timestamp
+}
+
+// View is a stable picture of the state. It may be read by another goroutine
+// than the store's.
+type View interface {
+	// Closing lists the requests stamped from..to, to excluded, in order of
+	// (ts, id), late ones left out.
+	Closing(from, to events.Time) iter.Seq2[*Closing, error]
+	// Unwritten lists the unwritten rows up to a number, with their requests.
+	Unwritten(through uint64) iter.Seq2[*joiner.Unwritten, error]
+	Request(p joiner.Place) (joiner.HeldRequest, bool, error)
+	DeadLetters(through uint64) iter.Seq2[*events.DeadLetter, error]
+	// Orphans lists the waiting outcomes stamped before a time, each as its
+	// request's id under its own timestamp.
+	Orphans(before events.Time) iter.Seq2[joiner.Place, error]
+	// Requests lists the requests stamped before a time.
+	Requests(before events.Time) iter.Seq2[joiner.Place, error]
+	Close() error
+}
+
+// Closing is a request about to be written, good until the next one is asked
+// for.
+type Closing struct {
+	Place    joiner.Place
+	Request  joiner.HeldRequest
+	History  joiner.History // zero if there is none
+	Outcomes iter.Seq2[*joiner.HeldOutcome, error]
+}

@@ -1,0 +1,171 @@
+package store
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"math"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// valueVersion is the first byte of every value. A layout that changes gets a
+// new number, and a state with a number this program does not know is rebuilt
+// from the log.
+const valueVersion = 1
+
+var (
+	errShort   = errors.New("state value ends too early: the state is damaged; delete its directory and it is rebuilt from the log")
+	errVersion = errors.New("state value of an unknown version: the state was written by another version of labeljoin; delete its directory and it is rebuilt from the log")
+)
+
+const (
+	flagLate = 1 << iota // the request arrived after it should have closed
+)
+
+func appendRequest(v []byte, r *joiner.HeldRequest) []byte {
+	flags := byte(0)
+	if r.Late {
+		flags |= flagLate
+	}
+	v = append(v, valueVersion, flags)
+	v = binary.AppendUvarint(v, uint64(len(r.Copies)))
+	for i := range r.Copies {
+		v = append(v, r.Copies[i][:]...)
+	}
+	v = binary.AppendUvarint(v, uint64(len(r.Pieces)))
+	for i := range r.Pieces {
+		p := &r.Pieces[i]
+		v = appendOrigin(v, p.Origin)
+		v = binary.AppendUvarint(v, uint64(p.Round))
+		v = appendBytes(v, p.Data)
+	}
+	return v
+}
+
+// decodeRequest copies nothing: the pieces' data are views of v.
+func decodeRequest(v []byte) (joiner.HeldRequest, error) {
+	d := decoder{rest: v}
+	d.version()
+	r := joiner.HeldRequest{Late: d.byte()&flagLate != 0}
+	for n := d.count(32); n > 0; n-- {
+		r.Copies = append(r.Copies, [32]byte(d.bytes(32)))
+	}
+	n := d.count(originLen + 2)
+	r.Pieces = make([]joiner.HeldPiece, 0, n)
+	for ; n > 0; n-- {
+		r.Pieces = append(r.Pieces, joiner.HeldPiece{Origin: d.origin(), Round: uint32(d.uvarint()), Data: d.sized()})
+	}
+	return r, d.done()
+}
+
+func appendOutcomeValue(v []byte, o *joiner.HeldOutcome) []byte {
+	v = append(v, valueVersion)
+	v = append(v, o.Hash[:]...)
+	v = binary.AppendUvarint(v, uint64(o.Round))
+	return append(v, o.Data...)
+}
+
+// decodeOutcome fills in what the key does not hold. Data is a view of v.
+func decodeOutcome(o *joiner.HeldOutcome, v []byte) error {
+	d := decoder{rest: v}
+	d.version()
+	o.Hash = [32]byte(d.bytes(32))
+	o.Round = uint32(d.uvarint())
+	o.Data, d.rest = d.rest, nil
+	return d.done()
+}
+
+func appendHistory(v []byte, h *joiner.History) []byte {
+	v = append(v, valueVersion, boolByte(h.Settled))
+	v = binary.AppendUvarint(v, uint64(h.Round))
+	v = binary.AppendUvarint(v, uint64(len(h.Rows)))
+	for i := range h.Rows {
+		s := &h.Rows[i]
+		v = appendBytes(v, []byte(s.Item))
+		v = append(v, boolByte(s.Written), boolByte(s.Early))
+		v = binary.AppendUvarint(v, uint64(s.Revision))
+		v = appendCells(v, s.Cells)
+	}
+	return v
+}
+
+func decodeHistory(v []byte) (joiner.History, error) {
+	d := decoder{rest: v}
+	d.version()
+	h := joiner.History{Settled: d.byte() != 0, Round: uint32(d.uvarint())}
+	for n := d.count(5); n > 0; n-- {
+		h.Rows = append(h.Rows, joiner.Standing{
+			Item: string(d.sized()), Written: d.byte() != 0, Early: d.byte() != 0,
+			Revision: uint32(d.uvarint()), Cells: d.cells(),
+		})
+	}
+	return h, d.done()
+}
+
+func appendUnwritten(v []byte, u *joiner.Unwritten) []byte {
+	v = append(v, valueVersion)
+	v = binary.BigEndian.AppendUint64(v, uint64(u.Place.TS))
+	v = appendBytes(v, []byte(u.Place.ID))
+	v = binary.AppendUvarint(v, uint64(u.Round))
+	v = appendBytes(v, []byte(u.Item))
+	v = binary.AppendUvarint(v, uint64(u.Row.Revision))
+	v = append(v, byte(u.Row.Reason))
+	v = binary.BigEndian.AppendUint64(v, math.Float64bits(u.Row.Weight))
+	return appendCells(v, u.Row.Cells)
+}
+
+func decodeUnwritten(v []byte) (joiner.Unwritten, error) {
+	d := decoder{rest: v}
+	d.version()
+	u := joiner.Unwritten{
+		Place: joiner.Place{TS: events.Time(d.uint64()), ID: string(d.sized())},
+		Round: uint32(d.uvarint()), Item: string(d.sized()),
+		Row: joiner.Row{
+			Revision: uint32(d.uvarint()), Reason: joiner.Reason(d.byte()),
+			Weight: math.Float64frombits(d.uint64()), Cells: d.cells(),
+		},
+	}
+	if u.Row.Reason > joiner.Incomplete {
+		d.err = errVersion
+	}
+	return u, d.done()
+}
+
+func appendCells(v []byte, cells []joiner.Cell) []byte {
+	v = binary.AppendUvarint(v, uint64(len(cells)))
+	for _, c := range cells {
+		v = append(v, boolByte(c.Null))
+		v = binary.BigEndian.AppendUint64(v, math.Float64bits(c.Value))
+		v = binary.BigEndian.AppendUint64(v, uint64(c.TS))
+	}
+	return v
+}
+
+// Dead letters are few and read by people: JSON, behind the version.
+func appendDeadLetter(v []byte, l *events.DeadLetter) ([]byte, error) {
+	text, err := json.Marshal(l)
+	return append(append(v, valueVersion), text...), err
+}
+
+func decodeDeadLetter(v []byte) (*events.DeadLetter, error) {
+	d := decoder{rest: v}
+	d.version()
+	if d.err != nil {
+		return nil, d.err
+	}
+	l := new(events.DeadLetter)
+	return l, json.Unmarshal(d.rest, l)
+}
+
+func appendBytes(v, b []byte) []byte {
+	return append(binary.AppendUvarint(v, uint64(len(b))), b...)
+}
+
+func boolByte(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,151 @@
+package events
+
+import (
+	"crypto/sha256"
+	"fmt"
+)
+
+// Limits of what an event may hold, in bytes after unescaping. Names are
+// bounded because a flattened name repeats the names of the objects around it:
+// without a bound, a small event could ask for gigabytes of names.
+const (
+	MaxID   = 256 // request_id, outcome_id, item_id
+	MaxName = 256 // a feature's name, once flattened
+)
+
+// Decoder turns JSON into events. Its zero value has the documented defaults.
+// It holds no state, so one may be used from several goroutines.
+//
+// An event is rejected if it is not strict JSON: RFC 8259, in UTF-8, no member
+// named twice in any object, no number beyond float64, no deeper and no larger
+// than the limits. Whether it is JSON at all is judged before what it says, so
+// a truncated event is not_json whatever else is wrong with it. Names of fields
+// are compared exactly: "Request_ID" is an unknown field. A field whose value
+// is null counts as not given.
+type Decoder struct {
+	Unit      Unit   // of timestamps given as numbers
+	Separator string // between the names of nested features; "" means "_"
+	MaxBytes  int    // of one event; 0 means 1 MiB
+	MaxDepth  int    // of nested objects and lists, the event itself being 1; 0 means 32
+}
+
+func (d *Decoder) separator() string {
+	if d.Separator == "" {
+		return "_"
+	}
+	return d.Separator
+}
+
+func (d *Decoder) maxBytes() int {
+	if d.MaxBytes <= 0 {
+		return 1 << 20
+	}
+	return d.MaxBytes
+}
+
+func (d *Decoder) maxDepth() int {
+	if d.MaxDepth <= 0 {
+		return 32
+	}
+	return d.MaxDepth
+}
+
+// Unit says what a timestamp that is a number counts since the Unix epoch.
+// Strings are RFC 3339 whatever the unit.
+type Unit uint8
+
+// The units. UnitAuto is the default and means milliseconds: the unit is
+// declared, never guessed from a number's size.
+const (
+	UnitAuto Unit = iota
+	UnitS
+	UnitMS
+	UnitUS
+	UnitNS
+)
+
+// ParseUnit reads a unit as configurations name it: s, ms, us, ns, or nothing
+// or auto for the default.
+func ParseUnit(name string) (Unit, error) {
+	switch name {
+	case "", "auto":
+		return UnitAuto, nil
+	case "s":
+		return UnitS, nil
+	case "ms":
+		return UnitMS, nil
+	case "us":
+		return UnitUS, nil
+	case "ns":
+		return UnitNS, nil
+	}
+	return UnitAuto, fmt.Errorf("unknown unit of time %q: use s, ms, us or ns", name)
+}
+
+// DecodeRequest decodes a whole request. It accepts and rejects exactly what
+// ScanRequest does; the error is a *RejectError. Of a heartbeat it returns a
+// Request that has nothing but its TS: no other has an empty ID.
+//
+// The strings of the result, except ID, share one copy of the event: whoever
+// keeps one for long should clone it.
+func (d *Decoder) DecodeRequest(raw []byte) (Request, error) {
+	s := scanner{data: raw}
+	found, err := s.event(d, inRequest)
+	if err != nil {
+		return Request{}, err
+	}
+	if found.Heartbeat {
+		return Request{TS: found.TS}, nil
+	}
+	b := builder{text: string(raw), separator: d.separator(), fields: make([]Field, 0, s.leaves)}
+	req := Request{
+		ID:           string(found.ID),
+		TS:           found.TS,
+		Model:        b.string(s.spans[fieldModel]),
+		ModelVersion: b.string(s.spans[fieldModelVersion]),
+		UserID:       b.string(s.spans[fieldUserID]),
+	}
+	req.Score, req.HasScore = b.float(s.spans[fieldScore])
+	if at := s.spans[fieldFeatures]; at.given() {
+		req.Features = b.features(at.start)
+	}
+	if at := s.spans[fieldItems]; at.given() {
+		req.Items = b.items(at.start, s.items)
+	}
+	return req, nil
+}
+
+// Info is what DecodeOutcome learns beside the outcome.
+type Info struct {
+	Heartbeat   bool // it is a heartbeat and no outcome
+	HeartbeatTS Time // of the heartbeat
+	Unknown     int  // fields that nothing here knows
+}
+
+// DecodeOutcome decodes an outcome or a heartbeat, which leaves the Outcome
+// empty. The error is a *RejectError.
+//
+// An outcome_id that is empty counts as not given. An item_id that is empty is
+// rejected: taken as not given, it would label every item of the request.
+func (d *Decoder) DecodeOutcome(raw []byte) (Outcome, Info, error) {
+	s := scanner{data: raw}
+	found, err := s.event(d, inOutcome)
+	if err != nil {
+		return Outcome{}, Info{}, err
+	}
+	if found.Heartbeat {
+		return Outcome{}, Info{Heartbeat: true, HeartbeatTS: found.TS, Unknown: found.Unknown}, nil
+	}
+	out := Outcome{RequestID: string(found.ID), TS: found.TS, Hash: sha256.Sum256(raw)}
+	out.ID = string(s.text(s.spans[fieldOutcomeID]))
+	out.Type = string(s.text(s.spans[fieldType]))
+	out.ItemID = string(s.text(s.spans[fieldItemID]))
+	if at := s.spans[fieldValue]; at.given() {
+		out.Value, out.HasValue = float(string(raw[at.start:at.end])), true
+	}
+	if at := s.spans[fieldAttrs]; at.given() {
+		b := builder{text: string(raw[at.start:at.end])}
+		out.Attrs, _ = b.object(0)
+	}
+	return out, Info{Unknown: found.Unknown}, nil
+}

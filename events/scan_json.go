@@ -1,0 +1,161 @@
+package events
+
+import "fmt"
+
+// space skips white space.
+func (s *scanner) space(i int) int {
+	for i < len(s.data) && isSpace(s.data[i]) {
+		i++
+	}
+	return i
+}
+
+// isSpace reports whether c is white space to JSON, which knows no other.
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
+
+// value scans the value that begins at i, inside depth objects and lists.
+func (s *scanner) value(i, depth int) int {
+	if i >= len(s.data) {
+		return s.fail(ReasonNotJSON, i, "it ends where a value should begin")
+	}
+	switch c := s.data[i]; {
+	case c == '"':
+		return s.str(i)
+	case c == '{':
+		return s.object(i, depth+1, inAnything, 0)
+	case c == '[':
+		return s.elements(i, depth+1, false)
+	case c == '-' || isDigit(c):
+		return s.number(i)
+	case c == 't':
+		return s.literal(i, "true")
+	case c == 'f':
+		return s.literal(i, "false")
+	case c == 'n':
+		return s.literal(i, "null")
+	default:
+		return s.fail(ReasonNotJSON, i, fmt.Sprintf("no value begins with %q", c))
+	}
+}
+
+func (s *scanner) literal(i int, word string) int {
+	end := i + len(word)
+	if end > len(s.data) || string(s.data[i:end]) != word {
+		return s.fail(ReasonNotJSON, i, "want "+word)
+	}
+	return end
+}
+
+// elements scans the list that opens at i and is the depth-th of the objects
+// and lists around and including it.
+func (s *scanner) elements(i, depth int, items bool) int {
+	if depth > s.maxDepth {
+		return s.tooDeep(i)
+	}
+	if i = s.space(i + 1); i < len(s.data) && s.data[i] == ']' {
+		return i + 1
+	}
+	for {
+		if items {
+			i = s.item(i, depth)
+		} else {
+			i = s.value(i, depth)
+		}
+		if i < 0 {
+			return -1
+		}
+		i = s.space(i)
+		switch {
+		case i >= len(s.data):
+			return s.fail(ReasonNotJSON, i, "it ends inside a list")
+		case s.data[i] == ',':
+			i = s.space(i + 1)
+		case s.data[i] == ']':
+			return i + 1
+		default:
+			return s.fail(ReasonNotJSON, i, "want a comma or ] in a list")
+		}
+	}
+}
+
+// object scans the object that opens at i and is the depth-th of the objects
+// and lists around and including it. For features, prefix is the length of the
+// names around it.
+func (s *scanner) object(i, depth int, in shape, prefix int) int {
+	if depth > s.maxDepth {
+		return s.tooDeep(i)
+	}
+	if i = s.space(i + 1); i < len(s.data) && s.data[i] == '}' {
+		return i + 1
+	}
+	names := s.keys.open()
+	for {
+		start := i
+		if i >= len(s.data) || s.data[i] != '"' {
+			return s.fail(ReasonNotJSON, i, "want a member's name")
+		}
+		if i = s.str(i); i < 0 {
+			return -1
+		}
+		key := unquoted(s.data[start:i])
+		if i = s.space(i); i >= len(s.data) || s.data[i] != ':' {
+			return s.fail(ReasonNotJSON, i, "want a colon after a member's name")
+		}
+		i = s.space(i + 1)
+		if i = s.member(&names, key, i, depth, in, prefix); i < 0 {
+			return -1
+		}
+		i = s.space(i)
+		switch {
+		case i >= len(s.data):
+			return s.fail(ReasonNotJSON, i, "it ends inside an object")
+		case s.data[i] == ',':
+			i = s.space(i + 1)
+		case s.data[i] == '}':
+			s.keys.close(&names)
+			return i + 1
+		default:
+			return s.fail(ReasonNotJSON, i, "want a comma or } in an object")
+		}
+	}
+}
+
+// member scans the value, at i, of one member of an object.
+func (s *scanner) member(names *keySet, key []byte, i, depth int, in shape, prefix int) int {
+	if in >= inRequest {
+		if f := in.lookup(key); f != fieldUnknown {
+			if !names.addField(f) {
+				return s.duplicate(i, key)
+			}
+			return s.known(f, in, i, depth)
+		}
+		s.unknown++
+	}
+	if !s.keys.add(names, key) {
+		return s.duplicate(i, key)
+	}
+	if in == inFeatures {
+		return s.feature(len(key)+prefix, i, depth)
+	}
+	return s.value(i, depth)
+}
+
+// feature scans a feature's value, at i. Its flattened name has length bytes.
+func (s *scanner) feature(length, i, depth int) int {
+	if length > MaxName {
+		s.note(ReasonLongName, fmt.Sprintf("a feature's flattened name has %d bytes, at most %d are allowed", length, MaxName))
+	}
+	if i < len(s.data) && s.data[i] == '{' {
+		return s.object(i, depth+1, inFeatures, length+s.separator)
+	}
+	s.leaves++
+	return s.value(i, depth)
+}
+
+func (s *scanner) duplicate(i int, key []byte) int {
+	return s.fail(ReasonDuplicateKey, i, "the object has another member "+excerpt(key))
+}
+
+func (s *scanner) tooDeep(i int) int {
+	return s.fail(ReasonTooDeep, i, fmt.Sprintf("more than %d objects and lists in each other", s.maxDepth))
+}

@@ -1,0 +1,268 @@
+package events
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// field is a field that events know.
+type field uint8
+
+const (
+	fieldUnknown field = iota
+	fieldRequestID
+	fieldTS
+	fieldHeartbeat
+	fieldModel
+	fieldModelVersion
+	fieldUserID
+	fieldScore
+	fieldFeatures
+	fieldItems
+	fieldOutcomeID
+	fieldType
+	fieldItemID // of an outcome or of an item: neither holds the other
+	fieldValue
+	fieldAttrs
+	fieldItemPosition
+	fieldItemScore
+	fieldItemFeatures
+	fields = iota
+)
+
+// jsonType is what a value's first byte says it is.
+type jsonType uint8
+
+const (
+	jsonAny jsonType = iota
+	jsonNull
+	jsonBool
+	jsonNumber
+	jsonString
+	jsonList
+	jsonObject
+)
+
+// String is the type in an error's words.
+func (t jsonType) String() string {
+	return [...]string{"no JSON value", "null", "a boolean", "a number", "a string", "a list", "an object"}[t]
+}
+
+// typeOf tells a value's type. What begins no value is jsonAny.
+func typeOf(c byte) jsonType {
+	switch {
+	case c == '"':
+		return jsonString
+	case c == '{':
+		return jsonObject
+	case c == '[':
+		return jsonList
+	case c == 't' || c == 'f':
+		return jsonBool
+	case c == 'n':
+		return jsonNull
+	case c == '-' || isDigit(c):
+		return jsonNumber
+	}
+	return jsonAny
+}
+
+// schema names the fields and their types.
+var schema = [fields]struct {
+	name string
+	want jsonType
+}{
+	fieldRequestID:    {"request_id", jsonString},
+	fieldTS:           {"ts", jsonAny}, // a string or a number
+	fieldHeartbeat:    {"heartbeat", jsonAny},
+	fieldModel:        {"model", jsonString},
+	fieldModelVersion: {"model_version", jsonString},
+	fieldUserID:       {"user_id", jsonString},
+	fieldScore:        {"score", jsonNumber},
+	fieldFeatures:     {"features", jsonObject},
+	fieldItems:        {"items", jsonList},
+	fieldOutcomeID:    {"outcome_id", jsonString},
+	fieldType:         {"type", jsonString},
+	fieldItemID:       {"item_id", jsonString},
+	fieldValue:        {"value", jsonNumber},
+	fieldAttrs:        {"attrs", jsonObject},
+	fieldItemPosition: {"position", jsonNumber},
+	fieldItemScore:    {"score", jsonNumber},
+	fieldItemFeatures: {"features", jsonObject},
+}
+
+// shape says what an object's members mean.
+type shape uint8
+
+const (
+	inAnything shape = iota
+	inFeatures       // names are flattened into columns
+	inRequest
+	inOutcome
+	inItem
+)
+
+// lookup finds the field that a member's name stands for.
+func (in shape) lookup(key []byte) field {
+	switch in {
+	case inRequest:
+		return requestField(key)
+	case inOutcome:
+		return outcomeField(key)
+	case inItem:
+		return itemField(key)
+	}
+	return fieldUnknown
+}
+
+func requestField(key []byte) field {
+	switch string(key) {
+	case "request_id":
+		return fieldRequestID
+	case "ts":
+		return fieldTS
+	case "heartbeat":
+		return fieldHeartbeat
+	case "model":
+		return fieldModel
+	case "model_version":
+		return fieldModelVersion
+	case "user_id":
+		return fieldUserID
+	case "score":
+		return fieldScore
+	case "features":
+		return fieldFeatures
+	case "items":
+		return fieldItems
+	}
+	return fieldUnknown
+}
+
+func outcomeField(key []byte) field {
+	switch string(key) {
+	case "request_id":
+		return fieldRequestID
+	case "ts":
+		return fieldTS
+	case "heartbeat":
+		return fieldHeartbeat
+	case "outcome_id":
+		return fieldOutcomeID
+	case "type":
+		return fieldType
+	case "item_id":
+		return fieldItemID
+	case "value":
+		return fieldValue
+	case "attrs":
+		return fieldAttrs
+	}
+	return fieldUnknown
+}
+
+func itemField(key []byte) field {
+	switch string(key) {
+	case "item_id":
+		return fieldItemID
+	case "position":
+		return fieldItemPosition
+	case "score":
+		return fieldItemScore
+	case "features":
+		return fieldItemFeatures
+	}
+	return fieldUnknown
+}
+
+// known scans the value of a known field. A value of the wrong type is noted
+// and scanned like any other.
+func (s *scanner) known(f field, in shape, i, depth int) int {
+	if i >= len(s.data) {
+		return s.value(i, depth)
+	}
+	got := typeOf(s.data[i])
+	if got == jsonNull {
+		return s.value(i, depth) // not given
+	}
+	if !fits(f, got) {
+		s.noteType(f, in, got)
+		return s.value(i, depth)
+	}
+	var end int
+	switch f {
+	case fieldFeatures, fieldItemFeatures:
+		end = s.object(i, depth+1, inFeatures, 0)
+	case fieldItems:
+		end = s.itemList(i, depth+1)
+	default:
+		end = s.value(i, depth)
+	}
+	s.spans[f] = span{i, end}
+	if f == fieldItemPosition && end >= 0 {
+		if _, ok := integral(s.data[i:end]); !ok {
+			s.noteItem("position " + excerpt(s.data[i:end]) + ": want an integer")
+		}
+	}
+	return end
+}
+
+func fits(f field, got jsonType) bool {
+	switch f {
+	case fieldTS:
+		return got == jsonString || got == jsonNumber
+	case fieldHeartbeat:
+		return true // its type matters only if it turns out to be one
+	}
+	return got == schema[f].want
+}
+
+func (s *scanner) noteType(f field, in shape, got jsonType) {
+	if got == jsonAny {
+		return // it is not JSON, which says more
+	}
+	want := schema[f].want.String()
+	if f == fieldTS {
+		want = "a string or a number"
+	}
+	complaint := fmt.Sprintf("%s is %s, want %s", schema[f].name, got, want)
+	if in == inItem {
+		s.noteItem(complaint)
+		return
+	}
+	s.note(ReasonWrongType, complaint)
+}
+
+// itemList scans the list of items that opens at i.
+func (s *scanner) itemList(i, depth int) int {
+	return s.elements(i, depth, true)
+}
+
+// item scans one item.
+func (s *scanner) item(i, depth int) int {
+	s.items++
+	if i < len(s.data) && s.data[i] != '{' {
+		if got := typeOf(s.data[i]); got != jsonAny {
+			s.noteItem("is " + got.String() + ", want an object")
+		}
+		return s.value(i, depth)
+	}
+	s.spans[fieldItemID] = span{}
+	end := s.object(i, depth+1, inItem, 0)
+	if end < 0 {
+		return -1
+	}
+	if at := s.spans[fieldItemID]; !at.given() {
+		s.noteItem("item_id is not given")
+	} else if complaint := complainOfID(s.text(at)); complaint != "" {
+		s.noteItem("item_id " + complaint)
+	}
+	return end
+}
+
+// noteItem records what is wrong with the item being scanned.
+func (s *scanner) noteItem(complaint string) {
+	if s.content == nil {
+		s.note(ReasonBadItem, "items["+strconv.Itoa(s.items-1)+"] "+complaint)
+	}
+}

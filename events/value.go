@@ -1,0 +1,253 @@
+package events
+
+import "strings"
+
+// builder makes features, items and attributes of an event that a scanner has
+// found valid, so nothing here can go wrong. Its methods take the index in text
+// where something begins and return the one after it. Strings without escapes
+// are parts of text.
+type builder struct {
+	text      string
+	separator string
+	fields    []Field // of the whole event; the scanner has counted them
+}
+
+// features flattens the object at i.
+func (b *builder) features(i int) []Field {
+	first := len(b.fields)
+	b.flatten(i, "")
+	return b.fields[first:len(b.fields):len(b.fields)]
+}
+
+// flatten adds the features of the object at i. Null features are left out.
+func (b *builder) flatten(i int, prefix string) int {
+	for i = b.next(i + 1); b.text[i] != '}'; {
+		var name string
+		name, i = b.str(i)
+		name = prefix + name
+		i = b.next(b.next(i) + 1)
+		if b.text[i] == '{' {
+			i = b.flatten(i, name+b.separator)
+		} else {
+			var v Value
+			if v, i = b.value(i); v.Kind != Null {
+				b.fields = append(b.fields, Field{name, v})
+			}
+		}
+		i = b.comma(i)
+	}
+	return i + 1
+}
+
+// value is the feature value at i, which is no object.
+func (b *builder) value(i int) (Value, int) {
+	switch b.text[i] {
+	case '"':
+		text, end := b.str(i)
+		return Value{Kind: String, Str: text}, end
+	case '[':
+		return b.list(i)
+	case 't':
+		return Value{Kind: Bool, Int: 1}, i + len("true")
+	case 'f':
+		return Value{Kind: Bool}, i + len("false")
+	case 'n':
+		return Value{}, i + len("null")
+	}
+	end := b.numberEnd(i)
+	return number(b.text[i:end]), end
+}
+
+// list is the list at i: a List of its scalars, or its text as it stands if it
+// holds anything else.
+func (b *builder) list(i int) (Value, int) {
+	count, end, flat := b.measure(i)
+	if !flat {
+		return Value{Kind: JSON, Str: b.text[i:end]}, end
+	}
+	values := make([]Value, 0, count)
+	for i = b.next(i + 1); b.text[i] != ']'; i = b.comma(i) {
+		var v Value
+		v, i = b.value(i)
+		values = append(values, v)
+	}
+	return Value{Kind: List, List: values}, end
+}
+
+// measure counts the elements of the list at i, and says whether all of them
+// are scalars. The count is right only if they are.
+func (b *builder) measure(i int) (count, end int, flat bool) {
+	first := b.next(i + 1)
+	if b.text[first] == ']' {
+		return 0, first + 1, true
+	}
+	count, flat = 1, true
+	for j := first; ; j++ {
+		switch b.text[j] {
+		case '"':
+			j = b.strEnd(j) - 1
+		case ',':
+			count++
+		case '[', '{':
+			return 0, b.skip(i), false
+		case ']':
+			return count, j + 1, flat
+		}
+	}
+}
+
+// items is the list of items at i, of which there are at most count. An item
+// listed twice keeps its first place.
+func (b *builder) items(i, count int) []Item {
+	list := make([]Item, 0, count)
+	var seen map[string]struct{}
+	for i = b.next(i + 1); b.text[i] != ']'; i = b.comma(i) {
+		var item Item
+		features := 0
+		item, features, i = b.item(i)
+		if len(list) == smallObject {
+			seen = make(map[string]struct{}, count)
+			for j := range list {
+				seen[list[j].ID] = struct{}{}
+			}
+		}
+		if isListed(list, seen, item.ID) {
+			continue
+		}
+		if seen != nil {
+			seen[item.ID] = struct{}{}
+		}
+		if features > 0 {
+			item.Features = b.features(features)
+		}
+		list = append(list, item)
+	}
+	return list
+}
+
+// isListed looks an id up in a short list, or in the set that a long one has.
+func isListed(list []Item, seen map[string]struct{}, id string) bool {
+	if seen != nil {
+		_, ok := seen[id]
+		return ok
+	}
+	for i := range list {
+		if list[i].ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// item is the item at i. Of its features it returns where they are, 0 if it has
+// none: they are built once it is known to be a new one.
+func (b *builder) item(i int) (item Item, features, end int) {
+	for i = b.next(i + 1); b.text[i] != '}'; i = b.comma(i) {
+		var name string
+		name, i = b.str(i)
+		i = b.next(b.next(i) + 1)
+		end := b.skip(i)
+		if b.text[i] != 'n' {
+			switch name {
+			case "item_id":
+				item.ID, _ = b.str(i)
+			case "position":
+				item.Position, item.HasPosition = integral(b.text[i:end])
+			case "score":
+				item.Score, item.HasScore = float(b.text[i:end]), true
+			case "features":
+				features = i
+			}
+		}
+		i = end
+	}
+	return item, features, i + 1
+}
+
+// string is the string at p, nothing if p is not given.
+func (b *builder) string(p span) string {
+	if !p.given() {
+		return ""
+	}
+	text, _ := b.str(p.start)
+	return text
+}
+
+// float is the number at p, if p is given.
+func (b *builder) float(p span) (float64, bool) {
+	if !p.given() {
+		return 0, false
+	}
+	return float(b.text[p.start:p.end]), true
+}
+
+// next skips white space.
+func (b *builder) next(i int) int {
+	for isSpace(b.text[i]) {
+		i++
+	}
+	return i
+}
+
+// comma skips a comma, if one is next, and the white space around it.
+func (b *builder) comma(i int) int {
+	if i = b.next(i); b.text[i] == ',' {
+		return b.next(i + 1)
+	}
+	return i
+}
+
+// str is the string at i.
+func (b *builder) str(i int) (string, int) {
+	end := b.strEnd(i)
+	inner := b.text[i+1 : end-1]
+	if strings.IndexByte(inner, '\\') < 0 {
+		return inner, end
+	}
+	return string(appendUnescaped(make([]byte, 0, len(inner)), inner)), end
+}
+
+func (b *builder) strEnd(i int) int {
+	for i++; b.text[i] != '"'; i++ {
+		if b.text[i] == '\\' {
+			i++
+		}
+	}
+	return i + 1
+}
+
+// numberEnd is where the number at i ends, which in a list or an object is
+// always before the end of text.
+func (b *builder) numberEnd(i int) int {
+	for c := b.text[i]; isDigit(c) || c == '.' || c == '-' || c == '+' || c|0x20 == 'e'; c = b.text[i] {
+		i++
+	}
+	return i
+}
+
+// skip is where the value at i ends.
+func (b *builder) skip(i int) int {
+	for depth := 0; ; {
+		switch b.text[i] {
+		case '"':
+			i = b.strEnd(i)
+		case '{', '[':
+			depth++
+			i++
+		case '}', ']':
+			depth--
+			i++
+		case 't', 'n':
+			i += len("true")
+		case 'f':
+			i += len("false")
+		case ',', ':', ' ', '\n', '\r', '\t':
+			i++
+		default:
+			i = b.numberEnd(i)
+		}
+		if depth == 0 {
+			return i
+		}
+	}
+}

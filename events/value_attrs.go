@@ -1,0 +1,38 @@
+package events
+
+// object is the object at i as encoding/json would decode it into a map.
+func (b *builder) object(i int) (map[string]any, int) {
+	members := make(map[string]any)
+	for i = b.next(i + 1); b.text[i] != '}'; i = b.comma(i) {
+		var name string
+		name, i = b.str(i)
+		members[name], i = b.any(b.next(b.next(i) + 1))
+	}
+	return members, i + 1
+}
+
+// any is the value at i as encoding/json would decode it into an interface.
+func (b *builder) any(i int) (any, int) {
+	switch b.text[i] {
+	case '{':
+		return b.object(i)
+	case '[':
+		list := []any{}
+		for i = b.next(i + 1); b.text[i] != ']'; i = b.comma(i) {
+			var v any
+			v, i = b.any(i)
+			list = append(list, v)
+		}
+		return list, i + 1
+	case '"':
+		return b.str(i)
+	case 't':
+		return true, i + len("true")
+	case 'f':
+		return false, i + len("false")
+	case 'n':
+		return nil, i + len("null")
+	}
+	end := b.numberEnd(i)
+	return float(b.text[i:end]), end
+}

@@ -1,0 +1,105 @@
+package config
+
+import "time"
+
+// Default is the configuration that an empty file stands for, without labels,
+// which have no default. Every number here is one that somebody can defend:
+// the comments do.
+func Default() Config {
+	return Config{
+		Name: "labeljoin",
+		NATS: NATS{
+			// Loopback: an embedded server has no access control, so nobody but
+			// this machine may reach it unless somebody decides so.
+			Listen: defaultListen,
+			Port:   defaultPort,
+		},
+		Inputs: Inputs{
+			Requests: Requests{Subject: "requests.>", TimeUnit: TimeAuto},
+			Outcomes: Outcomes{Subject: "outcomes.>", TimeUnit: TimeAuto, Heartbeat: HeartbeatOptional},
+		},
+		Join:     defaultJoin(),
+		Features: Features{Separator: "_"},
+		State: State{
+			Dir: "state",
+			// Fits the smallest machine worth running this on (1 GiB), and holds
+			// the blocks that corrections and lookups of old requests come back to.
+			Cache: 256 << 20,
+		},
+		Output: Output{
+			Dir: "labeled",
+			Roll: Roll{
+				// People who try it want to see data; a file a minute is 1440 a
+				// day, which readers bear and the daily merge makes one of.
+				Interval: Duration(time.Minute),
+				// Eight of the row groups that DuckDB reads in parallel, and few
+				// enough that repeating a commit after a crash takes seconds.
+				Rows: 1_000_000,
+				// The block size that Parquet's readers on object stores are tuned for.
+				Size: 128 << 20,
+			},
+		},
+		Limits: Limits{
+			EventBytes: 1 << 20, // max_payload of a NATS server as it comes
+			// A thousand times what a person does to one page: beyond it is a
+			// broken producer, and each one costs memory until the close.
+			OutcomesPerRequest: 10_000,
+			// Deeper than any feature object is, shallower than any stack.
+			Depth: 32,
+		},
+		Log: Log{Level: LogInfo, Format: LogAuto},
+	}
+}
+
+const (
+	defaultURL    = "nats://127.0.0.1:4222" // where a NATS server as it comes listens
+	defaultListen = "127.0.0.1"
+	defaultPort   = 4222
+	// defaultMaxAge is longer than the usual 7-day attribution window and its
+	// memory together, and short enough to catch timestamps in the wrong unit.
+	defaultMaxAge = Duration(30 * 24 * time.Hour)
+)
+
+func defaultJoin() Join {
+	return Join{
+		// The inactivity after which web analytics says that a visit is over.
+		Window: Duration(30 * time.Minute),
+		// Producers batch for seconds; a minute covers a restart of one.
+		Lateness: Duration(time.Minute),
+		// Widening the window is a decision about truth, so nothing is widened
+		// unless asked for.
+		ClockSkew: 0,
+		// A broken producer is usually back within the hour.
+		Corrections: Duration(time.Hour),
+		Rows:        RowsItem,
+		Duplicates:  DuplicatesEarliest,
+		Emit:        EmitClose,
+		// What Kerberos tolerates between clocks (RFC 4120): one that is further
+		// off is broken, and must not close other requests' windows.
+		MaxFuture:       Duration(5 * time.Minute),
+		MaxAge:          0, // see Complete
+		Negatives:       NegativesAll,
+		SampleNegatives: 1,
+	}
+}
+
+// Complete fills in the defaults that depend on other settings. Decode and Load
+// have done it; a configuration made by a program needs it once.
+func (c *Config) Complete() {
+	if len(c.NATS.URL) == 0 && !c.NATS.Embedded {
+		c.NATS.URL = URLs{defaultURL}
+	}
+	for i := range c.Labels {
+		label := &c.Labels[i]
+		if label.Window == 0 && !c.source.has(join("labels", label.Name, "window")) {
+			label.Window = c.Join.Window
+		}
+		if label.Value == "" {
+			label.Value = Any
+		}
+	}
+	// Nothing that could still be joined or corrected may be called too old.
+	if c.Join.MaxAge == 0 && !c.source.has("join.max_age") {
+		c.Join.MaxAge = max(defaultMaxAge, Duration(c.Longest()+c.Memory()))
+	}
+}

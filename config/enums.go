@@ -1,0 +1,140 @@
+package config
+
+// An enum is a setting that takes one of a few words.
+type enum interface{ words() []string }
+
+// TimeUnit is the unit of timestamps that are integers.
+type TimeUnit string
+
+// The units. TimeAuto reads RFC 3339 text, and integers as milliseconds.
+const (
+	TimeAuto TimeUnit = "auto"
+	TimeS    TimeUnit = "s"
+	TimeMS   TimeUnit = "ms"
+	TimeUS   TimeUnit = "us"
+	TimeNS   TimeUnit = "ns"
+)
+
+func (TimeUnit) words() []string { return []string{"auto", "s", "ms", "us", "ns"} }
+
+// Heartbeat says what may move the outcomes' watermark.
+type Heartbeat string
+
+// The policies. With HeartbeatRequired, nothing but events and heartbeats does;
+// otherwise the broker's word that nothing is pending does too.
+const (
+	HeartbeatOptional Heartbeat = "optional"
+	HeartbeatRequired Heartbeat = "required"
+)
+
+func (Heartbeat) words() []string { return []string{"optional", "required"} }
+
+// Rows says what a row is.
+type Rows string
+
+// A row for each listed item, or one for each request.
+const (
+	RowsItem    Rows = "item"
+	RowsRequest Rows = "request"
+)
+
+func (Rows) words() []string { return []string{"item", "request"} }
+
+// Duplicates says what requests of the same id are.
+type Duplicates string
+
+// The earliest counts, or they are pieces of one request.
+const (
+	DuplicatesEarliest Duplicates = "earliest"
+	DuplicatesMerge    Duplicates = "merge"
+)
+
+func (Duplicates) words() []string { return []string{"earliest", "merge"} }
+
+// Emit says when a row is written.
+type Emit string
+
+// At the close of its request, or as soon as all its labels are decided.
+const (
+	EmitClose Emit = "close"
+	EmitEarly Emit = "early"
+)
+
+func (Emit) words() []string { return []string{"close", "early"} }
+
+// Negatives says which negative rows are kept.
+type Negatives string
+
+// All of them, those that an impression proves seen, or those not below the
+// last positive position.
+const (
+	NegativesAll               Negatives = "all"
+	NegativesSeen              Negatives = "seen"
+	NegativesAboveLastPositive Negatives = "above_last_positive"
+)
+
+func (Negatives) words() []string { return []string{"all", "seen", "above_last_positive"} }
+
+// Agg is what a label's column holds of the outcomes that qualify.
+type Agg string
+
+// The aggregates; joiner.Agg has their meaning.
+const (
+	Any     Agg = "any"
+	Count   Agg = "count"
+	Sum     Agg = "sum"
+	Mean    Agg = "mean"
+	Max     Agg = "max"
+	Min     Agg = "min"
+	First   Agg = "first"
+	Last    Agg = "last"
+	Latency Agg = "latency"
+)
+
+func (Agg) words() []string {
+	return []string{"any", "count", "sum", "mean", "max", "min", "first", "last", "latency"}
+}
+
+// FeatureType is the declared type of a feature's column.
+type FeatureType string
+
+// The types of columns.
+const (
+	FeatureBool       FeatureType = "bool"
+	FeatureInt64      FeatureType = "int64"
+	FeatureDouble     FeatureType = "double"
+	FeatureString     FeatureType = "string"
+	FeatureListBool   FeatureType = "list<bool>"
+	FeatureListInt64  FeatureType = "list<int64>"
+	FeatureListDouble FeatureType = "list<double>"
+	FeatureListString FeatureType = "list<string>"
+)
+
+func (FeatureType) words() []string {
+	return []string{"bool", "int64", "double", "string", "list<bool>", "list<int64>", "list<double>", "list<string>"}
+}
+
+// LogLevel is the least severity that is logged.
+type LogLevel string
+
+// The levels.
+const (
+	LogDebug LogLevel = "debug"
+	LogInfo  LogLevel = "info"
+	LogWarn  LogLevel = "warn"
+	LogError LogLevel = "error"
+)
+
+func (LogLevel) words() []string { return []string{"debug", "info", "warn", "error"} }
+
+// LogFormat is how the log is written.
+type LogFormat string
+
+// LogAuto is text on a terminal and JSON elsewhere.
+const (
+	LogAuto LogFormat = "auto"
+	LogText LogFormat = "text"
+	LogJSON LogFormat = "json"
+)
+
+func (LogFormat) words() []string { return []string{"auto", "text", "json"} }

@@ -1,0 +1,63 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+)
+
+// Fingerprint identifies what decides the rows: the join, the labels in their
+// order, the features and the units of timestamps. It is the SHA-256, in hex,
+// of canonical JSON, and is the same for configurations that differ only in
+// comments, in the order of their keys (the labels' excepted), or in whether a
+// default is spelled out. The shape of that JSON is stored with every commit
+// through this hash, so it must never change.
+func (c *Config) Fingerprint() string {
+	type label struct {
+		Name   string        `json:"name"`
+		When   string        `json:"when"`
+		Window time.Duration `json:"window"`
+		Value  Agg           `json:"value"`
+	}
+	type rules struct {
+		Version    int                    `json:"version"`
+		Join       map[string]any         `json:"join"`
+		Labels     []label                `json:"labels"`
+		Separator  string                 `json:"separator"`
+		Declared   map[string]FeatureType `json:"declared"`
+		RequestsTS TimeUnit               `json:"requests_ts"`
+		OutcomesTS TimeUnit               `json:"outcomes_ts"`
+	}
+	j := &c.Join
+	canonical := rules{
+		Version: 1,
+		// Keys of a map are sorted by encoding/json. The window is not here:
+		// the labels have it.
+		Join: map[string]any{
+			"lateness": j.Lateness.Std(), "clock_skew": j.ClockSkew.Std(), "corrections": j.Corrections.Std(),
+			"rows": j.Rows, "duplicates": j.Duplicates, "emit": j.Emit,
+			"max_future": j.MaxFuture.Std(), "max_age": j.MaxAge.Std(),
+			"negatives": j.Negatives, "impression": j.Impression, "sample_negatives": j.SampleNegatives,
+		},
+		Labels:     []label{},
+		Separator:  c.Features.Separator,
+		Declared:   map[string]FeatureType{},
+		RequestsTS: c.Inputs.Requests.TimeUnit,
+		OutcomesTS: c.Inputs.Outcomes.TimeUnit,
+	}
+	for _, l := range c.Labels {
+		canonical.Labels = append(canonical.Labels, label{l.Name, l.When, l.Window.Std(), l.Value})
+	}
+	for name, kind := range c.Features.Declare {
+		canonical.Declared[name] = kind
+	}
+	data, err := json.Marshal(canonical)
+	if err != nil {
+		// Only a number that JSON cannot hold gets here, and Validate refuses
+		// those; an unvalidated configuration has no fingerprint.
+		return ""
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,48 @@
+package config
+
+import (
+	"github.com/goccy/go-yaml/ast"
+)
+
+// Label is the definition of one label column.
+type Label struct {
+	Name   string   `yaml:"-"`      // the key it stands under
+	When   string   `yaml:"when"`   // which outcomes count; package joiner/rule has the language
+	Window Duration `yaml:"window"` // default: join.window
+	Value  Agg      `yaml:"value"`  // default: any
+}
+
+// Labels is the block `labels`: a mapping from names to definitions, in the
+// order of the columns. `clicked: 'type == "click"'` is short for
+// `clicked: {when: 'type == "click"'}`.
+type Labels []Label
+
+// UnmarshalYAML reads the block inside another document; a label's Window is 0
+// when it has none of its own. It implements yaml.NodeUnmarshaler.
+func (l *Labels) UnmarshalYAML(n ast.Node) error {
+	*l = nil
+	return readBlock(n, "labels", l)
+}
+
+// read implements selfReader.
+func (l *Labels) read(r *reader, n ast.Node, path string) {
+	*l = nil
+	for key, value := range r.entries(n, path) {
+		label := Label{Name: key, Value: Any}
+		at := join(path, key)
+		if isText(value) {
+			r.value(value, at, &label.When)
+			r.source.at[join(at, "when")] = r.source.at[at]
+		} else {
+			r.value(value, at, &label)
+		}
+		*l = append(*l, label)
+	}
+}
+
+// print implements selfPrinter.
+func (l *Labels) print(p *printer) {
+	for i := range *l {
+		p.entry((*l)[i].Name, &(*l)[i])
+	}
+}

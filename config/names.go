@@ -1,0 +1,102 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// ReservedColumns lists the columns that every output may have, and dt, the
+// partition. No label and no feature can have their names.
+func ReservedColumns() []string {
+	return []string{
+		"request_id", "request_ts", "model", "model_version", "user_id", "item_id", "position", "score",
+		"weight", "revision", "reason", "dt",
+	}
+}
+
+// isName reports whether a name is 1 to 64 letters, digits and underscores (and
+// what else is allowed), not beginning with a digit or one of the others.
+func isName(name, others string) bool {
+	for i, c := range []byte(name) {
+		letter := c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		inner := '0' <= c && c <= '9' || strings.IndexByte(others, c) >= 0
+		if !letter && (i == 0 || !inner) {
+			return false
+		}
+	}
+	return 0 < len(name) && len(name) <= 64
+}
+
+// labels checks each label's definition.
+func (v *checker) labels() {
+	if len(v.Labels) == 0 {
+		v.add("labels", "there are no labels: define one, like `clicked: 'type == \"click\"'`")
+	}
+	for _, l := range v.Labels {
+		at := join("labels", l.Name)
+		if !isName(l.Name, "") {
+			v.add(at, "%q is no name of a label: use up to 64 letters, digits and _, the first not a digit", clipped(l.Name))
+		}
+		if strings.TrimSpace(l.When) == "" {
+			v.add(join(at, "when"), "is missing: say which outcomes count, like `when: 'type == \"click\"'`")
+		}
+		v.duration(join(at, "window"), l.Window, 1)
+		v.word(join(at, "value"), string(l.Value), l.Value.words())
+	}
+}
+
+// columns checks that no two things of the configuration fall on one column.
+// Readers like DuckDB ignore case in the names of columns, so case does not
+// tell two columns apart.
+func (v *checker) columns() {
+	taken := map[string]string{} // column in lower case -> whose it is
+	for _, name := range ReservedColumns() {
+		taken[name] = "a column that every output has"
+	}
+	claim := func(at, column, owner, wayOut string) {
+		key := strings.ToLower(column)
+		if other, ok := taken[key]; ok {
+			v.add(at, "its column %s is %s: %s", clipped(column), other, wayOut)
+			return
+		}
+		taken[key] = owner
+	}
+	for _, l := range v.Labels {
+		at, wayOut := join("labels", l.Name), "choose another name"
+		claim(at, l.Name, "that of label "+clipped(l.Name), wayOut)
+		claim(at, l.Name+"_ts", "the time column of label "+clipped(l.Name), wayOut)
+	}
+	v.features(claim)
+}
+
+// features checks the declared and the renamed features.
+func (v *checker) features(claim func(at, column, owner, wayOut string)) {
+	if s := v.Features.Separator; s == "" || len(s) > 8 || strings.Trim(s, "_.-/:") != "" {
+		v.add("features.separator", "%q is no separator: use one to eight of the characters _ . - / :", clipped(s))
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.Features.Declare)) {
+		at := join("features.declare", name)
+		v.featureName(at, name)
+		v.word(at, string(v.Features.Declare[name]), FeatureType("").words())
+		if _, renamed := v.Output.Rename[name]; !renamed {
+			claim(at, name, "that of the declared feature "+clipped(name), "give it another with output.rename")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.Output.Rename)) {
+		at, column := join("output.rename", name), v.Output.Rename[name]
+		v.featureName(at, name)
+		v.featureName(at, column)
+		claim(at, column, "that of feature "+clipped(name), "choose another")
+	}
+}
+
+// featureName checks a feature's or its column's name: nearly everything is
+// one, since features come from outside.
+func (v *checker) featureName(at, name string) {
+	const longest = 256
+	control := strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c == 0x7f })
+	if name == "" || len(name) > longest || control {
+		v.add(at, "%q is no name of a column: it has 1 to %d bytes and no control characters", clipped(name), longest)
+	}
+}

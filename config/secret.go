@@ -1,0 +1,111 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+)
+
+// Secret names an environment variable that holds something secret. The
+// configuration never holds the secret itself, so that it can be committed,
+// printed and hashed.
+type Secret struct{ name string }
+
+// SecretFrom refers to the environment variable of that name.
+func SecretFrom(name string) Secret { return Secret{name} }
+
+// Given reports whether there is one.
+func (s Secret) Given() bool { return s.name != "" }
+
+// Variable is the environment variable's name.
+func (s Secret) Variable() string { return s.name }
+
+// String is the reference, never the secret.
+func (s Secret) String() string {
+	if s.name == "" {
+		return ""
+	}
+	return "${" + s.name + "}"
+}
+
+// MarshalText is the reference.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// parse implements parser.
+func (s *Secret) parse(text string) error {
+	inner, ok := strings.CutPrefix(text, "${")
+	inner, closed := strings.CutSuffix(inner, "}")
+	if !ok || !closed || !isVariable(inner) {
+		return errors.New("secrets are not written into the configuration: " +
+			"put it into an environment variable and write ${NAME} here, or use the _file setting")
+	}
+	s.name = inner
+	return nil
+}
+
+// isVariable reports whether name can be an environment variable's in a shell.
+func isVariable(name string) bool {
+	for i, c := range []byte(name) {
+		letter := c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		if digit := '0' <= c && c <= '9'; !letter && (i == 0 || !digit) {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// Resolve reads the secret with a function like os.LookupEnv.
+func (s Secret) Resolve(lookup func(string) (string, bool)) (string, error) {
+	if s.name == "" {
+		return "", nil
+	}
+	value, ok := lookup(s.name)
+	if !ok || value == "" {
+		return "", fmt.Errorf("the configuration refers to ${%s}, which is not set in the environment: export it", s.name)
+	}
+	return value, nil
+}
+
+// Login is how a NATS connection says who it is. It prints as nothing.
+type Login struct{ Token, User, Password string }
+
+// String hides everything.
+func (Login) String() string { return "***" }
+
+// GoString hides everything.
+func (Login) GoString() string { return "***" }
+
+// LogValue hides everything from slog.
+func (Login) LogValue() slog.Value { return slog.StringValue("***") }
+
+// Login reads the token, or the user and password, from the environment (with a
+// function like os.LookupEnv) and from their files. Credentials files, nkeys
+// and certificates are files that the NATS client reads itself.
+func (n *NATS) Login(lookup func(string) (string, bool)) (Login, error) {
+	var login Login
+	for _, from := range []struct {
+		secret Secret
+		path   string
+		into   *string
+	}{
+		{n.Token, n.TokenFile, &login.Token},
+		{n.User, "", &login.User},
+		{n.Password, n.PasswordFile, &login.Password},
+	} {
+		value, err := from.secret.Resolve(lookup)
+		if err != nil {
+			return Login{}, err
+		}
+		if from.path != "" {
+			data, err := os.ReadFile(from.path)
+			if err != nil {
+				return Login{}, fmt.Errorf("read a secret of the NATS connection: %w", err)
+			}
+			value = strings.TrimRight(string(data), "\r\n")
+		}
+		*from.into = value
+	}
+	return login, nil
+}

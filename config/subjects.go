@@ -1,0 +1,163 @@
+package config
+
+import (
+	"net"
+	"net/url"
+	"strings"
+	"unicode"
+)
+
+// nats checks the connection.
+func (v *checker) nats() {
+	n := &v.NATS
+	switch {
+	case n.Embedded && len(n.URL) > 0:
+		v.add("nats.url", "has no effect with embedded: true, which runs the server itself: remove one of the two")
+	case n.Embedded && n.TLS != nil:
+		v.add("nats.tls", "is for connections to a server elsewhere: remove it or embedded: true")
+	case !n.Embedded:
+		for _, key := range []string{"listen", "port"} {
+			if v.source.has("nats." + key) {
+				v.add("nats."+key, "has no effect without embedded: true: remove it, or write the server's address as url")
+			}
+		}
+	}
+	for _, one := range n.URL {
+		v.url(one)
+	}
+	if n.Embedded && net.ParseIP(n.Listen) == nil && n.Listen != "localhost" {
+		v.add("nats.listen", "%q is no address to listen on: write an IP address, like 127.0.0.1", clipped(n.Listen))
+	}
+	v.between("nats.port", n.Port, 0, 65535)
+	v.login()
+	if tls := n.TLS; tls != nil && (tls.Cert == "") != (tls.Key == "") {
+		v.add("nats.tls", "mutual TLS needs both cert and key: one of them is missing")
+	}
+}
+
+// url checks one server address. Its text is not repeated in errors, because it
+// may hold a password.
+func (v *checker) url(text string) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || strings.ContainsFunc(text, unicode.IsSpace):
+		v.add("nats.url", "is no server address: write it like %s", defaultURL)
+	case u.User != nil:
+		v.add("nats.url", "holds a user or password: use nats.user and nats.password (or nats.token) with ${NAME}, which are read from the environment")
+	case u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss":
+		v.add("nats.url", "has scheme %s: it is nats, tls, ws or wss", clipped(u.Scheme))
+	}
+}
+
+// login checks that there is at most one way to say who one is.
+func (v *checker) login() {
+	n := &v.NATS
+	var ways []string
+	for _, way := range []struct {
+		name  string
+		given bool
+	}{
+		{"creds", n.Creds != ""}, {"nkey", n.NKey != ""}, {"token", n.Token.Given()}, {"token_file", n.TokenFile != ""},
+		{"user", n.User.Given()},
+	} {
+		if way.given {
+			ways = append(ways, way.name)
+		}
+	}
+	passwords := 0
+	for _, given := range []bool{n.Password.Given(), n.PasswordFile != ""} {
+		if given {
+			passwords++
+		}
+	}
+	switch {
+	case n.Embedded && len(ways)+passwords > 0:
+		v.add("nats", "the embedded server asks nobody who they are: remove the credentials, or embedded: true")
+	case len(ways) > 1:
+		v.add("nats."+ways[1], "there are several ways to log in (%s): keep one", strings.Join(ways, ", "))
+	case passwords > 1:
+		v.add("nats.password_file", "there are both password and password_file: keep one")
+	case n.User.Given() != (passwords == 1):
+		v.add("nats.user", "user and password go together: give both, or neither")
+	}
+}
+
+// inputs checks the subjects that events come from and labels go to.
+func (v *checker) inputs() {
+	requests, outcomes := &v.Inputs.Requests, &v.Inputs.Outcomes
+	for _, in := range []struct{ path, subject, stream string }{
+		{"inputs.requests", requests.Subject, requests.Stream},
+		{"inputs.outcomes", outcomes.Subject, outcomes.Stream},
+	} {
+		v.subject(in.path+".subject", in.subject)
+		v.stream(in.path+".stream", in.stream)
+	}
+	v.word("inputs.requests.time_unit", string(requests.TimeUnit), TimeAuto.words())
+	v.word("inputs.outcomes.time_unit", string(outcomes.TimeUnit), TimeAuto.words())
+	v.word("inputs.outcomes.heartbeat", string(outcomes.Heartbeat), HeartbeatOptional.words())
+	if overlap(requests.Subject, outcomes.Subject) {
+		v.add("inputs.outcomes.subject", "%s and the requests' subject %s have messages in common, and a message is one or the other: choose subjects apart",
+			clipped(outcomes.Subject), clipped(requests.Subject))
+	}
+	v.publish()
+}
+
+func (v *checker) publish() {
+	p := v.Publish
+	if p == nil {
+		return
+	}
+	v.subject("publish.subject", p.Subject)
+	v.stream("publish.stream", p.Stream)
+	if strings.ContainsAny(p.Subject, "*>") {
+		v.add("publish.subject", "%s has a wildcard: labels go to one subject, name it", clipped(p.Subject))
+		return
+	}
+	for _, input := range []string{v.Inputs.Requests.Subject, v.Inputs.Outcomes.Subject} {
+		if overlap(p.Subject, input) {
+			v.add("publish.subject", "%s is also an input (%s), so every label would come back as an event: choose another subject",
+				clipped(p.Subject), clipped(input))
+		}
+	}
+}
+
+// subject checks that a subject is one: tokens with dots between, * for a
+// token and > for the rest (docs.nats.io, "Subject-Based Messaging").
+func (v *checker) subject(path, subject string) {
+	tokens := strings.Split(subject, ".")
+	odd := func(c rune) bool { return unicode.IsSpace(c) || unicode.IsControl(c) }
+	for i, token := range tokens {
+		wild := strings.ContainsAny(token, "*>") && len(token) > 1
+		if token == "" || wild || strings.ContainsFunc(token, odd) || token == ">" && i < len(tokens)-1 {
+			v.add(path, "%q is no subject: write names with dots between, * for one of them, > for all that follow, like requests.>", clipped(subject))
+			return
+		}
+	}
+	if tokens[0] == "$JS" || tokens[0] == "$SYS" {
+		v.add(path, "%s belongs to the NATS server itself: choose another subject", clipped(subject))
+	}
+}
+
+// stream checks a stream's name; an empty one is found by subject.
+func (v *checker) stream(path, name string) {
+	odd := func(c rune) bool {
+		return strings.ContainsRune(`.*>/\`, c) || unicode.IsSpace(c) || unicode.IsControl(c)
+	}
+	if len(name) > 255 || strings.ContainsFunc(name, odd) {
+		v.add(path, "%q is no name of a stream: it has no spaces and none of . * > / \\", clipped(name))
+	}
+}
+
+// overlap reports whether a message can match both subjects.
+func overlap(a, b string) bool {
+	as, bs := strings.Split(a, "."), strings.Split(b, ".")
+	for i := range min(len(as), len(bs)) {
+		if as[i] == ">" || bs[i] == ">" {
+			return true
+		}
+		if as[i] != bs[i] && as[i] != "*" && bs[i] != "*" {
+			return false
+		}
+	}
+	return len(as) == len(bs)
+}

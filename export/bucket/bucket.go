@@ -1,0 +1,58 @@
+// Package bucket is the place where committed files live: a local directory
+// now, and anything that can create an object only if it is absent.
+package bucket
+
+import (
+	"errors"
+	"io"
+)
+
+// ErrExist says that an object was there already.
+var ErrExist = errors.New("object exists already")
+
+// Bucket stores objects under slash-separated names. An object appears as a
+// whole or not at all. It is used by several goroutines.
+type Bucket interface {
+	// Stage begins an object that becomes complete with Writer.Finish.
+	Stage(name string) (Writer, error)
+	// Settle makes the names of all finished objects in the directory durable.
+	Settle(dir string) error
+	// CreateIfAbsent creates a small object durably, or returns an error that
+	// is ErrExist. After any other error it may exist or not.
+	CreateIfAbsent(name string, data []byte) error
+	// Publish moves objects to their final names, durably. A move already done
+	// is left as it is, so that publishing can be repeated.
+	Publish(moves []Move) error
+	// Open opens an object for reading; a missing one gives an error that is
+	// fs.ErrNotExist.
+	Open(name string) (Reader, error)
+	// List lists the names in a directory, in no order; a missing directory is
+	// empty.
+	List(dir string) ([]string, error)
+	// Remove removes an object that need not exist.
+	Remove(name string) error
+	// Lock makes this process the only one to hold the name, until the closer
+	// is closed or the process ends.
+	Lock(name string) (io.Closer, error)
+}
+
+// Writer writes one object.
+type Writer interface {
+	io.Writer
+	// Finish makes the object's content durable.
+	Finish() error
+	// Discard gives the object up. It is a no-op after Finish.
+	Discard()
+}
+
+// Reader reads one object.
+type Reader interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
+// Move is one step of Publish.
+type Move struct {
+	From, To string
+}

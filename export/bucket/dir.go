@@ -1,0 +1,253 @@
+package bucket
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// writes tags our file's writes for the file system's accounting.
+const writes = vfs.WriteCategoryUnspecified
+
+// Dir is a Bucket in a directory of a file system with hard links.
+//
+// A name is durable only after an fsync of its directory, and that only if the
+// directory's own name is. So Dir syncs the parents of every directory once
+// before it relies on it, even of one that exists: the process that made it may
+// have died before its own sync.
+type Dir struct {
+	fs   vfs.FS
+	root string
+	// session keeps the temporary files of two processes apart.
+	session string
+
+	mu    sync.Mutex
+	known map[string]bool // directories whose names are durable
+}
+
+// NewDir returns the bucket at root, which is made if it is missing.
+func NewDir(fs vfs.FS, root string) (*Dir, error) {
+	d := &Dir{fs: fs, root: fs.PathJoin(root), session: rand.Text(), known: map[string]bool{}}
+	if err := d.ensure("."); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *Dir) path(name string) string { return d.fs.PathJoin(d.root, name) }
+
+// ensure makes a directory exist, durably.
+func (d *Dir) ensure(dir string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.ensurePath(d.path(dir))
+}
+
+// ensurePath climbs to the file system's root, or to the working directory of a
+// relative path, and makes what is missing on the way back.
+func (d *Dir) ensurePath(p string) error {
+	parent := d.fs.PathDir(p)
+	if d.known[p] || parent == p {
+		return nil
+	}
+	_, err := d.fs.Stat(p)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
+		return err
+	}
+	if err := d.ensurePath(parent); err != nil {
+		return err
+	}
+	if missing {
+		if err := d.fs.MkdirAll(p, 0o755); err != nil {
+			return err
+		}
+	}
+	// Directories that were there before may stand in one that is not ours to
+	// open, and then their durability is not ours to see to either.
+	if err := d.syncDir(parent); err != nil && !(errors.Is(err, fs.ErrPermission) && !missing) {
+		return err
+	}
+	d.known[p] = true
+	return nil
+}
+
+func (d *Dir) syncDir(p string) error {
+	f, err := d.fs.OpenDir(p)
+	if err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		f.Close()
+		return fmt.Errorf("sync directory %s: %w", p, err)
+	}
+	return f.Close()
+}
+
+// Stage creates the file under its name; until Settle a crash may lose it.
+func (d *Dir) Stage(name string) (Writer, error) {
+	if err := d.ensure(path.Dir(name)); err != nil {
+		return nil, err
+	}
+	f, err := d.fs.Create(d.path(name), writes)
+	if err != nil {
+		return nil, err
+	}
+	return &fileWriter{dir: d, name: name, file: f}, nil
+}
+
+// Settle syncs the directory.
+func (d *Dir) Settle(dir string) error {
+	if err := d.ensure(dir); err != nil {
+		return err
+	}
+	return d.syncDir(d.path(dir))
+}
+
+// CreateIfAbsent writes a temporary file beside the name, syncs it and links
+// it: link(2) fails if the name is taken, where rename(2) would replace it.
+func (d *Dir) CreateIfAbsent(name string, data []byte) error {
+	temporary := path.Join(path.Dir(name), TempPrefix+d.session+"-"+path.Base(name))
+	w, err := d.Stage(temporary)
+	if err != nil {
+		return err
+	}
+	// vfs.File may modify what it is given.
+	if _, err := w.Write(bytes.Clone(data)); err != nil {
+		w.Discard()
+		return err
+	}
+	if err := w.Finish(); err != nil {
+		return err
+	}
+	err = d.fs.Link(d.path(temporary), d.path(name))
+	_ = d.Remove(temporary) // what is left of it is swept on the next start
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("%s: %w", name, ErrExist)
+	case err != nil:
+		return err
+	}
+	return d.syncDir(d.path(path.Dir(name)))
+}
+
+// TempPrefix begins the names of files that CreateIfAbsent may leave behind
+// when the process dies.
+const TempPrefix = ".new-"
+
+// Publish renames. The target directories are synced even where nothing was
+// left to move: the process that moved may have died before its sync.
+func (d *Dir) Publish(moves []Move) error {
+	var dirs []string
+	seen := map[string]bool{}
+	for _, m := range moves {
+		dir := path.Dir(m.To)
+		if err := d.ensure(dir); err != nil {
+			return err
+		}
+		if !seen[dir] {
+			seen[dir] = true
+			dirs = append(dirs, dir)
+		}
+		if _, err := d.fs.Stat(d.path(m.To)); err == nil {
+			continue
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := d.fs.Rename(d.path(m.From), d.path(m.To)); err != nil {
+			return fmt.Errorf("publish %s: %w", m.To, err)
+		}
+	}
+	for _, dir := range dirs {
+		if err := d.syncDir(d.path(dir)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Open opens a file.
+func (d *Dir) Open(name string) (Reader, error) {
+	f, err := d.fs.Open(d.path(name))
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &fileReader{File: f, size: info.Size()}, nil
+}
+
+// List lists a directory.
+func (d *Dir) List(dir string) ([]string, error) {
+	names, err := d.fs.List(d.path(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return names, err
+}
+
+// Remove removes a file.
+func (d *Dir) Remove(name string) error {
+	if err := d.fs.Remove(d.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Lock takes an advisory lock on a file that stays there.
+func (d *Dir) Lock(name string) (io.Closer, error) {
+	if err := d.ensure(path.Dir(name)); err != nil {
+		return nil, err
+	}
+	return d.fs.Lock(d.path(name))
+}
+
+type fileWriter struct {
+	dir  *Dir
+	name string
+	file vfs.File // nil once finished or discarded
+}
+
+func (w *fileWriter) Write(p []byte) (int, error) { return w.file.Write(p) }
+
+// Finish syncs the file. A failed fsync may have dropped the pages it could not
+// write, so the file is given up and never synced again.
+func (w *fileWriter) Finish() error {
+	f := w.file
+	w.file = nil
+	err := f.Sync()
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		_ = w.dir.Remove(w.name) // the error that matters is the first
+		return fmt.Errorf("sync %s: %w", w.name, err)
+	}
+	return nil
+}
+
+func (w *fileWriter) Discard() {
+	if w.file == nil {
+		return
+	}
+	_ = w.file.Close() // nothing of it is wanted any more
+	w.file = nil
+	_ = w.dir.Remove(w.name)
+}
+
+type fileReader struct {
+	vfs.File
+	size int64
+}
+
+func (r *fileReader) Size() int64 { return r.size }

@@ -1,0 +1,55 @@
+package export
+
+import (
+	"encoding/base64"
+	"fmt"
+	"path"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+func deadLetterPath(p int, k uint64) string {
+	return path.Join(deadLetterDir, commitName(p, k)+deadLetterSuffix)
+}
+
+// deadLetter is one line of a dead letter file.
+type deadLetter struct {
+	Input  string `json:"input"`
+	Seq    uint64 `json:"seq"`
+	Index  uint32 `json:"index"`
+	Kind   string `json:"kind"`
+	Reason string `json:"reason"`
+	Detail string `json:"detail"`
+	Stored string `json:"stored,omitzero"` // left out if there is none
+	// The event's bytes: as a string if they are UTF-8, else in base64.
+	Data   string `json:"data,omitzero"`
+	Base64 string `json:"data_base64,omitzero"`
+}
+
+// encodeDeadLetter renders d as a line.
+func encodeDeadLetter(d *events.DeadLetter) ([]byte, error) {
+	line := deadLetter{
+		Input: valid(d.Input), Seq: d.Origin.Seq, Index: d.Origin.Index, Kind: d.Kind.String(),
+		Reason: valid(d.Reason), Detail: valid(d.Detail),
+	}
+	if d.Stored != events.MinTime {
+		line.Stored = d.Stored.String()
+	}
+	if utf8.Valid(d.Data) {
+		line.Data = string(d.Data)
+	} else {
+		line.Base64 = base64.StdEncoding.EncodeToString(d.Data)
+	}
+	data, err := json.Marshal(&line)
+	if err != nil {
+		return nil, fmt.Errorf("dead letter %s/%d: %w", d.Input, d.Origin.Seq, err)
+	}
+	return append(data, '\n'), nil
+}
+
+// valid replaces what is not UTF-8, which JSON cannot hold.
+func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

@@ -1,0 +1,68 @@
+package export
+
+import "fmt"
+
+// FencedError says that somebody else made the commit: this process is not the
+// partition's owner any more.
+type FencedError struct {
+	Partition int
+	Number    uint64 // of the commit
+	Mine      string // nonce of the attempt
+	Theirs    string // nonce in the manifest
+}
+
+func (e *FencedError) Error() string {
+	return fmt.Sprintf("commit %d of partition %d was made by another process (its nonce is %q, ours %q): stop this one, and see to it that only one runs on this output",
+		e.Number, e.Partition, e.Theirs, e.Mine)
+}
+
+// LockedError says that another process has the output open.
+type LockedError struct {
+	Dir       string
+	Partition int
+	Err       error
+}
+
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("output %s, partition %d, is in use by another process (%v): stop that one, or give this one another output.dir", e.Dir, e.Partition, e.Err)
+}
+
+func (e *LockedError) Unwrap() error { return e.Err }
+
+// ChainError says that the manifests do not continue one another: one is
+// missing, was changed, or belongs to something else.
+type ChainError struct {
+	Dir    string
+	Path   string // of the manifest, below Dir
+	Reason string
+}
+
+func (e *ChainError) Error() string {
+	return fmt.Sprintf("output %s: manifest %s: %s; the output was changed from outside: restore it whole from a backup, or start over with an empty output.dir and state.dir", e.Dir, e.Path, e.Reason)
+}
+
+// MissingFileError says that a committed file is not there, or not the one that
+// was committed.
+type MissingFileError struct {
+	Dir    string
+	Path   string // of the file, below Dir
+	Number uint64 // of its commit
+	Reason string
+}
+
+func (e *MissingFileError) Error() string {
+	return fmt.Sprintf("output %s: file %s of commit %d: %s; restore the output whole from a backup, or start over with an empty output.dir and state.dir", e.Dir, e.Path, e.Number, e.Reason)
+}
+
+// CorruptFileError says that a staged file, read back, was not what had been
+// written. Nothing was committed.
+type CorruptFileError struct {
+	Path string // of the staged file
+	Err  error
+}
+
+func (e *CorruptFileError) Error() string {
+	return fmt.Sprintf("staged file %s was read back and is not what was written: %v; nothing was committed: check the disk and the memory of this machine", e.Path, e.Err)
+}
+
+func (e *CorruptFileError) Unwrap() error { return e.Err }

@@ -1,0 +1,87 @@
+package export
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// Feature declares the type of a feature's column: bool, int64, double, string
+// or a list<...> of one of these. A declared column is in every file; a value
+// that does not fit it is null and counted as unfit.
+type Feature = rowfile.Feature
+
+// ColumnClashError says that two features, or a feature and a column of
+// labeljoin's own, fall on one column, and how to part them.
+type ColumnClashError = rowfile.ColumnClashError
+
+// LabelClashError says that a label's name is taken by another column.
+type LabelClashError = rowfile.LabelClashError
+
+// Options is what Open needs to know.
+type Options struct {
+	FS         vfs.FS // nil: the operating system's
+	Dir        string // where data/, _commits/, _staging/ and deadletter/ are
+	Name       string // of the joiner; an output belongs to one
+	Partition  int    // which partition's commits these are, from 0
+	Partitions int    // how many there are; 0 means 1
+	RulesHash  string // goes into the files' metadata; empty: left out
+
+	Labels   []joiner.Label // only names and aggregates are used
+	Weight   bool           // write the weight column: sampling is configured
+	Features []Feature
+	// Rename gives features other columns, by "features.NAME", "items.NAME" or
+	// the column they would have had. An empty value leaves a feature out.
+	Rename map[string]string
+
+	FileRows  int   // a file is finished at so many rows; 0 means 1,000,000
+	FileBytes int64 // or when so many bytes are buffered; 0 means 128 MiB, at most 1 GiB
+
+	Log *slog.Logger // nil: discarded
+}
+
+// The defaults of Options, and the most that FileBytes may be: buffered texts
+// are addressed with 32 bits.
+const (
+	DefaultFileRows  = 1_000_000
+	DefaultFileBytes = 128 << 20
+	maxFileBytes     = 1 << 30
+)
+
+// maxPartitions is what four digits in a file name hold.
+const maxPartitions = 10_000
+
+// withDefaults checks the options and fills in what was left out.
+func (o Options) withDefaults() (Options, error) {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.Partitions == 0 {
+		o.Partitions = 1
+	}
+	if o.FileRows == 0 {
+		o.FileRows = DefaultFileRows
+	}
+	if o.FileBytes == 0 {
+		o.FileBytes = DefaultFileBytes
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	switch {
+	case o.Dir == "":
+		return o, errors.New("the output needs a directory: set output.dir")
+	case o.Name == "":
+		return o, errors.New("the output needs the joiner's name: set name")
+	case o.Partitions < 1 || o.Partitions > maxPartitions || o.Partition < 0 || o.Partition >= o.Partitions:
+		return o, fmt.Errorf("partition %d of %d does not exist", o.Partition, o.Partitions)
+	case o.FileRows < 1 || o.FileBytes < 1 || o.FileBytes > maxFileBytes:
+		return o, fmt.Errorf("files of %d rows and %d bytes: rows must be at least 1, bytes 1 to %d", o.FileRows, o.FileBytes, maxFileBytes)
+	}
+	return o, nil
+}

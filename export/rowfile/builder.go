@@ -1,0 +1,339 @@
+// Package rowfile holds one file of labeled rows: its rows in memory, column by
+// column, its encoding as Parquet, and the reading back of what was written.
+package rowfile
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// maxFeatures bounds the feature columns of one file: a footer describes every
+// one of them, and keys made of ids would make a column each.
+const maxFeatures = 4096
+
+// rowOverhead and columnOverhead are what a row costs in the fixed columns and
+// a column costs empty, in bytes, roughly.
+const (
+	rowOverhead    = 64
+	labelOverhead  = 2 * (tagBytes + numBytes)
+	columnOverhead = 512
+)
+
+// Builder buffers the rows of a file. It is used by one goroutine.
+type Builder struct {
+	layout *Layout
+	rows   int
+	size   int
+
+	head   [8]column // request_id to score
+	labels []column  // per label its value and its ts
+	tail   [3]column // weight, revision, reason
+
+	features map[source]*column // nil: left out
+	byName   map[string]*column // features by column
+	// The features of the row before, in its order: mostly the next has the same.
+	guess [2][]guess
+
+	minTS, maxTS events.Time
+	maxRevision  uint32
+	early        int64
+}
+
+type guess struct {
+	name string
+	col  *column
+}
+
+// Positions in Builder.head and Builder.tail.
+const (
+	requestID = iota
+	requestTS
+	model
+	modelVersion
+	userID
+	itemID
+	position
+	score
+)
+const (
+	weight = iota
+	revision
+	reason
+)
+
+// NewBuilder returns an empty file.
+func (l *Layout) NewBuilder() *Builder {
+	b := &Builder{
+		layout: l, labels: make([]column, 2*len(l.labels)),
+		features: map[source]*column{}, byName: map[string]*column{},
+		minTS: events.MaxTime, maxTS: events.MinTime,
+	}
+	str, num, when := Type{Scalar: String}, Type{Scalar: Int64}, Type{Scalar: Timestamp}
+	b.head = [8]column{
+		fixed("request_id", str, true), fixed("request_ts", when, true), fixed("model", str, false),
+		fixed("model_version", str, false), fixed("user_id", str, false), fixed("item_id", str, false),
+		fixed("position", num, false), fixed("score", Type{Scalar: Double}, false),
+	}
+	for i, label := range l.labels {
+		t := Type{Scalar: Double}
+		if label.Agg.Integer() {
+			t.Scalar = Int32
+		}
+		b.labels[2*i] = fixed(label.Name, t, false)
+		b.labels[2*i+1] = fixed(label.Name+"_ts", when, false)
+	}
+	b.tail = [3]column{
+		fixed("weight", Type{Scalar: Double}, true), fixed("revision", Type{Scalar: Int32}, true),
+		fixed("reason", str, true),
+	}
+	for _, d := range l.declared {
+		c := fixed(d.name, d.typ, false)
+		c.source.item = strings.HasPrefix(d.name, itemPrefix)
+		b.byName[d.name] = &c
+	}
+	b.size = columnOverhead * (len(b.head) + len(b.labels) + len(b.tail) + len(b.byName))
+	return b
+}
+
+func fixed(name string, t Type, required bool) column {
+	return column{name: name, declared: true, typ: t, required: required}
+}
+
+// Rows is how many rows were added.
+func (b *Builder) Rows() int { return b.rows }
+
+// Size is about how many bytes the rows take in memory.
+func (b *Builder) Size() int { return b.size }
+
+// Add adds a row and returns how many of its feature values did not fit: their
+// declared type, or the number of columns a file can have. After ErrFull the
+// rows added before are as they were and no more can be added; after any other
+// error the builder is of no use.
+func (b *Builder) Add(req *events.Request, row *joiner.Row) (unfit int64, err error) {
+	var item *events.Item
+	switch {
+	case row.Item < -1 || row.Item >= len(req.Items):
+		return 0, fmt.Errorf("row of request %q: item %d of %d", req.ID, row.Item, len(req.Items))
+	case len(row.Cells) != len(b.layout.labels):
+		return 0, fmt.Errorf("row of request %q: %d labels, want %d", req.ID, len(row.Cells), len(b.layout.labels))
+	case row.Reason > joiner.Incomplete:
+		return 0, fmt.Errorf("row of request %q: reason %d is not known", req.ID, uint8(row.Reason))
+	case row.Item >= 0:
+		item = &req.Items[row.Item]
+	}
+	wide := len(req.Features)
+	if item != nil {
+		wide += len(item.Features)
+	}
+	if err := b.resolve(req.Features, false, wide); err != nil {
+		return 0, err
+	}
+	if item != nil {
+		if err := b.resolve(item.Features, true, wide); err != nil {
+			return 0, err
+		}
+	}
+	unfit = b.addFeatures(req.Features, false)
+	if item != nil {
+		unfit += b.addFeatures(item.Features, true)
+	}
+	b.addHead(req, item)
+	b.addLabels(row)
+	b.rows++
+	return unfit, nil
+}
+
+// resolve finds the columns of a row's features and leaves them in the guess.
+// wide is how many features the row has.
+func (b *Builder) resolve(fields []events.Field, item bool, wide int) error {
+	g := &b.guess[index(item)]
+	for i := range fields {
+		name := fields[i].Name
+		if i == len(*g) {
+			*g = append(*g, guess{})
+		}
+		if at := &(*g)[i]; at.col == nil || at.name != name {
+			c, err := b.column(source{item: item, name: name}, wide)
+			if err != nil {
+				return err
+			}
+			*at = guess{name: strings.Clone(name), col: c}
+		}
+		c := (*g)[i].col
+		if c == nil {
+			continue
+		}
+		if c.mark == b.rows+1 {
+			s := source{item: item, name: name}
+			return &ColumnClashError{Column: c.name, First: c.source.String(), Second: s.String() + " of the same request", Key: s.key()}
+		}
+		c.mark = b.rows + 1
+	}
+	return nil
+}
+
+func index(item bool) int {
+	if item {
+		return 1
+	}
+	return 0
+}
+
+// column is the column of a feature, made if there is none yet. It is nil for a
+// feature that is left out or, in a row that no file has room for, one too many.
+func (b *Builder) column(s source, wide int) (*column, error) {
+	if c, known := b.features[s]; known {
+		return c, nil
+	}
+	s.name = strings.Clone(s.name) // the request is the caller's
+	name := b.layout.column(s)
+	if name == "" {
+		b.features[s] = nil
+		return nil, nil
+	}
+	if what, taken := b.layout.reserved[name]; taken {
+		return nil, &ColumnClashError{Column: name, First: what, Second: s.String(), Key: s.key()}
+	}
+	c := b.byName[name]
+	switch {
+	case c == nil && len(b.byName) >= maxFeatures:
+		if b.rows > 0 && len(b.layout.declared)+wide <= maxFeatures {
+			return nil, ErrFull
+		}
+		return nil, nil
+	case c == nil:
+		c = &column{name: name, source: s, found: true}
+		b.byName[name] = c
+		b.size += columnOverhead + len(name)
+	case c.found:
+		return nil, &ColumnClashError{Column: name, First: c.source.String(), Second: s.String(), Key: s.key()}
+	default: // declared, and now found
+		c.source, c.found = s, true
+	}
+	b.features[s] = c
+	return c, nil
+}
+
+func (b *Builder) addFeatures(fields []events.Field, item bool) (unfit int64) {
+	g := b.guess[index(item)]
+	for i := range fields {
+		c, v := g[i].col, &fields[i].Value
+		if c == nil {
+			if _, leftOut := b.features[source{item: item, name: fields[i].Name}]; !leftOut {
+				unfit++
+			}
+			continue
+		}
+		c.skipTo(b.rows)
+		if !c.declared {
+			b.size += c.add(v)
+			continue
+		}
+		fitting, bad := fit(v, c.typ)
+		unfit += bad
+		b.size += c.add(&fitting)
+	}
+	return unfit
+}
+
+func (b *Builder) addHead(req *events.Request, item *events.Item) {
+	h := &b.head
+	h[requestID].addText(events.String, req.ID)
+	h[requestTS].addInt(micros(req.TS))
+	h[model].addOptionalText(req.Model)
+	h[modelVersion].addOptionalText(req.ModelVersion)
+	h[userID].addOptionalText(req.UserID)
+	b.size += rowOverhead + len(req.ID) + len(req.Model) + len(req.ModelVersion) + len(req.UserID)
+	has, value := req.HasScore, req.Score
+	if item == nil {
+		h[itemID].addNull()
+		h[position].addNull()
+	} else {
+		b.size += len(item.ID)
+		h[itemID].addText(events.String, item.ID)
+		h[position].addIntIf(item.HasPosition, item.Position)
+		has, value = item.HasScore, item.Score
+	}
+	if has {
+		h[score].addDouble(value)
+	} else {
+		h[score].addNull()
+	}
+	b.minTS, b.maxTS = min(b.minTS, req.TS), max(b.maxTS, req.TS)
+}
+
+func (b *Builder) addLabels(row *joiner.Row) {
+	for i := range row.Cells {
+		cell, c := &row.Cells[i], &b.labels[2*i]
+		switch {
+		case cell.Null || math.IsNaN(cell.Value):
+			c.addNull()
+		case c.typ.Scalar == Int32:
+			c.addInt(int64(min(max(cell.Value, math.MinInt32), math.MaxInt32)))
+		default:
+			c.addDouble(cell.Value)
+		}
+		b.labels[2*i+1].addIntIf(cell.TS != events.MinTime, micros(cell.TS))
+	}
+	b.tail[weight].addDouble(row.Weight)
+	b.tail[revision].addInt(int64(min(row.Revision, math.MaxInt32)))
+	b.tail[reason].addText(events.String, row.Reason.String())
+	b.size += labelOverhead * len(row.Cells)
+	b.maxRevision = max(b.maxRevision, row.Revision)
+	if row.Reason == joiner.Early {
+		b.early++
+	}
+}
+
+func (c *column) addIntIf(ok bool, v int64) {
+	if ok {
+		c.addInt(v)
+	} else {
+		c.addNull()
+	}
+}
+
+// micros is the microsecond that t lies in.
+func micros(t events.Time) int64 {
+	us := int64(t) / 1000
+	if int64(t)%1000 < 0 {
+		us--
+	}
+	return us
+}
+
+// columns are the file's columns in their order: features sorted by name, the
+// request's before the items', and none that holds only nulls unless declared.
+func (b *Builder) columns() []*column {
+	var features []*column
+	for _, c := range b.byName {
+		if _, ok := c.shape(); ok {
+			features = append(features, c)
+		}
+	}
+	slices.SortFunc(features, func(x, y *column) int {
+		if d := index(x.source.item) - index(y.source.item); d != 0 {
+			return d
+		}
+		return strings.Compare(x.name, y.name)
+	})
+	cols := make([]*column, 0, len(b.head)+len(features)+len(b.labels)+len(b.tail))
+	for i := range b.head {
+		cols = append(cols, &b.head[i])
+	}
+	cols = append(cols, features...)
+	for i := range b.labels {
+		cols = append(cols, &b.labels[i])
+	}
+	for i := range b.tail {
+		if i != weight || b.layout.weight {
+			cols = append(cols, &b.tail[i])
+		}
+	}
+	return cols
+}

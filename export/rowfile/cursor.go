@@ -1,0 +1,163 @@
+package rowfile
+
+import (
+	"math"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// cursor walks a column's values in row order and turns them into Parquet's, in
+// the shape the column has taken.
+type cursor struct {
+	col       *column
+	shape     shape
+	index     int // of the leaf column in the file
+	row       int
+	num, text int
+	list      int
+	elems     *cursor
+	scratch   []byte // JSON text of the current batch
+}
+
+func newCursor(c *column, s shape, index int) *cursor {
+	k := &cursor{col: c, shape: s, index: index}
+	if c.elems != nil {
+		k.elems = &cursor{col: c.elems, index: index}
+	}
+	return k
+}
+
+// The limits of a batch: rows, so that the values stay in the cache, and bytes
+// of text, so that pages do not grow far beyond their size.
+const (
+	batchRows  = 1024
+	batchBytes = 128 << 10
+)
+
+// next appends the values of the rows up to end, or as many as make a batch, to
+// dst. The values are valid until the call after.
+func (k *cursor) next(dst []parquet.Value, end int) []parquet.Value {
+	k.scratch = k.scratch[:0]
+	end = min(end, k.row+batchRows)
+	start := k.text
+	defined := 1
+	if k.col.required {
+		defined = 0
+	}
+	for k.row < end && k.textBytes(start)+len(k.scratch) < batchBytes {
+		tag := events.Null
+		if k.row < len(k.col.tags) {
+			tag = k.col.tags[k.row]
+		}
+		k.row++
+		switch {
+		case tag == events.Null:
+			dst = append(dst, parquet.Value{}.Level(0, 0, k.index))
+		case k.shape.typ.List:
+			dst = k.appendList(dst)
+		case k.shape.json:
+			from := len(k.scratch)
+			k.scratch = k.appendText(k.scratch, tag)
+			text := k.scratch[from:len(k.scratch):len(k.scratch)]
+			dst = append(dst, parquet.ByteArrayValue(text).Level(0, defined, k.index))
+		default:
+			dst = append(dst, k.scalar(tag, k.shape.typ.Scalar).Level(0, defined, k.index))
+		}
+	}
+	return dst
+}
+
+// textBytes is how much text lies between the start-th text and the next one,
+// the elements' not counted.
+func (k *cursor) textBytes(start int) int {
+	if k.text == start {
+		return 0
+	}
+	from := 0
+	if start > 0 {
+		from = int(k.col.ends[start-1])
+	}
+	return int(k.col.ends[k.text-1]) - from
+}
+
+// scalar takes the next value, which widens to s as it is.
+func (k *cursor) scalar(tag events.ValueKind, s Scalar) parquet.Value {
+	if tag == events.String || tag == events.JSON {
+		k.text++
+		return parquet.ByteArrayValue(k.col.textAt(k.text - 1))
+	}
+	bits := k.col.nums[k.num]
+	k.num++
+	switch s {
+	case Bool:
+		return parquet.BooleanValue(bits != 0)
+	case Int32:
+		return parquet.Int32Value(int32(bits))
+	case Double:
+		if tag == events.Int {
+			return parquet.DoubleValue(float64(int64(bits)))
+		}
+		return parquet.DoubleValue(math.Float64frombits(bits))
+	}
+	return parquet.Int64Value(int64(bits))
+}
+
+// Definition levels in an optional list of optional elements.
+const (
+	listEmpty   = 1
+	elementNull = 2
+	elementSet  = 3
+)
+
+func (k *cursor) appendList(dst []parquet.Value) []parquet.Value {
+	n := int(k.col.lens[k.list])
+	k.list++
+	if n == 0 {
+		return append(dst, parquet.Value{}.Level(0, listEmpty, k.index))
+	}
+	repeated := 0
+	for range n {
+		tag := k.elems.col.tags[k.elems.row]
+		k.elems.row++
+		if tag == events.Null {
+			dst = append(dst, parquet.Value{}.Level(repeated, elementNull, k.index))
+		} else {
+			dst = append(dst, k.elems.scalar(tag, k.shape.typ.Scalar).Level(repeated, elementSet, k.index))
+		}
+		repeated = 1
+	}
+	return dst
+}
+
+// appendText takes the next value as JSON text.
+func (k *cursor) appendText(dst []byte, tag events.ValueKind) []byte {
+	switch tag {
+	case events.Null:
+		return append(dst, "null"...)
+	case events.String:
+		k.text++
+		return appendQuoted(dst, k.col.textAt(k.text-1))
+	case events.JSON:
+		k.text++
+		return append(dst, k.col.textAt(k.text-1)...)
+	case events.List:
+		n := int(k.col.lens[k.list])
+		k.list++
+		dst = append(dst, '[')
+		for i := range n {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			element := k.elems.col.tags[k.elems.row]
+			k.elems.row++
+			dst = k.elems.appendText(dst, element)
+		}
+		return append(dst, ']')
+	}
+	bits := k.col.nums[k.num]
+	k.num++
+	v := events.Value{Kind: tag, Int: int64(bits), Float: math.Float64frombits(bits)}
+	return appendJSON(dst, &v)
+}

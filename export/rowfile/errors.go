@@ -1,0 +1,32 @@
+package rowfile
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrFull says that a row brings more new columns than the file has room for:
+// finish it and add the row to a new one.
+var ErrFull = errors.New("the file has no room for more columns")
+
+// ColumnClashError says that two things fall on one column.
+type ColumnClashError struct {
+	Column        string
+	First, Second string // what falls on it
+	Key           string // of output.rename that moves the second
+}
+
+func (e *ColumnClashError) Error() string {
+	return fmt.Sprintf("column clash: %s and %s both fall on column %q; give the second its own column with the setting output.rename: {%q: \"other_name\"}, or leave it out with {%q: \"\"}",
+		e.First, e.Second, e.Column, e.Key, e.Key)
+}
+
+// LabelClashError says that a label's column is taken.
+type LabelClashError struct {
+	Label, Column string
+	Other         string // what has the column
+}
+
+func (e *LabelClashError) Error() string {
+	return fmt.Sprintf("column clash: label %q needs column %q, which is %s; give the label another name", e.Label, e.Column, e.Other)
+}

@@ -1,0 +1,72 @@
+package rowfile
+
+import (
+	"reflect"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding"
+)
+
+// record is a group whose fields keep the order they are given in; a
+// parquet.Group is a map and sorts them by name.
+type record struct {
+	parquet.Group // nil: only for what all groups have in common
+	fields        []parquet.Field
+}
+
+func (r record) Fields() []parquet.Field { return r.fields }
+func (r record) String() string          { return "record" }
+
+// GoType is of no use, as rows are never written from or read into structs.
+func (r record) GoType() reflect.Type { return reflect.TypeFor[struct{}]() }
+
+// field is a named column of a record.
+type field struct {
+	parquet.Node
+	name string
+}
+
+func (f field) Name() string { return f.name }
+
+// Value is of no use, for the same reason as record.GoType.
+func (f field) Value(reflect.Value) reflect.Value { return reflect.Value{} }
+
+// schema is the Parquet schema of the columns in their shapes.
+func schema(cols []*column, shapes []shape, dict []bool) *parquet.Schema {
+	var r record
+	for i, c := range cols {
+		node := leaf(shapes[i].typ.Scalar, dict[i])
+		switch {
+		case shapes[i].typ.List:
+			node = parquet.Optional(parquet.List(parquet.Optional(node)))
+		case !c.required:
+			node = parquet.Optional(node)
+		}
+		r.fields = append(r.fields, field{Node: node, name: c.name})
+	}
+	return parquet.NewSchema("row", r)
+}
+
+// leaf is a column of scalars with the encoding that measured best for it.
+func leaf(s Scalar, dict bool) parquet.Node {
+	var node parquet.Node
+	var enc encoding.Encoding = &parquet.DeltaBinaryPacked
+	switch s {
+	case Bool:
+		return parquet.Leaf(parquet.BooleanType)
+	case Int32:
+		node = parquet.Leaf(parquet.Int32Type)
+	case Int64:
+		node = parquet.Leaf(parquet.Int64Type)
+	case Double:
+		return parquet.Leaf(parquet.DoubleType)
+	case Timestamp:
+		node = parquet.Timestamp(parquet.Microsecond)
+	default:
+		node, enc = parquet.String(), &parquet.Plain
+	}
+	if dict {
+		enc = &parquet.RLEDictionary
+	}
+	return parquet.Encoded(node, enc)
+}

@@ -1,0 +1,57 @@
+package rowfile
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Scalar is the type of a column's values, or of the elements of its lists.
+type Scalar uint8
+
+// The scalar types.
+const (
+	Bool Scalar = iota
+	Int32
+	Int64
+	Double
+	String
+	Timestamp // microseconds since the Unix epoch, UTC
+)
+
+var scalarNames = [...]string{"bool", "int32", "int64", "double", "string", "timestamp"}
+
+// Type is the type of a column.
+type Type struct {
+	Scalar Scalar
+	List   bool // a list of the scalar
+}
+
+// String is the type as it stands in manifests and in the configuration.
+func (t Type) String() string {
+	if t.List {
+		return "list<" + scalarNames[t.Scalar] + ">"
+	}
+	return scalarNames[t.Scalar]
+}
+
+// ParseType reads the type of a declared feature: bool, int64, double, string,
+// or a list of one of these.
+func ParseType(s string) (Type, error) {
+	inner, isList := strings.CutPrefix(s, "list<")
+	if isList {
+		var closed bool
+		if inner, closed = strings.CutSuffix(inner, ">"); !closed {
+			return Type{}, unknownType(s)
+		}
+	}
+	for _, scalar := range []Scalar{Bool, Int64, Double, String} {
+		if inner == scalarNames[scalar] {
+			return Type{Scalar: scalar, List: isList}, nil
+		}
+	}
+	return Type{}, unknownType(s)
+}
+
+func unknownType(s string) error {
+	return fmt.Errorf("type %q is not known: use bool, int64, double, string or list<...> of one of these", s)
+}

@@ -1,0 +1,237 @@
+package export
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// Stage is a commit being written. Nothing of it is visible before Commit. It
+// is used by one goroutine.
+type Stage struct {
+	out     *Output
+	number  uint64
+	attempt int
+
+	builders map[int64]*rowfile.Builder // by day
+	buffered int64                      // bytes in all of them
+	files    []file                     // finished
+
+	deadLetters *checked // nil before the first
+	lines       int64
+
+	rows, unfit int64
+	failed      error
+	// tried says that the manifest may exist, and done that the stage is over.
+	tried, done bool
+}
+
+// errStageDone says that a stage was used after its end.
+var errStageDone = errors.New("the stage was committed or aborted")
+
+func (s *Stage) usable() error {
+	if s.done {
+		return errStageDone
+	}
+	return s.failed
+}
+
+// fail remembers the error: from it on, the stage can only be aborted.
+func (s *Stage) fail(err error) error {
+	if s.failed == nil && err != nil {
+		s.failed = fmt.Errorf("commit %d: %w", s.number, err)
+	}
+	return s.failed
+}
+
+// Row adds a row. The request is only read during the call. After an error the
+// stage can only be aborted.
+func (s *Stage) Row(req *events.Request, row *joiner.Row) error {
+	if err := s.usable(); err != nil {
+		return err
+	}
+	return s.fail(s.addRow(req, row))
+}
+
+func (s *Stage) addRow(req *events.Request, row *joiner.Row) error {
+	d := day(req.TS)
+	b, size := s.builder(d)
+	unfit, err := b.Add(req, row)
+	if errors.Is(err, rowfile.ErrFull) {
+		s.buffered += int64(b.Size()) - size
+		if err := s.finishFile(d); err != nil {
+			return err
+		}
+		b, size = s.builder(d)
+		unfit, err = b.Add(req, row)
+	}
+	if err != nil {
+		return err
+	}
+	s.buffered += int64(b.Size()) - size
+	s.rows++
+	s.unfit += unfit
+	if b.Rows() >= s.out.opts.FileRows {
+		if err := s.finishFile(d); err != nil {
+			return err
+		}
+	}
+	for s.buffered > s.out.opts.FileBytes && len(s.builders) > 0 {
+		if err := s.finishFile(s.largest()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// builder is the day's file being built, and how much of it is accounted for.
+func (s *Stage) builder(d int64) (b *rowfile.Builder, size int64) {
+	b = s.builders[d]
+	if b == nil {
+		b = s.out.layout.NewBuilder()
+		s.builders[d] = b
+		return b, 0
+	}
+	return b, int64(b.Size())
+}
+
+// largest is the day with the most bytes buffered; of equals the first.
+func (s *Stage) largest() int64 {
+	days := slices.Sorted(maps.Keys(s.builders))
+	return slices.MaxFunc(days, func(x, y int64) int { return s.builders[x].Size() - s.builders[y].Size() })
+}
+
+// finishFile encodes the day's rows into a staged file and reads it back.
+func (s *Stage) finishFile(d int64) error {
+	b := s.builders[d]
+	delete(s.builders, d)
+	s.buffered -= int64(b.Size())
+	if b.Rows() == 0 {
+		return nil
+	}
+	n := len(s.files)
+	f := file{Staging: s.stagingPath(fmt.Sprintf("%03d", n) + fileSuffix)}
+	raw, err := s.out.bucket.Stage(f.Staging)
+	if err != nil {
+		return err
+	}
+	w := newChecked(raw)
+	sum, err := b.Encode(w, s.metadata(n))
+	if err == nil {
+		err = w.finish()
+	}
+	if err != nil {
+		raw.Discard()
+		return fmt.Errorf("write %s: %w", f.Staging, err)
+	}
+	f.Path = path.Join(dataDir, "dt="+dayName(sum.MinTS),
+		fmt.Sprintf("%s-%03d%s", commitName(s.out.opts.Partition, s.number), n, fileSuffix))
+	f.Rows, f.Bytes, f.SHA256, f.RowsHash = sum.Rows, w.bytes, w.sha256(), sum.Hash
+	f.MinRequestTS, f.MaxRequestTS = instant(sum.MinTS), instant(sum.MaxTS)
+	f.MaxRevision, f.Early = sum.MaxRevision, sum.Early
+	for _, c := range sum.Columns {
+		f.Columns = append(f.Columns, column{Name: c.Name, Type: c.Type.String()})
+	}
+	s.files = append(s.files, f)
+	return s.readBack(&f, &sum)
+}
+
+// readBack compares a staged file with what was meant: first its bytes, so that
+// the Parquet library never sees foreign ones, then its rows.
+func (s *Stage) readBack(f *file, sum *rowfile.Summary) error {
+	r, err := s.out.bucket.Open(f.Staging)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if err := checkReader(r, f.Bytes, f.SHA256); err != nil {
+		return &CorruptFileError{Path: f.Staging, Err: err}
+	}
+	if err := rowfile.Verify(r, r.Size(), sum); err != nil {
+		return &CorruptFileError{Path: f.Staging, Err: err}
+	}
+	return nil
+}
+
+// metadata is the key-value metadata of file n.
+func (s *Stage) metadata(n int) map[string]string {
+	meta := map[string]string{
+		"labeljoin.name":       s.out.opts.Name,
+		"labeljoin.partition":  strconv.Itoa(s.out.opts.Partition),
+		"labeljoin.partitions": strconv.Itoa(s.out.opts.Partitions),
+		"labeljoin.commit":     strconv.FormatUint(s.number, 10),
+		"labeljoin.file":       strconv.Itoa(n),
+	}
+	if s.out.opts.RulesHash != "" {
+		meta["labeljoin.rules_hash"] = s.out.opts.RulesHash
+	}
+	return meta
+}
+
+// stagingPath is where a file of this attempt is staged.
+func (s *Stage) stagingPath(suffix string) string {
+	return path.Join(stagingDir, fmt.Sprintf("%s-%s-%d-%s", commitName(s.out.opts.Partition, s.number), s.out.session, s.attempt, suffix))
+}
+
+// DeadLetter adds to the commit's dead letter file. After an error the stage
+// can only be aborted.
+func (s *Stage) DeadLetter(d *events.DeadLetter) error {
+	if err := s.usable(); err != nil {
+		return err
+	}
+	return s.fail(s.addDeadLetter(d))
+}
+
+func (s *Stage) addDeadLetter(d *events.DeadLetter) error {
+	line, err := encodeDeadLetter(d)
+	if err != nil {
+		return err
+	}
+	if s.deadLetters == nil {
+		raw, err := s.out.bucket.Stage(s.stagingPath("deadletter" + deadLetterSuffix))
+		if err != nil {
+			return err
+		}
+		s.deadLetters = newChecked(raw)
+	}
+	s.lines++
+	_, err = s.deadLetters.Write(line)
+	return err
+}
+
+// Tallies reports the rows added and the feature values that did not fit.
+func (s *Stage) Tallies() (rows, unfit int64) { return s.rows, s.unfit }
+
+// Abort removes what was staged, unless a manifest may name it. It is a no-op
+// after Commit.
+func (s *Stage) Abort() {
+	if s.done {
+		return
+	}
+	s.done = true
+	if s.deadLetters != nil {
+		s.deadLetters.w.Discard()
+	}
+	if !s.tried {
+		s.removeStaged()
+	}
+	s.out.release(s)
+}
+
+// removeStaged removes this attempt's staged files. What cannot be removed is
+// swept when the output is opened next.
+func (s *Stage) removeStaged() {
+	for i := range s.files {
+		_ = s.out.bucket.Remove(s.files[i].Staging)
+	}
+	if s.deadLetters != nil {
+		_ = s.out.bucket.Remove(s.stagingPath("deadletter" + deadLetterSuffix))
+	}
+}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -24,16 +25,20 @@ func (d *Duration) UnmarshalText(text []byte) error { return d.parse(string(text
 // parse implements parser.
 func (d *Duration) parse(text string) error {
 	parsed, err := ParseDuration(text)
-	*d = parsed
+	if err == nil {
+		*d = parsed // else the default stays, and nothing else complains about a zero
+	}
 	return err
 }
 
 // String writes the duration in the largest units that say it exactly.
 func (d Duration) String() string {
 	const day = Duration(24 * time.Hour)
+	if d == math.MinInt64 {
+		return time.Duration(d).String() // it has no positive counterpart
+	}
 	if d < 0 {
-		// The most negative value has no positive counterpart; Go writes it.
-		return time.Duration(d).String()
+		return "-" + (-d).String()
 	}
 	var days string
 	if n := d / day; n > 0 {

@@ -52,26 +52,28 @@ func (v *checker) labels() {
 func (v *checker) columns() {
 	taken := map[string]string{} // column in lower case -> whose it is
 	for _, name := range ReservedColumns() {
-		taken[name] = "a column that every output has"
+		taken[name] = "one that every output has"
 	}
-	claim := func(at, column, owner, wayOut string) {
+	claim := func(at, column, owner, wayOut string) bool {
 		key := strings.ToLower(column)
 		if other, ok := taken[key]; ok {
 			v.add(at, "its column %s is %s: %s", clipped(column), other, wayOut)
-			return
+			return false
 		}
 		taken[key] = owner
+		return true
 	}
 	for _, l := range v.Labels {
 		at, wayOut := join("labels", l.Name), "choose another name"
-		claim(at, l.Name, "that of label "+clipped(l.Name), wayOut)
-		claim(at, l.Name+"_ts", "the time column of label "+clipped(l.Name), wayOut)
+		if claim(at, l.Name, "that of label "+clipped(l.Name), wayOut) {
+			claim(at, l.Name+"_ts", "the time column of label "+clipped(l.Name), wayOut)
+		}
 	}
 	v.features(claim)
 }
 
 // features checks the declared and the renamed features.
-func (v *checker) features(claim func(at, column, owner, wayOut string)) {
+func (v *checker) features(claim func(at, column, owner, wayOut string) bool) {
 	if s := v.Features.Separator; s == "" || len(s) > 8 || strings.Trim(s, "_.-/:") != "" {
 		v.add("features.separator", "%q is no separator: use one to eight of the characters _ . - / :", clipped(s))
 	}

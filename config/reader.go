@@ -61,7 +61,11 @@ func (r *reader) parse() (root ast.Node) {
 	}
 	file, err := parser.ParseBytes(r.source.src, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		r.breaks(syntax(err))
+		at, message := syntax(err)
+		if bytes.Contains(r.source.src, []byte("${")) {
+			message += " (within { and }, a ${NAME} needs quotes)"
+		}
+		r.breaks(at, message)
 		return nil
 	}
 	for _, doc := range file.Docs {
@@ -73,6 +77,10 @@ func (r *reader) parse() (root ast.Node) {
 		default:
 			root = doc.Body
 		}
+	}
+	if root != nil && !isMapping(root) {
+		r.breaks(placeOf(root), shown(root)+" is not a mapping (settings as `name: value`)")
+		return nil
 	}
 	return root
 }

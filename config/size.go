@@ -34,7 +34,9 @@ func (s *Size) UnmarshalText(text []byte) error { return s.parse(string(text)) }
 // parse implements parser.
 func (s *Size) parse(text string) error {
 	parsed, err := ParseSize(text)
-	*s = parsed
+	if err == nil {
+		*s = parsed
+	}
 	return err
 }
 

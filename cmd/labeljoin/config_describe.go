@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/labeljoin/labeljoin/config"
+)
+
+// describe says what a configuration means, for people to compare with what
+// they meant.
+func describe(w io.Writer, c *config.Config) {
+	lines := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	defer lines.Flush()
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(lines, "%s\t%s\n", name, fmt.Sprintf(format, args...))
+	}
+	line("name", "%s", c.Name)
+	if c.NATS.Embedded {
+		line("server", "embedded, on %s port %s", c.NATS.Listen, portOf(c.NATS.Port))
+	} else {
+		line("server", "%s", strings.Join(c.NATS.URL, ", "))
+	}
+	line("requests", "%s", inputOf(c.Inputs.Requests.Subject, c.Inputs.Requests.Stream))
+	line("outcomes", "%s", inputOf(c.Inputs.Outcomes.Subject, c.Inputs.Outcomes.Stream))
+	if c.Publish != nil {
+		line("label stream", "%s", c.Publish.Subject)
+	}
+	line("rows", "one per %s, to %s", c.Join.Rows, c.Output.Dir)
+	line("negatives", "%s", negativesOf(&c.Join))
+	line("state", "%s", c.State.Dir)
+	longest := config.Duration(c.Longest())
+	line("a request closes", "%s after its time, once events %s later have been read", longest, c.Join.Lateness)
+	line("it is remembered", "%s beyond that; late outcomes correct it for %s", config.Duration(c.Memory()), c.Join.Corrections)
+	line("events stay out", "older than %s or more than %s in the future", c.Join.MaxAge, c.Join.MaxFuture)
+	line("fingerprint", "%.12s", c.Fingerprint())
+	fmt.Fprintln(lines)
+	fmt.Fprintln(lines, "label\tvalue\twindow\twhen")
+	for _, l := range c.Labels {
+		fmt.Fprintf(lines, "%s\t%s\t%s\t%s\n", l.Name, l.Value, l.Window, strings.ReplaceAll(strings.TrimSpace(l.When), "\n", " "))
+	}
+}
+
+func portOf(port int64) string {
+	if port == 0 {
+		return "chosen at the start"
+	}
+	return fmt.Sprint(port)
+}
+
+func inputOf(subject, stream string) string {
+	if stream == "" {
+		return subject
+	}
+	return subject + " of stream " + stream
+}
+
+func negativesOf(j *config.Join) string {
+	text := map[config.Negatives]string{
+		config.NegativesAll:               "all are kept",
+		config.NegativesSeen:              "kept where seen: " + j.Impression,
+		config.NegativesAboveLastPositive: "kept down to the last positive position",
+	}[j.Negatives]
+	if j.SampleNegatives < 1 {
+		text += fmt.Sprintf("; of those a share of %v, with weights", j.SampleNegatives)
+	}
+	return text
+}
+
+// notesOf lists what is not wrong with the configuration but missing around
+// it: the machine that checks may not be the one that runs.
+func notesOf(c *config.Config, lookup func(string) (string, bool)) []string {
+	var notes []string
+	for _, secret := range []config.Secret{c.NATS.Token, c.NATS.User, c.NATS.Password} {
+		if _, err := secret.Resolve(lookup); err != nil {
+			notes = append(notes, err.Error())
+		}
+	}
+	paths := []string{c.NATS.Creds, c.NATS.NKey, c.NATS.TokenFile, c.NATS.PasswordFile}
+	if tls := c.NATS.TLS; tls != nil {
+		paths = append(paths, tls.CA, tls.Cert, tls.Key)
+	}
+	for _, path := range paths {
+		if path == "" {
+			continue
+		}
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			notes = append(notes, fmt.Sprintf("%s does not exist on this machine", path))
+		}
+	}
+	return notes
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/rule"
+)
+
+// loadConfig reads and checks a configuration file, its expressions included.
+func loadConfig(path string) (*config.Config, error) {
+	c, err := config.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := rulesOf(c); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// rulesOf compiles what a checked configuration says about labels. The error
+// reports every expression that is wrong, each with its place.
+func rulesOf(c *config.Config) (joiner.Rules, error) {
+	j := &c.Join
+	rules := joiner.Rules{
+		ClockSkew:   j.ClockSkew.Std(),
+		Lateness:    j.Lateness.Std(),
+		Corrections: j.Corrections.Std(),
+		PerRequest:  j.Rows == config.RowsRequest,
+		Merge:       j.Duplicates == config.DuplicatesMerge,
+		Early:       j.Emit == config.EmitEarly,
+		SampleRate:  j.SampleNegatives,
+	}
+	if rules.SampleRate == 1 {
+		rules.SampleRate = 0 // keeping every negative is no sampling: no weights
+	}
+	var problems []config.Problem
+	for _, l := range c.Labels {
+		label, err := labelOf(l)
+		if err != nil {
+			problems = append(problems, c.Problem("labels."+l.Name+".when", err.Error()))
+			continue
+		}
+		rules.Labels = append(rules.Labels, label)
+	}
+	switch j.Negatives {
+	case config.NegativesSeen:
+		impression, err := rule.Compile(j.Impression)
+		if err != nil {
+			problems = append(problems, c.Problem("join.impression", err.Error()))
+		}
+		rules.Negatives, rules.Impression = joiner.NegativesSeen, impression
+	case config.NegativesAboveLastPositive:
+		rules.Negatives = joiner.NegativesAboveLastPositive
+	}
+	if err := c.Fail(problems...); err != nil {
+		return joiner.Rules{}, err
+	}
+	return rules, nil
+}
+
+// labelOf compiles one label.
+func labelOf(l config.Label) (joiner.Label, error) {
+	when, err := rule.Compile(l.When)
+	if err != nil {
+		return joiner.Label{}, err
+	}
+	agg, err := aggOf(l.Value)
+	if err != nil {
+		return joiner.Label{}, err
+	}
+	return joiner.Label{Name: l.Name, Window: l.Window.Std(), Agg: agg, When: when}, nil
+}
+
+// aggOf is the join's name of a label's value.
+func aggOf(value config.Agg) (joiner.Agg, error) {
+	switch value {
+	case config.Any:
+		return joiner.Any, nil
+	case config.Count:
+		return joiner.Count, nil
+	case config.Sum:
+		return joiner.Sum, nil
+	case config.Mean:
+		return joiner.Mean, nil
+	case config.Max:
+		return joiner.Max, nil
+	case config.Min:
+		return joiner.Min, nil
+	case config.First:
+		return joiner.First, nil
+	case config.Last:
+		return joiner.Last, nil
+	case config.Latency:
+		return joiner.Latency, nil
+	}
+	return 0, fmt.Errorf("a label's value cannot be %q", value)
+}

@@ -37,8 +37,9 @@ type scanner struct {
 	syntax    *RejectError // why it is no JSON; ends the scan
 	content   *RejectError // the first thing wrong with what it says
 	unknown   int
-	leaves    int // features met, of the request and all items
-	items     int // items met
+	escaped   bool // the last string had escapes
+	leaves    int  // features met, of the request and all items
+	items     int  // items met
 	spans     [fields]span
 	keys      keyStack
 }
@@ -133,10 +134,13 @@ func (s *scanner) outcome() *RejectError {
 func (s *scanner) at(found Scan, p span, f field, unit Unit) (Scan, *RejectError) {
 	raw := s.data[p.start:p.end]
 	var ok bool
-	if raw[0] == '"' {
+	switch typeOf(raw[0]) {
+	case jsonString:
 		found.TS, ok = parseRFC3339(s.text(p))
-	} else if n, whole := integral(raw); whole {
-		found.TS, ok = fromEpoch(n, unit)
+	case jsonNumber:
+		if n, whole := integral(raw); whole {
+			found.TS, ok = fromEpoch(n, unit)
+		}
 	}
 	if !ok {
 		return Scan{}, reject(ReasonBadTS, schema[f].name+" "+excerpt(raw)+": want RFC 3339 or an integer epoch, between 1678 and 2262")
@@ -159,6 +163,10 @@ func unquoted(quoted []byte) []byte {
 	if bytes.IndexByte(inner, '\\') < 0 {
 		return inner
 	}
+	return unescaped(inner)
+}
+
+func unescaped(inner []byte) []byte {
 	return appendUnescaped(make([]byte, 0, len(inner)), inner)
 }
 

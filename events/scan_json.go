@@ -2,8 +2,15 @@ package events
 
 import "fmt"
 
-// space skips white space.
+// space skips white space, of which compact JSON has none.
 func (s *scanner) space(i int) int {
+	if i < len(s.data) && s.data[i] > ' ' {
+		return i
+	}
+	return s.skipSpace(i)
+}
+
+func (s *scanner) skipSpace(i int) int {
 	for i < len(s.data) && isSpace(s.data[i]) {
 		i++
 	}
@@ -18,20 +25,20 @@ func (s *scanner) value(i, depth int) int {
 	if i >= len(s.data) {
 		return s.fail(ReasonNotJSON, i, "it ends where a value should begin")
 	}
-	switch c := s.data[i]; {
-	case c == '"':
+	switch c := s.data[i]; c {
+	case '"':
 		return s.str(i)
-	case c == '{':
+	case '{':
 		return s.object(i, depth+1, inAnything, 0)
-	case c == '[':
+	case '[':
 		return s.elements(i, depth+1, false)
-	case c == '-' || isDigit(c):
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
 		return s.number(i)
-	case c == 't':
+	case 't':
 		return s.literal(i, "true")
-	case c == 'f':
+	case 'f':
 		return s.literal(i, "false")
-	case c == 'n':
+	case 'n':
 		return s.literal(i, "null")
 	default:
 		return s.fail(ReasonNotJSON, i, fmt.Sprintf("no value begins with %q", c))
@@ -97,7 +104,10 @@ func (s *scanner) object(i, depth int, in shape, prefix int) int {
 		if i = s.str(i); i < 0 {
 			return -1
 		}
-		key := unquoted(s.data[start:i])
+		key := s.data[start+1 : i-1]
+		if s.escaped {
+			key = unescaped(key)
+		}
 		if i = s.space(i); i >= len(s.data) || s.data[i] != ':' {
 			return s.fail(ReasonNotJSON, i, "want a colon after a member's name")
 		}

@@ -50,18 +50,18 @@ func (t jsonType) String() string {
 
 // typeOf tells a value's type. What begins no value is jsonAny.
 func typeOf(c byte) jsonType {
-	switch {
-	case c == '"':
+	switch c {
+	case '"':
 		return jsonString
-	case c == '{':
+	case '{':
 		return jsonObject
-	case c == '[':
+	case '[':
 		return jsonList
-	case c == 't' || c == 'f':
+	case 't', 'f':
 		return jsonBool
-	case c == 'n':
+	case 'n':
 		return jsonNull
-	case c == '-' || isDigit(c):
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
 		return jsonNumber
 	}
 	return jsonAny

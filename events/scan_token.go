@@ -8,13 +8,15 @@ import (
 	"unicode/utf8"
 )
 
-// str scans the string whose quote is at i. Eight bytes are looked at together:
+// str scans the string whose quote is at i, and tells whether it has escapes
+// (s.escaped). Eight bytes are looked at together:
 // the arithmetic sets the top bit of each byte that is a quote, a backslash, a
 // control character or no ASCII. A borrow can only disturb bytes above one that
 // is truly marked, so the lowest mark is always right.
 func (s *scanner) str(i int) int {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	data := s.data
+	s.escaped = false
 	j := i + 1
 	for {
 		for j+8 <= len(data) {
@@ -50,6 +52,7 @@ func isPlain(c byte) bool { return c >= ' ' && c < utf8.RuneSelf && c != '"' && 
 func (s *scanner) special(i int) int {
 	switch c := s.data[i]; {
 	case c == '\\':
+		s.escaped = true
 		return s.escape(i)
 	case c < ' ':
 		return s.fail(ReasonNotJSON, i, "a control character in a string is not escaped")

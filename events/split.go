@@ -140,7 +140,9 @@ func endOfString(text []byte, i int) int {
 		case '"':
 			return i + 1
 		case '\\':
-			i++
+			if i++; i < len(text) && text[i] == '\n' {
+				return -1
+			}
 		case '\n':
 			return -1
 		}

@@ -1,0 +1,147 @@
+package jetstream
+
+import (
+	"sync"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// chunk is messages that are handed over at once.
+type chunk struct {
+	messages []events.Message
+	bytes    int
+	through  uint64 // every message of ours up to this stream sequence is in this chunk or was before it
+}
+
+// buffer stands between the goroutine that receives messages and the one that
+// asks for them. It is what makes a batch cost one hand-over instead of one per
+// message, and it bounds what is held: when it is full the receiver waits, and
+// the broker stops sending once its allowance of bytes is used up.
+type buffer struct {
+	limits limits
+	filled chan struct{} // signalled when there is something to take
+	room   chan struct{} // signalled when something was taken
+
+	mu       sync.Mutex
+	owner    *reader // the only one that may add
+	queue    []chunk
+	received uint64 // stream sequence of the last message seen, whether or not it is ours
+	fresh    bool   // nothing has been received since the beginning of the log
+}
+
+// limits are a chunk's.
+type limits struct{ messages, bytes int }
+
+const chunksHeld = 8
+
+func newBuffer(l limits) *buffer {
+	return &buffer{limits: l, filled: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+}
+
+// add appends a message that came at a stream sequence; m is nil if it is none
+// of ours. It reports false if the reader no longer owns the buffer.
+func (b *buffer) add(r *reader, seq uint64, m *events.Message) bool {
+	for {
+		b.mu.Lock()
+		if b.owner != r {
+			b.mu.Unlock()
+			return false
+		}
+		if b.admit(m) {
+			b.put(seq, m)
+			b.mu.Unlock()
+			signal(b.filled)
+			return true
+		}
+		b.mu.Unlock()
+		select {
+		case <-b.room:
+		case <-r.stopped:
+		}
+	}
+}
+
+// insert appends a message whatever the room. Nobody may own the buffer.
+func (b *buffer) insert(seq uint64, m *events.Message) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.admit(m) {
+		b.queue = append(b.queue, chunk{})
+	}
+	b.put(seq, m)
+}
+
+// skip counts the sequences up to seq as passed.
+func (b *buffer) skip(seq uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.received = max(b.received, seq)
+}
+
+// admit makes sure that there is a chunk to put m into; false says that the
+// buffer is full. The lock is held.
+func (b *buffer) admit(m *events.Message) bool {
+	if n := len(b.queue); n > 0 {
+		last := &b.queue[n-1]
+		if m == nil || len(last.messages) < b.limits.messages && last.bytes+len(m.Data) <= b.limits.bytes {
+			return true
+		}
+		if n >= chunksHeld {
+			return false
+		}
+	}
+	b.queue = append(b.queue, chunk{})
+	return true
+}
+
+// put stores m in the last chunk. The lock is held.
+func (b *buffer) put(seq uint64, m *events.Message) {
+	last := &b.queue[len(b.queue)-1]
+	if m != nil {
+		last.messages = append(last.messages, *m)
+		last.bytes += len(m.Data)
+	}
+	last.through, b.received, b.fresh = seq, seq, false
+}
+
+// take hands over the oldest chunk.
+func (b *buffer) take() (chunk, bool) {
+	b.mu.Lock()
+	if len(b.queue) == 0 {
+		b.mu.Unlock()
+		return chunk{}, false
+	}
+	first := b.queue[0]
+	b.queue[0] = chunk{}
+	if b.queue = b.queue[1:]; len(b.queue) == 0 {
+		b.queue = nil
+	}
+	b.mu.Unlock()
+	signal(b.room)
+	return first, true
+}
+
+// own makes r the only one that may add; nil is nobody. It returns the last
+// sequence received so far, and whether the log's first message is still to
+// come.
+func (b *buffer) own(r *reader) (received uint64, fresh bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.owner = r
+	return b.received, b.fresh
+}
+
+// progress is the last sequence received, and whether all of it was taken.
+func (b *buffer) progress() (received uint64, empty bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.received, len(b.queue) == 0
+}
+
+// signal wakes the one who waits on a channel of capacity one.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,69 @@
+package jetstream
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// calm logs a recurring trouble at most once a minute, so that an outage of
+// hours is a page of log and not a disk of it.
+type calm struct {
+	log     *slog.Logger
+	elapsed func() time.Duration
+
+	mu     sync.Mutex
+	spoken map[string]time.Duration // when each message was last logged
+}
+
+const calmEvery = time.Minute
+
+func newCalm(log *slog.Logger, elapsed func() time.Duration) *calm {
+	return &calm{log: log, elapsed: elapsed, spoken: map[string]time.Duration{}}
+}
+
+// warn logs unless the same message was logged within the last minute.
+// Messages are constants, so the map stays small.
+func (c *calm) warn(message string, args ...any) {
+	now := c.elapsed()
+	c.mu.Lock()
+	last, before := c.spoken[message]
+	speak := !before || now-last >= calmEvery
+	if speak {
+		c.spoken[message] = now
+	}
+	c.mu.Unlock()
+	if speak {
+		c.log.Warn(message, args...)
+	}
+}
+
+// rest makes the next message be logged again, whatever it is.
+func (c *calm) rest() {
+	c.mu.Lock()
+	clear(c.spoken)
+	c.mu.Unlock()
+}
+
+// orSilent spares every caller the question whether there is a logger.
+func orSilent(log *slog.Logger) *slog.Logger {
+	if log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return log
+}
+
+// pause waits before attempt n+1 (n from 0): 100 ms, doubling up to 5 s. It
+// returns ctx's error if that comes first.
+func pause(ctx context.Context, n int) error {
+	const first, longest = 100 * time.Millisecond, 5 * time.Second
+	timer := time.NewTimer(min(first<<min(n, 10), longest))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

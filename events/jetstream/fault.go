@@ -1,0 +1,61 @@
+package jetstream
+
+import (
+	"fmt"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// Fault is what happened to a log under its reader.
+type Fault uint8
+
+// The faults.
+const (
+	Missing   Fault = iota // the stream is gone
+	Recreated              // another stream has its name
+	Rewound                // it ends before what was already read
+	Trimmed                // it begins after what is to be read next
+	Hole                   // messages were deleted out of its middle
+)
+
+var faultNames = [...]string{"missing", "recreated", "rewound", "trimmed", "hole"}
+
+// String is the fault's name in logs and metrics.
+func (f Fault) String() string { return faultNames[f] }
+
+// LogError says that an input log is not the log that was read before, or no
+// longer holds what is to be read next. Going on would lose messages in
+// silence, so nothing goes on until a person has decided.
+type LogError struct {
+	Stream string
+	Fault  Fault
+	Next   uint64      // sequence of the message wanted next
+	First  uint64      // sequence of the oldest message the stream holds
+	Last   uint64      // sequence of the newest
+	Want   events.Time // when the stream that was read was created; 0 if not known
+	Have   events.Time // when the stream there is now was created
+}
+
+// Error says what happened and what the choices are.
+func (e *LogError) Error() string {
+	const (
+		restore = "restore the stream from a backup"
+		anew    = "start anew with empty state and output directories"
+	)
+	switch e.Fault {
+	case Missing:
+		return fmt.Sprintf("stream %q is gone: %s, or create it again and %s", e.Stream, restore, anew)
+	case Recreated:
+		return fmt.Sprintf("stream %q was created at %s, but the one read before at %s: it is another log under the same name; "+
+			"%s, or %s", e.Stream, e.Have, e.Want, restore, anew)
+	case Rewound:
+		return fmt.Sprintf("stream %q ends at sequence %d, but was already read through %d: the broker lost its newest messages; "+
+			"%s, or %s", e.Stream, e.Last, e.Next-1, restore, anew)
+	case Trimmed:
+		return fmt.Sprintf("stream %q begins at sequence %d, but %d is to be read next: messages expired or were purged unread; "+
+			"%s, or %s, and give the stream limits that outlast an outage", e.Stream, e.First, e.Next, restore, anew)
+	default:
+		return fmt.Sprintf("stream %q no longer holds message %d, which is to be read next: it was deleted or expired on its own; "+
+			"%s, or %s, and protect the stream with deny_delete and deny_purge", e.Stream, e.Next, restore, anew)
+	}
+}

@@ -1,0 +1,218 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// Input is one kind of events and where it is published.
+type Input struct {
+	Kind    events.Kind
+	Subject string // may hold wildcards
+	Stream  string // empty: the stream that holds the subject, or a name derived from it
+	Create  bool   // create the stream if there is none
+}
+
+// Log is one stream that holds one or several of the inputs. Inputs that share
+// a stream are one log: the stream's order is the order of both.
+type Log struct {
+	Stream   string
+	Created  events.Time // when the stream was created: its identity
+	Inputs   []Input     // what is read of it
+	Filtered bool        // the stream may hold messages that are no input of ours
+	Warnings []string    // what in the stream's configuration can lose messages unread
+}
+
+// Has reports whether the log holds messages of a kind.
+func (l *Log) Has(kind events.Kind) bool {
+	return slices.ContainsFunc(l.Inputs, func(in Input) bool { return in.Kind == kind })
+}
+
+// subjects are the inputs' subjects.
+func (l *Log) subjects() []string {
+	subjects := make([]string, len(l.Inputs))
+	for i := range l.Inputs {
+		subjects[i] = l.Inputs[i].Subject
+	}
+	return subjects
+}
+
+// kind tells the kind of a message by its subject; ok is false if it is no
+// input of ours.
+func (l *Log) kind(subject string) (kind events.Kind, ok bool) {
+	for i := range l.Inputs {
+		if covers(l.Inputs[i].Subject, subject) {
+			return l.Inputs[i].Kind, true
+		}
+	}
+	return 0, false
+}
+
+// message makes a message of what was received; ok is false if it is no input
+// of ours.
+func (l *Log) message(input uint8, subject string, seq uint64, at events.Time, data []byte) (m events.Message, ok bool) {
+	kind, ok := l.kind(subject)
+	return events.Message{Kind: kind, Input: input, Seq: seq, Stored: at, Data: data}, ok
+}
+
+// Find finds the streams of the inputs, in the inputs' order, and creates those
+// that are missing and may be created. It waits for NATS as long as ctx lives.
+// Its errors name the subject and the way out.
+func Find(ctx context.Context, nc *nats.Conn, inputs []Input) ([]Log, error) {
+	if err := checkInputs(inputs); err != nil {
+		return nil, err
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]*jetstream.StreamInfo, len(inputs))
+	for i := range inputs {
+		if found[i], err = locate(ctx, js, inputs[i].Subject, inputs[i].Stream); err != nil {
+			return nil, err
+		}
+	}
+	if err := createMissing(ctx, js, inputs, found); err != nil {
+		return nil, err
+	}
+	return group(inputs, found)
+}
+
+func checkInputs(inputs []Input) error {
+	for i := range inputs {
+		if err := checkSubject(inputs[i].Subject); err != nil {
+			return err
+		}
+		for j := range i {
+			if Overlap(inputs[i].Subject, inputs[j].Subject) {
+				return fmt.Errorf("subjects %q (%s) and %q (%s) overlap: a message must have one kind; give them subjects of their own",
+					inputs[j].Subject, inputs[j].Kind, inputs[i].Subject, inputs[i].Kind)
+			}
+		}
+	}
+	return nil
+}
+
+// locate finds the stream that holds a subject, or has the name if one is
+// given. It returns nil if there is none.
+func locate(ctx context.Context, js jetstream.JetStream, subject, name string) (*jetstream.StreamInfo, error) {
+	if name == "" {
+		var names []string
+		err := persist(ctx, func(ctx context.Context) error {
+			lister := js.StreamNames(ctx, jetstream.WithStreamListSubject(subject))
+			names = nil
+			for n := range lister.Name() {
+				names = append(names, n)
+			}
+			return lister.Err()
+		})
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("look for the stream of subject %q: %w", subject, explain(err))
+		case len(names) == 0:
+			return nil, nil
+		case len(names) > 1:
+			return nil, fmt.Errorf("subject %q is spread over the streams %s: name the one to read, or publish into one stream",
+				subject, strings.Join(names, ", "))
+		}
+		name = names[0]
+	}
+	info, err := streamInfo(ctx, js, name)
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("look at stream %q: %w", name, explain(err))
+	case !holds(&info.Config, subject):
+		return nil, fmt.Errorf("stream %q does not hold subject %q, only %s: add the subject to the stream, or name another stream",
+			name, subject, strings.Join(info.Config.Subjects, ", "))
+	}
+	return info, nil
+}
+
+func streamInfo(ctx context.Context, js jetstream.JetStream, name string) (*jetstream.StreamInfo, error) {
+	var info *jetstream.StreamInfo
+	err := persist(ctx, func(ctx context.Context) error {
+		stream, err := js.Stream(ctx, name)
+		if err == nil {
+			info = stream.CachedInfo()
+		}
+		return err
+	})
+	return info, err
+}
+
+// holds reports whether messages of the subject can be in the stream.
+func holds(config *jetstream.StreamConfig, subject string) bool {
+	return borrows(config) || slices.ContainsFunc(config.Subjects, func(s string) bool { return Overlap(s, subject) })
+}
+
+// borrows reports whether the stream holds messages under other subjects than
+// those it is published to.
+func borrows(config *jetstream.StreamConfig) bool {
+	return config.Mirror != nil || len(config.Sources) > 0 || config.SubjectTransform != nil
+}
+
+// group makes one log of the inputs that share a stream.
+func group(inputs []Input, found []*jetstream.StreamInfo) ([]Log, error) {
+	var logs []Log
+	for i, info := range found {
+		at := slices.IndexFunc(logs, func(l Log) bool { return l.Stream == info.Config.Name })
+		if at < 0 {
+			if info.Config.Retention != jetstream.LimitsPolicy {
+				return nil, fmt.Errorf("stream %q deletes messages once they are acknowledged (retention %s), so it cannot be read again: "+
+					"use a stream with retention limits", info.Config.Name, info.Config.Retention)
+			}
+			at = len(logs)
+			logs = append(logs, Log{Stream: info.Config.Name, Created: events.At(info.Created), Warnings: warnings(&info.Config)})
+		}
+		logs[at].Inputs = append(logs[at].Inputs, inputs[i])
+	}
+	for i := range logs {
+		for _, info := range found {
+			if info.Config.Name == logs[i].Stream {
+				logs[i].Filtered = filtered(&info.Config, logs[i].subjects())
+			}
+		}
+	}
+	return logs, nil
+}
+
+// filtered reports whether the stream may hold messages that none of the
+// subjects covers. If it cannot, its sequences must be dense, which is the
+// strongest check there is that nothing was skipped.
+func filtered(config *jetstream.StreamConfig, subjects []string) bool {
+	if slices.Contains(subjects, ">") {
+		return false
+	}
+	if borrows(config) {
+		return true
+	}
+	return slices.ContainsFunc(config.Subjects, func(held string) bool {
+		return !slices.ContainsFunc(subjects, func(s string) bool { return covers(s, held) })
+	})
+}
+
+func warnings(config *jetstream.StreamConfig) []string {
+	var list []string
+	add := func(when bool, text string) {
+		if when {
+			list = append(list, text)
+		}
+	}
+	add(config.Storage == jetstream.MemoryStorage, "its messages are kept in memory only: a restart of the broker loses them")
+	add(config.MaxMsgsPerSubject > 0, "max_msgs_per_subject removes messages that may not have been read")
+	add(config.AllowRollup, "allow_rollup lets publishers remove messages")
+	add(config.AllowMsgTTL, "allow_msg_ttl lets publishers have messages expire unread")
+	add(!config.DenyDelete && !config.Sealed, "deny_delete is off: single messages can be deleted unread")
+	add(!config.DenyPurge && !config.Sealed, "deny_purge is off: the stream can be purged unread")
+	return list
+}

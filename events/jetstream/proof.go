@@ -1,0 +1,236 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// A proof is a broker's time T of which is claimed: every message stored before
+// T has been handed over. It is what lets a quiet log close its requests, and a
+// wrong one turns positives into negatives, so here is why it holds.
+//
+// The stream's leader is asked twice, one answer after the other.
+//
+//  1. The first answer gives T, the leader's clock when it wrote the answer.
+//     Its last sequence is of no use: the leader reads the sequence first and
+//     the clock afterwards, and a message can be stored in between.
+//  2. The second answer gives L, the stream's last sequence. A message is given
+//     its time and its sequence under the stream's lock, and to answer, the
+//     leader takes that lock (createdTime in the server's stream.go) before it
+//     reads the sequence. So a message with a time before T, being stored while
+//     the first answer was written, is in the stream when the second one is:
+//     its sequence is at most L.
+//
+// Hence, once everything up to L is handed over, everything stored before T is.
+// It does not matter when that is, nor what else is in the buffer by then: what
+// came later has a sequence above L.
+//
+// In a filtered log L may belong to a message that is not ours, so that
+// handing over never reaches it. Then a third question, asked after the second
+// answer, is whether there is any message of ours after the last one received
+// (R). If there is none, everything of ours up to L is at or below R, and R
+// takes the place of L. If there is one, the proof waits for a message of ours
+// beyond L, and mostly gives way to the next proof.
+//
+// In a replicated stream a message gets its time when it is proposed and its
+// sequence counts when a majority has it, so one with a time before T may still
+// be on its way at the second answer. There T is put back by settling. What
+// remains is the difference between the clocks of two leaders across an
+// election; the join's lateness is for such things.
+//
+// A proof is dropped when the reader is restarted, for whatever reason, and
+// replaced by the next one. A reader that lags never reaches the end that it
+// was told before it is told a new one, so a backlog proves nothing.
+
+// settling is how long a message may be under way between the replicas.
+const settling = 2 * time.Second
+
+// answer is what the broker said.
+type answer struct {
+	epoch    int
+	err      error
+	info     *jetstream.StreamInfo // the first answer
+	at       time.Duration         // when the first answer came, elapsed
+	received uint64                // sequence received when the question was asked: R
+	passed   uint64                // R, or further if it was known that nothing of ours follows it
+	end      uint64                // L
+	nothing  bool                  // nothing of ours comes after passed
+}
+
+// prover asks, at most one question at a time, and keeps what may be claimed.
+// Its methods are called by the source's goroutine.
+type prover struct {
+	every   time.Duration
+	elapsed func() time.Duration
+	log     *slog.Logger
+	guard   clockGuard
+
+	answers chan answer
+	asking  bool
+	asked   time.Duration // when the last question was asked
+	begun   bool          // there was one
+	epoch   int
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+
+	claim   events.Time // T, or MinTime
+	through uint64      // claimed once handed over to here
+	clear   uint64      // nothing of ours is unread up to here; at least what was received when it was set
+
+	before  uint64 // R of the answer before
+	quiet   int    // answers in a row between which nothing arrived
+	ageless bool   // it was said that the server does not tell its time
+}
+
+func newProver(opts Options) *prover {
+	return &prover{
+		every: opts.ProveEvery, elapsed: opts.Elapsed, log: opts.Log, guard: clockGuard{log: opts.Log},
+		answers: make(chan answer, 1), cancel: func() {}, claim: events.MinTime,
+	}
+}
+
+func (p *prover) due() bool { return !p.asking && p.untilDue() <= 0 }
+
+// untilDue is how long until the next question; while one is open there is no
+// hurry.
+func (p *prover) untilDue() time.Duration {
+	switch {
+	case p.asking:
+		return p.every
+	case !p.begun:
+		return 0
+	}
+	return p.every - (p.elapsed() - p.asked)
+}
+
+// ask puts the questions in a goroutine of its own, which ends by itself after
+// a few seconds and is waited for by close.
+func (p *prover) ask(js jetstream.JetStream, log *Log, received uint64) {
+	const patience = 5 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	p.cancel = cancel
+	p.asking, p.begun, p.asked = true, true, p.elapsed()
+	a := answer{epoch: p.epoch, received: received, passed: max(received, p.clear)}
+	p.running.Go(func() {
+		defer cancel()
+		a.err = a.fill(ctx, js, log, p.elapsed)
+		p.answers <- a
+	})
+}
+
+// fill asks the questions in the order on which the proof rests.
+func (a *answer) fill(ctx context.Context, js jetstream.JetStream, log *Log, elapsed func() time.Duration) error {
+	stream, err := js.Stream(ctx, log.Stream)
+	if err != nil {
+		return err
+	}
+	a.info, a.at = stream.CachedInfo(), elapsed()
+	second, err := stream.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if !second.Created.Equal(a.info.Created) {
+		return jetstream.ErrStreamNotFound
+	}
+	a.end = second.State.LastSeq
+	if log.Filtered {
+		next, err := following(ctx, js, log, a.passed)
+		if err != nil {
+			return err
+		}
+		a.nothing = next == nil
+	}
+	return nil
+}
+
+// accept turns an answer into the claim that waits to be made.
+func (p *prover) accept(a answer, filtered bool) {
+	if a.info.TimeStamp.IsZero() {
+		if !p.ageless {
+			p.ageless = true
+			p.log.Warn("the server is too old to tell its time: idle logs close no requests; use nats-server 2.10 or newer")
+		}
+		return
+	}
+	if filtered && a.nothing {
+		p.clear = max(p.clear, a.end)
+	}
+	t := events.At(a.info.TimeStamp)
+	if !p.guard.admit(t, a.at) {
+		p.claim = events.MinTime
+		return
+	}
+	if a.info.Cluster != nil && len(a.info.Cluster.Replicas) > 0 {
+		t = t.Add(-settling)
+	}
+	p.claim, p.through = t, a.end
+	if filtered && a.nothing {
+		p.through = a.received
+	}
+}
+
+// proven returns the claim, once, when everything it needs is handed over.
+func (p *prover) proven(handed uint64) (events.Time, bool) {
+	if p.claim == events.MinTime || handed < p.through {
+		return events.MinTime, false
+	}
+	t := p.claim
+	p.claim = events.MinTime
+	return t, true
+}
+
+// forget drops the claim and any answer that is still under way.
+func (p *prover) forget() {
+	p.epoch++
+	p.claim, p.quiet = events.MinTime, 0
+}
+
+func (p *prover) close() {
+	p.cancel()
+	p.running.Wait()
+}
+
+// judge takes an answer: it may be a claim, or show that something is wrong
+// with the log or the reader.
+func (s *Source) judge(a answer) {
+	p := s.prover
+	p.asking = false
+	if a.epoch != p.epoch {
+		return
+	}
+	if a.err != nil {
+		if errors.Is(a.err, jetstream.ErrStreamNotFound) {
+			s.retire(a.err)
+		}
+		return // silence is not our trouble: the connection's log tells
+	}
+	received, empty := s.buffer.progress()
+	if empty && a.received == received && a.received == p.before {
+		p.quiet++
+	} else {
+		p.quiet = 0
+	}
+	p.before = a.received
+
+	// What is trimmed, or exists and does not come, may still be on its way
+	// to us: that is trouble only if nothing at all has come for a while.
+	const patience = 2
+	if fault, ok := errors.AsType[*LogError](s.compare(a.info, a.passed+1, false)); ok {
+		if fault.Fault != Trimmed || p.quiet >= patience {
+			s.retire(fault)
+		}
+		return
+	}
+	if more := s.in.Filtered && !a.nothing || !s.in.Filtered && a.end > a.received; more && p.quiet >= patience {
+		s.retire(errStalled)
+		return
+	}
+	p.accept(a, s.in.Filtered)
+}

@@ -1,0 +1,126 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// reader is one consumer of a log. It delivers messages in order until the
+// first irregularity, after which it delivers nothing: then the source proves
+// that the log is still the same and starts another reader.
+//
+// The client library has a consumer that restarts itself (OrderedConsumer). It
+// is not used because it restarts without that proof: on a stream that was
+// rewound it silently waits for a sequence that other messages have taken.
+type reader struct {
+	log     *Log
+	input   uint8
+	buffer  *buffer
+	trouble chan error // why it stopped delivering; capacity one
+	stopped chan struct{}
+	halted  atomic.Bool // trouble was reported: nothing more is delivered
+
+	name    string // the consumer's
+	consume jetstream.ConsumeContext
+
+	// Used by the delivering goroutine only.
+	consumerSeq uint64
+	streamSeq   uint64
+	fresh       bool // the first message may come at any sequence
+}
+
+// Irregularities. Whether messages are really missing is found out by asking
+// for the message that was expected.
+var (
+	errOutOfOrder  = errors.New("messages were lost on the way")
+	errUnreadable  = errors.New("a message came without its sequence")
+	errStalled     = errors.New("the stream has more messages, but none come")
+	errReconnected = errors.New("the connection was replaced")
+)
+
+// startReader creates a consumer that begins at sequence next and lets it
+// deliver into the buffer.
+func startReader(ctx context.Context, js jetstream.JetStream, s *Source, next uint64, fresh bool) (*reader, error) {
+	const (
+		forgotten = 30 * time.Second // the server drops a consumer nobody pulls from
+		expiry    = 5 * time.Second
+		heartbeat = time.Second // silence of twice this is trouble
+	)
+	config := jetstream.ConsumerConfig{
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:       max(next, 1),
+		AckPolicy:         jetstream.AckNonePolicy,
+		InactiveThreshold: forgotten,
+		Replicas:          1,
+		MemoryStorage:     true,
+	}
+	if s.in.Filtered {
+		config.FilterSubjects = s.in.subjects()
+	}
+	consumer, err := js.CreateConsumer(ctx, s.in.Stream, config)
+	if err != nil {
+		return nil, fmt.Errorf("create a consumer of stream %q: %w", s.in.Stream, err)
+	}
+	r := &reader{
+		log: &s.in, input: s.input, buffer: s.buffer,
+		trouble: make(chan error, 1), stopped: make(chan struct{}),
+		name: consumer.CachedInfo().Name, streamSeq: max(next, 1) - 1, fresh: fresh,
+	}
+	r.buffer.own(r)
+	r.consume, err = consumer.Consume(r.deliver,
+		jetstream.PullMaxBytes(s.opts.Prefetch), jetstream.PullExpiry(expiry), jetstream.PullHeartbeat(heartbeat),
+		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { r.halt(err) }))
+	if err != nil {
+		r.buffer.own(nil)
+		return nil, fmt.Errorf("read stream %q: %w", s.in.Stream, err)
+	}
+	return r, nil
+}
+
+// deliver is called for every message, by one goroutine.
+func (r *reader) deliver(msg jetstream.Msg) {
+	if r.halted.Load() {
+		return
+	}
+	at, ok := parseReply(msg.Reply())
+	switch {
+	case !ok:
+		r.halt(errUnreadable)
+		return
+	case at.consumer != r.consumerSeq+1, at.stream <= r.streamSeq:
+		r.halt(errOutOfOrder)
+		return
+	case !r.log.Filtered && !r.fresh && at.stream != r.streamSeq+1:
+		r.halt(errOutOfOrder)
+		return
+	}
+	r.consumerSeq, r.streamSeq, r.fresh = at.consumer, at.stream, false
+	// The client has copied the data already.
+	m, ours := r.log.message(r.input, msg.Subject(), at.stream, at.stored, msg.Data())
+	if !ours {
+		// The stream was given more subjects while it is read.
+		r.buffer.add(r, at.stream, nil)
+		return
+	}
+	r.buffer.add(r, at.stream, &m)
+}
+
+// halt stops delivering and says why. The first reason counts.
+func (r *reader) halt(reason error) {
+	if r.halted.CompareAndSwap(false, true) {
+		r.trouble <- reason
+	}
+}
+
+// stop ends delivery: when it returns, the reader adds nothing more.
+func (r *reader) stop() {
+	r.halted.Store(true)
+	r.buffer.own(nil)
+	close(r.stopped)
+	r.consume.Stop()
+}

@@ -1,0 +1,245 @@
+package jetstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// start starts a reader after the last message received, and tries for ever.
+// It returns ctx's error, or a *LogError.
+func (s *Source) start(ctx context.Context) error {
+	missing := 0
+	for attempt := 0; ; attempt++ {
+		once, cancel := context.WithTimeout(ctx, 10*time.Second)
+		err := s.startOnce(once)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if s.nc.IsClosed() {
+			s.fault = fmt.Errorf("read stream %q: %w", s.in.Stream, nats.ErrConnectionClosed)
+			return s.fault
+		}
+		if fault, ok := errors.AsType[*LogError](err); ok {
+			// A cluster that is starting may not know its streams yet, so that
+			// one answer is not enough to declare a stream gone.
+			const certain = 4
+			if missing++; fault.Fault != Missing || missing >= certain {
+				s.fault = err
+				return err
+			}
+		} else {
+			s.calm.warn("the log cannot be read, trying for ever", "stream", s.in.Stream, "cause", err)
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
+}
+
+// startOnce proves that the log is the one read so far and starts a reader.
+//
+// The stream is looked at before the consumer is created and after. Before,
+// because a consumer that starts past the end of a rewound stream is created
+// without complaint. After, because a consumer dies with its stream: if the
+// stream has the right identity now, the consumer belongs to it and not to one
+// that was replaced in between.
+func (s *Source) startOnce(ctx context.Context) error {
+	passed, fresh := s.passed()
+	info, err := s.inspect(ctx, passed+1, fresh)
+	if err != nil {
+		return err
+	}
+	if fresh && info.State.FirstSeq > passed+1 {
+		// The log lost its beginning before anybody read it. What is gone
+		// counts as passed, so that an empty log can be proven empty.
+		s.buffer.skip(info.State.FirstSeq - 1)
+		s.handed = max(s.handed, info.State.FirstSeq-1)
+		s.opts.Log.Info("the log begins late, older messages are gone", "stream", s.in.Stream, "first", info.State.FirstSeq)
+	}
+	if s.doubt && !fresh {
+		if err := s.recover(ctx, passed, info); err != nil {
+			return err
+		}
+	}
+	passed, fresh = s.passed()
+	r, err := startReader(ctx, s.js, s, passed+1, fresh)
+	if err != nil {
+		return s.orMissing(err)
+	}
+	s.reader = r
+	if _, err := s.inspect(ctx, passed+1, fresh); err != nil {
+		s.dismiss()
+		return err
+	}
+	s.doubt = false
+	s.calm.rest()
+	return nil
+}
+
+// passed is the sequence up to which nothing of ours is still to come, and
+// whether that is only so because nothing was read yet. Nobody reads when it is
+// called.
+func (s *Source) passed() (seq uint64, fresh bool) {
+	received, fresh := s.buffer.own(nil)
+	return max(received, s.prover.clear), fresh
+}
+
+// inspect asks the stream's leader what it is and compares.
+func (s *Source) inspect(ctx context.Context, next uint64, fresh bool) (*jetstream.StreamInfo, error) {
+	stream, err := s.js.Stream(ctx, s.in.Stream)
+	if err != nil {
+		return nil, s.orMissing(err)
+	}
+	info := stream.CachedInfo()
+	if s.created == 0 {
+		s.created = events.At(info.Created)
+	}
+	if fault := s.compare(info, next, fresh); fault != nil {
+		return nil, fault
+	}
+	return info, nil
+}
+
+// compare checks that a stream is the one that was read and still holds what
+// follows. The stream of a reader that has not read anything yet may begin
+// anywhere.
+func (s *Source) compare(info *jetstream.StreamInfo, next uint64, fresh bool) error {
+	fault := &LogError{
+		Stream: s.in.Stream, Next: next,
+		First: info.State.FirstSeq, Last: info.State.LastSeq,
+		Want: s.created, Have: events.At(info.Created),
+	}
+	switch {
+	case fault.Want != fault.Have:
+		fault.Fault = Recreated
+	case fault.Last+1 < next:
+		fault.Fault = Rewound
+	case fault.First > next && !fresh:
+		fault.Fault = Trimmed
+	default:
+		return nil
+	}
+	return fault
+}
+
+func (s *Source) orMissing(err error) error {
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return &LogError{Stream: s.in.Stream, Fault: Missing, Want: s.created}
+	}
+	return err
+}
+
+// recover finds out what became of the message that a reader expected and did
+// not get. Mostly it was lost on the way and the next reader will bring it. But
+// some messages cannot be received through the client: it takes one without
+// data whose header says "Status" for a word of the server, and one larger than
+// the prefetch is never sent. So it is fetched by itself, which settles in
+// every case whether the stream still holds it.
+func (s *Source) recover(ctx context.Context, passed uint64, info *jetstream.StreamInfo) error {
+	if info.State.LastSeq <= passed {
+		return nil
+	}
+	got, err := following(ctx, s.js, &s.in, passed)
+	switch {
+	case err != nil:
+		return err
+	case got != nil:
+		m, ours := s.in.message(s.input, got.Subject, got.Seq, events.At(got.Time), got.Data)
+		if !ours {
+			s.buffer.insert(got.Seq, nil)
+			return nil
+		}
+		s.buffer.insert(got.Seq, &m)
+		return nil
+	case s.in.Filtered:
+		return nil
+	}
+	return s.hole(ctx, passed+1)
+}
+
+// hole says that a message of an unfiltered stream is not there, unless it
+// went the ordinary way, together with all before it.
+func (s *Source) hole(ctx context.Context, next uint64) error {
+	info, err := s.inspect(ctx, next, false)
+	if err != nil {
+		return err
+	}
+	return &LogError{
+		Stream: s.in.Stream, Fault: Hole, Next: next,
+		First: info.State.FirstSeq, Last: info.State.LastSeq, Want: s.created, Have: events.At(info.Created),
+	}
+}
+
+// stored is a message as the broker's API returns it.
+type stored struct {
+	Subject string    `json:"subject"`
+	Seq     uint64    `json:"seq"`
+	Data    []byte    `json:"data"`
+	Time    time.Time `json:"time"`
+}
+
+// following fetches the first message of ours after a sequence; in an
+// unfiltered stream, the one right after it. It returns nil if there is none.
+func following(ctx context.Context, js jetstream.JetStream, log *Log, seq uint64) (*stored, error) {
+	if !log.Filtered {
+		return getMessage(ctx, js, log.Stream, seq+1, "")
+	}
+	var first *stored
+	for _, subject := range log.subjects() {
+		m, err := getMessage(ctx, js, log.Stream, seq+1, subject)
+		if err != nil {
+			return nil, err
+		}
+		if m != nil && (first == nil || m.Seq < first.Seq) {
+			first = m
+		}
+	}
+	return first, nil
+}
+
+// getMessage asks the stream's leader for a message: the one at seq, or if a
+// subject is given the first one from seq on that matches it. It returns nil if
+// there is none. The client's own call is not used because it asks whichever
+// replica answers first where the stream allows that, and a replica may be
+// behind.
+func getMessage(ctx context.Context, js jetstream.JetStream, stream string, seq uint64, subject string) (*stored, error) {
+	request, err := json.Marshal(struct {
+		Seq     uint64 `json:"seq"`
+		NextFor string `json:"next_by_subj,omitempty"`
+	}{seq, subject})
+	if err != nil {
+		return nil, err
+	}
+	msg, err := js.Conn().RequestWithContext(ctx, jetstream.DefaultAPIPrefix+"STREAM.MSG.GET."+stream, request)
+	if err != nil {
+		return nil, fmt.Errorf("get message %d of stream %q: %w", seq, stream, err)
+	}
+	var response struct {
+		Error   *jetstream.APIError `json:"error"`
+		Message *stored             `json:"message"`
+	}
+	if err := json.Unmarshal(msg.Data, &response); err != nil {
+		return nil, fmt.Errorf("get message %d of stream %q: the answer cannot be read: %w", seq, stream, err)
+	}
+	switch {
+	case response.Error != nil && response.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
+		return nil, nil
+	case response.Error != nil:
+		return nil, fmt.Errorf("get message %d of stream %q: %w", seq, stream, response.Error)
+	case response.Message == nil:
+		return nil, fmt.Errorf("get message %d of stream %q: the answer holds none", seq, stream)
+	}
+	return response.Message, nil
+}

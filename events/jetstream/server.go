@@ -1,0 +1,117 @@
+package jetstream
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// ServerOptions is how the embedded server runs.
+type ServerOptions struct {
+	StoreDir   string // where streams are kept; created if missing
+	Host       string // empty: 127.0.0.1
+	Port       int    // 0: a free one, -1: listen to nobody but this process
+	SyncAlways bool   // fsync every message before it is acknowledged
+	MaxPayload int    // bytes of the largest message; 0: 1 MiB
+	Log        *slog.Logger
+}
+
+// Server is a NATS server with JetStream inside this process.
+type Server struct {
+	server *server.Server
+	lock   *os.File
+	once   sync.Once
+}
+
+// StartServer starts a server and waits until it is ready. Its store directory
+// is locked against a second server: two would ruin each other's streams.
+func StartServer(opts ServerOptions) (*Server, error) {
+	if opts.StoreDir == "" {
+		return nil, errors.New("the embedded NATS server needs a directory for its streams")
+	}
+	if err := os.MkdirAll(opts.StoreDir, 0o700); err != nil {
+		return nil, fmt.Errorf("embedded NATS server: %w", err)
+	}
+	lock, err := lockFile(filepath.Join(opts.StoreDir, "LOCK"))
+	if err != nil {
+		return nil, fmt.Errorf("embedded NATS server: %s is in use by another process: stop it, or choose another directory: %w", opts.StoreDir, err)
+	}
+	s, err := server.NewServer(opts.translate())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("embedded NATS server: %w", err), lock.Close())
+	}
+	s.SetLoggerV2(serverLog{log: orSilent(opts.Log)}, false, false, false)
+	s.Start()
+	const patience = time.Minute // streams are recovered before it is ready
+	if !s.ReadyForConnections(patience) || !s.JetStreamEnabled() {
+		s.Shutdown()
+		s.WaitForShutdown()
+		return nil, errors.Join(fmt.Errorf("embedded NATS server did not become ready within %v: is %s writable, and port %d free?",
+			patience, opts.StoreDir, opts.Port), lock.Close())
+	}
+	return &Server{server: s, lock: lock}, nil
+}
+
+func (o *ServerOptions) translate() *server.Options {
+	options := &server.Options{
+		ServerName:            "labeljoin",
+		Host:                  o.Host,
+		Port:                  o.Port,
+		DontListen:            o.Port < 0,
+		MaxPayload:            int32(o.MaxPayload),
+		JetStream:             true,
+		StoreDir:              o.StoreDir,
+		SyncAlways:            o.SyncAlways,
+		NoSigs:                true, // signals belong to the program around it
+		DisableShortFirstPing: true,
+	}
+	if o.Host == "" {
+		options.Host = "127.0.0.1"
+	}
+	if o.Port <= 0 {
+		options.Port = server.RANDOM_PORT
+	}
+	return options
+}
+
+// URL is where clients connect; it is of no use when the server does not
+// listen.
+func (s *Server) URL() string { return s.server.ClientURL() }
+
+// Close shuts down and waits until the streams are on disk. It may be called
+// more than once.
+func (s *Server) Close() error {
+	var err error
+	s.once.Do(func() {
+		s.server.Shutdown()
+		s.server.WaitForShutdown()
+		err = s.lock.Close()
+	})
+	return err
+}
+
+// serverLog passes on what the server complains about and keeps quiet about
+// the rest.
+type serverLog struct{ log *slog.Logger }
+
+func (l serverLog) Noticef(string, ...any) {}
+func (l serverLog) Debugf(string, ...any)  {}
+func (l serverLog) Tracef(string, ...any)  {}
+
+func (l serverLog) Warnf(format string, v ...any) {
+	l.log.Warn("embedded nats: " + fmt.Sprintf(format, v...))
+}
+
+func (l serverLog) Errorf(format string, v ...any) {
+	l.log.Error("embedded nats: " + fmt.Sprintf(format, v...))
+}
+
+func (l serverLog) Fatalf(format string, v ...any) {
+	l.log.Error("embedded nats: " + fmt.Sprintf(format, v...))
+}

@@ -1,0 +1,219 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// Options tunes a Source. The zero value is the default.
+type Options struct {
+	Log        *slog.Logger         // nil: silent
+	ProveEvery time.Duration        // how often the broker is asked where the log ends; 0: 1 s
+	Messages   int                  // most messages of a batch; 0: 1000
+	Bytes      int                  // most bytes of a batch of more than one message; 0: 1 MiB
+	Prefetch   int                  // bytes the broker may send ahead; 0: 16 MiB
+	Elapsed    func() time.Duration // a clock that never jumps; nil: the machine's monotonic one
+}
+
+func (o Options) withDefaults() Options {
+	o.Log = orSilent(o.Log)
+	if o.ProveEvery <= 0 {
+		o.ProveEvery = time.Second
+	}
+	if o.Messages <= 0 {
+		o.Messages = 1000
+	}
+	if o.Bytes <= 0 {
+		o.Bytes = 1 << 20
+	}
+	if o.Prefetch <= 0 {
+		o.Prefetch = 16 << 20
+	}
+	if o.Elapsed == nil {
+		o.Elapsed = newElapsed()
+	}
+	return o
+}
+
+// Source reads one log from a position on. It is used by one goroutine. It
+// holds at most about 8 batches and Prefetch bytes in memory.
+type Source struct {
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	in      Log
+	input   uint8
+	opts    Options
+	calm    *calm
+	created events.Time // of the stream that is read
+
+	buffer  *buffer
+	reader  *reader // nil: to be started
+	prover  *prover
+	status  chan nats.Status
+	doubt   bool   // the last reader stopped for a reason that may mean missing messages
+	handed  uint64 // stream sequence through which everything was handed over
+	fault   error  // final
+	stopped bool
+}
+
+// Open starts reading a log after what position from says was consumed.
+// Position.Next is the sequence of the first message wanted; 0 and 1 mean the
+// beginning of the log, wherever that is. It waits for NATS as long as ctx
+// lives. A *LogError says that the stream is not the one the position belongs
+// to, or no longer holds what follows.
+func Open(ctx context.Context, nc *nats.Conn, log Log, input uint8, from joiner.Position, opts Options) (*Source, error) {
+	if from.Input != "" && from.Input != log.Stream {
+		return nil, fmt.Errorf("the position to resume from belongs to stream %q, but the input is now in stream %q: "+
+			"configure the same stream, or start anew with empty state and output directories", from.Input, log.Stream)
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, err
+	}
+	opts = opts.withDefaults()
+	s := &Source{
+		nc: nc, js: js, in: log, input: input, opts: opts,
+		calm:    newCalm(opts.Log, opts.Elapsed),
+		created: from.Created,
+		buffer:  newBuffer(limits{messages: opts.Messages, bytes: opts.Bytes}),
+		prover:  newProver(opts),
+		status:  nc.StatusChanged(nats.CONNECTED),
+	}
+	if s.created == 0 {
+		s.created = log.Created
+	}
+	s.handed = max(from.Next, 1) - 1
+	s.buffer.received, s.buffer.fresh = s.handed, from.Next <= 1
+	if err := s.start(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Next returns messages that have arrived, without waiting for more, or else
+// blocks until some do. A batch with no messages proves that everything the
+// broker stored before its Proven time has been handed over. Next waits for
+// NATS for ever; it returns ctx's error, or a *LogError when the log itself is
+// damaged, which every later call returns too.
+func (s *Source) Next(ctx context.Context) (events.Batch, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return events.Batch{}, err
+		}
+		s.notice()
+		if t, ok := s.prover.proven(s.handed); ok && s.nc.IsConnected() {
+			return events.Batch{Proven: t}, nil
+		}
+		if c, ok := s.buffer.take(); ok {
+			s.handed = c.through
+			if len(c.messages) == 0 {
+				continue
+			}
+			return events.Batch{Messages: c.messages, Proven: events.MinTime}, nil
+		}
+		if s.fault != nil {
+			return events.Batch{}, s.fault
+		}
+		if s.reader == nil {
+			if err := s.start(ctx); err != nil {
+				return events.Batch{}, err
+			}
+			continue
+		}
+		if err := s.wait(ctx); err != nil {
+			return events.Batch{}, err
+		}
+	}
+}
+
+// notice takes up what other goroutines have to say, without waiting.
+func (s *Source) notice() {
+	if s.reader == nil || s.fault != nil {
+		return
+	}
+	select {
+	case reason := <-s.reader.trouble:
+		s.retire(reason)
+		return
+	case <-s.status:
+		s.retire(errReconnected)
+		return
+	case a := <-s.prover.answers:
+		s.judge(a)
+	default:
+	}
+	if s.reader != nil && s.prover.due() {
+		received, _ := s.buffer.progress()
+		s.prover.ask(s.js, &s.in, received)
+	}
+}
+
+// wait blocks until there may be something to do.
+func (s *Source) wait(ctx context.Context) error {
+	timer := time.NewTimer(s.prover.untilDue())
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.buffer.filled:
+	case <-timer.C:
+	case reason := <-s.reader.trouble:
+		s.retire(reason)
+	case <-s.status:
+		s.retire(errReconnected)
+	case a := <-s.prover.answers:
+		s.judge(a)
+	}
+	return nil
+}
+
+// retire stops the reader. What it has buffered is still handed over.
+func (s *Source) retire(reason error) {
+	if !errors.Is(reason, errReconnected) {
+		s.opts.Log.Debug("reading the log restarts", "stream", s.in.Stream, "cause", reason)
+	}
+	s.doubt = errors.Is(reason, errOutOfOrder) || errors.Is(reason, errStalled) || errors.Is(reason, jetstream.ErrBadRequest)
+	s.prover.forget()
+	s.dismiss()
+}
+
+// dismiss stops the reader and tells the server, which would find out by
+// itself but later.
+func (s *Source) dismiss() {
+	if s.reader == nil {
+		return
+	}
+	s.reader.stop()
+	if s.nc.IsConnected() {
+		const patience = 500 * time.Millisecond
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		_ = s.js.DeleteConsumer(ctx, s.in.Stream, s.reader.name)
+		cancel()
+	}
+	s.reader = nil
+}
+
+// Close stops reading. The connection stays open: it belongs to the caller.
+func (s *Source) Close() error {
+	if s.stopped {
+		return nil
+	}
+	s.stopped = true
+	s.dismiss()
+	s.prover.close()
+	s.nc.RemoveStatusListener(s.status)
+	if s.fault == nil {
+		s.fault = errors.New("the source is closed")
+	}
+	return nil
+}

@@ -38,6 +38,9 @@ func identify(o *events.Outcome) identity {
 	return identity{kind: o.Type, item: o.ItemID, ts: o.TS, value: math.Float64bits(o.Value + 0), hasValue: o.HasValue}
 }
 
+// Same reports whether two outcomes of one request are the same one.
+func Same(a, b *events.Outcome) bool { return identify(a) == identify(b) }
+
 // Decision folds the outcomes of one request into its rows.
 type Decision struct {
 	rules *Rules
@@ -139,18 +142,27 @@ func (d *Decision) fold(row int, o *events.Outcome) {
 	}
 }
 
-// Decided reports whether nothing that may still come can change a label's
-// value, so that the rows may be written early. Only an Any that is 1 is ever
-// decided before its window ends.
-func (d *Decision) Decided() bool {
-	for row := range d.cells {
-		for i := range d.rules.Labels {
-			if d.rules.Labels[i].Agg != Any || d.cells[row][i].n == 0 {
-				return false
-			}
+// decided reports whether nothing that may still come can change a label's
+// value in a row, so that it may be written early. Only an Any that is 1 is
+// ever decided before its window ends.
+func (d *Decision) decided(row int) bool {
+	for i := range d.rules.Labels {
+		if d.rules.Labels[i].Agg != Any || d.cells[row][i].n == 0 {
+			return false
 		}
 	}
 	return true
+}
+
+// Decided gives the rows that may be written before the request closes.
+func (d *Decision) Decided() []Row {
+	var early []Row
+	for i, row := range d.Rows(events.MaxTime, Early) {
+		if d.decided(i) {
+			early = append(early, row)
+		}
+	}
+	return early
 }
 
 // Rows gives one row per listed item, or one for the whole request; those that

@@ -63,6 +63,28 @@ func Revise(req *events.Request, rows []Row, standing []Standing, reason Reason)
 	return changed, next
 }
 
+// Settle compares the rows of a request that closes with those written early:
+// it returns what of the latter has to be written again, and how all rows stand
+// once the others are written as the close decided them.
+func Settle(req *events.Request, rows []Row, early []Standing) (changed []Row, next []Standing) {
+	next = Standings(req, rows)
+	for i := range rows {
+		at := slices.IndexFunc(early, func(s Standing) bool { return s.Early && s.Item == next[i].Item })
+		if at < 0 {
+			continue
+		}
+		row := rows[i]
+		next[i] = early[at]
+		if row.LeftOut != Kept {
+			row.Cells = withdrawn(len(row.Cells))
+		}
+		if write(&row, &next[i], Corrected) {
+			changed = append(changed, row)
+		}
+	}
+	return changed, next
+}
+
 // write brings a row's standing up to date and reports whether that takes a
 // new revision.
 func write(row *Row, s *Standing, reason Reason) bool {

@@ -142,6 +142,21 @@ func (s *Store) Apply(saved *engine.Saved, sync bool) error {
 	return nil
 }
 
+// Reset implements engine.Store.
+func (s *Store) Reset() error {
+	s.batch.Reset()
+	s.deleteRange([]byte{0}, []byte{0xFF})
+	s.index, s.saved = newIndex(), nothing()
+	s.unwritten, s.deadLetters = 0, 0
+	clear(s.dirty)
+	err := errors.Join(s.failed, s.batch.Commit(pebble.Sync))
+	s.batch.Reset()
+	if err != nil {
+		return fmt.Errorf("emptying the state: %w", err)
+	}
+	return nil
+}
+
 // Forget implements engine.Store.
 func (s *Store) Forget(f engine.Forget) {
 	for _, space := range []byte{spaceRequest, spaceOutcome, spaceHistory} {

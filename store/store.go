@@ -77,7 +77,7 @@ func Open(o Options) (*Store, error) {
 
 // load reads where the state stands and rebuilds the index from its keys.
 func (s *Store) load() error {
-	s.saved = engine.Saved{Progress: joiner.Progress{Clock: joiner.NewClock(), ClosedThrough: events.MinTime}, Committed: events.MinTime, MaxEvent: events.MinTime}
+	s.saved = nothing()
 	switch value, closer, err := s.db.Get(savedKey); {
 	case errors.Is(err, pebble.ErrNotFound):
 	case err != nil:
@@ -91,12 +91,22 @@ func (s *Store) load() error {
 	if err := s.loadIndex(); err != nil {
 		return err
 	}
-	var err error
-	if s.unwritten, err = s.newest(spaceUnwritten); err != nil {
+	rows, err := s.newest(spaceUnwritten)
+	if err != nil {
 		return err
 	}
-	s.deadLetters, err = s.newest(spaceDeadLetter)
+	letters, err := s.newest(spaceDeadLetter)
+	// Those that commits hold are gone from the state; their numbers stay used.
+	s.unwritten, s.deadLetters = max(rows, s.saved.Unwritten), max(letters, s.saved.DeadLetters)
 	return err
+}
+
+// nothing is where an empty state stands.
+func nothing() engine.Saved {
+	return engine.Saved{
+		Progress:  joiner.Progress{Clock: joiner.NewClock(), ClosedThrough: events.MinTime},
+		Committed: events.MinTime, Announced: events.MinTime, MaxEvent: events.MinTime,
+	}
 }
 
 func (s *Store) loadIndex() error {

@@ -64,6 +64,8 @@ type Store interface {
 	// Forget drops what a finished commit no longer needs, as part of the batch:
 	// Apply makes it so.
 	Forget(f Forget)
+	// Reset makes the state empty, at once.
+	Reset() error
 	Close() error
 }
 
@@ -72,10 +74,13 @@ type Saved struct {
 	Progress  joiner.Progress
 	Receipt   joiner.Receipt // of the last finished commit
 	Committed events.Time    // requests stamped before it are in a commit
+	Announced events.Time    // what closed before it is on the label stream
 	RulesHash string
-	MaxEvent  events.Time
+	MaxEvent  events.Time       // largest timestamp of any event read
 	From      []joiner.Position // where the last finished commit was cut
 	Pending   *PendingCut       // cut, and not known to be committed
+
+	Unwritten, DeadLetters uint64 // how many of them commits hold
 }
 
 // PendingCut is a commit that was begun.
@@ -87,6 +92,7 @@ type PendingCut struct {
 	DeadLetters uint64      // and the dead letters up to this one
 	Orphaned    events.Time // waiting outcomes stamped before it are orphans
 	Forgotten   events.Time // requests stamped before it are dropped after it
+	Known       events.Time // labels whose windows reach past it are incomplete; MaxTime but at the end of a replayed log
 }
 
 // Forget is what Store.Forget drops.

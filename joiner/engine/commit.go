@@ -1,0 +1,136 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// due reports whether a commit should be cut: something is uncommitted since
+// long enough, or so much was read that enough must be. The machine's clock
+// says only when files are cut, never what is in them.
+func (e *Engine) due(now time.Time) (bool, error) {
+	if e.noted.IsZero() {
+		some, err := e.uncommitted()
+		if err != nil || !some {
+			return false, err
+		}
+		e.noted = now
+	}
+	r, v := &e.o.Roll, &e.volume
+	return now.Sub(e.noted) >= r.Interval || r.Rows > 0 && v.Rows >= r.Rows || r.Bytes > 0 && v.Bytes >= r.Bytes, nil
+}
+
+// uncommitted reports whether there is anything that a commit would write.
+func (e *Engine) uncommitted() (bool, error) {
+	rows, letters := e.o.Store.Unwritten(), e.o.Store.DeadLetters()
+	if f := e.flight; f != nil {
+		if rows > f.cut.Unwritten || letters > f.cut.DeadLetters {
+			return true, nil
+		}
+		return e.o.Store.Closable(f.cut.Through, e.saved.Progress.ClosedThrough)
+	}
+	if rows > e.saved.Unwritten || letters > e.saved.DeadLetters {
+		return true, nil
+	}
+	return e.o.Store.Closable(e.saved.Committed, e.saved.Progress.ClosedThrough)
+}
+
+// cut begins a commit: it fixes what is in it and lets a goroutine write it.
+// The one before must have been finished.
+func (e *Engine) cut(ctx context.Context, known events.Time) error {
+	e.advance()
+	if err := e.settleEarly(); err != nil {
+		return err
+	}
+	w := e.saved.Progress.Clock.Watermark(e.rules.Lateness)
+	cut := PendingCut{
+		Number: e.saved.Progress.Commit + 1, Nonce: e.o.Nonce(),
+		Through: e.saved.Progress.ClosedThrough, Known: known,
+		Unwritten: e.o.Store.Unwritten(), DeadLetters: e.o.Store.DeadLetters(),
+		Orphaned: e.rules.OrphanedThrough(w), Forgotten: e.rules.ForgottenThrough(w),
+	}
+	e.saved.Pending = &cut
+	if err := e.flush(ctx, true); err != nil {
+		return err
+	}
+	stage, err := e.o.Output.Stage(cut.Number)
+	if err != nil {
+		return fmt.Errorf("beginning commit %d: %w", cut.Number, err)
+	}
+	at := e.saved
+	at.Progress.Inputs = slices.Clone(at.Progress.Inputs)
+	f := &flight{cut: cut, at: at, view: e.o.Store.View(), stage: stage, done: make(chan struct{})}
+	e.flight, e.noted, e.volume = f, time.Time{}, Roll{}
+	s := stager{rules: e.rules, rulesHash: e.o.RulesHash, decoders: &e.o.Decoders}
+	go s.run(ctx, f) // ended by finish, which waits for done
+	return nil
+}
+
+// settleEarly compares the requests that this commit closes with what was
+// written of them early.
+func (e *Engine) settleEarly() error {
+	if !e.rules.Early {
+		return nil
+	}
+	for p, err := range e.o.Store.Histories(e.saved.Committed, e.saved.Progress.ClosedThrough) {
+		if err != nil {
+			return err
+		}
+		held, ok, err := e.o.Store.Request(p)
+		if err != nil || !ok {
+			return err
+		}
+		h, _, err := e.o.Store.History(p)
+		if err != nil {
+			return err
+		}
+		if h.Settled {
+			continue
+		}
+		if h, err = e.settle(p, &held); err != nil {
+			return err
+		}
+		e.o.Store.PutHistory(p, &h)
+	}
+	return nil
+}
+
+// finish waits for the commit in flight and forgets what it wrote.
+func (e *Engine) finish(ctx context.Context) error {
+	f := e.flight
+	if f == nil {
+		return nil
+	}
+	<-f.done
+	e.flight = nil
+	if f.err != nil {
+		return fmt.Errorf("commit %d: %w", f.cut.Number, f.err)
+	}
+	e.o.Store.Forget(f.forget)
+	e.committed(&f.cut, &f.result, f.receipt)
+	if err := e.flush(ctx, false); err != nil {
+		return err
+	}
+	closed := &f.result.Closed
+	e.o.Log.Info("committed", "commit", f.cut.Number, "rows", closed.Rows,
+		"requests", closed.Kinds[events.KindRequest].Disposed[joiner.Accepted],
+		"watermark", e.saved.Progress.Clock.Watermark(e.rules.Lateness).String())
+	e.news(Stats{Progress: e.saved.Progress, Lateness: e.rules.Lateness})
+	return nil
+}
+
+// committed books a commit whose manifest exists.
+func (e *Engine) committed(cut *PendingCut, result *joiner.Cut, r joiner.Receipt) {
+	s := &e.saved
+	settleBooks(&s.Progress.Ledger, &result.Closed)
+	s.Progress.Commit = cut.Number
+	s.Receipt, s.Committed, s.RulesHash = r, max(s.Committed, cut.Through), result.RulesHash
+	s.Unwritten, s.DeadLetters = cut.Unwritten, cut.DeadLetters
+	s.From = slices.Clone(result.Progress.Inputs)
+	s.Pending = nil
+}

@@ -1,0 +1,17 @@
+// Package engine is the loop around the pure core: it reads the input logs,
+// folds events into the state, lets time close requests and cuts commits. It
+// owns the interfaces it needs (Source, Store, Output, Publisher).
+//
+// One goroutine, the one that calls Run, folds events and writes the state. A
+// second one stages the commit that was cut last, from a stable view of the
+// state; a third reads each source ahead.
+//
+// Invariants:
+//
+//   - Every event read is disposed of or pending, and the books say so with
+//     the same batch that moved it.
+//   - What an event does depends on the events before it in its log and on the
+//     watermark they made, never on how they were batched.
+//   - The rows of a commit are those that closed, were corrected or came late
+//     since the commit before; a commit's manifest is created at most once.
+package engine

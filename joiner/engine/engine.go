@@ -1,0 +1,194 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// Options is what an engine is made of.
+type Options struct {
+	Name      string // of the joiner; part of the label stream's message ids
+	Rules     joiner.Rules
+	RulesHash string // identifies the configuration that decides rows
+	Inputs    []Input
+	Decoders  [events.Kinds]events.Decoder
+
+	// MaxFuture and MaxAge bound how far an event may be stamped ahead of and
+	// behind the broker's time of its message; 0 is no bound.
+	MaxFuture, MaxAge time.Duration
+	// HeartbeatRequired sources are moved by events and heartbeats only.
+	HeartbeatRequired [events.Kinds]bool
+	// OutcomesPerRequest is how many outcomes of one id are held; the rest are
+	// rejected. 0 is no bound.
+	OutcomesPerRequest int
+
+	Replay    *Replay // not nil: the inputs end, and are read whole before anything closes
+	Roll      Roll
+	Store     Store
+	Output    Output
+	Publisher Publisher // nil: no label stream
+	Log       *slog.Logger
+	Nonce     func() string // a new random string for every commit
+}
+
+// Input is one log to read.
+type Input struct {
+	Name    string        // the stream's or file's
+	Created events.Time   // when the stream was created; 0 if that means nothing
+	Kinds   []events.Kind // which kinds it carries
+	// Open starts reading at a position. The source is closed by its context.
+	Open func(ctx context.Context, from joiner.Position) (Source, error)
+}
+
+// Roll says when what has closed is committed.
+type Roll struct {
+	Interval time.Duration // since the first uncommitted row was noticed
+	Rows     int64         // after so many requests were read; 0 is no bound
+	Bytes    int64         // after so many bytes were read; 0 is no bound
+}
+
+// Replay says how a log that ends is joined.
+type Replay struct {
+	Complete bool // nothing is missing after its end: windows that reach past it count as whole
+}
+
+// Engine joins the logs of one partition.
+type Engine struct {
+	o     Options
+	rules *joiner.Rules
+	saved Saved
+	// frozen keeps the clock from closing anything: the whole log is read first.
+	// A replay is frozen to its end, a rebuild up to the commit it rebuilds.
+	frozen bool
+	quiet  bool // a rebuild: dead letters and the label stream were done before
+
+	places []joiner.Place // scratch
+	labels []Label        // to be published before the batch is applied
+	events int            // folded since the batch was applied
+	volume Roll           // read since the last cut: Rows and Bytes
+	noted  time.Time      // when the first uncommitted row was noticed; zero: none
+	flight *flight        // the commit being staged, if any
+	news   func(Stats)    // told after every commit
+}
+
+// Stats is what there is to say about an engine's progress.
+type Stats struct {
+	Progress joiner.Progress
+	Lateness time.Duration
+}
+
+// New returns an engine over an opened store and output. Run does the rest.
+func New(o Options) *Engine {
+	e := &Engine{o: o, frozen: o.Replay != nil, news: func(Stats) {}}
+	e.rules = &e.o.Rules
+	return e
+}
+
+// OnCommit sets a function to call after every commit, from Run's goroutine.
+func (e *Engine) OnCommit(f func(Stats)) { e.news = f }
+
+// ledger is the books being kept.
+func (e *Engine) ledger() *joiner.Ledger { return &e.saved.Progress.Ledger }
+
+func (e *Engine) tally(k events.Kind) *joiner.Tally { return &e.ledger().Kinds[k] }
+
+// dispose books the end of an event that never was pending.
+func (e *Engine) dispose(k events.Kind, d joiner.Disposition) { e.tally(k).Disposed[d]++ }
+
+// watermark is what the clock says now, or nothing at all while it is frozen.
+func (e *Engine) watermark() events.Time {
+	if e.frozen {
+		return events.MinTime
+	}
+	return e.saved.Progress.Clock.Watermark(e.rules.Lateness)
+}
+
+// flush publishes what the batch decided and applies it. The order matters: a
+// state that knows of a label must not survive a crash that the label did not.
+func (e *Engine) flush(ctx context.Context, sync bool) error {
+	if err := e.publish(ctx); err != nil {
+		return err
+	}
+	e.advance()
+	e.events = 0
+	return e.o.Store.Apply(&e.saved, sync)
+}
+
+// advance moves the bound of what has closed. It never goes back, whatever a
+// changed configuration makes of the watermark.
+func (e *Engine) advance() {
+	p := &e.saved.Progress
+	p.ClosedThrough = max(p.ClosedThrough, e.rules.ClosedThrough(e.watermark()))
+}
+
+// settled makes sure, before an event takes any effect, that reads see all that
+// the batch holds of its id. From there to its end an event reads only what
+// was applied and what it passes on itself: a batch applied in its middle would
+// hold half of it.
+func (e *Engine) settled(ctx context.Context, id string) error {
+	if !e.o.Store.Dirty(id) {
+		return nil
+	}
+	return e.flush(ctx, false)
+}
+
+// find returns where a request is held and what is held there, if it is known
+// and not forgotten at watermark w.
+func (e *Engine) find(id string, w events.Time) (joiner.Place, joiner.HeldRequest, bool, error) {
+	e.places = e.o.Store.Find(e.places[:0], id)
+	for _, p := range e.places {
+		if e.rules.Phase(p.TS, w) == joiner.Forgotten {
+			continue
+		}
+		held, ok, err := e.o.Store.Request(p)
+		if ok || err != nil {
+			return p, held, ok, err
+		}
+	}
+	return joiner.Place{}, joiner.HeldRequest{}, false, nil
+}
+
+// assemble decodes a request's pieces up to a round and makes one of them.
+func (e *Engine) assemble(held *joiner.HeldRequest, round uint32) (events.Request, error) {
+	return assemble(e.rules, &e.o.Decoders[events.KindRequest], held, round)
+}
+
+var errNoPieces = errors.New("a request is held without an event: the state is damaged; delete its directory and it is rebuilt from the log")
+
+func assemble(rules *joiner.Rules, d *events.Decoder, held *joiner.HeldRequest, round uint32) (events.Request, error) {
+	pieces := make([]joiner.Piece, 0, len(held.Pieces))
+	for i := range held.Pieces {
+		h := &held.Pieces[i]
+		if h.Round > round {
+			continue
+		}
+		req, err := d.DecodeRequest(h.Data)
+		if err != nil {
+			return events.Request{}, fmt.Errorf("decoding a held request, which was accepted when it was read (message %d): %w", h.Origin.Seq, err)
+		}
+		p := joiner.Piece{Request: req}
+		if len(held.Pieces) > 1 {
+			p.Hash = hash(h.Data)
+		}
+		pieces = append(pieces, p)
+	}
+	if len(pieces) == 0 {
+		return events.Request{}, errNoPieces
+	}
+	return rules.Assemble(pieces), nil
+}
+
+// outcome decodes a held outcome.
+func outcome(d *events.Decoder, h *joiner.HeldOutcome) (events.Outcome, error) {
+	o, _, err := d.DecodeOutcome(h.Data)
+	if err != nil {
+		return o, fmt.Errorf("decoding a held outcome, which was accepted when it was read (message %d): %w", h.Origin.Seq, err)
+	}
+	return o, nil
+}

@@ -1,0 +1,142 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// maxBatch is how many events are folded before they are applied. A batch of
+// a thousand makes the cost of applying one small beside that of folding it.
+const maxBatch = 1000
+
+func hash(data []byte) [32]byte { return sha256.Sum256(data) }
+
+// fold takes in the first limit events of a message. Those before the input's
+// position were folded before and are passed over.
+func (e *Engine) fold(ctx context.Context, m *events.Message, limit uint32) error {
+	pos := &e.saved.Progress.Inputs[m.Input]
+	if m.Seq < pos.Next {
+		return nil
+	}
+	skip := uint32(0)
+	if m.Seq == pos.Next {
+		skip = pos.Skip
+	}
+	for index, data := range e.o.Decoders[m.Kind].Split(m.Data) {
+		if index >= limit {
+			return nil
+		}
+		if index < skip {
+			continue
+		}
+		at := events.Origin{Input: m.Input, Seq: m.Seq, Index: index}
+		// A batch applied before the event takes effect ends just before it.
+		pos.Next, pos.Skip = m.Seq, index
+		if err := e.event(ctx, m, at, data); err != nil {
+			return err
+		}
+		pos.Skip = index + 1
+		if e.events++; e.events >= maxBatch {
+			if err := e.flush(ctx, false); err != nil {
+				return err
+			}
+		}
+	}
+	pos.Next, pos.Skip = m.Seq+1, 0
+	e.volume.Bytes += int64(len(m.Data))
+	return nil
+}
+
+// event takes in one event. The clock moves last: an event is judged by the
+// watermark that those before it made.
+func (e *Engine) event(ctx context.Context, m *events.Message, at events.Origin, data []byte) error {
+	var ts events.Time
+	var heartbeat bool
+	var unknown int
+	var err error
+	var o events.Outcome
+	var scan events.Scan
+	if m.Kind == events.KindRequest {
+		scan, err = e.o.Decoders[m.Kind].ScanRequest(data)
+		ts, heartbeat, unknown = scan.TS, scan.Heartbeat, scan.Unknown
+	} else {
+		var info events.Info
+		o, info, err = e.o.Decoders[m.Kind].DecodeOutcome(data)
+		ts, heartbeat, unknown = o.TS, info.Heartbeat, info.Unknown
+		if heartbeat {
+			ts = info.HeartbeatTS
+		}
+	}
+	if err == nil && !heartbeat {
+		id := o.RequestID
+		if m.Kind == events.KindRequest {
+			id = string(scan.ID)
+		}
+		if err := e.settled(ctx, id); err != nil {
+			return err
+		}
+	}
+	switch reason := e.quarantined(ts, m.Stored); {
+	case err != nil:
+		e.tally(m.Kind).Read++
+		e.reject(m, at, data, err)
+		return nil
+	case reason != "":
+		e.tally(m.Kind).Read++
+		e.deadLetter(m, at, data, joiner.Quarantined, reason, "it is stamped "+ts.String())
+		return nil
+	case heartbeat:
+		e.ledger().Heartbeats++
+	case m.Kind == events.KindRequest:
+		e.tally(m.Kind).Read++
+		err = e.request(m, at, scan, data)
+	default:
+		e.tally(m.Kind).Read++
+		err = e.outcome(m, at, &o, data)
+	}
+	e.ledger().UnknownFields += int64(unknown)
+	e.saved.Progress.Clock.Observe(m.Kind, ts)
+	if !heartbeat {
+		e.saved.MaxEvent = max(e.saved.MaxEvent, ts)
+	}
+	return err
+}
+
+// quarantined names the bound that a timestamp is out of. The broker's time of
+// the message is part of the log, so the answer is too.
+func (e *Engine) quarantined(ts, stored events.Time) string {
+	switch {
+	case stored == events.MinTime:
+		return ""
+	case e.o.MaxFuture > 0 && ts > stored.Add(e.o.MaxFuture):
+		return "max_future"
+	case e.o.MaxAge > 0 && ts < stored.Add(-e.o.MaxAge):
+		return "max_age"
+	}
+	return ""
+}
+
+func (e *Engine) reject(m *events.Message, at events.Origin, data []byte, err error) {
+	var reject *events.RejectError
+	if errors.As(err, &reject) {
+		e.deadLetter(m, at, data, joiner.Rejected, reject.Reason, reject.Detail)
+		return
+	}
+	e.deadLetter(m, at, data, joiner.Rejected, "undecodable", err.Error())
+}
+
+// deadLetter keeps an event for a person to look at.
+func (e *Engine) deadLetter(m *events.Message, at events.Origin, data []byte, d joiner.Disposition, reason, detail string) {
+	e.dispose(m.Kind, d)
+	if e.quiet {
+		return
+	}
+	e.o.Store.AddDeadLetter(&events.DeadLetter{
+		Origin: at, Input: e.o.Inputs[at.Input].Name, Kind: m.Kind,
+		Reason: reason, Detail: detail, Stored: m.Stored, Data: data,
+	})
+}

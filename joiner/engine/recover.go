@@ -1,0 +1,303 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// OutputBehindError says that the state knows of commits that the output does
+// not hold: the output was restored from an older copy, or is another one.
+type OutputBehindError struct{ State, Output uint64 }
+
+// Error implements error.
+func (e *OutputBehindError) Error() string {
+	return fmt.Sprintf("the state has made %d commits, the output directory holds %d: the output is older than the state. "+
+		"Either restore the newer output, or delete the state directory: it is then rebuilt from the log, and what the output lacks is written again", e.State, e.Output)
+}
+
+// ForeignOutputError says that the newest commit of the output is not the one
+// that the state made.
+type ForeignOutputError struct{ Number uint64 }
+
+// Error implements error.
+func (e *ForeignOutputError) Error() string {
+	return fmt.Sprintf("commit %d of the output directory was not made from this state: state and output do not belong together. "+
+		"Check state.dir and output.dir; or delete the state directory, and it is rebuilt from the log to go on where the output ends", e.Number)
+}
+
+// InputsError says that the state or output was made from other logs.
+type InputsError struct{ Had, Have []string }
+
+// Error implements error.
+func (e *InputsError) Error() string {
+	return fmt.Sprintf("what was joined so far came from %q, the configuration now reads %q: "+
+		"put the inputs back, or begin anew with other state and output directories", e.Had, e.Have)
+}
+
+// recover brings state and output together, whatever a crash, a restored copy
+// or a changed configuration left. FORMAT.md of the export has the table.
+func (e *Engine) recover(ctx context.Context) error {
+	e.saved = e.o.Store.Progress()
+	e.saved.Progress.Inputs = slices.Clone(e.saved.Progress.Inputs)
+	cut, receipt, _ := e.o.Output.Last()
+	fresh := len(e.saved.Progress.Inputs) == 0
+	switch pending := e.saved.Pending; {
+	case fresh && receipt.Number == 0:
+		return e.begin(ctx)
+	case fresh:
+		e.o.Log.Info("no state: rebuilding it from the log", "commits", receipt.Number)
+		return e.rebuild(ctx, &cut, receipt)
+	case pending != nil && pending.Number == receipt.Number && pending.Nonce == cut.Nonce:
+		if err := e.complete(ctx, pending, &cut, receipt); err != nil {
+			return err
+		}
+	case e.saved.Progress.Commit > receipt.Number:
+		return &OutputBehindError{State: e.saved.Progress.Commit, Output: receipt.Number}
+	case e.saved.Progress.Commit < receipt.Number:
+		e.o.Log.Info("the state is older than the output: rebuilding it from the log",
+			"state", e.saved.Progress.Commit, "output", receipt.Number)
+		return e.rebuild(ctx, &cut, receipt)
+	case e.saved.Receipt != receipt:
+		return &ForeignOutputError{Number: receipt.Number}
+	}
+	e.saved.Pending = nil // what was cut and not committed is cut again, from here
+	if err := e.sameInputs(e.saved.Progress.Inputs); err != nil {
+		return err
+	}
+	if e.saved.RulesHash != e.o.RulesHash {
+		e.o.Log.Info("the configuration changed: rebuilding the state from the log; it applies to requests that close from here on")
+		return e.rebuild(ctx, &cut, receipt)
+	}
+	return e.flush(ctx, false)
+}
+
+// begin starts a partition that has neither state nor output.
+func (e *Engine) begin(ctx context.Context) error {
+	e.saved.RulesHash = e.o.RulesHash
+	e.saved.Progress.Inputs = e.beginnings()
+	e.saved.From = slices.Clone(e.saved.Progress.Inputs)
+	return e.flush(ctx, true)
+}
+
+// beginnings are the first positions of all inputs.
+func (e *Engine) beginnings() []joiner.Position {
+	at := make([]joiner.Position, len(e.o.Inputs))
+	for i := range e.o.Inputs {
+		at[i] = joiner.Position{Input: e.o.Inputs[i].Name, Created: e.o.Inputs[i].Created, Next: 1}
+	}
+	return at
+}
+
+func (e *Engine) sameInputs(had []joiner.Position) error {
+	have := e.beginnings()
+	same := func(a, b joiner.Position) bool { return a.Input == b.Input }
+	if slices.EqualFunc(had, have, same) {
+		return nil
+	}
+	return &InputsError{Had: names(had), Have: names(have)}
+}
+
+func names(positions []joiner.Position) []string {
+	out := make([]string, len(positions))
+	for i := range positions {
+		out[i] = positions[i].Input
+	}
+	return out
+}
+
+// complete finishes a commit whose manifest was created before the crash.
+func (e *Engine) complete(ctx context.Context, pending *PendingCut, cut *joiner.Cut, r joiner.Receipt) error {
+	f := flight{cut: *pending, view: e.o.Store.View()}
+	err := stager{}.forgotten(&f)
+	if err := errors.Join(err, f.view.Close()); err != nil {
+		return err
+	}
+	e.o.Store.Forget(f.forget)
+	e.committed(pending, cut, r)
+	return e.flush(ctx, false)
+}
+
+// rebuild reads the log up to where a commit was cut and makes the state that
+// stood there: the log up to a point and the commit's bounds determine what is
+// pending and what is remembered. Nothing is written for what the commit and
+// those before it hold. With no commit yet, it is a beginning.
+func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt) error {
+	if r.Number > 0 {
+		if err := e.sameInputs(cut.Progress.Inputs); err != nil {
+			return err
+		}
+	}
+	if err := e.o.Store.Reset(); err != nil {
+		return err
+	}
+	e.saved = e.o.Store.Progress()
+	if r.Number == 0 {
+		return e.begin(ctx)
+	}
+	from, err := e.rebuildFrom(cut)
+	if err != nil {
+		return err
+	}
+	e.saved.Progress.Inputs = slices.Clone(from)
+	frozen := e.frozen
+	e.frozen, e.quiet = true, true
+	if err := e.join(ctx, cut.Progress.Inputs); !errors.Is(err, io.EOF) {
+		return err
+	}
+	e.frozen, e.quiet = frozen, false
+	return e.adoptCommit(ctx, cut, r)
+}
+
+// rebuildFrom is the latest commit before which everything is forgotten at
+// cut: reading may begin there.
+func (e *Engine) rebuildFrom(cut *joiner.Cut) ([]joiner.Position, error) {
+	needed := e.rules.OrphanedThrough(cut.Progress.Clock.Watermark(e.rules.Lateness))
+	from := e.beginnings()
+	for c, err := range e.o.Output.Cuts() {
+		if err != nil {
+			return nil, err
+		}
+		if c.MaxEvent >= needed || c.Number >= cut.Number {
+			break
+		}
+		from = c.Progress.Inputs
+	}
+	return from, nil
+}
+
+// adoptCommit makes the events read so far the state of a commit.
+func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Receipt) error {
+	s := &e.saved
+	s.Progress = cut.Progress
+	s.Progress.Inputs = slices.Clone(cut.Progress.Inputs)
+	s.Committed, s.Announced = cut.Progress.ClosedThrough, cut.Progress.ClosedThrough
+	s.Receipt, s.RulesHash, s.MaxEvent = r, e.o.RulesHash, cut.MaxEvent
+	s.From = slices.Clone(cut.Progress.Inputs)
+	w := cut.Progress.Clock.Watermark(e.rules.Lateness)
+	if err := e.forget(e.rules.ForgottenThrough(w), e.rules.OrphanedThrough(w)); err != nil {
+		return err
+	}
+	if err := e.flush(ctx, false); err != nil {
+		return err
+	}
+	if err := e.recount(); err != nil {
+		return err
+	}
+	if err := e.recallWritten(e.rules.ForgottenThrough(w)); err != nil {
+		return err
+	}
+	return e.flush(ctx, true)
+}
+
+// forget drops what a commit's bounds say is gone.
+func (e *Engine) forget(requests, orphans events.Time) error {
+	f := flight{cut: PendingCut{Forgotten: requests, Orphaned: orphans}, view: e.o.Store.View()}
+	err := stager{}.forgotten(&f)
+	e.o.Store.Forget(f.forget)
+	return errors.Join(err, f.view.Close())
+}
+
+// recount counts what is pending in a rebuilt state and holds it against the
+// commit's books. They can differ by outcomes whose request was forgotten on
+// one side of the rebuild and known on the other: those end as orphans, or
+// ended outside their window, and the books are moved by so many.
+func (e *Engine) recount() error {
+	requests, outcomes, err := e.pending()
+	if err != nil {
+		return err
+	}
+	l := e.ledger()
+	t := &l.Kinds[events.KindOutcome]
+	switch gone := t.Pending - outcomes; {
+	case gone > 0:
+		t.Disposed[joiner.Orphan] += gone
+	case gone < 0:
+		t.Disposed[joiner.OutsideWindow] += gone
+	}
+	if t.Pending != outcomes {
+		e.o.Log.Warn("outcomes of forgotten requests were booked anew by the rebuild", "pending", outcomes, "before", t.Pending)
+	}
+	t.Pending = outcomes
+	if l.Kinds[events.KindRequest].Pending != requests || t.Disposed[joiner.OutsideWindow] < 0 || !l.Balanced() {
+		return fmt.Errorf("the log does not give what was committed: %d requests should be pending, reading it again gives %d: %w",
+			l.Kinds[events.KindRequest].Pending, requests, &BooksError{Ledger: *l})
+	}
+	return nil
+}
+
+// pending counts the events held for requests that are open and those without
+// a request.
+func (e *Engine) pending() (requests, outcomes int64, err error) {
+	v := e.o.Store.View()
+	for c, err := range v.Closing(e.saved.Progress.ClosedThrough, events.MaxTime) {
+		if err != nil {
+			return 0, 0, errors.Join(err, v.Close())
+		}
+		requests++
+		for _, err := range c.Outcomes {
+			if err != nil {
+				return 0, 0, errors.Join(err, v.Close())
+			}
+			outcomes++
+		}
+	}
+	for _, err := range v.Orphans(events.MaxTime) {
+		if err != nil {
+			return 0, 0, errors.Join(err, v.Close())
+		}
+		outcomes++
+	}
+	return requests, outcomes, v.Close()
+}
+
+// recallWritten restores, from the committed files, what the log cannot tell:
+// which revision a row is at, and what was written early.
+func (e *Engine) recallWritten(since events.Time) error {
+	byRequest := map[string][]joiner.Written{}
+	for w, err := range e.o.Output.Written(since) {
+		if err != nil {
+			return err
+		}
+		byRequest[w.RequestID] = append(byRequest[w.RequestID], w)
+	}
+	for id, rows := range byRequest {
+		if err := e.recall(id, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) recall(id string, rows []joiner.Written) error {
+	p, held, ok, err := e.find(id, events.MinTime)
+	if err != nil || !ok {
+		return err
+	}
+	req, d, err := e.decide(p, &held, everything, nil)
+	if err != nil {
+		return err
+	}
+	closed := p.TS < e.saved.Progress.ClosedThrough
+	h := joiner.History{Settled: closed}
+	if closed {
+		h.Rows = joiner.Standings(&req, d.Rows(events.MaxTime, joiner.Closed))
+	}
+	for _, w := range rows {
+		at := slices.IndexFunc(h.Rows, func(s joiner.Standing) bool { return s.Item == w.ItemID })
+		if at < 0 {
+			// Its cells are not known: whatever the close decides is written.
+			h.Rows = append(h.Rows, joiner.Standing{Item: w.ItemID})
+			at = len(h.Rows) - 1
+		}
+		s := &h.Rows[at]
+		s.Written, s.Early, s.Revision = true, s.Early || w.Early, max(s.Revision, w.Revision)
+	}
+	e.o.Store.PutHistory(p, &h)
+	return nil
+}

@@ -1,0 +1,169 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// maxCopies is how many different events of one request are told apart. A
+// request written in more pieces than this is a mistake, and costs no more.
+const maxCopies = 1000
+
+// request takes in a request event.
+func (e *Engine) request(m *events.Message, at events.Origin, scan events.Scan, data []byte) error {
+	id, w := string(scan.ID), e.watermark()
+	e.volume.Rows++
+	p, held, known, err := e.find(id, w)
+	if err != nil {
+		return err
+	}
+	if known {
+		return e.again(m, at, p, held, scan.TS, data)
+	}
+	p = joiner.Place{TS: scan.TS, ID: id}
+	phase := e.rules.Phase(scan.TS, w)
+	if phase == joiner.Forgotten {
+		e.dispose(events.KindRequest, joiner.Expired)
+		return nil
+	}
+	held = joiner.HeldRequest{Late: phase != joiner.Open, Pieces: []joiner.HeldPiece{{Origin: at, Data: data}}}
+	e.o.Store.PutRequest(p, &held)
+	outcomes, err := e.adopt(p, w)
+	if err != nil {
+		return err
+	}
+	if held.Late {
+		e.dispose(events.KindRequest, joiner.LateArrival)
+		return e.closeLate(p, p, &held, outcomes)
+	}
+	e.tally(events.KindRequest).Pending++
+	return e.react(p, p, &held, outcomes)
+}
+
+// adopt gives a request the outcomes that came before it, in Order. Those that
+// were orphans by then stay so: the next commit counts them.
+func (e *Engine) adopt(p joiner.Place, w events.Time) ([]joiner.HeldOutcome, error) {
+	if !e.o.Store.HasWaiting(p.ID) {
+		return nil, nil
+	}
+	waiting, err := e.o.Store.Waiting(p.ID)
+	if err != nil {
+		return nil, err
+	}
+	orphaned := e.rules.OrphanedThrough(w)
+	waiting = slices.DeleteFunc(waiting, func(h joiner.HeldOutcome) bool { return h.TS < orphaned })
+	for i := range waiting {
+		e.o.Store.DeleteWaiting(p.ID, &waiting[i])
+		e.o.Store.PutOutcome(p, &waiting[i])
+	}
+	slices.SortFunc(waiting, orderHeld)
+	return waiting, nil
+}
+
+// again takes in another event of a known request.
+func (e *Engine) again(m *events.Message, at events.Origin, p joiner.Place, held joiner.HeldRequest, ts events.Time, data []byte) error {
+	sum := hash(data)
+	same := func(h joiner.HeldPiece) bool { return hash(h.Data) == sum }
+	if slices.Contains(held.Copies, sum) || slices.ContainsFunc(held.Pieces, same) {
+		e.dispose(events.KindRequest, joiner.Duplicate)
+		return nil
+	}
+	if len(held.Copies)+len(held.Pieces) >= maxCopies {
+		e.deadLetter(m, at, data, joiner.Rejected, "too_many_copies", "its request has 1000 different copies already")
+		return nil
+	}
+	if e.rules.Merge {
+		e.dispose(events.KindRequest, joiner.Merged)
+	} else {
+		e.dispose(events.KindRequest, joiner.Conflict)
+	}
+	piece := joiner.HeldPiece{Origin: at, Data: data}
+	w := e.watermark()
+	switch e.rules.Phase(p.TS, w) {
+	case joiner.Open:
+		return e.rearrange(p, held, piece, ts, w)
+	case joiner.Correctable:
+		return e.latePiece(p, held, piece, ts)
+	}
+	return nil
+}
+
+// wins reports whether a new piece takes part in the request: any does when
+// they are merged, else only one that is smaller than the one that counts.
+func (e *Engine) wins(held *joiner.HeldRequest, data []byte, ts events.Time) (bool, error) {
+	if e.rules.Merge {
+		return true, nil
+	}
+	d := &e.o.Decoders[events.KindRequest]
+	for i := range held.Pieces {
+		scan, err := d.ScanRequest(held.Pieces[i].Data)
+		if err != nil {
+			return false, err
+		}
+		a, b := hash(data), hash(held.Pieces[i].Data)
+		if ts > scan.TS || ts == scan.TS && slices.Compare(a[:], b[:]) > 0 {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// rearrange adds a piece to an open request. The request is kept under its
+// smallest timestamp, so an earlier piece moves it, with its outcomes; a piece
+// so early that the request should have closed closes it.
+func (e *Engine) rearrange(p joiner.Place, held joiner.HeldRequest, piece joiner.HeldPiece, ts, w events.Time) error {
+	phase := e.rules.Phase(ts, w)
+	if phase == joiner.Forgotten {
+		return nil
+	}
+	wins, err := e.wins(&held, piece.Data, ts)
+	switch {
+	case err != nil:
+		return err
+	case e.rules.Merge:
+		held.Pieces = append(held.Pieces, piece)
+	case wins:
+		held.Copies = append(held.Copies, hash(held.Pieces[0].Data))
+		held.Pieces[0] = piece
+	default:
+		held.Copies = append(held.Copies, hash(piece.Data))
+	}
+	from := p // where everything still is, as far as reads see
+	if ts < p.TS {
+		if p, err = e.move(p, ts); err != nil {
+			return err
+		}
+	}
+	if phase != joiner.Open {
+		held.Late = true
+	}
+	e.o.Store.PutRequest(p, &held)
+	if !held.Late {
+		return e.react(p, from, &held, nil)
+	}
+	e.tally(events.KindRequest).Pending--
+	e.dispose(events.KindRequest, joiner.Accepted)
+	return e.closeLate(p, from, &held, nil)
+}
+
+// move takes a request and all that belongs to it to an earlier timestamp. The
+// caller writes the request itself.
+func (e *Engine) move(from joiner.Place, ts events.Time) (joiner.Place, error) {
+	to := joiner.Place{TS: ts, ID: from.ID}
+	e.o.Store.DeleteRequest(from)
+	for o, err := range e.o.Store.Outcomes(from) {
+		if err != nil {
+			return to, err
+		}
+		e.o.Store.DeleteOutcome(from, &o)
+		e.o.Store.PutOutcome(to, &o)
+	}
+	h, ok, err := e.o.Store.History(from)
+	if ok && err == nil {
+		e.o.Store.DeleteHistory(from)
+		e.o.Store.PutHistory(to, &h)
+	}
+	return to, err
+}

@@ -1,0 +1,291 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// readAhead is how many batches of a source wait to be folded: enough to keep
+// the reader busy while a batch is applied.
+const readAhead = 4
+
+// tick is how often the loop looks whether a commit is due.
+const tick = 50 * time.Millisecond
+
+// drainTime bounds the label stream's last messages when the joiner is told to
+// stop: a broker that is away then is not waited for. Nothing is lost by giving
+// up, since what is not applied is read again.
+const drainTime = 5 * time.Minute
+
+// delivery is what a source's goroutine hands to the loop.
+type delivery struct {
+	input int
+	batch events.Batch
+	err   error
+}
+
+// Run recovers, then joins until ctx ends, which is a clean stop: what has
+// closed is committed before Run returns. It returns an error when going on
+// would not be safe. With sources that end, Run returns when all have.
+func (e *Engine) Run(ctx context.Context) error {
+	if err := e.recover(ctx); err != nil {
+		return err
+	}
+	err := e.join(ctx, nil)
+	if stopped := errors.Is(err, context.Canceled) && ctx.Err() != nil; !stopped && !errors.Is(err, io.EOF) {
+		if e.flight != nil {
+			<-e.flight.done
+		}
+		return err
+	}
+	known := events.MaxTime
+	if e.frozen && errors.Is(err, io.EOF) {
+		known = e.thaw()
+	}
+	// ctx may have ended, which is why the drain has a time of its own.
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	return e.drain(drain, known)
+}
+
+// thaw ends a replay: everything that the logs hold is read, and closes. It
+// returns up to when the outcomes are known.
+func (e *Engine) thaw() (known events.Time) {
+	e.frozen = false
+	c := &e.saved.Progress.Clock
+	known = c.Seen[events.KindOutcome]
+	if e.o.Replay.Complete {
+		known = events.MaxTime
+	}
+	for k := range c.Proven {
+		c.Prove(events.Kind(k), events.MaxTime)
+	}
+	return known
+}
+
+// join folds what the sources bring until ctx ends, an error, or until is
+// reached, which is io.EOF. It returns with all its goroutines ended.
+func (e *Engine) join(ctx context.Context, until []joiner.Position) error {
+	ctx, stop := context.WithCancel(ctx)
+	group, reading := errgroup.WithContext(ctx)
+	inbox := make([]chan delivery, len(e.o.Inputs))
+	for i := range e.o.Inputs {
+		inbox[i] = make(chan delivery, readAhead)
+		from := e.saved.Progress.Inputs[i]
+		group.Go(func() error { return e.read(reading, i, from, inbox[i]) })
+	}
+	err := e.loop(ctx, inbox, until)
+	stop()
+	if readErr := group.Wait(); readErr != nil && !errors.Is(readErr, context.Canceled) && !errors.Is(readErr, io.EOF) {
+		return readErr
+	}
+	return err
+}
+
+// read passes on what a source says until it ends.
+func (e *Engine) read(ctx context.Context, input int, from joiner.Position, to chan<- delivery) error {
+	source, err := e.o.Inputs[input].Open(ctx, from)
+	for {
+		d := delivery{input: input, err: err}
+		if err == nil {
+			d.batch, d.err = source.Next(ctx)
+		}
+		select {
+		case to <- d:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if d.err != nil {
+			return d.err
+		}
+	}
+}
+
+// loop folds deliveries in turn, and sees to commits between them.
+func (e *Engine) loop(ctx context.Context, inbox []chan delivery, until []joiner.Position) error {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	ended := make([]bool, len(inbox))
+	for {
+		if done, err := e.reached(ctx, ended, until); done || err != nil {
+			return err
+		}
+		d, err := e.receive(ctx, inbox, ended, ticker.C)
+		if err != nil {
+			return err
+		}
+		switch {
+		case d == nil: // a tick
+		case errors.Is(d.err, io.EOF):
+			ended[d.input] = true
+		case d.err != nil:
+			return d.err
+		default:
+			if err := e.take(ctx, d, until); err != nil {
+				return err
+			}
+		}
+		if until == nil && !e.frozen {
+			if err := e.roll(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// reached reports, with io.EOF, that there is nothing left to read.
+func (e *Engine) reached(ctx context.Context, ended []bool, until []joiner.Position) (bool, error) {
+	for i := range ended {
+		if until != nil {
+			p, q := e.saved.Progress.Inputs[i], until[i]
+			ended[i] = p.Next > q.Next || p.Next == q.Next && p.Skip >= q.Skip
+		}
+		if !ended[i] {
+			return false, nil
+		}
+	}
+	if err := e.flush(ctx, false); err != nil {
+		return true, err
+	}
+	return true, io.EOF
+}
+
+// receive waits for a delivery or a tick (nil). Of two sources that both have
+// something to say, the one behind in event time speaks first: the less one
+// runs ahead of the other, the less has to wait in the state.
+func (e *Engine) receive(ctx context.Context, inbox []chan delivery, ended []bool, ticks <-chan time.Time) (*delivery, error) {
+	first := e.behind()
+	for n := range inbox {
+		i := (first + n) % len(inbox)
+		if ended[i] {
+			continue
+		}
+		select {
+		case d := <-inbox[i]:
+			return &d, nil
+		default:
+		}
+	}
+	channels := [2]chan delivery{}
+	for i := range inbox {
+		if !ended[i] {
+			channels[i] = inbox[i]
+		}
+	}
+	select {
+	case d := <-channels[0]:
+		return &d, nil
+	case d := <-channels[1]:
+		return &d, nil
+	case <-ticks:
+		return nil, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// behind is the input whose events are the oldest.
+func (e *Engine) behind() int {
+	c := &e.saved.Progress.Clock
+	for i := range e.o.Inputs {
+		for _, k := range e.o.Inputs[i].Kinds {
+			if c.Seen[k] <= c.Seen[1-k] {
+				return i
+			}
+		}
+	}
+	return 0
+}
+
+// take folds a batch. Up to the position that until gives; what lies beyond
+// it is read again later.
+func (e *Engine) take(ctx context.Context, d *delivery, until []joiner.Position) error {
+	for i := range d.batch.Messages {
+		m, limit := &d.batch.Messages[i], uint32(math.MaxUint32)
+		if until != nil {
+			if limit = within(m, until[d.input]); limit == 0 {
+				break
+			}
+		}
+		if err := e.fold(ctx, m, limit); err != nil {
+			return err
+		}
+	}
+	if t := d.batch.Proven; t != events.MinTime && until == nil {
+		for _, k := range e.o.Inputs[d.input].Kinds {
+			if !e.o.HeartbeatRequired[k] {
+				e.saved.Progress.Clock.Prove(k, t.Add(-e.rules.Lateness))
+			}
+		}
+	}
+	if until != nil {
+		return nil
+	}
+	if err := e.flush(ctx, false); err != nil {
+		return err
+	}
+	return e.announceClosed(ctx)
+}
+
+// within is how many events of a message lie before a position.
+func within(m *events.Message, p joiner.Position) uint32 {
+	switch {
+	case m.Seq < p.Next:
+		return math.MaxUint32
+	case m.Seq > p.Next:
+		return 0
+	}
+	return p.Skip
+}
+
+// roll finishes the commit in flight if it is done, and cuts one that is due.
+func (e *Engine) roll(ctx context.Context) error {
+	if f := e.flight; f != nil {
+		select {
+		case <-f.done:
+			if err := e.finish(ctx); err != nil {
+				return err
+			}
+		default:
+		}
+	}
+	due, err := e.due(time.Now())
+	if err != nil || !due {
+		return err
+	}
+	if e.flight != nil {
+		if e.o.Roll.Bytes == 0 || e.volume.Bytes < 2*e.o.Roll.Bytes {
+			return nil // it will be due again; until then reading goes on
+		}
+		if err := e.finish(ctx); err != nil {
+			return err
+		}
+	}
+	return e.cut(ctx, events.MaxTime)
+}
+
+// drain commits what has closed and returns when that is done.
+func (e *Engine) drain(ctx context.Context, known events.Time) error {
+	if err := e.finish(ctx); err != nil {
+		return err
+	}
+	if err := e.flush(ctx, true); err != nil {
+		return err
+	}
+	some, err := e.uncommitted()
+	if err != nil || !some {
+		return err
+	}
+	if err := e.cut(ctx, known); err != nil {
+		return err
+	}
+	return e.finish(ctx)
+}

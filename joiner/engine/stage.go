@@ -1,0 +1,240 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// flight is a commit being staged by a goroutine of its own. Everything in it
+// but done belongs to that goroutine until done is closed.
+type flight struct {
+	cut    PendingCut
+	at     Saved // where the partition stood when it was cut
+	view   View
+	stage  Stage
+	closed joiner.Ledger // what closing moved
+	forget Forget
+	result joiner.Cut
+	done   chan struct{}
+
+	receipt joiner.Receipt
+	err     error
+}
+
+// stager is what staging a commit needs of the engine: nothing that changes.
+type stager struct {
+	rules     *joiner.Rules
+	rulesHash string
+	decoders  *[events.Kinds]events.Decoder
+}
+
+// run stages and commits. It must not touch the engine.
+func (s stager) run(ctx context.Context, f *flight) {
+	defer close(f.done)
+	f.err = s.write(ctx, f)
+	if err := f.view.Close(); f.err == nil {
+		f.err = err
+	}
+	if f.err != nil {
+		f.stage.Abort()
+		return
+	}
+	s.book(f)
+	if !f.result.Progress.Ledger.Balanced() {
+		f.err = &BooksError{Ledger: f.result.Progress.Ledger}
+		f.stage.Abort()
+		return
+	}
+	if f.receipt, f.err = f.stage.Commit(ctx, &f.result); f.err != nil {
+		f.stage.Abort()
+	}
+}
+
+func (s stager) write(ctx context.Context, f *flight) error {
+	for _, step := range []func(*flight) error{s.closing, s.unwritten, s.deadLetters, s.forgotten} {
+		if err := step(f); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// closing writes the requests that closed since the last commit.
+func (s stager) closing(f *flight) error {
+	for c, err := range f.view.Closing(f.at.Committed, f.cut.Through) {
+		if err != nil {
+			return err
+		}
+		req, d, fates, err := decideClosing(s.rules, s.decoders, c)
+		if err != nil {
+			return err
+		}
+		f.closed.Kinds[events.KindRequest].Disposed[joiner.Accepted]++
+		for fate, n := range fates {
+			f.closed.Kinds[events.KindOutcome].Disposed[fate] += n
+		}
+		rows := d.Rows(f.cut.Known, joiner.Closed)
+		if len(c.History.Rows) > 0 {
+			rows = unlessEarly(&req, rows, c.History.Rows)
+		}
+		if err := s.rows(f, &req, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s stager) rows(f *flight, req *events.Request, rows []joiner.Row) error {
+	for i := range rows {
+		switch rows[i].LeftOut {
+		case joiner.Unseen:
+			f.closed.Unseen++
+		case joiner.SampledOut:
+			f.closed.SampledOut++
+		default:
+			if err := f.stage.Row(req, &rows[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// decideClosing decides a request as its close left it: what came later is a
+// matter of corrections.
+func decideClosing(rules *joiner.Rules, decoders *[events.Kinds]events.Decoder, c *Closing) (events.Request, *joiner.Decision, [joiner.Dispositions]int64, error) {
+	var fates [joiner.Dispositions]int64
+	req, err := assemble(rules, &decoders[events.KindRequest], &c.Request, base)
+	if err != nil {
+		return req, nil, fates, err
+	}
+	d := joiner.Decide(rules, &req)
+	for h, err := range c.Outcomes {
+		if err != nil {
+			return req, nil, fates, err
+		}
+		if h.Round > base {
+			continue
+		}
+		o, err := outcome(&decoders[events.KindOutcome], h)
+		if err != nil {
+			return req, nil, fates, err
+		}
+		fates[d.Add(&o)]++
+	}
+	return req, d, fates, nil
+}
+
+// unwritten writes the rows that were decided when an event came.
+func (s stager) unwritten(f *flight) error {
+	for u, err := range f.view.Unwritten(f.cut.Unwritten) {
+		if err != nil {
+			return err
+		}
+		held, ok, err := f.view.Request(u.Place)
+		if err == nil && !ok {
+			err = fmt.Errorf("a row of request %q is to be written, but the request is gone from the state: the state is damaged; delete its directory and it is rebuilt from the log", u.Place.ID)
+		}
+		if err != nil {
+			return err
+		}
+		req, err := assemble(s.rules, &s.decoders[events.KindRequest], &held, u.Round)
+		if err != nil {
+			return err
+		}
+		row := u.Row
+		row.Item = itemIndex(&req, u.Item)
+		if err := f.stage.Row(&req, &row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// itemIndex finds an item; one that the request no longer lists is appended.
+func itemIndex(req *events.Request, item string) int {
+	if item == "" {
+		return -1
+	}
+	at := slices.IndexFunc(req.Items, func(i events.Item) bool { return i.ID == item })
+	if at < 0 {
+		req.Items = append(req.Items, events.Item{ID: item})
+		at = len(req.Items) - 1
+	}
+	return at
+}
+
+func (s stager) deadLetters(f *flight) error {
+	for d, err := range f.view.DeadLetters(f.cut.DeadLetters) {
+		if err == nil {
+			err = f.stage.DeadLetter(d)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgotten lists what the state drops after the commit, and counts orphans.
+func (s stager) forgotten(f *flight) error {
+	f.forget.Cut = f.cut
+	for p, err := range f.view.Orphans(f.cut.Orphaned) {
+		if err != nil {
+			return err
+		}
+		f.forget.Orphans = append(f.forget.Orphans, p)
+	}
+	f.closed.Kinds[events.KindOutcome].Disposed[joiner.Orphan] += int64(len(f.forget.Orphans))
+	for p, err := range f.view.Requests(f.cut.Forgotten) {
+		if err != nil {
+			return err
+		}
+		f.forget.Requests = append(f.forget.Requests, p)
+	}
+	return nil
+}
+
+// book completes the cut: where the partition stands once it is done.
+func (s stager) book(f *flight) {
+	f.closed.Rows, f.closed.Unfit = f.stage.Tallies()
+	p := f.at.Progress
+	p.Inputs = slices.Clone(p.Inputs)
+	p.Commit = f.cut.Number
+	settleBooks(&p.Ledger, &f.closed)
+	f.result = joiner.Cut{
+		Number: f.cut.Number, Nonce: f.cut.Nonce, RulesHash: s.rulesHash,
+		From: f.at.From, MaxEvent: f.at.MaxEvent, Closed: f.closed, Progress: p,
+	}
+}
+
+// settleBooks moves what a commit closed from pending to its dispositions.
+func settleBooks(l, closed *joiner.Ledger) {
+	for k := range l.Kinds {
+		for d, n := range closed.Kinds[k].Disposed {
+			l.Kinds[k].Disposed[d] += n
+			l.Kinds[k].Pending -= n
+		}
+	}
+	l.Rows += closed.Rows
+	l.Unseen += closed.Unseen
+	l.SampledOut += closed.SampledOut
+	l.Unfit += closed.Unfit
+}
+
+// BooksError says that events were lost or counted twice. It stops the joiner.
+type BooksError struct{ Ledger joiner.Ledger }
+
+// Error implements error.
+func (e *BooksError) Error() string {
+	return fmt.Sprintf("the books do not balance, so the commit was not made: requests %+v, outcomes %+v; "+
+		"this is a defect of labeljoin or a damaged state: delete the state directory to rebuild it from the log, and report it",
+		e.Ledger.Kinds[events.KindRequest], e.Ledger.Kinds[events.KindOutcome])
+}

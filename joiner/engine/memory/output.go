@@ -1,0 +1,166 @@
+// Package memory holds the engine's ports in memory: an output that keeps rows
+// and a source that says what it is told. Unit tests of label configurations
+// run on them, and so do tests of the engine.
+package memory
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+)
+
+// Row is a written row with what identifies it.
+type Row struct {
+	RequestID string
+	RequestTS events.Time
+	ItemID    string // empty for a row of the whole request
+	Request   events.Request
+	joiner.Row
+}
+
+// Commit is what one commit wrote.
+type Commit struct {
+	Cut         joiner.Cut
+	Receipt     joiner.Receipt
+	Rows        []Row
+	DeadLetters []events.DeadLetter
+}
+
+// Output keeps commits in memory. It is used by one goroutine at a time.
+type Output struct {
+	Commits []Commit
+	// Fail, if set, is asked before a manifest would be created, and after.
+	Fail func(k uint64, created bool) error
+}
+
+var _ engine.Output = (*Output)(nil)
+
+// Last implements engine.Output.
+func (o *Output) Last() (joiner.Cut, joiner.Receipt, bool) {
+	if len(o.Commits) == 0 {
+		return joiner.Cut{}, joiner.Receipt{}, false
+	}
+	c := o.Commits[len(o.Commits)-1]
+	return c.Cut, c.Receipt, true
+}
+
+// Cuts implements engine.Output.
+func (o *Output) Cuts() iter.Seq2[joiner.Cut, error] {
+	return func(yield func(joiner.Cut, error) bool) {
+		for _, c := range o.Commits {
+			if !yield(c.Cut, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Written implements engine.Output.
+func (o *Output) Written(since events.Time) iter.Seq2[joiner.Written, error] {
+	return func(yield func(joiner.Written, error) bool) {
+		for r := range o.Rows() {
+			early := r.Reason == joiner.Early
+			if r.RequestTS < since || r.Revision == 0 && !early {
+				continue
+			}
+			w := joiner.Written{RequestID: r.RequestID, RequestTS: r.RequestTS, ItemID: r.ItemID, Revision: r.Revision, Early: early}
+			if !yield(w, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Rows lists all rows in the order in which they were written.
+func (o *Output) Rows() iter.Seq[Row] {
+	return func(yield func(Row) bool) {
+		for _, c := range o.Commits {
+			for _, r := range c.Rows {
+				if !yield(r) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Latest is the highest revision of every row, by request and item.
+func (o *Output) Latest() map[[2]string]Row {
+	latest := map[[2]string]Row{}
+	for r := range o.Rows() {
+		key := [2]string{r.RequestID, r.ItemID}
+		if old, ok := latest[key]; !ok || r.Revision >= old.Revision {
+			latest[key] = r
+		}
+	}
+	return latest
+}
+
+// Stage implements engine.Output.
+func (o *Output) Stage(k uint64) (engine.Stage, error) {
+	if want := uint64(len(o.Commits)) + 1; k != want {
+		return nil, fmt.Errorf("commit %d staged, %d is next", k, want)
+	}
+	return &stage{output: o}, nil
+}
+
+type stage struct {
+	output *Output
+	commit Commit
+}
+
+// Row implements engine.Stage.
+func (s *stage) Row(req *events.Request, row *joiner.Row) error {
+	r := Row{RequestID: req.ID, RequestTS: req.TS, Request: *req, Row: *row}
+	r.Request.Items = slices.Clone(req.Items)
+	r.Cells = slices.Clone(row.Cells)
+	if row.Item >= 0 {
+		r.ItemID = req.Items[row.Item].ID
+	}
+	s.commit.Rows = append(s.commit.Rows, r)
+	return nil
+}
+
+// DeadLetter implements engine.Stage.
+func (s *stage) DeadLetter(d *events.DeadLetter) error {
+	letter := *d
+	letter.Data = bytes.Clone(d.Data)
+	s.commit.DeadLetters = append(s.commit.DeadLetters, letter)
+	return nil
+}
+
+// Tallies implements engine.Stage.
+func (s *stage) Tallies() (rows, unfit int64) { return int64(len(s.commit.Rows)), 0 }
+
+// Commit implements engine.Stage.
+func (s *stage) Commit(_ context.Context, cut *joiner.Cut) (joiner.Receipt, error) {
+	if err := s.fail(cut.Number, false); err != nil {
+		return joiner.Receipt{}, err
+	}
+	text, err := json.Marshal(cut)
+	if err != nil {
+		return joiner.Receipt{}, err
+	}
+	s.commit.Cut = *cut
+	s.commit.Cut.Progress.Inputs = slices.Clone(cut.Progress.Inputs)
+	s.commit.Receipt = joiner.Receipt{Number: cut.Number, Hash: fmt.Sprintf("%x", text)}
+	s.output.Commits = append(s.output.Commits, s.commit)
+	return s.commit.Receipt, s.fail(cut.Number, true)
+}
+
+func (s *stage) fail(k uint64, created bool) error {
+	if s.output.Fail == nil {
+		return nil
+	}
+	return s.output.Fail(k, created)
+}
+
+// Abort implements engine.Stage.
+func (s *stage) Abort() {}

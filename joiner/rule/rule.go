@@ -19,9 +19,10 @@
 // (also and, or, not), in, not in, + - * / % **, contains, startsWith, endsWith,
 // matches (RE2 regular expressions), ?? (the right side when the left is nil),
 // ?. and a ? b : c. Text is quoted with ", ' or `. Functions are those in the
-// list of [Functions]; all of them depend on their arguments alone. Clocks,
-// ranges and anything that follows a map's random order are refused, because
-// labels must not depend on when or where they were decided.
+// list of [Functions]; all of them depend on their arguments alone. Clocks and
+// anything that follows a map's random order are refused, because labels must
+// not depend on when or where they were decided; so are ranges and loops within
+// loops, because one event must not cost more than its size.
 //
 //	type == "click"
 //	type in ["purchase", "order"] && value > 0
@@ -154,6 +155,7 @@ func (g *gate) Visit(node *ast.Node) {
 		if !slices.Contains(g.functions, n.Name) {
 			g.refuse(n, unknown("function", n.Name, g.functions))
 		}
+		g.loop(n)
 	case *ast.CallNode:
 		if id, ok := n.Callee.(*ast.IdentifierNode); ok {
 			g.refuse(n, unknown("function", id.Value, g.functions))
@@ -166,6 +168,38 @@ func (g *gate) Visit(node *ast.Node) {
 	case *ast.IdentifierNode:
 		if n.Value == "$env" {
 			g.refuse(n, "$env is not part of the language: name the variable itself")
+		}
+	}
+}
+
+// loop refuses a loop over a list within another: the lists come from outside,
+// and one event must not cost the square of its size.
+func (g *gate) loop(n *ast.BuiltinNode) {
+	for i := range n.Arguments {
+		body, ok := n.Arguments[i].(*ast.PredicateNode)
+		if !ok {
+			continue
+		}
+		inner := loops{}
+		ast.Walk(&body.Node, &inner)
+		if inner.first != nil {
+			g.refuse(inner.first, inner.first.Name+" within another loop is not part of the language: events could make it run for ever")
+		}
+	}
+}
+
+// loops is a visitor that finds the first loop.
+type loops struct{ first *ast.BuiltinNode }
+
+// Visit implements ast.Visitor.
+func (l *loops) Visit(node *ast.Node) {
+	n, ok := (*node).(*ast.BuiltinNode)
+	if !ok || l.first != nil {
+		return
+	}
+	for _, argument := range n.Arguments {
+		if _, ok := argument.(*ast.PredicateNode); ok {
+			l.first = n
 		}
 	}
 }

@@ -2,6 +2,7 @@ package rowfile
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -60,18 +61,30 @@ const (
 	textBytes = 4
 )
 
+// append1 appends v, doubling the capacity where append alone would grow by a
+// quarter and copy a large column many times.
+func append1[T any](s []T, v T) []T {
+	if len(s) == cap(s) {
+		s = slices.Grow(s, max(minGrow, len(s)))
+	}
+	return append(s, v)
+}
+
+// minGrow is the first capacity of a column, in values.
+const minGrow = 16
+
 // skipTo makes the next value the one of row.
 func (c *column) skipTo(row int) {
 	for len(c.tags) < row {
-		c.tags = append(c.tags, events.Null)
+		c.addNull()
 	}
 }
 
-func (c *column) addNull() { c.tags = append(c.tags, events.Null) }
+func (c *column) addNull() { c.tags = append1(c.tags, events.Null) }
 
 func (c *column) addNum(k events.ValueKind, bits uint64) {
-	c.tags = append(c.tags, k)
-	c.nums = append(c.nums, bits)
+	c.tags = append1(c.tags, k)
+	c.nums = append1(c.nums, bits)
 	c.seen |= 1 << k
 }
 
@@ -84,9 +97,12 @@ func (c *column) addText(k events.ValueKind, s string) {
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")
 	}
-	c.tags = append(c.tags, k)
+	c.tags = append1(c.tags, k)
+	if cap(c.text)-len(c.text) < len(s) {
+		c.text = slices.Grow(c.text, max(len(s), len(c.text)))
+	}
 	c.text = append(c.text, s...)
-	c.ends = append(c.ends, uint32(len(c.text)))
+	c.ends = append1(c.ends, uint32(len(c.text)))
 	c.seen |= 1 << k
 }
 
@@ -134,8 +150,8 @@ func (c *column) addList(list []events.Value) int {
 		}
 		size += c.elems.add(e)
 	}
-	c.tags = append(c.tags, events.List)
-	c.lens = append(c.lens, uint32(len(list)))
+	c.tags = append1(c.tags, events.List)
+	c.lens = append1(c.lens, uint32(len(list)))
 	c.seen |= 1 << events.List
 	return size
 }

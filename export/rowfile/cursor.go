@@ -30,56 +30,100 @@ func newCursor(c *column, s shape, index int) *cursor {
 }
 
 // The limits of a batch: rows, so that the values stay in the cache, and bytes
-// of text, so that pages do not grow far beyond their size.
+// of text and elements of lists, so that pages do not grow far beyond their size.
 const (
-	batchRows  = 1024
-	batchBytes = 128 << 10
+	batchRows     = 1024
+	batchBytes    = 128 << 10
+	batchElements = 8 * batchRows
 )
 
 // next appends the values of the rows up to end, or as many as make a batch, to
 // dst. The values are valid until the call after.
 func (k *cursor) next(dst []parquet.Value, end int) []parquet.Value {
-	k.scratch = k.scratch[:0]
 	end = min(end, k.row+batchRows)
-	start := k.text
-	defined := 1
-	if k.col.required {
-		defined = 0
+	switch {
+	case k.shape.typ.List:
+		return k.nextLists(dst, end)
+	case k.shape.json:
+		return k.nextJSON(dst, end)
+	case k.shape.typ.Scalar == String:
+		return k.nextTexts(dst, end)
 	}
-	for k.row < end && k.textBytes(start)+len(k.scratch) < batchBytes {
-		tag := events.Null
-		if k.row < len(k.col.tags) {
-			tag = k.col.tags[k.row]
-		}
-		k.row++
-		switch {
-		case tag == events.Null:
-			dst = append(dst, parquet.Value{}.Level(0, 0, k.index))
-		case k.shape.typ.List:
-			dst = k.appendList(dst)
-		case k.shape.json:
-			from := len(k.scratch)
-			k.scratch = k.appendText(k.scratch, tag)
-			text := k.scratch[from:len(k.scratch):len(k.scratch)]
-			dst = append(dst, parquet.ByteArrayValue(text).Level(0, defined, k.index))
-		default:
-			dst = append(dst, k.scalar(tag, k.shape.typ.Scalar).Level(0, defined, k.index))
+	return k.nextNumbers(dst, end)
+}
+
+// tag is the kind of the next row.
+func (k *cursor) tag() events.ValueKind {
+	if k.row < len(k.col.tags) {
+		return k.col.tags[k.row]
+	}
+	return events.Null
+}
+
+// null is a row without a value, and defined the definition level of others.
+func (k *cursor) null() parquet.Value { return parquet.Value{}.Level(0, 0, k.index) }
+
+func (k *cursor) defined() int {
+	if k.col.required {
+		return 0
+	}
+	return 1
+}
+
+func (k *cursor) nextNumbers(dst []parquet.Value, end int) []parquet.Value {
+	null, defined, scalar := k.null(), k.defined(), k.shape.typ.Scalar
+	for ; k.row < end; k.row++ {
+		if tag := k.tag(); tag == events.Null {
+			dst = append(dst, null)
+		} else {
+			dst = append(dst, k.scalar(tag, scalar).Level(0, defined, k.index))
 		}
 	}
 	return dst
 }
 
-// textBytes is how much text lies between the start-th text and the next one,
-// the elements' not counted.
-func (k *cursor) textBytes(start int) int {
-	if k.text == start {
-		return 0
+func (k *cursor) nextTexts(dst []parquet.Value, end int) []parquet.Value {
+	null, defined, size := k.null(), k.defined(), 0
+	for ; k.row < end && size < batchBytes; k.row++ {
+		if k.tag() == events.Null {
+			dst = append(dst, null)
+			continue
+		}
+		text := k.col.textAt(k.text)
+		k.text++
+		size += len(text)
+		dst = append(dst, parquet.ByteArrayValue(text).Level(0, defined, k.index))
 	}
-	from := 0
-	if start > 0 {
-		from = int(k.col.ends[start-1])
+	return dst
+}
+
+func (k *cursor) nextJSON(dst []parquet.Value, end int) []parquet.Value {
+	null, defined := k.null(), k.defined()
+	k.scratch = k.scratch[:0]
+	for ; k.row < end && len(k.scratch) < batchBytes; k.row++ {
+		tag := k.tag()
+		if tag == events.Null {
+			dst = append(dst, null)
+			continue
+		}
+		from := len(k.scratch)
+		k.scratch = k.appendText(k.scratch, tag)
+		text := k.scratch[from:len(k.scratch):len(k.scratch)]
+		dst = append(dst, parquet.ByteArrayValue(text).Level(0, defined, k.index))
 	}
-	return int(k.col.ends[k.text-1]) - from
+	return dst
+}
+
+func (k *cursor) nextLists(dst []parquet.Value, end int) []parquet.Value {
+	null, start := k.null(), len(dst)
+	for ; k.row < end && len(dst)-start < batchElements; k.row++ {
+		if k.tag() == events.Null {
+			dst = append(dst, null)
+			continue
+		}
+		dst = k.appendList(dst)
+	}
+	return dst
 }
 
 // scalar takes the next value, which widens to s as it is.

@@ -40,6 +40,18 @@ func (e *InputsError) Error() string {
 		"put the inputs back, or begin anew with other state and output directories", e.Had, e.Have)
 }
 
+// TrimmedError says that a log has lost messages that a rebuild needs.
+type TrimmedError struct {
+	Input       string
+	First, Need uint64
+}
+
+// Error implements error.
+func (e *TrimmedError) Error() string {
+	return fmt.Sprintf("the state is gone or does not fit, and cannot be rebuilt: stream %q begins at message %d, the rebuild needs it from %d. "+
+		"Restore a newer copy of the state directory; or begin anew with an empty output directory, and what the log no longer holds is not joined", e.Input, e.First, e.Need)
+}
+
 // recover brings state and output together, whatever a crash, a restored copy
 // or a changed configuration left. FORMAT.md of the export has the table.
 func (e *Engine) recover(ctx context.Context) error {
@@ -89,7 +101,7 @@ func (e *Engine) begin(ctx context.Context) error {
 func (e *Engine) beginnings() []joiner.Position {
 	at := make([]joiner.Position, len(e.o.Inputs))
 	for i := range e.o.Inputs {
-		at[i] = joiner.Position{Input: e.o.Inputs[i].Name, Created: e.o.Inputs[i].Created, Next: 1}
+		at[i] = joiner.Position{Input: e.o.Inputs[i].Name, Created: e.o.Inputs[i].Created, Next: max(1, e.o.Inputs[i].First)}
 	}
 	return at
 }
@@ -155,18 +167,26 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt)
 }
 
 // rebuildFrom is the latest commit before which everything is forgotten at
-// cut: reading may begin there.
+// cut: reading may begin there. Without one it is where the first commit began.
 func (e *Engine) rebuildFrom(cut *joiner.Cut) ([]joiner.Position, error) {
 	needed := e.rules.OrphanedThrough(cut.Progress.Clock.Watermark(e.rules.Lateness))
-	from := e.beginnings()
+	var from []joiner.Position
 	for c, err := range e.o.Output.Cuts() {
 		if err != nil {
 			return nil, err
+		}
+		if from == nil {
+			from = c.From
 		}
 		if c.MaxEvent >= needed || c.Number >= cut.Number {
 			break
 		}
 		from = c.Progress.Inputs
+	}
+	for i := range from {
+		if first := e.o.Inputs[i].First; first > from[i].Next {
+			return nil, &TrimmedError{Input: from[i].Input, First: first, Need: from[i].Next}
+		}
 	}
 	return from, nil
 }

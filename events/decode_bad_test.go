@@ -133,14 +133,14 @@ func TestBadOutcomes(t *testing.T) {
 	}
 }
 
-// TestBigObjectsStayLinear: 10^5 names in one object, each different. Were each
-// compared with all, this would take minutes.
+// TestBigObjectsStayLinear: 50,000 names in one object, each different. Were each
+// compared with all, this would take many seconds.
 func TestBigObjectsStayLinear(t *testing.T) {
 	d := events.Decoder{MaxBytes: 4 << 20}
-	raw := []byte(`{"request_id":"r","ts":1,"features":{` + members(100_000) + `}}`)
+	raw := []byte(`{"request_id":"r","ts":1,"features":{` + members(50_000) + `}}`)
 	req, err := d.DecodeRequest(raw)
-	if err != nil || len(req.Features) != 100_000 {
-		t.Fatalf("%d features, %v; want 100000", len(req.Features), err)
+	if err != nil || len(req.Features) != 50_000 {
+		t.Fatalf("%d features, %v; want 50000", len(req.Features), err)
 	}
 }
 

@@ -123,12 +123,12 @@ func check(t testing.TB, path string, plain []byte, from uint64) {
 
 func TestLinesInAreLinesOut(t *testing.T) {
 	var long strings.Builder
-	for i := range 5000 {
+	for i := range 2500 {
 		fmt.Fprintf(&long, "{\"n\":%d,\"pad\":%q}\n", i, strings.Repeat("x", i%900))
 	}
 	for _, text := range []string{
 		"", "\n", "\n\n \n\t\r\n", "a", "a\n", "a\nb", "a\r\nb\r\n", "\na\n\n\nb\n", "a\rb\n", "\r\n", " a \n", "x\x00y\n\xff\n", long.String(),
-		strings.Repeat("y", 200_000) + "\nz\n", strings.Repeat("\n", 5000) + "a",
+		strings.Repeat("y", 200_000) + "\nz\n", strings.Repeat("\n", 2500) + "a",
 	} {
 		plain := []byte(text)
 		check(t, write(t, plain), plain, 1)
@@ -138,7 +138,7 @@ func TestLinesInAreLinesOut(t *testing.T) {
 	half := len(long.String()) / 2
 	members := append(zipped(t, []byte(long.String()[:half])), zipped(t, []byte(long.String()[half:]))...)
 	check(t, write(t, members), []byte(long.String()), 1)
-	for _, from := range []uint64{2, 1000, 1001, 4999, 5000, 5001} {
+	for _, from := range []uint64{2, 1000, 1001, 2499, 2500, 2501} {
 		check(t, write(t, members), []byte(long.String()), from)
 	}
 }
@@ -183,18 +183,20 @@ func FuzzOpen(f *testing.F) {
 // TestLongLinesAreCut: they are rejected by the decoder, and cost no more
 // memory than the longest that are not.
 func TestLongLinesAreCut(t *testing.T) {
-	const most = logfile.MaxLine
-	for end, lengths := range map[string][]int{"\n": {most, most + 1, most + 2, most + 3, 2*most + 7}, "\r\n": {most, most + 1, most + 2}, "": {most, most + 1}} {
-		for _, length := range lengths {
+	const most = 100_000
+	for _, end := range []string{"\n", "\r\n", ""} {
+		for _, length := range []int{most - 1, most, most + 1, most + 2, most + 3, most + 4, 2*most + 7} {
 			text := "first\n" + strings.Repeat("x", length) + end
 			if end != "" {
 				text += "last"
 			}
-			got, err := drain(t, open(t, write(t, zstandard(t, []byte(text))), 1))
+			s := open(t, write(t, []byte(text)), 1)
+			s.Limit(most)
+			got, err := drain(t, s)
 			if err != nil || string(got[0].Data) != "first" {
 				t.Fatalf("%d bytes: %v", length, err)
 			}
-			if want := min(length, logfile.MaxLine+1); len(got[1].Data) != want || got[1].Data[want-1] != 'x' {
+			if want := min(length, most+1); len(got[1].Data) != want || got[1].Data[want-1] != 'x' {
 				t.Errorf("%d bytes and %q: %d are kept, want %d", length, end, len(got[1].Data), want)
 			}
 			if end != "" && (len(got) != 3 || string(got[2].Data) != "last" || got[2].Seq != 3) {
@@ -202,9 +204,18 @@ func TestLongLinesAreCut(t *testing.T) {
 			}
 		}
 	}
-	d := events.Decoder{}
-	if _, err := d.ScanRequest(bytes.Repeat([]byte("x"), logfile.MaxLine+1)); !strings.HasPrefix(err.Error(), events.ReasonTooLarge) {
-		t.Errorf("a line that was cut is %v, want %s", err, events.ReasonTooLarge)
+}
+
+// TestBomb: a small file whose one line is longer than MaxLine.
+func TestBomb(t *testing.T) {
+	got, err := drain(t, open(t, write(t, zstandard(t, bytes.Repeat([]byte("["), logfile.MaxLine+1<<20))), 1))
+	if err != nil || len(got) != 1 || len(got[0].Data) != logfile.MaxLine+1 {
+		t.Fatalf("%d messages, %v; want one that is cut", len(got), err)
+	}
+	for _, piece := range new(events.Decoder).Split(got[0].Data) {
+		if _, err := new(events.Decoder).ScanRequest(piece); err == nil || !strings.HasPrefix(err.Error(), events.ReasonTooLarge) {
+			t.Errorf("a line that was cut is %v, want %s", err, events.ReasonTooLarge)
+		}
 	}
 }
 

@@ -97,9 +97,10 @@ type Log struct {
 	Format LogFormat `yaml:"format"`
 }
 
-// maxSource is the largest configuration that is read. A label set with a
-// thousand labels is a tenth of it.
-const maxSource = 1 << 20
+// maxSource is the largest configuration that is read. A thousand labels take a
+// third of it; beyond it the YAML parser's time, which grows with the square of
+// a mapping's keys, would be noticed.
+const maxSource = 256 << 10
 
 // Load reads and checks a configuration file. Relative paths in it are relative
 // to the file's folder, so that a configuration means the same wherever the

@@ -28,7 +28,8 @@ func (r *reader) text(n ast.Node, path string) (string, bool) {
 		r.problem(placeOf(n), path, "is true or false where text belongs: write it in quotes")
 		return "", false
 	}
-	r.problem(placeOf(n), path, "%s is not text", shown(n))
+	// Within brackets, YAML takes a:b for a mapping; so it may be meant as text.
+	r.problem(placeOf(n), path, "%s is not text: put it in quotes if it is meant to be", shown(n))
 	return "", false
 }
 

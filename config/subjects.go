@@ -3,6 +3,7 @@ package config
 import (
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -22,8 +23,12 @@ func (v *checker) nats() {
 			}
 		}
 	}
-	for _, one := range n.URL {
-		v.url(one)
+	for i, one := range n.URL {
+		path := "nats.url"
+		if item := path + "[" + strconv.Itoa(i) + "]"; v.source.has(item) {
+			path = item
+		}
+		v.url(path, one)
 	}
 	if n.Embedded && net.ParseIP(n.Listen) == nil && n.Listen != "localhost" {
 		v.add("nats.listen", "%q is no address to listen on: write an IP address, like 127.0.0.1", clipped(n.Listen))
@@ -37,15 +42,15 @@ func (v *checker) nats() {
 
 // url checks one server address. Its text is not repeated in errors, because it
 // may hold a password.
-func (v *checker) url(text string) {
+func (v *checker) url(path, text string) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "" || strings.ContainsFunc(text, unicode.IsSpace):
-		v.add("nats.url", "is no server address: write it like %s", defaultURL)
+		v.add(path, "is no server address: write it like %s", defaultURL)
 	case u.User != nil:
-		v.add("nats.url", "holds a user or password: use nats.user and nats.password (or nats.token) with ${NAME}, which are read from the environment")
+		v.add(path, "holds a user or password: use nats.user and nats.password (or nats.token) with ${NAME}, which are read from the environment")
 	case u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss":
-		v.add("nats.url", "has scheme %s: it is nats, tls, ws or wss", clipped(u.Scheme))
+		v.add(path, "has scheme %s: it is nats, tls, ws or wss", clipped(u.Scheme))
 	}
 }
 

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+func TestRulesOf(t *testing.T) {
+	c, err := config.Decode("", []byte(`
+join:
+  window: 10m
+  lateness: 2m
+  clock_skew: 3s
+  corrections: 4h
+  rows: request
+  duplicates: merge
+  emit: early
+  negatives: seen
+  impression: 'type == "view"'
+  sample_negatives: 0.25
+labels:
+  b: 'type == "b"'
+  a: {when: 'type == "a"', window: 7d, value: latency}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := rulesOf(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rules.ClockSkew != 3*time.Second || rules.Lateness != 2*time.Minute || rules.Corrections != 4*time.Hour ||
+		!rules.PerRequest || !rules.Merge || !rules.Early || rules.Negatives != joiner.NegativesSeen || rules.SampleRate != 0.25 {
+		t.Errorf("the rules are %+v", rules)
+	}
+	if rules.Memory() != c.Memory() || rules.Longest() != c.Longest() {
+		t.Errorf("memory %v and longest window %v, in the configuration %v and %v", rules.Memory(), rules.Longest(), c.Memory(), c.Longest())
+	}
+	view, b := &events.Outcome{Type: "view"}, &events.Outcome{Type: "b"}
+	if !rules.Impression(view) || rules.Impression(b) {
+		t.Error("the impression is another one's")
+	}
+	want := []joiner.Label{{Name: "b", Window: 10 * time.Minute, Agg: joiner.Any}, {Name: "a", Window: 7 * 24 * time.Hour, Agg: joiner.Latency}}
+	for i, l := range rules.Labels {
+		if l.Name != want[i].Name || l.Window != want[i].Window || l.Agg != want[i].Agg {
+			t.Errorf("label %d is %+v, want %+v", i, l, want[i])
+		}
+		if l.When(view) || l.When(b) != (l.Name == "b") {
+			t.Errorf("label %s has the condition of another", l.Name)
+		}
+	}
+}
+
+func TestRulesOfDefaults(t *testing.T) {
+	c, err := config.Decode("", []byte(`labels: {a: 'true'}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := rulesOf(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rules.PerRequest || rules.Merge || rules.Early || rules.Negatives != joiner.NegativesAll || rules.SampleRate != 0 || rules.Impression != nil {
+		t.Errorf("the defaults are not the rules' own: %+v", rules)
+	}
+	c.Join.Negatives = config.NegativesAboveLastPositive
+	if rules, err = rulesOf(c); err != nil || rules.Negatives != joiner.NegativesAboveLastPositive {
+		t.Errorf("the policy is %v (%v)", rules.Negatives, err)
+	}
+}
+
+func TestEveryAggregateHasItsOwn(t *testing.T) {
+	seen := map[joiner.Agg]config.Agg{}
+	for _, value := range []config.Agg{
+		config.Any, config.Count, config.Sum, config.Mean, config.Max, config.Min, config.First, config.Last, config.Latency,
+	} {
+		agg, err := aggOf(value)
+		if other, again := seen[agg]; err != nil || again {
+			t.Errorf("%s is %v, as %s is (%v)", value, agg, other, err)
+		}
+		seen[agg] = value
+	}
+	if _, err := aggOf("median"); err == nil {
+		t.Error("there is a median")
+	}
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events/jetstream"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+func demoCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "demo",
+		Usage: "see it work: an embedded NATS server, a simulated recommender, labeled rows",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "dir", Usage: "put everything into `DIR`, which must be new (default: labeljoin-demo, or the next free number)"},
+			&cli.DurationFlag{Name: "duration", Value: 20 * time.Second, Usage: "how long it takes in all; at least 10s"},
+			&cli.IntFlag{Name: "rate", Value: 200, Usage: "requests a second"},
+		},
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			d := demo{dir: c.String("dir"), duration: c.Duration("duration"), rate: c.Int("rate"), out: c.App.Writer, talk: os.Stderr}
+			return d.run(c.Context)
+		},
+	}
+}
+
+// demoConfig has windows of seconds, so that a demo need not take half an hour.
+const demoConfig = `# The configuration of labeljoin demo: windows of seconds, everything in this folder.
+# labeljoin config init writes a commented one for real use.
+name: demo
+nats: {embedded: true, port: 0}
+inputs:
+  requests: {subject: "demo.requests"}
+  outcomes: {subject: "demo.outcomes"}
+join: {window: 3s, lateness: 1s, corrections: 10s}
+labels:
+  clicked: {when: 'type == "click"'}
+  bought:  {when: 'type == "purchase"'}
+  revenue: {when: 'type == "purchase"', value: sum}
+state:  {dir: ./state}
+output: {dir: ./labeled, roll: {interval: 2s}}
+publish: {subject: "labels.demo"}
+log: {level: warn}
+`
+
+// demoTail is how long the end of a demo takes: the window and the lateness of
+// the last requests, and the broker's word that nothing more is coming.
+const demoTail = 6 * time.Second
+
+type demo struct {
+	dir      string
+	duration time.Duration
+	rate     int
+	out      io.Writer // results
+	talk     io.Writer // progress
+}
+
+func (d *demo) run(ctx context.Context) error {
+	if d.duration < 10*time.Second || d.rate < 1 || d.rate > 20_000 {
+		return &usageError{errors.New("a demo takes at least --duration 10s, at a --rate from 1 to 20000")}
+	}
+	if err := d.makeDir(); err != nil {
+		return err
+	}
+	path := filepath.Join(d.dir, "labeljoin.yaml")
+	if err := os.WriteFile(path, []byte(demoConfig), 0o644); err != nil {
+		return fmt.Errorf("writing the demo's configuration: %w", err)
+	}
+	cfg, err := loadConfig(path)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(d.talk, "A simulated recommender publishes %d requests a second for %s, then the last windows close.\n",
+		d.rate, (d.duration - demoTail).Round(time.Second))
+	sent, err := d.join(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return d.report(cfg, path, sent)
+}
+
+// makeDir finds or makes a new directory: a demo never mixes with another.
+func (d *demo) makeDir() error {
+	if d.dir != "" {
+		if entries, err := os.ReadDir(d.dir); err == nil && len(entries) > 0 {
+			return &usageError{fmt.Errorf("%s is not empty: give --dir a new directory", d.dir)}
+		}
+		return makeDir(d.dir)
+	}
+	for n := 1; ; n++ {
+		d.dir = "labeljoin-demo"
+		if n > 1 {
+			d.dir = fmt.Sprintf("labeljoin-demo-%d", n)
+		}
+		if _, err := os.Stat(d.dir); errors.Is(err, os.ErrNotExist) {
+			return makeDir(d.dir)
+		}
+	}
+}
+
+// join runs the joiner and the recommender beside it, until the recommender is
+// done and what it sent has closed.
+func (d *demo) join(ctx context.Context, cfg *config.Config) (sent, error) {
+	log := newLog(cfg.Log, d.talk)
+	s := service{cfg: cfg, log: log}
+	joining, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	if err := s.connect(joining); err != nil {
+		return sent{}, errors.Join(err, s.close())
+	}
+	result := make(chan error, 1)
+	go func() { // ended by stop; joined through result
+		result <- s.join(joining)
+	}()
+	counts, err := d.simulate(ctx, s.server, log)
+	if err == nil {
+		wait(joining, demoTail, result)
+	}
+	stop()
+	return counts, errors.Join(err, <-result, s.close())
+}
+
+// wait waits, unless the joiner ends before. What it said stays to be read.
+func wait(ctx context.Context, d time.Duration, result chan error) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	case err := <-result:
+		result <- err
+	}
+}
+
+func (d *demo) simulate(ctx context.Context, server *jetstream.Server, log *slog.Logger) (sent, error) {
+	nc, err := jetstream.Connect(jetstream.ConnOptions{InProcess: server, Name: "recommender"}, log)
+	if err != nil {
+		return sent{}, err
+	}
+	defer nc.Close()
+	r, err := newRecommender(nc, d.rate)
+	if err != nil {
+		return sent{}, err
+	}
+	return r.run(ctx, d.duration-demoTail, d.talk)
+}
+
+// report shows what went in, what came out and what to do with it.
+func (d *demo) report(cfg *config.Config, path string, s sent) error {
+	rules, err := rulesOf(cfg)
+	if err != nil {
+		return err
+	}
+	out, err := openOutput(nil, cfg, &rules, cfg.Output.Dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	last, _, ok := out.Last()
+	if !ok {
+		return errors.New("the demo ended before anything was committed: give it a longer --duration")
+	}
+	l := &last.Progress.Ledger
+	fmt.Fprintf(d.out, "\nWhat went in: %d requests (%d of them sent twice), %d outcomes (%d sent twice, %d late, %d of no known request)\n",
+		s.requests, s.requestsTwice, s.outcomes, s.outcomesTwice, s.late, s.orphans)
+	fmt.Fprintf(d.out, "\nWhat became of them, in %d commits:\n", last.Number)
+	printLedger(d.out, l)
+	data := filepath.Join(d.dir, "labeled", "data")
+	fmt.Fprintf(d.out, "\nFive labeled rows:\n")
+	if err := showRows(d.out, filepath.Join(cfg.Output.Dir, "data"), columnsToShow(&rules), 5); err != nil {
+		return err
+	}
+	fmt.Fprintf(d.out, `
+The Parquet files are in %[1]s. To query them:
+
+  duckdb -c "select clicked, count(*), avg(item_price) from '%[1]s/**/*.parquet' group by all"
+  python3 -c "import pandas; print(pandas.read_parquet('%[1]s').describe())"
+
+What to try next:
+
+  labeljoin run --config %[2]s     # go on with the same state; stop it with ^C
+  labeljoin config init                                    # a configuration of your own
+  labeljoin config check                                   # what it means
+`, data, path)
+	return nil
+}
+
+func columnsToShow(rules *joiner.Rules) []string {
+	columns := []string{"request_id", "item_id", "position", "score"}
+	for _, l := range rules.Labels {
+		columns = append(columns, l.Name)
+	}
+	return append(columns, "revision", "reason")
+}

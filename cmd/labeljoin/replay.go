@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/urfave/cli/v2"
+
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/logfile"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+)
+
+func replayCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "replay",
+		Usage: "join logs that are already there: JSON Lines files, .gz and .zst too",
+		Description: "The same core as `run`, over files. Everything is read before anything closes, so no row is\n" +
+			"late and none is written twice. A request whose window reaches past the last outcome gets null\n" +
+			"labels, since nothing says what came later; --complete says that nothing did.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "config", Value: defaultConfigPath, Usage: "the configuration `FILE`: its join, labels and features count"},
+			&cli.StringFlag{Name: "requests", Required: true, Usage: "the requests' `FILE`"},
+			&cli.StringFlag{Name: "outcomes", Required: true, Usage: "the outcomes' `FILE`"},
+			&cli.StringFlag{Name: "out", Usage: "write to `DIR` instead of output.dir; it must not hold commits yet"},
+			&cli.BoolFlag{Name: "complete", Usage: "the logs are whole: nothing is missing after their end"},
+		},
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			cfg, err := loadConfig(c.String("config"))
+			if err != nil {
+				return err
+			}
+			r := replay{
+				cfg: cfg, log: newLog(cfg.Log, os.Stderr), talk: os.Stderr, complete: c.Bool("complete"),
+				files: [events.Kinds]string{c.String("requests"), c.String("outcomes")},
+				out:   cfg.Output.Dir,
+			}
+			if c.IsSet("out") {
+				r.out = c.String("out")
+			}
+			return r.run(c.Context)
+		},
+	}
+}
+
+// replay is one run of the command.
+type replay struct {
+	cfg      *config.Config
+	log      *slog.Logger
+	talk     io.Writer // for the summary
+	files    [events.Kinds]string
+	out      string
+	complete bool
+}
+
+// run joins the files into out. What it keeps meanwhile goes when it is done.
+func (r *replay) run(ctx context.Context) (err error) {
+	rules, err := rulesOf(r.cfg)
+	if err != nil {
+		return err
+	}
+	// Nothing is forgotten while the log is read, so nothing is an orphan that
+	// has its request anywhere in it.
+	rules.Corrections = math.MaxInt64
+	if err := os.MkdirAll(r.out, 0o755); err != nil {
+		return fmt.Errorf("making the output directory: %w", err)
+	}
+	scratch := filepath.Join(r.out, "_replay")
+	if err := os.RemoveAll(scratch); err != nil {
+		return fmt.Errorf("removing what an interrupted replay left: %w", err)
+	}
+	p, err := openPlace(vfs.Default, r.cfg, &rules, scratch, r.out, r.log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.close(), os.RemoveAll(scratch)) }()
+	if _, receipt, ok := p.output.Last(); ok {
+		return &usageError{fmt.Errorf("%s holds %d commits already: give --out a directory of its own", r.out, receipt.Number)}
+	}
+	o, err := engineOptions(r.cfg, rules, p, r.log)
+	if err != nil {
+		return err
+	}
+	o.Replay = &engine.Replay{Complete: r.complete}
+	o.Inputs = r.inputs()
+	if err := engine.New(o).Run(ctx); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return errors.New("stopped before the end of the logs: nothing was written")
+	}
+	last, _, _ := p.output.Last()
+	printLedger(r.talk, &last.Progress.Ledger)
+	_, err = fmt.Fprintf(r.talk, "\nrows are in %s\n", filepath.Join(r.out, "data"))
+	return err
+}
+
+func (r *replay) inputs() []engine.Input {
+	inputs := make([]engine.Input, events.Kinds)
+	for k, path := range r.files {
+		kind := events.Kind(k)
+		inputs[k] = engine.Input{Name: kind.String() + "s:" + filepath.Base(path), Kinds: []events.Kind{kind}, First: 1}
+		inputs[k].Open = func(_ context.Context, from joiner.Position) (engine.Source, error) {
+			source, err := logfile.Open(path, kind, uint8(k), from.Next)
+			if err != nil {
+				return nil, err
+			}
+			return source, nil
+		}
+	}
+	return inputs
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/nats-io/nats.go"
+	"github.com/urfave/cli/v2"
+
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jetstream"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+)
+
+func runCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "run",
+		Usage: "join live: from NATS to labeled Parquet, until told to stop",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "config", Value: defaultConfigPath, Usage: "the configuration `FILE`"},
+		},
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			cfg, err := loadConfig(c.String("config"))
+			if err != nil {
+				return err
+			}
+			return runLive(c.Context, cfg, newLog(cfg.Log, os.Stderr))
+		},
+	}
+}
+
+// runLive joins until ctx ends.
+func runLive(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
+	s := service{cfg: cfg, log: log}
+	err := errors.Join(s.run(ctx), s.close())
+	if err == nil {
+		log.Info("stopped")
+	}
+	return err
+}
+
+// service is a running joiner and what it has opened, in order of opening.
+type service struct {
+	cfg       *config.Config
+	log       *slog.Logger
+	server    *jetstream.Server // nil unless embedded
+	nc        *nats.Conn
+	publisher *jetstream.Publisher // nil without a label stream
+	place     *place
+}
+
+func (s *service) run(ctx context.Context) error {
+	if err := s.connect(ctx); err != nil {
+		return stopped(ctx, err)
+	}
+	return s.join(ctx)
+}
+
+// join opens the partition and joins until ctx ends. It needs a connection.
+func (s *service) join(ctx context.Context) error {
+	rules, err := rulesOf(s.cfg)
+	if err != nil {
+		return err
+	}
+	inputs, err := s.inputs(ctx)
+	if err != nil {
+		return stopped(ctx, err)
+	}
+	if s.place, err = openPlace(vfs.Default, s.cfg, &rules, s.cfg.State.Dir, s.cfg.Output.Dir, s.log); err != nil {
+		return err
+	}
+	o, err := engineOptions(s.cfg, rules, s.place, s.log)
+	if err != nil {
+		return err
+	}
+	o.Inputs = inputs
+	if s.publisher != nil {
+		o.Publisher = s.publisher
+	}
+	s.log.Info("joining", "name", s.cfg.Name, "labels", len(rules.Labels), "window", rules.Longest(), "output", s.cfg.Output.Dir)
+	return stopped(ctx, engine.New(o).Run(ctx))
+}
+
+// stopped is nil for the error of a context that was asked to end.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+func (s *service) connect(ctx context.Context) error {
+	if err := makeDir(s.cfg.State.Dir); err != nil {
+		return err
+	}
+	options, err := connOptions(s.cfg, os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	if s.cfg.NATS.Embedded {
+		if s.server, err = startServer(s.cfg, s.log); err != nil {
+			return err
+		}
+		options.InProcess = s.server
+	}
+	if s.nc, err = jetstream.Connect(options, s.log); err != nil {
+		return err
+	}
+	if p := s.cfg.Publish; p != nil {
+		s.publisher, err = jetstream.NewPublisher(ctx, s.nc, jetstream.PublisherOptions{
+			Subject: p.Subject, Stream: p.Stream, Create: p.Create || s.cfg.NATS.Embedded, Log: s.log,
+		})
+	}
+	return err
+}
+
+// startServer starts the embedded server, its streams beside the state.
+func startServer(c *config.Config, log *slog.Logger) (*jetstream.Server, error) {
+	server, err := jetstream.StartServer(jetstream.ServerOptions{
+		StoreDir: filepath.Join(c.State.Dir, "nats"), Host: c.NATS.Listen, Port: int(c.NATS.Port),
+		// The log is the truth: what it has acknowledged must outlive the power.
+		SyncAlways: true, Log: log,
+	})
+	if err == nil {
+		log.Info("embedded NATS server", "url", server.URL())
+	}
+	return server, err
+}
+
+// connOptions is how the configuration says to connect, secrets looked up.
+func connOptions(c *config.Config, lookup func(string) (string, bool)) (jetstream.ConnOptions, error) {
+	n := &c.NATS
+	login, err := n.Login(lookup)
+	if err != nil {
+		return jetstream.ConnOptions{}, err
+	}
+	o := jetstream.ConnOptions{
+		URL: strings.Join(n.URL, ","), Name: "labeljoin " + c.Name,
+		CredsFile: n.Creds, NkeyFile: n.NKey,
+		Token: login.Token, User: login.User, Password: login.Password,
+	}
+	if n.TLS != nil {
+		o.CAFile, o.CertFile, o.KeyFile, o.ServerName = n.TLS.CA, n.TLS.Cert, n.TLS.Key, n.TLS.ServerName
+	}
+	return o, nil
+}
+
+// inputs finds the streams and how to read them.
+func (s *service) inputs(ctx context.Context) ([]engine.Input, error) {
+	in := &s.cfg.Inputs
+	create := in.Create || s.cfg.NATS.Embedded
+	logs, err := jetstream.Find(ctx, s.nc, []jetstream.Input{
+		{Kind: events.KindRequest, Subject: in.Requests.Subject, Stream: in.Requests.Stream, Create: create},
+		{Kind: events.KindOutcome, Subject: in.Outcomes.Subject, Stream: in.Outcomes.Stream, Create: create},
+	})
+	if err != nil {
+		return nil, err
+	}
+	inputs := make([]engine.Input, len(logs))
+	for i, l := range logs {
+		for _, warning := range l.Warnings {
+			s.log.Warn("the stream can lose messages before they are read", "stream", l.Stream, "because", warning)
+		}
+		inputs[i] = engine.Input{Name: l.Stream, Created: l.Created, First: l.First}
+		for _, input := range l.Inputs {
+			inputs[i].Kinds = append(inputs[i].Kinds, input.Kind)
+		}
+		inputs[i].Open = func(ctx context.Context, from joiner.Position) (engine.Source, error) {
+			source, err := jetstream.Open(ctx, s.nc, l, uint8(i), from, jetstream.Options{Log: s.log})
+			if err != nil {
+				return nil, err
+			}
+			return source, nil
+		}
+	}
+	return inputs, nil
+}
+
+// close closes what was opened, last first.
+func (s *service) close() error {
+	var errs []error
+	if s.place != nil {
+		errs = append(errs, s.place.close())
+	}
+	if s.publisher != nil {
+		errs = append(errs, s.publisher.Close())
+	}
+	if s.nc != nil {
+		s.nc.Close()
+	}
+	if s.server != nil {
+		errs = append(errs, s.server.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/store"
+)
+
+// partition is the one there is: the numbers are in names and formats so that
+// more can come.
+const (
+	partition  = 0
+	partitions = 1
+)
+
+// output is an export.Output as the engine wants it.
+type output struct{ *export.Output }
+
+// Stage implements engine.Output.
+func (o output) Stage(k uint64) (engine.Stage, error) { return o.Output.Stage(k) }
+
+// place is an opened partition: its state and its output.
+type place struct {
+	store  *store.Store
+	output output
+}
+
+// openPlace opens the state and the output of a partition. Whatever another
+// process has open is refused.
+func openPlace(fs vfs.FS, c *config.Config, rules *joiner.Rules, stateDir, outDir string, log *slog.Logger) (*place, error) {
+	out, err := openOutput(fs, c, rules, outDir, log)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(stateDir, fmt.Sprintf("p%04d", partition))
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return nil, errors.Join(fmt.Errorf("making the state directory: %w", err), out.Close())
+	}
+	st, err := store.Open(store.Options{FS: fs, Dir: dir, CacheSize: int64(c.State.Cache), Log: log})
+	if err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	return &place{store: st, output: output{out}}, nil
+}
+
+func (p *place) close() error { return errors.Join(p.store.Close(), p.output.Close()) }
+
+func openOutput(fs vfs.FS, c *config.Config, rules *joiner.Rules, dir string, log *slog.Logger) (*export.Output, error) {
+	features := make([]export.Feature, 0, len(c.Features.Declare))
+	for name, kind := range c.Features.Declare {
+		features = append(features, export.Feature{Name: name, Type: string(kind)})
+	}
+	return export.Open(export.Options{
+		FS: fs, Dir: dir, Name: c.Name, Partition: partition, Partitions: partitions, RulesHash: c.Fingerprint(),
+		Labels: rules.Labels, Weight: rules.SampleRate > 0, Features: features, Rename: c.Output.Rename,
+		FileRows: int(c.Output.Roll.Rows), FileBytes: int64(c.Output.Roll.Size), Log: log,
+	})
+}
+
+// engineOptions is what the configuration says to the engine; inputs, store,
+// output and publisher are the caller's.
+func engineOptions(c *config.Config, rules joiner.Rules, p *place, log *slog.Logger) (engine.Options, error) {
+	o := engine.Options{
+		Name: c.Name, Rules: rules, RulesHash: c.Fingerprint(),
+		MaxFuture: c.Join.MaxFuture.Std(), MaxAge: c.Join.MaxAge.Std(),
+		OutcomesPerRequest: int(c.Limits.OutcomesPerRequest),
+		Roll: engine.Roll{
+			Interval: c.Output.Roll.Interval.Std(), Rows: c.Output.Roll.Rows, Bytes: int64(c.Output.Roll.Size),
+		},
+		Store: p.store, Output: p.output, Log: log, Nonce: nonce,
+	}
+	o.HeartbeatRequired[events.KindOutcome] = c.Inputs.Outcomes.Heartbeat == config.HeartbeatRequired
+	units := [events.Kinds]config.TimeUnit{c.Inputs.Requests.TimeUnit, c.Inputs.Outcomes.TimeUnit}
+	for kind := range o.Decoders {
+		unit, err := events.ParseUnit(string(units[kind]))
+		if err != nil {
+			return o, err
+		}
+		o.Decoders[kind] = events.Decoder{
+			Unit: unit, Separator: c.Features.Separator,
+			MaxBytes: int(c.Limits.EventBytes), MaxDepth: int(c.Limits.Depth),
+		}
+	}
+	return o, nil
+}
+
+// nonce tells the attempts of a commit apart. It is the only random thing, and
+// no row depends on it.
+func nonce() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails: crypto/rand ends the process if it does
+	return hex.EncodeToString(b[:])
+}
+
+// makeDir makes a directory that only its owner reads.
+func makeDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making %s: %w", dir, err)
+	}
+	return nil
+}

@@ -107,7 +107,7 @@ func (d *Decoder) DecodeRequest(raw []byte) (Request, error) {
 	}
 	req.Score, req.HasScore = b.float(s.spans[fieldScore])
 	if at := s.spans[fieldFeatures]; at.given() {
-		req.Features = b.features(at.start)
+		req.Features, _ = b.features(at.start)
 	}
 	if at := s.spans[fieldItems]; at.given() {
 		req.Items = b.items(at.start, s.items)

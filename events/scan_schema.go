@@ -161,7 +161,7 @@ func outcomeField(key []byte) field {
 	return fieldUnknown
 }
 
-func itemField(key []byte) field {
+func itemField[T string | []byte](key T) field {
 	switch string(key) {
 	case "item_id":
 		return fieldItemID

@@ -19,21 +19,22 @@ func (s *scanner) str(i int) int {
 	s.escaped = false
 	j := i + 1
 	for {
-		for j+8 <= len(data) {
+		if j+8 <= len(data) {
 			w := binary.LittleEndian.Uint64(data[j:])
 			quote, slash := w^(ones*'"'), w^(ones*'\\')
 			marks := ((w - ones*' ') | (quote - ones) | (slash - ones) | w) & tops
-			if marks != 0 {
-				j += bits.TrailingZeros64(marks) >> 3
-				break
+			if marks == 0 {
+				j += 8
+				continue
 			}
-			j += 8
-		}
-		for j < len(data) && isPlain(data[j]) {
-			j++
-		}
-		if j >= len(data) {
-			return s.fail(ReasonNotJSON, i, "a string has no end")
+			j += bits.TrailingZeros64(marks) >> 3
+		} else {
+			for j < len(data) && isPlain(data[j]) {
+				j++
+			}
+			if j >= len(data) {
+				return s.fail(ReasonNotJSON, i, "a string has no end")
+			}
 		}
 		if data[j] == '"' {
 			return j + 1

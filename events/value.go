@@ -1,7 +1,5 @@
 package events
 
-import "strings"
-
 // builder makes features, items and attributes of an event that a scanner has
 // found valid, so nothing here can go wrong. Its methods take the index in text
 // where something begins and return the one after it. Strings without escapes
@@ -13,10 +11,10 @@ type builder struct {
 }
 
 // features flattens the object at i.
-func (b *builder) features(i int) []Field {
+func (b *builder) features(i int) ([]Field, int) {
 	first := len(b.fields)
-	b.flatten(i, "")
-	return b.fields[first:len(b.fields):len(b.fields)]
+	end := b.flatten(i, "")
+	return b.fields[first:len(b.fields):len(b.fields)], end
 }
 
 // flatten adds the features of the object at i. Null features are left out.
@@ -85,7 +83,8 @@ func (b *builder) measure(i int) (count, end int, flat bool) {
 	for j := first; ; j++ {
 		switch b.text[j] {
 		case '"':
-			j = b.strEnd(j) - 1
+			j, _ = b.strEnd(j)
+			j--
 		case ',':
 			count++
 		case '[', '{':
@@ -103,22 +102,20 @@ func (b *builder) items(i, count int) []Item {
 	var seen map[string]struct{}
 	for i = b.next(i + 1); b.text[i] != ']'; i = b.comma(i) {
 		var item Item
-		features := 0
-		item, features, i = b.item(i)
-		if len(list) == smallObject {
+		mark := len(b.fields)
+		item, i = b.item(i)
+		if seen == nil && len(list) == smallObject {
 			seen = make(map[string]struct{}, count)
 			for j := range list {
 				seen[list[j].ID] = struct{}{}
 			}
 		}
 		if isListed(list, seen, item.ID) {
+			b.fields = b.fields[:mark]
 			continue
 		}
 		if seen != nil {
 			seen[item.ID] = struct{}{}
-		}
-		if features > 0 {
-			item.Features = b.features(features)
 		}
 		list = append(list, item)
 	}
@@ -139,29 +136,33 @@ func isListed(list []Item, seen map[string]struct{}, id string) bool {
 	return false
 }
 
-// item is the item at i. Of its features it returns where they are, 0 if it has
-// none: they are built once it is known to be a new one.
-func (b *builder) item(i int) (item Item, features, end int) {
+// item is the item at i.
+func (b *builder) item(i int) (Item, int) {
+	var item Item
 	for i = b.next(i + 1); b.text[i] != '}'; i = b.comma(i) {
 		var name string
 		name, i = b.str(i)
 		i = b.next(b.next(i) + 1)
-		end := b.skip(i)
-		if b.text[i] != 'n' {
-			switch name {
-			case "item_id":
-				item.ID, _ = b.str(i)
-			case "position":
-				item.Position, item.HasPosition = integral(b.text[i:end])
-			case "score":
-				item.Score, item.HasScore = float(b.text[i:end]), true
-			case "features":
-				features = i
-			}
+		if b.text[i] == 'n' {
+			i += len("null")
+			continue
 		}
-		i = end
+		switch start := i; itemField(name) {
+		case fieldItemID:
+			item.ID, i = b.str(i)
+		case fieldItemPosition:
+			i = b.numberEnd(i)
+			item.Position, item.HasPosition = integral(b.text[start:i])
+		case fieldItemScore:
+			i = b.numberEnd(i)
+			item.Score, item.HasScore = float(b.text[start:i]), true
+		case fieldItemFeatures:
+			item.Features, i = b.features(i)
+		default:
+			i = b.skip(i)
+		}
 	}
-	return item, features, i + 1
+	return item, i + 1
 }
 
 // string is the string at p, nothing if p is not given.
@@ -199,21 +200,23 @@ func (b *builder) comma(i int) int {
 
 // str is the string at i.
 func (b *builder) str(i int) (string, int) {
-	end := b.strEnd(i)
+	end, escaped := b.strEnd(i)
 	inner := b.text[i+1 : end-1]
-	if strings.IndexByte(inner, '\\') < 0 {
-		return inner, end
+	if escaped {
+		inner = string(appendUnescaped(make([]byte, 0, len(inner)), inner))
 	}
-	return string(appendUnescaped(make([]byte, 0, len(inner)), inner)), end
+	return inner, end
 }
 
-func (b *builder) strEnd(i int) int {
-	for i++; b.text[i] != '"'; i++ {
-		if b.text[i] == '\\' {
+func (b *builder) strEnd(i int) (end int, escaped bool) {
+	text := b.text
+	for i++; text[i] != '"'; i++ {
+		if text[i] == '\\' {
+			escaped = true
 			i++
 		}
 	}
-	return i + 1
+	return i + 1, escaped
 }
 
 // numberEnd is where the number at i ends, which in a list or an object is
@@ -230,7 +233,7 @@ func (b *builder) skip(i int) int {
 	for depth := 0; ; {
 		switch b.text[i] {
 		case '"':
-			i = b.strEnd(i)
+			i, _ = b.strEnd(i)
 		case '{', '[':
 			depth++
 			i++

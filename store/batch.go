@@ -159,10 +159,14 @@ func (s *Store) Reset() error {
 
 // Forget implements engine.Store.
 func (s *Store) Forget(f engine.Forget) {
-	for _, space := range []byte{spaceRequest, spaceOutcome, spaceHistory} {
-		s.deleteRange([]byte{space}, bound(space, f.Cut.Forgotten))
+	if f.Cut.Forgotten > f.Forgotten {
+		for _, space := range []byte{spaceRequest, spaceOutcome, spaceHistory} {
+			s.deleteRange(bound(space, f.Forgotten), bound(space, f.Cut.Forgotten))
+		}
 	}
-	s.deleteRange([]byte{spaceWaiting}, bound(spaceWaiting, f.Cut.Orphaned))
+	if f.Cut.Orphaned > f.Orphaned {
+		s.deleteRange(bound(spaceWaiting, f.Orphaned), bound(spaceWaiting, f.Cut.Orphaned))
+	}
 	s.deleteRange([]byte{spaceUnwritten}, numbered(spaceUnwritten, f.Cut.Unwritten+1))
 	s.deleteRange([]byte{spaceDeadLetter}, numbered(spaceDeadLetter, f.Cut.DeadLetters+1))
 	for _, p := range f.Requests {

@@ -106,6 +106,7 @@ func nothing() engine.Saved {
 	return engine.Saved{
 		Progress:  joiner.Progress{Clock: joiner.NewClock(), ClosedThrough: events.MinTime},
 		Committed: events.MinTime, Announced: events.MinTime, MaxEvent: events.MinTime,
+		Forgotten: events.MinTime, Orphaned: events.MinTime,
 	}
 }
 
@@ -137,6 +138,9 @@ func (s *Store) loadIndex() error {
 // keys calls visit with each key of a space from one time to another, the
 // latter excluded. The key is good during the call.
 func (s *Store) keys(r pebble.Reader, space byte, from, to events.Time, visit func(key []byte) error) error {
+	if from >= to {
+		return nil
+	}
 	it, err := r.NewIter(&pebble.IterOptions{LowerBound: bound(space, from), UpperBound: bound(space, to)})
 	if err != nil {
 		return err
@@ -245,12 +249,15 @@ func (s *Store) Histories(from, to events.Time) iter.Seq2[joiner.Place, error] {
 }
 
 // Closable implements engine.Store.
-func (s *Store) Closable(from, to events.Time) (bool, error) {
+func (s *Store) Closable(from, to events.Time) (bool, error) { return s.any(spaceRequest, from, to) }
+
+// Orphaned implements engine.Store.
+func (s *Store) Orphaned(from, to events.Time) (bool, error) { return s.any(spaceWaiting, from, to) }
+
+// any reports whether a space has a key from one time to another.
+func (s *Store) any(space byte, from, to events.Time) (bool, error) {
 	found := false
-	if from >= to {
-		return false, nil
-	}
-	err := s.keys(s.db, spaceRequest, from, to, func([]byte) error {
+	err := s.keys(s.db, space, from, to, func([]byte) error {
 		found = true
 		return io.EOF
 	})

@@ -67,18 +67,18 @@ func numberedRecords[T any](r pebble.Reader, space byte, through uint64, decode 
 }
 
 // Requests implements engine.View.
-func (v *view) Requests(before events.Time) iter.Seq2[joiner.Place, error] {
-	return v.places(spaceRequest, before)
+func (v *view) Requests(from, to events.Time) iter.Seq2[joiner.Place, error] {
+	return v.places(spaceRequest, from, to)
 }
 
 // Orphans implements engine.View.
-func (v *view) Orphans(before events.Time) iter.Seq2[joiner.Place, error] {
-	return v.places(spaceWaiting, before)
+func (v *view) Orphans(from, to events.Time) iter.Seq2[joiner.Place, error] {
+	return v.places(spaceWaiting, from, to)
 }
 
-func (v *view) places(space byte, before events.Time) iter.Seq2[joiner.Place, error] {
+func (v *view) places(space byte, from, to events.Time) iter.Seq2[joiner.Place, error] {
 	return func(yield func(joiner.Place, error) bool) {
-		err := v.store.keys(v.snap, space, events.MinTime, before, func(key []byte) error {
+		err := v.store.keys(v.snap, space, from, to, func(key []byte) error {
 			p, _, err := readPlace(key)
 			if err == nil && !yield(p, nil) {
 				return io.EOF

@@ -25,19 +25,22 @@ func (e *Engine) due(now time.Time) (bool, error) {
 	return now.Sub(e.noted) >= r.Interval || r.Rows > 0 && v.Rows >= r.Rows || r.Bytes > 0 && v.Bytes >= r.Bytes, nil
 }
 
-// uncommitted reports whether there is anything that a commit would write.
+// uncommitted reports whether there is anything that a commit would write or
+// book, beyond what the commit in flight does.
 func (e *Engine) uncommitted() (bool, error) {
-	rows, letters := e.o.Store.Unwritten(), e.o.Store.DeadLetters()
-	if f := e.flight; f != nil {
-		if rows > f.cut.Unwritten || letters > f.cut.DeadLetters {
-			return true, nil
-		}
-		return e.o.Store.Closable(f.cut.Through, e.saved.Progress.ClosedThrough)
+	done := PendingCut{
+		Through: e.saved.Committed, Unwritten: e.saved.Unwritten, DeadLetters: e.saved.DeadLetters, Orphaned: e.saved.Orphaned,
 	}
-	if rows > e.saved.Unwritten || letters > e.saved.DeadLetters {
+	if e.flight != nil {
+		done = e.flight.cut
+	}
+	if e.o.Store.Unwritten() > done.Unwritten || e.o.Store.DeadLetters() > done.DeadLetters {
 		return true, nil
 	}
-	return e.o.Store.Closable(e.saved.Committed, e.saved.Progress.ClosedThrough)
+	if some, err := e.o.Store.Closable(done.Through, e.saved.Progress.ClosedThrough); some || err != nil {
+		return some, err
+	}
+	return e.o.Store.Orphaned(done.Orphaned, e.rules.OrphanedThrough(e.watermark()))
 }
 
 // cut begins a commit: it fixes what is in it and lets a goroutine write it.
@@ -131,6 +134,7 @@ func (e *Engine) committed(cut *PendingCut, result *joiner.Cut, r joiner.Receipt
 	s.Progress.Commit = cut.Number
 	s.Receipt, s.Committed, s.RulesHash = r, max(s.Committed, cut.Through), result.RulesHash
 	s.Unwritten, s.DeadLetters = cut.Unwritten, cut.DeadLetters
+	s.Forgotten, s.Orphaned = max(s.Forgotten, cut.Forgotten), max(s.Orphaned, cut.Orphaned)
 	s.From = slices.Clone(result.Progress.Inputs)
 	s.Pending = nil
 }

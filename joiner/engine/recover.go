@@ -125,7 +125,7 @@ func names(positions []joiner.Position) []string {
 
 // complete finishes a commit whose manifest was created before the crash.
 func (e *Engine) complete(ctx context.Context, pending *PendingCut, cut *joiner.Cut, r joiner.Receipt) error {
-	f := flight{cut: *pending, view: e.o.Store.View()}
+	f := flight{cut: *pending, at: e.saved, view: e.o.Store.View()}
 	err := stager{}.forgotten(&f)
 	if err := errors.Join(err, f.view.Close()); err != nil {
 		return err
@@ -217,7 +217,8 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 
 // forget drops what a commit's bounds say is gone.
 func (e *Engine) forget(requests, orphans events.Time) error {
-	f := flight{cut: PendingCut{Forgotten: requests, Orphaned: orphans}, view: e.o.Store.View()}
+	f := flight{cut: PendingCut{Forgotten: requests, Orphaned: orphans}, at: e.saved, view: e.o.Store.View()}
+	e.saved.Forgotten, e.saved.Orphaned = requests, orphans
 	err := stager{}.forgotten(&f)
 	e.o.Store.Forget(f.forget)
 	return errors.Join(err, f.view.Close())
@@ -267,7 +268,7 @@ func (e *Engine) pending() (requests, outcomes int64, err error) {
 			outcomes++
 		}
 	}
-	for _, err := range v.Orphans(events.MaxTime) {
+	for _, err := range v.Orphans(e.saved.Orphaned, events.MaxTime) {
 		if err != nil {
 			return 0, 0, errors.Join(err, v.Close())
 		}

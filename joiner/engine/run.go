@@ -84,7 +84,7 @@ func (e *Engine) join(ctx context.Context, until []joiner.Position) error {
 	}
 	err := e.loop(ctx, inbox, until)
 	stop()
-	if readErr := group.Wait(); readErr != nil && !errors.Is(readErr, context.Canceled) && !errors.Is(readErr, io.EOF) {
+	if readErr := group.Wait(); readErr != nil && !errors.Is(readErr, context.Canceled) {
 		return readErr
 	}
 	return err
@@ -102,6 +102,9 @@ func (e *Engine) read(ctx context.Context, input int, from joiner.Position, to c
 		case to <- d:
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+		if errors.Is(d.err, io.EOF) {
+			return nil // an error would stop the other sources
 		}
 		if d.err != nil {
 			return d.err

@@ -185,15 +185,15 @@ func (s stager) deadLetters(f *flight) error {
 
 // forgotten lists what the state drops after the commit, and counts orphans.
 func (s stager) forgotten(f *flight) error {
-	f.forget.Cut = f.cut
-	for p, err := range f.view.Orphans(f.cut.Orphaned) {
+	f.forget = Forget{Cut: f.cut, Forgotten: f.at.Forgotten, Orphaned: f.at.Orphaned}
+	for p, err := range f.view.Orphans(f.at.Orphaned, f.cut.Orphaned) {
 		if err != nil {
 			return err
 		}
 		f.forget.Orphans = append(f.forget.Orphans, p)
 	}
 	f.closed.Kinds[events.KindOutcome].Disposed[joiner.Orphan] += int64(len(f.forget.Orphans))
-	for p, err := range f.view.Requests(f.cut.Forgotten) {
+	for p, err := range f.view.Requests(f.at.Forgotten, f.cut.Forgotten) {
 		if err != nil {
 			return err
 		}

@@ -39,6 +39,8 @@ type Store interface {
 	DeadLetters() uint64
 	// Closable reports whether any request stamped from..to, to excluded, is held.
 	Closable(from, to events.Time) (bool, error)
+	// Orphaned reports the same of the waiting outcomes.
+	Orphaned(from, to events.Time) (bool, error)
 
 	// Dirty reports whether the batch being written touches an id. Find, HasWaiting
 	// and OutcomeCount know of it at once, the reads of records only after Apply.
@@ -74,6 +76,8 @@ type Saved struct {
 	Progress  joiner.Progress
 	Receipt   joiner.Receipt // of the last finished commit
 	Committed events.Time    // requests stamped before it are in a commit
+	Forgotten events.Time    // none is held that is stamped before it: scans begin here
+	Orphaned  events.Time    // and of the waiting outcomes, here
 	Announced events.Time    // what closed before it is on the label stream
 	RulesHash string
 	MaxEvent  events.Time       // largest timestamp of any event read
@@ -97,7 +101,8 @@ type PendingCut struct {
 
 // Forget is what Store.Forget drops.
 type Forget struct {
-	Cut      PendingCut
+	Cut                 PendingCut
+	Forgotten, Orphaned events.Time // what is stamped before is gone already
 	Requests []joiner.Place // the requests dropped
 	Orphans  []joiner.Place // the waiting outcomes dropped, each under its own timestamp
 }
@@ -112,11 +117,11 @@ type View interface {
 	Unwritten(through uint64) iter.Seq2[*joiner.Unwritten, error]
 	Request(p joiner.Place) (joiner.HeldRequest, bool, error)
 	DeadLetters(through uint64) iter.Seq2[*events.DeadLetter, error]
-	// Orphans lists the waiting outcomes stamped before a time, each as its
-	// request's id under its own timestamp.
-	Orphans(before events.Time) iter.Seq2[joiner.Place, error]
-	// Requests lists the requests stamped before a time.
-	Requests(before events.Time) iter.Seq2[joiner.Place, error]
+	// Orphans lists the waiting outcomes stamped from..to, to excluded, each as
+	// its request's id under its own timestamp.
+	Orphans(from, to events.Time) iter.Seq2[joiner.Place, error]
+	// Requests lists the requests stamped from..to, to excluded.
+	Requests(from, to events.Time) iter.Seq2[joiner.Place, error]
 	Close() error
 }
 

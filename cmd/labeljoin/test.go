@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/scenario"
+)
+
+// testCommand is `labeljoin test`.
+func testCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "test",
+		Usage:     "run unit tests of a label configuration",
+		ArgsUsage: "FILE...",
+		Description: "A test file is YAML: a configuration, and cases that list events in order of\n" +
+			"arrival and what must come of them. joiner/testdata/semantics has dozens.\n" +
+			"Exit codes: 0 all cases pass, 1 some fail, 2 a file is wrong.",
+		Flags: []cli.Flag{&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "list every case"}},
+		Action: func(c *cli.Context) error {
+			if !c.Args().Present() {
+				return &usageError{errors.New("name the test files: labeljoin test FILE... (options come first)")}
+			}
+			return runTests(c.Context, c.App.Writer, c.Args().Slice(), c.Bool("verbose"))
+		},
+	}
+}
+
+// notation is how configurations are written, for test files to follow.
+func notation() scenario.Notation {
+	return scenario.Notation{
+		Duration: func(text string) (time.Duration, error) {
+			d, err := config.ParseDuration(text)
+			return d.Std(), err
+		},
+		Nearest: config.Nearest,
+	}
+}
+
+// suite is a test file together with what its configuration says.
+type suite struct {
+	file    *scenario.File
+	options engine.Options
+}
+
+// loadSuite reads a test file and its configuration.
+func loadSuite(path string) (*suite, error) {
+	src, err := readTestFile(path)
+	if err != nil {
+		return nil, err
+	}
+	file, err := scenario.Parse(path, src, notation())
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	var c *config.Config
+	if file.Config == "" {
+		c, err = config.DecodeRules(path, src)
+	} else {
+		named := file.Config
+		if !filepath.IsAbs(named) {
+			named = filepath.Join(filepath.Dir(path), named)
+		}
+		c, err = config.Load(named)
+	}
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	rules, err := rulesOf(c)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	// Where state and output are is the test's business.
+	o, err := engineOptions(c, rules, &place{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	if err := file.Check(&o, notation()); err != nil {
+		return nil, &usageError{err}
+	}
+	return &suite{file: file, options: o}, nil
+}
+
+// readTestFile reads a little more than a test file may have: a path typed
+// wrong may name a file of any size.
+func readTestFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, &usageError{fmt.Errorf("reading the test file: %w", err)}
+	}
+	defer f.Close()
+	var src bytes.Buffer
+	if _, err := src.ReadFrom(io.LimitReader(f, 1<<20+1)); err != nil {
+		return nil, fmt.Errorf("reading the test file %s: %w", path, err)
+	}
+	return src.Bytes(), nil
+}
+
+// runTests runs the cases of all files and prints what came of them. A file
+// that is wrong does not keep the others from being run.
+func runTests(ctx context.Context, out io.Writer, paths []string, verbose bool) error {
+	var wrong error
+	cases, failed := 0, 0
+	for _, path := range paths {
+		s, err := loadSuite(path)
+		if err != nil {
+			fmt.Fprintf(out, "FAIL  %s: cannot be run\n", path)
+			wrong = errors.Join(wrong, err)
+			continue
+		}
+		bad := 0
+		for i := range s.file.Cases {
+			c := &s.file.Cases[i]
+			ok, err := runCase(ctx, out, s, c, verbose)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				bad++
+			}
+		}
+		verdict := "ok  "
+		if bad > 0 {
+			verdict = "FAIL"
+		}
+		fmt.Fprintf(out, "%s  %s: %d of %d cases pass\n", verdict, path, len(s.file.Cases)-bad, len(s.file.Cases))
+		cases, failed = cases+len(s.file.Cases), failed+bad
+	}
+	if wrong != nil {
+		return wrong
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d cases fail", failed, cases)
+	}
+	return nil
+}
+
+// runCase runs a case and prints it, if it fails or everything is asked for.
+func runCase(ctx context.Context, out io.Writer, s *suite, c *scenario.Case, verbose bool) (bool, error) {
+	failures, err := scenario.Run(ctx, s.options, c)
+	switch {
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case err != nil:
+		failures = append(failures, scenario.Failure{Line: c.Line, Text: err.Error()})
+	}
+	if len(failures) > 0 {
+		fmt.Fprintf(out, "FAIL  %s:%d: %s\n", s.file.Name, c.Line, c.Name)
+	} else if verbose {
+		fmt.Fprintf(out, "pass  %s:%d: %s\n", s.file.Name, c.Line, c.Name)
+	}
+	for _, f := range failures {
+		fmt.Fprintf(out, "  %s:%d: %s\n", s.file.Name, f.Line, f.Text)
+	}
+	return len(failures) == 0, nil
+}

@@ -1,0 +1,183 @@
+package scenario
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/engine/memory"
+)
+
+// The columns that every row, and every message of the label stream, has.
+var (
+	rowColumns = []string{
+		"request_id", "request_ts", "model", "model_version", "user_id", "item_id", "position", "score",
+		"weight", "revision", "reason",
+	}
+	messageColumns = []string{"request_id", "request_ts", "item_id", "phase", "revision"}
+	textColumns    = []string{"request_id", "model", "model_version", "user_id", "item_id", "reason", "phase"}
+)
+
+// itemPrefix is what the columns of items' features begin with.
+const itemPrefix = "item_"
+
+// columns gives a row's columns as values of JSON.
+func (w *world) columns(r *memory.Row) map[string]string {
+	req := &r.Request
+	c := map[string]string{
+		"request_id": encode(req.ID), "request_ts": encode(req.TS.String()),
+		"model": text(req.Model), "model_version": text(req.ModelVersion), "user_id": text(req.UserID),
+		"item_id": text(r.ItemID), "position": "null", "score": number(req.Score, req.HasScore),
+		"weight": number(r.Weight, true), "revision": strconv.Itoa(int(r.Revision)), "reason": encode(r.Reason.String()),
+	}
+	for _, f := range req.Features {
+		c[f.Name] = feature(&f.Value)
+	}
+	if r.Item >= 0 {
+		item := &req.Items[r.Item]
+		c["score"] = number(item.Score, item.HasScore)
+		if item.HasPosition {
+			c["position"] = strconv.FormatInt(item.Position, 10)
+		}
+		for _, f := range item.Features {
+			c[itemPrefix+f.Name] = feature(&f.Value)
+		}
+	}
+	for i, cell := range r.Cells {
+		name := w.o.Rules.Labels[i].Name
+		c[name], c[name+"_ts"] = number(cell.Value, !cell.Null), "null"
+		if cell.TS != events.MinTime {
+			c[name+"_ts"] = encode(cell.TS.String())
+		}
+	}
+	return c
+}
+
+func encode(v any) string {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return strconv.Quote(err.Error()) // an overflow to infinity; it is shown as a difference
+	}
+	return string(data)
+}
+
+func text(s string) string {
+	if s == "" {
+		return "null"
+	}
+	return encode(s)
+}
+
+func number(x float64, given bool) string {
+	if !given {
+		return "null"
+	}
+	return encode(x)
+}
+
+func feature(v *events.Value) string {
+	switch v.Kind {
+	case events.Bool:
+		return strconv.FormatBool(v.Int != 0)
+	case events.Int:
+		return strconv.FormatInt(v.Int, 10)
+	case events.Double:
+		return encode(v.Float)
+	case events.String:
+		return encode(v.Str)
+	case events.JSON:
+		return v.Str
+	case events.List:
+		parts := make([]string, len(v.List))
+		for i := range v.List {
+			parts[i] = feature(&v.List[i])
+		}
+		return "[" + strings.Join(parts, ",") + "]"
+	}
+	return "null"
+}
+
+// isTime reports whether a column holds a time.
+func isTime(rules *joiner.Rules, column string) bool {
+	return column == "request_ts" || slices.ContainsFunc(rules.Labels, func(l joiner.Label) bool { return l.Name+"_ts" == column })
+}
+
+// value is what a wanted cell asks for, as a value of JSON.
+func (c *wantedCell) value(rules *joiner.Rules) string {
+	switch {
+	case c.json == "null":
+		return "null"
+	case isTime(rules, c.column):
+		return encode(c.ts.String())
+	case slices.Contains(textColumns, c.column):
+		return encode(c.text)
+	}
+	return c.json
+}
+
+// Check reports what in the file does not fit the configuration: columns that
+// no row will have, and times that are none.
+func (f *File) Check(o *engine.Options, notation Notation) error {
+	r := &reader{notation: notation}
+	labels := []string{}
+	for _, l := range o.Rules.Labels {
+		labels = append(labels, l.Name, l.Name+"_ts")
+	}
+	for i := range f.Cases {
+		c := &f.Cases[i]
+		columns := append(append(slices.Clone(rowColumns), labels...), c.features(o)...)
+		for _, s := range c.steps {
+			if s.expect != nil {
+				r.checkRows(s.expect.rows, columns, &o.Rules)
+				r.checkRows(s.expect.published, append(slices.Clone(messageColumns), labels...), &o.Rules)
+			}
+		}
+	}
+	if len(r.problems) > 0 {
+		return &Error{Name: f.Name, Problems: r.problems}
+	}
+	return nil
+}
+
+func (r *reader) checkRows(rows []wantedRow, columns []string, rules *joiner.Rules) {
+	for _, row := range rows {
+		for _, c := range row.cells {
+			if !slices.Contains(columns, c.column) {
+				r.unknown(c.node, c.column, columns)
+			} else if isTime(rules, c.column) && c.json != "null" && c.badTime != nil {
+				r.problem(c.node, "%s: %s", c.column, c.badTime)
+			}
+		}
+	}
+}
+
+// features are the columns that the requests of a case have.
+func (c *Case) features(o *engine.Options) []string {
+	var names []string
+	for _, s := range c.steps {
+		if s.message == nil || s.message.Kind != events.KindRequest {
+			continue
+		}
+		d := &o.Decoders[events.KindRequest]
+		for _, data := range d.Split(s.message.Data) {
+			req, err := d.DecodeRequest(data)
+			if err != nil {
+				continue // the engine will reject it
+			}
+			for _, f := range req.Features {
+				names = append(names, f.Name)
+			}
+			for _, item := range req.Items {
+				for _, f := range item.Features {
+					names = append(names, itemPrefix+f.Name)
+				}
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}

@@ -1,0 +1,211 @@
+package scenario
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/engine/memory"
+	"github.com/labeljoin/labeljoin/store"
+)
+
+// Run runs one case. Of the options it takes what decides rows; inputs, store,
+// output, publisher and replay are its own. The error says that the engine
+// stopped; failures are expectations that were not met.
+func Run(ctx context.Context, o engine.Options, c *Case) (failures []Failure, err error) {
+	w := &world{o: o, c: c, stream: &stream{}, out: &memory.Output{}}
+	if err := w.open(vfs.NewMem()); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, w.store.Close()) }()
+	for i := range c.steps {
+		found, err := w.step(ctx, &c.steps[i])
+		if err != nil {
+			return failures, err
+		}
+		failures = append(failures, found...)
+	}
+	return failures, nil
+}
+
+// world is an engine's surroundings, in memory.
+type world struct {
+	o      engine.Options
+	c      *Case
+	fs     vfs.FS
+	store  *store.Store
+	out    *memory.Output
+	stream *stream
+	log    memory.Log // every event so far, a message each
+	fresh  bool       // some of it was not read yet
+}
+
+func (w *world) open(fs vfs.FS) error {
+	st, err := store.Open(store.Options{FS: fs, Dir: "state", CacheSize: 1 << 20, Log: slog.New(slog.DiscardHandler)})
+	w.fs, w.store = fs, st
+	return err
+}
+
+// step does one step. Events wait until something is to be known of them, so
+// that the engine meets many of them in a batch.
+func (w *world) step(ctx context.Context, s *step) ([]Failure, error) {
+	if s.message != nil {
+		m := *s.message
+		m.Seq = uint64(len(w.log)) + 1
+		w.log = append(w.log, events.Batch{Messages: []events.Message{m}, Proven: events.MinTime})
+		w.fresh = true
+		return nil, nil
+	}
+	if w.fresh {
+		if err := w.run(ctx, nil); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case s.proof != nil:
+		return nil, w.run(ctx, s.proof)
+	case s.restart:
+		return nil, w.reopen(ctx, w.fs)
+	case s.rebuild:
+		return nil, w.reopen(ctx, vfs.NewMem())
+	}
+	seen, err := w.look()
+	if err != nil {
+		return nil, err
+	}
+	return w.compare(s.expect, seen), nil
+}
+
+// reopen starts again on a state, which may be an empty one.
+func (w *world) reopen(ctx context.Context, fs vfs.FS) error {
+	if err := w.store.Close(); err != nil {
+		return err
+	}
+	if err := w.open(fs); err != nil {
+		return err
+	}
+	return w.run(ctx, nil)
+}
+
+// run lets an engine read what is new, and then a proof if there is one. When
+// it returns, all that closed is committed.
+func (w *world) run(ctx context.Context, p *proof) error {
+	o := w.o
+	// One input carries both kinds, which makes the order of arrival that of
+	// the test. What is proven of one source only is said of an input that
+	// carries nothing else, while it brings no events.
+	input := engine.Input{Name: "test", Kinds: bothKinds(), Open: w.log.Open}
+	if p != nil {
+		input.Kinds = p.kinds
+		at := p.at
+		if p.exact {
+			at = at.Add(o.Rules.Lateness)
+			o.HeartbeatRequired = [events.Kinds]bool{}
+		}
+		input.Open = append(w.log[:len(w.log):len(w.log)], events.Batch{Proven: at}).Open
+	}
+	o.Inputs = []engine.Input{input}
+	o.Store, o.Output, o.Publisher = w.store, w.out, w.stream
+	o.Replay = w.c.replay
+	o.Roll = engine.Roll{Interval: time.Hour} // a run commits when it ends
+	o.Log = slog.New(slog.DiscardHandler)
+	o.Nonce = func() string { return strconv.Itoa(len(w.out.Commits)) }
+	w.fresh = false
+	if err := engine.New(o).Run(ctx); err != nil {
+		return fmt.Errorf("the engine stopped: %w", err)
+	}
+	if l := w.store.Progress().Progress.Ledger; !l.Balanced() {
+		return &engine.BooksError{Ledger: l}
+	}
+	return nil
+}
+
+// seen is what has come of the events so far.
+type seen struct {
+	open      []string
+	rows      []map[string]string // columns as values of JSON
+	ledger    joiner.Ledger
+	letters   []string
+	published []map[string]string
+}
+
+func (w *world) look() (*seen, error) {
+	p := w.store.Progress().Progress
+	s := &seen{ledger: p.Ledger, open: []string{}, letters: []string{}}
+	view := w.store.View()
+	for c, err := range view.Closing(p.ClosedThrough, events.MaxTime) {
+		if err != nil {
+			return nil, errors.Join(err, view.Close())
+		}
+		s.open = append(s.open, c.Place.ID)
+	}
+	if err := view.Close(); err != nil {
+		return nil, err
+	}
+	if n := p.Ledger.Kinds[events.KindRequest].Pending; int(n) != len(s.open) {
+		return nil, fmt.Errorf("the books say that %d requests are pending, the state holds %q: %w", n, s.open, &engine.BooksError{Ledger: p.Ledger})
+	}
+	for _, r := range w.out.Latest() {
+		s.rows = append(s.rows, w.columns(&r))
+	}
+	for _, commit := range w.out.Commits {
+		for i := range commit.DeadLetters {
+			s.letters = append(s.letters, commit.DeadLetters[i].Reason)
+		}
+	}
+	var err error
+	s.published, err = w.messages()
+	return s, err
+}
+
+// messages are those of the label stream, as rows.
+func (w *world) messages() ([]map[string]string, error) {
+	var messages []map[string]string
+	for _, label := range w.stream.labels {
+		var m map[string]json.RawMessage
+		if err := json.Unmarshal(label.Data, &m); err != nil {
+			return nil, fmt.Errorf("a message of the label stream is not JSON: %w", err)
+		}
+		columns := map[string]string{"item_id": "null"}
+		for name, value := range m {
+			columns[name] = string(value)
+		}
+		var labels map[string]struct{ Value, TS json.RawMessage }
+		if err := json.Unmarshal(m["labels"], &labels); err != nil {
+			return nil, fmt.Errorf("a message of the label stream has no labels: %w", err)
+		}
+		delete(columns, "labels")
+		for name, l := range labels {
+			columns[name], columns[name+"_ts"] = string(l.Value), "null"
+			if len(l.TS) > 0 {
+				columns[name+"_ts"] = string(l.TS)
+			}
+		}
+		messages = append(messages, columns)
+	}
+	return messages, nil
+}
+
+// stream is a label stream that drops repetitions, as the broker does.
+type stream struct{ labels []engine.Label }
+
+// Publish implements engine.Publisher.
+func (s *stream) Publish(_ context.Context, labels []engine.Label) error {
+	for _, l := range labels {
+		same := func(m engine.Label) bool { return m.ID == l.ID }
+		if !slices.ContainsFunc(s.labels, same) {
+			s.labels = append(s.labels, l)
+		}
+	}
+	return nil
+}

@@ -197,7 +197,8 @@ func (s *scanner) number(i int) int {
 }
 
 func (s *scanner) digits(i int) int {
-	for i < len(s.data) && isDigit(s.data[i]) {
+	data := s.data
+	for i < len(data) && isDigit(data[i]) {
 		i++
 	}
 	return i

@@ -22,7 +22,9 @@ func (b *builder) flatten(i int, prefix string) int {
 	for i = b.next(i + 1); b.text[i] != '}'; {
 		var name string
 		name, i = b.str(i)
-		name = prefix + name
+		if prefix != "" {
+			name = prefix + name
+		}
 		i = b.next(b.next(i) + 1)
 		if b.text[i] == '{' {
 			i = b.flatten(i, name+b.separator)

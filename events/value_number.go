@@ -8,7 +8,7 @@ import (
 // decimal is a valid JSON number, taken apart.
 type decimal struct {
 	mantissa uint64 // its digits without the point; valid if there are at most 19
-	digits   int    // of the mantissa, without leading zeros
+	digits   int    // of the mantissa, leading zeros included
 	fraction int    // digits after the point
 	negative bool
 	exponent int // index of what follows the e, 0 if there is none
@@ -17,24 +17,32 @@ type decimal struct {
 
 func takeApart[T string | []byte](text T) decimal {
 	var d decimal
+	end := len(text)
 	for i := range len(text) {
-		switch c := text[i]; {
-		case isDigit(c):
+		c := text[i]
+		if isDigit(c) {
 			d.mantissa = d.mantissa*10 + uint64(c-'0')
-			if d.digits > 0 || c != '0' {
-				d.digits++
-			}
-			if d.point {
-				d.fraction++
-			}
-		case c == '-':
-			d.negative = true
-		case c == '.':
-			d.point = true
-		default:
-			d.exponent = i + 1
-			return d
+			continue
 		}
+		switch c {
+		case '-':
+			d.negative = true
+		case '.':
+			d.point, d.fraction = true, i
+		default:
+			d.exponent, end = i+1, i
+		}
+		if d.exponent > 0 {
+			break
+		}
+	}
+	d.digits = end
+	if d.negative {
+		d.digits--
+	}
+	if d.point {
+		d.digits--
+		d.fraction = end - d.fraction - 1
 	}
 	return d
 }

@@ -157,11 +157,11 @@ func Decode(name string, src []byte) (*Config, error) {
 	return decode(name, src, "", nil)
 }
 
-// DecodeRules reads and checks the blocks join, labels and features of a
-// document whose other keys are somebody else's, a test file's for one. In the
-// result everything else is default.
+// DecodeRules reads and checks the blocks of a document that rows depend on
+// (join, labels, features, inputs, limits), where its other keys are somebody
+// else's: a test file, for one. In the result everything else is default.
 func DecodeRules(name string, src []byte) (*Config, error) {
-	return decode(name, src, "", []string{"join", "labels", "features"})
+	return decode(name, src, "", []string{"join", "labels", "features", "inputs", "limits"})
 }
 
 // decode reads the whole document, or only the top-level keys named. A dir, if

@@ -54,11 +54,16 @@ func orSilent(log *slog.Logger) *slog.Logger {
 	return log
 }
 
-// pause waits before attempt n+1 (n from 0): 100 ms, doubling up to 5 s. It
-// returns ctx's error if that comes first.
-func pause(ctx context.Context, n int) error {
+// backoff is how long to wait before attempt n+1, n from 0: 100 ms, doubling up
+// to 5 s.
+func backoff(n int) time.Duration {
 	const first, longest = 100 * time.Millisecond, 5 * time.Second
-	timer := time.NewTimer(min(first<<min(n, 10), longest))
+	return min(first<<min(n, 10), longest)
+}
+
+// pause waits before attempt n+1. It returns ctx's error if that comes first.
+func pause(ctx context.Context, n int) error {
+	timer := time.NewTimer(backoff(n))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -79,7 +79,7 @@ func (o *ConnOptions) address() (string, error) {
 			one = "nats://" + one
 		}
 		u, err := url.Parse(one)
-		if err != nil || u.Host == "" {
+		if err != nil || u.Hostname() == "" || strings.Contains(u.Path+u.RawQuery+u.Fragment, "@") {
 			return "", errors.New("a NATS url is malformed: write it as nats://host:4222, with the characters @ : / ? # % " +
 				"of a password percent-encoded")
 		}
@@ -167,16 +167,13 @@ func (o *ConnOptions) encryption() ([]nats.Option, error) {
 // lasting reports whether an error of the first attempt will not go away by
 // waiting for the server: everything but trouble of the network.
 func lasting(err error) bool {
-	var operation *net.OpError
-	if errors.As(err, &operation) {
-		// Our certificate was refused: an alert of the other side.
-		return operation.Op == "remote error"
-	}
-	var unverified *tls.CertificateVerificationError
-	if errors.As(err, &unverified) {
-		return true
-	}
 	var network net.Error
-	return !errors.As(err, &network) && !errors.Is(err, io.EOF) && !errors.Is(err, nats.ErrNoServers) &&
+	isNetwork := errors.As(err, &network)
+	if errors.Is(err, nats.ErrTLS) {
+		// Also when the other side hangs up right after the handshake: that is
+		// how it refuses our certificate.
+		return !isNetwork || !network.Timeout()
+	}
+	return !isNetwork && !errors.Is(err, io.EOF) && !errors.Is(err, nats.ErrNoServers) &&
 		!errors.Is(err, nats.ErrTimeout) && !errors.Is(err, nats.ErrConnectionClosed) && !errors.Is(err, nats.ErrStaleConnection)
 }

@@ -18,7 +18,7 @@ import (
 func (s *Source) start(ctx context.Context) error {
 	missing := 0
 	for attempt := 0; ; attempt++ {
-		once, cancel := context.WithTimeout(ctx, 10*time.Second)
+		once, cancel := context.WithTimeout(ctx, 5*time.Second)
 		err := s.startOnce(once)
 		cancel()
 		if err == nil {
@@ -42,10 +42,23 @@ func (s *Source) start(ctx context.Context) error {
 		} else {
 			s.calm.warn("the log cannot be read, trying for ever", "stream", s.in.Stream, "cause", err)
 		}
-		if err := pause(ctx, attempt); err != nil {
+		if err := s.await(ctx, attempt); err != nil {
 			return err
 		}
 	}
+}
+
+// await pauses before attempt n+1, but not when the connection comes back.
+func (s *Source) await(ctx context.Context, n int) error {
+	timer := time.NewTimer(backoff(n))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.status:
+	case <-timer.C:
+	}
+	return nil
 }
 
 // startOnce proves that the log is the one read so far and starts a reader.
@@ -68,8 +81,8 @@ func (s *Source) startOnce(ctx context.Context) error {
 		s.handed = max(s.handed, info.State.FirstSeq-1)
 		s.opts.Log.Info("the log begins late, older messages are gone", "stream", s.in.Stream, "first", info.State.FirstSeq)
 	}
-	if s.doubt && !fresh {
-		if err := s.recover(ctx, passed, info); err != nil {
+	if s.started != (start{}) {
+		if err := s.recover(ctx, info); err != nil {
 			return err
 		}
 	}
@@ -78,12 +91,11 @@ func (s *Source) startOnce(ctx context.Context) error {
 	if err != nil {
 		return s.orMissing(err)
 	}
-	s.reader = r
+	s.reader, s.started = r, start{after: passed, at: s.opts.Elapsed()}
 	if _, err := s.inspect(ctx, passed+1, fresh); err != nil {
 		s.dismiss()
 		return err
 	}
-	s.doubt = false
 	s.calm.rest()
 	return nil
 }
@@ -141,13 +153,13 @@ func (s *Source) orMissing(err error) error {
 	return err
 }
 
-// recover finds out what became of the message that a reader expected and did
-// not get. Mostly it was lost on the way and the next reader will bring it. But
-// some messages cannot be received through the client: it takes one without
-// data whose header says "Status" for a word of the server, and one larger than
-// the prefetch is never sent. So it is fetched by itself, which settles in
-// every case whether the stream still holds it.
-func (s *Source) recover(ctx context.Context, passed uint64, info *jetstream.StreamInfo) error {
+// recover fetches the message that the reader before would have delivered next.
+// Mostly the next reader would bring it as well. But some messages cannot be
+// received through the client: it takes one without data whose header says
+// "Status" for a word of the server, and one larger than the prefetch is never
+// sent. And fetching settles whether the stream still holds it.
+func (s *Source) recover(ctx context.Context, info *jetstream.StreamInfo) error {
+	passed, fresh := s.passed()
 	if info.State.LastSeq <= passed {
 		return nil
 	}
@@ -163,7 +175,7 @@ func (s *Source) recover(ctx context.Context, passed uint64, info *jetstream.Str
 		}
 		s.buffer.insert(got.Seq, &m)
 		return nil
-	case s.in.Filtered:
+	case s.in.Filtered, fresh:
 		return nil
 	}
 	return s.hole(ctx, passed+1)

@@ -59,7 +59,8 @@ type Source struct {
 	reader  *reader // nil: to be started
 	prover  *prover
 	status  chan nats.Status
-	doubt   bool   // the last reader stopped for a reason that may mean missing messages
+	started start  // how the newest reader began
+	barren  int    // readers in a row that brought nothing and soon stopped
 	handed  uint64 // stream sequence through which everything was handed over
 	fault   error  // final
 	stopped bool
@@ -125,7 +126,7 @@ func (s *Source) Next(ctx context.Context) (events.Batch, error) {
 			return events.Batch{}, s.fault
 		}
 		if s.reader == nil {
-			if err := s.start(ctx); err != nil {
+			if err := s.restart(ctx); err != nil {
 				return events.Batch{}, err
 			}
 			continue
@@ -182,9 +183,30 @@ func (s *Source) retire(reason error) {
 	if !errors.Is(reason, errReconnected) {
 		s.opts.Log.Debug("reading the log restarts", "stream", s.in.Stream, "cause", reason)
 	}
-	s.doubt = errors.Is(reason, errOutOfOrder) || errors.Is(reason, errStalled) || errors.Is(reason, jetstream.ErrBadRequest)
+	const soon = 10 * time.Second
+	if received, _ := s.buffer.progress(); received > s.started.after || s.opts.Elapsed()-s.started.at > soon {
+		s.barren = 0
+	} else {
+		s.barren++
+	}
 	s.prover.forget()
 	s.dismiss()
+}
+
+// start is where and when a reader began.
+type start struct {
+	after uint64        // the sequence after which it reads
+	at    time.Duration // elapsed
+}
+
+// restart starts another reader, not at once if the last ones were of no use.
+func (s *Source) restart(ctx context.Context) error {
+	if s.barren > 1 {
+		if err := s.await(ctx, s.barren-2); err != nil {
+			return err
+		}
+	}
+	return s.start(ctx)
 }
 
 // dismiss stops the reader and tells the server, which would find out by

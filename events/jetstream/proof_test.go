@@ -1,0 +1,279 @@
+package jetstream
+
+import (
+	"context"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+func TestAnEmptyLogIsProvenEmpty(t *testing.T) {
+	nc := inProcess(t)
+	loose(t, nc, jetstream.StreamConfig{Name: "mixed", Subjects: []string{"m.>", "noise"}})
+	publish(t, nc, "noise", 0, 5)
+	for _, log := range []Log{find(t, nc, requests("dense")), find(t, nc, requests("m.x"))} {
+		s := open(t, nc, log, 0)
+		first := proof(t, s)
+		if second := proof(t, s); second <= first || first <= log.Created {
+			t.Fatalf("proofs %s and %s of a log created %s", first, second, log.Created)
+		}
+	}
+}
+
+// While publishers are at work, every message stored before a proven time was
+// handed over before the proof. This is the property the whole join rests on.
+func TestProofsHoldWhilePublishing(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	for _, filtered := range []bool{false, true} {
+		nc := inProcess(t)
+		config := jetstream.StreamConfig{Name: "log", Subjects: []string{"log.>"}}
+		if filtered {
+			config.Subjects = append(config.Subjects, "noise")
+		}
+		loose(t, nc, config)
+		log := find(t, nc, requests("log.>"))
+		ctx, cancel := context.WithCancel(deadline(t))
+		var publishers sync.WaitGroup
+		for p := range 3 {
+			publishers.Go(func() { babble(ctx, nc, rand.New(rand.NewPCG(seed, uint64(p))), filtered) })
+		}
+		from := joiner.Position{}
+		s, err := Open(ctx, nc, log, 0, from, Options{ProveEvery: time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		proofs, count := 0, 0
+		proven := events.MinTime
+		for proofs < 300 || count < 2000 {
+			b, err := s.Next(ctx)
+			if err != nil {
+				t.Fatalf("after %d proofs and %d messages: %v", proofs, count, err)
+			}
+			for _, m := range b.Messages {
+				if m.Stored < proven {
+					t.Fatalf("message %d was stored at %s, but handed over after everything before %s was proven read (%v before)",
+						m.Seq, m.Stored, proven, proven.Sub(m.Stored))
+				}
+			}
+			if count += len(b.Messages); b.Proven != events.MinTime {
+				if len(b.Messages) > 0 {
+					t.Fatal("a proof came together with messages")
+				}
+				proofs++
+				proven = max(proven, b.Proven)
+			}
+		}
+		cancel()
+		publishers.Wait()
+		s.Close()
+	}
+}
+
+// babble publishes bursts with pauses.
+func babble(ctx context.Context, nc *nats.Conn, rng *rand.Rand, noise bool) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return
+	}
+	for ctx.Err() == nil {
+		for range rng.IntN(30) {
+			subject := "log.x"
+			if noise && rng.IntN(2) == 0 {
+				subject = "noise"
+			}
+			if _, err := js.PublishAsync(subject, []byte("x")); err != nil {
+				return
+			}
+		}
+		timer := time.NewTimer(time.Duration(rng.IntN(3000)) * time.Microsecond)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// A backlog is not proven read: the first proof comes after its last message.
+func TestABacklogProvesNothing(t *testing.T) {
+	nc := inProcess(t)
+	log := find(t, nc, requests("log"))
+	const total = 3000
+	publish(t, nc, "log", 0, total)
+	s, err := Open(deadline(t), nc, log, 0, joiner.Position{}, Options{ProveEvery: time.Microsecond, Messages: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for count := 0; count < total; {
+		b, err := s.Next(deadline(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Proven != events.MinTime {
+			t.Fatalf("a proof came after %d of %d messages", count, total)
+		}
+		count += len(b.Messages)
+	}
+	proof(t, s)
+}
+
+// Nothing is proven while the broker is away, and everything again once it is
+// back.
+func TestNoProofWhileDisconnected(t *testing.T) {
+	dir := t.TempDir()
+	server := serve(t, dir, 0)
+	at := port(t, server)
+	nc := dial(t, ConnOptions{URL: server.URL()})
+	s := open(t, nc, find(t, nc, requests("log")), 0)
+	last := proof(t, s)
+	if err := server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for nc.IsConnected() {
+		time.Sleep(time.Millisecond)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	if b, err := s.Next(ctx); err == nil {
+		t.Fatalf("got %d messages and proof %s of a broker that is away", len(b.Messages), b.Proven)
+	}
+	serve(t, dir, at)
+	if again := proof(t, s); again <= last {
+		t.Fatalf("proven %s, after %s before the restart", again, last)
+	}
+}
+
+// Messages that were received but not handed over hold the proof back.
+func TestNoProofBeforeTheBufferIsHandedOver(t *testing.T) {
+	p := newProver(Options{}.withDefaults())
+	info := &jetstream.StreamInfo{TimeStamp: time.Unix(1000, 0)}
+	p.accept(answer{info: info, received: 10, passed: 10, end: 10}, false)
+	if _, ok := p.proven(9); ok {
+		t.Fatal("proven with message 10 in the buffer")
+	}
+	if got, ok := p.proven(10); !ok || got != events.At(info.TimeStamp) {
+		t.Fatalf("got %s, %v", got, ok)
+	}
+	if _, ok := p.proven(11); ok {
+		t.Fatal("proven twice")
+	}
+	p.accept(answer{info: info, received: 10, passed: 10, end: 15, nothing: true}, true)
+	if p.clear != 15 {
+		t.Fatalf("clear through %d", p.clear)
+	}
+	if _, ok := p.proven(9); ok {
+		t.Fatal("proven with message 10 of a filtered log in the buffer")
+	}
+	if _, ok := p.proven(10); !ok {
+		t.Fatal("a filtered log is not proven although nothing follows")
+	}
+	p.accept(answer{info: info, received: 10, passed: 15, end: 20}, true)
+	if _, ok := p.proven(10); ok {
+		t.Fatal("a filtered log is proven although something follows")
+	}
+	p.forget()
+	if _, ok := p.proven(20); ok {
+		t.Fatal("proven after the reader was replaced")
+	}
+}
+
+func TestAReplicatedStreamIsProvenALittleLater(t *testing.T) {
+	p := newProver(Options{}.withDefaults())
+	at := time.Unix(1000, 0)
+	cluster := &jetstream.ClusterInfo{Replicas: []*jetstream.PeerInfo{{}}}
+	p.accept(answer{info: &jetstream.StreamInfo{TimeStamp: at, Cluster: cluster}}, false)
+	if got, ok := p.proven(0); !ok || got != events.At(at).Add(-settling) {
+		t.Fatalf("got %s, %v", got, ok)
+	}
+}
+
+func TestAServerThatDoesNotTellItsTimeProvesNothing(t *testing.T) {
+	var text strings.Builder
+	p := newProver(Options{Log: textLog(&text)}.withDefaults())
+	for range 3 {
+		p.accept(answer{info: &jetstream.StreamInfo{}}, false)
+	}
+	if _, ok := p.proven(0); ok || strings.Count(text.String(), "too old") != 1 {
+		t.Fatalf("proven %v, logged %q", ok, text.String())
+	}
+}
+
+func TestTheClockGuard(t *testing.T) {
+	var text strings.Builder
+	g := clockGuard{log: textLog(&text)}
+	base := events.At(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
+	for i, step := range []struct {
+		elapsed time.Duration // here
+		ahead   time.Duration // of the broker's clock
+		want    bool
+	}{
+		{0, 0, true},
+		{time.Hour, 0, true},
+		{2 * time.Hour, 50 * time.Second, true},  // ordinary disagreement
+		{3 * time.Hour, 100 * time.Second, true}, // a drift
+		{4 * time.Hour, 30 * 24 * time.Hour, false},
+		{5 * time.Hour, 30 * 24 * time.Hour, false},
+		{6 * time.Hour, 100 * time.Second, true},
+		{7 * time.Hour, -time.Hour, true}, // set back: only delays
+		{8 * time.Hour, 100 * time.Second, true},
+		{9 * time.Hour, 161 * time.Second, false},
+		{10 * time.Hour, 160 * time.Second, true},
+	} {
+		if got := g.admit(base.Add(step.elapsed+step.ahead), step.elapsed); got != step.want {
+			t.Fatalf("step %d: admitted %v", i, got)
+		}
+	}
+	if n := strings.Count(text.String(), "jumped ahead"); n != 2 {
+		t.Fatalf("two jumps were logged %d times", n)
+	}
+}
+
+// The guard is wired: when time here stands still and the broker's goes on,
+// there is no proof.
+func TestAClockThatJumpsProvesNothing(t *testing.T) {
+	nc := inProcess(t)
+	log := find(t, nc, requests("log"))
+	var mu sync.Mutex
+	now := time.Hour
+	elapsed := func() time.Duration {
+		mu.Lock()
+		defer mu.Unlock()
+		now += time.Millisecond
+		return now
+	}
+	s, err := Open(deadline(t), nc, log, 0, joiner.Position{}, Options{Elapsed: elapsed, ProveEvery: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	proof(t, s)
+	mu.Lock()
+	now -= 30 * time.Minute // the broker seems half an hour ahead
+	mu.Unlock()
+	s.prover.asked = 0
+	s.prover.claim = events.MinTime
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	for {
+		b, err := s.Next(ctx)
+		if err != nil {
+			break
+		}
+		if b.Proven > events.At(time.Now()).Add(-time.Hour) && s.prover.guard.told {
+			t.Fatalf("proven %s by a clock that jumped", b.Proven)
+		}
+	}
+	if !s.prover.guard.told {
+		t.Fatal("the jump was not noticed")
+	}
+}

@@ -1,0 +1,58 @@
+package jetstream
+
+import (
+	"testing"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+var replies = []struct {
+	reply string
+	want  place
+	ok    bool
+}{
+	{"$JS.ACK.S.C.1.22.3.1700000000000000000.5", place{22, 3, 1700000000000000000}, true},
+	{"$JS.ACK.hub.acc.S.C.1.22.3.1700000000000000000.5", place{22, 3, 1700000000000000000}, true},
+	{"$JS.ACK._.acc.S.C.1.22.3.1700000000000000000.5.rnd", place{22, 3, 1700000000000000000}, true},
+	{"", place{}, false},
+	{"$JS.ACK.", place{}, false},
+	{"$JS.ACK.S.C.1.22.3.5", place{}, false},
+	{"$JS.ACK.S.C.1.0.3.5.0", place{}, false},
+	{"$JS.ACK.S.C.1.2.0.5.0", place{}, false},
+	{"$JS.ACK.S.C.1.x.3.5.0", place{}, false},
+	{"$JS.ACK.S.C.1.18446744073709551617.3.5.0", place{}, false},
+	{"$JS.ACK.S.C.1.2.3.9999999999999999999.0", place{}, false},
+	{"_INBOX.S.C.1.22.3.1700000000000000000.5", place{}, false},
+}
+
+func TestParseReply(t *testing.T) {
+	for _, c := range replies {
+		if got, ok := parseReply(c.reply); got != c.want || ok != c.ok {
+			t.Errorf("%q: got %+v, %v", c.reply, got, ok)
+		}
+	}
+}
+
+// The client library parses the same text; where it finds sequences that are
+// possible, so must we, and the same.
+func FuzzParseReply(f *testing.F) {
+	for _, c := range replies {
+		f.Add(c.reply)
+	}
+	f.Fuzz(func(t *testing.T, reply string) {
+		got, ok := parseReply(reply)
+		if !ok {
+			return
+		}
+		msg := &nats.Msg{Reply: reply, Sub: &nats.Subscription{}}
+		meta, err := msg.Metadata()
+		if err != nil {
+			t.Skip("the library wants a subscription of its own kind")
+		}
+		if got.stream != meta.Sequence.Stream || got.consumer != meta.Sequence.Consumer || got.stored != events.Time(meta.Timestamp.UnixNano()) {
+			t.Fatalf("%q: got %+v, the library %+v", reply, got, meta)
+		}
+	})
+}

@@ -1,0 +1,85 @@
+package jetstream
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"pgregory.net/rapid"
+)
+
+// patterns draws subjects over a small alphabet, so that they meet often.
+func patterns(tail ...string) *rapid.Generator[string] {
+	return rapid.Custom(func(t *rapid.T) string {
+		parts := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "*"}), 0, 3).Draw(t, "parts")
+		parts = append(parts, rapid.SampledFrom(append(tail, "a", "b", "*")).Draw(t, "last"))
+		return strings.Join(parts, ".")
+	})
+}
+
+// The server decides what a filter matches, so it is the reference.
+func TestSubjectsAreMatchedAsTheServerDoes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := patterns(">").Draw(t, "a"), patterns(">").Draw(t, "b")
+		if got, want := Overlap(a, b), server.SubjectsCollide(a, b); got != want {
+			t.Fatalf("Overlap(%q, %q) is %v, the server says %v", a, b, got, want)
+		}
+		if Overlap(a, b) != Overlap(b, a) {
+			t.Fatalf("Overlap(%q, %q) is not symmetric", a, b)
+		}
+		literal := strings.NewReplacer("*", "c", ">", "d").Replace(b)
+		if got, want := covers(a, literal), server.SubjectsCollide(a, literal); got != want {
+			t.Fatalf("covers(%q, %q) is %v, the server says %v", a, literal, got, want)
+		}
+		if covers(a, b) && !covers(a, literal) {
+			t.Fatalf("%q covers %q but not %q", a, b, literal)
+		}
+		if covers(a, b) && !Overlap(a, b) {
+			t.Fatalf("%q covers %q without overlap", a, b)
+		}
+	})
+}
+
+func TestCovers(t *testing.T) {
+	for _, c := range []struct {
+		pattern, subject string
+		want             bool
+	}{
+		{"a.>", "a.b", true},
+		{"a.>", "a", false},
+		{"a.>", "a.>", true},
+		{"a.*", "a.>", false},
+		{"a.*", "a.*", true},
+		{"a.b", "a.*", false},
+		{">", "*", true},
+		{"*", ">", false},
+		{"a.b", "a.b.c", false},
+	} {
+		if got := covers(c.pattern, c.subject); got != c.want {
+			t.Errorf("covers(%q, %q) is %v", c.pattern, c.subject, got)
+		}
+	}
+}
+
+func TestCheckSubject(t *testing.T) {
+	for _, good := range []string{"a", "a.b", "a.*.b", "a.>", ">", "*"} {
+		if err := checkSubject(good); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, bad := range []string{"", ".", "a.", ".a", "a..b", "a.>.b", "a b", "a.b*", "a.>b", "a\n"} {
+		if err := checkSubject(bad); err == nil {
+			t.Errorf("%q passed", bad)
+		}
+	}
+}
+
+func TestStreamName(t *testing.T) {
+	for subject, want := range map[string]string{
+		"requests.>": "requests", "labels.feed": "labels_feed", "a.*.b": "a_b", ">": "events", "a/b": "a_b",
+	} {
+		if got := streamName(subject); got != want {
+			t.Errorf("%q becomes %q, want %q", subject, got, want)
+		}
+	}
+}

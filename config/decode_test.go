@@ -216,3 +216,35 @@ func TestConfigurationMadeByAProgram(t *testing.T) {
 		t.Errorf("a wrong word gives %v", err)
 	}
 }
+
+func TestShortConfiguration(t *testing.T) {
+	src := `name: feed
+nats: {url: "nats://127.0.0.1:4222"}        # or {embedded: true}
+inputs:                                      # subjects
+  requests: {subject: "requests.>"}
+  outcomes: {subject: "outcomes.>"}
+join: {window: 30m, lateness: 1m, clock_skew: 0s, corrections: 1h}
+labels:
+  clicked:  {when: 'type == "click"'}
+  bought:   {when: 'type == "purchase"', window: 7d}
+  revenue:  {when: 'type == "purchase"', window: 7d, value: sum}
+state:  {dir: ./state}
+output: {dir: ./labeled}
+publish: {subject: "labels.feed"}
+`
+	want := decodeOK(t, src).Fingerprint()
+	for what, variant := range map[string]string{
+		"with Windows' line ends": strings.ReplaceAll(src, "\n", "\r\n"),
+		"with a byte order mark":  "\ufeff" + src,
+		"as a marked document":    "---\n" + src + "...\n",
+	} {
+		c, err := Decode("", []byte(variant))
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		if c.Fingerprint() != want || c.Name != "feed" {
+			t.Errorf("%s it is another configuration:\n%s", what, c.Print())
+		}
+	}
+}

@@ -79,13 +79,18 @@ func TestPrintedTextReadsBack(t *testing.T) {
 		name := text.Draw(t, "feature")
 		c.Labels = Labels{{Name: "a", When: "x" + when}, {Name: "b", When: when + "x"}}
 		c.Features.Declare = map[string]FeatureType{name: FeatureListInt64}
+		c.Name = rapid.SampledFrom([]string{"true", "FALSE", "null", "no", "y", "on", "feed", "_"}).Draw(t, "name")
+		c.Inputs.Requests.Stream = text.Draw(t, "stream")
 		c.Complete()
 		if c.Validate() != nil {
-			return // a control character in the name
+			return // a control character in a name
 		}
 		again, err := Decode("", c.Print())
 		if err != nil {
 			t.Fatalf("%v\nof\n%s", err, c.Print())
+		}
+		if again.Name != c.Name || again.Inputs.Requests.Stream != c.Inputs.Requests.Stream {
+			t.Fatalf("name and stream %q %q come back as %q %q", c.Name, c.Inputs.Requests.Stream, again.Name, again.Inputs.Requests.Stream)
 		}
 		if again.Fingerprint() != c.Fingerprint() {
 			t.Fatalf("%q and %q come back as %q and %v", when, name, again.Labels, again.Features.Declare)

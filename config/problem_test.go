@@ -140,6 +140,7 @@ func TestOutputProblems(t *testing.T) {
 		{"output: {rename: {a: x, b: x}}", "output.rename.b", "feature a"},
 		{"output: {rename: {a: clicked_ts}}", "output.rename.a", "time column of label clicked"},
 		{"output: {rename: {a: ''}}", "output.rename.a", "no name of a column"},
+		{"output: {rename: {a: }}", "output.rename.a", "has no value"},
 		{"output: {dir: state}", "output.dir", "side by side"},
 		{"output: {dir: .}", "output.dir", "side by side"},
 		{"output: {dir: ''}", "output.dir", "is empty"},

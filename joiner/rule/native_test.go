@@ -81,6 +81,27 @@ func TestNativeSaysWhatTheMachineSays(t *testing.T) {
 	})
 }
 
+// TestEveryComparisonAgrees goes through all operators, both ways round, at and
+// around the constants, where drawn outcomes seldom fall.
+func TestEveryComparisonAgrees(t *testing.T) {
+	values := []float64{-2.5, -1, 0, 1, 2.5, 3, math.Inf(1), math.NaN()}
+	for _, operator := range []string{"==", "!=", "<", "<=", ">", ">="} {
+		for _, number := range []string{"-2.5", "-1", "0", "+1", "3"} {
+			for _, expr := range []string{"value " + operator + " " + number, number + " " + operator + " value"} {
+				slow, fast := both(t, expr)
+				for _, value := range values {
+					for _, has := range []bool{true, false} {
+						o := &events.Outcome{Value: value, HasValue: has}
+						if a, b := slow(o), fast(o); a != b {
+							t.Errorf("%s: the machine says %v and the native form %v of %+v", expr, a, b, o)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestCommonFormsAreNative holds the forms that configurations are made of to
 // the fast path, so that nobody loses it unnoticed.
 func TestCommonFormsAreNative(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 )
 
 // writeBuffer is how much is written to a file at once, in bytes.
-const writeBuffer = 256 << 10
+const writeBuffer = 64 << 10
 
 // checked writes a staged file and knows what it ought to hold.
 type checked struct {

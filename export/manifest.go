@@ -137,7 +137,7 @@ func (t *instant) UnmarshalText(text []byte) error {
 
 // encode renders the manifest's bytes, which its hash is over.
 func (m *manifest) encode() ([]byte, error) {
-	data, err := json.Marshal(m, json.Deterministic(true), jsontext.WithIndent("  "))
+	data, err := json.Marshal(m, json.Deterministic(true), jsontext.SpaceAfterColon(true), jsontext.SpaceAfterComma(true))
 	if err != nil {
 		return nil, fmt.Errorf("encode the manifest of commit %d: %w", m.Number, err)
 	}

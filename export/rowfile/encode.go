@@ -11,7 +11,6 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress/zstd"
 
 	"github.com/labeljoin/labeljoin/events"
 )
@@ -53,7 +52,7 @@ func (b *Builder) Encode(w io.Writer, meta map[string]string) (sum Summary, err 
 		sum.Columns = append(sum.Columns, Column{Name: c.name, Type: shapes[i].typ})
 	}
 	out := parquet.NewWriter(w, schema(cols, shapes, dict), &parquet.WriterConfig{
-		CreatedBy: createdBy, Compression: &zstd.Codec{Level: zstd.SpeedFastest},
+		CreatedBy: createdBy, Compression: b.layout.codec,
 		KeyValueMetadata: meta, DataPageStatistics: true, DataPageVersion: 2,
 		ColumnPageBuffers: parquet.DefaultWriterConfig().ColumnPageBuffers,
 		PageBufferSize:    parquet.DefaultPageBufferSize, WriteBufferSize: parquet.DefaultWriteBufferSize,

@@ -1,0 +1,418 @@
+package export
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+func calm(string, string) error { return nil }
+
+func TestCommitAndReopen(t *testing.T) {
+	mem := vfs.NewMem()
+	o := open(t, options(mem))
+	if _, _, ok := o.Last(); ok {
+		t.Fatal("there is a commit before the first")
+	}
+	var last joiner.Receipt
+	for k := uint64(1); k <= 5; k++ {
+		last = mustCommit(t, o, k)
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	checkVisible(t, mem, 5)
+	o = open(t, options(mem))
+	defer o.Close()
+	cut, receipt, ok := o.Last()
+	if !ok || receipt != last || !reflect.DeepEqual(&cut, testCut(5, "nonce5")) {
+		t.Fatalf("reopened: %+v, %+v, want receipt %+v", cut, receipt, last)
+	}
+	data, err := contents(mem, testDir+"/_commits/p0000/00000000000000000005.json")
+	if err != nil || hashOf(data) != last.Hash {
+		t.Fatalf("the receipt is not the hash of the manifest's bytes: %v", err)
+	}
+	k := uint64(0)
+	for cut, err := range o.Cuts() {
+		k++
+		if err != nil || !reflect.DeepEqual(&cut, testCut(k, fmt.Sprint("nonce", k))) {
+			t.Fatalf("cut %d: %+v, %v", k, cut, err)
+		}
+	}
+	if k != 5 {
+		t.Fatalf("listed %d cuts, want 5", k)
+	}
+}
+
+func TestFilesOfACommit(t *testing.T) {
+	mem := vfs.NewMem()
+	o := open(t, options(mem))
+	defer o.Close()
+	s, err := o.Stage(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Four rows to a file and four rows to either day: 3 + 6.
+	for i := range 9 {
+		if err := s.Row(testRow(1, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if rows, unfit := s.Tallies(); rows != 9 || unfit != 0 {
+		t.Fatalf("tallies: %d rows, %d unfit", rows, unfit)
+	}
+	if _, err := s.Commit(context.Background(), testCut(1, "n")); err != nil {
+		t.Fatal(err)
+	}
+	m, _, err := o.readManifest(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range m.Files {
+		got = append(got, fmt.Sprint(f.Path, " ", f.Rows))
+	}
+	want := []string{
+		"data/dt=2026-11-23/p0000-00000000000000000001-000.parquet 4",
+		"data/dt=2026-11-22/p0000-00000000000000000001-001.parquet 3",
+		"data/dt=2026-11-23/p0000-00000000000000000001-002.parquet 2",
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("files %q, want %q", got, want)
+	}
+	wantColumns := []column{
+		{"request_id", "string"}, {"request_ts", "timestamp"}, {"model", "string"}, {"model_version", "string"},
+		{"user_id", "string"}, {"item_id", "string"}, {"position", "int64"}, {"score", "double"}, {"f", "int64"},
+		{"clicked", "int32"}, {"clicked_ts", "timestamp"}, {"revision", "int32"}, {"reason", "string"},
+	}
+	if !slices.Equal(m.Files[0].Columns, wantColumns) {
+		t.Fatalf("columns %v, want %v", m.Files[0].Columns, wantColumns)
+	}
+}
+
+// However many days the rows are of, no more than FileBytes is buffered.
+func TestMemoryIsBounded(t *testing.T) {
+	opts := options(vfs.NewMem())
+	opts.FileRows, opts.FileBytes = 1_000_000, 100_000
+	o := open(t, opts)
+	defer o.Close()
+	s, err := o.Stage(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := newRand(1)
+	for i := range 500 {
+		req, row := testRow(1, i)
+		req.TS = events.Time(rng.Int64N(40)) * events.Time(24*time.Hour)
+		req.UserID = strings.Repeat("x", rng.IntN(5000))
+		if err := s.Row(req, row); err != nil {
+			t.Fatal(err)
+		}
+		sum := int64(0)
+		for _, b := range s.builders {
+			sum += int64(b.Size())
+		}
+		if sum != s.buffered || sum > opts.FileBytes {
+			t.Fatalf("row %d: %d bytes are buffered, %d accounted for, at most %d allowed", i, sum, s.buffered, opts.FileBytes)
+		}
+	}
+	if _, err := s.Commit(context.Background(), testCut(1, "n")); err != nil {
+		t.Fatal(err)
+	}
+	if ids, _, err := visible(opts.FS); err != nil || len(ids) != 500 {
+		t.Fatalf("%d rows are visible, want 500: %v", len(ids), err)
+	}
+}
+
+func TestSecondOpenIsRefused(t *testing.T) {
+	mem := vfs.NewMem()
+	o := open(t, options(mem))
+	_, err := Open(options(mem))
+	if locked := (*LockedError)(nil); !errors.As(err, &locked) || !strings.Contains(err.Error(), "in use by another process") {
+		t.Fatalf("second open: %v", err)
+	}
+	other := options(mem)
+	other.Partition, other.Partitions = 1, 2
+	p1 := open(t, other)
+	if err := errors.Join(p1.Close(), o.Close(), o.Close()); err != nil {
+		t.Fatal(err)
+	}
+	o = open(t, options(mem))
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Stage(1); err == nil {
+		t.Fatal("a closed output was staged to")
+	}
+}
+
+// Two processes that both believe to own the partition: one commit wins.
+func TestFencing(t *testing.T) {
+	mem := vfs.NewMem()
+	shared := &faulty{FS: mem, before: calm, noLocks: true}
+	a, b := open(t, options(shared)), open(t, options(shared))
+	mustCommit(t, a, 1)
+	_, err := commit(b, 1, "another")
+	fenced := (*FencedError)(nil)
+	if !errors.As(err, &fenced) || fenced.Theirs != "nonce1" || fenced.Mine != "another" || fenced.Number != 1 {
+		t.Fatalf("the second owner's commit: %v", err)
+	}
+	if _, err := b.Stage(1); err == nil {
+		t.Fatal("a fenced output went on")
+	}
+	checkVisible(t, mem, 1)
+	if left, _ := listed(mem, testDir+"/_staging"); len(left) > 0 {
+		t.Fatalf("left in _staging: %q", left)
+	}
+	mustCommit(t, a, 2)
+	checkVisible(t, mem, 2)
+}
+
+// The answer to the creation of the manifest got lost, or said that it exists,
+// which is our own doing.
+func TestOwnManifestIsAdopted(t *testing.T) {
+	for _, answer := range []error{fs.ErrExist, errors.New("timed out")} {
+		mem := vfs.NewMem()
+		lossy := &faulty{FS: mem, before: calm, link: func(oldname, newname string) error {
+			if err := mem.Link(oldname, newname); err != nil {
+				return err
+			}
+			return answer
+		}}
+		o := open(t, options(lossy))
+		for k := uint64(1); k <= 3; k++ {
+			mustCommit(t, o, k)
+		}
+		checkVisible(t, mem, 3)
+		if err := o.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if o = open(t, options(mem)); o.receipt.Number != 3 {
+			t.Fatalf("commit %d is the last, want 3", o.receipt.Number)
+		}
+	}
+}
+
+// An attempt before us, with the same cut, created the manifest: its files are
+// the ones that count.
+func TestManifestOfAnEarlierAttempt(t *testing.T) {
+	mem := vfs.NewMem()
+	shared := &faulty{FS: mem, before: calm, noLocks: true}
+	a, b := open(t, options(shared)), open(t, options(shared))
+	first, err := commit(a, 1, "same")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := commit(b, 1, "same")
+	if err != nil || first != second {
+		t.Fatalf("receipts %+v and %+v: %v", first, second, err)
+	}
+	checkVisible(t, mem, 1)
+	if left, _ := listed(mem, testDir+"/_staging"); len(left) > 0 {
+		t.Fatalf("left in _staging: %q", left)
+	}
+}
+
+func TestCorruptStagedFileIsNoticed(t *testing.T) {
+	for _, suffix := range []string{".parquet", ".jsonl"} {
+		mem := vfs.NewMem()
+		hits := 0
+		bad := &faulty{FS: mem, before: calm, mangle: func(name string, p []byte) {
+			if strings.HasSuffix(name, suffix) && len(p) > 20 {
+				p[len(p)/2] ^= 4
+				hits++
+			}
+		}}
+		o := open(t, options(bad))
+		_, err := commit(o, 1, "n")
+		if corrupt := (*CorruptFileError)(nil); hits == 0 || !errors.As(err, &corrupt) {
+			t.Fatalf("%s: %d corruptions, error %v", suffix, hits, err)
+		}
+		if _, err := mem.Stat(testDir + "/_commits/p0000/00000000000000000001.json"); !errors.Is(err, fs.ErrNotExist) {
+			t.Fatalf("%s: there is a manifest: %v", suffix, err)
+		}
+		bad.mangle = nil
+		mustCommit(t, o, 1) // nothing was decided: the commit can be tried again
+		checkVisible(t, mem, 1)
+	}
+}
+
+func TestDeadLetters(t *testing.T) {
+	mem := vfs.NewMem()
+	o := open(t, options(mem))
+	defer o.Close()
+	s, err := o.Stage(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := []string{"{\"a\":\n1}", "\xff\x00binary", "", "line\u2028sep"}
+	for i, d := range data {
+		letter := &events.DeadLetter{
+			Input: "S\xff", Origin: events.Origin{Seq: 1<<63 + 1, Index: uint32(i)}, Kind: events.KindOutcome,
+			Reason: "not_json", Detail: "bad", Stored: events.Time(i), Data: []byte(d),
+		}
+		if i == 1 {
+			letter.Stored = events.MinTime
+		}
+		if err := s.DeadLetter(letter); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Commit(context.Background(), testCut(1, "n")); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := contents(mem, testDir+"/deadletter/p0000-00000000000000000001.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(raw), "\n"), "\n")
+	if len(lines) != len(data) {
+		t.Fatalf("%d lines, want %d", len(lines), len(data))
+	}
+	for i, line := range lines {
+		var got struct {
+			Input, Kind, Reason, Detail string
+			Seq                         uint64
+			Index                       uint32
+			Stored                      *string
+			Data                        string
+			Base64                      []byte `json:"data_base64"`
+		}
+		if err := json.Unmarshal([]byte(line), &got); err != nil {
+			t.Fatalf("line %d: %v", i, err)
+		}
+		if got.Data+string(got.Base64) != data[i] || got.Input != "S\uFFFD" || got.Seq != 1<<63+1 || got.Index != uint32(i) ||
+			got.Kind != "outcome" || got.Reason != "not_json" || got.Detail != "bad" || (got.Stored == nil) != (i == 1) {
+			t.Fatalf("line %d: %s", i, line)
+		}
+	}
+	if want := base64.StdEncoding.EncodeToString([]byte(data[1])); !strings.Contains(lines[1], want) {
+		t.Fatalf("line %s has no %s", lines[1], want)
+	}
+}
+
+func TestWritten(t *testing.T) {
+	mem := vfs.NewMem()
+	o := open(t, options(mem))
+	defer o.Close()
+	type kind struct {
+		ts       events.Time
+		revision uint32
+		reason   joiner.Reason
+	}
+	commits := [][]kind{
+		{{1000, 0, joiner.Closed}, {2000, 0, joiner.Early}},
+		{{5999, 1, joiner.Corrected}},
+		{{9000, 0, joiner.Closed}},
+		{{7000, 2, joiner.Corrected}, {3000, 0, joiner.Early}},
+	}
+	for i, rows := range commits {
+		k := uint64(i + 1)
+		s, err := o.Stage(k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j, r := range rows {
+			req := &events.Request{ID: fmt.Sprint(k, "-", j), TS: r.ts, Items: []events.Item{{ID: "a"}}}
+			row := &joiner.Row{Item: j - 1, Cells: make([]joiner.Cell, 1), Revision: r.revision, Reason: r.reason}
+			if err := s.Row(req, row); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := s.Commit(context.Background(), testCut(k, "n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := func(since events.Time) (got []string) {
+		for w, err := range o.Written(since) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, fmt.Sprint(w.RequestID, w.ItemID, " ", int64(w.RequestTS), " ", w.Revision, " ", w.Early))
+		}
+		return got
+	}
+	all := []string{"1-1a 2000 0 true", "2-0 5000 1 false", "4-0 7000 2 false", "4-1a 3000 0 true"}
+	for since, want := range map[events.Time][]string{
+		events.MinTime: all, 2000: all, 2001: all[1:], 3500: {"2-0 5000 1 false", "4-0 7000 2 false", "4-1a 3000 0 true"},
+		5999: {"2-0 5000 1 false", "4-0 7000 2 false"}, 6000: {"4-0 7000 2 false"}, events.MaxTime: nil,
+	} {
+		if got := list(since); !slices.Equal(got, want) {
+			t.Errorf("since %d: %q, want %q", int64(since), got, want)
+		}
+	}
+	for range o.Written(events.MinTime) {
+		break // stopping early must not go on
+	}
+	if err := mem.Remove(path.Join(testDir, "data/dt=1970-01-01/p0000-00000000000000000002-000.parquet")); err != nil {
+		t.Fatal(err)
+	}
+	var last error
+	for _, err := range o.Written(events.MinTime) {
+		last = err
+	}
+	if missing := (*MissingFileError)(nil); !errors.As(last, &missing) || missing.Number != 2 {
+		t.Fatalf("a file was removed: %v", last)
+	}
+}
+
+func TestStageIsUsedUp(t *testing.T) {
+	mem := vfs.NewMem()
+	o := open(t, options(mem))
+	defer o.Close()
+	if _, err := o.Stage(2); err == nil {
+		t.Fatal("commit 2 came first")
+	}
+	s, err := o.Stage(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Stage(1); err == nil {
+		t.Fatal("two stages are open")
+	}
+	for i := range 9 {
+		if err := s.Row(testRow(1, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Abort()
+	if left, _ := listed(mem, testDir+"/_staging"); len(left) > 0 {
+		t.Fatalf("left in _staging: %q", left)
+	}
+	if err := s.Row(testRow(1, 1)); !errors.Is(err, errStageDone) {
+		t.Fatalf("a row after the end: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	s, err = o.Stage(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Commit(ctx, testCut(1, "n")); !errors.Is(err, context.Canceled) {
+		t.Fatalf("a cancelled commit: %v", err)
+	}
+	s.Abort()
+	s, err = o.Stage(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, cut := range map[string]*joiner.Cut{"number": testCut(2, "n"), "nonce": testCut(1, "")} {
+		if _, err := s.commit(context.Background(), cut); err == nil {
+			t.Fatalf("a cut with the wrong %s was committed", name)
+		}
+	}
+}

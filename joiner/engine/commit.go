@@ -67,10 +67,12 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 	}
 	at := e.saved
 	at.Progress.Inputs = slices.Clone(at.Progress.Inputs)
-	f := &flight{cut: cut, at: at, view: e.o.Store.View(), stage: stage, done: make(chan struct{})}
+	// A stop must not break off a commit: staging ends with the flight, not with ctx.
+	staging, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	f := &flight{cut: cut, at: at, view: e.o.Store.View(), stage: stage, cancel: cancel, done: make(chan struct{})}
 	e.flight, e.noted, e.volume = f, time.Time{}, Roll{}
 	s := stager{rules: e.rules, rulesHash: e.o.RulesHash, decoders: &e.o.Decoders}
-	go s.run(ctx, f) // ended by finish, which waits for done
+	go s.run(staging, f) // ended by finish, which waits for done, or by ground
 	return nil
 }
 
@@ -103,13 +105,19 @@ func (e *Engine) settleEarly() error {
 	return nil
 }
 
-// finish waits for the commit in flight and forgets what it wrote.
+// finish waits for the commit in flight and forgets what it wrote. If ctx ends
+// before, the flight goes on.
 func (e *Engine) finish(ctx context.Context) error {
 	f := e.flight
 	if f == nil {
 		return nil
 	}
-	<-f.done
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	f.cancel()
 	e.flight = nil
 	if f.err != nil {
 		return fmt.Errorf("commit %d: %w", f.cut.Number, f.err)
@@ -125,6 +133,15 @@ func (e *Engine) finish(ctx context.Context) error {
 		"watermark", e.saved.Progress.Clock.Watermark(e.rules.Lateness).String())
 	e.news(Stats{Progress: e.saved.Progress, Lateness: e.rules.Lateness})
 	return nil
+}
+
+// ground breaks off a commit in flight. Whether its manifest was created is
+// found out by the next start.
+func (e *Engine) ground() {
+	if e.flight != nil {
+		e.flight.cancel()
+		<-e.flight.done
+	}
 }
 
 // committed books a commit whose manifest exists.

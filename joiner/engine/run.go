@@ -39,11 +39,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	if err := e.recover(ctx); err != nil {
 		return err
 	}
+	defer e.ground()
 	err := e.join(ctx, nil)
 	if stopped := errors.Is(err, context.Canceled) && ctx.Err() != nil; !stopped && !errors.Is(err, io.EOF) {
-		if e.flight != nil {
-			<-e.flight.done
-		}
 		return err
 	}
 	known := events.MaxTime

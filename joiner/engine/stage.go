@@ -19,6 +19,7 @@ type flight struct {
 	closed joiner.Ledger // what closing moved
 	forget Forget
 	result joiner.Cut
+	cancel context.CancelFunc
 	done   chan struct{}
 
 	receipt joiner.Receipt

@@ -1,0 +1,114 @@
+package engine_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine/memory"
+	"github.com/labeljoin/labeljoin/joiner/enginetest"
+)
+
+func keyOf(r *memory.Row) enginetest.Key {
+	return enginetest.Key{RequestID: r.RequestID, ItemID: r.ItemID}
+}
+
+// checkBooks holds every commit's books against G4, and revisions against
+// their rule: dense from 0, none twice.
+func checkBooks(t *testing.T, out *memory.Output) {
+	t.Helper()
+	rows := int64(0)
+	for i, c := range out.Commits {
+		l := &c.Cut.Progress.Ledger
+		if !l.Balanced() {
+			t.Errorf("commit %d: the books do not balance: %+v", i+1, l)
+		}
+		if rows += int64(len(c.Rows)); l.Rows != rows {
+			t.Errorf("commit %d: the books have %d rows, the files %d", i+1, l.Rows, rows)
+		}
+	}
+	next := map[enginetest.Key]uint32{}
+	for r := range out.Rows() {
+		if key := keyOf(&r); r.Revision != next[key] {
+			t.Errorf("%q: revision %d is written where %d was due", key, r.Revision, next[key])
+		}
+		next[keyOf(&r)]++
+	}
+}
+
+func sameRow(got *memory.Row, want enginetest.Row) bool {
+	return got.RequestTS == want.TS && slices.Equal(got.Cells, want.Cells) && got.Weight == want.Weight
+}
+
+// checkBase holds base rows against the answer, and that there are no others.
+func checkBase(t *testing.T, out *memory.Output, want enginetest.Answer) {
+	t.Helper()
+	found := map[enginetest.Key]bool{}
+	for r := range out.Rows() {
+		key := keyOf(&r)
+		row, ok := want.Rows[key]
+		switch {
+		case !ok:
+			t.Errorf("%q: %v is written, and should be left out", key, r.Cells)
+		case r.Revision > 0 || r.Reason != joiner.Closed:
+			t.Errorf("%q: revision %d (%v), and nothing came late", key, r.Revision, r.Reason)
+		case !sameRow(&r, row):
+			t.Errorf("%q: %v %v weight %v, want %v %v weight %v", key, r.RequestTS, r.Cells, r.Weight, row.TS, row.Cells, row.Weight)
+		}
+		found[key] = true
+	}
+	for key := range want.Rows {
+		if !found[key] {
+			t.Errorf("%q is missing: %v", key, want.Rows[key])
+		}
+	}
+}
+
+// checkLatest holds the highest revisions against the answer. A row that was
+// withdrawn counts as absent.
+func checkLatest(t *testing.T, out *memory.Output, want enginetest.Answer) {
+	t.Helper()
+	latest := out.Latest()
+	for k, r := range latest {
+		key := enginetest.Key{RequestID: k[0], ItemID: k[1]}
+		row, ok := want.Rows[key]
+		withdrawn := !slices.ContainsFunc(r.Cells, func(c joiner.Cell) bool { return !c.Null })
+		switch {
+		case !ok && !withdrawn:
+			t.Errorf("%q: %v stays, and should be left out", key, r.Cells)
+		case ok && !slices.Equal(r.Cells, row.Cells):
+			t.Errorf("%q: %v (revision %d, %v), want %v", key, r.Cells, r.Revision, r.Reason, row.Cells)
+		}
+	}
+	for key := range want.Rows {
+		if _, ok := latest[[2]string{key.RequestID, key.ItemID}]; !ok {
+			t.Errorf("%q is missing: %v", key, want.Rows[key])
+		}
+	}
+}
+
+// checkDisposed holds the dispositions against the answer. Copies of an orphan
+// are told apart only if they are dropped by the same commit.
+func checkDisposed(t *testing.T, out *memory.Output, want enginetest.Answer) {
+	t.Helper()
+	got := [events.Kinds]joiner.Tally{}
+	heartbeats := int64(0)
+	if n := len(out.Commits); n > 0 {
+		got = out.Commits[n-1].Cut.Progress.Ledger.Kinds
+		heartbeats = out.Commits[n-1].Cut.Progress.Ledger.Heartbeats
+	}
+	if heartbeats != want.Heartbeats {
+		t.Errorf("%d heartbeats, want %d", heartbeats, want.Heartbeats)
+	}
+	for k := range got {
+		if got[k].Pending != 0 {
+			t.Errorf("%d events of kind %v are pending at the end", got[k].Pending, events.Kind(k))
+		}
+		for d := range joiner.Disposition(joiner.Dispositions) {
+			if got[k].Disposed[d] != want.Disposed[k][d] {
+				t.Errorf("%v %v: %d, want %d", events.Kind(k), d, got[k].Disposed[d], want.Disposed[k][d])
+			}
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/engine/memory"
+	"github.com/labeljoin/labeljoin/joiner/enginetest"
+	"github.com/labeljoin/labeljoin/store"
+)
+
+var (
+	seedsFlag = flag.Int("seeds", 0, "how many histories each property is held against; 0 is the property's own number")
+	seedFlag  = flag.Uint64("seed", 0, "hold properties against the history of this seed only")
+)
+
+// forSeeds holds a property against histories. To see one again:
+//
+//	go test ./joiner/engine -run 'TestName' -seed N
+func forSeeds(t *testing.T, n int, property func(t *testing.T, seed uint64)) {
+	t.Helper()
+	if *seedFlag != 0 {
+		property(t, *seedFlag)
+		return
+	}
+	if *seedsFlag > 0 {
+		n = *seedsFlag
+	} else if testing.Short() {
+		n = (n + 9) / 10
+	}
+	for seed := uint64(1); seed <= uint64(n); seed++ {
+		property(t, seed)
+		if t.Failed() {
+			t.Fatalf("%s fails; to see it again: go test ./joiner/engine -run '^%s$' -seed %d", t.Name(), t.Name(), seed)
+		}
+	}
+}
+
+// world is a partition: its logs, its disk and its output, which outlive the
+// engines that run over them.
+type world struct {
+	*rand.Rand
+	history enginetest.History
+	logs    [][]events.Batch
+	fs      *vfs.MemFS
+	out     *memory.Output
+	hash    string // of the rules
+	replay  *engine.Replay
+	labels  engine.Publisher
+	roll    engine.Roll
+	limit   int // of outcomes per request
+	nonces  int
+}
+
+func newWorld(seed uint64, history enginetest.History, layout enginetest.Layout) *world {
+	r := rand.New(rand.NewPCG(seed, 0x776f726c))
+	w := &world{Rand: r, history: history, fs: vfs.NewCrashableMem(), out: &memory.Output{}, hash: "rules"}
+	w.logs = enginetest.Logs(history.Events, layout, r)
+	w.roll = []engine.Roll{{}, {Rows: 3, Interval: time.Hour}, {Bytes: 500, Interval: time.Hour}, {Interval: time.Hour}}[r.IntN(4)]
+	return w
+}
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x72616e64)) }
+
+func anyLayout(r *rand.Rand, timely bool) enginetest.Layout {
+	return enginetest.Layout{
+		Inputs: 1 + r.IntN(2), Messages: 1 + r.IntN(6)*r.IntN(2), Batches: 1 + r.IntN(20)*r.IntN(2), Proofs: timely && r.IntN(2) == 0,
+	}
+}
+
+// options are what an engine over the world is made of.
+func (w *world) options(st engine.Store, stop int) engine.Options {
+	o := engine.Options{
+		Name: "test", Rules: w.history.Rules, RulesHash: w.hash,
+		Decoders:  [events.Kinds]events.Decoder{enginetest.Decoder(), enginetest.Decoder()},
+		MaxFuture: w.history.MaxFuture, MaxAge: w.history.MaxAge,
+		OutcomesPerRequest: w.limit,
+		Replay:             w.replay, Roll: w.roll, Store: st, Output: w.out, Publisher: w.labels,
+		Log:   slog.New(slog.DiscardHandler),
+		Nonce: func() string { w.nonces++; return fmt.Sprint("nonce", w.nonces) },
+	}
+	kinds := [][]events.Kind{{events.KindRequest}, {events.KindOutcome}}
+	if len(w.logs) == 1 {
+		kinds = [][]events.Kind{{events.KindRequest, events.KindOutcome}}
+	}
+	for i := range w.logs {
+		o.Inputs = append(o.Inputs, engine.Input{
+			Name: fmt.Sprint("log", i), Created: 1, Kinds: kinds[i],
+			Open: func(ctx context.Context, from joiner.Position) (engine.Source, error) {
+				source, err := memory.Log(w.logs[i]).Open(ctx, from)
+				return &breaking{Source: source, left: stop}, err
+			},
+		})
+	}
+	return o
+}
+
+var errCrash = errors.New("crash")
+
+// breaking is a source that fails after so many batches; never if negative.
+type breaking struct {
+	engine.Source
+	left int
+}
+
+func (b *breaking) Next(ctx context.Context) (events.Batch, error) {
+	if b.left == 0 {
+		return events.Batch{}, errCrash
+	}
+	b.left--
+	return b.Source.Next(ctx)
+}
+
+// faulty is a store whose nth Apply fails, before or after it has been done.
+type faulty struct {
+	engine.Store
+	left  int
+	after bool
+}
+
+func (f *faulty) Apply(s *engine.Saved, sync bool) error {
+	f.left--
+	if f.left != 0 {
+		return f.Store.Apply(s, sync)
+	}
+	if f.after {
+		return errors.Join(f.Store.Apply(s, sync), errCrash)
+	}
+	return errCrash
+}
+
+// open opens the state.
+func (w *world) open() (*store.Store, error) {
+	return store.Open(store.Options{FS: w.fs, Dir: "state", CacheSize: 1 << 20, Log: slog.New(slog.DiscardHandler)})
+}
+
+// run runs an engine until the logs end.
+func (w *world) run() error {
+	st, err := w.open()
+	if err != nil {
+		return err
+	}
+	return errors.Join(engine.New(w.options(st, -1)).Run(context.Background()), st.Close())
+}
+
+// crash runs an engine that comes to an end on the way, if the logs do not come
+// to theirs before, and with it what was not synced.
+func (w *world) crash() error {
+	st, err := w.open()
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	o := w.options(st, -1)
+	switch w.IntN(3) {
+	case 0:
+		o = w.options(st, w.IntN(1+len(w.logs[0])))
+	case 1:
+		o.Store = &faulty{Store: st, left: 1 + w.IntN(30), after: w.IntN(2) == 0}
+	case 2:
+		created, left := w.IntN(2) == 0, w.IntN(4)
+		w.out.Fail = func(_ uint64, now bool) error {
+			if now != created {
+				return nil
+			}
+			if left--; left < 0 {
+				return errCrash
+			}
+			return nil
+		}
+	}
+	err = engine.New(o).Run(context.Background())
+	w.out.Fail = nil
+	if err != nil && !errors.Is(err, errCrash) {
+		return err
+	}
+	if w.IntN(2) == 0 {
+		w.fs = w.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: w.IntN(101), RNG: w.Rand})
+	}
+	return nil
+}

@@ -1,0 +1,245 @@
+package enginetest
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// Arrival is an event, when it happened, and when the log's keeper stored it.
+type Arrival struct {
+	Kind events.Kind
+	TS   events.Time // of the event; MinTime if it has none that counts
+	At   events.Time // when it was stored: the order of arrival
+	Data []byte
+}
+
+// History is a generated set of events and the rules to join them by.
+type History struct {
+	Rules     joiner.Rules
+	MaxFuture time.Duration
+	MaxAge    time.Duration
+	Events    []Arrival // in order of arrival
+}
+
+// Shape says what histories to generate.
+type Shape struct {
+	// Timely histories have every event arrive, at the latest, when one stamped
+	// its lateness later does. In others events come in any order, within a
+	// correction horizon that holds them all.
+	Timely bool
+	// Early histories have the rules write rows early, and labels that allow it.
+	Early bool
+	// Clean histories have neither conflicting copies nor policies that leave
+	// rows out.
+	Clean bool
+}
+
+// Decoder is the decoder of generated events: their times are in nanoseconds.
+func Decoder() events.Decoder { return events.Decoder{Unit: events.UnitNS} }
+
+// start is the earliest time of a request.
+const start = events.Time(1_700_000_000_000_000_000)
+
+type generator struct {
+	*rand.Rand
+	shape Shape
+	h     History
+	span  time.Duration
+	now   events.Time // the latest timestamp so far
+}
+
+// Generate makes the history of a seed.
+func Generate(seed uint64, shape Shape) History {
+	g := generator{Rand: rand.New(rand.NewPCG(seed, 0x6a6f696e)), shape: shape}
+	g.rules()
+	g.span = time.Duration(1+g.IntN(12)) * g.h.Rules.Longest()
+	for i := range 1 + g.IntN(12) {
+		g.request(i)
+	}
+	for i := range g.IntN(4) {
+		g.orphan(i)
+	}
+	for range g.IntN(4) {
+		g.noise()
+	}
+	g.arrange()
+	g.end()
+	return g.h
+}
+
+// one picks from a list.
+func one[T any](g *generator, list ...T) T { return list[g.IntN(len(list))] }
+
+func (g *generator) chance(percent int) bool { return g.IntN(100) < percent }
+
+// within picks a duration from 0 to d, both included.
+func (g *generator) within(d time.Duration) time.Duration {
+	return time.Duration(g.Int64N(int64(d) + 1))
+}
+
+func (g *generator) rules() {
+	r := &g.h.Rules
+	for i := range 1 + g.IntN(3) {
+		agg := one(g, joiner.Any, joiner.Any, joiner.Count, joiner.Sum, joiner.Mean, joiner.Max, joiner.Min, joiner.First, joiner.Last, joiner.Latency)
+		if g.shape.Early && g.chance(80) {
+			agg = joiner.Any
+		}
+		r.Labels = append(r.Labels, joiner.Label{
+			Name: fmt.Sprint("label", i), Window: time.Duration(10+g.IntN(90)) * time.Second, Agg: agg,
+			When: one(g, ofType("click"), ofType("buy"), valued),
+		})
+	}
+	r.Early = g.shape.Early
+	r.ClockSkew = one(g, 0, 0, 5*time.Second)
+	r.Lateness = one(g, 0, 3*time.Second, 20*time.Second)
+	r.Corrections = one(g, 0, 10*time.Second, 300*time.Second)
+	r.PerRequest = g.chance(20)
+	r.Merge = g.chance(30)
+	if !g.shape.Clean {
+		r.Negatives = one(g, joiner.NegativesAll, joiner.NegativesAll, joiner.NegativesSeen, joiner.NegativesAboveLastPositive)
+		r.Impression = ofType("view")
+		r.SampleRate = one(g, 0, 0, 0.5)
+	}
+	if g.shape.Timely {
+		g.h.MaxFuture, g.h.MaxAge = one(g, 0, time.Hour), one(g, 0, 24*time.Hour)
+	} else {
+		r.Corrections = 1000 * time.Hour
+	}
+}
+
+func ofType(kind string) func(*events.Outcome) bool {
+	return func(o *events.Outcome) bool { return o.Type == kind }
+}
+
+func valued(o *events.Outcome) bool { return o.HasValue && o.Value > 0 }
+
+// add puts an event into the history, with copies now and then.
+func (g *generator) add(kind events.Kind, ts events.Time, data string) {
+	for n := one(g, 1, 1, 1, 2, 3); n > 0; n-- {
+		g.h.Events = append(g.h.Events, Arrival{Kind: kind, TS: ts, At: ts, Data: []byte(data)})
+	}
+	g.now = max(g.now, ts)
+}
+
+// request adds a request, its other pieces and its outcomes.
+func (g *generator) request(i int) {
+	id, ts := fmt.Sprint(one(g, "r", "r", `\u0000`, "é"), i), start.Add(g.within(g.span))
+	first := ts
+	g.add(events.KindRequest, ts, g.requestJSON(id, ts))
+	if !g.shape.Clean && g.chance(30) {
+		for range 1 + g.IntN(2) {
+			piece := ts.Add(one[time.Duration](g, 0, 1, g.within(time.Second), g.within(g.h.Rules.Longest())))
+			g.add(events.KindRequest, piece, g.requestJSON(id, piece))
+			first = min(first, piece)
+		}
+	}
+	for j := range g.IntN(5) {
+		g.outcome(id, j, first)
+	}
+}
+
+func (g *generator) outcome(id string, j int, request events.Time) {
+	ts := request.Add(g.delay())
+	name := one(g, "", fmt.Sprint("o", j), fmt.Sprint("o", j))
+	g.add(events.KindOutcome, ts, g.outcomeJSON(id, name, ts))
+	if !g.shape.Clean && name != "" && g.chance(20) {
+		other := ts.Add(one[time.Duration](g, 0, 1, -1, g.within(10*time.Second)))
+		if g.chance(30) {
+			other = request.Add(g.delay())
+		}
+		g.add(events.KindOutcome, other, g.outcomeJSON(id, name, other))
+	}
+}
+
+// delay picks how long after its request an outcome is stamped: mostly at an
+// edge, or beside it.
+func (g *generator) delay() time.Duration {
+	r := &g.h.Rules
+	window := one(g, r.Labels...).Window
+	edge := one(g, 0, -r.ClockSkew, window, r.Longest(), -1)
+	switch g.IntN(3) {
+	case 0:
+		return edge + one[time.Duration](g, 0, 1, -1)
+	case 1:
+		return g.within(window)
+	}
+	return g.within(r.Longest()*3/2) - r.Longest()/4
+}
+
+func (g *generator) orphan(i int) {
+	ts := start.Add(g.within(g.span))
+	g.add(events.KindOutcome, ts, g.outcomeJSON(fmt.Sprint("x", i), one(g, "", "o"), ts))
+}
+
+// noise adds heartbeats and what is no event, or none that counts.
+func (g *generator) noise() {
+	kind, ts := one(g, events.KindRequest, events.KindOutcome), start.Add(g.within(g.span))
+	event := g.requestJSON
+	if kind == events.KindOutcome {
+		event = func(id string, ts events.Time) string { return g.outcomeJSON(id, "q", ts) }
+	}
+	switch n := g.IntN(5); {
+	case n == 0 && g.h.MaxFuture > 0:
+		g.h.Events = append(g.h.Events, Arrival{Kind: kind, TS: events.MinTime, At: ts, Data: []byte(event("f", ts.Add(1000*time.Hour)))})
+	case n == 1 && g.h.MaxAge > 0:
+		g.h.Events = append(g.h.Events, Arrival{Kind: kind, TS: events.MinTime, At: ts, Data: []byte(event("a", ts.Add(-1000*time.Hour)))})
+	case n == 2:
+		data := one(g, `{}`, `nonsense`, `17`, `{"request_id":"r1"}`, `{"request_id":"","ts":1}`, `{"request_id":"r","ts":"soon","type":"x"}`)
+		g.h.Events = append(g.h.Events, Arrival{Kind: kind, TS: events.MinTime, At: ts, Data: []byte(data)})
+	default:
+		g.h.Events = append(g.h.Events, heartbeat(kind, ts))
+	}
+}
+
+func heartbeat(kind events.Kind, ts events.Time) Arrival {
+	return Arrival{Kind: kind, TS: ts, At: ts, Data: fmt.Appendf(nil, `{"heartbeat":%d}`, ts)}
+}
+
+// arrange puts the events into their order of arrival.
+func (g *generator) arrange() {
+	if !g.shape.Timely {
+		g.Shuffle(len(g.h.Events), func(i, j int) { g.h.Events[i], g.h.Events[j] = g.h.Events[j], g.h.Events[i] })
+		for i := range g.h.Events {
+			g.h.Events[i].At = g.now.Add(time.Duration(i))
+		}
+		return
+	}
+	g.h.Events = Shuffled(g.h.Events, g.h.Rules.Lateness, g.Rand)
+}
+
+// Shuffled gives a timely order of arrival: each event comes some time after
+// it happened, up to the lateness.
+func Shuffled(set []Arrival, lateness time.Duration, r *rand.Rand) []Arrival {
+	out := slices.Clone(set)
+	r.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+	for i := range out {
+		if e := &out[i]; e.TS != events.MinTime {
+			late := time.Duration(r.Int64N(int64(lateness) + 1))
+			if r.IntN(4) == 0 {
+				late = lateness
+			}
+			e.At = e.TS.Add(late)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Arrival) int { return cmp.Compare(a.At, b.At) })
+	return out
+}
+
+// end adds heartbeats that close everything, and make orphans of what waits.
+func (g *generator) end() {
+	r := &g.h.Rules
+	last := g.now
+	for _, e := range g.h.Events {
+		last = max(last, e.At)
+	}
+	last = last.Add(2*r.Longest() + r.Memory() + 2*r.ClockSkew + r.Lateness + time.Second)
+	for k := range events.Kind(events.Kinds) {
+		g.h.Events = append(g.h.Events, heartbeat(k, last))
+	}
+}

@@ -1,0 +1,197 @@
+package enginetest
+
+import (
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// candidate is a row in the making.
+type candidate struct {
+	item     string
+	position int64
+	outcomes []events.Outcome // those that concern it, within the longest window, in order
+	positive bool             // some label has a qualifying outcome
+	seen     bool
+}
+
+// rows adds the rows of a request to the answer.
+func (r *Reference) rows(a *Answer, req *events.Request, all []events.Outcome) {
+	candidates := r.candidates(req)
+	longest := time.Duration(0)
+	for _, l := range r.Rules.Labels {
+		longest = max(longest, l.Window)
+	}
+	d := &a.Disposed[events.KindOutcome]
+	for _, o := range r.distinct(a, all) {
+		delay := time.Duration(o.TS - req.TS)
+		switch {
+		case !concerns(req, o.ItemID):
+			d[joiner.UnknownItem]++
+			continue
+		case delay < -r.Rules.ClockSkew || delay > longest:
+			d[joiner.OutsideWindow]++
+			continue
+		}
+		d[joiner.Joined]++
+		for i := range candidates {
+			if c := &candidates[i]; o.ItemID == "" || c.item == "" || o.ItemID == c.item {
+				c.outcomes = append(c.outcomes, o)
+			}
+		}
+	}
+	for i := range candidates {
+		c := &candidates[i]
+		for _, l := range r.Rules.Labels {
+			c.positive = c.positive || len(qualifying(&l, req, c.outcomes)) > 0
+		}
+		for _, o := range c.outcomes {
+			c.seen = c.seen || r.Rules.Impression != nil && r.Rules.Impression(&o)
+		}
+	}
+	for i := range candidates {
+		r.row(a, req, candidates, i)
+	}
+}
+
+// concerns reports whether an outcome of an item is one of the request's.
+func concerns(req *events.Request, item string) bool {
+	if item == "" || len(req.Items) == 0 {
+		return true
+	}
+	for _, i := range req.Items {
+		if i.ID == item {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Reference) candidates(req *events.Request) []candidate {
+	if r.Rules.PerRequest || len(req.Items) == 0 {
+		return []candidate{{}}
+	}
+	var out []candidate
+	for i, item := range req.Items {
+		c := candidate{item: item.ID, position: int64(i)}
+		if item.HasPosition {
+			c.position = item.Position
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// row applies the policies to a candidate and adds it to the answer.
+func (r *Reference) row(a *Answer, req *events.Request, all []candidate, i int) {
+	c, key := &all[i], Key{req.ID, all[i].item}
+	row := Row{TS: req.TS, Weight: 1}
+	if !c.positive {
+		switch {
+		case r.Rules.Negatives == joiner.NegativesSeen && !c.seen,
+			r.Rules.Negatives == joiner.NegativesAboveLastPositive && belowLastPositive(all, i):
+			a.LeftOut[key] = joiner.Unseen
+			return
+		case r.Rules.SampleRate > 0 && !sampled(req.ID, r.Rules.SampleRate):
+			a.LeftOut[key] = joiner.SampledOut
+			return
+		case r.Rules.SampleRate > 0:
+			row.Weight = 1 / r.Rules.SampleRate
+		}
+	}
+	for _, l := range r.Rules.Labels {
+		found := qualifying(&l, req, c.outcomes)
+		end := req.TS + events.Time(l.Window)
+		if sure := l.Agg == joiner.Any && len(found) > 0; end > r.Known && !sure {
+			row.Cells = append(row.Cells, null())
+			row.Undecided = true
+			continue
+		}
+		row.Cells = append(row.Cells, aggregate(l.Agg, req.TS, found))
+	}
+	a.Rows[key] = row
+}
+
+// sampled asks package joiner for its hash, the one decision that SEMANTICS.md
+// leaves to it: whether it keeps a lone negative of the request.
+func sampled(requestID string, rate float64) bool {
+	never := joiner.Label{When: func(*events.Outcome) bool { return false }}
+	rules := joiner.Rules{Labels: []joiner.Label{never}, SampleRate: rate}
+	return joiner.Decide(&rules, &events.Request{ID: requestID}).Rows(events.MaxTime, joiner.Closed)[0].LeftOut == joiner.Kept
+}
+
+// belowLastPositive reports whether a row stands below every positive one, of
+// which there is at least one.
+func belowLastPositive(all []candidate, i int) bool {
+	some := false
+	for _, c := range all {
+		if !c.positive {
+			continue
+		}
+		some = true
+		if all[i].position <= c.position {
+			return false
+		}
+	}
+	return some
+}
+
+// qualifying are the outcomes that count for a label.
+func qualifying(l *joiner.Label, req *events.Request, outcomes []events.Outcome) []events.Outcome {
+	var out []events.Outcome
+	for _, o := range outcomes {
+		if time.Duration(o.TS-req.TS) <= l.Window && l.When(&o) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+func null() joiner.Cell { return joiner.Cell{Null: true, TS: events.MinTime} }
+
+// aggregate makes a cell of the outcomes that qualified, which are in order.
+func aggregate(agg joiner.Agg, request events.Time, found []events.Outcome) joiner.Cell {
+	var valued []events.Outcome
+	for _, o := range found {
+		if o.HasValue {
+			valued = append(valued, o)
+		}
+	}
+	nothing := joiner.Cell{TS: events.MinTime}
+	switch n := len(found); {
+	case agg == joiner.Any && n > 0:
+		return joiner.Cell{Value: 1, TS: found[0].TS}
+	case agg == joiner.Count && n > 0:
+		return joiner.Cell{Value: float64(n), TS: found[n-1].TS}
+	case agg == joiner.Any, agg == joiner.Count:
+		return nothing
+	case agg == joiner.Latency && n > 0:
+		return joiner.Cell{Value: float64(found[0].TS-request) / 1e9, TS: found[0].TS}
+	case agg == joiner.Sum && len(valued) == 0:
+		return nothing
+	case agg == joiner.Latency, len(valued) == 0:
+		return null()
+	}
+	return ofValues(agg, valued)
+}
+
+func ofValues(agg joiner.Agg, valued []events.Outcome) joiner.Cell {
+	sum, best := 0.0, valued[0]
+	for _, o := range valued {
+		sum += o.Value
+		if agg == joiner.Max && o.Value > best.Value || agg == joiner.Min && o.Value < best.Value {
+			best = o
+		}
+	}
+	last := valued[len(valued)-1]
+	switch agg {
+	case joiner.Sum:
+		return joiner.Cell{Value: sum, TS: last.TS}
+	case joiner.Mean:
+		return joiner.Cell{Value: sum / float64(len(valued)), TS: last.TS}
+	case joiner.Last:
+		return joiner.Cell{Value: last.Value, TS: last.TS}
+	}
+	return joiner.Cell{Value: best.Value, TS: best.TS} // first, max, min
+}

@@ -1,0 +1,222 @@
+package enginetest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// Key names a row.
+type Key struct{ RequestID, ItemID string }
+
+// Row is what the reference says of a row.
+type Row struct {
+	TS     events.Time // of its request
+	Cells  []joiner.Cell
+	Weight float64
+	// Undecided says that a label is null because the log ends before its window.
+	Undecided bool
+}
+
+// Answer is what a batch join over a whole set of events says.
+type Answer struct {
+	Rows    map[Key]Row
+	LeftOut map[Key]joiner.LeftOut
+	// Disposed counts the events by kind and disposition, if all of them were
+	// timely: nothing came after its request had closed.
+	Disposed [events.Kinds][joiner.Dispositions]int64
+	// Heartbeats counts those.
+	Heartbeats int64
+}
+
+// Reference joins sets of events.
+type Reference struct {
+	Rules    joiner.Rules
+	Decoders [events.Kinds]events.Decoder
+	// MaxFuture and MaxAge quarantine as they do in the engine; 0 is no bound.
+	MaxFuture, MaxAge time.Duration
+	// Known bounds what is known of the outcomes: a label whose window reaches
+	// past it is null. MaxTime knows everything.
+	Known events.Time
+}
+
+// Event is one event as it was read.
+type Event struct {
+	Kind   events.Kind
+	Stored events.Time // MinTime: no broker stored it
+	Data   []byte
+}
+
+type request struct {
+	events.Request
+	hash [32]byte
+}
+
+// Join gives the answer.
+func (r *Reference) Join(set []Event) Answer {
+	a := Answer{Rows: map[Key]Row{}, LeftOut: map[Key]joiner.LeftOut{}}
+	requests, outcomes := r.decode(&a, set)
+	for id, pieces := range requests {
+		req := r.request(&a, pieces)
+		r.rows(&a, &req, outcomes[id])
+		delete(outcomes, id)
+	}
+	for _, orphans := range outcomes {
+		kept := r.distinct(&a, orphans)
+		a.Disposed[events.KindOutcome][joiner.Orphan] += int64(len(kept))
+	}
+	return a
+}
+
+// decode sorts the events by the id of their request. What is no event, or
+// quarantined, is counted and gone.
+func (r *Reference) decode(a *Answer, set []Event) (map[string][]request, map[string][]events.Outcome) {
+	requests, outcomes := map[string][]request{}, map[string][]events.Outcome{}
+	for _, e := range set {
+		var req events.Request
+		var out events.Outcome
+		var info events.Info
+		var err error
+		if e.Kind == events.KindRequest {
+			req, err = r.Decoders[e.Kind].DecodeRequest(e.Data)
+			info = events.Info{Heartbeat: req.ID == "", HeartbeatTS: req.TS}
+		} else {
+			out, info, err = r.Decoders[e.Kind].DecodeOutcome(e.Data)
+		}
+		ts := req.TS
+		if e.Kind == events.KindOutcome {
+			ts = out.TS
+		}
+		if info.Heartbeat {
+			ts = info.HeartbeatTS
+		}
+		switch {
+		case err != nil:
+			a.Disposed[e.Kind][joiner.Rejected]++
+		case r.quarantined(ts, e.Stored):
+			a.Disposed[e.Kind][joiner.Quarantined]++
+		case info.Heartbeat:
+			a.Heartbeats++
+		case e.Kind == events.KindRequest:
+			requests[req.ID] = append(requests[req.ID], request{req, sha256.Sum256(e.Data)})
+		default:
+			outcomes[out.RequestID] = append(outcomes[out.RequestID], out)
+		}
+	}
+	return requests, outcomes
+}
+
+func (r *Reference) quarantined(ts, stored events.Time) bool {
+	if stored == events.MinTime {
+		return false
+	}
+	ahead := time.Duration(ts - stored)
+	return r.MaxFuture > 0 && ahead > r.MaxFuture || r.MaxAge > 0 && -ahead > r.MaxAge
+}
+
+// request makes one request of all events that carry its id.
+func (r *Reference) request(a *Answer, all []request) events.Request {
+	slices.SortFunc(all, func(x, y request) int {
+		if x.TS != y.TS {
+			if x.TS < y.TS {
+				return -1
+			}
+			return 1
+		}
+		return bytes.Compare(x.hash[:], y.hash[:])
+	})
+	pieces := []request{}
+	for _, e := range all {
+		if !slices.ContainsFunc(pieces, func(p request) bool { return p.hash == e.hash }) {
+			pieces = append(pieces, e)
+		}
+	}
+	d := &a.Disposed[events.KindRequest]
+	d[joiner.Accepted]++
+	d[joiner.Duplicate] += int64(len(all) - len(pieces))
+	whole := pieces[0].Request
+	if !r.Rules.Merge {
+		d[joiner.Conflict] += int64(len(pieces) - 1)
+		return whole
+	}
+	d[joiner.Merged] += int64(len(pieces) - 1)
+	for _, p := range pieces[1:] {
+		merge(&whole, p.Request)
+	}
+	return whole
+}
+
+// merge adds to a request what it lacks.
+func merge(whole *events.Request, piece events.Request) {
+	first := func(a, b string) string {
+		if a != "" {
+			return a
+		}
+		return b
+	}
+	whole.Model = first(whole.Model, piece.Model)
+	whole.ModelVersion = first(whole.ModelVersion, piece.ModelVersion)
+	whole.UserID = first(whole.UserID, piece.UserID)
+	if !whole.HasScore && piece.HasScore {
+		whole.Score, whole.HasScore = piece.Score, true
+	}
+	have := map[string]bool{}
+	for _, f := range whole.Features {
+		have["f"+f.Name] = true
+	}
+	for _, i := range whole.Items {
+		have["i"+i.ID] = true
+	}
+	features, items := slices.Clone(whole.Features), slices.Clone(whole.Items)
+	for _, f := range piece.Features {
+		if !have["f"+f.Name] {
+			features = append(features, f)
+		}
+	}
+	for _, i := range piece.Items {
+		if !have["i"+i.ID] {
+			items = append(items, i)
+		}
+	}
+	whole.Features, whole.Items = features, items
+}
+
+// before is the order of outcomes: ts, outcome_id, hash.
+func before(x, y events.Outcome) int {
+	switch {
+	case x.TS < y.TS:
+		return -1
+	case x.TS > y.TS:
+		return 1
+	case x.ID != y.ID:
+		return strings.Compare(x.ID, y.ID)
+	}
+	return bytes.Compare(x.Hash[:], y.Hash[:])
+}
+
+// same reports whether two outcomes of one request are copies.
+func same(x, y events.Outcome) bool {
+	if x.ID != "" || y.ID != "" {
+		return x.ID == y.ID
+	}
+	return x.Type == y.Type && x.TS == y.TS && x.ItemID == y.ItemID && x.HasValue == y.HasValue && x.Value == y.Value
+}
+
+// distinct sorts outcomes and drops copies: the smallest of them stays.
+func (r *Reference) distinct(a *Answer, all []events.Outcome) []events.Outcome {
+	slices.SortFunc(all, before)
+	var kept []events.Outcome
+	for _, o := range all {
+		if slices.ContainsFunc(kept, func(k events.Outcome) bool { return same(k, o) }) {
+			a.Disposed[events.KindOutcome][joiner.Duplicate]++
+			continue
+		}
+		kept = append(kept, o)
+	}
+	return kept
+}

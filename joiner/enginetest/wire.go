@@ -1,0 +1,153 @@
+package enginetest
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+func (g *generator) ts(ts events.Time) string {
+	if g.chance(10) {
+		return `"` + ts.String() + `"`
+	}
+	return fmt.Sprint(int64(ts))
+}
+
+func (g *generator) requestJSON(id string, ts events.Time) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `{"request_id":"%s","ts":%s`, id, g.ts(ts))
+	if g.chance(50) {
+		fmt.Fprintf(&b, `,"model":"m%d"`, g.IntN(3))
+	}
+	if g.chance(50) {
+		fmt.Fprintf(&b, `,"features":{"f%d":%d,"g":%d}`, g.IntN(3), g.IntN(9), g.IntN(9))
+	}
+	if g.chance(70) {
+		b.WriteString(`,"items":[`)
+		comma := ""
+		for _, i := range g.Perm(4)[:g.IntN(5)] {
+			fmt.Fprintf(&b, `%s{"item_id":"%c"`, comma, 'a'+i)
+			if comma = ","; g.chance(50) {
+				fmt.Fprintf(&b, `,"position":%d`, g.IntN(5))
+			}
+			b.WriteByte('}')
+		}
+		b.WriteByte(']')
+	}
+	if g.chance(10) {
+		b.WriteString(`,"stray":[1,{}]`)
+	}
+	b.WriteByte('}')
+	return b.String()
+}
+
+func (g *generator) outcomeJSON(id, outcome string, ts events.Time) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `{"request_id":"%s","ts":%s,"type":"%s"`, id, g.ts(ts), one(g, "click", "buy", "view"))
+	if outcome != "" {
+		fmt.Fprintf(&b, `,"outcome_id":"%s"`, outcome)
+	}
+	if g.chance(75) {
+		fmt.Fprintf(&b, `,"item_id":"%c"`, 'a'+g.IntN(5))
+	}
+	if g.chance(60) {
+		fmt.Fprintf(&b, `,"value":%s`, one(g, "0", "1", "2", "-1", "0.1", "0.2", "1e15"))
+	}
+	b.WriteByte('}')
+	return b.String()
+}
+
+// Set is the history as the reference reads it.
+func (h *History) Set() []Event {
+	set := make([]Event, len(h.Events))
+	for i, e := range h.Events {
+		set[i] = Event{Kind: e.Kind, Stored: e.At, Data: e.Data}
+	}
+	return set
+}
+
+// Reference is a reference join for the history.
+func (h *History) Reference() Reference {
+	return Reference{
+		Rules: h.Rules, Decoders: [events.Kinds]events.Decoder{Decoder(), Decoder()},
+		MaxFuture: h.MaxFuture, MaxAge: h.MaxAge, Known: events.MaxTime,
+	}
+}
+
+// Layout is how events lie in logs.
+type Layout struct {
+	Inputs   int  // 1: both kinds in one log; 2: a log for each
+	Messages int  // most events in a message
+	Batches  int  // most messages in a batch
+	Proofs   bool // batches say how far the log is proven to be read; for timely histories
+}
+
+// Logs puts arrivals into input logs, as batches of messages.
+func Logs(arrivals []Arrival, l Layout, r *rand.Rand) [][]events.Batch {
+	logs := make([][]events.Batch, l.Inputs)
+	for input := range logs {
+		var mine []Arrival
+		for _, e := range arrivals {
+			if l.Inputs == 1 || int(e.Kind) == input {
+				mine = append(mine, e)
+			}
+		}
+		logs[input] = batches(mine, uint8(input), l, r)
+	}
+	return logs
+}
+
+func batches(rest []Arrival, input uint8, l Layout, r *rand.Rand) []events.Batch {
+	var out []events.Batch
+	for seq := uint64(1); len(rest) > 0; {
+		b := events.Batch{Proven: events.MinTime}
+		for n := 1 + r.IntN(l.Batches); n > 0 && len(rest) > 0; n-- {
+			k := 1
+			for most := 1 + r.IntN(l.Messages); k < most && k < len(rest) && rest[k].Kind == rest[0].Kind; k++ {
+			}
+			stored := rest[k-1].At
+			b.Messages = append(b.Messages, events.Message{
+				Kind: rest[0].Kind, Input: input, Seq: seq, Stored: stored, Data: payload(rest[:k], r),
+			})
+			seq += 1 + r.Uint64N(3)
+			rest = rest[k:]
+			if l.Proofs && r.IntN(3) == 0 {
+				b.Proven = stored
+				if len(rest) > 0 && rest[0].At > stored {
+					b.Proven = stored + events.Time(r.Int64N(int64(rest[0].At-stored)+1))
+				}
+			} else {
+				b.Proven = events.MinTime
+			}
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+// payload writes events as one message.
+func payload(of []Arrival, r *rand.Rand) []byte {
+	list := make([][]byte, len(of))
+	objects := false
+	for i, e := range of {
+		list[i] = e.Data
+		objects = objects || e.Data[0] == '{'
+	}
+	if len(list) == 1 && r.IntN(2) == 0 {
+		return list[0]
+	}
+	if len(list) > 1 && objects && r.IntN(2) == 0 {
+		return bytes.Join(list, []byte(one2(r, "\n", " \r\n\n")))
+	}
+	return append(append([]byte("[ "), bytes.Join(list, []byte(" ,\n"))...), ']')
+}
+
+func one2(r *rand.Rand, a, b string) string {
+	if r.IntN(2) == 0 {
+		return a
+	}
+	return b
+}

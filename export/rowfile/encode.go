@@ -84,7 +84,7 @@ func (b *Builder) writeColumns(out *parquet.Writer, cols []*column, shapes []sha
 	var batch []parquet.Value
 	var scratch []byte
 	for end := 0; end < b.rows; {
-		end = min(b.rows, end+rowGroupRows)
+		end = min(b.rows, end+b.layout.groupRows)
 		for i, writer := range out.ColumnWriters() {
 			for cursors[i].row < end {
 				batch = cursors[i].next(batch[:0], end)

@@ -145,8 +145,9 @@ func TestRoundTripOfManyRows(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	few := samples(rng, 500)
 	l := newLayout(t, Config{})
+	l.groupRows = 5500
 	b := l.NewBuilder()
-	const n = rowGroupRows + 5000
+	const n = 12_345
 	for i := range n {
 		s := &few[i%len(few)]
 		if _, err := b.Add(&s.req, &s.row); err != nil {

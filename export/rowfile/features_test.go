@@ -1,0 +1,245 @@
+package rowfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+func integer(v int64) events.Value { return events.Value{Kind: events.Int, Int: v} }
+func text(s string) events.Value   { return events.Value{Kind: events.String, Str: s} }
+
+// with is a row of request features, and of item features if there are any.
+func with(request map[string]events.Value, item map[string]events.Value) sample {
+	s := sample{req: events.Request{ID: "r"}, row: joiner.Row{Item: -1}}
+	for name, v := range request {
+		s.req.Features = append(s.req.Features, events.Field{Name: name, Value: v})
+	}
+	if item != nil {
+		s.req.Items, s.row.Item = []events.Item{{ID: "i"}}, 0
+		for name, v := range item {
+			s.req.Items[0].Features = append(s.req.Items[0].Features, events.Field{Name: name, Value: v})
+		}
+	}
+	return s
+}
+
+type values = map[string]events.Value
+
+func TestClashes(t *testing.T) {
+	labels := []joiner.Label{{Name: "clicked"}}
+	twice := with(nil, nil)
+	twice.req.Features = []events.Field{{Name: "a_b", Value: integer(1)}, {Name: "a_b", Value: integer(2)}}
+	for name, c := range map[string]struct {
+		rename map[string]string
+		rows   []sample
+		column string
+		key    string // of output.rename in the error
+	}{
+		"item feature":            {nil, []sample{with(values{"item_x": integer(1)}, values{"x": integer(2)})}, "item_x", "items.x"},
+		"in different rows":       {nil, []sample{with(nil, values{"x": integer(2)}), with(values{"item_x": integer(1)}, nil)}, "item_x", "features.item_x"},
+		"twice in one request":    {nil, []sample{twice}, "a_b", "features.a_b"},
+		"own column":              {nil, []sample{with(values{"model": integer(1)}, nil)}, "model", "features.model"},
+		"own column, of an item":  {nil, []sample{with(nil, values{"id": integer(1)})}, "item_id", "items.id"},
+		"label":                   {nil, []sample{with(values{"clicked": integer(1)}, nil)}, "clicked", "features.clicked"},
+		"label's time":            {nil, []sample{with(values{"clicked_ts": integer(1)}, nil)}, "clicked_ts", "features.clicked_ts"},
+		"weight, though not kept": {nil, []sample{with(values{"weight": integer(1)}, nil)}, "weight", "features.weight"},
+		"partition column":        {nil, []sample{with(values{"dt": integer(1)}, nil)}, "dt", "features.dt"},
+		"renamed onto another":    {map[string]string{"a": "b"}, []sample{with(values{"b": integer(1)}, nil), with(values{"a": integer(1)}, nil)}, "b", "features.a"},
+		"empty and underscore":    {nil, []sample{with(values{"_": integer(1)}, nil), with(values{"": integer(1)}, nil)}, "_", "features."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newLayout(t, Config{Labels: labels, Rename: c.rename}).NewBuilder()
+			var err error
+			for i := range c.rows {
+				c.rows[i].row.Cells = make([]joiner.Cell, 1)
+				if _, err = b.Add(&c.rows[i].req, &c.rows[i].row); err != nil {
+					break
+				}
+			}
+			clash := (*ColumnClashError)(nil)
+			if !errors.As(err, &clash) || clash.Column != c.column || clash.First == clash.Second {
+				t.Fatalf("error %v, want a clash on %q", err, c.column)
+			}
+			if !strings.Contains(err.Error(), "output.rename") || clash.Key != c.key {
+				t.Fatalf("error %q with key %q does not name the way out by %q", err, clash.Key, c.key)
+			}
+			// Both ways out that the error names must work.
+			for _, to := range []string{"other", ""} {
+				rename := map[string]string{clash.Key: to}
+				for k, v := range c.rename {
+					if "features."+k != clash.Key {
+						rename[k] = v
+					}
+				}
+				if name == "twice in one request" && to != "" {
+					continue // both go to the new name: only leaving out helps
+				}
+				b := newLayout(t, Config{Labels: labels, Rename: rename}).NewBuilder()
+				for i := range c.rows {
+					if _, err := b.Add(&c.rows[i].req, &c.rows[i].row); err != nil {
+						t.Fatalf("with %v: %v", rename, err)
+					}
+				}
+				if _, columns := readAll(t, first(encode(t, b))); slices.Contains(columns, "other") != (to == "other") {
+					t.Fatalf("with %v: columns %q", rename, columns)
+				}
+			}
+		})
+	}
+}
+
+func first(data []byte, _ Summary) []byte { return data }
+
+func TestConfigClashes(t *testing.T) {
+	for name, c := range map[string]Config{
+		"label is a column":          {Labels: []joiner.Label{{Name: "score"}}},
+		"label is another's time":    {Labels: []joiner.Label{{Name: "a_ts"}, {Name: "a"}}},
+		"label twice":                {Labels: []joiner.Label{{Name: "a"}, {Name: "a"}}},
+		"declared feature is taken":  {Features: []Feature{{"model", "string"}}},
+		"declared twice":             {Features: []Feature{{"a", "string"}, {"a", "int64"}}},
+		"unknown type":               {Features: []Feature{{"a", "text"}}},
+		"unknown list":               {Features: []Feature{{"a", "list<text>"}}},
+		"list not closed":            {Features: []Feature{{"a", "list<int64"}}},
+		"name that cannot be":        {Features: []Feature{{"a\n", "int64"}}},
+		"renamed onto an own column": {Rename: map[string]string{"a": "reason"}},
+	} {
+		if _, err := NewLayout(c); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestDeclaredFeatures(t *testing.T) {
+	l := newLayout(t, Config{Labels: []joiner.Label{}, Features: []Feature{
+		{"b", "bool"}, {"i", "int64"}, {"d", "double"}, {"s", "string"}, {"li", "list<int64>"}, {"item_ls", "list<string>"}, {"never", "double"},
+	}})
+	double := func(f float64) events.Value { return events.Value{Kind: events.Double, Float: f} }
+	list := func(vs ...events.Value) events.Value { return events.Value{Kind: events.List, List: vs} }
+	yes, null, raw := events.Value{Kind: events.Bool, Int: 1}, events.Value{}, events.Value{Kind: events.JSON, Str: "[{}]"}
+	b := l.NewBuilder()
+	for i, c := range []struct {
+		name  string
+		v     events.Value
+		want  any
+		unfit int64
+	}{
+		{"b", yes, true, 0}, {"b", integer(1), nil, 1}, {"b", text("true"), nil, 1}, {"b", null, nil, 0},
+		{"i", integer(5), int64(5), 0}, {"i", double(5), int64(5), 0}, {"i", double(5.5), nil, 1}, {"i", double(1e18), nil, 1},
+		{"i", double(math.NaN()), nil, 1}, {"i", yes, nil, 1}, {"i", list(integer(1)), nil, 1},
+		{"d", integer(5), 5.0, 0}, {"d", double(0.5), 0.5, 0}, {"d", text("0.5"), nil, 1},
+		{"s", text("x"), "x", 0}, {"s", integer(5), "5", 0}, {"s", list(integer(1), text("a")), `[1,"a"]`, 0}, {"s", raw, "[{}]", 0},
+		{"li", list(integer(1), null, text("a"), double(2)), []any{int64(1), nil, nil, int64(2)}, 1}, {"li", integer(1), nil, 1},
+		{"li", raw, nil, 1}, {"li", list(), []any{}, 0},
+	} {
+		s := with(values{c.name: c.v}, nil)
+		unfit, err := b.Add(&s.req, &s.row)
+		if err != nil || unfit != c.unfit {
+			t.Fatalf("case %d: %d unfit, want %d: %v", i, unfit, c.unfit, err)
+		}
+		one := l.NewBuilder()
+		if _, err := one.Add(&s.req, &s.row); err != nil {
+			t.Fatal(err)
+		}
+		rows, columns := readAll(t, first(encode(t, one)))
+		if !same(rows[0][c.name], c.want) {
+			t.Fatalf("case %d: column %s holds %#v, want %#v", i, c.name, rows[0][c.name], c.want)
+		}
+		if want := []string{"b", "d", "i", "li", "never", "s", "item_ls"}; !slices.Equal(columns[8:15], want) {
+			t.Fatalf("columns %q, want %q: what is declared is always there", columns[8:15], want)
+		}
+	}
+}
+
+// A key of every kind, and readers that still get a file.
+func TestStrangeNamesAndValues(t *testing.T) {
+	long := strings.Repeat("é", 1<<19)
+	s := with(values{
+		"": integer(1), "a.b": integer(2), "a\x00b\nc": integer(3), long: integer(4), long + "x": integer(5), "x\xff": integer(6), " ": integer(7),
+		"bad": text("a\xffb"), "nan": {Kind: events.Double, Float: math.NaN()}, "inf": {Kind: events.Double, Float: math.Inf(-1)},
+	}, nil)
+	s.req.ID = "r\xff"
+	other := with(values{"nan": text("x"), "inf": text("x")}, nil)
+	l := newLayout(t, Config{Labels: []joiner.Label{}})
+	data, sum := encode(t, build(t, l, []sample{s, other}))
+	if err := Verify(bytes.NewReader(data), int64(len(data)), &sum); err != nil {
+		t.Fatal(err)
+	}
+	rows, columns := readAll(t, data)
+	got := map[string]any{}
+	numbers := 0
+	for _, name := range columns {
+		if name == "" || len(name) > maxName || !utf8.ValidString(name) || strings.ContainsAny(name, "\x00\n") {
+			t.Errorf("column %q", name)
+		}
+		if v, ok := rows[0][name].(int64); ok && v > 0 && v < 8 {
+			numbers++
+		}
+		got[name] = rows[0][name]
+	}
+	if numbers != 7 {
+		t.Errorf("%d of 7 numbers are there, in columns %.40q", numbers, columns)
+	}
+	for name, want := range map[string]any{"request_id": "r\uFFFD", "bad": "a\uFFFDb", "nan": `"NaN"`, "inf": `"-Infinity"`, "_": int64(1), "a.b": int64(2), "a_b_c": int64(3)} {
+		if got[name] != want {
+			t.Errorf("column %q holds %#v, want %#v", name, got[name], want)
+		}
+	}
+	rows, _ = readAll(t, first(encode(t, build(t, l, []sample{s}))))
+	if f, ok := rows[0]["nan"].(float64); !ok || !math.IsNaN(f) {
+		t.Errorf("NaN came back as %#v", rows[0]["nan"])
+	}
+}
+
+func TestTooManyColumns(t *testing.T) {
+	l := newLayout(t, Config{Labels: []joiner.Label{}})
+	wide := func(from, n int) sample {
+		s := with(nil, nil)
+		for i := range n {
+			s.req.Features = append(s.req.Features, events.Field{Name: fmt.Sprintf("f%05d", from+i), Value: integer(int64(i))})
+		}
+		return s
+	}
+	b := l.NewBuilder()
+	s := wide(0, maxFeatures-1)
+	if unfit, err := b.Add(&s.req, &s.row); err != nil || unfit != 0 {
+		t.Fatal(unfit, err)
+	}
+	s = wide(maxFeatures, 2)
+	if _, err := b.Add(&s.req, &s.row); !errors.Is(err, ErrFull) {
+		t.Fatalf("error %v, want ErrFull", err)
+	}
+	data, _ := encode(t, b)
+	if rows, columns := readAll(t, data); len(rows) != 1 || len(columns) < maxFeatures-1 {
+		t.Fatalf("%d rows, %d columns", len(rows), len(columns))
+	}
+	// No file has room for this one: the excess is null, and counted, each time.
+	b = l.NewBuilder()
+	for range 3 {
+		s = wide(0, maxFeatures+10)
+		if unfit, err := b.Add(&s.req, &s.row); err != nil || unfit != 10 {
+			t.Fatalf("%d unfit, want 10: %v", unfit, err)
+		}
+	}
+}
+
+func TestRowsThatCannotBe(t *testing.T) {
+	l := newLayout(t, Config{})
+	cells := make([]joiner.Cell, len(testLabels))
+	for name, row := range map[string]joiner.Row{
+		"item": {Item: 0, Cells: cells}, "negative item": {Item: -2, Cells: cells},
+		"labels": {Item: -1}, "reason": {Item: -1, Cells: cells, Reason: 99},
+	} {
+		if _, err := l.NewBuilder().Add(&events.Request{ID: "r"}, &row); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}

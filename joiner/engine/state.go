@@ -102,9 +102,9 @@ type PendingCut struct {
 // Forget is what Store.Forget drops.
 type Forget struct {
 	Cut                 PendingCut
-	Forgotten, Orphaned events.Time // what is stamped before is gone already
-	Requests []joiner.Place // the requests dropped
-	Orphans  []joiner.Place // the waiting outcomes dropped, each under its own timestamp
+	Forgotten, Orphaned events.Time    // what is stamped before is gone already
+	Requests            []joiner.Place // the requests dropped
+	Orphans             []joiner.Place // the waiting outcomes dropped, each under its own timestamp
 }
 
 // View is a stable picture of the state. It may be read by another goroutine
@@ -117,12 +117,18 @@ type View interface {
 	Unwritten(through uint64) iter.Seq2[*joiner.Unwritten, error]
 	Request(p joiner.Place) (joiner.HeldRequest, bool, error)
 	DeadLetters(through uint64) iter.Seq2[*events.DeadLetter, error]
-	// Orphans lists the waiting outcomes stamped from..to, to excluded, each as
-	// its request's id under its own timestamp.
-	Orphans(from, to events.Time) iter.Seq2[joiner.Place, error]
+	// Orphans lists the waiting outcomes stamped from..to, to excluded.
+	Orphans(from, to events.Time) iter.Seq2[Orphan, error]
 	// Requests lists the requests stamped from..to, to excluded.
 	Requests(from, to events.Time) iter.Seq2[joiner.Place, error]
 	Close() error
+}
+
+// Orphan is an outcome whose request has not come. It is good until the next
+// one is asked for.
+type Orphan struct {
+	RequestID string
+	Outcome   joiner.HeldOutcome
 }
 
 // Closing is a request about to be written, good until the next one is asked

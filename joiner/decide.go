@@ -41,15 +41,38 @@ func identify(o *events.Outcome) identity {
 // Same reports whether two outcomes of one request are the same one.
 func Same(a, b *events.Outcome) bool { return identify(a) == identify(b) }
 
+// Distinct tells an outcome of a request from copies of those before it. Its
+// zero value knows none. A single outcome, the common case, costs no map.
+type Distinct struct {
+	first identity
+	known map[identity]struct{} // nil until a second outcome comes
+	some  bool
+}
+
+// Add reports whether no outcome that is the Same was added before.
+func (d *Distinct) Add(o *events.Outcome) bool {
+	id := identify(o)
+	switch {
+	case !d.some:
+		d.first, d.some = id, true
+		return true
+	case d.known == nil:
+		d.known = map[identity]struct{}{d.first: {}}
+	}
+	if _, ok := d.known[id]; ok {
+		return false
+	}
+	d.known[id] = struct{}{}
+	return true
+}
+
 // Decision folds the outcomes of one request into its rows.
 type Decision struct {
 	rules *Rules
 	req   *events.Request
 	cells [][]fold // by row, by label
 	seen  []bool   // by row: an impression was found; nil when the policy does not ask
-	first identity
-	known map[identity]struct{} // nil until a second outcome comes
-	count int
+	added Distinct
 }
 
 // Decide begins a decision. The request and the rules are read until its end.
@@ -73,7 +96,7 @@ func Decide(rules *Rules, req *events.Request) *Decision {
 // was open: Duplicate, UnknownItem, OutsideWindow or Joined. Outcomes must come
 // in Order, so that of several copies it is always the same one that counts.
 func (d *Decision) Add(o *events.Outcome) Disposition {
-	if d.copied(o) {
+	if !d.added.Add(o) {
 		return Duplicate
 	}
 	row, known := d.row(o)
@@ -92,25 +115,6 @@ func (d *Decision) Add(o *events.Outcome) Disposition {
 		d.fold(row, o)
 	}
 	return Joined
-}
-
-// copied reports whether an equal outcome was added before, and remembers o.
-// A single outcome, the common case, costs no map.
-func (d *Decision) copied(o *events.Outcome) bool {
-	id := identify(o)
-	d.count++
-	switch {
-	case d.count == 1:
-		d.first = id
-		return false
-	case d.known == nil:
-		d.known = map[identity]struct{}{d.first: {}}
-	}
-	if _, ok := d.known[id]; ok {
-		return true
-	}
-	d.known[id] = struct{}{}
-	return false
 }
 
 // row finds the row an outcome labels: -1 means every row.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -318,7 +319,16 @@ func (s *Store) Waiting(id string) ([]joiner.HeldOutcome, error) {
 func (s *Store) records(prefix []byte, visit func(key, value []byte) error) error {
 	upper := append([]byte(nil), prefix...)
 	upper[len(upper)-1]++
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: upper})
+	return scan(s.db, prefix, upper, visit)
+}
+
+// scan calls visit with each record from one key to another, the latter
+// excluded. Both are good during the call.
+func scan(r pebble.Reader, from, to []byte, visit func(key, value []byte) error) error {
+	if bytes.Compare(from, to) >= 0 {
+		return nil
+	}
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 	if err != nil {
 		return err
 	}

@@ -68,17 +68,8 @@ func numberedRecords[T any](r pebble.Reader, space byte, through uint64, decode 
 
 // Requests implements engine.View.
 func (v *view) Requests(from, to events.Time) iter.Seq2[joiner.Place, error] {
-	return v.places(spaceRequest, from, to)
-}
-
-// Orphans implements engine.View.
-func (v *view) Orphans(from, to events.Time) iter.Seq2[joiner.Place, error] {
-	return v.places(spaceWaiting, from, to)
-}
-
-func (v *view) places(space byte, from, to events.Time) iter.Seq2[joiner.Place, error] {
 	return func(yield func(joiner.Place, error) bool) {
-		err := v.store.keys(v.snap, space, from, to, func(key []byte) error {
+		err := v.store.keys(v.snap, spaceRequest, from, to, func(key []byte) error {
 			p, _, err := readPlace(key)
 			if err == nil && !yield(p, nil) {
 				return io.EOF
@@ -87,6 +78,26 @@ func (v *view) places(space byte, from, to events.Time) iter.Seq2[joiner.Place, 
 		})
 		if err != nil && !errors.Is(err, io.EOF) {
 			yield(joiner.Place{}, err)
+		}
+	}
+}
+
+// Orphans implements engine.View.
+func (v *view) Orphans(from, to events.Time) iter.Seq2[engine.Orphan, error] {
+	return func(yield func(engine.Orphan, error) bool) {
+		err := scan(v.snap, bound(spaceWaiting, from), bound(spaceWaiting, to), func(key, value []byte) error {
+			p, tail, err := readPlace(key)
+			orphan := engine.Orphan{RequestID: p.ID, Outcome: joiner.HeldOutcome{TS: p.TS}}
+			if err == nil {
+				err = errors.Join(readTail(&orphan.Outcome, tail), decodeOutcome(&orphan.Outcome, value))
+			}
+			if err == nil && !yield(orphan, nil) {
+				return io.EOF
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, io.EOF) {
+			yield(engine.Orphan{}, err)
 		}
 	}
 }

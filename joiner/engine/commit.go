@@ -71,9 +71,12 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 	staging, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f := &flight{cut: cut, at: at, view: e.o.Store.View(), stage: stage, cancel: cancel, done: make(chan struct{})}
 	e.flight, e.noted, e.volume = f, time.Time{}, Roll{}
-	s := stager{rules: e.rules, rulesHash: e.o.RulesHash, decoders: &e.o.Decoders}
-	go s.run(staging, f) // ended by finish, which waits for done, or by ground
+	go e.stager().run(staging, f) // ended by finish, which waits for done, or by ground
 	return nil
+}
+
+func (e *Engine) stager() stager {
+	return stager{rules: e.rules, rulesHash: e.o.RulesHash, decoders: &e.o.Decoders}
 }
 
 // settleEarly compares the requests that this commit closes with what was

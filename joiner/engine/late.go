@@ -162,7 +162,13 @@ func (e *Engine) lateOutcome(p joiner.Place, held joiner.HeldRequest, h joiner.H
 		}
 	}
 	e.dispose(events.KindOutcome, fate)
-	if !correctable || known {
+	switch {
+	case known:
+		return nil
+	case !correctable:
+		// It is remembered, so that a copy of it is a duplicate, and no more.
+		h.Round = everything
+		e.o.Store.PutOutcome(p, &h)
 		return nil
 	}
 	history, err := e.settle(p, &held)

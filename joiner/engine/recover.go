@@ -126,7 +126,7 @@ func names(positions []joiner.Position) []string {
 // complete finishes a commit whose manifest was created before the crash.
 func (e *Engine) complete(ctx context.Context, pending *PendingCut, cut *joiner.Cut, r joiner.Receipt) error {
 	f := flight{cut: *pending, at: e.saved, view: e.o.Store.View()}
-	err := stager{}.forgotten(&f)
+	err := e.stager().forgotten(&f)
 	if err := errors.Join(err, f.view.Close()); err != nil {
 		return err
 	}
@@ -219,7 +219,7 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 func (e *Engine) forget(requests, orphans events.Time) error {
 	f := flight{cut: PendingCut{Forgotten: requests, Orphaned: orphans}, at: e.saved, view: e.o.Store.View()}
 	e.saved.Forgotten, e.saved.Orphaned = requests, orphans
-	err := stager{}.forgotten(&f)
+	err := e.stager().forgotten(&f)
 	e.o.Store.Forget(f.forget)
 	return errors.Join(err, f.view.Close())
 }

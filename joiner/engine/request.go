@@ -87,6 +87,8 @@ func (e *Engine) again(m *events.Message, at events.Origin, p joiner.Place, held
 	case joiner.Correctable:
 		return e.latePiece(p, held, piece, ts)
 	}
+	held.Copies = append(held.Copies, sum)
+	e.o.Store.PutRequest(p, &held)
 	return nil
 }
 

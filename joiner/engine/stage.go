@@ -187,13 +187,27 @@ func (s stager) deadLetters(f *flight) error {
 // forgotten lists what the state drops after the commit, and counts orphans.
 func (s stager) forgotten(f *flight) error {
 	f.forget = Forget{Cut: f.cut, Forgotten: f.at.Forgotten, Orphaned: f.at.Orphaned}
-	for p, err := range f.view.Orphans(f.at.Orphaned, f.cut.Orphaned) {
+	known, t := map[string]*joiner.Distinct{}, &f.closed.Kinds[events.KindOutcome]
+	for orphan, err := range f.view.Orphans(f.at.Orphaned, f.cut.Orphaned) {
 		if err != nil {
 			return err
 		}
-		f.forget.Orphans = append(f.forget.Orphans, p)
+		o, err := outcome(&s.decoders[events.KindOutcome], &orphan.Outcome)
+		if err != nil {
+			return err
+		}
+		distinct := known[o.RequestID]
+		if distinct == nil {
+			distinct = new(joiner.Distinct)
+			known[o.RequestID] = distinct
+		}
+		if distinct.Add(&o) {
+			t.Disposed[joiner.Orphan]++
+		} else {
+			t.Disposed[joiner.Duplicate]++
+		}
+		f.forget.Orphans = append(f.forget.Orphans, joiner.Place{TS: o.TS, ID: o.RequestID})
 	}
-	f.closed.Kinds[events.KindOutcome].Disposed[joiner.Orphan] += int64(len(f.forget.Orphans))
 	for p, err := range f.view.Requests(f.at.Forgotten, f.cut.Forgotten) {
 		if err != nil {
 			return err

@@ -22,6 +22,25 @@ func TestTimely(t *testing.T) {
 		}
 		checkBooks(t, w.out)
 		checkBase(t, w.out, want)
-		checkDisposed(t, w.out, want)
+		checkDisposed(t, &w.final.Progress.Ledger, want)
+	})
+}
+
+// TestTimelyShuffled is G1: other orders of arrival within the lateness, other
+// layouts, and engines that die on the way with or without what they had not
+// synced, and with their states or without, give the same rows.
+func TestTimelyShuffled(t *testing.T) {
+	forSeeds(t, 300, func(t *testing.T, seed uint64) {
+		h := enginetest.Generate(seed, timely)
+		reference := h.Reference()
+		want := reference.Join(h.Set())
+		r := newRand(seed)
+		for range 2 {
+			h.Events = enginetest.Shuffled(h.Events, h.Rules.Lateness, r)
+			w := newWorld(r.Uint64(), h, anyLayout(r, true))
+			w.troubled(t, 1+r.IntN(6))
+			checkBooks(t, w.out)
+			checkBase(t, w.out, want)
+		}
 	})
 }

@@ -61,6 +61,7 @@ type world struct {
 	roll    engine.Roll
 	limit   int // of outcomes per request
 	nonces  int
+	final   engine.Saved // where the last run ended
 }
 
 func newWorld(seed uint64, history enginetest.History, layout enginetest.Layout) *world {
@@ -151,7 +152,41 @@ func (w *world) run() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(engine.New(w.options(st, -1)).Run(context.Background()), st.Close())
+	err = engine.New(w.options(st, -1)).Run(context.Background())
+	w.final = st.Progress()
+	if err == nil {
+		err = w.count(st)
+	}
+	return errors.Join(err, st.Close())
+}
+
+// count holds what the state has pending against the books.
+func (w *world) count(st *store.Store) error {
+	v := st.View()
+	var pending [events.Kinds]int64
+	for c, err := range v.Closing(w.final.Committed, events.MaxTime) {
+		if err != nil {
+			return errors.Join(err, v.Close())
+		}
+		pending[events.KindRequest]++
+		for _, err := range c.Outcomes {
+			if err != nil {
+				return errors.Join(err, v.Close())
+			}
+			pending[events.KindOutcome]++
+		}
+	}
+	for _, err := range v.Orphans(events.MinTime, events.MaxTime) {
+		if err != nil {
+			return errors.Join(err, v.Close())
+		}
+		pending[events.KindOutcome]++
+	}
+	l := &w.final.Progress.Ledger
+	if booked := [events.Kinds]int64{l.Kinds[0].Pending, l.Kinds[1].Pending}; booked != pending || !l.Balanced() {
+		return errors.Join(fmt.Errorf("the state holds %v pending events, its books say %v: %+v", pending, booked, l), v.Close())
+	}
+	return v.Close()
 }
 
 // crash runs an engine that comes to an end on the way, if the logs do not come
@@ -189,4 +224,20 @@ func (w *world) crash() error {
 		w.fs = w.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: w.IntN(101), RNG: w.Rand})
 	}
 	return nil
+}
+
+// troubled runs engines that crash, and at last one that does not.
+func (w *world) troubled(t *testing.T, crashes int) {
+	t.Helper()
+	for range crashes {
+		if err := w.crash(); err != nil {
+			t.Fatal(err)
+		}
+		if w.IntN(8) == 0 {
+			w.fs = vfs.NewCrashableMem() // the state is lost
+		}
+	}
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -224,9 +226,93 @@ func TestNumbersAreExact(t *testing.T) {
 		"1.7976931348623157e308": math.MaxFloat64, "5e-324": 5e-324, "1e-400": 0, "0.3": 0.3, "123456789012345678901234567890": 1.2345678901234568e29,
 		"2.2250738585072011e-308": 2.2250738585072011e-308, "0.000000000000000000000000000001": 1e-30, "8.41e21": 8.41e21, "18446744073709551616": 1 << 64,
 	} {
-		req, err := new(events.Decoder).DecodeRequest([]byte(`{"request_id":"r","ts":1,"score":` + text + `}`))
-		if err != nil || math.Float64bits(req.Score) != math.Float64bits(want) {
-			t.Errorf("%s: %v, %v; want %v", text, req.Score, err, want)
+		checkScore(t, text, want)
+	}
+	r := rand.New(rand.NewPCG(5, 6)) // fixed: every run is the same
+	for range 20_000 {
+		digits := strconv.FormatUint(r.Uint64()>>r.IntN(20), 10)
+		point := r.IntN(len(digits))
+		text := strings.TrimLeft(digits[:point], "0")
+		if text == "" {
+			text = "0"
 		}
+		text += "." + strings.Repeat("0", r.IntN(8)) + digits[point:]
+		checkScore(t, text, strconvFloat(t, text))
+		checkScore(t, "-"+text+"e3", strconvFloat(t, "-"+text+"e3"))
+	}
+}
+
+func strconvFloat(t *testing.T, text string) float64 {
+	t.Helper()
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func checkScore(t *testing.T, text string, want float64) {
+	t.Helper()
+	req, err := new(events.Decoder).DecodeRequest([]byte(`{"request_id":"r","ts":1,"score":` + text + `}`))
+	if err != nil || math.Float64bits(req.Score) != math.Float64bits(want) {
+		t.Fatalf("%s: %v, %v; want %v", text, req.Score, err, want)
+	}
+}
+
+// TestEndsOfInt64: what is beyond them is a Double.
+func TestEndsOfInt64(t *testing.T) {
+	for text, kind := range map[string]events.ValueKind{
+		"9223372036854775807": events.Int, "-9223372036854775808": events.Int, "9223372036854775808": events.Double, "-9223372036854775809": events.Double,
+		"-9999999999999999999": events.Double, "99999999999999999999": events.Double, "0": events.Int, "-1": events.Int, "1.0": events.Double, "1E0": events.Double,
+	} {
+		req, err := new(events.Decoder).DecodeRequest([]byte(`{"request_id":"r","ts":1,"features":{"x":` + text + `}}`))
+		if err != nil || req.Features[0].Value.Kind != kind {
+			t.Fatalf("%s: %+v, %v; want kind %d", text, req.Features, err, kind)
+		}
+		if v := req.Features[0].Value; kind == events.Int && strconv.FormatInt(v.Int, 10) != text || kind == events.Double && v.Float != strconvFloat(t, text) {
+			t.Errorf("%s became %+v", text, v)
+		}
+	}
+}
+
+// TestEveryByteInAString: any byte, at any distance from the ends of a string
+// and of the event.
+func TestEveryByteInAString(t *testing.T) {
+	var d events.Decoder
+	for before := range 18 {
+		for _, after := range []int{0, 1, 5, 7, 8, 9, 17} {
+			for c := range 256 {
+				raw := []byte(`{"request_id":"r","ts":1,"m":"` + strings.Repeat("x", before) + string([]byte{byte(c)}) + strings.Repeat("y", after) + `"}`)
+				_, err := d.ScanRequest(raw)
+				checkSyntax(t, raw, reasonOf(t, err))
+			}
+		}
+	}
+}
+
+// TestNamesThatLookAlike are different all the same: in objects around and
+// beside each other, and with the same beginning, end and length.
+func TestNamesThatLookAlike(t *testing.T) {
+	forty := `{` + members(40) + `}`
+	others := strings.ReplaceAll(members(40), "k", "m")
+	for _, x := range []string{
+		`{"o":{"a":1},"a":2,"p":[{"a":3},{"a":4}]}`,
+		`{"feature_aaaaaaaa_suffix_":1,"feature_bbbbbbbb_suffix_":2,"feature_cccccccc_suffix_":3}`,
+		`{"":0,"a":1,"aa":2,"aaa":3,"aaaa":4,"aaaaa":5,"aaaaaaaa":6,"aaaaaaaaa":7,"aaaaaaaaaaaaaaaa":8,"\u0000":9,"\u0000\u0000":10}`,
+		`{"l":[` + forty + `,` + forty + `,{"k1":` + forty + `,"k2":` + forty + `}],"k1":1,"k39":` + forty + `}`,
+	} {
+		raw := []byte(`{"request_id":"r","ts":1,"x":` + x + `}`)
+		if _, err := new(events.Decoder).ScanRequest(raw); err != nil {
+			t.Errorf("%s: %v", raw, err)
+		}
+		checkDuplicate(t, []byte(`{"request_id":"r","ts":1,"x":`+x+`,"y":[`+forty+`,{"k":1,"z":`+forty+`,"k":2}]}`))
+		checkDuplicate(t, []byte(`{"request_id":"r","ts":1,"x":[`+x+`,`+forty+`,{`+others+`,"m38":1}]}`))
+	}
+}
+
+func checkDuplicate(t *testing.T, raw []byte) {
+	t.Helper()
+	if _, err := new(events.Decoder).ScanRequest(raw); reasonOf(t, err) != events.ReasonDuplicateKey {
+		t.Errorf("%s: %v, want %s", raw, err, events.ReasonDuplicateKey)
 	}
 }

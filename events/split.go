@@ -51,8 +51,8 @@ func splitArray(array []byte, yield func(uint32, []byte) bool) {
 		case ']', '}':
 			depth--
 		}
-		if last := depth < 0; last || depth == 0 && array[i] == ',' {
-			if !yield(index, trim(array[start:i])) || last {
+		if depth < 0 || depth == 0 && array[i] == ',' {
+			if !yield(index, trim(array[start:i])) {
 				return
 			}
 			index, start = index+1, i+1
@@ -140,9 +140,7 @@ func endOfString(text []byte, i int) int {
 		case '"':
 			return i + 1
 		case '\\':
-			if i++; i < len(text) && text[i] == '\n' {
-				return -1
-			}
+			i++
 		case '\n':
 			return -1
 		}

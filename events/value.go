@@ -104,7 +104,6 @@ func (b *builder) items(i, count int) []Item {
 	var seen map[string]struct{}
 	for i = b.next(i + 1); b.text[i] != ']'; i = b.comma(i) {
 		var item Item
-		mark := len(b.fields)
 		item, i = b.item(i)
 		if seen == nil && len(list) == smallObject {
 			seen = make(map[string]struct{}, count)
@@ -113,7 +112,6 @@ func (b *builder) items(i, count int) []Item {
 			}
 		}
 		if isListed(list, seen, item.ID) {
-			b.fields = b.fields[:mark]
 			continue
 		}
 		if seen != nil {

@@ -29,10 +29,10 @@ func (r *reader) events(n ast.Node, replay bool) []step {
 	var steps []step
 	ended := false
 	for _, one := range r.list(n) {
-		if ended {
+		s, end := r.step(one)
+		if ended && (s.message != nil || s.proof != nil) {
 			r.problem(one, "end: true says that nothing follows")
 		}
-		s, end := r.step(one)
 		ended = ended || end
 		if replay && s.message == nil {
 			r.problem(one, "a replay has events only: it reads them all before anything closes")

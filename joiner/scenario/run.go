@@ -19,6 +19,20 @@ import (
 	"github.com/labeljoin/labeljoin/store"
 )
 
+// Restarting is the same case with the engine stopped and started after every
+// event. What must come of it is the same.
+func (c *Case) Restarting() *Case {
+	again := *c
+	again.steps = nil
+	for _, s := range c.steps {
+		again.steps = append(again.steps, s)
+		if s.message != nil && c.replay == nil {
+			again.steps = append(again.steps, step{restart: true})
+		}
+	}
+	return &again
+}
+
 // Run runs one case. Of the options it takes what decides rows; inputs, store,
 // output, publisher and replay are its own. The error says that the engine
 // stopped; failures are expectations that were not met.
@@ -47,7 +61,8 @@ type world struct {
 	out    *memory.Output
 	stream *stream
 	log    memory.Log // every event so far, a message each
-	fresh  bool       // some of it was not read yet
+	seq    uint64     // of the newest of them
+	fresh  bool       // the last batch of it was not read yet
 }
 
 func (w *world) open(fs vfs.FS) error {
@@ -60,10 +75,7 @@ func (w *world) open(fs vfs.FS) error {
 // that the engine meets many of them in a batch.
 func (w *world) step(ctx context.Context, s *step) ([]Failure, error) {
 	if s.message != nil {
-		m := *s.message
-		m.Seq = uint64(len(w.log)) + 1
-		w.log = append(w.log, events.Batch{Messages: []events.Message{m}, Proven: events.MinTime})
-		w.fresh = true
+		w.arrive(*s.message)
 		return nil, nil
 	}
 	if w.fresh {
@@ -84,6 +96,18 @@ func (w *world) step(ctx context.Context, s *step) ([]Failure, error) {
 		return nil, err
 	}
 	return w.compare(s.expect, seen), nil
+}
+
+// arrive adds a message to the batch that the engine reads next.
+func (w *world) arrive(m events.Message) {
+	if !w.fresh {
+		w.log = append(w.log, events.Batch{Proven: events.MinTime})
+		w.fresh = true
+	}
+	w.seq++
+	m.Seq = w.seq
+	last := &w.log[len(w.log)-1]
+	last.Messages = append(last.Messages, m)
 }
 
 // reopen starts again on a state, which may be an empty one.

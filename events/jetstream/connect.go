@@ -22,6 +22,8 @@ type ConnOptions struct {
 	Name        string  // how the connection is called in the server's monitoring
 	InboxPrefix string  // for accounts that may not subscribe to _INBOX.>
 
+	ReconnectWait time.Duration // between attempts to reconnect, and up to as much again; 0: 500 ms
+
 	CredsFile string // a .creds file: user JWT and seed
 	NkeyFile  string // a file with an nkey seed
 	Token     string
@@ -89,12 +91,16 @@ func (o *ConnOptions) address() (string, error) {
 
 // options translates to the client's.
 func (o *ConnOptions) options(log *slog.Logger) ([]nats.Option, error) {
+	wait := o.ReconnectWait
+	if wait <= 0 {
+		wait = 500 * time.Millisecond
+	}
 	options := []nats.Option{
 		nats.Name(o.Name),
 		nats.Timeout(5 * time.Second),
 		nats.MaxReconnects(-1),
-		nats.ReconnectWait(500 * time.Millisecond),
-		nats.ReconnectJitter(250*time.Millisecond, time.Second),
+		nats.ReconnectWait(wait),
+		nats.ReconnectJitter(wait, wait),
 		nats.PingInterval(10 * time.Second), // a dead peer is noticed within half a minute
 		nats.MaxPingsOutstanding(2),
 		nats.ReconnectBufSize(-1),   // what cannot be sent now is an error now, and its sender retries
@@ -167,11 +173,15 @@ func (o *ConnOptions) encryption() ([]nats.Option, error) {
 // lasting reports whether an error of the first attempt will not go away by
 // waiting for the server: everything but trouble of the network.
 func lasting(err error) bool {
+	var operation *net.OpError
+	if errors.As(err, &operation) && operation.Op == "remote error" {
+		return true // a TLS alert: the other side refuses our certificate
+	}
 	var network net.Error
 	isNetwork := errors.As(err, &network)
 	if errors.Is(err, nats.ErrTLS) {
-		// Also when the other side hangs up right after the handshake: that is
-		// how it refuses our certificate.
+		// Also when the other side hangs up right after the handshake, which is
+		// another way of refusing.
 		return !isNetwork || !network.Timeout()
 	}
 	return !isNetwork && !errors.Is(err, io.EOF) && !errors.Is(err, nats.ErrNoServers) &&

@@ -76,11 +76,13 @@ func letsIn(t *testing.T, s *server.Server, good ConnOptions, bad ...ConnOptions
 }
 
 func TestTokens(t *testing.T) {
+	t.Parallel()
 	s := guarded(t, func(o *server.Options) { o.Authorization = secret })
 	letsIn(t, s, ConnOptions{Token: secret}, ConnOptions{}, ConnOptions{Token: "s3cr3t"})
 }
 
 func TestUserAndPassword(t *testing.T) {
+	t.Parallel()
 	s := guarded(t, func(o *server.Options) { o.Username, o.Password = "joe", secret })
 	letsIn(t, s, ConnOptions{User: "joe", Password: secret}, ConnOptions{User: "joe", Password: "s3cr3t"}, ConnOptions{User: "ann", Password: secret})
 	inURL := strings.Replace(s.ClientURL(), "nats://", "nats://"+url.UserPassword("joe", secret).String()+"@", 1)
@@ -89,6 +91,7 @@ func TestUserAndPassword(t *testing.T) {
 }
 
 func TestNkeys(t *testing.T) {
+	t.Parallel()
 	write := func(name string) (public, file string) {
 		pair, err := nkeys.CreateUser()
 		if err != nil {
@@ -114,11 +117,13 @@ func TestNkeys(t *testing.T) {
 }
 
 func TestCredsFileThatIsMissing(t *testing.T) {
+	t.Parallel()
 	s := guarded(t, func(*server.Options) {})
 	letsIn(t, s, ConnOptions{}, ConnOptions{CredsFile: filepath.Join(t.TempDir(), "missing.creds")})
 }
 
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	ca := newAuthority(t)
 	serverCert, _, _ := ca.issue(t, "broker.example")
 	s := guarded(t, func(o *server.Options) {
@@ -134,6 +139,7 @@ func TestTLS(t *testing.T) {
 }
 
 func TestMutualTLS(t *testing.T) {
+	t.Parallel()
 	ca := newAuthority(t)
 	serverCert, _, _ := ca.issue(t, "broker.example")
 	_, cert, key := ca.issue(t, "client")
@@ -222,6 +228,7 @@ func writePEM(t *testing.T, file, kind string, der []byte) {
 }
 
 func TestOptionsThatContradictEachOther(t *testing.T) {
+	t.Parallel()
 	for name, opts := range map[string]ConnOptions{
 		"two credentials":    {Token: secret, User: "joe", Password: secret},
 		"password alone":     {Password: secret},
@@ -238,6 +245,7 @@ func TestOptionsThatContradictEachOther(t *testing.T) {
 }
 
 func TestRedact(t *testing.T) {
+	t.Parallel()
 	for address, want := range map[string]string{
 		"nats://host:4222":                           "nats://host:4222",
 		"nats://joe:s3cr3t@host:4222":                "nats://xxxxx@host:4222",
@@ -280,6 +288,7 @@ func (l *safeLog) waitFor(t *testing.T, part string) {
 
 // A server that is not there yet is waited for, and the log tells the story.
 func TestServerComesLater(t *testing.T) {
+	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -287,7 +296,7 @@ func TestServerComesLater(t *testing.T) {
 	address := listener.Addr().(*net.TCPAddr)
 	listener.Close()
 	log := &safeLog{}
-	nc, err := Connect(ConnOptions{URL: "nats://joe:s3cr3t@" + address.String()}, textLog(log))
+	nc, err := Connect(ConnOptions{URL: "nats://joe:s3cr3t@" + address.String(), ReconnectWait: 10 * time.Millisecond}, textLog(log))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,6 +318,7 @@ func TestServerComesLater(t *testing.T) {
 }
 
 func TestConnLogSpeaksOnceAMinuteWhileAway(t *testing.T) {
+	t.Parallel()
 	var text strings.Builder
 	var now time.Duration
 	c := newConnLog(textLog(&text), &ConnOptions{Password: secret})
@@ -339,6 +349,7 @@ func TestConnLogSpeaksOnceAMinuteWhileAway(t *testing.T) {
 }
 
 func TestAServerLocksItsDirectory(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	first := serve(t, dir, -1)
 	if second, err := StartServer(ServerOptions{StoreDir: dir, Port: -1}); err == nil {

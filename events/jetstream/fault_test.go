@@ -63,6 +63,7 @@ var faults = []struct {
 }
 
 func TestLogIsReplacedWhileRunning(t *testing.T) {
+	t.Parallel()
 	for _, filtered := range []bool{false, true} {
 		for _, c := range faults {
 			t.Run(fmt.Sprintf("%s, filtered %v", c.name, filtered), func(t *testing.T) {
@@ -86,6 +87,7 @@ func TestLogIsReplacedWhileRunning(t *testing.T) {
 }
 
 func TestLogIsReplacedBetweenRuns(t *testing.T) {
+	t.Parallel()
 	for _, filtered := range []bool{false, true} {
 		for _, c := range faults {
 			t.Run(fmt.Sprintf("%s, filtered %v", c.name, filtered), func(t *testing.T) {
@@ -112,6 +114,7 @@ func tenMessages(t *testing.T, nc *nats.Conn, filtered bool) (Log, jetstream.Str
 }
 
 func TestLogIsTrimmedBetweenRuns(t *testing.T) {
+	t.Parallel()
 	for _, filtered := range []bool{false, true} {
 		nc := inProcess(t)
 		log, _ := tenMessages(t, nc, filtered)
@@ -134,6 +137,7 @@ func TestLogIsTrimmedBetweenRuns(t *testing.T) {
 
 // The purge is noticed both when messages follow and when none do.
 func TestLogIsTrimmedWhileRunning(t *testing.T) {
+	t.Parallel()
 	for _, follow := range []int{0, 5} {
 		nc := inProcess(t)
 		log, _ := tenMessages(t, nc, false)
@@ -155,6 +159,7 @@ func TestLogIsTrimmedWhileRunning(t *testing.T) {
 }
 
 func TestMessageIsDeletedOutOfTheMiddle(t *testing.T) {
+	t.Parallel()
 	nc := inProcess(t)
 	log, _ := tenMessages(t, nc, false)
 	if err := stream(t, nc, log.Stream).DeleteMsg(deadline(t), 4); err != nil {
@@ -170,6 +175,7 @@ func TestMessageIsDeletedOutOfTheMiddle(t *testing.T) {
 // The broker comes back with an older copy of the stream, as after a power
 // failure, and more messages take the lost ones' sequences.
 func TestLogIsRewound(t *testing.T) {
+	t.Parallel()
 	for _, follow := range []int{0, 3} {
 		dir, copied := t.TempDir(), t.TempDir()
 		server := serve(t, dir, 0)
@@ -202,6 +208,7 @@ func TestLogIsRewound(t *testing.T) {
 }
 
 func TestPositionOfAnotherStream(t *testing.T) {
+	t.Parallel()
 	nc := inProcess(t)
 	log := find(t, nc, requests("a"))
 	other := log
@@ -217,6 +224,7 @@ func TestPositionOfAnotherStream(t *testing.T) {
 }
 
 func TestCalmSpeaksOnceAMinute(t *testing.T) {
+	t.Parallel()
 	var now time.Duration
 	var text strings.Builder
 	c := newCalm(textLog(&text), func() time.Duration { return now })

@@ -10,6 +10,7 @@ import (
 )
 
 func TestFindCreatesWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	nc := inProcess(t)
 	inputs := []Input{requests("requests.>"), outcomes("outcomes.>")}
 	logs, err := Find(deadline(t), nc, inputs)
@@ -37,6 +38,7 @@ func TestFindCreatesWhatIsMissing(t *testing.T) {
 }
 
 func TestFindCreatesOneStreamForTwoInputs(t *testing.T) {
+	t.Parallel()
 	nc := inProcess(t)
 	in, out := requests("a.req"), outcomes("a.out")
 	in.Stream, out.Stream = "both", "both"
@@ -47,6 +49,7 @@ func TestFindCreatesOneStreamForTwoInputs(t *testing.T) {
 }
 
 func TestFindTellsWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	nc := inProcess(t)
 	loose(t, nc, jetstream.StreamConfig{Name: "one", Subjects: []string{"many.1"}})
 	loose(t, nc, jetstream.StreamConfig{Name: "two", Subjects: []string{"many.2"}})
@@ -81,6 +84,7 @@ func TestFindTellsWhatIsWrong(t *testing.T) {
 }
 
 func TestFindWarnsOfWhatLosesMessages(t *testing.T) {
+	t.Parallel()
 	nc := inProcess(t)
 	loose(t, nc, jetstream.StreamConfig{
 		Name: "risky", Subjects: []string{"risky"}, Storage: jetstream.MemoryStorage, MaxMsgsPerSubject: 5, AllowRollup: true, AllowMsgTTL: true,
@@ -91,6 +95,7 @@ func TestFindWarnsOfWhatLosesMessages(t *testing.T) {
 }
 
 func TestFilteredSaysWhetherOthersMayBeInTheStream(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		config   jetstream.StreamConfig
 		subjects []string

@@ -188,6 +188,7 @@ func (p *prover) proven(handed uint64) (events.Time, bool) {
 
 // forget drops the claim and any answer that is still under way.
 func (p *prover) forget() {
+	p.cancel()
 	p.epoch++
 	p.claim, p.quiet = events.MinTime, 0
 }

@@ -16,6 +16,7 @@ import (
 )
 
 func TestAnEmptyLogIsProvenEmpty(t *testing.T) {
+	t.Parallel()
 	nc := inProcess(t)
 	loose(t, nc, jetstream.StreamConfig{Name: "mixed", Subjects: []string{"m.>", "noise"}})
 	publish(t, nc, "noise", 0, 5)
@@ -31,6 +32,7 @@ func TestAnEmptyLogIsProvenEmpty(t *testing.T) {
 // While publishers are at work, every message stored before a proven time was
 // handed over before the proof. This is the property the whole join rests on.
 func TestProofsHoldWhilePublishing(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	for _, filtered := range []bool{false, true} {
@@ -53,7 +55,7 @@ func TestProofsHoldWhilePublishing(t *testing.T) {
 		}
 		proofs, count := 0, 0
 		proven := events.MinTime
-		for proofs < 300 || count < 2000 {
+		for proofs < 200 || count < 1000 {
 			b, err := s.Next(ctx)
 			if err != nil {
 				t.Fatalf("after %d proofs and %d messages: %v", proofs, count, err)
@@ -85,7 +87,7 @@ func babble(ctx context.Context, nc *nats.Conn, rng *rand.Rand, noise bool) {
 		return
 	}
 	for ctx.Err() == nil {
-		for range rng.IntN(30) {
+		for range rng.IntN(20) {
 			subject := "log.x"
 			if noise && rng.IntN(2) == 0 {
 				subject = "noise"
@@ -94,7 +96,7 @@ func babble(ctx context.Context, nc *nats.Conn, rng *rand.Rand, noise bool) {
 				return
 			}
 		}
-		timer := time.NewTimer(time.Duration(rng.IntN(3000)) * time.Microsecond)
+		timer := time.NewTimer(time.Duration(rng.IntN(5000)) * time.Microsecond)
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
@@ -105,6 +107,7 @@ func babble(ctx context.Context, nc *nats.Conn, rng *rand.Rand, noise bool) {
 
 // A backlog is not proven read: the first proof comes after its last message.
 func TestABacklogProvesNothing(t *testing.T) {
+	t.Parallel()
 	nc := inProcess(t)
 	log := find(t, nc, requests("log"))
 	const total = 3000
@@ -130,6 +133,7 @@ func TestABacklogProvesNothing(t *testing.T) {
 // Nothing is proven while the broker is away, and everything again once it is
 // back.
 func TestNoProofWhileDisconnected(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	server := serve(t, dir, 0)
 	at := port(t, server)
@@ -155,6 +159,7 @@ func TestNoProofWhileDisconnected(t *testing.T) {
 
 // Messages that were received but not handed over hold the proof back.
 func TestNoProofBeforeTheBufferIsHandedOver(t *testing.T) {
+	t.Parallel()
 	p := newProver(Options{}.withDefaults())
 	info := &jetstream.StreamInfo{TimeStamp: time.Unix(1000, 0)}
 	p.accept(answer{info: info, received: 10, passed: 10, end: 10}, false)
@@ -188,6 +193,7 @@ func TestNoProofBeforeTheBufferIsHandedOver(t *testing.T) {
 }
 
 func TestAReplicatedStreamIsProvenALittleLater(t *testing.T) {
+	t.Parallel()
 	p := newProver(Options{}.withDefaults())
 	at := time.Unix(1000, 0)
 	cluster := &jetstream.ClusterInfo{Replicas: []*jetstream.PeerInfo{{}}}
@@ -198,6 +204,7 @@ func TestAReplicatedStreamIsProvenALittleLater(t *testing.T) {
 }
 
 func TestAServerThatDoesNotTellItsTimeProvesNothing(t *testing.T) {
+	t.Parallel()
 	var text strings.Builder
 	p := newProver(Options{Log: textLog(&text)}.withDefaults())
 	for range 3 {
@@ -209,6 +216,7 @@ func TestAServerThatDoesNotTellItsTimeProvesNothing(t *testing.T) {
 }
 
 func TestTheClockGuard(t *testing.T) {
+	t.Parallel()
 	var text strings.Builder
 	g := clockGuard{log: textLog(&text)}
 	base := events.At(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
@@ -241,6 +249,7 @@ func TestTheClockGuard(t *testing.T) {
 // The guard is wired: when time here stands still and the broker's goes on,
 // there is no proof.
 func TestAClockThatJumpsProvesNothing(t *testing.T) {
+	t.Parallel()
 	nc := inProcess(t)
 	log := find(t, nc, requests("log"))
 	var mu sync.Mutex

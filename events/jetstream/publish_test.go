@@ -45,6 +45,7 @@ func storedLabels(t *testing.T, nc *nats.Conn, n int) {
 }
 
 func TestLabelsAreStoredOnceInOrder(t *testing.T) {
+	t.Parallel()
 	nc := inProcess(t)
 	p := publisher(t, nc)
 	if err := p.Publish(deadline(t), labels(0, 2500)); err != nil {
@@ -63,12 +64,13 @@ func TestLabelsAreStoredOnceInOrder(t *testing.T) {
 }
 
 func TestLabelsSurviveARestartOfTheServer(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	server := serve(t, dir, 0)
 	at := port(t, server)
 	nc := dial(t, ConnOptions{URL: server.URL()})
 	p := publisher(t, nc)
-	const total = 30_000
+	const total = 10_000
 	done := make(chan error, 1)
 	go func() { done <- p.Publish(deadline(t), labels(0, total)) }()
 	for stored := uint64(0); stored == 0; { // until it is in full swing
@@ -100,6 +102,7 @@ func storedOnce(t *testing.T, nc *nats.Conn, n int) {
 }
 
 func TestPublishReturnsOnlyTheContextsError(t *testing.T) {
+	t.Parallel()
 	server := serve(t, t.TempDir(), 0)
 	nc := dial(t, ConnOptions{URL: server.URL()})
 	p := publisher(t, nc)
@@ -114,6 +117,7 @@ func TestPublishReturnsOnlyTheContextsError(t *testing.T) {
 }
 
 func TestALabelStreamThatWasDeletedIsCreatedAgain(t *testing.T) {
+	t.Parallel()
 	nc := inProcess(t)
 	p := publisher(t, nc)
 	drop(t, nc, "labels_feed")
@@ -124,6 +128,7 @@ func TestALabelStreamThatWasDeletedIsCreatedAgain(t *testing.T) {
 }
 
 func TestNewPublisherTellsWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	nc := inProcess(t)
 	loose(t, nc, jetstream.StreamConfig{Name: "taken", Subjects: []string{"something"}})
 	for subject, says := range map[string]string{"": "empty", "a.>": "wildcards", "nowhere": "create: true"} {

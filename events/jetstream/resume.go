@@ -18,9 +18,7 @@ import (
 func (s *Source) start(ctx context.Context) error {
 	missing := 0
 	for attempt := 0; ; attempt++ {
-		once, cancel := context.WithTimeout(ctx, 5*time.Second)
-		err := s.startOnce(once)
-		cancel()
+		err := s.whileConnected(ctx, s.startOnce)
 		if err == nil {
 			return nil
 		}
@@ -46,6 +44,30 @@ func (s *Source) start(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// whileConnected gives requests a few seconds, and up when the connection is
+// lost, for then they will never be answered.
+func (s *Source) whileConnected(ctx context.Context, do func(context.Context) error) error {
+	const patience = 5 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for len(s.lost) > 0 {
+		<-s.lost // an earlier loss
+	}
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-s.lost:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	err := do(ctx)
+	cancel()
+	<-watched
+	return err
 }
 
 // await pauses before attempt n+1, but not when the connection comes back.

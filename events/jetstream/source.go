@@ -58,11 +58,12 @@ type Source struct {
 	buffer  *buffer
 	reader  *reader // nil: to be started
 	prover  *prover
-	status  chan nats.Status
-	started start  // how the newest reader began
-	barren  int    // readers in a row that brought nothing and soon stopped
-	handed  uint64 // stream sequence through which everything was handed over
-	fault   error  // final
+	status  chan nats.Status // the connection came back
+	lost    chan nats.Status // the connection was lost
+	started start            // how the newest reader began
+	barren  int              // readers in a row that brought nothing and soon stopped
+	handed  uint64           // stream sequence through which everything was handed over
+	fault   error            // final
 	stopped bool
 }
 
@@ -88,6 +89,7 @@ func Open(ctx context.Context, nc *nats.Conn, log Log, input uint8, from joiner.
 		buffer:  newBuffer(limits{messages: opts.Messages, bytes: opts.Bytes}),
 		prover:  newProver(opts),
 		status:  nc.StatusChanged(nats.CONNECTED),
+		lost:    nc.StatusChanged(nats.RECONNECTING),
 	}
 	if s.created == 0 {
 		s.created = log.Created
@@ -234,6 +236,7 @@ func (s *Source) Close() error {
 	s.dismiss()
 	s.prover.close()
 	s.nc.RemoveStatusListener(s.status)
+	s.nc.RemoveStatusListener(s.lost)
 	if s.fault == nil {
 		s.fault = errors.New("the source is closed")
 	}

@@ -8,13 +8,16 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
 func demoCommand() *cli.Command {
@@ -112,7 +115,12 @@ func (d *demo) makeDir() error {
 // done and what it sent has closed.
 func (d *demo) join(ctx context.Context, cfg *config.Config) (sent, error) {
 	log := newLog(cfg.Log, d.talk)
-	s := service{cfg: cfg, log: log}
+	var books atomic.Pointer[joiner.Ledger]
+	books.Store(&joiner.Ledger{})
+	s := service{cfg: cfg, log: log, toy: true, news: func(now engine.Stats) {
+		l := now.Progress.Ledger
+		books.Store(&l)
+	}}
 	joining, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	if err := s.connect(joining); err != nil {
@@ -124,20 +132,39 @@ func (d *demo) join(ctx context.Context, cfg *config.Config) (sent, error) {
 	}()
 	counts, err := d.simulate(ctx, s.server, log)
 	if err == nil {
-		wait(joining, demoTail, result)
+		waitFor(ctx, result, func() bool { return counts.within(books.Load()) })
 	}
 	stop()
 	return counts, errors.Join(err, <-result, s.close())
 }
 
-// wait waits, unless the joiner ends before. What it said stays to be read.
-func wait(ctx context.Context, d time.Duration, result chan error) {
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
-	case err := <-result:
-		result <- err
+// demoPatience is how long a demo waits for the joiner to catch up on a machine
+// that is too slow for the rate.
+const demoPatience = 2 * time.Minute
+
+// waitFor waits until done, or interrupted, or the joiner ends; what that said
+// stays to be read.
+func waitFor(ctx context.Context, result chan error, done func() bool) {
+	patience := time.After(demoPatience)
+	for !done() {
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-patience:
+			return
+		case <-ctx.Done():
+			return
+		case err := <-result:
+			result <- err
+			return
+		}
 	}
+}
+
+// within reports whether books hold all that was sent, every request closed.
+func (s *sent) within(l *joiner.Ledger) bool {
+	requests, outcomes := &l.Kinds[events.KindRequest], &l.Kinds[events.KindOutcome]
+	return requests.Read == int64(s.requests+s.requestsTwice) && requests.Pending == 0 &&
+		outcomes.Read == int64(s.outcomes+s.outcomesTwice)
 }
 
 func (d *demo) simulate(ctx context.Context, server *jetstream.Server, log *slog.Logger) (sent, error) {

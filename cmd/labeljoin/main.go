@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/urfave/cli/v2"
@@ -64,7 +65,8 @@ func exitCode(err error) int {
 		label   *export.LabelClashError
 	)
 	switch {
-	case errors.As(err, &usage), errors.As(err, &problem), errors.As(err, &clash), errors.As(err, &label):
+	case errors.As(err, &usage), errors.As(err, &problem), errors.As(err, &clash), errors.As(err, &label),
+		errors.Is(err, fs.ErrNotExist): // a file that the command line names
 		return exitUsage
 	case errors.As(err, &behind), errors.As(err, &foreign), errors.As(err, &inputs), errors.As(err, &books), errors.As(err, &trimmed),
 		errors.As(err, &log), errors.As(err, &chain), errors.As(err, &missing), errors.As(err, &corrupt), errors.As(err, &fenced):

@@ -51,10 +51,12 @@ func runLive(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 type service struct {
 	cfg       *config.Config
 	log       *slog.Logger
+	toy       bool              // an embedded server need not survive a power failure
 	server    *jetstream.Server // nil unless embedded
 	nc        *nats.Conn
 	publisher *jetstream.Publisher // nil without a label stream
 	place     *place
+	news      func(engine.Stats) // told after every commit; nil: nobody
 }
 
 func (s *service) run(ctx context.Context) error {
@@ -86,7 +88,11 @@ func (s *service) join(ctx context.Context) error {
 		o.Publisher = s.publisher
 	}
 	s.log.Info("joining", "name", s.cfg.Name, "labels", len(rules.Labels), "window", rules.Longest(), "output", s.cfg.Output.Dir)
-	return stopped(ctx, engine.New(o).Run(ctx))
+	e := engine.New(o)
+	if s.news != nil {
+		e.OnCommit(s.news)
+	}
+	return stopped(ctx, e.Run(ctx))
 }
 
 // stopped is nil for the error of a context that was asked to end.
@@ -106,7 +112,7 @@ func (s *service) connect(ctx context.Context) error {
 		return err
 	}
 	if s.cfg.NATS.Embedded {
-		if s.server, err = startServer(s.cfg, s.log); err != nil {
+		if s.server, err = startServer(s.cfg, !s.toy, s.log); err != nil {
 			return err
 		}
 		options.InProcess = s.server
@@ -123,11 +129,11 @@ func (s *service) connect(ctx context.Context) error {
 }
 
 // startServer starts the embedded server, its streams beside the state.
-func startServer(c *config.Config, log *slog.Logger) (*jetstream.Server, error) {
+func startServer(c *config.Config, durable bool, log *slog.Logger) (*jetstream.Server, error) {
 	server, err := jetstream.StartServer(jetstream.ServerOptions{
 		StoreDir: filepath.Join(c.State.Dir, "nats"), Host: c.NATS.Listen, Port: int(c.NATS.Port),
 		// The log is the truth: what it has acknowledged must outlive the power.
-		SyncAlways: true, Log: log,
+		SyncAlways: durable, Log: log,
 	})
 	if err == nil {
 		log.Info("embedded NATS server", "url", server.URL())

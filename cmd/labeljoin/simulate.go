@@ -169,7 +169,7 @@ func (r *recommender) publishDue(now time.Time) error {
 }
 
 func (r *recommender) publish(subject string, data []byte) error {
-	_, err := r.js.PublishAsync(subject, data)
+	_, err := r.js.PublishAsync(subject, data, jetstream.WithStallWait(10*time.Second))
 	return err
 }
 

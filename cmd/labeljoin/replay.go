@@ -29,13 +29,18 @@ func replayCommand() *cli.Command {
 			"labels, since nothing says what came later; --complete says that nothing did.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "config", Value: defaultConfigPath, Usage: "the configuration `FILE`: its join, labels and features count"},
-			&cli.StringFlag{Name: "requests", Required: true, Usage: "the requests' `FILE`"},
-			&cli.StringFlag{Name: "outcomes", Required: true, Usage: "the outcomes' `FILE`"},
+			&cli.StringFlag{Name: "requests", Usage: "the requests' `FILE` (required)"},
+			&cli.StringFlag{Name: "outcomes", Usage: "the outcomes' `FILE` (required)"},
 			&cli.StringFlag{Name: "out", Usage: "write to `DIR` instead of output.dir; it must not hold commits yet"},
 			&cli.BoolFlag{Name: "complete", Usage: "the logs are whole: nothing is missing after their end"},
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
+			for _, flag := range []string{"requests", "outcomes"} {
+				if c.String(flag) == "" {
+					return &usageError{fmt.Errorf("replay needs --%s FILE", flag)}
+				}
+			}
 			cfg, err := loadConfig(c.String("config"))
 			if err != nil {
 				return err

@@ -150,6 +150,7 @@ func (e *Engine) publish(ctx context.Context) error {
 func (e *Engine) announceClosed(ctx context.Context) error {
 	to := e.saved.Progress.ClosedThrough
 	if e.o.Publisher == nil || e.quiet || to <= e.saved.Announced {
+		e.saved.Announced = max(e.saved.Announced, to) // a label stream begins when it is configured
 		return nil
 	}
 	v := e.o.Store.View()

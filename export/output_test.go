@@ -58,6 +58,26 @@ func TestCommitAndReopen(t *testing.T) {
 	}
 }
 
+// Everything once more with the operating system's links, renames and locks.
+func TestOnDisk(t *testing.T) {
+	opts := options(nil)
+	t.Chdir(t.TempDir())
+	o := open(t, opts)
+	for k := uint64(1); k <= 3; k++ {
+		mustCommit(t, o, k)
+	}
+	if _, err := Open(opts); err == nil {
+		t.Fatal("opened twice")
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o = open(t, opts)
+	defer o.Close()
+	mustCommit(t, o, 4)
+	checkVisible(t, vfs.Default, 4)
+}
+
 func TestFilesOfACommit(t *testing.T) {
 	mem := vfs.NewMem()
 	o := open(t, options(mem))

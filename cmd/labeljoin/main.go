@@ -92,7 +92,7 @@ func newApp() *cli.App {
 		HideVersion:     true,
 		HideHelpCommand: true,
 		Commands: []*cli.Command{
-			demoCommand(), runCommand(), replayCommand(), testCommand(), configCommand(), versionCommand(),
+			demoCommand(), runCommand(), replayCommand(), testCommand(), configCommand(), benchCommand(), versionCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if name := c.Args().First(); name != "" {

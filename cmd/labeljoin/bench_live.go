@@ -1,0 +1,350 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime/pprof"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
+	"github.com/urfave/cli/v2"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+)
+
+func benchLiveCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "live",
+		Usage: "publish a backlog to an embedded server, read it raw, then join it to committed Parquet",
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "requests", Value: 300_000, Usage: "requests of 709 bytes in the backlog"},
+			&cli.Float64Flag{Name: "outcomes", Value: 0.05, Usage: "outcomes for each request"},
+			&cli.IntFlag{Name: "per-message", Value: 1, Usage: "events to a message"},
+			&cli.StringFlag{Name: "dir", Usage: "work in `DIR` instead of a temporary one"},
+			&cli.BoolFlag{Name: "json", Usage: "print one line of JSON"},
+			&cli.StringFlag{Name: "cpuprofile", Usage: "write a profile of the join to `FILE`, for go tool pprof"},
+		},
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			b := benchLive{
+				requests: c.Int("requests"), outcomes: c.Float64("outcomes"), perMessage: c.Int("per-message"),
+				dir: c.String("dir"), talk: os.Stderr, profile: c.String("cpuprofile"),
+			}
+			if b.requests < 1 || b.outcomes < 0 || b.outcomes > 10 || b.perMessage < 1 || b.perMessage > 1000 {
+				return &usageError{errors.New("--requests from 1, --outcomes 0 to 10, --per-message 1 to 1000")}
+			}
+			result, err := b.run(c.Context)
+			if err != nil {
+				return err
+			}
+			return printResult(c.App.Writer, c.Bool("json"), result, result.lines())
+		},
+	}
+}
+
+// liveResult is what bench live prints.
+type liveResult struct {
+	Events         int64   `json:"events"`
+	Messages       int64   `json:"messages"`
+	RawPerS        float64 `json:"raw_read_per_s"`   // events a second, of an ordered consumer that does nothing with them
+	EndToEndPerS   float64 `json:"end_to_end_per_s"` // events a second, until the last row is committed
+	Ratio          float64 `json:"ratio"`
+	CPUMicros      float64 `json:"cpu_us_per_event"` // of the whole process, the server in it, end to end
+	PeakBytes      int64   `json:"peak_rss_bytes"`
+	WrittenPerItem float64 `json:"written_bytes_per_event"`
+	Rows           int64   `json:"rows"`
+	Commits        uint64  `json:"commits"`
+}
+
+func (r *liveResult) lines() []string {
+	return []string{
+		fmt.Sprintf("raw ordered read      %9.0f events/s", r.RawPerS),
+		fmt.Sprintf("end to end            %9.0f events/s (read, state, join, committed Parquet)", r.EndToEndPerS),
+		fmt.Sprintf("ratio                 %9.2f", r.Ratio),
+		fmt.Sprintf("CPU                   %9.1f us an event, server included", r.CPUMicros),
+		fmt.Sprintf("written               %9.0f bytes an event", r.WrittenPerItem),
+		fmt.Sprintf("peak memory           %9.0f MiB, server and backlog generator included", float64(r.PeakBytes)/(1<<20)),
+		fmt.Sprintf("%d events in %d messages, %d rows in %d commits", r.Events, r.Messages, r.Rows, r.Commits),
+	}
+}
+
+// benchConfig joins with a window that holds a fifth of the backlog.
+const benchConfig = `name: bench
+nats: {embedded: true, port: 0}
+inputs:
+  requests: {subject: "bench.requests"}
+  outcomes: {subject: "bench.outcomes"}
+join: {window: %dms, lateness: 1s}
+labels:
+  clicked: {when: 'type == "click"'}
+output: {roll: {interval: 2s}}
+log: {level: warn}
+`
+
+// benchRate is how many requests a second of event time holds.
+const benchRate = 10_000
+
+type benchLive struct {
+	requests   int
+	outcomes   float64
+	perMessage int
+	dir        string
+	talk       io.Writer
+	profile    string
+}
+
+func (b *benchLive) run(ctx context.Context) (result *liveResult, err error) {
+	if b.dir == "" {
+		if b.dir, err = os.MkdirTemp("", "labeljoin-bench-"); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	}
+	span := time.Duration(b.requests) * time.Second / benchRate
+	window := max(span/5, time.Second)
+	path := filepath.Join(b.dir, "labeljoin.yaml")
+	if err := os.WriteFile(path, fmt.Appendf(nil, benchConfig, window.Milliseconds()), 0o600); err != nil {
+		return nil, err
+	}
+	cfg, err := loadConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	s := service{cfg: cfg, log: newLog(cfg.Log, b.talk), toy: true}
+	defer func() { err = errors.Join(err, s.close()) }()
+	if err := s.connect(ctx); err != nil {
+		return nil, err
+	}
+	// The newest request closes as soon as the log is known to be read.
+	begin := time.Now().Add(-span - window - 5*time.Second)
+	result = &liveResult{}
+	if err := b.publish(ctx, &s, begin, window, result); err != nil {
+		return nil, err
+	}
+	if err := b.readRaw(ctx, &s, result); err != nil {
+		return nil, err
+	}
+	return result, b.joinAll(ctx, &s, result)
+}
+
+// publish publishes the backlog: requests in order of time, and the outcomes in
+// order of theirs.
+func (b *benchLive) publish(ctx context.Context, s *service, begin time.Time, window time.Duration, result *liveResult) error {
+	if _, err := s.inputs(ctx); err != nil { // creates the streams
+		return err
+	}
+	js, err := natsjs.New(s.nc, natsjs.WithPublishAsyncMaxPending(8192))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(b.talk, "publishing %d requests\n", b.requests)
+	g := generator{rand: rand.New(rand.NewPCG(7, 7)), begin: begin}
+	requests := publisher{js: js, subject: "bench.requests", per: b.perMessage, result: result}
+	outcomes := publisher{js: js, subject: "bench.outcomes", per: b.perMessage, result: result}
+	for n := range b.requests {
+		if err := requests.add(g.request(n)); err != nil {
+			return err
+		}
+	}
+	// Delays are all the same, so that outcomes sort as their requests do.
+	due := 0.0
+	for n := range b.requests {
+		for due += b.outcomes; due >= 1; due-- {
+			if err := outcomes.add(g.outcome(n, window/2)); err != nil {
+				return err
+			}
+		}
+	}
+	if err := errors.Join(requests.flush(), outcomes.flush()); err != nil {
+		return err
+	}
+	select {
+	case <-js.PublishAsyncComplete():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// readRaw reads both streams with ordered consumers that count, as fast as the
+// client can.
+func (b *benchLive) readRaw(ctx context.Context, s *service, result *liveResult) error {
+	js, err := natsjs.New(s.nc)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	for _, subject := range []string{"bench.requests", "bench.outcomes"} {
+		name, err := js.StreamNameBySubject(ctx, subject)
+		if err != nil {
+			return err
+		}
+		if err := drainStream(ctx, js, name); err != nil {
+			return err
+		}
+	}
+	result.RawPerS = float64(result.Events) / time.Since(start).Seconds()
+	return nil
+}
+
+func drainStream(ctx context.Context, js natsjs.JetStream, name string) error {
+	stream, err := js.Stream(ctx, name)
+	if err != nil {
+		return err
+	}
+	last := stream.CachedInfo().State.LastSeq
+	if last == 0 {
+		return nil
+	}
+	consumer, err := js.OrderedConsumer(ctx, name, natsjs.OrderedConsumerConfig{})
+	if err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	reading, err := consumer.Consume(func(m natsjs.Msg) {
+		if meta, err := m.Metadata(); err == nil && meta.Sequence.Stream == last {
+			close(done)
+		}
+	}, natsjs.PullMaxMessages(10_000))
+	if err != nil {
+		return err
+	}
+	defer reading.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// joinAll joins the backlog until the books say that every request was written.
+func (b *benchLive) joinAll(ctx context.Context, s *service, result *liveResult) error {
+	if b.profile != "" {
+		f, err := os.Create(b.profile)
+		if err != nil {
+			return err
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	before, err := measure()
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var last engine.Stats
+	var after usage
+	s.news = func(now engine.Stats) {
+		l := &now.Progress.Ledger
+		requests, outcomes := &l.Kinds[events.KindRequest], &l.Kinds[events.KindOutcome]
+		if requests.Read+outcomes.Read == result.Events && requests.Pending == 0 {
+			last = now
+			after, err = measure()
+			stop()
+		}
+	}
+	if err := errors.Join(s.join(ctx), err); err != nil {
+		return err
+	}
+	if last.Progress.Commit == 0 {
+		return errors.New("stopped before the backlog was joined")
+	}
+	l := &last.Progress.Ledger
+	if joined := l.Kinds[events.KindOutcome].Disposed[joiner.Joined]; joined != l.Kinds[events.KindOutcome].Read {
+		return fmt.Errorf("only %d of %d outcomes were joined: the benchmark measured something else", joined, l.Kinds[events.KindOutcome].Read)
+	}
+	n := float64(result.Events)
+	result.EndToEndPerS = n / after.at.Sub(before.at).Seconds()
+	result.Ratio = math.Round(1000*result.EndToEndPerS/result.RawPerS) / 1000
+	result.CPUMicros = float64((after.cpu - before.cpu).Microseconds()) / n
+	result.WrittenPerItem = float64(after.written-before.written) / n
+	result.PeakBytes, result.Rows, result.Commits = after.peak, l.Rows, last.Progress.Commit
+	return nil
+}
+
+// publisher publishes events, several to a message.
+type publisher struct {
+	js      natsjs.JetStream
+	subject string
+	per     int
+	batch   []byte
+	held    int
+	result  *liveResult
+}
+
+func (p *publisher) add(event []byte) error {
+	p.batch = append(append(p.batch, event...), '\n')
+	p.result.Events++
+	if p.held++; p.held < p.per {
+		return nil
+	}
+	return p.flush()
+}
+
+func (p *publisher) flush() error {
+	if p.held == 0 {
+		return nil
+	}
+	p.result.Messages++
+	_, err := p.js.PublishMsgAsync(&nats.Msg{Subject: p.subject, Data: p.batch}, natsjs.WithStallWait(time.Minute))
+	p.batch, p.held = nil, 0
+	return err
+}
+
+// generator makes the events of the reference workload: requests of 709 bytes,
+// outcomes of about 150.
+type generator struct {
+	rand  *rand.Rand
+	begin time.Time
+}
+
+func (g *generator) at(n int) time.Time {
+	return g.begin.Add(time.Duration(n) * time.Second / benchRate)
+}
+
+func (g *generator) request(n int) []byte {
+	const size = 709
+	b := fmt.Appendf(nil, `{"request_id":"%s","ts":%d,"model":"ranker","model_version":"2026-11-01","user_id":"user-%07d","score":%.6f,"features":{`,
+		requestID(n), g.at(n).UnixMilli(), g.rand.IntN(1e6), g.rand.Float64())
+	for i := 0; len(b) < size-40; i++ {
+		switch i % 4 {
+		case 0, 1:
+			b = fmt.Appendf(b, `"f%02d":%.6f,`, i, g.rand.Float64())
+		case 2:
+			b = fmt.Appendf(b, `"n%02d":%d,`, i, g.rand.IntN(1000))
+		default:
+			b = fmt.Appendf(b, `"c%02d":"category-%d",`, i, g.rand.IntN(20))
+		}
+	}
+	b = append(b, `"pad":"`...)
+	for len(b) < size-3 {
+		b = append(b, 'x')
+	}
+	return append(b, `"}}`...)
+}
+
+func (g *generator) outcome(n int, delay time.Duration) []byte {
+	return fmt.Appendf(nil, `{"request_id":"%s","outcome_id":"o-%09d","type":"click","ts":%d,"value":%d}`,
+		requestID(n), n, g.at(n).Add(delay).UnixMilli(), g.rand.IntN(100))
+}
+
+// requestID is as long as a UUID and as random, and a function of n.
+func requestID(n int) string {
+	h := uint64(n)*0x9e3779b97f4a7c15 + 1
+	h ^= h >> 31
+	k := h * 0xbf58476d1ce4e5b9
+	return fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", uint32(h), uint16(h>>32), uint16(h>>48), uint16(k), k>>16)
+}

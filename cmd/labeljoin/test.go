@@ -27,7 +27,8 @@ func testCommand() *cli.Command {
 		Description: "A test file is YAML: a configuration, and cases that list events in order of\n" +
 			"arrival and what must come of them. joiner/testdata/semantics has dozens.\n" +
 			"Exit codes: 0 all cases pass, 1 some fail, 2 a file is wrong.",
-		Flags: []cli.Flag{&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "list every case"}},
+		Flags:        []cli.Flag{&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "list every case"}},
+		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			if !c.Args().Present() {
 				return &usageError{errors.New("name the test files: labeljoin test FILE... (options come first)")}

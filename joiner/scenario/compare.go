@@ -29,7 +29,7 @@ func (w *world) compare(x *expectation, s *seen) []Failure {
 		}
 	}
 	if x.rows != nil {
-		if text := w.compareRows(x.rows, s.rows); text != "" {
+		if text := w.compareRows(x.rows, s.rows, "revision"); text != "" {
 			fail(x.line, "rows:\n%s", text)
 		}
 	}
@@ -47,7 +47,7 @@ func (w *world) compare(x *expectation, s *seen) []Failure {
 		fail(x.line, "dead_letters: want %s, got %s", listed(x.letters), listed(s.letters))
 	}
 	if x.published != nil {
-		if text := w.compareRows(x.published, s.published); text != "" {
+		if text := w.compareRows(x.published, s.published, "phase"); text != "" {
 			fail(x.line, "published:\n%s", text)
 		}
 	}
@@ -57,8 +57,9 @@ func (w *world) compare(x *expectation, s *seen) []Failure {
 func listed(names []string) string { return "[" + strings.Join(names, ", ") + "]" }
 
 // compareRows matches rows in any order and returns a table of those that have
-// no match, empty if there are none.
-func (w *world) compareRows(want []wantedRow, got []map[string]string) string {
+// no match, empty if there are none. The column tells apart rows of the same
+// request and item.
+func (w *world) compareRows(want []wantedRow, got []map[string]string, column string) string {
 	m := matching{want: len(want), taken: make([]int, len(got))}
 	for i := range m.taken {
 		m.taken[i] = -1
@@ -79,7 +80,7 @@ func (w *world) compareRows(want []wantedRow, got []map[string]string) string {
 	if len(missing) == 0 && len(extra) == 0 {
 		return ""
 	}
-	return w.table(want, got, missing, extra)
+	return w.table(want, got, missing, extra, column)
 }
 
 func (w *world) fits(want *wantedRow, got map[string]string) bool {
@@ -117,21 +118,8 @@ func (m *matching) place(i int, tried []bool) bool {
 
 // table shows the rows without a match, a wanted one above the written one of
 // the same request and item.
-func (w *world) table(want []wantedRow, got []map[string]string, missing, extra []int) string {
-	columns := []string{"request_id", "item_id"}
-	for i := range want {
-		for _, c := range want[i].cells {
-			if !slices.Contains(columns, c.column) {
-				columns = append(columns, c.column)
-			}
-		}
-	}
-	if len(want) == 0 {
-		for _, l := range w.o.Rules.Labels {
-			columns = append(columns, l.Name)
-		}
-		columns = append(columns, "revision")
-	}
+func (w *world) table(want []wantedRow, got []map[string]string, missing, extra []int, column string) string {
+	columns := w.shownColumns(want, column)
 	out := &strings.Builder{}
 	lines := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(head string, cell func(column string) string) {
@@ -157,6 +145,25 @@ func (w *world) table(want []wantedRow, got []map[string]string, missing, extra 
 	}
 	lines.Flush()
 	return strings.TrimRight(out.String(), "\n")
+}
+
+// shownColumns are those that tell rows apart and those that are compared, or
+// the labels if there are none.
+func (w *world) shownColumns(want []wantedRow, column string) []string {
+	columns := []string{"request_id", "item_id", column}
+	for i := range want {
+		for _, c := range want[i].cells {
+			if !slices.Contains(columns, c.column) {
+				columns = append(columns, c.column)
+			}
+		}
+	}
+	if len(want) == 0 {
+		for _, l := range w.o.Rules.Labels {
+			columns = append(columns, l.Name)
+		}
+	}
+	return columns
 }
 
 // sameRow reports whether a written row is the one that a wanted one names.

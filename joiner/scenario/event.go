@@ -242,7 +242,7 @@ func (r *reader) scalar(n ast.Node) string {
 		value = v.Value
 	case *ast.FloatNode:
 		if math.IsInf(v.Value, 0) || math.IsNaN(v.Value) {
-			r.problem(n, "%s is not a number that JSON has", shown(n))
+			r.problem(n, "%s is not a value that JSON has", shown(n))
 			return "null"
 		}
 		value = v.Value

@@ -179,11 +179,13 @@ func (w *wantedCount) in(l *joiner.Ledger) int64 {
 	return sum
 }
 
-// sameValue compares two values of JSON. Numbers are compared to twelve digits:
-// people do not write the seventeen of a sum.
+// sameValue compares two values of JSON. Fractions are compared to twelve
+// digits: people do not write the seventeen of a sum.
 func sameValue(a, b string) bool {
-	if a == b {
-		return true
+	_, errA := strconv.ParseInt(a, 10, 64)
+	_, errB := strconv.ParseInt(b, 10, 64)
+	if a == b || errA == nil && errB == nil {
+		return a == b
 	}
 	x, errX := strconv.ParseFloat(a, 64)
 	y, errY := strconv.ParseFloat(b, 64)

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -182,6 +184,9 @@ func (w *world) look() (*seen, error) {
 	for _, r := range w.out.Latest() {
 		s.rows = append(s.rows, w.columns(&r))
 	}
+	slices.SortFunc(s.rows, func(a, b map[string]string) int {
+		return cmp.Or(strings.Compare(a["request_id"], b["request_id"]), strings.Compare(a["item_id"], b["item_id"]))
+	})
 	for _, commit := range w.out.Commits {
 		for i := range commit.DeadLetters {
 			s.letters = append(s.letters, commit.DeadLetters[i].Reason)

@@ -1,7 +1,6 @@
 package rowfile
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -101,19 +100,18 @@ func (b *Builder) writeColumns(out *parquet.Writer, cols []*column, shapes []sha
 	return digests, nil
 }
 
-// repetitive reports whether a dictionary pays for the column's texts: when few
-// of them are distinct. It depends on nothing but the values.
+// dictionarySample is how many of a column's texts decide on a dictionary.
+const dictionarySample = 8192
+
+// repetitive reports whether a dictionary pays for the column's texts: whether
+// at most a quarter of an even sample is distinct. It depends on nothing but
+// the values.
 func (c *column) repetitive() bool {
-	const most = 4096
-	limit := min(most, len(c.ends)/4)
+	step := len(c.ends)/dictionarySample + 1
+	limit := len(c.ends) / step / 4
 	distinct := map[string]struct{}{}
-	var last []byte
-	for i := range c.ends {
+	for i := 0; i < len(c.ends); i += step {
 		text := c.textAt(i)
-		if i > 0 && bytes.Equal(text, last) {
-			continue
-		}
-		last = text
 		if _, known := distinct[string(text)]; known {
 			continue
 		}

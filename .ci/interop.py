@@ -231,7 +231,7 @@ def kind_of(value):
         return "json" if any(isinstance(v, (list, dict)) for v in value) else "list"
     if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
         return "double"
-    return {bool: "bool", int: "int64", float: "double", str: "string"}[type(value)]
+    return {bool: "bool", int: "int64", float: "double", str: "string", dict: "json"}[type(value)]
 
 
 def holds(kind, plain, cell, value):

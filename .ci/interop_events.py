@@ -55,6 +55,7 @@ def features(rng):
         "mixed": rng.choice([1, 1.5, True, "text", TEXTS[5]]),
         "text": rng.choice(TEXTS),
         "tags": rng.choice([[], ["a"], ["b", None, TEXTS[3]], ["x"] * 20]),
+        "ids": rng.choice([[1, 2, 2**53 + 1], [-7], [None, 3]]),
         "bits": rng.choice([[True], [False, True, None]]),
         "vector": rng.choice([[1, 2], [0.5, -1], [], [None]]),
         "matrix": rng.choice([[[1, 2], [3]], [{"a": 1}]]),
@@ -73,7 +74,8 @@ def features(rng):
 
 
 def request(rng, n):
-    at = START + timedelta(seconds=n * 20, microseconds=rng.randrange(10**6))
+    micros = rng.choice([rng.randrange(10**6), rng.randrange(1000) * 1000, 500_000])
+    at = START + timedelta(seconds=n * 20, microseconds=micros)
     event = {"request_id": f"r{n:05d}" + (TEXTS[n % len(TEXTS)] if n % 3 == 0 else ""), "ts": stamp(rng, at, millis)}
     if rng.random() < 0.8:
         event |= {"model": "ranker", "model_version": f"v{n // 500}", "user_id": rng.choice(TEXTS)}
@@ -95,13 +97,19 @@ def item(rng, i):
     return it
 
 
+def delay(rng):
+    """Inside, outside and often exactly at the ends of windows and of the clock skew."""
+    seconds = rng.choice([-3, -2, 0, 5, 600, 1800, 1801, 9000, 3 * 3600, 20000])
+    return timedelta(seconds=seconds, microseconds=rng.choice([0, 0, 1, -1, rng.randrange(10**6)]))
+
+
 def outcomes(rng, at, event):
     """What happened to a request: some in its window, some not, some twice."""
     for _ in range(rng.choice([0, 0, 1, 2, 5])):
         o = {
             "request_id": event["request_id"],
             "type": rng.choice(["click", "click", "purchase", "rating", "impression"]),
-            "ts": stamp(rng, at + timedelta(seconds=rng.choice([-3, -1, 0, 5, 600, 1800, 1801, 9000, 20000]), microseconds=rng.randrange(10**6)), millis),
+            "ts": stamp(rng, at + delay(rng), millis),
         }
         if rng.random() < 0.6:
             o["outcome_id"] = f"o{rng.randrange(10**9)}"

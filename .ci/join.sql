@@ -74,7 +74,7 @@ create or replace macro values_of(valued) as list_transform(valued, lambda x: x.
 
 -- The answer in long form: one line for each label of each row.
 create or replace table expected as
-  select request_id, ts // 1000 as request_us, item_id, position, score, labels.name as label,
+  select item.request_id, ts // 1000 as request_us, item_id, position, score, labels.name as label,
     case labels.agg
       when 'any' then if(n > 0, 1, 0)
       when 'count' then coalesce(n, 0)

@@ -52,7 +52,7 @@ func Open(opts Options) (*Output, error) {
 	}
 	if err := o.recover(); err != nil {
 		_ = o.lock.Close() // the error that matters is the first
-		return nil, fmt.Errorf("open output %s: %w", opts.Dir, err)
+		return nil, err
 	}
 	return o, nil
 }

@@ -53,21 +53,34 @@ func Revise(req *events.Request, rows []Row, standing []Standing, reason Reason)
 	}
 	for i := range next {
 		if s := &next[i]; !listed[s.Item] && s.Written {
-			row := Row{Item: len(req.Items), Cells: withdrawn(len(s.Cells)), Weight: 1, LeftOut: Unseen}
-			if write(&row, s, reason) {
-				req.Items = append(req.Items, events.Item{ID: s.Item})
-				changed = append(changed, row)
-			}
+			changed = withdraw(req, s, reason, changed)
 		}
 	}
 	return changed, next
 }
 
+// withdraw unwrites the row of an item that the request does not list.
+func withdraw(req *events.Request, s *Standing, reason Reason, changed []Row) []Row {
+	row := Row{Item: len(req.Items), Cells: withdrawn(len(s.Cells)), Weight: 1, LeftOut: Unseen}
+	if !write(&row, s, reason) {
+		return changed
+	}
+	req.Items = append(req.Items, events.Item{ID: s.Item})
+	return append(changed, row)
+}
+
 // Settle compares the rows of a request that closes with those written early:
 // it returns what of the latter has to be written again, and how all rows stand
-// once the others are written as the close decided them.
+// once the others are written as the close decided them. As Revise does, it may
+// append to req.Items what is withdrawn.
 func Settle(req *events.Request, rows []Row, early []Standing) (changed []Row, next []Standing) {
 	next = Standings(req, rows)
+	for _, s := range early {
+		if s.Early && !slices.ContainsFunc(next[:len(rows)], func(n Standing) bool { return n.Item == s.Item }) {
+			changed = withdraw(req, &s, Corrected, changed)
+			next = append(next, s)
+		}
+	}
 	for i := range rows {
 		at := slices.IndexFunc(early, func(s Standing) bool { return s.Early && s.Item == next[i].Item })
 		if at < 0 {

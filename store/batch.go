@@ -98,6 +98,20 @@ func (s *Store) AddUnwritten(u *joiner.Unwritten) {
 	s.set(numbered(spaceUnwritten, s.unwritten), s.value)
 }
 
+// MoveUnwritten implements engine.Store.
+func (s *Store) MoveUnwritten(from, to joiner.Place) error {
+	return scan(s.db, numbered(spaceUnwritten, s.saved.Unwritten+1), []byte{spaceUnwritten + 1}, func(key, value []byte) error {
+		u, err := decodeUnwritten(value)
+		if err != nil || u.Place != from {
+			return err
+		}
+		u.Place = to
+		s.value = appendUnwritten(s.value[:0], &u)
+		s.set(key, s.value)
+		return nil
+	})
+}
+
 // AddDeadLetter implements engine.Store.
 func (s *Store) AddDeadLetter(l *events.DeadLetter) {
 	s.deadLetters++

@@ -102,9 +102,10 @@ func (e *Engine) tally(k events.Kind) *joiner.Tally { return &e.ledger().Kinds[k
 // dispose books the end of an event that never was pending.
 func (e *Engine) dispose(k events.Kind, d joiner.Disposition) { e.tally(k).Disposed[d]++ }
 
-// watermark is what the clock says now, or nothing at all while it is frozen.
+// watermark is what the clock says now, or nothing at all while it is frozen. A
+// replay that was thawed before a restart stays so.
 func (e *Engine) watermark() events.Time {
-	if e.frozen {
+	if e.frozen && e.saved.Progress.ClosedThrough < events.MaxTime {
 		return events.MinTime
 	}
 	return e.saved.Progress.Clock.Watermark(e.rules.Lateness)
@@ -139,12 +140,22 @@ func (e *Engine) settled(ctx context.Context, id string) error {
 	return e.flush(ctx, false)
 }
 
+// phase is where a request stamped ts stands at watermark w. What has closed
+// stays closed, even if the configuration's windows have become longer since.
+func (e *Engine) phase(ts, w events.Time) joiner.Phase {
+	phase := e.rules.Phase(ts, w)
+	if phase == joiner.Open && ts < e.saved.Progress.ClosedThrough {
+		return joiner.Correctable
+	}
+	return phase
+}
+
 // find returns where a request is held and what is held there, if it is known
 // and not forgotten at watermark w.
 func (e *Engine) find(id string, w events.Time) (joiner.Place, joiner.HeldRequest, bool, error) {
 	e.places = e.o.Store.Find(e.places[:0], id)
 	for _, p := range e.places {
-		if e.rules.Phase(p.TS, w) == joiner.Forgotten {
+		if e.phase(p.TS, w) == joiner.Forgotten {
 			continue
 		}
 		held, ok, err := e.o.Store.Request(p)

@@ -154,7 +154,7 @@ func (e *Engine) lateOutcome(p joiner.Place, held joiner.HeldRequest, h joiner.H
 	if err != nil {
 		return err
 	}
-	correctable := e.rules.Phase(p.TS, e.watermark()) == joiner.Correctable
+	correctable := e.phase(p.TS, e.watermark()) == joiner.Correctable
 	if fate == joiner.Joined {
 		fate = joiner.Late
 		if correctable {

@@ -20,7 +20,7 @@ func (e *Engine) outcome(m *events.Message, at events.Origin, o *events.Outcome,
 	switch {
 	case err != nil:
 		return err
-	case known && (request.Late || e.rules.Phase(p.TS, w) != joiner.Open):
+	case known && (request.Late || e.phase(p.TS, w) != joiner.Open):
 		return e.lateOutcome(p, request, held, o)
 	case known:
 		e.tally(events.KindOutcome).Pending++

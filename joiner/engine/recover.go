@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -225,31 +226,48 @@ func (e *Engine) forget(requests, orphans events.Time) error {
 }
 
 // recount counts what is pending in a rebuilt state and holds it against the
-// commit's books. They can differ by outcomes whose request was forgotten on
-// one side of the rebuild and known on the other: those end as orphans, or
-// ended outside their window, and the books are moved by so many.
+// commit's books. They can differ where reading begins late: by outcomes whose
+// request was known then and is forgotten now, or the reverse, and by requests
+// whose id is used again and again. So many are booked anew; anything else is a
+// log that is not the one that was committed.
 func (e *Engine) recount() error {
 	requests, outcomes, err := e.pending()
 	if err != nil {
 		return err
 	}
-	l := e.ledger()
-	t := &l.Kinds[events.KindOutcome]
-	switch gone := t.Pending - outcomes; {
-	case gone > 0:
-		t.Disposed[joiner.Orphan] += gone
-	case gone < 0:
-		t.Disposed[joiner.OutsideWindow] += gone
+	l, before := e.ledger(), *e.ledger()
+	r, o := &l.Kinds[events.KindRequest], &l.Kinds[events.KindOutcome]
+	reused := r.Disposed[joiner.Conflict] + r.Disposed[joiner.Merged]
+	fits := r.Pending-requests <= reused &&
+		rebook(r, requests, joiner.Conflict, joiner.Merged, joiner.Duplicate, joiner.Expired, joiner.LateArrival) &&
+		rebook(o, outcomes, joiner.Orphan, joiner.OutsideWindow, joiner.Joined, joiner.Duplicate, joiner.UnknownItem, joiner.CorrectedLabel, joiner.Late)
+	if !fits || !l.Balanced() {
+		return fmt.Errorf("the log does not give what was committed: %d requests and %d outcomes should be pending, reading it again gives %d and %d: %w",
+			before.Kinds[events.KindRequest].Pending, before.Kinds[events.KindOutcome].Pending, requests, outcomes, &BooksError{Ledger: before})
 	}
-	if t.Pending != outcomes {
-		e.o.Log.Warn("outcomes of forgotten requests were booked anew by the rebuild", "pending", outcomes, "before", t.Pending)
-	}
-	t.Pending = outcomes
-	if l.Kinds[events.KindRequest].Pending != requests || t.Disposed[joiner.OutsideWindow] < 0 || !l.Balanced() {
-		return fmt.Errorf("the log does not give what was committed: %d requests should be pending, reading it again gives %d: %w",
-			l.Kinds[events.KindRequest].Pending, requests, &BooksError{Ledger: *l})
+	if *l != before {
+		e.o.Log.Warn("the rebuild booked events anew whose request it no longer knows, or knows again",
+			"pending requests", requests, "before", before.Kinds[events.KindRequest].Pending,
+			"pending outcomes", outcomes, "were", before.Kinds[events.KindOutcome].Pending)
 	}
 	return nil
+}
+
+// rebook moves events between pending, of which there are n, and dispositions:
+// to the first, from the first that have them. It reports whether they do.
+func rebook(t *joiner.Tally, n int64, dispositions ...joiner.Disposition) bool {
+	gone := t.Pending - n
+	t.Pending = n
+	if gone >= 0 {
+		t.Disposed[dispositions[0]] += gone
+		return true
+	}
+	for _, d := range dispositions {
+		move := min(-gone, t.Disposed[d])
+		t.Disposed[d] -= move
+		gone += move
+	}
+	return gone == 0
 }
 
 // pending counts the events held for requests that are open and those without
@@ -312,13 +330,29 @@ func (e *Engine) recall(id string, rows []joiner.Written) error {
 	for _, w := range rows {
 		at := slices.IndexFunc(h.Rows, func(s joiner.Standing) bool { return s.Item == w.ItemID })
 		if at < 0 {
-			// Its cells are not known: whatever the close decides is written.
 			h.Rows = append(h.Rows, joiner.Standing{Item: w.ItemID})
 			at = len(h.Rows) - 1
 		}
 		s := &h.Rows[at]
+		if !s.Written {
+			s.Cells = e.recalledCells(closed)
+		}
 		s.Written, s.Early, s.Revision = true, s.Early || w.Early, max(s.Revision, w.Revision)
 	}
 	e.o.Store.PutHistory(p, &h)
 	return nil
+}
+
+// recalledCells are those of a written row that the log does not give. Of a
+// closed request it is one that was withdrawn since. Of an open one it was
+// written early, and what it held is not known: it equals nothing, itself
+// included, so that whatever the close decides is written.
+func (e *Engine) recalledCells(closed bool) []joiner.Cell {
+	cells := make([]joiner.Cell, len(e.rules.Labels))
+	for i := range cells {
+		if cells[i] = joiner.Undecided(); !closed {
+			cells[i].Value = math.NaN()
+		}
+	}
+	return cells
 }

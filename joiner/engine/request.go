@@ -23,7 +23,7 @@ func (e *Engine) request(m *events.Message, at events.Origin, scan events.Scan, 
 		return e.again(m, at, p, held, scan.TS, data)
 	}
 	p = joiner.Place{TS: scan.TS, ID: id}
-	phase := e.rules.Phase(scan.TS, w)
+	phase := e.phase(scan.TS, w)
 	if phase == joiner.Forgotten {
 		e.dispose(events.KindRequest, joiner.Expired)
 		return nil
@@ -81,7 +81,7 @@ func (e *Engine) again(m *events.Message, at events.Origin, p joiner.Place, held
 	}
 	piece := joiner.HeldPiece{Origin: at, Data: data}
 	w := e.watermark()
-	switch e.rules.Phase(p.TS, w) {
+	switch e.phase(p.TS, w) {
 	case joiner.Open:
 		return e.rearrange(p, held, piece, ts, w)
 	case joiner.Correctable:
@@ -114,10 +114,13 @@ func (e *Engine) wins(held *joiner.HeldRequest, data []byte, ts events.Time) (bo
 
 // rearrange adds a piece to an open request. The request is kept under its
 // smallest timestamp, so an earlier piece moves it, with its outcomes; a piece
-// so early that the request should have closed closes it.
+// so early that the request should have closed closes it, and one that would be
+// forgotten takes no part.
 func (e *Engine) rearrange(p joiner.Place, held joiner.HeldRequest, piece joiner.HeldPiece, ts, w events.Time) error {
-	phase := e.rules.Phase(ts, w)
+	phase := e.phase(ts, w)
 	if phase == joiner.Forgotten {
+		held.Copies = append(held.Copies, hash(piece.Data))
+		e.o.Store.PutRequest(p, &held)
 		return nil
 	}
 	wins, err := e.wins(&held, piece.Data, ts)
@@ -163,9 +166,10 @@ func (e *Engine) move(from joiner.Place, ts events.Time) (joiner.Place, error) {
 		e.o.Store.PutOutcome(to, &o)
 	}
 	h, ok, err := e.o.Store.History(from)
-	if ok && err == nil {
-		e.o.Store.DeleteHistory(from)
-		e.o.Store.PutHistory(to, &h)
+	if !ok || err != nil {
+		return to, err
 	}
-	return to, err
+	e.o.Store.DeleteHistory(from)
+	e.o.Store.PutHistory(to, &h)
+	return to, e.o.Store.MoveUnwritten(from, to)
 }

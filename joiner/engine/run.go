@@ -145,7 +145,7 @@ func (e *Engine) loop(ctx context.Context, inbox []chan delivery, until []joiner
 // reached reports, with io.EOF, that there is nothing left to read.
 func (e *Engine) reached(ctx context.Context, ended []bool, until []joiner.Position) (bool, error) {
 	for i := range ended {
-		if until != nil {
+		if until != nil && !ended[i] {
 			p, q := e.saved.Progress.Inputs[i], until[i]
 			ended[i] = p.Next > q.Next || p.Next == q.Next && p.Skip >= q.Skip
 		}
@@ -213,6 +213,7 @@ func (e *Engine) take(ctx context.Context, d *delivery, until []joiner.Position)
 		m, limit := &d.batch.Messages[i], uint32(math.MaxUint32)
 		if until != nil {
 			if limit = within(m, until[d.input]); limit == 0 {
+				e.saved.Progress.Inputs[d.input] = until[d.input]
 				break
 			}
 		}

@@ -56,6 +56,9 @@ type Store interface {
 	PutHistory(p joiner.Place, h *joiner.History)
 	DeleteHistory(p joiner.Place)
 	AddUnwritten(u *joiner.Unwritten)
+	// MoveUnwritten gives the applied unwritten rows of a request that is moved
+	// its new place. It reads all that no finished commit holds.
+	MoveUnwritten(from, to joiner.Place) error
 	AddDeadLetter(d *events.DeadLetter)
 	// Apply commits the batch with the progress it leads to. Not synced, it may
 	// be lost by a power failure, as a whole, with all that came after it.

@@ -46,7 +46,7 @@ func openPlace(fs vfs.FS, c *config.Config, rules *joiner.Rules, stateDir, outDi
 		return nil, err
 	}
 	dir := filepath.Join(stateDir, fmt.Sprintf("p%04d", partition))
-	if err := fs.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDurableDir(fs, dir); err != nil {
 		return nil, errors.Join(fmt.Errorf("making the state directory: %w", err), out.Close())
 	}
 	st, err := store.Open(store.Options{FS: fs, Dir: dir, CacheSize: int64(c.State.Cache), Log: log})
@@ -54,6 +54,30 @@ func openPlace(fs vfs.FS, c *config.Config, rules *joiner.Rules, stateDir, outDi
 		return nil, errors.Join(err, out.Close())
 	}
 	return &place{store: st, output: output{out}}, nil
+}
+
+// makeDurableDir makes a directory that only its owner reads and that outlives
+// the machine. Pebble syncs what it makes itself, and this it finds made: a
+// state whose directory is lost would have to be rebuilt from the log, which
+// may not reach back far enough any more. Directories that were there before
+// are synced as well, for the process that made them may have died too soon.
+func makeDurableDir(fs vfs.FS, dir string) error {
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for parent := fs.PathDir(dir); parent != dir; dir, parent = parent, fs.PathDir(parent) {
+		f, err := fs.OpenDir(parent)
+		if errors.Is(err, os.ErrPermission) {
+			return nil // not ours to open, and then not ours to see to
+		}
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+			return fmt.Errorf("syncing %s: %w", parent, err)
+		}
+	}
+	return nil
 }
 
 func (p *place) close() error { return errors.Join(p.store.Close(), p.output.Close()) }

@@ -1,0 +1,6 @@
+//go:build !race
+
+package main
+
+// crashPoints is how many crashes are tried.
+const crashPoints = 2000

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/engine/memory"
+	"github.com/labeljoin/labeljoin/joiner/enginetest"
+)
+
+// The directories of a crash world, on one file system.
+const (
+	crashState  = "state"
+	crashOutput = "out"
+)
+
+// crashWorld is a history in its logs, the configuration that joins it and the
+// rows that must come of it, whatever happens on the way.
+type crashWorld struct {
+	seed    uint64
+	shape   enginetest.Shape
+	history enginetest.History
+	answer  enginetest.Answer
+	logs    [][]events.Batch
+	cfg     config.Config
+	roll    engine.Roll
+	patient bool // reading waits for commits, so that there are many of them
+}
+
+func crashRand(seed, stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }
+
+// newCrashWorld makes the world of a seed. A third of them have events that
+// come in any order, so that there are corrections; a third write rows early.
+func newCrashWorld(seed uint64) *crashWorld {
+	r := crashRand(seed, 1)
+	w := &crashWorld{seed: seed, shape: enginetest.Shape{Timely: r.IntN(3) > 0, Early: r.IntN(3) == 0}}
+	w.history = enginetest.Generate(seed, w.shape)
+	w.history.Events = append(deadLetters(r, w.history.Events[0].At), w.history.Events...)
+	reference := w.history.Reference()
+	w.answer = reference.Join(w.history.Set())
+	w.logs = enginetest.Logs(w.history.Events, enginetest.Layout{
+		Inputs: 1 + r.IntN(2), Messages: 1 + r.IntN(4), Batches: 1 + r.IntN(3), Proofs: w.shape.Timely && r.IntN(2) == 0,
+	}, r)
+	w.roll = []engine.Roll{{}, {Rows: 2}, {Bytes: 150}, {Bytes: 400}, {Bytes: 1000}}[r.IntN(5)]
+	if w.roll != (engine.Roll{}) {
+		w.roll.Interval = time.Hour
+	}
+	w.patient = r.IntN(4) > 0
+	w.configure(r)
+	return w
+}
+
+// deadLetters are events of every world that are none.
+func deadLetters(r *rand.Rand, at events.Time) []enginetest.Arrival {
+	var out []enginetest.Arrival
+	for i := range 1 + r.IntN(3) {
+		kind := events.Kind(r.IntN(events.Kinds))
+		out = append(out, enginetest.Arrival{Kind: kind, TS: events.MinTime, At: at, Data: fmt.Appendf(nil, `{"no_id":%d}`, i)})
+	}
+	return out
+}
+
+func (w *crashWorld) configure(r *rand.Rand) {
+	w.cfg = config.Default()
+	w.cfg.Name = "crash"
+	w.cfg.State.Cache = 1 << 20
+	w.cfg.Output.Roll.Rows = 1 + r.Int64N(4) // of a file: most commits have several
+	rules := &w.history.Rules
+	for i := range rules.Labels {
+		w.cfg.Labels = append(w.cfg.Labels, config.Label{Name: rules.Labels[i].Name, Window: config.Duration(rules.Labels[i].Window)})
+	}
+	w.cfg.Complete()
+	w.cfg.Join.MaxFuture, w.cfg.Join.MaxAge = config.Duration(w.history.MaxFuture), config.Duration(w.history.MaxAge)
+	w.cfg.Inputs.Requests.TimeUnit, w.cfg.Inputs.Outcomes.TimeUnit = "ns", "ns"
+}
+
+// recovery says how an opened place was found.
+type recovery string
+
+const (
+	found     recovery = "nothing under way"
+	begun     recovery = "begun anew"
+	completed recovery = "pending commit completed"
+	voided    recovery = "pending cut voided"
+	rebuilt   recovery = "rebuilt"
+)
+
+func recoveryOf(p *place) recovery {
+	s := p.store.Progress()
+	cut, receipt, _ := p.output.Last()
+	switch {
+	case len(s.Progress.Inputs) == 0 && receipt.Number == 0:
+		return begun
+	case s.Pending != nil && s.Pending.Number == receipt.Number && s.Pending.Nonce == cut.Nonce:
+		return completed
+	case s.Progress.Commit < receipt.Number:
+		return rebuilt
+	case s.Pending != nil:
+		return voided
+	}
+	return found
+}
+
+// run joins what is left of the logs on a file system. It tells how it found
+// the place, how the books stand at the end, and of every commit made.
+func (w *crashWorld) run(fs vfs.FS, committed func(joiner.Receipt)) (how recovery, books joiner.Ledger, err error) {
+	log := slog.New(slog.DiscardHandler)
+	p, err := openPlace(fs, &w.cfg, &w.history.Rules, crashState, crashOutput, log)
+	if err != nil {
+		return "", books, err
+	}
+	defer func() {
+		books = p.store.Progress().Progress.Ledger
+		err = errors.Join(err, p.close())
+	}()
+	how = recoveryOf(p)
+	o, err := engineOptions(&w.cfg, w.history.Rules, p, log)
+	if err != nil {
+		return how, books, err
+	}
+	o.Roll, o.Inputs = w.roll, w.inputs()
+	staging := &sync.Mutex{}
+	o.Output = tellingOutput{Output: o.Output, committed: committed, staging: staging}
+	if w.patient {
+		o.Store = patientStore{Store: o.Store, staging: staging}
+	}
+	return how, books, engine.New(o).Run(context.Background())
+}
+
+func (w *crashWorld) inputs() []engine.Input {
+	kinds := [][]events.Kind{{events.KindRequest}, {events.KindOutcome}}
+	if len(w.logs) == 1 {
+		kinds = [][]events.Kind{{events.KindRequest, events.KindOutcome}}
+	}
+	var inputs []engine.Input
+	for i := range w.logs {
+		inputs = append(inputs, engine.Input{
+			Name: fmt.Sprint("log", i), Created: 1, Kinds: kinds[i],
+			Open: func(ctx context.Context, from joiner.Position) (engine.Source, error) {
+				return memory.Log(w.logs[i]).Open(ctx, from)
+			},
+		})
+	}
+	return inputs
+}
+
+// tellingOutput tells of commits that were made, and holds a lock while one is
+// staged.
+type tellingOutput struct {
+	engine.Output
+	committed func(joiner.Receipt)
+	staging   *sync.Mutex
+}
+
+func (o tellingOutput) Stage(k uint64) (engine.Stage, error) {
+	s, err := o.Output.Stage(k)
+	if err != nil {
+		return nil, err
+	}
+	o.staging.Lock()
+	return &tellingStage{Stage: s, committed: o.committed, staging: o.staging}, nil
+}
+
+type tellingStage struct {
+	engine.Stage
+	committed func(joiner.Receipt)
+	staging   *sync.Mutex // nil once given up
+}
+
+func (s *tellingStage) Commit(ctx context.Context, cut *joiner.Cut) (joiner.Receipt, error) {
+	r, err := s.Stage.Commit(ctx, cut)
+	if err == nil {
+		s.committed(r)
+	}
+	s.over()
+	return r, err
+}
+
+func (s *tellingStage) Abort() {
+	s.Stage.Abort()
+	s.over()
+}
+
+func (s *tellingStage) over() {
+	if s.staging != nil {
+		s.staging.Unlock()
+		s.staging = nil
+	}
+}
+
+// patientStore applies nothing while a commit is staged.
+type patientStore struct {
+	engine.Store
+	staging *sync.Mutex
+}
+
+func (s patientStore) Apply(saved *engine.Saved, sync bool) error {
+	s.staging.Lock()
+	defer s.staging.Unlock()
+	return s.Store.Apply(saved, sync)
+}
+
+// crashPoint is a moment of a run at which the machine stopped.
+type crashPoint struct {
+	kind  string // of the operation that was not done any more
+	n     int    // of the operation, in the run
+	fs    *vfs.MemFS
+	acked []joiner.Receipt // of the commits made by then
+}
+
+// watcher watches a run over a file system, and clones the file system at some
+// of its operations.
+type watcher struct {
+	w     *crashWorld
+	fs    *vfs.MemFS
+	wants func(kind string, nth, n int) bool // nth of its kind, n-th of all
+	clone vfs.CrashCloneCfg
+
+	mu     sync.Mutex
+	n      int
+	counts map[string]int
+	acked  []joiner.Receipt
+	points []crashPoint
+	books  joiner.Ledger // at the end
+}
+
+func (x *watcher) run() (how recovery, err error) {
+	x.counts = map[string]int{}
+	how, x.books, err = x.w.run(&tracedFS{FS: x.fs, before: x.before}, func(r joiner.Receipt) {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.acked = append(x.acked, r)
+	})
+	return how, err
+}
+
+// check checks what came of the run.
+func (x *watcher) check() error { return x.w.check(x.fs, x.acked, &x.books) }
+
+func (x *watcher) before(kind string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.wants(kind, x.counts[kind], x.n) {
+		x.points = append(x.points, crashPoint{
+			kind: kind, n: x.n, fs: x.fs.CrashClone(x.clone), acked: x.acked[:len(x.acked):len(x.acked)],
+		})
+	}
+	x.counts[kind]++
+	x.n++
+}

@@ -11,7 +11,7 @@ import (
 // The history that power fails in, and the shorter one that is run again for
 // every one of its operations.
 const (
-	crashCommits = 7
+	crashCommits = 9
 	shortCommits = 2
 )
 

@@ -63,7 +63,7 @@ func testRow(k uint64, i int) (*events.Request, *joiner.Row) {
 }
 
 // rowsOf is how many rows and dead letters commit k has: some have neither.
-func rowsOf(k uint64) (rows, letters int) { return int(k*5) % 11, int(k) % 3 }
+func rowsOf(k uint64) (rows, letters int) { return int(k*3) % 7, int(k) % 3 }
 
 func testCut(k uint64, nonce string) *joiner.Cut {
 	c := &joiner.Cut{

@@ -201,8 +201,8 @@ func (b *Builder) column(s source, wide int) (*column, error) {
 	}
 	c := b.byName[name]
 	switch {
-	case c == nil && len(b.byName) >= maxFeatures:
-		if b.rows > 0 && len(b.layout.declared)+wide <= maxFeatures {
+	case c == nil && len(b.byName) >= b.layout.maxFeatures:
+		if b.rows > 0 && len(b.layout.declared)+wide <= b.layout.maxFeatures {
 			return nil, ErrFull
 		}
 		return nil, nil

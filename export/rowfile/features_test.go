@@ -201,6 +201,8 @@ func TestStrangeNamesAndValues(t *testing.T) {
 
 func TestTooManyColumns(t *testing.T) {
 	l := newLayout(t, Config{Labels: []joiner.Label{}})
+	const most = 50
+	l.maxFeatures = most
 	wide := func(from, n int) sample {
 		s := with(nil, nil)
 		for i := range n {
@@ -209,22 +211,22 @@ func TestTooManyColumns(t *testing.T) {
 		return s
 	}
 	b := l.NewBuilder()
-	s := wide(0, maxFeatures-1)
+	s := wide(0, most-1)
 	if unfit, err := b.Add(&s.req, &s.row); err != nil || unfit != 0 {
 		t.Fatal(unfit, err)
 	}
-	s = wide(maxFeatures, 2)
+	s = wide(most, 2)
 	if _, err := b.Add(&s.req, &s.row); !errors.Is(err, ErrFull) {
 		t.Fatalf("error %v, want ErrFull", err)
 	}
 	data, _ := encode(t, b)
-	if rows, columns := readAll(t, data); len(rows) != 1 || len(columns) < maxFeatures-1 {
+	if rows, columns := readAll(t, data); len(rows) != 1 || len(columns) < most-1 {
 		t.Fatalf("%d rows, %d columns", len(rows), len(columns))
 	}
 	// No file has room for this one: the excess is null, and counted, each time.
 	b = l.NewBuilder()
 	for range 3 {
-		s = wide(0, maxFeatures+10)
+		s = wide(0, most+10)
 		if unfit, err := b.Add(&s.req, &s.row); err != nil || unfit != 10 {
 			t.Fatalf("%d unfit, want 10: %v", unfit, err)
 		}

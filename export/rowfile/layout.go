@@ -38,8 +38,9 @@ type Layout struct {
 	rename   map[string]string
 	reserved map[string]string // column -> what it holds
 	// codec is one for all files: it keeps its encoders, which are large.
-	codec     *zstd.Codec
-	groupRows int
+	codec       *zstd.Codec
+	groupRows   int
+	maxFeatures int
 }
 
 type declared struct {
@@ -52,10 +53,10 @@ const itemPrefix = "item_"
 
 // NewLayout checks c.
 func NewLayout(c Config) (*Layout, error) {
-	l := &Layout{labels: c.Labels, weight: c.Weight, rename: c.Rename, reserved: map[string]string{}}
+	l := &Layout{labels: c.Labels, weight: c.Weight, rename: c.Rename, reserved: map[string]string{},
+		groupRows: rowGroupRows, maxFeatures: maxFeatures}
 	// The fastest level costs a tenth more bytes than the default one and saves
 	// a fifth of the time that writing takes.
-	l.groupRows = rowGroupRows
 	l.codec = &zstd.Codec{Level: zstd.SpeedFastest}
 	for _, name := range [...]string{
 		"request_id", "request_ts", "model", "model_version", "user_id", "item_id", "position", "score",

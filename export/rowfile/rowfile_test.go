@@ -145,9 +145,9 @@ func TestRoundTripOfManyRows(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	few := samples(rng, 500)
 	l := newLayout(t, Config{})
-	l.groupRows = 5500
+	l.groupRows = 2500
 	b := l.NewBuilder()
-	const n = 12_345
+	const n = 6_000
 	for i := range n {
 		s := &few[i%len(few)]
 		if _, err := b.Add(&s.req, &s.row); err != nil {

@@ -61,7 +61,9 @@ type world struct {
 	roll    engine.Roll
 	limit   int // of outcomes per request
 	nonces  int
-	final   engine.Saved // where the last run ended
+	first   uint64                     // first message of every log
+	opened  func(from joiner.Position) // told where reading begins, if set
+	final   engine.Saved               // where the last run ended
 }
 
 func newWorld(seed uint64, history enginetest.History, layout enginetest.Layout) *world {
@@ -97,8 +99,11 @@ func (w *world) options(st engine.Store, stop int) engine.Options {
 	}
 	for i := range w.logs {
 		o.Inputs = append(o.Inputs, engine.Input{
-			Name: fmt.Sprint("log", i), Created: 1, Kinds: kinds[i],
+			Name: fmt.Sprint("log", i), Created: 1, First: w.first, Kinds: kinds[i],
 			Open: func(ctx context.Context, from joiner.Position) (engine.Source, error) {
+				if w.opened != nil {
+					w.opened(from)
+				}
 				source, err := memory.Log(w.logs[i]).Open(ctx, from)
 				return &breaking{Source: source, left: stop}, err
 			},

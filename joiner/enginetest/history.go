@@ -69,7 +69,7 @@ func Generate(seed uint64, shape Shape) History {
 		g.noise()
 	}
 	g.arrange()
-	g.end()
+	g.h.End()
 	return g.h
 }
 
@@ -229,17 +229,4 @@ func Shuffled(set []Arrival, lateness time.Duration, r *rand.Rand) []Arrival {
 	}
 	slices.SortStableFunc(out, func(a, b Arrival) int { return cmp.Compare(a.At, b.At) })
 	return out
-}
-
-// end adds heartbeats that close everything, and make orphans of what waits.
-func (g *generator) end() {
-	r := &g.h.Rules
-	last := g.now
-	for _, e := range g.h.Events {
-		last = max(last, e.At)
-	}
-	last = last.Add(2*r.Longest() + r.Memory() + 2*r.ClockSkew + r.Lateness + time.Second)
-	for k := range events.Kind(events.Kinds) {
-		g.h.Events = append(g.h.Events, heartbeat(k, last))
-	}
 }

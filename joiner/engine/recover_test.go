@@ -1,0 +1,243 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/engine/memory"
+	"github.com/labeljoin/labeljoin/joiner/enginetest"
+)
+
+// copyState is the state as a backup of its directory would hold it.
+func (w *world) copyState() *vfs.MemFS {
+	return w.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: w.Rand})
+}
+
+// stopAfter runs an engine that dies when so many batches of each log are read.
+func (w *world) stopAfter(batches int) error {
+	st, err := w.open()
+	if err != nil {
+		return err
+	}
+	err = engine.New(w.options(st, batches)).Run(context.Background())
+	if errors.Is(err, errCrash) {
+		err = nil
+	}
+	return errors.Join(err, st.Close())
+}
+
+// quiet is a timely history and its answer.
+func quiet(seed uint64) (enginetest.History, enginetest.Answer) {
+	h := enginetest.Generate(seed, timely)
+	reference := h.Reference()
+	return h, reference.Join(h.Set())
+}
+
+// TestStateLost deletes the state, or puts an older copy of it in its place,
+// between runs: it is rebuilt from the log and nothing is written twice.
+func TestStateLost(t *testing.T) {
+	forSeeds(t, 150, func(t *testing.T, seed uint64) {
+		h, want := quiet(seed)
+		r := newRand(seed)
+		w := newWorld(seed, h, anyLayout(r, true))
+		w.roll = engine.Roll{}
+		old := w.fs
+		for read := r.IntN(6); read < len(w.logs[0]); read += 1 + r.IntN(20) {
+			if err := w.stopAfter(read); err != nil {
+				t.Fatal(err)
+			}
+			switch r.IntN(4) {
+			case 0:
+				w.fs = vfs.NewCrashableMem()
+			case 1:
+				w.fs = old
+			case 2:
+				old = w.copyState()
+			}
+		}
+		if err := w.run(); err != nil {
+			t.Fatal(err)
+		}
+		checkBooks(t, w.out)
+		checkBase(t, w.out, want)
+	})
+}
+
+// longAgo is a history whose beginning is long forgotten at its end, so that a
+// rebuild need not read it: n requests, an hour apart, each with a click.
+func longAgo(n int) (enginetest.History, enginetest.Answer) {
+	h := enginetest.Lines(oneLabel())
+	for i := range n {
+		at := time.Duration(i) * time.Hour
+		h.Request(at, "r%d", i)
+		h.Click(at+time.Minute, "r%d", i)
+		h.Click(at+2*time.Minute, "gone%d", i)
+	}
+	h.End()
+	reference := h.Reference()
+	return h, reference.Join(h.Set())
+}
+
+func oneLabel() joiner.Rules {
+	return joiner.Rules{
+		Labels:   []joiner.Label{{Name: "clicked", Window: 30 * time.Minute, When: func(o *events.Outcome) bool { return o.Type == "click" }}},
+		Lateness: time.Minute, Corrections: time.Hour,
+	}
+}
+
+// TestRebuildReadsTheEnd counts what a rebuild reads.
+func TestRebuildReadsTheEnd(t *testing.T) {
+	h, want := longAgo(50)
+	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
+	whole := w.logs[0]
+	for n := 10; n < len(whole); n += 10 { // the log grows, and is joined to its end each time
+		w.logs[0] = whole[:n]
+		if err := w.run(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.logs[0] = whole
+	w.fs = vfs.NewCrashableMem()
+	first := uint64(1 << 60)
+	w.opened = func(from joiner.Position) { first = min(first, from.Next) }
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	if last := w.out.Commits[len(w.out.Commits)-1].Cut.Progress.Inputs[0].Next; first < last*3/4 {
+		t.Errorf("the rebuild reads from message %d of %d on, and most of that is forgotten", first, last)
+	}
+	checkBooks(t, w.out)
+	checkBase(t, w.out, want)
+}
+
+// TestOneIDForEver has a client that sends the same request id all the time.
+// Whatever that means, it must not stop the joiner, with its state or without.
+func TestOneIDForEver(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		h := enginetest.Lines(oneLabel())
+		for i := range 400 {
+			h.Request(time.Duration(i)*time.Minute, "health")
+			h.Click(time.Duration(i)*time.Minute, "health")
+		}
+		h.End()
+		w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
+		w.roll = engine.Roll{Rows: 7, Interval: time.Hour}
+		for read := 10; read < len(w.logs[0]); read += 37 {
+			if err := w.stopAfter(read); err != nil {
+				t.Fatal(err)
+			}
+			if lost {
+				w.fs = vfs.NewCrashableMem()
+			}
+		}
+		if err := w.run(); err != nil {
+			t.Fatal(err)
+		}
+		for i, c := range w.out.Commits {
+			if !c.Cut.Progress.Ledger.Balanced() {
+				t.Errorf("commit %d: the books do not balance", i+1)
+			}
+		}
+	}
+}
+
+// refusal runs a world that must be refused.
+func refusal[E error](t *testing.T, w *world) E {
+	t.Helper()
+	commits := len(w.out.Commits)
+	var refused E
+	if err := w.run(); !errors.As(err, &refused) {
+		t.Fatalf("it runs with %v, want %T", err, refused)
+	}
+	if len(w.out.Commits) != commits {
+		t.Error("it was refused, and yet something was written")
+	}
+	return refused
+}
+
+// finished is a world that was joined to its end in several commits.
+func finished(t *testing.T) (*world, enginetest.Answer) {
+	t.Helper()
+	h, want := longAgo(8)
+	w := newWorld(1, h, enginetest.Layout{Inputs: 2, Messages: 1, Batches: 1})
+	w.roll = engine.Roll{}
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.out.Commits) < 2 {
+		t.Fatalf("%d commits, the tests need some", len(w.out.Commits))
+	}
+	return w, want
+}
+
+func TestOlderOutput(t *testing.T) {
+	w, want := finished(t)
+	n := uint64(len(w.out.Commits))
+	w.out.Commits = w.out.Commits[:n-1]
+	if e := refusal[*engine.OutputBehindError](t, w); e.State != n || e.Output != n-1 {
+		t.Errorf("%+v, want state %d, output %d", e, n, n-1)
+	}
+	w.out.Commits = nil
+	refusal[*engine.OutputBehindError](t, w)
+	// The error says what to do.
+	w.fs = vfs.NewCrashableMem()
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	checkBooks(t, w.out)
+	checkBase(t, w.out, want)
+}
+
+func TestForeignOutput(t *testing.T) {
+	w, want := finished(t)
+	own := w.out
+	w.out = &memory.Output{Commits: slices.Clone(own.Commits)}
+	w.out.Commits[len(w.out.Commits)-1].Receipt.Hash = "another's"
+	refusal[*engine.ForeignOutputError](t, w)
+	w.out = own
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	checkBase(t, w.out, want)
+}
+
+func TestOtherInputs(t *testing.T) {
+	w, _ := finished(t)
+	logs := w.logs
+	w.logs = logs[:1]
+	if e := refusal[*engine.InputsError](t, w); !slices.Equal(e.Had, []string{"log0", "log1"}) || !slices.Equal(e.Have, []string{"log0"}) {
+		t.Errorf("%+v", e)
+	}
+	w.fs = vfs.NewCrashableMem() // the output remembers too
+	refusal[*engine.InputsError](t, w)
+}
+
+func TestTrimmedLog(t *testing.T) {
+	w, want := finished(t)
+	w.first = 10_000
+	if err := w.run(); err != nil {
+		t.Fatalf("with its state it needs nothing from before: %v", err)
+	}
+	checkBase(t, w.out, want)
+	w.fs = vfs.NewCrashableMem()
+	if e := refusal[*engine.TrimmedError](t, w); e.First != 10_000 {
+		t.Errorf("%+v", e)
+	}
+}
+
+// TestShorterLog lets a log end before the commit that was cut from it.
+func TestShorterLog(t *testing.T) {
+	w, _ := finished(t)
+	w.fs = vfs.NewCrashableMem()
+	w.out.Commits = w.out.Commits[:len(w.out.Commits)/2]
+	w.logs = [][]events.Batch{nil, nil}
+	refusal[*engine.BooksError](t, w)
+}

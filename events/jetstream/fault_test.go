@@ -189,14 +189,14 @@ func TestLogIsRewound(t *testing.T) {
 			t.Fatal(err)
 		}
 		server = serve(t, dir, at)
-		publish(t, nc, "log.a", 10, 20)
+		publishAt(t, server, "log.a", 10, 20)
 		s := open(t, nc, log, 0)
 		read(t, s, 20)
 		if err := server.Close(); err != nil {
 			t.Fatal(err)
 		}
-		serve(t, filepath.Join(copied, "s"), at)
-		publish(t, nc, "log.a", 30, 30+follow)
+		server = serve(t, filepath.Join(copied, "s"), at)
+		publishAt(t, server, "log.a", 30, 30+follow)
 		got, err := fault(t, s)
 		wantFault(t, err, Rewound)
 		if len(got) > 0 {

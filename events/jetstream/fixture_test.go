@@ -126,16 +126,13 @@ func openAt(t testing.TB, nc *nats.Conn, log Log, next uint64) (*Source, error) 
 	return s, err
 }
 
-// publish waits for the connection and stores messages, "<subject> <i>" for i
-// in [from, to).
+// publish stores messages, "<subject> <i>" for i in [from, to). It must not be
+// called while the connection may break: see publishAt.
 func publish(t testing.TB, nc *nats.Conn, subject string, from, to int) {
 	t.Helper()
 	js, err := jetstream.New(nc)
 	if err != nil {
 		t.Fatal(err)
-	}
-	for end := time.Now().Add(patience); !nc.IsConnected() && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
 	}
 	for i := from; i < to; i++ {
 		if _, err := js.PublishAsync(subject, payload(subject, i)); err != nil {
@@ -147,6 +144,14 @@ func publish(t testing.TB, nc *nats.Conn, subject string, from, to int) {
 	case <-time.After(patience):
 		t.Fatal("the server did not store the messages")
 	}
+}
+
+// publishAt publishes on a connection of its own.
+func publishAt(t testing.TB, s *Server, subject string, from, to int) {
+	t.Helper()
+	nc := dial(t, ConnOptions{URL: s.URL()})
+	defer nc.Close()
+	publish(t, nc, subject, from, to)
 }
 
 func payload(subject string, i int) []byte { return fmt.Appendf(nil, "%s %d", subject, i) }

@@ -2,12 +2,15 @@ package jetstream
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -55,7 +58,7 @@ func TestProofsHoldWhilePublishing(t *testing.T) {
 		}
 		proofs, count := 0, 0
 		proven := events.MinTime
-		for proofs < 200 || count < 1000 {
+		for proofs < 200 || count < 200 {
 			b, err := s.Next(ctx)
 			if err != nil {
 				t.Fatalf("after %d proofs and %d messages: %v", proofs, count, err)
@@ -80,6 +83,54 @@ func TestProofsHoldWhilePublishing(t *testing.T) {
 	}
 }
 
+// The order and use of the questions, against a broker of which each answer is
+// scripted: the time is the first answer's, the end the second's, and whether
+// anything follows is asked last.
+func TestQuestionsAreAskedInTheOrderOfTheArgument(t *testing.T) {
+	t.Parallel()
+	nc := dial(t, ConnOptions{URL: guarded(t, func(*server.Options) {}).ClientURL()})
+	created := time.Unix(500, 0).UTC()
+	var asked []string
+	answers := map[string][]string{
+		"$JS.API.STREAM.INFO.log": {
+			infoJSON(created, 5, time.Unix(1000, 0)), infoJSON(created, 6, time.Unix(2000, 0)),
+		},
+		"$JS.API.STREAM.MSG.GET.log": {`{"error":{"code":404,"err_code":10037,"description":"no message found"}}`},
+	}
+	sub, err := nc.Subscribe("$JS.API.>", func(m *nats.Msg) {
+		asked = append(asked, m.Subject)
+		if list := answers[m.Subject]; len(list) > 0 {
+			answers[m.Subject] = list[1:]
+			_ = m.Respond([]byte(list[0]))
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Unsubscribe()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := answer{received: 5, passed: 5}
+	log := Log{Stream: "log", Filtered: true, Inputs: []Input{requests("log.x")}}
+	if err := a.fill(deadline(t), js, &log, func() time.Duration { return time.Hour }); err != nil {
+		t.Fatal(err)
+	}
+	if !a.info.TimeStamp.Equal(time.Unix(1000, 0)) || a.end != 6 || !a.nothing || a.at != time.Hour {
+		t.Fatalf("got %+v of %+v", a, a.info)
+	}
+	want := []string{"$JS.API.STREAM.INFO.log", "$JS.API.STREAM.INFO.log", "$JS.API.STREAM.MSG.GET.log"}
+	if !slices.Equal(asked, want) {
+		t.Fatalf("asked %q", asked)
+	}
+}
+
+func infoJSON(created time.Time, last uint64, now time.Time) string {
+	return fmt.Sprintf(`{"type":"io.nats.jetstream.api.v1.stream_info_response","config":{"name":"log"},"created":%q,`+
+		`"state":{"messages":%d,"first_seq":1,"last_seq":%d},"ts":%q}`, created.Format(time.RFC3339Nano), last, last, now.UTC().Format(time.RFC3339Nano))
+}
+
 // babble publishes bursts with pauses.
 func babble(ctx context.Context, nc *nats.Conn, rng *rand.Rand, noise bool) {
 	js, err := jetstream.New(nc)
@@ -87,7 +138,7 @@ func babble(ctx context.Context, nc *nats.Conn, rng *rand.Rand, noise bool) {
 		return
 	}
 	for ctx.Err() == nil {
-		for range rng.IntN(20) {
+		for range rng.IntN(6) {
 			subject := "log.x"
 			if noise && rng.IntN(2) == 0 {
 				subject = "noise"

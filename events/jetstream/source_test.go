@@ -73,17 +73,17 @@ func TestBothKindsOfOneStreamAreOneLogInOrder(t *testing.T) {
 func TestReadingResumesAnywhere(t *testing.T) {
 	t.Parallel()
 	nc := inProcess(t)
-	const total = 1000
+	const total = 300
 	log := find(t, nc, requests("resume.>"))
 	publish(t, nc, "resume.x", 0, total)
 	rapid.Check(t, func(rt *rapid.T) {
 		next := rapid.Uint64Range(0, total).Draw(rt, "next")
 		opts := Options{
-			Messages: rapid.IntRange(1, 400).Draw(rt, "messages"),
+			Messages: rapid.IntRange(1, 100).Draw(rt, "messages"),
 			Bytes:    rapid.IntRange(1, 4000).Draw(rt, "bytes"),
 			Prefetch: rapid.IntRange(3000, 100_000).Draw(rt, "prefetch"),
 		}
-		stops := rapid.SliceOfN(rapid.IntRange(1, total), 0, 2).Draw(rt, "stops")
+		stops := rapid.SliceOfN(rapid.IntRange(1, total), 0, 1).Draw(rt, "stops")
 		want := max(next, 1)
 		for _, stop := range append(stops, total) {
 			from := joiner.Position{Input: log.Stream, Created: log.Created, Next: want}
@@ -128,9 +128,9 @@ func TestServerRestartsWhileReading(t *testing.T) {
 	}
 	const each = 400
 	for round := range 3 {
-		publish(t, nc, "dense.x", round*each, (round+1)*each)
-		publish(t, nc, "noise", 0, 10)
-		publish(t, nc, "mixed.x", round*each, (round+1)*each)
+		publishAt(t, server, "dense.x", round*each, (round+1)*each)
+		publishAt(t, server, "noise", 0, 10)
+		publishAt(t, server, "mixed.x", round*each, (round+1)*each)
 		for i, subject := range []string{"dense.x", "mixed.x"} {
 			// Half is read before the restart, half is under way.
 			count := 0
@@ -255,7 +255,7 @@ func TestReadingAheadIsBounded(t *testing.T) {
 	t.Parallel()
 	nc := inProcess(t)
 	log := find(t, nc, requests("ahead"))
-	const total = 5_000
+	const total = 2_000
 	publish(t, nc, "ahead", 0, total)
 	s, err := Open(deadline(t), nc, log, 0, joiner.Position{}, Options{Messages: 10, Prefetch: 1000})
 	if err != nil {

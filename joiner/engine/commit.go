@@ -134,7 +134,7 @@ func (e *Engine) finish(ctx context.Context) error {
 	e.o.Log.Info("committed", "commit", f.cut.Number, "rows", closed.Rows,
 		"requests", closed.Kinds[events.KindRequest].Disposed[joiner.Accepted],
 		"watermark", e.saved.Progress.Clock.Watermark(e.rules.Lateness).String())
-	e.news(Stats{Progress: e.saved.Progress, Lateness: e.rules.Lateness})
+	e.news(e.Stats())
 	return nil
 }
 

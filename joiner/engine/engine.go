@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -68,6 +70,8 @@ type Engine struct {
 	// A replay is frozen to its end, a rebuild up to the commit it rebuilds.
 	frozen bool
 	quiet  bool // a rebuild: dead letters and the label stream were done before
+	// joining says that recovery is done.
+	joining bool
 
 	places []joiner.Place // scratch
 	labels []Label        // to be published before the batch is applied
@@ -76,18 +80,23 @@ type Engine struct {
 	noted  time.Time      // when the first uncommitted row was noticed; zero: none
 	flight *flight        // the commit being staged, if any
 	news   func(Stats)    // told after every commit
+	stats  atomic.Pointer[Stats]
 }
 
-// Stats is what there is to say about an engine's progress.
+// Stats is what there is to say about an engine's progress, as of the batch
+// applied last. It is not changed any more.
 type Stats struct {
-	Progress joiner.Progress
-	Lateness time.Duration
+	Joining   bool // it has recovered and folds what the sources bring
+	Progress  joiner.Progress
+	Watermark events.Time
+	Sources   [events.Kinds]events.Time // the watermark of each
 }
 
 // New returns an engine over an opened store and output. Run does the rest.
 func New(o Options) *Engine {
 	e := &Engine{o: o, frozen: o.Replay != nil, news: func(Stats) {}}
 	e.rules = &e.o.Rules
+	e.stats.Store(&Stats{Watermark: events.MinTime, Sources: [events.Kinds]events.Time{events.MinTime, events.MinTime}})
 	return e
 }
 
@@ -119,8 +128,25 @@ func (e *Engine) flush(ctx context.Context, sync bool) error {
 	}
 	e.advance()
 	e.events = 0
-	return e.o.Store.Apply(&e.saved, sync)
+	if err := e.o.Store.Apply(&e.saved, sync); err != nil {
+		return err
+	}
+	e.report()
+	return nil
 }
+
+// report makes the engine's standing known to Stats.
+func (e *Engine) report() {
+	s := Stats{Joining: e.joining, Progress: e.saved.Progress, Watermark: e.watermark()}
+	s.Progress.Inputs = slices.Clone(s.Progress.Inputs)
+	for k := range s.Sources {
+		s.Sources[k] = s.Progress.Clock.Source(events.Kind(k), e.rules.Lateness)
+	}
+	e.stats.Store(&s)
+}
+
+// Stats is how the engine stands. It may be called from any goroutine.
+func (e *Engine) Stats() Stats { return *e.stats.Load() }
 
 // advance moves the bound of what has closed. It never goes back, whatever a
 // changed configuration makes of the watermark.

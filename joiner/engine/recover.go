@@ -170,7 +170,7 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt)
 // rebuildFrom is the latest commit before which everything is forgotten at
 // cut: reading may begin there. Without one it is where the first commit began.
 func (e *Engine) rebuildFrom(cut *joiner.Cut) ([]joiner.Position, error) {
-	needed := e.rules.OrphanedThrough(cut.Progress.Clock.Watermark(e.rules.Lateness))
+	_, needed := e.dropped(cut)
 	var from []joiner.Position
 	for c, err := range e.o.Output.Cuts() {
 		if err != nil {
@@ -192,6 +192,15 @@ func (e *Engine) rebuildFrom(cut *joiner.Cut) ([]joiner.Position, error) {
 	return from, nil
 }
 
+// dropped is what is not held after a commit: requests stamped before the one
+// time, waiting outcomes before the other. Under a configuration with shorter
+// windows than the commit's, what was open then is held nevertheless.
+func (e *Engine) dropped(cut *joiner.Cut) (requests, outcomes events.Time) {
+	w := cut.Progress.Clock.Watermark(e.rules.Lateness)
+	requests = min(e.rules.ForgottenThrough(w), cut.Progress.ClosedThrough)
+	return requests, min(e.rules.OrphanedThrough(w), requests.Add(-e.rules.ClockSkew))
+}
+
 // adoptCommit makes the events read so far the state of a commit.
 func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Receipt) error {
 	s := &e.saved
@@ -200,8 +209,8 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	s.Committed, s.Announced = cut.Progress.ClosedThrough, cut.Progress.ClosedThrough
 	s.Receipt, s.RulesHash, s.MaxEvent = r, e.o.RulesHash, cut.MaxEvent
 	s.From = slices.Clone(cut.Progress.Inputs)
-	w := cut.Progress.Clock.Watermark(e.rules.Lateness)
-	if err := e.forget(e.rules.ForgottenThrough(w), e.rules.OrphanedThrough(w)); err != nil {
+	requests, orphans := e.dropped(cut)
+	if err := e.forget(requests, orphans); err != nil {
 		return err
 	}
 	if err := e.flush(ctx, false); err != nil {
@@ -210,7 +219,7 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	if err := e.recount(); err != nil {
 		return err
 	}
-	if err := e.recallWritten(e.rules.ForgottenThrough(w)); err != nil {
+	if err := e.recallWritten(requests); err != nil {
 		return err
 	}
 	return e.flush(ctx, true)
@@ -274,7 +283,7 @@ func rebook(t *joiner.Tally, n int64, dispositions ...joiner.Disposition) bool {
 // a request.
 func (e *Engine) pending() (requests, outcomes int64, err error) {
 	v := e.o.Store.View()
-	for c, err := range v.Closing(e.saved.Progress.ClosedThrough, events.MaxTime) {
+	for c, err := range v.Closing(e.saved.Committed, events.MaxTime) {
 		if err != nil {
 			return 0, 0, errors.Join(err, v.Close())
 		}
@@ -322,7 +331,7 @@ func (e *Engine) recall(id string, rows []joiner.Written) error {
 	if err != nil {
 		return err
 	}
-	closed := p.TS < e.saved.Progress.ClosedThrough
+	closed := p.TS < e.saved.Committed
 	h := joiner.History{Settled: closed}
 	if closed {
 		h.Rows = joiner.Standings(&req, d.Rows(events.MaxTime, joiner.Closed))

@@ -241,3 +241,25 @@ func TestShorterLog(t *testing.T) {
 	w.logs = [][]events.Batch{nil, nil}
 	refusal[*engine.BooksError](t, w)
 }
+
+// TestSourceFailsBesideRebuild has one log fail beyond the point that a rebuild
+// reads it to, while the other is still being read.
+func TestSourceFailsBesideRebuild(t *testing.T) {
+	h := enginetest.Lines(oneLabel())
+	h.Request(0, "r")
+	h.Heartbeats(2 * time.Hour)
+	w := newWorld(1, h, enginetest.Layout{Inputs: 2, Messages: 1, Batches: 1})
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	w.fs = vfs.NewCrashableMem()
+	w.endless = true // the outcomes never come
+	st, err := w.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	if err := engine.New(w.options(st, 2)).Run(t.Context()); !errors.Is(err, errCrash) {
+		t.Errorf("%v, want the source's error", err)
+	}
+}

@@ -39,6 +39,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	if err := e.recover(ctx); err != nil {
 		return err
 	}
+	e.joining = true
+	e.report()
 	defer e.ground()
 	err := e.join(ctx, nil)
 	if stopped := errors.Is(err, context.Canceled) && ctx.Err() != nil; !stopped && !errors.Is(err, io.EOF) {
@@ -80,7 +82,9 @@ func (e *Engine) join(ctx context.Context, until []joiner.Position) error {
 		from := e.saved.Progress.Inputs[i]
 		group.Go(func() error { return e.read(reading, i, from, inbox[i]) })
 	}
-	err := e.loop(ctx, inbox, until)
+	// A source that fails ends the loop too, even if the loop has no use for that
+	// source any more: the others were stopped with it.
+	err := e.loop(reading, inbox, until)
 	stop()
 	if readErr := group.Wait(); readErr != nil && !errors.Is(readErr, context.Canceled) {
 		return readErr

@@ -62,6 +62,7 @@ type world struct {
 	limit   int // of outcomes per request
 	nonces  int
 	first   uint64                     // first message of every log
+	endless bool                       // log1 says nothing at all
 	opened  func(from joiner.Position) // told where reading begins, if set
 	final   engine.Saved               // where the last run ended
 }
@@ -105,6 +106,9 @@ func (w *world) options(st engine.Store, stop int) engine.Options {
 					w.opened(from)
 				}
 				source, err := memory.Log(w.logs[i]).Open(ctx, from)
+				if w.endless && i == 1 {
+					return silent{}, nil
+				}
 				return &breaking{Source: source, left: stop}, err
 			},
 		})
@@ -126,6 +130,14 @@ func (b *breaking) Next(ctx context.Context) (events.Batch, error) {
 	}
 	b.left--
 	return b.Source.Next(ctx)
+}
+
+// silent is a source of which nothing comes.
+type silent struct{}
+
+func (silent) Next(ctx context.Context) (events.Batch, error) {
+	<-ctx.Done()
+	return events.Batch{}, ctx.Err()
 }
 
 // faulty is a store whose nth Apply fails, before or after it has been done.

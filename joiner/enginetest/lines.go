@@ -46,3 +46,15 @@ func (h *History) End() {
 		h.Events = append(h.Events, heartbeat(k, last))
 	}
 }
+
+// LastOutcome is the largest timestamp of the outcomes and of the heartbeats
+// among them; MinTime without any.
+func LastOutcome(set []Arrival) events.Time {
+	last := events.MinTime
+	for _, e := range set {
+		if e.Kind == events.KindOutcome {
+			last = max(last, e.TS)
+		}
+	}
+	return last
+}

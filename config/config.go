@@ -30,6 +30,7 @@ type Config struct {
 	Output   Output   `yaml:"output"`
 	Publish  *Publish `yaml:"publish"` // nil: no label stream
 	Limits   Limits   `yaml:"limits"`
+	HTTP     HTTP     `yaml:"http"`
 	Log      Log      `yaml:"log"`
 
 	source source // where it was read from; the zero value if it was not
@@ -89,6 +90,11 @@ type Limits struct {
 	EventBytes         Size  `yaml:"event_bytes"`
 	OutcomesPerRequest int64 `yaml:"outcomes_per_request"`
 	Depth              int64 `yaml:"depth"` // nesting of an event's JSON
+}
+
+// HTTP is where the joiner answers about itself: metrics, health, status.
+type HTTP struct {
+	Listen string `yaml:"listen"` // host:port; empty: it does not listen
 }
 
 // Log is the program's own log.

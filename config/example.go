@@ -77,5 +77,8 @@ publish:
   subject: labels.feed
   create: true
 
+# Metrics for Prometheus, health and status. Without it nothing listens.
+# http: {listen: 127.0.0.1:8428}
+
 # log: {level: info, format: auto}
 `

@@ -2,7 +2,9 @@ package config
 
 import (
 	"fmt"
+	"net"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -65,6 +67,19 @@ func (v *checker) between(path string, n, least, most int64) {
 func (v *checker) size(path string, s, least, most Size) {
 	if s < least || s > most {
 		v.add(path, "%s is out of bounds: it is from %s to %s", s, least, most)
+	}
+}
+
+// listen checks where the joiner answers. It is nobody else's business, so an
+// address is spelled out: ":8428" would answer the whole network.
+func (v *checker) listen() {
+	if v.HTTP.Listen == "" {
+		return
+	}
+	host, port, err := net.SplitHostPort(v.HTTP.Listen)
+	_, portErr := strconv.ParseUint(port, 10, 16)
+	if err != nil || portErr != nil || host == "" {
+		v.add("http.listen", "%q is not an address and a port: write 127.0.0.1:8428, or 0.0.0.0:8428 to answer everybody", clipped(v.HTTP.Listen))
 	}
 }
 
@@ -177,6 +192,7 @@ func (v *checker) bounds() {
 	v.size("limits.event_bytes", v.Limits.EventBytes, 1<<10, 64<<20)
 	v.between("limits.outcomes_per_request", v.Limits.OutcomesPerRequest, 1, 1_000_000)
 	v.between("limits.depth", v.Limits.Depth, 2, 256)
+	v.listen()
 	v.word("log.level", string(v.Log.Level), v.Log.Level.words())
 	v.word("log.format", string(v.Log.Format), v.Log.Format.words())
 }

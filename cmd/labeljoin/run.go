@@ -56,6 +56,7 @@ type service struct {
 	nc        *nats.Conn
 	publisher *jetstream.Publisher // nil without a label stream
 	place     *place
+	web       *web               // nil unless it listens
 	news      func(engine.Stats) // told after every commit; nil: nobody
 }
 
@@ -91,6 +92,11 @@ func (s *service) join(ctx context.Context) error {
 	e := engine.New(o)
 	if s.news != nil {
 		e.OnCommit(s.news)
+	}
+	if address := s.cfg.HTTP.Listen; address != "" {
+		if s.web, err = serve(address, s.cfg.Name, e.Stats, s.log); err != nil {
+			return err
+		}
 	}
 	return stopped(ctx, e.Run(ctx))
 }
@@ -193,6 +199,9 @@ func (s *service) inputs(ctx context.Context) ([]engine.Input, error) {
 // close closes what was opened, last first.
 func (s *service) close() error {
 	var errs []error
+	if s.web != nil {
+		errs = append(errs, s.web.close())
+	}
 	if s.place != nil {
 		errs = append(errs, s.place.close())
 	}

@@ -30,7 +30,13 @@ const (
 type output struct{ *export.Output }
 
 // Stage implements engine.Output.
-func (o output) Stage(k uint64) (engine.Stage, error) { return o.Output.Stage(k) }
+func (o output) Stage(k uint64) (engine.Stage, error) {
+	s, err := o.Output.Stage(k)
+	if err != nil {
+		return nil, err // a nil *Stage in the interface would not be nil
+	}
+	return s, nil
+}
 
 // place is an opened partition: its state and its output.
 type place struct {

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+)
+
+// web answers about a running joiner: /metrics, /healthz, /readyz, /status. It
+// only reads.
+type web struct {
+	server *http.Server
+	done   chan error
+}
+
+// serve starts answering on an address. The caller closes it.
+func serve(address, name string, stats func() engine.Stats, log *slog.Logger) (*web, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("http.listen: %w", err)
+	}
+	w := &web{done: make(chan error, 1), server: &http.Server{
+		Handler:           handler(name, stats),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}}
+	go func() { w.done <- w.server.Serve(listener) }() // ended by close
+	log.Info("answering", "metrics", "http://"+listener.Addr().String()+"/metrics")
+	return w, nil
+}
+
+func (w *web) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err := w.server.Shutdown(ctx)
+	if served := <-w.done; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	return err
+}
+
+func handler(name string, stats func() engine.Stats) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		newCollector(name, stats),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if !stats().Joining {
+			http.Error(w, "recovering", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "joining")
+	})
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		encoder.Encode(statusOf(name, stats())) // fails only if the client is gone
+	})
+	return mux
+}
+
+// status is what /status says.
+type status struct {
+	Name      string                 `json:"name"`
+	Version   string                 `json:"version"`
+	Joining   bool                   `json:"joining"`
+	Watermark string                 `json:"watermark"`
+	Commits   uint64                 `json:"commits"`
+	Rows      int64                  `json:"rows"`
+	Inputs    []joiner.Position      `json:"inputs"`
+	Events    map[string]eventStatus `json:"events"`
+}
+
+type eventStatus struct {
+	Watermark string           `json:"watermark"`
+	Read      int64            `json:"read"`
+	Pending   int64            `json:"pending"`
+	Disposed  map[string]int64 `json:"disposed"`
+}
+
+func statusOf(name string, s engine.Stats) status {
+	out := status{
+		Name: name, Version: versionText(), Joining: s.Joining, Watermark: s.Watermark.String(),
+		Commits: s.Progress.Commit, Rows: s.Progress.Ledger.Rows, Inputs: s.Progress.Inputs,
+		Events: map[string]eventStatus{},
+	}
+	for k, tally := range s.Progress.Ledger.Kinds {
+		disposed := map[string]int64{}
+		for d, n := range tally.Disposed {
+			if n > 0 {
+				disposed[joiner.Disposition(d).String()] = n
+			}
+		}
+		out.Events[events.Kind(k).String()] = eventStatus{
+			Watermark: s.Sources[k].String(), Read: tally.Read, Pending: tally.Pending, Disposed: disposed,
+		}
+	}
+	return out
+}

@@ -1,0 +1,186 @@
+package engine_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/enginetest"
+)
+
+// broker is a publisher that keeps the first message of every id, as JetStream
+// does within its window, and dies now and then.
+type broker struct {
+	t        *testing.T
+	messages map[string][]byte
+	order    []string
+	left     int           // messages until it dies; 0: never
+	away     chan struct{} // not nil: it is away for one call, and closes this then
+}
+
+func (b *broker) Publish(ctx context.Context, labels []engine.Label) error {
+	if b.away != nil {
+		close(b.away)
+		b.away = nil
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	for _, l := range labels {
+		if _, ok := b.messages[l.ID]; !ok {
+			b.messages[l.ID] = append([]byte(nil), l.Data...)
+			b.order = append(b.order, l.ID)
+		}
+		if b.left--; b.left == 0 {
+			return errCrash
+		}
+	}
+	return nil
+}
+
+type message struct {
+	RequestID string `json:"request_id"`
+	ItemID    string `json:"item_id"`
+	Phase     string `json:"phase"`
+	Revision  uint32 `json:"revision"`
+	Labels    map[string]struct {
+		Value *float64 `json:"value"`
+		TS    string   `json:"ts"`
+	} `json:"labels"`
+}
+
+// label is one label of one row, as a consumer of the stream knows it.
+type label struct {
+	key  enginetest.Key
+	name string
+}
+
+type known struct {
+	value    *float64
+	rank     int // corrected beats close beats early
+	revision uint32
+}
+
+// consume does what a consumer of the stream should: for each label of each row
+// the highest revision counts, and of one revision the later phase.
+func (b *broker) consume() map[label]known {
+	rank := map[string]int{"early": 0, "close": 1, "corrected": 2}
+	view := map[label]known{}
+	for _, id := range b.order {
+		var m message
+		if err := json.Unmarshal(b.messages[id], &m); err != nil {
+			b.t.Fatalf("%s: %v", b.messages[id], err)
+		}
+		if _, ok := rank[m.Phase]; !ok || len(m.Labels) == 0 {
+			b.t.Errorf("%s says nothing", b.messages[id])
+		}
+		for name, v := range m.Labels {
+			at := label{enginetest.Key{RequestID: m.RequestID, ItemID: m.ItemID}, name}
+			now := known{v.Value, rank[m.Phase], m.Revision}
+			if old, ok := view[at]; !ok || now.revision > old.revision || now.revision == old.revision && now.rank >= old.rank {
+				view[at] = now
+			}
+		}
+	}
+	return view
+}
+
+// checkLabels holds what a consumer of the stream knows against the rows.
+func checkLabels(t *testing.T, w *world, view map[label]known) {
+	t.Helper()
+	latest := w.out.Latest()
+	for k, r := range latest {
+		for i, c := range r.Cells {
+			at := label{enginetest.Key{RequestID: k[0], ItemID: k[1]}, w.history.Rules.Labels[i].Name}
+			got, ok := view[at]
+			if !ok || (got.value == nil) != c.Null || got.value != nil && *got.value != c.Value {
+				t.Errorf("%q: the stream says %v %+v, the row %v (revision %d, %v)", at, ok, got, c, r.Revision, r.Reason)
+			}
+		}
+	}
+	for at := range view {
+		if _, ok := latest[[2]string{at.key.RequestID, at.key.ItemID}]; !ok {
+			t.Errorf("%q is on the stream, and no row is", at)
+		}
+	}
+}
+
+// TestLabelStream holds the label stream, with a broker and engines that die on
+// the way, against the rows.
+func TestLabelStream(t *testing.T) {
+	for name, shape := range map[string]enginetest.Shape{
+		"timely": {Timely: true, Clean: true}, "any order": {Clean: true}, "early": {Clean: true, Early: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			forSeeds(t, 100, func(t *testing.T, seed uint64) {
+				h := enginetest.Generate(seed, shape)
+				r := newRand(seed)
+				w := newWorld(seed, h, anyLayout(r, shape.Timely))
+				b := &broker{t: t, messages: map[string][]byte{}}
+				w.labels = b
+				for range r.IntN(4) {
+					b.left = 1 + r.IntN(20)
+					if err := w.run(); err != nil && !errors.Is(err, errCrash) {
+						t.Fatal(err)
+					}
+				}
+				b.left = 0
+				w.troubled(t, r.IntN(3)*r.IntN(2))
+				checkBooks(t, w.out)
+				checkLabels(t, w, b.consume())
+			})
+		})
+	}
+}
+
+// TestPositiveAtOnce has a positive on the stream while its request is open.
+func TestPositiveAtOnce(t *testing.T) {
+	h := enginetest.Lines(oneLabel())
+	h.Click(time.Second, "r")
+	h.Request(0, "r")
+	h.Click(2*time.Second, "r")
+	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
+	b := &broker{t: t, messages: map[string][]byte{}}
+	w.labels = b
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	got := b.consume()[label{enginetest.Key{RequestID: "r"}, "clicked"}]
+	if len(b.order) != 1 || got.value == nil || *got.value != 1 || len(w.out.Commits) != 0 {
+		t.Errorf("%v on the stream, %d messages, %d commits; want one positive and no row", got, len(b.order), len(w.out.Commits))
+	}
+}
+
+// TestStopWithBrokerAway stops a joiner in the middle of a batch that it cannot
+// publish: what was not published is not applied, and read again.
+func TestStopWithBrokerAway(t *testing.T) {
+	h := enginetest.Lines(oneLabel())
+	for range 3 {
+		h.Request(0, "r")
+		h.Click(time.Second, "r")
+	}
+	h.End()
+	reference := h.Reference()
+	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 9, Batches: 9})
+	away := make(chan struct{})
+	b := &broker{t: t, messages: map[string][]byte{}, away: away}
+	w.labels = b
+	st, err := w.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- engine.New(w.options(st, -1)).Run(ctx) }()
+	<-away
+	cancel()
+	err = <-done
+	if err := errors.Join(err, st.Close(), w.run()); err != nil {
+		t.Fatal(err)
+	}
+	checkBooks(t, w.out)
+	checkBase(t, w.out, reference.Join(h.Set()))
+	checkLabels(t, w, b.consume())
+}

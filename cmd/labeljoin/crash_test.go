@@ -213,6 +213,7 @@ type crash struct {
 	percent int
 	trail   []string
 	removed bool // the state was deleted on the way
+	rebuilt bool // the state was rebuilt on the way
 	partial bool // of the unsynced some survived and some did not
 }
 
@@ -234,7 +235,7 @@ func (c *crash) recover(p *crashPoint) error {
 		at = c.r.IntN(80)
 	}
 	x := &watcher{
-		w: c.w, fs: p.fs, clone: survivors(c.r), acked: p.acked,
+		w: c.w, fs: p.fs, clone: survivors(c.r), acked: p.acked, rebuilt: c.rebuilt,
 		wants: func(_ string, _, n int) bool { return n == at },
 	}
 	if err := c.run(x); err != nil {
@@ -247,7 +248,7 @@ func (c *crash) recover(p *crashPoint) error {
 		return nil
 	}
 	c.tally.count(func() { c.tally.again++ })
-	c.percent = x.clone.UnsyncedDataPercent
+	c.percent, c.rebuilt = x.clone.UnsyncedDataPercent, x.rebuilt
 	return c.recover(&x.points[0])
 }
 

@@ -233,6 +233,8 @@ type watcher struct {
 	acked  []joiner.Receipt
 	points []crashPoint
 	books  joiner.Ledger // at the end
+	// rebuilt says that a state was rebuilt on the way, now or before.
+	rebuilt bool
 }
 
 func (x *watcher) run() (how recovery, err error) {
@@ -242,11 +244,14 @@ func (x *watcher) run() (how recovery, err error) {
 		defer x.mu.Unlock()
 		x.acked = append(x.acked, r)
 	})
+	x.rebuilt = x.rebuilt || how == rebuilt
 	return how, err
 }
 
 // check checks what came of the run.
-func (x *watcher) check() error { return x.w.check(x.fs, x.acked, &x.books) }
+func (x *watcher) check() error {
+	return errors.Join(x.w.check(x.fs, x.acked), x.w.checkBooks(&x.books, x.rebuilt))
+}
 
 func (x *watcher) before(kind string) {
 	x.mu.Lock()

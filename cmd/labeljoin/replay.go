@@ -9,6 +9,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/urfave/cli/v2"
@@ -66,6 +68,7 @@ type replay struct {
 	files    [events.Kinds]string
 	out      string
 	complete bool
+	sources  [events.Kinds]atomic.Pointer[logfile.Source] // for the progress line
 }
 
 // run joins the files into out. What it keeps meanwhile goes when it is done.
@@ -98,7 +101,11 @@ func (r *replay) run(ctx context.Context) (err error) {
 	}
 	o.Replay = &engine.Replay{Complete: r.complete}
 	o.Inputs = r.inputs()
-	if err := engine.New(o).Run(ctx); err != nil {
+	e := engine.New(o)
+	watched := r.watch(e)
+	err = e.Run(ctx)
+	watched()
+	if err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
@@ -120,8 +127,54 @@ func (r *replay) inputs() []engine.Input {
 			if err != nil {
 				return nil, err
 			}
+			r.sources[k].Store(source)
 			return source, nil
 		}
 	}
 	return inputs
+}
+
+// watch shows how far a replay is until the function it returns is called.
+func (r *replay) watch(e *engine.Engine) (stop func()) {
+	stopped, done := make(chan struct{}), make(chan struct{})
+	go func() { // ended by stop
+		defer close(done)
+		line, start := newProgress(r.talk), time.Now()
+		defer line.end()
+		ticker := time.NewTicker(time.Second / 4)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-stopped:
+				return
+			case <-ticker.C:
+				share, left := r.share(), time.Duration(-1)
+				if share > 0 {
+					left = time.Duration(float64(time.Since(start)) * (1 - share) / share)
+				}
+				l := e.Stats().Progress.Ledger
+				line.show(fmt.Sprintf("read %d requests and %d outcomes, %.0f%% of the files",
+					l.Kinds[events.KindRequest].Read, l.Kinds[events.KindOutcome].Read, 100*share), left)
+			}
+		}
+	}()
+	return func() {
+		close(stopped)
+		<-done
+	}
+}
+
+// share is how much of the files has been read, from 0 to 1.
+func (r *replay) share() float64 {
+	var read, size int64
+	for k := range r.sources {
+		if source := r.sources[k].Load(); source != nil {
+			n, of := source.Progress()
+			read, size = read+n, size+of
+		}
+	}
+	if size == 0 {
+		return 0
+	}
+	return float64(read) / float64(size)
 }

@@ -8,10 +8,8 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
-	"os"
 	"time"
 
-	"github.com/mattn/go-isatty"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -64,7 +62,7 @@ func (r *recommender) run(ctx context.Context, long time.Duration, talk io.Write
 		if err := r.publishDue(time.Now()); err != nil {
 			return r.sent, err
 		}
-		progress.show(fmt.Sprintf("published %d requests, %d outcomes", r.sent.requests, r.sent.outcomes), time.Since(start), long)
+		progress.show(fmt.Sprintf("published %d requests, %d outcomes", r.sent.requests, r.sent.outcomes), long-time.Since(start))
 		time.Sleep(5 * time.Millisecond)
 	}
 	progress.end()
@@ -193,31 +191,4 @@ func (s *schedule) Pop() any {
 	p := (*s)[last]
 	*s = (*s)[:last]
 	return p
-}
-
-// progress is a status line with the time that is left, on a terminal only.
-type progress struct {
-	out  io.Writer
-	last time.Time
-}
-
-func newProgress(out io.Writer) *progress {
-	if f, ok := out.(*os.File); !ok || !isatty.IsTerminal(f.Fd()) {
-		return &progress{}
-	}
-	return &progress{out: out}
-}
-
-func (p *progress) show(text string, done, all time.Duration) {
-	if p.out == nil || time.Since(p.last) < time.Second/4 {
-		return
-	}
-	p.last = time.Now()
-	fmt.Fprintf(p.out, "\r%s, %s left   ", text, max(0, all-done).Round(time.Second))
-}
-
-func (p *progress) end() {
-	if p.out != nil {
-		fmt.Fprintln(p.out)
-	}
 }

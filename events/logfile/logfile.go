@@ -33,6 +33,8 @@ const (
 // engine's Source; one goroutine uses it.
 type Source struct {
 	name    string
+	file    *os.File
+	size    int64 // of the file, 0 if it has none
 	kind    events.Kind
 	input   uint8
 	from    uint64 // first line wanted
@@ -59,13 +61,30 @@ func Open(path string, kind events.Kind, input uint8, from uint64) (*Source, err
 		s.closers = append(s.closers, file.Close)
 	}
 	s.name = name
+	s.file = file
 	if info, err := file.Stat(); err == nil {
-		s.piped = !info.Mode().IsRegular()
+		if s.piped = !info.Mode().IsRegular(); !s.piped {
+			s.size = info.Size()
+		}
 	}
 	if err := s.decompress(file); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s log %s: %w", kind, name, err), s.Close())
 	}
 	return s, nil
+}
+
+// Progress is how many bytes of the file have been read, as they are stored,
+// and how many there are; 0 of 0 where the end is not known. It may be called
+// from any goroutine until Close.
+func (s *Source) Progress() (read, size int64) {
+	if s.size == 0 {
+		return 0, 0
+	}
+	read, err := s.file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return 0, 0
+	}
+	return read, s.size
 }
 
 // decompress looks at the first bytes to see what the file is.

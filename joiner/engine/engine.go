@@ -45,7 +45,7 @@ type Input struct {
 	Created events.Time   // when the stream was created; 0 if that means nothing
 	First   uint64        // sequence of the first message it still holds; 0 is 1
 	Kinds   []events.Kind // which kinds it carries
-	// Open starts reading at a position. The source is closed by its context.
+	// Open starts reading at a position.
 	Open func(ctx context.Context, from joiner.Position) (Source, error)
 }
 

@@ -15,6 +15,8 @@ type Source interface {
 	// has ended and nothing will ever follow; a live log never ends. Any other
 	// error is final.
 	Next(ctx context.Context) (events.Batch, error)
+	// Close ends reading. It is called once, after the last Next.
+	Close() error
 }
 
 // Output is where commits go: files that readers see if, and only if, their

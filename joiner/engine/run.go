@@ -93,8 +93,11 @@ func (e *Engine) join(ctx context.Context, until []joiner.Position) error {
 }
 
 // read passes on what a source says until it ends.
-func (e *Engine) read(ctx context.Context, input int, from joiner.Position, to chan<- delivery) error {
+func (e *Engine) read(ctx context.Context, input int, from joiner.Position, to chan<- delivery) (err error) {
 	source, err := e.o.Inputs[input].Open(ctx, from)
+	if err == nil {
+		defer func() { err = errors.Join(err, source.Close()) }()
+	}
 	for {
 		d := delivery{input: input, err: err}
 		if err == nil {

@@ -135,6 +135,8 @@ func (b *breaking) Next(ctx context.Context) (events.Batch, error) {
 // silent is a source of which nothing comes.
 type silent struct{}
 
+func (silent) Close() error { return nil }
+
 func (silent) Next(ctx context.Context) (events.Batch, error) {
 	<-ctx.Done()
 	return events.Batch{}, ctx.Err()

@@ -23,6 +23,9 @@ type source struct {
 	from uint64
 }
 
+// Close implements engine.Source.
+func (s *source) Close() error { return nil }
+
 // Next implements engine.Source.
 func (s *source) Next(ctx context.Context) (events.Batch, error) {
 	if err := ctx.Err(); err != nil {

@@ -57,6 +57,9 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 		Unwritten: e.o.Store.Unwritten(), DeadLetters: e.o.Store.DeadLetters(),
 		Orphaned: e.rules.OrphanedThrough(w), Forgotten: e.rules.ForgottenThrough(w),
 	}
+	if e.o.Replay != nil {
+		cut.Forgotten = e.saved.Forgotten // the state goes with the replay: nobody needs a list of all that it held
+	}
 	e.saved.Pending = &cut
 	if err := e.flush(ctx, true); err != nil {
 		return err

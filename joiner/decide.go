@@ -2,6 +2,7 @@ package joiner
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -70,8 +71,9 @@ func (d *Distinct) Add(o *events.Outcome) bool {
 type Decision struct {
 	rules *Rules
 	req   *events.Request
-	cells [][]fold // by row, by label
-	seen  []bool   // by row: an impression was found; nil when the policy does not ask
+	items map[string]int // by id; nil while the items are few or nobody asked
+	cells [][]fold       // by row, by label
+	seen  []bool         // by row: an impression was found; nil when the policy does not ask
 	added Distinct
 }
 
@@ -122,15 +124,30 @@ func (d *Decision) row(o *events.Outcome) (row int, known bool) {
 	if o.ItemID == "" || len(d.req.Items) == 0 {
 		return -1, true
 	}
-	for i := range d.req.Items {
-		if d.req.Items[i].ID == o.ItemID {
-			if d.rules.PerRequest {
-				return -1, true
-			}
-			return i, true
+	i, listed := d.item(o.ItemID)
+	if d.rules.PerRequest {
+		i = -1
+	}
+	return i, listed
+}
+
+// fewItems are looked through faster than a map is made of them.
+const fewItems = 32
+
+// item finds a listed item.
+func (d *Decision) item(id string) (index int, listed bool) {
+	if len(d.req.Items) <= fewItems {
+		index = slices.IndexFunc(d.req.Items, func(i events.Item) bool { return i.ID == id })
+		return index, index >= 0
+	}
+	if d.items == nil {
+		d.items = make(map[string]int, len(d.req.Items))
+		for i := range d.req.Items {
+			d.items[d.req.Items[i].ID] = i
 		}
 	}
-	return 0, false
+	index, listed = d.items[id]
+	return index, listed
 }
 
 func (d *Decision) fold(row int, o *events.Outcome) {

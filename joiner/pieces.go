@@ -38,31 +38,36 @@ func (r *Rules) Assemble(pieces []Piece) events.Request {
 	}
 	req.Features = slices.Clone(req.Features)
 	req.Items = slices.Clone(req.Items)
-	for i := range pieces[1:] {
-		complete(&req, &pieces[i+1].Request)
+	features, items := make(map[string]bool), make(map[string]bool)
+	for i := range pieces {
+		complete(&req, &pieces[i].Request, i > 0, features, items)
 	}
 	return req
 }
 
-// complete adds to a request what a later piece has and it does not.
-func complete(req, piece *events.Request) {
-	fill(&req.Model, piece.Model)
-	fill(&req.ModelVersion, piece.ModelVersion)
-	fill(&req.UserID, piece.UserID)
-	if !req.HasScore {
-		req.Score, req.HasScore = piece.Score, piece.HasScore
+// complete adds to a request what a later piece has and it does not. The sets
+// hold the names of the features and the ids of the items it has; the first
+// piece only fills them.
+func complete(req, piece *events.Request, add bool, features, items map[string]bool) {
+	if add {
+		fill(&req.Model, piece.Model)
+		fill(&req.ModelVersion, piece.ModelVersion)
+		fill(&req.UserID, piece.UserID)
+		if !req.HasScore {
+			req.Score, req.HasScore = piece.Score, piece.HasScore
+		}
 	}
 	for _, f := range piece.Features {
-		has := func(g events.Field) bool { return g.Name == f.Name }
-		if !slices.ContainsFunc(req.Features, has) {
+		if add && !features[f.Name] {
 			req.Features = append(req.Features, f)
 		}
+		features[f.Name] = true
 	}
 	for _, item := range piece.Items {
-		has := func(other events.Item) bool { return other.ID == item.ID }
-		if !slices.ContainsFunc(req.Items, has) {
+		if add && !items[item.ID] {
 			req.Items = append(req.Items, item)
 		}
+		items[item.ID] = true
 	}
 }
 

@@ -35,12 +35,16 @@ func Standings(req *events.Request, rows []Row) []Standing {
 // item is appended to req.Items so that the row has something to name.
 func Revise(req *events.Request, rows []Row, standing []Standing, reason Reason) (changed []Row, next []Standing) {
 	next = slices.Clone(standing)
+	place := make(map[string]int, len(next))
+	for i := range next {
+		place[next[i].Item] = i
+	}
 	listed := make(map[string]bool, len(rows))
 	for i := range rows {
 		row, item := rows[i], itemOf(req, &rows[i])
 		listed[item] = true
-		at := slices.IndexFunc(next, func(s Standing) bool { return s.Item == item })
-		if at < 0 {
+		at, stands := place[item]
+		if !stands {
 			next = append(next, Standing{Item: item})
 			at = len(next) - 1
 		}

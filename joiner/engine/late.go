@@ -16,6 +16,11 @@ const (
 	base       = 0
 )
 
+// maxRounds is how many late events a closed request takes. Each is judged
+// beside all others, so that without a bound one broken producer could keep the
+// joiner busy with a single request.
+const maxRounds = 1000
+
 // orderHeld is joiner.Order for outcomes that are not decoded.
 func orderHeld(a, b joiner.HeldOutcome) int {
 	x := events.Outcome{TS: a.TS, ID: a.ID, Hash: a.Hash}
@@ -149,7 +154,15 @@ func (e *Engine) settle(p joiner.Place, held *joiner.HeldRequest) (joiner.Histor
 }
 
 // lateOutcome takes in an outcome of a closed request.
-func (e *Engine) lateOutcome(p joiner.Place, held joiner.HeldRequest, h joiner.HeldOutcome, o *events.Outcome) error {
+func (e *Engine) lateOutcome(m *events.Message, p joiner.Place, held joiner.HeldRequest, h joiner.HeldOutcome, o *events.Outcome) error {
+	history, _, err := e.o.Store.History(p)
+	if err != nil {
+		return err
+	}
+	if history.Round >= maxRounds {
+		e.deadLetter(m, h.Origin, h.Data, joiner.Rejected, "too_many_corrections", "its request closed and was corrected by 1000 late events already")
+		return nil
+	}
 	fate, known, counts, err := e.judge(p, &held, o)
 	if err != nil {
 		return err
@@ -171,8 +184,7 @@ func (e *Engine) lateOutcome(p joiner.Place, held joiner.HeldRequest, h joiner.H
 		e.o.Store.PutOutcome(p, &h)
 		return nil
 	}
-	history, err := e.settle(p, &held)
-	if err != nil {
+	if history, err = e.settle(p, &held); err != nil {
 		return err
 	}
 	history.Round++

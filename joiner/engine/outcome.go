@@ -21,7 +21,7 @@ func (e *Engine) outcome(m *events.Message, at events.Origin, o *events.Outcome,
 	case err != nil:
 		return err
 	case known && (request.Late || e.phase(p.TS, w) != joiner.Open):
-		return e.lateOutcome(p, request, held, o)
+		return e.lateOutcome(m, p, request, held, o)
 	case known:
 		e.tally(events.KindOutcome).Pending++
 		e.o.Store.PutOutcome(p, &held)

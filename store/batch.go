@@ -186,7 +186,15 @@ func (s *Store) Forget(f engine.Forget) {
 	for _, p := range f.Requests {
 		h := hashID(p.ID)
 		s.index.requests.remove(h, p.TS)
-		delete(s.index.outcomes, h)
+		if !s.index.requests.has(h) && !s.index.waiting.has(h) {
+			delete(s.index.outcomes, h)
+			continue
+		}
+		// The id is in use again: only what belongs to this place goes.
+		s.fail(s.records(appendPlace(nil, spaceOutcome, p), func(_, _ []byte) error {
+			s.index.dropOutcomes(h, 1)
+			return nil
+		}))
 	}
 	for _, p := range f.Orphans {
 		h := hashID(p.ID)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -66,7 +67,10 @@ func Open(o Options) (*Store, error) {
 		FormatMajorVersion:          pebble.FormatValueSeparation, // set by hand: the default is the oldest, which does not notice a damaged log
 		Logger:                      logger{o.Log},
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.EAGAIN): // what locking a locked file gives
+		return nil, fmt.Errorf("the state in %s is in use by another process (%w): stop that one, or give this one another state.dir", o.Dir, err)
+	case err != nil:
 		return nil, fmt.Errorf("opening the state in %s: %w", o.Dir, err)
 	}
 	s := &Store{db: db, index: newIndex(), dirty: map[uint64]struct{}{}, batch: db.NewBatch()}

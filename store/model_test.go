@@ -1,0 +1,198 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"pgregory.net/rapid"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+)
+
+// model is a store of maps, which a real one is held against. Its records are
+// their printed form.
+type model struct {
+	requests, histories map[joiner.Place]string
+	late                map[joiner.Place]bool
+	outcomes            map[joiner.Place][]joiner.HeldOutcome
+	waiting             map[string][]joiner.HeldOutcome
+	unwritten           map[uint64]string
+	written             uint64 // number of the newest unwritten row
+	letters             uint64
+	held                map[uint64]string // dead letters
+}
+
+func newModel() *model {
+	return &model{
+		requests: map[joiner.Place]string{}, histories: map[joiner.Place]string{}, late: map[joiner.Place]bool{},
+		outcomes: map[joiner.Place][]joiner.HeldOutcome{}, waiting: map[string][]joiner.HeldOutcome{},
+		unwritten: map[uint64]string{}, held: map[uint64]string{},
+	}
+}
+
+func (m *model) clone() *model {
+	c := *m
+	c.requests, c.histories, c.late = maps.Clone(m.requests), maps.Clone(m.histories), maps.Clone(m.late)
+	c.unwritten, c.held = maps.Clone(m.unwritten), maps.Clone(m.held)
+	c.outcomes, c.waiting = map[joiner.Place][]joiner.HeldOutcome{}, map[string][]joiner.HeldOutcome{}
+	for p, list := range m.outcomes {
+		c.outcomes[p] = slices.Clone(list)
+	}
+	for id, list := range m.waiting {
+		c.waiting[id] = slices.Clone(list)
+	}
+	return &c
+}
+
+func inOrder(a, b joiner.HeldOutcome) int {
+	x, y := events.Outcome{TS: a.TS, ID: a.ID, Hash: a.Hash}, events.Outcome{TS: b.TS, ID: b.ID, Hash: b.Hash}
+	if order := joiner.Order(&x, &y); order != 0 {
+		return order
+	}
+	return int(a.Origin.Seq) - int(b.Origin.Seq)
+}
+
+func byPlace(a, b joiner.Place) int {
+	if a.TS != b.TS {
+		return int(a.TS - b.TS)
+	}
+	return strings.Compare(a.ID, b.ID)
+}
+
+func show(v any) string { return fmt.Sprintf("%+v", v) }
+
+// dump is everything that a view should say, in order.
+func (m *model) dump() []string {
+	var out []string
+	places := slices.SortedFunc(maps.Keys(m.requests), byPlace)
+	for _, p := range places {
+		out = append(out, show(p)+m.requests[p])
+	}
+	for _, p := range places {
+		if m.late[p] {
+			continue
+		}
+		out = append(out, "closing "+show(p)+m.requests[p]+m.histories[p])
+		for _, o := range m.outcomes[p] {
+			out = append(out, show(o))
+		}
+	}
+	orphans := []engine.Orphan{}
+	for id, list := range m.waiting {
+		for _, o := range list {
+			orphans = append(orphans, engine.Orphan{RequestID: id, Outcome: o})
+		}
+	}
+	slices.SortFunc(orphans, func(a, b engine.Orphan) int {
+		if order := byPlace(joiner.Place{TS: a.Outcome.TS, ID: a.RequestID}, joiner.Place{TS: b.Outcome.TS, ID: b.RequestID}); order != 0 {
+			return order
+		}
+		return inOrder(a.Outcome, b.Outcome)
+	})
+	for _, o := range orphans {
+		out = append(out, show(o))
+	}
+	for _, n := range slices.Sorted(maps.Keys(m.unwritten)) {
+		out = append(out, m.unwritten[n])
+	}
+	for _, n := range slices.Sorted(maps.Keys(m.held)) {
+		out = append(out, m.held[n])
+	}
+	return out
+}
+
+// dump is everything that a view says.
+func dump(v engine.View) (out []string, err error) {
+	for p, err := range v.Requests(events.MinTime, events.MaxTime) {
+		if err != nil {
+			return nil, err
+		}
+		r, ok, err := v.Request(p)
+		if !ok || err != nil {
+			return nil, errors.Join(err, fmt.Errorf("%v is listed and not there", p))
+		}
+		out = append(out, show(p)+show(r))
+	}
+	for c, err := range v.Closing(events.MinTime, events.MaxTime) {
+		if err != nil {
+			return nil, err
+		}
+		h := ""
+		if c.History.Round > 0 {
+			h = show(c.History)
+		}
+		out = append(out, "closing "+show(c.Place)+show(c.Request)+h)
+		for o, err := range c.Outcomes {
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, show(*o))
+		}
+	}
+	for o, err := range v.Orphans(events.MinTime, events.MaxTime) {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, show(o))
+	}
+	for u, err := range v.Unwritten(1 << 40) {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, show(*u))
+	}
+	for l, err := range v.DeadLetters(1 << 40) {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, show(*l))
+	}
+	return out, v.Close()
+}
+
+// reads holds the reads that go through the index against the model.
+func (m *model) reads(t *rapid.T, s *Store) {
+	for _, id := range []string{"a", "b", "\x00", "never"} {
+		var want []joiner.Place
+		outcomes := len(m.waiting[id])
+		for p := range m.requests {
+			if p.ID == id {
+				want = append(want, p)
+				outcomes += len(m.outcomes[p])
+			}
+		}
+		got := s.Find(nil, id)
+		slices.SortFunc(got, byPlace)
+		slices.SortFunc(want, byPlace)
+		if !slices.Equal(got, want) || s.OutcomeCount(id) != outcomes || s.HasWaiting(id) != (len(m.waiting[id]) > 0) {
+			t.Fatalf("%q is found at %v with %d outcomes, waiting %v; want %v with %d, %d waiting",
+				id, got, s.OutcomeCount(id), s.HasWaiting(id), want, outcomes, len(m.waiting[id]))
+		}
+		waiting, err := s.Waiting(id)
+		slices.SortFunc(waiting, inOrder)
+		if err != nil || show(waiting) != show(m.waiting[id]) {
+			t.Fatalf("%q: %v wait, %v, want %v", id, waiting, err, m.waiting[id])
+		}
+		for _, p := range want {
+			var held []joiner.HeldOutcome
+			for o, err := range s.Outcomes(p) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				held = append(held, o)
+			}
+			h, ok, err := s.History(p)
+			if err != nil || show(held) != show(m.outcomes[p]) || ok != (m.histories[p] != "") || ok && show(h) != m.histories[p] {
+				t.Fatalf("%v: outcomes %v, history %v %v, want %v, %v", p, held, h, err, m.outcomes[p], m.histories[p])
+			}
+		}
+	}
+	if s.Unwritten() != m.written || s.DeadLetters() != m.letters {
+		t.Fatalf("%d unwritten, %d dead letters, want %d and %d", s.Unwritten(), s.DeadLetters(), m.written, m.letters)
+	}
+}

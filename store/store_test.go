@@ -1,0 +1,298 @@
+package store
+
+import (
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"pgregory.net/rapid"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+)
+
+func open(t rapid.TB, fs vfs.FS) *Store {
+	s, err := Open(Options{FS: fs, Dir: "state", CacheSize: 1 << 20, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// driver does the same to a store and to its model.
+type driver struct {
+	t       *rapid.T
+	fs      *vfs.MemFS
+	s       *Store
+	m       *model
+	saved   engine.Saved
+	applied []*model // by the number of batches applied
+	synced  int      // so many of them were synced
+	seq     uint64
+	view    engine.View
+	viewed  []string
+}
+
+// TestStoreIsItsModel writes batches, reads, forgets, reopens and crashes at
+// random, and holds the store against maps.
+func TestStoreIsItsModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := &driver{t: t, fs: vfs.NewCrashableMem(), m: newModel()}
+		d.s = open(t, d.fs)
+		d.saved = d.s.Progress()
+		d.applied = []*model{d.m.clone()}
+		t.Repeat(map[string]func(*rapid.T){
+			"request": d.request, "outcome": d.outcome, "waiting": d.waiting, "history": d.history, "number": d.number,
+			"move": d.move, "adopt": d.adopt, "apply": d.apply, "forget": d.forget, "view": d.look, "reopen": d.reopen, "crash": d.crash,
+		})
+		d.reopen(t)
+		if err := d.s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func place(t *rapid.T) joiner.Place {
+	return joiner.Place{TS: events.Time(rapid.IntRange(0, 9).Draw(t, "ts")), ID: rapid.SampledFrom([]string{"a", "b", "\x00"}).Draw(t, "id")}
+}
+
+func (d *driver) held(t *rapid.T) joiner.HeldOutcome {
+	d.seq++
+	return joiner.HeldOutcome{
+		TS: events.Time(rapid.IntRange(0, 9).Draw(t, "ts")), ID: rapid.SampledFrom([]string{"", "o", "p"}).Draw(t, "outcome"),
+		Hash: [32]byte{rapid.Byte().Draw(t, "hash")}, Origin: events.Origin{Seq: d.seq}, Data: []byte("{}"),
+	}
+}
+
+func (d *driver) request(t *rapid.T) {
+	p, r := place(t), requests().Draw(t, "request")
+	if p.TS < d.saved.Forgotten {
+		t.Skip("forgotten")
+	}
+	d.s.PutRequest(p, &r)
+	d.m.requests[p], d.m.late[p] = show(r), r.Late
+	if !d.s.Dirty(p.ID) {
+		t.Fatal("what the batch writes is not dirty")
+	}
+}
+
+// any is a place that the model holds.
+func (d *driver) any(t *rapid.T) joiner.Place {
+	if len(d.m.requests) == 0 {
+		t.Skip("no request")
+	}
+	var all []joiner.Place
+	for p := range d.m.requests {
+		all = append(all, p)
+	}
+	slices.SortFunc(all, byPlace)
+	return rapid.SampledFrom(all).Draw(t, "place")
+}
+
+func (d *driver) outcome(t *rapid.T) {
+	p, o := d.any(t), d.held(t)
+	d.s.PutOutcome(p, &o)
+	d.m.outcomes[p] = append(d.m.outcomes[p], o)
+	slices.SortFunc(d.m.outcomes[p], inOrder)
+}
+
+func (d *driver) waiting(t *rapid.T) {
+	id, o := place(t).ID, d.held(t)
+	if o.TS < d.saved.Orphaned {
+		t.Skip("orphaned")
+	}
+	d.s.PutWaiting(id, &o)
+	d.m.waiting[id] = append(d.m.waiting[id], o)
+	slices.SortFunc(d.m.waiting[id], inOrder)
+}
+
+func (d *driver) history(t *rapid.T) {
+	p, h := d.any(t), histories().Draw(t, "history")
+	h.Round |= 1 // tells it from none
+	d.s.PutHistory(p, &h)
+	d.m.histories[p] = show(h)
+}
+
+func (d *driver) number(t *rapid.T) {
+	if rapid.Bool().Draw(t, "dead letter") {
+		l := events.DeadLetter{Reason: "not_json", Data: []byte{1}}
+		d.s.AddDeadLetter(&l)
+		d.m.letters++
+		d.m.held[d.m.letters] = show(l)
+		return
+	}
+	u := unwrittens().Draw(t, "row")
+	d.s.AddUnwritten(&u)
+	d.m.written++
+	d.m.unwritten[d.m.written] = show(u)
+}
+
+// move takes a request with all that belongs to it to another time.
+func (d *driver) move(t *rapid.T) {
+	from, to := d.any(t), joiner.Place{TS: events.Time(rapid.IntRange(0, 9).Draw(t, "to"))}
+	if to.ID = from.ID; to.TS < d.saved.Forgotten || d.m.requests[to] != "" {
+		t.Skip("taken")
+	}
+	d.apply(t)
+	r, _, err := d.s.Request(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.s.DeleteRequest(from)
+	d.s.PutRequest(to, &r)
+	for i := range d.m.outcomes[from] {
+		d.s.DeleteOutcome(from, &d.m.outcomes[from][i])
+		d.s.PutOutcome(to, &d.m.outcomes[from][i])
+	}
+	if h, ok, err := d.s.History(from); ok && err == nil {
+		d.s.DeleteHistory(from)
+		d.s.PutHistory(to, &h)
+	}
+	if err := d.s.MoveUnwritten(from, to); err != nil {
+		t.Fatal(err)
+	}
+	d.m.requests[to], d.m.late[to], d.m.outcomes[to] = d.m.requests[from], d.m.late[from], d.m.outcomes[from]
+	if d.m.histories[from] != "" {
+		d.m.histories[to] = d.m.histories[from]
+	}
+	for _, gone := range []func(){
+		func() { delete(d.m.requests, from) }, func() { delete(d.m.late, from) },
+		func() { delete(d.m.outcomes, from) }, func() { delete(d.m.histories, from) },
+	} {
+		gone()
+	}
+	for n, row := range d.m.unwritten {
+		if prefix := "{Place:" + show(from) + " "; len(row) > len(prefix) && row[:len(prefix)] == prefix {
+			d.m.unwritten[n] = "{Place:" + show(to) + " " + row[len(prefix):]
+		}
+	}
+}
+
+// adopt gives a request an outcome that waits.
+func (d *driver) adopt(t *rapid.T) {
+	p := d.any(t)
+	list := d.m.waiting[p.ID]
+	if len(list) == 0 {
+		t.Skip("nothing waits")
+	}
+	o := list[0]
+	d.s.DeleteWaiting(p.ID, &o)
+	d.s.PutOutcome(p, &o)
+	d.m.waiting[p.ID] = slices.Clone(list[1:])
+	if len(list) == 1 {
+		d.m.waiting[p.ID] = nil
+	}
+	d.m.outcomes[p] = append(d.m.outcomes[p], o)
+	slices.SortFunc(d.m.outcomes[p], inOrder)
+}
+
+func (d *driver) apply(t *rapid.T) {
+	sync := rapid.Bool().Draw(t, "sync")
+	d.saved.MaxEvent = events.Time(len(d.applied))
+	if err := d.s.Apply(&d.saved, sync); err != nil {
+		t.Fatal(err)
+	}
+	d.applied = append(d.applied, d.m.clone())
+	if sync {
+		d.synced = len(d.applied) - 1
+	}
+	d.check(t)
+}
+
+// check holds what was applied against the model.
+func (d *driver) check(t *rapid.T) {
+	got, err := dump(d.s.View())
+	if want := d.m.dump(); err != nil || !slices.Equal(got, want) {
+		t.Fatalf("the state says, with error %v,\n%q, want\n%q", err, got, want)
+	}
+	d.m.reads(t, d.s)
+}
+
+func (d *driver) forget(t *rapid.T) {
+	d.apply(t)
+	cut := engine.PendingCut{
+		Forgotten: max(d.saved.Forgotten, events.Time(rapid.IntRange(0, 9).Draw(t, "forgotten"))),
+		Orphaned:  max(d.saved.Orphaned, events.Time(rapid.IntRange(0, 9).Draw(t, "orphaned"))),
+		Unwritten: d.m.written, DeadLetters: d.saved.DeadLetters,
+	}
+	f := engine.Forget{Cut: cut, Forgotten: d.saved.Forgotten, Orphaned: d.saved.Orphaned}
+	for p := range d.m.requests {
+		if p.TS < cut.Forgotten {
+			f.Requests = append(f.Requests, p)
+			delete(d.m.requests, p)
+			delete(d.m.outcomes, p)
+			delete(d.m.histories, p)
+		}
+	}
+	for id, list := range d.m.waiting {
+		kept := []joiner.HeldOutcome(nil)
+		for _, o := range list {
+			if o.TS < cut.Orphaned {
+				f.Orphans = append(f.Orphans, joiner.Place{TS: o.TS, ID: id})
+			} else {
+				kept = append(kept, o)
+			}
+		}
+		d.m.waiting[id] = kept
+	}
+	d.s.Forget(f)
+	clear(d.m.unwritten)
+	d.saved.Forgotten, d.saved.Orphaned, d.saved.Unwritten = cut.Forgotten, cut.Orphaned, cut.Unwritten
+	d.apply(t)
+}
+
+// look takes a view, and holds the one taken before against what it said then.
+func (d *driver) look(t *rapid.T) {
+	if d.view != nil {
+		got, err := dump(d.view)
+		if err != nil || !slices.Equal(got, d.viewed) {
+			t.Fatalf("a view now says, with error %v,\n%q, and said\n%q", err, got, d.viewed)
+		}
+	}
+	d.view, d.viewed = d.s.View(), d.applied[len(d.applied)-1].dump()
+}
+
+func (d *driver) shut(t *rapid.T) {
+	if d.view != nil {
+		d.look(t)
+		if err := d.view.Close(); err != nil {
+			t.Fatal(err)
+		}
+		d.view = nil
+	}
+	if err := d.s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reopen closes the store, which drops what was not applied.
+func (d *driver) reopen(t *rapid.T) {
+	d.shut(t)
+	d.back(t, len(d.applied)-1)
+}
+
+// crash loses some of what was not synced.
+func (d *driver) crash(t *rapid.T) {
+	r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+	after := d.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rapid.IntRange(0, 100).Draw(t, "percent"), RNG: r})
+	d.shut(t)
+	d.fs = after
+	d.back(t, -1)
+}
+
+// back opens the state again, which holds the first n batches; -1 is any number
+// that includes those synced.
+func (d *driver) back(t *rapid.T, n int) {
+	d.s = open(t, d.fs)
+	d.saved = d.s.Progress()
+	found := max(0, int(d.saved.MaxEvent))
+	if n >= 0 && found != n || found < d.synced || found >= len(d.applied) {
+		t.Fatalf("%d batches of %d, %d of them synced, are found again", found, len(d.applied)-1, d.synced)
+	}
+	d.applied, d.synced = d.applied[:found+1], found
+	d.m = d.applied[found].clone()
+	d.check(t)
+}

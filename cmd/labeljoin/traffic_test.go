@@ -1,0 +1,224 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// traffic publishes requests and outcomes in real time, with the troubles of
+// real streams.
+type traffic struct {
+	t     *testing.T
+	js    jetstream.JetStream
+	rand  *rand.Rand
+	queue []due // sorted by time
+
+	read    [events.Kinds]int64 // events published
+	garbage int64               // of them, those that are none
+}
+
+// due is a message that will be published.
+type due struct {
+	at     time.Time
+	kind   events.Kind
+	events int64
+	data   string
+}
+
+var trafficSubjects = [events.Kinds]string{"requests.web", "outcomes.web"}
+
+// newTraffic makes the streams, too.
+func newTraffic(t *testing.T, url string, seed uint64) *traffic {
+	t.Helper()
+	f := openTraffic(t, url, seed)
+	for _, name := range []string{"requests", "outcomes"} {
+		if _, err := f.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{name + ".>"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return f
+}
+
+func openTraffic(t *testing.T, url string, seed uint64) *traffic {
+	t.Helper()
+	nc, err := nats.Connect(url, nats.MaxReconnects(-1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(1000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &traffic{t: t, js: js, rand: crashRand(seed, 7)}
+}
+
+// run publishes so many requests a second until ctx ends, and then what is due
+// after them.
+func (f *traffic) run(ctx context.Context, rate int) error {
+	begin := time.Now()
+	for n := 0; ctx.Err() == nil; {
+		for now := time.Now(); n < int(now.Sub(begin).Seconds()*float64(rate)); n++ {
+			f.request(n, now)
+		}
+		if err := f.publish(time.Now()); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+	for len(f.queue) > 0 {
+		if err := f.publish(time.Now()); err != nil {
+			return err
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	return f.settle()
+}
+
+// settle waits until the broker has everything.
+func (f *traffic) settle() error {
+	select {
+	case <-f.js.PublishAsyncComplete():
+		return nil
+	case <-time.After(patience):
+		return fmt.Errorf("the broker has not stored everything")
+	}
+}
+
+// now publishes a message.
+func (f *traffic) now(kind events.Kind, data string) {
+	f.t.Helper()
+	if _, err := f.js.PublishAsync(trafficSubjects[kind], []byte(data)); err != nil {
+		f.t.Fatal(err)
+	}
+	f.read[kind] += int64(strings.Count(data, "\n") + 1)
+}
+
+// publish sends what is due.
+func (f *traffic) publish(now time.Time) error {
+	for len(f.queue) > 0 && !f.queue[0].at.After(now) {
+		d := f.queue[0]
+		f.queue = f.queue[1:]
+		if _, err := f.js.PublishAsync(trafficSubjects[d.kind], []byte(d.data)); err != nil {
+			return err
+		}
+		f.read[d.kind] += d.events
+	}
+	return nil
+}
+
+func (f *traffic) at(at time.Time, kind events.Kind, data string) {
+	d := due{at: at, kind: kind, events: int64(strings.Count(data, "\n") + 1), data: data}
+	i, _ := slices.BinarySearchFunc(f.queue, d, func(a, b due) int { return cmp.Or(a.at.Compare(b.at), -1) })
+	f.queue = slices.Insert(f.queue, i, d)
+}
+
+func (f *traffic) chance(percent int) bool { return f.rand.IntN(100) < percent }
+
+// request plans a request and what comes of it. The window of the joiner that
+// reads it is a second.
+func (f *traffic) request(n int, now time.Time) {
+	id := fmt.Sprintf("r%06d", n)
+	items := f.rand.IntN(4)
+	var list []string
+	for i := range items {
+		list = append(list, fmt.Sprintf(`{"item_id":"i%d","position":%d,"price":%d.5}`, i, i+1, f.rand.IntN(50)))
+	}
+	data := fmt.Sprintf(`{"request_id":%q,"ts":%d,"features":{"n":%d},"items":[%s]}`, id, now.UnixMilli(), n, strings.Join(list, ","))
+	f.at(now, events.KindRequest, data)
+	if f.chance(4) {
+		f.at(now.Add(f.millis(2500)), events.KindRequest, data)
+	}
+	for i := range max(1, items) {
+		item := ""
+		if items > 0 {
+			item = fmt.Sprintf(`,"item_id":"i%d"`, i)
+		}
+		for j := range f.rand.IntN(3) * f.rand.IntN(2) {
+			f.outcome(id, fmt.Sprintf("%s-%d-%d", id, i, j), item, now)
+		}
+	}
+	if f.chance(3) {
+		f.outcome("x"+id, "o", "", now)
+	}
+	if f.chance(2) {
+		f.garbage++
+		f.at(now, events.Kind(f.rand.IntN(events.Kinds)), fmt.Sprintf(`{"garbage":%d}`, n))
+	}
+}
+
+func (f *traffic) millis(n int) time.Duration {
+	return time.Duration(f.rand.IntN(n)) * time.Millisecond
+}
+
+// outcome plans an outcome, and now and then a copy of it.
+func (f *traffic) outcome(request, id, item string, at time.Time) {
+	ts := at.Add(f.millis(950))
+	when := ts
+	switch {
+	case f.chance(4):
+		when = ts.Add(1500 * time.Millisecond) // late: after the close
+	case f.chance(4):
+		ts = at.Add(time.Second + f.millis(500)) // outside the window
+		when = ts
+	}
+	kind := []string{"click", "click", "purchase"}[f.rand.IntN(3)]
+	data := fmt.Sprintf(`{"request_id":%q,"outcome_id":%q,"type":%q,"value":%d,"ts":%d%s}`, request, id, kind, f.rand.IntN(9), ts.UnixMilli(), item)
+	if f.chance(5) {
+		data += "\n" + data // a batch
+	}
+	f.at(when, events.KindOutcome, data)
+	if f.chance(5) {
+		f.at(when.Add(f.millis(1500)), events.KindOutcome, data)
+	}
+}
+
+// dump writes a stream's events into a JSON Lines file.
+func (f *traffic) dump(stream, path string) {
+	f.t.Helper()
+	s, err := f.js.Stream(f.t.Context(), stream)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	consumer, err := s.OrderedConsumer(f.t.Context(), jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	info, err := s.Info(f.t.Context())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	var text bytes.Buffer
+	for left := int(info.State.Msgs); left > 0; {
+		batch, err := consumer.Fetch(min(left, 500))
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		for m := range batch.Messages() {
+			text.Write(append(m.Data(), '\n'))
+			left--
+		}
+		if err := batch.Error(); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+}

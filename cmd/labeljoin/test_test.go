@@ -56,19 +56,61 @@ tests:
     rows: [{request_id: r1, clicked: 0}]
 `
 
+// writeFile writes a file below dir and returns its path.
+func writeFile(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// testRun is what a call of `labeljoin test` comes to.
+type testRun struct {
+	name   string
+	args   []string
+	code   int
+	out    []string // parts of what is printed
+	err    []string // parts of the error
+	hidden string   // what must not be printed
+}
+
+func (c *testRun) check(t *testing.T) {
+	t.Parallel()
+	out := &strings.Builder{}
+	app := newApp()
+	app.Writer, app.ErrWriter = out, out
+	err := app.RunContext(context.Background(), append([]string{"labeljoin", "test"}, c.args...))
+	code, message := 0, ""
+	if err != nil {
+		code, message = exitCode(err), err.Error()
+	}
+	if code != c.code {
+		t.Errorf("exit code %d, want %d: %v", code, c.code, err)
+	}
+	for _, part := range c.out {
+		if !strings.Contains(out.String(), part) {
+			t.Errorf("printed\n%s\nwhich does not have\n%s", out, part)
+		}
+	}
+	for _, part := range c.err {
+		if !strings.Contains(message, part) {
+			t.Errorf("the error is\n%s\nwhich does not have\n%s", message, part)
+		}
+	}
+	if c.hidden != "" && strings.Contains(out.String(), c.hidden) {
+		t.Errorf("printed\n%s\nwith\n%s", out, c.hidden)
+	}
+}
+
 func TestTestCommand(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	write := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
+	write := func(name, text string) string { return writeFile(t, dir, name, text) }
 	const rules = "join: {window: 2d}\nlabels: {clicked: 'type == \"click\"'}\n"
 	write("labeljoin.yaml", rules)
 	good := write("tests/good.yaml", "config: ../labeljoin.yaml"+passing)
@@ -80,14 +122,7 @@ func TestTestCommand(t *testing.T) {
 	block := write("block.yaml", strings.ReplaceAll(rules, "window", "windw")+passing)
 	lost := write("lost.yaml", "config: nowhere.yaml"+passing)
 
-	for _, c := range []struct {
-		name   string
-		args   []string
-		code   int
-		out    []string // parts of what is printed
-		err    []string // parts of the error
-		hidden string   // what must not be printed
-	}{
+	for _, c := range []testRun{
 		{name: "all pass", args: []string{good, inline}, out: []string{"ok    " + good + ": 2 of 2 cases pass", "ok    " + inline}, hidden: "a click"},
 		{name: "verbose", args: []string{"-v", good}, out: []string{"pass  " + good + ":3: a click\n", ":9: another\n"}},
 		{
@@ -107,34 +142,7 @@ func TestTestCommand(t *testing.T) {
 		{name: "no file named", code: exitUsage, err: []string{"name the test files"}},
 		{name: "an unknown option", args: []string{"--quick", good}, code: exitUsage, err: []string{"quick"}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			out := &strings.Builder{}
-			app := newApp()
-			app.Writer, app.ErrWriter = out, out
-			err := app.RunContext(context.Background(), append([]string{"labeljoin", "test"}, c.args...))
-			code := 0
-			message := ""
-			if err != nil {
-				code, message = exitCode(err), err.Error()
-			}
-			if code != c.code {
-				t.Errorf("exit code %d, want %d: %v", code, c.code, err)
-			}
-			for _, part := range c.out {
-				if !strings.Contains(out.String(), part) {
-					t.Errorf("printed\n%s\nwhich does not have\n%s", out, part)
-				}
-			}
-			for _, part := range c.err {
-				if !strings.Contains(message, part) {
-					t.Errorf("the error is\n%s\nwhich does not have\n%s", message, part)
-				}
-			}
-			if c.hidden != "" && strings.Contains(out.String(), c.hidden) {
-				t.Errorf("printed\n%s\nwith\n%s", out, c.hidden)
-			}
-		})
+		t.Run(c.name, c.check)
 	}
 }
 

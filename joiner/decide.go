@@ -175,6 +175,27 @@ func (d *Decision) decided(row int) bool {
 	return true
 }
 
+// Spot is one label of one row.
+type Spot struct{ Row, Label int }
+
+// Positives lists where an Any is 1, which nothing that may still come changes.
+func (d *Decision) Positives() []Spot {
+	var spots []Spot
+	for row := range d.cells {
+		for label := range d.rules.Labels {
+			if s := (Spot{row, label}); d.Positive(s) {
+				spots = append(spots, s)
+			}
+		}
+	}
+	return spots
+}
+
+// Positive reports whether an Any is 1.
+func (d *Decision) Positive(s Spot) bool {
+	return d.rules.Labels[s.Label].Agg == Any && d.cells[s.Row][s.Label].n > 0
+}
+
 // Decided gives the rows that may be written before the request closes.
 func (d *Decision) Decided() []Row {
 	var early []Row

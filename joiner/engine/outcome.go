@@ -25,8 +25,8 @@ func (e *Engine) outcome(m *events.Message, at events.Origin, o *events.Outcome,
 	case known:
 		e.tally(events.KindOutcome).Pending++
 		e.o.Store.PutOutcome(p, &held)
-		if !e.qualifies(o) {
-			return nil
+		if old, err := e.nothingNew(p, &request, o); old || err != nil {
+			return err
 		}
 		return e.react(p, p, &request, []joiner.HeldOutcome{held})
 	case o.TS < e.rules.OrphanedThrough(w):
@@ -36,6 +36,48 @@ func (e *Engine) outcome(m *events.Message, at events.Origin, o *events.Outcome,
 		e.o.Store.PutWaiting(o.RequestID, &held)
 	}
 	return nil
+}
+
+// fewOutcomes are decided again with each that comes. Of more it is asked first
+// whether the new one can change anything: a producer that sends one request's
+// outcomes by the thousand would keep the joiner busy with that request alone.
+const fewOutcomes = 2
+
+// nothingNew reports whether an outcome of an open request leaves everything as
+// it was told already: it is of interest to no label, or the positives that it
+// makes were made by those before it.
+func (e *Engine) nothingNew(p joiner.Place, held *joiner.HeldRequest, o *events.Outcome) (bool, error) {
+	if !e.qualifies(o) {
+		return true, nil
+	}
+	if !e.watched() || e.o.Store.OutcomeCount(p.ID) <= fewOutcomes {
+		return false, nil
+	}
+	req, err := e.assemble(held, everything)
+	if err != nil {
+		return false, err
+	}
+	alone, before := joiner.Decide(e.rules, &req), joiner.Decide(e.rules, &req)
+	alone.Add(o)
+	wanted := alone.Positives()
+	for other, err := range e.outcomes(p, everything, nil) {
+		if err != nil {
+			return false, err
+		}
+		if wanted = unmet(wanted, before); len(wanted) == 0 {
+			break
+		}
+		before.Add(&other)
+	}
+	return len(unmet(wanted, before)) == 0, nil
+}
+
+// unmet drops positives from the end of a list as long as a decision has them.
+func unmet(wanted []joiner.Spot, d *joiner.Decision) []joiner.Spot {
+	for len(wanted) > 0 && d.Positive(wanted[len(wanted)-1]) {
+		wanted = wanted[:len(wanted)-1]
+	}
+	return wanted
 }
 
 // qualifies reports whether an outcome is of interest to any label.
@@ -48,19 +90,21 @@ func (e *Engine) qualifies(o *events.Outcome) bool {
 	return false
 }
 
+// watched reports whether anybody is told of a request before it closes.
+func (e *Engine) watched() bool { return !e.quiet && (e.rules.Early || e.o.Publisher != nil) }
+
 // react tells the world what an open request's outcomes have decided so far:
 // positives on the label stream, and rows when they are written early. What was
 // applied of it stands under from, fresh is what the batch adds.
 func (e *Engine) react(p, from joiner.Place, held *joiner.HeldRequest, fresh []joiner.HeldOutcome) error {
-	publishes := e.o.Publisher != nil
-	if e.quiet || !e.rules.Early && !publishes || e.o.Store.OutcomeCount(p.ID) == 0 {
+	if !e.watched() || e.o.Store.OutcomeCount(p.ID) == 0 {
 		return nil
 	}
 	req, d, err := e.decide(from, held, everything, fresh)
 	if err != nil {
 		return err
 	}
-	if publishes {
+	if e.o.Publisher != nil {
 		e.announcePositives(&req, d.Rows(events.MaxTime, joiner.Early))
 	}
 	if e.rules.Early {

@@ -92,7 +92,6 @@ func (e *Engine) announce(req *events.Request, row *joiner.Row, phase string, in
 	if row.Item >= 0 {
 		a.ItemID = req.Items[row.Item].ID
 	}
-	only := ""
 	for j, c := range row.Cells {
 		if !includes(j) {
 			continue
@@ -104,14 +103,10 @@ func (e *Engine) announce(req *events.Request, row *joiner.Row, phase string, in
 		if c.TS != events.MinTime {
 			v.TS = c.TS.String()
 		}
-		only = e.rules.Labels[j].Name
-		a.Labels[only] = v
+		a.Labels[e.rules.Labels[j].Name] = v
 	}
 	if len(a.Labels) == 0 {
 		return
-	}
-	if phase != phaseEarly {
-		only = ""
 	}
 	data, err := json.Marshal(&a)
 	if err != nil {
@@ -119,17 +114,16 @@ func (e *Engine) announce(req *events.Request, row *joiner.Row, phase string, in
 		// to infinity only from values that are absurd, and those say so.
 		data = fmt.Appendf(nil, `{"request_id":%q,"error":%q}`, a.RequestID, err.Error())
 	}
-	e.labels = append(e.labels, Label{ID: e.messageID(&a, only), Data: data})
+	e.labels = append(e.labels, Label{ID: e.messageID(data), Data: data})
 }
 
-// messageID is the same whenever the same thing is announced: a hash, because
-// ids may hold what a header may not.
-func (e *Engine) messageID(a *announcement, label string) string {
+// messageID is the same whenever the same thing is announced. What a crash
+// makes come in another order may be announced anew with other contents: were
+// its id the same, the broker would drop the new and keep the old.
+func (e *Engine) messageID(data []byte) string {
 	h := sha256.New()
-	for _, part := range []string{e.o.Name, a.RequestID, a.ItemID, a.Phase, label} {
-		fmt.Fprintf(h, "%d:%s", len(part), part)
-	}
-	fmt.Fprintf(h, "%d", a.Revision)
+	fmt.Fprintf(h, "%d:%s", len(e.o.Name), e.o.Name)
+	h.Write(data)
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 

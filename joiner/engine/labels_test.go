@@ -108,7 +108,8 @@ func checkLabels(t *testing.T, w *world, view map[label]known) {
 }
 
 // TestLabelStream holds the label stream, with a broker and engines that die on
-// the way, against the rows.
+// the way, against the rows. With a stream for each kind nothing dies: what is
+// late would be met in another order afterwards.
 func TestLabelStream(t *testing.T) {
 	for name, shape := range map[string]enginetest.Shape{
 		"timely": {Timely: true, Clean: true}, "any order": {Clean: true}, "early": {Clean: true, Early: true},
@@ -120,14 +121,18 @@ func TestLabelStream(t *testing.T) {
 				w := newWorld(seed, h, anyLayout(r, shape.Timely))
 				b := &broker{t: t, messages: map[string][]byte{}}
 				w.labels = b
-				for range r.IntN(4) {
+				troubles := 0
+				if shape.Timely && !shape.Early || len(w.logs) == 1 {
+					troubles = r.IntN(4)
+				}
+				for range troubles {
 					b.left = 1 + r.IntN(20)
 					if err := w.run(); err != nil && !errors.Is(err, errCrash) {
 						t.Fatal(err)
 					}
 				}
 				b.left = 0
-				w.troubled(t, r.IntN(3)*r.IntN(2))
+				w.troubled(t, r.IntN(1+troubles))
 				checkBooks(t, w.out)
 				checkLabels(t, w, b.consume())
 			})

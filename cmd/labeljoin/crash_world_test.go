@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -96,6 +98,7 @@ const (
 	rebuilt   recovery = "rebuilt"
 )
 
+// recoveryOf foretells what recovering will find.
 func recoveryOf(p *place) recovery {
 	s := p.store.Progress()
 	cut, receipt, _ := p.output.Last()
@@ -104,8 +107,6 @@ func recoveryOf(p *place) recovery {
 		return begun
 	case s.Pending != nil && s.Pending.Number == receipt.Number && s.Pending.Nonce == cut.Nonce:
 		return completed
-	case s.Progress.Commit < receipt.Number:
-		return rebuilt
 	case s.Pending != nil:
 		return voided
 	}
@@ -115,7 +116,8 @@ func recoveryOf(p *place) recovery {
 // run joins what is left of the logs on a file system. It tells how it found
 // the place, how the books stand at the end, and of every commit made.
 func (w *crashWorld) run(fs vfs.FS, committed func(joiner.Receipt)) (how recovery, books joiner.Ledger, err error) {
-	log := slog.New(slog.DiscardHandler)
+	told := &rebuildHandler{}
+	log := slog.New(told)
 	p, err := openPlace(fs, &w.cfg, &w.history.Rules, crashState, crashOutput, log)
 	if err != nil {
 		return "", books, err
@@ -123,6 +125,9 @@ func (w *crashWorld) run(fs vfs.FS, committed func(joiner.Receipt)) (how recover
 	defer func() {
 		books = p.store.Progress().Progress.Ledger
 		err = errors.Join(err, p.close())
+		if told.rebuilding.Load() {
+			how = rebuilt
+		}
 	}()
 	how = recoveryOf(p)
 	o, err := engineOptions(&w.cfg, w.history.Rules, p, log)
@@ -136,6 +141,21 @@ func (w *crashWorld) run(fs vfs.FS, committed func(joiner.Receipt)) (how recover
 		o.Store = patientStore{Store: o.Store, staging: staging}
 	}
 	return how, books, engine.New(o).Run(context.Background())
+}
+
+// rebuildHandler hears a joiner say that it rebuilds its state.
+type rebuildHandler struct {
+	slog.Handler
+	rebuilding atomic.Bool
+}
+
+func (h *rebuildHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelInfo }
+
+func (h *rebuildHandler) Handle(_ context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, "rebuilding") {
+		h.rebuilding.Store(true)
+	}
+	return nil
 }
 
 func (w *crashWorld) inputs() []engine.Input {

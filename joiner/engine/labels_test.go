@@ -115,7 +115,7 @@ func TestLabelStream(t *testing.T) {
 		"timely": {Timely: true, Clean: true}, "any order": {Clean: true}, "early": {Clean: true, Early: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			forSeeds(t, 100, func(t *testing.T, seed uint64) {
+			forSeeds(t, 50, func(t *testing.T, seed uint64) {
 				h := enginetest.Generate(seed, shape)
 				r := newRand(seed)
 				w := newWorld(seed, h, anyLayout(r, shape.Timely))

@@ -44,7 +44,7 @@ func quiet(seed uint64) (enginetest.History, enginetest.Answer) {
 // TestStateLost deletes the state, or puts an older copy of it in its place,
 // between runs: it is rebuilt from the log and nothing is written twice.
 func TestStateLost(t *testing.T) {
-	forSeeds(t, 150, func(t *testing.T, seed uint64) {
+	forSeeds(t, 75, func(t *testing.T, seed uint64) {
 		h, want := quiet(seed)
 		r := newRand(seed)
 		w := newWorld(seed, h, anyLayout(r, true))

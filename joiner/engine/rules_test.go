@@ -55,7 +55,7 @@ func TestLongerWindow(t *testing.T) {
 // with crashes around: rows are written once, none is lost, and nothing waits
 // for ever.
 func TestRulesChange(t *testing.T) {
-	forSeeds(t, 150, func(t *testing.T, seed uint64) {
+	forSeeds(t, 75, func(t *testing.T, seed uint64) {
 		r := newRand(seed)
 		h := enginetest.Generate(seed, enginetest.Shape{Timely: r.IntN(2) == 0, Clean: true})
 		h.Heartbeats(12 * time.Hour) // longer than any window it may change to
@@ -92,7 +92,7 @@ func TestRulesChange(t *testing.T) {
 // TestIncomplete lets a replayed log end: what reaches past the last outcome is
 // null, and what is certain is not.
 func TestIncomplete(t *testing.T) {
-	forSeeds(t, 200, func(t *testing.T, seed uint64) {
+	forSeeds(t, 100, func(t *testing.T, seed uint64) {
 		r := newRand(seed)
 		h := enginetest.Generate(seed, enginetest.Shape{})
 		h.Events = h.Events[:len(h.Events)-2] // without the heartbeats at the end

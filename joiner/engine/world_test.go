@@ -36,8 +36,8 @@ func forSeeds(t *testing.T, n int, property func(t *testing.T, seed uint64)) {
 	}
 	if *seedsFlag > 0 {
 		n = *seedsFlag
-	} else if testing.Short() {
-		n = (n + 9) / 10
+	} else if n = n/fewer + 1; testing.Short() {
+		n = n/10 + 1
 	}
 	for seed := uint64(1); seed <= uint64(n); seed++ {
 		property(t, seed)

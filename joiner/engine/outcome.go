@@ -38,19 +38,16 @@ func (e *Engine) outcome(m *events.Message, at events.Origin, o *events.Outcome,
 	return nil
 }
 
-// fewOutcomes are decided again with each that comes. Of more it is asked first
-// whether the new one can change anything: a producer that sends one request's
-// outcomes by the thousand would keep the joiner busy with that request alone.
-const fewOutcomes = 2
-
 // nothingNew reports whether an outcome of an open request leaves everything as
 // it was told already: it is of interest to no label, or the positives that it
-// makes were made by those before it.
+// makes were made by those before it. Those are read only until they have made
+// them: a producer that sends one request's outcomes by the thousand would keep
+// the joiner busy with that request alone if each was decided beside all others.
 func (e *Engine) nothingNew(p joiner.Place, held *joiner.HeldRequest, o *events.Outcome) (bool, error) {
 	if !e.qualifies(o) {
 		return true, nil
 	}
-	if !e.watched() || e.o.Store.OutcomeCount(p.ID) <= fewOutcomes {
+	if !e.watched() || e.o.Store.OutcomeCount(p.ID) == 1 {
 		return false, nil
 	}
 	req, err := e.assemble(held, everything)

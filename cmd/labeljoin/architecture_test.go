@@ -1,0 +1,268 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// root is the project's folder, seen from this package's.
+const root = "../.."
+
+// module is the prefix of the project's own packages.
+const module = "github.com/labeljoin/labeljoin"
+
+// The parts of the outside world that the rules are about, by import prefix.
+var (
+	nats       = []string{"github.com/nats-io/"}
+	pebble     = []string{"github.com/cockroachdb/pebble"}
+	parquet    = []string{"github.com/parquet-go/"}
+	prometheus = []string{"github.com/prometheus/"}
+)
+
+// importRule says what a package, and those below it if so said, must do
+// without: in its own code and in whatever of ours that code imports.
+type importRule struct {
+	pkg    string // below the module
+	below  bool   // its sub-packages too
+	deny   []string
+	direct bool     // only imports of its own count, not what these import
+	except []string // allowed all the same
+	why    string
+}
+
+// importRules is the table of packages. A rule that is in the way is a sign
+// that code stands in the wrong package.
+var importRules = []importRule{
+	{
+		pkg: "events", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events"),
+		why: "the vocabulary is everybody's: it drags nothing in, and knows nobody",
+	},
+	{
+		pkg: "events/jetstream", deny: concat(pebble, parquet, own("store", "export", "config", "cmd")),
+		why: "a source reads; it does not know what becomes of events",
+	},
+	{
+		pkg: "events/logfile", deny: concat(nats, pebble, parquet, own("store", "export", "config", "cmd")),
+		why: "files are read without any server or state",
+	},
+	{
+		pkg: "joiner", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events", "joiner"),
+		why: "deciding labels is pure",
+	},
+	{
+		pkg: "joiner/engine", below: true, deny: concat(nats, pebble, parquet, prometheus, own("events/jetstream", "store", "export", "config", "cmd")),
+		why: "the loop names what it needs as interfaces, so that it runs over memory in tests and over anything later",
+	},
+	{
+		pkg: "joiner/rule", deny: concat(nats, pebble, parquet, own("store", "export", "config", "cmd")),
+		why: "an expression is about an outcome and nothing else",
+	},
+	{
+		pkg: "store", below: true, deny: concat(nats, parquet, own("events/jetstream", "export", "config", "cmd")),
+		why: "state does not know where events come from or rows go to",
+	},
+	{
+		pkg: "store", below: true, direct: true, deny: prometheus, // Pebble itself imports it
+		why: "what is measured is made metrics by cmd/labeljoin",
+	},
+	{
+		pkg: "export", below: true, deny: concat(nats, prometheus, own("events/jetstream", "store", "config", "cmd")),
+		why: "output does not know where rows come from",
+	},
+	{
+		pkg: "export", below: true, direct: true, deny: pebble, except: []string{"github.com/cockroachdb/pebble/v2/vfs"},
+		why: "one file system under state and output lets one simulated crash cover both; a database in the output it does not need",
+	},
+	{
+		pkg: "config", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("config"),
+		why: "a configuration can be checked where nothing else works; cmd/labeljoin is where it meets the rest",
+	},
+	{
+		pkg: "", below: true, deny: own("cmd"),
+		why: "commands are used by people, not by packages",
+	},
+}
+
+// pureImports is all of the standard library that the core may use: nothing
+// that reads a clock, does I/O, locks, logs or fails.
+var pureImports = []string{
+	"cmp", "encoding/binary", "hash/maphash", "iter", "maps", "math", "math/bits", "slices", "sort", "strconv", "strings", "time", "unicode/utf8",
+}
+
+func concat(lists ...[]string) []string { return slices.Concat(lists...) }
+
+// own are packages of the project, all of them by default.
+func own(packages ...string) []string {
+	if len(packages) == 0 {
+		return []string{module}
+	}
+	paths := make([]string, len(packages))
+	for i, p := range packages {
+		paths[i] = module + "/" + p
+	}
+	return paths
+}
+
+// goPackage is what `go list` says of a package.
+type goPackage struct {
+	ImportPath string
+	Name       string
+	Dir        string
+	Doc        string
+	Imports    []string
+	Deps       []string
+}
+
+// listPackages lists the project's packages.
+func listPackages(t *testing.T) []goPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Dir,Doc,Imports,Deps", "./...")
+	cmd.Dir = root
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &stderr)
+	}
+	var packages []goPackage
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p goPackage
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return packages
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+// under reports whether an import path is one of the prefixes or below one.
+func under(importPath string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool {
+		rest, ok := strings.CutPrefix(importPath, p)
+		return ok && (rest == "" || rest[0] == '/' || strings.HasSuffix(p, "/"))
+	})
+}
+
+func (r *importRule) covers(p *goPackage) bool {
+	at := strings.TrimSuffix(module+"/"+r.pkg, "/")
+	return p.ImportPath == at || r.below && strings.HasPrefix(p.ImportPath, at+"/")
+}
+
+func TestImportRules(t *testing.T) {
+	packages := listPackages(t)
+	for i := range importRules {
+		rule, found := &importRules[i], false
+		for j := range packages {
+			p := &packages[j]
+			if !rule.covers(p) {
+				continue
+			}
+			found = true
+			imports := p.Deps
+			if rule.direct {
+				imports = p.Imports
+			}
+			for _, imported := range imports {
+				if under(imported, rule.deny) && !slices.Contains(rule.except, imported) {
+					t.Errorf("%s depends on %s: %s", p.ImportPath, imported, rule.why)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("a rule is about %s, which does not exist", rule.pkg)
+		}
+	}
+}
+
+func TestCoreIsPure(t *testing.T) {
+	for _, p := range listPackages(t) {
+		if p.ImportPath != module+"/joiner" {
+			continue
+		}
+		for _, imported := range p.Imports {
+			if imported != module+"/events" && !slices.Contains(pureImports, imported) {
+				t.Errorf("joiner imports %s: it decides, and can neither fail nor wait", imported)
+			}
+		}
+		return
+	}
+	t.Error("there is no package joiner")
+}
+
+func TestPackageNames(t *testing.T) {
+	for _, p := range listPackages(t) {
+		for _, part := range strings.Split(strings.TrimPrefix(p.ImportPath, module), "/") {
+			switch part {
+			case "util", "utils", "common", "helper", "helpers", "internal", "misc", "base", "pkg":
+				t.Errorf("%s: %q says nothing of what belongs there", p.ImportPath, part)
+			}
+		}
+		if want := path.Base(p.ImportPath); p.Name != want && p.Name != "main" {
+			t.Errorf("%s is named %s", p.ImportPath, p.Name)
+		}
+	}
+}
+
+// TestTopLevel keeps the project's first impression: six folders, and the files
+// that everybody expects.
+func TestTopLevel(t *testing.T) {
+	folders := []string{"cmd", "joiner", "events", "store", "export", "config"}
+	files := []string{"go.mod", "go.sum", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"}
+	for _, name := range files {
+		if _, err := os.Stat(filepath.Join(root, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ignored := ignoredFiles(t)
+	for _, e := range entries {
+		name, allowed := e.Name(), files
+		if e.IsDir() {
+			allowed = folders
+		}
+		if !strings.HasPrefix(name, ".") && !ignored(name) && !slices.Contains(allowed, name) {
+			t.Errorf("%s at the top level: it belongs beside the code that owns it", name)
+		}
+	}
+}
+
+// ignoredFiles tells, by its path from the root, what .gitignore says is no part
+// of the project. Of git's notation it knows what is used there.
+func ignoredFiles(t *testing.T) func(rel string) bool {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, ".gitignore"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var patterns []string
+	for line := range strings.Lines(string(text)) {
+		if pattern := strings.TrimSuffix(strings.TrimSpace(line), "/"); pattern != "" && pattern[0] != '#' {
+			patterns = append(patterns, pattern)
+		}
+	}
+	return func(rel string) bool {
+		return slices.ContainsFunc(patterns, func(pattern string) bool {
+			name := path.Base(rel)
+			if pattern[0] == '/' {
+				name = "/" + rel
+			}
+			match, err := path.Match(pattern, name)
+			return match && err == nil
+		})
+	}
+}

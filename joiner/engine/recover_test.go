@@ -243,7 +243,8 @@ func TestShorterLog(t *testing.T) {
 }
 
 // TestSourceFailsBesideRebuild has one log fail beyond the point that a rebuild
-// reads it to, while the other is still being read.
+// reads it to, while the other is still being read. How the two readers end is
+// a race, hence the repetition.
 func TestSourceFailsBesideRebuild(t *testing.T) {
 	h := enginetest.Lines(oneLabel())
 	h.Request(0, "r")
@@ -252,14 +253,78 @@ func TestSourceFailsBesideRebuild(t *testing.T) {
 	if err := w.run(); err != nil {
 		t.Fatal(err)
 	}
-	w.fs = vfs.NewCrashableMem()
 	w.endless = true // the outcomes never come
-	st, err := w.open()
-	if err != nil {
+	for range 20 {
+		w.fs = vfs.NewCrashableMem()
+		st, err := w.open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := engine.New(w.options(st, 2)).Run(t.Context()); !errors.Is(err, errCrash) {
+			t.Errorf("%v, want the source's error", err)
+		}
+		if err := st.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestCompletesCommit crashes after a manifest was created: the commit is
+// completed from the state, which need not be rebuilt.
+func TestCompletesCommit(t *testing.T) {
+	h, want := longAgo(8)
+	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
+	w.roll = engine.Roll{Interval: time.Hour}
+	w.out.Fail = func(_ uint64, created bool) error {
+		if created {
+			return errCrash
+		}
+		return nil
+	}
+	if err := w.run(); !errors.Is(err, errCrash) || len(w.out.Commits) != 1 {
+		t.Fatalf("%v, %d commits, want a crash after the first", err, len(w.out.Commits))
+	}
+	w.out.Fail = nil
+	w.opened = func(from joiner.Position) {
+		if from != w.out.Commits[0].Cut.Progress.Inputs[0] {
+			t.Errorf("reading begins at %+v, the commit was cut at %+v", from, w.out.Commits[0].Cut.Progress.Inputs[0])
+		}
+	}
+	if err := w.run(); err != nil {
 		t.Fatal(err)
 	}
-	defer st.Close()
-	if err := engine.New(w.options(st, 2)).Run(t.Context()); !errors.Is(err, errCrash) {
-		t.Errorf("%v, want the source's error", err)
+	checkBooks(t, w.out)
+	checkBase(t, w.out, want)
+}
+
+// TestOutcomesPerRequest bounds what one id may hold; the rest are rejected,
+// and kept as dead letters.
+func TestOutcomesPerRequest(t *testing.T) {
+	h := enginetest.Lines(oneLabel())
+	for i := range 5 {
+		h.Click(time.Duration(i)*time.Second, "r")
+	}
+	h.Request(0, "r")
+	for i := range 5 {
+		h.Click(time.Minute+time.Duration(i)*time.Second, "r")
+	}
+	h.End()
+	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 4, Batches: 3})
+	w.limit = 7
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	checkBooks(t, w.out)
+	letters := 0
+	for _, c := range w.out.Commits {
+		for _, l := range c.DeadLetters {
+			if letters++; l.Reason != "too_many_outcomes" || len(l.Data) == 0 {
+				t.Errorf("dead letter %+v", l)
+			}
+		}
+	}
+	got := &w.final.Progress.Ledger.Kinds[events.KindOutcome].Disposed
+	if got[joiner.Joined] != 7 || got[joiner.Rejected] != 3 || letters != 3 {
+		t.Errorf("%d joined, %d rejected, %d dead letters; want 7, 3 and 3", got[joiner.Joined], got[joiner.Rejected], letters)
 	}
 }

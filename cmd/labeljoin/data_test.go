@@ -265,7 +265,15 @@ func TestRealDataLive(t *testing.T) {
 			read := publishFiles(t, server.URL(), c.files())
 			ctx, stop := context.WithCancel(t.Context())
 			done := make(chan error, 1)
-			go func() { done <- runLive(ctx, cfg, newLog(cfg.Log, os.Stderr)) }()
+			joined := make(chan struct{})
+			defer func() {
+				stop()
+				<-joined // the directory is not removed under its feet
+			}()
+			go func() {
+				defer close(joined)
+				done <- runLive(ctx, cfg, slog.New(slog.DiscardHandler))
+			}()
 			waitForBooks(t, cfg, read, done)
 			stop()
 			if err := <-done; err != nil {
@@ -369,7 +377,7 @@ type tallyOfManifest struct{ Read, Pending int64 }
 
 // lastCounts reads the newest manifest as any program might.
 func lastCounts(dir string) (counts [events.Kinds]tallyOfManifest, err error) {
-	paths, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	paths, err := filepath.Glob(filepath.Join(dir, "[0-9]*.json"))
 	if err != nil || len(paths) == 0 {
 		counts[0].Pending = -1
 		return counts, err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"strings"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -114,7 +115,8 @@ func (d *Dir) Settle(dir string) error {
 // CreateIfAbsent writes a temporary file beside the name, syncs it and links
 // it: link(2) fails if the name is taken, where rename(2) would replace it.
 func (d *Dir) CreateIfAbsent(name string, data []byte) error {
-	temporary := path.Join(path.Dir(name), TempPrefix+d.session+"-"+path.Base(name))
+	base := strings.TrimSuffix(path.Base(name), path.Ext(name)) // not for a glob of whole files to find
+	temporary := path.Join(path.Dir(name), TempPrefix+d.session+"-"+base)
 	w, err := d.Stage(temporary)
 	if err != nil {
 		return err

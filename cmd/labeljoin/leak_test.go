@@ -1,0 +1,16 @@
+package main
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain fails if a goroutine outlives what the tests ran in this process.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// The NATS server starts these once for the process and never ends them.
+		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server/ats.init.0.func1"),
+		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server.init.0.func1"),
+	)
+}

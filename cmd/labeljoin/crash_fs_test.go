@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"errors"
+	"io"
 	"io/fs"
 	"path"
 	"strings"
@@ -9,101 +12,173 @@ import (
 )
 
 // tracedFS tells of every operation that changes the file system, before it is
-// done. It is called by several goroutines.
+// done. If there is a twin, it does the same to it, until it is told that the
+// process is dead: then the twin is what a killed process leaves, with all that
+// was not synced, while the process goes on and does not get to know. It is
+// called by several goroutines.
 type tracedFS struct {
 	vfs.FS
-	before func(kind string)
+	twin   vfs.FS // nil, or as FS is at first
+	before func(kind string) (alive bool)
 }
 
 // Unwrap implements vfs.FS.
 func (f *tracedFS) Unwrap() vfs.FS { return f.FS }
 
-func (f *tracedFS) op(verb, name string) { f.before(verb + " " + fileClass(name)) }
+// change does something to the file system and to its twin. The twin fails
+// where the other does.
+func (f *tracedFS) change(verb, name string, do func(vfs.FS) error) error {
+	if alive := f.before(verb + " " + fileClass(name)); alive && f.twin != nil {
+		_ = do(f.twin)
+	}
+	return do(f.FS)
+}
 
-func (f *tracedFS) file(name string, file vfs.File, err error) (vfs.File, error) {
+// open opens a file for writing, or a directory, there and on the twin.
+func (f *tracedFS) open(name string, alive bool, do func(vfs.FS) (vfs.File, error)) (vfs.File, error) {
+	file, err := do(f.FS)
 	if err != nil {
 		return nil, err
 	}
-	return &tracedFile{File: file, fs: f, name: name}, nil
+	traced := &tracedFile{File: file, fs: f, name: name}
+	if alive && f.twin != nil {
+		if twin, err := do(f.twin); err == nil {
+			traced.twin = twin
+		}
+	}
+	return traced, nil
+}
+
+func (f *tracedFS) create(verb, name string, do func(vfs.FS) (vfs.File, error)) (vfs.File, error) {
+	return f.open(name, f.before(verb+" "+fileClass(name)), do)
 }
 
 func (f *tracedFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	f.op("create", name)
-	file, err := f.FS.Create(name, c)
-	return f.file(name, file, err)
+	return f.create("create", name, func(fs vfs.FS) (vfs.File, error) { return fs.Create(name, c) })
 }
 
 func (f *tracedFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
-	f.op("create", name)
-	file, err := f.FS.OpenReadWrite(name, c, o...)
-	return f.file(name, file, err)
+	return f.create("create", name, func(fs vfs.FS) (vfs.File, error) { return fs.OpenReadWrite(name, c, o...) })
 }
 
 func (f *tracedFS) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	f.op("reuse", to)
-	file, err := f.FS.ReuseForWrite(from, to, c)
-	return f.file(to, file, err)
+	return f.create("reuse", to, func(fs vfs.FS) (vfs.File, error) { return fs.ReuseForWrite(from, to, c) })
 }
 
+// OpenDir opens a directory, which the twin may have no more.
 func (f *tracedFS) OpenDir(name string) (vfs.File, error) {
-	file, err := f.FS.OpenDir(name)
-	return f.file(name, file, err)
+	return f.open(name, true, func(fs vfs.FS) (vfs.File, error) { return fs.OpenDir(name) })
+}
+
+// Lock locks only here: the locks of a dead process are gone.
+func (f *tracedFS) Lock(name string) (io.Closer, error) {
+	file, err := f.Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := f.FS.Lock(name)
+	return lock, errors.Join(err, file.Close())
 }
 
 func (f *tracedFS) Link(from, to string) error {
-	f.op("link", to)
-	return f.FS.Link(from, to)
+	return f.change("link", to, func(fs vfs.FS) error { return fs.Link(from, to) })
 }
 
 func (f *tracedFS) Rename(from, to string) error {
-	f.op("rename", to)
-	return f.FS.Rename(from, to)
+	return f.change("rename", to, func(fs vfs.FS) error { return fs.Rename(from, to) })
 }
 
 func (f *tracedFS) Remove(name string) error {
-	f.op("remove", name)
-	return f.FS.Remove(name)
+	return f.change("remove", name, func(fs vfs.FS) error { return fs.Remove(name) })
 }
 
 func (f *tracedFS) RemoveAll(name string) error {
-	f.op("remove", name)
-	return f.FS.RemoveAll(name)
+	return f.change("remove", name, func(fs vfs.FS) error { return fs.RemoveAll(name) })
 }
 
 func (f *tracedFS) MkdirAll(name string, perm fs.FileMode) error {
-	f.op("mkdir", name)
-	return f.FS.MkdirAll(name, perm)
+	return f.change("mkdir", name, func(fs vfs.FS) error { return fs.MkdirAll(name, perm) })
 }
 
 type tracedFile struct {
 	vfs.File
+	twin vfs.File // or nil
 	fs   *tracedFS
 	name string
 }
 
-func (f *tracedFile) Write(p []byte) (int, error) {
-	f.fs.op("write", f.name)
-	return f.File.Write(p)
+// change does something to the file and to its twin.
+func (f *tracedFile) change(verb string, do func(vfs.File) error) error {
+	if alive := f.fs.before(verb + " " + fileClass(f.name)); alive && f.twin != nil {
+		if err := do(f.twin); err != nil {
+			return err
+		}
+	}
+	return do(f.File)
 }
 
-func (f *tracedFile) WriteAt(p []byte, at int64) (int, error) {
-	f.fs.op("write", f.name)
-	return f.File.WriteAt(p, at)
+func (f *tracedFile) Write(p []byte) (n int, err error) {
+	text := bytes.Clone(p) // a file may modify what it is given
+	err = f.change("write", func(file vfs.File) error {
+		n, err = file.Write(bytes.Clone(text))
+		return err
+	})
+	return n, err
 }
 
-func (f *tracedFile) Sync() error {
-	f.fs.op("sync", f.name)
-	return f.File.Sync()
+func (f *tracedFile) WriteAt(p []byte, at int64) (n int, err error) {
+	text := bytes.Clone(p)
+	err = f.change("write", func(file vfs.File) error {
+		n, err = file.WriteAt(bytes.Clone(text), at)
+		return err
+	})
+	return n, err
 }
 
-func (f *tracedFile) SyncData() error {
-	f.fs.op("sync", f.name)
-	return f.File.SyncData()
+func (f *tracedFile) Sync() error     { return f.change("sync", vfs.File.Sync) }
+func (f *tracedFile) SyncData() error { return f.change("sync", vfs.File.SyncData) }
+
+func (f *tracedFile) SyncTo(length int64) (whole bool, err error) {
+	err = f.change("sync", func(file vfs.File) error {
+		whole, err = file.SyncTo(length)
+		return err
+	})
+	return whole, err
 }
 
-func (f *tracedFile) SyncTo(length int64) (bool, error) {
-	f.fs.op("sync", f.name)
-	return f.File.SyncTo(length)
+// copyTree copies a directory and what is below, if it is there.
+func copyTree(from, to vfs.FS, dir string) error {
+	names, err := from.List(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	err = errors.Join(err, to.MkdirAll(dir, 0o755))
+	for _, name := range names {
+		name = path.Join(dir, name)
+		info, statErr := from.Stat(name)
+		switch {
+		case statErr != nil:
+			err = errors.Join(err, statErr)
+		case info.IsDir():
+			err = errors.Join(err, copyTree(from, to, name))
+		default:
+			err = errors.Join(err, copyFile(from, to, name))
+		}
+	}
+	return err
+}
+
+func copyFile(from, to vfs.FS, name string) error {
+	text, err := readMemFile(from, name)
+	if err != nil {
+		return err
+	}
+	f, err := to.Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
 }
 
 // fileClass says what a file is for: crash points are counted by it.

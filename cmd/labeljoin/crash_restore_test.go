@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"path"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -35,34 +34,10 @@ func moments(t *testing.T, w *crashWorld) []*vfs.MemFS {
 func assembleDisk(t *testing.T, state, output vfs.FS) *vfs.MemFS {
 	t.Helper()
 	disk := vfs.NewCrashableMem()
-	copyTree(t, state, disk, crashState)
-	copyTree(t, output, disk, crashOutput)
-	return disk
-}
-
-func copyTree(t *testing.T, from, to vfs.FS, dir string) {
-	t.Helper()
-	files, err := listFiles(from, dir)
-	if err != nil {
+	if err := errors.Join(copyTree(state, disk, crashState), copyTree(output, disk, crashOutput)); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range files {
-		text, err := readMemFile(from, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := to.MkdirAll(path.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		f, err := to.Create(name, vfs.WriteCategoryUnspecified)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = f.Write(text)
-		if err := errors.Join(err, f.Close()); err != nil {
-			t.Fatal(err)
-		}
-	}
+	return disk
 }
 
 // TestOldStateRestored puts back a copy of the state that is older than the

@@ -23,11 +23,11 @@ var (
 // pointsPerSeed is how many crashes are tried of each world.
 const pointsPerSeed = 25
 
-// TestCrashes stops the machine at operations of every kind that a joiner does
-// on its disk, state and output together, and lets another joiner go on from
-// what the disk has then: exactly what was synced, or that and some of the
-// rest, or all of it, which is what kill -9 leaves. In the end the output must
-// be as if nothing had happened. To see one seed again:
+// TestCrashes stops a joiner at operations of every kind that it does on its
+// disk, state and output together, and lets another go on from what is there
+// then: when the power fails, exactly what was synced, or that and some of the
+// rest; when the process is killed, all of it, synced or not. In the end the
+// output must be as if nothing had happened. To see one seed again:
 //
 //	go test ./cmd/labeljoin -run TestCrashes -seed N
 //
@@ -71,6 +71,7 @@ type crashTally struct {
 	crashed  map[string]int // crashes at them
 	found    map[recovery]int
 	points   int
+	kills    int // of the process only
 	again    int // crashes of a recovery
 	removed  int // states deleted on purpose
 	unopened int // states that Pebble did not open
@@ -88,8 +89,8 @@ func (c *crashTally) count(add func()) {
 }
 
 func (c *crashTally) report(t *testing.T) {
-	t.Logf("%d crash points, %d of them in recoveries; %v; %d states deleted, %d not opened by Pebble, %d lost",
-		c.points, c.again, c.found, c.removed, c.unopened, c.lost)
+	t.Logf("%d crash points, %d of them kills, %d in recoveries; %v; %d states deleted, %d not opened by Pebble, %d lost",
+		c.points, c.kills, c.again, c.found, c.removed, c.unopened, c.lost)
 	for _, kind := range slices.Sorted(maps.Keys(c.crashed)) {
 		t.Logf("%6d at %s", c.crashed[kind], kind)
 	}
@@ -122,8 +123,8 @@ func (c *crashTally) check(t *testing.T, points int) {
 	if c.lost > 0 {
 		t.Errorf("%d times a state that nobody deleted was rebuilt: it was not durable", c.lost)
 	}
-	if c.again == 0 || c.removed == 0 {
-		t.Errorf("%d crashes of recoveries, %d deleted states", c.again, c.removed)
+	if c.again == 0 || c.removed == 0 || c.kills == 0 {
+		t.Errorf("%d crashes of recoveries, %d deleted states, %d kills", c.again, c.removed, c.kills)
 	}
 }
 
@@ -164,18 +165,21 @@ func crashSeed(t *testing.T, seed uint64, tally *crashTally) {
 	}
 }
 
-// crashes plans runs that are cloned at some operations: half of them drawn by
-// kind, so that rare kinds have their share, the others from all. What of the
-// unsynced survives is one plan for each run.
+// crashes plans runs that are stopped at some operations: half of them drawn by
+// kind, so that rare kinds have their share, the others from all.
 func crashes(w *crashWorld, calm *watcher, r *rand.Rand) []*watcher {
 	kinds := slices.Sorted(maps.Keys(calm.counts))
 	var plans []*watcher
 	for left := pointsPerSeed; left > 0; {
-		n := min(left, 1+r.IntN(pointsPerSeed))
+		x := newCrash(w, vfs.NewCrashableMem(), r)
+		n := 1
+		if !x.kills {
+			n = min(left, 1+r.IntN(pointsPerSeed))
+		}
 		left -= n
 		nths, ns := map[string]map[int]bool{}, map[int]bool{}
-		for i := range n {
-			if i%2 == 0 {
+		for range n {
+			if r.IntN(2) == 0 {
 				ns[calm.n-1-r.IntN(calm.n*2/3)] = true // the first third is Pebble setting up
 				continue
 			}
@@ -185,24 +189,23 @@ func crashes(w *crashWorld, calm *watcher, r *rand.Rand) []*watcher {
 			}
 			nths[kind][r.IntN(calm.counts[kind])] = true
 		}
-		plans = append(plans, &watcher{
-			w: w, fs: vfs.NewCrashableMem(), clone: survivors(r),
-			wants: func(kind string, nth, n int) bool { return nths[kind][nth] || ns[n] },
-		})
+		x.wants = func(kind string, nth, n int) bool { return nths[kind][nth] || ns[n] }
+		plans = append(plans, x)
 	}
 	return plans
 }
 
-// survivors says what of the unsynced is on the disk after a crash.
-func survivors(r *rand.Rand) vfs.CrashCloneCfg {
-	percent := 0
+// newCrash says how a run over a file system will end: killed, or by a failure
+// of the power that leaves some of what was not synced, or, mostly, nothing.
+func newCrash(w *crashWorld, fs *vfs.MemFS, r *rand.Rand) *watcher {
+	x := &watcher{w: w, fs: fs, clone: vfs.CrashCloneCfg{RNG: crashRand(r.Uint64(), 3)}}
 	switch r.IntN(8) {
-	case 0:
-		percent = 100
-	case 1, 2:
-		percent = 1 + r.IntN(99)
+	case 0, 1, 2, 3:
+		x.kills = true
+	case 4, 5:
+		x.clone.UnsyncedDataPercent = 1 + r.IntN(99)
 	}
-	return vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: crashRand(r.Uint64(), 3)}
+	return x
 }
 
 // crash is what happens after a crash.
@@ -210,7 +213,7 @@ type crash struct {
 	w       *crashWorld
 	r       *rand.Rand
 	tally   *crashTally
-	percent int
+	percent int // of the unsynced that survived the last one
 	trail   []string
 	removed bool // the state was deleted on the way
 	rebuilt bool // the state was rebuilt on the way
@@ -221,8 +224,13 @@ type crash struct {
 // more crashes, and checks what came of it.
 func (c *crash) recover(p *crashPoint) error {
 	c.tally.count(func() { c.tally.points++; c.tally.crashed[p.kind]++ })
-	c.partial = c.partial || c.percent%100 != 0
-	c.trail = append(c.trail, fmt.Sprintf("crash before operation %d, %s (%d commits made, %d %% of the unsynced kept)", p.n, p.kind, len(p.acked), c.percent))
+	how := fmt.Sprintf("power lost, %d %% of the unsynced kept", c.percent)
+	if p.killed {
+		how = "killed"
+		c.tally.count(func() { c.tally.kills++ })
+	}
+	c.partial = c.partial || !p.killed && c.percent > 0
+	c.trail = append(c.trail, fmt.Sprintf("%s before operation %d, %s, after %d commits", how, p.n, p.kind, len(p.acked)))
 	if c.r.IntN(20) == 0 {
 		c.trail, c.removed = append(c.trail, "state deleted"), true
 		c.tally.count(func() { c.tally.removed++ })
@@ -230,19 +238,23 @@ func (c *crash) recover(p *crashPoint) error {
 			return err
 		}
 	}
-	at := -1
-	if len(c.trail) < 6 && c.r.IntN(6) == 0 {
+	at, chance := -1, 6
+	if p.killed {
+		chance = 2 // what it left unsynced is still so
+	}
+	if len(c.trail) < 6 && c.r.IntN(chance) == 0 {
 		at = c.r.IntN(80)
 	}
-	x := &watcher{
-		w: c.w, fs: p.fs, clone: survivors(c.r), acked: p.acked, rebuilt: c.rebuilt,
-		wants: func(_ string, _, n int) bool { return n == at },
-	}
+	x := newCrash(c.w, p.fs, c.r)
+	x.acked, x.rebuilt = p.acked, c.rebuilt
+	x.wants = func(_ string, _, n int) bool { return n == at }
 	if err := c.run(x); err != nil {
 		return err
 	}
-	if err := x.check(); err != nil {
-		return err
+	if !x.killed {
+		if err := x.check(); err != nil {
+			return err
+		}
 	}
 	if len(x.points) == 0 {
 		return nil

@@ -231,23 +231,28 @@ func (s patientStore) Apply(saved *engine.Saved, sync bool) error {
 	return s.Store.Apply(saved, sync)
 }
 
-// crashPoint is a moment of a run at which the machine stopped.
+// crashPoint is a moment of a run at which it stopped.
 type crashPoint struct {
 	kind  string // of the operation that was not done any more
 	n     int    // of the operation, in the run
 	fs    *vfs.MemFS
 	acked []joiner.Receipt // of the commits made by then
+	// killed says that the process died and the machine did not.
+	killed bool
 }
 
-// watcher watches a run over a file system, and clones the file system at some
-// of its operations.
+// watcher watches a run over a file system. At some of its operations it clones
+// the file system as the power's failure would leave it; or it kills the run at
+// one, and the file system, where nothing is lost, serves the next.
 type watcher struct {
 	w     *crashWorld
 	fs    *vfs.MemFS
 	wants func(kind string, nth, n int) bool // nth of its kind, n-th of all
 	clone vfs.CrashCloneCfg
+	kills bool
 
 	mu     sync.Mutex
+	killed bool
 	n      int
 	counts map[string]int
 	acked  []joiner.Receipt
@@ -259,10 +264,21 @@ type watcher struct {
 
 func (x *watcher) run() (how recovery, err error) {
 	x.counts = map[string]int{}
-	how, x.books, err = x.w.run(&tracedFS{FS: x.fs, before: x.before}, func(r joiner.Receipt) {
+	traced := &tracedFS{FS: x.fs, before: x.before}
+	if x.kills {
+		traced.FS, traced.twin = vfs.NewMem(), x.fs
+		for _, dir := range []string{crashState, crashOutput} {
+			if err := copyTree(x.fs, traced.FS, dir); err != nil {
+				return "", err
+			}
+		}
+	}
+	how, x.books, err = x.w.run(traced, func(r joiner.Receipt) {
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		x.acked = append(x.acked, r)
+		if !x.killed {
+			x.acked = append(x.acked, r)
+		}
 	})
 	x.rebuilt = x.rebuilt || how == rebuilt
 	return how, err
@@ -273,14 +289,20 @@ func (x *watcher) check() error {
 	return errors.Join(x.w.check(x.fs, x.acked), x.w.checkBooks(&x.books, x.rebuilt))
 }
 
-func (x *watcher) before(kind string) {
+func (x *watcher) before(kind string) (alive bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.killed {
+		return false
+	}
 	if x.wants(kind, x.counts[kind], x.n) {
-		x.points = append(x.points, crashPoint{
-			kind: kind, n: x.n, fs: x.fs.CrashClone(x.clone), acked: x.acked[:len(x.acked):len(x.acked)],
-		})
+		p := crashPoint{kind: kind, n: x.n, fs: x.fs, acked: x.acked[:len(x.acked):len(x.acked)], killed: x.kills}
+		if x.killed = x.kills; !x.killed {
+			p.fs = x.fs.CrashClone(x.clone)
+		}
+		x.points = append(x.points, p)
 	}
 	x.counts[kind]++
 	x.n++
+	return !x.killed
 }

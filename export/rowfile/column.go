@@ -44,8 +44,6 @@ type source struct {
 // kinds is a set of value kinds.
 type kinds uint8
 
-func (s kinds) has(k events.ValueKind) bool { return s&(1<<k) != 0 }
-
 // within reports whether s holds nothing but the kinds given.
 func (s kinds) within(ks ...events.ValueKind) bool {
 	for _, k := range ks {

@@ -88,7 +88,7 @@ func (s *service) join(ctx context.Context) error {
 	if s.publisher != nil {
 		o.Publisher = s.publisher
 	}
-	s.log.Info("joining", "name", s.cfg.Name, "labels", len(rules.Labels), "window", rules.Longest(), "output", s.cfg.Output.Dir)
+	s.log.Info("joining", "name", s.cfg.Name, "labels", len(rules.Labels), "window", rules.Longest().String(), "output", s.cfg.Output.Dir)
 	e := engine.New(o)
 	if s.news != nil {
 		e.OnCommit(s.news)

@@ -68,18 +68,17 @@ func testTerminated(t *testing.T, b *rig) {
 }
 
 // testTerminatedTwice stops a joiner that cannot get rid of its labels, since
-// their stream is gone: the first signal waits for it, the second does not.
+// their stream is gone and it may not create another: the first signal waits
+// for it, the second does not.
 func testTerminatedTwice(t *testing.T, b *rig) {
-	c := b.start("run", "--config", b.configure("labeljoin.yaml", badConfig+"publish: {subject: labels.feed, create: true}\n"))
-	c.joins()
 	f := openTraffic(t, b.broker.URL(), 0)
-	lister := f.js.StreamNames(t.Context(), jetstream.WithStreamListSubject("labels.feed"))
-	for name := range lister.Name() {
-		if err := f.js.DeleteStream(t.Context(), name); err != nil {
-			t.Fatal(err)
-		}
+	const stream = "labels"
+	if _, err := f.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: stream, Subjects: []string{"labels.feed"}}); err != nil {
+		t.Fatal(err)
 	}
-	if err := lister.Err(); err != nil {
+	c := b.start("run", "--config", b.configure("labeljoin.yaml", badConfig+"publish: {subject: labels.feed}\n"))
+	c.joins()
+	if err := f.js.DeleteStream(t.Context(), stream); err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now().UnixMilli()

@@ -71,7 +71,7 @@ func Open(o Options) (*Store, error) {
 	case errors.Is(err, syscall.EAGAIN): // what locking a locked file gives
 		return nil, fmt.Errorf("the state in %s is in use by another process (%w): stop that one, or give this one another state.dir", o.Dir, err)
 	case err != nil:
-		return nil, fmt.Errorf("opening the state in %s: %w", o.Dir, err)
+		return nil, fmt.Errorf("opening the state in %s (if it is damaged, delete that directory: it is rebuilt from the log): %w", o.Dir, err)
 	}
 	s := &Store{db: db, index: newIndex(), dirty: map[uint64]struct{}{}, batch: db.NewBatch()}
 	if err := s.load(); err != nil {

@@ -2,5 +2,7 @@
 
 package main
 
-// crashPoints is how many crashes are tried.
-const crashPoints = 2000
+const (
+	crashPoints  = 2000      // how many crashes are tried
+	manyOutcomes = 1_000_000 // how many outcomes one request has
+)

@@ -2,6 +2,9 @@
 
 package main
 
-// crashPoints is how many crashes are tried: with the race detector, which
-// looks at something else, a few.
-const crashPoints = 300
+// With the race detector, which looks at something else, there is less of
+// everything: how many crashes are tried, and how many outcomes one request has.
+const (
+	crashPoints  = 300
+	manyOutcomes = 50_000
+)

@@ -10,7 +10,7 @@ import (
 )
 
 // restoreSeeds is how many worlds restored copies are tried in.
-const restoreSeeds = 40
+const restoreSeeds = crashPoints / 50
 
 // moments runs a world to its end and returns the disk before every commit's
 // manifest, and at the end.

@@ -4,5 +4,6 @@ package main
 
 const (
 	crashPoints  = 2000      // how many crashes are tried
+	restoreSeeds = 40        // in how many worlds old copies are restored
 	manyOutcomes = 1_000_000 // how many outcomes one request has
 )

@@ -3,8 +3,9 @@
 package main
 
 // With the race detector, which looks at something else, there is less of
-// everything: how many crashes are tried, and how many outcomes one request has.
+// everything: crashes, restored copies, outcomes of one request.
 const (
 	crashPoints  = 300
+	restoreSeeds = 15
 	manyOutcomes = 50_000
 )

@@ -9,9 +9,6 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
-// restoreSeeds is how many worlds restored copies are tried in.
-const restoreSeeds = crashPoints / 50
-
 // moments runs a world to its end and returns the disk before every commit's
 // manifest, and at the end.
 func moments(t *testing.T, w *crashWorld) []*vfs.MemFS {

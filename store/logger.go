@@ -7,7 +7,10 @@ import (
 
 // logger passes on what Pebble finds worth a word. Its info lines, one for
 // every flush and compaction, are for debugging.
-type logger struct{ log *slog.Logger }
+type logger struct {
+	log   *slog.Logger
+	fatal func()
+}
 
 // Infof implements pebble.Logger.
 func (l logger) Infof(format string, args ...any) {
@@ -25,5 +28,8 @@ func (l logger) Errorf(format string, args ...any) {
 func (l logger) Fatalf(format string, args ...any) {
 	msg := fmt.Sprintf(format, args...)
 	l.log.Error("the state cannot be written; stopping", "say", msg)
+	if l.fatal != nil {
+		l.fatal()
+	}
 	panic("labeljoin: the state cannot be written: " + msg)
 }

@@ -25,6 +25,7 @@ type Options struct {
 	Dir       string
 	CacheSize int64 // bytes of block cache; 0 means 128 MiB
 	Log       *slog.Logger
+	Fatal     func() // ends the process when the state can no longer be written; nil: a panic does
 }
 
 const (
@@ -65,7 +66,7 @@ func Open(o Options) (*Store, error) {
 		MemTableStopWritesThreshold: 4,
 		L0StopWritesThreshold:       24,
 		FormatMajorVersion:          pebble.FormatValueSeparation, // set by hand: the default is the oldest, which does not notice a damaged log
-		Logger:                      logger{o.Log},
+		Logger:                      logger{log: o.Log, fatal: o.Fatal},
 	})
 	switch {
 	case errors.Is(err, syscall.EAGAIN): // what locking a locked file gives

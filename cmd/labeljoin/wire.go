@@ -55,7 +55,7 @@ func openPlace(fs vfs.FS, c *config.Config, rules *joiner.Rules, stateDir, outDi
 	if err := makeDurableDir(fs, dir); err != nil {
 		return nil, errors.Join(fmt.Errorf("making the state directory: %w", err), out.Close())
 	}
-	st, err := store.Open(store.Options{FS: fs, Dir: dir, CacheSize: int64(c.State.Cache), Log: log})
+	st, err := store.Open(store.Options{FS: fs, Dir: dir, CacheSize: int64(c.State.Cache), Log: log, Fatal: func() { os.Exit(exitFailed) }})
 	if err != nil {
 		return nil, errors.Join(err, out.Close())
 	}

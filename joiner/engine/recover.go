@@ -19,7 +19,7 @@ type OutputBehindError struct{ State, Output uint64 }
 // Error implements error.
 func (e *OutputBehindError) Error() string {
 	return fmt.Sprintf("the state has made %d commits, the output directory holds %d: the output is older than the state. "+
-		"Either restore the newer output, or delete the state directory: it is then rebuilt from the log, and what the output lacks is written again", e.State, e.Output)
+		"Either restore the newer output, or delete the partition's state (the folder p0000 in state.dir; an embedded server's streams beside it are the log and must stay): it is then rebuilt from the log, and what the output lacks is written again", e.State, e.Output)
 }
 
 // ForeignOutputError says that the newest commit of the output is not the one
@@ -29,7 +29,7 @@ type ForeignOutputError struct{ Number uint64 }
 // Error implements error.
 func (e *ForeignOutputError) Error() string {
 	return fmt.Sprintf("commit %d of the output directory was not made from this state: state and output do not belong together. "+
-		"Check state.dir and output.dir; or delete the state directory, and it is rebuilt from the log to go on where the output ends", e.Number)
+		"Check state.dir and output.dir; or delete the partition's state (the folder p0000 in state.dir; an embedded server's streams beside it are the log and must stay), and it is rebuilt from the log to go on where the output ends", e.Number)
 }
 
 // InputsError says that the state or output was made from other logs.

@@ -250,6 +250,6 @@ type BooksError struct{ Ledger joiner.Ledger }
 // Error implements error.
 func (e *BooksError) Error() string {
 	return fmt.Sprintf("the books do not balance, so the commit was not made: requests %+v, outcomes %+v; "+
-		"this is a defect of labeljoin or a damaged state: delete the state directory to rebuild it from the log, and report it",
+		"this is a defect of labeljoin or a damaged state: delete the partition's state (the folder p0000 in state.dir; an embedded server's streams beside it are the log and must stay) to rebuild it from the log, and report it",
 		e.Ledger.Kinds[events.KindRequest], e.Ledger.Kinds[events.KindOutcome])
 }

@@ -19,7 +19,7 @@ func TestAnyOrderEarly(t *testing.T) {
 }
 
 func anyOrder(t *testing.T, shape enginetest.Shape) {
-	forSeeds(t, 600, func(t *testing.T, seed uint64) {
+	forSeeds(t, 200, func(t *testing.T, seed uint64) {
 		h := enginetest.Generate(seed, shape)
 		reference := h.Reference()
 		r := newRand(seed)
@@ -33,7 +33,7 @@ func anyOrder(t *testing.T, shape enginetest.Shape) {
 // TestTimelyEarly holds rows that are written early, by events in time, against
 // the reference.
 func TestTimelyEarly(t *testing.T) {
-	forSeeds(t, 200, func(t *testing.T, seed uint64) {
+	forSeeds(t, 100, func(t *testing.T, seed uint64) {
 		h := enginetest.Generate(seed, enginetest.Shape{Timely: true, Early: true})
 		reference := h.Reference()
 		r := newRand(seed)

@@ -12,7 +12,7 @@ var timely = enginetest.Shape{Timely: true}
 // of batches and the frequency of commits, the base rows are the reference's,
 // and so are the books.
 func TestTimely(t *testing.T) {
-	forSeeds(t, 800, func(t *testing.T, seed uint64) {
+	forSeeds(t, 250, func(t *testing.T, seed uint64) {
 		h := enginetest.Generate(seed, timely)
 		reference := h.Reference()
 		want := reference.Join(h.Set())
@@ -30,7 +30,7 @@ func TestTimely(t *testing.T) {
 // layouts, and engines that die on the way with or without what they had not
 // synced, and with their states or without, give the same rows.
 func TestTimelyShuffled(t *testing.T) {
-	forSeeds(t, 400, func(t *testing.T, seed uint64) {
+	forSeeds(t, 150, func(t *testing.T, seed uint64) {
 		h := enginetest.Generate(seed, timely)
 		reference := h.Reference()
 		want := reference.Join(h.Set())

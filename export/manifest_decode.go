@@ -46,6 +46,11 @@ func (m *manifest) check() error {
 			return err
 		}
 	}
+	for i := range m.Gaps {
+		if err := m.Gaps[i].check(); err != nil {
+			return err
+		}
+	}
 	seen := map[string]bool{}
 	for i := range m.Files {
 		f := &m.Files[i]

@@ -16,6 +16,7 @@ const (
 	commitsDir    = "_commits"
 	stagingDir    = "_staging"
 	deadLetterDir = "deadletter"
+	gapsDir       = "_gaps"
 )
 
 const (

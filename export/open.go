@@ -138,8 +138,11 @@ func (o *Output) readManifest(k uint64) (*manifest, []byte, error) {
 	return m, data, nil
 }
 
-func (o *Output) readAll(name string) ([]byte, error) {
-	r, err := o.bucket.Open(name)
+func (o *Output) readAll(name string) ([]byte, error) { return readObject(o.bucket, name) }
+
+// readObject reads a manifest, or something as small.
+func readObject(b bucket.Bucket, name string) ([]byte, error) {
+	r, err := b.Open(name)
 	if err != nil {
 		return nil, err
 	}

@@ -209,11 +209,13 @@ func (d *Decision) Decided() []Row {
 
 // Rows gives one row per listed item, or one for the whole request; those that
 // the policies leave out are marked, not missing. A label whose window reaches
-// past known is undecided (and the row Incomplete), unless it is an Any that is
-// already 1; known is MaxTime wherever a watermark has closed the request.
+// past known is undecided (and the row Incomplete), one whose window touches a
+// declared gap too (and the row InGap), unless it is an Any that is already 1;
+// known is MaxTime wherever a watermark has closed the request.
 func (d *Decision) Rows(known events.Time, reason Reason) []Row {
 	rows := make([]Row, len(d.cells))
 	cells := make([]Cell, len(rows)*len(d.rules.Labels))
+	unknown := d.unknown()
 	for i := range rows {
 		row := &rows[i]
 		row.Item, row.Reason, row.Weight = i, reason, 1
@@ -224,14 +226,33 @@ func (d *Decision) Rows(known events.Time, reason Reason) []Row {
 		for j := range d.rules.Labels {
 			l := &d.rules.Labels[j]
 			row.Cells[j] = d.cells[i][j].cell(l.Agg, d.req.TS)
-			certain := l.Agg == Any && d.cells[i][j].n > 0
-			if d.req.TS.Add(l.Window) > known && !certain {
-				row.Cells[j], row.Reason = Undecided(), Incomplete
+			switch certain := l.Agg == Any && d.cells[i][j].n > 0; {
+			case certain: // what was seen stays seen
+			case len(unknown) > 0 && unknown[j]:
+				row.Cells[j], row.Reason = Undecided(), InGap
+			case d.req.TS.Add(l.Window) > known:
+				row.Cells[j] = Undecided()
+				if row.Reason != InGap {
+					row.Reason = Incomplete
+				}
 			}
 		}
 	}
 	d.leaveOut(rows)
 	return rows
+}
+
+// unknown tells, by label, which windows touch a declared gap; nil if none is
+// declared, which is nearly always.
+func (d *Decision) unknown() []bool {
+	if len(d.rules.Gaps) == 0 {
+		return nil
+	}
+	touched := make([]bool, len(d.rules.Labels))
+	for j := range touched {
+		touched[j] = d.rules.unknown(d.req.TS, d.rules.Labels[j].Window)
+	}
+	return touched
 }
 
 // positive reports whether any outcome qualified for any label of a row.

@@ -20,4 +20,5 @@ type Progress struct {
 	Clock         Clock       // event time
 	ClosedThrough events.Time // requests with ts before it have closed
 	Ledger        Ledger
+	Gaps          []Gap `json:",omitempty"` // declared and taken in; the slice is replaced, never changed
 }

@@ -18,7 +18,7 @@ const (
 	Early                     // every label was decided before the close
 	Corrected                 // a late event changed what had been written
 	LateRequest               // its request arrived after it should have closed
-	Gap                       // its window touches a declared gap in the log
+	InGap                     // its window touches a declared gap in the log
 	Incomplete                // the log ended before its window did
 )
 

@@ -6,7 +6,8 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 )
 
-// Rules is everything of the configuration that takes part in deciding labels.
+// Rules is everything that takes part in deciding labels but the events: what
+// the configuration says, and the gaps that were declared since.
 // The zero value of each policy is its documented default.
 type Rules struct {
 	Labels      []Label       // in column order
@@ -19,6 +20,7 @@ type Rules struct {
 	Negatives   Negatives
 	Impression  func(*events.Outcome) bool // what proves that a row was seen; for NegativesSeen
 	SampleRate  float64                    // share of negative rows kept; 0 means sampling is off
+	Gaps        []Gap                      // declared so far; the slice is replaced, never changed
 }
 
 // Negatives is the policy that says which negative rows are kept.

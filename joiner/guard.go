@@ -1,0 +1,4 @@
+package joiner
+
+// Guard is what the stall guard knows.
+type Guard struct{}

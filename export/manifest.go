@@ -17,8 +17,8 @@ import (
 const manifestFormat = 1
 
 // manifest is one commit as it stands in _commits/. FORMAT.md explains the
-// fields; every one is always there but the dead letters
-// and the gaps.
+// fields; every one is always there but the guard, the
+// gaps and the dead letters.
 type manifest struct {
 	Format     int    `json:"format"`
 	Name       string `json:"name"`
@@ -36,6 +36,7 @@ type manifest struct {
 	MaxEvent      instant    `json:"max_event"`
 	Ledger        ledger     `json:"ledger"`
 	Closed        ledger     `json:"closed"`
+	Guard         *guard     `json:"guard,omitzero"`
 	Gaps          []gap      `json:"gaps,omitzero"`
 
 	Files       []file       `json:"files"`
@@ -160,7 +161,7 @@ func (m *manifest) setCut(cut *joiner.Cut) {
 	m.Clock = clock{Request: sourceClockOf(&p.Clock, events.KindRequest), Outcome: sourceClockOf(&p.Clock, events.KindOutcome)}
 	m.ClosedThrough, m.MaxEvent = instant(p.ClosedThrough), instant(cut.MaxEvent)
 	m.Ledger, m.Closed = toLedger(&p.Ledger), toLedger(&cut.Closed)
-	m.Gaps = toGaps(p.Gaps)
+	m.Guard, m.Gaps = toGuard(&p.Guard), toGaps(p.Gaps)
 }
 
 // cut is what setCut was given. decodeManifest has checked that it can be.
@@ -171,7 +172,7 @@ func (m *manifest) cut() joiner.Cut {
 		Progress: joiner.Progress{
 			Commit: m.Number, Inputs: fromPositions(m.To),
 			ClosedThrough: events.Time(m.ClosedThrough), Ledger: fromLedger(&m.Ledger),
-			Gaps: fromGaps(m.Gaps),
+			Guard: fromGuard(m.Guard), Gaps: fromGaps(m.Gaps),
 		},
 	}
 	for kind, source := range [events.Kinds]sourceClock{events.KindRequest: m.Clock.Request, events.KindOutcome: m.Clock.Outcome} {

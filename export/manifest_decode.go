@@ -46,6 +46,9 @@ func (m *manifest) check() error {
 			return err
 		}
 	}
+	if err := m.Guard.check(); err != nil {
+		return err
+	}
 	for i := range m.Gaps {
 		if err := m.Gaps[i].check(); err != nil {
 			return err

@@ -1,4 +1,329 @@
 package joiner
 
-// Guard is what the stall guard knows.
-type Guard struct{}
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// GuardRules says when silence of the outcomes is no evidence. The zero value
+// guards nothing.
+type GuardRules struct {
+	// Patience is how much longer than its window a request waits for evidence
+	// that outcomes were still coming; 0 turns the guard off.
+	Patience time.Duration
+	// Tail is how improbable the number of outcomes must be before it counts as
+	// an outage.
+	Tail float64
+	// Usual is the share of the expected outcomes that is no surprise: rates
+	// change by themselves with the hour and with what people are shown.
+	Usual float64
+}
+
+const (
+	// slotsPerPatience is how finely the guard looks at time. An outage is dated
+	// to a slot, and a healthy stream is a slot behind.
+	slotsPerPatience = 256
+	// lookback is how many slots before the first unjudged one are kept, and in
+	// how many the longest window is.
+	lookback = 64
+	// armedAt is how many outcomes of a label the guard wants to have seen
+	// before it has an opinion: they give the rate to about a tenth.
+	armedAt = 100
+	// memoryOfRates is over how many slots the usual rate is forgotten: six
+	// patiences, so that at the default it is that of about half a day.
+	memoryOfRates = 6 * slotsPerPatience
+	// maxSlots bounds what is remembered of a hold, at 64 patiences. What comes
+	// beyond is not counted, and waits for somebody to say what happened.
+	maxSlots = 64 * slotsPerPatience
+	// watched is how many labels are guarded: the first ones.
+	watched = 16
+	// catchingUp is the share of outcomes that come for slots long complete
+	// while a backlog is being worked off.
+	catchingUp = 0.1
+	// catchUpSlots is the time constant of that share.
+	catchUpSlots = 16
+)
+
+// Guard judges whether outcomes keep coming, from nothing but events: it counts
+// requests and outcomes by slots of event time, and holds the outcomes' watermark
+// where too few came. A slot is released once those after it show that the
+// outcomes were alive, or after Patience of nothing that is improbable.
+//
+// Invariant: Released never goes back, and what is not released has not closed.
+type Guard struct {
+	Width    time.Duration // of a slot
+	Active   bool          // some rate is known, so Released counts
+	Released events.Time   // everything before it is judged
+	Complete int64         // slots before this one are read, as of the last judgement
+	Beat     events.Time   // the outcomes' producer says that it lives, up to here
+	Held     Hold          // why Released does not follow; zero: it does
+	Rates    []Rate        // by label
+	Filling  float64       // outcomes that came for complete slots, of late
+	OnTime   float64       // and those that did not
+
+	Begun    bool     // something was counted
+	First    int64    // number of the first slot counted
+	Requests Counts   // by slot
+	Outcomes []Counts // by label and slot
+	// The requests of the longest window, in coarser slots: outcomes are
+	// expected of requests that came long before them.
+	CoarseFirst int64
+	Coarse      Counts
+}
+
+// Rate is what is usual for a label: how many outcomes there were for how many
+// requests, the older ones counting less.
+type Rate struct {
+	Label              string
+	Requests, Outcomes float64
+}
+
+// Hold is an improbable silence.
+type Hold struct {
+	Label          string      // that is missing outcomes; empty: there is no hold
+	From           events.Time // since when
+	Expected, Seen float64     // outcomes in the stretch that showed it
+	Cleared        int64       // slot in which nothing was improbable any more; 0: it still is
+}
+
+// On reports whether negatives are held.
+func (h *Hold) On() bool { return h.Label != "" }
+
+// Bound is up to when the outcomes are believed to be complete.
+func (g *Guard) Bound() events.Time {
+	if !g.Active {
+		return events.MaxTime
+	}
+	return g.Released
+}
+
+// NewGuard returns a guard for rules that goes on from what one before knew.
+// Its slots are empty: the log fills them.
+func NewGuard(r *Rules, before *Guard) Guard {
+	g := Guard{
+		Width: r.slot(), Active: before.Active, Released: before.Released, Held: before.Held,
+		Beat: before.Beat, Filling: before.Filling, OnTime: before.OnTime,
+	}
+	if before.Width == 0 {
+		g.Released, g.Beat = events.MinTime, events.MinTime
+	}
+	g.Rates = make([]Rate, r.guarded())
+	g.Outcomes = make([]Counts, len(g.Rates))
+	for j := range g.Rates {
+		g.Rates[j].Label = r.Labels[j].Name
+		for _, known := range before.Rates {
+			if known.Label == g.Rates[j].Label {
+				g.Rates[j] = known
+			}
+		}
+	}
+	g.Active = g.Active && len(g.Rates) > 0
+	if g.Width > 0 && g.Released > events.MinTime {
+		g.begin(g.Released)
+		g.Complete = g.slot(g.Released)
+		if g.Width == before.Width {
+			g.Complete = before.Complete
+		}
+	}
+	return g
+}
+
+// Fits reports whether a guard counts as the rules say.
+func (g *Guard) Fits(r *Rules) bool {
+	same := func(a Rate, b Label) bool { return a.Label == b.Name }
+	return g.Width == r.slot() && slices.EqualFunc(g.Rates, r.Labels[:r.guarded()], same)
+}
+
+// guarded is how many labels the guard looks at.
+func (r *Rules) guarded() int {
+	if r.Guard.Patience <= 0 {
+		return 0
+	}
+	return min(len(r.Labels), watched)
+}
+
+func (r *Rules) slot() time.Duration {
+	if r.guarded() == 0 {
+		return 0
+	}
+	return max(1, r.Guard.Patience/slotsPerPatience)
+}
+
+// coarse is the width of the coarser slots.
+func (r *Rules) coarse() time.Duration { return max(r.slot(), r.Longest()/lookback) }
+
+// number is the slot of a width that a time lies in.
+func number(t events.Time, width time.Duration) int64 {
+	n := int64(t) / int64(width)
+	if int64(t)%int64(width) < 0 {
+		n--
+	}
+	return n
+}
+
+func (g *Guard) slot(t events.Time) int64 { return number(t, g.Width) }
+
+// begin makes a time's slot the first that is needed whole: counting starts
+// before it by what lookbacks reach.
+func (g *Guard) begin(t events.Time) { g.Begun, g.First = true, g.slot(t)-lookback }
+
+// Request counts a request.
+func (g *Guard) Request(r *Rules, ts events.Time) {
+	if g.Width == 0 {
+		return
+	}
+	if !g.Begun {
+		g.begin(ts)
+	}
+	g.Requests.add(g.slot(ts) - g.First)
+	n := number(ts, r.coarse())
+	if len(g.Coarse) == 0 {
+		g.CoarseFirst = n - 1
+	}
+	g.Coarse.add(n - g.CoarseFirst)
+}
+
+// Outcome counts an outcome for the labels that it qualifies for.
+func (g *Guard) Outcome(r *Rules, o *events.Outcome) {
+	if g.Width == 0 {
+		return
+	}
+	n, counted := g.slot(o.TS), false
+	for j := range g.Outcomes {
+		if r.Labels[j].When(o) {
+			g.Outcomes[j].add(n - g.First)
+			counted = true
+		}
+	}
+	switch {
+	case !counted:
+	case n < g.Complete-1:
+		g.Filling++
+	default:
+		g.OnTime++
+	}
+}
+
+// Heartbeat takes in that the outcomes' producer had nothing more to say by ts.
+func (g *Guard) Heartbeat(ts events.Time) { g.Beat = max(g.Beat, ts) }
+
+// Clone returns a copy that shares nothing.
+func (g *Guard) Clone() Guard {
+	c := *g
+	c.Rates, c.Requests, c.Coarse = slices.Clone(g.Rates), slices.Clone(g.Requests), slices.Clone(g.Coarse)
+	c.Outcomes = slices.Clone(g.Outcomes)
+	for j := range c.Outcomes {
+		c.Outcomes[j] = slices.Clone(c.Outcomes[j])
+	}
+	return c
+}
+
+// Header is a copy without what is counted: what a commit keeps, because the
+// log has the rest.
+func (g *Guard) Header() Guard {
+	return Guard{
+		Width: g.Width, Active: g.Active, Released: g.Released, Complete: g.Complete, Beat: g.Beat,
+		Held: g.Held, Rates: slices.Clone(g.Rates), Filling: g.Filling, OnTime: g.OnTime,
+	}
+}
+
+// Judge takes in how far the sources are read. It does nothing until that is
+// another slot, so that what it says depends on the events, not on their batches.
+func (g *Guard) Judge(r *Rules, read events.Time) {
+	if g.Width == 0 || read == events.MinTime || read == events.MaxTime {
+		return
+	}
+	complete := g.slot(read)
+	if complete <= g.Complete {
+		if !g.Active {
+			g.Released = max(g.Released, read)
+		}
+		return
+	}
+	decay := math.Pow(1-1./catchUpSlots, float64(complete-g.Complete))
+	g.Filling, g.OnTime = g.Filling*decay, g.OnTime*decay
+	g.Complete = complete
+	g.Rejudge(r, read)
+}
+
+// Rejudge judges anew what is not released: the clock moved, or a gap was
+// declared.
+func (g *Guard) Rejudge(r *Rules, read events.Time) {
+	if g.Width == 0 || !g.Begun {
+		return
+	}
+	if !g.Active {
+		g.learn(r, min(g.Complete, g.First+maxSlots))
+		g.Released = max(g.Released, read)
+		g.Active = slices.ContainsFunc(g.Rates, Rate.armed)
+		g.forget(r)
+		return
+	}
+	for {
+		before, all := g.Released, g.Complete <= g.First+maxSlots
+		g.release(r)
+		g.forget(r)
+		if all || g.Released == before {
+			return
+		}
+	}
+}
+
+// learn makes slots up to one, not included, part of what is usual.
+func (g *Guard) learn(r *Rules, through int64) {
+	from := max(g.First, g.slot(g.Released))
+	for n := from; n < through; n++ {
+		if r.declared(g.at(n), g.at(n+1)) {
+			continue
+		}
+		for j := range g.Rates {
+			g.Rates[j].learn(float64(g.Requests.at(n-g.First)), float64(g.Outcomes[j].at(n-g.First)))
+		}
+	}
+}
+
+func (g *Guard) at(n int64) events.Time { return events.Time(n * int64(g.Width)) }
+
+func (q Rate) armed() bool { return q.Outcomes >= armedAt && q.Requests > 0 }
+
+func (q *Rate) learn(requests, outcomes float64) {
+	if q.Requests == 0 && requests == 0 {
+		return // outcomes of requests from before the beginning say nothing of the rate
+	}
+	if keep := 1 - 1./memoryOfRates; q.Outcomes*keep >= 2*armedAt {
+		q.Requests, q.Outcomes = q.Requests*keep, q.Outcomes*keep
+	}
+	q.Requests += requests
+	q.Outcomes += outcomes
+}
+
+// forget drops the slots that no judgement needs any more.
+func (g *Guard) forget(r *Rules) {
+	released := g.slot(g.Released)
+	if !g.Active {
+		released = g.Complete
+	}
+	if drop := released - lookback - g.First; drop > 0 {
+		g.Requests.drop(drop)
+		for j := range g.Outcomes {
+			g.Outcomes[j].drop(drop)
+		}
+		g.First += drop
+	}
+	width := r.coarse()
+	if drop := number(g.at(released), width) - lookback - 1 - g.CoarseFirst; drop > 0 {
+		g.Coarse.drop(drop)
+		g.CoarseFirst += drop
+	}
+}
+
+// declared reports whether somebody has said what became of the outcomes in a
+// stretch, its end not included: then counting them says nothing.
+func (r *Rules) declared(from, to events.Time) bool {
+	return slices.ContainsFunc(r.Gaps, func(g Gap) bool {
+		return g.Kinds[events.KindOutcome] && from <= g.To && to > g.From
+	})
+}

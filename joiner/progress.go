@@ -1,6 +1,10 @@
 package joiner
 
-import "github.com/labeljoin/labeljoin/events"
+import (
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+)
 
 // Position is how far one input log has been read: everything before message
 // Next, and the first Skip events of that message.
@@ -20,5 +24,12 @@ type Progress struct {
 	Clock         Clock       // event time
 	ClosedThrough events.Time // requests with ts before it have closed
 	Ledger        Ledger
+	Guard         Guard
 	Gaps          []Gap `json:",omitempty"` // declared and taken in; the slice is replaced, never changed
+}
+
+// Watermark is the joiner's: every event with ts before it has been read, and
+// the guard believes it.
+func (p *Progress) Watermark(lateness time.Duration) events.Time {
+	return min(p.Clock.Watermark(lateness), p.Guard.Bound())
 }

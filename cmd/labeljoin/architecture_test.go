@@ -95,7 +95,7 @@ var importRules = []importRule{
 // pureImports is all of the standard library that the core may use: nothing
 // that reads a clock, does I/O, locks, logs or fails.
 var pureImports = []string{
-	"cmp", "encoding/binary", "hash/maphash", "iter", "maps", "math", "math/bits", "slices", "sort", "strconv", "strings", "time", "unicode/utf8",
+	"cmp", "encoding/base64", "encoding/binary", "hash/maphash", "iter", "maps", "math", "math/bits", "slices", "sort", "strconv", "strings", "time", "unicode/utf8",
 }
 
 func concat(lists ...[]string) []string { return slices.Concat(lists...) }

@@ -82,6 +82,7 @@ func (d *discard) Last() (joiner.Cut, joiner.Receipt, bool) {
 	return joiner.Cut{}, joiner.Receipt{}, false
 }
 func (d *discard) Cuts() iter.Seq2[joiner.Cut, error] { return func(func(joiner.Cut, error) bool) {} }
+func (d *discard) Declared() ([]joiner.Gap, error)    { return nil, nil }
 func (d *discard) Written(events.Time) iter.Seq2[joiner.Written, error] {
 	return func(func(joiner.Written, error) bool) {}
 }

@@ -34,6 +34,9 @@ func (e *Engine) uncommitted() (bool, error) {
 	if e.flight != nil {
 		done = e.flight.cut
 	}
+	if len(e.saved.Progress.Gaps) > e.saved.Gaps && e.flight == nil {
+		return true, nil
+	}
 	if e.o.Store.Unwritten() > done.Unwritten || e.o.Store.DeadLetters() > done.DeadLetters {
 		return true, nil
 	}
@@ -50,7 +53,7 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 	if err := e.settleEarly(); err != nil {
 		return err
 	}
-	w := e.saved.Progress.Clock.Watermark(e.rules.Lateness)
+	w := e.saved.Progress.Watermark(e.rules.Lateness)
 	cut := PendingCut{
 		Number: e.saved.Progress.Commit + 1, Nonce: e.o.Nonce(),
 		Through: e.saved.Progress.ClosedThrough, Known: known,
@@ -70,6 +73,7 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 	}
 	at := e.saved
 	at.Progress.Inputs = slices.Clone(at.Progress.Inputs)
+	at.Progress.Guard = at.Progress.Guard.Header()
 	// A stop must not break off a commit: staging ends with the flight, not with ctx.
 	staging, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f := &flight{cut: cut, at: at, view: e.o.Store.View(), stage: stage, cancel: cancel, done: make(chan struct{})}
@@ -78,8 +82,11 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 	return nil
 }
 
+// stager is given rules of its own: a gap that is declared while it works is a
+// matter of the next commit.
 func (e *Engine) stager() stager {
-	return stager{rules: e.rules, rulesHash: e.o.RulesHash, decoders: &e.o.Decoders}
+	rules := *e.rules
+	return stager{rules: &rules, rulesHash: e.o.RulesHash, decoders: &e.o.Decoders}
 }
 
 // settleEarly compares the requests that this commit closes with what was
@@ -136,7 +143,7 @@ func (e *Engine) finish(ctx context.Context) error {
 	closed := &f.result.Closed
 	e.o.Log.Info("committed", "commit", f.cut.Number, "rows", closed.Rows,
 		"requests", closed.Kinds[events.KindRequest].Disposed[joiner.Accepted],
-		"watermark", e.saved.Progress.Clock.Watermark(e.rules.Lateness).String())
+		"watermark", e.watermark().String())
 	e.news(e.Stats())
 	return nil
 }
@@ -159,5 +166,6 @@ func (e *Engine) committed(cut *PendingCut, result *joiner.Cut, r joiner.Receipt
 	s.Unwritten, s.DeadLetters = cut.Unwritten, cut.DeadLetters
 	s.Forgotten, s.Orphaned = max(s.Forgotten, cut.Forgotten), max(s.Orphaned, cut.Orphaned)
 	s.From = slices.Clone(result.Progress.Inputs)
+	s.Gaps = len(result.Progress.Gaps)
 	s.Pending = nil
 }

@@ -15,9 +15,9 @@ import (
 
 // Options is what an engine is made of.
 type Options struct {
-	Name      string // of the joiner; part of the label stream's message ids
-	Rules     joiner.Rules
-	RulesHash string // identifies the configuration that decides rows
+	Name      string       // of the joiner; part of the label stream's message ids
+	Rules     joiner.Rules // Gaps are those of a replay; live, they are declared
+	RulesHash string       // identifies the configuration that decides rows
 	Inputs    []Input
 	Decoders  [events.Kinds]events.Decoder
 
@@ -77,6 +77,8 @@ type Engine struct {
 	labels []Label        // to be published before the batch is applied
 	events int            // folded since the batch was applied
 	volume Roll           // read since the last cut: Rows and Bytes
+	looked time.Time      // when declared gaps were last looked for
+	unread string         // why they could not be read; said once
 	noted  time.Time      // when the first uncommitted row was noticed; zero: none
 	flight *flight        // the commit being staged, if any
 	news   func(Stats)    // told after every commit
@@ -96,6 +98,9 @@ type Stats struct {
 func New(o Options) *Engine {
 	e := &Engine{o: o, frozen: o.Replay != nil, news: func(Stats) {}}
 	e.rules = &e.o.Rules
+	if o.Replay != nil {
+		e.rules.Guard = joiner.GuardRules{} // the whole log is read before anything closes
+	}
 	e.stats.Store(&Stats{Watermark: events.MinTime, Sources: [events.Kinds]events.Time{events.MinTime, events.MinTime}})
 	return e
 }
@@ -117,7 +122,7 @@ func (e *Engine) watermark() events.Time {
 	if e.frozen && e.saved.Progress.ClosedThrough < events.MaxTime {
 		return events.MinTime
 	}
-	return e.saved.Progress.Clock.Watermark(e.rules.Lateness)
+	return e.saved.Progress.Watermark(e.rules.Lateness)
 }
 
 // flush publishes what the batch decided and applies it. The order matters: a
@@ -139,6 +144,7 @@ func (e *Engine) flush(ctx context.Context, sync bool) error {
 func (e *Engine) report() {
 	s := Stats{Joining: e.joining, Progress: e.saved.Progress, Watermark: e.watermark()}
 	s.Progress.Inputs = slices.Clone(s.Progress.Inputs)
+	s.Progress.Guard = s.Progress.Guard.Header()
 	for k := range s.Sources {
 		s.Sources[k] = s.Progress.Clock.Source(events.Kind(k), e.rules.Lateness)
 	}

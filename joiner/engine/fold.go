@@ -91,11 +91,15 @@ func (e *Engine) event(ctx context.Context, m *events.Message, at events.Origin,
 		return nil
 	case heartbeat:
 		e.ledger().Heartbeats++
+		if m.Kind == events.KindOutcome {
+			e.saved.Progress.Guard.Heartbeat(ts)
+		}
 	case m.Kind == events.KindRequest:
 		e.tally(m.Kind).Read++
 		err = e.request(m, at, scan, data)
 	default:
 		e.tally(m.Kind).Read++
+		e.saved.Progress.Guard.Outcome(e.rules, &o)
 		err = e.outcome(m, at, &o, data)
 	}
 	e.ledger().UnknownFields += int64(unknown)
@@ -103,6 +107,7 @@ func (e *Engine) event(ctx context.Context, m *events.Message, at events.Origin,
 	if !heartbeat {
 		e.saved.MaxEvent = max(e.saved.MaxEvent, ts)
 	}
+	e.guard()
 	return err
 }
 

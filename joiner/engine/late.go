@@ -58,11 +58,16 @@ func (e *Engine) outcomes(p joiner.Place, round uint32, fresh []joiner.HeldOutco
 
 // decide folds a request's outcomes, up to a round, into its rows.
 func (e *Engine) decide(p joiner.Place, held *joiner.HeldRequest, round uint32, fresh []joiner.HeldOutcome) (events.Request, *joiner.Decision, error) {
+	return e.decideBy(e.rules, p, held, round, fresh)
+}
+
+// decideBy decides by other rules than those in force.
+func (e *Engine) decideBy(rules *joiner.Rules, p joiner.Place, held *joiner.HeldRequest, round uint32, fresh []joiner.HeldOutcome) (events.Request, *joiner.Decision, error) {
 	req, err := e.assemble(held, round)
 	if err != nil {
 		return req, nil, err
 	}
-	d := joiner.Decide(e.rules, &req)
+	d := joiner.Decide(rules, &req)
 	for o, err := range e.outcomes(p, round, fresh) {
 		if err != nil {
 			return req, nil, err

@@ -29,6 +29,8 @@ type Output interface {
 	// Written lists the rows of requests with ts >= since that a state rebuilt
 	// from the log cannot know of.
 	Written(since events.Time) iter.Seq2[joiner.Written, error]
+	// Declared lists the gaps that were declared, in the order of their numbers.
+	Declared() ([]joiner.Gap, error)
 	// Stage begins commit k. One stage is open at a time; it is used by one
 	// goroutine, which may be another than the caller's.
 	Stage(k uint64) (Stage, error)

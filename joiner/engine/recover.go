@@ -58,6 +58,9 @@ func (e *TrimmedError) Error() string {
 func (e *Engine) recover(ctx context.Context) error {
 	e.saved = e.o.Store.Progress()
 	e.saved.Progress.Inputs = slices.Clone(e.saved.Progress.Inputs)
+	if e.o.Replay == nil {
+		e.rules.Gaps = e.saved.Progress.Gaps
+	}
 	cut, receipt, _ := e.o.Output.Last()
 	fresh := len(e.saved.Progress.Inputs) == 0
 	switch pending := e.saved.Pending; {
@@ -83,7 +86,7 @@ func (e *Engine) recover(ctx context.Context) error {
 	if err := e.sameInputs(e.saved.Progress.Inputs); err != nil {
 		return err
 	}
-	if e.saved.RulesHash != e.o.RulesHash {
+	if e.saved.RulesHash != e.o.RulesHash || !e.fitGuard() {
 		e.o.Log.Info("the configuration changed: rebuilding the state from the log; it applies to requests that close from here on")
 		return e.rebuild(ctx, &cut, receipt)
 	}
@@ -93,6 +96,8 @@ func (e *Engine) recover(ctx context.Context) error {
 // begin starts a partition that has neither state nor output.
 func (e *Engine) begin(ctx context.Context) error {
 	e.saved.RulesHash = e.o.RulesHash
+	e.saved.Progress.Gaps = e.rules.Gaps
+	e.saved.Progress.Guard = joiner.NewGuard(e.rules, &joiner.Guard{})
 	e.saved.Progress.Inputs = e.beginnings()
 	e.saved.From = slices.Clone(e.saved.Progress.Inputs)
 	return e.flush(ctx, true)
@@ -158,6 +163,7 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt)
 		return err
 	}
 	e.saved.Progress.Inputs = slices.Clone(from)
+	e.saved.Progress.Guard = joiner.NewGuard(e.rules, &cut.Progress.Guard)
 	frozen := e.frozen
 	e.frozen, e.quiet = true, true
 	if err := e.join(ctx, cut.Progress.Inputs); !errors.Is(err, io.EOF) {
@@ -196,7 +202,7 @@ func (e *Engine) rebuildFrom(cut *joiner.Cut) ([]joiner.Position, error) {
 // time, waiting outcomes before the other. Under a configuration with shorter
 // windows than the commit's, what was open then is held nevertheless.
 func (e *Engine) dropped(cut *joiner.Cut) (requests, outcomes events.Time) {
-	w := cut.Progress.Clock.Watermark(e.rules.Lateness)
+	w := cut.Progress.Watermark(e.rules.Lateness)
 	requests = min(e.rules.ForgottenThrough(w), cut.Progress.ClosedThrough)
 	return requests, min(e.rules.OrphanedThrough(w), requests.Add(-e.rules.ClockSkew))
 }
@@ -204,7 +210,10 @@ func (e *Engine) dropped(cut *joiner.Cut) (requests, outcomes events.Time) {
 // adoptCommit makes the events read so far the state of a commit.
 func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Receipt) error {
 	s := &e.saved
+	guard := s.Progress.Guard // what the log says; the commit has the rest
+	guard.Filling, guard.OnTime = cut.Progress.Guard.Filling, cut.Progress.Guard.OnTime
 	s.Progress = cut.Progress
+	s.Progress.Guard, s.Gaps, e.rules.Gaps = guard, len(cut.Progress.Gaps), cut.Progress.Gaps
 	s.Progress.Inputs = slices.Clone(cut.Progress.Inputs)
 	s.Committed, s.Announced = cut.Progress.ClosedThrough, cut.Progress.ClosedThrough
 	s.Receipt, s.RulesHash, s.MaxEvent = r, e.o.RulesHash, cut.MaxEvent

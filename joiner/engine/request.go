@@ -28,6 +28,7 @@ func (e *Engine) request(m *events.Message, at events.Origin, scan events.Scan, 
 		e.dispose(events.KindRequest, joiner.Expired)
 		return nil
 	}
+	e.saved.Progress.Guard.Request(e.rules, scan.TS)
 	held = joiner.HeldRequest{Late: phase != joiner.Open, Pieces: []joiner.HeldPiece{{Origin: at, Data: data}}}
 	e.o.Store.PutRequest(p, &held)
 	outcomes, err := e.adopt(p, w)

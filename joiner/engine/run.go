@@ -142,7 +142,7 @@ func (e *Engine) loop(ctx context.Context, inbox []chan delivery, until []joiner
 			}
 		}
 		if until == nil && !e.frozen {
-			if err := e.roll(ctx); err != nil {
+			if err := e.tend(ctx); err != nil {
 				return err
 			}
 		}
@@ -234,6 +234,7 @@ func (e *Engine) take(ctx context.Context, d *delivery, until []joiner.Position)
 				e.saved.Progress.Clock.Prove(k, t.Add(-e.rules.Lateness))
 			}
 		}
+		e.guard()
 	}
 	if until != nil {
 		return nil
@@ -253,6 +254,17 @@ func within(m *events.Message, p joiner.Position) uint32 {
 		return 0
 	}
 	return p.Skip
+}
+
+// tend does what is due between two batches.
+func (e *Engine) tend(ctx context.Context) error {
+	if now := time.Now(); now.Sub(e.looked) >= lookForGaps {
+		e.looked = now
+		if err := e.takeInGaps(ctx); err != nil {
+			return err
+		}
+	}
+	return e.roll(ctx)
 }
 
 // roll finishes the commit in flight if it is done, and cuts one that is due.

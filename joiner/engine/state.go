@@ -88,6 +88,7 @@ type Saved struct {
 	Pending   *PendingCut       // cut, and not known to be committed
 
 	Unwritten, DeadLetters uint64 // how many of them commits hold
+	Gaps                   int    // and of Progress.Gaps
 }
 
 // PendingCut is a commit that was begun.

@@ -1,0 +1,147 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// lookForGaps is how often the loop looks whether a gap was declared.
+const lookForGaps = time.Second
+
+// takeInGaps makes gaps that were declared since part of the join. What has
+// closed before is committed as it was decided; what may still be corrected is
+// written again, its labels unknown now where they were no more than absent.
+//
+// Invariant: a gap is in force from one commit to the next on, and Since says
+// for which requests. A crash on the way is harmless: the rows that were written
+// again stand, and the declaration is found anew.
+func (e *Engine) takeInGaps(ctx context.Context) error {
+	fresh := e.undeclared()
+	if len(fresh) == 0 {
+		return nil
+	}
+	if err := e.commitClosed(ctx); err != nil {
+		return err
+	}
+	p := &e.saved.Progress
+	since := max(e.rules.ClosedThrough(e.watermark()).Add(-e.rules.Corrections), e.saved.Forgotten)
+	rules := *e.rules
+	rules.Gaps = slices.Clone(rules.Gaps)
+	for _, g := range fresh {
+		g.Since = since
+		rules.Gaps = append(rules.Gaps, g)
+	}
+	rows, err := e.unlearn(ctx, &rules, fresh, since)
+	if err != nil {
+		return err
+	}
+	p.Gaps, e.rules.Gaps = rules.Gaps, rules.Gaps
+	if !e.frozen {
+		before := p.Guard.Held
+		p.Guard.Rejudge(e.rules, p.Clock.Watermark(e.rules.Lateness))
+		e.sayHeld(before, &p.Guard.Held)
+	}
+	for _, g := range fresh {
+		e.o.Log.Info("a gap was declared and is taken in", "gap", g.ID, "from", g.From.String(), "to", g.To.String(), "quiet", g.Quiet, "rows written again", rows)
+	}
+	return e.flush(ctx, true)
+}
+
+// undeclared lists the declared gaps that are not taken in. A declaration that
+// cannot be read concerns whoever wrote it; the join goes on without it.
+func (e *Engine) undeclared() []joiner.Gap {
+	declared, err := e.o.Output.Declared()
+	if err != nil {
+		if text := err.Error(); text != e.unread {
+			e.o.Log.Error("the declared gaps cannot be read, and are not taken in", "cause", text)
+			e.unread = text
+		}
+		return nil
+	}
+	e.unread = ""
+	return slices.DeleteFunc(declared, func(d joiner.Gap) bool {
+		return slices.ContainsFunc(e.saved.Progress.Gaps, func(g joiner.Gap) bool { return g.ID == d.ID })
+	})
+}
+
+// commitClosed commits what has closed, and waits until that is done.
+func (e *Engine) commitClosed(ctx context.Context) error {
+	if err := e.finish(ctx); err != nil {
+		return err
+	}
+	if err := e.flush(ctx, false); err != nil {
+		return err
+	}
+	if err := e.announceClosed(ctx); err != nil {
+		return err
+	}
+	some, err := e.uncommitted()
+	if err != nil || !some {
+		return err
+	}
+	if err := e.cut(ctx, events.MaxTime); err != nil {
+		return err
+	}
+	return e.finish(ctx)
+}
+
+// unlearn writes again the rows of closed requests that gaps make unknown, and
+// says how many.
+func (e *Engine) unlearn(ctx context.Context, rules *joiner.Rules, gaps []joiner.Gap, since events.Time) (rows int, err error) {
+	from, to := events.MaxTime, events.MinTime
+	for _, g := range gaps {
+		if g.Kinds[events.KindOutcome] && !g.Quiet {
+			from, to = min(from, g.From.Add(-e.rules.Longest())), max(to, g.To.Add(e.rules.ClockSkew))
+		}
+	}
+	from, to = max(from, since), min(to, e.saved.Progress.ClosedThrough-1)
+	if from > to {
+		return 0, nil
+	}
+	v := e.o.Store.View()
+	for p, err := range v.Requests(from, to+1) {
+		n := 0
+		if err == nil {
+			n, err = e.unlearnRequest(p, rules)
+		}
+		if e.events += n + 1; err == nil && e.events >= maxBatch {
+			err = e.flush(ctx, false)
+		}
+		if err != nil {
+			return rows, errors.Join(err, v.Close())
+		}
+		rows += n
+	}
+	return rows, errors.Join(e.flush(ctx, false), v.Close())
+}
+
+// unlearnRequest compares a closed request's rows with what they are under the
+// rules with the gaps.
+func (e *Engine) unlearnRequest(p joiner.Place, rules *joiner.Rules) (rows int, err error) {
+	held, ok, err := e.o.Store.Request(p)
+	if err != nil || !ok {
+		return 0, err
+	}
+	history, err := e.settle(p, &held)
+	if err != nil {
+		return 0, err
+	}
+	req, d, err := e.decideBy(rules, p, &held, everything, nil)
+	if err != nil {
+		return 0, err
+	}
+	changed, standing := joiner.Revise(&req, d.Rows(events.MaxTime, joiner.InGap), history.Rows, joiner.InGap)
+	if len(changed) == 0 && !e.rules.Early {
+		return 0, nil
+	}
+	history.Rows = standing
+	e.write(p, &req, changed, history.Round)
+	e.announceCorrection(&req, changed)
+	e.o.Store.PutHistory(p, &history)
+	return len(changed), nil
+}

@@ -1,0 +1,42 @@
+package engine
+
+import (
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// guard lets the guard judge how far the sources are read, and says when it
+// begins to hold negatives and when it lets go.
+func (e *Engine) guard() {
+	if e.frozen {
+		return
+	}
+	p := &e.saved.Progress
+	before := p.Guard.Held
+	p.Guard.Judge(e.rules, p.Clock.Watermark(e.rules.Lateness))
+	e.sayHeld(before, &p.Guard.Held)
+}
+
+func (e *Engine) sayHeld(before joiner.Hold, now *joiner.Hold) {
+	switch {
+	case now.On() && !before.On():
+		e.o.Log.Warn("outcomes are improbably few: rows wait, none becomes negative. They go on by themselves when the outcomes come after all; "+
+			"if those are lost, say so with labeljoin gap add, and if nothing is missing, with labeljoin gap add --quiet",
+			"label", now.Label, "since", now.From.String(), "expected", int64(now.Expected), "came", int64(now.Seen))
+	case before.On() && !now.On():
+		e.o.Log.Info("the outcomes are complete again: rows go on", "label", before.Label, "since", before.From.String())
+	}
+}
+
+// fitGuard makes the guard one for the rules as they are now. It reports false
+// if the state cannot say what a hold is about, so that the log has to.
+func (e *Engine) fitGuard() bool {
+	g := &e.saved.Progress.Guard
+	if g.Fits(e.rules) {
+		return true
+	}
+	if g.Held.On() && e.rules.Guard.Patience > 0 {
+		return false
+	}
+	*g = joiner.NewGuard(e.rules, g)
+	return true
+}

@@ -1,0 +1,194 @@
+package joiner_test
+
+import (
+	"cmp"
+	"flag"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+var guardSeed = flag.Uint64("guardseed", 1, "seed of the traffic in the guard's simulations")
+
+// traffic is what a simulated site does.
+type traffic struct {
+	days    float64
+	perDay  float64 // requests a day
+	night   float64 // the quietest hour's share of the busiest
+	rate    float64 // outcomes a request
+	swing   float64 // how much the rate changes with the hour
+	window  time.Duration
+	delay   time.Duration // mean from request to outcome
+	late    time.Duration // lateness
+	surges  bool          // a campaign now and then: ten times the requests within minutes
+	outages []outage
+}
+
+// outage is when outcomes do not come, or hardly.
+type outage struct {
+	from, to events.Time
+	rest     float64       // share that comes all the same
+	lost     bool          // the others never come; else at the end, at ten times the usual pace
+	lag      time.Duration // after the end, before they begin to
+}
+
+// simulated is an outcome on its way.
+type simulated struct {
+	request, ts, arrives events.Time
+}
+
+// simulation is what became of a traffic under the guard.
+type simulation struct {
+	outcomes, negatives int // those that came in time; false negatives
+	alarms              int
+	delays              time.Duration // of the release behind the watermark, at most
+	held                []joiner.Hold
+}
+
+const never = events.MaxTime
+
+// simulate plays a traffic against a guard, in steps of a quarter slot.
+func simulate(t *testing.T, c traffic, seed uint64) simulation {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(seed, 7))
+	rules := joiner.Rules{
+		Labels:   []joiner.Label{{Name: "clicked", Window: c.window, When: func(*events.Outcome) bool { return true }}},
+		Lateness: c.late,
+		Guard:    joiner.GuardRules{Patience: min(4*c.window, 24*time.Hour), Tail: 1e-6, Usual: 0.5},
+	}
+	requests, outcomes := c.events(rng)
+	g := joiner.NewGuard(&rules, &joiner.Guard{})
+	var s simulation
+	step := events.Time(rules.Guard.Patience / 256)
+	end := events.Time(c.days*24*float64(time.Hour)) + events.Time(2*c.window+2*rules.Guard.Patience)
+	open, undelivered := 0, slices.Clone(outcomes)
+	slices.SortFunc(undelivered, func(a, b simulated) int { return cmp.Compare(a.request, b.request) })
+	i, j := 0, 0
+	for now := events.Time(0); now < end; now += step {
+		for ; i < len(requests) && requests[i] <= now; i++ {
+			g.Request(&rules, requests[i])
+		}
+		for ; j < len(outcomes) && outcomes[j].arrives <= now; j++ {
+			g.Outcome(&rules, &events.Outcome{TS: outcomes[j].ts})
+			s.outcomes++
+		}
+		before := g.Held.On()
+		g.Judge(&rules, now.Add(-c.late))
+		if g.Held.On() && !before {
+			s.alarms++
+			s.held = append(s.held, g.Held)
+		}
+		bound := min(g.Bound(), now.Add(-c.late))
+		if !g.Held.On() {
+			s.delays = max(s.delays, now.Add(-c.late).Sub(bound))
+		}
+		for ; open < len(undelivered) && undelivered[open].request.Add(c.window) < bound; open++ {
+			if undelivered[open].arrives > now {
+				s.negatives++
+			}
+		}
+	}
+	return s
+}
+
+// events draws the requests, and the outcomes in order of arrival.
+func (c traffic) events(rng *rand.Rand) (requests []events.Time, outcomes []simulated) {
+	const day = 24 * time.Hour
+	mean := (1 + c.night) / 2
+	for t := 0.0; ; {
+		hour := math.Mod(t, float64(day)) / float64(day)
+		share := (c.night + (1-c.night)*(1-math.Cos(2*math.Pi*hour))/2) / mean
+		if c.surges && math.Mod(t, 3*float64(day)) < float64(2*c.window) {
+			share *= 10
+		}
+		t += rng.ExpFloat64() * float64(day) / (c.perDay * share)
+		if t >= c.days*float64(day) {
+			break
+		}
+		ts := events.Time(t)
+		requests = append(requests, ts)
+		if rng.Float64() >= c.rate*(1+c.swing*math.Sin(2*math.Pi*hour)) {
+			continue
+		}
+		o := simulated{request: ts, ts: ts.Add(time.Duration(rng.ExpFloat64() * float64(c.delay)))}
+		if o.ts.Sub(ts) > c.window {
+			continue
+		}
+		o.arrives = o.ts.Add(time.Duration(rng.Float64() * float64(c.late) * 0.9))
+		for _, out := range c.outages {
+			if o.ts >= out.from && o.ts < out.to && rng.Float64() >= out.rest {
+				o.arrives = out.to.Add(out.lag + o.ts.Sub(out.from)/10)
+				if out.lost {
+					o.arrives = never
+				}
+			}
+		}
+		outcomes = append(outcomes, o)
+	}
+	slices.SortFunc(outcomes, func(a, b simulated) int { return cmp.Compare(a.arrives, b.arrives) })
+	return requests, outcomes
+}
+
+var sites = map[string]traffic{
+	"high":        {days: 3, perDay: 2e6, night: 0.1, rate: 0.05, swing: 0.2, window: 30 * time.Minute, delay: 3 * time.Minute, late: time.Minute},
+	"middling":    {days: 5, perDay: 2e5, night: 0.1, rate: 0.05, swing: 0.2, window: 30 * time.Minute, delay: 3 * time.Minute, late: time.Minute},
+	"low":         {days: 6, perDay: 3e4, night: 0.6, rate: 0.15, swing: 0.2, window: 30 * time.Minute, delay: 3 * time.Minute, late: time.Minute},
+	"long window": {days: 12, perDay: 1e5, night: 0.1, rate: 0.03, swing: 0.2, window: 24 * time.Hour, delay: 4 * time.Hour, late: time.Minute},
+}
+
+// TestAMonthWithoutAFalseAlarm: days and nights, weekly campaigns, a rate that
+// changes with the hour, and nothing wrong.
+func TestAMonthWithoutAFalseAlarm(t *testing.T) {
+	t.Logf("-guardseed %d", *guardSeed)
+	for name, c := range sites {
+		for _, surges := range []bool{false, true} {
+			c.surges, c.days = surges, 30
+			c.perDay = min(c.perDay, 2e5)
+			if testing.Short() {
+				c.days = 5
+			}
+			s := simulate(t, c, *guardSeed)
+			t.Logf("%s, surges %v: %d outcomes, released at most %s late", name, surges, s.outcomes, s.delays)
+			if s.alarms > 0 || s.negatives > 0 {
+				t.Errorf("%s, surges %v: %d alarms, %d false negatives: %+v", name, surges, s.alarms, s.negatives, s.held)
+			}
+		}
+	}
+}
+
+// TestOutagesGiveNoNegatives: of one and ten windows, total and down to a
+// twentieth, by day and by night, caught up with or lost.
+func TestOutagesGiveNoNegatives(t *testing.T) {
+	t.Logf("-guardseed %d", *guardSeed)
+	for name, c := range sites {
+		c.days = min(c.days, 3)
+		if name == "long window" {
+			c.days = 14
+		}
+		for _, windows := range []float64{1, 10} {
+			for _, rest := range []float64{0, 0.05} {
+				for _, hour := range []float64{0, 12} { // the deepest night, the busiest noon; days begin at midnight
+					for _, lost := range []bool{false, true} {
+						if (lost || rest > 0) && testing.Short() {
+							continue
+						}
+						from := events.Time((math.Floor(c.days) - 1 + hour/24) * 24 * float64(time.Hour))
+						o := outage{from: from, to: from.Add(time.Duration(windows * float64(c.window))), rest: rest, lost: lost, lag: time.Minute}
+						site := c
+						site.outages = []outage{o}
+						site.days = max(site.days, float64(o.to)/24/float64(time.Hour)+1)
+						s := simulate(t, site, *guardSeed)
+						if s.negatives > 0 || s.alarms == 0 {
+							t.Errorf("%s, %v windows, rest %v, hour %v, lost %v: %d false negatives, %d alarms %+v", name, windows, rest, hour, lost, s.negatives, s.alarms, s.held)
+						}
+					}
+				}
+			}
+		}
+	}
+}

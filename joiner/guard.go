@@ -17,6 +17,9 @@ type GuardRules struct {
 	// Tail is how improbable the number of outcomes must be before it counts as
 	// an outage.
 	Tail float64
+	// Learn is how many outcomes of a label the guard wants to have seen before it
+	// has an opinion: a hundred give the rate to about a tenth.
+	Learn float64
 	// Usual is the share of the expected outcomes that is no surprise: rates
 	// change by themselves with the hour and with what people are shown.
 	Usual float64
@@ -29,9 +32,6 @@ const (
 	// lookback is how many slots before the first unjudged one are kept, and in
 	// how many the longest window is.
 	lookback = 64
-	// armedAt is how many outcomes of a label the guard wants to have seen
-	// before it has an opinion: they give the rate to about a tenth.
-	armedAt = 100
 	// memoryOfRates is over how many slots the usual rate is forgotten: six
 	// patiences, so that at the default it is that of about half a day.
 	memoryOfRates = 6 * slotsPerPatience
@@ -59,6 +59,7 @@ type Guard struct {
 	Released events.Time   // everything before it is judged
 	Complete int64         // slots before this one are read, as of the last judgement
 	Beat     events.Time   // the outcomes' producer says that it lives, up to here
+	Beaten   bool          // it said so since the last judgement
 	Held     Hold          // why Released does not follow; zero: it does
 	Rates    []Rate        // by label
 	Filling  float64       // outcomes that came for complete slots, of late
@@ -208,7 +209,12 @@ func (g *Guard) Outcome(r *Rules, o *events.Outcome) {
 }
 
 // Heartbeat takes in that the outcomes' producer had nothing more to say by ts.
-func (g *Guard) Heartbeat(ts events.Time) { g.Beat = max(g.Beat, ts) }
+func (g *Guard) Heartbeat(ts events.Time) {
+	if g.Width > 0 && ts > g.Beat {
+		g.Beaten = g.Beaten || g.Beat == events.MinTime || g.slot(ts) > g.slot(g.Beat)
+		g.Beat = ts
+	}
+}
 
 // Clone returns a copy that shares nothing.
 func (g *Guard) Clone() Guard {
@@ -237,28 +243,35 @@ func (g *Guard) Judge(r *Rules, read events.Time) {
 		return
 	}
 	complete := g.slot(read)
-	if complete <= g.Complete {
+	if complete <= g.Complete && !g.Beaten {
 		if !g.Active {
 			g.Released = max(g.Released, read)
 		}
 		return
 	}
+	g.Beaten, complete = false, max(complete, g.Complete)
 	decay := math.Pow(1-1./catchUpSlots, float64(complete-g.Complete))
 	g.Filling, g.OnTime = g.Filling*decay, g.OnTime*decay
 	g.Complete = complete
-	g.Rejudge(r, read)
+	g.rejudge(r, read)
 }
 
-// Rejudge judges anew what is not released: the clock moved, or a gap was
-// declared.
-func (g *Guard) Rejudge(r *Rules, read events.Time) {
+// Declared takes in that somebody has said what became of a stretch, which is
+// better than waiting for a backlog to end.
+func (g *Guard) Declared(r *Rules, read events.Time) {
+	g.Filling = 0
+	g.rejudge(r, read)
+}
+
+// rejudge judges anew what is not released.
+func (g *Guard) rejudge(r *Rules, read events.Time) {
 	if g.Width == 0 || !g.Begun {
 		return
 	}
 	if !g.Active {
 		g.learn(r, min(g.Complete, g.First+maxSlots))
 		g.Released = max(g.Released, read)
-		g.Active = slices.ContainsFunc(g.Rates, Rate.armed)
+		g.Active = slices.ContainsFunc(g.Rates, r.armed)
 		g.forget(r)
 		return
 	}
@@ -280,20 +293,21 @@ func (g *Guard) learn(r *Rules, through int64) {
 			continue
 		}
 		for j := range g.Rates {
-			g.Rates[j].learn(float64(g.Requests.at(n-g.First)), float64(g.Outcomes[j].at(n-g.First)))
+			g.Rates[j].learn(float64(g.Requests.at(n-g.First)), float64(g.Outcomes[j].at(n-g.First)), r.Guard.Learn)
 		}
 	}
 }
 
 func (g *Guard) at(n int64) events.Time { return events.Time(n * int64(g.Width)) }
 
-func (q Rate) armed() bool { return q.Outcomes >= armedAt && q.Requests > 0 }
+// armed reports whether enough is known of a label.
+func (r *Rules) armed(q Rate) bool { return q.Outcomes >= r.Guard.Learn && q.Requests > 0 }
 
-func (q *Rate) learn(requests, outcomes float64) {
+func (q *Rate) learn(requests, outcomes, enough float64) {
 	if q.Requests == 0 && requests == 0 {
 		return // outcomes of requests from before the beginning say nothing of the rate
 	}
-	if keep := 1 - 1./memoryOfRates; q.Outcomes*keep >= 2*armedAt {
+	if keep := 1 - 1./memoryOfRates; q.Outcomes*keep >= 2*enough {
 		q.Requests, q.Outcomes = q.Requests*keep, q.Outcomes*keep
 	}
 	q.Requests += requests

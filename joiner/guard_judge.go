@@ -15,7 +15,7 @@ func (g *Guard) release(r *Rules) {
 	if g.at(from) < g.Released {
 		from++ // a slot released in part is released
 	}
-	to := min(g.Complete, g.First+maxSlots)
+	to := max(from, min(g.Complete, g.First+maxSlots))
 	s := g.survey(r, from, to)
 	g.hold(s.improbable())
 	bound := to
@@ -157,7 +157,7 @@ func surprising(k, m float64) float64 {
 // ones are the likeliest.
 func (s *survey) improbable() (h Hold) {
 	for j := range s.g.Rates {
-		if !s.g.Rates[j].armed() {
+		if !s.r.armed(s.g.Rates[j]) {
 			continue
 		}
 		for length := s.longest(); length > 0; length /= 2 {
@@ -199,7 +199,7 @@ func (s *survey) improbableFor(j int, length int64) Hold {
 // more outcomes than an outage leaves.
 func (s *survey) alive(n, bound int64) bool {
 	for j := range s.g.Rates {
-		if s.g.Rates[j].armed() && !s.aliveFor(j, n, bound) {
+		if s.r.armed(s.g.Rates[j]) && !s.aliveFor(j, n, bound) {
 			return false
 		}
 	}

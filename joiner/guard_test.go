@@ -59,7 +59,7 @@ func simulate(t *testing.T, c traffic, seed uint64) simulation {
 	rules := joiner.Rules{
 		Labels:   []joiner.Label{{Name: "clicked", Window: c.window, When: func(*events.Outcome) bool { return true }}},
 		Lateness: c.late,
-		Guard:    joiner.GuardRules{Patience: min(4*c.window, 24*time.Hour), Tail: 1e-6, Usual: 0.5},
+		Guard:    joiner.GuardRules{Patience: min(4*c.window, 24*time.Hour), Tail: 1e-6, Learn: 100, Usual: 0.5},
 	}
 	requests, outcomes := c.events(rng)
 	g := joiner.NewGuard(&rules, &joiner.Guard{})

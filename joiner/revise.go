@@ -8,11 +8,13 @@ import (
 
 // Standing is what has been written of one row, or will be by the next commit.
 type Standing struct {
-	Item     string // its item's id; empty for a row of the whole request
-	Written  bool   // false: left out so far
-	Early    bool   // first written before its request closed
-	Revision uint32 // of the last time it was written
-	Cells    []Cell // as last written
+	Item    string // its item's id; empty for a row of the whole request
+	Written bool   // false: left out so far
+	Early   bool   // first written before its request closed
+	// Withdrawn says that it was written last because it should not be there.
+	Withdrawn bool
+	Revision  uint32 // of the last time it was written
+	Cells     []Cell // as last written
 }
 
 // Standings is how rows stand once they have been written as they are.
@@ -105,14 +107,15 @@ func Settle(req *events.Request, rows []Row, early []Standing) (changed []Row, n
 // write brings a row's standing up to date and reports whether that takes a
 // new revision.
 func write(row *Row, s *Standing, reason Reason) bool {
-	if !s.Written && row.LeftOut != Kept || s.Written && slices.Equal(s.Cells, row.Cells) {
+	withdrawn := row.LeftOut != Kept
+	if !s.Written && withdrawn || s.Written && slices.Equal(s.Cells, row.Cells) && (!withdrawn || s.Withdrawn) {
 		return false
 	}
 	if s.Written {
 		row.Revision = s.Revision + 1
 	}
 	row.LeftOut, row.Reason = Kept, reason
-	s.Written, s.Revision, s.Cells = true, row.Revision, row.Cells
+	s.Written, s.Withdrawn, s.Revision, s.Cells = true, withdrawn, row.Revision, row.Cells
 	return true
 }
 

@@ -84,7 +84,7 @@ func appendHistory(v []byte, h *joiner.History) []byte {
 	for i := range h.Rows {
 		s := &h.Rows[i]
 		v = appendBytes(v, []byte(s.Item))
-		v = append(v, boolByte(s.Written), boolByte(s.Early))
+		v = append(v, boolByte(s.Written), boolByte(s.Early)|boolByte(s.Withdrawn)<<1)
 		v = binary.AppendUvarint(v, uint64(s.Revision))
 		v = appendCells(v, s.Cells)
 	}
@@ -96,10 +96,11 @@ func decodeHistory(v []byte) (joiner.History, error) {
 	d.version()
 	h := joiner.History{Settled: d.byte() != 0, Round: uint32(d.uvarint())}
 	for n := d.count(5); n > 0; n-- {
-		h.Rows = append(h.Rows, joiner.Standing{
-			Item: string(d.sized()), Written: d.byte() != 0, Early: d.byte() != 0,
-			Revision: uint32(d.uvarint()), Cells: d.cells(),
-		})
+		s := joiner.Standing{Item: string(d.sized()), Written: d.byte() != 0}
+		flags := d.byte()
+		s.Early, s.Withdrawn = flags&1 != 0, flags&2 != 0
+		s.Revision, s.Cells = uint32(d.uvarint()), d.cells()
+		h.Rows = append(h.Rows, s)
 	}
 	return h, d.done()
 }

@@ -43,7 +43,7 @@ func (e *Engine) takeInGaps(ctx context.Context) error {
 	p.Gaps, e.rules.Gaps = rules.Gaps, rules.Gaps
 	if !e.frozen {
 		before := p.Guard.Held
-		p.Guard.Rejudge(e.rules, p.Clock.Watermark(e.rules.Lateness))
+		p.Guard.Declared(e.rules, p.Clock.Watermark(e.rules.Lateness))
 		e.sayHeld(before, &p.Guard.Held)
 	}
 	for _, g := range fresh {
@@ -93,18 +93,19 @@ func (e *Engine) commitClosed(ctx context.Context) error {
 // unlearn writes again the rows of closed requests that gaps make unknown, and
 // says how many.
 func (e *Engine) unlearn(ctx context.Context, rules *joiner.Rules, gaps []joiner.Gap, since events.Time) (rows int, err error) {
-	from, to := events.MaxTime, events.MinTime
+	from := events.MaxTime
 	for _, g := range gaps {
 		if g.Kinds[events.KindOutcome] && !g.Quiet {
-			from, to = min(from, g.From.Add(-e.rules.Longest())), max(to, g.To.Add(e.rules.ClockSkew))
+			from = min(from, max(since, g.From.Add(-e.rules.Longest())))
 		}
 	}
-	from, to = max(from, since), min(to, e.saved.Progress.ClosedThrough-1)
-	if from > to {
+	if from >= e.saved.Progress.ClosedThrough {
 		return 0, nil
 	}
 	v := e.o.Store.View()
-	for p, err := range v.Requests(from, to+1) {
+	// A request may have turned out older than it closed under, so where the gap
+	// ends is no bound.
+	for p, err := range v.Requests(from, e.saved.Progress.ClosedThrough) {
 		n := 0
 		if err == nil {
 			n, err = e.unlearnRequest(p, rules)

@@ -96,6 +96,9 @@ func (e *Engine) recover(ctx context.Context) error {
 // begin starts a partition that has neither state nor output.
 func (e *Engine) begin(ctx context.Context) error {
 	e.saved.RulesHash = e.o.RulesHash
+	if e.o.Replay == nil {
+		e.rules.Gaps = nil
+	}
 	e.saved.Progress.Gaps = e.rules.Gaps
 	e.saved.Progress.Guard = joiner.NewGuard(e.rules, &joiner.Guard{})
 	e.saved.Progress.Inputs = e.beginnings()
@@ -353,7 +356,7 @@ func (e *Engine) recall(id string, rows []joiner.Written) error {
 		}
 		s := &h.Rows[at]
 		if !s.Written {
-			s.Cells = e.recalledCells(closed)
+			s.Cells, s.Withdrawn = e.recalledCells(closed), closed
 		}
 		s.Written, s.Early, s.Revision = true, s.Early || w.Early, max(s.Revision, w.Revision)
 	}

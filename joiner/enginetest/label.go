@@ -107,10 +107,25 @@ func (r *Reference) row(a *Answer, req *events.Request, all []candidate, i int) 
 			row.Cells = append(row.Cells, null())
 			row.Undecided = true
 			continue
+		} else if !sure && r.gap(req.TS, end) {
+			row.Cells = append(row.Cells, null())
+			continue
 		}
 		row.Cells = append(row.Cells, aggregate(l.Agg, req.TS, found))
 	}
 	a.Rows[key] = row
+}
+
+// gap reports whether a window, with the skew before it, has a moment in common
+// with a declared gap in the outcomes.
+func (r *Reference) gap(from, to events.Time) bool {
+	for _, g := range r.Rules.Gaps {
+		apart := g.To < from-events.Time(r.Rules.ClockSkew) || to < g.From
+		if g.Kinds[events.KindOutcome] && !g.Quiet && !apart && from >= g.Since {
+			return true
+		}
+	}
+	return false
 }
 
 // sampled asks package joiner for its hash, the one decision that SEMANTICS.md

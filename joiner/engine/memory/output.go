@@ -64,7 +64,7 @@ func (o *Output) Cuts() iter.Seq2[joiner.Cut, error] {
 }
 
 // Declared implements engine.Output.
-func (o *Output) Declared() ([]joiner.Gap, error) { return o.Gaps, nil }
+func (o *Output) Declared() ([]joiner.Gap, error) { return slices.Clone(o.Gaps), nil }
 
 // Written implements engine.Output.
 func (o *Output) Written(since events.Time) iter.Seq2[joiner.Written, error] {

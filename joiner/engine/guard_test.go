@@ -1,0 +1,114 @@
+package engine_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/enginetest"
+)
+
+// nervous is a guard that holds negatives at every opportunity.
+func nervous(r *rand.Rand, longest time.Duration) joiner.GuardRules {
+	return joiner.GuardRules{
+		Patience: time.Duration(1+r.IntN(4)) * longest, Tail: 0.1 + r.Float64()/2, Learn: float64(1 + r.IntN(5)), Usual: 0.5 + r.Float64()/2,
+	}
+}
+
+// always is a gap in the outcomes as long as time.
+func always(id uint64, quiet bool) joiner.Gap {
+	g := joiner.Gap{ID: id, From: events.MinTime + 1, To: events.MaxTime - 1, Quiet: quiet}
+	g.Kinds[events.KindOutcome] = true
+	return g
+}
+
+// TestGuarded: a guard that holds negatives without need, on and off, through
+// crashes and lost states, changes no row once somebody says that nothing was
+// missing.
+func TestGuarded(t *testing.T) {
+	holds := 0
+	forSeeds(t, 300, func(t *testing.T, seed uint64) {
+		h := enginetest.Generate(seed, timely)
+		reference := h.Reference()
+		want := reference.Join(h.Set())
+		r := newRand(seed)
+		h.Rules.Guard = nervous(r, h.Rules.Longest())
+		w := newWorld(seed, h, anyLayout(r, true))
+		crashes := r.IntN(4) * r.IntN(2)
+		w.troubled(t, crashes)
+		if w.final.Progress.Guard.Held.On() {
+			holds++
+		}
+		w.out.Gaps = []joiner.Gap{always(1, true)}
+		w.troubled(t, crashes)
+		checkBooks(t, w.out)
+		checkBase(t, w.out, want)
+		if crashes == 0 { // a rebuild may book some of what is forgotten anew
+			checkDisposed(t, &w.final.Progress.Ledger, want)
+		}
+	})
+	if *seedFlag == 0 && holds == 0 {
+		t.Error("no history was held at its end: the guard was not tried")
+	}
+}
+
+// TestGaps: gaps declared at any time, in any order of events, with crashes
+// between, make unknown what the reference says, and what was seen stays seen.
+func TestGaps(t *testing.T) {
+	rewritten := 0
+	forSeeds(t, 300, func(t *testing.T, seed uint64) {
+		r := newRand(seed)
+		h := enginetest.Generate(seed, enginetest.Shape{Timely: r.IntN(2) == 0, Early: r.IntN(3) == 0})
+		w := newWorld(seed, h, anyLayout(r, false))
+		for n := range 1 + r.IntN(3) {
+			if err := w.crash(); err != nil {
+				t.Fatal(err)
+			}
+			w.out.Gaps = append(w.out.Gaps, someGap(r, &h, uint64(n+1)))
+		}
+		w.troubled(t, r.IntN(3))
+		checkBooks(t, w.out)
+		reference := h.Reference()
+		if reference.Rules.Gaps = w.final.Progress.Gaps; len(reference.Rules.Gaps) != len(w.out.Gaps) {
+			t.Fatalf("gaps %+v were declared, %+v taken in", w.out.Gaps, reference.Rules.Gaps)
+		}
+		last := w.out.Commits[len(w.out.Commits)-1]
+		if got := last.Cut.Progress.Gaps; len(got) != len(w.out.Gaps) {
+			t.Errorf("the last commit records %d gaps of %d", len(got), len(w.out.Gaps))
+		}
+		want := reference.Join(h.Set())
+		checkLatest(t, w.out, want)
+		for row := range w.out.Rows() {
+			if row.Reason == joiner.InGap && row.Revision > 0 {
+				rewritten++
+			}
+		}
+		replayed := newWorld(seed, h, anyLayout(r, false))
+		replayed.replay = &engine.Replay{Complete: true}
+		replayed.history.Rules.Gaps = reference.Rules.Gaps
+		replayed.history.MaxFuture, replayed.history.MaxAge = h.MaxFuture, h.MaxAge
+		if err := replayed.run(); err != nil {
+			t.Fatal(err)
+		}
+		checkLatest(t, replayed.out, want)
+	})
+	if *seedFlag == 0 && rewritten == 0 {
+		t.Error("no gap was declared after the close: rows were never written again")
+	}
+}
+
+// someGap is a gap about the time of a history's events.
+func someGap(r *rand.Rand, h *enginetest.History, id uint64) joiner.Gap {
+	e := h.Events[r.IntN(len(h.Events))]
+	for e.TS == events.MinTime {
+		e = h.Events[r.IntN(len(h.Events))]
+	}
+	g := joiner.Gap{ID: id, From: e.TS.Add(-time.Duration(r.IntN(3)) * time.Second), Quiet: r.IntN(5) == 0}
+	g.To = g.From.Add(time.Duration(r.Int64N(int64(h.Rules.Longest()))))
+	g.Kinds[events.KindOutcome] = r.IntN(6) > 0
+	g.Kinds[events.KindRequest] = !g.Kinds[events.KindOutcome]
+	return g
+}

@@ -25,6 +25,7 @@ type Config struct {
 	Inputs   Inputs   `yaml:"inputs"`
 	Join     Join     `yaml:"join"`
 	Labels   Labels   `yaml:"labels"`
+	Guard    Guard    `yaml:"guard"`
 	Features Features `yaml:"features"`
 	State    State    `yaml:"state"`
 	Output   Output   `yaml:"output"`
@@ -164,10 +165,10 @@ func Decode(name string, src []byte) (*Config, error) {
 }
 
 // DecodeRules reads and checks the blocks of a document that rows depend on
-// (join, labels, features, inputs, limits), where its other keys are somebody
+// (join, labels, guard, features, inputs, limits), where its other keys are somebody
 // else's: a test file, for one. In the result everything else is default.
 func DecodeRules(name string, src []byte) (*Config, error) {
-	return decode(name, src, "", []string{"join", "labels", "features", "inputs", "limits"})
+	return decode(name, src, "", []string{"join", "labels", "guard", "features", "inputs", "limits"})
 }
 
 // decode reads the whole document, or only the top-level keys named. A dir, if

@@ -37,7 +37,7 @@ func TestExampleIsCleanAndPrintsBack(t *testing.T) {
 	for _, lines := range [][]string{
 		{"# token: ${NATS_TOKEN}"}, {"# user:", "# password:"}, {"# creds:"}, {"# nkey:"}, {"# tls:"},
 		{"# time_unit:", "# heartbeat:"}, {"# rows:", "# duplicates:", "# emit:"},
-		{"# negatives:", "# impression:", "# sample_negatives:"}, {"# features:", "#   declare: {"}, {"# rename:"}, {"# log:"},
+		{"# negatives:", "# impression:", "# sample_negatives:"}, {"# features:", "#   declare: {"}, {"# rename:"}, {"# log:"}, {"# guard:"},
 	} {
 		changed := src
 		for _, line := range lines {
@@ -245,6 +245,29 @@ publish: {subject: "labels.feed"}
 		}
 		if c.Fingerprint() != want || c.Name != "feed" {
 			t.Errorf("%s it is another configuration:\n%s", what, c.Print())
+		}
+	}
+}
+
+func TestGuard(t *testing.T) {
+	c := decodeOK(t, minimal)
+	if got, want := c.Guard, (Guard{Enabled: true, Patience: Duration(2 * time.Hour), Tail: 1e-6, Usual: 0.5, Learn: 100}); got != want {
+		t.Errorf("by default the guard is %+v, want %+v", got, want)
+	}
+	if got := decodeOK(t, "labels: {a: {when: 'true', window: 30d}}\n").Guard.Patience; got != Duration(24*time.Hour) {
+		t.Errorf("beside a window of 30 days the guard waits %s", got)
+	}
+	for src, want := range map[string]string{
+		"guard: {patience: 0s}": "guard.patience", "guard: {tail: 1}": "guard.tail", "guard: {usual: 0}": "guard.usual",
+		"guard: {learn: 0}": "guard.learn", "guard: {patient: 1h}": "patient", `guard: {tail: "1e-6"}`: "not a number",
+	} {
+		if _, err := Decode("labeljoin.yaml", []byte(minimal+src+"\n")); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s gives %v", src, err)
+		}
+	}
+	for _, text := range []string{"1e-6", "1E-6", "0.000001", "1.0e-6"} {
+		if got := decodeOK(t, minimal+"guard: {tail: "+text+"}\n").Guard.Tail; got != 1e-6 {
+			t.Errorf("tail: %s is read as %v", text, got)
 		}
 	}
 }

@@ -19,6 +19,7 @@ func Default() Config {
 			Outcomes: Outcomes{Subject: "outcomes.>", TimeUnit: TimeAuto, Heartbeat: HeartbeatOptional},
 		},
 		Join:     defaultJoin(),
+		Guard:    defaultGuard(),
 		Features: Features{Separator: "_"},
 		State: State{
 			Dir: "state",
@@ -97,6 +98,9 @@ func (c *Config) Complete() {
 		if label.Value == "" {
 			label.Value = Any
 		}
+	}
+	if c.Guard.Patience == 0 && !c.source.has("guard.patience") {
+		c.Guard.Patience = c.patience()
 	}
 	// Nothing that could still be joined or corrected may be called too old.
 	if c.Join.MaxAge == 0 && !c.source.has("join.max_age") {

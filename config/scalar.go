@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
 // text reads a node that must be text. What YAML takes for a number or a truth
@@ -70,12 +71,24 @@ func (r *reader) word(n ast.Node, path string, v reflect.Value, words []string) 
 	r.problem(placeOf(n), path, "%q is not known; %s", clipped(text), hint)
 }
 
+// scientific reports whether a node is a number like 1e-6, which YAML 1.2 says
+// it is and the parser takes for text.
+func scientific(n ast.Node) bool {
+	if n.Type() != ast.StringType || n.GetToken().Type != token.StringType {
+		return false // not text, or text in quotes
+	}
+	mantissa, exponent, found := strings.Cut(strings.ToLower(n.GetToken().Value), "e")
+	_, err := strconv.ParseInt(exponent, 10, 32)
+	_, mErr := strconv.ParseInt(mantissa, 10, 64)
+	return found && err == nil && mErr == nil
+}
+
 // number reads an integer or, where the setting takes one, a fraction.
 func (r *reader) number(n ast.Node, path string, v reflect.Value) {
 	at := placeOf(n)
 	var written string
-	switch n.(type) {
-	case *ast.IntegerNode, *ast.FloatNode:
+	switch {
+	case n.Type() == ast.IntegerType, n.Type() == ast.FloatType, scientific(n):
 		written = strings.ReplaceAll(n.GetToken().Value, "_", "")
 	default:
 		r.problem(at, path, "%s is not a number", shown(n))

@@ -26,6 +26,7 @@ func (c *Config) problems() []Problem {
 	v.inputs()
 	v.join()
 	v.labels()
+	v.guard()
 	v.columns()
 	v.directories()
 	v.bounds()

@@ -16,6 +16,11 @@ func (g *Guard) release(r *Rules) {
 		from++ // a slot released in part is released
 	}
 	to := max(from, min(g.Complete, g.First+maxSlots))
+	if rest := g.Complete - slotsPerPatience; g.empty(from) && rest > from && !g.Held.On() {
+		g.learn(r, from)
+		g.Released = g.at(rest)
+		return
+	}
 	s := g.survey(r, from, to)
 	g.hold(s.improbable())
 	bound := to
@@ -34,6 +39,16 @@ func (g *Guard) release(r *Rules) {
 		g.learn(r, released)
 		g.Released = max(g.Released, g.at(released))
 	}
+}
+
+// empty reports whether nothing was counted from a slot on: a stream that begins
+// long before now, or has ended long ago, is not gone through slot by slot.
+func (g *Guard) empty(from int64) bool {
+	counted := len(g.Requests)
+	for _, o := range g.Outcomes {
+		counted = max(counted, len(o))
+	}
+	return g.First+int64(counted) <= from
 }
 
 // hold begins a hold, keeps it, or ends it. Nothing of it is released before it

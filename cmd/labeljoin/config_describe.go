@@ -37,6 +37,9 @@ func describe(w io.Writer, c *config.Config) {
 	longest := config.Duration(c.Longest())
 	line("a request closes", "%s after its time, once events %s later have been read", longest, c.Join.Lateness)
 	line("it is remembered", "%s beyond that; late outcomes correct it for %s", config.Duration(c.Memory()), c.Join.Corrections)
+	if c.Guard.Enabled {
+		line("too few outcomes", "hold rows: below %v of the usual rate, if less probable than %g; without evidence a row waits %s longer", c.Guard.Usual, c.Guard.Tail, c.Guard.Patience)
+	}
 	line("events stay out", "older than %s or more than %s in the future", c.Join.MaxAge, c.Join.MaxFuture)
 	line("fingerprint", "%.12s", c.Fingerprint())
 	fmt.Fprintln(lines)

@@ -53,6 +53,7 @@ labels:
 state:  {dir: ./state}
 output: {dir: ./labeled, roll: {interval: 2s}}
 publish: {subject: "labels.demo"}
+guard: {enabled: false}   # the traffic ends by itself, and that is no outage
 log: {level: warn}
 `
 

@@ -132,6 +132,8 @@ func TestSizes(t *testing.T) {
 var clocks = map[string]string{
 	"cmd/labeljoin/bench.go":          "a benchmark measures time",
 	"cmd/labeljoin/bench_live.go":     "the same, of a live joiner",
+	"cmd/labeljoin/verify.go":         "the time that is left of a long reading",
+	"cmd/labeljoin/gap.go":            "a gap in the future is a mistake in the command line",
 	"cmd/labeljoin/demo.go":           "a demo takes as long as it was told, and waits for what it shows",
 	"cmd/labeljoin/progress.go":       "a status line with the time that is left",
 	"cmd/labeljoin/replay.go":         "the same",

@@ -61,6 +61,7 @@ func exitCode(err error) int {
 		missing *export.MissingFileError
 		corrupt *export.CorruptFileError
 		fenced  *export.FencedError
+		damaged *damagedError
 		clash   *export.ColumnClashError
 		label   *export.LabelClashError
 	)
@@ -69,7 +70,7 @@ func exitCode(err error) int {
 		errors.Is(err, fs.ErrNotExist): // a file that the command line names
 		return exitUsage
 	case errors.As(err, &behind), errors.As(err, &foreign), errors.As(err, &inputs), errors.As(err, &books), errors.As(err, &trimmed),
-		errors.As(err, &log), errors.As(err, &chain), errors.As(err, &missing), errors.As(err, &corrupt), errors.As(err, &fenced):
+		errors.As(err, &log), errors.As(err, &chain), errors.As(err, &missing), errors.As(err, &corrupt), errors.As(err, &fenced), errors.As(err, &damaged):
 		return exitRefused
 	}
 	return exitFailed
@@ -87,12 +88,12 @@ func newApp() *cli.App {
 		Usage: "join requests and outcomes into labeled training data, exactly once",
 		Description: "Start with `labeljoin demo`, which needs nothing.\n" +
 			"Exit codes: 0 done, 1 failed, 2 wrong command line or configuration,\n" +
-			"3 state, output and log do not fit together, 130 stopped by a second signal.",
+			"3 state, output and log do not fit together, or the output is damaged, 130 stopped by a second signal.",
 		Suggest:         true,
 		HideVersion:     true,
 		HideHelpCommand: true,
 		Commands: []*cli.Command{
-			demoCommand(), runCommand(), replayCommand(), testCommand(), configCommand(), benchCommand(), versionCommand(),
+			demoCommand(), runCommand(), replayCommand(), testCommand(), configCommand(), verifyCommand(), gapCommand(), benchCommand(), versionCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if name := c.Args().First(); name != "" {

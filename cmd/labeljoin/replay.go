@@ -34,6 +34,7 @@ func replayCommand() *cli.Command {
 			&cli.StringFlag{Name: "requests", Usage: "the requests' `FILE` (required)"},
 			&cli.StringFlag{Name: "outcomes", Usage: "the outcomes' `FILE` (required)"},
 			&cli.StringFlag{Name: "out", Usage: "write to `DIR` instead of output.dir; it must not hold commits yet"},
+			&cli.StringFlag{Name: "gaps-of", Usage: "the gaps that were declared for the output `DIR` count"},
 			&cli.BoolFlag{Name: "complete", Usage: "the logs are whole: nothing is missing after their end"},
 		},
 		OnUsageError: onUsageError,
@@ -50,7 +51,7 @@ func replayCommand() *cli.Command {
 			r := replay{
 				cfg: cfg, log: newLog(cfg.Log, os.Stderr), talk: os.Stderr, complete: c.Bool("complete"),
 				files: [events.Kinds]string{c.String("requests"), c.String("outcomes")},
-				out:   cfg.Output.Dir,
+				out:   cfg.Output.Dir, gapsOf: c.String("gaps-of"),
 			}
 			if c.IsSet("out") {
 				r.out = c.String("out")
@@ -68,6 +69,7 @@ type replay struct {
 	files    [events.Kinds]string
 	out      string
 	complete bool
+	gapsOf   string                                       // an output whose gaps count; empty: none do
 	sources  [events.Kinds]atomic.Pointer[logfile.Source] // for the progress line
 }
 
@@ -80,6 +82,9 @@ func (r *replay) run(ctx context.Context) (err error) {
 	// Nothing is forgotten while the log is read, so nothing is an orphan that
 	// has its request anywhere in it.
 	rules.Corrections = math.MaxInt64
+	if rules.Gaps, err = gapsOf(r.gapsOf); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(r.out, 0o755); err != nil {
 		return fmt.Errorf("making the output directory: %w", err)
 	}

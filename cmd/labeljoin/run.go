@@ -24,7 +24,7 @@ func runCommand() *cli.Command {
 		Name:  "run",
 		Usage: "join live: from NATS to labeled Parquet, until told to stop",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "config", Value: defaultConfigPath, Usage: "the configuration `FILE`"},
+			configFileFlag(),
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
@@ -35,6 +35,11 @@ func runCommand() *cli.Command {
 			return runLive(c.Context, cfg, newLog(cfg.Log, os.Stderr))
 		},
 	}
+}
+
+// configFileFlag is for commands that are about a configured joiner.
+func configFileFlag() cli.Flag {
+	return &cli.StringFlag{Name: "config", Value: defaultConfigPath, Usage: "the configuration `FILE`"}
 }
 
 // runLive joins until ctx ends.

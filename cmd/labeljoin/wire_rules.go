@@ -33,6 +33,9 @@ func rulesOf(c *config.Config) (joiner.Rules, error) {
 		Early:       j.Emit == config.EmitEarly,
 		SampleRate:  j.SampleNegatives,
 	}
+	if g := &c.Guard; g.Enabled {
+		rules.Guard = joiner.GuardRules{Patience: g.Patience.Std(), Tail: g.Tail, Usual: g.Usual, Learn: float64(g.Learn)}
+	}
 	if rules.SampleRate == 1 {
 		rules.SampleRate = 0 // keeping every negative is no sampling: no weights
 	}

@@ -36,7 +36,14 @@ func (t Type) String() string {
 
 // ParseType reads the type of a declared feature: bool, int64, double, string,
 // or a list of one of these.
-func ParseType(s string) (Type, error) {
+func ParseType(s string) (Type, error) { return parseType(s, Bool, Int64, Double, String) }
+
+// ParseColumnType reads the type of any column, as it stands in manifests.
+func ParseColumnType(s string) (Type, error) {
+	return parseType(s, Bool, Int32, Int64, Double, String, Timestamp)
+}
+
+func parseType(s string, scalars ...Scalar) (Type, error) {
 	inner, isList := strings.CutPrefix(s, "list<")
 	if isList {
 		var closed bool
@@ -44,7 +51,7 @@ func ParseType(s string) (Type, error) {
 			return Type{}, unknownType(s)
 		}
 	}
-	for _, scalar := range []Scalar{Bool, Int64, Double, String} {
+	for _, scalar := range scalars {
 		if inner == scalarNames[scalar] {
 			return Type{Scalar: scalar, List: isList}, nil
 		}

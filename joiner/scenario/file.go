@@ -62,7 +62,7 @@ const maxFile = 1 << 20
 // The keys of a test file. Those of the configuration are read by others.
 var (
 	fileKeys   = []string{"config", "tests"}
-	configKeys = []string{"join", "labels", "features", "inputs", "limits"}
+	configKeys = []string{"join", "labels", "guard", "features", "inputs", "limits"}
 	caseKeys   = append([]string{"name", "start", "replay", "events"}, expectKeys...)
 )
 

@@ -1,0 +1,148 @@
+package export
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"path"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/bucket"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// Archive is an output directory opened for reading. It takes no lock, so it
+// may be read beside the joiner that writes it.
+type Archive struct {
+	bucket    bucket.Bucket
+	dir       string
+	partition int
+}
+
+// OpenArchive opens an output directory for reading. One that does not exist
+// gives fs.ErrNotExist.
+func OpenArchive(fsys vfs.FS, dir string, partition int) (*Archive, error) {
+	if _, err := fsys.Stat(dir); err != nil {
+		return nil, fmt.Errorf("open output %s: %w", dir, err)
+	}
+	b, err := bucket.NewDir(fsys, dir)
+	if err != nil {
+		return nil, fmt.Errorf("open output %s: %w", dir, err)
+	}
+	return &Archive{bucket: b, dir: dir, partition: partition}, nil
+}
+
+// Commit is a commit as its manifest tells it.
+type Commit struct {
+	Name  string // of the joiner
+	Cut   joiner.Cut
+	Files []File
+	Hash  string // SHA-256 of the manifest
+}
+
+// File is one Parquet file of a commit.
+type File struct {
+	Path                       string // below the output directory
+	Rows, Bytes                int64
+	MinRequestTS, MaxRequestTS events.Time
+	MaxRevision                uint32
+}
+
+// Commits lists the commits there are, oldest first. It ends with the first
+// error. It does not check that one continues the other: Verify does.
+func (a *Archive) Commits() iter.Seq2[Commit, error] {
+	return func(yield func(Commit, error) bool) {
+		numbers, err := a.numbers()
+		if err != nil {
+			yield(Commit{}, err)
+			return
+		}
+		for _, k := range numbers {
+			c, err := a.Commit(k)
+			if !yield(c, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Last is the newest commit; ok is false if there is none.
+func (a *Archive) Last() (c Commit, ok bool, err error) {
+	numbers, err := a.numbers()
+	if err != nil || len(numbers) == 0 {
+		return c, false, err
+	}
+	c, err = a.Commit(numbers[len(numbers)-1])
+	return c, err == nil, err
+}
+
+// Commit reads commit k.
+func (a *Archive) Commit(k uint64) (Commit, error) {
+	m, data, err := a.manifest(k)
+	if err != nil {
+		return Commit{}, err
+	}
+	c := Commit{Name: m.Name, Cut: m.cut(), Hash: hashOf(data)}
+	for i := range m.Files {
+		f := &m.Files[i]
+		c.Files = append(c.Files, File{
+			Path: f.Path, Rows: f.Rows, Bytes: f.Bytes, MaxRevision: f.MaxRevision,
+			MinRequestTS: events.Time(f.MinRequestTS), MaxRequestTS: events.Time(f.MaxRequestTS),
+		})
+	}
+	return c, nil
+}
+
+// numbers lists the commits that have a manifest, in order.
+func (a *Archive) numbers() ([]uint64, error) {
+	names, err := a.bucket.List(manifestDir(a.partition))
+	if err != nil {
+		return nil, fmt.Errorf("list the commits: %w", err)
+	}
+	var numbers []uint64
+	for _, name := range names {
+		if k, ok := manifestNumber(name); ok {
+			numbers = append(numbers, k)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}
+
+func (a *Archive) manifest(k uint64) (*manifest, []byte, error) {
+	name := manifestPath(a.partition, k)
+	data, err := readObject(a.bucket, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := decodeManifest(data)
+	if err != nil {
+		return nil, data, &ChainError{Dir: a.dir, Path: name, Reason: err.Error()}
+	}
+	return m, data, nil
+}
+
+// open opens a file of a commit: where it is published, or where it waits for
+// that.
+func (a *Archive) open(published, staged string) (bucket.Reader, error) {
+	r, err := a.bucket.Open(published)
+	if errors.Is(err, fs.ErrNotExist) {
+		if r, stagedErr := a.bucket.Open(staged); stagedErr == nil {
+			return r, nil
+		}
+		r, err = a.bucket.Open(published) // it may have been published in between
+	}
+	return r, err
+}
+
+// partitionOf is the partition that a file in data/ or deadletter/ says it is
+// of; ok is false if its name is none of ours.
+func partitionOf(name string) (p int, ok bool) {
+	var k uint64
+	n, err := fmt.Sscanf(path.Base(name), "p%04d-%020d", &p, &k)
+	return p, err == nil && n == 2
+}

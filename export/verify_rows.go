@@ -1,0 +1,122 @@
+package export
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/labeljoin/labeljoin/export/rowfile"
+)
+
+// passRows is how many rows' keys are compared at once: 24 bytes each.
+const passRows = 20_000_000
+
+// rowKey stands for a row's key: 128 bits of hash, so that two rows of a
+// billion have the same by accident once in 10^20 outputs.
+type rowKey struct {
+	row      [2]uint64
+	revision uint32
+}
+
+func keyOf(k *rowfile.Key) rowKey {
+	var d xxhash.Digest
+	var out rowKey
+	for i := range out.row {
+		d.ResetWithSeed(uint64(i))
+		_, _ = fmt.Fprintf(&d, "%d:", len(k.RequestID)) // never fails
+		_, _ = d.WriteString(k.RequestID)
+		_, _ = d.WriteString(k.ItemID)
+		out.row[i] = d.Sum64()
+	}
+	out.revision = k.Revision
+	return out
+}
+
+func compareKeys(a, b rowKey) int {
+	return cmp.Or(cmp.Compare(a.row[0], b.row[0]), cmp.Compare(a.row[1], b.row[1]), cmp.Compare(a.revision, b.revision))
+}
+
+// revisions checks that no row is there twice and that a row's revisions count
+// from 0 without holes, as far as the files can be read.
+func (v *verifier) revisions() error {
+	rows := int64(0)
+	for i := range v.sound {
+		rows += v.sound[i].Rows
+	}
+	// With a file missing, revisions are missing too, and that was said.
+	whole := v.verdict.Sound()
+	passes := uint64(rows/passRows) + 1
+	for pass := range passes {
+		var keys []rowKey
+		err := v.eachKey(func(_ *file, k *rowfile.Key) {
+			if key := keyOf(k); key.row[0]%passes == pass {
+				keys = append(keys, key)
+			}
+		})
+		if err != nil {
+			return err
+		}
+		slices.SortFunc(keys, compareKeys)
+		if bad := wrongKeys(keys, whole); len(bad) > 0 {
+			if err := v.tellKeys(bad); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// mostKeys is how many wrong rows are told of.
+const mostKeys = 20
+
+// wrongKeys finds, in sorted keys, those that are there twice and, if all rows
+// are known, those that do not follow the revision before.
+func wrongKeys(keys []rowKey, whole bool) map[rowKey]string {
+	bad := map[rowKey]string{}
+	for i, k := range keys {
+		first := i == 0 || keys[i-1].row != k.row
+		switch {
+		case len(bad) >= mostKeys:
+			return bad
+		case !first && keys[i-1].revision == k.revision:
+			bad[k] = "the same revision of a row is there twice"
+		case whole && first && k.revision > 0, whole && !first && k.revision > keys[i-1].revision+1:
+			bad[k] = "the revision before is missing"
+		}
+	}
+	return bad
+}
+
+// tellKeys looks the rows of wrong keys up, to name them.
+func (v *verifier) tellKeys(bad map[rowKey]string) error {
+	return v.eachKey(func(f *file, k *rowfile.Key) {
+		if problem, ok := bad[keyOf(k)]; ok {
+			v.find(f.Path, "request %q, item %q, revision %d: %s", k.RequestID, k.ItemID, k.Revision, problem)
+		}
+	})
+}
+
+// eachKey reads the keys of all files whose bytes are sound.
+func (v *verifier) eachKey(visit func(*file, *rowfile.Key)) error {
+	for i := range v.sound {
+		if err := v.ctx.Err(); err != nil {
+			return err
+		}
+		f := &v.sound[i]
+		r, err := v.open(f.Path, f.Staging)
+		if err != nil {
+			return fmt.Errorf("open %s: %w", f.Path, err)
+		}
+		err = rowfile.Keys(r, r.Size(), func(k rowfile.Key) bool {
+			visit(f, &k)
+			return true
+		})
+		_ = r.Close()
+		if err != nil {
+			return fmt.Errorf("read %s: %w", f.Path, err)
+		}
+	}
+	return nil
+}

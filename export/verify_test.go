@@ -1,0 +1,271 @@
+package export
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// keeper commits rows and keeps honest books of them.
+type keeper struct {
+	out    *Output
+	ledger joiner.Ledger
+	at     uint64
+}
+
+// commit commits rows, each given by its number and revision, and dead letters.
+func (b *keeper) commit(t *testing.T, letters int, rows ...[2]int) {
+	t.Helper()
+	k := b.at + 1
+	s, err := b.out.Stage(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		req, row := testRow(0, r[0])
+		row.Revision = uint32(r[1])
+		if err := s.Row(req, row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range letters {
+		d := &events.DeadLetter{Input: "S", Origin: events.Origin{Seq: k, Index: uint32(i)}, Reason: "not_json", Stored: events.MinTime, Data: []byte("x")}
+		if err := s.DeadLetter(d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cut := testCut(k, fmt.Sprint("nonce", k))
+	requests := &b.ledger.Kinds[events.KindRequest]
+	requests.Read += int64(len(rows) + letters)
+	requests.Disposed[joiner.Accepted] += int64(len(rows))
+	requests.Disposed[joiner.Rejected] += int64(letters)
+	b.ledger.Rows += int64(len(rows))
+	cut.Progress.Ledger, cut.Closed.Rows = b.ledger, int64(len(rows))
+	cut.From = []joiner.Position{{Input: "S", Created: 5, Next: k * 10, Skip: 3}}
+	if _, err := s.Commit(context.Background(), cut); err != nil {
+		t.Fatal(err)
+	}
+	b.at = k
+}
+
+// honest makes an output of four commits, with revisions and dead letters.
+func honest(t *testing.T) *vfs.MemFS {
+	t.Helper()
+	mem := vfs.NewMem()
+	b := keeper{out: open(t, options(mem))}
+	b.commit(t, 1, [2]int{0, 0}, [2]int{1, 0}, [2]int{2, 0}, [2]int{3, 0}, [2]int{4, 0}, [2]int{5, 0})
+	b.commit(t, 0, [2]int{6, 0}, [2]int{1, 1})
+	b.commit(t, 2)
+	b.commit(t, 0, [2]int{7, 0}, [2]int{1, 2}, [2]int{6, 1})
+	if err := b.out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return mem
+}
+
+func verified(t *testing.T, mem *vfs.MemFS) Verdict {
+	t.Helper()
+	a, err := OpenArchive(mem, testDir, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := a.Verify(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestVerifySound(t *testing.T) {
+	v := verified(t, honest(t))
+	if !v.Sound() || v.Commits != 4 || v.Rows != 11 || v.Files < 5 {
+		t.Errorf("an output that nobody touched: %+v", v)
+	}
+	if v := verified(t, emptyOutput(t)); !v.Sound() {
+		t.Errorf("an output without a commit: %+v", v)
+	}
+}
+
+func emptyOutput(t *testing.T) *vfs.MemFS {
+	mem := vfs.NewMem()
+	if err := open(t, options(mem)).Close(); err != nil {
+		t.Fatal(err)
+	}
+	return mem
+}
+
+// TestVerifyBesideAWriter: what is being committed is no damage.
+func TestVerifyBesideAWriter(t *testing.T) {
+	mem := honest(t)
+	b := keeper{out: open(t, options(mem)), at: 4}
+	defer b.out.Close()
+	last, _, _ := b.out.Last()
+	b.ledger = last.Progress.Ledger
+	if v := verified(t, mem); !v.Sound() {
+		t.Errorf("beside a writer that does nothing: %+v", v)
+	}
+	// A commit whose manifest is there and whose files are not published yet.
+	b.commit(t, 1, [2]int{8, 0})
+	m, _, err := b.out.readManifest(5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range m.artifacts() {
+		if err := mem.Rename(testDir+"/"+a.path, testDir+"/"+a.staging); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if v := verified(t, mem); !v.Sound() || v.Commits != 5 {
+		t.Errorf("beside a commit that is being published: %+v", v)
+	}
+}
+
+// TestVerifyFindsDamage: of every kind, one at a time.
+func TestVerifyFindsDamage(t *testing.T) {
+	const (
+		dt   = testDir + "/data/dt=2026-11-22/"
+		name = "p0000-00000000000000000001-000.parquet"
+		dead = testDir + "/deadletter/p0000-00000000000000000001.jsonl"
+	)
+	manifestOf := func(k int) string { return fmt.Sprintf("%s%020d.json", manifests, k) }
+	copied := func(t *testing.T, mem *vfs.MemFS, from, to string) {
+		data, err := contents(mem, from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		overwrite(t, mem, to, string(data))
+	}
+	for what, c := range map[string]struct {
+		damage func(t *testing.T, mem *vfs.MemFS)
+		want   string
+	}{
+		"a flipped bit in the middle of a file": {func(t *testing.T, mem *vfs.MemFS) { flip(t, mem, dt+name, 0.5) }, "its SHA-256 is"},
+		"a flipped bit in a footer":             {func(t *testing.T, mem *vfs.MemFS) { flip(t, mem, dt+name, 0.99) }, "its SHA-256 is"},
+		"a flipped bit in the first manifest":   {func(t *testing.T, mem *vfs.MemFS) { flip(t, mem, manifestOf(1), 0.5) }, "manifest"},
+		"a flipped bit in a dead letter":        {func(t *testing.T, mem *vfs.MemFS) { flip(t, mem, dead, 0.5) }, "its SHA-256 is"},
+		"a file that is cut short": {func(t *testing.T, mem *vfs.MemFS) {
+			data, _ := contents(mem, dt+name)
+			overwrite(t, mem, dt+name, string(data[:len(data)/2]))
+		}, "bytes"},
+		"an empty file":      {func(t *testing.T, mem *vfs.MemFS) { overwrite(t, mem, dt+name, "") }, "it has 0 bytes"},
+		"a missing file":     {func(t *testing.T, mem *vfs.MemFS) { remove(t, mem, dt+name) }, "it is missing"},
+		"a missing dead":     {func(t *testing.T, mem *vfs.MemFS) { remove(t, mem, dead) }, "it is missing"},
+		"a missing manifest": {func(t *testing.T, mem *vfs.MemFS) { remove(t, mem, manifestOf(2)) }, "the manifest of commit 2 is missing"},
+		"the first manifest missing": {func(t *testing.T, mem *vfs.MemFS) { remove(t, mem, manifestOf(1)) },
+			"the manifest of commit 1 is missing"},
+		"the last manifest missing": {func(t *testing.T, mem *vfs.MemFS) { remove(t, mem, manifestOf(4)) }, "no manifest names it"},
+		"a doubled file":            {func(t *testing.T, mem *vfs.MemFS) { copied(t, mem, dt+name, dt+"copy.parquet") }, "no manifest names it"},
+		"a doubled file under a name of ours": {func(t *testing.T, mem *vfs.MemFS) {
+			copied(t, mem, dt+name, dt+"p0000-00000000000000000001-007.parquet")
+		}, "no manifest names it"},
+		"a doubled file of a partition that does not exist": {func(t *testing.T, mem *vfs.MemFS) {
+			copied(t, mem, dt+name, dt+"p0001-00000000000000000001-000.parquet")
+		}, "no manifest names it"},
+		"something else in data/":               {func(t *testing.T, mem *vfs.MemFS) { overwrite(t, mem, testDir+"/data/note.txt", "x") }, "no manifest names it"},
+		"something else beside manifests":       {func(t *testing.T, mem *vfs.MemFS) { overwrite(t, mem, manifests+"old.json", "{}") }, "it is no manifest"},
+		"dead letters that nobody wrote":        {func(t *testing.T, mem *vfs.MemFS) { copied(t, mem, dead, dead+"l") }, "no manifest names it"},
+		"a manifest under another's name":       {func(t *testing.T, mem *vfs.MemFS) { copied(t, mem, manifestOf(2), manifestOf(3)) }, "it is of commit 2"},
+		"a manifest that is not a file of ours": {func(t *testing.T, mem *vfs.MemFS) { overwrite(t, mem, manifestOf(3), "{}") }, "its format is 0"},
+		"a manifest of another run": {func(t *testing.T, mem *vfs.MemFS) {
+			edit(t, mem, manifestOf(2), `"nonce2"`, `"nonceX"`)
+		}, "it follows another manifest"},
+		"swapped manifests": {func(t *testing.T, mem *vfs.MemFS) {
+			copied(t, mem, manifestOf(2), testDir+"/two")
+			copied(t, mem, manifestOf(3), manifestOf(2))
+			copied(t, mem, testDir+"/two", manifestOf(3))
+		}, "it is of commit 3"},
+		"an edited count of rows":   {func(t *testing.T, mem *vfs.MemFS) { edit(t, mem, manifestOf(4), `"rows": 11`, `"rows": 12`) }, "its files have 3 rows"},
+		"an edited count of events": {func(t *testing.T, mem *vfs.MemFS) { edit(t, mem, manifestOf(4), `"read": 14`, `"read": 15`) }, "its books do not balance"},
+		"an edited rejection": {func(t *testing.T, mem *vfs.MemFS) {
+			edit(t, mem, manifestOf(4), `"accepted": 11, "rejected": 3`, `"accepted": 10, "rejected": 4`)
+		}, "were rejected or quarantined"},
+		"an edited position": {func(t *testing.T, mem *vfs.MemFS) {
+			edit(t, mem, manifestOf(4), `"next": 40, "skip": 3`, `"next": 41, "skip": 3`)
+		},
+			"events between are missing or doubled"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			mem := honest(t)
+			c.damage(t, mem)
+			v := verified(t, mem)
+			if !slices.ContainsFunc(v.Findings, func(f Finding) bool { return strings.Contains(f.Problem, c.want) }) {
+				t.Errorf("found %+v, want one that says %q", v.Findings, c.want)
+			}
+		})
+	}
+}
+
+// TestVerifyEveryBit: there is no place in any file where a bit may flip unseen.
+func TestVerifyEveryBit(t *testing.T) {
+	for _, name := range []string{
+		"data/dt=2026-11-22/p0000-00000000000000000002-000.parquet", "_commits/p0000/00000000000000000002.json",
+		"deadletter/p0000-00000000000000000003.jsonl",
+	} {
+		mem := honest(t)
+		data, err := contents(mem, testDir+"/"+name)
+		if err != nil {
+			// The rows of commit 2 may be of the next day.
+			t.Logf("%s is not there", name)
+			continue
+		}
+		for i := 0; i < len(data); i += 1 + len(data)/200 {
+			changed := slices.Clone(data)
+			changed[i] ^= 1 << (i % 8)
+			overwrite(t, mem, testDir+"/"+name, string(changed))
+			if v := verified(t, mem); v.Sound() {
+				t.Errorf("%s: nobody sees that byte %d is another", name, i)
+			}
+		}
+	}
+}
+
+// TestVerifyFindsRows: rows that are there twice, or lack the revision before,
+// in an output whose manifests are in order otherwise.
+func TestVerifyFindsRows(t *testing.T) {
+	for what, c := range map[string]struct {
+		rows [][2]int
+		want string
+	}{
+		"a row written again as it was":  {[][2]int{{9, 0}, {2, 0}}, `request "r0-2", item "", revision 0: the same revision of a row is there twice`},
+		"a revision that leaves one out": {[][2]int{{9, 0}, {2, 2}}, `request "r0-2", item "", revision 2: the revision before is missing`},
+		"a first revision that is none":  {[][2]int{{10, 1}}, `request "r0-10", item "", revision 1: the revision before is missing`},
+	} {
+		t.Run(what, func(t *testing.T) {
+			mem := vfs.NewMem()
+			b := keeper{out: open(t, options(mem))}
+			b.commit(t, 0, [2]int{0, 0}, [2]int{1, 0}, [2]int{2, 0})
+			b.commit(t, 0, c.rows...)
+			if err := b.out.Close(); err != nil {
+				t.Fatal(err)
+			}
+			v := verified(t, mem)
+			if len(v.Findings) == 0 || slices.ContainsFunc(v.Findings, func(f Finding) bool { return f.Problem != c.want }) {
+				t.Errorf("found %+v, want %q", v.Findings, c.want)
+			}
+		})
+	}
+}
+
+func flip(t *testing.T, mem *vfs.MemFS, name string, where float64) {
+	t.Helper()
+	data, err := contents(mem, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[int(float64(len(data))*where)] ^= 4
+	overwrite(t, mem, name, string(data))
+}
+
+func remove(t *testing.T, mem *vfs.MemFS, name string) {
+	t.Helper()
+	if err := mem.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+}

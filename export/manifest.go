@@ -48,6 +48,14 @@ type position struct {
 	Created instant `json:"created"`
 	Next    uint64  `json:"next"`
 	Skip    uint32  `json:"skip"`
+	Mark    mark    `json:"mark,omitzero"`
+}
+
+type mark struct {
+	Seq    uint64  `json:"seq"`
+	Stored instant `json:"stored"`
+	Bytes  int     `json:"bytes"`
+	Sum    uint32  `json:"crc32c"`
 }
 
 // clock and the ledger have one field per kind of event.
@@ -190,6 +198,9 @@ func toPositions(ps []joiner.Position) []position {
 	out := make([]position, len(ps))
 	for i, p := range ps {
 		out[i] = position{Input: p.Input, Created: instant(p.Created), Next: p.Next, Skip: p.Skip}
+		if m := p.Mark; m != (events.Mark{}) {
+			out[i].Mark = mark{Seq: m.Seq, Stored: instant(m.Stored), Bytes: m.Bytes, Sum: m.Sum}
+		}
 	}
 	return out
 }
@@ -201,6 +212,9 @@ func fromPositions(ps []position) []joiner.Position {
 	out := make([]joiner.Position, len(ps))
 	for i, p := range ps {
 		out[i] = joiner.Position{Input: p.Input, Created: events.Time(p.Created), Next: p.Next, Skip: p.Skip}
+		if m := p.Mark; m != (mark{}) {
+			out[i].Mark = events.Mark{Seq: m.Seq, Stored: events.Time(m.Stored), Bytes: m.Bytes, Sum: m.Sum}
+		}
 	}
 	return out
 }

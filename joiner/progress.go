@@ -13,6 +13,7 @@ type Position struct {
 	Created events.Time `json:"created,omitempty"` // when the stream was created: its identity
 	Next    uint64      `json:"next"`              // sequence of the next message, from 1
 	Skip    uint32      `json:"skip,omitempty"`    // events of it already consumed
+	Mark    events.Mark `json:"mark,omitzero"`     // of the last message read whole
 }
 
 // Progress is where a partition stands: what has been read, what time it is,

@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -27,6 +28,11 @@ type buffer struct {
 	queue    []chunk
 	received uint64 // stream sequence of the last message seen, whether or not it is ours
 	fresh    bool   // nothing has been received since the beginning of the log
+
+	// last is the newest message of ours that was received, by which the log is
+	// known again; before the first, where reading began has it as mark.
+	last events.Message
+	mark events.Mark
 }
 
 // limits are a chunk's.
@@ -100,6 +106,7 @@ func (b *buffer) put(seq uint64, m *events.Message) {
 	if m != nil {
 		last.messages = append(last.messages, *m)
 		last.bytes += len(m.Data)
+		b.last = *m
 	}
 	last.through, b.received, b.fresh = seq, seq, false
 }
@@ -136,6 +143,29 @@ func (b *buffer) progress() (received uint64, empty bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.received, len(b.queue) == 0
+}
+
+// known is the mark of the newest message received.
+func (b *buffer) known() events.Mark {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.last.Seq > b.mark.Seq {
+		b.mark = b.last.Mark()
+	}
+	return b.mark
+}
+
+// truncate drops what was received after a sequence: it came from a log that
+// turned out to be another. Nobody may own the buffer.
+func (b *buffer) truncate(seq uint64, known events.Mark) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.queue {
+		c := &b.queue[i]
+		c.messages = slices.DeleteFunc(c.messages, func(m events.Message) bool { return m.Seq > seq })
+		c.through = min(c.through, seq)
+	}
+	b.received, b.last, b.mark = min(b.received, seq), events.Message{}, known
 }
 
 // signal wakes the one who waits on a channel of capacity one.

@@ -16,9 +16,10 @@ const (
 	Rewound                // it ends before what was already read
 	Trimmed                // it begins after what is to be read next
 	Hole                   // messages were deleted out of its middle
+	Forked                 // it was rewound, and others have the place of messages that were read
 )
 
-var faultNames = [...]string{"missing", "recreated", "rewound", "trimmed", "hole"}
+var faultNames = [...]string{"missing", "recreated", "rewound", "trimmed", "hole", "forked"}
 
 // String is the fault's name in logs and metrics.
 func (f Fault) String() string { return faultNames[f] }
@@ -54,6 +55,9 @@ func (e *LogError) Error() string {
 	case Trimmed:
 		return fmt.Sprintf("stream %q begins at sequence %d, but %d is to be read next: messages expired or were purged unread; "+
 			"%s, or %s, and give the stream limits that outlast an outage", e.Stream, e.First, e.Next, restore, anew)
+	case Forked:
+		return fmt.Sprintf("stream %q has another message %d than the one that was read: the broker lost its newest messages, or was restored from an older copy, "+
+			"and gave their places to others; %s, or %s", e.Stream, e.Next-1, restore, anew)
 	default:
 		return fmt.Sprintf("stream %q no longer holds message %d, which is to be read next: it was deleted or expired on its own; "+
 			"%s, or %s, and protect the stream with deny_delete and deny_purge", e.Stream, e.Next, restore, anew)

@@ -62,6 +62,8 @@ type answer struct {
 	passed   uint64                // R, or further if it was known that nothing of ours follows it
 	end      uint64                // L
 	nothing  bool                  // nothing of ours comes after passed
+	known    events.Mark           // of the newest message received when the question was asked
+	forked   bool                  // the stream has another one in its place
 }
 
 // prover asks, at most one question at a time, and keeps what may be claimed.
@@ -112,12 +114,12 @@ func (p *prover) untilDue() time.Duration {
 
 // ask puts the questions in a goroutine of its own, which ends by itself after
 // a few seconds and is waited for by close.
-func (p *prover) ask(js jetstream.JetStream, log *Log, received uint64) {
+func (p *prover) ask(js jetstream.JetStream, log *Log, received uint64, known events.Mark) {
 	const patience = 5 * time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	p.cancel = cancel
 	p.asking, p.begun, p.asked = true, true, p.elapsed()
-	a := answer{epoch: p.epoch, received: received, passed: max(received, p.clear)}
+	a := answer{epoch: p.epoch, received: received, passed: max(received, p.clear), known: known}
 	p.running.Go(func() {
 		defer cancel()
 		a.err = a.fill(ctx, js, log, p.elapsed)
@@ -140,6 +142,9 @@ func (a *answer) fill(ctx context.Context, js jetstream.JetStream, log *Log, ela
 		return jetstream.ErrStreamNotFound
 	}
 	a.end = second.State.LastSeq
+	if a.forked, err = isForked(ctx, js, log.Stream, a.known); err != nil {
+		return err
+	}
 	if log.Filtered {
 		next, err := following(ctx, js, log, a.passed)
 		if err != nil {
@@ -211,6 +216,10 @@ func (s *Source) judge(a answer) {
 			s.retire(a.err)
 		}
 		return // silence is not our trouble: the connection's log tells
+	}
+	if a.forked {
+		s.retire(s.forked(a.known))
+		return
 	}
 	received, empty := s.buffer.progress()
 	if empty && a.received == received && a.received == p.before {

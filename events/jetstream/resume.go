@@ -103,10 +103,15 @@ func (s *Source) startOnce(ctx context.Context) error {
 		s.handed = max(s.handed, info.State.FirstSeq-1)
 		s.opts.Log.Info("the log begins late, older messages are gone", "stream", s.in.Stream, "first", info.State.FirstSeq)
 	}
+	known := s.buffer.known()
+	if err := s.sameLog(ctx, known); err != nil {
+		return err
+	}
 	if s.started != (start{}) {
 		if err := s.recover(ctx, info); err != nil {
 			return err
 		}
+		known = s.buffer.known()
 	}
 	passed, fresh = s.passed()
 	r, err := startReader(ctx, s.js, s, passed+1, fresh)
@@ -114,8 +119,14 @@ func (s *Source) startOnce(ctx context.Context) error {
 		return s.orMissing(err)
 	}
 	s.reader, s.started = r, start{after: passed, at: s.opts.Elapsed()}
-	if _, err := s.inspect(ctx, passed+1, fresh); err != nil {
+	_, err = s.inspect(ctx, passed+1, fresh)
+	if err == nil {
+		err = s.sameLog(ctx, known)
+	}
+	if err != nil {
 		s.dismiss()
+		s.buffer.own(nil)
+		s.buffer.truncate(passed, known)
 		return err
 	}
 	s.calm.rest()
@@ -166,6 +177,37 @@ func (s *Source) compare(info *jetstream.StreamInfo, next uint64, fresh bool) er
 		return nil
 	}
 	return fault
+}
+
+// sameLog checks that the stream still has the newest message that was read.
+// Created and the sequences tell a stream from another one; they do not tell it
+// from itself restored from an older copy, or from one that lost its newest
+// messages with the power, once it has grown again.
+func (s *Source) sameLog(ctx context.Context, known events.Mark) error {
+	forked, err := isForked(ctx, s.js, s.in.Stream, known)
+	if err != nil || !forked {
+		return err
+	}
+	return s.forked(known)
+}
+
+func (s *Source) forked(known events.Mark) *LogError {
+	return &LogError{Stream: s.in.Stream, Fault: Forked, Next: known.Seq + 1, Want: s.created, Have: s.created}
+}
+
+// isForked reports whether a stream has another message in the place of one
+// that was read. One that expired behind the reader, or was deleted, is not
+// there to be compared: then dense sequences are what is left to go by.
+func isForked(ctx context.Context, js jetstream.JetStream, stream string, known events.Mark) (bool, error) {
+	if known.Seq == 0 {
+		return false, nil
+	}
+	got, err := getMessage(ctx, js, stream, known.Seq, "")
+	if err != nil || got == nil {
+		return false, err
+	}
+	m := events.Message{Seq: got.Seq, Stored: events.At(got.Time), Data: got.Data}
+	return m.Mark() != known, nil
 }
 
 func (s *Source) orMissing(err error) error {

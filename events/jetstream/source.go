@@ -96,6 +96,7 @@ func Open(ctx context.Context, nc *nats.Conn, log Log, input uint8, from joiner.
 	}
 	s.handed = max(from.Next, 1) - 1
 	s.buffer.received, s.buffer.fresh = s.handed, from.Next <= 1
+	s.buffer.mark = from.Mark
 	if err := s.start(ctx); err != nil {
 		s.Close()
 		return nil, err
@@ -157,7 +158,7 @@ func (s *Source) notice() {
 	}
 	if s.reader != nil && s.prover.due() {
 		received, _ := s.buffer.progress()
-		s.prover.ask(s.js, &s.in, received)
+		s.prover.ask(s.js, &s.in, received, s.buffer.known())
 	}
 }
 

@@ -47,6 +47,7 @@ func (e *Engine) fold(ctx context.Context, m *events.Message, limit uint32) erro
 		}
 	}
 	pos.Next, pos.Skip = m.Seq+1, 0
+	pos.Mark = m.Mark()
 	e.volume.Bytes += int64(len(m.Data))
 	return nil
 }

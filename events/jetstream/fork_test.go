@@ -1,0 +1,243 @@
+package jetstream
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// serverEnv names the directory of a server that this test binary is to be.
+const serverEnv = "LABELJOIN_TEST_SERVER"
+
+// beServer is what the test binary does when it is started as a server: it says
+// where it listens and ends with its standard input, or when it is killed.
+func beServer(dir string) int {
+	s, err := StartServer(ServerOptions{StoreDir: dir})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println(s.URL())
+	_, _ = io.Copy(io.Discard, os.Stdin) // for ever
+	return 0
+}
+
+// process starts a server in a process of its own, which can be killed.
+func process(t *testing.T, dir string) (url string, kill func()) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), serverEnv+"="+dir)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	killed := false
+	kill = func() {
+		if killed {
+			return
+		}
+		killed = true
+		if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
+			t.Error(err)
+		}
+		_ = cmd.Wait() // killed, and says so
+		_ = in.Close()
+	}
+	t.Cleanup(kill)
+	url, err = bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(url), kill
+}
+
+// at is the position after some messages.
+func at(log Log, read []events.Message) joiner.Position {
+	last := read[len(read)-1]
+	return joiner.Position{Input: log.Stream, Created: log.Created, Next: last.Seq + 1, Mark: last.Mark()}
+}
+
+func resume(t *testing.T, url string, log Log, from joiner.Position) error {
+	t.Helper()
+	s, err := Open(deadline(t), dial(t, ConnOptions{URL: url}), log, 3, from, Options{})
+	if err == nil {
+		err = s.Close()
+	}
+	return err
+}
+
+// TestServerIsKilledWithUnsyncedMessages is the power failure of a server that
+// syncs every two minutes: it is killed, its directory is what the disk had, and
+// the producers go on. As many messages as were lost, or more, take the lost ones'
+// sequences; creation time and last sequence say nothing. A joiner that starts
+// there would skip them in silence.
+func TestServerIsKilledWithUnsyncedMessages(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		others int // messages published after the failure
+		synced int // messages of 20 that the disk had
+		fault  Fault
+		is     bool
+	}{
+		{name: "the log ends before", others: 5, synced: 10, fault: Rewound, is: true},
+		{name: "exactly as many", others: 10, synced: 10, fault: Forked, is: true},
+		{name: "more", others: 90, synced: 10, fault: Forked, is: true},
+		{name: "nothing was lost", others: 30, synced: 20},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir, disk := t.TempDir(), filepath.Join(t.TempDir(), "disk")
+			url, kill := process(t, dir)
+			nc := dial(t, ConnOptions{URL: url})
+			log := find(t, nc, requests("log.>"))
+			publish(t, nc, "log.a", 0, c.synced)
+			nc.Close()
+			kill()
+			if err := os.CopyFS(disk, os.DirFS(dir)); err != nil {
+				t.Fatal(err)
+			}
+			url, kill = process(t, dir)
+			nc = dial(t, ConnOptions{URL: url})
+			publish(t, nc, "log.a", c.synced, 20)
+			from := at(log, read(t, open(t, nc, log, 0), 20))
+			nc.Close()
+			kill()
+
+			url, _ = process(t, disk)
+			nc = dial(t, ConnOptions{URL: url})
+			publish(t, nc, "log.a", 100, 100+c.others)
+			err := resume(t, url, log, from)
+			if !c.is {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			wantFault(t, err, c.fault)
+		})
+	}
+}
+
+// TestLogForksWhileRunning: the same under a reader that is connected, with
+// messages that are no longer there in its buffer.
+func TestLogForksWhileRunning(t *testing.T) {
+	t.Parallel()
+	for _, read10 := range []int{15, 20} {
+		dir, copied := t.TempDir(), filepath.Join(t.TempDir(), "copy")
+		server := serve(t, dir, 0)
+		on := port(t, server)
+		nc := dial(t, ConnOptions{URL: server.URL()})
+		log, _ := tenMessages(t, nc, false)
+		if err := server.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		server = serve(t, dir, on)
+		publishAt(t, server, "log.a", 10, read10)
+		s := open(t, nc, log, 0)
+		read(t, s, read10)
+		if err := server.Close(); err != nil {
+			t.Fatal(err)
+		}
+		// The log has grown again before the reader finds the way to it.
+		other := serve(t, copied, 0)
+		publishAt(t, other, "log.a", 100, 200)
+		if err := other.Close(); err != nil {
+			t.Fatal(err)
+		}
+		serve(t, copied, on)
+		got, err := fault(t, s)
+		wantFault(t, err, Forked)
+		if len(got) > 0 {
+			t.Fatalf("%d messages of another log were handed over, first %q", len(got), got[0].Data)
+		}
+	}
+}
+
+// TestForkIsPolled: a stream whose message changes under a reader that nobody
+// disconnects is found out by the next question to the broker, and so is one
+// that keeps it busy. No server does that but one that fails over to a replica
+// which lost messages; here it is the reader that is told it read another one.
+func TestForkIsPolled(t *testing.T) {
+	t.Parallel()
+	for _, filtered := range []bool{false, true} {
+		nc := inProcess(t)
+		log, _ := tenMessages(t, nc, filtered)
+		s := open(t, nc, log, 0)
+		read(t, s, 10)
+		proof(t, s)
+		s.buffer.mu.Lock()
+		s.buffer.last.Data = []byte("log.a 9, in another life")
+		s.buffer.mark = events.Mark{}
+		s.buffer.mu.Unlock()
+		_, err := fault(t, s)
+		wantFault(t, err, Forked)
+	}
+}
+
+// TestMarkIsGone: the message that was read last expired behind the reader, or
+// was deleted there. That is no damage.
+func TestMarkIsGone(t *testing.T) {
+	t.Parallel()
+	for _, purge := range []bool{false, true} {
+		nc := inProcess(t)
+		log, _ := tenMessages(t, nc, false)
+		messages := read(t, open(t, nc, log, 0), 10)
+		publish(t, nc, "log.a", 10, 20)
+		st := stream(t, nc, log.Stream)
+		var err error
+		if purge {
+			err = st.Purge(deadline(t), jetstream.WithPurgeSequence(11))
+		} else {
+			err = st.DeleteMsg(deadline(t), 10)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(deadline(t), nc, log, 3, at(log, messages), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		if got := read(t, s, 10); got[0].Seq != 11 {
+			t.Fatalf("reading went on at %d", got[0].Seq)
+		}
+	}
+}
+
+func TestMarkTellsMessagesApart(t *testing.T) {
+	m := events.Message{Seq: 7, Stored: 1000, Data: []byte("abc")}
+	for _, other := range []events.Message{
+		{Seq: 8, Stored: 1000, Data: []byte("abc")}, {Seq: 7, Stored: 1001, Data: []byte("abc")},
+		{Seq: 7, Stored: 1000, Data: []byte("abd")}, {Seq: 7, Stored: 1000, Data: []byte("abc\x00")},
+	} {
+		if m.Mark() == other.Mark() {
+			t.Errorf("%+v has the mark of %+v", other, m)
+		}
+	}
+	if none := (&events.Message{Seq: 7, Stored: events.MinTime}).Mark(); none != (events.Mark{}) {
+		t.Errorf("without a broker there is a mark: %+v", none)
+	}
+}

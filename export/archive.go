@@ -12,6 +12,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/bucket"
+	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -145,4 +146,62 @@ func partitionOf(name string) (p int, ok bool) {
 	var k uint64
 	n, err := fmt.Sscanf(path.Base(name), "p%04d-%020d", &p, &k)
 	return p, err == nil && n == 2
+}
+
+// Row is a row of a request as it stands in the output.
+type Row struct {
+	rowfile.Stored
+	Path   string
+	Commit Commit
+}
+
+// Rows finds the rows of a request, oldest commit first, in the files that may
+// hold requests stamped from..to, both included. Labels are in the order of the
+// names given.
+func (a *Archive) Rows(requestID string, from, to events.Time, labels []string) (rows []Row, err error) {
+	for c, err := range a.Commits() {
+		if err != nil {
+			return rows, err
+		}
+		for i := range c.Files {
+			f := &c.Files[i]
+			if f.MaxRequestTS < from || f.MinRequestTS > to {
+				continue
+			}
+			found, err := a.lookup(c.Cut.Number, f.Path, requestID, labels)
+			if err != nil {
+				return rows, err
+			}
+			for _, s := range found {
+				rows = append(rows, Row{Stored: s, Path: f.Path, Commit: c})
+			}
+		}
+	}
+	return rows, nil
+}
+
+// lookup reads one file, once its bytes are known to be ours.
+func (a *Archive) lookup(k uint64, name, requestID string, labels []string) ([]rowfile.Stored, error) {
+	m, _, err := a.manifest(k)
+	if err != nil {
+		return nil, err
+	}
+	at := slices.IndexFunc(m.Files, func(f file) bool { return f.Path == name })
+	f := &m.Files[at]
+	r, err := a.open(f.Path, f.Staging)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // old days may be deleted
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	if err := checkReader(r, f.Bytes, f.SHA256); err != nil {
+		return nil, &MissingFileError{Dir: a.dir, Path: name, Number: k, Reason: err.Error()}
+	}
+	found, err := rowfile.Lookup(r, r.Size(), requestID, labels)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return found, nil
 }

@@ -34,6 +34,13 @@ type LogGap struct {
 	Next    uint64      // sequence to go on from
 }
 
+// Touches reports whether a gap makes anything of a request unknown that is not
+// certain without what is missing.
+func (r *Rules) Touches(g *Gap, ts events.Time) bool {
+	return g.Kinds[events.KindOutcome] && !g.Quiet && ts >= g.Since &&
+		ts.Add(-r.ClockSkew) <= g.To && ts.Add(r.Longest()) >= g.From
+}
+
 // unknown reports whether a label of a request has a window that touches a gap
 // in the outcomes. Both ends of both count.
 func (r *Rules) unknown(ts events.Time, window time.Duration) bool {

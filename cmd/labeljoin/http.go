@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,8 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
@@ -72,50 +69,6 @@ func handler(name string, stats func() engine.Stats) http.Handler {
 		}
 		fmt.Fprintln(w, "joining")
 	})
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		encoder.Encode(statusOf(name, stats())) // fails only if the client is gone
-	})
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, statusOf(name, stats())) })
 	return mux
-}
-
-// status is what /status says.
-type status struct {
-	Name      string                 `json:"name"`
-	Version   string                 `json:"version"`
-	Joining   bool                   `json:"joining"`
-	Watermark string                 `json:"watermark"`
-	Commits   uint64                 `json:"commits"`
-	Rows      int64                  `json:"rows"`
-	Inputs    []joiner.Position      `json:"inputs"`
-	Events    map[string]eventStatus `json:"events"`
-}
-
-type eventStatus struct {
-	Watermark string           `json:"watermark"`
-	Read      int64            `json:"read"`
-	Pending   int64            `json:"pending"`
-	Disposed  map[string]int64 `json:"disposed"`
-}
-
-func statusOf(name string, s engine.Stats) status {
-	out := status{
-		Name: name, Version: versionText(), Joining: s.Joining, Watermark: s.Watermark.String(),
-		Commits: s.Progress.Commit, Rows: s.Progress.Ledger.Rows, Inputs: s.Progress.Inputs,
-		Events: map[string]eventStatus{},
-	}
-	for k, tally := range s.Progress.Ledger.Kinds {
-		disposed := map[string]int64{}
-		for d, n := range tally.Disposed {
-			if n > 0 {
-				disposed[joiner.Disposition(d).String()] = n
-			}
-		}
-		out.Events[events.Kind(k).String()] = eventStatus{
-			Watermark: s.Sources[k].String(), Read: tally.Read, Pending: tally.Pending, Disposed: disposed,
-		}
-	}
-	return out
 }

@@ -62,6 +62,7 @@ type service struct {
 	publisher *jetstream.Publisher // nil without a label stream
 	place     *place
 	web       *web               // nil unless it listens
+	control   *control           // answers the other commands
 	news      func(engine.Stats) // told after every commit; nil: nobody
 }
 
@@ -97,6 +98,9 @@ func (s *service) join(ctx context.Context) error {
 	e := engine.New(o)
 	if s.news != nil {
 		e.OnCommit(s.news)
+	}
+	if s.control, err = serveControl(s.cfg.State.Dir, s.cfg.Name, e, s.log); err != nil {
+		return err
 	}
 	if address := s.cfg.HTTP.Listen; address != "" {
 		if s.web, err = serve(address, s.cfg.Name, e.Stats, s.log); err != nil {
@@ -206,6 +210,9 @@ func (s *service) close() error {
 	var errs []error
 	if s.web != nil {
 		errs = append(errs, s.web.close())
+	}
+	if s.control != nil {
+		errs = append(errs, s.control.close())
 	}
 	if s.place != nil {
 		errs = append(errs, s.place.close())

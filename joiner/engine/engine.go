@@ -73,16 +73,17 @@ type Engine struct {
 	// joining says that recovery is done.
 	joining bool
 
-	places []joiner.Place // scratch
-	labels []Label        // to be published before the batch is applied
-	events int            // folded since the batch was applied
-	volume Roll           // read since the last cut: Rows and Bytes
-	looked time.Time      // when declared gaps were last looked for
-	unread string         // why they could not be read; said once
-	noted  time.Time      // when the first uncommitted row was noticed; zero: none
-	flight *flight        // the commit being staged, if any
-	news   func(Stats)    // told after every commit
-	stats  atomic.Pointer[Stats]
+	places    []joiner.Place // scratch
+	labels    []Label        // to be published before the batch is applied
+	events    int            // folded since the batch was applied
+	volume    Roll           // read since the last cut: Rows and Bytes
+	looked    time.Time      // when declared gaps were last looked for
+	unread    string         // why they could not be read; said once
+	noted     time.Time      // when the first uncommitted row was noticed; zero: none
+	flight    *flight        // the commit being staged, if any
+	news      func(Stats)    // told after every commit
+	questions chan question  // asked from outside
+	stats     atomic.Pointer[Stats]
 }
 
 // Stats is what there is to say about an engine's progress, as of the batch
@@ -96,7 +97,7 @@ type Stats struct {
 
 // New returns an engine over an opened store and output. Run does the rest.
 func New(o Options) *Engine {
-	e := &Engine{o: o, frozen: o.Replay != nil, news: func(Stats) {}}
+	e := &Engine{o: o, frozen: o.Replay != nil, news: func(Stats) {}, questions: make(chan question)}
 	e.rules = &e.o.Rules
 	if o.Replay != nil {
 		e.rules.Guard = joiner.GuardRules{} // the whole log is read before anything closes

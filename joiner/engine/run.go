@@ -126,6 +126,9 @@ func (e *Engine) loop(ctx context.Context, inbox []chan delivery, until []joiner
 		if done, err := e.reached(ctx, ended, until); done || err != nil {
 			return err
 		}
+		if err := e.answer(ctx); err != nil {
+			return err
+		}
 		d, err := e.receive(ctx, inbox, ended, ticker.C)
 		if err != nil {
 			return err
@@ -193,6 +196,8 @@ func (e *Engine) receive(ctx context.Context, inbox []chan delivery, ended []boo
 		return &d, nil
 	case d := <-channels[1]:
 		return &d, nil
+	case q := <-e.questions:
+		return nil, e.tell(ctx, q)
 	case <-ticks:
 		return nil, nil
 	case <-ctx.Done():

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/urfave/cli/v2"
+
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+)
+
+func statusCommand() *cli.Command {
+	return &cli.Command{
+		Name:         "status",
+		Usage:        "say how a joiner stands: what is read, pending, written, and what it waits for",
+		Description:  "Asks the joiner that runs on the configuration's state directory. If none does, it says what the last\ncommit says, and ends with exit code 1.",
+		Flags:        []cli.Flag{configFileFlag(), &cli.BoolFlag{Name: "json", Usage: "as one JSON object"}},
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			cfg, err := loadConfig(c.String("config"))
+			if err != nil {
+				return err
+			}
+			s, running, err := findStatus(c.Context, cfg)
+			if err != nil {
+				return err
+			}
+			if c.Bool("json") {
+				encoder := json.NewEncoder(c.App.Writer)
+				encoder.SetIndent("", "  ")
+				err = encoder.Encode(s)
+			} else {
+				err = s.print(c.App.Writer, running)
+			}
+			if err == nil && !running {
+				err = errNotRunning
+			}
+			return err
+		},
+	}
+}
+
+// findStatus asks the running joiner, or else the last commit.
+func findStatus(ctx context.Context, cfg *config.Config) (s status, running bool, err error) {
+	err = askControl(ctx, cfg.State.Dir, "status", nil, &s)
+	if !errors.Is(err, errNotRunning) {
+		return s, true, err
+	}
+	archive, err := export.OpenArchive(vfs.Default, cfg.Output.Dir, partition)
+	if errors.Is(err, fs.ErrNotExist) {
+		return statusOf(cfg.Name, engine.Stats{Watermark: events.MinTime}), false, nil
+	}
+	if err != nil {
+		return s, false, err
+	}
+	last, ok, err := archive.Last()
+	if err != nil || !ok {
+		return statusOf(cfg.Name, engine.Stats{Watermark: events.MinTime}), false, err
+	}
+	p := last.Cut.Progress
+	stats := engine.Stats{Progress: p, Watermark: p.Watermark(cfg.Join.Lateness.Std())}
+	for k := range stats.Sources {
+		stats.Sources[k] = p.Clock.Source(events.Kind(k), cfg.Join.Lateness.Std())
+	}
+	return statusOf(cfg.Name, stats), false, nil
+}
+
+// status is what /status and the command say.
+type status struct {
+	Name      string                 `json:"name"`
+	Version   string                 `json:"version"`
+	Joining   bool                   `json:"joining"`
+	Watermark string                 `json:"watermark"`
+	Guard     *guardStatus           `json:"guard,omitempty"` // nil: nothing is guarded
+	Gaps      int                    `json:"gaps"`
+	Commits   uint64                 `json:"commits"`
+	Rows      int64                  `json:"rows"`
+	Inputs    []inputStatus          `json:"inputs"`
+	Events    map[string]eventStatus `json:"events"`
+}
+
+type inputStatus struct {
+	Input   string `json:"input"`
+	Created string `json:"created,omitempty"`
+	Next    uint64 `json:"next"`
+	Skip    uint32 `json:"skip,omitempty"`
+}
+
+type eventStatus struct {
+	Watermark string           `json:"watermark"`
+	Read      int64            `json:"read"`
+	Pending   int64            `json:"pending"`
+	Disposed  map[string]int64 `json:"disposed"`
+}
+
+// guardStatus is how the stall guard stands.
+type guardStatus struct {
+	Learning bool    `json:"learning"` // it has no opinion yet
+	Held     bool    `json:"held"`
+	Label    string  `json:"label,omitempty"` // whose outcomes are missing
+	Since    string  `json:"since,omitempty"`
+	Expected float64 `json:"expected,omitempty"`
+	Seen     float64 `json:"seen,omitempty"`
+}
+
+func statusOf(name string, s engine.Stats) status {
+	out := status{
+		Name: name, Version: versionText(), Joining: s.Joining, Watermark: s.Watermark.String(),
+		Guard: guardStatusOf(&s.Progress.Guard), Gaps: len(s.Progress.Gaps),
+		Commits: s.Progress.Commit, Rows: s.Progress.Ledger.Rows, Inputs: []inputStatus{}, Events: map[string]eventStatus{},
+	}
+	for _, p := range s.Progress.Inputs {
+		in := inputStatus{Input: p.Input, Next: p.Next, Skip: p.Skip}
+		if p.Created != 0 {
+			in.Created = p.Created.String()
+		}
+		out.Inputs = append(out.Inputs, in)
+	}
+	for k, tally := range s.Progress.Ledger.Kinds {
+		disposed := map[string]int64{}
+		for d, n := range tally.Disposed {
+			if n > 0 {
+				disposed[joiner.Disposition(d).String()] = n
+			}
+		}
+		out.Events[events.Kind(k).String()] = eventStatus{
+			Watermark: s.Sources[k].String(), Read: tally.Read, Pending: tally.Pending, Disposed: disposed,
+		}
+	}
+	return out
+}
+
+func guardStatusOf(g *joiner.Guard) *guardStatus {
+	if g.Width == 0 {
+		return nil
+	}
+	out := &guardStatus{Learning: !g.Active, Held: g.Held.On()}
+	if h := &g.Held; h.On() {
+		out.Label, out.Since, out.Expected, out.Seen = h.Label, h.From.String(), h.Expected, h.Seen
+	}
+	return out
+}
+
+// print writes a status for people.
+func (s *status) print(to io.Writer, running bool) error {
+	lines := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	state := "not running; this is its last commit"
+	switch {
+	case s.Joining:
+		state = "joining"
+	case running:
+		state = "recovering"
+	}
+	fmt.Fprintf(lines, "%s\t%s\n", s.Name, state)
+	fmt.Fprintf(lines, "watermark\t%s\n", s.Watermark)
+	if s.Guard != nil {
+		fmt.Fprintf(lines, "guard\t%s\n", s.Guard)
+	}
+	fmt.Fprintf(lines, "written\t%d rows in %d commits\n", s.Rows, s.Commits)
+	if s.Gaps > 0 {
+		fmt.Fprintf(lines, "gaps\t%d declared\n", s.Gaps)
+	}
+	for _, in := range s.Inputs {
+		fmt.Fprintf(lines, "stream %s\tread up to message %d\n", in.Input, in.Next-1)
+	}
+	for _, kind := range []events.Kind{events.KindRequest, events.KindOutcome} {
+		e := s.Events[kind.String()]
+		var parts []string
+		for _, d := range slices.Sorted(maps.Keys(e.Disposed)) {
+			parts = append(parts, fmt.Sprintf("%d %s", e.Disposed[d], d))
+		}
+		fmt.Fprintf(lines, "%ss\t%d read, %d pending; %s; watermark %s\n", kind, e.Read, e.Pending, strings.Join(parts, ", "), e.Watermark)
+	}
+	return lines.Flush()
+}
+
+// String says it in words.
+func (g *guardStatus) String() string {
+	switch {
+	case g.Held:
+		return fmt.Sprintf("negatives are held: since %s there were %.0f outcomes for %s where %.0f were to be expected", g.Since, g.Seen, g.Label, g.Expected)
+	case g.Learning:
+		return "learning what is usual"
+	}
+	return "outcomes are as usual"
+}

@@ -1,0 +1,205 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// Story is everything that is known of one request id.
+type Story struct {
+	ID        string
+	Known     bool         // the request is held; if not, the rest is about its outcomes only
+	Phase     joiner.Phase // where it stands
+	Late      bool         // it came after it should have closed
+	Closes    events.Time  // the watermark has to pass this
+	Committed bool         // its base rows are in a commit
+	Request   events.Request
+	Pieces    []Came
+	Copies    int        // different events of the same id that lost to a piece
+	Outcomes  []Happened // in Order
+	Rows      []joiner.Row
+	Standings []joiner.Standing // how rows stand that were written early or again
+	Gaps      []joiner.Gap      // that its windows touch
+
+	Stats     Stats
+	Forgotten events.Time       // requests stamped before it are forgotten
+	Read      []joiner.Position // how far the logs are read
+}
+
+// Came says when and how an event came.
+type Came struct {
+	Input  string
+	Origin events.Origin
+	TS     events.Time
+	Round  uint32 // 0: before the close; n: it was the n-th late event
+}
+
+// Happened is an outcome and what became of it.
+type Happened struct {
+	Came
+	Outcome events.Outcome
+	Fate    string // a disposition, or waiting
+}
+
+// waiting is the fate of an outcome whose request has not come.
+const waiting = "waiting"
+
+// question is an id that somebody asks about, and where the answer goes.
+type question struct {
+	id     string
+	answer chan<- told
+}
+
+type told struct {
+	story *Story
+	err   error
+}
+
+// Inspect tells the story of a request id, between two batches of Run. It may
+// be called from any goroutine.
+func (e *Engine) Inspect(ctx context.Context, id string) (*Story, error) {
+	answer := make(chan told, 1)
+	select {
+	case e.questions <- question{id, answer}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	select {
+	case a := <-answer:
+		return a.story, a.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Look tells the story of a request id as a state has it that nobody runs on.
+func Look(o Options, id string) (*Story, error) {
+	e := New(o)
+	e.saved = o.Store.Progress()
+	e.rules.Gaps = e.saved.Progress.Gaps
+	e.report()
+	return e.story(id)
+}
+
+// answer tells what is asked, if something is.
+func (e *Engine) answer(ctx context.Context) error {
+	select {
+	case q := <-e.questions:
+		return e.tell(ctx, q)
+	default:
+		return nil
+	}
+}
+
+// tell answers a question. What the batch holds is applied before, so that the
+// answer is whole.
+func (e *Engine) tell(ctx context.Context, q question) error {
+	if err := e.flush(ctx, false); err != nil {
+		return err
+	}
+	story, err := e.story(q.id)
+	q.answer <- told{story, err} // has room for one
+	return nil
+}
+
+func (e *Engine) story(id string) (*Story, error) {
+	s := &Story{ID: id, Stats: e.Stats(), Forgotten: e.saved.Forgotten, Read: e.Stats().Progress.Inputs}
+	w := e.watermark()
+	p, held, known, err := e.find(id, w)
+	if err != nil {
+		return nil, err
+	}
+	if !known {
+		return s, e.tellWaiting(s)
+	}
+	s.Known, s.Late, s.Copies = true, held.Late, len(held.Copies)
+	s.Phase, s.Closes = e.phase(p.TS, w), p.TS.Add(e.rules.Longest())
+	s.Committed = p.TS < e.saved.Committed
+	if err := e.tellPieces(s, &held); err != nil {
+		return nil, err
+	}
+	if err := e.tellOutcomes(s, p, &held); err != nil {
+		return nil, err
+	}
+	history, _, err := e.o.Store.History(p)
+	s.Standings = history.Rows
+	for _, g := range e.rules.Gaps {
+		if e.rules.Touches(&g, s.Request.TS) {
+			s.Gaps = append(s.Gaps, g)
+		}
+	}
+	return s, err
+}
+
+func (e *Engine) came(at events.Origin, ts events.Time, round uint32) Came {
+	c := Came{Origin: at, TS: ts, Round: round}
+	if int(at.Input) < len(e.saved.Progress.Inputs) {
+		c.Input = e.saved.Progress.Inputs[at.Input].Input
+	}
+	return c
+}
+
+func (e *Engine) tellPieces(s *Story, held *joiner.HeldRequest) (err error) {
+	d := &e.o.Decoders[events.KindRequest]
+	for i := range held.Pieces {
+		scan, err := d.ScanRequest(held.Pieces[i].Data)
+		if err != nil {
+			return err
+		}
+		s.Pieces = append(s.Pieces, e.came(held.Pieces[i].Origin, scan.TS, held.Pieces[i].Round))
+	}
+	s.Request, err = e.assemble(held, everything)
+	return err
+}
+
+// tellOutcomes decides the request as everything that is known of it does, and
+// says of each outcome what became of it.
+func (e *Engine) tellOutcomes(s *Story, p joiner.Place, held *joiner.HeldRequest) error {
+	d := joiner.Decide(e.rules, &s.Request)
+	for h, err := range e.o.Store.Outcomes(p) {
+		if err != nil {
+			return err
+		}
+		o, err := outcome(&e.o.Decoders[events.KindOutcome], &h)
+		if err != nil {
+			return err
+		}
+		fate := joiner.Late
+		if h.Round != everything { // that came beyond corrections
+			fate = d.Add(&o)
+		}
+		if fate == joiner.Joined && h.Round > base {
+			fate = joiner.CorrectedLabel
+		}
+		s.Outcomes = append(s.Outcomes, Happened{Came: e.came(h.Origin, o.TS, h.Round), Outcome: o, Fate: fate.String()})
+	}
+	reason := joiner.Closed
+	switch {
+	case held.Late:
+		reason = joiner.LateRequest
+	case s.Phase == joiner.Open:
+		reason = joiner.Early
+	}
+	s.Rows = d.Rows(events.MaxTime, reason)
+	return nil
+}
+
+func (e *Engine) tellWaiting(s *Story) error {
+	if !e.o.Store.HasWaiting(s.ID) {
+		return nil
+	}
+	held, err := e.o.Store.Waiting(s.ID)
+	if err != nil {
+		return err
+	}
+	for i := range held {
+		o, err := outcome(&e.o.Decoders[events.KindOutcome], &held[i])
+		if err != nil {
+			return err
+		}
+		s.Outcomes = append(s.Outcomes, Happened{Came: e.came(held[i].Origin, o.TS, held[i].Round), Outcome: o, Fate: waiting})
+	}
+	return nil
+}

@@ -35,7 +35,7 @@ func TestBinary(t *testing.T) {
 	}{
 		{"Killed", testKilled}, {"BadInput", testBadInput}, {"TooManyOutcomes", testTooManyOutcomes},
 		{"SecondProcess", testSecondProcess}, {"Terminated", testTerminated}, {"TerminatedTwice", testTerminatedTwice},
-		{"ServerAway", testServerAway},
+		{"ServerAway", testServerAway}, {"Explained", testExplained}, {"Outage", testOutage},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -64,11 +64,10 @@ func explain(ctx context.Context, cfg *config.Config, id string) (*explanation, 
 	if err != nil {
 		return nil, err
 	}
-	rows, err := findRows(cfg, rules, story)
-	if err != nil {
+	t := teller{cfg: cfg, rules: &rules, story: story}
+	if err := t.lookUp(); err != nil {
 		return nil, err
 	}
-	t := teller{cfg: cfg, rules: &rules, story: story, rows: rows}
 	return t.tell(), nil
 }
 
@@ -95,15 +94,28 @@ func findStory(ctx context.Context, cfg *config.Config, rules joiner.Rules, id s
 	return story, errors.Join(err, p.close())
 }
 
-// findRows looks up what was written of a request. The files have microseconds,
+// lookUp looks up what was written of a request. The files have microseconds,
 // and a request may have been written under the time of another of its pieces.
-func findRows(cfg *config.Config, rules joiner.Rules, s *engine.Story) ([]export.Row, error) {
-	archive, err := export.OpenArchive(vfs.Default, cfg.Output.Dir, partition)
+func (t *teller) lookUp() error {
+	archive, err := export.OpenArchive(vfs.Default, t.cfg.Output.Dir, partition)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
+	}
+	s := t.story
+	if last, ok, err := archive.Last(); err != nil {
+		return err
+	} else if ok && len(s.Read) == 0 {
+		s.Read = last.Cut.Progress.Inputs
+	}
+	for first, err := range archive.Commits() {
+		if err != nil {
+			return err
+		}
+		t.began = first.Cut.From
+		break
 	}
 	from, to := events.MinTime, events.MaxTime
 	if s.Known && s.Copies == 0 {
@@ -112,11 +124,12 @@ func findRows(cfg *config.Config, rules joiner.Rules, s *engine.Story) ([]export
 			from, to = min(from, p.TS.Add(-time.Microsecond)), max(to, p.TS)
 		}
 	}
-	names := make([]string, len(rules.Labels))
+	names := make([]string, len(t.rules.Labels))
 	for i := range names {
-		names[i] = rules.Labels[i].Name
+		names[i] = t.rules.Labels[i].Name
 	}
-	return archive.Rows(s.ID, from, to, names)
+	t.rows, err = archive.Rows(s.ID, from, to, names)
+	return err
 }
 
 // explanation is what explain --json prints. Times are RFC 3339 in UTC.

@@ -18,6 +18,7 @@ type teller struct {
 	rules *joiner.Rules
 	story *engine.Story
 	rows  []export.Row
+	began []joiner.Position // where reading began
 }
 
 var standings = map[joiner.Phase]string{
@@ -44,7 +45,7 @@ func (t *teller) tell() *explanation {
 		t.tellForgotten(x)
 	case len(s.Outcomes) > 0:
 		x.Standing = "waiting"
-		x.Answers = append(x.Answers, fmt.Sprintf("no request %q has come; %s wait for it.", s.ID, plural(len(s.Outcomes), "outcome")))
+		x.Answers = append(x.Answers, fmt.Sprintf("no request %q has come; %s for it.", s.ID, plural(len(s.Outcomes), "outcome waits")))
 	default:
 		x.Standing = "unknown"
 		t.tellUnknown(x)
@@ -284,25 +285,26 @@ func (t *teller) tellUnknown(x *explanation) {
 		return
 	}
 	var read []string
-	for _, p := range t.story.Read {
-		read = append(read, fmt.Sprintf("%s up to message %d", p.Input, p.Next-1))
+	for i, p := range t.story.Read {
+		first := uint64(1)
+		if i < len(t.began) {
+			first = t.began[i].Next
+		}
+		read = append(read, fmt.Sprintf("%s from message %d to %d", p.Input, first, p.Next-1))
 	}
-	sure := "had it been read and accepted, it would be here"
+	x.Answers = append(x.Answers, fmt.Sprintf("what was read is %s: had it come there and been accepted, it would be here. If it was rejected, it is in deadletter/.", strings.Join(read, " and ")))
 	if t.story.Forgotten > events.MinTime {
-		sure += fmt.Sprintf(", or if it is stamped before %s have been forgotten, its rows deleted or left out by a policy", t.story.Forgotten)
+		x.Answers = append(x.Answers, fmt.Sprintf("only of a request stamped before %s, which is forgotten by now, could the rows have been deleted since, or left out by a policy.", t.story.Forgotten))
 	}
-	x.Answers = append(x.Answers, fmt.Sprintf("what was read: %s; %s. Rejected events are in deadletter/.", strings.Join(read, ", "), sure))
 }
 
 func plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
-	first, rest, found := strings.Cut(what, " ")
-	if found {
-		return fmt.Sprintf("%d %ss %s", n, first, rest)
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	first, rest, _ := strings.Cut(what, " ")
+	rest = strings.Replace(rest, "waits", "wait", 1)
+	return strings.TrimSuffix(fmt.Sprintf("%d %ss %s", n, first, rest), " ")
 }
 
 // oneLine is an expression as it stands in a sentence.

@@ -41,6 +41,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	e.joining = true
 	e.report()
+	e.sayHeld(joiner.Hold{}, &e.saved.Progress.Guard.Held)
 	defer e.ground()
 	err := e.join(ctx, nil)
 	if stopped := errors.Is(err, context.Canceled) && ctx.Err() != nil; !stopped && !errors.Is(err, io.EOF) {

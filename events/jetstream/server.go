@@ -24,9 +24,10 @@ type ServerOptions struct {
 
 // Server is a NATS server with JetStream inside this process.
 type Server struct {
-	server *server.Server
-	lock   *os.File
-	once   sync.Once
+	server  *server.Server
+	options *server.Options
+	lock    *os.File
+	once    sync.Once
 }
 
 // StartServer starts a server and waits until it is ready. Its store directory
@@ -42,7 +43,8 @@ func StartServer(opts ServerOptions) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded NATS server: %s is in use by another process: stop it, or choose another directory: %w", opts.StoreDir, err)
 	}
-	s, err := server.NewServer(opts.translate())
+	options := opts.translate()
+	s, err := server.NewServer(options)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded NATS server: %w", err), lock.Close())
 	}
@@ -55,7 +57,7 @@ func StartServer(opts ServerOptions) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("embedded NATS server did not become ready within %v: is %s writable, and port %d free?",
 			patience, opts.StoreDir, opts.Port), lock.Close())
 	}
-	return &Server{server: s, lock: lock}, nil
+	return &Server{server: s, options: options, lock: lock}, nil
 }
 
 func (o *ServerOptions) translate() *server.Options {
@@ -114,4 +116,17 @@ func (l serverLog) Errorf(format string, v ...any) {
 
 func (l serverLog) Fatalf(format string, v ...any) {
 	l.log.Error("embedded nats: " + fmt.Sprintf(format, v...))
+}
+
+// Revive brings JetStream back, which the server turns off for good when a
+// write finds the disk full. It does nothing while JetStream is on. What was
+// acknowledged is on the disk and is found again.
+func (s *Server) Revive() error {
+	if s.server.JetStreamEnabled() || !s.server.Running() {
+		return nil
+	}
+	return s.server.EnableJetStream(&server.JetStreamConfig{
+		StoreDir: s.options.StoreDir, SyncInterval: s.options.SyncInterval, SyncAlways: s.options.SyncAlways,
+		Strict: true, CompressOK: true,
+	})
 }

@@ -35,8 +35,12 @@ type Options struct {
 	Store     Store
 	Output    Output
 	Publisher Publisher // nil: no label stream
-	Log       *slog.Logger
-	Nonce     func() string // a new random string for every commit
+	// Held tells which kinds are not to be read now, for want of room; nil: none
+	// ever is. While all are held nothing is committed either, but for a commit
+	// under way. It is asked often, so it must be quick.
+	Held  func() [events.Kinds]bool
+	Log   *slog.Logger
+	Nonce func() string // a new random string for every commit
 }
 
 // Input is one log to read.
@@ -81,6 +85,8 @@ type Engine struct {
 	flight *flight        // the commit being staged, if any
 	news   func(Stats)    // told after every commit
 	stats  atomic.Pointer[Stats]
+
+	measures *Measures // as of the commit finished last; replaced, never changed
 }
 
 // Stats is what there is to say about an engine's progress, as of the batch
@@ -90,13 +96,15 @@ type Stats struct {
 	Progress  joiner.Progress
 	Watermark events.Time
 	Sources   [events.Kinds]events.Time // the watermark of each
+	Measures  Measures
 }
 
 // New returns an engine over an opened store and output. Run does the rest.
 func New(o Options) *Engine {
 	e := &Engine{o: o, frozen: o.Replay != nil, news: func(Stats) {}}
 	e.rules = &e.o.Rules
-	e.stats.Store(&Stats{Watermark: events.MinTime, Sources: [events.Kinds]events.Time{events.MinTime, events.MinTime}})
+	e.measures = newMeasures(len(o.Rules.Labels))
+	e.stats.Store(&Stats{Measures: *e.measures, Watermark: events.MinTime, Sources: [events.Kinds]events.Time{events.MinTime, events.MinTime}})
 	return e
 }
 
@@ -137,7 +145,7 @@ func (e *Engine) flush(ctx context.Context, sync bool) error {
 
 // report makes the engine's standing known to Stats.
 func (e *Engine) report() {
-	s := Stats{Joining: e.joining, Progress: e.saved.Progress, Watermark: e.watermark()}
+	s := Stats{Joining: e.joining, Progress: e.saved.Progress, Watermark: e.watermark(), Measures: *e.measures}
 	s.Progress.Inputs = slices.Clone(s.Progress.Inputs)
 	for k := range s.Sources {
 		s.Sources[k] = s.Progress.Clock.Source(events.Kind(k), e.rules.Lateness)

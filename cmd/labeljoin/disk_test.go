@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	iofs "io/fs"
 	"log/slog"
 	"strings"
@@ -202,5 +201,3 @@ func TestMaxBytes(t *testing.T) {
 		t.Errorf("said:\n%s", said)
 	}
 }
-
-var _ = fmt.Sprint

@@ -100,11 +100,26 @@ func (s *service) join(ctx context.Context) error {
 	}
 	s.disks.joins(s.place.store.DiskBytes, e.Stats, len(inputs) == 1)
 	if address := s.cfg.HTTP.Listen; address != "" {
-		if s.web, err = serve(address, s.cfg.Name, e.Stats, s.log); err != nil {
+		if s.web, err = serve(address, s.cfg.Name, e.Stats, s.log, s.observe(e, inputs)); err != nil {
 			return err
 		}
 	}
 	return stopped(ctx, e.Run(ctx))
+}
+
+// observe makes what the joiner shows of itself. It asks NATS now and then.
+func (s *service) observe(e *engine.Engine, inputs []engine.Input) observer {
+	streams := &lag{}
+	asking, cancel := context.WithCancel(context.Background())
+	unwatch := s.unwatch
+	s.unwatch = func() { cancel(); unwatch() }
+	s.watching.Go(func() { streams.watch(asking, s.nc, inputs) }) // ended by close
+	c := newRunCollector(s.cfg.Name)
+	c.stats, c.disks, c.state, c.behind = e.Stats, s.disks, s.place.store.Metrics, streams.behind
+	for i := range s.cfg.Labels {
+		c.labels = append(c.labels, s.cfg.Labels[i].Name)
+	}
+	return observer{collector: c, paused: func() string { return s.disks.short().Detail }}
 }
 
 // watchDisks looks at the room on the disks from here on, until close.

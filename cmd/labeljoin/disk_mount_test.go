@@ -191,7 +191,7 @@ func testDiskFullEmbedded(t *testing.T, b *rig) {
 	c.until("it pauses", func() bool { return strings.Contains(c.log.text(), "reading pauses") })
 	for range 200 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		_, err := f.js.Publish(ctx, trafficSubjects[events.KindOutcome], []byte(`{"heartbeat":1000,"pad":"`+strings.Repeat("x", 100<<10)+`"}`), jetstream.WithRetryAttempts(0))
+		_, err := f.js.Publish(ctx, trafficSubjects[events.KindOutcome], fmt.Appendf(nil, `{"heartbeat":%d,"pad":%q}`, time.Now().UnixMilli(), strings.Repeat("x", 100<<10)), jetstream.WithRetryAttempts(0))
 		cancel()
 		if err != nil {
 			t.Logf("publishing to a full disk: %v", err)
@@ -206,7 +206,7 @@ func testDiskFullEmbedded(t *testing.T, b *rig) {
 	c.until("the server takes messages", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := f.js.Publish(ctx, trafficSubjects[events.KindOutcome], []byte(`{"heartbeat":1000}`))
+		_, err := f.js.Publish(ctx, trafficSubjects[events.KindOutcome], fmt.Appendf(nil, `{"heartbeat":%d}`, time.Now().UnixMilli()))
 		return err == nil
 	})
 	f.burst("b")

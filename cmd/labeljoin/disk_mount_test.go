@@ -25,6 +25,9 @@ import (
 // output on it. It takes the right to mount.
 func (b *rig) smallDisk(size string) {
 	b.t.Helper()
+	if testing.Short() {
+		b.t.Skip("full disks take their time")
+	}
 	dir := b.path("disk")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		b.t.Fatal(err)
@@ -108,7 +111,7 @@ func (c *child) get(path string) (code int, text string) {
 }
 
 // fullFor is how long the small disks are full.
-const fullFor = 4 * time.Second
+const fullFor = 2 * time.Second
 
 // testDiskFullReserve fills the disk below the reserve, and testDiskFullToTheBrim
 // takes the reserve away, so that writes fail.

@@ -63,6 +63,11 @@ type Outcomes struct {
 type State struct {
 	Dir   string `yaml:"dir"`   // relative to the configuration's folder
 	Cache Size   `yaml:"cache"` // memory for blocks read back from disk
+	// Reserve is how much room the disks of state and output keep: with less,
+	// nothing is read. A tenth of a disk is enough for a small one.
+	Reserve Size `yaml:"reserve"`
+	// MaxBytes bounds the state's files: beyond it no requests are read. 0 is no bound.
+	MaxBytes Size `yaml:"max_bytes"`
 }
 
 // Output is where the labeled rows go.

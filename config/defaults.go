@@ -26,6 +26,12 @@ func Default() Config {
 			// Fits the smallest machine worth running this on (1 GiB), and holds
 			// the blocks that corrections and lookups of old requests come back to.
 			Cache: 256 << 20,
+			// What is under way must be able to end: a commit of the default size
+			// before compression, four memory tables and their log.
+			Reserve: 256 << 20,
+			// The state's size follows from rate and windows: any number would stop a
+			// joiner that works, and the reserve keeps the disk from filling up.
+			MaxBytes: 0,
 		},
 		Output: Output{
 			Dir: "labeled",

@@ -69,7 +69,10 @@ labels:
 # features:
 #   declare: {age: int64, tags: list<string>}
 
-state: {dir: state}
+state:
+  dir: state
+  # reserve: 256MiB               # with less room on a disk reading pauses, until there is more
+  # max_bytes: 20GiB              # bound on the state's files; none unless given
 
 output:
   dir: labeled

@@ -189,6 +189,10 @@ func (v *checker) bounds() {
 	v.between("output.roll.rows", v.Output.Roll.Rows, 1, 100_000_000)
 	v.size("output.roll.size", v.Output.Roll.Size, 64<<10, 16<<30)
 	v.size("state.cache", v.State.Cache, 1<<20, 1<<40)
+	v.size("state.reserve", v.State.Reserve, 0, 1<<50)
+	if v.State.MaxBytes != 0 { // less than the memory tables' log takes would pause for ever
+		v.size("state.max_bytes", v.State.MaxBytes, 256<<20, 1<<50)
+	}
 	// NATS takes no message above 64 MiB.
 	v.size("limits.event_bytes", v.Limits.EventBytes, 1<<10, 64<<20)
 	v.between("limits.outcomes_per_request", v.Limits.OutcomesPerRequest, 1, 1_000_000)

@@ -36,6 +36,7 @@ func TestBinary(t *testing.T) {
 		{"Killed", testKilled}, {"BadInput", testBadInput}, {"TooManyOutcomes", testTooManyOutcomes},
 		{"SecondProcess", testSecondProcess}, {"Terminated", testTerminated}, {"TerminatedTwice", testTerminatedTwice},
 		{"ServerAway", testServerAway}, {"Explained", testExplained}, {"Outage", testOutage},
+		{"DiskFullReserve", testDiskFullReserve}, {"DiskFullToTheBrim", testDiskFullToTheBrim}, {"DiskFullEmbedded", testDiskFullEmbedded},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

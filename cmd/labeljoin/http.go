@@ -24,13 +24,13 @@ type web struct {
 }
 
 // serve starts answering on an address. The caller closes it.
-func serve(address, name string, stats func() engine.Stats, log *slog.Logger) (*web, error) {
+func serve(address, name string, stats func() engine.Stats, log *slog.Logger, observers ...observer) (*web, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("http.listen: %w", err)
 	}
 	w := &web{done: make(chan error, 1), server: &http.Server{
-		Handler:           handler(name, stats),
+		Handler:           handler(name, stats, observers...),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		IdleTimeout:       time.Minute,
@@ -52,13 +52,16 @@ func (w *web) close() error {
 	return err
 }
 
-func handler(name string, stats func() engine.Stats) http.Handler {
+func handler(name string, stats func() engine.Stats, observers ...observer) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		newCollector(name, stats),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+	for _, o := range observers {
+		registry.MustRegister(o.collector)
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
@@ -66,6 +69,12 @@ func handler(name string, stats func() engine.Stats) http.Handler {
 		if !stats().Joining {
 			http.Error(w, "recovering", http.StatusServiceUnavailable)
 			return
+		}
+		for _, o := range observers {
+			if why := o.paused(); why != "" {
+				http.Error(w, "reading pauses: "+why, http.StatusServiceUnavailable)
+				return
+			}
 		}
 		fmt.Fprintln(w, "joining")
 	})

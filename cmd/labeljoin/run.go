@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/nats-io/nats.go"
@@ -61,6 +62,9 @@ type service struct {
 	nc        *nats.Conn
 	publisher *jetstream.Publisher // nil without a label stream
 	place     *place
+	disks     *disks
+	watching  sync.WaitGroup     // of the disks
+	unwatch   context.CancelFunc // nil until they are watched
 	web       *web               // nil unless it listens
 	control   *control           // answers the other commands
 	news      func(engine.Stats) // told after every commit; nil: nobody
@@ -83,14 +87,15 @@ func (s *service) join(ctx context.Context) error {
 	if err != nil {
 		return stopped(ctx, err)
 	}
-	if s.place, err = openPlace(vfs.Default, s.cfg, &rules, s.cfg.State.Dir, s.cfg.Output.Dir, s.log); err != nil {
+	s.watchDisks(ctx)
+	if s.place, err = openPlaceOn(s.disks.state, s.disks.output, s.cfg, &rules, s.cfg.State.Dir, s.cfg.Output.Dir, s.log); err != nil {
 		return err
 	}
 	o, err := engineOptions(s.cfg, rules, s.place, s.log)
 	if err != nil {
 		return err
 	}
-	o.Inputs = inputs
+	o.Inputs, o.Held = inputs, s.disks.held
 	if s.publisher != nil {
 		o.Publisher = s.publisher
 	}
@@ -102,12 +107,40 @@ func (s *service) join(ctx context.Context) error {
 	if s.control, err = serveControl(s.cfg.State.Dir, s.cfg.Name, e, s.log); err != nil {
 		return err
 	}
+	s.disks.joins(s.place.store.DiskBytes, e.Stats, len(inputs) == 1)
 	if address := s.cfg.HTTP.Listen; address != "" {
-		if s.web, err = serve(address, s.cfg.Name, e.Stats, s.log); err != nil {
+		if s.web, err = serve(address, s.cfg.Name, e.Stats, s.log, s.observe(e, inputs)); err != nil {
 			return err
 		}
 	}
 	return stopped(ctx, e.Run(ctx))
+}
+
+// observe makes what the joiner shows of itself. It asks NATS now and then.
+func (s *service) observe(e *engine.Engine, inputs []engine.Input) observer {
+	streams := &lag{}
+	asking, cancel := context.WithCancel(context.Background())
+	unwatch := s.unwatch
+	s.unwatch = func() { cancel(); unwatch() }
+	s.watching.Go(func() { streams.watch(asking, s.nc, inputs) }) // ended by close
+	c := newRunCollector(s.cfg.Name)
+	c.stats, c.disks, c.state, c.behind = e.Stats, s.disks, s.place.store.Metrics, streams.behind
+	for i := range s.cfg.Labels {
+		c.labels = append(c.labels, s.cfg.Labels[i].Name)
+	}
+	return observer{collector: c, paused: func() string { return s.disks.short().Detail }}
+}
+
+// watchDisks looks at the room on the disks from here on, until close.
+func (s *service) watchDisks(ctx context.Context) {
+	s.disks = newDisks(ctx, vfs.Default, s.cfg, s.log)
+	if s.server != nil {
+		s.disks.revive = s.server.Revive
+	}
+	s.disks.look() // before anything is written
+	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.unwatch = cancel
+	s.watching.Go(func() { s.disks.watch(watching) }) // ended by close
 }
 
 // stopped is nil for the error of a context that was asked to end.
@@ -213,6 +246,10 @@ func (s *service) close() error {
 	}
 	if s.control != nil {
 		errs = append(errs, s.control.close())
+	}
+	if s.unwatch != nil {
+		s.unwatch()
+		s.watching.Wait()
 	}
 	if s.place != nil {
 		errs = append(errs, s.place.close())

@@ -47,7 +47,12 @@ type place struct {
 // openPlace opens the state and the output of a partition. Whatever another
 // process has open is refused.
 func openPlace(fs vfs.FS, c *config.Config, rules *joiner.Rules, stateDir, outDir string, log *slog.Logger) (*place, error) {
-	out, err := openOutput(fs, c, rules, outDir, log)
+	return openPlaceOn(fs, fs, c, rules, stateDir, outDir, log)
+}
+
+// openPlaceOn opens them on a file system each.
+func openPlaceOn(fs, outFS vfs.FS, c *config.Config, rules *joiner.Rules, stateDir, outDir string, log *slog.Logger) (*place, error) {
+	out, err := openOutput(outFS, c, rules, outDir, log)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -24,9 +27,11 @@ type ServerOptions struct {
 
 // Server is a NATS server with JetStream inside this process.
 type Server struct {
-	server *server.Server
-	lock   *os.File
-	once   sync.Once
+	server  *server.Server
+	options *server.Options
+	lock    *os.File
+	once    sync.Once
+	full    *atomic.Bool // a write found no room
 }
 
 // StartServer starts a server and waits until it is ready. Its store directory
@@ -42,11 +47,13 @@ func StartServer(opts ServerOptions) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded NATS server: %s is in use by another process: stop it, or choose another directory: %w", opts.StoreDir, err)
 	}
-	s, err := server.NewServer(opts.translate())
+	options := opts.translate()
+	s, err := server.NewServer(options)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded NATS server: %w", err), lock.Close())
 	}
-	s.SetLoggerV2(serverLog{log: orSilent(opts.Log)}, false, false, false)
+	full := new(atomic.Bool)
+	s.SetLoggerV2(serverLog{log: orSilent(opts.Log), full: full}, false, false, false)
 	s.Start()
 	const patience = time.Minute // streams are recovered before it is ready
 	if !s.ReadyForConnections(patience) || !s.JetStreamEnabled() {
@@ -55,7 +62,7 @@ func StartServer(opts ServerOptions) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("embedded NATS server did not become ready within %v: is %s writable, and port %d free?",
 			patience, opts.StoreDir, opts.Port), lock.Close())
 	}
-	return &Server{server: s, lock: lock}, nil
+	return &Server{server: s, options: options, lock: lock, full: full}, nil
 }
 
 func (o *ServerOptions) translate() *server.Options {
@@ -98,7 +105,10 @@ func (s *Server) Close() error {
 
 // serverLog passes on what the server complains about and keeps quiet about
 // the rest.
-type serverLog struct{ log *slog.Logger }
+type serverLog struct {
+	log  *slog.Logger
+	full *atomic.Bool
+}
 
 func (l serverLog) Noticef(string, ...any) {}
 func (l serverLog) Debugf(string, ...any)  {}
@@ -108,10 +118,36 @@ func (l serverLog) Warnf(format string, v ...any) {
 	l.log.Warn("embedded nats: " + fmt.Sprintf(format, v...))
 }
 
+// Errorf says of a full disk only once that it is, until Revive.
 func (l serverLog) Errorf(format string, v ...any) {
+	noRoom := func(arg any) bool {
+		err, ok := arg.(error)
+		return ok && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT))
+	}
+	if slices.ContainsFunc(v, noRoom) && l.full.Swap(true) {
+		return
+	}
 	l.log.Error("embedded nats: " + fmt.Sprintf(format, v...))
 }
 
 func (l serverLog) Fatalf(format string, v ...any) {
 	l.log.Error("embedded nats: " + fmt.Sprintf(format, v...))
+}
+
+// Revive brings JetStream back after a write found the disk full: the server
+// turns it off then, or keeps a stream from being written for good, even when
+// there is room again. It does nothing while all is well. What was acknowledged
+// is on the disk and is found again; readers read on.
+func (s *Server) Revive() error {
+	stuck := s.full.Swap(false)
+	if !s.server.Running() || s.server.JetStreamEnabled() && !stuck {
+		return nil
+	}
+	if err := s.server.ShutdownJetStream(); err != nil {
+		return err
+	}
+	return s.server.EnableJetStream(&server.JetStreamConfig{
+		StoreDir: s.options.StoreDir, SyncInterval: s.options.SyncInterval, SyncAlways: s.options.SyncAlways,
+		Strict: true, CompressOK: true,
+	})
 }

@@ -76,7 +76,8 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 	at.Progress.Guard = at.Progress.Guard.Header()
 	// A stop must not break off a commit: staging ends with the flight, not with ctx.
 	staging, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	f := &flight{cut: cut, at: at, view: e.o.Store.View(), stage: stage, cancel: cancel, done: make(chan struct{})}
+	f := &flight{cut: cut, at: at, view: e.o.Store.View(), stage: stage, cancel: cancel, done: make(chan struct{}),
+		begun: time.Now(), measures: newMeasures(len(e.rules.Labels))}
 	e.flight, e.noted, e.volume = f, time.Time{}, Roll{}
 	go e.stager().run(staging, f) // ended by finish, which waits for done, or by ground
 	return nil
@@ -137,6 +138,7 @@ func (e *Engine) finish(ctx context.Context) error {
 	}
 	e.o.Store.Forget(f.forget)
 	e.committed(&f.cut, &f.result, f.receipt)
+	e.measures = e.measures.plus(f.measures, f.ended.Sub(f.begun), f.ended)
 	if err := e.flush(ctx, false); err != nil {
 		return err
 	}

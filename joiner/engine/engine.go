@@ -35,8 +35,12 @@ type Options struct {
 	Store     Store
 	Output    Output
 	Publisher Publisher // nil: no label stream
-	Log       *slog.Logger
-	Nonce     func() string // a new random string for every commit
+	// Held tells which kinds are not to be read now, for want of room; nil: none
+	// ever is. While all are held nothing is committed either, but for a commit
+	// under way. It is asked often, so it must be quick.
+	Held  func() [events.Kinds]bool
+	Log   *slog.Logger
+	Nonce func() string // a new random string for every commit
 }
 
 // Input is one log to read.
@@ -84,6 +88,8 @@ type Engine struct {
 	news      func(Stats)    // told after every commit
 	questions chan question  // asked from outside
 	stats     atomic.Pointer[Stats]
+
+	measures *Measures // as of the commit finished last; replaced, never changed
 }
 
 // Stats is what there is to say about an engine's progress, as of the batch
@@ -93,6 +99,7 @@ type Stats struct {
 	Progress  joiner.Progress
 	Watermark events.Time
 	Sources   [events.Kinds]events.Time // the watermark of each
+	Measures  Measures
 }
 
 // New returns an engine over an opened store and output. Run does the rest.
@@ -102,7 +109,8 @@ func New(o Options) *Engine {
 	if o.Replay != nil {
 		e.rules.Guard = joiner.GuardRules{} // the whole log is read before anything closes
 	}
-	e.stats.Store(&Stats{Watermark: events.MinTime, Sources: [events.Kinds]events.Time{events.MinTime, events.MinTime}})
+	e.measures = newMeasures(len(o.Rules.Labels))
+	e.stats.Store(&Stats{Measures: *e.measures, Watermark: events.MinTime, Sources: [events.Kinds]events.Time{events.MinTime, events.MinTime}})
 	return e
 }
 
@@ -143,7 +151,7 @@ func (e *Engine) flush(ctx context.Context, sync bool) error {
 
 // report makes the engine's standing known to Stats.
 func (e *Engine) report() {
-	s := Stats{Joining: e.joining, Progress: e.saved.Progress, Watermark: e.watermark()}
+	s := Stats{Joining: e.joining, Progress: e.saved.Progress, Watermark: e.watermark(), Measures: *e.measures}
 	s.Progress.Inputs = slices.Clone(s.Progress.Inputs)
 	s.Progress.Guard = s.Progress.Guard.Header()
 	for k := range s.Sources {

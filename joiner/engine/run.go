@@ -20,6 +20,9 @@ const readAhead = 4
 // tick is how often the loop looks whether a commit is due.
 const tick = 50 * time.Millisecond
 
+// allKinds is all kinds held.
+var allKinds = [events.Kinds]bool{true, true}
+
 // drainTime bounds the label stream's last messages when the joiner is told to
 // stop: a broker that is away then is not waited for. Nothing is lost by giving
 // up, since what is not applied is read again.
@@ -174,10 +177,10 @@ func (e *Engine) reached(ctx context.Context, ended []bool, until []joiner.Posit
 // something to say, the one behind in event time speaks first: the less one
 // runs ahead of the other, the less has to wait in the state.
 func (e *Engine) receive(ctx context.Context, inbox []chan delivery, ended []bool, ticks <-chan time.Time) (*delivery, error) {
-	first := e.behind()
+	first, held := e.behind(), e.held()
 	for n := range inbox {
 		i := (first + n) % len(inbox)
-		if ended[i] {
+		if ended[i] || e.holds(i, held) {
 			continue
 		}
 		select {
@@ -188,7 +191,7 @@ func (e *Engine) receive(ctx context.Context, inbox []chan delivery, ended []boo
 	}
 	channels := [2]chan delivery{}
 	for i := range inbox {
-		if !ended[i] {
+		if !ended[i] && !e.holds(i, held) {
 			channels[i] = inbox[i]
 		}
 	}
@@ -204,6 +207,24 @@ func (e *Engine) receive(ctx context.Context, inbox []chan delivery, ended []boo
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// held is which kinds are not to be read now.
+func (e *Engine) held() [events.Kinds]bool {
+	if e.o.Held == nil {
+		return [events.Kinds]bool{}
+	}
+	return e.o.Held()
+}
+
+// holds reports whether an input carries a kind that is held.
+func (e *Engine) holds(input int, held [events.Kinds]bool) bool {
+	for _, k := range e.o.Inputs[input].Kinds {
+		if held[k] {
+			return true
+		}
+	}
+	return false
 }
 
 // behind is the input whose events are the oldest.
@@ -283,6 +304,9 @@ func (e *Engine) roll(ctx context.Context) error {
 			}
 		default:
 		}
+	}
+	if e.held() == allKinds {
+		return nil
 	}
 	due, err := e.due(time.Now())
 	if err != nil || !due {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -24,6 +25,9 @@ type flight struct {
 
 	receipt joiner.Receipt
 	err     error
+
+	begun, ended time.Time
+	measures     *Measures // of its rows
 }
 
 // stager is what staging a commit needs of the engine: nothing that changes.
@@ -53,6 +57,7 @@ func (s stager) run(ctx context.Context, f *flight) {
 	if f.receipt, f.err = f.stage.Commit(ctx, &f.result); f.err != nil {
 		f.stage.Abort()
 	}
+	f.ended = time.Now()
 }
 
 func (s stager) write(ctx context.Context, f *flight) error {
@@ -103,6 +108,7 @@ func (s stager) rows(f *flight, req *events.Request, rows []joiner.Row) error {
 			if err := f.stage.Row(req, &rows[i]); err != nil {
 				return err
 			}
+			f.measures.row(req.TS, &rows[i])
 		}
 	}
 	return nil
@@ -155,6 +161,7 @@ func (s stager) unwritten(f *flight) error {
 		if err := f.stage.Row(&req, &row); err != nil {
 			return err
 		}
+		f.measures.row(req.TS, &row)
 	}
 	return nil
 }

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/store"
+)
+
+// observer is what a running joiner shows beyond its engine's books.
+type observer struct {
+	collector prometheus.Collector
+	paused    func() string // why reading pauses; "" is that it does not
+}
+
+// runCollector makes metrics of what a running joiner measures. Label values
+// are names of the configuration or of a fixed set.
+type runCollector struct {
+	stats  func() engine.Stats
+	labels []string // names, in the rules' order
+	disks  *disks
+	state  func() store.Metrics
+	behind func(engine.Stats) map[string]uint64 // messages, by stream
+	now    func() time.Time
+
+	rows, delay, commit, lastCommit, lag, messages *prometheus.Desc
+	paused, pauses, room, waiting, retries, wrote  *prometheus.Desc
+	build                                          *prometheus.Desc
+	database                                       []databaseMetric
+}
+
+// databaseMetric is one number of the state's database.
+type databaseMetric struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+	of   func(*store.Metrics) float64
+}
+
+func newRunCollector(name string) *runCollector {
+	constant := prometheus.Labels{"name": name}
+	describe := func(metric, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("labeljoin_"+metric, help, labels, constant)
+	}
+	c := &runCollector{
+		now:        time.Now,
+		rows:       describe("label_rows_total", "Rows in commits since the start, by what a label says in them.", "label", "value"),
+		delay:      describe("label_delay_seconds", "Event time from a request to the outcome that decided a positive label, of rows committed since the start."),
+		commit:     describe("commit_duration_seconds", "Time that commits took, from the cut to the manifest."),
+		lastCommit: describe("last_commit_timestamp_seconds", "When the last commit since the start was made."),
+		lag:        describe("watermark_lag_seconds", "How far the watermark of a source is behind now.", "kind"),
+		messages:   describe("stream_messages_behind", "Messages of a stream that are not read yet, as of a few seconds ago.", "stream"),
+		paused:     describe("paused", "1 while reading pauses for want of room, by reason.", "reason"),
+		pauses:     describe("pauses_total", "Pauses begun since the start."),
+		room:       describe("disk_free_bytes", "Room left on the disk of an area.", "area"),
+		waiting:    describe("disk_full_waits", "Writes that wait for room on a full disk right now."),
+		retries:    describe("disk_full_retries_total", "Writes tried again in vain because the disk was full."),
+		wrote:      describe("disk_written_bytes_total", "Bytes written to files of an area since the start.", "area"),
+		build:      describe("build_info", "1, with the version.", "version"),
+	}
+	add := func(kind prometheus.ValueType, metric, help string, of func(*store.Metrics) float64) {
+		c.database = append(c.database, databaseMetric{describe("state_"+metric, help), kind, of})
+	}
+	const gauge, counter = prometheus.GaugeValue, prometheus.CounterValue
+	add(gauge, "disk_bytes", "Size of the state's files.", func(m *store.Metrics) float64 { return float64(m.DiskBytes) })
+	add(gauge, "memtable_bytes", "Size of the memory tables.", func(m *store.Metrics) float64 { return float64(m.MemTableBytes) })
+	add(gauge, "l0_files", "Files in level 0; from 24 on writes wait.", func(m *store.Metrics) float64 { return float64(m.L0Files) })
+	add(gauge, "read_amplification", "Files that a read may have to look into.", func(m *store.Metrics) float64 { return float64(m.ReadAmp) })
+	add(gauge, "compaction_debt_bytes", "Bytes that compactions have yet to rewrite.", func(m *store.Metrics) float64 { return float64(m.DebtBytes) })
+	add(counter, "compactions_total", "Compactions since the start.", func(m *store.Metrics) float64 { return float64(m.Compactions) })
+	add(counter, "flushes_total", "Flushes of memory tables since the start.", func(m *store.Metrics) float64 { return float64(m.Flushes) })
+	add(gauge, "cache_bytes", "Size of the block cache.", func(m *store.Metrics) float64 { return float64(m.CacheBytes) })
+	add(counter, "cache_hits_total", "Blocks found in the cache.", func(m *store.Metrics) float64 { return float64(m.CacheHits) })
+	add(counter, "cache_misses_total", "Blocks read from disk.", func(m *store.Metrics) float64 { return float64(m.CacheMisses) })
+	add(counter, "wal_bytes_total", "Bytes written to the state's log since the start.", func(m *store.Metrics) float64 { return float64(m.WALBytes) })
+	add(counter, "compacted_bytes_total", "Bytes written by flushes and compactions since the start.", func(m *store.Metrics) float64 { return float64(m.CompactedBytes) })
+	return c
+}
+
+// Describe implements prometheus.Collector.
+func (c *runCollector) Describe(to chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, to) }
+
+// Collect implements prometheus.Collector.
+func (c *runCollector) Collect(to chan<- prometheus.Metric) {
+	put := func(kind prometheus.ValueType) func(*prometheus.Desc, float64, ...string) {
+		return func(d *prometheus.Desc, v float64, labels ...string) {
+			to <- prometheus.MustNewConstMetric(d, kind, v, labels...)
+		}
+	}
+	gauge, counter := put(prometheus.GaugeValue), put(prometheus.CounterValue)
+	s := c.stats()
+	for i, l := range s.Measures.Labels {
+		counter(c.rows, float64(l.Positive), c.labels[i], "positive")
+		counter(c.rows, float64(l.Negative), c.labels[i], "negative")
+		counter(c.rows, float64(l.Null), c.labels[i], "null")
+	}
+	to <- histogram(c.delay, &s.Measures.Delay)
+	to <- histogram(c.commit, &s.Measures.Commit)
+	if t := s.Measures.LastCommit; !t.IsZero() {
+		gauge(c.lastCommit, float64(t.UnixMilli())/1e3)
+	}
+	for k, t := range s.Sources {
+		if t != events.MinTime && t != events.MaxTime {
+			gauge(c.lag, c.now().Sub(time.Unix(0, int64(t))).Seconds(), events.Kind(k).String())
+		}
+	}
+	for stream, n := range c.behind(s) {
+		gauge(c.messages, float64(n), stream)
+	}
+	c.collectDisks(gauge, counter)
+	m := c.state()
+	for _, d := range c.database {
+		to <- prometheus.MustNewConstMetric(d.desc, d.kind, d.of(&m))
+	}
+	gauge(c.build, 1, versionText())
+}
+
+func (c *runCollector) collectDisks(gauge, counter func(*prometheus.Desc, float64, ...string)) {
+	now := c.disks.short()
+	for _, reason := range []string{shortOfDisk, shortOfState} {
+		on := 0.0
+		if now.Reason == reason {
+			on = 1
+		}
+		gauge(c.paused, on, reason)
+	}
+	counter(c.pauses, float64(c.disks.times.Load()))
+	for area, fs := range map[string]*diskFS{areaState: c.disks.state, areaOutput: c.disks.output} {
+		counter(c.wrote, float64(fs.wrote.Load()), area)
+		if free, _, ok := c.disks.free(area); ok {
+			gauge(c.room, float64(free), area)
+		}
+	}
+	gauge(c.waiting, float64(c.disks.wait.waiting.Load()))
+	counter(c.retries, float64(c.disks.wait.attempts.Load()))
+}
+
+// histogram makes a metric of counts by bounds.
+func histogram(d *prometheus.Desc, h *engine.Histogram) prometheus.Metric {
+	buckets, total := map[float64]uint64{}, uint64(0)
+	for i, n := range h.Counts {
+		total += uint64(n)
+		if i < len(h.Bounds) {
+			buckets[h.Bounds[i].Seconds()] = total
+		}
+	}
+	return prometheus.MustNewConstHistogram(d, total, h.Sum.Seconds(), buckets)
+}

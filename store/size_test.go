@@ -1,0 +1,59 @@
+package store
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// BenchmarkHeld measures what a held request of 600 bytes with two outcomes of
+// 150 bytes takes of disk and memory. The guide for operators quotes it:
+//
+//	go test ./store -run '^$' -bench Held -benchtime 300000x
+func BenchmarkHeld(b *testing.B) {
+	s, err := Open(Options{FS: vfs.Default, Dir: b.TempDir(), CacheSize: 1 << 20, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			b.Error(err)
+		}
+	}()
+	before, noise := heap(), make([]byte, 375)
+	saved, random := s.Progress(), rand.NewChaCha8([32]byte{})
+	for i := range b.N {
+		random.Read(noise) // in hex it is as compressible as JSON with numbers is
+		p := joiner.Place{TS: events.Time(i), ID: fmt.Sprintf("0123456789abcdef%016x", i)}
+		s.PutRequest(p, &joiner.HeldRequest{Pieces: []joiner.HeldPiece{{Data: fmt.Appendf(nil, "%x", noise[:300])}}})
+		for n := range 2 {
+			s.PutOutcome(p, &joiner.HeldOutcome{TS: p.TS, ID: fmt.Sprint(n), Data: fmt.Appendf(nil, "%x", noise[300:])})
+		}
+		if i%1000 == 999 || i == b.N-1 {
+			if err := s.Apply(&saved, false); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.StopTimer()
+	if err := s.db.Flush(); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(s.DiskBytes())/float64(b.N), "disk-B/request")
+	b.ReportMetric(float64(heap()-before)/float64(b.N), "heap-B/request")
+	runtime.KeepAlive(s)
+}
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}

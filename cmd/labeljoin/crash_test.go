@@ -102,7 +102,7 @@ func (c *crashTally) check(t *testing.T, points int) {
 		t.Errorf("%d crash points, want %d", c.points, points)
 	}
 	for kind, n := range c.done {
-		if c.crashed[kind] == 0 && n > points/100 {
+		if c.crashed[kind] == 0 && n > 20+points/100 { // what is rare may be missed by few points
 			t.Errorf("no crash was tried at %q, which was done %d times", kind, n)
 		}
 	}

@@ -131,6 +131,12 @@ func TestSizes(t *testing.T) {
 // keeps rows from depending on it. Everywhere else time is an argument.
 var clocks = map[string]string{
 	"cmd/labeljoin/bench.go":          "a benchmark measures time",
+	"cmd/labeljoin/disk.go":           "the room on a disk is looked at every second; reading pauses, and no row changes",
+	"cmd/labeljoin/disk_fs.go":        "a write that found no room is tried again every second",
+	"cmd/labeljoin/lag.go":            "how far a stream has grown is asked every few seconds, for a metric",
+	"cmd/labeljoin/metrics_run.go":    "a watermark's lag is behind the clock of who looks",
+	"joiner/engine/commit.go":         "how long a commit took, for a metric",
+	"joiner/engine/stage.go":          "how long a commit took, for a metric",
 	"cmd/labeljoin/bench_live.go":     "the same, of a live joiner",
 	"cmd/labeljoin/verify.go":         "the time that is left of a long reading",
 	"cmd/labeljoin/gap.go":            "a gap in the future is a mistake in the command line",

@@ -16,6 +16,7 @@ type collector struct {
 	read, disposed, pending, watermark, seen          *prometheus.Desc
 	rows, commits, joining, heartbeats, unfit, unseen *prometheus.Desc
 	sampledOut, unknown                               *prometheus.Desc
+	held, heldSince, expected, gaps                   *prometheus.Desc
 }
 
 func newCollector(name string, stats func() engine.Stats) *collector {
@@ -37,6 +38,10 @@ func newCollector(name string, stats func() engine.Stats) *collector {
 		unfit:      describe("feature_values_unfit_total", "Feature values that did not fit their declared type, written as null."),
 		unseen:     describe("rows_unseen_total", "Rows that the policy for negatives left out."),
 		sampledOut: describe("rows_sampled_out_total", "Negative rows that sampling left out."),
+		held:       describe("guard_held", "1 while outcomes are improbably few and negatives are held."),
+		heldSince:  describe("guard_held_since_timestamp_seconds", "Event time since when outcomes are improbably few, while they are."),
+		expected:   describe("guard_outcomes_usual_ratio", "Usual outcomes a request, by label, as far as it is known.", "label"),
+		gaps:       describe("gaps_declared", "Gaps that were declared and are taken in."),
 		unknown:    describe("unknown_fields_total", "Fields of events that nothing here knows, ignored."),
 	}
 }
@@ -73,11 +78,25 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	counter(c.unseen, l.Unseen)
 	counter(c.sampledOut, l.SampledOut)
 	counter(c.unknown, l.UnknownFields)
-	joining := 0.0
-	if s.Joining {
-		joining = 1
+	gauge(c.joining, oneIf(s.Joining))
+	gauge(c.gaps, float64(len(s.Progress.Gaps)))
+	g := &s.Progress.Guard
+	gauge(c.held, oneIf(g.Held.On()))
+	if g.Held.On() {
+		instant(gauge, c.heldSince, g.Held.From)
 	}
-	gauge(c.joining, joining)
+	for _, q := range g.Rates {
+		if q.Requests > 0 {
+			gauge(c.expected, q.Outcomes/q.Requests, q.Label)
+		}
+	}
+}
+
+func oneIf(so bool) float64 {
+	if so {
+		return 1
+	}
+	return 0
 }
 
 // instant reports a time, unless it is an end of time, which no clock shows.

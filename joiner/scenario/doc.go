@@ -33,6 +33,7 @@
 //	end: true          the input is complete; nothing may follow
 //	restart: true      the engine stops and starts again on its state
 //	rebuild: true      the same with the state deleted: it is read from the log again
+//	gap: {from, to}    somebody declares that outcomes are missing; source: requests, quiet: true
 //	expect: {...}      what must have come of it so far
 //
 // A request, outcome, heartbeat or raw may have beside it `stored`, the broker's

@@ -9,18 +9,20 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // The keys of an entry among the events, and of the events themselves.
 var (
 	stepKeys = []string{
-		"request", "outcome", "raw", "heartbeat", "watermark", "caught_up", "end", "restart", "rebuild", "expect",
+		"request", "outcome", "raw", "heartbeat", "watermark", "caught_up", "end", "restart", "rebuild", "gap", "expect",
 		"stored", "kind",
 	}
 	requestKeys = []string{"request_id", "ts", "model", "model_version", "user_id", "features", "items", "score"}
 	itemKeys    = []string{"item_id", "position", "score", "features"}
 	outcomeKeys = []string{"request_id", "type", "ts", "outcome_id", "item_id", "value", "attrs"}
 	kindNames   = []string{"request", "outcome"}
+	gapKeys     = []string{"from", "to", "source", "quiet"}
 	sourceNames = []string{"requests", "outcomes"}
 )
 
@@ -54,7 +56,7 @@ func (r *reader) step(n ast.Node) (s step, end bool) {
 		what = append(what, e)
 	}
 	if len(what) != 1 {
-		r.problem(n, "an entry is one of %v, with stored and kind beside it where they apply", stepKeys[:10])
+		r.problem(n, "an entry is one of %v, with stored and kind beside it where they apply", stepKeys[:11])
 		return s, false
 	}
 	e := what[0]
@@ -79,6 +81,8 @@ func (r *reader) step(n ast.Node) (s step, end bool) {
 	case "rebuild":
 		r.yes(e.value)
 		s.rebuild = true
+	case "gap":
+		s.gap = r.gap(e.value)
 	case "expect":
 		s.expect = r.expectations(e.value)
 	}
@@ -92,6 +96,30 @@ func (r *reader) step(n ast.Node) (s step, end bool) {
 		r.problem(extra.key, "%s means nothing beside %s", extra.name, e.name)
 	}
 	return s, end
+}
+
+// gap reads a declaration, as of the command gap add.
+func (r *reader) gap(n ast.Node) *joiner.Gap {
+	g := &joiner.Gap{}
+	g.Kinds[events.KindOutcome] = true
+	for e := range r.entries(n, gapKeys) {
+		switch e.name {
+		case "from":
+			g.From = r.time(e.value)
+		case "to":
+			g.To = r.time(e.value)
+		case "source":
+			g.Kinds = [events.Kinds]bool{}
+			g.Kinds[r.oneOf(e.value, sourceNames)] = true
+		case "quiet":
+			r.yes(e.value)
+			g.Quiet = true
+		}
+	}
+	if g.From == 0 || g.To == 0 || g.From > g.To {
+		r.problem(n, "a gap has from: and to:, in this order")
+	}
+	return g
 }
 
 func bothKinds() []events.Kind { return []events.Kind{events.KindRequest, events.KindOutcome} }

@@ -90,6 +90,11 @@ func (w *world) step(ctx context.Context, s *step) ([]Failure, error) {
 		return nil, w.run(ctx, s.proof)
 	case s.restart:
 		return nil, w.reopen(ctx, w.fs)
+	case s.gap != nil:
+		g := *s.gap
+		g.ID = uint64(len(w.out.Gaps)) + 1
+		w.out.Gaps = append(w.out.Gaps, g)
+		return nil, w.run(ctx, nil)
 	case s.rebuild:
 		return nil, w.reopen(ctx, vfs.NewMem())
 	}

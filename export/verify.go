@@ -33,16 +33,25 @@ type Verdict struct {
 // Sound reports whether nothing is wrong.
 func (v *Verdict) Sound() bool { return len(v.Findings) == 0 }
 
+// VerifyOptions says what Verify looks at.
+type VerifyOptions struct {
+	// Since leaves out files of requests before it only: old days may have been
+	// deleted. 0 looks at all.
+	Since    events.Time
+	Progress func(done, total int64) // told of the bytes read; may be nil
+}
+
 // verifier goes through an output.
 type verifier struct {
 	*Archive
-	ctx      context.Context
-	progress func(done, total int64)
-	verdict  Verdict
-	named    map[string]bool // files that a manifest names
-	sound    []file          // files whose bytes are as they were written
-	done     int64
-	total    int64
+	VerifyOptions
+	ctx     context.Context
+	verdict Verdict
+	named   map[string]bool // files that a manifest names
+	sound   []file          // files whose bytes are as they were written
+	done    int64
+	total   int64
+	partial bool // some rows are not known
 }
 
 // Verify proves that an output is what its joiner wrote: the chain of manifests
@@ -51,12 +60,11 @@ type verifier struct {
 // missing, and the books add up. It may run beside the joiner; what is committed
 // meanwhile is not looked at. Rows are compared in as many passes as keep the
 // memory below about half a gigabyte. The error says that it could not look.
-// progress, if not nil, is told of the bytes read.
-func (a *Archive) Verify(ctx context.Context, progress func(done, total int64)) (Verdict, error) {
-	if progress == nil {
-		progress = func(int64, int64) {}
+func (a *Archive) Verify(ctx context.Context, opts VerifyOptions) (Verdict, error) {
+	v := &verifier{Archive: a, ctx: ctx, VerifyOptions: opts, named: map[string]bool{}}
+	if v.Progress == nil {
+		v.Progress = func(int64, int64) {}
 	}
-	v := &verifier{Archive: a, ctx: ctx, progress: progress, named: map[string]bool{}}
 	v.verdict.Findings = []Finding{}
 	// Files are listed before manifests are: one that is there now was named by
 	// then.
@@ -109,7 +117,7 @@ func (v *verifier) there() ([]string, error) {
 			continue
 		}
 		if err := list(dir); err != nil {
-			return nil, err
+			v.find(dir, "it cannot be listed: %s", err)
 		}
 	}
 	if err := list(deadLetterDir); err != nil {
@@ -144,6 +152,7 @@ func (v *verifier) chain() ([]*manifest, error) {
 			v.find(manifestPath(v.partition, next), "the manifest of commit %d is missing: restore it from a backup; without it its files cannot be told from strays", next)
 			last, lastHash = nil, ""
 		}
+		v.partial = v.partial || next > 1 && last == nil
 		next = k + 1
 		m, data, err := v.manifest(k)
 		var chain *ChainError
@@ -264,12 +273,18 @@ func (v *verifier) files(manifests []*manifest) error {
 		newest := i == len(manifests)-1
 		for j := range m.Files {
 			f := &m.Files[j]
+			if v.Since != 0 && events.Time(f.MaxRequestTS) < v.Since {
+				v.partial = true
+				continue
+			}
 			if day := path.Join(dataDir, "dt="+dayName(events.Time(f.MinRequestTS))); path.Dir(f.Path) != day {
 				v.find(f.Path, "its requests are of %s", path.Base(day))
 			}
-			if ok, err := v.checkFile(artifact{f.Path, f.Staging, f.Bytes, f.SHA256}, newest, f); err != nil {
+			ok, err := v.checkFile(artifact{f.Path, f.Staging, f.Bytes, f.SHA256}, newest, f)
+			if err != nil {
 				return err
-			} else if ok {
+			}
+			if v.partial = v.partial || !ok; ok {
 				v.sound = append(v.sound, *f)
 			}
 		}
@@ -318,7 +333,7 @@ func (v *verifier) checkFile(a artifact, newest bool, f *file) (sound bool, err 
 	}
 	v.done += a.bytes
 	v.verdict.Bytes += a.bytes
-	v.progress(v.done, v.total)
+	v.Progress(v.done, v.total)
 	if f == nil {
 		return true, nil
 	}

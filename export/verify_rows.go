@@ -10,8 +10,9 @@ import (
 	"github.com/labeljoin/labeljoin/export/rowfile"
 )
 
-// passRows is how many rows' keys are compared at once: 24 bytes each.
-const passRows = 20_000_000
+// passRows is how many rows' keys are compared at once: 24 bytes each, and half
+// as many again while the list of them grows.
+const passRows = 8_000_000
 
 // rowKey stands for a row's key: 128 bits of hash, so that two rows of a
 // billion have the same by accident once in 10^20 outputs.
@@ -46,7 +47,7 @@ func (v *verifier) revisions() error {
 		rows += v.sound[i].Rows
 	}
 	// With a file missing, revisions are missing too, and that was said.
-	whole := v.verdict.Sound()
+	whole := !v.partial
 	passes := uint64(rows/passRows) + 1
 	for pass := range passes {
 		var keys []rowKey
@@ -59,10 +60,14 @@ func (v *verifier) revisions() error {
 			return err
 		}
 		slices.SortFunc(keys, compareKeys)
-		if bad := wrongKeys(keys, whole); len(bad) > 0 {
+		bad, more := wrongKeys(keys, whole)
+		if len(bad) > 0 {
 			if err := v.tellKeys(bad); err != nil {
 				return err
 			}
+		}
+		if more > 0 {
+			v.find(dataDir, "%d more rows are there twice or lack the revision before", more)
 		}
 	}
 	return nil
@@ -72,21 +77,27 @@ func (v *verifier) revisions() error {
 const mostKeys = 20
 
 // wrongKeys finds, in sorted keys, those that are there twice and, if all rows
-// are known, those that do not follow the revision before.
-func wrongKeys(keys []rowKey, whole bool) map[rowKey]string {
-	bad := map[rowKey]string{}
+// are known, those that do not follow the revision before. It names the first
+// few and counts the others.
+func wrongKeys(keys []rowKey, whole bool) (bad map[rowKey]string, more int) {
+	bad = map[rowKey]string{}
 	for i, k := range keys {
-		first := i == 0 || keys[i-1].row != k.row
+		first, problem := i == 0 || keys[i-1].row != k.row, ""
 		switch {
-		case len(bad) >= mostKeys:
-			return bad
 		case !first && keys[i-1].revision == k.revision:
-			bad[k] = "the same revision of a row is there twice"
+			problem = "the same revision of a row is there twice"
 		case whole && first && k.revision > 0, whole && !first && k.revision > keys[i-1].revision+1:
-			bad[k] = "the revision before is missing"
+			problem = "the revision before is missing"
+		default:
+			continue
+		}
+		if len(bad) < mostKeys {
+			bad[k] = problem
+		} else {
+			more++
 		}
 	}
-	return bad
+	return bad, more
 }
 
 // tellKeys looks the rows of wrong keys up, to name them.

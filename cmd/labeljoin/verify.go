@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/urfave/cli/v2"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
 )
 
@@ -27,6 +28,7 @@ func verifyCommand() *cli.Command {
 		Flags: []cli.Flag{
 			configFileFlag(),
 			&cli.StringFlag{Name: "out", Usage: "the output `DIR`, instead of the configuration's"},
+			&cli.StringFlag{Name: "since", Usage: "leave out files of days before `DAY` (2026-11-23), which may have been deleted"},
 			&cli.BoolFlag{Name: "json", Usage: "the verdict as one JSON object"},
 		},
 		OnUsageError: onUsageError,
@@ -39,7 +41,15 @@ func verifyCommand() *cli.Command {
 				}
 				dir = cfg.Output.Dir
 			}
-			return verify(c.Context, dir, c.Bool("json"), c.App.Writer, os.Stderr)
+			var since events.Time
+			if day := c.String("since"); day != "" {
+				t, err := time.Parse(time.DateOnly, day)
+				if err != nil {
+					return &usageError{fmt.Errorf("--since %q is no day: write it like 2026-11-23", day)}
+				}
+				since = events.At(t)
+			}
+			return verify(c.Context, dir, since, c.Bool("json"), c.App.Writer, os.Stderr)
 		},
 	}
 }
@@ -49,7 +59,7 @@ type damagedError struct{ dir string }
 
 func (e *damagedError) Error() string { return e.dir + " is damaged" }
 
-func verify(ctx context.Context, dir string, asJSON bool, out, talk io.Writer) error {
+func verify(ctx context.Context, dir string, since events.Time, asJSON bool, out, talk io.Writer) error {
 	archive, err := export.OpenArchive(vfs.Default, dir, partition)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &usageError{fmt.Errorf("there is no output at %s: give --config or --out", dir)}
@@ -58,10 +68,10 @@ func verify(ctx context.Context, dir string, asJSON bool, out, talk io.Writer) e
 		return err
 	}
 	line, start := newProgress(talk), time.Now()
-	verdict, err := archive.Verify(ctx, func(done, total int64) {
+	verdict, err := archive.Verify(ctx, export.VerifyOptions{Since: since, Progress: func(done, total int64) {
 		left := time.Duration(float64(time.Since(start)) * float64(total-done) / float64(max(done, 1)))
 		line.show(fmt.Sprintf("read %d of %d MB", done>>20, total>>20), left)
-	})
+	}})
 	line.end()
 	if err != nil {
 		return fmt.Errorf("verifying %s: %w", dir, err)

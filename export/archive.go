@@ -3,6 +3,7 @@ package export
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"path"
@@ -180,28 +181,42 @@ func (a *Archive) Rows(requestID string, from, to events.Time, labels []string) 
 	return rows, nil
 }
 
-// lookup reads one file, once its bytes are known to be ours.
-func (a *Archive) lookup(k uint64, name, requestID string, labels []string) ([]rowfile.Stored, error) {
+// lookup finds the rows of a request in one file. Old days may be deleted.
+func (a *Archive) lookup(k uint64, name, requestID string, labels []string) (found []rowfile.Stored, err error) {
+	err = a.read(k, name, func(r sizedReader) (err error) {
+		found, err = rowfile.Lookup(r, r.Size(), requestID, labels)
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return found, err
+}
+
+// sizedReader is a file that is read at random.
+type sizedReader interface {
+	io.ReaderAt
+	Size() int64
+}
+
+// read reads a file of commit k, once its bytes are known to be ours.
+func (a *Archive) read(k uint64, name string, do func(sizedReader) error) error {
 	m, _, err := a.manifest(k)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	at := slices.IndexFunc(m.Files, func(f file) bool { return f.Path == name })
 	f := &m.Files[at]
 	r, err := a.open(f.Path, f.Staging)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // old days may be deleted
-	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer r.Close()
 	if err := checkReader(r, f.Bytes, f.SHA256); err != nil {
-		return nil, &MissingFileError{Dir: a.dir, Path: name, Number: k, Reason: err.Error()}
+		return &MissingFileError{Dir: a.dir, Path: name, Number: k, Reason: err.Error()}
 	}
-	found, err := rowfile.Lookup(r, r.Size(), requestID, labels)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+	if err := do(r); err != nil {
+		return fmt.Errorf("read %s: %w", f.Path, err)
 	}
-	return found, nil
+	return nil
 }

@@ -3,6 +3,7 @@ package export
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -288,4 +289,98 @@ func remove(t *testing.T, mem *vfs.MemFS, name string) {
 	if err := mem.Remove(name); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestCompare holds an output against others of the same events, which differ in
+// one thing each.
+func TestCompare(t *testing.T) {
+	output := func(hash string, change func(req *events.Request, row *joiner.Row) bool) *Archive {
+		mem := vfs.NewMem()
+		opts := options(mem)
+		out := open(t, opts)
+		s, err := out.Stage(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 9 {
+			req, row := testRow(1, i)
+			if !change(req, row) {
+				continue
+			}
+			if err := s.Row(req, row); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// A row that was written again: the newest revision is what counts.
+		req, row := testRow(1, 3)
+		row.Revision, row.Cells[0].Value = 1, 1
+		if row.Reason = joiner.Corrected; hash == "withdrawn" {
+			row.Cells[0] = joiner.Undecided()
+		}
+		if err := s.Row(req, row); err != nil {
+			t.Fatal(err)
+		}
+		cut := testCut(1, "nonce")
+		if cut.RulesHash = "abc"; hash == "other" {
+			cut.RulesHash = "def"
+		}
+		if _, err := s.Commit(context.Background(), cut); err != nil {
+			t.Fatal(err)
+		}
+		if err := out.Close(); err != nil {
+			t.Fatal(err)
+		}
+		a, err := OpenArchive(mem, testDir, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	same := func(*events.Request, *joiner.Row) bool { return true }
+	log := output("", same)
+	for what, c := range map[string]struct {
+		hash   string
+		change func(req *events.Request, row *joiner.Row) bool
+		want   Comparison
+	}{
+		"nothing":            {"", same, Comparison{Compared: 9}},
+		"a superseded label": {"", func(req *events.Request, row *joiner.Row) bool { row.Cells[0].Null = req.ID == "r1-3"; return true }, Comparison{Compared: 9}},
+		"a label": {"", func(req *events.Request, row *joiner.Row) bool {
+			row.Cells[0].Value += boolTo(req.ID == "r1-2")
+			return true
+		}, Comparison{Compared: 9, Differ: 1}},
+		"a label's time": {"", func(req *events.Request, row *joiner.Row) bool {
+			row.Cells[0].TS = events.Time(boolTo(req.ID == "r1-2") * 1e9)
+			return true
+		}, Comparison{Compared: 9, Differ: 8}},
+		"a row is missing": {"", func(req *events.Request, _ *joiner.Row) bool { return req.ID != "r1-5" }, Comparison{Compared: 8, Missing: 1}},
+		"a row is too many": {"", func(req *events.Request, _ *joiner.Row) bool {
+			req.ID = strings.Replace(req.ID, "r1-5", "r1-55", 1)
+			return true
+		}, Comparison{Compared: 8, Missing: 1, Extra: 1}},
+		"another's decision": {"other", func(_ *events.Request, row *joiner.Row) bool { row.Cells[0].Value = 7; return true }, Comparison{LeftOut: 9}},
+		"a row is withdrawn": {"withdrawn", same, Comparison{Compared: 9, Differ: 1}},
+		"a request's instant": {"", func(req *events.Request, _ *joiner.Row) bool {
+			req.TS += events.Time(boolTo(req.ID == "r1-1") * 1000)
+			return true
+		}, Comparison{Compared: 9, Differ: 1}},
+	} {
+		got, err := output(c.hash, c.change).Compare(t.Context(), log, CompareOptions{Labels: []string{"clicked"}, From: events.MinTime, To: events.MaxTime, RulesHash: "abc"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := got.Differ + got.Missing + got.Extra; int64(len(got.Examples)) != n {
+			t.Errorf("%s: %d examples of %d: %q", what, len(got.Examples), n, got.Examples)
+		}
+		if got.Examples = nil; !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %+v, want %+v", what, got, c.want)
+		}
+	}
+}
+
+func boolTo(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }

@@ -130,7 +130,16 @@ func testExplained(t *testing.T, b *rig) {
 	if out, code := b.output("verify", "--config", config); code != 0 || !strings.Contains(out, "all is as it was written") {
 		t.Errorf("verify, beside the joiner, with code %d: %s", code, out)
 	}
+	deepOK := func(when string) {
+		t.Helper()
+		out, code := b.output("verify", "--config", config, "--deep")
+		if code != 0 || !strings.Contains(out, "7 rows of requests from -inf") || !strings.Contains(out, "every row is what the log gives") {
+			t.Errorf("%s, verify --deep, with code %d: %s", when, code, out)
+		}
+	}
+	deepOK("beside the joiner")
 	c.stop()
+	deepOK("without the joiner")
 	check("without the joiner")
 	if out, code := b.output("status", "--config", config); code != 1 || !strings.Contains(out, "not running") {
 		t.Errorf("status of a joiner that does not run, with code %d: %s", code, out)
@@ -274,7 +283,7 @@ func testOutage(t *testing.T, b *rig) {
 	if out, _ := b.output("gap", "list", "--config", config); !strings.Contains(out, "for requests since") || !strings.Contains(out, "lost by the pipeline") {
 		t.Errorf("gap list: %s", out)
 	}
-	if out, code := b.output("verify", "--config", config); code != 0 {
+	if out, code := b.output("verify", "--config", config, "--deep"); code != 0 || !strings.Contains(out, "every row is what the log gives") {
 		t.Errorf("verify, with code %d: %s", code, out)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 var (
 	killsFlag    = flag.Int("kills", 20, "how often TestBinary/Killed kills the joiner; 1000 are a night's work well spent")
+	killRateFlag = flag.Int("killrate", 150, "requests a second meanwhile, and about a third as many outcomes")
 	killSeedFlag = flag.Uint64("killseed", 0, "what to publish and when to kill; 0 draws one")
 )
 
@@ -38,7 +39,9 @@ var killColumns = []string{"request_id", "item_id", "revision", "request_ts", "c
 // takes its state away too. In the end the rows must be those that replay makes
 // of the same events. To kill more often:
 //
-//	go test ./cmd/labeljoin -run TestBinary/Killed -kills 1000 -timeout 2h
+//	go test ./cmd/labeljoin -run TestBinary/Killed -kills 1000 -killrate 1500 -timeout 2h -v
+//
+// It tells how long starts took until the joiner joined again.
 func testKilled(t *testing.T, b *rig) {
 	seed := *killSeedFlag
 	if seed == 0 {
@@ -50,12 +53,16 @@ func testKilled(t *testing.T, b *rig) {
 	f := newTraffic(t, b.broker.URL(), seed)
 	ctx, quiet := context.WithCancel(t.Context())
 	published := make(chan error, 1)
-	go func() { published <- f.run(ctx, 150) }()
+	go func() { published <- f.run(ctx, *killRateFlag) }()
 
 	kills := *killsFlag
+	var recoveries []time.Duration
 	for i := range kills {
+		began := time.Now()
 		c, before := b.start("run", "--config", config), len(b.manifests())
 		if i%2 == 0 {
+			c.joins()
+			recoveries = append(recoveries, time.Since(began))
 			c.until("a commit is made", func() bool { return len(b.manifests()) > before })
 			time.Sleep(time.Duration(r.IntN(150)) * time.Millisecond)
 		} else {
@@ -77,7 +84,21 @@ func testKilled(t *testing.T, b *rig) {
 	c.stop()
 	b.replay(f, config)
 	b.checkKilled(f)
-	t.Logf("%d kills, %d commits, %d requests, %d outcomes", kills, len(b.manifests()), f.read[0], f.read[1])
+	if out, code := b.output("verify", "--config", config, "--deep"); code != 0 || !strings.Contains(out, "every row is what the log gives") {
+		t.Errorf("verify --deep, with code %d: %s", code, out)
+	}
+	t.Logf("%d kills, %d commits, %d requests, %d outcomes; until it joined again: %s",
+		kills, len(b.manifests()), f.read[0], f.read[1], distribution(recoveries))
+}
+
+// distribution says how durations are spread.
+func distribution(d []time.Duration) string {
+	if len(d) == 0 {
+		return "never"
+	}
+	slices.Sort(d)
+	at := func(share float64) time.Duration { return d[int(share*float64(len(d)-1))].Round(time.Millisecond) }
+	return fmt.Sprintf("p50 %s, p90 %s, p99 %s, at most %s", at(0.5), at(0.9), at(0.99), at(1))
 }
 
 // closeAll waits until nothing is pending: requests close because the broker

@@ -139,6 +139,7 @@ var clocks = map[string]string{
 	"joiner/engine/stage.go":          "how long a commit took, for a metric",
 	"cmd/labeljoin/bench_live.go":     "the same, of a live joiner",
 	"cmd/labeljoin/verify.go":         "the time that is left of a long reading",
+	"cmd/labeljoin/verify_deep.go":    "the same",
 	"cmd/labeljoin/gap.go":            "a gap in the future is a mistake in the command line",
 	"cmd/labeljoin/demo.go":           "a demo takes as long as it was told, and waits for what it shows",
 	"cmd/labeljoin/progress.go":       "a status line with the time that is left",

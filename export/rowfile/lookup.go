@@ -42,15 +42,44 @@ func Lookup(r io.ReaderAt, size int64, requestID string, labels []string) (rows 
 	return rows, nil
 }
 
-func lookupIn(group parquet.RowGroup, index [scanned]int, requestID string, labels []string) (rows []Stored, err error) {
+// Labels reads all rows of a file of ours whose checksum was checked, in order.
+// What visit is given is good until it returns.
+func Labels(r io.ReaderAt, size int64, labels []string, visit func(*Stored)) (err error) {
+	defer guard(&err)
+	groups, index, err := openForScan(r, size)
+	if err != nil {
+		return err
+	}
+	for _, group := range groups {
+		rows, err := storedIn(group, index, func([]byte) bool { return true }, labels)
+		if err != nil {
+			return err
+		}
+		for i := range rows {
+			visit(&rows[i])
+		}
+	}
+	return nil
+}
+
+func lookupIn(group parquet.RowGroup, index [scanned]int, requestID string, labels []string) ([]Stored, error) {
+	return storedIn(group, index, func(id []byte) bool { return string(id) == requestID }, labels)
+}
+
+// storedIn reads the rows of a group whose request ids are wanted.
+func storedIn(group parquet.RowGroup, index [scanned]int, wanted func(id []byte) bool, labels []string) (rows []Stored, err error) {
 	n := group.NumRows()
 	err = eachRow(group, index[scanID], n, func(row int, v *parquet.Value) {
-		if string(v.ByteArray()) == requestID {
-			rows = append(rows, Stored{Key: Key{RequestID: requestID}, Row: int64(row), Labels: unknown(len(labels))})
+		if id := v.ByteArray(); wanted(id) {
+			rows = append(rows, Stored{Key: Key{RequestID: string(id)}, Row: int64(row)})
 		}
 	})
 	if err != nil || len(rows) == 0 {
 		return nil, err
+	}
+	cells := unknown(len(rows) * len(labels))
+	for i := range rows {
+		rows[i].Labels, cells = cells[:len(labels):len(labels)], cells[len(labels):]
 	}
 	read := func(column int, set func(*Stored, *parquet.Value)) {
 		if err != nil {

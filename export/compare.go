@@ -1,0 +1,224 @@
+package export
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// CompareOptions says what Compare compares.
+type CompareOptions struct {
+	Labels []string
+	// Requests stamped From..To are compared, To excluded, both to the microsecond.
+	From, To events.Time
+	// RulesHash leaves out rows of commits that another configuration decided;
+	// empty compares all.
+	RulesHash string
+}
+
+// Comparison is what Compare found.
+type Comparison struct {
+	Compared int64    `json:"compared"`
+	LeftOut  int64    `json:"left_out"` // of another configuration
+	Differ   int64    `json:"differ"`   // labels, or their times
+	Missing  int64    `json:"missing"`  // rows that the other output has and this one lacks
+	Extra    int64    `json:"extra"`    // rows that this one has and the other lacks
+	Examples []string `json:"examples"` // in words, of the first few
+}
+
+// Same reports whether nothing differs.
+func (c *Comparison) Same() bool { return c.Differ+c.Missing+c.Extra == 0 }
+
+// latestRow is the newest revision of a row, in short.
+type latestRow struct {
+	rowKey
+	labels uint64
+	skip   bool // another configuration decided it
+	gone   bool // it was withdrawn
+}
+
+// Compare holds the highest revisions of this output's rows against another's,
+// which was made of the same events: which rows there are, their requests'
+// times, and their labels. A row that was withdrawn counts as absent.
+func (a *Archive) Compare(ctx context.Context, other *Archive, opts CompareOptions) (Comparison, error) {
+	out := Comparison{Examples: []string{}}
+	rows := int64(0)
+	for c, err := range other.Commits() {
+		if err != nil {
+			return out, err
+		}
+		for i := range c.Files {
+			rows += c.Files[i].Rows
+		}
+	}
+	passes := uint64(rows/passRows) + 1
+	bad := map[[2]uint64]string{}
+	for pass := range passes {
+		mine, err := a.latest(ctx, &opts, pass, passes, opts.RulesHash)
+		if err != nil {
+			return out, err
+		}
+		theirs, err := other.latest(ctx, &opts, pass, passes, "")
+		if err != nil {
+			return out, err
+		}
+		out.merge(mine, theirs, bad)
+	}
+	return out, out.name(ctx, []*Archive{a, other}, &opts, bad)
+}
+
+// latest reads the newest revisions of one pass's rows, in order of their keys.
+func (a *Archive) latest(ctx context.Context, opts *CompareOptions, pass, passes uint64, hash string) ([]latestRow, error) {
+	var rows []latestRow
+	err := a.eachRow(ctx, opts, func(c *Commit, s *rowfile.Stored) {
+		key := keyOf(&s.Key)
+		if key.row[0]%passes != pass {
+			return
+		}
+		rows = append(rows, latestRow{rowKey: key, labels: digest(s), gone: withdrawn(s), skip: hash != "" && c.Cut.RulesHash != hash})
+	})
+	slices.SortFunc(rows, func(x, y latestRow) int {
+		return cmp.Or(cmp.Compare(x.row[0], y.row[0]), cmp.Compare(x.row[1], y.row[1]), cmp.Compare(y.revision, x.revision))
+	})
+	return slices.CompactFunc(rows, func(x, y latestRow) bool { return x.row == y.row }), err
+}
+
+// eachRow reads all rows that are to be compared.
+func (a *Archive) eachRow(ctx context.Context, opts *CompareOptions, visit func(*Commit, *rowfile.Stored)) error {
+	for c, err := range a.Commits() {
+		if err != nil {
+			return err
+		}
+		for i := range c.Files {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			err := a.read(c.Cut.Number, c.Files[i].Path, func(r sizedReader) error {
+				return rowfile.Labels(r, r.Size(), opts.Labels, func(s *rowfile.Stored) {
+					if s.RequestTS >= opts.From && s.RequestTS < opts.To {
+						visit(&c, s)
+					}
+				})
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// withdrawn reports whether a row says that it should not be there.
+func withdrawn(s *rowfile.Stored) bool {
+	return s.Reason == joiner.Corrected.String() && !slices.ContainsFunc(s.Labels, func(c joiner.Cell) bool { return !c.Null })
+}
+
+// digest is of what must be equal.
+func digest(s *rowfile.Stored) uint64 {
+	data := binary.LittleEndian.AppendUint64(nil, uint64(s.RequestTS))
+	for _, c := range s.Labels {
+		null := byte(0)
+		if c.Null {
+			null = 1
+		}
+		data = binary.LittleEndian.AppendUint64(append(data, null), math.Float64bits(c.Value))
+		data = binary.LittleEndian.AppendUint64(data, uint64(c.TS))
+	}
+	return xxhash.Sum64(data)
+}
+
+// mostExamples is how many rows are told of.
+const mostExamples = 20
+
+// merge walks through both sides' rows.
+func (c *Comparison) merge(mine, theirs []latestRow, bad map[[2]uint64]string) {
+	tell := func(r *latestRow, n *int64, what string) {
+		*n++
+		if len(bad) < mostExamples {
+			bad[r.row] = what
+		}
+	}
+	for len(mine) > 0 || len(theirs) > 0 {
+		order := -1
+		switch {
+		case len(mine) == 0:
+			order = 1
+		case len(theirs) > 0:
+			order = cmp.Or(cmp.Compare(mine[0].row[0], theirs[0].row[0]), cmp.Compare(mine[0].row[1], theirs[0].row[1]))
+		}
+		switch {
+		case order < 0 && (mine[0].skip || mine[0].gone): // as it should be
+		case order < 0:
+			tell(&mine[0], &c.Extra, "is there, and the log does not give it")
+		case order > 0:
+			tell(&theirs[0], &c.Missing, "is missing, and the log gives it")
+		case mine[0].skip:
+			c.LeftOut++
+		default:
+			if c.Compared++; mine[0].labels != theirs[0].labels || mine[0].gone {
+				tell(&mine[0], &c.Differ, "is another than the log gives")
+			}
+		}
+		if order <= 0 {
+			mine = mine[1:]
+		}
+		if order >= 0 {
+			theirs = theirs[1:]
+		}
+	}
+}
+
+// name looks up the rows that are told of.
+func (c *Comparison) name(ctx context.Context, sides []*Archive, opts *CompareOptions, bad map[[2]uint64]string) error {
+	if len(bad) == 0 {
+		return nil
+	}
+	type told struct{ text [2]string }
+	rows, order := map[[2]uint64]*told{}, [][2]uint64{}
+	for i, side := range sides {
+		err := side.eachRow(ctx, opts, func(_ *Commit, s *rowfile.Stored) {
+			key := keyOf(&s.Key).row
+			if bad[key] == "" {
+				return
+			}
+			if rows[key] == nil {
+				rows[key] = &told{}
+				order = append(order, key)
+			}
+			rows[key].text[i] = fmt.Sprintf("request %q, item %q, revision %d, %s: %s", s.RequestID, s.ItemID, s.Revision, s.Reason, shown(opts.Labels, s.Labels))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, key := range order {
+		text := rows[key].text
+		line := cmp.Or(text[0], text[1]) + "; it " + bad[key]
+		if text[0] != "" && text[1] != "" {
+			line += ", " + text[1]
+		}
+		c.Examples = append(c.Examples, line)
+	}
+	return nil
+}
+
+func shown(names []string, cells []joiner.Cell) string {
+	text := ""
+	for i, c := range cells {
+		if text += names[i] + "="; c.Null {
+			text += "null "
+		} else {
+			text += fmt.Sprint(c.Value, " ")
+		}
+	}
+	return text[:max(0, len(text)-1)]
+}

@@ -175,7 +175,7 @@ func TestAMonthWithoutAFalseAlarm(t *testing.T) {
 			t.Parallel()
 			c.days, c.surges, c.perDay = 31, true, min(c.perDay, 2e5)
 			if testing.Short() {
-				c.days = 6
+				c.days = 3
 			}
 			s := simulate(t, c, *guardSeed)
 			t.Logf("-guardseed %d: %d outcomes", *guardSeed, s.outcomes)
@@ -209,7 +209,7 @@ func TestOutagesGiveNoNegatives(t *testing.T) {
 			t.Parallel()
 			for n := range 16 {
 				half := (n&3 == 1 || n&3 == 2) == (n>>2&3 == 1 || n>>2&3 == 2) // each pair of settings comes up
-				if testing.Short() && half {
+				if testing.Short() && (half || n < 8) {
 					continue
 				}
 				windows, rest := []float64{1, 10}[n&1], []float64{0, 0.05}[n>>1&1]

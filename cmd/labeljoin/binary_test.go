@@ -35,7 +35,7 @@ func TestBinary(t *testing.T) {
 	}{
 		{"Killed", testKilled}, {"BadInput", testBadInput}, {"TooManyOutcomes", testTooManyOutcomes},
 		{"SecondProcess", testSecondProcess}, {"Terminated", testTerminated}, {"TerminatedTwice", testTerminatedTwice},
-		{"ServerAway", testServerAway}, {"Explained", testExplained}, {"Outage", testOutage},
+		{"ServerAway", testServerAway}, {"Explained", testExplained}, {"Outage", testOutage}, {"LostLog", testLostLog},
 		{"DiskFullReserve", testDiskFullReserve}, {"DiskFullToTheBrim", testDiskFullToTheBrim}, {"DiskFullEmbedded", testDiskFullEmbedded},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -322,6 +322,88 @@ func (b *rig) checkOutage(sent int, lost []string) {
 	}
 }
 
+const lostConfig = `
+join: {window: 1s, lateness: 100ms, corrections: 1h}
+labels: {clicked: 'type == "click"'}
+guard: {enabled: false}
+output: {roll: {interval: 100ms}}
+`
+
+// testLostLog deletes the outcomes' stream and makes it again, while the joiner
+// is away: it refuses to go on, until somebody has decided, and then knows what
+// it does not know.
+func testLostLog(t *testing.T, b *rig) {
+	config := b.configure("labeljoin.yaml", lostConfig)
+	f := newTraffic(t, b.broker.URL(), 0)
+	pair := func(id string, clicked bool) {
+		now := time.Now().UnixMilli()
+		f.now(events.KindRequest, fmt.Sprintf(`{"request_id":%q,"ts":%d}`, id, now))
+		if clicked {
+			f.now(events.KindOutcome, fmt.Sprintf(`{"request_id":%q,"ts":%d,"type":"click"}`, id, now))
+		}
+		if err := f.settle(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closed := func(c *child, n int64) {
+		c.until("requests are closed", func() bool {
+			s, ok := c.status()
+			return ok && s.Rows >= n && s.Events["request"].Pending == 0
+		})
+	}
+	c := b.start("run", "--config", config)
+	pair("before", true)
+	closed(c, 1)
+	c.stop()
+	pair("lost", true)
+	if err := f.js.DeleteStream(t.Context(), "outcomes"); err != nil {
+		t.Fatal(err)
+	}
+	// inputs.create makes a stream that is missing, and it is another one.
+	if code := b.start("run", "--config", config).code(); code != 3 {
+		t.Fatalf("without a stream it ends with code %d", code)
+	}
+	pair("during", true)
+	for range 2 { // looking changes nothing
+		refused := b.start("run", "--config", config)
+		if code := refused.code(); code != 3 || !strings.Contains(refused.log.text(), "labeljoin gap log") {
+			t.Fatalf("with another stream under the name it ends with code %d: %s", code, refused.log.tail(2000))
+		}
+		out, code := b.output("gap", "log", "--config", config)
+		if code != 0 || !strings.Contains(out, "stream requests: nothing is lost") || !strings.Contains(out, "it is another log under the same name") ||
+			!strings.Contains(out, "outcomes missing") || strings.Contains(out, "declared as") {
+			t.Fatalf("gap log, with code %d: %s", code, out)
+		}
+	}
+	if out, code := b.output("gap", "log", "--config", config, "--yes", "--note", "deleted by mistake"); code != 0 || !strings.Contains(out, "declared as gap 1") {
+		t.Fatalf("gap log --yes, with code %d: %s", code, out)
+	}
+	c = b.start("run", "--config", config)
+	time.Sleep(1200 * time.Millisecond) // beyond the gap's end by a window
+	pair("after", true)
+	closed(c, 4)
+	c.stop()
+	c = b.start("run", "--config", config) // the declaration is followed once
+	c.joins()
+	c.stop()
+	rows := b.revisions("labeled", []string{"request_id", "item_id", "revision", "clicked", "reason"})
+	for id, want := range map[string][2]string{
+		"before": {"1", "closed"}, "lost": {"<null>", "gap"}, "during": {"1", ""}, "after": {"1", "closed"},
+	} {
+		revisions := rows[id+"/<null>"]
+		if len(revisions) == 0 {
+			t.Errorf("%s has no row", id)
+			continue
+		}
+		if last := revisions[len(revisions)-1]; last[3] != want[0] || want[1] != "" && last[4] != want[1] {
+			t.Errorf("%s is %v, want %v", id, last, want)
+		}
+	}
+	if out, code := b.output("verify", "--config", config); code != 0 {
+		t.Errorf("verify, with code %d: %s", code, out)
+	}
+}
+
 // The path of a socket may be longer than an address has room for.
 func TestControlSocketDeepDown(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), strings.Repeat("deep", 30))

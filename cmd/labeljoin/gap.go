@@ -22,7 +22,7 @@ func gapCommand() *cli.Command {
 	return &cli.Command{
 		Name:         "gap",
 		Usage:        "say what became of events that are missing",
-		Subcommands:  []*cli.Command{gapAddCommand(), gapListCommand()},
+		Subcommands:  []*cli.Command{gapAddCommand(), gapListCommand(), gapLogCommand()},
 		OnUsageError: onUsageError,
 	}
 }

@@ -207,14 +207,19 @@ func connOptions(c *config.Config, lookup func(string) (string, bool)) (jetstrea
 	return o, nil
 }
 
-// inputs finds the streams and how to read them.
-func (s *service) inputs(ctx context.Context) ([]engine.Input, error) {
+// logs finds the streams.
+func (s *service) logs(ctx context.Context) ([]jetstream.Log, error) {
 	in := &s.cfg.Inputs
 	create := in.Create || s.cfg.NATS.Embedded
-	logs, err := jetstream.Find(ctx, s.nc, []jetstream.Input{
+	return jetstream.Find(ctx, s.nc, []jetstream.Input{
 		{Kind: events.KindRequest, Subject: in.Requests.Subject, Stream: in.Requests.Stream, Create: create},
 		{Kind: events.KindOutcome, Subject: in.Outcomes.Subject, Stream: in.Outcomes.Stream, Create: create},
 	})
+}
+
+// inputs finds the streams and how to read them.
+func (s *service) inputs(ctx context.Context) ([]engine.Input, error) {
+	logs, err := s.logs(ctx)
 	if err != nil {
 		return nil, err
 	}

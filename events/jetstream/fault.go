@@ -41,7 +41,7 @@ type LogError struct {
 func (e *LogError) Error() string {
 	const (
 		restore = "restore the stream from a backup"
-		anew    = "start anew with empty state and output directories"
+		anew    = "go on without what is lost, as labeljoin gap log explains, or start anew with empty state and output directories"
 	)
 	switch e.Fault {
 	case Missing:

@@ -50,7 +50,7 @@ func TestGuarded(t *testing.T) {
 			checkDisposed(t, &w.final.Progress.Ledger, want)
 		}
 	})
-	if *seedFlag == 0 && holds == 0 {
+	if *seedFlag == 0 && !testing.Short() && holds == 0 {
 		t.Error("no history was held at its end: the guard was not tried")
 	}
 }
@@ -95,7 +95,7 @@ func TestGaps(t *testing.T) {
 		}
 		checkLatest(t, replayed.out, want)
 	})
-	if *seedFlag == 0 && rewritten == 0 {
+	if *seedFlag == 0 && !testing.Short() && rewritten == 0 {
 		t.Error("no gap was declared after the close: rows were never written again")
 	}
 }

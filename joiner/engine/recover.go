@@ -86,6 +86,11 @@ func (e *Engine) recover(ctx context.Context) error {
 	if err := e.sameInputs(e.saved.Progress.Inputs); err != nil {
 		return err
 	}
+	if e.o.Replay == nil {
+		if err := e.acceptLost(); err != nil {
+			return err
+		}
+	}
 	if e.saved.RulesHash != e.o.RulesHash || !e.fitGuard() {
 		e.o.Log.Info("the configuration changed: rebuilding the state from the log; it applies to requests that close from here on")
 		return e.rebuild(ctx, &cut, receipt)

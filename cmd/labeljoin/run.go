@@ -228,6 +228,10 @@ func (s *service) inputs(ctx context.Context) ([]engine.Input, error) {
 		for _, warning := range l.Warnings {
 			s.log.Warn("the stream can lose messages before they are read", "stream", l.Stream, "because", warning)
 		}
+		if need := s.cfg.Longest() + s.cfg.Memory() + s.cfg.Join.Lateness.Std(); l.MaxAge > 0 && l.MaxAge < need {
+			s.log.Warn("the stream drops messages that a rebuild of the state would need: a lost state cannot be rebuilt then",
+				"stream", l.Stream, "max_age", l.MaxAge.String(), "needed", need.String())
+		}
 		inputs[i] = engine.Input{Name: l.Stream, Created: l.Created, First: l.First}
 		for _, input := range l.Inputs {
 			inputs[i].Kinds = append(inputs[i].Kinds, input.Kind)

@@ -16,10 +16,11 @@ const (
 	Rewound                // it ends before what was already read
 	Trimmed                // it begins after what is to be read next
 	Hole                   // messages were deleted out of its middle
+	Changed                // its configuration no longer holds what is read
 	Forked                 // it was rewound, and others have the place of messages that were read
 )
 
-var faultNames = [...]string{"missing", "recreated", "rewound", "trimmed", "hole", "forked"}
+var faultNames = [...]string{"missing", "recreated", "rewound", "trimmed", "hole", "changed", "forked"}
 
 // String is the fault's name in logs and metrics.
 func (f Fault) String() string { return faultNames[f] }
@@ -35,6 +36,7 @@ type LogError struct {
 	Last   uint64      // sequence of the newest
 	Want   events.Time // when the stream that was read was created; 0 if not known
 	Have   events.Time // when the stream there is now was created
+	Detail string      // what changed; for Changed
 }
 
 // Error says what happened and what the choices are.
@@ -55,6 +57,8 @@ func (e *LogError) Error() string {
 	case Trimmed:
 		return fmt.Sprintf("stream %q begins at sequence %d, but %d is to be read next: messages expired or were purged unread; "+
 			"%s, or %s, and give the stream limits that outlast an outage", e.Stream, e.First, e.Next, restore, anew)
+	case Changed:
+		return fmt.Sprintf("the configuration of stream %q was changed: %s; change it back, or configure the stream that has the events", e.Stream, e.Detail)
 	case Forked:
 		return fmt.Sprintf("stream %q has another message %d than the one that was read: the broker lost its newest messages, or was restored from an older copy, "+
 			"and gave their places to others; %s, or %s", e.Stream, e.Next-1, restore, anew)

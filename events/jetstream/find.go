@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -25,11 +26,12 @@ type Input struct {
 // a stream are one log: the stream's order is the order of both.
 type Log struct {
 	Stream   string
-	Created  events.Time // when the stream was created: its identity
-	First    uint64      // sequence of the first message it held when it was found
-	Inputs   []Input     // what is read of it
-	Filtered bool        // the stream may hold messages that are no input of ours
-	Warnings []string    // what in the stream's configuration can lose messages unread
+	Created  events.Time   // when the stream was created: its identity
+	First    uint64        // sequence of the first message it held when it was found
+	Inputs   []Input       // what is read of it
+	Filtered bool          // the stream may hold messages that are no input of ours
+	Warnings []string      // what in the stream's configuration can lose messages unread
+	MaxAge   time.Duration // after which the stream drops messages; 0: never
 }
 
 // Has reports whether the log holds messages of a kind.
@@ -173,7 +175,7 @@ func group(inputs []Input, found []*jetstream.StreamInfo) ([]Log, error) {
 					"use a stream with retention limits", info.Config.Name, info.Config.Retention)
 			}
 			at = len(logs)
-			logs = append(logs, Log{Stream: info.Config.Name, Created: events.At(info.Created), First: info.State.FirstSeq, Warnings: warnings(&info.Config)})
+			logs = append(logs, Log{Stream: info.Config.Name, Created: events.At(info.Created), First: info.State.FirstSeq, Warnings: warnings(&info.Config), MaxAge: info.Config.MaxAge})
 		}
 		logs[at].Inputs = append(logs[at].Inputs, inputs[i])
 	}
@@ -210,6 +212,8 @@ func warnings(config *jetstream.StreamConfig) []string {
 		}
 	}
 	add(config.Storage == jetstream.MemoryStorage, "its messages are kept in memory only: a restart of the broker loses them")
+	add(config.Discard == jetstream.DiscardOld && (config.MaxMsgs > 0 || config.MaxBytes > 0),
+		"max_msgs or max_bytes removes the oldest messages when it is full, read or not: discard: new refuses new ones instead")
 	add(config.MaxMsgsPerSubject > 0, "max_msgs_per_subject removes messages that may not have been read")
 	add(config.AllowRollup, "allow_rollup lets publishers remove messages")
 	add(config.AllowMsgTTL, "allow_msg_ttl lets publishers have messages expire unread")

@@ -2,14 +2,17 @@ package jetstream
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -240,4 +243,83 @@ func TestMarkTellsMessagesApart(t *testing.T) {
 	if none := (&events.Message{Seq: 7, Stored: events.MinTime}).Mark(); none != (events.Mark{}) {
 		t.Errorf("without a broker there is a mark: %+v", none)
 	}
+}
+
+// TestConfigurationIsChanged: what takes events away is a fault, while running
+// and at the next start; what can lose them is warned of, once.
+func TestConfigurationIsChanged(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		change func(config *jetstream.StreamConfig)
+		fault  bool
+		says   string
+	}{
+		{"a subject is taken away", func(c *jetstream.StreamConfig) { c.Subjects = []string{"other.>"} }, true, "no longer holds subject"},
+		{"a subject is added", func(c *jetstream.StreamConfig) { c.Subjects = append(c.Subjects, "other.>") }, false, ""},
+		{"a limit", func(c *jetstream.StreamConfig) { c.MaxMsgs = 1000 }, false, "max_msgs or max_bytes removes"},
+		{"a limit by subject", func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 1000 }, false, "max_msgs_per_subject"},
+		{"rollups", func(c *jetstream.StreamConfig) { c.AllowRollup = true }, false, "allow_rollup"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			nc := inProcess(t)
+			log, config := tenMessages(t, nc, false)
+			var text lockedText
+			from := joiner.Position{Input: log.Stream, Created: log.Created, Next: 1}
+			s, err := Open(deadline(t), nc, log, 3, from, Options{ProveEvery: 10 * time.Millisecond, Log: textLog(&text)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { s.Close() })
+			read(t, s, 10)
+			proof(t, s)
+			js, err := jetstream.New(nc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.change(&config)
+			if _, err := js.UpdateStream(deadline(t), config); err != nil {
+				t.Fatal(err)
+			}
+			if c.fault {
+				_, err := fault(t, s)
+				if f, ok := errors.AsType[*LogError](err); !ok || f.Fault != Changed || !strings.Contains(err.Error(), c.says) {
+					t.Fatalf("got %v", err)
+				}
+				if _, err := openAt(t, nc, log, 11); err == nil {
+					t.Fatal("it is opened again all the same")
+				}
+				return
+			}
+			for range 20 { // proofs go on
+				proof(t, s)
+			}
+			want := 1
+			if c.says == "" {
+				want = 0
+			}
+			if got := strings.Count(text.String(), "configuration was changed"); got != want || !strings.Contains(text.String(), c.says) {
+				t.Errorf("it is said %d times: %s", got, text.String())
+			}
+		})
+	}
+}
+
+// lockedText is a text that goroutines may write to.
+type lockedText struct {
+	mu  sync.Mutex
+	all strings.Builder
+}
+
+func (l *lockedText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.Write(p)
+}
+
+func (l *lockedText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.String()
 }

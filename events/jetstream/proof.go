@@ -221,6 +221,10 @@ func (s *Source) judge(a answer) {
 		s.retire(s.forked(a.known))
 		return
 	}
+	if err := s.watchConfig(&a.info.Config); err != nil {
+		s.retire(err)
+		return
+	}
 	received, empty := s.buffer.progress()
 	if empty && a.received == received && a.received == p.before {
 		p.quiet++

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -154,7 +155,7 @@ func (s *Source) inspect(ctx context.Context, next uint64, fresh bool) (*jetstre
 	if fault := s.compare(info, next, fresh); fault != nil {
 		return nil, fault
 	}
-	return info, nil
+	return info, s.watchConfig(&info.Config)
 }
 
 // compare checks that a stream is the one that was read and still holds what
@@ -208,6 +209,31 @@ func isForked(ctx context.Context, js jetstream.JetStream, stream string, known 
 	}
 	m := events.Message{Seq: got.Seq, Stored: events.At(got.Time), Data: got.Data}
 	return m.Mark() != known, nil
+}
+
+// watchConfig notices what somebody changes of the stream while it is read: what
+// can lose messages unread is warned of, once, and what takes events away from
+// the joiner is a fault, for their absence would look like nobody doing anything.
+func (s *Source) watchConfig(config *jetstream.StreamConfig) error {
+	detail := ""
+	for i := range s.in.Inputs {
+		if in := &s.in.Inputs[i]; !holds(config, in.Subject) {
+			detail = fmt.Sprintf("it no longer holds subject %q", in.Subject)
+		}
+	}
+	if config.Retention != jetstream.LimitsPolicy {
+		detail = fmt.Sprintf("its retention is %s, which deletes messages that others have acknowledged", config.Retention)
+	}
+	if detail != "" {
+		return &LogError{Stream: s.in.Stream, Fault: Changed, Detail: detail}
+	}
+	for _, text := range warnings(config) {
+		if !slices.Contains(s.in.Warnings, text) {
+			s.in.Warnings = append(slices.Clip(s.in.Warnings), text)
+			s.opts.Log.Warn("the stream's configuration was changed: it can lose messages before they are read", "stream", s.in.Stream, "because", text)
+		}
+	}
+	return nil
 }
 
 func (s *Source) orMissing(err error) error {

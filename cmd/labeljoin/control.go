@@ -38,8 +38,8 @@ type control struct {
 
 // serveControl begins to answer. The caller closes it. It holds the lock on the
 // state by then, so a socket that is there already was left by a process that
-// died.
-func serveControl(stateDir, name string, e *engine.Engine, log *slog.Logger) (*control, error) {
+// died. last is the sequence of a stream's newest message.
+func serveControl(stateDir, name string, e *engine.Engine, last func(ctx context.Context, stream string) (uint64, error), log *slog.Logger) (*control, error) {
 	path := filepath.Join(stateDir, controlName)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("removing an old control socket: %w", err)
@@ -49,7 +49,11 @@ func serveControl(stateDir, name string, e *engine.Engine, log *slog.Logger) (*c
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, statusOf(name, e.Stats())) })
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
+		s := statusOf(name, e.Stats())
+		s.measureLag(r.Context(), last)
+		writeJSON(w, s)
+	})
 	mux.HandleFunc("GET /explain", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), controlPatience)
 		defer cancel()

@@ -118,7 +118,8 @@ func testExplained(t *testing.T, b *rig) {
 		}
 	}
 	check("beside the joiner")
-	if out, code := b.output("status", "--config", config); code != 0 || !strings.Contains(out, "joining") || !strings.Contains(out, "7 read, 1 pending") {
+	if out, code := b.output("status", "--config", config); code != 0 || !strings.Contains(out, "joining") || !strings.Contains(out, "7 read, 1 pending") ||
+		!strings.Contains(out, "read up to message 7, 0 behind") {
 		t.Errorf("status, with code %d: %s", code, out)
 	}
 	var told explanation

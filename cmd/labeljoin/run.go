@@ -104,7 +104,7 @@ func (s *service) join(ctx context.Context) error {
 	if s.news != nil {
 		e.OnCommit(s.news)
 	}
-	if s.control, err = serveControl(s.cfg.State.Dir, s.cfg.Name, e, s.log); err != nil {
+	if s.control, err = serveControl(s.cfg.State.Dir, s.cfg.Name, e, s.lastSeq, s.log); err != nil {
 		return err
 	}
 	s.disks.joins(s.place.store.DiskBytes, e.Stats, len(inputs) == 1)
@@ -141,6 +141,11 @@ func (s *service) watchDisks(ctx context.Context) {
 	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.unwatch = cancel
 	s.watching.Go(func() { s.disks.watch(watching) }) // ended by close
+}
+
+// lastSeq asks for the sequence of a stream's newest message.
+func (s *service) lastSeq(ctx context.Context, stream string) (uint64, error) {
+	return jetstream.LastSeq(ctx, s.nc, stream)
 }
 
 // stopped is nil for the error of a context that was asked to end.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/urfave/cli/v2"
@@ -97,6 +98,7 @@ type inputStatus struct {
 	Created string `json:"created,omitempty"`
 	Next    uint64 `json:"next"`
 	Skip    uint32 `json:"skip,omitempty"`
+	Behind  *int64 `json:"behind,omitempty"` // messages of the stream that are not read; nil: not known
 }
 
 type eventStatus struct {
@@ -143,6 +145,21 @@ func statusOf(name string, s engine.Stats) status {
 	return out
 }
 
+// measureLag asks how much of the streams is not read yet. A broker that does
+// not answer is no reason for a status not to be told.
+func (s *status) measureLag(ctx context.Context, last func(ctx context.Context, stream string) (uint64, error)) {
+	const patience = time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for i := range s.Inputs {
+		in := &s.Inputs[i]
+		if seq, err := last(ctx, in.Input); err == nil {
+			behind := max(0, int64(seq)-int64(in.Next)+1)
+			in.Behind = &behind
+		}
+	}
+}
+
 func guardStatusOf(g *joiner.Guard) *guardStatus {
 	if g.Width == 0 {
 		return nil
@@ -174,7 +191,11 @@ func (s *status) print(to io.Writer, running bool) error {
 		fmt.Fprintf(lines, "gaps\t%d declared\n", s.Gaps)
 	}
 	for _, in := range s.Inputs {
-		fmt.Fprintf(lines, "stream %s\tread up to message %d\n", in.Input, in.Next-1)
+		behind := ""
+		if in.Behind != nil {
+			behind = fmt.Sprintf(", %d behind", *in.Behind)
+		}
+		fmt.Fprintf(lines, "stream %s\tread up to message %d%s\n", in.Input, in.Next-1, behind)
 	}
 	for _, kind := range []events.Kind{events.KindRequest, events.KindOutcome} {
 		e := s.Events[kind.String()]

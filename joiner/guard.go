@@ -216,17 +216,6 @@ func (g *Guard) Heartbeat(ts events.Time) {
 	}
 }
 
-// Clone returns a copy that shares nothing.
-func (g *Guard) Clone() Guard {
-	c := *g
-	c.Rates, c.Requests, c.Coarse = slices.Clone(g.Rates), slices.Clone(g.Requests), slices.Clone(g.Coarse)
-	c.Outcomes = slices.Clone(g.Outcomes)
-	for j := range c.Outcomes {
-		c.Outcomes[j] = slices.Clone(c.Outcomes[j])
-	}
-	return c
-}
-
 // Header is a copy without what is counted: what a commit keeps, because the
 // log has the rest.
 func (g *Guard) Header() Guard {
@@ -289,7 +278,7 @@ func (g *Guard) rejudge(r *Rules, read events.Time) {
 func (g *Guard) learn(r *Rules, through int64) {
 	from := max(g.First, g.slot(g.Released))
 	for n := from; n < through; n++ {
-		if r.declared(g.at(n), g.at(n+1)) {
+		if r.declared(g.at(n), g.at(n+1), false) {
 			continue
 		}
 		for j := range g.Rates {
@@ -335,9 +324,10 @@ func (g *Guard) forget(r *Rules) {
 }
 
 // declared reports whether somebody has said what became of the outcomes in a
-// stretch, its end not included: then counting them says nothing.
-func (r *Rules) declared(from, to events.Time) bool {
+// stretch, its end not included: then too few of them alarm nobody. What was just
+// quiet is usual all the same, from now on.
+func (r *Rules) declared(from, to events.Time, quiet bool) bool {
 	return slices.ContainsFunc(r.Gaps, func(g Gap) bool {
-		return g.Kinds[events.KindOutcome] && from <= g.To && to > g.From
+		return g.Kinds[events.KindOutcome] && (quiet || !g.Quiet) && from <= g.To && to > g.From
 	})
 }

@@ -98,7 +98,7 @@ func (g *Guard) survey(r *Rules, from, to int64) *survey {
 	}
 	for i := range n {
 		one := int64(1)
-		if len(r.Gaps) > 0 && r.declared(g.at(g.First+i), g.at(g.First+i+1)) {
+		if len(r.Gaps) > 0 && r.declared(g.at(g.First+i), g.at(g.First+i+1), true) {
 			one = 0
 		}
 		s.counted[i+1] = s.counted[i] + one

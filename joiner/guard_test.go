@@ -227,3 +227,47 @@ func TestOutagesGiveNoNegatives(t *testing.T) {
 		})
 	}
 }
+
+// TestQuietIsLearned: people really do less than half of what they did. Somebody
+// says so, and says it again, until that is what is usual.
+func TestQuietIsLearned(t *testing.T) {
+	rules := joiner.Rules{
+		Labels: []joiner.Label{{Name: "clicked", Window: time.Minute, When: func(*events.Outcome) bool { return true }}},
+		Guard:  joiner.GuardRules{Patience: 256 * time.Second, Tail: 1e-6, Learn: 100, Usual: 0.5},
+	}
+	g := joiner.NewGuard(&rules, &joiner.Guard{})
+	now, holds, lastHold := events.Time(0), 0, events.Time(0)
+	second := func(outcomes int) {
+		for range 20 {
+			g.Request(&rules, now)
+		}
+		for range outcomes {
+			g.Outcome(&rules, &events.Outcome{TS: now})
+		}
+		now = now.Add(time.Second)
+		g.Judge(&rules, now)
+		if g.Held.On() {
+			holds++
+			quiet := joiner.Gap{From: g.Held.From, To: now, Quiet: true}
+			quiet.Kinds[events.KindOutcome] = true
+			rules.Gaps = append(rules.Gaps, quiet)
+			g.Declared(&rules, now)
+			lastHold = now
+		}
+		if g.Held.On() {
+			t.Fatalf("at %s: held, though somebody said that nothing is missing", now)
+		}
+	}
+	for range 2000 {
+		second(10)
+	}
+	if holds > 0 {
+		t.Fatalf("%d holds while all is as ever", holds)
+	}
+	for range 20_000 {
+		second(3)
+	}
+	if holds == 0 || lastHold > events.Time(10_000*time.Second) {
+		t.Errorf("%d holds, the last at %s: a third of the outcomes never became usual", holds, lastHold)
+	}
+}

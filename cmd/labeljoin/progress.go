@@ -41,3 +41,33 @@ func (p *progress) end() {
 		fmt.Fprint(p.out, "\r\x1b[K")
 	}
 }
+
+// watchProgress shows how far something is until the function it returns is
+// called. say gives the text, and the share that is done, from 0 to 1.
+func watchProgress(out io.Writer, say func() (text string, share float64)) (stop func()) {
+	stopped, done := make(chan struct{}), make(chan struct{})
+	go func() { // ended by stop
+		defer close(done)
+		line, start := newProgress(out), time.Now()
+		defer line.end()
+		ticker := time.NewTicker(time.Second / 4)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-stopped:
+				return
+			case <-ticker.C:
+				text, share := say()
+				left := time.Duration(-1)
+				if share > 0 {
+					left = time.Duration(float64(time.Since(start)) * (1 - share) / share)
+				}
+				line.show(text, left)
+			}
+		}
+	}()
+	return func() {
+		close(stopped)
+		<-done
+	}
+}

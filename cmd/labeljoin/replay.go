@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/urfave/cli/v2"
@@ -141,32 +140,11 @@ func (r *replay) inputs() []engine.Input {
 
 // watch shows how far a replay is until the function it returns is called.
 func (r *replay) watch(e *engine.Engine) (stop func()) {
-	stopped, done := make(chan struct{}), make(chan struct{})
-	go func() { // ended by stop
-		defer close(done)
-		line, start := newProgress(r.talk), time.Now()
-		defer line.end()
-		ticker := time.NewTicker(time.Second / 4)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-stopped:
-				return
-			case <-ticker.C:
-				share, left := r.share(), time.Duration(-1)
-				if share > 0 {
-					left = time.Duration(float64(time.Since(start)) * (1 - share) / share)
-				}
-				l := e.Stats().Progress.Ledger
-				line.show(fmt.Sprintf("read %d requests and %d outcomes, %.0f%% of the files",
-					l.Kinds[events.KindRequest].Read, l.Kinds[events.KindOutcome].Read, 100*share), left)
-			}
-		}
-	}()
-	return func() {
-		close(stopped)
-		<-done
-	}
+	return watchProgress(r.talk, func() (string, float64) {
+		l, share := e.Stats().Progress.Ledger, r.share()
+		return fmt.Sprintf("read %d requests and %d outcomes, %.0f%% of the files",
+			l.Kinds[events.KindRequest].Read, l.Kinds[events.KindOutcome].Read, 100*share), share
+	})
 }
 
 // share is how much of the files has been read, from 0 to 1.

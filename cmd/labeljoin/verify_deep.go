@@ -182,30 +182,10 @@ func (d *deep) beginning(inputs []engine.Input) ([]joiner.Position, error) {
 
 // watch shows how far the replay is.
 func (d *deep) watch(e *engine.Engine, cut *joiner.Cut) (stop func()) {
-	stopped, done := make(chan struct{}), make(chan struct{})
-	go func() { // ended by stop
-		defer close(done)
-		line, start := newProgress(d.talk), time.Now()
-		defer line.end()
-		ticker := time.NewTicker(time.Second / 4)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-stopped:
-				return
-			case <-ticker.C:
-				share, left := readShare(e.Stats().Progress.Inputs, cut), time.Duration(-1)
-				if share > 0 {
-					left = time.Duration(float64(time.Since(start)) * (1 - share) / share)
-				}
-				line.show(fmt.Sprintf("read %.0f%% of the log again", 100*share), left)
-			}
-		}
-	}()
-	return func() {
-		close(stopped)
-		<-done
-	}
+	return watchProgress(d.talk, func() (string, float64) {
+		share := readShare(e.Stats().Progress.Inputs, cut)
+		return fmt.Sprintf("read %.0f%% of the log again", 100*share), share
+	})
 }
 
 // readShare is how much of what a commit has read is read again, from 0 to 1.

@@ -18,7 +18,7 @@ func (g *Guard) release(r *Rules) {
 	to := max(from, min(g.Complete, g.First+maxSlots))
 	if rest := g.Complete - slotsPerPatience; g.empty(from) && rest > from && !g.Held.On() {
 		g.learn(r, from)
-		g.Released = g.at(rest)
+		g.Released = g.at(max(rest, min(g.Complete, g.slot(g.Beat))))
 		return
 	}
 	s := g.survey(r, from, to)

@@ -271,3 +271,29 @@ func TestQuietIsLearned(t *testing.T) {
 		t.Errorf("%d holds, the last at %s: a third of the outcomes never became usual", holds, lastHold)
 	}
 }
+
+// TestHeartbeatAfterLongSilence: a heartbeat releases what came before it, and
+// not only what has waited for the guard's patience.
+func TestHeartbeatAfterLongSilence(t *testing.T) {
+	at := func(seconds int64) events.Time { return events.Time(seconds * int64(time.Second)) }
+	rules := joiner.Rules{
+		Labels: []joiner.Label{{Name: "clicked", Window: 10 * time.Second, When: func(*events.Outcome) bool { return true }}},
+		Guard:  joiner.GuardRules{Patience: 256 * time.Second, Tail: 1e-6, Learn: 1, Usual: 0.5},
+	}
+	g := joiner.NewGuard(&rules, &joiner.Guard{})
+	g.Request(&rules, at(100))
+	g.Outcome(&rules, &events.Outcome{TS: at(101)})
+	g.Judge(&rules, at(110))
+	if !g.Active {
+		t.Fatal("the guard has learned nothing")
+	}
+	g.Judge(&rules, at(1000))
+	if got := g.Bound(); got != at(1000-256) {
+		t.Errorf("silence released %v, want what waited for the patience, %v", got, at(1000-256))
+	}
+	g.Heartbeat(at(2000))
+	g.Judge(&rules, at(2010))
+	if got := g.Bound(); got != at(2000) {
+		t.Errorf("the heartbeat released %v, want %v", got, at(2000))
+	}
+}

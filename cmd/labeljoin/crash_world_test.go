@@ -38,6 +38,13 @@ type crashWorld struct {
 	cfg     config.Config
 	roll    engine.Roll
 	patient bool // reading waits for commits, so that there are many of them
+
+	replay *engine.Replay                                                                    // nil: live
+	gapped bool                                                                              // labels may be made unknown after the close
+	disk   func(vfs.FS) vfs.FS                                                               // what the disk does besides; nil: nothing
+	heard  func(message string)                                                              // told what the joiner logs; nil: nobody is
+	first  func(input int) uint64                                                            // where a log begins; nil: at its beginning
+	feed   func(ctx context.Context, input int, from joiner.Position) (engine.Source, error) // nil: the whole logs, at once
 }
 
 func crashRand(seed, stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }
@@ -116,7 +123,10 @@ func recoveryOf(p *place) recovery {
 // run joins what is left of the logs on a file system. It tells how it found
 // the place, how the books stand at the end, and of every commit made.
 func (w *crashWorld) run(fs vfs.FS, committed func(joiner.Receipt)) (how recovery, books joiner.Ledger, err error) {
-	told := &rebuildHandler{}
+	if w.disk != nil {
+		fs = w.disk(fs)
+	}
+	told := &rebuildHandler{heard: w.heard}
 	log := slog.New(told)
 	p, err := openPlace(fs, &w.cfg, &w.history.Rules, crashState, crashOutput, log)
 	if err != nil {
@@ -134,7 +144,7 @@ func (w *crashWorld) run(fs vfs.FS, committed func(joiner.Receipt)) (how recover
 	if err != nil {
 		return how, books, err
 	}
-	o.Roll, o.Inputs = w.roll, w.inputs()
+	o.Roll, o.Inputs, o.Replay = w.roll, w.inputs(), w.replay
 	staging := &sync.Mutex{}
 	o.Output = tellingOutput{Output: o.Output, committed: committed, staging: staging}
 	if w.patient {
@@ -147,6 +157,7 @@ func (w *crashWorld) run(fs vfs.FS, committed func(joiner.Receipt)) (how recover
 type rebuildHandler struct {
 	slog.Handler
 	rebuilding atomic.Bool
+	heard      func(string) // or nil
 }
 
 func (h *rebuildHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelInfo }
@@ -154,6 +165,9 @@ func (h *rebuildHandler) Enabled(_ context.Context, l slog.Level) bool { return 
 func (h *rebuildHandler) Handle(_ context.Context, r slog.Record) error {
 	if strings.Contains(r.Message, "rebuilding") {
 		h.rebuilding.Store(true)
+	}
+	if h.heard != nil {
+		h.heard(r.Message)
 	}
 	return nil
 }
@@ -165,9 +179,16 @@ func (w *crashWorld) inputs() []engine.Input {
 	}
 	var inputs []engine.Input
 	for i := range w.logs {
+		first := uint64(0)
+		if w.first != nil {
+			first = w.first(i)
+		}
 		inputs = append(inputs, engine.Input{
-			Name: fmt.Sprint("log", i), Created: 1, Kinds: kinds[i],
+			Name: fmt.Sprint("log", i), Created: 1, Kinds: kinds[i], First: first,
 			Open: func(ctx context.Context, from joiner.Position) (engine.Source, error) {
+				if w.feed != nil {
+					return w.feed(ctx, i, from)
+				}
 				return memory.Log(w.logs[i]).Open(ctx, from)
 			},
 		})

@@ -128,7 +128,7 @@ func testDiskFull(t *testing.T, b *rig, more string) {
 	c.joins()
 	ctx, quiet := context.WithCancel(t.Context())
 	published := make(chan error, 1)
-	go func() { published <- f.run(ctx, 150) }()
+	go func() { published <- f.run(ctx, steady(150)) }()
 	for round := range 2 {
 		commits := len(b.manifests())
 		c.until("commits are made", func() bool { return len(b.manifests()) > commits })

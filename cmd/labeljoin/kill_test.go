@@ -11,14 +11,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
 var (
-	killsFlag    = flag.Int("kills", 20, "how often TestBinary/Killed kills the joiner; 1000 are a night's work well spent")
-	killRateFlag = flag.Int("killrate", 150, "requests a second meanwhile, and about a third as many outcomes")
-	killSeedFlag = flag.Uint64("killseed", 0, "what to publish and when to kill; 0 draws one")
+	killsFlag      = flag.Int("kills", 20, "how often TestBinary/Killed kills the joiner; 1000 are a night's work well spent")
+	killEventsFlag = flag.Int64("killevents", 0, "how many events TestBinary/Killed publishes between its kills, evenly; 0: 150 requests a second and what comes of them")
+	killSeedFlag   = flag.Uint64("killseed", 0, "what to publish and when to kill; 0 draws one")
 )
 
 // killConfig has windows of a second, and remembers long enough that a slow
@@ -39,9 +40,11 @@ var killColumns = []string{"request_id", "item_id", "revision", "request_ts", "c
 // takes its state away too. In the end the rows must be those that replay makes
 // of the same events. To kill more often:
 //
-//	go test ./cmd/labeljoin -run TestBinary/Killed -kills 1000 -killrate 1500 -timeout 2h -v
+//	go test ./cmd/labeljoin -run TestBinary/Killed -kills 1000 -killevents 1000000 -timeout 2h -v
 //
-// It tells how long starts took until the joiner joined again.
+// Half of the kills come as they come: in recovery, in a backlog, or, since the
+// traffic of an interval is published at its beginning, when all is read. The other
+// half come once the joiner joins and has committed something, up to the next commit.
 func testKilled(t *testing.T, b *rig) {
 	seed := *killSeedFlag
 	if seed == 0 {
@@ -53,16 +56,26 @@ func testKilled(t *testing.T, b *rig) {
 	f := newTraffic(t, b.broker.URL(), seed)
 	ctx, quiet := context.WithCancel(t.Context())
 	published := make(chan error, 1)
-	go func() { published <- f.run(ctx, *killRateFlag) }()
-
 	kills := *killsFlag
-	var recoveries []time.Duration
+	var begun atomic.Int64 // intervals between kills
+	due := steady(150)
+	if events := *killEventsFlag; events > 0 {
+		due = func(*traffic) bool { return f.planned < events*begun.Load()/int64(kills) }
+	}
+	go func() { published <- f.run(ctx, due) }()
+
+	var recoveries, rebuilds []time.Duration
 	for i := range kills {
-		began := time.Now()
-		c, before := b.start("run", "--config", config), len(b.manifests())
+		begun.Add(1)
+		start, before := time.Now(), len(b.manifests())
+		c := b.start("run", "--config", config)
 		if i%2 == 0 {
 			c.joins()
-			recoveries = append(recoveries, time.Since(began))
+			if took := time.Since(start); i%10 == 8 {
+				rebuilds = append(rebuilds, took)
+			} else {
+				recoveries = append(recoveries, took)
+			}
 			c.until("a commit is made", func() bool { return len(b.manifests()) > before })
 			time.Sleep(time.Duration(r.IntN(150)) * time.Millisecond)
 		} else {
@@ -87,18 +100,18 @@ func testKilled(t *testing.T, b *rig) {
 	if out, code := b.output("verify", "--config", config, "--deep"); code != 0 || !strings.Contains(out, "every row is what the log gives") {
 		t.Errorf("verify --deep, with code %d: %s", code, out)
 	}
-	t.Logf("%d kills, %d commits, %d requests, %d outcomes; until it joined again: %s",
-		kills, len(b.manifests()), f.read[0], f.read[1], distribution(recoveries))
+	t.Logf("from the start until it joins: with its state %s; rebuilding it from the log %s", spread(recoveries), spread(rebuilds))
+	t.Logf("%d kills, %d commits, %d requests, %d outcomes", kills, len(b.manifests()), f.read[0], f.read[1])
 }
 
-// distribution says how durations are spread.
-func distribution(d []time.Duration) string {
-	if len(d) == 0 {
+// spread says how durations are distributed.
+func spread(all []time.Duration) string {
+	if len(all) == 0 {
 		return "never"
 	}
-	slices.Sort(d)
-	at := func(share float64) time.Duration { return d[int(share*float64(len(d)-1))].Round(time.Millisecond) }
-	return fmt.Sprintf("p50 %s, p90 %s, p99 %s, at most %s", at(0.5), at(0.9), at(0.99), at(1))
+	slices.Sort(all)
+	at := func(percent int) time.Duration { return all[(len(all)-1)*percent/100].Round(time.Millisecond) }
+	return fmt.Sprintf("%d times, p50 %s, p90 %s, p99 %s, max %s", len(all), at(50), at(90), at(99), at(100))
 }
 
 // closeAll waits until nothing is pending: requests close because the broker

@@ -26,6 +26,7 @@ type traffic struct {
 	rand  *rand.Rand
 	queue []due // sorted by time
 
+	planned int64               // events, copies in time to come included
 	read    [events.Kinds]int64 // events published
 	garbage int64               // of them, those that are none
 }
@@ -66,16 +67,30 @@ func openTraffic(t *testing.T, url string, seed uint64) *traffic {
 	return &traffic{t: t, js: js, rand: crashRand(seed, 7)}
 }
 
-// run publishes so many requests a second until ctx ends, and then what is due
-// after them.
-func (f *traffic) run(ctx context.Context, rate int) error {
-	begin := time.Now()
-	for n := 0; ctx.Err() == nil; {
-		for now := time.Now(); n < int(now.Sub(begin).Seconds()*float64(rate)); n++ {
+// steady is due as often as so many requests a second are.
+func steady(rate int) func(*traffic) bool {
+	begin, n := time.Now(), 0
+	return func(*traffic) bool {
+		if n >= int(time.Since(begin).Seconds()*float64(rate)) {
+			return false
+		}
+		n++
+		return true
+	}
+}
+
+// run publishes requests whenever they are due until ctx ends, and then what is
+// due after them.
+func (f *traffic) run(ctx context.Context, due func(*traffic) bool) error {
+	for n := 0; ; {
+		for now := time.Now(); due(f); n++ {
 			f.request(n, now)
 		}
 		if err := f.publish(time.Now()); err != nil {
 			return err
+		}
+		if ctx.Err() != nil {
+			break
 		}
 		select {
 		case <-ctx.Done():
@@ -115,7 +130,7 @@ func (f *traffic) publish(now time.Time) error {
 	for len(f.queue) > 0 && !f.queue[0].at.After(now) {
 		d := f.queue[0]
 		f.queue = f.queue[1:]
-		if _, err := f.js.PublishAsync(trafficSubjects[d.kind], []byte(d.data)); err != nil {
+		if _, err := f.js.PublishAsync(trafficSubjects[d.kind], []byte(d.data), jetstream.WithStallWait(patience)); err != nil {
 			return err
 		}
 		f.read[d.kind] += d.events
@@ -125,6 +140,7 @@ func (f *traffic) publish(now time.Time) error {
 
 func (f *traffic) at(at time.Time, kind events.Kind, data string) {
 	d := due{at: at, kind: kind, events: int64(strings.Count(data, "\n") + 1), data: data}
+	f.planned += d.events
 	i, _ := slices.BinarySearchFunc(f.queue, d, func(a, b due) int { return cmp.Or(a.at.Compare(b.at), -1) })
 	f.queue = slices.Insert(f.queue, i, d)
 }

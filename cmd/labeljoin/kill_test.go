@@ -67,6 +67,11 @@ func testKilled(t *testing.T, b *rig) {
 	var recoveries, rebuilds []time.Duration
 	for i := range kills {
 		begun.Add(1)
+		select {
+		case err := <-published:
+			t.Fatalf("publishing ended after %d kills: %v", i, err)
+		default:
+		}
 		start, before := time.Now(), len(b.manifests())
 		c := b.start("run", "--config", config)
 		if i%2 == 0 {

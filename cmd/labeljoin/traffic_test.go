@@ -119,7 +119,7 @@ func (f *traffic) settle() error {
 // now publishes a message.
 func (f *traffic) now(kind events.Kind, data string) {
 	f.t.Helper()
-	if _, err := f.js.PublishAsync(trafficSubjects[kind], []byte(data)); err != nil {
+	if _, err := f.js.PublishAsync(trafficSubjects[kind], []byte(data), jetstream.WithStallWait(patience)); err != nil {
 		f.t.Fatal(err)
 	}
 	f.read[kind] += int64(strings.Count(data, "\n") + 1)

@@ -1,0 +1,75 @@
+package joiner_test
+
+import (
+	"testing"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// TestTouches: a gap touches a request if, and only if, it makes some label of
+// it unknown that no outcome decides.
+func TestTouches(t *testing.T) {
+	rules := joiner.Rules{
+		ClockSkew: 2,
+		Labels: []joiner.Label{
+			{Name: "soon", Window: 3, When: func(*events.Outcome) bool { return true }},
+			{Name: "later", Window: 7, Agg: joiner.Count, When: func(*events.Outcome) bool { return true }},
+		},
+	}
+	touched := 0
+	for ts := events.Time(-15); ts <= 30; ts++ {
+		for since := events.Time(-20); since <= 30; since += 5 {
+			for n := range 8 {
+				g := joiner.Gap{From: 10, To: 12, Since: since, Quiet: n&1 > 0}
+				g.Kinds[events.KindOutcome], g.Kinds[events.KindRequest] = n&2 > 0, n&4 > 0
+				rules.Gaps = []joiner.Gap{g}
+				row := joiner.Decide(&rules, &events.Request{ID: "r", TS: ts}).Rows(events.MaxTime, joiner.Closed)[0]
+				unknown := row.Cells[0].Null || row.Cells[1].Null
+				if got := rules.Touches(&g, ts); got != unknown {
+					t.Fatalf("a request at %d and gap %+v: touched is %v, unknown is %v", ts, g, got, unknown)
+				}
+				if unknown != (row.Reason == joiner.InGap) {
+					t.Fatalf("a request at %d and gap %+v: reason %v", ts, g, row.Reason)
+				}
+				// By hand: the windows are [ts-2, ts+3] and [ts-2, ts+7].
+				want := n&1 == 0 && n&2 > 0 && ts >= since && ts-2 <= 12 && ts+7 >= 10
+				if unknown != want || row.Cells[0].Null != (want && ts+3 >= 10) {
+					t.Fatalf("a request at %d and gap %+v: %+v", ts, g, row.Cells)
+				}
+				if unknown {
+					touched++
+				}
+			}
+		}
+	}
+	if touched == 0 {
+		t.Error("no gap touched anything")
+	}
+}
+
+// TestCountsAsText: counts come back as they went, whatever their size.
+func TestCountsAsText(t *testing.T) {
+	for _, c := range []joiner.Counts{nil, {0}, {1, 0, 300, 1<<32 - 1}, {7, 7, 7, 0, 0}} {
+		text, err := c.MarshalText()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again joiner.Counts
+		if err := again.UnmarshalText(text); err != nil {
+			t.Fatal(err)
+		}
+		if len(again) != len(c) {
+			t.Fatalf("%v is read back as %v", c, again)
+		}
+		for i := range c {
+			if again[i] != c[i] {
+				t.Fatalf("%v is read back as %v", c, again)
+			}
+		}
+	}
+	var c joiner.Counts
+	if err := c.UnmarshalText([]byte("not base64!")); err == nil {
+		t.Error("nonsense is read as counts")
+	}
+}

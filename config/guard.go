@@ -13,7 +13,7 @@ type Guard struct {
 	Patience Duration `yaml:"patience"` // how long a row waits for evidence that outcomes were still coming
 	Tail     float64  `yaml:"tail"`     // how improbable an outage is not
 	Usual    float64  `yaml:"usual"`    // share of the usual rate that is no surprise
-	Learn    int64    `yaml:"learn"`    // outcomes of a label before there is an opinion
+	Learn    int64    `yaml:"learn"`    // outcomes of a label, over patience at least, before there is an opinion
 }
 
 // UnmarshalYAML reads the block inside another document. It implements

@@ -33,6 +33,7 @@ type rate struct {
 	Label    string  `json:"label"`
 	Requests float64 `json:"requests"`
 	Outcomes float64 `json:"outcomes"`
+	Slots    int64   `json:"slots"`
 }
 
 // toGuard is nil for a joiner that guards nothing.

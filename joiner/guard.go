@@ -17,8 +17,9 @@ type GuardRules struct {
 	// Tail is how improbable the number of outcomes must be before it counts as
 	// an outage.
 	Tail float64
-	// Learn is how many outcomes of a label the guard wants to have seen before it
-	// has an opinion: a hundred give the rate to about a tenth.
+	// Learn is how many outcomes of a label the guard wants to have seen, over
+	// Patience of event time at least, before it has an opinion: a hundred give the
+	// rate to about a tenth, and a beginning is not what is usual.
 	Learn float64
 	// Usual is the share of the expected outcomes that is no surprise: rates
 	// change by themselves with the hour and with what people are shown.
@@ -80,6 +81,7 @@ type Guard struct {
 type Rate struct {
 	Label              string
 	Requests, Outcomes float64
+	Slots              int64 // learned, since requests began
 }
 
 // Hold is an improbable silence.
@@ -290,7 +292,9 @@ func (g *Guard) learn(r *Rules, through int64) {
 func (g *Guard) at(n int64) events.Time { return events.Time(n * int64(g.Width)) }
 
 // armed reports whether enough is known of a label.
-func (r *Rules) armed(q Rate) bool { return q.Outcomes >= r.Guard.Learn && q.Requests > 0 }
+func (r *Rules) armed(q Rate) bool {
+	return q.Outcomes >= r.Guard.Learn && q.Requests > 0 && q.Slots >= slotsPerPatience
+}
 
 func (q *Rate) learn(requests, outcomes, enough float64) {
 	if q.Requests == 0 && requests == 0 {
@@ -299,6 +303,7 @@ func (q *Rate) learn(requests, outcomes, enough float64) {
 	if keep := 1 - 1./memoryOfRates; q.Outcomes*keep >= 2*enough {
 		q.Requests, q.Outcomes = q.Requests*keep, q.Outcomes*keep
 	}
+	q.Slots++
 	q.Requests += requests
 	q.Outcomes += outcomes
 }

@@ -284,16 +284,20 @@ func TestHeartbeatAfterLongSilence(t *testing.T) {
 	g.Request(&rules, at(100))
 	g.Outcome(&rules, &events.Outcome{TS: at(101)})
 	g.Judge(&rules, at(110))
+	if g.Active {
+		t.Fatal("ten seconds are enough to know what is usual")
+	}
+	g.Judge(&rules, at(100+256))
 	if !g.Active {
 		t.Fatal("the guard has learned nothing")
 	}
-	g.Judge(&rules, at(1000))
-	if got := g.Bound(); got != at(1000-256) {
-		t.Errorf("silence released %v, want what waited for the patience, %v", got, at(1000-256))
+	g.Judge(&rules, at(2000))
+	if got := g.Bound(); got != at(2000-256) {
+		t.Errorf("silence released %v, want what waited for the patience, %v", got, at(2000-256))
 	}
-	g.Heartbeat(at(2000))
-	g.Judge(&rules, at(2010))
-	if got := g.Bound(); got != at(2000) {
-		t.Errorf("the heartbeat released %v, want %v", got, at(2000))
+	g.Heartbeat(at(3000))
+	g.Judge(&rules, at(3010))
+	if got := g.Bound(); got != at(3000) {
+		t.Errorf("the heartbeat released %v, want %v", got, at(3000))
 	}
 }

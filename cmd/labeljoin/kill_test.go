@@ -31,6 +31,7 @@ labels:
   clicks:  {when: 'type == "click"', value: count}
   bought:  {when: 'type == "purchase"', window: 500ms}
   revenue: {when: 'type == "purchase"', value: sum}
+guard: {enabled: false}   # its bursts are like nothing that is usual; TestBinary/Outage has the guard
 output: {roll: {interval: 100ms}}
 `
 

@@ -129,7 +129,6 @@ type simulation struct {
 	first   []uint64 // messages before it are trimmed
 	rebuilt bool
 	partial bool // of the unsynced some survived once
-	removed bool // the state was deleted and the log not yet read again
 	trail   []string
 }
 

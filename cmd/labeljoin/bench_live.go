@@ -125,7 +125,7 @@ func (b *benchLive) run(ctx context.Context) (result *liveResult, err error) {
 		return nil, err
 	}
 	// The newest request closes as soon as the log is known to be read.
-	begin := time.Now().Add(-span - window - 5*time.Second)
+	begin := time.Now().Add(-span - 5*window - 5*time.Second) // the guard waits four windows for evidence
 	result = &liveResult{}
 	if err := b.publish(ctx, &s, begin, window, result); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -88,8 +89,13 @@ func TestParseUnit(t *testing.T) {
 	}
 }
 
-// FuzzTime compares with the standard library, which takes a comma for a point
-// and, for the offset, no form without a colon.
+// rfc3339 is what RFC 3339 has for a timestamp, in upper case. The standard
+// library's time.Parse reads more than that: an hour of one digit, a comma for a
+// point, an offset of 24 hours.
+var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
+// FuzzTime compares with the standard library, which knows no offset without a
+// colon.
 func FuzzTime(f *testing.F) {
 	for _, text := range []string{"2024-06-04T19:02:41.998Z", "2024-06-04T21:02:41+0200", "2262-04-11T23:47:16.854775806Z", "1677-09-21T00:12:43.145224193-23:59", "2024-02-29t00:00:00z"} {
 		f.Add(text)
@@ -101,7 +107,7 @@ func FuzzTime(f *testing.F) {
 			std = std[:n-2] + ":" + std[n-2:]
 		}
 		want, err2 := time.Parse(time.RFC3339, std)
-		if strings.ContainsAny(text, ",") || std != strings.Map(ascii, std) {
+		if !rfc3339.MatchString(std) || std != strings.Map(ascii, std) {
 			err2 = fmt.Errorf("not RFC 3339")
 		}
 		least, most := (events.MinTime + 1).Std(), (events.MaxTime - 1).Std()

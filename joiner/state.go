@@ -20,7 +20,7 @@ type HeldRequest struct {
 type HeldPiece struct {
 	Origin events.Origin
 	Round  uint32 // 0: it came before the close; n: it was the n-th late event
-	Data   []byte
+	Data   string
 }
 
 // HeldOutcome is an outcome in the state. TS, ID and Hash place it in Order.

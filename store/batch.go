@@ -15,35 +15,27 @@ import (
 
 // PutRequest implements engine.Store.
 func (s *Store) PutRequest(p joiner.Place, r *joiner.HeldRequest) {
-	h := hashID(p.ID)
-	if !s.holds(h, p.TS) {
-		s.index.requests.add(h, p.TS)
-	}
-	s.dirty[h] = struct{}{}
-	s.key = appendPlace(s.key[:0], spaceRequest, p)
 	s.value = appendRequest(s.value[:0], r)
-	s.set(s.key, s.value)
+	s.putSingle(p, s.value)
 }
 
-func (s *Store) holds(h uint64, t events.Time) bool {
-	found := false
-	s.index.requests.each(h, func(held events.Time) { found = found || held == t })
-	return found
-}
+// DeleteRequest implements engine.Store. What a group has of it stays there and
+// does not count any more.
+func (s *Store) DeleteRequest(p joiner.Place) { s.putSingle(p, goneValue) }
 
-// DeleteRequest implements engine.Store.
-func (s *Store) DeleteRequest(p joiner.Place) {
-	h := hashID(p.ID)
-	s.index.requests.remove(h, p.TS)
-	s.dirty[h] = struct{}{}
-	s.delete(appendPlace(s.key[:0], spaceRequest, p))
+func (s *Store) putSingle(p joiner.Place, value []byte) {
+	h := s.hash(p.ID)
+	s.index.addSingle(h, p.TS)
+	s.touched.add(h)
+	s.key = appendPlace(s.key[:0], spaceRequest, p)
+	s.set(s.key, value)
 }
 
 // PutOutcome implements engine.Store.
 func (s *Store) PutOutcome(p joiner.Place, o *joiner.HeldOutcome) {
-	h := hashID(p.ID)
+	h := s.hash(p.ID)
 	s.index.addOutcome(h)
-	s.dirty[h] = struct{}{}
+	s.touched.add(h)
 	s.key = appendOutcome(s.key[:0], p, o)
 	s.value = appendOutcomeValue(s.value[:0], o)
 	s.set(s.key, s.value)
@@ -51,18 +43,18 @@ func (s *Store) PutOutcome(p joiner.Place, o *joiner.HeldOutcome) {
 
 // DeleteOutcome implements engine.Store.
 func (s *Store) DeleteOutcome(p joiner.Place, o *joiner.HeldOutcome) {
-	h := hashID(p.ID)
+	h := s.hash(p.ID)
 	s.index.dropOutcomes(h, 1)
-	s.dirty[h] = struct{}{}
+	s.touched.add(h)
 	s.delete(appendOutcome(s.key[:0], p, o))
 }
 
 // PutWaiting implements engine.Store.
 func (s *Store) PutWaiting(id string, o *joiner.HeldOutcome) {
-	h := hashID(id)
+	h := s.hash(id)
 	s.index.waiting.add(h, o.TS)
 	s.index.addOutcome(h)
-	s.dirty[h] = struct{}{}
+	s.touched.add(h)
 	s.key = appendWaiting(s.key[:0], id, o)
 	s.value = appendOutcomeValue(s.value[:0], o)
 	s.set(s.key, s.value)
@@ -70,16 +62,16 @@ func (s *Store) PutWaiting(id string, o *joiner.HeldOutcome) {
 
 // DeleteWaiting implements engine.Store.
 func (s *Store) DeleteWaiting(id string, o *joiner.HeldOutcome) {
-	h := hashID(id)
+	h := s.hash(id)
 	s.index.waiting.remove(h, o.TS)
 	s.index.dropOutcomes(h, 1)
-	s.dirty[h] = struct{}{}
+	s.touched.add(h)
 	s.delete(appendWaiting(s.key[:0], id, o))
 }
 
 // PutHistory implements engine.Store.
 func (s *Store) PutHistory(p joiner.Place, h *joiner.History) {
-	s.dirty[hashID(p.ID)] = struct{}{}
+	s.touched.add(s.hash(p.ID))
 	s.key = appendPlace(s.key[:0], spaceHistory, p)
 	s.value = appendHistory(s.value[:0], h)
 	s.set(s.key, s.value)
@@ -87,7 +79,7 @@ func (s *Store) PutHistory(p joiner.Place, h *joiner.History) {
 
 // DeleteHistory implements engine.Store.
 func (s *Store) DeleteHistory(p joiner.Place) {
-	s.dirty[hashID(p.ID)] = struct{}{}
+	s.touched.add(s.hash(p.ID))
 	s.delete(appendPlace(s.key[:0], spaceHistory, p))
 }
 
@@ -138,6 +130,9 @@ func (s *Store) fail(err error) {
 
 // Apply implements engine.Store.
 func (s *Store) Apply(saved *engine.Saved, sync bool) error {
+	if len(s.fresh) > 0 {
+		s.writeGroups()
+	}
 	text, err := json.Marshal(saved)
 	if err := errors.Join(err, s.failed); err != nil {
 		return fmt.Errorf("writing a batch of state: %w", err)
@@ -151,7 +146,8 @@ func (s *Store) Apply(saved *engine.Saved, sync bool) error {
 		return fmt.Errorf("applying a batch of state: %w", err)
 	}
 	s.batch.Reset()
-	clear(s.dirty)
+	s.touched.empty()
+	s.indexGroups()
 	s.saved = *saved
 	return nil
 }
@@ -162,45 +158,14 @@ func (s *Store) Reset() error {
 	s.deleteRange([]byte{0}, []byte{0xFF})
 	s.index, s.saved = newIndex(), nothing()
 	s.unwritten, s.deadLetters = 0, 0
-	clear(s.dirty)
+	s.fresh, s.groups = s.fresh[:0], s.groups[:0]
+	s.touched.empty()
 	err := errors.Join(s.failed, s.batch.Commit(pebble.Sync))
 	s.batch.Reset()
 	if err != nil {
 		return fmt.Errorf("emptying the state: %w", err)
 	}
 	return nil
-}
-
-// Forget implements engine.Store.
-func (s *Store) Forget(f engine.Forget) {
-	if f.Cut.Forgotten > f.Forgotten {
-		for _, space := range []byte{spaceRequest, spaceOutcome, spaceHistory} {
-			s.deleteRange(bound(space, f.Forgotten), bound(space, f.Cut.Forgotten))
-		}
-	}
-	if f.Cut.Orphaned > f.Orphaned {
-		s.deleteRange(bound(spaceWaiting, f.Orphaned), bound(spaceWaiting, f.Cut.Orphaned))
-	}
-	s.deleteRange([]byte{spaceUnwritten}, numbered(spaceUnwritten, f.Cut.Unwritten+1))
-	s.deleteRange([]byte{spaceDeadLetter}, numbered(spaceDeadLetter, f.Cut.DeadLetters+1))
-	for _, p := range f.Requests {
-		h := hashID(p.ID)
-		s.index.requests.remove(h, p.TS)
-		if !s.index.requests.has(h) && !s.index.waiting.has(h) {
-			delete(s.index.outcomes, h)
-			continue
-		}
-		// The id is in use again: only what belongs to this place goes.
-		s.fail(s.records(appendPlace(nil, spaceOutcome, p), func(_, _ []byte) error {
-			s.index.dropOutcomes(h, 1)
-			return nil
-		}))
-	}
-	for _, p := range f.Orphans {
-		h := hashID(p.ID)
-		s.index.waiting.remove(h, p.TS)
-		s.index.dropOutcomes(h, 1)
-	}
 }
 
 func number(key []byte) (uint64, error) {

@@ -51,6 +51,26 @@ func (d *decoder) uvarint() uint64 {
 	return u
 }
 
+func (d *decoder) varint() int64 {
+	u := d.uvarint()
+	if u&1 != 0 {
+		return ^int64(u >> 1)
+	}
+	return int64(u >> 1)
+}
+
+// atMost reads a number that must not be larger than most.
+func (d *decoder) atMost(most int) int {
+	n := d.uvarint()
+	if n > uint64(most) {
+		if d.err == nil {
+			d.err = errShort
+		}
+		return 0
+	}
+	return int(n)
+}
+
 // count reads how many things of at least size bytes follow: a number that the
 // rest cannot hold is an error here and not an allocation later.
 func (d *decoder) count(size int) int {

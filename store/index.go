@@ -1,22 +1,26 @@
 package store
 
 import (
+	"slices"
+
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/labeljoin/labeljoin/events"
 )
 
-// index answers, from memory, which ids the state holds and under which
-// timestamps. It knows ids by a 64-bit hash: an answer is a hint that a read
-// confirms, and a missing answer is certain.
+// index answers, from memory, which ids the state holds and where. It knows ids
+// by their hashes: an answer is a hint that a read confirms, and a missing
+// answer is certain.
 type index struct {
-	requests places
-	waiting  places            // by the outcome's timestamp; once for each outcome
+	requests idTable // in groups
+	groups   groupTable
+	singles  places            // requests that stand by themselves, by their timestamps
+	waiting  places            // outcomes, by their timestamps; once for each
 	outcomes map[uint64]uint32 // how many outcomes are held for an id
 }
 
 func newIndex() index {
-	return index{requests: newPlaces(), waiting: newPlaces(), outcomes: map[uint64]uint32{}}
+	return index{groups: groupTable{first: 1}, singles: newPlaces(), waiting: newPlaces(), outcomes: map[uint64]uint32{}}
 }
 
 func hashID(id string) uint64 { return xxhash.Sum64String(id) }
@@ -32,6 +36,17 @@ func (x *index) dropOutcomes(h uint64, n uint32) {
 	delete(x.outcomes, h)
 }
 
+// addSingle adds a request that stands by itself. Those of one hash and one time
+// have one entry, for they are forgotten together.
+func (x *index) addSingle(h uint64, t events.Time) {
+	if !x.singles.holds(h, t) {
+		x.singles.add(h, t)
+	}
+}
+
+// known reports whether a request of an id is held.
+func (x *index) known(h uint64) bool { return x.requests.has(h) || x.singles.has(h) }
+
 // places maps hashes to timestamps. Nearly every hash has one, which is kept
 // without a slice; the rest overflow.
 type places struct {
@@ -46,6 +61,11 @@ func newPlaces() places {
 func (p *places) has(h uint64) bool {
 	_, ok := p.one[h]
 	return ok
+}
+
+func (p *places) holds(h uint64, t events.Time) bool {
+	one, ok := p.one[h]
+	return ok && (one == t || slices.Contains(p.more[h], t))
 }
 
 func (p *places) add(h uint64, t events.Time) {

@@ -32,7 +32,7 @@ func BenchmarkHeld(b *testing.B) {
 	for i := range b.N {
 		random.Read(noise) // in hex it is as compressible as JSON with numbers is
 		p := joiner.Place{TS: events.Time(i), ID: fmt.Sprintf("0123456789abcdef%016x", i)}
-		s.PutRequest(p, &joiner.HeldRequest{Pieces: []joiner.HeldPiece{{Data: fmt.Appendf(nil, "%x", noise[:300])}}})
+		s.AddRequest(p, events.Origin{Seq: uint64(i)}, fmt.Appendf(nil, "%x", noise[:300]))
 		for n := range 2 {
 			s.PutOutcome(p, &joiner.HeldOutcome{TS: p.TS, ID: fmt.Sprint(n), Data: fmt.Appendf(nil, "%x", noise[300:])})
 		}

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"iter"
 	"log/slog"
 	"syscall"
 
@@ -26,6 +24,8 @@ type Options struct {
 	CacheSize int64 // bytes of block cache; 0 means 128 MiB
 	Log       *slog.Logger
 	Fatal     func() // ends the process when the state can no longer be written; nil: a panic does
+
+	tune func(*Store) // by tests
 }
 
 const (
@@ -44,12 +44,21 @@ type Store struct {
 	index index
 	saved engine.Saved
 	batch *pebble.Batch
-	dirty map[uint64]struct{}
-	key   []byte // scratch
-	value []byte // scratch
+
+	touched touched   // ids of the batch
+	fresh   []fresh   // requests of it that are new
+	groups  []written // what was made of those
+
+	key, value, text []byte // scratch
+	group            group  // scratch
+	found            []uint32
 
 	unwritten, deadLetters uint64 // newest numbers given out
-	failed                 error  // first error of a write of the batch
+
+	hash       func(id string) uint64
+	groupBytes int
+	chunkBytes int
+	failed     error // first error of a write of the batch
 }
 
 var _ engine.Store = (*Store)(nil)
@@ -74,7 +83,10 @@ func Open(o Options) (*Store, error) {
 	case err != nil:
 		return nil, fmt.Errorf("opening the state in %s (if it is damaged, delete that directory: it is rebuilt from the log): %w", o.Dir, err)
 	}
-	s := &Store{db: db, index: newIndex(), dirty: map[uint64]struct{}{}, batch: db.NewBatch()}
+	s := &Store{db: db, index: newIndex(), batch: db.NewBatch(), hash: hashID, groupBytes: groupBytes, chunkBytes: chunkBytes}
+	if o.tune != nil {
+		o.tune(s)
+	}
 	if err := s.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("reading the state in %s: %w", o.Dir, err), s.Close())
 	}
@@ -117,9 +129,12 @@ func nothing() engine.Saved {
 }
 
 func (s *Store) loadIndex() error {
+	if err := s.loadGroups(); err != nil {
+		return err
+	}
 	err := s.keys(s.db, spaceRequest, events.MinTime, events.MaxTime, func(key []byte) error {
 		p, _, err := readPlace(key)
-		s.index.requests.add(hashID(p.ID), p.TS)
+		s.index.addSingle(s.hash(p.ID), p.TS)
 		return err
 	})
 	if err != nil {
@@ -127,7 +142,7 @@ func (s *Store) loadIndex() error {
 	}
 	err = s.keys(s.db, spaceOutcome, events.MinTime, events.MaxTime, func(key []byte) error {
 		p, _, err := readPlace(key)
-		s.index.addOutcome(hashID(p.ID))
+		s.index.addOutcome(s.hash(p.ID))
 		return err
 	})
 	if err != nil {
@@ -135,10 +150,37 @@ func (s *Store) loadIndex() error {
 	}
 	return s.keys(s.db, spaceWaiting, events.MinTime, events.MaxTime, func(key []byte) error {
 		p, _, err := readPlace(key)
-		s.index.waiting.add(hashID(p.ID), p.TS)
-		s.index.addOutcome(hashID(p.ID))
+		s.index.waiting.add(s.hash(p.ID), p.TS)
+		s.index.addOutcome(s.hash(p.ID))
 		return err
 	})
+}
+
+// loadGroups reads the hashes beside the groups: a tenth of what their requests'
+// keys would be, and a thirtieth of the requests.
+func (s *Store) loadGroups() error {
+	var groups []groupPlace
+	var list []hashed
+	err := scan(s.db, sliceBound(spaceHashes, s.saved.Forgotten), []byte{spaceHashes + 1}, func(key, value []byte) error {
+		slice, number, err := readGroupKey(key)
+		if err == nil {
+			list, err = decodeHashes(list[:0], slice, value)
+		}
+		if err != nil {
+			return err
+		}
+		groups = append(groups, groupPlace{slice: slice, number: number})
+		for _, r := range list {
+			if r.ts >= s.saved.Forgotten {
+				s.index.requests.add(r.hash, uint32(number))
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		s.index.groups, err = newGroupTable(groups)
+	}
+	return err
 }
 
 // keys calls visit with each key of a space from one time to another, the
@@ -180,144 +222,6 @@ func (s *Store) Unwritten() uint64 { return s.unwritten }
 
 // DeadLetters implements engine.Store.
 func (s *Store) DeadLetters() uint64 { return s.deadLetters }
-
-// Find implements engine.Store.
-func (s *Store) Find(places []joiner.Place, id string) []joiner.Place {
-	s.index.requests.each(hashID(id), func(t events.Time) {
-		places = append(places, joiner.Place{TS: t, ID: id})
-	})
-	return places
-}
-
-// HasWaiting implements engine.Store.
-func (s *Store) HasWaiting(id string) bool { return s.index.waiting.has(hashID(id)) }
-
-// OutcomeCount implements engine.Store.
-func (s *Store) OutcomeCount(id string) int { return int(s.index.outcomes[hashID(id)]) }
-
-// Dirty implements engine.Store.
-func (s *Store) Dirty(id string) bool {
-	_, ok := s.dirty[hashID(id)]
-	return ok
-}
-
-// Request implements engine.Store.
-func (s *Store) Request(p joiner.Place) (joiner.HeldRequest, bool, error) {
-	return getRequest(s.db, p)
-}
-
-func getRequest(r pebble.Reader, p joiner.Place) (joiner.HeldRequest, bool, error) {
-	value, ok, err := get(r, appendPlace(nil, spaceRequest, p))
-	if !ok || err != nil {
-		return joiner.HeldRequest{}, false, err
-	}
-	held, err := decodeRequest(value)
-	return held, err == nil, err
-}
-
-// get copies a value, since Pebble's own is good only until its closer closes.
-func get(r pebble.Reader, key []byte) ([]byte, bool, error) {
-	value, closer, err := r.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	value = append([]byte(nil), value...)
-	return value, true, closer.Close()
-}
-
-// History implements engine.Store.
-func (s *Store) History(p joiner.Place) (joiner.History, bool, error) {
-	value, ok, err := get(s.db, appendPlace(nil, spaceHistory, p))
-	if !ok || err != nil {
-		return joiner.History{}, false, err
-	}
-	h, err := decodeHistory(value)
-	return h, err == nil, err
-}
-
-// Histories implements engine.Store.
-func (s *Store) Histories(from, to events.Time) iter.Seq2[joiner.Place, error] {
-	return func(yield func(joiner.Place, error) bool) {
-		err := s.keys(s.db, spaceHistory, from, to, func(key []byte) error {
-			p, _, err := readPlace(key)
-			if err == nil && !yield(p, nil) {
-				return io.EOF
-			}
-			return err
-		})
-		if err != nil && !errors.Is(err, io.EOF) {
-			yield(joiner.Place{}, err)
-		}
-	}
-}
-
-// Closable implements engine.Store.
-func (s *Store) Closable(from, to events.Time) (bool, error) { return s.any(spaceRequest, from, to) }
-
-// Orphaned implements engine.Store.
-func (s *Store) Orphaned(from, to events.Time) (bool, error) { return s.any(spaceWaiting, from, to) }
-
-// any reports whether a space has a key from one time to another.
-func (s *Store) any(space byte, from, to events.Time) (bool, error) {
-	found := false
-	err := s.keys(s.db, space, from, to, func([]byte) error {
-		found = true
-		return io.EOF
-	})
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return found, err
-}
-
-// Outcomes implements engine.Store.
-func (s *Store) Outcomes(p joiner.Place) iter.Seq2[joiner.HeldOutcome, error] {
-	prefix := appendPlace(nil, spaceOutcome, p)
-	return func(yield func(joiner.HeldOutcome, error) bool) {
-		err := s.records(prefix, func(key, value []byte) error {
-			o := joiner.HeldOutcome{TS: readTime(key[len(prefix):])}
-			if err := readTail(&o, key[len(prefix)+8:]); err != nil {
-				return err
-			}
-			if err := decodeOutcome(&o, append([]byte(nil), value...)); err != nil {
-				return err
-			}
-			if !yield(o, nil) {
-				return io.EOF
-			}
-			return nil
-		})
-		if err != nil && !errors.Is(err, io.EOF) {
-			yield(joiner.HeldOutcome{}, err)
-		}
-	}
-}
-
-// Waiting implements engine.Store.
-func (s *Store) Waiting(id string) ([]joiner.HeldOutcome, error) {
-	var held []joiner.HeldOutcome
-	seen := map[events.Time]bool{}
-	var err error
-	s.index.waiting.each(hashID(id), func(t events.Time) {
-		if seen[t] || err != nil {
-			return
-		}
-		seen[t] = true
-		prefix := appendID(appendTime([]byte{spaceWaiting}, t), id)
-		err = s.records(prefix, func(key, value []byte) error {
-			o := joiner.HeldOutcome{TS: t}
-			if err := readTail(&o, key[len(prefix):]); err != nil {
-				return err
-			}
-			held = append(held, o)
-			return decodeOutcome(&held[len(held)-1], append([]byte(nil), value...))
-		})
-	})
-	return held, err
-}
 
 // records calls visit with each record under a prefix. A prefix ends in the
 // terminator of an id, so the next possible key differs in its last byte.

@@ -22,7 +22,17 @@ var (
 
 const (
 	flagLate = 1 << iota // the request arrived after it should have closed
+	flagGone             // there is no such request any more, whatever a group has
 )
+
+// single is a request that stands by itself.
+type single struct {
+	joiner.HeldRequest
+	gone bool
+}
+
+// goneValue is the record of a request that was moved elsewhere.
+var goneValue = []byte{valueVersion, flagGone, 0, 0}
 
 func appendRequest(v []byte, r *joiner.HeldRequest) []byte {
 	flags := byte(0)
@@ -39,23 +49,23 @@ func appendRequest(v []byte, r *joiner.HeldRequest) []byte {
 		p := &r.Pieces[i]
 		v = appendOrigin(v, p.Origin)
 		v = binary.AppendUvarint(v, uint64(p.Round))
-		v = appendBytes(v, p.Data)
+		v = append(binary.AppendUvarint(v, uint64(len(p.Data))), p.Data...)
 	}
 	return v
 }
 
-// decodeRequest copies nothing: the pieces' data are views of v.
-func decodeRequest(v []byte) (joiner.HeldRequest, error) {
+func decodeSingle(v []byte) (single, error) {
 	d := decoder{rest: v}
 	d.version()
-	r := joiner.HeldRequest{Late: d.byte()&flagLate != 0}
+	flags := d.byte()
+	r := single{joiner.HeldRequest{Late: flags&flagLate != 0}, flags&flagGone != 0}
 	for n := d.count(32); n > 0; n-- {
 		r.Copies = append(r.Copies, [32]byte(d.bytes(32)))
 	}
 	n := d.count(originLen + 2)
 	r.Pieces = make([]joiner.HeldPiece, 0, n)
 	for ; n > 0; n-- {
-		r.Pieces = append(r.Pieces, joiner.HeldPiece{Origin: d.origin(), Round: uint32(d.uvarint()), Data: d.sized()})
+		r.Pieces = append(r.Pieces, joiner.HeldPiece{Origin: d.origin(), Round: uint32(d.uvarint()), Data: string(d.sized())})
 	}
 	return r, d.done()
 }

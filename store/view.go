@@ -1,10 +1,10 @@
 package store
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"iter"
+	"math"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -15,19 +15,54 @@ import (
 
 // view is a snapshot of the state.
 type view struct {
-	store *Store // for its stateless helpers only: the view outlives batches
-	snap  *pebble.Snapshot
+	snap       *pebble.Snapshot
+	forgotten  events.Time
+	chunkBytes int
 }
 
 // View implements engine.Store.
-func (s *Store) View() engine.View { return &view{store: s, snap: s.db.NewSnapshot()} }
+func (s *Store) View() engine.View {
+	return &view{snap: s.db.NewSnapshot(), forgotten: s.saved.Forgotten, chunkBytes: s.chunkBytes}
+}
 
 // Close implements engine.View.
 func (v *view) Close() error { return v.snap.Close() }
 
-// Request implements engine.View.
+func (v *view) walk(from, to events.Time, whole bool) walk {
+	return walk{from: max(from, v.forgotten), to: to, whole: whole, chunkBytes: v.chunkBytes}
+}
+
+// Request implements engine.View. It looks through the groups of a slice, since a
+// view has no index.
 func (v *view) Request(p joiner.Place) (joiner.HeldRequest, bool, error) {
-	return getRequest(v.snap, p)
+	if r, ok, err := getSingle(v.snap, p); ok || err != nil {
+		return r.HeldRequest, ok && !r.gone, err
+	}
+	if p.TS < v.forgotten {
+		return joiner.HeldRequest{}, false, nil
+	}
+	var held joiner.HeldRequest
+	found, g := false, group{}
+	err := scan(v.snap, sliceBound(spaceGroup, p.TS), groupKey(nil, spaceGroup, sliceStart(p.TS), math.MaxUint64), func(key, value []byte) error {
+		slice, _, err := readGroupKey(key)
+		if err == nil {
+			err = g.decode(slice, value)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = g.each(p.ID, func(at *slot) (bool, error) {
+			if at.ts != p.TS {
+				return true, nil
+			}
+			found = true
+			var err error
+			held, err = g.request(at)
+			return false, err
+		})
+		return err
+	})
+	return held, found && err == nil, err
 }
 
 // Unwritten implements engine.View.
@@ -69,14 +104,9 @@ func numberedRecords[T any](r pebble.Reader, space byte, through uint64, decode 
 // Requests implements engine.View.
 func (v *view) Requests(from, to events.Time) iter.Seq2[joiner.Place, error] {
 	return func(yield func(joiner.Place, error) bool) {
-		err := v.store.keys(v.snap, spaceRequest, from, to, func(key []byte) error {
-			p, _, err := readPlace(key)
-			if err == nil && !yield(p, nil) {
-				return io.EOF
-			}
-			return err
-		})
-		if err != nil && !errors.Is(err, io.EOF) {
+		w := v.walk(from, to, false)
+		err := w.run(v.snap, func(r *walked) bool { return yield(r.place, nil) })
+		if err != nil {
 			yield(joiner.Place{}, err)
 		}
 	}
@@ -102,116 +132,13 @@ func (v *view) Orphans(from, to events.Time) iter.Seq2[engine.Orphan, error] {
 	}
 }
 
-// Closing implements engine.View: a merge of three ranges, each read once.
+// Closing implements engine.View: a walk over the requests and, beside them,
+// their outcomes and histories.
 func (v *view) Closing(from, to events.Time) iter.Seq2[*engine.Closing, error] {
 	return func(yield func(*engine.Closing, error) bool) {
-		if from >= to {
-			return
-		}
-		c := closer{}
-		if err := c.run(v.snap, from, to, yield); err != nil {
+		c := closer{walk: v.walk(from, to, true)}
+		if err := c.run(v.snap, yield); err != nil {
 			yield(nil, err)
 		}
-	}
-}
-
-// closer walks the requests of a range and, beside them, their outcomes and
-// histories, which sort the same way.
-type closer struct {
-	requests, outcomes, histories *pebble.Iterator
-	closing                       engine.Closing
-	prefix                        []byte // place of the current request, as in its key, without the space
-	err                           error
-}
-
-func (c *closer) run(r pebble.Reader, from, to events.Time, yield func(*engine.Closing, error) bool) error {
-	open := func(space byte) *pebble.Iterator {
-		it, err := r.NewIter(&pebble.IterOptions{LowerBound: bound(space, from), UpperBound: bound(space, to)})
-		c.err = errors.Join(c.err, err)
-		if err == nil && space != spaceRequest {
-			it.First()
-		}
-		return it
-	}
-	c.requests, c.outcomes, c.histories = open(spaceRequest), open(spaceOutcome), open(spaceHistory)
-	if c.err == nil {
-		for ok := c.requests.First(); ok && c.err == nil; ok = c.requests.Next() {
-			if c.load() && !yield(&c.closing, nil) {
-				break
-			}
-		}
-	}
-	for _, it := range []*pebble.Iterator{c.requests, c.outcomes, c.histories} {
-		if it != nil {
-			c.err = errors.Join(c.err, it.Error(), it.Close())
-		}
-	}
-	return c.err
-}
-
-// load reads the current request; false means that it is not one to close.
-func (c *closer) load() bool {
-	key := c.requests.Key()
-	place, _, err := readPlace(key)
-	if err != nil {
-		c.err = err
-		return false
-	}
-	c.prefix = append(c.prefix[:0], key[1:]...)
-	value, err := c.requests.ValueAndErr()
-	if err == nil {
-		c.closing.Request, err = decodeRequest(value)
-	}
-	if err != nil {
-		c.err = err
-		return false
-	}
-	c.closing.Place = place
-	c.closing.Outcomes = c.each
-	c.closing.History, c.err = c.history()
-	return !c.closing.Request.Late && c.err == nil
-}
-
-// seek moves it to the first key at or after the current place. The iterators
-// move forwards only: a record of a request that is not one to close is passed.
-func (c *closer) seek(it *pebble.Iterator) bool {
-	for it.Valid() {
-		key := it.Key()[1:]
-		switch order := bytes.Compare(key[:min(len(key), len(c.prefix))], c.prefix); {
-		case order == 0:
-			return true
-		case order > 0:
-			return false
-		}
-		it.Next()
-	}
-	return false
-}
-
-func (c *closer) history() (joiner.History, error) {
-	if !c.seek(c.histories) {
-		return joiner.History{}, nil
-	}
-	value, err := c.histories.ValueAndErr()
-	if err != nil {
-		return joiner.History{}, err
-	}
-	return decodeHistory(value)
-}
-
-// each yields the outcomes of the current request, in Order.
-func (c *closer) each(yield func(*joiner.HeldOutcome, error) bool) {
-	var o joiner.HeldOutcome
-	for c.seek(c.outcomes) {
-		key := c.outcomes.Key()[1+len(c.prefix):]
-		value, err := c.outcomes.ValueAndErr()
-		if err == nil {
-			o = joiner.HeldOutcome{TS: readTime(key)}
-			err = errors.Join(readTail(&o, key[8:]), decodeOutcome(&o, value))
-		}
-		if !yield(&o, err) || err != nil {
-			return
-		}
-		c.outcomes.Next()
 	}
 }

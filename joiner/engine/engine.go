@@ -77,16 +77,16 @@ type Engine struct {
 	// joining says that recovery is done.
 	joining bool
 
-	places    []joiner.Place // scratch
-	labels    []Label        // to be published before the batch is applied
-	events    int            // folded since the batch was applied
-	volume    Roll           // read since the last cut: Rows and Bytes
-	looked    time.Time      // when declared gaps were last looked for
-	unread    string         // why they could not be read; said once
-	noted     time.Time      // when the first uncommitted row was noticed; zero: none
-	flight    *flight        // the commit being staged, if any
-	news      func(Stats)    // told after every commit
-	questions chan question  // asked from outside
+	found     []Found       // scratch
+	labels    []Label       // to be published before the batch is applied
+	events    int           // folded since the batch was applied
+	volume    Roll          // read since the last cut: Rows and Bytes
+	looked    time.Time     // when declared gaps were last looked for
+	unread    string        // why they could not be read; said once
+	noted     time.Time     // when the first uncommitted row was noticed; zero: none
+	flight    *flight       // the commit being staged, if any
+	news      func(Stats)   // told after every commit
+	questions chan question // asked from outside
 	stats     atomic.Pointer[Stats]
 
 	measures *Measures // as of the commit finished last; replaced, never changed
@@ -191,20 +191,28 @@ func (e *Engine) phase(ts, w events.Time) joiner.Phase {
 	return phase
 }
 
-// find returns where a request is held and what is held there, if it is known
-// and not forgotten at watermark w.
-func (e *Engine) find(id string, w events.Time) (joiner.Place, joiner.HeldRequest, bool, error) {
-	e.places = e.o.Store.Find(e.places[:0], id)
-	for _, p := range e.places {
-		if e.phase(p.TS, w) == joiner.Forgotten {
-			continue
-		}
-		held, ok, err := e.o.Store.Request(p)
-		if ok || err != nil {
-			return p, held, ok, err
+// find returns where a request is held, if it is known and not forgotten at
+// watermark w.
+func (e *Engine) find(id string, w events.Time) (Found, bool, error) {
+	var err error
+	if e.found, err = e.o.Store.Find(e.found[:0], id); err != nil {
+		return Found{}, false, err
+	}
+	for _, f := range e.found {
+		if e.phase(f.Place.TS, w) != joiner.Forgotten {
+			return f, true, nil
 		}
 	}
-	return joiner.Place{}, joiner.HeldRequest{}, false, nil
+	return Found{}, false, nil
+}
+
+// load reads a request that was found.
+func (e *Engine) load(p joiner.Place) (joiner.HeldRequest, error) {
+	held, ok, err := e.o.Store.Request(p)
+	if err == nil && !ok {
+		err = fmt.Errorf("request %q was found in the state, and is not there: %w", p.ID, errNoPieces)
+	}
+	return held, err
 }
 
 // assemble decodes a request's pieces up to a round and makes one of them.
@@ -221,13 +229,13 @@ func assemble(rules *joiner.Rules, d *events.Decoder, held *joiner.HeldRequest, 
 		if h.Round > round {
 			continue
 		}
-		req, err := d.DecodeRequest(h.Data)
+		req, err := d.DecodeRequest([]byte(h.Data))
 		if err != nil {
 			return events.Request{}, fmt.Errorf("decoding a held request, which was accepted when it was read (message %d): %w", h.Origin.Seq, err)
 		}
 		p := joiner.Piece{Request: req}
 		if len(held.Pieces) > 1 {
-			p.Hash = hash(h.Data)
+			p.Hash = hashText(h.Data)
 		}
 		pieces = append(pieces, p)
 	}

@@ -15,6 +15,8 @@ const maxBatch = 1000
 
 func hash(data []byte) [32]byte { return sha256.Sum256(data) }
 
+func hashText(text string) [32]byte { return hash([]byte(text)) }
+
 // fold takes in the first limit events of a message. Those before the input's
 // position were folded before and are passed over.
 func (e *Engine) fold(ctx context.Context, m *events.Message, limit uint32) error {

@@ -107,12 +107,17 @@ func (e *Engine) tell(ctx context.Context, q question) error {
 func (e *Engine) story(id string) (*Story, error) {
 	s := &Story{ID: id, Stats: e.Stats(), Forgotten: e.saved.Forgotten, Read: e.Stats().Progress.Inputs}
 	w := e.watermark()
-	p, held, known, err := e.find(id, w)
+	found, known, err := e.find(id, w)
 	if err != nil {
 		return nil, err
 	}
 	if !known {
 		return s, e.tellWaiting(s)
+	}
+	p := found.Place
+	held, err := e.load(p)
+	if err != nil {
+		return nil, err
 	}
 	s.Known, s.Late, s.Copies = true, held.Late, len(held.Copies)
 	s.Phase, s.Closes = e.phase(p.TS, w), p.TS.Add(e.rules.Longest())
@@ -144,7 +149,7 @@ func (e *Engine) came(at events.Origin, ts events.Time, round uint32) Came {
 func (e *Engine) tellPieces(s *Story, held *joiner.HeldRequest) (err error) {
 	d := &e.o.Decoders[events.KindRequest]
 	for i := range held.Pieces {
-		scan, err := d.ScanRequest(held.Pieces[i].Data)
+		scan, err := d.ScanRequest([]byte(held.Pieces[i].Data))
 		if err != nil {
 			return err
 		}

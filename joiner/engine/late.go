@@ -159,7 +159,11 @@ func (e *Engine) settle(p joiner.Place, held *joiner.HeldRequest) (joiner.Histor
 }
 
 // lateOutcome takes in an outcome of a closed request.
-func (e *Engine) lateOutcome(m *events.Message, p joiner.Place, held joiner.HeldRequest, h joiner.HeldOutcome, o *events.Outcome) error {
+func (e *Engine) lateOutcome(m *events.Message, p joiner.Place, h joiner.HeldOutcome, o *events.Outcome) error {
+	held, err := e.load(p)
+	if err != nil {
+		return err
+	}
 	history, _, err := e.o.Store.History(p)
 	if err != nil {
 		return err
@@ -232,7 +236,7 @@ func (e *Engine) latePiece(p joiner.Place, held joiner.HeldRequest, piece joiner
 		return err
 	}
 	if !wins {
-		held.Copies = append(held.Copies, hash(piece.Data))
+		held.Copies = append(held.Copies, hashText(piece.Data))
 		e.o.Store.PutRequest(p, &held)
 		return nil
 	}

@@ -16,19 +16,16 @@ func (e *Engine) outcome(m *events.Message, at events.Origin, o *events.Outcome,
 	}
 	w := e.watermark()
 	held := joiner.HeldOutcome{Origin: at, TS: o.TS, ID: o.ID, Hash: o.Hash, Data: data}
-	p, request, known, err := e.find(o.RequestID, w)
-	switch {
+	found, known, err := e.find(o.RequestID, w)
+	switch p := found.Place; {
 	case err != nil:
 		return err
-	case known && (request.Late || e.phase(p.TS, w) != joiner.Open):
-		return e.lateOutcome(m, p, request, held, o)
+	case known && (found.Late || e.phase(p.TS, w) != joiner.Open):
+		return e.lateOutcome(m, p, held, o)
 	case known:
 		e.tally(events.KindOutcome).Pending++
 		e.o.Store.PutOutcome(p, &held)
-		if old, err := e.nothingNew(p, &request, o); old || err != nil {
-			return err
-		}
-		return e.react(p, p, &request, []joiner.HeldOutcome{held})
+		return e.tellOf(p, held, o)
 	case o.TS < e.rules.OrphanedThrough(w):
 		e.dispose(events.KindOutcome, joiner.Orphan)
 	default:
@@ -38,16 +35,27 @@ func (e *Engine) outcome(m *events.Message, at events.Origin, o *events.Outcome,
 	return nil
 }
 
+// tellOf reacts to an outcome of an open request, if it says anything new.
+func (e *Engine) tellOf(p joiner.Place, fresh joiner.HeldOutcome, o *events.Outcome) error {
+	if !e.watched() || !e.qualifies(o) {
+		return nil
+	}
+	request, err := e.load(p)
+	if err != nil {
+		return err
+	}
+	if old, err := e.nothingNew(p, &request, o); old || err != nil {
+		return err
+	}
+	return e.react(p, p, &request, []joiner.HeldOutcome{fresh})
+}
+
 // nothingNew reports whether an outcome of an open request leaves everything as
-// it was told already: it is of interest to no label, or the positives that it
-// makes were made by those before it. Those are read only until they have made
-// them: a producer that sends one request's outcomes by the thousand would keep
+// it was told already: the positives that it makes were made by those before it.
+// Those are read only until they have made them: a producer that sends one request's outcomes by the thousand would keep
 // the joiner busy with that request alone if each was decided beside all others.
 func (e *Engine) nothingNew(p joiner.Place, held *joiner.HeldRequest, o *events.Outcome) (bool, error) {
-	if !e.qualifies(o) {
-		return true, nil
-	}
-	if !e.watched() || e.o.Store.OutcomeCount(p.ID) == 1 {
+	if e.o.Store.OutcomeCount(p.ID) == 1 {
 		return false, nil
 	}
 	req, err := e.assemble(held, everything)

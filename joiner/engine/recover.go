@@ -340,8 +340,13 @@ func (e *Engine) recallWritten(since events.Time) error {
 }
 
 func (e *Engine) recall(id string, rows []joiner.Written) error {
-	p, held, ok, err := e.find(id, events.MinTime)
+	found, ok, err := e.find(id, events.MinTime)
 	if err != nil || !ok {
+		return err
+	}
+	p := found.Place
+	held, err := e.load(p)
+	if err != nil {
 		return err
 	}
 	req, d, err := e.decide(p, &held, everything, nil)

@@ -15,32 +15,48 @@ const maxCopies = 1000
 func (e *Engine) request(m *events.Message, at events.Origin, scan events.Scan, data []byte) error {
 	id, w := string(scan.ID), e.watermark()
 	e.volume.Rows++
-	p, held, known, err := e.find(id, w)
+	found, known, err := e.find(id, w)
 	if err != nil {
 		return err
 	}
 	if known {
-		return e.again(m, at, p, held, scan.TS, data)
+		return e.again(m, at, found.Place, scan.TS, data)
 	}
-	p = joiner.Place{TS: scan.TS, ID: id}
-	phase := e.phase(scan.TS, w)
+	p, phase := joiner.Place{TS: scan.TS, ID: id}, e.phase(scan.TS, w)
 	if phase == joiner.Forgotten {
 		e.dispose(events.KindRequest, joiner.Expired)
 		return nil
 	}
 	e.saved.Progress.Guard.Request(e.rules, scan.TS)
-	held = joiner.HeldRequest{Late: phase != joiner.Open, Pieces: []joiner.HeldPiece{{Origin: at, Data: data}}}
+	if phase != joiner.Open {
+		return e.lateRequest(p, at, data, w)
+	}
+	e.o.Store.AddRequest(p, at, data)
+	e.tally(events.KindRequest).Pending++
+	outcomes, err := e.adopt(p, w)
+	if err != nil || !e.watched() || e.o.Store.OutcomeCount(id) == 0 {
+		return err
+	}
+	held := heldRequest(at, data)
+	return e.react(p, p, &held, outcomes)
+}
+
+// heldRequest is how a request is held that has one event so far.
+func heldRequest(at events.Origin, data []byte) joiner.HeldRequest {
+	return joiner.HeldRequest{Pieces: []joiner.HeldPiece{{Origin: at, Data: string(data)}}}
+}
+
+// lateRequest takes in a request that comes when it should have closed before.
+func (e *Engine) lateRequest(p joiner.Place, at events.Origin, data []byte, w events.Time) error {
+	held := heldRequest(at, data)
+	held.Late = true
 	e.o.Store.PutRequest(p, &held)
 	outcomes, err := e.adopt(p, w)
 	if err != nil {
 		return err
 	}
-	if held.Late {
-		e.dispose(events.KindRequest, joiner.LateArrival)
-		return e.closeLate(p, p, &held, outcomes)
-	}
-	e.tally(events.KindRequest).Pending++
-	return e.react(p, p, &held, outcomes)
+	e.dispose(events.KindRequest, joiner.LateArrival)
+	return e.closeLate(p, p, &held, outcomes)
 }
 
 // adopt gives a request the outcomes that came before it, in Order. Those that
@@ -64,9 +80,13 @@ func (e *Engine) adopt(p joiner.Place, w events.Time) ([]joiner.HeldOutcome, err
 }
 
 // again takes in another event of a known request.
-func (e *Engine) again(m *events.Message, at events.Origin, p joiner.Place, held joiner.HeldRequest, ts events.Time, data []byte) error {
+func (e *Engine) again(m *events.Message, at events.Origin, p joiner.Place, ts events.Time, data []byte) error {
+	held, err := e.load(p)
+	if err != nil {
+		return err
+	}
 	sum := hash(data)
-	same := func(h joiner.HeldPiece) bool { return hash(h.Data) == sum }
+	same := func(h joiner.HeldPiece) bool { return hashText(h.Data) == sum }
 	if slices.Contains(held.Copies, sum) || slices.ContainsFunc(held.Pieces, same) {
 		e.dispose(events.KindRequest, joiner.Duplicate)
 		return nil
@@ -80,7 +100,7 @@ func (e *Engine) again(m *events.Message, at events.Origin, p joiner.Place, held
 	} else {
 		e.dispose(events.KindRequest, joiner.Conflict)
 	}
-	piece := joiner.HeldPiece{Origin: at, Data: data}
+	piece := joiner.HeldPiece{Origin: at, Data: string(data)}
 	w := e.watermark()
 	switch e.phase(p.TS, w) {
 	case joiner.Open:
@@ -95,17 +115,17 @@ func (e *Engine) again(m *events.Message, at events.Origin, p joiner.Place, held
 
 // wins reports whether a new piece takes part in the request: any does when
 // they are merged, else only one that is smaller than the one that counts.
-func (e *Engine) wins(held *joiner.HeldRequest, data []byte, ts events.Time) (bool, error) {
+func (e *Engine) wins(held *joiner.HeldRequest, data string, ts events.Time) (bool, error) {
 	if e.rules.Merge {
 		return true, nil
 	}
 	d := &e.o.Decoders[events.KindRequest]
 	for i := range held.Pieces {
-		scan, err := d.ScanRequest(held.Pieces[i].Data)
+		scan, err := d.ScanRequest([]byte(held.Pieces[i].Data))
 		if err != nil {
 			return false, err
 		}
-		a, b := hash(data), hash(held.Pieces[i].Data)
+		a, b := hashText(data), hashText(held.Pieces[i].Data)
 		if ts > scan.TS || ts == scan.TS && slices.Compare(a[:], b[:]) > 0 {
 			return false, nil
 		}
@@ -120,7 +140,7 @@ func (e *Engine) wins(held *joiner.HeldRequest, data []byte, ts events.Time) (bo
 func (e *Engine) rearrange(p joiner.Place, held joiner.HeldRequest, piece joiner.HeldPiece, ts, w events.Time) error {
 	phase := e.phase(ts, w)
 	if phase == joiner.Forgotten {
-		held.Copies = append(held.Copies, hash(piece.Data))
+		held.Copies = append(held.Copies, hashText(piece.Data))
 		e.o.Store.PutRequest(p, &held)
 		return nil
 	}
@@ -131,10 +151,10 @@ func (e *Engine) rearrange(p joiner.Place, held joiner.HeldRequest, piece joiner
 	case e.rules.Merge:
 		held.Pieces = append(held.Pieces, piece)
 	case wins:
-		held.Copies = append(held.Copies, hash(held.Pieces[0].Data))
+		held.Copies = append(held.Copies, hashText(held.Pieces[0].Data))
 		held.Pieces[0] = piece
 	default:
-		held.Copies = append(held.Copies, hash(piece.Data))
+		held.Copies = append(held.Copies, hashText(piece.Data))
 	}
 	from := p // where everything still is, as far as reads see
 	if ts < p.TS {

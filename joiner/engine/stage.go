@@ -191,7 +191,7 @@ func (s stager) deadLetters(f *flight) error {
 	return nil
 }
 
-// forgotten lists what the state drops after the commit, and counts orphans.
+// forgotten counts the orphans, and lists them for the state to drop.
 func (s stager) forgotten(f *flight) error {
 	f.forget = Forget{Cut: f.cut, Forgotten: f.at.Forgotten, Orphaned: f.at.Orphaned}
 	known, t := map[string]*joiner.Distinct{}, &f.closed.Kinds[events.KindOutcome]
@@ -214,12 +214,6 @@ func (s stager) forgotten(f *flight) error {
 			t.Disposed[joiner.Duplicate]++
 		}
 		f.forget.Orphans = append(f.forget.Orphans, joiner.Place{TS: o.TS, ID: o.RequestID})
-	}
-	for p, err := range f.view.Requests(f.at.Forgotten, f.cut.Forgotten) {
-		if err != nil {
-			return err
-		}
-		f.forget.Requests = append(f.forget.Requests, p)
 	}
 	return nil
 }

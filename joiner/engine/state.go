@@ -16,9 +16,9 @@ import (
 type Store interface {
 	// Progress is where the state stands, as of the last Apply.
 	Progress() Saved
-	// Find appends the places where a request of this id may be held. More than
-	// one is possible, though hardly ever found: Request tells.
-	Find(places []joiner.Place, id string) []joiner.Place
+	// Find appends where a request of this id is held. More than one is possible
+	// when an id is used again: what is forgotten goes with a commit.
+	Find(found []Found, id string) ([]Found, error)
 	// Request reads a request; ok is false if it is not held there.
 	Request(p joiner.Place) (r joiner.HeldRequest, ok bool, err error)
 	// Outcomes reads the outcomes held for a request, in Order.
@@ -42,11 +42,13 @@ type Store interface {
 	// Orphaned reports the same of the waiting outcomes.
 	Orphaned(from, to events.Time) (bool, error)
 
-	// Dirty reports whether the batch being written touches an id. Find, HasWaiting
-	// and OutcomeCount know of it at once, the reads of records only after Apply.
+	// Dirty reports whether the batch being written touches an id. HasWaiting and
+	// OutcomeCount know of what it writes at once, the others only after Apply.
 	Dirty(id string) bool
 
-	// The writes of a batch.
+	// The writes of a batch. AddRequest adds one of which nothing is held, as it
+	// was read; data must stay as it is until Apply.
+	AddRequest(p joiner.Place, at events.Origin, data []byte)
 	PutRequest(p joiner.Place, r *joiner.HeldRequest)
 	DeleteRequest(p joiner.Place)
 	PutOutcome(p joiner.Place, o *joiner.HeldOutcome)
@@ -66,12 +68,18 @@ type Store interface {
 
 	// View is a stable picture of the applied state for staging a commit.
 	View() View
-	// Forget drops what a finished commit no longer needs, as part of the batch:
-	// Apply makes it so.
+	// Forget drops what a finished commit no longer needs, as part of a batch that
+	// holds nothing else so far: Apply makes it so.
 	Forget(f Forget)
 	// Reset makes the state empty, at once.
 	Reset() error
 	Close() error
+}
+
+// Found is a request that the state holds.
+type Found struct {
+	Place joiner.Place
+	Late  bool // it arrived after it should have closed
 }
 
 // Saved is the part of the state that says where it stands.
@@ -107,7 +115,6 @@ type PendingCut struct {
 type Forget struct {
 	Cut                 PendingCut
 	Forgotten, Orphaned events.Time    // what is stamped before is gone already
-	Requests            []joiner.Place // the requests dropped
 	Orphans             []joiner.Place // the waiting outcomes dropped, each under its own timestamp
 }
 

@@ -1,0 +1,129 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+)
+
+// closer walks the requests of a range and, beside them, their outcomes and
+// histories, whose keys sort the same way.
+type closer struct {
+	walk                walk // of whole requests
+	outcomes, histories *pebble.Iterator
+
+	closing engine.Closing
+	piece   [1]joiner.HeldPiece // of a request in a group
+	prefix  []byte              // place of the current request, as in its keys behind their space
+	key     []byte              // scratch
+	loads   int                 // of the walk, when the iterators were last moved back
+	err     error
+}
+
+func (c *closer) run(r pebble.Reader, yield func(*engine.Closing, error) bool) error {
+	if c.walk.from >= c.walk.to {
+		return nil
+	}
+	err := c.open(r)
+	if err == nil {
+		err = c.walk.run(r, func(w *walked) bool {
+			if !c.take(w) {
+				return c.err == nil
+			}
+			return yield(&c.closing, nil) && c.err == nil
+		})
+	}
+	return errors.Join(err, c.err, closeAll(c.outcomes, c.histories))
+}
+
+func (c *closer) open(r pebble.Reader) (err error) {
+	c.closing.Outcomes = c.each
+	if c.outcomes, err = openSpace(r, spaceOutcome, c.walk.from, c.walk.to); err != nil {
+		return err
+	}
+	c.histories, err = openSpace(r, spaceHistory, c.walk.from, c.walk.to)
+	return err
+}
+
+// take makes a request the current one; false means that it is not one to close.
+func (c *closer) take(w *walked) bool {
+	c.closing.Place = w.place
+	if c.closing.Request = (joiner.HeldRequest{Pieces: c.piece[:]}); w.single != nil {
+		c.closing.Request = w.single.HeldRequest
+	} else {
+		c.piece[0] = joiner.HeldPiece{Origin: w.origin, Data: w.data}
+	}
+	c.prefix = appendPlace(c.prefix[:0], 0, w.place)
+	c.prefix = append(c.prefix[:0], c.prefix[1:]...)
+	if back := c.walk.goesOn && c.loads != c.walk.loads; back {
+		// The slice is gone through once more from its beginning.
+		c.outcomes.SeekGE(c.at(spaceOutcome))
+		c.histories.SeekGE(c.at(spaceHistory))
+	}
+	c.loads = c.walk.loads
+	c.closing.History, c.err = c.history()
+	return !c.closing.Request.Late && c.err == nil
+}
+
+// at is the first key in a space of the current place.
+func (c *closer) at(space byte) []byte {
+	c.key = append(append(c.key[:0], space), c.prefix...)
+	return c.key
+}
+
+// steps is how many records of other requests are passed before seeking: a seek
+// costs about as much.
+const steps = 8
+
+// seek moves an iterator to the first key at or after the current place, and
+// reports whether that is one of it. It only goes forwards: a record of a request
+// that is not one to close is passed.
+func (c *closer) seek(it *pebble.Iterator, space byte) bool {
+	for step := 0; it.Valid(); step++ {
+		key := it.Key()[1:]
+		switch order := bytes.Compare(key[:min(len(key), len(c.prefix))], c.prefix); {
+		case order == 0:
+			return true
+		case order > 0:
+			return false
+		}
+		if step < steps {
+			it.Next()
+		} else {
+			it.SeekGE(c.at(space))
+		}
+	}
+	return false
+}
+
+func (c *closer) history() (joiner.History, error) {
+	if !c.seek(c.histories, spaceHistory) {
+		return joiner.History{}, nil
+	}
+	value, err := c.histories.ValueAndErr()
+	if err != nil {
+		return joiner.History{}, err
+	}
+	return decodeHistory(value)
+}
+
+// each yields the outcomes of the current request, in Order.
+func (c *closer) each(yield func(*joiner.HeldOutcome, error) bool) {
+	var o joiner.HeldOutcome
+	for c.seek(c.outcomes, spaceOutcome) {
+		key := c.outcomes.Key()[1+len(c.prefix):]
+		value, err := c.outcomes.ValueAndErr()
+		if err == nil {
+			o = joiner.HeldOutcome{TS: readTime(key)}
+			err = errors.Join(readTail(&o, key[8:]), decodeOutcome(&o, value))
+		}
+		if !yield(&o, err) || err != nil {
+			return
+		}
+		c.outcomes.Next()
+	}
+}

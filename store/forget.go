@@ -1,0 +1,107 @@
+package store
+
+import (
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+)
+
+// Forget implements engine.Store. Records go by ranges of time; the index goes by
+// what the spaces say that is cheap to read.
+func (s *Store) Forget(f engine.Forget) {
+	if from, to := f.Forgotten, f.Cut.Forgotten; to > from {
+		d := discount{store: s}
+		s.fail(s.forgetSingles(from, to, &d))
+		s.fail(s.forgetGroups(from, to, &d))
+		for _, space := range []byte{spaceRequest, spaceOutcome, spaceHistory} {
+			s.deleteRange(bound(space, from), bound(space, to))
+		}
+		for _, space := range []byte{spaceGroup, spaceHashes} {
+			s.deleteRange(sliceBound(space, from), sliceBound(space, to))
+		}
+	}
+	if f.Cut.Orphaned > f.Orphaned {
+		s.deleteRange(bound(spaceWaiting, f.Orphaned), bound(spaceWaiting, f.Cut.Orphaned))
+	}
+	s.deleteRange([]byte{spaceUnwritten}, numbered(spaceUnwritten, f.Cut.Unwritten+1))
+	s.deleteRange([]byte{spaceDeadLetter}, numbered(spaceDeadLetter, f.Cut.DeadLetters+1))
+	for _, p := range f.Orphans {
+		h := s.hash(p.ID)
+		s.index.waiting.remove(h, p.TS)
+		s.index.dropOutcomes(h, 1)
+	}
+}
+
+// forgetSingles takes the requests that stand by themselves out of the index.
+func (s *Store) forgetSingles(from, to events.Time, d *discount) error {
+	return s.keys(s.db, spaceRequest, from, to, func(key []byte) error {
+		p, _, err := readPlace(key)
+		if err != nil {
+			return err
+		}
+		h := s.hash(p.ID)
+		s.index.singles.remove(h, p.TS)
+		return d.outcomes(h, p.TS)
+	})
+}
+
+// forgetGroups takes requests in groups out of the index. A group itself goes
+// when its slice is over.
+func (s *Store) forgetGroups(from, to events.Time, d *discount) error {
+	var list []hashed
+	return scan(s.db, sliceBound(spaceHashes, from), bound(spaceHashes, to), func(key, value []byte) error {
+		slice, number, err := readGroupKey(key)
+		if err == nil {
+			list, err = decodeHashes(list[:0], slice, value)
+		}
+		if err != nil {
+			return err
+		}
+		for _, r := range list {
+			if r.ts < from || r.ts >= to {
+				continue
+			}
+			s.index.requests.remove(r.hash, uint32(number))
+			if err := d.outcomes(r.hash, r.ts); err != nil {
+				return err
+			}
+		}
+		if sliceOf(slice) < sliceOf(to) {
+			s.index.groups.drop(number)
+		}
+		return nil
+	})
+}
+
+// discount takes the outcomes of forgotten requests out of the index.
+type discount struct {
+	store *Store
+	done  map[hashed]struct{} // what was counted record by record
+}
+
+// outcomes discounts those of a request.
+func (d *discount) outcomes(h uint64, t events.Time) error {
+	s := d.store
+	switch {
+	case s.index.outcomes[h] == 0:
+		return nil
+	case !s.index.known(h) && !s.index.waiting.has(h):
+		delete(s.index.outcomes, h)
+		return nil
+	}
+	// The id is in use again, or another one has its hash: only what belongs to
+	// this time goes, with whatever else is forgotten that has both.
+	if _, done := d.done[hashed{t, h}]; done {
+		return nil
+	}
+	if d.done == nil {
+		d.done = map[hashed]struct{}{}
+	}
+	d.done[hashed{t, h}] = struct{}{}
+	return s.keys(s.db, spaceOutcome, t, t+1, func(key []byte) error {
+		p, _, err := readPlace(key)
+		if err == nil && s.hash(p.ID) == h {
+			s.index.dropOutcomes(h, 1)
+		}
+		return err
+	})
+}

@@ -1,0 +1,256 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+)
+
+// Find implements engine.Store.
+func (s *Store) Find(found []engine.Found, id string) ([]engine.Found, error) {
+	h := s.hash(id)
+	var err error
+	s.index.singles.each(h, func(t events.Time) {
+		p := joiner.Place{TS: t, ID: id}
+		if r, ok, failed := getSingle(s.db, p); failed != nil {
+			err = failed
+		} else if ok && !r.gone {
+			found = append(found, engine.Found{Place: p, Late: r.Late})
+		}
+	})
+	if err != nil {
+		return found, err
+	}
+	err = s.inGroups(h, id, func(at *slot) (bool, error) {
+		p := joiner.Place{TS: at.ts, ID: id}
+		hidden, err := s.hidden(h, p)
+		if !hidden && err == nil && at.ts >= s.saved.Forgotten {
+			found = append(found, engine.Found{Place: p})
+		}
+		return true, err
+	})
+	return found, err
+}
+
+// inGroups calls visit with the slots of an id in the groups, as long as it
+// returns true. During the call they are in s.group.
+func (s *Store) inGroups(h uint64, id string, visit func(*slot) (bool, error)) error {
+	s.found = s.index.requests.find(s.found[:0], h)
+	slices.Sort(s.found)
+	for _, low := range slices.Compact(s.found) {
+		g, ok := s.index.groups.find(low)
+		if !ok {
+			continue
+		}
+		s.key = groupKey(s.key[:0], spaceGroup, g.slice, g.number)
+		value, closer, err := s.db.Get(s.key)
+		if err != nil {
+			return fmt.Errorf("reading a group of requests: %w", err)
+		}
+		more := true
+		if err = s.group.decode(g.slice, value); err == nil {
+			more, err = s.group.each(id, visit)
+		}
+		if err := errors.Join(err, closer.Close()); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// hidden reports whether a request stands by itself, or is gone, so that what a
+// group has of it does not count.
+func (s *Store) hidden(h uint64, p joiner.Place) (bool, error) {
+	if !s.index.singles.holds(h, p.TS) {
+		return false, nil
+	}
+	_, ok, err := getSingle(s.db, p)
+	return ok, err
+}
+
+// HasWaiting implements engine.Store.
+func (s *Store) HasWaiting(id string) bool { return s.index.waiting.has(s.hash(id)) }
+
+// OutcomeCount implements engine.Store.
+func (s *Store) OutcomeCount(id string) int { return int(s.index.outcomes[s.hash(id)]) }
+
+// Dirty implements engine.Store.
+func (s *Store) Dirty(id string) bool { return s.touched.has(s.hash(id)) }
+
+// Request implements engine.Store.
+func (s *Store) Request(p joiner.Place) (held joiner.HeldRequest, ok bool, err error) {
+	h := s.hash(p.ID)
+	if s.index.singles.holds(h, p.TS) {
+		r, found, err := getSingle(s.db, p)
+		if found || err != nil {
+			return r.HeldRequest, found && !r.gone, err
+		}
+	}
+	if p.TS < s.saved.Forgotten {
+		return held, false, nil
+	}
+	err = s.inGroups(h, p.ID, func(at *slot) (bool, error) {
+		if ok = at.ts == p.TS; !ok {
+			return true, nil
+		}
+		var err error
+		held, err = s.group.request(at)
+		return false, err
+	})
+	return held, ok && err == nil, err
+}
+
+// getSingle reads the record of a request that stands by itself.
+func getSingle(r pebble.Reader, p joiner.Place) (single, bool, error) {
+	value, ok, err := get(r, appendPlace(nil, spaceRequest, p))
+	if !ok || err != nil {
+		return single{}, false, err
+	}
+	held, err := decodeSingle(value)
+	return held, err == nil, err
+}
+
+// get copies a value, since Pebble's own is good only until its closer closes.
+func get(r pebble.Reader, key []byte) ([]byte, bool, error) {
+	value, closer, err := r.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	value = append([]byte(nil), value...)
+	return value, true, closer.Close()
+}
+
+// History implements engine.Store.
+func (s *Store) History(p joiner.Place) (joiner.History, bool, error) {
+	value, ok, err := get(s.db, appendPlace(nil, spaceHistory, p))
+	if !ok || err != nil {
+		return joiner.History{}, false, err
+	}
+	h, err := decodeHistory(value)
+	return h, err == nil, err
+}
+
+// Histories implements engine.Store.
+func (s *Store) Histories(from, to events.Time) iter.Seq2[joiner.Place, error] {
+	return func(yield func(joiner.Place, error) bool) {
+		err := s.keys(s.db, spaceHistory, from, to, func(key []byte) error {
+			p, _, err := readPlace(key)
+			if err == nil && !yield(p, nil) {
+				return io.EOF
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, io.EOF) {
+			yield(joiner.Place{}, err)
+		}
+	}
+}
+
+// Closable implements engine.Store.
+func (s *Store) Closable(from, to events.Time) (bool, error) {
+	found := false
+	err := scan(s.db, bound(spaceRequest, from), bound(spaceRequest, to), func(_, value []byte) error {
+		r, err := decodeSingle(value)
+		if found = err == nil && !r.gone; found {
+			return io.EOF
+		}
+		return err
+	})
+	if found {
+		return true, nil
+	}
+	if err != nil || from >= to {
+		return false, err
+	}
+	var list []hashed
+	err = scan(s.db, sliceBound(spaceHashes, from), bound(spaceHashes, to), func(key, value []byte) error {
+		slice, _, err := readGroupKey(key)
+		if err == nil {
+			list, err = decodeHashes(list[:0], slice, value)
+		}
+		for _, r := range list {
+			if r.ts >= from && r.ts < to && !s.index.singles.holds(r.hash, r.ts) {
+				found = true
+				return io.EOF
+			}
+		}
+		return err
+	})
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return found, err
+}
+
+// Orphaned implements engine.Store.
+func (s *Store) Orphaned(from, to events.Time) (bool, error) { return s.any(spaceWaiting, from, to) }
+
+// any reports whether a space has a key from one time to another.
+func (s *Store) any(space byte, from, to events.Time) (bool, error) {
+	found := false
+	err := s.keys(s.db, space, from, to, func([]byte) error {
+		found = true
+		return io.EOF
+	})
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return found, err
+}
+
+// Outcomes implements engine.Store.
+func (s *Store) Outcomes(p joiner.Place) iter.Seq2[joiner.HeldOutcome, error] {
+	prefix := appendPlace(nil, spaceOutcome, p)
+	return func(yield func(joiner.HeldOutcome, error) bool) {
+		err := s.records(prefix, func(key, value []byte) error {
+			o := joiner.HeldOutcome{TS: readTime(key[len(prefix):])}
+			if err := readTail(&o, key[len(prefix)+8:]); err != nil {
+				return err
+			}
+			if err := decodeOutcome(&o, append([]byte(nil), value...)); err != nil {
+				return err
+			}
+			if !yield(o, nil) {
+				return io.EOF
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, io.EOF) {
+			yield(joiner.HeldOutcome{}, err)
+		}
+	}
+}
+
+// Waiting implements engine.Store.
+func (s *Store) Waiting(id string) ([]joiner.HeldOutcome, error) {
+	var held []joiner.HeldOutcome
+	seen := map[events.Time]bool{}
+	var err error
+	s.index.waiting.each(s.hash(id), func(t events.Time) {
+		if seen[t] || err != nil {
+			return
+		}
+		seen[t] = true
+		prefix := appendID(appendTime([]byte{spaceWaiting}, t), id)
+		err = s.records(prefix, func(key, value []byte) error {
+			o := joiner.HeldOutcome{TS: t}
+			if err := readTail(&o, key[len(prefix):]); err != nil {
+				return err
+			}
+			held = append(held, o)
+			return decodeOutcome(&held[len(held)-1], append([]byte(nil), value...))
+		})
+	})
+	return held, err
+}

@@ -1,0 +1,201 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// walk goes through the requests of a range of time, in order of place. It takes
+// the slices one after the other and sorts what is in each. A slice that is larger
+// than chunkBytes comes in several chunks, each sorted by itself.
+type walk struct {
+	from, to events.Time
+	whole    bool // with their events
+	// chunkBytes is how much of a slice is in memory at once, at least.
+	chunkBytes int
+
+	groups, singles *pebble.Iterator
+	group           group
+
+	slice  int64                   // number of the slice that is walked
+	begun  bool                    // there is one
+	alone  map[joiner.Place]single // what of it stands by itself; nil if nothing does
+	chunk  []walked
+	loads  int  // chunks so far
+	goesOn bool // the chunk is not the first of its slice
+}
+
+const chunkBytes = 32 << 20
+
+// walked is a request of a chunk.
+type walked struct {
+	place  joiner.Place
+	origin events.Origin
+	data   string
+	single *single // not nil: it stands by itself, and origin and data are none
+}
+
+// run calls visit with each request as long as it returns true.
+func (w *walk) run(r pebble.Reader, visit func(*walked) bool) error {
+	if w.from >= w.to {
+		return nil
+	}
+	err := w.open(r)
+	for more := err == nil; more; {
+		if more, err = w.load(); !more || err != nil {
+			break
+		}
+		for i := range w.chunk {
+			if more = visit(&w.chunk[i]); !more {
+				break
+			}
+		}
+	}
+	return errors.Join(err, closeAll(w.groups, w.singles))
+}
+
+func (w *walk) open(r pebble.Reader) (err error) {
+	if w.groups, err = openSpace(r, spaceGroup, sliceStart(w.from), w.to); err != nil {
+		return err
+	}
+	w.singles, err = openSpace(r, spaceRequest, w.from, w.to)
+	return err
+}
+
+// openSpace opens an iterator over a space, from one time to another, at its first key.
+func openSpace(r pebble.Reader, space byte, from, to events.Time) (*pebble.Iterator, error) {
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: bound(space, from), UpperBound: bound(space, to)})
+	if err == nil {
+		it.First()
+	}
+	return it, err
+}
+
+func closeAll(iterators ...*pebble.Iterator) error {
+	var errs []error
+	for _, it := range iterators {
+		if it != nil {
+			errs = append(errs, it.Error(), it.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// load reads the next chunk that has anything in it.
+func (w *walk) load() (bool, error) {
+	w.chunk = w.chunk[:0]
+	for len(w.chunk) == 0 {
+		groups, singles := w.next(w.groups), w.next(w.singles)
+		if groups == math.MaxInt64 && singles == math.MaxInt64 {
+			return false, nil
+		}
+		w.loads++
+		w.goesOn = true
+		if next := min(groups, singles); !w.begun || next > w.slice {
+			w.slice, w.begun, w.goesOn = next, true, false
+			if err := w.loadSingles(); err != nil {
+				return false, err
+			}
+		}
+		if err := w.loadGroups(); err != nil {
+			return false, err
+		}
+	}
+	inOrder := func(a, b walked) int {
+		return cmp.Or(cmp.Compare(a.place.TS, b.place.TS), strings.Compare(a.place.ID, b.place.ID))
+	}
+	if !slices.IsSortedFunc(w.chunk, inOrder) {
+		slices.SortFunc(w.chunk, inOrder)
+	}
+	return true, nil
+}
+
+// next is the slice that an iterator is at.
+func (w *walk) next(it *pebble.Iterator) int64 {
+	if !it.Valid() {
+		return math.MaxInt64
+	}
+	return sliceOf(readTime(it.Key()[1:]))
+}
+
+// loadSingles reads what stands by itself in the slice.
+func (w *walk) loadSingles() error {
+	w.alone = nil
+	for ; w.next(w.singles) == w.slice; w.singles.Next() {
+		p, _, err := readPlace(w.singles.Key())
+		if err != nil {
+			return err
+		}
+		value, err := w.singles.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		r, err := decodeSingle(value)
+		if err != nil {
+			return err
+		}
+		if w.alone == nil {
+			w.alone = map[joiner.Place]single{}
+		}
+		w.alone[p] = r
+		if !r.gone {
+			w.chunk = append(w.chunk, walked{place: p, single: &r})
+		}
+	}
+	return nil
+}
+
+// loadGroups reads groups of the slice until there is enough for a chunk.
+func (w *walk) loadGroups() error {
+	for size := 0; size < w.chunkBytes && w.next(w.groups) == w.slice; w.groups.Next() {
+		slice, _, err := readGroupKey(w.groups.Key())
+		if err != nil {
+			return err
+		}
+		value, err := w.groups.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		if err := w.group.decode(slice, value); err != nil {
+			return err
+		}
+		if err := w.take(&w.group); err != nil {
+			return err
+		}
+		size += w.group.size + len(w.group.ids)
+	}
+	return nil
+}
+
+// take puts the requests of a group into the chunk.
+func (w *walk) take(g *group) error {
+	text, data, err := string(g.ids), 0, error(nil)
+	if w.whole {
+		if text, data, err = g.text(); err != nil {
+			return err
+		}
+	}
+	for i := range g.slots {
+		s := &g.slots[i]
+		if s.ts < w.from || s.ts >= w.to {
+			continue
+		}
+		r := walked{place: joiner.Place{TS: s.ts, ID: text[s.id.from:s.id.to]}, origin: s.origin}
+		if _, hidden := w.alone[r.place]; hidden {
+			continue
+		}
+		if w.whole {
+			r.data = text[data+s.data.from : data+s.data.to]
+		}
+		w.chunk = append(w.chunk, r)
+	}
+	return nil
+}

@@ -15,7 +15,7 @@ func (s *Store) Forget(f engine.Forget) {
 		for _, space := range []byte{spaceRequest, spaceOutcome, spaceHistory} {
 			s.deleteRange(bound(space, from), bound(space, to))
 		}
-		for _, space := range []byte{spaceGroup, spaceHashes} {
+		for _, space := range []byte{spaceGroup, spaceEvents} {
 			s.deleteRange(sliceBound(space, from), sliceBound(space, to))
 		}
 	}
@@ -47,26 +47,20 @@ func (s *Store) forgetSingles(from, to events.Time, d *discount) error {
 // forgetGroups takes requests in groups out of the index. A group itself goes
 // when its slice is over.
 func (s *Store) forgetGroups(from, to events.Time, d *discount) error {
-	var list []hashed
-	return scan(s.db, sliceBound(spaceHashes, from), bound(spaceHashes, to), func(key, value []byte) error {
-		slice, number, err := readGroupKey(key)
-		if err == nil {
-			list, err = decodeHashes(list[:0], slice, value)
-		}
-		if err != nil {
-			return err
-		}
-		for _, r := range list {
+	return eachGroup(s.db, from, to, &s.group, func(at groupPlace) error {
+		for i := range s.group.slots {
+			r := &s.group.slots[i]
 			if r.ts < from || r.ts >= to {
 				continue
 			}
-			s.index.requests.remove(r.hash, uint32(number))
-			if err := d.outcomes(r.hash, r.ts); err != nil {
+			h := s.hashBytes(s.group.id(r))
+			s.index.requests.remove(h, uint32(at.number))
+			if err := d.outcomes(h, r.ts); err != nil {
 				return err
 			}
 		}
-		if sliceOf(slice) < sliceOf(to) {
-			s.index.groups.drop(number)
+		if sliceOf(at.slice) < sliceOf(to) {
+			s.index.groups.drop(at.number)
 		}
 		return nil
 	})
@@ -76,6 +70,12 @@ func (s *Store) forgetGroups(from, to events.Time, d *discount) error {
 type discount struct {
 	store *Store
 	done  map[hashed]struct{} // what was counted record by record
+}
+
+// hashed is what is known of a request without its id.
+type hashed struct {
+	ts   events.Time
+	hash uint64
 }
 
 // outcomes discounts those of a request.

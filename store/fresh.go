@@ -40,7 +40,7 @@ func (s *Store) AddRequest(p joiner.Place, at events.Origin, data []byte) {
 }
 
 // writeGroups puts the fresh requests into the batch, in groups of one slice
-// each, with an entry beside each group that holds what the index needs.
+// each.
 func (s *Store) writeGroups() {
 	if !slices.IsSortedFunc(s.fresh, freshInOrder) {
 		slices.SortFunc(s.fresh, freshInOrder)
@@ -54,10 +54,10 @@ func (s *Store) writeGroups() {
 			number++
 		}
 		s.key = groupKey(s.key[:0], spaceGroup, g.slice, g.number)
-		s.value, s.text = appendGroup(s.value[:0], g.requests, s.text)
+		s.value = appendList(s.value[:0], g.requests)
 		s.set(s.key, s.value)
-		s.key = groupKey(s.key[:0], spaceHashes, g.slice, g.number)
-		s.value = appendHashes(s.value[:0], g.requests)
+		s.key[0] = spaceEvents
+		s.value, s.text = appendEvents(s.value[:0], g.requests, s.text)
 		s.set(s.key, s.value)
 		s.groups = append(s.groups, g)
 		rest = rest[n:]

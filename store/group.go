@@ -2,20 +2,24 @@ package store
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/klauspost/compress/s2"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-// A group is requests that came in one batch and lie in one slice of event
-// time, in one value: writing and reading a request by itself costs Pebble more
-// than all else that is done with it. A group is never changed. What changes of a
-// request stands in a record of its own, which counts before the group's.
+// A group is requests that came in one batch and lie in one slice of event time:
+// writing and reading a request by itself costs Pebble more than all else that is
+// done with it. A group has two values: a list of its requests, which is what a
+// start, an outcome that looks for its request, and forgetting read; and their
+// events, compressed. Neither is ever changed. What changes of a request stands in
+// a record of its own, which counts before the group's.
 
 // sliceBits is how fine the slices are: 2^28 ns, a quarter of a second. One slice
 // is read into memory at once to be sorted.
@@ -43,12 +47,11 @@ type slot struct {
 
 type span struct{ from, to int }
 
-// group is a decoded group, used again for the next one.
+// group is a decoded list of requests, used again for the next one.
 type group struct {
 	slots   []slot
 	ids     []byte // one after the other
 	size    int    // of all events
-	payload []byte // the events, compressed
 	scratch []byte
 }
 
@@ -72,13 +75,11 @@ func sliceBound(space byte, t events.Time) []byte {
 	return bound(space, sliceStart(t))
 }
 
-// appendGroup encodes fresh requests of one slice, in order of place. It returns
-// scratch for the next call.
-func appendGroup(v []byte, requests []fresh, scratch []byte) (value, again []byte) {
+// appendList encodes the list of fresh requests of one slice, in order of place.
+func appendList(v []byte, requests []fresh) []byte {
 	v = append(v, valueVersion)
 	v = binary.AppendUvarint(v, uint64(len(requests)))
 	before, seq := sliceStart(requests[0].place.TS), uint64(0)
-	scratch = scratch[:0]
 	for i := range requests {
 		r := &requests[i]
 		v = binary.AppendUvarint(v, uint64(r.place.TS-before))
@@ -88,19 +89,26 @@ func appendGroup(v []byte, requests []fresh, scratch []byte) (value, again []byt
 		v = binary.AppendUvarint(v, uint64(len(r.place.ID)))
 		v = binary.AppendUvarint(v, uint64(len(r.data)))
 		before, seq = r.place.TS, r.origin.Seq
-		scratch = append(scratch, r.data...)
 	}
 	for i := range requests {
 		v = append(v, requests[i].place.ID...)
 	}
-	at := len(v)
-	if most := s2.MaxEncodedLen(len(scratch)); cap(v)-at < most {
-		v = append(make([]byte, 0, at+most), v...)
-	}
-	return v[:at+len(s2.Encode(v[at:cap(v)], scratch))], scratch
+	return v
 }
 
-// decode reads all of a group but its events. What it keeps are parts of value.
+// appendEvents compresses the events of fresh requests. It returns scratch for
+// the next call.
+func appendEvents(v []byte, requests []fresh, scratch []byte) (value, again []byte) {
+	scratch = scratch[:0]
+	for i := range requests {
+		scratch = append(scratch, requests[i].data...)
+	}
+	v = append(v, valueVersion)
+	v = slices.Grow(v, s2.MaxEncodedLen(len(scratch)))
+	return v[:1+len(s2.Encode(v[1:cap(v)], scratch))], scratch
+}
+
+// decode reads the list of a group. The ids are part of value.
 func (g *group) decode(slice events.Time, value []byte) error {
 	const least = 6 // bytes of a slot
 	d := decoder{rest: value}
@@ -122,7 +130,6 @@ func (g *group) decode(slice events.Time, value []byte) error {
 		d.err = errShort
 	}
 	g.ids, g.size = d.bytes(ids), size
-	g.payload, d.rest = d.rest, nil
 	return d.done()
 }
 
@@ -133,25 +140,23 @@ const maxGroup = 1 << 30
 // id is the id of a slot.
 func (g *group) id(s *slot) []byte { return g.ids[s.id.from:s.id.to] }
 
-// text is the ids and behind them the events, decompressed.
-func (g *group) text() (text string, events int, err error) {
-	n, err := s2.DecodedLen(g.payload)
+// text is the ids and, from events on, the events in value.
+func (g *group) text(value []byte) (text string, events int, err error) {
+	d := decoder{rest: value}
+	d.version()
+	n, err := s2.DecodedLen(d.rest)
 	if err == nil && n != g.size {
 		err = errShort
 	}
-	if err != nil {
-		return "", 0, fmt.Errorf("decompressing a group of requests: %w", err)
+	if err = errors.Join(d.err, err); err != nil {
+		return "", 0, fmt.Errorf("reading a group of requests: %w", err)
 	}
 	events = len(g.ids)
-	g.scratch = append(slices.Grow(g.scratch[:0], events+n), g.ids...)
-	got, err := s2.Decode(g.scratch[events:events+n], g.payload)
-	if err == nil && len(got) != n {
-		err = errShort
-	}
-	if err != nil {
+	g.scratch = append(slices.Grow(g.scratch[:0], events+n), g.ids...)[:events+n]
+	if _, err = s2.Decode(g.scratch[events:], d.rest); err != nil {
 		return "", 0, fmt.Errorf("decompressing a group of requests: %w", err)
 	}
-	return string(g.scratch[:events+n]), events, nil
+	return string(g.scratch), events, nil
 }
 
 // each calls visit with the slots of an id, as long as it returns true.
@@ -168,11 +173,16 @@ func (g *group) each(id string, visit func(*slot) (bool, error)) (more bool, err
 	return true, nil
 }
 
-// request is what a group holds of a request.
-func (g *group) request(s *slot) (joiner.HeldRequest, error) {
-	text, events, err := g.text()
+// fetch reads what a group holds of a request.
+func (g *group) fetch(r pebble.Reader, s *slot, at groupPlace) (held joiner.HeldRequest, err error) {
+	value, closer, err := r.Get(groupKey(nil, spaceEvents, at.slice, at.number))
 	if err != nil {
-		return joiner.HeldRequest{}, err
+		return held, fmt.Errorf("reading a group of requests: %w", err)
+	}
+	defer func() { err = errors.Join(err, closer.Close()) }()
+	text, events, err := g.text(value)
+	if err != nil {
+		return held, err
 	}
 	piece := joiner.HeldPiece{Origin: s.origin, Data: strings.Clone(text[events+s.data.from : events+s.data.to])}
 	return joiner.HeldRequest{Pieces: []joiner.HeldPiece{piece}}, nil

@@ -23,7 +23,20 @@ func newIndex() index {
 	return index{groups: groupTable{first: 1}, singles: newPlaces(), waiting: newPlaces(), outcomes: map[uint64]uint32{}}
 }
 
-func hashID(id string) uint64 { return xxhash.Sum64String(id) }
+// hash is of an id, and hashBytes the same of its bytes.
+func (s *Store) hash(id string) uint64 {
+	if s.colliding {
+		return uint64(len(id))
+	}
+	return xxhash.Sum64String(id)
+}
+
+func (s *Store) hashBytes(id []byte) uint64 {
+	if s.colliding {
+		return uint64(len(id))
+	}
+	return xxhash.Sum64(id)
+}
 
 func (x *index) addOutcome(h uint64) { x.outcomes[h]++ }
 

@@ -11,9 +11,9 @@ import (
 // The key spaces, one first byte each. FORMAT.md has the table.
 const (
 	spaceDeadLetter = 'd'
+	spaceEvents     = 'e'
 	spaceGroup      = 'g'
 	spaceHistory    = 'h'
-	spaceHashes     = 'i'
 	spaceSaved      = 'm'
 	spaceOutcome    = 'o'
 	spaceRequest    = 'r'

@@ -29,7 +29,7 @@ func (s *Store) Find(found []engine.Found, id string) ([]engine.Found, error) {
 	if err != nil {
 		return found, err
 	}
-	err = s.inGroups(h, id, func(at *slot) (bool, error) {
+	err = s.inGroups(h, id, func(at *slot, _ groupPlace) (bool, error) {
 		p := joiner.Place{TS: at.ts, ID: id}
 		hidden, err := s.hidden(h, p)
 		if !hidden && err == nil && at.ts >= s.saved.Forgotten {
@@ -40,9 +40,24 @@ func (s *Store) Find(found []engine.Found, id string) ([]engine.Found, error) {
 	return found, err
 }
 
+// eachGroup decodes the groups whose slices lie between two times, and calls visit
+// with each.
+func eachGroup(r pebble.Reader, from, to events.Time, g *group, visit func(groupPlace) error) error {
+	return scan(r, sliceBound(spaceGroup, from), bound(spaceGroup, to), func(key, value []byte) error {
+		slice, number, err := readGroupKey(key)
+		if err == nil {
+			err = g.decode(slice, value)
+		}
+		if err != nil {
+			return err
+		}
+		return visit(groupPlace{slice: slice, number: number})
+	})
+}
+
 // inGroups calls visit with the slots of an id in the groups, as long as it
 // returns true. During the call they are in s.group.
-func (s *Store) inGroups(h uint64, id string, visit func(*slot) (bool, error)) error {
+func (s *Store) inGroups(h uint64, id string, visit func(*slot, groupPlace) (bool, error)) error {
 	s.found = s.index.requests.find(s.found[:0], h)
 	slices.Sort(s.found)
 	for _, low := range slices.Compact(s.found) {
@@ -57,7 +72,7 @@ func (s *Store) inGroups(h uint64, id string, visit func(*slot) (bool, error)) e
 		}
 		more := true
 		if err = s.group.decode(g.slice, value); err == nil {
-			more, err = s.group.each(id, visit)
+			more, err = s.group.each(id, func(at *slot) (bool, error) { return visit(at, g) })
 		}
 		if err := errors.Join(err, closer.Close()); err != nil || !more {
 			return err
@@ -97,12 +112,12 @@ func (s *Store) Request(p joiner.Place) (held joiner.HeldRequest, ok bool, err e
 	if p.TS < s.saved.Forgotten {
 		return held, false, nil
 	}
-	err = s.inGroups(h, p.ID, func(at *slot) (bool, error) {
+	err = s.inGroups(h, p.ID, func(at *slot, g groupPlace) (bool, error) {
 		if ok = at.ts == p.TS; !ok {
 			return true, nil
 		}
 		var err error
-		held, err = s.group.request(at)
+		held, err = s.group.fetch(s.db, at, g)
 		return false, err
 	})
 	return held, ok && err == nil, err
@@ -173,19 +188,15 @@ func (s *Store) Closable(from, to events.Time) (bool, error) {
 	if err != nil || from >= to {
 		return false, err
 	}
-	var list []hashed
-	err = scan(s.db, sliceBound(spaceHashes, from), bound(spaceHashes, to), func(key, value []byte) error {
-		slice, _, err := readGroupKey(key)
-		if err == nil {
-			list, err = decodeHashes(list[:0], slice, value)
-		}
-		for _, r := range list {
-			if r.ts >= from && r.ts < to && !s.index.singles.holds(r.hash, r.ts) {
+	err = eachGroup(s.db, from, to, &s.group, func(groupPlace) error {
+		for i := range s.group.slots {
+			r := &s.group.slots[i]
+			if r.ts >= from && r.ts < to && !s.index.singles.holds(s.hashBytes(s.group.id(r)), r.ts) {
 				found = true
 				return io.EOF
 			}
 		}
-		return err
+		return nil
 	})
 	if errors.Is(err, io.EOF) {
 		err = nil

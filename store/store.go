@@ -55,7 +55,7 @@ type Store struct {
 
 	unwritten, deadLetters uint64 // newest numbers given out
 
-	hash       func(id string) uint64
+	colliding  bool // ids of the same length have the same hash: for tests
 	groupBytes int
 	chunkBytes int
 	failed     error // first error of a write of the batch
@@ -68,22 +68,14 @@ var _ engine.Store = (*Store)(nil)
 func Open(o Options) (*Store, error) {
 	cache := pebble.NewCache(cmp.Or(o.CacheSize, defaultCache))
 	defer cache.Unref()
-	db, err := pebble.Open(o.Dir, &pebble.Options{
-		FS:                          o.FS,
-		Cache:                       cache,
-		MemTableSize:                memTable,
-		MemTableStopWritesThreshold: 4,
-		L0StopWritesThreshold:       24,
-		FormatMajorVersion:          pebble.FormatValueSeparation, // set by hand: the default is the oldest, which does not notice a damaged log
-		Logger:                      logger{log: o.Log, fatal: o.Fatal},
-	})
+	db, err := pebble.Open(o.Dir, pebbleOptions(&o, cache))
 	switch {
 	case errors.Is(err, syscall.EAGAIN): // what locking a locked file gives
 		return nil, fmt.Errorf("the state in %s is in use by another process (%w): stop that one, or give this one another state.dir", o.Dir, err)
 	case err != nil:
 		return nil, fmt.Errorf("opening the state in %s (if it is damaged, delete that directory: it is rebuilt from the log): %w", o.Dir, err)
 	}
-	s := &Store{db: db, index: newIndex(), batch: db.NewBatch(), hash: hashID, groupBytes: groupBytes, chunkBytes: chunkBytes}
+	s := &Store{db: db, index: newIndex(), batch: db.NewBatch(), groupBytes: groupBytes, chunkBytes: chunkBytes}
 	if o.tune != nil {
 		o.tune(s)
 	}
@@ -91,6 +83,32 @@ func Open(o Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("reading the state in %s: %w", o.Dir, err), s.Close())
 	}
 	return s, nil
+}
+
+func pebbleOptions(o *Options, cache *pebble.Cache) *pebble.Options {
+	p := &pebble.Options{
+		FS:                          o.FS,
+		Cache:                       cache,
+		MemTableSize:                memTable,
+		MemTableStopWritesThreshold: 4,
+		L0StopWritesThreshold:       24,
+		FormatMajorVersion:          pebble.FormatValueSeparation, // set by hand: the default is the oldest, which does not notice a damaged log
+		Logger:                      logger{log: o.Log, fatal: o.Fatal},
+	}
+	// Nearly all of it is events, which are compressed in their groups.
+	p.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
+	p.Experimental.SpanPolicyFunc = spaceBySpace
+	return p
+}
+
+// spaceBySpace has no policy, but keeps the spaces in files of their own. Most
+// grow at their ends only, so that their files overlap with no others and go down
+// the levels as they are, without being written again.
+func spaceBySpace(start []byte) (policy pebble.SpanPolicy, end []byte, err error) {
+	if len(start) == 0 {
+		return policy, nil, nil
+	}
+	return policy, []byte{start[0] + 1}, nil
 }
 
 // load reads where the state stands and rebuilds the index from its keys.
@@ -156,23 +174,13 @@ func (s *Store) loadIndex() error {
 	})
 }
 
-// loadGroups reads the hashes beside the groups: a tenth of what their requests'
-// keys would be, and a thirtieth of the requests.
 func (s *Store) loadGroups() error {
 	var groups []groupPlace
-	var list []hashed
-	err := scan(s.db, sliceBound(spaceHashes, s.saved.Forgotten), []byte{spaceHashes + 1}, func(key, value []byte) error {
-		slice, number, err := readGroupKey(key)
-		if err == nil {
-			list, err = decodeHashes(list[:0], slice, value)
-		}
-		if err != nil {
-			return err
-		}
-		groups = append(groups, groupPlace{slice: slice, number: number})
-		for _, r := range list {
-			if r.ts >= s.saved.Forgotten {
-				s.index.requests.add(r.hash, uint32(number))
+	err := eachGroup(s.db, s.saved.Forgotten, events.MaxTime, &s.group, func(at groupPlace) error {
+		groups = append(groups, at)
+		for i := range s.group.slots {
+			if r := &s.group.slots[i]; r.ts >= s.saved.Forgotten {
+				s.index.requests.add(s.hashBytes(s.group.id(r)), uint32(at.number))
 			}
 		}
 		return nil

@@ -43,9 +43,7 @@ func (d *driver) tune(s *Store) {
 	if d.small {
 		s.groupBytes, s.chunkBytes = 30, 1
 	}
-	if d.colliding {
-		s.hash = func(id string) uint64 { return uint64(len(id)) }
-	}
+	s.colliding = d.colliding
 }
 
 // TestStoreIsItsModel writes batches, reads, forgets, reopens and crashes at

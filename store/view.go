@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"iter"
-	"math"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -43,25 +42,23 @@ func (v *view) Request(p joiner.Place) (joiner.HeldRequest, bool, error) {
 	}
 	var held joiner.HeldRequest
 	found, g := false, group{}
-	err := scan(v.snap, sliceBound(spaceGroup, p.TS), groupKey(nil, spaceGroup, sliceStart(p.TS), math.MaxUint64), func(key, value []byte) error {
-		slice, _, err := readGroupKey(key)
-		if err == nil {
-			err = g.decode(slice, value)
-		}
-		if err != nil {
-			return err
-		}
-		_, err = g.each(p.ID, func(at *slot) (bool, error) {
-			if at.ts != p.TS {
+	err := eachGroup(v.snap, p.TS, p.TS+1, &g, func(group groupPlace) error {
+		_, err := g.each(p.ID, func(at *slot) (bool, error) {
+			if found = at.ts == p.TS; !found {
 				return true, nil
 			}
-			found = true
 			var err error
-			held, err = g.request(at)
+			held, err = g.fetch(v.snap, at, group)
 			return false, err
 		})
+		if found && err == nil {
+			err = io.EOF
+		}
 		return err
 	})
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
 	return held, found && err == nil, err
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"math"
@@ -22,8 +23,8 @@ type walk struct {
 	// chunkBytes is how much of a slice is in memory at once, at least.
 	chunkBytes int
 
-	groups, singles *pebble.Iterator
-	group           group
+	groups, events, singles *pebble.Iterator
+	group                   group
 
 	slice  int64                   // number of the slice that is walked
 	begun  bool                    // there is one
@@ -59,14 +60,17 @@ func (w *walk) run(r pebble.Reader, visit func(*walked) bool) error {
 			}
 		}
 	}
-	return errors.Join(err, closeAll(w.groups, w.singles))
+	return errors.Join(err, closeAll(w.groups, w.events, w.singles))
 }
 
 func (w *walk) open(r pebble.Reader) (err error) {
 	if w.groups, err = openSpace(r, spaceGroup, sliceStart(w.from), w.to); err != nil {
 		return err
 	}
-	w.singles, err = openSpace(r, spaceRequest, w.from, w.to)
+	if w.singles, err = openSpace(r, spaceRequest, w.from, w.to); err != nil || !w.whole {
+		return err
+	}
+	w.events, err = openSpace(r, spaceEvents, sliceStart(w.from), w.to)
 	return err
 }
 
@@ -167,7 +171,7 @@ func (w *walk) loadGroups() error {
 		if err := w.group.decode(slice, value); err != nil {
 			return err
 		}
-		if err := w.take(&w.group); err != nil {
+		if err := w.take(); err != nil {
 			return err
 		}
 		size += w.group.size + len(w.group.ids)
@@ -176,12 +180,16 @@ func (w *walk) loadGroups() error {
 }
 
 // take puts the requests of a group into the chunk.
-func (w *walk) take(g *group) error {
-	text, data, err := string(g.ids), 0, error(nil)
+func (w *walk) take() error {
+	g := &w.group
+	text, data, err := "", 0, error(nil)
 	if w.whole {
-		if text, data, err = g.text(); err != nil {
-			return err
-		}
+		text, data, err = w.text()
+	} else {
+		text = string(g.ids)
+	}
+	if err != nil {
+		return err
 	}
 	for i := range g.slots {
 		s := &g.slots[i]
@@ -199,3 +207,18 @@ func (w *walk) take(g *group) error {
 	}
 	return nil
 }
+
+// text reads the events of the group that the walk is at.
+func (w *walk) text() (text string, events int, err error) {
+	if !w.events.Valid() || !bytes.Equal(w.events.Key()[1:], w.groups.Key()[1:]) {
+		return "", 0, errors.Join(w.events.Error(), errNoEvents)
+	}
+	value, err := w.events.ValueAndErr()
+	if err == nil {
+		text, events, err = w.group.text(value)
+	}
+	w.events.Next()
+	return text, events, err
+}
+
+var errNoEvents = errors.New("a group of requests has no events: the state is damaged; delete its directory and it is rebuilt from the log")

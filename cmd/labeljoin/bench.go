@@ -2,9 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,7 +19,7 @@ func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "bench",
 		Usage:       "measure this machine with labeljoin on it",
-		Subcommands: []*cli.Command{benchLiveCommand()},
+		Subcommands: []*cli.Command{benchLiveCommand(), benchStoreCommand()},
 	}
 }
 
@@ -40,6 +42,79 @@ func measure() (usage, error) {
 		cpu:     time.Duration(r.Utime.Nano() + r.Stime.Nano()),
 		peak:    r.Maxrss * kilobyte,
 		written: written(),
+	}, nil
+}
+
+// peakRSS is the most memory that is resident while it watches. Getrusage knows
+// only the peak since the process began.
+type peakRSS struct {
+	most int64
+	end  func()
+}
+
+func (p *peakRSS) watch() {
+	stopped, done := make(chan struct{}), make(chan struct{})
+	p.most = resident()
+	go func() { // ended by stop
+		defer close(done)
+		ticker := time.NewTicker(100 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-stopped:
+				return
+			case <-ticker.C:
+				p.most = max(p.most, resident())
+			}
+		}
+	}()
+	p.end = func() {
+		close(stopped)
+		<-done
+	}
+}
+
+func (p *peakRSS) stop() int64 {
+	if p.end != nil {
+		p.end()
+	}
+	return max(p.most, resident())
+}
+
+// resident is how much memory of this process is resident, from Linux's proc(5);
+// 0 where there is no such thing.
+func resident() int64 {
+	text, err := os.ReadFile("/proc/self/statm")
+	fields := strings.Fields(string(text))
+	if err != nil || len(fields) < 2 {
+		return 0
+	}
+	pages, err := strconv.ParseInt(fields[1], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return pages * int64(os.Getpagesize())
+}
+
+func profileFlag() cli.Flag {
+	return &cli.StringFlag{Name: "cpuprofile", Usage: "write a profile to `FILE`, for go tool pprof"}
+}
+
+// startProfile begins a profile, if one is wanted. stop ends it.
+func startProfile(file string) (stop func() error, err error) {
+	if file == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return f.Close()
 	}, nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime/pprof"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -31,7 +30,7 @@ func benchLiveCommand() *cli.Command {
 			&cli.IntFlag{Name: "per-message", Value: 1, Usage: "events to a message"},
 			&cli.StringFlag{Name: "dir", Usage: "work in `DIR` instead of a temporary one"},
 			&cli.BoolFlag{Name: "json", Usage: "print one line of JSON"},
-			&cli.StringFlag{Name: "cpuprofile", Usage: "write a profile of the join to `FILE`, for go tool pprof"},
+			profileFlag(),
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
@@ -83,7 +82,7 @@ nats: {embedded: true, port: 0}
 inputs:
   requests: {subject: "bench.requests"}
   outcomes: {subject: "bench.outcomes"}
-join: {window: %dms, lateness: 1s}
+join: {window: %[1]dms, lateness: 1s, corrections: %[1]dms}
 labels:
   clicked: {when: 'type == "click"'}
 output: {roll: {interval: 2s}}
@@ -228,17 +227,12 @@ func drainStream(ctx context.Context, js natsjs.JetStream, name string) error {
 }
 
 // joinAll joins the backlog until the books say that every request was written.
-func (b *benchLive) joinAll(ctx context.Context, s *service, result *liveResult) error {
-	if b.profile != "" {
-		f, err := os.Create(b.profile)
-		if err != nil {
-			return err
-		}
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
+func (b *benchLive) joinAll(ctx context.Context, s *service, result *liveResult) (err error) {
+	profiled, err := startProfile(b.profile)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, profiled()) }()
 	before, err := measure()
 	if err != nil {
 		return err

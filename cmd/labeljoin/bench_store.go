@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/urfave/cli/v2"
+
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+)
+
+func benchStoreCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "store",
+		Usage: "a sliding window of pending requests: what each costs, and how long a restart takes",
+		Flags: []cli.Flag{
+			&cli.IntSliceFlag{Name: "pending", Value: cli.NewIntSlice(1_000_000, 10_000_000), Usage: "`REQUESTS` that are pending at a time; again for more sizes"},
+			&cli.IntFlag{Name: "slide", Value: 2_000_000, Usage: "measure while the window slides by so many `REQUESTS`"},
+			&cli.Float64Flag{Name: "outcomes", Value: 0.05, Usage: "outcomes for each request"},
+			&cli.StringFlag{Name: "dir", Usage: "work in `DIR` instead of a temporary one"},
+			&cli.BoolFlag{Name: "json", Usage: "print a line of JSON for each size"},
+			profileFlag(),
+		},
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			b := benchStore{slide: c.Int("slide"), outcomes: c.Float64("outcomes"), dir: c.String("dir"), talk: os.Stderr, profile: c.String("cpuprofile")}
+			if b.slide < 1 || b.outcomes < 0 || b.outcomes > 1 {
+				return &usageError{errors.New("--slide from 1, --outcomes 0 to 1")}
+			}
+			return b.sizes(c.Context, c.IntSlice("pending"), c.App.Writer, c.Bool("json"))
+		},
+	}
+}
+
+type benchStore struct {
+	slide    int
+	outcomes float64
+	dir      string
+	talk     io.Writer
+	profile  string
+}
+
+// storeResult is what bench store says of one size. As many requests as are
+// pending are remembered besides, and part of all figures.
+type storeResult struct {
+	Pending      int64   `json:"pending"`
+	PerS         float64 `json:"requests_per_s"`
+	CPUMicros    float64 `json:"cpu_us_per_request"` // read from memory, folded, closed, decided, forgotten
+	WrittenBytes float64 `json:"written_bytes_per_request"`
+	Amplified    float64 `json:"write_amplification"` // bytes written for each byte of events
+	DiskBytes    float64 `json:"disk_bytes_per_pending"`
+	PeakBytes    int64   `json:"peak_rss_bytes"`
+	RestartS     float64 `json:"restart_s"`
+}
+
+// sizes measures one size after the other.
+func (b *benchStore) sizes(ctx context.Context, pending []int, w io.Writer, asJSON bool) (err error) {
+	if b.dir == "" {
+		if b.dir, err = os.MkdirTemp("", "labeljoin-bench-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	}
+	var first *storeResult
+	for _, n := range pending {
+		if n < 10_000 {
+			return &usageError{errors.New("--pending from 10000")}
+		}
+		r, err := b.run(ctx, n)
+		if err != nil {
+			return err
+		}
+		if first == nil {
+			first = r
+			if !asJSON {
+				fmt.Fprintf(w, "%12s %11s %13s %6s %10s %6s %10s %9s %9s\n",
+					"pending", "requests/s", "CPU a request", "ratio", "written", "ampl.", "disk", "peak RSS", "restart")
+			}
+		}
+		if asJSON {
+			err = json.NewEncoder(w).Encode(r)
+		} else {
+			_, err = fmt.Fprintf(w, "%12d %11.0f %10.1f us %6.2f %8.0f B %6.2f %8.0f B %5.0f MiB %7.1f s\n",
+				r.Pending, r.PerS, r.CPUMicros, r.CPUMicros/first.CPUMicros, r.WrittenBytes, r.Amplified, r.DiskBytes, float64(r.PeakBytes)/(1<<20), r.RestartS)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *benchStore) run(ctx context.Context, pending int) (*storeResult, error) {
+	debug.FreeOSMemory() // what the size before has left
+	dir := filepath.Join(b.dir, fmt.Sprint(pending))
+	defer os.RemoveAll(dir)
+	window := time.Duration(pending) * time.Second / benchRate
+	cfg, err := config.Decode("bench", fmt.Appendf(nil, benchConfig, window.Milliseconds()))
+	if err != nil {
+		return nil, err
+	}
+	rules, err := rulesOf(cfg)
+	if err != nil {
+		return nil, err
+	}
+	log := newLog(cfg.Log, b.talk)
+	p, err := openPlace(vfs.Default, cfg, &rules, filepath.Join(dir, "state"), filepath.Join(dir, "out"), log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = p.close() }()
+	o, err := engineOptions(cfg, rules, p, log)
+	if err != nil {
+		return nil, err
+	}
+	o.Output = &nowhere{}
+	s := newSynthetic(2*pending+pending/10, b.slide, pending/2, b.outcomes)
+	o.Inputs = []engine.Input{{Name: "synthetic", Kinds: []events.Kind{events.KindRequest, events.KindOutcome},
+		Open: func(context.Context, joiner.Position) (engine.Source, error) { return s, nil }}}
+	r, err := b.measure(ctx, engine.New(o), s, p)
+	if err != nil {
+		return nil, err
+	}
+	r.Pending = int64(pending)
+	r.DiskBytes = float64(p.store.DiskBytes()) / float64(pending)
+	if err := p.close(); err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	if p, err = openPlace(vfs.Default, cfg, &rules, filepath.Join(dir, "state"), filepath.Join(dir, "out"), log); err != nil {
+		return nil, err
+	}
+	r.RestartS = time.Since(start).Seconds()
+	return r, nil
+}
+
+// measure runs the engine until the window has slid, and says what that took.
+func (b *benchStore) measure(ctx context.Context, e *engine.Engine, s *synthetic, p *place) (*storeResult, error) {
+	stop := watchProgress(b.talk, func() (string, float64) {
+		share := float64(s.at.Load()) / float64(s.fill+s.slide)
+		return fmt.Sprintf("%d requests", s.at.Load()), share
+	})
+	var before usage
+	var peak peakRSS
+	var err error
+	profiled := func() error { return nil }
+	s.filled = func() {
+		var failed error
+		before, err = measure()
+		if profiled, failed = startProfile(b.profile); failed != nil {
+			profiled, err = func() error { return nil }, errors.Join(err, failed)
+		}
+		peak.watch()
+	}
+	joined := e.Run(ctx)
+	after, failed := measure()
+	stop()
+	most := peak.stop()
+	if err := errors.Join(joined, err, failed, profiled()); err != nil || ctx.Err() != nil {
+		return nil, errors.Join(err, ctx.Err())
+	}
+	n := float64(s.slide)
+	r := &storeResult{
+		PerS: n / after.at.Sub(before.at).Seconds(), CPUMicros: float64((after.cpu - before.cpu).Microseconds()) / n,
+		WrittenBytes: float64(after.written-before.written) / n, PeakBytes: most,
+	}
+	r.Amplified = r.WrittenBytes * n / float64(s.slidBytes)
+	return r, nil
+}

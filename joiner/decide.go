@@ -43,28 +43,41 @@ func identify(o *events.Outcome) identity {
 func Same(a, b *events.Outcome) bool { return identify(a) == identify(b) }
 
 // Distinct tells an outcome of a request from copies of those before it. Its
-// zero value knows none. A single outcome, the common case, costs no map.
+// zero value knows none. A few outcomes, the common case, cost no map.
 type Distinct struct {
-	first identity
-	known map[identity]struct{} // nil until a second outcome comes
-	some  bool
+	few  []identity
+	many map[identity]struct{} // nil while they are few
 }
+
+// fewOutcomes are looked through faster than a map is made of them.
+const fewOutcomes = 8
 
 // Add reports whether no outcome that is the Same was added before.
 func (d *Distinct) Add(o *events.Outcome) bool {
 	id := identify(o)
-	switch {
-	case !d.some:
-		d.first, d.some = id, true
-		return true
-	case d.known == nil:
-		d.known = map[identity]struct{}{d.first: {}}
+	if d.many == nil {
+		if slices.Contains(d.few, id) {
+			return false
+		}
+		if len(d.few) < fewOutcomes {
+			d.few = append(d.few, id)
+			return true
+		}
+		d.many = make(map[identity]struct{}, 4*fewOutcomes)
+		for _, known := range d.few {
+			d.many[known] = struct{}{}
+		}
 	}
-	if _, ok := d.known[id]; ok {
+	if _, ok := d.many[id]; ok {
 		return false
 	}
-	d.known[id] = struct{}{}
+	d.many[id] = struct{}{}
 	return true
+}
+
+func (d *Distinct) reset() {
+	clear(d.few) // their texts are not ours to keep
+	d.few, d.many = d.few[:0], nil
 }
 
 // Decision folds the outcomes of one request into its rows.
@@ -75,23 +88,36 @@ type Decision struct {
 	cells [][]fold       // by row, by label
 	seen  []bool         // by row: an impression was found; nil when the policy does not ask
 	added Distinct
+
+	folds []fold // memory of cells, and of what SameRows returned last
+	rows  []Row
+	flat  []Cell
 }
 
 // Decide begins a decision. The request and the rules are read until its end.
 func Decide(rules *Rules, req *events.Request) *Decision {
-	n := max(1, len(req.Items))
+	d := new(Decision)
+	d.Begin(rules, req)
+	return d
+}
+
+// Begin makes d a decision about another request, in the memory that it has.
+func (d *Decision) Begin(rules *Rules, req *events.Request) {
+	n, labels := max(1, len(req.Items)), len(rules.Labels)
 	if rules.PerRequest {
 		n = 1
 	}
-	d := &Decision{rules: rules, req: req, cells: make([][]fold, n)}
-	folds := make([]fold, n*len(rules.Labels))
+	d.rules, d.req, d.items, d.seen = rules, req, nil, nil
+	d.added.reset()
+	d.folds = slices.Grow(d.folds[:0], n*labels)[:n*labels]
+	clear(d.folds)
+	d.cells = slices.Grow(d.cells[:0], n)[:n]
 	for i := range d.cells {
-		d.cells[i], folds = folds[:len(rules.Labels):len(rules.Labels)], folds[len(rules.Labels):]
+		d.cells[i] = d.folds[i*labels : (i+1)*labels : (i+1)*labels]
 	}
 	if rules.Negatives == NegativesSeen {
 		d.seen = make([]bool, n)
 	}
-	return d
 }
 
 // Add folds in an outcome and says what became of it, as long as its request
@@ -214,7 +240,22 @@ func (d *Decision) Decided() []Row {
 // known is MaxTime wherever a watermark has closed the request.
 func (d *Decision) Rows(known events.Time, reason Reason) []Row {
 	rows := make([]Row, len(d.cells))
-	cells := make([]Cell, len(rows)*len(d.rules.Labels))
+	d.fill(rows, make([]Cell, len(rows)*len(d.rules.Labels)), known, reason)
+	return rows
+}
+
+// SameRows is Rows in memory that its next call uses again.
+func (d *Decision) SameRows(known events.Time, reason Reason) []Row {
+	cells := len(d.cells) * len(d.rules.Labels)
+	d.rows = slices.Grow(d.rows[:0], len(d.cells))[:len(d.cells)]
+	d.flat = slices.Grow(d.flat[:0], cells)[:cells]
+	clear(d.rows)
+	d.fill(d.rows, d.flat, known, reason)
+	return d.rows
+}
+
+// fill makes rows, which are zero, of what was folded.
+func (d *Decision) fill(rows []Row, cells []Cell, known events.Time, reason Reason) {
 	unknown := d.unknown()
 	for i := range rows {
 		row := &rows[i]
@@ -239,7 +280,6 @@ func (d *Decision) Rows(known events.Time, reason Reason) []Row {
 		}
 	}
 	d.leaveOut(rows)
-	return rows
 }
 
 // unknown tells, by label, which windows touch a declared gap; nil if none is

@@ -25,6 +25,7 @@ type walk struct {
 
 	groups, events, singles *pebble.Iterator
 	group                   group
+	key                     []byte // scratch
 
 	slice  int64                   // number of the slice that is walked
 	begun  bool                    // there is one
@@ -70,7 +71,8 @@ func (w *walk) open(r pebble.Reader) (err error) {
 	if w.singles, err = openSpace(r, spaceRequest, w.from, w.to); err != nil || !w.whole {
 		return err
 	}
-	w.events, err = openSpace(r, spaceEvents, sliceStart(w.from), w.to)
+	// Positioned only when events are wanted.
+	w.events, err = r.NewIter(&pebble.IterOptions{LowerBound: bound(spaceEvents, sliceStart(w.from)), UpperBound: bound(spaceEvents, w.to)})
 	return err
 }
 
@@ -182,6 +184,10 @@ func (w *walk) loadGroups() error {
 // take puts the requests of a group into the chunk.
 func (w *walk) take() error {
 	g := &w.group
+	within := func(s slot) bool { return w.from <= s.ts && s.ts < w.to }
+	if !slices.ContainsFunc(g.slots, within) {
+		return nil // its events need not be read
+	}
 	text, data, err := "", 0, error(nil)
 	if w.whole {
 		text, data, err = w.text()
@@ -193,7 +199,7 @@ func (w *walk) take() error {
 	}
 	for i := range g.slots {
 		s := &g.slots[i]
-		if s.ts < w.from || s.ts >= w.to {
+		if !within(*s) {
 			continue
 		}
 		r := walked{place: joiner.Place{TS: s.ts, ID: text[s.id.from:s.id.to]}, origin: s.origin}
@@ -210,14 +216,17 @@ func (w *walk) take() error {
 
 // text reads the events of the group that the walk is at.
 func (w *walk) text() (text string, events int, err error) {
-	if !w.events.Valid() || !bytes.Equal(w.events.Key()[1:], w.groups.Key()[1:]) {
-		return "", 0, errors.Join(w.events.Error(), errNoEvents)
+	key := w.groups.Key()[1:]
+	if !w.events.Valid() || !w.events.Next() || !bytes.Equal(w.events.Key()[1:], key) {
+		w.key = append(append(w.key[:0], spaceEvents), key...)
+		if !w.events.SeekGE(w.key) || !bytes.Equal(w.events.Key(), w.key) {
+			return "", 0, errors.Join(w.events.Error(), errNoEvents)
+		}
 	}
 	value, err := w.events.ValueAndErr()
 	if err == nil {
 		text, events, err = w.group.text(value)
 	}
-	w.events.Next()
 	return text, events, err
 }
 

@@ -70,7 +70,7 @@ func testCut(k uint64, nonce string) *joiner.Cut {
 		Number: k, Nonce: nonce, RulesHash: "abc", MaxEvent: events.Time(k),
 		From: []joiner.Position{{Input: "S", Created: 5, Next: k * 10}},
 		Progress: joiner.Progress{
-			Commit: k, Clock: joiner.NewClock(), ClosedThrough: events.MinTime,
+			Commit: k, Clock: joiner.NewClock(), ClosedThrough: events.MinTime, Announced: events.MinTime,
 			Inputs: []joiner.Position{{Input: "S", Created: 5, Next: k*10 + 10, Skip: 3}},
 		},
 	}

@@ -18,7 +18,7 @@ const manifestFormat = 1
 
 // manifest is one commit as it stands in _commits/. FORMAT.md explains the
 // fields; every one is always there but the guard, the
-// gaps and the dead letters.
+// gaps, the dead letters and what is behind with the label stream.
 type manifest struct {
 	Format     int    `json:"format"`
 	Name       string `json:"name"`
@@ -33,6 +33,7 @@ type manifest struct {
 	To            []position `json:"to"`
 	Clock         clock      `json:"clock"`
 	ClosedThrough instant    `json:"closed_through"`
+	Announced     *instant   `json:"announced_through,omitzero"` // nil: all that closed
 	MaxEvent      instant    `json:"max_event"`
 	Ledger        ledger     `json:"ledger"`
 	Closed        ledger     `json:"closed"`
@@ -169,6 +170,9 @@ func (m *manifest) setCut(cut *joiner.Cut) {
 	m.Clock = clock{Request: sourceClockOf(&p.Clock, events.KindRequest), Outcome: sourceClockOf(&p.Clock, events.KindOutcome)}
 	m.ClosedThrough, m.MaxEvent = instant(p.ClosedThrough), instant(cut.MaxEvent)
 	m.Ledger, m.Closed = toLedger(&p.Ledger), toLedger(&cut.Closed)
+	if p.Announced != p.ClosedThrough {
+		m.Announced = new(instant(p.Announced))
+	}
 	m.Guard, m.Gaps = toGuard(&p.Guard), toGaps(p.Gaps)
 }
 
@@ -182,6 +186,9 @@ func (m *manifest) cut() joiner.Cut {
 			ClosedThrough: events.Time(m.ClosedThrough), Ledger: fromLedger(&m.Ledger),
 			Guard: fromGuard(m.Guard), Gaps: fromGaps(m.Gaps),
 		},
+	}
+	if c.Progress.Announced = c.Progress.ClosedThrough; m.Announced != nil {
+		c.Progress.Announced = events.Time(*m.Announced)
 	}
 	for kind, source := range [events.Kinds]sourceClock{events.KindRequest: m.Clock.Request, events.KindOutcome: m.Clock.Outcome} {
 		c.Progress.Clock.Seen[kind] = events.Time(source.Seen)

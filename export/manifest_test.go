@@ -58,6 +58,9 @@ func randomCut(rng *rand.Rand) *joiner.Cut {
 			Inputs: positions(), ClosedThrough: randomTime(rng), Ledger: randomLedger(rng),
 		},
 	}
+	if c.Progress.Announced = c.Progress.ClosedThrough; rng.IntN(2) == 0 {
+		c.Progress.Announced = randomTime(rng)
+	}
 	c.Progress.Commit = c.Number
 	for k := range c.Progress.Clock.Seen {
 		c.Progress.Clock.Seen[k], c.Progress.Clock.Proven[k] = randomTime(rng), randomTime(rng)

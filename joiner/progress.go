@@ -24,6 +24,7 @@ type Progress struct {
 	Inputs        []Position  // one per input log
 	Clock         Clock       // event time
 	ClosedThrough events.Time // requests with ts before it have closed
+	Announced     events.Time // and of those, these are on the label stream; the same if there is none
 	Ledger        Ledger
 	Guard         Guard
 	Gaps          []Gap `json:",omitempty"` // declared and taken in; the slice is replaced, never changed

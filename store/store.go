@@ -140,8 +140,8 @@ func (s *Store) load() error {
 // nothing is where an empty state stands.
 func nothing() engine.Saved {
 	return engine.Saved{
-		Progress:  joiner.Progress{Clock: joiner.NewClock(), ClosedThrough: events.MinTime},
-		Committed: events.MinTime, Announced: events.MinTime, MaxEvent: events.MinTime,
+		Progress:  joiner.Progress{Clock: joiner.NewClock(), ClosedThrough: events.MinTime, Announced: events.MinTime},
+		Committed: events.MinTime, MaxEvent: events.MinTime,
 		Forgotten: events.MinTime, Orphaned: events.MinTime,
 	}
 }

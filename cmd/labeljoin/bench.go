@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/pprof"
 	"strconv"
 	"strings"
@@ -19,7 +20,7 @@ func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "bench",
 		Usage:       "measure this machine with labeljoin on it",
-		Subcommands: []*cli.Command{benchLiveCommand(), benchStoreCommand()},
+		Subcommands: []*cli.Command{benchLiveCommand(), benchStoreCommand(), benchLatencyCommand()},
 	}
 }
 
@@ -28,7 +29,8 @@ type usage struct {
 	at      time.Time
 	cpu     time.Duration
 	written int64 // bytes handed to the operating system to write; 0 where it does not say
-	peak    int64 // bytes resident at the most
+
+	pieces, allocated uint64 // heap allocations, and bytes in them
 }
 
 func measure() (usage, error) {
@@ -36,12 +38,13 @@ func measure() (usage, error) {
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
 		return usage{}, fmt.Errorf("measuring this process: %w", err)
 	}
-	const kilobyte = 1024 // Linux counts the resident set in these
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
 	return usage{
 		at:      time.Now(),
 		cpu:     time.Duration(r.Utime.Nano() + r.Stime.Nano()),
-		peak:    r.Maxrss * kilobyte,
 		written: written(),
+		pieces:  m.Mallocs, allocated: m.TotalAlloc,
 	}, nil
 }
 

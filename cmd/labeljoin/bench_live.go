@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -25,7 +26,7 @@ func benchLiveCommand() *cli.Command {
 		Name:  "live",
 		Usage: "publish a backlog to an embedded server, read it raw, then join it to committed Parquet",
 		Flags: []cli.Flag{
-			&cli.IntFlag{Name: "requests", Value: 300_000, Usage: "requests of 709 bytes in the backlog"},
+			&cli.IntFlag{Name: "requests", Value: 1_000_000, Usage: "requests of 709 bytes in the backlog"},
 			&cli.Float64Flag{Name: "outcomes", Value: 0.05, Usage: "outcomes for each request"},
 			&cli.IntFlag{Name: "per-message", Value: 1, Usage: "events to a message"},
 			&cli.StringFlag{Name: "dir", Usage: "work in `DIR` instead of a temporary one"},
@@ -57,9 +58,12 @@ type liveResult struct {
 	RawPerS        float64 `json:"raw_read_per_s"`   // events a second, of an ordered consumer that does nothing with them
 	EndToEndPerS   float64 `json:"end_to_end_per_s"` // events a second, until the last row is committed
 	Ratio          float64 `json:"ratio"`
-	CPUMicros      float64 `json:"cpu_us_per_event"` // of the whole process, the server in it, end to end
-	PeakBytes      int64   `json:"peak_rss_bytes"`
+	RawCPUMicros   float64 `json:"raw_cpu_us_per_event"` // of the whole process, the server in it
+	CPUMicros      float64 `json:"cpu_us_per_event"`     // the same, end to end
+	PeakBytes      int64   `json:"peak_rss_bytes"`       // while joining, the server included
 	WrittenPerItem float64 `json:"written_bytes_per_event"`
+	Allocations    float64 `json:"allocations_per_event"` // the server's and the client's included
+	AllocatedBytes float64 `json:"allocated_bytes_per_event"`
 	Rows           int64   `json:"rows"`
 	Commits        uint64  `json:"commits"`
 }
@@ -69,9 +73,10 @@ func (r *liveResult) lines() []string {
 		fmt.Sprintf("raw ordered read      %9.0f events/s", r.RawPerS),
 		fmt.Sprintf("end to end            %9.0f events/s (read, state, join, committed Parquet)", r.EndToEndPerS),
 		fmt.Sprintf("ratio                 %9.2f", r.Ratio),
-		fmt.Sprintf("CPU                   %9.1f us an event, server included", r.CPUMicros),
+		fmt.Sprintf("CPU                   %9.1f us an event, server included (reading alone %.1f)", r.CPUMicros, r.RawCPUMicros),
+		fmt.Sprintf("allocated             %9.0f bytes in %.1f pieces an event, server included", r.AllocatedBytes, r.Allocations),
 		fmt.Sprintf("written               %9.0f bytes an event", r.WrittenPerItem),
-		fmt.Sprintf("peak memory           %9.0f MiB, server and backlog generator included", float64(r.PeakBytes)/(1<<20)),
+		fmt.Sprintf("peak memory           %9.0f MiB, server included", float64(r.PeakBytes)/(1<<20)),
 		fmt.Sprintf("%d events in %d messages, %d rows in %d commits", r.Events, r.Messages, r.Rows, r.Commits),
 	}
 }
@@ -175,13 +180,34 @@ func (b *benchLive) publish(ctx context.Context, s *service, begin time.Time, wi
 }
 
 // readRaw reads both streams with ordered consumers that count, as fast as the
-// client can.
+// client can: twice, and the faster time counts.
 func (b *benchLive) readRaw(ctx context.Context, s *service, result *liveResult) error {
 	js, err := natsjs.New(s.nc)
 	if err != nil {
 		return err
 	}
-	start := time.Now()
+	for range 2 {
+		runtime.GC() // what publishing left is not reading's
+		before, err := measure()
+		if err != nil {
+			return err
+		}
+		if err := b.readBoth(ctx, js); err != nil {
+			return err
+		}
+		after, err := measure()
+		if err != nil {
+			return err
+		}
+		n := float64(result.Events)
+		if perS := n / after.at.Sub(before.at).Seconds(); perS > result.RawPerS {
+			result.RawPerS, result.RawCPUMicros = perS, float64((after.cpu-before.cpu).Microseconds())/n
+		}
+	}
+	return nil
+}
+
+func (b *benchLive) readBoth(ctx context.Context, js natsjs.JetStream) error {
 	for _, subject := range []string{"bench.requests", "bench.outcomes"} {
 		name, err := js.StreamNameBySubject(ctx, subject)
 		if err != nil {
@@ -191,7 +217,6 @@ func (b *benchLive) readRaw(ctx context.Context, s *service, result *liveResult)
 			return err
 		}
 	}
-	result.RawPerS = float64(result.Events) / time.Since(start).Seconds()
 	return nil
 }
 
@@ -213,7 +238,7 @@ func drainStream(ctx context.Context, js natsjs.JetStream, name string) error {
 		if meta, err := m.Metadata(); err == nil && meta.Sequence.Stream == last {
 			close(done)
 		}
-	}, natsjs.PullMaxMessages(10_000))
+	}, natsjs.PullMaxBytes(16<<20)) // as much as the joiner asks for
 	if err != nil {
 		return err
 	}
@@ -233,6 +258,9 @@ func (b *benchLive) joinAll(ctx context.Context, s *service, result *liveResult)
 		return err
 	}
 	defer func() { err = errors.Join(err, profiled()) }()
+	runtime.GC()
+	var peak peakRSS
+	peak.watch()
 	before, err := measure()
 	if err != nil {
 		return err
@@ -250,7 +278,9 @@ func (b *benchLive) joinAll(ctx context.Context, s *service, result *liveResult)
 			stop()
 		}
 	}
-	if err := errors.Join(s.join(ctx), err); err != nil {
+	err = errors.Join(s.join(ctx), err)
+	most := peak.stop()
+	if err != nil {
 		return err
 	}
 	if last.Progress.Commit == 0 {
@@ -265,7 +295,9 @@ func (b *benchLive) joinAll(ctx context.Context, s *service, result *liveResult)
 	result.Ratio = math.Round(1000*result.EndToEndPerS/result.RawPerS) / 1000
 	result.CPUMicros = float64((after.cpu - before.cpu).Microseconds()) / n
 	result.WrittenPerItem = float64(after.written-before.written) / n
-	result.PeakBytes, result.Rows, result.Commits = after.peak, l.Rows, last.Progress.Commit
+	result.Allocations = float64(after.pieces-before.pieces) / n
+	result.AllocatedBytes = float64(after.allocated-before.allocated) / n
+	result.PeakBytes, result.Rows, result.Commits = most, l.Rows, last.Progress.Commit
 	return nil
 }
 
@@ -309,10 +341,13 @@ func (g *generator) at(n int) time.Time {
 	return g.begin.Add(time.Duration(n) * time.Second / benchRate)
 }
 
-func (g *generator) request(n int) []byte {
+func (g *generator) request(n int) []byte { return g.body(requestID(n), g.at(n)) }
+
+// body is a request of an id of 36 bytes.
+func (g *generator) body(id string, at time.Time) []byte {
 	const size = 709
 	b := fmt.Appendf(nil, `{"request_id":"%s","ts":%d,"model":"ranker","model_version":"2026-11-01","user_id":"user-%07d","score":%.6f,"features":{`,
-		requestID(n), g.at(n).UnixMilli(), g.rand.IntN(1e6), g.rand.Float64())
+		id, at.UnixMilli(), g.rand.IntN(1e6), g.rand.Float64())
 	for i := 0; len(b) < size-40; i++ {
 		switch i % 4 {
 		case 0, 1:
@@ -331,8 +366,13 @@ func (g *generator) request(n int) []byte {
 }
 
 func (g *generator) outcome(n int, delay time.Duration) []byte {
+	return g.click(requestID(n), n, g.at(n).Add(delay))
+}
+
+// click is the n-th outcome, of a request.
+func (g *generator) click(request string, n int, at time.Time) []byte {
 	return fmt.Appendf(nil, `{"request_id":"%s","outcome_id":"o-%09d","type":"click","ts":%d,"value":%d}`,
-		requestID(n), n, g.at(n).Add(delay).UnixMilli(), g.rand.IntN(100))
+		request, n, at.UnixMilli(), g.rand.IntN(100))
 }
 
 // requestID is as long as a UUID and as random, and a function of n.

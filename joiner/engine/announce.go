@@ -2,172 +2,145 @@ package engine
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-// announcement is one message of the label stream: what is newly known of one
-// row. SEMANTICS.md describes it.
-type announcement struct {
-	RequestID string            `json:"request_id"`
-	RequestTS string            `json:"request_ts"`
-	ItemID    string            `json:"item_id,omitempty"`
-	Phase     string            `json:"phase"` // early, close or corrected
-	Revision  uint32            `json:"revision"`
-	Labels    map[string]*value `json:"labels"`
-}
-
-// value is one label: its value, null when unknown, and the time of the
-// outcome that decided it.
-type value struct {
-	Value *float64 `json:"value"`
-	TS    string   `json:"ts,omitempty"`
-}
-
-// The phases of an announcement.
-const (
-	phaseEarly     = "early"
-	phaseClose     = "close"
-	phaseCorrected = "corrected"
-)
-
-// positive reports whether a label is announced the moment it qualifies. Of
-// the others the value is not known before the close.
-func (e *Engine) positive(label int, c joiner.Cell) bool {
-	return e.rules.Labels[label].Agg == joiner.Any && !c.Null && c.Value == 1
-}
-
-// announcePositives announces what is already positive of an open request, one
-// message a label: the id is the same each time, so the broker and consumers
-// drop what they have seen.
-func (e *Engine) announcePositives(req *events.Request, rows []joiner.Row) {
-	for i := range rows {
-		for j, c := range rows[i].Cells {
-			if e.positive(j, c) {
-				e.announce(req, &rows[i], phaseEarly, func(label int) bool { return label == j })
-			}
-		}
-	}
-}
-
-// announceClose announces, of the rows of a request that closes, what was
-// still undecided.
-func (e *Engine) announceClose(req *events.Request, rows []joiner.Row) {
-	for i := range rows {
-		if rows[i].LeftOut == joiner.Kept {
-			e.announce(req, &rows[i], phaseClose, func(label int) bool { return !e.positive(label, rows[i].Cells[label]) })
-		}
-	}
-}
-
-// announceLate announces the rows of a request that closes as it comes, whole.
-func (e *Engine) announceLate(req *events.Request, rows []joiner.Row) {
-	for i := range rows {
-		if rows[i].LeftOut == joiner.Kept {
-			e.announce(req, &rows[i], phaseClose, func(int) bool { return true })
-		}
-	}
-}
-
-// announceCorrection announces rows that are written again, whole.
-func (e *Engine) announceCorrection(req *events.Request, rows []joiner.Row) {
-	for i := range rows {
-		e.announce(req, &rows[i], phaseCorrected, func(int) bool { return true })
-	}
-}
-
-func (e *Engine) announce(req *events.Request, row *joiner.Row, phase string, includes func(label int) bool) {
-	if e.o.Publisher == nil || e.quiet {
-		return
-	}
-	a := announcement{
-		RequestID: req.ID, RequestTS: req.TS.String(), Phase: phase, Revision: row.Revision,
-		Labels: map[string]*value{},
-	}
-	if row.Item >= 0 {
-		a.ItemID = req.Items[row.Item].ID
-	}
-	for j, c := range row.Cells {
-		if !includes(j) {
-			continue
-		}
-		v := &value{}
-		if !c.Null {
-			v.Value = &row.Cells[j].Value
-		}
-		if c.TS != events.MinTime {
-			v.TS = c.TS.String()
-		}
-		a.Labels[e.rules.Labels[j].Name] = v
-	}
-	if len(a.Labels) == 0 {
-		return
-	}
-	data, err := json.Marshal(&a)
-	if err != nil {
-		// Strings, finite numbers and times always encode; aggregates overflow
-		// to infinity only from values that are absurd, and those say so.
-		data = fmt.Appendf(nil, `{"request_id":%q,"error":%q}`, a.RequestID, err.Error())
-	}
-	e.labels = append(e.labels, Label{ID: e.messageID(data), Data: data})
-}
-
-// messageID is the same whenever the same thing is announced. What a crash
-// makes come in another order may be announced anew with other contents: were
-// its id the same, the broker would drop the new and keep the old.
-func (e *Engine) messageID(data []byte) string {
-	h := sha256.New()
-	fmt.Fprintf(h, "%d:%s", len(e.o.Name), e.o.Name)
-	h.Write(data)
-	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
 // publish sends what the batch has to announce.
 func (e *Engine) publish(ctx context.Context) error {
-	if len(e.labels) == 0 {
+	if len(e.herald.labels) == 0 {
 		return nil
 	}
-	if err := e.o.Publisher.Publish(ctx, e.labels); err != nil {
+	if err := e.o.Publisher.Publish(ctx, e.herald.labels); err != nil {
 		return fmt.Errorf("publishing labels: %w", err)
 	}
-	e.labels = e.labels[:0]
+	e.herald.labels = e.herald.labels[:0]
 	return nil
 }
 
-// announceClosed announces what has closed since it last did. It reads the
-// applied state, so the batch must be applied before.
-func (e *Engine) announceClosed(ctx context.Context) error {
-	to := e.saved.Progress.ClosedThrough
-	if e.o.Publisher == nil || e.quiet || to <= e.saved.Announced {
-		e.saved.Announced = max(e.saved.Announced, to) // a label stream begins when it is configured
-		return nil
-	}
-	v := e.o.Store.View()
-	for c, err := range v.Closing(e.saved.Announced, to) {
-		if err == nil {
-			err = e.announceClosing(c)
-		}
-		if err == nil && len(e.labels) >= maxBatch {
-			err = e.publish(ctx)
-		}
-		if err != nil {
-			v.Close()
-			return err
-		}
-	}
-	e.saved.Announced = to
-	return v.Close()
+// announcing announces what has closed, in a goroutine of its own: whoever waits
+// for a positive must not wait for all the negatives as well. Everything in it
+// but done belongs to the goroutine until done is closed.
+//
+// Invariant: Progress.Announced follows only when all of it is published, so that
+// after a crash what may not have been is announced again, with the same ids.
+type announcing struct {
+	herald herald
+	view   View
+	from   events.Time
+	to     events.Time
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error
 }
 
-func (e *Engine) announceClosing(c *Closing) error {
-	req, d, _, err := decideClosing(e.rules, &e.o.Decoders, c)
-	if err == nil {
-		e.announceClose(&req, d.Rows(events.MaxTime, joiner.Closed))
+// run publishes the labels of the requests that closed. It must not touch the
+// engine.
+func (a *announcing) run(ctx context.Context, p Publisher, decoders *[events.Kinds]events.Decoder) {
+	defer close(a.done)
+	a.err = errors.Join(a.all(ctx, p, decoders), a.view.Close())
+}
+
+func (a *announcing) all(ctx context.Context, p Publisher, decoders *[events.Kinds]events.Decoder) error {
+	send := func() error {
+		if err := p.Publish(ctx, a.herald.labels); err != nil {
+			return fmt.Errorf("publishing labels: %w", err)
+		}
+		a.herald.labels = a.herald.labels[:0]
+		return nil
 	}
-	return err
+	for c, err := range a.view.Closing(a.from, a.to) {
+		if err != nil {
+			return err
+		}
+		req, d, _, err := decideClosing(a.herald.rules, decoders, c)
+		if err != nil {
+			return err
+		}
+		a.herald.closed(&req, d.Rows(events.MaxTime, joiner.Closed))
+		if len(a.herald.labels) >= maxBatch {
+			if err := send(); err != nil {
+				return err
+			}
+		}
+	}
+	return send()
+}
+
+// announceClosed begins to announce what has closed since it last did. It reads
+// the applied state, so the batch must be applied before.
+func (e *Engine) announceClosed(ctx context.Context) error {
+	if err := e.collectAnnounced(); err != nil || e.announcing != nil {
+		return err
+	}
+	to := e.saved.Progress.ClosedThrough
+	if e.herald.mute || to <= e.saved.Progress.Announced {
+		return nil
+	}
+	rules := *e.rules // a gap that is declared meanwhile is announced as a correction
+	a := &announcing{
+		herald: herald{name: e.herald.name, rules: &rules}, view: e.o.Store.View(),
+		from: e.saved.Progress.Announced, to: to, done: make(chan struct{}),
+	}
+	// A stop lets it finish, as far as the broker lets it: see drain.
+	var announcingCtx context.Context
+	announcingCtx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	e.announcing = a
+	go a.run(announcingCtx, e.o.Publisher, &e.o.Decoders) // ended by awaitAnnounced, or by ground
+	return nil
+}
+
+// collectAnnounced takes in what the goroutine has done, if it is done.
+func (e *Engine) collectAnnounced() error {
+	a := e.announcing
+	if a == nil {
+		return nil
+	}
+	select {
+	case <-a.done:
+	default:
+		return nil
+	}
+	a.cancel()
+	e.announcing = nil
+	if a.err != nil {
+		return a.err
+	}
+	e.saved.Progress.Announced = a.to
+	return nil
+}
+
+// announced is closed when the goroutine is done; nil if there is none.
+func (e *Engine) announced() <-chan struct{} {
+	if e.announcing == nil {
+		return nil
+	}
+	return e.announcing.done
+}
+
+// awaitAnnounced waits for the goroutine, if there is one.
+func (e *Engine) awaitAnnounced(ctx context.Context) error {
+	if e.announcing == nil {
+		return nil
+	}
+	select {
+	case <-e.announcing.done:
+		return e.collectAnnounced()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// announceAll announces all that has closed, and waits until that is done.
+func (e *Engine) announceAll(ctx context.Context) error {
+	if err := e.awaitAnnounced(ctx); err != nil {
+		return err
+	}
+	if err := e.announceClosed(ctx); err != nil {
+		return err
+	}
+	return e.awaitAnnounced(ctx)
 }

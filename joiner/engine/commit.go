@@ -60,6 +60,8 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 		Unwritten: e.o.Store.Unwritten(), DeadLetters: e.o.Store.DeadLetters(),
 		Orphaned: e.rules.OrphanedThrough(w), Forgotten: e.rules.ForgottenThrough(w),
 	}
+	// What has not been announced is still needed, however long the broker is away.
+	cut.Forgotten = max(e.saved.Forgotten, min(cut.Forgotten, e.saved.Progress.Announced))
 	if e.o.Replay != nil {
 		cut.Forgotten = e.saved.Forgotten // the state goes with the replay: nobody needs a list of all that it held
 	}
@@ -150,12 +152,16 @@ func (e *Engine) finish(ctx context.Context) error {
 	return nil
 }
 
-// ground breaks off a commit in flight. Whether its manifest was created is
-// found out by the next start.
+// ground breaks off a commit in flight, and what is being announced. Whether the
+// manifest was created is found out by the next start.
 func (e *Engine) ground() {
 	if e.flight != nil {
 		e.flight.cancel()
 		<-e.flight.done
+	}
+	if e.announcing != nil {
+		e.announcing.cancel()
+		<-e.announcing.done
 	}
 }
 

@@ -4,7 +4,8 @@
 //
 // One goroutine, the one that calls Run, folds events and writes the state. A
 // second one stages the commit that was cut last, from a stable view of the
-// state; a third reads each source ahead.
+// state; a third announces what has closed, from another; and one reads each
+// source ahead.
 //
 // Invariants:
 //

@@ -77,17 +77,18 @@ type Engine struct {
 	// joining says that recovery is done.
 	joining bool
 
-	found     []Found       // scratch
-	labels    []Label       // to be published before the batch is applied
-	events    int           // folded since the batch was applied
-	volume    Roll          // read since the last cut: Rows and Bytes
-	looked    time.Time     // when declared gaps were last looked for
-	unread    string        // why they could not be read; said once
-	noted     time.Time     // when the first uncommitted row was noticed; zero: none
-	flight    *flight       // the commit being staged, if any
-	news      func(Stats)   // told after every commit
-	questions chan question // asked from outside
-	stats     atomic.Pointer[Stats]
+	found      []Found       // scratch
+	herald     herald        // what is to be published before the batch is applied
+	events     int           // folded since the batch was applied
+	volume     Roll          // read since the last cut: Rows and Bytes
+	looked     time.Time     // when declared gaps were last looked for
+	unread     string        // why they could not be read; said once
+	noted      time.Time     // when the first uncommitted row was noticed; zero: none
+	flight     *flight       // the commit being staged, if any
+	announcing *announcing   // of what has closed, if there is any
+	news       func(Stats)   // told after every commit
+	questions  chan question // asked from outside
+	stats      atomic.Pointer[Stats]
 
 	measures *Measures // as of the commit finished last; replaced, never changed
 }
@@ -99,6 +100,7 @@ type Stats struct {
 	Progress  joiner.Progress
 	Watermark events.Time
 	Sources   [events.Kinds]events.Time // the watermark of each
+	Committed events.Time               // requests stamped before it are in a commit
 	Measures  Measures
 }
 
@@ -106,11 +108,12 @@ type Stats struct {
 func New(o Options) *Engine {
 	e := &Engine{o: o, frozen: o.Replay != nil, news: func(Stats) {}, questions: make(chan question)}
 	e.rules = &e.o.Rules
+	e.herald = herald{name: o.Name, rules: e.rules, mute: o.Publisher == nil}
 	if o.Replay != nil {
 		e.rules.Guard = joiner.GuardRules{} // the whole log is read before anything closes
 	}
 	e.measures = newMeasures(len(o.Rules.Labels))
-	e.stats.Store(&Stats{Measures: *e.measures, Watermark: events.MinTime, Sources: [events.Kinds]events.Time{events.MinTime, events.MinTime}})
+	e.stats.Store(&Stats{Measures: *e.measures, Watermark: events.MinTime, Committed: events.MinTime, Sources: [events.Kinds]events.Time{events.MinTime, events.MinTime}})
 	return e
 }
 
@@ -151,7 +154,7 @@ func (e *Engine) flush(ctx context.Context, sync bool) error {
 
 // report makes the engine's standing known to Stats.
 func (e *Engine) report() {
-	s := Stats{Joining: e.joining, Progress: e.saved.Progress, Watermark: e.watermark(), Measures: *e.measures}
+	s := Stats{Joining: e.joining, Progress: e.saved.Progress, Watermark: e.watermark(), Committed: e.saved.Committed, Measures: *e.measures}
 	s.Progress.Inputs = slices.Clone(s.Progress.Inputs)
 	s.Progress.Guard = s.Progress.Guard.Header()
 	for k := range s.Sources {
@@ -168,6 +171,9 @@ func (e *Engine) Stats() Stats { return *e.stats.Load() }
 func (e *Engine) advance() {
 	p := &e.saved.Progress
 	p.ClosedThrough = max(p.ClosedThrough, e.rules.ClosedThrough(e.watermark()))
+	if e.herald.mute {
+		p.Announced = p.ClosedThrough // a label stream begins when it is configured
+	}
 }
 
 // settled makes sure, before an event takes any effect, that reads see all that

@@ -77,7 +77,7 @@ func (e *Engine) commitClosed(ctx context.Context) error {
 	if err := e.flush(ctx, false); err != nil {
 		return err
 	}
-	if err := e.announceClosed(ctx); err != nil {
+	if err := e.announceAll(ctx); err != nil {
 		return err
 	}
 	some, err := e.uncommitted()
@@ -142,7 +142,7 @@ func (e *Engine) unlearnRequest(p joiner.Place, rules *joiner.Rules) (rows int, 
 	}
 	history.Rows = standing
 	e.write(p, &req, changed, history.Round)
-	e.announceCorrection(&req, changed)
+	e.herald.corrected(&req, changed)
 	e.o.Store.PutHistory(p, &history)
 	return len(changed), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 // does within its window, and dies now and then.
 type broker struct {
 	t        *testing.T
+	mu       sync.Mutex
 	messages map[string][]byte
 	order    []string
 	left     int           // messages until it dies; 0: never
@@ -28,6 +30,8 @@ func (b *broker) Publish(ctx context.Context, labels []engine.Label) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	for _, l := range labels {
 		if _, ok := b.messages[l.ID]; !ok {
 			b.messages[l.ID] = append([]byte(nil), l.Data...)

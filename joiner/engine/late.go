@@ -106,7 +106,7 @@ func (e *Engine) closeLate(p, from joiner.Place, held *joiner.HeldRequest, fresh
 		e.o.Store.PutHistory(p, &history)
 	}
 	e.write(p, &req, rows, base)
-	e.announceLate(&req, rows)
+	e.herald.late(&req, rows)
 	return nil
 }
 
@@ -153,7 +153,7 @@ func (e *Engine) settle(p joiner.Place, held *joiner.HeldRequest) (joiner.Histor
 	}
 	changed, standing := joiner.Settle(&req, d.Rows(events.MaxTime, joiner.Closed), h.Rows)
 	e.write(p, &req, changed, base)
-	e.announceCorrection(&req, changed)
+	e.herald.corrected(&req, changed)
 	h.Settled, h.Rows = true, standing
 	return h, nil
 }
@@ -261,7 +261,7 @@ func (e *Engine) revise(p joiner.Place, held *joiner.HeldRequest, history joiner
 		var changed []joiner.Row
 		changed, history.Rows = joiner.Revise(&req, d.Rows(events.MaxTime, joiner.Corrected), history.Rows, joiner.Corrected)
 		e.write(p, &req, changed, history.Round)
-		e.announceCorrection(&req, changed)
+		e.herald.corrected(&req, changed)
 	}
 	e.o.Store.PutHistory(p, &history)
 	return nil

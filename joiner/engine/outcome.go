@@ -110,7 +110,7 @@ func (e *Engine) react(p, from joiner.Place, held *joiner.HeldRequest, fresh []j
 		return err
 	}
 	if e.o.Publisher != nil {
-		e.announcePositives(&req, d.Rows(events.MaxTime, joiner.Early))
+		e.herald.positives(&req, d.Rows(events.MaxTime, joiner.Early))
 	}
 	if e.rules.Early {
 		return e.writeEarly(p, from, &req, d)

@@ -53,7 +53,7 @@ type Stage interface {
 	Abort()
 }
 
-// Publisher sends the label stream.
+// Publisher sends the label stream. Two goroutines may use it.
 type Publisher interface {
 	// Publish returns when every label is stored by the broker, and retries for
 	// as long as ctx lives: it returns only ctx's error.

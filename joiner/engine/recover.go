@@ -173,11 +173,11 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt)
 	e.saved.Progress.Inputs = slices.Clone(from)
 	e.saved.Progress.Guard = joiner.NewGuard(e.rules, &cut.Progress.Guard)
 	frozen := e.frozen
-	e.frozen, e.quiet = true, true
+	e.frozen, e.quiet, e.herald.mute = true, true, true
 	if err := e.join(ctx, cut.Progress.Inputs); !errors.Is(err, io.EOF) {
 		return err
 	}
-	e.frozen, e.quiet = frozen, false
+	e.frozen, e.quiet, e.herald.mute = frozen, false, e.o.Publisher == nil
 	return e.adoptCommit(ctx, cut, r)
 }
 
@@ -223,7 +223,7 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	s.Progress = cut.Progress
 	s.Progress.Guard, s.Gaps, e.rules.Gaps = guard, len(cut.Progress.Gaps), cut.Progress.Gaps
 	s.Progress.Inputs = slices.Clone(cut.Progress.Inputs)
-	s.Committed, s.Announced = cut.Progress.ClosedThrough, cut.Progress.ClosedThrough
+	s.Committed = cut.Progress.ClosedThrough
 	s.Receipt, s.RulesHash, s.MaxEvent = r, e.o.RulesHash, cut.MaxEvent
 	s.From = slices.Clone(cut.Progress.Inputs)
 	requests, orphans := e.dropped(cut)

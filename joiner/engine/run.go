@@ -202,6 +202,8 @@ func (e *Engine) receive(ctx context.Context, inbox []chan delivery, ended []boo
 		return &d, nil
 	case q := <-e.questions:
 		return nil, e.tell(ctx, q)
+	case <-e.announced():
+		return nil, e.announceClosed(ctx)
 	case <-ticks:
 		return nil, nil
 	case <-ctx.Done():
@@ -323,12 +325,15 @@ func (e *Engine) roll(ctx context.Context) error {
 	return e.cut(ctx, events.MaxTime)
 }
 
-// drain commits what has closed and returns when that is done.
+// drain announces and commits what has closed, and returns when that is done.
 func (e *Engine) drain(ctx context.Context, known events.Time) error {
 	if err := e.finish(ctx); err != nil {
 		return err
 	}
 	if err := e.flush(ctx, true); err != nil {
+		return err
+	}
+	if err := e.announceAll(ctx); err != nil {
 		return err
 	}
 	some, err := e.uncommitted()

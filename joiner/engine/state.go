@@ -89,7 +89,6 @@ type Saved struct {
 	Committed events.Time    // requests stamped before it are in a commit
 	Forgotten events.Time    // none is held that is stamped before it: scans begin here
 	Orphaned  events.Time    // and of the waiting outcomes, here
-	Announced events.Time    // what closed before it is on the label stream
 	RulesHash string
 	MaxEvent  events.Time       // largest timestamp of any event read
 	From      []joiner.Position // where the last finished commit was cut

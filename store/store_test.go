@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -57,7 +58,7 @@ func TestStoreIsItsModel(t *testing.T) {
 		d.applied = []*model{d.m.clone()}
 		t.Repeat(map[string]func(*rapid.T){
 			"request": d.request, "add": d.add, "more": d.add, "outcome": d.outcome, "waiting": d.waiting, "history": d.history, "number": d.number,
-			"move": d.move, "adopt": d.adopt, "apply": d.apply, "forget": d.forget, "view": d.look, "reopen": d.reopen, "crash": d.crash,
+			"move": d.move, "adopt": d.adopt, "apply": d.apply, "forget": d.forget, "sync": d.sync, "view": d.look, "reopen": d.reopen, "crash": d.crash,
 		})
 		d.reopen(t)
 		if err := d.s.Close(); err != nil {
@@ -273,6 +274,15 @@ func (d *driver) forget(t *rapid.T) {
 	clear(d.m.unwritten)
 	d.saved.Forgotten, d.saved.Orphaned, d.saved.Unwritten = cut.Forgotten, cut.Orphaned, cut.Unwritten
 	d.apply(t)
+}
+
+// sync syncs what was applied through a view.
+func (d *driver) sync(t *rapid.T) {
+	v := d.s.View()
+	if err := errors.Join(v.Sync(), v.Close()); err != nil {
+		t.Fatal(err)
+	}
+	d.synced = len(d.applied) - 1
 }
 
 // look takes a view, and holds the one taken before against what it said then.

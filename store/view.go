@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 
@@ -14,6 +15,7 @@ import (
 
 // view is a snapshot of the state.
 type view struct {
+	db         *pebble.DB
 	snap       *pebble.Snapshot
 	forgotten  events.Time
 	chunkBytes int
@@ -21,7 +23,16 @@ type view struct {
 
 // View implements engine.Store.
 func (s *Store) View() engine.View {
-	return &view{snap: s.db.NewSnapshot(), forgotten: s.saved.Forgotten, chunkBytes: s.chunkBytes}
+	return &view{db: s.db, snap: s.db.NewSnapshot(), forgotten: s.saved.Forgotten, chunkBytes: s.chunkBytes}
+}
+
+// Sync implements engine.View. Whatever was applied before is in the log before an
+// empty record that is synced.
+func (v *view) Sync() error {
+	if err := v.db.LogData(nil, pebble.Sync); err != nil {
+		return fmt.Errorf("syncing the state: %w", err)
+	}
+	return nil
 }
 
 // Close implements engine.View.

@@ -66,7 +66,8 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 		cut.Forgotten = e.saved.Forgotten // the state goes with the replay: nobody needs a list of all that it held
 	}
 	e.saved.Pending = &cut
-	if err := e.flush(ctx, true); err != nil {
+	// Staging syncs it, so that reading need not wait for the disk.
+	if err := e.flush(ctx, false); err != nil {
 		return err
 	}
 	stage, err := e.o.Output.Stage(cut.Number)

@@ -61,7 +61,7 @@ func (s stager) run(ctx context.Context, f *flight) {
 }
 
 func (s stager) write(ctx context.Context, f *flight) error {
-	for _, step := range []func(*flight) error{s.closing, s.unwritten, s.deadLetters, s.forgotten} {
+	for _, step := range []func(*flight) error{s.closing, s.unwritten, s.deadLetters, s.forgotten, s.sync} {
 		if err := step(f); err != nil {
 			return err
 		}
@@ -217,6 +217,10 @@ func (s stager) forgotten(f *flight) error {
 	}
 	return nil
 }
+
+// sync makes the cut durable, before there is a manifest: a state that does not
+// know what it has committed would have to be rebuilt from the log.
+func (s stager) sync(f *flight) error { return f.view.Sync() }
 
 // book completes the cut: where the partition stands once it is done.
 func (s stager) book(f *flight) {

@@ -131,6 +131,8 @@ type View interface {
 	Orphans(from, to events.Time) iter.Seq2[Orphan, error]
 	// Requests lists the requests stamped from..to, to excluded.
 	Requests(from, to events.Time) iter.Seq2[joiner.Place, error]
+	// Sync returns when what the view shows survives a power failure.
+	Sync() error
 	Close() error
 }
 

@@ -13,7 +13,7 @@ import (
 // valueVersion is the first byte of every value. A layout that changes gets a
 // new number, and a state with a number this program does not know is rebuilt
 // from the log.
-const valueVersion = 1
+const valueVersion = 2
 
 var (
 	errShort   = errors.New("state value ends too early: the state is damaged; delete its directory and it is rebuilt from the log")

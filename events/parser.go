@@ -16,12 +16,10 @@ type Parser struct {
 
 	building bool
 	given    uint32
+	escaped  uint32
 	unknown  int
 	ts       Time
-	score    float64
-	value    float64
-	attrs    span
-	texts    [fields]quoted
+	spans    [fields + 1]span
 
 	text      string
 	req       *Request
@@ -31,12 +29,6 @@ type Parser struct {
 	noItem    Item
 	noReq     Request
 	Fallbacks int
-}
-
-// quoted is where the inside of a string is.
-type quoted struct {
-	start, end int
-	escaped    bool
 }
 
 // NewParser makes a Parser with the Decoder's options.
@@ -54,11 +46,12 @@ func (p *Parser) ScanRequest(raw []byte) (Scan, error) {
 		n := copy(p.page[:], raw)
 		p.building, p.req, p.item = false, &p.noReq, &p.noItem
 		if p.event(p.request, n) {
-			if id := p.texts[fieldRequestID]; id.escaped {
-				return Scan{ID: p.bytes(id), TS: p.ts, Unknown: p.unknown}, nil
-			} else {
-				return Scan{ID: raw[id.start:id.end], TS: p.ts, Unknown: p.unknown}, nil
+			id := p.spans[fieldRequestID]
+			found := Scan{ID: raw[id.start+1 : id.end-1], TS: p.ts, Unknown: p.unknown}
+			if p.escaped>>fieldRequestID&1 == 1 {
+				found.ID = p.inner(fieldRequestID)
 			}
+			return found, nil
 		}
 	}
 	p.Fallbacks++
@@ -78,10 +71,7 @@ func (p *Parser) Request(text string, req *Request) error {
 			req.Model = p.textOf(fieldModel)
 			req.ModelVersion = p.textOf(fieldModelVersion)
 			req.UserID = p.textOf(fieldUserID)
-			req.Score, req.HasScore = 0, false
-			if p.given>>fieldScore&1 == 1 {
-				req.Score, req.HasScore = p.score, true
-			}
+			req.Score, req.HasScore = p.floatOf(fieldScore)
 			return nil
 		}
 	}
@@ -95,7 +85,7 @@ func (p *Parser) Request(text string, req *Request) error {
 func (p *Parser) event(at *place, n int) bool {
 	clear(p.page[n : n+pageSlack])
 	p.slow.data = p.page[:n]
-	p.given, p.unknown = 0, 0
+	p.given, p.escaped, p.unknown = 0, 0, 0
 	i := p.page.space(0)
 	if p.page.at(i) != '{' {
 		return false
@@ -105,6 +95,14 @@ func (p *Parser) event(at *place, n int) bool {
 		return false
 	}
 	const need = 1<<fieldRequestID | 1<<fieldTS
-	id := p.texts[fieldRequestID]
-	return p.given&need == need && id.end > id.start && id.end-id.start <= MaxID
+	if p.given&need != need {
+		return false
+	}
+	id := p.spans[fieldRequestID]
+	if n := id.end - id.start - 2; n == 0 || n > MaxID {
+		return false
+	}
+	var ok bool
+	p.ts, ok = p.time()
+	return ok
 }

@@ -31,10 +31,13 @@ func (p *Parser) feature(m *member, i, depth int) int {
 		if end < 0 {
 			return -1
 		}
-		f.Value = Value{Kind: String, Str: p.string(quoted{i + 1, end - 1, escaped})}
+		f.Value = Value{Kind: String, Str: p.text[i+1 : end-1]}
+		if escaped {
+			f.Value.Str = string(unescaped(b[i+1 : end-1]))
+		}
 		i = end
 	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
-		i = p.number(i, &f.Value)
+		i = p.numberValue(i, &f.Value)
 	case 'n':
 		return literal(w, i) // not given
 	case 't', 'f':
@@ -59,11 +62,11 @@ func (p *Parser) moreFields() {
 	p.fields = more
 }
 
-// number reads a number.
-func (p *Parser) number(i int, v *Value) int {
-	n, end := p.page.numeral(i)
+// numberValue reads a number.
+func (p *Parser) numberValue(i int, v *Value) int {
+	n, end := p.page.numeral(p.page.word(i), i)
 	if end < 0 {
-		if end = p.odd(i); end >= 0 {
+		if end = p.number(i); end >= 0 {
 			*v = number(string(p.page[i:end]))
 		}
 		return end

@@ -9,43 +9,13 @@ import (
 // What a Parser remembers is bounded, whatever it is sent: names that are made
 // of ids would fill any memory.
 const (
-	mostKeys   = 4096 // of all places
+	mostKeys   = 4096 // of all places together
 	mostPlaces = 256
 	longestKey = 128 // in bytes; a longer one is not remembered
-	// memoryAge is after how many events a full memory is emptied, to make room
-	// for what came later.
+	// memoryAge is after how many events a memory that became full is emptied,
+	// to make room for what came later.
 	memoryAge = 1 << 16
 )
-
-// place is an object that events have at some path, and what is known of it.
-type place struct {
-	in     shape
-	prefix string // of its features' flattened names
-	before member // stands before the first member
-	table  []*member
-	count  int  // of members in the table
-	passes bool // it is about to be forgotten, so that nothing is learned
-}
-
-// member is a key that a place has, and what it means.
-//
-// Its text `"key":` is compared eight bytes at a time, with the separator that
-// stands before it: head is the first seven bytes, with a zero in the place of
-// the separator, tail the last eight, middle what is between.
-type member struct {
-	head, mask uint64
-	tail       uint64
-	size       int // of the text
-	next       *member
-	mark       uint64 // the object, by its serial number, that had it last
-	field      field  // fieldUnknown, fieldFeature or what the schema knows
-	name       string // of a feature, flattened
-	key        string
-	inner      *place // the object that it holds, once there was one
-}
-
-// fieldFeature is a feature, which is no field of the schema.
-const fieldFeature field = fields
 
 // memory is what a Parser has learned of events.
 type memory struct {
@@ -53,30 +23,67 @@ type memory struct {
 	nobody  member // follows where nothing is known to follow
 	request *place
 	outcome *place
-	names   map[string]string // flattened names, one copy of each
-	keys    int               // there is room for
-	places  int               // there is room for
+	names   map[string]string // of features, flattened, one copy of each
+	keys    int               // how many more there is room for
+	places  int               // how many more there is room for
 	age     int               // events since it was empty
-	full    bool
-	strange member // the one at hand that is not remembered
+	full    bool              // it has turned something away
+	strange member            // the member at hand, if it is not remembered
 }
+
+// place is where events have an object, and what is known of its members.
+type place struct {
+	in     shape
+	prefix string // of the flattened names of its features
+	before member // stands before the first member
+	table  []*member
+	count  int  // of members
+	shut   bool // nothing is learned about it
+}
+
+// member is a key that a place has, and what it means.
+//
+// Its text is the separator before it, which may be one or another, and `"key":`.
+// An event is compared with its first sixteen bytes at once, and with the rest
+// if there is any.
+type member struct {
+	head, headMask uint64 // the first eight bytes; zero where the separator is
+	tail, tailMask uint64 // the next eight
+	rest           string
+	size           int // of the text
+	length         int // of the text and the value, the last time
+	next           *member
+	mark           uint64 // the serial number of the object that had it last
+	field          field  // fieldFeature for a feature
+	strings        bool   // its value may be a string
+	numbers        bool   // its value may be a number
+	unknown        int    // 1 if nothing here knows it, else 0
+	name           string // of a feature, flattened
+	key            string
+	inner          *place // the object that it holds, once it has held one
+}
+
+// fieldFeature is a feature, which is no field of the schema.
+const fieldFeature field = fields
 
 // forget empties the memory.
 func (k *memory) forget() {
 	k.keys, k.places, k.age, k.full = mostKeys, mostPlaces, 0, false
-	k.nobody.head, k.nobody.next = 1, &k.nobody
+	k.nobody = member{head: 1, next: &k.nobody}
 	k.names = make(map[string]string)
 	k.request, k.outcome = k.newPlace(inRequest, ""), k.newPlace(inOutcome, "")
 }
 
+// newPlace makes a place, which knows the fields of the schema from the start.
+// If there is no room it is one for once.
 func (k *memory) newPlace(in shape, prefix string) *place {
-	at := &place{in: in, prefix: prefix}
+	at := &place{in: in, prefix: prefix, shut: k.places == 0}
 	at.before.next = &k.nobody
-	if k.places == 0 {
-		k.full, at.passes = true, true
-		return at
+	if at.shut {
+		k.full = true
+	} else {
+		k.places--
 	}
-	k.places--
 	for f := range schema {
 		if name := []byte(schema[f].name); f > 0 && in.lookup(name) == field(f) {
 			k.add(at, name)
@@ -93,7 +100,7 @@ func (k *memory) lookup(at *place, key []byte) *member {
 	return *k.slot(at, key)
 }
 
-// slot is where a name is in a table, or belongs.
+// slot is where a name stands in the table, or belongs.
 func (k *memory) slot(at *place, key []byte) **member {
 	mask := uint64(len(at.table) - 1)
 	for i := maphash.Bytes(k.seed, key) & mask; ; i = (i + 1) & mask {
@@ -103,14 +110,14 @@ func (k *memory) slot(at *place, key []byte) **member {
 	}
 }
 
-// learn remembers a name that a place has not had yet. It is nil if there is no
-// room, or the name is none for the memory. Once it is nil for a name it stays
-// so until the event ends: the search for duplicates relies on it.
+// learn remembers a name that the place has not had yet. It is nil if there is
+// no room, or if the name is none to remember. Once it is nil for a name it
+// stays so until the event ends, which the search for duplicates relies on.
 func (k *memory) learn(at *place, key []byte) *member {
-	if len(key) > longestKey || at.in == inFeatures && len(at.prefix)+len(key) > MaxName || !isWritten(key) {
+	if len(key) > longestKey || !standsForItself(key) || at.in == inFeatures && len(at.prefix)+len(key) > MaxName {
 		return nil
 	}
-	if k.keys == 0 || at.passes {
+	if k.keys == 0 || at.shut {
 		k.full = true
 		return nil
 	}
@@ -118,9 +125,9 @@ func (k *memory) learn(at *place, key []byte) *member {
 	return k.add(at, key)
 }
 
-// isWritten reports whether a name is written in JSON as it is, so that its
-// bytes can be compared with an event's.
-func isWritten(key []byte) bool {
+// standsForItself reports whether a name is written in JSON as it is, so that
+// its bytes can be compared with those of an event.
+func standsForItself(key []byte) bool {
 	for _, c := range key {
 		if c < ' ' || c == '"' || c == '\\' {
 			return false
@@ -133,19 +140,27 @@ func (k *memory) add(at *place, key []byte) *member {
 	if 2*(at.count+1) > len(at.table) {
 		k.grow(at)
 	}
-	m := &member{key: string(key), field: at.in.lookup(key), next: &k.nobody}
-	if at.in == inFeatures {
-		m.field, m.name = fieldFeature, k.intern(at.prefix+m.key)
+	m := &member{key: string(key), next: &k.nobody, field: at.in.lookup(key)}
+	switch m.field {
+	case fieldUnknown:
+		m.strings, m.numbers, m.unknown = true, true, 1
+		if at.in == inFeatures {
+			m.unknown = 0
+			m.field, m.name = fieldFeature, k.intern(at.prefix+m.key)
+		}
+	case fieldHeartbeat:
+		// It decides what the event is.
+	default:
+		m.strings, m.numbers = fits(m.field, jsonString), fits(m.field, jsonNumber)
 	}
-	text := `"` + m.key + `":`
+	text := append([]byte("\x00\""), m.key+`":`...)
 	m.size = len(text)
-	var head [8]byte
-	copy(head[1:], text)
-	m.head = binary.LittleEndian.Uint64(head[:])
-	m.mask = 1<<(8*min(m.size+1, 8)) - 1 - 0xFF
-	if m.size > 7 {
-		m.tail = binary.LittleEndian.Uint64([]byte(text[m.size-8:]))
+	if m.size > 16 {
+		m.rest = string(text[16:])
 	}
+	text = append(text, make([]byte, 16)...)
+	m.head, m.headMask = binary.LittleEndian.Uint64(text), maskOf(m.size)&^0xFF
+	m.tail, m.tailMask = binary.LittleEndian.Uint64(text[8:]), maskOf(m.size-8)
 	*k.slot(at, key) = m
 	at.count++
 	return m
@@ -171,82 +186,21 @@ func (k *memory) intern(name string) string {
 	return name
 }
 
-// is reports whether a member's text follows the separator at i.
+// maskOf covers the first n bytes of a word.
+func maskOf(n int) uint64 {
+	switch {
+	case n <= 0:
+		return 0
+	case n >= 8:
+		return 1<<64 - 1
+	}
+	return 1<<(8*n) - 1
+}
+
+// is reports whether a member's text stands at i, after whatever separator.
 func (b *page) is(m *member, i int) bool {
-	return b.word(i)&m.mask == m.head && b.goesOn(m, i)
+	return (b.word(i)&m.headMask^m.head)|(b.word(i+8)&m.tailMask^m.tail) == 0 && (m.rest == "" || b.ends(m, i))
 }
 
-// goesOn is the rest of is, after the head.
-func (b *page) goesOn(m *member, i int) bool {
-	n := m.size
-	return n <= 7 || b.word(i+n-7) == m.tail && (n <= 15 || string(b[i+8:i+n-7]) == m.key[6:n-9])
-}
-
-// followers is how many members may be left out before what comes next is
-// looked up.
-const followers = 3
-
-// find finds the member whose key is after the separator at i, and returns
-// where its value begins. It is what is not as it was the last time: the member
-// after m is another, is new, or is written in another way.
-func (p *Parser) find(at *place, m *member, names *keySet, i int) (*member, int) {
-	b := p.page
-	next := m.next
-	for range followers {
-		next = next.next
-		if b.is(next, i) {
-			return next, i + 1 + next.size
-		}
-	}
-	if b.at(i+1) != '"' {
-		return nil, -1
-	}
-	end, escaped := p.str(i + 1)
-	if end < 0 {
-		return nil, -1
-	}
-	key := b[i+2 : end-1]
-	start := i + 2
-	if escaped {
-		key, start = unescaped(key), 0
-	}
-	if i = b.space(end); b.at(i) != ':' {
-		return nil, -1
-	}
-	if next = p.lookup(at, key); next == nil {
-		next = p.learn(at, key)
-	}
-	if next == nil {
-		return p.stranger(at, names, key, start, i+1), i + 1
-	}
-	if next.next == &p.nobody {
-		next.next = m.next
-	}
-	m.next = next
-	return next, i + 1
-}
-
-// stranger is a member that is not remembered; nil if it cannot be one. Its key,
-// if it is written as it is, is at start in the text.
-func (p *Parser) stranger(at *place, names *keySet, key []byte, start, i int) *member {
-	if names.base < 0 {
-		*names = p.slow.keys.open()
-	}
-	if !p.slow.keys.add(names, key) {
-		return nil
-	}
-	m := &p.strange
-	*m = member{}
-	if at.in == inFeatures {
-		m.field = fieldFeature
-		switch {
-		case len(at.prefix)+len(key) > MaxName:
-			return nil
-		case p.building && at.prefix == "" && start > 0:
-			m.name = p.text[start : start+len(key)]
-		case p.building || p.page.at(p.page.space(i)) == '{':
-			m.name = at.prefix + string(key)
-		}
-	}
-	return m
-}
+// ends compares the rest of a member's text.
+func (b *page) ends(m *member, i int) bool { return string(b[i+16:i+m.size]) == m.rest }

@@ -12,43 +12,49 @@ type numeral struct {
 	negative bool
 }
 
-// numeral reads the number at i. It is -1 if it has another form, or none.
-func (b *page) numeral(i int) (n numeral, end int) {
-	if b.at(i) == '-' {
+// numeral reads the number at i, of which w is the beginning. It is -1 if it has
+// another form, or none.
+func (b *page) numeral(w uint64, i int) (n numeral, end int) {
+	if byte(w) == '-' {
 		n.negative = true
 		i++
+		w = b.word(i)
 	}
+	x := w ^ ones*'0'
 	start := i
-	x := b.word(i) ^ ones*'0'
-	count := lowest(nonDigits(x))
-	if count == 0 || count > 1 && byte(x) == 0 {
-		return n, -1
+	if byte(w>>8) == '.' && byte(x) <= 9 {
+		n.digits = x & 0xFF
+		i++
+	} else {
+		count := lowest(nonDigits(x))
+		if count == 0 || count > 1 && byte(x) == 0 {
+			return n, -1
+		}
+		n.digits = valueOf(x, count)
+		if i += count; count == 8 {
+			n.digits, i = b.moreDigits(n.digits, i)
+		}
 	}
-	n.digits = valueOf(x, count)
-	i += count
-	total := count
-	if count == 8 {
-		n.digits, i = b.moreDigits(n.digits, i)
-		total = i - start
-	}
-	if b.at(i) == '.' {
+	total := i - start
+	c := b.at(i)
+	if c == '.' {
 		i++
 		x = b.word(i) ^ ones*'0'
-		count = lowest(nonDigits(x))
+		count := lowest(nonDigits(x))
 		if count == 0 {
 			return n, -1
 		}
 		n.digits = n.digits*tens[count] + valueOf(x, count)
 		n.fraction = count
-		i += count
-		if count == 8 {
+		if i += count; count == 8 {
 			from := i
 			n.digits, i = b.moreDigits(n.digits, i)
 			n.fraction += i - from
 		}
 		total += n.fraction
+		c = b.at(i)
 	}
-	if c := b.at(i); total > 19 || c|0x20 == 'e' {
+	if total > 19 || c|0x20 == 'e' {
 		return n, -1
 	}
 	return n, i

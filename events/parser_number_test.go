@@ -25,7 +25,7 @@ func TestNumeral(t *testing.T) {
 		}
 		n := copy(b[:], text+",12345678")
 		clear(b[n : n+64])
-		got, end := b.numeral(0)
+		got, end := b.numeral(b.word(0), 0)
 		if end != len(text) {
 			odd++
 			if end != -1 {

@@ -1,7 +1,7 @@
 package events
 
 // object reads the object that opens at i and is the depth-th of the objects
-// around and including it.
+// and lists around and including it. It returns where it ends.
 func (p *Parser) object(at *place, i, depth int) int {
 	if depth > p.maxDepth {
 		return -1
@@ -12,55 +12,22 @@ func (p *Parser) object(at *place, i, depth int) int {
 	}
 	p.serial++
 	serial := p.serial
+	fill := p.building && at.in == inFeatures
 	names := keySet{base: -1}
-	m := &at.before
+	m, separator := &at.before, byte('{')
 	for {
-		// At i is the separator before a member.
-		w := b.word(i)
-		if byte(w>>8) <= ' ' {
-			i = b.space(i+1) - 1
-			w = b.word(i)
-		}
-		next := m.next
-		if w&next.mask == next.head && b.goesOn(next, i) {
-			i += 1 + next.size
-			m = next
+		last := m
+		if fill {
+			m, i = p.fill(m, i, separator, serial)
 		} else {
-			if next, i = p.find(at, m, &names, i); next == nil {
-				return -1
-			}
-			if next != &p.strange {
-				m = next
-			}
+			m, i = p.plain(m, i, separator, serial)
 		}
-		if next.mark == serial {
-			return -1
+		if m != last {
+			separator = ','
 		}
-		next.mark = serial
-		c := b.at(i)
-		if c <= ' ' {
-			i = b.space(i)
-			c = b.at(i)
-		}
-		switch {
-		case next.field != fieldFeature:
-			i = p.known(next, i, depth)
-		case c == '{':
-			i = p.nested(next, i, depth+1)
-		case p.building:
-			i = p.feature(next, i, depth)
-		default:
-			i = p.pass(i, depth)
-		}
-		if i < 0 {
-			return -1
-		}
-		if c = b.at(i); c <= ' ' {
-			i = b.space(i)
-			c = b.at(i)
-		}
-		if c != ',' {
-			if c != '}' {
+		i = b.space(i)
+		if b.at(i) != separator {
+			if b.at(i) != '}' || separator == '{' {
 				return -1
 			}
 			if names.base >= 0 {
@@ -68,6 +35,28 @@ func (p *Parser) object(at *place, i, depth int) int {
 			}
 			return i + 1
 		}
+		next, j := p.find(at, m, &names, i)
+		if next == nil || next.mark == serial {
+			return -1
+		}
+		next.mark = serial
+		if next != &p.strange {
+			m = next
+		}
+		switch {
+		case next.field != fieldFeature:
+			i = p.known(next, j, depth)
+		case b.at(j) == '{':
+			i = p.nested(next, j, depth+1)
+		case fill:
+			i = p.feature(next, j, depth)
+		default:
+			i = p.pass(j, depth)
+		}
+		if i < 0 {
+			return -1
+		}
+		separator = ','
 	}
 }
 
@@ -80,144 +69,42 @@ func (p *Parser) nested(m *member, i, depth int) int {
 			prefix = m.name + p.separator
 		}
 		inner = p.newPlace(inFeatures, prefix)
-		if m != &p.strange && !inner.passes {
+		if m != &p.strange && !inner.shut {
 			m.inner = inner
 		}
 	}
 	return p.object(inner, i, depth)
 }
 
-// known reads a member that is no feature.
+// known reads the value of a member that is no feature.
 func (p *Parser) known(m *member, i, depth int) int {
-	c := p.page.at(i)
-	if m.field == fieldUnknown {
-		p.unknown++
+	f, c := m.field, p.page.at(i)
+	switch {
+	case f == fieldUnknown:
+		p.unknown += m.unknown
 		return p.pass(i, depth)
-	}
-	if c == 'n' {
+	case c == 'n':
 		return p.pass(i, depth) // not given
-	}
-	p.given |= 1 << m.field
-	switch m.field {
-	case fieldRequestID, fieldModel, fieldModelVersion, fieldUserID, fieldItemID, fieldOutcomeID, fieldType:
-		if c != '"' {
-			return -1
-		}
-		end, escaped := p.str(i)
-		p.texts[m.field] = quoted{i + 1, end - 1, escaped}
-		return end
-	case fieldTS:
-		return p.time(i)
-	case fieldScore:
-		return p.float(i, &p.score)
-	case fieldItemScore:
-		return p.float(i, &p.item.Score)
-	case fieldItemPosition:
-		return p.whole(i, &p.item.Position)
-	case fieldValue:
-		return p.float(i, &p.value)
-	case fieldFeatures:
+	case f == fieldFeatures && c == '{':
 		return p.features(m, i, depth+1, &p.req.Features)
-	case fieldItemFeatures:
+	case f == fieldItemFeatures && c == '{':
 		return p.features(m, i, depth+1, &p.item.Features)
-	case fieldItems:
+	case f == fieldItems && c == '[':
 		return p.items(m, i, depth+1)
-	case fieldAttrs:
-		if c != '{' {
-			return -1
+	}
+	end := -1
+	switch {
+	case c == '"' && m.strings:
+		var escaped bool
+		if end, escaped = p.str(i); escaped {
+			p.escaped |= 1 << f
 		}
-		end := p.slow.value(i, depth)
-		p.attrs = span{i, end}
-		return end
+	case c == '{' && f == fieldAttrs:
+		end = p.slow.value(i, depth)
+	case m.numbers:
+		end = p.number(i)
 	}
-	return -1 // a heartbeat, or one that is none
-}
-
-// time reads a timestamp.
-func (p *Parser) time(i int) int {
-	var ok bool
-	if p.page.at(i) == '"' {
-		end, escaped := p.str(i)
-		if end >= 0 {
-			p.ts, ok = parseRFC3339(p.bytes(quoted{i + 1, end - 1, escaped}))
-		}
-		if !ok {
-			return -1
-		}
-		return end
-	}
-	var n int64
-	end := p.whole(i, &n)
-	if end >= 0 {
-		p.ts, ok = fromEpoch(n, p.d.Unit)
-	}
-	if !ok {
-		return -1
-	}
+	p.given |= 1 << f
+	p.spans[f] = span{i, end}
 	return end
-}
-
-// bytes is what a string says.
-func (p *Parser) bytes(at quoted) []byte {
-	inner := p.page[at.start:at.end]
-	if at.escaped {
-		return unescaped(inner)
-	}
-	return inner
-}
-
-// string is the same as a part of the text.
-func (p *Parser) string(at quoted) string {
-	if at.escaped {
-		return string(unescaped(p.page[at.start:at.end]))
-	}
-	return p.text[at.start:at.end]
-}
-
-// textOf is the text of a field, empty if it is not given.
-func (p *Parser) textOf(f field) string {
-	if p.given>>f&1 == 0 {
-		return ""
-	}
-	return p.string(p.texts[f])
-}
-
-// float reads a number.
-func (p *Parser) float(i int, f *float64) int {
-	n, end := p.page.numeral(i)
-	if end >= 0 {
-		*f = n.float()
-		return end
-	}
-	if end = p.odd(i); end >= 0 {
-		*f = float(string(p.page[i:end]))
-	}
-	return end
-}
-
-// whole reads a number that is whole, however it is written.
-func (p *Parser) whole(i int, n *int64) int {
-	v, end := p.page.numeral(i)
-	if end >= 0 {
-		if k, ok := v.int(); ok {
-			*n = k
-			return end
-		}
-	} else if end = p.odd(i); end < 0 {
-		return -1
-	}
-	k, ok := integral(p.page[i:end])
-	if !ok {
-		return -1
-	}
-	*n = k
-	return end
-}
-
-// odd goes over a number that is not written as most are.
-func (p *Parser) odd(i int) int {
-	if c := p.page.at(i); c != '-' && !isDigit(c) {
-		return -1
-	}
-	return p.slow.number(i)
 }

@@ -4,46 +4,58 @@ import "unicode/utf8"
 
 // pass goes over the value at i, inside depth objects and lists.
 func (p *Parser) pass(i, depth int) int {
-	b := p.page
-	w := b.word(i)
+	w := p.page.word(i)
 	switch c := byte(w); c {
 	case '"':
 		end, _ := p.str(i)
 		return end
-	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
-		return p.digits(i)
-	case 't', 'f', 'n':
-		return literal(w, i)
 	case '[':
 		return p.list(i, depth+1)
 	case '{':
 		return p.slow.value(i, depth)
+	case 't', 'f', 'n':
+		return literal(w, i)
 	}
-	return -1
+	return p.number(i)
 }
 
 // literal goes over true, false or null, of which w is the beginning.
 func literal(w uint64, i int) int {
-	const wordTrue, wordNull, wordFalse = 't' | 'r'<<8 | 'u'<<16 | 'e'<<24, 'n' | 'u'<<8 | 'l'<<16 | 'l'<<24, 'f' | 'a'<<8 | 'l'<<16 | 's'<<24 | 'e'<<32
-	switch uint32(w) {
-	case wordTrue, wordNull:
-		return i + 4
-	case wordFalse & (1<<32 - 1):
-		if w&(1<<40-1) == wordFalse {
-			return i + 5
-		}
+	const (
+		wordTrue  = 't' | 'r'<<8 | 'u'<<16 | 'e'<<24
+		wordNull  = 'n' | 'u'<<8 | 'l'<<16 | 'l'<<24
+		wordFalse = 'f' | 'a'<<8 | 'l'<<16 | 's'<<24 | 'e'<<32
+	)
+	switch {
+	case uint32(w) == wordTrue || uint32(w) == wordNull:
+		return i + len("true")
+	case w&(1<<40-1) == wordFalse:
+		return i + len("false")
 	}
 	return -1
 }
 
-// digits goes over the number at i.
-func (p *Parser) digits(i int) int {
-	b := p.page
-	start := i
-	if b.at(i) == '-' {
-		i++
+// number goes over the number at i.
+func (p *Parser) number(i int) int {
+	w := p.page.word(i)
+	if end := p.page.digits(w, i); end >= 0 {
+		return end
 	}
-	x := b.word(i) ^ ones*'0'
+	if c := byte(w); c != '-' && !isDigit(c) {
+		return -1
+	}
+	return p.slow.number(i)
+}
+
+// digits goes over the number at i, of which w is the beginning, if it has no
+// exponent.
+func (b *page) digits(w uint64, i int) int {
+	if byte(w) == '-' {
+		i++
+		w = b.word(i)
+	}
+	start := i
+	x := w ^ ones*'0'
 	n := lowest(nonDigits(x))
 	if n == 0 || n > 1 && byte(x) == 0 {
 		return -1
@@ -52,7 +64,6 @@ func (p *Parser) digits(i int) int {
 	if n == 8 {
 		i = b.skipDigits(i)
 	}
-	whole := i
 	c := b.at(i)
 	if c == '.' {
 		n = lowest(nonDigits(b.word(i+1) ^ ones*'0'))
@@ -65,8 +76,8 @@ func (p *Parser) digits(i int) int {
 		}
 		c = b.at(i)
 	}
-	if c|0x20 == 'e' || whole-start > 300 {
-		return p.slow.number(start)
+	if c|0x20 == 'e' || i-start > 300 {
+		return -1
 	}
 	return i
 }
@@ -135,4 +146,59 @@ func (p *Parser) str(i int) (end int, escaped bool) {
 			return -1, false
 		}
 	}
+}
+
+// inner is what the string at s says.
+func (p *Parser) inner(f field) []byte {
+	at := p.spans[f]
+	inner := p.page[at.start+1 : at.end-1]
+	if p.escaped>>f&1 == 1 {
+		return unescaped(inner)
+	}
+	return inner
+}
+
+// textOf is the text of a field, empty if it is not given.
+func (p *Parser) textOf(f field) string {
+	if p.given>>f&1 == 0 {
+		return ""
+	}
+	at := p.spans[f]
+	if p.escaped>>f&1 == 1 {
+		return string(p.inner(f))
+	}
+	return p.text[at.start+1 : at.end-1]
+}
+
+func (p *Parser) floatOf(f field) (float64, bool) {
+	if p.given>>f&1 == 0 {
+		return 0, false
+	}
+	at := p.spans[f]
+	if n, end := p.page.numeral(p.page.word(at.start), at.start); end >= 0 {
+		return n.float(), true
+	}
+	return float(string(p.page[at.start:at.end])), true
+}
+
+func (p *Parser) wholeOf(f field) (int64, bool) {
+	at := p.spans[f]
+	if n, end := p.page.numeral(p.page.word(at.start), at.start); end >= 0 {
+		if k, ok := n.int(); ok {
+			return k, true
+		}
+	}
+	return integral(p.page[at.start:at.end])
+}
+
+func (p *Parser) time() (Time, bool) {
+	at := p.spans[fieldTS]
+	if p.page.at(at.start) == '"' {
+		return parseRFC3339(p.inner(fieldTS))
+	}
+	n, ok := p.wholeOf(fieldTS)
+	if !ok {
+		return 0, false
+	}
+	return fromEpoch(n, p.d.Unit)
 }

@@ -49,9 +49,9 @@ func (p *Parser) find(at *place, m *member, names *keySet, i int) (*member, int)
 // or -1, its value at i.
 func (p *Parser) stranger(at *place, names *keySet, key []byte, start, i int) *member {
 	if names.base < 0 {
-		*names = p.slow.keys.open()
+		*names = p.rare.keys.open()
 	}
-	if !p.slow.keys.add(names, key) {
+	if !p.rare.keys.add(names, key) {
 		return nil
 	}
 	m := &p.strange

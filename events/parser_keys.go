@@ -19,16 +19,17 @@ const (
 
 // memory is what a Parser has learned of events.
 type memory struct {
-	seed    maphash.Seed
-	nobody  member // follows where nothing is known to follow
-	request *place
-	outcome *place
-	names   map[string]string // of features, flattened, one copy of each
-	keys    int               // how many more there is room for
-	places  int               // how many more there is room for
-	age     int               // events since it was empty
-	full    bool              // it has turned something away
-	strange member            // the member at hand, if it is not remembered
+	seed      maphash.Seed
+	separator string // between the names of nested features
+	nobody    member // follows where nothing is known to follow
+	request   *place
+	outcome   *place
+	names     map[string]string // of features, flattened, one copy of each
+	keys      int               // how many more there is room for
+	places    int               // how many more there is room for
+	age       int               // events since it was empty
+	full      bool              // it has turned something away
+	strange   member            // the member at hand, if it is not remembered
 }
 
 // place is where events have an object, and what is known of its members.
@@ -149,7 +150,11 @@ func (k *memory) add(at *place, key []byte) *member {
 			m.field, m.name = fieldFeature, k.intern(at.prefix+m.key)
 		}
 	case fieldHeartbeat:
-		// It decides what the event is.
+		// Whatever it is, the event is not like most.
+	case fieldFeatures, fieldItemFeatures:
+		m.inner = k.newPlace(inFeatures, "")
+	case fieldItems:
+		m.inner = k.newPlace(inItem, "")
 	default:
 		m.strings, m.numbers = fits(m.field, jsonString), fits(m.field, jsonNumber)
 	}

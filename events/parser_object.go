@@ -31,7 +31,7 @@ func (p *Parser) object(at *place, i, depth int) int {
 				return -1
 			}
 			if names.base >= 0 {
-				p.slow.keys.close(&names)
+				p.rare.keys.close(&names)
 			}
 			return i + 1
 		}
@@ -60,15 +60,11 @@ func (p *Parser) object(at *place, i, depth int) int {
 	}
 }
 
-// nested reads an object of features.
+// nested reads the features of an object in features.
 func (p *Parser) nested(m *member, i, depth int) int {
 	inner := m.inner
 	if inner == nil {
-		prefix := ""
-		if m.field == fieldFeature {
-			prefix = m.name + p.separator
-		}
-		inner = p.newPlace(inFeatures, prefix)
+		inner = p.newPlace(inFeatures, m.name+p.separator)
 		if m != &p.strange && !inner.shut {
 			m.inner = inner
 		}
@@ -79,18 +75,9 @@ func (p *Parser) nested(m *member, i, depth int) int {
 // known reads the value of a member that is no feature.
 func (p *Parser) known(m *member, i, depth int) int {
 	f, c := m.field, p.page.at(i)
-	switch {
-	case f == fieldUnknown:
-		p.unknown += m.unknown
-		return p.pass(i, depth)
-	case c == 'n':
-		return p.pass(i, depth) // not given
-	case f == fieldFeatures && c == '{':
-		return p.features(m, i, depth+1, &p.req.Features)
-	case f == fieldItemFeatures && c == '{':
-		return p.features(m, i, depth+1, &p.item.Features)
-	case f == fieldItems && c == '[':
-		return p.items(m, i, depth+1)
+	p.unknown += m.unknown
+	if f == fieldUnknown || c == 'n' {
+		return p.pass(i, depth) // a field that is null is not given
 	}
 	end := -1
 	switch {
@@ -99,8 +86,16 @@ func (p *Parser) known(m *member, i, depth int) int {
 		if end, escaped = p.str(i); escaped {
 			p.escaped |= 1 << f
 		}
+	case c == '{' && f == fieldFeatures && p.building:
+		end = p.features(m.inner, i, depth+1, &p.req.Features)
+	case c == '{' && f == fieldItemFeatures && p.building:
+		end = p.features(m.inner, i, depth+1, &p.item.Features)
+	case c == '{' && (f == fieldFeatures || f == fieldItemFeatures):
+		end = p.object(m.inner, i, depth+1)
 	case c == '{' && f == fieldAttrs:
-		end = p.slow.value(i, depth)
+		end = p.rare.value(i, depth)
+	case c == '[' && f == fieldItems:
+		end = p.items(m.inner, i, depth+1)
 	case m.numbers:
 		end = p.number(i)
 	}

@@ -13,7 +13,7 @@ type page [pageSize + pageSlack]byte
 
 const (
 	pageSize  = 1 << 20
-	pageSlack = 64 // zeros, and how far may be looked beyond an index
+	pageSlack = 256 // zeros, and how far may be looked beyond an index
 	pageMask  = pageSize - 1
 	// pageMost is how long an event may be so that its zeros are on the page.
 	pageMost = pageSize - pageSlack

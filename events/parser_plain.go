@@ -76,7 +76,7 @@ func (p *Parser) plain(m *member, i int, separator byte, serial uint64) (*member
 				}
 				c = b.at(j)
 			}
-			if c|0x20 == 'e' {
+			if c|0x20 == 'e' || j-start > 300 {
 				return m, i
 			}
 		}
@@ -142,13 +142,7 @@ func (p *Parser) fill(m *member, i int, separator byte, serial uint64) (*member,
 			if end < 0 {
 				break
 			}
-			if k, ok := n.int(); ok {
-				f.Value.become(Int)
-				f.Value.Int = k
-			} else {
-				f.Value.become(Double)
-				f.Value.Float = n.float()
-			}
+			n.into(&f.Value)
 			j = end
 		}
 		f.Name = next.name
@@ -164,10 +158,4 @@ func (p *Parser) fill(m *member, i int, separator byte, serial uint64) (*member,
 	}
 	p.used = used
 	return m, i
-}
-
-func (v *Value) become(kind ValueKind) {
-	if v.Kind != kind {
-		*v = Value{Kind: kind}
-	}
 }

@@ -12,7 +12,7 @@ func (p *Parser) pass(i, depth int) int {
 	case '[':
 		return p.list(i, depth+1)
 	case '{':
-		return p.slow.value(i, depth)
+		return p.rare.value(i, depth)
 	case 't', 'f', 'n':
 		return literal(w, i)
 	}
@@ -44,7 +44,7 @@ func (p *Parser) number(i int) int {
 	if c := byte(w); c != '-' && !isDigit(c) {
 		return -1
 	}
-	return p.slow.number(i)
+	return p.rare.number(i)
 }
 
 // digits goes over the number at i, of which w is the beginning, if it has no
@@ -139,66 +139,11 @@ func (p *Parser) str(i int) (end int, escaped bool) {
 			return i + 1, escaped
 		case '\\':
 			escaped = true
-			if i = p.slow.escape(i); i < 0 {
+			if i = p.rare.escape(i); i < 0 {
 				return -1, false
 			}
 		default:
 			return -1, false
 		}
 	}
-}
-
-// inner is what the string at s says.
-func (p *Parser) inner(f field) []byte {
-	at := p.spans[f]
-	inner := p.page[at.start+1 : at.end-1]
-	if p.escaped>>f&1 == 1 {
-		return unescaped(inner)
-	}
-	return inner
-}
-
-// textOf is the text of a field, empty if it is not given.
-func (p *Parser) textOf(f field) string {
-	if p.given>>f&1 == 0 {
-		return ""
-	}
-	at := p.spans[f]
-	if p.escaped>>f&1 == 1 {
-		return string(p.inner(f))
-	}
-	return p.text[at.start+1 : at.end-1]
-}
-
-func (p *Parser) floatOf(f field) (float64, bool) {
-	if p.given>>f&1 == 0 {
-		return 0, false
-	}
-	at := p.spans[f]
-	if n, end := p.page.numeral(p.page.word(at.start), at.start); end >= 0 {
-		return n.float(), true
-	}
-	return float(string(p.page[at.start:at.end])), true
-}
-
-func (p *Parser) wholeOf(f field) (int64, bool) {
-	at := p.spans[f]
-	if n, end := p.page.numeral(p.page.word(at.start), at.start); end >= 0 {
-		if k, ok := n.int(); ok {
-			return k, true
-		}
-	}
-	return integral(p.page[at.start:at.end])
-}
-
-func (p *Parser) time() (Time, bool) {
-	at := p.spans[fieldTS]
-	if p.page.at(at.start) == '"' {
-		return parseRFC3339(p.inner(fieldTS))
-	}
-	n, ok := p.wholeOf(fieldTS)
-	if !ok {
-		return 0, false
-	}
-	return fromEpoch(n, p.d.Unit)
 }

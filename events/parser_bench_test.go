@@ -79,3 +79,26 @@ func BenchmarkParserRequest(b *testing.B) {
 		run(b, flatRequest, func(raw []byte) error { _, err := d.DecodeRequest(raw); return err })
 	})
 }
+
+// variedRequest has each of its fields only sometimes.
+func variedRequest(r *rand.Rand) []byte {
+	b := fmt.Appendf(nil, `{"request_id":"%016x","ts":%d,"model":"ranker"`, r.Uint64(), 1790000000000+r.Int64N(1e9))
+	if r.IntN(2) == 0 {
+		b = fmt.Appendf(b, `,"user_id":"u%d"`, r.IntN(1e6))
+	}
+	if r.IntN(2) == 0 {
+		b = fmt.Appendf(b, `,"score":%v`, r.Float64())
+	}
+	b = append(b, `,"features":{"hour":7`...)
+	for i := range 40 {
+		switch r.IntN(8) {
+		case 0, 1:
+			b = fmt.Appendf(b, `,"feature_%d":%.4f`, i, r.Float64())
+		case 2:
+			b = fmt.Appendf(b, `,"feature_%d":%d`, i, r.IntN(1000))
+		case 3:
+			b = fmt.Appendf(b, `,"feature_%d":"category-%d"`, i, r.IntN(20))
+		}
+	}
+	return append(b, `}}`...)
+}

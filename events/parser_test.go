@@ -12,6 +12,12 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 )
 
+// failing is a test, or a property.
+type failing interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 // twins hold a Parser against its slow twin, one event after the other.
 type twins struct {
 	decoder events.Decoder
@@ -22,7 +28,7 @@ type twins struct {
 func newTwins(d events.Decoder) *twins { return &twins{decoder: d, parser: d.NewParser()} }
 
 // check decodes an event in every way.
-func (w *twins) check(t testing.TB, raw []byte) {
+func (w *twins) check(t failing, raw []byte) {
 	t.Helper()
 	given := bytes.Clone(raw)
 	w.checkScan(t, raw)
@@ -33,7 +39,7 @@ func (w *twins) check(t testing.TB, raw []byte) {
 	}
 }
 
-func (w *twins) checkScan(t testing.TB, raw []byte) {
+func (w *twins) checkScan(t failing, raw []byte) {
 	t.Helper()
 	want, wantErr := w.decoder.ScanRequest(raw)
 	got, err := w.parser.ScanRequest(raw)
@@ -42,7 +48,7 @@ func (w *twins) checkScan(t testing.TB, raw []byte) {
 	}
 }
 
-func (w *twins) checkRequest(t testing.TB, raw []byte) {
+func (w *twins) checkRequest(t failing, raw []byte) {
 	t.Helper()
 	want, wantErr := w.decoder.DecodeRequest(raw)
 	err := w.parser.Request(string(raw), &w.request)
@@ -52,7 +58,7 @@ func (w *twins) checkRequest(t testing.TB, raw []byte) {
 	checkNothingKept(t, &w.request)
 }
 
-func (w *twins) checkOutcome(t testing.TB, raw []byte) {
+func (w *twins) checkOutcome(t failing, raw []byte) {
 	t.Helper()
 	want, wantInfo, wantErr := w.decoder.DecodeOutcome(raw)
 	got, info, err := w.parser.Outcome(raw)
@@ -93,7 +99,7 @@ func sameValues(a, b events.Value) bool {
 
 // checkNothingKept looks beyond the ends of slices for what an earlier request
 // may have left there.
-func checkNothingKept(t testing.TB, req *events.Request) {
+func checkNothingKept(t failing, req *events.Request) {
 	t.Helper()
 	checkClear := func(fields []events.Field) {
 		for _, f := range fields[len(fields):cap(fields)] {

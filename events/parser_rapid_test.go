@@ -51,7 +51,9 @@ func (e *anyEvent) event() string {
 	return e.space + e.object(members) + e.space
 }
 
-func (e *anyEvent) odds(percent int) bool { return rapid.IntRange(0, 99).Draw(e.t, "odds") >= 100-percent }
+func (e *anyEvent) odds(percent int) bool {
+	return rapid.IntRange(0, 99).Draw(e.t, "odds") >= 100-percent
+}
 
 // some draws members in any order, few of them twice.
 func (e *anyEvent) some(fields map[string]func() string) []string {

@@ -15,6 +15,8 @@ type Parser struct {
 	scale    int64 // nanoseconds in the unit of timestamps
 	page     *page
 	rare     scanner // goes over what is rare: escapes, objects of any kind
+	sets     []*keySet
+	open     int     // how many of the sets are in use
 	serial   uint64  // of the object read last
 	left     int     // events that were left to the Decoder
 

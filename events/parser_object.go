@@ -13,14 +13,14 @@ func (p *Parser) object(at *place, i, depth int) int {
 	p.serial++
 	serial := p.serial
 	fill := p.building && at.in == inFeatures
-	names := keySet{base: -1}
+	var names *keySet // strangers
 	m, separator := &at.before, byte('{')
 	for {
 		last := m
 		if fill {
-			m, i = p.fill(m, i, separator, serial)
+			m, i = p.fill(at, m, i, separator, serial)
 		} else {
-			m, i = p.plain(m, i, separator, serial)
+			m, i = p.plain(at, m, i, separator, serial)
 		}
 		if m != last {
 			separator = ','
@@ -30,8 +30,8 @@ func (p *Parser) object(at *place, i, depth int) int {
 			if b.at(i) != '}' || separator == '{' {
 				return -1
 			}
-			if names.base >= 0 {
-				p.rare.keys.close(&names)
+			if names != nil {
+				p.closeNames(names)
 			}
 			return i + 1
 		}

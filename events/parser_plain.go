@@ -7,7 +7,7 @@ package events
 // Where a member ends depends on where it begins, byte by byte, and the
 // processor would wait. It need not if it may assume that a member is as long
 // as the last time: that is what length is for.
-func (p *Parser) plain(m *member, i int, separator byte, serial uint64) (*member, int) {
+func (p *Parser) plain(at *place, m *member, i int, separator byte, serial uint64) (*member, int) {
 	b := p.page
 	for {
 		w := b.word(i)
@@ -20,7 +20,12 @@ func (p *Parser) plain(m *member, i int, separator byte, serial uint64) (*member
 			w = b.word(j)
 		}
 		next := m.next
-		if (w&next.headMask^next.head)|(b.word(j+8)&next.tailMask^next.tail) != 0 || next.rest != "" && !b.ends(next, j) || next.mark == serial {
+		if (w&next.headMask^next.head)|(b.word(j+8)&next.tailMask^next.tail) != 0 || next.rest != "" && !b.ends(next, j) {
+			if next = p.follow(at, m, j); next == nil {
+				return m, i
+			}
+		}
+		if next.mark == serial {
 			return m, i
 		}
 		j += next.size
@@ -97,7 +102,7 @@ func (p *Parser) plain(m *member, i int, separator byte, serial uint64) (*member
 }
 
 // fill is plain for features, of which it makes fields.
-func (p *Parser) fill(m *member, i int, separator byte, serial uint64) (*member, int) {
+func (p *Parser) fill(at *place, m *member, i int, separator byte, serial uint64) (*member, int) {
 	b, used, text := p.page, p.used, p.text
 	for used < len(p.fields) {
 		w := b.word(i)
@@ -110,7 +115,12 @@ func (p *Parser) fill(m *member, i int, separator byte, serial uint64) (*member,
 			w = b.word(j)
 		}
 		next := m.next
-		if (w&next.headMask^next.head)|(b.word(j+8)&next.tailMask^next.tail) != 0 || next.rest != "" && !b.ends(next, j) || next.mark == serial {
+		if (w&next.headMask^next.head)|(b.word(j+8)&next.tailMask^next.tail) != 0 || next.rest != "" && !b.ends(next, j) {
+			if next = p.follow(at, m, j); next == nil {
+				break
+			}
+		}
+		if next.mark == serial {
 			break
 		}
 		j += next.size

@@ -16,9 +16,9 @@ type Parser struct {
 	page     *page
 	rare     scanner // goes over what is rare: escapes, objects of any kind
 	sets     []*keySet
-	open     int     // how many of the sets are in use
-	serial   uint64  // of the object read last
-	left     int     // events that were left to the Decoder
+	open     int    // how many of the sets are in use
+	serial   uint64 // of the object read last
+	left     int    // events that were left to the Decoder
 
 	// What is known of the event at hand.
 	given   uint32 // its fields, and those of the item at hand, as bits

@@ -1,7 +1,7 @@
 package events
 
 // followers is how many members may be left out before the next is looked up.
-const followers = 3
+const followers = 8
 
 // follow finds the member whose text stands at i, where another one than the
 // last time comes after m. It is nil if the member is new, or written in

@@ -52,7 +52,6 @@ type member struct {
 	tail, tailMask uint64 // the next eight
 	rest           string
 	size           int // of the text
-	length         int // of the text and the value, the last time
 	next           *member
 	mark           uint64 // the serial number of the object that had it last
 	field          field  // fieldFeature for a feature

@@ -1,12 +1,11 @@
 package events
 
 // plain goes over members, the first after the separator at i, as long as each
-// is the one that came after the one before, m, the last time, and is written as
-// most are. It returns the last of them and where it ends.
+// is remembered and it and its value are written as most are. It returns the
+// last of them, m if there is none, and where it ends.
 //
-// Where a member ends depends on where it begins, byte by byte, and the
-// processor would wait. It need not if it may assume that a member is as long
-// as the last time: that is what length is for.
+// It and fill are where the time goes. They are one loop each, without calls as
+// long as members come as the last time, and hence are alike and long.
 func (p *Parser) plain(at *place, m *member, i int, separator byte, serial uint64) (*member, int) {
 	b := p.page
 	for {
@@ -26,7 +25,7 @@ func (p *Parser) plain(at *place, m *member, i int, separator byte, serial uint6
 			}
 		}
 		if next.mark == serial {
-			return m, i
+			return m, i // it is a duplicate
 		}
 		j += next.size
 		w = b.word(j)
@@ -35,10 +34,8 @@ func (p *Parser) plain(at *place, m *member, i int, separator byte, serial uint6
 			w = b.word(j)
 		}
 		start := j
-		if byte(w) == '"' {
-			if !next.strings {
-				return m, i
-			}
+		switch {
+		case byte(w) == '"':
 			j++
 			w = b.word(j)
 			marks := stops(w) | w&tops
@@ -48,40 +45,16 @@ func (p *Parser) plain(at *place, m *member, i int, separator byte, serial uint6
 				marks = stops(w) | w&tops
 			}
 			j += lowest(marks)
-			if b.at(j) != '"' {
+			if b.at(j) != '"' || !next.strings {
 				return m, i
 			}
 			j++
-		} else {
-			if !next.numbers {
+		case byte(w) <= '9':
+			if j = b.digits(w, j); j < 0 || !next.numbers {
 				return m, i
 			}
-			if byte(w) == '-' {
-				j++
-				w = b.word(j)
-			}
-			x := w ^ ones*'0'
-			n := lowest(nonDigits(x))
-			if n == 0 || n > 1 && byte(x) == 0 {
-				return m, i
-			}
-			j += n
-			if n == 8 {
-				j = b.skipDigits(j)
-			}
-			c := b.at(j)
-			if c == '.' {
-				n = lowest(nonDigits(b.word(j+1) ^ ones*'0'))
-				if n == 0 {
-					return m, i
-				}
-				j += n + 1
-				if n == 8 {
-					j = b.skipDigits(j)
-				}
-				c = b.at(j)
-			}
-			if c|0x20 == 'e' || j-start > 300 {
+		default:
+			if j = literal(w, j); j < 0 || next.field != fieldFeature {
 				return m, i
 			}
 		}
@@ -91,20 +64,14 @@ func (p *Parser) plain(at *place, m *member, i int, separator byte, serial uint6
 			p.spans[next.field] = span{start, j}
 		}
 		next.mark = serial
-		m, separator = next, ','
-		if expected := i + next.length; expected == j {
-			i = expected
-		} else {
-			next.length = j - i
-			i = j
-		}
+		m, separator, i = next, ',', j
 	}
 }
 
-// fill is plain for features, of which it makes fields.
+// fill is plain for features, of which it makes fields as far as there is room.
 func (p *Parser) fill(at *place, m *member, i int, separator byte, serial uint64) (*member, int) {
-	b, used, text := p.page, p.used, p.text
-	for used < len(p.fields) {
+	b, fields, used, text := p.page, p.fields, p.used, p.text
+	for used < len(fields) {
 		w := b.word(i)
 		if byte(w) != separator {
 			break
@@ -121,7 +88,7 @@ func (p *Parser) fill(at *place, m *member, i int, separator byte, serial uint64
 			}
 		}
 		if next.mark == serial {
-			break
+			break // it is a duplicate
 		}
 		j += next.size
 		w = b.word(j)
@@ -129,7 +96,7 @@ func (p *Parser) fill(at *place, m *member, i int, separator byte, serial uint64
 			j++
 			w = b.word(j)
 		}
-		f := &p.fields[used]
+		f := &fields[used]
 		if byte(w) == '"' {
 			j++
 			start := j
@@ -147,24 +114,18 @@ func (p *Parser) fill(at *place, m *member, i int, separator byte, serial uint64
 			f.Value.become(String)
 			f.Value.Str = text[start:j]
 			j++
-		} else {
-			n, end := b.numeral(w, j)
-			if end < 0 {
-				break
-			}
+		} else if n, end := b.numeral(w, j); end >= 0 {
 			n.into(&f.Value)
 			j = end
+		} else if j = p.scalar(j, &f.Value); j < 0 {
+			break
 		}
-		f.Name = next.name
-		used++
+		if f.Value.Kind != Null {
+			f.Name = next.name
+			used++
+		}
 		next.mark = serial
-		m, separator = next, ','
-		if expected := i + next.length; expected == j {
-			i = expected
-		} else {
-			next.length = j - i
-			i = j
-		}
+		m, separator, i = next, ',', j
 	}
 	p.used = used
 	return m, i

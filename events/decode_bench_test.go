@@ -117,13 +117,18 @@ func BenchmarkDecodeOutcome(b *testing.B) {
 }
 
 func BenchmarkSplit(b *testing.B) {
-	var d events.Decoder
 	r := rand.New(rand.NewPCG(1, 2))
-	payload := []byte{'['}
+	array := []byte{'['}
 	for range 100 {
-		payload = append(append(payload, generatedRequest(r)...), ',')
+		array = append(append(array, generatedRequest(r)...), ',')
 	}
-	payload[len(payload)-1] = ']'
+	array[len(array)-1] = ']'
+	b.Run("array", func(b *testing.B) { benchSplit(b, array, 100) })
+	b.Run("one", func(b *testing.B) { benchSplit(b, generatedRequest(r), 1) })
+}
+
+func benchSplit(b *testing.B, payload []byte, want int) {
+	var d events.Decoder
 	b.SetBytes(int64(len(payload)))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -131,8 +136,8 @@ func BenchmarkSplit(b *testing.B) {
 		for range d.Split(payload) {
 			n++
 		}
-		if n != 100 {
-			b.Fatalf("%d pieces, want 100", n)
+		if n != want {
+			b.Fatalf("%d pieces, want %d", n, want)
 		}
 	}
 }

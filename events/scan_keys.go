@@ -36,6 +36,14 @@ type keySet struct {
 // smallObject is up to how many names an object is searched without a table.
 const smallObject = 24
 
+// reset closes all objects, for the next event. Memory that few need is let go.
+func (k *keyStack) reset() {
+	k.used = 0
+	if cap(k.far) > 1<<12 {
+		k.far = nil
+	}
+}
+
 func (k *keyStack) open() keySet { return keySet{base: k.used} }
 
 func (k *keyStack) close(set *keySet) { k.used = set.base }

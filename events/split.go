@@ -26,7 +26,7 @@ func (d *Decoder) Split(payload []byte) iter.Seq2[uint32, []byte] {
 		switch {
 		case isArray(whole):
 			splitArray(whole, yield)
-		case endOfValue(whole) != len(whole) && hasObjectLine(whole):
+		case hasLines(whole) && endOfValue(whole) != len(whole) && hasObjectLine(whole):
 			splitLines(whole, yield)
 		default:
 			yield(0, whole)
@@ -74,11 +74,12 @@ func splitLines(text []byte, yield func(uint32, []byte) bool) {
 	}
 }
 
-// hasObjectLine reports whether some line, of several, is an object.
+// hasLines reports whether there are several lines. What has one and is no
+// array, as most messages, is one piece without a look at brackets and quotes.
+func hasLines(text []byte) bool { return bytes.IndexByte(text, '\n') >= 0 }
+
+// hasObjectLine reports whether some line is an object.
 func hasObjectLine(text []byte) bool {
-	if bytes.IndexByte(text, '\n') < 0 {
-		return false
-	}
 	for rest := text; len(rest) > 0; {
 		var line []byte
 		line, rest = cutLine(rest)

@@ -121,6 +121,10 @@ func FuzzSplit(f *testing.F) {
 		if len(bytes.Trim(rest, " \r\n\t,[]")) > 0 {
 			t.Fatalf("%q: %q is in no piece", payload, rest)
 		}
+		whole := bytes.Trim(payload, " \r\n\t")
+		if !bytes.Contains(whole, []byte{'\n'}) && !bytes.HasPrefix(whole, []byte{'['}) && !slices.Equal(got, []string{string(whole)}) {
+			t.Fatalf("%q: %q, and is one line and no array", payload, got)
+		}
 		if want, ok := wellFormed(payload); ok && !slices.Equal(got, want) {
 			t.Fatalf("%q: %q, want %q", payload, got, want)
 		}

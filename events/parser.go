@@ -1,0 +1,128 @@
+package events
+
+import "hash/maphash"
+
+// Parser decodes like a Decoder, and faster: it remembers what the events
+// before looked like, and expects the next to look the same. What it expects
+// makes no difference to what it accepts, returns or rejects.
+//
+// It is made by Decoder.NewParser, and is for one goroutine at a time.
+type Parser struct {
+	memory
+	d        Decoder
+	most     int // how long an event it reads itself
+	maxDepth int
+	scale    int64 // nanoseconds in the unit of timestamps
+	page     *page
+	rare     scanner // goes over what is rare: escapes, objects of any kind
+	sets     []*keySet
+	open     int    // how many of the sets are in use
+	serial   uint64 // of the object read last
+	left     int    // events that were left to the Decoder
+
+	// What is known of the event at hand.
+	given   uint32 // its fields, and those of the item at hand, as bits
+	escaped uint32 // those of them that are strings with escapes
+	unknown int
+	spans   [fields + 1]span // of fields given; with a place for features to spare
+
+	// What is made of it, unless it is only scanned.
+	building bool
+	text     string
+	req      *Request
+	item     *Item
+	fields   []Field // of features at hand, as far as there is room
+	used     int     // how many of them are features
+	nothing  Item    // the item of who only scans
+}
+
+// NewParser makes a Parser that decodes as d does now. It takes a megabyte or
+// two, so one is made for many events.
+func (d *Decoder) NewParser() *Parser {
+	p := &Parser{
+		d: *d, most: min(pageMost, d.maxBytes()), maxDepth: d.maxDepth(), page: new(page),
+		memory: memory{seed: maphash.MakeSeed(), separator: d.separator()},
+	}
+	p.rare.maxDepth = p.maxDepth
+	switch d.Unit {
+	case UnitS:
+		p.scale = 1_000_000_000
+	case UnitUS:
+		p.scale = 1000
+	case UnitNS:
+		p.scale = 1
+	default:
+		p.scale = 1_000_000
+	}
+	p.forget()
+	return p
+}
+
+// ScanRequest does what Decoder.ScanRequest does, as a rule in a quarter of the
+// time.
+func (p *Parser) ScanRequest(raw []byte) (Scan, error) {
+	if len(raw) <= p.most {
+		copy(p.page[:], raw)
+		p.building, p.item = false, &p.nothing
+		if p.event(inRequest, len(raw)) {
+			if ts, ok := p.time(); ok {
+				return Scan{ID: p.idIn(raw), TS: ts, Unknown: p.unknown}, nil
+			}
+		}
+	}
+	p.left++
+	return p.d.ScanRequest(raw)
+}
+
+// idIn is the id as a part of raw, unless it has to be unescaped.
+func (p *Parser) idIn(raw []byte) []byte {
+	if p.escaped>>fieldRequestID&1 == 1 {
+		return p.inner(fieldRequestID)
+	}
+	at := p.spans[fieldRequestID]
+	return raw[at.start+1 : at.end-1]
+}
+
+// Request decodes what Decoder.DecodeRequest does, as a rule in an eighth of
+// the time, and without allocating once req has been used for such events.
+//
+// It overwrites all of *req, and uses the memory of its slices again: whoever
+// keeps a part of an earlier result has to have cloned it. A slice of what is
+// not given is empty and not always nil. The strings are parts of the text,
+// whoever keeps one for long should clone it, except for names of features,
+// which are the same strings every time as far as they are remembered. If there
+// is an error, req is empty.
+func (p *Parser) Request(text string, req *Request) error {
+	if len(text) > p.most || !p.parse(text, req) {
+		p.left++
+		var err error
+		*req, err = p.d.DecodeRequest([]byte(text))
+		return err
+	}
+	return nil
+}
+
+// parse is Request for events that are like most.
+func (p *Parser) parse(text string, req *Request) bool {
+	copy(p.page[:], text)
+	p.building, p.text, p.req, p.item = true, text, req, &p.nothing
+	ok := p.event(inRequest, len(text))
+	if ok {
+		req.TS, ok = p.time()
+	}
+	if ok {
+		req.ID = p.textOf(fieldRequestID)
+		req.Model = p.textOf(fieldModel)
+		req.ModelVersion = p.textOf(fieldModelVersion)
+		req.UserID = p.textOf(fieldUserID)
+		req.Score, req.HasScore = p.floatOf(fieldScore)
+		if p.given>>fieldFeatures&1 == 0 {
+			req.Features = emptied(req.Features)
+		}
+		if p.given>>fieldItems&1 == 0 {
+			req.Items = withoutItems(req.Items, 0)
+		}
+	}
+	p.text, p.req, p.item, p.fields = "", nil, nil, nil // nothing of it is kept
+	return ok
+}

@@ -1,0 +1,99 @@
+package events
+
+import "math"
+
+// event reads the event on the page, of n bytes, and checks the request's id. It is false
+// if there is anything about it that is not as in most events: whether it is
+// wrong is for the Decoder to say.
+func (p *Parser) event(in shape, n int) bool {
+	clear(p.page[n : n+pageSlack])
+	p.rare.data, p.rare.syntax, p.rare.content = p.page[:n], nil, nil
+	p.rare.keys.reset()
+	p.open = 0
+	p.given, p.escaped, p.unknown = 0, 0, 0
+	if p.age++; p.full && p.age > memoryAge {
+		p.forget()
+	}
+	at := p.request
+	if in == inOutcome {
+		at, p.building, p.item = p.outcome, false, nil
+	}
+	start := p.page.space(0)
+	if p.page.at(start) != '{' {
+		return false
+	}
+	end := p.object(at, start, 1)
+	const need = 1<<fieldRequestID | 1<<fieldTS
+	return end >= 0 && p.page.space(end) == n && p.given&need == need && p.isID(fieldRequestID)
+}
+
+// isID reports whether a string is a good id. What has escapes is measured
+// without them.
+func (p *Parser) isID(f field) bool {
+	at := p.spans[f]
+	n := at.end - at.start - 2
+	if p.escaped>>f&1 == 1 {
+		n = len(p.inner(f))
+	}
+	return n > 0 && n <= MaxID
+}
+
+// inner is what a string says.
+func (p *Parser) inner(f field) []byte {
+	at := p.spans[f]
+	inner := p.page[at.start+1 : at.end-1]
+	if p.escaped>>f&1 == 1 {
+		return unescaped(inner)
+	}
+	return inner
+}
+
+// textOf is the same as a part of the text, empty if it is not given.
+func (p *Parser) textOf(f field) string {
+	if p.given>>f&1 == 0 {
+		return ""
+	}
+	if p.escaped>>f&1 == 1 {
+		return string(p.inner(f))
+	}
+	at := p.spans[f]
+	return p.text[at.start+1 : at.end-1]
+}
+
+// floatOf is a number, if it is given.
+func (p *Parser) floatOf(f field) (float64, bool) {
+	if p.given>>f&1 == 0 {
+		return 0, false
+	}
+	at := p.spans[f]
+	if n, end := p.page.numeral(p.page.word(at.start), at.start); end >= 0 {
+		return n.float(), true
+	}
+	return float(string(p.page[at.start:at.end])), true
+}
+
+// wholeOf is a number that is given, if it is a whole one.
+func (p *Parser) wholeOf(f field) (int64, bool) {
+	at := p.spans[f]
+	if n, end := p.page.numeral(p.page.word(at.start), at.start); end >= 0 {
+		if whole, ok := n.int(); ok {
+			return whole, true
+		}
+	}
+	return integral(p.page[at.start:at.end])
+}
+
+// time is the event's time.
+func (p *Parser) time() (Time, bool) {
+	if p.page.at(p.spans[fieldTS].start) == '"' {
+		return parseRFC3339(p.inner(fieldTS))
+	}
+	n, ok := p.wholeOf(fieldTS)
+	switch {
+	case !ok:
+		return 0, false
+	case n < math.MaxInt64/p.scale && n > -math.MaxInt64/p.scale:
+		return Time(n * p.scale), true
+	}
+	return fromEpoch(n, p.d.Unit)
+}

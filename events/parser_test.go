@@ -1,0 +1,214 @@
+package events_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// failing is a test, or a property.
+type failing interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// twins hold a Parser against its slow twin, one event after the other.
+type twins struct {
+	decoder events.Decoder
+	parser  *events.Parser
+	request events.Request // used again by each event
+}
+
+func newTwins(d events.Decoder) *twins { return &twins{decoder: d, parser: d.NewParser()} }
+
+// check decodes an event in every way.
+func (w *twins) check(t failing, raw []byte) {
+	t.Helper()
+	given := bytes.Clone(raw)
+	w.checkScan(t, raw)
+	w.checkRequest(t, raw)
+	w.checkOutcome(t, raw)
+	if !bytes.Equal(raw, given) {
+		t.Fatalf("%.300q: became %.300q", given, raw)
+	}
+}
+
+func (w *twins) checkScan(t failing, raw []byte) {
+	t.Helper()
+	want, wantErr := w.decoder.ScanRequest(raw)
+	got, err := w.parser.ScanRequest(raw)
+	if !sameErrors(err, wantErr) || !reflect.DeepEqual(got, want) {
+		t.Fatalf("%.300q: scan is\n%+v, %v, want\n%+v, %v", raw, got, err, want, wantErr)
+	}
+}
+
+func (w *twins) checkRequest(t failing, raw []byte) {
+	t.Helper()
+	want, wantErr := w.decoder.DecodeRequest(raw)
+	err := w.parser.Request(string(raw), &w.request)
+	if !sameErrors(err, wantErr) || !sameRequests(&w.request, &want) {
+		t.Fatalf("%.300q: request is\n%+v, %v, want\n%+v, %v", raw, w.request, err, want, wantErr)
+	}
+	checkNothingKept(t, &w.request)
+}
+
+func (w *twins) checkOutcome(t failing, raw []byte) {
+	t.Helper()
+	want, wantInfo, wantErr := w.decoder.DecodeOutcome(raw)
+	got, info, err := w.parser.Outcome(raw)
+	if !sameErrors(err, wantErr) || info != wantInfo || math.Float64bits(got.Value) != math.Float64bits(want.Value) || !reflect.DeepEqual(got, want) {
+		t.Fatalf("%.300q: outcome is\n%+v, %+v, %v, want\n%+v, %+v, %v", raw, got, info, err, want, wantInfo, wantErr)
+	}
+}
+
+func sameErrors(got, want error) bool {
+	if want == nil {
+		return got == nil
+	}
+	var a, b *events.RejectError
+	return errors.As(got, &a) && errors.As(want, &b) && *a == *b
+}
+
+// sameRequests tells an empty slice from nil only in lists of values, and -0
+// from 0.
+func sameRequests(got, want *events.Request) bool {
+	a, b := *got, *want
+	a.Features, a.Items, b.Features, b.Items = nil, nil, nil, nil
+	return reflect.DeepEqual(a, b) && math.Float64bits(a.Score) == math.Float64bits(b.Score) &&
+		slices.EqualFunc(got.Features, want.Features, sameFields) && slices.EqualFunc(got.Items, want.Items, sameItems)
+}
+
+func sameItems(got, want events.Item) bool {
+	a, b := got, want
+	a.Features, b.Features = nil, nil
+	return reflect.DeepEqual(a, b) && math.Float64bits(a.Score) == math.Float64bits(b.Score) && slices.EqualFunc(got.Features, want.Features, sameFields)
+}
+
+func sameFields(a, b events.Field) bool { return a.Name == b.Name && sameValues(a.Value, b.Value) }
+
+func sameValues(a, b events.Value) bool {
+	return a.Kind == b.Kind && a.Int == b.Int && math.Float64bits(a.Float) == math.Float64bits(b.Float) && a.Str == b.Str &&
+		(a.List == nil) == (b.List == nil) && slices.EqualFunc(a.List, b.List, sameValues)
+}
+
+// checkNothingKept looks beyond the ends of slices for what an earlier request
+// may have left there.
+func checkNothingKept(t failing, req *events.Request) {
+	t.Helper()
+	checkClear := func(fields []events.Field) {
+		for _, f := range fields[len(fields):cap(fields)] {
+			if !reflect.DeepEqual(f, events.Field{}) {
+				t.Fatalf("feature %+v is kept after its request", f)
+			}
+		}
+		for _, f := range fields {
+			for _, v := range f.Value.List[len(f.Value.List):cap(f.Value.List)] {
+				if !reflect.DeepEqual(v, events.Value{}) {
+					t.Fatalf("value %+v is kept after its request", v)
+				}
+			}
+		}
+	}
+	checkClear(req.Features)
+	for _, item := range req.Items {
+		checkClear(item.Features)
+	}
+	for _, item := range req.Items[len(req.Items):cap(req.Items)] {
+		if len(item.Features) > 0 {
+			t.Fatalf("item %+v is kept after its request", item)
+		}
+		checkClear(item.Features)
+		if item.Features = nil; !reflect.DeepEqual(item, events.Item{}) {
+			t.Fatalf("item %+v is kept after its request", item)
+		}
+	}
+}
+
+// options are decoders of all kinds.
+func options() []events.Decoder {
+	return []events.Decoder{
+		{}, {Unit: events.UnitS, Separator: "."}, {Unit: events.UnitUS, MaxDepth: 3}, {Unit: events.UnitNS, MaxDepth: 5, MaxBytes: 300},
+	}
+}
+
+// TestParserTakesAllInputs that other tests know to be good or bad, twice and
+// with others between.
+func TestParserTakesAllInputs(t *testing.T) {
+	inputs := goodInputs()
+	for _, bad := range badInputs() {
+		inputs = append(inputs, bad...)
+	}
+	for _, d := range options() {
+		w := newTwins(d)
+		for range 3 {
+			for _, raw := range inputs {
+				w.check(t, []byte(raw))
+			}
+		}
+		slices.Reverse(inputs)
+	}
+}
+
+// TestParserReadsMostEventsItself and leaves none of them to the Decoder.
+func TestParserReadsMostEventsItself(t *testing.T) {
+	p := new(events.Decoder).NewParser()
+	var req events.Request
+	for _, raw := range []string{
+		`{"request_id":"r","ts":1}`,
+		`{"request_id": "r", "ts": "2024-06-04T19:02:41.998Z", "features": {"a": 1, "b": [1, "x", {}], "c": {"d": null}}}`,
+		` { "request_id" : "r\u0031" , "ts" : 1.0e3 , "items" : [ { "item_id" : "a" , "position" : 2.0 } , { "item_id" : "a" } ] } `,
+		`{"request_id":"r","ts":1,"model":"é","score":-0.5e1,"features":{"é":1,"\u00e9\"":2,"x":{"y":{"z":true}}},"more":{"a":[{}]},"less":null}`,
+		`{"request_id":"r","ts":1,"features":{` + members(5000) + `}}`,
+		`{"request_id":"r","ts":1,"features":{"k1":{` + members(5000) + `}}}`,
+	} {
+		if err := p.Request(raw, &req); err != nil || p.Left() > 0 {
+			t.Errorf("%.100q: %v, %d left to the decoder", raw, err, p.Left())
+		}
+		if _, err := p.ScanRequest([]byte(raw)); err != nil || p.Left() > 0 {
+			t.Errorf("%.100q: %v, %d left to the decoder", raw, err, p.Left())
+		}
+	}
+	out := `{"request_id":"r","outcome_id":"o","type":"click","ts":1,"item_id":"a","value":1.25,"attrs":{"a":[1,{"b":null}]},"x":1}`
+	if _, _, err := p.Outcome([]byte(out)); err != nil || p.Left() > 0 {
+		t.Errorf("%s: %v, %d left to the decoder", out, err, p.Left())
+	}
+}
+
+// TestParserDoesNotAllocate once it knows events of a kind.
+func TestParserDoesNotAllocate(t *testing.T) {
+	for _, format := range []string{
+		`{"request_id":"r%d","ts":1,"features":{"a":{"b":0.5},"c":"x","d":true,"e":-12345678901234567,"f":null,"é":0.12345678901234567}}`,
+		`{"request_id":"r%d","ts":"2024-06-04T19:02:41.998123456+00:00","features":{"l":[1,2,3,"x"]},"items":[{"item_id":"a","features":{"x":1}},{"item_id":"b"}]}`,
+		`{"request_id": "r%d", "ts": 1, "unknown": {"a": {"b": 1}}}`,
+	} {
+		p := new(events.Decoder).NewParser()
+		var req events.Request
+		var texts []string
+		for i := range 4 {
+			texts = append(texts, fmt.Sprintf(format, i))
+		}
+		i := 0
+		if n := testing.AllocsPerRun(100, func() {
+			i++
+			if err := p.Request(texts[i%4], &req); err != nil {
+				t.Fatal(err)
+			}
+		}); n != 0 {
+			t.Errorf("%s: %v allocations for a request, want none", format, n)
+		}
+		raw := []byte(texts[0])
+		if n := testing.AllocsPerRun(100, func() {
+			if _, err := p.ScanRequest(raw); err != nil {
+				t.Fatal(err)
+			}
+		}); n != 0 {
+			t.Errorf("%s: %v allocations for a scan, want none", format, n)
+		}
+	}
+}

@@ -28,23 +28,23 @@ func (e *Engine) publish(ctx context.Context) error {
 // Invariant: Progress.Announced follows only when all of it is published, so that
 // after a crash what may not have been is announced again, with the same ids.
 type announcing struct {
-	herald herald
-	view   View
-	from   events.Time
-	to     events.Time
-	cancel context.CancelFunc
-	done   chan struct{}
-	err    error
+	herald   herald
+	decider  *decider
+	view     View
+	from, to events.Time
+	cancel   context.CancelFunc
+	done     chan struct{}
+	err      error
 }
 
 // run publishes the labels of the requests that closed. It must not touch the
 // engine.
-func (a *announcing) run(ctx context.Context, p Publisher, decoders *[events.Kinds]events.Decoder) {
+func (a *announcing) run(ctx context.Context, p Publisher) {
 	defer close(a.done)
-	a.err = errors.Join(a.all(ctx, p, decoders), a.view.Close())
+	a.err = errors.Join(a.all(ctx, p), a.view.Close())
 }
 
-func (a *announcing) all(ctx context.Context, p Publisher, decoders *[events.Kinds]events.Decoder) error {
+func (a *announcing) all(ctx context.Context, p Publisher) error {
 	send := func() error {
 		if err := p.Publish(ctx, a.herald.labels); err != nil {
 			return fmt.Errorf("publishing labels: %w", err)
@@ -56,11 +56,10 @@ func (a *announcing) all(ctx context.Context, p Publisher, decoders *[events.Kin
 		if err != nil {
 			return err
 		}
-		req, d, _, err := decideClosing(a.herald.rules, decoders, c)
-		if err != nil {
+		if err := a.decider.decide(c); err != nil {
 			return err
 		}
-		a.herald.closed(&req, d.Rows(events.MaxTime, joiner.Closed))
+		a.herald.closed(&a.decider.request, a.decider.decision.SameRows(events.MaxTime, joiner.Closed))
 		if len(a.herald.labels) >= maxBatch {
 			if err := send(); err != nil {
 				return err
@@ -81,15 +80,19 @@ func (e *Engine) announceClosed(ctx context.Context) error {
 		return nil
 	}
 	rules := *e.rules // a gap that is declared meanwhile is announced as a correction
+	if e.deciders[announcer] == nil {
+		e.deciders[announcer] = newDecider(&e.o.Decoders)
+	}
+	e.deciders[announcer].rules = &rules
 	a := &announcing{
-		herald: herald{name: e.herald.name, rules: &rules}, view: e.o.Store.View(),
+		herald: herald{name: e.herald.name, rules: &rules}, decider: e.deciders[announcer], view: e.o.Store.View(),
 		from: e.saved.Progress.Announced, to: to, done: make(chan struct{}),
 	}
 	// A stop lets it finish, as far as the broker lets it: see drain.
 	var announcingCtx context.Context
 	announcingCtx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	e.announcing = a
-	go a.run(announcingCtx, e.o.Publisher, &e.o.Decoders) // ended by awaitAnnounced, or by ground
+	go a.run(announcingCtx, e.o.Publisher) // ended by awaitAnnounced, or by ground
 	return nil
 }
 

@@ -90,7 +90,11 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 // matter of the next commit.
 func (e *Engine) stager() stager {
 	rules := *e.rules
-	return stager{rules: &rules, rulesHash: e.o.RulesHash, decoders: &e.o.Decoders}
+	if e.deciders[staging] == nil {
+		e.deciders[staging] = newDecider(&e.o.Decoders)
+	}
+	e.deciders[staging].rules = &rules
+	return stager{rules: &rules, rulesHash: e.o.RulesHash, decoders: &e.o.Decoders, decider: e.deciders[staging]}
 }
 
 // settleEarly compares the requests that this commit closes with what was

@@ -77,6 +77,7 @@ type Engine struct {
 	// joining says that recovery is done.
 	joining bool
 
+	parsers    [events.Kinds]*events.Parser
 	found      []Found       // scratch
 	herald     herald        // what is to be published before the batch is applied
 	events     int           // folded since the batch was applied
@@ -86,6 +87,7 @@ type Engine struct {
 	noted      time.Time     // when the first uncommitted row was noticed; zero: none
 	flight     *flight       // the commit being staged, if any
 	announcing *announcing   // of what has closed, if there is any
+	deciders   [2]*decider   // of their goroutines; nil until they are needed
 	news       func(Stats)   // told after every commit
 	questions  chan question // asked from outside
 	stats      atomic.Pointer[Stats]
@@ -108,6 +110,9 @@ type Stats struct {
 func New(o Options) *Engine {
 	e := &Engine{o: o, frozen: o.Replay != nil, news: func(Stats) {}, questions: make(chan question)}
 	e.rules = &e.o.Rules
+	for k := range e.parsers {
+		e.parsers[k] = e.o.Decoders[k].NewParser()
+	}
 	e.herald = herald{name: o.Name, rules: e.rules, mute: o.Publisher == nil}
 	if o.Replay != nil {
 		e.rules.Guard = joiner.GuardRules{} // the whole log is read before anything closes
@@ -237,7 +242,7 @@ func assemble(rules *joiner.Rules, d *events.Decoder, held *joiner.HeldRequest, 
 		}
 		req, err := d.DecodeRequest([]byte(h.Data))
 		if err != nil {
-			return events.Request{}, fmt.Errorf("decoding a held request, which was accepted when it was read (message %d): %w", h.Origin.Seq, err)
+			return events.Request{}, undecodable("request", h.Origin, err)
 		}
 		p := joiner.Piece{Request: req}
 		if len(held.Pieces) > 1 {
@@ -255,7 +260,7 @@ func assemble(rules *joiner.Rules, d *events.Decoder, held *joiner.HeldRequest, 
 func outcome(d *events.Decoder, h *joiner.HeldOutcome) (events.Outcome, error) {
 	o, _, err := d.DecodeOutcome(h.Data)
 	if err != nil {
-		return o, fmt.Errorf("decoding a held outcome, which was accepted when it was read (message %d): %w", h.Origin.Seq, err)
+		return o, undecodable("outcome", h.Origin, err)
 	}
 	return o, nil
 }

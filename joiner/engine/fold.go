@@ -64,11 +64,11 @@ func (e *Engine) event(ctx context.Context, m *events.Message, at events.Origin,
 	var o events.Outcome
 	var scan events.Scan
 	if m.Kind == events.KindRequest {
-		scan, err = e.o.Decoders[m.Kind].ScanRequest(data)
+		scan, err = e.parsers[m.Kind].ScanRequest(data)
 		ts, heartbeat, unknown = scan.TS, scan.Heartbeat, scan.Unknown
 	} else {
 		var info events.Info
-		o, info, err = e.o.Decoders[m.Kind].DecodeOutcome(data)
+		o, info, err = e.parsers[m.Kind].Outcome(data)
 		ts, heartbeat, unknown = o.TS, info.Heartbeat, info.Unknown
 		if heartbeat {
 			ts = info.HeartbeatTS

@@ -35,6 +35,7 @@ type stager struct {
 	rules     *joiner.Rules
 	rulesHash string
 	decoders  *[events.Kinds]events.Decoder
+	decider   *decider // of this goroutine only
 }
 
 // run stages and commits. It must not touch the engine.
@@ -78,19 +79,19 @@ func (s stager) closing(f *flight) error {
 		if err != nil {
 			return err
 		}
-		req, d, fates, err := decideClosing(s.rules, s.decoders, c)
-		if err != nil {
+		if err := s.decider.decide(c); err != nil {
 			return err
 		}
 		f.closed.Kinds[events.KindRequest].Disposed[joiner.Accepted]++
-		for fate, n := range fates {
+		for fate, n := range s.decider.fates {
 			f.closed.Kinds[events.KindOutcome].Disposed[fate] += n
 		}
-		rows := d.Rows(f.cut.Known, joiner.Closed)
+		req := &s.decider.request
+		rows := s.decider.decision.SameRows(f.cut.Known, joiner.Closed)
 		if len(c.History.Rows) > 0 {
-			rows = unlessEarly(&req, rows, c.History.Rows)
+			rows = unlessEarly(req, rows, c.History.Rows)
 		}
-		if err := s.rows(f, &req, rows); err != nil {
+		if err := s.rows(f, req, rows); err != nil {
 			return err
 		}
 	}
@@ -112,31 +113,6 @@ func (s stager) rows(f *flight, req *events.Request, rows []joiner.Row) error {
 		}
 	}
 	return nil
-}
-
-// decideClosing decides a request as its close left it: what came later is a
-// matter of corrections.
-func decideClosing(rules *joiner.Rules, decoders *[events.Kinds]events.Decoder, c *Closing) (events.Request, *joiner.Decision, [joiner.Dispositions]int64, error) {
-	var fates [joiner.Dispositions]int64
-	req, err := assemble(rules, &decoders[events.KindRequest], &c.Request, base)
-	if err != nil {
-		return req, nil, fates, err
-	}
-	d := joiner.Decide(rules, &req)
-	for h, err := range c.Outcomes {
-		if err != nil {
-			return req, nil, fates, err
-		}
-		if h.Round > base {
-			continue
-		}
-		o, err := outcome(&decoders[events.KindOutcome], h)
-		if err != nil {
-			return req, nil, fates, err
-		}
-		fates[d.Add(&o)]++
-	}
-	return req, d, fates, nil
 }
 
 // unwritten writes the rows that were decided when an event came.

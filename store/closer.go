@@ -21,6 +21,8 @@ type closer struct {
 	prefix  []byte              // place of the current request, as in its keys behind their space
 	key     []byte              // scratch
 	loads   int                 // of the walk, when the iterators were last moved back
+	held    joiner.HeldOutcome  // the last one given
+	given   bool                // the iterator still stands at it
 	err     error
 }
 
@@ -41,7 +43,7 @@ func (c *closer) run(r pebble.Reader, yield func(*engine.Closing, error) bool) e
 }
 
 func (c *closer) open(r pebble.Reader) (err error) {
-	c.closing.Outcomes = c.each
+	c.closing.Outcome = c.outcome
 	if c.outcomes, err = openSpace(r, spaceOutcome, c.walk.from, c.walk.to); err != nil {
 		return err
 	}
@@ -64,7 +66,7 @@ func (c *closer) take(w *walked) bool {
 		c.outcomes.SeekGE(c.at(spaceOutcome))
 		c.histories.SeekGE(c.at(spaceHistory))
 	}
-	c.loads = c.walk.loads
+	c.loads, c.given = c.walk.loads, false
 	c.closing.History, c.err = c.history()
 	return !c.closing.Request.Late && c.err == nil
 }
@@ -111,19 +113,24 @@ func (c *closer) history() (joiner.History, error) {
 	return decodeHistory(value)
 }
 
-// each yields the outcomes of the current request, in Order.
-func (c *closer) each(yield func(*joiner.HeldOutcome, error) bool) {
-	var o joiner.HeldOutcome
-	for c.seek(c.outcomes, spaceOutcome) {
-		key := c.outcomes.Key()[1+len(c.prefix):]
-		value, err := c.outcomes.ValueAndErr()
-		if err == nil {
-			o = joiner.HeldOutcome{TS: readTime(key)}
-			err = errors.Join(readTail(&o, key[8:]), decodeOutcome(&o, value))
-		}
-		if !yield(&o, err) || err != nil {
-			return
-		}
+// outcome gives the next outcome of the current request.
+func (c *closer) outcome() (*joiner.HeldOutcome, error) {
+	if c.given {
 		c.outcomes.Next()
+		c.given = false
 	}
+	if !c.seek(c.outcomes, spaceOutcome) {
+		return nil, c.outcomes.Error()
+	}
+	key := c.outcomes.Key()[1+len(c.prefix):]
+	value, err := c.outcomes.ValueAndErr()
+	if err != nil {
+		return nil, err
+	}
+	c.held = joiner.HeldOutcome{TS: readTime(key)}
+	if err := errors.Join(readTail(&c.held, key[8:]), decodeOutcome(&c.held, value)); err != nil {
+		return nil, err
+	}
+	c.given = true
+	return &c.held, nil
 }

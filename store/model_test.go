@@ -132,7 +132,7 @@ func dump(v engine.View) (out []string, err error) {
 			h = show(c.History)
 		}
 		closing := "closing " + show(c.Place) + show(c.Request) + h
-		for o, err := range c.Outcomes {
+		for o, err := c.Outcome(); o != nil || err != nil; o, err = c.Outcome() {
 			if err != nil {
 				return nil, err
 			}

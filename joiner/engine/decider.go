@@ -18,6 +18,7 @@ type decider struct {
 	request  events.Request
 	decision joiner.Decision
 	fates    [joiner.Dispositions]int64
+	outcome  events.Outcome
 }
 
 // Who has a decider.
@@ -41,20 +42,19 @@ func (d *decider) decide(c *Closing) error {
 	}
 	clear(d.fates[:])
 	d.decision.Begin(d.rules, &d.request)
-	for h, err := range c.Outcomes {
-		if err != nil {
+	for {
+		h, err := c.Outcome()
+		if h == nil || err != nil {
 			return err
 		}
 		if h.Round > base {
 			continue
 		}
-		o, _, err := d.parsers[events.KindOutcome].Outcome(h.Data)
-		if err != nil {
+		if d.outcome, _, err = d.parsers[events.KindOutcome].Outcome(h.Data); err != nil {
 			return undecodable("outcome", h.Origin, err)
 		}
-		d.fates[d.decision.Add(&o)]++
+		d.fates[d.decision.Add(&d.outcome)]++
 	}
-	return nil
 }
 
 // decode decodes a request of one piece, which nearly all are, without allocating.

@@ -78,18 +78,19 @@ type Engine struct {
 	joining bool
 
 	parsers    [events.Kinds]*events.Parser
-	found      []Found       // scratch
-	herald     herald        // what is to be published before the batch is applied
-	events     int           // folded since the batch was applied
-	volume     Roll          // read since the last cut: Rows and Bytes
-	looked     time.Time     // when declared gaps were last looked for
-	unread     string        // why they could not be read; said once
-	noted      time.Time     // when the first uncommitted row was noticed; zero: none
-	flight     *flight       // the commit being staged, if any
-	announcing *announcing   // of what has closed, if there is any
-	deciders   [2]*decider   // of their goroutines; nil until they are needed
-	news       func(Stats)   // told after every commit
-	questions  chan question // asked from outside
+	found      []Found        // scratch
+	decoded    events.Outcome // scratch
+	herald     herald         // what is to be published before the batch is applied
+	events     int            // folded since the batch was applied
+	volume     Roll           // read since the last cut: Rows and Bytes
+	looked     time.Time      // when declared gaps were last looked for
+	unread     string         // why they could not be read; said once
+	noted      time.Time      // when the first uncommitted row was noticed; zero: none
+	flight     *flight        // the commit being staged, if any
+	announcing *announcing    // of what has closed, if there is any
+	deciders   [2]*decider    // of their goroutines; nil until they are needed
+	news       func(Stats)    // told after every commit
+	questions  chan question  // asked from outside
 	stats      atomic.Pointer[Stats]
 
 	measures *Measures // as of the commit finished last; replaced, never changed

@@ -61,24 +61,21 @@ func (e *Engine) event(ctx context.Context, m *events.Message, at events.Origin,
 	var heartbeat bool
 	var unknown int
 	var err error
-	var o events.Outcome
-	var scan events.Scan
+	var id string
+	o := &e.decoded
 	if m.Kind == events.KindRequest {
+		var scan events.Scan
 		scan, err = e.parsers[m.Kind].ScanRequest(data)
-		ts, heartbeat, unknown = scan.TS, scan.Heartbeat, scan.Unknown
+		ts, heartbeat, unknown, id = scan.TS, scan.Heartbeat, scan.Unknown, string(scan.ID)
 	} else {
 		var info events.Info
-		o, info, err = e.parsers[m.Kind].Outcome(data)
-		ts, heartbeat, unknown = o.TS, info.Heartbeat, info.Unknown
+		*o, info, err = e.parsers[m.Kind].Outcome(data)
+		ts, heartbeat, unknown, id = o.TS, info.Heartbeat, info.Unknown, o.RequestID
 		if heartbeat {
 			ts = info.HeartbeatTS
 		}
 	}
 	if err == nil && !heartbeat {
-		id := o.RequestID
-		if m.Kind == events.KindRequest {
-			id = string(scan.ID)
-		}
 		if err := e.settled(ctx, id); err != nil {
 			return err
 		}
@@ -99,11 +96,11 @@ func (e *Engine) event(ctx context.Context, m *events.Message, at events.Origin,
 		}
 	case m.Kind == events.KindRequest:
 		e.tally(m.Kind).Read++
-		err = e.request(m, at, scan, data)
+		err = e.request(m, at, joiner.Place{TS: ts, ID: id}, data)
 	default:
 		e.tally(m.Kind).Read++
-		e.saved.Progress.Guard.Outcome(e.rules, &o)
-		err = e.outcome(m, at, &o, data)
+		e.saved.Progress.Guard.Outcome(e.rules, o)
+		err = e.outcome(m, at, o, data)
 	}
 	e.ledger().UnknownFields += int64(unknown)
 	e.saved.Progress.Clock.Observe(m.Kind, ts)

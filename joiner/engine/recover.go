@@ -305,7 +305,7 @@ func (e *Engine) pending() (requests, outcomes int64, err error) {
 			return 0, 0, errors.Join(err, v.Close())
 		}
 		requests++
-		for _, err := range c.Outcomes {
+		for o, err := c.Outcome(); o != nil || err != nil; o, err = c.Outcome() {
 			if err != nil {
 				return 0, 0, errors.Join(err, v.Close())
 			}

@@ -12,29 +12,29 @@ import (
 const maxCopies = 1000
 
 // request takes in a request event.
-func (e *Engine) request(m *events.Message, at events.Origin, scan events.Scan, data []byte) error {
-	id, w := string(scan.ID), e.watermark()
+func (e *Engine) request(m *events.Message, at events.Origin, p joiner.Place, data []byte) error {
+	w := e.watermark()
 	e.volume.Rows++
-	found, known, err := e.find(id, w)
+	found, known, err := e.find(p.ID, w)
 	if err != nil {
 		return err
 	}
 	if known {
-		return e.again(m, at, found.Place, scan.TS, data)
+		return e.again(m, at, found.Place, p.TS, data)
 	}
-	p, phase := joiner.Place{TS: scan.TS, ID: id}, e.phase(scan.TS, w)
+	phase := e.phase(p.TS, w)
 	if phase == joiner.Forgotten {
 		e.dispose(events.KindRequest, joiner.Expired)
 		return nil
 	}
-	e.saved.Progress.Guard.Request(e.rules, scan.TS)
+	e.saved.Progress.Guard.Request(e.rules, p.TS)
 	if phase != joiner.Open {
 		return e.lateRequest(p, at, data, w)
 	}
 	e.o.Store.AddRequest(p, at, data)
 	e.tally(events.KindRequest).Pending++
 	outcomes, err := e.adopt(p, w)
-	if err != nil || !e.watched() || e.o.Store.OutcomeCount(id) == 0 {
+	if err != nil || !e.watched() || e.o.Store.OutcomeCount(p.ID) == 0 {
 		return err
 	}
 	held := heldRequest(at, data)

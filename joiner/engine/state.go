@@ -146,8 +146,10 @@ type Orphan struct {
 // Closing is a request about to be written, good until the next one is asked
 // for.
 type Closing struct {
-	Place    joiner.Place
-	Request  joiner.HeldRequest
-	History  joiner.History // zero if there is none
-	Outcomes iter.Seq2[*joiner.HeldOutcome, error]
+	Place   joiner.Place
+	Request joiner.HeldRequest
+	History joiner.History // zero if there is none
+	// Outcome gives its outcomes one by one, in Order, each good until the next
+	// one is asked for; nil after the last.
+	Outcome func() (*joiner.HeldOutcome, error)
 }

@@ -188,7 +188,7 @@ func (w *world) count(st *store.Store) error {
 			return errors.Join(err, v.Close())
 		}
 		pending[events.KindRequest]++
-		for _, err := range c.Outcomes {
+		for o, err := c.Outcome(); o != nil || err != nil; o, err = c.Outcome() {
 			if err != nil {
 				return errors.Join(err, v.Close())
 			}

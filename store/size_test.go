@@ -51,6 +51,41 @@ func BenchmarkHeld(b *testing.B) {
 	runtime.KeepAlive(s)
 }
 
+// BenchmarkOpen opens a state of 500,000 requests: what a restart has to read.
+func BenchmarkOpen(b *testing.B) {
+	o := Options{FS: vfs.Default, Dir: b.TempDir(), CacheSize: 64 << 20, Log: slog.New(slog.DiscardHandler)}
+	s, err := Open(o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	const held = 500_000
+	saved, random, event := s.Progress(), rand.New(rand.NewPCG(1, 1)), make([]byte, 300)
+	for i := range held {
+		p := joiner.Place{TS: events.Time(i) * 100_000, ID: fmt.Sprintf("%016x%016x", random.Uint64(), random.Uint64())}
+		s.AddRequest(p, events.Origin{Seq: uint64(i)}, event)
+		if i%1000 == 999 {
+			if err := s.Apply(&saved, false); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	for b.Loop() {
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+		if s, err = Open(o); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed())/float64(b.N*held), "ns/request")
+	if s.index.requests.held != held {
+		b.Errorf("%d requests are known again, want %d", s.index.requests.held, held)
+	}
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
+
 func heap() int64 {
 	runtime.GC()
 	var m runtime.MemStats

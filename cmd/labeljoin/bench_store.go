@@ -102,6 +102,7 @@ func (b *benchStore) sizes(ctx context.Context, pending []int, w io.Writer, asJS
 }
 
 func (b *benchStore) run(ctx context.Context, pending int) (*storeResult, error) {
+	defer tuneGC()()
 	debug.FreeOSMemory() // what the size before has left
 	dir := filepath.Join(b.dir, fmt.Sprint(pending))
 	defer os.RemoveAll(dir)

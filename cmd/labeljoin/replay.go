@@ -74,6 +74,7 @@ type replay struct {
 
 // run joins the files into out. What it keeps meanwhile goes when it is done.
 func (r *replay) run(ctx context.Context) (err error) {
+	defer tuneGC()()
 	rules, err := rulesOf(r.cfg)
 	if err != nil {
 		return err

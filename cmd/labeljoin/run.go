@@ -79,6 +79,7 @@ func (s *service) run(ctx context.Context) error {
 
 // join opens the partition and joins until ctx ends. It needs a connection.
 func (s *service) join(ctx context.Context) error {
+	defer tuneGC()()
 	rules, err := rulesOf(s.cfg)
 	if err != nil {
 		return err

@@ -15,10 +15,16 @@ type Parser struct {
 	scale    int64 // nanoseconds in the unit of timestamps
 	page     *page
 	rare     scanner // goes over what is rare: escapes, objects of any kind
-	sets     []*keySet
-	open     int    // how many of the sets are in use
-	serial   uint64 // of the object read last
-	left     int    // events that were left to the Decoder
+	serial   uint64  // of the object read last
+	left     int     // events that were left to the Decoder
+
+	// For members and places that are not remembered.
+	found   found     // the key looked up last
+	strange member    // the member at hand
+	sets    []*keySet // of the names of objects
+	open    int       // how many of the sets are in use
+	strays  []*place
+	astray  int // how many of the places are in use
 
 	// What is known of the event at hand.
 	given   uint32 // its fields, and those of the item at hand, as bits
@@ -93,13 +99,17 @@ func (p *Parser) idIn(raw []byte) []byte {
 // which are the same strings every time as far as they are remembered. If there
 // is an error, req is empty.
 func (p *Parser) Request(text string, req *Request) error {
-	if len(text) > p.most || !p.parse(text, req) {
-		p.left++
-		var err error
-		*req, err = p.d.DecodeRequest([]byte(text))
-		return err
+	if len(text) <= p.most && p.parse(text, req) {
+		return nil
 	}
-	return nil
+	p.left++
+	slow, err := p.d.DecodeRequest([]byte(text))
+	if err != nil {
+		slow.Features = emptied(req.Features[:cap(req.Features)])
+		slow.Items = withoutItems(req.Items[:cap(req.Items)], 0)
+	}
+	*req = slow
+	return err
 }
 
 // parse is Request for events that are like most.

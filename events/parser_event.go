@@ -9,7 +9,8 @@ func (p *Parser) event(in shape, n int) bool {
 	clear(p.page[n : n+pageSlack])
 	p.rare.data, p.rare.syntax, p.rare.content = p.page[:n], nil, nil
 	p.rare.keys.reset()
-	p.open = 0
+	p.open, p.astray, p.found.at = 0, 0, -1
+	p.events++
 	p.given, p.escaped, p.unknown = 0, 0, 0
 	if p.age++; p.full && p.age > memoryAge {
 		p.forget()

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"unsafe"
 
 	"github.com/labeljoin/labeljoin/events"
 )
@@ -101,31 +102,33 @@ func sameValues(a, b events.Value) bool {
 // may have left there.
 func checkNothingKept(t failing, req *events.Request) {
 	t.Helper()
-	checkClear := func(fields []events.Field) {
-		for _, f := range fields[len(fields):cap(fields)] {
-			if !reflect.DeepEqual(f, events.Field{}) {
-				t.Fatalf("feature %+v is kept after its request", f)
-			}
-		}
-		for _, f := range fields {
-			for _, v := range f.Value.List[len(f.Value.List):cap(f.Value.List)] {
-				if !reflect.DeepEqual(v, events.Value{}) {
-					t.Fatalf("value %+v is kept after its request", v)
-				}
-			}
-		}
-	}
-	checkClear(req.Features)
-	for _, item := range req.Items {
-		checkClear(item.Features)
+	checkNoFieldsKept(t, req.Features)
+	for _, item := range req.Items[:cap(req.Items)] {
+		checkNoFieldsKept(t, item.Features)
 	}
 	for _, item := range req.Items[len(req.Items):cap(req.Items)] {
-		if len(item.Features) > 0 {
+		if item.ID != "" || item.Position != 0 || item.Score != 0 || item.HasPosition || item.HasScore || len(item.Features) > 0 {
 			t.Fatalf("item %+v is kept after its request", item)
 		}
-		checkClear(item.Features)
-		if item.Features = nil; !reflect.DeepEqual(item, events.Item{}) {
-			t.Fatalf("item %+v is kept after its request", item)
+	}
+}
+
+func checkNoFieldsKept(t failing, fields []events.Field) {
+	t.Helper()
+	isKept := func(v *events.Value) bool {
+		return v.Kind != events.Null || v.Int != 0 || v.Float != 0 || v.Str != "" || v.List != nil
+	}
+	for i := range fields {
+		list := fields[i].Value.List
+		for _, v := range list[len(list):cap(list)] {
+			if isKept(&v) {
+				t.Fatalf("value %+v is kept after its request", v)
+			}
+		}
+	}
+	for _, f := range fields[len(fields):cap(fields)] {
+		if f.Name != "" || isKept(&f.Value) {
+			t.Fatalf("feature %+v is kept after its request", f)
 		}
 	}
 }
@@ -209,6 +212,86 @@ func TestParserDoesNotAllocate(t *testing.T) {
 			}
 		}); n != 0 {
 			t.Errorf("%s: %v allocations for a scan, want none", format, n)
+		}
+	}
+}
+
+// TestParserForgets what it has not seen for long, and remembers no more than
+// it may, whatever it is sent.
+func TestParserForgets(t *testing.T) {
+	w := newTwins(events.Decoder{})
+	usual := []byte(`{"request_id":"r","ts":1,"features":{"a":1,"b":{"c":"x"}}}`)
+	most, places := w.parser.Room()
+	fresh := most
+	for n := range 3 {
+		for i := range 3000 {
+			for range 2 { // once is not enough
+				w.check(t, fmt.Appendf(nil, `{"request_id":"r","ts":1,"id%d_%d":1,"features":{"k%d_%d":{"x":1},"a":2},"items":[{"item_id":"a","features":{"k%d":1}}]}`, n, i, n, i, i))
+			}
+		}
+		w.check(t, usual)
+		keys, left := w.parser.Room()
+		if keys < 0 || left < 0 {
+			t.Fatalf("room for %d keys and %d places is left", keys, left)
+		}
+		most, places = min(most, keys), min(places, left)
+	}
+	if most > 0 || places > 0 {
+		t.Errorf("it has room for %d keys and %d places, want it full", most, places)
+	}
+	for range 1 << 16 {
+		if _, err := w.parser.ScanRequest(usual); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if keys, _ := w.parser.Room(); keys < fresh-100 {
+		t.Errorf("room for %d keys, want a memory that was emptied: %d", keys, fresh)
+	}
+	w.check(t, usual)
+}
+
+// TestParserNamesFeaturesAlike: the same name, wherever it comes from, is the
+// same string, so that comparing two need not look at their bytes.
+func TestParserNamesFeaturesAlike(t *testing.T) {
+	p := new(events.Decoder).NewParser()
+	var names []string
+	for range 3 {
+		names = names[:0]
+		var req events.Request
+		err := p.Request(`{"request_id":"r","ts":1,"features":{"a_b":1,"a":{"b":2},"\u0061_b":3},"items":[{"item_id":"a","features":{"a":{"b":4}}},{"item_id":"b","features":{"a_b":5}}]}`, &req)
+		if err == nil {
+			t.Fatal("a name that is given twice is accepted")
+		}
+		err = p.Request(`{"request_id":"r","ts":1,"features":{"\u0061_b":1,"a":{"b":2}},"items":[{"item_id":"a","features":{"a":{"b":4}}},{"item_id":"b","features":{"a_b":5}}]}`, &req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fields := range [][]events.Field{req.Features, req.Items[0].Features, req.Items[1].Features} {
+			for _, f := range fields {
+				names = append(names, f.Name)
+			}
+		}
+	}
+	for _, name := range names {
+		if name != "a_b" || unsafe.StringData(name) != unsafe.StringData(names[0]) {
+			t.Errorf("names %q are not one string", names)
+		}
+	}
+}
+
+// TestRequestKeepsNothingElse: an event that is rejected or has less leaves
+// nothing of the one before.
+func TestRequestKeepsNothingElse(t *testing.T) {
+	w := newTwins(events.Decoder{})
+	whole := `{"request_id":"r","ts":1,"model":"m","model_version":"v","user_id":"u","score":1,"features":{"a":1,"b":[1,2,3],"c":"x"},"items":[{"item_id":"a","position":1,"score":2,"features":{"x":[1]}},{"item_id":"b"},{"item_id":"a","position":9}]}`
+	for _, less := range []string{
+		`{"request_id":"r","ts":1}`, `{"heartbeat":1}`, `{"request_id":"r","ts":"x"}`, `{`, ``, `{"request_id":"r","ts":1,"features":{},"items":[]}`,
+		`{"request_id":"r","ts":1,"features":{"a":null,"b":[],"c":null},"items":[{"item_id":"b","features":{}}]}`, `{"request_id":"r","ts":1,"features":null,"items":null,"model":null}`,
+		`{"request_id":"r","ts":1,"features":{"a":"x","b":[{}],"c":[2]},"items":[{"item_id":"b"},{"item_id":"b","score":1},{"item_id":"b","features":{"z":"z"}}]}`,
+	} {
+		for range 3 {
+			w.check(t, []byte(whole))
+			w.check(t, []byte(less))
 		}
 	}
 }

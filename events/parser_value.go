@@ -102,8 +102,18 @@ func (p *Parser) list(i, depth int) int {
 		return i + 1
 	}
 	for {
-		if i = p.pass(i, depth); i < 0 {
+		// Lists are mostly of numbers, and without spaces.
+		end := b.digits(b.word(i), i)
+		if end < 0 {
+			end = p.pass(i, depth)
+		}
+		if end < 0 {
 			return -1
+		}
+		i = end
+		if b.at(i) == ',' && b.at(i+1) > ' ' {
+			i++
+			continue
 		}
 		i = b.space(i)
 		switch b.at(i) {

@@ -28,14 +28,11 @@ func (p *Parser) event(in shape, n int) bool {
 	return end >= 0 && p.page.space(end) == n && p.given&need == need && p.isID(fieldRequestID)
 }
 
-// isID reports whether a string is a good id. What has escapes is measured
-// without them.
+// isID reports whether a string is a good id. One with escapes is shorter than
+// it looks, and may be too long only for this.
 func (p *Parser) isID(f field) bool {
 	at := p.spans[f]
 	n := at.end - at.start - 2
-	if p.escaped>>f&1 == 1 {
-		n = len(p.inner(f))
-	}
 	return n > 0 && n <= MaxID
 }
 

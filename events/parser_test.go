@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -147,6 +148,11 @@ func TestParserTakesAllInputs(t *testing.T) {
 	for _, bad := range badInputs() {
 		inputs = append(inputs, bad...)
 	}
+	inputs = slices.AppendSeq(inputs, maps.Keys(badOutcomes()))
+	// Names that are written in several ways, or look as if.
+	for _, features := range []string{`"a\u0041":1`, `"aA":1,"aA":2`, `"aA":1`, `"aA":1`, `"a"b":1`, `"a"b":1`, `"a"b":1`, `"a"b":1,"a"b":2`, `"é":1,"é":2`, `"é":1,"é":2`, `"é":{"a":1}`} {
+		inputs = append(inputs, `{"request_id":"r","ts":1,"features":{`+features+`}}`)
+	}
 	for _, d := range options() {
 		w := newTwins(d)
 		for range 3 {
@@ -287,11 +293,27 @@ func TestRequestKeepsNothingElse(t *testing.T) {
 	for _, less := range []string{
 		`{"request_id":"r","ts":1}`, `{"heartbeat":1}`, `{"request_id":"r","ts":"x"}`, `{`, ``, `{"request_id":"r","ts":1,"features":{},"items":[]}`,
 		`{"request_id":"r","ts":1,"features":{"a":null,"b":[],"c":null},"items":[{"item_id":"b","features":{}}]}`, `{"request_id":"r","ts":1,"features":null,"items":null,"model":null}`,
-		`{"request_id":"r","ts":1,"features":{"a":"x","b":[{}],"c":[2]},"items":[{"item_id":"b"},{"item_id":"b","score":1},{"item_id":"b","features":{"z":"z"}}]}`,
+		`{"request_id":"r","ts":1,"features":{"a":1,"b":[1]}}`, `{"request_id":"r","ts":1,"features":{"a":"x","b":[{}],"c":[2]},"items":[{"item_id":"b"},{"item_id":"b","score":1},{"item_id":"b","features":{"z":"z"}}]}`,
 	} {
 		for range 3 {
 			w.check(t, []byte(whole))
 			w.check(t, []byte(less))
+		}
+	}
+}
+
+// TestParserAtEveryDepth: the limit is the same for objects and lists of all
+// kinds, empty ones too.
+func TestParserAtEveryDepth(t *testing.T) {
+	for depth := range 8 {
+		w := newTwins(events.Decoder{MaxDepth: 1 + depth})
+		for _, field := range []string{
+			`"items":[]`, `"items":[{"item_id":"a"}]`, `"items":[{"item_id":"a","features":{}}]`, `"items":[{"item_id":"a","features":{"a":{"b":[[]]}}}]`, `"x":[]`, `"x":{}`, `"x":[{"y":[[1]]}]`,
+			`"features":{}`, `"features":{"a":[]}`, `"features":{"a":[1]}`, `"features":{"a":{}}`, `"features":{"a":{"b":{"c":{"d":1}}}}`, `"features":{"a":[[[1]]]}`, `"type":"t","attrs":{"a":[{}]}`,
+		} {
+			for range 3 {
+				w.check(t, []byte(`{"request_id":"r","ts":1,`+field+`}`))
+			}
 		}
 	}
 }

@@ -150,7 +150,7 @@ func TestParserTakesAllInputs(t *testing.T) {
 	}
 	inputs = slices.AppendSeq(inputs, maps.Keys(badOutcomes()))
 	// Names that are written in several ways, or look as if.
-	for _, features := range []string{`"a\u0041":1`, `"aA":1,"aA":2`, `"aA":1`, `"aA":1`, `"a"b":1`, `"a"b":1`, `"a"b":1`, `"a"b":1,"a"b":2`, `"é":1,"é":2`, `"é":1,"é":2`, `"é":{"a":1}`} {
+	for _, features := range []string{`"a\\u0041":1`, `"a\u0041":1,"aA":2`, `"a\u0041":1`, `"aA":1`, `"a\"b":1`, `"a\u0022b":1`, `"a"b":1`, `"a\u0022b":1,"a\"b":2`, `"\u00e9":1,"é":2`, `"é":1,"\u00E9":2`, `"\u00E9":{"a":1}`} {
 		inputs = append(inputs, `{"request_id":"r","ts":1,"features":{`+features+`}}`)
 	}
 	for _, d := range options() {

@@ -42,8 +42,9 @@ type Parser struct {
 	nothing  Item    // the item of who only scans
 }
 
-// NewParser makes a Parser that decodes as d does now. It takes a megabyte or
-// two, so one is made for many events.
+// NewParser makes a Parser that decodes as d does now. It takes a megabyte, and
+// a few more where events have thousands of names, so one is made for many
+// events.
 func (d *Decoder) NewParser() *Parser {
 	p := &Parser{
 		d: *d, most: min(pageMost, d.maxBytes()), maxDepth: d.maxDepth(), page: new(page),
@@ -64,8 +65,8 @@ func (d *Decoder) NewParser() *Parser {
 	return p
 }
 
-// ScanRequest does what Decoder.ScanRequest does, as a rule in a quarter of the
-// time.
+// ScanRequest does what Decoder.ScanRequest does, two to four times as fast
+// where events resemble each other.
 func (p *Parser) ScanRequest(raw []byte) (Scan, error) {
 	if len(raw) <= p.most {
 		copy(p.page[:], raw)
@@ -89,15 +90,18 @@ func (p *Parser) idIn(raw []byte) []byte {
 	return raw[at.start+1 : at.end-1]
 }
 
-// Request decodes what Decoder.DecodeRequest does, as a rule in an eighth of
-// the time, and without allocating once req has been used for such events.
+// Request does what Decoder.DecodeRequest does, three to eight times as fast
+// where events resemble each other, and without allocating once req has been
+// used for some of them, as long as no string has escapes.
 //
-// It overwrites all of *req, and uses the memory of its slices again: whoever
-// keeps a part of an earlier result has to have cloned it. A slice of what is
-// not given is empty and not always nil. The strings are parts of the text,
-// whoever keeps one for long should clone it, except for names of features,
-// which are the same strings every time as far as they are remembered. If there
-// is an error, req is empty.
+// It overwrites all of *req and uses the memory of its slices again, those of
+// items and lists included: whoever wants to keep a part of a result, or has
+// copied it, has to clone what its slices hold first. What is not given is an
+// empty slice, not always a nil one. If there is an error, req is empty.
+//
+// The strings are parts of the text, as a rule: whoever keeps one for long
+// should clone it. The names of features are not. They are the Parser's, and of
+// those that it remembers, two that are equal are the same string.
 func (p *Parser) Request(text string, req *Request) error {
 	if len(text) <= p.most && p.parse(text, req) {
 		return nil

@@ -8,6 +8,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -195,6 +196,7 @@ func TestParserDoesNotAllocate(t *testing.T) {
 		`{"request_id":"r%d","ts":1,"features":{"a":{"b":0.5},"c":"x","d":true,"e":-12345678901234567,"f":null,"é":0.12345678901234567}}`,
 		`{"request_id":"r%d","ts":"2024-06-04T19:02:41.998123456+00:00","features":{"l":[1,2,3,"x"]},"items":[{"item_id":"a","features":{"x":1}},{"item_id":"b"}]}`,
 		`{"request_id": "r%d", "ts": 1, "unknown": {"a": {"b": 1}}}`,
+		`{"request_id":"r%d","ts":1,"items":[` + manyItems(100) + `]}`,
 	} {
 		p := new(events.Decoder).NewParser()
 		var req events.Request
@@ -316,4 +318,13 @@ func TestParserAtEveryDepth(t *testing.T) {
 			}
 		}
 	}
+}
+
+// manyItems are n items without features.
+func manyItems(n int) string {
+	items := make([]string, n)
+	for i := range items {
+		items[i] = fmt.Sprintf(`{"item_id":"item-%d"}`, i)
+	}
+	return strings.Join(items, ",")
 }

@@ -40,6 +40,7 @@ type Parser struct {
 	fields   []Field // of features at hand, as far as there is room
 	used     int     // how many of them are features
 	nothing  Item    // the item of who only scans
+	scratch  []byte  // for strings that have escapes
 }
 
 // NewParser makes a Parser that decodes as d does now. It takes a megabyte, and

@@ -51,10 +51,10 @@ func (p *Parser) textOf(f field) string {
 	if p.given>>f&1 == 0 {
 		return ""
 	}
-	if p.escaped>>f&1 == 1 {
-		return string(p.inner(f))
-	}
 	at := p.spans[f]
+	if p.escaped>>f&1 == 1 {
+		return p.unescaped(at.start+1, at.end-1)
+	}
 	return p.text[at.start+1 : at.end-1]
 }
 

@@ -149,7 +149,9 @@ func (p *Parser) str(i int) (end int, escaped bool) {
 			return i + 1, escaped
 		case '\\':
 			escaped = true
-			if i = p.rare.escape(i); i < 0 {
+			if c := b.at(i + 1); c == 'n' || c == '"' || c == '\\' {
+				i += 2
+			} else if i = p.rare.escape(i); i < 0 {
 				return -1, false
 			}
 		default:

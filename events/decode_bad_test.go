@@ -61,7 +61,8 @@ func badInputs() map[string][]string {
 			with(`"items":[{"item_id":"a","position":1.5}]`), with(`"items":[{"item_id":"a","position":"1"}]`), with(`"items":[{"item_id":"a","position":9223372036854775808}]`), with(`"items":[{"item_id":"a","position":1e30}]`),
 			with(`"items":[{"item_id":"a","score":"x"}]`), with(`"items":[{"item_id":"a","features":[]}]`),
 		},
-		events.ReasonLongName: {with(`"features":{"` + strings.Repeat("x", 257) + `":1}`), with(`"features":{"` + strings.Repeat("x", 200) + `":{"` + strings.Repeat("y", 56) + `":1}}`)},
+		events.ReasonLongName: {with(`"features":{"` + strings.Repeat("x", 257) + `":1}`), with(`"features":{"` + strings.Repeat("x", 200) + `":{"` + strings.Repeat("y", 56) + `":1}}`),
+			with(`"features":{"` + strings.Repeat("x", 120) + `":{"` + strings.Repeat("y", 120) + `":{"` + strings.Repeat("z", 15) + `":1}}}`)},
 	}
 }
 
@@ -96,10 +97,10 @@ func TestBadRequests(t *testing.T) {
 	}
 }
 
-func TestBadOutcomes(t *testing.T) {
-	var d events.Decoder
+// badOutcomes are outcomes that must be rejected, with the reason.
+func badOutcomes() map[string]string {
 	with := func(field string) string { return `{"request_id":"r","ts":1,"type":"t",` + field + `}` }
-	for raw, reason := range map[string]string{
+	return map[string]string{
 		`{"request_id":"r","ts":1}`:                             events.ReasonMissingType,
 		`{"request_id":"r","ts":1,"type":""}`:                   events.ReasonMissingType,
 		`{"request_id":"r","ts":1,"type":null}`:                 events.ReasonMissingType,
@@ -121,13 +122,18 @@ func TestBadOutcomes(t *testing.T) {
 		``:                                                      events.ReasonEmpty,
 		`[]`:                                                    events.ReasonNotObject,
 		strings.Repeat("[", 1<<20):                              events.ReasonTooDeep,
-	} {
+	}
+}
+
+func TestBadOutcomes(t *testing.T) {
+	var d events.Decoder
+	for raw, reason := range badOutcomes() {
 		out, info, err := d.DecodeOutcome([]byte(raw))
 		if reasonOf(t, err) != reason || out.RequestID != "" || info != (events.Info{}) {
 			t.Errorf("%.80q: %v, want %s", raw, err, reason)
 		}
 	}
-	out, _, err := d.DecodeOutcome([]byte(with(`"outcome_id":""`)))
+	out, _, err := d.DecodeOutcome([]byte(`{"request_id":"r","ts":1,"type":"t","outcome_id":""}`))
 	if err != nil || out.ID != "" {
 		t.Errorf("an empty outcome_id is one not given, got %v", err)
 	}

@@ -22,11 +22,12 @@ func TestRealLogs(t *testing.T) {
 	for _, name := range files {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			lines := 0
+			lines, w := 0, newTwins(events.Decoder{})
 			for raw := range linesOf(t, name) {
 				if lines++; lines%stride != 0 {
 					continue
 				}
+				w.check(t, raw)
 				unknown, err := decodeLine(t, raw, filepath.Base(name) == "requests.jsonl.gz", lines%(20*stride) == 0)
 				if err != nil || unknown > 0 {
 					t.Fatalf("line %d: %v, %d unknown fields: %s", lines, err, unknown, raw)

@@ -15,10 +15,16 @@ type Parser struct {
 	scale    int64 // nanoseconds in the unit of timestamps
 	page     *page
 	rare     scanner // goes over what is rare: escapes, objects of any kind
-	sets     []*keySet
-	open     int    // how many of the sets are in use
-	serial   uint64 // of the object read last
-	left     int    // events that were left to the Decoder
+	serial   uint64  // of the object read last
+	left     int     // events that were left to the Decoder
+
+	// For members and places that are not remembered.
+	found   found     // the key looked up last
+	strange member    // the member at hand
+	sets    []*keySet // of the names of objects
+	open    int       // how many of the sets are in use
+	strays  []*place
+	astray  int // how many of the places are in use
 
 	// What is known of the event at hand.
 	given   uint32 // its fields, and those of the item at hand, as bits
@@ -34,10 +40,12 @@ type Parser struct {
 	fields   []Field // of features at hand, as far as there is room
 	used     int     // how many of them are features
 	nothing  Item    // the item of who only scans
+	scratch  []byte  // for strings that have escapes
 }
 
-// NewParser makes a Parser that decodes as d does now. It takes a megabyte or
-// two, so one is made for many events.
+// NewParser makes a Parser that decodes as d does now. It takes a megabyte, and
+// a few more where events have thousands of names, so one is made for many
+// events.
 func (d *Decoder) NewParser() *Parser {
 	p := &Parser{
 		d: *d, most: min(pageMost, d.maxBytes()), maxDepth: d.maxDepth(), page: new(page),
@@ -58,8 +66,8 @@ func (d *Decoder) NewParser() *Parser {
 	return p
 }
 
-// ScanRequest does what Decoder.ScanRequest does, as a rule in a quarter of the
-// time.
+// ScanRequest does what Decoder.ScanRequest does, two to four times as fast
+// where events resemble each other.
 func (p *Parser) ScanRequest(raw []byte) (Scan, error) {
 	if len(raw) <= p.most {
 		copy(p.page[:], raw)
@@ -83,23 +91,30 @@ func (p *Parser) idIn(raw []byte) []byte {
 	return raw[at.start+1 : at.end-1]
 }
 
-// Request decodes what Decoder.DecodeRequest does, as a rule in an eighth of
-// the time, and without allocating once req has been used for such events.
+// Request does what Decoder.DecodeRequest does, three to eight times as fast
+// where events resemble each other, and without allocating once req has been
+// used for some of them, as long as no string has escapes.
 //
-// It overwrites all of *req, and uses the memory of its slices again: whoever
-// keeps a part of an earlier result has to have cloned it. A slice of what is
-// not given is empty and not always nil. The strings are parts of the text,
-// whoever keeps one for long should clone it, except for names of features,
-// which are the same strings every time as far as they are remembered. If there
-// is an error, req is empty.
+// It overwrites all of *req and uses the memory of its slices again, those of
+// items and lists included: whoever wants to keep a part of a result, or has
+// copied it, has to clone what its slices hold first. What is not given is an
+// empty slice, not always a nil one. If there is an error, req is empty.
+//
+// The strings are parts of the text, as a rule: whoever keeps one for long
+// should clone it. The names of features are not. They are the Parser's, and of
+// those that it remembers, two that are equal are the same string.
 func (p *Parser) Request(text string, req *Request) error {
-	if len(text) > p.most || !p.parse(text, req) {
-		p.left++
-		var err error
-		*req, err = p.d.DecodeRequest([]byte(text))
-		return err
+	if len(text) <= p.most && p.parse(text, req) {
+		return nil
 	}
-	return nil
+	p.left++
+	slow, err := p.d.DecodeRequest([]byte(text))
+	if err != nil {
+		slow.Features = emptied(req.Features[:cap(req.Features)])
+		slow.Items = withoutItems(req.Items[:cap(req.Items)], 0)
+	}
+	*req = slow
+	return err
 }
 
 // parse is Request for events that are like most.

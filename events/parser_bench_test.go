@@ -20,6 +20,8 @@ var shapes = []struct {
 	{"optional", variedRequest},
 	{"mixed", generatedRequest},
 	{"spaced", spacedRequest},
+	{"shuffled", shuffledRequest},
+	{"sparse", sparseRequest},
 }
 
 // flatRequest is a request of 709 bytes: some thirty features, none nested.
@@ -80,6 +82,24 @@ func variedRequest(r *rand.Rand) []byte {
 func spacedRequest(r *rand.Rand) []byte {
 	raw := bytes.ReplaceAll(flatRequest(r), []byte(`,"`), []byte(`, "`))
 	return bytes.ReplaceAll(raw, []byte(`":`), []byte(`": `))
+}
+
+// shuffledRequest has the same features in any order.
+func shuffledRequest(r *rand.Rand) []byte {
+	b := fmt.Appendf(nil, `{"request_id":"%016x","ts":%d,"features":{`, r.Uint64(), 1790000000000+r.Int64N(1e9))
+	for _, i := range r.Perm(20) {
+		b = fmt.Appendf(b, `"feature_%d":%.4f,`, i, r.Float64())
+	}
+	return append(b[:len(b)-1], `}}`...)
+}
+
+// sparseRequest names features after ids, and no two requests have one in common.
+func sparseRequest(r *rand.Rand) []byte {
+	b := fmt.Appendf(nil, `{"request_id":"%016x","ts":%d,"features":{`, r.Uint64(), 1790000000000+r.Int64N(1e9))
+	for range 20 {
+		b = fmt.Appendf(b, `"item_%d":%.4f,`, r.IntN(1e9), r.Float64())
+	}
+	return append(b[:len(b)-1], `}}`...)
 }
 
 func BenchmarkParserScan(b *testing.B) {

@@ -57,7 +57,7 @@ func (p *Parser) scalar(i int, v *Value) int {
 		}
 		v.become(String)
 		if v.Str = p.text[i+1 : end-1]; escaped {
-			v.Str = string(unescaped(p.page[i+1 : end-1]))
+			v.Str = p.unescaped(i+1, end-1)
 		}
 		return end
 	case 'n':
@@ -79,6 +79,15 @@ func (p *Parser) scalar(i int, v *Value) int {
 	}
 	n.into(v)
 	return end
+}
+
+// unescaped is what the inside of a string stands for.
+func (p *Parser) unescaped(start, end int) string {
+	text := appendUnescaped(p.scratch[:0], p.page[start:end])
+	if cap(text) <= 1<<16 {
+		p.scratch = text
+	}
+	return string(text)
 }
 
 // into makes a value of a number.

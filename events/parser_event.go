@@ -9,7 +9,8 @@ func (p *Parser) event(in shape, n int) bool {
 	clear(p.page[n : n+pageSlack])
 	p.rare.data, p.rare.syntax, p.rare.content = p.page[:n], nil, nil
 	p.rare.keys.reset()
-	p.open = 0
+	p.open, p.astray, p.found.at = 0, 0, -1
+	p.events++
 	p.given, p.escaped, p.unknown = 0, 0, 0
 	if p.age++; p.full && p.age > memoryAge {
 		p.forget()
@@ -27,14 +28,11 @@ func (p *Parser) event(in shape, n int) bool {
 	return end >= 0 && p.page.space(end) == n && p.given&need == need && p.isID(fieldRequestID)
 }
 
-// isID reports whether a string is a good id. What has escapes is measured
-// without them.
+// isID reports whether a string is a good id. One with escapes is shorter than
+// it looks, and may be too long only for this.
 func (p *Parser) isID(f field) bool {
 	at := p.spans[f]
 	n := at.end - at.start - 2
-	if p.escaped>>f&1 == 1 {
-		n = len(p.inner(f))
-	}
 	return n > 0 && n <= MaxID
 }
 
@@ -53,10 +51,10 @@ func (p *Parser) textOf(f field) string {
 	if p.given>>f&1 == 0 {
 		return ""
 	}
-	if p.escaped>>f&1 == 1 {
-		return string(p.inner(f))
-	}
 	at := p.spans[f]
+	if p.escaped>>f&1 == 1 {
+		return p.unescaped(at.start+1, at.end-1)
+	}
 	return p.text[at.start+1 : at.end-1]
 }
 

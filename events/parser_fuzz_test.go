@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -118,6 +119,36 @@ func mutated(r *rand.Rand, raw []byte) []byte {
 	a, b := r.IntN(len(parts)), r.IntN(len(parts))
 	parts[a], parts[b] = parts[b], parts[a]
 	return bytes.Join(parts, []byte{','})
+}
+
+// TestParserOnEveryByte changes each byte of an event that it knows to each
+// other, with names of all lengths.
+func TestParserOnEveryByte(t *testing.T) {
+	w := newTwins(events.Decoder{})
+	for _, length := range []int{0, 1, 3, 4, 5, 6, 11, 12, 13, 14, 20, 21, 130} {
+		for _, value := range []string{`1`, `-0.25`, `"text"`, `true`, `false`, `null`, `[1,"x"]`, `{"a":1}`} {
+			name := strings.Repeat("k", length)
+			start, end := `{"request_id":"r","ts":1,"features":{`, `}}`
+			raw := []byte(start + `"` + name + `":` + value + `,"b":2` + end)
+			for range 3 {
+				w.check(t, raw)
+			}
+			for i := len(start) - 1; i < len(raw)-len(end)+1; i++ {
+				if i > len(start)+24 && i < len(start)+length-2 {
+					continue // in the middle of a long name
+				}
+				was := raw[i]
+				for c := range 256 {
+					if raw[i] = byte(c); testing.Short() && c%7 > 0 && !bytes.ContainsRune([]byte("\",:.-e0 {}[]\\"), rune(c)) {
+						continue
+					}
+					w.checkScan(t, raw)
+					w.checkRequest(t, raw)
+				}
+				raw[i] = was
+			}
+		}
+	}
 }
 
 // TestParserOnEveryByteInAString is TestEveryByteInAString where strings are

@@ -36,10 +36,10 @@ func (p *Parser) object(at *place, i, depth int) int {
 			return i + 1
 		}
 		next, j := p.find(at, m, &names, i)
-		if next == nil || next.mark == serial {
+		if next == nil || next.one.mark == serial {
 			return -1
 		}
-		next.mark = serial
+		next.one.mark = serial
 		if next != &p.strange {
 			m = next
 		}
@@ -62,14 +62,13 @@ func (p *Parser) object(at *place, i, depth int) int {
 
 // nested reads the features of an object in features.
 func (p *Parser) nested(m *member, i, depth int) int {
-	inner := m.inner
-	if inner == nil {
-		inner = p.newPlace(inFeatures, m.name+p.separator)
-		if m != &p.strange && !inner.shut {
-			m.inner = inner
-		}
+	if m.inner == nil && m != &p.strange {
+		m.inner = p.newPlace(inFeatures, m.name+p.separator)
 	}
-	return p.object(inner, i, depth)
+	if m.inner == nil {
+		return p.stray(m, i, depth)
+	}
+	return p.object(m.inner, i, depth)
 }
 
 // known reads the value of a member that is no feature.

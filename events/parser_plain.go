@@ -24,7 +24,7 @@ func (p *Parser) plain(at *place, m *member, i int, separator byte, serial uint6
 				return m, i
 			}
 		}
-		if next.mark == serial {
+		if next.one.mark == serial {
 			return m, i // it is a duplicate
 		}
 		j += next.size
@@ -63,7 +63,7 @@ func (p *Parser) plain(at *place, m *member, i int, separator byte, serial uint6
 			p.given |= 1 << next.field
 			p.spans[next.field] = span{start, j}
 		}
-		next.mark = serial
+		next.one.mark = serial
 		m, separator, i = next, ',', j
 	}
 }
@@ -87,7 +87,7 @@ func (p *Parser) fill(at *place, m *member, i int, separator byte, serial uint64
 				break
 			}
 		}
-		if next.mark == serial {
+		if next.one.mark == serial {
 			break // it is a duplicate
 		}
 		j += next.size
@@ -124,7 +124,7 @@ func (p *Parser) fill(at *place, m *member, i int, separator byte, serial uint64
 			f.Name = next.name
 			used++
 		}
-		next.mark = serial
+		next.one.mark = serial
 		m, separator, i = next, ',', j
 	}
 	p.used = used

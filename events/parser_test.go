@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/labeljoin/labeljoin/events"
 )
@@ -101,31 +104,33 @@ func sameValues(a, b events.Value) bool {
 // may have left there.
 func checkNothingKept(t failing, req *events.Request) {
 	t.Helper()
-	checkClear := func(fields []events.Field) {
-		for _, f := range fields[len(fields):cap(fields)] {
-			if !reflect.DeepEqual(f, events.Field{}) {
-				t.Fatalf("feature %+v is kept after its request", f)
-			}
-		}
-		for _, f := range fields {
-			for _, v := range f.Value.List[len(f.Value.List):cap(f.Value.List)] {
-				if !reflect.DeepEqual(v, events.Value{}) {
-					t.Fatalf("value %+v is kept after its request", v)
-				}
-			}
-		}
-	}
-	checkClear(req.Features)
-	for _, item := range req.Items {
-		checkClear(item.Features)
+	checkNoFieldsKept(t, req.Features)
+	for _, item := range req.Items[:cap(req.Items)] {
+		checkNoFieldsKept(t, item.Features)
 	}
 	for _, item := range req.Items[len(req.Items):cap(req.Items)] {
-		if len(item.Features) > 0 {
+		if item.ID != "" || item.Position != 0 || item.Score != 0 || item.HasPosition || item.HasScore || len(item.Features) > 0 {
 			t.Fatalf("item %+v is kept after its request", item)
 		}
-		checkClear(item.Features)
-		if item.Features = nil; !reflect.DeepEqual(item, events.Item{}) {
-			t.Fatalf("item %+v is kept after its request", item)
+	}
+}
+
+func checkNoFieldsKept(t failing, fields []events.Field) {
+	t.Helper()
+	isKept := func(v *events.Value) bool {
+		return v.Kind != events.Null || v.Int != 0 || v.Float != 0 || v.Str != "" || v.List != nil
+	}
+	for i := range fields {
+		list := fields[i].Value.List
+		for _, v := range list[len(list):cap(list)] {
+			if isKept(&v) {
+				t.Fatalf("value %+v is kept after its request", v)
+			}
+		}
+	}
+	for _, f := range fields[len(fields):cap(fields)] {
+		if f.Name != "" || isKept(&f.Value) {
+			t.Fatalf("feature %+v is kept after its request", f)
 		}
 	}
 }
@@ -143,6 +148,11 @@ func TestParserTakesAllInputs(t *testing.T) {
 	inputs := goodInputs()
 	for _, bad := range badInputs() {
 		inputs = append(inputs, bad...)
+	}
+	inputs = slices.AppendSeq(inputs, maps.Keys(badOutcomes()))
+	// Names that are written in several ways, or look as if.
+	for _, features := range []string{`"a\\u0041":1`, `"a\u0041":1,"aA":2`, `"a\u0041":1`, `"aA":1`, `"a\"b":1`, `"a\u0022b":1`, `"a"b":1`, `"a\u0022b":1,"a\"b":2`, `"\u00e9":1,"é":2`, `"é":1,"\u00E9":2`, `"\u00E9":{"a":1}`} {
+		inputs = append(inputs, `{"request_id":"r","ts":1,"features":{`+features+`}}`)
 	}
 	for _, d := range options() {
 		w := newTwins(d)
@@ -186,6 +196,7 @@ func TestParserDoesNotAllocate(t *testing.T) {
 		`{"request_id":"r%d","ts":1,"features":{"a":{"b":0.5},"c":"x","d":true,"e":-12345678901234567,"f":null,"é":0.12345678901234567}}`,
 		`{"request_id":"r%d","ts":"2024-06-04T19:02:41.998123456+00:00","features":{"l":[1,2,3,"x"]},"items":[{"item_id":"a","features":{"x":1}},{"item_id":"b"}]}`,
 		`{"request_id": "r%d", "ts": 1, "unknown": {"a": {"b": 1}}}`,
+		`{"request_id":"r%d","ts":1,"items":[` + manyItems(100) + `]}`,
 	} {
 		p := new(events.Decoder).NewParser()
 		var req events.Request
@@ -211,4 +222,109 @@ func TestParserDoesNotAllocate(t *testing.T) {
 			t.Errorf("%s: %v allocations for a scan, want none", format, n)
 		}
 	}
+}
+
+// TestParserForgets what it has not seen for long, and remembers no more than
+// it may, whatever it is sent.
+func TestParserForgets(t *testing.T) {
+	w := newTwins(events.Decoder{})
+	usual := []byte(`{"request_id":"r","ts":1,"features":{"a":1,"b":{"c":"x"}}}`)
+	most, places := w.parser.Room()
+	fresh := most
+	for n := range 3 {
+		for i := range 3000 {
+			for range 2 { // once is not enough
+				w.check(t, fmt.Appendf(nil, `{"request_id":"r","ts":1,"id%d_%d":1,"features":{"k%d_%d":{"x":1},"a":2},"items":[{"item_id":"a","features":{"k%d":1}}]}`, n, i, n, i, i))
+			}
+		}
+		w.check(t, usual)
+		keys, left := w.parser.Room()
+		if keys < 0 || left < 0 {
+			t.Fatalf("room for %d keys and %d places is left", keys, left)
+		}
+		most, places = min(most, keys), min(places, left)
+	}
+	if most > 0 || places > 0 {
+		t.Errorf("it has room for %d keys and %d places, want it full", most, places)
+	}
+	for range 1 << 16 {
+		if _, err := w.parser.ScanRequest(usual); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if keys, _ := w.parser.Room(); keys < fresh-100 {
+		t.Errorf("room for %d keys, want a memory that was emptied: %d", keys, fresh)
+	}
+	w.check(t, usual)
+}
+
+// TestParserNamesFeaturesAlike: the same name, wherever it comes from, is the
+// same string, so that comparing two need not look at their bytes.
+func TestParserNamesFeaturesAlike(t *testing.T) {
+	p := new(events.Decoder).NewParser()
+	var names []string
+	for range 3 {
+		names = names[:0]
+		var req events.Request
+		err := p.Request(`{"request_id":"r","ts":1,"features":{"a_b":1,"a":{"b":2},"\u0061_b":3},"items":[{"item_id":"a","features":{"a":{"b":4}}},{"item_id":"b","features":{"a_b":5}}]}`, &req)
+		if err == nil {
+			t.Fatal("a name that is given twice is accepted")
+		}
+		err = p.Request(`{"request_id":"r","ts":1,"features":{"\u0061_b":1,"a":{"b":2}},"items":[{"item_id":"a","features":{"a":{"b":4}}},{"item_id":"b","features":{"a_b":5}}]}`, &req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fields := range [][]events.Field{req.Features, req.Items[0].Features, req.Items[1].Features} {
+			for _, f := range fields {
+				names = append(names, f.Name)
+			}
+		}
+	}
+	for _, name := range names {
+		if name != "a_b" || unsafe.StringData(name) != unsafe.StringData(names[0]) {
+			t.Errorf("names %q are not one string", names)
+		}
+	}
+}
+
+// TestRequestKeepsNothingElse: an event that is rejected or has less leaves
+// nothing of the one before.
+func TestRequestKeepsNothingElse(t *testing.T) {
+	w := newTwins(events.Decoder{})
+	whole := `{"request_id":"r","ts":1,"model":"m","model_version":"v","user_id":"u","score":1,"features":{"a":1,"b":[1,2,3],"c":"x"},"items":[{"item_id":"a","position":1,"score":2,"features":{"x":[1]}},{"item_id":"b"},{"item_id":"a","position":9}]}`
+	for _, less := range []string{
+		`{"request_id":"r","ts":1}`, `{"heartbeat":1}`, `{"request_id":"r","ts":"x"}`, `{`, ``, `{"request_id":"r","ts":1,"features":{},"items":[]}`,
+		`{"request_id":"r","ts":1,"features":{"a":null,"b":[],"c":null},"items":[{"item_id":"b","features":{}}]}`, `{"request_id":"r","ts":1,"features":null,"items":null,"model":null}`,
+		`{"request_id":"r","ts":1,"features":{"a":1,"b":[1]}}`, `{"request_id":"r","ts":1,"features":{"a":"x","b":[{}],"c":[2]},"items":[{"item_id":"b"},{"item_id":"b","score":1},{"item_id":"b","features":{"z":"z"}}]}`,
+	} {
+		for range 3 {
+			w.check(t, []byte(whole))
+			w.check(t, []byte(less))
+		}
+	}
+}
+
+// TestParserAtEveryDepth: the limit is the same for objects and lists of all
+// kinds, empty ones too.
+func TestParserAtEveryDepth(t *testing.T) {
+	for depth := range 8 {
+		w := newTwins(events.Decoder{MaxDepth: 1 + depth})
+		for _, field := range []string{
+			`"items":[]`, `"items":[{"item_id":"a"}]`, `"items":[{"item_id":"a","features":{}}]`, `"items":[{"item_id":"a","features":{"a":{"b":[[]]}}}]`, `"x":[]`, `"x":{}`, `"x":[{"y":[[1]]}]`,
+			`"features":{}`, `"features":{"a":[]}`, `"features":{"a":[1]}`, `"features":{"a":{}}`, `"features":{"a":{"b":{"c":{"d":1}}}}`, `"features":{"a":[[[1]]]}`, `"type":"t","attrs":{"a":[{}]}`,
+		} {
+			for range 3 {
+				w.check(t, []byte(`{"request_id":"r","ts":1,`+field+`}`))
+			}
+		}
+	}
+}
+
+// manyItems are n items without features.
+func manyItems(n int) string {
+	items := make([]string, n)
+	for i := range items {
+		items[i] = fmt.Sprintf(`{"item_id":"item-%d"}`, i)
+	}
+	return strings.Join(items, ",")
 }

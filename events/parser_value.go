@@ -102,8 +102,18 @@ func (p *Parser) list(i, depth int) int {
 		return i + 1
 	}
 	for {
-		if i = p.pass(i, depth); i < 0 {
+		// Lists are mostly of numbers, and without spaces.
+		end := b.digits(b.word(i), i)
+		if end < 0 {
+			end = p.pass(i, depth)
+		}
+		if end < 0 {
 			return -1
+		}
+		i = end
+		if b.at(i) == ',' && b.at(i+1) > ' ' {
+			i++
+			continue
 		}
 		i = b.space(i)
 		switch b.at(i) {
@@ -139,7 +149,9 @@ func (p *Parser) str(i int) (end int, escaped bool) {
 			return i + 1, escaped
 		case '\\':
 			escaped = true
-			if i = p.rare.escape(i); i < 0 {
+			if c := b.at(i + 1); c == 'n' || c == '"' || c == '\\' {
+				i += 2
+			} else if i = p.rare.escape(i); i < 0 {
 				return -1, false
 			}
 		default:

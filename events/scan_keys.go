@@ -10,9 +10,10 @@ import (
 // last, to find names that are given twice. The first few live in the struct
 // itself, so that an ordinary event costs no allocation.
 type keyStack struct {
-	used int
-	near [32]key
-	far  []key
+	used  int
+	near  [32]key
+	far   []key
+	spare []uint32 // a table that was used before
 }
 
 // key is a member's name, unescaped, and a hash of it.
@@ -33,6 +34,10 @@ type keySet struct {
 	seed   maphash.Seed
 }
 
+// mostSpare is how large a table may be to be kept for the next object. Clearing
+// one that is far too large would take longer than making one.
+const mostSpare = 1 << 12
+
 // smallObject is up to how many names an object is searched without a table.
 const smallObject = 24
 
@@ -46,7 +51,12 @@ func (k *keyStack) reset() {
 
 func (k *keyStack) open() keySet { return keySet{base: k.used} }
 
-func (k *keyStack) close(set *keySet) { k.used = set.base }
+func (k *keyStack) close(set *keySet) {
+	k.used = set.base
+	if set.table != nil && len(set.table) <= mostSpare {
+		k.spare = set.table
+	}
+}
 
 func (k *keyStack) at(i int) *key {
 	if i < len(k.near) {
@@ -131,7 +141,12 @@ func (k *keyStack) index(set *keySet, count int) {
 	for size < 8*count {
 		size *= 2
 	}
-	set.table = make([]uint32, size)
+	if len(k.spare) >= size {
+		set.table, k.spare = k.spare, nil
+		clear(set.table)
+	} else {
+		set.table = make([]uint32, size)
+	}
 	for i := range count {
 		slot, _ := k.find(set, k.at(set.base+i).name)
 		set.table[slot] = uint32(i + 1)

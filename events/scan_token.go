@@ -122,10 +122,12 @@ func hex4[T string | []byte](text T) rune {
 // appendUnescaped appends what the inside of a valid string stands for.
 func appendUnescaped[T string | []byte](dst []byte, text T) []byte {
 	for i := 0; i < len(text); {
-		if text[i] != '\\' {
-			dst = append(dst, text[i])
+		plain := i
+		for i < len(text) && text[i] != '\\' {
 			i++
-			continue
+		}
+		if dst = append(dst, text[plain:i]...); i == len(text) {
+			break
 		}
 		c := text[i+1]
 		i += 2

@@ -111,6 +111,7 @@ func (s *Stage) largest() int64 {
 // finishFile encodes the day's rows into a staged file and reads it back.
 func (s *Stage) finishFile(d int64) error {
 	b := s.builders[d]
+	defer b.Release()
 	delete(s.builders, d)
 	s.buffered -= int64(b.Size())
 	if b.Rows() == 0 {

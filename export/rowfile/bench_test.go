@@ -62,7 +62,7 @@ func BenchmarkWrite(b *testing.B) {
 			for b.Loop() {
 				switch part {
 				case "add":
-					build(b, l, in)
+					build(b, l, in).Release()
 				case "encode":
 					if _, err := built.Encode(io.Discard, nil); err != nil {
 						b.Fatal(err)
@@ -72,7 +72,9 @@ func BenchmarkWrite(b *testing.B) {
 						b.Fatal(err)
 					}
 				default:
-					data, sum := encode(b, build(b, l, in))
+					built := build(b, l, in)
+					data, sum := encode(b, built)
+					built.Release()
 					if err := Verify(bytes.NewReader(data), int64(len(data)), &sum); err != nil {
 						b.Fatal(err)
 					}

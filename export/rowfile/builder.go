@@ -38,6 +38,10 @@ type Builder struct {
 	byName   map[string]*column // features by column
 	// The features of the row before, in its order: mostly the next has the same.
 	guess [2][]guess
+	// apart says that all columns of the guess, or of its first part alone, are
+	// there and differ: rows with the same features need no more looking.
+	apart [2]bool
+	spare memory // of columns that come
 
 	minTS, maxTS events.Time
 	maxRevision  uint32
@@ -69,7 +73,7 @@ const (
 // NewBuilder returns an empty file.
 func (l *Layout) NewBuilder() *Builder {
 	b := &Builder{
-		layout: l, labels: make([]column, 2*len(l.labels)),
+		layout: l, spare: l.takeMemory(), labels: make([]column, 2*len(l.labels)),
 		features: map[source]*column{}, byName: map[string]*column{},
 		minTS: events.MaxTime, maxTS: events.MinTime,
 	}
@@ -95,9 +99,20 @@ func (l *Layout) NewBuilder() *Builder {
 		c := fixed(d.name, d.typ, false)
 		c.source.item = strings.HasPrefix(d.name, itemPrefix)
 		b.byName[d.name] = &c
+		b.spare.giveTo(&c)
 	}
+	b.eachFixed(b.spare.giveTo)
 	b.size = columnOverhead * (len(b.head) + len(b.labels) + len(b.tail) + len(b.byName))
 	return b
+}
+
+// eachFixed calls f with the columns that every file has.
+func (b *Builder) eachFixed(f func(*column)) {
+	for _, cols := range [...][]column{b.head[:], b.labels, b.tail[:]} {
+		for i := range cols {
+			f(&cols[i])
+		}
+	}
 }
 
 func fixed(name string, t Type, required bool) column {
@@ -126,15 +141,8 @@ func (b *Builder) Add(req *events.Request, row *joiner.Row) (unfit int64, err er
 	case row.Item >= 0:
 		item = &req.Items[row.Item]
 	}
-	wide := len(req.Features)
-	if item != nil {
-		wide += len(item.Features)
-	}
-	if err := b.resolve(req.Features, false, wide); err != nil {
-		return 0, err
-	}
-	if item != nil {
-		if err := b.resolve(item.Features, true, wide); err != nil {
+	if !b.guessed(req, item) {
+		if err := b.resolveAll(req, item); err != nil {
 			return 0, err
 		}
 	}
@@ -146,6 +154,51 @@ func (b *Builder) Add(req *events.Request, row *joiner.Row) (unfit int64, err er
 	b.addLabels(row)
 	b.rows++
 	return unfit, nil
+}
+
+// guessed reports whether the row's features have the columns of the guess.
+func (b *Builder) guessed(req *events.Request, item *events.Item) bool {
+	if item == nil {
+		return b.apart[0] && startsWith(b.guess[0], req.Features)
+	}
+	return b.apart[1] && startsWith(b.guess[0], req.Features) && startsWith(b.guess[1], item.Features)
+}
+
+func startsWith(g []guess, fields []events.Field) bool {
+	if len(fields) > len(g) {
+		return false
+	}
+	for i := range fields {
+		if fields[i].Name != g[i].name {
+			return false
+		}
+	}
+	return true
+}
+
+func (b *Builder) resolveAll(req *events.Request, item *events.Item) error {
+	wide := len(req.Features)
+	if item != nil {
+		wide += len(item.Features)
+	}
+	if err := b.resolve(req.Features, false, wide); err != nil {
+		return err
+	}
+	b.guess[0] = b.guess[0][:len(req.Features)]
+	b.apart = [2]bool{allThere(b.guess[0]), false}
+	if item == nil {
+		return nil
+	}
+	if err := b.resolve(item.Features, true, wide); err != nil {
+		return err
+	}
+	b.guess[1] = b.guess[1][:len(item.Features)]
+	b.apart[1] = b.apart[0] && allThere(b.guess[1])
+	return nil
+}
+
+func allThere(g []guess) bool {
+	return !slices.ContainsFunc(g, func(g guess) bool { return g.col == nil })
 }
 
 // resolve finds the columns of a row's features and leaves them in the guess.
@@ -208,6 +261,7 @@ func (b *Builder) column(s source, wide int) (*column, error) {
 		return nil, nil
 	case c == nil:
 		c = &column{name: name, source: s, found: true}
+		b.spare.giveTo(c)
 		b.byName[name] = c
 		b.size += columnOverhead + len(name)
 	case c.found:
@@ -229,7 +283,9 @@ func (b *Builder) addFeatures(fields []events.Field, item bool) (unfit int64) {
 			}
 			continue
 		}
-		c.skipTo(b.rows)
+		if c.rows != b.rows {
+			c.skipTo(b.rows)
+		}
 		if !c.declared {
 			b.size += c.add(v)
 			continue

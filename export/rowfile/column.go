@@ -14,8 +14,9 @@ import (
 // keep their own kind until then: what a column widens to must depend on which
 // values it holds and not on their order.
 //
-// tags holds one kind per row and may be shorter than the builder's rows: the
-// rest is null. Numbers, texts and lists are stored densely, in row order.
+// Numbers, texts and lists are stored densely, in row order. Most columns have
+// one kind of value in every row: only from the first that differs on does each
+// row have a tag.
 type column struct {
 	name     string
 	source   source
@@ -23,15 +24,31 @@ type column struct {
 	declared bool
 	typ      Type // if declared
 	required bool
+	mark     int // row for which a feature was last resolved to this column, plus one
 
-	tags  []events.ValueKind
-	nums  []uint64 // Bool, Int, and Double as its bits
-	text  []byte   // String and JSON
-	ends  []uint32 // where each text ends
-	lens  []uint32 // how many elements each list has
-	elems *column  // the elements of all lists, one row each
+	rows  int // may be fewer than the builder's: the rest is null
+	only  events.ValueKind
 	seen  kinds
-	mark  int // row for which a feature was last resolved to this column, plus one
+	elems *column // the elements of all lists, one row each
+	buffers
+}
+
+// buffers is the memory of a column, which a later file's can have.
+type buffers struct {
+	tags    []events.ValueKind // of each row; nil: all rows are of the kind only
+	nums    []uint64           // Bool, Int, and Double as its bits
+	text    []byte             // String and JSON
+	offsets []uint32           // where each text starts and the last ends; nil: there is none
+	lens    []uint32           // how many elements each list has
+	spare   []events.ValueKind // for tags
+}
+
+// emptied is the same memory with nothing in it.
+func (b *buffers) emptied() buffers {
+	if b.tags != nil {
+		b.spare = b.tags
+	}
+	return buffers{nums: b.nums[:0], text: b.text[:0], offsets: b.offsets[:0], lens: b.lens[:0], spare: b.spare[:0]}
 }
 
 // source is what a column is filled from: a feature of the request or of the
@@ -71,19 +88,60 @@ func append1[T any](s []T, v T) []T {
 // minGrow is the first capacity of a column, in values.
 const minGrow = 16
 
+// tag begins the next row, of kind k.
+func (c *column) tag(k events.ValueKind) {
+	switch {
+	case c.tags != nil:
+		c.tags = append1(c.tags, k)
+		c.seen |= 1 << k
+	case c.rows == 0:
+		c.only = k
+		c.seen = 1 << k
+	case c.only != k:
+		c.tagAll(k)
+	}
+	c.rows++
+}
+
+// tagAll gives every row its tag, as the next is the first of another kind.
+func (c *column) tagAll(k events.ValueKind) {
+	c.tags = slices.Grow(c.spare[:0], c.rows+1)
+	for range c.rows {
+		c.tags = append(c.tags, c.only)
+	}
+	c.tags = append(c.tags, k)
+	c.seen |= 1 << k
+}
+
+// tagAt is the kind of a row.
+func (c *column) tagAt(row int) events.ValueKind {
+	switch {
+	case row >= c.rows:
+		return events.Null
+	case c.tags == nil:
+		return c.only
+	}
+	return c.tags[row]
+}
+
+// full reports whether none of the first n rows is null.
+func (c *column) full(n int) bool { return c.rows >= n && c.seen&(1<<events.Null) == 0 }
+
+// values are the kinds of what is not null.
+func (c *column) values() kinds { return c.seen &^ (1 << events.Null) }
+
 // skipTo makes the next value the one of row.
 func (c *column) skipTo(row int) {
-	for len(c.tags) < row {
+	for c.rows < row {
 		c.addNull()
 	}
 }
 
-func (c *column) addNull() { c.tags = append1(c.tags, events.Null) }
+func (c *column) addNull() { c.tag(events.Null) }
 
 func (c *column) addNum(k events.ValueKind, bits uint64) {
-	c.tags = append1(c.tags, k)
+	c.tag(k)
 	c.nums = append1(c.nums, bits)
-	c.seen |= 1 << k
 }
 
 func (c *column) addInt(v int64)      { c.addNum(events.Int, uint64(v)) }
@@ -95,13 +153,15 @@ func (c *column) addText(k events.ValueKind, s string) {
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")
 	}
-	c.tags = append1(c.tags, k)
+	c.tag(k)
 	if cap(c.text)-len(c.text) < len(s) {
 		c.text = slices.Grow(c.text, max(len(s), len(c.text)))
 	}
 	c.text = append(c.text, s...)
-	c.ends = append1(c.ends, uint32(len(c.text)))
-	c.seen |= 1 << k
+	if len(c.offsets) == 0 {
+		c.offsets = append1(c.offsets, 0)
+	}
+	c.offsets = append1(c.offsets, uint32(len(c.text)))
 }
 
 // addOptionalText adds s, or null if it is empty.
@@ -148,17 +208,15 @@ func (c *column) addList(list []events.Value) int {
 		}
 		size += c.elems.add(e)
 	}
-	c.tags = append1(c.tags, events.List)
+	c.tag(events.List)
 	c.lens = append1(c.lens, uint32(len(list)))
-	c.seen |= 1 << events.List
 	return size
 }
 
+// texts is how many texts there are.
+func (c *column) texts() int { return max(len(c.offsets), 1) - 1 }
+
 // textAt is the i-th text.
 func (c *column) textAt(i int) []byte {
-	start := uint32(0)
-	if i > 0 {
-		start = c.ends[i-1]
-	}
-	return c.text[start:c.ends[i]:c.ends[i]]
+	return c.text[c.offsets[i]:c.offsets[i+1]:c.offsets[i+1]]
 }

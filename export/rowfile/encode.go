@@ -2,16 +2,12 @@ package rowfile
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"io"
-	"math"
-
-	"github.com/cespare/xxhash/v2"
-	"github.com/parquet-go/parquet-go"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/colfile"
 )
 
 // Column is a column as the file has it.
@@ -50,13 +46,10 @@ func (b *Builder) Encode(w io.Writer, meta map[string]string) (sum Summary, err 
 		dict[i] = shapes[i].typ.Scalar == String && c.repetitive()
 		sum.Columns = append(sum.Columns, Column{Name: c.name, Type: shapes[i].typ})
 	}
-	out := parquet.NewWriter(w, schema(cols, shapes, dict), &parquet.WriterConfig{
-		CreatedBy: createdBy, Compression: b.layout.codec,
-		KeyValueMetadata: meta, DataPageStatistics: true, DataPageVersion: 2,
-		ColumnPageBuffers: parquet.DefaultWriterConfig().ColumnPageBuffers,
-		PageBufferSize:    parquet.DefaultPageBufferSize, WriteBufferSize: parquet.DefaultWriteBufferSize,
-		MaxRowsPerRowGroup: math.MaxInt64, ColumnIndexSizeLimit: boundsLimit,
-	})
+	out, err := colfile.NewWriter(w, schema(cols, shapes, dict), colfile.Options{CreatedBy: createdBy, Metadata: meta, Codec: b.layout.codec})
+	if err != nil {
+		return sum, fmt.Errorf("beginning the file: %w", err)
+	}
 	digests, err := b.writeColumns(out, cols, shapes)
 	if err != nil {
 		return sum, fmt.Errorf("writing rows: %w", err)
@@ -70,31 +63,24 @@ func (b *Builder) Encode(w io.Writer, meta map[string]string) (sum Summary, err 
 	return sum, nil
 }
 
-// boundsLimit is how many bytes of a text the page index keeps.
-func boundsLimit([]string) int { return 64 }
-
-//lint:ignore SA1019 the writer that replaces it wants a Go type for the rows, which are columns here
-func (b *Builder) writeColumns(out *parquet.Writer, cols []*column, shapes []shape) ([]*xxhash.Digest, error) {
-	cursors := make([]*cursor, len(cols))
-	digests := make([]*xxhash.Digest, len(cols))
+func (b *Builder) writeColumns(out *colfile.Writer, cols []*column, shapes []shape) ([]*digest, error) {
+	var made colfile.Column
+	chunks := make([]*chunker, len(cols))
+	digests := make([]*digest, len(cols))
 	for i, c := range cols {
-		cursors[i] = newCursor(c, shapes[i], i)
-		digests[i] = xxhash.New()
+		chunks[i] = newChunker(c, shapes[i], &made)
+		digests[i] = newDigest(shapes[i].typ, c.required)
 	}
-	var batch []parquet.Value
-	var scratch []byte
 	for end := 0; end < b.rows; {
 		end = min(b.rows, end+b.layout.groupRows)
-		for i, writer := range out.ColumnWriters() {
-			for cursors[i].row < end {
-				batch = cursors[i].next(batch[:0], end)
-				scratch = hashValues(digests[i], scratch, batch)
-				if _, err := writer.WriteRowValues(batch); err != nil {
-					return nil, fmt.Errorf("column %q: %w", cols[i].name, err)
-				}
+		for i, k := range chunks {
+			c := k.next(end)
+			digests[i].add(&c)
+			if err := out.Column(&c); err != nil {
+				return nil, err
 			}
 		}
-		if err := out.Flush(); err != nil {
+		if err := out.EndGroup(); err != nil {
 			return nil, err
 		}
 	}
@@ -108,10 +94,11 @@ const dictionarySample = 8192
 // at most a quarter of an even sample is distinct. It depends on nothing but
 // the values.
 func (c *column) repetitive() bool {
-	step := len(c.ends)/dictionarySample + 1
-	limit := len(c.ends) / step / 4
+	n := c.texts()
+	step := n/dictionarySample + 1
+	limit := n / step / 4
 	distinct := map[string]struct{}{}
-	for i := 0; i < len(c.ends); i += step {
+	for i := 0; i < n; i += step {
 		text := c.textAt(i)
 		if _, known := distinct[string(text)]; known {
 			continue
@@ -121,47 +108,14 @@ func (c *column) repetitive() bool {
 		}
 		distinct[string(text)] = struct{}{}
 	}
-	return len(c.ends) > 0
-}
-
-// hashValues adds values with their levels to a column's hash. It returns
-// scratch for the next call.
-func hashValues(d *xxhash.Digest, scratch []byte, values []parquet.Value) []byte {
-	scratch = scratch[:0]
-	for i := range values {
-		v := &values[i]
-		scratch = append(scratch, byte(v.RepetitionLevel()), byte(v.DefinitionLevel()))
-		if v.IsNull() {
-			continue
-		}
-		switch v.Kind() {
-		case parquet.ByteArray:
-			text := v.ByteArray()
-			scratch = binary.LittleEndian.AppendUint32(scratch, uint32(len(text)))
-			scratch = append(scratch, text...)
-		case parquet.Boolean:
-			bit := byte(0)
-			if v.Boolean() {
-				bit = 1
-			}
-			scratch = append(scratch, bit)
-		case parquet.Int32:
-			scratch = binary.LittleEndian.AppendUint64(scratch, uint64(v.Int32()))
-		case parquet.Double:
-			scratch = binary.LittleEndian.AppendUint64(scratch, math.Float64bits(v.Double()))
-		default:
-			scratch = binary.LittleEndian.AppendUint64(scratch, v.Uint64())
-		}
-	}
-	_, _ = d.Write(scratch) // never fails
-	return scratch
+	return n > 0
 }
 
 // rowsHash sums the columns' hashes up.
-func rowsHash(cols []Column, digests []*xxhash.Digest) string {
+func rowsHash(cols []Column, digests []*digest) string {
 	h := sha256.New()
 	for i, c := range cols {
-		fmt.Fprintf(h, "%q %s %016x\n", c.Name, c.Type, digests[i].Sum64())
+		fmt.Fprintf(h, "%q %s %016x\n", c.Name, c.Type, digests[i].sum())
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go/compress/zstd"
@@ -39,6 +40,7 @@ type Layout struct {
 	reserved map[string]string // column -> what it holds
 	// codec is one for all files: it keeps its encoders, which are large.
 	codec       *zstd.Codec
+	memory      sync.Pool // of memory
 	groupRows   int
 	maxFeatures int
 }

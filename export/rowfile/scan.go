@@ -101,6 +101,10 @@ func scanGroup(group parquet.RowGroup, index [scanned]int) (written []joiner.Wri
 	return written, nil
 }
 
+// batchRows is how many values are read at a time, so that they stay in the
+// cache.
+const batchRows = 1024
+
 // eachRow calls f with every value of a column that has one per row.
 func eachRow(group parquet.RowGroup, index int, n int64, f func(row int, v *parquet.Value)) error {
 	row := 0

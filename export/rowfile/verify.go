@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/cespare/xxhash/v2"
 	"github.com/parquet-go/parquet-go"
 )
 
@@ -25,22 +24,18 @@ func Verify(r io.ReaderAt, size int64, want *Summary) (err error) {
 	if len(fields) != len(want.Columns) {
 		return fmt.Errorf("read back %d columns, wrote %d", len(fields), len(want.Columns))
 	}
-	digests := make([]*xxhash.Digest, len(fields))
 	for i := range fields {
 		if fields[i].Name() != want.Columns[i].Name {
 			return fmt.Errorf("read back column %q, wrote %q", fields[i].Name(), want.Columns[i].Name)
 		}
-		digests[i] = xxhash.New()
 	}
-	batch := make([]parquet.Value, batchRows)
-	var scratch []byte
+	digests := make([]*digest, len(fields))
+	for i, c := range want.Columns {
+		digests[i] = newDigest(c.Type, fields[i].Required())
+	}
 	for _, group := range f.RowGroups() {
 		for i, chunk := range group.ColumnChunks() {
-			err := eachValue(chunk, batch, func(values []parquet.Value) error {
-				scratch = hashValues(digests[i], scratch, values)
-				return nil
-			})
-			if err != nil {
+			if err := digests[i].addChunk(chunk); err != nil {
 				return fmt.Errorf("reading back column %q: %w", want.Columns[i].Name, err)
 			}
 		}

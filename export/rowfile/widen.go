@@ -21,16 +21,16 @@ func (c *column) shape() (s shape, ok bool) {
 	switch {
 	case c.declared:
 		return shape{typ: c.typ}, true
-	case c.seen == 0:
+	case c.values() == 0:
 		return shape{}, false
-	case c.seen.within(events.List):
-		element, plain := widen(c.elems.seen)
+	case c.values().within(events.List):
+		element, plain := widen(c.elems.values())
 		if !plain {
 			return shape{typ: Type{Scalar: String}, json: true}, true
 		}
 		return shape{typ: Type{Scalar: element.Scalar, List: true}}, true
 	}
-	t, plain := widen(c.seen)
+	t, plain := widen(c.values())
 	if !plain {
 		return shape{typ: Type{Scalar: String}, json: true}, true
 	}

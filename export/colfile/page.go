@@ -1,0 +1,136 @@
+package colfile
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"math"
+	"math/bits"
+
+	"github.com/parquet-go/parquet-go/compress"
+	"github.com/parquet-go/parquet-go/encoding/delta"
+	"github.com/parquet-go/parquet-go/encoding/plain"
+	"github.com/parquet-go/parquet-go/encoding/rle"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// pageBuffers is a page being put together. The memory is used again for the
+// next.
+type pageBuffers struct {
+	header   bytes.Buffer
+	rep, def []byte
+	values   []byte // encoded
+	packed   []byte // and compressed
+	plain    int    // bytes before compression
+}
+
+func some[T any](v T) thrift.Null[T] { return thrift.New(v) }
+
+// checksum is the page's CRC: of its levels and its compressed values.
+func (p *pageBuffers) checksum() int32 {
+	sum := crc32.ChecksumIEEE(p.rep)
+	sum = crc32.Update(sum, crc32.IEEETable, p.def)
+	return int32(crc32.Update(sum, crc32.IEEETable, p.packed))
+}
+
+func (p *pageBuffers) encodeLevels(c *Column, s *span, l *leaf) (err error) {
+	p.rep, p.def = p.rep[:0], p.def[:0]
+	if l.maxRep > 0 {
+		if p.rep, err = appendLevels(p.rep, c.Rep[s.level:s.level+s.levels], l.maxRep); err != nil {
+			return err
+		}
+	}
+	switch {
+	case l.maxDef == 0:
+	case s.values == s.levels:
+		p.def = appendRun(p.def, s.levels, l.maxDef)
+	case s.values == 0 && l.maxDef == 1:
+		p.def = appendRun(p.def, s.levels, 0)
+	default:
+		p.def, err = appendLevels(p.def, c.Def[s.level:s.level+s.levels], l.maxDef)
+	}
+	return err
+}
+
+// appendLevels encodes levels; dst is empty.
+func appendLevels(dst, levels []byte, most byte) ([]byte, error) {
+	e := rle.Encoding{BitWidth: bits.Len8(most)}
+	return e.EncodeLevels(dst, levels)
+}
+
+// appendRun encodes n levels that are the same, as one run.
+// https://parquet.apache.org/docs/file-format/data-pages/encodings/#run-length-encoding--bit-packing-hybrid-rle--3
+func appendRun(dst []byte, n int, level byte) []byte {
+	return append(binary.AppendUvarint(dst, uint64(n)<<1), level)
+}
+
+// encodeValues encodes and compresses the values of a page.
+func (p *pageBuffers) encodeValues(k *chunk, s *span) (err error) {
+	c, from, to := k.column, s.value, s.value+s.values
+	p.values = p.values[:0]
+	switch e := k.leaf.encoding; {
+	case k.leaf.kind == format.Boolean && e == format.Plain:
+		p.values = appendBits(p.values, c.Bools[from:to])
+	case k.leaf.kind == format.Double && e == format.Plain:
+		p.values, err = (*plain.Encoding)(nil).EncodeDouble(p.values, c.Doubles[from:to])
+	case k.leaf.kind == format.ByteArray && e == format.Plain:
+		p.values = appendTexts(p.values, c.Text, c.Offsets[from:to+1])
+	case k.leaf.kind == format.ByteArray && e == format.RLEDictionary:
+		p.values, err = (*rle.DictionaryEncoding)(nil).EncodeInt32(p.values, k.file.dict.indexes[from:to])
+	case k.leaf.kind == format.Int32 && e == format.DeltaBinaryPacked:
+		p.values, err = (*delta.BinaryPackedEncoding)(nil).EncodeInt32(p.values, c.Int32s[from:to])
+	case k.leaf.kind == format.Int64 && e == format.DeltaBinaryPacked:
+		p.values, err = (*delta.BinaryPackedEncoding)(nil).EncodeInt64(p.values, c.Int64s[from:to])
+	default:
+		return fmt.Errorf("no encoding %s of %s is known here", e, k.leaf.kind)
+	}
+	if err != nil {
+		return err
+	}
+	return p.compress(k.file.codec)
+}
+
+// maxPage is the most bytes of a page that its header can say.
+const maxPage = math.MaxInt32
+
+func (p *pageBuffers) compress(codec compress.Codec) (err error) {
+	p.plain = len(p.values)
+	if p.packed, err = codec.Encode(p.packed[:0], p.values); err != nil {
+		return err
+	}
+	if size := len(p.rep) + len(p.def) + max(p.plain, len(p.packed)); size > maxPage {
+		return fmt.Errorf("a page of %d bytes is larger than the format allows: one value is too long", size)
+	}
+	return nil
+}
+
+func (p *pageBuffers) encodeDictionary(d *dictionary, codec compress.Codec) error {
+	p.rep, p.def = p.rep[:0], p.def[:0]
+	p.values = appendTexts(p.values[:0], d.text, d.offsets)
+	return p.compress(codec)
+}
+
+// appendBits appends bools as bits, the first the lowest.
+func appendBits(dst []byte, bools []bool) []byte {
+	for i := 0; i < len(bools); i += 8 {
+		b := byte(0)
+		for j, v := range bools[i:min(i+8, len(bools))] {
+			if v {
+				b |= 1 << j
+			}
+		}
+		dst = append(dst, b)
+	}
+	return dst
+}
+
+// appendTexts appends texts, each after its length.
+func appendTexts(dst, text []byte, offsets []uint32) []byte {
+	for i := 1; i < len(offsets); i++ {
+		t := text[offsets[i-1]:offsets[i]]
+		dst = append(binary.LittleEndian.AppendUint32(dst, uint32(len(t))), t...)
+	}
+	return dst
+}

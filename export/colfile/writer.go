@@ -1,0 +1,204 @@
+// Package colfile writes Parquet files of whole columns.
+//
+// The Parquet library takes values one by one, each with its levels and its
+// column in a structure of 24 bytes; here a column comes as one slice of
+// numbers, or of text with offsets, and is cut into pages. The encodings, the
+// compression, the schema and Thrift are the library's: what stands here is how
+// pages, chunks and the footer are put together, which the format's
+// documentation says: https://github.com/apache/parquet-format.
+package colfile
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// Options of a file.
+type Options struct {
+	CreatedBy string
+	Metadata  map[string]string // of the footer
+	Codec     compress.Codec    // of pages
+}
+
+// Writer writes one file: its columns in the schema's order, row group by row
+// group, and then Close. After an error it is of no use.
+type Writer struct {
+	out    *bufio.Writer
+	offset int64
+	codec  compress.Codec
+	limits limits
+	leaves []leaf
+	meta   *format.FileMetaData
+
+	group format.RowGroup // being written
+	index []pageIndex     // of its columns
+	done  [][]pageIndex   // of the groups before
+
+	page    pageBuffers
+	dict    dictionary
+	thrift  thrift.CompactProtocol
+	headers *thrift.Encoder
+}
+
+// leaf is a column of the schema.
+type leaf struct {
+	path           []string
+	kind           format.Type
+	encoding       format.Encoding
+	maxRep, maxDef byte
+}
+
+// magic is what a Parquet file begins and ends with.
+const magic = "PAR1"
+
+// bufferSize is of the writer below: pages are mostly smaller.
+const bufferSize = 256 << 10
+
+// NewWriter begins a file of the schema. The encodings of its leaves that are
+// known here are PLAIN, DELTA_BINARY_PACKED of integers and RLE_DICTIONARY of
+// texts.
+func NewWriter(w io.Writer, schema *parquet.Schema, opts Options) (*Writer, error) {
+	meta, err := emptyFile(schema, &opts)
+	if err != nil {
+		return nil, err
+	}
+	f := &Writer{out: bufio.NewWriterSize(w, bufferSize), codec: opts.Codec, limits: defaultLimits, meta: meta}
+	for _, path := range schema.Columns() {
+		column, ok := schema.Lookup(path...)
+		if !ok {
+			return nil, fmt.Errorf("the schema has no column %q", path)
+		}
+		kind := column.Node.Type().Kind()
+		f.leaves = append(f.leaves, leaf{
+			path: path, kind: format.Type(kind), encoding: encodingOf(column.Node),
+			maxRep: byte(column.MaxRepetitionLevel), maxDef: byte(column.MaxDefinitionLevel),
+		})
+	}
+	f.headers = thrift.NewEncoder(f.thrift.NewWriter(&f.page.header))
+	return f, f.write([]byte(magic))
+}
+
+func encodingOf(node parquet.Node) format.Encoding {
+	if e := node.Encoding(); e != nil {
+		return e.Encoding()
+	}
+	return format.Plain
+}
+
+// emptyFile is the footer that the library gives a file without rows: the
+// schema's elements, the metadata and the orders of the columns.
+func emptyFile(schema *parquet.Schema, opts *Options) (*format.FileMetaData, error) {
+	empty := parquet.NewGenericWriter[any](io.Discard, schema, &parquet.WriterConfig{
+		CreatedBy: opts.CreatedBy, KeyValueMetadata: opts.Metadata,
+		ColumnPageBuffers: parquet.DefaultWriterConfig().ColumnPageBuffers, PageBufferSize: parquet.DefaultPageBufferSize,
+		WriteBufferSize: parquet.DefaultWriteBufferSize, MaxRowsPerRowGroup: parquet.DefaultMaxRowsPerRowGroup,
+		DataPageVersion: 2, ColumnIndexSizeLimit: func([]string) int { return boundsLimit },
+	})
+	if err := empty.Close(); err != nil {
+		return nil, err
+	}
+	meta := *empty.File().Metadata()
+	return &meta, nil
+}
+
+// write writes what is not a page's.
+func (f *Writer) write(b []byte) error {
+	n, err := f.out.Write(b)
+	f.offset += int64(n)
+	return err
+}
+
+// encode writes a structure of the format and returns how long it is.
+func (f *Writer) encode(v any) (int32, error) {
+	f.page.header.Truncate(0)
+	if err := f.headers.Encode(v); err != nil {
+		return 0, err
+	}
+	return int32(f.page.header.Len()), f.write(f.page.header.Bytes())
+}
+
+// Column writes the next column of the row group.
+func (f *Writer) Column(c *Column) error {
+	i := len(f.group.Columns)
+	if i == len(f.leaves) {
+		return fmt.Errorf("the row group has all its %d columns", i)
+	}
+	k := &chunk{file: f, leaf: &f.leaves[i], column: c}
+	if err := k.write(); err != nil {
+		return fmt.Errorf("column %q: %w", f.leaves[i].path, err)
+	}
+	if i == 0 {
+		f.group.NumRows, f.group.FileOffset = k.rows, k.start
+	}
+	f.group.Columns = append(f.group.Columns, format.ColumnChunk{MetaData: k.meta})
+	f.group.TotalByteSize += k.meta.TotalUncompressedSize
+	f.group.TotalCompressedSize += k.meta.TotalCompressedSize
+	f.index = append(f.index, k.index)
+	if k.rows != f.group.NumRows {
+		return fmt.Errorf("column %q has %d rows, the first %d", f.leaves[i].path, k.rows, f.group.NumRows)
+	}
+	return nil
+}
+
+// EndGroup ends the row group, which has all columns.
+func (f *Writer) EndGroup() error {
+	if n := len(f.group.Columns); n != len(f.leaves) {
+		return fmt.Errorf("the row group has %d of %d columns", n, len(f.leaves))
+	}
+	f.group.Ordinal = int16(len(f.done))
+	f.meta.RowGroups = append(f.meta.RowGroups, f.group)
+	f.meta.NumRows += f.group.NumRows
+	f.done = append(f.done, f.index)
+	f.group, f.index = format.RowGroup{}, nil
+	return nil
+}
+
+// Close writes the page index and the footer.
+func (f *Writer) Close() error {
+	if err := f.writeIndexes(); err != nil {
+		return err
+	}
+	n, err := f.encode(f.meta)
+	if err != nil {
+		return err
+	}
+	if err := f.write(append(binary.LittleEndian.AppendUint32(nil, uint32(n)), magic...)); err != nil {
+		return err
+	}
+	return f.out.Flush()
+}
+
+// writeIndexes writes the column indexes of all groups and then their offset
+// indexes: the library reads each of the two kinds in one piece.
+func (f *Writer) writeIndexes() error {
+	for g, group := range f.done {
+		for i := range group {
+			at := &f.meta.RowGroups[g].Columns[i]
+			at.ColumnIndexOffset = f.offset
+			n, err := f.encode(&group[i].bounds)
+			if err != nil {
+				return err
+			}
+			at.ColumnIndexLength = n
+		}
+	}
+	for g, group := range f.done {
+		for i := range group {
+			at := &f.meta.RowGroups[g].Columns[i]
+			at.OffsetIndexOffset = f.offset
+			n, err := f.encode(&group[i].places)
+			if err != nil {
+				return err
+			}
+			at.OffsetIndexLength = n
+		}
+	}
+	return nil
+}

@@ -1,0 +1,33 @@
+package rowfile
+
+// memory is what the columns of an earlier file grew to, by name: a file mostly
+// has the columns of the one before, in which they need not grow again. It lies
+// in a pool of the layout, from which the garbage collector takes it if no file
+// comes for a while.
+type memory map[string]buffers
+
+func (l *Layout) takeMemory() memory {
+	m, _ := l.memory.Get().(memory)
+	return m
+}
+
+// giveTo gives a column without rows its memory, if there is some.
+func (m memory) giveTo(c *column) {
+	if spare, ok := m[c.name]; ok {
+		delete(m, c.name)
+		c.buffers = spare
+	}
+}
+
+// Release leaves the memory of the rows to the next file. The builder is of no
+// use then.
+func (b *Builder) Release() {
+	m := make(memory, len(b.byName)+len(b.labels)+len(b.head)+len(b.tail))
+	keep := func(c *column) { m[c.name] = c.emptied() }
+	b.eachFixed(keep)
+	for _, c := range b.byName {
+		keep(c)
+	}
+	b.layout.memory.Put(m)
+	*b = Builder{layout: b.layout}
+}

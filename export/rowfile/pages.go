@@ -1,0 +1,131 @@
+package rowfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding"
+
+	"github.com/labeljoin/labeljoin/export/colfile"
+)
+
+// addChunk adds a column chunk as the library reads it, page by page.
+func (d *digest) addChunk(chunk parquet.ColumnChunk) error {
+	pages := chunk.Pages()
+	defer pages.Close()
+	var c colfile.Column
+	for {
+		page, err := pages.ReadPage()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = d.addPage(page, &c)
+		parquet.Release(page)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// addPage adds a page. c is memory that is used again.
+func (d *digest) addPage(page parquet.Page, c *colfile.Column) error {
+	c.Levels, c.Rep, c.Def = int(page.NumValues()), page.RepetitionLevels(), page.DefinitionLevels()
+	if len(c.Rep) == 0 {
+		c.Rep = nil
+	}
+	if len(c.Def) == 0 {
+		c.Def = nil
+	}
+	values := c.Levels
+	if c.Def != nil {
+		values = 0
+		for _, def := range c.Def {
+			if def == d.most {
+				values++
+			}
+		}
+	}
+	got, err := d.fill(c, page, values)
+	if err != nil {
+		return err
+	}
+	if got < values || len(c.Rep) > 0 && len(c.Rep) != c.Levels || len(c.Def) > 0 && len(c.Def) != c.Levels {
+		return fmt.Errorf("a page of %d values has %d and %d levels and holds %d of %d that are not null", c.Levels, len(c.Rep), len(c.Def), got, values)
+	}
+	d.add(c)
+	return nil
+}
+
+// fill makes c the values of a page and returns how many there are. A file that
+// was written by something else can have another type than its column should.
+func (d *digest) fill(c *colfile.Column, page parquet.Page, values int) (got int, err error) {
+	data := page.Data()
+	if dict := page.Dictionary(); dict != nil {
+		return d.lookUp(c, dict, data.Int32())
+	}
+	if kind := data.Kind(); kind != d.scalar.physical() && values > 0 {
+		return 0, fmt.Errorf("it has values of type %s, want %s", kind, d.scalar.physical())
+	} else if kind == encoding.Undefined {
+		return 0, nil
+	}
+	switch d.scalar {
+	case String:
+		c.Text, c.Offsets = data.ByteArray()
+		return max(len(c.Offsets), 1) - 1, nil
+	case Bool:
+		bits := data.Boolean()
+		c.Bools = slices.Grow(c.Bools[:0], values)
+		for i := range min(values, 8*len(bits)) {
+			c.Bools = append(c.Bools, bits[i/8]>>(i%8)&1 == 1)
+		}
+		return len(c.Bools), nil
+	case Int32:
+		c.Int32s = data.Int32()
+		return len(c.Int32s), nil
+	case Double:
+		c.Doubles = data.Double()
+		return len(c.Doubles), nil
+	}
+	c.Int64s = data.Int64()
+	return len(c.Int64s), nil
+}
+
+// lookUp makes c the texts of a dictionary that a page's indexes stand for.
+func (d *digest) lookUp(c *colfile.Column, dict parquet.Dictionary, indexes []int32) (int, error) {
+	data := dict.Page().Data()
+	if d.scalar != String || data.Kind() != encoding.ByteArray {
+		return 0, fmt.Errorf("it has a dictionary of type %s", data.Kind())
+	}
+	text, offsets := data.ByteArray()
+	d.text, d.offsets = d.text[:0], append(d.offsets[:0], 0)
+	for _, i := range indexes {
+		if i < 0 || int(i)+1 >= len(offsets) {
+			return 0, fmt.Errorf("index %d of a dictionary of %d", i, len(offsets)-1)
+		}
+		d.text = append(d.text, text[offsets[i]:offsets[i+1]]...)
+		d.offsets = append(d.offsets, uint32(len(d.text)))
+	}
+	c.Text, c.Offsets = d.text, d.offsets
+	return len(indexes), nil
+}
+
+// physical is the type that values of s have in the file.
+func (s Scalar) physical() encoding.Kind {
+	switch s {
+	case Bool:
+		return encoding.Boolean
+	case Int32:
+		return encoding.Int32
+	case Double:
+		return encoding.Double
+	case String:
+		return encoding.ByteArray
+	}
+	return encoding.Int64
+}

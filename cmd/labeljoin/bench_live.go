@@ -26,7 +26,7 @@ func benchLiveCommand() *cli.Command {
 		Name:  "live",
 		Usage: "publish a backlog to an embedded server, read it raw, then join it to committed Parquet",
 		Flags: []cli.Flag{
-			&cli.IntFlag{Name: "requests", Value: 1_000_000, Usage: "requests of 709 bytes in the backlog"},
+			&cli.IntFlag{Name: "requests", Value: 3_000_000, Usage: "requests of 709 bytes in the backlog"},
 			&cli.Float64Flag{Name: "outcomes", Value: 0.05, Usage: "outcomes for each request"},
 			&cli.IntFlag{Name: "per-message", Value: 1, Usage: "events to a message"},
 			&cli.StringFlag{Name: "dir", Usage: "work in `DIR` instead of a temporary one"},
@@ -81,7 +81,8 @@ func (r *liveResult) lines() []string {
 	}
 }
 
-// benchConfig joins with a window that holds a fifth of the backlog.
+// benchConfig joins with a window that holds 200,000 requests, or a fifth of a
+// smaller backlog: what is pending when the log ends is joined without reading.
 const benchConfig = `name: bench
 nats: {embedded: true, port: 0}
 inputs:
@@ -96,6 +97,9 @@ log: {level: warn}
 
 // benchRate is how many requests a second of event time holds.
 const benchRate = 10_000
+
+// benchWindow is the join window, in event time.
+const benchWindow = 20 * time.Second
 
 type benchLive struct {
 	requests   int
@@ -114,7 +118,7 @@ func (b *benchLive) run(ctx context.Context) (result *liveResult, err error) {
 		defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
 	}
 	span := time.Duration(b.requests) * time.Second / benchRate
-	window := max(span/5, time.Second)
+	window := max(min(span/5, benchWindow), time.Second)
 	path := filepath.Join(b.dir, "labeljoin.yaml")
 	if err := os.WriteFile(path, fmt.Appendf(nil, benchConfig, window.Milliseconds()), 0o600); err != nil {
 		return nil, err

@@ -3,8 +3,9 @@
 A request is a key with a time to live, and a member of a sorted set by time. An
 outcome looks its request up: if it is there, that is a positive. What is in the
 set for longer than the window is a negative. Keys go when the file that has
-their row is on disk, so that a crash doubles rows and loses none, as long as it
-is shorter than the time to live.
+their row is on disk, so that a crash doubles rows and loses none, if it is shorter
+than the time to live. The positives of the unfinished file turn negative, unless
+their outcomes are read again.
 """
 
 import sys

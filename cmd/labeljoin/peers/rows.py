@@ -5,7 +5,6 @@ writing labeled rows to Parquet.
 import io
 import itertools
 import os
-from collections import Counter
 
 import orjson
 import pyarrow
@@ -73,13 +72,12 @@ class Writer:
 
     def __init__(self, out, requests_path):
         self.out = out
-        self.written = Counter()
-        self.files = 0
         self.options = pyarrow.json.ParseOptions(
             explicit_schema=pyarrow.schema([(n, _arrow(t)) for n, t in columns(requests_path).items()]),
             unexpected_field_behavior="ignore",
         )
         os.makedirs(out, exist_ok=True)
+        self.files = sum(name.endswith(".parquet") for name in os.listdir(out))
 
     def write(self, lines, labels):
         """Writes one file of requests, as JSON, and their labels. On return it is on disk."""
@@ -95,4 +93,3 @@ class Writer:
             os.fsync(f.fileno())
         os.rename(path + ".part", path)
         self.files += 1
-        self.written.update(labels)

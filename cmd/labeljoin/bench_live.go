@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -95,12 +94,6 @@ output: {roll: {interval: 2s}}
 log: {level: warn}
 `
 
-// benchRate is how many requests a second of event time holds.
-const benchRate = 10_000
-
-// benchWindow is the join window, in event time.
-const benchWindow = 20 * time.Second
-
 type benchLive struct {
 	requests   int
 	outcomes   float64
@@ -117,8 +110,7 @@ func (b *benchLive) run(ctx context.Context) (result *liveResult, err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
 	}
-	span := time.Duration(b.requests) * time.Second / benchRate
-	window := max(min(span/5, benchWindow), time.Second)
+	span, window := backlogTimes(b.requests)
 	path := filepath.Join(b.dir, "labeljoin.yaml")
 	if err := os.WriteFile(path, fmt.Appendf(nil, benchConfig, window.Milliseconds()), 0o600); err != nil {
 		return nil, err
@@ -155,22 +147,10 @@ func (b *benchLive) publish(ctx context.Context, s *service, begin time.Time, wi
 		return err
 	}
 	fmt.Fprintf(b.talk, "publishing %d requests\n", b.requests)
-	g := generator{rand: rand.New(rand.NewPCG(7, 7)), begin: begin}
 	requests := publisher{js: js, subject: "bench.requests", per: b.perMessage, result: result}
 	outcomes := publisher{js: js, subject: "bench.outcomes", per: b.perMessage, result: result}
-	for n := range b.requests {
-		if err := requests.add(g.request(n)); err != nil {
-			return err
-		}
-	}
-	// Delays are all the same, so that outcomes sort as their requests do.
-	due := 0.0
-	for n := range b.requests {
-		for due += b.outcomes; due >= 1; due-- {
-			if err := outcomes.add(g.outcome(n, window/2)); err != nil {
-				return err
-			}
-		}
+	if err := eachEvent(b.requests, b.outcomes, begin, window, requests.add, outcomes.add); err != nil {
+		return err
 	}
 	if err := errors.Join(requests.flush(), outcomes.flush()); err != nil {
 		return err
@@ -332,57 +312,4 @@ func (p *publisher) flush() error {
 	_, err := p.js.PublishMsgAsync(&nats.Msg{Subject: p.subject, Data: p.batch}, natsjs.WithStallWait(time.Minute))
 	p.batch, p.held = nil, 0
 	return err
-}
-
-// generator makes the events of the reference workload: requests of 709 bytes,
-// outcomes of about 150.
-type generator struct {
-	rand  *rand.Rand
-	begin time.Time
-}
-
-func (g *generator) at(n int) time.Time {
-	return g.begin.Add(time.Duration(n) * time.Second / benchRate)
-}
-
-func (g *generator) request(n int) []byte { return g.body(requestID(n), g.at(n)) }
-
-// body is a request of an id of 36 bytes.
-func (g *generator) body(id string, at time.Time) []byte {
-	const size = 709
-	b := fmt.Appendf(nil, `{"request_id":"%s","ts":%d,"model":"ranker","model_version":"2026-11-01","user_id":"user-%07d","score":%.6f,"features":{`,
-		id, at.UnixMilli(), g.rand.IntN(1e6), g.rand.Float64())
-	for i := 0; len(b) < size-40; i++ {
-		switch i % 4 {
-		case 0, 1:
-			b = fmt.Appendf(b, `"f%02d":%.6f,`, i, g.rand.Float64())
-		case 2:
-			b = fmt.Appendf(b, `"n%02d":%d,`, i, g.rand.IntN(1000))
-		default:
-			b = fmt.Appendf(b, `"c%02d":"category-%d",`, i, g.rand.IntN(20))
-		}
-	}
-	b = append(b, `"pad":"`...)
-	for len(b) < size-3 {
-		b = append(b, 'x')
-	}
-	return append(b, `"}}`...)
-}
-
-func (g *generator) outcome(n int, delay time.Duration) []byte {
-	return g.click(requestID(n), n, g.at(n).Add(delay))
-}
-
-// click is the n-th outcome, of a request.
-func (g *generator) click(request string, n int, at time.Time) []byte {
-	return fmt.Appendf(nil, `{"request_id":"%s","outcome_id":"o-%09d","type":"click","ts":%d,"value":%d}`,
-		request, n, at.UnixMilli(), g.rand.IntN(100))
-}
-
-// requestID is as long as a UUID and as random, and a function of n.
-func requestID(n int) string {
-	h := uint64(n)*0x9e3779b97f4a7c15 + 1
-	h ^= h >> 31
-	k := h * 0xbf58476d1ce4e5b9
-	return fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", uint32(h), uint16(h>>32), uint16(h>>48), uint16(k), k>>16)
 }

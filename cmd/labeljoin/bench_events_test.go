@@ -1,0 +1,47 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"path/filepath"
+	"testing"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// What bench events writes can be joined as it is, and every outcome counts.
+func TestBenchEvents(t *testing.T) {
+	dir := t.TempDir()
+	made, err := writeEvents(1000, 0.05, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made.Requests != 1000 || made.Outcomes != 50 || made.WindowMS != 1000 {
+		t.Errorf("made %+v", made)
+	}
+	cfg, err := loadConfig(filepath.Join(dir, "labeljoin.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "out")
+	r := replay{cfg: cfg, log: slog.New(slog.DiscardHandler), talk: io.Discard, out: out, complete: true}
+	r.files[events.KindRequest], r.files[events.KindOutcome] = filepath.Join(dir, "requests.jsonl"), filepath.Join(dir, "outcomes.jsonl")
+	if err := r.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rules, err := rulesOf(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := openOutput(nil, cfg, &rules, out, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	last, _, _ := o.Last()
+	l := &last.Progress.Ledger
+	if joined := l.Kinds[events.KindOutcome].Disposed[joiner.Joined]; joined != made.Outcomes || l.Rows != made.Requests {
+		t.Errorf("%d outcomes joined, %d rows written, want %d and %d", joined, l.Rows, made.Outcomes, made.Requests)
+	}
+}

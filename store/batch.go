@@ -138,17 +138,24 @@ func (s *Store) Apply(saved *engine.Saved, sync bool) error {
 		return fmt.Errorf("writing a batch of state: %w", err)
 	}
 	s.set(savedKey, text)
-	how := pebble.NoSync
-	if sync {
-		how = pebble.Sync
-	}
-	if err := errors.Join(s.failed, s.batch.Commit(how)); err != nil {
+	if err := s.commit(sync); err != nil {
 		return fmt.Errorf("applying a batch of state: %w", err)
 	}
-	s.batch.Reset()
 	s.touched.empty()
 	s.indexGroups()
 	s.saved = *saved
+	return nil
+}
+
+// commit gives the batch to Pebble.
+func (s *Store) commit(sync bool) error {
+	if err := errors.Join(s.failed, s.batch.Commit(pebble.NoSync)); err != nil {
+		return err
+	}
+	s.batch.Reset()
+	if s.unflushed = !sync; sync {
+		return flush(s.db)
+	}
 	return nil
 }
 
@@ -160,9 +167,7 @@ func (s *Store) Reset() error {
 	s.unwritten, s.deadLetters = 0, 0
 	s.fresh, s.groups = s.fresh[:0], s.groups[:0]
 	s.touched.empty()
-	err := errors.Join(s.failed, s.batch.Commit(pebble.Sync))
-	s.batch.Reset()
-	if err != nil {
+	if err := s.commit(true); err != nil {
 		return fmt.Errorf("emptying the state: %w", err)
 	}
 	return nil

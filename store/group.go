@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/klauspost/compress/s2"
@@ -49,10 +50,9 @@ type span struct{ from, to int }
 
 // group is a decoded list of requests, used again for the next one.
 type group struct {
-	slots   []slot
-	ids     []byte // one after the other
-	size    int    // of all events
-	scratch []byte
+	slots []slot
+	ids   []byte // one after the other
+	size  int    // of all events
 }
 
 // groupKey is where a group stands: by the start of its slice, then by number.
@@ -140,7 +140,9 @@ const maxGroup = 1 << 30
 // id is the id of a slot.
 func (g *group) id(s *slot) []byte { return g.ids[s.id.from:s.id.to] }
 
-// text is the ids and, from events on, the events in value.
+// text is the ids and, from events on, the events in value. The string is the very
+// memory into which they were decompressed: nobody else has it and nobody writes
+// to it again. Whoever keeps a piece of it keeps all of it.
 func (g *group) text(value []byte) (text string, events int, err error) {
 	d := decoder{rest: value}
 	d.version()
@@ -151,12 +153,12 @@ func (g *group) text(value []byte) (text string, events int, err error) {
 	if err = errors.Join(d.err, err); err != nil {
 		return "", 0, fmt.Errorf("reading a group of requests: %w", err)
 	}
-	events = len(g.ids)
-	g.scratch = append(slices.Grow(g.scratch[:0], events+n), g.ids...)[:events+n]
-	if _, err = s2.Decode(g.scratch[events:], d.rest); err != nil {
+	whole := make([]byte, len(g.ids)+n)
+	events = copy(whole, g.ids)
+	if _, err = s2.Decode(whole[events:], d.rest); err != nil {
 		return "", 0, fmt.Errorf("decompressing a group of requests: %w", err)
 	}
-	return string(g.scratch), events, nil
+	return unsafe.String(unsafe.SliceData(whole), len(whole)), events, nil
 }
 
 // each calls visit with the slots of an id, as long as it returns true.

@@ -12,7 +12,6 @@ type Metrics struct {
 	CacheBytes     int64
 	CacheHits      int64
 	CacheMisses    int64
-	WALBytes       uint64 // written to the log
 	CompactedBytes uint64 // written by flushes and compactions
 }
 
@@ -28,6 +27,6 @@ func (s *Store) Metrics() Metrics {
 		L0Files: m.Levels[0].TablesCount, ReadAmp: m.ReadAmp(), DebtBytes: m.Compact.EstimatedDebt,
 		Compactions: m.Compact.Count, Flushes: m.Flush.Count,
 		CacheBytes: m.BlockCache.Size, CacheHits: m.BlockCache.Hits, CacheMisses: m.BlockCache.Misses,
-		WALBytes: m.WAL.BytesWritten, CompactedBytes: total.TableBytesFlushed + total.TableBytesCompacted,
+		CompactedBytes: total.TableBytesFlushed + total.TableBytesCompacted,
 	}
 }

@@ -25,13 +25,16 @@ type Options struct {
 	Log       *slog.Logger
 	Fatal     func() // ends the process when the state can no longer be written; nil: a panic does
 
-	tune func(*Store) // by tests
+	tune     func(*Store) // by tests
+	memTable uint64       // by tests; 0 means its own size
+	logged   bool         // by tests: with the write-ahead log that states had once
 }
 
 const (
 	defaultCache = 128 << 20
-	// memTable is how much is written before a flush: at 700 bytes a request a
-	// minute of a thousand requests a second fits into one.
+	// memTable is how much is applied before a flush, if no commit is cut before:
+	// at 700 bytes a request three quarters of a minute of a thousand requests a
+	// second fit into one.
 	memTable = 32 << 20
 )
 
@@ -59,6 +62,7 @@ type Store struct {
 	groupBytes int
 	chunkBytes int
 	failed     error // first error of a write of the batch
+	unflushed  bool  // something was applied that only a view may have flushed
 }
 
 var _ engine.Store = (*Store)(nil)
@@ -89,11 +93,13 @@ func pebbleOptions(o *Options, cache *pebble.Cache) *pebble.Options {
 	p := &pebble.Options{
 		FS:                          o.FS,
 		Cache:                       cache,
-		MemTableSize:                memTable,
+		DisableWAL:                  !o.logged, // the input log is one already: see doc.go
+		MemTableSize:                cmp.Or(o.memTable, memTable),
 		MemTableStopWritesThreshold: 4,
 		L0StopWritesThreshold:       24,
 		FormatMajorVersion:          pebble.FormatValueSeparation, // set by hand: the default is the oldest, which does not notice a damaged log
 		Logger:                      logger{log: o.Log, fatal: o.Fatal},
+		EventListener:               listen(logger{log: o.Log, fatal: o.Fatal}),
 	}
 	// Nearly all of it is events, which are compressed in their groups.
 	p.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
@@ -261,8 +267,21 @@ func scan(r pebble.Reader, from, to []byte, visit func(key, value []byte) error)
 	return errors.Join(it.Error(), it.Close())
 }
 
-// Close implements engine.Store. What was applied stays, as far as the
-// operating system lives; Close syncs it too.
+// flush returns when what was applied before survives a failure of the power. An
+// error of the flush itself ends the process: see logger.Fatalf.
+func flush(db *pebble.DB) error {
+	if err := db.Flush(); err != nil {
+		return fmt.Errorf("flushing the state: %w", err)
+	}
+	return nil
+}
+
+// Close implements engine.Store. What was applied is flushed: Pebble would drop
+// it, and it would be read from the log again.
 func (s *Store) Close() error {
-	return errors.Join(s.batch.Close(), s.db.Close())
+	err := s.batch.Close()
+	if s.unflushed {
+		err = errors.Join(err, flush(s.db))
+	}
+	return errors.Join(err, s.db.Close())
 }

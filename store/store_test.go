@@ -15,13 +15,17 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
-func open(t rapid.TB, fs vfs.FS, tune func(*Store)) *Store {
-	s, err := Open(Options{FS: fs, Dir: "state", CacheSize: 1 << 20, Log: slog.New(slog.DiscardHandler), tune: tune})
+func open(t rapid.TB, fs vfs.FS, memTable uint64, tune func(*Store)) *Store {
+	s, err := Open(Options{FS: fs, Dir: "state", CacheSize: 1 << 20, Log: slog.New(slog.DiscardHandler), memTable: memTable, tune: tune})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
+
+// smallMemTable holds a few of the small batches of tests; one of more than half
+// of it is flushed by itself.
+const smallMemTable = 2560
 
 // driver does the same to a store and to its model.
 type driver struct {
@@ -37,6 +41,7 @@ type driver struct {
 	viewed  []string
 
 	small, colliding bool
+	memTable         uint64 // with a small one batches are flushed that nobody asked for
 }
 
 // tune makes what is rare at the real sizes common.
@@ -53,7 +58,8 @@ func TestStoreIsItsModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := &driver{t: t, fs: vfs.NewCrashableMem(), m: newModel()}
 		d.small, d.colliding = rapid.Bool().Draw(t, "small"), rapid.Bool().Draw(t, "colliding")
-		d.s = open(t, d.fs, d.tune)
+		d.memTable = rapid.SampledFrom([]uint64{0, smallMemTable}).Draw(t, "memory table")
+		d.s = open(t, d.fs, d.memTable, d.tune)
 		d.saved = d.s.Progress()
 		d.applied = []*model{d.m.clone()}
 		t.Repeat(map[string]func(*rapid.T){
@@ -330,7 +336,7 @@ func (d *driver) crash(t *rapid.T) {
 // back opens the state again, which holds the first n batches; -1 is any number
 // that includes those synced.
 func (d *driver) back(t *rapid.T, n int) {
-	d.s = open(t, d.fs, d.tune)
+	d.s = open(t, d.fs, d.memTable, d.tune)
 	d.saved = d.s.Progress()
 	found := max(0, int(d.saved.MaxEvent))
 	if n >= 0 && found != n || found < d.synced || found >= len(d.applied) {

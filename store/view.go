@@ -2,7 +2,6 @@ package store
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 
@@ -26,14 +25,9 @@ func (s *Store) View() engine.View {
 	return &view{db: s.db, snap: s.db.NewSnapshot(), forgotten: s.saved.Forgotten, chunkBytes: s.chunkBytes}
 }
 
-// Sync implements engine.View. Whatever was applied before is in the log before an
-// empty record that is synced.
-func (v *view) Sync() error {
-	if err := v.db.LogData(nil, pebble.Sync); err != nil {
-		return fmt.Errorf("syncing the state: %w", err)
-	}
-	return nil
-}
+// Sync implements engine.View. It flushes whatever was applied before it was
+// called, and so all that the view shows.
+func (v *view) Sync() error { return flush(v.db) }
 
 // Close implements engine.View.
 func (v *view) Close() error { return v.snap.Close() }

@@ -107,7 +107,7 @@ func (c *crashTally) check(t *testing.T, points int) {
 		}
 	}
 	for _, kind := range []string{
-		"sync state WAL", "write state WAL", "sync staged .parquet", "sync staged .jsonl", "sync directory _staging",
+		"sync state table", "write state table", "sync state version", "sync staged .parquet", "sync staged .jsonl", "sync directory _staging",
 		"link manifest", "sync directory _commits/p0000", "rename data file", "sync directory data/dt",
 		"rename dead letters", "sync directory deadletter", "remove new manifest", "mkdir directory data/dt",
 	} {

@@ -38,6 +38,7 @@ type crashWorld struct {
 	cfg     config.Config
 	roll    engine.Roll
 	patient bool // reading waits for commits, so that there are many of them
+	full    int  // in a hundred batches after which a memory table is full; 0: commits flush first
 
 	replay *engine.Replay                                                                    // nil: live
 	gapped bool                                                                              // labels may be made unknown after the close
@@ -66,6 +67,7 @@ func newCrashWorld(seed uint64) *crashWorld {
 		w.roll.Interval = time.Hour
 	}
 	w.patient = r.IntN(4) > 0
+	w.full = []int{0, 5, 40}[crashRand(seed, 14).IntN(3)]
 	w.configure(r)
 	return w
 }
@@ -147,6 +149,7 @@ func (w *crashWorld) run(fs vfs.FS, committed func(joiner.Receipt)) (how recover
 	o.Roll, o.Inputs, o.Replay = w.roll, w.inputs(), w.replay
 	staging := &sync.Mutex{}
 	o.Output = tellingOutput{Output: o.Output, committed: committed, staging: staging}
+	o.Store = fullStore{Store: o.Store, full: w.full, rand: crashRand(w.seed, 15)}
 	if w.patient {
 		o.Store = patientStore{Store: o.Store, staging: staging}
 	}
@@ -238,6 +241,19 @@ func (s *tellingStage) over() {
 		s.staging.Unlock()
 		s.staging = nil
 	}
+}
+
+// fullStore flushes after some batches, as the state does when a memory table is
+// full, which takes more than these worlds have. What a crash leaves is then more
+// than the last commit had flushed.
+type fullStore struct {
+	engine.Store
+	full int
+	rand *rand.Rand
+}
+
+func (s fullStore) Apply(saved *engine.Saved, sync bool) error {
+	return s.Store.Apply(saved, s.rand.IntN(100) < s.full || sync)
 }
 
 // patientStore applies nothing while a commit is staged.

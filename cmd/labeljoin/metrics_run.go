@@ -74,7 +74,6 @@ func newRunCollector(name string) *runCollector {
 	add(gauge, "cache_bytes", "Size of the block cache.", func(m *store.Metrics) float64 { return float64(m.CacheBytes) })
 	add(counter, "cache_hits_total", "Blocks found in the cache.", func(m *store.Metrics) float64 { return float64(m.CacheHits) })
 	add(counter, "cache_misses_total", "Blocks read from disk.", func(m *store.Metrics) float64 { return float64(m.CacheMisses) })
-	add(counter, "wal_bytes_total", "Bytes written to the state's log since the start.", func(m *store.Metrics) float64 { return float64(m.WALBytes) })
 	add(counter, "compacted_bytes_total", "Bytes written by flushes and compactions since the start.", func(m *store.Metrics) float64 { return float64(m.CompactedBytes) })
 	return c
 }

@@ -45,7 +45,7 @@ var simulationMustHit = []string{
 	string(begun), string(found), string(completed), string(voided), string(rebuilt),
 	"killed", "power lost, the unsynced gone", "power lost, some of the unsynced kept", "half-published commit rolled forward",
 	"state deleted", "trimmed log refused", "log trimmed behind the cursor",
-	"ENOSPC at write staged .parquet", "ENOSPC at link manifest", "ENOSPC at rename data file", "ENOSPC at write state WAL",
+	"ENOSPC at write staged .parquet", "ENOSPC at link manifest", "ENOSPC at rename data file", "ENOSPC at write state table", "ENOSPC at write state version",
 	"EIO at commit", "EIO at sync directory _commits/p0000",
 	"guard holds", "guard lets go", "gap taken in", "gap after the close",
 	"log stopped", "one input behind", "proofs withheld", "broker's clock jumped", "event quarantined by the jump", "correction",
@@ -231,7 +231,7 @@ func (s *simulation) episode() error {
 	if s.r.IntN(4) > 0 {
 		at := s.r.IntN(400)
 		if s.r.IntN(2) == 0 { // the rare kinds have their share
-			kinds := []string{"link manifest", "rename data file", "rename dead letters", "sync directory _commits/p0000", "remove new manifest", "sync state WAL", "sync staged .parquet"}
+			kinds := []string{"link manifest", "rename data file", "rename dead letters", "sync directory _commits/p0000", "remove new manifest", "sync state table", "sync staged .parquet"}
 			kind, nth := kinds[s.r.IntN(len(kinds))], s.r.IntN(4)
 			x.wants = func(k string, i, _ int) bool { return k == kind && i == nth }
 		} else {

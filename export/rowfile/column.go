@@ -18,19 +18,20 @@ import (
 // one kind of value in every row: only from the first that differs on does each
 // row have a tag.
 type column struct {
+	// What adding a value looks at comes first, so that it lies together.
+	rows     int // may be fewer than the builder's: the rest is null
+	only     events.ValueKind
+	seen     kinds
+	declared bool
+	buffers
+
 	name     string
 	source   source
 	found    bool // whether a feature of that source was there
-	declared bool
 	typ      Type // if declared
 	required bool
-	mark     int // row for which a feature was last resolved to this column, plus one
-
-	rows  int // may be fewer than the builder's: the rest is null
-	only  events.ValueKind
-	seen  kinds
-	elems *column // the elements of all lists, one row each
-	buffers
+	mark     int     // row for which a feature was last resolved to this column, plus one
+	elems    *column // the elements of all lists, one row each
 }
 
 // buffers is the memory of a column, which a later file's can have.

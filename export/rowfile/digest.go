@@ -15,7 +15,7 @@ type digest struct {
 	hash    xxhash.Digest
 	scalar  Scalar
 	most    byte // the definition level of what is there
-	scratch []byte
+	scratch [digestBytes]byte
 	text    []byte // of a page with a dictionary
 	offsets []uint32
 }
@@ -34,59 +34,107 @@ func newDigest(t Type, required bool) *digest {
 
 func (d *digest) sum() uint64 { return d.hash.Sum64() }
 
-// digestBytes is when what was gathered is hashed: it still is in the cache.
+// digestBytes is how much is gathered before it is hashed: it stays in the
+// cache.
 const digestBytes = 8 << 10
 
 // add adds values with their levels.
 func (d *digest) add(c *colfile.Column) {
-	switch d.scalar {
-	case String:
-		addValues(d, c, func(dst []byte, i int) []byte {
-			text := c.Text[c.Offsets[i]:c.Offsets[i+1]]
-			return append(binary.LittleEndian.AppendUint32(dst, uint32(len(text))), text...)
-		})
-	case Bool:
-		addValues(d, c, func(dst []byte, i int) []byte {
-			if c.Bools[i] {
-				return append(dst, 1)
-			}
-			return append(dst, 0)
-		})
-	case Int32:
-		addValues(d, c, func(dst []byte, i int) []byte {
-			return binary.LittleEndian.AppendUint64(dst, uint64(c.Int32s[i]))
-		})
-	case Double:
-		addValues(d, c, func(dst []byte, i int) []byte {
-			return binary.LittleEndian.AppendUint64(dst, math.Float64bits(c.Doubles[i]))
-		})
+	switch {
+	case d.scalar == String:
+		d.addTexts(c)
+	case d.scalar == Bool:
+		addNumbers(d, c, c.Bools, 1)
+	case d.scalar == Int32:
+		addNumbers(d, c, c.Int32s, 8)
+	case d.scalar == Double:
+		addNumbers(d, c, c.Doubles, 8)
 	default:
-		addValues(d, c, func(dst []byte, i int) []byte {
-			return binary.LittleEndian.AppendUint64(dst, uint64(c.Int64s[i]))
-		})
+		addNumbers(d, c, c.Int64s, 8)
 	}
 }
 
-func addValues(d *digest, c *colfile.Column, appendValue func([]byte, int) []byte) {
-	b, value := d.scratch[:0], 0
+// flush hashes the first n bytes of what was gathered.
+func (d *digest) flush(n int) { _, _ = d.hash.Write(d.scratch[:n]) } // never fails
+
+// levels are those of the i-th value.
+func (d *digest) levels(c *colfile.Column, i int) (rep, def byte) {
+	def = d.most
+	if c.Rep != nil {
+		rep = c.Rep[i]
+	}
+	if c.Def != nil {
+		def = c.Def[i]
+	}
+	return rep, def
+}
+
+// addNumbers adds numbers, each of which takes size bytes after its levels.
+func addNumbers[T bool | int32 | int64 | float64](d *digest, c *colfile.Column, values []T, size int) {
+	at, value := 0, 0
 	for i := range c.Levels {
-		rep, def := byte(0), d.most
-		if c.Rep != nil {
-			rep = c.Rep[i]
+		if at > digestBytes-10 {
+			d.flush(at)
+			at = 0
 		}
-		if c.Def != nil {
-			def = c.Def[i]
-		}
-		b = append(b, rep, def)
+		rep, def := d.levels(c, i)
+		b := d.scratch[at : at+10 : at+10]
+		b[0], b[1] = rep, def
+		at += 2
 		if def == d.most {
-			b = appendValue(b, value)
+			binary.LittleEndian.PutUint64(b[2:], bitsOf(values[value]))
 			value++
-		}
-		if len(b) >= digestBytes {
-			_, _ = d.hash.Write(b) // never fails
-			b = b[:0]
+			at += size
 		}
 	}
-	_, _ = d.hash.Write(b)
-	d.scratch = b
+	d.flush(at)
+}
+
+func bitsOf[T bool | int32 | int64 | float64](v T) uint64 {
+	switch v := any(v).(type) {
+	case bool:
+		if v {
+			return 1
+		}
+		return 0
+	case int32:
+		return uint64(v)
+	case int64:
+		return uint64(v)
+	case float64:
+		return math.Float64bits(v)
+	}
+	return 0
+}
+
+// addTexts adds texts, each of which is its length and its bytes after its
+// levels.
+func (d *digest) addTexts(c *colfile.Column) {
+	const head = 6
+	at, value := 0, 0
+	for i := range c.Levels {
+		if at > digestBytes-head {
+			d.flush(at)
+			at = 0
+		}
+		rep, def := d.levels(c, i)
+		b := d.scratch[at : at+head : at+head]
+		b[0], b[1] = rep, def
+		at += 2
+		if def != d.most {
+			continue
+		}
+		text := c.Text[c.Offsets[value]:c.Offsets[value+1]]
+		value++
+		binary.LittleEndian.PutUint32(b[2:], uint32(len(text)))
+		at += 4
+		if len(text) <= digestBytes-at {
+			at += copy(d.scratch[at:], text)
+			continue
+		}
+		d.flush(at)
+		at = 0
+		_, _ = d.hash.Write(text) // never fails
+	}
+	d.flush(at)
 }

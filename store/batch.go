@@ -162,7 +162,11 @@ func (s *Store) commit(sync bool) error {
 // Reset implements engine.Store.
 func (s *Store) Reset() error {
 	s.batch.Reset()
-	s.deleteRange([]byte{0}, []byte{0xFF})
+	// Space by space, since a table holds one: a range over all first bytes would
+	// be made two hundred and fifty tables.
+	for _, space := range []byte(spaces) {
+		s.deleteRange([]byte{space}, []byte{space + 1})
+	}
 	s.index, s.saved = newIndex(), nothing()
 	s.unwritten, s.deadLetters = 0, 0
 	s.fresh, s.groups = s.fresh[:0], s.groups[:0]

@@ -206,3 +206,46 @@ func TestPrefixSurvives(t *testing.T) {
 		t.Errorf("%d batches are found after Close", n)
 	}
 }
+
+// TestReset leaves nothing of any space.
+func TestReset(t *testing.T) {
+	s := open(t, vfs.NewMem(), 0, nil)
+	place, saved := joiner.Place{TS: 1, ID: "a"}, s.Progress()
+	s.AddRequest(place, events.Origin{Seq: 1}, []byte("{}"))
+	s.PutRequest(joiner.Place{TS: 2, ID: "b"}, &joiner.HeldRequest{})
+	s.PutOutcome(place, &joiner.HeldOutcome{TS: 1})
+	s.PutWaiting("c", &joiner.HeldOutcome{TS: 1})
+	s.PutHistory(place, &joiner.History{})
+	s.AddUnwritten(&joiner.Unwritten{Place: place})
+	s.AddDeadLetter(&events.DeadLetter{})
+	if err := s.Apply(&saved, false); err != nil {
+		t.Fatal(err)
+	}
+	if found := firstBytes(t, s); found != spaces {
+		t.Errorf("there are keys of the spaces %q, want %q", found, spaces)
+	}
+	if err := s.Reset(); err != nil {
+		t.Fatal(err)
+	}
+	if found := firstBytes(t, s); found != "" {
+		t.Errorf("there still are keys of the spaces %q", found)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// firstBytes are those of all keys.
+func firstBytes(t *testing.T, s *Store) (found string) {
+	t.Helper()
+	err := scan(s.db, []byte{0}, []byte{0xFF}, func(key, _ []byte) error {
+		if !strings.Contains(found, string(key[:1])) {
+			found += string(key[:1])
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}

@@ -13,21 +13,32 @@ func (s *Store) Forget(f engine.Forget) {
 		s.fail(s.forgetSingles(from, to, &d))
 		s.fail(s.forgetGroups(from, to, &d))
 		for _, space := range []byte{spaceRequest, spaceOutcome, spaceHistory} {
-			s.deleteRange(bound(space, from), bound(space, to))
+			s.forgetRange(space, from, to)
 		}
 		for _, space := range []byte{spaceGroup, spaceEvents} {
 			s.deleteRange(sliceBound(space, from), sliceBound(space, to))
 		}
 	}
-	if f.Cut.Orphaned > f.Orphaned {
-		s.deleteRange(bound(spaceWaiting, f.Orphaned), bound(spaceWaiting, f.Cut.Orphaned))
+	s.forgetRange(spaceWaiting, f.Orphaned, f.Cut.Orphaned)
+	if f.Cut.Unwritten > s.saved.Unwritten {
+		s.deleteRange([]byte{spaceUnwritten}, numbered(spaceUnwritten, f.Cut.Unwritten+1))
 	}
-	s.deleteRange([]byte{spaceUnwritten}, numbered(spaceUnwritten, f.Cut.Unwritten+1))
-	s.deleteRange([]byte{spaceDeadLetter}, numbered(spaceDeadLetter, f.Cut.DeadLetters+1))
+	if f.Cut.DeadLetters > s.saved.DeadLetters {
+		s.deleteRange([]byte{spaceDeadLetter}, numbered(spaceDeadLetter, f.Cut.DeadLetters+1))
+	}
 	for _, p := range f.Orphans {
 		h := s.hash(p.ID)
 		s.index.waiting.remove(h, p.TS)
 		s.index.dropOutcomes(h, 1)
+	}
+}
+
+// forgetRange deletes what a space has from one time to another, if it has
+// anything: every commit is flushed, and a deletion alone would make a table.
+func (s *Store) forgetRange(space byte, from, to events.Time) {
+	some, err := s.any(space, from, to)
+	if s.fail(err); some {
+		s.deleteRange(bound(space, from), bound(space, to))
 	}
 }
 

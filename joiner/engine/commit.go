@@ -144,6 +144,7 @@ func (e *Engine) finish(ctx context.Context) error {
 		return fmt.Errorf("commit %d: %w", f.cut.Number, f.err)
 	}
 	e.o.Store.Forget(f.forget)
+	e.synced = f.begun // staging did that
 	e.committed(&f.cut, &f.result, f.receipt)
 	e.measures = e.measures.plus(f.measures, f.ended.Sub(f.begun), f.ended)
 	if err := e.flush(ctx, false); err != nil {

@@ -85,6 +85,7 @@ type Engine struct {
 	volume     Roll           // read since the last cut: Rows and Bytes
 	looked     time.Time      // when declared gaps were last looked for
 	unread     string         // why they could not be read; said once
+	synced     time.Time      // what was applied by then is durable
 	noted      time.Time      // when the first uncommitted row was noticed; zero: none
 	flight     *flight        // the commit being staged, if any
 	announcing *announcing    // of what has closed, if there is any

@@ -92,7 +92,11 @@ func (e *Engine) recover(ctx context.Context) error {
 		}
 	}
 	if e.saved.RulesHash != e.o.RulesHash || !e.fitGuard() {
-		e.o.Log.Info("the configuration changed: rebuilding the state from the log; it applies to requests that close from here on")
+		if e.saved.RulesHash == "" {
+			e.o.Log.Info("a rebuild was broken off: rebuilding the state from the log")
+		} else {
+			e.o.Log.Info("the configuration changed: rebuilding the state from the log; it applies to requests that close from here on")
+		}
 		return e.rebuild(ctx, &cut, receipt)
 	}
 	return e.flush(ctx, false)
@@ -224,7 +228,9 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	s.Progress.Guard, s.Gaps, e.rules.Gaps = guard, len(cut.Progress.Gaps), cut.Progress.Gaps
 	s.Progress.Inputs = slices.Clone(cut.Progress.Inputs)
 	s.Committed = cut.Progress.ClosedThrough
-	s.Receipt, s.RulesHash, s.MaxEvent = r, e.o.RulesHash, cut.MaxEvent
+	// Without the rules' hash it is a state to be rebuilt: it has one when nothing
+	// is missing any more.
+	s.Receipt, s.RulesHash, s.MaxEvent = r, "", cut.MaxEvent
 	s.From = slices.Clone(cut.Progress.Inputs)
 	requests, orphans := e.dropped(cut)
 	if err := e.forget(requests, orphans); err != nil {
@@ -239,6 +245,7 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	if err := e.recallWritten(requests); err != nil {
 		return err
 	}
+	s.RulesHash = e.o.RulesHash
 	return e.flush(ctx, true)
 }
 

@@ -328,3 +328,46 @@ func TestOutcomesPerRequest(t *testing.T) {
 		t.Errorf("%d joined, %d rejected, %d dead letters; want 7, 3 and 3", got[joiner.Joined], got[joiner.Rejected], letters)
 	}
 }
+
+// TestRebuildInterrupted ends a rebuild after each of its batches in turn. What is
+// found then is a state to rebuild or a whole one, which knows that a row was
+// written early: the close does not write it as if it were the first.
+func TestRebuildInterrupted(t *testing.T) {
+	rules := oneLabel()
+	rules.Early = true
+	h := enginetest.Lines(rules)
+	h.Request(0, "r")
+	h.Click(time.Minute, "r")
+	h.Request(2*time.Minute, "later")
+	h.End()
+	for batch := 1; batch <= 6; batch++ {
+		w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
+		w.roll = engine.Roll{}
+		whole := w.logs[0]
+		w.logs[0] = whole[:3]
+		if err := w.run(); err != nil {
+			t.Fatal(err)
+		}
+		w.logs[0], w.fs = whole, vfs.NewCrashableMem()
+		if err := errors.Join(w.applies(batch), w.run()); err != nil {
+			t.Fatal(err)
+		}
+		if checkBooks(t, w.out); t.Failed() {
+			t.Fatalf("ended after batch %d of the rebuild", batch)
+		}
+	}
+}
+
+// applies runs an engine that dies when it has applied so many batches.
+func (w *world) applies(batches int) error {
+	st, err := w.open()
+	if err != nil {
+		return err
+	}
+	o := w.options(st, -1)
+	o.Store = &faulty{Store: st, left: batches, after: true}
+	if err = engine.New(o).Run(context.Background()); errors.Is(err, errCrash) {
+		err = nil
+	}
+	return errors.Join(err, st.Close())
+}

@@ -20,6 +20,11 @@ const readAhead = 4
 // tick is how often the loop looks whether a commit is due.
 const tick = 50 * time.Millisecond
 
+// syncEvery is how old what is durable of the state may become where no commit is
+// cut. A crash takes what came later, and a log may not hold it for ever: while
+// nothing closes, and little comes, that would be all since the start.
+const syncEvery = time.Minute
+
 // allKinds is all kinds held.
 var allKinds = [events.Kinds]bool{true, true}
 
@@ -293,7 +298,15 @@ func (e *Engine) tend(ctx context.Context) error {
 			return err
 		}
 	}
-	return e.roll(ctx)
+	if err := e.roll(ctx); err != nil {
+		return err
+	}
+	now := time.Now()
+	if e.flight != nil || e.held() == allKinds || now.Sub(e.synced) < syncEvery {
+		return nil
+	}
+	e.synced = now
+	return e.flush(ctx, true)
 }
 
 // roll finishes the commit in flight if it is done, and cuts one that is due.

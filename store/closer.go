@@ -20,7 +20,7 @@ type closer struct {
 	piece   [1]joiner.HeldPiece // of a request in a group
 	prefix  []byte              // place of the current request, as in its keys behind their space
 	key     []byte              // scratch
-	loads   int                 // of the walk, when the iterators were last moved back
+	chunk   int                 // number of that which the last request was in
 	held    joiner.HeldOutcome  // the last one given
 	given   bool                // the iterator still stands at it
 	err     error
@@ -32,8 +32,8 @@ func (c *closer) run(r pebble.Reader, yield func(*engine.Closing, error) bool) e
 	}
 	err := c.open(r)
 	if err == nil {
-		err = c.walk.run(r, func(w *walked) bool {
-			if !c.take(w) {
+		err = c.walk.run(r, func(w *walked, of *chunk) bool {
+			if !c.take(w, of) {
 				return c.err == nil
 			}
 			return yield(&c.closing, nil) && c.err == nil
@@ -52,7 +52,7 @@ func (c *closer) open(r pebble.Reader) (err error) {
 }
 
 // take makes a request the current one; false means that it is not one to close.
-func (c *closer) take(w *walked) bool {
+func (c *closer) take(w *walked, of *chunk) bool {
 	c.closing.Place = w.place
 	if c.closing.Request = (joiner.HeldRequest{Pieces: c.piece[:]}); w.single != nil {
 		c.closing.Request = w.single.HeldRequest
@@ -61,12 +61,12 @@ func (c *closer) take(w *walked) bool {
 	}
 	c.prefix = appendPlace(c.prefix[:0], 0, w.place)
 	c.prefix = append(c.prefix[:0], c.prefix[1:]...)
-	if back := c.walk.goesOn && c.loads != c.walk.loads; back {
+	if back := of.goesOn && c.chunk != of.number; back {
 		// The slice is gone through once more from its beginning.
 		c.outcomes.SeekGE(c.at(spaceOutcome))
 		c.histories.SeekGE(c.at(spaceHistory))
 	}
-	c.loads, c.given = c.walk.loads, false
+	c.chunk, c.given = of.number, false
 	c.closing.History, c.err = c.history()
 	return !c.closing.Request.Late && c.err == nil
 }

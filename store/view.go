@@ -107,7 +107,7 @@ func numberedRecords[T any](r pebble.Reader, space byte, through uint64, decode 
 func (v *view) Requests(from, to events.Time) iter.Seq2[joiner.Place, error] {
 	return func(yield func(joiner.Place, error) bool) {
 		w := v.walk(from, to, false)
-		err := w.run(v.snap, func(r *walked) bool { return yield(r.place, nil) })
+		err := w.run(v.snap, func(r *walked, _ *chunk) bool { return yield(r.place, nil) })
 		if err != nil {
 			yield(joiner.Place{}, err)
 		}

@@ -16,7 +16,9 @@ import (
 
 // walk goes through the requests of a range of time, in order of place. It takes
 // the slices one after the other and sorts what is in each. A slice that is larger
-// than chunkBytes comes in several chunks, each sorted by itself.
+// than chunkBytes comes in several chunks, each sorted by itself. While one chunk is
+// visited, a goroutine reads the next: reading and decompressing is a third of the
+// work of closing.
 type walk struct {
 	from, to events.Time
 	whole    bool // with their events
@@ -27,12 +29,17 @@ type walk struct {
 	group                   group
 	key                     []byte // scratch
 
-	slice  int64                   // number of the slice that is walked
-	begun  bool                    // there is one
-	alone  map[joiner.Place]single // what of it stands by itself; nil if nothing does
-	chunk  []walked
-	loads  int  // chunks so far
-	goesOn bool // the chunk is not the first of its slice
+	slice int64                   // number of the slice that is walked
+	begun bool                    // there is one
+	alone map[joiner.Place]single // what of it stands by itself; nil if nothing does
+	chunk chunk                   // being read
+}
+
+// chunk is a part of a slice, or the whole.
+type chunk struct {
+	walked []walked
+	number int
+	goesOn bool // it is not the first of its slice
 }
 
 const chunkBytes = 32 << 20
@@ -45,23 +52,58 @@ type walked struct {
 	single *single // not nil: it stands by itself, and origin and data are none
 }
 
-// run calls visit with each request as long as it returns true.
-func (w *walk) run(r pebble.Reader, visit func(*walked) bool) error {
+// run calls visit with each request and its chunk as long as it returns true.
+func (w *walk) run(r pebble.Reader, visit func(*walked, *chunk) bool) error {
 	if w.from >= w.to {
 		return nil
 	}
 	err := w.open(r)
-	for more := err == nil; more; {
-		if more, err = w.load(); !more || err != nil {
-			break
-		}
-		for i := range w.chunk {
-			if more = visit(&w.chunk[i]); !more {
-				break
-			}
-		}
+	if err == nil {
+		err = w.readAhead(visit)
 	}
 	return errors.Join(err, closeAll(w.groups, w.events, w.singles))
+}
+
+// readAhead has the chunks read by a goroutine, which has ended when it returns.
+func (w *walk) readAhead(visit func(*walked, *chunk) bool) error {
+	var failed error // read when chunks is closed
+	chunks, used, stop := make(chan chunk), make(chan []walked, 1), make(chan struct{})
+	go func() { // ended by stop
+		defer close(chunks)
+		for {
+			more, err := w.load()
+			if failed = err; !more || err != nil {
+				return
+			}
+			select {
+			case chunks <- w.chunk:
+			case <-stop:
+				return
+			}
+			select {
+			case w.chunk.walked = <-used:
+			default:
+				w.chunk.walked = nil
+			}
+		}
+	}()
+	defer func() {
+		close(stop)
+		for range chunks { // until it has ended
+		}
+	}()
+	for c := range chunks {
+		for i := range c.walked {
+			if !visit(&c.walked[i], &c) {
+				return nil
+			}
+		}
+		select {
+		case used <- c.walked:
+		default:
+		}
+	}
+	return failed
 }
 
 func (w *walk) open(r pebble.Reader) (err error) {
@@ -97,16 +139,17 @@ func closeAll(iterators ...*pebble.Iterator) error {
 
 // load reads the next chunk that has anything in it.
 func (w *walk) load() (bool, error) {
-	w.chunk = w.chunk[:0]
-	for len(w.chunk) == 0 {
+	c := &w.chunk
+	c.walked = c.walked[:0]
+	for len(c.walked) == 0 {
 		groups, singles := w.next(w.groups), w.next(w.singles)
 		if groups == math.MaxInt64 && singles == math.MaxInt64 {
 			return false, nil
 		}
-		w.loads++
-		w.goesOn = true
+		c.number++
+		c.goesOn = true
 		if next := min(groups, singles); !w.begun || next > w.slice {
-			w.slice, w.begun, w.goesOn = next, true, false
+			w.slice, w.begun, c.goesOn = next, true, false
 			if err := w.loadSingles(); err != nil {
 				return false, err
 			}
@@ -118,8 +161,8 @@ func (w *walk) load() (bool, error) {
 	inOrder := func(a, b walked) int {
 		return cmp.Or(cmp.Compare(a.place.TS, b.place.TS), strings.Compare(a.place.ID, b.place.ID))
 	}
-	if !slices.IsSortedFunc(w.chunk, inOrder) {
-		slices.SortFunc(w.chunk, inOrder)
+	if !slices.IsSortedFunc(c.walked, inOrder) {
+		slices.SortFunc(c.walked, inOrder)
 	}
 	return true, nil
 }
@@ -153,7 +196,7 @@ func (w *walk) loadSingles() error {
 		}
 		w.alone[p] = r
 		if !r.gone {
-			w.chunk = append(w.chunk, walked{place: p, single: &r})
+			w.chunk.walked = append(w.chunk.walked, walked{place: p, single: &r})
 		}
 	}
 	return nil
@@ -209,7 +252,7 @@ func (w *walk) take() error {
 		if w.whole {
 			r.data = text[data+s.data.from : data+s.data.to]
 		}
-		w.chunk = append(w.chunk, r)
+		w.chunk.walked = append(w.chunk.walked, r)
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func (b *bounds) statistics() format.Statistics {
 
 // bounds are those of the page s, which are added to the chunk's.
 func (k *chunk) bounds(s *span) bounds {
-	c, from, to := k.column, s.value, s.value+s.values
+	c, from, to := k.values, s.value, s.value+s.values
 	if from == to {
 		return bounds{min: []byte{}, max: []byte{}}
 	}
@@ -139,13 +139,13 @@ func doubleBounds(doubles []float64) bounds {
 func (k *chunk) textBounds(from, to int) bounds {
 	var least, greatest []byte
 	if k.leaf.encoding == format.RLEDictionary {
-		d := &k.file.dict
+		d := &k.dict
 		for i, n := range d.distinct(d.indexes[from:to]) {
 			least, greatest = widenText(least, greatest, d.at(n), i == 0)
 		}
 	} else {
 		for i := from; i < to; i++ {
-			least, greatest = widenText(least, greatest, k.column.textAt(i), i == from)
+			least, greatest = widenText(least, greatest, k.values.textAt(i), i == from)
 		}
 	}
 	b := bounds{any: true, min: least, max: greatest, inexact: len(least) > boundsLimit || len(greatest) > boundsLimit}

@@ -7,17 +7,76 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// chunk is a column being written, cut into pages.
-type chunk struct {
-	file   *Writer
-	leaf   *leaf
-	column *Column
+// Chunk is an encoded column of a row group.
+type Chunk struct {
+	column int
+	rows   int64
+	bytes  []byte // its pages
+	meta   format.ColumnMetaData
+	index  pageIndex
+}
 
-	start int64 // in the file
-	rows  int64
-	total bounds
-	meta  format.ColumnMetaData
-	index pageIndex
+// move makes offsets that count from the chunk's first byte count from the
+// file's.
+func (k *Chunk) move(by int64) {
+	k.meta.DataPageOffset += by
+	if k.meta.DictionaryPageOffset >= 0 {
+		k.meta.DictionaryPageOffset += by
+	} else {
+		k.meta.DictionaryPageOffset = 0 // there is none
+	}
+	for i := range k.index.places.PageLocations {
+		k.index.places.PageLocations[i].Offset += by
+	}
+}
+
+// Encoder encodes columns of a file. It is used by one goroutine.
+type Encoder struct {
+	file *Writer
+	page pageBuffers
+	dict dictionary
+	structs
+}
+
+// NewEncoder returns an encoder of the file's columns.
+func (f *Writer) NewEncoder() *Encoder {
+	e, ok := f.memory.encoders.Get().(*Encoder)
+	if !ok {
+		e = new(Encoder)
+	}
+	e.file = f
+	return e
+}
+
+// Release leaves the encoder's memory to others. It is of no use then.
+func (e *Encoder) Release() {
+	memory := e.file.memory
+	e.file = nil
+	memory.encoders.Put(e)
+}
+
+// Encode encodes a column of a row group: the one of that number in the schema.
+func (e *Encoder) Encode(number int, c *Column) (*Chunk, error) {
+	if number >= len(e.file.leaves) {
+		return nil, fmt.Errorf("there is no column %d: the schema has %d", number, len(e.file.leaves))
+	}
+	k := &chunk{Encoder: e, leaf: &e.file.leaves[number], values: c, Chunk: &Chunk{column: number}}
+	if spare, ok := e.file.memory.chunks.Get().(*[]byte); ok {
+		k.bytes = (*spare)[:0]
+	}
+	if err := k.encode(); err != nil {
+		return nil, fmt.Errorf("column %q: %w", k.leaf.path, err)
+	}
+	return k.Chunk, nil
+}
+
+// chunk is a column being encoded, cut into pages.
+type chunk struct {
+	*Encoder
+	*Chunk
+	leaf   *leaf
+	values *Column
+	total  bounds
 }
 
 // limits are those of a page. A row is not split over two.
@@ -36,11 +95,10 @@ type span struct {
 	rows          int
 }
 
-func (k *chunk) write() error {
-	k.start = k.file.offset
+func (k *chunk) encode() error {
 	k.meta = format.ColumnMetaData{
-		Type: k.leaf.kind, PathInSchema: k.leaf.path, Codec: k.file.codec.CompressionCodec(), NumValues: int64(k.column.Levels),
-		Encoding: []format.Encoding{format.RLE, k.leaf.encoding},
+		Type: k.leaf.kind, PathInSchema: k.leaf.path, Codec: k.file.codec.CompressionCodec(), NumValues: int64(k.values.Levels),
+		Encoding: []format.Encoding{format.RLE, k.leaf.encoding}, DictionaryPageOffset: -1,
 	}
 	if k.leaf.encoding == format.RLEDictionary {
 		k.meta.Encoding = append(k.meta.Encoding, format.Plain)
@@ -48,16 +106,16 @@ func (k *chunk) write() error {
 			return err
 		}
 	}
-	k.meta.DataPageOffset = k.file.offset
+	k.meta.DataPageOffset = int64(len(k.bytes))
 	var s span
-	for s.level < k.column.Levels {
+	for s.level < k.values.Levels {
 		k.next(&s)
 		if err := k.writePage(&s); err != nil {
 			return err
 		}
 		s.level, s.value = s.level+s.levels, s.value+s.values
 	}
-	k.meta.TotalCompressedSize = k.file.offset - k.start
+	k.meta.TotalCompressedSize = int64(len(k.bytes))
 	k.meta.Statistics = k.total.statistics()
 	k.index.bounds.BoundaryOrder = format.Unordered
 	k.meta.EncodingStats = append(k.meta.EncodingStats, format.PageEncodingStats{
@@ -68,7 +126,7 @@ func (k *chunk) write() error {
 
 // next makes s the page that begins where s does. A page ends where a row does.
 func (k *chunk) next(s *span) {
-	c := k.column
+	c := k.values
 	left := c.Levels - s.level
 	s.levels = min(left, k.file.limits.levels)
 	if k.leaf.kind == format.ByteArray && k.leaf.encoding == format.Plain {
@@ -87,7 +145,7 @@ func (k *chunk) next(s *span) {
 // fitting is how many levels have no more text than a page should, and at least
 // one.
 func (k *chunk) fitting(s *span) int {
-	c, value := k.column, s.value
+	c, value := k.values, s.value
 	limit := c.Offsets[value] + k.file.limits.text
 	if n := k.defined(s.level, s.levels); c.Offsets[value+n] <= limit {
 		return s.levels
@@ -105,22 +163,22 @@ func (k *chunk) fitting(s *span) int {
 
 // defined is how many of the levels have a value.
 func (k *chunk) defined(from, n int) int {
-	if k.column.Def == nil {
+	if k.values.Def == nil {
 		return n
 	}
-	return bytes.Count(k.column.Def[from:from+n], []byte{k.leaf.maxDef})
+	return bytes.Count(k.values.Def[from:from+n], []byte{k.leaf.maxDef})
 }
 
 func (k *chunk) writeDictionary() error {
 	if k.leaf.kind != format.ByteArray {
 		return fmt.Errorf("a dictionary of %s is not known", k.leaf.kind)
 	}
-	d, p := &k.file.dict, &k.file.page
-	d.build(k.column)
-	if err := p.encodeDictionary(d, k.file.codec); err != nil {
+	d := &k.dict
+	d.build(k.values)
+	if err := k.page.encodeDictionary(d, k.file.codec); err != nil {
 		return err
 	}
-	k.meta.DictionaryPageOffset = k.file.offset
+	k.meta.DictionaryPageOffset = int64(len(k.bytes))
 	k.meta.EncodingStats = append(k.meta.EncodingStats, format.PageEncodingStats{
 		PageType: format.DictionaryPage, Encoding: format.Plain, Count: 1,
 	})
@@ -130,14 +188,14 @@ func (k *chunk) writeDictionary() error {
 }
 
 func (k *chunk) writePage(s *span) error {
-	p := &k.file.page
-	if err := p.encodeLevels(k.column, s, k.leaf); err != nil {
+	p := &k.page
+	if err := p.encodeLevels(k.values, s, k.leaf); err != nil {
 		return err
 	}
 	if err := p.encodeValues(k, s); err != nil {
 		return err
 	}
-	at := k.file.offset
+	at := len(k.bytes)
 	nulls := int64(s.levels - s.values)
 	err := k.put(&format.PageHeader{Type: format.DataPageV2, DataPageHeaderV2: some(format.DataPageHeaderV2{
 		NumValues: int32(s.levels), NumNulls: int32(nulls), NumRows: int32(s.rows), Encoding: k.leaf.encoding,
@@ -146,27 +204,25 @@ func (k *chunk) writePage(s *span) error {
 	if err != nil {
 		return err
 	}
-	k.index.add(format.PageLocation{Offset: at, CompressedPageSize: int32(k.file.offset - at), FirstRowIndex: k.rows}, k.bounds(s), nulls)
+	k.index.add(format.PageLocation{Offset: int64(at), CompressedPageSize: int32(len(k.bytes) - at), FirstRowIndex: k.rows}, k.bounds(s), nulls)
 	k.total.nulls += nulls
 	k.rows += int64(s.rows)
 	return nil
 }
 
-// put writes a page with its header.
+// put adds a page with its header.
 func (k *chunk) put(h *format.PageHeader) error {
-	p := &k.file.page
+	p := &k.page
 	levels := len(p.rep) + len(p.def)
 	h.UncompressedPageSize, h.CompressedPageSize = int32(levels+p.plain), int32(levels+len(p.packed))
 	h.CRC = p.checksum()
-	n, err := k.file.encode(h)
+	header, err := k.structs.encode(h)
 	if err != nil {
 		return err
 	}
-	k.meta.TotalUncompressedSize += int64(n) + int64(h.UncompressedPageSize)
-	for _, part := range [...][]byte{p.rep, p.def, p.packed} {
-		if err := k.file.write(part); err != nil {
-			return err
-		}
+	k.meta.TotalUncompressedSize += int64(len(header)) + int64(h.UncompressedPageSize)
+	for _, part := range [...][]byte{header, p.rep, p.def, p.packed} {
+		k.bytes = append(k.bytes, part...)
 	}
 	return nil
 }

@@ -133,11 +133,13 @@ func written(t testing.TB, rng *rand.Rand, groups []int, small bool) (data []byt
 	if small {
 		w.limits = limits{levels: 1 + rng.IntN(40), text: uint32(1 + rng.IntN(300))}
 	}
+	encoders := []*Encoder{w.NewEncoder(), w.NewEncoder()}
 	for _, rows := range groups {
 		var group [][]parquet.Value
 		for i := range w.leaves {
 			c, values := column(rng, &w.leaves[i], i, rows)
-			if err := w.Column(&c); err != nil {
+			k, err := encoders[rng.IntN(2)].Encode(i, &c)
+			if err := errors.Join(err, w.Column(k)); err != nil {
 				t.Fatal(err)
 			}
 			group = append(group, values)
@@ -392,14 +394,23 @@ func checkSums(t *testing.T, data []byte) (pages int) {
 
 func TestMisuse(t *testing.T) {
 	schema := parquet.NewSchema("row", parquet.Group{"a": parquet.Leaf(parquet.DoubleType), "b": parquet.Leaf(parquet.DoubleType)})
+	encode := func(w *Writer, number, rows int) *Chunk {
+		k, err := w.NewEncoder().Encode(number, &Column{Levels: rows, Doubles: make([]float64, rows)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
 	for name, steps := range map[string]func(*Writer) error{
 		"too few columns": func(w *Writer) error { return w.EndGroup() },
+		"another column":  func(w *Writer) error { return w.Column(encode(w, 1, 1)) },
 		"too many columns": func(w *Writer) error {
-			c := Column{Levels: 1, Doubles: []float64{1}}
-			return errors.Join(w.Column(&c), w.Column(&c), w.Column(&c))
+			return errors.Join(w.Column(encode(w, 0, 1)), w.Column(encode(w, 1, 1)), w.Column(encode(w, 1, 1)))
 		},
-		"other rows": func(w *Writer) error {
-			return errors.Join(w.Column(&Column{Levels: 1, Doubles: []float64{1}}), w.Column(&Column{Levels: 2, Doubles: []float64{1, 2}}))
+		"other rows": func(w *Writer) error { return errors.Join(w.Column(encode(w, 0, 1)), w.Column(encode(w, 1, 2))) },
+		"no such column": func(w *Writer) error {
+			_, err := w.NewEncoder().Encode(2, &Column{})
+			return err
 		},
 	} {
 		w, err := NewWriter(io.Discard, schema, Options{Codec: &zstd.Codec{}})
@@ -415,7 +426,7 @@ func TestMisuse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Column(&Column{Levels: 1}); err == nil {
+	if _, err := w.NewEncoder().Encode(0, &Column{Levels: 1}); err == nil {
 		t.Error("a column of a type without an encoding: accepted")
 	}
 }

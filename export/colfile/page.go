@@ -1,7 +1,6 @@
 package colfile
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -19,7 +18,6 @@ import (
 // pageBuffers is a page being put together. The memory is used again for the
 // next.
 type pageBuffers struct {
-	header   bytes.Buffer
 	rep, def []byte
 	values   []byte // encoded
 	packed   []byte // and compressed
@@ -68,7 +66,7 @@ func appendRun(dst []byte, n int, level byte) []byte {
 
 // encodeValues encodes and compresses the values of a page.
 func (p *pageBuffers) encodeValues(k *chunk, s *span) (err error) {
-	c, from, to := k.column, s.value, s.value+s.values
+	c, from, to := k.values, s.value, s.value+s.values
 	p.values = p.values[:0]
 	switch e := k.leaf.encoding; {
 	case k.leaf.kind == format.Boolean && e == format.Plain:
@@ -78,7 +76,7 @@ func (p *pageBuffers) encodeValues(k *chunk, s *span) (err error) {
 	case k.leaf.kind == format.ByteArray && e == format.Plain:
 		p.values = appendTexts(p.values, c.Text, c.Offsets[from:to+1])
 	case k.leaf.kind == format.ByteArray && e == format.RLEDictionary:
-		p.values, err = (*rle.DictionaryEncoding)(nil).EncodeInt32(p.values, k.file.dict.indexes[from:to])
+		p.values, err = (*rle.DictionaryEncoding)(nil).EncodeInt32(p.values, k.dict.indexes[from:to])
 	case k.leaf.kind == format.Int32 && e == format.DeltaBinaryPacked:
 		p.values, err = (*delta.BinaryPackedEncoding)(nil).EncodeInt32(p.values, c.Int32s[from:to])
 	case k.leaf.kind == format.Int64 && e == format.DeltaBinaryPacked:

@@ -10,9 +10,12 @@ package colfile
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress"
@@ -25,10 +28,19 @@ type Options struct {
 	CreatedBy string
 	Metadata  map[string]string // of the footer
 	Codec     compress.Codec    // of pages
+	Memory    *Memory           // nil: of this file alone
+}
+
+// Memory is what encoding a file took, for the files after it. Several may be
+// written at once.
+type Memory struct {
+	encoders sync.Pool // of *Encoder
+	chunks   sync.Pool // of *[]byte
 }
 
 // Writer writes one file: its columns in the schema's order, row group by row
-// group, and then Close. After an error it is of no use.
+// group, and then Close. Encoders, of which several goroutines can have one each,
+// make columns what Column takes. After an error it is of no use.
 type Writer struct {
 	out    *bufio.Writer
 	offset int64
@@ -36,15 +48,29 @@ type Writer struct {
 	limits limits
 	leaves []leaf
 	meta   *format.FileMetaData
+	memory *Memory
 
 	group format.RowGroup // being written
 	index []pageIndex     // of its columns
 	done  [][]pageIndex   // of the groups before
+	structs
+}
 
-	page    pageBuffers
-	dict    dictionary
-	thrift  thrift.CompactProtocol
-	headers *thrift.Encoder
+// structs encodes the format's structures.
+type structs struct {
+	buf      bytes.Buffer
+	protocol thrift.CompactProtocol
+	encoder  *thrift.Encoder
+}
+
+// encode returns the bytes of a structure, which are good until the next call.
+func (s *structs) encode(v any) ([]byte, error) {
+	if s.encoder == nil {
+		s.encoder = thrift.NewEncoder(s.protocol.NewWriter(&s.buf))
+	}
+	s.buf.Truncate(0)
+	err := s.encoder.Encode(v)
+	return s.buf.Bytes(), err
 }
 
 // leaf is a column of the schema.
@@ -69,7 +95,7 @@ func NewWriter(w io.Writer, schema *parquet.Schema, opts Options) (*Writer, erro
 	if err != nil {
 		return nil, err
 	}
-	f := &Writer{out: bufio.NewWriterSize(w, bufferSize), codec: opts.Codec, limits: defaultLimits, meta: meta}
+	f := &Writer{out: bufio.NewWriterSize(w, bufferSize), codec: opts.Codec, limits: defaultLimits, meta: meta, memory: cmp.Or(opts.Memory, new(Memory))}
 	for _, path := range schema.Columns() {
 		column, ok := schema.Lookup(path...)
 		if !ok {
@@ -81,7 +107,6 @@ func NewWriter(w io.Writer, schema *parquet.Schema, opts Options) (*Writer, erro
 			maxRep: byte(column.MaxRepetitionLevel), maxDef: byte(column.MaxDefinitionLevel),
 		})
 	}
-	f.headers = thrift.NewEncoder(f.thrift.NewWriter(&f.page.header))
 	return f, f.write([]byte(magic))
 }
 
@@ -108,42 +133,43 @@ func emptyFile(schema *parquet.Schema, opts *Options) (*format.FileMetaData, err
 	return &meta, nil
 }
 
-// write writes what is not a page's.
 func (f *Writer) write(b []byte) error {
 	n, err := f.out.Write(b)
 	f.offset += int64(n)
 	return err
 }
 
-// encode writes a structure of the format and returns how long it is.
-func (f *Writer) encode(v any) (int32, error) {
-	f.page.header.Truncate(0)
-	if err := f.headers.Encode(v); err != nil {
+// add writes a structure of the format and returns how long it is.
+func (f *Writer) add(v any) (int32, error) {
+	b, err := f.encode(v)
+	if err != nil {
 		return 0, err
 	}
-	return int32(f.page.header.Len()), f.write(f.page.header.Bytes())
+	return int32(len(b)), f.write(b)
 }
 
-// Column writes the next column of the row group.
-func (f *Writer) Column(c *Column) error {
+// Column writes the next column of the row group. The chunk is of no use then.
+func (f *Writer) Column(k *Chunk) error {
 	i := len(f.group.Columns)
-	if i == len(f.leaves) {
+	switch {
+	case i == len(f.leaves):
 		return fmt.Errorf("the row group has all its %d columns", i)
+	case k.column != i:
+		return fmt.Errorf("column %d is not the next, which is %d", k.column, i)
+	case i == 0:
+		f.group.NumRows, f.group.FileOffset = k.rows, f.offset
+	case k.rows != f.group.NumRows:
+		return fmt.Errorf("column %q has %d rows, the first %d", f.leaves[i].path, k.rows, f.group.NumRows)
 	}
-	k := &chunk{file: f, leaf: &f.leaves[i], column: c}
-	if err := k.write(); err != nil {
-		return fmt.Errorf("column %q: %w", f.leaves[i].path, err)
+	k.move(f.offset)
+	if err := f.write(k.bytes); err != nil {
+		return err
 	}
-	if i == 0 {
-		f.group.NumRows, f.group.FileOffset = k.rows, k.start
-	}
+	f.memory.chunks.Put(&k.bytes)
 	f.group.Columns = append(f.group.Columns, format.ColumnChunk{MetaData: k.meta})
 	f.group.TotalByteSize += k.meta.TotalUncompressedSize
 	f.group.TotalCompressedSize += k.meta.TotalCompressedSize
 	f.index = append(f.index, k.index)
-	if k.rows != f.group.NumRows {
-		return fmt.Errorf("column %q has %d rows, the first %d", f.leaves[i].path, k.rows, f.group.NumRows)
-	}
 	return nil
 }
 
@@ -165,7 +191,7 @@ func (f *Writer) Close() error {
 	if err := f.writeIndexes(); err != nil {
 		return err
 	}
-	n, err := f.encode(f.meta)
+	n, err := f.add(f.meta)
 	if err != nil {
 		return err
 	}
@@ -182,7 +208,7 @@ func (f *Writer) writeIndexes() error {
 		for i := range group {
 			at := &f.meta.RowGroups[g].Columns[i]
 			at.ColumnIndexOffset = f.offset
-			n, err := f.encode(&group[i].bounds)
+			n, err := f.add(&group[i].bounds)
 			if err != nil {
 				return err
 			}
@@ -193,7 +219,7 @@ func (f *Writer) writeIndexes() error {
 		for i := range group {
 			at := &f.meta.RowGroups[g].Columns[i]
 			at.OffsetIndexOffset = f.offset
-			n, err := f.encode(&group[i].places)
+			n, err := f.add(&group[i].places)
 			if err != nil {
 				return err
 			}

@@ -18,22 +18,24 @@ type chunker struct {
 	num, text int
 	list      int
 	elems     *chunker
-	// made is the memory for what a column does not hold as the file has it. It
-	// is one for all columns.
-	made *colfile.Column
+	made      *colfile.Column // of the call of next
 }
 
-func newChunker(c *column, s shape, made *colfile.Column) *chunker {
-	k := &chunker{col: c, shape: s, made: made}
+func newChunker(c *column, s shape) *chunker {
+	k := &chunker{col: c, shape: s}
 	if c.elems != nil {
-		k.elems = &chunker{col: c.elems, shape: shape{typ: Type{Scalar: s.typ.Scalar}}, made: made}
+		k.elems = &chunker{col: c.elems, shape: shape{typ: Type{Scalar: s.typ.Scalar}}}
 	}
 	return k
 }
 
-// next is the column of the rows up to end. It is good until the next call for
-// any column.
-func (k *chunker) next(end int) colfile.Column {
+// next is the column of the rows up to end. made is memory for what the column
+// does not hold as the file has it; the result is good until it is used again.
+func (k *chunker) next(end int, made *colfile.Column) colfile.Column {
+	k.made = made
+	if k.elems != nil {
+		k.elems.made = made
+	}
 	var c colfile.Column
 	switch {
 	case k.shape.typ.List:

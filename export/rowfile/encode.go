@@ -46,7 +46,7 @@ func (b *Builder) Encode(w io.Writer, meta map[string]string) (sum Summary, err 
 		dict[i] = shapes[i].typ.Scalar == String && c.repetitive()
 		sum.Columns = append(sum.Columns, Column{Name: c.name, Type: shapes[i].typ})
 	}
-	out, err := colfile.NewWriter(w, schema(cols, shapes, dict), colfile.Options{CreatedBy: createdBy, Metadata: meta, Codec: b.layout.codec})
+	out, err := colfile.NewWriter(w, schema(cols, shapes, dict), colfile.Options{CreatedBy: createdBy, Metadata: meta, Codec: b.layout.codec, Memory: &b.layout.encoding})
 	if err != nil {
 		return sum, fmt.Errorf("beginning the file: %w", err)
 	}
@@ -64,27 +64,64 @@ func (b *Builder) Encode(w io.Writer, meta map[string]string) (sum Summary, err 
 }
 
 func (b *Builder) writeColumns(out *colfile.Writer, cols []*column, shapes []shape) ([]*digest, error) {
-	var made colfile.Column
-	chunks := make([]*chunker, len(cols))
+	parts := make([]part, len(cols))
 	digests := make([]*digest, len(cols))
 	for i, c := range cols {
-		chunks[i] = newChunker(c, shapes[i], &made)
 		digests[i] = newDigest(shapes[i].typ, c.required)
+		parts[i] = part{chunker: newChunker(c, shapes[i]), digest: digests[i], done: make(chan encoded, 1)}
 	}
 	for end := 0; end < b.rows; {
 		end = min(b.rows, end+b.layout.groupRows)
-		for i, k := range chunks {
-			c := k.next(end)
-			digests[i].add(&c)
-			if err := out.Column(&c); err != nil {
-				return nil, err
-			}
-		}
-		if err := out.EndGroup(); err != nil {
+		if err := writeGroup(out, parts, end); err != nil {
 			return nil, err
 		}
 	}
 	return digests, nil
+}
+
+// part is a column on its way into the file.
+type part struct {
+	chunker *chunker
+	digest  *digest
+	done    chan encoded
+}
+
+type encoded struct {
+	chunk *colfile.Chunk
+	err   error
+}
+
+// encode takes the column's rows up to end.
+func (p *part) encode(number, end int, e *colfile.Encoder, made *colfile.Column) (result encoded) {
+	defer guard(&result.err)
+	c := p.chunker.next(end, made)
+	p.digest.add(&c)
+	result.chunk, result.err = e.Encode(number, &c)
+	return result
+}
+
+// writeGroup writes a row group. Its columns are encoded side by side, and
+// written in their order.
+func writeGroup(out *colfile.Writer, parts []part, end int) error {
+	workers := newWorkers(len(parts))
+	defer workers.stop()
+	workers.start(func(next func() (int, bool)) {
+		e, made := out.NewEncoder(), new(colfile.Column)
+		defer e.Release()
+		for i, ok := next(); ok; i, ok = next() {
+			parts[i].done <- parts[i].encode(i, end, e, made)
+		}
+	})
+	for i := range parts {
+		r := <-parts[i].done
+		if r.err != nil {
+			return r.err
+		}
+		if err := out.Column(r.chunk); err != nil {
+			return err
+		}
+	}
+	return out.EndGroup()
 }
 
 // dictionarySample is how many of a column's texts decide on a dictionary.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/parquet-go/parquet-go/compress/zstd"
 
+	"github.com/labeljoin/labeljoin/export/colfile"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -41,6 +42,7 @@ type Layout struct {
 	// codec is one for all files: it keeps its encoders, which are large.
 	codec       *zstd.Codec
 	memory      sync.Pool // of memory
+	encoding    colfile.Memory
 	groupRows   int
 	maxFeatures int
 }

@@ -33,15 +33,40 @@ func Verify(r io.ReaderAt, size int64, want *Summary) (err error) {
 	for i, c := range want.Columns {
 		digests[i] = newDigest(c.Type, fields[i].Required())
 	}
-	for _, group := range f.RowGroups() {
-		for i, chunk := range group.ColumnChunks() {
-			if err := digests[i].addChunk(chunk); err != nil {
-				return fmt.Errorf("reading back column %q: %w", want.Columns[i].Name, err)
-			}
-		}
+	if err := readColumns(f.RowGroups(), want.Columns, digests); err != nil {
+		return err
 	}
 	if got := rowsHash(want.Columns, digests); got != want.Hash {
 		return fmt.Errorf("read back other values than were written: rows hash %s, want %s", got, want.Hash)
+	}
+	return nil
+}
+
+// readColumns reads the columns side by side, each from the first row group to
+// the last.
+func readColumns(groups []parquet.RowGroup, columns []Column, digests []*digest) error {
+	workers := newWorkers(len(columns))
+	errs := make([]error, len(columns))
+	workers.start(func(next func() (int, bool)) {
+		for i, ok := next(); ok; i, ok = next() {
+			errs[i] = readColumn(groups, i, digests[i])
+		}
+	})
+	workers.wait()
+	for i, err := range errs {
+		if err != nil {
+			return fmt.Errorf("reading back column %q: %w", columns[i].Name, err)
+		}
+	}
+	return nil
+}
+
+func readColumn(groups []parquet.RowGroup, i int, d *digest) (err error) {
+	defer guard(&err)
+	for _, group := range groups {
+		if err := d.addChunk(group.ColumnChunks()[i]); err != nil {
+			return err
+		}
 	}
 	return nil
 }

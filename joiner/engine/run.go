@@ -17,6 +17,15 @@ import (
 // the reader busy while a batch is applied.
 const readAhead = 4
 
+// A source that has nothing to say just now, while the other is further ahead of it
+// in event time than tolerance, is waited for as long as patience: there may be a
+// backlog, and whatever is read too early has to be written down twice. A source
+// that is known to be read to its end is not behind.
+const (
+	tolerance = 5 * time.Second
+	patience  = 5 * time.Millisecond
+)
+
 // tick is how often the loop looks whether a commit is due.
 const tick = 50 * time.Millisecond
 
@@ -183,6 +192,17 @@ func (e *Engine) reached(ctx context.Context, ended []bool, until []joiner.Posit
 // runs ahead of the other, the less has to wait in the state.
 func (e *Engine) receive(ctx context.Context, inbox []chan delivery, ended []bool, ticks <-chan time.Time) (*delivery, error) {
 	first, held := e.behind(), e.held()
+	if !ended[first] && !e.holds(first, held) && e.farBehind(first) {
+		select {
+		case d := <-inbox[first]:
+			return &d, nil
+		case <-ticks:
+			return nil, nil
+		case <-time.After(patience):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	for n := range inbox {
 		i := (first + n) % len(inbox)
 		if ended[i] || e.holds(i, held) {
@@ -245,6 +265,17 @@ func (e *Engine) behind() int {
 		}
 	}
 	return 0
+}
+
+// farBehind reports whether the other input is ahead of this one by more than the
+// tolerance.
+func (e *Engine) farBehind(input int) bool {
+	kinds := e.o.Inputs[input].Kinds
+	if len(kinds) != 1 {
+		return false
+	}
+	c, k := &e.saved.Progress.Clock, kinds[0]
+	return max(c.Seen[k], c.Proven[k]).Add(tolerance) < c.Seen[1-k]
 }
 
 // take folds a batch. Up to the position that until gives; what lies beyond

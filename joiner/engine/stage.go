@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -61,8 +62,14 @@ func (s stager) run(ctx context.Context, f *flight) {
 	f.ended = time.Now()
 }
 
-func (s stager) write(ctx context.Context, f *flight) error {
-	for _, step := range []func(*flight) error{s.closing, s.unwritten, s.deadLetters, s.forgotten, s.sync} {
+// write stages what the cut holds. Beside it the state is made durable as far as the
+// cut, before there is a manifest: a state that does not know what it has committed
+// would have to be rebuilt from the log.
+func (s stager) write(ctx context.Context, f *flight) (err error) {
+	synced := make(chan error, 1)
+	go func() { synced <- f.view.Sync() }() // ended when write returns
+	defer func() { err = errors.Join(err, <-synced) }()
+	for _, step := range []func(*flight) error{s.closing, s.unwritten, s.deadLetters, s.forgotten} {
 		if err := step(f); err != nil {
 			return err
 		}
@@ -193,10 +200,6 @@ func (s stager) forgotten(f *flight) error {
 	}
 	return nil
 }
-
-// sync makes the cut durable, before there is a manifest: a state that does not
-// know what it has committed would have to be rebuilt from the log.
-func (s stager) sync(f *flight) error { return f.view.Sync() }
 
 // book completes the cut: where the partition stands once it is done.
 func (s stager) book(f *flight) {

@@ -1,9 +1,7 @@
 package rowfile
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
@@ -14,23 +12,8 @@ import (
 
 // addChunk adds a column chunk as the library reads it, page by page.
 func (d *digest) addChunk(chunk parquet.ColumnChunk) error {
-	pages := chunk.Pages()
-	defer pages.Close()
 	var c colfile.Column
-	for {
-		page, err := pages.ReadPage()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		err = d.addPage(page, &c)
-		parquet.Release(page)
-		if err != nil {
-			return err
-		}
-	}
+	return eachPage(chunk, func(page parquet.Page) error { return d.addPage(page, &c) })
 }
 
 // addPage adds a page. c is memory that is used again.

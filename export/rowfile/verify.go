@@ -71,8 +71,9 @@ func readColumn(groups []parquet.RowGroup, i int, d *digest) (err error) {
 	return nil
 }
 
-// eachValue calls f with the values of a column chunk, batch by batch.
-func eachValue(chunk parquet.ColumnChunk, batch []parquet.Value, f func([]parquet.Value) error) error {
+// eachPage calls f with the pages of a column chunk. A page is good until f
+// returns.
+func eachPage(chunk parquet.ColumnChunk, f func(parquet.Page) error) error {
 	pages := chunk.Pages()
 	defer pages.Close()
 	for {
@@ -83,12 +84,17 @@ func eachValue(chunk parquet.ColumnChunk, batch []parquet.Value, f func([]parque
 		if err != nil {
 			return err
 		}
-		err = eachValueOf(page, batch, f)
+		err = f(page)
 		parquet.Release(page)
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// eachValue calls f with the values of a column chunk, batch by batch.
+func eachValue(chunk parquet.ColumnChunk, batch []parquet.Value, f func([]parquet.Value) error) error {
+	return eachPage(chunk, func(page parquet.Page) error { return eachValueOf(page, batch, f) })
 }
 
 func eachValueOf(page parquet.Page, batch []parquet.Value, f func([]parquet.Value) error) error {

@@ -3,6 +3,8 @@ package store
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -97,4 +99,28 @@ func FuzzGroups(f *testing.F) {
 			}
 		}
 	})
+}
+
+// BenchmarkAppendEvents compresses requests of 709 bytes in groups of several
+// sizes, which is what groupBytes was chosen by.
+func BenchmarkAppendEvents(b *testing.B) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	for _, size := range []int{4, 8, 16, 32, 64} {
+		var requests []fresh
+		for range size << 10 / 709 {
+			r := fmt.Appendf(nil, `{"request_id":"%016x-%016x","features":{`, rng.Uint64(), rng.Uint64())
+			for i := 0; len(r) < 709; i++ {
+				r = fmt.Appendf(r, `"f%02d":%.6f,"n%02d":%d,"c%02d":"category-%d",`, i, rng.Float64(), i, rng.IntN(1000), i, rng.IntN(20))
+			}
+			requests = append(requests, fresh{data: r[:709]})
+		}
+		b.Run(fmt.Sprint(size, "KiB"), func(b *testing.B) {
+			var value, scratch []byte
+			for b.Loop() {
+				value, scratch = appendEvents(value[:0], requests, scratch)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(requests)), "ns/request")
+			b.ReportMetric(float64(len(value))/float64(len(requests)), "B/request")
+		})
+	}
 }

@@ -204,26 +204,27 @@ func (f *Writer) Close() error {
 // writeIndexes writes the column indexes of all groups and then their offset
 // indexes: the library reads each of the two kinds in one piece.
 func (f *Writer) writeIndexes() error {
-	for g, group := range f.done {
-		for i := range group {
-			at := &f.meta.RowGroups[g].Columns[i]
-			at.ColumnIndexOffset = f.offset
-			n, err := f.add(&group[i].bounds)
-			if err != nil {
-				return err
-			}
-			at.ColumnIndexLength = n
-		}
+	err := f.eachColumn(func(at *format.ColumnChunk, x *pageIndex) (err error) {
+		at.ColumnIndexOffset = f.offset
+		at.ColumnIndexLength, err = f.add(&x.bounds)
+		return err
+	})
+	if err != nil {
+		return err
 	}
+	return f.eachColumn(func(at *format.ColumnChunk, x *pageIndex) (err error) {
+		at.OffsetIndexOffset = f.offset
+		at.OffsetIndexLength, err = f.add(&x.places)
+		return err
+	})
+}
+
+func (f *Writer) eachColumn(visit func(*format.ColumnChunk, *pageIndex) error) error {
 	for g, group := range f.done {
 		for i := range group {
-			at := &f.meta.RowGroups[g].Columns[i]
-			at.OffsetIndexOffset = f.offset
-			n, err := f.add(&group[i].places)
-			if err != nil {
+			if err := visit(&f.meta.RowGroups[g].Columns[i], &group[i]); err != nil {
 				return err
 			}
-			at.OffsetIndexLength = n
 		}
 	}
 	return nil

@@ -39,7 +39,7 @@ type buffers struct {
 	tags    []events.ValueKind // of each row; nil: all rows are of the kind only
 	nums    []uint64           // Bool, Int, and Double as its bits
 	text    []byte             // String and JSON
-	offsets []uint32           // where each text starts and the last ends; nil: there is none
+	offsets []uint32           // where each text starts and the last ends; empty: there is none
 	lens    []uint32           // how many elements each list has
 	spare   []events.ValueKind // for tags
 }

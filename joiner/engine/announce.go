@@ -52,14 +52,11 @@ func (a *announcing) all(ctx context.Context, p Publisher) error {
 		a.herald.labels = a.herald.labels[:0]
 		return nil
 	}
-	for c, err := range a.view.Closing(a.from, a.to) {
+	for v, err := range a.decider.each(a.view, a.from, a.to) {
 		if err != nil {
 			return err
 		}
-		if err := a.decider.decide(c); err != nil {
-			return err
-		}
-		a.herald.closed(&a.decider.request, a.decider.decision.SameRows(events.MaxTime, joiner.Closed))
+		a.herald.closed(&v.request, v.decision.SameRows(events.MaxTime, joiner.Closed))
 		if len(a.herald.labels) >= maxBatch {
 			if err := send(); err != nil {
 				return err

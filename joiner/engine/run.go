@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"runtime"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -360,7 +361,11 @@ func (e *Engine) roll(ctx context.Context) error {
 	}
 	if e.flight != nil {
 		if e.o.Roll.Bytes == 0 || e.volume.Bytes < 2*e.o.Roll.Bytes {
-			return nil // it will be due again; until then reading goes on
+			// It will be due again; until then reading goes on, and lets staging go first: a
+			// commit that takes longer than reading the next one would in the end have
+			// reading wait for it, with fewer goroutines at work than there are processors.
+			runtime.Gosched()
+			return nil
 		}
 		if err := e.finish(ctx); err != nil {
 			return err

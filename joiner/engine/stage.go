@@ -82,23 +82,19 @@ func (s stager) write(ctx context.Context, f *flight) (err error) {
 
 // closing writes the requests that closed since the last commit.
 func (s stager) closing(f *flight) error {
-	for c, err := range f.view.Closing(f.at.Committed, f.cut.Through) {
+	for v, err := range s.decider.each(f.view, f.at.Committed, f.cut.Through) {
 		if err != nil {
 			return err
 		}
-		if err := s.decider.decide(c); err != nil {
-			return err
-		}
 		f.closed.Kinds[events.KindRequest].Disposed[joiner.Accepted]++
-		for fate, n := range s.decider.fates {
+		for fate, n := range v.fates {
 			f.closed.Kinds[events.KindOutcome].Disposed[fate] += n
 		}
-		req := &s.decider.request
-		rows := s.decider.decision.SameRows(f.cut.Known, joiner.Closed)
-		if len(c.History.Rows) > 0 {
-			rows = unlessEarly(req, rows, c.History.Rows)
+		rows := v.decision.SameRows(f.cut.Known, joiner.Closed)
+		if len(v.standing) > 0 {
+			rows = unlessEarly(&v.request, rows, v.standing)
 		}
-		if err := s.rows(f, req, rows); err != nil {
+		if err := s.rows(f, &v.request, rows); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"iter"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// Requests are decided by a goroutine, some batches ahead of who writes their
+// rows: each is about as much work as the other, and as reading them is. A batch is
+// some hundred microseconds of work, beside which waking a goroutine takes no time,
+// and small enough to stay in the processor's caches.
+//
+// Invariant: a batch is in spare, in full, or with one of the two goroutines, so that
+// nobody reads a verdict while it is made again.
+const (
+	batchesAhead = 3
+	verdictBatch = 128
+)
+
+// verdicts are requests decided one after the other.
+type verdicts struct {
+	list [verdictBatch]verdict
+	n    int
+	err  error // why there are no more
+}
+
+// each decides the requests that a view closes from one time to another, in their
+// order. A verdict is good until the next one is asked for.
+func (d *decider) each(view View, from, to events.Time) iter.Seq2[*verdict, error] {
+	return func(yield func(*verdict, error) bool) {
+		full, stop := make(chan *verdicts, batchesAhead), make(chan struct{})
+		go d.ahead(view, from, to, full, stop) // ended by stop
+		defer func() {
+			close(stop)
+			for v := range full { // until it has ended
+				d.spare <- v
+			}
+		}()
+		for v := range full {
+			more := v.pass(yield)
+			d.spare <- v
+			if !more {
+				return
+			}
+		}
+	}
+}
+
+// pass yields what a batch has.
+func (v *verdicts) pass(yield func(*verdict, error) bool) bool {
+	for i := range v.list[:v.n] {
+		if !yield(&v.list[i], nil) {
+			return false
+		}
+	}
+	return v.err == nil || yield(nil, v.err)
+}
+
+// ahead fills batches and passes them on, the last one too if it is not full.
+func (d *decider) ahead(view View, from, to events.Time, full chan<- *verdicts, stop <-chan struct{}) {
+	defer close(full)
+	v := d.blank()
+	for c, err := range view.Closing(from, to) {
+		if err == nil {
+			err = d.decide(c, &v.list[v.n])
+		}
+		if err != nil {
+			v.err = err
+			break
+		}
+		if v.n++; v.n < verdictBatch {
+			continue
+		}
+		select {
+		case full <- v:
+			v = d.blank()
+		case <-stop:
+			d.spare <- v
+			return
+		}
+	}
+	select {
+	case full <- v:
+	case <-stop:
+		d.spare <- v
+	}
+}
+
+// blank waits for a batch that is not in use.
+func (d *decider) blank() *verdicts {
+	v := <-d.spare
+	v.n, v.err = 0, nil
+	return v
+}

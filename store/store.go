@@ -96,14 +96,10 @@ func pebbleOptions(o *Options, cache *pebble.Cache) *pebble.Options {
 		DisableWAL:                  !o.logged, // the input log is one already: see doc.go
 		MemTableSize:                cmp.Or(o.memTable, memTable),
 		MemTableStopWritesThreshold: 4,
-		// What is new lies in tables that hardly overlap, and most of it is forgotten as a
-		// whole before long: to rewrite it early is work for nothing (measured: 160 bytes
-		// an event less are written than with Pebble's 4).
-		L0CompactionThreshold: 12,
-		L0StopWritesThreshold: 24,
-		FormatMajorVersion:    pebble.FormatValueSeparation, // set by hand: the default is the oldest, which does not notice a damaged log
-		Logger:                logger{log: o.Log, fatal: o.Fatal},
-		EventListener:         listen(logger{log: o.Log, fatal: o.Fatal}),
+		L0StopWritesThreshold:       24,
+		FormatMajorVersion:          pebble.FormatValueSeparation, // set by hand: the default is the oldest, which does not notice a damaged log
+		Logger:                      logger{log: o.Log, fatal: o.Fatal},
+		EventListener:               listen(logger{log: o.Log, fatal: o.Fatal}),
 	}
 	// Nearly all of it is events, which are compressed in their groups.
 	p.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })

@@ -5,7 +5,8 @@
 // One goroutine, the one that calls Run, folds events and writes the state. A
 // second one stages the commit that was cut last, from a stable view of the
 // state; a third announces what has closed, from another; and one reads each
-// source ahead.
+// source ahead. The two that write labels have requests decided ahead of them, by
+// a goroutine that ends with the commit or the announcement.
 //
 // Invariants:
 //

@@ -91,7 +91,7 @@ func Open(o Options) (*Store, error) {
 
 func pebbleOptions(o *Options, cache *pebble.Cache) *pebble.Options {
 	p := &pebble.Options{
-		FS:                          o.FS,
+		FS:                          tableFS{o.FS},
 		Cache:                       cache,
 		DisableWAL:                  !o.logged, // the input log is one already: see doc.go
 		MemTableSize:                cmp.Or(o.memTable, memTable),

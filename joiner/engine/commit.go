@@ -49,6 +49,9 @@ func (e *Engine) uncommitted() (bool, error) {
 // cut begins a commit: it fixes what is in it and lets a goroutine write it.
 // The one before must have been finished.
 func (e *Engine) cut(ctx context.Context, known events.Time) error {
+	if err := e.applyFolded(ctx); err != nil { // what is read below is what was applied
+		return err
+	}
 	e.advance()
 	if err := e.settleEarly(); err != nil {
 		return err
@@ -142,6 +145,9 @@ func (e *Engine) finish(ctx context.Context) error {
 	e.flight = nil
 	if f.err != nil {
 		return fmt.Errorf("commit %d: %w", f.cut.Number, f.err)
+	}
+	if err := e.applyFolded(ctx); err != nil { // forgetting reads what was applied
+		return err
 	}
 	e.o.Store.Forget(f.forget)
 	e.synced = f.begun // staging did that

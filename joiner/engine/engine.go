@@ -82,6 +82,7 @@ type Engine struct {
 	decoded    events.Outcome // scratch
 	herald     herald         // what is to be published before the batch is applied
 	events     int            // folded since the batch was applied
+	folded     bool           // something was, if only that time has passed
 	volume     Roll           // read since the last cut: Rows and Bytes
 	looked     time.Time      // when declared gaps were last looked for
 	unread     string         // why they could not be read; said once
@@ -151,7 +152,7 @@ func (e *Engine) flush(ctx context.Context, sync bool) error {
 		return err
 	}
 	e.advance()
-	e.events = 0
+	e.events, e.folded = 0, false
 	if err := e.o.Store.Apply(&e.saved, sync); err != nil {
 		return err
 	}

@@ -190,12 +190,31 @@ func (e *Engine) reached(ctx context.Context, ended []bool, until []joiner.Posit
 
 // receive waits for a delivery or a tick (nil). Of two sources that both have
 // something to say, the one behind in event time speaks first: the less one
-// runs ahead of the other, the less has to wait in the state.
+// runs ahead of the other, the less has to wait in the state. Before it waits, what
+// was folded is applied.
 func (e *Engine) receive(ctx context.Context, inbox []chan delivery, ended []bool, ticks <-chan time.Time) (*delivery, error) {
 	first, held := e.behind(), e.held()
-	if !ended[first] && !e.holds(first, held) && e.farBehind(first) {
+	var open [2]chan delivery // that are to be read, the one behind first
+	for n := range inbox {
+		if i := (first + n) % len(inbox); !ended[i] && !e.holds(i, held) {
+			open[n] = inbox[i]
+		}
+	}
+	late := open[0] != nil && e.farBehind(first)
+	if d := ready(open[0]); d != nil {
+		return d, nil
+	}
+	if !late {
+		if d := ready(open[1]); d != nil {
+			return d, nil
+		}
+	}
+	if err := e.applyFolded(ctx); err != nil {
+		return nil, err
+	}
+	if late {
 		select {
-		case d := <-inbox[first]:
+		case d := <-open[0]:
 			return &d, nil
 		case <-ticks:
 			return nil, nil
@@ -204,27 +223,10 @@ func (e *Engine) receive(ctx context.Context, inbox []chan delivery, ended []boo
 			return nil, ctx.Err()
 		}
 	}
-	for n := range inbox {
-		i := (first + n) % len(inbox)
-		if ended[i] || e.holds(i, held) {
-			continue
-		}
-		select {
-		case d := <-inbox[i]:
-			return &d, nil
-		default:
-		}
-	}
-	channels := [2]chan delivery{}
-	for i := range inbox {
-		if !ended[i] && !e.holds(i, held) {
-			channels[i] = inbox[i]
-		}
-	}
 	select {
-	case d := <-channels[0]:
+	case d := <-open[0]:
 		return &d, nil
-	case d := <-channels[1]:
+	case d := <-open[1]:
 		return &d, nil
 	case q := <-e.questions:
 		return nil, e.tell(ctx, q)
@@ -234,6 +236,16 @@ func (e *Engine) receive(ctx context.Context, inbox []chan delivery, ended []boo
 		return nil, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+}
+
+// ready is what a source has said already, if anything.
+func ready(from <-chan delivery) *delivery {
+	select {
+	case d := <-from:
+		return &d
+	default:
+		return nil
 	}
 }
 
@@ -280,7 +292,8 @@ func (e *Engine) farBehind(input int) bool {
 }
 
 // take folds a batch. Up to the position that until gives; what lies beyond
-// it is read again later.
+// it is read again later. Small ones are applied together, as long as there are
+// more: see receive.
 func (e *Engine) take(ctx context.Context, d *delivery, until []joiner.Position) error {
 	for i := range d.batch.Messages {
 		m, limit := &d.batch.Messages[i], uint32(math.MaxUint32)
@@ -303,6 +316,18 @@ func (e *Engine) take(ctx context.Context, d *delivery, until []joiner.Position)
 		e.guard()
 	}
 	if until != nil {
+		return nil
+	}
+	if e.folded = true; e.events < fullBatch {
+		return e.announceClosed(ctx)
+	}
+	return e.applyFolded(ctx)
+}
+
+// applyFolded applies what was folded since the last batch, if anything, and
+// announces what that has closed.
+func (e *Engine) applyFolded(ctx context.Context) error {
+	if !e.folded {
 		return nil
 	}
 	if err := e.flush(ctx, false); err != nil {

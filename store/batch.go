@@ -167,7 +167,7 @@ func (s *Store) Reset() error {
 	for _, space := range []byte(spaces) {
 		s.deleteRange([]byte{space}, []byte{space + 1})
 	}
-	s.index, s.saved = newIndex(), nothing()
+	s.index, s.saved, s.deleted = newIndex(), nothing(), events.MinTime
 	s.unwritten, s.deadLetters = 0, 0
 	s.fresh, s.groups = s.fresh[:0], s.groups[:0]
 	s.touched.empty()

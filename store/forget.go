@@ -1,24 +1,15 @@
 package store
 
 import (
+	"errors"
+	"io"
+
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
-// Forget implements engine.Store. Records go by ranges of time; the index goes by
-// what the spaces say that is cheap to read.
+// Forget implements engine.Store.
 func (s *Store) Forget(f engine.Forget) {
-	if from, to := f.Forgotten, f.Cut.Forgotten; to > from {
-		d := discount{store: s}
-		s.fail(s.forgetSingles(from, to, &d))
-		s.fail(s.forgetGroups(from, to, &d))
-		for _, space := range []byte{spaceRequest, spaceOutcome, spaceHistory} {
-			s.forgetRange(space, from, to)
-		}
-		for _, space := range []byte{spaceGroup, spaceEvents} {
-			s.deleteRange(sliceBound(space, from), sliceBound(space, to))
-		}
-	}
 	s.forgetRange(spaceWaiting, f.Orphaned, f.Cut.Orphaned)
 	if f.Cut.Unwritten > s.saved.Unwritten {
 		s.deleteRange([]byte{spaceUnwritten}, numbered(spaceUnwritten, f.Cut.Unwritten+1))
@@ -31,6 +22,31 @@ func (s *Store) Forget(f engine.Forget) {
 		s.index.waiting.remove(h, p.TS)
 		s.index.dropOutcomes(h, 1)
 	}
+}
+
+// ForgetRequests implements engine.Store. The index goes by what the spaces say that
+// is cheap to read. Records go by ranges of time, when the last part is forgotten: nobody
+// looks at what is stamped before Saved.Forgotten, and every range that is deleted is a
+// table that overlaps with others. The first one after a start takes what a crash left.
+func (s *Store) ForgetRequests(from, to events.Time, about int) (through events.Time) {
+	if from >= to {
+		return from
+	}
+	d := discount{store: s}
+	through, err := s.forgetGroups(from, to, about, &d)
+	s.fail(err)
+	s.fail(s.forgetSingles(from, through, &d))
+	if through < to {
+		return through
+	}
+	for _, space := range []byte{spaceRequest, spaceOutcome, spaceHistory} {
+		s.forgetRange(space, s.deleted, through)
+	}
+	for _, space := range []byte{spaceGroup, spaceEvents} {
+		s.deleteRange(sliceBound(space, s.deleted), sliceBound(space, through))
+	}
+	s.deleted = through
+	return through
 }
 
 // forgetRange deletes what a space has from one time to another, if it has
@@ -55,10 +71,17 @@ func (s *Store) forgetSingles(from, to events.Time, d *discount) error {
 	})
 }
 
-// forgetGroups takes requests in groups out of the index. A group itself goes
-// when its slice is over.
-func (s *Store) forgetGroups(from, to events.Time, d *discount) error {
-	return eachGroup(s.db, from, to, &s.group, func(at groupPlace) error {
+// forgetGroups takes requests in groups out of the index, about so many, and says
+// up to when. A group itself goes when its slice is over.
+func (s *Store) forgetGroups(from, to events.Time, about int, d *discount) (through events.Time, err error) {
+	through = to
+	slice := events.MinTime // that the last group was in
+	err = eachGroup(s.db, from, to, &s.group, func(at groupPlace) error {
+		if about <= 0 && at.slice != slice && at.slice > from {
+			through = at.slice
+			return io.EOF
+		}
+		slice, about = at.slice, about-len(s.group.slots)
 		for i := range s.group.slots {
 			r := &s.group.slots[i]
 			if r.ts < from || r.ts >= to {
@@ -75,6 +98,10 @@ func (s *Store) forgetGroups(from, to events.Time, d *discount) error {
 		}
 		return nil
 	})
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return through, err
 }
 
 // discount takes the outcomes of forgotten requests out of the index.

@@ -58,6 +58,8 @@ type Store struct {
 
 	unwritten, deadLetters uint64 // newest numbers given out
 
+	deleted events.Time // nothing of requests stamped before it is left
+
 	colliding  bool // ids of the same length have the same hash: for tests
 	groupBytes int
 	chunkBytes int
@@ -79,7 +81,7 @@ func Open(o Options) (*Store, error) {
 	case err != nil:
 		return nil, fmt.Errorf("opening the state in %s (if it is damaged, delete that directory: it is rebuilt from the log): %w", o.Dir, err)
 	}
-	s := &Store{db: db, index: newIndex(), batch: db.NewBatch(), groupBytes: groupBytes, chunkBytes: chunkBytes}
+	s := &Store{db: db, index: newIndex(), batch: db.NewBatch(), groupBytes: groupBytes, chunkBytes: chunkBytes, deleted: events.MinTime}
 	if o.tune != nil {
 		o.tune(s)
 	}
@@ -156,7 +158,7 @@ func (s *Store) loadIndex() error {
 	if err := s.loadGroups(); err != nil {
 		return err
 	}
-	err := s.keys(s.db, spaceRequest, events.MinTime, events.MaxTime, func(key []byte) error {
+	err := s.keys(s.db, spaceRequest, s.saved.Forgotten, events.MaxTime, func(key []byte) error {
 		p, _, err := readPlace(key)
 		s.index.addSingle(s.hash(p.ID), p.TS)
 		return err
@@ -164,7 +166,7 @@ func (s *Store) loadIndex() error {
 	if err != nil {
 		return err
 	}
-	err = s.keys(s.db, spaceOutcome, events.MinTime, events.MaxTime, func(key []byte) error {
+	err = s.keys(s.db, spaceOutcome, s.saved.Forgotten, events.MaxTime, func(key []byte) error {
 		p, _, err := readPlace(key)
 		s.index.addOutcome(s.hash(p.ID))
 		return err

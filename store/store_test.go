@@ -257,14 +257,7 @@ func (d *driver) forget(t *rapid.T) {
 		Orphaned:  max(d.saved.Orphaned, moment(t, "orphaned")),
 		Unwritten: d.m.written, DeadLetters: d.saved.DeadLetters,
 	}
-	f := engine.Forget{Cut: cut, Forgotten: d.saved.Forgotten, Orphaned: d.saved.Orphaned}
-	for p := range d.m.requests {
-		if p.TS < cut.Forgotten {
-			delete(d.m.requests, p)
-			delete(d.m.outcomes, p)
-			delete(d.m.histories, p)
-		}
-	}
+	f := engine.Forget{Cut: cut, Orphaned: d.saved.Orphaned}
 	for id, list := range d.m.waiting {
 		kept := []joiner.HeldOutcome(nil)
 		for _, o := range list {
@@ -277,8 +270,19 @@ func (d *driver) forget(t *rapid.T) {
 		d.m.waiting[id] = kept
 	}
 	d.s.Forget(f)
+	through := d.s.ForgetRequests(d.saved.Forgotten, cut.Forgotten, rapid.IntRange(0, 5).Draw(t, "about"))
+	if through > cut.Forgotten || through == d.saved.Forgotten && through < cut.Forgotten {
+		t.Fatalf("of %s..%s, what is stamped before %s is forgotten", d.saved.Forgotten, cut.Forgotten, through)
+	}
+	for p := range d.m.requests {
+		if p.TS < through {
+			delete(d.m.requests, p)
+			delete(d.m.outcomes, p)
+			delete(d.m.histories, p)
+		}
+	}
 	clear(d.m.unwritten)
-	d.saved.Forgotten, d.saved.Orphaned, d.saved.Unwritten = cut.Forgotten, cut.Orphaned, cut.Unwritten
+	d.saved.Forgotten, d.saved.Orphaned, d.saved.Unwritten = through, cut.Orphaned, cut.Unwritten
 	d.apply(t)
 }
 

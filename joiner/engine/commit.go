@@ -129,7 +129,7 @@ func (e *Engine) settleEarly() error {
 	return nil
 }
 
-// finish waits for the commit in flight and forgets what it wrote. If ctx ends
+// finish waits for the commit in flight and drops what it wrote. If ctx ends
 // before, the flight goes on.
 func (e *Engine) finish(ctx context.Context) error {
 	f := e.flight
@@ -164,6 +164,21 @@ func (e *Engine) finish(ctx context.Context) error {
 	return nil
 }
 
+// forgetAtOnce is how many requests are forgotten at once, about: so many take some
+// milliseconds, and a commit may have a million.
+const forgetAtOnce = 20_000
+
+// forgetSome forgets a part of what the commits so far no longer need, if the batch
+// is empty. The rest comes later, while the next commit is staged. A crash on the
+// way is harmless: the next commit forgets from where this one came to.
+func (e *Engine) forgetSome() {
+	if e.folded || e.forgettable <= e.saved.Forgotten {
+		return
+	}
+	e.saved.Forgotten = e.o.Store.ForgetRequests(e.saved.Forgotten, e.forgettable, forgetAtOnce)
+	e.folded = true
+}
+
 // ground breaks off a commit in flight, and what is being announced. Whether the
 // manifest was created is found out by the next start.
 func (e *Engine) ground() {
@@ -184,7 +199,8 @@ func (e *Engine) committed(cut *PendingCut, result *joiner.Cut, r joiner.Receipt
 	s.Progress.Commit = cut.Number
 	s.Receipt, s.Committed, s.RulesHash = r, max(s.Committed, cut.Through), result.RulesHash
 	s.Unwritten, s.DeadLetters = cut.Unwritten, cut.DeadLetters
-	s.Forgotten, s.Orphaned = max(s.Forgotten, cut.Forgotten), max(s.Orphaned, cut.Orphaned)
+	s.Orphaned = max(s.Orphaned, cut.Orphaned)
+	e.forgettable = max(e.forgettable, cut.Forgotten)
 	s.From = slices.Clone(result.Progress.Inputs)
 	s.Gaps = len(result.Progress.Gaps)
 	s.Pending = nil

@@ -77,23 +77,25 @@ type Engine struct {
 	// joining says that recovery is done.
 	joining bool
 
-	parsers    [events.Kinds]*events.Parser
-	found      []Found        // scratch
-	decoded    events.Outcome // scratch
-	herald     herald         // what is to be published before the batch is applied
-	events     int            // folded since the batch was applied
-	folded     bool           // something was, if only that time has passed
-	volume     Roll           // read since the last cut: Rows and Bytes
-	looked     time.Time      // when declared gaps were last looked for
-	unread     string         // why they could not be read; said once
-	synced     time.Time      // what was applied by then is durable
-	noted      time.Time      // when the first uncommitted row was noticed; zero: none
-	flight     *flight        // the commit being staged, if any
-	announcing *announcing    // of what has closed, if there is any
-	deciders   [2]*decider    // of their goroutines; nil until they are needed
-	news       func(Stats)    // told after every commit
-	questions  chan question  // asked from outside
-	stats      atomic.Pointer[Stats]
+	parsers [events.Kinds]*events.Parser
+	found   []Found        // scratch
+	decoded events.Outcome // scratch
+	herald  herald         // what is to be published before the batch is applied
+	events  int            // folded since the batch was applied
+	folded  bool           // the batch has something, if only that time has passed
+
+	forgettable events.Time   // requests stamped before it are needed no more, and dropped bit by bit
+	volume      Roll          // read since the last cut: Rows and Bytes
+	looked      time.Time     // when declared gaps were last looked for
+	unread      string        // why they could not be read; said once
+	synced      time.Time     // what was applied by then is durable
+	noted       time.Time     // when the first uncommitted row was noticed; zero: none
+	flight      *flight       // the commit being staged, if any
+	announcing  *announcing   // of what has closed, if there is any
+	deciders    [2]*decider   // of their goroutines; nil until they are needed
+	news        func(Stats)   // told after every commit
+	questions   chan question // asked from outside
+	stats       atomic.Pointer[Stats]
 
 	measures *Measures // as of the commit finished last; replaced, never changed
 }
@@ -111,7 +113,7 @@ type Stats struct {
 
 // New returns an engine over an opened store and output. Run does the rest.
 func New(o Options) *Engine {
-	e := &Engine{o: o, frozen: o.Replay != nil, news: func(Stats) {}, questions: make(chan question)}
+	e := &Engine{o: o, frozen: o.Replay != nil, news: func(Stats) {}, questions: make(chan question), forgettable: events.MinTime}
 	e.rules = &e.o.Rules
 	for k := range e.parsers {
 		e.parsers[k] = e.o.Decoders[k].NewParser()

@@ -252,9 +252,10 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 // forget drops what a commit's bounds say is gone.
 func (e *Engine) forget(requests, orphans events.Time) error {
 	f := flight{cut: PendingCut{Forgotten: requests, Orphaned: orphans}, at: e.saved, view: e.o.Store.View()}
-	e.saved.Forgotten, e.saved.Orphaned = requests, orphans
 	err := e.stager().forgotten(&f)
 	e.o.Store.Forget(f.forget)
+	e.saved.Forgotten = e.o.Store.ForgetRequests(e.saved.Forgotten, requests, math.MaxInt)
+	e.saved.Orphaned = orphans
 	return errors.Join(err, f.view.Close())
 }
 

@@ -358,6 +358,7 @@ func (e *Engine) tend(ctx context.Context) error {
 	if err := e.roll(ctx); err != nil {
 		return err
 	}
+	e.forgetSome()
 	now := time.Now()
 	if e.flight != nil || e.held() == allKinds || now.Sub(e.synced) < syncEvery {
 		return nil

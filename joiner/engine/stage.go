@@ -172,7 +172,7 @@ func (s stager) deadLetters(f *flight) error {
 
 // forgotten counts the orphans, and lists them for the state to drop.
 func (s stager) forgotten(f *flight) error {
-	f.forget = Forget{Cut: f.cut, Forgotten: f.at.Forgotten, Orphaned: f.at.Orphaned}
+	f.forget = Forget{Cut: f.cut, Orphaned: f.at.Orphaned}
 	known, t := map[string]*joiner.Distinct{}, &f.closed.Kinds[events.KindOutcome]
 	for orphan, err := range f.view.Orphans(f.at.Orphaned, f.cut.Orphaned) {
 		if err != nil {

@@ -68,9 +68,13 @@ type Store interface {
 
 	// View is a stable picture of the applied state for staging a commit.
 	View() View
-	// Forget drops what a finished commit no longer needs, as part of a batch that
-	// holds nothing else so far: Apply makes it so.
+	// Forget drops what a finished commit holds, and the outcomes that it found no
+	// request for, as part of a batch that holds nothing else so far: Apply makes it so.
 	Forget(f Forget)
+	// ForgetRequests drops requests stamped from..to, to excluded, with all that is
+	// held of them, also as part of such a batch. When it has about so many it stops,
+	// and says at which time: that is where Saved.Forgotten is now.
+	ForgetRequests(from, to events.Time, about int) (through events.Time)
 	// Reset makes the state empty, at once.
 	Reset() error
 	Close() error
@@ -112,9 +116,9 @@ type PendingCut struct {
 
 // Forget is what Store.Forget drops.
 type Forget struct {
-	Cut                 PendingCut
-	Forgotten, Orphaned events.Time    // what is stamped before is gone already
-	Orphans             []joiner.Place // the waiting outcomes dropped, each under its own timestamp
+	Cut      PendingCut
+	Orphaned events.Time    // what waited and is stamped before is gone already
+	Orphans  []joiner.Place // the waiting outcomes dropped, each under its own timestamp
 }
 
 // View is a stable picture of the state. It may be read by another goroutine

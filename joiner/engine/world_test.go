@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -90,7 +91,7 @@ func (w *world) options(st engine.Store, stop int) engine.Options {
 		Decoders:  [events.Kinds]events.Decoder{enginetest.Decoder(), enginetest.Decoder()},
 		MaxFuture: w.history.MaxFuture, MaxAge: w.history.MaxAge,
 		OutcomesPerRequest: w.limit,
-		Replay:             w.replay, Roll: w.roll, Store: st, Output: w.out, Publisher: w.labels,
+		Replay:             w.replay, Roll: w.roll, Store: piecemeal{st, w.IntN(4)}, Output: w.out, Publisher: w.labels,
 		Log:   slog.New(slog.DiscardHandler),
 		Nonce: func() string { w.nonces++; return fmt.Sprint("nonce", w.nonces) },
 	}
@@ -160,6 +161,20 @@ func (f *faulty) Apply(s *engine.Saved, sync bool) error {
 	return errCrash
 }
 
+// piecemeal is a store that forgets few requests at once, so that much comes
+// between the parts: batches, cuts and crashes.
+type piecemeal struct {
+	engine.Store
+	most int
+}
+
+func (p piecemeal) ForgetRequests(from, to events.Time, about int) events.Time {
+	if about < math.MaxInt { // a rebuild forgets all at once
+		about = min(about, p.most)
+	}
+	return p.Store.ForgetRequests(from, to, about)
+}
+
 // open opens the state.
 func (w *world) open() (*store.Store, error) {
 	return store.Open(store.Options{FS: w.fs, Dir: "state", CacheSize: 1 << 20, Log: slog.New(slog.DiscardHandler)})
@@ -221,7 +236,7 @@ func (w *world) crash() error {
 	case 0:
 		o = w.options(st, w.IntN(1+len(w.logs[0])))
 	case 1:
-		o.Store = &faulty{Store: st, left: 1 + w.IntN(30), after: w.IntN(2) == 0}
+		o.Store = &faulty{Store: o.Store, left: 1 + w.IntN(30), after: w.IntN(2) == 0}
 	case 2:
 		created, left := w.IntN(2) == 0, w.IntN(4)
 		w.out.Fail = func(_ uint64, now bool) error {

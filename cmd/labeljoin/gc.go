@@ -14,7 +14,7 @@ import (
 // a small state, where it saves a fifth of the CPU, and for one of gigabytes,
 // where the collector's own measure would double them.
 const (
-	gcRoom = 384 << 20 // bytes of garbage, at about which it collects
+	gcRoom = 320 << 20 // bytes of garbage, at about which it collects
 	// gcLeast and gcMost bound the percentage: below, it would never rest, and
 	// above there is nothing to gain.
 	gcLeast = 20

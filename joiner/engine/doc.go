@@ -12,6 +12,8 @@
 //
 //   - Every event read is disposed of or pending, and the books say so with
 //     the same batch that moved it.
+//   - What is decided between batches, to cut, to finish or to forget, is decided
+//     with an empty batch: it reads what was applied.
 //   - What an event does depends on the events before it in its log and on the
 //     watermark they made, never on how they were batched.
 //   - The rows of a commit are those that closed, were corrected or came late

@@ -282,8 +282,25 @@ func (d *driver) forget(t *rapid.T) {
 		}
 	}
 	clear(d.m.unwritten)
+	ended := through == cut.Forgotten && through > d.saved.Forgotten
 	d.saved.Forgotten, d.saved.Orphaned, d.saved.Unwritten = through, cut.Orphaned, cut.Unwritten
 	d.apply(t)
+	if ended {
+		d.nothingBefore(t, through)
+	}
+}
+
+// nothingBefore wants nothing to be left of what was forgotten to its end. Nobody
+// looks there, so only the disk would tell.
+func (d *driver) nothingBefore(t *rapid.T, through events.Time) {
+	for space, to := range map[byte]events.Time{
+		spaceRequest: through, spaceOutcome: through, spaceHistory: through,
+		spaceGroup: sliceStart(through), spaceEvents: sliceStart(through),
+	} {
+		if some, err := d.s.any(space, events.MinTime, to); some || err != nil {
+			t.Fatalf("space %c holds records before %s, all of which are forgotten; error %v", space, to, err)
+		}
+	}
 }
 
 // sync syncs what was applied through a view.

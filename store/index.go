@@ -69,8 +69,8 @@ type places struct {
 }
 
 // nearSize is small enough for near to stay in the nearest cache. Every request
-// asks whether anything waits for it, hardly any for which something does, and a map
-// that much came and went in takes ten times as long to say no.
+// asks whether anything waits for it, and for hardly any something does: most are
+// answered without looking into a map that much comes and goes in.
 const nearSize = 1 << 11
 
 func newPlaces() places {

@@ -39,11 +39,11 @@ func (v *view) walk(from, to events.Time, whole bool) walk {
 // Request implements engine.View. It looks through the groups of a slice, since a
 // view has no index.
 func (v *view) Request(p joiner.Place) (joiner.HeldRequest, bool, error) {
+	if p.TS < v.forgotten { // whether or not it is deleted yet
+		return joiner.HeldRequest{}, false, nil
+	}
 	if r, ok, err := getSingle(v.snap, p); ok || err != nil {
 		return r.HeldRequest, ok && !r.gone, err
-	}
-	if p.TS < v.forgotten {
-		return joiner.HeldRequest{}, false, nil
 	}
 	var held joiner.HeldRequest
 	found, g := false, group{}

@@ -131,7 +131,8 @@ func (b *benchLive) run(ctx context.Context) (result *liveResult, err error) {
 		return nil, err
 	}
 	// The machine's speed drifts by more than what is to be measured, so reading is
-	// timed on both sides of joining.
+	// timed on both sides of joining; before, the better of two counts, so that what joining
+	// is compared with is rather too fast than too slow.
 	before, err := b.readRaw(ctx, &s, 2)
 	if err != nil {
 		return nil, err

@@ -12,7 +12,8 @@ import (
 // by what is alive: nearly all that is alive of a large state is its index, which
 // holds no pointers and costs the collector nothing. So the room is the same for
 // a small state, where it saves a fifth of the CPU, and for one of gigabytes,
-// where the collector's own measure would double them.
+// where the collector's own measure would double them. With 320 MiB, 30 million
+// pending requests stay below 2 GiB (bench store).
 const (
 	gcRoom = 320 << 20 // bytes of garbage, at about which it collects
 	// gcLeast and gcMost bound the percentage: below, it would never rest, and

@@ -13,9 +13,9 @@ import (
 // a thousand makes the cost of applying one small beside that of folding it.
 const maxBatch = 1000
 
-// fullBatch is how many events are applied though the sources have more to say.
-// With fewer, as they come one by one or a hundred at a time, the cost of applying
-// would be a tenth of all, and groups of requests would be cut short.
+// fullBatch is how many events are applied though the sources have more to say. A
+// joiner that keeps up is handed them a few at a time; applied like that, each few
+// would write down where the state stands, and cut a group of requests short.
 const fullBatch = maxBatch / 2
 
 func hash(data []byte) [32]byte { return sha256.Sum256(data) }

@@ -20,92 +20,220 @@ import (
 // Config is a whole configuration. Decode and Load return it complete: every
 // default filled in, every label with its window.
 type Config struct {
-	Name     string   `yaml:"name"` // of this joiner: in metrics, logs and NATS connection names
-	NATS     NATS     `yaml:"nats"`
-	Inputs   Inputs   `yaml:"inputs"`
-	Join     Join     `yaml:"join"`
-	Labels   Labels   `yaml:"labels"`
-	Guard    Guard    `yaml:"guard"`
+	// The name of this joiner, in metrics, logs and NATS connections. The ids of
+	// label messages depend on it, so two joiners of one label stream need two names.
+	// It has up to 64 letters, digits, _ and -.
+	//
+	// Default: one joiner on a machine needs no other name.
+	Name string `yaml:"name"`
+	// The connection to the NATS server, or the server inside the process.
+	NATS NATS `yaml:"nats"`
+	// Where the events are.
+	Inputs Inputs `yaml:"inputs"`
+	// When an outcome belongs to a request, and how long the joiner waits for it.
+	Join Join `yaml:"join"`
+	// The label columns, in the order in which they are written. Every setting
+	// stands under the name of its label.
+	Labels Labels `yaml:"labels"`
+	// The stall guard: it holds negatives while far too few outcomes come.
+	Guard Guard `yaml:"guard"`
+	// The columns that the features of requests become.
 	Features Features `yaml:"features"`
-	State    State    `yaml:"state"`
-	Output   Output   `yaml:"output"`
-	Publish  *Publish `yaml:"publish"` // nil: no label stream
-	Limits   Limits   `yaml:"limits"`
-	HTTP     HTTP     `yaml:"http"`
-	Log      Log      `yaml:"log"`
+	// The directory in which the joiner keeps what it remembers.
+	State State `yaml:"state"`
+	// The directory into which the labeled rows go.
+	Output Output `yaml:"output"`
+	// The label stream: a message for every label when it is decided. Without this
+	// block, nothing is published.
+	Publish *Publish `yaml:"publish"` // nil: no label stream
+	// What one event or one request may cost.
+	Limits Limits `yaml:"limits"`
+	// The address at which the joiner answers about itself: metrics, health, status.
+	HTTP HTTP `yaml:"http"`
+	// The log of the joiner, which it writes to stderr.
+	Log Log `yaml:"log"`
 
 	source source // where it was read from; the zero value if it was not
 }
 
 // Inputs says where the events are.
 type Inputs struct {
-	Create   bool     `yaml:"create"` // create the streams that are missing
+	// Whether the joiner creates the streams that are missing. With nats.embedded it
+	// always does.
+	//
+	// Default: a subject that was typed wrong must not create a stream.
+	Create bool `yaml:"create"`
+	// The input of requests.
 	Requests Requests `yaml:"requests"`
+	// The input of outcomes.
 	Outcomes Outcomes `yaml:"outcomes"`
 }
 
 // Requests is the input of requests.
 type Requests struct {
-	Subject  string   `yaml:"subject"`   // wildcards allowed
-	Stream   string   `yaml:"stream"`    // empty: found by subject
-	TimeUnit TimeUnit `yaml:"time_unit"` // of integer timestamps
+	// The NATS subject of the requests. The wildcards * and > are allowed.
+	//
+	// Default: the subject that the examples and the demo publish to.
+	Subject string `yaml:"subject"`
+	// The name of the stream that holds the subject.
+	//
+	// Default: the joiner asks the server which stream holds the subject. Name it
+	// where several do, and where the stream transforms subjects.
+	Stream string `yaml:"stream"` // empty: found by subject
+	// The unit of timestamps that are whole numbers. The unit is never guessed: auto
+	// reads RFC 3339 text, and takes whole numbers for milliseconds.
+	//
+	// Default: JavaScript, Java and most event pipelines write milliseconds.
+	TimeUnit TimeUnit `yaml:"time_unit"`
 }
 
 // Outcomes is the input of outcomes.
 type Outcomes struct {
-	Subject   string    `yaml:"subject"`   // wildcards allowed
-	Stream    string    `yaml:"stream"`    // empty: found by subject
-	TimeUnit  TimeUnit  `yaml:"time_unit"` // of integer timestamps
+	// The NATS subject of the outcomes. The wildcards * and > are allowed. No message
+	// may match this subject and that of the requests.
+	//
+	// Default: the subject that the examples and the demo publish to.
+	Subject string `yaml:"subject"`
+	// The name of the stream that holds the subject.
+	//
+	// Default: the joiner asks the server which stream holds the subject. Name it
+	// where several do, and where the stream transforms subjects.
+	Stream string `yaml:"stream"` // empty: found by subject
+	// The unit of timestamps that are whole numbers, as for requests.
+	//
+	// Default: JavaScript, Java and most event pipelines write milliseconds.
+	TimeUnit TimeUnit `yaml:"time_unit"`
+	// What may prove that no outcome is missing. With optional, the server's answer
+	// that nothing is pending proves it too. With required, only outcomes and
+	// heartbeats do: use it where a silent producer may be a broken one.
+	//
+	// Default: most producers send no heartbeats, and required would hold their rows
+	// through every quiet hour.
 	Heartbeat Heartbeat `yaml:"heartbeat"`
 }
 
 // State is where the joiner keeps what it remembers.
 type State struct {
-	Dir   string `yaml:"dir"`   // relative to the configuration's folder
-	Cache Size   `yaml:"cache"` // memory for blocks read back from disk
-	// Reserve is how much room the disks of state and output keep: with less,
-	// nothing is read. A tenth of a disk is enough for a small one.
+	// The directory of the state. A relative path counts from the folder of the
+	// configuration. The part p0000 is a cache of the streams and may be deleted. The
+	// part nats, which an embedded server has, is the streams themselves.
+	//
+	// Default: beside the configuration, so that a first try leaves one folder to delete.
+	Dir string `yaml:"dir"`
+	// Memory for blocks that are read back from disk. From 1MiB to 1TiB.
+	//
+	// Default: it fits the smallest machine that is worth running this on (1 GiB), and
+	// holds the blocks that corrections and lookups of old requests come back to.
+	Cache Size `yaml:"cache"`
+	// The room that the disks of state and output keep. With less, the joiner reads
+	// nothing until there is more. On a small disk, a tenth of the disk is enough. From
+	// 0B to 1024TiB.
+	//
+	// Default: what is under way must be able to end, which is a commit of the default
+	// size before compression, and four memory tables of the state.
 	Reserve Size `yaml:"reserve"`
-	// MaxBytes bounds the state's files: beyond it no requests are read. 0 is no bound.
+	// The bound on the state's files. Beyond it, the joiner reads no requests until
+	// some have closed. 0B is no bound; others are from 256MiB to 1024TiB.
+	//
+	// Default: the size of the state follows from rate and windows, so any number would
+	// stop a joiner that works; state.reserve keeps the disk from filling up.
 	MaxBytes Size `yaml:"max_bytes"`
 }
 
 // Output is where the labeled rows go.
 type Output struct {
-	Dir    string            `yaml:"dir"` // relative to the configuration's folder
-	Roll   Roll              `yaml:"roll"`
-	Rename map[string]string `yaml:"rename"` // feature -> column, where names would collide
+	// The directory of the output. A relative path counts from the folder of the
+	// configuration. Neither this directory nor that of the state may lie in the other.
+	//
+	// Default: beside the configuration, so that a first try leaves one folder to delete.
+	Dir string `yaml:"dir"`
+	// When a commit is due: at whichever bound is reached first.
+	Roll Roll `yaml:"roll"`
+	// The column of a feature, by the flattened name of the feature.
+	//
+	// Default: a feature's column has the name of the feature.
+	Rename map[string]string `yaml:"rename"`
 }
 
 // Roll says when a commit is due: at whichever comes first.
 type Roll struct {
-	Interval Duration `yaml:"interval"` // wall time since the first uncommitted row
-	Rows     int64    `yaml:"rows"`
-	Size     Size     `yaml:"size"` // of the rows before compression
+	// How long the first uncommitted row waits, by the machine's clock. It decides when
+	// files are finished, and never what is in them. From 10ms to 3650d.
+	//
+	// Default: who tries it wants to see data soon; a file a minute is 1,440 a day,
+	// which readers bear.
+	Interval Duration `yaml:"interval"`
+	// How many requests a commit has at most, and how many rows a file. From 1 to
+	// 100000000.
+	//
+	// Default: eight of the row groups that DuckDB reads in parallel, and few enough
+	// that a commit which is repeated after a crash takes seconds.
+	Rows int64 `yaml:"rows"`
+	// How large the rows of a commit are, before compression. From 64KiB to 16GiB.
+	//
+	// Default: the block size that readers of Parquet on object stores are tuned for.
+	Size Size `yaml:"size"`
 }
 
 // Publish is the label stream.
 type Publish struct {
-	Subject string `yaml:"subject"` // a literal subject
-	Create  bool   `yaml:"create"`  // create the stream when it is missing
-	Stream  string `yaml:"stream"`  // empty: found by subject
+	// The subject that label messages are published to. It has no wildcards, and it is
+	// no input.
+	//
+	// Default: none. The block needs one.
+	Subject string `yaml:"subject"`
+	// Whether the joiner creates the stream when it is missing. With nats.embedded it
+	// always does.
+	//
+	// Default: a subject that was typed wrong must not create a stream.
+	Create bool `yaml:"create"`
+	// The name of the stream that holds the subject.
+	//
+	// Default: the joiner asks the server which stream holds the subject.
+	Stream string `yaml:"stream"` // empty: found by subject
 }
 
 // Limits bounds what one event or one request may cost.
 type Limits struct {
-	EventBytes         Size  `yaml:"event_bytes"`
+	// The largest event, in bytes of JSON. A larger one is rejected. From 1KiB to
+	// 64MiB.
+	//
+	// Default: the max_payload of a NATS server that is not configured.
+	EventBytes Size `yaml:"event_bytes"`
+	// How many outcomes one request may have. Further ones are rejected. From 1 to
+	// 1000000.
+	//
+	// Default: a thousand times what a person does to one page. Beyond it is a broken
+	// producer, and each outcome costs memory until the close.
 	OutcomesPerRequest int64 `yaml:"outcomes_per_request"`
-	Depth              int64 `yaml:"depth"` // nesting of an event's JSON
+	// How deep the objects and lists of an event may be nested. A deeper event is
+	// rejected. From 2 to 256.
+	//
+	// Default: deeper than the features of any model, and shallower than any stack.
+	Depth int64 `yaml:"depth"`
 }
 
 // HTTP is where the joiner answers about itself: metrics, health, status.
 type HTTP struct {
+	// The address and the port, like 127.0.0.1:8428. There is no login, so give an
+	// address that only those who may read the answers can reach.
+	//
+	// Default: without one, the joiner does not listen: what it says is for those who
+	// asked for it.
 	Listen string `yaml:"listen"` // host:port; empty: it does not listen
 }
 
 // Log is the program's own log.
 type Log struct {
-	Level  LogLevel  `yaml:"level"`
+	// The least severity that is logged.
+	//
+	// Default: a line for each commit and each change of state. A joiner that works
+	// writes little more.
+	Level LogLevel `yaml:"level"`
+	// How a line is written: as text, or as JSON. auto is text on a terminal, and JSON
+	// otherwise.
+	//
+	// Default: a person reads the terminal, and a program reads the rest.
 	Format LogFormat `yaml:"format"`
 }
 

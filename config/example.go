@@ -6,7 +6,7 @@ func Example() []byte { return []byte(example) }
 
 const example = `# labeljoin: joins inference requests with their outcomes into labeled Parquet.
 # Check it with:  labeljoin config check labeljoin.yaml
-# See every setting with its default:  labeljoin config print labeljoin.yaml
+# What a setting means:  labeljoin config reference [SETTING]
 #
 # Durations are written 90s, 30m, 1h30m, 7d, 2w; sizes 64KiB, 128MiB.
 # Relative paths are relative to this file's folder.

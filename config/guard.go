@@ -9,11 +9,33 @@ import (
 // Guard is the block `guard`: when few outcomes are too few to believe, so that
 // negatives are held. joiner/SEMANTICS.md has the meaning of each.
 type Guard struct {
-	Enabled  bool     `yaml:"enabled"`
-	Patience Duration `yaml:"patience"` // how long a row waits for evidence that outcomes were still coming
-	Tail     float64  `yaml:"tail"`     // how improbable an outage is not
-	Usual    float64  `yaml:"usual"`    // share of the usual rate that is no surprise
-	Learn    int64    `yaml:"learn"`    // outcomes of a label, over patience at least, before there is an opinion
+	// Whether the guard works.
+	//
+	// Default: without it, an outage of the outcomes becomes negatives.
+	Enabled bool `yaml:"enabled"`
+	// How long a row waits, at most, for evidence that outcomes still come. From 1ns to
+	// 3650d.
+	//
+	// Default: four of the longest window, at most 1d. With four windows, a site of a dozen
+	// outcomes a window has enough of them to tell an outage from a lull; a day is as
+	// long as a training set may be late.
+	Patience Duration `yaml:"patience"`
+	// How improbable so few outcomes have to be before rows are held: a probability,
+	// above 0 and below 1.
+	//
+	// Default: one false alarm in a million looks. A site of a thousand looks a day has
+	// one in three years.
+	Tail float64 `yaml:"tail"`
+	// The share of the usual rate of outcomes that is no surprise. It is above 0 and at
+	// most 1.
+	//
+	// Default: click rates halve from noon to night, and fall no further.
+	Usual float64 `yaml:"usual"`
+	// How many outcomes of a label the guard has to see, over patience at least, before
+	// it has an opinion of that label. From 1 to 1000000.
+	//
+	// Default: a hundred events give a rate to a tenth of it.
+	Learn int64 `yaml:"learn"`
 }
 
 // UnmarshalYAML reads the block inside another document. It implements

@@ -9,20 +9,71 @@ import (
 // Join is the block `join`: when an outcome belongs to a request, and how long
 // to wait. joiner/SEMANTICS.md has the meaning of each.
 type Join struct {
-	Window      Duration   `yaml:"window"`      // of labels that have none of their own
-	Lateness    Duration   `yaml:"lateness"`    // how late an event may come
-	ClockSkew   Duration   `yaml:"clock_skew"`  // how long before its request an outcome may be stamped
-	Corrections Duration   `yaml:"corrections"` // how long after the close a row may still change
-	Rows        Rows       `yaml:"rows"`
-	Duplicates  Duplicates `yaml:"duplicates"`
-	Emit        Emit       `yaml:"emit"`
-	MaxFuture   Duration   `yaml:"max_future"` // how far ahead of the broker an event may be stamped
-	MaxAge      Duration   `yaml:"max_age"`    // how old an event may be when the broker stores it
-	Negatives   Negatives  `yaml:"negatives"`
-	// Impression is the expression that an outcome proving that a row was seen
-	// matches; for NegativesSeen.
+	// How long after its request an outcome counts, both ends included. It holds for
+	// the labels that have no window of their own. From 1ns to 3650d.
+	//
+	// Default: the inactivity after which web analytics says that a visit is over.
+	Window Duration `yaml:"window"`
+	// How late an event may come, measured by event time, before the joiner takes it
+	// that all earlier events are there. It delays rows, and widens no window. From 0s
+	// to 3650d.
+	//
+	// Default: producers batch for seconds, and a minute covers a restart of one.
+	Lateness Duration `yaml:"lateness"`
+	// How long before its request an outcome may be stamped, because the clocks of two
+	// machines differ. From 0s to 3650d.
+	//
+	// Default: a wider window is a decision about what is true, so nothing is widened
+	// unless you say so.
+	ClockSkew Duration `yaml:"clock_skew"`
+	// How long after the close of its request, by event time, a late outcome still
+	// corrects a row. From 0s to 3650d.
+	//
+	// Default: a broken producer is usually back within the hour.
+	Corrections Duration `yaml:"corrections"`
+	// What a row is: an item of a request, or a whole request.
+	//
+	// Default: ranking models, which log a list of items, train on items. A request
+	// without items has one row in either case.
+	Rows Rows `yaml:"rows"`
+	// What two requests of one id are. With earliest, the earliest counts. With merge,
+	// they are pieces of one request, whose fields, features and items are put together.
+	//
+	// Default: an id that comes twice is usually a producer that tried again.
+	Duplicates Duplicates `yaml:"duplicates"`
+	// When a row is written: at the close of its request or, with early, as soon as
+	// all its labels are positive.
+	//
+	// Default: a row that is written once is easiest to read.
+	Emit Emit `yaml:"emit"`
+	// How far beyond the broker's time an event may be stamped. One that is further
+	// is quarantined: it goes to the dead letters. From 1s to 3650d.
+	//
+	// Default: what Kerberos tolerates between clocks (RFC 4120). A clock that is
+	// further off is broken, and must not close the windows of other requests.
+	MaxFuture Duration `yaml:"max_future"`
+	// How old an event may be when the broker stores it. An older one is quarantined: it
+	// goes to the dead letters. It is at least the longest window and what is remembered
+	// beyond it, and at most 3650d.
+	//
+	// Default: 30d, or the least that is allowed if that is more. It is longer than the
+	// usual window of 7 days and its memory together, and short enough to catch
+	// timestamps in the wrong unit.
+	MaxAge Duration `yaml:"max_age"`
+	// Which negative rows are kept: all; those that an outcome proves seen (impression
+	// says which outcome); or those that are not below the last positive position.
+	//
+	// Default: a row that is left out cannot be had again without a replay.
+	Negatives Negatives `yaml:"negatives"`
+	// The condition over one outcome which proves that a row was seen, for negatives:
+	// seen.
+	//
+	// Default: none. With negatives: seen it is required.
 	Impression string `yaml:"impression"`
-	// SampleNegatives is the share of negative rows kept, in (0, 1].
+	// The share of requests whose negative rows are kept. The rows that are kept have the
+	// weight 1/share. It is above 0 and at most 1, which keeps all.
+	//
+	// Default: a row that is left out cannot be had again without a replay.
 	SampleNegatives float64 `yaml:"sample_negatives"`
 }
 
@@ -35,8 +86,18 @@ func (j *Join) UnmarshalYAML(n ast.Node) error {
 
 // Features is the block `features`: the columns that requests' features become.
 type Features struct {
-	Separator string                 `yaml:"separator"` // between the names of nested objects
-	Declare   map[string]FeatureType `yaml:"declare"`   // flattened name -> type
+	// The text between the names of nested objects: with _, {"geo": {"lat": 1}} becomes
+	// the column geo_lat. It has one to eight of the characters _ . - / :
+	//
+	// Default: it needs no quotes in SQL.
+	Separator string `yaml:"separator"`
+	// The type of a feature's column, by the flattened name of the feature; features of
+	// items have item_ before their name. A value that does not fit is null and is
+	// counted.
+	//
+	// Default: the type is inferred, file by file, from the values in it. Declare what you
+	// train on, so that the type is the same in every file.
+	Declare map[string]FeatureType `yaml:"declare"`
 }
 
 // UnmarshalYAML reads the block inside another document. It implements

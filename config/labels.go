@@ -6,10 +6,22 @@ import (
 
 // Label is the definition of one label column.
 type Label struct {
-	Name   string   `yaml:"-"`      // the key it stands under
-	When   string   `yaml:"when"`   // which outcomes count; package joiner/rule has the language
-	Window Duration `yaml:"window"` // default: join.window
-	Value  Agg      `yaml:"value"`  // default: any
+	Name string `yaml:"-"` // the key it stands under
+	// The condition that an outcome has to meet to count. `labeljoin help conditions`
+	// describes the language. A label that is only a text is short for a label with this
+	// setting.
+	//
+	// Default: none. Every label needs one.
+	When string `yaml:"when"`
+	// How long after the request an outcome counts for this label. A request closes when
+	// the longest window of all labels ends. From 1ns to 3650d.
+	//
+	// Default: join.window. Most labels look at the same visit.
+	Window Duration `yaml:"window"`
+	// What the column holds of the outcomes that count.
+	//
+	// Default: whether it happened is the commonest label.
+	Value Agg `yaml:"value"`
 }
 
 // Labels is the block `labels`: a mapping from names to definitions, in the

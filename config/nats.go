@@ -6,26 +6,76 @@ import (
 
 // NATS is the connection, or the server inside the process.
 type NATS struct {
-	URL          URLs   `yaml:"url"`      // one, or a list of servers of one cluster
-	Embedded     bool   `yaml:"embedded"` // run a server in the process, its data in state.dir
-	Listen       string `yaml:"listen"`   // the embedded server's address
-	Port         int64  `yaml:"port"`     // the embedded server's; 0: a free one
-	Creds        string `yaml:"creds"`    // path of a credentials file
-	NKey         string `yaml:"nkey"`     // path of an nkey seed file
-	Token        Secret `yaml:"token"`
-	TokenFile    string `yaml:"token_file"`
-	User         Secret `yaml:"user"`
-	Password     Secret `yaml:"password"`
+	// The address of the server, or a list of addresses of one cluster. The scheme is
+	// nats, tls, ws or wss. A login does not belong here.
+	//
+	// Default: nats://127.0.0.1:4222, unless embedded is true. A NATS server that is not
+	// configured listens there.
+	URL URLs `yaml:"url"`
+	// Whether a NATS server runs inside the process, with its data in state.dir.
+	//
+	// Default: the server that holds your events is usually elsewhere.
+	Embedded bool `yaml:"embedded"`
+	// The IP address at which the embedded server listens.
+	//
+	// Default: loopback. Only this machine reaches it, unless you decide otherwise.
+	Listen string `yaml:"listen"`
+	// The port of the embedded server; 0 takes a free one. From 0 to 65535.
+	//
+	// Default: the port of NATS, where its tools look.
+	Port int64 `yaml:"port"`
+	// The path of a credentials file. Of the ways to log in, give one.
+	//
+	// Default: a server without access control needs no login.
+	Creds string `yaml:"creds"`
+	// The path of a file with the seed of an nkey.
+	//
+	// Default: a server without access control needs no login.
+	NKey string `yaml:"nkey"`
+	// A token, as the reference to an environment variable.
+	//
+	// Default: a server without access control needs no login.
+	Token Secret `yaml:"token"`
+	// The path of a file that holds a token.
+	//
+	// Default: a server without access control needs no login.
+	TokenFile string `yaml:"token_file"`
+	// The name of the user. It goes together with a password.
+	//
+	// Default: a server without access control needs no login.
+	User Secret `yaml:"user"`
+	// The password of the user, as the reference to an environment variable.
+	//
+	// Default: a server without access control needs no login.
+	Password Secret `yaml:"password"`
+	// The path of a file that holds the password of the user.
+	//
+	// Default: a server without access control needs no login.
 	PasswordFile string `yaml:"password_file"`
-	TLS          *TLS   `yaml:"tls"` // nil: only what the URL's scheme says
+	// How the connection is secured. The certificate of the server is always verified.
+	TLS *TLS `yaml:"tls"` // nil: only what the URL's scheme says
 }
 
 // TLS is how the connection is secured. The server is always verified.
 type TLS struct {
-	CA         string `yaml:"ca"`          // path, PEM; empty: the system's
-	Cert       string `yaml:"cert"`        // path, PEM: this client's, for mutual TLS
-	Key        string `yaml:"key"`         // path, PEM
-	ServerName string `yaml:"server_name"` // in the server's certificate, if not the URL's
+	// The path of the certificates (PEM) that the server's certificate is checked
+	// against.
+	//
+	// Default: the certificates that the system trusts.
+	CA string `yaml:"ca"`
+	// The path of this client's certificate (PEM), for mutual TLS. It goes together
+	// with key.
+	//
+	// Default: most servers ask for none.
+	Cert string `yaml:"cert"`
+	// The path of the key (PEM) of this client's certificate.
+	//
+	// Default: most servers ask for none.
+	Key string `yaml:"key"`
+	// The name in the server's certificate.
+	//
+	// Default: the name in the address of the server.
+	ServerName string `yaml:"server_name"`
 }
 
 // URLs is a list of server addresses; a single one may be written without the

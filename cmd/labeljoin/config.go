@@ -49,6 +49,13 @@ func configCommand() *cli.Command {
 				},
 			},
 			{
+				Name:         "reference",
+				Usage:        "print what every setting means, or one SETTING or block, like join.window or join",
+				ArgsUsage:    "[SETTING]",
+				OnUsageError: onUsageError,
+				Action:       printReference,
+			},
+			{
 				Name:      "print",
 				Usage:     "print a configuration with every default spelled out and paths absolute; secrets stay references",
 				ArgsUsage: "[FILE]",

@@ -93,7 +93,7 @@ func newApp() *cli.App {
 		HideVersion:     true,
 		HideHelpCommand: true,
 		Commands: []*cli.Command{
-			demoCommand(), runCommand(), replayCommand(), testCommand(), configCommand(), explainCommand(), statusCommand(), verifyCommand(), gapCommand(), benchCommand(), versionCommand(),
+			demoCommand(), runCommand(), replayCommand(), testCommand(), configCommand(), explainCommand(), statusCommand(), verifyCommand(), gapCommand(), benchCommand(), helpCommand(), versionCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if name := c.Args().First(); name != "" {

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/labeljoin/labeljoin/config"
+)
+
+// helpTopic is a page that the program carries.
+type helpTopic struct {
+	name  string
+	about string
+	page  string
+}
+
+func helpTopics() []helpTopic {
+	return []helpTopic{
+		{"config", "every setting, with its unit, its default and the reason of the default", config.Reference()},
+	}
+}
+
+// helpCommand is `labeljoin help`: what --help says of a command, and pages
+// about what is written into files.
+func helpCommand() *cli.Command {
+	var topics strings.Builder
+	for _, topic := range helpTopics() {
+		fmt.Fprintf(&topics, "\n  %-12s %s", topic.name, topic.about)
+	}
+	return &cli.Command{
+		Name:         "help",
+		Usage:        "print the help of a command, or a page about a topic",
+		ArgsUsage:    "[COMMAND | TOPIC]",
+		Description:  "Topics:" + topics.String(),
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			switch name := c.Args().First(); {
+			case c.NArg() > 1:
+				return &usageError{fmt.Errorf("help takes one command or topic, and there are %d: labeljoin COMMAND --help explains the parts of a command", c.NArg())}
+			case name == "":
+				return cli.ShowAppHelp(c)
+			default:
+				return printHelp(c, name)
+			}
+		},
+	}
+}
+
+// printHelp prints the page of a topic, or what --help says of a command.
+func printHelp(c *cli.Context, name string) error {
+	var known []string
+	for _, topic := range helpTopics() {
+		known = append(known, topic.name)
+		if topic.name == name {
+			_, err := io.WriteString(c.App.Writer, plainText(topic.page))
+			return err
+		}
+	}
+	for _, command := range c.App.Commands {
+		known = append(known, command.Name)
+		if command.HasName(name) {
+			return c.App.RunContext(c.Context, []string{c.App.Name, command.Name, "--help"})
+		}
+	}
+	slices.Sort(known)
+	message := fmt.Sprintf("there is no command or topic %q", name)
+	if near := config.Nearest(name, known); near != "" {
+		message += fmt.Sprintf(": did you mean %s?", near)
+	} else {
+		message += ": there are " + strings.Join(known, ", ")
+	}
+	return &usageError{fmt.Errorf("%s", message)}
+}
+
+// printReference prints the reference of the configuration, or the part of it
+// about one setting or block.
+func printReference(c *cli.Context) error {
+	page := config.Reference()
+	switch c.NArg() {
+	case 0:
+	case 1:
+		var err error
+		if page, err = config.ReferenceOf(c.Args().First()); err != nil {
+			return &usageError{err}
+		}
+	default:
+		return &usageError{fmt.Errorf("config reference takes one setting or block, and there are %d", c.NArg())}
+	}
+	_, err := io.WriteString(c.App.Writer, plainText(page))
+	return err
+}

@@ -1,6 +1,6 @@
 // Package config is the configuration: its structs, strict YAML, defaults and
 // the validation that reports every problem at once, each with its place. It
-// decides nothing about labels; cmd/labeljoin turns it into the join's rules.
+// decides nothing about labels; package wire turns it into the join's rules.
 //
 // Four types read and print themselves in their own notation: Duration
 // ("1d12h"), Size ("128MiB"), Secret ("${NAME}") and Labels (a mapping whose

@@ -84,7 +84,7 @@ var importRules = []importRule{
 	},
 	{
 		pkg: "config", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("config"),
-		why: "a configuration can be checked where nothing else works; cmd/labeljoin is where it meets the rest",
+		why: "a configuration can be checked where nothing else works; config/wire and cmd/labeljoin are where it meets the rest",
 	},
 	{
 		pkg: "", below: true, deny: own("cmd"),

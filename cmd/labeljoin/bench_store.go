@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
@@ -111,7 +112,7 @@ func (b *benchStore) run(ctx context.Context, pending int) (*storeResult, error)
 	if err != nil {
 		return nil, err
 	}
-	rules, err := rulesOf(cfg)
+	rules, err := wire.Rules(cfg)
 	if err != nil {
 		return nil, err
 	}

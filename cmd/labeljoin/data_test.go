@@ -22,6 +22,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -221,7 +222,7 @@ func TestRealDataByReplay(t *testing.T) {
 // checkCounts compares the books of a replay with the answers' counts.
 func (c *dataCase) checkCounts(t *testing.T, cfg *config.Config) {
 	t.Helper()
-	rules, err := rulesOf(cfg)
+	rules, err := wire.Rules(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -183,7 +184,7 @@ func (d *demo) simulate(ctx context.Context, server *jetstream.Server, log *slog
 
 // report shows what went in, what came out and what to do with it.
 func (d *demo) report(cfg *config.Config, path string, s sent) error {
-	rules, err := rulesOf(cfg)
+	rules, err := wire.Rules(cfg)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -56,7 +57,7 @@ func explainCommand() *cli.Command {
 
 // explain finds out everything there is to know of a request id.
 func explain(ctx context.Context, cfg *config.Config, id string) (*explanation, error) {
-	rules, err := rulesOf(cfg)
+	rules, err := wire.Rules(cfg)
 	if err != nil {
 		return nil, err
 	}

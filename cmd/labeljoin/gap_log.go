@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -110,7 +111,7 @@ func gapOfLoss(log *jetstream.Log, p joiner.Position, loss *jetstream.Loss, cloc
 
 // statePositions is how far a state has read its logs. No joiner may run.
 func statePositions(cfg *config.Config) ([]joiner.Position, joiner.Clock, error) {
-	rules, err := rulesOf(cfg)
+	rules, err := wire.Rules(cfg)
 	if err != nil {
 		return nil, joiner.Clock{}, err
 	}

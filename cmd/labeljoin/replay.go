@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/logfile"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -75,7 +76,7 @@ type replay struct {
 // run joins the files into out. What it keeps meanwhile goes when it is done.
 func (r *replay) run(ctx context.Context) (err error) {
 	defer tuneGC()()
-	rules, err := rulesOf(r.cfg)
+	rules, err := wire.Rules(r.cfg)
 	if err != nil {
 		return err
 	}

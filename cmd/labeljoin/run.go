@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -80,7 +81,7 @@ func (s *service) run(ctx context.Context) error {
 // join opens the partition and joins until ctx ends. It needs a connection.
 func (s *service) join(ctx context.Context) error {
 	defer tuneGC()()
-	rules, err := rulesOf(s.cfg)
+	rules, err := wire.Rules(s.cfg)
 	if err != nil {
 		return err
 	}

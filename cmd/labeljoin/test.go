@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/scenario"
 )
@@ -78,7 +79,7 @@ func loadSuite(path string) (*suite, error) {
 	if err != nil {
 		return nil, &usageError{err}
 	}
-	rules, err := rulesOf(c)
+	rules, err := wire.Rules(c)
 	if err != nil {
 		return nil, &usageError{err}
 	}

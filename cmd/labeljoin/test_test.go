@@ -9,37 +9,7 @@ import (
 	"testing"
 
 	"github.com/labeljoin/labeljoin/config"
-	"github.com/labeljoin/labeljoin/joiner/scenario"
 )
-
-// TestSemantics runs the project's own scenarios: as they are, and with the
-// engine restarted after every event, which must change nothing.
-func TestSemantics(t *testing.T) {
-	t.Parallel()
-	files, err := filepath.Glob("../../joiner/testdata/semantics/*.yaml")
-	if err != nil || len(files) < 15 {
-		t.Fatalf("found %d scenario files: %v", len(files), err)
-	}
-	for _, path := range files {
-		s, err := loadSuite(path)
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		for i := range s.file.Cases {
-			c := &s.file.Cases[i]
-			for how, c := range map[string]*scenario.Case{"": c, " (restarting)": c.Restarting()} {
-				failures, err := scenario.Run(t.Context(), s.options, c)
-				if err != nil {
-					t.Errorf("%s:%d: %s%s: %v", path, c.Line, c.Name, how, err)
-				}
-				for _, f := range failures {
-					t.Errorf("%s:%d: %s%s: %s", path, f.Line, c.Name, how, f.Text)
-				}
-			}
-		}
-	}
-}
 
 const passing = `
 tests:

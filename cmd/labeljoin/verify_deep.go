@@ -15,6 +15,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
 	"github.com/labeljoin/labeljoin/export"
@@ -83,7 +84,7 @@ func micro(t events.Time) events.Time { return t - t%1000 }
 
 // replay joins what the commits have read, into the scratch directory.
 func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
-	rules, err := rulesOf(d.cfg)
+	rules, err := wire.Rules(d.cfg)
 	if err != nil {
 		return err
 	}

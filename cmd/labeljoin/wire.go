@@ -12,7 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/config"
-	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
@@ -105,31 +105,24 @@ func openOutput(fs vfs.FS, c *config.Config, rules *joiner.Rules, dir string, lo
 	})
 }
 
-// engineOptions is what the configuration says to the engine; inputs, store,
-// output and publisher are the caller's.
+// loadConfig reads and checks a configuration file, its expressions included.
+func loadConfig(path string) (*config.Config, error) {
+	c, err := config.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := wire.Rules(c); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// engineOptions is what the configuration says to the engine, over an opened
+// place; inputs and publisher are the caller's.
 func engineOptions(c *config.Config, rules joiner.Rules, p *place, log *slog.Logger) (engine.Options, error) {
-	o := engine.Options{
-		Name: c.Name, Rules: rules, RulesHash: c.Fingerprint(),
-		MaxFuture: c.Join.MaxFuture.Std(), MaxAge: c.Join.MaxAge.Std(),
-		OutcomesPerRequest: int(c.Limits.OutcomesPerRequest),
-		Roll: engine.Roll{
-			Interval: c.Output.Roll.Interval.Std(), Rows: c.Output.Roll.Rows, Bytes: int64(c.Output.Roll.Size),
-		},
-		Store: p.store, Output: p.output, Log: log, Nonce: nonce,
-	}
-	o.HeartbeatRequired[events.KindOutcome] = c.Inputs.Outcomes.Heartbeat == config.HeartbeatRequired
-	units := [events.Kinds]config.TimeUnit{c.Inputs.Requests.TimeUnit, c.Inputs.Outcomes.TimeUnit}
-	for kind := range o.Decoders {
-		unit, err := events.ParseUnit(string(units[kind]))
-		if err != nil {
-			return o, err
-		}
-		o.Decoders[kind] = events.Decoder{
-			Unit: unit, Separator: c.Features.Separator,
-			MaxBytes: int(c.Limits.EventBytes), MaxDepth: int(c.Limits.Depth),
-		}
-	}
-	return o, nil
+	o, err := wire.Options(c, rules)
+	o.Store, o.Output, o.Log, o.Nonce = p.store, p.output, log, nonce
+	return o, err
 }
 
 // nonce tells the attempts of a commit apart. It is the only random thing, and

@@ -1,4 +1,6 @@
-package main
+// Package wire is where a configuration meets the join: it turns what a checked
+// configuration says into the rules and the options of the engine.
+package wire
 
 import (
 	"fmt"
@@ -8,21 +10,9 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/rule"
 )
 
-// loadConfig reads and checks a configuration file, its expressions included.
-func loadConfig(path string) (*config.Config, error) {
-	c, err := config.Load(path)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := rulesOf(c); err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
-// rulesOf compiles what a checked configuration says about labels. The error
+// Rules compiles what a checked configuration says about labels. The error
 // reports every expression that is wrong, each with its place.
-func rulesOf(c *config.Config) (joiner.Rules, error) {
+func Rules(c *config.Config) (joiner.Rules, error) {
 	j := &c.Join
 	rules := joiner.Rules{
 		ClockSkew:   j.ClockSkew.Std(),

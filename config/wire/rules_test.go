@@ -1,4 +1,4 @@
-package main
+package wire
 
 import (
 	"testing"
@@ -9,7 +9,7 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-func TestRulesOf(t *testing.T) {
+func TestRules(t *testing.T) {
 	c, err := config.Decode("", []byte(`
 join:
   window: 10m
@@ -29,7 +29,7 @@ labels:
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := rulesOf(c)
+	rules, err := Rules(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,12 +55,12 @@ labels:
 	}
 }
 
-func TestRulesOfDefaults(t *testing.T) {
+func TestRulesDefaults(t *testing.T) {
 	c, err := config.Decode("", []byte(`labels: {a: 'true'}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := rulesOf(c)
+	rules, err := Rules(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestRulesOfDefaults(t *testing.T) {
 		t.Errorf("the defaults are not the rules' own: %+v", rules)
 	}
 	c.Join.Negatives = config.NegativesAboveLastPositive
-	if rules, err = rulesOf(c); err != nil || rules.Negatives != joiner.NegativesAboveLastPositive {
+	if rules, err = Rules(c); err != nil || rules.Negatives != joiner.NegativesAboveLastPositive {
 		t.Errorf("the policy is %v (%v)", rules.Negatives, err)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/joiner/rule"
+	"github.com/labeljoin/labeljoin/joiner/scenario"
 )
 
 // helpTopic is a page that the program carries.
@@ -21,6 +23,8 @@ type helpTopic struct {
 func helpTopics() []helpTopic {
 	return []helpTopic{
 		{"config", "every setting, with its unit, its default and the reason of the default", config.Reference()},
+		{"conditions", "the language of label conditions, with examples", rule.Conditions()},
+		{"tests", "how unit tests of label definitions are written, with examples", scenario.Page()},
 	}
 }
 

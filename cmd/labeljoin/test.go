@@ -26,7 +26,7 @@ func testCommand() *cli.Command {
 		Usage:     "run unit tests of a label configuration",
 		ArgsUsage: "FILE...",
 		Description: "A test file is YAML: a configuration, and cases that list events in order of\n" +
-			"arrival and what must come of them. joiner/testdata/semantics has dozens.\n" +
+			"arrival and what must come of them: labeljoin help tests.\n" +
 			"Exit codes: 0 all cases pass, 1 some fail, 2 a file is wrong.",
 		Flags:        []cli.Flag{&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "list every case"}},
 		OnUsageError: onUsageError,

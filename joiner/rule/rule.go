@@ -1,42 +1,13 @@
 // Package rule compiles the conditions of label definitions: small expressions
 // over one outcome that say whether it counts.
 //
-// # The language
-//
-// An expression is true or false for one outcome and sees nothing else: not
-// the request, not other outcomes, not the time. Its names are
-//
-//	type        text    the outcome's type
-//	value       number  its value; NaN when it has none, so that every comparison
-//	                    with it is false, except != which is true
-//	has_value   bool    whether it has a value
-//	item_id     text    empty when the outcome concerns the whole request
-//	outcome_id  text    empty when not given
-//	attrs       map     its attrs object: attrs.country, attrs["a b"], attrs.cart.total;
-//	                    what is absent is nil
-//
-// Operators are those of github.com/expr-lang/expr: == != < <= > >=, && || !
-// (also and, or, not), in, not in, + - * / % **, contains, startsWith, endsWith,
-// matches (RE2 regular expressions), ?? (the right side when the left is nil),
-// ?. and a ? b : c. Text is quoted with ", ' or `. Functions are those in the
-// list of [Functions]; all of them depend on their arguments alone. Clocks and
-// anything that follows a map's random order are refused, because labels must
-// not depend on when or where they were decided; so are ranges and loops within
-// loops, because one event must not cost more than its size.
-//
-//	type == "click"
-//	type in ["purchase", "order"] && value > 0
-//	type == "view" && attrs.dwell_ms >= 3000
-//	type == "rating" && (attrs.stars ?? 0) >= 4
-//	type == "tag" && any(attrs.tags, # == "liked")
-//
-// An expression that cannot be evaluated for an outcome (it compares nil with a
-// number, say) does not qualify it, as a whole: in `attrs.stars > 3 || type ==
-// "click"` a click without stars does not count. Put the side that always works
-// first, or use ??.
+// CONDITIONS.md describes the language; it is that of github.com/expr-lang/expr
+// without what would make a label depend on more than the outcome, or cost more
+// than the outcome's size.
 package rule
 
 import (
+	_ "embed" // for the page
 	"errors"
 	"fmt"
 	"math"
@@ -51,6 +22,12 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 )
+
+//go:embed CONDITIONS.md
+var conditions string
+
+// Conditions is the page, in Markdown, that describes the language.
+func Conditions() string { return conditions }
 
 // The bounds of an expression. They are far above what a person writes, and low
 // enough that no expression makes a parser recurse deeply or a machine allocate

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/joiner/rule"
+	"github.com/labeljoin/labeljoin/joiner/scenario"
+)
+
+// yamlBlocks are the code blocks of a page that are marked as YAML.
+func yamlBlocks(page string) []string {
+	var blocks []string
+	for _, m := range regexp.MustCompile("(?ms)^```yaml\n(.*?)^```").FindAllStringSubmatch(page, -1) {
+		blocks = append(blocks, m[1])
+	}
+	return blocks
+}
+
+// TestPageTests runs every test file that is shown in TESTS.md.
+func TestPageTests(t *testing.T) {
+	dir := t.TempDir()
+	labels := "join: {window: 30m}\nlabels:\n  clicked: 'type == \"click\"'\n"
+	if err := os.WriteFile(filepath.Join(dir, "labeljoin.yaml"), []byte(labels), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	blocks := yamlBlocks(scenario.Page())
+	for i, block := range blocks {
+		t.Run(fmt.Sprint(i+1), func(t *testing.T) {
+			path := filepath.Join(dir, fmt.Sprintf("%d.yaml", i+1))
+			if err := os.WriteFile(path, []byte(block), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			if err := runTests(t.Context(), &out, []string{path}, false); err != nil {
+				t.Errorf("%v\n%s", err, &out)
+			}
+		})
+	}
+	if len(blocks) < 4 {
+		t.Errorf("only %d test files found in the page", len(blocks))
+	}
+}
+
+// TestPageConfigurations reads every configuration that is shown in
+// CONDITIONS.md.
+func TestPageConfigurations(t *testing.T) {
+	blocks := yamlBlocks(rule.Conditions())
+	for _, block := range blocks {
+		c, err := config.Decode("CONDITIONS.md", []byte(block))
+		if err != nil {
+			t.Error(err)
+		} else if _, err := rulesOf(c); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(blocks) == 0 {
+		t.Error("no configuration found in the page")
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, c := range []struct {
+		name, args, prints string
+		code               int
+	}{
+		{"a topic", "help conditions", "Conditions\n----------\n", 0},
+		{"another topic", "help tests", "Tests of label definitions\n", 0},
+		{"the configuration", "help config", "join.window\n", 0},
+		{"a command", "help run", "labeljoin run - join live", 0},
+		{"all commands", "help", "COMMANDS:", 0},
+		{"a misspelled topic", "help conditon", "", exitUsage},
+		{"too much", "help run demo", "", exitUsage},
+		{"a setting", "config reference join.window", "How long after its request", 0},
+		{"a block", "config reference output.roll", "output.roll.rows", 0},
+		{"a misspelled setting", "config reference join.windw", "", exitUsage},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			app := newApp()
+			var out bytes.Buffer
+			app.Writer = &out
+			err := app.RunContext(t.Context(), append([]string{"labeljoin"}, strings.Fields(c.args)...))
+			if code := codeOf(err); code != c.code || !strings.Contains(out.String(), c.prints) {
+				t.Errorf("code %d (%v), want %d; it prints %q, want %q in it", code, err, c.code, out.String(), c.prints)
+			}
+		})
+	}
+}
+
+func codeOf(err error) int {
+	if err == nil {
+		return 0
+	}
+	return exitCode(err)
+}

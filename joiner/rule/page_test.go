@@ -1,0 +1,105 @@
+package rule
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// tableRows are the rows of a page's tables that have three cells.
+func tableRows(page string) [][]string {
+	var rows [][]string
+	for line := range strings.Lines(page) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "|") {
+			continue
+		}
+		cells := strings.Split(strings.ReplaceAll(strings.Trim(line, "|"), `\|`, "\x00"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(strings.ReplaceAll(cells[i], "\x00", "|"))
+		}
+		if len(cells) == 3 {
+			rows = append(rows, cells)
+		}
+	}
+	return rows
+}
+
+// TestPageExamples evaluates every condition of CONDITIONS.md for the outcome
+// beside it.
+func TestPageExamples(t *testing.T) {
+	examples := 0
+	for _, cells := range tableRows(Conditions()) {
+		if cells[2] != "yes" && cells[2] != "no" {
+			continue
+		}
+		examples++
+		source, given := strings.Trim(cells[0], "`"), strings.Trim(cells[1], "`")
+		t.Run(source+" "+given, func(t *testing.T) {
+			condition, err := Compile(source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := strings.Replace(given, "{", `{"request_id": "r", "ts": "2026-01-01T00:00:00Z", `, 1)
+			if got := condition(outcomeOf(t, text)); got != (cells[2] == "yes") {
+				t.Errorf("got %v, and the page says %s", got, cells[2])
+			}
+		})
+	}
+	if examples < 20 {
+		t.Errorf("only %d examples found", examples)
+	}
+}
+
+// TestPageFunctions wants every function in CONDITIONS.md, with an example
+// that uses it and is true.
+func TestPageFunctions(t *testing.T) {
+	called := regexp.MustCompile(`(\w+)\(`)
+	shown := map[string]bool{}
+	for _, cells := range tableRows(Conditions()) {
+		if !strings.Contains(cells[0], "(") || cells[2] == "yes" || cells[2] == "no" {
+			continue
+		}
+		source := strings.Trim(cells[2], "`")
+		condition, err := Compile(source)
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		if !condition(&events.Outcome{}) {
+			t.Errorf("%s is not true", source)
+		}
+		for _, name := range called.FindAllStringSubmatch(cells[0], -1) {
+			if !strings.Contains(source, name[1]+"(") {
+				t.Errorf("the example beside %s does not use %s: %s", cells[0], name[1], source)
+			}
+			shown[name[1]] = true
+		}
+	}
+	for _, name := range Functions() {
+		if !shown[name] {
+			t.Errorf("the function %s is not in CONDITIONS.md", name)
+		}
+		delete(shown, name)
+	}
+	for name := range shown {
+		t.Errorf("CONDITIONS.md has the function %s, and the language does not", name)
+	}
+	for _, name := range Variables() {
+		if !strings.Contains(Conditions(), "\n| `"+name+"` |") {
+			t.Errorf("the name %s is not in CONDITIONS.md", name)
+		}
+	}
+}
+
+func outcomeOf(t *testing.T, text string) *events.Outcome {
+	t.Helper()
+	var d events.Decoder
+	o, _, err := d.DecodeOutcome([]byte(text))
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return &o
+}

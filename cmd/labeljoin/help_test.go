@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/joiner/rule"
 	"github.com/labeljoin/labeljoin/joiner/scenario"
 )
@@ -56,7 +57,7 @@ func TestPageConfigurations(t *testing.T) {
 		c, err := config.Decode("CONDITIONS.md", []byte(block))
 		if err != nil {
 			t.Error(err)
-		} else if _, err := rulesOf(c); err != nil {
+		} else if _, err := wire.Rules(c); err != nil {
 			t.Error(err)
 		}
 	}

@@ -1,7 +1,9 @@
 package engine_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -37,8 +39,22 @@ func checkBooks(t *testing.T, out *memory.Output) {
 	}
 }
 
-func sameRow(got *memory.Row, want enginetest.Row) bool {
-	return got.RequestTS == want.TS && slices.Equal(got.Cells, want.Cells) && got.Weight == want.Weight
+// differs tells in which columns a row that was written is not what the
+// reference says; empty if it is.
+func differs(got *memory.Row, want enginetest.Row) string {
+	var list []string
+	column := func(name string, same bool, got, want any) {
+		if !same {
+			list = append(list, fmt.Sprintf("%s is %v, want %v", name, got, want))
+		}
+	}
+	columns := enginetest.Columns(&got.Request, got.Item)
+	column("request_ts", got.RequestTS == want.TS, got.RequestTS, want.TS)
+	column("labels", slices.Equal(got.Cells, want.Cells), got.Cells, want.Cells)
+	column("weight", got.Weight == want.Weight, got.Weight, want.Weight)
+	column("what is from the request", columns == want.Columns, columns, want.Columns)
+	column("reason", want.Fits(got.Reason), got.Reason, "another")
+	return strings.Join(list, "; ")
 }
 
 // checkBase holds base rows against the answer, and that there are no others.
@@ -53,8 +69,8 @@ func checkBase(t *testing.T, out *memory.Output, want enginetest.Answer) {
 			t.Errorf("%q: %v is written, and should be left out", key, r.Cells)
 		case r.Revision > 0 || r.Reason != joiner.Closed:
 			t.Errorf("%q: revision %d (%v), and nothing came late", key, r.Revision, r.Reason)
-		case !sameRow(&r, row):
-			t.Errorf("%q: %v %v weight %v, want %v %v weight %v", key, r.RequestTS, r.Cells, r.Weight, row.TS, row.Cells, row.Weight)
+		case differs(&r, row) != "":
+			t.Errorf("%q: %s", key, differs(&r, row))
 		}
 		found[key] = true
 	}

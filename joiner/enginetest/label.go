@@ -86,7 +86,11 @@ func (r *Reference) candidates(req *events.Request) []candidate {
 // row applies the policies to a candidate and adds it to the answer.
 func (r *Reference) row(a *Answer, req *events.Request, all []candidate, i int) {
 	c, key := &all[i], Key{req.ID, all[i].item}
-	row := Row{TS: req.TS, Weight: 1}
+	at := -1
+	if !r.Rules.PerRequest && len(req.Items) > 0 {
+		at = i
+	}
+	row := Row{TS: req.TS, Columns: Columns(req, at), Weight: 1}
 	if !c.positive {
 		switch {
 		case r.Rules.Negatives == joiner.NegativesSeen && !c.seen,
@@ -103,12 +107,10 @@ func (r *Reference) row(a *Answer, req *events.Request, all []candidate, i int) 
 	for _, l := range r.Rules.Labels {
 		found := qualifying(&l, req, c.outcomes)
 		end := req.TS + events.Time(l.Window)
-		if sure := l.Agg == joiner.Any && len(found) > 0; end > r.Known && !sure {
+		if sure := l.Agg == joiner.Any && len(found) > 0; !sure && (end > r.Known || r.gap(req.TS, end)) {
 			row.Cells = append(row.Cells, null())
-			row.Undecided = true
-			continue
-		} else if !sure && r.gap(req.TS, end) {
-			row.Cells = append(row.Cells, null())
+			row.Undecided = row.Undecided || end > r.Known
+			row.Gap = row.Gap || r.gap(req.TS, end)
 			continue
 		}
 		row.Cells = append(row.Cells, aggregate(l.Agg, req.TS, found))

@@ -14,13 +14,28 @@ import (
 // Key names a row.
 type Key struct{ RequestID, ItemID string }
 
-// Row is what the reference says of a row.
+// Row is what the reference says of a row: every column of it.
 type Row struct {
-	TS     events.Time // of its request
-	Cells  []joiner.Cell
-	Weight float64
-	// Undecided says that a label is null because the log ends before its window.
-	Undecided bool
+	TS      events.Time // of its request
+	Columns string      // those from its request and its item: see Columns
+	Cells   []joiner.Cell
+	Weight  float64
+	// Undecided says that a label is null because the log ends before its window,
+	// Gap that one is because its window touches a declared gap.
+	Undecided, Gap bool
+}
+
+// Fits reports whether a reason is right for a row that was written last for
+// it. How a row came to be depends on when its events arrived; what is not known
+// of it does not.
+func (r *Row) Fits(reason joiner.Reason) bool {
+	switch {
+	case r.Gap:
+		return reason == joiner.InGap
+	case r.Undecided:
+		return reason == joiner.Incomplete
+	}
+	return reason <= joiner.LateRequest
 }
 
 // Answer is what a batch join over a whole set of events says.

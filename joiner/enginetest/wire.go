@@ -22,6 +22,15 @@ func (g *generator) requestJSON(id string, ts events.Time) string {
 	if g.chance(50) {
 		fmt.Fprintf(&b, `,"model":"m%d"`, g.IntN(3))
 	}
+	if g.chance(30) {
+		fmt.Fprintf(&b, `,"model_version":"v%d"`, g.IntN(3))
+	}
+	if g.chance(50) {
+		fmt.Fprintf(&b, `,"user_id":"u%d"`, g.IntN(3))
+	}
+	if g.chance(30) {
+		fmt.Fprintf(&b, `,"score":0.%d`, 1+g.IntN(9))
+	}
 	if g.chance(50) {
 		fmt.Fprintf(&b, `,"features":{"f%d":%d,"g":%d}`, g.IntN(3), g.IntN(9), g.IntN(9))
 	}
@@ -32,6 +41,12 @@ func (g *generator) requestJSON(id string, ts events.Time) string {
 			fmt.Fprintf(&b, `%s{"item_id":"%c"`, comma, 'a'+i)
 			if comma = ","; g.chance(50) {
 				fmt.Fprintf(&b, `,"position":%d`, g.IntN(5))
+			}
+			if g.chance(30) {
+				fmt.Fprintf(&b, `,"score":0.%d`, 1+g.IntN(9))
+			}
+			if g.chance(30) {
+				fmt.Fprintf(&b, `,"features":{"h%d":%d}`, g.IntN(2), g.IntN(9))
 			}
 			b.WriteByte('}')
 		}

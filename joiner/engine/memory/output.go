@@ -122,14 +122,32 @@ type stage struct {
 
 // Row implements engine.Stage.
 func (s *stage) Row(req *events.Request, row *joiner.Row) error {
-	r := Row{RequestID: req.ID, RequestTS: req.TS, Request: *req, Row: *row}
-	r.Request.Items = slices.Clone(req.Items)
+	r := Row{RequestID: req.ID, RequestTS: req.TS, Request: copied(req), Row: *row}
 	r.Cells = slices.Clone(row.Cells)
 	if row.Item >= 0 {
 		r.ItemID = req.Items[row.Item].ID
 	}
 	s.commit.Rows = append(s.commit.Rows, r)
 	return nil
+}
+
+// copied is a request that stays as it is when the memory of req is used again.
+func copied(req *events.Request) events.Request {
+	out := *req
+	out.Features = fields(req.Features)
+	out.Items = slices.Clone(req.Items)
+	for i := range out.Items {
+		out.Items[i].Features = fields(out.Items[i].Features)
+	}
+	return out
+}
+
+func fields(list []events.Field) []events.Field {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Value.List = slices.Clone(list[i].Value.List)
+	}
+	return list
 }
 
 // DeadLetter implements engine.Stage.

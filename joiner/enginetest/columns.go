@@ -1,0 +1,58 @@
+package enginetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// Columns are the columns that a row has from its request, but for the id and
+// the times, as one text that can be compared and read: "age=1 model=m1". The
+// item is an index into the request's items, -1 for a row of the whole request.
+func Columns(req *events.Request, item int) string {
+	var list []string
+	set := func(name string, given bool, value any) {
+		if given {
+			list = append(list, fmt.Sprintf("%s=%v", name, value))
+		}
+	}
+	set("model", req.Model != "", req.Model)
+	set("model_version", req.ModelVersion != "", req.ModelVersion)
+	set("user_id", req.UserID != "", req.UserID)
+	for _, f := range req.Features {
+		set(f.Name, f.Value.Kind != events.Null, plain(&f.Value))
+	}
+	if item < 0 {
+		set("score", req.HasScore, req.Score)
+	} else {
+		i := &req.Items[item]
+		set("score", i.HasScore, i.Score)
+		set("position", i.HasPosition, i.Position)
+		for _, f := range i.Features {
+			set("item_"+f.Name, f.Value.Kind != events.Null, plain(&f.Value))
+		}
+	}
+	slices.Sort(list)
+	return strings.Join(list, " ")
+}
+
+// plain is a feature's value as text.
+func plain(v *events.Value) string {
+	switch v.Kind {
+	case events.Bool:
+		return fmt.Sprint(v.Int != 0)
+	case events.Int:
+		return fmt.Sprint(v.Int)
+	case events.Double:
+		return fmt.Sprint(v.Float)
+	case events.List:
+		parts := make([]string, len(v.List))
+		for i := range v.List {
+			parts[i] = plain(&v.List[i])
+		}
+		return "[" + strings.Join(parts, ",") + "]"
+	}
+	return v.Str
+}

@@ -35,6 +35,8 @@ type logGap struct {
 	Created instant `json:"created"`
 	From    uint64  `json:"from"`
 	Next    uint64  `json:"next"`
+	Anew    bool    `json:"anew,omitzero"`
+	Decided instant `json:"decided,omitzero"`
 }
 
 func toGaps(gaps []joiner.Gap) []gap {
@@ -48,7 +50,7 @@ func toGaps(gaps []joiner.Gap) []gap {
 			}
 		}
 		if l := g.Log; l != nil {
-			to.Log = &logGap{Input: l.Input, Created: instant(l.Created), From: l.From, Next: l.Next}
+			to.Log = &logGap{Input: l.Input, Created: instant(l.Created), From: l.From, Next: l.Next, Anew: l.Anew, Decided: instant(l.Decided)}
 		}
 		out = append(out, to)
 	}
@@ -66,7 +68,9 @@ func fromGaps(gaps []gap) []joiner.Gap {
 			to.Kinds[k] = slices.Contains(g.Sources, events.Kind(k).String())
 		}
 		if l := g.Log; l != nil {
-			to.Log = &joiner.LogGap{Input: l.Input, Created: events.Time(l.Created), From: l.From, Next: l.Next}
+			to.Log = &joiner.LogGap{
+				Input: l.Input, Created: events.Time(l.Created), From: l.From, Next: l.Next, Anew: l.Anew, Decided: events.Time(l.Decided),
+			}
 		}
 		out = append(out, to)
 	}

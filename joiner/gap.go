@@ -25,13 +25,52 @@ type Gap struct {
 	Log   *LogGap // the messages that are gone; nil if only the time is known
 }
 
-// LogGap names messages of a log that were lost before they were read, by
-// somebody who has decided to go on without them.
+// LogGap names messages of a log that are lost, by decision of a person to go on
+// without them.
+//
+// Where the stream is the one that was read, and Next is beyond From, it is a
+// stretch of which some messages are missing: those that are there are read. Else
+// reading leaps from From to Next, in the stream that was created at Created.
 type LogGap struct {
 	Input   string      // the stream
 	Created events.Time // when the stream was created that is read from now on
 	From    uint64      // sequence of the first message that is gone
 	Next    uint64      // sequence to go on from
+	Anew    bool        // the stream is read from Next on as a new one, also where it is the one that was read
+	// Decided, unless 0, says that messages are gone that had been read, and the
+	// state that was made of them too: requests stamped before it were decided, and
+	// what comes of them again is not known.
+	Decided events.Time
+}
+
+// Leaps reports whether reading that stands at a position, of a stream that was
+// created when there is says, is to go on elsewhere. A leap is made once: after it,
+// another message is wanted.
+func (g *LogGap) Leaps(p *Position, there events.Time) bool {
+	return g.Input == p.Input && g.From == p.Next && g.Created == there &&
+		(g.Anew || g.Created != p.Created || g.Next < p.Next)
+}
+
+// Leap moves a position that stands where the messages are gone.
+func (g *LogGap) Leap(p *Position) {
+	p.Created, p.Next, p.Skip, p.Mark = g.Created, g.Next, 0, events.Mark{}
+}
+
+// MayLack reports whether a message of a stream may be missing.
+func (g *LogGap) MayLack(input string, created events.Time, seq uint64) bool {
+	return !g.Anew && g.Input == input && g.Created == created && g.From <= seq && seq < g.Next
+}
+
+// Decided is the bound of the requests that were decided by a state that is lost:
+// what comes of one stamped before it, and is not known, is not a new request.
+func (r *Rules) Decided() events.Time {
+	bound := events.MinTime
+	for i := range r.Gaps {
+		if l := r.Gaps[i].Log; l != nil && l.Decided != 0 && r.Gaps[i].Kinds[events.KindRequest] {
+			bound = max(bound, l.Decided)
+		}
+	}
+	return bound
 }
 
 // Touches reports whether a gap makes anything of a request unknown that is not

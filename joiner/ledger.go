@@ -16,19 +16,20 @@ const (
 	Expired
 	LateArrival // written late_request
 	Accepted
-	UnknownItem // outcomes only, as are the rest
+	UnknownItem // outcomes only, as are the next five
 	OutsideWindow
 	Joined
 	CorrectedLabel // written corrected
 	Late
 	Orphan
-	Dispositions = 15 // how many there are
+	Lost              // read, but gone from the log and the state before it was decided
+	Dispositions = 16 // how many there are
 )
 
 var dispositionNames = [Dispositions]string{
 	"rejected", "quarantined", "erased", "duplicate",
 	"conflict", "merged", "expired", "late_request", "accepted",
-	"unknown_item", "outside_window", "joined", "corrected", "late", "orphan",
+	"unknown_item", "outside_window", "joined", "corrected", "late", "orphan", "lost",
 }
 
 // String is the disposition's name in manifests, metrics and tests.

@@ -178,7 +178,7 @@ func TestNamesAreDistinct(t *testing.T) {
 		}
 		seen[d.String()] = true
 	}
-	if joiner.Orphan+1 != joiner.Dispositions {
-		t.Errorf("%d dispositions are counted, there are %d", joiner.Dispositions, joiner.Orphan+1)
+	if joiner.Lost+1 != joiner.Dispositions {
+		t.Errorf("%d dispositions are counted, there are %d", joiner.Dispositions, joiner.Lost+1)
 	}
 }

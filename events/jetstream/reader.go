@@ -21,6 +21,7 @@ type reader struct {
 	log     *Log
 	input   uint8
 	buffer  *buffer
+	lost    lost
 	trouble chan error // why it stopped delivering; capacity one
 	stopped chan struct{}
 	halted  atomic.Bool // trouble was reported: nothing more is delivered
@@ -67,7 +68,7 @@ func startReader(ctx context.Context, js jetstream.JetStream, s *Source, next ui
 		return nil, fmt.Errorf("create a consumer of stream %q: %w", s.in.Stream, err)
 	}
 	r := &reader{
-		log: &s.in, input: s.input, buffer: s.buffer,
+		log: &s.in, input: s.input, buffer: s.buffer, lost: s.opts.Lost,
 		trouble: make(chan error, 1), stopped: make(chan struct{}),
 		name: consumer.CachedInfo().Name, streamSeq: max(next, 1) - 1, fresh: fresh,
 	}
@@ -95,7 +96,7 @@ func (r *reader) deliver(msg jetstream.Msg) {
 	case at.consumer != r.consumerSeq+1, at.stream <= r.streamSeq:
 		r.halt(errOutOfOrder)
 		return
-	case !r.log.Filtered && !r.fresh && at.stream != r.streamSeq+1:
+	case !r.log.Filtered && !r.fresh && at.stream != r.streamSeq+1 && !r.lost.cover(r.streamSeq+1, at.stream):
 		r.halt(errOutOfOrder)
 		return
 	}

@@ -97,12 +97,16 @@ func (s *Source) startOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if fresh && info.State.FirstSeq > passed+1 {
+	switch first := info.State.FirstSeq; {
+	case first <= passed+1:
+	case fresh:
 		// The log lost its beginning before anybody read it. What is gone
 		// counts as passed, so that an empty log can be proven empty.
-		s.buffer.skip(info.State.FirstSeq - 1)
-		s.handed = max(s.handed, info.State.FirstSeq-1)
-		s.opts.Log.Info("the log begins late, older messages are gone", "stream", s.in.Stream, "first", info.State.FirstSeq)
+		s.buffer.skip(first - 1)
+		s.handed = max(s.handed, first-1)
+		s.opts.Log.Info("the log begins late, older messages are gone", "stream", s.in.Stream, "first", first)
+	default: // declared, or compare had found it
+		s.passOver(passed+1, first)
 	}
 	known := s.buffer.known()
 	if err := s.sameLog(ctx, known); err != nil {
@@ -172,7 +176,7 @@ func (s *Source) compare(info *jetstream.StreamInfo, next uint64, fresh bool) er
 		fault.Fault = Recreated
 	case fault.Last+1 < next:
 		fault.Fault = Rewound
-	case fault.First > next && !fresh:
+	case fault.First > next && !fresh && !lost(s.opts.Lost).cover(next, fault.First):
 		fault.Fault = Trimmed
 	default:
 		return nil
@@ -268,7 +272,32 @@ func (s *Source) recover(ctx context.Context, info *jetstream.StreamInfo) error 
 	case s.in.Filtered, fresh:
 		return nil
 	}
-	return s.hole(ctx, passed+1)
+	return s.overHole(ctx, passed+1, info.State.LastSeq+1)
+}
+
+// overHole passes over messages of an unfiltered stream that are not there, if
+// they were declared lost. Those missing begin at next, and end before end if no
+// message follows them.
+func (s *Source) overHole(ctx context.Context, next, end uint64) error {
+	const any = ">"
+	got, err := getMessage(ctx, s.js, s.in.Stream, next, any)
+	if err != nil {
+		return err
+	}
+	if got != nil {
+		end = got.Seq
+	}
+	if !lost(s.opts.Lost).cover(next, end) {
+		return s.hole(ctx, next)
+	}
+	s.passOver(next, end)
+	return nil
+}
+
+// passOver counts messages that are declared lost as read.
+func (s *Source) passOver(from, next uint64) {
+	s.buffer.insert(next-1, nil)
+	s.opts.Log.Warn("messages that were declared lost are passed over", "stream", s.in.Stream, "from", from, "next", next)
 }
 
 // hole says that a message of an unfiltered stream is not there, unless it

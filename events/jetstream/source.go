@@ -21,6 +21,7 @@ type Options struct {
 	Messages   int                  // most messages of a batch; 0: 1000
 	Bytes      int                  // most bytes of a batch of more than one message; 0: 1 MiB
 	Prefetch   int                  // bytes the broker may send ahead; 0: 16 MiB
+	Lost       []Span               // of which a person has declared that messages may be missing
 	Elapsed    func() time.Duration // a clock that never jumps; nil: the machine's monotonic one
 }
 

@@ -74,6 +74,8 @@ type Engine struct {
 	// A replay is frozen to its end, a rebuild up to the commit it rebuilds.
 	frozen bool
 	quiet  bool // a rebuild: dead letters and the label stream were done before
+	// lacking: what a rebuild reads lacks messages that are declared lost.
+	lacking bool
 	// joining says that recovery is done.
 	joining bool
 

@@ -7,26 +7,47 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-// acceptLost goes on behind messages that somebody has declared lost. Only a
-// declaration that names exactly the message that is wanted next is followed, so
-// it is followed once: from then on another message is wanted.
-func (e *Engine) acceptLost() error {
-	declared, err := e.o.Output.Declared()
-	if err != nil {
-		return err
-	}
-	inputs := e.saved.Progress.Inputs
-	for i := range inputs {
-		p := &inputs[i]
-		at := slices.IndexFunc(declared, func(g joiner.Gap) bool {
-			return g.Log != nil && g.Log.Input == p.Input && g.Log.From == p.Next && (g.Log.Next != p.Next || g.Log.Created != p.Created)
-		})
-		if at < 0 {
+// acceptLost goes on behind messages that a person has declared lost, where
+// reading cannot go on in the stream as it stands, and says of which inputs. Only a
+// declaration that names exactly the message that is wanted next is followed, so it
+// is followed once: from then on another message is wanted.
+func (e *Engine) acceptLost(at []joiner.Position, declared []joiner.Gap) (leapt []bool) {
+	leapt = make([]bool, len(at))
+	for i := range at {
+		n := slices.IndexFunc(declared, func(g joiner.Gap) bool { return g.Log != nil && g.Log.Leaps(&at[i], e.o.Inputs[i].Created) })
+		if n < 0 {
 			continue
 		}
-		lost := declared[at].Log
-		e.o.Log.Warn("messages were declared lost: reading goes on behind them", "stream", p.Input, "from", lost.From, "next", lost.Next, "gap", declared[at].ID)
-		p.Created, p.Next, p.Skip, p.Mark = lost.Created, lost.Next, 0, events.Mark{}
+		g := &declared[n]
+		g.Log.Leap(&at[i])
+		leapt[i] = true
+		e.o.Log.Warn("messages were declared lost: reading goes on behind them", "stream", g.Log.Input, "from", g.Log.From, "next", g.Log.Next, "gap", g.ID)
 	}
-	return nil
+	return leapt
+}
+
+// mayLack reports whether a message that a rebuild reads, of those from..until, is
+// declared lost. Then the state that it makes need not be the one that was.
+func mayLack(from, until []joiner.Position, declared []joiner.Gap) bool {
+	for i := range from {
+		for j := range declared {
+			l := declared[j].Log
+			if l != nil && l.Input == from[i].Input && l.From < until[i].Next && l.Next > from[i].Next {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// coveredTo is the first message of an input, from one on, that is not declared
+// lost.
+func coveredTo(declared []joiner.Gap, input string, created events.Time, from uint64) uint64 {
+	for {
+		n := slices.IndexFunc(declared, func(g joiner.Gap) bool { return g.Log != nil && g.Log.MayLack(input, created, from) })
+		if n < 0 {
+			return from
+		}
+		from = declared[n].Log.Next
+	}
 }

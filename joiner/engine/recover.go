@@ -87,9 +87,11 @@ func (e *Engine) recover(ctx context.Context) error {
 		return err
 	}
 	if e.o.Replay == nil {
-		if err := e.acceptLost(); err != nil {
+		declared, err := e.o.Output.Declared()
+		if err != nil {
 			return err
 		}
+		e.acceptLost(e.saved.Progress.Inputs, declared)
 	}
 	if e.saved.RulesHash != e.o.RulesHash || !e.fitGuard() {
 		if e.saved.RulesHash == "" {
@@ -170,27 +172,42 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt)
 	if r.Number == 0 {
 		return e.begin(ctx)
 	}
-	from, err := e.rebuildFrom(cut)
+	declared, err := e.o.Output.Declared()
 	if err != nil {
 		return err
 	}
-	e.saved.Progress.Inputs = slices.Clone(from)
+	from, err := rebuildFrom(e.rules, e.o.Output, cut)
+	if err != nil {
+		return err
+	}
+	until := slices.Clone(cut.Progress.Inputs)
+	for i, leapt := range e.acceptLost(from, declared) {
+		if leapt && until[i].Created != from[i].Created {
+			until[i] = from[i] // nothing of what was read is left
+		}
+		if first := e.o.Inputs[i].First; coveredTo(declared, from[i].Input, from[i].Created, from[i].Next) < first {
+			return &TrimmedError{Input: from[i].Input, First: first, Need: from[i].Next}
+		}
+	}
+	e.lacking = mayLack(from, cut.Progress.Inputs, declared)
+	e.saved.Progress.Inputs = from
 	e.saved.Progress.Guard = joiner.NewGuard(e.rules, &cut.Progress.Guard)
 	frozen := e.frozen
 	e.frozen, e.quiet, e.herald.mute = true, true, true
-	if err := e.join(ctx, cut.Progress.Inputs); !errors.Is(err, io.EOF) {
+	if err := e.join(ctx, until); !errors.Is(err, io.EOF) {
 		return err
 	}
 	e.frozen, e.quiet, e.herald.mute = frozen, false, e.o.Publisher == nil
-	return e.adoptCommit(ctx, cut, r)
+	return e.adoptCommit(ctx, cut, r, until)
 }
 
-// rebuildFrom is the latest commit before which everything is forgotten at
-// cut: reading may begin there. Without one it is where the first commit began.
-func (e *Engine) rebuildFrom(cut *joiner.Cut) ([]joiner.Position, error) {
-	_, needed := e.dropped(cut)
+// rebuildFrom is where reading may begin to make the state of a commit: the latest
+// commit before which everything is forgotten at cut, or where the first commit
+// began. A log is known by the newest message that cut has read of it.
+func rebuildFrom(rules *joiner.Rules, output Output, cut *joiner.Cut) ([]joiner.Position, error) {
+	_, needed := dropped(rules, cut)
 	var from []joiner.Position
-	for c, err := range e.o.Output.Cuts() {
+	for c, err := range output.Cuts() {
 		if err != nil {
 			return nil, err
 		}
@@ -202,9 +219,10 @@ func (e *Engine) rebuildFrom(cut *joiner.Cut) ([]joiner.Position, error) {
 		}
 		from = c.Progress.Inputs
 	}
+	from = slices.Clone(from)
 	for i := range from {
-		if first := e.o.Inputs[i].First; first > from[i].Next {
-			return nil, &TrimmedError{Input: from[i].Input, First: first, Need: from[i].Next}
+		if read := &cut.Progress.Inputs[i]; from[i].Created == read.Created {
+			from[i].Mark = read.Mark
 		}
 	}
 	return from, nil
@@ -213,26 +231,27 @@ func (e *Engine) rebuildFrom(cut *joiner.Cut) ([]joiner.Position, error) {
 // dropped is what is not held after a commit: requests stamped before the one
 // time, waiting outcomes before the other. Under a configuration with shorter
 // windows than the commit's, what was open then is held nevertheless.
-func (e *Engine) dropped(cut *joiner.Cut) (requests, outcomes events.Time) {
-	w := cut.Progress.Watermark(e.rules.Lateness)
-	requests = min(e.rules.ForgottenThrough(w), cut.Progress.ClosedThrough)
-	return requests, min(e.rules.OrphanedThrough(w), requests.Add(-e.rules.ClockSkew))
+func dropped(rules *joiner.Rules, cut *joiner.Cut) (requests, outcomes events.Time) {
+	w := cut.Progress.Watermark(rules.Lateness)
+	requests = min(rules.ForgottenThrough(w), cut.Progress.ClosedThrough)
+	return requests, min(rules.OrphanedThrough(w), requests.Add(-rules.ClockSkew))
 }
 
-// adoptCommit makes the events read so far the state of a commit.
-func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Receipt) error {
+// adoptCommit makes the events read so far the state of a commit. Reading goes on
+// at the positions given.
+func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Receipt, at []joiner.Position) error {
 	s := &e.saved
 	guard := s.Progress.Guard // what the log says; the commit has the rest
 	guard.Filling, guard.OnTime = cut.Progress.Guard.Filling, cut.Progress.Guard.OnTime
 	s.Progress = cut.Progress
 	s.Progress.Guard, s.Gaps, e.rules.Gaps = guard, len(cut.Progress.Gaps), cut.Progress.Gaps
-	s.Progress.Inputs = slices.Clone(cut.Progress.Inputs)
+	s.Progress.Inputs = at
 	s.Committed = cut.Progress.ClosedThrough
 	// Without the rules' hash it is a state to be rebuilt: it has one when nothing
 	// is missing any more.
 	s.Receipt, s.RulesHash, s.MaxEvent = r, "", cut.MaxEvent
 	s.From = slices.Clone(cut.Progress.Inputs)
-	requests, orphans := e.dropped(cut)
+	requests, orphans := dropped(e.rules, cut)
 	if err := e.forget(requests, orphans); err != nil {
 		return err
 	}
@@ -272,6 +291,10 @@ func (e *Engine) recount() error {
 	l, before := e.ledger(), *e.ledger()
 	r, o := &l.Kinds[events.KindRequest], &l.Kinds[events.KindOutcome]
 	reused := r.Disposed[joiner.Conflict] + r.Disposed[joiner.Merged]
+	if e.lacking {
+		e.bookLost(r, requests)
+		e.bookLost(o, outcomes)
+	}
 	fits := r.Pending-requests <= reused &&
 		rebook(r, requests, joiner.Conflict, joiner.Merged, joiner.Duplicate, joiner.Expired, joiner.LateArrival) &&
 		rebook(o, outcomes, joiner.Orphan, joiner.OutsideWindow, joiner.Joined, joiner.Duplicate, joiner.UnknownItem, joiner.CorrectedLabel, joiner.Late)
@@ -285,6 +308,15 @@ func (e *Engine) recount() error {
 			"pending outcomes", outcomes, "were", before.Kinds[events.KindOutcome].Pending)
 	}
 	return nil
+}
+
+// bookLost books what was pending and is not found again, since the messages are
+// gone that had it.
+func (e *Engine) bookLost(t *joiner.Tally, found int64) {
+	if gone := t.Pending - found; gone > 0 {
+		t.Disposed[joiner.Lost] += gone
+		t.Pending = found
+	}
 }
 
 // rebook moves events between pending, of which there are n, and dispositions:

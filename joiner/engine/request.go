@@ -23,7 +23,7 @@ func (e *Engine) request(m *events.Message, at events.Origin, p joiner.Place, da
 		return e.again(m, at, found.Place, p.TS, data)
 	}
 	phase := e.phase(p.TS, w)
-	if phase == joiner.Forgotten {
+	if phase == joiner.Forgotten || p.TS < e.rules.Decided() {
 		e.dispose(events.KindRequest, joiner.Expired)
 		return nil
 	}

@@ -61,7 +61,13 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.report()
 	e.sayHeld(joiner.Hold{}, &e.saved.Progress.Guard.Held)
 	defer e.ground()
-	err := e.join(ctx, nil)
+	var err error
+	if e.o.Replay == nil {
+		err = e.takeInGaps(ctx) // before anything is read: what is declared missing is not there to be read
+	}
+	if err == nil {
+		err = e.join(ctx, nil)
+	}
 	if stopped := errors.Is(err, context.Canceled) && ctx.Err() != nil; !stopped && !errors.Is(err, io.EOF) {
 		return err
 	}

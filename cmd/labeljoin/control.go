@@ -38,8 +38,8 @@ type control struct {
 
 // serveControl begins to answer. The caller closes it. It holds the lock on the
 // state by then, so a socket that is there already was left by a process that
-// died. last is the sequence of a stream's newest message.
-func serveControl(stateDir, name string, e *engine.Engine, last func(ctx context.Context, stream string) (uint64, error), log *slog.Logger) (*control, error) {
+// died. waits lists what is held; last is the sequence of a stream's newest message.
+func serveControl(stateDir, name string, e *engine.Engine, waits func(*engine.Stats) []wait, last func(ctx context.Context, stream string) (uint64, error), log *slog.Logger) (*control, error) {
 	path := filepath.Join(stateDir, controlName)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("removing an old control socket: %w", err)
@@ -50,7 +50,9 @@ func serveControl(stateDir, name string, e *engine.Engine, last func(ctx context
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
-		s := statusOf(name, e.Stats())
+		stats := e.Stats()
+		s := statusOf(name, stats)
+		s.Waits = waits(&stats)
 		s.measureLag(r.Context(), last)
 		writeJSON(w, s)
 	})

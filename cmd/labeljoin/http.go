@@ -78,6 +78,13 @@ func handler(name string, stats func() engine.Stats, observers ...observer) http
 		}
 		fmt.Fprintln(w, "joining")
 	})
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, statusOf(name, stats())) })
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		now := stats()
+		s := statusOf(name, now)
+		for _, o := range observers {
+			s.Waits = append(s.Waits, o.waits(&now)...)
+		}
+		writeJSON(w, s)
+	})
 	return mux
 }

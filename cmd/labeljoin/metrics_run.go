@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,7 +14,8 @@ import (
 // observer is what a running joiner shows beyond its engine's books.
 type observer struct {
 	collector prometheus.Collector
-	paused    func() string // why reading pauses; "" is that it does not
+	paused    func() string              // why reading pauses; "" is that it does not
+	waits     func(*engine.Stats) []wait // what is held
 }
 
 // runCollector makes metrics of what a running joiner measures. Label values
@@ -25,10 +27,11 @@ type runCollector struct {
 	state  func() store.Metrics
 	behind func(engine.Stats) map[string]uint64 // messages, by stream
 	now    func() time.Time
+	waits  func(*engine.Stats) []wait
 
 	rows, delay, commit, lastCommit, lag, messages *prometheus.Desc
 	paused, pauses, room, waiting, retries, wrote  *prometheus.Desc
-	build                                          *prometheus.Desc
+	build, held, aside                             *prometheus.Desc
 	database                                       []databaseMetric
 }
 
@@ -58,6 +61,8 @@ func newRunCollector(name string) *runCollector {
 		waiting:    describe("disk_full_waits", "Writes that wait for room on a full disk right now."),
 		retries:    describe("disk_full_retries_total", "Writes tried again in vain because the disk was full."),
 		wrote:      describe("disk_written_bytes_total", "Bytes written to files of an area since the start.", "area"),
+		held:       describe("held", "1 while something waits for a reason.", "reason"),
+		aside:      describe("quarantined_total", "Events set aside since the start, by the bound that they are out of.", "bound"),
 		build:      describe("build_info", "1, with the version.", "version"),
 	}
 	add := func(kind prometheus.ValueType, metric, help string, of func(*store.Metrics) float64) {
@@ -113,6 +118,13 @@ func (c *runCollector) Collect(to chan<- prometheus.Metric) {
 	for _, d := range c.database {
 		to <- prometheus.MustNewConstMetric(d.desc, d.kind, d.of(&m))
 	}
+	waits := c.waits(&s)
+	for _, reason := range holdReasons() {
+		on := slices.ContainsFunc(waits, func(w wait) bool { return w.Reason == reason })
+		gauge(c.held, oneIf(on), reason)
+	}
+	counter(c.aside, float64(s.Aside.Future), "max_future")
+	counter(c.aside, float64(s.Aside.Past), "max_age")
 	gauge(c.build, 1, versionText())
 }
 

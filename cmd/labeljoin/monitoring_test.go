@@ -42,6 +42,7 @@ func metricNames(t *testing.T) map[string]bool {
 	c.stats, c.labels = func() engine.Stats { return s }, []string{"clicked"}
 	c.disks = newDisks(t.Context(), &gaugedFS{FS: vfs.NewMem()}, &cfg, nil)
 	c.state = func() store.Metrics { return store.Metrics{} }
+	c.waits = func(s *engine.Stats) []wait { return (&holds{}).list(s, shortage{}) }
 	c.behind = (&lag{last: map[string]uint64{"REQUESTS": 20}}).behind
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(newCollector("feed", c.stats), c)

@@ -69,6 +69,7 @@ type service struct {
 	web       *web               // nil unless it listens
 	control   *control           // answers the other commands
 	news      func(engine.Stats) // told after every commit; nil: nobody
+	holds     holds
 }
 
 func (s *service) run(ctx context.Context) error {
@@ -106,7 +107,7 @@ func (s *service) join(ctx context.Context) error {
 	if s.news != nil {
 		e.OnCommit(s.news)
 	}
-	if s.control, err = serveControl(s.cfg.State.Dir, s.cfg.Name, e, s.lastSeq, s.log); err != nil {
+	if s.control, err = serveControl(s.cfg.State.Dir, s.cfg.Name, e, s.waits, s.lastSeq, s.log); err != nil {
 		return err
 	}
 	s.disks.joins(s.place.store.DiskBytes, e.Stats, len(inputs) == 1)
@@ -130,8 +131,12 @@ func (s *service) observe(e *engine.Engine, inputs []engine.Input) observer {
 	for i := range s.cfg.Labels {
 		c.labels = append(c.labels, s.cfg.Labels[i].Name)
 	}
-	return observer{collector: c, paused: func() string { return s.disks.short().Detail }}
+	c.waits = s.waits
+	return observer{collector: c, paused: func() string { return s.disks.short().Detail }, waits: s.waits}
 }
+
+// waits lists everything that is held.
+func (s *service) waits(stats *engine.Stats) []wait { return s.holds.list(stats, s.disks.short()) }
 
 // watchDisks looks at the room on the disks from here on, until close.
 func (s *service) watchDisks(ctx context.Context) {
@@ -230,6 +235,7 @@ func (s *service) inputs(ctx context.Context) ([]engine.Input, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.holds.log = s.log
 	inputs := make([]engine.Input, len(logs))
 	for i, l := range logs {
 		for _, warning := range l.Warnings {

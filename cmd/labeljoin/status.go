@@ -86,6 +86,8 @@ type status struct {
 	Joining   bool                   `json:"joining"`
 	Watermark string                 `json:"watermark"`
 	Guard     *guardStatus           `json:"guard,omitempty"` // nil: nothing is guarded
+	Waits     []wait                 `json:"waits,omitempty"` // what is held, and why
+	Aside     *asideStatus           `json:"aside,omitempty"` // nil: nothing was quarantined since the start
 	Gaps      int                    `json:"gaps"`
 	Commits   uint64                 `json:"commits"`
 	Rows      int64                  `json:"rows"`
@@ -108,6 +110,27 @@ type eventStatus struct {
 	Disposed  map[string]int64 `json:"disposed"`
 }
 
+// asideStatus is what was quarantined since the joiner was started.
+type asideStatus struct {
+	Future int64   `json:"max_future"`     // events stamped too far after the broker's time of them
+	Past   int64   `json:"max_age"`        // and too far before
+	Off    float64 `json:"newest_seconds"` // how far the newest of them was
+}
+
+func asideStatusOf(q engine.Quarantine) *asideStatus {
+	if q == (engine.Quarantine{}) {
+		return nil
+	}
+	return &asideStatus{Future: q.Future, Past: q.Past, Off: q.Off.Seconds()}
+}
+
+// String says it in words.
+func (a *asideStatus) String() string {
+	off := (time.Duration(a.Off * float64(time.Second))).Round(time.Second)
+	return fmt.Sprintf("%d events since the start are in no row: %d stamped too long after the broker's time of them (max_future), %d too long before (max_age); "+
+		"the newest by %v. A producer's clock or the broker's is wrong", a.Future+a.Past, a.Future, a.Past, off)
+}
+
 // guardStatus is how the stall guard stands.
 type guardStatus struct {
 	Learning bool    `json:"learning"` // it has no opinion yet
@@ -121,7 +144,7 @@ type guardStatus struct {
 func statusOf(name string, s engine.Stats) status {
 	out := status{
 		Name: name, Version: versionText(), Joining: s.Joining, Watermark: s.Watermark.String(),
-		Guard: guardStatusOf(&s.Progress.Guard), Gaps: len(s.Progress.Gaps),
+		Guard: guardStatusOf(&s.Progress.Guard), Aside: asideStatusOf(s.Aside), Gaps: len(s.Progress.Gaps),
 		Commits: s.Progress.Commit, Rows: s.Progress.Ledger.Rows, Inputs: []inputStatus{}, Events: map[string]eventStatus{},
 	}
 	for _, p := range s.Progress.Inputs {
@@ -185,6 +208,12 @@ func (s *status) print(to io.Writer, running bool) error {
 	fmt.Fprintf(lines, "watermark\t%s\n", s.Watermark)
 	if s.Guard != nil {
 		fmt.Fprintf(lines, "guard\t%s\n", s.Guard)
+	}
+	for _, w := range s.Waits {
+		fmt.Fprintf(lines, "waits\t%s (%s): %s\n", w.What, w.Reason, w.Detail)
+	}
+	if s.Aside != nil {
+		fmt.Fprintf(lines, "set aside\t%s\n", s.Aside)
 	}
 	fmt.Fprintf(lines, "written\t%d rows in %d commits\n", s.Rows, s.Commits)
 	if s.Gaps > 0 {

@@ -99,6 +99,10 @@ type Engine struct {
 	questions   chan question // asked from outside
 	stats       atomic.Pointer[Stats]
 
+	quarantine Quarantine // since the start
+	told       int64      // of those, this many were told of in the log
+	toldAt     time.Time  // when; zero: never
+
 	measures *Measures // as of the commit finished last; replaced, never changed
 }
 
@@ -111,6 +115,7 @@ type Stats struct {
 	Sources   [events.Kinds]events.Time // the watermark of each
 	Committed events.Time               // requests stamped before it are in a commit
 	Measures  Measures
+	Aside     Quarantine
 }
 
 // New returns an engine over an opened store and output. Run does the rest.
@@ -166,7 +171,7 @@ func (e *Engine) flush(ctx context.Context, sync bool) error {
 
 // report makes the engine's standing known to Stats.
 func (e *Engine) report() {
-	s := Stats{Joining: e.joining, Progress: e.saved.Progress, Watermark: e.watermark(), Committed: e.saved.Committed, Measures: *e.measures}
+	s := Stats{Joining: e.joining, Progress: e.saved.Progress, Watermark: e.watermark(), Committed: e.saved.Committed, Measures: *e.measures, Aside: e.quarantine}
 	s.Progress.Inputs = slices.Clone(s.Progress.Inputs)
 	s.Progress.Guard = s.Progress.Guard.Header()
 	for k := range s.Sources {

@@ -92,12 +92,13 @@ func (e *Engine) event(ctx context.Context, m *events.Message, at events.Origin,
 		return nil
 	case reason != "":
 		e.tally(m.Kind).Read++
+		e.setAside(reason, ts, m.Stored)
 		e.deadLetter(m, at, data, joiner.Quarantined, reason, "it is stamped "+ts.String())
 		return nil
 	case heartbeat:
 		e.ledger().Heartbeats++
 		if m.Kind == events.KindOutcome {
-			e.saved.Progress.Guard.Heartbeat(ts)
+			e.saved.Progress.Guard.Heartbeat(witnessed(ts, m.Stored))
 		}
 	case m.Kind == events.KindRequest:
 		e.tally(m.Kind).Read++
@@ -108,7 +109,7 @@ func (e *Engine) event(ctx context.Context, m *events.Message, at events.Origin,
 		err = e.outcome(m, at, o, data)
 	}
 	e.ledger().UnknownFields += int64(unknown)
-	e.saved.Progress.Clock.Observe(m.Kind, ts)
+	e.saved.Progress.Clock.Observe(m.Kind, witnessed(ts, m.Stored))
 	if !heartbeat {
 		e.saved.MaxEvent = max(e.saved.MaxEvent, ts)
 	}
@@ -116,18 +117,15 @@ func (e *Engine) event(ctx context.Context, m *events.Message, at events.Origin,
 	return err
 }
 
-// quarantined names the bound that a timestamp is out of. The broker's time of
-// the message is part of the log, so the answer is too.
-func (e *Engine) quarantined(ts, stored events.Time) string {
-	switch {
-	case stored == events.MinTime:
-		return ""
-	case e.o.MaxFuture > 0 && ts > stored.Add(e.o.MaxFuture):
-		return "max_future"
-	case e.o.MaxAge > 0 && ts < stored.Add(-e.o.MaxAge):
-		return "max_age"
+// witnessed is how far an event stamped ts moves the clock: at most to the time
+// at which the broker stored it. What is stamped later than that was stamped by
+// a clock that is fast, and other producers have not come that far. Logs in files
+// have no broker's time.
+func witnessed(ts, stored events.Time) events.Time {
+	if stored == events.MinTime {
+		return ts
 	}
-	return ""
+	return min(ts, stored)
 }
 
 func (e *Engine) reject(m *events.Message, at events.Origin, data []byte, err error) {

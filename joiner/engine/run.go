@@ -366,6 +366,7 @@ func (e *Engine) tend(ctx context.Context) error {
 	}
 	e.forgetSome()
 	now := time.Now()
+	e.tellQuarantined(now)
 	if e.flight != nil || e.held() == allKinds || now.Sub(e.synced) < syncEvery {
 		return nil
 	}

@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// Quarantine is what was set aside since the start because its time and the
+// broker's time of it are too far apart.
+type Quarantine struct {
+	Future, Past int64         // events stamped after max_future, and before max_age
+	Off          time.Duration // of the newest of them: its own time minus the broker's
+}
+
+// total is how many they are.
+func (q *Quarantine) total() int64 { return q.Future + q.Past }
+
+// The bounds that an event may be out of, as they stand in dead letters.
+const (
+	boundFuture = "max_future"
+	boundAge    = "max_age"
+)
+
+// sayQuarantined is how often the log tells of events that were set aside.
+const sayQuarantined = time.Minute
+
+// quarantined names the bound that a timestamp is out of. The broker's time of
+// the message is part of the log, so the answer is too.
+func (e *Engine) quarantined(ts, stored events.Time) string {
+	switch {
+	case stored == events.MinTime:
+		return ""
+	case e.o.MaxFuture > 0 && ts > stored.Add(e.o.MaxFuture):
+		return boundFuture
+	case e.o.MaxAge > 0 && ts < stored.Add(-e.o.MaxAge):
+		return boundAge
+	}
+	return ""
+}
+
+// setAside counts an event that is out of a bound.
+func (e *Engine) setAside(bound string, ts, stored events.Time) {
+	if e.quiet {
+		return // a rebuild: it was counted when it was read first
+	}
+	q := &e.quarantine
+	if bound == boundFuture {
+		q.Future++
+	} else {
+		q.Past++
+	}
+	q.Off = ts.Sub(stored)
+}
+
+// tellQuarantined says in the log, once a minute at most, that events were set
+// aside. One event is one producer; many are a clock.
+func (e *Engine) tellQuarantined(now time.Time) {
+	n := e.quarantine.total() - e.told
+	if n == 0 || !e.toldAt.IsZero() && now.Sub(e.toldAt) < sayQuarantined {
+		return
+	}
+	e.told, e.toldAt = e.quarantine.total(), now
+	e.o.Log.Warn("events are set aside, because their time and the broker's time of them are too far apart: a producer's clock or the broker's is wrong. "+
+		"They are in the dead letters and in no row; set the clock right and publish them again",
+		"events", n, "newest_off", e.quarantine.Off.Round(time.Second).String(),
+		"max_future", e.o.MaxFuture.String(), "max_age", e.o.MaxAge.String())
+}

@@ -11,7 +11,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -250,29 +249,48 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := filepath.Abs(filepath.Dir(path))
-	if err != nil {
-		return nil, fmt.Errorf("find the folder of %s: %w", path, err)
-	}
-	return decode(path, src, dir, nil)
+	return inFolder(path, src, filepath.Dir(path))
 }
 
-// readFile reads at most maxSource bytes: a path typed wrong may name a file of
-// any size.
+// Read reads and checks a configuration from r. The name stands in errors.
+// Relative paths in it are relative to the working directory.
+func Read(name string, r io.Reader) (*Config, error) {
+	src, err := readSome(r)
+	if err != nil {
+		return nil, &FileError{Path: name, Err: err}
+	}
+	return inFolder(name, src, ".")
+}
+
+// inFolder decodes a configuration whose paths are relative to a folder.
+func inFolder(name string, src []byte, folder string) (*Config, error) {
+	dir, err := filepath.Abs(folder)
+	if err != nil {
+		return nil, fmt.Errorf("find the folder of %s: %w", name, err)
+	}
+	return decode(name, src, dir, nil)
+}
+
+// readFile reads a configuration file.
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		if os.IsNotExist(err) {
-			return nil, fmt.Errorf("no configuration at %s: labeljoin config init %s writes one: %w", path, path, fs.ErrNotExist)
-		}
-		return nil, fmt.Errorf("read the configuration: %w", err)
+		return nil, &FileError{Path: path, Err: err}
 	}
 	defer f.Close()
-	var src bytes.Buffer
-	if _, err := src.ReadFrom(io.LimitReader(f, maxSource+1)); err != nil {
-		return nil, fmt.Errorf("read the configuration %s: %w", path, err)
+	src, err := readSome(f)
+	if err != nil {
+		return nil, &FileError{Path: path, Err: err}
 	}
-	return src.Bytes(), nil
+	return src, nil
+}
+
+// readSome reads at most a little more than a configuration may have: a path
+// typed wrong may name a file of any size.
+func readSome(r io.Reader) ([]byte, error) {
+	var src bytes.Buffer
+	_, err := src.ReadFrom(io.LimitReader(r, maxSource+1))
+	return src.Bytes(), err
 }
 
 // resolve makes the relative paths absolute: dir is what they are relative to.

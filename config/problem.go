@@ -45,6 +45,9 @@ func (e *Error) Error() string {
 	return out.String()
 }
 
+// Misuse reports that the configuration has to be changed.
+func (e *Error) Misuse() bool { return true }
+
 // headline is file:line:column: path: message.
 func (e *Error) headline(p Problem) string {
 	var parts []string

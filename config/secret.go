@@ -81,31 +81,53 @@ func (Login) GoString() string { return "***" }
 func (Login) LogValue() slog.Value { return slog.StringValue("***") }
 
 // Login reads the token, or the user and password, from the environment (with a
-// function like os.LookupEnv) and from their files. Credentials files, nkeys
-// and certificates are files that the NATS client reads itself.
+// function like os.LookupEnv) and from their files. It also checks that the
+// files which the NATS client reads itself (credentials, nkey, certificates)
+// can be read, so that a wrong path is told apart from a server that is away.
+// The errors are *SettingError.
 func (n *NATS) Login(lookup func(string) (string, bool)) (Login, error) {
 	var login Login
 	for _, from := range []struct {
-		secret Secret
-		path   string
-		into   *string
+		setting string
+		secret  Secret
+		path    string
+		into    *string
 	}{
-		{n.Token, n.TokenFile, &login.Token},
-		{n.User, "", &login.User},
-		{n.Password, n.PasswordFile, &login.Password},
+		{"nats.token", n.Token, n.TokenFile, &login.Token},
+		{"nats.user", n.User, "", &login.User},
+		{"nats.password", n.Password, n.PasswordFile, &login.Password},
 	} {
 		value, err := from.secret.Resolve(lookup)
 		if err != nil {
-			return Login{}, err
+			return Login{}, &SettingError{from.setting, err}
 		}
 		if from.path != "" {
 			data, err := os.ReadFile(from.path)
 			if err != nil {
-				return Login{}, fmt.Errorf("read a secret of the NATS connection: %w", err)
+				return Login{}, &SettingError{from.setting + "_file", err}
 			}
 			value = strings.TrimRight(string(data), "\r\n")
 		}
 		*from.into = value
 	}
-	return login, nil
+	return login, n.readable()
+}
+
+// readable checks the files that the NATS client reads.
+func (n *NATS) readable() error {
+	files := []struct{ setting, path string }{{"nats.creds", n.Creds}, {"nats.nkey", n.NKey}}
+	if t := n.TLS; t != nil {
+		files = append(files, []struct{ setting, path string }{
+			{"nats.tls.ca", t.CA}, {"nats.tls.cert", t.Cert}, {"nats.tls.key", t.Key},
+		}...)
+	}
+	for _, file := range files {
+		if file.path == "" {
+			continue
+		}
+		if _, err := os.ReadFile(file.path); err != nil {
+			return &SettingError{file.setting, err}
+		}
+	}
+	return nil
 }

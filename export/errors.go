@@ -16,6 +16,9 @@ func (e *FencedError) Error() string {
 		e.Number, e.Partition, e.Theirs, e.Mine)
 }
 
+// Refusal reports that a person has to decide.
+func (e *FencedError) Refusal() bool { return true }
+
 // LockedError says that another process has the output open.
 type LockedError struct {
 	Dir       string
@@ -41,6 +44,9 @@ func (e *ChainError) Error() string {
 	return fmt.Sprintf("output %s: manifest %s: %s; the output was changed from outside: restore it whole from a backup, or start over with an empty output.dir and state.dir", e.Dir, e.Path, e.Reason)
 }
 
+// Refusal reports that a person has to decide.
+func (e *ChainError) Refusal() bool { return true }
+
 // MissingFileError says that a committed file is not there, or not the one that
 // was committed.
 type MissingFileError struct {
@@ -54,6 +60,9 @@ func (e *MissingFileError) Error() string {
 	return fmt.Sprintf("output %s: file %s of commit %d: %s; restore the output whole from a backup, or start over with an empty output.dir and state.dir", e.Dir, e.Path, e.Number, e.Reason)
 }
 
+// Refusal reports that a person has to decide.
+func (e *MissingFileError) Refusal() bool { return true }
+
 // CorruptFileError says that a staged file, read back, was not what had been
 // written. Nothing was committed.
 type CorruptFileError struct {
@@ -64,5 +73,8 @@ type CorruptFileError struct {
 func (e *CorruptFileError) Error() string {
 	return fmt.Sprintf("staged file %s was read back and is not what was written: %v; nothing was committed: check the disk and the memory of this machine", e.Path, e.Err)
 }
+
+// Refusal reports that a person has to decide.
+func (e *CorruptFileError) Refusal() bool { return true }
 
 func (e *CorruptFileError) Unwrap() error { return e.Err }

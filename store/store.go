@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -75,23 +74,21 @@ type Store struct {
 var _ engine.Store = (*Store)(nil)
 
 // Open opens or creates a state and rebuilds its index. A directory that
-// another process has open is refused.
+// another process has open is refused. A state whose files are not what was
+// written is a *DamagedError.
 func Open(o Options) (*Store, error) {
 	cache := pebble.NewCache(cmp.Or(o.CacheSize, defaultCache))
 	defer cache.Unref()
 	db, err := pebble.Open(o.Dir, pebbleOptions(&o, cache))
-	switch {
-	case errors.Is(err, syscall.EAGAIN): // what locking a locked file gives
-		return nil, fmt.Errorf("the state in %s is in use by another process (%w): stop that one, or give this one another state.dir", o.Dir, err)
-	case err != nil:
-		return nil, fmt.Errorf("opening the state in %s (if it is damaged, delete that directory: it is rebuilt from the log): %w", o.Dir, err)
+	if err != nil {
+		return nil, opening(o.Dir, err)
 	}
 	s := &Store{db: db, index: newIndex(), batch: db.NewBatch(), groupBytes: groupBytes, chunkBytes: chunkBytes, deleted: events.MinTime}
 	if o.tune != nil {
 		o.tune(s)
 	}
 	if err := s.load(); err != nil {
-		return nil, errors.Join(fmt.Errorf("reading the state in %s: %w", o.Dir, err), s.Close())
+		return nil, errors.Join(opening(o.Dir, err), s.Close())
 	}
 	return s, nil
 }

@@ -40,7 +40,7 @@ func benchLatencyCommand() *cli.Command {
 		Action: func(c *cli.Context) error {
 			b := benchLatency{
 				rate: c.Int("rate"), outcomes: c.Float64("outcomes"), duration: c.Duration("duration"), roll: c.Duration("roll"),
-				dir: c.String("dir"), talk: os.Stderr, profile: c.String("cpuprofile"),
+				dir: c.String("dir"), talk: c.App.ErrWriter, profile: c.String("cpuprofile"),
 			}
 			if b.rate < 1 || b.outcomes < 0 || b.outcomes > 1 || b.duration < time.Second || b.roll < 100*time.Millisecond {
 				return &usageError{errors.New("--rate from 1, --outcomes 0 to 1, --duration from 1s, --roll from 100ms")}

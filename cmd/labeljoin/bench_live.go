@@ -36,7 +36,7 @@ func benchLiveCommand() *cli.Command {
 		Action: func(c *cli.Context) error {
 			b := benchLive{
 				requests: c.Int("requests"), outcomes: c.Float64("outcomes"), perMessage: c.Int("per-message"),
-				dir: c.String("dir"), talk: os.Stderr, profile: c.String("cpuprofile"),
+				dir: c.String("dir"), talk: c.App.ErrWriter, profile: c.String("cpuprofile"),
 			}
 			if b.requests < 1 || b.outcomes < 0 || b.outcomes > 10 || b.perMessage < 1 || b.perMessage > 1000 {
 				return &usageError{errors.New("--requests from 1, --outcomes 0 to 10, --per-message 1 to 1000")}

@@ -35,7 +35,7 @@ func benchStoreCommand() *cli.Command {
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			b := benchStore{slide: c.Int("slide"), outcomes: c.Float64("outcomes"), dir: c.String("dir"), talk: os.Stderr, profile: c.String("cpuprofile")}
+			b := benchStore{slide: c.Int("slide"), outcomes: c.Float64("outcomes"), dir: c.String("dir"), talk: c.App.ErrWriter, profile: c.String("cpuprofile")}
 			if b.slide < 1 || b.outcomes < 0 || b.outcomes > 1 {
 				return &usageError{errors.New("--slide from 1, --outcomes 0 to 1")}
 			}

@@ -28,9 +28,13 @@ func configCommand() *cli.Command {
 				ArgsUsage: "[FILE]",
 				Flags:     []cli.Flag{&cli.BoolFlag{Name: "force", Usage: "replace FILE if it exists"}},
 				Action: func(c *cli.Context) error {
-					path, err := configPath(c)
-					if err != nil {
-						return err
+					path := defaultConfigPath
+					switch c.NArg() {
+					case 0:
+					case 1:
+						path = c.Args().First()
+					default:
+						return &usageError{fmt.Errorf("config init writes one file, and there are %d: %s", c.NArg(), strings.Join(c.Args().Slice(), ", "))}
 					}
 					return initConfig(c.App.Writer, path, c.Bool("force"))
 				},
@@ -38,14 +42,14 @@ func configCommand() *cli.Command {
 			{
 				Name:      "check",
 				Usage:     "say what is wrong with a configuration, or what it means",
-				ArgsUsage: "[FILE]",
-				Flags:     []cli.Flag{configFlag()},
+				ArgsUsage: argsConfig,
+				Flags:     []cli.Flag{configFileFlag()},
 				Action: func(c *cli.Context) error {
-					path, err := configPath(c)
+					cfg, err := configOf(c)
 					if err != nil {
 						return err
 					}
-					return checkConfig(c.App.Writer, path, os.LookupEnv)
+					return checkConfig(c.App.Writer, c.String("config"), cfg, os.LookupEnv)
 				},
 			},
 			{
@@ -58,38 +62,36 @@ func configCommand() *cli.Command {
 			{
 				Name:      "print",
 				Usage:     "print a configuration with every default spelled out and paths absolute; secrets stay references",
-				ArgsUsage: "[FILE]",
-				Flags:     []cli.Flag{configFlag()},
+				ArgsUsage: argsConfig,
+				Flags:     []cli.Flag{configFileFlag()},
 				Action: func(c *cli.Context) error {
-					path, err := configPath(c)
+					cfg, err := configOf(c)
 					if err != nil {
 						return err
 					}
-					return printConfig(c.App.Writer, path)
+					_, err = c.App.Writer.Write(cfg.Print())
+					return err
 				},
 			},
 		},
 	}
 }
 
-// configFlag lets check and print be called like run.
-func configFlag() cli.Flag {
-	return &cli.StringFlag{Name: "config", Usage: "the same as FILE", DefaultText: defaultConfigPath}
+// configFileFlag is for commands that are about a configured joiner.
+func configFileFlag() cli.Flag {
+	return &cli.StringFlag{Name: "config", Value: defaultConfigPath, Usage: "the configuration `FILE`; - is standard input"}
 }
 
-// configPath is the one file that a command is about.
-func configPath(c *cli.Context) (string, error) {
-	paths := c.Args().Slice()
-	if flag := c.String("config"); flag != "" {
-		paths = append(paths, flag)
+// configOf loads the configuration that a command line names.
+func configOf(c *cli.Context) (*config.Config, error) {
+	if path := c.String("config"); path != "-" {
+		return loadConfig(path)
 	}
-	switch len(paths) {
-	case 0:
-		return defaultConfigPath, nil
-	case 1:
-		return paths[0], nil
+	cfg, err := config.Read("standard input", c.App.Reader)
+	if err != nil {
+		return nil, err
 	}
-	return "", fmt.Errorf("%s takes one file, and there are %d (%s): options come before the file", c.Command.FullName(), len(paths), strings.Join(paths, ", "))
+	return compiled(cfg)
 }
 
 // initConfig writes the example. Unless forced, it never replaces a file.
@@ -113,21 +115,10 @@ func initConfig(out io.Writer, path string, force bool) error {
 	return err
 }
 
-// printConfig prints the configuration that a file stands for.
-func printConfig(out io.Writer, path string) error {
-	c, err := loadConfig(path)
-	if err != nil {
-		return err
-	}
-	_, err = out.Write(c.Print())
-	return err
-}
-
 // checkConfig prints what a configuration means in a few lines.
-func checkConfig(out io.Writer, path string, lookup func(string) (string, bool)) error {
-	c, err := loadConfig(path)
-	if err != nil {
-		return err
+func checkConfig(out io.Writer, path string, c *config.Config, lookup func(string) (string, bool)) error {
+	if path == "-" {
+		path = "standard input"
 	}
 	w := &strings.Builder{}
 	fmt.Fprintf(w, "%s is fine.\n\n", path)
@@ -135,6 +126,6 @@ func checkConfig(out io.Writer, path string, lookup func(string) (string, bool))
 	for _, note := range notesOf(c, lookup) {
 		fmt.Fprintf(w, "note: %s\n", note)
 	}
-	_, err = io.WriteString(out, w.String())
+	_, err := io.WriteString(out, w.String())
 	return err
 }

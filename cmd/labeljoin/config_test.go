@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/labeljoin/labeljoin/config"
 )
 
@@ -18,11 +16,9 @@ import (
 func runConfig(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
-	app := &cli.App{
-		Name: "labeljoin", Commands: []*cli.Command{configCommand()}, Writer: &out, ErrWriter: &out,
-		ExitErrHandler: func(*cli.Context, error) {},
-	}
-	err := app.Run(append([]string{"labeljoin", "config"}, args...))
+	app := newApp()
+	app.Writer, app.ErrWriter = &out, &out
+	err := perform(t.Context(), app, append([]string{"labeljoin", "config"}, args...))
 	return out.String(), err
 }
 
@@ -78,7 +74,7 @@ func TestConfigInitCheckPrint(t *testing.T) {
 	if out, err := runConfig(t, "print", again); err != nil || out != printed {
 		t.Errorf("what print prints is printed as\n%s(%v)\nwant\n%s", out, err, printed)
 	}
-	if _, err := runConfig(t, "check", "a.yaml", "b.yaml"); err == nil || !strings.Contains(err.Error(), "takes one file") {
+	if _, err := runConfig(t, "check", "a.yaml", "b.yaml"); err == nil || !strings.Contains(err.Error(), "takes one configuration") {
 		t.Errorf("two files give %v", err)
 	}
 }

@@ -32,7 +32,7 @@ func demoCommand() *cli.Command {
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			d := demo{dir: c.String("dir"), duration: c.Duration("duration"), rate: c.Int("rate"), out: c.App.Writer, talk: os.Stderr}
+			d := demo{dir: c.String("dir"), duration: c.Duration("duration"), rate: c.Int("rate"), out: c.App.Writer, talk: c.App.ErrWriter}
 			return d.run(c.Context)
 		},
 	}

@@ -35,9 +35,9 @@ func explainCommand() *cli.Command {
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
-				return &usageError{errors.New("explain needs one REQUEST_ID; flags stand before it")}
+				return &usageError{errors.New("explain needs one REQUEST_ID; a configuration is given with --config FILE")}
 			}
-			cfg, err := loadConfig(c.String("config"))
+			cfg, err := configOf(c)
 			if err != nil {
 				return err
 			}

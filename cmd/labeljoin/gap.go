@@ -29,8 +29,9 @@ func gapCommand() *cli.Command {
 
 func gapAddCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "add",
-		Usage: "declare that events of a stretch of time are missing, so that nobody takes their absence for a no",
+		Name:      "add",
+		ArgsUsage: argsConfig,
+		Usage:     "declare that events of a stretch of time are missing, so that nobody takes their absence for a no",
 		Description: "Rows whose window touches the gap get null labels with the reason gap; an `any` that is 1 stays 1.\n" +
 			"Rows that were written already are written again, as far as corrections reach. A running joiner takes\n" +
 			"the gap in within seconds, another at its next start. It cannot be taken back.\n\n" +
@@ -38,15 +39,18 @@ func gapAddCommand() *cli.Command {
 			"they are, and the guard lets go of the stretch.",
 		Flags: []cli.Flag{
 			configFileFlag(),
-			&cli.StringFlag{Name: "from", Required: true, Usage: "`TIME` of the first event that may be missing: RFC 3339, like 2026-11-23T16:40:00Z"},
-			&cli.StringFlag{Name: "to", Required: true, Usage: "`TIME` of the last one"},
+			&cli.StringFlag{Name: "from", Usage: "`TIME` of the first event that may be missing: RFC 3339, like 2026-11-23T16:40:00Z"},
+			&cli.StringFlag{Name: "to", Usage: "`TIME` of the last one"},
 			&cli.StringFlag{Name: "source", Value: "outcomes", Usage: "what is missing: outcomes, requests or both"},
 			&cli.BoolFlag{Name: "quiet", Usage: "nothing is missing: there was just little to say"},
 			&cli.StringFlag{Name: "note", Usage: "why, for those who find it in the manifest"},
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			cfg, err := loadConfig(c.String("config"))
+			if err := required(c, "from", "to"); err != nil {
+				return err
+			}
+			cfg, err := configOf(c)
 			if err != nil {
 				return err
 			}
@@ -96,7 +100,7 @@ func gapOf(c *cli.Context, now time.Time) (joiner.Gap, error) {
 
 func declareGap(cfg *config.Config, gap joiner.Gap) (uint64, error) {
 	if _, err := vfs.Default.Stat(cfg.Output.Dir); err != nil {
-		return 0, fmt.Errorf("there is no output at %s yet, so nothing can be missing from it: %w", cfg.Output.Dir, err)
+		return 0, &usageError{fmt.Errorf("there is no output at %s yet, so nothing can be missing from it: %w", cfg.Output.Dir, err)}
 	}
 	gaps, err := export.OpenGaps(vfs.Default, cfg.Output.Dir)
 	if err != nil {
@@ -124,11 +128,12 @@ func sourcesOf(g joiner.Gap) string {
 func gapListCommand() *cli.Command {
 	return &cli.Command{
 		Name:         "list",
+		ArgsUsage:    argsConfig,
 		Usage:        "list the declared gaps, and which of them the joiner has taken in",
 		Flags:        []cli.Flag{configFileFlag(), &cli.BoolFlag{Name: "json", Usage: "one JSON object a line"}},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			cfg, err := loadConfig(c.String("config"))
+			cfg, err := configOf(c)
 			if err != nil {
 				return err
 			}
@@ -204,6 +209,9 @@ func gapsOf(dir string) ([]joiner.Gap, error) {
 		return nil, nil
 	}
 	archive, err := export.OpenArchive(vfs.Default, dir, partition)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &usageError{fmt.Errorf("--gaps-of %s: there is no output: %w", dir, err)}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -19,8 +19,9 @@ import (
 
 func gapLogCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "log",
-		Usage: "say what the streams have lost unread, and with --yes go on without it",
+		Name:      "log",
+		ArgsUsage: argsConfig,
+		Usage:     "say what the streams have lost unread, and with --yes go on without it",
 		Description: "For a joiner that refuses to start because a stream was purged, trimmed, recreated, rewound or restored\n" +
 			"from an older copy. It changes nothing without --yes. With it, the loss is declared as a gap of what the\n" +
 			"stream carries, from the time of the last message read to that of the first one there is, and the joiner\n" +
@@ -32,7 +33,7 @@ func gapLogCommand() *cli.Command {
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			cfg, err := loadConfig(c.String("config"))
+			cfg, err := configOf(c)
 			if err != nil {
 				return err
 			}

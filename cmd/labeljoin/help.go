@@ -54,7 +54,8 @@ func helpCommand() *cli.Command {
 	}
 }
 
-// printHelp prints the page of a topic, or what --help says of a command.
+// printHelp prints the page of a topic. What --help says of a command is
+// printed before this is called: see arrange.
 func printHelp(c *cli.Context, name string) error {
 	var known []string
 	for _, topic := range helpTopics() {
@@ -66,9 +67,6 @@ func printHelp(c *cli.Context, name string) error {
 	}
 	for _, command := range c.App.Commands {
 		known = append(known, command.Name)
-		if command.HasName(name) {
-			return c.App.RunContext(c.Context, []string{c.App.Name, command.Name, "--help"})
-		}
 	}
 	slices.Sort(known)
 	message := fmt.Sprintf("there is no command or topic %q", name)

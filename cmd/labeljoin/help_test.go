@@ -86,7 +86,7 @@ func TestHelp(t *testing.T) {
 			app := newApp()
 			var out bytes.Buffer
 			app.Writer = &out
-			err := app.RunContext(t.Context(), append([]string{"labeljoin"}, strings.Fields(c.args)...))
+			err := perform(t.Context(), app, append([]string{"labeljoin"}, strings.Fields(c.args)...))
 			if code := codeOf(err); code != c.code || !strings.Contains(out.String(), c.prints) {
 				t.Errorf("code %d (%v), want %d; it prints %q, want %q in it", code, err, c.code, out.String(), c.prints)
 			}

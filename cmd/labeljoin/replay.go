@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math"
 	"os"
@@ -44,12 +45,12 @@ func replayCommand() *cli.Command {
 					return &usageError{fmt.Errorf("replay needs --%s FILE", flag)}
 				}
 			}
-			cfg, err := loadConfig(c.String("config"))
+			cfg, err := configOf(c)
 			if err != nil {
 				return err
 			}
 			r := replay{
-				cfg: cfg, log: newLog(cfg.Log, os.Stderr), talk: os.Stderr, complete: c.Bool("complete"),
+				cfg: cfg, log: newLog(cfg.Log, c.App.ErrWriter), talk: c.App.ErrWriter, complete: c.Bool("complete"),
 				files: [events.Kinds]string{c.String("requests"), c.String("outcomes")},
 				out:   cfg.Output.Dir, gapsOf: c.String("gaps-of"),
 			}
@@ -130,6 +131,9 @@ func (r *replay) inputs() []engine.Input {
 		inputs[k] = engine.Input{Name: kind.String() + "s:" + filepath.Base(path), Kinds: []events.Kind{kind}, First: 1}
 		inputs[k].Open = func(_ context.Context, from joiner.Position) (engine.Source, error) {
 			source, err := logfile.Open(path, kind, uint8(k), from.Next)
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil, &usageError{err}
+			}
 			if err != nil {
 				return nil, err
 			}

@@ -23,25 +23,21 @@ import (
 
 func runCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "run",
-		Usage: "join live: from NATS to labeled Parquet, until told to stop",
+		Name:      "run",
+		Usage:     "join live: from NATS to labeled Parquet, until told to stop",
+		ArgsUsage: argsConfig,
 		Flags: []cli.Flag{
 			configFileFlag(),
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			cfg, err := loadConfig(c.String("config"))
+			cfg, err := configOf(c)
 			if err != nil {
 				return err
 			}
-			return runLive(c.Context, cfg, newLog(cfg.Log, os.Stderr))
+			return runLive(c.Context, cfg, newLog(cfg.Log, c.App.ErrWriter))
 		},
 	}
-}
-
-// configFileFlag is for commands that are about a configured joiner.
-func configFileFlag() cli.Flag {
-	return &cli.StringFlag{Name: "config", Value: defaultConfigPath, Usage: "the configuration `FILE`"}
 }
 
 // runLive joins until ctx ends.

@@ -28,10 +28,11 @@ func statusCommand() *cli.Command {
 		Name:         "status",
 		Usage:        "say how a joiner stands: what is read, pending, written, and what it waits for",
 		Description:  "Asks the joiner that runs on the configuration's state directory. If none does, it says what the last\ncommit says, and ends with exit code 1.",
+		ArgsUsage:    argsConfig,
 		Flags:        []cli.Flag{configFileFlag(), &cli.BoolFlag{Name: "json", Usage: "as one JSON object"}},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			cfg, err := loadConfig(c.String("config"))
+			cfg, err := configOf(c)
 			if err != nil {
 				return err
 			}

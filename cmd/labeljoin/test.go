@@ -32,7 +32,7 @@ func testCommand() *cli.Command {
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			if !c.Args().Present() {
-				return &usageError{errors.New("name the test files: labeljoin test FILE... (options come first)")}
+				return &usageError{errors.New("name the test files: labeljoin test FILE...")}
 			}
 			return runTests(c.Context, c.App.Writer, c.Args().Slice(), c.Bool("verbose"))
 		},

@@ -54,7 +54,7 @@ func (c *testRun) check(t *testing.T) {
 	out := &strings.Builder{}
 	app := newApp()
 	app.Writer, app.ErrWriter = out, out
-	err := app.RunContext(context.Background(), append([]string{"labeljoin", "test"}, c.args...))
+	err := perform(context.Background(), app, append([]string{"labeljoin", "test"}, c.args...))
 	code, message := 0, ""
 	if err != nil {
 		code, message = exitCode(err), err.Error()

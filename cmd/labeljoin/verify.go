@@ -20,8 +20,9 @@ import (
 
 func verifyCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "verify",
-		Usage: "prove that an output is what its joiner wrote",
+		Name:      "verify",
+		ArgsUsage: argsConfig,
+		Usage:     "prove that an output is what its joiner wrote",
 		Description: "Reads every manifest and every file: the chain of commits is unbroken, every file has the bytes and\n" +
 			"rows that were committed, nothing else is in data/, no row is there twice, the books add up from the\n" +
 			"first commit to the last. It may run beside the joiner.\n" +
@@ -35,9 +36,9 @@ func verifyCommand() *cli.Command {
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			v := verification{deep: c.Bool("deep"), json: c.Bool("json"), dir: c.String("out"), out: c.App.Writer, talk: os.Stderr}
+			v := verification{deep: c.Bool("deep"), json: c.Bool("json"), dir: c.String("out"), out: c.App.Writer, talk: c.App.ErrWriter}
 			if v.dir == "" || v.deep {
-				cfg, err := loadConfig(c.String("config"))
+				cfg, err := configOf(c)
 				if err != nil {
 					return err
 				}
@@ -72,6 +73,9 @@ type verification struct {
 	out   io.Writer // the verdict
 	talk  io.Writer
 }
+
+// Refusal reports that a person has to decide.
+func (e *damagedError) Refusal() bool { return true }
 
 // verdict is what verify --json prints.
 type verdict struct {

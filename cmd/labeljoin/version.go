@@ -17,11 +17,13 @@ func versionCommand() *cli.Command {
 		Name:         "version",
 		Usage:        "print the version",
 		OnUsageError: onUsageError,
-		Action: func(c *cli.Context) error {
-			_, err := fmt.Fprintf(c.App.Writer, "labeljoin %s %s %s/%s\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		},
+		Action:       printVersion,
 	}
+}
+
+func printVersion(c *cli.Context) error {
+	_, err := fmt.Fprintf(c.App.Writer, "labeljoin %s %s %s/%s\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
 }
 
 func versionText() string {

@@ -111,6 +111,11 @@ func loadConfig(path string) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	return compiled(c)
+}
+
+// compiled checks the expressions of a configuration.
+func compiled(c *config.Config) (*config.Config, error) {
 	if _, err := wire.Rules(c); err != nil {
 		return nil, err
 	}

@@ -36,6 +36,19 @@ type ConnOptions struct {
 	ServerName string // name the server's certificate is checked against, if not the host of the URL
 }
 
+// OptionsError says that the options of a connection are malformed, contradict
+// each other or name files that cannot be used.
+type OptionsError struct{ Err error }
+
+// Error implements error.
+func (e *OptionsError) Error() string { return e.Err.Error() }
+
+// Unwrap is the cause.
+func (e *OptionsError) Unwrap() error { return e.Err }
+
+// Misuse reports that the configuration has to be changed.
+func (e *OptionsError) Misuse() bool { return true }
+
 // Connect opens a connection that lasts until it is closed: it reconnects for
 // ever, also when no server could be reached at first, and logs changes of its
 // state calmly. Errors are those that waiting does not heal: options that
@@ -44,11 +57,11 @@ type ConnOptions struct {
 func Connect(opts ConnOptions, log *slog.Logger) (*nats.Conn, error) {
 	address, err := opts.address()
 	if err != nil {
-		return nil, err
+		return nil, &OptionsError{err}
 	}
 	options, err := opts.options(log)
 	if err != nil {
-		return nil, opts.scrub(err)
+		return nil, &OptionsError{opts.scrub(err)}
 	}
 	nc, err := nats.Connect(address, options...)
 	switch {

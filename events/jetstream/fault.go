@@ -67,3 +67,6 @@ func (e *LogError) Error() string {
 			"%s, or %s, and protect the stream with deny_delete and deny_purge", e.Stream, e.Next, restore, anew)
 	}
 }
+
+// Refusal reports that a person has to decide.
+func (e *LogError) Refusal() bool { return true }

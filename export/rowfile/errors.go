@@ -21,6 +21,9 @@ func (e *ColumnClashError) Error() string {
 		e.First, e.Second, e.Column, e.Key, e.Key)
 }
 
+// Misuse reports that the configuration has to be changed.
+func (e *ColumnClashError) Misuse() bool { return true }
+
 // LabelClashError says that a label's column is taken.
 type LabelClashError struct {
 	Label, Column string
@@ -30,3 +33,6 @@ type LabelClashError struct {
 func (e *LabelClashError) Error() string {
 	return fmt.Sprintf("column clash: label %q needs column %q, which is %s; give the label another name", e.Label, e.Column, e.Other)
 }
+
+// Misuse reports that the configuration has to be changed.
+func (e *LabelClashError) Misuse() bool { return true }

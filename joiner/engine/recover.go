@@ -22,6 +22,9 @@ func (e *OutputBehindError) Error() string {
 		"Either restore the newer output, or delete the partition's state (the folder p0000 in state.dir; an embedded server's streams beside it are the log and must stay): it is then rebuilt from the log, and what the output lacks is written again", e.State, e.Output)
 }
 
+// Refusal reports that a person has to decide.
+func (e *OutputBehindError) Refusal() bool { return true }
+
 // ForeignOutputError says that the newest commit of the output is not the one
 // that the state made.
 type ForeignOutputError struct{ Number uint64 }
@@ -32,6 +35,9 @@ func (e *ForeignOutputError) Error() string {
 		"Check state.dir and output.dir; or delete the partition's state (the folder p0000 in state.dir; an embedded server's streams beside it are the log and must stay), and it is rebuilt from the log to go on where the output ends", e.Number)
 }
 
+// Refusal reports that a person has to decide.
+func (e *ForeignOutputError) Refusal() bool { return true }
+
 // InputsError says that the state or output was made from other logs.
 type InputsError struct{ Had, Have []string }
 
@@ -40,6 +46,9 @@ func (e *InputsError) Error() string {
 	return fmt.Sprintf("what was joined so far came from %q, the configuration now reads %q: "+
 		"put the inputs back, or begin anew with other state and output directories", e.Had, e.Have)
 }
+
+// Refusal reports that a person has to decide.
+func (e *InputsError) Refusal() bool { return true }
 
 // TrimmedError says that a log has lost messages that a rebuild needs.
 type TrimmedError struct {
@@ -52,6 +61,9 @@ func (e *TrimmedError) Error() string {
 	return fmt.Sprintf("the state is gone or does not fit, and cannot be rebuilt: stream %q begins at message %d, the rebuild needs it from %d. "+
 		"Restore a newer copy of the state directory; or begin anew with an empty output directory, and what the log no longer holds is not joined", e.Input, e.First, e.Need)
 }
+
+// Refusal reports that a person has to decide.
+func (e *TrimmedError) Refusal() bool { return true }
 
 // recover brings state and output together, whatever a crash, a restored copy
 // or a changed configuration left. FORMAT.md of the export has the table.

@@ -233,3 +233,6 @@ func (e *BooksError) Error() string {
 		"this is a defect of labeljoin or a damaged state: delete the partition's state (the folder p0000 in state.dir; an embedded server's streams beside it are the log and must stay) to rebuild it from the log, and report it",
 		e.Ledger.Kinds[events.KindRequest], e.Ledger.Kinds[events.KindOutcome])
 }
+
+// Refusal reports that a person has to decide.
+func (e *BooksError) Refusal() bool { return true }

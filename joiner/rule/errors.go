@@ -21,6 +21,9 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s (at column %d of the expression)", e.Message, e.Column)
 }
 
+// Misuse reports that the expression has to be changed.
+func (e *Error) Misuse() bool { return true }
+
 // reword says in the language's own terms what expr said in Go's.
 func reword(message string) string {
 	if name, ok := strings.CutPrefix(message, "unknown name "); ok {

@@ -110,6 +110,9 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// Misuse reports that the test file has to be changed.
+func (e *Error) Misuse() bool { return true }
+
 func (r *reader) file(root ast.Node, f *File) {
 	var config, inline, tests ast.Node
 	for e := range r.entries(root, append(fileKeys[:2:2], configKeys...)) {

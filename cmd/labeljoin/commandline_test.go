@@ -1,0 +1,106 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestCommandLine tries what people type. Nothing that is not understood may be
+// ignored: it is refused with 2 and the way out.
+func TestCommandLine(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	text := "name: %s\nlabels: {clicked: 'type == \"click\"'}\nstate: {dir: state}\noutput: {dir: labeled}\n"
+	for _, name := range []string{"labeljoin", "staging"} {
+		if err := os.WriteFile(name+".yaml", []byte(strings.Replace(text, "%s", name, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile("empty.jsonl", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args  string
+		code  int
+		says  string // in what is printed, to either
+		stdin string
+	}{
+		// Commands and flags that do not exist.
+		{args: "rnu", code: 2, says: "did you mean `labeljoin run`?"},
+		{args: "frobnicate", code: 2, says: "there are demo, run, replay"},
+		{args: "config chek", code: 2, says: "did you mean `labeljoin config check`?"},
+		{args: "gap ad --from x", code: 2, says: "did you mean `labeljoin gap add`?"},
+		{args: "gap remove 1", code: 2, says: "there are add, list"},
+		{args: "bench lve", code: 2, says: "did you mean `labeljoin bench live`?"},
+		{args: "help rnu", code: 2, says: "did you mean run?"},
+		{args: "run --confg x", code: 2, says: "did you mean --config?"},
+		{args: "version --json", code: 2, says: "`labeljoin version` has no flag --json"},
+		{args: "run --config", code: 2, says: "--config needs a value"},
+
+		// Arguments.
+		{args: "version foo", code: 2, says: `takes no arguments, and there is "foo"`},
+		{args: "demo foo", code: 2, says: "takes no arguments"},
+		{args: "replay requests.jsonl", code: 2, says: "takes no arguments"},
+		{args: "explain", code: 2, says: "one REQUEST_ID"},
+		{args: "explain a b", code: 2, says: "one REQUEST_ID"},
+		{args: "test", code: 2, says: "name the test files"},
+		{args: "config check a.yaml b.yaml", code: 2, says: "takes one configuration, and there are 2"},
+		{args: "config init a.yaml b.yaml", code: 2, says: "writes one file"},
+		{args: "run a.yaml --config b.yaml", code: 2, says: "takes one configuration, and there are 2"},
+		{args: "run other.yaml", code: 2, says: "no configuration at other.yaml"},
+		{args: "verify " + dir, code: 2, says: "is a directory"},
+		{args: "run --config " + dir, code: 2, says: "is a directory"},
+		{args: "status staging.yaml", code: 1, says: "not running"},
+		{args: "status --json staging.yaml", code: 1, says: `"name": "staging"`},
+		{args: "status staging.yaml --json", code: 1, says: `"name": "staging"`},
+		{args: "status", code: 1, says: "labeljoin"},
+		{args: "gap list staging.yaml", code: 0, says: "in force"},
+		{args: "config check staging.yaml", code: 0, says: "staging.yaml is fine"},
+		{args: "config print --config staging.yaml", code: 0, says: "name: staging"},
+		{args: "config check -", code: 0, says: "standard input", stdin: strings.Replace(text, "%s", "piped", 1)},
+		{args: "config check -", code: 2, says: "standard input:1:1", stdin: "nmae: x\n"},
+
+		// Flags.
+		{args: "status --config labeljoin.yaml --config staging.yaml", code: 2, says: "--config is given twice"},
+		{args: "gap add", code: 2, says: "needs --from"},
+		{args: "gap add --from 2026-01-01T00:00:00Z", code: 2, says: "needs --to"},
+		{args: "replay --requests empty.jsonl", code: 2, says: "--outcomes"},
+		{args: "replay --requests none.jsonl --outcomes empty.jsonl --out r1", code: 2, says: "none.jsonl"},
+		{args: "replay --requests empty.jsonl --outcomes empty.jsonl --out r2 --gaps-of nothing", code: 2, says: "nothing"},
+		{args: "verify --out nothing", code: 2, says: "no output at nothing"},
+		{args: "verify --since monday", code: 2, says: "2026-11-23"},
+		{args: "demo --duration soon", code: 2, says: "soon"},
+
+		// Help and version.
+		{args: "--version", code: 0, says: "labeljoin "},
+		{args: "version", code: 0, says: "labeljoin "},
+		{args: "", code: 0, says: "COMMANDS"},
+		{args: "help", code: 0, says: "COMMANDS"},
+		{args: "help run", code: 0, says: "labeljoin run"},
+		{args: "help config check", code: 0, says: "labeljoin config check"},
+		{args: "config check --help", code: 0, says: "labeljoin config check"},
+		{args: "run staging.yaml --help", code: 0, says: "labeljoin run"},
+		{args: "config", code: 0, says: "check"},
+		{args: "gap", code: 0, says: "list"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			got := runMainWith(t, c.stdin, strings.Fields(c.args)...)
+			if got.code != c.code {
+				t.Errorf("ends with %d, want %d\n%s%s", got.code, c.code, got.stdout, got.stderr)
+			}
+			if !strings.Contains(got.stdout+got.stderr, c.says) {
+				t.Errorf("does not say %q:\n%s%s", c.says, got.stdout, got.stderr)
+			}
+			if c.code == 2 && got.stdout != "" {
+				t.Errorf("a wrong command line prints to standard output: %s", got.stdout)
+			}
+		})
+	}
+	for _, name := range []string{"state", "labeled"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			t.Errorf("looking makes the directory %s", name)
+		}
+	}
+}

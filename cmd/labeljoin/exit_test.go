@@ -1,0 +1,155 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	iofs "io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jetstream"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/rule"
+	"github.com/labeljoin/labeljoin/joiner/scenario"
+	"github.com/labeljoin/labeljoin/store"
+)
+
+// codedError is an error and the exit code that it ends the program with.
+type codedError struct {
+	err  error
+	code int
+}
+
+// codedErrors has every error type of the module.
+func codedErrors() []codedError {
+	cause := errors.New("cause")
+	return []codedError{
+		{&config.Error{}, exitUsage},
+		{&config.FileError{Err: cause}, exitUsage},
+		{&config.SettingError{Err: cause}, exitUsage},
+		{&rule.Error{}, exitUsage},
+		{&scenario.Error{}, exitUsage},
+		{&usageError{cause}, exitUsage},
+		{&jetstream.OptionsError{Err: cause}, exitUsage},
+		{&rowfile.ColumnClashError{}, exitUsage},
+		{&rowfile.LabelClashError{}, exitUsage},
+
+		{&engine.OutputBehindError{}, exitRefused},
+		{&engine.ForeignOutputError{}, exitRefused},
+		{&engine.InputsError{}, exitRefused},
+		{&engine.TrimmedError{}, exitRefused},
+		{&engine.BooksError{}, exitRefused},
+		{&jetstream.LogError{}, exitRefused},
+		{&export.ChainError{}, exitRefused},
+		{&export.MissingFileError{}, exitRefused},
+		{&export.CorruptFileError{Err: cause}, exitRefused},
+		{&export.FencedError{}, exitRefused},
+		{&damagedError{}, exitRefused},
+
+		// A state is a cache, another process ends, and an event that cannot be
+		// decoded goes to the dead letters.
+		{&store.DamagedError{Err: cause}, exitFailed},
+		{&export.LockedError{Err: cause}, exitFailed},
+		{&events.RejectError{}, exitFailed},
+	}
+}
+
+// uncoded are types whose code is that of the error they wrap.
+var uncoded = []string{"jetstream.scrubbed"}
+
+func TestExitCodes(t *testing.T) {
+	seen := map[string]bool{}
+	for _, name := range uncoded {
+		seen[name] = true
+	}
+	for _, e := range codedErrors() {
+		name := strings.TrimPrefix(reflect.TypeOf(e.err).String(), "*")
+		t.Run(name, func(t *testing.T) {
+			seen[name] = true
+			wrapped := fmt.Errorf("commit 7: %w", errors.Join(errors.New("another"), e.err))
+			for _, err := range []error{e.err, wrapped} {
+				if code := exitCode(err); code != e.code {
+					t.Errorf("%v ends with %d, want %d", err, code, e.code)
+				}
+			}
+		})
+	}
+	for _, name := range errorTypes(t) {
+		if !seen[name] {
+			t.Errorf("codedErrors lacks %s: which exit code does it have?", name)
+		}
+	}
+	t.Run("no error", func(t *testing.T) {
+		if code := exitCode(nil); code != exitDone {
+			t.Errorf("ends with %d", code)
+		}
+	})
+	t.Run("a file is missing that nobody named", func(t *testing.T) {
+		if code := exitCode(fmt.Errorf("publish: %w", iofs.ErrNotExist)); code != exitFailed {
+			t.Errorf("ends with %d", code)
+		}
+	})
+}
+
+// TestExitCodesAreDocumented holds the README and the help against the table.
+func TestExitCodesAreDocumented(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	help := runMain(t, "--help")
+	for _, e := range exitCodes() {
+		t.Run(fmt.Sprint(e.code), func(t *testing.T) {
+			if !strings.Contains(string(readme), fmt.Sprintf("\n| %d |", e.code)) {
+				t.Error("the README does not have it")
+			}
+			if !strings.Contains(help.stdout, fmt.Sprintf("%4d  %s", e.code, e.means)) {
+				t.Errorf("the help does not have it:\n%s", help.stdout)
+			}
+		})
+	}
+}
+
+// errorTypes are the module's types that are errors, as package.Type.
+func errorTypes(t *testing.T) []string {
+	t.Helper()
+	var types []string
+	err := filepath.WalkDir("../..", func(path string, d iofs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		for _, d := range file.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok || fn.Name.Name != "Error" || fn.Recv == nil || fn.Type.Params.NumFields() != 0 {
+				continue
+			}
+			receiver := fn.Recv.List[0].Type
+			if pointer, ok := receiver.(*ast.StarExpr); ok {
+				receiver = pointer.X
+			}
+			types = append(types, file.Name.Name+"."+receiver.(*ast.Ident).Name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(types) < 15 {
+		t.Fatalf("only %d error types found", len(types))
+	}
+	return types
+}

@@ -25,8 +25,8 @@ func anyOrder(t *testing.T, shape enginetest.Shape) {
 		r := newRand(seed)
 		w := newWorld(seed, h, anyLayout(r, false))
 		w.troubled(t, r.IntN(4)*r.IntN(2))
-		checkBooks(t, w.out)
-		checkLatest(t, w.out, reference.Join(h.Set()))
+		checkBooks(t, w)
+		checkLatest(t, w, reference.Join(h.Set()))
 	})
 }
 
@@ -39,8 +39,8 @@ func TestTimelyEarly(t *testing.T) {
 		r := newRand(seed)
 		w := newWorld(seed, h, anyLayout(r, true))
 		w.troubled(t, r.IntN(4)*r.IntN(2))
-		checkBooks(t, w.out)
-		checkLatest(t, w.out, reference.Join(h.Set()))
+		checkBooks(t, w)
+		checkLatest(t, w, reference.Join(h.Set()))
 	})
 }
 
@@ -56,8 +56,8 @@ func TestReplay(t *testing.T) {
 		w := newWorld(seed, h, anyLayout(r, h.MaxFuture > 0))
 		w.replay = &engine.Replay{Complete: true}
 		w.troubled(t, r.IntN(3))
-		checkBooks(t, w.out)
-		checkBase(t, w.out, want)
+		checkBooks(t, w)
+		checkBase(t, w, want)
 		checkDisposed(t, &w.final.Progress.Ledger, want)
 	})
 }

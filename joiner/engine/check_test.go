@@ -12,16 +12,16 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/enginetest"
 )
 
-func keyOf(r *memory.Row) enginetest.Key {
-	return enginetest.Key{RequestID: r.RequestID, ItemID: r.ItemID}
+func keyOf(want *enginetest.Answer, r *memory.Row) enginetest.Key {
+	return want.Key(r.RequestID, r.ItemID, r.RequestTS)
 }
 
 // checkBooks holds every commit's books against G4, and revisions against
 // their rule: dense from 0, none twice.
-func checkBooks(t *testing.T, out *memory.Output) {
+func checkBooks(t *testing.T, w *world) {
 	t.Helper()
 	rows := int64(0)
-	for i, c := range out.Commits {
+	for i, c := range w.out.Commits {
 		l := &c.Cut.Progress.Ledger
 		if !l.Balanced() {
 			t.Errorf("commit %d: the books do not balance: %+v", i+1, l)
@@ -30,12 +30,12 @@ func checkBooks(t *testing.T, out *memory.Output) {
 			t.Errorf("commit %d: the books have %d rows, the files %d", i+1, l.Rows, rows)
 		}
 	}
-	next := map[enginetest.Key]uint32{}
-	for r := range out.Rows() {
-		if key := keyOf(&r); r.Revision != next[key] {
-			t.Errorf("%q: revision %d is written where %d was due", key, r.Revision, next[key])
+	for _, chain := range w.out.Chains(enginetest.Reach(&w.history.Rules)) {
+		for due, r := range chain {
+			if r.Revision != uint32(due) {
+				t.Errorf("%q %q: revision %d is written where %d was due", r.RequestID, r.ItemID, r.Revision, due)
+			}
 		}
-		next[keyOf(&r)]++
 	}
 }
 
@@ -58,11 +58,11 @@ func differs(got *memory.Row, want enginetest.Row) string {
 }
 
 // checkBase holds base rows against the answer, and that there are no others.
-func checkBase(t *testing.T, out *memory.Output, want enginetest.Answer) {
+func checkBase(t *testing.T, w *world, want enginetest.Answer) {
 	t.Helper()
 	found := map[enginetest.Key]bool{}
-	for r := range out.Rows() {
-		key := keyOf(&r)
+	for r := range w.out.Rows() {
+		key := keyOf(&want, &r)
 		row, ok := want.Rows[key]
 		switch {
 		case !ok:
@@ -83,11 +83,11 @@ func checkBase(t *testing.T, out *memory.Output, want enginetest.Answer) {
 
 // checkLatest holds the highest revisions against the answer. A row that was
 // withdrawn counts as absent.
-func checkLatest(t *testing.T, out *memory.Output, want enginetest.Answer) {
+func checkLatest(t *testing.T, w *world, want enginetest.Answer) {
 	t.Helper()
-	latest := out.Latest()
-	for k, r := range latest {
-		key := enginetest.Key{RequestID: k[0], ItemID: k[1]}
+	found := map[enginetest.Key]bool{}
+	for _, r := range w.out.Latest(enginetest.Reach(&w.history.Rules)) {
+		key := keyOf(&want, &r)
 		row, ok := want.Rows[key]
 		withdrawn := !slices.ContainsFunc(r.Cells, func(c joiner.Cell) bool { return !c.Null })
 		switch {
@@ -96,9 +96,10 @@ func checkLatest(t *testing.T, out *memory.Output, want enginetest.Answer) {
 		case ok && !slices.Equal(r.Cells, row.Cells):
 			t.Errorf("%q: %v (revision %d, %v), want %v", key, r.Cells, r.Revision, r.Reason, row.Cells)
 		}
+		found[key] = true
 	}
 	for key := range want.Rows {
-		if _, ok := latest[[2]string{key.RequestID, key.ItemID}]; !ok {
+		if !found[key] {
 			t.Errorf("%q is missing: %v", key, want.Rows[key])
 		}
 	}

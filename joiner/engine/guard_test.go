@@ -44,8 +44,8 @@ func TestGuarded(t *testing.T) {
 		}
 		w.out.Gaps = []joiner.Gap{always(1, true)}
 		w.troubled(t, crashes)
-		checkBooks(t, w.out)
-		checkBase(t, w.out, want)
+		checkBooks(t, w)
+		checkBase(t, w, want)
 		if crashes == 0 { // a rebuild may book some of what is forgotten anew
 			checkDisposed(t, &w.final.Progress.Ledger, want)
 		}
@@ -70,7 +70,7 @@ func TestGaps(t *testing.T) {
 			w.out.Gaps = append(w.out.Gaps, someGap(r, &h, uint64(n+1)))
 		}
 		w.troubled(t, r.IntN(3))
-		checkBooks(t, w.out)
+		checkBooks(t, w)
 		reference := h.Reference()
 		if reference.Rules.Gaps = w.final.Progress.Gaps; len(reference.Rules.Gaps) != len(w.out.Gaps) {
 			t.Fatalf("gaps %+v were declared, %+v taken in", w.out.Gaps, reference.Rules.Gaps)
@@ -80,7 +80,7 @@ func TestGaps(t *testing.T) {
 			t.Errorf("the last commit records %d gaps of %d", len(got), len(w.out.Gaps))
 		}
 		want := reference.Join(h.Set())
-		checkLatest(t, w.out, want)
+		checkLatest(t, w, want)
 		for row := range w.out.Rows() {
 			if row.Reason == joiner.InGap && row.Revision > 0 {
 				rewritten++
@@ -93,7 +93,7 @@ func TestGaps(t *testing.T) {
 		if err := replayed.run(); err != nil {
 			t.Fatal(err)
 		}
-		checkLatest(t, replayed.out, want)
+		checkLatest(t, replayed, want)
 	})
 	if *seedFlag == 0 && !testing.Short() && rewritten == 0 {
 		t.Error("no gap was declared after the close: rows were never written again")

@@ -66,8 +66,8 @@ func TestStateLost(t *testing.T) {
 		if err := w.run(); err != nil {
 			t.Fatal(err)
 		}
-		checkBooks(t, w.out)
-		checkBase(t, w.out, want)
+		checkBooks(t, w)
+		checkBase(t, w, want)
 	})
 }
 
@@ -114,8 +114,8 @@ func TestRebuildReadsTheEnd(t *testing.T) {
 	if last := w.out.Commits[len(w.out.Commits)-1].Cut.Progress.Inputs[0].Next; first < last*3/4 {
 		t.Errorf("the rebuild reads from message %d of %d on, and most of that is forgotten", first, last)
 	}
-	checkBooks(t, w.out)
-	checkBase(t, w.out, want)
+	checkBooks(t, w)
+	checkBase(t, w, want)
 }
 
 // TestOneIDForEver has a client that sends the same request id all the time.
@@ -192,8 +192,8 @@ func TestOlderOutput(t *testing.T) {
 	if err := w.run(); err != nil {
 		t.Fatal(err)
 	}
-	checkBooks(t, w.out)
-	checkBase(t, w.out, want)
+	checkBooks(t, w)
+	checkBase(t, w, want)
 }
 
 func TestForeignOutput(t *testing.T) {
@@ -206,7 +206,7 @@ func TestForeignOutput(t *testing.T) {
 	if err := w.run(); err != nil {
 		t.Fatal(err)
 	}
-	checkBase(t, w.out, want)
+	checkBase(t, w, want)
 }
 
 func TestOtherInputs(t *testing.T) {
@@ -226,7 +226,7 @@ func TestTrimmedLog(t *testing.T) {
 	if err := w.run(); err != nil {
 		t.Fatalf("with its state it needs nothing from before: %v", err)
 	}
-	checkBase(t, w.out, want)
+	checkBase(t, w, want)
 	w.fs = vfs.NewCrashableMem()
 	if e := refusal[*engine.TrimmedError](t, w); e.First != 10_000 {
 		t.Errorf("%+v", e)
@@ -293,8 +293,8 @@ func TestCompletesCommit(t *testing.T) {
 	if err := w.run(); err != nil {
 		t.Fatal(err)
 	}
-	checkBooks(t, w.out)
-	checkBase(t, w.out, want)
+	checkBooks(t, w)
+	checkBase(t, w, want)
 }
 
 // TestOutcomesPerRequest bounds what one id may hold; the rest are rejected,
@@ -314,7 +314,7 @@ func TestOutcomesPerRequest(t *testing.T) {
 	if err := w.run(); err != nil {
 		t.Fatal(err)
 	}
-	checkBooks(t, w.out)
+	checkBooks(t, w)
 	letters := 0
 	for _, c := range w.out.Commits {
 		for _, l := range c.DeadLetters {
@@ -352,7 +352,7 @@ func TestRebuildInterrupted(t *testing.T) {
 		if err := errors.Join(w.applies(batch), w.run()); err != nil {
 			t.Fatal(err)
 		}
-		if checkBooks(t, w.out); t.Failed() {
+		if checkBooks(t, w); t.Failed() {
 			t.Fatalf("ended after batch %d of the rebuild", batch)
 		}
 	}

@@ -20,8 +20,8 @@ func TestTimely(t *testing.T) {
 		if err := w.run(); err != nil {
 			t.Fatal(err)
 		}
-		checkBooks(t, w.out)
-		checkBase(t, w.out, want)
+		checkBooks(t, w)
+		checkBase(t, w, want)
 		checkDisposed(t, &w.final.Progress.Ledger, want)
 	})
 }
@@ -39,8 +39,8 @@ func TestTimelyShuffled(t *testing.T) {
 			h.Events = enginetest.Shuffled(h.Events, h.Rules.Lateness, r)
 			w := newWorld(r.Uint64(), h, anyLayout(r, true))
 			w.troubled(t, 1+r.IntN(6))
-			checkBooks(t, w.out)
-			checkBase(t, w.out, want)
+			checkBooks(t, w)
+			checkBase(t, w, want)
 		}
 	})
 }

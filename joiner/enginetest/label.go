@@ -85,7 +85,7 @@ func (r *Reference) candidates(req *events.Request) []candidate {
 
 // row applies the policies to a candidate and adds it to the answer.
 func (r *Reference) row(a *Answer, req *events.Request, all []candidate, i int) {
-	c, key := &all[i], Key{req.ID, all[i].item}
+	c, key := &all[i], a.Key(req.ID, all[i].item, req.TS)
 	at := -1
 	if !r.Rules.PerRequest && len(req.Items) > 0 {
 		at = i

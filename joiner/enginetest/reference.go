@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"slices"
 	"strings"
@@ -11,8 +12,12 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-// Key names a row.
-type Key struct{ RequestID, ItemID string }
+// Key names a row. Where an id was used again, Use is the time of the row's own
+// request; else it is 0.
+type Key struct {
+	RequestID, ItemID string
+	Use               events.Time
+}
 
 // Row is what the reference says of a row: every column of it.
 type Row struct {
@@ -30,8 +35,8 @@ type Row struct {
 // of it does not.
 func (r *Row) Fits(reason joiner.Reason) bool {
 	switch {
-	case r.Gap:
-		return reason == joiner.InGap
+	case r.Gap: // one that was corrected since has the later reason
+		return reason <= joiner.InGap
 	case r.Undecided:
 		return reason == joiner.Incomplete
 	}
@@ -42,11 +47,32 @@ func (r *Row) Fits(reason joiner.Reason) bool {
 type Answer struct {
 	Rows    map[Key]Row
 	LeftOut map[Key]joiner.LeftOut
+	// Again are the ids that were used again.
+	Again map[string]bool
 	// Disposed counts the events by kind and disposition, if all of them were
 	// timely: nothing came after its request had closed.
 	Disposed [events.Kinds][joiner.Dispositions]int64
 	// Heartbeats counts those.
 	Heartbeats int64
+}
+
+// Key is the key of a row of a request.
+func (a *Answer) Key(requestID, itemID string, ts events.Time) Key {
+	key := Key{RequestID: requestID, ItemID: itemID}
+	if a.Again[requestID] {
+		key.Use = ts
+	}
+	return key
+}
+
+// Reach is how far apart two events of one id are stamped that are of two requests:
+// further than a request is remembered.
+func Reach(r *joiner.Rules) time.Duration {
+	longest := time.Duration(0)
+	for _, l := range r.Labels {
+		longest = max(longest, l.Window)
+	}
+	return longest + max(r.Corrections, longest+r.ClockSkew)
 }
 
 // Reference joins sets of events.
@@ -74,11 +100,15 @@ type request struct {
 
 // Join gives the answer.
 func (r *Reference) Join(set []Event) Answer {
-	a := Answer{Rows: map[Key]Row{}, LeftOut: map[Key]joiner.LeftOut{}}
+	a := Answer{Rows: map[Key]Row{}, LeftOut: map[Key]joiner.LeftOut{}, Again: map[string]bool{}}
 	requests, outcomes := r.decode(&a, set)
 	for id, pieces := range requests {
-		req := r.request(&a, pieces)
-		r.rows(&a, &req, outcomes[id])
+		uses := r.uses(pieces)
+		a.Again[id] = len(uses) > 1
+		for i, all := range r.share(uses, outcomes[id]) {
+			req := r.request(&a, uses[i])
+			r.rows(&a, &req, all)
+		}
 		delete(outcomes, id)
 	}
 	for _, orphans := range outcomes {
@@ -86,6 +116,44 @@ func (r *Reference) Join(set []Event) Answer {
 		a.Disposed[events.KindOutcome][joiner.Orphan] += int64(len(kept))
 	}
 	return a
+}
+
+// uses sorts the request events of one id, and parts them where one is stamped
+// further from the first of its request than a request is remembered.
+func (r *Reference) uses(all []request) [][]request {
+	slices.SortFunc(all, func(x, y request) int {
+		if x.TS != y.TS {
+			return cmp.Compare(x.TS, y.TS)
+		}
+		return bytes.Compare(x.hash[:], y.hash[:])
+	})
+	var uses [][]request
+	for _, e := range all {
+		last := len(uses) - 1
+		if last < 0 || e.TS.Sub(uses[last][0].TS) > Reach(&r.Rules) {
+			uses = append(uses, nil)
+			last++
+		}
+		uses[last] = append(uses[last], e)
+	}
+	return uses
+}
+
+// share gives each use of an id its outcomes: those stamped from when it began,
+// the skew before it included, until the next one began; what is stamped before
+// the first is the first one's.
+func (r *Reference) share(uses [][]request, all []events.Outcome) [][]events.Outcome {
+	out := make([][]events.Outcome, len(uses))
+	for _, o := range all {
+		at := 0
+		for i := range uses {
+			if uses[i][0].TS <= o.TS.Add(r.Rules.ClockSkew) {
+				at = i
+			}
+		}
+		out[at] = append(out[at], o)
+	}
+	return out
 }
 
 // decode sorts the events by the id of their request. What is no event, or
@@ -134,17 +202,8 @@ func (r *Reference) quarantined(ts, stored events.Time) bool {
 	return r.MaxFuture > 0 && ahead > r.MaxFuture || r.MaxAge > 0 && -ahead > r.MaxAge
 }
 
-// request makes one request of all events that carry its id.
+// request makes one request of all its events, which are sorted.
 func (r *Reference) request(a *Answer, all []request) events.Request {
-	slices.SortFunc(all, func(x, y request) int {
-		if x.TS != y.TS {
-			if x.TS < y.TS {
-				return -1
-			}
-			return 1
-		}
-		return bytes.Compare(x.hash[:], y.hash[:])
-	})
 	pieces := []request{}
 	for _, e := range all {
 		if !slices.ContainsFunc(pieces, func(p request) bool { return p.hash == e.hash }) {

@@ -186,11 +186,14 @@ func (w *world) look() (*seen, error) {
 	if n := p.Ledger.Kinds[events.KindRequest].Pending; int(n) != len(s.open) {
 		return nil, fmt.Errorf("the books say that %d requests are pending, the state holds %q: %w", n, s.open, &engine.BooksError{Ledger: p.Ledger})
 	}
-	for _, r := range w.out.Latest() {
+	for _, r := range w.out.Latest(reach(&w.o.Rules)) {
 		s.rows = append(s.rows, w.columns(&r))
 	}
 	slices.SortFunc(s.rows, func(a, b map[string]string) int {
-		return cmp.Or(strings.Compare(a["request_id"], b["request_id"]), strings.Compare(a["item_id"], b["item_id"]))
+		return cmp.Or(
+			strings.Compare(a["request_id"], b["request_id"]), strings.Compare(a["item_id"], b["item_id"]),
+			strings.Compare(a["request_ts"], b["request_ts"]),
+		)
 	})
 	for _, commit := range w.out.Commits {
 		for i := range commit.DeadLetters {
@@ -201,6 +204,9 @@ func (w *world) look() (*seen, error) {
 	s.published, err = w.messages()
 	return s, err
 }
+
+// reach is how far apart two requests of one id are stamped that are two.
+func reach(r *joiner.Rules) time.Duration { return r.Longest() + r.Memory() }
 
 // messages are those of the label stream, as rows.
 func (w *world) messages() ([]map[string]string, error) {

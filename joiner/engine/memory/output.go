@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -95,14 +96,39 @@ func (o *Output) Rows() iter.Seq[Row] {
 	}
 }
 
-// Latest is the highest revision of every row, by request and item.
-func (o *Output) Latest() map[[2]string]Row {
-	latest := map[[2]string]Row{}
+// Chains lists the revisions of every row, in the order in which they were
+// written. Rows of one request and item are revisions of one row unless their
+// requests are stamped further apart than reach: then an id was used again.
+func (o *Output) Chains(reach time.Duration) [][]Row {
+	var chains [][]Row
+	of := map[[2]string][]int{}
 	for r := range o.Rows() {
 		key := [2]string{r.RequestID, r.ItemID}
-		if old, ok := latest[key]; !ok || r.Revision >= old.Revision {
-			latest[key] = r
+		at := slices.IndexFunc(of[key], func(i int) bool {
+			last := chains[i][len(chains[i])-1].RequestTS
+			return max(last, r.RequestTS).Sub(min(last, r.RequestTS)) <= reach
+		})
+		if at < 0 {
+			of[key] = append(of[key], len(chains))
+			chains = append(chains, []Row{r})
+			continue
 		}
+		chains[of[key][at]] = append(chains[of[key][at]], r)
+	}
+	return chains
+}
+
+// Latest is the highest revision of every row.
+func (o *Output) Latest(reach time.Duration) []Row {
+	var latest []Row
+	for _, chain := range o.Chains(reach) {
+		last := chain[0]
+		for _, r := range chain[1:] {
+			if r.Revision >= last.Revision {
+				last = r
+			}
+		}
+		latest = append(latest, last)
 	}
 	return latest
 }

@@ -210,7 +210,7 @@ func (d *demo) report(cfg *config.Config, path string, s sent) error {
 	fmt.Fprintf(d.out, `
 The Parquet files are in %[1]s. To query them:
 
-  duckdb -c "select clicked, count(*), avg(item_price) from '%[1]s/**/*.parquet' group by all"
+  duckdb -c "select clicked, count(*), avg(item_price) from read_parquet('%[1]s/**/*.parquet', union_by_name = true) group by all"
   python3 -c "import pandas; print(pandas.read_parquet('%[1]s').describe())"
 
 What to try next:

@@ -9,9 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/labeljoin/labeljoin/config"
-	"github.com/labeljoin/labeljoin/config/wire"
-	"github.com/labeljoin/labeljoin/joiner/rule"
 	"github.com/labeljoin/labeljoin/joiner/scenario"
 )
 
@@ -49,20 +46,39 @@ func TestPageTests(t *testing.T) {
 	}
 }
 
-// TestPageConfigurations reads every configuration that is shown in
-// CONDITIONS.md.
+// TestPageConfigurations reads every configuration that is shown in a page, and
+// runs every test file that is. CI runs the commands of the pages too.
 func TestPageConfigurations(t *testing.T) {
-	blocks := yamlBlocks(rule.Conditions())
-	for _, block := range blocks {
-		c, err := config.Decode("CONDITIONS.md", []byte(block))
-		if err != nil {
-			t.Error(err)
-		} else if _, err := wire.Rules(c); err != nil {
-			t.Error(err)
-		}
-	}
-	if len(blocks) == 0 {
-		t.Error("no configuration found in the page")
+	for _, name := range []string{"README.md", "cmd/labeljoin/WALKTHROUGH.md", "joiner/rule/CONDITIONS.md"} {
+		t.Run(name, func(t *testing.T) {
+			page, err := os.ReadFile(filepath.Join("../..", filepath.FromSlash(name)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			blocks := yamlBlocks(string(page))
+			dir := t.TempDir()
+			for _, block := range blocks {
+				file := filepath.Join(dir, "block.yaml")
+				if first, _, _ := strings.Cut(block, "\n"); strings.HasPrefix(first, "# ") {
+					file = filepath.Join(dir, strings.TrimPrefix(first, "# "))
+				}
+				if err := os.WriteFile(file, []byte(block), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				var out bytes.Buffer
+				if strings.Contains(block, "\ntests:") {
+					err = runTests(t.Context(), &out, []string{file}, false)
+				} else {
+					err = checkConfig(&out, file, os.LookupEnv)
+				}
+				if err != nil {
+					t.Errorf("%v\n%s", err, &out)
+				}
+			}
+			if len(blocks) == 0 {
+				t.Error("no configuration found in the page")
+			}
+		})
 	}
 }
 

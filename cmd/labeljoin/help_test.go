@@ -69,7 +69,7 @@ func TestPageConfigurations(t *testing.T) {
 				if strings.Contains(block, "\ntests:") {
 					err = runTests(t.Context(), &out, []string{file}, false)
 				} else {
-					err = checkConfig(&out, file, os.LookupEnv)
+					_, err = loadConfig(file)
 				}
 				if err != nil {
 					t.Errorf("%v\n%s", err, &out)

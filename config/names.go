@@ -88,8 +88,11 @@ func (v *checker) features(claim func(at, column, owner, wayOut string) bool) {
 	for _, name := range slices.Sorted(maps.Keys(v.Output.Rename)) {
 		at, column := join("output.rename", name), v.Output.Rename[name]
 		v.featureName(at, name)
+		if column == "" { // the feature is left out
+			continue
+		}
 		v.featureName(at, column)
-		claim(at, column, "that of feature "+clipped(name), "choose another")
+		claim(at, column, "that of feature "+clipped(name), `choose another, or leave the feature out with ""`)
 	}
 }
 

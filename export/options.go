@@ -16,8 +16,8 @@ import (
 // that does not fit it is null and counted as unfit.
 type Feature = rowfile.Feature
 
-// ColumnClashError says that two features, or a feature and a column of
-// labeljoin's own, fall on one column, and how to part them.
+// ColumnClashError says that the configuration gives a feature a column that is
+// taken, and how to part the two.
 type ColumnClashError = rowfile.ColumnClashError
 
 // LabelClashError says that a label's name is taken by another column.

@@ -20,7 +20,8 @@ type Output struct {
 	layout *rowfile.Layout
 	lock   io.Closer
 	// session keeps the staged files of two attempts apart.
-	session string
+	session  string
+	features featureNotes
 
 	mu      sync.Mutex
 	stage   *Stage // the one open, or nil

@@ -117,6 +117,7 @@ func (s *Stage) finishFile(d int64) error {
 	if b.Rows() == 0 {
 		return nil
 	}
+	s.out.features.add(b, s.out.opts.Log)
 	n := len(s.files)
 	f := file{Staging: s.stagingPath(fmt.Sprintf("%03d", n) + fileSuffix)}
 	raw, err := s.out.bucket.Stage(f.Staging)

@@ -38,8 +38,8 @@ type control struct {
 
 // serveControl begins to answer. The caller closes it. It holds the lock on the
 // state by then, so a socket that is there already was left by a process that
-// died. waits lists what is held; last is the sequence of a stream's newest message.
-func serveControl(stateDir, name string, e *engine.Engine, waits func(*engine.Stats) []wait, last func(ctx context.Context, stream string) (uint64, error), log *slog.Logger) (*control, error) {
+// died. more adds to a status what the engine does not know; last is the sequence of a stream's newest message.
+func serveControl(stateDir, name string, e *engine.Engine, more func(*engine.Stats, *status), last func(ctx context.Context, stream string) (uint64, error), log *slog.Logger) (*control, error) {
 	path := filepath.Join(stateDir, controlName)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("removing an old control socket: %w", err)
@@ -52,7 +52,7 @@ func serveControl(stateDir, name string, e *engine.Engine, waits func(*engine.St
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
 		stats := e.Stats()
 		s := statusOf(name, stats)
-		s.Waits = waits(&stats)
+		more(&stats, &s)
 		s.measureLag(r.Context(), last)
 		writeJSON(w, s)
 	})

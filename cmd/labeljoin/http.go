@@ -83,6 +83,7 @@ func handler(name string, stats func() engine.Stats, observers ...observer) http
 		s := statusOf(name, now)
 		for _, o := range observers {
 			s.Waits = append(s.Waits, o.waits(&now)...)
+			s.Features = featureStatusOf(o.features())
 		}
 		writeJSON(w, s)
 	})

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/store"
 )
@@ -16,6 +17,7 @@ type observer struct {
 	collector prometheus.Collector
 	paused    func() string              // why reading pauses; "" is that it does not
 	waits     func(*engine.Stats) []wait // what is held
+	features  func() export.FeatureNotes // what became of features
 }
 
 // runCollector makes metrics of what a running joiner measures. Label values
@@ -28,7 +30,9 @@ type runCollector struct {
 	behind func(engine.Stats) map[string]uint64 // messages, by stream
 	now    func() time.Time
 	waits  func(*engine.Stats) []wait
+	notes  func() export.FeatureNotes
 
+	features                                       featureMetrics
 	rows, delay, commit, lastCommit, lag, messages *prometheus.Desc
 	paused, pauses, room, waiting, retries, wrote  *prometheus.Desc
 	build, held, aside                             *prometheus.Desc
@@ -64,6 +68,7 @@ func newRunCollector(name string) *runCollector {
 		held:       describe("held", "1 while something waits for a reason.", "reason"),
 		aside:      describe("quarantined_total", "Events set aside since the start, by the bound that they are out of.", "bound"),
 		build:      describe("build_info", "1, with the version.", "version"),
+		features:   newFeatureMetrics(describe),
 	}
 	add := func(kind prometheus.ValueType, metric, help string, of func(*store.Metrics) float64) {
 		c.database = append(c.database, databaseMetric{describe("state_"+metric, help), kind, of})
@@ -123,6 +128,7 @@ func (c *runCollector) Collect(to chan<- prometheus.Metric) {
 		on := slices.ContainsFunc(waits, func(w wait) bool { return w.Reason == reason })
 		gauge(c.held, oneIf(on), reason)
 	}
+	c.features.collect(c.notes(), counter)
 	counter(c.aside, float64(s.Aside.Future), "max_future")
 	counter(c.aside, float64(s.Aside.Past), "max_age")
 	gauge(c.build, 1, versionText())

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/store"
 )
@@ -43,6 +44,7 @@ func metricNames(t *testing.T) map[string]bool {
 	c.disks = newDisks(t.Context(), &gaugedFS{FS: vfs.NewMem()}, &cfg, nil)
 	c.state = func() store.Metrics { return store.Metrics{} }
 	c.waits = func(s *engine.Stats) []wait { return (&holds{}).list(s, shortage{}) }
+	c.notes = func() export.FeatureNotes { return export.FeatureNotes{} }
 	c.behind = (&lag{last: map[string]uint64{"REQUESTS": 20}}).behind
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(newCollector("feed", c.stats), c)

@@ -103,7 +103,7 @@ func (s *service) join(ctx context.Context) error {
 	if s.news != nil {
 		e.OnCommit(s.news)
 	}
-	if s.control, err = serveControl(s.cfg.State.Dir, s.cfg.Name, e, s.waits, s.lastSeq, s.log); err != nil {
+	if s.control, err = serveControl(s.cfg.State.Dir, s.cfg.Name, e, s.tell, s.lastSeq, s.log); err != nil {
 		return err
 	}
 	s.disks.joins(s.place.store.DiskBytes, e.Stats, len(inputs) == 1)
@@ -127,8 +127,13 @@ func (s *service) observe(e *engine.Engine, inputs []engine.Input) observer {
 	for i := range s.cfg.Labels {
 		c.labels = append(c.labels, s.cfg.Labels[i].Name)
 	}
-	c.waits = s.waits
-	return observer{collector: c, paused: func() string { return s.disks.short().Detail }, waits: s.waits}
+	c.waits, c.notes = s.waits, s.place.output.FeatureNotes
+	return observer{collector: c, paused: func() string { return s.disks.short().Detail }, waits: s.waits, features: c.notes}
+}
+
+// tell adds to a status what the engine does not know.
+func (s *service) tell(stats *engine.Stats, to *status) {
+	to.Waits, to.Features = s.waits(stats), featureStatusOf(s.place.output.FeatureNotes())
 }
 
 // waits lists everything that is held.

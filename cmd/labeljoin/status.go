@@ -86,9 +86,10 @@ type status struct {
 	Version   string                 `json:"version"`
 	Joining   bool                   `json:"joining"`
 	Watermark string                 `json:"watermark"`
-	Guard     *guardStatus           `json:"guard,omitempty"` // nil: nothing is guarded
-	Waits     []wait                 `json:"waits,omitempty"` // what is held, and why
-	Aside     *asideStatus           `json:"aside,omitempty"` // nil: nothing was quarantined since the start
+	Guard     *guardStatus           `json:"guard,omitempty"`    // nil: nothing is guarded
+	Waits     []wait                 `json:"waits,omitempty"`    // what is held, and why
+	Aside     *asideStatus           `json:"aside,omitempty"`    // nil: nothing was quarantined since the start
+	Features  *featureStatus         `json:"features,omitempty"` // nil: nothing is to be said of them
 	Gaps      int                    `json:"gaps"`
 	Commits   uint64                 `json:"commits"`
 	Rows      int64                  `json:"rows"`
@@ -217,6 +218,9 @@ func (s *status) print(to io.Writer, running bool) error {
 		fmt.Fprintf(lines, "set aside\t%s\n", s.Aside)
 	}
 	fmt.Fprintf(lines, "written\t%d rows in %d commits\n", s.Rows, s.Commits)
+	if s.Features != nil {
+		s.Features.print(lines)
+	}
 	if s.Gaps > 0 {
 		fmt.Fprintf(lines, "gaps\t%d declared\n", s.Gaps)
 	}

@@ -12,9 +12,10 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-// maxFeatures bounds the feature columns of one file: a footer describes every
-// one of them, and keys made of ids would make a column each.
-const maxFeatures = 4096
+// MaxFeatures bounds the feature columns of one file, and so the features of a
+// row: a footer describes every one of them, and keys made of ids would make a
+// column each.
+const MaxFeatures = 4096
 
 // rowOverhead and columnOverhead are what a row costs in the fixed columns and
 // a column costs empty, in bytes, roughly.
@@ -34,23 +35,39 @@ type Builder struct {
 	labels []column  // per label its value and its ts
 	tail   [3]column // weight, revision, reason
 
-	features map[source]*column // nil: left out
-	byName   map[string]*column // features by column
-	// The features of the row before, in its order: mostly the next has the same.
+	features map[source]guess   // what was found for each feature by itself
+	byName   map[string]*column // features by column, in lower case
+	// guess holds the features of the row before, in its order: mostly the next
+	// row has the same.
 	guess [2][]guess
-	// apart says that all columns of the guess, or of its first part alone, are
-	// there and differ: rows with the same features need no more looking.
+	// apart says that all columns of the guess, or of its first part alone,
+	// differ: rows with the same features need no more looking.
 	apart [2]bool
-	spare memory // of columns that come
+	// spellings are names that columns may have once the row is added: of several
+	// that differ in case only, the first by bytes is written.
+	spellings []spelling
+	moved     map[movedKey]*Moved // the features that have another column than their own
+	dropped   int64               // values of features that were too many for their row
+	tooWide   string              // the request of the first such row
+	spare     memory              // of columns that come
 
 	minTS, maxTS events.Time
 	maxRevision  uint32
 	early        int64
 }
 
+// guess is what was found for a feature.
 type guess struct {
-	name string
+	name  string
+	col   *column // nil: the feature is left out, or one too many for the row
+	fate  fate
+	moved *Moved // where it has another column than its own: counts its values
+}
+
+type spelling struct {
 	col  *column
+	name string
+	item bool
 }
 
 // Positions in Builder.head and Builder.tail.
@@ -74,7 +91,7 @@ const (
 func (l *Layout) NewBuilder() *Builder {
 	b := &Builder{
 		layout: l, spare: l.takeMemory(), labels: make([]column, 2*len(l.labels)),
-		features: map[source]*column{}, byName: map[string]*column{},
+		features: map[source]guess{}, byName: map[string]*column{}, moved: map[movedKey]*Moved{},
 		minTS: events.MaxTime, maxTS: events.MinTime,
 	}
 	str, num, when := Type{Scalar: String}, Type{Scalar: Int64}, Type{Scalar: Timestamp}
@@ -97,8 +114,8 @@ func (l *Layout) NewBuilder() *Builder {
 	}
 	for _, d := range l.declared {
 		c := fixed(d.name, d.typ, false)
-		c.source.item = strings.HasPrefix(d.name, itemPrefix)
-		b.byName[d.name] = &c
+		c.item = strings.HasPrefix(strings.ToLower(d.name), itemPrefix)
+		b.byName[strings.ToLower(d.name)] = &c
 		b.spare.giveTo(&c)
 	}
 	b.eachFixed(b.spare.giveTo)
@@ -126,7 +143,7 @@ func (b *Builder) Rows() int { return b.rows }
 func (b *Builder) Size() int { return b.size }
 
 // Add adds a row and returns how many of its feature values did not fit: their
-// declared type, or the number of columns a file can have. After ErrFull the
+// declared type, or the number of features that a row can have. After ErrFull the
 // rows added before are as they were and no more can be added; after any other
 // error the builder is of no use.
 func (b *Builder) Add(req *events.Request, row *joiner.Row) (unfit int64, err error) {
@@ -146,9 +163,13 @@ func (b *Builder) Add(req *events.Request, row *joiner.Row) (unfit int64, err er
 			return 0, err
 		}
 	}
+	before := b.dropped
 	unfit = b.addFeatures(req.Features, false)
 	if item != nil {
 		unfit += b.addFeatures(item.Features, true)
+	}
+	if before == 0 && b.dropped > 0 {
+		b.tooWide = strings.Clone(req.ID)
 	}
 	b.addHead(req, item)
 	b.addLabels(row)
@@ -156,134 +177,22 @@ func (b *Builder) Add(req *events.Request, row *joiner.Row) (unfit int64, err er
 	return unfit, nil
 }
 
-// guessed reports whether the row's features have the columns of the guess.
-func (b *Builder) guessed(req *events.Request, item *events.Item) bool {
-	if item == nil {
-		return b.apart[0] && startsWith(b.guess[0], req.Features)
-	}
-	return b.apart[1] && startsWith(b.guess[0], req.Features) && startsWith(b.guess[1], item.Features)
-}
-
-func startsWith(g []guess, fields []events.Field) bool {
-	if len(fields) > len(g) {
-		return false
-	}
-	for i := range fields {
-		if fields[i].Name != g[i].name {
-			return false
-		}
-	}
-	return true
-}
-
-func (b *Builder) resolveAll(req *events.Request, item *events.Item) error {
-	wide := len(req.Features)
-	if item != nil {
-		wide += len(item.Features)
-	}
-	if err := b.resolve(req.Features, false, wide); err != nil {
-		return err
-	}
-	b.guess[0] = b.guess[0][:len(req.Features)]
-	b.apart = [2]bool{allThere(b.guess[0]), false}
-	if item == nil {
-		return nil
-	}
-	if err := b.resolve(item.Features, true, wide); err != nil {
-		return err
-	}
-	b.guess[1] = b.guess[1][:len(item.Features)]
-	b.apart[1] = b.apart[0] && allThere(b.guess[1])
-	return nil
-}
-
-func allThere(g []guess) bool {
-	return !slices.ContainsFunc(g, func(g guess) bool { return g.col == nil })
-}
-
-// resolve finds the columns of a row's features and leaves them in the guess.
-// wide is how many features the row has.
-func (b *Builder) resolve(fields []events.Field, item bool, wide int) error {
-	g := &b.guess[index(item)]
-	for i := range fields {
-		name := fields[i].Name
-		if i == len(*g) {
-			*g = append(*g, guess{})
-		}
-		if at := &(*g)[i]; at.col == nil || at.name != name {
-			c, err := b.column(source{item: item, name: name}, wide)
-			if err != nil {
-				return err
-			}
-			*at = guess{name: strings.Clone(name), col: c}
-		}
-		c := (*g)[i].col
-		if c == nil {
-			continue
-		}
-		if c.mark == b.rows+1 {
-			s := source{item: item, name: name}
-			return &ColumnClashError{Column: c.name, First: c.source.String(), Second: s.String() + " of the same request", Key: s.key()}
-		}
-		c.mark = b.rows + 1
-	}
-	return nil
-}
-
-func index(item bool) int {
-	if item {
-		return 1
-	}
-	return 0
-}
-
-// column is the column of a feature, made if there is none yet. It is nil for a
-// feature that is left out or, in a row that no file has room for, one too many.
-func (b *Builder) column(s source, wide int) (*column, error) {
-	if c, known := b.features[s]; known {
-		return c, nil
-	}
-	s.name = strings.Clone(s.name) // the request is the caller's
-	name := b.layout.column(s)
-	if name == "" {
-		b.features[s] = nil
-		return nil, nil
-	}
-	if what, taken := b.layout.reserved[name]; taken {
-		return nil, &ColumnClashError{Column: name, First: what, Second: s.String(), Key: s.key()}
-	}
-	c := b.byName[name]
-	switch {
-	case c == nil && len(b.byName) >= b.layout.maxFeatures:
-		if b.rows > 0 && len(b.layout.declared)+wide <= b.layout.maxFeatures {
-			return nil, ErrFull
-		}
-		return nil, nil
-	case c == nil:
-		c = &column{name: name, source: s, found: true}
-		b.spare.giveTo(c)
-		b.byName[name] = c
-		b.size += columnOverhead + len(name)
-	case c.found:
-		return nil, &ColumnClashError{Column: name, First: c.source.String(), Second: s.String(), Key: s.key()}
-	default: // declared, and now found
-		c.source, c.found = s, true
-	}
-	b.features[s] = c
-	return c, nil
-}
-
 func (b *Builder) addFeatures(fields []events.Field, item bool) (unfit int64) {
 	g := b.guess[index(item)]
 	for i := range fields {
 		c, v := g[i].col, &fields[i].Value
 		if c == nil {
-			if _, leftOut := b.features[source{item: item, name: fields[i].Name}]; !leftOut {
+			if g[i].fate == tooMany {
 				unfit++
+				b.dropped++
 			}
 			continue
 		}
+		if m := g[i].moved; m != nil {
+			m.Values++
+		}
 		if c.rows != b.rows {
+			b.size += tagBytes * (b.rows - c.rows)
 			c.skipTo(b.rows)
 		}
 		if !c.declared {
@@ -373,7 +282,7 @@ func (b *Builder) columns() []*column {
 		}
 	}
 	slices.SortFunc(features, func(x, y *column) int {
-		if d := index(x.source.item) - index(y.source.item); d != 0 {
+		if d := index(x.item) - index(y.item); d != 0 {
 			return d
 		}
 		return strings.Compare(x.name, y.name)

@@ -26,8 +26,8 @@ type column struct {
 	buffers
 
 	name     string
-	source   source
-	found    bool // whether a feature of that source was there
+	item     bool // of the items: it stands behind those of the request
+	found    bool // whether a feature was there
 	typ      Type // if declared
 	required bool
 	mark     int     // row for which a feature was last resolved to this column, plus one
@@ -50,13 +50,6 @@ func (b *buffers) emptied() buffers {
 		b.spare = b.tags
 	}
 	return buffers{nums: b.nums[:0], text: b.text[:0], offsets: b.offsets[:0], lens: b.lens[:0], spare: b.spare[:0]}
-}
-
-// source is what a column is filled from: a feature of the request or of the
-// item, or (the zero value) the row itself.
-type source struct {
-	item bool
-	name string
 }
 
 // kinds is a set of value kinds.

@@ -9,7 +9,8 @@ import (
 // finish it and add the row to a new one.
 var ErrFull = errors.New("the file has no room for more columns")
 
-// ColumnClashError says that two things fall on one column.
+// ColumnClashError says that the configuration gives a feature a column that is
+// taken.
 type ColumnClashError struct {
 	Column        string
 	First, Second string // what falls on it
@@ -17,7 +18,7 @@ type ColumnClashError struct {
 }
 
 func (e *ColumnClashError) Error() string {
-	return fmt.Sprintf("column clash: %s and %s both fall on column %q; give the second its own column with the setting output.rename: {%q: \"other_name\"}, or leave it out with {%q: \"\"}",
+	return fmt.Sprintf("column clash: %s and %s both fall on column %q, compared without case; give the second another column with the setting output.rename: {%q: \"other_name\"}, or leave it out with {%q: \"\"}",
 		e.First, e.Second, e.Column, e.Key, e.Key)
 }
 

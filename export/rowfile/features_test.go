@@ -34,69 +34,6 @@ func with(request map[string]events.Value, item map[string]events.Value) sample 
 
 type values = map[string]events.Value
 
-func TestClashes(t *testing.T) {
-	labels := []joiner.Label{{Name: "clicked"}}
-	twice := with(nil, nil)
-	twice.req.Features = []events.Field{{Name: "a_b", Value: integer(1)}, {Name: "a_b", Value: integer(2)}}
-	for name, c := range map[string]struct {
-		rename map[string]string
-		rows   []sample
-		column string
-		key    string // of output.rename in the error
-	}{
-		"item feature":            {nil, []sample{with(values{"item_x": integer(1)}, values{"x": integer(2)})}, "item_x", "items.x"},
-		"in different rows":       {nil, []sample{with(nil, values{"x": integer(2)}), with(values{"item_x": integer(1)}, nil)}, "item_x", "features.item_x"},
-		"twice in one request":    {nil, []sample{twice}, "a_b", "features.a_b"},
-		"own column":              {nil, []sample{with(values{"model": integer(1)}, nil)}, "model", "features.model"},
-		"own column, of an item":  {nil, []sample{with(nil, values{"id": integer(1)})}, "item_id", "items.id"},
-		"label":                   {nil, []sample{with(values{"clicked": integer(1)}, nil)}, "clicked", "features.clicked"},
-		"label's time":            {nil, []sample{with(values{"clicked_ts": integer(1)}, nil)}, "clicked_ts", "features.clicked_ts"},
-		"weight, though not kept": {nil, []sample{with(values{"weight": integer(1)}, nil)}, "weight", "features.weight"},
-		"partition column":        {nil, []sample{with(values{"dt": integer(1)}, nil)}, "dt", "features.dt"},
-		"renamed onto another":    {map[string]string{"a": "b"}, []sample{with(values{"b": integer(1)}, nil), with(values{"a": integer(1)}, nil)}, "b", "features.a"},
-		"empty and underscore":    {nil, []sample{with(values{"_": integer(1)}, nil), with(values{"": integer(1)}, nil)}, "_", "features."},
-	} {
-		t.Run(name, func(t *testing.T) {
-			b := newLayout(t, Config{Labels: labels, Rename: c.rename}).NewBuilder()
-			var err error
-			for i := range c.rows {
-				c.rows[i].row.Cells = make([]joiner.Cell, 1)
-				if _, err = b.Add(&c.rows[i].req, &c.rows[i].row); err != nil {
-					break
-				}
-			}
-			clash := (*ColumnClashError)(nil)
-			if !errors.As(err, &clash) || clash.Column != c.column || clash.First == clash.Second {
-				t.Fatalf("error %v, want a clash on %q", err, c.column)
-			}
-			if !strings.Contains(err.Error(), "output.rename") || clash.Key != c.key {
-				t.Fatalf("error %q with key %q does not name the way out by %q", err, clash.Key, c.key)
-			}
-			// Both ways out that the error names must work.
-			for _, to := range []string{"other", ""} {
-				rename := map[string]string{clash.Key: to}
-				for k, v := range c.rename {
-					if "features."+k != clash.Key {
-						rename[k] = v
-					}
-				}
-				if name == "twice in one request" && to != "" {
-					continue // both go to the new name: only leaving out helps
-				}
-				b := newLayout(t, Config{Labels: labels, Rename: rename}).NewBuilder()
-				for i := range c.rows {
-					if _, err := b.Add(&c.rows[i].req, &c.rows[i].row); err != nil {
-						t.Fatalf("with %v: %v", rename, err)
-					}
-				}
-				if _, columns := readAll(t, first(encode(t, b))); slices.Contains(columns, "other") != (to == "other") {
-					t.Fatalf("with %v: columns %q", rename, columns)
-				}
-			}
-		})
-	}
-}
-
 func first(data []byte, _ Summary) []byte { return data }
 
 func TestConfigClashes(t *testing.T) {
@@ -110,11 +47,16 @@ func TestConfigClashes(t *testing.T) {
 		"unknown list":               {Features: []Feature{{"a", "list<text>"}}},
 		"list not closed":            {Features: []Feature{{"a", "list<int64"}}},
 		"name that cannot be":        {Features: []Feature{{"a\n", "int64"}}},
-		"renamed onto an own column": {Rename: map[string]string{"a": "reason"}},
+		"renamed onto an own column": {Rename: map[string]string{"a": "Reason"}},
+		"label differs in case only": {Labels: []joiner.Label{{Name: "Score"}}},
+		"declared in two cases":      {Features: []Feature{{"a", "string"}, {"A", "string"}}},
+		"declared like a label":      {Labels: []joiner.Label{{Name: "a"}}, Features: []Feature{{"A", "string"}}},
 	} {
-		if _, err := NewLayout(c); err == nil {
-			t.Errorf("%s: accepted", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if _, err := NewLayout(c); err == nil {
+				t.Error("accepted")
+			}
+		})
 	}
 }
 

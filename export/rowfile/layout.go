@@ -1,12 +1,9 @@
 package rowfile
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"strings"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go/compress/zstd"
 
@@ -37,8 +34,12 @@ type Layout struct {
 	labels   []joiner.Label
 	weight   bool
 	declared []declared
+	typed    map[string]bool // the declared columns, in lower case
 	rename   map[string]string
-	reserved map[string]string // column -> what it holds
+	// reserved are the columns that no feature gets by its name: labeljoin's own,
+	// the labels' and those that Rename gives to other features. Its keys are in
+	// lower case, its values say what the column holds.
+	reserved map[string]string
 	// codec is one for all files: it keeps its encoders, which are large.
 	codec       *zstd.Codec
 	memory      sync.Pool // of memory
@@ -52,13 +53,10 @@ type declared struct {
 	typ  Type
 }
 
-// itemPrefix sets the columns of item features apart from the request's.
-const itemPrefix = "item_"
-
 // NewLayout checks c.
 func NewLayout(c Config) (*Layout, error) {
-	l := &Layout{labels: c.Labels, weight: c.Weight, rename: c.Rename, reserved: map[string]string{},
-		groupRows: rowGroupRows, maxFeatures: maxFeatures}
+	l := &Layout{labels: c.Labels, weight: c.Weight, rename: c.Rename, reserved: map[string]string{}, typed: map[string]bool{},
+		groupRows: rowGroupRows, maxFeatures: MaxFeatures}
 	// The fastest level costs a tenth more bytes than the default one and saves
 	// a fifth of the time that writing takes.
 	l.codec = &zstd.Codec{Level: zstd.SpeedFastest}
@@ -71,98 +69,53 @@ func NewLayout(c Config) (*Layout, error) {
 	l.reserved["dt"] = `the partition column "dt"`
 	for _, label := range c.Labels {
 		for _, name := range [...]string{label.Name, label.Name + "_ts"} {
-			what := fmt.Sprintf("the column %q of label %q", name, label.Name)
-			if other, taken := l.reserved[name]; taken {
+			if other, taken := l.reserved[strings.ToLower(name)]; taken {
 				return nil, &LabelClashError{Label: label.Name, Column: name, Other: other}
 			}
-			l.reserved[name] = what
+			l.reserved[strings.ToLower(name)] = fmt.Sprintf("the column %q of label %q", name, label.Name)
 		}
 	}
+	if err := l.declare(c.Features); err != nil {
+		return nil, err
+	}
 	for from, to := range c.Rename {
-		if what, taken := l.reserved[to]; taken {
+		if what, taken := l.reserved[strings.ToLower(to)]; taken {
 			return nil, &ColumnClashError{Column: to, First: what, Second: fmt.Sprintf("the renamed feature %q", from), Key: from}
 		}
 	}
-	return l, l.declare(c.Features)
+	for from, to := range c.Rename {
+		if to != "" {
+			l.reserved[strings.ToLower(to)] = fmt.Sprintf("the column of the renamed feature %q", from)
+		}
+	}
+	return l, nil
 }
 
+// declare checks the declared features. One that is renamed by the name of its
+// column is declared for the column that it gets.
 func (l *Layout) declare(features []Feature) error {
-	seen := map[string]bool{}
 	for _, f := range features {
+		name := f.Name
+		if to, renamed := l.rename[name]; renamed {
+			if name = to; name == "" {
+				continue
+			}
+		}
+		key := strings.ToLower(name)
 		t, err := ParseType(f.Type)
 		switch {
 		case err != nil:
 			return fmt.Errorf("declared feature %q: %w", f.Name, err)
-		case seen[f.Name]:
-			return fmt.Errorf("feature %q is declared twice", f.Name)
-		case f.Name != columnName(f.Name):
-			return fmt.Errorf("declared feature %q: the column's name would be %q; declare that", f.Name, columnName(f.Name))
+		case l.typed[key]:
+			return fmt.Errorf("feature %q is declared twice: names of columns are compared without case", f.Name)
+		case name != columnName(name):
+			return fmt.Errorf("declared feature %q: the column's name would be %q; declare that", f.Name, columnName(name))
 		}
-		if what, taken := l.reserved[f.Name]; taken {
-			return &ColumnClashError{Column: f.Name, First: what, Second: fmt.Sprintf("the declared feature %q", f.Name), Key: f.Name}
+		if what, taken := l.reserved[key]; taken {
+			return &ColumnClashError{Column: name, First: what, Second: fmt.Sprintf("the declared feature %q", f.Name), Key: f.Name}
 		}
-		seen[f.Name] = true
-		l.declared = append(l.declared, declared{name: f.Name, typ: t})
+		l.typed[key] = true
+		l.declared = append(l.declared, declared{name: name, typ: t})
 	}
 	return nil
-}
-
-// column is the name of the column a feature goes to; empty: it is left out.
-func (l *Layout) column(s source) string {
-	qualified, plain := "features."+s.name, s.name
-	if s.item {
-		qualified, plain = "items."+s.name, itemPrefix+s.name
-	}
-	if to, ok := l.rename[qualified]; ok {
-		return to
-	}
-	plain = columnName(plain)
-	if to, ok := l.rename[plain]; ok {
-		return to
-	}
-	return plain
-}
-
-// maxName bounds a column's name in bytes. Names come from the keys of events,
-// and every file repeats them several times.
-const maxName = 255
-
-// columnName makes a column's name of a feature's: readers choke on empty names
-// and control characters, and footers on names of a megabyte.
-func columnName(feature string) string {
-	if feature == "" {
-		return "_"
-	}
-	name := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == utf8.RuneError {
-			return '_'
-		}
-		return r
-	}, feature)
-	if len(name) <= maxName {
-		return name
-	}
-	sum := sha256.Sum256([]byte(feature))
-	suffix := "_" + hex.EncodeToString(sum[:8])
-	cut := maxName - len(suffix)
-	for !utf8.RuneStart(name[cut]) {
-		cut--
-	}
-	return name[:cut] + suffix
-}
-
-// String names the source in errors.
-func (s source) String() string {
-	if s.item {
-		return fmt.Sprintf("the item feature %q", s.name)
-	}
-	return fmt.Sprintf("the feature %q", s.name)
-}
-
-// key is how Config.Rename names the source.
-func (s source) key() string {
-	if s.item {
-		return "items." + s.name
-	}
-	return "features." + s.name
 }

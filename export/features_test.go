@@ -1,0 +1,89 @@
+package export
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// A feature whose column is taken is said once, however many files it is in, and
+// counted; so is a request with too many features.
+func TestFeaturesAreSaidOnce(t *testing.T) {
+	var text bytes.Buffer
+	opts := options(vfs.NewMem())
+	opts.FileRows, opts.Log = 1, slog.New(slog.NewJSONHandler(&text, nil))
+	o := open(t, opts)
+	defer o.Close()
+	one := events.Value{Kind: events.Int, Int: 1}
+	for k := uint64(1); k <= 3; k++ {
+		s, err := o.Stage(k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 4 {
+			req, row := testRow(k, i)
+			req.Features = append(req.Features, events.Field{Name: "Score", Value: one}, events.Field{Name: "clicked", Value: one})
+			if i == 3 {
+				for n := range 5000 {
+					req.Features = append(req.Features, events.Field{Name: fmt.Sprint("w", n), Value: one})
+				}
+			}
+			if err := s.Row(req, row); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, unfit := s.Tallies(); unfit != 5003-4096 {
+			t.Fatalf("%d values do not fit, want %d", unfit, 5003-4096)
+		}
+		if _, err := s.Commit(t.Context(), testCut(k, "n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := o.FeatureNotes()
+	if len(n.Moved) != 2 || n.Moved[0] != (MovedFeature{Feature: "features.Score", Column: "feature_Score", Values: 12}) || n.Moved[1].Values != 12 || n.MovedValues != 24 {
+		t.Errorf("notes %+v", n)
+	}
+	if n.DroppedValues != 3*(5003-4096) {
+		t.Errorf("%d values dropped", n.DroppedValues)
+	}
+	for _, what := range []string{"features.Score", "features.clicked", "more features than a file has columns"} {
+		if got := strings.Count(text.String(), what); got != 1 {
+			t.Errorf("%q is said %d times:\n%s", what, got, text.String())
+		}
+	}
+}
+
+// However many features are moved, few are told of by name.
+func TestFeatureNotesAreBounded(t *testing.T) {
+	var text bytes.Buffer
+	opts := options(vfs.NewMem())
+	opts.Log = slog.New(slog.NewJSONHandler(&text, nil))
+	o := open(t, opts)
+	defer o.Close()
+	s, err := o.Stage(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, row := testRow(1, 0)
+	for n := range 3000 {
+		req.Features = append(req.Features, events.Field{Name: fmt.Sprint("item_", n), Value: events.Value{Kind: events.Int, Int: 1}})
+	}
+	if err := s.Row(req, row); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Commit(t.Context(), testCut(1, "n")); err != nil {
+		t.Fatal(err)
+	}
+	if n := o.FeatureNotes(); len(n.Moved) != mostMoved || n.MovedValues != 3000 {
+		t.Errorf("%d features are named, %d values counted", len(n.Moved), n.MovedValues)
+	}
+	if lines := strings.Count(text.String(), "\n"); lines != mostMoved+1 {
+		t.Errorf("%d lines are logged", lines)
+	}
+}

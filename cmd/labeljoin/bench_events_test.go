@@ -27,7 +27,7 @@ func TestBenchEvents(t *testing.T) {
 	}
 	out := filepath.Join(dir, "out")
 	r := replay{cfg: cfg, log: slog.New(slog.DiscardHandler), talk: io.Discard, out: out, complete: true}
-	r.files[events.KindRequest], r.files[events.KindOutcome] = filepath.Join(dir, "requests.jsonl"), filepath.Join(dir, "outcomes.jsonl")
+	r.files = [events.Kinds][]string{{filepath.Join(dir, "requests.jsonl")}, {filepath.Join(dir, "outcomes.jsonl")}}
 	if err := r.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}

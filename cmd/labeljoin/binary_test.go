@@ -35,6 +35,7 @@ func TestBinary(t *testing.T) {
 	}{
 		{"Killed", testKilled}, {"BadInput", testBadInput}, {"TooManyOutcomes", testTooManyOutcomes},
 		{"SecondProcess", testSecondProcess}, {"Terminated", testTerminated}, {"TerminatedTwice", testTerminatedTwice},
+		{"ReplayTwice", testReplayTwice}, {"ReplayStopped", testReplayStopped},
 		{"ServerAway", testServerAway}, {"Explained", testExplained}, {"Outage", testOutage}, {"LostLog", testLostLog},
 		{"DiskFullReserve", testDiskFullReserve}, {"DiskFullToTheBrim", testDiskFullToTheBrim}, {"DiskFullEmbedded", testDiskFullEmbedded},
 	} {

@@ -68,7 +68,7 @@ func TestCommandLine(t *testing.T) {
 		{args: "gap add --from 2026-01-01T00:00:00Z", code: 2, says: "needs --to"},
 		{args: "replay --requests empty.jsonl", code: 2, says: "--outcomes"},
 		{args: "replay --requests none.jsonl --outcomes empty.jsonl --out r1", code: 2, says: "none.jsonl"},
-		{args: "replay --requests empty.jsonl --outcomes empty.jsonl --out r2 --gaps-of nothing", code: 2, says: "nothing"},
+		{args: "replay --requests empty.jsonl --outcomes /dev/null --out r2 --gaps-of nothing", code: 2, says: "nothing"},
 		{args: "verify --out nothing", code: 2, says: "no output at nothing"},
 		{args: "verify --since monday", code: 2, says: "2026-11-23"},
 		{args: "demo --duration soon", code: 2, says: "soon"},

@@ -40,6 +40,7 @@ func codedErrors() []codedError {
 		{&rule.Error{}, exitUsage},
 		{&scenario.Error{}, exitUsage},
 		{&usageError{cause}, exitUsage},
+		{&evidenceError{}, exitRefused},
 		{&jetstream.OptionsError{Err: cause}, exitUsage},
 		{&rowfile.ColumnClashError{}, exitUsage},
 		{&rowfile.LabelClashError{}, exitUsage},

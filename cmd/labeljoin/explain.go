@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -79,7 +78,7 @@ func findStory(ctx context.Context, cfg *config.Config, rules joiner.Rules, id s
 	if !errors.Is(err, errNotRunning) {
 		return story, err
 	}
-	dir := filepath.Join(cfg.State.Dir, fmt.Sprintf("p%04d", partition))
+	dir := partitionDir(cfg.State.Dir)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		none := engine.Stats{Watermark: events.MinTime, Sources: [events.Kinds]events.Time{events.MinTime, events.MinTime}}
 		return &engine.Story{ID: id, Forgotten: events.MinTime, Stats: none}, nil

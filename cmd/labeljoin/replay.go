@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/urfave/cli/v2"
@@ -18,7 +16,6 @@ import (
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/events/logfile"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
@@ -29,31 +26,33 @@ func replayCommand() *cli.Command {
 		Usage: "join logs that are already there: JSON Lines files, .gz and .zst too",
 		Description: "The same core as `run`, over files. Everything is read before anything closes, so no row is\n" +
 			"late and none is written twice. A request whose window reaches past the last outcome gets null\n" +
-			"labels, since nothing says what came later; --complete says that nothing did.",
+			"labels, since nothing says what came later; --complete says that nothing did.\n\n" +
+			"--requests and --outcomes may be given more than once, for rotated logs, and a pattern in quotes\n" +
+			"stands for its matches: --outcomes 'logs/outcomes-*.jsonl.gz'. The rows do not depend on the order.\n\n" +
+			"It stops with 3, and writes nothing, where the logs are no evidence for negatives: too much of a\n" +
+			"file is rejected, no outcome belongs to any request, or a file holds events of the other kind.\n\n" +
+			"Example:\n  labeljoin replay --requests requests.jsonl --outcomes outcomes.jsonl --out replayed --complete",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "config", Value: defaultConfigPath, Usage: "the configuration `FILE`: its join, labels and features count"},
-			&cli.StringFlag{Name: "requests", Usage: "the requests' `FILE` (required)"},
-			&cli.StringFlag{Name: "outcomes", Usage: "the outcomes' `FILE` (required)"},
+			&cli.StringSliceFlag{Name: "requests", Usage: "a `FILE` of requests, or - for standard input; once for each file (required)"},
+			&cli.StringSliceFlag{Name: "outcomes", Usage: "a `FILE` of outcomes; once for each file; /dev/null: there are none (required)"},
 			&cli.StringFlag{Name: "out", Usage: "write to `DIR` instead of output.dir; it must not hold commits yet"},
 			&cli.StringFlag{Name: "gaps-of", Usage: "the gaps that were declared for the output `DIR` count"},
 			&cli.BoolFlag{Name: "complete", Usage: "the logs are whole: nothing is missing after their end"},
+			&cli.StringFlag{Name: "max-rejected", Value: "1%", Usage: "stop if a larger `SHARE` of a file's lines is rejected"},
+			&cli.BoolFlag{Name: "trust-logs", Usage: "write rows although no outcome belongs to any request, a log is empty, or requests look like outcomes"},
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			for _, flag := range []string{"requests", "outcomes"} {
-				if c.String(flag) == "" {
-					return &usageError{fmt.Errorf("replay needs --%s FILE", flag)}
-				}
-			}
-			cfg, err := configOf(c)
-			if err != nil {
+			r := replay{talk: c.App.ErrWriter, complete: c.Bool("complete"), gapsOf: c.String("gaps-of"), trusted: c.Bool("trust-logs")}
+			if err := r.readFlags(c); err != nil {
 				return err
 			}
-			r := replay{
-				cfg: cfg, log: newLog(cfg.Log, c.App.ErrWriter), talk: c.App.ErrWriter, complete: c.Bool("complete"),
-				files: [events.Kinds]string{c.String("requests"), c.String("outcomes")},
-				out:   cfg.Output.Dir, gapsOf: c.String("gaps-of"),
+			var err error
+			if r.cfg, err = configOf(c); err != nil {
+				return err
 			}
+			r.log, r.out = newLog(r.cfg.Log, c.App.ErrWriter), r.cfg.Output.Dir
 			if c.IsSet("out") {
 				r.out = c.String("out")
 			}
@@ -62,16 +61,38 @@ func replayCommand() *cli.Command {
 	}
 }
 
+// readFlags finds the files.
+func (r *replay) readFlags(c *cli.Context) (err error) {
+	if err := required(c, "requests", "outcomes"); err != nil {
+		return err
+	}
+	for k, flag := range []string{"requests", "outcomes"} {
+		if r.files[k], err = logPaths(flag, c.StringSlice(flag)); err != nil {
+			return err
+		}
+	}
+	if path, shared := sharedLog(r.files[events.KindRequest], r.files[events.KindOutcome]); shared {
+		return &usageError{fmt.Errorf("%s is given as --requests and as --outcomes: each file holds one kind", path)}
+	}
+	if r.maxRejected, err = parseShare(c.String("max-rejected")); err != nil {
+		return &usageError{fmt.Errorf("--max-rejected: %w", err)}
+	}
+	return nil
+}
+
 // replay is one run of the command.
 type replay struct {
-	cfg      *config.Config
-	log      *slog.Logger
-	talk     io.Writer // for the summary
-	files    [events.Kinds]string
-	out      string
-	complete bool
-	gapsOf   string                                       // an output whose gaps count; empty: none do
-	sources  [events.Kinds]atomic.Pointer[logfile.Source] // for the progress line
+	cfg         *config.Config
+	log         *slog.Logger
+	talk        io.Writer // for the summary
+	files       [events.Kinds][]string
+	out         string
+	complete    bool
+	gapsOf      string // an output whose gaps count; empty: none do
+	maxRejected float64
+	trusted     bool // see evidence
+
+	logs [events.Kinds]*logFiles
 }
 
 // run joins the files into out. What it keeps meanwhile goes when it is done.
@@ -87,26 +108,22 @@ func (r *replay) run(ctx context.Context) (err error) {
 	if rules.Gaps, err = gapsOf(r.gapsOf); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(r.out, 0o755); err != nil {
-		return fmt.Errorf("making the output directory: %w", err)
-	}
-	scratch := filepath.Join(r.out, "_replay")
-	if err := os.RemoveAll(scratch); err != nil {
-		return fmt.Errorf("removing what an interrupted replay left: %w", err)
-	}
-	p, err := openPlace(vfs.Default, r.cfg, &rules, scratch, r.out, r.log)
+	seen, err := r.evidence(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.close(), os.RemoveAll(scratch)) }()
-	if _, receipt, ok := p.output.Last(); ok {
-		return &usageError{fmt.Errorf("%s holds %d commits already: give --out a directory of its own", r.out, receipt.Number)}
+	p, err := r.open(&rules)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, p.close(), os.RemoveAll(r.scratch())) }()
 	o, err := engineOptions(r.cfg, rules, p, r.log)
 	if err != nil {
 		return err
 	}
-	o.Replay = &engine.Replay{Complete: r.complete}
+	o.Replay = &engine.Replay{Complete: r.complete, Check: seen.read}
+	o.Refused = seen.refused
+	o.Output = checkedOutput{Output: p.output, decided: seen.decided}
 	o.Inputs = r.inputs()
 	e := engine.New(o)
 	watched := r.watch(e)
@@ -115,31 +132,79 @@ func (r *replay) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if ctx.Err() != nil {
+	last, _, committed := p.output.Last()
+	if !committed && ctx.Err() != nil {
 		return errors.New("stopped before the end of the logs: nothing was written")
 	}
-	last, _, _ := p.output.Last()
-	printLedger(r.talk, &last.Progress.Ledger)
+	l := &last.Progress.Ledger
+	if !committed {
+		now := e.Stats().Progress.Ledger // there was nothing to commit
+		l = &now
+	}
+	printLedger(r.talk, l)
 	_, err = fmt.Fprintf(r.talk, "\nrows are in %s\n", filepath.Join(r.out, "data"))
 	return err
 }
 
+// evidence looks at the beginnings of the files, and will look at the rest.
+func (r *replay) evidence(ctx context.Context) (*evidence, error) {
+	for k := range r.logs {
+		r.logs[k] = openLogs(r.files[k], events.Kind(k), uint8(k))
+	}
+	v := &evidence{maxRejected: r.maxRejected, trusted: r.trusted, complete: r.complete, logs: r.logs}
+	v.empty = len(r.files[events.KindOutcome]) == 1 && r.files[events.KindOutcome][0] == os.DevNull
+	o, err := wire.Options(r.cfg, joiner.Rules{})
+	if err != nil {
+		return nil, err
+	}
+	v.decoders = o.Decoders
+	for _, path := range r.files[events.KindRequest] {
+		if holds, err := v.holdsOutcomes(ctx, path); err != nil {
+			return nil, err
+		} else if holds && !r.trusted {
+			return nil, v.refuse("--requests %s holds outcomes: each of its first events has a type, and none has items, features, a model or a score", path)
+		}
+	}
+	return v, nil
+}
+
+// scratch is where the state of the replay is, as long as it takes.
+func (r *replay) scratch() string { return filepath.Join(r.out, "_replay") }
+
+// open opens an output without commits, and a state. The lock on the output
+// comes first: what another replay into it has there is still in use.
+func (r *replay) open(rules *joiner.Rules) (*place, error) {
+	if err := os.MkdirAll(r.out, 0o755); err != nil {
+		return nil, fmt.Errorf("making the output directory: %w", err)
+	}
+	out, err := openOutput(vfs.Default, r.cfg, rules, r.out, r.log)
+	if err != nil {
+		return nil, err
+	}
+	if _, receipt, ok := out.Last(); ok {
+		err := &usageError{fmt.Errorf("%s holds %d commits already: give --out a directory of its own", r.out, receipt.Number)}
+		return nil, errors.Join(err, out.Close())
+	}
+	if err := os.RemoveAll(r.scratch()); err != nil {
+		return nil, errors.Join(fmt.Errorf("removing what an interrupted replay left: %w", err), out.Close())
+	}
+	st, err := openState(vfs.Default, r.cfg, r.scratch(), r.log)
+	if err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	return &place{store: st, output: output{out}}, nil
+}
+
 func (r *replay) inputs() []engine.Input {
 	inputs := make([]engine.Input, events.Kinds)
-	for k, path := range r.files {
+	for k, log := range r.logs {
 		kind := events.Kind(k)
-		inputs[k] = engine.Input{Name: kind.String() + "s:" + filepath.Base(path), Kinds: []events.Kind{kind}, First: 1}
-		inputs[k].Open = func(_ context.Context, from joiner.Position) (engine.Source, error) {
-			source, err := logfile.Open(path, kind, uint8(k), from.Next)
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil, &usageError{err}
-			}
-			if err != nil {
-				return nil, err
-			}
-			r.sources[k].Store(source)
-			return source, nil
+		name := kind.String() + "s"
+		if len(log.paths) == 1 {
+			name = inputName(kind, log.paths[0])
 		}
+		inputs[k] = engine.Input{Name: name, Kinds: []events.Kind{kind}, First: 1}
+		inputs[k].Open = func(context.Context, joiner.Position) (engine.Source, error) { return log, nil }
 	}
 	return inputs
 }
@@ -156,11 +221,9 @@ func (r *replay) watch(e *engine.Engine) (stop func()) {
 // share is how much of the files has been read, from 0 to 1.
 func (r *replay) share() float64 {
 	var read, size int64
-	for k := range r.sources {
-		if source := r.sources[k].Load(); source != nil {
-			n, of := source.Progress()
-			read, size = read+n, size+of
-		}
+	for _, log := range r.logs {
+		n, of := log.Progress()
+		read, size = read+n, size+of
 	}
 	if size == 0 {
 		return 0

@@ -56,15 +56,25 @@ func openPlaceOn(fs, outFS vfs.FS, c *config.Config, rules *joiner.Rules, stateD
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(stateDir, fmt.Sprintf("p%04d", partition))
-	if err := makeDurableDir(fs, dir); err != nil {
-		return nil, errors.Join(fmt.Errorf("making the state directory: %w", err), out.Close())
-	}
-	st, err := store.Open(store.Options{FS: fs, Dir: dir, CacheSize: int64(c.State.Cache), Log: log, Fatal: func() { os.Exit(exitFailed) }})
+	st, err := openState(fs, c, stateDir, log)
 	if err != nil {
 		return nil, errors.Join(err, out.Close())
 	}
 	return &place{store: st, output: output{out}}, nil
+}
+
+// openState opens the state of the partition.
+func openState(fs vfs.FS, c *config.Config, stateDir string, log *slog.Logger) (*store.Store, error) {
+	dir := partitionDir(stateDir)
+	if err := makeDurableDir(fs, dir); err != nil {
+		return nil, fmt.Errorf("making the state directory: %w", err)
+	}
+	return store.Open(store.Options{FS: fs, Dir: dir, CacheSize: int64(c.State.Cache), Log: log, Fatal: func() { os.Exit(exitFailed) }})
+}
+
+// partitionDir is where the partition's state is.
+func partitionDir(stateDir string) string {
+	return filepath.Join(stateDir, fmt.Sprintf("p%04d", partition))
 }
 
 // makeDurableDir makes a directory that only its owner reads and that outlives

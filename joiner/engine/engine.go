@@ -38,7 +38,12 @@ type Options struct {
 	// Held tells which kinds are not to be read now, for want of room; nil: none
 	// ever is. While all are held nothing is committed either, but for a commit
 	// under way. It is asked often, so it must be quick.
-	Held  func() [events.Kinds]bool
+	Held func() [events.Kinds]bool
+	// Refused is told of every event that goes to the dead letters, by Run's
+	// goroutine. It may change Input and Origin, which say where the event was
+	// read. nil: nothing is told.
+	Refused func(*events.DeadLetter)
+
 	Log   *slog.Logger
 	Nonce func() string // a new random string for every commit
 }
@@ -63,6 +68,9 @@ type Roll struct {
 // Replay says how a log that ends is joined.
 type Replay struct {
 	Complete bool // nothing is missing after its end: windows that reach past it count as whole
+	// Check is asked when the logs are read whole, before anything closes: its
+	// error ends the replay, and nothing is written. nil: nothing is checked.
+	Check func(*joiner.Ledger) error
 }
 
 // Engine joins the logs of one partition.

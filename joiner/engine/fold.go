@@ -143,8 +143,12 @@ func (e *Engine) deadLetter(m *events.Message, at events.Origin, data []byte, d 
 	if e.quiet {
 		return
 	}
-	e.o.Store.AddDeadLetter(&events.DeadLetter{
+	letter := events.DeadLetter{
 		Origin: at, Input: e.o.Inputs[at.Input].Name, Kind: m.Kind,
 		Reason: reason, Detail: detail, Stored: m.Stored, Data: data,
-	})
+	}
+	if e.o.Refused != nil {
+		e.o.Refused(&letter)
+	}
+	e.o.Store.AddDeadLetter(&letter)
 }

@@ -72,13 +72,29 @@ func (e *Engine) Run(ctx context.Context) error {
 		return err
 	}
 	known := events.MaxTime
-	if e.frozen && errors.Is(err, io.EOF) {
+	if e.o.Replay != nil {
+		if !errors.Is(err, io.EOF) {
+			return nil // stopped before the end of the logs: nothing is written of what was read
+		}
+		if err := e.o.Replay.check(e.ledger()); err != nil {
+			return err
+		}
+	}
+	if e.frozen {
 		known = e.thaw()
 	}
 	// ctx may have ended, which is why the drain has a time of its own.
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	return e.drain(drain, known)
+}
+
+// check asks whether the logs may be joined.
+func (r *Replay) check(l *joiner.Ledger) error {
+	if r.Check == nil {
+		return nil
+	}
+	return r.Check(l)
 }
 
 // thaw ends a replay: everything that the logs hold is read, and closes. It

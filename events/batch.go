@@ -8,6 +8,12 @@ type Batch struct {
 	// nothing is pending beyond the messages handed over so far. Every message
 	// stored before it has been read.
 	Proven Time
+	// Through, with a proof, is the sequence through which nothing more is to be
+	// read: what the log has beyond the messages handed over is none of ours.
+	Through uint64
+	// Created, unless 0, is when the stream that is read was created: another time
+	// than before if the stream was restored from a backup.
+	Created Time
 }
 
 // DeadLetter is an event that was rejected or quarantined, kept for a person

@@ -99,7 +99,7 @@ func gapOf(c *cli.Context, now time.Time) (joiner.Gap, error) {
 }
 
 func declareGap(cfg *config.Config, gap joiner.Gap) (uint64, error) {
-	if _, err := vfs.Default.Stat(cfg.Output.Dir); err != nil {
+	if _, err := vfs.Default.Stat(cfg.Output.Dir); err != nil && gap.Log == nil {
 		return 0, &usageError{fmt.Errorf("there is no output at %s yet, so nothing can be missing from it: %w", cfg.Output.Dir, err)}
 	}
 	gaps, err := export.OpenGaps(vfs.Default, cfg.Output.Dir)

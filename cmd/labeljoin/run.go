@@ -64,6 +64,7 @@ type service struct {
 	unwatch   context.CancelFunc // nil until they are watched
 	web       *web               // nil unless it listens
 	control   *control           // answers the other commands
+	gaps      []joiner.Gap       // declared; nil: those of the output
 	news      func(engine.Stats) // told after every commit; nil: nobody
 	holds     holds
 }
@@ -222,12 +223,17 @@ func connOptions(c *config.Config, lookup func(string) (string, bool)) (jetstrea
 
 // logs finds the streams.
 func (s *service) logs(ctx context.Context) ([]jetstream.Log, error) {
+	return jetstream.Find(ctx, s.nc, s.streamInputs())
+}
+
+// streamInputs is what the configuration says of the streams.
+func (s *service) streamInputs() []jetstream.Input {
 	in := &s.cfg.Inputs
 	create := in.Create || s.cfg.NATS.Embedded
-	return jetstream.Find(ctx, s.nc, []jetstream.Input{
+	return []jetstream.Input{
 		{Kind: events.KindRequest, Subject: in.Requests.Subject, Stream: in.Requests.Stream, Create: create},
 		{Kind: events.KindOutcome, Subject: in.Outcomes.Subject, Stream: in.Outcomes.Stream, Create: create},
-	})
+	}
 }
 
 // inputs finds the streams and how to read them.
@@ -251,7 +257,13 @@ func (s *service) inputs(ctx context.Context) ([]engine.Input, error) {
 			inputs[i].Kinds = append(inputs[i].Kinds, input.Kind)
 		}
 		inputs[i].Open = func(ctx context.Context, from joiner.Position) (engine.Source, error) {
-			source, err := jetstream.Open(ctx, s.nc, l, uint8(i), from, jetstream.Options{Log: s.log})
+			options := jetstream.Options{Log: s.log}
+			declared, err := s.declared()
+			if err != nil {
+				return nil, err
+			}
+			options.Lost = declaredSpans(declared, l.Stream, from.Created, l.Created)
+			source, err := jetstream.Open(ctx, s.nc, l, uint8(i), from, options)
 			if err != nil {
 				return nil, err
 			}
@@ -259,6 +271,14 @@ func (s *service) inputs(ctx context.Context) ([]engine.Input, error) {
 		}
 	}
 	return inputs, nil
+}
+
+// declared are the gaps that were declared.
+func (s *service) declared() ([]joiner.Gap, error) {
+	if s.gaps != nil || s.place == nil {
+		return s.gaps, nil
+	}
+	return s.place.output.Declared()
 }
 
 // close closes what was opened, last first.

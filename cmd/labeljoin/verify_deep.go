@@ -94,6 +94,7 @@ func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
 		return err
 	}
 	quiet := s.log
+	s.gaps = cut.Progress.Gaps
 	defer func() { err = errors.Join(err, s.close()) }()
 	inputs, err := s.inputs(ctx)
 	if err != nil {

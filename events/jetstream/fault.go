@@ -44,27 +44,40 @@ func (e *LogError) Error() string {
 	const (
 		restore = "restore the stream from a backup"
 		anew    = "go on without what is lost, as labeljoin gap log explains, or start anew with empty state and output directories"
+		choices = restore + ", " + anew
 	)
 	switch e.Fault {
 	case Missing:
-		return fmt.Sprintf("stream %q is gone: %s, or create it again and %s", e.Stream, restore, anew)
-	case Recreated:
-		return fmt.Sprintf("stream %q was created at %s, but the one read before at %s: it is another log under the same name; "+
-			"%s, or %s", e.Stream, e.Have, e.Want, restore, anew)
-	case Rewound:
-		return fmt.Sprintf("stream %q ends at sequence %d, but was already read through %d: the broker lost its newest messages; "+
-			"%s, or %s", e.Stream, e.Last, e.Next-1, restore, anew)
-	case Trimmed:
-		return fmt.Sprintf("stream %q begins at sequence %d, but %d is to be read next: messages expired or were purged unread; "+
-			"%s, or %s, and give the stream limits that outlast an outage", e.Stream, e.First, e.Next, restore, anew)
+		return e.What() + ": " + restore + ", or create it again and " + anew
 	case Changed:
-		return fmt.Sprintf("the configuration of stream %q was changed: %s; change it back, or configure the stream that has the events", e.Stream, e.Detail)
+		return e.What() + "; change it back, or configure the stream that has the events"
+	case Trimmed:
+		return e.What() + "; " + choices + ", and give the stream limits that outlast an outage"
+	case Hole:
+		return e.What() + "; " + choices + ", and protect the stream with deny_delete and deny_purge"
+	}
+	return e.What() + "; " + choices
+}
+
+// What says what happened, and not what to do about it.
+func (e *LogError) What() string {
+	switch e.Fault {
+	case Missing:
+		return fmt.Sprintf("stream %q is gone", e.Stream)
+	case Recreated:
+		return fmt.Sprintf("stream %q was created at %s, but the one read before at %s, and it does not have the newest message that was read: "+
+			"it is another log under the same name", e.Stream, e.Have, e.Want)
+	case Rewound:
+		return fmt.Sprintf("stream %q ends at sequence %d, but was already read through %d: the broker lost its newest messages", e.Stream, e.Last, e.Next-1)
+	case Trimmed:
+		return fmt.Sprintf("stream %q begins at sequence %d, but %d is to be read next: messages expired or were purged unread", e.Stream, e.First, e.Next)
+	case Changed:
+		return fmt.Sprintf("the configuration of stream %q was changed: %s", e.Stream, e.Detail)
 	case Forked:
 		return fmt.Sprintf("stream %q has another message %d than the one that was read: the broker lost its newest messages, or was restored from an older copy, "+
-			"and gave their places to others; %s, or %s", e.Stream, e.Next-1, restore, anew)
+			"and gave their places to others", e.Stream, e.Next-1)
 	default:
-		return fmt.Sprintf("stream %q no longer holds message %d, which is to be read next: it was deleted or expired on its own; "+
-			"%s, or %s, and protect the stream with deny_delete and deny_purge", e.Stream, e.Next, restore, anew)
+		return fmt.Sprintf("stream %q no longer holds message %d, which is to be read: it was deleted, expired on its own, or is damaged", e.Stream, e.Next)
 	}
 }
 

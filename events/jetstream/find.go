@@ -70,23 +70,51 @@ func (l *Log) message(input uint8, subject string, seq uint64, at events.Time, d
 // that are missing and may be created. It waits for NATS as long as ctx lives.
 // Its errors name the subject and the way out.
 func Find(ctx context.Context, nc *nats.Conn, inputs []Input) ([]Log, error) {
-	if err := checkInputs(inputs); err != nil {
-		return nil, err
-	}
-	js, err := jetstream.New(nc)
+	js, found, err := locateAll(ctx, nc, inputs)
 	if err != nil {
 		return nil, err
-	}
-	found := make([]*jetstream.StreamInfo, len(inputs))
-	for i := range inputs {
-		if found[i], err = locate(ctx, js, inputs[i].Subject, inputs[i].Stream); err != nil {
-			return nil, err
-		}
 	}
 	if err := createMissing(ctx, js, inputs, found); err != nil {
 		return nil, err
 	}
 	return group(inputs, found)
+}
+
+// Look finds the streams of the inputs as Find does, and creates none: it says of
+// which inputs there is no stream.
+func Look(ctx context.Context, nc *nats.Conn, inputs []Input) (logs []Log, missing []Input, err error) {
+	_, found, err := locateAll(ctx, nc, inputs)
+	if err != nil {
+		return nil, nil, err
+	}
+	var there []Input
+	for i := range inputs {
+		if found[i] == nil {
+			missing = append(missing, inputs[i])
+		} else {
+			there = append(there, inputs[i])
+		}
+	}
+	logs, err = group(there, slices.DeleteFunc(found, func(info *jetstream.StreamInfo) bool { return info == nil }))
+	return logs, missing, err
+}
+
+// locateAll finds the streams of the inputs; one that is missing is nil.
+func locateAll(ctx context.Context, nc *nats.Conn, inputs []Input) (jetstream.JetStream, []*jetstream.StreamInfo, error) {
+	if err := checkInputs(inputs); err != nil {
+		return nil, nil, err
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, nil, err
+	}
+	found := make([]*jetstream.StreamInfo, len(inputs))
+	for i := range inputs {
+		if found[i], err = locate(ctx, js, inputs[i].Subject, inputs[i].Stream); err != nil {
+			return nil, nil, err
+		}
+	}
+	return js, found, nil
 }
 
 func checkInputs(inputs []Input) error {

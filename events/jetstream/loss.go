@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sort"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -12,18 +15,29 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-// Loss is what a log has lost of what a reader wanted to read next.
-type Loss struct {
-	Fault   *LogError
-	Created events.Time // when the stream was created that is there now
-	Next    uint64      // where reading can go on
-	From    events.Time // when the newest message was stored that was read; MinTime if that is not known
-	To      events.Time // when the message at Next was stored, or the broker's time if there is none
+// Want is what a start wants of a log.
+type Want struct {
+	From   joiner.Position // where reading begins, with the mark of the newest message that was read
+	Reread bool            // messages up to the mark are read again, since the state is lost that was made of them
+	Lost   []Span          // declared already
 }
 
-// FindLoss compares a log with a position in it. It returns nil if reading can
-// go on there.
-func FindLoss(ctx context.Context, nc *nats.Conn, log Log, from joiner.Position) (*Loss, error) {
+// Loss is something that a log has lost of what a start wants to read.
+type Loss struct {
+	Fault *LogError
+	Gap   joiner.LogGap // which messages, and where reading goes on
+	// From and To are when the neighbours of what is lost were stored: From is MinTime
+	// if that is not known, To the broker's time if nothing follows.
+	From, To events.Time
+}
+
+// mostHoles is how many stretches of missing messages are told apart. More of them
+// become wider ones: each is a line in every manifest.
+const mostHoles = 20
+
+// FindLosses compares a log with what a start wants of it. It finds what a start
+// would refuse, and all of it at once.
+func FindLosses(ctx context.Context, nc *nats.Conn, log Log, want Want) ([]Loss, error) {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return nil, err
@@ -32,27 +46,216 @@ func FindLoss(ctx context.Context, nc *nats.Conn, log Log, from joiner.Position)
 	if err != nil {
 		return nil, fmt.Errorf("look at stream %q: %w", log.Stream, explain(err))
 	}
-	s := &Source{js: js, in: log, created: from.Created}
 	info := stream.CachedInfo()
-	fault, ok := errors.AsType[*LogError](s.compare(info, from.Next, from.Next <= 1))
+	f := &lossFinder{
+		js: js, log: &log, stream: stream, info: info, want: &want,
+		source: &Source{js: js, in: log, created: want.From.Created, opts: Options{Lost: want.Lost}.withDefaults()},
+	}
+	if f.source.created == 0 {
+		f.source.created = log.Created
+	}
+	return f.find(ctx)
+}
+
+// lossFinder looks for what is lost of one log.
+type lossFinder struct {
+	js     jetstream.JetStream
+	log    *Log
+	stream jetstream.Stream
+	info   *jetstream.StreamInfo
+	want   *Want
+	source *Source // which knows the rules; it reads nothing
+}
+
+func (f *lossFinder) find(ctx context.Context) ([]Loss, error) {
+	p := &f.want.From
+	fresh := p.Next == 0
+	err := f.source.identify(ctx, f.info, p.Next, fresh, p.Mark)
+	if err == nil {
+		err = f.source.sameLog(ctx, p.Mark)
+	}
+	if err == nil {
+		return f.holes(ctx, max(p.Next, 1))
+	}
+	fault, ok := errors.AsType[*LogError](err)
 	if !ok {
-		if err := s.sameLog(ctx, from.Mark); err == nil {
-			return nil, nil
-		} else if fault, ok = errors.AsType[*LogError](err); !ok {
-			return nil, err
+		return nil, err
+	}
+	first, err := f.leap(ctx, fault)
+	if err != nil {
+		return nil, err
+	}
+	more, err := f.holes(ctx, first.Gap.Next)
+	return append([]Loss{first}, more...), err
+}
+
+// leap is a loss after which reading goes on elsewhere: at the beginning of what
+// there is, or where new messages will come.
+func (f *lossFinder) leap(ctx context.Context, fault *LogError) (Loss, error) {
+	p, state := &f.want.From, &f.info.State
+	loss := Loss{Fault: fault, From: events.MinTime, To: events.At(f.info.TimeStamp), Gap: joiner.LogGap{
+		Input: f.log.Stream, Created: events.At(f.info.Created), From: p.Next, Next: max(1, state.FirstSeq),
+		Anew: f.want.Reread && fault.Fault != Trimmed,
+	}}
+	if p.Mark.Seq > 0 && !f.want.Reread {
+		loss.From = p.Mark.Stored
+	}
+	if fault.Fault == Rewound && !f.want.Reread {
+		// What is there was read; what was read and is gone stays in the rows.
+		loss.Gap.Next = max(loss.Gap.Next, state.LastSeq+1)
+	}
+	at := loss.Gap.Next
+	if fault.Fault == Recreated || fault.Fault == Forked {
+		var err error
+		if at, err = f.firstAfter(ctx, loss.From); err != nil {
+			return loss, err
 		}
 	}
-	loss := &Loss{Fault: fault, Created: events.At(info.Created), Next: max(1, info.State.FirstSeq), From: events.MinTime, To: events.At(info.TimeStamp)}
-	if from.Mark.Seq > 0 {
-		loss.From = from.Mark.Stored
+	return loss, f.until(ctx, &loss, at)
+}
+
+// until sets when the first message of ours was stored that is at or after a
+// sequence.
+func (f *lossFinder) until(ctx context.Context, loss *Loss, seq uint64) error {
+	next, err := following(ctx, f.js, &Log{Stream: f.log.Stream, Inputs: f.log.Inputs, Filtered: true}, seq-1)
+	if err == nil && next != nil {
+		loss.To = events.At(next.Time)
 	}
-	if fault.Fault == Rewound {
-		// What is there was read; what was read and is gone stays in the rows.
-		loss.Next = max(loss.Next, info.State.LastSeq+1)
+	return err
+}
+
+// firstAfter is the sequence of the first message that was stored after a time, or
+// that of the message that comes next if there is none.
+func (f *lossFinder) firstAfter(ctx context.Context, t events.Time) (uint64, error) {
+	first, last := max(1, f.info.State.FirstSeq), f.info.State.LastSeq
+	if t == events.MinTime || last < first {
+		return first, nil
 	}
-	first, err := following(ctx, js, &Log{Stream: log.Stream, Inputs: log.Inputs, Filtered: true}, loss.Next-1)
-	if err == nil && first != nil {
-		loss.To = events.At(first.Time)
+	var failed error
+	n := sort.Search(int(last-first+1), func(i int) bool {
+		got, err := getMessage(ctx, f.js, f.log.Stream, first+uint64(i), allSubjects)
+		failed = errors.Join(failed, err)
+		return got == nil || events.At(got.Time) > t
+	})
+	return first + uint64(n), failed
+}
+
+// holes are the messages from a sequence on that are missing in the middle of the
+// stream.
+func (f *lossFinder) holes(ctx context.Context, next uint64) ([]Loss, error) {
+	spans, err := f.missing(ctx, next)
+	if err != nil {
+		return nil, err
 	}
-	return loss, err
+	var losses []Loss
+	for _, s := range coarse(spans, mostHoles) {
+		loss := Loss{
+			Fault: f.source.logError(Hole, s.From, f.info),
+			Gap:   joiner.LogGap{Input: f.log.Stream, Created: events.At(f.info.Created), From: s.From, Next: s.Next},
+			From:  events.MinTime, To: events.At(f.info.TimeStamp),
+		}
+		previous, err := getMessage(ctx, f.js, f.log.Stream, max(1, s.From-1), "")
+		switch mark := f.want.From.Mark; {
+		case err != nil:
+			return nil, err
+		case previous != nil:
+			loss.From = events.At(previous.Time)
+		case mark.Seq > 0 && mark.Seq < s.From:
+			loss.From = mark.Stored
+		}
+		if err := f.until(ctx, &loss, s.Next); err != nil {
+			return nil, err
+		}
+		losses = append(losses, loss)
+	}
+	return losses, nil
+}
+
+// missing lists the messages from a sequence on that the stream does not hold, and
+// that were not declared. What was deleted the server says; what is damaged it only
+// finds by reading, which is done if nothing else is known to be missing.
+func (f *lossFinder) missing(ctx context.Context, next uint64) ([]Span, error) {
+	const most = 1 << 20 // of which the server makes a list
+	state := &f.info.State
+	switch {
+	case f.log.Filtered && (expires(&f.info.Config) || !tellsDeleted(&f.info.Config)):
+		return nil, nil
+	case state.NumDeleted > most:
+		return []Span{{From: max(next, state.FirstSeq), Next: state.LastSeq + 1}}, nil
+	}
+	var gone []uint64
+	if state.NumDeleted > 0 {
+		info, err := f.stream.Info(ctx, jetstream.WithDeletedDetails(true))
+		if err != nil {
+			return nil, fmt.Errorf("ask stream %q what was deleted: %w", f.log.Stream, explain(err))
+		}
+		gone = info.State.Deleted
+	}
+	spans := f.undeclared(gone, next)
+	if len(spans) > 0 || f.log.Filtered {
+		return spans, nil
+	}
+	gone, err := f.unreadable(ctx, max(next, state.FirstSeq), state.LastSeq)
+	return f.undeclared(gone, next), err
+}
+
+func (f *lossFinder) undeclared(gone []uint64, next uint64) []Span {
+	return spansOf(slices.DeleteFunc(slices.Sorted(slices.Values(gone)), func(seq uint64) bool {
+		return seq < next || lost(f.want.Lost).cover(seq, seq+1)
+	}))
+}
+
+// unreadable reads the stream from a sequence through another, without the
+// messages' data, and lists those that do not come.
+func (f *lossFinder) unreadable(ctx context.Context, next, last uint64) (gone []uint64, err error) {
+	if next > last {
+		return nil, nil
+	}
+	consumer, err := f.stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: next, AckPolicy: jetstream.AckNonePolicy,
+		HeadersOnly: true, InactiveThreshold: 30 * time.Second, Replicas: 1, MemoryStorage: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read stream %q: %w", f.log.Stream, err)
+	}
+	defer func() { // the server would forget it by itself, but later
+		err = errors.Join(err, f.stream.DeleteConsumer(context.WithoutCancel(ctx), consumer.CachedInfo().Name))
+	}()
+	for next <= last {
+		const atOnce, silence = 500, 2 * time.Second
+		batch, err := consumer.Fetch(int(min(atOnce, last-next+1)), jetstream.FetchMaxWait(silence))
+		if err != nil {
+			return nil, err
+		}
+		came := false
+		for m := range batch.Messages() {
+			at, ok := parseReply(m.Reply())
+			for came = true; ok && next <= min(at.stream, last); next++ {
+				if next < at.stream {
+					gone = append(gone, next)
+				}
+			}
+		}
+		if err := errors.Join(batch.Error(), ctx.Err()); err != nil && !errors.Is(err, nats.ErrTimeout) {
+			return nil, err
+		}
+		if !came { // nothing more comes: the rest cannot be read
+			for ; next <= last; next++ {
+				gone = append(gone, next)
+			}
+		}
+	}
+	return gone, nil
+}
+
+// tellsDeleted reports whether sequences that a shared stream lacks are messages
+// that it had: a mirror with a filter lacks those that its origin kept.
+func tellsDeleted(config *jetstream.StreamConfig) bool {
+	m := config.Mirror
+	return m == nil || m.FilterSubject == "" && len(m.SubjectTransforms) == 0
+}
+
+// expires reports whether a stream drops single messages in the ordinary course.
+func expires(config *jetstream.StreamConfig) bool {
+	return config.MaxMsgsPerSubject > 0 || config.AllowRollup || config.AllowMsgTTL
 }

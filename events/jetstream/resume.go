@@ -93,7 +93,8 @@ func (s *Source) await(ctx context.Context, n int) error {
 // that was replaced in between.
 func (s *Source) startOnce(ctx context.Context) error {
 	passed, fresh := s.passed()
-	info, err := s.inspect(ctx, passed+1, fresh)
+	known := s.buffer.known()
+	info, err := s.inspect(ctx, passed+1, fresh, known)
 	if err != nil {
 		return err
 	}
@@ -108,7 +109,6 @@ func (s *Source) startOnce(ctx context.Context) error {
 	default: // declared, or compare had found it
 		s.passOver(passed+1, first)
 	}
-	known := s.buffer.known()
 	if err := s.sameLog(ctx, known); err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (s *Source) startOnce(ctx context.Context) error {
 		return s.orMissing(err)
 	}
 	s.reader, s.started = r, start{after: passed, at: s.opts.Elapsed()}
-	_, err = s.inspect(ctx, passed+1, fresh)
+	_, err = s.inspect(ctx, passed+1, fresh, known)
 	if err == nil {
 		err = s.sameLog(ctx, known)
 	}
@@ -146,8 +146,9 @@ func (s *Source) passed() (seq uint64, fresh bool) {
 	return max(received, s.prover.clear), fresh
 }
 
-// inspect asks the stream's leader what it is and compares.
-func (s *Source) inspect(ctx context.Context, next uint64, fresh bool) (*jetstream.StreamInfo, error) {
+// inspect asks the stream's leader what it is and compares it with what was read,
+// of which known is the newest message.
+func (s *Source) inspect(ctx context.Context, next uint64, fresh bool, known events.Mark) (*jetstream.StreamInfo, error) {
 	stream, err := s.js.Stream(ctx, s.in.Stream)
 	if err != nil {
 		return nil, s.orMissing(err)
@@ -156,10 +157,34 @@ func (s *Source) inspect(ctx context.Context, next uint64, fresh bool) (*jetstre
 	if s.created == 0 {
 		s.created = events.At(info.Created)
 	}
-	if fault := s.compare(info, next, fresh); fault != nil {
-		return nil, fault
+	if err := s.identify(ctx, info, next, fresh, known); err != nil {
+		return nil, err
 	}
 	return info, s.watchConfig(&info.Config)
+}
+
+// identify finds out whether a stream is the one that was read. One that was
+// created at another time is, if it has the newest message that was read in its
+// place: it was restored from a backup then, or the server has changed its time.
+func (s *Source) identify(ctx context.Context, info *jetstream.StreamInfo, next uint64, fresh bool, known events.Mark) error {
+	if have := events.At(info.Created); have != s.created && known.Seq > 0 {
+		is, there, err := hasMark(ctx, s.js, s.in.Stream, known)
+		if err != nil {
+			return err
+		}
+		if is && there {
+			s.opts.Log.Info("the stream was created at another time than the one read before, and is the same: it has the newest message that was read",
+				"stream", s.in.Stream, "message", known.Seq, "created", have.String(), "before", s.created.String())
+			s.created = have
+		}
+	}
+	if fault := s.compare(info, next, fresh); fault != nil {
+		return fault
+	}
+	if info.State.LastSeq < known.Seq { // what was read is read again from further back
+		return s.compare(info, known.Seq+1, false)
+	}
+	return nil
 }
 
 // compare checks that a stream is the one that was read and still holds what
@@ -207,12 +232,19 @@ func isForked(ctx context.Context, js jetstream.JetStream, stream string, known 
 	if known.Seq == 0 {
 		return false, nil
 	}
+	is, there, err := hasMark(ctx, js, stream, known)
+	return there && !is, err
+}
+
+// hasMark reports whether a stream has the message of a mark, and whether it has
+// any in its place.
+func hasMark(ctx context.Context, js jetstream.JetStream, stream string, known events.Mark) (is, there bool, err error) {
 	got, err := getMessage(ctx, js, stream, known.Seq, "")
 	if err != nil || got == nil {
-		return false, err
+		return false, false, err
 	}
 	m := events.Message{Seq: got.Seq, Stored: events.At(got.Time), Data: got.Data}
-	return m.Mark() != known, nil
+	return m.Mark() == known, true, nil
 }
 
 // watchConfig notices what somebody changes of the stream while it is read: what
@@ -279,8 +311,7 @@ func (s *Source) recover(ctx context.Context, info *jetstream.StreamInfo) error 
 // they were declared lost. Those missing begin at next, and end before end if no
 // message follows them.
 func (s *Source) overHole(ctx context.Context, next, end uint64) error {
-	const any = ">"
-	got, err := getMessage(ctx, s.js, s.in.Stream, next, any)
+	got, err := getMessage(ctx, s.js, s.in.Stream, next, allSubjects)
 	if err != nil {
 		return err
 	}
@@ -303,15 +334,22 @@ func (s *Source) passOver(from, next uint64) {
 // hole says that a message of an unfiltered stream is not there, unless it
 // went the ordinary way, together with all before it.
 func (s *Source) hole(ctx context.Context, next uint64) error {
-	info, err := s.inspect(ctx, next, false)
+	info, err := s.inspect(ctx, next, false, s.buffer.known())
 	if err != nil {
 		return err
 	}
+	return s.logError(Hole, next, info)
+}
+
+func (s *Source) logError(fault Fault, next uint64, info *jetstream.StreamInfo) *LogError {
 	return &LogError{
-		Stream: s.in.Stream, Fault: Hole, Next: next,
+		Stream: s.in.Stream, Fault: fault, Next: next,
 		First: info.State.FirstSeq, Last: info.State.LastSeq, Want: s.created, Have: events.At(info.Created),
 	}
 }
+
+// allSubjects matches all subjects.
+const allSubjects = ">"
 
 // stored is a message as the broker's API returns it.
 type stored struct {

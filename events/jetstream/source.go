@@ -117,14 +117,14 @@ func (s *Source) Next(ctx context.Context) (events.Batch, error) {
 		}
 		s.notice()
 		if t, ok := s.prover.proven(s.handed); ok && s.nc.IsConnected() {
-			return events.Batch{Proven: t}, nil
+			return events.Batch{Proven: t, Through: max(s.handed, s.prover.clear), Created: s.created}, nil
 		}
 		if c, ok := s.buffer.take(); ok {
 			s.handed = c.through
 			if len(c.messages) == 0 {
 				continue
 			}
-			return events.Batch{Messages: c.messages, Proven: events.MinTime}, nil
+			return events.Batch{Messages: c.messages, Proven: events.MinTime, Created: s.created}, nil
 		}
 		if s.fault != nil {
 			return events.Batch{}, s.fault

@@ -31,12 +31,11 @@ func (e *Engine) sayHeld(before joiner.Hold, now *joiner.Hold) {
 // if the state cannot say what a hold is about, so that the log has to.
 func (e *Engine) fitGuard() bool {
 	g := &e.saved.Progress.Guard
-	if g.Fits(e.rules) {
-		return true
-	}
-	if g.Held.On() && e.rules.Guard.Patience > 0 {
+	if !guardFits(e.rules, g) {
 		return false
 	}
-	*g = joiner.NewGuard(e.rules, g)
+	if !g.Fits(e.rules) {
+		*g = joiner.NewGuard(e.rules, g)
+	}
 	return true
 }

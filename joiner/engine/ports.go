@@ -22,10 +22,7 @@ type Source interface {
 // Output is where commits go: files that readers see if, and only if, their
 // commit's manifest was created.
 type Output interface {
-	// Last is the newest commit, with its receipt; ok is false before the first.
-	Last() (cut joiner.Cut, receipt joiner.Receipt, ok bool)
-	// Cuts lists all commits, oldest first.
-	Cuts() iter.Seq2[joiner.Cut, error]
+	Commits
 	// Written lists the rows of requests with ts >= since that a state rebuilt
 	// from the log cannot know of.
 	Written(since events.Time) iter.Seq2[joiner.Written, error]

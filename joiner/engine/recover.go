@@ -193,15 +193,16 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt)
 		return err
 	}
 	until := slices.Clone(cut.Progress.Inputs)
-	for i, leapt := range e.acceptLost(from, declared) {
-		if leapt && until[i].Created != from[i].Created {
-			until[i] = from[i] // nothing of what was read is left
+	leapt := e.acceptLost(from, declared)
+	e.lacking = slices.Contains(leapt, true) || mayLack(from, until, declared)
+	for i := range from {
+		if leapt[i] {
+			until[i] = from[i] // nothing of what was read is left, or it cannot be told from what came later
 		}
 		if first := e.o.Inputs[i].First; coveredTo(declared, from[i].Input, from[i].Created, from[i].Next) < first {
 			return &TrimmedError{Input: from[i].Input, First: first, Need: from[i].Next}
 		}
 	}
-	e.lacking = mayLack(from, cut.Progress.Inputs, declared)
 	e.saved.Progress.Inputs = from
 	e.saved.Progress.Guard = joiner.NewGuard(e.rules, &cut.Progress.Guard)
 	frozen := e.frozen
@@ -216,7 +217,7 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt)
 // rebuildFrom is where reading may begin to make the state of a commit: the latest
 // commit before which everything is forgotten at cut, or where the first commit
 // began. A log is known by the newest message that cut has read of it.
-func rebuildFrom(rules *joiner.Rules, output Output, cut *joiner.Cut) ([]joiner.Position, error) {
+func rebuildFrom(rules *joiner.Rules, output Commits, cut *joiner.Cut) ([]joiner.Position, error) {
 	_, needed := dropped(rules, cut)
 	var from []joiner.Position
 	for c, err := range output.Cuts() {

@@ -329,6 +329,7 @@ func (e *Engine) take(ctx context.Context, d *delivery, until []joiner.Position)
 			return err
 		}
 	}
+	e.place(d, until)
 	if t := d.batch.Proven; t != events.MinTime && until == nil {
 		for _, k := range e.o.Inputs[d.input].Kinds {
 			if !e.o.HeartbeatRequired[k] {
@@ -344,6 +345,24 @@ func (e *Engine) take(ctx context.Context, d *delivery, until []joiner.Position)
 		return e.announceClosed(ctx)
 	}
 	return e.applyFolded(ctx)
+}
+
+// place moves the position of an input by what its source says beside messages: of
+// a stream that is shared with others, that nothing is to be read up to where the
+// others' messages are; that it was restored, and created anew by that.
+func (e *Engine) place(d *delivery, until []joiner.Position) {
+	p := &e.saved.Progress.Inputs[d.input]
+	if d.batch.Created != 0 {
+		p.Created = d.batch.Created
+	}
+	if d.batch.Proven == events.MinTime || p.Skip > 0 {
+		return
+	}
+	next := d.batch.Through + 1
+	if until != nil {
+		next = min(next, until[d.input].Next)
+	}
+	p.Next = max(p.Next, next)
 }
 
 // applyFolded applies what was folded since the last batch, if anything, and

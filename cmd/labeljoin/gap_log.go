@@ -308,4 +308,3 @@ func (a *archived) Cuts() iter.Seq2[joiner.Cut, error] {
 		}
 	}
 }
-

@@ -92,7 +92,7 @@ func (s *Store) AddUnwritten(u *joiner.Unwritten) {
 
 // MoveUnwritten implements engine.Store.
 func (s *Store) MoveUnwritten(from, to joiner.Place) error {
-	return scan(s.db, numbered(spaceUnwritten, s.saved.Unwritten+1), []byte{spaceUnwritten + 1}, func(key, value []byte) error {
+	return scan(s.db.Load(), numbered(spaceUnwritten, s.saved.Unwritten+1), []byte{spaceUnwritten + 1}, func(key, value []byte) error {
 		u, err := decodeUnwritten(value)
 		if err != nil || u.Place != from {
 			return err
@@ -154,25 +154,7 @@ func (s *Store) commit(sync bool) error {
 	}
 	s.batch.Reset()
 	if s.unflushed = !sync; sync {
-		return flush(s.db)
-	}
-	return nil
-}
-
-// Reset implements engine.Store.
-func (s *Store) Reset() error {
-	s.batch.Reset()
-	// Space by space, since a table holds one: a range over all first bytes would
-	// be made two hundred and fifty tables.
-	for _, space := range []byte(spaces) {
-		s.deleteRange([]byte{space}, []byte{space + 1})
-	}
-	s.index, s.saved, s.deleted = newIndex(), nothing(), events.MinTime
-	s.unwritten, s.deadLetters = 0, 0
-	s.fresh, s.groups = s.fresh[:0], s.groups[:0]
-	s.touched.empty()
-	if err := s.commit(true); err != nil {
-		return fmt.Errorf("emptying the state: %w", err)
+		return flush(s.db.Load())
 	}
 	return nil
 }

@@ -32,13 +32,13 @@ func TestStateWithALog(t *testing.T) {
 	saved, old := s.Progress(), joiner.Place{TS: 1, ID: "old"}
 	s.PutRequest(old, &joiner.HeldRequest{Pieces: []joiner.HeldPiece{{Data: "{}"}}})
 	saved.MaxEvent = 1
-	if err := errors.Join(s.Apply(&saved, false), s.db.LogData(nil, pebble.Sync)); err != nil {
+	if err := errors.Join(s.Apply(&saved, false), s.db.Load().LogData(nil, pebble.Sync)); err != nil {
 		t.Fatal(err)
 	}
 	for round := range 3 {
 		fs = crashed(fs)
 		if round == 0 {
-			if err := s.db.Close(); err != nil { // nothing is flushed
+			if err := s.db.Load().Close(); err != nil { // nothing is flushed
 				t.Fatal(err)
 			}
 		} else if err := s.Close(); err != nil {
@@ -205,47 +205,4 @@ func TestPrefixSurvives(t *testing.T) {
 	if n := p.found(t, crashed(fs)); n != batches {
 		t.Errorf("%d batches are found after Close", n)
 	}
-}
-
-// TestReset leaves nothing of any space.
-func TestReset(t *testing.T) {
-	s := open(t, vfs.NewMem(), 0, nil)
-	place, saved := joiner.Place{TS: 1, ID: "a"}, s.Progress()
-	s.AddRequest(place, events.Origin{Seq: 1}, []byte("{}"))
-	s.PutRequest(joiner.Place{TS: 2, ID: "b"}, &joiner.HeldRequest{})
-	s.PutOutcome(place, &joiner.HeldOutcome{TS: 1})
-	s.PutWaiting("c", &joiner.HeldOutcome{TS: 1})
-	s.PutHistory(place, &joiner.History{})
-	s.AddUnwritten(&joiner.Unwritten{Place: place})
-	s.AddDeadLetter(&events.DeadLetter{})
-	if err := s.Apply(&saved, false); err != nil {
-		t.Fatal(err)
-	}
-	if found := firstBytes(t, s); found != spaces {
-		t.Errorf("there are keys of the spaces %q, want %q", found, spaces)
-	}
-	if err := s.Reset(); err != nil {
-		t.Fatal(err)
-	}
-	if found := firstBytes(t, s); found != "" {
-		t.Errorf("there still are keys of the spaces %q", found)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// firstBytes are those of all keys.
-func firstBytes(t *testing.T, s *Store) (found string) {
-	t.Helper()
-	err := scan(s.db, []byte{0}, []byte{0xFF}, func(key, _ []byte) error {
-		if !strings.Contains(found, string(key[:1])) {
-			found += string(key[:1])
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found
 }

@@ -21,9 +21,6 @@ const (
 	spaceWaiting    = 'w'
 )
 
-// spaces are all of them.
-const spaces = "deghmoruw"
-
 // hashLen is how much of an outcome's hash its key holds: enough to keep the
 // order of outcomes that share timestamp and outcome_id.
 const hashLen = 16

@@ -16,11 +16,11 @@ type Metrics struct {
 }
 
 // DiskBytes is how much the files of the state take, from any goroutine.
-func (s *Store) DiskBytes() uint64 { return s.db.Metrics().DiskSpaceUsage() }
+func (s *Store) DiskBytes() uint64 { return s.db.Load().Metrics().DiskSpaceUsage() }
 
 // Metrics may be called from any goroutine until Close.
 func (s *Store) Metrics() Metrics {
-	m := s.db.Metrics()
+	m := s.db.Load().Metrics()
 	total := m.Total()
 	return Metrics{
 		DiskBytes: m.DiskSpaceUsage(), MemTableBytes: m.MemTable.Size,

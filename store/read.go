@@ -20,7 +20,7 @@ func (s *Store) Find(found []engine.Found, id string) ([]engine.Found, error) {
 	var err error
 	s.index.singles.each(h, func(t events.Time) {
 		p := joiner.Place{TS: t, ID: id}
-		if r, ok, failed := getSingle(s.db, p); failed != nil {
+		if r, ok, failed := getSingle(s.db.Load(), p); failed != nil {
 			err = failed
 		} else if ok && !r.gone {
 			found = append(found, engine.Found{Place: p, Late: r.Late})
@@ -66,7 +66,7 @@ func (s *Store) inGroups(h uint64, id string, visit func(*slot, groupPlace) (boo
 			continue
 		}
 		s.key = groupKey(s.key[:0], spaceGroup, g.slice, g.number)
-		value, closer, err := s.db.Get(s.key)
+		value, closer, err := s.db.Load().Get(s.key)
 		if err != nil {
 			return fmt.Errorf("reading a group of requests: %w", err)
 		}
@@ -87,7 +87,7 @@ func (s *Store) hidden(h uint64, p joiner.Place) (bool, error) {
 	if !s.index.singles.holds(h, p.TS) {
 		return false, nil
 	}
-	_, ok, err := getSingle(s.db, p)
+	_, ok, err := getSingle(s.db.Load(), p)
 	return ok, err
 }
 
@@ -104,7 +104,7 @@ func (s *Store) Dirty(id string) bool { return s.touched.has(s.hash(id)) }
 func (s *Store) Request(p joiner.Place) (held joiner.HeldRequest, ok bool, err error) {
 	h := s.hash(p.ID)
 	if s.index.singles.holds(h, p.TS) {
-		r, found, err := getSingle(s.db, p)
+		r, found, err := getSingle(s.db.Load(), p)
 		if found || err != nil {
 			return r.HeldRequest, found && !r.gone, err
 		}
@@ -117,7 +117,7 @@ func (s *Store) Request(p joiner.Place) (held joiner.HeldRequest, ok bool, err e
 			return true, nil
 		}
 		var err error
-		held, err = s.group.fetch(s.db, at, g)
+		held, err = s.group.fetch(s.db.Load(), at, g)
 		return false, err
 	})
 	return held, ok && err == nil, err
@@ -148,7 +148,7 @@ func get(r pebble.Reader, key []byte) ([]byte, bool, error) {
 
 // History implements engine.Store.
 func (s *Store) History(p joiner.Place) (joiner.History, bool, error) {
-	value, ok, err := get(s.db, appendPlace(nil, spaceHistory, p))
+	value, ok, err := get(s.db.Load(), appendPlace(nil, spaceHistory, p))
 	if !ok || err != nil {
 		return joiner.History{}, false, err
 	}
@@ -159,7 +159,7 @@ func (s *Store) History(p joiner.Place) (joiner.History, bool, error) {
 // Histories implements engine.Store.
 func (s *Store) Histories(from, to events.Time) iter.Seq2[joiner.Place, error] {
 	return func(yield func(joiner.Place, error) bool) {
-		err := s.keys(s.db, spaceHistory, from, to, func(key []byte) error {
+		err := s.keys(s.db.Load(), spaceHistory, from, to, func(key []byte) error {
 			p, _, err := readPlace(key)
 			if err == nil && !yield(p, nil) {
 				return io.EOF
@@ -175,7 +175,7 @@ func (s *Store) Histories(from, to events.Time) iter.Seq2[joiner.Place, error] {
 // Closable implements engine.Store.
 func (s *Store) Closable(from, to events.Time) (bool, error) {
 	found := false
-	err := scan(s.db, bound(spaceRequest, from), bound(spaceRequest, to), func(_, value []byte) error {
+	err := scan(s.db.Load(), bound(spaceRequest, from), bound(spaceRequest, to), func(_, value []byte) error {
 		r, err := decodeSingle(value)
 		if found = err == nil && !r.gone; found {
 			return io.EOF
@@ -188,7 +188,7 @@ func (s *Store) Closable(from, to events.Time) (bool, error) {
 	if err != nil || from >= to {
 		return false, err
 	}
-	err = eachGroup(s.db, from, to, &s.group, func(groupPlace) error {
+	err = eachGroup(s.db.Load(), from, to, &s.group, func(groupPlace) error {
 		for i := range s.group.slots {
 			r := &s.group.slots[i]
 			if r.ts >= from && r.ts < to && !s.index.singles.holds(s.hashBytes(s.group.id(r)), r.ts) {
@@ -210,7 +210,7 @@ func (s *Store) Orphaned(from, to events.Time) (bool, error) { return s.any(spac
 // any reports whether a space has a key from one time to another.
 func (s *Store) any(space byte, from, to events.Time) (bool, error) {
 	found := false
-	err := s.keys(s.db, space, from, to, func([]byte) error {
+	err := s.keys(s.db.Load(), space, from, to, func([]byte) error {
 		found = true
 		return io.EOF
 	})

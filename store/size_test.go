@@ -43,7 +43,7 @@ func BenchmarkHeld(b *testing.B) {
 		}
 	}
 	b.StopTimer()
-	if err := s.db.Flush(); err != nil {
+	if err := s.db.Load().Flush(); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportMetric(float64(s.DiskBytes())/float64(b.N), "disk-B/request")

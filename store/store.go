@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -47,7 +48,14 @@ var savedKey = []byte{spaceSaved}
 
 // Store is the state of one partition.
 type Store struct {
-	db    *pebble.DB
+	o     Options
+	cache *pebble.Cache
+	db    atomic.Pointer[pebble.DB] // for readers of its metrics: else only one goroutine uses the store
+	name  string                    // of its directory within o.Dir; empty: o.Dir itself
+
+	old     *pebble.DB // the state beside which db is built, until that is adopted; nil: none is
+	oldName string
+
 	index index
 	saved engine.Saved
 	batch *pebble.Batch
@@ -77,20 +85,29 @@ var _ engine.Store = (*Store)(nil)
 // another process has open is refused. A state whose files are not what was
 // written is a *DamagedError.
 func Open(o Options) (*Store, error) {
-	cache := pebble.NewCache(cmp.Or(o.CacheSize, defaultCache))
-	defer cache.Unref()
-	db, err := pebble.Open(o.Dir, pebbleOptions(&o, cache))
+	s := &Store{o: o, cache: pebble.NewCache(cmp.Or(o.CacheSize, defaultCache)), groupBytes: groupBytes, chunkBytes: chunkBytes}
+	name, err := pointed(o.FS, o.Dir)
+	var db *pebble.DB
+	if err == nil {
+		db, err = s.openIn(name)
+	}
 	if err != nil {
+		s.cache.Unref()
 		return nil, opening(o.Dir, err)
 	}
-	s := &Store{db: db, index: newIndex(), batch: db.NewBatch(), groupBytes: groupBytes, chunkBytes: chunkBytes, deleted: events.MinTime}
+	s.use(db, name)
 	if o.tune != nil {
 		o.tune(s)
 	}
-	if err := s.load(); err != nil {
+	if err := errors.Join(s.load(), s.sweep()); err != nil {
 		return nil, errors.Join(opening(o.Dir, err), s.Close())
 	}
 	return s, nil
+}
+
+// openIn opens or creates the database in a directory of the state's.
+func (s *Store) openIn(name string) (*pebble.DB, error) {
+	return pebble.Open(s.o.FS.PathJoin(s.o.Dir, name), pebbleOptions(&s.o, s.cache))
 }
 
 func pebbleOptions(o *Options, cache *pebble.Cache) *pebble.Options {
@@ -125,7 +142,7 @@ func spaceBySpace(start []byte) (policy pebble.SpanPolicy, end []byte, err error
 // load reads where the state stands and rebuilds the index from its keys.
 func (s *Store) load() error {
 	s.saved = nothing()
-	switch value, closer, err := s.db.Get(savedKey); {
+	switch value, closer, err := s.db.Load().Get(savedKey); {
 	case errors.Is(err, pebble.ErrNotFound):
 	case err != nil:
 		return err
@@ -161,7 +178,7 @@ func (s *Store) loadIndex() error {
 	if err := s.loadGroups(); err != nil {
 		return err
 	}
-	err := s.keys(s.db, spaceRequest, s.saved.Forgotten, events.MaxTime, func(key []byte) error {
+	err := s.keys(s.db.Load(), spaceRequest, s.saved.Forgotten, events.MaxTime, func(key []byte) error {
 		p, _, err := readPlace(key)
 		s.index.addSingle(s.hash(p.ID), p.TS)
 		return err
@@ -169,7 +186,7 @@ func (s *Store) loadIndex() error {
 	if err != nil {
 		return err
 	}
-	err = s.keys(s.db, spaceOutcome, s.saved.Forgotten, events.MaxTime, func(key []byte) error {
+	err = s.keys(s.db.Load(), spaceOutcome, s.saved.Forgotten, events.MaxTime, func(key []byte) error {
 		p, _, err := readPlace(key)
 		s.index.addOutcome(s.hash(p.ID))
 		return err
@@ -177,7 +194,7 @@ func (s *Store) loadIndex() error {
 	if err != nil {
 		return err
 	}
-	return s.keys(s.db, spaceWaiting, events.MinTime, events.MaxTime, func(key []byte) error {
+	return s.keys(s.db.Load(), spaceWaiting, events.MinTime, events.MaxTime, func(key []byte) error {
 		p, _, err := readPlace(key)
 		s.index.waiting.add(s.hash(p.ID), p.TS)
 		s.index.addOutcome(s.hash(p.ID))
@@ -187,7 +204,7 @@ func (s *Store) loadIndex() error {
 
 func (s *Store) loadGroups() error {
 	var groups []groupPlace
-	err := eachGroup(s.db, s.saved.Forgotten, events.MaxTime, &s.group, func(at groupPlace) error {
+	err := eachGroup(s.db.Load(), s.saved.Forgotten, events.MaxTime, &s.group, func(at groupPlace) error {
 		groups = append(groups, at)
 		for i := range s.group.slots {
 			if r := &s.group.slots[i]; r.ts >= s.saved.Forgotten {
@@ -222,7 +239,7 @@ func (s *Store) keys(r pebble.Reader, space byte, from, to events.Time, visit fu
 
 // newest is the number of the last record of a numbered space.
 func (s *Store) newest(space byte) (uint64, error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{space}, UpperBound: []byte{space + 1}})
+	it, err := s.db.Load().NewIter(&pebble.IterOptions{LowerBound: []byte{space}, UpperBound: []byte{space + 1}})
 	if err != nil {
 		return 0, err
 	}
@@ -247,7 +264,7 @@ func (s *Store) DeadLetters() uint64 { return s.deadLetters }
 func (s *Store) records(prefix []byte, visit func(key, value []byte) error) error {
 	upper := append([]byte(nil), prefix...)
 	upper[len(upper)-1]++
-	return scan(s.db, prefix, upper, visit)
+	return scan(s.db.Load(), prefix, upper, visit)
 }
 
 // scan calls visit with each record from one key to another, the latter
@@ -286,7 +303,11 @@ func flush(db *pebble.DB) error {
 func (s *Store) Close() error {
 	err := s.batch.Close()
 	if s.unflushed {
-		err = errors.Join(err, flush(s.db))
+		err = errors.Join(err, flush(s.db.Load()))
 	}
-	return errors.Join(err, s.db.Close())
+	if err = errors.Join(err, s.db.Load().Close()); s.old != nil {
+		err = errors.Join(err, s.old.Close())
+	}
+	s.cache.Unref()
+	return err
 }

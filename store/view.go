@@ -22,7 +22,7 @@ type view struct {
 
 // View implements engine.Store.
 func (s *Store) View() engine.View {
-	return &view{db: s.db, snap: s.db.NewSnapshot(), forgotten: s.saved.Forgotten, chunkBytes: s.chunkBytes}
+	return &view{db: s.db.Load(), snap: s.db.Load().NewSnapshot(), forgotten: s.saved.Forgotten, chunkBytes: s.chunkBytes}
 }
 
 // Sync implements engine.View. It flushes whatever was applied before it was

@@ -65,14 +65,14 @@ func TestWalkTellsOfDamage(t *testing.T) {
 	p := prefix{s: s, saved: s.Progress(), ends: []int{0}}
 	p.apply(t, 40)
 	var keys [][]byte
-	err := s.keys(s.db, spaceEvents, events.MinTime, events.MaxTime, func(key []byte) error {
+	err := s.keys(s.db.Load(), spaceEvents, events.MinTime, events.MaxTime, func(key []byte) error {
 		keys = append(keys, append([]byte(nil), key...))
 		return nil
 	})
 	if err != nil || len(keys) < 10 {
 		t.Fatal(len(keys), err)
 	}
-	if err := s.db.Delete(keys[len(keys)/2], pebble.NoSync); err != nil {
+	if err := s.db.Load().Delete(keys[len(keys)/2], pebble.NoSync); err != nil {
 		t.Fatal(err)
 	}
 	v, seen, failed := s.View(), 0, error(nil)

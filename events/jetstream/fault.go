@@ -83,3 +83,15 @@ func (e *LogError) What() string {
 
 // Refusal reports that a person has to decide.
 func (e *LogError) Refusal() bool { return true }
+
+// Incomplete says what the log lacks, if it is the one that was read and only lacks
+// messages; else nothing.
+func (e *LogError) Incomplete() string {
+	switch e.Fault {
+	case Trimmed:
+		return fmt.Sprintf("stream %q begins at message %d, and is needed from %d", e.Stream, e.First, e.Next)
+	case Hole:
+		return fmt.Sprintf("stream %q no longer holds message %d", e.Stream, e.Next)
+	}
+	return ""
+}

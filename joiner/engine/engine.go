@@ -216,10 +216,19 @@ func (e *Engine) settled(ctx context.Context, id string) error {
 // stays closed, even if the configuration's windows have become longer since.
 func (e *Engine) phase(ts, w events.Time) joiner.Phase {
 	phase := e.rules.Phase(ts, w)
-	if phase == joiner.Open && ts < e.saved.Progress.ClosedThrough {
+	switch {
+	case ts < e.saved.Forgotten: // by what was configured once, if not by these rules
+		return joiner.Forgotten
+	case phase == joiner.Open && ts < e.saved.Progress.ClosedThrough:
 		return joiner.Correctable
 	}
 	return phase
+}
+
+// orphaned is the bound of the outcomes that wait for nothing any more at watermark
+// w. It never goes back either.
+func (e *Engine) orphaned(w events.Time) events.Time {
+	return max(e.rules.OrphanedThrough(w), e.saved.Orphaned)
 }
 
 // find returns where a request is held, if it is known and not forgotten at

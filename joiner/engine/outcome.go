@@ -26,7 +26,7 @@ func (e *Engine) outcome(m *events.Message, at events.Origin, o *events.Outcome,
 		e.tally(events.KindOutcome).Pending++
 		e.o.Store.PutOutcome(p, &held)
 		return e.tellOf(p, held, o)
-	case o.TS < e.rules.OrphanedThrough(w):
+	case o.TS < e.orphaned(w):
 		e.dispose(events.KindOutcome, joiner.Orphan)
 	default:
 		e.tally(events.KindOutcome).Pending++

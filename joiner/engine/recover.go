@@ -56,6 +56,12 @@ type TrimmedError struct {
 	First, Need uint64
 }
 
+// Incomplete says what the log lacks, and that it is not another log: what a state
+// has of it is still right.
+func (e *TrimmedError) Incomplete() string {
+	return fmt.Sprintf("stream %q begins at message %d, and is needed from %d", e.Input, e.First, e.Need)
+}
+
 // Error implements error.
 func (e *TrimmedError) Error() string {
 	return fmt.Sprintf("the state is gone or does not fit, and cannot be rebuilt: stream %q begins at message %d, the rebuild needs it from %d. "+
@@ -105,13 +111,12 @@ func (e *Engine) recover(ctx context.Context) error {
 		}
 		e.acceptLost(e.saved.Progress.Inputs, declared)
 	}
-	if e.saved.RulesHash != e.o.RulesHash || !e.fitGuard() {
-		if e.saved.RulesHash == "" {
-			e.o.Log.Info("a rebuild was broken off: rebuilding the state from the log")
-		} else {
-			e.o.Log.Info("the configuration changed: rebuilding the state from the log; it applies to requests that close from here on")
-		}
+	switch {
+	case e.saved.RulesHash == "":
+		e.o.Log.Info("a rebuild was broken off: rebuilding the state from the log")
 		return e.rebuild(ctx, &cut, receipt)
+	case e.saved.RulesHash != e.o.RulesHash || !e.fitGuard():
+		return e.reconfigure(ctx, &cut, receipt)
 	}
 	return e.flush(ctx, false)
 }
@@ -171,18 +176,15 @@ func (e *Engine) complete(ctx context.Context, pending *PendingCut, cut *joiner.
 // stood there: the log up to a point and the commit's bounds determine what is
 // pending and what is remembered. Nothing is written for what the commit and
 // those before it hold. With no commit yet, it is a beginning.
+//
+// Invariant: the state that was is not touched before the new one is whole, and
+// then replaced in one step.
 func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt) error {
-	if r.Number > 0 {
-		if err := e.sameInputs(cut.Progress.Inputs); err != nil {
-			return err
-		}
-	}
-	if err := e.o.Store.Reset(); err != nil {
-		return err
-	}
-	e.saved = e.o.Store.Progress()
 	if r.Number == 0 {
-		return e.begin(ctx)
+		return e.beginAgain(ctx)
+	}
+	if err := e.sameInputs(cut.Progress.Inputs); err != nil {
+		return err
 	}
 	declared, err := e.o.Output.Declared()
 	if err != nil {
@@ -203,15 +205,23 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt)
 			return &TrimmedError{Input: from[i].Input, First: first, Need: from[i].Next}
 		}
 	}
+	if err := e.o.Store.Reset(); err != nil {
+		return err
+	}
+	e.saved = e.o.Store.Progress()
 	e.saved.Progress.Inputs = from
 	e.saved.Progress.Guard = joiner.NewGuard(e.rules, &cut.Progress.Guard)
 	frozen := e.frozen
 	e.frozen, e.quiet, e.herald.mute = true, true, true
-	if err := e.join(ctx, until); !errors.Is(err, io.EOF) {
+	err = e.join(ctx, until)
+	e.frozen, e.quiet, e.herald.mute = frozen, false, e.o.Publisher == nil
+	if !errors.Is(err, io.EOF) {
 		return err
 	}
-	e.frozen, e.quiet, e.herald.mute = frozen, false, e.o.Publisher == nil
-	return e.adoptCommit(ctx, cut, r, until)
+	if err := e.adoptCommit(ctx, cut, r, until); err != nil {
+		return err
+	}
+	return e.o.Store.Adopt()
 }
 
 // rebuildFrom is where reading may begin to make the state of a commit: the latest
@@ -312,8 +322,7 @@ func (e *Engine) recount() error {
 		rebook(r, requests, joiner.Conflict, joiner.Merged, joiner.Duplicate, joiner.Expired, joiner.LateArrival) &&
 		rebook(o, outcomes, joiner.Orphan, joiner.OutsideWindow, joiner.Joined, joiner.Duplicate, joiner.UnknownItem, joiner.CorrectedLabel, joiner.Late)
 	if !fits || !l.Balanced() {
-		return fmt.Errorf("the log does not give what was committed: %d requests and %d outcomes should be pending, reading it again gives %d and %d: %w",
-			before.Kinds[events.KindRequest].Pending, before.Kinds[events.KindOutcome].Pending, requests, outcomes, &BooksError{Ledger: before})
+		return &OtherLogError{Requests: requests, Outcomes: outcomes, Committed: before}
 	}
 	if *l != before {
 		e.o.Log.Warn("the rebuild booked events anew whose request it no longer knows, or knows again",

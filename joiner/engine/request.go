@@ -69,7 +69,7 @@ func (e *Engine) adopt(p joiner.Place, w events.Time) ([]joiner.HeldOutcome, err
 	if err != nil {
 		return nil, err
 	}
-	orphaned := e.rules.OrphanedThrough(w)
+	orphaned := e.orphaned(w)
 	waiting = slices.DeleteFunc(waiting, func(h joiner.HeldOutcome) bool { return h.TS < orphaned })
 	for i := range waiting {
 		e.o.Store.DeleteWaiting(p.ID, &waiting[i])

@@ -75,8 +75,12 @@ type Store interface {
 	// held of them, also as part of such a batch. When it has about so many it stops,
 	// and says at which time: that is where Saved.Forgotten is now.
 	ForgetRequests(from, to events.Time, about int) (through events.Time)
-	// Reset makes the state empty, at once.
+	// Reset begins an empty state beside the one there is, which is what a crash and
+	// Close leave, until Adopt puts the new one in its place. Restore gives the new one
+	// up. Both do nothing without a Reset before.
 	Reset() error
+	Adopt() error
+	Restore() error
 	Close() error
 }
 

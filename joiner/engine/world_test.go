@@ -66,6 +66,9 @@ type world struct {
 	endless bool                       // log1 says nothing at all
 	opened  func(from joiner.Position) // told where reading begins, if set
 	final   engine.Saved               // where the last run ended
+	decoder *events.Decoder            // nil: the tests' own
+
+	source func(engine.Source, joiner.Position) engine.Source // stands around each source, if set
 }
 
 func newWorld(seed uint64, history enginetest.History, layout enginetest.Layout) *world {
@@ -95,6 +98,9 @@ func (w *world) options(st engine.Store, stop int) engine.Options {
 		Log:   slog.New(slog.DiscardHandler),
 		Nonce: func() string { w.nonces++; return fmt.Sprint("nonce", w.nonces) },
 	}
+	if w.decoder != nil {
+		o.Decoders = [events.Kinds]events.Decoder{*w.decoder, *w.decoder}
+	}
 	kinds := [][]events.Kind{{events.KindRequest}, {events.KindOutcome}}
 	if len(w.logs) == 1 {
 		kinds = [][]events.Kind{{events.KindRequest, events.KindOutcome}}
@@ -107,6 +113,9 @@ func (w *world) options(st engine.Store, stop int) engine.Options {
 					w.opened(from)
 				}
 				source, err := memory.Log(w.logs[i]).Open(ctx, from)
+				if w.source != nil {
+					source = w.source(source, from)
+				}
 				if w.endless && i == 1 {
 					return silent{}, nil
 				}

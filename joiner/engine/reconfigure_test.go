@@ -1,0 +1,304 @@
+package engine_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/engine/memory"
+	"github.com/labeljoin/labeljoin/joiner/enginetest"
+)
+
+// halfway is a world that is stopped between its requests and some of their clicks,
+// with all that has closed committed, and the number of batches that it has read.
+func halfway(t *testing.T) (w *world, whole []events.Batch) {
+	t.Helper()
+	h := enginetest.Lines(oneLabel())
+	h.Request(0, "closed")
+	h.Click(time.Minute, "closed")
+	h.Request(20*time.Minute, "open")
+	h.Click(21*time.Minute, "open")
+	h.Heartbeats(40 * time.Minute)
+	before := len(h.Events)
+	h.Click(30*time.Second, "closed") // it is late
+	h.Click(45*time.Minute, "open")
+	h.Request(42*time.Minute, "new")
+	h.End()
+	w = newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
+	w.roll = engine.Roll{}
+	whole = w.logs[0]
+	w.logs[0] = whole[:before]
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	w.logs[0] = whole
+	return w, whole
+}
+
+// count is a label that a configuration may get beside the first.
+func countLabel() joiner.Label {
+	return joiner.Label{Name: "clicks", Window: 30 * time.Minute, Agg: joiner.Count, When: func(o *events.Outcome) bool { return o.Type == "click" }}
+}
+
+// broken is a log in which a message is missing.
+type broken struct{ at uint64 }
+
+func (b *broken) Error() string      { return fmt.Sprintf("message %d is missing", b.at) }
+func (b *broken) Incomplete() string { return b.Error() }
+
+// holed is a source that lacks a message.
+type holed struct {
+	engine.Source
+	at uint64
+}
+
+func (h holed) Next(ctx context.Context) (events.Batch, error) {
+	b, err := h.Source.Next(ctx)
+	for i := range b.Messages {
+		if b.Messages[i].Seq >= h.at {
+			return events.Batch{}, &broken{at: h.at}
+		}
+	}
+	return b, err
+}
+
+// lacks takes something away from a world's log.
+var lacks = map[string]func(w *world){
+	"nothing":       func(*world) {},
+	"its beginning": func(w *world) { w.first = 3 },
+	"a message in the middle": func(w *world) {
+		w.source = func(s engine.Source, from joiner.Position) engine.Source {
+			if from.Next > 2 {
+				return s
+			}
+			return holed{s, 2}
+		}
+	},
+}
+
+// TestConfigurationChangesOnAnyLog adds a label where the log is whole, begins too
+// late or has a hole, and takes it away again. The rows are the same.
+func TestConfigurationChangesOnAnyLog(t *testing.T) {
+	for what, take := range lacks {
+		t.Run("the log lacks "+what, func(t *testing.T) {
+			w, _ := halfway(t)
+			take(w)
+			w.hash, w.history.Rules.Labels = "with a label", append(slices.Clone(w.history.Rules.Labels), countLabel())
+			if err := w.run(); err != nil {
+				t.Fatal(err)
+			}
+			checkBooks(t, w.out)
+			latest := w.out.Latest()
+			for id, want := range map[string]struct {
+				clicked, clicks float64
+				revision        uint32
+			}{"closed": {1, 2, 1}, "open": {1, 2, 0}, "new": {0, 0, 0}} {
+				r := latest[[2]string{id, ""}]
+				if len(r.Cells) != 2 || r.Cells[0].Value != want.clicked || r.Cells[1].Value != want.clicks || r.Revision != want.revision {
+					t.Errorf("%s: %v revision %d, want %+v", id, r.Cells, r.Revision, want)
+				}
+			}
+			rows := len(slices.Collect(w.out.Rows()))
+			w.hash, w.history.Rules = "as before", oneLabel()
+			if err := w.run(); err != nil {
+				t.Fatal(err)
+			}
+			if n := len(slices.Collect(w.out.Rows())); n != rows {
+				t.Errorf("%d rows are written again by a change that concerns none", n-rows)
+			}
+		})
+	}
+}
+
+// TestRefusedConfigurationChangesNothing changes the unit of timestamps where the log
+// is too short: what is held would be read as other times. It is refused, and the
+// configuration as it was goes on.
+func TestRefusedConfigurationChangesNothing(t *testing.T) {
+	for what, take := range lacks {
+		if what == "nothing" {
+			continue
+		}
+		t.Run("the log lacks "+what, func(t *testing.T) {
+			w, _ := halfway(t)
+			take(w)
+			w.hash, w.decoder = "seconds", &events.Decoder{Unit: events.UnitUS}
+			for range 2 { // the first refusal must not make way for a second start
+				e := refusal[*engine.ReconfigureError](t, w)
+				if text := e.Error(); !strings.Contains(text, "put the configuration back") {
+					t.Errorf("%s: it does not say what to do", text)
+				}
+			}
+			w.hash, w.decoder = "rules", nil
+			if err := w.run(); err != nil {
+				t.Fatal(err)
+			}
+			checkBooks(t, w.out)
+			for id, want := range map[string]float64{"closed": 1, "open": 1, "new": 0} {
+				if r := w.out.Latest()[[2]string{id, ""}]; len(r.Cells) != 1 || r.Cells[0].Value != want {
+					t.Errorf("%s: %v, want %v", id, r.Cells, want)
+				}
+			}
+		})
+	}
+}
+
+// TestConfigurationChangesBeforeTheFirstCommit has requests pending, no commit yet,
+// and a log that has dropped them: a changed configuration must not begin with what
+// the log still holds.
+func TestConfigurationChangesBeforeTheFirstCommit(t *testing.T) {
+	h := enginetest.Lines(oneLabel())
+	h.Request(0, "r")
+	h.Click(time.Minute, "r")
+	before := len(h.Events)
+	h.End()
+	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
+	whole := w.logs[0]
+	w.logs[0] = whole[:before]
+	if err := w.run(); err != nil || len(w.out.Commits) > 0 {
+		t.Fatalf("%v, %d commits", err, len(w.out.Commits))
+	}
+	w.logs[0] = whole[before:]
+	w.first, w.hash, w.history.Rules.Labels = uint64(before)+1, "with a label", append(w.history.Rules.Labels, countLabel())
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	checkBooks(t, w.out)
+	if r := w.out.Latest()[[2]string{"r", ""}]; len(r.Cells) != 2 || r.Cells[0].Value != 1 || r.Cells[1].Value != 1 {
+		t.Errorf("%v", r.Cells)
+	}
+}
+
+// TestUncommittedRows crashes before a commit that holds a correction. On a short log
+// a changed configuration is refused then, and says what to do; that works.
+func TestUncommittedRows(t *testing.T) {
+	w, _ := halfway(t)
+	w.out.Fail = func(uint64, bool) error { return errCrash }
+	if err := w.run(); !errors.Is(err, errCrash) {
+		t.Fatal(err)
+	}
+	w.out.Fail = nil
+	w.first, w.hash = 10_000, "other"
+	e := refusal[*engine.ReconfigureError](t, w)
+	if text := e.Error(); !strings.Contains(text, "stop it by SIGTERM") {
+		t.Errorf("%s: it does not say what to do", text)
+	}
+	for _, hash := range []string{"rules", "other"} {
+		w.hash = hash
+		if err := w.run(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	checkBooks(t, w.out)
+	if r := w.out.Latest()[[2]string{"new", ""}]; len(r.Cells) != 1 {
+		t.Error("a row is missing")
+	}
+}
+
+// TestConvertedIsRebuilt stops generated histories in their middle, changes what the
+// labels are, and goes on, once with the state rebuilt from the log and once with a
+// log that is too short for it. The rows are the same.
+func TestConvertedIsRebuilt(t *testing.T) {
+	compared := 0
+	forSeeds(t, 150, func(t *testing.T, seed uint64) {
+		var outs []*memory.Output
+		beyond := false // something was read after the last commit, which a rebuild reads again under the new rules
+		var books []joiner.Ledger
+		for _, first := range []uint64{0, 1 << 40} {
+			r := newRand(seed)
+			h := enginetest.Generate(seed, enginetest.Shape{Timely: r.IntN(2) == 0, Early: r.IntN(3) == 0, Clean: true})
+			layout := anyLayout(r, h.MaxFuture > 0)
+			layout.Inputs = 1 // of two logs each is read as it comes, and what is late depends on it
+			w := newWorld(seed, h, layout)
+			w.roll = engine.Roll{}
+			whole := slices.Clone(w.logs)
+			for i := range w.logs {
+				w.logs[i] = whole[i][:len(whole[i])*(1+r.IntN(3))/4]
+			}
+			if err := w.run(); err != nil {
+				t.Fatal(err)
+			}
+			last := w.out.Commits[max(0, len(w.out.Commits)-1):]
+			beyond = beyond || len(last) == 0 || !slices.Equal(last[0].Cut.Progress.Inputs, w.final.Progress.Inputs)
+			w.logs, w.first, w.hash = whole, first, "changed"
+			labels := slices.Clone(h.Rules.Labels)
+			labels[0].When = func(o *events.Outcome) bool { return o.Type == "buy" }
+			w.history.Rules.Labels = append(labels, countLabel())
+			w.history.Rules.Labels[len(labels)].Window = labels[0].Window
+			if err := w.run(); err != nil {
+				t.Fatal(err)
+			}
+			checkBooks(t, w.out)
+			outs, books = append(outs, w.out), append(books, w.final.Progress.Ledger)
+		}
+		// Which of an orphan's copies is the duplicate depends on commits, so that the books may differ.
+		for k := range books[0].Kinds {
+			if a, b := books[0].Kinds[k], books[1].Kinds[k]; a.Read != b.Read || a.Pending != b.Pending {
+				t.Errorf("the books differ: %+v, and %+v where the state was changed as it is", a, b)
+			}
+		}
+		if beyond {
+			return
+		}
+		compared++
+		rebuilt, inPlace := sorted(outs[0]), sorted(outs[1])
+		if len(rebuilt) != len(inPlace) {
+			t.Fatalf("%d rows, and %d where the state was changed as it is", len(rebuilt), len(inPlace))
+		}
+		for i := range rebuilt {
+			a, b := &rebuilt[i], &inPlace[i]
+			if keyOf(a) != keyOf(b) || a.Revision != b.Revision || a.Reason != b.Reason || !slices.Equal(a.Cells, b.Cells) {
+				t.Errorf("%v %v revision %d %v, and %v %v revision %d %v where the state was changed as it is",
+					keyOf(a), a.Cells, a.Revision, a.Reason, keyOf(b), b.Cells, b.Revision, b.Reason)
+			}
+		}
+	})
+	if compared == 0 && *seedFlag == 0 {
+		t.Error("no history was stopped where a commit was cut")
+	}
+}
+
+// sorted are all rows of an output, in an order that does not depend on commits.
+func sorted(out *memory.Output) []memory.Row {
+	return slices.SortedFunc(out.Rows(), func(a, b memory.Row) int {
+		return cmp.Or(strings.Compare(a.RequestID, b.RequestID), strings.Compare(a.ItemID, b.ItemID), cmp.Compare(a.Revision, b.Revision))
+	})
+}
+
+// TestRebuildFailsBesideTheState breaks a rebuild for a changed configuration off at
+// every batch that it applies: the state as it was is there again, and goes on.
+func TestRebuildFailsBesideTheState(t *testing.T) {
+	for n := 1; n <= 4; n++ {
+		t.Run(fmt.Sprint("at batch ", n), func(t *testing.T) {
+			w, _ := halfway(t)
+			before := w.final
+			w.hash = "other"
+			if err := w.applies(n); err != nil {
+				t.Fatal(err)
+			}
+			st, err := w.open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			now := st.Progress()
+			if err := st.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if now.RulesHash != before.RulesHash && now.RulesHash != "other" || now.Receipt != before.Receipt {
+				t.Errorf("there is neither the old state nor a new one: rules %q, commit %d", now.RulesHash, now.Receipt.Number)
+			}
+			w.hash, w.first = "rules", 10_000
+			if err := w.run(); err != nil && !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			checkBooks(t, w.out)
+		})
+	}
+}

@@ -50,6 +50,8 @@ func codedErrors() []codedError {
 		{&engine.InputsError{}, exitRefused},
 		{&engine.TrimmedError{}, exitRefused},
 		{&engine.BooksError{}, exitRefused},
+		{&engine.OtherLogError{}, exitRefused},
+		{&engine.ReconfigureError{}, exitRefused},
 		{&jetstream.LogError{}, exitRefused},
 		{&export.ChainError{}, exitRefused},
 		{&export.MissingFileError{}, exitRefused},

@@ -59,7 +59,7 @@ func (e *ReconfigureError) Unwrap() error { return e.State }
 func (e *Engine) reconfigure(ctx context.Context, cut *joiner.Cut, r joiner.Receipt) error {
 	before := e.saved
 	e.o.Log.Info("the configuration changed: rebuilding the state from the log; it applies to requests that close from here on")
-	err := e.rebuild(ctx, cut, r)
+	err := e.rebuild(ctx, cut, r, true)
 	lacks := lacking(err)
 	if lacks == "" || ctx.Err() != nil {
 		return err
@@ -67,7 +67,7 @@ func (e *Engine) reconfigure(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	if err := e.o.Store.Restore(); err != nil {
 		return err
 	}
-	e.saved = before
+	e.saved, e.lacking = before, false
 	if e.o.Replay == nil {
 		e.rules.Gaps = before.Progress.Gaps
 	}
@@ -79,9 +79,15 @@ func (e *Engine) reconfigure(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	return nil
 }
 
+// errDeclaredLost says that the log lacks messages, as was declared.
+var errDeclaredLost = errors.New("messages that a rebuild would read were declared lost")
+
 // lacking is what a log lacks, if an error is about that; else nothing. The errors
 // of sources say it of themselves.
 func lacking(err error) string {
+	if errors.Is(err, errDeclaredLost) {
+		return err.Error()
+	}
 	if of, ok := errors.AsType[interface {
 		error
 		Incomplete() string

@@ -86,7 +86,7 @@ func (e *Engine) recover(ctx context.Context) error {
 		return e.begin(ctx)
 	case fresh:
 		e.o.Log.Info("no state: rebuilding it from the log", "commits", receipt.Number)
-		return e.rebuild(ctx, &cut, receipt)
+		return e.rebuild(ctx, &cut, receipt, false)
 	case pending != nil && pending.Number == receipt.Number && pending.Nonce == cut.Nonce:
 		if err := e.complete(ctx, pending, &cut, receipt); err != nil {
 			return err
@@ -96,7 +96,7 @@ func (e *Engine) recover(ctx context.Context) error {
 	case e.saved.Progress.Commit < receipt.Number:
 		e.o.Log.Info("the state is older than the output: rebuilding it from the log",
 			"state", e.saved.Progress.Commit, "output", receipt.Number)
-		return e.rebuild(ctx, &cut, receipt)
+		return e.rebuild(ctx, &cut, receipt, false)
 	case e.saved.Receipt != receipt:
 		return &ForeignOutputError{Number: receipt.Number}
 	}
@@ -114,7 +114,7 @@ func (e *Engine) recover(ctx context.Context) error {
 	switch {
 	case e.saved.RulesHash == "":
 		e.o.Log.Info("a rebuild was broken off: rebuilding the state from the log")
-		return e.rebuild(ctx, &cut, receipt)
+		return e.rebuild(ctx, &cut, receipt, false)
 	case e.saved.RulesHash != e.o.RulesHash || !e.fitGuard():
 		return e.reconfigure(ctx, &cut, receipt)
 	}
@@ -178,8 +178,9 @@ func (e *Engine) complete(ctx context.Context, pending *PendingCut, cut *joiner.
 // those before it hold. With no commit yet, it is a beginning.
 //
 // Invariant: the state that was is not touched before the new one is whole, and
-// then replaced in one step.
-func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt) error {
+// then replaced in one step. Whole says that the state that was is good, and not to
+// be replaced by one that lacks what was declared lost.
+func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt, whole bool) error {
 	if r.Number == 0 {
 		return e.beginAgain(ctx)
 	}
@@ -196,7 +197,9 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt)
 	}
 	until := slices.Clone(cut.Progress.Inputs)
 	leapt := e.acceptLost(from, declared)
-	e.lacking = slices.Contains(leapt, true) || mayLack(from, until, declared)
+	if e.lacking = slices.Contains(leapt, true) || mayLack(from, until, declared); e.lacking && whole {
+		return errDeclaredLost
+	}
 	for i := range from {
 		if leapt[i] {
 			until[i] = from[i] // nothing of what was read is left, or it cannot be told from what came later

@@ -51,11 +51,6 @@ func TestTamperedOutputIsRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "it is missing, while manifest 2 is there"},
-		"last gone": {func(t *testing.T, mem *vfs.MemFS, _ *Options) {
-			if err := mem.Remove(manifests + "00000000000000000003.json"); err != nil {
-				t.Fatal(err)
-			}
-		}, "it is missing, while its file data/dt="},
 		"edited": {func(t *testing.T, mem *vfs.MemFS, _ *Options) {
 			edit(t, mem, manifests+"00000000000000000002.json", `"nonce2"`, `"nonceX"`)
 		}, "it follows a manifest with hash"},

@@ -13,8 +13,8 @@ import (
 
 // Commit makes the staged files durable, reads them back, creates the manifest
 // and publishes. After an error the manifest may or may not exist: opening the
-// output again tells, and completes what was left. If somebody else's manifest
-// is there the error is a *FencedError.
+// output again tells, and completes what was left. If another process's
+// manifest is there the error is a *FencedError, if the output is gone a *GoneError.
 func (s *Stage) Commit(ctx context.Context, cut *joiner.Cut) (joiner.Receipt, error) {
 	if err := s.usable(); err != nil {
 		return joiner.Receipt{}, err
@@ -51,6 +51,12 @@ func (s *Stage) commit(ctx context.Context, cut *joiner.Cut) (joiner.Receipt, er
 		return joiner.Receipt{}, err
 	}
 	if err := ctx.Err(); err != nil {
+		return joiner.Receipt{}, err
+	}
+	if err := s.out.present(); err != nil {
+		return joiner.Receipt{}, err
+	}
+	if err := s.out.setAside(); err != nil {
 		return joiner.Receipt{}, err
 	}
 	return s.create(m, data)

@@ -1,6 +1,10 @@
 package export
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+)
 
 // FencedError says that somebody else made the commit: this process is not the
 // partition's owner any more.
@@ -19,7 +23,8 @@ func (e *FencedError) Error() string {
 // Refusal reports that a person has to decide.
 func (e *FencedError) Refusal() bool { return true }
 
-// LockedError says that another process has the output open.
+// LockedError says that another process has the output open, or that its lock
+// cannot be taken for another reason.
 type LockedError struct {
 	Dir       string
 	Partition int
@@ -27,6 +32,9 @@ type LockedError struct {
 }
 
 func (e *LockedError) Error() string {
+	if pathErr, ok := errors.AsType[*fs.PathError](e.Err); ok { // it could not even be opened
+		return fmt.Sprintf("output %s, partition %d, cannot be locked: %v: its lock is a file that this process may write", e.Dir, e.Partition, pathErr)
+	}
 	return fmt.Sprintf("output %s, partition %d, is in use by another process (%v): stop that one, or give this one another output.dir", e.Dir, e.Partition, e.Err)
 }
 
@@ -62,6 +70,25 @@ func (e *MissingFileError) Error() string {
 
 // Refusal reports that a person has to decide.
 func (e *MissingFileError) Refusal() bool { return true }
+
+// GoneError says that an output directory, or what was committed into it, is not
+// there any more: it was deleted, or its disk is not mounted.
+type GoneError struct {
+	Dir  string
+	Path string // what is missing, below Dir; empty: the directory itself
+	Last uint64 // the commit that was made last; 0: none is known
+}
+
+func (e *GoneError) Error() string {
+	what := "it is not there any more"
+	if e.Path != "" {
+		what = fmt.Sprintf("%s is not there any more, though commit %d was made", e.Path, e.Last)
+	}
+	return fmt.Sprintf("output %s: %s: was the directory deleted, or its disk unmounted? Mount it, or restore the output whole from a backup, and start again; to start over, empty output.dir and state.dir both", e.Dir, what)
+}
+
+// Refusal reports that a person has to decide.
+func (e *GoneError) Refusal() bool { return true }
 
 // CorruptFileError says that a staged file, read back, was not what had been
 // written. Nothing was committed.

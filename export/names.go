@@ -17,7 +17,11 @@ const (
 	stagingDir    = "_staging"
 	deadLetterDir = "deadletter"
 	gapsDir       = "_gaps"
+	asideDir      = "_aside"
 )
+
+// dayPrefix begins the names of the days' folders.
+const dayPrefix = "dt="
 
 const (
 	manifestSuffix   = ".json"
@@ -68,10 +72,15 @@ func safePath(name, dir, suffix string) bool {
 	return fs.ValidPath(name) && strings.HasPrefix(name, dir+"/") && strings.HasSuffix(name, suffix) && !strings.Contains(name, "\\")
 }
 
-// fileNumber is the partition and the commit in a data file's name.
+// fileNumber is the partition and the commit in the name of a data file or a dead
+// letter file.
 func fileNumber(name string) (p int, k uint64, ok bool) {
-	parts := strings.Split(name, "-")
-	if len(parts) != 3 || !strings.HasSuffix(name, fileSuffix) {
+	base, isData := strings.CutSuffix(name, fileSuffix)
+	if !isData {
+		base, ok = strings.CutSuffix(name, deadLetterSuffix)
+	}
+	parts := strings.Split(base, "-")
+	if want := map[bool]int{true: 3, false: 2}[isData]; !isData && !ok || len(parts) != want {
 		return 0, 0, false
 	}
 	digits, ok := strings.CutPrefix(parts[0], "p")

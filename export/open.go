@@ -26,6 +26,9 @@ const maxManifest = 256 << 20
 // the chain of manifests, completes the last commit if its process died before
 // it could, and removes what was staged for commits that never happened.
 //
+// Files of commits that have no manifest are set aside by the first commit: see
+// FORMAT.md, Recovery.
+//
 // Errors: *LockedError, *ChainError, *MissingFileError, *ColumnClashError,
 // *LabelClashError, and the file system's.
 func Open(opts Options) (*Output, error) {
@@ -59,6 +62,12 @@ func Open(opts Options) (*Output, error) {
 
 // recover finds where the output stands.
 func (o *Output) recover() error {
+	// Files are listed before manifests are: one that is there now has its
+	// manifest by then, unless that is not here at all.
+	there, err := o.numbered()
+	if err != nil {
+		return err
+	}
 	last, hash, err := o.readChain()
 	if err != nil {
 		return err
@@ -76,9 +85,7 @@ func (o *Output) recover() error {
 		}
 		o.adopt(last, hash)
 	}
-	if err := o.checkStrays(number); err != nil {
-		return err
-	}
+	o.findLater(there, number)
 	return o.sweep()
 }
 
@@ -188,6 +195,7 @@ func (o *Output) publish(m *manifest) error {
 // rollForward publishes the last commit again, once it is sure that its files
 // are there.
 func (o *Output) rollForward(m *manifest) error {
+	var moves []bucket.Move
 	for _, a := range m.artifacts() {
 		missing := func(reason string) error {
 			return &MissingFileError{Dir: o.opts.Dir, Path: a.path, Number: m.Number, Reason: reason}
@@ -199,46 +207,33 @@ func (o *Output) rollForward(m *manifest) error {
 			if size != a.bytes {
 				return missing(fmt.Sprintf("it has %d bytes, %d were committed", size, a.bytes))
 			}
+			moves = append(moves, bucket.Move{From: a.staging, To: a.path})
 			continue
+		}
+		if errors.Is(err, bucket.ErrNotFile) {
+			return missing(err.Error())
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		err = o.checkBytes(a.staging, a.bytes, a.sha256)
 		if errors.Is(err, fs.ErrNotExist) {
-			return missing("it was neither published nor left in " + stagingDir)
+			deleted, err := o.deleted(m, &a)
+			if err != nil {
+				return err
+			}
+			if !deleted {
+				return missing("it was neither published nor left in " + stagingDir)
+			}
+			continue
 		}
 		if err != nil {
 			return missing(err.Error())
 		}
 		o.opts.Log.Info("publishing a file that its commit had left behind", "file", a.path, "commit", m.Number)
+		moves = append(moves, bucket.Move{From: a.staging, To: a.path})
 	}
-	return o.publish(m)
-}
-
-// checkStrays refuses files in data/ of commits after the last: there must have
-// been manifests of them, and committing again would double their rows.
-func (o *Output) checkStrays(last uint64) error {
-	days, err := o.bucket.List(dataDir)
-	if err != nil {
-		return err
-	}
-	for _, d := range days {
-		if !strings.HasPrefix(d, "dt=") {
-			continue
-		}
-		names, err := o.bucket.List(path.Join(dataDir, d))
-		if err != nil {
-			return err
-		}
-		for _, name := range names {
-			p, k, ok := fileNumber(name)
-			if ok && p == o.opts.Partition && k > last {
-				return o.chainError(k, fmt.Sprintf("it is missing, while its file %s is there", path.Join(dataDir, d, name)))
-			}
-		}
-	}
-	return nil
+	return o.bucket.Publish(moves)
 }
 
 // sweep removes what commits that never happened have left behind.

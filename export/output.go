@@ -29,6 +29,7 @@ type Output struct {
 	cut     joiner.Cut
 	receipt joiner.Receipt // Number 0 before the first commit
 	broken  error          // why no commit can follow without opening again
+	later   []string       // files of commits after the last, which have no manifest
 }
 
 // Last is the newest commit, with its receipt; ok is false before the first.

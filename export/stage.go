@@ -46,7 +46,7 @@ func (s *Stage) usable() error {
 // fail remembers the error: from it on, the stage can only be aborted.
 func (s *Stage) fail(err error) error {
 	if s.failed == nil && err != nil {
-		s.failed = fmt.Errorf("commit %d: %w", s.number, err)
+		s.failed = fmt.Errorf("commit %d: %w", s.number, s.out.whether(err))
 	}
 	return s.failed
 }
@@ -133,7 +133,7 @@ func (s *Stage) finishFile(d int64) error {
 		raw.Discard()
 		return fmt.Errorf("write %s: %w", f.Staging, err)
 	}
-	f.Path = path.Join(dataDir, "dt="+dayName(sum.MinTS),
+	f.Path = path.Join(dataDir, dayPrefix+dayName(sum.MinTS),
 		fmt.Sprintf("%s-%03d%s", commitName(s.out.opts.Partition, s.number), n, fileSuffix))
 	f.Rows, f.Bytes, f.SHA256, f.RowsHash = sum.Rows, w.bytes, w.sha256(), sum.Hash
 	f.MinRequestTS, f.MaxRequestTS = instant(sum.MinTS), instant(sum.MaxTS)

@@ -112,7 +112,7 @@ func (v *verifier) there() ([]string, error) {
 	}
 	for _, d := range days {
 		dir := path.Join(dataDir, d)
-		if !strings.HasPrefix(d, "dt=") {
+		if !strings.HasPrefix(d, dayPrefix) {
 			names = append(names, dir)
 			continue
 		}
@@ -277,7 +277,7 @@ func (v *verifier) files(manifests []*manifest) error {
 				v.partial = true
 				continue
 			}
-			if day := path.Join(dataDir, "dt="+dayName(events.Time(f.MinRequestTS))); path.Dir(f.Path) != day {
+			if day := path.Join(dataDir, dayPrefix+dayName(events.Time(f.MinRequestTS))); path.Dir(f.Path) != day {
 				v.find(f.Path, "its requests are of %s", path.Base(day))
 			}
 			ok, err := v.checkFile(artifact{f.Path, f.Staging, f.Bytes, f.SHA256}, newest, f)

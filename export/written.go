@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"path"
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -15,7 +16,7 @@ import (
 // Written lists the rows of requests with ts >= since that have a revision or
 // were written before their close, oldest commit first. RequestTS is cut to the
 // microsecond, which is what the files have; a request within the microsecond
-// of since is listed.
+// of since is listed. Rows of days that were deleted are not.
 func (o *Output) Written(since events.Time) iter.Seq2[joiner.Written, error] {
 	return func(yield func(joiner.Written, error) bool) {
 		for m, err := range o.manifests() {
@@ -53,7 +54,12 @@ func (o *Output) scan(m *manifest, f *file, visit func(joiner.Written) bool) err
 	}
 	r, err := o.bucket.Open(f.Path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return missing("it is not there")
+		cut, _, _ := o.Last()
+		deleted, err := o.dayDeleted(cut.MaxEvent, path.Dir(f.Path))
+		if !deleted && err == nil {
+			err = missing("it is not there")
+		}
+		return err // nobody can see the rows of a deleted day, nor which revisions they had
 	}
 	if err != nil {
 		return err

@@ -55,6 +55,7 @@ func codedErrors() []codedError {
 		{&jetstream.LogError{}, exitRefused},
 		{&export.ChainError{}, exitRefused},
 		{&export.MissingFileError{}, exitRefused},
+		{&export.GoneError{}, exitRefused},
 		{&export.CorruptFileError{Err: cause}, exitRefused},
 		{&export.FencedError{}, exitRefused},
 		{&damagedError{}, exitRefused},

@@ -13,6 +13,7 @@ import (
 )
 
 func main() {
+	keepPrivate()
 	ctx, stop := untilSignal(context.Background())
 	code := execute(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
 	stop()

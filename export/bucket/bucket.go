@@ -10,6 +10,13 @@ import (
 // ErrExist says that an object was there already.
 var ErrExist = errors.New("object exists already")
 
+// ErrNotFile says that something else than a file has an object's name: a
+// directory, a pipe, a device. Reading it could wait for ever.
+var ErrNotFile = errors.New("not a regular file")
+
+// ErrGone says that the place itself is gone.
+var ErrGone = errors.New("the directory is gone")
+
 // Bucket stores objects under slash-separated names. An object appears as a
 // whole or not at all. It is used by several goroutines.
 type Bucket interface {
@@ -21,10 +28,11 @@ type Bucket interface {
 	// is ErrExist. After any other error it may exist or not.
 	CreateIfAbsent(name string, data []byte) error
 	// Publish moves objects to their final names, durably. A move already done
-	// is left as it is, so that publishing can be repeated.
+	// is left as it is, so that publishing can be repeated. An object that has
+	// both names keeps both.
 	Publish(moves []Move) error
 	// Open opens an object for reading; a missing one gives an error that is
-	// fs.ErrNotExist.
+	// fs.ErrNotExist, and what is no file one that is ErrNotFile.
 	Open(name string) (Reader, error)
 	// List lists the names in a directory, in no order; a missing directory is
 	// empty.

@@ -28,6 +28,7 @@ type Dir struct {
 	root string
 	// session keeps the temporary files of two processes apart.
 	session string
+	owner   owner
 
 	mu    sync.Mutex
 	known map[string]bool // directories whose names are durable
@@ -39,6 +40,7 @@ func NewDir(fs vfs.FS, root string) (*Dir, error) {
 	if err := d.ensure("."); err != nil {
 		return nil, err
 	}
+	d.owner = ownerOf(fs, d.root)
 	return d, nil
 }
 
@@ -67,7 +69,10 @@ func (d *Dir) ensurePath(p string) error {
 		return err
 	}
 	if missing {
-		if err := d.fs.MkdirAll(p, 0o755); err != nil {
+		if err := d.fs.MkdirAll(p, dirMode); err != nil {
+			return err
+		}
+		if err := d.owner.give(p); err != nil {
 			return err
 		}
 	}
@@ -78,6 +83,39 @@ func (d *Dir) ensurePath(p string) error {
 	}
 	d.known[p] = true
 	return nil
+}
+
+// dirMode lets nobody but the owner and the group look: there are users' events
+// in the files.
+const dirMode = 0o750
+
+// ensureNow makes a directory exist, durably, though others may have deleted it.
+func (d *Dir) ensureNow(dir string) error {
+	if err := d.ensure(dir); err != nil {
+		return err
+	}
+	_, err := d.fs.Stat(d.path(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.again(dir)
+	}
+	return err
+}
+
+// again makes a directory that was there once and was deleted by others since,
+// like a day that is not wanted any more. The root is not made again: whoever
+// deleted or unmounted that must be told.
+func (d *Dir) again(dir string) error {
+	if _, err := d.fs.Stat(d.root); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: %w", d.root, ErrGone)
+	} else if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	for p := d.path(dir); p != d.root && p != d.fs.PathDir(p); p = d.fs.PathDir(p) {
+		delete(d.known, p)
+	}
+	d.mu.Unlock()
+	return d.ensure(dir)
 }
 
 func (d *Dir) syncDir(p string) error {
@@ -98,8 +136,17 @@ func (d *Dir) Stage(name string) (Writer, error) {
 		return nil, err
 	}
 	f, err := d.fs.Create(d.path(name), writes)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := d.again(path.Dir(name)); err != nil {
+			return nil, err
+		}
+		f, err = d.fs.Create(d.path(name), writes)
+	}
 	if err != nil {
 		return nil, err
+	}
+	if err := d.owner.give(d.path(name)); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return &fileWriter{dir: d, name: name, file: f}, nil
 }
@@ -109,7 +156,14 @@ func (d *Dir) Settle(dir string) error {
 	if err := d.ensure(dir); err != nil {
 		return err
 	}
-	return d.syncDir(d.path(dir))
+	err := d.syncDir(d.path(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := d.again(dir); err != nil {
+			return err
+		}
+		err = d.syncDir(d.path(dir))
+	}
+	return err
 }
 
 // CreateIfAbsent writes a temporary file beside the name, syncs it and links
@@ -151,10 +205,10 @@ func (d *Dir) Publish(moves []Move) error {
 	seen := map[string]bool{}
 	for _, m := range moves {
 		dir := path.Dir(m.To)
-		if err := d.ensure(dir); err != nil {
-			return err
-		}
 		if !seen[dir] {
+			if err := d.ensureNow(dir); err != nil {
+				return err
+			}
 			seen[dir] = true
 			dirs = append(dirs, dir)
 		}
@@ -168,15 +222,23 @@ func (d *Dir) Publish(moves []Move) error {
 		}
 	}
 	for _, dir := range dirs {
-		if err := d.syncDir(d.path(dir)); err != nil {
+		err := d.syncDir(d.path(dir))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // others may delete it at once
 			return err
 		}
 	}
 	return nil
 }
 
-// Open opens a file.
+// Open opens a file. It looks first, for opening a pipe waits until somebody
+// writes to it.
 func (d *Dir) Open(name string) (Reader, error) {
+	switch info, err := d.fs.Stat(d.path(name)); {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is a %s: %w", name, kindOf(info.Mode()), ErrNotFile)
+	}
 	f, err := d.fs.Open(d.path(name))
 	if err != nil {
 		return nil, err
@@ -187,6 +249,21 @@ func (d *Dir) Open(name string) (Reader, error) {
 		return nil, err
 	}
 	return &fileReader{File: f, size: info.Size()}, nil
+}
+
+// kindOf says what something is that is not a file.
+func kindOf(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "directory"
+	case mode&fs.ModeNamedPipe != 0:
+		return "named pipe"
+	case mode&fs.ModeDevice != 0:
+		return "device"
+	case mode&fs.ModeSocket != 0:
+		return "socket"
+	}
+	return "special file"
 }
 
 // List lists a directory.
@@ -211,7 +288,14 @@ func (d *Dir) Lock(name string) (io.Closer, error) {
 	if err := d.ensure(path.Dir(name)); err != nil {
 		return nil, err
 	}
-	return d.fs.Lock(d.path(name))
+	lock, err := d.fs.Lock(d.path(name))
+	if err != nil {
+		return nil, err
+	}
+	if err := d.owner.give(d.path(name)); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return lock, nil
 }
 
 type fileWriter struct {

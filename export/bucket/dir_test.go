@@ -119,6 +119,54 @@ func TestPublishCanBeRepeated(t *testing.T) {
 	})
 }
 
+// What is no file is not waited for, and a directory that others deleted is made
+// again, unless it is the root.
+func TestWhatIsNoFile(t *testing.T) {
+	both(t, func(t *testing.T, fsys vfs.FS, root string) {
+		d := newDir(t, fsys, root)
+		put(t, d, "data/dt=1/x", "one")
+		if _, err := d.Open("data/dt=1"); !errors.Is(err, ErrNotFile) {
+			t.Errorf("a directory opens: %v", err)
+		}
+	})
+}
+
+func TestDirectoriesThatOthersDelete(t *testing.T) {
+	both(t, func(t *testing.T, fsys vfs.FS, root string) {
+		d := newDir(t, fsys, root)
+		put(t, d, "s/1", "one")
+		put(t, d, "s/2", "two")
+		if err := d.Publish([]Move{{"s/1", "data/dt=1/x"}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := fsys.RemoveAll(fsys.PathJoin(root, "data")); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Publish([]Move{{"s/2", "data/dt=1/y"}}); err != nil || get(t, d, "data/dt=1/y") != "two" {
+			t.Fatalf("a deleted day is not made again: %v", err)
+		}
+		if err := fsys.RemoveAll(fsys.PathJoin(root, "s")); err != nil {
+			t.Fatal(err)
+		}
+		put(t, d, "s/3", "three")
+		if err := errors.Join(d.Settle("s"), fsys.RemoveAll(root)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Stage("s/4"); !errors.Is(err, ErrGone) {
+			t.Errorf("staged into a root that is gone: %v", err)
+		}
+		if err := d.Settle("s"); !errors.Is(err, ErrGone) {
+			t.Errorf("settled in a root that is gone: %v", err)
+		}
+		if err := d.Publish([]Move{{"s/3", "data/dt=1/z"}}); !errors.Is(err, ErrGone) {
+			t.Errorf("published into a root that is gone: %v", err)
+		}
+		if _, err := fsys.Stat(root); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the root was made again: %v", err)
+		}
+	})
+}
+
 func TestLockAndRemove(t *testing.T) {
 	both(t, func(t *testing.T, fsys vfs.FS, root string) {
 		d := newDir(t, fsys, root)

@@ -148,9 +148,12 @@ type Output struct {
 	Dir string `yaml:"dir"`
 	// When a commit is due: at whichever bound is reached first.
 	Roll Roll `yaml:"roll"`
-	// The column of a feature, by the flattened name of the feature.
+	// The column of a feature, by the flattened name of the feature. "" leaves the
+	// feature out. A name with features. or items. before it is that of a feature of
+	// the request, or of the items.
 	//
-	// Default: a feature's column has the name of the feature.
+	// Default: a feature's column has the name of the feature, those of items with item_
+	// before it. Where that name is taken, it is feature_ and the name.
 	Rename map[string]string `yaml:"rename"`
 }
 

@@ -49,8 +49,9 @@ join:
   # impression: 'type == "impression"'   # ... which this outcome proves
   # sample_negatives: 0.1         # keep a tenth of the negatives, with weights
 
-# The label columns, in this order. "when" is an expression over one outcome:
-# type, value, has_value, item_id, outcome_id, attrs.
+# The label columns, in this order. "when" is a condition over one outcome:
+# type, value, has_value, item_id, outcome_id, attrs (labeljoin help conditions).
+# The longest window decides when rows are written: here 7 days after the request.
 labels:
   clicked: 'type == "click"'      # short for {when: 'type == "click"'}
   bought:

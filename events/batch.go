@@ -8,7 +8,7 @@ type Batch struct {
 	// nothing is pending beyond the messages handed over so far. Every message
 	// stored before it has been read.
 	Proven Time
-	// Through, with a proof, is the sequence through which nothing more is to be
+	// Through, unless 0, is the sequence through which nothing more is to be
 	// read: what the log has beyond the messages handed over is none of ours.
 	Through uint64
 	// Created, unless 0, is when the stream that is read was created: another time

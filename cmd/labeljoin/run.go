@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/nats-io/nats.go"
@@ -67,6 +68,7 @@ type service struct {
 	gaps      []joiner.Gap       // declared; nil: those of the output
 	news      func(engine.Stats) // told after every commit; nil: nobody
 	holds     holds
+	known     *known // nil: it is not a joiner that reads
 }
 
 func (s *service) run(ctx context.Context) error {
@@ -104,6 +106,7 @@ func (s *service) join(ctx context.Context) error {
 	if s.news != nil {
 		e.OnCommit(s.news)
 	}
+	s.known = knownAt(s.cfg, s.place, e.Stats)
 	if s.control, err = serveControl(s.cfg.State.Dir, s.cfg.Name, e, s.tell, s.lastSeq, s.log); err != nil {
 		return err
 	}
@@ -248,7 +251,8 @@ func (s *service) inputs(ctx context.Context) ([]engine.Input, error) {
 		for _, warning := range l.Warnings {
 			s.log.Warn("the stream can lose messages before they are read", "stream", l.Stream, "because", warning)
 		}
-		if need := s.cfg.Longest() + s.cfg.Memory() + s.cfg.Join.Lateness.Std(); l.MaxAge > 0 && l.MaxAge < need {
+		need := s.cfg.Longest() + s.cfg.Memory() + s.cfg.Join.Lateness.Std()
+		if l.MaxAge > 0 && l.MaxAge < need {
 			s.log.Warn("the stream drops messages that a rebuild of the state would need: a lost state cannot be rebuilt then",
 				"stream", l.Stream, "max_age", l.MaxAge.String(), "needed", need.String())
 		}
@@ -257,7 +261,7 @@ func (s *service) inputs(ctx context.Context) ([]engine.Input, error) {
 			inputs[i].Kinds = append(inputs[i].Kinds, input.Kind)
 		}
 		inputs[i].Open = func(ctx context.Context, from joiner.Position) (engine.Source, error) {
-			options := jetstream.Options{Log: s.log}
+			options := s.sourceOptions(l.Stream, need)
 			declared, err := s.declared()
 			if err != nil {
 				return nil, err
@@ -279,6 +283,16 @@ func (s *service) declared() ([]joiner.Gap, error) {
 		return s.gaps, nil
 	}
 	return s.place.output.Declared()
+}
+
+// sourceOptions is how a stream is read that must keep messages for as long as keep.
+func (s *service) sourceOptions(stream string, keep time.Duration) jetstream.Options {
+	o := jetstream.Options{Log: s.log, Keep: keep}
+	if s.known != nil {
+		o.Known, o.Heard = s.known.time, s.known.hasHeard
+		o.Hold = func(why events.Hold) { s.holds.set("stream "+stream, why) }
+	}
+	return o
 }
 
 // close closes what was opened, last first.

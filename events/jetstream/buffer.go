@@ -33,6 +33,9 @@ type buffer struct {
 	// known again; before the first, where reading began has it as mark.
 	last events.Message
 	mark events.Mark
+
+	watched bool     // what is received is to be remembered
+	recent  []uint64 // sequences of ours received since watch
 }
 
 // limits are a chunk's.
@@ -107,6 +110,9 @@ func (b *buffer) put(seq uint64, m *events.Message) {
 		last.messages = append(last.messages, *m)
 		last.bytes += len(m.Data)
 		b.last = *m
+		if b.watched {
+			b.recent = append(b.recent, seq)
+		}
 	}
 	last.through, b.received, b.fresh = seq, seq, false
 }
@@ -136,6 +142,27 @@ func (b *buffer) own(r *reader) (received uint64, fresh bool) {
 	defer b.mu.Unlock()
 	b.owner = r
 	return b.received, b.fresh
+}
+
+// watch is the last sequence received. From here on until unread, what is received
+// is remembered if it is to be watched: that is as long as the broker takes to
+// answer, so that there are not many.
+func (b *buffer) watch(watched bool) (received uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.watched, b.recent = watched, b.recent[:0]
+	return b.received
+}
+
+// unread are those of some sequences that were not received since watch.
+func (b *buffer) unread(sequences []uint64) []uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.watched = false
+	return slices.DeleteFunc(sequences, func(seq uint64) bool {
+		_, found := slices.BinarySearch(b.recent, seq)
+		return found
+	})
 }
 
 // progress is the last sequence received, and whether all of it was taken.

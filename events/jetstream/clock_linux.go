@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/labeljoin/labeljoin/events"
 )
 
 // newElapsed returns a clock that no change of the wall clock moves. It goes on
@@ -18,4 +20,26 @@ func newElapsed() func() time.Duration {
 		}
 		return time.Duration(ts.Nano())
 	}
+}
+
+// synchronised is the machine's time at the least, if its kernel says that the
+// clock is synchronised: it is not before NTP has answered, nor after somebody has
+// set the clock by hand.
+func synchronised() (events.Time, bool) {
+	const (
+		timeError = 5      // the state that adjtimex returns for an unsynchronised clock
+		staUnsync = 0x40   // the status bit that says the same
+		staNano   = 0x2000 // the time is in nanoseconds, not in microseconds
+	)
+	var t unix.Timex
+	state, err := unix.Adjtimex(&t)
+	if err != nil || state == timeError || t.Status&staUnsync != 0 {
+		return events.MinTime, false
+	}
+	fraction := time.Duration(t.Time.Usec)
+	if t.Status&staNano == 0 {
+		fraction *= time.Microsecond
+	}
+	now := events.Time(t.Time.Sec * int64(time.Second)).Add(fraction)
+	return now.Add(-time.Duration(t.Maxerror) * time.Microsecond), true
 }

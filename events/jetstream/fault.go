@@ -37,6 +37,8 @@ type LogError struct {
 	Want   events.Time // when the stream that was read was created; 0 if not known
 	Have   events.Time // when the stream there is now was created
 	Detail string      // what changed; for Changed
+	Shared bool        // the stream holds other subjects too, and what is gone may have been of those; for a Hole
+	Gone   int         // how many messages are gone; for a Hole of such a stream
 }
 
 // Error says what happened and what the choices are.
@@ -50,7 +52,7 @@ func (e *LogError) Error() string {
 	case Missing:
 		return e.What() + ": " + restore + ", or create it again and " + anew
 	case Changed:
-		return e.What() + "; change it back, or configure the stream that has the events"
+		return e.What() + "; change it back, or configure the subject and the stream that have the events"
 	case Trimmed:
 		return e.What() + "; " + choices + ", and give the stream limits that outlast an outage"
 	case Hole:
@@ -72,11 +74,15 @@ func (e *LogError) What() string {
 	case Trimmed:
 		return fmt.Sprintf("stream %q begins at sequence %d, but %d is to be read next: messages expired or were purged unread", e.Stream, e.First, e.Next)
 	case Changed:
-		return fmt.Sprintf("the configuration of stream %q was changed: %s", e.Stream, e.Detail)
+		return fmt.Sprintf("stream %q is not configured so that it can be read: %s", e.Stream, e.Detail)
 	case Forked:
 		return fmt.Sprintf("stream %q has another message %d than the one that was read: the broker lost its newest messages, or was restored from an older copy, "+
 			"and gave their places to others", e.Stream, e.Next-1)
 	default:
+		if e.Shared {
+			return fmt.Sprintf("stream %q no longer holds %d messages, %d the first of them, that may not have been read: they were deleted, purged by subject, "+
+				"expired on their own, or are damaged. Whether they were of the subjects that are read, the stream does not tell", e.Stream, e.Gone, e.Next)
+		}
 		return fmt.Sprintf("stream %q no longer holds message %d, which is to be read: it was deleted, expired on its own, or is damaged", e.Stream, e.Next)
 	}
 }

@@ -162,9 +162,9 @@ func locate(ctx context.Context, js jetstream.JetStream, subject, name string) (
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("look at stream %q: %w", name, explain(err))
-	case !holds(&info.Config, subject):
-		return nil, fmt.Errorf("stream %q does not hold subject %q, only %s: add the subject to the stream, or name another stream",
-			name, subject, strings.Join(info.Config.Subjects, ", "))
+	}
+	if why := misses(&info.Config, subject); why != "" {
+		return nil, &LogError{Stream: name, Fault: Changed, Detail: why}
 	}
 	return info, nil
 }
@@ -179,11 +179,6 @@ func streamInfo(ctx context.Context, js jetstream.JetStream, name string) (*jets
 		return err
 	})
 	return info, err
-}
-
-// holds reports whether messages of the subject can be in the stream.
-func holds(config *jetstream.StreamConfig, subject string) bool {
-	return borrows(config) || slices.ContainsFunc(config.Subjects, func(s string) bool { return Overlap(s, subject) })
 }
 
 // borrows reports whether the stream holds messages under other subjects than
@@ -245,6 +240,7 @@ func warnings(config *jetstream.StreamConfig) []string {
 	add(config.MaxMsgsPerSubject > 0, "max_msgs_per_subject removes messages that may not have been read")
 	add(config.AllowRollup, "allow_rollup lets publishers remove messages")
 	add(config.AllowMsgTTL, "allow_msg_ttl lets publishers have messages expire unread")
+	add(config.NoAck, "no_ack is on: producers are not told whether the stream has stored what they publish")
 	add(!config.DenyDelete && !config.Sealed, "deny_delete is off: single messages can be deleted unread")
 	add(!config.DenyPurge && !config.Sealed, "deny_purge is off: the stream can be purged unread")
 	return list

@@ -255,7 +255,7 @@ func TestConfigurationIsChanged(t *testing.T) {
 		fault  bool
 		says   string
 	}{
-		{"a subject is taken away", func(c *jetstream.StreamConfig) { c.Subjects = []string{"other.>"} }, true, "no longer holds subject"},
+		{"a subject is taken away", func(c *jetstream.StreamConfig) { c.Subjects = []string{"other.>"} }, true, "does not hold subject"},
 		{"a subject is added", func(c *jetstream.StreamConfig) { c.Subjects = append(c.Subjects, "other.>") }, false, ""},
 		{"a limit", func(c *jetstream.StreamConfig) { c.MaxMsgs = 1000 }, false, "max_msgs or max_bytes removes"},
 		{"a limit by subject", func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 1000 }, false, "max_msgs_per_subject"},

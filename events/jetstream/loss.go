@@ -154,6 +154,7 @@ func (f *lossFinder) holes(ctx context.Context, next uint64) ([]Loss, error) {
 			Gap:   joiner.LogGap{Input: f.log.Stream, Created: events.At(f.info.Created), From: s.From, Next: s.Next},
 			From:  events.MinTime, To: events.At(f.info.TimeStamp),
 		}
+		loss.Fault.Shared, loss.Fault.Gone = f.log.Filtered, int(s.Next-s.From)
 		previous, err := getMessage(ctx, f.js, f.log.Stream, max(1, s.From-1), "")
 		switch mark := f.want.From.Mark; {
 		case err != nil:
@@ -178,7 +179,7 @@ func (f *lossFinder) missing(ctx context.Context, next uint64) ([]Span, error) {
 	const most = 1 << 20 // of which the server makes a list
 	state := &f.info.State
 	switch {
-	case f.log.Filtered && (expires(&f.info.Config) || !tellsDeleted(&f.info.Config)):
+	case f.log.Filtered && (expires(&f.info.Config) || !checksDeleted(f.log, &f.info.Config)):
 		return nil, nil
 	case state.NumDeleted > most:
 		return []Span{{From: max(next, state.FirstSeq), Next: state.LastSeq + 1}}, nil
@@ -246,16 +247,4 @@ func (f *lossFinder) unreadable(ctx context.Context, next, last uint64) (gone []
 		}
 	}
 	return gone, nil
-}
-
-// tellsDeleted reports whether sequences that a shared stream lacks are messages
-// that it had: a mirror with a filter lacks those that its origin kept.
-func tellsDeleted(config *jetstream.StreamConfig) bool {
-	m := config.Mirror
-	return m == nil || m.FilterSubject == "" && len(m.SubjectTransforms) == 0
-}
-
-// expires reports whether a stream drops single messages in the ordinary course.
-func expires(config *jetstream.StreamConfig) bool {
-	return config.MaxMsgsPerSubject > 0 || config.AllowRollup || config.AllowMsgTTL
 }

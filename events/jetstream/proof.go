@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,6 +46,9 @@ import (
 // remains is the difference between the clocks of two leaders across an
 // election; the join's lateness is for such things.
 //
+// What silence of the stream proves depends on the stream: see EVIDENCE.md and
+// evidence.go. How far the broker's time is believed: see guard.go.
+//
 // A proof is dropped when the reader is restarted, for whatever reason, and
 // replaced by the next one. A reader that lags never reaches the end that it
 // was told before it is told a new one, so a backlog proves nothing.
@@ -52,9 +56,19 @@ import (
 // settling is how long a message may be under way between the replicas.
 const settling = 2 * time.Second
 
+// question is what is to be found out beyond the end of the log.
+type question struct {
+	look    bool     // which subjects have messages
+	others  bool     // it is known that the stream has messages of no input
+	looked  uint64   // the stream's end when that was found out
+	origins bool     // what the origins of a copy are
+	deleted []uint64 // sequences that are known to be gone, ascending
+}
+
 // answer is what the broker said.
 type answer struct {
 	epoch    int
+	ask      question
 	err      error
 	info     *jetstream.StreamInfo // the first answer
 	at       time.Duration         // when the first answer came, elapsed
@@ -64,6 +78,10 @@ type answer struct {
 	nothing  bool                  // nothing of ours comes after passed
 	known    events.Mark           // of the newest message received when the question was asked
 	forked   bool                  // the stream has another one in its place
+	subjects *subjects             // nil: they were not looked for
+	origins  *origins              // nil: they were not asked
+	gone     []uint64              // sequences after passed that the stream has lost; nil: none that was not known
+	deleted  []uint64              // all that it has lost; nil: as many as were known
 }
 
 // prover asks, at most one question at a time, and keeps what may be claimed.
@@ -72,7 +90,9 @@ type prover struct {
 	every   time.Duration
 	elapsed func() time.Duration
 	log     *slog.Logger
-	guard   clockGuard
+
+	evidence evidence
+	hold     func(events.Hold)
 
 	answers chan answer
 	asking  bool
@@ -82,7 +102,8 @@ type prover struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
-	claim   events.Time // T, or MinTime
+	claim   events.Time // T; MinTime if the end is known and proves nothing
+	claimed bool        // there is a claim to be made
 	through uint64      // claimed once handed over to here
 	clear   uint64      // nothing of ours is unread up to here; at least what was received when it was set
 
@@ -92,8 +113,9 @@ type prover struct {
 }
 
 func newProver(opts Options) *prover {
+	clock := clockGuard{known: opts.Known, synced: opts.Synchronised, bound: events.MinTime}
 	return &prover{
-		every: opts.ProveEvery, elapsed: opts.Elapsed, log: opts.Log, guard: clockGuard{log: opts.Log},
+		every: opts.ProveEvery, elapsed: opts.Elapsed, log: opts.Log, evidence: evidence{clock: clock}, hold: opts.Hold,
 		answers: make(chan answer, 1), cancel: func() {}, claim: events.MinTime,
 	}
 }
@@ -114,12 +136,12 @@ func (p *prover) untilDue() time.Duration {
 
 // ask puts the questions in a goroutine of its own, which ends by itself after
 // a few seconds and is waited for by close.
-func (p *prover) ask(js jetstream.JetStream, log *Log, received uint64, known events.Mark) {
+func (p *prover) ask(js jetstream.JetStream, log *Log, received uint64, known events.Mark, q question) {
 	const patience = 5 * time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	p.cancel = cancel
 	p.asking, p.begun, p.asked = true, true, p.elapsed()
-	a := answer{epoch: p.epoch, received: received, passed: max(received, p.clear), known: known}
+	a := answer{epoch: p.epoch, ask: q, received: received, passed: max(received, p.clear), known: known}
 	p.running.Go(func() {
 		defer cancel()
 		a.err = a.fill(ctx, js, log, p.elapsed)
@@ -151,12 +173,55 @@ func (a *answer) fill(ctx context.Context, js jetstream.JetStream, log *Log, ela
 			return err
 		}
 		a.nothing = next == nil
+		if err := a.fillGone(ctx, stream, log); err != nil {
+			return err
+		}
+	}
+	return a.fillEvidence(ctx, js, log, &second.Config)
+}
+
+// fillGone asks a filtered log which of its sequences are gone. It does so last:
+// what is deleted after the question whether anything of ours follows is no loss
+// that this answer could hide.
+func (a *answer) fillGone(ctx context.Context, stream jetstream.Stream, log *Log) error {
+	info, err := stream.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if info.State.FirstSeq > a.passed+1 {
+		a.nothing = false // it was trimmed meanwhile: the next answer finds out
+	}
+	if !checksDeleted(log, &info.Config) || info.State.NumDeleted == goneFrom(a.ask.deleted, info.State.FirstSeq) {
+		return nil
+	}
+	if info, err = stream.Info(ctx, jetstream.WithDeletedDetails(true)); err != nil {
+		return err
+	}
+	a.deleted = slices.Sorted(slices.Values(info.State.Deleted))
+	if a.deleted == nil {
+		a.deleted = []uint64{}
+	}
+	a.gone = after(a.deleted, a.passed)
+	return nil
+}
+
+// fillEvidence asks what else has to be known of the stream.
+func (a *answer) fillEvidence(ctx context.Context, js jetstream.JetStream, log *Log, config *jetstream.StreamConfig) error {
+	if a.ask.look && a.end != a.ask.looked {
+		if err := a.look(ctx, js, log); err != nil {
+			return err
+		}
+	}
+	if a.ask.origins && len(originsOf(config)) > 0 {
+		o := askOriginsOf(ctx, js, config, a.at)
+		a.origins = &o
 	}
 	return nil
 }
 
-// accept turns an answer into the claim that waits to be made.
-func (p *prover) accept(a answer, filtered bool) {
+// accept turns an answer into the claim that waits to be made. What its subjects
+// tell is the source's.
+func (p *prover) accept(a answer, filtered bool, unlike events.Hold) {
 	if a.info.TimeStamp.IsZero() {
 		if !p.ageless {
 			p.ageless = true
@@ -167,35 +232,32 @@ func (p *prover) accept(a answer, filtered bool) {
 	if filtered && a.nothing {
 		p.clear = max(p.clear, a.end)
 	}
-	t := events.At(a.info.TimeStamp)
-	if !p.guard.admit(t, a.at) {
-		p.claim = events.MinTime
-		return
+	if a.origins != nil {
+		p.evidence.origins = *a.origins
 	}
-	if a.info.Cluster != nil && len(a.info.Cluster.Replicas) > 0 {
-		t = t.Add(-settling)
-	}
-	p.claim, p.through = t, a.end
+	t, hold := p.evidence.admit(&a, unlike)
+	p.hold(hold)
+	p.claim, p.claimed, p.through = t, true, a.end
 	if filtered && a.nothing {
 		p.through = a.received
 	}
 }
 
-// proven returns the claim, once, when everything it needs is handed over.
+// proven returns the claim, once, when everything it needs is handed over. MinTime
+// says that the end is reached and nothing is proven by that.
 func (p *prover) proven(handed uint64) (events.Time, bool) {
-	if p.claim == events.MinTime || handed < p.through {
+	if !p.claimed || handed < p.through {
 		return events.MinTime, false
 	}
-	t := p.claim
-	p.claim = events.MinTime
-	return t, true
+	p.claimed = false
+	return p.claim, true
 }
 
 // forget drops the claim and any answer that is still under way.
 func (p *prover) forget() {
 	p.cancel()
 	p.epoch++
-	p.claim, p.quiet = events.MinTime, 0
+	p.claimed, p.quiet = false, 0
 }
 
 func (p *prover) close() {
@@ -225,6 +287,14 @@ func (s *Source) judge(a answer) {
 		s.retire(err)
 		return
 	}
+	e := &p.evidence
+	if a.deleted != nil {
+		e.deleted = a.deleted
+	}
+	if err := s.judgeVanished(a.info, s.buffer.unread(after(a.gone, e.excused))); err != nil {
+		s.retire(err)
+		return
+	}
 	received, empty := s.buffer.progress()
 	if empty && a.received == received && a.received == p.before {
 		p.quiet++
@@ -246,5 +316,15 @@ func (s *Source) judge(a answer) {
 		s.retire(errStalled)
 		return
 	}
-	p.accept(a, s.in.Filtered)
+	p.accept(a, s.in.Filtered, s.unlike(&a))
+}
+
+// inquire puts the questions.
+func (s *Source) inquire() {
+	p, e := s.prover, &s.prover.evidence
+	received := s.buffer.watch(s.in.Filtered)
+	p.ask(s.js, &s.in, received, s.buffer.known(), question{
+		look: s.unheard(), others: e.subjects.others, looked: e.subjects.end,
+		origins: e.origins.due(s.opts.Elapsed()), deleted: e.deleted,
+	})
 }

@@ -112,6 +112,9 @@ func (s *Source) startOnce(ctx context.Context) error {
 	if err := s.sameLog(ctx, known); err != nil {
 		return err
 	}
+	if err := s.vanished(ctx, info, passed); err != nil {
+		return err
+	}
 	if s.started != (start{}) {
 		if err := s.recover(ctx, info); err != nil {
 			return err
@@ -253,8 +256,8 @@ func hasMark(ctx context.Context, js jetstream.JetStream, stream string, known e
 func (s *Source) watchConfig(config *jetstream.StreamConfig) error {
 	detail := ""
 	for i := range s.in.Inputs {
-		if in := &s.in.Inputs[i]; !holds(config, in.Subject) {
-			detail = fmt.Sprintf("it no longer holds subject %q", in.Subject)
+		if why := misses(config, s.in.Inputs[i].Subject); why != "" {
+			detail = why
 		}
 	}
 	if config.Retention != jetstream.LimitsPolicy {
@@ -267,6 +270,13 @@ func (s *Source) watchConfig(config *jetstream.StreamConfig) error {
 		if !slices.Contains(s.in.Warnings, text) {
 			s.in.Warnings = append(slices.Clip(s.in.Warnings), text)
 			s.opts.Log.Warn("the stream's configuration was changed: it can lose messages before they are read", "stream", s.in.Stream, "because", text)
+		}
+	}
+	if age := config.MaxAge; age != s.in.MaxAge {
+		s.in.MaxAge = age
+		if age > 0 && age < s.opts.Keep {
+			s.opts.Log.Warn("the stream's max_age was changed: it drops messages that may not have been read, and that a rebuild of the state would need",
+				"stream", s.in.Stream, "max_age", age.String(), "needed", s.opts.Keep.String())
 		}
 	}
 	return nil

@@ -23,6 +23,21 @@ type Options struct {
 	Prefetch   int                  // bytes the broker may send ahead; 0: 16 MiB
 	Lost       []Span               // of which a person has declared that messages may be missing
 	Elapsed    func() time.Duration // a clock that never jumps; nil: the machine's monotonic one
+	// Synchronised is the machine's time, no later than the true one, if it is known
+	// to be right; nil: by what the kernel says.
+	Synchronised func() (events.Time, bool)
+
+	// Known is the newest time on which two clocks agreed, by what the joiner has
+	// read and proven, also before it was started; MinTime before the first. nil: the
+	// broker's first answer is believed, and a log that was never read has lost nothing.
+	Known func() events.Time
+	// Heard reports whether an event of a kind was ever read. nil: do not ask.
+	Heard func(events.Kind) bool
+	// Hold is told with every answer of the broker why silence proves nothing, or
+	// that it does. nil: no one asks.
+	Hold func(events.Hold)
+	// Keep is how long the stream must keep messages; a shorter max_age is warned of.
+	Keep time.Duration
 }
 
 func (o Options) withDefaults() Options {
@@ -41,6 +56,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Elapsed == nil {
 		o.Elapsed = newElapsed()
+	}
+	if o.Synchronised == nil {
+		o.Synchronised = synchronised
+	}
+	if o.Hold == nil {
+		o.Hold = func(events.Hold) {}
 	}
 	return o
 }
@@ -106,8 +127,9 @@ func Open(ctx context.Context, nc *nats.Conn, log Log, input uint8, from joiner.
 }
 
 // Next returns messages that have arrived, without waiting for more, or else
-// blocks until some do. A batch with no messages proves that everything the
-// broker stored before its Proven time has been handed over. Next waits for
+// blocks until some do. A batch with no messages says that the end was reached, and
+// proves that everything the broker stored before its Proven time has been handed
+// over, unless that is MinTime. Next waits for
 // NATS for ever; it returns ctx's error, or a *LogError when the log itself is
 // damaged, which every later call returns too.
 func (s *Source) Next(ctx context.Context) (events.Batch, error) {
@@ -117,7 +139,7 @@ func (s *Source) Next(ctx context.Context) (events.Batch, error) {
 		}
 		s.notice()
 		if t, ok := s.prover.proven(s.handed); ok && s.nc.IsConnected() {
-			return events.Batch{Proven: t, Through: max(s.handed, s.prover.clear), Created: s.created}, nil
+			return events.Batch{Proven: t, Through: s.through(), Created: s.created}, nil
 		}
 		if c, ok := s.buffer.take(); ok {
 			s.handed = c.through
@@ -141,6 +163,16 @@ func (s *Source) Next(ctx context.Context) (events.Batch, error) {
 	}
 }
 
+// through is the sequence through which nothing is to be read any more, at the end
+// of the log. While it is not known that nothing of ours has vanished it goes no
+// further than what was handed over, so that the next start finds that out too.
+func (s *Source) through() uint64 {
+	if s.prover.evidence.unsure != "" {
+		return s.handed
+	}
+	return max(s.handed, s.prover.clear)
+}
+
 // notice takes up what other goroutines have to say, without waiting.
 func (s *Source) notice() {
 	if s.reader == nil || s.fault != nil {
@@ -158,8 +190,7 @@ func (s *Source) notice() {
 	default:
 	}
 	if s.reader != nil && s.prover.due() {
-		received, _ := s.buffer.progress()
-		s.prover.ask(s.js, &s.in, received, s.buffer.known())
+		s.inquire()
 	}
 }
 

@@ -355,7 +355,7 @@ func (e *Engine) place(d *delivery, until []joiner.Position) {
 	if d.batch.Created != 0 {
 		p.Created = d.batch.Created
 	}
-	if d.batch.Proven == events.MinTime || p.Skip > 0 {
+	if d.batch.Through == 0 || p.Skip > 0 {
 		return
 	}
 	next := d.batch.Through + 1

@@ -1,6 +1,7 @@
 package main
 
 import (
+	_ "embed" // for the words
 	"fmt"
 	"io"
 	"slices"
@@ -12,6 +13,9 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/rule"
 	"github.com/labeljoin/labeljoin/joiner/scenario"
 )
+
+//go:embed WORDS.md
+var wordsPage string
 
 // helpTopic is a page that the program carries.
 type helpTopic struct {
@@ -25,6 +29,7 @@ func helpTopics() []helpTopic {
 		{"config", "every setting, with its unit, its default and the reason of the default", config.Reference()},
 		{"conditions", "the language of label conditions, with examples", rule.Conditions()},
 		{"tests", "how unit tests of label definitions are written, with examples", scenario.Page()},
+		{"words", "what the words mean: watermark, orphan, corrections, ...", wordsPage},
 	}
 }
 

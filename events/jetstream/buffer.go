@@ -26,6 +26,7 @@ type buffer struct {
 	mu       sync.Mutex
 	owner    *reader // the only one that may add
 	queue    []chunk
+	held     int    // bytes in the queue
 	received uint64 // stream sequence of the last message seen, whether or not it is ours
 	fresh    bool   // nothing has been received since the beginning of the log
 
@@ -41,6 +42,9 @@ type buffer struct {
 // limits are a chunk's.
 type limits struct{ messages, bytes int }
 
+// chunksHeld is how many chunks are held, and also how many times a chunk's bytes: a
+// message that is larger than a chunk has one of its own, and large ones are held
+// one at a time.
 const chunksHeld = 8
 
 func newBuffer(l limits) *buffer {
@@ -95,7 +99,7 @@ func (b *buffer) admit(m *events.Message) bool {
 		if m == nil || len(last.messages) < b.limits.messages && last.bytes+len(m.Data) <= b.limits.bytes {
 			return true
 		}
-		if n >= chunksHeld {
+		if n >= chunksHeld || m != nil && b.held+len(m.Data) > chunksHeld*b.limits.bytes {
 			return false
 		}
 	}
@@ -109,6 +113,7 @@ func (b *buffer) put(seq uint64, m *events.Message) {
 	if m != nil {
 		last.messages = append(last.messages, *m)
 		last.bytes += len(m.Data)
+		b.held += len(m.Data)
 		b.last = *m
 		if b.watched {
 			b.recent = append(b.recent, seq)
@@ -125,6 +130,7 @@ func (b *buffer) take() (chunk, bool) {
 		return chunk{}, false
 	}
 	first := b.queue[0]
+	b.held -= first.bytes
 	b.queue[0] = chunk{}
 	if b.queue = b.queue[1:]; len(b.queue) == 0 {
 		b.queue = nil
@@ -189,7 +195,14 @@ func (b *buffer) truncate(seq uint64, known events.Mark) {
 	defer b.mu.Unlock()
 	for i := range b.queue {
 		c := &b.queue[i]
-		c.messages = slices.DeleteFunc(c.messages, func(m events.Message) bool { return m.Seq > seq })
+		c.messages = slices.DeleteFunc(c.messages, func(m events.Message) bool {
+			if m.Seq <= seq {
+				return false
+			}
+			c.bytes -= len(m.Data)
+			b.held -= len(m.Data)
+			return true
+		})
 		c.through = min(c.through, seq)
 	}
 	b.received, b.last, b.mark = min(b.received, seq), events.Message{}, known

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -74,13 +75,28 @@ func startReader(ctx context.Context, js jetstream.JetStream, s *Source, next ui
 	}
 	r.buffer.own(r)
 	r.consume, err = consumer.Consume(r.deliver,
-		jetstream.PullMaxBytes(s.opts.Prefetch), jetstream.PullExpiry(expiry), jetstream.PullHeartbeat(heartbeat),
+		jetstream.PullMaxBytes(s.ahead()), jetstream.PullExpiry(expiry), jetstream.PullHeartbeat(heartbeat),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { r.halt(err) }))
 	if err != nil {
 		r.buffer.own(nil)
 		return nil, fmt.Errorf("read stream %q: %w", s.in.Stream, err)
 	}
 	return r, nil
+}
+
+// ahead is how many bytes the broker may send ahead: at least one message of the
+// largest size that it takes, for it sends none that is larger than this. It stays
+// below what the client holds of a subscription before it drops messages.
+func (s *Source) ahead() int {
+	const (
+		usual    = 16 << 20
+		overhead = 64 << 10 // of a subject and of headers
+		most     = nats.DefaultSubPendingBytesLimit - 4<<20
+	)
+	if s.opts.Prefetch > 0 {
+		return s.opts.Prefetch
+	}
+	return int(max(usual, min(s.nc.MaxPayload()+overhead, most)))
 }
 
 // deliver is called for every message, by one goroutine.

@@ -309,6 +309,10 @@ func (s *Source) recover(ctx context.Context, info *jetstream.StreamInfo) error 
 			s.buffer.insert(got.Seq, nil)
 			return nil
 		}
+		if ahead := s.ahead(); len(got.Data) > ahead {
+			s.calm.warn("a message is larger than what is read ahead: such messages are read one by one, one in some seconds; publish smaller ones",
+				"stream", s.in.Stream, "message", got.Seq, "bytes", len(got.Data), "read_ahead", ahead)
+		}
 		s.buffer.insert(got.Seq, &m)
 		return nil
 	case s.in.Filtered, fresh:

@@ -20,7 +20,7 @@ type Options struct {
 	ProveEvery time.Duration        // how often the broker is asked where the log ends; 0: 1 s
 	Messages   int                  // most messages of a batch; 0: 1000
 	Bytes      int                  // most bytes of a batch of more than one message; 0: 1 MiB
-	Prefetch   int                  // bytes the broker may send ahead; 0: 16 MiB
+	Prefetch   int                  // bytes the broker may send ahead; 0: 16 MiB, and at least one message
 	Lost       []Span               // of which a person has declared that messages may be missing
 	Elapsed    func() time.Duration // a clock that never jumps; nil: the machine's monotonic one
 	// Synchronised is the machine's time, no later than the true one, if it is known
@@ -51,9 +51,6 @@ func (o Options) withDefaults() Options {
 	if o.Bytes <= 0 {
 		o.Bytes = 1 << 20
 	}
-	if o.Prefetch <= 0 {
-		o.Prefetch = 16 << 20
-	}
 	if o.Elapsed == nil {
 		o.Elapsed = newElapsed()
 	}
@@ -67,7 +64,8 @@ func (o Options) withDefaults() Options {
 }
 
 // Source reads one log from a position on. It is used by one goroutine. It
-// holds at most about 8 batches and Prefetch bytes in memory.
+// holds at most about 8 batches' bytes and what is sent ahead in memory, and one
+// message more if that is larger.
 type Source struct {
 	nc      *nats.Conn
 	js      jetstream.JetStream

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"pgregory.net/rapid"
@@ -240,13 +242,60 @@ func TestMessageLargerThanThePrefetch(t *testing.T) {
 		t.Fatal(err)
 	}
 	publish(t, nc, "large", 1, 3)
-	s, err := Open(deadline(t), nc, log, 0, joiner.Position{}, Options{Prefetch: 1000, ProveEvery: 20 * time.Millisecond})
+	var text lockedText
+	s, err := Open(deadline(t), nc, log, 0, joiner.Position{}, Options{Prefetch: 1000, ProveEvery: 20 * time.Millisecond, Log: textLog(&text)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
 	if got := read(t, s, 3); len(got[0].Data) != 5000 || got[2].Seq != 3 {
 		t.Fatalf("got %d bytes first, message %d last", len(got[0].Data), got[2].Seq)
+	}
+	if !strings.Contains(text.String(), "larger than what is read ahead") {
+		t.Fatalf("it is slow, and the log does not say so:\n%s", text.String())
+	}
+}
+
+// Large messages, as the broker takes them, are read like others: the reader is not
+// started again for any, and they are held one at a time.
+func TestLargeMessagesAreReadAhead(t *testing.T) {
+	t.Parallel()
+	const large, total = 20 << 20, 4
+	broker := guarded(t, func(o *server.Options) {
+		o.MaxPayload, o.MaxPending, o.JetStream, o.StoreDir = 24<<20, 256<<20, true, t.TempDir()
+	})
+	nc := dial(t, ConnOptions{URL: broker.ClientURL()})
+	log := find(t, nc, requests("large"))
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range total {
+		if _, err := js.Publish(deadline(t), "large", make([]byte, large)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var text lockedText
+	s, err := Open(deadline(t), nc, log, 0, joiner.Position{}, Options{Log: textLog(&text)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for count := 0; count < total; {
+		b, err := s.Next(deadline(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		count += len(b.Messages)
+		s.buffer.mu.Lock()
+		held := s.buffer.held
+		s.buffer.mu.Unlock()
+		if held > large {
+			t.Fatalf("%d bytes are held, more than one message", held)
+		}
+	}
+	if strings.Contains(text.String(), "reading the log restarts") {
+		t.Fatalf("large messages were fetched one by one:\n%s", text.String())
 	}
 }
 

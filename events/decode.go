@@ -16,9 +16,10 @@ const (
 // Decoder turns JSON into events. Its zero value has the documented defaults.
 // It holds no state, so one may be used from several goroutines.
 //
-// An event is rejected if it is not strict JSON: RFC 8259, in UTF-8, no member
-// named twice in any object, no number beyond float64, no deeper and no larger
-// than the limits. Whether it is JSON at all is judged before what it says, so
+// An event is rejected if it is not strict JSON: RFC 8259, no member named twice in
+// any object, no deeper and no larger than the limits. Two things are understood
+// beside it: a value that cannot be held (see unheld.go) counts as null, and ids
+// written as numbers and numbers written as text are what they say (see understand). Whether it is JSON at all is judged before what it says, so
 // a truncated event is not_json whatever else is wrong with it. Names of fields
 // are compared exactly: "Request_ID" is an unknown field. A field whose value
 // is null counts as not given.
@@ -97,7 +98,7 @@ func (d *Decoder) DecodeRequest(raw []byte) (Request, error) {
 	if found.Heartbeat {
 		return Request{TS: found.TS}, nil
 	}
-	b := builder{text: string(raw), separator: d.separator(), fields: make([]Field, 0, s.leaves)}
+	b := builder{text: string(raw), separator: d.separator(), fields: make([]Field, 0, s.leaves), odd: found.Unheld > 0}
 	req := Request{
 		ID:           string(found.ID),
 		TS:           found.TS,
@@ -120,6 +121,7 @@ type Info struct {
 	Heartbeat   bool // it is a heartbeat and no outcome
 	HeartbeatTS Time // of the heartbeat
 	Unknown     int  // fields that nothing here knows
+	Unheld      int  // values that nothing here can hold, which count as null
 }
 
 // DecodeOutcome decodes an outcome or a heartbeat, which leaves the Outcome
@@ -127,25 +129,27 @@ type Info struct {
 //
 // An outcome_id that is empty counts as not given. An item_id that is empty is
 // rejected: taken as not given, it would label every item of the request.
-func (d *Decoder) DecodeOutcome(raw []byte) (Outcome, Info, error) {
-	s := scanner{data: raw}
+func (d *Decoder) DecodeOutcome(raw []byte) (Outcome, Info, error) { return d.decodeOutcome(raw, nil) }
+
+func (d *Decoder) decodeOutcome(raw []byte, names *unknownNames) (Outcome, Info, error) {
+	s := scanner{data: raw, names: names}
 	found, err := s.event(d, inOutcome)
 	if err != nil {
 		return Outcome{}, Info{}, err
 	}
 	if found.Heartbeat {
-		return Outcome{}, Info{Heartbeat: true, HeartbeatTS: found.TS, Unknown: found.Unknown}, nil
+		return Outcome{}, Info{Heartbeat: true, HeartbeatTS: found.TS, Unknown: found.Unknown, Unheld: found.Unheld}, nil
 	}
 	out := Outcome{RequestID: string(found.ID), TS: found.TS, Hash: sha256.Sum256(raw)}
 	out.ID = string(s.text(s.spans[fieldOutcomeID]))
 	out.Type = string(s.text(s.spans[fieldType]))
 	out.ItemID = string(s.text(s.spans[fieldItemID]))
 	if at := s.spans[fieldValue]; at.given() {
-		out.Value, out.HasValue = float(string(raw[at.start:at.end])), true
+		out.Value, out.HasValue = finite(string(raw[at.start:at.end]))
 	}
 	if at := s.spans[fieldAttrs]; at.given() {
-		b := builder{text: string(raw[at.start:at.end])}
+		b := builder{text: string(raw[at.start:at.end]), odd: found.Unheld > 0}
 		out.Attrs, _ = b.object(0)
 	}
-	return out, Info{Unknown: found.Unknown}, nil
+	return out, Info{Unknown: found.Unknown, Unheld: found.Unheld}, nil
 }

@@ -6,10 +6,9 @@ const (
 	ReasonEmpty            = "empty"         // nothing but white space
 	ReasonTooLarge         = "too_large"     // more bytes than Decoder.MaxBytes
 	ReasonNotJSON          = "not_json"      // not what RFC 8259 calls JSON
-	ReasonInvalidUTF8      = "invalid_utf8"  // not UTF-8, or a lone surrogate escape
+	ReasonInvalidUTF8      = "invalid_utf8"  // an id or a type is not UTF-8, or has half of an escaped surrogate pair
 	ReasonDuplicateKey     = "duplicate_key" // an object, however deep, names a member twice
 	ReasonTooDeep          = "too_deep"      // nested deeper than Decoder.MaxDepth
-	ReasonBadNumber        = "bad_number"    // a number that float64 cannot hold
 	ReasonNotObject        = "not_object"    // JSON, but not an object
 	ReasonWrongType        = "wrong_type"    // a known field of another type than documented
 	ReasonMissingRequestID = "missing_request_id"
@@ -27,7 +26,7 @@ const (
 func Reasons() []string {
 	return []string{
 		ReasonEmpty, ReasonTooLarge, ReasonNotJSON, ReasonInvalidUTF8, ReasonDuplicateKey, ReasonTooDeep,
-		ReasonBadNumber, ReasonNotObject, ReasonWrongType, ReasonMissingRequestID, ReasonEmptyRequestID,
+		ReasonNotObject, ReasonWrongType, ReasonMissingRequestID, ReasonEmptyRequestID,
 		ReasonLongRequestID, ReasonMissingTS, ReasonBadTS, ReasonMissingType, ReasonLongOutcomeID,
 		ReasonBadItem, ReasonLongName,
 	}

@@ -30,6 +30,7 @@ type Parser struct {
 	given   uint32 // its fields, and those of the item at hand, as bits
 	escaped uint32 // those of them that are strings with escapes
 	unknown int
+	names   unknownNames
 	spans   [fields + 1]span // of fields given; with a place for features to spare
 
 	// What is made of it, unless it is only scanned.
@@ -51,7 +52,7 @@ func (d *Decoder) NewParser() *Parser {
 		d: *d, most: min(pageMost, d.maxBytes()), maxDepth: d.maxDepth(), page: new(page),
 		memory: memory{seed: maphash.MakeSeed(), separator: d.separator()},
 	}
-	p.rare.maxDepth = p.maxDepth
+	p.rare.maxDepth, p.rare.strict = p.maxDepth, true
 	switch d.Unit {
 	case UnitS:
 		p.scale = 1_000_000_000
@@ -79,7 +80,8 @@ func (p *Parser) ScanRequest(raw []byte) (Scan, error) {
 		}
 	}
 	p.left++
-	return p.d.ScanRequest(raw)
+	p.names.reset()
+	return p.d.scanRequest(raw, &p.names)
 }
 
 // idIn is the id as a part of raw, unless it has to be unescaped.

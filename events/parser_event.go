@@ -12,6 +12,7 @@ func (p *Parser) event(in shape, n int) bool {
 	p.open, p.astray, p.found.at = 0, 0, -1
 	p.events++
 	p.given, p.escaped, p.unknown = 0, 0, 0
+	p.names.reset()
 	if p.age++; p.full && p.age > memoryAge {
 		p.forget()
 	}

@@ -115,7 +115,7 @@ func (p *Parser) stranger(at *place, names **keySet, name []byte, start, i int) 
 	m := &p.strange
 	m.one, m.mark = m, 0
 	if at.in != inFeatures {
-		m.field, m.unknown = fieldUnknown, 1
+		m.field, m.unknown, m.name = fieldUnknown, 1, unknownName(at.in, name)
 		return m
 	}
 	m.field, m.unknown, m.nameSize = fieldFeature, 0, at.prefixSize+len(name)

@@ -21,7 +21,7 @@ type member struct {
 	unknown        int     // 1 if nothing here knows it, else 0
 	key            string  // as it is written
 	escaped        bool    // the key has escapes
-	name           string  // of a feature, flattened
+	name           string  // of a feature, flattened; of what is not known, as unknownName says
 	nameSize       int     // of the name, which is not made where nobody wants it
 	inner          *place  // the object that it holds, once it has held one
 }

@@ -151,11 +151,13 @@ func (k *memory) explain(m *member, at *place) {
 	m.field = at.in.lookup([]byte(m.key))
 	switch m.field {
 	case fieldUnknown:
-		m.strings, m.numbers, m.unknown = true, true, 1
+		m.strings, m.numbers = true, true
 		if at.in == inFeatures {
-			m.field, m.unknown = fieldFeature, 0
+			m.field = fieldFeature
 			m.name = k.intern(at.prefix + m.key)
 			m.nameSize = len(m.name)
+		} else {
+			m.unknown, m.name = 1, unknownName(at.in, []byte(m.key))
 		}
 	case fieldHeartbeat:
 		// Whatever it is, the event is not like most.

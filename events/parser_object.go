@@ -71,10 +71,18 @@ func (p *Parser) nested(m *member, i, depth int) int {
 	return p.object(m.inner, i, depth)
 }
 
+// meet counts a field that nothing here knows.
+func (p *Parser) meet(m *member) {
+	p.unknown++
+	p.names.add(m.name)
+}
+
 // known reads the value of a member that is no feature.
 func (p *Parser) known(m *member, i, depth int) int {
 	f, c := m.field, p.page.at(i)
-	p.unknown += m.unknown
+	if m.unknown != 0 {
+		p.meet(m)
+	}
 	if f == fieldUnknown || c == 'n' {
 		return p.pass(i, depth) // a field that is null is not given
 	}

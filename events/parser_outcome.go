@@ -14,7 +14,8 @@ func (p *Parser) Outcome(raw []byte) (Outcome, Info, error) {
 		}
 	}
 	p.left++
-	return p.d.DecodeOutcome(raw)
+	p.names.reset()
+	return p.d.decodeOutcome(raw, &p.names)
 }
 
 // isOutcome checks what only an outcome has.

@@ -59,7 +59,9 @@ func (p *Parser) plain(at *place, m *member, i int, separator byte, serial uint6
 			}
 		}
 		if next.field != fieldFeature {
-			p.unknown += next.unknown
+			if next.unknown != 0 {
+				p.meet(next)
+			}
 			p.given |= 1 << next.field
 			p.spans[next.field] = span{start, j}
 		}

@@ -49,6 +49,9 @@ func (w *twins) checkScan(t failing, raw []byte) {
 	if !sameErrors(err, wantErr) || !reflect.DeepEqual(got, want) {
 		t.Fatalf("%.300q: scan is\n%+v, %v, want\n%+v, %v", raw, got, err, want, wantErr)
 	}
+	if names := w.parser.UnknownNames(); err == nil && len(names) != min(got.Unknown, 8) {
+		t.Fatalf("%.300q: %d fields are unknown, and are named %q", raw, got.Unknown, names)
+	}
 }
 
 func (w *twins) checkRequest(t failing, raw []byte) {

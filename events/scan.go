@@ -14,13 +14,16 @@ type Scan struct {
 	TS        Time // of the request, or of the heartbeat
 	Heartbeat bool // it is a heartbeat and no request
 	Unknown   int  // fields, of the request and its items, that nothing here knows
+	Unheld    int  // values that nothing here can hold, which count as null
 }
 
 // ScanRequest validates a request and finds its id and time, in one pass and
 // as a rule without allocating. It accepts and rejects exactly what
 // DecodeRequest does; the error is a *RejectError.
-func (d *Decoder) ScanRequest(raw []byte) (Scan, error) {
-	s := scanner{data: raw}
+func (d *Decoder) ScanRequest(raw []byte) (Scan, error) { return d.scanRequest(raw, nil) }
+
+func (d *Decoder) scanRequest(raw []byte, names *unknownNames) (Scan, error) {
+	s := scanner{data: raw, names: names}
 	found, err := s.event(d, inRequest)
 	if err != nil {
 		return Scan{}, err
@@ -37,7 +40,11 @@ type scanner struct {
 	syntax    *RejectError // why it is no JSON; ends the scan
 	content   *RejectError // the first thing wrong with what it says
 	unknown   int
+	strict    bool // values that cannot be held end the scan
+	unheld    int  // how many were met
+	names     *unknownNames
 	escaped   bool // the last string had escapes
+	broken    bool // the last string is no text: see holdsText
 	leaves    int  // features met, of the request and all items
 	items     int  // items met
 	spans     [fields]span
@@ -62,6 +69,9 @@ func (s *scanner) event(d *Decoder, in shape) (Scan, *RejectError) {
 	}
 	var end int
 	isObject := s.data[start] == '{'
+	if hint := hintOfFormat(s.data[start:]); hint != "" {
+		return Scan{}, reject(ReasonNotJSON, hint)
+	}
 	if isObject {
 		end = s.object(start, 1, in, 0)
 	} else {
@@ -83,7 +93,7 @@ func (s *scanner) event(d *Decoder, in shape) (Scan, *RejectError) {
 
 // verdict looks at the fields once all of them are known.
 func (s *scanner) verdict(d *Decoder, in shape) (Scan, *RejectError) {
-	found := Scan{Unknown: s.unknown}
+	found := Scan{Unknown: s.unknown, Unheld: s.unheld}
 	beat := s.spans[fieldHeartbeat]
 	if !s.spans[fieldRequestID].given() {
 		if !beat.given() {
@@ -94,6 +104,7 @@ func (s *scanner) verdict(d *Decoder, in shape) (Scan, *RejectError) {
 	}
 	if beat.given() {
 		found.Unknown++ // to an event it means nothing
+		s.names.note(in, []byte(schema[fieldHeartbeat].name))
 	}
 	found.ID = s.text(s.spans[fieldRequestID])
 	switch n := len(found.ID); {
@@ -143,7 +154,7 @@ func (s *scanner) at(found Scan, p span, f field, unit Unit) (Scan, *RejectError
 		}
 	}
 	if !ok {
-		return Scan{}, reject(ReasonBadTS, schema[f].name+" "+excerpt(raw)+": want RFC 3339 or an integer epoch, between 1678 and 2262")
+		return Scan{}, reject(ReasonBadTS, schema[f].name+" "+excerpt(raw)+": want RFC 3339 or an integer epoch, between 1678 and 2262"+hintOfTime(raw))
 	}
 	return found, nil
 }
@@ -157,8 +168,11 @@ func (s *scanner) text(p span) []byte {
 	return unquoted(s.data[p.start:p.end])
 }
 
-// unquoted is the content of a valid JSON string.
+// unquoted is the content of a valid JSON string, and any other value as it stands.
 func unquoted(quoted []byte) []byte {
+	if quoted[0] != '"' {
+		return quoted
+	}
 	inner := quoted[1 : len(quoted)-1]
 	if bytes.IndexByte(inner, '\\') < 0 {
 		return inner

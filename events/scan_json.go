@@ -27,12 +27,21 @@ func (s *scanner) value(i, depth int) int {
 	}
 	switch c := s.data[i]; c {
 	case '"':
-		return s.str(i)
+		if i = s.str(i); s.broken && i >= 0 {
+			s.unheld++
+		}
+		return i
 	case '{':
 		return s.object(i, depth+1, inAnything, 0)
 	case '[':
 		return s.elements(i, depth+1, false)
-	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'N', 'I':
+		if n := nonFinite(s.data[i:]); n > 0 && !s.strict {
+			s.unheld++
+			return i + n
+		} else if c > '9' {
+			return s.noValue(i)
+		}
 		return s.number(i)
 	case 't':
 		return s.literal(i, "true")
@@ -41,14 +50,18 @@ func (s *scanner) value(i, depth int) int {
 	case 'n':
 		return s.literal(i, "null")
 	default:
-		return s.fail(ReasonNotJSON, i, fmt.Sprintf("no value begins with %q", c))
+		return s.noValue(i)
 	}
+}
+
+func (s *scanner) noValue(i int) int {
+	return s.fail(ReasonNotJSON, i, fmt.Sprintf("no value begins with %q", s.data[i])+hintOfValue(s.data[i:]))
 }
 
 func (s *scanner) literal(i int, word string) int {
 	end := i + len(word)
 	if end > len(s.data) || string(s.data[i:end]) != word {
-		return s.fail(ReasonNotJSON, i, "want "+word)
+		return s.fail(ReasonNotJSON, i, excerpt(wordAt(s.data[i:]))+" is no value: a text stands in double quotes")
 	}
 	return end
 }
@@ -99,20 +112,28 @@ func (s *scanner) object(i, depth int, in shape, prefix int) int {
 	for {
 		start := i
 		if i >= len(s.data) || s.data[i] != '"' {
-			return s.fail(ReasonNotJSON, i, "want a member's name")
+			return s.fail(ReasonNotJSON, i, "want a member's name in double quotes")
 		}
 		if i = s.str(i); i < 0 {
 			return -1
 		}
-		key := s.data[start+1 : i-1]
-		if s.escaped {
+		key, broken := s.data[start+1:i-1], s.broken
+		switch {
+		case broken:
+			key = append([]byte{0xFF}, key...) // as it is written, and like no text
+		case s.escaped:
 			key = unescaped(key)
 		}
 		if i = s.space(i); i >= len(s.data) || s.data[i] != ':' {
 			return s.fail(ReasonNotJSON, i, "want a colon after a member's name")
 		}
 		i = s.space(i + 1)
-		if i = s.member(&names, key, i, depth, in, prefix); i < 0 {
+		if broken && in == inFeatures {
+			i = s.nameless(&names, key, i, depth)
+		} else {
+			i = s.member(&names, key, i, depth, in, prefix)
+		}
+		if i < 0 {
 			return -1
 		}
 		i = s.space(i)
@@ -140,6 +161,7 @@ func (s *scanner) member(names *keySet, key []byte, i, depth int, in shape, pref
 			return s.known(f, in, i, depth)
 		}
 		s.unknown++
+		s.names.note(in, key)
 	}
 	if !s.keys.add(names, key) {
 		return s.duplicate(i, key)
@@ -148,6 +170,17 @@ func (s *scanner) member(names *keySet, key []byte, i, depth int, in shape, pref
 		return s.feature(len(key)+prefix, i, depth)
 	}
 	return s.value(i, depth)
+}
+
+// nameless scans a member, at i, whose name is no text. As a feature it cannot be held.
+func (s *scanner) nameless(names *keySet, key []byte, i, depth int) int {
+	if !s.keys.add(names, key) {
+		return s.duplicate(i, key)
+	}
+	before := s.unheld
+	i = s.value(i, depth)
+	s.unheld = before + 1
+	return i
 }
 
 // feature scans a feature's value, at i. Its flattened name has length bytes.

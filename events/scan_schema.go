@@ -1,6 +1,7 @@
 package events
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 )
@@ -182,29 +183,48 @@ func (s *scanner) known(f field, in shape, i, depth int) int {
 		return s.value(i, depth)
 	}
 	got := typeOf(s.data[i])
-	if got == jsonNull {
+	if got == jsonNull || nonFinite(s.data[i:]) > 0 {
 		return s.value(i, depth) // not given
 	}
-	if !fits(f, got) {
+	var end int
+	switch fit := fits(f, got); {
+	case !fit && !understood(f, got):
 		s.noteType(f, in, got)
 		return s.value(i, depth)
-	}
-	var end int
-	switch f {
-	case fieldFeatures, fieldItemFeatures:
+	case f == fieldFeatures || f == fieldItemFeatures:
 		end = s.object(i, depth+1, inFeatures, 0)
-	case fieldItems:
+	case f == fieldItems:
 		end = s.itemList(i, depth+1)
 	default:
-		end = s.value(i, depth)
+		before := s.unheld
+		if end = s.value(i, depth); end < 0 {
+			return -1
+		}
+		at := span{i, end}
+		switch {
+		case got == jsonString && s.broken && !isOptionalText(f):
+			s.noteText(f, in)
+			return end
+		case s.unheld > before && f != fieldAttrs && f != fieldTS:
+			return end // a text or a number that cannot be held is not given
+		case !fit && !s.understand(f, in, &at):
+			return end
+		}
+		s.spans[f] = at
+		if f == fieldItemPosition {
+			s.position(at)
+		}
+		return end
 	}
 	s.spans[f] = span{i, end}
-	if f == fieldItemPosition && end >= 0 {
-		if _, ok := integral(s.data[i:end]); !ok {
-			s.noteItem("position " + excerpt(s.data[i:end]) + ": want an integer")
-		}
-	}
 	return end
+}
+
+// position checks that an item's position is a whole number.
+func (s *scanner) position(at span) {
+	if _, ok := integral(s.data[at.start:at.end]); !ok {
+		s.noteItem("position " + excerpt(s.data[at.start:at.end]) + ": want an integer")
+	}
 }
 
 func fits(f field, got jsonType) bool {
@@ -215,6 +235,73 @@ func fits(f field, got jsonType) bool {
 		return true // its type matters only if it turns out to be one
 	}
 	return got == schema[f].want
+}
+
+// isOptionalText reports whether a field is text that stands for itself alone.
+func isOptionalText(f field) bool {
+	return f == fieldModel || f == fieldModelVersion || f == fieldUserID
+}
+
+// understood reports whether a value of another type than documented may yet be
+// understood: an id that is written as a number, or a number that is written as text.
+func understood(f field, got jsonType) bool {
+	switch schema[f].want {
+	case jsonString:
+		return got == jsonNumber && f != fieldType
+	case jsonNumber:
+		return got == jsonString
+	}
+	return false
+}
+
+// understand makes of the place of such a value that of what it says. The digits of a
+// whole number are an id. A text that is a JSON number, with nothing around it, is
+// that number.
+func (s *scanner) understand(f field, in shape, at *span) bool {
+	raw := s.data[at.start:at.end]
+	if raw[0] != '"' {
+		if bytes.ContainsAny(raw, ".eE") && !isOptionalText(f) {
+			s.noteUnderstood(f, in, " "+excerpt(raw)+" is a number with a fraction or an exponent: want a string, or a whole number")
+			return false
+		}
+		return true
+	}
+	inner := raw[1 : len(raw)-1]
+	number := scanner{data: inner, strict: true}
+	if len(inner) == 0 || typeOf(inner[0]) != jsonNumber || number.number(0) != len(inner) {
+		if isBeyond(inner) {
+			s.unheld++
+			return false
+		}
+		s.noteUnderstood(f, in, " is the string "+excerpt(inner)+": want a number")
+		return false
+	}
+	at.start, at.end = at.start+1, at.end-1
+	return true
+}
+
+// isBeyond reports whether a text is a JSON number that float64 cannot hold.
+func isBeyond(text []byte) bool {
+	lax := scanner{data: text}
+	return len(text) > 0 && typeOf(text[0]) == jsonNumber && lax.number(0) == len(text) && lax.unheld > 0
+}
+
+func (s *scanner) noteUnderstood(f field, in shape, complaint string) {
+	if in == inItem {
+		s.noteItem(schema[f].name + complaint)
+		return
+	}
+	s.note(ReasonWrongType, schema[f].name+complaint)
+}
+
+// noteText records that a text that the event needs is none.
+func (s *scanner) noteText(f field, in shape) {
+	complaint := schema[f].name + " is no text: it is not UTF-8, or has half of an escaped surrogate pair"
+	if in == inItem {
+		s.noteItem(complaint)
+		return
+	}
+	s.note(ReasonInvalidUTF8, complaint)
 }
 
 func (s *scanner) noteType(f field, in shape, got jsonType) {
@@ -242,7 +329,11 @@ func (s *scanner) itemList(i, depth int) int {
 func (s *scanner) item(i, depth int) int {
 	s.items++
 	if i < len(s.data) && s.data[i] != '{' {
-		if got := typeOf(s.data[i]); got != jsonAny {
+		got := typeOf(s.data[i])
+		if nonFinite(s.data[i:]) > 0 {
+			got = jsonNull
+		}
+		if got != jsonAny {
 			s.noteItem("is " + got.String() + ", want an object")
 		}
 		return s.value(i, depth)

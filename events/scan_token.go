@@ -16,7 +16,7 @@ import (
 func (s *scanner) str(i int) int {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	data := s.data
-	s.escaped = false
+	s.escaped, s.broken = false, false
 	j := i + 1
 	for {
 		if j+8 <= len(data) {
@@ -60,7 +60,7 @@ func (s *scanner) special(i int) int {
 	}
 	r, size := utf8.DecodeRune(s.data[i:])
 	if r == utf8.RuneError && size <= 1 {
-		return s.fail(ReasonInvalidUTF8, i, "not UTF-8")
+		return s.noText(i, 1, "not UTF-8")
 	}
 	return i + size
 }
@@ -82,11 +82,20 @@ func (s *scanner) escape(i int) int {
 			return i + 6
 		}
 		if pairAfter(s.data[i+6:], r) == utf8.RuneError {
-			return s.fail(ReasonInvalidUTF8, i, "a surrogate is escaped without its other half")
+			return s.noText(i, 6, "a surrogate is escaped without its other half")
 		}
 		return i + 12
 	}
 	return s.fail(ReasonNotJSON, i, "no such escape in a string")
+}
+
+// noText goes over size bytes of a string that stand for no character.
+func (s *scanner) noText(i, size int, detail string) int {
+	if s.strict {
+		return s.fail(ReasonInvalidUTF8, i, detail)
+	}
+	s.broken = true
+	return i + size
 }
 
 // pairAfter is the character that the surrogate first and the escape that
@@ -192,7 +201,10 @@ func (s *scanner) number(i int) int {
 	// Without an exponent, 300 digits always fit: float64 goes to 1.8e308.
 	if exponent || wholeDigits > 300 {
 		if _, err := strconv.ParseFloat(string(s.data[start:i]), 64); err != nil {
-			return s.fail(ReasonBadNumber, start, excerpt(s.data[start:i])+" is beyond what float64 holds")
+			if s.strict {
+				return s.fail(ReasonNotJSON, start, "a number is beyond what float64 holds")
+			}
+			s.unheld++
 		}
 	}
 	return i

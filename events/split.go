@@ -6,7 +6,8 @@ import (
 )
 
 // Split tells the events of a message apart: their position in the message and
-// their bytes, which are part of payload, without white space around them.
+// their bytes, which are part of payload, without white space around them and without
+// a byte order mark before them.
 //
 // A message holds one event, a JSON array of events, or events on a line each.
 // What it holds is decided by brackets and quotes alone, in this order:
@@ -149,8 +150,16 @@ func endOfString(text []byte, i int) int {
 	return -1
 }
 
-// trim removes JSON's white space from both ends.
+// byteOrderMark is what tools of Windows write before text in UTF-8. RFC 8259 lets
+// readers pass over it.
+const byteOrderMark = "\xef\xbb\xbf"
+
+// trim removes JSON's white space from both ends, and a byte order mark from the
+// beginning.
 func trim(b []byte) []byte {
+	if len(b) >= len(byteOrderMark) && b[0] == byteOrderMark[0] && string(b[:len(byteOrderMark)]) == byteOrderMark {
+		b = b[len(byteOrderMark):]
+	}
 	for len(b) > 0 && isSpace(b[0]) {
 		b = b[1:]
 	}

@@ -8,6 +8,7 @@ type builder struct {
 	text      string
 	separator string
 	fields    []Field // of the whole event; the scanner has counted them
+	odd       bool    // something in it cannot be held
 }
 
 // features flattens the object at i.
@@ -20,12 +21,16 @@ func (b *builder) features(i int) ([]Field, int) {
 // flatten adds the features of the object at i. Null features are left out.
 func (b *builder) flatten(i int, prefix string) int {
 	for i = b.next(i + 1); b.text[i] != '}'; {
-		var name string
-		name, i = b.str(i)
+		name, held := "", true
+		name, held, i = b.held(i)
 		if prefix != "" {
 			name = prefix + name
 		}
 		i = b.next(b.next(i) + 1)
+		if !held {
+			i = b.comma(b.skip(i))
+			continue
+		}
 		if b.text[i] == '{' {
 			i = b.flatten(i, name+b.separator)
 		} else {
@@ -43,7 +48,10 @@ func (b *builder) flatten(i int, prefix string) int {
 func (b *builder) value(i int) (Value, int) {
 	switch b.text[i] {
 	case '"':
-		text, end := b.str(i)
+		text, held, end := b.held(i)
+		if !held {
+			return Value{}, end
+		}
 		return Value{Kind: String, Str: text}, end
 	case '[':
 		return b.list(i)
@@ -54,8 +62,15 @@ func (b *builder) value(i int) (Value, int) {
 	case 'n':
 		return Value{}, i + len("null")
 	}
+	if n := nonFinite(b.text[i:]); n > 0 {
+		return Value{}, i + n
+	}
 	end := b.numberEnd(i)
-	return number(b.text[i:end]), end
+	v := number(b.text[i:end])
+	if b.odd && v.Kind == Double && !isFinite(v.Float) {
+		v = Value{}
+	}
+	return v, end
 }
 
 // list is the list at i: a List of its scalars, or its text as it stands if it
@@ -63,6 +78,9 @@ func (b *builder) value(i int) (Value, int) {
 func (b *builder) list(i int) (Value, int) {
 	count, end, flat := b.measure(i)
 	if !flat {
+		if b.odd && !holdsAll(b.text[i:end]) {
+			return Value{}, end
+		}
 		return Value{Kind: JSON, Str: b.text[i:end]}, end
 	}
 	values := make([]Value, 0, count)
@@ -141,21 +159,24 @@ func (b *builder) item(i int) (Item, int) {
 	var item Item
 	for i = b.next(i + 1); b.text[i] != '}'; i = b.comma(i) {
 		var name string
-		name, i = b.str(i)
+		name, _, i = b.held(i)
 		i = b.next(b.next(i) + 1)
 		if b.text[i] == 'n' {
 			i += len("null")
 			continue
 		}
-		switch start := i; itemField(name) {
+		var text string
+		switch itemField(name) {
 		case fieldItemID:
-			item.ID, i = b.str(i)
+			item.ID, i = b.plain(i)
 		case fieldItemPosition:
-			i = b.numberEnd(i)
-			item.Position, item.HasPosition = integral(b.text[start:i])
+			text, i = b.plain(i)
+			if f := float(text); text != "" && isFinite(f) {
+				item.Position, item.HasPosition = integral(text)
+			}
 		case fieldItemScore:
-			i = b.numberEnd(i)
-			item.Score, item.HasScore = float(b.text[start:i]), true
+			text, i = b.plain(i)
+			item.Score, item.HasScore = finite(text)
 		case fieldItemFeatures:
 			item.Features, i = b.features(i)
 		default:
@@ -165,12 +186,12 @@ func (b *builder) item(i int) (Item, int) {
 	return item, i + 1
 }
 
-// string is the string at p, nothing if p is not given.
+// string is the text at p, nothing if p is not given.
 func (b *builder) string(p span) string {
 	if !p.given() {
 		return ""
 	}
-	text, _ := b.str(p.start)
+	text, _ := b.plain(p.start)
 	return text
 }
 
@@ -179,7 +200,43 @@ func (b *builder) float(p span) (float64, bool) {
 	if !p.given() {
 		return 0, false
 	}
-	return float(b.text[p.start:p.end]), true
+	return finite(b.text[p.start:p.end])
+}
+
+// finite is a JSON number, if there is one and float64 holds it.
+func finite(text string) (float64, bool) {
+	if text == "" {
+		return 0, false
+	}
+	f := float(text)
+	if !isFinite(f) {
+		return 0, false
+	}
+	return f, true
+}
+
+// plain is what the string or the number at i says; nothing for a word that is no
+// number.
+func (b *builder) plain(i int) (string, int) {
+	if b.text[i] == '"' {
+		return b.str(i)
+	}
+	if n := nonFinite(b.text[i:]); n > 0 {
+		return "", i + n
+	}
+	end := b.numberEnd(i)
+	return b.text[i:end], end
+}
+
+// held is the string at i, and whether it is a text.
+func (b *builder) held(i int) (text string, held bool, end int) {
+	if b.odd {
+		if end, _ := b.strEnd(i); !holdsText(b.text[i+1 : end-1]) {
+			return "", false, end
+		}
+	}
+	text, end = b.str(i)
+	return text, true, end
 }
 
 // next skips white space.
@@ -244,6 +301,10 @@ func (b *builder) skip(i int) int {
 			i += len("true")
 		case 'f':
 			i += len("false")
+		case 'N':
+			i += len("NaN")
+		case 'I':
+			i += len("Infinity")
 		case ',', ':', ' ', '\n', '\r', '\t':
 			i++
 		default:

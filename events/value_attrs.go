@@ -4,9 +4,13 @@ package events
 func (b *builder) object(i int) (map[string]any, int) {
 	members := make(map[string]any)
 	for i = b.next(i + 1); b.text[i] != '}'; i = b.comma(i) {
-		var name string
-		name, i = b.str(i)
-		members[name], i = b.any(b.next(b.next(i) + 1))
+		name, held := "", true
+		name, held, i = b.held(i)
+		var v any
+		v, i = b.any(b.next(b.next(i) + 1))
+		if held {
+			members[name] = v
+		}
 	}
 	return members, i + 1
 }
@@ -25,7 +29,11 @@ func (b *builder) any(i int) (any, int) {
 		}
 		return list, i + 1
 	case '"':
-		return b.str(i)
+		text, held, end := b.held(i)
+		if !held {
+			return nil, end
+		}
+		return text, end
 	case 't':
 		return true, i + len("true")
 	case 'f':
@@ -33,6 +41,12 @@ func (b *builder) any(i int) (any, int) {
 	case 'n':
 		return nil, i + len("null")
 	}
+	if n := nonFinite(b.text[i:]); n > 0 {
+		return nil, i + n
+	}
 	end := b.numberEnd(i)
-	return float(b.text[i:end]), end
+	if f, held := finite(b.text[i:end]); held {
+		return f, end
+	}
+	return nil, end
 }

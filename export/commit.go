@@ -87,6 +87,9 @@ func (s *Stage) manifest(cut *joiner.Cut) (*manifest, []byte, error) {
 		return nil, nil, fmt.Errorf("the manifest would not be read back: %w", err)
 	}
 	data, err := m.encode()
+	if err == nil && len(data) > maxManifest {
+		err = fmt.Errorf("the manifest would have %d bytes, and one of more than %d is not read back: make commits smaller with output.roll.rows", len(data), maxManifest)
+	}
 	return m, data, err
 }
 

@@ -6,11 +6,14 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/events"
 )
+
+var testDay = events.At(time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC))
 
 // A feature whose column is taken is said once, however many files it is in, and
 // counted; so is a request with too many features.
@@ -85,5 +88,49 @@ func TestFeatureNotesAreBounded(t *testing.T) {
 	}
 	if lines := strings.Count(text.String(), "\n"); lines != mostMoved+1 {
 		t.Errorf("%d lines are logged", lines)
+	}
+}
+
+// A commit of very many files with very many columns each has a manifest that is
+// small, can be read again, and proves the files all the same.
+func TestManifestOfVeryManyColumns(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it writes 72,000 columns")
+	}
+	mem := vfs.NewMem()
+	o := open(t, options(mem))
+	s, err := o.Stage(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const files, features = 18, 4000
+	cut := testCut(1, "n")
+	for i := range files {
+		req, row := testRow(1, i)
+		req.TS = testDay
+		for n := range features {
+			name := fmt.Sprintf("%04d_%s_%d", i, strings.Repeat("x", 220), n)
+			req.Features = append(req.Features, events.Field{Name: name, Value: events.Value{Kind: events.Int, Int: 1}})
+		}
+		if err := s.Row(req, row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows, unfit := s.Tallies()
+	cut.Progress.Ledger.Rows, cut.Closed.Rows, cut.Progress.Ledger.Unfit = rows, rows, unfit
+	if _, err := s.Commit(t.Context(), cut); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	info, err := mem.Stat(manifests + "00000000000000000001.json")
+	if err != nil || info.Size() > 20<<20 {
+		t.Fatalf("the manifest has %d bytes: %v", info.Size(), err)
+	}
+	o = open(t, options(mem))
+	defer o.Close()
+	if v := verified(t, mem); !v.Sound() || v.Rows != files {
+		t.Fatalf("verdict %+v", v)
 	}
 }

@@ -13,6 +13,11 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
+// maxColumns bounds the columns that a manifest lists, of all its files together:
+// names come from events, and a commit may have thousands of files of thousands of
+// columns each. The files themselves have them all.
+const maxColumns = 64 << 10
+
 // manifestFormat is the version of the manifest's format.
 const manifestFormat = 1
 
@@ -102,7 +107,7 @@ type file struct {
 	MaxRequestTS instant  `json:"max_request_ts"`
 	MaxRevision  uint32   `json:"max_revision"`
 	Early        int64    `json:"early"`
-	Columns      []column `json:"columns"`
+	Columns      []column `json:"columns,omitzero"` // left out beyond maxColumns
 }
 
 type column struct {

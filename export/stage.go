@@ -23,6 +23,7 @@ type Stage struct {
 	builders map[int64]*rowfile.Builder // by day
 	buffered int64                      // bytes in all of them
 	files    []file                     // finished
+	columns  int                        // of all files together
 
 	deadLetters *checked // nil before the first
 	lines       int64
@@ -138,8 +139,10 @@ func (s *Stage) finishFile(d int64) error {
 	f.Rows, f.Bytes, f.SHA256, f.RowsHash = sum.Rows, w.bytes, w.sha256(), sum.Hash
 	f.MinRequestTS, f.MaxRequestTS = instant(sum.MinTS), instant(sum.MaxTS)
 	f.MaxRevision, f.Early = sum.MaxRevision, sum.Early
-	for _, c := range sum.Columns {
-		f.Columns = append(f.Columns, column{Name: c.Name, Type: c.Type.String()})
+	if s.columns += len(sum.Columns); s.columns <= maxColumns {
+		for _, c := range sum.Columns {
+			f.Columns = append(f.Columns, column{Name: c.Name, Type: c.Type.String()})
+		}
 	}
 	s.files = append(s.files, f)
 	return s.readBack(&f, &sum)

@@ -32,8 +32,8 @@ func listed(names ...string) sample {
 	return s
 }
 
-// columnsOf is where a row's features stand in a file, by their values.
-func columnsOf(row record1) map[int64]string {
+// featuresOf is where a row's features stand in a file, by their values.
+func featuresOf(row record1) map[int64]string {
 	out := map[int64]string{}
 	for name, v := range row {
 		if n, ok := v.(int64); ok && n > 0 {
@@ -102,7 +102,7 @@ func TestFeaturesThatClash(t *testing.T) {
 			}
 			rows, columns := readAll(t, first(encode(t, b)))
 			for i := range rows {
-				got, others := columnsOf(rows[i]), 0
+				got, others := featuresOf(rows[i]), 0
 				for n, want := range c.want {
 					if got[int64(n+1)] != want {
 						t.Errorf("row %d: feature %d is in column %q, want %q, of %q", i, n+1, got[int64(n+1)], want, columns)
@@ -159,7 +159,7 @@ func TestColumnsDoNotDependOnNeighbours(t *testing.T) {
 				data, _ := encode(t, build(t, l, rows[i:i+1]))
 				got, columns := readAll(t, data)
 				distinct(t, columns)
-				alone[i] = lowered(columnsOf(got[0]))
+				alone[i] = lowered(featuresOf(got[0]))
 				n := len(rows[i].req.Features)
 				if rows[i].row.Item >= 0 {
 					n += len(rows[i].req.Items[0].Features)
@@ -177,7 +177,7 @@ func TestColumnsDoNotDependOnNeighbours(t *testing.T) {
 			got, columns := readAll(t, data)
 			distinct(t, columns)
 			for at, i := range order {
-				if together := lowered(columnsOf(got[at])); !maps.Equal(together, alone[i]) {
+				if together := lowered(featuresOf(got[at])); !maps.Equal(together, alone[i]) {
 					t.Fatalf("row %d has its features in %v among others, alone in %v", i, together, alone[i])
 				}
 			}
@@ -229,7 +229,7 @@ func TestTooManyFeaturesOfARequest(t *testing.T) {
 					}
 				}
 				rows, _ := readAll(t, first(encode(t, b)))
-				got := columnsOf(rows[len(rows)-1])
+				got := featuresOf(rows[len(rows)-1])
 				if want == nil {
 					want = got
 				}

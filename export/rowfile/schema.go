@@ -1,10 +1,12 @@
 package rowfile
 
 import (
+	"fmt"
 	"reflect"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding"
+	"github.com/parquet-go/parquet-go/format"
 )
 
 // record is a group whose fields keep the order they are given in; a
@@ -45,6 +47,50 @@ func schema(cols []*column, shapes []shape, dict []bool) *parquet.Schema {
 		r.fields = append(r.fields, field{Node: node, name: c.name})
 	}
 	return parquet.NewSchema("row", r)
+}
+
+// columnsOf is what a file of ours says of its columns.
+func columnsOf(fields []parquet.Field) ([]Column, error) {
+	columns := make([]Column, len(fields))
+	for i, f := range fields {
+		columns[i].Name = f.Name()
+		node := parquet.Node(f)
+		for !node.Leaf() {
+			inner := node.Fields()
+			if len(inner) != 1 {
+				return nil, fmt.Errorf("column %q is none that labeljoin writes", f.Name())
+			}
+			node, columns[i].Type.List = inner[0], true
+		}
+		scalar, err := scalarOf(node.Type())
+		if err != nil {
+			return nil, fmt.Errorf("column %q: %w", f.Name(), err)
+		}
+		columns[i].Type.Scalar = scalar
+	}
+	return columns, nil
+}
+
+// scalarOf is the scalar that is written as a Parquet type.
+func scalarOf(t parquet.Type) (Scalar, error) {
+	switch t.Kind() {
+	case parquet.Boolean:
+		return Bool, nil
+	case parquet.Int32:
+		return Int32, nil
+	case parquet.Int64:
+		if logical := t.LogicalType(); logical != nil {
+			if _, ok := logical.Value.(*format.TimestampType); ok {
+				return Timestamp, nil
+			}
+		}
+		return Int64, nil
+	case parquet.Double:
+		return Double, nil
+	case parquet.ByteArray:
+		return String, nil
+	}
+	return 0, fmt.Errorf("type %s is none that labeljoin writes", t)
 }
 
 // leaf is a column of scalars with the encoding that measured best for it.

@@ -9,8 +9,9 @@ import (
 )
 
 // Verify reads the file back and compares its columns, its number of rows and
-// every value with what Encode meant to write. Check the file's checksum
-// first: the Parquet library can exhaust memory on foreign bytes.
+// every value with what Encode meant to write. Where the summary has no columns
+// they are the file's own, whose names and types are part of the hash. Check the
+// file's checksum first: the Parquet library can exhaust memory on foreign bytes.
 func Verify(r io.ReaderAt, size int64, want *Summary) (err error) {
 	defer guard(&err)
 	f, err := parquet.OpenFile(r, size, parquet.SkipBloomFilters(true))
@@ -20,23 +21,28 @@ func Verify(r io.ReaderAt, size int64, want *Summary) (err error) {
 	if f.NumRows() != want.Rows {
 		return fmt.Errorf("read back %d rows, wrote %d", f.NumRows(), want.Rows)
 	}
-	fields := f.Schema().Fields()
-	if len(fields) != len(want.Columns) {
-		return fmt.Errorf("read back %d columns, wrote %d", len(fields), len(want.Columns))
+	fields, columns := f.Schema().Fields(), want.Columns
+	if columns == nil {
+		if columns, err = columnsOf(fields); err != nil {
+			return err
+		}
+	}
+	if len(fields) != len(columns) {
+		return fmt.Errorf("read back %d columns, wrote %d", len(fields), len(columns))
 	}
 	for i := range fields {
-		if fields[i].Name() != want.Columns[i].Name {
-			return fmt.Errorf("read back column %q, wrote %q", fields[i].Name(), want.Columns[i].Name)
+		if fields[i].Name() != columns[i].Name {
+			return fmt.Errorf("read back column %q, wrote %q", fields[i].Name(), columns[i].Name)
 		}
 	}
 	digests := make([]*digest, len(fields))
-	for i, c := range want.Columns {
+	for i, c := range columns {
 		digests[i] = newDigest(c.Type, fields[i].Required())
 	}
-	if err := readColumns(f.RowGroups(), want.Columns, digests); err != nil {
+	if err := readColumns(f.RowGroups(), columns, digests); err != nil {
 		return err
 	}
-	if got := rowsHash(want.Columns, digests); got != want.Hash {
+	if got := rowsHash(columns, digests); got != want.Hash {
 		return fmt.Errorf("read back other values than were written: rows hash %s, want %s", got, want.Hash)
 	}
 	return nil

@@ -67,7 +67,7 @@ func serveControl(stateDir, name string, e *engine.Engine, more func(*engine.Sta
 		writeJSON(w, story)
 	})
 	c := &control{done: make(chan error, 1), server: &http.Server{
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		Handler: mux, ConnState: (&connBound{most: maxConns}).watch, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}}
 	go func() { c.done <- c.server.Serve(listener) }() // ended by close
 	return c, nil
@@ -104,17 +104,7 @@ func viaShort(path string, f func(short string) error) error {
 	return f(fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path)))
 }
 
-func (c *control) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	if err := c.server.Shutdown(ctx); err != nil {
-		_ = c.server.Close() // somebody is still asking; the joiner ends all the same
-	}
-	if served := <-c.done; !errors.Is(served, http.ErrServerClosed) {
-		return served
-	}
-	return nil
-}
+func (c *control) close() error { return closeServer(c.server, c.done) }
 
 func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")

@@ -19,8 +19,10 @@ import (
 // web answers about a running joiner: /metrics, /healthz, /readyz, /status. It
 // only reads.
 type web struct {
-	server *http.Server
-	done   chan error
+	server  *http.Server
+	bound   *connBound
+	address string // at which it listens
+	done    chan error
 }
 
 // serve starts answering on an address. The caller closes it.
@@ -29,10 +31,13 @@ func serve(address, name string, stats func() engine.Stats, log *slog.Logger, ob
 	if err != nil {
 		return nil, fmt.Errorf("http.listen: %w", err)
 	}
-	w := &web{done: make(chan error, 1), server: &http.Server{
+	bound := &connBound{most: maxConns}
+	w := &web{bound: bound, address: listener.Addr().String(), done: make(chan error, 1), server: &http.Server{
 		Handler:           handler(name, stats, observers...),
+		ConnState:         bound.watch,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
@@ -42,14 +47,23 @@ func serve(address, name string, stats func() engine.Stats, log *slog.Logger, ob
 	return w, nil
 }
 
-func (w *web) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+// closePatience is how long clients may take over their last answer.
+const closePatience = time.Second
+
+func (w *web) close() error { return closeServer(w.server, w.done) }
+
+// closeServer ends a server and waits for it. A client that is in the middle of
+// a request is no reason for the joiner not to end well.
+func closeServer(server *http.Server, done <-chan error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
 	defer cancel()
-	err := w.server.Shutdown(ctx)
-	if served := <-w.done; !errors.Is(served, http.ErrServerClosed) {
-		err = errors.Join(err, served)
+	if err := server.Shutdown(ctx); err != nil {
+		_ = server.Close() // its error is that of a client's connection
 	}
-	return err
+	if served := <-done; !errors.Is(served, http.ErrServerClosed) {
+		return served
+	}
+	return nil
 }
 
 func handler(name string, stats func() engine.Stats, observers ...observer) http.Handler {

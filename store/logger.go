@@ -41,7 +41,7 @@ func (l logger) Fatalf(format string, args ...any) {
 // without end, while whoever waits for it learns nothing; and a disk that is full
 // is waited for below the file system, so this is none. A compaction that fails is
 // only said: nothing waits for it and nothing is lost.
-func listen(l logger) *pebble.EventListener {
+func listen(l logger, d *damage) *pebble.EventListener {
 	var flushing error // of the flush that ended last; both are called under one lock of Pebble's
 	return &pebble.EventListener{
 		FlushEnd: func(i pebble.FlushInfo) { flushing = i.Err },
@@ -51,5 +51,6 @@ func listen(l logger) *pebble.EventListener {
 			}
 			l.Errorf("background error: %s", err)
 		},
+		DataCorruption: d.found,
 	}
 }

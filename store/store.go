@@ -23,6 +23,7 @@ type Options struct {
 	Dir       string
 	CacheSize int64 // bytes of block cache; 0 means 128 MiB
 	Log       *slog.Logger
+	ReadOnly  bool   // open it for reading: no file is changed, and there must be a state
 	Fatal     func() // ends the process when the state can no longer be written; nil: a panic does
 
 	tune     func(*Store) // by tests
@@ -52,6 +53,8 @@ type Store struct {
 	cache *pebble.Cache
 	db    atomic.Pointer[pebble.DB] // for readers of its metrics: else only one goroutine uses the store
 	name  string                    // of its directory within o.Dir; empty: o.Dir itself
+
+	damage *damage
 
 	old     *pebble.DB // the state beside which db is built, until that is adopted; nil: none is
 	oldName string
@@ -86,9 +89,10 @@ var _ engine.Store = (*Store)(nil)
 // written is a *DamagedError.
 func Open(o Options) (*Store, error) {
 	s := &Store{o: o, cache: pebble.NewCache(cmp.Or(o.CacheSize, defaultCache)), groupBytes: groupBytes, chunkBytes: chunkBytes}
+	s.damage = &damage{fs: o.FS, dir: o.Dir, readOnly: o.ReadOnly, log: logger{log: o.Log, fatal: o.Fatal}}
 	name, err := pointed(o.FS, o.Dir)
 	var db *pebble.DB
-	if err == nil {
+	if err = errors.Join(err, s.damage.marked()); err == nil {
 		db, err = s.openIn(name)
 	}
 	if err != nil {
@@ -99,7 +103,11 @@ func Open(o Options) (*Store, error) {
 	if o.tune != nil {
 		o.tune(s)
 	}
-	if err := errors.Join(s.load(), s.sweep()); err != nil {
+	err = s.load()
+	if err == nil && !o.ReadOnly {
+		err = s.sweep()
+	}
+	if err := s.damage.opened(err); err != nil {
 		return nil, errors.Join(opening(o.Dir, err), s.Close())
 	}
 	return s, nil
@@ -107,12 +115,13 @@ func Open(o Options) (*Store, error) {
 
 // openIn opens or creates the database in a directory of the state's.
 func (s *Store) openIn(name string) (*pebble.DB, error) {
-	return pebble.Open(s.o.FS.PathJoin(s.o.Dir, name), pebbleOptions(&s.o, s.cache))
+	return pebble.Open(s.o.FS.PathJoin(s.o.Dir, name), pebbleOptions(&s.o, s.cache, s.damage))
 }
 
-func pebbleOptions(o *Options, cache *pebble.Cache) *pebble.Options {
+func pebbleOptions(o *Options, cache *pebble.Cache, d *damage) *pebble.Options {
 	p := &pebble.Options{
 		FS:                          tableFS{o.FS},
+		ReadOnly:                    o.ReadOnly,
 		Cache:                       cache,
 		DisableWAL:                  !o.logged, // the input log is one already: see doc.go
 		MemTableSize:                cmp.Or(o.memTable, memTable),
@@ -121,7 +130,7 @@ func pebbleOptions(o *Options, cache *pebble.Cache) *pebble.Options {
 		L0StopWritesThreshold:       3 * compactAt,
 		FormatMajorVersion:          pebble.FormatValueSeparation, // set by hand: the default is the oldest, which does not notice a damaged log
 		Logger:                      logger{log: o.Log, fatal: o.Fatal},
-		EventListener:               listen(logger{log: o.Log, fatal: o.Fatal}),
+		EventListener:               listen(logger{log: o.Log, fatal: o.Fatal}, d),
 	}
 	// Nearly all of it is events, which are compressed in their groups.
 	p.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })

@@ -135,6 +135,8 @@ func askControl(ctx context.Context, stateDir, what string, query url.Values, an
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOTDIR):
 		return errNotRunning
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("whether a joiner runs can only be asked by the user who runs it: give this command as the owner of %s: %w", stateDir, err)
 	case err != nil:
 		return fmt.Errorf("asking the running joiner: %w", err)
 	}

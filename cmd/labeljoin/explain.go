@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -78,20 +77,19 @@ func findStory(ctx context.Context, cfg *config.Config, rules joiner.Rules, id s
 	if !errors.Is(err, errNotRunning) {
 		return story, err
 	}
-	dir := partitionDir(cfg.State.Dir)
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		none := engine.Stats{Watermark: events.MinTime, Sources: [events.Kinds]events.Time{events.MinTime, events.MinTime}}
-		return &engine.Story{ID: id, Forgotten: events.MinTime, Stats: none}, nil
-	}
-	p, err := openPlace(vfs.Default, cfg, &rules, cfg.State.Dir, cfg.Output.Dir, slog.New(slog.DiscardHandler))
+	st, err := lookAtState(cfg)
 	if err != nil {
 		return nil, err
 	}
-	o, err := engineOptions(cfg, rules, p, slog.New(slog.DiscardHandler))
+	if st == nil {
+		none := engine.Stats{Watermark: events.MinTime, Sources: [events.Kinds]events.Time{events.MinTime, events.MinTime}}
+		return &engine.Story{ID: id, Forgotten: events.MinTime, Stats: none}, nil
+	}
+	o, err := engineOptions(cfg, rules, &place{store: st}, slog.New(slog.DiscardHandler))
 	if err == nil {
 		story, err = engine.Look(o, id)
 	}
-	return story, errors.Join(err, p.close())
+	return story, errors.Join(err, st.Close())
 }
 
 // lookUp looks up what was written of a request. The files have microseconds,

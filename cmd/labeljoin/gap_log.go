@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"log/slog"
 	"path/filepath"
 	"slices"
 	"time"
@@ -21,7 +20,6 @@ import (
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
-	"github.com/labeljoin/labeljoin/store"
 )
 
 func gapLogCommand() *cli.Command {
@@ -272,13 +270,12 @@ func wanted(cfg *config.Config) (want engine.Wanted, declared []joiner.Gap, err 
 
 // savedState is how the state stands; the zero value if there is none.
 func savedState(cfg *config.Config) (saved engine.Saved, err error) {
-	dir := filepath.Join(cfg.State.Dir, fmt.Sprintf("p%04d", partition))
-	if _, err := vfs.Default.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return saved, nil
-	}
-	st, err := store.Open(store.Options{FS: vfs.Default, Dir: dir, CacheSize: int64(cfg.State.Cache), Log: slog.New(slog.DiscardHandler)})
+	st, err := lookAtState(cfg)
 	if err != nil {
 		return saved, fmt.Errorf("a joiner that runs must be stopped first: %w", err)
+	}
+	if st == nil {
+		return saved, nil
 	}
 	return st.Progress(), st.Close()
 }

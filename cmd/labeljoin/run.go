@@ -90,7 +90,7 @@ func (s *service) join(ctx context.Context) error {
 		return stopped(ctx, err)
 	}
 	s.watchDisks(ctx)
-	if s.place, err = openPlaceOn(s.disks.state, s.disks.output, s.cfg, &rules, s.cfg.State.Dir, s.cfg.Output.Dir, s.log); err != nil {
+	if s.place, err = s.openPlace(&rules); err != nil {
 		return err
 	}
 	o, err := engineOptions(s.cfg, rules, s.place, s.log)

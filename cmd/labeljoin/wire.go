@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -70,6 +71,22 @@ func openState(fs vfs.FS, c *config.Config, stateDir string, log *slog.Logger) (
 		return nil, fmt.Errorf("making the state directory: %w", err)
 	}
 	return store.Open(store.Options{FS: fs, Dir: dir, CacheSize: int64(c.State.Cache), Log: log, Fatal: func() { os.Exit(exitFailed) }})
+}
+
+// lookAtState opens the state for reading, so that a command which somebody else
+// runs leaves no file that the joiner cannot open. nil says that there is none.
+func lookAtState(c *config.Config) (*store.Store, error) {
+	dir := partitionDir(c.State.Dir)
+	if _, err := vfs.Default.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	st, err := store.Open(store.Options{FS: vfs.Default, Dir: dir, CacheSize: int64(c.State.Cache), ReadOnly: true, Log: slog.New(slog.DiscardHandler)})
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, damaged := errors.AsType[*store.DamagedError](err); !damaged {
+			return nil, nil
+		}
+	}
+	return st, err
 }
 
 // partitionDir is where the partition's state is.

@@ -139,13 +139,24 @@ func (g *gate) Visit(node *ast.Node) {
 		}
 		g.refuse(n, "an attribute cannot be called: only functions can")
 	case *ast.BinaryNode:
-		if n.Operator == ".." {
+		switch n.Operator {
+		case "..":
 			g.refuse(n, "ranges (..) are not part of the language: compare with >= and <=")
+		case "matches":
+			g.pattern(n)
 		}
 	case *ast.IdentifierNode:
 		if n.Value == "$env" {
 			g.refuse(n, "$env is not part of the language: name the variable itself")
 		}
+	}
+}
+
+// pattern refuses a pattern that is not written out: one that an event brings
+// would be compiled for every event, and could be as long as the event.
+func (g *gate) pattern(n *ast.BinaryNode) {
+	if _, written := n.Right.(*ast.StringNode); !written {
+		g.refuse(n.Right, `the pattern of matches must be text in quotes, like "^a+$": it may not come from the event`)
 	}
 }
 

@@ -65,7 +65,6 @@ func TestWhatQualifies(t *testing.T) {
 		{`attrs.stars`, rich, false}, // not a truth value
 		{`attrs.nothing == nil`, plain, true},
 		{`type matches "^cl"`, plain, true},
-		{`type matches attrs.pattern`, plain, false},
 		{`upper(type) == "CLICK" && len(type) == 5`, plain, true},
 		{`let x = attrs.stars; x > 3`, rich, true},
 		{`int(attrs.tags) > 1`, rich, false},
@@ -104,6 +103,11 @@ func TestWhatIsRefused(t *testing.T) {
 		{`any(attrs.x, any(attrs.y, # == 1))`, `any within another loop`},
 		{`$env.type == "x"`, `$env is not part of the language`},
 		{`type matches "["`, `error parsing regexp`},
+		{`type matches attrs.pattern`, `must be text in quotes`},
+		{`type matches (attrs.pattern ?? "a")`, `must be text in quotes`},
+		{`not (type matches lower("A"))`, `must be text in quotes`},
+		{`any(attrs.list, # matches item_id)`, `must be text in quotes`},
+		{`let p = attrs.p; type matches p`, `must be text in quotes`},
 		{`type == "` + strings.Repeat("x", maxBytes) + `"`, `4096 are allowed`},
 		{strings.Repeat("!", 2000) + `true`, `exceeds`},
 	} {

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// testDamagedState damages the files of a stopped joiner's state, in every way
+// in which a disk may. The commands that look say so with 1, and the next start
+// rebuilds the state from the log.
+func testDamagedState(t *testing.T, b *rig) {
+	config := b.configure("labeljoin.yaml", explainConfig)
+	f := newTraffic(t, b.broker.URL(), 0)
+	base := time.Now().Add(-time.Hour).UTC()
+	const n = 50
+	for i := range n {
+		f.now(events.KindRequest, fmt.Sprintf(`{"request_id":"r%d","ts":%q}`, i, base.Format(time.RFC3339)))
+		f.now(events.KindRequest, fmt.Sprintf(`{"request_id":"open%d","ts":%q}`, i, base.Add(59*time.Minute+30*time.Second).Format(time.RFC3339)))
+	}
+	if err := f.settle(); err != nil {
+		t.Fatal(err)
+	}
+	joined := func() {
+		t.Helper()
+		c := b.start("run", "--config", config)
+		c.until("the requests are joined", func() bool {
+			s, ok := c.status()
+			return ok && s.Joining && s.Rows == n && s.Events["request"].Pending == n
+		})
+		c.stop()
+	}
+	joined()
+	state := b.path("state/p0000")
+	only := func(pattern string) string {
+		t.Helper()
+		found, err := filepath.Glob(filepath.Join(state, pattern))
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no %s in %s (%v)", pattern, state, err)
+		}
+		return found[0]
+	}
+	flip := func(path string) {
+		t.Helper()
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := len(data) / 4; i < len(data)*3/4; i++ {
+			data[i] ^= 0x55
+		}
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		damage func() error
+	}{
+		{"the manifest is gone", func() error { return os.Remove(only("MANIFEST*")) }},
+		{"a table is gone", func() error { return os.Remove(only("*.sst")) }},
+		{"the manifest is cut", func() error { return os.Truncate(only("MANIFEST*"), 20) }},
+		{"a table is cut", func() error { return os.Truncate(only("*.sst"), 100) }},
+		{"a table is empty", func() error { return os.Truncate(only("*.sst"), 0) }},
+		{"a table has other bytes", func() error { flip(only("*.sst")); return nil }},
+		{"a table is a directory", func() error {
+			path := only("*.sst")
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			return os.Mkdir(path, 0o700)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := c.damage(); err != nil {
+				t.Fatal(err)
+			}
+			if out, code := b.output("explain", "--config", config, "r1"); code != exitFailed && code != 0 {
+				t.Errorf("explain ends with %d: %s", code, out)
+			}
+			joined()
+			if _, err := os.Stat(state + ".damaged"); err != nil {
+				t.Errorf("the damaged state is not kept: %v", err)
+			}
+			if out, code := b.output("verify", "--config", config); code != 0 || !strings.Contains(out, "all is as it was written") {
+				t.Errorf("verify ends with %d: %s", code, out)
+			}
+		})
+	}
+}
+
+// TestLookingLeavesNoFiles looks at a state, as another user may, and finds it
+// as it was: whatever was made would belong to whoever looked.
+func TestLookingLeavesNoFiles(t *testing.T) {
+	replayDir(t)
+	putFile(t, "r", requestLines(0, 20))
+	putFile(t, "o", clickLines(0, 20))
+	cfg, err := loadConfig("labeljoin.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := openPlace(vfs.Default, cfg, rulesFor(t, cfg), cfg.State.Dir, cfg.Output.Dir, discardLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.close(); err != nil {
+		t.Fatal(err)
+	}
+	before := filesBelow(t, ".")
+	for _, args := range []string{"explain r1", "status", "gap list", "verify", "config check"} {
+		t.Run(args, func(t *testing.T) {
+			runMain(t, strings.Fields(args)...)
+			if after := filesBelow(t, "."); after != before {
+				t.Errorf("before:\n%s\nafter:\n%s", before, after)
+			}
+		})
+	}
+}
+
+// filesBelow lists the files of a folder with their sizes and times.
+func filesBelow(t *testing.T, dir string) string {
+	t.Helper()
+	var list strings.Builder
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && !d.IsDir() && d.Name() != "LOCK" { // a lock is opened, which sets its time
+			fmt.Fprintln(&list, path, info.Size(), info.ModTime())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list.String()
+}

@@ -266,12 +266,12 @@ func renderReference(settings []setting) []byte {
 	var out bytes.Buffer
 	out.WriteString("# Configuration reference\n\n" +
 		"<!-- Made from the comments of the settings: go test ./config -run TestReferencePage -update -->\n\n" +
-		"Every setting, with its unit, its default, and the reason of the default. `labeljoin config reference`\n" +
-		"prints this page, and `labeljoin config reference join.window` one setting or block. `labeljoin config\n" +
-		"print` prints your own configuration with every default, and `labeljoin config check` says what it means.\n\n" +
-		"A **duration** is written `90s`, `1h30m`, `7d` or `2w`; a day is 24 hours. A **size** is written `64KiB` or\n" +
-		"`10MB`. A **path** that is relative counts from the folder of the configuration. A **secret** is the name\n" +
-		"of an environment variable, written `${NAME}`.\n\n")
+		wrap("Every setting, with its unit, its default, and the reason of the default. `labeljoin config reference` "+
+			"prints this page, and `labeljoin config reference join.window` one setting or block. `labeljoin config print` "+
+			"prints your own configuration with every default, and `labeljoin config check` says what it means.") + "\n\n" +
+		wrap("A **duration** is written `90s`, `1h30m`, `7d` or `2w`; a day is 24 hours. A **size** is written `64KiB` or "+
+			"`10MB`. A **path** that is relative counts from the folder of the configuration. A **secret** is the name of an "+
+			"environment variable, written `${NAME}`.") + "\n\n")
 	var blocks []string
 	for _, s := range settings {
 		if !strings.Contains(s.path, ".") {

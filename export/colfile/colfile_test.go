@@ -31,6 +31,8 @@ var kinds = []struct {
 	{"int32", parquet.Encoded(parquet.Leaf(parquet.Int32Type), &parquet.DeltaBinaryPacked)},
 	{"int64", parquet.Encoded(parquet.Leaf(parquet.Int64Type), &parquet.DeltaBinaryPacked)},
 	{"time", parquet.Encoded(parquet.Timestamp(parquet.Microsecond), &parquet.DeltaBinaryPacked)},
+	{"plain_int32", parquet.Encoded(parquet.Leaf(parquet.Int32Type), &parquet.Plain)},
+	{"plain_int64", parquet.Encoded(parquet.Leaf(parquet.Int64Type), &parquet.Plain)},
 	{"double", parquet.Leaf(parquet.DoubleType)},
 	{"text", parquet.Encoded(parquet.String(), &parquet.Plain)},
 	{"word", parquet.Encoded(parquet.String(), &parquet.RLEDictionary)},

@@ -79,6 +79,10 @@ func (p *pageBuffers) encodeValues(k *chunk, s *span) (err error) {
 		p.values, err = (*rle.DictionaryEncoding)(nil).EncodeInt32(p.values, k.dict.indexes[from:to])
 	case k.leaf.kind == format.Int32 && e == format.DeltaBinaryPacked:
 		p.values, err = (*delta.BinaryPackedEncoding)(nil).EncodeInt32(p.values, c.Int32s[from:to])
+	case k.leaf.kind == format.Int32 && e == format.Plain:
+		p.values, err = (*plain.Encoding)(nil).EncodeInt32(p.values, c.Int32s[from:to])
+	case k.leaf.kind == format.Int64 && e == format.Plain:
+		p.values, err = (*plain.Encoding)(nil).EncodeInt64(p.values, c.Int64s[from:to])
 	case k.leaf.kind == format.Int64 && e == format.DeltaBinaryPacked:
 		p.values, err = (*delta.BinaryPackedEncoding)(nil).EncodeInt64(p.values, c.Int64s[from:to])
 	default:

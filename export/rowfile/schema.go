@@ -33,11 +33,11 @@ func (f field) Name() string { return f.name }
 // Value is of no use, for the same reason as record.GoType.
 func (f field) Value(reflect.Value) reflect.Value { return reflect.Value{} }
 
-// schema is the Parquet schema of the columns in their shapes.
-func schema(cols []*column, shapes []shape, dict []bool) *parquet.Schema {
+// schema is the Parquet schema of the columns of so many rows in their shapes.
+func schema(cols []*column, shapes []shape, dict []bool, rows int) *parquet.Schema {
 	var r record
 	for i, c := range cols {
-		node := leaf(shapes[i].typ.Scalar, dict[i])
+		node := leaf(shapes[i].typ.Scalar, dict[i], !shapes[i].typ.List && c.full(rows))
 		switch {
 		case shapes[i].typ.List:
 			node = parquet.Optional(parquet.List(parquet.Optional(node)))
@@ -93,10 +93,15 @@ func scalarOf(t parquet.Type) (Scalar, error) {
 	return 0, fmt.Errorf("type %s is none that labeljoin writes", t)
 }
 
-// leaf is a column of scalars with the encoding that measured best for it.
-func leaf(s Scalar, dict bool) parquet.Node {
+// leaf is a column of scalars with the encoding that measured best for it and that
+// readers know: fastparquet reads DELTA_BINARY_PACKED of 32 bits without nulls only,
+// and takes that of 64 bits for other numbers without a word.
+func leaf(s Scalar, dict, full bool) parquet.Node {
 	var node parquet.Node
-	var enc encoding.Encoding = &parquet.DeltaBinaryPacked
+	var enc encoding.Encoding = &parquet.Plain
+	if full && s == Int32 {
+		enc = &parquet.DeltaBinaryPacked
+	}
 	switch s {
 	case Bool:
 		return parquet.Leaf(parquet.BooleanType)
@@ -109,7 +114,7 @@ func leaf(s Scalar, dict bool) parquet.Node {
 	case Timestamp:
 		node = parquet.Timestamp(parquet.Microsecond)
 	default:
-		node, enc = parquet.String(), &parquet.Plain
+		node = parquet.String()
 	}
 	if dict {
 		enc = &parquet.RLEDictionary

@@ -37,6 +37,7 @@ func TestBinary(t *testing.T) {
 		{"SecondProcess", testSecondProcess}, {"Terminated", testTerminated}, {"TerminatedTwice", testTerminatedTwice},
 		{"ReplayTwice", testReplayTwice}, {"ReplayStopped", testReplayStopped}, {"DamagedState", testDamagedState},
 		{"ServerAway", testServerAway}, {"Explained", testExplained}, {"Outage", testOutage}, {"LostLog", testLostLog},
+		{"PurgedBySubject", testPurgedBySubject}, {"RenamedWhileAway", testRenamedWhileAway}, {"MisspeltSubject", testMisspeltSubject},
 		{"DiskFullReserve", testDiskFullReserve}, {"DiskFullToTheBrim", testDiskFullToTheBrim}, {"DiskFullEmbedded", testDiskFullEmbedded},
 	} {
 		t.Run(test.name, func(t *testing.T) {

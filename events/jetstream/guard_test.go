@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/labeljoin/labeljoin/events"
 )
 
@@ -84,4 +86,56 @@ func TestASynchronisedClockBearsTheBrokerOut(t *testing.T) {
 	if got, hold := g.admit(morning.Add(3*time.Hour), time.Second); got != morning.Add(-50*time.Millisecond) || hold.Reason != holdClockAhead {
 		t.Errorf("three hours ahead it is believed up to %s with hold %+v", got, hold)
 	}
+}
+
+// TestNoClockReleasesTooEarly lets brokers' clocks jump forward and back, producers
+// be fast or slow, and joiners stop and start. As long as no producer is fast while
+// the broker is, no time is believed that has not come; and where all clocks are
+// right and events come, it is believed to the second.
+func TestNoClockReleasesTooEarly(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		jump := rapid.SampledFrom([]time.Duration{0, 0, 0, 3 * time.Hour, -time.Hour, 20 * time.Minute, -15 * time.Minute, 24 * time.Hour})
+		base := events.At(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
+		now, ahead := time.Duration(0), jump.Draw(rt, "ahead")
+		known := events.MinTime
+		var g *clockGuard
+		begun := time.Duration(0) // when the process began, of which elapsed knows
+		start := func() {
+			begun = now
+			g = &clockGuard{known: func() events.Time { return known }, synced: unsynchronised, bound: events.MinTime}
+		}
+		start()
+		for range rapid.IntRange(1, 40).Draw(rt, "steps") {
+			now += time.Duration(rapid.IntRange(1, 600).Draw(rt, "seconds")) * time.Second
+			switch rapid.IntRange(0, 4).Draw(rt, "step") {
+			case 0: // an event: it moves the clock to its own time, or the broker's if that is earlier
+				off := rapid.SampledFrom([]time.Duration{0, -time.Second, -10 * time.Minute, 4 * time.Minute}).Draw(rt, "producer")
+				if off > 0 && ahead > 0 {
+					off = 0
+				}
+				known = max(known, base.Add(now+min(off, ahead)))
+			case 1:
+				ahead = jump.Draw(rt, "jump")
+			case 2:
+				now += time.Duration(rapid.IntRange(0, 36000).Draw(rt, "away")) * time.Second
+				start()
+			default:
+				got, hold := g.admit(base.Add(now+ahead), 77*time.Hour+now-begun)
+				if got > base.Add(now) {
+					rt.Fatalf("%s is believed, %v before it has come", got, got.Sub(base.Add(now)))
+				}
+				known = max(known, got) // it was proven
+				if far := base.Add(now + ahead).Sub(got); got != events.MinTime && far > tolerated && hold.Reason != holdClockAhead {
+					rt.Fatalf("the broker is believed %v less than it says, with hold %+v", far, hold)
+				}
+			}
+		}
+		// At the end all is right: an event comes, and silence is silence again.
+		now += 25 * time.Hour // past whatever a broker that was ahead has shown
+		known = max(known, base.Add(now-time.Second))
+		if got, hold := g.admit(base.Add(now), 77*time.Hour+now-begun); got < base.Add(now-time.Second) || hold.On() {
+			rt.Fatalf("with right clocks %s is believed at %s, hold %+v", got, base.Add(now), hold)
+		}
+	})
 }

@@ -117,9 +117,11 @@ func (a *Archive) eachRow(ctx context.Context, opts *CompareOptions, visit func(
 	return nil
 }
 
-// withdrawn reports whether a row says that it should not be there.
+// withdrawn reports whether a row says that it should not be there. Outputs of before
+// there was a reason for it say so by null labels.
 func withdrawn(s *rowfile.Stored) bool {
-	return s.Reason == joiner.Corrected.String() && !slices.ContainsFunc(s.Labels, func(c joiner.Cell) bool { return !c.Null })
+	null := !slices.ContainsFunc(s.Labels, func(c joiner.Cell) bool { return !c.Null })
+	return s.Reason == joiner.Withdrawn.String() || s.Reason == joiner.Corrected.String() && null
 }
 
 // digest is of what must be equal.

@@ -32,4 +32,5 @@ type Written struct {
 	ItemID    string // empty for a row of the whole request
 	Revision  uint32
 	Early     bool // its reason was Early
+	Withdrawn bool // its reason was Withdrawn
 }

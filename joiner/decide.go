@@ -32,6 +32,7 @@ type identity struct {
 	hasValue       bool
 }
 
+// identify says which outcome of its request an event is.
 func identify(o *events.Outcome) identity {
 	if o.ID != "" {
 		return identity{id: o.ID}
@@ -88,6 +89,8 @@ type Decision struct {
 	cells [][]fold       // by row, by label
 	seen  []bool         // by row: an impression was found; nil when the policy does not ask
 	added Distinct
+	trace []Trace // by row and label; nil unless it is to be explained
+	at    int     // index of the outcome that is added, for the trace
 
 	folds []fold // memory of cells, and of what SameRows returned last
 	rows  []Row
@@ -107,7 +110,7 @@ func (d *Decision) Begin(rules *Rules, req *events.Request) {
 	if rules.PerRequest {
 		n = 1
 	}
-	d.rules, d.req, d.items, d.seen = rules, req, nil, nil
+	d.rules, d.req, d.items, d.seen, d.trace = rules, req, nil, nil, nil
 	d.added.reset()
 	d.folds = slices.Grow(d.folds[:0], n*labels)[:n*labels]
 	clear(d.folds)
@@ -123,7 +126,12 @@ func (d *Decision) Begin(rules *Rules, req *events.Request) {
 // Add folds in an outcome and says what became of it, as long as its request
 // was open: Duplicate, UnknownItem, OutsideWindow or Joined. Outcomes must come
 // in Order, so that of several copies it is always the same one that counts.
-func (d *Decision) Add(o *events.Outcome) Disposition {
+func (d *Decision) Add(o *events.Outcome) Disposition { return d.add(o, nil) }
+
+// AddFact is Add for an outcome whose conditions were evaluated before.
+func (d *Decision) AddFact(f *Fact) Disposition { return d.add(&f.Outcome, f) }
+
+func (d *Decision) add(o *events.Outcome, f *Fact) Disposition {
 	if !d.added.Add(o) {
 		return Duplicate
 	}
@@ -133,14 +141,28 @@ func (d *Decision) Add(o *events.Outcome) Disposition {
 	}
 	delay := o.TS.Sub(d.req.TS)
 	if delay < -d.rules.ClockSkew || delay > d.rules.Longest() {
+		if d.trace != nil {
+			d.traceBeyond(o, f)
+		}
 		return OutsideWindow
 	}
 	if row >= 0 {
-		d.fold(row, o)
+		d.fold(row, o, f)
 		return Joined
 	}
 	for row := range d.cells {
-		d.fold(row, o)
+		d.fold(row, o, f)
+	}
+	return Joined
+}
+
+// judge says what Add would say of an outcome that is no copy, and adds nothing.
+func (d *Decision) judge(o *events.Outcome) Disposition {
+	if _, known := d.row(o); !known {
+		return UnknownItem
+	}
+	if delay := o.TS.Sub(d.req.TS); delay < -d.rules.ClockSkew || delay > d.rules.Longest() {
+		return OutsideWindow
 	}
 	return Joined
 }
@@ -176,15 +198,19 @@ func (d *Decision) item(id string) (index int, listed bool) {
 	return index, listed
 }
 
-func (d *Decision) fold(row int, o *events.Outcome) {
+// fold counts an outcome for a row. What f knows is not evaluated again.
+func (d *Decision) fold(row int, o *events.Outcome, f *Fact) {
 	delay := o.TS.Sub(d.req.TS)
 	for i := range d.rules.Labels {
 		l := &d.rules.Labels[i]
-		if delay <= l.Window && l.When(o) {
+		if delay <= l.Window && (f != nil && f.qualifies.has(i) || f == nil && l.When(o)) {
 			d.cells[row][i].add(l.Agg, o)
 		}
 	}
-	if d.seen != nil && d.rules.Impression(o) {
+	if d.trace != nil {
+		d.traceFolded(row, delay, f)
+	}
+	if d.seen != nil && (f != nil && f.impression || f == nil && d.rules.Impression(o)) {
 		d.seen[row] = true
 	}
 }

@@ -1,6 +1,7 @@
 package joiner
 
 import (
+	"math"
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -80,6 +81,9 @@ func (f *fold) cell(agg Agg, request events.Time) Cell {
 	c.Value, c.TS = f.acc, f.ts
 	if agg == Mean {
 		c.Value /= float64(f.valued)
+	}
+	if math.IsInf(c.Value, 0) || math.IsNaN(c.Value) {
+		return Undecided() // a sum beyond float64 is not known
 	}
 	return c
 }

@@ -1,46 +1,60 @@
 package joiner
 
 import (
+	"math"
 	"slices"
 
 	"github.com/labeljoin/labeljoin/events"
 )
 
 // Standing is what has been written of one row, or will be by the next commit.
+//
+// Invariant: Cells, Weight and Columns are those of the highest revision, so that
+// a row is written again exactly when something in it has become different.
 type Standing struct {
 	Item    string // its item's id; empty for a row of the whole request
 	Written bool   // false: left out so far
 	Early   bool   // first written before its request closed
 	// Withdrawn says that it was written last because it should not be there.
 	Withdrawn bool
-	Revision  uint32 // of the last time it was written
-	Cells     []Cell // as last written
+	// Unknown says that it was written and that the state was lost since, so that
+	// what it holds is not known: whatever is decided next is written.
+	Unknown  bool
+	Revision uint32 // of the last time it was written
+	Cells    []Cell // as last written, like the rest
+	Weight   float64
+	Columns  Columns
 }
 
 // Standings is how rows stand once they have been written as they are.
 func Standings(req *events.Request, rows []Row) []Standing {
 	out := make([]Standing, len(rows))
+	columns := newColumns(req)
 	for i := range rows {
+		r := &rows[i]
 		out[i] = Standing{
-			Item: itemOf(req, &rows[i]), Written: rows[i].LeftOut == Kept, Early: rows[i].Reason == Early,
-			Revision: rows[i].Revision, Cells: rows[i].Cells,
+			Item: itemOf(req, r), Written: r.LeftOut == Kept, Early: r.Reason == Early,
+			Revision: r.Revision, Cells: r.Cells, Weight: r.Weight, Columns: columns.row(r.Item),
 		}
 	}
 	return out
 }
 
-// Revise compares rows as they should be now with how they stand, and returns
-// those to write, each with its next revision, and how the rows then stand.
+// Revise compares rows as they should be now with how they stand, whole: labels,
+// weight, and the columns of request and item. It returns those to write, each with
+// its next revision, and how the rows then stand.
 //
 // A row that was written and is now left out cannot be unwritten: it is written
-// again with every label null. If its item is gone from the request too, the
-// item is appended to req.Items so that the row has something to name.
+// again with the reason Withdrawn and every label null. If its item is gone from the
+// request too, the item is appended to req.Items so that the row has something to
+// name.
 func Revise(req *events.Request, rows []Row, standing []Standing, reason Reason) (changed []Row, next []Standing) {
 	next = slices.Clone(standing)
 	place := make(map[string]int, len(next))
 	for i := range next {
 		place[next[i].Item] = i
 	}
+	columns := newColumns(req)
 	listed := make(map[string]bool, len(rows))
 	for i := range rows {
 		row, item := rows[i], itemOf(req, &rows[i])
@@ -50,26 +64,28 @@ func Revise(req *events.Request, rows []Row, standing []Standing, reason Reason)
 			next = append(next, Standing{Item: item})
 			at = len(next) - 1
 		}
-		if row.LeftOut != Kept {
-			row.Cells = withdrawn(len(row.Cells))
-		}
-		if write(&row, &next[at], reason) {
+		if write(&row, &next[at], reason, &columns) {
 			changed = append(changed, row)
 		}
 	}
 	for i := range next {
 		if s := &next[i]; !listed[s.Item] && s.Written {
-			changed = withdraw(req, s, reason, changed)
+			changed = withdraw(req, s, changed)
 		}
 	}
 	return changed, next
 }
 
 // withdraw unwrites the row of an item that the request does not list.
-func withdraw(req *events.Request, s *Standing, reason Reason, changed []Row) []Row {
-	row := Row{Item: len(req.Items), Cells: withdrawn(len(s.Cells)), Weight: 1, LeftOut: Unseen}
-	if !write(&row, s, reason) {
+func withdraw(req *events.Request, s *Standing, changed []Row) []Row {
+	if s.Withdrawn && !s.Unknown {
 		return changed
+	}
+	row := Row{Item: len(req.Items), Cells: make([]Cell, len(s.Cells))}
+	takeBack(&row, s)
+	if s.Item == "" {
+		row.Item = -1
+		return append(changed, row)
 	}
 	req.Items = append(req.Items, events.Item{ID: s.Item})
 	return append(changed, row)
@@ -81,9 +97,10 @@ func withdraw(req *events.Request, s *Standing, reason Reason, changed []Row) []
 // append to req.Items what is withdrawn.
 func Settle(req *events.Request, rows []Row, early []Standing) (changed []Row, next []Standing) {
 	next = Standings(req, rows)
+	columns := newColumns(req)
 	for _, s := range early {
 		if s.Early && !slices.ContainsFunc(next[:len(rows)], func(n Standing) bool { return n.Item == s.Item }) {
-			changed = withdraw(req, &s, Corrected, changed)
+			changed = withdraw(req, &s, changed)
 			next = append(next, s)
 		}
 	}
@@ -94,10 +111,7 @@ func Settle(req *events.Request, rows []Row, early []Standing) (changed []Row, n
 		}
 		row := rows[i]
 		next[i] = early[at]
-		if row.LeftOut != Kept {
-			row.Cells = withdrawn(len(row.Cells))
-		}
-		if write(&row, &next[i], Corrected) {
+		if write(&row, &next[i], Corrected, &columns) {
 			changed = append(changed, row)
 		}
 	}
@@ -106,20 +120,42 @@ func Settle(req *events.Request, rows []Row, early []Standing) (changed []Row, n
 
 // write brings a row's standing up to date and reports whether that takes a
 // new revision.
-func write(row *Row, s *Standing, reason Reason) bool {
-	withdrawn := row.LeftOut != Kept
-	if !s.Written && withdrawn || s.Written && slices.Equal(s.Cells, row.Cells) && (!withdrawn || s.Withdrawn) {
+func write(row *Row, s *Standing, reason Reason, columns *columnsOf) bool {
+	if row.LeftOut != Kept {
+		if !s.Written || s.Withdrawn && !s.Unknown {
+			return false
+		}
+		takeBack(row, s)
+		return true
+	}
+	sum := columns.row(row.Item)
+	if s.Written && !s.Withdrawn && !s.Unknown && s.Weight == row.Weight && s.Columns == sum && slices.EqualFunc(s.Cells, row.Cells, sameCell) {
 		return false
 	}
 	if s.Written {
 		row.Revision = s.Revision + 1
 	}
-	row.LeftOut, row.Reason = Kept, reason
-	s.Written, s.Withdrawn, s.Revision, s.Cells = true, withdrawn, row.Revision, row.Cells
+	row.Reason = reason
+	s.Written, s.Withdrawn, s.Unknown, s.Revision = true, false, false, row.Revision
+	s.Cells, s.Weight, s.Columns = row.Cells, row.Weight, sum
 	return true
 }
 
-func withdrawn(n int) []Cell {
+// takeBack makes a row the next revision of one that should not be there.
+func takeBack(row *Row, s *Standing) {
+	row.Cells = undecided(len(row.Cells))
+	row.Weight, row.LeftOut, row.Reason, row.Revision = 1, Kept, Withdrawn, s.Revision+1
+	s.Withdrawn, s.Unknown, s.Revision, s.Cells, s.Weight = true, false, row.Revision, row.Cells, row.Weight
+}
+
+// sameCell compares bit for bit: a mean of infinities is not a number, and equals
+// itself all the same.
+func sameCell(a, b Cell) bool {
+	return a.Null == b.Null && math.Float64bits(a.Value) == math.Float64bits(b.Value) && a.TS == b.TS
+}
+
+// undecided are cells of which nothing is known.
+func undecided(n int) []Cell {
 	cells := make([]Cell, n)
 	for i := range cells {
 		cells[i] = Undecided()

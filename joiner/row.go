@@ -20,9 +20,11 @@ const (
 	LateRequest               // its request arrived after it should have closed
 	InGap                     // its window touches a declared gap in the log
 	Incomplete                // the log ended before its window did
+	Withdrawn                 // it was written, and by what is known now it should not be there
+	Reasons     = 7           // how many there are
 )
 
-var reasonNames = [...]string{"closed", "early", "corrected", "late_request", "gap", "incomplete"}
+var reasonNames = [Reasons]string{"closed", "early", "corrected", "late_request", "gap", "incomplete", "withdrawn"}
 
 // String is the reason as it is written.
 func (r Reason) String() string { return reasonNames[r] }

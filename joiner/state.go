@@ -9,6 +9,12 @@ type Place struct {
 	ID string
 }
 
+// Found is a request that the state holds.
+type Found struct {
+	Place Place
+	Late  bool // it arrived after it should have closed
+}
+
 // HeldRequest is a request in the state.
 type HeldRequest struct {
 	Late   bool // it arrived after it should have closed, and was written at once
@@ -19,26 +25,56 @@ type HeldRequest struct {
 // HeldPiece is an event of a request, as it was read.
 type HeldPiece struct {
 	Origin events.Origin
-	Round  uint32 // 0: it came before the close; n: it was the n-th late event
+	Round  uint32 // as of History: 0 if nothing was written of the request before it
 	Data   string
 }
 
 // HeldOutcome is an outcome in the state. TS, ID and Hash place it in Order.
 type HeldOutcome struct {
 	Origin events.Origin
-	Round  uint32 // as of a HeldPiece
-	TS     events.Time
-	ID     string
-	Hash   [32]byte
-	Data   []byte
+	Round  uint32 // as of a HeldPiece; Beyond: it came too late to count
+	// Booked says that it is counted elsewhere: with another request of its id, which it
+	// was taken for when it came.
+	Booked bool
+	// Until is the time under which one is held that waits for its request: see Fact.
+	Until events.Time
+	TS    events.Time
+	ID    string
+	Hash  [32]byte
+	Data  []byte
 }
 
 // History is what the state remembers of a request that was written early or
-// corrected; of all others it can be derived.
+// corrected, or of which the label stream was told what is no more so; of all others
+// it can be derived.
+//
+// Rounds number what is known of a request: what comes after a row was written and
+// changes what rows are made of belongs to the next round. So a row in the outbox
+// names the round that it was decided in, and is made of exactly that.
 type History struct {
-	Round   uint32 // late events so far
-	Settled bool   // what was written early has been compared with the close
-	Rows    []Standing
+	Round uint32 // the newest
+	// Base is the last round before the close, once Settled says that what was
+	// written early has been compared with the close. Until then it is Round.
+	Base    uint32
+	Settled bool
+	Rows    []Standing // that were written early, or all of them once Settled
+	// TakenBack are positives that the label stream was told of and that are none
+	// any more. The close says so where no row does.
+	TakenBack []Spotted
+}
+
+// Closed is the last round before the close.
+func (h *History) Closed() uint32 {
+	if h.Settled {
+		return h.Base
+	}
+	return h.Round
+}
+
+// Spotted is a label of a row, by its item.
+type Spotted struct {
+	Item  string // empty for a row of the whole request
+	Label int    // index in the rules
 }
 
 // Unwritten is a row that no commit holds yet and that cannot be derived from

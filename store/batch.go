@@ -52,18 +52,18 @@ func (s *Store) DeleteOutcome(p joiner.Place, o *joiner.HeldOutcome) {
 // PutWaiting implements engine.Store.
 func (s *Store) PutWaiting(id string, o *joiner.HeldOutcome) {
 	h := s.hash(id)
-	s.index.waiting.add(h, o.TS)
+	s.index.waiting.add(h, o.Until)
 	s.index.addOutcome(h)
 	s.touched.add(h)
 	s.key = appendWaiting(s.key[:0], id, o)
-	s.value = appendOutcomeValue(s.value[:0], o)
+	s.value = appendWaitingValue(s.value[:0], o)
 	s.set(s.key, s.value)
 }
 
 // DeleteWaiting implements engine.Store.
 func (s *Store) DeleteWaiting(id string, o *joiner.HeldOutcome) {
 	h := s.hash(id)
-	s.index.waiting.remove(h, o.TS)
+	s.index.waiting.remove(h, o.Until)
 	s.index.dropOutcomes(h, 1)
 	s.touched.add(h)
 	s.delete(appendWaiting(s.key[:0], id, o))

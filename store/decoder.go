@@ -15,8 +15,10 @@ type decoder struct {
 	err  error
 }
 
-func (d *decoder) version() {
-	if d.byte() != valueVersion && d.err == nil {
+func (d *decoder) version() { d.versionOf(valueVersion) }
+
+func (d *decoder) versionOf(version byte) {
+	if d.byte() != version && d.err == nil {
 		d.err = errVersion
 	}
 }

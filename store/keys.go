@@ -89,7 +89,7 @@ func appendOutcome(key []byte, p joiner.Place, o *joiner.HeldOutcome) []byte {
 }
 
 func appendWaiting(key []byte, id string, o *joiner.HeldOutcome) []byte {
-	key = appendID(appendTime(append(key, spaceWaiting), o.TS), id)
+	key = appendID(appendTime(append(key, spaceWaiting), o.Until), id)
 	return appendOrigin(append(appendID(key, o.ID), o.Hash[:hashLen]...), o.Origin)
 }
 

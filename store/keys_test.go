@@ -32,7 +32,7 @@ func placesOf() *rapid.Generator[joiner.Place] {
 func outcomes() *rapid.Generator[joiner.HeldOutcome] {
 	return rapid.Custom(func(t *rapid.T) joiner.HeldOutcome {
 		o := joiner.HeldOutcome{
-			TS: times().Draw(t, "ts"), ID: ids().Draw(t, "outcome"), Round: rapid.Uint32().Draw(t, "round"),
+			TS: times().Draw(t, "ts"), ID: ids().Draw(t, "outcome"), Round: rapid.Uint32().Draw(t, "round"), Booked: rapid.Bool().Draw(t, "booked"),
 			Data:   rapid.SliceOfN(rapid.Byte(), 1, 20).Draw(t, "data"),
 			Origin: events.Origin{Input: rapid.Byte().Draw(t, "input"), Seq: rapid.Uint64().Draw(t, "seq"), Index: rapid.Uint32().Draw(t, "index")},
 		}
@@ -82,7 +82,11 @@ func TestOutcomeKeysSortInOrder(t *testing.T) {
 			&events.Outcome{TS: a.TS, ID: a.ID, Hash: a.Hash}, &events.Outcome{TS: b.TS, ID: b.ID, Hash: b.Hash})
 		for _, key := range []func(o *joiner.HeldOutcome) []byte{
 			func(o *joiner.HeldOutcome) []byte { return appendOutcome(nil, p, o) },
-			func(o *joiner.HeldOutcome) []byte { return appendWaiting(nil, p.ID, o) },
+			func(o *joiner.HeldOutcome) []byte {
+				w := *o
+				w.Until = w.TS // it has no copies
+				return appendWaiting(nil, p.ID, &w)
+			},
 		} {
 			if got := bytes.Compare(key(&a), key(&b)); order != 0 && got != order {
 				t.Fatalf("%+v and %+v are in order %d, their keys %d", a, b, order, got)

@@ -91,10 +91,12 @@ func (m *model) dump(sorted bool) []string {
 		}
 	}
 	slices.SortFunc(orphans, func(a, b engine.Orphan) int {
-		if order := byPlace(joiner.Place{TS: a.Outcome.TS, ID: a.RequestID}, joiner.Place{TS: b.Outcome.TS, ID: b.RequestID}); order != 0 {
+		if order := byPlace(joiner.Place{TS: a.Outcome.Until, ID: a.RequestID}, joiner.Place{TS: b.Outcome.Until, ID: b.RequestID}); order != 0 {
 			return order
 		}
-		return inOrder(a.Outcome, b.Outcome)
+		x, y := a.Outcome, b.Outcome
+		x.TS, y.TS = 0, 0 // keys have the time until which they wait
+		return inOrder(x, y)
 	})
 	for _, o := range orphans {
 		out = append(out, show(o))

@@ -11,11 +11,10 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
-	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
 // Find implements engine.Store.
-func (s *Store) Find(found []engine.Found, id string) ([]engine.Found, error) {
+func (s *Store) Find(found []joiner.Found, id string) ([]joiner.Found, error) {
 	h := s.hash(id)
 	var err error
 	s.index.singles.each(h, func(t events.Time) {
@@ -23,7 +22,7 @@ func (s *Store) Find(found []engine.Found, id string) ([]engine.Found, error) {
 		if r, ok, failed := getSingle(s.db.Load(), p); failed != nil {
 			err = failed
 		} else if ok && !r.gone {
-			found = append(found, engine.Found{Place: p, Late: r.Late})
+			found = append(found, joiner.Found{Place: p, Late: r.Late})
 		}
 	})
 	if err != nil {
@@ -33,7 +32,7 @@ func (s *Store) Find(found []engine.Found, id string) ([]engine.Found, error) {
 		p := joiner.Place{TS: at.ts, ID: id}
 		hidden, err := s.hidden(h, p)
 		if !hidden && err == nil && at.ts >= s.saved.Forgotten {
-			found = append(found, engine.Found{Place: p})
+			found = append(found, joiner.Found{Place: p})
 		}
 		return true, err
 	})
@@ -255,12 +254,12 @@ func (s *Store) Waiting(id string) ([]joiner.HeldOutcome, error) {
 		seen[t] = true
 		prefix := appendID(appendTime([]byte{spaceWaiting}, t), id)
 		err = s.records(prefix, func(key, value []byte) error {
-			o := joiner.HeldOutcome{TS: t}
+			o := joiner.HeldOutcome{Until: t}
 			if err := readTail(&o, key[len(prefix):]); err != nil {
 				return err
 			}
 			held = append(held, o)
-			return decodeOutcome(&held[len(held)-1], append([]byte(nil), value...))
+			return decodeWaiting(&held[len(held)-1], append([]byte(nil), value...))
 		})
 	})
 	return held, err

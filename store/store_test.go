@@ -137,7 +137,8 @@ func (d *driver) outcome(t *rapid.T) {
 
 func (d *driver) waiting(t *rapid.T) {
 	id, o := place(t).ID, d.held(t)
-	if o.TS < d.saved.Orphaned {
+	o.Until = max(o.TS, moment(t, "until"))
+	if o.Until < d.saved.Orphaned {
 		t.Skip("orphaned")
 	}
 	d.s.PutWaiting(id, &o)
@@ -221,6 +222,7 @@ func (d *driver) adopt(t *rapid.T) {
 	if len(list) == 1 {
 		d.m.waiting[p.ID] = nil
 	}
+	o.Until = 0 // it waits no more
 	d.m.outcomes[p] = append(d.m.outcomes[p], o)
 	slices.SortFunc(d.m.outcomes[p], inOrder)
 }
@@ -261,8 +263,8 @@ func (d *driver) forget(t *rapid.T) {
 	for id, list := range d.m.waiting {
 		kept := []joiner.HeldOutcome(nil)
 		for _, o := range list {
-			if o.TS < cut.Orphaned {
-				f.Orphans = append(f.Orphans, joiner.Place{TS: o.TS, ID: id})
+			if o.Until < cut.Orphaned {
+				f.Orphans = append(f.Orphans, joiner.Place{TS: o.Until, ID: id})
 			} else {
 				kept = append(kept, o)
 			}

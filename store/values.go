@@ -15,6 +15,9 @@ import (
 // from the log.
 const valueVersion = 2
 
+// rulesVersion is that of what the rules of the join remember: histories and outcomes.
+const rulesVersion = 3
+
 var (
 	errShort   = errors.New("state value ends too early: the state is damaged; delete its directory and it is rebuilt from the log")
 	errVersion = errors.New("state value of an unknown version: the state was written by another version of labeljoin; delete its directory and it is rebuilt from the log")
@@ -71,46 +74,91 @@ func decodeSingle(v []byte) (single, error) {
 }
 
 func appendOutcomeValue(v []byte, o *joiner.HeldOutcome) []byte {
-	v = append(v, valueVersion)
+	v = append(v, rulesVersion)
 	v = append(v, o.Hash[:]...)
-	v = binary.AppendUvarint(v, uint64(o.Round))
+	v = binary.AppendUvarint(v, uint64(o.Round)<<1|uint64(boolByte(o.Booked)))
 	return append(v, o.Data...)
 }
 
 // decodeOutcome fills in what the key does not hold. Data is a view of v.
 func decodeOutcome(o *joiner.HeldOutcome, v []byte) error {
 	d := decoder{rest: v}
-	d.version()
+	d.versionOf(rulesVersion)
 	o.Hash = [32]byte(d.bytes(32))
-	o.Round = uint32(d.uvarint())
+	round := d.uvarint()
+	o.Round, o.Booked = uint32(round>>1), round&1 != 0
 	o.Data, d.rest = d.rest, nil
 	return d.done()
 }
 
+// An outcome that waits has no round, and stands under another time than its own: in
+// place of the one is how much later the other is.
+func appendWaitingValue(v []byte, o *joiner.HeldOutcome) []byte {
+	v = append(v, rulesVersion)
+	v = append(v, o.Hash[:]...)
+	v = append(v, boolByte(o.Booked))
+	v = binary.AppendUvarint(v, uint64(o.Until-o.TS))
+	return append(v, o.Data...)
+}
+
+// decodeWaiting is decodeOutcome for an outcome that waits. Until is set already.
+func decodeWaiting(o *joiner.HeldOutcome, v []byte) error {
+	d := decoder{rest: v}
+	d.versionOf(rulesVersion)
+	o.Hash = [32]byte(d.bytes(32))
+	o.Booked = d.byte() != 0
+	o.TS = o.Until - events.Time(d.uvarint())
+	o.Data, d.rest = d.rest, nil
+	return d.done()
+}
+
+const (
+	standsWritten = 1 << iota
+	standsEarly
+	standsWithdrawn
+	standsUnknown
+)
+
 func appendHistory(v []byte, h *joiner.History) []byte {
-	v = append(v, valueVersion, boolByte(h.Settled))
+	v = append(v, rulesVersion, boolByte(h.Settled))
 	v = binary.AppendUvarint(v, uint64(h.Round))
+	v = binary.AppendUvarint(v, uint64(h.Base))
 	v = binary.AppendUvarint(v, uint64(len(h.Rows)))
 	for i := range h.Rows {
 		s := &h.Rows[i]
 		v = appendBytes(v, []byte(s.Item))
-		v = append(v, boolByte(s.Written), boolByte(s.Early)|boolByte(s.Withdrawn)<<1)
+		v = append(v, standsWritten*boolByte(s.Written)|standsEarly*boolByte(s.Early)|
+			standsWithdrawn*boolByte(s.Withdrawn)|standsUnknown*boolByte(s.Unknown))
 		v = binary.AppendUvarint(v, uint64(s.Revision))
+		v = binary.BigEndian.AppendUint64(v, math.Float64bits(s.Weight))
+		v = append(v, s.Columns[:]...)
 		v = appendCells(v, s.Cells)
+	}
+	v = binary.AppendUvarint(v, uint64(len(h.TakenBack)))
+	for i := range h.TakenBack {
+		v = appendBytes(v, []byte(h.TakenBack[i].Item))
+		v = binary.AppendUvarint(v, uint64(h.TakenBack[i].Label))
 	}
 	return v
 }
 
 func decodeHistory(v []byte) (joiner.History, error) {
+	const leastRow, leastSpot = 28, 2 // bytes
 	d := decoder{rest: v}
-	d.version()
-	h := joiner.History{Settled: d.byte() != 0, Round: uint32(d.uvarint())}
-	for n := d.count(5); n > 0; n-- {
-		s := joiner.Standing{Item: string(d.sized()), Written: d.byte() != 0}
+	d.versionOf(rulesVersion)
+	h := joiner.History{Settled: d.byte() != 0, Round: uint32(d.uvarint()), Base: uint32(d.uvarint())}
+	for n := d.count(leastRow); n > 0; n-- {
+		s := joiner.Standing{Item: string(d.sized())}
 		flags := d.byte()
-		s.Early, s.Withdrawn = flags&1 != 0, flags&2 != 0
-		s.Revision, s.Cells = uint32(d.uvarint()), d.cells()
+		s.Written, s.Early = flags&standsWritten != 0, flags&standsEarly != 0
+		s.Withdrawn, s.Unknown = flags&standsWithdrawn != 0, flags&standsUnknown != 0
+		s.Revision, s.Weight = uint32(d.uvarint()), math.Float64frombits(d.uint64())
+		s.Columns = joiner.Columns(d.bytes(len(s.Columns)))
+		s.Cells = d.cells()
 		h.Rows = append(h.Rows, s)
+	}
+	for n := d.count(leastSpot); n > 0; n-- {
+		h.TakenBack = append(h.TakenBack, joiner.Spotted{Item: string(d.sized()), Label: int(d.uvarint())})
 	}
 	return h, d.done()
 }
@@ -138,7 +186,7 @@ func decodeUnwritten(v []byte) (joiner.Unwritten, error) {
 			Weight: math.Float64frombits(d.uint64()), Cells: d.cells(),
 		},
 	}
-	if u.Row.Reason > joiner.Incomplete {
+	if u.Row.Reason >= joiner.Reasons {
 		d.err = errVersion
 	}
 	return u, d.done()

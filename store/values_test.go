@@ -34,11 +34,18 @@ func requests() *rapid.Generator[joiner.HeldRequest] {
 
 func histories() *rapid.Generator[joiner.History] {
 	return rapid.Custom(func(t *rapid.T) joiner.History {
-		h := joiner.History{Round: rapid.Uint32().Draw(t, "round"), Settled: rapid.Bool().Draw(t, "settled")}
+		h := joiner.History{
+			Round: rapid.Uint32().Draw(t, "round"), Base: rapid.Uint32().Draw(t, "base"), Settled: rapid.Bool().Draw(t, "settled"),
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "taken back") {
+			h.TakenBack = append(h.TakenBack, joiner.Spotted{Item: ids().Draw(t, "item"), Label: rapid.IntRange(0, 1000).Draw(t, "label")})
+		}
 		for range rapid.IntRange(0, 3).Draw(t, "rows") {
 			h.Rows = append(h.Rows, joiner.Standing{
 				Item: ids().Draw(t, "item"), Written: rapid.Bool().Draw(t, "written"), Early: rapid.Bool().Draw(t, "early"),
+				Withdrawn: rapid.Bool().Draw(t, "withdrawn"), Unknown: rapid.Bool().Draw(t, "unknown"),
 				Revision: rapid.Uint32().Draw(t, "revision"), Cells: cells().Draw(t, "cells"),
+				Weight: rapid.Float64().Draw(t, "weight"), Columns: joiner.Columns{rapid.Byte().Draw(t, "columns")},
 			})
 		}
 		return h
@@ -50,7 +57,7 @@ func unwrittens() *rapid.Generator[joiner.Unwritten] {
 		return joiner.Unwritten{
 			Place: placesOf().Draw(t, "place"), Round: rapid.Uint32().Draw(t, "round"), Item: ids().Draw(t, "item"),
 			Row: joiner.Row{
-				Revision: rapid.Uint32().Draw(t, "revision"), Reason: joiner.Reason(rapid.IntRange(0, int(joiner.Incomplete)).Draw(t, "reason")),
+				Revision: rapid.Uint32().Draw(t, "revision"), Reason: joiner.Reason(rapid.IntRange(0, joiner.Reasons-1).Draw(t, "reason")),
 				Weight: rapid.Float64().Draw(t, "weight"), Cells: cells().Draw(t, "cells"),
 			},
 		}
@@ -92,6 +99,14 @@ func TestValuesRoundTrip(t *testing.T) {
 		roundTrip(t, o, appendOutcomeValue, func(v []byte) (joiner.HeldOutcome, error) {
 			got := joiner.HeldOutcome{TS: o.TS, ID: o.ID, Origin: o.Origin}
 			err := decodeOutcome(&got, v)
+			return got, err
+		}, true)
+		w := o
+		w.Round = 0
+		w.Until = max(w.TS, times().Draw(t, "until"))
+		roundTrip(t, w, appendWaitingValue, func(v []byte) (joiner.HeldOutcome, error) {
+			got := joiner.HeldOutcome{Until: w.Until, ID: w.ID, Origin: w.Origin}
+			err := decodeWaiting(&got, v)
 			return got, err
 		}, true)
 	})

@@ -119,9 +119,9 @@ func (v *view) Orphans(from, to events.Time) iter.Seq2[engine.Orphan, error] {
 	return func(yield func(engine.Orphan, error) bool) {
 		err := scan(v.snap, bound(spaceWaiting, from), bound(spaceWaiting, to), func(key, value []byte) error {
 			p, tail, err := readPlace(key)
-			orphan := engine.Orphan{RequestID: p.ID, Outcome: joiner.HeldOutcome{TS: p.TS}}
+			orphan := engine.Orphan{RequestID: p.ID, Outcome: joiner.HeldOutcome{Until: p.TS}}
 			if err == nil {
-				err = errors.Join(readTail(&orphan.Outcome, tail), decodeOutcome(&orphan.Outcome, value))
+				err = errors.Join(readTail(&orphan.Outcome, tail), decodeWaiting(&orphan.Outcome, value))
 			}
 			if err == nil && !yield(orphan, nil) {
 				return io.EOF

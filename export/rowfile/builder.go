@@ -153,7 +153,7 @@ func (b *Builder) Add(req *events.Request, row *joiner.Row) (unfit int64, err er
 		return 0, fmt.Errorf("row of request %q: item %d of %d", req.ID, row.Item, len(req.Items))
 	case len(row.Cells) != len(b.layout.labels):
 		return 0, fmt.Errorf("row of request %q: %d labels, want %d", req.ID, len(row.Cells), len(b.layout.labels))
-	case row.Reason > joiner.Incomplete:
+	case row.Reason >= joiner.Reasons:
 		return 0, fmt.Errorf("row of request %q: reason %d is not known", req.ID, uint8(row.Reason))
 	case row.Item >= 0:
 		item = &req.Items[row.Item]

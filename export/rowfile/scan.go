@@ -64,19 +64,22 @@ func openForScan(r io.ReaderAt, size int64) (groups []parquet.RowGroup, index [s
 func scanGroup(group parquet.RowGroup, index [scanned]int) (written []joiner.Written, err error) {
 	defer guard(&err)
 	n := group.NumRows()
-	revisions, early := make([]uint32, n), make([]bool, n)
+	revisions, early, withdrawn := make([]uint32, n), make([]bool, n), make([]bool, n)
 	err = eachRow(group, index[scanRevision], n, func(row int, v *parquet.Value) { revisions[row] = uint32(v.Int32()) })
 	if err != nil {
 		return nil, err
 	}
-	err = eachRow(group, index[scanReason], n, func(row int, v *parquet.Value) { early[row] = string(v.ByteArray()) == joiner.Early.String() })
+	err = eachRow(group, index[scanReason], n, func(row int, v *parquet.Value) {
+		reason := v.ByteArray()
+		early[row], withdrawn[row] = string(reason) == joiner.Early.String(), string(reason) == joiner.Withdrawn.String()
+	})
 	if err != nil {
 		return nil, err
 	}
 	at := make([]int, n) // position in written, plus one
 	for i := range revisions {
 		if revisions[i] > 0 || early[i] {
-			written = append(written, joiner.Written{Revision: revisions[i], Early: early[i]})
+			written = append(written, joiner.Written{Revision: revisions[i], Early: early[i], Withdrawn: withdrawn[i]})
 			at[i] = len(written)
 		}
 	}

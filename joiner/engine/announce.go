@@ -52,11 +52,15 @@ func (a *announcing) all(ctx context.Context, p Publisher) error {
 		a.herald.labels = a.herald.labels[:0]
 		return nil
 	}
+	var told []joiner.Told
 	for v, err := range a.decider.each(a.view, a.from, a.to) {
 		if err != nil {
 			return err
 		}
-		a.herald.closed(&v.request, v.decision.SameRows(events.MaxTime, joiner.Closed))
+		told = a.herald.rules.TellClosed(told[:0], &v.request, v.decision.SameRows(events.MaxTime, joiner.Closed), v.history.TakenBack)
+		for i := range told {
+			a.herald.tell(&told[i])
+		}
 		if len(a.herald.labels) >= maxBatch {
 			if err := send(); err != nil {
 				return err
@@ -78,7 +82,7 @@ func (e *Engine) announceClosed(ctx context.Context) error {
 	}
 	rules := *e.rules // a gap that is declared meanwhile is announced as a correction
 	if e.deciders[announcer] == nil {
-		e.deciders[announcer] = newDecider(&e.o.Decoders)
+		e.deciders[announcer] = newDecider(e.machine)
 	}
 	e.deciders[announcer].rules = &rules
 	a := &announcing{

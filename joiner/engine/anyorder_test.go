@@ -44,13 +44,38 @@ func TestTimelyEarly(t *testing.T) {
 	})
 }
 
+// TestLate is G2 with little to spare: what comes late comes as late as it may and
+// still corrects, while other requests are forgotten.
+func TestLate(t *testing.T) {
+	anyOrder(t, enginetest.Shape{Late: true})
+}
+
+// TestLateEarly is TestLate with rows that are written before their close.
+func TestLateEarly(t *testing.T) {
+	anyOrder(t, enginetest.Shape{Late: true, Early: true})
+}
+
+// TestWild has values whose sums float64 does not hold.
+func TestWild(t *testing.T) {
+	anyOrder(t, enginetest.Shape{Wild: true})
+}
+
+// TestHotAnyOrder has few requests with very many outcomes, in any order: more of
+// them than the limit, and copies of those within it.
+func TestHotAnyOrder(t *testing.T) {
+	anyOrder(t, enginetest.Shape{Hot: true})
+}
+
 // TestReplay is G3: a log that is read to its end before anything closes, and
 // whose end is the end of everything, gives what the reference says, in base
-// rows.
+// rows, whatever the live joiner would have written early.
 func TestReplay(t *testing.T) {
 	forSeeds(t, 100, func(t *testing.T, seed uint64) {
 		r := newRand(seed)
-		h := enginetest.Generate(seed, enginetest.Shape{Timely: r.IntN(2) == 0})
+		shape := enginetest.Shape{
+			Timely: r.IntN(2) == 0, Early: r.IntN(3) == 0, Wild: r.IntN(4) == 0, Hot: r.IntN(4) == 0, Again: r.IntN(4) == 0,
+		}
+		h := enginetest.Generate(seed, shape)
 		reference := h.Reference()
 		want := reference.Join(h.Set())
 		w := newWorld(seed, h, anyLayout(r, h.MaxFuture > 0))
@@ -58,6 +83,10 @@ func TestReplay(t *testing.T) {
 		w.troubled(t, r.IntN(3))
 		checkBooks(t, w)
 		checkBase(t, w, want)
-		checkDisposed(t, &w.final.Progress.Ledger, want)
+		ledger := w.final.Progress.Ledger
+		if shape.Again {
+			together(&ledger, &want)
+		}
+		checkDisposed(t, &ledger, want)
 	})
 }

@@ -94,10 +94,12 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 func (e *Engine) stager() stager {
 	rules := *e.rules
 	if e.deciders[staging] == nil {
-		e.deciders[staging] = newDecider(&e.o.Decoders)
+		e.deciders[staging] = newDecider(e.machine)
 	}
 	e.deciders[staging].rules = &rules
-	return stager{rules: &rules, rulesHash: e.o.RulesHash, decoders: &e.o.Decoders, decider: e.deciders[staging]}
+	machine := e.machine
+	machine.Rules = &rules
+	return stager{machine: &machine, rulesHash: e.o.RulesHash, decider: e.deciders[staging]}
 }
 
 // settleEarly compares the requests that this commit closes with what was
@@ -110,21 +112,20 @@ func (e *Engine) settleEarly() error {
 		if err != nil {
 			return err
 		}
-		held, ok, err := e.o.Store.Request(p)
-		if err != nil || !ok {
-			return err
-		}
-		h, _, err := e.o.Store.History(p)
+		x, err := e.loadAll(p)
 		if err != nil {
 			return err
 		}
-		if h.Settled {
+		if x == nil || x.History.Settled {
 			continue
 		}
-		if h, err = e.settle(p, &held); err != nil {
+		fx, err := e.machine.SettleEarly(x)
+		if err == nil {
+			err = e.save(nil, x, nil, &fx)
+		}
+		if err != nil {
 			return err
 		}
-		e.o.Store.PutHistory(p, &h)
 	}
 	return nil
 }

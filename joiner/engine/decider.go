@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"fmt"
-
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
 )
@@ -10,10 +8,10 @@ import (
 // decider decides requests as their close left them: what came later is a matter
 // of corrections. It is for one goroutine.
 type decider struct {
-	rules    *joiner.Rules
-	decoders *[events.Kinds]events.Decoder
-	parsers  [events.Kinds]*events.Parser
-	outcome  events.Outcome // scratch
+	rules   *joiner.Rules
+	machine joiner.Machine
+	parsers [events.Kinds]*events.Parser
+	outcome events.Outcome // scratch
 
 	verdicts [batchesAhead]verdicts // those of which are not in use are in spare
 	spare    chan *verdicts
@@ -25,7 +23,7 @@ type verdict struct {
 	request  events.Request
 	decision joiner.Decision
 	fates    [joiner.Dispositions]int64
-	standing []joiner.Standing // what was written of it before
+	history  joiner.History // what was written of it before
 }
 
 // Who has a decider.
@@ -34,25 +32,26 @@ const (
 	announcer
 )
 
-func newDecider(decoders *[events.Kinds]events.Decoder) *decider {
-	d := &decider{decoders: decoders, spare: make(chan *verdicts, batchesAhead)}
+func newDecider(machine joiner.Machine) *decider {
+	d := &decider{machine: machine, spare: make(chan *verdicts, batchesAhead)}
 	for i := range d.verdicts {
 		d.spare <- &d.verdicts[i]
 	}
 	for k := range d.parsers {
-		d.parsers[k] = decoders[k].NewParser()
+		d.parsers[k] = machine.Decoders[k].NewParser()
 	}
 	return d
 }
 
 // decide decides a request.
 func (d *decider) decide(c *Closing, v *verdict) error {
-	if err := d.decode(&c.Request, &v.request); err != nil {
+	base := c.History.Closed()
+	if err := d.decode(&c.Request, base, &v.request); err != nil {
 		return err
 	}
 	clear(v.fates[:])
-	v.standing = c.History.Rows
-	v.decision.Begin(d.rules, &v.request)
+	v.history = c.History
+	v.decision.Begin(d.rules.For(c.Place.TS), &v.request)
 	for {
 		h, err := c.Outcome()
 		if h == nil || err != nil {
@@ -62,25 +61,25 @@ func (d *decider) decide(c *Closing, v *verdict) error {
 			continue
 		}
 		if d.outcome, _, err = d.parsers[events.KindOutcome].Outcome(h.Data); err != nil {
-			return undecodable("outcome", h.Origin, err)
+			return joiner.Undecodable("outcome", h.Origin, err)
 		}
-		v.fates[v.decision.Add(&d.outcome)]++
+		if fate := v.decision.Add(&d.outcome); !h.Booked {
+			v.fates[fate]++
+		}
 	}
 }
 
 // decode decodes a request of one piece, which nearly all are, without allocating.
-func (d *decider) decode(held *joiner.HeldRequest, into *events.Request) (err error) {
-	if len(held.Pieces) == 1 && held.Pieces[0].Round <= base {
+func (d *decider) decode(held *joiner.HeldRequest, round uint32, into *events.Request) (err error) {
+	if len(held.Pieces) == 1 && held.Pieces[0].Round <= round {
 		p := &held.Pieces[0]
 		if err := d.parsers[events.KindRequest].Request(p.Data, into); err != nil {
-			return undecodable("request", p.Origin, err)
+			return joiner.Undecodable("request", p.Origin, err)
 		}
 		return nil
 	}
-	*into, err = assemble(d.rules, &d.decoders[events.KindRequest], held, base)
+	d.machine.Rules = d.rules
+	x := joiner.Entry{Request: *held}
+	*into, err = x.At(&d.machine, round)
 	return err
-}
-
-func undecodable(what string, at events.Origin, err error) error {
-	return fmt.Errorf("decoding a held %s, which was accepted when it was read (message %d): %w", what, at.Seq, err)
 }

@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync/atomic"
@@ -87,8 +85,13 @@ type Engine struct {
 	// joining says that recovery is done.
 	joining bool
 
+	machine joiner.Machine
+	at      timed        // how far time has come, as of the event before
+	pace    *pace        // of a rebuild
+	alone   joiner.Entry // scratch: one of which nothing is held
+
 	parsers [events.Kinds]*events.Parser
-	found   []Found        // scratch
+	found   []joiner.Found // scratch
 	decoded events.Outcome // scratch
 	herald  herald         // what is to be published before the batch is applied
 	events  int            // folded since the batch was applied
@@ -130,12 +133,17 @@ type Stats struct {
 func New(o Options) *Engine {
 	e := &Engine{o: o, frozen: o.Replay != nil, news: func(Stats) {}, questions: make(chan question), forgettable: events.MinTime}
 	e.rules = &e.o.Rules
+	e.machine = joiner.Machine{
+		Rules: e.rules, Decoders: &e.o.Decoders, Outcomes: o.OutcomesPerRequest,
+		Early: e.rules.Early && o.Replay == nil, Watched: o.Publisher != nil,
+	}
 	for k := range e.parsers {
 		e.parsers[k] = e.o.Decoders[k].NewParser()
 	}
 	e.herald = herald{name: o.Name, rules: e.rules, mute: o.Publisher == nil}
 	if o.Replay != nil {
 		e.rules.Guard = joiner.GuardRules{} // the whole log is read before anything closes
+		e.rules.Early = false               // and no row is written before
 	}
 	e.measures = newMeasures(len(o.Rules.Labels))
 	e.stats.Store(&Stats{Measures: *e.measures, Watermark: events.MinTime, Committed: events.MinTime, Sources: [events.Kinds]events.Time{events.MinTime, events.MinTime}})
@@ -210,86 +218,4 @@ func (e *Engine) settled(ctx context.Context, id string) error {
 		return nil
 	}
 	return e.flush(ctx, false)
-}
-
-// phase is where a request stamped ts stands at watermark w. What has closed
-// stays closed, even if the configuration's windows have become longer since.
-func (e *Engine) phase(ts, w events.Time) joiner.Phase {
-	phase := e.rules.Phase(ts, w)
-	switch {
-	case ts < e.saved.Forgotten: // by what was configured once, if not by these rules
-		return joiner.Forgotten
-	case phase == joiner.Open && ts < e.saved.Progress.ClosedThrough:
-		return joiner.Correctable
-	}
-	return phase
-}
-
-// orphaned is the bound of the outcomes that wait for nothing any more at watermark
-// w. It never goes back either.
-func (e *Engine) orphaned(w events.Time) events.Time {
-	return max(e.rules.OrphanedThrough(w), e.saved.Orphaned)
-}
-
-// find returns where a request is held, if it is known and not forgotten at
-// watermark w.
-func (e *Engine) find(id string, w events.Time) (Found, bool, error) {
-	var err error
-	if e.found, err = e.o.Store.Find(e.found[:0], id); err != nil {
-		return Found{}, false, err
-	}
-	for _, f := range e.found {
-		if e.phase(f.Place.TS, w) != joiner.Forgotten {
-			return f, true, nil
-		}
-	}
-	return Found{}, false, nil
-}
-
-// load reads a request that was found.
-func (e *Engine) load(p joiner.Place) (joiner.HeldRequest, error) {
-	held, ok, err := e.o.Store.Request(p)
-	if err == nil && !ok {
-		err = fmt.Errorf("request %q was found in the state, and is not there: %w", p.ID, errNoPieces)
-	}
-	return held, err
-}
-
-// assemble decodes a request's pieces up to a round and makes one of them.
-func (e *Engine) assemble(held *joiner.HeldRequest, round uint32) (events.Request, error) {
-	return assemble(e.rules, &e.o.Decoders[events.KindRequest], held, round)
-}
-
-var errNoPieces = errors.New("a request is held without an event: the state is damaged; delete its directory and it is rebuilt from the log")
-
-func assemble(rules *joiner.Rules, d *events.Decoder, held *joiner.HeldRequest, round uint32) (events.Request, error) {
-	pieces := make([]joiner.Piece, 0, len(held.Pieces))
-	for i := range held.Pieces {
-		h := &held.Pieces[i]
-		if h.Round > round {
-			continue
-		}
-		req, err := d.DecodeRequest([]byte(h.Data))
-		if err != nil {
-			return events.Request{}, undecodable("request", h.Origin, err)
-		}
-		p := joiner.Piece{Request: req}
-		if len(held.Pieces) > 1 {
-			p.Hash = hashText(h.Data)
-		}
-		pieces = append(pieces, p)
-	}
-	if len(pieces) == 0 {
-		return events.Request{}, errNoPieces
-	}
-	return rules.Assemble(pieces), nil
-}
-
-// outcome decodes a held outcome.
-func outcome(d *events.Decoder, h *joiner.HeldOutcome) (events.Outcome, error) {
-	o, _, err := d.DecodeOutcome(h.Data)
-	if err != nil {
-		return o, undecodable("outcome", h.Origin, err)
-	}
-	return o, nil
 }

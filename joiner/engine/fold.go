@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -17,10 +16,6 @@ const maxBatch = 1000
 // joiner that keeps up is handed them a few at a time; applied like that, each few
 // would write down where the state stands, and cut a group of requests short.
 const fullBatch = maxBatch / 2
-
-func hash(data []byte) [32]byte { return sha256.Sum256(data) }
-
-func hashText(text string) [32]byte { return hash([]byte(text)) }
 
 // fold takes in the first limit events of a message. Those before the input's
 // position were folded before and are passed over.
@@ -60,61 +55,77 @@ func (e *Engine) fold(ctx context.Context, m *events.Message, limit uint32) erro
 }
 
 // event takes in one event. The clock moves last: an event is judged by the
-// watermark that those before it made.
+// watermark that those before it made. What is rejected moves nothing.
 func (e *Engine) event(ctx context.Context, m *events.Message, at events.Origin, data []byte) error {
-	var ts events.Time
-	var heartbeat bool
-	var unknown int
-	var err error
-	var id string
-	o := &e.decoded
-	if m.Kind == events.KindRequest {
-		var scan events.Scan
-		scan, err = e.parsers[m.Kind].ScanRequest(data)
-		ts, heartbeat, unknown, id = scan.TS, scan.Heartbeat, scan.Unknown, string(scan.ID)
-	} else {
-		var info events.Info
-		*o, info, err = e.parsers[m.Kind].Outcome(data)
-		ts, heartbeat, unknown, id = o.TS, info.Heartbeat, info.Unknown, o.RequestID
-		if heartbeat {
-			ts = info.HeartbeatTS
-		}
+	d, err := e.decode(m, at, data)
+	if e.pace != nil {
+		e.pace.at(&e.saved.Progress.Clock, at.Input, at.Seq, at.Index)
 	}
-	if err == nil && !heartbeat {
-		if err := e.settled(ctx, id); err != nil {
+	if err == nil && !d.heartbeat {
+		if err := e.settled(ctx, d.event.Place.ID); err != nil {
 			return err
 		}
 	}
-	switch reason := e.quarantined(ts, m.Stored); {
+	switch reason := e.quarantined(d.ts, m.Stored); {
 	case err != nil:
 		e.tally(m.Kind).Read++
 		e.reject(m, at, data, err)
 		return nil
 	case reason != "":
 		e.tally(m.Kind).Read++
-		e.setAside(reason, ts, m.Stored)
-		e.deadLetter(m, at, data, joiner.Quarantined, reason, "it is stamped "+ts.String())
+		e.setAside(reason, d.ts, m.Stored)
+		e.deadLetter(m, at, data, joiner.Quarantined, reason, "it is stamped "+d.ts.String())
 		return nil
-	case heartbeat:
+	case d.heartbeat:
 		e.ledger().Heartbeats++
 		if m.Kind == events.KindOutcome {
-			e.saved.Progress.Guard.Heartbeat(witnessed(ts, m.Stored))
+			e.saved.Progress.Guard.Heartbeat(witnessed(d.ts, m.Stored))
 		}
-	case m.Kind == events.KindRequest:
-		e.tally(m.Kind).Read++
-		err = e.request(m, at, joiner.Place{TS: ts, ID: id}, data)
 	default:
 		e.tally(m.Kind).Read++
-		e.saved.Progress.Guard.Outcome(e.rules, o)
-		err = e.outcome(m, at, o, data)
+		if m.Kind == events.KindRequest {
+			e.volume.Rows++
+		}
+		reject, err := e.step(m, &d.event)
+		if reject != nil || err != nil {
+			return err
+		}
+		if m.Kind == events.KindOutcome {
+			e.saved.Progress.Guard.Outcome(e.rules, d.event.Outcome)
+		}
+		e.saved.MaxEvent = max(e.saved.MaxEvent, d.ts)
 	}
-	e.ledger().UnknownFields += int64(unknown)
-	e.saved.Progress.Clock.Observe(m.Kind, witnessed(ts, m.Stored))
-	if !heartbeat {
-		e.saved.MaxEvent = max(e.saved.MaxEvent, ts)
-	}
+	e.ledger().UnknownFields += int64(d.unknown)
+	e.saved.Progress.Clock.Observe(m.Kind, witnessed(d.ts, m.Stored))
 	e.guard()
-	return err
+	return nil
+}
+
+// decoded is an event, as far as it has to be decoded to be taken in.
+type decoded struct {
+	ts        events.Time
+	heartbeat bool
+	unknown   int // fields
+	event     joiner.Event
+}
+
+// decode finds out what an event is. An outcome is good until the next call.
+func (e *Engine) decode(m *events.Message, at events.Origin, data []byte) (d decoded, err error) {
+	d.event = joiner.Event{Origin: at, Data: data}
+	if m.Kind == events.KindRequest {
+		scan, err := e.parsers[m.Kind].ScanRequest(data)
+		d.ts, d.heartbeat, d.unknown = scan.TS, scan.Heartbeat, scan.Unknown
+		d.event.Place = joiner.Place{TS: scan.TS, ID: string(scan.ID)}
+		return d, err
+	}
+	o, info, err := e.parsers[m.Kind].Outcome(data)
+	e.decoded = o
+	d.ts, d.heartbeat, d.unknown = o.TS, info.Heartbeat, info.Unknown
+	if d.heartbeat {
+		d.ts = info.HeartbeatTS
+	}
+	d.event.Outcome, d.event.Place = &e.decoded, joiner.Place{TS: o.TS, ID: o.RequestID}
+	return d, err
 }
 
 // witnessed is how far an event stamped ts moves the clock: at most to the time

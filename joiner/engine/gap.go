@@ -121,28 +121,16 @@ func (e *Engine) unlearn(ctx context.Context, rules *joiner.Rules, gaps []joiner
 	return rows, errors.Join(e.flush(ctx, false), v.Close())
 }
 
-// unlearnRequest compares a closed request's rows with what they are under the
-// rules with the gaps.
+// unlearnRequest writes again the rows of a closed request that the rules with the
+// gaps make unknown.
 func (e *Engine) unlearnRequest(p joiner.Place, rules *joiner.Rules) (rows int, err error) {
-	held, ok, err := e.o.Store.Request(p)
-	if err != nil || !ok {
+	x, err := e.loadAll(p)
+	if x == nil || err != nil {
 		return 0, err
 	}
-	history, err := e.settle(p, &held)
+	fx, err := e.machine.Gap(x, rules)
 	if err != nil {
 		return 0, err
 	}
-	req, d, err := e.decideBy(rules, p, &held, everything, nil)
-	if err != nil {
-		return 0, err
-	}
-	changed, standing := joiner.Revise(&req, d.Rows(events.MaxTime, joiner.InGap), history.Rows, joiner.InGap)
-	if len(changed) == 0 && !e.rules.Early {
-		return 0, nil
-	}
-	history.Rows = standing
-	e.write(p, &req, changed, history.Round)
-	e.herald.corrected(&req, changed)
-	e.o.Store.PutHistory(p, &history)
-	return len(changed), nil
+	return len(fx.Rows), e.save(nil, x, nil, &fx)
 }

@@ -36,92 +36,42 @@ type value struct {
 	TS    string   `json:"ts,omitempty"`
 }
 
-// The phases of an announcement.
-const (
-	phaseEarly     = "early"
-	phaseClose     = "close"
-	phaseCorrected = "corrected"
-)
-
-// positive reports whether a label is announced the moment it qualifies. Of
-// the others the value is not known before the close.
-func (h *herald) positive(label int, c joiner.Cell) bool {
-	return h.rules.Labels[label].Agg == joiner.Any && !c.Null && c.Value == 1
-}
-
-// positives announces what is already positive of an open request, one
-// message a label: the id is the same each time, so the broker and consumers
-// drop what they have seen.
-func (h *herald) positives(req *events.Request, rows []joiner.Row) {
-	for i := range rows {
-		for j, c := range rows[i].Cells {
-			if h.positive(j, c) {
-				h.announce(req, &rows[i], phaseEarly, func(label int) bool { return label == j })
-			}
-		}
-	}
-}
-
-// closed announces, of the rows of a request that closes, what was
-// still undecided.
-func (h *herald) closed(req *events.Request, rows []joiner.Row) {
-	for i := range rows {
-		if rows[i].LeftOut == joiner.Kept {
-			h.announce(req, &rows[i], phaseClose, func(label int) bool { return !h.positive(label, rows[i].Cells[label]) })
-		}
-	}
-}
-
-// late announces the rows of a request that closes as it comes, whole.
-func (h *herald) late(req *events.Request, rows []joiner.Row) {
-	for i := range rows {
-		if rows[i].LeftOut == joiner.Kept {
-			h.announce(req, &rows[i], phaseClose, func(int) bool { return true })
-		}
-	}
-}
-
-// corrected announces rows that are written again, whole.
-func (h *herald) corrected(req *events.Request, rows []joiner.Row) {
-	for i := range rows {
-		h.announce(req, &rows[i], phaseCorrected, func(int) bool { return true })
-	}
-}
-
-func (h *herald) announce(req *events.Request, row *joiner.Row, phase string, includes func(label int) bool) {
+// tell makes a message of what is known.
+func (h *herald) tell(t *joiner.Told) {
 	if h.mute {
 		return
 	}
 	a := announcement{
-		RequestID: req.ID, RequestTS: req.TS.String(), Phase: phase, Revision: row.Revision,
+		RequestID: t.RequestID, RequestTS: t.RequestTS.String(), ItemID: t.Item, Phase: t.Phase.String(), Revision: t.Revision,
 		Labels: map[string]*value{},
 	}
-	if row.Item >= 0 {
-		a.ItemID = req.Items[row.Item].ID
+	if t.Labels == nil {
+		for j := range t.Cells {
+			a.Labels[h.rules.Labels[j].Name] = valueOf(&t.Cells[j])
+		}
 	}
-	for j, c := range row.Cells {
-		if !includes(j) {
-			continue
-		}
-		v := &value{}
-		if !c.Null {
-			v.Value = &row.Cells[j].Value
-		}
-		if c.TS != events.MinTime {
-			v.TS = c.TS.String()
-		}
-		a.Labels[h.rules.Labels[j].Name] = v
+	for _, j := range t.Labels {
+		a.Labels[h.rules.Labels[j].Name] = valueOf(&t.Cells[j])
 	}
 	if len(a.Labels) == 0 {
 		return
 	}
 	data, err := json.Marshal(&a)
-	if err != nil {
-		// Strings, finite numbers and times always encode; aggregates overflow
-		// to infinity only from values that are absurd, and those say so.
+	if err != nil { // strings, finite numbers and times always encode
 		data = fmt.Appendf(nil, `{"request_id":%q,"error":%q}`, a.RequestID, err.Error())
 	}
 	h.labels = append(h.labels, Label{ID: h.messageID(data), Data: data})
+}
+
+func valueOf(c *joiner.Cell) *value {
+	v := &value{}
+	if !c.Null {
+		v.Value = &c.Value
+	}
+	if c.TS != events.MinTime {
+		v.TS = c.TS.String()
+	}
+	return v
 }
 
 // messageID is the same whenever the same thing is announced. What a crash

@@ -20,6 +20,7 @@ type Story struct {
 	Copies    int        // different events of the same id that lost to a piece
 	Outcomes  []Happened // in Order
 	Rows      []joiner.Row
+	Labels    [][]joiner.Trace  // by row, by label: which outcomes meet its condition
 	Standings []joiner.Standing // how rows stand that were written early or again
 	Gaps      []joiner.Gap      // that its windows touch
 
@@ -106,36 +107,54 @@ func (e *Engine) tell(ctx context.Context, q question) error {
 
 func (e *Engine) story(id string) (*Story, error) {
 	s := &Story{ID: id, Stats: e.Stats(), Forgotten: e.saved.Forgotten, Read: e.Stats().Progress.Inputs}
-	w := e.watermark()
-	found, known, err := e.find(id, w)
+	now := e.now()
+	place, err := e.youngest(id, now)
 	if err != nil {
 		return nil, err
 	}
-	if !known {
-		return s, e.tellWaiting(s)
-	}
-	p := found.Place
-	held, err := e.load(p)
+	x, err := e.load(id, place)
 	if err != nil {
 		return nil, err
 	}
-	s.Known, s.Late, s.Copies = true, held.Late, len(held.Copies)
-	s.Phase, s.Closes = e.phase(p.TS, w), p.TS.Add(e.rules.Longest())
-	s.Committed = p.TS < e.saved.Committed
-	if err := e.tellPieces(s, &held); err != nil {
+	if !x.Known {
+		for i := range x.Waiting {
+			s.Outcomes = append(s.Outcomes, e.happened(&x.Waiting[i].Fact, waiting))
+		}
+		return s, nil
+	}
+	if err := e.loadOutcomes(x); err != nil {
 		return nil, err
 	}
-	if err := e.tellOutcomes(s, p, &held); err != nil {
+	ex, err := e.machine.Explain(x, now)
+	if err != nil {
 		return nil, err
 	}
-	history, _, err := e.o.Store.History(p)
-	s.Standings = history.Rows
+	s.Known, s.Late, s.Copies = true, x.Request.Late, len(x.Request.Copies)
+	s.Phase, s.Closes = now.Phase(x.Place.TS), x.Place.TS.Add(e.rules.Longest())
+	s.Committed = x.Place.TS < e.saved.Committed
+	s.Request, s.Rows, s.Labels, s.Standings = ex.Request, ex.Rows, ex.Labels, x.History.Rows
+	for i := range x.Outcomes {
+		s.Outcomes = append(s.Outcomes, e.happened(&x.Outcomes[i], ex.Fates[i].String()))
+	}
 	for _, g := range e.rules.Gaps {
 		if e.rules.Touches(&g, s.Request.TS) {
 			s.Gaps = append(s.Gaps, g)
 		}
 	}
-	return s, err
+	return s, e.tellPieces(s, &x.Request)
+}
+
+// youngest is where the youngest request is held that has an id; nil if none is.
+func (e *Engine) youngest(id string, now joiner.Now) (place *joiner.Found, err error) {
+	if e.found, err = e.o.Store.Find(e.found[:0], id); err != nil {
+		return nil, err
+	}
+	for i := range e.found {
+		if f := &e.found[i]; f.Place.TS >= now.Forgotten && (place == nil || f.Place.TS > place.Place.TS) {
+			place = f
+		}
+	}
+	return place, nil
 }
 
 func (e *Engine) came(at events.Origin, ts events.Time, round uint32) Came {
@@ -146,7 +165,11 @@ func (e *Engine) came(at events.Origin, ts events.Time, round uint32) Came {
 	return c
 }
 
-func (e *Engine) tellPieces(s *Story, held *joiner.HeldRequest) (err error) {
+func (e *Engine) happened(f *joiner.Fact, fate string) Happened {
+	return Happened{Came: e.came(f.Origin, f.Outcome.TS, f.Round), Outcome: f.Outcome, Fate: fate}
+}
+
+func (e *Engine) tellPieces(s *Story, held *joiner.HeldRequest) error {
 	d := &e.o.Decoders[events.KindRequest]
 	for i := range held.Pieces {
 		scan, err := d.ScanRequest([]byte(held.Pieces[i].Data))
@@ -154,57 +177,6 @@ func (e *Engine) tellPieces(s *Story, held *joiner.HeldRequest) (err error) {
 			return err
 		}
 		s.Pieces = append(s.Pieces, e.came(held.Pieces[i].Origin, scan.TS, held.Pieces[i].Round))
-	}
-	s.Request, err = e.assemble(held, everything)
-	return err
-}
-
-// tellOutcomes decides the request as everything that is known of it does, and
-// says of each outcome what became of it.
-func (e *Engine) tellOutcomes(s *Story, p joiner.Place, held *joiner.HeldRequest) error {
-	d := joiner.Decide(e.rules, &s.Request)
-	for h, err := range e.o.Store.Outcomes(p) {
-		if err != nil {
-			return err
-		}
-		o, err := outcome(&e.o.Decoders[events.KindOutcome], &h)
-		if err != nil {
-			return err
-		}
-		fate := joiner.Late
-		if h.Round != everything { // that came beyond corrections
-			fate = d.Add(&o)
-		}
-		if fate == joiner.Joined && h.Round > base {
-			fate = joiner.CorrectedLabel
-		}
-		s.Outcomes = append(s.Outcomes, Happened{Came: e.came(h.Origin, o.TS, h.Round), Outcome: o, Fate: fate.String()})
-	}
-	reason := joiner.Closed
-	switch {
-	case held.Late:
-		reason = joiner.LateRequest
-	case s.Phase == joiner.Open:
-		reason = joiner.Early
-	}
-	s.Rows = d.Rows(events.MaxTime, reason)
-	return nil
-}
-
-func (e *Engine) tellWaiting(s *Story) error {
-	if !e.o.Store.HasWaiting(s.ID) {
-		return nil
-	}
-	held, err := e.o.Store.Waiting(s.ID)
-	if err != nil {
-		return err
-	}
-	for i := range held {
-		o, err := outcome(&e.o.Decoders[events.KindOutcome], &held[i])
-		if err != nil {
-			return err
-		}
-		s.Outcomes = append(s.Outcomes, Happened{Came: e.came(held[i].Origin, o.TS, held[i].Round), Outcome: o, Fate: waiting})
 	}
 	return nil
 }

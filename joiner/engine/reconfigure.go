@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -147,37 +146,14 @@ func (e *Engine) convert(ctx context.Context) error {
 // redecide says anew how the rows of a request stand of which something was written
 // early or again, as a rebuild would.
 func (e *Engine) redecide(p joiner.Place) error {
-	held, err := e.load(p)
-	if err != nil {
+	x, err := e.loadAll(p)
+	if x == nil || err != nil {
 		return err
 	}
-	h, _, err := e.o.Store.History(p)
-	if err != nil {
+	if err := e.machine.Redecide(x, p.TS < e.saved.Committed); err != nil {
 		return err
 	}
-	req, d, err := e.decide(p, &held, everything, nil)
-	if err != nil {
-		return err
-	}
-	closed := p.TS < e.saved.Committed
-	for _, now := range joiner.Standings(&req, d.Rows(events.MaxTime, joiner.Closed)) {
-		at := slices.IndexFunc(h.Rows, func(s joiner.Standing) bool { return s.Item == now.Item })
-		switch {
-		case !closed:
-		case at < 0:
-			h.Rows = append(h.Rows, now)
-		case now.Written:
-			h.Rows[at].Cells, h.Rows[at].Withdrawn = now.Cells, false
-		default:
-			h.Rows[at].Cells, h.Rows[at].Withdrawn = e.recalledCells(true), h.Rows[at].Written
-		}
-	}
-	for i := range h.Rows {
-		if s := &h.Rows[i]; !closed || len(s.Cells) != len(e.rules.Labels) {
-			s.Cells, s.Withdrawn = e.recalledCells(closed), closed && s.Written
-		}
-	}
-	e.o.Store.PutHistory(p, &h)
+	e.o.Store.PutHistory(p, &x.History)
 	return nil
 }
 
@@ -205,7 +181,11 @@ func (e *Engine) readsTheSame() error {
 }
 
 func (e *Engine) readsRequest(p joiner.Place) error {
-	held, err := e.load(p)
+	held, _, err := e.o.Store.Request(p)
+	if err != nil {
+		return err
+	}
+	history, _, err := e.o.Store.History(p)
 	if err != nil {
 		return err
 	}
@@ -215,7 +195,7 @@ func (e *Engine) readsRequest(p joiner.Place) error {
 	earliest := events.MaxTime
 	for i := range held.Pieces {
 		h := &held.Pieces[i]
-		if h.Round > base { // it came late, and the request stays where it closed
+		if h.Round > history.Closed() { // it came late, and the request stays where it closed
 			continue
 		}
 		scan, err := e.o.Decoders[events.KindRequest].ScanRequest([]byte(h.Data))

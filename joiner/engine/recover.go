@@ -87,6 +87,9 @@ func (e *Engine) recover(ctx context.Context) error {
 	case fresh:
 		e.o.Log.Info("no state: rebuilding it from the log", "commits", receipt.Number)
 		return e.rebuild(ctx, &cut, receipt, false)
+	case e.saved.Format != stateFormat && receipt.Number >= e.saved.Progress.Commit:
+		e.o.Log.Info("the state was written by another version of labeljoin: rebuilding it from the log")
+		return e.rebuild(ctx, &cut, receipt, false)
 	case pending != nil && pending.Number == receipt.Number && pending.Nonce == cut.Nonce:
 		if err := e.complete(ctx, pending, &cut, receipt); err != nil {
 			return err
@@ -123,7 +126,7 @@ func (e *Engine) recover(ctx context.Context) error {
 
 // begin starts a partition that has neither state nor output.
 func (e *Engine) begin(ctx context.Context) error {
-	e.saved.RulesHash = e.o.RulesHash
+	e.saved.RulesHash, e.saved.Format = e.o.RulesHash, stateFormat
 	if e.o.Replay == nil {
 		e.rules.Gaps = nil
 	}
@@ -191,7 +194,7 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 	if err != nil {
 		return err
 	}
-	from, err := rebuildFrom(e.rules, e.o.Output, cut)
+	from, err := rebuildFrom(e.rules, e.o.Output, cut, e.reaches)
 	if err != nil {
 		return err
 	}
@@ -214,10 +217,14 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 	e.saved = e.o.Store.Progress()
 	e.saved.Progress.Inputs = from
 	e.saved.Progress.Guard = joiner.NewGuard(e.rules, &cut.Progress.Guard)
-	frozen := e.frozen
-	e.frozen, e.quiet, e.herald.mute = true, true, true
+	if e.pace, err = e.newPace(len(from)); err != nil {
+		return err
+	}
+	frozen, early := e.frozen, e.machine.Early
+	e.frozen, e.quiet, e.herald.mute, e.machine.Early = true, true, true, false
 	err = e.join(ctx, until)
-	e.frozen, e.quiet, e.herald.mute = frozen, false, e.o.Publisher == nil
+	e.frozen, e.quiet, e.herald.mute, e.machine.Early = frozen, false, e.o.Publisher == nil, early
+	e.pace = nil
 	if !errors.Is(err, io.EOF) {
 		return err
 	}
@@ -227,11 +234,27 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 	return e.o.Store.Adopt()
 }
 
+// reaches reports whether all logs still hold what lies behind positions.
+func (e *Engine) reaches(from []joiner.Position) bool {
+	for i := range from {
+		if from[i].Created != e.o.Inputs[i].Created || e.o.Inputs[i].First > from[i].Next {
+			return false
+		}
+	}
+	return true
+}
+
 // rebuildFrom is where reading may begin to make the state of a commit: the latest
 // commit before which everything is forgotten at cut, or where the first commit
 // began. A log is known by the newest message that cut has read of it.
-func rebuildFrom(rules *joiner.Rules, output Commits, cut *joiner.Cut) ([]joiner.Position, error) {
+//
+// An outcome that is still held may have been disposed of by a request that is not
+// any more. So that it does not wait for one again, reading begins earlier by the
+// longest window, if the logs reach back so far; reaches says so, and is nil if that is
+// not known.
+func rebuildFrom(rules *joiner.Rules, output Commits, cut *joiner.Cut, reaches func([]joiner.Position) bool) ([]joiner.Position, error) {
 	_, needed := dropped(rules, cut)
+	wanted := needed.Add(-rules.Longest()).Add(-rules.ClockSkew)
 	var from []joiner.Position
 	for c, err := range output.Cuts() {
 		if err != nil {
@@ -240,7 +263,7 @@ func rebuildFrom(rules *joiner.Rules, output Commits, cut *joiner.Cut) ([]joiner
 		if from == nil {
 			from = c.From
 		}
-		if c.MaxEvent >= needed || c.Number >= cut.Number {
+		if c.MaxEvent >= needed || c.Number >= cut.Number || reaches != nil && c.MaxEvent >= wanted && reaches(from) {
 			break
 		}
 		from = c.Progress.Inputs
@@ -276,6 +299,7 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	// Without the rules' hash it is a state to be rebuilt: it has one when nothing
 	// is missing any more.
 	s.Receipt, s.RulesHash, s.MaxEvent = r, "", cut.MaxEvent
+	s.Format = stateFormat
 	s.From = slices.Clone(cut.Progress.Inputs)
 	requests, orphans := dropped(e.rules, cut)
 	if err := e.forget(requests, orphans); err != nil {
@@ -374,14 +398,18 @@ func (e *Engine) pending() (requests, outcomes int64, err error) {
 			if err != nil {
 				return 0, 0, errors.Join(err, v.Close())
 			}
-			outcomes++
+			if !o.Booked {
+				outcomes++
+			}
 		}
 	}
-	for _, err := range v.Orphans(e.saved.Orphaned, events.MaxTime) {
+	for o, err := range v.Orphans(e.saved.Orphaned, events.MaxTime) {
 		if err != nil {
 			return 0, 0, errors.Join(err, v.Close())
 		}
-		outcomes++
+		if !o.Outcome.Booked {
+			outcomes++
+		}
 	}
 	return requests, outcomes, v.Close()
 }
@@ -405,50 +433,34 @@ func (e *Engine) recallWritten(since events.Time) error {
 }
 
 func (e *Engine) recall(id string, rows []joiner.Written) error {
-	found, ok, err := e.find(id, events.MinTime)
-	if err != nil || !ok {
+	var err error
+	if e.found, err = e.o.Store.Find(e.found[:0], id); err != nil {
 		return err
 	}
-	p := found.Place
-	held, err := e.load(p)
-	if err != nil {
-		return err
+	places := make([]joiner.Place, len(e.found))
+	of := make([][]joiner.Written, len(e.found))
+	for i, f := range e.found {
+		places[i] = f.Place
 	}
-	req, d, err := e.decide(p, &held, everything, nil)
-	if err != nil {
-		return err
-	}
-	closed := p.TS < e.saved.Committed
-	h := joiner.History{Settled: closed}
-	if closed {
-		h.Rows = joiner.Standings(&req, d.Rows(events.MaxTime, joiner.Closed))
-	}
-	for _, w := range rows {
-		at := slices.IndexFunc(h.Rows, func(s joiner.Standing) bool { return s.Item == w.ItemID })
-		if at < 0 {
-			h.Rows = append(h.Rows, joiner.Standing{Item: w.ItemID})
-			at = len(h.Rows) - 1
+	for _, w := range rows { // an id that was used again has several requests
+		if at := e.rules.OfRequest(places, w.RequestTS); at >= 0 {
+			of[at] = append(of[at], w)
 		}
-		s := &h.Rows[at]
-		if !s.Written {
-			s.Cells, s.Withdrawn = e.recalledCells(closed), closed
-		}
-		s.Written, s.Early, s.Revision = true, s.Early || w.Early, max(s.Revision, w.Revision)
 	}
-	e.o.Store.PutHistory(p, &h)
+	for i := range places {
+		if len(of[i]) == 0 {
+			continue
+		}
+		x, err := e.loadAll(places[i])
+		if err == nil && x != nil {
+			err = e.machine.Recall(x, of[i], x.Place.TS < e.saved.Committed)
+		}
+		if err != nil {
+			return err
+		}
+		if x != nil {
+			e.o.Store.PutHistory(x.Place, &x.History)
+		}
+	}
 	return nil
-}
-
-// recalledCells are those of a written row that the log does not give. Of a
-// closed request it is one that was withdrawn since. Of an open one it was
-// written early, and what it held is not known: it equals nothing, itself
-// included, so that whatever the close decides is written.
-func (e *Engine) recalledCells(closed bool) []joiner.Cell {
-	cells := make([]joiner.Cell, len(e.rules.Labels))
-	for i := range cells {
-		if cells[i] = joiner.Undecided(); !closed {
-			cells[i].Value = math.NaN()
-		}
-	}
-	return cells
 }

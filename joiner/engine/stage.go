@@ -33,9 +33,8 @@ type flight struct {
 
 // stager is what staging a commit needs of the engine: nothing that changes.
 type stager struct {
-	rules     *joiner.Rules
+	machine   *joiner.Machine
 	rulesHash string
-	decoders  *[events.Kinds]events.Decoder
 	decider   *decider // of this goroutine only
 }
 
@@ -91,8 +90,8 @@ func (s stager) closing(f *flight) error {
 			f.closed.Kinds[events.KindOutcome].Disposed[fate] += n
 		}
 		rows := v.decision.SameRows(f.cut.Known, joiner.Closed)
-		if len(v.standing) > 0 {
-			rows = unlessEarly(&v.request, rows, v.standing)
+		if len(v.history.Rows) > 0 {
+			rows = joiner.UnlessEarly(&v.request, rows, v.history.Rows)
 		}
 		if err := s.rows(f, &v.request, rows); err != nil {
 			return err
@@ -131,7 +130,8 @@ func (s stager) unwritten(f *flight) error {
 		if err != nil {
 			return err
 		}
-		req, err := assemble(s.rules, &s.decoders[events.KindRequest], &held, u.Round)
+		x := joiner.Entry{Request: held}
+		req, err := x.At(s.machine, u.Round)
 		if err != nil {
 			return err
 		}
@@ -178,21 +178,23 @@ func (s stager) forgotten(f *flight) error {
 		if err != nil {
 			return err
 		}
-		o, err := outcome(&s.decoders[events.KindOutcome], &orphan.Outcome)
+		o, _, err := s.machine.Decoders[events.KindOutcome].DecodeOutcome(orphan.Outcome.Data)
 		if err != nil {
-			return err
+			return joiner.Undecodable("outcome", orphan.Outcome.Origin, err)
 		}
 		distinct := known[o.RequestID]
 		if distinct == nil {
 			distinct = new(joiner.Distinct)
 			known[o.RequestID] = distinct
 		}
-		if distinct.Add(&o) {
+		switch {
+		case orphan.Outcome.Booked:
+		case distinct.Add(&o):
 			t.Disposed[joiner.Orphan]++
-		} else {
+		default:
 			t.Disposed[joiner.Duplicate]++
 		}
-		f.forget.Orphans = append(f.forget.Orphans, joiner.Place{TS: o.TS, ID: o.RequestID})
+		f.forget.Orphans = append(f.forget.Orphans, joiner.Place{TS: orphan.Outcome.Until, ID: o.RequestID})
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ type Store interface {
 	Progress() Saved
 	// Find appends where a request of this id is held. More than one is possible
 	// when an id is used again: what is forgotten goes with a commit.
-	Find(found []Found, id string) ([]Found, error)
+	Find(found []joiner.Found, id string) ([]joiner.Found, error)
 	// Request reads a request; ok is false if it is not held there.
 	Request(p joiner.Place) (r joiner.HeldRequest, ok bool, err error)
 	// Outcomes reads the outcomes held for a request, in Order.
@@ -84,14 +84,13 @@ type Store interface {
 	Close() error
 }
 
-// Found is a request that the state holds.
-type Found struct {
-	Place joiner.Place
-	Late  bool // it arrived after it should have closed
-}
+// stateFormat is the form of what the state remembers for the rules. A state of another
+// one is rebuilt from the log.
+const stateFormat = 1
 
 // Saved is the part of the state that says where it stands.
 type Saved struct {
+	Format    int // of what the rules remember: see stateFormat
 	Progress  joiner.Progress
 	Receipt   joiner.Receipt // of the last finished commit
 	Committed events.Time    // requests stamped before it are in a commit
@@ -122,7 +121,7 @@ type PendingCut struct {
 type Forget struct {
 	Cut      PendingCut
 	Orphaned events.Time    // what waited and is stamped before is gone already
-	Orphans  []joiner.Place // the waiting outcomes dropped, each under its own timestamp
+	Orphans  []joiner.Place // the waiting outcomes dropped, each under the time until which it waited
 }
 
 // View is a stable picture of the state. It may be read by another goroutine
@@ -135,7 +134,7 @@ type View interface {
 	Unwritten(through uint64) iter.Seq2[*joiner.Unwritten, error]
 	Request(p joiner.Place) (joiner.HeldRequest, bool, error)
 	DeadLetters(through uint64) iter.Seq2[*events.DeadLetter, error]
-	// Orphans lists the waiting outcomes stamped from..to, to excluded.
+	// Orphans lists the outcomes that wait until from..to, to excluded.
 	Orphans(from, to events.Time) iter.Seq2[Orphan, error]
 	// Requests lists the requests stamped from..to, to excluded.
 	Requests(from, to events.Time) iter.Seq2[joiner.Place, error]

@@ -28,7 +28,7 @@ func TestTimely(t *testing.T) {
 
 // TestTimelyShuffled is G1: other orders of arrival within the lateness, other
 // layouts, and engines that die on the way with or without what they had not
-// synced, and with their states or without, give the same rows.
+// synced, and with their states or without, give the same rows and the same books.
 func TestTimelyShuffled(t *testing.T) {
 	forSeeds(t, 150, func(t *testing.T, seed uint64) {
 		h := enginetest.Generate(seed, timely)
@@ -41,6 +41,7 @@ func TestTimelyShuffled(t *testing.T) {
 			w.troubled(t, 1+r.IntN(6))
 			checkBooks(t, w)
 			checkBase(t, w, want)
+			checkDisposed(t, &w.final.Progress.Ledger, want)
 		}
 	})
 }

@@ -36,7 +36,7 @@ func (v closings) Closing(from, to events.Time) iter.Seq2[*Closing, error] {
 }
 
 func newTestDecider() *decider {
-	d := newDecider(new([events.Kinds]events.Decoder))
+	d := newDecider(joiner.Machine{Decoders: new([events.Kinds]events.Decoder)})
 	d.rules = &joiner.Rules{}
 	return d
 }
@@ -52,8 +52,8 @@ func TestVerdictsInOrder(t *testing.T) {
 				t.Fatal(err)
 			}
 			id := fmt.Sprint("r", at)
-			if v.request.ID != id || len(v.request.Items) != 1 || v.request.Items[0].ID != fmt.Sprint("i", at) || len(v.standing) != at%2 {
-				t.Fatalf("verdict %d of %d is of request %q with items %v and %d standing rows", at, n, v.request.ID, v.request.Items, len(v.standing))
+			if v.request.ID != id || len(v.request.Items) != 1 || v.request.Items[0].ID != fmt.Sprint("i", at) || len(v.history.Rows) != at%2 {
+				t.Fatalf("verdict %d of %d is of request %q with items %v and %d standing rows", at, n, v.request.ID, v.request.Items, len(v.history.Rows))
 			}
 			at++
 		}

@@ -39,11 +39,11 @@ func Want(rules *joiner.Rules, rulesHash string, saved *Saved, output Commits) (
 	}
 	pending := saved.Pending
 	completes := pending != nil && pending.Number == receipt.Number && pending.Nonce == cut.Nonce
-	rebuild := receipt.Number > 0 && (fresh || !completes && saved.Progress.Commit < receipt.Number || saved.RulesHash != rulesHash || !guardFits(rules, &saved.Progress.Guard))
+	rebuild := receipt.Number > 0 && (fresh || !completes && saved.Progress.Commit < receipt.Number || saved.RulesHash != rulesHash || saved.Format != stateFormat || !guardFits(rules, &saved.Progress.Guard))
 	if !rebuild {
 		return Wanted{Inputs: saved.Progress.Inputs, Oldest: events.MinTime, Decided: events.MinTime, Clock: saved.Progress.Clock}, nil
 	}
-	from, err := rebuildFrom(rules, output, &cut)
+	from, err := rebuildFrom(rules, output, &cut, nil)
 	if err != nil {
 		return Wanted{}, err
 	}

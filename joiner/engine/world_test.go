@@ -73,7 +73,7 @@ type world struct {
 
 func newWorld(seed uint64, history enginetest.History, layout enginetest.Layout) *world {
 	r := rand.New(rand.NewPCG(seed, 0x776f726c))
-	w := &world{Rand: r, history: history, fs: vfs.NewCrashableMem(), out: &memory.Output{}, hash: "rules"}
+	w := &world{Rand: r, history: history, fs: vfs.NewCrashableMem(), out: &memory.Output{}, hash: "rules", limit: history.Limit}
 	w.logs = enginetest.Logs(history.Events, layout, r)
 	w.roll = []engine.Roll{{}, {Rows: 3, Interval: time.Hour}, {Bytes: 500, Interval: time.Hour}, {Interval: time.Hour}}[r.IntN(4)]
 	return w
@@ -216,14 +216,18 @@ func (w *world) count(st *store.Store) error {
 			if err != nil {
 				return errors.Join(err, v.Close())
 			}
-			pending[events.KindOutcome]++
+			if !o.Booked {
+				pending[events.KindOutcome]++
+			}
 		}
 	}
-	for _, err := range v.Orphans(events.MinTime, events.MaxTime) {
+	for o, err := range v.Orphans(events.MinTime, events.MaxTime) {
 		if err != nil {
 			return errors.Join(err, v.Close())
 		}
-		pending[events.KindOutcome]++
+		if !o.Outcome.Booked {
+			pending[events.KindOutcome]++
+		}
 	}
 	l := &w.final.Progress.Ledger
 	if booked := [events.Kinds]int64{l.Kinds[0].Pending, l.Kinds[1].Pending}; booked != pending || !l.Balanced() {

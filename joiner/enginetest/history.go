@@ -24,6 +24,7 @@ type History struct {
 	Rules     joiner.Rules
 	MaxFuture time.Duration
 	MaxAge    time.Duration
+	Limit     int       // of different outcomes per request; 0 is no bound
 	Events    []Arrival // in order of arrival
 }
 
@@ -33,6 +34,17 @@ type Shape struct {
 	// its lateness later does. In others events come in any order, within a
 	// correction horizon that holds them all.
 	Timely bool
+	// Late histories have every event arrive, at the latest, when one stamped its
+	// lateness and its corrections later does: the horizon within which what comes
+	// late still corrects, with little of it to spare. Meanwhile requests are
+	// forgotten, and outcomes without one.
+	Late bool
+	// Hot histories have few requests with very many events, and a limit of outcomes.
+	Hot bool
+	// Again histories use ids again, further apart than requests are remembered.
+	Again bool
+	// Wild histories have values at the ends of float64, whose sums lie beyond.
+	Wild bool
 	// Early histories have the rules write rows early, and labels that allow it.
 	Early bool
 	// Clean histories have neither conflicting copies nor policies that leave
@@ -59,7 +71,13 @@ func Generate(seed uint64, shape Shape) History {
 	g := generator{Rand: rand.New(rand.NewPCG(seed, 0x6a6f696e)), shape: shape}
 	g.rules()
 	g.span = time.Duration(1+g.IntN(12)) * g.h.Rules.Longest()
+	if shape.Hot {
+		g.h.Limit = 2 + g.IntN(8)
+	}
 	for i := range 1 + g.IntN(12) {
+		if shape.Hot && i >= 2 {
+			break
+		}
 		g.request(i)
 	}
 	for i := range g.IntN(4) {
@@ -106,9 +124,12 @@ func (g *generator) rules() {
 		r.Impression = ofType("view")
 		r.SampleRate = one(g, 0, 0, 0.5)
 	}
-	if g.shape.Timely {
+	switch {
+	case g.shape.Timely:
 		g.h.MaxFuture, g.h.MaxAge = one(g, 0, time.Hour), one(g, 0, 24*time.Hour)
-	} else {
+	case g.shape.Late:
+		r.Corrections = one(g, 30*time.Second, 100*time.Second, 300*time.Second)
+	default:
 		r.Corrections = 1000 * time.Hour
 	}
 }
@@ -127,9 +148,22 @@ func (g *generator) add(kind events.Kind, ts events.Time, data string) {
 	g.now = max(g.now, ts)
 }
 
-// request adds a request, its other pieces and its outcomes.
+// request adds a request, its other pieces and its outcomes, once or as often as
+// its id is used.
 func (g *generator) request(i int) {
 	id, ts := fmt.Sprint(one(g, "r", "r", `\u0000`, "é"), i), start.Add(g.within(g.span))
+	uses := 1
+	if g.shape.Again {
+		uses += g.IntN(3)
+	}
+	for range uses {
+		g.use(id, ts)
+		ts = ts.Add(2*Reach(&g.h.Rules) + g.within(2*Reach(&g.h.Rules)))
+	}
+}
+
+// use adds one request of an id.
+func (g *generator) use(id string, ts events.Time) {
 	first := ts
 	g.add(events.KindRequest, ts, g.requestJSON(id, ts))
 	if !g.shape.Clean && g.chance(30) {
@@ -139,22 +173,44 @@ func (g *generator) request(i int) {
 			first = min(first, piece)
 		}
 	}
-	for j := range g.IntN(5) {
+	most := 5
+	if g.shape.Hot {
+		most = 40
+	}
+	for j := range g.IntN(most) {
 		g.outcome(id, j, first)
 	}
 }
 
 func (g *generator) outcome(id string, j int, request events.Time) {
-	ts := request.Add(g.delay())
+	ts := g.after(request)
 	name := one(g, "", fmt.Sprint("o", j), fmt.Sprint("o", j))
 	g.add(events.KindOutcome, ts, g.outcomeJSON(id, name, ts))
-	if !g.shape.Clean && name != "" && g.chance(20) {
-		other := ts.Add(one[time.Duration](g, 0, 1, -1, g.within(10*time.Second)))
-		if g.chance(30) {
-			other = request.Add(g.delay())
-		}
+	if g.shape.Clean || name == "" || !g.chance(20) {
+		return
+	}
+	other := ts.Add(one[time.Duration](g, 0, 1, -1, g.within(10*time.Second)))
+	if g.chance(30) {
+		other = g.after(request)
+	}
+	if g.shape.Again {
+		other = max(other, request.Add(-g.h.Rules.ClockSkew))
+	}
+	// In late histories copies must not be so far apart that the one is forgotten
+	// before the other comes.
+	if apart := max(ts, other).Sub(min(ts, other)); !g.shape.Late || apart <= g.h.Rules.Longest() {
 		g.add(events.KindOutcome, other, g.outcomeJSON(id, name, other))
 	}
+}
+
+// after picks when an outcome of a request is stamped. Where ids are used again, what
+// is stamped before a request is of an earlier one, which need not be known any more.
+func (g *generator) after(request events.Time) events.Time {
+	ts := request.Add(g.delay())
+	if g.shape.Again {
+		ts = max(ts, request.Add(-g.h.Rules.ClockSkew))
+	}
+	return ts
 }
 
 // delay picks how long after its request an outcome is stamped: mostly at an
@@ -203,6 +259,10 @@ func heartbeat(kind events.Kind, ts events.Time) Arrival {
 
 // arrange puts the events into their order of arrival.
 func (g *generator) arrange() {
+	if g.shape.Late {
+		g.h.Events = Shuffled(g.h.Events, g.h.Rules.Lateness+g.h.Rules.Corrections, g.Rand)
+		return
+	}
 	if !g.shape.Timely {
 		g.Shuffle(len(g.h.Events), func(i, j int) { g.h.Events[i], g.h.Events[j] = g.h.Events[j], g.h.Events[i] })
 		for i := range g.h.Events {

@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"math"
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -204,11 +205,19 @@ func ofValues(agg joiner.Agg, valued []events.Outcome) joiner.Cell {
 	last := valued[len(valued)-1]
 	switch agg {
 	case joiner.Sum:
-		return joiner.Cell{Value: sum, TS: last.TS}
+		return finite(sum, last.TS)
 	case joiner.Mean:
-		return joiner.Cell{Value: sum / float64(len(valued)), TS: last.TS}
+		return finite(sum/float64(len(valued)), last.TS)
 	case joiner.Last:
 		return joiner.Cell{Value: last.Value, TS: last.TS}
 	}
 	return joiner.Cell{Value: best.Value, TS: best.TS} // first, max, min
+}
+
+// finite is a cell of a sum or mean, which is null where float64 has no such number.
+func finite(value float64, ts events.Time) joiner.Cell {
+	if math.IsNaN(value) || math.IsInf(value, 0) {
+		return null()
+	}
+	return joiner.Cell{Value: value, TS: ts}
 }

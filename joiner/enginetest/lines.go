@@ -12,6 +12,9 @@ import (
 // order in which they are added, each stored at its own timestamp.
 func Lines(rules joiner.Rules) History { return History{Rules: rules} }
 
+// At is a time after the history's beginning.
+func (h *History) At(after time.Duration) events.Time { return start.Add(after) }
+
 // Event adds an event, at a time after the history's beginning.
 func (h *History) Event(kind events.Kind, at time.Duration, format string, args ...any) {
 	ts := start.Add(at)

@@ -81,6 +81,9 @@ type Reference struct {
 	Decoders [events.Kinds]events.Decoder
 	// MaxFuture and MaxAge quarantine as they do in the engine; 0 is no bound.
 	MaxFuture, MaxAge time.Duration
+	// Limit bounds the different outcomes of an id: of more, the first to arrive
+	// count. 0 is no bound.
+	Limit int
 	// Known bounds what is known of the outcomes: a label whose window reaches
 	// past it is null. MaxTime knows everything.
 	Known events.Time
@@ -98,7 +101,7 @@ type request struct {
 	hash [32]byte
 }
 
-// Join gives the answer.
+// Join gives the answer. The order of the set matters to the limit alone.
 func (r *Reference) Join(set []Event) Answer {
 	a := Answer{Rows: map[Key]Row{}, LeftOut: map[Key]joiner.LeftOut{}, Again: map[string]bool{}}
 	requests, outcomes := r.decode(&a, set)
@@ -187,11 +190,26 @@ func (r *Reference) decode(a *Answer, set []Event) (map[string][]request, map[st
 			a.Heartbeats++
 		case e.Kind == events.KindRequest:
 			requests[req.ID] = append(requests[req.ID], request{req, sha256.Sum256(e.Data)})
+		case r.full(outcomes[out.RequestID], &out):
+			a.Disposed[e.Kind][joiner.Rejected]++
 		default:
 			outcomes[out.RequestID] = append(outcomes[out.RequestID], out)
 		}
 	}
 	return requests, outcomes
+}
+
+// full reports whether an outcome is one more than its id may have: it is no copy
+// of those before it, and there are as many different ones as are allowed.
+func (r *Reference) full(before []events.Outcome, o *events.Outcome) bool {
+	var distinct []events.Outcome
+	for _, b := range before {
+		if !slices.ContainsFunc(distinct, func(d events.Outcome) bool { return same(d, b) }) {
+			distinct = append(distinct, b)
+		}
+	}
+	known := slices.ContainsFunc(distinct, func(d events.Outcome) bool { return same(d, *o) })
+	return r.Limit > 0 && !known && len(distinct) >= r.Limit
 }
 
 func (r *Reference) quarantined(ts, stored events.Time) bool {

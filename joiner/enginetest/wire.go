@@ -69,7 +69,11 @@ func (g *generator) outcomeJSON(id, outcome string, ts events.Time) string {
 		fmt.Fprintf(&b, `,"item_id":"%c"`, 'a'+g.IntN(5))
 	}
 	if g.chance(60) {
-		fmt.Fprintf(&b, `,"value":%s`, one(g, "0", "1", "2", "-1", "0.1", "0.2", "1e15"))
+		value := one(g, "0", "1", "2", "-1", "0.1", "0.2", "1e15")
+		if g.shape.Wild && g.chance(50) {
+			value = one(g, "1.7e308", "-1.7e308", "1e308", "-1e308", "5e-324", "-0.0", "1.7976931348623157e308")
+		}
+		fmt.Fprintf(&b, `,"value":%s`, value)
 	}
 	b.WriteByte('}')
 	return b.String()
@@ -88,7 +92,7 @@ func (h *History) Set() []Event {
 func (h *History) Reference() Reference {
 	return Reference{
 		Rules: h.Rules, Decoders: [events.Kinds]events.Decoder{Decoder(), Decoder()},
-		MaxFuture: h.MaxFuture, MaxAge: h.MaxAge, Known: events.MaxTime,
+		MaxFuture: h.MaxFuture, MaxAge: h.MaxAge, Limit: h.Limit, Known: events.MaxTime,
 	}
 }
 

@@ -75,7 +75,7 @@ func (o *Output) Written(since events.Time) iter.Seq2[joiner.Written, error] {
 			if r.RequestTS < since || r.Revision == 0 && !early {
 				continue
 			}
-			w := joiner.Written{RequestID: r.RequestID, RequestTS: r.RequestTS, ItemID: r.ItemID, Revision: r.Revision, Early: early}
+			w := joiner.Written{RequestID: r.RequestID, RequestTS: r.RequestTS, ItemID: r.ItemID, Revision: r.Revision, Early: early, Withdrawn: r.Reason == joiner.Withdrawn}
 			if !yield(w, nil) {
 				return
 			}

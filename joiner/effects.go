@@ -1,0 +1,163 @@
+package joiner
+
+import "github.com/labeljoin/labeljoin/events"
+
+// Effects is what a step has decided: what became of its event, what is to be
+// written, told and saved. The entry holds what is known afterwards.
+type Effects struct {
+	Fate    Disposition // of the event; if Pending, it is decided later
+	Pending bool
+	Reject  *events.RejectError // not nil: the event is rejected, and moves no clock
+	Counts  bool                // it is a request that the guard counts
+
+	Closed  bool                // the request had been pending, and closed with this event
+	Settled [Dispositions]int64 // what became of outcomes that were pending
+
+	Rows               []Unwritten // that the next commit writes
+	Unseen, SampledOut int64       // rows that the policies leave out
+	Told               []Told      // for the label stream
+
+	Save
+}
+
+// Save is what of an entry has to be saved. Outcomes have the data of the event,
+// if they are the event.
+type Save struct {
+	New     bool          // the request is its first event alone, and nothing is held of it so far
+	Request bool          // the request's record
+	Moved   *Place        // where the request was held before: it has another timestamp now
+	History bool          // its history
+	Outcome *HeldOutcome  // the event, as an outcome of the request
+	Wait    *HeldOutcome  // the event, as one that waits
+	Remove  []HeldOutcome // outcomes of the request that are disposed of; without Data
+	Adopt   []HeldOutcome // these wait no more: they are the request's now
+	Take    []Former      // these of another request of the id are this one's
+	Drop    []HeldOutcome // these wait no more: they are disposed of
+	Rewait  []Rewaited    // these wait longer
+}
+
+// Rewaited is an outcome that waits longer than before.
+type Rewaited struct {
+	Outcome HeldOutcome // as it is held so far
+	Until   events.Time // from now on
+}
+
+func (fx *Effects) reject(reason, detail string) {
+	fx.Reject = &events.RejectError{Reason: reason, Detail: detail}
+	fx.Fate = Rejected
+}
+
+// write puts rows among those that the next commit writes, and counts those that
+// the policies left out.
+func (fx *Effects) write(p Place, req *events.Request, rows []Row, round uint32) {
+	for i := range rows {
+		switch rows[i].LeftOut {
+		case Unseen:
+			fx.Unseen++
+		case SampledOut:
+			fx.SampledOut++
+		default:
+			fx.Rows = append(fx.Rows, Unwritten{Place: p, Round: round, Item: itemOf(req, &rows[i]), Row: rows[i]})
+		}
+	}
+}
+
+// TellPhase says on what occasion something is told on the label stream.
+type TellPhase uint8
+
+// The phases. What is told in a later one replaces what was told in an earlier one.
+const (
+	TellEarly TellPhase = iota
+	TellClose
+	TellCorrected
+)
+
+// String is the phase as it is published.
+func (p TellPhase) String() string { return [...]string{"early", "close", "corrected"}[p] }
+
+// Told is one message of the label stream: what is newly known of one row.
+type Told struct {
+	RequestID string
+	RequestTS events.Time
+	Item      string // empty for a row of the whole request
+	Phase     TellPhase
+	Revision  uint32
+	Cells     []Cell // all labels of the row
+	Labels    []int  // which of them are told; nil: all
+}
+
+func tell(req *events.Request, row *Row, phase TellPhase, labels []int) Told {
+	return Told{
+		RequestID: req.ID, RequestTS: req.TS, Item: itemOf(req, row), Phase: phase,
+		Revision: row.Revision, Cells: row.Cells, Labels: labels,
+	}
+}
+
+// certain reports whether a label is told the moment it qualifies. Of the others the
+// value is not known before the close.
+func (r *Rules) certain(label int, c *Cell) bool {
+	return r.Labels[label].Agg == Any && !c.Null && c.Value == 1
+}
+
+// TellClosed appends what the close of a request newly says: of its kept rows all but
+// the positives, which were told already; of others, the positives that were told and
+// are none any more.
+func (r *Rules) TellClosed(told []Told, req *events.Request, rows []Row, takenBack []Spotted) []Told {
+	for i := range rows {
+		if rows[i].LeftOut != Kept {
+			continue
+		}
+		labels := make([]int, 0, len(rows[i].Cells))
+		for j := range rows[i].Cells {
+			if !r.certain(j, &rows[i].Cells[j]) {
+				labels = append(labels, j)
+			}
+		}
+		if len(labels) > 0 {
+			told = append(told, tell(req, &rows[i], TellClose, labels))
+		}
+	}
+	return r.tellTakenBack(told, req, rows, takenBack)
+}
+
+// tellTakenBack appends the positives that were told of rows that are not kept: with
+// their values, or null if the request does not list the item any more.
+func (r *Rules) tellTakenBack(told []Told, req *events.Request, rows []Row, takenBack []Spotted) []Told {
+	byItem := map[string][]int{}
+	var items []string
+	for _, s := range takenBack {
+		if byItem[s.Item] == nil {
+			items = append(items, s.Item)
+		}
+		byItem[s.Item] = append(byItem[s.Item], s.Label)
+	}
+	for _, item := range items {
+		t := Told{RequestID: req.ID, RequestTS: req.TS, Item: item, Phase: TellClose, Cells: undecided(len(r.Labels)), Labels: byItem[item]}
+		kept := false
+		for i := range rows {
+			if itemOf(req, &rows[i]) == item {
+				kept, t.Cells = rows[i].LeftOut == Kept, rows[i].Cells
+			}
+		}
+		if !kept {
+			told = append(told, t)
+		}
+	}
+	return told
+}
+
+// tellLate is of a request that closes as it comes: its rows are told whole.
+func (fx *Effects) tellLate(req *events.Request, rows []Row) {
+	for i := range rows {
+		if rows[i].LeftOut == Kept {
+			fx.Told = append(fx.Told, tell(req, &rows[i], TellClose, nil))
+		}
+	}
+}
+
+// tellCorrected is of rows that are written again, whole.
+func (fx *Effects) tellCorrected(req *events.Request, rows []Row) {
+	for i := range rows {
+		fx.Told = append(fx.Told, tell(req, &rows[i], TellCorrected, nil))
+	}
+}

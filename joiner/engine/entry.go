@@ -1,0 +1,291 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// step takes in an event: it loads what is known of its id, lets the machine say
+// what follows, and saves that. reject is not nil if the event is rejected.
+func (e *Engine) step(m *events.Message, ev *joiner.Event) (reject *events.RejectError, err error) {
+	now, id := e.now(), ev.Place.ID
+	place, err := e.find(id, ev, now)
+	if err != nil {
+		return nil, err
+	}
+	again := len(e.found) > 1 || len(e.found) == 1 && place == nil // the id is used again
+	outcomes := 0
+	if place != nil && ev.Outcome != nil || again || e.o.Store.HasWaiting(id) {
+		outcomes = e.o.Store.OutcomeCount(id)
+	}
+	fx, alone := e.machine.Alone(ev, place, outcomes, now)
+	if alone {
+		x := &e.alone
+		if x.Place = ev.Place; place != nil {
+			x.Place = place.Place
+		}
+		return nil, e.save(m, x, ev, &fx)
+	}
+	x, err := e.load(id, place)
+	if err == nil && e.machine.Needs(x, ev, now) {
+		err = e.loadOutcomes(x)
+	}
+	if err == nil && again {
+		err = e.loadOthers(x, place, ev, outcomes, now)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if fx, err = e.machine.Step(x, ev, now); err != nil {
+		return nil, err
+	}
+	return fx.Reject, e.save(m, x, ev, &fx)
+}
+
+// now is how far time has come for the event that is met now.
+func (e *Engine) now() joiner.Now {
+	p := &e.saved.Progress
+	switch {
+	case e.pace != nil:
+		// Nothing closes before all is read, and what was forgotten by then is.
+		at, now := e.rules.At(e.pace.watermark, events.MinTime), joiner.Never()
+		now.Forgotten, now.Orphaned = at.Forgotten, at.Orphaned
+		return now
+	case e.frozen && p.ClosedThrough < events.MaxTime:
+		return joiner.Never()
+	}
+	w := e.watermark()
+	if e.at.watermark != w || e.at.closed != p.ClosedThrough || !e.at.known {
+		e.at = timed{now: e.rules.At(w, p.ClosedThrough), watermark: w, closed: p.ClosedThrough, known: true}
+	}
+	now := e.at.now
+	// What was forgotten stays so, by whatever configuration.
+	now.Forgotten, now.Orphaned = max(now.Forgotten, e.saved.Forgotten), max(now.Orphaned, e.saved.Orphaned)
+	return now
+}
+
+// timed is a Now and what it was made of, so that it need not be made for every event.
+type timed struct {
+	now               joiner.Now
+	watermark, closed events.Time
+	known             bool
+}
+
+// find returns where the request is held that an event belongs to; nil if it is not
+// known. In e.found are all that are held of its id.
+func (e *Engine) find(id string, ev *joiner.Event, now joiner.Now) (*joiner.Found, error) {
+	var err error
+	if e.found, err = e.o.Store.Find(e.found[:0], id); err != nil || len(e.found) == 0 {
+		return nil, err
+	}
+	e.found = slices.DeleteFunc(e.found, func(f joiner.Found) bool { return f.Place.TS < now.Forgotten })
+	at := e.rules.Owner(e.found, ev)
+	if at < 0 {
+		return nil, nil
+	}
+	return &e.found[at], nil
+}
+
+// load reads what is known of a request, or of the outcomes that wait for one, but
+// not the request's outcomes.
+func (e *Engine) load(id string, place *joiner.Found) (*joiner.Entry, error) {
+	x := &joiner.Entry{Place: joiner.Place{ID: id}}
+	if e.o.Store.HasWaiting(id) {
+		waiting, err := e.o.Store.Waiting(id)
+		if err != nil {
+			return nil, err
+		}
+		for i := range waiting {
+			if e.flight != nil && waiting[i].Until < e.flight.cut.Orphaned {
+				continue // the commit under way has it
+			}
+			if err := x.AddWaiting(&e.machine, &waiting[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if place == nil {
+		return x, nil
+	}
+	x.Known, x.Place = true, place.Place
+	var ok bool
+	var err error
+	if x.Request, ok, err = e.o.Store.Request(x.Place); err == nil && !ok {
+		err = fmt.Errorf("request %q was found in the state, and is not there: %w", id, joiner.ErrNoPieces)
+	}
+	if err != nil {
+		return nil, err
+	}
+	x.History, _, err = e.o.Store.History(x.Place)
+	return x, err
+}
+
+// loadOutcomes reads the outcomes of a request.
+func (e *Engine) loadOutcomes(x *joiner.Entry) error {
+	for h, err := range e.o.Store.Outcomes(x.Place) {
+		if err == nil {
+			err = x.AddOutcome(&e.machine, &h)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadOthers reads, of the other requests of an id, what an event needs: the outcomes
+// that open ones have and that belong to the request that comes now, or, where there
+// may be too many outcomes, all.
+func (e *Engine) loadOthers(x *joiner.Entry, place *joiner.Found, ev *joiner.Event, outcomes int, now joiner.Now) error {
+	for _, f := range e.found {
+		if !x.Known || f.Place != x.Place {
+			x.Others = append(x.Others, f.Place)
+		}
+	}
+	begins := ev.Outcome == nil && place == nil
+	if !begins && (ev.Outcome == nil || e.machine.Outcomes == 0 || outcomes < e.machine.Outcomes) {
+		return nil
+	}
+	places := append(slices.Clone(x.Others), ev.Place)
+	for _, f := range e.found {
+		if x.Known && f.Place == x.Place {
+			continue
+		}
+		if begins && (f.Late || now.Phase(f.Place.TS) != joiner.Open) {
+			continue
+		}
+		for h, err := range e.o.Store.Outcomes(f.Place) {
+			switch {
+			case err != nil:
+			case !begins:
+				err = x.AddBeside(&e.machine, &h)
+			case e.rules.OfOutcome(places, h.TS) == len(places)-1:
+				err = x.AddFormer(&e.machine, f.Place, &h)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// loadAll reads everything that is known of a request that closed; nil if it is gone.
+func (e *Engine) loadAll(p joiner.Place) (*joiner.Entry, error) {
+	held, ok, err := e.o.Store.Request(p)
+	if err != nil || !ok {
+		return nil, err
+	}
+	x := &joiner.Entry{Place: p, Known: true, Request: held}
+	if x.History, _, err = e.o.Store.History(p); err != nil {
+		return nil, err
+	}
+	return x, e.loadOutcomes(x)
+}
+
+// save books what a step has decided and puts it into the batch. m and ev are nil if
+// it was no event that made the step.
+func (e *Engine) save(m *events.Message, x *joiner.Entry, ev *joiner.Event, fx *joiner.Effects) error {
+	switch {
+	case ev == nil:
+	case fx.Reject != nil:
+		e.reject(m, ev.Origin, ev.Data, fx.Reject)
+	case fx.Pending:
+		e.tally(m.Kind).Pending++
+	default:
+		e.dispose(m.Kind, fx.Fate)
+	}
+	if fx.Counts {
+		e.saved.Progress.Guard.Request(e.rules, ev.Place.TS)
+	}
+	if fx.Closed {
+		e.tally(events.KindRequest).Pending--
+		e.dispose(events.KindRequest, joiner.Accepted)
+	}
+	outcomes := e.tally(events.KindOutcome)
+	for fate, n := range fx.Settled {
+		outcomes.Pending -= n
+		outcomes.Disposed[fate] += n
+	}
+	e.ledger().Unseen += fx.Unseen
+	e.ledger().SampledOut += fx.SampledOut
+	if err := e.saveEntry(x, ev, &fx.Save); err != nil {
+		return err
+	}
+	for i := range fx.Rows {
+		e.o.Store.AddUnwritten(&fx.Rows[i])
+	}
+	for i := range fx.Told {
+		e.herald.tell(&fx.Told[i])
+	}
+	return nil
+}
+
+// saveEntry puts what has changed of an entry into the batch.
+func (e *Engine) saveEntry(x *joiner.Entry, ev *joiner.Event, s *joiner.Save) error {
+	st, p := e.o.Store, x.Place
+	if s.Moved != nil {
+		if err := e.move(*s.Moved, p); err != nil {
+			return err
+		}
+	}
+	if s.New {
+		st.AddRequest(p, ev.Origin, ev.Data)
+	} else if s.Request {
+		st.PutRequest(p, &x.Request)
+	}
+	if s.History {
+		st.PutHistory(p, &x.History)
+	}
+	for i := range s.Remove {
+		st.DeleteOutcome(p, &s.Remove[i])
+	}
+	if s.Outcome != nil {
+		st.PutOutcome(p, s.Outcome)
+	}
+	for i := range s.Drop {
+		st.DeleteWaiting(p.ID, &s.Drop[i])
+	}
+	for i := range s.Rewait {
+		o := s.Rewait[i].Outcome
+		st.DeleteWaiting(p.ID, &o)
+		o.Until = s.Rewait[i].Until
+		st.PutWaiting(p.ID, &o)
+	}
+	for i := range s.Adopt {
+		st.DeleteWaiting(p.ID, &s.Adopt[i])
+		st.PutOutcome(p, &s.Adopt[i])
+	}
+	for i := range s.Take {
+		st.DeleteOutcome(s.Take[i].From, &s.Take[i].Held)
+		st.PutOutcome(p, &s.Take[i].Held)
+	}
+	if s.Wait != nil {
+		st.PutWaiting(p.ID, s.Wait)
+	}
+	return nil
+}
+
+// move takes what is held of a request to an earlier timestamp. The request itself
+// is saved by the caller.
+func (e *Engine) move(from, to joiner.Place) error {
+	st := e.o.Store
+	st.DeleteRequest(from)
+	for o, err := range st.Outcomes(from) {
+		if err != nil {
+			return err
+		}
+		st.DeleteOutcome(from, &o)
+		st.PutOutcome(to, &o)
+	}
+	h, ok, err := st.History(from)
+	if !ok || err != nil {
+		return err
+	}
+	st.DeleteHistory(from)
+	st.PutHistory(to, &h)
+	return st.MoveUnwritten(from, to)
+}

@@ -1,0 +1,99 @@
+package joiner
+
+import (
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// Explanation is a request decided by all that is known of it, with what was
+// decided of each outcome and of each label on the way.
+type Explanation struct {
+	Request events.Request
+	Rows    []Row
+	Fates   []Disposition // of Entry.Outcomes, in their order
+	Labels  [][]Trace     // by row, by label
+}
+
+// Trace says which outcomes meet the condition of a label of a row. Outcomes are
+// counted, since a request may have many of both.
+type Trace struct {
+	Inside int // that count
+	Beyond int // that would, were they stamped or read in time
+	First  int // index of the first one beyond; meaningless if there is none
+}
+
+// Explain decides what is known of a request, as its steps do, and says how.
+func (m *Machine) Explain(x *Entry, now Now) (*Explanation, error) {
+	req, err := x.assemble(m, everything)
+	if err != nil {
+		return nil, err
+	}
+	ex := &Explanation{Request: req, Fates: make([]Disposition, len(x.Outcomes))}
+	d := Decide(m.Rules.For(x.Place.TS), &ex.Request)
+	d.trace = make([]Trace, len(d.cells)*len(m.Rules.Labels))
+	for i := range x.Outcomes {
+		f := &x.Outcomes[i]
+		d.at = i
+		if f.Round == Beyond {
+			ex.Fates[i] = Late
+			d.traceBeyond(&f.Outcome, f)
+			continue
+		}
+		if ex.Fates[i] = d.AddFact(f); ex.Fates[i] == Joined && f.Round > x.History.Closed() {
+			ex.Fates[i] = CorrectedLabel
+		}
+	}
+	reason := Closed
+	switch {
+	case x.Request.Late:
+		reason = LateRequest
+	case now.Phase(x.Place.TS) == Open:
+		reason = Early
+	}
+	ex.Rows = d.Rows(events.MaxTime, reason)
+	labels := len(m.Rules.Labels)
+	for i := range ex.Rows {
+		ex.Labels = append(ex.Labels, d.trace[i*labels:(i+1)*labels])
+	}
+	return ex, nil
+}
+
+// traceBeyond notes an outcome that is in no window of its rows' labels, or came too
+// late to be.
+func (d *Decision) traceBeyond(o *events.Outcome, f *Fact) {
+	row, known := d.row(o)
+	if !known {
+		return
+	}
+	for i := range d.cells {
+		if row >= 0 && i != row {
+			continue
+		}
+		for j := range d.rules.Labels {
+			if f.qualifies.has(j) {
+				d.noteBeyond(i, j)
+			}
+		}
+	}
+}
+
+// traceFolded notes an outcome that was folded into a row.
+func (d *Decision) traceFolded(row int, delay time.Duration, f *Fact) {
+	for j := range d.rules.Labels {
+		switch {
+		case !f.qualifies.has(j):
+		case delay <= d.rules.Labels[j].Window:
+			d.trace[row*len(d.rules.Labels)+j].Inside++
+		default:
+			d.noteBeyond(row, j)
+		}
+	}
+}
+
+func (d *Decision) noteBeyond(row, label int) {
+	t := &d.trace[row*len(d.rules.Labels)+label]
+	if t.Beyond++; t.Beyond == 1 {
+		t.First = d.at
+	}
+}

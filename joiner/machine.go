@@ -1,0 +1,453 @@
+package joiner
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// Machine says what an event means for a request. It is all rules and no state: what
+// is known of a request is its Entry, how far time has come is a Now, and what follows
+// is Effects. Its only error is that an event of the state is damaged.
+type Machine struct {
+	Rules    *Rules
+	Decoders *[events.Kinds]events.Decoder
+	// Outcomes is how many different outcomes of one request are held; 0 is no bound.
+	Outcomes int
+	// Early says that rows are written as soon as they are decided.
+	Early bool
+	// Watched says that the label stream is told of positives as they come.
+	Watched bool
+}
+
+// The bounds of what one request may bring. Each late event is judged beside all
+// that came before it, so that without a bound one broken producer could keep a joiner
+// busy with a single request.
+const (
+	maxCopies = 1000 // different events of one request
+	maxRounds = 1000 // late events that a closed request takes in
+)
+
+// Event is a request or an outcome that was read.
+type Event struct {
+	Origin  events.Origin
+	Place   Place           // of a request: its ts and id
+	Outcome *events.Outcome // nil: it is a request
+	Data    []byte
+}
+
+// ErrNoPieces says that a request is held without an event.
+var ErrNoPieces = errors.New("a request is held without an event: the state is damaged; delete its directory and it is rebuilt from the log")
+
+// Step takes in an event. The entry is the one that the event belongs to, see
+// Rules.OfRequest and Rules.OfOutcome, or one of which nothing is known; it is changed
+// to what is known afterwards.
+func (m *Machine) Step(x *Entry, ev *Event, now Now) (fx Effects, err error) {
+	switch {
+	case ev.Outcome == nil && x.Known:
+		err = m.again(x, &fx, ev, now)
+	case ev.Outcome == nil:
+		err = m.begin(x, &fx, ev, now)
+	case !x.Known:
+		m.wait(x, &fx, ev, now)
+	case x.Request.Late || now.Phase(x.Place.TS) != Open:
+		err = m.late(x, &fx, ev, now)
+	default:
+		err = m.joins(x, &fx, ev)
+	}
+	if err == nil && ev.Outcome != nil && x.Known && fx.Reject == nil && m.Rules.elsewhere(x.Place.TS, ev.Outcome.TS) {
+		m.spare(x, &fx, ev)
+	}
+	return fx, err
+}
+
+// Needs reports whether a step needs the outcomes that the state holds of a request.
+func (m *Machine) Needs(x *Entry, ev *Event, now Now) bool {
+	if !x.Known {
+		return false
+	}
+	if ev.Outcome != nil {
+		return true
+	}
+	switch now.Phase(x.Place.TS) {
+	case Open:
+		return m.tells() || len(x.Waiting) > 0 || now.Phase(ev.Place.TS) != Open
+	case Correctable:
+		return true
+	}
+	return false
+}
+
+// tells reports whether anything is said of a request before it closes.
+func (m *Machine) tells() bool { return m.Early || m.Watched }
+
+// Alone takes in an event that needs no entry, because a step on one would find
+// nothing in it that matters and do no more than keep the event; ok is false if it
+// takes a step. place is where the event's request is held, nil if it is not known,
+// and outcomes is how many are held of the id, at least.
+func (m *Machine) Alone(ev *Event, place *Found, outcomes int, now Now) (fx Effects, ok bool) {
+	switch {
+	case ev.Outcome == nil && place == nil && outcomes == 0:
+		switch {
+		case m.expired(ev.Place.TS, now):
+			fx.Fate = Expired
+			return fx, true
+		case now.Phase(ev.Place.TS) == Open:
+			fx.New, fx.Pending, fx.Counts = true, true, true
+			return fx, true
+		}
+	case ev.Outcome != nil && place == nil && outcomes == 0:
+		if ev.Outcome.TS < now.Orphaned {
+			fx.Fate = Orphan
+			return fx, true
+		}
+		held := heldOutcome(ev, 0)
+		held.Until = held.TS
+		fx.Pending, fx.Wait = true, &held
+		return fx, true
+	case ev.Outcome != nil && place != nil && !place.Late && now.Phase(place.Place.TS) == Open:
+		// Beside others it may be one too many, and it may change what is told: if it
+		// qualifies, or if it is a copy of one that did.
+		if m.Outcomes > 0 && outcomes >= m.Outcomes || m.tells() && (outcomes > 0 || m.qualifies(ev.Outcome)) ||
+			m.Rules.elsewhere(place.Place.TS, ev.Outcome.TS) {
+			return fx, false
+		}
+		held := heldOutcome(ev, 0)
+		fx.Pending, fx.Outcome = true, &held
+		return fx, true
+	}
+	return fx, false
+}
+
+// qualifies reports whether any label wants an outcome.
+func (m *Machine) qualifies(o *events.Outcome) bool {
+	for i := range m.Rules.Labels {
+		if m.Rules.Labels[i].When(o) {
+			return true
+		}
+	}
+	return false
+}
+
+// expired reports whether a request that is not known is older than what is: it may
+// have been decided.
+func (m *Machine) expired(ts events.Time, now Now) bool {
+	return now.Phase(ts) == Forgotten || ts < m.Rules.Decided()
+}
+
+// begin takes in the first event of a request.
+func (m *Machine) begin(x *Entry, fx *Effects, ev *Event, now Now) error {
+	if m.expired(ev.Place.TS, now) {
+		fx.Fate = Expired
+		return nil
+	}
+	phase := now.Phase(ev.Place.TS)
+	fx.Counts = true
+	x.Known, x.Place = true, ev.Place
+	x.Request = HeldRequest{Late: phase != Open, Pieces: []HeldPiece{{Origin: ev.Origin, Data: string(ev.Data)}}}
+	x.decoded = nil
+	m.adopt(x, fx, now)
+	if x.Request.Late {
+		fx.Request, fx.Fate = true, LateArrival
+		return m.closeLate(x, fx, nil)
+	}
+	fx.New, fx.Pending = true, true
+	return m.react(x, fx, nil)
+}
+
+// again takes in another event of a request.
+func (m *Machine) again(x *Entry, fx *Effects, ev *Event, now Now) error {
+	held := &x.Request
+	sum := hashOf(string(ev.Data))
+	same := func(h HeldPiece) bool { return hashOf(h.Data) == sum }
+	if slices.Contains(held.Copies, sum) || slices.ContainsFunc(held.Pieces, same) {
+		fx.Fate = Duplicate
+		return nil
+	}
+	if len(held.Copies)+len(held.Pieces) >= maxCopies {
+		fx.reject("too_many_copies", fmt.Sprintf("its request has %d different copies already", maxCopies))
+		return nil
+	}
+	fx.Fate = Conflict
+	if m.Rules.Merge {
+		fx.Fate = Merged
+	}
+	fx.Request = true
+	phase, own := now.Phase(x.Place.TS), now.Phase(ev.Place.TS)
+	wins, err := m.wins(x, ev, sum)
+	switch {
+	case err != nil:
+		return err
+	case !wins, phase == Remembered, phase == Open && own == Forgotten:
+		// It takes no part. If it is the smallest by its time, it came too late.
+		held.Copies = append(held.Copies, sum)
+		return nil
+	case phase == Open:
+		return m.rearrange(x, fx, ev, now)
+	}
+	if err := m.settle(x, fx); err != nil {
+		return err
+	}
+	x.History.Round++
+	held.Pieces = append(held.Pieces, HeldPiece{Origin: ev.Origin, Round: x.History.Round, Data: string(ev.Data)})
+	return m.revise(x, fx)
+}
+
+// wins reports whether an event takes part in its request: any does when they are
+// merged, else only one that is smaller by (ts, hash) than those that did.
+func (m *Machine) wins(x *Entry, ev *Event, sum [32]byte) (bool, error) {
+	if m.Rules.Merge {
+		return true, nil
+	}
+	for i := range x.Request.Pieces {
+		h := &x.Request.Pieces[i]
+		scan, err := m.Decoders[events.KindRequest].ScanRequest([]byte(h.Data))
+		if err != nil {
+			return false, Undecodable("request", h.Origin, err)
+		}
+		other := hashOf(h.Data)
+		if ev.Place.TS > scan.TS || ev.Place.TS == scan.TS && slices.Compare(sum[:], other[:]) > 0 {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// rearrange adds a piece that takes part to an open request. The request is kept
+// under its smallest timestamp, so an earlier piece moves it; one so early that the
+// request should have closed closes it.
+func (m *Machine) rearrange(x *Entry, fx *Effects, ev *Event, now Now) error {
+	before, err := m.positives(x)
+	if err != nil {
+		return err
+	}
+	held := &x.Request
+	piece := HeldPiece{Origin: ev.Origin, Data: string(ev.Data)}
+	if len(x.History.Rows) > 0 { // rows were written, of the pieces so far
+		x.History.Round++
+		piece.Round, fx.History = x.History.Round, true
+	}
+	if m.Rules.Merge || piece.Round > 0 {
+		held.Pieces = append(held.Pieces, piece)
+	} else {
+		held.Copies = append(held.Copies, hashOf(held.Pieces[0].Data))
+		held.Pieces[0], x.decoded = piece, nil
+	}
+	if ts := ev.Place.TS; ts < x.Place.TS {
+		from := x.Place
+		x.Place.TS, fx.Moved = ts, &from
+	}
+	m.adopt(x, fx, now)
+	if now.Phase(x.Place.TS) == Open {
+		return m.react(x, fx, before)
+	}
+	held.Late, fx.Closed = true, true
+	return m.closeLate(x, fx, before)
+}
+
+// closeLate closes a request that came, or turned out, to be older than what has
+// closed, with what is known.
+func (m *Machine) closeLate(x *Entry, fx *Effects, before []Spotted) error {
+	req, err := x.assemble(m, everything)
+	if err != nil {
+		return err
+	}
+	d := Decide(m.Rules.For(x.Place.TS), &req)
+	for i := range x.Outcomes {
+		if fate := d.AddFact(&x.Outcomes[i]); !x.Outcomes[i].Booked {
+			fx.Settled[fate]++
+		}
+		x.work.Folded++
+	}
+	if m.Watched {
+		m.takeBack(x, fx, before, spotted(&req, d))
+	}
+	rows := d.Rows(events.MaxTime, LateRequest)
+	fx.Told = m.Rules.tellTakenBack(fx.Told, &req, rows, x.History.TakenBack)
+	if len(x.History.Rows) > 0 {
+		var changed []Row
+		changed, x.History.Rows = Settle(&req, rows, x.History.Rows)
+		rows = append(UnlessEarly(&req, rows, x.History.Rows), changed...)
+		x.History.Settled, x.History.Base, fx.History = true, x.History.Round, true
+	}
+	fx.write(x.Place, &req, rows, x.History.Round)
+	fx.tellLate(&req, rows)
+	return nil
+}
+
+// UnlessEarly drops the rows that were written before their request closed.
+func UnlessEarly(req *events.Request, rows []Row, standing []Standing) []Row {
+	return slices.DeleteFunc(rows, func(r Row) bool {
+		item := itemOf(req, &r)
+		return slices.ContainsFunc(standing, func(s Standing) bool { return s.Early && s.Item == item })
+	})
+}
+
+// positives lists the positives of an open request, if the label stream is told.
+func (m *Machine) positives(x *Entry) ([]Spotted, error) {
+	if !m.Watched || len(x.Outcomes) == 0 {
+		return nil, nil
+	}
+	req, d, err := x.decide(m, m.Rules, everything)
+	if err != nil {
+		return nil, err
+	}
+	return spotted(req, d), nil
+}
+
+// spotted is where an Any is 1, by the items of the rows.
+func spotted(req *events.Request, d *Decision) []Spotted {
+	spots := d.Positives()
+	out := make([]Spotted, len(spots))
+	for i, s := range spots {
+		out[i].Label = s.Label
+		if s.Row < len(req.Items) && !d.rules.PerRequest {
+			out[i].Item = req.Items[s.Row].ID
+		}
+	}
+	return out
+}
+
+// orderSpotted is an order in which to find them.
+func orderSpotted(a, b Spotted) int {
+	if d := strings.Compare(a.Item, b.Item); d != 0 {
+		return d
+	}
+	return a.Label - b.Label
+}
+
+// takeBack remembers which of the positives that were told are none any more, and
+// returns those that are new.
+func (m *Machine) takeBack(x *Entry, fx *Effects, before, after []Spotted) (fresh []Spotted) {
+	old, now := slices.Clone(before), slices.Clone(after)
+	slices.SortFunc(old, orderSpotted)
+	slices.SortFunc(now, orderSpotted)
+	has := func(list []Spotted, s Spotted) bool {
+		_, found := slices.BinarySearchFunc(list, s, orderSpotted)
+		return found
+	}
+	for _, s := range after {
+		if !has(old, s) {
+			fresh = append(fresh, s)
+		}
+	}
+	for _, s := range before {
+		if !has(now, s) && !slices.Contains(x.History.TakenBack, s) {
+			x.History.TakenBack = append(x.History.TakenBack, s)
+			fx.History = true
+		}
+	}
+	n := len(x.History.TakenBack)
+	x.History.TakenBack = slices.DeleteFunc(x.History.TakenBack, func(s Spotted) bool { return has(now, s) })
+	fx.History = fx.History || n != len(x.History.TakenBack)
+	return fresh
+}
+
+// react tells what an open request's outcomes have decided so far: positives that
+// are new, and rows when they are written early. before is what was positive before
+// the event.
+func (m *Machine) react(x *Entry, fx *Effects, before []Spotted) error {
+	if !m.tells() || len(x.Outcomes) == 0 {
+		return nil
+	}
+	req, d, err := x.decide(m, m.Rules, everything)
+	if err != nil {
+		return err
+	}
+	if m.Watched {
+		rows := d.Rows(events.MaxTime, Early)
+		fresh := m.takeBack(x, fx, before, spotted(req, d))
+		slices.SortFunc(fresh, orderSpotted)
+		for i := range rows {
+			for j := range rows[i].Cells {
+				if _, isNew := slices.BinarySearchFunc(fresh, Spotted{itemOf(req, &rows[i]), j}, orderSpotted); isNew {
+					fx.Told = append(fx.Told, tell(req, &rows[i], TellEarly, []int{j}))
+				}
+			}
+		}
+	}
+	if m.Early {
+		m.writeEarly(x, fx, req, d)
+	}
+	return nil
+}
+
+// writeEarly writes the rows of which every label is decided, once.
+func (m *Machine) writeEarly(x *Entry, fx *Effects, req *events.Request, d *Decision) {
+	decided := d.Decided()
+	if len(decided) == 0 {
+		return
+	}
+	written := map[string]bool{}
+	for i := range x.History.Rows {
+		written[x.History.Rows[i].Item] = true
+	}
+	var fresh []Row
+	for i, s := range Standings(req, decided) {
+		if s.Written && !written[s.Item] {
+			x.History.Rows, fx.History = append(x.History.Rows, s), true
+			fresh = append(fresh, decided[i])
+		}
+	}
+	fx.write(x.Place, req, fresh, x.History.Round)
+}
+
+// SettleEarly compares a request that has closed with what was written of it early,
+// once, before its close is committed.
+func (m *Machine) SettleEarly(x *Entry) (fx Effects, err error) {
+	err = m.settle(x, &fx)
+	return fx, err
+}
+
+// settle compares a closed request with what was written of it early, once, so that
+// its history says how all its rows stand.
+func (m *Machine) settle(x *Entry, fx *Effects) error {
+	h := &x.History
+	if h.Settled {
+		return nil
+	}
+	req, d, err := x.decide(m, m.Rules, h.Round)
+	if err != nil {
+		return err
+	}
+	changed, standing := Settle(req, d.Rows(events.MaxTime, Closed), h.Rows)
+	fx.write(x.Place, req, changed, h.Round)
+	fx.tellCorrected(req, changed)
+	h.Settled, h.Base, h.Rows, fx.History = true, h.Round, standing, true
+	return nil
+}
+
+// revise writes again what a late event has changed.
+func (m *Machine) revise(x *Entry, fx *Effects) error {
+	req, d, err := x.decide(m, m.Rules, everything)
+	if err != nil {
+		return err
+	}
+	var changed []Row
+	changed, x.History.Rows = Revise(req, d.Rows(events.MaxTime, Corrected), x.History.Rows, Corrected)
+	fx.write(x.Place, req, changed, x.History.Round)
+	fx.tellCorrected(req, changed)
+	fx.History = true
+	return nil
+}
+
+// Gap writes again the rows of a closed request that rules with another gap make
+// unknown.
+func (m *Machine) Gap(x *Entry, with *Rules) (fx Effects, err error) {
+	if err := m.settle(x, &fx); err != nil {
+		return fx, err
+	}
+	req, d, err := x.decide(m, with, everything)
+	if err != nil {
+		return fx, err
+	}
+	var changed []Row
+	changed, x.History.Rows = Revise(req, d.Rows(events.MaxTime, InGap), x.History.Rows, InGap)
+	fx.write(x.Place, req, changed, x.History.Round)
+	fx.tellCorrected(req, changed)
+	fx.History = len(fx.Rows) > 0
+	return fx, nil
+}

@@ -1,0 +1,130 @@
+package joiner
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// Now is how far time has come when an event is met, as bounds of the timestamps
+// of requests. All are strict, and each is at or before the one above it, but for
+// Orphaned, which is a bound of outcomes.
+type Now struct {
+	Closed    events.Time // requests stamped before it have closed
+	Final     events.Time // those before it are corrected no more
+	Forgotten events.Time // of those before it nothing is known any more
+	Orphaned  events.Time // outcomes of which all waiting copies are before it wait no more
+}
+
+// At is how far time has come at watermark w, where what is stamped before closed
+// has closed already: a changed configuration opens nothing again.
+func (r *Rules) At(w, closed events.Time) Now {
+	n := Now{Closed: r.ClosedThrough(w), Forgotten: r.ForgottenThrough(w), Orphaned: r.OrphanedThrough(w)}
+	n.Final = n.Closed.Add(-r.Corrections)
+	n.Closed = max(n.Closed, closed)
+	return n
+}
+
+// Never is a time at which nothing has closed: a log is read whole first.
+func Never() Now {
+	return Now{Closed: events.MinTime, Final: events.MinTime, Forgotten: events.MinTime, Orphaned: events.MinTime}
+}
+
+// Phase says where a request stamped ts stands.
+func (n Now) Phase(ts events.Time) Phase {
+	switch {
+	case ts < n.Forgotten:
+		return Forgotten
+	case ts >= n.Closed:
+		return Open
+	case ts < n.Final:
+		return Remembered
+	}
+	return Correctable
+}
+
+// An id may be used again for another request. Two events of one id are of the same
+// request if they are stamped within Reach of each other: a request is forgotten
+// when the watermark has passed it by that much, so that nothing younger can be held
+// against it.
+
+// Reach is how far apart in time the events of one request may be stamped.
+func (r *Rules) reach(ts events.Time) (from, to events.Time) {
+	return ts.Add(-r.Longest()).Add(-r.Memory()), ts.Add(r.Longest()).Add(r.Memory())
+}
+
+// OfRequest finds, among the requests that are held of an id, the one that an event
+// stamped ts is a copy or a piece of: of those within reach, the youngest that is not
+// younger than it, or else the oldest. It is -1 if there is none.
+func (r *Rules) OfRequest(held []Place, ts events.Time) int {
+	from, to := r.reach(ts)
+	best := -1
+	for i := range held {
+		t := held[i].TS
+		if t < from || t > to {
+			continue
+		}
+		if best < 0 || closer(held[best].TS, t, ts) {
+			best = i
+		}
+	}
+	return best
+}
+
+// OfOutcome finds the request that an outcome stamped ts belongs to: the youngest
+// that is stamped at most ClockSkew after it, however far before, or else, if all are
+// younger, the oldest. It is -1 if none is held.
+func (r *Rules) OfOutcome(held []Place, ts events.Time) int {
+	latest := ts.Add(r.ClockSkew)
+	best := -1
+	for i := range held {
+		if best < 0 || closer(held[best].TS, held[i].TS, latest) {
+			best = i
+		}
+	}
+	return best
+}
+
+// Owner finds the request that an event belongs to, of those that are held of its id;
+// -1 if it is none of them.
+func (r *Rules) Owner(held []Found, ev *Event) int {
+	places := make([]Place, len(held))
+	for i := range held {
+		places[i] = held[i].Place
+	}
+	if ev.Outcome == nil {
+		return r.OfRequest(places, ev.Place.TS)
+	}
+	return r.OfOutcome(places, ev.Outcome.TS)
+}
+
+// elsewhere reports whether an outcome that is taken for one of a request may be of
+// another that has the same id and has not come yet: one before it, or one so long
+// after it that the id may be used again.
+func (r *Rules) elsewhere(request, outcome events.Time) bool {
+	_, to := r.reach(request)
+	latest := outcome.Add(r.ClockSkew)
+	return latest < request || latest > to
+}
+
+// closer reports whether t is a better choice for bound than best: the youngest that
+// is not younger than bound, or else the oldest.
+func closer(best, t, bound events.Time) bool {
+	if t <= bound {
+		return best > bound || t > best
+	}
+	return best > bound && t < best
+}
+
+// orderFacts is Order for facts.
+func orderFacts(a, b Fact) int { return Order(&a.Outcome, &b.Outcome) }
+
+// orderPlaces is the order in which requests close.
+func orderPlaces(a, b Place) int { return cmp.Or(cmp.Compare(a.TS, b.TS), cmp.Compare(a.ID, b.ID)) }
+
+// insert puts a fact where it belongs in Order.
+func insert(facts []Fact, f Fact) []Fact {
+	at, _ := slices.BinarySearchFunc(facts, f, orderFacts)
+	return slices.Insert(facts, at, f)
+}

@@ -1,0 +1,313 @@
+package joiner
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// heldOutcome is an outcome event as the state holds it.
+func heldOutcome(ev *Event, round uint32) HeldOutcome {
+	o := ev.Outcome
+	return HeldOutcome{Origin: ev.Origin, Round: round, TS: o.TS, ID: o.ID, Hash: o.Hash, Data: ev.Data}
+}
+
+// twins says what a request, or the outcomes that wait for one, know of an outcome.
+type twins struct {
+	some     bool // copies of it are held
+	smallest bool // it comes before all of them, in Order
+	others   int  // how many different outcomes of the id are held beside it
+}
+
+func (m *Machine) compare(x *Entry, o *events.Outcome, held func(yield func(*Fact) bool)) twins {
+	t := twins{smallest: true}
+	var distinct Distinct
+	shown := shorten(o)
+	for f := range held {
+		if Same(&f.Outcome, &shown) {
+			t.some = true
+			t.smallest = t.smallest && Order(&shown, &f.Outcome) < 0
+		} else if m.Outcomes > 0 && distinct.Add(&f.Outcome) {
+			t.others++
+		}
+	}
+	if m.Outcomes == 0 {
+		return t
+	}
+	beside := func(f *Fact) {
+		if !Same(&f.Outcome, &shown) && distinct.Add(&f.Outcome) {
+			t.others++
+		}
+	}
+	for i := range x.Beside {
+		beside(&x.Beside[i])
+	}
+	for i := range x.Waiting {
+		if x.Known {
+			beside(&x.Waiting[i].Fact)
+		}
+	}
+	return t
+}
+
+// shorten is an outcome as a Fact has it, to compare it with facts.
+func shorten(o *events.Outcome) events.Outcome {
+	short := *o
+	short.Type = factType(o.Type)
+	return short
+}
+
+// tooMany rejects an outcome that is one more than is allowed of its id.
+func (m *Machine) tooMany(fx *Effects, t twins) bool {
+	if m.Outcomes <= 0 || t.some || t.others < m.Outcomes {
+		return false
+	}
+	fx.reject("too_many_outcomes", fmt.Sprintf("its request has %d outcomes already (limits.outcomes_per_request)", m.Outcomes))
+	return true
+}
+
+// joins takes in an outcome of an open request. What becomes of it is decided when
+// the request closes.
+func (m *Machine) joins(x *Entry, fx *Effects, ev *Event) error {
+	t := m.compare(x, ev.Outcome, x.outcomes)
+	switch {
+	case m.tooMany(fx, t):
+		return nil
+	case m.full(x) && t.some && !t.smallest:
+		// It would count for nothing, and copies are not to fill the state.
+		fx.Fate = Duplicate
+		return nil
+	}
+	before, err := m.positives(x)
+	if err != nil {
+		return err
+	}
+	if m.full(x) && t.some {
+		m.replace(x, fx, ev.Outcome)
+	}
+	held := heldOutcome(ev, 0)
+	fx.Pending, fx.Outcome = true, &held
+	f := m.Rules.Fact(ev.Outcome)
+	f.Origin = ev.Origin
+	x.Outcomes = insert(x.Outcomes, f)
+	return m.react(x, fx, before)
+}
+
+// replace drops the copies of an outcome of an open request, which are larger: where
+// as many are held as may be, only the one that counts is.
+func (m *Machine) replace(x *Entry, fx *Effects, o *events.Outcome) {
+	short := shorten(o)
+	x.Outcomes = slices.DeleteFunc(x.Outcomes, func(f Fact) bool {
+		if !Same(&f.Outcome, &short) {
+			return false
+		}
+		if !f.Booked {
+			fx.Settled[Duplicate]++
+		}
+		fx.Remove = append(fx.Remove, f.held())
+		return true
+	})
+}
+
+// full reports whether as many outcomes are held, copies included, as may be held.
+func (m *Machine) full(x *Entry) bool { return m.Outcomes > 0 && len(x.Outcomes) >= m.Outcomes }
+
+func (x *Entry) outcomes(yield func(*Fact) bool) {
+	for i := range x.Outcomes {
+		if !yield(&x.Outcomes[i]) {
+			return
+		}
+	}
+}
+
+func (x *Entry) waiting(yield func(*Fact) bool) {
+	for i := range x.Waiting {
+		if !yield(&x.Waiting[i].Fact) {
+			return
+		}
+	}
+}
+
+// late takes in an outcome of a closed request.
+func (m *Machine) late(x *Entry, fx *Effects, ev *Event, now Now) error {
+	t := m.compare(x, ev.Outcome, x.outcomes)
+	if t.some && !t.smallest {
+		fx.Fate = Duplicate
+		return nil
+	}
+	if m.tooMany(fx, t) {
+		return nil
+	}
+	if x.History.Round >= maxRounds {
+		fx.reject("too_many_corrections", fmt.Sprintf("its request closed and was corrected by %d late events already", maxRounds))
+		return nil
+	}
+	req, err := x.assemble(m, everything)
+	if err != nil {
+		return err
+	}
+	fate := Decide(m.Rules.For(x.Place.TS), &req).judge(ev.Outcome)
+	counts, correctable := fate == Joined || t.some, now.Phase(x.Place.TS) == Correctable
+	switch {
+	case t.some:
+		fate = Duplicate
+	case fate == Joined && correctable:
+		fate = CorrectedLabel
+	case fate == Joined:
+		fate = Late
+	}
+	fx.Fate = fate
+	f := m.Rules.Fact(ev.Outcome)
+	f.Origin, f.Round = ev.Origin, Beyond
+	if correctable {
+		if err := m.settle(x, fx); err != nil {
+			return err
+		}
+		x.History.Round++
+		f.Round, fx.History = x.History.Round, true
+	}
+	held := heldOutcome(ev, f.Round)
+	fx.Outcome = &held
+	x.Outcomes = insert(x.Outcomes, f)
+	if !correctable || !counts {
+		return nil
+	}
+	return m.revise(x, fx)
+}
+
+// wait takes in an outcome whose request is not known. Copies of one outcome wait
+// together, as long as the youngest of them does, so that the one that counts is still
+// there when the request comes.
+func (m *Machine) wait(x *Entry, fx *Effects, ev *Event, now Now) {
+	m.orphan(x, fx, now)
+	t := m.compare(x, ev.Outcome, x.waiting)
+	if m.tooMany(fx, t) {
+		return
+	}
+	if !t.some && ev.Outcome.TS < now.Orphaned {
+		fx.Fate = Orphan
+		return
+	}
+	until := max(ev.Outcome.TS, m.until(x, ev.Outcome))
+	full := m.Outcomes > 0 && len(x.Waiting) >= m.Outcomes && t.some
+	if full && t.smallest { // where as many wait as may, only the copy that counts does
+		m.replaceWaiting(x, fx, ev.Outcome)
+	}
+	m.rewait(x, fx, ev.Outcome, until)
+	if full && !t.smallest {
+		fx.Fate = Duplicate
+		return
+	}
+	fx.Pending = true
+	m.keepWaiting(x, fx, ev, until, false)
+}
+
+// spare has an outcome of a request wait as well, for another request of the id. It
+// is counted with the one that it was taken for.
+func (m *Machine) spare(x *Entry, fx *Effects, ev *Event) {
+	until := max(ev.Outcome.TS, m.until(x, ev.Outcome))
+	m.rewait(x, fx, ev.Outcome, until)
+	m.keepWaiting(x, fx, ev, until, true)
+}
+
+func (m *Machine) keepWaiting(x *Entry, fx *Effects, ev *Event, until events.Time, booked bool) {
+	held := heldOutcome(ev, 0)
+	held.Until, held.Booked = until, booked
+	f := m.Rules.Fact(ev.Outcome)
+	f.Origin, f.Until, f.Booked = ev.Origin, until, booked
+	x.Waiting = append(x.Waiting, Waiting{held, f})
+	fx.Wait = &held
+}
+
+// rewait has the copies of an outcome wait until a time.
+func (m *Machine) rewait(x *Entry, fx *Effects, o *events.Outcome, until events.Time) {
+	short := shorten(o)
+	for i := range x.Waiting {
+		w := &x.Waiting[i]
+		if Same(&w.Fact.Outcome, &short) && w.Held.Until < until {
+			fx.Rewait = append(fx.Rewait, Rewaited{Outcome: w.Held, Until: until})
+			w.Held.Until, w.Fact.Until = until, until
+		}
+	}
+}
+
+// replaceWaiting drops the copies of an outcome that wait.
+func (m *Machine) replaceWaiting(x *Entry, fx *Effects, o *events.Outcome) {
+	short := shorten(o)
+	x.Waiting = slices.DeleteFunc(x.Waiting, func(w Waiting) bool {
+		if !Same(&w.Fact.Outcome, &short) {
+			return false
+		}
+		if !w.Held.Booked {
+			fx.Settled[Duplicate]++
+		}
+		fx.Drop = append(fx.Drop, w.Held)
+		return true
+	})
+}
+
+// until is how long copies of an outcome wait; MinTime if there are none.
+func (m *Machine) until(x *Entry, o *events.Outcome) events.Time {
+	until := events.MinTime
+	short := shorten(o)
+	for f := range x.waiting {
+		if Same(&f.Outcome, &short) {
+			until = max(until, f.Until)
+		}
+	}
+	return until
+}
+
+// orphan disposes of what has waited too long: a commit has not come to it yet, but
+// what becomes of an event must not depend on when that is.
+func (m *Machine) orphan(x *Entry, fx *Effects, now Now) {
+	var distinct Distinct
+	x.Waiting = slices.DeleteFunc(x.Waiting, func(w Waiting) bool {
+		if w.Held.Until >= now.Orphaned {
+			return false
+		}
+		switch {
+		case w.Held.Booked:
+		case distinct.Add(&w.Fact.Outcome):
+			fx.Settled[Orphan]++
+		default:
+			fx.Settled[Duplicate]++
+		}
+		fx.Drop = append(fx.Drop, w.Held)
+		return true
+	})
+}
+
+// adopt gives a request the outcomes that came before it: those that waited, and those
+// that an open request of the same id had meanwhile.
+func (m *Machine) adopt(x *Entry, fx *Effects, now Now) {
+	m.orphan(x, fx, now)
+	has, taken := map[events.Origin]bool{}, map[events.Origin]bool{}
+	for i := range x.Outcomes {
+		has[x.Outcomes[i].Origin] = true
+	}
+	for _, o := range x.Former {
+		taken[o.Fact.Origin] = true
+		fx.Take = append(fx.Take, o)
+		x.Outcomes = insert(x.Outcomes, o.Fact)
+	}
+	x.Former = nil
+	places := append(slices.Clone(x.Others), x.Place)
+	x.Waiting = slices.DeleteFunc(x.Waiting, func(w Waiting) bool {
+		switch {
+		case taken[w.Held.Origin]:
+			fx.Drop = append(fx.Drop, w.Held)
+			return true
+		case has[w.Held.Origin]:
+			return false // it waits for another request, should one come
+		case m.Rules.OfOutcome(places, w.Held.TS) != len(places)-1:
+			return false // it is of another request
+		}
+		fx.Adopt = append(fx.Adopt, w.Held)
+		f := w.Fact
+		f.Until = events.MinTime
+		x.Outcomes = insert(x.Outcomes, f)
+		return true
+	})
+}

@@ -1,20 +1,34 @@
-// Package joiner decides labels: what an outcome means for a request, when a
-// request closes, what its rows are. It is pure. It does no I/O, reads no
-// clock, starts no goroutine and returns no error, because nothing in it can
-// fail: time is an argument, and the same events under the same Rules give the
-// same rows (SEMANTICS.md, beside this file, says exactly which).
+// Package joiner decides labels: what an event means for a request, when a request
+// closes, what its rows are, and when a row is written again. It is pure. It does no
+// I/O, reads no clock and starts no goroutine: time is an argument, and the same events
+// under the same Rules give the same rows (SEMANTICS.md, beside this file, says exactly
+// which).
 //
-// The caller's duties, in the order in which an event meets them:
+// All that can happen to one request is a step of a Machine over its Entry, which is
+// everything that is known of it. An event goes in, with how far time has come (Now);
+// Effects come out: what became of the event, rows to write, labels to tell, and what
+// of the entry is to be saved. The caller loads, steps, saves and emits:
 //
-//  1. Classify: Rules.Standing says, for a request's timestamp and the
-//     watermark at the event's arrival, whether the request is open, closed or
-//     forgotten. The watermark is the Clock's, moved after the event was
-//     classified, never before.
-//  2. Assemble: the pieces of a request (copies, conflicts) become one Request.
-//  3. Decide: a Decision is fed the request's outcomes in Order, says of each
-//     what became of it, and gives the rows.
-//  4. Revise: what a late event changes is found by comparing the rows with
-//     what had been written.
+//  1. Rules.Owner says which request of its id an event belongs to.
+//  2. Machine.Alone answers for events that need nothing that is held; what it says is
+//     what Step says of an entry of which nothing else is known.
+//  3. Machine.Step takes in an event; Machine.Gap a declared gap; Machine.SettleEarly
+//     compares what was written early with the close; Machine.Recall makes a lost
+//     history anew; Machine.Explain says how the labels came about.
+//  4. A Decision folds outcomes in Order into rows; closing requests by the million
+//     use it directly.
 //
-// Ledger and Progress are the books that the shell keeps of all this.
+// Invariants:
+//
+//   - What a step does depends on the entry, the event and Now. It does not depend on
+//     where a commit is cut, nor on what is in memory.
+//   - The highest revision of a row is, whole, what a batch over all events says, as
+//     far as they came within the correction horizon. Standing is what was written.
+//   - Every event is disposed of once. Its disposition may be pending; a later step or
+//     the close gives it.
+//   - What labels need of an outcome is a Fact, whose size does not depend on the size
+//     of the event.
+//   - The only error is that an event of the state no longer decodes: it is damaged.
+//
+// Ledger and Progress are the books that the caller keeps of all this.
 package joiner

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"iter"
-	"path"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -118,6 +117,9 @@ func (a *Archive) numbers() ([]uint64, error) {
 func (a *Archive) manifest(k uint64) (*manifest, []byte, error) {
 	name := manifestPath(a.partition, k)
 	data, err := readObject(a.bucket, name)
+	if errors.Is(err, bucket.ErrNotFile) {
+		return nil, nil, &ChainError{Dir: a.dir, Path: name, Reason: err.Error()}
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -139,14 +141,6 @@ func (a *Archive) open(published, staged string) (bucket.Reader, error) {
 		r, err = a.bucket.Open(published) // it may have been published in between
 	}
 	return r, err
-}
-
-// partitionOf is the partition that a file in data/ or deadletter/ says it is
-// of; ok is false if its name is none of ours.
-func partitionOf(name string) (p int, ok bool) {
-	var k uint64
-	n, err := fmt.Sscanf(path.Base(name), "p%04d-%020d", &p, &k)
-	return p, err == nil && n == 2
 }
 
 // Row is a row of a request as it stands in the output.

@@ -90,6 +90,32 @@ func (e *GoneError) Error() string {
 // Refusal reports that a person has to decide.
 func (e *GoneError) Refusal() bool { return true }
 
+// EmptyError says that there is nothing in an output directory, not even what a
+// joiner leaves that has committed nothing.
+type EmptyError struct{ Dir string }
+
+func (e *EmptyError) Error() string {
+	return fmt.Sprintf("output %s: no joiner ever wrote here, so there is nothing to verify: is it the right directory, and is its disk mounted?", e.Dir)
+}
+
+// Refusal reports that a person has to decide.
+func (e *EmptyError) Refusal() bool { return true }
+
+// GapError says that the file in which a gap was declared is not what was written.
+type GapError struct {
+	Path string // of the declaration, below the output directory
+	Err  error
+}
+
+func (e *GapError) Error() string {
+	return fmt.Sprintf("%s: %v: the file was changed from outside: restore it from a backup; the manifests have the gaps that were taken in", e.Path, e.Err)
+}
+
+// Refusal reports that a person has to decide.
+func (e *GapError) Refusal() bool { return true }
+
+func (e *GapError) Unwrap() error { return e.Err }
+
 // CorruptFileError says that a staged file, read back, was not what had been
 // written. Nothing was committed.
 type CorruptFileError struct {

@@ -3,6 +3,7 @@ package export
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strconv"
@@ -155,7 +156,10 @@ func (g *Gaps) List() ([]joiner.Gap, error) {
 		}
 		declared, err := g.read(id)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", gapPath(id), err)
+			if _, io := errors.AsType[*fs.PathError](err); io {
+				return nil, fmt.Errorf("read the declared gaps: %w", err)
+			}
+			return nil, &GapError{Path: gapPath(id), Err: err}
 		}
 		out = append(out, *declared)
 	}

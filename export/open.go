@@ -127,6 +127,9 @@ func (o *Output) chainError(k uint64, reason string) error {
 // one gives fs.ErrNotExist.
 func (o *Output) readManifest(k uint64) (*manifest, []byte, error) {
 	data, err := o.readAll(manifestPath(o.opts.Partition, k))
+	if errors.Is(err, bucket.ErrNotFile) {
+		return nil, nil, o.chainError(k, err.Error())
+	}
 	if err != nil {
 		return nil, nil, err
 	}

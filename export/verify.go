@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -41,48 +42,58 @@ type VerifyOptions struct {
 	Progress func(done, total int64) // told of the bytes read; may be nil
 }
 
-// verifier goes through an output.
+// verifier goes through an output. It holds one manifest at a time.
 type verifier struct {
 	*Archive
 	VerifyOptions
-	ctx     context.Context
-	verdict Verdict
-	named   map[string]bool // files that a manifest names
-	sound   []file          // files whose bytes are as they were written
-	done    int64
-	total   int64
-	partial bool // some rows are not known
+	ctx        context.Context
+	verdict    Verdict
+	there      map[string]bool // files that no manifest has named so far
+	sound      []soundFile     // files whose bytes are as they were written
+	last       *manifest       // the newest that can be read
+	partitions int
+	done       int64
+	total      int64
+	partial    bool // some rows are not known
+}
+
+// soundFile is what the search for revisions needs to know of a file.
+type soundFile struct {
+	path, staging string
+	rows          int64
 }
 
 // Verify proves that an output is what its joiner wrote: the chain of manifests
 // is unbroken, every file is there with its bytes and rows, nothing is in data/
 // or deadletter/ that no manifest names, no row is there twice, no revision is
-// missing, and the books add up. It may run beside the joiner; what is committed
-// meanwhile is not looked at. Rows are compared in as many passes as keep the
-// memory below about half a gigabyte. The error says that it could not look.
+// missing, the declared gaps are those of the manifests, and the books add up. It
+// may run beside the joiner; what is committed meanwhile is not looked at. Rows are
+// compared in as many passes as keep the memory below about half a gigabyte. The
+// error says that it could not look; it is an *EmptyError where nothing was ever
+// committed nor begun.
 func (a *Archive) Verify(ctx context.Context, opts VerifyOptions) (Verdict, error) {
-	v := &verifier{Archive: a, ctx: ctx, VerifyOptions: opts, named: map[string]bool{}}
+	v := &verifier{Archive: a, ctx: ctx, VerifyOptions: opts, there: map[string]bool{}, partitions: 1}
 	if v.Progress == nil {
 		v.Progress = func(int64, int64) {}
 	}
 	v.verdict.Findings = []Finding{}
 	// Files are listed before manifests are: one that is there now was named by
 	// then.
-	there, err := v.there()
+	if err := v.list(); err != nil {
+		return v.verdict, err
+	}
+	numbers, err := v.chain()
 	if err != nil {
 		return v.verdict, err
 	}
-	manifests, err := v.chain()
-	if err != nil {
+	if err := v.nothing(numbers); err != nil {
 		return v.verdict, err
 	}
-	v.name(manifests)
-	for _, name := range there {
-		if !v.named[name] {
-			v.find(name, "no manifest names it: it is not of this output's commits. If it was copied here, remove it")
-		}
+	v.unnamed()
+	if err := errors.Join(v.strangers(), v.declared()); err != nil {
+		return v.verdict, err
 	}
-	if err := v.files(manifests); err != nil {
+	if err := v.files(numbers); err != nil {
 		return v.verdict, err
 	}
 	return v.verdict, v.revisions()
@@ -92,58 +103,61 @@ func (v *verifier) find(name, format string, args ...any) {
 	v.verdict.Findings = append(v.verdict.Findings, Finding{Path: name, Problem: fmt.Sprintf(format, args...)})
 }
 
-// there lists what readers may take for data or dead letters.
-func (v *verifier) there() ([]string, error) {
-	var names []string
+// list finds what readers may take for data or dead letters.
+func (v *verifier) list() error {
 	list := func(dir string) error {
 		entries, err := v.bucket.List(dir)
 		for _, e := range entries {
-			// Another partition's files are its own business.
-			if p, ok := partitionOf(e); ok && p != v.partition && v.exists(manifestDir(p)) {
-				continue
-			}
-			names = append(names, path.Join(dir, e))
+			v.there[path.Join(dir, e)] = true
 		}
 		return err
 	}
 	days, err := v.bucket.List(dataDir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, d := range days {
 		dir := path.Join(dataDir, d)
 		if !strings.HasPrefix(d, dayPrefix) {
-			names = append(names, dir)
+			v.there[dir] = true
 			continue
 		}
 		if err := list(dir); err != nil {
 			v.find(dir, "it cannot be listed: %s", err)
 		}
 	}
-	if err := list(deadLetterDir); err != nil {
-		return nil, err
-	}
-	slices.Sort(names)
-	return names, nil
+	return list(deadLetterDir)
 }
 
-func (v *verifier) exists(dir string) bool {
-	names, err := v.bucket.List(dir)
-	return err == nil && len(names) > 0
+// unnamed tells of the files that no manifest names. Another partition's files are
+// its own business, if there is such a partition.
+func (v *verifier) unnamed() {
+	last := uint64(0)
+	if v.last != nil {
+		last = v.last.Number
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.there)) {
+		p, k, ok := fileNumber(path.Base(name))
+		switch {
+		case ok && p != v.partition && p < v.partitions:
+		case ok && p == v.partition && k > last:
+			v.find(name, "no manifest names it: it is of commit %d, and the newest manifest here is of commit %d: if this is a copy that was made while the joiner ran, nothing is lost, "+
+				"and the first commit after the next start sets the file aside and writes its rows again; else the manifest is lost: restore it from a backup", k, last)
+		default:
+			v.find(name, "no manifest names it: it is not of this output's commits. If it was copied here, remove it")
+		}
+	}
 }
 
-// chain reads all manifests and checks that each continues the one before.
-func (v *verifier) chain() ([]*manifest, error) {
-	if err := v.strangers(); err != nil {
-		return nil, err
-	}
+// chain reads all manifests and checks that each continues the one before. It
+// returns the numbers of those that can be read.
+func (v *verifier) chain() (readable []uint64, err error) {
 	numbers, err := v.numbers()
 	if err != nil {
 		return nil, err
 	}
-	var manifests []*manifest
-	var last *manifest
 	lastHash, next := "", uint64(1)
+	var last *manifest
 	for _, k := range numbers {
 		if err := v.ctx.Err(); err != nil {
 			return nil, err
@@ -165,15 +179,47 @@ func (v *verifier) chain() ([]*manifest, error) {
 			return nil, err
 		}
 		v.link(k, m, last, lastHash)
+		v.name(k, m)
 		last, lastHash = m, hashOf(data)
-		manifests = append(manifests, m)
+		v.last, v.partitions = m, max(v.partitions, m.Partitions)
+		readable = append(readable, k)
 	}
-	v.verdict.Commits = len(manifests)
-	return manifests, nil
+	v.verdict.Commits = len(readable)
+	return readable, nil
+}
+
+// nothing returns an *EmptyError where no joiner ever was: an empty directory
+// proves nothing, and most likely a disk is not mounted.
+func (v *verifier) nothing(numbers []uint64) error {
+	if len(numbers) > 0 || len(v.verdict.Findings) > 0 || len(v.there) > 0 {
+		return nil
+	}
+	names, err := v.bucket.List(manifestDir(v.partition))
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(names, lockName) {
+		return &EmptyError{Dir: v.dir}
+	}
+	return nil
 }
 
 // strangers finds what does not belong beside the manifests.
 func (v *verifier) strangers() error {
+	partitions, err := v.bucket.List(commitsDir)
+	if err != nil {
+		return err
+	}
+	slices.Sort(partitions)
+	known := map[string]bool{}
+	for p := range v.partitions {
+		known[partitionName(p)] = true
+	}
+	for _, name := range partitions {
+		if !known[name] {
+			v.find(path.Join(commitsDir, name), "this output has %d partitions, and this is none of them: remove it", v.partitions)
+		}
+	}
 	names, err := v.bucket.List(manifestDir(v.partition))
 	if err != nil {
 		return err
@@ -215,8 +261,8 @@ func (v *verifier) link(k uint64, m, last *manifest, lastHash string) {
 		if m.ClosedThrough < last.ClosedThrough {
 			v.find(name, "it has closed less than the one before")
 		}
-		if len(m.Gaps) < len(last.Gaps) {
-			v.find(name, "it records fewer gaps than the one before")
+		if !continues(m.Gaps, last.Gaps) {
+			v.find(name, "it does not record all the gaps that the one before records")
 		}
 	}
 	v.books(name, m, &previous)
@@ -253,24 +299,27 @@ func (v *verifier) books(name string, m *manifest, before *ledger) {
 	}
 }
 
-// name collects the files that manifests name.
-func (v *verifier) name(manifests []*manifest) {
-	for _, m := range manifests {
-		for _, a := range m.artifacts() {
-			v.total += a.bytes
-			if v.named[a.path] {
-				v.find(a.path, "two manifests name it")
-			}
-			v.named[a.path] = true
+// name strikes the files that a manifest names off the list. A file's name has the
+// number of its commit, so no two commits can name the same.
+func (v *verifier) name(k uint64, m *manifest) {
+	for _, a := range m.artifacts() {
+		v.total += a.bytes
+		if p, of, ok := fileNumber(path.Base(a.path)); !ok || p != v.partition || of != k {
+			v.find(a.path, "the manifest of commit %d names it, and by its name it is of another commit", k)
 		}
+		delete(v.there, a.path)
 	}
 }
 
 // files reads the files of all manifests. The files of the last may not be
 // published yet.
-func (v *verifier) files(manifests []*manifest) error {
-	for i, m := range manifests {
-		newest := i == len(manifests)-1
+func (v *verifier) files(numbers []uint64) error {
+	for i, k := range numbers {
+		m, _, err := v.manifest(k)
+		if err != nil {
+			return err
+		}
+		newest := i == len(numbers)-1
 		for j := range m.Files {
 			f := &m.Files[j]
 			if v.Since != 0 && events.Time(f.MaxRequestTS) < v.Since {
@@ -285,10 +334,11 @@ func (v *verifier) files(manifests []*manifest) error {
 				return err
 			}
 			if v.partial = v.partial || !ok; ok {
-				v.sound = append(v.sound, *f)
+				v.sound = append(v.sound, soundFile{path: f.Path, staging: f.Staging, rows: f.Rows})
 			}
 		}
-		if d := m.DeadLetters; d != nil {
+		// Dead letters may be deleted too, once they were dealt with.
+		if d := m.DeadLetters; d != nil && (v.Since == 0 || events.Time(m.MaxEvent) >= v.Since) {
 			if _, err := v.checkFile(artifact{d.Path, d.Staging, d.Bytes, d.SHA256}, newest, nil); err != nil {
 				return err
 			}
@@ -300,7 +350,7 @@ func (v *verifier) files(manifests []*manifest) error {
 // summary is what a manifest says of a file, as rowfile does.
 func (f *file) summary() *rowfile.Summary {
 	s := &rowfile.Summary{Rows: f.Rows, Hash: f.RowsHash}
-	for _, c := range f.Columns {
+	for _, c := range f.Columns { // none: the file's own, which its hash proves
 		// A type that does not exist hashes to something else than was written.
 		typ, _ := rowfile.ParseColumnType(c.Type)
 		s.Columns = append(s.Columns, rowfile.Column{Name: c.Name, Type: typ})
@@ -318,6 +368,10 @@ func (v *verifier) checkFile(a artifact, newest bool, f *file) (sound bool, err 
 		staging = a.staging
 	}
 	r, err := v.open(a.path, staging)
+	if errors.Is(err, bucket.ErrNotFile) {
+		v.find(a.path, "%s: restore it from a backup, or replay its requests", err)
+		return false, nil
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		v.find(a.path, "it is missing: restore it from a backup, or replay its requests")
 		return false, nil

@@ -7,10 +7,11 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/rowfile"
 )
 
-// passRows is how many rows' keys are compared at once: 24 bytes each, and half
+// passRows is how many rows' keys are compared at once: 32 bytes each, and half
 // as many again while the list of them grows.
 const passRows = 8_000_000
 
@@ -18,6 +19,7 @@ const passRows = 8_000_000
 // billion have the same by accident once in 10^20 outputs.
 type rowKey struct {
 	row      [2]uint64
+	ts       events.Time
 	revision uint32
 }
 
@@ -31,12 +33,12 @@ func keyOf(k *rowfile.Key) rowKey {
 		_, _ = d.WriteString(k.ItemID)
 		out.row[i] = d.Sum64()
 	}
-	out.revision = k.Revision
+	out.revision, out.ts = k.Revision, k.RequestTS
 	return out
 }
 
 func compareKeys(a, b rowKey) int {
-	return cmp.Or(cmp.Compare(a.row[0], b.row[0]), cmp.Compare(a.row[1], b.row[1]), cmp.Compare(a.revision, b.revision))
+	return cmp.Or(cmp.Compare(a.row[0], b.row[0]), cmp.Compare(a.row[1], b.row[1]), cmp.Compare(a.revision, b.revision), cmp.Compare(a.ts, b.ts))
 }
 
 // revisions checks that no row is there twice and that a row's revisions count
@@ -44,14 +46,14 @@ func compareKeys(a, b rowKey) int {
 func (v *verifier) revisions() error {
 	rows := int64(0)
 	for i := range v.sound {
-		rows += v.sound[i].Rows
+		rows += v.sound[i].rows
 	}
 	// With a file missing, revisions are missing too, and that was said.
 	whole := !v.partial
 	passes := uint64(rows/passRows) + 1
 	for pass := range passes {
 		var keys []rowKey
-		err := v.eachKey(func(_ *file, k *rowfile.Key) {
+		err := v.eachKey(func(_ *soundFile, k *rowfile.Key) {
 			if key := keyOf(k); key.row[0]%passes == pass {
 				keys = append(keys, key)
 			}
@@ -79,21 +81,40 @@ const mostKeys = 20
 // wrongKeys finds, in sorted keys, those that are there twice and, if all rows
 // are known, those that do not follow the revision before. It names the first
 // few and counts the others.
+//
+// An id that was used again names several requests with rows of their own, each
+// from revision 0 on. So a revision may be there as often as the one before it, but
+// not twice with the same time of its request.
 func wrongKeys(keys []rowKey, whole bool) (bad map[rowKey]string, more int) {
 	bad = map[rowKey]string{}
+	before, same := 0, 0 // how many rows have the revision before, and the same, so far
 	for i, k := range keys {
-		first, problem := i == 0 || keys[i-1].row != k.row, ""
+		problem := ""
 		switch {
-		case !first && keys[i-1].revision == k.revision:
-			problem = "the same revision of a row is there twice"
-		case whole && first && k.revision > 0, whole && !first && k.revision > keys[i-1].revision+1:
-			problem = "the revision before is missing"
+		case i == 0 || keys[i-1].row != k.row:
+			before, same = 0, 1
+			if whole && k.revision > 0 {
+				problem = "the revision before is missing"
+			}
+		case keys[i-1].revision == k.revision:
+			same++
+			switch {
+			case keys[i-1].ts == k.ts:
+				problem = "the same revision of a row is there twice"
+			case whole && k.revision > 0 && same > before:
+				problem = "the revision before is missing"
+			}
 		default:
-			continue
+			if whole && k.revision > keys[i-1].revision+1 {
+				problem = "the revision before is missing"
+			}
+			before, same = same, 1
 		}
-		if len(bad) < mostKeys {
+		switch {
+		case problem == "":
+		case len(bad) < mostKeys:
 			bad[k] = problem
-		} else {
+		default:
 			more++
 		}
 	}
@@ -102,23 +123,23 @@ func wrongKeys(keys []rowKey, whole bool) (bad map[rowKey]string, more int) {
 
 // tellKeys looks the rows of wrong keys up, to name them.
 func (v *verifier) tellKeys(bad map[rowKey]string) error {
-	return v.eachKey(func(f *file, k *rowfile.Key) {
+	return v.eachKey(func(f *soundFile, k *rowfile.Key) {
 		if problem, ok := bad[keyOf(k)]; ok {
-			v.find(f.Path, "request %q, item %q, revision %d: %s", k.RequestID, k.ItemID, k.Revision, problem)
+			v.find(f.path, "request %q, item %q, revision %d: %s", k.RequestID, k.ItemID, k.Revision, problem)
 		}
 	})
 }
 
 // eachKey reads the keys of all files whose bytes are sound.
-func (v *verifier) eachKey(visit func(*file, *rowfile.Key)) error {
+func (v *verifier) eachKey(visit func(*soundFile, *rowfile.Key)) error {
 	for i := range v.sound {
 		if err := v.ctx.Err(); err != nil {
 			return err
 		}
 		f := &v.sound[i]
-		r, err := v.open(f.Path, f.Staging)
+		r, err := v.open(f.path, f.staging)
 		if err != nil {
-			return fmt.Errorf("open %s: %w", f.Path, err)
+			return fmt.Errorf("open %s: %w", f.path, err)
 		}
 		err = rowfile.Keys(r, r.Size(), func(k rowfile.Key) bool {
 			visit(f, &k)
@@ -126,7 +147,7 @@ func (v *verifier) eachKey(visit func(*file, *rowfile.Key)) error {
 		})
 		_ = r.Close()
 		if err != nil {
-			return fmt.Errorf("read %s: %w", f.Path, err)
+			return fmt.Errorf("read %s: %w", f.path, err)
 		}
 	}
 	return nil

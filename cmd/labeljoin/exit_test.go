@@ -56,6 +56,8 @@ func codedErrors() []codedError {
 		{&export.ChainError{}, exitRefused},
 		{&export.MissingFileError{}, exitRefused},
 		{&export.GoneError{}, exitRefused},
+		{&export.EmptyError{}, exitRefused},
+		{&export.GapError{Err: cause}, exitRefused},
 		{&export.CorruptFileError{Err: cause}, exitRefused},
 		{&export.FencedError{}, exitRefused},
 		{&damagedError{}, exitRefused},

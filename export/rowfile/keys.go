@@ -4,12 +4,16 @@ import (
 	"io"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/labeljoin/labeljoin/events"
 )
 
-// Key names a row and one of its revisions.
+// Key names a row and one of its revisions. Where an id was used again, the times
+// of its requests are far apart; revisions of one row may differ in it too.
 type Key struct {
 	RequestID, ItemID string
 	Revision          uint32
+	RequestTS         events.Time // the microsecond in the file
 }
 
 // Keys reads the keys of all rows, in order, in a file of ours whose checksum
@@ -44,6 +48,7 @@ func keysOf(group parquet.RowGroup, index [scanned]int) (keys []Key, err error) 
 		{scanID, func(k *Key, v *parquet.Value) { k.RequestID = string(v.ByteArray()) }},
 		{scanItem, func(k *Key, v *parquet.Value) { k.ItemID = string(v.ByteArray()) }},
 		{scanRevision, func(k *Key, v *parquet.Value) { k.Revision = uint32(v.Int32()) }},
+		{scanTS, func(k *Key, v *parquet.Value) { k.RequestTS = fromMicros(v.Int64()) }},
 	} {
 		err := eachRow(group, index[c.column], n, func(row int, v *parquet.Value) {
 			if !v.IsNull() {

@@ -6,17 +6,15 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // Stored is a row as a file has it.
 type Stored struct {
 	Key
-	Row       int64       // its number in the file, from 0
-	RequestTS events.Time // the microsecond in the file
-	Reason    string
-	Labels    []joiner.Cell // in the order asked for; null where the file has no such column
+	Row    int64 // its number in the file, from 0
+	Reason string
+	Labels []joiner.Cell // in the order asked for; null where the file has no such column
 }
 
 // Lookup finds the rows of a request in a file of ours whose checksum was

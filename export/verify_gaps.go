@@ -1,0 +1,70 @@
+package export
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/labeljoin/labeljoin/export/bucket"
+)
+
+// continues reports whether a manifest's gaps are those of the one before, and
+// perhaps more. From when on a gap applies does not change either.
+func continues(now, before []gap) bool {
+	return len(now) >= len(before) && slices.EqualFunc(now[:len(before)], before, func(x, y gap) bool {
+		return sameDeclaration(&x, &y) && x.Since == y.Since
+	})
+}
+
+// sameDeclaration compares what was declared.
+func sameDeclaration(x, y *gap) bool {
+	sameLog := x.Log == nil && y.Log == nil || x.Log != nil && y.Log != nil && *x.Log == *y.Log
+	return x.ID == y.ID && x.From == y.From && x.To == y.To && x.Quiet == y.Quiet && x.Note == y.Note &&
+		slices.Equal(x.Sources, y.Sources) && sameLog
+}
+
+// declared holds the declarations of gaps against the newest manifest, which
+// records those that were taken in. One that is not yet is only read.
+func (v *verifier) declared() error {
+	names, err := v.bucket.List(gapsDir)
+	if err != nil {
+		return err
+	}
+	slices.Sort(names)
+	files := map[uint64]*gap{}
+	g := Gaps{bucket: v.bucket}
+	for _, name := range names {
+		id, ok := gapNumber(name)
+		if !ok {
+			if !strings.HasPrefix(name, bucket.TempPrefix) {
+				v.find(path.Join(gapsDir, name), "it is no declaration of a gap: remove it")
+			}
+			continue
+		}
+		declared, err := g.read(id)
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			return err
+		case err != nil:
+			v.find(gapPath(id), "%s: restore it from a backup", err)
+			files[id] = nil
+		default:
+			files[id] = declared
+		}
+	}
+	if v.last == nil {
+		return nil
+	}
+	for i := range v.last.Gaps {
+		taken := &v.last.Gaps[i]
+		switch declared, there := files[taken.ID]; {
+		case !there:
+			v.find(gapPath(taken.ID), "it is missing, and the manifest of commit %d records its gap: restore it from a backup", v.last.Number)
+		case declared != nil && !sameDeclaration(declared, taken):
+			v.find(gapPath(taken.ID), "it declares another gap than the manifest of commit %d records: restore it from a backup", v.last.Number)
+		}
+	}
+	return nil
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -42,6 +43,21 @@ func TestPageCommands(t *testing.T) {
 	}
 	if checked < 40 {
 		t.Errorf("only %d commands found", checked)
+	}
+}
+
+// TestPageExitCodes holds the tables of exit codes in the pages to the program's.
+func TestPageExitCodes(t *testing.T) {
+	for _, name := range []string{"README.md", "cmd/labeljoin/OPERATIONS.md"} {
+		page, err := os.ReadFile(filepath.Join("../..", filepath.FromSlash(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range exitCodes() {
+			if row := fmt.Sprintf("\n| %d | %s |", e.code, e.means); !strings.Contains(string(page), row) {
+				t.Errorf("%s has no row %q", name, strings.TrimSpace(row))
+			}
+		}
 	}
 }
 

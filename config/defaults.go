@@ -9,10 +9,13 @@ func Default() Config {
 	return Config{
 		Name: "labeljoin",
 		NATS: NATS{
-			// Loopback: an embedded server has no access control, so nobody but
+			// Loopback: events are encrypted nowhere on their way, so nobody but
 			// this machine may reach it unless somebody decides so.
 			Listen: defaultListen,
 			Port:   defaultPort,
+			// Other users of the machine must not read or delete events, and the same
+			// user has the files anyway.
+			Auth: AuthLocal,
 		},
 		Inputs: Inputs{
 			Requests: Requests{Subject: "requests.>", TimeUnit: TimeAuto},

@@ -29,6 +29,19 @@ const (
 
 func (Heartbeat) words() []string { return []string{"optional", "required"} }
 
+// NATSAuth says who may connect to the embedded server.
+type NATSAuth string
+
+// Clients with the password; with AuthLocal also processes of the same user, and
+// with AuthNone everyone.
+const (
+	AuthLocal    NATSAuth = "local"
+	AuthPassword NATSAuth = "password"
+	AuthNone     NATSAuth = "none"
+)
+
+func (NATSAuth) words() []string { return []string{"local", "password", "none"} }
+
 // Rows says what a row is.
 type Rows string
 

@@ -33,6 +33,10 @@ func (v *checker) labels() {
 	if len(v.Labels) == 0 {
 		v.add("labels", "there are no labels: define one, like `clicked: 'type == \"click\"'`")
 	}
+	if n := len(v.Labels); n > maxLabels {
+		v.add("labels", "there are %d labels: %d are allowed, which is as many columns as readers bear", n, maxLabels)
+		return
+	}
 	for _, l := range v.Labels {
 		at := join("labels", l.Name)
 		if !isName(l.Name, "") {
@@ -40,6 +44,9 @@ func (v *checker) labels() {
 		}
 		if strings.TrimSpace(l.When) == "" {
 			v.add(join(at, "when"), "is missing: say which outcomes count, like `when: 'type == \"click\"'`")
+		}
+		if strings.Contains(l.When, "${") {
+			v.add(join(at, "when"), "has a ${...} in it: variables are read for secrets only, so write the condition out")
 		}
 		v.duration(join(at, "window"), l.Window, 1)
 		v.word(join(at, "value"), string(l.Value), l.Value.words())

@@ -20,6 +20,14 @@ type NATS struct {
 	//
 	// Default: loopback. Only this machine reaches it, unless you decide otherwise.
 	Listen string `yaml:"listen"`
+	// Who may connect to the embedded server. Every client with the password may: the
+	// file nats.url in state.dir holds the address with it. With local, processes of the
+	// joiner's own user on this machine need no password (on Linux). With none, every
+	// process on this machine may connect and do everything; that is refused where
+	// listen is not loopback.
+	//
+	// Default: other users of the machine must not read, publish or delete events.
+	Auth NATSAuth `yaml:"auth"`
 	// The port of the embedded server; 0 takes a free one. From 0 to 65535.
 	//
 	// Default: the port of NATS, where its tools look.
@@ -40,10 +48,11 @@ type NATS struct {
 	//
 	// Default: a server without access control needs no login.
 	TokenFile string `yaml:"token_file"`
-	// The name of the user. It goes together with a password.
+	// The name of the user, or the reference to an environment variable. It goes
+	// together with a password.
 	//
 	// Default: a server without access control needs no login.
-	User Secret `yaml:"user"`
+	User User `yaml:"user"`
 	// The password of the user, as the reference to an environment variable.
 	//
 	// Default: a server without access control needs no login.
@@ -98,5 +107,5 @@ func (u *URLs) read(r *reader, n ast.Node, path string) {
 
 // omits implements omitter: a client has no use for a listening address.
 func (n *NATS) omits(key string) bool {
-	return !n.Embedded && (key == "listen" || key == "port")
+	return !n.Embedded && (key == "listen" || key == "port" || key == "auth")
 }

@@ -103,12 +103,12 @@ func TestSecretsComeFromTheEnvironmentAndFiles(t *testing.T) {
 		t.Errorf("the login has user %q, password %q (%v)", login.User, login.Password, err)
 	}
 	for _, name := range []string{"NONE", "EMPTY"} {
-		c.NATS.User = SecretFrom(name)
+		c.NATS.User = User{Secret: SecretFrom(name)}
 		if _, err := c.NATS.Login(environment); err == nil || !strings.Contains(err.Error(), "${"+name+"}") {
 			t.Errorf("a missing variable gives %v", err)
 		}
 	}
-	c.NATS.User, c.NATS.PasswordFile = Secret{}, file+"x"
+	c.NATS.User, c.NATS.PasswordFile = User{}, file+"x"
 	if _, err := c.NATS.Login(environment); err == nil || !strings.Contains(err.Error(), file+"x") {
 		t.Errorf("a missing file gives %v", err)
 	}

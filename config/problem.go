@@ -87,7 +87,7 @@ func (e *Error) excerpt(p Problem) string {
 func blank(line string) string {
 	setting := regexp.MustCompile(`(?i)\b(?:token|password|pass|user|secret)["']?\s*:\s*`)
 	reference := regexp.MustCompile(`^["']?\$\{\w+\}`)
-	login := regexp.MustCompile(`://([^/\s"',]*)@`)
+	login := regexp.MustCompile(`://([^\s"']*)@`) // a password may have any of / , : @ in it
 	stars := func(from, to int) {
 		n := utf8.RuneCountInString(line[from:to])
 		line = line[:from] + strings.Repeat("*", n) + line[to:]

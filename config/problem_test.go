@@ -77,10 +77,17 @@ func TestConnectionProblems(t *testing.T) {
 		{"nats: {port: 4222}", "nats.port", "without embedded: true"},
 		{"nats: {embedded: true, port: 70000}", "nats.port", "out of bounds"},
 		{"nats: {embedded: true, listen: 'a b'}", "nats.listen", "no address"},
-		{"nats: {embedded: true, token: '${A}'}", "nats", "asks nobody"},
+		{"nats: {embedded: true, token: '${A}'}", "nats", "its own password"},
 		{"nats: {embedded: true, tls: {}}", "nats.tls", "elsewhere"},
 		{"nats: {creds: a, token: '${A}'}", "nats.token", "keep one"},
 		{"nats: {user: '${A}'}", "nats.user", "go together"},
+		{"nats: {user: joiner}", "nats.user", "go together"},
+		{"nats: {url: 'nats://bob:S3cret/PW@host:4222'}", "nats.url", "holds a user or password"},
+		{"nats: {url: 'nats://bob:12/PW@host:4222'}", "nats.url", "holds a user or password"},
+		{"nats: {url: ['nats://a:1', 'nats://bob:S3c,ret?PW@host:4222']}", "nats.url[1]", "holds a user or password"},
+		{"nats: {embedded: true, auth: none, listen: 0.0.0.0}", "nats.auth", "listen on 127.0.0.1"},
+		{"nats: {embedded: true, auth: some}", "nats.auth", "local, password, none"},
+		{"nats: {auth: none}", "nats.auth", "without embedded"},
 		{"nats: {password: '${A}'}", "nats.user", "go together"},
 		{"nats: {user: '${A}', password: '${B}', password_file: x}", "nats.password_file", "keep one"},
 		{"nats: {token: abc}", "nats.token", "secrets are not written"},
@@ -219,7 +226,7 @@ func TestNoSecretInErrors(t *testing.T) {
 	const secret = "s3cr3t"
 	for _, src := range []string{
 		"nats: {token: s3cr3t, tokn: 1}", "nats:\n  password: 's3cr3t\n", "nats: {password: \"s3cr3t\", urll: x, user: ${A}}",
-		"nats: {\"token\": s3cr3t", "nats: {url: 'nats://me:s3cr3t@host:1', urll: 3}", "nats: {user: '${A}', password: s3cr3t, x: y}",
+		"nats: {\"token\": s3cr3t", "nats: {url: 'nats://me:s3cr3t@host:1', urll: 3}", "nats: {url: 'nats://me:p/s3cr3t@host:1', urll: 3}", "nats: {url: 'nats://me:p,s3cr3t@host:1', urll: 3}", "nats: {user: '${A}', password: s3cr3t, x: y}",
 		"nats: {token: {a: s3cr3t}}", "nats: {url: ['nats://s3cr3t@h:1', 3]}", "nats:\n  token: s3cr3t\n\tx: y", "nats: {token: 's3cr3t}",
 		"nats:\n  token: |\n    s3cr3t\n  urll: y", "nats: {Token: s3cr3t}",
 	} {

@@ -59,6 +59,10 @@ func (r *reader) parse() (root ast.Node) {
 		r.breaks(place{}, "the file is not UTF-8: save it as such")
 		return nil
 	}
+	if at, deep := tooDeep(r.source.src); deep {
+		r.breaks(at, fmt.Sprintf("this is nested more than %d levels deep, or has more than %d keys: a configuration is smaller", maxNesting, maxKeys))
+		return nil
+	}
 	file, err := parser.ParseBytes(r.source.src, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		at, message := syntax(err)

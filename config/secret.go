@@ -39,7 +39,7 @@ func (s *Secret) parse(text string) error {
 	inner, closed := strings.CutSuffix(inner, "}")
 	if !ok || !closed || !isVariable(inner) {
 		return errors.New("secrets are not written into the configuration: " +
-			"put it into an environment variable and write ${NAME} here, or use the _file setting")
+			"put it into an environment variable and write ${NAME} here, or into a file and name that (token_file, password_file)")
 	}
 	s.name = inner
 	return nil
@@ -54,6 +54,43 @@ func isVariable(name string) bool {
 		}
 	}
 	return name != ""
+}
+
+// User is the name of a user: written out, for it is no secret, or the reference
+// to an environment variable.
+type User struct {
+	Secret
+	plain string
+}
+
+// Given reports whether there is one.
+func (u User) Given() bool { return u.plain != "" || u.Secret.Given() }
+
+// String is the name or the reference.
+func (u User) String() string { return u.plain + u.Secret.String() }
+
+// MarshalText is the name or the reference.
+func (u User) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
+
+// parse implements parser.
+func (u *User) parse(text string) error {
+	if strings.HasPrefix(text, "${") {
+		return u.Secret.parse(text)
+	}
+	if text == "" {
+		return errors.New("is empty: write the name of the user, or remove the line")
+	}
+	u.plain = text
+	return nil
+}
+
+// Resolve is the name, read with a function like os.LookupEnv if it is a
+// reference.
+func (u User) Resolve(lookup func(string) (string, bool)) (string, error) {
+	if u.plain != "" {
+		return u.plain, nil
+	}
+	return u.Secret.Resolve(lookup)
 }
 
 // Resolve reads the secret with a function like os.LookupEnv.
@@ -89,9 +126,11 @@ func (n *NATS) Login(lookup func(string) (string, bool)) (Login, error) {
 	var login Login
 	for _, from := range []struct {
 		setting string
-		secret  Secret
-		path    string
-		into    *string
+		secret  interface {
+			Resolve(func(string) (string, bool)) (string, error)
+		}
+		path string
+		into *string
 	}{
 		{"nats.token", n.Token, n.TokenFile, &login.Token},
 		{"nats.user", n.User, "", &login.User},

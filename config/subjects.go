@@ -17,7 +17,7 @@ func (v *checker) nats() {
 	case n.Embedded && n.TLS != nil:
 		v.add("nats.tls", "is for connections to a server elsewhere: remove it or embedded: true")
 	case !n.Embedded:
-		for _, key := range []string{"listen", "port"} {
+		for _, key := range []string{"listen", "port", "auth"} {
 			if v.source.has("nats." + key) {
 				v.add("nats."+key, "has no effect without embedded: true: remove it, or write the server's address as url")
 			}
@@ -34,10 +34,20 @@ func (v *checker) nats() {
 		v.add("nats.listen", "%q is no address to listen on: write an IP address, like 127.0.0.1", clipped(n.Listen))
 	}
 	v.between("nats.port", n.Port, 0, 65535)
+	v.word("nats.auth", string(n.Auth), n.Auth.words())
+	if n.Embedded && n.Auth == AuthNone && !isLoopback(n.Listen) {
+		v.add("nats.auth", "none would let everyone who reaches %s read, publish and delete events: remove it, or listen on 127.0.0.1", clipped(n.Listen))
+	}
 	v.login()
 	if tls := n.TLS; tls != nil && (tls.Cert == "") != (tls.Key == "") {
 		v.add("nats.tls", "mutual TLS needs both cert and key: one of them is missing")
 	}
+}
+
+// isLoopback reports whether only this machine reaches an address.
+func isLoopback(listen string) bool {
+	ip := net.ParseIP(listen)
+	return listen == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // url checks one server address. Its text is not repeated in errors, because it
@@ -45,10 +55,10 @@ func (v *checker) nats() {
 func (v *checker) url(path, text string) {
 	u, err := url.Parse(text)
 	switch {
+	case strings.Contains(text, "@"): // wherever it stands: a password may have a slash in it
+		v.add(path, "holds a user or password: use nats.user and nats.password (or nats.token) with ${NAME}, which are read from the environment")
 	case err != nil || u.Host == "" || strings.ContainsFunc(text, unicode.IsSpace):
 		v.add(path, "is no server address: write it like %s", defaultURL)
-	case u.User != nil:
-		v.add(path, "holds a user or password: use nats.user and nats.password (or nats.token) with ${NAME}, which are read from the environment")
 	case u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss":
 		v.add(path, "has scheme %s: it is nats, tls, ws or wss", clipped(u.Scheme))
 	}
@@ -77,7 +87,7 @@ func (v *checker) login() {
 	}
 	switch {
 	case n.Embedded && len(ways)+passwords > 0:
-		v.add("nats", "the embedded server asks nobody who they are: remove the credentials, or embedded: true")
+		v.add("nats", "the embedded server makes its own password (see nats.auth): remove the credentials, or embedded: true")
 	case len(ways) > 1:
 		v.add("nats."+ways[1], "there are several ways to log in (%s): keep one", strings.Join(ways, ", "))
 	case passwords > 1:

@@ -165,6 +165,14 @@ func (v *checker) directories() {
 			v.add(dir.path, "is empty: name a folder")
 			return
 		}
+		if scheme := urlScheme(dir.value); scheme != "" {
+			v.add(dir.path, "is an address of %s: it is a folder of this machine, and can be synchronized with a bucket from there", scheme)
+			return
+		}
+		if strings.Contains(dir.value, "${") {
+			v.add(dir.path, "has a ${...} in it: variables are read for secrets only, so write the path out")
+			return
+		}
 		if strings.ContainsRune(dir.value, 0) {
 			v.add(dir.path, "has a NUL in it: no folder has such a name")
 			return
@@ -175,6 +183,17 @@ func (v *checker) directories() {
 		v.add("output.dir", "%s and state.dir %s lie within each other: the state may be deleted at any time, the output may not; choose folders side by side",
 			clipped(v.Output.Dir), clipped(v.State.Dir))
 	}
+}
+
+// urlScheme is the scheme of a path that is an address, like s3://bucket/rows.
+// The path may have been made absolute, which leaves one slash of it.
+func urlScheme(path string) string {
+	for _, scheme := range []string{"s3", "gs", "gcs", "az", "abfs", "abfss", "hdfs", "http", "https", "file", "ftp", "wasb", "r2"} {
+		if strings.HasPrefix(path, scheme+":/") || strings.Contains(path, "/"+scheme+":/") {
+			return scheme
+		}
+	}
+	return ""
 }
 
 // within reports whether a clean path is another or lies below it.

@@ -51,8 +51,8 @@ func (r *eventsResult) lines() []string {
 }
 
 func writeEvents(requests int, outcomes float64, dir string) (result *eventsResult, err error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("making the events' directory: %w", err)
+	if err := freshDir(dir); err != nil {
+		return nil, err
 	}
 	_, window := backlogTimes(requests)
 	result = &eventsResult{WindowMS: window.Milliseconds()}

@@ -133,6 +133,8 @@ func (b *benchLatency) run(ctx context.Context) (result *latencyResult, err erro
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	} else if err := freshDir(b.dir); err != nil {
+		return nil, err
 	}
 	path := filepath.Join(b.dir, "labeljoin.yaml")
 	if err := os.WriteFile(path, fmt.Appendf(nil, latencyConfig, b.roll.Milliseconds()), 0o600); err != nil {

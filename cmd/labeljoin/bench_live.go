@@ -109,6 +109,8 @@ func (b *benchLive) run(ctx context.Context) (result *liveResult, err error) {
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	} else if err := freshDir(b.dir); err != nil {
+		return nil, err
 	}
 	span, window := backlogTimes(b.requests)
 	path := filepath.Join(b.dir, "labeljoin.yaml")

@@ -72,6 +72,8 @@ func (b *benchStore) sizes(ctx context.Context, pending []int, w io.Writer, asJS
 			return err
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	} else if err := freshDir(b.dir); err != nil {
+		return err
 	}
 	var first *storeResult
 	for _, n := range pending {

@@ -22,7 +22,7 @@ func describe(w io.Writer, c *config.Config) {
 	}
 	line("name", "%s", c.Name)
 	if c.NATS.Embedded {
-		line("server", "embedded, on %s port %s", c.NATS.Listen, portOf(c.NATS.Port))
+		line("server", "embedded, on %s port %s; %s", c.NATS.Listen, portOf(c.NATS.Port), authOf(c))
 	} else {
 		line("server", "%s", strings.Join(c.NATS.URL, ", "))
 	}
@@ -47,6 +47,18 @@ func describe(w io.Writer, c *config.Config) {
 	for _, l := range c.Labels {
 		fmt.Fprintf(lines, "%s\t%s\t%s\t%s\n", l.Name, l.Value, l.Window, strings.ReplaceAll(strings.TrimSpace(l.When), "\n", " "))
 	}
+}
+
+// authOf says who may connect to the embedded server.
+func authOf(c *config.Config) string {
+	password := "clients need the password in " + embeddedURLPath(c.State.Dir)
+	switch c.NATS.Auth {
+	case config.AuthNone:
+		return "every process of this machine may connect and delete events"
+	case config.AuthLocal:
+		return password + ", but for processes of the joiner's own user on this machine"
+	}
+	return password
 }
 
 func portOf(port int64) string {
@@ -79,8 +91,8 @@ func negativesOf(j *config.Join) string {
 // it: the machine that checks may not be the one that runs.
 func notesOf(c *config.Config, lookup func(string) (string, bool)) []string {
 	var notes []string
-	for _, secret := range []config.Secret{c.NATS.Token, c.NATS.User, c.NATS.Password} {
-		if _, err := secret.Resolve(lookup); err != nil {
+	for _, resolve := range []func(func(string) (string, bool)) (string, error){c.NATS.Token.Resolve, c.NATS.User.Resolve, c.NATS.Password.Resolve} {
+		if _, err := resolve(lookup); err != nil {
 			notes = append(notes, err.Error())
 		}
 	}

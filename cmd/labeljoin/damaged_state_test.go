@@ -23,7 +23,7 @@ func testDamagedState(t *testing.T, b *rig) {
 	const n = 50
 	for i := range n {
 		f.now(events.KindRequest, fmt.Sprintf(`{"request_id":"r%d","ts":%q}`, i, base.Format(time.RFC3339)))
-		f.now(events.KindRequest, fmt.Sprintf(`{"request_id":"open%d","ts":%q}`, i, base.Add(59*time.Minute+30*time.Second).Format(time.RFC3339)))
+		f.now(events.KindRequest, fmt.Sprintf(`{"request_id":"open%d","ts":%q}`, i, base.Add(63*time.Minute).Format(time.RFC3339)))
 	}
 	if err := f.settle(); err != nil {
 		t.Fatal(err)

@@ -97,10 +97,7 @@ func (d *demo) run(ctx context.Context) error {
 // makeDir finds or makes a new directory: a demo never mixes with another.
 func (d *demo) makeDir() error {
 	if d.dir != "" {
-		if entries, err := os.ReadDir(d.dir); err == nil && len(entries) > 0 {
-			return &usageError{fmt.Errorf("%s is not empty: give --dir a new directory", d.dir)}
-		}
-		return makeDir(d.dir)
+		return freshDir(d.dir)
 	}
 	for n := 1; ; n++ {
 		d.dir = "labeljoin-demo"
@@ -111,6 +108,19 @@ func (d *demo) makeDir() error {
 			return makeDir(d.dir)
 		}
 	}
+}
+
+// freshDir makes a directory, or takes one that is empty: what a demo or a
+// benchmark makes must not mix with what a joiner has there.
+func freshDir(dir string) error {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case err == nil && len(entries) > 0:
+		return &usageError{fmt.Errorf("%s is not empty: give --dir a new directory", dir)}
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return &usageError{fmt.Errorf("--dir: %w", err)}
+	}
+	return makeDir(dir)
 }
 
 // join runs the joiner and the recommender beside it, until the recommender is

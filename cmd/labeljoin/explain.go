@@ -230,15 +230,3 @@ func (x *explanation) print(to io.Writer) error {
 	w.line("\nwatermark %s (requests %s, outcomes %s)", x.Watermark.Joiner, x.Watermark.Request, x.Watermark.Outcome)
 	return w.err
 }
-
-// lineWriter remembers the first error.
-type lineWriter struct {
-	to  io.Writer
-	err error
-}
-
-func (w *lineWriter) line(format string, args ...any) {
-	if w.err == nil {
-		_, w.err = fmt.Fprintf(w.to, format+"\n", args...)
-	}
-}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -106,7 +107,8 @@ func declareGap(cfg *config.Config, gap joiner.Gap) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return gaps.Declare(gap)
+	id, err := gaps.Declare(gap)
+	return id, errors.Join(err, keepOwner(filepath.Join(cfg.Output.Dir, "_gaps"), cfg.Output.Dir))
 }
 
 func sourcesOf(g joiner.Gap) string {
@@ -153,7 +155,7 @@ func gapListCommand() *cli.Command {
 			lines := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(lines, "gap\tfrom\tto\twhat\tin force\tnote")
 			for _, g := range gaps {
-				fmt.Fprintf(lines, "%d\t%s\t%s\t%s\t%s\t%s\n", g.ID, g.From, g.To, g.What, g.InForce, g.Note)
+				fmt.Fprintf(lines, "%d\t%s\t%s\t%s\t%s\t%s\n", g.ID, g.From, g.To, g.What, g.InForce, onOneLine(g.Note))
 			}
 			return lines.Flush()
 		},

@@ -3,7 +3,6 @@ package main
 import (
 	"io"
 	"log/slog"
-	"os"
 
 	"github.com/mattn/go-isatty"
 
@@ -16,7 +15,7 @@ func newLog(c config.Log, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: logLevel(c.Level)}
 	text := c.Format == config.LogText
 	if c.Format == config.LogAuto {
-		f, ok := w.(*os.File)
+		f, ok := terminalOf(w)
 		text = ok && isatty.IsTerminal(f.Fd())
 	}
 	if text {

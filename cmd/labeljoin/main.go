@@ -24,7 +24,8 @@ func main() {
 // all that is said about them to talk.
 func execute(ctx context.Context, args []string, in io.Reader, out, talk io.Writer) int {
 	app := newApp()
-	app.Reader, app.Writer, app.ErrWriter = in, out, talk
+	talk = &safeWriter{to: talk}
+	app.Reader, app.Writer, app.ErrWriter = in, &safeWriter{to: out}, talk
 	err := perform(ctx, app, args)
 	if err != nil {
 		fmt.Fprintln(talk, "labeljoin: "+err.Error())

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -16,10 +15,11 @@ type progress struct {
 }
 
 func newProgress(out io.Writer) *progress {
-	if f, ok := out.(*os.File); !ok || !isatty.IsTerminal(f.Fd()) {
+	f, ok := terminalOf(out)
+	if !ok || !isatty.IsTerminal(f.Fd()) {
 		return &progress{}
 	}
-	return &progress{out: out}
+	return &progress{out: f} // it moves the cursor itself
 }
 
 // show replaces the line, four times a second at most. A negative time left is

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -191,19 +190,6 @@ func (s *service) connect(ctx context.Context) error {
 		})
 	}
 	return err
-}
-
-// startServer starts the embedded server, its streams beside the state.
-func startServer(c *config.Config, durable bool, log *slog.Logger) (*jetstream.Server, error) {
-	server, err := jetstream.StartServer(jetstream.ServerOptions{
-		StoreDir: filepath.Join(c.State.Dir, "nats"), Host: c.NATS.Listen, Port: int(c.NATS.Port),
-		// The log is the truth: what it has acknowledged must outlive the power.
-		SyncAlways: durable, Log: log,
-	})
-	if err == nil {
-		log.Info("embedded NATS server", "url", server.URL())
-	}
-	return server, err
 }
 
 // connOptions is how the configuration says to connect, secrets looked up.

@@ -143,11 +143,18 @@ func (d *deep) connect() (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n := &reading.NATS; n.Embedded {
+	if reading.NATS.Embedded {
+		if err := ownedByOther(reading.State.Dir); err != nil {
+			return nil, err
+		}
 		if s.server, err = startServer(&reading, true, s.log); err == nil {
 			options.InProcess = s.server
-		} else if options.URL = fmt.Sprintf("nats://%s:%d", n.Listen, n.Port); n.Port == 0 {
-			return nil, errors.New("the joiner's embedded server listens on a port that only it knows: stop the joiner, or set nats.port")
+		} else {
+			running, readErr := readEmbeddedURL(reading.State.Dir)
+			if readErr != nil {
+				return nil, errors.Join(err, readErr)
+			}
+			options.URL = running.String()
 		}
 	}
 	if s.nc, err = jetstream.Connect(options, s.log); err != nil {

@@ -121,6 +121,9 @@ func (o *ConnOptions) options(log *slog.Logger) ([]nats.Option, error) {
 	}
 	if o.InProcess != nil {
 		options = append(options, nats.InProcessServer(o.InProcess.server))
+		if l := o.InProcess.login; l != nil {
+			options = append(options, nats.UserInfo(l.User, l.Password))
+		}
 	}
 	if o.InboxPrefix != "" {
 		options = append(options, nats.CustomInboxPrefix(o.InboxPrefix))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,11 +18,12 @@ import (
 
 // ServerOptions is how the embedded server runs.
 type ServerOptions struct {
-	StoreDir   string // where streams are kept; created if missing
-	Host       string // empty: 127.0.0.1
-	Port       int    // 0: a free one, -1: listen to nobody but this process
-	SyncAlways bool   // fsync every message before it is acknowledged
-	MaxPayload int    // bytes of the largest message; 0: 1 MiB
+	StoreDir   string       // where streams are kept; created if missing
+	Host       string       // empty: 127.0.0.1
+	Port       int          // 0: a free one, -1: listen to nobody but this process
+	SyncAlways bool         // fsync every message before it is acknowledged
+	MaxPayload int          // bytes of the largest message; 0: 1 MiB
+	Login      *ServerLogin // nil: every client may connect, and do everything
 	Log        *slog.Logger
 }
 
@@ -32,6 +34,7 @@ type Server struct {
 	lock    *os.File
 	once    sync.Once
 	full    *atomic.Bool // a write found no room
+	login   *ServerLogin // nil: it asks for none
 }
 
 // StartServer starts a server and waits until it is ready. Its store directory
@@ -48,6 +51,12 @@ func StartServer(opts ServerOptions) (*Server, error) {
 		return nil, fmt.Errorf("embedded NATS server: %s is in use by another process: stop it, or choose another directory: %w", opts.StoreDir, err)
 	}
 	options := opts.translate()
+	var door *doorman
+	if opts.Login != nil {
+		door = &doorman{login: *opts.Login}
+		door.port.Store(int64(opts.Port))
+		options.CustomClientAuthentication = door
+	}
 	s, err := server.NewServer(options)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded NATS server: %w", err), lock.Close())
@@ -62,7 +71,10 @@ func StartServer(opts ServerOptions) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("embedded NATS server did not become ready within %v: is %s writable, and port %d free?",
 			patience, opts.StoreDir, opts.Port), lock.Close())
 	}
-	return &Server{server: s, options: options, lock: lock, full: full}, nil
+	if address, ok := s.Addr().(*net.TCPAddr); ok && door != nil {
+		door.port.Store(int64(address.Port))
+	}
+	return &Server{server: s, options: options, lock: lock, full: full, login: opts.Login}, nil
 }
 
 func (o *ServerOptions) translate() *server.Options {

@@ -65,6 +65,9 @@ type Label struct {
 	Window time.Duration
 	Agg    Agg
 	When   func(*events.Outcome) bool
+	// Fault says why When, which then does not hold, cannot be evaluated for an
+	// outcome; nothing if it can. It decides nothing. Nil: it always can.
+	Fault func(*events.Outcome) string
 }
 
 // Agg is what a label's column holds.

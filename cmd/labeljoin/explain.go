@@ -166,6 +166,8 @@ type toldOutcome struct {
 	Value     *float64 `json:"value,omitempty"`
 	After     string   `json:"after,omitempty"` // the request
 	Fate      string   `json:"fate"`
+	// Faults says, by label, why its condition cannot be evaluated for the outcome.
+	Faults map[string]string `json:"condition_errors,omitempty"`
 }
 
 type toldLabel struct {
@@ -220,6 +222,9 @@ func (x *explanation) print(to io.Writer) error {
 			what += fmt.Sprintf(", value %v", *o.Value)
 		}
 		w.line("  %s  %s, %s: %s (%s, message %d)", o.TS, what, o.After, o.Fate, o.Stream, o.Sequence)
+		for _, label := range sorted(o.Faults) {
+			w.line("    does not count for %s, whose condition cannot be evaluated for it: %s", label, o.Faults[label])
+		}
 	}
 	if len(x.Written) > 0 {
 		w.line("\nwritten")

@@ -58,6 +58,7 @@ func (t *teller) tellOutcomes(x *explanation) {
 		h := &t.story.Outcomes[i]
 		o := toldOutcome{
 			toldCame: cameOf(&h.Came), Type: h.Outcome.Type, OutcomeID: h.Outcome.ID, ItemID: h.Outcome.ItemID, Fate: h.Fate,
+			Faults: conditionFaults(t.rules, &h.Outcome),
 		}
 		if h.Outcome.HasValue {
 			o.Value = &h.Outcome.Value
@@ -197,13 +198,32 @@ func (t *teller) why(row *joiner.Row, item string, label int) string {
 			first := &beyond[0].Outcome
 			text += fmt.Sprintf("; the first came at %s, %s", first.TS, distance(first.TS, t.story.Request.TS, ends))
 		}
-		return text + "."
+		return text + t.faulty(l) + "."
 	}
 	decider := ""
 	if cell.TS != events.MinTime {
 		decider = fmt.Sprintf("; the one that decides is of %s, %s", cell.TS, after(cell.TS.Sub(t.story.Request.TS)))
 	}
 	return fmt.Sprintf("is %s: %s within %s%s.", shownValue(cell), plural(len(inside), what), l.Window, decider)
+}
+
+// faulty says for how many outcomes a label's condition cannot be evaluated.
+func (t *teller) faulty(l *joiner.Label) string {
+	n, reason := 0, ""
+	for i := range t.story.Outcomes {
+		if l.Fault == nil {
+			break
+		}
+		if fault := l.Fault(&t.story.Outcomes[i].Outcome); fault != "" {
+			if n++; n == 1 {
+				reason = fault
+			}
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; for %s it cannot be evaluated: %s", plural(n, "outcome"), reason)
 }
 
 // distance says how far outside the window something was.

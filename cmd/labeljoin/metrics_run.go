@@ -33,6 +33,7 @@ type runCollector struct {
 	notes  func() export.FeatureNotes
 
 	features                                       featureMetrics
+	sights                                         sightMetrics
 	rows, delay, commit, lastCommit, lag, messages *prometheus.Desc
 	paused, pauses, room, waiting, retries, wrote  *prometheus.Desc
 	build, held, aside                             *prometheus.Desc
@@ -69,6 +70,7 @@ func newRunCollector(name string) *runCollector {
 		aside:      describe("quarantined_total", "Events set aside since the start, by the bound that they are out of.", "bound"),
 		build:      describe("build_info", "1, with the version.", "version"),
 		features:   newFeatureMetrics(describe),
+		sights:     newSightMetrics(describe),
 	}
 	add := func(kind prometheus.ValueType, metric, help string, of func(*store.Metrics) float64) {
 		c.database = append(c.database, databaseMetric{describe("state_"+metric, help), kind, of})
@@ -129,6 +131,7 @@ func (c *runCollector) Collect(to chan<- prometheus.Metric) {
 		gauge(c.held, oneIf(on), reason)
 	}
 	c.features.collect(c.notes(), counter)
+	c.sights.collect(s.Sightings, counter)
 	counter(c.aside, float64(s.Aside.Future), "max_future")
 	counter(c.aside, float64(s.Aside.Past), "max_age")
 	gauge(c.build, 1, versionText())

@@ -86,10 +86,11 @@ type status struct {
 	Version   string                 `json:"version"`
 	Joining   bool                   `json:"joining"`
 	Watermark string                 `json:"watermark"`
-	Guard     *guardStatus           `json:"guard,omitempty"`    // nil: nothing is guarded
-	Waits     []wait                 `json:"waits,omitempty"`    // what is held, and why
-	Aside     *asideStatus           `json:"aside,omitempty"`    // nil: nothing was quarantined since the start
-	Features  *featureStatus         `json:"features,omitempty"` // nil: nothing is to be said of them
+	Guard     *guardStatus           `json:"guard,omitempty"`     // nil: nothing is guarded
+	Waits     []wait                 `json:"waits,omitempty"`     // what is held, and why
+	Aside     *asideStatus           `json:"aside,omitempty"`     // nil: nothing was quarantined since the start
+	Features  *featureStatus         `json:"features,omitempty"`  // nil: nothing is to be said of them
+	Sightings *sightStatus           `json:"sightings,omitempty"` // nil: nothing was noticed of events since the start
 	Gaps      int                    `json:"gaps"`
 	Commits   uint64                 `json:"commits"`
 	Rows      int64                  `json:"rows"`
@@ -146,7 +147,7 @@ type guardStatus struct {
 func statusOf(name string, s engine.Stats) status {
 	out := status{
 		Name: name, Version: versionText(), Joining: s.Joining, Watermark: s.Watermark.String(),
-		Guard: guardStatusOf(&s.Progress.Guard), Aside: asideStatusOf(s.Aside), Gaps: len(s.Progress.Gaps),
+		Guard: guardStatusOf(&s.Progress.Guard), Aside: asideStatusOf(s.Aside), Sightings: sightStatusOf(s.Sightings), Gaps: len(s.Progress.Gaps),
 		Commits: s.Progress.Commit, Rows: s.Progress.Ledger.Rows, Inputs: []inputStatus{}, Events: map[string]eventStatus{},
 	}
 	for _, p := range s.Progress.Inputs {
@@ -220,6 +221,9 @@ func (s *status) print(to io.Writer, running bool) error {
 	fmt.Fprintf(lines, "written\t%d rows in %d commits\n", s.Rows, s.Commits)
 	if s.Features != nil {
 		s.Features.print(lines)
+	}
+	if s.Sightings != nil {
+		s.Sightings.print(lines)
 	}
 	if s.Gaps > 0 {
 		fmt.Fprintf(lines, "gaps\t%d declared\n", s.Gaps)

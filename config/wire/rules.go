@@ -44,7 +44,7 @@ func Rules(c *config.Config) (joiner.Rules, error) {
 		if err != nil {
 			problems = append(problems, c.Problem("join.impression", err.Error()))
 		}
-		rules.Negatives, rules.Impression = joiner.NegativesSeen, impression
+		rules.Negatives, rules.Impression = joiner.NegativesSeen, impression.Holds
 	case config.NegativesAboveLastPositive:
 		rules.Negatives = joiner.NegativesAboveLastPositive
 	}
@@ -64,7 +64,7 @@ func labelOf(l config.Label) (joiner.Label, error) {
 	if err != nil {
 		return joiner.Label{}, err
 	}
-	return joiner.Label{Name: l.Name, Window: l.Window.Std(), Agg: agg, When: when}, nil
+	return joiner.Label{Name: l.Name, Window: l.Window.Std(), Agg: agg, When: when.Holds, Fault: when.Fault}, nil
 }
 
 // aggOf is the join's name of a label's value.

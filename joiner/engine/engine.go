@@ -114,6 +114,7 @@ type Engine struct {
 	told       int64      // of those, this many were told of in the log
 	toldAt     time.Time  // when; zero: never
 
+	sighted  sighted   // of events, for people
 	measures *Measures // as of the commit finished last; replaced, never changed
 }
 
@@ -126,6 +127,7 @@ type Stats struct {
 	Sources   [events.Kinds]events.Time // the watermark of each
 	Committed events.Time               // requests stamped before it are in a commit
 	Measures  Measures
+	Sightings *Sightings // of events; nil: of no engine that runs
 	Aside     Quarantine
 }
 
@@ -146,6 +148,7 @@ func New(o Options) *Engine {
 		e.rules.Early = false               // and no row is written before
 	}
 	e.measures = newMeasures(len(o.Rules.Labels))
+	e.sighted.now.Faults = newFaults(o.Rules.Labels)
 	e.stats.Store(&Stats{Measures: *e.measures, Watermark: events.MinTime, Committed: events.MinTime, Sources: [events.Kinds]events.Time{events.MinTime, events.MinTime}})
 	return e
 }
@@ -187,7 +190,7 @@ func (e *Engine) flush(ctx context.Context, sync bool) error {
 
 // report makes the engine's standing known to Stats.
 func (e *Engine) report() {
-	s := Stats{Joining: e.joining, Progress: e.saved.Progress, Watermark: e.watermark(), Committed: e.saved.Committed, Measures: *e.measures, Aside: e.quarantine}
+	s := Stats{Joining: e.joining, Progress: e.saved.Progress, Watermark: e.watermark(), Committed: e.saved.Committed, Measures: *e.measures, Aside: e.quarantine, Sightings: e.sighted.latest()}
 	s.Progress.Inputs = slices.Clone(s.Progress.Inputs)
 	s.Progress.Guard = s.Progress.Guard.Header()
 	for k := range s.Sources {

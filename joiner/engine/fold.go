@@ -61,6 +61,9 @@ func (e *Engine) event(ctx context.Context, m *events.Message, at events.Origin,
 	if e.pace != nil {
 		e.pace.at(&e.saved.Progress.Clock, at.Input, at.Seq, at.Index)
 	}
+	if err == nil {
+		e.sightEvent(m.Kind, d.unknown, d.unheld)
+	}
 	if err == nil && !d.heartbeat {
 		if err := e.settled(ctx, d.event.Place.ID); err != nil {
 			return err
@@ -74,7 +77,7 @@ func (e *Engine) event(ctx context.Context, m *events.Message, at events.Origin,
 	case reason != "":
 		e.tally(m.Kind).Read++
 		e.setAside(reason, d.ts, m.Stored)
-		e.deadLetter(m, at, data, joiner.Quarantined, reason, "it is stamped "+d.ts.String())
+		e.deadLetter(m, at, data, joiner.Quarantined, reason, "it is stamped "+d.ts.String()+e.hintOfUnit(m, data))
 		return nil
 	case d.heartbeat:
 		e.ledger().Heartbeats++
@@ -92,6 +95,7 @@ func (e *Engine) event(ctx context.Context, m *events.Message, at events.Origin,
 		}
 		if m.Kind == events.KindOutcome {
 			e.saved.Progress.Guard.Outcome(e.rules, d.event.Outcome)
+			e.sightOutcome(at, d.event.Outcome)
 		}
 		e.saved.MaxEvent = max(e.saved.MaxEvent, d.ts)
 	}
@@ -106,6 +110,7 @@ type decoded struct {
 	ts        events.Time
 	heartbeat bool
 	unknown   int // fields
+	unheld    int // values
 	event     joiner.Event
 }
 
@@ -114,13 +119,13 @@ func (e *Engine) decode(m *events.Message, at events.Origin, data []byte) (d dec
 	d.event = joiner.Event{Origin: at, Data: data}
 	if m.Kind == events.KindRequest {
 		scan, err := e.parsers[m.Kind].ScanRequest(data)
-		d.ts, d.heartbeat, d.unknown = scan.TS, scan.Heartbeat, scan.Unknown
+		d.ts, d.heartbeat, d.unknown, d.unheld = scan.TS, scan.Heartbeat, scan.Unknown, scan.Unheld
 		d.event.Place = joiner.Place{TS: scan.TS, ID: string(scan.ID)}
 		return d, err
 	}
 	o, info, err := e.parsers[m.Kind].Outcome(data)
 	e.decoded = o
-	d.ts, d.heartbeat, d.unknown = o.TS, info.Heartbeat, info.Unknown
+	d.ts, d.heartbeat, d.unknown, d.unheld = o.TS, info.Heartbeat, info.Unknown, info.Unheld
 	if d.heartbeat {
 		d.ts = info.HeartbeatTS
 	}

@@ -39,6 +39,15 @@ func (e *Engine) quarantined(ts, stored events.Time) string {
 	return ""
 }
 
+// hintOfUnit says in which unit an event that is out of a bound would be within all.
+func (e *Engine) hintOfUnit(m *events.Message, data []byte) string {
+	unit, ok := e.o.Decoders[m.Kind].OtherUnit(data, func(ts events.Time) bool { return e.quarantined(ts, m.Stored) == "" })
+	if !ok {
+		return ""
+	}
+	return "; as time_unit: " + unit + " it would be in order (inputs." + m.Kind.String() + "s.time_unit)"
+}
+
 // setAside counts an event that is out of a bound.
 func (e *Engine) setAside(bound string, ts, stored events.Time) {
 	if e.quiet {

@@ -43,7 +43,7 @@ func TestPageExamples(t *testing.T) {
 				t.Fatal(err)
 			}
 			text := strings.Replace(given, "{", `{"request_id": "r", "ts": "2026-01-01T00:00:00Z", `, 1)
-			if got := condition(outcomeOf(t, text)); got != (cells[2] == "yes") {
+			if got := condition.Holds(outcomeOf(t, text)); got != (cells[2] == "yes") {
 				t.Errorf("got %v, and the page says %s", got, cells[2])
 			}
 		})
@@ -68,7 +68,7 @@ func TestPageFunctions(t *testing.T) {
 			t.Errorf("%s: %v", source, err)
 			continue
 		}
-		if !condition(&events.Outcome{}) {
+		if !condition.Holds(&events.Outcome{}) {
 			t.Errorf("%s is not true", source)
 		}
 		for _, name := range called.FindAllStringSubmatch(cells[0], -1) {

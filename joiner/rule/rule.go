@@ -62,22 +62,34 @@ func Functions() []string {
 	}
 }
 
-// Compile checks an expression and returns the condition it stands for. The
-// condition may be called by several goroutines at once. The error is an *Error
-// that says where in the expression the problem is.
-func Compile(source string) (func(*events.Outcome) bool, error) {
+// Condition is a compiled expression. Both functions may be called by several
+// goroutines at once.
+type Condition struct {
+	Holds func(*events.Outcome) bool
+	// Fault says why the condition cannot be evaluated for an outcome, for which it
+	// then does not hold; nothing if it can. It is nil where it always can.
+	Fault func(*events.Outcome) string
+}
+
+// Compile checks an expression and returns the condition it stands for. The error is
+// an *Error that says where in the expression the problem is.
+func Compile(source string) (Condition, error) {
 	tree, err := parse(source)
 	if err != nil {
-		return nil, err
+		return Condition{}, err
 	}
 	program, err := check(source)
 	if err != nil {
-		return nil, err
+		return Condition{}, err
 	}
 	if fast, ok := native(tree); ok {
-		return fast, nil
+		return Condition{Holds: fast}, nil
 	}
-	return interpret(program), nil
+	run := interpret(program)
+	return Condition{
+		Holds: func(o *events.Outcome) bool { yes, err := run(o); return err == nil && yes },
+		Fault: func(o *events.Outcome) string { _, err := run(o); return faultOf(err) },
+	}, nil
 }
 
 // parse reads the expression and refuses what the language leaves out.
@@ -204,12 +216,16 @@ type machine struct {
 	env env
 }
 
-// interpret runs the program on expr's machine.
-func interpret(program *vm.Program) func(*events.Outcome) bool {
+// errNoVerdict says that an expression turned out to be neither true nor false.
+var errNoVerdict = errors.New("it is neither true nor false")
+
+// interpret runs the program on expr's machine. The error says why it could not be run
+// to a verdict.
+func interpret(program *vm.Program) func(*events.Outcome) (bool, error) {
 	machines := &sync.Pool{New: func() any {
 		return &machine{vm: vm.VM{MemoryBudget: maxMemory}}
 	}}
-	return func(o *events.Outcome) bool {
+	return func(o *events.Outcome) (bool, error) {
 		m := machines.Get().(*machine)
 		m.env = env{
 			Type: o.Type, Value: valueOf(o), HasValue: o.HasValue,
@@ -219,7 +235,10 @@ func interpret(program *vm.Program) func(*events.Outcome) bool {
 		m.env = env{} // a pooled machine must not keep an event alive
 		machines.Put(m)
 		yes, ok := out.(bool)
-		return err == nil && ok && yes
+		if err == nil && !ok {
+			err = errNoVerdict
+		}
+		return yes, err
 	}
 }
 

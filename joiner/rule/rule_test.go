@@ -75,7 +75,7 @@ func TestWhatQualifies(t *testing.T) {
 			t.Errorf("%s: %v", c.expr, err)
 			continue
 		}
-		if got := f(c.o); got != c.want {
+		if got := f.Holds(c.o); got != c.want {
 			t.Errorf("%s is %v for %+v, want %v", c.expr, got, c.o, c.want)
 		}
 	}
@@ -137,11 +137,11 @@ func TestConcurrentCallsKeepApart(t *testing.T) {
 			for i := range 2000 {
 				n := float64(worker*10_000 + i)
 				o := &events.Outcome{HasValue: true, Value: n, Attrs: map[string]any{"n": n}}
-				if !f(o) {
+				if !f.Holds(o) {
 					t.Errorf("%v does not equal itself", n)
 					return
 				}
-				if o.Value++; f(o) {
+				if o.Value++; f.Holds(o) {
 					t.Errorf("%v equals its successor", n)
 					return
 				}
@@ -158,7 +158,7 @@ func TestAnOutcomeIsNotChanged(t *testing.T) {
 	}
 	o := &events.Outcome{Attrs: map[string]any{"tags": []any{"a", "b"}}}
 	for range 3 {
-		if !f(o) {
+		if !f.Holds(o) {
 			t.Fatal("the same outcome is judged differently the second time")
 		}
 	}
@@ -180,7 +180,7 @@ func TestMemoryOfOneEvaluationIsBounded(t *testing.T) {
 		want bool
 	}{{10, true}, {100_000, false}} {
 		o := &events.Outcome{Attrs: map[string]any{"s": make([]any, c.n)}}
-		if got := f(o); got != c.want {
+		if got := f.Holds(o); got != c.want {
 			t.Errorf("with %d elements it is %v, want %v", c.n, got, c.want)
 		}
 	}
@@ -202,10 +202,13 @@ func FuzzCompile(f *testing.F) {
 			return
 		}
 		o := &events.Outcome{Type: kind, Value: value, HasValue: !math.IsNaN(value), Attrs: map[string]any{"x": []any{1.0, "a"}, "a": map[string]any{"b": kind}}}
-		if once, again := cond(o), cond(o); once != again {
+		if once, again := cond.Holds(o), cond.Holds(o); once != again {
 			t.Errorf("%q says two things of %+v", expr, o)
 		}
-		if once, again := cond(&events.Outcome{}), cond(&events.Outcome{}); once != again {
+		if cond.Fault != nil && cond.Holds(o) && cond.Fault(o) != "" {
+			t.Errorf("%q holds for %+v, and cannot be evaluated: %s", expr, o, cond.Fault(o))
+		}
+		if once, again := cond.Holds(&events.Outcome{}), cond.Holds(&events.Outcome{}); once != again {
 			t.Errorf("%q says two things of an empty outcome", expr)
 		}
 	})

@@ -1,0 +1,187 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// Sightings is what was noticed of events since the engine was made, for a person who
+// asks why a label is 0. It is no part of the books, and nothing depends on it. It is
+// not changed any more.
+type Sightings struct {
+	Faults []LabelFault // in the rules' order
+	// Types are the types of outcomes that came, in the order in which they came first;
+	// OtherTypes are the outcomes of types that there was no room for.
+	Types      []SeenType
+	OtherTypes int64
+	// Unknown are the fields that nothing here knows, by kind of event and name, and
+	// OtherUnknown those that there was no room for.
+	Unknown      [events.Kinds][]SeenField
+	OtherUnknown [events.Kinds]int64
+	Unheld       [events.Kinds]int64 // values that nothing here can hold, which count as null
+}
+
+// LabelFault counts the outcomes for which a label's condition could not be evaluated.
+type LabelFault struct {
+	Label  string
+	Count  int64
+	Reason string // of the first of them
+	Came   Came   // and where it stands
+}
+
+// SeenType counts the outcomes of a type.
+type SeenType struct {
+	Type   string
+	Count  int64
+	Wanted bool // some label's condition held for one of them
+}
+
+// SeenField counts events with a field.
+type SeenField struct {
+	Name  string
+	Count int64
+}
+
+// What is remembered by name is bounded, whatever events bring.
+const (
+	mostTypes  = 64
+	mostFields = 64 // by kind
+	mostName   = 64 // bytes of a name
+)
+
+// clone is a copy that is not changed any more.
+func (s *Sightings) clone() *Sightings {
+	c := *s
+	c.Faults, c.Types = slices.Clone(s.Faults), slices.Clone(s.Types)
+	for k := range c.Unknown {
+		c.Unknown[k] = slices.Clone(s.Unknown[k])
+	}
+	return &c
+}
+
+// sighted is what the engine notices, and the copy that was given out last.
+type sighted struct {
+	now   Sightings
+	given *Sightings
+	stale bool // given is older than now
+}
+
+func (s *sighted) latest() *Sightings {
+	if s.stale || s.given == nil {
+		s.given, s.stale = s.now.clone(), false
+	}
+	return s.given
+}
+
+// sightEvent notices what an event has that nothing here knows or can hold.
+func (e *Engine) sightEvent(k events.Kind, unknown, unheld int) {
+	if unknown+unheld == 0 || e.quiet {
+		return
+	}
+	s := &e.sighted
+	s.stale = true
+	if s.now.Unheld[k] == 0 && unheld > 0 {
+		e.o.Log.Warn("an event has a value that cannot be held (NaN, an infinity, a number beyond float64, or a text that is not UTF-8): it counts as null", "kind", k.String())
+	}
+	s.now.Unheld[k] += int64(unheld)
+	if unknown == 0 {
+		return
+	}
+	names := e.parsers[k].UnknownNames()
+	for _, name := range names {
+		e.sightField(k, shortName(name))
+	}
+	s.now.OtherUnknown[k] += int64(unknown - len(names))
+}
+
+func (e *Engine) sightField(k events.Kind, name string) {
+	list := &e.sighted.now.Unknown[k]
+	at := slices.IndexFunc(*list, func(f SeenField) bool { return f.Name == name })
+	if at < 0 {
+		if len(*list) == mostFields {
+			e.sighted.now.OtherUnknown[k]++
+			return
+		}
+		e.o.Log.Info("events have a field that nothing here knows; it is ignored", "kind", k.String(), "field", name)
+		at, *list = len(*list), append(*list, SeenField{Name: strings.Clone(name)})
+	}
+	(*list)[at].Count++
+}
+
+// sightOutcome notices an outcome's type, whether any label wants it, and conditions
+// that cannot be evaluated for it.
+func (e *Engine) sightOutcome(at events.Origin, o *events.Outcome) {
+	if e.quiet {
+		return
+	}
+	s := &e.sighted
+	s.stale = true
+	seen := s.now.typeOf(o.Type)
+	for i := range e.rules.Labels {
+		l := &e.rules.Labels[i]
+		if l.Fault == nil && (seen == nil || seen.Wanted) {
+			continue // nothing more is to be known
+		}
+		switch holds := l.When(o); {
+		case holds && seen != nil:
+			seen.Wanted = true
+		case !holds && l.Fault != nil:
+			if reason := l.Fault(o); reason != "" {
+				e.sightFault(i, at, o, reason)
+			}
+		}
+	}
+}
+
+// newFaults are no faults of any label.
+func newFaults(labels []joiner.Label) []LabelFault {
+	faults := make([]LabelFault, len(labels))
+	for i := range labels {
+		faults[i].Label = labels[i].Name
+	}
+	return faults
+}
+
+// typeOf counts a type; nil if there is no room for it.
+func (s *Sightings) typeOf(name string) *SeenType {
+	name = shortName(name)
+	i := slices.IndexFunc(s.Types, func(t SeenType) bool { return t.Type == name })
+	if i < 0 {
+		if len(s.Types) == mostTypes {
+			s.OtherTypes++
+			return nil
+		}
+		i, s.Types = len(s.Types), append(s.Types, SeenType{Type: strings.Clone(name)})
+	}
+	s.Types[i].Count++
+	return &s.Types[i]
+}
+
+// sightFault counts a condition that could not be evaluated, and says so once for its
+// label.
+func (e *Engine) sightFault(label int, at events.Origin, o *events.Outcome, reason string) {
+	f := &e.sighted.now.Faults[label]
+	if f.Count++; f.Count > 1 {
+		return
+	}
+	f.Reason, f.Came = reason, Came{Input: e.o.Inputs[at.Input].Name, Origin: at, TS: o.TS}
+	e.o.Log.Warn("the condition of a label cannot be evaluated for an outcome, which then does not count for it",
+		"label", e.rules.Labels[label].Name, "because", reason, "request_id", o.RequestID, "type", o.Type,
+		"stream", f.Came.Input, "sequence", at.Seq, "index", at.Index)
+}
+
+// shortName is the beginning of a name that events brought.
+func shortName(name string) string {
+	if len(name) <= mostName {
+		return name
+	}
+	return strings.ToValidUTF8(name[:mostName], "") + "..."
+}
+
+// UnwantedTypes are the types of outcomes that came and that no label wants.
+func (s *Sightings) UnwantedTypes() []SeenType {
+	return slices.DeleteFunc(slices.Clone(s.Types), func(t SeenType) bool { return t.Wanted })
+}

@@ -1,0 +1,117 @@
+package engine_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/enginetest"
+	"github.com/labeljoin/labeljoin/joiner/rule"
+)
+
+// sight joins outcomes of one request, each given as the members that it has beside
+// its id and its time, and tells what was noticed of them and what was logged.
+func sight(t *testing.T, condition string, outcomes ...string) (*engine.Sightings, string, *world) {
+	t.Helper()
+	when, err := rule.Compile(condition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := oneLabel()
+	rules.Labels[0].When, rules.Labels[0].Fault = when.Holds, when.Fault
+	h := enginetest.Lines(rules)
+	h.Request(0, "r")
+	for i, members := range outcomes {
+		at := h.Events[0].TS.Add(time.Duration(i+1) * time.Second)
+		h.Events = append(h.Events, enginetest.Arrival{
+			Kind: events.KindOutcome, TS: at, At: at, Data: fmt.Appendf(nil, `{"request_id":"r","ts":%d,%s}`, at, members),
+		})
+	}
+	h.End()
+	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
+	w.roll = engine.Roll{}
+	st, err := w.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	o := w.options(st, -1)
+	o.Log = slog.New(slog.NewTextHandler(&text, nil))
+	e := engine.New(o)
+	if err := e.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return e.Stats().Sightings, text.String(), w
+}
+
+// TestConditionErrors counts the outcomes for which a condition cannot be evaluated,
+// and names the first, once.
+func TestConditionErrors(t *testing.T) {
+	s, text, w := sight(t, `type == "dwell" && attrs.ms >= 30000`,
+		`"type":"click"`, `"type":"dwell","attrs":{"ms":"31000"}`, `"type":"dwell","attrs":{"ms":"32000"}`, `"type":"dwell","attrs":{"ms":31000}`)
+	f := s.Faults[0]
+	if f.Count != 2 || f.Label != "clicked" || !strings.Contains(f.Reason, "text >= number") || f.Came.TS != w.history.Events[0].TS.Add(2*time.Second) {
+		t.Errorf("%+v", f)
+	}
+	if n := strings.Count(text, "cannot be evaluated"); n != 1 || !strings.Contains(text, fmt.Sprintf("sequence=%d", f.Came.Origin.Seq)) || !strings.Contains(text, "label=clicked") {
+		t.Errorf("it is said %d times:\n%s", n, text)
+	}
+	if r := w.latest()[[2]string{"r", ""}]; r.Cells[0].Value != 1 {
+		t.Errorf("the row has %v: one outcome was long enough", r.Cells)
+	}
+}
+
+// TestOutcomeTypes tells types that a label wants from those that none does.
+func TestOutcomeTypes(t *testing.T) {
+	s, _, _ := sight(t, `type == "dwell" && value > 3`, `"type":"dwel","value":9`, `"type":"dwell","value":1`, `"type":"dwell","value":9`, `"type":"dwel"`)
+	if len(s.Types) != 2 || s.Types[0] != (engine.SeenType{Type: "dwel", Count: 2}) || s.Types[1] != (engine.SeenType{Type: "dwell", Count: 2, Wanted: true}) {
+		t.Errorf("%+v", s.Types)
+	}
+	if u := s.UnwantedTypes(); len(u) != 1 || u[0].Type != "dwel" {
+		t.Errorf("unwanted: %+v", u)
+	}
+	var many []string
+	for i := range 100 {
+		many = append(many, fmt.Sprintf(`"type":"%s%d"`, strings.Repeat("t", 100), i))
+	}
+	s, _, _ = sight(t, `type == "dwell"`, many...)
+	for _, seen := range s.Types {
+		if len(seen.Type) > 70 {
+			t.Errorf("a name has %d bytes", len(seen.Type))
+		}
+	}
+	s, _, _ = sight(t, `type == "dwell"`, func() (many []string) {
+		for i := range 100 {
+			many = append(many, fmt.Sprintf(`"type":"t%d"`, i))
+		}
+		return many
+	}()...)
+	if len(s.Types) != 64 || s.OtherTypes != 36 {
+		t.Errorf("%d types, and %d outcomes of others", len(s.Types), s.OtherTypes)
+	}
+}
+
+// TestUnknownFields counts fields that nothing knows by name, and values that cannot
+// be held.
+func TestUnknownFields(t *testing.T) {
+	s, text, _ := sight(t, `type == "buy"`, `"type":"buy","amount":9`, `"type":"buy","amount":9,"currency":"EUR"`, `"type":"buy","attrs":{"x":NaN}`, `"type":"buy","value":1e999`)
+	if u := s.Unknown[events.KindOutcome]; len(u) != 2 || u[0] != (engine.SeenField{Name: "amount", Count: 2}) || u[1] != (engine.SeenField{Name: "currency", Count: 1}) {
+		t.Errorf("%+v", u)
+	}
+	if s.Unheld[events.KindOutcome] != 2 || s.Unheld[events.KindRequest] != 0 {
+		t.Errorf("%v values cannot be held", s.Unheld)
+	}
+	for _, once := range []string{"field=amount", "field=currency", "counts as null"} {
+		if n := strings.Count(text, once); n != 1 {
+			t.Errorf("%s is said %d times:\n%s", once, n, text)
+		}
+	}
+}

@@ -95,7 +95,7 @@ func (e *GoneError) Refusal() bool { return true }
 type EmptyError struct{ Dir string }
 
 func (e *EmptyError) Error() string {
-	return fmt.Sprintf("output %s: no joiner ever wrote here, so there is nothing to verify: is it the right directory, and is its disk mounted?", e.Dir)
+	return fmt.Sprintf("output %s: no joiner ever wrote here, so nothing can be told from it: is it the right directory, and is its disk mounted?", e.Dir)
 }
 
 // Refusal reports that a person has to decide.

@@ -182,6 +182,39 @@ func (g *Gaps) read(id uint64) (*gap, error) {
 	return &d, d.check()
 }
 
+// Gaps lists the gaps that were declared for an output: those that its newest commit
+// records, as it does, and after them those that no commit has taken in yet. The
+// error is an *EmptyError if no joiner ever wrote here and nothing was declared.
+func (a *Archive) Gaps() ([]joiner.Gap, error) {
+	last, ok, err := a.Last()
+	if err != nil {
+		return nil, err
+	}
+	declared, err := (&Gaps{bucket: a.bucket}).List()
+	if err != nil {
+		return nil, err
+	}
+	if !ok && len(declared) == 0 {
+		return nil, a.begun()
+	}
+	gaps := slices.Clone(last.Cut.Progress.Gaps)
+	for _, d := range declared {
+		if !slices.ContainsFunc(gaps, func(g joiner.Gap) bool { return g.ID == d.ID }) {
+			gaps = append(gaps, d)
+		}
+	}
+	return gaps, nil
+}
+
+// begun returns an *EmptyError where no joiner ever opened the output.
+func (a *Archive) begun() error {
+	names, err := a.bucket.List(manifestDir(a.partition))
+	if err == nil && !slices.Contains(names, lockName) {
+		err = &EmptyError{Dir: a.dir}
+	}
+	return err
+}
+
 // gapPath is where a declaration stands.
 func gapPath(id uint64) string {
 	return path.Join(gapsDir, fmt.Sprintf("%06d", id)+manifestSuffix)

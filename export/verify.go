@@ -194,14 +194,7 @@ func (v *verifier) nothing(numbers []uint64) error {
 	if len(numbers) > 0 || len(v.verdict.Findings) > 0 || len(v.there) > 0 {
 		return nil
 	}
-	names, err := v.bucket.List(manifestDir(v.partition))
-	if err != nil {
-		return err
-	}
-	if !slices.Contains(names, lockName) {
-		return &EmptyError{Dir: v.dir}
-	}
-	return nil
+	return v.begun()
 }
 
 // strangers finds what does not belong beside the manifests.

@@ -222,3 +222,38 @@ func (d inDir) MkdirAll(name string, perm os.FileMode) error {
 func (d inDir) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	return d.FS.Create(filepath.Join(d.dir, name), c)
 }
+
+// A gap counts for a replay from its declaration on, whether or not a commit of the
+// output has taken it in, and what a commit has taken in stands as it is recorded.
+func TestGapsOfAnArchive(t *testing.T) {
+	mem := withGaps(t)
+	edit(t, mem, testDir+"/_gaps/000001.json", "outage", "0utage")
+	a, err := OpenArchive(mem, testDir, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gaps, err := a.Gaps()
+	if err != nil || len(gaps) != 3 {
+		t.Fatalf("gaps %+v: %v", gaps, err)
+	}
+	if gaps[0].Note != "outage" || gaps[0].Since == events.MinTime || gaps[2].Note != "not taken in" || gaps[2].Since != events.MinTime {
+		t.Errorf("gaps %+v", gaps)
+	}
+	mem = emptyOutput(t)
+	if a, err = OpenArchive(mem, testDir, 0); err != nil {
+		t.Fatal(err)
+	}
+	if gaps, err := a.Gaps(); err != nil || len(gaps) != 0 {
+		t.Errorf("of an output without a commit: %v, %v", gaps, err)
+	}
+	mem = vfs.NewMem()
+	if err := mem.MkdirAll(testDir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if a, err = OpenArchive(mem, testDir, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Gaps(); !errors.As(err, new(*EmptyError)) {
+		t.Errorf("of no output: %v", err)
+	}
+}

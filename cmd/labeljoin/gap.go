@@ -205,7 +205,7 @@ func listGaps(cfg *config.Config) ([]listedGap, error) {
 	return out, nil
 }
 
-// gapsOf is what the commits of an output say of gaps; an empty dir has none.
+// gapsOf is what was declared for an output; an empty dir has no gaps.
 func gapsOf(dir string) ([]joiner.Gap, error) {
 	if dir == "" {
 		return nil, nil
@@ -217,6 +217,9 @@ func gapsOf(dir string) ([]joiner.Gap, error) {
 	if err != nil {
 		return nil, err
 	}
-	last, _, err := archive.Last()
-	return last.Cut.Progress.Gaps, err
+	gaps, err := archive.Gaps()
+	if err != nil {
+		return nil, fmt.Errorf("--gaps-of %s: %w", dir, err)
+	}
+	return gaps, nil
 }

@@ -216,7 +216,6 @@ type crash struct {
 	percent int // of the unsynced that survived the last one
 	trail   []string
 	removed bool // the state was deleted on the way
-	rebuilt bool // the state was rebuilt on the way
 	partial bool // of the unsynced some survived and some did not
 }
 
@@ -246,7 +245,7 @@ func (c *crash) recover(p *crashPoint) error {
 		at = c.r.IntN(80)
 	}
 	x := newCrash(c.w, p.fs, c.r)
-	x.acked, x.rebuilt = p.acked, c.rebuilt
+	x.acked = p.acked
 	x.wants = func(_ string, _, n int) bool { return n == at }
 	if err := c.run(x); err != nil {
 		return err
@@ -260,7 +259,7 @@ func (c *crash) recover(p *crashPoint) error {
 		return nil
 	}
 	c.tally.count(func() { c.tally.again++ })
-	c.percent, c.rebuilt = x.clone.UnsyncedDataPercent, x.rebuilt
+	c.percent = x.clone.UnsyncedDataPercent
 	return c.recover(&x.points[0])
 }
 

@@ -82,7 +82,7 @@ func TestSlowDisk(t *testing.T) {
 			if err != nil {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
-			if err := errors.Join(w.check(mem, acked), w.checkBooks(&books, false)); err != nil {
+			if err := errors.Join(w.check(mem, acked), w.checkBooks(&books)); err != nil {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
 			if disk.syncs.Load() == 0 {

@@ -113,7 +113,7 @@ func TestDiskFullAnywhere(t *testing.T) {
 			if err != nil {
 				t.Fatalf("seed %d, full from operation %d: %v", seed, first, err)
 			}
-			if err := errors.Join(w.check(disk.FS.(*vfs.MemFS), acked), w.checkBooks(&books, false)); err != nil {
+			if err := errors.Join(w.check(disk.FS.(*vfs.MemFS), acked), w.checkBooks(&books)); err != nil {
 				t.Fatalf("seed %d, full from operation %d: %v", seed, first, err)
 			}
 			if n := patient.wait.attempts.Load(); n > int64(disk.refused) || disk.refused > 0 && n == 0 {

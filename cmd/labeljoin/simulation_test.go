@@ -127,8 +127,7 @@ type simulation struct {
 	gaps    []joiner.Gap
 	cut     []int    // batches of each log that were published by now
 	first   []uint64 // messages before it are trimmed
-	rebuilt bool
-	partial bool // of the unsynced some survived once
+	partial bool     // of the unsynced some survived once
 	trail   []string
 }
 
@@ -203,7 +202,7 @@ func (s *simulation) run() error {
 			return err
 		}
 	}
-	x := &watcher{w: s.w, fs: s.fs, acked: s.acked, rebuilt: s.rebuilt, wants: never}
+	x := &watcher{w: s.w, fs: s.fs, acked: s.acked, wants: never}
 	s.trail = append(s.trail, "to the end")
 	if err := s.join(x); err != nil {
 		return err
@@ -227,7 +226,7 @@ func (s *simulation) episode() error {
 		s.deleteState()
 	}
 	x := newCrash(s.w, s.fs, s.r)
-	x.acked, x.rebuilt, x.wants = s.acked, s.rebuilt, never
+	x.acked, x.wants = s.acked, never
 	if s.r.IntN(4) > 0 {
 		at := s.r.IntN(400)
 		if s.r.IntN(2) == 0 { // the rare kinds have their share
@@ -267,7 +266,7 @@ func (s *simulation) episode() error {
 
 // after is the disk that a joiner leaves, and the log that it has read.
 func (s *simulation) after(x *watcher, ended bool) {
-	s.acked, s.rebuilt, s.fs = x.acked, x.rebuilt, x.fs
+	s.acked, s.fs = x.acked, x.fs
 	if len(x.points) == 0 {
 		if ended && len(s.acked) > 0 && s.r.IntN(3) == 0 {
 			s.trim()

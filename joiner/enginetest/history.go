@@ -34,7 +34,7 @@ type Shape struct {
 	// its lateness later does. In others events come in any order, within a
 	// correction horizon that holds them all.
 	Timely bool
-	// Late histories have every event arrive, at the latest, when one stamped its
+	// Late histories, if they are not timely, have every event arrive, at the latest, when one stamped its
 	// lateness and its corrections later does: the horizon within which what comes
 	// late still corrects, with little of it to spare. Meanwhile requests are
 	// forgotten, and outcomes without one.
@@ -259,7 +259,7 @@ func heartbeat(kind events.Kind, ts events.Time) Arrival {
 
 // arrange puts the events into their order of arrival.
 func (g *generator) arrange() {
-	if g.shape.Late {
+	if g.shape.Late && !g.shape.Timely {
 		g.h.Events = Shuffled(g.h.Events, g.h.Rules.Lateness+g.h.Rules.Corrections, g.Rand)
 		return
 	}

@@ -33,7 +33,8 @@ func TestBinary(t *testing.T) {
 		name string
 		run  func(*testing.T, *rig)
 	}{
-		{"Killed", testKilled}, {"BadInput", testBadInput}, {"TooManyOutcomes", testTooManyOutcomes},
+		{"Killed", testKilled}, {"Storm", testStorm}, {"ClusterStorm", testClusterStorm},
+		{"BadInput", testBadInput}, {"TooManyOutcomes", testTooManyOutcomes},
 		{"SecondProcess", testSecondProcess}, {"Terminated", testTerminated}, {"TerminatedTwice", testTerminatedTwice},
 		{"ReplayTwice", testReplayTwice}, {"ReplayStopped", testReplayStopped}, {"DamagedState", testDamagedState},
 		{"ServerAway", testServerAway}, {"Explained", testExplained}, {"Outage", testOutage}, {"LostLog", testLostLog},

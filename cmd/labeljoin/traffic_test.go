@@ -29,6 +29,11 @@ type traffic struct {
 	planned int64               // events, copies in time to come included
 	read    [events.Kinds]int64 // events published
 	garbage int64               // of them, those that are none
+
+	copies bool // requests have copies that differ, and come late too
+	// send publishes a message for good; nil: it is published as fast as it goes, and
+	// the broker must be there.
+	send func(kind events.Kind, data string) error
 }
 
 // due is a message that will be published.
@@ -130,7 +135,11 @@ func (f *traffic) publish(now time.Time) error {
 	for len(f.queue) > 0 && !f.queue[0].at.After(now) {
 		d := f.queue[0]
 		f.queue = f.queue[1:]
-		if _, err := f.js.PublishAsync(trafficSubjects[d.kind], []byte(d.data), jetstream.WithStallWait(patience)); err != nil {
+		if f.send != nil {
+			if err := f.send(d.kind, d.data); err != nil {
+				return err
+			}
+		} else if _, err := f.js.PublishAsync(trafficSubjects[d.kind], []byte(d.data), jetstream.WithStallWait(patience)); err != nil {
 			return err
 		}
 		f.read[d.kind] += d.events
@@ -160,6 +169,12 @@ func (f *traffic) request(n int, now time.Time) {
 	f.at(now, events.KindRequest, data)
 	if f.chance(4) {
 		f.at(now.Add(f.millis(2500)), events.KindRequest, data)
+	}
+	if f.copies && f.chance(10) {
+		ts := now.Add(f.millis(400) - 200*time.Millisecond)
+		other := fmt.Sprintf(`{"request_id":%q,"ts":%d,"user_id":"u%d","features":{"n":%d,"late":%d},"items":[%s]}`,
+			id, ts.UnixMilli(), f.rand.IntN(9), -n, f.rand.IntN(9), strings.Join(list[:f.rand.IntN(len(list)+1)], ","))
+		f.at(now.Add(f.millis(2500)), events.KindRequest, other)
 	}
 	for i := range max(1, items) {
 		item := ""

@@ -220,23 +220,32 @@ func (f *traffic) outcome(request, id, item string, at time.Time) {
 	}
 }
 
-// dump writes a stream's events into a JSON Lines file.
-func (f *traffic) dump(stream, path string) {
+// dump writes the events of a subject and those below it into a JSON Lines file.
+func (f *traffic) dump(subject, path string) {
 	f.t.Helper()
-	s, err := f.js.Stream(f.t.Context(), stream)
+	subject += ".>"
+	name, err := f.js.StreamNameBySubject(f.t.Context(), subject)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	consumer, err := s.OrderedConsumer(f.t.Context(), jetstream.OrderedConsumerConfig{})
+	s, err := f.js.Stream(f.t.Context(), name)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	info, err := s.Info(f.t.Context())
+	consumer, err := s.OrderedConsumer(f.t.Context(), jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}})
 	if err != nil {
 		f.t.Fatal(err)
+	}
+	info, err := s.Info(f.t.Context(), jetstream.WithSubjectFilter(subject))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	total := uint64(0)
+	for _, n := range info.State.Subjects {
+		total += n
 	}
 	var text bytes.Buffer
-	for left := int(info.State.Msgs); left > 0; {
+	for left := int(total); left > 0; {
 		batch, err := consumer.Fetch(min(left, 500))
 		if err != nil {
 			f.t.Fatal(err)

@@ -174,7 +174,7 @@ func (b *rig) replay(f *traffic, config string) {
 	b.t.Helper()
 	f.dump("requests", b.path("requests.jsonl"))
 	f.dump("outcomes", b.path("outcomes.jsonl"))
-	c := b.start("replay", "--config", config, "--complete", "--out", b.path("replayed"),
+	c := b.start("replay", "--config", config, "--complete", "--max-rejected", "10%", "--out", b.path("replayed"),
 		"--requests", b.path("requests.jsonl"), "--outcomes", b.path("outcomes.jsonl"))
 	if code := c.code(); code != 0 {
 		b.t.Fatalf("replay: exit code %d", code)

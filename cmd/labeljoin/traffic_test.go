@@ -223,42 +223,67 @@ func (f *traffic) outcome(request, id, item string, at time.Time) {
 // dump writes the events of a subject and those below it into a JSON Lines file.
 func (f *traffic) dump(subject, path string) {
 	f.t.Helper()
-	subject += ".>"
-	name, err := f.js.StreamNameBySubject(f.t.Context(), subject)
+	var text []byte
+	err := insist(f.t.Context(), func(ctx context.Context) (err error) {
+		text, err = f.stored(ctx, subject+".>")
+		return err
+	})
+	if err == nil {
+		err = os.WriteFile(path, text, 0o600)
+	}
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	s, err := f.js.Stream(f.t.Context(), name)
+}
+
+// stored is everything that the broker has of a subject, a line for each message.
+func (f *traffic) stored(ctx context.Context, subject string) ([]byte, error) {
+	name, err := f.js.StreamNameBySubject(ctx, subject)
 	if err != nil {
-		f.t.Fatal(err)
+		return nil, err
 	}
-	consumer, err := s.OrderedConsumer(f.t.Context(), jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}})
+	s, err := f.js.Stream(ctx, name)
 	if err != nil {
-		f.t.Fatal(err)
+		return nil, err
 	}
-	info, err := s.Info(f.t.Context(), jetstream.WithSubjectFilter(subject))
+	consumer, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}})
 	if err != nil {
-		f.t.Fatal(err)
+		return nil, err
 	}
-	total := uint64(0)
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter(subject))
+	if err != nil {
+		return nil, err
+	}
+	left := 0
 	for _, n := range info.State.Subjects {
-		total += n
+		left += int(n)
 	}
 	var text bytes.Buffer
-	for left := int(total); left > 0; {
+	for left > 0 && ctx.Err() == nil {
 		batch, err := consumer.Fetch(min(left, 500))
 		if err != nil {
-			f.t.Fatal(err)
+			return nil, err
 		}
 		for m := range batch.Messages() {
 			text.Write(append(m.Data(), '\n'))
 			left--
 		}
 		if err := batch.Error(); err != nil {
-			f.t.Fatal(err)
+			return nil, err
 		}
 	}
-	if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
-		f.t.Fatal(err)
+	return text.Bytes(), ctx.Err()
+}
+
+// insist does something until it works, for as long as tests wait for anything.
+func insist(ctx context.Context, do func(context.Context) error) error {
+	for deadline := time.Now().Add(patience); ; {
+		once, cancel := context.WithTimeout(ctx, 10*time.Second)
+		err := do(once)
+		cancel()
+		if err == nil || ctx.Err() != nil || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
 }

@@ -36,6 +36,7 @@ func TestBinary(t *testing.T) {
 		{"Killed", testKilled}, {"Storm", testStorm}, {"ClusterStorm", testClusterStorm},
 		{"BadInput", testBadInput}, {"TooManyOutcomes", testTooManyOutcomes},
 		{"SecondProcess", testSecondProcess}, {"Terminated", testTerminated}, {"TerminatedTwice", testTerminatedTwice},
+		{"LabelStreamRefuses", testLabelStreamRefuses}, {"WaitsForNATS", testWaitsForNATS}, {"PortInUse", testPortInUse},
 		{"ReplayTwice", testReplayTwice}, {"ReplayStopped", testReplayStopped}, {"DamagedState", testDamagedState},
 		{"ServerAway", testServerAway}, {"Explained", testExplained}, {"Outage", testOutage}, {"LostLog", testLostLog},
 		{"PurgedBySubject", testPurgedBySubject}, {"RenamedWhileAway", testRenamedWhileAway}, {"MisspeltSubject", testMisspeltSubject},
@@ -189,20 +190,29 @@ func (c *child) says(text string) {
 
 // status asks the child how it stands; ok is false while it cannot say.
 func (c *child) status() (s status, ok bool) {
+	code, text := c.get("status")
+	return s, code == http.StatusOK && json.Unmarshal([]byte(text), &s) == nil
+}
+
+// get asks the child over HTTP; the code is 0 while it does not answer.
+func (c *child) get(what string) (code int, text string) {
 	for line := range strings.Lines(c.log.text()) {
 		var answering struct{ Metrics string }
 		if json.Unmarshal([]byte(line), &answering) != nil || answering.Metrics == "" {
 			continue
 		}
-		r, err := http.Get(strings.TrimSuffix(answering.Metrics, "metrics") + "status")
+		r, err := http.Get(strings.TrimSuffix(answering.Metrics, "metrics") + what)
 		if err != nil {
-			return s, false
+			return 0, ""
 		}
 		defer r.Body.Close()
-		text, err := io.ReadAll(r.Body)
-		return s, err == nil && json.Unmarshal(text, &s) == nil
+		data, err := io.ReadAll(r.Body)
+		if err != nil {
+			return 0, ""
+		}
+		return r.StatusCode, string(data)
 	}
-	return s, false
+	return 0, ""
 }
 
 // joins waits until the child joins.

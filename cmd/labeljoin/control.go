@@ -39,7 +39,7 @@ type control struct {
 // serveControl begins to answer. The caller closes it. It holds the lock on the
 // state by then, so a socket that is there already was left by a process that
 // died. more adds to a status what the engine does not know; last is the sequence of a stream's newest message.
-func serveControl(stateDir, name string, e *engine.Engine, more func(*engine.Stats, *status), last func(ctx context.Context, stream string) (uint64, error), log *slog.Logger) (*control, error) {
+func serveControl(stateDir, name string, e func() *engine.Engine, more func(*engine.Stats, *status), last func(ctx context.Context, stream string) (uint64, error), log *slog.Logger) (*control, error) {
 	path := filepath.Join(stateDir, controlName)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("removing an old control socket: %w", err)
@@ -50,7 +50,7 @@ func serveControl(stateDir, name string, e *engine.Engine, more func(*engine.Sta
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
-		stats := e.Stats()
+		stats := e().Stats()
 		s := statusOf(name, stats)
 		more(&stats, &s)
 		s.measureLag(r.Context(), last)
@@ -59,7 +59,7 @@ func serveControl(stateDir, name string, e *engine.Engine, more func(*engine.Sta
 	mux.HandleFunc("GET /explain", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), controlPatience)
 		defer cancel()
-		story, err := e.Inspect(ctx, r.URL.Query().Get("id"))
+		story, err := e().Inspect(ctx, r.URL.Query().Get("id"))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return

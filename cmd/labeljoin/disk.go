@@ -56,7 +56,7 @@ type disks struct {
 	stats   func() engine.Stats // nil until there is an engine
 	revive  func() error        // brings an embedded server back that had no room; nil: there is none
 
-	mu    sync.Mutex // guards measure, stats
+	mu    sync.Mutex // guards measure, stats, shared, revive
 	now   atomic.Pointer[shortage]
 	times atomic.Int64 // pauses begun
 	since time.Time    // when the pause began
@@ -80,6 +80,13 @@ func (d *disks) joins(size func() uint64, stats func() engine.Stats, shared bool
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.measure, d.stats, d.shared = size, stats, shared
+}
+
+// revives says what brings an embedded server back.
+func (d *disks) revives(f func() error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.revive = f
 }
 
 // watch looks until ctx ends.
@@ -114,8 +121,11 @@ func (d *disks) look() {
 		d.log.Info("reading goes on: there is room again", "paused", time.Since(d.since).Round(time.Second).String())
 	}
 	// Not at once: the server may still be at closing its streams.
-	if before.Reason != shortOfDisk && now.Reason != shortOfDisk && d.revive != nil {
-		if err := d.revive(); err != nil {
+	d.mu.Lock()
+	revive := d.revive
+	d.mu.Unlock()
+	if before.Reason != shortOfDisk && now.Reason != shortOfDisk && revive != nil {
+		if err := revive(); err != nil {
 			d.log.Error("the embedded NATS server does not come back", "error", err)
 		}
 	}

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -85,29 +83,6 @@ func (c *child) cpu() time.Duration {
 		c.t.Fatal(err)
 	}
 	return time.Duration(user+system) * 10 * time.Millisecond
-}
-
-// get asks the child something over HTTP.
-func (c *child) get(path string) (code int, text string) {
-	c.t.Helper()
-	for line := range strings.Lines(c.log.text()) {
-		var answering struct{ Metrics string }
-		if json.Unmarshal([]byte(line), &answering) != nil || answering.Metrics == "" {
-			continue
-		}
-		r, err := http.Get(strings.TrimSuffix(answering.Metrics, "metrics") + path)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		defer r.Body.Close()
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		return r.StatusCode, string(body)
-	}
-	c.t.Fatal("the child does not listen")
-	return 0, ""
 }
 
 // fullFor is how long the small disks are full.

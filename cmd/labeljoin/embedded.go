@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -23,7 +24,7 @@ func embeddedURLPath(stateDir string) string { return filepath.Join(stateDir, "n
 
 // startServer starts the embedded server, its streams beside the state. Its
 // address and password are written down for producers and consumers.
-func startServer(c *config.Config, durable bool, log *slog.Logger) (*jetstream.Server, error) {
+func startServer(ctx context.Context, c *config.Config, durable bool, log *slog.Logger) (*jetstream.Server, error) {
 	if err := makeDir(c.State.Dir); err != nil {
 		return nil, err
 	}
@@ -34,7 +35,7 @@ func startServer(c *config.Config, durable bool, log *slog.Logger) (*jetstream.S
 	server, err := jetstream.StartServer(jetstream.ServerOptions{
 		StoreDir: filepath.Join(c.State.Dir, "nats"), Host: c.NATS.Listen, Port: int(c.NATS.Port),
 		// The log is the truth: what it has acknowledged must outlive the power.
-		SyncAlways: durable, Login: login, Log: log,
+		SyncAlways: durable, Login: login, Log: log, Stop: ctx.Done(),
 	})
 	if err != nil {
 		return nil, err

@@ -70,7 +70,7 @@ func (g *gapLog) run(ctx context.Context) (err error) {
 	if g.want, g.declared, err = wanted(g.cfg); err != nil {
 		return err
 	}
-	s, err := g.connect()
+	s, err := g.connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -99,14 +99,14 @@ func (g *gapLog) run(ctx context.Context) (err error) {
 
 // connect connects to NATS. An embedded server whose streams are gone is not
 // started just to look: s is nil then.
-func (g *gapLog) connect() (s *service, err error) {
+func (g *gapLog) connect(ctx context.Context) (s *service, err error) {
 	if g.cfg.NATS.Embedded && !g.declare {
 		if _, err := vfs.Default.Stat(filepath.Join(g.cfg.State.Dir, "nats")); errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
 		}
 	}
 	d := deep{cfg: g.cfg}
-	return d.connect()
+	return d.connect(ctx)
 }
 
 // streams finds the streams. Those that are gone are made again, if a loss is to be
@@ -158,7 +158,7 @@ func (g *gapLog) log(ctx context.Context, s *service, log *jetstream.Log) error 
 		}
 	}
 	losses, err := jetstream.FindLosses(ctx, s.nc, *log, jetstream.Want{
-		From: p, Reread: g.want.Rebuild, Lost: declaredSpans(g.declared, log.Stream, p.Created, log.Created),
+		From: p, First: g.want.Clock == joiner.NewClock(), Reread: g.want.Rebuild, Lost: declaredSpans(g.declared, log.Stream, p.Created, log.Created),
 	})
 	if err != nil {
 		return err
@@ -264,7 +264,7 @@ func wanted(cfg *config.Config) (want engine.Wanted, declared []joiner.Gap, err 
 	if err != nil {
 		return want, nil, err
 	}
-	want, err = engine.Want(&rules, cfg.Fingerprint(), &saved, commits)
+	want, err = engine.Want(&rules, &saved, commits)
 	return want, declared, err
 }
 

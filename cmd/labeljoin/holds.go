@@ -15,10 +15,16 @@ import (
 // holdByGuard is the reason of a hold that the stall guard makes.
 const holdByGuard = "guard"
 
+// holdByNATS is the reason when NATS is away, or was not found yet.
+const holdByNATS = "nats"
+
+// whatLabels is what is held when the label stream takes no labels.
+const whatLabels = "labels"
+
 // holdReasons lists every reason for which anything waits. They are the values of
 // a metric's label.
 func holdReasons() []string {
-	return append(jetstream.HoldReasons(), holdByGuard, shortOfDisk, shortOfState)
+	return append(jetstream.HoldReasons(), jetstream.HoldUnreadable, jetstream.HoldLabelStream, holdByNATS, holdByGuard, shortOfDisk, shortOfState)
 }
 
 // holds knows everything that waits now, and why. The log says it once when a
@@ -46,10 +52,18 @@ func (h *holds) set(what string, why events.Hold) {
 	}
 	switch {
 	case why.On() && why.Reason != before.Reason:
-		h.log.Warn("rows wait: "+why.Detail, "what", what, "reason", why.Reason)
+		h.log.Warn(waiting(what)+" wait: "+why.Detail, "what", what, "reason", why.Reason)
 	case !why.On() && before.On():
-		h.log.Info("rows wait no more", "what", what, "reason", before.Reason)
+		h.log.Info(waiting(what)+" wait no more", "what", what, "reason", before.Reason)
 	}
+}
+
+// waiting is what waits when something is held: rows, but for labels.
+func waiting(what string) string {
+	if what == whatLabels {
+		return what
+	}
+	return "rows"
 }
 
 // wait is one hold, as the status shows it.

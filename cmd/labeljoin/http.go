@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/labeljoin/labeljoin/events/jetstream"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
@@ -66,6 +67,31 @@ func closeServer(server *http.Server, done <-chan error) error {
 	return nil
 }
 
+// readiness is what is said of a joiner's readiness, all that waits included. Rows
+// that wait for evidence are as they should be; what a person has to see to is not.
+func readiness(joining bool, waits []wait) (text string, ready bool) {
+	text, ready = "joining", joining
+	if !joining {
+		text = "recovering"
+	}
+	for i, w := range waits {
+		switch w.Reason {
+		case holdByNATS, shortOfDisk, shortOfState, jetstream.HoldUnreadable, jetstream.HoldLabelStream:
+			ready = false
+		}
+		if w.Reason == holdByNATS && i == 0 && !joining {
+			text = w.Detail
+			continue
+		}
+		what := w.What
+		if w.Reason == shortOfDisk || w.Reason == shortOfState {
+			what += " pauses"
+		}
+		text += "; " + what + ": " + w.Detail
+	}
+	return text, ready
+}
+
 func handler(name string, stats func() engine.Stats, observers ...observer) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
@@ -80,17 +106,17 @@ func handler(name string, stats func() engine.Stats, observers ...observer) http
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !stats().Joining {
-			http.Error(w, "recovering", http.StatusServiceUnavailable)
+		now := stats()
+		var waits []wait
+		for _, o := range observers {
+			waits = append(waits, o.waits(&now)...)
+		}
+		text, ready := readiness(now.Joining, waits)
+		if !ready {
+			http.Error(w, text, http.StatusServiceUnavailable)
 			return
 		}
-		for _, o := range observers {
-			if why := o.paused(); why != "" {
-				http.Error(w, "reading pauses: "+why, http.StatusServiceUnavailable)
-				return
-			}
-		}
-		fmt.Fprintln(w, "joining")
+		fmt.Fprintln(w, text)
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		now := stats()

@@ -148,6 +148,7 @@ var clocks = map[string]string{
 	"cmd/labeljoin/simulate.go":       "a simulated recommender publishes in real time",
 	"joiner/engine/run.go":            "a commit is due some time after its first row: when files are cut, not what is in them",
 	"events/jetstream/calm.go":        "how long to wait before asking the broker again",
+	"events/jetstream/connlog.go":     "when to replace a connection to which a subscription was refused",
 	"events/jetstream/resume.go":      "how long to wait before reading on",
 	"events/jetstream/source.go":      "when to ask the broker again whether anything is pending; the answer's time is the broker's",
 	"events/jetstream/clock_linux.go": "a clock for waiting that goes on while the machine sleeps",

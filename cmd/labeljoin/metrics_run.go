@@ -15,7 +15,6 @@ import (
 // observer is what a running joiner shows beyond its engine's books.
 type observer struct {
 	collector prometheus.Collector
-	paused    func() string              // why reading pauses; "" is that it does not
 	waits     func(*engine.Stats) []wait // what is held
 	features  func() export.FeatureNotes // what became of features
 }
@@ -31,7 +30,9 @@ type runCollector struct {
 	now    func() time.Time
 	waits  func(*engine.Stats) []wait
 	notes  func() export.FeatureNotes
+	unsent func() (waiting int, skipped int64) // labels of the label stream
 
+	labelsWaiting, labelsSkipped                   *prometheus.Desc
 	features                                       featureMetrics
 	sights                                         sightMetrics
 	rows, delay, commit, lastCommit, lag, messages *prometheus.Desc
@@ -54,6 +55,7 @@ func newRunCollector(name string) *runCollector {
 	}
 	c := &runCollector{
 		now:        time.Now,
+		unsent:     func() (int, int64) { return 0, 0 },
 		rows:       describe("label_rows_total", "Rows in commits since the start, by what a label says in them.", "label", "value"),
 		delay:      describe("label_delay_seconds", "Event time from a request to the outcome that decided a positive label, of rows committed since the start."),
 		commit:     describe("commit_duration_seconds", "Time that commits took, from the cut to the manifest."),
@@ -71,6 +73,9 @@ func newRunCollector(name string) *runCollector {
 		build:      describe("build_info", "1, with the version.", "version"),
 		features:   newFeatureMetrics(describe),
 		sights:     newSightMetrics(describe),
+
+		labelsWaiting: describe("labels_waiting", "Labels that wait in the state directory because the label stream does not take them."),
+		labelsSkipped: describe("labels_skipped_total", "Labels left out of the label stream since the start: too large, or too many waited."),
 	}
 	add := func(kind prometheus.ValueType, metric, help string, of func(*store.Metrics) float64) {
 		c.database = append(c.database, databaseMetric{describe("state_"+metric, help), kind, of})
@@ -130,6 +135,9 @@ func (c *runCollector) Collect(to chan<- prometheus.Metric) {
 		on := slices.ContainsFunc(waits, func(w wait) bool { return w.Reason == reason })
 		gauge(c.held, oneIf(on), reason)
 	}
+	unsent, skipped := c.unsent()
+	gauge(c.labelsWaiting, float64(unsent))
+	counter(c.labelsSkipped, float64(skipped))
 	c.features.collect(c.notes(), counter)
 	c.sights.collect(s.Sightings, counter)
 	counter(c.aside, float64(s.Aside.Future), "max_future")

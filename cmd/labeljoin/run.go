@@ -5,8 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -67,71 +69,118 @@ type service struct {
 	gaps      []joiner.Gap       // declared; nil: those of the output
 	news      func(engine.Stats) // told after every commit; nil: nobody
 	holds     holds
-	known     *known // nil: it is not a joiner that reads
+	lag       lag
+	engine    atomic.Pointer[engine.Engine] // one that has read nothing until it joins
+	options   engine.Options                // of the engine, but what needs a connection
+	// What those may look at who ask while it is being opened.
+	conn    atomic.Pointer[nats.Conn]
+	sending atomic.Pointer[jetstream.Publisher]
+	found   atomic.Bool // the streams
+	known   *known      // nil: it is not a joiner that reads
 }
 
 func (s *service) run(ctx context.Context) error {
+	if err := s.open(ctx); err != nil {
+		return err
+	}
 	if err := s.connect(ctx); err != nil {
 		return stopped(ctx, err)
 	}
 	return s.join(ctx)
 }
 
-// join opens the partition and joins until ctx ends. It needs a connection.
-func (s *service) join(ctx context.Context) error {
-	defer tuneGC()()
+// open opens the partition, and begins to answer those who ask: NATS may be away for
+// long.
+func (s *service) open(ctx context.Context) error {
 	rules, err := wire.Rules(s.cfg)
 	if err != nil {
 		return err
 	}
-	inputs, err := s.inputs(ctx)
-	if err != nil {
-		return stopped(ctx, err)
+	if err := makeDir(s.cfg.State.Dir); err != nil {
+		return err
+	}
+	if s.holds.log == nil {
+		s.holds.log = s.log
 	}
 	s.watchDisks(ctx)
 	if s.place, err = s.openPlace(&rules); err != nil {
 		return err
 	}
-	o, err := engineOptions(s.cfg, rules, s.place, s.log)
-	if err != nil {
+	if s.options, err = engineOptions(s.cfg, rules, s.place, s.log); err != nil {
 		return err
 	}
+	s.engine.Store(engine.New(s.options)) // it has read nothing, and is asked until there is the one that joins
+	s.disks.joins(s.place.store.DiskBytes, s.stats, false)
+	if s.control, err = serveControl(s.cfg.State.Dir, s.cfg.Name, s.engine.Load, s.tell, s.lastSeq, s.log); err != nil {
+		return err
+	}
+	if address := s.cfg.HTTP.Listen; address != "" {
+		s.web, err = serve(address, s.cfg.Name, s.stats, s.log, s.observe())
+	}
+	return err
+}
+
+// stats is how the engine stands.
+func (s *service) stats() engine.Stats { return s.engine.Load().Stats() }
+
+// join joins until ctx ends. It needs a connection.
+func (s *service) join(ctx context.Context) error {
+	defer tuneGC()()
+	if s.place == nil {
+		if err := s.open(ctx); err != nil {
+			return err
+		}
+	}
+	inputs, err := s.inputs(ctx)
+	if err != nil {
+		return stopped(ctx, err)
+	}
+	if s.server != nil {
+		s.disks.revives(s.server.Revive)
+	}
+	o := s.options
 	o.Inputs, o.Held = inputs, s.disks.held
 	if s.publisher != nil {
+		if err := s.publisher.Spool(filepath.Join(s.cfg.State.Dir, spoolName)); err != nil {
+			return err
+		}
 		o.Publisher = s.publisher
+		s.sending.Store(s.publisher)
 	}
-	s.log.Info("joining", "name", s.cfg.Name, "labels", len(rules.Labels), "window", rules.Longest().String(), "output", s.cfg.Output.Dir)
+	s.found.Store(true)
+	s.log.Info("joining", "name", s.cfg.Name, "labels", len(o.Rules.Labels), "window", o.Rules.Longest().String(), "output", s.cfg.Output.Dir)
 	e := engine.New(o)
 	if s.news != nil {
 		e.OnCommit(s.news)
 	}
 	s.known = knownAt(s.cfg, s.place, e.Stats)
-	if s.control, err = serveControl(s.cfg.State.Dir, s.cfg.Name, e, s.tell, s.lastSeq, s.log); err != nil {
-		return err
-	}
 	s.disks.joins(s.place.store.DiskBytes, e.Stats, len(inputs) == 1)
-	if address := s.cfg.HTTP.Listen; address != "" {
-		if s.web, err = serve(address, s.cfg.Name, e.Stats, s.log, s.observe(e, inputs)); err != nil {
-			return err
-		}
-	}
+	s.engine.Store(e)
+	s.measureLag(inputs)
 	return stopped(ctx, e.Run(ctx))
 }
 
-// observe makes what the joiner shows of itself. It asks NATS now and then.
-func (s *service) observe(e *engine.Engine, inputs []engine.Input) observer {
-	streams := &lag{}
+// spoolName is the file in the state directory in which labels wait that the label
+// stream does not take.
+const spoolName = "labels.spool"
+
+// measureLag asks NATS now and then where the streams end, until close.
+func (s *service) measureLag(inputs []engine.Input) {
 	asking, cancel := context.WithCancel(context.Background())
 	unwatch := s.unwatch
 	s.unwatch = func() { cancel(); unwatch() }
-	s.watching.Go(func() { streams.watch(asking, s.nc, inputs) }) // ended by close
+	s.watching.Go(func() { s.lag.watch(asking, s.nc, inputs) }) // ended by close
+}
+
+// observe makes what the joiner shows of itself.
+func (s *service) observe() observer {
 	c := newRunCollector(s.cfg.Name)
-	c.stats, c.disks, c.state, c.behind = e.Stats, s.disks, s.place.store.Metrics, streams.behind
+	c.stats, c.disks, c.state, c.behind = s.stats, s.disks, s.place.store.Metrics, s.lag.behind
 	for i := range s.cfg.Labels {
 		c.labels = append(c.labels, s.cfg.Labels[i].Name)
 	}
-	c.waits, c.notes = s.waits, s.place.output.FeatureNotes
-	return observer{collector: c, paused: func() string { return s.disks.short().Detail }, waits: s.waits, features: c.notes}
+	c.waits, c.notes, c.unsent = s.waits, s.place.output.FeatureNotes, s.unsent
+	return observer{collector: c, waits: s.waits, features: c.notes}
 }
 
 // tell adds to a status what the engine does not know.
@@ -140,14 +189,44 @@ func (s *service) tell(stats *engine.Stats, to *status) {
 }
 
 // waits lists everything that is held.
-func (s *service) waits(stats *engine.Stats) []wait { return s.holds.list(stats, s.disks.short()) }
+func (s *service) waits(stats *engine.Stats) []wait {
+	list := s.holds.list(stats, s.disks.short())
+	if why := s.away(); why != "" {
+		list = append([]wait{{What: "reading", Reason: holdByNATS, Detail: why}}, list...)
+	}
+	return list
+}
+
+// away says why NATS is waited for; nothing if it is not.
+func (s *service) away() string {
+	nc := s.conn.Load()
+	cause := "the connection is being made"
+	if nc != nil {
+		if nc.IsConnected() && s.found.Load() {
+			return ""
+		}
+		if nc.IsConnected() {
+			cause = "connected, and looking for the streams"
+		}
+		if err := nc.LastError(); err != nil {
+			cause = err.Error()
+		}
+	}
+	return "waiting for NATS: " + cause
+}
+
+// unsent is how many labels wait to be sent, and how many were left out.
+func (s *service) unsent() (waiting int, skipped int64) {
+	p := s.sending.Load()
+	if p == nil {
+		return 0, 0
+	}
+	return p.Waiting(), p.Skipped()
+}
 
 // watchDisks looks at the room on the disks from here on, until close.
 func (s *service) watchDisks(ctx context.Context) {
 	s.disks = newDisks(ctx, vfs.Default, s.cfg, s.log)
-	if s.server != nil {
-		s.disks.revive = s.server.Revive
-	}
 	s.disks.look() // before anything is written
 	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.unwatch = cancel
@@ -156,7 +235,11 @@ func (s *service) watchDisks(ctx context.Context) {
 
 // lastSeq asks for the sequence of a stream's newest message.
 func (s *service) lastSeq(ctx context.Context, stream string) (uint64, error) {
-	return jetstream.LastSeq(ctx, s.nc, stream)
+	nc := s.conn.Load()
+	if nc == nil {
+		return 0, nats.ErrConnectionClosed
+	}
+	return jetstream.LastSeq(ctx, nc, stream)
 }
 
 // stopped is nil for the error of a context that was asked to end.
@@ -171,12 +254,15 @@ func (s *service) connect(ctx context.Context) error {
 	if err := makeDir(s.cfg.State.Dir); err != nil {
 		return err
 	}
+	if s.holds.log == nil {
+		s.holds.log = s.log
+	}
 	options, err := connOptions(s.cfg, os.LookupEnv)
 	if err != nil {
 		return err
 	}
 	if s.cfg.NATS.Embedded {
-		if s.server, err = startServer(s.cfg, !s.toy, s.log); err != nil {
+		if s.server, err = startServer(ctx, s.cfg, !s.toy, s.log); err != nil {
 			return err
 		}
 		options.InProcess = s.server
@@ -184,9 +270,11 @@ func (s *service) connect(ctx context.Context) error {
 	if s.nc, err = jetstream.Connect(options, s.log); err != nil {
 		return err
 	}
+	s.conn.Store(s.nc)
 	if p := s.cfg.Publish; p != nil {
 		s.publisher, err = jetstream.NewPublisher(ctx, s.nc, jetstream.PublisherOptions{
 			Subject: p.Subject, Stream: p.Stream, Create: p.Create || s.cfg.NATS.Embedded, Log: s.log,
+			Hold: func(why events.Hold) { s.holds.set(whatLabels, why) },
 		})
 	}
 	return err
@@ -231,7 +319,6 @@ func (s *service) inputs(ctx context.Context) ([]engine.Input, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.holds.log = s.log
 	inputs := make([]engine.Input, len(logs))
 	for i, l := range logs {
 		for _, warning := range l.Warnings {
@@ -273,7 +360,7 @@ func (s *service) declared() ([]joiner.Gap, error) {
 
 // sourceOptions is how a stream is read that must keep messages for as long as keep.
 func (s *service) sourceOptions(stream string, keep time.Duration) jetstream.Options {
-	o := jetstream.Options{Log: s.log, Keep: keep}
+	o := jetstream.Options{Log: s.log, Keep: keep, Trouble: func(why events.Hold) { s.holds.set("reading stream "+stream, why) }}
 	if s.known != nil {
 		o.Known, o.Heard = s.known.time, s.known.hasHeard
 		o.Hold = func(why events.Hold) { s.holds.set("stream "+stream, why) }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -67,33 +69,152 @@ func testTerminated(t *testing.T, b *rig) {
 	}
 }
 
-// testTerminatedTwice stops a joiner that cannot get rid of its labels, since
-// their stream is gone and it may not create another: the first signal waits
-// for it, the second does not.
+// testTerminatedTwice sends two signals before the joiner can act on the first.
 func testTerminatedTwice(t *testing.T, b *rig) {
-	f := openTraffic(t, b.broker.URL(), 0)
-	const stream = "labels"
-	if _, err := f.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: stream, Subjects: []string{"labels.feed"}}); err != nil {
-		t.Fatal(err)
-	}
-	c := b.start("run", "--config", b.configure("labeljoin.yaml", badConfig+"publish: {subject: labels.feed}\n"))
+	c := b.start("run", "--config", b.configure("labeljoin.yaml", badConfig))
 	c.joins()
-	if err := f.js.DeleteStream(t.Context(), stream); err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now().UnixMilli()
-	f.now(events.KindRequest, fmt.Sprintf(`{"request_id":"good","ts":%d}`, now))
-	f.now(events.KindOutcome, fmt.Sprintf(`{"request_id":"good","ts":%d,"type":"click"}`, now))
-	c.says("labels are not stored")
-	if err := c.signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	c.says("once more stops at once")
-	if err := c.signal(os.Interrupt); err != nil {
-		t.Fatal(err)
+	for _, s := range []os.Signal{syscall.SIGSTOP, syscall.SIGTERM, os.Interrupt, syscall.SIGCONT} {
+		if err := c.signal(s); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if code := c.code(); code != exitStopped {
 		t.Errorf("exit code %d, want %d", code, exitStopped)
+	}
+}
+
+// testLabelStreamRefuses takes the label stream away, which may not be made again.
+// Rows go on, status and readiness name the cause, a stop is no slower; when the
+// stream is back, the labels come, those of the process before included.
+func testLabelStreamRefuses(t *testing.T, b *rig) {
+	f := openTraffic(t, b.broker.URL(), 0)
+	labels := jetstream.StreamConfig{Name: "labels", Subjects: []string{"labels.feed"}}
+	if _, err := f.js.CreateStream(t.Context(), labels); err != nil {
+		t.Fatal(err)
+	}
+	config := b.configure("labeljoin.yaml", badConfig+"publish: {subject: labels.feed}\n")
+	for n, id := range []string{"first", "second"} {
+		c := b.start("run", "--config", config)
+		c.joins()
+		if n == 0 {
+			if err := f.js.DeleteStream(t.Context(), "labels"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		now := time.Now().UnixMilli()
+		f.now(events.KindRequest, fmt.Sprintf(`{"request_id":%q,"ts":%d}`, id, now))
+		f.now(events.KindOutcome, fmt.Sprintf(`{"request_id":%q,"ts":%d,"type":"click"}`, id, now))
+		c.until("the row is written", func() bool {
+			s, ok := c.status()
+			return ok && s.Rows > int64(n)
+		})
+		if n == 0 {
+			c.until("the status names the label stream", func() bool {
+				s, ok := c.status()
+				return ok && slices.ContainsFunc(s.Waits, func(w wait) bool { return w.Reason == "label_stream" && strings.Contains(w.Detail, "labels.feed") })
+			})
+			if code, text := c.get("readyz"); code != 503 || !strings.Contains(text, "labels.feed") {
+				t.Errorf("readyz is %d: %s", code, text)
+			}
+			c.stop()
+			if _, err := f.js.CreateStream(t.Context(), labels); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		c.until("all labels are sent", func() bool {
+			s, ok := c.status()
+			return ok && len(s.Waits) == 0
+		})
+		c.stop()
+	}
+	st, err := f.js.Stream(t.Context(), "labels")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var order []string // of the requests that labels are of
+	for seq := uint64(1); seq <= st.CachedInfo().State.LastSeq; seq++ {
+		m, err := st.GetMsg(t.Context(), seq)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var l struct {
+			RequestID string `json:"request_id"`
+		}
+		if err := json.Unmarshal(m.Data, &l); err != nil {
+			t.Fatal(err)
+		}
+		order = append(order, l.RequestID)
+	}
+	if slices.Sort(order); len(slices.Compact(slices.Clone(order))) != 2 || order[0] != "first" {
+		t.Errorf("labels came of %v", order)
+	}
+}
+
+// testWaitsForNATS starts a joiner while NATS is away: it answers, says what it waits
+// for, and ends when it is told to. With NATS there it joins.
+func testWaitsForNATS(t *testing.T, b *rig) {
+	address, err := url.Parse(b.broker.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(address.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := b.configure("labeljoin.yaml", badConfig)
+	if err := b.broker.Close(); err != nil {
+		t.Fatal(err)
+	}
+	waits := func() *child {
+		c := b.start("run", "--config", config)
+		c.until("it says what it waits for", func() bool {
+			code, text := c.get("readyz")
+			return code == 503 && strings.Contains(text, "waiting for NATS: ")
+		})
+		if code, text := c.get("healthz"); code != 200 {
+			t.Errorf("healthz is %d: %s", code, text)
+		}
+		if out, _ := b.output("status", "--config", config); !strings.Contains(out, "waiting for NATS") {
+			t.Errorf("status says %s", out)
+		}
+		return c
+	}
+	for _, s := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
+		c := waits()
+		if err := c.signal(s); err != nil {
+			t.Fatal(err)
+		}
+		if code := c.code(); code != 0 {
+			t.Errorf("exit code %d after %s", code, s)
+		}
+	}
+	c := waits()
+	b.broker = b.startBroker(port)
+	c.joins()
+	c.until("it is ready", func() bool { code, _ := c.get("readyz"); return code == 200 })
+	c.stop()
+}
+
+// testPortInUse starts a joiner whose embedded server's port is taken: it fails at
+// once, and says what to do.
+func testPortInUse(t *testing.T, b *rig) {
+	address, err := url.Parse(b.broker.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := b.path("embedded.yaml")
+	text := fmt.Sprintf("name: feed\nnats: {embedded: true, port: %s}\nstate: {dir: %s}\noutput: {dir: %s}\n%s",
+		address.Port(), b.path("state2"), b.path("out2"), "labels: {clicked: 'type == \"click\"'}\n")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := b.start("run", "--config", path)
+	if code := c.code(); code != exitFailed {
+		t.Errorf("exit code %d, want %d", code, exitFailed)
+	}
+	if text := c.log.text(); !strings.Contains(text, "address already in use") || !strings.Contains(text, "nats.port") {
+		t.Errorf("it says\n%s", text)
 	}
 }
 

@@ -205,7 +205,9 @@ func (s *status) print(to io.Writer, running bool) error {
 	case s.Joining:
 		state = "joining"
 	case running:
-		state = "recovering"
+		if state = "recovering"; slices.ContainsFunc(s.Waits, func(w wait) bool { return w.Reason == holdByNATS }) {
+			state = "waiting for NATS"
+		}
 	}
 	fmt.Fprintf(lines, "%s\t%s\n", s.Name, state)
 	fmt.Fprintf(lines, "watermark\t%s\n", s.Watermark)

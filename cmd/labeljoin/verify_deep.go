@@ -89,7 +89,7 @@ func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
 		return err
 	}
 	rules.Corrections, rules.Gaps = math.MaxInt64, cut.Progress.Gaps // as every replay
-	s, err := d.connect()
+	s, err := d.connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
 
 // connect connects to the log and changes nothing of it. An embedded server is
 // started if no joiner runs that has it.
-func (d *deep) connect() (*service, error) {
+func (d *deep) connect(ctx context.Context) (*service, error) {
 	reading := *d.cfg
 	reading.Inputs.Create = false
 	s := &service{cfg: &reading, log: slog.New(slog.DiscardHandler)}
@@ -147,7 +147,7 @@ func (d *deep) connect() (*service, error) {
 		if err := ownedByOther(reading.State.Dir); err != nil {
 			return nil, err
 		}
-		if s.server, err = startServer(&reading, true, s.log); err == nil {
+		if s.server, err = startServer(ctx, &reading, true, s.log); err == nil {
 			options.InProcess = s.server
 		} else {
 			running, readErr := readEmbeddedURL(reading.State.Dir)

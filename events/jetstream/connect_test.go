@@ -339,9 +339,9 @@ func TestConnLogSpeaksOnceAMinuteWhileAway(t *testing.T) {
 		t.Errorf("told a secret: %s", text.String())
 	}
 	for range 100 {
-		c.trouble(nats.ErrSlowConsumer)
-		c.trouble(nats.ErrPermissionViolation)
-		c.trouble(refused)
+		c.trouble(nil, nats.ErrSlowConsumer)
+		c.trouble(nil, nats.ErrPermissionViolation)
+		c.trouble(nil, refused)
 	}
 	if n := strings.Count(text.String(), "level="); n != 6 {
 		t.Errorf("logged %d lines after three kinds of trouble", n)

@@ -19,10 +19,11 @@ type connLog struct {
 	calm    *calm
 	elapsed func() time.Duration
 
-	mu   sync.Mutex
-	away bool
-	lost time.Duration // when
-	told time.Duration // when it was last said to be away
+	mu      sync.Mutex
+	away    bool
+	healing bool          // the connection will be replaced
+	lost    time.Duration // when
+	told    time.Duration // when it was last said to be away
 }
 
 func newConnLog(log *slog.Logger, opts *ConnOptions) *connLog {
@@ -37,7 +38,7 @@ func (c *connLog) options() []nats.Option {
 		nats.ReconnectErrHandler(func(nc *nats.Conn, err error) { c.stillAway(err) }),
 		nats.ConnectHandler(func(nc *nats.Conn) { c.connected(nc) }),
 		nats.ReconnectHandler(func(nc *nats.Conn) { c.connected(nc) }),
-		nats.ErrorHandler(func(nc *nats.Conn, sub *nats.Subscription, err error) { c.trouble(err) }),
+		nats.ErrorHandler(func(nc *nats.Conn, sub *nats.Subscription, err error) { c.trouble(nc, err) }),
 	}
 }
 
@@ -79,12 +80,37 @@ func (c *connLog) connected(nc *nats.Conn) {
 	c.calm.rest()
 }
 
-func (c *connLog) trouble(err error) {
+// healAfter is when a connection is replaced after NATS has refused a subscription:
+// the server does not tell when it would allow it, and to have been allowed again is
+// of no use to a subscription that is gone.
+const healAfter = 5 * time.Second
+
+// heal replaces the connection after a while. If the subscription is refused again,
+// that comes here again.
+func (c *connLog) heal(nc *nats.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.healing {
+		return
+	}
+	c.healing = true
+	time.AfterFunc(healAfter, func() {
+		c.mu.Lock()
+		c.healing = false
+		c.mu.Unlock()
+		_ = nc.ForceReconnect() // fails only if it is closed
+	})
+}
+
+func (c *connLog) trouble(nc *nats.Conn, err error) {
+	if errors.Is(err, nats.ErrPermissionViolation) && strings.Contains(err.Error(), "Subscription") {
+		c.heal(nc)
+	}
 	switch {
 	case errors.Is(err, nats.ErrSlowConsumer):
 		c.calm.warn("nats dropped messages to us, they will be read again", "cause", c.opts.scrub(err))
 	case errors.Is(err, nats.ErrPermissionViolation):
-		c.calm.warn("nats refused a permission", "cause", c.opts.scrub(err))
+		c.calm.warn("nats refused a permission: allow it to the joiner's user; labeljoin doctor lists what it needs", "cause", c.opts.scrub(err))
 	default:
 		c.calm.warn("nats reported an error", "cause", c.opts.scrub(err))
 	}

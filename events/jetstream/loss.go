@@ -18,6 +18,7 @@ import (
 // Want is what a start wants of a log.
 type Want struct {
 	From   joiner.Position // where reading begins, with the mark of the newest message that was read
+	First  bool            // nothing of any log was read before
 	Reread bool            // messages up to the mark are read again, since the state is lost that was made of them
 	Lost   []Span          // declared already
 }
@@ -179,8 +180,8 @@ func (f *lossFinder) missing(ctx context.Context, next uint64) ([]Span, error) {
 	const most = 1 << 20 // of which the server makes a list
 	state := &f.info.State
 	switch {
-	case f.log.Filtered && (expires(&f.info.Config) || !checksDeleted(f.log, &f.info.Config)):
-		return nil, nil
+	case f.log.Filtered && (f.want.First || expires(&f.info.Config) || !checksDeleted(f.log, &f.info.Config)):
+		return nil, nil // see vanished
 	case state.NumDeleted > most:
 		return []Span{{From: max(next, state.FirstSeq), Next: state.LastSeq + 1}}, nil
 	}

@@ -47,7 +47,11 @@ var (
 
 // startReader creates a consumer that begins at sequence next and lets it
 // deliver into the buffer.
-func startReader(ctx context.Context, js jetstream.JetStream, s *Source, next uint64, fresh bool) (*reader, error) {
+//
+// It asks for no more than the server and the stream allow: idle, unless 0, bounds
+// how long a consumer may be without a pull; how many messages may be asked for at
+// once the server says in the consumer's configuration.
+func startReader(ctx context.Context, js jetstream.JetStream, s *Source, next uint64, fresh bool, idle time.Duration) (*reader, error) {
 	const (
 		forgotten = 30 * time.Second // the server drops a consumer nobody pulls from
 		expiry    = 5 * time.Second
@@ -60,6 +64,9 @@ func startReader(ctx context.Context, js jetstream.JetStream, s *Source, next ui
 		InactiveThreshold: forgotten,
 		Replicas:          1,
 		MemoryStorage:     true,
+	}
+	if idle > 0 {
+		config.InactiveThreshold = min(forgotten, idle)
 	}
 	if s.in.Filtered {
 		config.FilterSubjects = s.in.subjects()
@@ -74,8 +81,12 @@ func startReader(ctx context.Context, js jetstream.JetStream, s *Source, next ui
 		name: consumer.CachedInfo().Name, streamSeq: max(next, 1) - 1, fresh: fresh,
 	}
 	r.buffer.own(r)
+	var amount jetstream.PullConsumeOpt = jetstream.PullMaxBytes(s.ahead())
+	if most := consumer.CachedInfo().Config.MaxRequestBatch; most > 0 {
+		amount = jetstream.PullMaxMessagesWithBytesLimit(most, s.ahead())
+	}
 	r.consume, err = consumer.Consume(r.deliver,
-		jetstream.PullMaxBytes(s.ahead()), jetstream.PullExpiry(expiry), jetstream.PullHeartbeat(heartbeat),
+		amount, jetstream.PullExpiry(expiry), jetstream.PullHeartbeat(heartbeat),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { r.halt(err) }))
 	if err != nil {
 		r.buffer.own(nil)

@@ -20,7 +20,11 @@ func (s *Source) start(ctx context.Context) error {
 	missing := 0
 	for attempt := 0; ; attempt++ {
 		err := s.whileConnected(ctx, s.startOnce)
+		s.silent.count(s.nc, ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded))
 		if err == nil {
+			if s.barren <= 1 {
+				s.opts.Trouble(events.Hold{})
+			}
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -40,6 +44,9 @@ func (s *Source) start(ctx context.Context) error {
 			}
 		} else {
 			s.calm.warn("the log cannot be read, trying for ever", "stream", s.in.Stream, "cause", err)
+			if s.nc.IsConnected() && attempt > 0 {
+				s.opts.Trouble(unreadable(s.nc, s.in.Stream, err))
+			}
 		}
 		if err := s.await(ctx, attempt); err != nil {
 			return err
@@ -122,7 +129,7 @@ func (s *Source) startOnce(ctx context.Context) error {
 		known = s.buffer.known()
 	}
 	passed, fresh = s.passed()
-	r, err := startReader(ctx, s.js, s, passed+1, fresh)
+	r, err := startReader(ctx, s.js, s, passed+1, fresh, info.Config.ConsumerLimits.InactiveThreshold)
 	if err != nil {
 		return s.orMissing(err)
 	}

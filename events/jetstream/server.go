@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,6 +26,7 @@ type ServerOptions struct {
 	MaxPayload int          // bytes of the largest message; 0: 1 MiB
 	Login      *ServerLogin // nil: every client may connect, and do everything
 	Log        *slog.Logger
+	Stop       <-chan struct{} // closed: give up starting; nil: never
 }
 
 // Server is a NATS server with JetStream inside this process.
@@ -61,20 +63,40 @@ func StartServer(opts ServerOptions) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded NATS server: %w", err), lock.Close())
 	}
-	full := new(atomic.Bool)
-	s.SetLoggerV2(serverLog{log: orSilent(opts.Log), full: full}, false, false, false)
+	full, failed := new(atomic.Bool), make(chan string, 1)
+	s.SetLoggerV2(serverLog{log: orSilent(opts.Log), full: full, failed: failed}, false, false, false)
 	s.Start()
-	const patience = time.Minute // streams are recovered before it is ready
-	if !s.ReadyForConnections(patience) || !s.JetStreamEnabled() {
+	if err := awaitReady(s, opts, failed); err != nil {
 		s.Shutdown()
 		s.WaitForShutdown()
-		return nil, errors.Join(fmt.Errorf("embedded NATS server did not become ready within %v: is %s writable, and port %d free?",
-			patience, opts.StoreDir, opts.Port), lock.Close())
+		return nil, errors.Join(err, lock.Close())
 	}
 	if address, ok := s.Addr().(*net.TCPAddr); ok && door != nil {
 		door.port.Store(int64(address.Port))
 	}
 	return &Server{server: s, options: options, lock: lock, full: full, login: opts.Login}, nil
+}
+
+// awaitReady waits until a server takes connections, which may be long: it reads its
+// streams first. It ends early when the server cannot go on, or is not wanted any more.
+func awaitReady(s *server.Server, opts ServerOptions, failed <-chan string) error {
+	const often, patience = 100 * time.Millisecond, 10 * time.Minute
+	for waited := time.Duration(0); waited < patience; waited += often {
+		if s.ReadyForConnections(often) {
+			if s.JetStreamEnabled() {
+				return nil
+			}
+			return fmt.Errorf("embedded NATS server: it has no JetStream: is %s writable?", opts.StoreDir)
+		}
+		select {
+		case why := <-failed:
+			return fmt.Errorf("embedded NATS server: %s; if port %d is in use by another process, stop that one, or set nats.port to another (0: any that is free)", why, opts.Port)
+		case <-opts.Stop:
+			return fmt.Errorf("embedded NATS server: it was told to stop while it started: %w", context.Canceled)
+		default:
+		}
+	}
+	return fmt.Errorf("embedded NATS server: not ready within %v: is %s writable?", patience, opts.StoreDir)
 }
 
 func (o *ServerOptions) translate() *server.Options {
@@ -118,8 +140,9 @@ func (s *Server) Close() error {
 // serverLog passes on what the server complains about and keeps quiet about
 // the rest.
 type serverLog struct {
-	log  *slog.Logger
-	full *atomic.Bool
+	log    *slog.Logger
+	full   *atomic.Bool
+	failed chan<- string // why the server cannot go on; capacity one
 }
 
 func (l serverLog) Noticef(string, ...any) {}
@@ -143,7 +166,12 @@ func (l serverLog) Errorf(format string, v ...any) {
 }
 
 func (l serverLog) Fatalf(format string, v ...any) {
-	l.log.Error("embedded nats: " + fmt.Sprintf(format, v...))
+	why := fmt.Sprintf(format, v...)
+	l.log.Error("embedded nats: " + why)
+	select {
+	case l.failed <- why:
+	default: // the first one counts
+	}
 }
 
 // Revive brings JetStream back after a write found the disk full: the server

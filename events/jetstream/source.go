@@ -22,6 +22,7 @@ type Options struct {
 	Bytes      int                  // most bytes of a batch of more than one message; 0: 1 MiB
 	Prefetch   int                  // bytes the broker may send ahead; 0: 16 MiB, and at least one message
 	Lost       []Span               // of which a person has declared that messages may be missing
+	Trouble    func(events.Hold)    // told when the stream cannot be read though NATS is there, and when it can again; nil: nobody
 	Elapsed    func() time.Duration // a clock that never jumps; nil: the machine's monotonic one
 	// Synchronised is the machine's time, no later than the true one, if it is known
 	// to be right; nil: by what the kernel says.
@@ -50,6 +51,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Bytes <= 0 {
 		o.Bytes = 1 << 20
+	}
+	if o.Trouble == nil {
+		o.Trouble = func(events.Hold) {}
 	}
 	if o.Elapsed == nil {
 		o.Elapsed = newElapsed()
@@ -81,6 +85,8 @@ type Source struct {
 	status  chan nats.Status // the connection came back
 	lost    chan nats.Status // the connection was lost
 	started start            // how the newest reader began
+	reason  error            // why the newest reader was stopped
+	silent  silences         // requests that were not answered
 	barren  int              // readers in a row that brought nothing and soon stopped
 	handed  uint64           // stream sequence through which everything was handed over
 	fault   error            // final
@@ -222,6 +228,7 @@ func (s *Source) retire(reason error) {
 	} else {
 		s.barren++
 	}
+	s.reason = reason
 	s.prover.forget()
 	s.dismiss()
 }
@@ -235,6 +242,10 @@ type start struct {
 // restart starts another reader, not at once if the last ones were of no use.
 func (s *Source) restart(ctx context.Context) error {
 	if s.barren > 1 {
+		if s.nc.IsConnected() {
+			s.calm.warn("reading a stream is broken off again and again, trying for ever", "stream", s.in.Stream, "cause", s.reason)
+			s.opts.Trouble(unreadable(s.nc, s.in.Stream, s.reason))
+		}
 		if err := s.await(ctx, s.barren-2); err != nil {
 			return err
 		}

@@ -31,7 +31,7 @@ type Wanted struct {
 
 // Want says what a start with these rules wants of the logs, with a state that
 // stands as saved says, the zero Saved if there is none.
-func Want(rules *joiner.Rules, rulesHash string, saved *Saved, output Commits) (Wanted, error) {
+func Want(rules *joiner.Rules, saved *Saved, output Commits) (Wanted, error) {
 	cut, receipt, _ := output.Last()
 	fresh := len(saved.Progress.Inputs) == 0
 	if receipt.Number == 0 && fresh {
@@ -39,8 +39,10 @@ func Want(rules *joiner.Rules, rulesHash string, saved *Saved, output Commits) (
 	}
 	pending := saved.Pending
 	completes := pending != nil && pending.Number == receipt.Number && pending.Nonce == cut.Nonce
-	rebuild := receipt.Number > 0 && (fresh || !completes && saved.Progress.Commit < receipt.Number || saved.RulesHash != rulesHash || saved.Format != stateFormat || !guardFits(rules, &saved.Progress.Guard))
-	if !rebuild {
+	// A changed configuration needs no rebuild: where the log is not whole, the state
+	// as it is will do.
+	whole := !fresh && saved.RulesHash != "" && saved.Format == stateFormat
+	if receipt.Number == 0 || whole && (completes || saved.Progress.Commit >= receipt.Number) {
 		return Wanted{Inputs: saved.Progress.Inputs, Oldest: events.MinTime, Decided: events.MinTime, Clock: saved.Progress.Clock}, nil
 	}
 	from, err := rebuildFrom(rules, output, &cut, nil)

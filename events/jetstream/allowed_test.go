@@ -1,0 +1,166 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// serveWith starts a server whose options a test changes.
+func serveWith(t *testing.T, change func(*server.Options)) (*server.Server, *server.Options) {
+	t.Helper()
+	options := (&ServerOptions{StoreDir: t.TempDir()}).translate()
+	change(options)
+	s, err := server.NewServer(options.Clone())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	if !s.ReadyForConnections(patience) {
+		t.Fatal("the server does not start")
+	}
+	t.Cleanup(func() {
+		s.Shutdown()
+		s.WaitForShutdown()
+	})
+	return s, options
+}
+
+// TestAsksForWhatIsAllowed reads from servers and streams that allow less than the
+// joiner would ask for.
+func TestAsksForWhatIsAllowed(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		server func(*server.Options)
+		stream func(*jetstream.StreamConfig)
+	}{
+		{"few messages at once", func(o *server.Options) { o.JetStreamLimits.MaxRequestBatch = 7 }, func(*jetstream.StreamConfig) {}},
+		{"a consumer that is forgotten soon", func(*server.Options) {}, func(s *jetstream.StreamConfig) {
+			s.ConsumerLimits.InactiveThreshold = 5 * time.Second
+		}},
+		{"few unacknowledged", func(*server.Options) {}, func(s *jetstream.StreamConfig) { s.ConsumerLimits.MaxAckPending = 1 }},
+		{"a single consumer", func(*server.Options) {}, func(s *jetstream.StreamConfig) { s.MaxConsumers = 1 }},
+		{"no memory", func(o *server.Options) { o.JetStreamMaxMemory = 1 }, func(*jetstream.StreamConfig) {}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := serveWith(t, c.server)
+			nc := dial(t, ConnOptions{URL: s.ClientURL()})
+			config := jetstream.StreamConfig{Name: "log", Subjects: []string{"log.>"}}
+			c.stream(&config)
+			loose(t, nc, config)
+			source := open(t, nc, find(t, nc, requests("log.>")), 1)
+			publish(t, nc, "log.a", 0, 100)
+			read(t, source, 100)
+			proof(t, source)
+		})
+	}
+}
+
+// TestStreamThatCannotBeReadIsSaid: another's consumer has the only place. The
+// reason is told, and that it is over.
+func TestStreamThatCannotBeReadIsSaid(t *testing.T) {
+	t.Parallel()
+	nc := inProcess(t)
+	loose(t, nc, jetstream.StreamConfig{Name: "log", Subjects: []string{"log.>"}, MaxConsumers: 1})
+	st := stream(t, nc, "log")
+	if _, err := st.CreateConsumer(deadline(t), jetstream.ConsumerConfig{Durable: "theirs"}); err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var holds []events.Hold
+	told := make(chan struct{}, 100)
+	opened := make(chan *Source, 1)
+	log := find(t, nc, requests("log.>"))
+	go func() { // ended by the consumer's end, or the deadline's
+		s, _ := Open(deadline(t), nc, log, 0, positionOf(log), Options{Trouble: func(h events.Hold) {
+			mu.Lock()
+			holds = append(holds, h)
+			mu.Unlock()
+			told <- struct{}{}
+		}})
+		opened <- s
+	}()
+	<-told
+	if err := st.DeleteConsumer(deadline(t), "theirs"); err != nil {
+		t.Fatal(err)
+	}
+	s := <-opened
+	if s == nil {
+		t.Fatal("it was not opened")
+	}
+	defer s.Close()
+	mu.Lock()
+	defer mu.Unlock()
+	if first := holds[0]; first.Reason != HoldUnreadable || !strings.Contains(first.Detail, "maximum consumers") {
+		t.Errorf("it said %+v", first)
+	}
+	if holds[len(holds)-1].On() {
+		t.Errorf("it does not say that it is over: %+v", holds)
+	}
+}
+
+// TestPermissionIsTakenAndGivenBack takes the joiner's user the right to hear
+// answers, and gives it back. Reading goes on by itself.
+func TestPermissionIsTakenAndGivenBack(t *testing.T) {
+	t.Parallel()
+	user := func(p *server.Permissions) []*server.User {
+		return []*server.User{{Username: "joiner", Password: "pw", Permissions: p}, {Username: "feed", Password: "pw"}}
+	}
+	none := &server.Permissions{Subscribe: &server.SubjectPermission{Allow: []string{"nothing"}}}
+	for _, c := range []struct {
+		name  string
+		taken *server.Permissions
+	}{
+		{"answers", none},
+		{"asking", &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"$JS.API.>"}}}},
+		{"looking at messages", &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"$JS.API.STREAM.MSG.GET.>"}}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s, options := serveWith(t, func(o *server.Options) { o.Users = user(nil) })
+			reload := func(users []*server.User) {
+				t.Helper()
+				changed := options.Clone()
+				changed.Users = users
+				if err := s.ReloadOptions(changed); err != nil {
+					t.Fatal(err)
+				}
+			}
+			nc := dial(t, ConnOptions{URL: s.ClientURL(), User: "joiner", Password: "pw"})
+			feed := dial(t, ConnOptions{URL: s.ClientURL(), User: "feed", Password: "pw"})
+			log := find(t, nc, requests("log.>"))
+			source := open(t, nc, log, 1)
+			publish(t, feed, "log.a", 0, 10)
+			read(t, source, 10)
+			reload(user(c.taken))
+			refused := time.After(3 * time.Second) // long enough for requests to be refused
+			for waiting := true; waiting; {
+				ctx, cancel := context.WithTimeout(deadline(t), 100*time.Millisecond)
+				b, err := source.Next(ctx)
+				cancel()
+				if err != nil && !errors.Is(err, context.DeadlineExceeded) || len(b.Messages) > 0 {
+					t.Fatalf("%d messages, %v", len(b.Messages), err)
+				}
+				select {
+				case <-refused:
+					waiting = false
+				default:
+				}
+			}
+			reload(user(nil))
+			publish(t, feed, "log.a", 10, 20)
+			read(t, source, 10)
+			proof(t, source)
+		})
+	}
+}

@@ -58,7 +58,7 @@ func (t *teller) tellOutcomes(x *explanation) {
 		h := &t.story.Outcomes[i]
 		o := toldOutcome{
 			toldCame: cameOf(&h.Came), Type: h.Outcome.Type, OutcomeID: h.Outcome.ID, ItemID: h.Outcome.ItemID, Fate: h.Fate,
-			Faults: conditionFaults(t.rules, &h.Outcome),
+			Faults: h.Faults,
 		}
 		if h.Outcome.HasValue {
 			o.Value = &h.Outcome.Value
@@ -144,7 +144,7 @@ func (t *teller) tellLabels(x *explanation) {
 		}
 		for j := range t.rules.Labels {
 			l := toldLabel{ItemID: item, Label: t.rules.Labels[j].Name, Rule: t.cfg.Labels[j].When, Value: valueOf(&row.Cells[j])}
-			l.Why = t.why(row, item, j)
+			l.Why = t.why(i, j)
 			if t.open(row, j) {
 				l.Value = nil
 			}
@@ -179,42 +179,39 @@ func (t *teller) leftOut(row *joiner.Row, item string) string {
 }
 
 // why says in a sentence why a label is what it is.
-func (t *teller) why(row *joiner.Row, item string, label int) string {
+func (t *teller) why(at, label int) string {
+	row, trace := &t.story.Rows[at], &t.story.Labels[at][label]
 	l, cell := &t.rules.Labels[label], &row.Cells[label]
-	inside, beyond := t.qualifying(item, l)
 	what := fmt.Sprintf("outcome for which %s holds", oneLine(t.cfg.Labels[label].When))
 	ends := t.story.Request.TS.Add(l.Window)
 	switch {
 	case cell.Null && len(t.story.Gaps) > 0 && row.Reason == joiner.InGap:
 		g := &t.story.Gaps[0]
 		return fmt.Sprintf("is unknown: its window, which ends at %s, touches gap %d, from %s to %s%s.", ends, g.ID, g.From, g.To, noted(g.Note))
-	case t.open(row, label) && len(inside) == 0:
+	case t.open(row, label) && trace.Inside == 0:
 		return fmt.Sprintf("is not decided: no %s has come so far, and its window ends at %s.", what, ends)
 	case t.open(row, label):
-		return fmt.Sprintf("is not decided: %s came so far, and its window ends at %s.", plural(len(inside), what), ends)
-	case len(inside) == 0:
+		return fmt.Sprintf("is not decided: %s came so far, and its window ends at %s.", plural(trace.Inside, what), ends)
+	case trace.Inside == 0:
 		text := fmt.Sprintf("is %s: no %s came before the outcome watermark passed %s", shownValue(cell), what, ends)
-		if len(beyond) > 0 {
-			first := &beyond[0].Outcome
+		if trace.Beyond > 0 {
+			first := &t.story.Outcomes[trace.First].Outcome
 			text += fmt.Sprintf("; the first came at %s, %s", first.TS, distance(first.TS, t.story.Request.TS, ends))
 		}
-		return text + t.faulty(l) + "."
+		return text + t.faulty(l.Name) + "."
 	}
 	decider := ""
 	if cell.TS != events.MinTime {
 		decider = fmt.Sprintf("; the one that decides is of %s, %s", cell.TS, after(cell.TS.Sub(t.story.Request.TS)))
 	}
-	return fmt.Sprintf("is %s: %s within %s%s.", shownValue(cell), plural(len(inside), what), l.Window, decider)
+	return fmt.Sprintf("is %s: %s within %s%s.", shownValue(cell), plural(trace.Inside, what), l.Window, decider)
 }
 
 // faulty says for how many outcomes a label's condition cannot be evaluated.
-func (t *teller) faulty(l *joiner.Label) string {
+func (t *teller) faulty(label string) string {
 	n, reason := 0, ""
 	for i := range t.story.Outcomes {
-		if l.Fault == nil {
-			break
-		}
-		if fault := l.Fault(&t.story.Outcomes[i].Outcome); fault != "" {
+		if fault := t.story.Outcomes[i].Faults[label]; fault != "" {
 			if n++; n == 1 {
 				reason = fault
 			}
@@ -246,26 +243,6 @@ func shownValue(c *joiner.Cell) string {
 		return "null"
 	}
 	return fmt.Sprint(c.Value)
-}
-
-// qualifying are the outcomes that a label wants of a row: those that counted,
-// and those that came too early or too late to.
-func (t *teller) qualifying(item string, l *joiner.Label) (inside, beyond []*engine.Happened) {
-	for i := range t.story.Outcomes {
-		h := &t.story.Outcomes[i]
-		o := &h.Outcome
-		concerns := o.ItemID == "" || item == "" || o.ItemID == item
-		delay := o.TS.Sub(t.story.Request.TS)
-		if !concerns || !l.When(o) || h.Fate == joiner.Duplicate.String() || h.Fate == joiner.UnknownItem.String() {
-			continue
-		}
-		if delay >= -t.rules.ClockSkew && delay <= l.Window && h.Fate != joiner.Late.String() {
-			inside = append(inside, h)
-		} else {
-			beyond = append(beyond, h)
-		}
-	}
-	return inside, beyond
 }
 
 // tellForgotten tells what the files have of a request whose events are gone

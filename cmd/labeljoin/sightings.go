@@ -10,7 +10,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
@@ -141,20 +140,4 @@ func (m *sightMetrics) collect(s *engine.Sightings, counter func(*prometheus.Des
 	for k, n := range s.Unheld {
 		counter(m.unheld, float64(n), events.Kind(k).String())
 	}
-}
-
-// conditionFaults says, for each label whose condition cannot be evaluated for an
-// outcome, why.
-func conditionFaults(rules *joiner.Rules, o *events.Outcome) map[string]string {
-	faults := map[string]string{}
-	for i := range rules.Labels {
-		l := &rules.Labels[i]
-		if l.Fault == nil {
-			continue
-		}
-		if reason := l.Fault(o); reason != "" {
-			faults[l.Name] = reason
-		}
-	}
-	return faults
 }

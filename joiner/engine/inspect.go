@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"iter"
+	"slices"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -42,6 +44,8 @@ type Happened struct {
 	Came
 	Outcome events.Outcome
 	Fate    string // a disposition, or waiting
+	// Faults says, by label, why its condition cannot be evaluated for the outcome.
+	Faults map[string]string `json:",omitempty"`
 }
 
 // waiting is the fate of an outcome whose request has not come.
@@ -120,7 +124,11 @@ func (e *Engine) story(id string) (*Story, error) {
 		for i := range x.Waiting {
 			s.Outcomes = append(s.Outcomes, e.happened(&x.Waiting[i].Fact, waiting))
 		}
-		return s, nil
+		held, err := e.o.Store.Waiting(id)
+		if err != nil {
+			return nil, err
+		}
+		return s, e.tellFaults(s, heldValues(held))
 	}
 	if err := e.loadOutcomes(x); err != nil {
 		return nil, err
@@ -141,7 +149,65 @@ func (e *Engine) story(id string) (*Story, error) {
 			s.Gaps = append(s.Gaps, g)
 		}
 	}
+	if err := e.tellFaults(s, e.o.Store.Outcomes(x.Place)); err != nil {
+		return nil, err
+	}
 	return s, e.tellPieces(s, &x.Request)
+}
+
+func heldValues(held []joiner.HeldOutcome) iter.Seq2[joiner.HeldOutcome, error] {
+	return func(yield func(joiner.HeldOutcome, error) bool) {
+		for i := range held {
+			if !yield(held[i], nil) {
+				return
+			}
+		}
+	}
+}
+
+// tellFaults says of each outcome which conditions cannot be evaluated for it. That is
+// not kept, nor are the attributes, so outcomes are decoded again, one at a time.
+func (e *Engine) tellFaults(s *Story, held iter.Seq2[joiner.HeldOutcome, error]) error {
+	if !slices.ContainsFunc(e.rules.Labels, func(l joiner.Label) bool { return l.Fault != nil }) {
+		return nil
+	}
+	place := make(map[events.Origin]int, len(s.Outcomes))
+	for i := range s.Outcomes {
+		place[s.Outcomes[i].Origin] = i
+	}
+	for h, err := range held {
+		if err != nil {
+			return err
+		}
+		at, told := place[h.Origin]
+		if !told {
+			continue
+		}
+		o, _, err := e.o.Decoders[events.KindOutcome].DecodeOutcome(h.Data)
+		if err != nil {
+			return err
+		}
+		s.Outcomes[at].Faults = faultsOf(e.rules.Labels, &o)
+	}
+	return nil
+}
+
+// faultsOf says, for each label whose condition cannot be evaluated for an outcome,
+// why; nil if there is none.
+func faultsOf(labels []joiner.Label, o *events.Outcome) map[string]string {
+	var faults map[string]string
+	for i := range labels {
+		if labels[i].Fault == nil {
+			continue
+		}
+		if reason := labels[i].Fault(o); reason != "" {
+			if faults == nil {
+				faults = map[string]string{}
+			}
+			faults[labels[i].Name] = reason
+		}
+	}
+	return faults
 }
 
 // youngest is where the youngest request is held that has an id; nil if none is.

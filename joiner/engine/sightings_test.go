@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -113,5 +114,32 @@ func TestUnknownFields(t *testing.T) {
 		if n := strings.Count(text, once); n != 1 {
 			t.Errorf("%s is said %d times:\n%s", once, n, text)
 		}
+	}
+}
+
+// TestStorySaysWhatCannotBeEvaluated asks about a request whose outcomes' attributes
+// are no longer in memory: the story knows all the same which of them count, and for
+// which the condition cannot be evaluated.
+func TestStorySaysWhatCannotBeEvaluated(t *testing.T) {
+	const condition = `type == "dwell" && attrs.ms >= 30000`
+	_, _, w := sight(t, condition, `"type":"dwell","attrs":{"ms":"31000"}`, `"type":"dwell","attrs":{"ms":31000}`)
+	when, err := rule.Compile(condition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.history.Rules.Labels[0].When, w.history.Rules.Labels[0].Fault = when.Holds, when.Fault
+	st, err := w.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	story, err := engine.Look(w.options(st, -1), "r")
+	if err := errors.Join(err, st.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if len(story.Outcomes) != 2 || len(story.Labels) != 1 || story.Labels[0][0].Inside != 1 {
+		t.Fatalf("%+v", story)
+	}
+	if text := story.Outcomes[0].Faults["clicked"]; !strings.Contains(text, "text >= number") || story.Outcomes[1].Faults != nil {
+		t.Errorf("%q, %q", text, story.Outcomes[1].Faults)
 	}
 }

@@ -25,6 +25,7 @@ func sight(t *testing.T, condition string, outcomes ...string) (*engine.Sighting
 	}
 	rules := oneLabel()
 	rules.Labels[0].When, rules.Labels[0].Fault = when.Holds, when.Fault
+	rules.Corrections = 1000 * time.Hour // so that the request is not forgotten at the end
 	h := enginetest.Lines(rules)
 	h.Request(0, "r")
 	for i, members := range outcomes {

@@ -32,6 +32,7 @@ type Save struct {
 	Remove  []HeldOutcome // outcomes of the request that are disposed of; without Data
 	Adopt   []HeldOutcome // these wait no more: they are the request's now
 	Take    []Former      // these of another request of the id are this one's
+	Spare   []HeldOutcome // of those, these wait for another request of the id as well
 	Drop    []HeldOutcome // these wait no more: they are disposed of
 	Rewait  []Rewaited    // these wait longer
 }

@@ -294,20 +294,25 @@ func (m *Machine) adopt(x *Entry, fx *Effects, now Now) {
 	}
 	x.Former = nil
 	places := append(slices.Clone(x.Others), x.Place)
-	x.Waiting = slices.DeleteFunc(x.Waiting, func(w Waiting) bool {
+	rest := x.Waiting[:0]
+	for _, w := range x.Waiting {
 		switch {
 		case taken[w.Held.Origin]:
 			fx.Drop = append(fx.Drop, w.Held)
-			return true
-		case has[w.Held.Origin]:
-			return false // it waits for another request, should one come
-		case m.Rules.OfOutcome(places, w.Held.TS) != len(places)-1:
-			return false // it is of another request
+			continue
+		case has[w.Held.Origin], m.Rules.OfOutcome(places, w.Held.TS) != len(places)-1:
+			rest = append(rest, w) // it waits for another request, should one come
+			continue
 		}
 		fx.Adopt = append(fx.Adopt, w.Held)
 		f := w.Fact
 		f.Until = events.MinTime
 		x.Outcomes = insert(x.Outcomes, f)
-		return true
-	})
+		if m.Rules.elsewhere(x.Place.TS, w.Held.TS) {
+			w.Held.Booked, w.Fact.Booked = true, true
+			fx.Spare = append(fx.Spare, w.Held)
+			rest = append(rest, w)
+		}
+	}
+	x.Waiting = rest
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
 
@@ -102,9 +101,6 @@ func (r *replay) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	// Nothing is forgotten while the log is read, so nothing is an orphan that
-	// has its request anywhere in it.
-	rules.Corrections = math.MaxInt64
 	if rules.Gaps, err = gapsOf(r.gapsOf); err != nil {
 		return err
 	}

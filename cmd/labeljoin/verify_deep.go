@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -88,7 +87,7 @@ func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
 	if err != nil {
 		return err
 	}
-	rules.Corrections, rules.Gaps = math.MaxInt64, cut.Progress.Gaps // as every replay
+	rules.Gaps = cut.Progress.Gaps
 	s, err := d.connect(ctx)
 	if err != nil {
 		return err

@@ -130,8 +130,8 @@ func (e *Engine) settleEarly() error {
 	return nil
 }
 
-// finish waits for the commit in flight and drops what it wrote. If ctx ends
-// before, the flight goes on.
+// finish waits for the commit in flight and drops what it wrote. If ctx ends on the
+// way, the commit is in flight still, or it is booked: a stop cuts the next one then.
 func (e *Engine) finish(ctx context.Context) error {
 	f := e.flight
 	if f == nil {
@@ -143,13 +143,14 @@ func (e *Engine) finish(ctx context.Context) error {
 		return ctx.Err()
 	}
 	f.cancel()
-	e.flight = nil
 	if f.err != nil {
+		e.flight = nil
 		return fmt.Errorf("commit %d: %w", f.cut.Number, f.err)
 	}
 	if err := e.applyFolded(ctx); err != nil { // forgetting reads what was applied
 		return err
 	}
+	e.flight = nil
 	e.o.Store.Forget(f.forget)
 	e.synced = f.begun // staging did that
 	e.committed(&f.cut, &f.result, f.receipt)

@@ -259,6 +259,9 @@ func (e *Engine) saveEntry(x *joiner.Entry, ev *joiner.Event, s *joiner.Save) er
 		st.DeleteWaiting(p.ID, &s.Adopt[i])
 		st.PutOutcome(p, &s.Adopt[i])
 	}
+	for i := range s.Spare {
+		st.PutWaiting(p.ID, &s.Spare[i])
+	}
 	for i := range s.Take {
 		st.DeleteOutcome(s.Take[i].From, &s.Take[i].Held)
 		st.PutOutcome(p, &s.Take[i].Held)

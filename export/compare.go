@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -23,27 +26,40 @@ type CompareOptions struct {
 	// RulesHash leaves out rows of commits that another configuration decided;
 	// empty compares all.
 	RulesHash string
+	// Reach is how far apart in time copies of one request may be stamped: rows
+	// with the same ids further apart are of two requests. 0 is without end.
+	Reach time.Duration
+	// Excuse reports whether a row may differ, by its request's id (as RequestHash
+	// gives it) and the smallest time that the request has in either output. Nil
+	// excuses none.
+	Excuse func(request uint64, ts events.Time) bool
 }
 
 // Comparison is what Compare found.
 type Comparison struct {
 	Compared int64    `json:"compared"`
 	LeftOut  int64    `json:"left_out"` // of another configuration
+	Excused  int64    `json:"excused"`  // differ, and may
 	Differ   int64    `json:"differ"`   // labels, or their times
 	Missing  int64    `json:"missing"`  // rows that the other output has and this one lacks
 	Extra    int64    `json:"extra"`    // rows that this one has and the other lacks
-	Examples []string `json:"examples"` // in words, of the first few
+	Examples []string `json:"examples"` // in words, of the first few that differ and must not
 }
 
-// Same reports whether nothing differs.
+// Same reports whether nothing differs that must not.
 func (c *Comparison) Same() bool { return c.Differ+c.Missing+c.Extra == 0 }
+
+// RequestHash stands for a request's id in CompareOptions.Excuse.
+func RequestHash[T ~string | ~[]byte](id T) uint64 { return xxhash.Sum64String(string(id)) }
 
 // latestRow is the newest revision of a row, in short.
 type latestRow struct {
 	rowKey
-	labels uint64
-	skip   bool // another configuration decided it
-	gone   bool // it was withdrawn
+	request  uint64 // its id
+	labels   uint64
+	skip     bool // another configuration decided it
+	gone     bool // it was withdrawn
+	mayBeOld bool // by what outputs of earlier versions say, it may be withdrawn
 }
 
 // Compare holds the highest revisions of this output's rows against another's,
@@ -71,12 +87,13 @@ func (a *Archive) Compare(ctx context.Context, other *Archive, opts CompareOptio
 		if err != nil {
 			return out, err
 		}
-		out.merge(mine, theirs, bad)
+		out.merge(mine, theirs, &opts, bad)
 	}
 	return out, out.name(ctx, []*Archive{a, other}, &opts, bad)
 }
 
-// latest reads the newest revisions of one pass's rows, in order of their keys.
+// latest reads the newest revisions of one pass's rows, in order of their keys and
+// times.
 func (a *Archive) latest(ctx context.Context, opts *CompareOptions, pass, passes uint64, hash string) ([]latestRow, error) {
 	var rows []latestRow
 	err := a.eachRow(ctx, opts, func(c *Commit, s *rowfile.Stored) {
@@ -84,16 +101,42 @@ func (a *Archive) latest(ctx context.Context, opts *CompareOptions, pass, passes
 		if key.row[0]%passes != pass {
 			return
 		}
-		rows = append(rows, latestRow{rowKey: key, labels: digest(s), gone: withdrawn(s), skip: hash != "" && c.Cut.RulesHash != hash})
+		rows = append(rows, latestRow{
+			rowKey: key, request: RequestHash(s.RequestID), labels: digest(s), skip: hash != "" && c.Cut.RulesHash != hash,
+			gone: s.Reason == joiner.Withdrawn.String(), mayBeOld: s.Reason == joiner.Corrected.String() && allNull(s),
+		})
 	})
 	slices.SortFunc(rows, func(x, y latestRow) int {
-		return cmp.Or(cmp.Compare(x.row[0], y.row[0]), cmp.Compare(x.row[1], y.row[1]), cmp.Compare(y.revision, x.revision))
+		return cmp.Or(cmp.Compare(x.row[0], y.row[0]), cmp.Compare(x.row[1], y.row[1]), cmp.Compare(x.ts, y.ts), cmp.Compare(x.revision, y.revision))
 	})
-	return slices.CompactFunc(rows, func(x, y latestRow) bool { return x.row == y.row }), err
+	newest := rows[:0]
+	for i := 0; i < len(rows); {
+		best := i
+		first := i
+		for i++; i < len(rows) && rows[i].row == rows[first].row && opts.together(rows[i-1].ts, rows[i].ts); i++ {
+			if rows[i].revision >= rows[best].revision {
+				best = i
+			}
+		}
+		if r := rows[best]; r.ts >= opts.From && r.ts < opts.To {
+			newest = append(newest, r)
+		}
+	}
+	return newest, err
 }
 
-// eachRow reads all rows that are to be compared.
+// together reports whether two times may be of one request.
+func (o *CompareOptions) together(x, y events.Time) bool {
+	return o.Reach <= 0 || max(x, y) <= min(x, y).Add(o.Reach)
+}
+
+// eachRow reads all rows that may have to be compared. A row's request may have got
+// another time by a copy that came later, so those near the bounds are read too.
 func (a *Archive) eachRow(ctx context.Context, opts *CompareOptions, visit func(*Commit, *rowfile.Stored)) error {
+	from, to := events.MinTime, events.MaxTime
+	if opts.Reach > 0 {
+		from, to = opts.From.Add(-opts.Reach), opts.To.Add(opts.Reach)
+	}
 	for c, err := range a.Commits() {
 		if err != nil {
 			return err
@@ -102,13 +145,21 @@ func (a *Archive) eachRow(ctx context.Context, opts *CompareOptions, visit func(
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			err := a.read(c.Cut.Number, c.Files[i].Path, func(r sizedReader) error {
+			f := &c.Files[i]
+			if f.MaxRequestTS < from || f.MinRequestTS >= to {
+				continue
+			}
+			err := a.read(c.Cut.Number, f.Path, func(r sizedReader) error {
 				return rowfile.Labels(r, r.Size(), opts.Labels, func(s *rowfile.Stored) {
-					if s.RequestTS >= opts.From && s.RequestTS < opts.To {
+					if s.RequestTS >= from && s.RequestTS < to {
 						visit(&c, s)
 					}
 				})
 			})
+			// Old days may be deleted, and then verify was told not to look at them.
+			if errors.Is(err, fs.ErrNotExist) && f.MaxRequestTS < opts.From {
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -117,11 +168,10 @@ func (a *Archive) eachRow(ctx context.Context, opts *CompareOptions, visit func(
 	return nil
 }
 
-// withdrawn reports whether a row says that it should not be there. Outputs of before
-// there was a reason for it say so by null labels.
-func withdrawn(s *rowfile.Stored) bool {
-	null := !slices.ContainsFunc(s.Labels, func(c joiner.Cell) bool { return !c.Null })
-	return s.Reason == joiner.Withdrawn.String() || s.Reason == joiner.Corrected.String() && null
+// allNull reports whether nothing is known of any label: versions that had no reason
+// for withdrawn rows wrote them so, as corrected.
+func allNull(s *rowfile.Stored) bool {
+	return !slices.ContainsFunc(s.Labels, func(c joiner.Cell) bool { return !c.Null })
 }
 
 // digest is of what must be equal.
@@ -142,8 +192,12 @@ func digest(s *rowfile.Stored) uint64 {
 const mostExamples = 20
 
 // merge walks through both sides' rows.
-func (c *Comparison) merge(mine, theirs []latestRow, bad map[[2]uint64]string) {
-	tell := func(r *latestRow, n *int64, what string) {
+func (c *Comparison) merge(mine, theirs []latestRow, opts *CompareOptions, bad map[[2]uint64]string) {
+	tell := func(r *latestRow, ts events.Time, n *int64, what string) {
+		if opts.Excuse != nil && opts.Excuse(r.request, ts) {
+			c.Excused++
+			return
+		}
 		*n++
 		if len(bad) < mostExamples {
 			bad[r.row] = what
@@ -155,19 +209,19 @@ func (c *Comparison) merge(mine, theirs []latestRow, bad map[[2]uint64]string) {
 		case len(mine) == 0:
 			order = 1
 		case len(theirs) > 0:
-			order = cmp.Or(cmp.Compare(mine[0].row[0], theirs[0].row[0]), cmp.Compare(mine[0].row[1], theirs[0].row[1]))
+			order = opts.order(&mine[0], &theirs[0])
 		}
 		switch {
-		case order < 0 && (mine[0].skip || mine[0].gone): // as it should be
+		case order < 0 && (mine[0].skip || mine[0].gone || mine[0].mayBeOld): // as it should be
 		case order < 0:
-			tell(&mine[0], &c.Extra, "is there, and the log does not give it")
+			tell(&mine[0], mine[0].ts, &c.Extra, "is there, and the log does not give it")
 		case order > 0:
-			tell(&theirs[0], &c.Missing, "is missing, and the log gives it")
+			tell(&theirs[0], theirs[0].ts, &c.Missing, "is missing, and the log gives it")
 		case mine[0].skip:
 			c.LeftOut++
 		default:
 			if c.Compared++; mine[0].labels != theirs[0].labels || mine[0].gone {
-				tell(&mine[0], &c.Differ, "is another than the log gives")
+				tell(&mine[0], min(mine[0].ts, theirs[0].ts), &c.Differ, "is another than the log gives")
 			}
 		}
 		if order <= 0 {
@@ -177,6 +231,16 @@ func (c *Comparison) merge(mine, theirs []latestRow, bad map[[2]uint64]string) {
 			theirs = theirs[1:]
 		}
 	}
+}
+
+// order compares the keys of two rows, and the times of their requests if those are
+// two requests of one id.
+func (o *CompareOptions) order(mine, theirs *latestRow) int {
+	order := cmp.Or(cmp.Compare(mine.row[0], theirs.row[0]), cmp.Compare(mine.row[1], theirs.row[1]))
+	if order == 0 && !o.together(mine.ts, theirs.ts) {
+		order = cmp.Compare(mine.ts, theirs.ts)
+	}
+	return order
 }
 
 // name looks up the rows that are told of.

@@ -128,7 +128,7 @@ func (v *verification) rows(ctx context.Context, archive *export.Archive) (found
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	d := deep{cfg: v.cfg, archive: archive, scratch: scratch, talk: v.talk}
+	d := deep{cfg: v.cfg, archive: archive, since: v.since, scratch: scratch, talk: v.talk}
 	return d.verify(ctx)
 }
 
@@ -156,11 +156,11 @@ func (d *deepVerdict) print(w *lineWriter) {
 	words := "every row is what the log gives"
 	if !d.Same() {
 		words = fmt.Sprintf("%d rows are not what the log gives, %d are missing, %d too many", d.Differ, d.Missing, d.Extra)
-		if d.sound() {
-			words += fmt.Sprintf("; %d outcomes and %d requests came too late to count, which a replay cannot know", d.Late, d.Expired)
-		}
 	}
 	w.line("%d rows of requests from %s to %s compared: %s", d.Compared, d.From, d.To, words)
+	if d.Excused > 0 {
+		w.line("%d more rows differ and may: events of their requests came too late to count, which a replay does not know", d.Excused)
+	}
 	if d.LeftOut > 0 {
 		w.line("%d rows were decided by another configuration and were not compared", d.LeftOut)
 	}

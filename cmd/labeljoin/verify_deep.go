@@ -30,7 +30,9 @@ type deep struct {
 	scratch string // a directory for the replay; it is removed
 	talk    io.Writer
 
+	since events.Time // requests before it are left out: their files may have been deleted
 	began events.Time // requests from here on can be compared
+	late  *lateness
 }
 
 // deepVerdict is what verify --deep says beside the verdict on the files.
@@ -38,16 +40,10 @@ type deepVerdict struct {
 	From string `json:"from"` // requests stamped from here on are compared
 	To   string `json:"to"`   // and before this: those had closed
 	export.Comparison
-	// Late and Expired are how many events came too late to count, which a replay
-	// cannot know: that many requests may differ, and be right.
-	Late    int64 `json:"late"`
-	Expired int64 `json:"expired"`
 }
 
 // sound reports whether nothing is wrong, as far as that can be told.
-func (v *deepVerdict) sound() bool {
-	return v.Differ+v.Missing+v.Extra <= v.Late+v.Expired
-}
+func (v *deepVerdict) sound() bool { return v.Same() }
 
 func (d *deep) verify(ctx context.Context) (*deepVerdict, error) {
 	last, ok, err := d.archive.Last()
@@ -65,15 +61,11 @@ func (d *deep) verify(ctx context.Context) (*deepVerdict, error) {
 	for i := range names {
 		names[i] = d.cfg.Labels[i].Name
 	}
-	to := last.Cut.Progress.ClosedThrough
-	l := &last.Cut.Progress.Ledger
-	v := &deepVerdict{
-		From: d.began.String(), To: to.String(),
-		Late:    l.Kinds[events.KindOutcome].Disposed[joiner.Late],
-		Expired: l.Kinds[events.KindRequest].Disposed[joiner.Expired],
-	}
+	from, to := max(d.began, d.since), last.Cut.Progress.ClosedThrough
+	v := &deepVerdict{From: from.String(), To: to.String()}
 	v.Comparison, err = d.archive.Compare(ctx, replayed, export.CompareOptions{
-		Labels: names, From: d.began, To: micro(to), RulesHash: d.cfg.Fingerprint(),
+		Labels: names, From: from, To: micro(to), RulesHash: d.cfg.Fingerprint(),
+		Reach: d.cfg.Longest() + d.cfg.Memory(), Excuse: d.late.excuse,
 	})
 	return v, err
 }
@@ -111,15 +103,18 @@ func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
 		return err
 	}
 	o.Replay = &engine.Replay{Complete: true}
+	if err := d.cuts(&rules, &o.Decoders, len(inputs)); err != nil {
+		return err
+	}
 	for i := range inputs {
 		until, open := cut.Progress.Inputs[i], inputs[i].Open
-		if until.Input != inputs[i].Name || until.Created != inputs[i].Created {
-			return fmt.Errorf("stream %q is not the one that was read: it was created at %s, the other at %s", inputs[i].Name, inputs[i].Created, until.Created)
-		}
 		inputs[i].First = from[i].Next
 		inputs[i].Open = func(ctx context.Context, at joiner.Position) (engine.Source, error) {
 			source, err := open(ctx, at)
-			return &bounded{Source: source, until: until, decoders: &o.Decoders, ended: at.Next >= until.Next && until.Skip == 0}, err
+			return &bounded{
+				Source: source, until: until, decoders: &o.Decoders, ended: at.Next >= until.Next && until.Skip == 0,
+				see: func(m *events.Message) { d.late.see(i, m) },
+			}, err
 		}
 	}
 	o.Inputs = inputs
@@ -146,6 +141,10 @@ func (d *deep) connect(ctx context.Context) (*service, error) {
 		if err := ownedByOther(reading.State.Dir); err != nil {
 			return nil, err
 		}
+		// A server without its files would begin with empty ones.
+		if streams := filepath.Join(reading.State.Dir, "nats"); !isDir(streams) {
+			return nil, fmt.Errorf("the embedded server's streams are not at %s: is the disk of state.dir mounted?", streams)
+		}
 		if s.server, err = startServer(ctx, &reading, true, s.log); err == nil {
 			options.InProcess = s.server
 		} else {
@@ -159,13 +158,20 @@ func (d *deep) connect(ctx context.Context) (*service, error) {
 	if s.nc, err = jetstream.Connect(options, s.log); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
+	reading.NATS.Embedded = false // streams that are missing are not made
 	return s, nil
+}
+
+func isDir(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
 }
 
 // beginning is the first commit from which on the streams still hold what was
 // read. Requests that may have events before it cannot be compared.
 func (d *deep) beginning(inputs []engine.Input) ([]joiner.Position, error) {
-	before := events.MinTime
+	before, began := events.MinTime, events.MinTime
+	var from []joiner.Position // nil: no commit so far will do
 	for c, err := range d.archive.Commits() {
 		if err != nil {
 			return nil, err
@@ -173,19 +179,64 @@ func (d *deep) beginning(inputs []engine.Input) ([]joiner.Position, error) {
 		if len(c.Cut.From) != len(inputs) {
 			return nil, fmt.Errorf("commit %d was made from %d streams, the configuration has %d", c.Cut.Number, len(c.Cut.From), len(inputs))
 		}
-		reaches := true
-		for i, p := range c.Cut.From {
-			reaches = reaches && inputs[i].First <= p.Next
-		}
-		if reaches {
-			if d.began = events.MinTime; c.Cut.Number > 1 {
-				d.began = before.Add(d.cfg.Join.ClockSkew.Std() + time.Microsecond)
+		if from == nil && readable(c.Cut.From, inputs) {
+			from, began = c.Cut.From, events.MinTime
+			if c.Cut.Number > 1 {
+				began = before.Add(d.cfg.Join.ClockSkew.Std() + time.Microsecond)
 			}
-			return c.Cut.From, nil
+		}
+		if !readable(c.Cut.Progress.Inputs, inputs) || leapt(&c.Cut) {
+			from = nil // it went on in another stream, or elsewhere in this one
 		}
 		before = c.Cut.MaxEvent
 	}
-	return nil, errors.New("the streams hold nothing any more of what the commits have read")
+	if d.began = began; from == nil {
+		return nil, errors.New("the streams are not those that the commits have read, or hold nothing any more of what they have read, so there is nothing to compare: " +
+			"verify without --deep holds the output against its manifests")
+	}
+	return from, nil
+}
+
+// readable reports whether the streams are those of a commit's positions, and still
+// hold what comes from there on.
+func readable(at []joiner.Position, inputs []engine.Input) bool {
+	for i := range at {
+		if p := &at[i]; p.Input != inputs[i].Name || p.Created != inputs[i].Created || inputs[i].First > p.Next {
+			return false
+		}
+	}
+	return true
+}
+
+// leapt reports whether a commit went on elsewhere in a stream, because a person
+// decided so when messages were lost.
+func leapt(cut *joiner.Cut) bool {
+	for i := range cut.From {
+		if to := &cut.Progress.Inputs[i]; to.Created != cut.From[i].Created || to.Next < cut.From[i].Next {
+			return true
+		}
+		for _, g := range cut.Progress.Gaps {
+			if l := g.Log; l != nil && l.Anew && l.Input == cut.From[i].Input && l.From == cut.From[i].Next && l.Next <= cut.Progress.Inputs[i].Next {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// cuts reads where the commits were cut, and which watermark they had.
+func (d *deep) cuts(rules *joiner.Rules, decoders *[events.Kinds]events.Decoder, inputs int) error {
+	d.late = newLateness(rules, decoders, inputs)
+	for c, err := range d.archive.Commits() {
+		if err != nil {
+			return err
+		}
+		if leapt(&c.Cut) {
+			d.late.cuts = d.late.cuts[:0] // sequences of before are of other messages
+		}
+		d.late.add(&c.Cut, rules.Lateness)
+	}
+	return nil
 }
 
 // watch shows how far the replay is.
@@ -215,6 +266,7 @@ type bounded struct {
 	until    joiner.Position
 	decoders *[events.Kinds]events.Decoder
 	ended    bool
+	see      func(*events.Message) // is told of every message that the commits have read
 }
 
 // Next implements engine.Source. The broker's word that nothing more is there
@@ -242,6 +294,9 @@ func (b *bounded) Next(ctx context.Context) (events.Batch, error) {
 		break
 	}
 	b.ended = b.ended || len(batch.Messages) == 0
+	for i := range batch.Messages {
+		b.see(&batch.Messages[i])
+	}
 	batch.Proven = events.MinTime
 	return batch, nil
 }

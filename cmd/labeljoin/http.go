@@ -122,8 +122,7 @@ func handler(name string, stats func() engine.Stats, observers ...observer) http
 		now := stats()
 		s := statusOf(name, now)
 		for _, o := range observers {
-			s.Waits = append(s.Waits, o.waits(&now)...)
-			s.Features = featureStatusOf(o.features())
+			o.tell(&now, &s)
 		}
 		writeJSON(w, s)
 	})

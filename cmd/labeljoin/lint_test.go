@@ -133,6 +133,7 @@ var clocks = map[string]string{
 	"cmd/labeljoin/bench.go":          "a benchmark measures time",
 	"cmd/labeljoin/disk.go":           "the room on a disk is looked at every second; reading pauses, and no row changes",
 	"cmd/labeljoin/disk_fs.go":        "a write that found no room is tried again every second",
+	"cmd/labeljoin/refused.go":        "what was rejected is said once a minute",
 	"cmd/labeljoin/lag.go":            "how far a stream has grown is asked every few seconds, for a metric",
 	"cmd/labeljoin/metrics_run.go":    "a watermark's lag is behind the clock of who looks",
 	"joiner/engine/commit.go":         "how long a commit took, for a metric",

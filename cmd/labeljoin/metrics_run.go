@@ -15,8 +15,8 @@ import (
 // observer is what a running joiner shows beyond its engine's books.
 type observer struct {
 	collector prometheus.Collector
-	waits     func(*engine.Stats) []wait // what is held
-	features  func() export.FeatureNotes // what became of features
+	waits     func(*engine.Stats) []wait   // what is held
+	tell      func(*engine.Stats, *status) // adds to a status what the engine does not know
 }
 
 // runCollector makes metrics of what a running joiner measures. Label values

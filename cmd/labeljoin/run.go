@@ -76,6 +76,7 @@ type service struct {
 	conn    atomic.Pointer[nats.Conn]
 	sending atomic.Pointer[jetstream.Publisher]
 	found   atomic.Bool // the streams
+	refused *refused    // what was rejected; nil until it is opened
 	known   *known      // nil: it is not a joiner that reads
 }
 
@@ -109,6 +110,8 @@ func (s *service) open(ctx context.Context) error {
 	if s.options, err = engineOptions(s.cfg, rules, s.place, s.log); err != nil {
 		return err
 	}
+	s.refused = newRefused(s.cfg, s.log)
+	s.options.Refused = s.refused.add
 	s.engine.Store(engine.New(s.options)) // it has read nothing, and is asked until there is the one that joins
 	s.disks.joins(s.place.store.DiskBytes, s.stats, false)
 	if s.control, err = serveControl(s.cfg.State.Dir, s.cfg.Name, s.engine.Load, s.tell, s.lastSeq, s.log); err != nil {
@@ -154,6 +157,9 @@ func (s *service) join(ctx context.Context) error {
 		e.OnCommit(s.news)
 	}
 	s.known = knownAt(s.cfg, s.place, e.Stats)
+	telling, tell := context.WithCancel(context.WithoutCancel(ctx))
+	defer tell()
+	s.watching.Go(func() { s.refused.watch(telling) }) // ended with this function
 	s.disks.joins(s.place.store.DiskBytes, e.Stats, len(inputs) == 1)
 	s.engine.Store(e)
 	s.measureLag(inputs)
@@ -180,12 +186,17 @@ func (s *service) observe() observer {
 		c.labels = append(c.labels, s.cfg.Labels[i].Name)
 	}
 	c.waits, c.notes, c.unsent = s.waits, s.place.output.FeatureNotes, s.unsent
-	return observer{collector: c, waits: s.waits, features: c.notes}
+	told := func(stats *engine.Stats, to *status) {
+		s.tell(stats, to)
+		to.behind(s.lag.behind(*stats))
+	}
+	return observer{collector: c, waits: s.waits, tell: told}
 }
 
 // tell adds to a status what the engine does not know.
 func (s *service) tell(stats *engine.Stats, to *status) {
-	to.Waits, to.Features = s.waits(stats), featureStatusOf(s.place.output.FeatureNotes())
+	to.Waits, to.Features, to.DeadLetters = s.waits(stats), featureStatusOf(s.place.output.FeatureNotes()), s.refused.status()
+	to.closing(stats, s.cfg)
 }
 
 // waits lists everything that is held.

@@ -63,14 +63,14 @@ func findStatus(ctx context.Context, cfg *config.Config) (s status, running bool
 	}
 	archive, err := export.OpenArchive(vfs.Default, cfg.Output.Dir, partition)
 	if errors.Is(err, fs.ErrNotExist) {
-		return statusOf(cfg.Name, engine.Stats{Watermark: events.MinTime}), false, nil
+		return statusOf(cfg.Name, nothingRead()), false, nil
 	}
 	if err != nil {
 		return s, false, err
 	}
 	last, ok, err := archive.Last()
 	if err != nil || !ok {
-		return statusOf(cfg.Name, engine.Stats{Watermark: events.MinTime}), false, err
+		return statusOf(cfg.Name, nothingRead()), false, err
 	}
 	p := last.Cut.Progress
 	stats := engine.Stats{Progress: p, Watermark: p.Watermark(cfg.Join.Lateness.Std())}
@@ -80,22 +80,29 @@ func findStatus(ctx context.Context, cfg *config.Config) (s status, running bool
 	return statusOf(cfg.Name, stats), false, nil
 }
 
+// nothingRead is how an engine stands before its first event.
+func nothingRead() engine.Stats {
+	return engine.Stats{Watermark: events.MinTime, Sources: [events.Kinds]events.Time{events.MinTime, events.MinTime}}
+}
+
 // status is what /status and the command say.
 type status struct {
-	Name      string                 `json:"name"`
-	Version   string                 `json:"version"`
-	Joining   bool                   `json:"joining"`
-	Watermark string                 `json:"watermark"`
-	Guard     *guardStatus           `json:"guard,omitempty"`     // nil: nothing is guarded
-	Waits     []wait                 `json:"waits,omitempty"`     // what is held, and why
-	Aside     *asideStatus           `json:"aside,omitempty"`     // nil: nothing was quarantined since the start
-	Features  *featureStatus         `json:"features,omitempty"`  // nil: nothing is to be said of them
-	Sightings *sightStatus           `json:"sightings,omitempty"` // nil: nothing was noticed of events since the start
-	Gaps      int                    `json:"gaps"`
-	Commits   uint64                 `json:"commits"`
-	Rows      int64                  `json:"rows"`
-	Inputs    []inputStatus          `json:"inputs"`
-	Events    map[string]eventStatus `json:"events"`
+	Name        string                 `json:"name"`
+	Version     string                 `json:"version"`
+	Joining     bool                   `json:"joining"`
+	Watermark   string                 `json:"watermark"`
+	Guard       *guardStatus           `json:"guard,omitempty"`        // nil: nothing is guarded
+	Waits       []wait                 `json:"waits,omitempty"`        // what is held, and why
+	Aside       *asideStatus           `json:"aside,omitempty"`        // nil: nothing was quarantined since the start
+	Features    *featureStatus         `json:"features,omitempty"`     // nil: nothing is to be said of them
+	Closing     *closingStatus         `json:"closing,omitempty"`      // nil: nothing is pending
+	DeadLetters *deadLetterStatus      `json:"dead_letters,omitempty"` // nil: none since the start
+	Sightings   *sightStatus           `json:"sightings,omitempty"`    // nil: nothing was noticed of events since the start
+	Gaps        int                    `json:"gaps"`
+	Commits     uint64                 `json:"commits"`
+	Rows        int64                  `json:"rows"`
+	Inputs      []inputStatus          `json:"inputs"`
+	Events      map[string]eventStatus `json:"events"`
 }
 
 type inputStatus struct {
@@ -171,6 +178,48 @@ func statusOf(name string, s engine.Stats) status {
 	return out
 }
 
+// closingStatus is what pending requests wait for.
+type closingStatus struct {
+	Pending int64  `json:"pending"`        // requests
+	Through string `json:"closed_through"` // requests stamped before it have closed
+	Window  string `json:"window"`         // the longest
+	Needs   string `json:"needs"`          // how much later events must have been read than its end
+}
+
+// closing says what pending requests wait for.
+func (s *status) closing(stats *engine.Stats, c *config.Config) {
+	if n := stats.Progress.Ledger.Kinds[events.KindRequest].Pending; n > 0 {
+		s.Closing = &closingStatus{
+			Pending: n, Through: timeText(stats.Progress.ClosedThrough.String()),
+			Window: config.Duration(c.Longest()).String(), Needs: c.Join.Lateness.String(),
+		}
+	}
+}
+
+// String says it in words.
+func (c *closingStatus) String() string {
+	return fmt.Sprintf("%d requests are pending: one closes %s after its time, when both sources have been read %s beyond that; stamped before %s all have closed",
+		c.Pending, c.Window, c.Needs, c.Through)
+}
+
+// timeText is a time in words: nothing has been read before the first event.
+func timeText(t string) string {
+	if t == events.MinTime.String() {
+		return "none yet"
+	}
+	return t
+}
+
+// behind adds how many messages of each stream are not read.
+func (s *status) behind(messages map[string]uint64) {
+	for i := range s.Inputs {
+		if n, known := messages[s.Inputs[i].Input]; known {
+			behind := int64(n)
+			s.Inputs[i].Behind = &behind
+		}
+	}
+}
+
 // measureLag asks how much of the streams is not read yet. A broker that does
 // not answer is no reason for a status not to be told.
 func (s *status) measureLag(ctx context.Context, last func(ctx context.Context, stream string) (uint64, error)) {
@@ -210,12 +259,18 @@ func (s *status) print(to io.Writer, running bool) error {
 		}
 	}
 	fmt.Fprintf(lines, "%s\t%s\n", s.Name, state)
-	fmt.Fprintf(lines, "watermark\t%s\n", s.Watermark)
+	fmt.Fprintf(lines, "watermark\t%s\n", timeText(s.Watermark))
 	if s.Guard != nil {
 		fmt.Fprintf(lines, "guard\t%s\n", s.Guard)
 	}
 	for _, w := range s.Waits {
 		fmt.Fprintf(lines, "waits\t%s (%s): %s\n", w.What, w.Reason, w.Detail)
+	}
+	if s.Closing != nil {
+		fmt.Fprintf(lines, "closes\t%s\n", s.Closing)
+	}
+	if s.DeadLetters != nil {
+		fmt.Fprintf(lines, "dead letters\t%s\n", s.DeadLetters)
 	}
 	if s.Aside != nil {
 		fmt.Fprintf(lines, "set aside\t%s\n", s.Aside)
@@ -243,7 +298,9 @@ func (s *status) print(to io.Writer, running bool) error {
 		for _, d := range slices.Sorted(maps.Keys(e.Disposed)) {
 			parts = append(parts, fmt.Sprintf("%d %s", e.Disposed[d], d))
 		}
-		fmt.Fprintf(lines, "%ss\t%d read, %d pending; %s; watermark %s\n", kind, e.Read, e.Pending, strings.Join(parts, ", "), e.Watermark)
+		parts = append([]string{fmt.Sprintf("%d read, %d pending", e.Read, e.Pending)}, strings.Join(parts, ", "), "watermark "+timeText(e.Watermark))
+		parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
+		fmt.Fprintf(lines, "%ss\t%s\n", kind, strings.Join(parts, "; "))
 	}
 	return lines.Flush()
 }

@@ -28,13 +28,28 @@ func testCommand() *cli.Command {
 		Description: "A test file is YAML: a configuration, and cases that list events in order of\n" +
 			"arrival and what must come of them: labeljoin help tests.\n" +
 			"Exit codes: 0 all cases pass, 1 some fail, 2 a file is wrong.",
-		Flags:        []cli.Flag{&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "list every case"}},
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "list every case"},
+			&cli.BoolFlag{Name: "json", Usage: "print one JSON object instead of text"},
+			&cli.StringFlag{Name: "junit", Usage: "also write a JUnit `FILE`, for CI systems"},
+		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			if !c.Args().Present() {
 				return &usageError{errors.New("name the test files: labeljoin test FILE...")}
 			}
-			return runTests(c.Context, c.App.Writer, c.Args().Slice(), c.Bool("verbose"))
+			out := c.App.Writer
+			if c.Bool("json") {
+				out = io.Discard
+			}
+			report, err := reportTests(c.Context, out, c.Args().Slice(), c.Bool("verbose"))
+			if c.Bool("json") {
+				err = errors.Join(err, report.json(c.App.Writer))
+			}
+			if path := c.String("junit"); path != "" {
+				err = errors.Join(err, report.junit(path))
+			}
+			return err
 		},
 	}
 }
@@ -112,23 +127,30 @@ func readTestFile(path string) ([]byte, error) {
 // runTests runs the cases of all files and prints what came of them. A file
 // that is wrong does not keep the others from being run.
 func runTests(ctx context.Context, out io.Writer, paths []string, verbose bool) error {
+	_, err := reportTests(ctx, out, paths, verbose)
+	return err
+}
+
+// reportTests also returns what came of each case.
+func reportTests(ctx context.Context, out io.Writer, paths []string, verbose bool) (*testReport, error) {
 	var wrong error
-	cases, failed := 0, 0
+	report := &testReport{Files: []testFile{}}
 	for _, path := range paths {
 		s, err := loadSuite(path)
 		if err != nil {
 			fmt.Fprintf(out, "FAIL  %s: cannot be run\n", path)
 			wrong = errors.Join(wrong, err)
+			report.Files = append(report.Files, testFile{File: path, Error: err.Error(), Cases: []testCase{}})
 			continue
 		}
-		bad := 0
+		file, bad := testFile{File: path, Cases: []testCase{}}, 0
 		for i := range s.file.Cases {
-			c := &s.file.Cases[i]
-			ok, err := runCase(ctx, out, s, c, verbose)
+			c, err := runCase(ctx, s, &s.file.Cases[i])
 			if err != nil {
-				return err
+				return report, err
 			}
-			if !ok {
+			c.print(out, s.file.Name, verbose)
+			if file.Cases = append(file.Cases, c); !c.Pass {
 				bad++
 			}
 		}
@@ -136,34 +158,40 @@ func runTests(ctx context.Context, out io.Writer, paths []string, verbose bool) 
 		if bad > 0 {
 			verdict = "FAIL"
 		}
-		fmt.Fprintf(out, "%s  %s: %d of %d cases pass\n", verdict, path, len(s.file.Cases)-bad, len(s.file.Cases))
-		cases, failed = cases+len(s.file.Cases), failed+bad
+		fmt.Fprintf(out, "%s  %s: %d of %d cases pass\n", verdict, path, len(file.Cases)-bad, len(file.Cases))
+		report.Files = append(report.Files, file)
+		report.Cases, report.Failed = report.Cases+len(file.Cases), report.Failed+bad
 	}
-	if wrong != nil {
-		return wrong
+	if wrong == nil && report.Failed > 0 {
+		wrong = fmt.Errorf("%d of %d cases fail", report.Failed, report.Cases)
 	}
-	if failed > 0 {
-		return fmt.Errorf("%d of %d cases fail", failed, cases)
-	}
-	return nil
+	return report, wrong
 }
 
-// runCase runs a case and prints it, if it fails or everything is asked for.
-func runCase(ctx context.Context, out io.Writer, s *suite, c *scenario.Case, verbose bool) (bool, error) {
+// runCase runs a case.
+func runCase(ctx context.Context, s *suite, c *scenario.Case) (testCase, error) {
 	failures, err := scenario.Run(ctx, s.options, c)
 	switch {
 	case ctx.Err() != nil:
-		return false, ctx.Err()
+		return testCase{}, ctx.Err()
 	case err != nil:
 		failures = append(failures, scenario.Failure{Line: c.Line, Text: err.Error()})
 	}
-	if len(failures) > 0 {
-		fmt.Fprintf(out, "FAIL  %s:%d: %s\n", s.file.Name, c.Line, c.Name)
-	} else if verbose {
-		fmt.Fprintf(out, "pass  %s:%d: %s\n", s.file.Name, c.Line, c.Name)
-	}
+	result := testCase{Name: c.Name, Line: c.Line, Pass: len(failures) == 0}
 	for _, f := range failures {
-		fmt.Fprintf(out, "  %s:%d: %s\n", s.file.Name, f.Line, f.Text)
+		result.Failures = append(result.Failures, testFailure{Line: f.Line, Text: f.Text})
 	}
-	return len(failures) == 0, nil
+	return result, nil
+}
+
+// print prints a case, if it fails or everything is asked for.
+func (c *testCase) print(out io.Writer, file string, verbose bool) {
+	if !c.Pass {
+		fmt.Fprintf(out, "FAIL  %s:%d: %s\n", file, c.Line, c.Name)
+	} else if verbose {
+		fmt.Fprintf(out, "pass  %s:%d: %s\n", file, c.Line, c.Name)
+	}
+	for _, f := range c.Failures {
+		fmt.Fprintf(out, "  %s:%d: %s\n", file, f.Line, f.Text)
+	}
 }

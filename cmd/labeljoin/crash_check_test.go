@@ -322,12 +322,12 @@ func (r *outputRow) differs(want *enginetest.Row) string {
 // reasonOf is the reason that is written so; one beyond all for a text that is none.
 func reasonOf(text string) joiner.Reason {
 	reason := joiner.Closed
-	for ; reason <= joiner.Incomplete && reason.String() != text; reason++ {
+	for ; reason < joiner.Reasons && reason.String() != text; reason++ {
 	}
 	return reason
 }
 
-func (r *outputRow) withdrawn() bool { return r.reason == "withdrawn" }
+func (r *outputRow) withdrawn() bool { return r.reason == joiner.Withdrawn.String() }
 
 // check holds a finished output against the history: nothing lost, nothing
 // doubled, nothing unreadable, and no commit undone that had been made.

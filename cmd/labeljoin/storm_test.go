@@ -20,6 +20,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
 )
 
 var (
@@ -473,7 +474,7 @@ func (s *weather) latest(dir string) map[string][]string {
 	rows := map[string][]string{}
 	for key, all := range s.revisions(dir, stormColumns) {
 		row := slices.Clone(all[len(all)-1])
-		if row[3] == "withdrawn" {
+		if row[3] == joiner.Withdrawn.String() {
 			continue
 		}
 		row[2], row[3] = "", ""

@@ -89,7 +89,7 @@ func checkLatest(t *testing.T, w *world, want enginetest.Answer) {
 	for _, r := range w.out.Latest(enginetest.Reach(&w.history.Rules)) {
 		key := keyOf(&want, &r)
 		row, ok := want.Rows[key]
-		switch withdrawn := r.Reason.String() == "withdrawn"; {
+		switch withdrawn := r.Reason == joiner.Withdrawn; {
 		case !ok && !withdrawn:
 			t.Errorf("%q: %v (%v) stays, and should be left out", key, r.Cells, r.Reason)
 		case ok && differs(&r, row) != "":

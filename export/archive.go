@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -213,4 +214,46 @@ func (a *Archive) read(k uint64, name string, do func(sizedReader) error) error 
 		return fmt.Errorf("read %s: %w", f.Path, err)
 	}
 	return nil
+}
+
+// recentCommits is how many commits FeatureColumns looks into.
+const recentCommits = 100
+
+// FeatureColumns lists the columns of features in the files of the newest commits,
+// in lower case, which is how names are compared.
+func (a *Archive) FeatureColumns() (map[string]bool, error) {
+	numbers, err := a.numbers()
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]bool{}
+	for _, k := range numbers[max(0, len(numbers)-recentCommits):] {
+		m, _, err := a.manifest(k)
+		if err != nil {
+			return nil, err
+		}
+		for i := range m.Files {
+			for _, c := range featuresOf(m.Files[i].Columns) {
+				found[strings.ToLower(c.Name)] = true
+			}
+		}
+	}
+	return found, nil
+}
+
+// featuresOf are the columns between those that every file begins with and the
+// labels: pairs of a value and a time, which no feature is.
+func featuresOf(columns []column) []column {
+	const head = 8
+	if len(columns) < head {
+		return nil
+	}
+	columns = columns[head:]
+	for n := len(columns); n > 0 && slices.Contains([]string{"weight", "revision", "reason"}, columns[n-1].Name); n-- {
+		columns = columns[:n-1]
+	}
+	for n := len(columns); n > 1 && columns[n-1].Type == "timestamp" && columns[n-1].Name == columns[n-2].Name+"_ts"; n -= 2 {
+		columns = columns[:n-2]
+	}
+	return columns
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
 )
 
 var testDay = events.At(time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC))
@@ -132,5 +134,42 @@ func TestManifestOfVeryManyColumns(t *testing.T) {
 	defer o.Close()
 	if v := verified(t, mem); !v.Sound() || v.Rows != files {
 		t.Fatalf("verdict %+v", v)
+	}
+}
+
+// The columns of features are told from those of labels, also where a label has the
+// name that a feature had before.
+func TestFeatureColumns(t *testing.T) {
+	mem := vfs.NewMem()
+	one := events.Value{Kind: events.Int, Int: 1}
+	for k, labels := range [][]joiner.Label{{{Name: "clicked"}}, {{Name: "clicked"}, {Name: "bought", Agg: joiner.Mean}}} {
+		opts := options(mem)
+		opts.Labels, opts.Weight = labels, k == 1
+		o := open(t, opts)
+		s, err := o.Stage(uint64(k + 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req, row := testRow(1, k)
+		req.Features = []events.Field{{Name: "Bought", Value: one}, {Name: "x_ts", Value: one}, {Name: "reason", Value: one}}
+		row.Cells = make([]joiner.Cell, len(labels))
+		if err := s.Row(req, row); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Commit(t.Context(), testCut(uint64(k+1), "n")); err != nil {
+			t.Fatal(err)
+		}
+		if err := o.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, err := OpenArchive(mem, testDir, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := a.FeatureColumns()
+	want := map[string]bool{"bought": true, "x_ts": true, "feature_reason": true, "feature_bought": true}
+	if err != nil || !maps.Equal(got, want) {
+		t.Fatalf("features %v, want %v: %v", got, want, err)
 	}
 }

@@ -108,5 +108,5 @@ func notesOf(c *config.Config, lookup func(string) (string, bool)) []string {
 			notes = append(notes, fmt.Sprintf("%s does not exist on this machine", path))
 		}
 	}
-	return notes
+	return append(notes, labelNotes(c)...)
 }

@@ -3,9 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/export"
 )
 
@@ -60,4 +63,26 @@ func newFeatureMetrics(describe func(metric, help string, labels ...string) *pro
 func (m *featureMetrics) collect(n export.FeatureNotes, counter func(*prometheus.Desc, float64, ...string)) {
 	counter(m.moved, float64(n.MovedValues))
 	counter(m.dropped, float64(n.DroppedValues))
+}
+
+// labelNotes says which labels take a column that a feature has in the output.
+func labelNotes(c *config.Config) []string {
+	archive, err := export.OpenArchive(vfs.Default, c.Output.Dir, partition)
+	if err != nil {
+		return nil // there is no output yet, or not on this machine
+	}
+	features, err := archive.FeatureColumns()
+	if err != nil {
+		return []string{fmt.Sprintf("the output %s could not be looked at: %s", c.Output.Dir, err)}
+	}
+	var notes []string
+	for i := range c.Labels {
+		for _, column := range []string{c.Labels[i].Name, c.Labels[i].Name + "_ts"} {
+			if features[strings.ToLower(column)] {
+				notes = append(notes, fmt.Sprintf("label %s: files of the output %s have a feature in the column %s. From now on it holds the label, and the feature is in feature_%s: "+
+					"readers of both kinds of files mix the two up. Choose another name for the label, or begin another output", c.Labels[i].Name, c.Output.Dir, column, column))
+			}
+		}
+	}
+	return notes
 }

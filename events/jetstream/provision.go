@@ -21,7 +21,7 @@ func createMissing(ctx context.Context, js jetstream.JetStream, inputs []Input, 
 			continue
 		}
 		if !inputs[i].Create {
-			return fmt.Errorf("no stream holds subject %q: create one on the server, or set create: true for this input", inputs[i].Subject)
+			return fmt.Errorf("no stream holds subject %q: create one on the server, or set inputs.create: true", inputs[i].Subject)
 		}
 		name := nameFor(inputs[i])
 		subjects[name] = append(subjects[name], inputs[i].Subject)

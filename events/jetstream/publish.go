@@ -89,7 +89,7 @@ func (p *Publisher) provision(ctx context.Context) error {
 	case info != nil:
 		return nil
 	case !p.opts.Create:
-		return fmt.Errorf("label stream: no stream holds subject %q: create one on the server, or set create: true", p.opts.Subject)
+		return fmt.Errorf("label stream: no stream holds subject %q: create one on the server, or set publish.create: true", p.opts.Subject)
 	}
 	_, err = create(ctx, p.js, jetstream.StreamConfig{
 		Name:       nameFor(Input{Subject: p.opts.Subject, Stream: p.opts.Stream}),

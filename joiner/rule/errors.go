@@ -27,6 +27,10 @@ func (e *Error) Misuse() bool { return true }
 // reword says in the language's own terms what expr said in Go's.
 func reword(message string) string {
 	if name, ok := strings.CutPrefix(message, "unknown name "); ok {
+		switch name {
+		case "position", "score", "features", "user_id", "model", "request", "request_id", "item":
+			return fmt.Sprintf("unknown name %q: a condition sees only the outcome (%s), not its request", name, strings.Join(Variables(), ", "))
+		}
 		return unknown("name", name, Variables())
 	}
 	if kind, ok := strings.CutPrefix(message, "expected bool, but got "); ok {
@@ -35,6 +39,8 @@ func reword(message string) string {
 	switch {
 	case strings.Contains(message, `unexpected token Operator("=")`):
 		return "a single = is no comparison: write =="
+	case strings.Contains(message, `unexpected token Identifier("AND")`), strings.Contains(message, `unexpected token Identifier("OR")`):
+		return "AND and OR are written in small letters: and, or; or as && and ||"
 	case message == "unexpected token EOF":
 		return "the expression ends too early"
 	}

@@ -51,12 +51,12 @@ func (h *History) End() {
 }
 
 // LastOutcome is the largest timestamp of the outcomes and of the heartbeats
-// among them; MinTime without any.
+// among them, each at most the time at which it was stored; MinTime without any.
 func LastOutcome(set []Arrival) events.Time {
 	last := events.MinTime
 	for _, e := range set {
 		if e.Kind == events.KindOutcome {
-			last = max(last, e.TS)
+			last = max(last, min(e.TS, e.At))
 		}
 	}
 	return last

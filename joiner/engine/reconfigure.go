@@ -58,7 +58,13 @@ func (e *ReconfigureError) Unwrap() error { return e.State }
 func (e *Engine) reconfigure(ctx context.Context, cut *joiner.Cut, r joiner.Receipt) error {
 	before := e.saved
 	e.o.Log.Info("the configuration changed: rebuilding the state from the log; it applies to requests that close from here on")
-	err := e.rebuild(ctx, cut, r, true)
+	var err error
+	if r.Number > 0 {
+		err = e.holdsWhatWasRead(ctx, cut, &before.Progress)
+	}
+	if err == nil {
+		err = e.rebuild(ctx, cut, r, true)
+	}
 	lacks := lacking(err)
 	if lacks == "" || ctx.Err() != nil {
 		return err
@@ -84,7 +90,7 @@ var errDeclaredLost = errors.New("messages that a rebuild would read were declar
 // lacking is what a log lacks, if an error is about that; else nothing. The errors
 // of sources say it of themselves.
 func lacking(err error) string {
-	if errors.Is(err, errDeclaredLost) {
+	if errors.Is(err, errDeclaredLost) || errors.Is(err, errReadGone) {
 		return err.Error()
 	}
 	if of, ok := errors.AsType[interface {

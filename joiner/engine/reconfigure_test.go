@@ -176,6 +176,38 @@ func TestConfigurationChangesBeforeTheFirstCommit(t *testing.T) {
 	}
 }
 
+// TestPendingMessageErased erases a message that was read after the last commit, and
+// whose request is pending: only the state has it. A changed configuration must not
+// go back to the commit, from where it could not be read again.
+func TestPendingMessageErased(t *testing.T) {
+	h := enginetest.Lines(oneLabel())
+	h.Request(0, "closed")
+	h.Heartbeats(40 * time.Minute)
+	committed := len(h.Events)
+	h.Request(41*time.Minute, "pending")
+	h.Click(42*time.Minute, "pending")
+	before := len(h.Events)
+	h.End()
+	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
+	w.roll = engine.Roll{}
+	whole := w.logs[0]
+	for _, n := range []int{committed, before} {
+		w.logs[0] = whole[:n]
+		if err := w.run(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.logs[0] = slices.Concat(whole[:committed], whole[committed+1:])
+	w.hash, w.history.Rules.Labels = "with a label", append(w.history.Rules.Labels, countLabel())
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	checkBooks(t, w)
+	if r := w.latest()[[2]string{"pending", ""}]; len(r.Cells) != 2 || r.Cells[0].Value != 1 || r.Cells[1].Value != 1 {
+		t.Errorf("%v", r.Cells)
+	}
+}
+
 // TestUncommittedRows crashes before a commit that holds a correction. On a short log
 // a changed configuration is refused then, and says what to do; that works.
 func TestUncommittedRows(t *testing.T) {

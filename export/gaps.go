@@ -28,6 +28,7 @@ type gap struct {
 	Quiet   bool     `json:"quiet"`
 	Since   instant  `json:"since"`
 	Note    string   `json:"note"`
+	Removes uint64   `json:"removes,omitzero"`
 	Log     *logGap  `json:"log,omitzero"`
 }
 
@@ -44,7 +45,7 @@ func toGaps(gaps []joiner.Gap) []gap {
 	var out []gap
 	for i := range gaps {
 		g := &gaps[i]
-		to := gap{ID: g.ID, From: instant(g.From), To: instant(g.To), Sources: []string{}, Quiet: g.Quiet, Since: instant(g.Since), Note: g.Note}
+		to := gap{ID: g.ID, From: instant(g.From), To: instant(g.To), Sources: []string{}, Quiet: g.Quiet, Since: instant(g.Since), Note: g.Note, Removes: g.Removes}
 		for k, has := range g.Kinds {
 			if has {
 				to.Sources = append(to.Sources, events.Kind(k).String())
@@ -63,7 +64,7 @@ func fromGaps(gaps []gap) []joiner.Gap {
 	for i := range gaps {
 		g := &gaps[i]
 		to := joiner.Gap{
-			ID: g.ID, From: events.Time(g.From), To: events.Time(g.To), Quiet: g.Quiet, Since: events.Time(g.Since), Note: g.Note,
+			ID: g.ID, From: events.Time(g.From), To: events.Time(g.To), Quiet: g.Quiet, Since: events.Time(g.Since), Note: g.Note, Removes: g.Removes,
 		}
 		for k := range to.Kinds {
 			to.Kinds[k] = slices.Contains(g.Sources, events.Kind(k).String())
@@ -90,6 +91,9 @@ func (g *gap) check() error {
 		return errors.New("gaps are numbered from 1")
 	case g.From > g.To:
 		return fmt.Errorf("gap %d ends before it begins", g.ID)
+	case g.Removes != 0 && (len(g.Sources) > 0 || g.Log != nil || g.Removes >= g.ID):
+		return fmt.Errorf("gap %d takes gap %d back, and can be nothing else", g.ID, g.Removes)
+	case g.Removes != 0:
 	case known == 0 || known != len(g.Sources):
 		return fmt.Errorf("gap %d names the sources %q: request, outcome or both are possible", g.ID, g.Sources)
 	case g.Log != nil && (g.Log.Input == "" || g.Log.Next == 0):
@@ -115,7 +119,7 @@ func OpenGaps(fsys vfs.FS, dir string) (*Gaps, error) {
 // that declare at once get two numbers.
 func (g *Gaps) Declare(d joiner.Gap) (uint64, error) {
 	for {
-		known, err := g.List()
+		known, err := g.List() // the newest is in it: what takes it back is newer
 		if err != nil {
 			return 0, err
 		}
@@ -141,7 +145,8 @@ func (g *Gaps) Declare(d joiner.Gap) (uint64, error) {
 	}
 }
 
-// List reads the declarations, in the order of their numbers. What applies
+// List reads the declarations, in the order of their numbers, without those that were
+// taken back. What applies
 // from when on is in the manifests only: Since is MinTime here.
 func (g *Gaps) List() ([]joiner.Gap, error) {
 	names, err := g.bucket.List(gapsDir)
@@ -164,7 +169,16 @@ func (g *Gaps) List() ([]joiner.Gap, error) {
 		out = append(out, *declared)
 	}
 	slices.SortFunc(out, func(a, b gap) int { return int(int64(a.ID) - int64(b.ID)) })
-	return fromGaps(out), nil
+	return withoutRemoved(fromGaps(out)), nil
+}
+
+// withoutRemoved are the gaps that were not taken back, and what takes others back.
+func withoutRemoved(gaps []joiner.Gap) []joiner.Gap {
+	removed := map[uint64]bool{}
+	for i := range gaps {
+		removed[gaps[i].Removes] = gaps[i].Removes != 0
+	}
+	return slices.DeleteFunc(gaps, func(g joiner.Gap) bool { return removed[g.ID] })
 }
 
 func (g *Gaps) read(id uint64) (*gap, error) {
@@ -203,7 +217,7 @@ func (a *Archive) Gaps() ([]joiner.Gap, error) {
 			gaps = append(gaps, d)
 		}
 	}
-	return gaps, nil
+	return withoutRemoved(gaps), nil
 }
 
 // begun returns an *EmptyError where no joiner ever opened the output.

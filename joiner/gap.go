@@ -21,8 +21,11 @@ type Gap struct {
 	// Since is the bound of what the declaration came too late for: requests
 	// stamped before it keep the labels they have.
 	Since events.Time
-	Note  string  // why, in the words of who declared it
-	Log   *LogGap // the messages that are gone; nil if only the time is known
+	// Removes, unless 0, says that this is no gap: it takes back the one of that number.
+	// Kinds has none then.
+	Removes uint64
+	Note    string  // why, in the words of who declared it
+	Log     *LogGap // the messages that are gone; nil if only the time is known
 }
 
 // LogGap names messages of a log that are lost, by decision of a person to go on

@@ -435,7 +435,7 @@ func (m *Machine) revise(x *Entry, fx *Effects) error {
 }
 
 // Gap writes again the rows of a closed request that rules with another gap make
-// unknown.
+// unknown, or rules without one make known.
 func (m *Machine) Gap(x *Entry, with *Rules) (fx Effects, err error) {
 	if err := m.settle(x, &fx); err != nil {
 		return fx, err
@@ -445,7 +445,11 @@ func (m *Machine) Gap(x *Entry, with *Rules) (fx Effects, err error) {
 		return fx, err
 	}
 	var changed []Row
-	changed, x.History.Rows = Revise(req, d.Rows(events.MaxTime, InGap), x.History.Rows, InGap)
+	reason := Corrected // a gap was taken back, unless there is one
+	if slices.ContainsFunc(with.Gaps, func(g Gap) bool { return with.Touches(&g, req.TS) }) {
+		reason = InGap
+	}
+	changed, x.History.Rows = Revise(req, d.Rows(events.MaxTime, reason), x.History.Rows, reason)
 	fx.write(x.Place, req, changed, x.History.Round)
 	fx.tellCorrected(req, changed)
 	fx.History = len(fx.Rows) > 0

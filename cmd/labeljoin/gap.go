@@ -23,7 +23,7 @@ func gapCommand() *cli.Command {
 	return &cli.Command{
 		Name:         "gap",
 		Usage:        "say what became of events that are missing",
-		Subcommands:  []*cli.Command{gapAddCommand(), gapListCommand(), gapLogCommand()},
+		Subcommands:  []*cli.Command{gapAddCommand(), gapRemoveCommand(), gapListCommand(), gapLogCommand()},
 		OnUsageError: onUsageError,
 	}
 }
@@ -35,7 +35,7 @@ func gapAddCommand() *cli.Command {
 		Usage:     "declare that events of a stretch of time are missing, so that nobody takes their absence for a no",
 		Description: "Rows whose window touches the gap get null labels with the reason gap; an `any` that is 1 stays 1.\n" +
 			"Rows that were written already are written again, as far as corrections reach. A running joiner takes\n" +
-			"the gap in within seconds, another at its next start. It cannot be taken back.\n\n" +
+			"the gap in within seconds, another at its next start. `labeljoin gap remove` takes it back.\n\n" +
 			"With --quiet it says the opposite: nothing is missing, however few outcomes there are. Labels stay as\n" +
 			"they are, and the guard lets go of the stretch.",
 		Flags: []cli.Flag{
@@ -43,6 +43,7 @@ func gapAddCommand() *cli.Command {
 			&cli.StringFlag{Name: "from", Usage: "`TIME` of the first event that may be missing: RFC 3339, like 2026-11-23T16:40:00Z"},
 			&cli.StringFlag{Name: "to", Usage: "`TIME` of the last one"},
 			&cli.StringFlag{Name: "source", Value: "outcomes", Usage: "what is missing: outcomes, requests or both"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "declare nothing, and say how many of the rows that are written it would change"},
 			&cli.BoolFlag{Name: "quiet", Usage: "nothing is missing: there was just little to say"},
 			&cli.StringFlag{Name: "note", Usage: "why, for those who find it in the manifest"},
 		},
@@ -58,6 +59,9 @@ func gapAddCommand() *cli.Command {
 			gap, err := gapOf(c, time.Now())
 			if err != nil {
 				return &usageError{err}
+			}
+			if c.Bool("dry-run") {
+				return tryGap(c.Context, cfg, gap, c.App.Writer)
 			}
 			id, err := declareGap(cfg, gap)
 			if err != nil {
@@ -196,6 +200,9 @@ func listGaps(cfg *config.Config) ([]listedGap, error) {
 	var out []listedGap
 	for _, g := range declared {
 		l := listedGap{ID: g.ID, From: g.From.String(), To: g.To.String(), What: sourcesOf(g), Note: g.Note, InForce: "not yet"}
+		if g.Removes != 0 {
+			l.What = fmt.Sprintf("takes gap %d back", g.Removes)
+		}
 		taken := slices.IndexFunc(last.Cut.Progress.Gaps, func(t joiner.Gap) bool { return t.ID == g.ID })
 		if taken >= 0 {
 			l.InForce = "for requests since " + last.Cut.Progress.Gaps[taken].Since.String()

@@ -67,7 +67,8 @@ type gapLog struct {
 const askPatience = 30 * time.Second
 
 func (g *gapLog) run(ctx context.Context) (err error) {
-	if g.want, g.declared, err = wanted(g.cfg); err != nil {
+	saved, err := savedState(g.cfg)
+	if err != nil {
 		return err
 	}
 	s, err := g.connect(ctx)
@@ -82,6 +83,9 @@ func (g *gapLog) run(ctx context.Context) (err error) {
 		if logs, err = g.streams(asking, s); err != nil {
 			return fmt.Errorf("looking at the streams: %w", err)
 		}
+	}
+	if g.want, g.declared, err = wanted(g.cfg, &saved, logs); err != nil {
+		return err
 	}
 	if err := g.sameStreams(logs); err != nil {
 		return err
@@ -236,7 +240,7 @@ func declaredSpans(declared []joiner.Gap, stream string, created ...events.Time)
 
 // wanted is what the next start wants of the streams, and what was declared lost. It
 // makes nothing that is not there. No joiner may run.
-func wanted(cfg *config.Config) (want engine.Wanted, declared []joiner.Gap, err error) {
+func wanted(cfg *config.Config, saved *engine.Saved, logs []jetstream.Log) (want engine.Wanted, declared []joiner.Gap, err error) {
 	rules, err := wire.Rules(cfg)
 	if err != nil {
 		return want, nil, err
@@ -260,11 +264,11 @@ func wanted(cfg *config.Config) (want engine.Wanted, declared []joiner.Gap, err 
 			return want, nil, err
 		}
 	}
-	saved, err := savedState(cfg)
-	if err != nil {
-		return want, nil, err
+	var there []engine.Input
+	for i := range logs {
+		there = append(there, engine.Input{Name: logs[i].Stream, Created: logs[i].Created, First: logs[i].First})
 	}
-	want, err = engine.Want(&rules, &saved, commits)
+	want, err = engine.Want(&rules, saved, commits, there)
 	return want, declared, err
 }
 

@@ -144,6 +144,7 @@ var clocks = map[string]string{
 	"cmd/labeljoin/gc.go":             "the garbage collector's room is looked after every second",
 	"cmd/labeljoin/verify.go":         "the time that is left of a long reading",
 	"cmd/labeljoin/gap.go":            "a gap in the future is a mistake in the command line",
+	"cmd/labeljoin/doctor.go":         "the machine's clock is compared with the broker's, and no row is made",
 	"cmd/labeljoin/demo.go":           "a demo takes as long as it was told, and waits for what it shows",
 	"cmd/labeljoin/progress.go":       "a status line with the time that is left",
 	"cmd/labeljoin/simulate.go":       "a simulated recommender publishes in real time",

@@ -32,11 +32,17 @@ func (e *Engine) takeInGaps(ctx context.Context) error {
 	since := max(e.rules.ClosedThrough(e.watermark()).Add(-e.rules.Corrections), e.saved.Forgotten)
 	rules := *e.rules
 	rules.Gaps = slices.Clone(rules.Gaps)
+	var changed []joiner.Gap // by which labels become unknown, or known again
 	for _, g := range fresh {
 		g.Since = since
+		if at := slices.IndexFunc(rules.Gaps, func(old joiner.Gap) bool { return old.ID == g.Removes }); at >= 0 {
+			changed = append(changed, rules.Gaps[at])
+			rules.Gaps = slices.Delete(rules.Gaps, at, at+1)
+		}
+		changed = append(changed, g)
 		rules.Gaps = append(rules.Gaps, g)
 	}
-	rows, err := e.unlearn(ctx, &rules, fresh, since)
+	rows, err := e.unlearn(ctx, &rules, changed, since)
 	if err != nil {
 		return err
 	}
@@ -47,6 +53,10 @@ func (e *Engine) takeInGaps(ctx context.Context) error {
 		e.sayHeld(before, &p.Guard.Held)
 	}
 	for _, g := range fresh {
+		if g.Removes != 0 {
+			e.o.Log.Info("a gap was taken back: labels that it made unknown are known again", "gap", g.Removes, "rows written again", rows)
+			continue
+		}
 		e.o.Log.Info("a gap was declared and is taken in", "gap", g.ID, "from", g.From.String(), "to", g.To.String(), "quiet", g.Quiet, "rows written again", rows)
 	}
 	return e.flush(ctx, true)

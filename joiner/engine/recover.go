@@ -235,9 +235,12 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 }
 
 // reaches reports whether all logs still hold what lies behind positions.
-func (e *Engine) reaches(from []joiner.Position) bool {
+func (e *Engine) reaches(from []joiner.Position) bool { return reach(e.o.Inputs, from) }
+
+// reach reports whether inputs still hold what lies behind positions in them.
+func reach(inputs []Input, from []joiner.Position) bool {
 	for i := range from {
-		if from[i].Created != e.o.Inputs[i].Created || e.o.Inputs[i].First > from[i].Next {
+		if i >= len(inputs) || from[i].Input != inputs[i].Name || from[i].Created != inputs[i].Created || inputs[i].First > from[i].Next {
 			return false
 		}
 	}

@@ -30,8 +30,9 @@ type Wanted struct {
 }
 
 // Want says what a start with these rules wants of the logs, with a state that
-// stands as saved says, the zero Saved if there is none.
-func Want(rules *joiner.Rules, saved *Saved, output Commits) (Wanted, error) {
+// stands as saved says, the zero Saved if there is none. Of the inputs that are there
+// it needs Name, Created and First.
+func Want(rules *joiner.Rules, saved *Saved, output Commits, there []Input) (Wanted, error) {
 	cut, receipt, _ := output.Last()
 	fresh := len(saved.Progress.Inputs) == 0
 	if receipt.Number == 0 && fresh {
@@ -45,7 +46,7 @@ func Want(rules *joiner.Rules, saved *Saved, output Commits) (Wanted, error) {
 	if receipt.Number == 0 || whole && (completes || saved.Progress.Commit >= receipt.Number) {
 		return Wanted{Inputs: saved.Progress.Inputs, Oldest: events.MinTime, Decided: events.MinTime, Clock: saved.Progress.Clock}, nil
 	}
-	from, err := rebuildFrom(rules, output, &cut, nil)
+	from, err := rebuildFrom(rules, output, &cut, func(from []joiner.Position) bool { return reach(there, from) })
 	if err != nil {
 		return Wanted{}, err
 	}

@@ -13,6 +13,11 @@ import (
 // continues reports whether a manifest's gaps are those of the one before, and
 // perhaps more. From when on a gap applies does not change either.
 func continues(now, before []gap) bool {
+	removed := map[uint64]bool{}
+	for i := range now {
+		removed[now[i].Removes] = now[i].Removes != 0
+	}
+	before = slices.DeleteFunc(slices.Clone(before), func(g gap) bool { return removed[g.ID] })
 	return len(now) >= len(before) && slices.EqualFunc(now[:len(before)], before, func(x, y gap) bool {
 		return sameDeclaration(&x, &y) && x.Since == y.Since
 	})
@@ -21,7 +26,7 @@ func continues(now, before []gap) bool {
 // sameDeclaration compares what was declared.
 func sameDeclaration(x, y *gap) bool {
 	sameLog := x.Log == nil && y.Log == nil || x.Log != nil && y.Log != nil && *x.Log == *y.Log
-	return x.ID == y.ID && x.From == y.From && x.To == y.To && x.Quiet == y.Quiet && x.Note == y.Note &&
+	return x.ID == y.ID && x.From == y.From && x.To == y.To && x.Quiet == y.Quiet && x.Removes == y.Removes && x.Note == y.Note &&
 		slices.Equal(x.Sources, y.Sources) && sameLog
 }
 

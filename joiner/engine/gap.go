@@ -47,6 +47,7 @@ func (e *Engine) takeInGaps(ctx context.Context) error {
 		return err
 	}
 	p.Gaps, e.rules.Gaps = rules.Gaps, rules.Gaps
+	e.saved.Gaps = min(e.saved.Gaps, len(rules.Gaps)-len(fresh)) // one that was taken back leaves room
 	if !e.frozen {
 		before := p.Guard.Held
 		p.Guard.Declared(e.rules, p.Clock.Watermark(e.rules.Lateness))

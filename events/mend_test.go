@@ -10,7 +10,7 @@ import (
 var (
 	numberForm = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`)
 	wordForm   = regexp.MustCompile(`^(NaN|-?Infinity)`)
-	escapeForm = regexp.MustCompile(`\\(u[0-9a-fA-F]{4}|.)`)
+	escapeForm = regexp.MustCompile(`\\(u[0-9a-fA-F]{4}|["\\/bfnrt])`)
 )
 
 // mended is an event with null in the place of every value that cannot be held, and
@@ -19,9 +19,9 @@ var (
 func mended(raw []byte) (out []byte, named int) {
 	for i := 0; i < len(raw); {
 		if raw[i] == '"' {
-			end := stringEnd(raw, i)
+			end, closed := stringEnd(raw, i)
 			switch text := raw[i:end]; {
-			case isText(text):
+			case !closed || isText(text):
 				out = append(out, text...)
 			case bytes.HasPrefix(bytes.TrimLeft(raw[end:], " \t\r\n"), []byte(":")):
 				named++
@@ -52,17 +52,23 @@ func mended(raw []byte) (out []byte, named int) {
 	return out, named
 }
 
-// stringEnd is where the string at i ends, or all.
-func stringEnd(raw []byte, i int) int {
+// stringEnd is where the string at i ends. One that is not closed, or has what no
+// string may have, is none.
+func stringEnd(raw []byte, i int) (end int, closed bool) {
 	for i++; i < len(raw); i++ {
-		switch raw[i] {
-		case '\\':
+		switch c := raw[i]; {
+		case c == '\\':
+			if at := escapeForm.FindIndex(raw[i:min(i+6, len(raw))]); at == nil || at[0] > 0 {
+				return len(raw), false
+			}
 			i++
-		case '"':
-			return i + 1
+		case c == '"':
+			return i + 1, true
+		case c < ' ':
+			return len(raw), false
 		}
 	}
-	return len(raw)
+	return len(raw), false
 }
 
 // isText reports whether a string is UTF-8 and every escaped half of a surrogate pair

@@ -35,14 +35,17 @@ func (s *scanner) value(i, depth int) int {
 		return s.object(i, depth+1, inAnything, 0)
 	case '[':
 		return s.elements(i, depth+1, false)
-	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'N', 'I':
-		if n := nonFinite(s.data[i:]); n > 0 && !s.strict {
+	case '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		return s.number(i)
+	case '-', 'N', 'I':
+		switch n := nonFinite(s.data[i:]); {
+		case n > 0 && !s.strict:
 			s.unheld++
 			return i + n
-		} else if c > '9' {
-			return s.noValue(i)
+		case c == '-':
+			return s.number(i)
 		}
-		return s.number(i)
+		return s.noValue(i)
 	case 't':
 		return s.literal(i, "true")
 	case 'f':

@@ -183,7 +183,7 @@ func (s *scanner) known(f field, in shape, i, depth int) int {
 		return s.value(i, depth)
 	}
 	got := typeOf(s.data[i])
-	if got == jsonNull || nonFinite(s.data[i:]) > 0 {
+	if got == jsonNull || (got == jsonAny || s.data[i] == '-') && nonFinite(s.data[i:]) > 0 {
 		return s.value(i, depth) // not given
 	}
 	var end int

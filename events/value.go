@@ -62,8 +62,10 @@ func (b *builder) value(i int) (Value, int) {
 	case 'n':
 		return Value{}, i + len("null")
 	}
-	if n := nonFinite(b.text[i:]); n > 0 {
-		return Value{}, i + n
+	if b.odd {
+		if n := nonFinite(b.text[i:]); n > 0 {
+			return Value{}, i + n
+		}
 	}
 	end := b.numberEnd(i)
 	v := number(b.text[i:end])
@@ -221,8 +223,10 @@ func (b *builder) plain(i int) (string, int) {
 	if b.text[i] == '"' {
 		return b.str(i)
 	}
-	if n := nonFinite(b.text[i:]); n > 0 {
-		return "", i + n
+	if b.odd {
+		if n := nonFinite(b.text[i:]); n > 0 {
+			return "", i + n
+		}
 	}
 	end := b.numberEnd(i)
 	return b.text[i:end], end

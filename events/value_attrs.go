@@ -41,8 +41,10 @@ func (b *builder) any(i int) (any, int) {
 	case 'n':
 		return nil, i + len("null")
 	}
-	if n := nonFinite(b.text[i:]); n > 0 {
-		return nil, i + n
+	if b.odd {
+		if n := nonFinite(b.text[i:]); n > 0 {
+			return nil, i + n
+		}
 	}
 	end := b.numberEnd(i)
 	if f, held := finite(b.text[i:end]); held {

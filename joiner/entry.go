@@ -39,7 +39,20 @@ type Entry struct {
 	Outcomes []Fact
 
 	decoded []*events.Request // of the pieces; nil until needed
+	crowd   crowd             // of Outcomes; see compare
+	told    []Spotted         // the positives of Outcomes, if isTold
+	isTold  bool
 	work    Work
+}
+
+// ManyOutcomes is how many outcomes make a request worth keeping at hand: reading
+// and decoding them for each event that follows would cost more than the event.
+const ManyOutcomes = fewOutcomes
+
+// Lasting reports whether an entry may serve the next event of its id as well: it is
+// all that is known of the id, and large. Its texts are then its own.
+func (x *Entry) Lasting() bool {
+	return x.Known && len(x.Outcomes) >= ManyOutcomes && len(x.Waiting) == 0 && len(x.Others) == 0
 }
 
 // Waiting is an outcome that waits for its request.
@@ -73,11 +86,7 @@ func (x *Entry) AddOutcome(m *Machine, h *HeldOutcome) error {
 		return err
 	}
 	x.work.Outcomes++
-	if n := len(x.Outcomes); n > 0 && orderFacts(x.Outcomes[n-1], f) > 0 {
-		x.Outcomes = insert(x.Outcomes, f)
-	} else {
-		x.Outcomes = append(x.Outcomes, f)
-	}
+	x.take(f)
 	return nil
 }
 

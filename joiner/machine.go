@@ -291,6 +291,9 @@ func (m *Machine) positives(x *Entry) ([]Spotted, error) {
 	if !m.Watched || len(x.Outcomes) == 0 {
 		return nil, nil
 	}
+	if x.isTold {
+		return x.told, nil
+	}
 	req, d, err := x.decide(m, m.Rules, everything)
 	if err != nil {
 		return nil, err
@@ -359,7 +362,8 @@ func (m *Machine) react(x *Entry, fx *Effects, before []Spotted) error {
 	}
 	if m.Watched {
 		rows := d.Rows(events.MaxTime, Early)
-		fresh := m.takeBack(x, fx, before, spotted(req, d))
+		x.told, x.isTold = spotted(req, d), true
+		fresh := m.takeBack(x, fx, before, x.told)
 		slices.SortFunc(fresh, orderSpotted)
 		for i := range rows {
 			for j := range rows[i].Cells {

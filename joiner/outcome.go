@@ -20,6 +20,16 @@ type twins struct {
 	others   int  // how many different outcomes of the id are held beside it
 }
 
+// compareHeld holds an outcome against those that its request has. Where they are many
+// and all that there is, they are looked up and not gone through.
+func (m *Machine) compareHeld(x *Entry, o *events.Outcome) twins {
+	if len(x.Outcomes) < ManyOutcomes || len(x.Beside)+len(x.Waiting) > 0 {
+		return m.compare(x, o, x.outcomes)
+	}
+	short := shorten(o)
+	return x.crowd.compare(x.Outcomes, &short)
+}
+
 func (m *Machine) compare(x *Entry, o *events.Outcome, held func(yield func(*Fact) bool)) twins {
 	t := twins{smallest: true}
 	var distinct Distinct
@@ -70,7 +80,7 @@ func (m *Machine) tooMany(fx *Effects, t twins) bool {
 // joins takes in an outcome of an open request. What becomes of it is decided when
 // the request closes.
 func (m *Machine) joins(x *Entry, fx *Effects, ev *Event) error {
-	t := m.compare(x, ev.Outcome, x.outcomes)
+	t := m.compareHeld(x, ev.Outcome)
 	switch {
 	case m.tooMany(fx, t):
 		return nil
@@ -90,7 +100,7 @@ func (m *Machine) joins(x *Entry, fx *Effects, ev *Event) error {
 	fx.Pending, fx.Outcome = true, &held
 	f := m.Rules.Fact(ev.Outcome)
 	f.Origin = ev.Origin
-	x.Outcomes = insert(x.Outcomes, f)
+	x.take(f.owned())
 	return m.react(x, fx, before)
 }
 
@@ -98,6 +108,7 @@ func (m *Machine) joins(x *Entry, fx *Effects, ev *Event) error {
 // as many are held as may be, only the one that counts is.
 func (m *Machine) replace(x *Entry, fx *Effects, o *events.Outcome) {
 	short := shorten(o)
+	x.crowd.forget()
 	x.Outcomes = slices.DeleteFunc(x.Outcomes, func(f Fact) bool {
 		if !Same(&f.Outcome, &short) {
 			return false
@@ -131,7 +142,7 @@ func (x *Entry) waiting(yield func(*Fact) bool) {
 
 // late takes in an outcome of a closed request.
 func (m *Machine) late(x *Entry, fx *Effects, ev *Event, now Now) error {
-	t := m.compare(x, ev.Outcome, x.outcomes)
+	t := m.compareHeld(x, ev.Outcome)
 	if t.some && !t.smallest {
 		fx.Fate = Duplicate
 		return nil
@@ -169,7 +180,7 @@ func (m *Machine) late(x *Entry, fx *Effects, ev *Event, now Now) error {
 	}
 	held := heldOutcome(ev, f.Round)
 	fx.Outcome = &held
-	x.Outcomes = insert(x.Outcomes, f)
+	x.take(f.owned())
 	if !correctable || !counts {
 		return nil
 	}
@@ -290,7 +301,7 @@ func (m *Machine) adopt(x *Entry, fx *Effects, now Now) {
 	for _, o := range x.Former {
 		taken[o.Fact.Origin] = true
 		fx.Take = append(fx.Take, o)
-		x.Outcomes = insert(x.Outcomes, o.Fact)
+		x.take(o.Fact)
 	}
 	x.Former = nil
 	places := append(slices.Clone(x.Others), x.Place)
@@ -307,7 +318,7 @@ func (m *Machine) adopt(x *Entry, fx *Effects, now Now) {
 		fx.Adopt = append(fx.Adopt, w.Held)
 		f := w.Fact
 		f.Until = events.MinTime
-		x.Outcomes = insert(x.Outcomes, f)
+		x.take(f)
 		if m.Rules.elsewhere(x.Place.TS, w.Held.TS) {
 			w.Held.Booked, w.Fact.Booked = true, true
 			fx.Spare = append(fx.Spare, w.Held)

@@ -152,6 +152,7 @@ func (e *Engine) finish(ctx context.Context) error {
 	}
 	e.flight = nil
 	e.o.Store.Forget(f.forget)
+	e.cool()
 	e.synced = f.begun // staging did that
 	e.committed(&f.cut, &f.result, f.receipt)
 	e.measures = e.measures.plus(f.measures, f.ended.Sub(f.begun), f.ended)

@@ -86,9 +86,10 @@ type Engine struct {
 	joining bool
 
 	machine joiner.Machine
-	at      timed        // how far time has come, as of the event before
-	pace    *pace        // of a rebuild
-	alone   joiner.Entry // scratch: one of which nothing is held
+	at      timed                    // how far time has come, as of the event before
+	pace    *pace                    // of a rebuild
+	alone   joiner.Entry             // scratch: one of which nothing is held
+	hot     map[string]*joiner.Entry // by id: requests with many outcomes, see stepHot
 
 	parsers [events.Kinds]*events.Parser
 	found   []joiner.Found // scratch

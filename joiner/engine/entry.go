@@ -12,6 +12,12 @@ import (
 // what follows, and saves that. reject is not nil if the event is rejected.
 func (e *Engine) step(m *events.Message, ev *joiner.Event) (reject *events.RejectError, err error) {
 	now, id := e.now(), ev.Place.ID
+	if x := e.hot[id]; x != nil {
+		if ev.Outcome != nil && x.Place.TS >= now.Forgotten {
+			return e.stepHot(m, x, ev, now)
+		}
+		delete(e.hot, id)
+	}
 	place, err := e.find(id, ev, now)
 	if err != nil {
 		return nil, err
@@ -42,7 +48,10 @@ func (e *Engine) step(m *events.Message, ev *joiner.Event) (reject *events.Rejec
 	if fx, err = e.machine.Step(x, ev, now); err != nil {
 		return nil, err
 	}
-	return fx.Reject, e.save(m, x, ev, &fx)
+	if err = e.save(m, x, ev, &fx); err == nil && place != nil && !again && ev.Outcome != nil && x.Lasting() {
+		e.keepHot(x)
+	}
+	return fx.Reject, err
 }
 
 // now is how far time has come for the event that is met now.
@@ -191,6 +200,7 @@ func (e *Engine) loadAll(p joiner.Place) (*joiner.Entry, error) {
 func (e *Engine) save(m *events.Message, x *joiner.Entry, ev *joiner.Event, fx *joiner.Effects) error {
 	switch {
 	case ev == nil:
+		e.cool()
 	case fx.Reject != nil:
 		e.reject(m, ev.Origin, ev.Data, fx.Reject)
 	case fx.Pending:

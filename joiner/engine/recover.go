@@ -323,6 +323,7 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 
 // forget drops what a commit's bounds say is gone.
 func (e *Engine) forget(requests, orphans events.Time) error {
+	e.cool()
 	f := flight{cut: PendingCut{Forgotten: requests, Orphaned: orphans}, at: e.saved, view: e.o.Store.View()}
 	err := e.stager().forgotten(&f)
 	e.o.Store.Forget(f.forget)

@@ -1,0 +1,41 @@
+package engine
+
+import (
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// mostHot is how many requests with many outcomes are kept at hand. One takes some
+// 3 MB at the default limit of outcomes.
+const mostHot = 16
+
+// stepHot takes in an outcome of a request that is kept at hand: nothing has to be
+// read, so that its cost does not grow with what its request has had before.
+//
+// Invariant: an entry of e.hot is what the state and the batch together hold of its
+// request, and nothing else is held of its id. What changes that in another way than
+// by an outcome of the id lets go of it.
+func (e *Engine) stepHot(m *events.Message, x *joiner.Entry, ev *joiner.Event, now joiner.Now) (*events.RejectError, error) {
+	fx, err := e.machine.Step(x, ev, now)
+	if err == nil {
+		err = e.save(m, x, ev, &fx)
+	}
+	if err != nil || !x.Lasting() {
+		delete(e.hot, x.Place.ID)
+	}
+	return fx.Reject, err
+}
+
+// keepHot keeps an entry at hand for the next event of its id.
+func (e *Engine) keepHot(x *joiner.Entry) {
+	if len(e.hot) >= mostHot {
+		e.cool()
+	}
+	if e.hot == nil {
+		e.hot = make(map[string]*joiner.Entry, mostHot)
+	}
+	e.hot[x.Place.ID] = x
+}
+
+// cool lets go of all that is kept at hand.
+func (e *Engine) cool() { clear(e.hot) }

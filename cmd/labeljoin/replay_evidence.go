@@ -47,6 +47,9 @@ type rejectedLines struct {
 // fewRequests are too few to conclude anything from there being no outcome.
 const fewRequests = 10
 
+// fewOutcomes are too few to conclude from their times that a log is another one's.
+const fewOutcomes = 10
+
 // evidenceError says that a replay would write rows without evidence. Nothing
 // was written.
 type evidenceError struct{ what string }
@@ -134,6 +137,11 @@ func (v *evidence) judge(file logFile, r *rejectedLines) error {
 func (v *evidence) decided(l *joiner.Ledger) error {
 	outcomes := &l.Kinds[events.KindOutcome]
 	if v.trusted || v.outcomes == 0 || outcomes.Disposed[joiner.Joined] > 0 {
+		return nil
+	}
+	// A few that come after the window, or for another item, do name a request.
+	known := outcomes.Disposed[joiner.OutsideWindow] + outcomes.Disposed[joiner.UnknownItem]
+	if known > 0 && v.outcomes < fewOutcomes {
 		return nil
 	}
 	var parts []string

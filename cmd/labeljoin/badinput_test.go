@@ -48,7 +48,7 @@ func badEvents(now int64) []badEvent {
 		add("missing_request_id", `{"ts":%d,"type":"click"}`, now)
 		add("empty_request_id", `{"request_id":"","ts":%d,"type":"click"}`, now)
 		add("long_request_id", `{"request_id":%q,"ts":%d,"type":"click"}`, strings.Repeat("x", 257), now)
-		add("wrong_type", `{"request_id":17,"ts":%d,"type":"click"}`, now)
+		add("wrong_type", `{"request_id":1.5,"ts":%d,"type":"click"}`, now)
 		add("wrong_type", `{"request_id":["a"],"ts":%d,"type":"click"}`, now)
 		add("missing_ts", `{"request_id":"a","type":"click"}`)
 		add("bad_ts", `{"request_id":"a","ts":"yesterday","type":"click"}`)

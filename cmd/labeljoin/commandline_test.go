@@ -32,7 +32,7 @@ func TestCommandLine(t *testing.T) {
 		{args: "frobnicate", code: 2, says: "there are demo, run, replay"},
 		{args: "config chek", code: 2, says: "did you mean `labeljoin config check`?"},
 		{args: "gap ad --from x", code: 2, says: "did you mean `labeljoin gap add`?"},
-		{args: "gap remove 1", code: 2, says: "there are add, list"},
+		{args: "gap delete 1", code: 2, says: "there are add, "},
 		{args: "bench lve", code: 2, says: "did you mean `labeljoin bench live`?"},
 		{args: "help rnu", code: 2, says: "did you mean run?"},
 		{args: "run --confg x", code: 2, says: "did you mean --config?"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -13,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/store"
 )
 
 var (
@@ -268,7 +271,7 @@ func (c *crash) recover(p *crashPoint) error {
 // does not open then has to be deleted.
 func (c *crash) run(x *watcher) error {
 	how, err := x.run()
-	if err != nil && strings.Contains(err.Error(), "opening the state") && c.partial {
+	if _, damaged := errors.AsType[*store.DamagedError](err); damaged && c.partial {
 		c.trail, c.removed = append(c.trail, "state not opened: "+err.Error()), true
 		c.tally.count(func() { c.tally.unopened++ })
 		if err := x.fs.RemoveAll(crashState); err != nil {

@@ -30,7 +30,7 @@ type deep struct {
 	scratch string // a directory for the replay; it is removed
 	talk    io.Writer
 
-	since events.Time // requests before it are left out: their files may have been deleted
+	since events.Time // requests before it are left out: their files may have been deleted; 0: none
 	began events.Time // requests from here on can be compared
 	late  *lateness
 }
@@ -61,7 +61,10 @@ func (d *deep) verify(ctx context.Context) (*deepVerdict, error) {
 	for i := range names {
 		names[i] = d.cfg.Labels[i].Name
 	}
-	from, to := max(d.began, d.since), last.Cut.Progress.ClosedThrough
+	from, to := d.began, last.Cut.Progress.ClosedThrough
+	if d.since != 0 {
+		from = max(from, d.since)
+	}
 	v := &deepVerdict{From: from.String(), To: to.String()}
 	v.Comparison, err = d.archive.Compare(ctx, replayed, export.CompareOptions{
 		Labels: names, From: from, To: micro(to), RulesHash: d.cfg.Fingerprint(),

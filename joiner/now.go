@@ -1,7 +1,6 @@
 package joiner
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -119,9 +118,6 @@ func closer(best, t, bound events.Time) bool {
 
 // orderFacts is Order for facts.
 func orderFacts(a, b Fact) int { return Order(&a.Outcome, &b.Outcome) }
-
-// orderPlaces is the order in which requests close.
-func orderPlaces(a, b Place) int { return cmp.Or(cmp.Compare(a.TS, b.TS), cmp.Compare(a.ID, b.ID)) }
 
 // insert puts a fact where it belongs in Order.
 func insert(facts []Fact, f Fact) []Fact {

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -87,7 +86,7 @@ func noticesOf(t *testing.T) []byte {
 			holders[text] = append(holders[text], holder)
 		}
 	}
-	goLicence := licenceText(t, filepath.Join(runtime.GOROOT(), "LICENSE"))
+	goLicence := licenceText(t, filepath.Join(goroot(t), "LICENSE"))
 	holders[goLicence] = append(holders[goLicence], "the Go standard library")
 	for _, names := range holders {
 		slices.Sort(names)
@@ -176,4 +175,14 @@ func licenceText(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return strings.Trim(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n") + "\n"
+}
+
+// goroot is where the Go that runs this test has its files.
+func goroot(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
 }

@@ -16,7 +16,7 @@ func ownedByOther(dir string) error {
 	if !ok || uid == os.Geteuid() {
 		return nil
 	}
-	return &usageError{fmt.Errorf("%s belongs to user %d, and this is user %d: what it makes there the joiner could not open; give this command as that user, like sudo -u '#%d' labeljoin ...",
+	return &usageError{fmt.Errorf("%s belongs to user %d, and this is user %d: what it makes there the joiner could not open; give this command as that user (sudo -u '#%d')",
 		dir, uid, os.Geteuid(), uid)}
 }
 

@@ -34,9 +34,6 @@ var stormColumns = []string{
 	"model", "user_id", "position", "score", "n", "late", "item_price", "weight",
 }
 
-// stormLabels are those of the columns that are labels.
-var stormLabels = []string{"clicked", "bought"}
-
 // testStorm lets a joiner and its server run into everything that operation brings:
 // they are killed, stopped for a while and told to end; the state is deleted, the
 // output restored from a copy, the configuration changed, a second process started.

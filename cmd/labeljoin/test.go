@@ -36,7 +36,7 @@ func testCommand() *cli.Command {
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			if !c.Args().Present() {
-				return &usageError{errors.New("name the test files: labeljoin test FILE...")}
+				return &usageError{errors.New("name the test files: labeljoin test FILE")}
 			}
 			out := c.App.Writer
 			if c.Bool("json") {

@@ -506,7 +506,7 @@ func TestAMirrorThatIsCutOffHolds(t *testing.T) {
 		t.Fatalf("a copy of a copy: %+v", hold)
 	}
 	drop(t, nc, "edge")
-	for start = time.Now(); !hold.On() && time.Since(start) < patience; proven, hold = w.ends(t, s, 1) {
+	for start = time.Now(); !hold.On() && time.Since(start) < patience; _, hold = w.ends(t, s, 1) {
 	}
 	cut := events.At(time.Now())
 	if !hold.On() {

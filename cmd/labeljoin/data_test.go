@@ -209,7 +209,7 @@ func TestRealDataByReplay(t *testing.T) {
 		t.Run(c.name(), func(t *testing.T) {
 			dir := t.TempDir()
 			cfg := c.config(t, dir, "nats://127.0.0.1:4222")
-			r := replay{cfg: cfg, log: slog.New(slog.DiscardHandler), talk: io.Discard, maxRejected: 1, trusted: true, out: cfg.Output.Dir, complete: true}
+			r := replay{cfg: cfg, log: slog.New(slog.DiscardHandler), talk: io.Discard, maxRejected: 1, out: cfg.Output.Dir, complete: true}
 			for k, path := range c.files() {
 				r.files[k] = []string{path}
 			}

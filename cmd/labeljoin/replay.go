@@ -147,7 +147,7 @@ func (r *replay) evidence(ctx context.Context) (*evidence, error) {
 	for k := range r.logs {
 		r.logs[k] = openLogs(r.files[k], events.Kind(k), uint8(k))
 	}
-	v := &evidence{maxRejected: r.maxRejected, trusted: r.trusted, complete: r.complete, logs: r.logs}
+	v := &evidence{maxRejected: r.maxRejected, trusted: r.trusted, complete: r.complete, logs: r.logs, talk: r.talk}
 	v.empty = len(r.files[events.KindOutcome]) == 1 && r.files[events.KindOutcome][0] == os.DevNull
 	o, err := wire.Options(r.cfg, joiner.Rules{})
 	if err != nil {

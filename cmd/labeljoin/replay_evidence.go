@@ -27,6 +27,7 @@ type evidence struct {
 	complete    bool    // nothing is missing after the end of the logs
 	logs        [events.Kinds]*logFiles
 	decoders    [events.Kinds]events.Decoder
+	talk        io.Writer
 
 	rejected map[string]*rejectedLines // by kind and file
 	outcomes int64                     // that are in order
@@ -46,9 +47,6 @@ type rejectedLines struct {
 
 // fewRequests are too few to conclude anything from there being no outcome.
 const fewRequests = 10
-
-// fewOutcomes are too few to conclude from their times that a log is another one's.
-const fewOutcomes = 10
 
 // evidenceError says that a replay would write rows without evidence. Nothing
 // was written.
@@ -139,10 +137,12 @@ func (v *evidence) decided(l *joiner.Ledger) error {
 	if v.trusted || v.outcomes == 0 || outcomes.Disposed[joiner.Joined] > 0 {
 		return nil
 	}
-	// A few that come after the window, or for another item, do name a request.
-	known := outcomes.Disposed[joiner.OutsideWindow] + outcomes.Disposed[joiner.UnknownItem]
-	if known > 0 && v.outcomes < fewOutcomes {
-		return nil
+	// Outcomes that name a request are evidence, even if all come after the window.
+	if known := outcomes.Disposed[joiner.OutsideWindow] + outcomes.Disposed[joiner.UnknownItem]; known > 0 {
+		_, err := fmt.Fprintf(v.talk, "none of %d outcomes counts for a label (%d outside_window, %d unknown_item): "+
+			"look at the windows, and at the times of both logs (time_unit)\n\n",
+			v.outcomes, outcomes.Disposed[joiner.OutsideWindow], outcomes.Disposed[joiner.UnknownItem])
+		return err
 	}
 	var parts []string
 	for d, n := range outcomes.Disposed {

@@ -260,6 +260,9 @@ func TestMessageLargerThanThePrefetch(t *testing.T) {
 // started again for any, and they are held one at a time.
 func TestLargeMessagesAreReadAhead(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("80 MB of messages take a minute under the race detector")
+	}
 	const large, total = 20 << 20, 4
 	broker := guarded(t, func(o *server.Options) {
 		o.MaxPayload, o.MaxPending, o.JetStream, o.StoreDir = 24<<20, 256<<20, true, t.TempDir()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,13 +17,13 @@ import (
 // stopping is a label stream at whose nth call the joiner is told to stop, once a
 // commit has been made.
 type stopping struct {
-	left int
+	left atomic.Int64 // two goroutines publish
 	made chan struct{} // closed when a commit has been made
 	stop context.CancelFunc
 }
 
 func (s *stopping) Publish(ctx context.Context, _ []engine.Label) error {
-	if s.left--; s.left != 0 {
+	if s.left.Add(-1) != 0 {
 		return nil
 	}
 	select {
@@ -63,7 +64,8 @@ func TestStopWhileCommitEnds(t *testing.T) {
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			s := &stopping{left: n, made: make(chan struct{}), stop: cancel}
+			s := &stopping{made: make(chan struct{}), stop: cancel}
+			s.left.Store(int64(n))
 			made := false
 			w.out.Fail = func(_ uint64, created bool) error {
 				if created && !made {

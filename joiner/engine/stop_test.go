@@ -17,7 +17,7 @@ import (
 // stopping is a label stream at whose nth call the joiner is told to stop, once a
 // commit has been made.
 type stopping struct {
-	left atomic.Int64 // two goroutines publish
+	left atomic.Int64  // two goroutines publish
 	made chan struct{} // closed when a commit has been made
 	stop context.CancelFunc
 }

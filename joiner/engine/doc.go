@@ -16,6 +16,8 @@
 //     with an empty batch: it reads what was applied.
 //   - What an event does depends on the events before it in its log and on the
 //     watermark they made, never on how they were batched.
+//   - A request with many outcomes is kept at hand between events (hot.go). It is
+//     what the state and the batch hold of it, or it is let go.
 //   - The rows of a commit are those that closed, were corrected or came late
 //     since the commit before; a commit's manifest is created at most once.
 package engine

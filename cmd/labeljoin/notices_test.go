@@ -17,6 +17,12 @@ import (
 	"testing"
 )
 
+// root is the project's folder, seen from this package's, and module its name.
+const (
+	root   = "../.."
+	module = "github.com/labeljoin/labeljoin"
+)
+
 var updateNotices = flag.Bool("update", false, "write THIRD_PARTY_NOTICES anew")
 
 // releasePlatforms are what releases are built for; each links other packages.

@@ -44,11 +44,11 @@ func (n Now) Phase(ts events.Time) Phase {
 }
 
 // An id may be used again for another request. Two events of one id are of the same
-// request if they are stamped within Reach of each other: a request is forgotten
+// request if they are stamped within reach of each other: a request is forgotten
 // when the watermark has passed it by that much, so that nothing younger can be held
 // against it.
 
-// Reach is how far apart in time the events of one request may be stamped.
+// reach is how far apart in time the events of one request may be stamped.
 func (r *Rules) reach(ts events.Time) (from, to events.Time) {
 	return ts.Add(-r.Longest()).Add(-r.Memory()), ts.Add(r.Longest()).Add(r.Memory())
 }
@@ -73,11 +73,14 @@ func (r *Rules) OfRequest(held []Place, ts events.Time) int {
 
 // OfOutcome finds the request that an outcome stamped ts belongs to: the youngest
 // that is stamped at most ClockSkew after it, however far before, or else, if all are
-// younger, the oldest. It is -1 if none is held.
+// younger, the oldest, if the outcome is within its reach. It is -1 if there is none.
 func (r *Rules) OfOutcome(held []Place, ts events.Time) int {
 	latest := ts.Add(r.ClockSkew)
 	best := -1
 	for i := range held {
+		if from, _ := r.reach(held[i].TS); ts < from {
+			continue
+		}
 		if best < 0 || closer(held[best].TS, held[i].TS, latest) {
 			best = i
 		}

@@ -1,6 +1,7 @@
 package joiner
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -187,25 +188,25 @@ func (m *Machine) late(x *Entry, fx *Effects, ev *Event, now Now) error {
 	return m.revise(x, fx)
 }
 
-// wait takes in an outcome whose request is not known. Copies of one outcome wait
-// together, as long as the youngest of them does, so that the one that counts is still
-// there when the request comes.
+// wait takes in an outcome whose request is not known. Copies of one outcome that may
+// be of one request wait together, as long as the youngest of them does, so that the one
+// that counts is still there when the request comes.
 func (m *Machine) wait(x *Entry, fx *Effects, ev *Event, now Now) {
 	m.orphan(x, fx, now)
 	t := m.compare(x, ev.Outcome, x.waiting)
 	if m.tooMany(fx, t) {
 		return
 	}
-	if !t.some && ev.Outcome.TS < now.Orphaned {
+	from, until := m.together(x, ev.Outcome)
+	if until < now.Orphaned {
 		fx.Fate = Orphan
 		return
 	}
-	until := max(ev.Outcome.TS, m.until(x, ev.Outcome))
 	full := m.Outcomes > 0 && len(x.Waiting) >= m.Outcomes && t.some
 	if full && t.smallest { // where as many wait as may, only the copy that counts does
 		m.replaceWaiting(x, fx, ev.Outcome)
 	}
-	m.rewait(x, fx, ev.Outcome, until)
+	m.rewait(x, fx, ev.Outcome, from, until)
 	if full && !t.smallest {
 		fx.Fate = Duplicate
 		return
@@ -217,8 +218,8 @@ func (m *Machine) wait(x *Entry, fx *Effects, ev *Event, now Now) {
 // spare has an outcome of a request wait as well, for another request of the id. It
 // is counted with the one that it was taken for.
 func (m *Machine) spare(x *Entry, fx *Effects, ev *Event) {
-	until := max(ev.Outcome.TS, m.until(x, ev.Outcome))
-	m.rewait(x, fx, ev.Outcome, until)
+	from, until := m.together(x, ev.Outcome)
+	m.rewait(x, fx, ev.Outcome, from, until)
 	m.keepWaiting(x, fx, ev, until, true)
 }
 
@@ -231,12 +232,13 @@ func (m *Machine) keepWaiting(x *Entry, fx *Effects, ev *Event, until events.Tim
 	fx.Wait = &held
 }
 
-// rewait has the copies of an outcome wait until a time.
-func (m *Machine) rewait(x *Entry, fx *Effects, o *events.Outcome, until events.Time) {
+// rewait has the copies of an outcome that are stamped at from or later, and before
+// until, wait until then.
+func (m *Machine) rewait(x *Entry, fx *Effects, o *events.Outcome, from, until events.Time) {
 	short := shorten(o)
 	for i := range x.Waiting {
 		w := &x.Waiting[i]
-		if Same(&w.Fact.Outcome, &short) && w.Held.Until < until {
+		if w.Held.TS >= from && w.Held.Until < until && Same(&w.Fact.Outcome, &short) {
 			fx.Rewait = append(fx.Rewait, Rewaited{Outcome: w.Held, Until: until})
 			w.Held.Until, w.Fact.Until = until, until
 		}
@@ -258,29 +260,46 @@ func (m *Machine) replaceWaiting(x *Entry, fx *Effects, o *events.Outcome) {
 	})
 }
 
-// until is how long copies of an outcome wait; MinTime if there are none.
-func (m *Machine) until(x *Entry, o *events.Outcome) events.Time {
-	until := events.MinTime
+// together says which copies of an outcome wait together with it, as far as they may
+// be of one request: those stamped from..until, each within reach of the next. They wait
+// until then.
+func (m *Machine) together(x *Entry, o *events.Outcome) (from, until events.Time) {
 	short := shorten(o)
+	var copies []*Fact
 	for f := range x.waiting {
 		if Same(&f.Outcome, &short) {
-			until = max(until, f.Until)
+			copies = append(copies, f)
 		}
 	}
-	return until
+	slices.SortFunc(copies, func(a, b *Fact) int { return cmp.Compare(a.Outcome.TS, b.Outcome.TS) })
+	from, until = o.TS, o.TS
+	after, _ := slices.BinarySearchFunc(copies, o.TS, func(f *Fact, ts events.Time) int { return cmp.Compare(f.Outcome.TS, ts) })
+	for _, f := range copies[after:] {
+		if first, _ := m.Rules.reach(f.Outcome.TS); first > until {
+			break
+		}
+		until = max(until, f.Until)
+	}
+	for _, f := range slices.Backward(copies[:after]) {
+		if _, last := m.Rules.reach(max(f.Outcome.TS, f.Until)); last < from {
+			break
+		}
+		from, until = f.Outcome.TS, max(until, f.Until)
+	}
+	return from, until
 }
 
 // orphan disposes of what has waited too long: a commit has not come to it yet, but
 // what becomes of an event must not depend on when that is.
 func (m *Machine) orphan(x *Entry, fx *Effects, now Now) {
-	var distinct Distinct
+	var orphans Orphans
 	x.Waiting = slices.DeleteFunc(x.Waiting, func(w Waiting) bool {
 		if w.Held.Until >= now.Orphaned {
 			return false
 		}
 		switch {
 		case w.Held.Booked:
-		case distinct.Add(&w.Fact.Outcome):
+		case orphans.Add(&w.Fact.Outcome, w.Held.Until):
 			fx.Settled[Orphan]++
 		default:
 			fx.Settled[Duplicate]++
@@ -288,6 +307,25 @@ func (m *Machine) orphan(x *Entry, fx *Effects, now Now) {
 		fx.Drop = append(fx.Drop, w.Held)
 		return true
 	})
+}
+
+// Orphans tells the outcomes of one id that found no request apart: of copies that
+// waited together one is the orphan. Its zero value knows none.
+type Orphans struct {
+	until map[events.Time]*Distinct
+}
+
+// Add reports whether no copy was added that waited until the same time.
+func (s *Orphans) Add(o *events.Outcome, until events.Time) bool {
+	if s.until == nil {
+		s.until = map[events.Time]*Distinct{}
+	}
+	d := s.until[until]
+	if d == nil {
+		d = new(Distinct)
+		s.until[until] = d
+	}
+	return d.Add(o)
 }
 
 // adopt gives a request the outcomes that came before it: those that waited, and those

@@ -173,7 +173,7 @@ func (s stager) deadLetters(f *flight) error {
 // forgotten counts the orphans, and lists them for the state to drop.
 func (s stager) forgotten(f *flight) error {
 	f.forget = Forget{Cut: f.cut, Orphaned: f.at.Orphaned}
-	known, t := map[string]*joiner.Distinct{}, &f.closed.Kinds[events.KindOutcome]
+	known, t := map[string]*joiner.Orphans{}, &f.closed.Kinds[events.KindOutcome]
 	for orphan, err := range f.view.Orphans(f.at.Orphaned, f.cut.Orphaned) {
 		if err != nil {
 			return err
@@ -182,14 +182,14 @@ func (s stager) forgotten(f *flight) error {
 		if err != nil {
 			return joiner.Undecodable("outcome", orphan.Outcome.Origin, err)
 		}
-		distinct := known[o.RequestID]
-		if distinct == nil {
-			distinct = new(joiner.Distinct)
-			known[o.RequestID] = distinct
+		orphans := known[o.RequestID]
+		if orphans == nil {
+			orphans = new(joiner.Orphans)
+			known[o.RequestID] = orphans
 		}
 		switch {
 		case orphan.Outcome.Booked:
-		case distinct.Add(&o):
+		case orphans.Add(&o, orphan.Outcome.Until):
 			t.Disposed[joiner.Orphan]++
 		default:
 			t.Disposed[joiner.Duplicate]++

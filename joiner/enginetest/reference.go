@@ -108,17 +108,32 @@ func (r *Reference) Join(set []Event) Answer {
 	for id, pieces := range requests {
 		uses := r.uses(pieces)
 		a.Again[id] = len(uses) > 1
-		for i, all := range r.share(uses, outcomes[id]) {
+		shares, orphans := r.share(uses, outcomes[id])
+		for i, all := range shares {
 			req := r.request(&a, uses[i])
 			r.rows(&a, &req, all)
 		}
-		delete(outcomes, id)
+		outcomes[id] = orphans
 	}
 	for _, orphans := range outcomes {
-		kept := r.distinct(&a, orphans)
-		a.Disposed[events.KindOutcome][joiner.Orphan] += int64(len(kept))
+		r.orphans(&a, orphans)
 	}
 	return a
+}
+
+// orphans counts outcomes of one id that have no request. Of copies, each stamped no
+// further from the next than a request is remembered, one is an orphan.
+func (r *Reference) orphans(a *Answer, all []events.Outcome) {
+	slices.SortFunc(all, before)
+	for i, o := range all {
+		fate := joiner.Orphan
+		for _, earlier := range all[:i] {
+			if same(earlier, o) && o.TS.Sub(earlier.TS) <= Reach(&r.Rules) {
+				fate = joiner.Duplicate
+			}
+		}
+		a.Disposed[events.KindOutcome][fate]++
+	}
 }
 
 // uses sorts the request events of one id, and parts them where one is stamped
@@ -144,19 +159,24 @@ func (r *Reference) uses(all []request) [][]request {
 
 // share gives each use of an id its outcomes: those stamped from when it began,
 // the skew before it included, until the next one began; what is stamped before
-// the first is the first one's.
-func (r *Reference) share(uses [][]request, all []events.Outcome) [][]events.Outcome {
-	out := make([][]events.Outcome, len(uses))
+// the first is the first one's, unless it is further away than a request is
+// remembered: then it has none.
+func (r *Reference) share(uses [][]request, all []events.Outcome) (shares [][]events.Outcome, orphans []events.Outcome) {
+	shares = make([][]events.Outcome, len(uses))
 	for _, o := range all {
+		if uses[0][0].TS.Sub(o.TS) > Reach(&r.Rules) {
+			orphans = append(orphans, o)
+			continue
+		}
 		at := 0
 		for i := range uses {
 			if uses[i][0].TS <= o.TS.Add(r.Rules.ClockSkew) {
 				at = i
 			}
 		}
-		out[at] = append(out[at], o)
+		shares[at] = append(shares[at], o)
 	}
-	return out
+	return shares, orphans
 }
 
 // decode sorts the events by the id of their request. What is no event, or

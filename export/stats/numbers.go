@@ -1,0 +1,214 @@
+package stats
+
+import (
+	"math"
+	"slices"
+)
+
+// weightScale is what a weight of 1 is counted as: whole numbers are the same
+// in every order of addition.
+const weightScale = 1 << 24
+
+// entry is a value, how often it occurs, and the sum of its weights.
+type entry struct {
+	value  float64
+	count  uint64
+	weight int64
+}
+
+// numbers takes in the numbers of one column in one slice. As long as few
+// different ones have come it counts each; then it counts by the leading bits
+// and looks at the values a second time.
+type numbers struct {
+	weighted            bool
+	n, nan, zeros       uint64
+	weight              int64 // of all that are not NaN
+	below, above        uint64
+	belowW, aboveW      int64 // of the infinite ones
+	min, max            float64 // of all but NaN
+	finiteMin           float64
+	finiteMax           float64
+	sum, squares        sum
+	weightSum, weightSq sum
+	few                 *table
+	dense               *dense
+	spread              *spread // counts of the second pass
+}
+
+func newNumbers(weighted bool) *numbers {
+	return &numbers{
+		weighted: weighted, few: newTable(), min: math.Inf(1), max: math.Inf(-1), finiteMin: math.Inf(1), finiteMax: math.Inf(-1),
+	}
+}
+
+// add takes in a value. Its weight is in units of 1/weightScale.
+func (a *numbers) add(x float64, weight int64) {
+	if a.few != nil {
+		if x == 0 {
+			x = 0 // minus zero is zero
+		}
+		if math.IsNaN(x) {
+			a.nan++
+			return
+		}
+		if a.few.add(x, 1, weight) {
+			return
+		}
+		a.spill()
+	}
+	a.addDense(x, 1, weight)
+}
+
+// spill moves the counted values to the other way of counting.
+func (a *numbers) spill() {
+	entries := a.few.entries
+	a.few, a.dense = nil, newDense(a.weighted)
+	for _, e := range entries {
+		if e.count > 0 {
+			a.addDense(e.value, e.count, e.weight)
+		}
+	}
+}
+
+// addDense takes in a value that occurs count times.
+func (a *numbers) addDense(x float64, count uint64, weight int64) {
+	if math.IsNaN(x) {
+		a.nan += count
+		return
+	}
+	if x == 0 {
+		x = 0
+	}
+	a.note(x, count, weight)
+	a.dense.add(orderKey(x), count, weight)
+}
+
+// note updates everything but the counts by value.
+func (a *numbers) note(x float64, count uint64, weight int64) {
+	a.n += count
+	a.weight += weight
+	a.min, a.max = min(a.min, x), max(a.max, x)
+	switch {
+	case x == 0:
+		a.zeros += count
+	case x > math.MaxFloat64:
+		a.above, a.aboveW = a.above+count, a.aboveW+weight
+		return
+	case x < -math.MaxFloat64:
+		a.below, a.belowW = a.below+count, a.belowW+weight
+		return
+	}
+	a.finiteMin, a.finiteMax = min(a.finiteMin, x), max(a.finiteMax, x)
+	if count == 1 {
+		a.sum.add(x)
+		a.squares.addProduct(x, x)
+	} else {
+		addTimes(&a.sum, &a.squares, x, float64(count))
+	}
+	if a.weighted {
+		addTimes(&a.weightSum, &a.weightSq, x, float64(weight))
+	}
+}
+
+// addTimes adds n*x to one sum and n*x*x to another.
+func addTimes(s, q *sum, x, n float64) {
+	s.addProduct(n, x)
+	high := x * x
+	if math.IsInf(high, 0) {
+		return
+	}
+	q.addProduct(n, high)
+	q.addProduct(n, math.FMA(x, x, -high))
+}
+
+// orderKey maps numbers to integers in the same order.
+func orderKey(x float64) uint64 {
+	bits := math.Float64bits(x)
+	if bits>>63 != 0 {
+		return ^bits
+	}
+	return bits | 1<<63
+}
+
+// fromKey is the number of an order key.
+func fromKey(key uint64) float64 {
+	if key>>63 != 0 {
+		return math.Float64frombits(key &^ (1 << 63))
+	}
+	return math.Float64frombits(^key)
+}
+
+// tableValues is how many different numbers are counted one by one.
+const tableValues = 1024
+
+// table counts few different numbers, by open addressing.
+type table struct {
+	entries []entry
+	used    int
+}
+
+func newTable() *table { return &table{entries: make([]entry, 64)} }
+
+// add counts a number, unless it is one too many.
+func (t *table) add(x float64, count uint64, weight int64) bool {
+	mask := uint64(len(t.entries) - 1)
+	for i := mix(math.Float64bits(x)) & mask; ; i = (i + 1) & mask {
+		e := &t.entries[i]
+		if e.count == 0 {
+			return t.insert(e, entry{x, count, weight})
+		}
+		if e.value == x {
+			e.count += count
+			e.weight += weight
+			return true
+		}
+	}
+}
+
+func (t *table) insert(at *entry, e entry) bool {
+	if t.used == tableValues {
+		return false
+	}
+	*at = e
+	if t.used++; 2*t.used > len(t.entries) {
+		old := t.entries
+		t.entries, t.used = make([]entry, 2*len(old)), 0
+		for _, o := range old {
+			if o.count > 0 {
+				t.add(o.value, o.count, o.weight)
+			}
+		}
+	}
+	return true
+}
+
+// sorted are the entries by value.
+func (t *table) sorted() []entry {
+	var out []entry
+	for _, e := range t.entries {
+		if e.count > 0 {
+			out = append(out, e)
+		}
+	}
+	slices.SortFunc(out, func(a, b entry) int { return compareFloats(a.value, b.value) })
+	return out
+}
+
+func compareFloats(a, b float64) int {
+	if a < b {
+		return -1
+	}
+	if a > b {
+		return 1
+	}
+	return 0
+}
+
+// mix spreads the bits of a number (the finalizer of MurmurHash3).
+func mix(h uint64) uint64 {
+	h ^= h >> 33
+	h *= 0xff51afd7ed558ccd
+	h ^= h >> 33
+	h *= 0xc4ceb9fe1a85ec53
+	return h ^ h>>33
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/labeljoin/labeljoin/events/jetstream"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/export/stats"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/rule"
 	"github.com/labeljoin/labeljoin/joiner/scenario"
@@ -44,6 +45,7 @@ func codedErrors() []codedError {
 		{&jetstream.OptionsError{Err: cause}, exitUsage},
 		{&rowfile.ColumnClashError{}, exitUsage},
 		{&rowfile.LabelClashError{}, exitUsage},
+		{&stats.OptionError{}, exitUsage},
 
 		{&engine.OutputBehindError{}, exitRefused},
 		{&engine.ForeignOutputError{}, exitRefused},

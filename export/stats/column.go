@@ -319,4 +319,3 @@ func fixed(weight float64) int64 {
 	}
 	return int64(math.Round(min(weight, 1<<30) * weightScale))
 }
-

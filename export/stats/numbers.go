@@ -24,7 +24,7 @@ type numbers struct {
 	n, nan, zeros       uint64
 	weight              int64 // of all that are not NaN
 	below, above        uint64
-	belowW, aboveW      int64 // of the infinite ones
+	belowW, aboveW      int64   // of the infinite ones
 	min, max            float64 // of all but NaN
 	finiteMin           float64
 	finiteMax           float64

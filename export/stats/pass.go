@@ -283,4 +283,3 @@ func (c *cells) quickTexts(p *page) {
 		}
 	}
 }
-

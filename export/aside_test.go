@@ -275,7 +275,7 @@ func TestOldDaysMayBeDeleted(t *testing.T) {
 				}
 			}
 			o = open(t, options(mem))
-			for w, err := range o.Written(events.MinTime) {
+			for w, err := range o.Written(events.MinTime, false) {
 				t.Errorf("a row of a deleted day is listed: %v %v", w, err)
 			}
 			if err := commitRevision(t, o, 4, old, 2, today); err != nil {

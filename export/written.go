@@ -17,7 +17,7 @@ import (
 // were written before their close, oldest commit first. RequestTS is cut to the
 // microsecond, which is what the files have; a request within the microsecond
 // of since is listed. Rows of days that were deleted are not.
-func (o *Output) Written(since events.Time) iter.Seq2[joiner.Written, error] {
+func (o *Output) Written(since events.Time, every bool) iter.Seq2[joiner.Written, error] {
 	return func(yield func(joiner.Written, error) bool) {
 		for m, err := range o.manifests() {
 			if err != nil {
@@ -26,11 +26,11 @@ func (o *Output) Written(since events.Time) iter.Seq2[joiner.Written, error] {
 			}
 			for i := range m.Files {
 				f := &m.Files[i]
-				if f.MaxRevision == 0 && f.Early == 0 || events.Time(f.MaxRequestTS) < since {
+				if f.MaxRevision == 0 && f.Early == 0 && !every || events.Time(f.MaxRequestTS) < since {
 					continue
 				}
 				more := true
-				err := o.scan(m, f, func(w joiner.Written) bool {
+				err := o.scan(m, f, every, func(w joiner.Written) bool {
 					if w.RequestTS.Add(time.Microsecond-1) >= since {
 						more = yield(w, nil)
 					}
@@ -48,7 +48,7 @@ func (o *Output) Written(since events.Time) iter.Seq2[joiner.Written, error] {
 }
 
 // scan reads a committed file, once its bytes are known to be ours.
-func (o *Output) scan(m *manifest, f *file, visit func(joiner.Written) bool) error {
+func (o *Output) scan(m *manifest, f *file, every bool, visit func(joiner.Written) bool) error {
 	missing := func(reason string) error {
 		return &MissingFileError{Dir: o.opts.Dir, Path: f.Path, Number: m.Number, Reason: reason}
 	}
@@ -68,7 +68,7 @@ func (o *Output) scan(m *manifest, f *file, visit func(joiner.Written) bool) err
 	if err := checkReader(r, f.Bytes, f.SHA256); err != nil {
 		return missing(err.Error())
 	}
-	if err := rowfile.Scan(r, r.Size(), visit); err != nil {
+	if err := rowfile.Scan(r, r.Size(), every, visit); err != nil {
 		return fmt.Errorf("read %s: %w", f.Path, err)
 	}
 	return nil

@@ -193,7 +193,7 @@ func (x *Entry) decide(m *Machine, rules *Rules, round uint32) (*events.Request,
 		return nil, nil, err
 	}
 	d := new(Decision)
-	d.Begin(rules.For(x.Place.TS), &req)
+	d.Begin(rules, &req)
 	for i := range x.Outcomes {
 		if f := &x.Outcomes[i]; f.Round <= round {
 			d.AddFact(f)

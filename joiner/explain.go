@@ -30,7 +30,7 @@ func (m *Machine) Explain(x *Entry, now Now) (*Explanation, error) {
 		return nil, err
 	}
 	ex := &Explanation{Request: req, Fates: make([]Disposition, len(x.Outcomes))}
-	d := Decide(m.Rules.For(x.Place.TS), &ex.Request)
+	d := Decide(m.Rules, &ex.Request)
 	d.trace = make([]Trace, len(d.cells)*len(m.Rules.Labels))
 	for i := range x.Outcomes {
 		f := &x.Outcomes[i]

@@ -255,7 +255,7 @@ func (m *Machine) closeLate(x *Entry, fx *Effects, before []Spotted) error {
 	if err != nil {
 		return err
 	}
-	d := Decide(m.Rules.For(x.Place.TS), &req)
+	d := Decide(m.Rules, &req)
 	for i := range x.Outcomes {
 		if fate := d.AddFact(&x.Outcomes[i]); !x.Outcomes[i].Booked {
 			fx.Settled[fate]++

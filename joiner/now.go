@@ -44,12 +44,12 @@ func (n Now) Phase(ts events.Time) Phase {
 }
 
 // An id may be used again for another request. Two events of one id are of the same
-// request if they are stamped within reach of each other: a request is forgotten
+// request if they are stamped within Reach of each other: a request is forgotten
 // when the watermark has passed it by that much, so that nothing younger can be held
 // against it.
 
-// reach is how far apart in time the events of one request may be stamped.
-func (r *Rules) reach(ts events.Time) (from, to events.Time) {
+// Reach is how far apart in time the events of one request may be stamped.
+func (r *Rules) Reach(ts events.Time) (from, to events.Time) {
 	return ts.Add(-r.Longest()).Add(-r.Memory()), ts.Add(r.Longest()).Add(r.Memory())
 }
 
@@ -57,7 +57,7 @@ func (r *Rules) reach(ts events.Time) (from, to events.Time) {
 // stamped ts is a copy or a piece of: of those within reach, the youngest that is not
 // younger than it, or else the oldest. It is -1 if there is none.
 func (r *Rules) OfRequest(held []Place, ts events.Time) int {
-	from, to := r.reach(ts)
+	from, to := r.Reach(ts)
 	best := -1
 	for i := range held {
 		t := held[i].TS
@@ -78,7 +78,7 @@ func (r *Rules) OfOutcome(held []Place, ts events.Time) int {
 	latest := ts.Add(r.ClockSkew)
 	best := -1
 	for i := range held {
-		if from, _ := r.reach(held[i].TS); ts < from {
+		if from, _ := r.Reach(held[i].TS); ts < from {
 			continue
 		}
 		if best < 0 || closer(held[best].TS, held[i].TS, latest) {
@@ -105,7 +105,7 @@ func (r *Rules) Owner(held []Found, ev *Event) int {
 // another that has the same id and has not come yet: one before it, or one so long
 // after it that the id may be used again.
 func (r *Rules) elsewhere(request, outcome events.Time) bool {
-	_, to := r.reach(request)
+	_, to := r.Reach(request)
 	latest := outcome.Add(r.ClockSkew)
 	return latest < request || latest > to
 }

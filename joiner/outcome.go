@@ -159,7 +159,7 @@ func (m *Machine) late(x *Entry, fx *Effects, ev *Event, now Now) error {
 	if err != nil {
 		return err
 	}
-	fate := Decide(m.Rules.For(x.Place.TS), &req).judge(ev.Outcome)
+	fate := Decide(m.Rules, &req).judge(ev.Outcome)
 	counts, correctable := fate == Joined || t.some, now.Phase(x.Place.TS) == Correctable
 	switch {
 	case t.some:
@@ -275,13 +275,13 @@ func (m *Machine) together(x *Entry, o *events.Outcome) (from, until events.Time
 	from, until = o.TS, o.TS
 	after, _ := slices.BinarySearchFunc(copies, o.TS, func(f *Fact, ts events.Time) int { return cmp.Compare(f.Outcome.TS, ts) })
 	for _, f := range copies[after:] {
-		if first, _ := m.Rules.reach(f.Outcome.TS); first > until {
+		if first, _ := m.Rules.Reach(f.Outcome.TS); first > until {
 			break
 		}
 		until = max(until, f.Until)
 	}
 	for _, f := range slices.Backward(copies[:after]) {
-		if _, last := m.Rules.reach(max(f.Outcome.TS, f.Until)); last < from {
+		if _, last := m.Rules.Reach(max(f.Outcome.TS, f.Until)); last < from {
 			break
 		}
 		from, until = f.Outcome.TS, max(until, f.Until)

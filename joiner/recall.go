@@ -41,9 +41,48 @@ func (m *Machine) Recall(x *Entry, written []Written, closed bool) error {
 	return nil
 }
 
-// Redecide says how the rows of a request stand under rules that were changed. Those
-// of one that closed are held as these rules decide them, so that only what comes later
-// writes them again; what was written early is compared with the close anew.
+// RecallFormer makes the history of a request anew that closed under rules that were
+// changed since: from its events, and from all its rows in the committed files, in the
+// order of the commits. The rules as they are may want other rows of it. It reports
+// whether the history says anything that the close of a request under these rules does
+// not say as well; if not, it need not be kept.
+//
+// What was written is held as these rules decide it, so that only what comes later
+// writes it again. Then all rows become as these rules have them: what they do not want
+// is withdrawn.
+func (m *Machine) RecallFormer(x *Entry, written []Written) (differs bool, err error) {
+	req, d, err := x.decide(m, m.Rules, everything)
+	if err != nil {
+		return false, err
+	}
+	h := &x.History
+	h.Settled, h.Base, h.Rows, h.TakenBack = true, h.Round, Standings(req, d.Rows(events.MaxTime, Closed)), nil
+	wanted := make([]bool, len(h.Rows))
+	for i := range h.Rows {
+		wanted[i], h.Rows[i].Written = h.Rows[i].Written, false
+	}
+	for _, w := range written {
+		at := slices.IndexFunc(h.Rows, func(s Standing) bool { return s.Item == w.ItemID })
+		if at < 0 {
+			h.Rows = append(h.Rows, Standing{Item: w.ItemID, Cells: undecided(len(m.Rules.Labels))})
+			at = len(h.Rows) - 1
+		}
+		s := &h.Rows[at]
+		s.Written, s.Early = true, s.Early || w.Early
+		if w.Revision >= s.Revision {
+			s.Revision, s.Withdrawn = w.Revision, w.Withdrawn
+		}
+	}
+	for i := range h.Rows {
+		s := &h.Rows[i]
+		differs = differs || i >= len(wanted) || s.Written != wanted[i] || s.Revision > 0 || s.Early || s.Withdrawn
+	}
+	return differs, nil
+}
+
+// Redecide says how the rows of a request stand under rules that were changed, if its
+// history knows what was written of it: as RecallFormer does, if it closed. What was
+// written early of one that is open is compared with the close anew.
 func (m *Machine) Redecide(x *Entry, closed bool) error {
 	h := &x.History
 	h.TakenBack = nil // labels may have other places among the rules
@@ -62,16 +101,16 @@ func (m *Machine) Redecide(x *Entry, closed bool) error {
 		stands[now.Item] = true
 		at := slices.IndexFunc(h.Rows, func(s Standing) bool { return s.Item == now.Item })
 		if at < 0 {
+			now.Written = false
 			h.Rows = append(h.Rows, now)
 			continue
 		}
 		s := &h.Rows[at]
 		s.Cells, s.Weight, s.Columns = now.Cells, now.Weight, now.Columns
-		s.Withdrawn = s.Written && !now.Written
 	}
 	for i := range h.Rows {
 		if s := &h.Rows[i]; !stands[s.Item] {
-			s.Cells, s.Withdrawn = undecided(len(m.Rules.Labels)), s.Written
+			s.Cells = undecided(len(m.Rules.Labels))
 		}
 	}
 	return nil

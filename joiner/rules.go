@@ -22,31 +22,6 @@ type Rules struct {
 	SampleRate  float64                    // share of negative rows kept; 0 means sampling is off
 	Guard       GuardRules                 // when silence is no evidence
 	Gaps        []Gap                      // declared so far; the slice is replaced, never changed
-	Former      []RowKind                  // of requests that had closed when PerRequest was changed; as Gaps
-}
-
-// RowKind says which rows requests have that closed under another configuration.
-type RowKind struct {
-	Before     events.Time // of the requests stamped before it, and not before that of the one before
-	PerRequest bool
-}
-
-// For is the rules by which a request is decided that is held under a timestamp: one
-// that had closed when the kind of rows was changed keeps the kind that it has.
-func (r *Rules) For(ts events.Time) *Rules {
-	for i := range r.Former {
-		k := &r.Former[i]
-		if ts >= k.Before {
-			continue
-		}
-		if k.PerRequest == r.PerRequest {
-			return r
-		}
-		former := *r
-		former.PerRequest = k.PerRequest
-		return &former
-	}
-	return r
 }
 
 // Negatives is the policy that says which negative rows are kept.

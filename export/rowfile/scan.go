@@ -21,16 +21,16 @@ const (
 	scanned
 )
 
-// Scan reads the rows that have a revision or were written before their close,
-// in a file of ours whose checksum was checked. Times are the microseconds in
+// Scan reads every row, or those that have a revision or were written before their
+// close, in a file of ours whose checksum was checked. Times are the microseconds in
 // the file. It stops early, without an error, when visit returns false.
-func Scan(r io.ReaderAt, size int64, visit func(joiner.Written) bool) error {
+func Scan(r io.ReaderAt, size int64, every bool, visit func(joiner.Written) bool) error {
 	groups, index, err := openForScan(r, size)
 	if err != nil {
 		return err
 	}
 	for _, group := range groups {
-		written, err := scanGroup(group, index)
+		written, err := scanGroup(group, index, every)
 		if err != nil {
 			return err
 		}
@@ -61,7 +61,7 @@ func openForScan(r io.ReaderAt, size int64) (groups []parquet.RowGroup, index [s
 
 // scanGroup finds the rows first by their revisions and reasons, which are
 // small columns, and then reads the rest of those.
-func scanGroup(group parquet.RowGroup, index [scanned]int) (written []joiner.Written, err error) {
+func scanGroup(group parquet.RowGroup, index [scanned]int, every bool) (written []joiner.Written, err error) {
 	defer guard(&err)
 	n := group.NumRows()
 	revisions, early, withdrawn := make([]uint32, n), make([]bool, n), make([]bool, n)
@@ -78,7 +78,7 @@ func scanGroup(group parquet.RowGroup, index [scanned]int) (written []joiner.Wri
 	}
 	at := make([]int, n) // position in written, plus one
 	for i := range revisions {
-		if revisions[i] > 0 || early[i] {
+		if every || revisions[i] > 0 || early[i] {
 			written = append(written, joiner.Written{Revision: revisions[i], Early: early[i], Withdrawn: withdrawn[i]})
 			at[i] = len(written)
 		}

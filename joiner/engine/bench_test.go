@@ -83,7 +83,7 @@ func (d *discard) Last() (joiner.Cut, joiner.Receipt, bool) {
 }
 func (d *discard) Cuts() iter.Seq2[joiner.Cut, error] { return func(func(joiner.Cut, error) bool) {} }
 func (d *discard) Declared() ([]joiner.Gap, error)    { return nil, nil }
-func (d *discard) Written(events.Time) iter.Seq2[joiner.Written, error] {
+func (d *discard) Written(events.Time, bool) iter.Seq2[joiner.Written, error] {
 	return func(func(joiner.Written, error) bool) {}
 }
 func (d *discard) Stage(uint64) (engine.Stage, error)     { d.last = 0; return d, nil }

@@ -51,7 +51,7 @@ func (d *decider) decide(c *Closing, v *verdict) error {
 	}
 	clear(v.fates[:])
 	v.history = c.History
-	v.decision.Begin(d.rules.For(c.Place.TS), &v.request)
+	v.decision.Begin(d.rules, &v.request)
 	for {
 		h, err := c.Outcome()
 		if h == nil || err != nil {

@@ -23,9 +23,10 @@ type Source interface {
 // commit's manifest was created.
 type Output interface {
 	Commits
-	// Written lists the rows of requests with ts >= since that a state rebuilt
-	// from the log cannot know of.
-	Written(since events.Time) iter.Seq2[joiner.Written, error]
+	// Written lists the rows of requests with ts >= since, in the order of the commits:
+	// every one, or those that a state rebuilt from the log cannot know of, because
+	// they have a revision or were written early.
+	Written(since events.Time, every bool) iter.Seq2[joiner.Written, error]
 	// Declared lists the gaps that were declared, in the order of their numbers.
 	Declared() ([]joiner.Gap, error)
 	// Stage begins commit k. One stage is open at a time; it is used by one

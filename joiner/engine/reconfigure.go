@@ -144,6 +144,13 @@ func (e *Engine) convert(ctx context.Context) error {
 			return err
 		}
 	}
+	former, err := e.formerThrough()
+	if err == nil {
+		err = e.recallFormer(e.saved.Forgotten, former, nil)
+	}
+	if err != nil {
+		return err
+	}
 	e.saved.Progress.Guard = joiner.NewGuard(e.rules, &e.saved.Progress.Guard)
 	e.saved.RulesHash = e.o.RulesHash
 	return e.flush(ctx, true)
@@ -153,10 +160,11 @@ func (e *Engine) convert(ctx context.Context) error {
 // early or again, as a rebuild would.
 func (e *Engine) redecide(p joiner.Place) error {
 	x, err := e.loadAll(p)
-	if x == nil || err != nil {
+	closed := p.TS < e.saved.Committed
+	if x == nil || err != nil || closed && !x.History.Settled { // of that the files tell: see recallFormer
 		return err
 	}
-	if err := e.machine.Redecide(x, p.TS < e.saved.Committed); err != nil {
+	if err := e.machine.Redecide(x, closed); err != nil {
 		return err
 	}
 	e.o.Store.PutHistory(p, &x.History)

@@ -5,10 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -235,17 +238,18 @@ func TestUncommittedRows(t *testing.T) {
 }
 
 // TestConvertedIsRebuilt stops generated histories in their middle, changes what the
-// labels are, and goes on, once with the state rebuilt from the log and once with a
-// log that is too short for it. The rows are the same.
+// labels are or which rows there are, and goes on: once with the state rebuilt from the
+// log, once with a log that is too short for it, and once with a state that is lost
+// later. The rows are the same, and no revision is missing or there twice.
 func TestConvertedIsRebuilt(t *testing.T) {
 	compared := 0
 	forSeeds(t, 150, func(t *testing.T, seed uint64) {
 		var outs []*memory.Output
 		beyond := false // something was read after the last commit, which a rebuild reads again under the new rules
 		var books []joiner.Ledger
-		for _, first := range []uint64{0, 1 << 40} {
+		for _, how := range []string{"rebuilt", "as it is", "lost later"} {
 			r := newRand(seed)
-			h := enginetest.Generate(seed, enginetest.Shape{Timely: r.IntN(2) == 0, Early: r.IntN(3) == 0, Clean: true})
+			h := enginetest.Generate(seed, enginetest.Shape{Timely: r.IntN(2) == 0, Early: r.IntN(3) == 0, Late: r.IntN(2) == 0, Clean: r.IntN(2) == 0})
 			layout := anyLayout(r, h.MaxFuture > 0)
 			layout.Inputs = 1 // of two logs each is read as it comes, and what is late depends on it
 			w := newWorld(seed, h, layout)
@@ -259,11 +263,17 @@ func TestConvertedIsRebuilt(t *testing.T) {
 			}
 			last := w.out.Commits[max(0, len(w.out.Commits)-1):]
 			beyond = beyond || len(last) == 0 || !slices.Equal(last[0].Cut.Progress.Inputs, w.final.Progress.Inputs)
-			w.logs, w.first, w.hash = whole, first, "changed"
-			labels := slices.Clone(h.Rules.Labels)
-			labels[0].When = func(o *events.Outcome) bool { return o.Type == "buy" }
-			w.history.Rules.Labels = append(labels, countLabel())
-			w.history.Rules.Labels[len(labels)].Window = labels[0].Window
+			w.logs, w.hash = whole, "changed"
+			changeRules(r, &w.history.Rules)
+			switch how {
+			case "as it is":
+				w.first = 1 << 40
+			case "lost later":
+				if err := w.applies(1 + r.IntN(20)); err != nil {
+					t.Fatal(err)
+				}
+				w.fs = vfs.NewCrashableMem()
+			}
 			if err := w.run(); err != nil {
 				t.Fatal(err)
 			}
@@ -280,20 +290,49 @@ func TestConvertedIsRebuilt(t *testing.T) {
 			return
 		}
 		compared++
-		rebuilt, inPlace := sorted(outs[0]), sorted(outs[1])
-		if len(rebuilt) != len(inPlace) {
-			t.Fatalf("%d rows, and %d where the state was changed as it is", len(rebuilt), len(inPlace))
-		}
-		for i := range rebuilt {
-			a, b := &rebuilt[i], &inPlace[i]
-			if a.RequestID != b.RequestID || a.ItemID != b.ItemID || a.Revision != b.Revision || a.Reason != b.Reason || !slices.Equal(a.Cells, b.Cells) {
-				t.Errorf("%q %q %v revision %d %v, and %q %q %v revision %d %v where the state was changed as it is",
-					a.RequestID, a.ItemID, a.Cells, a.Revision, a.Reason, b.RequestID, b.ItemID, b.Cells, b.Revision, b.Reason)
-			}
+		for i, other := range outs[1:] {
+			sameRows(t, outs[0], other, []string{"changed as it is", "lost later"}[i])
 		}
 	})
 	if compared == 0 && *seedFlag == 0 {
 		t.Error("no history was stopped where a commit was cut")
+	}
+}
+
+// changeRules changes what the labels are, or which rows there are.
+func changeRules(r *rand.Rand, rules *joiner.Rules) {
+	if r.IntN(3) > 0 {
+		rules.PerRequest = !rules.PerRequest
+	}
+	if r.IntN(2) == 0 {
+		rules.Negatives = []joiner.Negatives{joiner.NegativesAll, joiner.NegativesSeen, joiner.NegativesAboveLastPositive}[r.IntN(3)]
+		rules.Impression = func(o *events.Outcome) bool { return o.Type == "view" }
+		rules.SampleRate = []float64{0, 0, 0.5}[r.IntN(3)]
+	}
+	if r.IntN(2) == 0 {
+		return
+	}
+	labels := slices.Clone(rules.Labels)
+	labels[0].When = func(o *events.Outcome) bool { return o.Type == "buy" }
+	rules.Labels = append(labels, countLabel())
+	rules.Labels[len(labels)].Window = labels[0].Window
+}
+
+// sameRows holds the rows of an output whose state was rebuilt against those of one
+// whose state was not, in the order in which revisions count.
+func sameRows(t *testing.T, one, two *memory.Output, how string) {
+	t.Helper()
+	rebuilt, other := sorted(one), sorted(two)
+	if len(rebuilt) != len(other) {
+		t.Errorf("%d rows, and %d where the state was %s", len(rebuilt), len(other), how)
+		return
+	}
+	for i := range rebuilt {
+		a, b := &rebuilt[i], &other[i]
+		if a.RequestID != b.RequestID || a.ItemID != b.ItemID || a.Revision != b.Revision || a.Reason != b.Reason || !slices.Equal(a.Cells, b.Cells) {
+			t.Errorf("%q %q %v revision %d %v, and %q %q %v revision %d %v where the state was %s",
+				a.RequestID, a.ItemID, a.Cells, a.Revision, a.Reason, b.RequestID, b.ItemID, b.Cells, b.Revision, b.Reason, how)
+		}
 	}
 }
 

@@ -314,7 +314,14 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	if err := e.recount(); err != nil {
 		return err
 	}
-	if err := e.recallWritten(requests); err != nil {
+	former, err := e.formerThrough()
+	if err != nil {
+		return err
+	}
+	if err := e.recallFormer(requests, former, func() error { return e.flush(ctx, false) }); err != nil {
+		return err
+	}
+	if err := e.recallWritten(requests, former); err != nil {
 		return err
 	}
 	s.RulesHash = e.o.RulesHash
@@ -416,55 +423,4 @@ func (e *Engine) pending() (requests, outcomes int64, err error) {
 		}
 	}
 	return requests, outcomes, v.Close()
-}
-
-// recallWritten restores, from the committed files, what the log cannot tell:
-// which revision a row is at, and what was written early.
-func (e *Engine) recallWritten(since events.Time) error {
-	byRequest := map[string][]joiner.Written{}
-	for w, err := range e.o.Output.Written(since) {
-		if err != nil {
-			return err
-		}
-		byRequest[w.RequestID] = append(byRequest[w.RequestID], w)
-	}
-	for id, rows := range byRequest {
-		if err := e.recall(id, rows); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *Engine) recall(id string, rows []joiner.Written) error {
-	var err error
-	if e.found, err = e.o.Store.Find(e.found[:0], id); err != nil {
-		return err
-	}
-	places := make([]joiner.Place, len(e.found))
-	of := make([][]joiner.Written, len(e.found))
-	for i, f := range e.found {
-		places[i] = f.Place
-	}
-	for _, w := range rows { // an id that was used again has several requests
-		if at := e.rules.OfRequest(places, w.RequestTS); at >= 0 {
-			of[at] = append(of[at], w)
-		}
-	}
-	for i := range places {
-		if len(of[i]) == 0 {
-			continue
-		}
-		x, err := e.loadAll(places[i])
-		if err == nil && x != nil {
-			err = e.machine.Recall(x, of[i], x.Place.TS < e.saved.Committed)
-		}
-		if err != nil {
-			return err
-		}
-		if x != nil {
-			e.o.Store.PutHistory(x.Place, &x.History)
-		}
-	}
-	return nil
 }

@@ -68,11 +68,11 @@ func (o *Output) Cuts() iter.Seq2[joiner.Cut, error] {
 func (o *Output) Declared() ([]joiner.Gap, error) { return slices.Clone(o.Gaps), nil }
 
 // Written implements engine.Output.
-func (o *Output) Written(since events.Time) iter.Seq2[joiner.Written, error] {
+func (o *Output) Written(since events.Time, every bool) iter.Seq2[joiner.Written, error] {
 	return func(yield func(joiner.Written, error) bool) {
 		for r := range o.Rows() {
 			early := r.Reason == joiner.Early
-			if r.RequestTS < since || r.Revision == 0 && !early {
+			if r.RequestTS < since || r.Revision == 0 && !early && !every {
 				continue
 			}
 			w := joiner.Written{RequestID: r.RequestID, RequestTS: r.RequestTS, ItemID: r.ItemID, Revision: r.Revision, Early: early, Withdrawn: r.Reason == joiner.Withdrawn}

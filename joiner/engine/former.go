@@ -1,0 +1,180 @@
+package engine
+
+import (
+	"errors"
+	"hash/crc32"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// mostRecalled is how many rows of the committed files are in memory at once, about.
+// One takes some 200 bytes.
+const mostRecalled = 1_000_000
+
+// recallWritten restores, from the committed files, what the log cannot tell:
+// which revision a row is at, and what was written early. Of requests stamped before
+// former all is known already: see recallFormer.
+func (e *Engine) recallWritten(since, former events.Time) error {
+	byRequest := map[string][]joiner.Written{}
+	for w, err := range e.o.Output.Written(since, false) {
+		if err != nil {
+			return err
+		}
+		byRequest[w.RequestID] = append(byRequest[w.RequestID], w)
+	}
+	for id, rows := range byRequest {
+		places, err := e.places(id)
+		if err != nil {
+			return err
+		}
+		for _, p := range places {
+			if p.TS < former {
+				continue
+			}
+			if err := e.recall(p, e.rowsOf(p, places, rows)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// places are where the requests of an id are held.
+func (e *Engine) places(id string) ([]joiner.Place, error) {
+	var err error
+	if e.found, err = e.o.Store.Find(e.found[:0], id); err != nil {
+		return nil, err
+	}
+	places := make([]joiner.Place, len(e.found))
+	for i, f := range e.found {
+		places[i] = f.Place
+	}
+	return places, nil
+}
+
+// rowsOf picks the rows of one request among those of its id: one that was used again
+// has several.
+func (e *Engine) rowsOf(p joiner.Place, places []joiner.Place, rows []joiner.Written) []joiner.Written {
+	var own []joiner.Written
+	for _, w := range rows {
+		if at := e.rules.OfRequest(places, w.RequestTS); at >= 0 && places[at] == p {
+			own = append(own, w)
+		}
+	}
+	return own
+}
+
+func (e *Engine) recall(p joiner.Place, rows []joiner.Written) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	x, err := e.loadAll(p)
+	if x == nil || err != nil {
+		return err
+	}
+	if err := e.machine.Recall(x, rows, p.TS < e.saved.Committed); err != nil {
+		return err
+	}
+	e.o.Store.PutHistory(p, &x.History)
+	return nil
+}
+
+// recallFormer restores, from the committed files, which rows were written of the
+// requests that are held, are stamped before through and closed under another configuration: the configuration as
+// it is may want others, and what comes late must go on from those that are there.
+//
+// Where a history knows what was written, it stays. apply is called now and then, when
+// much has changed; nil: all changes stay in one batch.
+func (e *Engine) recallFormer(since, through events.Time, apply func() error) error {
+	if through <= since {
+		return nil
+	}
+	from, _ := e.rules.Reach(since)
+	_, to := e.rules.Reach(through)
+	rows := 0
+	err := e.eachWritten(from, to, func(joiner.Written) { rows++ })
+	passes := uint32(1 + rows/mostRecalled)
+	for pass := uint32(0); err == nil && pass < passes; pass++ {
+		mine := func(id string) bool { return crc32.ChecksumIEEE([]byte(id))%passes == pass }
+		byRequest := map[string][]joiner.Written{}
+		err = e.eachWritten(from, to, func(w joiner.Written) {
+			if mine(w.RequestID) {
+				byRequest[w.RequestID] = append(byRequest[w.RequestID], w)
+			}
+		})
+		if err == nil {
+			err = e.recallFormerOf(since, through, mine, byRequest, apply)
+		}
+	}
+	return err
+}
+
+// formerThrough is the bound of the requests that may have closed under another
+// configuration than the one that is.
+func (e *Engine) formerThrough() (events.Time, error) {
+	through := events.MinTime
+	for c, err := range e.o.Output.Cuts() {
+		if err != nil {
+			return 0, err
+		}
+		if c.RulesHash != e.o.RulesHash {
+			through = max(through, c.Progress.ClosedThrough)
+		}
+	}
+	return min(through, e.saved.Committed), nil
+}
+
+// eachWritten visits all rows in committed files of requests stamped from..to.
+func (e *Engine) eachWritten(from, to events.Time, visit func(joiner.Written)) error {
+	for w, err := range e.o.Output.Written(from, true) {
+		if err != nil {
+			return err
+		}
+		if w.RequestTS <= to {
+			visit(w)
+		}
+	}
+	return nil
+}
+
+// recallFormerOf restores the histories of the requests stamped from..to, to excluded,
+// whose ids are wanted, from all rows that were written of those.
+func (e *Engine) recallFormerOf(from, to events.Time, wanted func(id string) bool, rows map[string][]joiner.Written, apply func() error) error {
+	v, changed := e.o.Store.View(), 0
+	for p, err := range v.Requests(from, to) {
+		if err == nil && wanted(p.ID) {
+			var differs bool
+			if differs, err = e.recallFormerRequest(p, rows[p.ID]); differs {
+				changed++
+			}
+		}
+		if err == nil && changed >= maxBatch && apply != nil {
+			changed, err = 0, apply()
+		}
+		if err != nil {
+			return errors.Join(err, v.Close())
+		}
+	}
+	return v.Close()
+}
+
+func (e *Engine) recallFormerRequest(p joiner.Place, rows []joiner.Written) (differs bool, err error) {
+	x, err := e.loadAll(p)
+	if x == nil || err != nil {
+		return false, err
+	}
+	if x.History.Settled {
+		return false, nil
+	}
+	places, err := e.places(p.ID)
+	if err != nil {
+		return false, err
+	}
+	differs, err = e.machine.RecallFormer(x, e.rowsOf(p, places, rows))
+	if err != nil || !differs {
+		return false, err
+	}
+	e.o.Store.PutHistory(p, &x.History)
+	return true, nil
+}

@@ -42,6 +42,8 @@ type Config struct {
 	State State `yaml:"state"`
 	// The directory into which the labeled rows go.
 	Output Output `yaml:"output"`
+	// Training data: whole days of settled rows, shuffled, split and versioned.
+	Export Export `yaml:"export"`
 	// The label stream: a message for every label when it is decided. Without this
 	// block, nothing is published.
 	Publish *Publish `yaml:"publish"` // nil: no label stream
@@ -299,7 +301,7 @@ func readSome(r io.Reader) ([]byte, error) {
 // resolve makes the relative paths absolute: dir is what they are relative to.
 func (c *Config) resolve(dir string) {
 	paths := []*string{
-		&c.State.Dir, &c.Output.Dir,
+		&c.State.Dir, &c.Output.Dir, &c.Export.Dir,
 		&c.NATS.Creds, &c.NATS.NKey, &c.NATS.TokenFile, &c.NATS.PasswordFile,
 	}
 	if tls := c.NATS.TLS; tls != nil {

@@ -49,6 +49,7 @@ func Default() Config {
 				Size: 128 << 20,
 			},
 		},
+		Export: defaultExport(),
 		Limits: Limits{
 			EventBytes: 1 << 20, // max_payload of a NATS server as it comes
 			// A thousand times what a person does to one page: beyond it is a
@@ -107,6 +108,9 @@ func (c *Config) Complete() {
 		if label.Value == "" {
 			label.Value = Any
 		}
+	}
+	if c.Export.Daily != nil && c.Export.Daily.After == 0 && !c.source.has("export.daily.after") {
+		c.Export.Daily.After = defaultAfter
 	}
 	if c.Guard.Patience == 0 && !c.source.has("guard.patience") {
 		c.Guard.Patience = c.patience()

@@ -29,6 +29,7 @@ func (c *Config) problems() []Problem {
 	v.guard()
 	v.columns()
 	v.directories()
+	v.export()
 	v.bounds()
 	return v.found
 }
@@ -161,20 +162,7 @@ func (v *checker) word(path, value string, known []string) {
 // moved without the other.
 func (v *checker) directories() {
 	for _, dir := range []struct{ path, value string }{{"state.dir", v.State.Dir}, {"output.dir", v.Output.Dir}} {
-		if dir.value == "" {
-			v.add(dir.path, "is empty: name a folder")
-			return
-		}
-		if scheme := urlScheme(dir.value); scheme != "" {
-			v.add(dir.path, "is an address of %s: it is a folder of this machine, and can be synchronized with a bucket from there", scheme)
-			return
-		}
-		if strings.Contains(dir.value, "${") {
-			v.add(dir.path, "has a ${...} in it: variables are read for secrets only, so write the path out")
-			return
-		}
-		if strings.ContainsRune(dir.value, 0) {
-			v.add(dir.path, "has a NUL in it: no folder has such a name")
+		if !v.folder(dir.path, dir.value) {
 			return
 		}
 	}

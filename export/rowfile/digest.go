@@ -13,22 +13,24 @@ import (
 // the order of the rows. It does not depend on how the column is cut or encoded.
 type digest struct {
 	hash    xxhash.Digest
-	scalar  Scalar
-	most    byte // the definition level of what is there
 	scratch [digestBytes]byte
-	text    []byte // of a page with a dictionary
-	offsets []uint32
+	pageDecoder
 }
 
 func newDigest(t Type, required bool) *digest {
-	d := &digest{scalar: t.Scalar, most: 1}
+	d := &digest{pageDecoder: newPageDecoder(t, required)}
+	d.hash.Reset()
+	return d
+}
+
+func newPageDecoder(t Type, required bool) pageDecoder {
+	d := pageDecoder{scalar: t.Scalar, most: 1}
 	switch {
 	case t.List:
 		d.most = elementSet
 	case required:
 		d.most = 0
 	}
-	d.hash.Reset()
 	return d
 }
 

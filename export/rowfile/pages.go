@@ -18,6 +18,24 @@ func (d *digest) addChunk(chunk parquet.ColumnChunk) error {
 
 // addPage adds a page. c is memory that is used again.
 func (d *digest) addPage(page parquet.Page, c *colfile.Column) error {
+	if err := d.decode(page, c); err != nil {
+		return err
+	}
+	d.add(c)
+	return nil
+}
+
+// pageDecoder makes pages of a column whole columns of values.
+type pageDecoder struct {
+	scalar  Scalar
+	most    byte   // the definition level of what is there
+	text    []byte // of a page with a dictionary
+	offsets []uint32
+}
+
+// decode makes c a page: its levels and its values, which are good until the page is
+// released and decode is called again.
+func (d *pageDecoder) decode(page parquet.Page, c *colfile.Column) error {
 	c.Levels, c.Rep, c.Def = int(page.NumValues()), page.RepetitionLevels(), page.DefinitionLevels()
 	if len(c.Rep) == 0 {
 		c.Rep = nil
@@ -41,13 +59,12 @@ func (d *digest) addPage(page parquet.Page, c *colfile.Column) error {
 	if got < values || len(c.Rep) > 0 && len(c.Rep) != c.Levels || len(c.Def) > 0 && len(c.Def) != c.Levels {
 		return fmt.Errorf("a page of %d values has %d and %d levels and holds %d of %d that are not null", c.Levels, len(c.Rep), len(c.Def), got, values)
 	}
-	d.add(c)
 	return nil
 }
 
 // fill makes c the values of a page and returns how many there are. A file that
 // was written by something else can have another type than its column should.
-func (d *digest) fill(c *colfile.Column, page parquet.Page, values int) (got int, err error) {
+func (d *pageDecoder) fill(c *colfile.Column, page parquet.Page, values int) (got int, err error) {
 	data := page.Data()
 	if dict := page.Dictionary(); dict != nil {
 		return d.lookUp(c, dict, data.Int32())
@@ -80,7 +97,7 @@ func (d *digest) fill(c *colfile.Column, page parquet.Page, values int) (got int
 }
 
 // lookUp makes c the texts of a dictionary that a page's indexes stand for.
-func (d *digest) lookUp(c *colfile.Column, dict parquet.Dictionary, indexes []int32) (int, error) {
+func (d *pageDecoder) lookUp(c *colfile.Column, dict parquet.Dictionary, indexes []int32) (int, error) {
 	data := dict.Page().Data()
 	if d.scalar != String || data.Kind() != encoding.ByteArray {
 		return 0, fmt.Errorf("it has a dictionary of type %s", data.Kind())

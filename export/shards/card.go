@@ -1,0 +1,127 @@
+package shards
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/export/rowfile"
+)
+
+// writeCard writes the dataset card, by which Hugging Face's datasets finds the files of
+// each split: those of the newest whole version of every day. It is replaced as a whole.
+func (d *dayExport) writeCard() error {
+	if d.opts.Format != FormatParquet {
+		return nil
+	}
+	newest, err := d.newestVersions()
+	if err != nil || len(newest) == 0 {
+		return err
+	}
+	temporary, name := d.Exporter.opts.FS.PathJoin(d.root, stagingDir, d.token+"-"+cardName), d.Exporter.opts.FS.PathJoin(d.root, cardName)
+	f, err := d.Exporter.opts.FS.Create(temporary, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return fmt.Errorf("write the dataset card: %w", err)
+	}
+	_, err = f.Write(d.card(newest))
+	if err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = d.Exporter.opts.FS.Rename(temporary, name)
+	}
+	if err != nil {
+		return fmt.Errorf("write the dataset card: %w", err)
+	}
+	return d.bucket.Settle(".")
+}
+
+// dayVersion is a version of a day.
+type dayVersion struct {
+	day     string
+	version Version
+}
+
+// newestVersions are the newest versions of the days, without days of which there is
+// only a part.
+func (e *Exporter) newestVersions() ([]dayVersion, error) {
+	names, err := days(e.bucket)
+	if err != nil {
+		return nil, err
+	}
+	var newest []dayVersion
+	for _, day := range names {
+		found, err := versions(e.bucket, day)
+		if err != nil {
+			return nil, err
+		}
+		for i := len(found) - 1; i >= 0; i-- {
+			if !found[i].Partial {
+				newest = append(newest, dayVersion{day, found[i]})
+				break
+			}
+		}
+	}
+	return newest, nil
+}
+
+// card is the dataset card: YAML for datasets, and words for people.
+func (d *dayExport) card(newest []dayVersion) []byte {
+	var b bytes.Buffer
+	b.WriteString("---\nconfigs:\n- config_name: default\n  data_files:\n")
+	for split, name := range splitNames {
+		if split == splitEval && d.opts.Splits.Eval == 0 || split == splitTest && d.opts.Splits.Test == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "  - split: %s\n    path:\n", name)
+		for _, v := range newest {
+			fmt.Fprintf(&b, "    - %s\n", path.Join(dataPath(v.day, v.version), name+"-*.parquet"))
+		}
+	}
+	b.WriteString("dataset_info:\n  features:\n")
+	for _, c := range d.plan.columns {
+		fmt.Fprintf(&b, "  - name: %s\n", quoted(c.Name))
+		if c.Type.List {
+			fmt.Fprintf(&b, "    list: %s\n", hfType(c.Type.Scalar))
+		} else {
+			fmt.Fprintf(&b, "    dtype: %s\n", hfType(c.Type.Scalar))
+		}
+	}
+	fmt.Fprintf(&b, "---\n\n# %s\n\nRows that labeljoin has joined: %d days, from %s to %s. Each split is the newest version of every day.\n",
+		d.opts.Name, len(newest), newest[0].day, newest[len(newest)-1].day)
+	var labels []string
+	for _, c := range d.plan.columns {
+		if c.Role == RoleLabel {
+			labels = append(labels, "`"+c.Name+"`")
+		}
+	}
+	fmt.Fprintf(&b, "\nLabels: %s. What was read, how rows were split and how many there are stands in `%s/dt=.../v=.../%s`.\n",
+		strings.Join(labels, ", "), metaDir, manifestName)
+	return b.Bytes()
+}
+
+// quoted is a text as YAML takes it for text, whatever it holds.
+func quoted(s string) string { return fmt.Sprintf("%q", s) }
+
+// hfType is the name that datasets has for a type.
+func hfType(s rowfile.Scalar) string {
+	switch s {
+	case rowfile.Bool:
+		return "bool"
+	case rowfile.Int32:
+		return "int32"
+	case rowfile.Int64:
+		return "int64"
+	case rowfile.Double:
+		return "float64"
+	case rowfile.Timestamp:
+		return "timestamp[us, tz=UTC]"
+	}
+	return "string"
+}

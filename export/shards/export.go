@@ -1,0 +1,406 @@
+package shards
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/bucket"
+)
+
+// Result says what became of a day.
+type Result struct {
+	Day     string
+	Version Version
+	// Made says that a version was made. It was not where there is one already.
+	Made bool
+	// Stale says that the version that is there was made of other files than the day has
+	// now, or in another way.
+	Stale    bool
+	Manifest *Manifest
+}
+
+// Exporter exports the days of one output under one name. It holds the export's lock.
+type Exporter struct {
+	opts    Options
+	archive *export.Archive
+	bucket  bucket.Bucket
+	root    string
+	lock    io.Closer
+}
+
+// New opens an export for writing. A *LockedError says that another process does.
+func New(archive *export.Archive, opts Options) (*Exporter, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	e := &Exporter{opts: opts, archive: archive, root: opts.FS.PathJoin(opts.Out, opts.Name)}
+	dir, err := bucket.NewDir(opts.FS, e.root)
+	if err != nil {
+		return nil, fmt.Errorf("open the export %s: %w", e.root, err)
+	}
+	e.bucket = dir
+	if e.lock, err = dir.Lock(lockName); err != nil {
+		return nil, &LockedError{Dir: e.root, Err: err}
+	}
+	return e, nil
+}
+
+// Close gives the export up to others.
+func (e *Exporter) Close() error { return e.lock.Close() }
+
+// Root is the directory of the export.
+func (e *Exporter) Root() string { return e.root }
+
+// LockedError says that another process writes an export.
+type LockedError struct {
+	Dir string
+	Err error
+}
+
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("the export %s is in use by another process (%v): wait for it, or export under another name", e.Dir, e.Err)
+}
+
+func (e *LockedError) Unwrap() error { return e.Err }
+
+// dayExport is the export of one day.
+type dayExport struct {
+	*Exporter
+	opts  *Options
+	table *export.Table
+	plan  *plan
+
+	start   events.Time
+	day     string
+	version Version
+	token   string // keeps the staged files of two attempts apart
+	files   []int  // of the table
+	others  []int  // files of other days that may replace rows
+	reach   time.Duration
+	through events.Time // requests before it are closed
+
+	counts    Counts
+	unfit     []int64
+	groupRows int
+	shared    *parquetMemory
+}
+
+// NoDayError says that there are no rows of a day.
+type NoDayError struct{ Day, First, Last string }
+
+func (e *NoDayError) Error() string {
+	if e.First == "" {
+		return fmt.Sprintf("the output has no rows of %s, nor of any other day", e.Day)
+	}
+	return fmt.Sprintf("the output has no rows of %s: it has days from %s to %s; labeljoin days lists them", e.Day, e.First, e.Last)
+}
+
+// Day exports the day that begins at start, by what the table says. The error is a
+// *NotReadyError if the day is not complete, and a *NoDayError if nothing is there.
+func (e *Exporter) Day(ctx context.Context, table *export.Table, start events.Time) (Result, error) {
+	o := e.opts
+	ready := ReadinessOf(&table.Last, o.Rules, start, o.Settled)
+	d := &dayExport{
+		Exporter: e, opts: &o, table: table, start: start, day: DayName(start), token: rand.Text(),
+		reach: reachOf(o.Rules), through: table.Last.Progress.ClosedThrough, shared: newParquetMemory(),
+	}
+	result := Result{Day: d.day}
+	if ready.Ended {
+		d.through = ready.Through
+	}
+	if d.files, d.others = dayFiles(table, start, d.reach); len(d.files) == 0 {
+		return result, noDay(table, d.day)
+	}
+	if !ready.Ready && !o.Partial {
+		return result, &NotReadyError{Day: d.day, Readiness: ready, Settled: o.Settled}
+	}
+	var err error
+	if d.plan, err = newPlan(table.Files, &o); err != nil {
+		return result, err
+	}
+	parent, hash, err := d.newest(&result)
+	if err != nil {
+		return result, err
+	}
+	if parent != nil {
+		result.Stale = d.stale(parent)
+		if !o.Refresh || !result.Stale {
+			result.Manifest = parent
+			return result, nil
+		}
+	}
+	d.version = Version{Number: result.Version.Number + 1, Partial: !ready.Ready}
+	result.Version = d.version
+	result.Manifest, err = d.make(ctx, hash)
+	result.Made = err == nil
+	return result, err
+}
+
+func noDay(t *export.Table, day string) error {
+	e := &NoDayError{Day: day}
+	for i := range t.Files {
+		name := DayName(t.Files[i].MinRequestTS)
+		if e.First == "" || name < e.First {
+			e.First = name
+		}
+		e.Last = max(e.Last, name)
+	}
+	return e
+}
+
+// newest is the manifest of the day's newest version; nil if there is none. A version of
+// a day that was not complete is no reason not to make one.
+func (d *dayExport) newest(result *Result) (m *Manifest, hash string, err error) {
+	found, err := versions(d.bucket, d.day)
+	if err != nil || len(found) == 0 {
+		return nil, "", err
+	}
+	last := found[len(found)-1]
+	result.Version = last
+	m, hash, err = readManifest(d.bucket, d.day, last)
+	if err == nil && last.Partial {
+		return nil, hash, nil
+	}
+	return m, hash, err
+}
+
+// stale reports whether a version was made of other files than there are now, or in
+// another way.
+func (d *dayExport) stale(m *Manifest) bool {
+	now := d.manifest()
+	now.Method.GroupRows, now.Method.Shards = m.Method.GroupRows, m.Method.Shards
+	same := func(x, y any) bool {
+		a, errA := encode(x)
+		b, errB := encode(y)
+		return errA == nil && errB == nil && string(a) == string(b)
+	}
+	return !same(m.Source.Files, now.Source.Files) || !same(m.Source.Gaps, now.Source.Gaps) || !same(m.Method, now.Method) ||
+		!same(m.Columns, now.Columns) || m.FileFormat != now.FileFormat || d.opts.Shards > 0 && d.opts.Shards != m.Method.Shards
+}
+
+// make writes and publishes a version.
+func (d *dayExport) make(ctx context.Context, parent string) (m *Manifest, err error) {
+	if err := d.clean(); err != nil {
+		return nil, err
+	}
+	if err := d.bucket.Settle(stagingDir); err != nil { // the scratch file lies there too
+		return nil, err
+	}
+	s, err := newSpill(d.Exporter.opts.FS, d.Exporter.opts.FS.PathJoin(d.root, stagingDir, d.day+"-"+d.token+".scratch"), d.plan.types(), d.buckets(), d.opts.Workers)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	if err := d.spillDay(ctx, s); err != nil {
+		return nil, err
+	}
+	shards := d.sizes(s)
+	writers, err := d.write(ctx, s, shards)
+	if err != nil {
+		for _, w := range writers {
+			d.unstage(w.files)
+		}
+		return nil, err
+	}
+	m = d.manifest()
+	m.Parent, m.Method.Shards, m.Method.GroupRows = parent, shards, d.groupRows
+	for _, w := range writers {
+		m.Files = append(m.Files, w.files...)
+		m.Splits = append(m.Splits, SplitFacts{Name: splitNames[w.split], Files: len(w.files), Rows: w.totals.rows, Labels: w.totals.labels})
+	}
+	return m, d.publish(ctx, m)
+}
+
+// buckets is how many parts a day is sorted in, each of which is in memory as a whole.
+func (d *dayExport) buckets() int {
+	const most = 4096
+	size := int64(0)
+	for _, i := range d.files {
+		f := &d.table.Files[i]
+		// A value takes nine bytes and a text more, which compression hides.
+		size += max(f.Bytes*4, f.Rows*int64(len(d.plan.read))*9)
+	}
+	return int(min(size/d.opts.Memory+1, most))
+}
+
+// sizes is how many files a split has. It also fixes the row groups. Both follow from
+// the rows alone, however the files are cut that they were read from.
+func (d *dayExport) sizes(s *spill) (shards int) {
+	const most, unit = 1 << 20, 1 << 10
+	row := max(s.size/max(s.rows, 1), 1)
+	d.groupRows = int(min(max(d.opts.GroupBytes/row/unit*unit, unit), most))
+	if d.opts.Shards > 0 {
+		return d.opts.Shards
+	}
+	want := s.size / d.opts.ShardBytes
+	return min(1<<bits.Len64(uint64(want)), MaxShards)
+}
+
+// write settles bucket after bucket and writes its rows into the files of the splits.
+func (d *dayExport) write(ctx context.Context, s *spill, shards int) (writers []*splitWriter, err error) {
+	for split := range splits {
+		if split == splitEval && d.opts.Splits.Eval == 0 || split == splitTest && d.opts.Splits.Test == 0 {
+			continue
+		}
+		w := &splitWriter{day: d, split: split, shards: shards}
+		for _, l := range d.opts.Rules.Labels {
+			w.totals.labels = append(w.totals.labels, LabelTotals{Name: l.Name})
+		}
+		writers = append(writers, w)
+		defer w.discard()
+	}
+	settler := newSettler(d)
+	vectors := make([]*vector, len(d.plan.read))
+	for i, t := range d.plan.types() {
+		vectors[i] = newVector(t)
+	}
+	for b := range s.buckets {
+		if err := ctx.Err(); err != nil {
+			return writers, err
+		}
+		if err := s.load(b, vectors); err != nil {
+			return writers, err
+		}
+		rows := settler.settle(vectors)
+		for _, w := range writers {
+			if err := w.write(vectors, rows[w.split]); err != nil {
+				return writers, err
+			}
+		}
+		d.opts.Progress(0.5 + 0.5*float64(b+1)/float64(s.buckets))
+	}
+	for _, w := range writers {
+		if err := w.end(); err != nil {
+			return writers, err
+		}
+	}
+	return writers, nil
+}
+
+// unstage removes files that will not be published. What cannot be removed is removed
+// by the next export.
+func (d *dayExport) unstage(files []File) {
+	for i := range files {
+		_ = d.bucket.Remove(files[i].staging)
+	}
+}
+
+// publish makes the version visible: its files first, then what is said of them, and at
+// last _SUCCESS, without which no reader takes the version for whole.
+func (d *dayExport) publish(ctx context.Context, m *Manifest) error {
+	data, err := encode(m)
+	if err != nil {
+		return err
+	}
+	schema, err := encode(struct {
+		Columns []ColumnFacts `json:"columns"`
+	}{m.Columns})
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		d.unstage(m.Files)
+		return err
+	}
+	if err := d.bucket.Settle(stagingDir); err != nil {
+		return err
+	}
+	moves := make([]bucket.Move, len(m.Files))
+	for i := range m.Files {
+		moves[i] = bucket.Move{From: m.Files[i].staging, To: m.Files[i].Path}
+	}
+	if err := d.bucket.Publish(moves); err != nil {
+		return err
+	}
+	meta := metaPath(d.day, d.version)
+	for _, object := range [...]struct {
+		name string
+		data []byte
+	}{{schemaName, schema}, {manifestName, data}, {successName, nil}} {
+		if err := d.bucket.CreateIfAbsent(path.Join(meta, object.name), object.data); err != nil {
+			return fmt.Errorf("publish %s: %w", d.day, err)
+		}
+	}
+	return d.writeCard()
+}
+
+// manifest is what is known of a version before it is made.
+func (d *dayExport) manifest() *Manifest {
+	o, last := d.opts, &d.table.Last
+	m := &Manifest{
+		Format: manifestFormat, Name: o.Name, Day: d.day, Version: d.version.Number, Partial: d.version.Partial,
+		Created: o.Created.UTC().Format("2006-01-02T15:04:05Z"), Software: o.Version, FileFormat: o.Format, Config: o.Config,
+		Counts: d.counts, Files: []File{}, Splits: []SplitFacts{}, Unfit: []Unfit{}, Labels: []LabelFacts{},
+		Method: Method{
+			Settle: settleName(o.Settled), OrderSalt: "order:" + o.Seed, SplitBy: o.Splits.By, SplitOf: o.Splits.Column, SplitSalt: o.Splits.Salt,
+			Eval: o.Splits.Eval, Test: o.Splits.Test, SampleSalt: "sample", Negatives: o.Sampling.Negatives, Models: o.Sampling.Models, SampleBy: o.Sampling.Label,
+		},
+		Source: SourceFacts{
+			Joiner: d.table.Name, Commit: last.Number, CommitHash: d.table.LastHash, ClosedThrough: last.Progress.ClosedThrough.String(),
+			RulesHashes: []string{}, Inputs: []InputFacts{}, Gaps: []GapFacts{}, Files: []FileFacts{},
+		},
+	}
+	for i := range o.Rules.Labels {
+		m.Labels = append(m.Labels, LabelFacts{Name: o.Rules.Labels[i].Name, Window: o.Rules.Labels[i].Window.String()})
+	}
+	for _, c := range d.plan.columns {
+		m.Columns = append(m.Columns, ColumnFacts{Name: c.Name, Type: c.Type.String(), Role: c.Role, Nullable: !c.Required})
+	}
+	for i, n := range d.unfit {
+		if n > 0 {
+			m.Unfit = append(m.Unfit, Unfit{Column: d.plan.read[i].Name, Values: n})
+		}
+	}
+	d.source(&m.Source)
+	return m
+}
+
+func (d *dayExport) source(s *SourceFacts) {
+	p := &d.table.Last.Progress
+	for i := range p.Inputs {
+		s.Inputs = append(s.Inputs, InputFacts{Stream: p.Inputs[i].Input, Created: p.Inputs[i].Created.String(), Next: p.Inputs[i].Next})
+	}
+	for _, g := range p.Gaps {
+		if g.From < d.start.Add(dayLength).Add(d.opts.Rules.Longest()) && g.To >= d.start.Add(-d.opts.Rules.ClockSkew) {
+			s.Gaps = append(s.Gaps, GapFacts{ID: g.ID, From: g.From.String(), To: g.To.String()})
+		}
+	}
+	for _, i := range slices.Concat(d.files, d.others) {
+		f := &d.table.Files[i]
+		s.Files = append(s.Files, FileFacts{Path: f.Path, SHA256: f.SHA256})
+		if !slices.Contains(s.RulesHashes, f.RulesHash) {
+			s.RulesHashes = append(s.RulesHashes, f.RulesHash)
+		}
+	}
+	slices.SortFunc(s.Files, func(x, y FileFacts) int { return cmp.Compare(x.Path, y.Path) })
+	slices.Sort(s.RulesHashes)
+}
+
+func settleName(settled bool) string {
+	if settled {
+		return "corrections"
+	}
+	return "close"
+}
+
+// newEncoder begins a file of a split.
+func (d *dayExport) newEncoder(to io.Writer, split, shard, shards int) encoder {
+	return &parquetEncoder{
+		to: to, columns: d.plan.columns, groupRows: d.groupRows, workers: d.opts.Workers, shared: d.shared,
+		meta: map[string]string{
+			"labeljoin.export": d.opts.Name, "labeljoin.day": d.day, "labeljoin.split": splitNames[split],
+			"labeljoin.shard": fmt.Sprintf("%d of %d", shard, shards),
+		},
+	}
+}

@@ -1,0 +1,145 @@
+package shards
+
+import (
+	"math"
+
+	"github.com/labeljoin/labeljoin/export/colfile"
+	"github.com/labeljoin/labeljoin/export/rowfile"
+)
+
+// pending is a column of rows that wait to become a row group.
+type pending struct {
+	colfile.Column
+	nulls int // rows without a value
+}
+
+func newPending(t rowfile.Type) *pending {
+	p := &pending{}
+	p.reset(t)
+	return p
+}
+
+// reset forgets the rows and keeps the memory.
+func (p *pending) reset(t rowfile.Type) {
+	c := &p.Column
+	p.nulls, c.Levels = 0, 0
+	c.Rep, c.Def, c.Bools, c.Int32s, c.Int64s, c.Doubles, c.Text = c.Rep[:0], c.Def[:0], c.Bools[:0], c.Int32s[:0], c.Int64s[:0], c.Doubles[:0], c.Text[:0]
+	c.Offsets = c.Offsets[:0]
+	if t.Scalar == rowfile.String {
+		c.Offsets = append(c.Offsets, 0)
+	}
+}
+
+// gather adds rows of a vector in the order given.
+func (p *pending) gather(v *vector, rows []int32) {
+	if v.typ.List {
+		p.gatherLists(v, rows)
+		return
+	}
+	c := &p.Column
+	c.Levels += len(rows)
+	nulls := 0
+	for _, row := range rows {
+		def := byte(1)
+		if v.null[row] {
+			def = 0
+			nulls++
+		}
+		c.Def = append(c.Def, def)
+	}
+	p.nulls += nulls
+	if v.typ.Scalar == rowfile.Double && nulls == 0 {
+		for _, row := range rows {
+			c.Doubles = append(c.Doubles, math.Float64frombits(v.nums[row]))
+		}
+		return
+	}
+	for _, row := range rows {
+		if !v.null[row] {
+			p.add(v, int(row))
+		}
+	}
+}
+
+// add adds the value of a row, which has one.
+func (p *pending) add(v *vector, row int) {
+	c := &p.Column
+	switch v.typ.Scalar {
+	case rowfile.String:
+		c.Text = append(c.Text, v.bytes(row)...)
+		c.Offsets = append(c.Offsets, uint32(len(c.Text)))
+	case rowfile.Bool:
+		c.Bools = append(c.Bools, v.nums[row] != 0)
+	case rowfile.Int32:
+		c.Int32s = append(c.Int32s, int32(v.nums[row]))
+	case rowfile.Double:
+		c.Doubles = append(c.Doubles, math.Float64frombits(v.nums[row]))
+	default:
+		c.Int64s = append(c.Int64s, int64(v.nums[row]))
+	}
+}
+
+func (p *pending) gatherLists(v *vector, rows []int32) {
+	c := &p.Column
+	level := func(rep, def byte) { c.Rep, c.Def = append(c.Rep, rep), append(c.Def, def) }
+	for _, row := range rows {
+		from, to := v.start(int(row)), v.ends[row]
+		switch {
+		case v.null[row]:
+			level(0, 0)
+			p.nulls++
+			continue
+		case from == to:
+			level(0, rowfile.ListEmpty)
+			continue
+		}
+		for i := from; i < to; i++ {
+			rep, def := byte(1), byte(rowfile.ElementSet)
+			if i == from {
+				rep = 0
+			}
+			if v.elems.null[i] {
+				def = rowfile.ElementNull
+			} else {
+				p.add(v.elems, int(i))
+			}
+			level(rep, def)
+		}
+	}
+	c.Levels = len(c.Def)
+}
+
+// column is what the encoder takes. A column without nulls needs no levels.
+func (p *pending) column(t rowfile.Type, required bool) *colfile.Column {
+	c := p.Column
+	if !t.List {
+		if c.Rep = nil; required || p.nulls == 0 {
+			c.Def = nil
+		}
+	}
+	return &c
+}
+
+// dictionarySample is how many of a column's texts decide on a dictionary.
+const dictionarySample = 8192
+
+// repetitive reports whether a dictionary pays: whether at most a quarter of an even
+// sample of the texts is distinct.
+func (p *pending) repetitive() bool {
+	c := &p.Column
+	n := max(len(c.Offsets), 1) - 1
+	step := n/dictionarySample + 1
+	limit := n / step / 4
+	distinct := map[string]struct{}{}
+	for i := 0; i < n; i += step {
+		text := c.Text[c.Offsets[i]:c.Offsets[i+1]]
+		if _, known := distinct[string(text)]; known {
+			continue
+		}
+		if len(distinct) == limit {
+			return false
+		}
+		distinct[string(text)] = struct{}{}
+	}
+	return n > 0
+}

@@ -1,0 +1,149 @@
+package shards
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// Format is the kind of file that shards are.
+type Format string
+
+// The formats.
+const (
+	FormatParquet  Format = "parquet"
+	FormatTFRecord Format = "tfrecord"
+)
+
+// SplitBy says what keeps rows in one split together.
+type SplitBy string
+
+// A split is a share of the requests, of the users, of the values of a column, or of
+// the day's time.
+const (
+	SplitByRequest SplitBy = "request"
+	SplitByUser    SplitBy = "user"
+	SplitByColumn  SplitBy = "column"
+	SplitByTime    SplitBy = "time"
+)
+
+// Splits says which rows are for evaluation and which for a test. All others are for
+// training.
+type Splits struct {
+	By     SplitBy
+	Column string // with SplitByColumn
+	// Salt keeps the hashes of two ways to split apart. Exports with the same salt
+	// agree on every row.
+	Salt       string
+	Eval, Test float64 // shares, from 0 to 1, together below 1
+}
+
+// Sampling says which negatives are kept.
+type Sampling struct {
+	// Negatives is the share of the requests whose negative rows are kept; 1 keeps all.
+	Negatives float64
+	// Models are other shares, by the model of a row.
+	Models map[string]float64
+	// Label says which label makes a row positive; empty: any label.
+	Label string
+}
+
+// Options of an export. All but FS, Out, Name and Rules have defaults.
+type Options struct {
+	FS   vfs.FS
+	Out  string // the directory of all exports
+	Name string // of this one
+	// Rules is what the configuration says of labels, windows and corrections.
+	Rules *joiner.Rules
+	// Settled waits until corrections cannot change the day's rows any more.
+	Settled bool
+	Partial bool // export although the day is not complete
+	Refresh bool // make another version if rows have changed since the last
+
+	Format     Format
+	Shards     int   // files of each split; 0: by ShardBytes
+	ShardBytes int64 // about how large a file of training rows is, before compression
+	GroupBytes int64 // about how large a row group is, before compression
+	Seed       string
+	Splits     Splits
+	Sampling   Sampling
+	// Revision, Reason and LabelTimes say that these columns are written, which tell
+	// the label.
+	Revision, Reason, LabelTimes bool
+	Exclude                      []string // columns that are left out
+
+	ConfigHash string // of the configuration that the rows should be decided by
+	Config     string // the block of the configuration that this export follows
+	Version    string // of the program
+	Created    time.Time
+	Workers    int   // goroutines; 0: one
+	Memory     int64 // about how many bytes of rows are held at once
+
+	// Progress is told how much of a day's work is done, from 0 to 1; nil: no one is.
+	Progress func(done float64)
+}
+
+// The defaults of Options.
+const (
+	DefaultShardBytes = 256 << 20
+	DefaultGroupBytes = 32 << 20
+	DefaultMemory     = 64 << 20
+)
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Format == "" {
+		o.Format = FormatParquet
+	}
+	if o.ShardBytes == 0 {
+		o.ShardBytes = DefaultShardBytes
+	}
+	if o.GroupBytes == 0 {
+		o.GroupBytes = DefaultGroupBytes
+	}
+	if o.Memory == 0 {
+		o.Memory = DefaultMemory
+	}
+	if o.Sampling.Negatives == 0 {
+		o.Sampling.Negatives = 1
+	}
+	if o.Splits.By == "" {
+		o.Splits.By = SplitByRequest
+	}
+	if o.Splits.Salt == "" {
+		o.Splits.Salt = "split"
+	}
+	o.Workers = max(o.Workers, 1)
+	if o.Progress == nil {
+		o.Progress = func(float64) {}
+	}
+	s := &o.Splits
+	switch {
+	case o.Out == "" || o.Name == "":
+		return o, errors.New("an export needs a directory and a name: set export.dir and export.name")
+	case o.Shards < 0 || o.Shards > MaxShards:
+		return o, fmt.Errorf("%d shards: there are 1 to %d", o.Shards, MaxShards)
+	case !(s.Eval >= 0 && s.Test >= 0 && s.Eval+s.Test < 1):
+		return o, fmt.Errorf("the shares %v for evaluation and %v for a test leave nothing to train on", s.Eval, s.Test)
+	case s.By == SplitByColumn && s.Column == "":
+		return o, errors.New("a split by column needs the column")
+	}
+	return o, nil
+}
+
+// MaxShards is what five digits in a file's name hold, and more than a day needs.
+const MaxShards = 10_000
+
+// splitNames are the splits, in the order of their numbers.
+var splitNames = [...]string{"train", "eval", "test"}
+
+// The numbers of the splits.
+const (
+	splitTrain = iota
+	splitEval
+	splitTest
+	splits
+)

@@ -1,0 +1,228 @@
+package shards
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/rowfile"
+)
+
+// Role says what a column is for.
+type Role string
+
+// The roles.
+const (
+	RoleKey     Role = "key" // says which request, user and item a row is of
+	RoleFeature Role = "feature"
+	RoleLabel   Role = "label"
+	RoleWeight  Role = "weight"
+	RoleAbout   Role = "about" // says how a label came to be, and so tells the label
+)
+
+// Column is a column of an export.
+type Column struct {
+	rowfile.Column
+	Role     Role
+	Required bool
+	at       int // in the vectors
+}
+
+// plan says which columns of the files are read, and which are written.
+type plan struct {
+	read    []rowfile.Column // the columns of the vectors
+	byName  map[string]int   // their numbers, by name in lower case
+	columns []Column         // that are written, in order
+	key     keyColumns
+	labels  []int // the vectors of the labels, -1 where no file has the label
+	split   int   // the vector of the column that splits; -1: none does
+	weights bool  // whether rows have a weight
+}
+
+// keyColumns are the numbers of the vectors that say what becomes of a row.
+type keyColumns struct {
+	requestID, requestTS, model, itemID, userID, revision, reason, weight int
+	// These are no columns of files: the hash that orders, the file's number in the
+	// order of commits, and whether the row is of another day, and is only there to
+	// replace one of this day.
+	order, file, ghost int
+}
+
+// The columns that begin every row, and those that end it.
+func headColumns() []Column {
+	str, num := rowfile.Type{Scalar: rowfile.String}, rowfile.Type{Scalar: rowfile.Int64}
+	head := func(name string, t rowfile.Type, role Role, required bool) Column {
+		return Column{Column: rowfile.Column{Name: name, Type: t}, Role: role, Required: required}
+	}
+	return []Column{
+		head("request_id", str, RoleKey, true), head("request_ts", rowfile.Type{Scalar: rowfile.Timestamp}, RoleKey, true),
+		head("model", str, RoleKey, false), head("model_version", str, RoleKey, false), head("user_id", str, RoleKey, false),
+		head("item_id", str, RoleKey, false), head("position", num, RoleFeature, false),
+		head("score", rowfile.Type{Scalar: rowfile.Double}, RoleFeature, false),
+	}
+}
+
+// itemPrefix begins the names of the columns of items' features.
+const itemPrefix = "item_"
+
+// newPlan makes the plan for the files of a table up to some commit. The columns are
+// all that any file has, so that every day has the columns of the days before it. A
+// column has the type of the first file that has it, but that integers become doubles
+// where a later file has doubles.
+func newPlan(files []export.TableFile, o *Options) (*plan, error) {
+	p := &plan{byName: map[string]int{}, split: -1}
+	hasWeight := o.Sampling.Negatives < 1 || len(o.Sampling.Models) > 0
+	for _, c := range headColumns() {
+		p.write(c)
+	}
+	for _, c := range featureColumns(files) {
+		p.write(Column{Column: c, Role: RoleFeature})
+	}
+	for i := range files {
+		hasWeight = hasWeight || slices.ContainsFunc(files[i].Columns, func(c rowfile.Column) bool { return c.Name == "weight" })
+	}
+	about := func(c Column, wanted bool) int {
+		if wanted {
+			p.write(c)
+			return c.at
+		}
+		return p.add(c.Column)
+	}
+	for _, l := range o.Rules.Labels {
+		t := rowfile.Type{Scalar: rowfile.Double}
+		if l.Agg.Integer() {
+			t.Scalar = rowfile.Int32
+		}
+		if _, taken := p.byName[strings.ToLower(l.Name)]; taken {
+			return nil, &LabelTakenError{Label: l.Name}
+		}
+		p.write(Column{Column: rowfile.Column{Name: l.Name, Type: t}, Role: RoleLabel})
+		p.labels = append(p.labels, p.byName[strings.ToLower(l.Name)])
+		if o.LabelTimes {
+			about(Column{Column: rowfile.Column{Name: l.Name + "_ts", Type: rowfile.Type{Scalar: rowfile.Timestamp}}, Role: RoleAbout}, true)
+		}
+	}
+	weight := Column{Column: rowfile.Column{Name: "weight", Type: rowfile.Type{Scalar: rowfile.Double}}, Role: RoleWeight, Required: true}
+	about(weight, hasWeight)
+	about(Column{Column: rowfile.Column{Name: "revision", Type: rowfile.Type{Scalar: rowfile.Int32}}, Role: RoleAbout, Required: true}, o.Revision)
+	about(Column{Column: rowfile.Column{Name: "reason", Type: rowfile.Type{Scalar: rowfile.String}}, Role: RoleAbout, Required: true}, o.Reason)
+	p.weights = hasWeight
+	p.key = keyColumns{
+		requestID: p.byName["request_id"], requestTS: p.byName["request_ts"], model: p.byName["model"],
+		itemID: p.byName["item_id"], userID: p.byName["user_id"],
+		revision: p.byName["revision"], reason: p.byName["reason"], weight: p.byName["weight"],
+		order: len(p.read), file: len(p.read) + 1, ghost: len(p.read) + 2,
+	}
+	p.read = append(p.read, rowfile.Column{Type: rowfile.Type{Scalar: rowfile.Int64}}, rowfile.Column{Type: rowfile.Type{Scalar: rowfile.Int32}},
+		rowfile.Column{Type: rowfile.Type{Scalar: rowfile.Bool}})
+	return p, p.choose(o)
+}
+
+// LabelTakenError says that a label of the configuration is a feature in the output.
+type LabelTakenError struct{ Label string }
+
+func (e *LabelTakenError) Error() string {
+	return fmt.Sprintf("label %q: files of the output have a feature in that column: give the label another name, or export with the configuration that wrote the output", e.Label)
+}
+
+// Misuse reports that the configuration has to be changed.
+func (e *LabelTakenError) Misuse() bool { return true }
+
+// choose leaves out what is not wanted, and finds the column that splits.
+func (p *plan) choose(o *Options) error {
+	if name := o.Splits.Column; o.Splits.By == SplitByColumn {
+		at, ok := p.byName[strings.ToLower(name)]
+		if !ok || p.read[at].Type.List {
+			return &ColumnError{Setting: "export.split.column", Column: name}
+		}
+		p.split = at
+	}
+	for _, name := range o.Exclude {
+		before := len(p.columns)
+		p.columns = slices.DeleteFunc(p.columns, func(c Column) bool { return strings.EqualFold(c.Name, name) })
+		if len(p.columns) == before {
+			return &ColumnError{Setting: "export.exclude", Column: name}
+		}
+	}
+	if len(p.columns) == 0 {
+		return &ColumnError{Setting: "export.exclude", Column: ""}
+	}
+	return nil
+}
+
+// ColumnError says that a setting names a column that is not there.
+type ColumnError struct{ Setting, Column string }
+
+func (e *ColumnError) Error() string {
+	if e.Column == "" {
+		return e.Setting + " leaves out every column"
+	}
+	return fmt.Sprintf("%s: the output has no column %q that can be used so", e.Setting, e.Column)
+}
+
+// Misuse reports that the configuration has to be changed.
+func (e *ColumnError) Misuse() bool { return true }
+
+// write adds a column that is read and written.
+func (p *plan) write(c Column) {
+	c.at = p.add(c.Column)
+	p.columns = append(p.columns, c)
+}
+
+// add adds a column that is read, and returns its number.
+func (p *plan) add(c rowfile.Column) int {
+	p.byName[strings.ToLower(c.Name)] = len(p.read)
+	p.read = append(p.read, c)
+	return len(p.read) - 1
+}
+
+// types are those of the vectors.
+func (p *plan) types() []rowfile.Type {
+	types := make([]rowfile.Type, len(p.read))
+	for i := range p.read {
+		types[i] = p.read[i].Type
+	}
+	return types
+}
+
+// featureColumns are the features of all files, those of the request before those of
+// items, each part by name.
+func featureColumns(files []export.TableFile) []rowfile.Column {
+	known := map[string]*rowfile.Column{}
+	for i := range files {
+		for _, c := range files[i].Features {
+			key := strings.ToLower(c.Name)
+			if before := known[key]; before == nil {
+				known[key] = &c
+			} else {
+				before.Type = widen(before.Type, c.Type)
+			}
+		}
+	}
+	out := make([]rowfile.Column, 0, len(known))
+	for _, c := range known {
+		out = append(out, *c)
+	}
+	slices.SortFunc(out, func(x, y rowfile.Column) int {
+		return cmp.Or(cmp.Compare(itemRank(x.Name), itemRank(y.Name)), cmp.Compare(x.Name, y.Name))
+	})
+	return out
+}
+
+func itemRank(name string) int {
+	if strings.HasPrefix(strings.ToLower(name), itemPrefix) {
+		return 1
+	}
+	return 0
+}
+
+// widen is the type of a column that has one type and meets another: integers and
+// doubles are doubles, and else the first type stays.
+func widen(first, other rowfile.Type) rowfile.Type {
+	if first.List == other.List && first.Scalar == rowfile.Int64 && other.Scalar == rowfile.Double {
+		return other
+	}
+	return first
+}

@@ -1,0 +1,81 @@
+package shards
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// dayLength is that of a UTC day.
+const dayLength = 24 * time.Hour
+
+// Readiness says whether a day is complete.
+type Readiness struct {
+	Ready bool
+	// Through is the time before which all requests are as they stay.
+	Through events.Time
+	// Needed is the time that Through has to reach.
+	Needed events.Time
+	// Ended says that the log has ended: nothing will come any more.
+	Ended bool
+	// Source is the kind of event that is furthest behind; it says what is waited for.
+	Source events.Kind
+	// Expected is when the day should be ready if events come as they are stamped.
+	// It has no meaning where the log has ended.
+	Expected events.Time
+}
+
+// ReadinessOf says whether the day that begins at start is complete by what the newest
+// commit records. With settled, no correction and no late request may change it either.
+//
+// A request closes when the watermark has passed its window, and the joiner's
+// watermark is behind both sources by the lateness, and behind the guard. After its
+// close a request is remembered: as long, late outcomes correct it, and late copies and
+// late requests add rows. A log that has ended brings neither.
+func ReadinessOf(last *joiner.Cut, rules *joiner.Rules, start events.Time, settled bool) Readiness {
+	end := start.Add(dayLength)
+	p := &last.Progress
+	r := Readiness{Through: p.ClosedThrough, Needed: end, Ended: p.ClosedThrough == events.MaxTime}
+	r.Expected = end.Add(rules.Longest()).Add(rules.Lateness)
+	if p.Clock.Source(events.KindOutcome, 0) < p.Clock.Source(events.KindRequest, 0) {
+		r.Source = events.KindOutcome
+	}
+	if r.Ended {
+		// Everything was closed at the end, known or not: what counts is how far the
+		// log reaches.
+		r.Through = rules.ClosedThrough(p.Clock.Watermark(0))
+	} else if settled {
+		memory := rules.Memory()
+		r.Through = r.Through.Add(-memory)
+		r.Expected = r.Expected.Add(memory)
+	}
+	r.Ready = last.Number > 0 && r.Through >= end
+	return r
+}
+
+// NotReadyError says that a day is not complete.
+type NotReadyError struct {
+	Day string
+	Readiness
+	Settled bool
+}
+
+func (e *NotReadyError) Error() string {
+	what := "requests"
+	if e.Source == events.KindOutcome {
+		what = "outcomes"
+	}
+	state := "closed"
+	if e.Settled {
+		state = "closed and past every correction"
+	}
+	if e.Ended {
+		return fmt.Sprintf("day %s is not complete: the log has ended, and its %s prove requests only up to %s: --partial exports what is decided",
+			e.Day, what, e.Through)
+	}
+	return fmt.Sprintf("day %s is not complete: requests before %s are %s, and the day ends at %s; it waits for %s, and is expected at %s: "+
+		"--wait waits for it, --partial exports what is decided",
+		e.Day, e.Through, state, e.Needed, what, e.Expected)
+}

@@ -1,0 +1,226 @@
+package shards
+
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// Counts says what became of the rows of a day.
+type Counts struct {
+	Read      int64 `json:"read"`       // rows of the day's files, in all revisions
+	Replaced  int64 `json:"replaced"`   // by a later revision
+	Moved     int64 `json:"moved"`      // to another day, by an earlier copy of the request
+	Withdrawn int64 `json:"withdrawn"`  // the newest revision takes them back
+	Gap       int64 `json:"gap"`        // their windows touch a declared gap
+	Open      int64 `json:"unfinished"` // their windows had not ended
+	Sampled   int64 `json:"sampled_out"`
+	Written   int64 `json:"written"`
+}
+
+// settler decides which rows of a bucket are written, in which order and where.
+type settler struct {
+	plan    *plan
+	opts    *Options
+	rules   *joiner.Rules
+	gaps    []joiner.Gap // that make labels unknown
+	start   int64        // of the day, in microseconds
+	through int64        // requests from here on are not closed, in microseconds
+	reach   time.Duration
+	split   *hasher
+	sample  *hasher
+	counts  *Counts
+
+	order []int32
+	out   [splits][]int32
+}
+
+func newSettler(d *dayExport) *settler {
+	s := &settler{
+		plan: d.plan, opts: d.opts, rules: d.opts.Rules, start: int64(d.start) / 1000, through: int64(d.through) / 1000,
+		reach: d.reach, split: newHasher(d.opts.Splits.Salt), sample: newHasher("sample"), counts: &d.counts,
+	}
+	for _, g := range d.table.Last.Progress.Gaps {
+		// The joiner could not write old rows again. What they say is doubtful all the
+		// same: outcomes that would have made them positive are missing.
+		g.Since = events.MinTime
+		s.gaps = append(s.gaps, g)
+	}
+	return s
+}
+
+// settle sorts a bucket and returns the rows that are written, by split, in the order
+// of their hashes, a request's rows together.
+func (s *settler) settle(vectors []*vector) *[splits][]int32 {
+	k := &s.plan.key
+	n := vectors[k.requestID].rows()
+	s.order = s.order[:0]
+	for row := range n {
+		s.order = append(s.order, int32(row))
+	}
+	for i := range s.out {
+		s.out[i] = s.out[i][:0]
+	}
+	hash, ts, revision, file := vectors[k.order].nums, vectors[k.requestTS].nums, vectors[k.revision].nums, vectors[k.file].nums
+	ids, items := vectors[k.requestID], vectors[k.itemID]
+	slices.SortFunc(s.order, func(x, y int32) int {
+		if hash[x] != hash[y] {
+			return cmp.Compare(hash[x], hash[y])
+		}
+		return cmp.Or(
+			bytes.Compare(ids.bytes(int(x)), ids.bytes(int(y))), bytes.Compare(items.bytes(int(x)), items.bytes(int(y))),
+			cmp.Compare(int64(ts[x]), int64(ts[y])), cmp.Compare(int64(revision[x]), int64(revision[y])), cmp.Compare(file[x], file[y]))
+	})
+	for i := 0; i < n; {
+		first, begin := s.order[i], i
+		best := first
+		for i++; i < n; i++ {
+			row, before := s.order[i], s.order[i-1]
+			if hash[row] != hash[first] || !bytes.Equal(ids.bytes(int(row)), ids.bytes(int(first))) ||
+				!bytes.Equal(items.bytes(int(row)), items.bytes(int(first))) ||
+				microTime(int64(ts[row])) > microTime(int64(ts[before])).Add(s.reach) {
+				break
+			}
+			if int64(revision[row]) >= int64(revision[best]) {
+				best = row
+			}
+		}
+		s.place(vectors, int(best), s.order[begin:i])
+	}
+	return &s.out
+}
+
+// place decides what becomes of a row, of which the group has all revisions and best
+// is the newest.
+func (s *settler) place(vectors []*vector, best int, group []int32) {
+	k, c := &s.plan.key, s.counts
+	real := int64(0)
+	for _, row := range group {
+		real += int64(1 - vectors[k.ghost].nums[row])
+	}
+	if vectors[k.ghost].nums[best] == 1 {
+		c.Moved, c.Replaced = c.Moved+min(real, 1), c.Replaced+max(real-1, 0)
+		return
+	}
+	c.Replaced += real - 1
+	ts := int64(vectors[k.requestTS].nums[best])
+	switch reason := vectors[k.reason].bytes(best); {
+	case string(reason) == joiner.Withdrawn.String():
+		c.Withdrawn++
+		return
+	case string(reason) == joiner.Incomplete.String(), ts >= s.through:
+		c.Open++
+		return
+	case string(reason) == joiner.InGap.String(), s.inGap(microTime(ts)):
+		c.Gap++
+		return
+	}
+	id := vectors[k.requestID].bytes(best)
+	if rate := s.rate(vectors, best); rate < 1 && !s.positive(vectors, best) {
+		if share(s.sample.sum(id)) >= rate {
+			c.Sampled++
+			return
+		}
+		weight := &vectors[k.weight].nums[best]
+		*weight = math.Float64bits(math.Float64frombits(*weight) / rate)
+	}
+	c.Written++
+	to := s.splitOf(vectors, best, id, ts)
+	s.out[to] = append(s.out[to], int32(best))
+}
+
+func (s *settler) inGap(ts events.Time) bool {
+	for i := range s.gaps {
+		if s.rules.Touches(&s.gaps[i], ts) {
+			return true
+		}
+	}
+	return false
+}
+
+// rate is the share of requests whose negatives are kept, for the row's model.
+func (s *settler) rate(vectors []*vector, row int) float64 {
+	sampling := &s.opts.Sampling
+	if len(sampling.Models) > 0 {
+		if rate, ok := sampling.Models[string(vectors[s.plan.key.model].bytes(row))]; ok {
+			return rate
+		}
+	}
+	return sampling.Negatives
+}
+
+// positive reports whether a label is known and not zero.
+func (s *settler) positive(vectors []*vector, row int) bool {
+	for i, at := range s.plan.labels {
+		if name := s.opts.Sampling.Label; name != "" && s.rules.Labels[i].Name != name {
+			continue
+		}
+		if v := vectors[at]; !v.null[row] && labelValue(v, row) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// labelValue is the value of a label that is not null.
+func labelValue(v *vector, row int) float64 {
+	if v.typ.Scalar == rowfile.Double {
+		return math.Float64frombits(v.nums[row])
+	}
+	return float64(int64(v.nums[row]))
+}
+
+// splitOf is the split of a row. Evaluation has the hashes from 0 on and the test those
+// up to 1, so that a larger share takes rows from training and leaves the others where
+// they are. By time, the day's last part is the test, and the part before it is for
+// evaluation.
+func (s *settler) splitOf(vectors []*vector, row int, id []byte, ts int64) int {
+	by := &s.opts.Splits
+	if by.By == SplitByTime {
+		switch u := float64(ts-s.start) / float64(dayLength/time.Microsecond); {
+		case u >= 1-by.Test:
+			return splitTest
+		case u >= 1-by.Test-by.Eval:
+			return splitEval
+		}
+		return splitTrain
+	}
+	key := id
+	switch by.By {
+	case SplitByUser:
+		if v := vectors[s.plan.key.userID]; !v.null[row] {
+			key = v.bytes(row)
+		}
+	case SplitByColumn:
+		if v := vectors[s.plan.split]; !v.null[row] {
+			key = v.appendText(nil, row)
+		}
+	}
+	switch u := share(s.split.sum(key)); {
+	case u < by.Eval:
+		return splitEval
+	case u >= 1-by.Test:
+		return splitTest
+	}
+	return splitTrain
+}
+
+// appendText appends a value as text, as SQL casts it.
+func (v *vector) appendText(dst []byte, row int) []byte {
+	switch v.typ.Scalar {
+	case rowfile.String:
+		return append(dst, v.bytes(row)...)
+	case rowfile.Double:
+		return strconv.AppendFloat(dst, math.Float64frombits(v.nums[row]), 'g', -1, 64)
+	case rowfile.Bool:
+		return strconv.AppendBool(dst, v.nums[row] != 0)
+	}
+	return strconv.AppendInt(dst, int64(v.nums[row]), 10)
+}

@@ -239,10 +239,26 @@ func (v *checker) exportSplit() {
 	}
 }
 
-// exportDir checks that exports keep apart from what the joiner writes and may delete.
+// exportDir checks the folder of the exports, if they are wanted: the default may lie in
+// an output that was there before exports were.
 func (v *checker) exportDir() {
+	if v.folder("export.dir", v.Export.Dir) && (v.Export.Daily != nil || v.source.has("export.dir")) {
+		v.exportApart()
+	}
+}
+
+// ExportProblems reports what keeps a configuration from exporting that is no problem of
+// the joiner, or nil.
+func (c *Config) ExportProblems() error {
+	v := &checker{Config: c}
+	v.exportApart()
+	return c.Fail(v.found...)
+}
+
+// exportApart checks that exports keep apart from what the joiner writes and may delete.
+func (v *checker) exportApart() {
 	dir := v.Export.Dir
-	if !v.folder("export.dir", dir) || v.State.Dir == "" || v.Output.Dir == "" {
+	if v.State.Dir == "" || v.Output.Dir == "" {
 		return
 	}
 	for _, other := range [...]struct{ path, value string }{{"state.dir", v.State.Dir}, {"output.dir", v.Output.Dir}} {

@@ -18,6 +18,7 @@ import (
 	"github.com/labeljoin/labeljoin/events/jetstream"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/export/shards"
 	"github.com/labeljoin/labeljoin/export/stats"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/rule"
@@ -55,6 +56,13 @@ func codedErrors() []codedError {
 		{&engine.OtherLogError{}, exitRefused},
 		{&engine.ReconfigureError{}, exitRefused},
 		{&jetstream.LogError{}, exitRefused},
+		{&shards.CorruptError{}, exitRefused},
+		{&shards.ManifestError{Err: cause}, exitRefused},
+		{&shards.LabelTakenError{}, exitUsage},
+		{&shards.ColumnError{}, exitUsage},
+		{&shards.NotReadyError{}, exitFailed},
+		{&shards.NoDayError{}, exitFailed},
+		{&shards.LockedError{Err: cause}, exitFailed},
 		{&export.ChainError{}, exitRefused},
 		{&export.MissingFileError{}, exitRefused},
 		{&export.GoneError{}, exitRefused},

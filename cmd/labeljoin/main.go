@@ -55,6 +55,7 @@ func newApp() *cli.App {
 		DisableSliceFlagSeparator: true, // a file's name may have a comma
 		Commands: []*cli.Command{
 			demoCommand(), runCommand(), replayCommand(), testCommand(), configCommand(), explainCommand(), statsCommand(), statusCommand(), verifyCommand(), doctorCommand(), gapCommand(), benchCommand(), completionCommand(), helpCommand(), noticesCommand(), versionCommand(),
+			exportCommand(), daysCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Bool("version") {

@@ -53,6 +53,9 @@ func New(archive *export.Archive, opts Options) (*Exporter, error) {
 	if e.lock, err = dir.Lock(lockName); err != nil {
 		return nil, &LockedError{Dir: e.root, Err: err}
 	}
+	if err := e.sweep(); err != nil {
+		return nil, errors.Join(fmt.Errorf("removing what an interrupted export left: %w", err), e.lock.Close())
+	}
 	return e, nil
 }
 
@@ -344,7 +347,7 @@ func (d *dayExport) manifest() *Manifest {
 		Counts: d.counts, Files: []File{}, Splits: []SplitFacts{}, Unfit: []Unfit{}, Labels: []LabelFacts{},
 		Method: Method{
 			Settle: settleName(o.Settled), OrderSalt: "order:" + o.Seed, SplitBy: o.Splits.By, SplitOf: o.Splits.Column, SplitSalt: o.Splits.Salt,
-			Eval: o.Splits.Eval, Test: o.Splits.Test, SampleSalt: "sample", Negatives: o.Sampling.Negatives, Models: o.Sampling.Models, SampleBy: o.Sampling.Label,
+			Eval: o.Splits.Eval, Test: o.Splits.Test, SampleSalt: "sample", Negatives: o.Sampling.Negatives, SampleBy: o.Sampling.Label,
 		},
 		Source: SourceFacts{
 			Joiner: d.table.Name, Commit: last.Number, CommitHash: d.table.LastHash, ClosedThrough: last.Progress.ClosedThrough.String(),

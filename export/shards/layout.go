@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/bucket"
@@ -29,6 +30,15 @@ const (
 
 // DayName is the UTC day that begins at start, like 2026-11-22.
 func DayName(start events.Time) string { return start.Std().Format("2006-01-02") }
+
+// ParseDay is the start of a day like 2026-11-22.
+func ParseDay(day string) (events.Time, error) {
+	t, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no day: write it like 2026-11-23", day)
+	}
+	return events.At(t), nil
+}
 
 // Version names a version of a day.
 type Version struct {
@@ -131,18 +141,22 @@ func days(b bucket.Bucket) ([]string, error) {
 	return found, nil
 }
 
-// clean removes what processes that died have left: staged files, and the files of
-// versions that are not whole. The export's lock is held.
-func (d *dayExport) clean() error {
-	names, err := d.bucket.List(stagingDir)
+// sweep removes what processes that died have staged. The export's lock is held.
+func (e *Exporter) sweep() error {
+	names, err := e.bucket.List(stagingDir)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if err := d.bucket.Remove(path.Join(stagingDir, name)); err != nil {
+		if err := e.bucket.Remove(path.Join(stagingDir, name)); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// clean removes the files of a version that a process began to publish and did not end.
+func (d *dayExport) clean() error {
 	for _, partial := range []bool{false, true} {
 		v := Version{Number: d.version.Number, Partial: partial}
 		for _, dir := range append(dataDirs(d.day, v), metaPath(d.day, v)) {

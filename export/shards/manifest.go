@@ -57,19 +57,18 @@ type Unfit struct {
 
 // Method says how rows were chosen, ordered and split, so that any engine can do it again.
 type Method struct {
-	Settle     string             `json:"settle"`
-	OrderSalt  string             `json:"order_salt"`
-	SplitBy    SplitBy            `json:"split_by"`
-	SplitOf    string             `json:"split_column,omitzero"`
-	SplitSalt  string             `json:"split_salt"`
-	Eval       float64            `json:"eval"`
-	Test       float64            `json:"test"`
-	SampleSalt string             `json:"sample_salt"`
-	Negatives  float64            `json:"negatives"`
-	Models     map[string]float64 `json:"negatives_of_models,omitzero"`
-	SampleBy   string             `json:"sample_label,omitzero"`
-	Shards     int                `json:"shards"`
-	GroupRows  int                `json:"row_group_rows,omitzero"`
+	Settle     string  `json:"settle"`
+	OrderSalt  string  `json:"order_salt"`
+	SplitBy    SplitBy `json:"split_by"`
+	SplitOf    string  `json:"split_column,omitzero"`
+	SplitSalt  string  `json:"split_salt"`
+	Eval       float64 `json:"eval"`
+	Test       float64 `json:"test"`
+	SampleSalt string  `json:"sample_salt"`
+	Negatives  float64 `json:"negatives"`
+	SampleBy   string  `json:"sample_label,omitzero"`
+	Shards     int     `json:"shards"`
+	GroupRows  int     `json:"row_group_rows,omitzero"`
 }
 
 // LabelFacts are a label's window and aggregate.

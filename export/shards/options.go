@@ -46,8 +46,6 @@ type Splits struct {
 type Sampling struct {
 	// Negatives is the share of the requests whose negative rows are kept; 1 keeps all.
 	Negatives float64
-	// Models are other shares, by the model of a row.
-	Models map[string]float64
 	// Label says which label makes a row positive; empty: any label.
 	Label string
 }

@@ -69,11 +69,10 @@ const itemPrefix = "item_"
 
 // newPlan makes the plan for the files of a table up to some commit. The columns are
 // all that any file has, so that every day has the columns of the days before it. A
-// column has the type of the first file that has it, but that integers become doubles
-// where a later file has doubles.
+// column has the type of the first file that has it, widened by those after it.
 func newPlan(files []export.TableFile, o *Options) (*plan, error) {
 	p := &plan{byName: map[string]int{}, split: -1}
-	hasWeight := o.Sampling.Negatives < 1 || len(o.Sampling.Models) > 0
+	hasWeight := o.Sampling.Negatives < 1
 	for _, c := range headColumns() {
 		p.write(c)
 	}
@@ -219,9 +218,11 @@ func itemRank(name string) int {
 }
 
 // widen is the type of a column that has one type and meets another: integers and
-// doubles are doubles, and else the first type stays.
+// doubles are doubles, and else the first type stays. A file in which all lists are empty
+// calls them lists of integers, so any other kind of list comes before that.
 func widen(first, other rowfile.Type) rowfile.Type {
-	if first.List == other.List && first.Scalar == rowfile.Int64 && other.Scalar == rowfile.Double {
+	integers := first.List == other.List && first.Scalar == rowfile.Int64
+	if integers && (first.List || other.Scalar == rowfile.Double) {
 		return other
 	}
 	return first

@@ -123,7 +123,7 @@ func (s *settler) place(vectors []*vector, best int, group []int32) {
 		return
 	}
 	id := vectors[k.requestID].bytes(best)
-	if rate := s.rate(vectors, best); rate < 1 && !s.positive(vectors, best) {
+	if rate := s.opts.Sampling.Negatives; rate < 1 && !s.positive(vectors, best) {
 		if share(s.sample.sum(id)) >= rate {
 			c.Sampled++
 			return
@@ -143,17 +143,6 @@ func (s *settler) inGap(ts events.Time) bool {
 		}
 	}
 	return false
-}
-
-// rate is the share of requests whose negatives are kept, for the row's model.
-func (s *settler) rate(vectors []*vector, row int) float64 {
-	sampling := &s.opts.Sampling
-	if len(sampling.Models) > 0 {
-		if rate, ok := sampling.Models[string(vectors[s.plan.key.model].bytes(row))]; ok {
-			return rate
-		}
-	}
-	return sampling.Negatives
 }
 
 // positive reports whether a label is known and not zero.

@@ -1,0 +1,271 @@
+package shards
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+var (
+	exportSeeds = flag.Int("seeds", 30, "how many histories are exported")
+	exportSeed  = flag.Uint64("seed", 0, "export the history of this seed alone")
+)
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 7)) }
+
+// TestUnionIsTheSettledRows exports random histories: every settled row of the day is in
+// one file of one split, where its hash says, and no other row is.
+func TestUnionIsTheSettledRows(t *testing.T) {
+	t.Parallel()
+	first, last := uint64(1), uint64(*exportSeeds)
+	if *exportSeed > 0 {
+		first, last = *exportSeed, *exportSeed
+	}
+	for seed := first; seed <= last; seed++ {
+		rng := newRand(seed)
+		h, fsys := newHistory(rng), vfs.NewMem()
+		writeOutput(t, fsys, h.commits, 7+rng.IntN(200), events.MaxTime-1, nil)
+		o := testOptions(fsys)
+		o.Memory = 1 << (7 + rng.IntN(14)) // from many buckets to one
+		o.Splits.By = []SplitBy{SplitByRequest, SplitByUser, SplitByTime}[rng.IntN(3)]
+		m := mustExport(t, o)
+		if problem := h.differs(m, readShards(t, fsys, m), &o); problem != "" {
+			t.Fatalf("seed %d: %s", seed, problem)
+		}
+	}
+}
+
+// differs says what an export has otherwise than it should.
+func (h *history) differs(m *Manifest, rows []exported, o *Options) string {
+	found, splitOf, shardOf := map[string]bool{}, map[string]string{}, map[string]int{}
+	order, lastFile, last := newHasher("order:"+o.Seed), "", uint64(0)
+	for i := range rows {
+		r := &rows[i]
+		text := r.text()
+		if _, wanted := h.want[text]; !wanted || found[text] {
+			return fmt.Sprintf("row %s is too many", text)
+		}
+		found[text] = true
+		key := r.id
+		switch o.Splits.By {
+		case SplitByUser:
+			key = r.user
+		case SplitByTime:
+			key = text
+		}
+		if split, known := splitOf[key]; known && split != r.split {
+			return fmt.Sprintf("rows of %s are in %s and in %s", key, split, r.split)
+		}
+		splitOf[key] = r.split
+		if shard, known := shardOf[r.id]; known && shard != r.shard {
+			return fmt.Sprintf("rows of request %s are in shards %d and %d", r.id, shard, r.shard)
+		}
+		shardOf[r.id] = r.shard
+		hash := order.sum([]byte(r.id))
+		if r.file == lastFile && hash < last || part(hash, o.Shards) != r.shard {
+			return fmt.Sprintf("row %s is not where its hash says", text)
+		}
+		lastFile, last = r.file, hash
+	}
+	if len(found) != len(h.want) {
+		return fmt.Sprintf("%d rows, want %d", len(found), len(h.want))
+	}
+	c := m.Counts
+	if c.Written != h.counts.Written || c.Withdrawn != h.counts.Withdrawn || c.Gap != h.counts.Gap || c.Open != h.counts.Open ||
+		c.Read != c.Written+c.Withdrawn+c.Gap+c.Open+c.Sampled+c.Moved+c.Replaced {
+		return fmt.Sprintf("the manifest counts %+v, want %+v", c, h.counts)
+	}
+	return ""
+}
+
+// TestSameBytes exports the same rows, cut into other files and sorted in other
+// portions: every byte is the same. Another seed gives another order.
+func TestSameBytes(t *testing.T) {
+	t.Parallel()
+	h := newHistory(newRand(5))
+	export := func(fileRows int, memory int64, seed string) (all []byte) {
+		fsys := vfs.NewMem()
+		writeOutput(t, fsys, h.commits, fileRows, events.MaxTime-1, nil)
+		o := testOptions(fsys)
+		o.Memory, o.Seed = memory, seed
+		for _, f := range mustExport(t, o).Files {
+			all = append(all, contents(t, fsys, f.Path)...)
+		}
+		return all
+	}
+	want := export(1000, 1<<20, "a")
+	if got := export(11, 300, "a"); !bytes.Equal(got, want) {
+		t.Error("the same rows in other files give other bytes")
+	}
+	if got := export(1000, 1<<20, "b"); bytes.Equal(got, want) {
+		t.Error("another seed gives the same bytes")
+	}
+}
+
+// TestGapRowsAreLeftOutWhole has a positive whose window touches a gap, which the join
+// keeps because it is certain: with it, the stretch would hold positives alone.
+func TestGapRowsAreLeftOutWhole(t *testing.T) {
+	t.Parallel()
+	fsys, at := vfs.NewMem(), testDay().Add(12*time.Hour)
+	rows := []testRow{
+		{id: "before", item: "i", ts: at.Add(-2 * time.Hour)}, {id: "in", item: "i", ts: at.Add(-time.Minute), clicked: 1, reason: joiner.Corrected},
+		{id: "after", item: "i", ts: at.Add(2 * time.Hour)},
+	}
+	gap := joiner.Gap{ID: 1, From: at, To: at.Add(time.Hour), Since: at.Add(3 * time.Hour)}
+	gap.Kinds[events.KindOutcome] = true
+	writeOutput(t, fsys, [][]testRow{rows}, 100, events.MaxTime-1, []joiner.Gap{gap})
+	m := mustExport(t, testOptions(fsys))
+	var ids []string
+	for _, r := range readShards(t, fsys, m) {
+		ids = append(ids, r.id)
+	}
+	slices.Sort(ids)
+	if want := []string{"after", "before"}; !slices.Equal(ids, want) || m.Counts.Gap != 1 {
+		t.Errorf("exported %q and counted %d rows in the gap, want %q and 1", ids, m.Counts.Gap, want)
+	}
+}
+
+// TestReadiness moves the point up to which requests are closed over a day's end and what
+// corrections may change.
+func TestReadiness(t *testing.T) {
+	t.Parallel()
+	end := testDay().Add(dayLength)
+	for _, c := range []struct {
+		name           string
+		closed         events.Time
+		settled, ready bool
+	}{
+		{"a microsecond short of its end", end - 1000, false, false},
+		{"closed", end, false, true},
+		{"closed, corrections open", end, true, false},
+		{"a microsecond short of the corrections' end", end.Add(time.Hour) - 1000, true, false},
+		{"past the corrections", end.Add(time.Hour), true, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			fsys := vfs.NewMem()
+			writeOutput(t, fsys, [][]testRow{{{id: "r", item: "i", ts: testDay()}}}, 10, c.closed, nil)
+			o := testOptions(fsys)
+			o.Settled = c.settled
+			r, err := exportDay(t, o)
+			if _, notReady := err.(*NotReadyError); (err == nil) != c.ready && !notReady || c.ready != (err == nil) {
+				t.Fatalf("got %v, want ready %v", err, c.ready)
+			}
+			if !c.ready && !missing(fsys, "dt=2026-11-22") {
+				t.Error("files of a day that is not complete are there")
+			}
+			if c.ready {
+				return
+			}
+			o.Partial = true
+			r, err = exportDay(t, o)
+			if err != nil || !r.Manifest.Partial || r.Version.String() != "v=0001-partial" {
+				t.Errorf("a partial export gives %v, %v", r, err)
+			}
+		})
+	}
+}
+
+// TestVersions exports a day that is corrected afterwards.
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	fsys := vfs.NewMem()
+	first := []testRow{{id: "r", item: "i", ts: testDay()}}
+	writeOutput(t, fsys, [][]testRow{first}, 10, events.MaxTime-1, nil)
+	o := testOptions(fsys)
+	mustExport(t, o)
+	again, err := exportDay(t, o)
+	if err != nil || again.Made || again.Stale {
+		t.Fatalf("a second export gives %+v, %v", again, err)
+	}
+	o.Refresh = true
+	if r, err := exportDay(t, o); err != nil || r.Made {
+		t.Fatalf("a refresh without news gives %+v, %v", r, err)
+	}
+	late := first[0]
+	late.revision, late.reason, late.clicked = 1, joiner.Corrected, 1
+	writeOutput(t, fsys, [][]testRow{first, {late}}, 10, events.MaxTime-1, nil)
+	o.Refresh = false
+	if r, err := exportDay(t, o); err != nil || r.Made || !r.Stale {
+		t.Fatalf("without refresh, a corrected day gives %+v, %v", r, err)
+	}
+	o.Refresh = true
+	r, err := exportDay(t, o)
+	if err != nil || !r.Made || r.Version.Number != 2 || r.Manifest.Parent == "" {
+		t.Fatalf("with refresh, a corrected day gives %+v, %v", r, err)
+	}
+	if rows := readShards(t, fsys, r.Manifest); len(rows) != 1 || rows[0].clicked != 1 {
+		t.Errorf("version 2 holds %v", rows)
+	}
+	card := string(contents(t, fsys, cardName))
+	if !strings.Contains(card, "v=0002/train") || strings.Contains(card, "v=0001") {
+		t.Errorf("the card names other versions than the newest:\n%s", card)
+	}
+}
+
+// TestSampling keeps all positives, and weighs the negatives that it keeps.
+func TestSampling(t *testing.T) {
+	t.Parallel()
+	fsys := vfs.NewMem()
+	var rows []testRow
+	for i := range 1000 {
+		rows = append(rows, testRow{id: fmt.Sprint("r", i), item: "i", ts: testDay(), clicked: float64(i % 2)})
+	}
+	writeOutput(t, fsys, [][]testRow{rows}, 1000, events.MaxTime-1, nil)
+	o := testOptions(fsys)
+	o.Sampling.Negatives = 0.25
+	m := mustExport(t, o)
+	positives, negatives := 0, int64(0)
+	for _, r := range readShards(t, fsys, m) {
+		if r.clicked == 1 {
+			positives++
+		} else {
+			negatives++
+		}
+	}
+	if positives != 500 || negatives < 80 || negatives > 170 || negatives+m.Counts.Sampled != 500 {
+		t.Errorf("%d positives and %d negatives, %d sampled out", positives, negatives, m.Counts.Sampled)
+	}
+	if !slices.ContainsFunc(m.Columns, func(c ColumnFacts) bool { return c.Role == RoleWeight }) {
+		t.Error("there is no weight")
+	}
+}
+
+// TestWhatTellsTheLabelIsLeftOut looks at the columns.
+func TestWhatTellsTheLabelIsLeftOut(t *testing.T) {
+	t.Parallel()
+	fsys := vfs.NewMem()
+	writeOutput(t, fsys, [][]testRow{{{id: "r", item: "i", ts: testDay()}}}, 10, events.MaxTime-1, nil)
+	names := func(m *Manifest) (names []string) {
+		for _, c := range m.Columns {
+			names = append(names, c.Name)
+		}
+		return names
+	}
+	o := testOptions(fsys)
+	got := names(mustExport(t, o))
+	for _, name := range []string{"revision", "reason", "clicked_ts", "spent_ts"} {
+		if slices.Contains(got, name) {
+			t.Errorf("column %s tells the label, and is there", name)
+		}
+	}
+	o.Revision, o.Reason, o.LabelTimes, o.Exclude, o.Refresh = true, true, true, []string{"tags"}, true
+	got = names(mustExport(t, o))
+	for _, name := range []string{"revision", "reason", "clicked_ts", "spent_ts"} {
+		if !slices.Contains(got, name) {
+			t.Errorf("column %s was asked for, and is not there", name)
+		}
+	}
+	if slices.Contains(got, "tags") {
+		t.Error("column tags is to be left out")
+	}
+}

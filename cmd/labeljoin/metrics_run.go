@@ -30,10 +30,12 @@ type runCollector struct {
 	now    func() time.Time
 	waits  func(*engine.Stats) []wait
 	notes  func() export.FeatureNotes
+	daily  *daily                              // nil: no exports are configured
 	unsent func() (waiting int, skipped int64) // labels of the label stream
 
 	labelsWaiting, labelsSkipped                   *prometheus.Desc
 	features                                       featureMetrics
+	exports                                        dailyMetrics
 	sights                                         sightMetrics
 	rows, delay, commit, lastCommit, lag, messages *prometheus.Desc
 	paused, pauses, room, waiting, retries, wrote  *prometheus.Desc
@@ -72,6 +74,7 @@ func newRunCollector(name string) *runCollector {
 		aside:      describe("quarantined_total", "Events set aside since the start, by the bound that they are out of.", "bound"),
 		build:      describe("build_info", "1, with the version.", "version"),
 		features:   newFeatureMetrics(describe),
+		exports:    newDailyMetrics(describe),
 		sights:     newSightMetrics(describe),
 
 		labelsWaiting: describe("labels_waiting", "Labels that wait in the state directory because the label stream does not take them."),
@@ -139,6 +142,7 @@ func (c *runCollector) Collect(to chan<- prometheus.Metric) {
 	gauge(c.labelsWaiting, float64(unsent))
 	counter(c.labelsSkipped, float64(skipped))
 	c.features.collect(c.notes(), counter)
+	c.exports.collect(c.daily, gauge, counter)
 	c.sights.collect(s.Sightings, counter)
 	counter(c.aside, float64(s.Aside.Future), "max_future")
 	counter(c.aside, float64(s.Aside.Past), "max_age")

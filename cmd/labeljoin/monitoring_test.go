@@ -45,6 +45,7 @@ func metricNames(t *testing.T) map[string]bool {
 	c.state = func() store.Metrics { return store.Metrics{} }
 	c.waits = func(s *engine.Stats) []wait { return (&holds{}).list(s, shortage{}) }
 	c.notes = func() export.FeatureNotes { return export.FeatureNotes{} }
+	c.daily = &daily{due: 1}
 	c.behind = (&lag{last: map[string]uint64{"REQUESTS": 20}}).behind
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(newCollector("feed", c.stats), c)

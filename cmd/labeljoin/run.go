@@ -76,6 +76,7 @@ type service struct {
 	conn    atomic.Pointer[nats.Conn]
 	sending atomic.Pointer[jetstream.Publisher]
 	found   atomic.Bool // the streams
+	daily   *daily      // nil: none are configured
 	refused *refused    // what was rejected; nil until it is opened
 	known   *known      // nil: it is not a joiner that reads
 }
@@ -108,6 +109,9 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	if s.options, err = engineOptions(s.cfg, rules, s.place, s.log); err != nil {
+		return err
+	}
+	if s.daily, err = newDaily(s.cfg, s.log); err != nil {
 		return err
 	}
 	s.refused = newRefused(s.cfg, s.log)
@@ -160,6 +164,9 @@ func (s *service) join(ctx context.Context) error {
 	telling, tell := context.WithCancel(context.WithoutCancel(ctx))
 	defer tell()
 	s.watching.Go(func() { s.refused.watch(telling) }) // ended with this function
+	if s.daily != nil {
+		s.watching.Go(func() { s.daily.watch(telling) }) // likewise
+	}
 	s.disks.joins(s.place.store.DiskBytes, e.Stats, len(inputs) == 1)
 	s.engine.Store(e)
 	s.measureLag(inputs)
@@ -185,6 +192,7 @@ func (s *service) observe() observer {
 	for i := range s.cfg.Labels {
 		c.labels = append(c.labels, s.cfg.Labels[i].Name)
 	}
+	c.daily = s.daily
 	c.waits, c.notes, c.unsent = s.waits, s.place.output.FeatureNotes, s.unsent
 	told := func(stats *engine.Stats, to *status) {
 		s.tell(stats, to)
@@ -197,6 +205,7 @@ func (s *service) observe() observer {
 func (s *service) tell(stats *engine.Stats, to *status) {
 	to.Waits, to.Features, to.DeadLetters = s.waits(stats), featureStatusOf(s.place.output.FeatureNotes()), s.refused.status()
 	to.closing(stats, s.cfg)
+	to.Exports = s.daily.status()
 }
 
 // waits lists everything that is held.

@@ -98,6 +98,7 @@ type status struct {
 	Closing     *closingStatus         `json:"closing,omitempty"`      // nil: nothing is pending
 	DeadLetters *deadLetterStatus      `json:"dead_letters,omitempty"` // nil: none since the start
 	Sightings   *sightStatus           `json:"sightings,omitempty"`    // nil: nothing was noticed of events since the start
+	Exports     *dailyStatus           `json:"exports,omitempty"`      // nil: no daily exports are configured
 	Gaps        int                    `json:"gaps"`
 	Commits     uint64                 `json:"commits"`
 	Rows        int64                  `json:"rows"`
@@ -276,6 +277,9 @@ func (s *status) print(to io.Writer, running bool) error {
 		fmt.Fprintf(lines, "set aside\t%s\n", s.Aside)
 	}
 	fmt.Fprintf(lines, "written\t%d rows in %d commits\n", s.Rows, s.Commits)
+	if s.Exports != nil {
+		fmt.Fprintf(lines, "exports\t%s\n", s.Exports)
+	}
 	if s.Features != nil {
 		s.Features.print(lines)
 	}

@@ -217,7 +217,10 @@ func (d *dayExport) make(ctx context.Context, parent string) (m *Manifest, err e
 		return nil, err
 	}
 	m = d.manifest()
-	m.Parent, m.Method.Shards, m.Method.GroupRows = parent, shards, d.groupRows
+	m.Parent, m.Method.Shards = parent, shards
+	if d.opts.Format == FormatParquet {
+		m.Method.GroupRows = d.groupRows
+	}
 	for _, w := range writers {
 		m.Files = append(m.Files, w.files...)
 		m.Splits = append(m.Splits, SplitFacts{Name: splitNames[w.split], Files: len(w.files), Rows: w.totals.rows, Labels: w.totals.labels})
@@ -398,12 +401,15 @@ func settleName(settled bool) string {
 }
 
 // newEncoder begins a file of a split.
-func (d *dayExport) newEncoder(to io.Writer, split, shard, shards int) encoder {
+func (d *dayExport) newEncoder(to io.Writer, split, shard, shards int) (encoder, error) {
+	if d.opts.Format == FormatTFRecord {
+		return newExampleEncoder(to, d.plan.columns)
+	}
 	return &parquetEncoder{
 		to: to, columns: d.plan.columns, groupRows: d.groupRows, workers: d.opts.Workers, shared: d.shared,
 		meta: map[string]string{
 			"labeljoin.export": d.opts.Name, "labeljoin.day": d.day, "labeljoin.split": splitNames[split],
 			"labeljoin.shard": fmt.Sprintf("%d of %d", shard, shards),
 		},
-	}
+	}, nil
 }

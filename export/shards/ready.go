@@ -55,6 +55,16 @@ func ReadinessOf(last *joiner.Cut, rules *joiner.Rules, start events.Time, settl
 	return r
 }
 
+// CompleteThrough is the time before which every request is as it stays.
+func CompleteThrough(last *joiner.Cut, rules *joiner.Rules, settled bool) events.Time {
+	return ReadinessOf(last, rules, 0, settled).Through
+}
+
+// NextDay is the end of the UTC day that a time lies in.
+func NextDay(t events.Time) events.Time {
+	return events.At(t.Std().Truncate(dayLength)).Add(dayLength)
+}
+
 // NotReadyError says that a day is not complete.
 type NotReadyError struct {
 	Day string

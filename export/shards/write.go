@@ -135,8 +135,8 @@ func (w *splitWriter) begin() (err error) {
 	w.out = newHashed(w.raw)
 	w.files = append(w.files, f)
 	w.rows = 0
-	w.encoder = w.day.newEncoder(w.out, w.split, w.at, w.shards)
-	return nil
+	w.encoder, err = w.day.newEncoder(w.out, w.split, w.at, w.shards)
+	return err
 }
 
 func (w *splitWriter) finish() error {

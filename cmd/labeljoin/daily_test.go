@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/shards"
+)
+
+// TestDaily lets the running joiner's exports look at an output of two days, and then at
+// one of which a day's files were deleted.
+func TestDaily(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	file := write("labeljoin.yaml", "labels: {clicked: 'type == \"click\"'}\nexport: {daily: {after: 0s}, split: {eval: 0}}\n")
+	requests := write("requests.jsonl", `{"request_id":"a","ts":"2026-11-20T10:00:00Z"}
+{"request_id":"b","ts":"2026-11-21T10:00:00Z"}
+{"request_id":"c","ts":"2026-11-22T10:00:00Z"}
+`)
+	outcomes := write("outcomes.jsonl", `{"request_id":"a","type":"click","ts":"2026-11-20T10:01:00Z"}`+"\n")
+	var talk bytes.Buffer
+	if code := execute(t.Context(), []string{"labeljoin", "replay", "--config", file, "--requests", requests, "--outcomes", outcomes, "--complete"}, nil, &talk, &talk); code != 0 {
+		t.Fatalf("replay: %s", &talk)
+	}
+	cfg, err := loadConfig(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "labeled", "data", "dt=2026-11-21")); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	d, err := newDaily(cfg, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time there is nothing to do
+		if err := d.look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := d.status(); s.Exported != 2 || s.Last != "2026-11-22" || s.Pending != "" {
+		t.Errorf("status %+v, want 2 days exported and none pending\n%s", s, &log)
+	}
+	if !strings.Contains(log.String(), "day=2026-11-21") {
+		t.Errorf("nothing is said of the day whose files were deleted:\n%s", &log)
+	}
+	archive, err := export.OpenArchive(vfs.Default, cfg.Output.Dir, partition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := archive.Table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed, err := shards.List(table, d.opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var versions []string
+	for i := range listed {
+		versions = append(versions, listed[i].Day+" "+listed[i].Version.String())
+	}
+	if want := "2026-11-20 v=0001, 2026-11-21 v=0000, 2026-11-22 v=0001"; strings.Join(versions, ", ") != want {
+		t.Errorf("versions %q, want %s", versions, want)
+	}
+}

@@ -20,7 +20,7 @@ func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "bench",
 		Usage:       "measure this machine with labeljoin on it",
-		Subcommands: []*cli.Command{benchLiveCommand(), benchStoreCommand(), benchLatencyCommand(), benchEventsCommand()},
+		Subcommands: []*cli.Command{benchLiveCommand(), benchStoreCommand(), benchLatencyCommand(), benchEventsCommand(), benchExportCommand()},
 	}
 }
 

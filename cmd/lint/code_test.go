@@ -140,6 +140,7 @@ var clocks = map[string]string{
 	"joiner/engine/commit.go":         "how long a commit took, for a metric",
 	"joiner/engine/stage.go":          "how long a commit took, for a metric",
 	"cmd/labeljoin/bench_live.go":     "the same, of a live joiner",
+	"cmd/labeljoin/bench_export.go":   "the same, of an export",
 	"cmd/labeljoin/bench_latency.go":  "the same, of its answers",
 	"cmd/labeljoin/bench_store.go":    "the same, of its state",
 	"cmd/labeljoin/gc.go":             "the garbage collector's room is looked after every second",

@@ -49,7 +49,6 @@ type splitWriter struct {
 // splitTotals are the sums over a split's rows.
 type splitTotals struct {
 	rows   int64
-	weight float64
 	labels []LabelTotals
 }
 

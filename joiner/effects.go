@@ -102,10 +102,15 @@ func (r *Rules) certain(label int, c *Cell) bool {
 
 // TellClosed appends what the close of a request newly says: of its kept rows all but
 // the positives, which were told already; of others, the positives that were told and
-// are none any more.
-func (r *Rules) TellClosed(told []Told, req *events.Request, rows []Row, takenBack []Spotted) []Told {
+// are none any more. Rows that were corrected meanwhile were told whole by that. If
+// anew, the positives are told too: something else may have been told since.
+func (r *Rules) TellClosed(told []Told, req *events.Request, rows []Row, h *History, anew bool) []Told {
 	for i := range rows {
-		if rows[i].LeftOut != Kept {
+		if rows[i].LeftOut != Kept || h.corrected(itemOf(req, &rows[i]), true) {
+			continue
+		}
+		if anew {
+			told = append(told, tell(req, &rows[i], TellClose, nil))
 			continue
 		}
 		labels := make([]int, 0, len(rows[i].Cells))
@@ -118,15 +123,15 @@ func (r *Rules) TellClosed(told []Told, req *events.Request, rows []Row, takenBa
 			told = append(told, tell(req, &rows[i], TellClose, labels))
 		}
 	}
-	return r.tellTakenBack(told, req, rows, takenBack)
+	return r.tellTakenBack(told, req, rows, h)
 }
 
 // tellTakenBack appends the positives that were told of rows that are not kept: with
 // their values, or null if the request does not list the item any more.
-func (r *Rules) tellTakenBack(told []Told, req *events.Request, rows []Row, takenBack []Spotted) []Told {
+func (r *Rules) tellTakenBack(told []Told, req *events.Request, rows []Row, h *History) []Told {
 	byItem := map[string][]int{}
 	var items []string
-	for _, s := range takenBack {
+	for _, s := range h.TakenBack {
 		if byItem[s.Item] == nil {
 			items = append(items, s.Item)
 		}
@@ -140,7 +145,7 @@ func (r *Rules) tellTakenBack(told []Told, req *events.Request, rows []Row, take
 				kept, t.Cells = rows[i].LeftOut == Kept, rows[i].Cells
 			}
 		}
-		if !kept {
+		if !kept && !h.corrected(item, false) {
 			told = append(told, t)
 		}
 	}

@@ -266,7 +266,7 @@ func (m *Machine) closeLate(x *Entry, fx *Effects, before []Spotted) error {
 		m.takeBack(x, fx, before, spotted(&req, d))
 	}
 	rows := d.Rows(events.MaxTime, LateRequest)
-	fx.Told = m.Rules.tellTakenBack(fx.Told, &req, rows, x.History.TakenBack)
+	fx.Told = m.Rules.tellTakenBack(fx.Told, &req, rows, &x.History)
 	if len(x.History.Rows) > 0 {
 		var changed []Row
 		changed, x.History.Rows = Settle(&req, rows, x.History.Rows)

@@ -1,6 +1,10 @@
 package joiner
 
-import "github.com/labeljoin/labeljoin/events"
+import (
+	"slices"
+
+	"github.com/labeljoin/labeljoin/events"
+)
 
 // Place is where the state keeps a request: by the timestamp it was closed
 // under, then by id.
@@ -69,6 +73,13 @@ func (h *History) Closed() uint32 {
 		return h.Base
 	}
 	return h.Round
+}
+
+// corrected reports whether a row was written anew after its request closed, which
+// was told; kept says whether the close itself wrote it.
+func (h *History) corrected(item string, kept bool) bool {
+	at := slices.IndexFunc(h.Rows, func(s Standing) bool { return s.Item == item })
+	return at >= 0 && h.Settled && (h.Rows[at].Revision > 0 || h.Rows[at].Written && !kept)
 }
 
 // Spotted is a label of a row, by its item.

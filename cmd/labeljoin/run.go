@@ -349,7 +349,7 @@ func (s *service) inputs(ctx context.Context) ([]engine.Input, error) {
 			s.log.Warn("the stream drops messages that a rebuild of the state would need: a lost state cannot be rebuilt then",
 				"stream", l.Stream, "max_age", l.MaxAge.String(), "needed", need.String())
 		}
-		inputs[i] = engine.Input{Name: l.Stream, Created: l.Created, First: l.First}
+		inputs[i] = engine.Input{Name: l.Stream, Created: l.Created, First: l.First, Last: l.Last}
 		for _, input := range l.Inputs {
 			inputs[i].Kinds = append(inputs[i].Kinds, input.Kind)
 		}

@@ -433,6 +433,7 @@ func (s *weather) check() {
 	differ := func(format string, args ...any) {
 		if bad++; bad <= 10 {
 			s.t.Errorf(format, args...)
+			s.history(args[0])
 		}
 	}
 	for key, want := range replayed {
@@ -464,6 +465,27 @@ func (s *weather) check() {
 	}
 }
 
+// history logs what the streams have of a row's request, in their order.
+func (s *weather) history(row any) {
+	s.t.Helper()
+	key, _ := row.(string)
+	id, _, _ := strings.Cut(key, "/")
+	for _, kind := range []string{"requests", "outcomes", "labels"} {
+		path := s.path(kind + ".jsonl")
+		s.f.dump(kind, path)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		n := 0
+		for line := range strings.Lines(string(text)) {
+			if n++; strings.Contains(line, strconv.Quote(id)) {
+				s.t.Logf("%s, message %d: %s", kind, n, line)
+			}
+		}
+	}
+}
+
 // latest are the highest revisions, without those that were withdrawn, and without
 // what says how a row came to be.
 func (s *weather) latest(dir string) map[string][]string {
@@ -489,7 +511,7 @@ func (s *weather) latest(dir string) map[string][]string {
 type spot struct{ row, label string }
 
 // known is what a consumer of the label stream knows in the end, as rows spell it:
-// in order of arrival, unless what is known has a higher revision.
+// in order of arrival.
 func (s *weather) known() map[spot]string {
 	s.t.Helper()
 	s.f.dump("labels", s.path("labels.jsonl"))
@@ -497,12 +519,11 @@ func (s *weather) known() map[spot]string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	known, revisions := map[spot]string{}, map[spot]int{}
+	known := map[spot]string{}
 	for line := range strings.Lines(string(text)) {
 		var m struct {
 			RequestID string `json:"request_id"`
 			ItemID    string `json:"item_id"`
-			Revision  int
 			Labels    map[string]struct{ Value *float64 }
 		}
 		if err := json.Unmarshal([]byte(line), &m); err != nil {
@@ -510,10 +531,7 @@ func (s *weather) known() map[spot]string {
 		}
 		for label, v := range m.Labels {
 			at := spot{m.RequestID + "/" + m.ItemID, label}
-			if m.Revision < revisions[at] {
-				continue
-			}
-			known[at], revisions[at] = "", m.Revision
+			known[at] = ""
 			if v.Value != nil {
 				known[at] = strconv.FormatFloat(*v.Value, 'f', -1, 64)
 			}

@@ -28,6 +28,7 @@ type Log struct {
 	Stream   string
 	Created  events.Time   // when the stream was created: its identity
 	First    uint64        // sequence of the first message it held when it was found
+	Last     uint64        // and of the newest
 	Inputs   []Input       // what is read of it
 	Filtered bool          // the stream may hold messages that are no input of ours
 	Warnings []string      // what in the stream's configuration can lose messages unread
@@ -198,7 +199,7 @@ func group(inputs []Input, found []*jetstream.StreamInfo) ([]Log, error) {
 					"use a stream with retention limits", info.Config.Name, info.Config.Retention)
 			}
 			at = len(logs)
-			logs = append(logs, Log{Stream: info.Config.Name, Created: events.At(info.Created), First: info.State.FirstSeq, Warnings: warnings(&info.Config), MaxAge: info.Config.MaxAge})
+			logs = append(logs, Log{Stream: info.Config.Name, Created: events.At(info.Created), First: info.State.FirstSeq, Last: info.State.LastSeq, Warnings: warnings(&info.Config), MaxAge: info.Config.MaxAge})
 		}
 		logs[at].Inputs = append(logs[at].Inputs, inputs[i])
 	}

@@ -14,10 +14,13 @@ func (e *Engine) publish(ctx context.Context) error {
 	if len(e.herald.labels) == 0 {
 		return nil
 	}
+	if err := e.inTurn(ctx); err != nil {
+		return err
+	}
 	if err := e.o.Publisher.Publish(ctx, e.herald.labels); err != nil {
 		return fmt.Errorf("publishing labels: %w", err)
 	}
-	e.herald.labels = e.herald.labels[:0]
+	e.herald.published()
 	return nil
 }
 
@@ -29,6 +32,7 @@ func (e *Engine) publish(ctx context.Context) error {
 // after a crash what may not have been is announced again, with the same ids.
 type announcing struct {
 	herald   herald
+	anew     events.Time // as Saved.Anew
 	decider  *decider
 	view     View
 	from, to events.Time
@@ -49,7 +53,7 @@ func (a *announcing) all(ctx context.Context, p Publisher) error {
 		if err := p.Publish(ctx, a.herald.labels); err != nil {
 			return fmt.Errorf("publishing labels: %w", err)
 		}
-		a.herald.labels = a.herald.labels[:0]
+		a.herald.published()
 		return nil
 	}
 	var told []joiner.Told
@@ -57,9 +61,11 @@ func (a *announcing) all(ctx context.Context, p Publisher) error {
 		if err != nil {
 			return err
 		}
-		told = a.herald.rules.TellClosed(told[:0], &v.request, v.decision.SameRows(events.MaxTime, joiner.Closed), v.history.TakenBack)
+		// Of a request that is alone nothing else can have been told of its close.
+		anew := v.request.TS <= a.anew && !v.alone
+		told = a.herald.rules.TellClosed(told[:0], &v.request, v.decision.SameRows(events.MaxTime, joiner.Closed), &v.history, anew)
 		for i := range told {
-			a.herald.tell(&told[i])
+			a.herald.tell(&told[i], anew)
 		}
 		if len(a.herald.labels) >= maxBatch {
 			if err := send(); err != nil {
@@ -86,7 +92,7 @@ func (e *Engine) announceClosed(ctx context.Context) error {
 	}
 	e.deciders[announcer].rules = &rules
 	a := &announcing{
-		herald: herald{name: e.herald.name, rules: &rules}, decider: e.deciders[announcer], view: e.o.Store.View(),
+		herald: herald{name: e.herald.name, rules: &rules, start: e.herald.start}, anew: e.saved.Anew, decider: e.deciders[announcer], view: e.o.Store.View(),
 		from: e.saved.Progress.Announced, to: to, done: make(chan struct{}),
 	}
 	// A stop lets it finish, as far as the broker lets it: see drain.

@@ -1,7 +1,10 @@
 package engine_test
 
 import (
+	"fmt"
 	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/enginetest"
@@ -25,6 +28,32 @@ func anyOrder(t *testing.T, shape enginetest.Shape) {
 		r := newRand(seed)
 		w := newWorld(seed, h, anyLayout(r, false))
 		w.troubled(t, r.IntN(4)*r.IntN(2))
+		checkBooks(t, w)
+		checkLatest(t, w, reference.Join(h.Set()))
+	})
+}
+
+// TestEarlyComesAndGoes is G2 with a configuration that has rows written early at one
+// start and not at the next.
+func TestEarlyComesAndGoes(t *testing.T) {
+	forSeeds(t, 100, func(t *testing.T, seed uint64) {
+		h := enginetest.Generate(seed, enginetest.Shape{Early: true})
+		reference := h.Reference()
+		r := newRand(seed)
+		w := newWorld(seed, h, anyLayout(r, false))
+		for range 1 + r.IntN(3) {
+			if err := w.crash(); err != nil {
+				t.Fatal(err)
+			}
+			if r.IntN(8) == 0 {
+				w.fs = vfs.NewCrashableMem() // the state is lost
+			}
+			if r.IntN(2) == 0 {
+				w.history.Rules.Early = !w.history.Rules.Early
+				w.hash = fmt.Sprint("early ", w.history.Rules.Early)
+			}
+		}
+		w.troubled(t, 0)
 		checkBooks(t, w)
 		checkLatest(t, w, reference.Join(h.Set()))
 	})

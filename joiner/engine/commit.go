@@ -103,11 +103,8 @@ func (e *Engine) stager() stager {
 }
 
 // settleEarly compares the requests that this commit closes with what was
-// written of them early.
+// written of them early, by this configuration or by one before.
 func (e *Engine) settleEarly() error {
-	if !e.rules.Early {
-		return nil
-	}
 	for p, err := range e.o.Store.Histories(e.saved.Committed, e.saved.Progress.ClosedThrough) {
 		if err != nil {
 			return err
@@ -116,7 +113,7 @@ func (e *Engine) settleEarly() error {
 		if err != nil {
 			return err
 		}
-		if x == nil || x.History.Settled {
+		if x == nil || x.History.Settled || len(x.History.Rows) == 0 {
 			continue
 		}
 		fx, err := e.machine.SettleEarly(x)

@@ -24,6 +24,7 @@ type verdict struct {
 	decision joiner.Decision
 	fates    [joiner.Dispositions]int64
 	history  joiner.History // what was written of it before
+	alone    bool           // it is one event, without an outcome
 }
 
 // Who has a decider.
@@ -50,13 +51,14 @@ func (d *decider) decide(c *Closing, v *verdict) error {
 		return err
 	}
 	clear(v.fates[:])
-	v.history = c.History
+	v.history, v.alone = c.History, len(c.Request.Pieces) == 1 && len(c.Request.Copies) == 0
 	v.decision.Begin(d.rules, &v.request)
 	for {
 		h, err := c.Outcome()
 		if h == nil || err != nil {
 			return err
 		}
+		v.alone = false
 		if h.Round > base {
 			continue
 		}

@@ -43,7 +43,7 @@ type Options struct {
 	Refused func(*events.DeadLetter)
 
 	Log   *slog.Logger
-	Nonce func() string // a new random string for every commit
+	Nonce func() string // a new random string for every commit, and for the start
 }
 
 // Input is one log to read.
@@ -51,6 +51,7 @@ type Input struct {
 	Name    string        // the stream's or file's
 	Created events.Time   // when the stream was created; 0 if that means nothing
 	First   uint64        // sequence of the first message it still holds; 0 is 1
+	Last    uint64        // sequence of its newest message when it was found; 0 if that is not known
 	Kinds   []events.Kind // which kinds it carries
 	// Open starts reading at a position.
 	Open func(ctx context.Context, from joiner.Position) (Source, error)
@@ -144,6 +145,7 @@ func New(o Options) *Engine {
 		e.parsers[k] = e.o.Decoders[k].NewParser()
 	}
 	e.herald = herald{name: o.Name, rules: e.rules, mute: o.Publisher == nil}
+	e.herald.published()
 	if o.Replay != nil {
 		e.rules.Guard = joiner.GuardRules{} // the whole log is read before anything closes
 		e.rules.Early = false               // and no row is written before
@@ -181,6 +183,7 @@ func (e *Engine) flush(ctx context.Context, sync bool) error {
 		return err
 	}
 	e.advance()
+	e.endAnew()
 	e.events, e.folded = 0, false
 	if err := e.o.Store.Apply(&e.saved, sync); err != nil {
 		return err

@@ -229,7 +229,7 @@ func (e *Engine) save(m *events.Message, x *joiner.Entry, ev *joiner.Event, fx *
 		e.o.Store.AddUnwritten(&fx.Rows[i])
 	}
 	for i := range fx.Told {
-		e.herald.tell(&fx.Told[i])
+		e.announce(x.Place, &fx.Told[i])
 	}
 	return nil
 }

@@ -14,8 +14,13 @@ import (
 type herald struct {
 	name   string // of the joiner
 	rules  *joiner.Rules
-	mute   bool    // nobody is told
+	mute   bool    // nothing is told
 	labels []Label // to be published
+	start  string  // of the engine: a random string
+	// corrected is where in labels the newest correction of a row is.
+	corrected map[joiner.Place]int
+	// Of closed requests of which something is to be published, these are the stamps.
+	oldest, youngest events.Time
 }
 
 // announcement is one message of the label stream: what is newly known of one
@@ -36,8 +41,9 @@ type value struct {
 	TS    string   `json:"ts,omitempty"`
 }
 
-// tell makes a message of what is known.
-func (h *herald) tell(t *joiner.Told) {
+// tell makes a message of what is known. If anew, it has an id of its own, so that the
+// broker takes it though it was told before: other things may have been told since.
+func (h *herald) tell(t *joiner.Told, anew bool) {
 	if h.mute {
 		return
 	}
@@ -60,7 +66,35 @@ func (h *herald) tell(t *joiner.Told) {
 	if err != nil { // strings, finite numbers and times always encode
 		data = fmt.Appendf(nil, `{"request_id":%q,"error":%q}`, a.RequestID, err.Error())
 	}
-	h.labels = append(h.labels, Label{ID: h.messageID(data), Data: data})
+	label := Label{ID: h.messageID(data, anew), Data: data}
+	if t.Phase != joiner.TellCorrected {
+		h.labels = append(h.labels, label)
+		return
+	}
+	// The newest correction of a row takes the place of the one before: what is sent at
+	// once may be stored in another order, if some of it has to be sent again.
+	row := joiner.Place{TS: t.RequestTS, ID: fmt.Sprintf("%d:%s%s", len(t.RequestID), t.RequestID, t.Item)}
+	if at, ok := h.corrected[row]; ok {
+		h.labels[at] = label
+		return
+	}
+	if h.corrected == nil {
+		h.corrected = map[joiner.Place]int{}
+	}
+	h.corrected[row] = len(h.labels)
+	h.labels = append(h.labels, label)
+}
+
+// spoken notes that something is to be published of a closed request.
+func (h *herald) spoken(ts events.Time) {
+	h.oldest, h.youngest = min(h.oldest, ts), max(h.youngest, ts)
+}
+
+// published forgets what was to be published.
+func (h *herald) published() {
+	h.labels = h.labels[:0]
+	clear(h.corrected)
+	h.oldest, h.youngest = events.MaxTime, events.MinTime
 }
 
 func valueOf(c *joiner.Cell) *value {
@@ -77,9 +111,12 @@ func valueOf(c *joiner.Cell) *value {
 // messageID is the same whenever the same thing is announced. What a crash
 // makes come in another order may be announced anew with other contents: were
 // its id the same, the broker would drop the new and keep the old.
-func (h *herald) messageID(data []byte) string {
+func (h *herald) messageID(data []byte, anew bool) string {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%d:%s", len(h.name), h.name)
 	sum.Write(data)
+	if anew {
+		sum.Write([]byte(h.start))
+	}
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/enginetest"
 )
@@ -68,7 +70,7 @@ type known struct {
 }
 
 // consume does what a consumer of the stream should: in order of arrival, what a
-// message says of a label replaces what is known, unless that has a higher revision.
+// message says of a label replaces what is known.
 func (b *broker) consume() map[label]known {
 	view := map[label]known{}
 	for _, id := range b.order {
@@ -81,9 +83,7 @@ func (b *broker) consume() map[label]known {
 		}
 		for name, v := range m.Labels {
 			at := label{enginetest.Key{RequestID: m.RequestID, ItemID: m.ItemID}, name}
-			if old, ok := view[at]; !ok || m.Revision >= old.revision {
-				view[at] = known{v.Value, m.Revision}
-			}
+			view[at] = known{v.Value, m.Revision}
 		}
 	}
 	return view
@@ -91,8 +91,9 @@ func (b *broker) consume() map[label]known {
 
 // checkLabels holds what a consumer of the stream knows against the rows: it has
 // the labels of each, and believes in no positive that has no row.
-func checkLabels(t *testing.T, w *world, view map[label]known) {
+func checkLabels(t *testing.T, w *world, b *broker) {
 	t.Helper()
+	view := b.consume()
 	latest := map[enginetest.Key]bool{}
 	for _, r := range w.out.Latest(enginetest.Reach(&w.history.Rules)) {
 		key := enginetest.Key{RequestID: r.RequestID, ItemID: r.ItemID}
@@ -103,6 +104,11 @@ func checkLabels(t *testing.T, w *world, view map[label]known) {
 			if !ok || (got.value == nil) != c.Null || got.value != nil && *got.value != c.Value {
 				t.Errorf("%q: the stream says %v %+v, the row %v (revision %d, %v)", at, ok, got, c, r.Revision, r.Reason)
 			}
+		}
+	}
+	if t.Failed() && testing.Verbose() {
+		for _, id := range b.order {
+			t.Logf("%s %s", id, b.messages[id])
 		}
 	}
 	for at, v := range view {
@@ -132,11 +138,14 @@ func TestLabelStream(t *testing.T) {
 					if err := w.run(); err != nil && !errors.Is(err, errCrash) {
 						t.Fatal(err)
 					}
+					if r.IntN(4) == 0 {
+						w.fs = vfs.NewCrashableMem() // the state is lost
+					}
 				}
 				b.left = 0
 				w.troubled(t, r.IntN(1+troubles))
 				checkBooks(t, w)
-				checkLabels(t, w, b.consume())
+				checkLabels(t, w, b)
 			})
 		})
 	}
@@ -189,5 +198,5 @@ func TestStopWithBrokerAway(t *testing.T) {
 	}
 	checkBooks(t, w)
 	checkBase(t, w, reference.Join(h.Set()))
-	checkLabels(t, w, b.consume())
+	checkLabels(t, w, b)
 }

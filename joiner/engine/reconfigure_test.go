@@ -121,6 +121,36 @@ func TestConfigurationChangesOnAnyLog(t *testing.T) {
 	}
 }
 
+// TestEarlyIsSettledWithoutEmitEarly has a row written early, by a configuration that is
+// changed before the request closes: what changes in the row until then is written.
+func TestEarlyIsSettledWithoutEmitEarly(t *testing.T) {
+	h := enginetest.Lines(oneLabel())
+	h.Rules.Early = true
+	h.Request(10*time.Second, "r")
+	h.Click(11*time.Second, "r")
+	before := len(h.Events)
+	h.Request(5*time.Second, "r") // an earlier copy
+	h.End()
+	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
+	w.roll = engine.Roll{}
+	whole := w.logs[0]
+	w.logs[0] = whole[:before]
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(slices.Collect(w.out.Rows())); n != 1 {
+		t.Fatalf("%d rows are written early, want 1", n)
+	}
+	w.logs[0], w.hash, w.history.Rules.Early = whole, "not early", false
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	checkBooks(t, w)
+	if r := w.latest()[[2]string{"r", ""}]; r.Request.TS != h.At(5*time.Second) || r.Revision != 1 {
+		t.Errorf("the row has the request's time %s and revision %d, want %s and 1", r.Request.TS, r.Revision, h.At(5*time.Second))
+	}
+}
+
 // TestRefusedConfigurationChangesNothing changes the unit of timestamps where the log
 // is too short: what is held would be read as other times. It is refused, and the
 // configuration as it was goes on.

@@ -285,7 +285,7 @@ func rebuildFrom(rules *joiner.Rules, output Commits, cut *joiner.Cut, reaches f
 // windows than the commit's, what was open then is held nevertheless.
 func dropped(rules *joiner.Rules, cut *joiner.Cut) (requests, outcomes events.Time) {
 	w := cut.Progress.Watermark(rules.Lateness)
-	requests = min(rules.ForgottenThrough(w), cut.Progress.ClosedThrough)
+	requests = min(rules.ForgottenThrough(w), cut.Progress.ClosedThrough, cut.Progress.Announced)
 	return requests, min(rules.OrphanedThrough(w), requests.Add(-rules.ClockSkew))
 }
 
@@ -302,7 +302,7 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	// Without the rules' hash it is a state to be rebuilt: it has one when nothing
 	// is missing any more.
 	s.Receipt, s.RulesHash, s.MaxEvent = r, "", cut.MaxEvent
-	s.Format = stateFormat
+	s.Format, s.Anew = stateFormat, events.MaxTime
 	s.From = slices.Clone(cut.Progress.Inputs)
 	requests, orphans := dropped(e.rules, cut)
 	if err := e.forget(requests, orphans); err != nil {

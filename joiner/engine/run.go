@@ -57,6 +57,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	if err := e.recover(ctx); err != nil {
 		return err
 	}
+	e.beginAnew()
 	e.joining = true
 	e.report()
 	e.sayHeld(joiner.Hold{}, &e.saved.Progress.Guard.Held)

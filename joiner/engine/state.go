@@ -101,6 +101,10 @@ type Saved struct {
 	From      []joiner.Position // where the last finished commit was cut
 	Pending   *PendingCut       // cut, and not known to be committed
 
+	// Anew bounds the requests of which more may have been told on the label stream than
+	// the state knows: those stamped at or before it. MaxTime: all, see Engine.anew.
+	Anew events.Time `json:",omitempty"`
+
 	Unwritten, DeadLetters uint64 // how many of them commits hold
 	Gaps                   int    // and of Progress.Gaps
 }

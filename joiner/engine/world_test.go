@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -107,7 +108,7 @@ func (w *world) options(st engine.Store, stop int) engine.Options {
 	}
 	for i := range w.logs {
 		o.Inputs = append(o.Inputs, engine.Input{
-			Name: fmt.Sprint("log", i), Created: 1, First: w.first, Kinds: kinds[i],
+			Name: fmt.Sprint("log", i), Created: 1, First: w.first, Last: w.last(i), Kinds: kinds[i],
 			Open: func(ctx context.Context, from joiner.Position) (engine.Source, error) {
 				if w.opened != nil {
 					w.opened(from)
@@ -124,6 +125,16 @@ func (w *world) options(st engine.Store, stop int) engine.Options {
 		})
 	}
 	return o
+}
+
+// last is the newest message of a log.
+func (w *world) last(log int) uint64 {
+	for _, b := range slices.Backward(w.logs[log]) {
+		if n := len(b.Messages); n > 0 {
+			return b.Messages[n-1].Seq
+		}
+	}
+	return 0
 }
 
 var errCrash = errors.New("crash")

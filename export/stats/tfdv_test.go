@@ -1,8 +1,6 @@
 package stats_test
 
 import (
-	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"math"
 	"os"
@@ -10,11 +8,11 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/parquet-go/parquet-go"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/prototext"
 
 	"github.com/labeljoin/labeljoin/export/stats"
+	"github.com/labeljoin/labeljoin/export/stats/statstest"
 	"github.com/labeljoin/labeljoin/export/tfmd"
 )
 
@@ -28,14 +26,9 @@ type foreign struct {
 		TopValues int    `json:"num_top_values"`
 		Ranks     int    `json:"num_rank_histogram_buckets"`
 	}
-	Schema string            `json:"schema_pbtxt"`
-	Input  map[string]series `json:"input"`
-	Stats  json.RawMessage   `json:"stats"`
-}
-
-type series struct {
-	Type   string  `json:"type"`
-	Values [][]any `json:"values"`
+	Schema string                      `json:"schema_pbtxt"`
+	Input  map[string]statstest.Series `json:"input"`
+	Stats  json.RawMessage             `json:"stats"`
 }
 
 // foreignCases reads cases that other programs were recorded with.
@@ -74,7 +67,7 @@ func TestStatisticsAreThoseOfTFDV(t *testing.T) {
 					}
 				}
 			}
-			got, err := stats.Of(t.Context(), []stats.Source{parquetOf(t, c.Input)}, o)
+			got, err := stats.Of(t.Context(), []stats.Source{statstest.File(t, c.Input)}, o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -82,72 +75,6 @@ func TestStatisticsAreThoseOfTFDV(t *testing.T) {
 			compare(t, want.Datasets[0], got.Statistics.Datasets[0], sketched)
 		})
 	}
-}
-
-// parquetOf writes columns as lists into a file.
-func parquetOf(t *testing.T, columns map[string]series) stats.Source {
-	t.Helper()
-	group, rows := parquet.Group{}, 0
-	for name, c := range columns {
-		leaf := map[string]parquet.Node{"int": parquet.Int(64), "float": parquet.Leaf(parquet.DoubleType), "double": parquet.Leaf(parquet.DoubleType), "string": parquet.String()}[c.Type]
-		group[name] = parquet.Optional(parquet.List(leaf))
-		rows = len(c.Values)
-	}
-	schema := parquet.NewSchema("case", group)
-	var names []string
-	for name := range columns {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	var out bytes.Buffer
-	w := parquet.NewWriter(&out, schema)
-	for i := range rows {
-		var row parquet.Row
-		for column, name := range names {
-			c := columns[name]
-			if c.Values[i] == nil {
-				row = append(row, parquet.Value{}.Level(0, 0, column))
-				continue
-			}
-			if len(c.Values[i]) == 0 {
-				row = append(row, parquet.Value{}.Level(0, 1, column))
-			}
-			for k, x := range c.Values[i] {
-				row = append(row, valueOf(t, c.Type, x).Level(min(k, 1), 2, column))
-			}
-		}
-		if _, err := w.WriteRows([]parquet.Row{row}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return stats.Source{Name: "case.parquet", ReaderAt: bytes.NewReader(out.Bytes()), Size: int64(out.Len())}
-}
-
-func valueOf(t *testing.T, kind string, x any) parquet.Value {
-	t.Helper()
-	switch x := x.(type) {
-	case float64:
-		if kind == "int" {
-			return parquet.ValueOf(int64(x))
-		}
-		return parquet.ValueOf(x)
-	case string:
-		if kind == "string" {
-			return parquet.ValueOf([]byte(x))
-		}
-		return parquet.ValueOf(map[string]float64{"nan": math.NaN(), "inf": math.Inf(1), "-inf": math.Inf(-1)}[x])
-	case map[string]any:
-		raw, err := hex.DecodeString(x["hex"].(string))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return parquet.ValueOf(raw)
-	}
-	t.Fatalf("a value %v of type %T", x, x)
-	return parquet.Value{}
 }
 
 // compare checks a data set against what TFDV says of it.

@@ -12,6 +12,7 @@ const (
 	exitFailed  = 1
 	exitUsage   = 2
 	exitRefused = 3
+	exitAnomaly = 4
 	exitStopped = 130
 )
 
@@ -29,6 +30,7 @@ func exitCodes() []exitMeaning {
 		{exitFailed, "something did not work; trying again may help"},
 		{exitUsage, "the command line or the configuration is wrong"},
 		{exitRefused, "state, output and log do not fit together, or the output is damaged: a person must decide"},
+		{exitAnomaly, "done, and the rows are not as they should be"},
 		{exitStopped, "stopped by a second signal"},
 	}
 }
@@ -42,11 +44,12 @@ func exitCodesText() string {
 	return strings.Join(lines, "\n")
 }
 
-// Errors say themselves what has to be done about them, by one of two methods:
+// Errors say themselves what has to be done about them, by one of three methods:
 //
 //   - Misuse: the command line or the configuration has to be changed.
 //   - Refusal: state, output and log do not fit together, and a person has to
 //     decide.
+//   - Anomalies: the command did its work, and rows are not as they should be.
 //
 // All other errors are failures. TestExitCodes has every error type.
 
@@ -68,6 +71,13 @@ func exitCode(err error) int {
 	}
 	if e, ok := errors.AsType[refusal](err); ok && e.Refusal() {
 		return exitRefused
+	}
+	type anomalies interface {
+		error
+		Anomalies() bool
+	}
+	if e, ok := errors.AsType[anomalies](err); ok && e.Anomalies() {
+		return exitAnomaly
 	}
 	return exitFailed
 }

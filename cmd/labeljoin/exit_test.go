@@ -18,6 +18,7 @@ import (
 	"github.com/labeljoin/labeljoin/events/jetstream"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/export/schema"
 	"github.com/labeljoin/labeljoin/export/shards"
 	"github.com/labeljoin/labeljoin/export/stats"
 	"github.com/labeljoin/labeljoin/joiner/engine"
@@ -47,6 +48,8 @@ func codedErrors() []codedError {
 		{&rowfile.ColumnClashError{}, exitUsage},
 		{&rowfile.LabelClashError{}, exitUsage},
 		{&stats.OptionError{}, exitUsage},
+		{&schema.Error{}, exitUsage},
+		{&anomaliesError{}, exitAnomaly},
 
 		{&engine.OutputBehindError{}, exitRefused},
 		{&engine.ForeignOutputError{}, exitRefused},

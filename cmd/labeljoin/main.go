@@ -54,8 +54,9 @@ func newApp() *cli.App {
 		HideHelpCommand:           true, // arrange knows it
 		DisableSliceFlagSeparator: true, // a file's name may have a comma
 		Commands: []*cli.Command{
-			demoCommand(), runCommand(), replayCommand(), testCommand(), configCommand(), explainCommand(), statsCommand(), statusCommand(), verifyCommand(), doctorCommand(), gapCommand(), benchCommand(), completionCommand(), helpCommand(), noticesCommand(), versionCommand(),
+			demoCommand(), runCommand(), replayCommand(), testCommand(), configCommand(), explainCommand(), statusCommand(), verifyCommand(), doctorCommand(), gapCommand(), benchCommand(), completionCommand(), helpCommand(), noticesCommand(), versionCommand(),
 			exportCommand(), daysCommand(),
+			statsCommand(), schemaCommand(), validateCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Bool("version") {

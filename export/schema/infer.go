@@ -83,3 +83,15 @@ func stable(text []byte) []byte {
 	}
 	return out
 }
+
+// Categorical are the columns of integers that a schema says are names, for
+// stats.Options.
+func Categorical(s *tfmd.Schema) []string {
+	var out []string
+	for _, f := range s.GetFeature() {
+		if f.GetIntDomain().GetIsCategorical() {
+			out = append(out, f.GetName())
+		}
+	}
+	return out
+}

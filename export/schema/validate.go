@@ -252,3 +252,9 @@ func compareExamples(v, other *view, name string, k *tfmd.NumericValueComparator
 	}
 	return out
 }
+
+// EncodeAnomalies are the bytes of the message that tfdv.load_anomalies_binary
+// reads. Equal anomalies have the same bytes.
+func EncodeAnomalies(a *tfmd.Anomalies) ([]byte, error) {
+	return proto.MarshalOptions{Deterministic: true}.Marshal(a)
+}

@@ -68,6 +68,7 @@ type spread struct {
 	counts  []uint64
 	weights []int64
 	counted bool // the histogram is done
+	pins    *pins
 }
 
 // prepare says what the next pass has to find: the numbers at the ranks and at
@@ -79,6 +80,7 @@ func (a *numbers) prepare(quantiles int, edges []float64) {
 	}
 	s.buckets = a.dense.wanted(bucket{}, quantiles, a.n, a.weight)
 	s.index()
+	s.pins = a.pins
 	a.spread = s
 }
 
@@ -145,6 +147,9 @@ func (s *spread) again(x float64, weight int64) {
 	}
 	if x == 0 {
 		x = 0
+	}
+	if !s.counted && s.pins != nil {
+		s.pins.add(x, 1)
 	}
 	if !s.counted && len(s.counts) > 0 && x >= s.edges[0] && x <= s.edges[len(s.edges)-1] {
 		i := s.cell(x)

@@ -33,6 +33,7 @@ type numbers struct {
 	few                 *table
 	dense               *dense
 	spread              *spread // counts of the second pass
+	pins                *pins   // nil: none were given
 }
 
 func newNumbers(weighted bool) *numbers {

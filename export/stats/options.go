@@ -27,9 +27,19 @@ type Options struct {
 	// over a column, for each processor; what is beyond is read again. 0 is 64
 	// MiB.
 	Hold int
+	// Pins are edges per column of numbers, ascending. How many values are
+	// below, between, above and exactly at them is added as the custom statistic
+	// PinnedName. PinOwn pins columns that have no pins to their own quantiles.
+	Pins   map[string][]float64
+	PinOwn bool
 	// Columns bounds the statistics to these columns; empty is all of them.
 	Columns []string
 }
+
+// PinnedName is the custom statistic with the counts between pins: a histogram
+// whose buckets are below the first pin, at it, between it and the second one,
+// at that, and so on, above the last one.
+const PinnedName = "pinned"
 
 // withDefaults fills in what is zero.
 func (o Options) withDefaults() Options {

@@ -64,6 +64,7 @@ func TestStatisticsAreAFunctionOfTheSetOfRows(t *testing.T) {
 	for name, o := range map[string]stats.Options{
 		"plain":              {},
 		"slices and weights": {Slices: []string{"device", "click"}, Weight: "weight"},
+		"pins":               {PinOwn: true, Pins: map[string][]float64{"price": {1, 2, 1e6}, "count": {0, 100}}},
 		"little memory":      {Hold: 1, Distinct: 1000, Slices: []string{"device"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -44,7 +44,11 @@ func (t *rows) column(ctx context.Context, name string) ([]*tfmd.FeatureNameStat
 			}
 			c.texts = append(c.texts, newTexts(weighted, limit))
 		} else {
-			c.numbers = append(c.numbers, newNumbers(weighted))
+			a := newNumbers(weighted)
+			if edges := t.o.Pins[name]; edges != nil && i == 0 {
+				a.pins = newPins(edges)
+			}
+			c.numbers = append(c.numbers, a)
 		}
 	}
 	want := kind
@@ -71,11 +75,18 @@ func (c *cells) feature(i int, name string, weighted bool) *tfmd.FeatureNameStat
 	if c.texts != nil {
 		f.Stats = &tfmd.FeatureNameStatistics_StringStats{StringStats: c.texts[i].result(common, c.t.o)}
 		if c.texts[i].over {
-			f.CustomStats = append(f.CustomStats, &tfmd.CustomStatistic{Name: "unique_is_estimated", Val: &tfmd.CustomStatistic_Num{Num: 1}})
+			f.CustomStats = append(f.CustomStats, &tfmd.CustomStatistic{Name: estimatedName, Val: &tfmd.CustomStatistic_Num{Num: 1}})
 		}
 		return f
 	}
-	f.Stats = &tfmd.FeatureNameStatistics_NumStats{NumStats: c.numbers[i].result(common, c.t.o)}
+	a := c.numbers[i]
+	f.Stats = &tfmd.FeatureNameStatistics_NumStats{NumStats: a.result(common, c.t.o)}
+	if a.pins == nil && c.t.o.PinOwn && i == 0 && a.n > 0 {
+		a.pins = a.ownPins(c.t.o.Quantiles)
+	}
+	if a.pins != nil {
+		f.CustomStats = append(f.CustomStats, a.pins.histogram(a.nan))
+	}
 	return f
 }
 

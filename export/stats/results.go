@@ -37,6 +37,9 @@ func (a *numbers) finishFirst(o Options) (again bool) {
 	entries := a.few.sorted()
 	for _, e := range entries {
 		a.note(e.value, e.count, e.weight)
+		if a.pins != nil {
+			a.pins.add(e.value, e.count)
+		}
 	}
 	s := &spread{edges: a.edges(o.Buckets)}
 	if n := len(s.edges); n > 0 {

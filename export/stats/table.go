@@ -3,6 +3,7 @@ package stats
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -54,7 +55,7 @@ func line(d *tfmd.DatasetFeatureStatistics, f *tfmd.FeatureNameStatistics) []str
 		top = append(top, fmt.Sprintf("%s (%s)", escape(text), share(v.Frequency, float64(c.GetTotNumValues()))))
 	}
 	unique := strconv.FormatUint(s.GetUnique(), 10)
-	if len(f.CustomStats) > 0 {
+	if Estimated(f) {
 		unique = "about " + unique
 	}
 	return append(cells, "", "", "", "", "", "", unique, strings.Join(top, ", "))
@@ -102,3 +103,11 @@ func escape(text string) string {
 	quoted := strconv.Quote(text)
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }
+
+// Estimated reports whether the number of different texts is an estimate.
+func Estimated(f *tfmd.FeatureNameStatistics) bool {
+	return slices.ContainsFunc(f.GetCustomStats(), func(s *tfmd.CustomStatistic) bool { return s.Name == estimatedName })
+}
+
+// estimatedName is the custom statistic that says so.
+const estimatedName = "unique_is_estimated"

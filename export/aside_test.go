@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -76,7 +77,7 @@ func online(t testing.TB, to vfs.FS, copied, made uint64) {
 	}
 	copyMissing(t, mem, to, testDir)
 	for k := copied + 1; k <= made; k++ {
-		if err := to.Remove(path.Join(testDir, manifestPath(0, k))); err != nil {
+		if err := to.Remove(path.Join(testDir, tablelog.ManifestPath(0, k))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -309,7 +310,7 @@ func TestOldDaysMayBeDeleted(t *testing.T) {
 		mem := vfs.NewMem()
 		o := open(t, options(mem))
 		mustCommit(t, o, 1)
-		if err := errors.Join(o.Close(), mem.RemoveAll(path.Join(testDir, deadLetterDir))); err != nil {
+		if err := errors.Join(o.Close(), mem.RemoveAll(path.Join(testDir, tablelog.DeadLetterDir))); err != nil {
 			t.Fatal(err)
 		}
 		mustCommit(t, open(t, options(mem)), 2)
@@ -353,7 +354,7 @@ func TestTheOutputIsGone(t *testing.T) {
 		mem := vfs.NewMem()
 		o := open(t, options(mem))
 		mustCommit(t, o, 1)
-		if err := mem.RemoveAll(path.Join(testDir, stagingDir)); err != nil {
+		if err := mem.RemoveAll(path.Join(testDir, tablelog.StagingDir)); err != nil {
 			t.Fatal(err)
 		}
 		mustCommit(t, o, 2)
@@ -365,7 +366,7 @@ func TestTheOutputIsGone(t *testing.T) {
 func TestLockThatCannotBeOpened(t *testing.T) {
 	opts := options(nil)
 	t.Chdir(t.TempDir())
-	if err := os.MkdirAll(filepath.Join(testDir, manifestDir(0), lockName), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(testDir, tablelog.ManifestDir(0), lockName), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	_, err := Open(opts)

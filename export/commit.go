@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 
+	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -41,13 +41,13 @@ func (s *Stage) commit(ctx context.Context, cut *joiner.Cut) (joiner.Receipt, er
 			return joiner.Receipt{}, err
 		}
 	}
-	m, data, err := s.manifest(cut)
+	op, err := s.operation(cut)
 	if err != nil {
 		return joiner.Receipt{}, err
 	}
 	// The names of the staged files must outlive the machine before a manifest
 	// may name them.
-	if err := s.out.bucket.Settle(stagingDir); err != nil {
+	if err := s.out.bucket.Settle(tablelog.StagingDir); err != nil {
 		return joiner.Receipt{}, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -59,93 +59,77 @@ func (s *Stage) commit(ctx context.Context, cut *joiner.Cut) (joiner.Receipt, er
 	if err := s.out.setAside(); err != nil {
 		return joiner.Receipt{}, err
 	}
-	return s.create(m, data)
+	return s.create(op)
 }
 
-// manifest finishes the dead letters and makes the commit's manifest.
-func (s *Stage) manifest(cut *joiner.Cut) (*manifest, []byte, error) {
+// operation finishes the dead letters and the statistics, and makes the commit's
+// operation on the table.
+func (s *Stage) operation(cut *joiner.Cut) (*tablelog.Operation, error) {
 	o := s.out
-	_, last, _ := o.Last()
-	m := &manifest{
-		Format: manifestFormat, Name: o.opts.Name, Partition: o.opts.Partition, Partitions: o.opts.Partitions,
-		Previous: last.Hash, Files: s.files,
+	op := &tablelog.Operation{
+		Name: o.opts.Name, Partition: o.opts.Partition, Partitions: o.opts.Partitions,
+		Kind: tablelog.KindAppend, Nonce: cut.Nonce, Commit: cut, Added: s.files,
 	}
-	m.setCut(cut)
+	for i := range op.Added {
+		f := &op.Added[i]
+		f.FirstCommit, f.LastCommit, f.RulesHash = cut.Number, cut.Number, cut.RulesHash
+	}
+	if s.sink != nil {
+		var err error
+		if op.Statistics, err = s.sink.Statistics(); err != nil {
+			return nil, fmt.Errorf("the statistics of the commit: %w", err)
+		}
+	}
 	if w := s.deadLetters; w != nil {
 		if err := w.finish(); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		m.DeadLetters = &deadLetters{
-			Path: deadLetterPath(o.opts.Partition, s.number), Staging: s.stagingPath("deadletter" + deadLetterSuffix),
+		d := &tablelog.DeadLetters{
+			Path: tablelog.DeadLetterPath(o.opts.Partition, s.number), Staging: s.stagingPath("deadletter" + tablelog.DeadLetterSuffix),
 			Lines: s.lines, Bytes: w.bytes, SHA256: w.sha256(),
 		}
-		if err := o.checkBytes(m.DeadLetters.Staging, w.bytes, m.DeadLetters.SHA256); err != nil {
-			return nil, nil, &CorruptFileError{Path: m.DeadLetters.Staging, Err: err}
+		if err := o.checkBytes(d.Staging, w.bytes, d.SHA256); err != nil {
+			return nil, &CorruptFileError{Path: d.Staging, Err: err}
 		}
+		op.DeadLetters = d
 	}
-	if err := m.check(); err != nil {
-		return nil, nil, fmt.Errorf("the manifest would not be read back: %w", err)
-	}
-	data, err := m.encode()
-	if err == nil && len(data) > maxManifest {
-		err = fmt.Errorf("the manifest would have %d bytes, and one of more than %d is not read back: make commits smaller with output.roll.rows", len(data), maxManifest)
-	}
-	return m, data, err
+	return op, nil
 }
 
 // create is the point of the commit: from the moment the manifest exists, the
 // rows are committed.
-func (s *Stage) create(m *manifest, data []byte) (joiner.Receipt, error) {
+func (s *Stage) create(op *tablelog.Operation) (joiner.Receipt, error) {
 	o := s.out
 	s.tried = true
-	err := o.bucket.CreateIfAbsent(manifestPath(m.Partition, m.Number), data)
+	made, err := o.writer.Commit(op, tablelog.Options{})
 	if err != nil {
-		if m, data, err = s.settle(m, err); err != nil {
-			return joiner.Receipt{}, o.breakDown(err)
-		}
-	}
-	if err := o.publish(m); err != nil {
+		s.tried = !tablelog.NotMade(err) // else what we staged is in no manifest
 		return joiner.Receipt{}, o.breakDown(err)
 	}
-	o.adopt(m, hashOf(data))
+	if made != op {
+		o.dropStaged(op, made)
+	}
+	if err := o.publish(made); err != nil {
+		return joiner.Receipt{}, o.breakDown(err)
+	}
 	s.done = true
 	o.release(s)
 	_, receipt, _ := o.Last()
 	return receipt, nil
 }
 
-// settle finds out what became of a manifest whose creation gave an error: it
-// may have been created all the same, now or by an attempt before, which our
-// nonce in it tells; or somebody else's is there.
-func (s *Stage) settle(mine *manifest, cause error) (*manifest, []byte, error) {
-	o := s.out
-	theirs, data, err := o.readManifest(s.number)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil, cause
-	case err != nil:
-		return nil, nil, errors.Join(cause, err)
-	case theirs.Nonce != mine.Nonce:
-		s.tried = false // ours does not exist, and what we staged is nobody's
-		return nil, nil, &FencedError{Partition: mine.Partition, Number: s.number, Mine: mine.Nonce, Theirs: theirs.Nonce}
-	case theirs.Previous != mine.Previous:
-		return nil, nil, o.chainError(s.number, "it has our nonce and follows another manifest")
-	}
-	if err := o.bucket.Settle(manifestDir(mine.Partition)); err != nil {
-		return nil, nil, err
-	}
-	// The manifest that counts may name the files of another attempt at the
-	// same cut; those have the same rows.
+// dropStaged removes what was staged for an attempt when the manifest of another
+// attempt at the same cut counts; the files that one names have the same rows.
+func (o *Output) dropStaged(mine, made *tablelog.Operation) {
 	named := map[string]bool{}
-	for _, a := range theirs.artifacts() {
-		named[a.staging] = true
+	for _, a := range made.Artifacts() {
+		named[a.Staging] = true
 	}
-	for _, a := range mine.artifacts() {
-		if !named[a.staging] {
-			_ = o.bucket.Remove(a.staging) // else it is swept on the next start
+	for _, a := range mine.Artifacts() {
+		if !named[a.Staging] {
+			_ = o.bucket.Remove(a.Staging) // else it is swept on the next start
 		}
 	}
-	return theirs, data, nil
 }
 
 // breakDown remembers that only opening again can tell how things stand.

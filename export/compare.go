@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"slices"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -68,13 +70,16 @@ type latestRow struct {
 func (a *Archive) Compare(ctx context.Context, other *Archive, opts CompareOptions) (Comparison, error) {
 	out := Comparison{Examples: []string{}}
 	rows := int64(0)
-	for c, err := range other.Commits() {
-		if err != nil {
-			return out, err
-		}
-		for i := range c.Files {
-			rows += c.Files[i].Rows
-		}
+	theirs, err := other.log.State()
+	if err != nil {
+		return out, err
+	}
+	days, err := theirs.Days()
+	if err != nil {
+		return out, err
+	}
+	for _, d := range days {
+		rows += d.Rows
 	}
 	passes := uint64(rows/passRows) + 1
 	bad := map[[2]uint64]string{}
@@ -96,13 +101,13 @@ func (a *Archive) Compare(ctx context.Context, other *Archive, opts CompareOptio
 // times.
 func (a *Archive) latest(ctx context.Context, opts *CompareOptions, pass, passes uint64, hash string) ([]latestRow, error) {
 	var rows []latestRow
-	err := a.eachRow(ctx, opts, func(c *Commit, s *rowfile.Stored) {
+	err := a.eachRow(ctx, opts, func(f *tablelog.File, s *rowfile.Stored) {
 		key := keyOf(&s.Key)
 		if key.row[0]%passes != pass {
 			return
 		}
 		rows = append(rows, latestRow{
-			rowKey: key, request: RequestHash(s.RequestID), labels: digest(s), skip: hash != "" && c.Cut.RulesHash != hash,
+			rowKey: key, request: RequestHash(s.RequestID), labels: digest(s), skip: hash != "" && f.RulesHash != hash,
 			gone: s.Reason == joiner.Withdrawn.String(), mayBeOld: s.Reason == joiner.Corrected.String() && allNull(s),
 		})
 	})
@@ -132,37 +137,38 @@ func (o *CompareOptions) together(x, y events.Time) bool {
 
 // eachRow reads all rows that may have to be compared. A row's request may have got
 // another time by a copy that came later, so those near the bounds are read too.
-func (a *Archive) eachRow(ctx context.Context, opts *CompareOptions, visit func(*Commit, *rowfile.Stored)) error {
+func (a *Archive) eachRow(ctx context.Context, opts *CompareOptions, visit func(*tablelog.File, *rowfile.Stored)) error {
 	from, to := events.MinTime, events.MaxTime
 	if opts.Reach > 0 {
 		from, to = opts.From.Add(-opts.Reach), opts.To.Add(opts.Reach)
 	}
-	for c, err := range a.Commits() {
+	state, err := a.log.State()
+	if err != nil {
+		return err
+	}
+	for f, err := range state.AllFiles(dayBound(from), dayBound(to)) {
 		if err != nil {
 			return err
 		}
-		for i := range c.Files {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			f := &c.Files[i]
-			if f.MaxRequestTS < from || f.MinRequestTS >= to {
-				continue
-			}
-			err := a.read(c.Cut.Number, f.Path, func(r sizedReader) error {
-				return rowfile.Labels(r, r.Size(), opts.Labels, func(s *rowfile.Stored) {
-					if s.RequestTS >= from && s.RequestTS < to {
-						visit(&c, s)
-					}
-				})
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if f.MaxRequestTS < from || f.MinRequestTS >= to {
+			continue
+		}
+		err := a.ReadFile(&f, func(r io.ReaderAt, size int64) error {
+			return rowfile.Labels(r, size, opts.Labels, func(s *rowfile.Stored) {
+				if s.RequestTS >= from && s.RequestTS < to {
+					visit(&f, s)
+				}
 			})
-			// Old days may be deleted, and then verify was told not to look at them.
-			if errors.Is(err, fs.ErrNotExist) && f.MaxRequestTS < opts.From {
-				continue
-			}
-			if err != nil {
-				return err
-			}
+		})
+		// Old days may be deleted, and then verify was told not to look at them.
+		if errors.Is(err, fs.ErrNotExist) && f.MaxRequestTS < opts.From {
+			continue
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -251,7 +257,7 @@ func (c *Comparison) name(ctx context.Context, sides []*Archive, opts *CompareOp
 	type told struct{ text [2]string }
 	rows, order := map[[2]uint64]*told{}, [][2]uint64{}
 	for i, side := range sides {
-		err := side.eachRow(ctx, opts, func(_ *Commit, s *rowfile.Stored) {
+		err := side.eachRow(ctx, opts, func(_ *tablelog.File, s *rowfile.Stored) {
 			key := keyOf(&s.Key).row
 			if bad[key] == "" {
 				return

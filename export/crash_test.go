@@ -15,6 +15,14 @@ const (
 	shortCommits = 2
 )
 
+// crashOptions makes a checkpoint of the table with every commit, so that crashes meet
+// those too.
+func crashOptions(fs vfs.FS) Options {
+	opts := options(fs)
+	opts.CheckpointEvery = 1
+	return opts
+}
+
 // history makes the commits after the last one, up to number to.
 func history(o *Output, to uint64, acked func(k uint64)) error {
 	last, _, _ := o.Last()
@@ -40,7 +48,7 @@ type point struct {
 // the next commit follows. What opening reports must be durable, or a
 // state that forgets rows on its word would lose them.
 func (p *point) recovers() error {
-	o, err := Open(options(p.fs))
+	o, err := Open(crashOptions(p.fs))
 	if err != nil {
 		return err
 	}
@@ -68,7 +76,7 @@ func (p *point) recovers() error {
 }
 
 func reopened(fs *vfs.MemFS, want uint64, hash string) error {
-	o, err := Open(options(fs))
+	o, err := Open(crashOptions(fs))
 	if err != nil {
 		return err
 	}
@@ -97,7 +105,7 @@ func TestPowerLossAtEveryOperation(t *testing.T) {
 			failed = append(failed, &point{n: n, op: op + " " + name, acked: acked, fs: clone})
 			return nil
 		}}
-		o := open(t, options(hooked))
+		o := open(t, crashOptions(hooked))
 		if err := history(o, crashCommits, func(k uint64) { acked = k }); err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +138,7 @@ func TestKillAtEveryOperationThenPowerLoss(t *testing.T) {
 			}
 			return nil
 		}}
-		o, err := Open(options(dying))
+		o, err := Open(crashOptions(dying))
 		if err == nil {
 			err = history(o, shortCommits, func(k uint64) { acked = k })
 		}
@@ -159,7 +167,7 @@ func TestOneFailingOperation(t *testing.T) {
 			}
 			return nil
 		}}
-		o, err := Open(options(hooked))
+		o, err := Open(crashOptions(hooked))
 		if err == nil {
 			err = history(o, shortCommits, func(k uint64) { acked = k })
 			if closeErr := o.Close(); closeErr != nil {

@@ -3,7 +3,6 @@ package export
 import (
 	"encoding/base64"
 	"fmt"
-	"path"
 	"strings"
 	"unicode/utf8"
 
@@ -11,10 +10,6 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 )
-
-func deadLetterPath(p int, k uint64) string {
-	return path.Join(deadLetterDir, commitName(p, k)+deadLetterSuffix)
-}
 
 // deadLetter is one line of a dead letter file.
 type deadLetter struct {

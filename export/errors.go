@@ -4,24 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+
+	"github.com/labeljoin/labeljoin/export/tablelog"
 )
 
 // FencedError says that somebody else made the commit: this process is not the
 // partition's owner any more.
-type FencedError struct {
-	Partition int
-	Number    uint64 // of the commit
-	Mine      string // nonce of the attempt
-	Theirs    string // nonce in the manifest
-}
+type FencedError = tablelog.FencedError
 
-func (e *FencedError) Error() string {
-	return fmt.Sprintf("commit %d of partition %d was made by another process (its nonce is %q, ours %q): stop this one, and see to it that only one runs on this output",
-		e.Number, e.Partition, e.Theirs, e.Mine)
-}
-
-// Refusal reports that a person has to decide.
-func (e *FencedError) Refusal() bool { return true }
+// ChainError says that the manifests do not continue one another: one is
+// missing, was changed, or belongs to something else.
+type ChainError = tablelog.ChainError
 
 // LockedError says that another process has the output open, or that its lock
 // cannot be taken for another reason.
@@ -39,21 +32,6 @@ func (e *LockedError) Error() string {
 }
 
 func (e *LockedError) Unwrap() error { return e.Err }
-
-// ChainError says that the manifests do not continue one another: one is
-// missing, was changed, or belongs to something else.
-type ChainError struct {
-	Dir    string
-	Path   string // of the manifest, below Dir
-	Reason string
-}
-
-func (e *ChainError) Error() string {
-	return fmt.Sprintf("output %s: manifest %s: %s; the output was changed from outside: restore it whole from a backup, or start over with an empty output.dir and state.dir", e.Dir, e.Path, e.Reason)
-}
-
-// Refusal reports that a person has to decide.
-func (e *ChainError) Refusal() bool { return true }
 
 // MissingFileError says that a committed file is not there, or not the one that
 // was committed.

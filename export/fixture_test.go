@@ -318,3 +318,7 @@ func (f *faultyFile) Sync() error {
 }
 
 func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 77)) }
+
+func letter() *events.DeadLetter {
+	return &events.DeadLetter{Input: "S", Origin: events.Origin{Seq: 1}, Reason: "not_json", Stored: events.MinTime, Data: []byte("x")}
+}

@@ -10,97 +10,12 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/bucket"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
 )
-
-// gap is a joiner.Gap as it stands in a manifest, and in a declaration, where
-// it is not known yet from when on it applies.
-type gap struct {
-	ID      uint64   `json:"id"`
-	From    instant  `json:"from"`
-	To      instant  `json:"to"`
-	Sources []string `json:"sources"`
-	Quiet   bool     `json:"quiet"`
-	Since   instant  `json:"since"`
-	Note    string   `json:"note"`
-	Removes uint64   `json:"removes,omitzero"`
-	Log     *logGap  `json:"log,omitzero"`
-}
-
-type logGap struct {
-	Input   string  `json:"input"`
-	Created instant `json:"created"`
-	From    uint64  `json:"from"`
-	Next    uint64  `json:"next"`
-	Anew    bool    `json:"anew,omitzero"`
-	Decided instant `json:"decided,omitzero"`
-}
-
-func toGaps(gaps []joiner.Gap) []gap {
-	var out []gap
-	for i := range gaps {
-		g := &gaps[i]
-		to := gap{ID: g.ID, From: instant(g.From), To: instant(g.To), Sources: []string{}, Quiet: g.Quiet, Since: instant(g.Since), Note: g.Note, Removes: g.Removes}
-		for k, has := range g.Kinds {
-			if has {
-				to.Sources = append(to.Sources, events.Kind(k).String())
-			}
-		}
-		if l := g.Log; l != nil {
-			to.Log = &logGap{Input: l.Input, Created: instant(l.Created), From: l.From, Next: l.Next, Anew: l.Anew, Decided: instant(l.Decided)}
-		}
-		out = append(out, to)
-	}
-	return out
-}
-
-func fromGaps(gaps []gap) []joiner.Gap {
-	var out []joiner.Gap
-	for i := range gaps {
-		g := &gaps[i]
-		to := joiner.Gap{
-			ID: g.ID, From: events.Time(g.From), To: events.Time(g.To), Quiet: g.Quiet, Since: events.Time(g.Since), Note: g.Note, Removes: g.Removes,
-		}
-		for k := range to.Kinds {
-			to.Kinds[k] = slices.Contains(g.Sources, events.Kind(k).String())
-		}
-		if l := g.Log; l != nil {
-			to.Log = &joiner.LogGap{
-				Input: l.Input, Created: events.Time(l.Created), From: l.From, Next: l.Next, Anew: l.Anew, Decided: events.Time(l.Decided),
-			}
-		}
-		out = append(out, to)
-	}
-	return out
-}
-
-func (g *gap) check() error {
-	known := 0
-	for k := range events.Kind(events.Kinds) {
-		if slices.Contains(g.Sources, k.String()) {
-			known++
-		}
-	}
-	switch {
-	case g.ID == 0:
-		return errors.New("gaps are numbered from 1")
-	case g.From > g.To:
-		return fmt.Errorf("gap %d ends before it begins", g.ID)
-	case g.Removes != 0 && (len(g.Sources) > 0 || g.Log != nil || g.Removes >= g.ID):
-		return fmt.Errorf("gap %d takes gap %d back, and can be nothing else", g.ID, g.Removes)
-	case g.Removes != 0:
-	case known == 0 || known != len(g.Sources):
-		return fmt.Errorf("gap %d names the sources %q: request, outcome or both are possible", g.ID, g.Sources)
-	case g.Log != nil && (g.Log.Input == "" || g.Log.Next == 0):
-		return fmt.Errorf("gap %d names no messages of a log", g.ID)
-	}
-	return nil
-}
 
 // Gaps is the folder of an output directory in which gaps are declared. A
 // running joiner looks there; nobody else needs to be asked or locked out.
@@ -127,15 +42,11 @@ func (g *Gaps) Declare(d joiner.Gap) (uint64, error) {
 		if len(known) > 0 {
 			d.ID = known[len(known)-1].ID + 1
 		}
-		to := toGaps([]joiner.Gap{d})[0]
-		if err := to.check(); err != nil {
+		data, err := tablelog.EncodeGap(&d)
+		if err != nil {
 			return 0, err
 		}
-		data, err := json.Marshal(&to, json.Deterministic(true), jsontext.SpaceAfterColon(true), jsontext.SpaceAfterComma(true))
-		if err != nil {
-			return 0, fmt.Errorf("encode gap %d: %w", d.ID, err)
-		}
-		switch err := g.bucket.CreateIfAbsent(gapPath(d.ID), append(data, '\n')); {
+		switch err := g.bucket.CreateIfAbsent(gapPath(d.ID), data); {
 		case errors.Is(err, bucket.ErrExist):
 			continue
 		case err != nil:
@@ -149,11 +60,11 @@ func (g *Gaps) Declare(d joiner.Gap) (uint64, error) {
 // taken back. What applies
 // from when on is in the manifests only: Since is MinTime here.
 func (g *Gaps) List() ([]joiner.Gap, error) {
-	names, err := g.bucket.List(gapsDir)
+	names, err := g.bucket.List(tablelog.GapsDir)
 	if err != nil {
 		return nil, fmt.Errorf("list the declared gaps: %w", err)
 	}
-	var out []gap
+	var out []joiner.Gap
 	for _, name := range names {
 		id, ok := gapNumber(name)
 		if !ok {
@@ -168,8 +79,8 @@ func (g *Gaps) List() ([]joiner.Gap, error) {
 		}
 		out = append(out, *declared)
 	}
-	slices.SortFunc(out, func(a, b gap) int { return int(int64(a.ID) - int64(b.ID)) })
-	return withoutRemoved(fromGaps(out)), nil
+	slices.SortFunc(out, func(a, b joiner.Gap) int { return int(int64(a.ID) - int64(b.ID)) })
+	return withoutRemoved(out), nil
 }
 
 // withoutRemoved are the gaps that were not taken back, and what takes others back.
@@ -181,19 +92,19 @@ func withoutRemoved(gaps []joiner.Gap) []joiner.Gap {
 	return slices.DeleteFunc(gaps, func(g joiner.Gap) bool { return removed[g.ID] })
 }
 
-func (g *Gaps) read(id uint64) (*gap, error) {
-	data, err := readObject(g.bucket, gapPath(id))
+func (g *Gaps) read(id uint64) (*joiner.Gap, error) {
+	data, err := tablelog.ReadObject(g.bucket, gapPath(id))
 	if err != nil {
 		return nil, err
 	}
-	var d gap
-	if err := json.Unmarshal(data, &d, json.RejectUnknownMembers(true)); err != nil {
-		return nil, fmt.Errorf("it is not the declaration of a gap: %w", err)
+	d, err := tablelog.DecodeGap(data)
+	if err != nil {
+		return nil, err
 	}
 	if d.ID != id {
 		return nil, fmt.Errorf("it declares gap %d", d.ID)
 	}
-	return &d, d.check()
+	return &d, nil
 }
 
 // Gaps lists the gaps that were declared for an output: those that its newest commit
@@ -222,7 +133,7 @@ func (a *Archive) Gaps() ([]joiner.Gap, error) {
 
 // begun returns an *EmptyError where no joiner ever opened the output.
 func (a *Archive) begun() error {
-	names, err := a.bucket.List(manifestDir(a.partition))
+	names, err := a.bucket.List(tablelog.ManifestDir(a.partition))
 	if err == nil && !slices.Contains(names, lockName) {
 		err = &EmptyError{Dir: a.dir}
 	}
@@ -231,16 +142,16 @@ func (a *Archive) begun() error {
 
 // gapPath is where a declaration stands.
 func gapPath(id uint64) string {
-	return path.Join(gapsDir, fmt.Sprintf("%06d", id)+manifestSuffix)
+	return path.Join(tablelog.GapsDir, fmt.Sprintf("%06d", id)+tablelog.ManifestSuffix)
 }
 
 func gapNumber(name string) (id uint64, ok bool) {
-	digits, ok := strings.CutSuffix(name, manifestSuffix)
+	digits, ok := strings.CutSuffix(name, tablelog.ManifestSuffix)
 	if !ok {
 		return 0, false
 	}
 	id, err := strconv.ParseUint(digits, 10, 64)
-	return id, err == nil && path.Join(gapsDir, name) == gapPath(id)
+	return id, err == nil && path.Join(tablelog.GapsDir, name) == gapPath(id)
 }
 
 // Declared lists the gaps that are declared for this output.

@@ -4,23 +4,19 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 )
 
 // lockName is the file in a partition's manifest directory that its owner
 // holds a lock on.
 const lockName = "LOCK"
-
-// maxManifest bounds what is read of a manifest, in bytes.
-const maxManifest = 256 << 20
 
 // Open opens the output for writing, and makes it if it is missing. It checks
 // the chain of manifests, completes the last commit if its process died before
@@ -49,8 +45,8 @@ func Open(opts Options) (*Output, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open output %s: %w", opts.Dir, err)
 	}
-	o := &Output{opts: opts, bucket: dir, layout: layout, session: rand.Text()}
-	if o.lock, err = dir.Lock(path.Join(manifestDir(opts.Partition), lockName)); err != nil {
+	o := &Output{opts: opts, bucket: dir, layout: layout, session: rand.Text(), log: tablelog.Open(dir, opts.Dir, opts.Partition)}
+	if o.lock, err = dir.Lock(path.Join(tablelog.ManifestDir(opts.Partition), lockName)); err != nil {
 		return nil, &LockedError{Dir: opts.Dir, Partition: opts.Partition, Err: err}
 	}
 	if err := o.recover(); err != nil {
@@ -68,182 +64,118 @@ func (o *Output) recover() error {
 	if err != nil {
 		return err
 	}
-	last, hash, err := o.readChain()
-	if err != nil {
+	if o.writer, err = o.log.Writer(o.session, o.opts.CheckpointEvery); err != nil {
+		return err
+	}
+	state := o.writer.State()
+	if err := o.belongs(state); err != nil {
 		return err
 	}
 	// The process that linked the last manifest may have died before its sync
 	// of the directory. Nobody may rely on the manifest before that is done.
-	if err := o.bucket.Settle(manifestDir(o.opts.Partition)); err != nil {
+	if err := o.bucket.Settle(tablelog.ManifestDir(o.opts.Partition)); err != nil {
 		return err
 	}
-	number := uint64(0)
-	if last != nil {
-		number = last.Number
-		if err := o.rollForward(last); err != nil {
+	if state.Number > 0 {
+		if err := o.rollForward(state); err != nil {
 			return err
 		}
-		o.adopt(last, hash)
 	}
-	o.findLater(there, number)
+	o.findLater(there, state)
 	return o.sweep()
 }
 
-// readChain reads all manifests and checks that each continues the one before.
-// The last is nil if there is none.
-func (o *Output) readChain() (last *manifest, hash string, err error) {
-	names, err := o.bucket.List(manifestDir(o.opts.Partition))
-	if err != nil {
-		return nil, "", err
-	}
-	var numbers []uint64
-	for _, name := range names {
-		if k, ok := manifestNumber(name); ok {
-			numbers = append(numbers, k)
-		}
-	}
-	slices.Sort(numbers)
-	for i, k := range numbers {
-		if want := uint64(i) + 1; k != want {
-			return nil, "", o.chainError(want, fmt.Sprintf("it is missing, while manifest %d is there", k))
-		}
-		m, data, err := o.readManifest(k)
-		if err != nil {
-			return nil, "", err
-		}
-		if m.Previous != hash {
-			return nil, "", o.chainError(k, fmt.Sprintf("it follows a manifest with hash %q, but the one before it has %q", m.Previous, hash))
-		}
-		last, hash = m, hashOf(data)
-	}
-	return last, hash, nil
-}
-
-func (o *Output) chainError(k uint64, reason string) error {
-	return &ChainError{Dir: o.opts.Dir, Path: manifestPath(o.opts.Partition, k), Reason: reason}
-}
-
-// readManifest reads manifest k and checks that it is this output's. A missing
-// one gives fs.ErrNotExist.
-func (o *Output) readManifest(k uint64) (*manifest, []byte, error) {
-	data, err := o.readAll(manifestPath(o.opts.Partition, k))
-	if errors.Is(err, bucket.ErrNotFile) {
-		return nil, nil, o.chainError(k, err.Error())
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	m, err := decodeManifest(data)
-	if err != nil {
-		return nil, nil, o.chainError(k, err.Error())
+// belongs checks that the log is this output's.
+func (o *Output) belongs(state *tablelog.State) error {
+	refuse := func(reason string) error {
+		return &ChainError{Dir: o.opts.Dir, Path: tablelog.ManifestPath(o.opts.Partition, state.Number), Reason: reason}
 	}
 	switch {
-	case m.Number != k:
-		return nil, nil, o.chainError(k, fmt.Sprintf("it is of commit %d", m.Number))
-	case m.Name != o.opts.Name:
-		return nil, nil, o.chainError(k, fmt.Sprintf("it belongs to the joiner %q, not to %q", m.Name, o.opts.Name))
-	case m.Partition != o.opts.Partition || m.Partitions != o.opts.Partitions:
-		return nil, nil, o.chainError(k, fmt.Sprintf("it is of partition %d of %d, not %d of %d", m.Partition, m.Partitions, o.opts.Partition, o.opts.Partitions))
+	case state.Number == 0:
+		return nil
+	case state.Name != o.opts.Name:
+		return refuse(fmt.Sprintf("it belongs to the joiner %q, not to %q", state.Name, o.opts.Name))
+	case state.Partition != o.opts.Partition || state.Partitions != o.opts.Partitions:
+		return refuse(fmt.Sprintf("it is of partition %d of %d, not %d of %d", state.Partition, state.Partitions, o.opts.Partition, o.opts.Partitions))
 	}
-	return m, data, nil
-}
-
-func (o *Output) readAll(name string) ([]byte, error) { return readObject(o.bucket, name) }
-
-// readObject reads a manifest, or something as small.
-func readObject(b bucket.Bucket, name string) ([]byte, error) {
-	r, err := b.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	if r.Size() > maxManifest {
-		return nil, fmt.Errorf("%s has %d bytes, more than any manifest", name, r.Size())
-	}
-	data := make([]byte, r.Size())
-	if _, err := io.ReadFull(io.NewSectionReader(r, 0, r.Size()), data); err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	return data, nil
-}
-
-// artifact is a file of a commit, of whatever kind.
-type artifact struct {
-	path, staging string
-	bytes         int64
-	sha256        string
-}
-
-func (m *manifest) artifacts() []artifact {
-	var out []artifact
-	for i := range m.Files {
-		f := &m.Files[i]
-		out = append(out, artifact{path: f.Path, staging: f.Staging, bytes: f.Bytes, sha256: f.SHA256})
-	}
-	if d := m.DeadLetters; d != nil {
-		out = append(out, artifact{path: d.Path, staging: d.Staging, bytes: d.Bytes, sha256: d.SHA256})
-	}
-	return out
+	return nil
 }
 
 // publish moves the files of a committed manifest to where readers look.
-func (o *Output) publish(m *manifest) error {
+func (o *Output) publish(op *tablelog.Operation) error {
 	var moves []bucket.Move
-	for _, a := range m.artifacts() {
-		moves = append(moves, bucket.Move{From: a.staging, To: a.path})
+	for _, a := range op.Artifacts() {
+		moves = append(moves, bucket.Move{From: a.Staging, To: a.Path})
 	}
 	return o.bucket.Publish(moves)
 }
 
-// rollForward publishes the last commit again, once it is sure that its files
-// are there.
-func (o *Output) rollForward(m *manifest) error {
+// rollForward publishes the files of the newest commit again, and of the operations
+// since, once it is sure that they are there.
+func (o *Output) rollForward(state *tablelog.State) error {
 	var moves []bucket.Move
-	for _, a := range m.artifacts() {
-		missing := func(reason string) error {
-			return &MissingFileError{Dir: o.opts.Dir, Path: a.path, Number: m.Number, Reason: reason}
-		}
-		r, err := o.bucket.Open(a.path)
-		if err == nil {
-			size := r.Size()
-			_ = r.Close()
-			if size != a.bytes {
-				return missing(fmt.Sprintf("it has %d bytes, %d were committed", size, a.bytes))
-			}
-			moves = append(moves, bucket.Move{From: a.staging, To: a.path})
-			continue
-		}
-		if errors.Is(err, bucket.ErrNotFile) {
-			return missing(err.Error())
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
+	for n := state.Number; n >= state.Begins; n-- {
+		op, err := o.log.Read(n)
+		if err != nil {
 			return err
 		}
-		err = o.checkBytes(a.staging, a.bytes, a.sha256)
-		if errors.Is(err, fs.ErrNotExist) {
-			deleted, err := o.deleted(m, &a)
+		for _, a := range op.Artifacts() {
+			there, err := o.findArtifact(op, &a, state)
 			if err != nil {
 				return err
 			}
-			if !deleted {
-				return missing("it was neither published nor left in " + stagingDir)
+			if there {
+				moves = append(moves, bucket.Move{From: a.Staging, To: a.Path})
 			}
-			continue
 		}
-		if err != nil {
-			return missing(err.Error())
+		if op.Kind == tablelog.KindAppend {
+			break // a commit begins only when the one before is published
 		}
-		o.opts.Log.Info("publishing a file that its commit had left behind", "file", a.path, "commit", m.Number)
-		moves = append(moves, bucket.Move{From: a.staging, To: a.path})
 	}
 	return o.bucket.Publish(moves)
+}
+
+// findArtifact looks for a file of the newest operation where it is published and where
+// it was staged. It is false if the file was deleted on purpose.
+func (o *Output) findArtifact(op *tablelog.Operation, a *tablelog.Artifact, state *tablelog.State) (bool, error) {
+	missing := func(reason string) error {
+		return &MissingFileError{Dir: o.opts.Dir, Path: a.Path, Number: op.Number, Reason: reason}
+	}
+	r, err := o.bucket.Open(a.Path)
+	if err == nil {
+		size := r.Size()
+		_ = r.Close()
+		if size != a.Bytes {
+			return false, missing(fmt.Sprintf("it has %d bytes, %d were committed", size, a.Bytes))
+		}
+		return true, nil
+	}
+	if errors.Is(err, bucket.ErrNotFile) {
+		return false, missing(err.Error())
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	err = o.checkBytes(a.Staging, a.Bytes, a.SHA256)
+	if errors.Is(err, fs.ErrNotExist) {
+		deleted, err := o.deleted(op, a, state)
+		if err == nil && !deleted {
+			err = missing("it was neither published nor left in " + tablelog.StagingDir)
+		}
+		return false, err
+	}
+	if err != nil {
+		return false, missing(err.Error())
+	}
+	o.opts.Log.Info("publishing a file that its commit had left behind", "file", a.Path, "operation", op.Number)
+	return true, nil
 }
 
 // sweep removes what commits that never happened have left behind.
 func (o *Output) sweep() error {
 	for dir, prefix := range map[string]string{
-		stagingDir:                    partitionName(o.opts.Partition) + "-",
-		manifestDir(o.opts.Partition): bucket.TempPrefix,
+		tablelog.StagingDir:                    tablelog.PartitionName(o.opts.Partition) + "-",
+		tablelog.ManifestDir(o.opts.Partition): bucket.TempPrefix,
 	} {
 		names, err := o.bucket.List(dir)
 		if err != nil {
@@ -259,12 +191,4 @@ func (o *Output) sweep() error {
 		}
 	}
 	return nil
-}
-
-// adopt makes a committed manifest the last one.
-func (o *Output) adopt(m *manifest, hash string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.cut = m.cut()
-	o.receipt.Number, o.receipt.Hash = m.Number, hash
 }

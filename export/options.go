@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -42,6 +43,14 @@ type Options struct {
 	FileRows  int   // a file is finished at so many rows; 0 means 1,000,000
 	FileBytes int64 // or when so many bytes are buffered; 0 means 128 MiB, at most 1 GiB
 
+	// CheckpointEvery is how many operations may follow a checkpoint of the table; 0
+	// means tablelog.CheckpointEvery.
+	CheckpointEvery int
+
+	// Statistics makes, for each commit, what counts its rows for the manifest. Nil: the
+	// manifests have no statistics.
+	Statistics func() tablelog.Sink
+
 	Log *slog.Logger // nil: discarded
 }
 
@@ -53,9 +62,6 @@ const (
 	maxFileBytes     = 1 << 30
 )
 
-// maxPartitions is what four digits in a file name hold.
-const maxPartitions = 10_000
-
 // withDefaults checks the options and fills in what was left out.
 func (o Options) withDefaults() (Options, error) {
 	if o.FS == nil {
@@ -63,6 +69,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Partitions == 0 {
 		o.Partitions = 1
+	}
+	if o.CheckpointEvery == 0 {
+		o.CheckpointEvery = tablelog.CheckpointEvery
 	}
 	if o.FileRows == 0 {
 		o.FileRows = DefaultFileRows
@@ -78,10 +87,17 @@ func (o Options) withDefaults() (Options, error) {
 		return o, errors.New("the output needs a directory: set output.dir")
 	case o.Name == "":
 		return o, errors.New("the output needs the joiner's name: set name")
-	case o.Partitions < 1 || o.Partitions > maxPartitions || o.Partition < 0 || o.Partition >= o.Partitions:
+	case o.Partitions < 1 || o.Partitions > tablelog.MaxPartitions || o.Partition < 0 || o.Partition >= o.Partitions:
 		return o, fmt.Errorf("partition %d of %d does not exist", o.Partition, o.Partitions)
 	case o.FileRows < 1 || o.FileBytes < 1 || o.FileBytes > maxFileBytes:
 		return o, fmt.Errorf("files of %d rows and %d bytes: rows must be at least 1, bytes 1 to %d", o.FileRows, o.FileBytes, maxFileBytes)
 	}
 	return o, nil
 }
+
+// The causes of operations that are no commits.
+const (
+	CauseCompact = "compact" // small files were merged into larger ones
+	CauseRetain  = "retain"  // old days were ended
+	CauseReplay  = "replay"  // days were computed again
+)

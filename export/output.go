@@ -9,6 +9,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -23,49 +24,46 @@ type Output struct {
 	session  string
 	features featureNotes
 
-	mu      sync.Mutex
-	stage   *Stage // the one open, or nil
-	stages  int    // how many were opened
-	cut     joiner.Cut
-	receipt joiner.Receipt // Number 0 before the first commit
-	broken  error          // why no commit can follow without opening again
-	later   []string       // files of commits after the last, which have no manifest
+	log    *tablelog.Log
+	writer *tablelog.Writer
+
+	mu     sync.Mutex
+	stage  *Stage   // the one open, or nil
+	stages int      // how many were opened
+	broken error    // why no commit can follow without opening again
+	later  []string // files of commits after the last, which have no manifest
 }
 
 // Last is the newest commit, with its receipt; ok is false before the first.
 func (o *Output) Last() (cut joiner.Cut, receipt joiner.Receipt, ok bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.cut, o.receipt, o.receipt.Number > 0
+	_, last, receipt := o.writer.Head()
+	if last == nil {
+		return cut, receipt, false
+	}
+	return *last, receipt, true
 }
 
-// Cuts lists all commits there are at the call, oldest first.
+// Cuts lists the commits there are at the call whose manifests are kept, oldest first.
 func (o *Output) Cuts() iter.Seq2[joiner.Cut, error] {
+	_, last, _ := o.Last()
 	return func(yield func(joiner.Cut, error) bool) {
-		for m, err := range o.manifests() {
+		for op, err := range o.log.Operations() {
 			if err != nil {
 				yield(joiner.Cut{}, err)
 				return
 			}
-			if !yield(m.cut(), nil) {
+			if op.Commit == nil {
+				continue
+			}
+			if op.Commit.Number > last.Number || !yield(*op.Commit, nil) {
 				return
 			}
 		}
 	}
 }
 
-// manifests reads all manifests, oldest first. It ends with the first error.
-func (o *Output) manifests() iter.Seq2[*manifest, error] {
-	_, last, _ := o.Last()
-	return func(yield func(*manifest, error) bool) {
-		for k := uint64(1); k <= last.Number; k++ {
-			m, _, err := o.readManifest(k)
-			if !yield(m, err) || err != nil {
-				return
-			}
-		}
-	}
-}
+// Table is the log of the operations on this output, and the writer that makes them.
+func (o *Output) Table() (*tablelog.Log, *tablelog.Writer) { return o.log, o.writer }
 
 // Stage begins commit k, which must be the one after the last. One stage is
 // open at a time; it is used by one goroutine.
@@ -77,11 +75,15 @@ func (o *Output) Stage(k uint64) (*Stage, error) {
 		return nil, fmt.Errorf("open the output again first: %w", o.broken)
 	case o.stage != nil:
 		return nil, fmt.Errorf("commit %d is still open: commit or abort it first", o.stage.number)
-	case k != o.receipt.Number+1:
-		return nil, fmt.Errorf("commit %d cannot follow commit %d", k, o.receipt.Number)
+	}
+	if _, last, _ := o.Last(); k != last.Number+1 {
+		return nil, fmt.Errorf("commit %d cannot follow commit %d", k, last.Number)
 	}
 	o.stages++
 	o.stage = &Stage{out: o, number: k, attempt: o.stages, builders: map[int64]*rowfile.Builder{}}
+	if o.opts.Statistics != nil {
+		o.stage.sink = o.opts.Statistics()
+	}
 	return o.stage, nil
 }
 

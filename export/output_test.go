@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -40,7 +41,7 @@ func TestCommitAndReopen(t *testing.T) {
 		t.Fatalf("reopened: %+v, %+v, want receipt %+v", cut, receipt, last)
 	}
 	data, err := contents(mem, testDir+"/_commits/p0000/00000000000000000005.json")
-	if err != nil || hashOf(data) != last.Hash {
+	if err != nil || tablelog.HashOf(data) != last.Hash {
 		t.Fatalf("the receipt is not the hash of the manifest's bytes: %v", err)
 	}
 	k := uint64(0)
@@ -95,12 +96,12 @@ func TestFilesOfACommit(t *testing.T) {
 	if _, err := s.Commit(context.Background(), testCut(1, "n")); err != nil {
 		t.Fatal(err)
 	}
-	m, _, err := o.readManifest(1)
+	m, err := o.log.Read(1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, f := range m.Files {
+	for _, f := range m.Added {
 		got = append(got, fmt.Sprint(f.Path, " ", f.Rows))
 	}
 	want := []string{
@@ -111,13 +112,13 @@ func TestFilesOfACommit(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Fatalf("files %q, want %q", got, want)
 	}
-	wantColumns := []column{
-		{"request_id", "string"}, {"request_ts", "timestamp"}, {"model", "string"}, {"model_version", "string"},
-		{"user_id", "string"}, {"item_id", "string"}, {"position", "int64"}, {"score", "double"}, {"f", "int64"},
-		{"clicked", "int32"}, {"clicked_ts", "timestamp"}, {"revision", "int32"}, {"reason", "string"},
+	wantColumns := []tablelog.Column{
+		{Name: "request_id", Type: "string"}, {Name: "request_ts", Type: "timestamp"}, {Name: "model", Type: "string"}, {Name: "model_version", Type: "string"},
+		{Name: "user_id", Type: "string"}, {Name: "item_id", Type: "string"}, {Name: "position", Type: "int64"}, {Name: "score", Type: "double"}, {Name: "f", Type: "int64"},
+		{Name: "clicked", Type: "int32"}, {Name: "clicked_ts", Type: "timestamp"}, {Name: "revision", Type: "int32"}, {Name: "reason", Type: "string"},
 	}
-	if !slices.Equal(m.Files[0].Columns, wantColumns) {
-		t.Fatalf("columns %v, want %v", m.Files[0].Columns, wantColumns)
+	if !slices.Equal(m.Added[0].Columns, wantColumns) {
+		t.Fatalf("columns %v, want %v", m.Added[0].Columns, wantColumns)
 	}
 }
 
@@ -218,8 +219,9 @@ func TestOwnManifestIsAdopted(t *testing.T) {
 		if err := o.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if o = open(t, options(mem)); o.receipt.Number != 3 {
-			t.Fatalf("commit %d is the last, want 3", o.receipt.Number)
+		o = open(t, options(mem))
+		if _, receipt, _ := o.Last(); receipt.Number != 3 {
+			t.Fatalf("commit %d is the last, want 3", receipt.Number)
 		}
 	}
 }

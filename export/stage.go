@@ -10,6 +10,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -22,10 +23,11 @@ type Stage struct {
 
 	builders map[int64]*rowfile.Builder // by day
 	buffered int64                      // bytes in all of them
-	files    []file                     // finished
+	files    []tablelog.File            // finished
 	columns  int                        // of all files together
 
-	deadLetters *checked // nil before the first
+	sink        tablelog.Sink // nil: nothing counts the rows
+	deadLetters *checked      // nil before the first
 	lines       int64
 
 	rows, unfit int64
@@ -50,6 +52,16 @@ func (s *Stage) fail(err error) error {
 		s.failed = fmt.Errorf("commit %d: %w", s.number, s.out.whether(err))
 	}
 	return s.failed
+}
+
+// day is the UTC day of t, as days since the Unix epoch.
+func day(t events.Time) int64 {
+	const length = 24 * 60 * 60 * 1_000_000_000
+	d := int64(t) / length
+	if int64(t)%length < 0 {
+		d--
+	}
+	return d
 }
 
 // Row adds a row. The request is only read during the call. After an error the
@@ -77,6 +89,9 @@ func (s *Stage) addRow(req *events.Request, row *joiner.Row) error {
 		return err
 	}
 	s.buffered += int64(b.Size()) - size
+	if s.sink != nil {
+		s.sink.Row(req, row)
+	}
 	s.rows++
 	s.unfit += unfit
 	if b.Rows() >= s.out.opts.FileRows {
@@ -120,7 +135,7 @@ func (s *Stage) finishFile(d int64) error {
 	}
 	s.out.features.add(b, s.out.opts.Log)
 	n := len(s.files)
-	f := file{Staging: s.stagingPath(fmt.Sprintf("%03d", n) + fileSuffix)}
+	f := tablelog.File{Staging: s.stagingPath(fmt.Sprintf("%03d", n) + tablelog.FileSuffix)}
 	raw, err := s.out.bucket.Stage(f.Staging)
 	if err != nil {
 		return err
@@ -134,14 +149,13 @@ func (s *Stage) finishFile(d int64) error {
 		raw.Discard()
 		return fmt.Errorf("write %s: %w", f.Staging, err)
 	}
-	f.Path = path.Join(dataDir, dayPrefix+dayName(sum.MinTS),
-		fmt.Sprintf("%s-%03d%s", commitName(s.out.opts.Partition, s.number), n, fileSuffix))
+	f.Path = tablelog.DataPath(tablelog.DayName(sum.MinTS), tablelog.CommitName(s.out.opts.Partition, s.number), n)
 	f.Rows, f.Bytes, f.SHA256, f.RowsHash = sum.Rows, w.bytes, w.sha256(), sum.Hash
-	f.MinRequestTS, f.MaxRequestTS = instant(sum.MinTS), instant(sum.MaxTS)
+	f.MinRequestTS, f.MaxRequestTS = sum.MinTS, sum.MaxTS
 	f.MaxRevision, f.Early = sum.MaxRevision, sum.Early
-	if s.columns += len(sum.Columns); s.columns <= maxColumns {
+	if s.columns += len(sum.Columns); s.columns <= tablelog.MaxColumns {
 		for _, c := range sum.Columns {
-			f.Columns = append(f.Columns, column{Name: c.Name, Type: c.Type.String()})
+			f.Columns = append(f.Columns, tablelog.Column{Name: c.Name, Type: c.Type.String()})
 		}
 	}
 	s.files = append(s.files, f)
@@ -150,7 +164,7 @@ func (s *Stage) finishFile(d int64) error {
 
 // readBack compares a staged file with what was meant: first its bytes, so that
 // the Parquet library never sees foreign ones, then its rows.
-func (s *Stage) readBack(f *file, sum *rowfile.Summary) error {
+func (s *Stage) readBack(f *tablelog.File, sum *rowfile.Summary) error {
 	r, err := s.out.bucket.Open(f.Staging)
 	if err != nil {
 		return err
@@ -182,7 +196,7 @@ func (s *Stage) metadata(n int) map[string]string {
 
 // stagingPath is where a file of this attempt is staged.
 func (s *Stage) stagingPath(suffix string) string {
-	return path.Join(stagingDir, fmt.Sprintf("%s-%s-%d-%s", commitName(s.out.opts.Partition, s.number), s.out.session, s.attempt, suffix))
+	return path.Join(tablelog.StagingDir, fmt.Sprintf("%s-%s-%d-%s", tablelog.CommitName(s.out.opts.Partition, s.number), s.out.session, s.attempt, suffix))
 }
 
 // DeadLetter adds to the commit's dead letter file. After an error the stage
@@ -200,7 +214,7 @@ func (s *Stage) addDeadLetter(d *events.DeadLetter) error {
 		return err
 	}
 	if s.deadLetters == nil {
-		raw, err := s.out.bucket.Stage(s.stagingPath("deadletter" + deadLetterSuffix))
+		raw, err := s.out.bucket.Stage(s.stagingPath("deadletter" + tablelog.DeadLetterSuffix))
 		if err != nil {
 			return err
 		}
@@ -237,6 +251,6 @@ func (s *Stage) removeStaged() {
 		_ = s.out.bucket.Remove(s.files[i].Staging)
 	}
 	if s.deadLetters != nil {
-		_ = s.out.bucket.Remove(s.stagingPath("deadletter" + deadLetterSuffix))
+		_ = s.out.bucket.Remove(s.stagingPath("deadletter" + tablelog.DeadLetterSuffix))
 	}
 }

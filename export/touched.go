@@ -5,6 +5,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -21,7 +22,7 @@ func (a *Archive) Touched(ctx context.Context, labels []joiner.Label, from, to e
 		names[i] = labels[i].Name
 	}
 	newest := map[[2]uint64]row{}
-	err := a.eachRow(ctx, &CompareOptions{Labels: names, From: from, To: to}, func(_ *Commit, s *rowfile.Stored) {
+	err := a.eachRow(ctx, &CompareOptions{Labels: names, From: from, To: to}, func(_ *tablelog.File, s *rowfile.Stored) {
 		key := keyOf(&s.Key)
 		if old, ok := newest[key.row]; ok && old.revision > s.Revision {
 			return

@@ -8,43 +8,45 @@ import (
 	"strings"
 
 	"github.com/labeljoin/labeljoin/export/bucket"
+	"github.com/labeljoin/labeljoin/export/tablelog"
+	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // continues reports whether a manifest's gaps are those of the one before, and
 // perhaps more. From when on a gap applies does not change either.
-func continues(now, before []gap) bool {
+func continues(now, before []joiner.Gap) bool {
 	removed := map[uint64]bool{}
 	for i := range now {
 		removed[now[i].Removes] = now[i].Removes != 0
 	}
-	before = slices.DeleteFunc(slices.Clone(before), func(g gap) bool { return removed[g.ID] })
-	return len(now) >= len(before) && slices.EqualFunc(now[:len(before)], before, func(x, y gap) bool {
+	before = slices.DeleteFunc(slices.Clone(before), func(g joiner.Gap) bool { return removed[g.ID] })
+	return len(now) >= len(before) && slices.EqualFunc(now[:len(before)], before, func(x, y joiner.Gap) bool {
 		return sameDeclaration(&x, &y) && x.Since == y.Since
 	})
 }
 
 // sameDeclaration compares what was declared.
-func sameDeclaration(x, y *gap) bool {
+func sameDeclaration(x, y *joiner.Gap) bool {
 	sameLog := x.Log == nil && y.Log == nil || x.Log != nil && y.Log != nil && *x.Log == *y.Log
 	return x.ID == y.ID && x.From == y.From && x.To == y.To && x.Quiet == y.Quiet && x.Removes == y.Removes && x.Note == y.Note &&
-		slices.Equal(x.Sources, y.Sources) && sameLog
+		x.Kinds == y.Kinds && sameLog
 }
 
 // declared holds the declarations of gaps against the newest manifest, which
 // records those that were taken in. One that is not yet is only read.
 func (v *verifier) declared() error {
-	names, err := v.bucket.List(gapsDir)
+	names, err := v.bucket.List(tablelog.GapsDir)
 	if err != nil {
 		return err
 	}
 	slices.Sort(names)
-	files := map[uint64]*gap{}
+	files := map[uint64]*joiner.Gap{}
 	g := Gaps{bucket: v.bucket}
 	for _, name := range names {
 		id, ok := gapNumber(name)
 		if !ok {
 			if !strings.HasPrefix(name, bucket.TempPrefix) {
-				v.find(path.Join(gapsDir, name), "it is no declaration of a gap: remove it")
+				v.find(path.Join(tablelog.GapsDir, name), "it is no declaration of a gap: remove it")
 			}
 			continue
 		}
@@ -59,16 +61,16 @@ func (v *verifier) declared() error {
 			files[id] = declared
 		}
 	}
-	if v.last == nil {
+	if v.before == nil {
 		return nil
 	}
-	for i := range v.last.Gaps {
-		taken := &v.last.Gaps[i]
+	for i := range v.before.Progress.Gaps {
+		taken := &v.before.Progress.Gaps[i]
 		switch declared, there := files[taken.ID]; {
 		case !there:
-			v.find(gapPath(taken.ID), "it is missing, and the manifest of commit %d records its gap: restore it from a backup", v.last.Number)
+			v.find(gapPath(taken.ID), "it is missing, and the manifest of commit %d records its gap: restore it from a backup", v.before.Number)
 		case declared != nil && !sameDeclaration(declared, taken):
-			v.find(gapPath(taken.ID), "it declares another gap than the manifest of commit %d records: restore it from a backup", v.last.Number)
+			v.find(gapPath(taken.ID), "it declares another gap than the manifest of commit %d records: restore it from a backup", v.before.Number)
 		}
 	}
 	return nil

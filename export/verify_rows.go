@@ -9,6 +9,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 )
 
 // passRows is how many rows' keys are compared at once: 32 bytes each, and half
@@ -69,7 +70,7 @@ func (v *verifier) revisions() error {
 			}
 		}
 		if more > 0 {
-			v.find(dataDir, "%d more rows are there twice or lack the revision before", more)
+			v.find(tablelog.DataDir, "%d more rows are there twice or lack the revision before", more)
 		}
 	}
 	return nil
@@ -125,7 +126,7 @@ func wrongKeys(keys []rowKey, whole bool) (bad map[rowKey]string, more int) {
 func (v *verifier) tellKeys(bad map[rowKey]string) error {
 	return v.eachKey(func(f *soundFile, k *rowfile.Key) {
 		if problem, ok := bad[keyOf(k)]; ok {
-			v.find(f.path, "request %q, item %q, revision %d: %s", k.RequestID, k.ItemID, k.Revision, problem)
+			v.find(f.Path, "request %q, item %q, revision %d: %s", k.RequestID, k.ItemID, k.Revision, problem)
 		}
 	})
 }
@@ -137,9 +138,9 @@ func (v *verifier) eachKey(visit func(*soundFile, *rowfile.Key)) error {
 			return err
 		}
 		f := &v.sound[i]
-		r, err := v.open(f.path, f.staging)
+		r, err := v.log.OpenFile(f.Artifact)
 		if err != nil {
-			return fmt.Errorf("open %s: %w", f.path, err)
+			return fmt.Errorf("open %s: %w", f.Path, err)
 		}
 		err = rowfile.Keys(r, r.Size(), func(k rowfile.Key) bool {
 			visit(f, &k)
@@ -147,7 +148,7 @@ func (v *verifier) eachKey(visit func(*soundFile, *rowfile.Key)) error {
 		})
 		_ = r.Close()
 		if err != nil {
-			return fmt.Errorf("read %s: %w", f.path, err)
+			return fmt.Errorf("read %s: %w", f.Path, err)
 		}
 	}
 	return nil

@@ -135,12 +135,12 @@ func TestVerifyBesideAWriter(t *testing.T) {
 	}
 	// A commit whose manifest is there and whose files are not published yet.
 	b.commit(t, 1, [2]int{8, 0})
-	m, _, err := b.out.readManifest(5)
+	m, err := b.out.log.Read(5)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range m.artifacts() {
-		if err := mem.Rename(testDir+"/"+a.path, testDir+"/"+a.staging); err != nil {
+	for _, a := range m.Artifacts() {
+		if err := mem.Rename(testDir+"/"+a.Path, testDir+"/"+a.Staging); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,15 +1,18 @@
 package export
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -19,40 +22,52 @@ import (
 // of since is listed. Rows of days that were deleted are not.
 func (o *Output) Written(since events.Time, every bool) iter.Seq2[joiner.Written, error] {
 	return func(yield func(joiner.Written, error) bool) {
-		for m, err := range o.manifests() {
-			if err != nil {
+		files, err := o.revised(since, every)
+		if err != nil {
+			yield(joiner.Written{}, err)
+			return
+		}
+		for i := range files {
+			more := true
+			err := o.scan(&files[i], every, func(w joiner.Written) bool {
+				if w.RequestTS.Add(time.Microsecond-1) >= since {
+					more = yield(w, nil)
+				}
+				return more
+			})
+			if err != nil && more {
 				yield(joiner.Written{}, err)
-				return
 			}
-			for i := range m.Files {
-				f := &m.Files[i]
-				if f.MaxRevision == 0 && f.Early == 0 && !every || events.Time(f.MaxRequestTS) < since {
-					continue
-				}
-				more := true
-				err := o.scan(m, f, every, func(w joiner.Written) bool {
-					if w.RequestTS.Add(time.Microsecond-1) >= since {
-						more = yield(w, nil)
-					}
-					return more
-				})
-				if err != nil && more {
-					yield(joiner.Written{}, err)
-				}
-				if err != nil || !more {
-					return
-				}
+			if err != nil || !more {
+				return
 			}
 		}
 	}
 }
 
-// scan reads a committed file, once its bytes are known to be ours.
-func (o *Output) scan(m *manifest, f *file, every bool, visit func(joiner.Written) bool) error {
-	missing := func(reason string) error {
-		return &MissingFileError{Dir: o.opts.Dir, Path: f.Path, Number: m.Number, Reason: reason}
+// revised lists the live files that have rows for Written, those of older commits
+// first.
+func (o *Output) revised(since events.Time, every bool) (files []tablelog.File, err error) {
+	for f, err := range o.writer.State().AllFiles(dayBound(since), "") {
+		if err != nil {
+			return nil, err
+		}
+		if (f.MaxRevision > 0 || f.Early > 0 || every) && f.MaxRequestTS >= since {
+			files = append(files, f)
+		}
 	}
-	r, err := o.bucket.Open(f.Path)
+	slices.SortFunc(files, func(a, b tablelog.File) int {
+		return cmp.Or(cmp.Compare(a.FirstCommit, b.FirstCommit), cmp.Compare(a.Path, b.Path))
+	})
+	return files, nil
+}
+
+// scan reads a committed file, once its bytes are known to be ours.
+func (o *Output) scan(f *tablelog.File, every bool, visit func(joiner.Written) bool) error {
+	missing := func(reason string) error {
+		return &MissingFileError{Dir: o.opts.Dir, Path: f.Path, Number: f.LastCommit, Reason: reason}
+	}
+	r, err := o.log.OpenFile(f.Artifact())
 	if errors.Is(err, fs.ErrNotExist) {
 		cut, _, _ := o.Last()
 		deleted, err := o.dayDeleted(cut.MaxEvent, path.Dir(f.Path))

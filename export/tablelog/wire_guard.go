@@ -1,4 +1,4 @@
-package export
+package tablelog
 
 import (
 	"errors"

@@ -21,6 +21,7 @@ import (
 	"github.com/labeljoin/labeljoin/export/schema"
 	"github.com/labeljoin/labeljoin/export/shards"
 	"github.com/labeljoin/labeljoin/export/stats"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/rule"
 	"github.com/labeljoin/labeljoin/joiner/scenario"
@@ -79,6 +80,7 @@ func codedErrors() []codedError {
 		// decoded goes to the dead letters.
 		{&store.DamagedError{Err: cause}, exitFailed},
 		{&export.LockedError{Err: cause}, exitFailed},
+		{&tablelog.ConflictError{}, exitFailed},
 		{&events.RejectError{}, exitFailed},
 	}
 }

@@ -14,8 +14,10 @@ import (
 )
 
 // State is the table as an operation left it: the files that are live, and what the
-// joiner committed last. It does not change; a newer one is read anew. It may be used
-// by several goroutines.
+// joiner committed last. It does not change; a newer one is read anew. Its lists of files
+// are read when they are asked for, and are kept until two newer checkpoints were made,
+// which takes hours: ask early, or read the state again after fs.ErrNotExist. It may be
+// used by several goroutines.
 type State struct {
 	Name       string // of the joiner; empty before the first operation
 	Partition  int
@@ -115,6 +117,7 @@ func (s *State) apply(op *Operation) error {
 	s.Begins = max(s.Begins, op.Begins)
 	for i := range op.Added {
 		f := op.Added[i]
+		f.Operation = op.Number
 		f.Columns = s.pool.intern(f.Columns)
 		d := s.day(f.Day())
 		d.added = append(d.added, f)

@@ -42,7 +42,7 @@ type tableIndex struct {
 	// The newest commit of the joiner; absent if there is none.
 	Receipt string     `json:"commit_manifest_sha256,omitzero"`
 	Nonce   string     `json:"nonce,omitzero"`
-	Append  *commit    `json:",inline"`
+	Append  *commit    `json:",embed"`
 	Days    []tableDay `json:"days"`
 }
 

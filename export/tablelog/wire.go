@@ -33,7 +33,7 @@ type manifest struct {
 	Nonce      string `json:"nonce"`
 	Previous   string `json:"prev_manifest_sha256"` // empty in the first
 
-	Append *commit `json:",inline"` // nil in an operation that is no append
+	Append *commit `json:",embed"` // nil in an operation that is no append
 
 	Cause       string         `json:"cause,omitzero"`
 	Begins      uint64         `json:"begins,omitzero"`

@@ -89,6 +89,14 @@ func (w *Writer) takeIn(op *Operation) error {
 	if op.Parent != w.state.Hash {
 		return w.log.chainError(op.Number, fmt.Sprintf("it follows a manifest with hash %q, but the one before it has %q", op.Parent, w.state.Hash))
 	}
+	if op.Table != nil { // its lists take the place of older ones, which will be removed
+		switch s, err := w.log.loadTable(op); {
+		case err == nil && s.Number == w.state.Number && s.Hash == w.state.Hash:
+			w.state = s
+		case err != nil && !errors.Is(err, fs.ErrNotExist): // not there: a newer one follows
+			return err
+		}
+	}
 	return w.state.apply(op)
 }
 
@@ -115,7 +123,14 @@ func (w *Writer) Commit(op *Operation, opts Options) (*Operation, error) {
 	op.Format = Format
 	op.Table = nil
 	var made *table
-	if opts.Checkpoint || w.state.sinceN >= w.every {
+	due := opts.Checkpoint || w.state.sinceN >= w.every
+	if due || len(op.Removed) > 0 { // both read lists, and those of the newest checkpoint are there
+		theirs, err := w.catchUp(op, &opts)
+		if theirs != nil || err != nil {
+			return theirs, err
+		}
+	}
+	if due {
 		var err error
 		w.tries++
 		op.Number = w.state.Number + 1
@@ -151,6 +166,29 @@ func (w *Writer) Commit(op *Operation, opts Options) (*Operation, error) {
 			return nil, err
 		}
 		op.Table, made = nil, nil // it is of the state before theirs
+	}
+}
+
+// catchUp takes in the operations that others have made before ours. If an attempt with
+// our nonce is among them, it is returned.
+func (w *Writer) catchUp(op *Operation, opts *Options) (made *Operation, err error) {
+	for {
+		theirs, err := w.log.Read(w.state.Number + 1)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if theirs.Nonce == op.Nonce && theirs.Kind == op.Kind {
+			if err := w.log.bucket.Settle(ManifestDir(op.Partition)); err != nil {
+				return nil, err
+			}
+			return theirs, w.takeIn(theirs)
+		}
+		if err := w.giveWay(op, theirs, opts); err != nil {
+			return nil, err
+		}
 	}
 }
 

@@ -44,13 +44,10 @@ func OpenArchive(fsys vfs.FS, dir string, partition int) (*Archive, error) {
 // Log is the log of the operations on the table of rows.
 func (a *Archive) Log() *tablelog.Log { return a.log }
 
-// Table reads which files are live, as the newest operation left them.
-func (a *Archive) Table() (*tablelog.State, error) { return a.log.State() }
-
-// ReadFile reads a live file of the table, once its bytes are known to be those that
+// read reads a live file of the table, once its bytes are known to be those that
 // were committed. The error is a *MissingFileError if they are not, fs.ErrNotExist if
 // the file is not there: its day was deleted, or it is lost.
-func (a *Archive) ReadFile(f *tablelog.File, do func(r io.ReaderAt, size int64) error) error {
+func (a *Archive) read(f *tablelog.File, do func(r io.ReaderAt, size int64) error) error {
 	r, err := a.log.OpenFile(f.Artifact())
 	if err != nil {
 		return err
@@ -153,7 +150,7 @@ func dayBound(t events.Time) string {
 
 // lookup finds the rows of a request in one file. Old days may be deleted.
 func (a *Archive) lookup(f *tablelog.File, requestID string, labels []string) (found []rowfile.Stored, err error) {
-	err = a.ReadFile(f, func(r io.ReaderAt, size int64) (err error) {
+	err = a.read(f, func(r io.ReaderAt, size int64) (err error) {
 		found, err = rowfile.Lookup(r, size, requestID, labels)
 		return err
 	})

@@ -156,7 +156,7 @@ func (a *Archive) eachRow(ctx context.Context, opts *CompareOptions, visit func(
 		if f.MaxRequestTS < from || f.MinRequestTS >= to {
 			continue
 		}
-		err := a.ReadFile(&f, func(r io.ReaderAt, size int64) error {
+		err := a.read(&f, func(r io.ReaderAt, size int64) error {
 			return rowfile.Labels(r, size, opts.Labels, func(s *rowfile.Stored) {
 				if s.RequestTS >= from && s.RequestTS < to {
 					visit(&f, s)

@@ -1,65 +1,62 @@
 package export
 
 import (
-	"github.com/labeljoin/labeljoin/events"
+	"cmp"
+	"slices"
+
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-// Table is the set of files that an output's commits have made.
+// Table is the set of live files of an output: what commits added and no later operation
+// removed.
 type Table struct {
 	Name     string     // of the joiner
 	Last     joiner.Cut // the newest commit; Number is 0 if there is none
 	LastHash string     // SHA-256 of its manifest
-	Files    []TableFile
+	// State is the table as the log has it, with the newest operation and the days.
+	State *tablelog.State
+	Files []TableFile
 }
 
 // TableFile is a file of the table.
 type TableFile struct {
-	File
-	SHA256 string
+	tablelog.File
 	// Columns are all columns, and Features those that are features. Both are nil where
 	// a commit has too many columns to list.
 	Columns, Features []rowfile.Column
-	Commit            uint64 // that wrote it
-	RulesHash         string // of the configuration that decided its rows
-	staging           string
 }
 
-// Table reads the manifests.
+// Table reads which files are live, those of older commits first.
 func (a *Archive) Table() (*Table, error) {
-	numbers, err := a.numbers()
+	state, err := a.log.State()
 	if err != nil {
 		return nil, err
 	}
-	t := &Table{}
-	for _, k := range numbers {
-		m, data, err := a.manifest(k)
+	t := &Table{Name: state.Name, LastHash: state.Receipt.Hash, State: state}
+	if state.Last != nil {
+		t.Last = *state.Last
+	}
+	for f, err := range state.AllFiles("", "") {
 		if err != nil {
 			return nil, err
 		}
-		t.Name, t.Last, t.LastHash = m.Name, m.cut(), hashOf(data)
-		for i := range m.Files {
-			f := &m.Files[i]
-			to := TableFile{
-				File: File{Path: f.Path, Rows: f.Rows, Bytes: f.Bytes, MaxRevision: f.MaxRevision,
-					MinRequestTS: events.Time(f.MinRequestTS), MaxRequestTS: events.Time(f.MaxRequestTS)},
-				SHA256: f.SHA256, Commit: k, RulesHash: m.RulesHash, staging: f.Staging,
-			}
-			if to.Columns, err = columnsOf(f.Columns); err != nil {
-				return nil, &ChainError{Dir: a.dir, Path: manifestPath(a.partition, k), Reason: err.Error()}
-			}
-			if to.Features, err = columnsOf(featuresOf(f.Columns)); err != nil {
-				return nil, err
-			}
-			t.Files = append(t.Files, to)
+		to := TableFile{File: f}
+		if to.Columns, err = columnsOf(f.Columns); err != nil {
+			return nil, &ChainError{Dir: a.dir, Path: tablelog.ManifestPath(a.partition, f.Operation), Reason: err.Error()}
 		}
+		if to.Features, err = columnsOf(featuresOf(f.Columns)); err != nil {
+			return nil, err
+		}
+		t.Files = append(t.Files, to)
 	}
+	slices.SortStableFunc(t.Files, func(x, y TableFile) int { return cmp.Compare(x.FirstCommit, y.FirstCommit) })
 	return t, nil
 }
 
-func columnsOf(columns []column) ([]rowfile.Column, error) {
+func columnsOf(columns []tablelog.Column) ([]rowfile.Column, error) {
 	var out []rowfile.Column
 	for _, c := range columns {
 		t, err := rowfile.ParseColumnType(c.Type)
@@ -75,13 +72,13 @@ func columnsOf(columns []column) ([]rowfile.Column, error) {
 // committed. One that was deleted gives fs.ErrNotExist, one that was changed a
 // *MissingFileError.
 func (a *Archive) ReadFile(f *TableFile) (bucket.Reader, error) {
-	r, err := a.open(f.Path, f.staging)
+	r, err := a.log.OpenFile(f.Artifact())
 	if err != nil {
 		return nil, err
 	}
 	if err := checkReader(r, f.Bytes, f.SHA256); err != nil {
 		_ = r.Close() // the error that matters is the first
-		return nil, &MissingFileError{Dir: a.dir, Path: f.Path, Number: f.Commit, Reason: err.Error()}
+		return nil, &MissingFileError{Dir: a.dir, Path: f.Path, Number: f.LastCommit, Reason: err.Error()}
 	}
 	return r, nil
 }

@@ -29,6 +29,10 @@ type Machine struct {
 const (
 	maxCopies = 1000 // different events of one request
 	maxRounds = 1000 // late events that a closed request takes in
+
+	// maxPieces is how many bytes pieces of one request may have that are followed by
+	// another one: each is written and decoded again with each that follows.
+	maxPieces = 16 << 20
 )
 
 // Event is a request or an outcome that was read.
@@ -169,6 +173,10 @@ func (m *Machine) again(x *Entry, fx *Effects, ev *Event, now Now) error {
 	}
 	if len(held.Copies)+len(held.Pieces) >= maxCopies {
 		fx.reject("too_many_copies", fmt.Sprintf("its request has %d different copies already", maxCopies))
+		return nil
+	}
+	if m.Rules.Merge && held.bytes() >= maxPieces {
+		fx.reject("too_many_pieces", fmt.Sprintf("its request has %d MiB of pieces already", maxPieces>>20))
 		return nil
 	}
 	fx.Fate = Conflict

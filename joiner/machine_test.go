@@ -3,6 +3,7 @@ package joiner_test
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,6 +63,37 @@ func TestAloneIsAStep(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestPiecesAreBounded merges large pieces of one request: each is written anew with
+// each that follows, so that there is an end to it. One that is rejected decodes nothing.
+func TestPiecesAreBounded(t *testing.T) {
+	rules := &joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.Any)}, Merge: true}
+	m := machine(rules)
+	for name, watermark := range map[string]events.Time{"open": t0, "closed": t0.Add(time.Minute + 1)} {
+		t.Run(name, func(t *testing.T) {
+			rules.Corrections = time.Hour
+			x := &joiner.Entry{Known: true, Place: joiner.Place{TS: t0, ID: "r"}}
+			x.Request.Pieces = []joiner.HeldPiece{{Data: string(requestEvent(1, t0, "").Data)}}
+			text := strings.Repeat("x", 1<<20-1000)
+			merged := 0
+			for i := range 40 {
+				before := x.Work()
+				fx, err := m.Step(x, requestEvent(uint64(2+i), t0.Add(time.Duration(i+1)), fmt.Sprintf(`,"features":{"f%d":%q}`, i, text)), rules.At(watermark, events.MinTime))
+				switch {
+				case err != nil:
+					t.Fatal(err)
+				case fx.Fate == joiner.Merged && fx.Reject == nil:
+					merged++
+				case fx.Reject == nil || fx.Reject.Reason != "too_many_pieces" || fx.Request || fx.History || len(fx.Rows) > 0 || x.Work() != before:
+					t.Fatalf("piece %d: %v %v, work %+v", i, fx.Fate, fx.Reject, x.Work())
+				}
+			}
+			if merged != 17 || len(x.Request.Pieces) != 1+merged {
+				t.Errorf("%d pieces of nearly 1 MiB are merged, %d are held, want 17", merged, len(x.Request.Pieces)-1)
+			}
+		})
 	}
 }
 

@@ -26,6 +26,15 @@ type HeldRequest struct {
 	Copies [][32]byte // hashes of the different copies that lost to a piece
 }
 
+// bytes is how many bytes the request's events have.
+func (r *HeldRequest) bytes() int {
+	n := 0
+	for i := range r.Pieces {
+		n += len(r.Pieces[i].Data)
+	}
+	return n
+}
+
 // HeldPiece is an event of a request, as it was read.
 type HeldPiece struct {
 	Origin events.Origin

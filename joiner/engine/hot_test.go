@@ -1,0 +1,103 @@
+package engine_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/enginetest"
+)
+
+// declaring is a state that declares a gap when the first event is met, and says when
+// the gap is taken in.
+type declaring struct {
+	engine.Store
+	declare func() // nil: it is done
+	taken   chan struct{}
+	told    bool
+}
+
+func (d *declaring) Dirty(id string) bool {
+	if d.declare != nil {
+		d.declare()
+	}
+	d.declare = nil
+	return d.Store.Dirty(id)
+}
+
+func (d *declaring) Apply(s *engine.Saved, sync bool) error {
+	if len(s.Progress.Gaps) > 0 && !d.told {
+		d.told = true
+		close(d.taken)
+	}
+	return d.Store.Apply(s, sync)
+}
+
+// waiting is a source that passes on its second message when it may.
+type waiting struct {
+	engine.Source
+	may  <-chan struct{}
+	read int
+}
+
+func (w *waiting) Next(ctx context.Context) (events.Batch, error) {
+	b, err := w.Source.Next(ctx)
+	if w.read += len(b.Messages); w.read > 1 {
+		select {
+		case <-w.may:
+		case <-ctx.Done():
+			return b, ctx.Err()
+		}
+	}
+	return b, err
+}
+
+// TestGapBesideHot declares a gap while a closed request with many outcomes is kept at
+// hand, which has changed nothing that a commit would have to write. The gap writes its
+// rows again, so that the outcome after it must not go on from what is at hand.
+func TestGapBesideHot(t *testing.T) {
+	h := enginetest.Lines(oneLabel())
+	h.Request(0, "r")
+	outcome := func(n int, kind string) {
+		h.Event(events.KindOutcome, time.Minute, `{"request_id":"r","ts":%d,"type":%q,"outcome_id":"o%d"}`, h.At(time.Minute), kind, n)
+	}
+	for n := range joiner.ManyOutcomes {
+		outcome(n, "view")
+	}
+	h.Heartbeats(40 * time.Minute)
+	committed := len(h.Events)
+	outcome(100, "view") // it is late and changes nothing: the request is at hand
+	outcome(101, "click")
+	h.End()
+	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
+	w.roll = engine.Roll{Interval: time.Hour}
+	log := w.logs[0]
+	w.logs[0] = log[:committed]
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	w.logs[0] = log
+	taken := make(chan struct{})
+	w.source = func(s engine.Source, _ joiner.Position) engine.Source { return &waiting{Source: s, may: taken} }
+	st, err := w.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	o := w.options(st, -1)
+	o.Store = &declaring{Store: st, taken: taken, declare: func() { w.out.Gaps = []joiner.Gap{always(1, false)} }}
+	if err := engine.New(o).Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	checkBooks(t, w)
+	var got []joiner.Reason
+	for r := range w.out.Rows() {
+		got = append(got, r.Reason)
+	}
+	if len(got) != 3 || got[1] != joiner.InGap || got[2] != joiner.Corrected {
+		t.Errorf("rows are written for the reasons %v, want closed, gap, corrected", got)
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
 )
@@ -21,47 +23,62 @@ func requestEvent(seq uint64, ts events.Time, rest string) *joiner.Event {
 	return &joiner.Event{Origin: events.Origin{Seq: seq}, Place: joiner.Place{TS: ts, ID: "r"}, Data: data}
 }
 
-func outcomeEvent(t *testing.T, m *joiner.Machine, seq uint64, ts events.Time, rest string) *joiner.Event {
-	t.Helper()
-	data := fmt.Appendf(nil, `{"request_id":"r","type":"click","ts":%d%s}`, ts, rest)
+func outcomeEvent(m *joiner.Machine, seq uint64, ts events.Time, kind string) *joiner.Event {
+	data := fmt.Appendf(nil, `{"request_id":"r","type":%q,"ts":%d}`, kind, ts)
 	o, _, err := m.Decoders[events.KindOutcome].DecodeOutcome(data)
 	if err != nil {
-		t.Fatal(err)
+		panic(err) // it is one of ours
 	}
 	return &joiner.Event{Origin: events.Origin{Seq: seq}, Place: joiner.Place{TS: ts, ID: "r"}, Outcome: &o, Data: data}
 }
 
 // TestAloneIsAStep: what is said of an event that needs nothing that is held is what a
-// step says of an entry of which nothing else is known.
+// step says, under any rules and at any time, of an entry of which nothing else is known.
 func TestAloneIsAStep(t *testing.T) {
-	rules := &joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.Any)}, Corrections: time.Hour}
-	m := machine(rules)
-	for _, w := range []events.Time{events.MinTime, t0, t0.Add(2 * time.Minute), t0.Add(100 * time.Hour)} {
-		now := rules.At(w, events.MinTime)
-		place := &joiner.Found{Place: joiner.Place{TS: t0, ID: "r"}}
-		for name, c := range map[string]struct {
-			ev    *joiner.Event
-			place *joiner.Found
-		}{
-			"request":                    {requestEvent(1, t0, ""), nil},
-			"outcome of no request":      {outcomeEvent(t, m, 1, t0, ""), nil},
-			"outcome of an open request": {outcomeEvent(t, m, 2, t0, ""), place},
-		} {
-			t.Run(fmt.Sprint(name, " at ", w), func(t *testing.T) {
-				alone, ok := m.Alone(c.ev, c.place, 0, now)
-				if !ok {
-					t.Skip("it takes a step")
-				}
-				x := &joiner.Entry{Place: joiner.Place{ID: "r"}}
-				if c.place != nil {
-					x.Known, x.Place = true, c.place.Place
-					x.Request.Pieces = []joiner.HeldPiece{{Data: string(requestEvent(1, t0, "").Data)}}
-				}
-				step, err := m.Step(x, c.ev, now)
-				if err != nil || !reflect.DeepEqual(alone, step) {
-					t.Errorf("alone it is %+v, a step %+v, %v", alone, step, err)
-				}
-			})
+	alone := map[string]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		seconds := func(most int, name string) time.Duration {
+			return time.Duration(rapid.IntRange(0, most).Draw(t, name)) * time.Second
+		}
+		window := time.Second + seconds(20, "window")
+		rules := &joiner.Rules{
+			Labels:    []joiner.Label{clicks(window, rapid.SampledFrom([]joiner.Agg{joiner.Any, joiner.Count}).Draw(t, "agg"))},
+			ClockSkew: seconds(5, "skew"), Corrections: seconds(40, "corrections"), Lateness: seconds(5, "lateness"),
+			Merge: rapid.Bool().Draw(t, "merge"), PerRequest: rapid.Bool().Draw(t, "per request"),
+		}
+		m := machine(rules)
+		m.Outcomes = rapid.IntRange(0, 2).Draw(t, "limit")
+		m.Early, m.Watched = rapid.Bool().Draw(t, "early"), rapid.Bool().Draw(t, "watched")
+		now := rules.At(t0.Add(seconds(200, "watermark")-time.Minute), t0.Add(seconds(100, "closed")-time.Minute))
+		if rapid.IntRange(0, 5).Draw(t, "never") == 0 {
+			now = joiner.Never()
+		}
+		x := &joiner.Entry{Place: joiner.Place{ID: "r"}}
+		var place *joiner.Found
+		if rapid.Bool().Draw(t, "known") {
+			place = &joiner.Found{Place: joiner.Place{TS: t0, ID: "r"}, Late: rapid.IntRange(0, 3).Draw(t, "late") == 0}
+			x.Known, x.Place, x.Request.Late = true, place.Place, place.Late
+			x.Request.Pieces = []joiner.HeldPiece{{Data: string(requestEvent(1, t0, "").Data)}}
+		}
+		ts := t0.Add(seconds(120, "ts") - time.Minute)
+		name, ev := "request", requestEvent(2, ts, "")
+		if rapid.Bool().Draw(t, "outcome") {
+			kind := rapid.SampledFrom([]string{"click", "view"}).Draw(t, "type")
+			name, ev = "outcome", outcomeEvent(m, 2, ts, kind)
+		}
+		fx, ok := m.Alone(ev, place, 0, now)
+		if !ok || place != nil && now.Phase(t0) == joiner.Forgotten { // such a one is not found
+			return
+		}
+		alone[fmt.Sprint(name, " known ", place != nil)]++
+		step, err := m.Step(x, ev, now)
+		if err != nil || !reflect.DeepEqual(fx, step) {
+			t.Fatalf("alone it is %+v, a step %+v, %v", fx, step, err)
+		}
+	})
+	for _, name := range []string{"request known false", "outcome known false", "outcome known true"} {
+		if alone[name] == 0 {
+			t.Errorf("no %s was taken in alone", name)
 		}
 	}
 }
@@ -106,13 +123,13 @@ func TestCorrectionDecodesOnce(t *testing.T) {
 	x.Request.Pieces = []joiner.HeldPiece{{Data: string(requestEvent(1, t0, "").Data)}}
 	const held = 50
 	for i := range uint64(held) {
-		ev := outcomeEvent(t, m, 2+i, t0.Add(time.Duration(i)), "")
+		ev := outcomeEvent(m, 2+i, t0.Add(time.Duration(i)), "click")
 		o := ev.Outcome
 		if err := x.AddOutcome(m, &joiner.HeldOutcome{Origin: ev.Origin, TS: o.TS, Hash: o.Hash, Data: ev.Data}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	fx, err := m.Step(x, outcomeEvent(t, m, 100, t0.Add(time.Second), ""), rules.At(t0.Add(2*time.Minute), events.MinTime))
+	fx, err := m.Step(x, outcomeEvent(m, 100, t0.Add(time.Second), "click"), rules.At(t0.Add(2*time.Minute), events.MinTime))
 	if err != nil || fx.Fate != joiner.CorrectedLabel || len(fx.Rows) != 1 || fx.Rows[0].Row.Cells[0].Value != held+1 {
 		t.Fatalf("a late outcome is %+v, %v", fx, err)
 	}

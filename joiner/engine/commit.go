@@ -65,7 +65,7 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 	}
 	// What has not been announced is still needed, however long the broker is away.
 	cut.Forgotten = max(e.saved.Forgotten, min(cut.Forgotten, e.saved.Progress.Announced))
-	if e.o.Replay != nil {
+	if !e.mode.live() {
 		cut.Forgotten = e.saved.Forgotten // the state goes with the replay: nobody needs a list of all that it held
 	}
 	e.saved.Pending = &cut

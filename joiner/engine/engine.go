@@ -77,10 +77,7 @@ type Engine struct {
 	o     Options
 	rules *joiner.Rules
 	saved Saved
-	// frozen keeps the clock from closing anything: the whole log is read first.
-	// A replay is frozen to its end, a rebuild up to the commit it rebuilds.
-	frozen bool
-	quiet  bool // a rebuild: dead letters and the label stream were done before
+	mode  mode
 	// lacking: what a rebuild reads lacks messages that are declared lost.
 	lacking bool
 	// joining says that recovery is done.
@@ -135,21 +132,20 @@ type Stats struct {
 
 // New returns an engine over an opened store and output. Run does the rest.
 func New(o Options) *Engine {
-	e := &Engine{o: o, frozen: o.Replay != nil, news: func(Stats) {}, questions: make(chan question), forgettable: events.MinTime}
-	e.rules = &e.o.Rules
-	e.machine = joiner.Machine{
-		Rules: e.rules, Decoders: &e.o.Decoders, Outcomes: o.OutcomesPerRequest,
-		Early: e.rules.Early && o.Replay == nil, Watched: o.Publisher != nil,
+	e := &Engine{o: o, news: func(Stats) {}, questions: make(chan question), forgettable: events.MinTime}
+	begins := modeLive
+	if o.Replay != nil {
+		begins = modeReplay
 	}
+	e.o.Rules = rulesOf(begins, o.Rules)
+	e.rules = &e.o.Rules
+	e.machine = joiner.Machine{Rules: e.rules, Decoders: &e.o.Decoders, Outcomes: o.OutcomesPerRequest, Watched: o.Publisher != nil}
 	for k := range e.parsers {
 		e.parsers[k] = e.o.Decoders[k].NewParser()
 	}
-	e.herald = herald{name: o.Name, rules: e.rules, mute: o.Publisher == nil}
+	e.herald = herald{name: o.Name, rules: e.rules}
 	e.herald.published()
-	if o.Replay != nil {
-		e.rules.Guard = joiner.GuardRules{} // the whole log is read before anything closes
-		e.rules.Early = false               // and no row is written before
-	}
+	e.enter(begins)
 	e.measures = newMeasures(len(o.Rules.Labels))
 	e.sighted.now.Faults = newFaults(o.Rules.Labels)
 	e.stats.Store(&Stats{Measures: *e.measures, Watermark: events.MinTime, Committed: events.MinTime, Sources: [events.Kinds]events.Time{events.MinTime, events.MinTime}})
@@ -167,10 +163,15 @@ func (e *Engine) tally(k events.Kind) *joiner.Tally { return &e.ledger().Kinds[k
 // dispose books the end of an event that never was pending.
 func (e *Engine) dispose(k events.Kind, d joiner.Disposition) { e.tally(k).Disposed[d]++ }
 
-// watermark is what the clock says now, or nothing at all while it is frozen. A
-// replay that was thawed before a restart stays so.
+// reads reports whether the logs are to be read whole before anything closes. A replay
+// that had read them before a restart is done with that.
+func (e *Engine) reads() bool {
+	return !e.mode.closes() && e.saved.Progress.ClosedThrough < events.MaxTime
+}
+
+// watermark is what the clock says now, or nothing at all where nothing closes.
 func (e *Engine) watermark() events.Time {
-	if e.frozen && e.saved.Progress.ClosedThrough < events.MaxTime {
+	if e.reads() {
 		return events.MinTime
 	}
 	return e.saved.Progress.Watermark(e.rules.Lateness)

@@ -63,7 +63,7 @@ func (e *Engine) now() joiner.Now {
 		at, now := e.rules.At(e.pace.watermark, events.MinTime), joiner.Never()
 		now.Forgotten, now.Orphaned = at.Forgotten, at.Orphaned
 		return now
-	case e.frozen && p.ClosedThrough < events.MaxTime:
+	case e.reads():
 		return joiner.Never()
 	}
 	w := e.watermark()

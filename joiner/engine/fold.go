@@ -156,7 +156,7 @@ func (e *Engine) reject(m *events.Message, at events.Origin, data []byte, err er
 // deadLetter keeps an event for a person to look at.
 func (e *Engine) deadLetter(m *events.Message, at events.Origin, data []byte, d joiner.Disposition, reason, detail string) {
 	e.dispose(m.Kind, d)
-	if e.quiet {
+	if e.mode.again() {
 		return
 	}
 	letter := events.DeadLetter{

@@ -48,7 +48,7 @@ func (e *Engine) takeInGaps(ctx context.Context) error {
 	}
 	p.Gaps, e.rules.Gaps = rules.Gaps, rules.Gaps
 	e.saved.Gaps = min(e.saved.Gaps, len(rules.Gaps)-len(fresh)) // one that was taken back leaves room
-	if !e.frozen {
+	if e.mode.closes() {
 		before := p.Guard.Held
 		p.Guard.Declared(e.rules, p.Clock.Watermark(e.rules.Lateness))
 		e.sayHeld(before, &p.Guard.Held)

@@ -7,7 +7,7 @@ import (
 // guard lets the guard judge how far the sources are read, and says when it
 // begins to hold negatives and when it lets go.
 func (e *Engine) guard() {
-	if e.frozen {
+	if !e.mode.closes() {
 		return
 	}
 	p := &e.saved.Progress

@@ -50,7 +50,7 @@ func (e *Engine) hintOfUnit(m *events.Message, data []byte) string {
 
 // setAside counts an event that is out of a bound.
 func (e *Engine) setAside(bound string, ts, stored events.Time) {
-	if e.quiet {
+	if e.mode.again() {
 		return // a rebuild: it was counted when it was read first
 	}
 	q := &e.quarantine

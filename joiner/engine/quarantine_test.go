@@ -44,7 +44,7 @@ func TestManyQuarantinedEventsAreToldOnceAMinute(t *testing.T) {
 	if want := (Quarantine{Future: 7, Past: 1, Off: -2 * time.Hour}); e.quarantine != want {
 		t.Errorf("counted %+v, want %+v", e.quarantine, want)
 	}
-	e.quiet = true
+	e.enter(modeRebuild)
 	aside(1, 15*time.Minute)
 	if e.quarantine.total() != 8 {
 		t.Error("a rebuild counted an event again")

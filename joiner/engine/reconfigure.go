@@ -73,7 +73,7 @@ func (e *Engine) reconfigure(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 		return err
 	}
 	e.saved, e.lacking = before, false
-	if e.o.Replay == nil {
+	if e.mode.live() {
 		e.rules.Gaps = before.Progress.Gaps
 	}
 	e.o.Log.Warn("the log no longer holds what a rebuild needs: the changed configuration is applied to the state as it is; what was forgotten stays so",

@@ -76,7 +76,7 @@ func (e *TrimmedError) Refusal() bool { return true }
 func (e *Engine) recover(ctx context.Context) error {
 	e.saved = e.o.Store.Progress()
 	e.saved.Progress.Inputs = slices.Clone(e.saved.Progress.Inputs)
-	if e.o.Replay == nil {
+	if e.mode.live() {
 		e.rules.Gaps = e.saved.Progress.Gaps
 	}
 	cut, receipt, _ := e.o.Output.Last()
@@ -107,7 +107,7 @@ func (e *Engine) recover(ctx context.Context) error {
 	if err := e.sameInputs(e.saved.Progress.Inputs); err != nil {
 		return err
 	}
-	if e.o.Replay == nil {
+	if e.mode.live() {
 		declared, err := e.o.Output.Declared()
 		if err != nil {
 			return err
@@ -127,7 +127,7 @@ func (e *Engine) recover(ctx context.Context) error {
 // begin starts a partition that has neither state nor output.
 func (e *Engine) begin(ctx context.Context) error {
 	e.saved.RulesHash, e.saved.Format = e.o.RulesHash, stateFormat
-	if e.o.Replay == nil {
+	if e.mode.live() {
 		e.rules.Gaps = nil
 	}
 	e.saved.Progress.Gaps = e.rules.Gaps
@@ -220,10 +220,10 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 	if e.pace, err = e.newPace(len(from)); err != nil {
 		return err
 	}
-	frozen, early := e.frozen, e.machine.Early
-	e.frozen, e.quiet, e.herald.mute, e.machine.Early = true, true, true, false
+	was := e.mode
+	e.enter(modeRebuild)
 	err = e.join(ctx, until)
-	e.frozen, e.quiet, e.herald.mute, e.machine.Early = frozen, false, e.o.Publisher == nil, early
+	e.enter(was)
 	e.pace = nil
 	if !errors.Is(err, io.EOF) {
 		return err

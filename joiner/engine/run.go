@@ -63,7 +63,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.sayHeld(joiner.Hold{}, &e.saved.Progress.Guard.Held)
 	defer e.ground()
 	var err error
-	if e.o.Replay == nil {
+	if e.mode.live() {
 		err = e.takeInGaps(ctx) // before anything is read: what is declared missing is not there to be read
 	}
 	if err == nil {
@@ -73,7 +73,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		return err
 	}
 	known := events.MaxTime
-	if e.o.Replay != nil {
+	if !e.mode.live() {
 		if !errors.Is(err, io.EOF) {
 			return nil // stopped before the end of the logs: nothing is written of what was read
 		}
@@ -81,8 +81,8 @@ func (e *Engine) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	if e.frozen {
-		known = e.thaw()
+	if e.mode == modeReplay {
+		known = e.close()
 	}
 	// ctx may have ended, which is why the drain has a time of its own.
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
@@ -98,10 +98,10 @@ func (r *Replay) check(l *joiner.Ledger) error {
 	return r.Check(l)
 }
 
-// thaw ends a replay: everything that the logs hold is read, and closes. It
+// close ends a replay: everything that the logs hold is read, and closes. It
 // returns up to when the outcomes are known.
-func (e *Engine) thaw() (known events.Time) {
-	e.frozen = false
+func (e *Engine) close() (known events.Time) {
+	e.enter(modeReplayed)
 	c := &e.saved.Progress.Clock
 	known = c.Seen[events.KindOutcome]
 	if e.o.Replay.Complete {
@@ -186,7 +186,7 @@ func (e *Engine) loop(ctx context.Context, inbox []chan delivery, until []joiner
 				return err
 			}
 		}
-		if until == nil && !e.frozen {
+		if until == nil && e.mode.closes() {
 			if err := e.tend(ctx); err != nil {
 				return err
 			}

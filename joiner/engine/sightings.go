@@ -78,7 +78,7 @@ func (s *sighted) latest() *Sightings {
 
 // sightEvent notices what an event has that nothing here knows or can hold.
 func (e *Engine) sightEvent(k events.Kind, unknown, unheld int) {
-	if unknown+unheld == 0 || e.quiet {
+	if unknown+unheld == 0 || e.mode.again() {
 		return
 	}
 	s := &e.sighted
@@ -114,7 +114,7 @@ func (e *Engine) sightField(k events.Kind, name string) {
 // sightOutcome notices an outcome's type, whether any label wants it, and conditions
 // that cannot be evaluated for it.
 func (e *Engine) sightOutcome(at events.Origin, o *events.Outcome) {
-	if e.quiet {
+	if e.mode.again() {
 		return
 	}
 	s := &e.sighted

@@ -1,19 +1,13 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"os"
-	"runtime"
-	"runtime/pprof"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/bench"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 )
 
 func benchCommand() *cli.Command {
@@ -24,127 +18,149 @@ func benchCommand() *cli.Command {
 	}
 }
 
-// usage is what this process has used so far.
-type usage struct {
-	at      time.Time
-	cpu     time.Duration
-	written int64 // bytes handed to the operating system to write; 0 where it does not say
-
-	pieces, allocated uint64 // heap allocations, and bytes in them
-}
-
-func measure() (usage, error) {
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		return usage{}, fmt.Errorf("measuring this process: %w", err)
-	}
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return usage{
-		at:      time.Now(),
-		cpu:     time.Duration(r.Utime.Nano() + r.Stime.Nano()),
-		written: written(),
-		pieces:  m.Mallocs, allocated: m.TotalAlloc,
-	}, nil
-}
-
-// peakRSS is the most memory that is resident while it watches. Getrusage knows
-// only the peak since the process began.
-type peakRSS struct {
-	most int64
-	end  func()
-}
-
-func (p *peakRSS) watch() {
-	stopped, done := make(chan struct{}), make(chan struct{})
-	p.most = resident()
-	go func() { // ended by stop
-		defer close(done)
-		ticker := time.NewTicker(100 * time.Millisecond)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-stopped:
-				return
-			case <-ticker.C:
-				p.most = max(p.most, resident())
-			}
-		}
-	}()
-	p.end = func() {
-		close(stopped)
-		<-done
-	}
-}
-
-func (p *peakRSS) stop() int64 {
-	if p.end != nil {
-		p.end()
-	}
-	return max(p.most, resident())
-}
-
-// resident is how much memory of this process is resident, from Linux's proc(5);
-// 0 where there is no such thing.
-func resident() int64 {
-	text, err := os.ReadFile("/proc/self/statm")
-	fields := strings.Fields(string(text))
-	if err != nil || len(fields) < 2 {
-		return 0
-	}
-	pages, err := strconv.ParseInt(fields[1], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return pages * int64(os.Getpagesize())
-}
-
 func profileFlag() cli.Flag {
 	return &cli.StringFlag{Name: "cpuprofile", Usage: "write a profile to `FILE`, for go tool pprof"}
 }
 
-// startProfile begins a profile, if one is wanted. stop ends it.
-func startProfile(file string) (stop func() error, err error) {
-	if file == "" {
-		return func() error { return nil }, nil
-	}
-	f, err := os.Create(file)
-	if err != nil {
-		return nil, err
-	}
-	if err := pprof.StartCPUProfile(f); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return func() error {
-		pprof.StopCPUProfile()
-		return f.Close()
-	}, nil
-}
-
-// written reads how many bytes this process has written, from Linux's proc(5).
-func written() int64 {
-	text, err := os.ReadFile("/proc/self/io")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(text)) {
-		if n, ok := strings.CutPrefix(line, "wchar: "); ok {
-			bytes, err := strconv.ParseInt(strings.TrimSpace(n), 10, 64)
-			if err != nil {
-				return 0
+func benchLiveCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "live",
+		Usage: "publish a backlog to an embedded server, read it raw, then join it to committed Parquet",
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "requests", Value: 3_000_000, Usage: "requests of 709 bytes in the backlog"},
+			&cli.Float64Flag{Name: "outcomes", Value: 0.05, Usage: "outcomes for each request"},
+			&cli.IntFlag{Name: "per-message", Value: 1, Usage: "events to a message"},
+			&cli.StringFlag{Name: "dir", Usage: "work in `DIR` instead of a temporary one"},
+			&cli.BoolFlag{Name: "json", Usage: "print one line of JSON"},
+			profileFlag(),
+		},
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			b := bench.Live{
+				Requests: c.Int("requests"), Outcomes: c.Float64("outcomes"), PerMessage: c.Int("per-message"),
+				Dir: c.String("dir"), Talk: c.App.ErrWriter, Profile: c.String("cpuprofile"),
 			}
-			return bytes
-		}
+			if b.Requests < 1 || b.Outcomes < 0 || b.Outcomes > 10 || b.PerMessage < 1 || b.PerMessage > 1000 {
+				return &terminal.UsageError{Err: errors.New("--requests from 1, --outcomes 0 to 10, --per-message 1 to 1000")}
+			}
+			result, err := b.Run(c.Context)
+			if err != nil {
+				return err
+			}
+			return bench.PrintResult(c.App.Writer, c.Bool("json"), result, result.Lines())
+		},
 	}
-	return 0
 }
 
-// printResult prints a benchmark's result for a person or, in one line, for a
-// program.
-func printResult(w io.Writer, asJSON bool, result any, lines []string) error {
-	if asJSON {
-		return json.NewEncoder(w).Encode(result)
+func benchStoreCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "store",
+		Usage: "a sliding window of pending requests: what each costs, and how long a restart takes",
+		Flags: []cli.Flag{
+			&cli.IntSliceFlag{Name: "pending", Value: cli.NewIntSlice(1_000_000, 10_000_000), Usage: "`REQUESTS` that are pending at a time; again for more sizes"},
+			&cli.IntFlag{Name: "slide", Value: 2_000_000, Usage: "measure while the window slides by so many `REQUESTS`"},
+			&cli.Float64Flag{Name: "outcomes", Value: 0.05, Usage: "outcomes for each request"},
+			&cli.StringFlag{Name: "dir", Usage: "work in `DIR` instead of a temporary one"},
+			&cli.BoolFlag{Name: "json", Usage: "print a line of JSON for each size"},
+			profileFlag(),
+		},
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			b := bench.Store{Slide: c.Int("slide"), Outcomes: c.Float64("outcomes"), Dir: c.String("dir"), Talk: c.App.ErrWriter, Profile: c.String("cpuprofile")}
+			if b.Slide < 1 || b.Outcomes < 0 || b.Outcomes > 1 {
+				return &terminal.UsageError{Err: errors.New("--slide from 1, --outcomes 0 to 1")}
+			}
+			return b.Sizes(c.Context, c.IntSlice("pending"), c.App.Writer, c.Bool("json"))
+		},
 	}
-	_, err := fmt.Fprintln(w, strings.Join(lines, "\n"))
-	return err
+}
+
+func benchLatencyCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "latency",
+		Usage: "requests at a steady rate: how long until a positive label is out, and a closed row committed",
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "rate", Value: 10_000, Usage: "requests a second"},
+			&cli.Float64Flag{Name: "outcomes", Value: 0.05, Usage: "outcomes for each request"},
+			&cli.DurationFlag{Name: "duration", Value: 30 * time.Second, Usage: "how long to publish"},
+			&cli.DurationFlag{Name: "roll", Value: 2 * time.Second, Usage: "output.roll.interval"},
+			&cli.StringFlag{Name: "dir", Usage: "work in `DIR` instead of a temporary one"},
+			&cli.BoolFlag{Name: "json", Usage: "print one line of JSON"},
+			profileFlag(),
+		},
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			b := bench.Latency{
+				Rate: c.Int("rate"), Outcomes: c.Float64("outcomes"), Duration: c.Duration("duration"), Roll: c.Duration("roll"),
+				Dir: c.String("dir"), Talk: c.App.ErrWriter, Profile: c.String("cpuprofile"),
+			}
+			if b.Rate < 1 || b.Outcomes < 0 || b.Outcomes > 1 || b.Duration < time.Second || b.Roll < 100*time.Millisecond {
+				return &terminal.UsageError{Err: errors.New("--rate from 1, --outcomes 0 to 1, --duration from 1s, --roll from 100ms")}
+			}
+			result, err := b.Run(c.Context)
+			if err != nil {
+				return err
+			}
+			return bench.PrintResult(c.App.Writer, c.Bool("json"), result, result.Lines())
+		},
+	}
+}
+
+func benchEventsCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "events",
+		Usage: "write the events that bench live publishes to files, and a configuration that joins them",
+		Description: "For measuring something else with the same events: see cmd/labeljoin/peers. Only the times\n" +
+			"differ: here they begin with 2026, so that the files are the same every time.",
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "requests", Value: 1_000_000, Usage: "requests of 709 bytes"},
+			&cli.Float64Flag{Name: "outcomes", Value: 0.05, Usage: "outcomes for each request"},
+			&cli.StringFlag{Name: "dir", Usage: "write requests.jsonl, outcomes.jsonl and labeljoin.yaml into `DIR` (required)"},
+			&cli.BoolFlag{Name: "json", Usage: "print one line of JSON"},
+		},
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			requests, outcomes, dir := c.Int("requests"), c.Float64("outcomes"), c.String("dir")
+			if requests < 1 || outcomes < 0 || outcomes > 10 || dir == "" {
+				return &terminal.UsageError{Err: errors.New("--dir DIR, --requests from 1, --outcomes 0 to 10")}
+			}
+			result, err := bench.WriteEvents(requests, outcomes, dir)
+			if err != nil {
+				return err
+			}
+			return bench.PrintResult(c.App.Writer, c.Bool("json"), result, result.Lines())
+		},
+	}
+}
+
+func benchExportCommand() *cli.Command {
+	b := &bench.Export{}
+	return &cli.Command{
+		Name:  "export",
+		Usage: "export a day of generated rows, shuffled and split; by turns with DuckDB, if Python has it",
+		Description: "Writes a day of rows as the joiner does, in files of a million rows, and exports it. DuckDB gets the same\n" +
+			"files, the same codec and as many threads, and sorts them by a hash under a limit on its memory.",
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "rows", Value: 10_000_000, Usage: "`N` rows of the day", Destination: &b.Rows},
+			&cli.IntFlag{Name: "columns", Value: 30, Usage: "`N` columns of a row, features among them", Destination: &b.Columns},
+			&cli.IntFlag{Name: "shards", Value: 16, Usage: "`N` files of each split", Destination: &b.Shards},
+			&cli.IntFlag{Name: "turns", Value: 2, Usage: "how often each is measured", Destination: &b.Turns},
+			&cli.StringFlag{Name: "format", Value: "parquet", Usage: "parquet or tfrecord", Destination: &b.Format},
+			&cli.StringFlag{Name: "python", Usage: "a `PROGRAM` of Python that has the duckdb module; without it only labeljoin is measured", Destination: &b.Python},
+			&cli.StringFlag{Name: "memory", Value: "1GiB", Usage: "DuckDB's limit on its `MEMORY`", Destination: &b.Memory},
+			&cli.StringFlag{Name: "dir", Usage: "work in `DIR`, which is kept; its rows are used again", Destination: &b.Dir},
+			&cli.BoolFlag{Name: "json", Usage: "the result as one line of JSON", Destination: &b.JSON},
+			profileFlag(),
+		},
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) (err error) {
+			stop, err := bench.StartProfile(c.String("cpuprofile"))
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, stop()) }()
+			b.Talk = c.App.ErrWriter
+			return b.Run(c.Context, c.App.Writer)
+		},
+	}
 }

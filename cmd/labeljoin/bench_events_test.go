@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/bench"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/replay"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -14,28 +17,28 @@ import (
 // What bench events writes can be joined as it is, and every outcome counts.
 func TestBenchEvents(t *testing.T) {
 	dir := t.TempDir()
-	made, err := writeEvents(1000, 0.05, dir)
+	made, err := bench.WriteEvents(1000, 0.05, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if made.Requests != 1000 || made.Outcomes != 50 || made.WindowMS != 1000 {
 		t.Errorf("made %+v", made)
 	}
-	cfg, err := loadConfig(filepath.Join(dir, "labeljoin.yaml"))
+	cfg, err := partition.LoadConfig(filepath.Join(dir, "labeljoin.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := filepath.Join(dir, "out")
-	r := replay{cfg: cfg, log: slog.New(slog.DiscardHandler), talk: io.Discard, out: out, complete: true}
-	r.files = [events.Kinds][]string{{filepath.Join(dir, "requests.jsonl")}, {filepath.Join(dir, "outcomes.jsonl")}}
-	if err := r.run(t.Context()); err != nil {
+	r := replay.Replay{Config: cfg, Log: slog.New(slog.DiscardHandler), Talk: io.Discard, Out: out, Complete: true}
+	r.Files = [events.Kinds][]string{{filepath.Join(dir, "requests.jsonl")}, {filepath.Join(dir, "outcomes.jsonl")}}
+	if err := r.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	rules, err := wire.Rules(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := openOutput(nil, cfg, &rules, out, slog.New(slog.DiscardHandler))
+	o, err := partition.OpenOutput(nil, cfg, &rules, out, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/monitor"
 	"github.com/labeljoin/labeljoin/events/jetstream"
 )
 
@@ -189,7 +190,7 @@ func (c *child) says(text string) {
 }
 
 // status asks the child how it stands; ok is false while it cannot say.
-func (c *child) status() (s status, ok bool) {
+func (c *child) status() (s monitor.Status, ok bool) {
 	code, text := c.get("status")
 	return s, code == http.StatusOK && json.Unmarshal([]byte(text), &s) == nil
 }

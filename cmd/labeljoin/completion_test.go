@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 )
 
 // TestCompletion lets bash complete command lines with the script.
@@ -48,7 +50,7 @@ func TestCompletion(t *testing.T) {
 			}
 		})
 	}
-	if got := runMain(t, "completion", "tcsh"); got.code != exitUsage || !strings.Contains(got.stderr, "bash, zsh or fish") {
+	if got := runMain(t, "completion", "tcsh"); got.code != terminal.ExitUsage || !strings.Contains(got.stderr, "bash, zsh or fish") {
 		t.Errorf("ends with %d: %s", got.code, got.stderr)
 	}
 }

@@ -10,6 +10,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/commandline"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/describe"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 )
 
@@ -34,7 +38,7 @@ func configCommand() *cli.Command {
 					case 1:
 						path = c.Args().First()
 					default:
-						return &usageError{fmt.Errorf("config init writes one file, and there are %d: %s", c.NArg(), strings.Join(c.Args().Slice(), ", "))}
+						return &terminal.UsageError{Err: fmt.Errorf("config init writes one file, and there are %d: %s", c.NArg(), strings.Join(c.Args().Slice(), ", "))}
 					}
 					return initConfig(c.App.Writer, path, c.Bool("force"))
 				},
@@ -42,7 +46,7 @@ func configCommand() *cli.Command {
 			{
 				Name:      "check",
 				Usage:     "say what is wrong with a configuration, or what it means",
-				ArgsUsage: argsConfig,
+				ArgsUsage: commandline.ArgsConfig,
 				Flags:     []cli.Flag{configFileFlag()},
 				Action: func(c *cli.Context) error {
 					cfg, err := configOf(c)
@@ -62,7 +66,7 @@ func configCommand() *cli.Command {
 			{
 				Name:      "print",
 				Usage:     "print a configuration with every default spelled out and paths absolute; secrets stay references",
-				ArgsUsage: argsConfig,
+				ArgsUsage: commandline.ArgsConfig,
 				Flags:     []cli.Flag{configFileFlag()},
 				Action: func(c *cli.Context) error {
 					cfg, err := configOf(c)
@@ -85,13 +89,13 @@ func configFileFlag() cli.Flag {
 // configOf loads the configuration that a command line names.
 func configOf(c *cli.Context) (*config.Config, error) {
 	if path := c.String("config"); path != "-" {
-		return loadConfig(path)
+		return partition.LoadConfig(path)
 	}
 	cfg, err := config.Read("standard input", c.App.Reader)
 	if err != nil {
 		return nil, err
 	}
-	return compiled(cfg)
+	return partition.CheckExpressions(cfg)
 }
 
 // initConfig writes the example. Unless forced, it never replaces a file.
@@ -122,8 +126,8 @@ func checkConfig(out io.Writer, path string, c *config.Config, lookup func(strin
 	}
 	w := &strings.Builder{}
 	fmt.Fprintf(w, "%s is fine.\n\n", path)
-	describe(w, c)
-	for _, note := range notesOf(c, lookup) {
+	describe.Write(w, c)
+	for _, note := range describe.Notes(c, lookup) {
 		fmt.Fprintf(w, "note: %s\n", note)
 	}
 	_, err := io.WriteString(out, w.String())

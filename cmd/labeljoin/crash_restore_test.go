@@ -6,6 +6,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
@@ -79,8 +80,8 @@ func TestOldOutputRestored(t *testing.T) {
 		disk := assembleDisk(t, disks[len(disks)-1], disks[older])
 		x := &watcher{w: w, fs: disk, wants: func(string, int, int) bool { return false }}
 		_, err := x.run()
-		if _, ok := errors.AsType[*engine.OutputBehindError](err); !ok || exitCode(err) != exitRefused {
-			t.Fatalf("seed %d: output before commit %d of %d: exit code %d, %v", seed, older+1, len(disks)-1, exitCode(err), err)
+		if _, ok := errors.AsType[*engine.OutputBehindError](err); !ok || terminal.ExitCode(err) != terminal.ExitRefused {
+			t.Fatalf("seed %d: output before commit %d of %d: exit code %d, %v", seed, older+1, len(disks)-1, terminal.ExitCode(err), err)
 		}
 		refused++
 		if err := disk.RemoveAll(crashState); err != nil {
@@ -114,8 +115,8 @@ func TestForeignOutput(t *testing.T) {
 			wants: func(string, int, int) bool { return false },
 		}
 		_, err := x.run()
-		if _, ok := errors.AsType[*engine.ForeignOutputError](err); !ok || exitCode(err) != exitRefused {
-			t.Fatalf("seed %d: exit code %d, %v", seed, exitCode(err), err)
+		if _, ok := errors.AsType[*engine.ForeignOutputError](err); !ok || terminal.ExitCode(err) != terminal.ExitRefused {
+			t.Fatalf("seed %d: exit code %d, %v", seed, terminal.ExitCode(err), err)
 		}
 		refused++
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -114,9 +115,9 @@ const (
 )
 
 // recoveryOf foretells what recovering will find.
-func recoveryOf(p *place) recovery {
-	s := p.store.Progress()
-	cut, receipt, _ := p.output.Last()
+func recoveryOf(p *partition.Partition) recovery {
+	s := p.Store.Progress()
+	cut, receipt, _ := p.Output.Last()
 	switch {
 	case len(s.Progress.Inputs) == 0 && receipt.Number == 0:
 		return begun
@@ -136,19 +137,19 @@ func (w *crashWorld) run(fs vfs.FS, committed func(joiner.Receipt)) (how recover
 	}
 	told := &rebuildHandler{heard: w.heard}
 	log := slog.New(told)
-	p, err := openPlace(fs, &w.cfg, &w.history.Rules, crashState, crashOutput, log)
+	p, err := partition.Open(fs, &w.cfg, &w.history.Rules, crashState, crashOutput, log)
 	if err != nil {
 		return "", books, err
 	}
 	defer func() {
-		books = p.store.Progress().Progress.Ledger
-		err = errors.Join(err, p.close())
+		books = p.Store.Progress().Progress.Ledger
+		err = errors.Join(err, p.Close())
 		if told.rebuilding.Load() {
 			how = rebuilt
 		}
 	}()
 	how = recoveryOf(p)
-	o, err := engineOptions(&w.cfg, w.history.Rules, p, log)
+	o, err := partition.EngineOptions(&w.cfg, w.history.Rules, p, log)
 	if err != nil {
 		return how, books, err
 	}

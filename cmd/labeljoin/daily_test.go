@@ -10,6 +10,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/shards"
 )
@@ -35,7 +37,7 @@ func TestDaily(t *testing.T) {
 	if code := execute(t.Context(), []string{"labeljoin", "replay", "--config", file, "--requests", requests, "--outcomes", outcomes, "--complete"}, nil, &talk, &talk); code != 0 {
 		t.Fatalf("replay: %s", &talk)
 	}
-	cfg, err := loadConfig(file)
+	cfg, err := partition.LoadConfig(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,22 +45,22 @@ func TestDaily(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	d, err := newDaily(cfg, slog.New(slog.NewTextHandler(&log, nil)))
+	d, err := exports.NewDaily(cfg, partition.Default, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // the second time there is nothing to do
-		if err := d.look(t.Context()); err != nil {
+		if err := d.Look(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if s := d.status(); s.Exported != 2 || s.Last != "2026-11-22" || s.Pending != "" {
+	if s := d.Status(); s.Exported != 2 || s.Last != "2026-11-22" || s.Pending != "" {
 		t.Errorf("status %+v, want 2 days exported and none pending\n%s", s, &log)
 	}
 	if !strings.Contains(log.String(), "day=2026-11-21") {
 		t.Errorf("nothing is said of the day whose files were deleted:\n%s", &log)
 	}
-	archive, err := export.OpenArchive(vfs.Default, cfg.Output.Dir, partition)
+	archive, err := export.OpenArchive(vfs.Default, cfg.Output.Dir, partition.Default)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +68,7 @@ func TestDaily(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listed, err := shards.List(table, d.opts)
+	listed, err := shards.List(table, d.Opts)
 	if err != nil {
 		t.Fatal(err)
 	}

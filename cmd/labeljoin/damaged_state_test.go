@@ -10,6 +10,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/events"
 )
 
@@ -43,7 +45,7 @@ func testDamagedState(t *testing.T, b *rig) {
 				c.stop()
 				return
 			}
-			if code := c.code(); code != exitFailed {
+			if code := c.code(); code != terminal.ExitFailed {
 				t.Fatalf("damage that is met while it runs ends it with %d", code)
 			}
 		}
@@ -94,7 +96,7 @@ func testDamagedState(t *testing.T, b *rig) {
 			if err := c.damage(); err != nil {
 				t.Fatal(err)
 			}
-			if out, code := b.output("explain", "--config", config, "r1"); code != exitFailed && code != 0 {
+			if out, code := b.output("explain", "--config", config, "r1"); code != terminal.ExitFailed && code != 0 {
 				t.Errorf("explain ends with %d: %s", code, out)
 			}
 			joined()
@@ -114,15 +116,15 @@ func TestLookingLeavesNoFiles(t *testing.T) {
 	replayDir(t)
 	putFile(t, "r", requestLines(0, 20))
 	putFile(t, "o", clickLines(0, 20))
-	cfg, err := loadConfig("labeljoin.yaml")
+	cfg, err := partition.LoadConfig("labeljoin.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := openPlace(vfs.Default, cfg, rulesFor(t, cfg), cfg.State.Dir, cfg.Output.Dir, discardLog())
+	p, err := partition.Open(vfs.Default, cfg, rulesFor(t, cfg), cfg.State.Dir, cfg.Output.Dir, discardLog())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.close(); err != nil {
+	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
 	before := filesBelow(t, ".")

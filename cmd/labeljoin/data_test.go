@@ -21,6 +21,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/demo"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/replay"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
@@ -126,7 +129,7 @@ func (c *dataCase) config(t *testing.T, dir, url string) *config.Config {
 	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := loadConfig(path)
+	cfg, err := partition.LoadConfig(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +182,7 @@ func latestRows(t *testing.T, dir string, columns []string) [][]string {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		return readRows(path, columns, func(row []string, _ bool) bool {
+		return demo.ReadRows(path, columns, func(row []string, _ bool) bool {
 			for i := range row {
 				if row[i] == "<null>" {
 					row[i] = ""
@@ -209,11 +212,11 @@ func TestRealDataByReplay(t *testing.T) {
 		t.Run(c.name(), func(t *testing.T) {
 			dir := t.TempDir()
 			cfg := c.config(t, dir, "nats://127.0.0.1:4222")
-			r := replay{cfg: cfg, log: slog.New(slog.DiscardHandler), talk: io.Discard, maxRejected: 1, out: cfg.Output.Dir, complete: true}
+			r := replay.Replay{Config: cfg, Log: slog.New(slog.DiscardHandler), Talk: io.Discard, MaxRejected: 1, Out: cfg.Output.Dir, Complete: true}
 			for k, path := range c.files() {
-				r.files[k] = []string{path}
+				r.Files[k] = []string{path}
 			}
-			if err := r.run(t.Context()); err != nil {
+			if err := r.Run(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			c.check(t, filepath.Join(cfg.Output.Dir, "data"))
@@ -229,7 +232,7 @@ func (c *dataCase) checkCounts(t *testing.T, cfg *config.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := openOutput(nil, cfg, &rules, cfg.Output.Dir, slog.New(slog.DiscardHandler))
+	out, err := partition.OpenOutput(nil, cfg, &rules, cfg.Output.Dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +281,7 @@ func TestRealDataLive(t *testing.T) {
 			}()
 			go func() {
 				defer close(joined)
-				done <- runLive(ctx, cfg, slog.New(slog.DiscardHandler))
+				done <- partition.RunLive(ctx, cfg, slog.New(slog.DiscardHandler))
 			}()
 			waitForBooks(t, cfg, read, done)
 			stop()

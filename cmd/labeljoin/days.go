@@ -2,21 +2,19 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
-	"io"
-	"maps"
-	"slices"
-	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/commandline"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/exporter"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
 	"github.com/labeljoin/labeljoin/export/shards"
 )
 
 func daysCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "days",
-		ArgsUsage: argsConfig,
+		ArgsUsage: commandline.ArgsConfig,
 		Usage:     "list the days of the output: rows, whether they are complete, and which version is exported",
 		Flags: []cli.Flag{
 			configFileFlag(),
@@ -33,7 +31,7 @@ func daysCommand() *cli.Command {
 			if c.IsSet("from") {
 				dir = c.String("from")
 			}
-			archive, err := openForExport(dir)
+			archive, err := exporter.OpenArchive(dir)
 			if err != nil {
 				return err
 			}
@@ -41,7 +39,7 @@ func daysCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			opts, err := exportOptions(cfg)
+			opts, err := exports.OptionsOf(cfg)
 			if err != nil {
 				return err
 			}
@@ -50,64 +48,9 @@ func daysCommand() *cli.Command {
 				return err
 			}
 			if c.Bool("json") {
-				return json.NewEncoder(c.App.Writer).Encode(listedDays(days))
+				return json.NewEncoder(c.App.Writer).Encode(exporter.ListedDays(days))
 			}
-			return printDays(c.App.Writer, listedDays(days))
+			return exporter.PrintDays(c.App.Writer, exporter.ListedDays(days))
 		},
 	}
-}
-
-// listedDay is a day as `days` prints it.
-type listedDay struct {
-	Day      string `json:"day"`
-	Rows     int64  `json:"rows"` // in all revisions
-	Complete bool   `json:"complete"`
-	Expected string `json:"expected,omitempty"` // when it should be complete
-	Version  string `json:"version,omitempty"`  // empty: it is not exported
-	Exported int64  `json:"exported_rows"`
-	// Positives are the rows, of those exported, in which each label is not 0.
-	Positives map[string]int64 `json:"positives,omitempty"`
-}
-
-func listedDays(days []shards.ListedDay) []listedDay {
-	out := make([]listedDay, 0, len(days))
-	for i := range days {
-		d := &days[i]
-		l := listedDay{Day: d.Day, Rows: d.Rows, Complete: d.Ready}
-		if !d.Ready && !d.Ended {
-			l.Expected = d.Expected.String()
-		}
-		if m := d.Manifest; m != nil {
-			l.Version, l.Exported, l.Positives = d.Version.String(), m.Counts.Written, map[string]int64{}
-			for _, s := range m.Splits {
-				for _, label := range s.Labels {
-					l.Positives[label.Name] += label.Positive
-				}
-			}
-		}
-		out = append(out, l)
-	}
-	return out
-}
-
-func printDays(out io.Writer, days []listedDay) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprint(w, "DAY\tROWS\tCOMPLETE\tVERSION\tEXPORTED\tPOSITIVES\n")
-	for _, d := range days {
-		complete, version, exported, positives := "yes", "-", "-", "-"
-		switch {
-		case !d.Complete && d.Expected != "":
-			complete = "expected " + d.Expected
-		case !d.Complete:
-			complete = "no, and the log has ended"
-		}
-		if d.Version != "" {
-			version, exported, positives = d.Version, fmt.Sprint(d.Exported), ""
-			for _, name := range slices.Sorted(maps.Keys(d.Positives)) {
-				positives += fmt.Sprintf("%s %d ", name, d.Positives[name])
-			}
-		}
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n", d.Day, d.Rows, complete, version, exported, positives)
-	}
-	return w.Flush()
 }

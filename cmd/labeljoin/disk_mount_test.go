@@ -17,6 +17,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/diskspace"
 	"github.com/labeljoin/labeljoin/events"
 )
 
@@ -57,7 +58,7 @@ func (b *rig) fill() (free func()) {
 	defer f.Close()
 	for block := make([]byte, 64<<10); len(block) > 0; {
 		if n, err := f.Write(block); err != nil {
-			if !noRoom(err) {
+			if !diskspace.NoRoom(err) {
 				b.t.Fatal(err)
 			}
 			block = block[:min(n, len(block)/2)]

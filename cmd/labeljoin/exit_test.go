@@ -13,6 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/replay"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/verify"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
@@ -38,50 +41,50 @@ type codedError struct {
 func codedErrors() []codedError {
 	cause := errors.New("cause")
 	return []codedError{
-		{&config.Error{}, exitUsage},
-		{&config.FileError{Err: cause}, exitUsage},
-		{&config.SettingError{Err: cause}, exitUsage},
-		{&rule.Error{}, exitUsage},
-		{&scenario.Error{}, exitUsage},
-		{&usageError{cause}, exitUsage},
-		{&evidenceError{}, exitRefused},
-		{&jetstream.OptionsError{Err: cause}, exitUsage},
-		{&rowfile.ColumnClashError{}, exitUsage},
-		{&rowfile.LabelClashError{}, exitUsage},
-		{&stats.OptionError{}, exitUsage},
-		{&schema.Error{}, exitUsage},
-		{&anomaliesError{}, exitAnomaly},
+		{&config.Error{}, terminal.ExitUsage},
+		{&config.FileError{Err: cause}, terminal.ExitUsage},
+		{&config.SettingError{Err: cause}, terminal.ExitUsage},
+		{&rule.Error{}, terminal.ExitUsage},
+		{&scenario.Error{}, terminal.ExitUsage},
+		{&terminal.UsageError{Err: cause}, terminal.ExitUsage},
+		{&replay.EvidenceError{}, terminal.ExitRefused},
+		{&jetstream.OptionsError{Err: cause}, terminal.ExitUsage},
+		{&rowfile.ColumnClashError{}, terminal.ExitUsage},
+		{&rowfile.LabelClashError{}, terminal.ExitUsage},
+		{&stats.OptionError{}, terminal.ExitUsage},
+		{&schema.Error{}, terminal.ExitUsage},
+		{&anomaliesError{}, terminal.ExitAnomaly},
 
-		{&engine.OutputBehindError{}, exitRefused},
-		{&engine.ForeignOutputError{}, exitRefused},
-		{&engine.InputsError{}, exitRefused},
-		{&engine.TrimmedError{}, exitRefused},
-		{&engine.BooksError{}, exitRefused},
-		{&engine.OtherLogError{}, exitRefused},
-		{&engine.ReconfigureError{}, exitRefused},
-		{&jetstream.LogError{}, exitRefused},
-		{&shards.CorruptError{}, exitRefused},
-		{&shards.ManifestError{Err: cause}, exitRefused},
-		{&shards.LabelTakenError{}, exitUsage},
-		{&shards.ColumnError{}, exitUsage},
-		{&shards.NotReadyError{}, exitFailed},
-		{&shards.NoDayError{}, exitFailed},
-		{&shards.LockedError{Err: cause}, exitFailed},
-		{&export.ChainError{}, exitRefused},
-		{&export.MissingFileError{}, exitRefused},
-		{&export.GoneError{}, exitRefused},
-		{&export.EmptyError{}, exitRefused},
-		{&export.GapError{Err: cause}, exitRefused},
-		{&export.CorruptFileError{Err: cause}, exitRefused},
-		{&export.FencedError{}, exitRefused},
-		{&damagedError{}, exitRefused},
+		{&engine.OutputBehindError{}, terminal.ExitRefused},
+		{&engine.ForeignOutputError{}, terminal.ExitRefused},
+		{&engine.InputsError{}, terminal.ExitRefused},
+		{&engine.TrimmedError{}, terminal.ExitRefused},
+		{&engine.BooksError{}, terminal.ExitRefused},
+		{&engine.OtherLogError{}, terminal.ExitRefused},
+		{&engine.ReconfigureError{}, terminal.ExitRefused},
+		{&jetstream.LogError{}, terminal.ExitRefused},
+		{&shards.CorruptError{}, terminal.ExitRefused},
+		{&shards.ManifestError{Err: cause}, terminal.ExitRefused},
+		{&shards.LabelTakenError{}, terminal.ExitUsage},
+		{&shards.ColumnError{}, terminal.ExitUsage},
+		{&shards.NotReadyError{}, terminal.ExitFailed},
+		{&shards.NoDayError{}, terminal.ExitFailed},
+		{&shards.LockedError{Err: cause}, terminal.ExitFailed},
+		{&export.ChainError{}, terminal.ExitRefused},
+		{&export.MissingFileError{}, terminal.ExitRefused},
+		{&export.GoneError{}, terminal.ExitRefused},
+		{&export.EmptyError{}, terminal.ExitRefused},
+		{&export.GapError{Err: cause}, terminal.ExitRefused},
+		{&export.CorruptFileError{Err: cause}, terminal.ExitRefused},
+		{&export.FencedError{}, terminal.ExitRefused},
+		{&verify.DamagedError{}, terminal.ExitRefused},
 
 		// A state is a cache, another process ends, and an event that cannot be
 		// decoded goes to the dead letters.
-		{&store.DamagedError{Err: cause}, exitFailed},
-		{&export.LockedError{Err: cause}, exitFailed},
-		{&tablelog.ConflictError{}, exitFailed},
-		{&events.RejectError{}, exitFailed},
+		{&store.DamagedError{Err: cause}, terminal.ExitFailed},
+		{&export.LockedError{Err: cause}, terminal.ExitFailed},
+		{&tablelog.ConflictError{}, terminal.ExitFailed},
+		{&events.RejectError{}, terminal.ExitFailed},
 	}
 }
 
@@ -99,7 +102,7 @@ func TestExitCodes(t *testing.T) {
 			seen[name] = true
 			wrapped := fmt.Errorf("commit 7: %w", errors.Join(errors.New("another"), e.err))
 			for _, err := range []error{e.err, wrapped} {
-				if code := exitCode(err); code != e.code {
+				if code := terminal.ExitCode(err); code != e.code {
 					t.Errorf("%v ends with %d, want %d", err, code, e.code)
 				}
 			}
@@ -111,12 +114,12 @@ func TestExitCodes(t *testing.T) {
 		}
 	}
 	t.Run("no error", func(t *testing.T) {
-		if code := exitCode(nil); code != exitDone {
+		if code := terminal.ExitCode(nil); code != terminal.ExitDone {
 			t.Errorf("ends with %d", code)
 		}
 	})
 	t.Run("a file is missing that nobody named", func(t *testing.T) {
-		if code := exitCode(fmt.Errorf("publish: %w", iofs.ErrNotExist)); code != exitFailed {
+		if code := terminal.ExitCode(fmt.Errorf("publish: %w", iofs.ErrNotExist)); code != terminal.ExitFailed {
 			t.Errorf("ends with %d", code)
 		}
 	})
@@ -129,12 +132,12 @@ func TestExitCodesAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	help := runMain(t, "--help")
-	for _, e := range exitCodes() {
-		t.Run(fmt.Sprint(e.code), func(t *testing.T) {
-			if !strings.Contains(string(readme), fmt.Sprintf("\n| %d |", e.code)) {
+	for _, e := range terminal.ExitCodes() {
+		t.Run(fmt.Sprint(e.Code), func(t *testing.T) {
+			if !strings.Contains(string(readme), fmt.Sprintf("\n| %d |", e.Code)) {
 				t.Error("the README does not have it")
 			}
-			if !strings.Contains(help.stdout, fmt.Sprintf("%4d  %s", e.code, e.means)) {
+			if !strings.Contains(help.stdout, fmt.Sprintf("%4d  %s", e.Code, e.Means)) {
 				t.Errorf("the help does not have it:\n%s", help.stdout)
 			}
 		})

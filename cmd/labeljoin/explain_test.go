@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/explain"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/monitor"
 	"github.com/labeljoin/labeljoin/events"
 )
 
@@ -122,7 +124,7 @@ func testExplained(t *testing.T, b *rig) {
 		!strings.Contains(out, "read up to message 7, 0 behind") {
 		t.Errorf("status, with code %d: %s", code, out)
 	}
-	var told explanation
+	var told explain.Explanation
 	out, _ := b.output("explain", "--config", config, "--json", "r-neg")
 	if err := json.Unmarshal([]byte(out), &told); err != nil || told.Standing != "correctable" || len(told.Labels) != 2 || *told.Labels[0].Value != 0 ||
 		len(told.Written) != 1 || told.Written[0].Commit != 1 || told.Outcomes[0].Fate != "outside_window" {
@@ -411,19 +413,19 @@ func TestControlSocketDeepDown(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	listener, err := listenShort(filepath.Join(dir, controlName))
+	listener, err := monitor.ListenShort(filepath.Join(dir, monitor.SocketName))
 	if err != nil {
 		t.Fatal(err)
 	}
-	info, err := os.Stat(filepath.Join(dir, controlName))
+	info, err := os.Stat(filepath.Join(dir, monitor.SocketName))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	var s status
-	if err := askControl(t.Context(), dir, "status", nil, &s); err != errNotRunning {
+	var s monitor.Status
+	if err := monitor.Ask(t.Context(), dir, "status", nil, &s); err != monitor.ErrNotRunning {
 		t.Errorf("a socket that nobody listens at: %v", err)
 	}
 }

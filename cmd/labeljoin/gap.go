@@ -2,20 +2,18 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
-	"slices"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/urfave/cli/v2"
 
-	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/commandline"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/gap"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -31,7 +29,7 @@ func gapCommand() *cli.Command {
 func gapAddCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "add",
-		ArgsUsage: argsConfig,
+		ArgsUsage: commandline.ArgsConfig,
 		Usage:     "declare that events of a stretch of time are missing, so that nobody takes their absence for a no",
 		Description: "Rows whose window touches the gap get null labels with the reason gap; an `any` that is 1 stays 1.\n" +
 			"Rows that were written already are written again, as far as corrections reach. A running joiner takes\n" +
@@ -49,25 +47,25 @@ func gapAddCommand() *cli.Command {
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			if err := required(c, "from", "to"); err != nil {
+			if err := commandline.Required(c, "from", "to"); err != nil {
 				return err
 			}
 			cfg, err := configOf(c)
 			if err != nil {
 				return err
 			}
-			gap, err := gapOf(c, time.Now())
+			g, err := gapOf(c, time.Now())
 			if err != nil {
-				return &usageError{err}
+				return &terminal.UsageError{Err: err}
 			}
 			if c.Bool("dry-run") {
-				return tryGap(c.Context, cfg, gap, c.App.Writer)
+				return gap.DryRun(c.Context, cfg, g, c.App.Writer)
 			}
-			id, err := declareGap(cfg, gap)
+			id, err := gap.Declare(cfg, g)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(c.App.Writer, "gap %d: %s from %s to %s\n", id, sourcesOf(gap), gap.From, gap.To)
+			fmt.Fprintf(c.App.Writer, "gap %d: %s from %s to %s\n", id, gap.What(g), g.From, g.To)
 			return nil
 		},
 	}
@@ -103,38 +101,10 @@ func gapOf(c *cli.Context, now time.Time) (joiner.Gap, error) {
 	return g, nil
 }
 
-func declareGap(cfg *config.Config, gap joiner.Gap) (uint64, error) {
-	if _, err := vfs.Default.Stat(cfg.Output.Dir); err != nil && gap.Log == nil {
-		return 0, &usageError{fmt.Errorf("there is no output at %s yet, so nothing can be missing from it: %w", cfg.Output.Dir, err)}
-	}
-	gaps, err := export.OpenGaps(vfs.Default, cfg.Output.Dir)
-	if err != nil {
-		return 0, err
-	}
-	id, err := gaps.Declare(gap)
-	return id, errors.Join(err, keepOwner(filepath.Join(cfg.Output.Dir, "_gaps"), cfg.Output.Dir))
-}
-
-func sourcesOf(g joiner.Gap) string {
-	names := ""
-	for k, missing := range g.Kinds {
-		if missing && names != "" {
-			names += " and "
-		}
-		if missing {
-			names += events.Kind(k).String() + "s"
-		}
-	}
-	if g.Quiet {
-		return "nothing missing of " + names
-	}
-	return names + " missing"
-}
-
 func gapListCommand() *cli.Command {
 	return &cli.Command{
 		Name:         "list",
-		ArgsUsage:    argsConfig,
+		ArgsUsage:    commandline.ArgsConfig,
 		Usage:        "list the declared gaps, and which of them the joiner has taken in",
 		Flags:        []cli.Flag{configFileFlag(), &cli.BoolFlag{Name: "json", Usage: "one JSON object a line"}},
 		OnUsageError: onUsageError,
@@ -143,7 +113,7 @@ func gapListCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			gaps, err := listGaps(cfg)
+			gaps, err := gap.List(cfg)
 			if err != nil {
 				return err
 			}
@@ -159,74 +129,65 @@ func gapListCommand() *cli.Command {
 			lines := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(lines, "gap\tfrom\tto\twhat\tin force\tnote")
 			for _, g := range gaps {
-				fmt.Fprintf(lines, "%d\t%s\t%s\t%s\t%s\t%s\n", g.ID, g.From, g.To, g.What, g.InForce, onOneLine(g.Note))
+				fmt.Fprintf(lines, "%d\t%s\t%s\t%s\t%s\t%s\n", g.ID, g.From, g.To, g.What, g.InForce, terminal.OneLine(g.Note))
 			}
 			return lines.Flush()
 		},
 	}
 }
 
-// listedGap is a gap as people look at it.
-type listedGap struct {
-	ID      uint64 `json:"id"`
-	From    string `json:"from"`
-	To      string `json:"to"`
-	What    string `json:"what"`
-	InForce string `json:"in_force"`
-	Note    string `json:"note,omitempty"`
+func gapLogCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "log",
+		ArgsUsage: commandline.ArgsConfig,
+		Usage:     "say what the streams have lost, and with --yes go on without it",
+		Description: "For a joiner that refuses to start because messages are gone: a stream was purged, trimmed, recreated,\n" +
+			"rewound or restored from an older copy, single messages were deleted, or a lost state would need what the\n" +
+			"stream no longer holds. It changes nothing without --yes. With it, each loss is declared as a gap of what\n" +
+			"the stream carries, from the time of the message before it to that of the message after it, and the joiner\n" +
+			"goes on behind it at its next start: labels whose windows touch the gap are null. Rows that were made of\n" +
+			"messages that are gone now stay, as far as the gap does not touch them. `labeljoin gap remove` takes a\n" +
+			"declaration back.",
+		Flags: []cli.Flag{
+			configFileFlag(),
+			&cli.BoolFlag{Name: "yes", Usage: "declare it"},
+			&cli.StringFlag{Name: "note", Usage: "why, for those who find it in the manifest"},
+		},
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			cfg, err := configOf(c)
+			if err != nil {
+				return err
+			}
+			g := gap.Losses{Config: cfg, Declare: c.Bool("yes"), Note: c.String("note"), Out: &terminal.LineWriter{To: c.App.Writer}}
+			return g.Run(c.Context)
+		},
+	}
 }
 
-// listGaps lists what was declared, and since when it counts.
-func listGaps(cfg *config.Config) ([]listedGap, error) {
-	archive, err := export.OpenArchive(vfs.Default, cfg.Output.Dir, partition)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+func gapRemoveCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "remove",
+		ArgsUsage: "ID",
+		Usage:     "take a declared gap back",
+		Description: "If the joiner has not taken the gap in yet, nothing has changed and nothing does. If it has, rows that\n" +
+			"the gap touches are written again with their labels and the next revision, as far as corrections reach;\n" +
+			"older ones stay null. A running joiner does so within seconds, another at its next start.",
+		Flags: []cli.Flag{
+			configFileFlag(),
+			&cli.StringFlag{Name: "note", Usage: "why, for those who find it in the manifest"},
+		},
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			id, err := strconv.ParseUint(c.Args().First(), 10, 64)
+			if err != nil || c.NArg() != 1 {
+				return &terminal.UsageError{Err: fmt.Errorf("give the number of one gap: labeljoin gap list has them")}
+			}
+			cfg, err := partition.LoadConfig(c.String("config"))
+			if err != nil {
+				return err
+			}
+			return gap.Remove(cfg, id, c.String("note"), c.App.Writer)
+		},
 	}
-	if err != nil {
-		return nil, err
-	}
-	last, _, err := archive.Last()
-	if err != nil {
-		return nil, err
-	}
-	gaps, err := export.OpenGaps(vfs.Default, cfg.Output.Dir)
-	if err != nil {
-		return nil, err
-	}
-	declared, err := gaps.List()
-	if err != nil {
-		return nil, err
-	}
-	var out []listedGap
-	for _, g := range declared {
-		l := listedGap{ID: g.ID, From: g.From.String(), To: g.To.String(), What: sourcesOf(g), Note: g.Note, InForce: "not yet"}
-		if g.Removes != 0 {
-			l.What = fmt.Sprintf("takes gap %d back", g.Removes)
-		}
-		taken := slices.IndexFunc(last.Cut.Progress.Gaps, func(t joiner.Gap) bool { return t.ID == g.ID })
-		if taken >= 0 {
-			l.InForce = "for requests since " + last.Cut.Progress.Gaps[taken].Since.String()
-		}
-		out = append(out, l)
-	}
-	return out, nil
-}
-
-// gapsOf is what was declared for an output; an empty dir has no gaps.
-func gapsOf(dir string) ([]joiner.Gap, error) {
-	if dir == "" {
-		return nil, nil
-	}
-	archive, err := export.OpenArchive(vfs.Default, dir, partition)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &usageError{fmt.Errorf("--gaps-of %s: there is no output: %w", dir, err)}
-	}
-	if err != nil {
-		return nil, err
-	}
-	gaps, err := archive.Gaps()
-	if err != nil {
-		return nil, fmt.Errorf("--gaps-of %s: %w", dir, err)
-	}
-	return gaps, nil
 }

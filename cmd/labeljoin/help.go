@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/joiner/rule"
 	"github.com/labeljoin/labeljoin/joiner/scenario"
@@ -33,6 +34,14 @@ func helpTopics() []helpTopic {
 	}
 }
 
+func helpTopicNames() []string {
+	var names []string
+	for _, topic := range helpTopics() {
+		names = append(names, topic.name)
+	}
+	return names
+}
+
 // helpCommand is `labeljoin help`: what --help says of a command, and pages
 // about what is written into files.
 func helpCommand() *cli.Command {
@@ -49,7 +58,7 @@ func helpCommand() *cli.Command {
 		Action: func(c *cli.Context) error {
 			switch name := c.Args().First(); {
 			case c.NArg() > 1:
-				return &usageError{fmt.Errorf("help takes one command or topic, and there are %d: labeljoin COMMAND --help explains the parts of a command", c.NArg())}
+				return &terminal.UsageError{Err: fmt.Errorf("help takes one command or topic, and there are %d: labeljoin COMMAND --help explains the parts of a command", c.NArg())}
 			case name == "":
 				return cli.ShowAppHelp(c)
 			default:
@@ -66,7 +75,7 @@ func printHelp(c *cli.Context, name string) error {
 	for _, topic := range helpTopics() {
 		known = append(known, topic.name)
 		if topic.name == name {
-			_, err := io.WriteString(c.App.Writer, plainText(topic.page))
+			_, err := io.WriteString(c.App.Writer, terminal.PlainText(topic.page))
 			return err
 		}
 	}
@@ -80,7 +89,7 @@ func printHelp(c *cli.Context, name string) error {
 	} else {
 		message += ": there are " + strings.Join(known, ", ")
 	}
-	return &usageError{fmt.Errorf("%s", message)}
+	return &terminal.UsageError{Err: fmt.Errorf("%s", message)}
 }
 
 // printReference prints the reference of the configuration, or the part of it
@@ -92,11 +101,11 @@ func printReference(c *cli.Context) error {
 	case 1:
 		var err error
 		if page, err = config.ReferenceOf(c.Args().First()); err != nil {
-			return &usageError{err}
+			return &terminal.UsageError{Err: err}
 		}
 	default:
-		return &usageError{fmt.Errorf("config reference takes one setting or block, and there are %d", c.NArg())}
+		return &terminal.UsageError{Err: fmt.Errorf("config reference takes one setting or block, and there are %d", c.NArg())}
 	}
-	_, err := io.WriteString(c.App.Writer, plainText(page))
+	_, err := io.WriteString(c.App.Writer, terminal.PlainText(page))
 	return err
 }

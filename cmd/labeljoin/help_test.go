@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/labeltest"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/joiner/scenario"
 )
 
@@ -36,7 +39,7 @@ func TestPageTests(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out bytes.Buffer
-			if err := runTests(t.Context(), &out, []string{path}, false); err != nil {
+			if err := labeltest.Run(t.Context(), &out, []string{path}, false); err != nil {
 				t.Errorf("%v\n%s", err, &out)
 			}
 		})
@@ -67,9 +70,9 @@ func TestPageConfigurations(t *testing.T) {
 				}
 				var out bytes.Buffer
 				if strings.Contains(block, "\ntests:") {
-					err = runTests(t.Context(), &out, []string{file}, false)
+					err = labeltest.Run(t.Context(), &out, []string{file}, false)
 				} else {
-					_, err = loadConfig(file)
+					_, err = partition.LoadConfig(file)
 				}
 				if err != nil {
 					t.Errorf("%v\n%s", err, &out)
@@ -92,11 +95,11 @@ func TestHelp(t *testing.T) {
 		{"the configuration", "help config", "join.window\n", 0},
 		{"a command", "help run", "labeljoin run - join live", 0},
 		{"all commands", "help", "COMMANDS:", 0},
-		{"a misspelled topic", "help conditon", "", exitUsage},
-		{"too much", "help run demo", "", exitUsage},
+		{"a misspelled topic", "help conditon", "", terminal.ExitUsage},
+		{"too much", "help run demo", "", terminal.ExitUsage},
 		{"a setting", "config reference join.window", "How long after its request", 0},
 		{"a block", "config reference output.roll", "output.roll.rows", 0},
-		{"a misspelled setting", "config reference join.windw", "", exitUsage},
+		{"a misspelled setting", "config reference join.windw", "", terminal.ExitUsage},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			app := newApp()
@@ -114,5 +117,5 @@ func codeOf(err error) int {
 	if err == nil {
 		return 0
 	}
-	return exitCode(err)
+	return terminal.ExitCode(err)
 }

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/demo"
 )
 
 var (
@@ -187,7 +189,7 @@ func (b *rig) revisions(dir string, columns []string) map[string][][]string {
 	b.t.Helper()
 	all := map[string][][]string{}
 	for _, path := range b.files(dir + "/data") {
-		err := readRows(path, columns, func(row []string, _ bool) bool {
+		err := demo.ReadRows(path, columns, func(row []string, _ bool) bool {
 			key := row[0] + "/" + row[1]
 			all[key] = append(all[key], row)
 			return true

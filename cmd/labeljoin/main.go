@@ -10,6 +10,9 @@ import (
 	"os"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/commandline"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 )
 
 func main() {
@@ -24,18 +27,18 @@ func main() {
 // all that is said about them to talk.
 func execute(ctx context.Context, args []string, in io.Reader, out, talk io.Writer) int {
 	app := newApp()
-	talk = &safeWriter{to: talk}
-	app.Reader, app.Writer, app.ErrWriter = in, &safeWriter{to: out}, talk
+	talk = &terminal.SafeWriter{To: talk}
+	app.Reader, app.Writer, app.ErrWriter = in, &terminal.SafeWriter{To: out}, talk
 	err := perform(ctx, app, args)
 	if err != nil {
 		fmt.Fprintln(talk, "labeljoin: "+err.Error())
 	}
-	return exitCode(err)
+	return terminal.ExitCode(err)
 }
 
 // perform runs a command line of an app.
 func perform(ctx context.Context, app *cli.App, args []string) error {
-	args, err := arrange(app, args)
+	args, err := commandline.Arrange(app, args, helpTopicNames())
 	if err != nil {
 		return err
 	}
@@ -46,7 +49,7 @@ func newApp() *cli.App {
 	return &cli.App{
 		Name:        "labeljoin",
 		Usage:       "join requests and outcomes into labeled training data, exactly once",
-		Description: "Start with `labeljoin demo`, which needs nothing.\n\nExit codes:\n" + exitCodesText(),
+		Description: "Start with `labeljoin demo`, which needs nothing.\n\nExit codes:\n" + terminal.ExitCodesText(),
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "version", Usage: "print the version", DisableDefaultText: true},
 		},
@@ -69,4 +72,4 @@ func newApp() *cli.App {
 	}
 }
 
-func onUsageError(_ *cli.Context, err error, _ bool) error { return &usageError{err} }
+func onUsageError(_ *cli.Context, err error, _ bool) error { return &terminal.UsageError{Err: err} }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 )
 
 // TestPageCommands holds every command in a code block or a code span of the
@@ -53,8 +55,8 @@ func TestPageExitCodes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, e := range exitCodes() {
-			if row := fmt.Sprintf("\n| %d | %s |", e.code, e.means); !strings.Contains(string(page), row) {
+		for _, e := range terminal.ExitCodes() {
+			if row := fmt.Sprintf("\n| %d | %s |", e.Code, e.Means); !strings.Contains(string(page), row) {
 				t.Errorf("%s has no row %q", name, strings.TrimSpace(row))
 			}
 		}

@@ -70,7 +70,7 @@ func TestRelease(t *testing.T) {
 	if build.Main != "./cmd/labeljoin" || build.Binary != "labeljoin" || !slices.Contains(build.Env, "CGO_ENABLED=0") {
 		t.Errorf("it does not build a static labeljoin: %+v", build)
 	}
-	if !strings.Contains(strings.Join(build.LDFlags, " "), "-X main.version={{ .Version }}") {
+	if !strings.Contains(strings.Join(build.LDFlags, " "), "-X github.com/labeljoin/labeljoin/cmd/labeljoin/version.release={{ .Version }}") {
 		t.Errorf("the program is not told its version: %q", build.LDFlags)
 	}
 	for _, goos := range build.GOOS {

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 )
 
 // replayDir is a folder with a configuration, in which a test works.
@@ -136,7 +138,7 @@ func TestReplayReadsEveryFile(t *testing.T) {
 		// A process has one standard input, and a test none: the files are checked.
 		for _, args := range [][]string{{"-", "-"}, {"r1.jsonl", "r1.jsonl"}} {
 			got := runMain(t, "replay", "--requests", args[0], "--outcomes", args[1], "--out", "out9")
-			if got.code != exitUsage || !strings.Contains(got.stderr, "each file holds one kind") {
+			if got.code != terminal.ExitUsage || !strings.Contains(got.stderr, "each file holds one kind") {
 				t.Errorf("%v ends with %d: %s", args, got.code, got.stderr)
 			}
 		}
@@ -258,7 +260,7 @@ func testReplayTwice(t *testing.T, b *rig) {
 		return err == nil
 	})
 	second := b.start("replay", "--config", config, "--requests", b.path("r"), "--outcomes", b.path("o"), "--complete")
-	if code := second.code(); code != exitFailed || !strings.Contains(second.log.tail(1000), "in use by another process") {
+	if code := second.code(); code != terminal.ExitFailed || !strings.Contains(second.log.tail(1000), "in use by another process") {
 		t.Errorf("the second one ends with %d: %s", code, second.log.tail(1000))
 	}
 	putFile(t, pipe, requestLines(0, 4))
@@ -299,7 +301,7 @@ func testReplayStopped(t *testing.T, b *rig) {
 			said := strings.Contains(child.log.tail(1000), "nothing was written")
 			switch {
 			case code == 0 && rows == n && !said:
-			case code == exitFailed && rows == 0 && said && commitsOf(t, out) == 0:
+			case code == terminal.ExitFailed && rows == 0 && said && commitsOf(t, out) == 0:
 			default:
 				t.Errorf("it ends with %d after %d rows in %d commits: %s", code, rows, commitsOf(t, out), child.log.tail(1000))
 			}

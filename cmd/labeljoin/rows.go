@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/export/stats"
 )
 
@@ -39,7 +40,7 @@ type rowSet struct {
 func openRows(ctx context.Context, c *cli.Context) (*rowSet, error) {
 	if date := c.String("date"); date != "" {
 		if c.NArg() > 0 {
-			return nil, &usageError{errors.New("give --date or files, not both")}
+			return nil, &terminal.UsageError{Err: errors.New("give --date or files, not both")}
 		}
 		dir, err := outputDirOf(c)
 		if err != nil {
@@ -48,7 +49,7 @@ func openRows(ctx context.Context, c *cli.Context) (*rowSet, error) {
 		return openDay(ctx, dir, date, c.String("weight"))
 	}
 	if c.NArg() == 0 {
-		return nil, &usageError{fmt.Errorf("%s needs rows: --date DAY, or Parquet files or a folder of them", c.Command.HelpName)}
+		return nil, &terminal.UsageError{Err: fmt.Errorf("%s needs rows: --date DAY, or Parquet files or a folder of them", c.Command.HelpName)}
 	}
 	return openPaths(ctx, strings.Join(c.Args().Slice(), ", "), c.String("weight"), c.Args().Slice()...)
 }
@@ -68,11 +69,11 @@ func outputDirOf(c *cli.Context) (string, error) {
 // openDay opens the rows of a day of an output.
 func openDay(ctx context.Context, dir, date, weight string) (*rowSet, error) {
 	if _, err := time.Parse(time.DateOnly, date); err != nil {
-		return nil, &usageError{fmt.Errorf("%q is no day: write it like 2026-11-23", date)}
+		return nil, &terminal.UsageError{Err: fmt.Errorf("%q is no day: write it like 2026-11-23", date)}
 	}
 	path := filepath.Join(dir, "data", "dt="+date)
 	if _, err := os.Stat(path); err != nil {
-		return nil, &usageError{fmt.Errorf("there are no rows of %s in %s", date, dir)}
+		return nil, &terminal.UsageError{Err: fmt.Errorf("there are no rows of %s in %s", date, dir)}
 	}
 	return openPaths(ctx, date, weight, path)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/export/schema"
 	"github.com/labeljoin/labeljoin/export/stats"
 	"github.com/labeljoin/labeljoin/export/tfmd"
@@ -56,7 +57,7 @@ func schemaCommand() *cli.Command {
 func readSchema(file string) (*tfmd.Schema, error) {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, &usageError{fmt.Errorf("there is no schema at %s: labeljoin schema infer makes one", file)}
+		return nil, &terminal.UsageError{Err: fmt.Errorf("there is no schema at %s: labeljoin schema infer makes one", file)}
 	}
 	if err != nil {
 		return nil, err
@@ -76,7 +77,7 @@ func changeSchema(c *cli.Context, exists bool, change func(*tfmd.Schema, *tfmd.D
 			return err
 		}
 	} else if _, err := os.Stat(file); err == nil {
-		return &usageError{fmt.Errorf("%s is there already: update it with labeljoin schema update, or name another one with --schema", file)}
+		return &terminal.UsageError{Err: fmt.Errorf("%s is there already: update it with labeljoin schema update, or name another one with --schema", file)}
 	}
 	rows, err := openRows(c.Context, c)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 )
 
 // untilSignal returns a context that ends with the first SIGINT or SIGTERM,
@@ -23,7 +25,7 @@ func untilSignal(parent context.Context) (context.Context, func()) {
 				return
 			case s := <-signals:
 				if !first {
-					os.Exit(exitStopped)
+					os.Exit(terminal.ExitStopped)
 				}
 				fmt.Fprintf(os.Stderr, "labeljoin: %s: finishing what has closed; once more stops at once\n", s)
 				cancel()

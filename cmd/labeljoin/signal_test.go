@@ -14,6 +14,8 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/monitor"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/events"
 )
 
@@ -29,8 +31,8 @@ func testSecondProcess(t *testing.T, b *rig) {
 		"state.yaml":  strings.Replace(badConfig, "output: {", "output: {dir: other, ", 1),
 	} {
 		second := b.start("run", "--config", b.configure(name, more))
-		if code := second.code(); code != exitFailed {
-			t.Errorf("%s: exit code %d, want %d", name, code, exitFailed)
+		if code := second.code(); code != terminal.ExitFailed {
+			t.Errorf("%s: exit code %d, want %d", name, code, terminal.ExitFailed)
 		}
 		if text := second.log.text(); !strings.Contains(text, "in use by another process") {
 			t.Errorf("%s: it says\n%s", name, text)
@@ -78,8 +80,8 @@ func testTerminatedTwice(t *testing.T, b *rig) {
 			t.Fatal(err)
 		}
 	}
-	if code := c.code(); code != exitStopped {
-		t.Errorf("exit code %d, want %d", code, exitStopped)
+	if code := c.code(); code != terminal.ExitStopped {
+		t.Errorf("exit code %d, want %d", code, terminal.ExitStopped)
 	}
 }
 
@@ -111,7 +113,9 @@ func testLabelStreamRefuses(t *testing.T, b *rig) {
 		if n == 0 {
 			c.until("the status names the label stream", func() bool {
 				s, ok := c.status()
-				return ok && slices.ContainsFunc(s.Waits, func(w wait) bool { return w.Reason == "label_stream" && strings.Contains(w.Detail, "labels.feed") })
+				return ok && slices.ContainsFunc(s.Waits, func(w monitor.Wait) bool {
+					return w.Reason == "label_stream" && strings.Contains(w.Detail, "labels.feed")
+				})
 			})
 			if code, text := c.get("readyz"); code != 503 || !strings.Contains(text, "labels.feed") {
 				t.Errorf("readyz is %d: %s", code, text)
@@ -210,8 +214,8 @@ func testPortInUse(t *testing.T, b *rig) {
 		t.Fatal(err)
 	}
 	c := b.start("run", "--config", path)
-	if code := c.code(); code != exitFailed {
-		t.Errorf("exit code %d, want %d", code, exitFailed)
+	if code := c.code(); code != terminal.ExitFailed {
+		t.Errorf("exit code %d, want %d", code, terminal.ExitFailed)
 	}
 	if text := c.log.text(); !strings.Contains(text, "address already in use") || !strings.Contains(text, "nats.port") {
 		t.Errorf("it says\n%s", text)

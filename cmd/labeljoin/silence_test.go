@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/monitor"
 )
 
 // silentConfig reads both kinds from one stream that holds more.
@@ -169,8 +171,8 @@ func testMisspeltSubject(t *testing.T, b *rig) {
 	c.joins()
 	w.publish("ev.outcome", "r", `,"type":"click"`)
 	w.request("r")
-	waits := func(s status) bool {
-		return slices.ContainsFunc(s.Waits, func(x wait) bool { return x.Reason == "no_match" && strings.Contains(x.Detail, "ev.outcomes") })
+	waits := func(s monitor.Status) bool {
+		return slices.ContainsFunc(s.Waits, func(x monitor.Wait) bool { return x.Reason == "no_match" && strings.Contains(x.Detail, "ev.outcomes") })
 	}
 	c.until("it waits", func() bool { s, ok := c.status(); return ok && waits(s) })
 	c.says("no message of stream")

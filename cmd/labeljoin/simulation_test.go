@@ -20,6 +20,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/diskspace"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -243,7 +245,7 @@ func (s *simulation) episode() error {
 	}
 	s.w.disk = func(fs vfs.FS) vfs.FS {
 		faulty.FS = fs
-		return &diskFS{FS: faulty, wait: &diskWait{stop: make(chan struct{}), pause: 20 * time.Microsecond}}
+		return &diskspace.FS{FS: faulty, Wait: &diskspace.Waiter{Stop: make(chan struct{}), Pause: 20 * time.Microsecond}}
 	}
 	s.w.feed = s.source(simulatedLog{
 		late: s.r.IntN(6) - 1, behind: 1 + s.r.IntN(4), pauses: s.r.IntN(4) == 0, unproven: s.r.IntN(3) == 0,
@@ -379,12 +381,12 @@ func (s *simulation) check(x *watcher) error {
 // takenIn makes the gaps that the last commit records part of the rules, and
 // sees that none is missing.
 func (s *simulation) takenIn() error {
-	p, err := openPlace(s.fs, &s.w.cfg, &s.w.history.Rules, crashState, crashOutput, slog.New(slog.DiscardHandler))
+	p, err := partition.Open(s.fs, &s.w.cfg, &s.w.history.Rules, crashState, crashOutput, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	progress := p.store.Progress().Progress
-	if err := p.close(); err != nil {
+	progress := p.Store.Progress().Progress
+	if err := p.Close(); err != nil {
 		return err
 	}
 	s.w.history.Rules.Gaps = progress.Gaps

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 )
 
 // dayRow is a row as labeljoin writes it, with what statistics look at.
@@ -55,7 +57,7 @@ func TestStatsCountTheLastStateOfRows(t *testing.T) {
 		{RequestID: "b", ItemID: "x", Revision: 1, Reason: "withdrawn"},
 	})
 	code, out, talk := runLine(t, "stats", "--out", dir, "--date", "2026-11-21")
-	if code != exitDone || !strings.Contains(out, "all rows: 2 rows") {
+	if code != terminal.ExitDone || !strings.Contains(out, "all rows: 2 rows") {
 		t.Fatalf("exit code %d\n%s%s", code, out, talk)
 	}
 	for line := range strings.Lines(out) {
@@ -69,7 +71,7 @@ func TestStatsCountTheLastStateOfRows(t *testing.T) {
 		"no such column":          {"stats", "--out", dir, "--date", "2026-11-21", "--slice", "browser"},
 		"no such file":            {"stats", filepath.Join(dir, "nothing")},
 	} {
-		if code, _, talk := runLine(t, args...); code != exitUsage || talk == "" {
+		if code, _, talk := runLine(t, args...); code != terminal.ExitUsage || talk == "" {
 			t.Errorf("%s: exit code %d, %q", name, code, talk)
 		}
 	}

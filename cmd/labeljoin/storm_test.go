@@ -19,6 +19,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
 )
@@ -197,7 +198,7 @@ func (s *weather) up() {
 	if s.joiner != nil {
 		select {
 		case <-s.joiner.done:
-			if code := s.joiner.code(); code != exitFailed {
+			if code := s.joiner.code(); code != terminal.ExitFailed {
 				s.t.Fatalf("the joiner ended by itself with %d:\n%s", code, s.joiner.log.tail(4000))
 			}
 			s.did["ended for want of a server"]++
@@ -270,9 +271,9 @@ func (s *weather) told() {
 	if err := s.joiner.signal(syscall.SIGTERM); err != nil {
 		s.t.Fatal(err)
 	}
-	if code := s.joiner.code(); code != 0 && code != exitFailed {
+	if code := s.joiner.code(); code != 0 && code != terminal.ExitFailed {
 		s.t.Fatalf("told to end, it ends with %d:\n%s", code, s.joiner.log.tail(4000))
-	} else if code == exitFailed && len(s.servers) == 1 {
+	} else if code == terminal.ExitFailed && len(s.servers) == 1 {
 		s.t.Errorf("told to end with its server there, it ends with %d:\n%s", code, s.joiner.log.tail(4000))
 	}
 	s.joiner = nil

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 )
 
 // hostile is what a producer may send to whoever looks: commands to a terminal,
@@ -25,7 +27,7 @@ func TestSafeWriter(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			for _, at := range []int{0, 1, 2, len(c.write) / 2} {
 				var out strings.Builder
-				w := &safeWriter{to: &out}
+				w := &terminal.SafeWriter{To: &out}
 				for _, part := range []string{c.write[:at], c.write[at:], ""} {
 					if n, err := w.Write([]byte(part)); n != len(part) || err != nil {
 						t.Fatal(n, err)
@@ -39,7 +41,7 @@ func TestSafeWriter(t *testing.T) {
 	}
 	t.Run("JSON stays JSON", func(t *testing.T) {
 		var out strings.Builder
-		if err := json.NewEncoder(&safeWriter{to: &out}).Encode(hostile); err != nil {
+		if err := json.NewEncoder(&terminal.SafeWriter{To: &out}).Encode(hostile); err != nil {
 			t.Fatal(err)
 		}
 		var back string
@@ -49,8 +51,8 @@ func TestSafeWriter(t *testing.T) {
 	})
 	t.Run("a line stays a line", func(t *testing.T) {
 		var out strings.Builder
-		w := &lineWriter{to: &out}
-		w.line("id %s, %q", "a\nclicked is 1\tb", "c\nd")
+		w := &terminal.LineWriter{To: &out}
+		w.Line("id %s, %q", "a\nclicked is 1\tb", "c\nd")
 		if want := `id a\u000aclicked is 1\u0009b, "c\\u000ad"` + "\n"; out.String() != want {
 			t.Errorf("%q, want %q", out.String(), want)
 		}
@@ -77,7 +79,7 @@ func TestCommandsEscape(t *testing.T) {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			got := runMain(t, args...)
 			for _, r := range got.stdout + got.stderr {
-				if unsafeRune(r) {
+				if terminal.UnsafeRune(r) {
 					t.Fatalf("it prints %q:\n%q\n%q", r, got.stdout, got.stderr)
 				}
 			}
@@ -102,7 +104,7 @@ func TestBenchLeavesAJoinerAlone(t *testing.T) {
 	} {
 		t.Run(args, func(t *testing.T) {
 			got := runMain(t, append(strings.Fields(args), "--dir", dir)...)
-			if got.code != exitUsage || !strings.Contains(got.stderr, "is not empty") {
+			if got.code != terminal.ExitUsage || !strings.Contains(got.stderr, "is not empty") {
 				t.Errorf("ends with %d: %s", got.code, got.stderr)
 			}
 		})

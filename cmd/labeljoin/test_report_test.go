@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/labeltest"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 )
 
 // TestReports runs a file that passes, one that fails and one that is wrong, and
@@ -19,10 +22,10 @@ func TestReports(t *testing.T) {
 	wrong := writeFile(t, dir, "wrong.yaml", "tests: 3\n")
 	junit := filepath.Join(dir, "junit.xml")
 	got := runMain(t, "test", good, bad, wrong, "--json", "--junit", junit)
-	if got.code != exitUsage || !strings.Contains(got.stderr, "wrong.yaml") {
+	if got.code != terminal.ExitUsage || !strings.Contains(got.stderr, "wrong.yaml") {
 		t.Errorf("ends with %d: %s", got.code, got.stderr)
 	}
-	var report testReport
+	var report labeltest.TestReport
 	if err := json.Unmarshal([]byte(got.stdout), &report); err != nil {
 		t.Fatalf("%v of %s", err, got.stdout)
 	}
@@ -34,7 +37,7 @@ func TestReports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var suites junitSuites
+	var suites labeltest.JunitSuites
 	if err := xml.Unmarshal(text, &suites); err != nil {
 		t.Fatalf("%v of %s", err, text)
 	}

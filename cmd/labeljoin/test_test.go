@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/labeltest"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 )
 
@@ -57,7 +59,7 @@ func (c *testRun) check(t *testing.T) {
 	err := perform(context.Background(), app, append([]string{"labeljoin", "test"}, c.args...))
 	code, message := 0, ""
 	if err != nil {
-		code, message = exitCode(err), err.Error()
+		code, message = terminal.ExitCode(err), err.Error()
 	}
 	if code != c.code {
 		t.Errorf("exit code %d, want %d: %v", code, c.code, err)
@@ -96,21 +98,21 @@ func TestTestCommand(t *testing.T) {
 		{name: "all pass", args: []string{good, inline}, out: []string{"ok    " + good + ": 2 of 2 cases pass", "ok    " + inline}, hidden: "a click"},
 		{name: "verbose", args: []string{"-v", good}, out: []string{"pass  " + good + ":3: a click\n", ":9: another\n"}},
 		{
-			name: "one fails", args: []string{bad, good}, code: exitFailed,
+			name: "one fails", args: []string{bad, good}, code: terminal.ExitFailed,
 			out: []string{"FAIL  " + bad + ":9: another\n  " + bad + ":9: rows:\n", "want (line 13)  r1", "FAIL  " + bad + ": 1 of 2 cases pass\n", "ok    " + good},
 			err: []string{"1 of 4 cases fail"},
 		},
 		{
-			name: "a wrong file, and the others are run", args: []string{typo, good, wrong}, code: exitUsage,
+			name: "a wrong file, and the others are run", args: []string{typo, good, wrong}, code: terminal.ExitUsage,
 			out: []string{"FAIL  " + typo + ": cannot be run", "ok    " + good},
 			err: []string{typo + `:13:29: unknown name "cliked"; did you mean "clicked"?`, wrong + `:4:5: unknown name "event"; did you mean "events"?`},
 		},
-		{name: "a wrong expression", args: []string{expr}, code: exitUsage, err: []string{expr + ":2:", `did you mean "type"?`}},
-		{name: "a wrong block", args: []string{block}, code: exitUsage, err: []string{block + ":1:", `did you mean "window"?`}},
-		{name: "no configuration", args: []string{lost}, code: exitUsage, err: []string{"no configuration at " + filepath.Join(dir, "nowhere.yaml")}},
-		{name: "no such file", args: []string{filepath.Join(dir, "none")}, code: exitUsage, err: []string{"no such file"}},
-		{name: "no file named", code: exitUsage, err: []string{"name the test files"}},
-		{name: "an unknown option", args: []string{"--quick", good}, code: exitUsage, err: []string{"quick"}},
+		{name: "a wrong expression", args: []string{expr}, code: terminal.ExitUsage, err: []string{expr + ":2:", `did you mean "type"?`}},
+		{name: "a wrong block", args: []string{block}, code: terminal.ExitUsage, err: []string{block + ":1:", `did you mean "window"?`}},
+		{name: "no configuration", args: []string{lost}, code: terminal.ExitUsage, err: []string{"no configuration at " + filepath.Join(dir, "nowhere.yaml")}},
+		{name: "no such file", args: []string{filepath.Join(dir, "none")}, code: terminal.ExitUsage, err: []string{"no such file"}},
+		{name: "no file named", code: terminal.ExitUsage, err: []string{"name the test files"}},
+		{name: "an unknown option", args: []string{"--quick", good}, code: terminal.ExitUsage, err: []string{"quick"}},
 	} {
 		t.Run(c.name, c.check)
 	}
@@ -120,7 +122,7 @@ func TestTestsStopWhenTold(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	err := runTests(ctx, &strings.Builder{}, []string{"../../joiner/testdata/semantics/window.yaml"}, false)
+	err := labeltest.Run(ctx, &strings.Builder{}, []string{"../../joiner/testdata/semantics/window.yaml"}, false)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("stopped, it returns %v", err)
 	}
@@ -131,7 +133,7 @@ func TestTestsStopWhenTold(t *testing.T) {
 func TestDurationsOfTestFiles(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"0", "40s", "-1s", "2d", "-1d12h", "1w", "30m1ns"} {
-		got, err := notation().Duration(text)
+		got, err := labeltest.Notation().Duration(text)
 		want, wantErr := config.ParseDuration(text)
 		if err != nil || wantErr != nil || got != want.Std() {
 			t.Errorf("%s is %v (%v), want %v (%v)", text, got, err, want, wantErr)

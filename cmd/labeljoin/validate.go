@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/export/schema"
 	"github.com/labeljoin/labeljoin/export/stats"
 	"github.com/labeljoin/labeljoin/export/tfmd"
@@ -87,7 +88,7 @@ func newValidation(c *cli.Context) (*validation, error) {
 		}
 		v.schema = s
 	} else if c.String("against") == "" {
-		return nil, &usageError{errors.New("validate needs --schema, --against, or both: what should the rows be like?")}
+		return nil, &terminal.UsageError{Err: errors.New("validate needs --schema, --against, or both: what should the rows be like?")}
 	}
 	return v, nil
 }
@@ -141,7 +142,7 @@ func (v *validation) other(c *cli.Context, what string, o stats.Options) (*tfmd.
 	if what == "yesterday" {
 		t, err := time.Parse(time.DateOnly, c.String("date"))
 		if err != nil {
-			return nil, &usageError{errors.New("yesterday is the day before --date: give it like 2026-11-23")}
+			return nil, &terminal.UsageError{Err: errors.New("yesterday is the day before --date: give it like 2026-11-23")}
 		}
 		day = t.AddDate(0, 0, -1).Format(time.DateOnly)
 	}

@@ -131,34 +131,34 @@ func TestSizes(t *testing.T) {
 // clocks lists the files that may look at the machine's clock, each with what
 // keeps rows from depending on it. Everywhere else time is an argument.
 var clocks = map[string]string{
-	"cmd/labeljoin/bench.go":          "a benchmark measures time",
-	"cmd/labeljoin/disk.go":           "the room on a disk is looked at every second; reading pauses, and no row changes",
-	"cmd/labeljoin/disk_fs.go":        "a write that found no room is tried again every second",
-	"cmd/labeljoin/refused.go":        "what was rejected is said once a minute",
-	"cmd/labeljoin/lag.go":            "how far a stream has grown is asked every few seconds, for a metric",
-	"cmd/labeljoin/metrics_run.go":    "a watermark's lag is behind the clock of who looks",
-	"joiner/engine/commit.go":         "how long a commit took, for a metric",
-	"joiner/engine/stage.go":          "how long a commit took, for a metric",
-	"cmd/labeljoin/bench_live.go":     "the same, of a live joiner",
-	"cmd/labeljoin/bench_export.go":   "the same, of an export",
-	"cmd/labeljoin/bench_latency.go":  "the same, of its answers",
-	"cmd/labeljoin/bench_store.go":    "the same, of its state",
-	"cmd/labeljoin/gc.go":             "the garbage collector's room is looked after every second",
-	"cmd/labeljoin/daily.go":          "how often is looked whether a day is complete; which days are is a function of event time",
-	"cmd/labeljoin/export.go":         "when an export was made stands in its manifest, and it waits for a day; no row depends on it",
-	"cmd/labeljoin/verify.go":         "the time that is left of a long reading",
-	"cmd/labeljoin/gap.go":            "a gap in the future is a mistake in the command line",
-	"cmd/labeljoin/doctor.go":         "the machine's clock is compared with the broker's, and no row is made",
-	"cmd/labeljoin/demo.go":           "a demo takes as long as it was told, and waits for what it shows",
-	"cmd/labeljoin/progress.go":       "a status line with the time that is left",
-	"cmd/labeljoin/simulate.go":       "a simulated recommender publishes in real time",
-	"joiner/engine/run.go":            "a commit is due some time after its first row: when files are cut, not what is in them",
-	"events/jetstream/calm.go":        "how long to wait before asking the broker again",
-	"events/jetstream/connlog.go":     "when to replace a connection to which a subscription was refused",
-	"events/jetstream/resume.go":      "how long to wait before reading on",
-	"events/jetstream/source.go":      "when to ask the broker again whether anything is pending; the answer's time is the broker's",
-	"events/jetstream/clock_linux.go": "a clock for waiting that goes on while the machine sleeps",
-	"events/jetstream/clock_other.go": "the same for systems that have none",
+	"cmd/labeljoin/bench/measure.go":       "a benchmark measures time",
+	"cmd/labeljoin/diskspace/disk.go":      "the room on a disk is looked at every second; reading pauses, and no row changes",
+	"cmd/labeljoin/diskspace/fs.go":        "a write that found no room is tried again every second",
+	"cmd/labeljoin/monitor/refused.go":     "what was rejected is said once a minute",
+	"cmd/labeljoin/monitor/lag.go":         "how far a stream has grown is asked every few seconds, for a metric",
+	"cmd/labeljoin/monitor/metrics_run.go": "a watermark's lag is behind the clock of who looks",
+	"joiner/engine/commit.go":              "how long a commit took, for a metric",
+	"joiner/engine/stage.go":               "how long a commit took, for a metric",
+	"cmd/labeljoin/bench/live.go":          "the same, of a live joiner",
+	"cmd/labeljoin/bench/export.go":        "the same, of an export",
+	"cmd/labeljoin/bench/latency.go":       "the same, of its answers",
+	"cmd/labeljoin/bench/store.go":         "the same, of its state",
+	"cmd/labeljoin/partition/gc.go":        "the garbage collector's room is looked after every second",
+	"cmd/labeljoin/exports/daily.go":       "how often is looked whether a day is complete; which days are is a function of event time",
+	"cmd/labeljoin/exporter/exporter.go":   "when an export was made stands in its manifest, and it waits for a day; no row depends on it",
+	"cmd/labeljoin/verify/verify.go":       "the time that is left of a long reading",
+	"cmd/labeljoin/gap.go":                 "a gap in the future is a mistake in the command line",
+	"cmd/labeljoin/doctor/doctor.go":       "the machine's clock is compared with the broker's, and no row is made",
+	"cmd/labeljoin/demo/demo.go":           "a demo takes as long as it was told, and waits for what it shows",
+	"cmd/labeljoin/terminal/progress.go":   "a status line with the time that is left",
+	"cmd/labeljoin/demo/recommender.go":    "a simulated recommender publishes in real time",
+	"joiner/engine/run.go":                 "a commit is due some time after its first row: when files are cut, not what is in them",
+	"events/jetstream/calm.go":             "how long to wait before asking the broker again",
+	"events/jetstream/connlog.go":          "when to replace a connection to which a subscription was refused",
+	"events/jetstream/resume.go":           "how long to wait before reading on",
+	"events/jetstream/source.go":           "when to ask the broker again whether anything is pending; the answer's time is the broker's",
+	"events/jetstream/clock_linux.go":      "a clock for waiting that goes on while the machine sleeps",
+	"events/jetstream/clock_other.go":      "the same for systems that have none",
 }
 
 // clockFuncs are the functions of package time that look at the machine's clock.
@@ -197,7 +197,7 @@ func isPackage(x ast.Expr, name string) bool {
 // settable lists the package-level variables that something other than their
 // declaration may set.
 var settable = map[string]string{
-	"cmd/labeljoin/version.go: version": "the linker sets it where a release is built",
+	"cmd/labeljoin/version/version.go: release": "the linker sets it where a release is built",
 }
 
 // TestNoGlobals allows sentinel errors and tables that nobody writes to: two

@@ -36,6 +36,7 @@ type importRule struct {
 	deny   []string
 	direct bool     // only imports of its own count, not what these import
 	except []string // allowed all the same
+	beside []string // packages below pkg that the rule does not cover, with all below them
 	why    string
 }
 
@@ -87,9 +88,47 @@ var importRules = []importRule{
 		why: "a configuration can be checked where nothing else works; config/wire and cmd/labeljoin are where it meets the rest",
 	},
 	{
-		pkg: "", below: true, deny: own("cmd"),
+		pkg: "", below: true, beside: own("cmd"), deny: own("cmd"),
 		why: "commands are used by people, not by packages",
 	},
+	room("version"),
+	room("terminal"),
+	room("commandline", "terminal"),
+	room("diskspace"),
+	room("exports", "version"),
+	room("monitor", "diskspace", "version", "exports"),
+	room("partition", "terminal", "version", "diskspace", "exports", "monitor"),
+	commandRoom("bench"),
+	commandRoom("demo"),
+	commandRoom("describe"),
+	commandRoom("doctor"),
+	commandRoom("explain"),
+	commandRoom("exporter"),
+	commandRoom("gap"),
+	commandRoom("labeltest"),
+	commandRoom("replay"),
+	commandRoom("verify"),
+}
+
+// room is the rule of a package below cmd/labeljoin: of its neighbours it imports those that are named, and no
+// others.
+func room(name string, neighbours ...string) importRule {
+	except := make([]string, len(neighbours))
+	for i, n := range neighbours {
+		except[i] = "cmd/labeljoin/" + n
+	}
+	if len(except) > 0 {
+		except = own(except...)
+	}
+	return importRule{
+		pkg: "cmd/labeljoin/" + name, below: true, deny: own("cmd"), except: except,
+		why: "the packages of the program have one direction: terminal, diskspace, monitor, partition, a command",
+	}
+}
+
+// commandRoom is the rule of a package that is one command's work: it knows no other command.
+func commandRoom(name string) importRule {
+	return room(name, "terminal", "version", "diskspace", "exports", "monitor", "partition")
 }
 
 // pureImports is all of the standard library that the core may use: nothing
@@ -159,6 +198,9 @@ func under(importPath string, prefixes []string) bool {
 
 func (r *importRule) covers(p *goPackage) bool {
 	at := strings.TrimSuffix(module+"/"+r.pkg, "/")
+	if under(p.ImportPath, r.beside) {
+		return false
+	}
 	return p.ImportPath == at || r.below && strings.HasPrefix(p.ImportPath, at+"/")
 }
 

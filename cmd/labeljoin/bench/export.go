@@ -1,0 +1,271 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/version"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/shards"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// Export is one run of the benchmark.
+type Export struct {
+	Rows, Columns, Shards, Turns int
+	Format, Python, Memory, Dir  string
+	JSON                         bool
+	Talk                         io.Writer
+}
+
+// exportTurn is one measured export.
+type exportTurn struct {
+	Seconds float64 `json:"seconds"`
+	RowsPS  float64 `json:"rows_per_second"`
+	Peak    int64   `json:"peak_bytes"`
+	Bytes   int64   `json:"bytes"` // of the files that were written
+}
+
+// exportResult is what the benchmark prints.
+type exportResult struct {
+	Rows      int          `json:"rows"`
+	Columns   int          `json:"columns"`
+	Shards    int          `json:"shards"`
+	Threads   int          `json:"threads"`
+	Input     int64        `json:"input_bytes"`
+	Labeljoin []exportTurn `json:"labeljoin"`
+	DuckDB    []exportTurn `json:"duckdb,omitempty"`
+	// Ratio is the rows per second of labeljoin's fastest turn, divided by those of
+	// DuckDB's.
+	Ratio float64 `json:"ratio,omitempty"`
+}
+
+// benchDay is the day of the generated rows.
+func benchDay() events.Time { return events.At(time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)) }
+
+// Run measures, and prints the result to out.
+func (b *Export) Run(ctx context.Context, out io.Writer) (err error) {
+	if b.Dir == "" {
+		if b.Dir, err = os.MkdirTemp("", "labeljoin-bench-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(b.Dir)) }()
+	}
+	result := &exportResult{Rows: b.Rows, Columns: b.Columns, Shards: b.Shards, Threads: runtime.GOMAXPROCS(0)}
+	archive, table, err := b.input(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range table.Files {
+		result.Input += table.Files[i].Bytes
+	}
+	for range b.Turns {
+		turn, err := b.export(ctx, archive, table)
+		if err != nil {
+			return err
+		}
+		result.Labeljoin = append(result.Labeljoin, turn)
+		if b.Python == "" {
+			continue
+		}
+		if turn, err = b.duckdb(ctx); err != nil {
+			return err
+		}
+		result.DuckDB = append(result.DuckDB, turn)
+	}
+	if len(result.DuckDB) > 0 {
+		result.Ratio = fastestTurn(result.Labeljoin) / fastestTurn(result.DuckDB)
+	}
+	return PrintResult(out, b.JSON, result, result.Lines())
+}
+
+func fastestTurn(turns []exportTurn) float64 {
+	return slices.MaxFunc(turns, func(x, y exportTurn) int { return int(x.RowsPS - y.RowsPS) }).RowsPS
+}
+
+func (r *exportResult) Lines() []string {
+	lines := []string{fmt.Sprintf("%d rows of %d columns, %d MB of Parquet, to %d files of each split, on %d threads",
+		r.Rows, r.Columns, r.Input>>20, r.Shards, r.Threads)}
+	tell := func(name string, turns []exportTurn) {
+		for _, t := range turns {
+			lines = append(lines, fmt.Sprintf("%-10s %8.1f s %10.0f rows/s, peak %d MiB, wrote %d MB", name, t.Seconds, t.RowsPS, t.Peak>>20, t.Bytes>>20))
+		}
+	}
+	tell("labeljoin", r.Labeljoin)
+	tell("duckdb", r.DuckDB)
+	if r.Ratio > 0 {
+		lines = append(lines, fmt.Sprintf("labeljoin / duckdb: %.2f", r.Ratio))
+	}
+	return lines
+}
+
+func (b *Export) labels() []joiner.Label {
+	return []joiner.Label{{Name: "clicked", Window: time.Hour}, {Name: "spent", Agg: joiner.Sum, Window: time.Hour}}
+}
+
+// input writes the day's rows, if they are not there.
+func (b *Export) input(ctx context.Context) (*export.Archive, *export.Table, error) {
+	dir := filepath.Join(b.Dir, "labeled")
+	o, err := export.Open(export.Options{Dir: dir, Name: "bench", RulesHash: "bench", Labels: b.labels()})
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, _, there := o.Last(); !there {
+		fmt.Fprintln(b.Talk, "writing the rows")
+		err = b.write(ctx, o)
+	}
+	if err := errors.Join(err, o.Close()); err != nil {
+		return nil, nil, err
+	}
+	archive, err := export.OpenArchive(vfs.Default, dir, partition.Default)
+	if err != nil {
+		return nil, nil, err
+	}
+	table, err := archive.Table()
+	return archive, table, err
+}
+
+// write commits the rows: requests of ten items, with texts that repeat and numbers that
+// do not, as features of recommenders do.
+func (b *Export) write(ctx context.Context, o *export.Output) error {
+	const items = 10
+	rng := rand.New(rand.NewPCG(1, 2))
+	features := max(b.Columns-14, 2) // the rest are columns that every row has
+	s, err := o.Stage(1)
+	if err != nil {
+		return err
+	}
+	defer s.Abort()
+	for n := 0; n < b.Rows; n += items {
+		if n%(items<<10) == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		req := &events.Request{
+			ID: fmt.Sprintf("req-%016x", rng.Uint64()), TS: benchDay().Add(time.Duration(float64(24*time.Hour) * float64(n) / float64(b.Rows))),
+			Model: "ranker", ModelVersion: "v" + fmt.Sprint(n%3), UserID: fmt.Sprintf("user-%d", rng.IntN(1_000_000)),
+		}
+		for f := range features / 2 {
+			req.Features = append(req.Features, benchFeature(rng, f))
+		}
+		for i := range items {
+			item := events.Item{ID: fmt.Sprintf("item-%d", rng.IntN(100_000)), Position: int64(i), HasPosition: true, Score: rng.Float64(), HasScore: true}
+			for f := features / 2; f < features; f++ {
+				item.Features = append(item.Features, benchFeature(rng, f))
+			}
+			req.Items = append(req.Items, item)
+		}
+		for i := range min(items, b.Rows-n) {
+			clicked := float64(rng.IntN(20) / 19)
+			row := &joiner.Row{Item: i, Weight: 1, Cells: []joiner.Cell{{Value: clicked, TS: events.MinTime}, {Value: clicked * rng.Float64(), TS: events.MinTime}}}
+			if err := s.Row(req, row); err != nil {
+				return err
+			}
+		}
+	}
+	_, err = s.Commit(ctx, benchCut())
+	return err
+}
+
+// benchFeature is a value of feature f: a number, a whole number or a text of few.
+func benchFeature(rng *rand.Rand, f int) events.Field {
+	field := events.Field{Name: fmt.Sprintf("f%02d", f)}
+	switch f % 3 {
+	case 0:
+		field.Value = events.Value{Kind: events.Double, Float: rng.NormFloat64()}
+	case 1:
+		field.Value = events.Value{Kind: events.Int, Int: int64(rng.IntN(1000))}
+	default:
+		field.Value = events.Value{Kind: events.String, Str: fmt.Sprintf("category-%d", rng.IntN(50))}
+	}
+	return field
+}
+
+// benchCut is the only commit, after which the log has ended.
+func benchCut() *joiner.Cut {
+	c := &joiner.Cut{
+		Number: 1, Nonce: "bench", RulesHash: "bench", MaxEvent: benchDay(), From: []joiner.Position{{Input: "bench", Next: 1}},
+		Progress: joiner.Progress{
+			Commit: 1, Clock: joiner.NewClock(), ClosedThrough: events.MaxTime, Announced: events.MaxTime, Inputs: []joiner.Position{{Input: "bench", Next: 2}},
+		},
+	}
+	for k := range events.Kinds {
+		c.Progress.Clock.Prove(events.Kind(k), events.MaxTime)
+	}
+	return c
+}
+
+// export exports the day anew.
+func (b *Export) export(ctx context.Context, archive *export.Archive, table *export.Table) (turn exportTurn, err error) {
+	out := filepath.Join(b.Dir, "exports")
+	if err := os.RemoveAll(out); err != nil {
+		return turn, err
+	}
+	defer partition.TuneGC()()
+	e, err := shards.New(archive, shards.Options{
+		FS: vfs.Default, Out: out, Name: "bench", Rules: &joiner.Rules{Labels: b.labels()}, Format: shards.Format(b.Format), Shards: b.Shards,
+		Splits: shards.Splits{By: shards.SplitByUser, Eval: 0.1}, Version: version.Text(), Workers: runtime.GOMAXPROCS(0),
+	})
+	if err != nil {
+		return turn, err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	var peak peakRSS
+	runtime.GC()
+	peak.Watch()
+	begin := time.Now()
+	result, err := e.Day(ctx, table, benchDay())
+	turn.Seconds, turn.Peak = time.Since(begin).Seconds(), peak.stop()
+	if err != nil {
+		return turn, err
+	}
+	for _, f := range result.Manifest.Files {
+		turn.Bytes += f.Bytes
+	}
+	turn.RowsPS = float64(result.Manifest.Counts.Written) / turn.Seconds
+	return turn, nil
+}
+
+// duckProgram sorts the same files by a hash of the request, in Python with DuckDB. It
+// writes one file for each split, which is less work than many.
+const duckProgram = `
+import duckdb, json, os, resource, sys, time
+data, out, threads, memory = sys.argv[1:]
+con = duckdb.connect()
+con.execute(f"set threads={threads}; set memory_limit='{memory}'; set temp_directory='{out}.tmp'; set preserve_insertion_order=false; set enable_progress_bar=false")
+os.makedirs(out, exist_ok=True)
+begin = time.time()
+con.execute(f"""copy (select * exclude (revision, reason, clicked_ts, spent_ts) from read_parquet('{data}/*/*.parquet', hive_partitioning=false)
+    order by hash(request_id)) to '{out}/all.parquet' (format parquet, compression zstd, compression_level 1)""")
+seconds = time.time() - begin
+rows = con.execute(f"select count(*) from '{out}/all.parquet'").fetchone()[0]
+print(json.dumps({"seconds": seconds, "rows_per_second": rows / seconds, "bytes": os.path.getsize(f"{out}/all.parquet"),
+    "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+`
+
+func (b *Export) duckdb(ctx context.Context) (turn exportTurn, err error) {
+	out := filepath.Join(b.Dir, "duckdb")
+	if err := os.RemoveAll(out); err != nil {
+		return turn, err
+	}
+	cmd := exec.CommandContext(ctx, b.Python, "-c", duckProgram, filepath.Join(b.Dir, "labeled", "data"), out, fmt.Sprint(runtime.GOMAXPROCS(0)), b.Memory)
+	cmd.Stderr = b.Talk
+	text, err := cmd.Output()
+	if err != nil {
+		return turn, fmt.Errorf("DuckDB: %w: does %s have the duckdb module?", err, b.Python)
+	}
+	return turn, errors.Join(json.Unmarshal(text, &turn), os.RemoveAll(out), os.RemoveAll(out+".tmp"))
+}

@@ -1,0 +1,139 @@
+// Package describe says what a configuration means, in a few lines for people.
+package describe
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/export"
+)
+
+// Write says what a configuration means, for people to compare with what
+// they meant.
+func Write(w io.Writer, c *config.Config) {
+	lines := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	defer lines.Flush()
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(lines, "%s\t%s\n", name, fmt.Sprintf(format, args...))
+	}
+	line("name", "%s", c.Name)
+	if c.NATS.Embedded {
+		line("server", "embedded, on %s port %s; %s", c.NATS.Listen, portOf(c.NATS.Port), authOf(c))
+	} else {
+		line("server", "%s", strings.Join(c.NATS.URL, ", "))
+	}
+	line("requests", "%s", inputOf(c.Inputs.Requests.Subject, c.Inputs.Requests.Stream))
+	line("outcomes", "%s", inputOf(c.Inputs.Outcomes.Subject, c.Inputs.Outcomes.Stream))
+	if c.Publish != nil {
+		line("label stream", "%s", c.Publish.Subject)
+	}
+	line("rows", "one per %s, to %s", c.Join.Rows, c.Output.Dir)
+	line("negatives", "%s", negativesOf(&c.Join))
+	line("state", "%s", c.State.Dir)
+	longest := config.Duration(c.Longest())
+	line("a request closes", "%s after its time, once events %s later have been read", longest, c.Join.Lateness)
+	line("it is remembered", "%s beyond that; late outcomes correct it for %s", config.Duration(c.Memory()), c.Join.Corrections)
+	if c.Guard.Enabled {
+		line("too few outcomes", "hold rows: below %v of the usual rate, if less probable than %g; without evidence a row waits %s longer", c.Guard.Usual, c.Guard.Tail, c.Guard.Patience)
+	}
+	line("events stay out", "older than %s or more than %s in the future", c.Join.MaxAge, c.Join.MaxFuture)
+	line("fingerprint", "%.12s", c.Fingerprint())
+	fmt.Fprintln(lines)
+	fmt.Fprintln(lines, "label\tvalue\twindow\twhen")
+	for _, l := range c.Labels {
+		fmt.Fprintf(lines, "%s\t%s\t%s\t%s\n", l.Name, l.Value, l.Window, strings.ReplaceAll(strings.TrimSpace(l.When), "\n", " "))
+	}
+}
+
+// authOf says who may connect to the embedded server.
+func authOf(c *config.Config) string {
+	password := "clients need the password in " + partition.EmbeddedURLPath(c.State.Dir)
+	switch c.NATS.Auth {
+	case config.AuthNone:
+		return "every process of this machine may connect and delete events"
+	case config.AuthLocal:
+		return password + ", but for processes of the joiner's own user on this machine"
+	}
+	return password
+}
+
+func portOf(port int64) string {
+	if port == 0 {
+		return "chosen at the start"
+	}
+	return fmt.Sprint(port)
+}
+
+func inputOf(subject, stream string) string {
+	if stream == "" {
+		return subject
+	}
+	return subject + " of stream " + stream
+}
+
+func negativesOf(j *config.Join) string {
+	text := map[config.Negatives]string{
+		config.NegativesAll:               "all are kept",
+		config.NegativesSeen:              "kept where seen: " + j.Impression,
+		config.NegativesAboveLastPositive: "kept down to the last positive position",
+	}[j.Negatives]
+	if j.SampleNegatives < 1 {
+		text += fmt.Sprintf("; of those a share of %v, with weights", j.SampleNegatives)
+	}
+	return text
+}
+
+// Notes lists what is not wrong with the configuration but missing around
+// it: the machine that checks may not be the one that runs.
+func Notes(c *config.Config, lookup func(string) (string, bool)) []string {
+	var notes []string
+	for _, resolve := range []func(func(string) (string, bool)) (string, error){c.NATS.Token.Resolve, c.NATS.User.Resolve, c.NATS.Password.Resolve} {
+		if _, err := resolve(lookup); err != nil {
+			notes = append(notes, err.Error())
+		}
+	}
+	paths := []string{c.NATS.Creds, c.NATS.NKey, c.NATS.TokenFile, c.NATS.PasswordFile}
+	if tls := c.NATS.TLS; tls != nil {
+		paths = append(paths, tls.CA, tls.Cert, tls.Key)
+	}
+	for _, path := range paths {
+		if path == "" {
+			continue
+		}
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			notes = append(notes, fmt.Sprintf("%s does not exist on this machine", path))
+		}
+	}
+	return append(notes, labelNotes(c)...)
+}
+
+// labelNotes says which labels take a column that a feature has in the output.
+func labelNotes(c *config.Config) []string {
+	archive, err := export.OpenArchive(vfs.Default, c.Output.Dir, partition.Default)
+	if err != nil {
+		return nil // there is no output yet, or not on this machine
+	}
+	features, err := archive.FeatureColumns()
+	if err != nil {
+		return []string{fmt.Sprintf("the output %s could not be looked at: %s", c.Output.Dir, err)}
+	}
+	var notes []string
+	for i := range c.Labels {
+		for _, column := range []string{c.Labels[i].Name, c.Labels[i].Name + "_ts"} {
+			if features[strings.ToLower(column)] {
+				notes = append(notes, fmt.Sprintf("label %s: files of the output %s have a feature in the column %s. From now on it holds the label, and the feature is in feature_%s: "+
+					"readers of both kinds of files mix the two up. Choose another name for the label, or begin another output", c.Labels[i].Name, c.Output.Dir, column, column))
+			}
+		}
+	}
+	return notes
+}

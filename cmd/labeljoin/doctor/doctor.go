@@ -1,0 +1,176 @@
+// Package doctor checks what a joiner needs before it runs, or while it does, and changes nothing.
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/monitor"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jetstream"
+)
+
+// Doctor checks what a joiner needs.
+type Doctor struct {
+	Config *config.Config
+	JSON   bool
+	Out    *terminal.LineWriter
+	bad    int
+}
+
+// finding is one line, as JSON.
+type finding struct {
+	Check string `json:"check"`
+	OK    bool   `json:"ok"`
+	Error string `json:"error,omitempty"`
+	Way   string `json:"way_out,omitempty"`
+}
+
+// tell says how one check went.
+func (d *Doctor) tell(what string, err error, way string) {
+	f := finding{Check: what, OK: err == nil}
+	if err != nil {
+		d.bad++
+		f.Error, f.Way = err.Error(), way
+	}
+	if d.JSON {
+		line, err := json.Marshal(f)
+		if err == nil {
+			d.Out.Line("%s", line)
+		}
+		return
+	}
+	switch {
+	case err == nil:
+		d.Out.Line("ok     %s", what)
+	case way == "":
+		d.Out.Line("wrong  %s: %v", what, err)
+	default:
+		d.Out.Line("wrong  %s: %v\n       %s", what, err, way)
+	}
+}
+
+// Check makes every check and prints a line for each. The error says how many things are wrong.
+func (d *Doctor) Check(ctx context.Context) error {
+	var s monitor.Status
+	running := !errors.Is(monitor.Ask(ctx, d.Config.State.Dir, "status", nil, &s), monitor.ErrNotRunning)
+	d.directory("state.dir", d.Config.State.Dir)
+	d.directory("output.dir", d.Config.Output.Dir)
+	if !running {
+		d.port("http.listen", d.Config.HTTP.Listen)
+		if n := &d.Config.NATS; n.Embedded && n.Port > 0 {
+			d.port("nats.port", fmt.Sprintf("%s:%d", n.Listen, n.Port))
+		}
+	}
+	d.nats(ctx, running)
+	if d.Out.Err == nil && d.bad > 0 {
+		return fmt.Errorf("%d things are wrong", d.bad)
+	}
+	return d.Out.Err
+}
+
+// directory checks that files can be made, and that there is room.
+func (d *Doctor) directory(setting, dir string) {
+	at := dir
+	for {
+		if _, err := os.Stat(at); !errors.Is(err, os.ErrNotExist) || at == filepath.Dir(at) {
+			break
+		}
+		at = filepath.Dir(at) // it will be made
+	}
+	f, err := os.CreateTemp(at, ".labeljoin-doctor-*")
+	if err == nil {
+		err = errors.Join(f.Close(), os.Remove(f.Name()))
+	}
+	d.tell(fmt.Sprintf("%s %s can be written", setting, dir), err, "let the joiner's user write there, or choose another directory")
+	usage, err := vfs.Default.GetDiskUsage(at)
+	if err != nil || usage.TotalBytes == 0 {
+		return // a file system that does not tell
+	}
+	reserve := min(uint64(d.Config.State.Reserve), usage.TotalBytes/10)
+	if usage.AvailBytes < reserve {
+		err = fmt.Errorf("%s is left, less than the reserve of %s", config.Size(usage.AvailBytes), config.Size(reserve))
+	}
+	d.tell(fmt.Sprintf("%s %s has room", setting, dir), err, "free some, or lower state.reserve")
+}
+
+// port checks that an address is free.
+func (d *Doctor) port(setting, address string) {
+	if address == "" {
+		return
+	}
+	l, err := net.Listen("tcp", address)
+	if err == nil {
+		err = l.Close()
+	}
+	d.tell(fmt.Sprintf("%s %s is free", setting, address), err, "stop the process that listens there, or choose another port")
+}
+
+// nats checks what NATS offers and allows. An embedded server that does not run has
+// nothing that could be wrong.
+func (d *Doctor) nats(ctx context.Context, running bool) {
+	if d.Config.NATS.Embedded && !running {
+		d.tell("embedded NATS server: it starts with the joiner", nil, "")
+		return
+	}
+	s, err := partition.ConnectReading(ctx, d.Config)
+	if err == nil && !s.Conn.IsConnected() {
+		err = errors.Join(s.Conn.LastError(), s.Close(), errors.New("it is away"))
+	}
+	d.tell("NATS: connect and log in", err, "check nats.url, the login and the server")
+	if err != nil {
+		return
+	}
+	defer func() { _ = s.Close() }() // it has only looked
+	asking, cancel := context.WithTimeout(ctx, partition.AskTimeout/3)
+	defer cancel()
+	logs, missing, err := jetstream.Look(asking, s.Conn, (&partition.Service{Config: d.Config}).StreamInputs())
+	if errors.Is(err, context.DeadlineExceeded) && s.Conn.LastError() != nil {
+		err = s.Conn.LastError()
+	}
+	d.tell("NATS: find the streams", err, "allow the joiner's user to publish to $JS.API.STREAM.NAMES and $JS.API.STREAM.INFO.>, and to subscribe to _INBOX.>")
+	for _, in := range missing {
+		if !in.Create {
+			d.tell(fmt.Sprintf("subject %s: a stream holds it", in.Subject), errors.New("none does"), "create one on the server, or set inputs.create: true")
+		}
+	}
+	need := d.Config.Longest() + d.Config.Memory() + d.Config.Join.Lateness.Std()
+	for i := range logs {
+		log := &logs[i]
+		for _, f := range jetstream.CheckLog(ctx, s.Conn, log, func() events.Time { return events.At(time.Now()) }) {
+			d.tell(f.What, f.Err, f.Way)
+		}
+		if log.MaxAge > 0 && log.MaxAge < need {
+			d.tell(fmt.Sprintf("stream %s: it keeps messages long enough", log.Stream), fmt.Errorf("max_age is %v, a rebuild needs %v", log.MaxAge, need),
+				fmt.Sprintf("nats stream edit %s --max-age=%v", log.Stream, need))
+		}
+		for _, warning := range log.Warnings {
+			d.tell(fmt.Sprintf("stream %s: no message can vanish unread", log.Stream), errors.New(warning), "see OPERATIONS.md, NATS")
+		}
+	}
+	d.labels(asking, s)
+}
+
+// labels checks that the label stream is there.
+func (d *Doctor) labels(ctx context.Context, s *partition.Service) {
+	p := d.Config.Publish
+	if p == nil {
+		return
+	}
+	_, missing, err := jetstream.Look(ctx, s.Conn, []jetstream.Input{{Subject: p.Subject, Stream: p.Stream}})
+	if err == nil && len(missing) > 0 && !p.Create && !d.Config.NATS.Embedded {
+		err = errors.New("no stream holds it")
+	}
+	d.tell(fmt.Sprintf("publish.subject %s: a stream takes labels", p.Subject), err, "create one on the server, or set publish.create: true")
+}

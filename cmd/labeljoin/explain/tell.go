@@ -1,0 +1,309 @@
+package explain
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/monitor"
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+)
+
+// teller puts what is known of a request into words.
+type teller struct {
+	cfg   *config.Config
+	rules *joiner.Rules
+	story *engine.Story
+	rows  []export.Row
+	began []joiner.Position // where reading began
+}
+
+var standings = map[joiner.Phase]string{
+	joiner.Open: "open", joiner.Correctable: "correctable", joiner.Remembered: "remembered", joiner.Forgotten: "forgotten",
+}
+
+func (t *teller) tell() *Explanation {
+	s := t.story
+	x := &Explanation{
+		RequestID: s.ID, Outcomes: []toldOutcome{}, Labels: []toldLabel{}, Written: []toldRow{}, Answers: []string{},
+		Watermark: toldWatermarks{
+			Joiner: s.Stats.Watermark.String(), Request: s.Stats.Sources[events.KindRequest].String(), Outcome: s.Stats.Sources[events.KindOutcome].String(),
+		},
+	}
+	t.tellOutcomes(x)
+	t.tellRows(x)
+	switch {
+	case s.Known:
+		x.Standing = standings[s.Phase]
+		t.tellRequest(x)
+		t.tellLabels(x)
+	case len(t.rows) > 0:
+		x.Standing = "forgotten"
+		t.tellForgotten(x)
+	case len(s.Outcomes) > 0:
+		x.Standing = "waiting"
+		x.Answers = append(x.Answers, fmt.Sprintf("no request %q has come; %s for it.", s.ID, plural(len(s.Outcomes), "outcome waits")))
+	default:
+		x.Standing = "unknown"
+		t.tellUnknown(x)
+	}
+	return x
+}
+
+func (t *teller) tellOutcomes(x *Explanation) {
+	for i := range t.story.Outcomes {
+		h := &t.story.Outcomes[i]
+		o := toldOutcome{
+			toldCame: cameOf(&h.Came), Type: h.Outcome.Type, OutcomeID: h.Outcome.ID, ItemID: h.Outcome.ItemID, Fate: h.Fate,
+			Faults: h.Faults,
+		}
+		if h.Outcome.HasValue {
+			o.Value = &h.Outcome.Value
+		}
+		if t.story.Known {
+			o.After = after(h.Outcome.TS.Sub(t.story.Request.TS))
+		}
+		x.Outcomes = append(x.Outcomes, o)
+	}
+}
+
+// after says how long after its request something was.
+func after(d time.Duration) string {
+	if d < 0 {
+		return fmt.Sprint(-d, " before the request")
+	}
+	return fmt.Sprint(d, " after the request")
+}
+
+func cameOf(c *engine.Came) toldCame {
+	return toldCame{Stream: c.Input, Sequence: c.Origin.Seq, Event: c.Origin.Index, TS: c.TS.String()}
+}
+
+func (t *teller) tellRows(x *Explanation) {
+	for i := range t.rows {
+		r := &t.rows[i]
+		row := toldRow{
+			Commit: r.Commit.Cut.Number, File: r.Path, Row: r.Row, ItemID: r.ItemID, Revision: r.Revision, Reason: r.Reason,
+			Labels: map[string]*float64{}, Watermark: r.Commit.Cut.Progress.Watermark(t.rules.Lateness).String(),
+		}
+		for j := range t.rules.Labels {
+			row.Labels[t.rules.Labels[j].Name] = valueOf(&r.Labels[j])
+		}
+		x.Written = append(x.Written, row)
+	}
+}
+
+func valueOf(c *joiner.Cell) *float64 {
+	if c.Null {
+		return nil
+	}
+	return &c.Value
+}
+
+func (t *teller) tellRequest(x *Explanation) {
+	s := t.story
+	x.Request = &toldRequest{TS: s.Request.TS.String(), Late: s.Late, Copies: s.Copies, Closes: s.Closes.String(), Pieces: []toldCame{}}
+	for i := range s.Pieces {
+		x.Request.Pieces = append(x.Request.Pieces, cameOf(&s.Pieces[i]))
+	}
+	if s.Phase == joiner.Open {
+		x.Answers = append(x.Answers, t.pending())
+	}
+}
+
+// pending says what an open request waits for.
+func (t *teller) pending() string {
+	s := t.story
+	text := fmt.Sprintf("the request is open: it closes when the watermark passes %s; it is at %s", s.Closes, s.Stats.Watermark)
+	switch w, g := s.Stats.Watermark, &s.Stats.Progress.Guard; {
+	case g.Held.On():
+		h := monitor.GuardStatusOf(g)
+		text += ", and held there: " + h.String()
+	case w < min(s.Stats.Sources[events.KindRequest], s.Stats.Sources[events.KindOutcome]):
+		text += ", waiting for evidence that outcomes are still coming"
+	case s.Stats.Sources[events.KindOutcome] <= s.Stats.Sources[events.KindRequest]:
+		text += ", which is how far the outcomes are known"
+	default:
+		text += ", which is how far the requests are known"
+	}
+	return text + "."
+}
+
+func (t *teller) tellLabels(x *Explanation) {
+	for i := range t.story.Rows {
+		row := &t.story.Rows[i]
+		item := ""
+		if row.Item >= 0 {
+			item = t.story.Request.Items[row.Item].ID
+		}
+		if left := t.leftOut(row, item); left != "" {
+			x.Answers = append(x.Answers, left)
+		}
+		for j := range t.rules.Labels {
+			l := toldLabel{ItemID: item, Label: t.rules.Labels[j].Name, Rule: t.cfg.Labels[j].When, Value: valueOf(&row.Cells[j])}
+			l.Why = t.why(i, j)
+			if t.open(row, j) {
+				l.Value = nil
+			}
+			x.Labels = append(x.Labels, l)
+			x.Answers = append(x.Answers, subject(item)+l.Label+" "+l.Why)
+		}
+	}
+}
+
+func subject(item string) string {
+	if item == "" {
+		return ""
+	}
+	return fmt.Sprintf("item %q: ", item)
+}
+
+// open reports whether a label may still become something else in the ordinary
+// course of things.
+func (t *teller) open(row *joiner.Row, label int) bool {
+	certain := t.rules.Labels[label].Agg == joiner.Any && row.Cells[label].Value == 1 && !row.Cells[label].Null
+	return t.story.Phase == joiner.Open && !certain
+}
+
+func (t *teller) leftOut(row *joiner.Row, item string) string {
+	switch row.LeftOut {
+	case joiner.Unseen:
+		return fmt.Sprintf("%sno row: the policy for negatives (%s) leaves it out.", subject(item), t.cfg.Join.Negatives)
+	case joiner.SampledOut:
+		return fmt.Sprintf("%sno row: it is a negative, and sampling left this request's out.", subject(item))
+	}
+	return ""
+}
+
+// why says in a sentence why a label is what it is.
+func (t *teller) why(at, label int) string {
+	row, trace := &t.story.Rows[at], &t.story.Labels[at][label]
+	l, cell := &t.rules.Labels[label], &row.Cells[label]
+	what := fmt.Sprintf("outcome for which %s holds", oneLine(t.cfg.Labels[label].When))
+	ends := t.story.Request.TS.Add(l.Window)
+	switch {
+	case cell.Null && len(t.story.Gaps) > 0 && row.Reason == joiner.InGap:
+		g := &t.story.Gaps[0]
+		return fmt.Sprintf("is unknown: its window, which ends at %s, touches gap %d, from %s to %s%s.", ends, g.ID, g.From, g.To, noted(g.Note))
+	case t.open(row, label) && trace.Inside == 0:
+		return fmt.Sprintf("is not decided: no %s has come so far, and its window ends at %s.", what, ends)
+	case t.open(row, label):
+		return fmt.Sprintf("is not decided: %s came so far, and its window ends at %s.", plural(trace.Inside, what), ends)
+	case trace.Inside == 0:
+		text := fmt.Sprintf("is %s: no %s came before the outcome watermark passed %s", shownValue(cell), what, ends)
+		if trace.Beyond > 0 {
+			first := &t.story.Outcomes[trace.First].Outcome
+			text += fmt.Sprintf("; the first came at %s, %s", first.TS, distance(first.TS, t.story.Request.TS, ends))
+		}
+		return text + t.faulty(l.Name) + "."
+	}
+	decider := ""
+	if cell.TS != events.MinTime {
+		decider = fmt.Sprintf("; the one that decides is of %s, %s", cell.TS, after(cell.TS.Sub(t.story.Request.TS)))
+	}
+	return fmt.Sprintf("is %s: %s within %s%s.", shownValue(cell), plural(trace.Inside, what), l.Window, decider)
+}
+
+// faulty says for how many outcomes a label's condition cannot be evaluated.
+func (t *teller) faulty(label string) string {
+	n, reason := 0, ""
+	for i := range t.story.Outcomes {
+		if fault := t.story.Outcomes[i].Faults[label]; fault != "" {
+			if n++; n == 1 {
+				reason = fault
+			}
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; for %s it cannot be evaluated: %s", plural(n, "outcome"), reason)
+}
+
+// distance says how far outside the window something was.
+func distance(ts, request, ends events.Time) string {
+	if ts < request {
+		return fmt.Sprint(request.Sub(ts), " before the request")
+	}
+	return fmt.Sprint(ts.Sub(ends), " after the window")
+}
+
+func noted(note string) string {
+	if note == "" {
+		return ""
+	}
+	return " (" + note + ")"
+}
+
+func shownValue(c *joiner.Cell) string {
+	if c.Null {
+		return "null"
+	}
+	return fmt.Sprint(c.Value)
+}
+
+// tellForgotten tells what the files have of a request whose events are gone
+// from the state.
+func (t *teller) tellForgotten(x *Explanation) {
+	latest := map[string]*export.Row{}
+	for i := range t.rows {
+		latest[t.rows[i].ItemID] = &t.rows[i] // revisions come in order of commits
+	}
+	for i := range t.rows {
+		r := &t.rows[i]
+		if latest[r.ItemID] != r {
+			continue
+		}
+		for j := range t.rules.Labels {
+			l := &t.rules.Labels[j]
+			text := fmt.Sprintf("%s%s is %s (%s, revision %d)", subject(r.ItemID), l.Name, shownValue(&r.Labels[j]), r.Reason, r.Revision)
+			switch c := &r.Labels[j]; {
+			case c.TS != events.MinTime:
+				text += fmt.Sprintf(": decided by an outcome of %s, %s", c.TS, after(c.TS.Sub(r.RequestTS)))
+			case !c.Null && c.Value == 0:
+				text += fmt.Sprintf(": no outcome for which %s holds came before the watermark passed %s; it was at %s in commit %d",
+					oneLine(t.cfg.Labels[j].When), r.RequestTS.Add(l.Window), r.Commit.Cut.Progress.Watermark(t.rules.Lateness), r.Commit.Cut.Number)
+			}
+			x.Answers = append(x.Answers, text+".")
+			x.Labels = append(x.Labels, toldLabel{ItemID: r.ItemID, Label: l.Name, Value: valueOf(&r.Labels[j]), Rule: t.cfg.Labels[j].When, Why: text})
+		}
+	}
+	x.Answers = append(x.Answers, fmt.Sprintf("its events are no longer in the state, which has forgotten requests stamped before %s; the log may still have them.", t.story.Forgotten))
+}
+
+// tellUnknown says how sure it is that a request never came.
+func (t *teller) tellUnknown(x *Explanation) {
+	x.Answers = append(x.Answers, fmt.Sprintf("request %q is not known: it is not in the state, and no row of it was written.", t.story.ID))
+	if len(t.story.Read) == 0 {
+		x.Answers = append(x.Answers, "nothing was read yet.")
+		return
+	}
+	var read []string
+	for i, p := range t.story.Read {
+		first := uint64(1)
+		if i < len(t.began) {
+			first = t.began[i].Next
+		}
+		read = append(read, fmt.Sprintf("%s from message %d to %d", p.Input, first, p.Next-1))
+	}
+	x.Answers = append(x.Answers, fmt.Sprintf("what was read is %s: had it come there and been accepted, it would be here. If it was rejected, it is in deadletter/.", strings.Join(read, " and ")))
+	if t.story.Forgotten > events.MinTime {
+		x.Answers = append(x.Answers, fmt.Sprintf("only of a request stamped before %s, which is forgotten by now, could the rows have been deleted since, or left out by a policy.", t.story.Forgotten))
+	}
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	first, rest, _ := strings.Cut(what, " ")
+	rest = strings.Replace(rest, "waits", "wait", 1)
+	return strings.TrimSuffix(fmt.Sprintf("%d %ss %s", n, first, rest), " ")
+}
+
+// oneLine is an expression as it stands in a sentence.
+func oneLine(when string) string { return strings.Join(strings.Fields(when), " ") }

@@ -1,0 +1,68 @@
+package exporter
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/labeljoin/labeljoin/export/shards"
+)
+
+// listedDay is a day as `days` prints it.
+type listedDay struct {
+	Day      string `json:"day"`
+	Rows     int64  `json:"rows"` // in all revisions
+	Complete bool   `json:"complete"`
+	Expected string `json:"expected,omitempty"` // when it should be complete
+	Version  string `json:"version,omitempty"`  // empty: it is not exported
+	Exported int64  `json:"exported_rows"`
+	// Positives are the rows, of those exported, in which each label is not 0.
+	Positives map[string]int64 `json:"positives,omitempty"`
+}
+
+// ListedDays are the days as they are printed.
+func ListedDays(days []shards.ListedDay) []listedDay {
+	out := make([]listedDay, 0, len(days))
+	for i := range days {
+		d := &days[i]
+		l := listedDay{Day: d.Day, Rows: d.Rows, Complete: d.Ready}
+		if !d.Ready && !d.Ended {
+			l.Expected = d.Expected.String()
+		}
+		if m := d.Manifest; m != nil {
+			l.Version, l.Exported, l.Positives = d.Version.String(), m.Counts.Written, map[string]int64{}
+			for _, s := range m.Splits {
+				for _, label := range s.Labels {
+					l.Positives[label.Name] += label.Positive
+				}
+			}
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// PrintDays prints days as a table.
+func PrintDays(out io.Writer, days []listedDay) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprint(w, "DAY\tROWS\tCOMPLETE\tVERSION\tEXPORTED\tPOSITIVES\n")
+	for _, d := range days {
+		complete, version, exported, positives := "yes", "-", "-", "-"
+		switch {
+		case !d.Complete && d.Expected != "":
+			complete = "expected " + d.Expected
+		case !d.Complete:
+			complete = "no, and the log has ended"
+		}
+		if d.Version != "" {
+			version, exported, positives = d.Version, fmt.Sprint(d.Exported), ""
+			for _, name := range slices.Sorted(maps.Keys(d.Positives)) {
+				positives += fmt.Sprintf("%s %d ", name, d.Positives[name])
+			}
+		}
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n", d.Day, d.Rows, complete, version, exported, positives)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,205 @@
+// Package exporter exports days when a person asks for them, and lists the days there are.
+package exporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/shards"
+)
+
+// Exporting is one run of the command.
+type Exporting struct {
+	Config       *config.Config
+	From         string // the output
+	Opts         shards.Options
+	days         []events.Time
+	Wait, DryRun bool
+	Out, Talk    io.Writer
+}
+
+// ReadDays lists the days from one to another.
+func (r *Exporting) ReadDays(from, to string) error {
+	first, err := shards.ParseDay(from)
+	if err != nil {
+		return &terminal.UsageError{Err: fmt.Errorf("--date %w", err)}
+	}
+	last := first
+	if to != "" {
+		if last, err = shards.ParseDay(to); err != nil {
+			return &terminal.UsageError{Err: fmt.Errorf("--to %w", err)}
+		}
+	}
+	const most = 3650
+	switch n := last.Std().Sub(first.Std())/(24*time.Hour) + 1; {
+	case n < 1:
+		return &terminal.UsageError{Err: fmt.Errorf("--to %s is before --date %s", to, from)}
+	case n > most:
+		return &terminal.UsageError{Err: fmt.Errorf("--date %s --to %s are %d days: at most %d are exported at once", from, to, n, most)}
+	}
+	for day := first; day <= last; day = day.Add(24 * time.Hour) {
+		r.days = append(r.days, day)
+	}
+	return nil
+}
+
+// PrintLoader prints the lines of Python with which a reader reads the export. A reader that is not known is an error of
+// usage.
+func (r *Exporting) PrintLoader(reader string) error {
+	labels := make([]string, len(r.Config.Labels))
+	for i := range labels {
+		labels[i] = r.Config.Labels[i].Name
+	}
+	text, err := shards.Loader(reader, filepath.Join(r.Opts.Out, r.Opts.Name), r.Opts.Format, labels)
+	if err != nil {
+		return &terminal.UsageError{Err: err}
+	}
+	_, err = io.WriteString(r.Out, text)
+	return err
+}
+
+// Run exports the days, and prints a line for each.
+func (r *Exporting) Run(ctx context.Context) (err error) {
+	archive, err := OpenArchive(r.From)
+	if err != nil {
+		return err
+	}
+	if r.DryRun {
+		return r.tell(archive)
+	}
+	defer partition.TuneGC()()
+	line, start := terminal.NewProgress(r.Talk), time.Now()
+	defer line.End()
+	day := 0
+	r.Opts.Created = start
+	r.Opts.Progress = func(done float64) {
+		share := (float64(day) + done) / float64(len(r.days))
+		left := time.Duration(float64(time.Since(start)) * (1 - share) / max(share, 1e-6))
+		line.Show(fmt.Sprintf("%s: %.0f%%", shards.DayName(r.days[day]), 100*done), left)
+	}
+	e, err := shards.New(archive, r.Opts)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	for ; day < len(r.days); day++ {
+		result, err := r.export(ctx, archive, e, r.days[day])
+		if err != nil {
+			return err
+		}
+		line.End()
+		if _, err := fmt.Fprintln(r.Out, exportLine(&result, e.Root())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exportPatience is how long to wait before a day is looked at again.
+const exportPatience = 5 * time.Second
+
+// export exports a day, and waits for it if that is wished.
+func (r *Exporting) export(ctx context.Context, archive *export.Archive, e *shards.Exporter, day events.Time) (shards.Result, error) {
+	for waited := false; ; waited = true {
+		table, err := archive.Table()
+		if err != nil {
+			return shards.Result{}, err
+		}
+		result, err := e.Day(ctx, table, day)
+		notReady, waits := errors.AsType[*shards.NotReadyError](err)
+		_, absent := errors.AsType[*shards.NoDayError](err)
+		absent = absent && !shards.ReadinessOf(&table.Last, r.Opts.Rules, day, r.Opts.Settled).Ready
+		if !r.Wait || !waits && !absent || waits && notReady.Ended {
+			return result, err
+		}
+		if !waited {
+			fmt.Fprintf(r.Talk, "waiting: %v\n", err)
+		}
+		select {
+		case <-ctx.Done():
+			return result, context.Cause(ctx)
+		case <-time.After(exportPatience):
+		}
+	}
+}
+
+// OpenArchive opens the output that is read.
+func OpenArchive(dir string) (*export.Archive, error) {
+	archive, err := export.OpenArchive(vfs.Default, dir, partition.Default)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &terminal.UsageError{Err: fmt.Errorf("there is no output at %s: give --config or --from", dir)}
+	}
+	return archive, err
+}
+
+// exportLine is what became of a day, in a line.
+func exportLine(r *shards.Result, root string) string {
+	m := r.Manifest
+	where := filepath.Join(root, "dt="+r.Day, r.Version.String())
+	if !r.Made {
+		line := fmt.Sprintf("%s is exported already: %d rows in %s", r.Day, m.Counts.Written, where)
+		if r.Stale {
+			line += "; rows, or how they are exported, have changed since: --refresh makes another version"
+		}
+		return line
+	}
+	line := fmt.Sprintf("%s: %d rows in %d files of %s", r.Day, m.Counts.Written, len(m.Files), where)
+	for _, s := range m.Splits {
+		line += fmt.Sprintf("; %s %d", s.Name, s.Rows)
+		for _, l := range s.Labels {
+			line += fmt.Sprintf(", %d %s", l.Positive, l.Name)
+		}
+	}
+	for _, left := range []struct {
+		n    int64
+		what string
+	}{
+		{m.Counts.Replaced, "replaced by a later revision"}, {m.Counts.Moved, "moved to another day"}, {m.Counts.Withdrawn, "withdrawn"},
+		{m.Counts.Gap, "in a gap"}, {m.Counts.Open, "unfinished"}, {m.Counts.Sampled, "sampled out"},
+	} {
+		if left.n > 0 {
+			line += fmt.Sprintf("; %d %s", left.n, left.what)
+		}
+	}
+	return line
+}
+
+// tell says what would be done.
+func (r *Exporting) tell(archive *export.Archive) error {
+	table, err := archive.Table()
+	if err != nil {
+		return err
+	}
+	listed, err := shards.List(table, r.Opts)
+	if err != nil {
+		return err
+	}
+	w := &terminal.LineWriter{To: r.Out}
+	for _, day := range r.days {
+		at := slices.IndexFunc(listed, func(d shards.ListedDay) bool { return d.Start == day })
+		switch name := shards.DayName(day); {
+		case at < 0:
+			w.Line("%s: there are no rows", name)
+		case !listed[at].Ready && !r.Opts.Partial:
+			w.Line("%v", &shards.NotReadyError{Day: name, Readiness: listed[at].Readiness, Settled: r.Opts.Settled})
+		case listed[at].Version.Number > 0 && !r.Opts.Refresh:
+			w.Line("%s: %d rows in %d files; it is exported already, as %s", name, listed[at].Rows, listed[at].Files, listed[at].Version)
+		default:
+			w.Line("%s: %d rows in %d files would be exported to %s", name, listed[at].Rows, listed[at].Files, filepath.Join(r.Opts.Out, r.Opts.Name))
+		}
+	}
+	return w.Err
+}

@@ -1,0 +1,218 @@
+// Package exports says how a configuration wants days exported, and exports each day by itself once it is complete.
+package exports
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/shards"
+)
+
+// How often the running joiner looks whether a day is complete, and how long it waits
+// after an export that did not work.
+const (
+	lookDaily = 10 * time.Second
+	restDaily = 5 * time.Minute
+)
+
+// Daily exports days by itself as they are complete. Whatever happens to an export, the
+// joiner goes on.
+type Daily struct {
+	cfg  *config.Config
+	Opts shards.Options
+	log  *slog.Logger
+	part int // the partition
+
+	mu    sync.Mutex
+	state Status
+	due   events.Time // when the oldest day that is not exported should be; 0: there is none
+	seen  events.Time // when the next day can be complete
+}
+
+// Status is what the status says of daily exports.
+type Status struct {
+	Exported int64  `json:"exported"`          // versions made since the start
+	Failed   int64  `json:"failed"`            // attempts that did not work since the start
+	Last     string `json:"last,omitempty"`    // the day that was exported last since the start
+	Pending  string `json:"pending,omitempty"` // the oldest day that is not exported
+	Due      string `json:"due,omitempty"`     // when it should be
+	Problem  string `json:"problem,omitempty"` // why the last attempt did not work
+}
+
+// NewDaily exports what the numbered partition wrote. It is nil where no daily exports are configured.
+func NewDaily(c *config.Config, number int, log *slog.Logger) (*Daily, error) {
+	if c.Export.Daily == nil {
+		return nil, nil
+	}
+	opts, err := OptionsOf(c)
+	opts.Workers = 1 // the joiner goes first
+	return &Daily{cfg: c, Opts: opts, part: number, log: log, seen: events.MinTime}, err
+}
+
+// Due is one that has a day to export since a time, for tests of its metrics.
+func Due(since events.Time) *Daily { return &Daily{due: since} }
+
+// Watch exports until ctx ends.
+func (d *Daily) Watch(ctx context.Context) {
+	for ctx.Err() == nil {
+		rest := lookDaily
+		if err := d.Look(ctx); err != nil && ctx.Err() == nil {
+			rest = restDaily
+			d.log.Error("a day was not exported; it is tried again", "day", d.Status().Pending, "error", err, "after", rest)
+			d.note(func(s *Status) { s.Failed++; s.Problem = err.Error() })
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(rest):
+		}
+	}
+}
+
+func (d *Daily) note(change func(*Status)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change(&d.state)
+}
+
+// Status is how things stand; nil where no exports are configured.
+func (d *Daily) Status() *Status {
+	if d == nil {
+		return nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.state
+	return &s
+}
+
+// Look exports the days that are complete and were not looked at. Only when another day
+// may be complete does it read more than the newest manifest.
+func (d *Daily) Look(ctx context.Context) error {
+	archive, err := export.OpenArchive(vfs.Default, d.cfg.Output.Dir, d.part)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	last, ok, err := archive.Last()
+	if err != nil || !ok {
+		return err
+	}
+	after := d.cfg.Export.Daily.After.Std()
+	until := shards.CompleteThrough(&last.Cut, d.Opts.Rules, d.Opts.Settled).Add(-after)
+	if until < d.seen {
+		return nil
+	}
+	table, err := archive.Table()
+	if err != nil {
+		return err
+	}
+	listed, err := shards.List(table, d.Opts)
+	if err != nil {
+		return err
+	}
+	d.pends(nil)
+	for i := range listed {
+		day := &listed[i]
+		if day.Version.Number > 0 && !day.Version.Partial {
+			continue
+		}
+		d.pends(day)
+		if !day.Ready || day.Start.Add(24*time.Hour) > until {
+			break
+		}
+		if err := d.export(ctx, archive, table, day); err != nil {
+			return err
+		}
+		d.pends(nil)
+	}
+	d.seen = shards.NextDay(until)
+	return nil
+}
+
+// pends says which day is the oldest that is not exported; nil: there is none.
+func (d *Daily) pends(day *shards.ListedDay) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.state.Pending, d.state.Due, d.due = "", "", 0
+	if day != nil {
+		d.due = day.Expected.Add(d.cfg.Export.Daily.After.Std())
+		d.state.Pending, d.state.Due = day.Day, d.due.String()
+	}
+}
+
+// export exports a day. One whose files were deleted is left out.
+func (d *Daily) export(ctx context.Context, archive *export.Archive, table *export.Table, day *shards.ListedDay) (err error) {
+	opts := d.Opts
+	opts.Created = time.Now()
+	e, err := shards.New(archive, opts)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	result, err := e.Day(ctx, table, day.Start)
+	if errors.Is(err, fs.ErrNotExist) {
+		d.log.Warn("a day is not exported, because files of it were deleted", "day", day.Day, "error", err)
+		return nil
+	}
+	if err != nil || !result.Made {
+		return err
+	}
+	c := &result.Manifest.Counts
+	d.log.Info("exported", "day", day.Day, "version", result.Version.String(), "rows", c.Written, "left_out", c.Read-c.Written, "files", len(result.Manifest.Files))
+	d.note(func(s *Status) { s.Exported++; s.Last, s.Problem = day.Day, "" })
+	return nil
+}
+
+// String says it in words.
+func (s *Status) String() string {
+	text := fmt.Sprintf("%d days since the start", s.Exported)
+	if s.Last != "" {
+		text += ", the last " + s.Last
+	}
+	if s.Pending != "" {
+		text += fmt.Sprintf("; %s is the oldest that is not exported, and is due at %s", s.Pending, s.Due)
+	}
+	if s.Problem != "" {
+		text += "; the last attempt did not work: " + s.Problem
+	}
+	return text
+}
+
+// Metrics are the metrics of daily exports.
+type Metrics struct{ exported, failed, due *prometheus.Desc }
+
+// NewDailyMetrics describes the metrics of daily exports.
+func NewDailyMetrics(describe func(metric, help string, labels ...string) *prometheus.Desc) Metrics {
+	return Metrics{
+		exported: describe("exported_days_total", "Days exported since the start."),
+		failed:   describe("export_failures_total", "Exports since the start that did not work; they are tried again."),
+		due:      describe("export_due_timestamp_seconds", "When the oldest day that is not exported should be, as Unix time; missing if there is none."),
+	}
+}
+
+// Collect reports the metrics; nothing where no daily exports are configured.
+func (m *Metrics) Collect(d *Daily, gauge, counter func(*prometheus.Desc, float64, ...string)) {
+	if d == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	counter(m.exported, float64(d.state.Exported))
+	counter(m.failed, float64(d.state.Failed))
+	if d.due != 0 {
+		gauge(m.due, float64(d.due)/1e9)
+	}
+}

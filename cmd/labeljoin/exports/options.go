@@ -1,0 +1,40 @@
+package exports
+
+import (
+	"runtime"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/version"
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/config/wire"
+	"github.com/labeljoin/labeljoin/export/shards"
+)
+
+// OptionsOf is what the configuration says of exports.
+func OptionsOf(c *config.Config) (shards.Options, error) {
+	rules, err := wire.Rules(c)
+	if err != nil {
+		return shards.Options{}, err
+	}
+	e := &c.Export
+	return shards.Options{
+		FS: vfs.Default, Out: e.Dir, Name: exportName(c), Rules: &rules, Settled: e.Settle == config.ExportSettleCorrections,
+		Format: shards.Format(e.Format), Shards: int(e.Shards), ShardBytes: int64(e.ShardSize), GroupBytes: int64(e.RowGroupSize), Seed: e.Seed,
+		Splits:   shards.Splits{By: shards.SplitBy(e.Split.By), Column: e.Split.Column, Salt: e.Split.Salt, Eval: e.Split.Eval, Test: e.Split.Test},
+		Sampling: shards.Sampling{Negatives: e.Sample.Negatives, Label: e.Sample.Label},
+		Revision: slices.Contains(e.Include, config.ExportRevision), Reason: slices.Contains(e.Include, config.ExportReason),
+		LabelTimes: slices.Contains(e.Include, config.ExportLabelTS), Exclude: e.Exclude,
+		ConfigHash: c.Fingerprint(), Config: string(c.Print()), Version: version.Text(), Workers: runtime.GOMAXPROCS(0),
+	}, nil
+}
+
+// exportName is the folder of an export. One of another format has another, so that a
+// reader of one format meets no version of another.
+func exportName(c *config.Config) string {
+	if c.Export.Format == config.ExportTFRecord {
+		return c.ExportName() + "-tfrecord"
+	}
+	return c.ExportName()
+}

@@ -1,0 +1,95 @@
+// Package gap declares that events are missing, takes such declarations back, and finds out what the streams have lost.
+package gap
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// Declare declares a gap for the output of a configuration, and returns its number.
+func Declare(cfg *config.Config, gap joiner.Gap) (uint64, error) {
+	if _, err := vfs.Default.Stat(cfg.Output.Dir); err != nil && gap.Log == nil {
+		return 0, &terminal.UsageError{Err: fmt.Errorf("there is no output at %s yet, so nothing can be missing from it: %w", cfg.Output.Dir, err)}
+	}
+	gaps, err := export.OpenGaps(vfs.Default, cfg.Output.Dir)
+	if err != nil {
+		return 0, err
+	}
+	id, err := gaps.Declare(gap)
+	return id, errors.Join(err, partition.KeepOwner(filepath.Join(cfg.Output.Dir, "_gaps"), cfg.Output.Dir))
+}
+
+// What says in words which events a gap is about.
+func What(g joiner.Gap) string {
+	names := ""
+	for k, missing := range g.Kinds {
+		if missing && names != "" {
+			names += " and "
+		}
+		if missing {
+			names += events.Kind(k).String() + "s"
+		}
+	}
+	if g.Quiet {
+		return "nothing missing of " + names
+	}
+	return names + " missing"
+}
+
+// listedGap is a gap as people look at it.
+type listedGap struct {
+	ID      uint64 `json:"id"`
+	From    string `json:"from"`
+	To      string `json:"to"`
+	What    string `json:"what"`
+	InForce string `json:"in_force"`
+	Note    string `json:"note,omitempty"`
+}
+
+// List lists what was declared, and since when it counts.
+func List(cfg *config.Config) ([]listedGap, error) {
+	archive, err := export.OpenArchive(vfs.Default, cfg.Output.Dir, partition.Default)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	last, _, err := archive.Last()
+	if err != nil {
+		return nil, err
+	}
+	gaps, err := export.OpenGaps(vfs.Default, cfg.Output.Dir)
+	if err != nil {
+		return nil, err
+	}
+	declared, err := gaps.List()
+	if err != nil {
+		return nil, err
+	}
+	var out []listedGap
+	for _, g := range declared {
+		l := listedGap{ID: g.ID, From: g.From.String(), To: g.To.String(), What: What(g), Note: g.Note, InForce: "not yet"}
+		if g.Removes != 0 {
+			l.What = fmt.Sprintf("takes gap %d back", g.Removes)
+		}
+		taken := slices.IndexFunc(last.Cut.Progress.Gaps, func(t joiner.Gap) bool { return t.ID == g.ID })
+		if taken >= 0 {
+			l.InForce = "for requests since " + last.Cut.Progress.Gaps[taken].Since.String()
+		}
+		out = append(out, l)
+	}
+	return out, nil
+}

@@ -1,0 +1,86 @@
+package gap
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/config/wire"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// Remove takes a gap back.
+func Remove(cfg *config.Config, id uint64, note string, out io.Writer) error {
+	archive, err := export.OpenArchive(vfs.Default, cfg.Output.Dir, partition.Default)
+	if err != nil {
+		return err
+	}
+	last, _, err := archive.Last()
+	if err != nil {
+		return err
+	}
+	gaps, err := export.OpenGaps(vfs.Default, cfg.Output.Dir)
+	if err != nil {
+		return err
+	}
+	declared, err := gaps.List()
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(declared, func(g joiner.Gap) bool { return g.ID == id && g.Removes == 0 })
+	if at < 0 {
+		return &terminal.UsageError{Err: fmt.Errorf("no gap %d is declared, or it was taken back: labeljoin gap list has those there are", id)}
+	}
+	taken := slices.ContainsFunc(last.Cut.Progress.Gaps, func(g joiner.Gap) bool { return g.ID == id })
+	g := &declared[at]
+	if taken && g.Log != nil {
+		return &terminal.UsageError{Err: fmt.Errorf("gap %d stands for messages of stream %q that are gone, and reading has gone on behind them: without it, their absence would be taken for a no", id, g.Log.Input)}
+	}
+	if _, err := gaps.Declare(joiner.Gap{From: g.From, To: g.To, Removes: id, Note: note}); err != nil {
+		return err
+	}
+	w := &terminal.LineWriter{To: out}
+	if taken {
+		w.Line("gap %d is taken back: rows that it touches are written again with their labels, as far as corrections reach", id)
+	} else {
+		w.Line("gap %d is taken back; no commit has it", id)
+	}
+	return w.Err
+}
+
+// DryRun says how many rows a gap would change.
+func DryRun(ctx context.Context, cfg *config.Config, gap joiner.Gap, out io.Writer) error {
+	rules, err := wire.Rules(cfg)
+	if err != nil {
+		return err
+	}
+	archive, err := export.OpenArchive(vfs.Default, cfg.Output.Dir, partition.Default)
+	if err != nil {
+		return err
+	}
+	last, _, err := archive.Last()
+	if err != nil {
+		return err
+	}
+	closed := last.Cut.Progress.ClosedThrough
+	gap.Since = closed.Add(-rules.Corrections)
+	touched, err := archive.Touched(ctx, rules.Labels, gap.Since, closed, func(ts events.Time, label int) bool {
+		one := joiner.Rules{Labels: rules.Labels[label : label+1], ClockSkew: rules.ClockSkew}
+		return one.Touches(&gap, ts)
+	})
+	if err != nil {
+		return err
+	}
+	w := &terminal.LineWriter{To: out}
+	w.Line("%s from %s to %s: of the rows that are written, %d would be written again with null labels", What(gap), gap.From, gap.To, touched)
+	w.Line("rows of requests stamped before %s would stay as they are; those that close from now on would be null where their windows touch the gap", gap.Since)
+	return w.Err
+}

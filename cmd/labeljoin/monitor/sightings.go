@@ -1,0 +1,143 @@
+package monitor
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+)
+
+// sightStatus is what was noticed of events since the start, for who asks why a label
+// is 0.
+type sightStatus struct {
+	Faults  map[string]faultStatus      `json:"condition_errors,omitempty"` // by label
+	Types   map[string]typeStatus       `json:"outcome_types,omitempty"`
+	Other   int64                       `json:"outcomes_of_other_types,omitempty"` // of types that there was no room for
+	Unknown map[string]map[string]int64 `json:"unknown_fields,omitempty"`          // by kind and name
+	Unheld  map[string]int64            `json:"unheld_values,omitempty"`           // by kind
+}
+
+// faultStatus is why a label's condition could not be evaluated, and how often.
+type faultStatus struct {
+	Outcomes int64  `json:"outcomes"`
+	Because  string `json:"because"` // of the first
+	Stream   string `json:"stream"`
+	Sequence uint64 `json:"sequence"`
+	Index    uint32 `json:"index"`
+}
+
+type typeStatus struct {
+	Outcomes int64 `json:"outcomes"`
+	Wanted   bool  `json:"wanted"` // some label's condition held for one of them
+}
+
+// sightStatusOf is nil where nothing was noticed.
+func sightStatusOf(s *engine.Sightings) *sightStatus {
+	if s == nil {
+		return nil
+	}
+	out := &sightStatus{
+		Faults: map[string]faultStatus{}, Types: map[string]typeStatus{}, Other: s.OtherTypes,
+		Unknown: map[string]map[string]int64{}, Unheld: map[string]int64{},
+	}
+	for _, f := range s.Faults {
+		if f.Count > 0 {
+			out.Faults[f.Label] = faultStatus{Outcomes: f.Count, Because: f.Reason, Stream: f.Came.Input, Sequence: f.Came.Origin.Seq, Index: f.Came.Origin.Index}
+		}
+	}
+	for _, t := range s.Types {
+		out.Types[t.Type] = typeStatus{Outcomes: t.Count, Wanted: t.Wanted}
+	}
+	for k, fields := range s.Unknown {
+		kind := events.Kind(k).String()
+		for _, f := range fields {
+			if out.Unknown[kind] == nil {
+				out.Unknown[kind] = map[string]int64{}
+			}
+			out.Unknown[kind][f.Name] = f.Count
+		}
+		if s.Unheld[k] > 0 {
+			out.Unheld[kind] = s.Unheld[k]
+		}
+	}
+	if len(out.Faults)+len(out.Types)+len(out.Unknown)+len(out.Unheld) == 0 {
+		return nil
+	}
+	return out
+}
+
+// mostShown is how many names a line of a status has.
+const mostShown = 8
+
+// Print writes what concerns a person: a status read by a program has the rest.
+func (s *sightStatus) Print(lines io.Writer) {
+	for _, label := range sorted(s.Faults) {
+		f := s.Faults[label]
+		fmt.Fprintf(lines, "label %s\tcannot be evaluated for %d outcomes since the start, which do not count for it: %s; the first is message %d of %s\n",
+			label, f.Outcomes, f.Because, f.Sequence, f.Stream)
+	}
+	var unwanted []string
+	for _, name := range sorted(s.Types) {
+		if t := s.Types[name]; !t.Wanted {
+			unwanted = append(unwanted, fmt.Sprintf("%q (%d)", name, t.Outcomes))
+		}
+	}
+	if len(unwanted) > 0 {
+		fmt.Fprintf(lines, "outcome types\tthat no label wants: %s\n", shown(unwanted))
+	}
+	for _, kind := range sorted(s.Unknown) {
+		var names []string
+		for _, name := range sorted(s.Unknown[kind]) {
+			names = append(names, fmt.Sprintf("%q (%d)", name, s.Unknown[kind][name]))
+		}
+		fmt.Fprintf(lines, "unknown fields\tof %ss, ignored: %s\n", kind, shown(names))
+	}
+	for _, kind := range sorted(s.Unheld) {
+		fmt.Fprintf(lines, "null values\t%d of %ss cannot be held (NaN, infinite, beyond float64, not UTF-8) and count as null\n", s.Unheld[kind], kind)
+	}
+}
+
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// shown lists the first of many names.
+func shown(names []string) string {
+	if more := len(names) - mostShown; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostShown], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
+
+// sightMetrics are the same as metrics. Types and fields are named by events, and
+// names of events are no labels of metrics: they are counted together.
+type sightMetrics struct{ faults, unwanted, unheld *prometheus.Desc }
+
+func newSightMetrics(describe func(metric, help string, labels ...string) *prometheus.Desc) sightMetrics {
+	return sightMetrics{
+		faults:   describe("condition_errors_total", "Outcomes since the start for which the condition of a label could not be evaluated, so that they do not count for it.", "label"),
+		unwanted: describe("unwanted_outcomes_total", "Outcomes since the start of types that no label wants so far."),
+		unheld:   describe("unheld_values_total", "Values of events since the start that cannot be held and count as null, by kind.", "kind"),
+	}
+}
+
+func (m *sightMetrics) Collect(s *engine.Sightings, counter func(*prometheus.Desc, float64, ...string)) {
+	if s == nil {
+		return
+	}
+	for _, f := range s.Faults {
+		counter(m.faults, float64(f.Count), f.Label)
+	}
+	unwanted := int64(0)
+	for _, t := range s.UnwantedTypes() {
+		unwanted += t.Count
+	}
+	counter(m.unwanted, float64(unwanted))
+	for k, n := range s.Unheld {
+		counter(m.unheld, float64(n), events.Kind(k).String())
+	}
+}

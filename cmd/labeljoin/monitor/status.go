@@ -1,0 +1,290 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/version"
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+)
+
+// FindStatus asks the running joiner, or else the last commit of the numbered partition.
+func FindStatus(ctx context.Context, cfg *config.Config, number int) (s Status, running bool, err error) {
+	err = Ask(ctx, cfg.State.Dir, "status", nil, &s)
+	if !errors.Is(err, ErrNotRunning) {
+		return s, true, err
+	}
+	archive, err := export.OpenArchive(vfs.Default, cfg.Output.Dir, number)
+	if errors.Is(err, fs.ErrNotExist) {
+		return statusOf(cfg.Name, nothingRead()), false, nil
+	}
+	if err != nil {
+		return s, false, err
+	}
+	last, ok, err := archive.Last()
+	if err != nil || !ok {
+		return statusOf(cfg.Name, nothingRead()), false, err
+	}
+	p := last.Cut.Progress
+	stats := engine.Stats{Progress: p, Watermark: p.Watermark(cfg.Join.Lateness.Std())}
+	for k := range stats.Sources {
+		stats.Sources[k] = p.Clock.Source(events.Kind(k), cfg.Join.Lateness.Std())
+	}
+	return statusOf(cfg.Name, stats), false, nil
+}
+
+// nothingRead is how an engine stands before its first event.
+func nothingRead() engine.Stats {
+	return engine.Stats{Watermark: events.MinTime, Sources: [events.Kinds]events.Time{events.MinTime, events.MinTime}}
+}
+
+// Status is what /status and the command say.
+type Status struct {
+	Name        string                 `json:"name"`
+	Version     string                 `json:"version"`
+	Joining     bool                   `json:"joining"`
+	Watermark   string                 `json:"watermark"`
+	Guard       *guardStatus           `json:"guard,omitempty"`        // nil: nothing is guarded
+	Waits       []Wait                 `json:"waits,omitempty"`        // what is held, and why
+	Aside       *asideStatus           `json:"aside,omitempty"`        // nil: nothing was quarantined since the start
+	Features    *featureStatus         `json:"features,omitempty"`     // nil: nothing is to be said of them
+	Closing     *closingStatus         `json:"closing,omitempty"`      // nil: nothing is pending
+	DeadLetters *deadLetterStatus      `json:"dead_letters,omitempty"` // nil: none since the start
+	Sightings   *sightStatus           `json:"sightings,omitempty"`    // nil: nothing was noticed of events since the start
+	Exports     *exports.Status        `json:"exports,omitempty"`      // nil: no daily exports are configured
+	Gaps        int                    `json:"gaps"`
+	Commits     uint64                 `json:"commits"`
+	Rows        int64                  `json:"rows"`
+	Inputs      []inputStatus          `json:"inputs"`
+	Events      map[string]eventStatus `json:"events"`
+}
+
+type inputStatus struct {
+	Input   string `json:"input"`
+	Created string `json:"created,omitempty"`
+	Next    uint64 `json:"next"`
+	Skip    uint32 `json:"skip,omitempty"`
+	Behind  *int64 `json:"behind,omitempty"` // messages of the stream that are not read; nil: not known
+}
+
+type eventStatus struct {
+	Watermark string           `json:"watermark"`
+	Read      int64            `json:"read"`
+	Pending   int64            `json:"pending"`
+	Disposed  map[string]int64 `json:"disposed"`
+}
+
+// asideStatus is what was quarantined since the joiner was started.
+type asideStatus struct {
+	Future int64   `json:"max_future"`     // events stamped too far after the broker's time of them
+	Past   int64   `json:"max_age"`        // and too far before
+	Off    float64 `json:"newest_seconds"` // how far the newest of them was
+}
+
+func asideStatusOf(q engine.Quarantine) *asideStatus {
+	if q == (engine.Quarantine{}) {
+		return nil
+	}
+	return &asideStatus{Future: q.Future, Past: q.Past, Off: q.Off.Seconds()}
+}
+
+// String says it in words.
+func (a *asideStatus) String() string {
+	off := (time.Duration(a.Off * float64(time.Second))).Round(time.Second)
+	return fmt.Sprintf("%d events since the start are in no row: %d stamped too long after the broker's time of them (max_future), %d too long before (max_age); "+
+		"the newest by %v. A producer's clock or the broker's is wrong", a.Future+a.Past, a.Future, a.Past, off)
+}
+
+// guardStatus is how the stall guard stands.
+type guardStatus struct {
+	Learning bool    `json:"learning"` // it has no opinion yet
+	Held     bool    `json:"held"`
+	Label    string  `json:"label,omitempty"` // whose outcomes are missing
+	Since    string  `json:"since,omitempty"`
+	Expected float64 `json:"expected,omitempty"`
+	Seen     float64 `json:"seen,omitempty"`
+}
+
+func statusOf(name string, s engine.Stats) Status {
+	out := Status{
+		Name: name, Version: version.Text(), Joining: s.Joining, Watermark: s.Watermark.String(),
+		Guard: GuardStatusOf(&s.Progress.Guard), Aside: asideStatusOf(s.Aside), Sightings: sightStatusOf(s.Sightings), Gaps: len(s.Progress.Gaps),
+		Commits: s.Progress.Commit, Rows: s.Progress.Ledger.Rows, Inputs: []inputStatus{}, Events: map[string]eventStatus{},
+	}
+	for _, p := range s.Progress.Inputs {
+		in := inputStatus{Input: p.Input, Next: p.Next, Skip: p.Skip}
+		if p.Created != 0 {
+			in.Created = p.Created.String()
+		}
+		out.Inputs = append(out.Inputs, in)
+	}
+	for k, tally := range s.Progress.Ledger.Kinds {
+		disposed := map[string]int64{}
+		for d, n := range tally.Disposed {
+			if n > 0 {
+				disposed[joiner.Disposition(d).String()] = n
+			}
+		}
+		out.Events[events.Kind(k).String()] = eventStatus{
+			Watermark: s.Sources[k].String(), Read: tally.Read, Pending: tally.Pending, Disposed: disposed,
+		}
+	}
+	return out
+}
+
+// closingStatus is what pending requests wait for.
+type closingStatus struct {
+	Pending int64  `json:"pending"`        // requests
+	Through string `json:"closed_through"` // requests stamped before it have closed
+	Window  string `json:"window"`         // the longest
+	Needs   string `json:"needs"`          // how much later events must have been read than its end
+}
+
+// AddClosing says what pending requests wait for.
+func (s *Status) AddClosing(stats *engine.Stats, c *config.Config) {
+	if n := stats.Progress.Ledger.Kinds[events.KindRequest].Pending; n > 0 {
+		s.Closing = &closingStatus{
+			Pending: n, Through: timeText(stats.Progress.ClosedThrough.String()),
+			Window: config.Duration(c.Longest()).String(), Needs: c.Join.Lateness.String(),
+		}
+	}
+}
+
+// String says it in words.
+func (c *closingStatus) String() string {
+	return fmt.Sprintf("%d requests are pending: one closes %s after its time, when both sources have been read %s beyond that; stamped before %s all have closed",
+		c.Pending, c.Window, c.Needs, c.Through)
+}
+
+// timeText is a time in words: nothing has been read before the first event.
+func timeText(t string) string {
+	if t == events.MinTime.String() {
+		return "none yet"
+	}
+	return t
+}
+
+// Behind adds how many messages of each stream are not read.
+func (s *Status) Behind(messages map[string]uint64) {
+	for i := range s.Inputs {
+		if n, known := messages[s.Inputs[i].Input]; known {
+			behind := int64(n)
+			s.Inputs[i].Behind = &behind
+		}
+	}
+}
+
+// measureLag asks how much of the streams is not read yet. A broker that does
+// not answer is no reason for a status not to be told.
+func (s *Status) measureLag(ctx context.Context, last func(ctx context.Context, stream string) (uint64, error)) {
+	const patience = time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for i := range s.Inputs {
+		in := &s.Inputs[i]
+		if seq, err := last(ctx, in.Input); err == nil {
+			behind := max(0, int64(seq)-int64(in.Next)+1)
+			in.Behind = &behind
+		}
+	}
+}
+
+// GuardStatusOf is nil where the guard is not enabled.
+func GuardStatusOf(g *joiner.Guard) *guardStatus {
+	if g.Width == 0 {
+		return nil
+	}
+	out := &guardStatus{Learning: !g.Active, Held: g.Held.On()}
+	if h := &g.Held; h.On() {
+		out.Label, out.Since, out.Expected, out.Seen = h.Label, h.From.String(), h.Expected, h.Seen
+	}
+	return out
+}
+
+// Print writes a status for people.
+func (s *Status) Print(to io.Writer, running bool) error {
+	lines := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	state := "not running; this is its last commit"
+	switch {
+	case s.Joining:
+		state = "joining"
+	case running:
+		if state = "recovering"; slices.ContainsFunc(s.Waits, func(w Wait) bool { return w.Reason == HoldByNATS }) {
+			state = "waiting for NATS"
+		}
+	}
+	fmt.Fprintf(lines, "%s\t%s\n", s.Name, state)
+	fmt.Fprintf(lines, "watermark\t%s\n", timeText(s.Watermark))
+	if s.Guard != nil {
+		fmt.Fprintf(lines, "guard\t%s\n", s.Guard)
+	}
+	for _, w := range s.Waits {
+		fmt.Fprintf(lines, "waits\t%s (%s): %s\n", w.What, w.Reason, w.Detail)
+	}
+	if s.Closing != nil {
+		fmt.Fprintf(lines, "closes\t%s\n", s.Closing)
+	}
+	if s.DeadLetters != nil {
+		fmt.Fprintf(lines, "dead letters\t%s\n", s.DeadLetters)
+	}
+	if s.Aside != nil {
+		fmt.Fprintf(lines, "set aside\t%s\n", s.Aside)
+	}
+	fmt.Fprintf(lines, "written\t%d rows in %d commits\n", s.Rows, s.Commits)
+	if s.Exports != nil {
+		fmt.Fprintf(lines, "exports\t%s\n", s.Exports)
+	}
+	if s.Features != nil {
+		s.Features.Print(lines)
+	}
+	if s.Sightings != nil {
+		s.Sightings.Print(lines)
+	}
+	if s.Gaps > 0 {
+		fmt.Fprintf(lines, "gaps\t%d declared\n", s.Gaps)
+	}
+	for _, in := range s.Inputs {
+		behind := ""
+		if in.Behind != nil {
+			behind = fmt.Sprintf(", %d behind", *in.Behind)
+		}
+		fmt.Fprintf(lines, "stream %s\tread up to message %d%s\n", in.Input, in.Next-1, behind)
+	}
+	for _, kind := range []events.Kind{events.KindRequest, events.KindOutcome} {
+		e := s.Events[kind.String()]
+		var parts []string
+		for _, d := range slices.Sorted(maps.Keys(e.Disposed)) {
+			parts = append(parts, fmt.Sprintf("%d %s", e.Disposed[d], d))
+		}
+		parts = append([]string{fmt.Sprintf("%d read, %d pending", e.Read, e.Pending)}, strings.Join(parts, ", "), "watermark "+timeText(e.Watermark))
+		parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
+		fmt.Fprintf(lines, "%ss\t%s\n", kind, strings.Join(parts, "; "))
+	}
+	return lines.Flush()
+}
+
+// String says it in words.
+func (g *guardStatus) String() string {
+	switch {
+	case g.Held:
+		return fmt.Sprintf("negatives are held: since %s there were %.0f outcomes for %s where %.0f were to be expected", g.Since, g.Seen, g.Label, g.Expected)
+	case g.Learning:
+		return "learning what is usual"
+	}
+	return "outcomes are as usual"
+}

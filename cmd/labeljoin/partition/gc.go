@@ -1,0 +1,67 @@
+package partition
+
+import (
+	"context"
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+)
+
+// The garbage collector is given room by what it has to do, and not, as it comes,
+// by what is alive: nearly all that is alive of a large state is its index, which
+// holds no pointers and costs the collector nothing. So the room is the same for
+// a small state, where it saves a fifth of the CPU, and for one of gigabytes,
+// where the collector's own measure would double them. With 320 MiB, 30 million
+// pending requests stay below 2 GiB (bench store).
+const (
+	gcRoom = 320 << 20 // bytes of garbage, at about which it collects
+	// gcLeast and gcMost bound the percentage: below, it would never rest, and
+	// above there is nothing to gain.
+	gcLeast = 20
+	gcMost  = 400
+)
+
+// TuneGC keeps the collector's percentage at the room until the function it
+// returns is called.
+func TuneGC() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { // ended by stop
+		defer close(done)
+		keepRoom(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// keepRoom does it until ctx ends. Whoever sets GOGC or GOMEMLIMIT has decided
+// otherwise.
+func keepRoom(ctx context.Context) {
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	for now := 100; ; {
+		metrics.Read(live)
+		if want := gcPercent(live[0].Value.Uint64()); want != now {
+			now = want
+			debug.SetGCPercent(now)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// gcPercent is how much garbage there may be, in percent of what is alive.
+func gcPercent(alive uint64) int {
+	percent := min(gcRoom*100/max(alive, 1), gcMost)
+	return max(gcLeast, int(percent)/10*10)
+}

@@ -1,0 +1,147 @@
+// Package partition is a partition of a joiner at work: its state, its output, its connection to NATS and the engine over
+// them, built from a configuration. The commands open one, and let it run.
+package partition
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/config/wire"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/store"
+)
+
+// partition is the one there is: the numbers are in names and formats so that
+// more can come.
+const (
+	Default    = 0
+	partitions = 1
+)
+
+// Output is an export.Output as the engine wants it.
+type Output struct{ *export.Output }
+
+// Stage implements engine.Output.
+func (o Output) Stage(k uint64) (engine.Stage, error) {
+	s, err := o.Output.Stage(k)
+	if err != nil {
+		return nil, err // a nil *Stage in the interface would not be nil
+	}
+	return s, nil
+}
+
+// Partition is an opened partition: its state and its output.
+type Partition struct {
+	Store  *store.Store
+	Output Output
+}
+
+// Open opens the state and the output of a partition. Whatever another
+// process has open is refused.
+func Open(fs vfs.FS, c *config.Config, rules *joiner.Rules, stateDir, outDir string, log *slog.Logger) (*Partition, error) {
+	return openPlaceOn(fs, fs, c, rules, stateDir, outDir, log)
+}
+
+// openPlaceOn opens them on a file system each.
+func openPlaceOn(fs, outFS vfs.FS, c *config.Config, rules *joiner.Rules, stateDir, outDir string, log *slog.Logger) (*Partition, error) {
+	out, err := OpenOutput(outFS, c, rules, outDir, log)
+	if err != nil {
+		return nil, err
+	}
+	st, err := OpenState(fs, c, stateDir, log)
+	if err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	return &Partition{Store: st, Output: Output{out}}, nil
+}
+
+// OpenState opens the state of the partition.
+func OpenState(fs vfs.FS, c *config.Config, stateDir string, log *slog.Logger) (*store.Store, error) {
+	dir := partitionDir(stateDir)
+	if err := makeDurableDir(fs, dir); err != nil {
+		return nil, fmt.Errorf("making the state directory: %w", err)
+	}
+	return store.Open(store.Options{FS: fs, Dir: dir, CacheSize: int64(c.State.Cache), Log: log, Fatal: func() { os.Exit(terminal.ExitFailed) }})
+}
+
+// OpenReadOnly opens the state for reading, so that a command which somebody else
+// runs leaves no file that the joiner cannot open. nil says that there is none.
+func OpenReadOnly(c *config.Config) (*store.Store, error) {
+	dir := partitionDir(c.State.Dir)
+	if _, err := vfs.Default.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	st, err := store.Open(store.Options{FS: vfs.Default, Dir: dir, CacheSize: int64(c.State.Cache), ReadOnly: true, Log: slog.New(slog.DiscardHandler)})
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, damaged := errors.AsType[*store.DamagedError](err); !damaged {
+			return nil, nil
+		}
+	}
+	return st, err
+}
+
+// partitionDir is where the partition's state is.
+func partitionDir(stateDir string) string {
+	return filepath.Join(stateDir, fmt.Sprintf("p%04d", Default))
+}
+
+// Close closes the state and the output.
+func (p *Partition) Close() error { return errors.Join(p.Store.Close(), p.Output.Close()) }
+
+// OpenOutput opens the output of a configuration at dir. An output that another process has open is refused.
+func OpenOutput(fs vfs.FS, c *config.Config, rules *joiner.Rules, dir string, log *slog.Logger) (*export.Output, error) {
+	features := make([]export.Feature, 0, len(c.Features.Declare))
+	for name, kind := range c.Features.Declare {
+		features = append(features, export.Feature{Name: name, Type: string(kind)})
+	}
+	return export.Open(export.Options{
+		FS: fs, Dir: dir, Name: c.Name, Partition: Default, Partitions: partitions, RulesHash: c.Fingerprint(),
+		Labels: rules.Labels, Weight: rules.SampleRate > 0, Features: features, Rename: c.Output.Rename,
+		FileRows: int(c.Output.Roll.Rows), FileBytes: int64(c.Output.Roll.Size), Log: log,
+	})
+}
+
+// LoadConfig reads and checks a configuration file, its expressions included.
+func LoadConfig(path string) (*config.Config, error) {
+	c, err := config.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	return CheckExpressions(c)
+}
+
+// CheckExpressions checks the expressions of a configuration.
+func CheckExpressions(c *config.Config) (*config.Config, error) {
+	if _, err := wire.Rules(c); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// EngineOptions is what the configuration says to the engine, over an opened
+// place; inputs and publisher are the caller's.
+func EngineOptions(c *config.Config, rules joiner.Rules, p *Partition, log *slog.Logger) (engine.Options, error) {
+	o, err := wire.Options(c, rules)
+	o.Store, o.Output, o.Log, o.Nonce = p.Store, p.Output, log, nonce
+	return o, err
+}
+
+// nonce tells the attempts of a commit apart. It is the only random thing, and
+// no row depends on it.
+func nonce() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails: crypto/rand ends the process if it does
+	return hex.EncodeToString(b[:])
+}

@@ -1,0 +1,402 @@
+package partition
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/nats-io/nats.go"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/diskspace"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/monitor"
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/config/wire"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jetstream"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+)
+
+// RunLive joins until ctx ends.
+func RunLive(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
+	s := Service{Config: cfg, Log: log}
+	err := errors.Join(s.Run(ctx), s.Close())
+	if err == nil {
+		log.Info("stopped")
+	}
+	return err
+}
+
+// Service is a running joiner and what it has opened, in order of opening.
+type Service struct {
+	Config    *config.Config
+	Log       *slog.Logger
+	Ephemeral bool              // an embedded server need not survive a power failure
+	Server    *jetstream.Server // nil unless embedded
+	Conn      *nats.Conn
+	publisher *jetstream.Publisher // nil without a label stream
+	Partition *Partition
+	disks     *diskspace.Disks
+	watching  sync.WaitGroup     // of the disks
+	unwatch   context.CancelFunc // nil until they are watched
+	web       *monitor.Web       // nil unless it listens
+	control   *monitor.Control   // answers the other commands
+	Gaps      []joiner.Gap       // declared; nil: those of the output
+	OnCommit  func(engine.Stats) // told after every commit; nil: nobody
+	holds     monitor.Holds
+	lag       monitor.Lag
+	engine    atomic.Pointer[engine.Engine] // one that has read nothing until it joins
+	options   engine.Options                // of the engine, but what needs a connection
+	// What those may look at who ask while it is being opened.
+	conn    atomic.Pointer[nats.Conn]
+	sending atomic.Pointer[jetstream.Publisher]
+	found   atomic.Bool      // the streams
+	daily   *exports.Daily   // nil: none are configured
+	refused *monitor.Refused // what was rejected; nil until it is opened
+	known   *known           // nil: it is not a joiner that reads
+}
+
+// Run opens the partition, connects, and joins until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	if err := s.Connect(ctx); err != nil {
+		return stopped(ctx, err)
+	}
+	return s.Join(ctx)
+}
+
+// open opens the partition, and begins to answer those who ask: NATS may be away for
+// long.
+func (s *Service) open(ctx context.Context) error {
+	rules, err := wire.Rules(s.Config)
+	if err != nil {
+		return err
+	}
+	if err := MakeDir(s.Config.State.Dir); err != nil {
+		return err
+	}
+	if s.holds.Log == nil {
+		s.holds.Log = s.Log
+	}
+	s.watchDisks(ctx)
+	if s.Partition, err = s.openPlace(&rules); err != nil {
+		return err
+	}
+	if s.options, err = EngineOptions(s.Config, rules, s.Partition, s.Log); err != nil {
+		return err
+	}
+	if s.daily, err = exports.NewDaily(s.Config, Default, s.Log); err != nil {
+		return err
+	}
+	s.refused = monitor.NewRefused(s.Config, s.Log)
+	s.options.Refused = s.refused.Add
+	s.engine.Store(engine.New(s.options)) // it has read nothing, and is asked until there is the one that joins
+	s.disks.SetTarget(s.Partition.Store.DiskBytes, s.stats, false)
+	if s.control, err = monitor.ServeControl(s.Config.State.Dir, s.Config.Name, s.engine.Load, s.tell, s.lastSeq, s.Log); err != nil {
+		return err
+	}
+	if address := s.Config.HTTP.Listen; address != "" {
+		s.web, err = monitor.Serve(address, s.Config.Name, s.stats, s.Log, s.observe())
+	}
+	return err
+}
+
+// stats is how the engine stands.
+func (s *Service) stats() engine.Stats { return s.engine.Load().Stats() }
+
+// Join joins until ctx ends. It needs a connection.
+func (s *Service) Join(ctx context.Context) error {
+	defer TuneGC()()
+	if s.Partition == nil {
+		if err := s.open(ctx); err != nil {
+			return err
+		}
+	}
+	inputs, err := s.Inputs(ctx)
+	if err != nil {
+		return stopped(ctx, err)
+	}
+	if s.Server != nil {
+		s.disks.SetRevive(s.Server.Revive)
+	}
+	o := s.options
+	o.Inputs, o.Held = inputs, s.disks.Paused
+	if s.publisher != nil {
+		if err := s.publisher.Spool(filepath.Join(s.Config.State.Dir, spoolName)); err != nil {
+			return err
+		}
+		o.Publisher = s.publisher
+		s.sending.Store(s.publisher)
+	}
+	s.found.Store(true)
+	s.Log.Info("joining", "name", s.Config.Name, "labels", len(o.Rules.Labels), "window", o.Rules.Longest().String(), "output", s.Config.Output.Dir)
+	e := engine.New(o)
+	if s.OnCommit != nil {
+		e.OnCommit(s.OnCommit)
+	}
+	s.known = knownAt(s.Config, s.Partition, e.Stats)
+	telling, tell := context.WithCancel(context.WithoutCancel(ctx))
+	defer tell()
+	s.watching.Go(func() { s.refused.Watch(telling) }) // ended with this function
+	if s.daily != nil {
+		s.watching.Go(func() { s.daily.Watch(telling) }) // likewise
+	}
+	s.disks.SetTarget(s.Partition.Store.DiskBytes, e.Stats, len(inputs) == 1)
+	s.engine.Store(e)
+	s.measureLag(inputs)
+	return stopped(ctx, e.Run(ctx))
+}
+
+// spoolName is the file in the state directory in which labels wait that the label
+// stream does not take.
+const spoolName = "labels.spool"
+
+// measureLag asks NATS now and then where the streams end, until close.
+func (s *Service) measureLag(inputs []engine.Input) {
+	asking, cancel := context.WithCancel(context.Background())
+	unwatch := s.unwatch
+	s.unwatch = func() { cancel(); unwatch() }
+	s.watching.Go(func() { s.lag.Watch(asking, s.Conn, inputs) }) // ended by close
+}
+
+// observe makes what the joiner shows of itself.
+func (s *Service) observe() monitor.Observer {
+	c := monitor.NewRunCollector(s.Config.Name)
+	c.Stats, c.Disks, c.State, c.Behind = s.stats, s.disks, s.Partition.Store.Metrics, s.lag.Behind
+	for i := range s.Config.Labels {
+		c.Labels = append(c.Labels, s.Config.Labels[i].Name)
+	}
+	c.Daily = s.daily
+	c.Waits, c.Notes, c.Unsent = s.waits, s.Partition.Output.FeatureNotes, s.unsent
+	told := func(stats *engine.Stats, to *monitor.Status) {
+		s.tell(stats, to)
+		to.Behind(s.lag.Behind(*stats))
+	}
+	return monitor.Observer{Collector: c, Waits: s.waits, Tell: told}
+}
+
+// tell adds to a status what the engine does not know.
+func (s *Service) tell(stats *engine.Stats, to *monitor.Status) {
+	to.Waits, to.Features, to.DeadLetters = s.waits(stats), monitor.FeatureStatusOf(s.Partition.Output.FeatureNotes()), s.refused.Status()
+	to.AddClosing(stats, s.Config)
+	to.Exports = s.daily.Status()
+}
+
+// waits lists everything that is held.
+func (s *Service) waits(stats *engine.Stats) []monitor.Wait {
+	list := s.holds.List(stats, s.disks.Short())
+	if why := s.away(); why != "" {
+		list = append([]monitor.Wait{{What: "reading", Reason: monitor.HoldByNATS, Detail: why}}, list...)
+	}
+	return list
+}
+
+// away says why NATS is waited for; nothing if it is not.
+func (s *Service) away() string {
+	nc := s.conn.Load()
+	cause := "the connection is being made"
+	if nc != nil {
+		if nc.IsConnected() && s.found.Load() {
+			return ""
+		}
+		if nc.IsConnected() {
+			cause = "connected, and looking for the streams"
+		}
+		if err := nc.LastError(); err != nil {
+			cause = err.Error()
+		}
+	}
+	return "waiting for NATS: " + cause
+}
+
+// unsent is how many labels wait to be sent, and how many were left out.
+func (s *Service) unsent() (waiting int, skipped int64) {
+	p := s.sending.Load()
+	if p == nil {
+		return 0, 0
+	}
+	return p.Waiting(), p.Skipped()
+}
+
+// watchDisks looks at the room on the disks from here on, until close.
+func (s *Service) watchDisks(ctx context.Context) {
+	s.disks = diskspace.NewDisks(ctx, vfs.Default, s.Config, s.Log)
+	s.disks.Look() // before anything is written
+	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.unwatch = cancel
+	s.watching.Go(func() { s.disks.Watch(watching) }) // ended by close
+}
+
+// lastSeq asks for the sequence of a stream's newest message.
+func (s *Service) lastSeq(ctx context.Context, stream string) (uint64, error) {
+	nc := s.conn.Load()
+	if nc == nil {
+		return 0, nats.ErrConnectionClosed
+	}
+	return jetstream.LastSeq(ctx, nc, stream)
+}
+
+// stopped is nil for the error of a context that was asked to end.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+// Connect connects to NATS, and starts the embedded server before where one is configured.
+func (s *Service) Connect(ctx context.Context) error {
+	if err := MakeDir(s.Config.State.Dir); err != nil {
+		return err
+	}
+	if s.holds.Log == nil {
+		s.holds.Log = s.Log
+	}
+	options, err := connOptions(s.Config, os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	if s.Config.NATS.Embedded {
+		if s.Server, err = startServer(ctx, s.Config, !s.Ephemeral, s.Log); err != nil {
+			return err
+		}
+		options.InProcess = s.Server
+	}
+	if s.Conn, err = jetstream.Connect(options, s.Log); err != nil {
+		return err
+	}
+	s.conn.Store(s.Conn)
+	if p := s.Config.Publish; p != nil {
+		s.publisher, err = jetstream.NewPublisher(ctx, s.Conn, jetstream.PublisherOptions{
+			Subject: p.Subject, Stream: p.Stream, Create: p.Create || s.Config.NATS.Embedded, Log: s.Log,
+			Hold: func(why events.Hold) { s.holds.Set(monitor.WhatLabels, why) },
+		})
+	}
+	return err
+}
+
+// connOptions is how the configuration says to connect, secrets looked up.
+func connOptions(c *config.Config, lookup func(string) (string, bool)) (jetstream.ConnOptions, error) {
+	n := &c.NATS
+	login, err := n.Login(lookup)
+	if err != nil {
+		return jetstream.ConnOptions{}, err
+	}
+	o := jetstream.ConnOptions{
+		URL: strings.Join(n.URL, ","), Name: "labeljoin " + c.Name,
+		CredsFile: n.Creds, NkeyFile: n.NKey,
+		Token: login.Token, User: login.User, Password: login.Password,
+	}
+	if n.TLS != nil {
+		o.CAFile, o.CertFile, o.KeyFile, o.ServerName = n.TLS.CA, n.TLS.Cert, n.TLS.Key, n.TLS.ServerName
+	}
+	return o, nil
+}
+
+// Logs finds the streams.
+func (s *Service) Logs(ctx context.Context) ([]jetstream.Log, error) {
+	return jetstream.Find(ctx, s.Conn, s.StreamInputs())
+}
+
+// StreamInputs is what the configuration says of the streams.
+func (s *Service) StreamInputs() []jetstream.Input {
+	in := &s.Config.Inputs
+	create := in.Create || s.Config.NATS.Embedded
+	return []jetstream.Input{
+		{Kind: events.KindRequest, Subject: in.Requests.Subject, Stream: in.Requests.Stream, Create: create},
+		{Kind: events.KindOutcome, Subject: in.Outcomes.Subject, Stream: in.Outcomes.Stream, Create: create},
+	}
+}
+
+// Inputs finds the streams and how to read them.
+func (s *Service) Inputs(ctx context.Context) ([]engine.Input, error) {
+	logs, err := s.Logs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	inputs := make([]engine.Input, len(logs))
+	for i, l := range logs {
+		for _, warning := range l.Warnings {
+			s.Log.Warn("the stream can lose messages before they are read", "stream", l.Stream, "because", warning)
+		}
+		need := s.Config.Longest() + s.Config.Memory() + s.Config.Join.Lateness.Std()
+		if l.MaxAge > 0 && l.MaxAge < need {
+			s.Log.Warn("the stream drops messages that a rebuild of the state would need: a lost state cannot be rebuilt then",
+				"stream", l.Stream, "max_age", l.MaxAge.String(), "needed", need.String())
+		}
+		inputs[i] = engine.Input{Name: l.Stream, Created: l.Created, First: l.First, Last: l.Last}
+		for _, input := range l.Inputs {
+			inputs[i].Kinds = append(inputs[i].Kinds, input.Kind)
+		}
+		inputs[i].Open = func(ctx context.Context, from joiner.Position) (engine.Source, error) {
+			options := s.sourceOptions(l.Stream, need)
+			declared, err := s.declared()
+			if err != nil {
+				return nil, err
+			}
+			options.Lost = DeclaredSpans(declared, l.Stream, from.Created, l.Created)
+			source, err := jetstream.Open(ctx, s.Conn, l, uint8(i), from, options)
+			if err != nil {
+				return nil, err
+			}
+			return source, nil
+		}
+	}
+	return inputs, nil
+}
+
+// declared are the gaps that were declared.
+func (s *Service) declared() ([]joiner.Gap, error) {
+	if s.Gaps != nil || s.Partition == nil {
+		return s.Gaps, nil
+	}
+	return s.Partition.Output.Declared()
+}
+
+// sourceOptions is how a stream is read that must keep messages for as long as keep.
+func (s *Service) sourceOptions(stream string, keep time.Duration) jetstream.Options {
+	o := jetstream.Options{Log: s.Log, Keep: keep, Trouble: func(why events.Hold) { s.holds.Set("reading stream "+stream, why) }}
+	if s.known != nil {
+		o.Known, o.Heard = s.known.time, s.known.hasHeard
+		o.Hold = func(why events.Hold) { s.holds.Set("stream "+stream, why) }
+	}
+	return o
+}
+
+// Close closes what was opened, last first.
+func (s *Service) Close() error {
+	var errs []error
+	if s.web != nil {
+		errs = append(errs, s.web.Close())
+	}
+	if s.control != nil {
+		errs = append(errs, s.control.Close())
+	}
+	if s.unwatch != nil {
+		s.unwatch()
+		s.watching.Wait()
+	}
+	if s.Partition != nil {
+		errs = append(errs, s.Partition.Close())
+	}
+	if s.publisher != nil {
+		errs = append(errs, s.publisher.Close())
+	}
+	if s.Conn != nil {
+		s.Conn.Close()
+	}
+	if s.Server != nil {
+		errs = append(errs, s.Server.Close())
+	}
+	return errors.Join(errs...)
+}

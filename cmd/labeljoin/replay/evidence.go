@@ -1,0 +1,241 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/logfile"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+)
+
+// evidence is what a replay wants to see before it writes a negative: that the
+// logs are those of the requests and of their outcomes. A replay reads logs
+// that nobody watches, so a wrong file would make every row a negative in
+// silence.
+type evidence struct {
+	maxRejected float64 // share of a file's lines
+	trusted     bool    // the logs are right, whatever they look like
+	complete    bool    // nothing is missing after the end of the logs
+	logs        [events.Kinds]*logFiles
+	decoders    [events.Kinds]events.Decoder
+	talk        io.Writer
+
+	rejected map[string]*rejectedLines // by kind and file
+	outcomes int64                     // that are in order
+	empty    bool                      // --outcomes is /dev/null: that there are none is said on purpose
+}
+
+// rejectedLines are the lines of one file of which an event was rejected.
+type rejectedLines struct {
+	kind   events.Kind
+	path   string
+	lines  int64
+	last   uint64 // the newest of them
+	other  int64  // of these events, how many are of the other kind
+	events int64
+	first  string // why the first one was rejected, with its line
+}
+
+// fewRequests are too few to conclude anything from there being no outcome.
+const fewRequests = 10
+
+// EvidenceError says that a replay would write rows without evidence. Nothing
+// was written.
+type EvidenceError struct{ what string }
+
+func (e *EvidenceError) Error() string { return e.what + ". Nothing was written" }
+
+// Refusal reports that a person has to decide.
+func (e *EvidenceError) Refusal() bool { return true }
+
+// refused implements engine.Options.Refused: it gives a dead letter its place
+// within its own file, and counts it.
+func (v *evidence) refused(d *events.DeadLetter) {
+	log := v.logs[d.Origin.Input]
+	file := log.fileOf(d.Origin.Seq)
+	seq := d.Origin.Seq
+	d.Origin.Seq -= file.base
+	d.Input = inputName(d.Kind, file.path)
+	if v.rejected == nil {
+		v.rejected = map[string]*rejectedLines{}
+	}
+	r := v.rejected[d.Input]
+	if r == nil {
+		r = &rejectedLines{kind: d.Kind, path: file.path, first: fmt.Sprintf("line %d: %s: %s", d.Origin.Seq, d.Reason, d.Detail)}
+		v.rejected[d.Input] = r
+	}
+	if r.last != seq {
+		r.lines, r.last = r.lines+1, seq
+	}
+	r.events++
+	if v.ofOtherKind(d) {
+		r.other++
+	}
+}
+
+// ofOtherKind reports whether a rejected event would be in order as one of the
+// other kind.
+func (v *evidence) ofOtherKind(d *events.DeadLetter) bool {
+	var err error
+	if d.Kind == events.KindRequest {
+		_, _, err = v.decoders[events.KindOutcome].DecodeOutcome(d.Data)
+	} else {
+		_, err = v.decoders[events.KindRequest].DecodeRequest(d.Data)
+	}
+	return err == nil
+}
+
+// read is asked when the logs are read whole and nothing has closed yet.
+func (v *evidence) read(l *joiner.Ledger) error {
+	for _, log := range v.logs {
+		for _, file := range log.files {
+			if err := v.judge(file, v.rejected[inputName(log.kind, file.path)]); err != nil {
+				return err
+			}
+		}
+	}
+	requests, outcomes := &l.Kinds[events.KindRequest], &l.Kinds[events.KindOutcome]
+	v.outcomes = outcomes.Read - outcomes.Disposed[joiner.Rejected]
+	switch {
+	case v.trusted:
+		return nil
+	case requests.Read == 0 && v.outcomes > 0:
+		return v.refuse("there are %d outcomes and no request: look at the files of --requests", v.outcomes)
+	case outcomes.Read == 0 && v.complete && !v.empty && requests.Read >= fewRequests:
+		return v.refuse("there are %d requests and no outcome, so every label would be a negative: look at the files of --outcomes, "+
+			"or name /dev/null if there was none", requests.Read)
+	}
+	return nil
+}
+
+// judge looks at what was rejected of one file.
+func (v *evidence) judge(file logFile, r *rejectedLines) error {
+	if r == nil || file.messages == 0 || float64(r.lines) <= v.maxRejected*float64(file.messages) {
+		return nil
+	}
+	if r.other == r.events {
+		other := events.Kind(1 - r.kind)
+		return &EvidenceError{fmt.Sprintf("--%ss %s holds %ss: exchange the files", r.kind, r.path, other)}
+	}
+	return &EvidenceError{fmt.Sprintf("%d of %d lines of --%ss %s were rejected, the first in %s; "+
+		"more than --max-rejected (%s) would make negatives of outcomes that could not be read: mend the file, or raise --max-rejected",
+		r.lines, file.messages, r.kind, r.path, r.first, percent(v.maxRejected))}
+}
+
+// decided is asked when every row is decided, before any is committed.
+func (v *evidence) decided(l *joiner.Ledger) error {
+	outcomes := &l.Kinds[events.KindOutcome]
+	if v.trusted || v.outcomes == 0 || outcomes.Disposed[joiner.Joined] > 0 {
+		return nil
+	}
+	// Outcomes that name a request are evidence, even if all come after the window.
+	if known := outcomes.Disposed[joiner.OutsideWindow] + outcomes.Disposed[joiner.UnknownItem]; known > 0 {
+		_, err := fmt.Fprintf(v.talk, "none of %d outcomes counts for a label (%d outside_window, %d unknown_item): "+
+			"look at the windows, and at the times of both logs (time_unit)\n\n",
+			v.outcomes, outcomes.Disposed[joiner.OutsideWindow], outcomes.Disposed[joiner.UnknownItem])
+		return err
+	}
+	var parts []string
+	for d, n := range outcomes.Disposed {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, joiner.Disposition(d)))
+		}
+	}
+	return v.refuse("none of %d outcomes belongs to any request (%s): compare the request ids and the times of both logs (time_unit, windows)",
+		v.outcomes, strings.Join(parts, ", "))
+}
+
+func (v *evidence) refuse(format string, args ...any) error {
+	return &EvidenceError{fmt.Sprintf(format, args...) + "; --trust-logs goes on all the same"}
+}
+
+// inputName is how a file is called in dead letters.
+func inputName(kind events.Kind, path string) string {
+	return kind.String() + "s:" + filepath.Base(path)
+}
+
+// ParseShare reads a share like 1% or 0.01.
+func ParseShare(text string) (float64, error) {
+	number, isPercent := strings.CutSuffix(text, "%")
+	x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if isPercent {
+		x /= 100
+	}
+	if err != nil || math.IsNaN(x) || x < 0 || x > 1 {
+		return 0, fmt.Errorf("%q is no share: write it like 1%% or 0.01, from 0 to 100%%", text)
+	}
+	return x, nil
+}
+
+func percent(share float64) string { return strconv.FormatFloat(share*100, 'g', 4, 64) + "%" }
+
+// checkedOutput asks for the evidence before anything is committed.
+type checkedOutput struct {
+	engine.Output
+	decided func(*joiner.Ledger) error
+}
+
+// Stage implements engine.Output.
+func (o checkedOutput) Stage(k uint64) (engine.Stage, error) {
+	s, err := o.Output.Stage(k)
+	if err != nil {
+		return nil, err
+	}
+	return checkedStage{Stage: s, decided: o.decided}, nil
+}
+
+type checkedStage struct {
+	engine.Stage
+	decided func(*joiner.Ledger) error
+}
+
+// Commit implements engine.Stage.
+func (s checkedStage) Commit(ctx context.Context, cut *joiner.Cut) (joiner.Receipt, error) {
+	if err := s.decided(&cut.Progress.Ledger); err != nil {
+		return joiner.Receipt{}, err
+	}
+	return s.Stage.Commit(ctx, cut)
+}
+
+// sampled is how many messages at the beginning of a file tell what it holds.
+const sampled = 100
+
+// holdsOutcomes reports whether a file of requests begins with outcomes. They
+// could be read as requests that list nothing.
+func (v *evidence) holdsOutcomes(ctx context.Context, path string) (holds bool, err error) {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return false, nil // a pipe can be read only once
+	}
+	source, err := logfile.Open(path, events.KindRequest, 0, 0)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	batch, err := source.Next(ctx)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	for _, m := range batch.Messages[:min(len(batch.Messages), sampled)] {
+		for _, data := range v.decoders[events.KindRequest].Split(m.Data) {
+			o, info, err := v.decoders[events.KindOutcome].DecodeOutcome(data)
+			if err != nil || info.Heartbeat {
+				return false, nil
+			}
+			r, err := v.decoders[events.KindRequest].DecodeRequest(data)
+			if err != nil || len(r.Items) > 0 || len(r.Features) > 0 || r.Model != "" || r.HasScore {
+				return false, nil
+			}
+			holds = o.Type != ""
+		}
+	}
+	return holds, nil
+}

@@ -1,0 +1,239 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/logfile"
+)
+
+// stdinPath stands for standard input.
+const stdinPath = "-"
+
+// LogPaths are the files that a flag of replay names, in the order given. A
+// pattern that the shell did not expand stands for its matches. The error, if
+// any, is about the command line.
+func LogPaths(flag string, given []string) ([]string, error) {
+	var paths []string
+	for _, path := range given {
+		if path == stdinPath {
+			paths = append(paths, path)
+			continue
+		}
+		info, err := os.Stat(path)
+		switch {
+		case err == nil && info.IsDir():
+			return nil, &terminal.UsageError{Err: fmt.Errorf("--%s %s is a directory: name its files, like --%s '%s'",
+				flag, path, flag, filepath.Join(path, "*.jsonl"))}
+		case err == nil:
+			paths = append(paths, path)
+			continue
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, &terminal.UsageError{Err: fmt.Errorf("--%s: %w", flag, err)}
+		}
+		matches, err := matchesOf(path)
+		if err != nil {
+			return nil, &terminal.UsageError{Err: fmt.Errorf("--%s %s: %w", flag, path, err)}
+		}
+		paths = append(paths, matches...)
+	}
+	for _, path := range paths {
+		if err := readableLog(path); err != nil {
+			return nil, &terminal.UsageError{Err: fmt.Errorf("--%s: %w", flag, err)}
+		}
+	}
+	return paths, nil
+}
+
+// matchesOf expands a pattern. It is an error if there is no match.
+func matchesOf(path string) ([]string, error) {
+	if !strings.ContainsAny(path, "*?[") {
+		if strings.Contains(path, ",") {
+			return nil, errors.New("there is no such file; give the flag once for each file")
+		}
+		return nil, errors.New("there is no such file")
+	}
+	matches, err := filepath.Glob(path)
+	if err != nil {
+		return nil, fmt.Errorf("there is no such file, and as a pattern it is malformed: %w", err)
+	}
+	isDir := func(match string) bool {
+		info, err := os.Stat(match)
+		return err == nil && info.IsDir()
+	}
+	if matches = slices.DeleteFunc(matches, isDir); len(matches) == 0 {
+		return nil, errors.New("no file matches this pattern")
+	}
+	return matches, nil
+}
+
+// readableLog reports why a file cannot be opened.
+func readableLog(path string) error {
+	if path == stdinPath {
+		return nil
+	}
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return err // opening a pipe would wait for its writer
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// SharedLog is a file that both kinds would be read from, if there is one.
+func SharedLog(requests, outcomes []string) (path string, shared bool) {
+	for _, r := range requests {
+		for _, o := range outcomes {
+			if sameLog(r, o) {
+				return r, true
+			}
+		}
+	}
+	return "", false
+}
+
+func sameLog(a, b string) bool {
+	if a == stdinPath || b == stdinPath {
+		return a == b
+	}
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	// A device gives anew to each that reads it: both kinds may be /dev/null.
+	return errA == nil && errB == nil && infoA.Mode().IsRegular() && os.SameFile(infoA, infoB)
+}
+
+// logFiles is one input log made of files, one after the other. The sequence of
+// a message is the number of its line, counted through all of them. It
+// implements engine.Source.
+type logFiles struct {
+	paths []string
+	kind  events.Kind
+	input uint8
+
+	mu     sync.Mutex      // guards what follows: the progress is asked from outside
+	source *logfile.Source // nil: none is open
+	sizes  []int64         // of the files, in bytes; 0 if not known
+	files  []logFile       // opened so far
+	last   uint64          // sequence of the newest message
+}
+
+// logFile is what one file was found to hold.
+type logFile struct {
+	path     string
+	base     uint64 // sequences of its messages are greater
+	messages int64
+}
+
+// openLogs begins to read files. The caller has checked that they can be opened.
+func openLogs(paths []string, kind events.Kind, input uint8) *logFiles {
+	l := &logFiles{paths: paths, kind: kind, input: input}
+	for _, path := range paths {
+		size := int64(0)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			size = info.Size()
+		}
+		l.sizes = append(l.sizes, size)
+	}
+	return l
+}
+
+// Next implements engine.Source.
+func (l *logFiles) Next(ctx context.Context) (events.Batch, error) {
+	for {
+		source, err := l.current()
+		if err != nil {
+			return events.Batch{Proven: events.MinTime}, err
+		}
+		batch, err := source.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			if err := l.closeCurrent(); err != nil {
+				return batch, err
+			}
+			continue
+		}
+		l.mu.Lock()
+		file := &l.files[len(l.files)-1]
+		for i := range batch.Messages {
+			batch.Messages[i].Seq += file.base
+			l.last = batch.Messages[i].Seq
+		}
+		file.messages += int64(len(batch.Messages))
+		l.mu.Unlock()
+		return batch, err
+	}
+}
+
+// current is the file being read, or the next one.
+func (l *logFiles) current() (*logfile.Source, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.source != nil {
+		return l.source, nil
+	}
+	if len(l.files) == len(l.paths) {
+		return nil, io.EOF
+	}
+	path := l.paths[len(l.files)]
+	source, err := logfile.Open(path, l.kind, l.input, 0)
+	if err != nil {
+		return nil, err
+	}
+	l.source, l.files = source, append(l.files, logFile{path: path, base: l.last})
+	return source, nil
+}
+
+func (l *logFiles) closeCurrent() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.source == nil {
+		return nil
+	}
+	source := l.source
+	l.source = nil
+	return source.Close()
+}
+
+// Close implements engine.Source.
+func (l *logFiles) Close() error { return l.closeCurrent() }
+
+// Progress is how many bytes of all files have been read, and how many there
+// are. It may be called from any goroutine.
+func (l *logFiles) Progress() (read, size int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, n := range l.sizes {
+		size += n
+		if i < len(l.files) {
+			read += n
+		}
+	}
+	if l.source != nil {
+		n, of := l.source.Progress()
+		read += n - of
+	}
+	return read, size
+}
+
+// fileOf is the file that a message came from.
+func (l *logFiles) fileOf(seq uint64) logFile {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, f := range slices.Backward(l.files) {
+		if seq > f.base {
+			return f
+		}
+	}
+	return logFile{}
+}

@@ -1,0 +1,276 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/config/wire"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+)
+
+// deep replays the log that an output's commits have read and compares every
+// row's labels.
+type deep struct {
+	cfg     *config.Config
+	archive *export.Archive
+	scratch string // a directory for the replay; it is removed
+	talk    io.Writer
+
+	since events.Time // requests before it are left out: their files may have been deleted; 0: none
+	began events.Time // requests from here on can be compared
+	late  *lateness
+}
+
+// deepVerdict is what verify --deep says beside the verdict on the files.
+type deepVerdict struct {
+	From string `json:"from"` // requests stamped from here on are compared
+	To   string `json:"to"`   // and before this: those had closed
+	export.Comparison
+}
+
+// sound reports whether nothing is wrong, as far as that can be told.
+func (v *deepVerdict) sound() bool { return v.Same() }
+
+func (d *deep) verify(ctx context.Context) (*deepVerdict, error) {
+	last, ok, err := d.archive.Last()
+	if err != nil || !ok {
+		return &deepVerdict{Comparison: export.Comparison{Examples: []string{}}}, err
+	}
+	if err := d.replay(ctx, &last.Cut); err != nil {
+		return nil, fmt.Errorf("reading the log again: %w", err)
+	}
+	replayed, err := export.OpenArchive(vfs.Default, filepath.Join(d.scratch, "rows"), partition.Default)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(d.cfg.Labels))
+	for i := range names {
+		names[i] = d.cfg.Labels[i].Name
+	}
+	from, to := d.began, last.Cut.Progress.ClosedThrough
+	if d.since != 0 {
+		from = max(from, d.since)
+	}
+	v := &deepVerdict{From: from.String(), To: to.String()}
+	v.Comparison, err = d.archive.Compare(ctx, replayed, export.CompareOptions{
+		Labels: names, From: from, To: micro(to), RulesHash: d.cfg.Fingerprint(),
+		Reach: d.cfg.Longest() + d.cfg.Memory(), Excuse: d.late.excuse,
+	})
+	return v, err
+}
+
+// micro is the start of a time's microsecond, which is what files have.
+func micro(t events.Time) events.Time { return t - t%1000 }
+
+// replay joins what the commits have read, into the scratch directory.
+func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
+	rules, err := wire.Rules(d.cfg)
+	if err != nil {
+		return err
+	}
+	rules.Gaps = cut.Progress.Gaps
+	s, err := partition.ConnectReading(ctx, d.cfg)
+	if err != nil {
+		return err
+	}
+	quiet := s.Log
+	s.Gaps = cut.Progress.Gaps
+	defer func() { err = errors.Join(err, s.Close()) }()
+	inputs, err := s.Inputs(ctx)
+	if err != nil {
+		return err
+	}
+	from, err := d.beginning(inputs)
+	if err != nil {
+		return err
+	}
+	if s.Partition, err = partition.Open(vfs.Default, d.cfg, &rules, filepath.Join(d.scratch, "state"), filepath.Join(d.scratch, "rows"), quiet); err != nil {
+		return err
+	}
+	o, err := partition.EngineOptions(d.cfg, rules, s.Partition, quiet)
+	if err != nil {
+		return err
+	}
+	o.Replay = &engine.Replay{Complete: true}
+	if err := d.cuts(&rules, &o.Decoders, len(inputs)); err != nil {
+		return err
+	}
+	for i := range inputs {
+		until, open := cut.Progress.Inputs[i], inputs[i].Open
+		inputs[i].First = from[i].Next
+		inputs[i].Open = func(ctx context.Context, at joiner.Position) (engine.Source, error) {
+			source, err := open(ctx, at)
+			return &bounded{
+				Source: source, until: until, decoders: &o.Decoders, ended: at.Next >= until.Next && until.Skip == 0,
+				see: func(m *events.Message) { d.late.see(i, m) },
+			}, err
+		}
+	}
+	o.Inputs = inputs
+	e := engine.New(o)
+	stop := d.Watch(e, cut)
+	defer stop()
+	if err := e.Run(ctx); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// beginning is the first commit from which on the streams still hold what was
+// read. Requests that may have events before it cannot be compared.
+func (d *deep) beginning(inputs []engine.Input) ([]joiner.Position, error) {
+	before, began := events.MinTime, events.MinTime
+	var from []joiner.Position // nil: no commit so far will do
+	for c, err := range d.archive.Commits() {
+		if err != nil {
+			return nil, err
+		}
+		if len(c.Cut.From) != len(inputs) {
+			return nil, fmt.Errorf("commit %d was made from %d streams, the configuration has %d", c.Cut.Number, len(c.Cut.From), len(inputs))
+		}
+		if from == nil && readable(c.Cut.From, inputs) {
+			from, began = c.Cut.From, events.MinTime
+			if c.Cut.Number > 1 {
+				began = before.Add(d.cfg.Join.ClockSkew.Std() + time.Microsecond)
+			}
+		}
+		if !readable(c.Cut.Progress.Inputs, inputs) || leapt(&c.Cut) {
+			from = nil // it went on in another stream, or elsewhere in this one
+		}
+		before = c.Cut.MaxEvent
+	}
+	if d.began = began; from == nil {
+		return nil, errors.New("the streams are not those that the commits have read, or hold nothing any more of what they have read, so there is nothing to compare: " +
+			"verify without --deep holds the output against its manifests")
+	}
+	return from, nil
+}
+
+// readable reports whether the streams are those of a commit's positions, and still
+// hold what comes from there on.
+func readable(at []joiner.Position, inputs []engine.Input) bool {
+	for i := range at {
+		if p := &at[i]; p.Input != inputs[i].Name || p.Created != inputs[i].Created || inputs[i].First > p.Next {
+			return false
+		}
+	}
+	return true
+}
+
+// leapt reports whether a commit went on elsewhere in a stream, because a person
+// decided so when messages were lost.
+func leapt(cut *joiner.Cut) bool {
+	for i := range cut.From {
+		if to := &cut.Progress.Inputs[i]; to.Created != cut.From[i].Created || to.Next < cut.From[i].Next {
+			return true
+		}
+		for _, g := range cut.Progress.Gaps {
+			if l := g.Log; l != nil && l.Anew && l.Input == cut.From[i].Input && l.From == cut.From[i].Next && l.Next <= cut.Progress.Inputs[i].Next {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// cuts reads where the commits were cut, and which watermark they had.
+func (d *deep) cuts(rules *joiner.Rules, decoders *[events.Kinds]events.Decoder, inputs int) error {
+	d.late = newLateness(rules, decoders, inputs)
+	for c, err := range d.archive.Commits() {
+		if err != nil {
+			return err
+		}
+		if leapt(&c.Cut) {
+			d.late.cuts = d.late.cuts[:0] // sequences of before are of other messages
+		}
+		d.late.Add(&c.Cut, rules.Lateness)
+	}
+	return nil
+}
+
+// Watch shows how far the replay is.
+func (d *deep) Watch(e *engine.Engine, cut *joiner.Cut) (stop func()) {
+	return terminal.WatchProgress(d.talk, func() (string, float64) {
+		share := readShare(e.Stats().Progress.Inputs, cut)
+		return fmt.Sprintf("read %.0f%% of the log again", 100*share), share
+	})
+}
+
+// readShare is how much of what a commit has read is read again, from 0 to 1.
+func readShare(at []joiner.Position, cut *joiner.Cut) float64 {
+	var read, all float64
+	for i := range at {
+		first := cut.Progress.Inputs[i].Next
+		read, all = read+float64(min(at[i].Next, first)), all+float64(first)
+	}
+	if all == 0 {
+		return 0
+	}
+	return read / all
+}
+
+// bounded is a source that ends where a commit was cut.
+type bounded struct {
+	engine.Source
+	until    joiner.Position
+	decoders *[events.Kinds]events.Decoder
+	ended    bool
+	see      func(*events.Message) // is told of every message that the commits have read
+}
+
+// Next implements engine.Source. The broker's word that nothing more is there
+// ends it as well: what is not ours may stand before the end.
+func (b *bounded) Next(ctx context.Context) (events.Batch, error) {
+	if b.ended {
+		return events.Batch{}, io.EOF
+	}
+	batch, err := b.Source.Next(ctx)
+	if err != nil {
+		return batch, err
+	}
+	for i := range batch.Messages {
+		m := &batch.Messages[i]
+		if m.Seq < b.until.Next {
+			b.ended = m.Seq+1 == b.until.Next && b.until.Skip == 0
+			continue
+		}
+		b.ended = true
+		if m.Seq == b.until.Next && b.until.Skip > 0 {
+			m.Data = b.beginningOf(m)
+			i++
+		}
+		batch.Messages = batch.Messages[:i]
+		break
+	}
+	b.ended = b.ended || len(batch.Messages) == 0
+	for i := range batch.Messages {
+		b.see(&batch.Messages[i])
+	}
+	batch.Proven = events.MinTime
+	return batch, nil
+}
+
+// beginningOf is the events of a message that the commit had read.
+func (b *bounded) beginningOf(m *events.Message) []byte {
+	var read [][]byte
+	for index, data := range b.decoders[m.Kind].Split(m.Data) {
+		if index >= b.until.Skip {
+			break
+		}
+		read = append(read, bytes.Clone(data))
+	}
+	return bytes.Join(read, []byte("\n"))
+}

@@ -1,0 +1,104 @@
+package verify
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// lateness tells which requests have events that may have come too late to count. A
+// replay reads everything before anything closes, so it counts them, and the rows of
+// these requests may differ from what was written and be right.
+//
+// An event came too late if the watermark had passed by more than corrections the
+// close of its request. Which watermark it met lies between those of the commit
+// before it and of its own, which the manifests have; the later one is taken.
+type lateness struct {
+	longest, corrections time.Duration
+	cuts                 []cutPoint
+	decoders             *[events.Kinds]events.Decoder
+	// met is, for each input and by the hash of the request's id, the latest watermark
+	// that an event may have met. Events that came in time whatever their request are
+	// not here. Inputs are read side by side, so each has a map of its own.
+	met []map[uint64]events.Time
+}
+
+// cutPoint is where a commit was cut.
+type cutPoint struct {
+	inputs    []joiner.Position
+	watermark events.Time
+}
+
+func newLateness(rules *joiner.Rules, decoders *[events.Kinds]events.Decoder, inputs int) *lateness {
+	l := &lateness{longest: rules.Longest(), corrections: rules.Corrections, decoders: decoders}
+	for range inputs {
+		l.met = append(l.met, map[uint64]events.Time{})
+	}
+	return l
+}
+
+// Add adds the next commit.
+func (l *lateness) Add(cut *joiner.Cut, late time.Duration) {
+	l.cuts = append(l.cuts, cutPoint{inputs: slices.Clone(cut.Progress.Inputs), watermark: cut.Progress.Watermark(late)})
+}
+
+// watermark is the one that an event of an input met at the latest.
+func (l *lateness) watermark(input int, seq uint64, index uint32) events.Time {
+	at, _ := slices.BinarySearchFunc(l.cuts, true, func(c cutPoint, _ bool) int {
+		p := &c.inputs[input]
+		if cmp.Or(cmp.Compare(seq, p.Next), cmp.Compare(index, p.Skip)) < 0 {
+			return 1 // the commit has read it
+		}
+		return -1
+	})
+	if at == len(l.cuts) {
+		return events.MaxTime
+	}
+	return l.cuts[at].watermark
+}
+
+// see looks at the events of a message. Inputs may call it side by side.
+func (l *lateness) see(input int, m *events.Message) {
+	for index, data := range l.decoders[m.Kind].Split(m.Data) {
+		id, bound, ok := l.bound(m.Kind, data)
+		if !ok {
+			continue // a heartbeat, or it is rejected in a replay too
+		}
+		if w := l.watermark(input, m.Seq, index); w > bound {
+			if known, ok := l.met[input][id]; !ok || w > known {
+				l.met[input][id] = w
+			}
+		}
+	}
+}
+
+// bound is the watermark up to which an event is in time whatever its request: an
+// outcome counts for requests that are stamped at most the longest window before it.
+func (l *lateness) bound(kind events.Kind, data []byte) (id uint64, bound events.Time, ok bool) {
+	if kind == events.KindRequest {
+		found, err := l.decoders[kind].ScanRequest(data)
+		if err != nil || found.Heartbeat {
+			return 0, 0, false
+		}
+		return export.RequestHash(found.ID), found.TS.Add(l.longest).Add(l.corrections), true
+	}
+	found, info, err := l.decoders[kind].DecodeOutcome(data)
+	if err != nil || info.Heartbeat {
+		return 0, 0, false
+	}
+	return export.RequestHash(found.RequestID), found.TS.Add(l.corrections), true
+}
+
+// excuse reports whether a request may have an event that came too late to count.
+func (l *lateness) excuse(request uint64, ts events.Time) bool {
+	for _, met := range l.met {
+		if w, ok := met[request]; ok && w > ts.Add(l.longest).Add(l.corrections) {
+			return true
+		}
+	}
+	return false
+}

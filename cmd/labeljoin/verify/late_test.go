@@ -1,0 +1,104 @@
+package verify
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// lateRules are a window of 30 minutes and corrections of an hour.
+func lateRules() *joiner.Rules {
+	return &joiner.Rules{Labels: []joiner.Label{{Name: "clicked", Window: 30 * time.Minute}}, Corrections: time.Hour}
+}
+
+// lateCut is a commit that has read up to a message and a part of it, of two
+// streams, with its watermark.
+func lateCut(requests, outcomes uint64, skip uint32, watermark events.Time) *joiner.Cut {
+	cut := &joiner.Cut{Progress: joiner.Progress{Clock: joiner.NewClock(), Inputs: []joiner.Position{{Next: requests}, {Next: outcomes, Skip: skip}}}}
+	for k := range cut.Progress.Clock.Proven {
+		cut.Progress.Clock.Proven[k] = watermark
+	}
+	cut.Progress.Guard.Released = watermark
+	return cut
+}
+
+// Only a request of which an event met a watermark beyond its corrections is
+// excused, however many events of other requests came late.
+func TestWhichRowsMayDiffer(t *testing.T) {
+	at := func(minutes int) events.Time {
+		return events.Time(int64(minutes) * int64(time.Minute)).Add(1_000_000 * time.Hour)
+	}
+	event := func(kind events.Kind, id string, minutes int) []byte {
+		of := ""
+		if kind == events.KindOutcome {
+			of = `, "type": "click"`
+		}
+		return fmt.Appendf(nil, `{"request_id": %q, "ts": %q%s}`, id, at(minutes), of)
+	}
+	for name, c := range map[string]struct {
+		kind events.Kind
+		seq  uint64
+		data []byte
+		want bool // that the request r, stamped 0, is excused
+	}{
+		"an outcome in time":                      {events.KindOutcome, 5, event(events.KindOutcome, "r", 10), false},
+		"an outcome that corrects":                {events.KindOutcome, 15, event(events.KindOutcome, "r", 10), false},
+		"an outcome beyond corrections":           {events.KindOutcome, 25, event(events.KindOutcome, "r", 10), true},
+		"of another request":                      {events.KindOutcome, 25, event(events.KindOutcome, "q", 10), false},
+		"a copy in time":                          {events.KindRequest, 5, event(events.KindRequest, "r", 0), false},
+		"a copy that corrects":                    {events.KindRequest, 15, event(events.KindRequest, "r", 0), false},
+		"a copy beyond corrections":               {events.KindRequest, 25, event(events.KindRequest, "r", 0), true},
+		"a heartbeat":                             {events.KindOutcome, 25, fmt.Appendf(nil, `{"heartbeat": %q}`, at(0)), false},
+		"not JSON":                                {events.KindOutcome, 25, []byte("{"), false},
+		"several events of a message, one late":   {events.KindOutcome, 25, append(append(event(events.KindOutcome, "q", 100), '\n'), event(events.KindOutcome, "r", 10)...), true},
+		"the part of a message that was read":     {events.KindOutcome, 20, append(append(event(events.KindOutcome, "r", 10), '\n'), event(events.KindOutcome, "q", 10)...), false},
+		"the part of it that the next commit has": {events.KindOutcome, 20, append(append(event(events.KindOutcome, "q", 10), '\n'), event(events.KindOutcome, "r", 10)...), true},
+		"beyond all commits":                      {events.KindOutcome, 99, event(events.KindOutcome, "r", 10), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var decoders [events.Kinds]events.Decoder
+			l := newLateness(lateRules(), &decoders, 2)
+			l.Add(lateCut(10, 10, 0, at(20)), 0)
+			l.Add(lateCut(20, 20, 1, at(90)), 0)  // exactly the close and corrections of a request at 0
+			l.Add(lateCut(30, 30, 0, at(180)), 0) // long after
+			l.see(int(c.kind), &events.Message{Kind: c.kind, Seq: c.seq, Data: c.data})
+			if got := l.excuse(export.RequestHash("r"), at(0)); got != c.want {
+				t.Errorf("excused: %v", got)
+			}
+			if l.excuse(export.RequestHash("r"), at(200)) && c.seq != 99 {
+				t.Error("a later use of the id is excused")
+			}
+		})
+	}
+}
+
+// A commit that went on in another stream, or elsewhere in this one, ends what can be
+// read again.
+func TestWhereTheLogCanBeReadAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		from, to joiner.Position
+		gap      *joiner.LogGap
+		want     bool
+	}{
+		"on":                {joiner.Position{Input: "S", Created: 1, Next: 5}, joiner.Position{Input: "S", Created: 1, Next: 9}, nil, false},
+		"another stream":    {joiner.Position{Input: "S", Created: 1, Next: 5}, joiner.Position{Input: "S", Created: 2, Next: 9}, nil, true},
+		"back":              {joiner.Position{Input: "S", Created: 1, Next: 5}, joiner.Position{Input: "S", Created: 1, Next: 2}, nil, true},
+		"a hole":            {joiner.Position{Input: "S", Created: 1, Next: 5}, joiner.Position{Input: "S", Created: 1, Next: 9}, &joiner.LogGap{Input: "S", Created: 1, From: 5, Next: 7}, false},
+		"anew":              {joiner.Position{Input: "S", Created: 1, Next: 5}, joiner.Position{Input: "S", Created: 1, Next: 9}, &joiner.LogGap{Input: "S", Created: 1, From: 5, Next: 7, Anew: true}, true},
+		"anew, of long ago": {joiner.Position{Input: "S", Created: 1, Next: 8}, joiner.Position{Input: "S", Created: 1, Next: 9}, &joiner.LogGap{Input: "S", Created: 1, From: 5, Next: 7, Anew: true}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cut := &joiner.Cut{From: []joiner.Position{c.from}, Progress: joiner.Progress{Inputs: []joiner.Position{c.to}}}
+			if c.gap != nil {
+				cut.Progress.Gaps = []joiner.Gap{{ID: 1, Log: c.gap}}
+			}
+			if got := leapt(cut); got != c.want {
+				t.Errorf("leapt: %v", got)
+			}
+		})
+	}
+}

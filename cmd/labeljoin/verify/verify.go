@@ -1,0 +1,130 @@
+// Package verify compares an output with its manifests and, if asked, with the log that it was made from.
+package verify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+)
+
+// DamagedError says that an output is not what was written.
+type DamagedError struct{ dir string }
+
+func (e *DamagedError) Error() string { return e.dir + " is damaged" }
+
+// Verification is one run of the command.
+type Verification struct {
+	Config *config.Config // nil where only an output is given
+	Dir    string         // the output's
+	Since  events.Time
+	Deep   bool
+	JSON   bool
+	Out    io.Writer // the verdict
+	Talk   io.Writer
+}
+
+// Refusal reports that a person has to decide.
+func (e *DamagedError) Refusal() bool { return true }
+
+// verdict is what verify --json prints.
+type verdict struct {
+	export.Verdict
+	Deep *deepVerdict `json:"deep,omitempty"`
+}
+
+// Run verifies and prints the verdict. The error is a DamagedError if something is wrong.
+func (v *Verification) Run(ctx context.Context) error {
+	archive, err := export.OpenArchive(vfs.Default, v.Dir, partition.Default)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &terminal.UsageError{Err: fmt.Errorf("there is no output at %s: give --config or --out", v.Dir)}
+	}
+	if err != nil {
+		return err
+	}
+	var found verdict
+	if found.Verdict, err = v.files(ctx, archive); err != nil {
+		return fmt.Errorf("verifying %s: %w", v.Dir, err)
+	}
+	if v.Deep && found.Sound() {
+		if found.Deep, err = v.rows(ctx, archive); err != nil {
+			return fmt.Errorf("verifying %s: %w", v.Dir, err)
+		}
+	}
+	if v.JSON {
+		err = json.NewEncoder(v.Out).Encode(found)
+	} else {
+		err = found.Print(v.Out)
+	}
+	if err == nil && (!found.Sound() || found.Deep != nil && !found.Deep.sound()) {
+		err = &DamagedError{v.Dir}
+	}
+	return err
+}
+
+// files checks what is there against itself.
+func (v *Verification) files(ctx context.Context, archive *export.Archive) (export.Verdict, error) {
+	line, start := terminal.NewProgress(v.Talk), time.Now()
+	defer line.End()
+	return archive.Verify(ctx, export.VerifyOptions{Since: v.Since, Progress: func(done, total int64) {
+		left := time.Duration(float64(time.Since(start)) * float64(total-done) / float64(max(done, 1)))
+		line.Show(fmt.Sprintf("read %d of %d MB", done>>20, total>>20), left)
+	}})
+}
+
+// rows checks it against the log.
+func (v *Verification) rows(ctx context.Context, archive *export.Archive) (found *deepVerdict, err error) {
+	scratch, err := os.MkdirTemp("", "labeljoin-verify-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	d := deep{cfg: v.Config, archive: archive, since: v.Since, scratch: scratch, talk: v.Talk}
+	return d.verify(ctx)
+}
+
+// Print writes a verdict for people.
+func (v *verdict) Print(to io.Writer) error {
+	w := &terminal.LineWriter{To: to}
+	for _, f := range v.Findings {
+		w.Line("%s: %s", f.Path, f.Problem)
+	}
+	words := "all is as it was written"
+	if n := len(v.Findings); n > 0 {
+		words = fmt.Sprintf("%d things are wrong", n)
+	}
+	w.Line("%d commits, %d files, %d rows, %d bytes: %s", v.Commits, v.Files, v.Rows, v.Bytes, words)
+	if d := v.Deep; d != nil {
+		d.Print(w)
+	}
+	return w.Err
+}
+
+func (d *deepVerdict) Print(w *terminal.LineWriter) {
+	for _, example := range d.Examples {
+		w.Line("%s", example)
+	}
+	words := "every row is what the log gives"
+	if !d.Same() {
+		words = fmt.Sprintf("%d rows are not what the log gives, %d are missing, %d too many", d.Differ, d.Missing, d.Extra)
+	}
+	w.Line("%d rows of requests from %s to %s compared: %s", d.Compared, d.From, d.To, words)
+	if d.Excused > 0 {
+		w.Line("%d more rows differ and may: events of their requests came too late to count, which a replay does not know", d.Excused)
+	}
+	if d.LeftOut > 0 {
+		w.Line("%d rows were decided by another configuration and were not compared", d.LeftOut)
+	}
+}

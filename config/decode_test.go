@@ -98,10 +98,10 @@ labels:
   "null": {when: "has_value"}
 `)
 	want := []Label{
-		{"z", `type == "z"`, Duration(10 * time.Minute), Any},
-		{"a", "true", Duration(60 * 24 * time.Hour), Sum},
-		{"on", "type == \"m\" &&\n  value > 1\n", Duration(10 * time.Minute), Any},
-		{"null", "has_value", Duration(10 * time.Minute), Any},
+		{"z", `type == "z"`, Duration(10 * time.Minute), 0, Any},
+		{"a", "true", Duration(60 * 24 * time.Hour), 0, Sum},
+		{"on", "type == \"m\" &&\n  value > 1\n", Duration(10 * time.Minute), 0, Any},
+		{"null", "has_value", Duration(10 * time.Minute), 0, Any},
 	}
 	for i, l := range c.Labels {
 		if l != want[i] {

@@ -18,6 +18,7 @@ func (c *Config) Fingerprint() string {
 		Name   string        `json:"name"`
 		When   string        `json:"when"`
 		Window time.Duration `json:"window"`
+		From   time.Duration `json:"from,omitempty"`
 		Value  Agg           `json:"value"`
 	}
 	type rules struct {
@@ -47,7 +48,7 @@ func (c *Config) Fingerprint() string {
 		OutcomesTS: c.Inputs.Outcomes.TimeUnit,
 	}
 	for _, l := range c.Labels {
-		canonical.Labels = append(canonical.Labels, label{l.Name, l.When, l.Window.Std(), l.Value})
+		canonical.Labels = append(canonical.Labels, label{l.Name, l.When, l.Window.Std(), l.From.Std(), l.Value})
 	}
 	for name, kind := range c.Features.Declare {
 		canonical.Declared[name] = kind

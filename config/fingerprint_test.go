@@ -50,7 +50,7 @@ func TestFingerprintSeesWhatDecides(t *testing.T) {
 		{"lateness: 2m", "lateness: 2m, duplicates: merge"}, {"lateness: 2m", "lateness: 2m, emit: early"},
 		{"lateness: 2m", "lateness: 2m, max_future: 1m"}, {"lateness: 2m", "lateness: 2m, max_age: 31d"},
 		{"lateness: 2m", "lateness: 2m, sample_negatives: 0.5"}, {`"view"`, `"seen"`}, {", negatives: seen, impression: 'type == \"view\"'", ""},
-		{"a: 'type", "aa: 'type"}, {`a: 'type == "a"'` + "\n", ""}, {`== "b"`, `!= "b"`}, {"value: sum", "value: mean"}, {"value: sum", "value: sum, window: 1d"},
+		{"a: 'type", "aa: 'type"}, {`a: 'type == "a"'` + "\n", ""}, {`== "b"`, `!= "b"`}, {"value: sum", "value: mean"}, {"value: sum", "value: sum, window: 1d"}, {"value: sum", "value: sum, from: 1m"},
 		{"x: int64", "x: string"}, {"x: int64", "z: int64"}, {"features: {", "features: {separator: '.', "},
 		{"features:", "inputs: {requests: {time_unit: s}}\nfeatures:"}, {"features:", "inputs: {outcomes: {time_unit: s}}\nfeatures:"},
 	} {

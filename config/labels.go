@@ -18,6 +18,11 @@ type Label struct {
 	//
 	// Default: join.window. Most labels look at the same visit.
 	Window Duration `yaml:"window"`
+	// How long after the request an outcome begins to count for this label, as in a label
+	// for who comes back after two days: `from: 48h, window: 72h`. Less than window.
+	//
+	// Default: an outcome counts from the request on, `join.clock_skew` before it included.
+	From Duration `yaml:"from"`
 	// What the column holds of the outcomes that count.
 	//
 	// Default: whether it happened is the commonest label.

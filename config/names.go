@@ -48,7 +48,9 @@ func (v *checker) labels() {
 		if strings.Contains(l.When, "${") {
 			v.add(join(at, "when"), "has a ${...} in it: variables are read for secrets only, so write the condition out")
 		}
-		v.duration(join(at, "window"), l.Window, 1)
+		if v.duration(join(at, "window"), l.Window, 1) && v.duration(join(at, "from"), l.From, 0) && l.From >= l.Window {
+			v.add(join(at, "from"), "%s is not before the end of the window (%s): no outcome would count", l.From, l.Window)
+		}
 		v.word(join(at, "value"), string(l.Value), l.Value.words())
 	}
 }

@@ -191,6 +191,8 @@ func TestLabelProblems(t *testing.T) {
 		{"labels: {a: }", "labels.a", "not a mapping"},
 		{"labels: {a: {window: 3d}}", "labels.a.when", "is missing"},
 		{"labels: {a: {when: ' '}}", "labels.a.when", "is missing"},
+		{"labels: {a: {when: 'true', from: 30m}}", "labels.a.from", "30m is not before the end of the window (30m)"},
+		{"labels: {a: {when: 'true', window: 1h, from: -1s}}", "labels.a.from", "negative"},
 		{"labels: {1a: x}", "labels.1a", "no name of a label"},
 		{"labels: {a-b: x}", "labels.a-b", "no name of a label"},
 		{"labels: {é: x}", "labels.é", "no name of a label"},

@@ -203,7 +203,7 @@ func (d *Decision) fold(row int, o *events.Outcome, f *Fact) {
 	delay := o.TS.Sub(d.req.TS)
 	for i := range d.rules.Labels {
 		l := &d.rules.Labels[i]
-		if delay <= l.Window && (f != nil && f.qualifies.has(i) || f == nil && l.When(o)) {
+		if l.within(delay) && (f != nil && f.qualifies.has(i) || f == nil && l.When(o)) {
 			d.cells[row][i].add(l.Agg, o)
 		}
 	}
@@ -316,7 +316,7 @@ func (d *Decision) unknown() []bool {
 	}
 	touched := make([]bool, len(d.rules.Labels))
 	for j := range touched {
-		touched[j] = d.rules.unknown(d.req.TS, d.rules.Labels[j].Window)
+		touched[j] = d.rules.unknown(d.req.TS, &d.rules.Labels[j])
 	}
 	return touched
 }

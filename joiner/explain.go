@@ -83,7 +83,7 @@ func (d *Decision) traceFolded(row int, delay time.Duration, f *Fact) {
 	for j := range d.rules.Labels {
 		switch {
 		case !f.qualifies.has(j):
-		case delay <= d.rules.Labels[j].Window:
+		case d.rules.Labels[j].within(delay):
 			d.trace[row*len(d.rules.Labels)+j].Inside++
 		default:
 			d.noteBeyond(row, j)

@@ -1,10 +1,6 @@
 package joiner
 
-import (
-	"time"
-
-	"github.com/labeljoin/labeljoin/events"
-)
+import "github.com/labeljoin/labeljoin/events"
 
 // Gap is a stretch of event time of which somebody has said what became of its
 // events. Labels whose windows touch a gap in the outcomes are not known.
@@ -85,11 +81,15 @@ func (r *Rules) Touches(g *Gap, ts events.Time) bool {
 
 // unknown reports whether a label of a request has a window that touches a gap
 // in the outcomes. Both ends of both count.
-func (r *Rules) unknown(ts events.Time, window time.Duration) bool {
+func (r *Rules) unknown(ts events.Time, l *Label) bool {
+	from := ts.Add(-r.ClockSkew)
+	if l.From > 0 {
+		from = ts.Add(l.From)
+	}
 	for i := range r.Gaps {
 		g := &r.Gaps[i]
 		if g.Kinds[events.KindOutcome] && !g.Quiet && ts >= g.Since &&
-			ts.Add(-r.ClockSkew) <= g.To && ts.Add(window) >= g.From {
+			from <= g.To && ts.Add(l.Window) >= g.From {
 			return true
 		}
 	}

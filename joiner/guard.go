@@ -196,7 +196,7 @@ func (g *Guard) Outcome(r *Rules, o *events.Outcome) {
 	}
 	n, counted := g.slot(o.TS), false
 	for j := range g.Outcomes {
-		if r.Labels[j].When(o) {
+		if r.Labels[j].From == 0 && r.Labels[j].When(o) {
 			g.Outcomes[j].add(n - g.First)
 			counted = true
 		}

@@ -37,7 +37,8 @@ const (
 // Label defines one column: which outcomes count and what is made of them.
 type Label struct {
 	Name   string
-	Window time.Duration
+	Window time.Duration // after its request an outcome counts no more
+	From   time.Duration // before it, it does not yet; 0: from the request on, ClockSkew before it included
 	Agg    Agg
 	When   func(*events.Outcome) bool
 	// Fault says why When, which then does not hold, cannot be evaluated for an
@@ -64,6 +65,12 @@ const (
 
 // Integer reports whether the aggregate's column is INT32 rather than DOUBLE.
 func (a Agg) Integer() bool { return a == Any || a == Count }
+
+// within reports whether an outcome counts for the label that comes a delay after its
+// request, if it does not come more than the clocks' skew before it.
+func (l *Label) within(delay time.Duration) bool {
+	return delay <= l.Window && (l.From == 0 || delay >= l.From)
+}
 
 // Longest is the longest window of any label: a request closes when it ends.
 func (r *Rules) Longest() time.Duration {

@@ -60,6 +60,7 @@ const start = events.Time(1_700_000_000_000_000_000)
 
 type generator struct {
 	*rand.Rand
+	later *rand.Rand // see windowsLater
 	shape Shape
 	h     History
 	span  time.Duration
@@ -68,7 +69,7 @@ type generator struct {
 
 // Generate makes the history of a seed.
 func Generate(seed uint64, shape Shape) History {
-	g := generator{Rand: rand.New(rand.NewPCG(seed, 0x6a6f696e)), shape: shape}
+	g := generator{Rand: rand.New(rand.NewPCG(seed, 0x6a6f696e)), later: rand.New(rand.NewPCG(seed, 0x66726f6d)), shape: shape}
 	g.rules()
 	g.span = time.Duration(1+g.IntN(12)) * g.h.Rules.Longest()
 	if shape.Hot {
@@ -113,6 +114,7 @@ func (g *generator) rules() {
 			When: one(g, ofType("click"), ofType("buy"), valued),
 		})
 	}
+	g.windowsLater()
 	r.Early = g.shape.Early
 	r.ClockSkew = one(g, 0, 0, 5*time.Second)
 	r.Lateness = one(g, 0, 3*time.Second, 20*time.Second)
@@ -131,6 +133,16 @@ func (g *generator) rules() {
 		r.Corrections = one(g, 30*time.Second, 100*time.Second, 300*time.Second)
 	default:
 		r.Corrections = 1000 * time.Hour
+	}
+}
+
+// windowsLater has some labels begin to count some time after the request. It picks by
+// itself, so that all else in the history of a seed is what it would be without.
+func (g *generator) windowsLater() {
+	for i := range g.h.Rules.Labels {
+		if l := &g.h.Rules.Labels[i]; g.later.IntN(5) == 0 {
+			l.From = time.Duration(1 + g.later.Int64N(int64(l.Window)-1))
+		}
 	}
 }
 
@@ -217,7 +229,11 @@ func (g *generator) after(request events.Time) events.Time {
 // edge, or beside it.
 func (g *generator) delay() time.Duration {
 	r := &g.h.Rules
-	window := one(g, r.Labels...).Window
+	label := one(g, r.Labels...)
+	if label.From > 0 && g.later.IntN(4) == 0 {
+		return label.From + time.Duration(g.later.IntN(3)-1)
+	}
+	window := label.Window
 	edge := one(g, 0, -r.ClockSkew, window, r.Longest(), -1)
 	switch g.IntN(3) {
 	case 0:

@@ -108,10 +108,11 @@ func (r *Reference) row(a *Answer, req *events.Request, all []candidate, i int) 
 	for _, l := range r.Rules.Labels {
 		found := qualifying(&l, req, c.outcomes)
 		end := req.TS + events.Time(l.Window)
-		if sure := l.Agg == joiner.Any && len(found) > 0; !sure && (end > r.Known || r.gap(req.TS, end)) {
+		gap := r.gap(req.TS, &l)
+		if sure := l.Agg == joiner.Any && len(found) > 0; !sure && (end > r.Known || gap) {
 			row.Cells = append(row.Cells, null())
 			row.Undecided = row.Undecided || end > r.Known
-			row.Gap = row.Gap || r.gap(req.TS, end)
+			row.Gap = row.Gap || gap
 			continue
 		}
 		row.Cells = append(row.Cells, aggregate(l.Agg, req.TS, found))
@@ -119,12 +120,16 @@ func (r *Reference) row(a *Answer, req *events.Request, all []candidate, i int) 
 	a.Rows[key] = row
 }
 
-// gap reports whether a window, with the skew before it, has a moment in common
-// with a declared gap in the outcomes.
-func (r *Reference) gap(from, to events.Time) bool {
+// gap reports whether the window of a label, with the skew before the request unless
+// it begins later, has a moment in common with a declared gap in the outcomes.
+func (r *Reference) gap(request events.Time, l *joiner.Label) bool {
+	from, to := request-events.Time(r.Rules.ClockSkew), request+events.Time(l.Window)
+	if l.From > 0 {
+		from = request + events.Time(l.From)
+	}
 	for _, g := range r.Rules.Gaps {
-		apart := g.To < from-events.Time(r.Rules.ClockSkew) || to < g.From
-		if g.Kinds[events.KindOutcome] && !g.Quiet && !apart && from >= g.Since {
+		apart := g.To < from || to < g.From
+		if g.Kinds[events.KindOutcome] && !g.Quiet && !apart && request >= g.Since {
 			return true
 		}
 	}
@@ -159,7 +164,8 @@ func belowLastPositive(all []candidate, i int) bool {
 func qualifying(l *joiner.Label, req *events.Request, outcomes []events.Outcome) []events.Outcome {
 	var out []events.Outcome
 	for _, o := range outcomes {
-		if time.Duration(o.TS-req.TS) <= l.Window && l.When(&o) {
+		delay := time.Duration(o.TS - req.TS)
+		if early := l.From > 0 && delay < l.From; !early && delay <= l.Window && l.When(&o) {
 			out = append(out, o)
 		}
 	}

@@ -50,7 +50,11 @@ func Write(w io.Writer, c *config.Config) {
 	fmt.Fprintln(lines)
 	fmt.Fprintln(lines, "label\tvalue\twindow\twhen")
 	for _, l := range c.Labels {
-		fmt.Fprintf(lines, "%s\t%s\t%s\t%s\n", l.Name, l.Value, l.Window, strings.ReplaceAll(strings.TrimSpace(l.When), "\n", " "))
+		window := l.Window.String()
+		if l.From > 0 {
+			window = fmt.Sprintf("%s to %s", l.From, l.Window)
+		}
+		fmt.Fprintf(lines, "%s\t%s\t%s\t%s\n", l.Name, l.Value, window, strings.ReplaceAll(strings.TrimSpace(l.When), "\n", " "))
 	}
 }
 

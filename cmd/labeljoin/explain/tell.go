@@ -197,7 +197,7 @@ func (t *teller) why(at, label int) string {
 		text := fmt.Sprintf("is %s: no %s came before the outcome watermark passed %s", shownValue(cell), what, ends)
 		if trace.Beyond > 0 {
 			first := &t.story.Outcomes[trace.First].Outcome
-			text += fmt.Sprintf("; the first came at %s, %s", first.TS, distance(first.TS, t.story.Request.TS, ends))
+			text += fmt.Sprintf("; the first came at %s, %s", first.TS, distance(first.TS, t.story.Request.TS, l))
 		}
 		return text + t.faulty(l.Name) + "."
 	}
@@ -205,7 +205,11 @@ func (t *teller) why(at, label int) string {
 	if cell.TS != events.MinTime {
 		decider = fmt.Sprintf("; the one that decides is of %s, %s", cell.TS, after(cell.TS.Sub(t.story.Request.TS)))
 	}
-	return fmt.Sprintf("is %s: %s within %s%s.", shownValue(cell), plural(trace.Inside, what), l.Window, decider)
+	window := fmt.Sprint("within ", l.Window)
+	if l.From > 0 {
+		window = fmt.Sprintf("from %s to %s after the request", l.From, l.Window)
+	}
+	return fmt.Sprintf("is %s: %s %s%s.", shownValue(cell), plural(trace.Inside, what), window, decider)
 }
 
 // faulty says for how many outcomes a label's condition cannot be evaluated.
@@ -224,12 +228,16 @@ func (t *teller) faulty(label string) string {
 	return fmt.Sprintf("; for %s it cannot be evaluated: %s", plural(n, "outcome"), reason)
 }
 
-// distance says how far outside the window something was.
-func distance(ts, request, ends events.Time) string {
-	if ts < request {
+// distance says how far outside the window of a label something was.
+func distance(ts, request events.Time, l *joiner.Label) string {
+	switch begins, ends := request.Add(l.From), request.Add(l.Window); {
+	case ts < request:
 		return fmt.Sprint(request.Sub(ts), " before the request")
+	case ts < begins:
+		return fmt.Sprint(begins.Sub(ts), " before the window begins")
+	default:
+		return fmt.Sprint(ts.Sub(ends), " after the window")
 	}
-	return fmt.Sprint(ts.Sub(ends), " after the window")
 }
 
 func noted(note string) string {

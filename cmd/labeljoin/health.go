@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/labeljoin/labeljoin/export/health"
+)
+
+func healthCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "health",
+		Usage: "say how the labels of a day are: rates, calibration, and what has changed",
+		Description: "Rates per label, slice and hour; scores against what happened; and alarms, where a change against the days before\n" +
+			"is both certain (p < 1e-6) and large (more than 20 %).\n" +
+			"Exit codes: 0 no alarm, 4 there are alarms.",
+		Flags: []cli.Flag{
+			configFileFlag(),
+			&cli.StringFlag{Name: "out", Usage: "the output `DIR`, instead of the configuration's"},
+			&cli.StringFlag{Name: "date", Usage: "the `DAY` of the requests (2026-11-23, in UTC)"},
+			&cli.StringSliceFlag{Name: "slice", Usage: "count each value of these `COLUMNS` too (a,b)"},
+			&cli.IntFlag{Name: "history", Value: 7, Usage: "compare with `N` days before; slow changes are looked for over at least 14"},
+			&cli.IntFlag{Name: "least", Value: 20, Usage: "leave out slices of fewer than `N` rows"},
+			&cli.BoolFlag{Name: "json", Usage: "as one JSON object"},
+		},
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			if err := required(c, "date"); err != nil {
+				return err
+			}
+			dir, err := outputDirOf(c)
+			if err != nil {
+				return err
+			}
+			r, _, err := dayHealth(c.Context, dir, c.String("date"), c.Int("history"), uint64(max(c.Int("least"), 0)), health.Options{Slices: listOf(c, "slice")})
+			if err != nil {
+				return err
+			}
+			if c.Bool("json") {
+				err = json.NewEncoder(c.App.Writer).Encode(r)
+			} else {
+				err = r.Print(c.App.Writer)
+			}
+			if err == nil && len(r.Alarms) > 0 {
+				err = &anomaliesError{r.Day, len(r.Alarms)}
+			}
+			return err
+		},
+	}
+}
+
+// dayHealth looks at the labels of a day and at the days before, of which any
+// may be missing.
+func dayHealth(ctx context.Context, dir, date string, history int, least uint64, o health.Options) (*health.Report, *health.Table, error) {
+	now, err := collectDay(ctx, dir, date, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	o.Labels = now.Labels
+	whole := health.NewTable(now.Labels)
+	whole.Join(now)
+	start, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return nil, nil, &usageError{fmt.Errorf("%q is no day: write it like 2026-11-23", date)}
+	}
+	for d := 1; d <= history; d++ {
+		day := start.AddDate(0, 0, -d).Format(time.DateOnly)
+		if _, err := os.Stat(filepath.Join(dir, "data", "dt="+day)); errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		before, err := collectDay(ctx, dir, day, o)
+		if lacks := (*health.NoLabelsError)(nil); errors.As(err, &lacks) {
+			continue // the labels were other ones then
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		whole.Join(before)
+	}
+	from := health.Hour(start.Unix() / 3600)
+	rules := health.DefaultRules()
+	rules.History, rules.Trend = history, max(history+1, 28)
+	return health.NewReport(date, now, whole.Alarms(rules, from, from+24), least), now, nil
+}
+
+func collectDay(ctx context.Context, dir, date string, o health.Options) (_ *health.Table, err error) {
+	rows, err := openDay(ctx, dir, date, "")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	return health.Collect(ctx, rows.Sources, o)
+}
+
+func windowCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "window",
+		Usage:       "say what a shorter window would lose",
+		ArgsUsage:   argsRows,
+		Description: "Of the outcomes that decided a label: how late they came, what part a shorter window would not find, and whether\nthey still come when the window ends.",
+		Flags: append(rowFlags(),
+			&cli.StringFlag{Name: "label", Usage: "the `LABEL` (default: every one)"},
+			&cli.DurationFlag{Name: "window", Usage: "the window in use (default: the configuration's, or the longest delay)"},
+			&cli.BoolFlag{Name: "json", Usage: "as one JSON array"},
+		),
+		OnUsageError: onUsageError,
+		Action:       runWindow,
+	}
+}
+
+func runWindow(c *cli.Context) (err error) {
+	rows, err := openRows(c.Context, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	o := health.Options{}
+	if label := c.String("label"); label != "" {
+		o.Labels = []string{label}
+	}
+	t, err := health.Collect(c.Context, rows.Sources, o)
+	if err != nil {
+		return err
+	}
+	cut, err := health.Cut(c.Context, rows.Sources, t.Labels)
+	if err != nil {
+		return err
+	}
+	var all []health.Sufficiency
+	for i, label := range t.Labels {
+		all = append(all, t.Windows(i, windowInUse(c, label), cut[i]))
+	}
+	if c.Bool("json") {
+		return json.NewEncoder(c.App.Writer).Encode(all)
+	}
+	for i := range all {
+		if i > 0 {
+			fmt.Fprintln(c.App.Writer)
+		}
+		if err := all[i].Print(c.App.Writer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// windowInUse is what the command line or the configuration says; 0: nothing.
+func windowInUse(c *cli.Context, label string) time.Duration {
+	if w := c.Duration("window"); w > 0 || c.String("out") != "" || c.NArg() > 0 {
+		return w
+	}
+	cfg, err := configOf(c)
+	if err != nil {
+		return 0
+	}
+	for _, l := range cfg.Labels {
+		if l.Name == label {
+			return l.Window.Std()
+		}
+	}
+	return 0
+}

@@ -1,0 +1,184 @@
+package health
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"text/tabwriter"
+	"time"
+)
+
+// Report is the health of the labels of a day.
+type Report struct {
+	Day         string
+	Rows        uint64
+	Labels      []LabelReport
+	Slices      []SliceReport
+	Calibration []Calibration
+	Alarms      []Alarm
+	// Small are slices that have too few rows to be shown.
+	Small int
+}
+
+// LabelReport is a label over all rows.
+type LabelReport struct {
+	Label   string
+	Rate    Rate
+	Unknown uint64 // rows whose label is null
+	Delay   time.Duration
+	Hours   []HourRate
+}
+
+// HourRate is the rate of an hour.
+type HourRate struct {
+	Hour Hour
+	Rate Rate
+}
+
+// SliceReport are the rows of a slice.
+type SliceReport struct {
+	Slice    string
+	Rows     uint64
+	Coverage Rate // rows with any outcome
+	Labels   []LabelReport
+}
+
+// NewReport says how the labels of the hours of a table are, leaving out slices
+// of fewer rows than least: they tell about persons more than about labels.
+func NewReport(day string, t *Table, alarms []Alarm, least uint64) *Report {
+	r := &Report{Day: day, Alarms: alarms}
+	hours := t.Hours()
+	if len(hours) == 0 {
+		return r
+	}
+	from, to := hours[0], hours[len(hours)-1]+1
+	all := t.Sum(All, from, to)
+	r.Rows = all.Rows
+	for i, name := range t.Labels {
+		l := labelReport(name, &all, i)
+		for h := from; h < to; h++ {
+			if c := t.Cells[Key{All, h}]; c != nil {
+				l.Hours = append(l.Hours, HourRate{h, RateOf(c.Labels[i].Positive, c.Labels[i].Known)})
+			}
+		}
+		r.Labels = append(r.Labels, l)
+		if c, ok := t.CalibrationOf(i); ok {
+			r.Calibration = append(r.Calibration, c)
+		}
+	}
+	for _, name := range t.Slices() {
+		if name == All {
+			continue
+		}
+		sum := t.Sum(name, from, to)
+		if sum.Rows < least {
+			r.Small++
+			continue
+		}
+		s := SliceReport{Slice: name, Rows: sum.Rows, Coverage: RateOf(sum.Covered, sum.Rows)}
+		for i, label := range t.Labels {
+			s.Labels = append(s.Labels, labelReport(label, &sum, i))
+		}
+		r.Slices = append(r.Slices, s)
+	}
+	return r
+}
+
+func labelReport(name string, c *Cell, i int) LabelReport {
+	l := c.Labels[i]
+	out := LabelReport{Label: name, Rate: RateOf(l.Positive, l.Known), Unknown: c.Rows - l.Known}
+	if l.Positive > 0 {
+		out.Delay = time.Duration(float64(l.Delay) / float64(l.Positive) * float64(time.Millisecond))
+	}
+	return out
+}
+
+// Percent writes a part of a whole.
+func Percent(x float64) string { return strconv.FormatFloat(100*x, 'g', 4, 64) + " %" }
+
+// Print writes a report for people.
+func (r *Report) Print(w io.Writer) error {
+	fmt.Fprintf(w, "%s: %d rows\n\n", r.Day, r.Rows)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(where string, l *LabelReport, coverage string) {
+		rate, interval := "", ""
+		if l.Rate.Known > 0 {
+			rate, interval = Percent(l.Rate.Value), Percent(l.Rate.Low)+" to "+Percent(l.Rate.High)
+		}
+		fmt.Fprintf(t, "%s\t%q\t%s\t%s\t%d\t%d\t%s\t%s\n", where, l.Label, rate, interval, l.Rate.Positive, l.Unknown, l.Delay.Round(10*time.Millisecond), coverage)
+	}
+	fmt.Fprintln(t, "rows\tlabel\trate\t95 % interval\tpositive\tunknown\tmean delay\tany outcome")
+	for i := range r.Labels {
+		line("all", &r.Labels[i], "")
+	}
+	for _, s := range r.Slices {
+		for i := range s.Labels {
+			line(strconv.Quote(s.Slice), &s.Labels[i], Percent(s.Coverage.Value))
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if r.Small > 0 {
+		fmt.Fprintf(w, "%d slices with fewer rows are not shown\n", r.Small)
+	}
+	if err := r.printCalibration(w); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	for i := range r.Alarms {
+		a := &r.Alarms[i]
+		fmt.Fprintf(w, "%s  %s to %s  %s\n", a.Kind, a.From, a.To, a.Text())
+	}
+	if len(r.Alarms) == 0 {
+		fmt.Fprintln(w, "no alarms")
+	}
+	return nil
+}
+
+func (r *Report) printCalibration(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, c := range r.Calibration {
+		fmt.Fprintf(t, "\nlabel %q: scores predict %s, and %s happen; expected calibration error %.4f\n", c.Label, Percent(c.Predicted), Percent(c.Actual), c.Error)
+		fmt.Fprintln(t, "score\tpredicted\tactual\trows")
+		for _, d := range c.Deciles {
+			fmt.Fprintf(t, "%.4f to %.4f\t%s\t%s\t%d\n", d.Low, d.High, Percent(d.Predicted), Percent(d.Actual.Value), d.Actual.Known)
+		}
+	}
+	return t.Flush()
+}
+
+// Time is the start of the hour.
+func (h Hour) Time() time.Time { return time.Unix(int64(h)*3600, 0).UTC() }
+
+// MarshalText writes the start of the hour.
+func (h Hour) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+
+func (h Hour) String() string { return h.Time().Format("2006-01-02T15:04Z") }
+
+// Print writes what shorter windows would find.
+func (s *Sufficiency) Print(w io.Writer) error {
+	if s.Positives == 0 {
+		_, err := fmt.Fprintf(w, "label %q has no positive rows: nothing can be said of its window\n", s.Label)
+		return err
+	}
+	fmt.Fprintf(w, "label %q, window %s: %d positive rows, half of them within %s; %s come in the last tenth of the window\n", s.Label, s.Window, s.Positives, s.Median, Percent(s.LastTenth))
+	if s.Censored > 0 {
+		fmt.Fprintf(w, "%d rows whose label is not known are counted up to where they were watched\n", s.Censored)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "with a window of\tyou lose")
+	for _, r := range s.Rows {
+		fmt.Fprintf(t, "%s\t%s\n", r.Window, Percent(r.Lost))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	switch {
+	case s.LastTenth > suggestedLoss:
+		fmt.Fprintf(w, "outcomes still come when the window ends: a longer one would find more\n")
+	case s.Suggested > 0:
+		fmt.Fprintf(w, "%s would do: it loses at most 1 %% of the positives\n", s.Suggested)
+	}
+	return nil
+}

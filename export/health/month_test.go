@@ -95,9 +95,9 @@ func TestFaultsAreFound(t *testing.T) {
 				h.rate = 0
 			}
 		}, health.Alarm{Kind: health.KindRate, Slice: "device=phone"}, 1},
-		"clicks of one device class are lost in part": {func(_ health.Hour, device string, h *hourly) {
+		"most clicks of one device class are lost": {func(_ health.Hour, device string, h *hourly) {
 			if device == "desktop" {
-				h.rate *= 0.6
+				h.rate *= 0.4
 			}
 		}, health.Alarm{Kind: health.KindRate, Slice: "device=desktop"}, 1},
 		"requests are doubled": {func(_ health.Hour, _ string, h *hourly) { h.rows *= 2 }, health.Alarm{Kind: health.KindVolume, Slice: health.All}, 1},

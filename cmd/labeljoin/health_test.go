@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -72,5 +73,32 @@ func TestWindowSuggests(t *testing.T) {
 	code, out, talk := runLine(t, "window", filepath.Join(dir, "data"), "--label", "clicked", "--window", "10m")
 	if code != exitDone || !strings.Contains(out, "\n30s               48.33 %\n") || !strings.Contains(out, "1m0s would do") {
 		t.Errorf("exit code %d\n%s%s", code, out, talk)
+	}
+}
+
+// TestReportIsOnePage has two days, of which the second one lost a label.
+func TestReportIsOnePage(t *testing.T) {
+	dir := t.TempDir()
+	writeDay(t, dir, "2026-11-21", labeled(t, "2026-11-21", 20000, 20, bothDevices))
+	writeDay(t, dir, "2026-11-22", labeled(t, "2026-11-22", 20000, 0, bothDevices))
+	code, out, talk := runLine(t, "report", "--out", dir, "--date", "2026-11-22", "--slice", "device")
+	if code != exitDone {
+		t.Fatalf("exit code %d: %s", code, talk)
+	}
+	for _, want := range []string{"<!DOCTYPE html>", "alarm: rate", "positive in 0 % instead of 5 %", "device=phone", "JSD of TFDV", "</html>"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the page has no %q", want)
+		}
+	}
+	code, out, talk = runLine(t, "report", "--out", dir, "--date", "2026-11-21")
+	if code != exitDone || !strings.Contains(out, "Nothing was found") {
+		t.Errorf("exit code %d of a day without a day before: %s", code, talk)
+	}
+	file := filepath.Join(dir, "stats.html")
+	if code, _, talk := runLine(t, "stats", "--out", dir, "--date", "2026-11-21", "--html", file); code != exitDone {
+		t.Errorf("exit code %d: %s", code, talk)
+	}
+	if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), "</html>") {
+		t.Errorf("stats --html has written no page: %v", err)
 	}
 }

@@ -59,7 +59,7 @@ func newApp() *cli.App {
 		Commands: []*cli.Command{
 			demoCommand(), runCommand(), replayCommand(), testCommand(), configCommand(), explainCommand(), statusCommand(), verifyCommand(), doctorCommand(), gapCommand(), benchCommand(), completionCommand(), helpCommand(), noticesCommand(), versionCommand(),
 			exportCommand(), daysCommand(),
-			statsCommand(), schemaCommand(), validateCommand(), healthCommand(), windowCommand(),
+			statsCommand(), schemaCommand(), validateCommand(), healthCommand(), windowCommand(), reportCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Bool("version") {

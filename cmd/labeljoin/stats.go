@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/labeljoin/labeljoin/export/page"
 	"github.com/labeljoin/labeljoin/export/stats"
 )
 
@@ -26,6 +27,7 @@ func statsCommand() *cli.Command {
 		Flags: append(rowFlags(),
 			&cli.StringSliceFlag{Name: "slice", Usage: "the same for each value of these `COLUMNS` (a,b)"},
 			&cli.StringFlag{Name: "tfdv", Usage: "write a `FILE` for tfdv.load_statistics, or with the ending .pb for tfdv.load_stats_binary"},
+			&cli.StringFlag{Name: "html", Usage: "write a page about them into a `FILE`"},
 			&cli.BoolFlag{Name: "json", Usage: "print the statistics as JSON"},
 		),
 		OnUsageError: onUsageError,
@@ -50,6 +52,11 @@ func runStats(c *cli.Context) (err error) {
 			return err
 		}
 		if err := os.WriteFile(file, data, 0o644); err != nil {
+			return err
+		}
+	}
+	if file := c.String("html"); file != "" {
+		if err := writePage(file, &page.Content{Title: rows.title, Version: version, Now: result.Statistics.Datasets[0]}); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/commandline"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/export/health"
 )
 
@@ -32,7 +34,7 @@ func healthCommand() *cli.Command {
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			if err := required(c, "date"); err != nil {
+			if err := commandline.Required(c, "date"); err != nil {
 				return err
 			}
 			dir, err := outputDirOf(c)
@@ -68,7 +70,7 @@ func dayHealth(ctx context.Context, dir, date string, history int, least uint64,
 	whole.Join(now)
 	start, err := time.Parse(time.DateOnly, date)
 	if err != nil {
-		return nil, nil, &usageError{fmt.Errorf("%q is no day: write it like 2026-11-23", date)}
+		return nil, nil, &terminal.UsageError{Err: fmt.Errorf("%q is no day: write it like 2026-11-23", date)}
 	}
 	for d := 1; d <= history; d++ {
 		day := start.AddDate(0, 0, -d).Format(time.DateOnly)

@@ -11,6 +11,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/commandline"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/version"
 	"github.com/labeljoin/labeljoin/export/health"
 	"github.com/labeljoin/labeljoin/export/page"
 	"github.com/labeljoin/labeljoin/export/schema"
@@ -34,7 +37,7 @@ func reportCommand() *cli.Command {
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			if err := required(c, "date"); err != nil {
+			if err := commandline.Required(c, "date"); err != nil {
 				return err
 			}
 			dir, err := outputDirOf(c)
@@ -67,12 +70,12 @@ type dayReport struct {
 func (r *dayReport) content(ctx context.Context) (*page.Content, error) {
 	day, err := time.Parse(time.DateOnly, r.date)
 	if err != nil {
-		return nil, &usageError{fmt.Errorf("%q is no day: write it like 2026-11-23", r.date)}
+		return nil, &terminal.UsageError{Err: fmt.Errorf("%q is no day: write it like 2026-11-23", r.date)}
 	}
 	if r.against == "yesterday" {
 		r.against = day.AddDate(0, 0, -1).Format(time.DateOnly)
 	}
-	c := &page.Content{Title: r.date, Version: version}
+	c := &page.Content{Title: r.date, Version: version.Text()}
 	if _, err := os.Stat(filepath.Join(r.dir, "data", "dt="+r.against)); err == nil {
 		c.Against = r.against
 	}

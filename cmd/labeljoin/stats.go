@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/version"
 	"github.com/labeljoin/labeljoin/export/page"
 	"github.com/labeljoin/labeljoin/export/stats"
 )
@@ -56,7 +57,7 @@ func runStats(c *cli.Context) (err error) {
 		}
 	}
 	if file := c.String("html"); file != "" {
-		if err := writePage(file, &page.Content{Title: rows.title, Version: version, Now: result.Statistics.Datasets[0]}); err != nil {
+		if err := writePage(file, &page.Content{Title: rows.title, Version: version.Text(), Now: result.Statistics.Datasets[0]}); err != nil {
 			return err
 		}
 	}

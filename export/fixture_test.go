@@ -68,10 +68,10 @@ func rowsOf(k uint64) (rows, letters int) { return int(k*3) % 7, int(k) % 3 }
 func testCut(k uint64, nonce string) *joiner.Cut {
 	c := &joiner.Cut{
 		Number: k, Nonce: nonce, RulesHash: "abc", MaxEvent: events.Time(k),
-		From: []joiner.Position{{Input: "S", Created: 5, Next: k * 10}},
+		From: []events.Position{{Input: "S", Created: 5, Next: k * 10}},
 		Progress: joiner.Progress{
 			Commit: k, Clock: joiner.NewClock(), ClosedThrough: events.MinTime, Announced: events.MinTime,
-			Inputs: []joiner.Position{{Input: "S", Created: 5, Next: k*10 + 10, Skip: 3}},
+			Inputs: []events.Position{{Input: "S", Created: 5, Next: k*10 + 10, Skip: 3}},
 		},
 	}
 	c.Progress.Ledger.Kinds[events.KindRequest] = joiner.Tally{Read: int64(k)}

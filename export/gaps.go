@@ -14,7 +14,6 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/tablelog"
-	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // Gaps is the folder of an output directory in which gaps are declared. A
@@ -32,7 +31,7 @@ func OpenGaps(fsys vfs.FS, dir string) (*Gaps, error) {
 
 // Declare writes a declaration, durably, and returns its number. Two processes
 // that declare at once get two numbers.
-func (g *Gaps) Declare(d joiner.Gap) (uint64, error) {
+func (g *Gaps) Declare(d events.Gap) (uint64, error) {
 	for {
 		known, err := g.List() // the newest is in it: what takes it back is newer
 		if err != nil {
@@ -59,12 +58,12 @@ func (g *Gaps) Declare(d joiner.Gap) (uint64, error) {
 // List reads the declarations, in the order of their numbers, without those that were
 // taken back. What applies
 // from when on is in the manifests only: Since is MinTime here.
-func (g *Gaps) List() ([]joiner.Gap, error) {
+func (g *Gaps) List() ([]events.Gap, error) {
 	names, err := g.bucket.List(tablelog.GapsDir)
 	if err != nil {
 		return nil, fmt.Errorf("list the declared gaps: %w", err)
 	}
-	var out []joiner.Gap
+	var out []events.Gap
 	for _, name := range names {
 		id, ok := gapNumber(name)
 		if !ok {
@@ -79,20 +78,20 @@ func (g *Gaps) List() ([]joiner.Gap, error) {
 		}
 		out = append(out, *declared)
 	}
-	slices.SortFunc(out, func(a, b joiner.Gap) int { return int(int64(a.ID) - int64(b.ID)) })
+	slices.SortFunc(out, func(a, b events.Gap) int { return int(int64(a.ID) - int64(b.ID)) })
 	return withoutRemoved(out), nil
 }
 
 // withoutRemoved are the gaps that were not taken back, and what takes others back.
-func withoutRemoved(gaps []joiner.Gap) []joiner.Gap {
+func withoutRemoved(gaps []events.Gap) []events.Gap {
 	removed := map[uint64]bool{}
 	for i := range gaps {
 		removed[gaps[i].Removes] = gaps[i].Removes != 0
 	}
-	return slices.DeleteFunc(gaps, func(g joiner.Gap) bool { return removed[g.ID] })
+	return slices.DeleteFunc(gaps, func(g events.Gap) bool { return removed[g.ID] })
 }
 
-func (g *Gaps) read(id uint64) (*joiner.Gap, error) {
+func (g *Gaps) read(id uint64) (*events.Gap, error) {
 	data, err := tablelog.ReadObject(g.bucket, gapPath(id))
 	if err != nil {
 		return nil, err
@@ -110,7 +109,7 @@ func (g *Gaps) read(id uint64) (*joiner.Gap, error) {
 // Gaps lists the gaps that were declared for an output: those that its newest commit
 // records, as it does, and after them those that no commit has taken in yet. The
 // error is an *EmptyError if no joiner ever wrote here and nothing was declared.
-func (a *Archive) Gaps() ([]joiner.Gap, error) {
+func (a *Archive) Gaps() ([]events.Gap, error) {
 	last, ok, err := a.Last()
 	if err != nil {
 		return nil, err
@@ -124,7 +123,7 @@ func (a *Archive) Gaps() ([]joiner.Gap, error) {
 	}
 	gaps := slices.Clone(last.Cut.Progress.Gaps)
 	for _, d := range declared {
-		if !slices.ContainsFunc(gaps, func(g joiner.Gap) bool { return g.ID == d.ID }) {
+		if !slices.ContainsFunc(gaps, func(g events.Gap) bool { return g.ID == d.ID }) {
 			gaps = append(gaps, d)
 		}
 	}
@@ -155,10 +154,10 @@ func gapNumber(name string) (id uint64, ok bool) {
 }
 
 // Declared lists the gaps that are declared for this output.
-func (o *Output) Declared() ([]joiner.Gap, error) { return (&Gaps{bucket: o.bucket}).List() }
+func (o *Output) Declared() ([]events.Gap, error) { return (&Gaps{bucket: o.bucket}).List() }
 
 // Gaps lists the gaps that the commits of this output record.
-func (o *Output) Gaps() []joiner.Gap {
+func (o *Output) Gaps() []events.Gap {
 	cut, _, _ := o.Last()
 	return cut.Progress.Gaps
 }

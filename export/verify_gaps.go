@@ -7,26 +7,26 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/tablelog"
-	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // continues reports whether a manifest's gaps are those of the one before, and
 // perhaps more. From when on a gap applies does not change either.
-func continues(now, before []joiner.Gap) bool {
+func continues(now, before []events.Gap) bool {
 	removed := map[uint64]bool{}
 	for i := range now {
 		removed[now[i].Removes] = now[i].Removes != 0
 	}
-	before = slices.DeleteFunc(slices.Clone(before), func(g joiner.Gap) bool { return removed[g.ID] })
-	return len(now) >= len(before) && slices.EqualFunc(now[:len(before)], before, func(x, y joiner.Gap) bool {
+	before = slices.DeleteFunc(slices.Clone(before), func(g events.Gap) bool { return removed[g.ID] })
+	return len(now) >= len(before) && slices.EqualFunc(now[:len(before)], before, func(x, y events.Gap) bool {
 		return sameDeclaration(&x, &y) && x.Since == y.Since
 	})
 }
 
 // sameDeclaration compares what was declared.
-func sameDeclaration(x, y *joiner.Gap) bool {
+func sameDeclaration(x, y *events.Gap) bool {
 	sameLog := x.Log == nil && y.Log == nil || x.Log != nil && y.Log != nil && *x.Log == *y.Log
 	return x.ID == y.ID && x.From == y.From && x.To == y.To && x.Quiet == y.Quiet && x.Removes == y.Removes && x.Note == y.Note &&
 		x.Kinds == y.Kinds && sameLog
@@ -40,7 +40,7 @@ func (v *verifier) declared() error {
 		return err
 	}
 	slices.Sort(names)
-	files := map[uint64]*joiner.Gap{}
+	files := map[uint64]*events.Gap{}
 	g := Gaps{bucket: v.bucket}
 	for _, name := range names {
 		id, ok := gapNumber(name)

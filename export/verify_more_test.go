@@ -27,15 +27,15 @@ func withGaps(t *testing.T) *vfs.MemFS {
 		t.Fatal(err)
 	}
 	at := events.At(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
-	declare := func(note string, log *joiner.LogGap) {
-		d := joiner.Gap{From: at, To: at.Add(time.Hour), Note: note, Log: log}
+	declare := func(note string, log *events.LogGap) {
+		d := events.Gap{From: at, To: at.Add(time.Hour), Note: note, Log: log}
 		d.Kinds[events.KindOutcome] = true
 		if _, err := g.Declare(d); err != nil {
 			t.Fatal(err)
 		}
 	}
 	declare("outage", nil)
-	declare("lost", &joiner.LogGap{Input: "S", Created: 5, From: 3, Next: 9})
+	declare("lost", &events.LogGap{Input: "S", Created: 5, From: 3, Next: 9})
 	var ledger joiner.Ledger
 	for k := uint64(1); k <= 2; k++ {
 		s, err := o.Stage(k)
@@ -44,7 +44,7 @@ func withGaps(t *testing.T) *vfs.MemFS {
 		}
 		cut := testCut(k, fmt.Sprint("nonce", k))
 		cut.Progress.Ledger = ledger
-		cut.From = []joiner.Position{{Input: "S", Created: 5, Next: k * 10, Skip: 3}}
+		cut.From = []events.Position{{Input: "S", Created: 5, Next: k * 10, Skip: 3}}
 		if cut.Progress.Gaps, err = g.List(); err != nil {
 			t.Fatal(err)
 		}

@@ -50,7 +50,7 @@ func (b *keeper) commit(t *testing.T, letters int, rows ...[2]int) {
 	requests.Disposed[joiner.Rejected] += int64(letters)
 	b.ledger.Rows += int64(len(rows))
 	cut.Progress.Ledger, cut.Closed.Rows = b.ledger, int64(len(rows))
-	cut.From = []joiner.Position{{Input: "S", Created: 5, Next: k * 10, Skip: 3}}
+	cut.From = []events.Position{{Input: "S", Created: 5, Next: k * 10, Skip: 3}}
 	if _, err := s.Commit(context.Background(), cut); err != nil {
 		t.Fatal(err)
 	}

@@ -1,14 +1,16 @@
 package joiner
 
-import "github.com/labeljoin/labeljoin/events"
+import (
+	"github.com/labeljoin/labeljoin/events"
+)
 
 // Cut is one commit in the making: the point of the logs it was cut at and
 // what the books say there. From the cut on, the rows of the commit are fixed.
 type Cut struct {
-	Number    uint64     // k: 1 for the first commit of a partition
-	Nonce     string     // tells this attempt from another owner's
-	RulesHash string     // hash of the configuration that decided the rows
-	From      []Position // where the commit before was cut
+	Number    uint64            // k: 1 for the first commit of a partition
+	Nonce     string            // tells this attempt from another owner's
+	RulesHash string            // hash of the configuration that decided the rows
+	From      []events.Position // where the commit before was cut
 	MaxEvent  events.Time
 	// Closed is what closing moved: dispositions decided by this commit,
 	// already contained in Progress.Ledger.

@@ -21,9 +21,9 @@ func TestTouches(t *testing.T) {
 	for ts := events.Time(-15); ts <= 30; ts++ {
 		for since := events.Time(-20); since <= 30; since += 5 {
 			for n := range 8 {
-				g := joiner.Gap{From: 10, To: 12, Since: since, Quiet: n&1 > 0}
+				g := events.Gap{From: 10, To: 12, Since: since, Quiet: n&1 > 0}
 				g.Kinds[events.KindOutcome], g.Kinds[events.KindRequest] = n&2 > 0, n&4 > 0
-				rules.Gaps = []joiner.Gap{g}
+				rules.Gaps = []events.Gap{g}
 				row := joiner.Decide(&rules, &events.Request{ID: "r", TS: ts}).Rows(events.MaxTime, joiner.Closed)[0]
 				unknown := row.Cells[0].Null || row.Cells[1].Null
 				if got := rules.Touches(&g, ts); got != unknown {

@@ -332,7 +332,7 @@ func (g *Guard) forget(r *Rules) {
 // stretch, its end not included: then too few of them alarm nobody. What was just
 // quiet is usual all the same, from now on.
 func (r *Rules) declared(from, to events.Time, quiet bool) bool {
-	return slices.ContainsFunc(r.Gaps, func(g Gap) bool {
+	return slices.ContainsFunc(r.Gaps, func(g events.Gap) bool {
 		return g.Kinds[events.KindOutcome] && (quiet || !g.Quiet) && from <= g.To && to > g.From
 	})
 }

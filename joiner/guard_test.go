@@ -248,7 +248,7 @@ func TestQuietIsLearned(t *testing.T) {
 		g.Judge(&rules, now)
 		if g.Held.On() {
 			holds++
-			quiet := joiner.Gap{From: g.Held.From, To: now, Quiet: true}
+			quiet := events.Gap{From: g.Held.From, To: now, Quiet: true}
 			quiet.Kinds[events.KindOutcome] = true
 			rules.Gaps = append(rules.Gaps, quiet)
 			g.Declared(&rules, now)

@@ -458,7 +458,7 @@ func (m *Machine) Gap(x *Entry, with *Rules) (fx Effects, err error) {
 	}
 	var changed []Row
 	reason := Corrected // a gap was taken back, unless there is one
-	if slices.ContainsFunc(with.Gaps, func(g Gap) bool { return with.Touches(&g, req.TS) }) {
+	if slices.ContainsFunc(with.Gaps, func(g events.Gap) bool { return with.Touches(&g, req.TS) }) {
 		reason = InGap
 	}
 	changed, x.History.Rows = Revise(req, d.Rows(events.MaxTime, reason), x.History.Rows, reason)

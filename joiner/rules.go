@@ -21,7 +21,7 @@ type Rules struct {
 	Impression  func(*events.Outcome) bool // what proves that a row was seen; for NegativesSeen
 	SampleRate  float64                    // share of negative rows kept; 0 means sampling is off
 	Guard       GuardRules                 // when silence is no evidence
-	Gaps        []Gap                      // declared so far; the slice is replaced, never changed
+	Gaps        []events.Gap               // declared so far; the slice is replaced, never changed
 }
 
 // Negatives is the policy that says which negative rows are kept.

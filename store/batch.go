@@ -10,7 +10,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
-	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // PutRequest implements engine.Store.
@@ -129,7 +129,7 @@ func (s *Store) fail(err error) {
 }
 
 // Apply implements engine.Store.
-func (s *Store) Apply(saved *engine.Saved, sync bool) error {
+func (s *Store) Apply(saved *state.Checkpoint, sync bool) error {
 	if len(s.fresh) > 0 {
 		s.writeGroups()
 	}

@@ -29,7 +29,7 @@ func fill(t *testing.T, s *Store, id string) {
 	s.PutHistory(place, &joiner.History{})
 	s.AddUnwritten(&joiner.Unwritten{Place: place})
 	s.AddDeadLetter(&events.DeadLetter{})
-	saved.RulesHash, saved.Progress.Inputs = id, []joiner.Position{{Input: "log", Next: 1}}
+	saved.RulesHash, saved.Progress.Inputs = id, []events.Position{{Input: "log", Next: 1}}
 	if err := s.Apply(&saved, false); err != nil {
 		t.Fatal(err)
 	}

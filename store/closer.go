@@ -7,7 +7,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/labeljoin/labeljoin/joiner"
-	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // closer walks the requests of a range and, beside them, their outcomes and
@@ -16,7 +16,7 @@ type closer struct {
 	walk                walk // of whole requests
 	outcomes, histories *pebble.Iterator
 
-	closing engine.Closing
+	closing state.Closing
 	piece   [1]joiner.HeldPiece // of a request in a group
 	prefix  []byte              // place of the current request, as in its keys behind their space
 	key     []byte              // scratch
@@ -26,7 +26,7 @@ type closer struct {
 	err     error
 }
 
-func (c *closer) run(r pebble.Reader, yield func(*engine.Closing, error) bool) error {
+func (c *closer) run(r pebble.Reader, yield func(*state.Closing, error) bool) error {
 	if c.walk.from >= c.walk.to {
 		return nil
 	}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
-	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // crashed is a file system as a failure of the power leaves it, with nothing of
@@ -143,7 +143,7 @@ func TestFailedFlush(t *testing.T) {
 // prefix writes batches of requests, and knows where each ends.
 type prefix struct {
 	s     *Store
-	saved engine.Saved
+	saved state.Checkpoint
 	ends  []int // number of the last request of each batch
 }
 

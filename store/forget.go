@@ -5,11 +5,11 @@ import (
 	"io"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // Forget implements engine.Store.
-func (s *Store) Forget(f engine.Forget) {
+func (s *Store) Forget(f state.Forget) {
 	s.forgetRange(spaceWaiting, f.Orphaned, f.Cut.Orphaned)
 	if f.Cut.Unwritten > s.saved.Unwritten {
 		s.deleteRange([]byte{spaceUnwritten}, numbered(spaceUnwritten, f.Cut.Unwritten+1))
@@ -26,7 +26,7 @@ func (s *Store) Forget(f engine.Forget) {
 
 // ForgetRequests implements engine.Store. The index goes by what the spaces say that
 // is cheap to read. Records go by ranges of time, when the last part is forgotten: nobody
-// looks at what is stamped before Saved.Forgotten, and every range that is deleted is a
+// looks at what is stamped before Checkpoint.Forgotten, and every range that is deleted is a
 // table that overlaps with others. The first one after a start takes what a crash left.
 func (s *Store) ForgetRequests(from, to events.Time, about int) (through events.Time) {
 	if from >= to {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
-	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // model is a store of maps, which a real one is held against. Its records are
@@ -84,13 +84,13 @@ func (m *model) dump(sorted bool) []string {
 		}
 		out = append(out, closing)
 	}
-	orphans := []engine.Orphan{}
+	orphans := []state.Orphan{}
 	for id, list := range m.waiting {
 		for _, o := range list {
-			orphans = append(orphans, engine.Orphan{RequestID: id, Outcome: o})
+			orphans = append(orphans, state.Orphan{RequestID: id, Outcome: o})
 		}
 	}
-	slices.SortFunc(orphans, func(a, b engine.Orphan) int {
+	slices.SortFunc(orphans, func(a, b state.Orphan) int {
 		if order := byPlace(joiner.Place{TS: a.Outcome.Until, ID: a.RequestID}, joiner.Place{TS: b.Outcome.Until, ID: b.RequestID}); order != 0 {
 			return order
 		}
@@ -114,7 +114,7 @@ func (m *model) dump(sorted bool) []string {
 }
 
 // dump is everything that a view says.
-func dump(v engine.View) (out []string, err error) {
+func dump(v state.View) (out []string, err error) {
 	for p, err := range v.Requests(events.MinTime, events.MaxTime) {
 		if err != nil {
 			return nil, err

@@ -14,7 +14,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
-	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // Options says where the state is and what it may use.
@@ -44,7 +44,7 @@ const (
 	compactAt = 12
 )
 
-// savedKey holds engine.Saved as JSON.
+// savedKey holds state.Checkpoint as JSON.
 var savedKey = []byte{spaceSaved}
 
 // Store is the state of one partition.
@@ -60,7 +60,7 @@ type Store struct {
 	oldName string
 
 	index index
-	saved engine.Saved
+	saved state.Checkpoint
 	batch *pebble.Batch
 
 	touched touched   // ids of the batch
@@ -81,8 +81,6 @@ type Store struct {
 	failed     error // first error of a write of the batch
 	unflushed  bool  // something was applied that only a view may have flushed
 }
-
-var _ engine.Store = (*Store)(nil)
 
 // Open opens or creates a state and rebuilds its index. A directory that
 // another process has open is refused. A state whose files are not what was
@@ -175,8 +173,8 @@ func (s *Store) load() error {
 }
 
 // nothing is where an empty state stands.
-func nothing() engine.Saved {
-	return engine.Saved{
+func nothing() state.Checkpoint {
+	return state.Checkpoint{
 		Progress:  joiner.Progress{Clock: joiner.NewClock(), ClosedThrough: events.MinTime, Announced: events.MinTime},
 		Committed: events.MinTime, MaxEvent: events.MinTime,
 		Forgotten: events.MinTime, Orphaned: events.MinTime,
@@ -260,7 +258,7 @@ func (s *Store) newest(space byte) (uint64, error) {
 }
 
 // Progress implements engine.Store.
-func (s *Store) Progress() engine.Saved { return s.saved }
+func (s *Store) Progress() state.Checkpoint { return s.saved }
 
 // Unwritten implements engine.Store.
 func (s *Store) Unwritten() uint64 { return s.unwritten }

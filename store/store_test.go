@@ -12,7 +12,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
-	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 func open(t rapid.TB, fs vfs.FS, memTable uint64, tune func(*Store)) *Store {
@@ -33,11 +33,11 @@ type driver struct {
 	fs      *vfs.MemFS
 	s       *Store
 	m       *model
-	saved   engine.Saved
+	saved   state.Checkpoint
 	applied []*model // by the number of batches applied
 	synced  int      // so many of them were synced
 	seq     uint64
-	view    engine.View
+	view    state.View
 	viewed  []string
 
 	small, colliding bool
@@ -254,12 +254,12 @@ func (d *driver) check(t *rapid.T) {
 
 func (d *driver) forget(t *rapid.T) {
 	d.apply(t)
-	cut := engine.PendingCut{
+	cut := state.PendingCut{
 		Forgotten: max(d.saved.Forgotten, moment(t, "forgotten")),
 		Orphaned:  max(d.saved.Orphaned, moment(t, "orphaned")),
 		Unwritten: d.m.written, DeadLetters: d.saved.DeadLetters,
 	}
-	f := engine.Forget{Cut: cut, Orphaned: d.saved.Orphaned}
+	f := state.Forget{Cut: cut, Orphaned: d.saved.Orphaned}
 	for id, list := range d.m.waiting {
 		kept := []joiner.HeldOutcome(nil)
 		for _, o := range list {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
-	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // view is a snapshot of the state.
@@ -21,7 +21,7 @@ type view struct {
 }
 
 // View implements engine.Store.
-func (s *Store) View() engine.View {
+func (s *Store) View() state.View {
 	return &view{db: s.db.Load(), snap: s.db.Load().NewSnapshot(), forgotten: s.saved.Forgotten, chunkBytes: s.chunkBytes}
 }
 
@@ -115,11 +115,11 @@ func (v *view) Requests(from, to events.Time) iter.Seq2[joiner.Place, error] {
 }
 
 // Orphans implements engine.View.
-func (v *view) Orphans(from, to events.Time) iter.Seq2[engine.Orphan, error] {
-	return func(yield func(engine.Orphan, error) bool) {
+func (v *view) Orphans(from, to events.Time) iter.Seq2[state.Orphan, error] {
+	return func(yield func(state.Orphan, error) bool) {
 		err := scan(v.snap, bound(spaceWaiting, from), bound(spaceWaiting, to), func(key, value []byte) error {
 			p, tail, err := readPlace(key)
-			orphan := engine.Orphan{RequestID: p.ID, Outcome: joiner.HeldOutcome{Until: p.TS}}
+			orphan := state.Orphan{RequestID: p.ID, Outcome: joiner.HeldOutcome{Until: p.TS}}
 			if err == nil {
 				err = errors.Join(readTail(&orphan.Outcome, tail), decodeWaiting(&orphan.Outcome, value))
 			}
@@ -129,15 +129,15 @@ func (v *view) Orphans(from, to events.Time) iter.Seq2[engine.Orphan, error] {
 			return err
 		})
 		if err != nil && !errors.Is(err, io.EOF) {
-			yield(engine.Orphan{}, err)
+			yield(state.Orphan{}, err)
 		}
 	}
 }
 
 // Closing implements engine.View: a walk over the requests and, beside them,
 // their outcomes and histories.
-func (v *view) Closing(from, to events.Time) iter.Seq2[*engine.Closing, error] {
-	return func(yield func(*engine.Closing, error) bool) {
+func (v *view) Closing(from, to events.Time) iter.Seq2[*state.Closing, error] {
+	return func(yield func(*state.Closing, error) bool) {
 		c := closer{walk: v.walk(from, to, true)}
 		if err := c.run(v.snap, yield); err != nil {
 			yield(nil, err)

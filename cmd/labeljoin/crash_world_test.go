@@ -20,6 +20,7 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/engine/memory"
 	"github.com/labeljoin/labeljoin/joiner/enginetest"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // The directories of a crash world, on one file system.
@@ -46,7 +47,7 @@ type crashWorld struct {
 	disk   func(vfs.FS) vfs.FS                                                               // what the disk does besides; nil: nothing
 	heard  func(message string)                                                              // told what the joiner logs; nil: nobody is
 	first  func(input int) uint64                                                            // where a log begins; nil: at its beginning
-	feed   func(ctx context.Context, input int, from joiner.Position) (engine.Source, error) // nil: the whole logs, at once
+	feed   func(ctx context.Context, input int, from events.Position) (engine.Source, error) // nil: the whole logs, at once
 }
 
 func crashRand(seed, stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }
@@ -195,7 +196,7 @@ func (w *crashWorld) inputs() []engine.Input {
 		}
 		inputs = append(inputs, engine.Input{
 			Name: fmt.Sprint("log", i), Created: 1, Kinds: kinds[i], First: first,
-			Open: func(ctx context.Context, from joiner.Position) (engine.Source, error) {
+			Open: func(ctx context.Context, from events.Position) (engine.Source, error) {
 				if w.feed != nil {
 					return w.feed(ctx, i, from)
 				}
@@ -259,7 +260,7 @@ type fullStore struct {
 	rand *rand.Rand
 }
 
-func (s fullStore) Apply(saved *engine.Saved, sync bool) error {
+func (s fullStore) Apply(saved *state.Checkpoint, sync bool) error {
 	return s.Store.Apply(saved, s.rand.IntN(100) < s.full || sync)
 }
 
@@ -269,7 +270,7 @@ type patientStore struct {
 	staging *sync.Mutex
 }
 
-func (s patientStore) Apply(saved *engine.Saved, sync bool) error {
+func (s patientStore) Apply(saved *state.Checkpoint, sync bool) error {
 	s.staging.Lock()
 	defer s.staging.Unlock()
 	return s.Store.Apply(saved, sync)

@@ -14,7 +14,6 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 )
 
 func gapCommand() *cli.Command {
@@ -73,8 +72,8 @@ func gapAddCommand() *cli.Command {
 
 // gapOf reads a gap from the command line. A gap in the future is a mistake:
 // every row until then would be null.
-func gapOf(c *cli.Context, now time.Time) (joiner.Gap, error) {
-	g := joiner.Gap{Quiet: c.Bool("quiet"), Note: c.String("note")}
+func gapOf(c *cli.Context, now time.Time) (events.Gap, error) {
+	g := events.Gap{Quiet: c.Bool("quiet"), Note: c.String("note")}
 	for name, into := range map[string]*events.Time{"from": &g.From, "to": &g.To} {
 		t, err := time.Parse(time.RFC3339Nano, c.String(name))
 		if err != nil {

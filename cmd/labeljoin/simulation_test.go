@@ -126,7 +126,7 @@ type simulation struct {
 	hits    *simulationHits
 	fs      *vfs.MemFS
 	acked   []joiner.Receipt
-	gaps    []joiner.Gap
+	gaps    []events.Gap
 	cut     []int    // batches of each log that were published by now
 	first   []uint64 // messages before it are trimmed
 	partial bool     // of the unsynced some survived once
@@ -198,7 +198,7 @@ func (s *simulation) run() error {
 	}
 	s.w.disk, s.w.feed = nil, s.source(simulatedLog{late: -1})
 	if s.w.history.Rules.Guard.Patience > 0 {
-		quiet := joiner.Gap{From: events.MinTime + 1, To: events.MaxTime - 1, Quiet: true}
+		quiet := events.Gap{From: events.MinTime + 1, To: events.MaxTime - 1, Quiet: true}
 		quiet.Kinds[events.KindOutcome] = true
 		if err := s.declare(quiet); err != nil {
 			return err
@@ -330,19 +330,19 @@ func (s *simulation) join(x *watcher) error {
 }
 
 // someGap is a gap about the time of the events.
-func (s *simulation) someGap() joiner.Gap {
+func (s *simulation) someGap() events.Gap {
 	list := s.w.history.Events
 	e := list[s.r.IntN(len(list))]
 	for e.TS == events.MinTime {
 		e = list[s.r.IntN(len(list))]
 	}
-	g := joiner.Gap{From: e.TS.Add(-time.Duration(s.r.IntN(3)) * time.Second), Quiet: s.r.IntN(5) == 0}
+	g := events.Gap{From: e.TS.Add(-time.Duration(s.r.IntN(3)) * time.Second), Quiet: s.r.IntN(5) == 0}
 	g.To = g.From.Add(time.Duration(s.r.Int64N(int64(s.w.history.Rules.Longest()))))
 	g.Kinds[events.KindOutcome] = true
 	return g
 }
 
-func (s *simulation) declare(g joiner.Gap) error {
+func (s *simulation) declare(g events.Gap) error {
 	if err := s.fs.MkdirAll(crashOutput, 0o755); err != nil {
 		return err
 	}
@@ -423,7 +423,7 @@ var errTrimmed = errors.New("the log begins later")
 
 // source opens the logs as they are now. A log that no longer has what is asked
 // for says so.
-func (s *simulation) source(l simulatedLog) func(context.Context, int, joiner.Position) (engine.Source, error) {
+func (s *simulation) source(l simulatedLog) func(context.Context, int, events.Position) (engine.Source, error) {
 	handed := &atomic.Int64{} // batches, by the input that is not late
 	if l.late >= 0 && l.late < len(s.cut) && len(s.cut) > 1 {
 		s.hits.hit("one input behind")
@@ -434,7 +434,7 @@ func (s *simulation) source(l simulatedLog) func(context.Context, int, joiner.Po
 	if l.pauses {
 		s.hits.hit("log stopped")
 	}
-	return func(ctx context.Context, i int, from joiner.Position) (engine.Source, error) {
+	return func(ctx context.Context, i int, from events.Position) (engine.Source, error) {
 		if from.Next < s.first[i] {
 			return nil, fmt.Errorf("message %d is asked for, the first is %d: %w", from.Next, s.first[i], errTrimmed)
 		}

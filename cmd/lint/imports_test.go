@@ -48,12 +48,16 @@ var importRules = []importRule{
 		why: "the vocabulary is everybody's: it drags nothing in, and knows nobody",
 	},
 	{
-		pkg: "events/jetstream", deny: concat(pebble, parquet, own("store", "export", "config", "cmd")),
+		pkg: "events/jetstream", deny: concat(pebble, parquet, own()), except: own("events"),
 		why: "a source reads; it does not know what becomes of events",
 	},
 	{
 		pkg: "events/logfile", deny: concat(nats, pebble, parquet, own("store", "export", "config", "cmd")),
 		why: "files are read without any server or state",
+	},
+	{
+		pkg: "joiner/state", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events", "joiner"),
+		why: "the engine and the store agree on it, so it knows neither",
 	},
 	{
 		pkg: "joiner", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events", "joiner"),
@@ -68,8 +72,8 @@ var importRules = []importRule{
 		why: "an expression is about an outcome and nothing else",
 	},
 	{
-		pkg: "store", below: true, deny: concat(nats, parquet, own("events/jetstream", "export", "config", "cmd")),
-		why: "state does not know where events come from or rows go to",
+		pkg: "store", below: true, deny: concat(nats, parquet, own("joiner/engine", "events/jetstream", "export", "config", "cmd")),
+		why: "state does not know where events come from or rows go to, nor the loop that writes it",
 	},
 	{
 		pkg: "store", below: true, direct: true, deny: prometheus, // Pebble itself imports it

@@ -9,7 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/events"
 )
 
 // readMessages is how many messages one operation of BenchmarkRead reads.
@@ -94,7 +94,7 @@ func readSource(b *testing.B, nc *nats.Conn, log Log) {
 // read.
 func BenchmarkLatency(b *testing.B) {
 	nc := inProcess(b)
-	s, err := Open(b.Context(), nc, find(b, nc, requests("bench")), 0, joiner.Position{}, Options{})
+	s, err := Open(b.Context(), nc, find(b, nc, requests("bench")), 0, events.Position{}, Options{})
 	if err != nil {
 		b.Fatal(err)
 	}

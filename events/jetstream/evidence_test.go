@@ -13,7 +13,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // witness is what a test's joiner knows, and what it is told.
@@ -60,7 +59,7 @@ func (w *witness) ends(t *testing.T, s *Source, n int) (events.Time, events.Hold
 	return proven, w.hold
 }
 
-func openWith(t *testing.T, nc *nats.Conn, log Log, from joiner.Position, o Options) *Source {
+func openWith(t *testing.T, nc *nats.Conn, log Log, from events.Position, o Options) *Source {
 	t.Helper()
 	s, err := Open(deadline(t), nc, log, 0, from, o)
 	if err != nil {
@@ -210,7 +209,7 @@ func TestWhatVanishesUnreadInASharedStreamIsNoticed(t *testing.T) {
 			publish(t, nc, "noise", 2, 3) // 8
 			publish(t, nc, "out.a", 3, 4) // 9
 			c.happens(t, stream(t, nc, "log"))
-			from := joiner.Position{Input: "log", Created: log.Created, Next: 6, Mark: mark}
+			from := events.Position{Input: "log", Created: log.Created, Next: 6, Mark: mark}
 			_, err := Open(deadline(t), nc, log, 0, from, Options{ProveEvery: 20 * time.Millisecond})
 			e, is := errors.AsType[*LogError](err)
 			if c.next == 0 && err != nil || c.next > 0 && (!is || e.Fault != Hole || e.Next != c.next) {
@@ -290,7 +289,7 @@ func TestAStreamThatDropsSingleMessagesIsHeld(t *testing.T) {
 	log := shared(t, nc, jetstream.StreamConfig{MaxMsgsPerSubject: 3})
 	w := &witness{known: events.At(time.Now()), heard: true}
 	publish(t, nc, "noise", 2, 4) // drops the first of it
-	from := joiner.Position{Input: "log", Created: log.Created, Next: 1}
+	from := events.Position{Input: "log", Created: log.Created, Next: 1}
 	s := openWith(t, nc, log, from, w.options())
 	if _, hold := w.ends(t, s, 3); hold.Reason != "" {
 		t.Fatalf("with what was gone before and is at the beginning: %+v", hold)
@@ -385,7 +384,7 @@ func TestAShorterMaxAgeIsWarnedOf(t *testing.T) {
 	config := jetstream.StreamConfig{Name: "log", Subjects: []string{"out.>"}, Duplicates: time.Second}
 	loose(t, nc, config)
 	var text lockedText
-	s := openWith(t, nc, find(t, nc, outcomes("out.>")), joiner.Position{},
+	s := openWith(t, nc, find(t, nc, outcomes("out.>")), events.Position{},
 		Options{ProveEvery: 10 * time.Millisecond, Log: textLog(&text), Keep: 2 * time.Hour})
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -486,7 +485,7 @@ func TestAMirrorThatIsCutOffHolds(t *testing.T) {
 	o := w.options()
 	o.ProveEvery = 500 * time.Millisecond
 	input := Input{Kind: events.KindOutcome, Subject: "out.>", Stream: "copy"}
-	s := openWith(t, nc, find(t, nc, input), joiner.Position{}, o)
+	s := openWith(t, nc, find(t, nc, input), events.Position{}, o)
 	if proven, hold := w.ends(t, s, 4); proven != events.MinTime || hold.Reason != holdLink {
 		t.Fatalf("at once %s is proven, hold %+v", proven, hold)
 	}
@@ -494,7 +493,7 @@ func TestAMirrorThatIsCutOffHolds(t *testing.T) {
 	second := &witness{known: events.At(time.Now()), heard: true}
 	secondOptions := second.options()
 	secondOptions.ProveEvery = o.ProveEvery
-	chain := openWith(t, nc, find(t, nc, input), joiner.Position{}, secondOptions)
+	chain := openWith(t, nc, find(t, nc, input), events.Position{}, secondOptions)
 	start := time.Now()
 	proven, hold := w.ends(t, s, 1)
 	for ; hold.On() && time.Since(start) < patience; proven, hold = w.ends(t, s, 1) {

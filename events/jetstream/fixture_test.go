@@ -18,7 +18,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 )
 
 func TestMain(m *testing.M) {
@@ -122,7 +121,7 @@ func open(t testing.TB, nc *nats.Conn, log Log, next uint64) *Source {
 
 func openAt(t testing.TB, nc *nats.Conn, log Log, next uint64) (*Source, error) {
 	t.Helper()
-	from := joiner.Position{Input: log.Stream, Created: log.Created, Next: next}
+	from := events.Position{Input: log.Stream, Created: log.Created, Next: next}
 	s, err := Open(deadline(t), nc, log, 3, from, Options{ProveEvery: 20 * time.Millisecond})
 	if err == nil {
 		t.Cleanup(func() { s.Close() })
@@ -250,8 +249,8 @@ func drop(t testing.TB, nc *nats.Conn, name string) {
 	}
 }
 
-func positionOf(log Log) joiner.Position {
-	return joiner.Position{Input: log.Stream, Created: log.Created, Next: 1}
+func positionOf(log Log) events.Position {
+	return events.Position{Input: log.Stream, Created: log.Created, Next: 1}
 }
 
 func textLog(w io.Writer) *slog.Logger {

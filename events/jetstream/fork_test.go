@@ -17,7 +17,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // serverEnv names the directory of a server that this test binary is to be.
@@ -74,12 +73,12 @@ func process(t *testing.T, dir string) (url string, kill func()) {
 }
 
 // at is the position after some messages.
-func at(log Log, read []events.Message) joiner.Position {
+func at(log Log, read []events.Message) events.Position {
 	last := read[len(read)-1]
-	return joiner.Position{Input: log.Stream, Created: log.Created, Next: last.Seq + 1, Mark: last.Mark()}
+	return events.Position{Input: log.Stream, Created: log.Created, Next: last.Seq + 1, Mark: last.Mark()}
 }
 
-func resume(t *testing.T, url string, log Log, from joiner.Position) error {
+func resume(t *testing.T, url string, log Log, from events.Position) error {
 	t.Helper()
 	s, err := Open(deadline(t), dial(t, ConnOptions{URL: url}), log, 3, from, Options{})
 	if err == nil {
@@ -266,7 +265,7 @@ func TestConfigurationIsChanged(t *testing.T) {
 			nc := inProcess(t)
 			log, config := tenMessages(t, nc, false)
 			var text lockedText
-			from := joiner.Position{Input: log.Stream, Created: log.Created, Next: 1}
+			from := events.Position{Input: log.Stream, Created: log.Created, Next: 1}
 			s, err := Open(deadline(t), nc, log, 3, from, Options{ProveEvery: 10 * time.Millisecond, Log: textLog(&text)})
 			if err != nil {
 				t.Fatal(err)

@@ -12,12 +12,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // Want is what a start wants of a log.
 type Want struct {
-	From   joiner.Position // where reading begins, with the mark of the newest message that was read
+	From   events.Position // where reading begins, with the mark of the newest message that was read
 	First  bool            // nothing of any log was read before
 	Reread bool            // messages up to the mark are read again, since the state is lost that was made of them
 	Lost   []Span          // declared already
@@ -26,7 +25,7 @@ type Want struct {
 // Loss is something that a log has lost of what a start wants to read.
 type Loss struct {
 	Fault *LogError
-	Gap   joiner.LogGap // which messages, and where reading goes on
+	Gap   events.LogGap // which messages, and where reading goes on
 	// From and To are when the neighbours of what is lost were stored: From is MinTime
 	// if that is not known, To the broker's time if nothing follows.
 	From, To events.Time
@@ -94,7 +93,7 @@ func (f *lossFinder) find(ctx context.Context) ([]Loss, error) {
 // there is, or where new messages will come.
 func (f *lossFinder) leap(ctx context.Context, fault *LogError) (Loss, error) {
 	p, state := &f.want.From, &f.info.State
-	loss := Loss{Fault: fault, From: events.MinTime, To: events.At(f.info.TimeStamp), Gap: joiner.LogGap{
+	loss := Loss{Fault: fault, From: events.MinTime, To: events.At(f.info.TimeStamp), Gap: events.LogGap{
 		Input: f.log.Stream, Created: events.At(f.info.Created), From: p.Next, Next: max(1, state.FirstSeq),
 		Anew: f.want.Reread && fault.Fault != Trimmed,
 	}}
@@ -152,7 +151,7 @@ func (f *lossFinder) holes(ctx context.Context, next uint64) ([]Loss, error) {
 	for _, s := range coarse(spans, mostHoles) {
 		loss := Loss{
 			Fault: f.source.logError(Hole, s.From, f.info),
-			Gap:   joiner.LogGap{Input: f.log.Stream, Created: events.At(f.info.Created), From: s.From, Next: s.Next},
+			Gap:   events.LogGap{Input: f.log.Stream, Created: events.At(f.info.Created), From: s.From, Next: s.Next},
 			From:  events.MinTime, To: events.At(f.info.TimeStamp),
 		}
 		loss.Fault.Shared, loss.Fault.Gone = f.log.Filtered, int(s.Next-s.From)

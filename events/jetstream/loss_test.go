@@ -8,11 +8,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // losses are what gap log would find, and a start that has declared them.
-func losses(t *testing.T, log Log, from joiner.Position, url ConnOptions) []Loss {
+func losses(t *testing.T, log Log, from events.Position, url ConnOptions) []Loss {
 	t.Helper()
 	found, err := FindLosses(deadline(t), dial(t, url), log, Want{From: from})
 	if err != nil {
@@ -56,7 +55,7 @@ func TestHolesAreDeclaredAndPassedOver(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			from := joiner.Position{Input: "log", Created: log.Created, Next: 6, Mark: read20[4].Mark()}
+			from := events.Position{Input: "log", Created: log.Created, Next: 6, Mark: read20[4].Mark()}
 			s, err := Open(deadline(t), nc, log, 0, from, Options{})
 			if err == nil {
 				t.Cleanup(func() { s.Close() })
@@ -117,7 +116,7 @@ func TestLossAfterAForkReachesToTheFirstNewMessage(t *testing.T) {
 	messages := read(t, open(t, nc, log, 1), 10)
 	mark := messages[5].Mark()
 	mark.Sum++ // another message had this place
-	found := losses(t, log, joiner.Position{Input: "log", Created: log.Created, Next: 7, Mark: mark}, at)
+	found := losses(t, log, events.Position{Input: "log", Created: log.Created, Next: 7, Mark: mark}, at)
 	if len(found) != 1 || found[0].Fault.Fault != Forked {
 		t.Fatalf("found %+v", found)
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 )
 
 func TestAnEmptyLogIsProvenEmpty(t *testing.T) {
@@ -51,7 +50,7 @@ func TestProofsHoldWhilePublishing(t *testing.T) {
 		for p := range 3 {
 			publishers.Go(func() { babble(ctx, nc, rand.New(rand.NewPCG(seed, uint64(p))), filtered) })
 		}
-		from := joiner.Position{}
+		from := events.Position{}
 		s, err := Open(ctx, nc, log, 0, from, Options{ProveEvery: time.Millisecond})
 		if err != nil {
 			t.Fatal(err)
@@ -201,7 +200,7 @@ func TestABacklogProvesNothing(t *testing.T) {
 	log := find(t, nc, requests("log"))
 	const total = 3000
 	publish(t, nc, "log", 0, total)
-	s, err := Open(deadline(t), nc, log, 0, joiner.Position{}, Options{ProveEvery: time.Microsecond, Messages: 7})
+	s, err := Open(deadline(t), nc, log, 0, events.Position{}, Options{ProveEvery: time.Microsecond, Messages: 7})
 	if err != nil {
 		t.Fatal(err)
 	}

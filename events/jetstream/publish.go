@@ -15,7 +15,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
 // PublisherOptions says where labels go.
@@ -110,7 +109,7 @@ func (p *Publisher) provision(ctx context.Context) error {
 // ctx's error. A label sent again is stored once if the outage was shorter than the
 // stream's duplicates window; its ID tells copies apart beyond that. A label that is
 // larger than the server or the stream takes is left out, and counted.
-func (p *Publisher) Publish(ctx context.Context, labels []engine.Label) error {
+func (p *Publisher) Publish(ctx context.Context, labels []events.Label) error {
 	if p.spool == nil {
 		_, _ = p.deliverAll(ctx, labels)
 		return ctx.Err()
@@ -141,7 +140,7 @@ func (p *Publisher) Publish(ctx context.Context, labels []engine.Label) error {
 
 // deliverAll sends labels a flight at a time until all are stored. It returns those
 // that are not when ctx ends.
-func (p *Publisher) deliverAll(ctx context.Context, labels []engine.Label) (left []engine.Label, err error) {
+func (p *Publisher) deliverAll(ctx context.Context, labels []events.Label) (left []events.Label, err error) {
 	for len(labels) > 0 {
 		n, bytes := 0, 0
 		for n < len(labels) && n < flightLabels && (n == 0 || bytes+len(labels[n].Data) <= flightBytes) {
@@ -159,7 +158,7 @@ func (p *Publisher) deliverAll(ctx context.Context, labels []engine.Label) (left
 
 // deliver sends labels until all are stored, or ctx ends: then it returns those that
 // are not, and why.
-func (p *Publisher) deliver(ctx context.Context, labels []engine.Label) (left []engine.Label, err error) {
+func (p *Publisher) deliver(ctx context.Context, labels []events.Label) (left []events.Label, err error) {
 	for attempt := 0; ; attempt++ {
 		var reason error
 		labels, reason = p.send(ctx, labels)
@@ -198,9 +197,9 @@ func tooLarge(err error) bool {
 // send sends each label once and returns those that were not acknowledged, in
 // order, with the reason of the first. A label after a failed one is not sent
 // ahead of it unless it was under way already.
-func (p *Publisher) send(ctx context.Context, labels []engine.Label) (left []engine.Label, reason error) {
+func (p *Publisher) send(ctx context.Context, labels []events.Label) (left []events.Label, reason error) {
 	type flying struct {
-		label  engine.Label
+		label  events.Label
 		future jetstream.PubAckFuture
 	}
 	var flight []flying

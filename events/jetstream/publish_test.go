@@ -11,13 +11,13 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/events"
 )
 
-func labels(from, to int) []engine.Label {
-	var list []engine.Label
+func labels(from, to int) []events.Label {
+	var list []events.Label
 	for i := from; i < to; i++ {
-		list = append(list, engine.Label{ID: fmt.Sprintf("id-%d", i), Data: fmt.Appendf(nil, `{"n":%d}`, i)})
+		list = append(list, events.Label{ID: fmt.Sprintf("id-%d", i), Data: fmt.Appendf(nil, `{"n":%d}`, i)})
 	}
 	return list
 }

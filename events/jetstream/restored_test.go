@@ -7,7 +7,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // TestTheMarkDecides gives a stream another creation time, as a restore from a
@@ -16,15 +15,15 @@ func TestTheMarkDecides(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
-		change func(*joiner.Position)
+		change func(*events.Position)
 		fault  Fault
 		is     bool
 	}{
-		{name: "the same message", change: func(*joiner.Position) {}},
-		{name: "another message", change: func(p *joiner.Position) { p.Mark.Sum++ }, fault: Recreated, is: true},
-		{name: "stored at another time", change: func(p *joiner.Position) { p.Mark.Stored++ }, fault: Recreated, is: true},
-		{name: "nothing was read", change: func(p *joiner.Position) { p.Mark, p.Next = events.Mark{}, 1 }, fault: Recreated, is: true},
-		{name: "more was read than there is", change: func(p *joiner.Position) { p.Next = 30; p.Mark.Seq = 29 }, fault: Recreated, is: true},
+		{name: "the same message", change: func(*events.Position) {}},
+		{name: "another message", change: func(p *events.Position) { p.Mark.Sum++ }, fault: Recreated, is: true},
+		{name: "stored at another time", change: func(p *events.Position) { p.Mark.Stored++ }, fault: Recreated, is: true},
+		{name: "nothing was read", change: func(p *events.Position) { p.Mark, p.Next = events.Mark{}, 1 }, fault: Recreated, is: true},
+		{name: "more was read than there is", change: func(p *events.Position) { p.Next = 30; p.Mark.Seq = 29 }, fault: Recreated, is: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

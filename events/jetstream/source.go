@@ -11,7 +11,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // Options tunes a Source. The zero value is the default.
@@ -98,7 +97,7 @@ type Source struct {
 // beginning of the log, wherever that is. It waits for NATS as long as ctx
 // lives. A *LogError says that the stream is not the one the position belongs
 // to, or no longer holds what follows.
-func Open(ctx context.Context, nc *nats.Conn, log Log, input uint8, from joiner.Position, opts Options) (*Source, error) {
+func Open(ctx context.Context, nc *nats.Conn, log Log, input uint8, from events.Position, opts Options) (*Source, error) {
 	if from.Input != "" && from.Input != log.Stream {
 		return nil, fmt.Errorf("the position to resume from belongs to stream %q, but the input is now in stream %q: "+
 			"configure the same stream, or start anew with empty state and output directories", from.Input, log.Stream)

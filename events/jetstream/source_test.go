@@ -14,7 +14,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 )
 
 func TestBothKindsOfOneStreamAreOneLogInOrder(t *testing.T) {
@@ -88,7 +87,7 @@ func TestReadingResumesAnywhere(t *testing.T) {
 		stops := rapid.SliceOfN(rapid.IntRange(1, total), 0, 1).Draw(rt, "stops")
 		want := max(next, 1)
 		for _, stop := range append(stops, total) {
-			from := joiner.Position{Input: log.Stream, Created: log.Created, Next: want}
+			from := events.Position{Input: log.Stream, Created: log.Created, Next: want}
 			s, err := Open(deadline(t), nc, log, 0, from, opts)
 			if err != nil {
 				rt.Fatal(err)
@@ -243,7 +242,7 @@ func TestMessageLargerThanThePrefetch(t *testing.T) {
 	}
 	publish(t, nc, "large", 1, 3)
 	var text lockedText
-	s, err := Open(deadline(t), nc, log, 0, joiner.Position{}, Options{Prefetch: 1000, ProveEvery: 20 * time.Millisecond, Log: textLog(&text)})
+	s, err := Open(deadline(t), nc, log, 0, events.Position{}, Options{Prefetch: 1000, ProveEvery: 20 * time.Millisecond, Log: textLog(&text)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +278,7 @@ func TestLargeMessagesAreReadAhead(t *testing.T) {
 		}
 	}
 	var text lockedText
-	s, err := Open(deadline(t), nc, log, 0, joiner.Position{}, Options{Log: textLog(&text)})
+	s, err := Open(deadline(t), nc, log, 0, events.Position{}, Options{Log: textLog(&text)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +308,7 @@ func TestReadingAheadIsBounded(t *testing.T) {
 	log := find(t, nc, requests("ahead"))
 	const total = 2_000
 	publish(t, nc, "ahead", 0, total)
-	s, err := Open(deadline(t), nc, log, 0, joiner.Position{}, Options{Messages: 10, Prefetch: 1000})
+	s, err := Open(deadline(t), nc, log, 0, events.Position{}, Options{Messages: 10, Prefetch: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"os"
 	"sync"
 
-	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/events"
 )
 
 // spool is a file of labels that the broker does not take: the rows go on, and the
@@ -67,7 +67,7 @@ func (s *spool) len() int {
 
 // add appends labels and returns when they are durable. Those that the file has no
 // room for are not added; it says how many.
-func (s *spool) add(labels []engine.Label) (skipped int, err error) {
+func (s *spool) add(labels []events.Label) (skipped int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var text []byte
@@ -100,7 +100,7 @@ func (s *spool) add(labels []engine.Label) (skipped int, err error) {
 }
 
 // next reads the labels that are to be sent first, at most so many bytes of them.
-func (s *spool) next(most int) (labels []engine.Label, size int64, err error) {
+func (s *spool) next(most int) (labels []events.Label, size int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	lines := bufio.NewReader(io.NewSectionReader(s.file, s.read, s.bytes-s.read))
@@ -117,7 +117,7 @@ func (s *spool) next(most int) (labels []engine.Label, size int64, err error) {
 		if err := json.Unmarshal(line, &l); err != nil {
 			return nil, 0, fmt.Errorf("%s is damaged at byte %d; delete it, and the labels in it are not sent: %w", s.path, s.read+size-int64(len(line)), err)
 		}
-		labels = append(labels, engine.Label{ID: l.ID, Data: l.Label})
+		labels = append(labels, events.Label{ID: l.ID, Data: l.Label})
 	}
 	return labels, size, nil
 }

@@ -13,13 +13,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
-func someLabels(from, to int) []engine.Label {
-	var labels []engine.Label
+func someLabels(from, to int) []events.Label {
+	var labels []events.Label
 	for i := from; i < to; i++ {
-		labels = append(labels, engine.Label{ID: fmt.Sprint("id", i), Data: fmt.Appendf(nil, `{"n":%d,"text":"<&>\u2028"}`, i)})
+		labels = append(labels, events.Label{ID: fmt.Sprint("id", i), Data: fmt.Appendf(nil, `{"n":%d,"text":"<&>\u2028"}`, i)})
 	}
 	return labels
 }

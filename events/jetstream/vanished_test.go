@@ -11,7 +11,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // sharedWorld is a stream of outcomes and of what is not read, what was done to it,
@@ -22,7 +21,7 @@ type sharedWorld struct {
 	ours   []uint64 // sequences of outcomes that are there or were
 	gone   []uint64 // sequences of which the message was taken away
 	read   []uint64 // sequences that were handed over
-	from   joiner.Position
+	from   events.Position
 	last   uint64
 	// passed is known to hold nothing unread, so that what is taken away before it is
 	// no loss.
@@ -44,7 +43,7 @@ func TestSharedStreamsLoseNothingInSilence(t *testing.T) {
 		loose(t, nc, jetstream.StreamConfig{Name: name, Subjects: []string{subject(">")}, Storage: jetstream.MemoryStorage})
 		defer drop(t, nc, name)
 		log := find(t, nc, Input{Kind: events.KindOutcome, Subject: subject("out.>"), Stream: name})
-		w := &sharedWorld{t: rt, stream: stream(t, nc, name), from: joiner.Position{Input: name, Created: log.Created, Next: 1}}
+		w := &sharedWorld{t: rt, stream: stream(t, nc, name), from: events.Position{Input: name, Created: log.Created, Next: 1}}
 		for range rapid.IntRange(2, 6).Draw(rt, "episodes") {
 			for range rapid.IntRange(0, 6).Draw(rt, "steps") {
 				switch rapid.IntRange(0, 5).Draw(rt, "step") {

@@ -121,9 +121,9 @@ func TestGapRowsAreLeftOutWhole(t *testing.T) {
 		{id: "before", item: "i", ts: at.Add(-2 * time.Hour)}, {id: "in", item: "i", ts: at.Add(-time.Minute), clicked: 1, reason: joiner.Corrected},
 		{id: "after", item: "i", ts: at.Add(2 * time.Hour)},
 	}
-	gap := joiner.Gap{ID: 1, From: at, To: at.Add(time.Hour), Since: at.Add(3 * time.Hour)}
+	gap := events.Gap{ID: 1, From: at, To: at.Add(time.Hour), Since: at.Add(3 * time.Hour)}
 	gap.Kinds[events.KindOutcome] = true
-	writeOutput(t, fsys, [][]testRow{rows}, 100, events.MaxTime-1, []joiner.Gap{gap})
+	writeOutput(t, fsys, [][]testRow{rows}, 100, events.MaxTime-1, []events.Gap{gap})
 	m := mustExport(t, testOptions(fsys))
 	var ids []string
 	for _, r := range readShards(t, fsys, m) {

@@ -82,7 +82,7 @@ func (r *testRow) text() string {
 // writeOutput makes an output of commits of rows, or goes on with one that has the first
 // of them. closed is how far the last commit had
 // closed, and gaps what it records.
-func writeOutput(t testing.TB, fsys vfs.FS, commits [][]testRow, fileRows int, closed events.Time, gaps []joiner.Gap) {
+func writeOutput(t testing.TB, fsys vfs.FS, commits [][]testRow, fileRows int, closed events.Time, gaps []events.Gap) {
 	t.Helper()
 	o, err := export.Open(export.Options{FS: fsys, Dir: outputDir, Name: "feed", RulesHash: "abc", Labels: testRules().Labels, FileRows: fileRows})
 	if err != nil {
@@ -106,10 +106,10 @@ func writeOutput(t testing.TB, fsys vfs.FS, commits [][]testRow, fileRows int, c
 		}
 		cut := &joiner.Cut{
 			Number: k, Nonce: fmt.Sprint("nonce", k), RulesHash: "abc", MaxEvent: events.Time(k),
-			From: []joiner.Position{{Input: "S", Created: 5, Next: k * 10}},
+			From: []events.Position{{Input: "S", Created: 5, Next: k * 10}},
 			Progress: joiner.Progress{
 				Commit: k, Clock: joiner.NewClock(), ClosedThrough: closed, Announced: closed, Gaps: gaps,
-				Inputs: []joiner.Position{{Input: "S", Created: 5, Next: k*10 + 10}},
+				Inputs: []events.Position{{Input: "S", Created: 5, Next: k*10 + 10}},
 			},
 		}
 		if _, err := s.Commit(context.Background(), cut); err != nil {

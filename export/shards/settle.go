@@ -30,7 +30,7 @@ type settler struct {
 	plan    *plan
 	opts    *Options
 	rules   *joiner.Rules
-	gaps    []joiner.Gap // that make labels unknown
+	gaps    []events.Gap // that make labels unknown
 	start   int64        // of the day, in microseconds
 	through int64        // requests from here on are not closed, in microseconds
 	reach   time.Duration

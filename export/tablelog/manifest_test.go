@@ -41,9 +41,9 @@ func randomLedger(rng *rand.Rand) joiner.Ledger {
 }
 
 func randomCut(rng *rand.Rand) *joiner.Cut {
-	positions := func() (ps []joiner.Position) {
+	positions := func() (ps []events.Position) {
 		for range rng.IntN(3) {
-			ps = append(ps, joiner.Position{Input: "s<é>", Created: randomTime(rng), Next: rng.Uint64(), Skip: rng.Uint32()})
+			ps = append(ps, events.Position{Input: "s<é>", Created: randomTime(rng), Next: rng.Uint64(), Skip: rng.Uint32()})
 		}
 		return ps
 	}

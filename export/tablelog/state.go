@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -32,7 +33,7 @@ type State struct {
 	Last    *joiner.Cut
 	Receipt joiner.Receipt
 	// Began is where the joiner's first commit began to read.
-	Began []joiner.Position
+	Began []events.Position
 
 	log    *Log
 	base   *table            // the newest checkpoint; nil: none was made

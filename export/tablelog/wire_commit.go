@@ -46,7 +46,7 @@ func sourceClockOf(c *joiner.Clock, k events.Kind) sourceClock {
 	return sourceClock{Seen: instant(c.Seen[k]), Proven: instant(c.Proven[k])}
 }
 
-func toPositions(ps []joiner.Position) []position {
+func toPositions(ps []events.Position) []position {
 	out := make([]position, len(ps))
 	for i, p := range ps {
 		out[i] = position{Input: p.Input, Created: instant(p.Created), Next: p.Next, Skip: p.Skip}
@@ -57,13 +57,13 @@ func toPositions(ps []joiner.Position) []position {
 	return out
 }
 
-func fromPositions(ps []position) []joiner.Position {
+func fromPositions(ps []position) []events.Position {
 	if len(ps) == 0 {
 		return nil
 	}
-	out := make([]joiner.Position, len(ps))
+	out := make([]events.Position, len(ps))
 	for i, p := range ps {
-		out[i] = joiner.Position{Input: p.Input, Created: events.Time(p.Created), Next: p.Next, Skip: p.Skip}
+		out[i] = events.Position{Input: p.Input, Created: events.Time(p.Created), Next: p.Next, Skip: p.Skip}
 		if m := p.Mark; m != (mark{}) {
 			out[i].Mark = events.Mark{Seq: m.Seq, Stored: events.Time(m.Stored), Bytes: m.Bytes, Sum: m.Sum}
 		}

@@ -9,7 +9,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // gap is a joiner.Gap as it stands in a manifest, and in a declaration, where
@@ -35,7 +34,7 @@ type logGap struct {
 	Decided instant `json:"decided,omitzero"`
 }
 
-func toGaps(gaps []joiner.Gap) []gap {
+func toGaps(gaps []events.Gap) []gap {
 	var out []gap
 	for i := range gaps {
 		g := &gaps[i]
@@ -53,18 +52,18 @@ func toGaps(gaps []joiner.Gap) []gap {
 	return out
 }
 
-func fromGaps(gaps []gap) []joiner.Gap {
-	var out []joiner.Gap
+func fromGaps(gaps []gap) []events.Gap {
+	var out []events.Gap
 	for i := range gaps {
 		g := &gaps[i]
-		to := joiner.Gap{
+		to := events.Gap{
 			ID: g.ID, From: events.Time(g.From), To: events.Time(g.To), Quiet: g.Quiet, Since: events.Time(g.Since), Note: g.Note, Removes: g.Removes,
 		}
 		for k := range to.Kinds {
 			to.Kinds[k] = slices.Contains(g.Sources, events.Kind(k).String())
 		}
 		if l := g.Log; l != nil {
-			to.Log = &joiner.LogGap{
+			to.Log = &events.LogGap{
 				Input: l.Input, Created: events.Time(l.Created), From: l.From, Next: l.Next, Anew: l.Anew, Decided: events.Time(l.Decided),
 			}
 		}
@@ -97,8 +96,8 @@ func (g *gap) check() error {
 }
 
 // EncodeGap renders the declaration of a gap, as a line.
-func EncodeGap(g *joiner.Gap) ([]byte, error) {
-	to := toGaps([]joiner.Gap{*g})[0]
+func EncodeGap(g *events.Gap) ([]byte, error) {
+	to := toGaps([]events.Gap{*g})[0]
 	if err := to.check(); err != nil {
 		return nil, err
 	}
@@ -110,13 +109,13 @@ func EncodeGap(g *joiner.Gap) ([]byte, error) {
 }
 
 // DecodeGap reads what EncodeGap gives, strictly.
-func DecodeGap(data []byte) (joiner.Gap, error) {
+func DecodeGap(data []byte) (events.Gap, error) {
 	var d gap
 	if err := json.Unmarshal(data, &d, json.RejectUnknownMembers(true)); err != nil {
-		return joiner.Gap{}, fmt.Errorf("it is not the declaration of a gap: %w", err)
+		return events.Gap{}, fmt.Errorf("it is not the declaration of a gap: %w", err)
 	}
 	if err := d.check(); err != nil {
-		return joiner.Gap{}, err
+		return events.Gap{}, err
 	}
 	return fromGaps([]gap{d})[0], nil
 }

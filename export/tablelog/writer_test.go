@@ -12,6 +12,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 )
@@ -48,7 +49,7 @@ func fileOn(day int, name string, i int, rows int64) File {
 func appendOf(k uint64, nonce string, days ...int) *Operation {
 	op := &Operation{Name: "feed", Partitions: 1, Kind: KindAppend, Nonce: nonce, Commit: &joiner.Cut{
 		Number: k, Nonce: nonce, RulesHash: "abc", Progress: joiner.Progress{Commit: k},
-		From: []joiner.Position{{Input: "S", Next: k}},
+		From: []events.Position{{Input: "S", Next: k}},
 	}}
 	for i, day := range days {
 		f := fileOn(day, CommitName(0, k), i, int64(1+day))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // publish sends what the batch has to announce.
@@ -32,9 +33,9 @@ func (e *Engine) publish(ctx context.Context) error {
 // after a crash what may not have been is announced again, with the same ids.
 type announcing struct {
 	herald   herald
-	anew     events.Time // as Saved.Anew
+	anew     events.Time // as Checkpoint.Anew
 	decider  *decider
-	view     View
+	view     state.View
 	from, to events.Time
 	cancel   context.CancelFunc
 	done     chan struct{}

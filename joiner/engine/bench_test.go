@@ -82,7 +82,7 @@ func (d *discard) Last() (joiner.Cut, joiner.Receipt, bool) {
 	return joiner.Cut{}, joiner.Receipt{}, false
 }
 func (d *discard) Cuts() iter.Seq2[joiner.Cut, error] { return func(func(joiner.Cut, error) bool) {} }
-func (d *discard) Declared() ([]joiner.Gap, error)    { return nil, nil }
+func (d *discard) Declared() ([]events.Gap, error)    { return nil, nil }
 func (d *discard) Written(events.Time, bool) iter.Seq2[joiner.Written, error] {
 	return func(func(joiner.Written, error) bool) {}
 }
@@ -109,7 +109,7 @@ func benchEngine(b *testing.B, fs vfs.FS, dir string, source engine.Source, out 
 		Decoders: [events.Kinds]events.Decoder{enginetest.Decoder(), enginetest.Decoder()},
 		Roll:     engine.Roll{Interval: time.Hour},
 		Inputs: []engine.Input{{Name: "log", Kinds: []events.Kind{events.KindRequest, events.KindOutcome},
-			Open: func(context.Context, joiner.Position) (engine.Source, error) { return source, nil }}},
+			Open: func(context.Context, events.Position) (engine.Source, error) { return source, nil }}},
 	}), st
 }
 

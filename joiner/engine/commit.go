@@ -8,6 +8,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // due reports whether a commit should be cut: something is uncommitted since
@@ -28,7 +29,7 @@ func (e *Engine) due(now time.Time) (bool, error) {
 // uncommitted reports whether there is anything that a commit would write or
 // book, beyond what the commit in flight does.
 func (e *Engine) uncommitted() (bool, error) {
-	done := PendingCut{
+	done := state.PendingCut{
 		Through: e.saved.Committed, Unwritten: e.saved.Unwritten, DeadLetters: e.saved.DeadLetters, Orphaned: e.saved.Orphaned,
 	}
 	if e.flight != nil {
@@ -57,7 +58,7 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 		return err
 	}
 	w := e.saved.Progress.Watermark(e.rules.Lateness)
-	cut := PendingCut{
+	cut := state.PendingCut{
 		Number: e.saved.Progress.Commit + 1, Nonce: e.o.Nonce(),
 		Through: e.saved.Progress.ClosedThrough, Known: known,
 		Unwritten: e.o.Store.Unwritten(), DeadLetters: e.o.Store.DeadLetters(),
@@ -193,7 +194,7 @@ func (e *Engine) ground() {
 }
 
 // committed books a commit whose manifest exists.
-func (e *Engine) committed(cut *PendingCut, result *joiner.Cut, r joiner.Receipt) {
+func (e *Engine) committed(cut *state.PendingCut, result *joiner.Cut, r joiner.Receipt) {
 	s := &e.saved
 	settleBooks(&s.Progress.Ledger, &result.Closed)
 	s.Progress.Commit = cut.Number

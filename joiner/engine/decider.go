@@ -3,6 +3,7 @@ package engine
 import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // decider decides requests as their close left them: what came later is a matter
@@ -45,7 +46,7 @@ func newDecider(machine joiner.Machine) *decider {
 }
 
 // decide decides a request.
-func (d *decider) decide(c *Closing, v *verdict) error {
+func (d *decider) decide(c *state.Closing, v *verdict) error {
 	base := c.History.Closed()
 	if err := d.decode(&c.Request, base, &v.request); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // Options is what an engine is made of.
@@ -54,7 +55,7 @@ type Input struct {
 	Last    uint64        // sequence of its newest message when it was found; 0 if that is not known
 	Kinds   []events.Kind // which kinds it carries
 	// Open starts reading at a position.
-	Open func(ctx context.Context, from joiner.Position) (Source, error)
+	Open func(ctx context.Context, from events.Position) (Source, error)
 }
 
 // Roll says when what has closed is committed.
@@ -76,7 +77,7 @@ type Replay struct {
 type Engine struct {
 	o     Options
 	rules *joiner.Rules
-	saved Saved
+	saved state.Checkpoint
 	mode  mode
 	// lacking: what a rebuild reads lacks messages that are declared lost.
 	lacking bool

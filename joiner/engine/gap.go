@@ -32,10 +32,10 @@ func (e *Engine) takeInGaps(ctx context.Context) error {
 	since := max(e.rules.ClosedThrough(e.watermark()).Add(-e.rules.Corrections), e.saved.Forgotten)
 	rules := *e.rules
 	rules.Gaps = slices.Clone(rules.Gaps)
-	var changed []joiner.Gap // by which labels become unknown, or known again
+	var changed []events.Gap // by which labels become unknown, or known again
 	for _, g := range fresh {
 		g.Since = since
-		if at := slices.IndexFunc(rules.Gaps, func(old joiner.Gap) bool { return old.ID == g.Removes }); at >= 0 {
+		if at := slices.IndexFunc(rules.Gaps, func(old events.Gap) bool { return old.ID == g.Removes }); at >= 0 {
 			changed = append(changed, rules.Gaps[at])
 			rules.Gaps = slices.Delete(rules.Gaps, at, at+1)
 		}
@@ -65,7 +65,7 @@ func (e *Engine) takeInGaps(ctx context.Context) error {
 
 // undeclared lists the declared gaps that are not taken in. A declaration that
 // cannot be read concerns whoever wrote it; the join goes on without it.
-func (e *Engine) undeclared() []joiner.Gap {
+func (e *Engine) undeclared() []events.Gap {
 	declared, err := e.o.Output.Declared()
 	if err != nil {
 		if text := err.Error(); text != e.unread {
@@ -75,8 +75,8 @@ func (e *Engine) undeclared() []joiner.Gap {
 		return nil
 	}
 	e.unread = ""
-	return slices.DeleteFunc(declared, func(d joiner.Gap) bool {
-		return slices.ContainsFunc(e.saved.Progress.Gaps, func(g joiner.Gap) bool { return g.ID == d.ID })
+	return slices.DeleteFunc(declared, func(d events.Gap) bool {
+		return slices.ContainsFunc(e.saved.Progress.Gaps, func(g events.Gap) bool { return g.ID == d.ID })
 	})
 }
 
@@ -103,7 +103,7 @@ func (e *Engine) commitClosed(ctx context.Context) error {
 
 // unlearn writes again the rows of closed requests that gaps make unknown, and
 // says how many.
-func (e *Engine) unlearn(ctx context.Context, rules *joiner.Rules, gaps []joiner.Gap, since events.Time) (rows int, err error) {
+func (e *Engine) unlearn(ctx context.Context, rules *joiner.Rules, gaps []events.Gap, since events.Time) (rows int, err error) {
 	from := events.MaxTime
 	for _, g := range gaps {
 		if g.Kinds[events.KindOutcome] && !g.Quiet {

@@ -19,8 +19,8 @@ func nervous(r *rand.Rand, longest time.Duration) joiner.GuardRules {
 }
 
 // always is a gap in the outcomes as long as time.
-func always(id uint64, quiet bool) joiner.Gap {
-	g := joiner.Gap{ID: id, From: events.MinTime + 1, To: events.MaxTime - 1, Quiet: quiet}
+func always(id uint64, quiet bool) events.Gap {
+	g := events.Gap{ID: id, From: events.MinTime + 1, To: events.MaxTime - 1, Quiet: quiet}
 	g.Kinds[events.KindOutcome] = true
 	return g
 }
@@ -42,7 +42,7 @@ func TestGuarded(t *testing.T) {
 		if w.final.Progress.Guard.Held.On() {
 			holds++
 		}
-		w.out.Gaps = []joiner.Gap{always(1, true)}
+		w.out.Gaps = []events.Gap{always(1, true)}
 		w.troubled(t, crashes)
 		checkBooks(t, w)
 		checkBase(t, w, want)
@@ -101,12 +101,12 @@ func TestGaps(t *testing.T) {
 }
 
 // someGap is a gap about the time of a history's events.
-func someGap(r *rand.Rand, h *enginetest.History, id uint64) joiner.Gap {
+func someGap(r *rand.Rand, h *enginetest.History, id uint64) events.Gap {
 	e := h.Events[r.IntN(len(h.Events))]
 	for e.TS == events.MinTime {
 		e = h.Events[r.IntN(len(h.Events))]
 	}
-	g := joiner.Gap{ID: id, From: e.TS.Add(-time.Duration(r.IntN(3)) * time.Second), Quiet: r.IntN(5) == 0}
+	g := events.Gap{ID: id, From: e.TS.Add(-time.Duration(r.IntN(3)) * time.Second), Quiet: r.IntN(5) == 0}
 	g.To = g.From.Add(time.Duration(r.Int64N(int64(h.Rules.Longest()))))
 	g.Kinds[events.KindOutcome] = r.IntN(6) > 0
 	g.Kinds[events.KindRequest] = !g.Kinds[events.KindOutcome]

@@ -14,9 +14,9 @@ import (
 type herald struct {
 	name   string // of the joiner
 	rules  *joiner.Rules
-	mute   bool    // nothing is told
-	labels []Label // to be published
-	start  string  // of the engine: a random string
+	mute   bool           // nothing is told
+	labels []events.Label // to be published
+	start  string         // of the engine: a random string
 	// corrected is where in labels the newest correction of a row is.
 	corrected map[joiner.Place]int
 	// Of closed requests of which something is to be published, these are the stamps.
@@ -66,7 +66,7 @@ func (h *herald) tell(t *joiner.Told, anew bool) {
 	if err != nil { // strings, finite numbers and times always encode
 		data = fmt.Appendf(nil, `{"request_id":%q,"error":%q}`, a.RequestID, err.Error())
 	}
-	label := Label{ID: h.messageID(data, anew), Data: data}
+	label := events.Label{ID: h.messageID(data, anew), Data: data}
 	if t.Phase != joiner.TellCorrected {
 		h.labels = append(h.labels, label)
 		return

@@ -9,6 +9,7 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/enginetest"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // declaring is a state that declares a gap when the first event is met, and says when
@@ -28,7 +29,7 @@ func (d *declaring) Dirty(id string) bool {
 	return d.Store.Dirty(id)
 }
 
-func (d *declaring) Apply(s *engine.Saved, sync bool) error {
+func (d *declaring) Apply(s *state.Checkpoint, sync bool) error {
 	if len(s.Progress.Gaps) > 0 && !d.told {
 		d.told = true
 		close(d.taken)
@@ -81,14 +82,14 @@ func TestGapBesideHot(t *testing.T) {
 	}
 	w.logs[0] = log
 	taken := make(chan struct{})
-	w.source = func(s engine.Source, _ joiner.Position) engine.Source { return &waiting{Source: s, may: taken} }
+	w.source = func(s engine.Source, _ events.Position) engine.Source { return &waiting{Source: s, may: taken} }
 	st, err := w.open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer st.Close()
 	o := w.options(st, -1)
-	o.Store = &declaring{Store: st, taken: taken, declare: func() { w.out.Gaps = []joiner.Gap{always(1, false)} }}
+	o.Store = &declaring{Store: st, taken: taken, declare: func() { w.out.Gaps = []events.Gap{always(1, false)} }}
 	if err := engine.New(o).Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}

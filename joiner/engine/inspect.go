@@ -24,11 +24,11 @@ type Story struct {
 	Rows      []joiner.Row
 	Labels    [][]joiner.Trace  // by row, by label: which outcomes meet its condition
 	Standings []joiner.Standing // how rows stand that were written early or again
-	Gaps      []joiner.Gap      // that its windows touch
+	Gaps      []events.Gap      // that its windows touch
 
 	Stats     Stats
 	Forgotten events.Time       // requests stamped before it are forgotten
-	Read      []joiner.Position // how far the logs are read
+	Read      []events.Position // how far the logs are read
 }
 
 // Came says when and how an event came.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/enginetest"
 )
@@ -26,7 +27,7 @@ type broker struct {
 	away     chan struct{} // not nil: it is away for one call, and closes this then
 }
 
-func (b *broker) Publish(ctx context.Context, labels []engine.Label) error {
+func (b *broker) Publish(ctx context.Context, labels []events.Label) error {
 	if b.away != nil {
 		close(b.away)
 		b.away = nil

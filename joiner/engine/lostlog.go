@@ -4,17 +4,16 @@ import (
 	"slices"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // acceptLost goes on behind messages that a person has declared lost, where
 // reading cannot go on in the stream as it stands, and says of which inputs. Only a
 // declaration that names exactly the message that is wanted next is followed, so it
 // is followed once: from then on another message is wanted.
-func (e *Engine) acceptLost(at []joiner.Position, declared []joiner.Gap) (leapt []bool) {
+func (e *Engine) acceptLost(at []events.Position, declared []events.Gap) (leapt []bool) {
 	leapt = make([]bool, len(at))
 	for i := range at {
-		n := slices.IndexFunc(declared, func(g joiner.Gap) bool { return g.Log != nil && g.Log.Leaps(&at[i], e.o.Inputs[i].Created) })
+		n := slices.IndexFunc(declared, func(g events.Gap) bool { return g.Log != nil && g.Log.Leaps(&at[i], e.o.Inputs[i].Created) })
 		if n < 0 {
 			continue
 		}
@@ -28,7 +27,7 @@ func (e *Engine) acceptLost(at []joiner.Position, declared []joiner.Gap) (leapt 
 
 // mayLack reports whether a message that a rebuild reads, of those from..until, is
 // declared lost. Then the state that it makes need not be the one that was.
-func mayLack(from, until []joiner.Position, declared []joiner.Gap) bool {
+func mayLack(from, until []events.Position, declared []events.Gap) bool {
 	for i := range from {
 		for j := range declared {
 			l := declared[j].Log
@@ -42,9 +41,9 @@ func mayLack(from, until []joiner.Position, declared []joiner.Gap) bool {
 
 // coveredTo is the first message of an input, from one on, that is not declared
 // lost.
-func coveredTo(declared []joiner.Gap, input string, created events.Time, from uint64) uint64 {
+func coveredTo(declared []events.Gap, input string, created events.Time, from uint64) uint64 {
 	for {
-		n := slices.IndexFunc(declared, func(g joiner.Gap) bool { return g.Log != nil && g.Log.MayLack(input, created, from) })
+		n := slices.IndexFunc(declared, func(g events.Gap) bool { return g.Log != nil && g.Log.MayLack(input, created, from) })
 		if n < 0 {
 			return from
 		}

@@ -22,7 +22,7 @@ type pace struct {
 
 // paced is a commit's place in the logs and in time.
 type paced struct {
-	inputs    []joiner.Position
+	inputs    []events.Position
 	watermark events.Time
 }
 

@@ -28,7 +28,7 @@ type Output interface {
 	// they have a revision or were written early.
 	Written(since events.Time, every bool) iter.Seq2[joiner.Written, error]
 	// Declared lists the gaps that were declared, in the order of their numbers.
-	Declared() ([]joiner.Gap, error)
+	Declared() ([]events.Gap, error)
 	// Stage begins commit k. One stage is open at a time; it is used by one
 	// goroutine, which may be another than the caller's.
 	Stage(k uint64) (Stage, error)
@@ -55,11 +55,5 @@ type Stage interface {
 type Publisher interface {
 	// Publish returns when every label is stored by the broker, and retries for
 	// as long as ctx lives: it returns only ctx's error.
-	Publish(ctx context.Context, labels []Label) error
-}
-
-// Label is one message of the label stream.
-type Label struct {
-	ID   string // deterministic: the Nats-Msg-Id
-	Data []byte // JSON
+	Publish(ctx context.Context, labels []events.Label) error
 }

@@ -127,8 +127,8 @@ func (e *Engine) beginAgain(ctx context.Context) error {
 // it holds are the events as they were read, which the new rules decide when their
 // requests close. Only what was written already is held as decided.
 //
-// What the old configuration has forgotten stays so: Saved.Forgotten and
-// Saved.Orphaned bound what the new one remembers, however long its memory.
+// What the old configuration has forgotten stays so: Checkpoint.Forgotten and
+// Checkpoint.Orphaned bound what the new one remembers, however long its memory.
 func (e *Engine) convert(ctx context.Context) error {
 	if e.o.Store.Unwritten() > e.saved.Unwritten {
 		return errors.New("it has rows that no commit holds yet: start the joiner once more with the configuration as it was and stop it by SIGTERM, which commits them")

@@ -78,7 +78,7 @@ var lacks = map[string]func(w *world){
 	"nothing":       func(*world) {},
 	"its beginning": func(w *world) { w.first = 3 },
 	"a message in the middle": func(w *world) {
-		w.source = func(s engine.Source, from joiner.Position) engine.Source {
+		w.source = func(s engine.Source, from events.Position) engine.Source {
 			if from.Next > 2 {
 				return s
 			}

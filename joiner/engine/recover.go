@@ -10,6 +10,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // OutputBehindError says that the state knows of commits that the output does
@@ -138,24 +139,24 @@ func (e *Engine) begin(ctx context.Context) error {
 }
 
 // beginnings are the first positions of all inputs.
-func (e *Engine) beginnings() []joiner.Position {
-	at := make([]joiner.Position, len(e.o.Inputs))
+func (e *Engine) beginnings() []events.Position {
+	at := make([]events.Position, len(e.o.Inputs))
 	for i := range e.o.Inputs {
-		at[i] = joiner.Position{Input: e.o.Inputs[i].Name, Created: e.o.Inputs[i].Created, Next: max(1, e.o.Inputs[i].First)}
+		at[i] = events.Position{Input: e.o.Inputs[i].Name, Created: e.o.Inputs[i].Created, Next: max(1, e.o.Inputs[i].First)}
 	}
 	return at
 }
 
-func (e *Engine) sameInputs(had []joiner.Position) error {
+func (e *Engine) sameInputs(had []events.Position) error {
 	have := e.beginnings()
-	same := func(a, b joiner.Position) bool { return a.Input == b.Input }
+	same := func(a, b events.Position) bool { return a.Input == b.Input }
 	if slices.EqualFunc(had, have, same) {
 		return nil
 	}
 	return &InputsError{Had: names(had), Have: names(have)}
 }
 
-func names(positions []joiner.Position) []string {
+func names(positions []events.Position) []string {
 	out := make([]string, len(positions))
 	for i := range positions {
 		out[i] = positions[i].Input
@@ -164,7 +165,7 @@ func names(positions []joiner.Position) []string {
 }
 
 // complete finishes a commit whose manifest was created before the crash.
-func (e *Engine) complete(ctx context.Context, pending *PendingCut, cut *joiner.Cut, r joiner.Receipt) error {
+func (e *Engine) complete(ctx context.Context, pending *state.PendingCut, cut *joiner.Cut, r joiner.Receipt) error {
 	f := flight{cut: *pending, at: e.saved, view: e.o.Store.View()}
 	err := e.stager().forgotten(&f)
 	if err := errors.Join(err, f.view.Close()); err != nil {
@@ -235,10 +236,10 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 }
 
 // reaches reports whether all logs still hold what lies behind positions.
-func (e *Engine) reaches(from []joiner.Position) bool { return reach(e.o.Inputs, from) }
+func (e *Engine) reaches(from []events.Position) bool { return reach(e.o.Inputs, from) }
 
 // reach reports whether inputs still hold what lies behind positions in them.
-func reach(inputs []Input, from []joiner.Position) bool {
+func reach(inputs []Input, from []events.Position) bool {
 	for i := range from {
 		if i >= len(inputs) || from[i].Input != inputs[i].Name || from[i].Created != inputs[i].Created || inputs[i].First > from[i].Next {
 			return false
@@ -255,10 +256,10 @@ func reach(inputs []Input, from []joiner.Position) bool {
 // any more. So that it does not wait for one again, reading begins earlier by the
 // longest window, if the logs reach back so far; reaches says so, and is nil if that is
 // not known.
-func rebuildFrom(rules *joiner.Rules, output Commits, cut *joiner.Cut, reaches func([]joiner.Position) bool) ([]joiner.Position, error) {
+func rebuildFrom(rules *joiner.Rules, output Commits, cut *joiner.Cut, reaches func([]events.Position) bool) ([]events.Position, error) {
 	_, needed := dropped(rules, cut)
 	wanted := needed.Add(-rules.Longest()).Add(-rules.ClockSkew)
-	var from []joiner.Position
+	var from []events.Position
 	for c, err := range output.Cuts() {
 		if err != nil {
 			return nil, err
@@ -291,7 +292,7 @@ func dropped(rules *joiner.Rules, cut *joiner.Cut) (requests, outcomes events.Ti
 
 // adoptCommit makes the events read so far the state of a commit. Reading goes on
 // at the positions given.
-func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Receipt, at []joiner.Position) error {
+func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Receipt, at []events.Position) error {
 	s := &e.saved
 	guard := s.Progress.Guard // what the log says; the commit has the rest
 	guard.Filling, guard.OnTime = cut.Progress.Guard.Filling, cut.Progress.Guard.OnTime
@@ -331,7 +332,7 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 // forget drops what a commit's bounds say is gone.
 func (e *Engine) forget(requests, orphans events.Time) error {
 	e.cool()
-	f := flight{cut: PendingCut{Forgotten: requests, Orphaned: orphans}, at: e.saved, view: e.o.Store.View()}
+	f := flight{cut: state.PendingCut{Forgotten: requests, Orphaned: orphans}, at: e.saved, view: e.o.Store.View()}
 	err := e.stager().forgotten(&f)
 	e.o.Store.Forget(f.forget)
 	e.saved.Forgotten = e.o.Store.ForgetRequests(e.saved.Forgotten, requests, math.MaxInt)

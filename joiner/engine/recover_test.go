@@ -107,7 +107,7 @@ func TestRebuildReadsTheEnd(t *testing.T) {
 	w.logs[0] = whole
 	w.fs = vfs.NewCrashableMem()
 	first := uint64(1 << 60)
-	w.opened = func(from joiner.Position) { first = min(first, from.Next) }
+	w.opened = func(from events.Position) { first = min(first, from.Next) }
 	if err := w.run(); err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +285,7 @@ func TestCompletesCommit(t *testing.T) {
 		t.Fatalf("%v, %d commits, want a crash after the first", err, len(w.out.Commits))
 	}
 	w.out.Fail = nil
-	w.opened = func(from joiner.Position) {
+	w.opened = func(from events.Position) {
 		if from != w.out.Commits[0].Cut.Progress.Inputs[0] {
 			t.Errorf("reading begins at %+v, the commit was cut at %+v", from, w.out.Commits[0].Cut.Progress.Inputs[0])
 		}

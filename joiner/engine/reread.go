@@ -42,7 +42,7 @@ func eventsRead(l *joiner.Ledger) int64 {
 }
 
 // countBetween counts the events of an input between two positions in it.
-func (e *Engine) countBetween(ctx context.Context, input int, from, to joiner.Position) (n int64, err error) {
+func (e *Engine) countBetween(ctx context.Context, input int, from, to events.Position) (n int64, err error) {
 	last := to.Next - 1 // the message that has to come
 	if to.Skip > 0 {
 		last = to.Next

@@ -115,7 +115,7 @@ func (e *Engine) close() (known events.Time) {
 
 // join folds what the sources bring until ctx ends, an error, or until is
 // reached, which is io.EOF. It returns with all its goroutines ended.
-func (e *Engine) join(ctx context.Context, until []joiner.Position) error {
+func (e *Engine) join(ctx context.Context, until []events.Position) error {
 	ctx, stop := context.WithCancel(ctx)
 	group, reading := errgroup.WithContext(ctx)
 	inbox := make([]chan delivery, len(e.o.Inputs))
@@ -135,7 +135,7 @@ func (e *Engine) join(ctx context.Context, until []joiner.Position) error {
 }
 
 // read passes on what a source says until it ends.
-func (e *Engine) read(ctx context.Context, input int, from joiner.Position, to chan<- delivery) (err error) {
+func (e *Engine) read(ctx context.Context, input int, from events.Position, to chan<- delivery) (err error) {
 	source, err := e.o.Inputs[input].Open(ctx, from)
 	if err == nil {
 		defer func() { err = errors.Join(err, source.Close()) }()
@@ -160,7 +160,7 @@ func (e *Engine) read(ctx context.Context, input int, from joiner.Position, to c
 }
 
 // loop folds deliveries in turn, and sees to commits between them.
-func (e *Engine) loop(ctx context.Context, inbox []chan delivery, until []joiner.Position) error {
+func (e *Engine) loop(ctx context.Context, inbox []chan delivery, until []events.Position) error {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	ended := make([]bool, len(inbox))
@@ -195,7 +195,7 @@ func (e *Engine) loop(ctx context.Context, inbox []chan delivery, until []joiner
 }
 
 // reached reports, with io.EOF, that there is nothing left to read.
-func (e *Engine) reached(ctx context.Context, ended []bool, until []joiner.Position) (bool, error) {
+func (e *Engine) reached(ctx context.Context, ended []bool, until []events.Position) (bool, error) {
 	for i := range ended {
 		if until != nil && !ended[i] {
 			p, q := e.saved.Progress.Inputs[i], until[i]
@@ -317,7 +317,7 @@ func (e *Engine) farBehind(input int) bool {
 // take folds a batch. Up to the position that until gives; what lies beyond
 // it is read again later. Small ones are applied together, as long as there are
 // more: see receive.
-func (e *Engine) take(ctx context.Context, d *delivery, until []joiner.Position) error {
+func (e *Engine) take(ctx context.Context, d *delivery, until []events.Position) error {
 	for i := range d.batch.Messages {
 		m, limit := &d.batch.Messages[i], uint32(math.MaxUint32)
 		if until != nil {
@@ -351,7 +351,7 @@ func (e *Engine) take(ctx context.Context, d *delivery, until []joiner.Position)
 // place moves the position of an input by what its source says beside messages: of
 // a stream that is shared with others, that nothing is to be read up to where the
 // others' messages are; that it was restored, and created anew by that.
-func (e *Engine) place(d *delivery, until []joiner.Position) {
+func (e *Engine) place(d *delivery, until []events.Position) {
 	p := &e.saved.Progress.Inputs[d.input]
 	if d.batch.Created != 0 {
 		p.Created = d.batch.Created
@@ -379,7 +379,7 @@ func (e *Engine) applyFolded(ctx context.Context) error {
 }
 
 // within is how many events of a message lie before a position.
-func within(m *events.Message, p joiner.Position) uint32 {
+func within(m *events.Message, p events.Position) uint32 {
 	switch {
 	case m.Seq < p.Next:
 		return math.MaxUint32

@@ -9,17 +9,18 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // flight is a commit being staged by a goroutine of its own. Everything in it
 // but done belongs to that goroutine until done is closed.
 type flight struct {
-	cut    PendingCut
-	at     Saved // where the partition stood when it was cut
-	view   View
+	cut    state.PendingCut
+	at     state.Checkpoint // where the partition stood when it was cut
+	view   state.View
 	stage  Stage
 	closed joiner.Ledger // what closing moved
-	forget Forget
+	forget state.Forget
 	result joiner.Cut
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -172,7 +173,7 @@ func (s stager) deadLetters(f *flight) error {
 
 // forgotten counts the orphans, and lists them for the state to drop.
 func (s stager) forgotten(f *flight) error {
-	f.forget = Forget{Cut: f.cut, Orphaned: f.at.Orphaned}
+	f.forget = state.Forget{Cut: f.cut, Orphaned: f.at.Orphaned}
 	known, t := map[string]*joiner.Orphans{}, &f.closed.Kinds[events.KindOutcome]
 	for orphan, err := range f.view.Orphans(f.at.Orphaned, f.cut.Orphaned) {
 		if err != nil {

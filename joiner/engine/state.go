@@ -5,6 +5,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // Store is the join's state: a cache of the log, with everything that is not
@@ -15,7 +16,7 @@ import (
 // prefix of the applied writes survives any crash; a synced one survives whole.
 type Store interface {
 	// Progress is where the state stands, as of the last Apply.
-	Progress() Saved
+	Progress() state.Checkpoint
 	// Find appends where a request of this id is held. More than one is possible
 	// when an id is used again: what is forgotten goes with a commit.
 	Find(found []joiner.Found, id string) ([]joiner.Found, error)
@@ -64,16 +65,16 @@ type Store interface {
 	AddDeadLetter(d *events.DeadLetter)
 	// Apply commits the batch with the progress it leads to. Not synced, it may
 	// be lost by a power failure, as a whole, with all that came after it.
-	Apply(s *Saved, sync bool) error
+	Apply(s *state.Checkpoint, sync bool) error
 
 	// View is a stable picture of the applied state for staging a commit.
-	View() View
+	View() state.View
 	// Forget drops what a finished commit holds, and the outcomes that it found no
 	// request for, as part of a batch that holds nothing else so far: Apply makes it so.
-	Forget(f Forget)
+	Forget(f state.Forget)
 	// ForgetRequests drops requests stamped from..to, to excluded, with all that is
 	// held of them, also as part of such a batch. When it has about so many it stops,
-	// and says at which time: that is where Saved.Forgotten is now.
+	// and says at which time: that is where Checkpoint.Forgotten is now.
 	ForgetRequests(from, to events.Time, about int) (through events.Time)
 	// Reset begins an empty state beside the one there is, which is what a crash and
 	// Close leave, until Adopt puts the new one in its place. Restore gives the new one
@@ -87,80 +88,3 @@ type Store interface {
 // stateFormat is the form of what the state remembers for the rules. A state of another
 // one is rebuilt from the log.
 const stateFormat = 1
-
-// Saved is the part of the state that says where it stands.
-type Saved struct {
-	Format    int // of what the rules remember: see stateFormat
-	Progress  joiner.Progress
-	Receipt   joiner.Receipt // of the last finished commit
-	Committed events.Time    // requests stamped before it are in a commit
-	Forgotten events.Time    // none is held that is stamped before it: scans begin here
-	Orphaned  events.Time    // and of the waiting outcomes, here
-	RulesHash string
-	MaxEvent  events.Time       // largest timestamp of any event read
-	From      []joiner.Position // where the last finished commit was cut
-	Pending   *PendingCut       // cut, and not known to be committed
-
-	// Anew bounds the requests of which more may have been told on the label stream than
-	// the state knows: those stamped at or before it. MaxTime: all, see Engine.anew.
-	Anew events.Time `json:",omitempty"`
-
-	Unwritten, DeadLetters uint64 // how many of them commits hold
-	Gaps                   int    // and of Progress.Gaps
-}
-
-// PendingCut is a commit that was begun.
-type PendingCut struct {
-	Number      uint64
-	Nonce       string
-	Through     events.Time // requests stamped before it and at or after Saved.Committed are its base rows
-	Unwritten   uint64      // the unwritten rows up to this number are in it
-	DeadLetters uint64      // and the dead letters up to this one
-	Orphaned    events.Time // waiting outcomes stamped before it are orphans
-	Forgotten   events.Time // requests stamped before it are dropped after it
-	Known       events.Time // labels whose windows reach past it are incomplete; MaxTime but at the end of a replayed log
-}
-
-// Forget is what Store.Forget drops.
-type Forget struct {
-	Cut      PendingCut
-	Orphaned events.Time    // what waited and is stamped before is gone already
-	Orphans  []joiner.Place // the waiting outcomes dropped, each under the time until which it waited
-}
-
-// View is a stable picture of the state. It may be read by another goroutine
-// than the store's.
-type View interface {
-	// Closing lists the requests stamped from..to, to excluded, in order of
-	// (ts, id), late ones left out.
-	Closing(from, to events.Time) iter.Seq2[*Closing, error]
-	// Unwritten lists the unwritten rows up to a number, with their requests.
-	Unwritten(through uint64) iter.Seq2[*joiner.Unwritten, error]
-	Request(p joiner.Place) (joiner.HeldRequest, bool, error)
-	DeadLetters(through uint64) iter.Seq2[*events.DeadLetter, error]
-	// Orphans lists the outcomes that wait until from..to, to excluded.
-	Orphans(from, to events.Time) iter.Seq2[Orphan, error]
-	// Requests lists the requests stamped from..to, to excluded.
-	Requests(from, to events.Time) iter.Seq2[joiner.Place, error]
-	// Sync returns when what the view shows survives a power failure.
-	Sync() error
-	Close() error
-}
-
-// Orphan is an outcome whose request has not come. It is good until the next
-// one is asked for.
-type Orphan struct {
-	RequestID string
-	Outcome   joiner.HeldOutcome
-}
-
-// Closing is a request about to be written, good until the next one is asked
-// for.
-type Closing struct {
-	Place   joiner.Place
-	Request joiner.HeldRequest
-	History joiner.History // zero if there is none
-	// Outcome gives its outcomes one by one, in Order, each good until the next
-	// one is asked for; nil after the last.
-	Outcome func() (*joiner.HeldOutcome, error)
-}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/enginetest"
 )
@@ -22,7 +21,7 @@ type stopping struct {
 	stop context.CancelFunc
 }
 
-func (s *stopping) Publish(ctx context.Context, _ []engine.Label) error {
+func (s *stopping) Publish(ctx context.Context, _ []events.Label) error {
 	if s.left.Add(-1) != 0 {
 		return nil
 	}
@@ -77,7 +76,7 @@ func TestStopWhileCommitEnds(t *testing.T) {
 			o := w.options(st, -1)
 			o.Publisher = s
 			open := o.Inputs[0].Open
-			o.Inputs[0].Open = func(ctx context.Context, from joiner.Position) (engine.Source, error) {
+			o.Inputs[0].Open = func(ctx context.Context, from events.Position) (engine.Source, error) {
 				source, err := open(ctx, from)
 				return &slow{source}, err
 			}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/enginetest"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // syncs counts the batches that were made durable.
@@ -17,7 +18,7 @@ type syncs struct {
 	n atomic.Int64
 }
 
-func (s *syncs) Apply(saved *engine.Saved, sync bool) error {
+func (s *syncs) Apply(saved *state.Checkpoint, sync bool) error {
 	if sync {
 		s.n.Add(1)
 	}

@@ -4,6 +4,7 @@ import (
 	"iter"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // Requests are decided by a goroutine, some batches ahead of who writes their
@@ -27,7 +28,7 @@ type verdicts struct {
 
 // each decides the requests that a view closes from one time to another, in their
 // order. A verdict is good until the next one is asked for.
-func (d *decider) each(view View, from, to events.Time) iter.Seq2[*verdict, error] {
+func (d *decider) each(view state.View, from, to events.Time) iter.Seq2[*verdict, error] {
 	return func(yield func(*verdict, error) bool) {
 		full, stop := make(chan *verdicts, batchesAhead), make(chan struct{})
 		go d.ahead(view, from, to, full, stop) // ended by stop
@@ -58,7 +59,7 @@ func (v *verdicts) pass(yield func(*verdict, error) bool) bool {
 }
 
 // ahead fills batches and passes them on, the last one too if it is not full.
-func (d *decider) ahead(view View, from, to events.Time, full chan<- *verdicts, stop <-chan struct{}) {
+func (d *decider) ahead(view state.View, from, to events.Time, full chan<- *verdicts, stop <-chan struct{}) {
 	defer close(full)
 	v := d.blank()
 	for c, err := range view.Closing(from, to) {

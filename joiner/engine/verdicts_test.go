@@ -8,20 +8,21 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // closings is a view of requests that close, and of an error behind them if there
 // is one.
 type closings struct {
-	View
+	state.View
 	n   int
 	err error
 }
 
-func (v closings) Closing(from, to events.Time) iter.Seq2[*Closing, error] {
-	return func(yield func(*Closing, error) bool) {
+func (v closings) Closing(from, to events.Time) iter.Seq2[*state.Closing, error] {
+	return func(yield func(*state.Closing, error) bool) {
 		for i := range v.n {
-			c := Closing{Outcome: func() (*joiner.HeldOutcome, error) { return nil, nil }}
+			c := state.Closing{Outcome: func() (*joiner.HeldOutcome, error) { return nil, nil }}
 			text := fmt.Sprintf(`{"request_id":"r%d","ts":%d,"items":[{"item_id":"i%[1]d"}]}`, i, i+1)
 			c.Request.Pieces = []joiner.HeldPiece{{Data: text}}
 			c.History.Rows = make([]joiner.Standing, i%2)

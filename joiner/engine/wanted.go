@@ -5,6 +5,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // Commits are the commits of an output.
@@ -20,7 +21,7 @@ type Commits interface {
 type Wanted struct {
 	// Inputs is where reading begins; nil: wherever the logs begin. Each has the mark
 	// of the newest message that was read.
-	Inputs []joiner.Position
+	Inputs []events.Position
 	// Rebuild says that the state is made again, from messages that were read before.
 	Rebuild bool
 	// Oldest and Decided are of a rebuild: no request stamped before Oldest is held,
@@ -30,9 +31,9 @@ type Wanted struct {
 }
 
 // Want says what a start with these rules wants of the logs, with a state that
-// stands as saved says, the zero Saved if there is none. Of the inputs that are there
+// stands as saved says, the zero Checkpoint if there is none. Of the inputs that are there
 // it needs Name, Created and First.
-func Want(rules *joiner.Rules, saved *Saved, output Commits, there []Input) (Wanted, error) {
+func Want(rules *joiner.Rules, saved *state.Checkpoint, output Commits, there []Input) (Wanted, error) {
 	cut, receipt, _ := output.Last()
 	fresh := len(saved.Progress.Inputs) == 0
 	if receipt.Number == 0 && fresh {
@@ -46,7 +47,7 @@ func Want(rules *joiner.Rules, saved *Saved, output Commits, there []Input) (Wan
 	if receipt.Number == 0 || whole && (completes || saved.Progress.Commit >= receipt.Number) {
 		return Wanted{Inputs: saved.Progress.Inputs, Oldest: events.MinTime, Decided: events.MinTime, Clock: saved.Progress.Clock}, nil
 	}
-	from, err := rebuildFrom(rules, output, &cut, func(from []joiner.Position) bool { return reach(there, from) })
+	from, err := rebuildFrom(rules, output, &cut, func(from []events.Position) bool { return reach(there, from) })
 	if err != nil {
 		return Wanted{}, err
 	}

@@ -15,10 +15,10 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/engine/memory"
 	"github.com/labeljoin/labeljoin/joiner/enginetest"
+	"github.com/labeljoin/labeljoin/joiner/state"
 	"github.com/labeljoin/labeljoin/store"
 )
 
@@ -65,11 +65,11 @@ type world struct {
 	nonces  int
 	first   uint64                     // first message of every log
 	endless bool                       // log1 says nothing at all
-	opened  func(from joiner.Position) // told where reading begins, if set
-	final   engine.Saved               // where the last run ended
+	opened  func(from events.Position) // told where reading begins, if set
+	final   state.Checkpoint           // where the last run ended
 	decoder *events.Decoder            // nil: the tests' own
 
-	source func(engine.Source, joiner.Position) engine.Source // stands around each source, if set
+	source func(engine.Source, events.Position) engine.Source // stands around each source, if set
 }
 
 func newWorld(seed uint64, history enginetest.History, layout enginetest.Layout) *world {
@@ -109,7 +109,7 @@ func (w *world) options(st engine.Store, stop int) engine.Options {
 	for i := range w.logs {
 		o.Inputs = append(o.Inputs, engine.Input{
 			Name: fmt.Sprint("log", i), Created: 1, First: w.first, Last: w.last(i), Kinds: kinds[i],
-			Open: func(ctx context.Context, from joiner.Position) (engine.Source, error) {
+			Open: func(ctx context.Context, from events.Position) (engine.Source, error) {
 				if w.opened != nil {
 					w.opened(from)
 				}
@@ -170,7 +170,7 @@ type faulty struct {
 	after bool
 }
 
-func (f *faulty) Apply(s *engine.Saved, sync bool) error {
+func (f *faulty) Apply(s *state.Checkpoint, sync bool) error {
 	f.left--
 	if f.left != 0 {
 		return f.Store.Apply(s, sync)

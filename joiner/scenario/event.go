@@ -9,7 +9,6 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // The keys of an entry among the events, and of the events themselves.
@@ -99,8 +98,8 @@ func (r *reader) step(n ast.Node) (s step, end bool) {
 }
 
 // gap reads a declaration, as of the command gap add.
-func (r *reader) gap(n ast.Node) *joiner.Gap {
-	g := &joiner.Gap{}
+func (r *reader) gap(n ast.Node) *events.Gap {
+	g := &events.Gap{}
 	g.Kinds[events.KindOutcome] = true
 	for e := range r.entries(n, gapKeys) {
 		switch e.name {

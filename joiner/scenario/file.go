@@ -9,7 +9,6 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
@@ -37,7 +36,7 @@ type step struct {
 	expect  *expectation
 	restart bool
 	rebuild bool
-	gap     *joiner.Gap
+	gap     *events.Gap
 }
 
 // proof is what is known of the logs without an event that says so.

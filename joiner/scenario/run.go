@@ -237,12 +237,12 @@ func (w *world) messages() ([]map[string]string, error) {
 }
 
 // stream is a label stream that drops repetitions, as the broker does.
-type stream struct{ labels []engine.Label }
+type stream struct{ labels []events.Label }
 
 // Publish implements engine.Publisher.
-func (s *stream) Publish(_ context.Context, labels []engine.Label) error {
+func (s *stream) Publish(_ context.Context, labels []events.Label) error {
 	for _, l := range labels {
-		same := func(m engine.Label) bool { return m.ID == l.ID }
+		same := func(m events.Label) bool { return m.ID == l.ID }
 		if !slices.ContainsFunc(s.labels, same) {
 			s.labels = append(s.labels, l)
 		}

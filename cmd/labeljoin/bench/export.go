@@ -197,9 +197,9 @@ func benchFeature(rng *rand.Rand, f int) events.Field {
 // benchCut is the only commit, after which the log has ended.
 func benchCut() *joiner.Cut {
 	c := &joiner.Cut{
-		Number: 1, Nonce: "bench", RulesHash: "bench", MaxEvent: benchDay(), From: []joiner.Position{{Input: "bench", Next: 1}},
+		Number: 1, Nonce: "bench", RulesHash: "bench", MaxEvent: benchDay(), From: []events.Position{{Input: "bench", Next: 1}},
 		Progress: joiner.Progress{
-			Commit: 1, Clock: joiner.NewClock(), ClosedThrough: events.MaxTime, Announced: events.MaxTime, Inputs: []joiner.Position{{Input: "bench", Next: 2}},
+			Commit: 1, Clock: joiner.NewClock(), ClosedThrough: events.MaxTime, Announced: events.MaxTime, Inputs: []events.Position{{Input: "bench", Next: 2}},
 		},
 	}
 	for k := range events.Kinds {

@@ -18,7 +18,6 @@ import (
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
@@ -111,7 +110,7 @@ func (b *Store) Run(ctx context.Context, pending int) (*storeResult, error) {
 	o.Output = &nowhere{}
 	s := newSynthetic(2*pending+pending/10, b.Slide, pending/2, b.Outcomes)
 	o.Inputs = []engine.Input{{Name: "synthetic", Kinds: []events.Kind{events.KindRequest, events.KindOutcome},
-		Open: func(context.Context, joiner.Position) (engine.Source, error) { return s, nil }}}
+		Open: func(context.Context, events.Position) (engine.Source, error) { return s, nil }}}
 	r, err := b.measure(ctx, engine.New(o), s, p)
 	if err != nil {
 		return nil, err

@@ -139,7 +139,7 @@ func (o *nowhere) Written(events.Time, bool) iter.Seq2[joiner.Written, error] {
 }
 
 // Declared implements engine.Output.
-func (o *nowhere) Declared() ([]joiner.Gap, error) { return nil, nil }
+func (o *nowhere) Declared() ([]events.Gap, error) { return nil, nil }
 
 // Stage implements engine.Output.
 func (o *nowhere) Stage(uint64) (engine.Stage, error) { return &nowhereStage{output: o}, nil }

@@ -19,7 +19,7 @@ type teller struct {
 	rules *joiner.Rules
 	story *engine.Story
 	rows  []export.Row
-	began []joiner.Position // where reading began
+	began []events.Position // where reading began
 }
 
 var standings = map[joiner.Phase]string{

@@ -15,11 +15,10 @@ import (
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
-	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // Declare declares a gap for the output of a configuration, and returns its number.
-func Declare(cfg *config.Config, gap joiner.Gap) (uint64, error) {
+func Declare(cfg *config.Config, gap events.Gap) (uint64, error) {
 	if _, err := vfs.Default.Stat(cfg.Output.Dir); err != nil && gap.Log == nil {
 		return 0, &terminal.UsageError{Err: fmt.Errorf("there is no output at %s yet, so nothing can be missing from it: %w", cfg.Output.Dir, err)}
 	}
@@ -32,7 +31,7 @@ func Declare(cfg *config.Config, gap joiner.Gap) (uint64, error) {
 }
 
 // What says in words which events a gap is about.
-func What(g joiner.Gap) string {
+func What(g events.Gap) string {
 	names := ""
 	for k, missing := range g.Kinds {
 		if missing && names != "" {
@@ -85,7 +84,7 @@ func List(cfg *config.Config) ([]listedGap, error) {
 		if g.Removes != 0 {
 			l.What = fmt.Sprintf("takes gap %d back", g.Removes)
 		}
-		taken := slices.IndexFunc(last.Cut.Progress.Gaps, func(t joiner.Gap) bool { return t.ID == g.ID })
+		taken := slices.IndexFunc(last.Cut.Progress.Gaps, func(t events.Gap) bool { return t.ID == g.ID })
 		if taken >= 0 {
 			l.InForce = "for requests since " + last.Cut.Progress.Gaps[taken].Since.String()
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
 // Losses compares what the next start wants of the streams with what they hold.
@@ -30,7 +31,7 @@ type Losses struct {
 	Out     *terminal.LineWriter
 
 	want     engine.Wanted
-	declared []joiner.Gap
+	declared []events.Gap
 	lost     int
 }
 
@@ -123,7 +124,7 @@ func (g *Losses) sameStreams(logs []jetstream.Log) error {
 
 // log says what a stream has lost.
 func (g *Losses) log(ctx context.Context, s *partition.Service, log *jetstream.Log) error {
-	p := joiner.Position{Input: log.Stream, Created: log.Created, Next: max(1, log.First)}
+	p := events.Position{Input: log.Stream, Created: log.Created, Next: max(1, log.First)}
 	for _, q := range g.want.Inputs {
 		if q.Input == log.Stream {
 			p = q
@@ -136,7 +137,7 @@ func (g *Losses) log(ctx context.Context, s *partition.Service, log *jetstream.L
 		return err
 	}
 	for _, loss := range losses {
-		if slices.ContainsFunc(g.declared, func(d joiner.Gap) bool { return d.Log != nil && d.Log.Leaps(&p, log.Created) }) && loss.Gap.From == p.Next {
+		if slices.ContainsFunc(g.declared, func(d events.Gap) bool { return d.Log != nil && d.Log.Leaps(&p, log.Created) }) && loss.Gap.From == p.Next {
 			g.Out.Line("stream %s: %s; that is declared already, and the joiner goes on with message %d at its next start", log.Stream, loss.Fault.What(), loss.Gap.Next)
 			continue
 		}
@@ -151,7 +152,7 @@ func (g *Losses) log(ctx context.Context, s *partition.Service, log *jetstream.L
 }
 
 // tell says what is lost, and declares it.
-func (g *Losses) tell(log *jetstream.Log, p *joiner.Position, loss *jetstream.Loss) error {
+func (g *Losses) tell(log *jetstream.Log, p *events.Position, loss *jetstream.Loss) error {
 	g.lost++
 	gap := g.gapOf(log, p, loss)
 	g.Out.Line("stream %s: %s", log.Stream, loss.Fault.What())
@@ -172,8 +173,8 @@ func (g *Losses) tell(log *jetstream.Log, p *joiner.Position, loss *jetstream.Lo
 // gapOf is the loss as a gap. An event may have been stored up to lateness after its
 // time, so the gap begins that much before the message before. Of a state that is
 // lost too, all is missing that it held.
-func (g *Losses) gapOf(log *jetstream.Log, p *joiner.Position, loss *jetstream.Loss) joiner.Gap {
-	gap := joiner.Gap{From: loss.From, To: loss.To, Note: g.Note, Log: &loss.Gap}
+func (g *Losses) gapOf(log *jetstream.Log, p *events.Position, loss *jetstream.Loss) events.Gap {
+	gap := events.Gap{From: loss.From, To: loss.To, Note: g.Note, Log: &loss.Gap}
 	seen := events.MaxTime
 	for k := range gap.Kinds {
 		if gap.Kinds[k] = log.Has(events.Kind(k)); gap.Kinds[k] {
@@ -196,7 +197,7 @@ func (g *Losses) gapOf(log *jetstream.Log, p *joiner.Position, loss *jetstream.L
 
 // wanted is what the next start wants of the streams, and what was declared lost. It
 // makes nothing that is not there. No joiner may run.
-func wanted(cfg *config.Config, saved *engine.Saved, logs []jetstream.Log) (want engine.Wanted, declared []joiner.Gap, err error) {
+func wanted(cfg *config.Config, saved *state.Checkpoint, logs []jetstream.Log) (want engine.Wanted, declared []events.Gap, err error) {
 	rules, err := wire.Rules(cfg)
 	if err != nil {
 		return want, nil, err
@@ -229,7 +230,7 @@ func wanted(cfg *config.Config, saved *engine.Saved, logs []jetstream.Log) (want
 }
 
 // savedState is how the state stands; the zero value if there is none.
-func savedState(cfg *config.Config) (saved engine.Saved, err error) {
+func savedState(cfg *config.Config) (saved state.Checkpoint, err error) {
 	st, err := partition.OpenReadOnly(cfg)
 	if err != nil {
 		return saved, fmt.Errorf("a joiner that runs must be stopped first: %w", err)

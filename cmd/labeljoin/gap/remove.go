@@ -35,16 +35,16 @@ func Remove(cfg *config.Config, id uint64, note string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	at := slices.IndexFunc(declared, func(g joiner.Gap) bool { return g.ID == id && g.Removes == 0 })
+	at := slices.IndexFunc(declared, func(g events.Gap) bool { return g.ID == id && g.Removes == 0 })
 	if at < 0 {
 		return &terminal.UsageError{Err: fmt.Errorf("no gap %d is declared, or it was taken back: labeljoin gap list has those there are", id)}
 	}
-	taken := slices.ContainsFunc(last.Cut.Progress.Gaps, func(g joiner.Gap) bool { return g.ID == id })
+	taken := slices.ContainsFunc(last.Cut.Progress.Gaps, func(g events.Gap) bool { return g.ID == id })
 	g := &declared[at]
 	if taken && g.Log != nil {
 		return &terminal.UsageError{Err: fmt.Errorf("gap %d stands for messages of stream %q that are gone, and reading has gone on behind them: without it, their absence would be taken for a no", id, g.Log.Input)}
 	}
-	if _, err := gaps.Declare(joiner.Gap{From: g.From, To: g.To, Removes: id, Note: note}); err != nil {
+	if _, err := gaps.Declare(events.Gap{From: g.From, To: g.To, Removes: id, Note: note}); err != nil {
 		return err
 	}
 	w := &terminal.LineWriter{To: out}
@@ -57,7 +57,7 @@ func Remove(cfg *config.Config, id uint64, note string, out io.Writer) error {
 }
 
 // DryRun says how many rows a gap would change.
-func DryRun(ctx context.Context, cfg *config.Config, gap joiner.Gap, out io.Writer) error {
+func DryRun(ctx context.Context, cfg *config.Config, gap events.Gap, out io.Writer) error {
 	rules, err := wire.Rules(cfg)
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ func exampleStats() engine.Stats {
 	s.Progress.Commit = 7
 	s.Progress.Clock = joiner.NewClock()
 	s.Progress.Clock.Observe(events.KindRequest, 4e9)
-	s.Progress.Inputs = []joiner.Position{{Input: "REQUESTS", Next: 12}}
+	s.Progress.Inputs = []events.Position{{Input: "REQUESTS", Next: 12}}
 	s.Progress.Guard.Rates = []joiner.Rate{{Label: "clicked", Requests: 100, Outcomes: 7}}
 	s.Progress.Guard.Held = joiner.Hold{Label: "clicked", From: 2e9}
 	l := &s.Progress.Ledger

@@ -13,7 +13,6 @@ import (
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
-	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // AskTimeout is how long a command that asks NATS waits for its answers.
@@ -21,7 +20,7 @@ const AskTimeout = 30 * time.Second
 
 // DeclaredSpans are the stretches of a stream that are declared lost. It may have
 // been created at another time when that was done.
-func DeclaredSpans(declared []joiner.Gap, stream string, created ...events.Time) []jetstream.Span {
+func DeclaredSpans(declared []events.Gap, stream string, created ...events.Time) []jetstream.Span {
 	var spans []jetstream.Span
 	for _, g := range declared {
 		if l := g.Log; l != nil && slices.ContainsFunc(created, func(c events.Time) bool { return l.MayLack(stream, c, l.From) }) {

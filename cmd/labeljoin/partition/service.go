@@ -21,7 +21,6 @@ import (
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
-	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
@@ -49,7 +48,7 @@ type Service struct {
 	unwatch   context.CancelFunc // nil until they are watched
 	web       *monitor.Web       // nil unless it listens
 	control   *monitor.Control   // answers the other commands
-	Gaps      []joiner.Gap       // declared; nil: those of the output
+	Gaps      []events.Gap       // declared; nil: those of the output
 	OnCommit  func(engine.Stats) // told after every commit; nil: nobody
 	holds     monitor.Holds
 	lag       monitor.Lag
@@ -338,7 +337,7 @@ func (s *Service) Inputs(ctx context.Context) ([]engine.Input, error) {
 		for _, input := range l.Inputs {
 			inputs[i].Kinds = append(inputs[i].Kinds, input.Kind)
 		}
-		inputs[i].Open = func(ctx context.Context, from joiner.Position) (engine.Source, error) {
+		inputs[i].Open = func(ctx context.Context, from events.Position) (engine.Source, error) {
 			options := s.sourceOptions(l.Stream, need)
 			declared, err := s.declared()
 			if err != nil {
@@ -356,7 +355,7 @@ func (s *Service) Inputs(ctx context.Context) ([]engine.Input, error) {
 }
 
 // declared are the gaps that were declared.
-func (s *Service) declared() ([]joiner.Gap, error) {
+func (s *Service) declared() ([]events.Gap, error) {
 	if s.Gaps != nil || s.Partition == nil {
 		return s.Gaps, nil
 	}

@@ -146,7 +146,7 @@ func (r *Replay) Inputs() []engine.Input {
 			name = inputName(kind, log.paths[0])
 		}
 		inputs[k] = engine.Input{Name: name, Kinds: []events.Kind{kind}, First: 1}
-		inputs[k].Open = func(context.Context, joiner.Position) (engine.Source, error) { return log, nil }
+		inputs[k].Open = func(context.Context, events.Position) (engine.Source, error) { return log, nil }
 	}
 	return inputs
 }
@@ -174,7 +174,7 @@ func (r *Replay) share() float64 {
 }
 
 // gapsOf is what was declared for an output; an empty dir has no gaps.
-func gapsOf(dir string) ([]joiner.Gap, error) {
+func gapsOf(dir string) ([]events.Gap, error) {
 	if dir == "" {
 		return nil, nil
 	}

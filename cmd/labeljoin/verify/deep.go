@@ -111,7 +111,7 @@ func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
 	for i := range inputs {
 		until, open := cut.Progress.Inputs[i], inputs[i].Open
 		inputs[i].First = from[i].Next
-		inputs[i].Open = func(ctx context.Context, at joiner.Position) (engine.Source, error) {
+		inputs[i].Open = func(ctx context.Context, at events.Position) (engine.Source, error) {
 			source, err := open(ctx, at)
 			return &bounded{
 				Source: source, until: until, decoders: &o.Decoders, ended: at.Next >= until.Next && until.Skip == 0,
@@ -131,9 +131,9 @@ func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
 
 // beginning is the first commit from which on the streams still hold what was
 // read. Requests that may have events before it cannot be compared.
-func (d *deep) beginning(inputs []engine.Input) ([]joiner.Position, error) {
+func (d *deep) beginning(inputs []engine.Input) ([]events.Position, error) {
 	before, began := events.MinTime, events.MinTime
-	var from []joiner.Position // nil: no commit so far will do
+	var from []events.Position // nil: no commit so far will do
 	for c, err := range d.archive.Commits() {
 		if err != nil {
 			return nil, err
@@ -161,7 +161,7 @@ func (d *deep) beginning(inputs []engine.Input) ([]joiner.Position, error) {
 
 // readable reports whether the streams are those of a commit's positions, and still
 // hold what comes from there on.
-func readable(at []joiner.Position, inputs []engine.Input) bool {
+func readable(at []events.Position, inputs []engine.Input) bool {
 	for i := range at {
 		if p := &at[i]; p.Input != inputs[i].Name || p.Created != inputs[i].Created || inputs[i].First > p.Next {
 			return false
@@ -210,7 +210,7 @@ func (d *deep) Watch(e *engine.Engine, cut *joiner.Cut) (stop func()) {
 }
 
 // readShare is how much of what a commit has read is read again, from 0 to 1.
-func readShare(at []joiner.Position, cut *joiner.Cut) float64 {
+func readShare(at []events.Position, cut *joiner.Cut) float64 {
 	var read, all float64
 	for i := range at {
 		first := cut.Progress.Inputs[i].Next
@@ -225,7 +225,7 @@ func readShare(at []joiner.Position, cut *joiner.Cut) float64 {
 // bounded is a source that ends where a commit was cut.
 type bounded struct {
 	engine.Source
-	until    joiner.Position
+	until    events.Position
 	decoders *[events.Kinds]events.Decoder
 	ended    bool
 	see      func(*events.Message) // is told of every message that the commits have read

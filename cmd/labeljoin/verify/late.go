@@ -29,7 +29,7 @@ type lateness struct {
 
 // cutPoint is where a commit was cut.
 type cutPoint struct {
-	inputs    []joiner.Position
+	inputs    []events.Position
 	watermark events.Time
 }
 

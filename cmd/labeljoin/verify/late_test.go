@@ -18,7 +18,7 @@ func lateRules() *joiner.Rules {
 // lateCut is a commit that has read up to a message and a part of it, of two
 // streams, with its watermark.
 func lateCut(requests, outcomes uint64, skip uint32, watermark events.Time) *joiner.Cut {
-	cut := &joiner.Cut{Progress: joiner.Progress{Clock: joiner.NewClock(), Inputs: []joiner.Position{{Next: requests}, {Next: outcomes, Skip: skip}}}}
+	cut := &joiner.Cut{Progress: joiner.Progress{Clock: joiner.NewClock(), Inputs: []events.Position{{Next: requests}, {Next: outcomes, Skip: skip}}}}
 	for k := range cut.Progress.Clock.Proven {
 		cut.Progress.Clock.Proven[k] = watermark
 	}
@@ -80,21 +80,21 @@ func TestWhichRowsMayDiffer(t *testing.T) {
 // read again.
 func TestWhereTheLogCanBeReadAgain(t *testing.T) {
 	for name, c := range map[string]struct {
-		from, to joiner.Position
-		gap      *joiner.LogGap
+		from, to events.Position
+		gap      *events.LogGap
 		want     bool
 	}{
-		"on":                {joiner.Position{Input: "S", Created: 1, Next: 5}, joiner.Position{Input: "S", Created: 1, Next: 9}, nil, false},
-		"another stream":    {joiner.Position{Input: "S", Created: 1, Next: 5}, joiner.Position{Input: "S", Created: 2, Next: 9}, nil, true},
-		"back":              {joiner.Position{Input: "S", Created: 1, Next: 5}, joiner.Position{Input: "S", Created: 1, Next: 2}, nil, true},
-		"a hole":            {joiner.Position{Input: "S", Created: 1, Next: 5}, joiner.Position{Input: "S", Created: 1, Next: 9}, &joiner.LogGap{Input: "S", Created: 1, From: 5, Next: 7}, false},
-		"anew":              {joiner.Position{Input: "S", Created: 1, Next: 5}, joiner.Position{Input: "S", Created: 1, Next: 9}, &joiner.LogGap{Input: "S", Created: 1, From: 5, Next: 7, Anew: true}, true},
-		"anew, of long ago": {joiner.Position{Input: "S", Created: 1, Next: 8}, joiner.Position{Input: "S", Created: 1, Next: 9}, &joiner.LogGap{Input: "S", Created: 1, From: 5, Next: 7, Anew: true}, false},
+		"on":                {events.Position{Input: "S", Created: 1, Next: 5}, events.Position{Input: "S", Created: 1, Next: 9}, nil, false},
+		"another stream":    {events.Position{Input: "S", Created: 1, Next: 5}, events.Position{Input: "S", Created: 2, Next: 9}, nil, true},
+		"back":              {events.Position{Input: "S", Created: 1, Next: 5}, events.Position{Input: "S", Created: 1, Next: 2}, nil, true},
+		"a hole":            {events.Position{Input: "S", Created: 1, Next: 5}, events.Position{Input: "S", Created: 1, Next: 9}, &events.LogGap{Input: "S", Created: 1, From: 5, Next: 7}, false},
+		"anew":              {events.Position{Input: "S", Created: 1, Next: 5}, events.Position{Input: "S", Created: 1, Next: 9}, &events.LogGap{Input: "S", Created: 1, From: 5, Next: 7, Anew: true}, true},
+		"anew, of long ago": {events.Position{Input: "S", Created: 1, Next: 8}, events.Position{Input: "S", Created: 1, Next: 9}, &events.LogGap{Input: "S", Created: 1, From: 5, Next: 7, Anew: true}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cut := &joiner.Cut{From: []joiner.Position{c.from}, Progress: joiner.Progress{Inputs: []joiner.Position{c.to}}}
+			cut := &joiner.Cut{From: []events.Position{c.from}, Progress: joiner.Progress{Inputs: []events.Position{c.to}}}
 			if c.gap != nil {
-				cut.Progress.Gaps = []joiner.Gap{{ID: 1, Log: c.gap}}
+				cut.Progress.Gaps = []events.Gap{{ID: 1, Log: c.gap}}
 			}
 			if got := leapt(cut); got != c.want {
 				t.Errorf("leapt: %v", got)

@@ -37,7 +37,7 @@ type Commit struct {
 // Output keeps commits in memory. It is used by one goroutine at a time.
 type Output struct {
 	Commits []Commit
-	Gaps    []joiner.Gap // declared
+	Gaps    []events.Gap // declared
 	// Fail, if set, is asked before a manifest would be created, and after.
 	Fail func(k uint64, created bool) error
 }
@@ -65,7 +65,7 @@ func (o *Output) Cuts() iter.Seq2[joiner.Cut, error] {
 }
 
 // Declared implements engine.Output.
-func (o *Output) Declared() ([]joiner.Gap, error) { return slices.Clone(o.Gaps), nil }
+func (o *Output) Declared() ([]events.Gap, error) { return slices.Clone(o.Gaps), nil }
 
 // Written implements engine.Output.
 func (o *Output) Written(since events.Time, every bool) iter.Seq2[joiner.Written, error] {

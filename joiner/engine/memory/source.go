@@ -5,7 +5,6 @@ import (
 	"io"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
@@ -14,7 +13,7 @@ import (
 type Log []events.Batch
 
 // Open returns a source that reads the log from a position and then ends.
-func (l Log) Open(_ context.Context, from joiner.Position) (engine.Source, error) {
+func (l Log) Open(_ context.Context, from events.Position) (engine.Source, error) {
 	return &source{rest: l, from: from.Next}, nil
 }
 

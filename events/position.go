@@ -1,0 +1,11 @@
+package events
+
+// Position is how far one input log has been read: everything before message
+// Next, and the first Skip events of that message.
+type Position struct {
+	Input   string `json:"input"`             // stream (or file) name
+	Created Time   `json:"created,omitempty"` // when the stream was created: its identity
+	Next    uint64 `json:"next"`              // sequence of the next message, from 1
+	Skip    uint32 `json:"skip,omitempty"`    // events of it already consumed
+	Mark    Mark   `json:"mark,omitzero"`     // of the last message read whole
+}

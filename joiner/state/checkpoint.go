@@ -1,0 +1,87 @@
+// Package state says how the state of a join is kept: the checkpoint that it stands at, and the views that a commit is
+// staged from. The engine and the store share it, and neither imports the other.
+package state
+
+import (
+	"iter"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// Checkpoint is the part of the state that says where it stands.
+type Checkpoint struct {
+	Format    int // of what the rules remember: see stateFormat
+	Progress  joiner.Progress
+	Receipt   joiner.Receipt // of the last finished commit
+	Committed events.Time    // requests stamped before it are in a commit
+	Forgotten events.Time    // none is held that is stamped before it: scans begin here
+	Orphaned  events.Time    // and of the waiting outcomes, here
+	RulesHash string
+	MaxEvent  events.Time       // largest timestamp of any event read
+	From      []events.Position // where the last finished commit was cut
+	Pending   *PendingCut       // cut, and not known to be committed
+
+	// Anew bounds the requests of which more may have been told on the label stream than
+	// the state knows: those stamped at or before it. MaxTime: all, see Engine.anew.
+	Anew events.Time `json:",omitempty"`
+
+	Unwritten, DeadLetters uint64 // how many of them commits hold
+	Gaps                   int    // and of Progress.Gaps
+}
+
+// PendingCut is a commit that was begun.
+type PendingCut struct {
+	Number      uint64
+	Nonce       string
+	Through     events.Time // requests stamped before it and at or after Checkpoint.Committed are its base rows
+	Unwritten   uint64      // the unwritten rows up to this number are in it
+	DeadLetters uint64      // and the dead letters up to this one
+	Orphaned    events.Time // waiting outcomes stamped before it are orphans
+	Forgotten   events.Time // requests stamped before it are dropped after it
+	Known       events.Time // labels whose windows reach past it are incomplete; MaxTime but at the end of a replayed log
+}
+
+// Forget is what Store.Forget drops.
+type Forget struct {
+	Cut      PendingCut
+	Orphaned events.Time    // what waited and is stamped before is gone already
+	Orphans  []joiner.Place // the waiting outcomes dropped, each under the time until which it waited
+}
+
+// View is a stable picture of the state. It may be read by another goroutine
+// than the store's.
+type View interface {
+	// Closing lists the requests stamped from..to, to excluded, in order of
+	// (ts, id), late ones left out.
+	Closing(from, to events.Time) iter.Seq2[*Closing, error]
+	// Unwritten lists the unwritten rows up to a number, with their requests.
+	Unwritten(through uint64) iter.Seq2[*joiner.Unwritten, error]
+	Request(p joiner.Place) (joiner.HeldRequest, bool, error)
+	DeadLetters(through uint64) iter.Seq2[*events.DeadLetter, error]
+	// Orphans lists the outcomes that wait until from..to, to excluded.
+	Orphans(from, to events.Time) iter.Seq2[Orphan, error]
+	// Requests lists the requests stamped from..to, to excluded.
+	Requests(from, to events.Time) iter.Seq2[joiner.Place, error]
+	// Sync returns when what the view shows survives a power failure.
+	Sync() error
+	Close() error
+}
+
+// Orphan is an outcome whose request has not come. It is good until the next
+// one is asked for.
+type Orphan struct {
+	RequestID string
+	Outcome   joiner.HeldOutcome
+}
+
+// Closing is a request about to be written, good until the next one is asked
+// for.
+type Closing struct {
+	Place   joiner.Place
+	Request joiner.HeldRequest
+	History joiner.History // zero if there is none
+	// Outcome gives its outcomes one by one, in Order, each good until the next
+	// one is asked for; nil after the last.
+	Outcome func() (*joiner.HeldOutcome, error)
+}

@@ -28,6 +28,10 @@ type CompareOptions struct {
 	// RulesHash leaves out rows of commits that another configuration decided;
 	// empty compares all.
 	RulesHash string
+	// Former is the bound of the requests that closed under another configuration. Rows
+	// that this output lacks of one of them are left out too, unless it has a row of the
+	// request that this configuration decided. MinTime: none did.
+	Former events.Time
 	// Reach is how far apart in time copies of one request may be stamped: rows
 	// with the same ids further apart are of two requests. 0 is without end.
 	Reach time.Duration
@@ -83,6 +87,10 @@ func (a *Archive) Compare(ctx context.Context, other *Archive, opts CompareOptio
 	}
 	passes := uint64(rows/passRows) + 1
 	bad := map[[2]uint64]string{}
+	lacks, err := a.decidedSince(ctx, &opts)
+	if err != nil {
+		return out, err
+	}
 	for pass := range passes {
 		mine, err := a.latest(ctx, &opts, pass, passes, opts.RulesHash)
 		if err != nil {
@@ -92,7 +100,7 @@ func (a *Archive) Compare(ctx context.Context, other *Archive, opts CompareOptio
 		if err != nil {
 			return out, err
 		}
-		out.merge(mine, theirs, &opts, bad)
+		out.merge(mine, theirs, &opts, lacks, bad)
 	}
 	return out, out.name(ctx, []*Archive{a, other}, &opts, bad)
 }
@@ -128,6 +136,23 @@ func (a *Archive) latest(ctx context.Context, opts *CompareOptions, pass, passes
 		}
 	}
 	return newest, err
+}
+
+// decidedSince tells the rows that an output must not lack from those of requests that
+// closed under another configuration, and of which this one has decided nothing since.
+func (a *Archive) decidedSince(ctx context.Context, opts *CompareOptions) (lacks func(*latestRow) bool, err error) {
+	if opts.RulesHash == "" || opts.Former <= opts.From {
+		return func(*latestRow) bool { return true }, nil
+	}
+	since := map[uint64]bool{}
+	closed := *opts
+	closed.To = min(closed.To, opts.Former)
+	err = a.eachRow(ctx, &closed, func(f *tablelog.File, s *rowfile.Stored) {
+		if f.RulesHash == opts.RulesHash {
+			since[RequestHash(s.RequestID)] = true
+		}
+	})
+	return func(r *latestRow) bool { return r.ts >= opts.Former || since[r.request] }, err
 }
 
 // together reports whether two times may be of one request.
@@ -198,7 +223,7 @@ func digest(s *rowfile.Stored) uint64 {
 const mostExamples = 20
 
 // merge walks through both sides' rows.
-func (c *Comparison) merge(mine, theirs []latestRow, opts *CompareOptions, bad map[[2]uint64]string) {
+func (c *Comparison) merge(mine, theirs []latestRow, opts *CompareOptions, lacks func(*latestRow) bool, bad map[[2]uint64]string) {
 	tell := func(r *latestRow, ts events.Time, n *int64, what string) {
 		if opts.Excuse != nil && opts.Excuse(r.request, ts) {
 			c.Excused++
@@ -221,6 +246,8 @@ func (c *Comparison) merge(mine, theirs []latestRow, opts *CompareOptions, bad m
 		case order < 0 && (mine[0].skip || mine[0].gone || mine[0].mayBeOld): // as it should be
 		case order < 0:
 			tell(&mine[0], mine[0].ts, &c.Extra, "is there, and the log does not give it")
+		case order > 0 && !lacks(&theirs[0]):
+			c.LeftOut++
 		case order > 0:
 			tell(&theirs[0], theirs[0].ts, &c.Missing, "is missing, and the log gives it")
 		case mine[0].skip:

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"reflect"
@@ -342,30 +343,34 @@ func TestCompare(t *testing.T) {
 		hash   string
 		change func(req *events.Request, row *joiner.Row) bool
 		want   Comparison
+		former events.Time // 0: none
 	}{
-		"nothing":            {"", same, Comparison{Compared: 9}},
-		"a superseded label": {"", func(req *events.Request, row *joiner.Row) bool { row.Cells[0].Null = req.ID == "r1-3"; return true }, Comparison{Compared: 9}},
+		"nothing":            {"", same, Comparison{Compared: 9}, 0},
+		"a superseded label": {"", func(req *events.Request, row *joiner.Row) bool { row.Cells[0].Null = req.ID == "r1-3"; return true }, Comparison{Compared: 9}, 0},
 		"a label": {"", func(req *events.Request, row *joiner.Row) bool {
 			row.Cells[0].Value += boolTo(req.ID == "r1-2")
 			return true
-		}, Comparison{Compared: 9, Differ: 1}},
+		}, Comparison{Compared: 9, Differ: 1}, 0},
 		"a label's time": {"", func(req *events.Request, row *joiner.Row) bool {
 			row.Cells[0].TS = events.Time(boolTo(req.ID == "r1-2") * 1e9)
 			return true
-		}, Comparison{Compared: 9, Differ: 8}},
-		"a row is missing": {"", func(req *events.Request, _ *joiner.Row) bool { return req.ID != "r1-5" }, Comparison{Compared: 8, Missing: 1}},
+		}, Comparison{Compared: 9, Differ: 8}, 0},
+		"a row is missing": {"", func(req *events.Request, _ *joiner.Row) bool { return req.ID != "r1-5" }, Comparison{Compared: 8, Missing: 1}, 0},
 		"a row is too many": {"", func(req *events.Request, _ *joiner.Row) bool {
 			req.ID = strings.Replace(req.ID, "r1-5", "r1-55", 1)
 			return true
-		}, Comparison{Compared: 8, Missing: 1, Extra: 1}},
-		"another's decision": {"other", func(_ *events.Request, row *joiner.Row) bool { row.Cells[0].Value = 7; return true }, Comparison{LeftOut: 9}},
-		"a row is withdrawn": {"withdrawn", same, Comparison{Compared: 9, Differ: 1}},
+		}, Comparison{Compared: 8, Missing: 1, Extra: 1}, 0},
+		"another's decision":                   {"other", func(_ *events.Request, row *joiner.Row) bool { row.Cells[0].Value = 7; return true }, Comparison{LeftOut: 9}, 0},
+		"another's row is missing":             {"other", func(req *events.Request, _ *joiner.Row) bool { return req.ID != "r1-5" }, Comparison{LeftOut: 9}, events.MaxTime},
+		"a row of a request of another":        {"", func(req *events.Request, _ *joiner.Row) bool { return req.ID != "r1-5" }, Comparison{Compared: 8, LeftOut: 1}, events.MaxTime},
+		"a row of a request that closed since": {"", func(req *events.Request, _ *joiner.Row) bool { return req.ID != "r1-5" }, Comparison{Compared: 8, Missing: 1}, events.MinTime},
+		"a row is withdrawn":                   {"withdrawn", same, Comparison{Compared: 9, Differ: 1}, 0},
 		"a request's instant": {"", func(req *events.Request, _ *joiner.Row) bool {
 			req.TS += events.Time(boolTo(req.ID == "r1-1") * 1000)
 			return true
-		}, Comparison{Compared: 9, Differ: 1}},
+		}, Comparison{Compared: 9, Differ: 1}, 0},
 	} {
-		got, err := output(c.hash, c.change).Compare(t.Context(), log, CompareOptions{Labels: []string{"clicked"}, From: events.MinTime, To: events.MaxTime, RulesHash: "abc"})
+		got, err := output(c.hash, c.change).Compare(t.Context(), log, CompareOptions{Labels: []string{"clicked"}, From: events.MinTime, To: events.MaxTime, RulesHash: "abc", Former: cmp.Or(c.former, events.MinTime)})
 		if err != nil {
 			t.Fatal(err)
 		}

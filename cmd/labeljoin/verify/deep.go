@@ -32,6 +32,8 @@ type deep struct {
 	since events.Time // requests before it are left out: their files may have been deleted; 0: none
 	began events.Time // requests from here on can be compared
 	late  *lateness
+
+	former events.Time // requests before it closed under another configuration
 }
 
 // deepVerdict is what verify --deep says beside the verdict on the files.
@@ -66,7 +68,7 @@ func (d *deep) verify(ctx context.Context) (*deepVerdict, error) {
 	}
 	v := &deepVerdict{From: from.String(), To: to.String()}
 	v.Comparison, err = d.archive.Compare(ctx, replayed, export.CompareOptions{
-		Labels: names, From: from, To: micro(to), RulesHash: d.cfg.Fingerprint(),
+		Labels: names, From: from, To: micro(to), RulesHash: d.cfg.Fingerprint(), Former: d.former,
 		Reach: d.cfg.Longest() + d.cfg.Memory(), Excuse: d.late.excuse,
 	})
 	return v, err
@@ -188,10 +190,13 @@ func leapt(cut *joiner.Cut) bool {
 
 // cuts reads where the commits were cut, and which watermark they had.
 func (d *deep) cuts(rules *joiner.Rules, decoders *[events.Kinds]events.Decoder, inputs int) error {
-	d.late = newLateness(rules, decoders, inputs)
+	d.late, d.former = newLateness(rules, decoders, inputs), events.MinTime
 	for c, err := range d.archive.Commits() {
 		if err != nil {
 			return err
+		}
+		if c.Cut.RulesHash != d.cfg.Fingerprint() {
+			d.former = max(d.former, micro(c.Cut.Progress.ClosedThrough))
 		}
 		if leapt(&c.Cut) {
 			d.late.cuts = d.late.cuts[:0] // sequences of before are of other messages

@@ -14,7 +14,7 @@ func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "bench",
 		Usage:       "measure this machine with labeljoin on it",
-		Subcommands: []*cli.Command{benchLiveCommand(), benchStoreCommand(), benchLatencyCommand(), benchEventsCommand(), benchExportCommand()},
+		Subcommands: []*cli.Command{benchLiveCommand(), benchStoreCommand(), benchLatencyCommand(), benchEventsCommand(), benchExportCommand(), benchStatsCommand()},
 	}
 }
 
@@ -129,6 +129,35 @@ func benchEventsCommand() *cli.Command {
 				return err
 			}
 			return bench.PrintResult(c.App.Writer, c.Bool("json"), result, result.Lines())
+		},
+	}
+}
+
+func benchStatsCommand() *cli.Command {
+	b := &bench.Stats{}
+	return &cli.Command{
+		Name:        "stats",
+		Usage:       "compute the statistics of a day of generated rows; by turns with DuckDB and TFDV, if Python has them",
+		Description: "DuckDB summarizes the same files, TensorFlow Data Validation a data frame of them that is in memory already.",
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "rows", Value: 5_000_000, Usage: "`N` rows of the day", Destination: &b.Rows},
+			&cli.IntFlag{Name: "columns", Value: 30, Usage: "`N` columns of a row, features among them", Destination: &b.Columns},
+			&cli.IntFlag{Name: "turns", Value: 2, Usage: "how often each is measured", Destination: &b.Turns},
+			&cli.StringFlag{Name: "duckdb", Usage: "a `PROGRAM` of Python that has the duckdb module", Destination: &b.DuckDB},
+			&cli.StringFlag{Name: "tfdv", Usage: "a `PROGRAM` of Python that has the tensorflow_data_validation module", Destination: &b.TFDV},
+			&cli.StringFlag{Name: "dir", Usage: "work in `DIR`, which is kept; its rows are used again", Destination: &b.Dir},
+			&cli.BoolFlag{Name: "json", Usage: "the result as one line of JSON", Destination: &b.JSON},
+			profileFlag(),
+		},
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) (err error) {
+			stop, err := bench.StartProfile(c.String("cpuprofile"))
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, stop()) }()
+			b.Talk = c.App.ErrWriter
+			return b.Run(c.Context, c.App.Writer)
 		},
 	}
 }

@@ -1,0 +1,161 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/export/stats"
+)
+
+// Stats is one run of the benchmark of statistics.
+type Stats struct {
+	Rows, Columns, Turns int
+	DuckDB, TFDV, Dir    string // programs of Python that have the modules; empty: not measured
+	JSON                 bool
+	Talk                 io.Writer
+}
+
+// statsResult is what the benchmark prints.
+type statsResult struct {
+	Rows      int          `json:"rows"`
+	Columns   int          `json:"columns"`
+	Threads   int          `json:"threads"`
+	Input     int64        `json:"input_bytes"`
+	Labeljoin []exportTurn `json:"labeljoin"`
+	DuckDB    []exportTurn `json:"duckdb,omitempty"`
+	TFDV      []exportTurn `json:"tfdv,omitempty"`
+}
+
+// Run measures, and prints the result to out.
+func (b *Stats) Run(ctx context.Context, out io.Writer) (err error) {
+	if b.Dir == "" {
+		if b.Dir, err = os.MkdirTemp("", "labeljoin-bench-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(b.Dir)) }()
+	}
+	e := Export{Rows: b.Rows, Columns: b.Columns, Dir: b.Dir, Talk: b.Talk}
+	_, table, err := e.input(ctx)
+	if err != nil {
+		return err
+	}
+	result := &statsResult{Rows: b.Rows, Columns: b.Columns, Threads: runtime.GOMAXPROCS(0)}
+	for i := range table.Files {
+		result.Input += table.Files[i].Bytes
+	}
+	data := filepath.Join(b.Dir, "labeled", "data")
+	for range b.Turns {
+		turn, err := statsTurn(ctx, data)
+		if err != nil {
+			return err
+		}
+		result.Labeljoin = append(result.Labeljoin, turn)
+		if err := otherTurn(ctx, b, b.DuckDB, summarizeProgram, data, &result.DuckDB); err != nil {
+			return fmt.Errorf("DuckDB: %w", err)
+		}
+		if err := otherTurn(ctx, b, b.TFDV, tfdvProgram, data, &result.TFDV); err != nil {
+			return fmt.Errorf("TensorFlow Data Validation: %w", err)
+		}
+	}
+	return PrintResult(out, b.JSON, result, result.Lines())
+}
+
+// Lines are the result for people.
+func (r *statsResult) Lines() []string {
+	lines := []string{fmt.Sprintf("%d rows of %d columns, %d MB of Parquet, on %d threads", r.Rows, r.Columns, r.Input>>20, r.Threads)}
+	tell := func(name string, turns []exportTurn) {
+		for _, t := range turns {
+			lines = append(lines, fmt.Sprintf("%-10s %8.1f s %10.0f rows/s, peak %d MiB", name, t.Seconds, t.RowsPS, t.Peak>>20))
+		}
+		if len(turns) > 0 && name != "labeljoin" {
+			lines = append(lines, fmt.Sprintf("labeljoin / %s: %.2f", name, fastestTurn(r.Labeljoin)/fastestTurn(turns)))
+		}
+	}
+	tell("labeljoin", r.Labeljoin)
+	tell("duckdb", r.DuckDB)
+	tell("tfdv", r.TFDV)
+	return lines
+}
+
+// statsTurn computes the statistics of all columns once.
+func statsTurn(ctx context.Context, data string) (turn exportTurn, err error) {
+	files, err := stats.OpenFiles(data)
+	if err != nil {
+		return turn, err
+	}
+	defer func() { err = errors.Join(err, files.Close()) }()
+	defer partition.TuneGC()()
+	var peak peakRSS
+	runtime.GC()
+	peak.Watch()
+	begin := time.Now()
+	result, err := stats.Of(ctx, files.Sources, stats.Options{})
+	turn.Seconds, turn.Peak = time.Since(begin).Seconds(), peak.stop()
+	if err != nil {
+		return turn, err
+	}
+	turn.RowsPS = float64(result.Statistics.Datasets[0].NumExamples) / turn.Seconds
+	return turn, nil
+}
+
+// summarizeProgram is DuckDB's own summary of the same files. It is less work:
+// distinct values and quantiles are estimates, and there are no histograms and no
+// frequent values.
+const summarizeProgram = `
+import duckdb, json, resource, sys, time
+data, threads = sys.argv[1:]
+con = duckdb.connect()
+con.execute(f"set threads={threads}; set enable_progress_bar=false")
+begin = time.time()
+rows = max(r[10] for r in con.execute(f"summarize select * from read_parquet('{data}/*/*.parquet', hive_partitioning=false)").fetchall())
+seconds = time.time() - begin
+print(json.dumps({"seconds": seconds, "rows_per_second": rows / seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+`
+
+// tfdvProgram computes the statistics with TensorFlow Data Validation, from
+// memory: reading the files is not counted.
+const tfdvProgram = `
+import os; os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import glob, json, resource, sys, time
+import pandas, pyarrow.parquet
+import tensorflow_data_validation as tfdv
+data, threads = sys.argv[1:]
+frame = pandas.concat([pyarrow.parquet.ParquetFile(f).read().to_pandas() for f in sorted(glob.glob(data + "/*/*.parquet"))])
+for name in frame.columns:
+    if str(frame[name].dtype).startswith("datetime"):
+        frame[name] = frame[name].astype("int64")
+begin = time.time()
+tfdv.generate_statistics_from_dataframe(frame, n_jobs=int(threads))
+seconds = time.time() - begin
+print(json.dumps({"seconds": seconds, "rows_per_second": len(frame) / seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+`
+
+func otherTurn(ctx context.Context, b *Stats, python, program, data string, to *[]exportTurn) error {
+	if python == "" {
+		return nil
+	}
+	cmd := exec.CommandContext(ctx, python, "-c", program, data, fmt.Sprint(runtime.GOMAXPROCS(0)))
+	text, err := cmd.Output()
+	if err != nil {
+		said := ""
+		if failed := (*exec.ExitError)(nil); errors.As(err, &failed) {
+			said = string(failed.Stderr[max(0, len(failed.Stderr)-500):])
+		}
+		return fmt.Errorf("%w: does %s have the module? %s", err, python, said)
+	}
+	var turn exportTurn
+	if err := json.Unmarshal(text, &turn); err != nil {
+		return err
+	}
+	*to = append(*to, turn)
+	return nil
+}

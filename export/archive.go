@@ -48,6 +48,10 @@ func (a *Archive) Log() *tablelog.Log { return a.log }
 // were committed. The error is a *MissingFileError if they are not, fs.ErrNotExist if
 // the file is not there: its day was deleted, or it is lost.
 func (a *Archive) read(f *tablelog.File, do func(r io.ReaderAt, size int64) error) error {
+	return a.readSized(f, func(r sizedReader) error { return do(r, r.Size()) })
+}
+
+func (a *Archive) readSized(f *tablelog.File, do func(r sizedReader) error) error {
 	r, err := a.log.OpenFile(f.Artifact())
 	if err != nil {
 		return err
@@ -56,7 +60,7 @@ func (a *Archive) read(f *tablelog.File, do func(r io.ReaderAt, size int64) erro
 	if err := checkReader(r, f.Bytes, f.SHA256); err != nil {
 		return &MissingFileError{Dir: a.dir, Path: f.Path, Number: f.LastCommit, Reason: err.Error()}
 	}
-	if err := do(r, r.Size()); err != nil {
+	if err := do(r); err != nil {
 		return fmt.Errorf("read %s: %w", f.Path, err)
 	}
 	return nil
@@ -128,12 +132,12 @@ func (a *Archive) Rows(requestID string, from, to events.Time, labels []string) 
 		if len(found) == 0 {
 			continue
 		}
-		op, err := a.log.Read(f.Operation)
+		commits, err := a.commitsOf(&f, found)
 		if err != nil {
 			return rows, err
 		}
-		for _, s := range found {
-			rows = append(rows, Row{Stored: s, Path: f.Path, Commit: commitOf(op)})
+		for i, s := range found {
+			rows = append(rows, Row{Stored: s, Path: f.Path, Commit: commits[i]})
 		}
 	}
 	slices.SortStableFunc(rows, func(x, y Row) int { return cmp.Compare(x.Commit.Cut.Number, y.Commit.Cut.Number) })

@@ -2,6 +2,7 @@ package export
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -270,6 +271,22 @@ func (f *faulty) Rename(oldname, newname string) error {
 		return err
 	}
 	return f.FS.Rename(oldname, newname)
+}
+
+// Exchange implements bucket.Exchanger over a file system in memory.
+func (f *faulty) Exchange(a, b string) error {
+	if err := f.before("exchange", a); err != nil {
+		return err
+	}
+	const aside = testDir + "/.exchange"
+	return cmp.Or(f.FS.Rename(a, aside), f.FS.Rename(b, a), f.FS.Rename(aside, b))
+}
+
+func (f *faulty) RemoveAll(name string) error {
+	if err := f.before("remove all", name); err != nil {
+		return err
+	}
+	return f.FS.RemoveAll(name)
 }
 
 func (f *faulty) Remove(name string) error {

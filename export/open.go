@@ -110,26 +110,50 @@ func (o *Output) publish(op *tablelog.Operation) error {
 	return o.bucket.Publish(moves)
 }
 
-// rollForward publishes the files of the newest commit again, and of the operations
-// since, once it is sure that they are there.
+// rollForward publishes the files of the newest commit again, once it is sure that they
+// are there, and completes what was made of the table besides.
 func (o *Output) rollForward(state *tablelog.State) error {
-	var moves []bucket.Move
+	if state.Last == nil {
+		return o.rollOperations(state)
+	}
 	for n := state.Number; n >= state.Begins; n-- {
 		op, err := o.log.Read(n)
 		if err != nil {
 			return err
 		}
-		for _, a := range op.Artifacts() {
-			there, err := o.findArtifact(op, &a, state)
-			if err != nil {
+		if op.Kind == tablelog.KindAppend { // it began only when the one before was published
+			if err := o.rollCommit(op, state); err != nil {
 				return err
 			}
-			if there {
-				moves = append(moves, bucket.Move{From: a.Staging, To: a.Path})
-			}
+			break
 		}
-		if op.Kind == tablelog.KindAppend {
-			break // a commit begins only when the one before is published
+	}
+	return o.rollOperations(state)
+}
+
+// rollCommit publishes the files of the newest commit that are still in the table.
+func (o *Output) rollCommit(op *tablelog.Operation, state *tablelog.State) error {
+	live := map[string]bool{}
+	for i := range op.Added {
+		files, err := state.Files(op.Added[i].Day())
+		if err != nil {
+			return err
+		}
+		for j := range files {
+			live[files[j].Path] = true
+		}
+	}
+	var moves []bucket.Move
+	for _, a := range op.Artifacts() {
+		if !live[a.Path] && strings.HasPrefix(a.Path, tablelog.DataDir+"/") {
+			continue // a later operation has removed it
+		}
+		there, err := o.findArtifact(op, &a, state)
+		if err != nil {
+			return err
+		}
+		if there {
+			moves = append(moves, bucket.Move{From: a.Staging, To: a.Path})
 		}
 	}
 	return o.bucket.Publish(moves)
@@ -182,7 +206,7 @@ func (o *Output) sweep() error {
 			return err
 		}
 		for _, name := range names {
-			if !strings.HasPrefix(name, prefix) {
+			if !strings.HasPrefix(name, prefix) || isOperation(name, o.opts.Partition) {
 				continue
 			}
 			if err := o.bucket.Remove(path.Join(dir, name)); err != nil {

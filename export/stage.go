@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -159,13 +160,13 @@ func (s *Stage) finishFile(d int64) error {
 		}
 	}
 	s.files = append(s.files, f)
-	return s.readBack(&f, &sum)
+	return readBack(s.out.bucket, &f, &sum)
 }
 
 // readBack compares a staged file with what was meant: first its bytes, so that
 // the Parquet library never sees foreign ones, then its rows.
-func (s *Stage) readBack(f *tablelog.File, sum *rowfile.Summary) error {
-	r, err := s.out.bucket.Open(f.Staging)
+func readBack(b bucket.Bucket, f *tablelog.File, sum *rowfile.Summary) error {
+	r, err := b.Open(f.Staging)
 	if err != nil {
 		return err
 	}

@@ -49,10 +49,12 @@ type verifier struct {
 	VerifyOptions
 	ctx        context.Context
 	verdict    Verdict
+	gone       map[string]uint64   // files that an operation removed, with its number
 	there      map[string]bool     // files that no manifest has named so far
 	letters    []tablelog.Artifact // dead letters to look at
 	sound      []soundFile         // files whose bytes are as they were written
 	last       *tablelog.Operation // the newest that can be read
+	first      *joiner.Cut         // the first commit whose manifest is kept; nil: none is known
 	before     *joiner.Cut         // the newest commit so far; nil: none is known
 	state      *tablelog.State     // nil: the manifests cannot be read through
 	partitions int
@@ -76,7 +78,7 @@ type soundFile struct {
 // error says that it could not look; it is an *EmptyError where nothing was ever
 // committed nor begun.
 func (a *Archive) Verify(ctx context.Context, opts VerifyOptions) (Verdict, error) {
-	v := &verifier{Archive: a, ctx: ctx, VerifyOptions: opts, there: map[string]bool{}, partitions: 1}
+	v := &verifier{Archive: a, ctx: ctx, VerifyOptions: opts, there: map[string]bool{}, gone: map[string]uint64{}, partitions: 1}
 	if v.Progress == nil {
 		v.Progress = func(int64, int64) {}
 	}
@@ -150,6 +152,10 @@ func (v *verifier) unnamed() {
 		case ok && f.Partition == v.partition && !f.Operation && f.Number > commit:
 			v.find(name, "no manifest names it: it is of commit %d, and the newest manifest here is of commit %d: if this is a copy that was made while the joiner ran, nothing is lost, "+
 				"and the first commit after the next start sets the file aside and writes its rows again; else the manifest is lost: restore it from a backup", f.Number, commit)
+		case v.gone[name] != 0 && v.gone[name] == operation: // it is being removed
+		case v.gone[name] != 0:
+			v.find(name, "operation %d removed it, and it is still there, where readers may take its rows for others: run labeljoin compact, which completes that", v.gone[name])
+		case ok && f.Partition == v.partition && v.first != nil && !f.Operation && f.Number < v.first.Number && strings.HasPrefix(name, tablelog.DeadLetterDir+"/"): // its manifest was ended
 		case ok && f.Partition == v.partition && f.Operation && f.Number > operation:
 			v.find(name, "no manifest names it: it is of operation %d, and the newest manifest here is of operation %d: the manifest is lost: restore it from a backup", f.Number, operation)
 		default:

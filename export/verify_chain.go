@@ -26,6 +26,7 @@ func (v *verifier) chain() (live []tablelog.File, err error) {
 	}
 	files := map[string]*tablelog.File{}
 	next := begins
+	v.partial = begins > 1
 	known := begins == 1 // what the next manifest continues
 	for _, n := range numbers {
 		if n < begins {
@@ -54,6 +55,9 @@ func (v *verifier) chain() (live []tablelog.File, err error) {
 		v.apply(op, files)
 		known, v.last, v.partitions = true, op, max(v.partitions, op.Partitions)
 		if op.Commit != nil {
+			if v.first == nil && begins > 1 {
+				v.first = op.Commit
+			}
 			v.before = op.Commit
 			v.verdict.Commits++
 		}
@@ -107,11 +111,13 @@ func (v *verifier) apply(op *tablelog.Operation, files map[string]*tablelog.File
 		files[f.Path] = f
 	}
 	for _, path := range op.Removed {
+		v.gone[path] = op.Number
 		if files[path] == nil && (v.state == nil || v.state.Begins == 1) && !v.partial {
 			v.find(name, "it removes %s, which is not there", path)
 		}
 		delete(files, path)
 	}
+	v.partial = v.partial || op.Kind == tablelog.KindDelete || op.Cause == CauseReplay // revisions before may be gone
 	if s := op.Summary; op.Kind == tablelog.KindReplace && op.Cause == CauseCompact && s.RowsAdded != s.RowsRemoved {
 		v.find(name, "it merges files of %d rows into files of %d rows", s.RowsRemoved, s.RowsAdded)
 	}
@@ -264,7 +270,7 @@ func (v *verifier) strangers() error {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		if _, ok := tablelog.ManifestNumber(name); !ok && name != lockName && !strings.HasPrefix(name, bucket.TempPrefix) {
+		if _, ok := tablelog.ManifestNumber(name); !ok && name != lockName && name != keeperLock && !strings.HasPrefix(name, bucket.TempPrefix) {
 			v.find(path.Join(tablelog.ManifestDir(v.partition), name), "it is no manifest: remove it")
 		}
 	}

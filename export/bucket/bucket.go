@@ -31,6 +31,12 @@ type Bucket interface {
 	// is left as it is, so that publishing can be repeated. An object that has
 	// both names keeps both.
 	Publish(moves []Move) error
+	// Arrange makes a directory hold other objects, in one step for who lists it.
+	// Want says which names are to be there and where each object is now, drop which
+	// leave; other names stay. What left is kept under aside.
+	Arrange(dir, aside string, want map[string]string, drop map[string]bool) error
+	// RemoveAll removes a directory with what is in it, which need not exist.
+	RemoveAll(dir string) error
 	// Open opens an object for reading; a missing one gives an error that is
 	// fs.ErrNotExist, and what is no file one that is ErrNotFile.
 	Open(name string) (Reader, error)

@@ -1,0 +1,267 @@
+package export
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/export/tablelog"
+)
+
+// partsKey is the key of a merged file's metadata that says which rows come from which
+// commit: "operation/commit/rows", in the order of the rows, with commas between.
+const partsKey = "labeljoin.parts"
+
+// CompactOptions says what Compact merges.
+type CompactOptions struct {
+	// Before is a day like "2026-11-22": only older days are merged. Empty: all days but
+	// those of the newest event and later.
+	Before string
+	// FileBytes is how large a merged file may get; 0 means DefaultFileBytes.
+	FileBytes int64
+	// DryRun only counts.
+	DryRun bool
+}
+
+// Compaction is what Compact did, or would do.
+type Compaction struct {
+	Days        int   `json:"days"`         // in which files were merged
+	FilesBefore int   `json:"files_before"` // that were merged
+	FilesAfter  int   `json:"files_after"`  // that they became
+	Rows        int64 `json:"rows"`         // in them
+	BytesBefore int64 `json:"bytes_before"`
+	BytesAfter  int64 `json:"bytes_after"` // 0 in a dry run
+}
+
+// Compact merges the small files of each day into few. Rows stay as they are, and in
+// the order of their commits. A day is one operation: after an error the days before are
+// done. A file is merged with those next to it of the same configuration whose columns
+// have the same types.
+func (k *Keeper) Compact(ctx context.Context, opts CompactOptions) (done Compaction, err error) {
+	if opts.FileBytes == 0 {
+		opts.FileBytes = DefaultFileBytes
+	}
+	if err := k.writer.Refresh(); err != nil {
+		return done, err
+	}
+	state := k.writer.State()
+	if opts.Before == "" && state.Last != nil {
+		opts.Before = tablelog.DayName(state.Last.MaxEvent)
+	}
+	days, err := state.Days()
+	if err != nil {
+		return done, err
+	}
+	for _, d := range days {
+		if d.Name >= opts.Before {
+			break
+		}
+		if err := ctx.Err(); err != nil {
+			return done, err
+		}
+		files, err := state.Files(d.Name)
+		if err != nil {
+			return done, err
+		}
+		runs := mergeable(files, opts.FileBytes)
+		if len(runs) == 0 {
+			continue
+		}
+		done.Days++
+		for _, run := range runs {
+			done.FilesAfter++
+			for i := range run {
+				done.FilesBefore++
+				done.Rows, done.BytesBefore = done.Rows+run[i].Rows, done.BytesBefore+run[i].Bytes
+			}
+		}
+		if opts.DryRun {
+			continue
+		}
+		bytes, err := k.compactDay(d.Name, runs)
+		if err != nil {
+			return done, fmt.Errorf("merging the files of %s: %w", d.Name, err)
+		}
+		done.BytesAfter += bytes
+	}
+	return done, nil
+}
+
+// mergeable finds the runs of files, next to one another in the order of commits, that
+// can become one file each.
+func mergeable(files []tablelog.File, most int64) (runs [][]tablelog.File) {
+	var run []tablelog.File
+	var bytes int64
+	types := map[string]string{}
+	end := func() {
+		if len(run) > 1 {
+			runs = append(runs, run)
+		}
+		run, bytes, types = nil, 0, map[string]string{}
+	}
+	for i := range files {
+		f := &files[i]
+		if len(f.Columns) == 0 { // they are not listed, and there are very many
+			end()
+			continue
+		}
+		fits := len(run) == 0 || bytes+f.Bytes <= most && f.RulesHash == run[0].RulesHash && sameTail(run[0].Columns, f.Columns)
+		for _, c := range f.Columns {
+			t, known := types[c.Name]
+			fits = fits && (!known || t == c.Type)
+		}
+		if !fits {
+			end()
+		}
+		for _, c := range f.Columns {
+			types[c.Name] = c.Type
+		}
+		if len(types) > rowfile.MaxFeatures {
+			end()
+			continue
+		}
+		run, bytes = append(run, *f), bytes+f.Bytes
+	}
+	end()
+	return runs
+}
+
+// sameTail reports whether two files have the same columns but for features.
+func sameTail(a, b []tablelog.Column) bool {
+	own := func(columns []tablelog.Column) []tablelog.Column {
+		features := featuresOf(columns)
+		at := len(columns)
+		if len(features) > 0 {
+			at = slices.Index(columns, features[0])
+		}
+		return slices.Concat(columns[:at], columns[min(len(columns), at+len(features)):])
+	}
+	return slices.Equal(own(a), own(b))
+}
+
+// unionOf are the columns of all files, in the order that files have them: features of
+// the request and then of the item, each by name.
+func unionOf(files []tablelog.File) ([]rowfile.Column, error) {
+	features := map[string]tablelog.Column{}
+	for i := range files {
+		for _, c := range featuresOf(files[i].Columns) {
+			features[c.Name] = c
+		}
+	}
+	first := files[0].Columns
+	mine := featuresOf(first)
+	const head = 8 // featuresOf has the same
+	columns := slices.Clone(first[:head])
+	names := slices.Sorted(maps.Keys(features))
+	for _, item := range []bool{false, true} {
+		for _, name := range names {
+			if strings.HasPrefix(name, "item_") == item {
+				columns = append(columns, features[name])
+			}
+		}
+	}
+	return columnsOf(append(columns, first[head+len(mine):]...))
+}
+
+// compactDay merges runs of files of a day, in one operation.
+func (k *Keeper) compactDay(day string, runs [][]tablelog.File) (bytes int64, err error) {
+	state := k.writer.State()
+	var added []tablelog.File
+	var removed []string
+	for i, run := range runs {
+		f, err := k.mergeRun(state, day, i, run)
+		if err != nil {
+			k.dropStaged(added)
+			return 0, err
+		}
+		added, bytes = append(added, *f), bytes+f.Bytes
+		for j := range run {
+			removed = append(removed, run[j].Path)
+		}
+	}
+	op, err := k.Replace(CauseCompact, removed, added, false)
+	if tablelog.NotMade(err) {
+		k.dropStaged(added)
+	}
+	if err != nil {
+		return 0, err
+	}
+	k.say.Info("merged the small files of a day", "day", day, "files", len(removed), "into", len(added), "rows", op.Summary.RowsAdded, "operation", op.Number)
+	return bytes, nil
+}
+
+// dropStaged removes files that no operation names.
+func (k *Keeper) dropStaged(files []tablelog.File) {
+	for i := range files {
+		_ = k.bucket.Remove(files[i].Staging) // else the next keeper sweeps it
+	}
+}
+
+// mergeRun stages the merged file, and reads it back.
+func (k *Keeper) mergeRun(state *tablelog.State, day string, i int, run []tablelog.File) (*tablelog.File, error) {
+	columns, err := unionOf(run)
+	if err != nil {
+		return nil, err
+	}
+	name := tablelog.OperationName(state.Partition, state.Number+1)
+	f := &tablelog.File{
+		Path: tablelog.DataPath(day, name, i), Staging: path.Join(tablelog.StagingDir, fmt.Sprintf("%s-%s-%d-%03d%s", name, k.session, k.runs, i, tablelog.FileSuffix)),
+		MinRequestTS: run[0].MinRequestTS, MaxRequestTS: run[0].MaxRequestTS, FirstCommit: run[0].FirstCommit, RulesHash: run[0].RulesHash,
+	}
+	var sources []*rowfile.Reader
+	var parts []string
+	for j := range run {
+		from := &run[j]
+		r, err := k.log.OpenFile(from.Artifact())
+		if err != nil {
+			return nil, err
+		}
+		defer r.Close() // all are open until the merged file is written
+		if err := checkReader(r, from.Bytes, from.SHA256); err != nil {
+			return nil, &MissingFileError{Dir: k.dir, Path: from.Path, Number: from.LastCommit, Reason: err.Error()}
+		}
+		source, err := rowfile.NewReader(r, r.Size())
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", from.Path, err)
+		}
+		part, err := partsOf(from, r)
+		if err != nil {
+			return nil, err
+		}
+		sources, parts = append(sources, source), append(parts, part)
+		f.MinRequestTS, f.MaxRequestTS = min(f.MinRequestTS, from.MinRequestTS), max(f.MaxRequestTS, from.MaxRequestTS)
+		f.MaxRevision, f.Early, f.LastCommit = max(f.MaxRevision, from.MaxRevision), f.Early+from.Early, max(f.LastCommit, from.LastCommit)
+	}
+	meta := map[string]string{
+		"labeljoin.name": state.Name, "labeljoin.partition": strconv.Itoa(state.Partition), "labeljoin.partitions": strconv.Itoa(state.Partitions),
+		"labeljoin.rules_hash": f.RulesHash, partsKey: strings.Join(parts, ","),
+	}
+	return f, k.write(f, sources, columns, meta)
+}
+
+// write writes the merged file and reads it back.
+func (k *Keeper) write(f *tablelog.File, sources []*rowfile.Reader, columns []rowfile.Column, meta map[string]string) error {
+	raw, err := k.bucket.Stage(f.Staging)
+	if err != nil {
+		return err
+	}
+	w := newChecked(raw)
+	sum, err := k.layout.Merge(w, sources, columns, meta)
+	if err == nil {
+		err = w.finish()
+	}
+	if err != nil {
+		raw.Discard()
+		return fmt.Errorf("write %s: %w", f.Staging, err)
+	}
+	f.Rows, f.Bytes, f.SHA256, f.RowsHash = sum.Rows, w.bytes, w.sha256(), sum.Hash
+	for _, c := range sum.Columns {
+		f.Columns = append(f.Columns, tablelog.Column{Name: c.Name, Type: c.Type.String()})
+	}
+	return readBack(k.bucket, f, &sum)
+}

@@ -1,0 +1,205 @@
+package export
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"path"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/export/bucket"
+	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/export/tablelog"
+)
+
+// keeperLock is the file beside the manifests that whoever keeps house holds a lock on.
+const keeperLock = "KEEPER"
+
+// Keeper keeps house in an output: it merges small files and ends old days, beside the
+// joiner that writes or without one. What it does are operations on the table; readers
+// see a table as it was before or as it is after. One process at a time may have one.
+// It is used by one goroutine.
+type Keeper struct {
+	bucket  bucket.Bucket
+	dir     string
+	log     *tablelog.Log
+	writer  *tablelog.Writer
+	layout  *rowfile.Layout
+	lock    io.Closer
+	session string // tells what this keeper writes from what others do
+	runs    int    // how many operations were begun
+	say     *slog.Logger
+}
+
+// OpenKeeper opens an output to keep house in. It completes what a keeper before could
+// not, and removes what operations before have taken out of the table: readers that
+// still read those files get an error then.
+//
+// The error is an *EmptyError if nothing was ever committed, a *LockedError if another
+// process keeps house.
+func OpenKeeper(fsys vfs.FS, dir string, partition int, log *slog.Logger) (*Keeper, error) {
+	if _, err := fsys.Stat(dir); err != nil {
+		return nil, fmt.Errorf("open output %s: %w", dir, err)
+	}
+	b, err := bucket.NewDir(fsys, dir)
+	if err != nil {
+		return nil, fmt.Errorf("open output %s: %w", dir, err)
+	}
+	layout, err := rowfile.NewLayout(rowfile.Config{})
+	if err != nil {
+		return nil, err
+	}
+	k := &Keeper{bucket: b, dir: dir, log: tablelog.Open(b, dir, partition), layout: layout, session: rand.Text(), say: log}
+	if k.writer, err = k.log.Writer(k.session, tablelog.CheckpointEvery); err != nil {
+		return nil, err
+	}
+	state := k.writer.State()
+	if state.Number == 0 {
+		return nil, &EmptyError{Dir: dir}
+	}
+	if k.lock, err = b.Lock(path.Join(tablelog.ManifestDir(partition), keeperLock)); err != nil {
+		return nil, &LockedError{Dir: dir, Partition: partition, Err: err}
+	}
+	if err := k.begin(); err != nil {
+		return nil, errors.Join(err, k.lock.Close())
+	}
+	return k, nil
+}
+
+// begin completes what keepers before have left.
+func (k *Keeper) begin() error {
+	if err := k.writer.Refresh(); err != nil { // what was made before the lock was ours
+		return err
+	}
+	state := k.writer.State()
+	before, err := k.bucket.List(tablelog.RemovedDir)
+	if err != nil {
+		return err
+	}
+	if err := k.log.ArrangeAll(state, k.session); err != nil {
+		return err
+	}
+	for _, name := range before {
+		if strings.HasPrefix(name, tablelog.PartitionName(state.Partition)+"-") {
+			if err := k.bucket.RemoveAll(path.Join(tablelog.RemovedDir, name)); err != nil {
+				return err
+			}
+		}
+	}
+	if err := sweepOperations(k.bucket, state.Partition); err != nil {
+		return err
+	}
+	return k.sweepEnded(state)
+}
+
+// sweepOperations removes what was staged for operations that were never made. Only
+// who has the keeper's lock may, after all that was made is arranged.
+func sweepOperations(b bucket.Bucket, partition int) error {
+	names, err := b.List(tablelog.StagingDir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if isOperation(name, partition) {
+			if err := b.Remove(path.Join(tablelog.StagingDir, name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// isOperation reports whether a staged file is of an operation that is no commit.
+func isOperation(staged string, partition int) bool {
+	return strings.HasPrefix(staged, strings.TrimRight(tablelog.OperationName(partition, 0), "0"))
+}
+
+// Close gives house-keeping up to others.
+func (k *Keeper) Close() error { return k.lock.Close() }
+
+// State is the table as the newest operation left it that this keeper knows of.
+func (k *Keeper) State() *tablelog.State { return k.writer.State() }
+
+// Replace makes one operation that removes files and adds others that stand for them,
+// and then shows it in the folders of the days that it is about. Added files must be
+// staged and durable. With whole, the operation stands for all rows of its days: it is
+// refused if a commit added rows to one of them meanwhile.
+func (k *Keeper) Replace(cause string, removed []string, added []tablelog.File, whole bool) (*tablelog.Operation, error) {
+	kind := tablelog.KindReplace
+	if len(added) == 0 {
+		kind = tablelog.KindDelete
+	}
+	return k.make(&tablelog.Operation{Kind: kind, Cause: cause, Removed: removed, Added: added}, whole, false)
+}
+
+// make makes an operation and shows it.
+func (k *Keeper) make(op *tablelog.Operation, whole, checkpoint bool) (*tablelog.Operation, error) {
+	state := k.writer.State()
+	op.Name, op.Partition, op.Partitions, op.Nonce = state.Name, state.Partition, state.Partitions, rand.Text()
+	days := map[string]bool{}
+	for _, name := range op.Removed {
+		days[tablelog.DayOf(name)] = true
+	}
+	for i := range op.Added {
+		days[op.Added[i].Day()] = true
+	}
+	if err := k.bucket.Settle(tablelog.StagingDir); err != nil {
+		return nil, err
+	}
+	made, err := k.writer.Commit(op, tablelog.Options{Checkpoint: checkpoint, Others: func(theirs *tablelog.Operation) error {
+		for i := range theirs.Added {
+			if whole && days[theirs.Added[i].Day()] {
+				return fmt.Errorf("commit %d added rows to %s meanwhile: run this again", theirs.Number, theirs.Added[i].Day())
+			}
+		}
+		return nil
+	}})
+	if err != nil {
+		return nil, err
+	}
+	state = k.writer.State()
+	k.runs++
+	for day := range days {
+		if err := k.log.Arrange(state, day, fmt.Sprintf("%s.%d", k.session, k.runs)); err != nil {
+			return nil, fmt.Errorf("operation %d was made, and %s does not show it yet: run this again: %w", made.Number, tablelog.DayDir(day), err)
+		}
+	}
+	return made, nil
+}
+
+// roll completes, when an output is opened for writing, what keepers before have left,
+// unless one is at work.
+func (o *Output) rollOperations(state *tablelog.State) error {
+	names, err := o.bucket.List(tablelog.StagingDir)
+	if err != nil {
+		return err
+	}
+	waiting := false
+	for _, name := range names {
+		waiting = waiting || isOperation(name, o.opts.Partition)
+	}
+	newest, err := o.log.Read(state.Number)
+	if err != nil {
+		return err
+	}
+	if !waiting && newest.Kind == tablelog.KindAppend {
+		return nil
+	}
+	lock, err := o.bucket.Lock(path.Join(tablelog.ManifestDir(o.opts.Partition), keeperLock))
+	if errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	if err != nil {
+		return nil // a keeper is at work, and completes what it does
+	}
+	err = o.log.ArrangeAll(state, o.session)
+	if err == nil {
+		err = sweepOperations(o.bucket, o.opts.Partition)
+	}
+	return errors.Join(err, lock.Close())
+}

@@ -1,0 +1,221 @@
+package rowfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/labeljoin/labeljoin/export/colfile"
+)
+
+// Merge writes the rows of files into one, file after file, each in its order, with meta
+// in its footer. Columns are those of all files, of which each has some, in the order
+// that they are to have; a row of a file without one is null there. The summary has rows,
+// columns and hash only.
+func (l *Layout) Merge(w io.Writer, sources []*Reader, columns []Column, meta map[string]string) (sum Summary, err error) {
+	defer guard(&err)
+	m := &merger{layout: l, columns: columns, required: make([]bool, len(columns)), places: map[*Reader][]int{}, sum: &sum}
+	for i := range columns {
+		m.required[i] = true
+	}
+	for _, s := range sources {
+		if m.places[s], err = m.place(s); err != nil {
+			return sum, err
+		}
+	}
+	for i, c := range m.columns {
+		m.digests = append(m.digests, newDigest(c.Type, m.required[i]))
+	}
+	for _, s := range sources {
+		for g := range s.groups {
+			m.parts, m.rows = append(m.parts, sourceGroup{s, g}), m.rows+s.Rows(g)
+			if m.rows < l.groupRows {
+				continue
+			}
+			if err := m.write(w, meta); err != nil {
+				return sum, err
+			}
+		}
+	}
+	if len(m.parts) > 0 {
+		if err := m.write(w, meta); err != nil {
+			return sum, err
+		}
+	}
+	if m.out == nil {
+		return sum, errors.New("the files have no rows")
+	}
+	if err := m.out.Close(); err != nil {
+		return sum, fmt.Errorf("writing the footer: %w", err)
+	}
+	sum.Columns = slices.Clone(m.columns)
+	sum.Hash = rowsHash(sum.Columns, m.digests)
+	return sum, nil
+}
+
+// place finds a file's columns among those of the merge: the number of each, or -1.
+func (m *merger) place(r *Reader) ([]int, error) {
+	places, found := make([]int, len(m.columns)), 0
+	for i, c := range m.columns {
+		places[i] = slices.IndexFunc(r.columns, func(x Column) bool { return x.Name == c.Name })
+		at := places[i]
+		if at < 0 {
+			m.required[i] = false
+			continue
+		}
+		found++
+		if r.columns[at] != c {
+			return nil, fmt.Errorf("column %q is %s in one file and %s in another", c.Name, r.columns[at].Type, c.Type)
+		}
+		m.required[i] = m.required[i] && r.required[at]
+	}
+	if found != len(r.columns) {
+		return nil, errors.New("a file has a column that the merged one has not")
+	}
+	return places, nil
+}
+
+// merger is a merge under way.
+type merger struct {
+	layout   *Layout
+	columns  []Column
+	required []bool
+	digests  []*digest
+	places   map[*Reader][]int // by file, where each column is in it
+	out      *colfile.Writer   // begun with the first row group
+	parts    []sourceGroup     // of the next row group
+	rows     int               // in them
+	sum      *Summary
+}
+
+// sourceGroup is a row group of a file.
+type sourceGroup struct {
+	reader *Reader
+	group  int
+}
+
+// write writes the parts as one row group.
+func (m *merger) write(w io.Writer, meta map[string]string) error {
+	columns := make([]colfile.Column, len(m.columns))
+	for i := range m.columns {
+		if err := m.gather(i, &columns[i]); err != nil {
+			return err
+		}
+	}
+	if m.out == nil {
+		dict := make([]bool, len(m.columns))
+		for i, c := range m.columns {
+			dict[i] = c.Type.Scalar == String && repetitive(&columns[i])
+		}
+		var err error
+		m.out, err = colfile.NewWriter(w, NewSchema(m.columns, m.required, dict), colfile.Options{
+			CreatedBy: createdBy, Metadata: meta, Codec: m.layout.codec, Memory: &m.layout.encoding,
+		})
+		if err != nil {
+			return fmt.Errorf("beginning the file: %w", err)
+		}
+	}
+	e := m.out.NewEncoder()
+	defer e.Release()
+	for i := range columns {
+		m.digests[i].add(&columns[i])
+		chunk, err := e.Encode(i, &columns[i])
+		if err == nil {
+			err = m.out.Column(chunk)
+		}
+		if err != nil {
+			return fmt.Errorf("writing rows: %w", err)
+		}
+	}
+	m.sum.Rows += int64(m.rows)
+	m.parts, m.rows = m.parts[:0], 0
+	return m.out.EndGroup()
+}
+
+// gather reads a column of all parts.
+func (m *merger) gather(i int, to *colfile.Column) error {
+	t := m.columns[i].Type
+	most := newPageDecoder(t, m.required[i]).most
+	if t.Scalar == String {
+		to.Offsets = []uint32{0}
+	}
+	for _, p := range m.parts {
+		at := m.places[p.reader][i]
+		if at < 0 {
+			appendColumn(to, &colfile.Column{Levels: p.reader.Rows(p.group), Def: make([]byte, p.reader.Rows(p.group))}, most, t.List)
+			continue
+		}
+		err := p.reader.Read(p.group, at, func(c *colfile.Column) error {
+			appendColumn(to, c, most, t.List)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// appendColumn adds the values of a part. Levels that a part leaves out, because they
+// are all the same, are written out.
+func appendColumn(to, c *colfile.Column, most byte, list bool) {
+	if most > 0 {
+		to.Def = appendLevels(to.Def, c.Def, c.Levels, most)
+	}
+	if list {
+		to.Rep = appendLevels(to.Rep, c.Rep, c.Levels, 0)
+	}
+	to.Levels += c.Levels
+	to.Bools = append(to.Bools, c.Bools...)
+	to.Int32s = append(to.Int32s, c.Int32s...)
+	to.Int64s = append(to.Int64s, c.Int64s...)
+	to.Doubles = append(to.Doubles, c.Doubles...)
+	if len(c.Offsets) > 0 {
+		base, begin := uint32(len(to.Text)), c.Offsets[0]
+		for _, end := range c.Offsets[1:] {
+			to.Offsets = append(to.Offsets, base+end-begin)
+		}
+		to.Text = append(to.Text, c.Text[begin:c.Offsets[len(c.Offsets)-1]]...)
+	}
+}
+
+func appendLevels(to, levels []byte, n int, all byte) []byte {
+	if levels != nil {
+		return append(to, levels...)
+	}
+	for range n {
+		to = append(to, all)
+	}
+	return to
+}
+
+// repetitive reports whether a dictionary pays for a column's texts, as
+// column.repetitive does.
+func repetitive(c *colfile.Column) bool {
+	n := max(len(c.Offsets), 1) - 1
+	step := n/dictionarySample + 1
+	limit := n / step / 4
+	distinct := map[string]struct{}{}
+	for i := 0; i < n; i += step {
+		distinct[string(c.Text[c.Offsets[i]:c.Offsets[i+1]])] = struct{}{}
+		if len(distinct) > limit {
+			return false
+		}
+	}
+	return n > 0
+}
+
+// Metadata is a value of the key-value metadata in a file's footer; empty if it is not
+// there. Check the file's checksum first.
+func Metadata(r io.ReaderAt, size int64, key string) (value string, err error) {
+	defer guard(&err)
+	f, err := parquet.OpenFile(r, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+	if err != nil {
+		return "", err
+	}
+	value, _ = f.Lookup(key)
+	return value, nil
+}

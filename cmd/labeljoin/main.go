@@ -58,7 +58,7 @@ func newApp() *cli.App {
 		DisableSliceFlagSeparator: true, // a file's name may have a comma
 		Commands: []*cli.Command{
 			demoCommand(), runCommand(), replayCommand(), testCommand(), configCommand(), explainCommand(), statusCommand(), verifyCommand(), doctorCommand(), gapCommand(), benchCommand(), completionCommand(), helpCommand(), noticesCommand(), versionCommand(),
-			exportCommand(), daysCommand(),
+			exportCommand(), daysCommand(), compactCommand(), retainCommand(),
 			statsCommand(), schemaCommand(), validateCommand(), healthCommand(), windowCommand(), reportCommand(),
 		},
 		Action: func(c *cli.Context) error {

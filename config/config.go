@@ -321,7 +321,7 @@ func Decode(name string, src []byte) (*Config, error) {
 }
 
 // DecodeRules reads and checks the blocks of a document that rows depend on
-// (join, labels, guard, features, inputs, limits), where its other keys are somebody
+// (join, labels, guard, features, inputs, limits), where its other keys are another reader
 // else's: a test file, for one. In the result everything else is default.
 func DecodeRules(name string, src []byte) (*Config, error) {
 	return decode(name, src, "", []string{"join", "labels", "guard", "features", "inputs", "limits"})

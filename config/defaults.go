@@ -3,14 +3,14 @@ package config
 import "time"
 
 // Default is the configuration that an empty file stands for, without labels,
-// which have no default. Every number here is one that somebody can defend:
+// which have no default. Every number here has a reason that can be defended:
 // the comments do.
 func Default() Config {
 	return Config{
 		Name: "labeljoin",
 		NATS: NATS{
-			// Loopback: events are encrypted nowhere on their way, so nobody but
-			// this machine may reach it unless somebody decides so.
+			// Loopback: events are encrypted nowhere on their way, so only
+			// this machine may reach it unless a person decides otherwise.
 			Listen: defaultListen,
 			Port:   defaultPort,
 			// Other users of the machine must not read or delete events, and the same
@@ -30,7 +30,7 @@ func Default() Config {
 			// the blocks that corrections and lookups of old requests come back to.
 			Cache: 256 << 20,
 			// What is under way must be able to end: a commit of the default size
-			// before compression, four memory tables and their log.
+			// before compression, and the memory tables that are flushed for it.
 			Reserve: 256 << 20,
 			// The state's size follows from rate and windows: any number would stop a
 			// joiner that works, and the reserve keeps the disk from filling up.

@@ -63,7 +63,7 @@ labels:
     value: sum                    # any (default), count, sum, mean, max, min, first, last, latency
 
 # When outcomes are improbably few, no row becomes negative: rows wait until the
-# outcomes come after all, or until somebody declares the gap.
+# outcomes come after all, or until you declare the gap.
 # guard: {patience: 2h, tail: 1e-6, usual: 0.5, learn: 100}
 
 # Features become typed columns by themselves; declare a type to hold on to it.

@@ -264,7 +264,8 @@ func (v *checker) exportApart() {
 	for _, other := range [...]struct{ path, value string }{{"state.dir", v.State.Dir}, {"output.dir", v.Output.Dir}} {
 		mine, theirs := filepath.Clean(dir), filepath.Clean(other.value)
 		if within(mine, theirs) || within(theirs, mine) {
-			v.add("export.dir", "%s and %s %s lie within each other: choose folders side by side", clipped(dir), other.path, clipped(other.value))
+			v.add("export.dir", "%s and %s %s lie within each other: choose folders side by side", clipped(dir), other.path,
+				clipped(other.value))
 		}
 	}
 }
@@ -276,7 +277,8 @@ func (v *checker) folder(path, value string) bool {
 	case value == "":
 		v.add(path, "is empty: name a folder")
 	case scheme != "":
-		v.add(path, "is an address of %s: it is a folder of this machine, and can be synchronized with a bucket from there", scheme)
+		v.add(path, "is an address of %s: it is a folder of this machine, and can be synchronized with a bucket from there",
+			scheme)
 	case strings.Contains(value, "${"):
 		v.add(path, "has a ${...} in it: variables are read for secrets only, so write the path out")
 	case strings.ContainsRune(value, 0):

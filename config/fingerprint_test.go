@@ -16,7 +16,7 @@ features: {declare: {x: int64, y: double}}
 `
 
 func TestFingerprintIsFixed(t *testing.T) {
-	// Commits of the past have it in their manifests: whoever changes it makes
+	// Commits of the past have it in their manifests: a change of it makes
 	// every one of them look like another configuration's.
 	const want = "69526c61d6889a2507f68f69b627b7c20cdf7b47a4fd0c6802a1598f7eb257b1"
 	if got := decodeOK(t, sample).Fingerprint(); got != want {

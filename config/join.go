@@ -107,7 +107,7 @@ func (f *Features) UnmarshalYAML(n ast.Node) error {
 	return readBlock(n, "features", f)
 }
 
-// readBlock reads one block of a document that somebody else parsed.
+// readBlock reads one block of a document that another reader parsed.
 func readBlock(n ast.Node, path string, into any) error {
 	r := newReader("", nil)
 	r.value(n, path, into)

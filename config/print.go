@@ -124,7 +124,7 @@ func (p *printer) dictionary(v reflect.Value) {
 	}
 }
 
-// quoted writes text such that YAML reads it back as text: bare where nobody
+// quoted writes text such that YAML reads it back as text: bare where no reader
 // could take it for anything else, in JSON's quotes otherwise.
 func (p *printer) quoted(text string) string {
 	if p.bare.MatchString(text) && !p.mistaken.MatchString(text) {

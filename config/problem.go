@@ -149,7 +149,7 @@ func (s *source) fail(problems []Problem) error {
 }
 
 // Problem makes a problem of the setting at a path (like labels.clicked.when)
-// that somebody else found, with its place.
+// that another package found, with its place.
 func (c *Config) Problem(path, message string) Problem {
 	at := c.source.find(path)
 	return Problem{Path: path, Line: at.line, Column: at.column, Message: message}

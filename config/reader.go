@@ -43,7 +43,7 @@ func newReader(name string, src []byte) *reader {
 
 // parse reads the document; nil says that it is empty or that there are problems.
 func (r *reader) parse() (root ast.Node) {
-	// The parser is somebody else's and meets whatever people type: a panic in
+	// The parser is a library and meets whatever people type: a panic in
 	// it must not take the program down.
 	defer func() {
 		if p := recover(); p != nil {

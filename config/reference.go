@@ -69,5 +69,6 @@ func unknownSetting(path string, known []string) error {
 		return fmt.Errorf("there is no setting %q: did you mean %s?", clipped(path), near)
 	}
 	known = slices.DeleteFunc(known, func(setting string) bool { return strings.Contains(setting, ".") })
-	return fmt.Errorf("there is no setting %q: name a setting, like join.window, or a block: %s", clipped(path), strings.Join(known, ", "))
+	return fmt.Errorf("there is no setting %q: name a setting, like join.window, or a block: %s", clipped(path),
+		strings.Join(known, ", "))
 }

@@ -72,7 +72,7 @@ func (v *checker) size(path string, s, least, most Size) {
 	}
 }
 
-// listen checks where the joiner answers. It is nobody else's business, so an
+// listen checks where the joiner answers. It is private to this machine, so an
 // address is spelled out: ":8428" would answer the whole network.
 func (v *checker) listen() {
 	if v.HTTP.Listen == "" {
@@ -81,7 +81,9 @@ func (v *checker) listen() {
 	host, port, err := net.SplitHostPort(v.HTTP.Listen)
 	_, portErr := strconv.ParseUint(port, 10, 16)
 	if err != nil || portErr != nil || host == "" {
-		v.add("http.listen", "%q is not an address and a port: write 127.0.0.1:8428, or 0.0.0.0:8428 to answer everybody", clipped(v.HTTP.Listen))
+		v.add("http.listen",
+			"%q is not an address and a port: write 127.0.0.1:8428, or 0.0.0.0:8428 to answer every machine",
+			clipped(v.HTTP.Listen))
 	}
 }
 
@@ -103,7 +105,8 @@ func (v *checker) join() {
 	}
 	v.maxAge(ok)
 	if !(j.SampleNegatives > 0 && j.SampleNegatives <= 1) {
-		v.add("join.sample_negatives", "%v is no share: it is above 0 and at most 1, which keeps every negative", j.SampleNegatives)
+		v.add("join.sample_negatives", "%v is no share: it is above 0 and at most 1, which keeps every negative",
+			j.SampleNegatives)
 	}
 	v.policy()
 }
@@ -117,7 +120,8 @@ func (v *checker) maxAge(partsOK bool) {
 	// Twice a window and its memory is in bounds where each part is.
 	least := Duration(v.Longest() + v.Memory())
 	if v.Join.MaxAge < least {
-		v.add("join.max_age", "%s is too short: the longest window (%s) and what is remembered beyond it (%s) make it at least %s",
+		v.add("join.max_age",
+			"%s is too short: the longest window (%s) and what is remembered beyond it (%s) make it at least %s",
 			v.Join.MaxAge, Duration(v.Longest()), Duration(v.Memory()), least)
 	}
 }
@@ -127,7 +131,8 @@ func (v *checker) policy() {
 	impression := strings.TrimSpace(j.Impression) != ""
 	switch {
 	case j.Negatives == NegativesSeen && !impression:
-		v.add("join.negatives", "seen needs to know what proves that a row was seen: add `impression`, like 'type == \"impression\"'")
+		v.add("join.negatives",
+			"seen needs to know what proves that a row was seen: add `impression`, like 'type == \"impression\"'")
 	case j.Negatives != NegativesSeen && impression:
 		v.add("join.impression", "has no effect with negatives: %s; write negatives: seen, or remove it", j.Negatives)
 	case j.Negatives == NegativesAboveLastPositive && j.Rows == RowsRequest:
@@ -176,7 +181,8 @@ func (v *checker) directories() {
 // urlScheme is the scheme of a path that is an address, like s3://bucket/rows.
 // The path may have been made absolute, which leaves one slash of it.
 func urlScheme(path string) string {
-	for _, scheme := range []string{"s3", "gs", "gcs", "az", "abfs", "abfss", "hdfs", "http", "https", "file", "ftp", "wasb", "r2"} {
+	for _, scheme := range []string{"s3", "gs", "gcs", "az", "abfs", "abfss", "hdfs", "http", "https", "file", "ftp",
+		"wasb", "r2"} {
 		if strings.HasPrefix(path, scheme+":/") || strings.Contains(path, "/"+scheme+":/") {
 			return scheme
 		}

@@ -19,7 +19,8 @@ const (
 // An event is rejected if it is not strict JSON: RFC 8259, no member named twice in
 // any object, no deeper and no larger than the limits. Two things are understood
 // beside it: a value that cannot be held (see unheld.go) counts as null, and ids
-// written as numbers and numbers written as text are what they say (see understand). Whether it is JSON at all is judged before what it says, so
+// written as numbers and numbers written as text are what they say (see understand). Whether it is JSON at all is
+// judged before what it says, so
 // a truncated event is not_json whatever else is wrong with it. Names of fields
 // are compared exactly: "Request_ID" is an unknown field. A field whose value
 // is null counts as not given.
@@ -87,7 +88,7 @@ func ParseUnit(name string) (Unit, error) {
 // ScanRequest does; the error is a *RejectError. Of a heartbeat it returns a
 // Request that has nothing but its TS: no other has an empty ID.
 //
-// The strings of the result, except ID, share one copy of the event: whoever
+// The strings of the result, except ID, share one copy of the event: a caller who
 // keeps one for long should clone it.
 func (d *Decoder) DecodeRequest(raw []byte) (Request, error) {
 	s := scanner{data: raw}

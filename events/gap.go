@@ -1,6 +1,6 @@
 package events
 
-// Gap is a stretch of event time of which somebody has said what became of its
+// Gap is a stretch of event time of which a person has said what became of its
 // events. Labels whose windows touch a gap in the outcomes are not known.
 //
 // Invariant: it is taken in between two commits, and from then on is part of

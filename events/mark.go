@@ -13,7 +13,7 @@ type Mark struct {
 }
 
 // crcTable is CRC-32C, which processors compute at memory speed. Beside the
-// nanosecond of storing it need not withstand anybody's intent.
+// nanosecond of storing it need not withstand an attacker.
 var crcTable = crc32.MakeTable(crc32.Castagnoli)
 
 // Mark is the message's mark; none where there is no broker to lose anything.

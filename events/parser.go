@@ -98,11 +98,11 @@ func (p *Parser) idIn(raw []byte) []byte {
 // used for some of them, as long as no string has escapes.
 //
 // It overwrites all of *req and uses the memory of its slices again, those of
-// items and lists included: whoever wants to keep a part of a result, or has
+// items and lists included: a caller who wants to keep a part of a result, or has
 // copied it, has to clone what its slices hold first. What is not given is an
 // empty slice, not always a nil one. If there is an error, req is empty.
 //
-// The strings are parts of the text, as a rule: whoever keeps one for long
+// The strings are parts of the text, as a rule: a caller who keeps one for long
 // should clone it. The names of features are not. They are the Parser's, and of
 // those that it remembers, two that are equal are the same string.
 func (p *Parser) Request(text string, req *Request) error {

@@ -31,7 +31,7 @@ func (p *Parser) follow(at *place, m *member, i int) *member {
 	if next = p.found.member; next == nil || b.at(p.found.end) != ':' {
 		return nil
 	}
-	m.precedes(next, &p.nobody)
+	m.precedes(next, &p.sentinel)
 	return next
 }
 
@@ -50,8 +50,8 @@ func (p *Parser) lookUp(at *place, i int) {
 }
 
 // precedes notes that next came after m.
-func (m *member) precedes(next, nobody *member) {
-	if next.next == nobody {
+func (m *member) precedes(next, sentinel *member) {
+	if next.next == sentinel {
 		next.next = m.next
 	}
 	m.next = next
@@ -98,7 +98,7 @@ func (p *Parser) find(at *place, m *member, names **keySet, i int) (*member, int
 	if next == nil {
 		return p.stranger(at, names, name, start, value), value
 	}
-	m.precedes(next, &p.nobody)
+	m.precedes(next, &p.sentinel)
 	return next, value
 }
 
@@ -153,7 +153,7 @@ func (p *Parser) stray(m *member, i, depth int) int {
 		p.strays = append(p.strays, &place{in: inFeatures, shut: true})
 	}
 	at := p.strays[p.astray]
-	at.before.next = &p.nobody
+	at.before.next = &p.sentinel
 	at.prefix, at.prefixSize = "", m.nameSize+len(p.separator)
 	if p.building {
 		at.prefix = m.name + p.separator

@@ -22,7 +22,7 @@ type member struct {
 	key            string  // as it is written
 	escaped        bool    // the key has escapes
 	name           string  // of a feature, flattened; of what is not known, as unknownName says
-	nameSize       int     // of the name, which is not made where nobody wants it
+	nameSize       int     // of the name, which is not made where it is not wanted
 	inner          *place  // the object that it holds, once it has held one
 }
 

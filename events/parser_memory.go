@@ -20,7 +20,7 @@ const (
 type memory struct {
 	seed      maphash.Seed
 	separator string // between the names of nested features
-	nobody    member // follows where nothing is known to follow
+	sentinel  member // the sentinel at the end of the predicted chain of keys: it matches no key
 	request   *place
 	outcome   *place
 	names     map[string]string // of features, flattened, one copy of each
@@ -39,7 +39,7 @@ type sight struct{ name, event uint32 }
 type place struct {
 	in         shape
 	prefix     string // of the flattened names of its features
-	prefixSize int    // of the prefix, which is not made where nobody wants it
+	prefixSize int    // of the prefix, which is not made where it is not wanted
 	before     member // stands before the first member
 	table      []entry
 	count      int  // of members in the table
@@ -55,7 +55,7 @@ type entry struct {
 // forget empties the memory.
 func (k *memory) forget() {
 	k.keys, k.places, k.age, k.full = mostKeys, mostPlaces, 0, false
-	k.nobody = member{head: 1, next: &k.nobody}
+	k.sentinel = member{head: 1, next: &k.sentinel}
 	k.names = make(map[string]string)
 	k.request, k.outcome = k.newPlace(inRequest, ""), k.newPlace(inOutcome, "")
 }
@@ -69,7 +69,7 @@ func (k *memory) newPlace(in shape, prefix string) *place {
 	}
 	k.places--
 	at := &place{in: in, prefix: prefix, prefixSize: len(prefix)}
-	at.before.next = &k.nobody
+	at.before.next = &k.sentinel
 	for f := range schema {
 		if name := []byte(schema[f].name); f > 0 && in.lookup(name) == field(f) {
 			k.add(at, k.hash(name), name, nil)
@@ -136,7 +136,7 @@ func (k *memory) add(at *place, hash uint64, key []byte, one *member) *member {
 		m.one = m
 		k.explain(m, at)
 	}
-	m.next = &k.nobody
+	m.next = &k.sentinel
 	m.write()
 	if 2*(at.count+1) > len(at.table) {
 		at.grow()

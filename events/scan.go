@@ -154,7 +154,8 @@ func (s *scanner) at(found Scan, p span, f field, unit Unit) (Scan, *RejectError
 		}
 	}
 	if !ok {
-		return Scan{}, reject(ReasonBadTS, schema[f].name+" "+excerpt(raw)+": want RFC 3339 or an integer epoch, between 1678 and 2262"+hintOfTime(raw))
+		return Scan{}, reject(ReasonBadTS,
+			schema[f].name+" "+excerpt(raw)+": want RFC 3339 or an integer epoch, between 1678 and 2262"+hintOfTime(raw))
 	}
 	return found, nil
 }

@@ -189,7 +189,8 @@ func (s *scanner) nameless(names *keySet, key []byte, i, depth int) int {
 // feature scans a feature's value, at i. Its flattened name has length bytes.
 func (s *scanner) feature(length, i, depth int) int {
 	if length > MaxName {
-		s.note(ReasonLongName, fmt.Sprintf("a feature's flattened name has %d bytes, at most %d are allowed", length, MaxName))
+		s.note(ReasonLongName, fmt.Sprintf("a feature's flattened name has %d bytes, at most %d are allowed", length,
+			MaxName))
 	}
 	if i < len(s.data) && s.data[i] == '{' {
 		return s.object(i, depth+1, inFeatures, length+s.separator)

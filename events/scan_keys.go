@@ -25,7 +25,7 @@ type key struct {
 // keySet is the names of one open object: the part of the stack above base.
 // A small object is searched in order, after a filter of 64 bits that settles
 // most names at once. A large one is indexed by a table, whose hash is seeded
-// so that nobody can prepare names that collide.
+// so that an attacker cannot prepare names that collide.
 type keySet struct {
 	base   int
 	filter uint64

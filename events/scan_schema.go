@@ -261,7 +261,8 @@ func (s *scanner) understand(f field, in shape, at *span) bool {
 	raw := s.data[at.start:at.end]
 	if raw[0] != '"' {
 		if bytes.ContainsAny(raw, ".eE") && !isOptionalText(f) {
-			s.noteUnderstood(f, in, " "+excerpt(raw)+" is a number with a fraction or an exponent: want a string, or a whole number")
+			s.noteUnderstood(f, in,
+				" "+excerpt(raw)+" is a number with a fraction or an exponent: want a string, or a whole number")
 			return false
 		}
 		return true

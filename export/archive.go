@@ -207,7 +207,8 @@ func featuresOf(columns []tablelog.Column) []tablelog.Column {
 	for n := len(columns); n > 0 && slices.Contains([]string{"weight", "revision", "reason"}, columns[n-1].Name); n-- {
 		columns = columns[:n-1]
 	}
-	for n := len(columns); n > 1 && columns[n-1].Type == "timestamp" && columns[n-1].Name == columns[n-2].Name+"_ts"; n -= 2 {
+	for n := len(columns); n > 1 && columns[n-1].Type == "timestamp" &&
+		columns[n-1].Name == columns[n-2].Name+"_ts"; n -= 2 {
 		columns = columns[:n-2]
 	}
 	return columns

@@ -95,7 +95,8 @@ func (o *Output) setAside() error {
 			return err
 		}
 	}
-	o.opts.Log.Warn("set files of commits without a manifest aside", "files", len(later), "folder", path.Join(tablelog.AsideDir, o.session))
+	o.opts.Log.Warn("set files of commits without a manifest aside", "files", len(later), "folder",
+		path.Join(tablelog.AsideDir, o.session))
 	o.mu.Lock()
 	o.later = nil
 	o.mu.Unlock()

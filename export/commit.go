@@ -85,7 +85,8 @@ func (s *Stage) operation(cut *joiner.Cut) (*tablelog.Operation, error) {
 			return nil, err
 		}
 		d := &tablelog.DeadLetters{
-			Path: tablelog.DeadLetterPath(o.opts.Partition, s.number), Staging: s.stagingPath("deadletter" + tablelog.DeadLetterSuffix),
+			Path: tablelog.DeadLetterPath(o.opts.Partition, s.number), Staging: s.stagingPath("deadletter" +
+				tablelog.DeadLetterSuffix),
 			Lines: s.lines, Bytes: w.bytes, SHA256: w.sha256(),
 		}
 		if err := o.checkBytes(d.Staging, w.bytes, d.SHA256); err != nil {

@@ -110,7 +110,8 @@ func mergeable(files []tablelog.File, most int64) (runs [][]tablelog.File) {
 			end()
 			continue
 		}
-		fits := len(run) == 0 || bytes+f.Bytes <= most && f.RulesHash == run[0].RulesHash && sameTail(run[0].Columns, f.Columns)
+		fits := len(run) == 0 || bytes+f.Bytes <= most && f.RulesHash == run[0].RulesHash &&
+			sameTail(run[0].Columns, f.Columns)
 		for _, c := range f.Columns {
 			t, known := types[c.Name]
 			fits = fits && (!known || t == c.Type)
@@ -191,7 +192,8 @@ func (k *Keeper) compactDay(day string, runs [][]tablelog.File) (bytes int64, er
 	if err != nil {
 		return 0, err
 	}
-	k.say.Info("merged the small files of a day", "day", day, "files", len(removed), "into", len(added), "rows", op.Summary.RowsAdded, "operation", op.Number)
+	k.say.Info("merged the small files of a day", "day", day, "files", len(removed), "into", len(added), "rows",
+		op.Summary.RowsAdded, "operation", op.Number)
 	return bytes, nil
 }
 
@@ -210,7 +212,8 @@ func (k *Keeper) mergeRun(state *tablelog.State, day string, i int, run []tablel
 	}
 	name := tablelog.OperationName(state.Partition, state.Number+1)
 	f := &tablelog.File{
-		Path: tablelog.DataPath(day, name, i), Staging: path.Join(tablelog.StagingDir, fmt.Sprintf("%s-%s-%d-%03d%s", name, k.session, k.runs, i, tablelog.FileSuffix)),
+		Path: tablelog.DataPath(day, name, i), Staging: path.Join(tablelog.StagingDir,
+			fmt.Sprintf("%s-%s-%d-%03d%s", name, k.session, k.runs, i, tablelog.FileSuffix)),
 		MinRequestTS: run[0].MinRequestTS, MaxRequestTS: run[0].MaxRequestTS, FirstCommit: run[0].FirstCommit, RulesHash: run[0].RulesHash,
 	}
 	var sources []*rowfile.Reader
@@ -235,7 +238,8 @@ func (k *Keeper) mergeRun(state *tablelog.State, day string, i int, run []tablel
 		}
 		sources, parts = append(sources, source), append(parts, part)
 		f.MinRequestTS, f.MaxRequestTS = min(f.MinRequestTS, from.MinRequestTS), max(f.MaxRequestTS, from.MaxRequestTS)
-		f.MaxRevision, f.Early, f.LastCommit = max(f.MaxRevision, from.MaxRevision), f.Early+from.Early, max(f.LastCommit, from.LastCommit)
+		f.MaxRevision, f.Early, f.LastCommit = max(f.MaxRevision, from.MaxRevision), f.Early+from.Early, max(f.LastCommit,
+			from.LastCommit)
 	}
 	meta := map[string]string{
 		"labeljoin.name": state.Name, "labeljoin.partition": strconv.Itoa(state.Partition), "labeljoin.partitions": strconv.Itoa(state.Partitions),
@@ -245,7 +249,8 @@ func (k *Keeper) mergeRun(state *tablelog.State, day string, i int, run []tablel
 }
 
 // write writes the merged file and reads it back.
-func (k *Keeper) write(f *tablelog.File, sources []*rowfile.Reader, columns []rowfile.Column, meta map[string]string) error {
+func (k *Keeper) write(f *tablelog.File, sources []*rowfile.Reader, columns []rowfile.Column,
+	meta map[string]string) error {
 	raw, err := k.bucket.Stage(f.Staging)
 	if err != nil {
 		return err

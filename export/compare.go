@@ -107,7 +107,8 @@ func (a *Archive) Compare(ctx context.Context, other *Archive, opts CompareOptio
 
 // latest reads the newest revisions of one pass's rows, in order of their keys and
 // times.
-func (a *Archive) latest(ctx context.Context, opts *CompareOptions, pass, passes uint64, hash string) ([]latestRow, error) {
+func (a *Archive) latest(ctx context.Context, opts *CompareOptions, pass, passes uint64, hash string) ([]latestRow,
+	error) {
 	var rows []latestRow
 	err := a.eachRow(ctx, opts, func(f *tablelog.File, s *rowfile.Stored) {
 		key := keyOf(&s.Key)
@@ -120,7 +121,8 @@ func (a *Archive) latest(ctx context.Context, opts *CompareOptions, pass, passes
 		})
 	})
 	slices.SortFunc(rows, func(x, y latestRow) int {
-		return cmp.Or(cmp.Compare(x.row[0], y.row[0]), cmp.Compare(x.row[1], y.row[1]), cmp.Compare(x.ts, y.ts), cmp.Compare(x.revision, y.revision))
+		return cmp.Or(cmp.Compare(x.row[0], y.row[0]), cmp.Compare(x.row[1], y.row[1]), cmp.Compare(x.ts, y.ts),
+			cmp.Compare(x.revision, y.revision))
 	})
 	newest := rows[:0]
 	for i := 0; i < len(rows); {
@@ -162,7 +164,8 @@ func (o *CompareOptions) together(x, y events.Time) bool {
 
 // eachRow reads all rows that may have to be compared. A row's request may have got
 // another time by a copy that came later, so those near the bounds are read too.
-func (a *Archive) eachRow(ctx context.Context, opts *CompareOptions, visit func(*tablelog.File, *rowfile.Stored)) error {
+func (a *Archive) eachRow(ctx context.Context, opts *CompareOptions,
+	visit func(*tablelog.File, *rowfile.Stored)) error {
 	from, to := events.MinTime, events.MaxTime
 	if opts.Reach > 0 {
 		from, to = opts.From.Add(-opts.Reach), opts.To.Add(opts.Reach)
@@ -223,7 +226,8 @@ func digest(s *rowfile.Stored) uint64 {
 const mostExamples = 20
 
 // merge walks through both sides' rows.
-func (c *Comparison) merge(mine, theirs []latestRow, opts *CompareOptions, lacks func(*latestRow) bool, bad map[[2]uint64]string) {
+func (c *Comparison) merge(mine, theirs []latestRow, opts *CompareOptions, lacks func(*latestRow) bool,
+	bad map[[2]uint64]string) {
 	tell := func(r *latestRow, ts events.Time, n *int64, what string) {
 		if opts.Excuse != nil && opts.Excuse(r.request, ts) {
 			c.Excused++
@@ -293,7 +297,8 @@ func (c *Comparison) name(ctx context.Context, sides []*Archive, opts *CompareOp
 				rows[key] = &told{}
 				order = append(order, key)
 			}
-			rows[key].text[i] = fmt.Sprintf("request %q, item %q, revision %d, %s: %s", s.RequestID, s.ItemID, s.Revision, s.Reason, shown(opts.Labels, s.Labels))
+			rows[key].text[i] = fmt.Sprintf("request %q, item %q, revision %d, %s: %s", s.RequestID, s.ItemID, s.Revision,
+				s.Reason, shown(opts.Labels, s.Labels))
 		})
 		if err != nil {
 			return err

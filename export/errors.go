@@ -8,7 +8,7 @@ import (
 	"github.com/labeljoin/labeljoin/export/tablelog"
 )
 
-// FencedError says that somebody else made the commit: this process is not the
+// FencedError says that another process made the commit: this process is not the
 // partition's owner any more.
 type FencedError = tablelog.FencedError
 
@@ -26,7 +26,8 @@ type LockedError struct {
 
 func (e *LockedError) Error() string {
 	if pathErr, ok := errors.AsType[*fs.PathError](e.Err); ok { // it could not even be opened
-		return fmt.Sprintf("output %s, partition %d, cannot be locked: %v: its lock is a file that this process may write", e.Dir, e.Partition, pathErr)
+		return fmt.Sprintf("output %s, partition %d, cannot be locked: %v: its lock is a file that this process may write",
+			e.Dir, e.Partition, pathErr)
 	}
 	return fmt.Sprintf("output %s, partition %d, is in use by another process (%v): stop that one, or give this one another output.dir", e.Dir, e.Partition, e.Err)
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // Gaps is the folder of an output directory in which gaps are declared. A
-// running joiner looks there; nobody else needs to be asked or locked out.
+// running joiner looks there; no other process needs to be asked or locked out.
 type Gaps struct{ bucket bucket.Bucket }
 
 // OpenGaps opens the declarations of an output directory.

@@ -17,7 +17,7 @@ import (
 	"github.com/labeljoin/labeljoin/export/tablelog"
 )
 
-// keeperLock is the file beside the manifests that whoever keeps house holds a lock on.
+// keeperLock is the file beside the manifests that a process that keeps house holds a lock on.
 const keeperLock = "KEEPER"
 
 // Keeper keeps house in an output: it merges small files and ends old days, beside the
@@ -54,7 +54,8 @@ func OpenKeeper(fsys vfs.FS, dir string, partition int, log *slog.Logger) (*Keep
 	if err != nil {
 		return nil, err
 	}
-	k := &Keeper{bucket: b, dir: dir, log: tablelog.Open(b, dir, partition), layout: layout, session: rand.Text(), say: log}
+	k := &Keeper{bucket: b, dir: dir, log: tablelog.Open(b, dir, partition), layout: layout, session: rand.Text(),
+		say: log}
 	if k.writer, err = k.log.Writer(k.session, tablelog.CheckpointEvery); err != nil {
 		return nil, err
 	}
@@ -129,7 +130,8 @@ func (k *Keeper) State() *tablelog.State { return k.writer.State() }
 // and then shows it in the folders of the days that it is about. Added files must be
 // staged and durable. With whole, the operation stands for all rows of its days: it is
 // refused if a commit added rows to one of them meanwhile.
-func (k *Keeper) Replace(cause string, removed []string, added []tablelog.File, whole bool) (*tablelog.Operation, error) {
+func (k *Keeper) Replace(cause string, removed []string, added []tablelog.File, whole bool) (*tablelog.Operation,
+	error) {
 	kind := tablelog.KindReplace
 	if len(added) == 0 {
 		kind = tablelog.KindDelete
@@ -151,14 +153,15 @@ func (k *Keeper) make(op *tablelog.Operation, whole, checkpoint bool) (*tablelog
 	if err := k.bucket.Settle(tablelog.StagingDir); err != nil {
 		return nil, err
 	}
-	made, err := k.writer.Commit(op, tablelog.Options{Checkpoint: checkpoint, Others: func(theirs *tablelog.Operation) error {
-		for i := range theirs.Added {
-			if whole && days[theirs.Added[i].Day()] {
-				return fmt.Errorf("commit %d added rows to %s meanwhile: run this again", theirs.Number, theirs.Added[i].Day())
+	made, err := k.writer.Commit(op, tablelog.Options{Checkpoint: checkpoint,
+		Others: func(theirs *tablelog.Operation) error {
+			for i := range theirs.Added {
+				if whole && days[theirs.Added[i].Day()] {
+					return fmt.Errorf("commit %d added rows to %s meanwhile: run this again", theirs.Number, theirs.Added[i].Day())
+				}
 			}
-		}
-		return nil
-	}})
+			return nil
+		}})
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +169,8 @@ func (k *Keeper) make(op *tablelog.Operation, whole, checkpoint bool) (*tablelog
 	k.runs++
 	for day := range days {
 		if err := k.log.Arrange(state, day, fmt.Sprintf("%s.%d", k.session, k.runs)); err != nil {
-			return nil, fmt.Errorf("operation %d was made, and %s does not show it yet: run this again: %w", made.Number, tablelog.DayDir(day), err)
+			return nil, fmt.Errorf("operation %d was made, and %s does not show it yet: run this again: %w", made.Number,
+				tablelog.DayDir(day), err)
 		}
 	}
 	return made, nil

@@ -153,7 +153,7 @@ func written(t testing.TB, o *Output) (out []string) {
 }
 
 // The folders of days show every row once, whenever one looks: before every single
-// operation on the file system while files are merged, and after a crash there, whoever
+// operation on the file system while files are merged, and after a crash there, whatever process
 // opens the output next.
 func TestCompactCrashesAnywhere(t *testing.T) {
 	for _, percent := range []int{0, 50} {

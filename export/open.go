@@ -45,7 +45,8 @@ func Open(opts Options) (*Output, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open output %s: %w", opts.Dir, err)
 	}
-	o := &Output{opts: opts, bucket: dir, layout: layout, session: rand.Text(), log: tablelog.Open(dir, opts.Dir, opts.Partition)}
+	o := &Output{opts: opts, bucket: dir, layout: layout, session: rand.Text(),
+		log: tablelog.Open(dir, opts.Dir, opts.Partition)}
 	if o.lock, err = dir.Lock(path.Join(tablelog.ManifestDir(opts.Partition), lockName)); err != nil {
 		return nil, &LockedError{Dir: opts.Dir, Partition: opts.Partition, Err: err}
 	}
@@ -72,7 +73,7 @@ func (o *Output) recover() error {
 		return err
 	}
 	// The process that linked the last manifest may have died before its sync
-	// of the directory. Nobody may rely on the manifest before that is done.
+	// of the directory. The manifest may not be relied on before that is done.
 	if err := o.bucket.Settle(tablelog.ManifestDir(o.opts.Partition)); err != nil {
 		return err
 	}
@@ -96,7 +97,8 @@ func (o *Output) belongs(state *tablelog.State) error {
 	case state.Name != o.opts.Name:
 		return refuse(fmt.Sprintf("it belongs to the joiner %q, not to %q", state.Name, o.opts.Name))
 	case state.Partition != o.opts.Partition || state.Partitions != o.opts.Partitions:
-		return refuse(fmt.Sprintf("it is of partition %d of %d, not %d of %d", state.Partition, state.Partitions, o.opts.Partition, o.opts.Partitions))
+		return refuse(fmt.Sprintf("it is of partition %d of %d, not %d of %d", state.Partition, state.Partitions,
+			o.opts.Partition, o.opts.Partitions))
 	}
 	return nil
 }

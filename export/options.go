@@ -90,7 +90,8 @@ func (o Options) withDefaults() (Options, error) {
 	case o.Partitions < 1 || o.Partitions > tablelog.MaxPartitions || o.Partition < 0 || o.Partition >= o.Partitions:
 		return o, fmt.Errorf("partition %d of %d does not exist", o.Partition, o.Partitions)
 	case o.FileRows < 1 || o.FileBytes < 1 || o.FileBytes > maxFileBytes:
-		return o, fmt.Errorf("files of %d rows and %d bytes: rows must be at least 1, bytes 1 to %d", o.FileRows, o.FileBytes, maxFileBytes)
+		return o, fmt.Errorf("files of %d rows and %d bytes: rows must be at least 1, bytes 1 to %d", o.FileRows,
+			o.FileBytes, maxFileBytes)
 	}
 	return o, nil
 }

@@ -74,7 +74,8 @@ func (k *Keeper) Retain(ctx context.Context, opts RetainOptions) (ended Retentio
 	if err := k.dropRemoved(); err != nil {
 		return ended, err
 	}
-	k.say.Info("ended old days", "days", ended.Days, "files", ended.Files, "rows", ended.Rows, "manifests", ended.Manifests, "operation", made.Number)
+	k.say.Info("ended old days", "days", ended.Days, "files", ended.Files, "rows", ended.Rows, "manifests",
+		ended.Manifests, "operation", made.Number)
 	return ended, k.sweepEnded(k.writer.State())
 }
 
@@ -103,7 +104,8 @@ func (k *Keeper) beginning(ctx context.Context, state *tablelog.State, needed ev
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		if op.Number >= state.Number || op.Commit != nil && (op.Commit.MaxEvent >= needed || op.Commit.Number >= state.Receipt.Number) {
+		if op.Number >= state.Number || op.Commit != nil && (op.Commit.MaxEvent >= needed ||
+			op.Commit.Number >= state.Receipt.Number) {
 			return op.Number, nil
 		}
 	}

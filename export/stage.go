@@ -197,7 +197,8 @@ func (s *Stage) metadata(n int) map[string]string {
 
 // stagingPath is where a file of this attempt is staged.
 func (s *Stage) stagingPath(suffix string) string {
-	return path.Join(tablelog.StagingDir, fmt.Sprintf("%s-%s-%d-%s", tablelog.CommitName(s.out.opts.Partition, s.number), s.out.session, s.attempt, suffix))
+	return path.Join(tablelog.StagingDir, fmt.Sprintf("%s-%s-%d-%s", tablelog.CommitName(s.out.opts.Partition, s.number),
+		s.out.session, s.attempt, suffix))
 }
 
 // DeadLetter adds to the commit's dead letter file. After an error the stage

@@ -12,7 +12,8 @@ import (
 // Touched counts the rows, each by its newest revision, of requests stamped
 // from..to, to excluded, of which a label that is known would be unknown: one whose
 // window is touched, but for an any that is 1.
-func (a *Archive) Touched(ctx context.Context, labels []joiner.Label, from, to events.Time, touches func(ts events.Time, label int) bool) (int64, error) {
+func (a *Archive) Touched(ctx context.Context, labels []joiner.Label, from, to events.Time,
+	touches func(ts events.Time, label int) bool) (int64, error) {
 	type row struct {
 		revision uint32
 		touched  bool

@@ -78,7 +78,8 @@ type soundFile struct {
 // error says that it could not look; it is an *EmptyError where nothing was ever
 // committed nor begun.
 func (a *Archive) Verify(ctx context.Context, opts VerifyOptions) (Verdict, error) {
-	v := &verifier{Archive: a, ctx: ctx, VerifyOptions: opts, there: map[string]bool{}, gone: map[string]uint64{}, partitions: 1}
+	v := &verifier{Archive: a, ctx: ctx, VerifyOptions: opts, there: map[string]bool{}, gone: map[string]uint64{},
+		partitions: 1}
 	if v.Progress == nil {
 		v.Progress = func(int64, int64) {}
 	}
@@ -155,7 +156,9 @@ func (v *verifier) unnamed() {
 		case v.gone[name] != 0 && v.gone[name] == operation: // it is being removed
 		case v.gone[name] != 0:
 			v.find(name, "operation %d removed it, and it is still there, where readers may take its rows for others: run labeljoin compact, which completes that", v.gone[name])
-		case ok && f.Partition == v.partition && v.first != nil && !f.Operation && f.Number < v.first.Number && strings.HasPrefix(name, tablelog.DeadLetterDir+"/"): // its manifest was ended
+		// its manifest was ended
+		case ok && f.Partition == v.partition && v.first != nil && !f.Operation && f.Number < v.first.Number &&
+			strings.HasPrefix(name, tablelog.DeadLetterDir+"/"):
 		case ok && f.Partition == v.partition && f.Operation && f.Number > operation:
 			v.find(name, "no manifest names it: it is of operation %d, and the newest manifest here is of operation %d: the manifest is lost: restore it from a backup", f.Number, operation)
 		default:
@@ -241,7 +244,7 @@ func (v *verifier) checkFile(a tablelog.Artifact, f *tablelog.File) (sound bool,
 	if f == nil {
 		return true, nil
 	}
-	// Only now: a Parquet reader is no judge of bytes that nobody vouches for.
+	// Only now: a Parquet reader is no judge of bytes that no hash vouches for.
 	if err := rowfile.Verify(r, r.Size(), summary(f)); err != nil {
 		v.find(a.Path, "its rows are not those of its manifest: %s", err)
 		return false, nil

@@ -36,7 +36,9 @@ func (v *verifier) chain() (live []tablelog.File, err error) {
 			return nil, err
 		}
 		for ; next < n; next++ {
-			v.find(tablelog.ManifestPath(v.partition, next), "the manifest of commit %d is missing: restore it from a backup; without it its files cannot be told from strays", next)
+			v.find(tablelog.ManifestPath(v.partition, next),
+				"the manifest of commit %d is missing: restore it from a backup; without it its files cannot be told from strays",
+				next)
 			known, v.last = false, nil
 		}
 		v.partial = v.partial || next > begins && v.last == nil
@@ -192,7 +194,8 @@ func (v *verifier) commit(name string, op *tablelog.Operation) {
 		v.find(name, "it has commit %d, the one before commit %d", now.Number, last.Number)
 	}
 	if !slices.Equal(now.From, last.Progress.Inputs) {
-		v.find(name, "it begins at %v, the one before ends at %v: events between are missing or doubled", now.From, last.Progress.Inputs)
+		v.find(name, "it begins at %v, the one before ends at %v: events between are missing or doubled", now.From,
+			last.Progress.Inputs)
 	}
 	if now.Progress.ClosedThrough < last.Progress.ClosedThrough {
 		v.find(name, "it has closed less than the one before")
@@ -242,7 +245,8 @@ func (v *verifier) names(op *tablelog.Operation) {
 			of = op.Commit.Number
 		}
 		// An operation that gave way to another has the number that it wanted in its files' names.
-		if ok = ok && f.Partition == v.partition && f.Operation == (op.Commit == nil); !ok || f.Number > of || !f.Operation && f.Number != of {
+		if ok = ok && f.Partition == v.partition && f.Operation == (op.Commit == nil); !ok || f.Number > of ||
+			!f.Operation && f.Number != of {
 			v.find(a.Path, "the manifest of commit %d names it, and by its name it is of another commit", op.Number)
 		}
 	}
@@ -261,7 +265,8 @@ func (v *verifier) strangers() error {
 	}
 	for _, name := range partitions {
 		if !known[name] {
-			v.find(path.Join(tablelog.CommitsDir, name), "this output has %d partitions, and this is none of them: remove it", v.partitions)
+			v.find(path.Join(tablelog.CommitsDir, name), "this output has %d partitions, and this is none of them: remove it",
+				v.partitions)
 		}
 	}
 	names, err := v.bucket.List(tablelog.ManifestDir(v.partition))
@@ -270,7 +275,8 @@ func (v *verifier) strangers() error {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		if _, ok := tablelog.ManifestNumber(name); !ok && name != lockName && name != keeperLock && !strings.HasPrefix(name, bucket.TempPrefix) {
+		if _, ok := tablelog.ManifestNumber(name); !ok && name != lockName && name != keeperLock &&
+			!strings.HasPrefix(name, bucket.TempPrefix) {
 			v.find(path.Join(tablelog.ManifestDir(v.partition), name), "it is no manifest: remove it")
 		}
 	}

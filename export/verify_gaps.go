@@ -28,7 +28,8 @@ func continues(now, before []events.Gap) bool {
 // sameDeclaration compares what was declared.
 func sameDeclaration(x, y *events.Gap) bool {
 	sameLog := x.Log == nil && y.Log == nil || x.Log != nil && y.Log != nil && *x.Log == *y.Log
-	return x.ID == y.ID && x.From == y.From && x.To == y.To && x.Quiet == y.Quiet && x.Removes == y.Removes && x.Note == y.Note &&
+	return x.ID == y.ID && x.From == y.From && x.To == y.To && x.Quiet == y.Quiet && x.Removes == y.Removes &&
+		x.Note == y.Note &&
 		x.Kinds == y.Kinds && sameLog
 }
 
@@ -68,9 +69,11 @@ func (v *verifier) declared() error {
 		taken := &v.before.Progress.Gaps[i]
 		switch declared, there := files[taken.ID]; {
 		case !there:
-			v.find(gapPath(taken.ID), "it is missing, and the manifest of commit %d records its gap: restore it from a backup", v.before.Number)
+			v.find(gapPath(taken.ID), "it is missing, and the manifest of commit %d records its gap: restore it from a backup",
+				v.before.Number)
 		case declared != nil && !sameDeclaration(declared, taken):
-			v.find(gapPath(taken.ID), "it declares another gap than the manifest of commit %d records: restore it from a backup", v.before.Number)
+			v.find(gapPath(taken.ID),
+				"it declares another gap than the manifest of commit %d records: restore it from a backup", v.before.Number)
 		}
 	}
 	return nil

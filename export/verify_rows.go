@@ -39,7 +39,8 @@ func keyOf(k *rowfile.Key) rowKey {
 }
 
 func compareKeys(a, b rowKey) int {
-	return cmp.Or(cmp.Compare(a.row[0], b.row[0]), cmp.Compare(a.row[1], b.row[1]), cmp.Compare(a.revision, b.revision), cmp.Compare(a.ts, b.ts))
+	return cmp.Or(cmp.Compare(a.row[0], b.row[0]), cmp.Compare(a.row[1], b.row[1]), cmp.Compare(a.revision, b.revision),
+		cmp.Compare(a.ts, b.ts))
 }
 
 // revisions checks that no row is there twice and that a row's revisions count

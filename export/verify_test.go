@@ -89,9 +89,9 @@ func verified(t *testing.T, mem *vfs.MemFS) Verdict {
 func TestVerifySound(t *testing.T) {
 	v := verified(t, honest(t))
 	if !v.Sound() || v.Commits != 4 || v.Rows != 11 || v.Files < 5 {
-		t.Errorf("an output that nobody touched: %+v", v)
+		t.Errorf("an output that was not touched: %+v", v)
 	}
-	// The files of the first day are deleted, and nobody asks for them.
+	// The files of the first day are deleted, and no one asks for them.
 	mem := honest(t)
 	days, err := mem.List(testDir + "/data/dt=2026-11-22")
 	if err != nil {
@@ -109,7 +109,7 @@ func TestVerifySound(t *testing.T) {
 		t.Errorf("from the second day on: %v, %+v", err, v)
 	}
 	if v := verified(t, mem); v.Sound() {
-		t.Error("nobody misses the first day")
+		t.Error("the first day is not missed")
 	}
 	if v := verified(t, emptyOutput(t)); !v.Sound() {
 		t.Errorf("an output without a commit: %+v", v)
@@ -193,7 +193,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 		}, "no manifest names it"},
 		"something else in data/":               {func(t *testing.T, mem *vfs.MemFS) { overwrite(t, mem, testDir+"/data/note.txt", "x") }, "no manifest names it"},
 		"something else beside manifests":       {func(t *testing.T, mem *vfs.MemFS) { overwrite(t, mem, manifests+"old.json", "{}") }, "it is no manifest"},
-		"dead letters that nobody wrote":        {func(t *testing.T, mem *vfs.MemFS) { copied(t, mem, dead, dead+"l") }, "no manifest names it"},
+		"dead letters that were not written":    {func(t *testing.T, mem *vfs.MemFS) { copied(t, mem, dead, dead+"l") }, "no manifest names it"},
 		"a manifest under another's name":       {func(t *testing.T, mem *vfs.MemFS) { copied(t, mem, manifestOf(2), manifestOf(3)) }, "it is of commit 2"},
 		"a manifest that is not a file of ours": {func(t *testing.T, mem *vfs.MemFS) { overwrite(t, mem, manifestOf(3), "{}") }, "its format is 0"},
 		"a manifest of another run": {func(t *testing.T, mem *vfs.MemFS) {
@@ -242,7 +242,7 @@ func TestVerifyEveryBit(t *testing.T) {
 			changed[i] ^= 1 << (i % 8)
 			overwrite(t, mem, testDir+"/"+name, string(changed))
 			if v := verified(t, mem); v.Sound() {
-				t.Errorf("%s: nobody sees that byte %d is another", name, i)
+				t.Errorf("%s: it is not seen that byte %d is another", name, i)
 			}
 		}
 	}

@@ -74,7 +74,7 @@ func (o *Output) scan(f *tablelog.File, every bool, visit func(joiner.Written) b
 		if !deleted && err == nil {
 			err = missing("it is not there")
 		}
-		return err // nobody can see the rows of a deleted day, nor which revisions they had
+		return err // the rows of a deleted day cannot be seen, nor which revisions they had
 	}
 	if err != nil {
 		return err

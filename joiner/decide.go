@@ -85,7 +85,7 @@ func (d *Distinct) reset() {
 type Decision struct {
 	rules *Rules
 	req   *events.Request
-	items map[string]int // by id; nil while the items are few or nobody asked
+	items map[string]int // by id; nil while the items are few or not asked for
 	cells [][]fold       // by row, by label
 	seen  []bool         // by row: an impression was found; nil when the policy does not ask
 	added Distinct

@@ -138,7 +138,8 @@ func (r *Rules) tellTakenBack(told []Told, req *events.Request, rows []Row, h *H
 		byItem[s.Item] = append(byItem[s.Item], s.Label)
 	}
 	for _, item := range items {
-		t := Told{RequestID: req.ID, RequestTS: req.TS, Item: item, Phase: TellClose, Cells: undecided(len(r.Labels)), Labels: byItem[item]}
+		t := Told{RequestID: req.ID, RequestTS: req.TS, Item: item, Phase: TellClose, Cells: undecided(len(r.Labels)),
+			Labels: byItem[item]}
 		kept := false
 		for i := range rows {
 			if itemOf(req, &rows[i]) == item {

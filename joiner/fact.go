@@ -41,7 +41,8 @@ func (r *Rules) Fact(o *events.Outcome) Fact {
 // held is the fact as the state holds it, without its data.
 func (f *Fact) held() HeldOutcome {
 	o := &f.Outcome
-	return HeldOutcome{Origin: f.Origin, Round: f.Round, Booked: f.Booked, Until: f.Until, TS: o.TS, ID: o.ID, Hash: o.Hash}
+	return HeldOutcome{Origin: f.Origin, Round: f.Round, Booked: f.Booked, Until: f.Until, TS: o.TS, ID: o.ID,
+		Hash: o.Hash}
 }
 
 // Qualifies reports whether the condition of a label, by its index, holds.

@@ -37,7 +37,7 @@ const (
 	// patiences, so that at the default it is that of about half a day.
 	memoryOfRates = 6 * slotsPerPatience
 	// maxSlots bounds what is remembered of a hold, at 64 patiences. What comes
-	// beyond is not counted, and waits for somebody to say what happened.
+	// beyond is not counted, and waits for a person to say what happened.
 	maxSlots = 64 * slotsPerPatience
 	// watched is how many labels are guarded: the first ones.
 	watched = 16
@@ -247,7 +247,7 @@ func (g *Guard) Judge(r *Rules, read events.Time) {
 	g.rejudge(r, read)
 }
 
-// Declared takes in that somebody has said what became of a stretch, which is
+// Declared takes in that a person has said what became of a stretch, which is
 // better than waiting for a backlog to end.
 func (g *Guard) Declared(r *Rules, read events.Time) {
 	g.Filling = 0
@@ -328,8 +328,8 @@ func (g *Guard) forget(r *Rules) {
 	}
 }
 
-// declared reports whether somebody has said what became of the outcomes in a
-// stretch, its end not included: then too few of them alarm nobody. What was just
+// declared reports whether a person has said what became of the outcomes in a
+// stretch, its end not included: then too few of them raise no alarm. What was just
 // quiet is usual all the same, from now on.
 func (r *Rules) declared(from, to events.Time, quiet bool) bool {
 	return slices.ContainsFunc(r.Gaps, func(g events.Gap) bool {

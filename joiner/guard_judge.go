@@ -125,7 +125,7 @@ func (s *survey) sum(prefix []int64, from, to int64) float64 {
 // shorter delays are likelier than longer ones, the delays are a mixture of even
 // distributions over [0, x], whatever the x (Khintchine's theorem on unimodal
 // distributions); so the number expected is at least what the x expects that
-// expects the least. Nobody is alarmed by a surge of requests whose outcomes
+// expects the least. No alarm is raised by a surge of requests whose outcomes
 // cannot have come yet.
 func (s *survey) expected(j int, from, to int64) float64 {
 	rate := &s.g.Rates[j]

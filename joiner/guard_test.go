@@ -228,7 +228,7 @@ func TestOutagesGiveNoNegatives(t *testing.T) {
 	}
 }
 
-// TestQuietIsLearned: people really do less than half of what they did. Somebody
+// TestQuietIsLearned: people really do less than half of what they did. A person
 // says so, and says it again, until that is what is usual.
 func TestQuietIsLearned(t *testing.T) {
 	rules := joiner.Rules{
@@ -255,7 +255,7 @@ func TestQuietIsLearned(t *testing.T) {
 			lastHold = now
 		}
 		if g.Held.On() {
-			t.Fatalf("at %s: held, though somebody said that nothing is missing", now)
+			t.Fatalf("at %s: held, though a person said that nothing is missing", now)
 		}
 	}
 	for range 2000 {

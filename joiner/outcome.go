@@ -74,7 +74,8 @@ func (m *Machine) tooMany(fx *Effects, t twins) bool {
 	if m.Outcomes <= 0 || t.some || t.others < m.Outcomes {
 		return false
 	}
-	fx.reject("too_many_outcomes", fmt.Sprintf("its request has %d outcomes already (limits.outcomes_per_request)", m.Outcomes))
+	fx.reject("too_many_outcomes", fmt.Sprintf("its request has %d outcomes already (limits.outcomes_per_request)",
+		m.Outcomes))
 	return true
 }
 
@@ -152,7 +153,8 @@ func (m *Machine) late(x *Entry, fx *Effects, ev *Event, now Now) error {
 		return nil
 	}
 	if x.History.Round >= maxRounds {
-		fx.reject("too_many_corrections", fmt.Sprintf("its request closed and was corrected by %d late events already", maxRounds))
+		fx.reject("too_many_corrections", fmt.Sprintf("its request closed and was corrected by %d late events already",
+			maxRounds))
 		return nil
 	}
 	req, err := x.assemble(m, everything)
@@ -273,7 +275,10 @@ func (m *Machine) together(x *Entry, o *events.Outcome) (from, until events.Time
 	}
 	slices.SortFunc(copies, func(a, b *Fact) int { return cmp.Compare(a.Outcome.TS, b.Outcome.TS) })
 	from, until = o.TS, o.TS
-	after, _ := slices.BinarySearchFunc(copies, o.TS, func(f *Fact, ts events.Time) int { return cmp.Compare(f.Outcome.TS, ts) })
+	after, _ := slices.BinarySearchFunc(copies, o.TS, func(f *Fact,
+		ts events.Time) int {
+		return cmp.Compare(f.Outcome.TS, ts)
+	})
 	for _, f := range copies[after:] {
 		if first, _ := m.Rules.Reach(f.Outcome.TS); first > until {
 			break

@@ -129,7 +129,8 @@ func write(row *Row, s *Standing, reason Reason, columns *columnsOf) bool {
 		return true
 	}
 	sum := columns.row(row.Item)
-	if s.Written && !s.Withdrawn && !s.Unknown && s.Weight == row.Weight && s.Columns == sum && slices.EqualFunc(s.Cells, row.Cells, sameCell) {
+	if s.Written && !s.Withdrawn && !s.Unknown && s.Weight == row.Weight && s.Columns == sum &&
+		slices.EqualFunc(s.Cells, row.Cells, sameCell) {
 		return false
 	}
 	if s.Written {

@@ -103,7 +103,7 @@ func TestReviseLeftOut(t *testing.T) {
 	view.Type = "view"
 	h.close(request("a", "b"), click("o", 5, "a"))
 	if _, ok := h.written["b"]; ok || len(h.written) != 1 {
-		t.Errorf("what nobody saw is written: %v", h.written)
+		t.Errorf("what was not seen is written: %v", h.written)
 	}
 	h.late(request("a", "b"), view)
 	h.holds("a", -1, 1)

@@ -92,16 +92,17 @@ func (s *Store) AddUnwritten(u *joiner.Unwritten) {
 
 // MoveUnwritten implements engine.Store.
 func (s *Store) MoveUnwritten(from, to joiner.Place) error {
-	return scan(s.db.Load(), numbered(spaceUnwritten, s.saved.Unwritten+1), []byte{spaceUnwritten + 1}, func(key, value []byte) error {
-		u, err := decodeUnwritten(value)
-		if err != nil || u.Place != from {
-			return err
-		}
-		u.Place = to
-		s.value = appendUnwritten(s.value[:0], &u)
-		s.set(key, s.value)
-		return nil
-	})
+	return scan(s.db.Load(), numbered(spaceUnwritten, s.saved.Unwritten+1), []byte{spaceUnwritten + 1},
+		func(key, value []byte) error {
+			u, err := decodeUnwritten(value)
+			if err != nil || u.Place != from {
+				return err
+			}
+			u.Place = to
+			s.value = appendUnwritten(s.value[:0], &u)
+			s.set(key, s.value)
+			return nil
+		})
 }
 
 // AddDeadLetter implements engine.Store.

@@ -106,7 +106,8 @@ func pointed(fs vfs.FS, dir string) (name string, err error) {
 		return "", err
 	}
 	name = strings.TrimSuffix(string(text), "\n")
-	if n, err := strconv.Atoi(strings.TrimPrefix(name, besideDir)); err != nil || n < 1 || name != besideDir+strconv.Itoa(n) {
+	if n, err := strconv.Atoi(strings.TrimPrefix(name, besideDir)); err != nil || n < 1 ||
+		name != besideDir+strconv.Itoa(n) {
 		return "", fmt.Errorf("%s names %q, which is no directory of a state", pointerFile, name)
 	}
 	return name, nil

@@ -13,7 +13,7 @@
 //     applied, each whole: Pebble never spreads a batch over memory tables, and
 //     flushes them in the order in which they were filled.
 //   - A cut is flushed before there is a manifest of it: View.Sync.
-//   - Nobody is told that the logs may forget what was read. Whoever derives that
+//   - The logs are not told that they may forget what was read. A caller who derives that
 //     from a position must take one that was flushed.
 //
 // An event is written once, as it was read, and blindly:

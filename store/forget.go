@@ -25,7 +25,7 @@ func (s *Store) Forget(f state.Forget) {
 }
 
 // ForgetRequests implements engine.Store. The index goes by what the spaces say that
-// is cheap to read. Records go by ranges of time, when the last part is forgotten: nobody
+// is cheap to read. Records go by ranges of time, when the last part is forgotten: no reader
 // looks at what is stamped before Checkpoint.Forgotten, and every range that is deleted is a
 // table that overlaps with others. The first one after a start takes what a crash left.
 func (s *Store) ForgetRequests(from, to events.Time, about int) (through events.Time) {

@@ -144,8 +144,8 @@ const maxGroup = 1 << 30
 func (g *group) id(s *slot) []byte { return g.ids[s.id.from:s.id.to] }
 
 // text is the ids and, from events on, the events in value. The string is the very
-// memory into which they were decompressed: nobody else has it and nobody writes
-// to it again. Whoever keeps a piece of it keeps all of it.
+// memory into which they were decompressed: no other code has it and none writes
+// to it again. A caller who keeps a piece of it keeps all of it.
 func (g *group) text(value []byte) (text string, events int, err error) {
 	d := decoder{rest: value}
 	d.version()

@@ -38,7 +38,7 @@ func (l logger) Fatalf(format string, args ...any) {
 }
 
 // listen makes a flush that fails fatal. Pebble would try again, at once and
-// without end, while whoever waits for it learns nothing; and a disk that is full
+// without end, while the caller who waits for it learns nothing; and a disk that is full
 // is waited for below the file system, so this is none. A compaction that fails is
 // only said: nothing waits for it and nothing is lost.
 func listen(l logger, d *damage) *pebble.EventListener {

@@ -86,7 +86,8 @@ type Store struct {
 // another process has open is refused. A state whose files are not what was
 // written is a *DamagedError.
 func Open(o Options) (*Store, error) {
-	s := &Store{o: o, cache: pebble.NewCache(cmp.Or(o.CacheSize, defaultCache)), groupBytes: groupBytes, chunkBytes: chunkBytes}
+	s := &Store{o: o, cache: pebble.NewCache(cmp.Or(o.CacheSize, defaultCache)), groupBytes: groupBytes,
+		chunkBytes: chunkBytes}
 	s.damage = &damage{fs: o.FS, dir: o.Dir, readOnly: o.ReadOnly, log: logger{log: o.Log, fatal: o.Fatal}}
 	name, err := pointed(o.FS, o.Dir)
 	var db *pebble.DB
@@ -126,9 +127,10 @@ func pebbleOptions(o *Options, cache *pebble.Cache, d *damage) *pebble.Options {
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       compactAt,
 		L0StopWritesThreshold:       3 * compactAt,
-		FormatMajorVersion:          pebble.FormatValueSeparation, // set by hand: the default is the oldest, which does not notice a damaged log
-		Logger:                      logger{log: o.Log, fatal: o.Fatal},
-		EventListener:               listen(logger{log: o.Log, fatal: o.Fatal}, d),
+		// set by hand: the default is the oldest, which does not notice a damaged log
+		FormatMajorVersion: pebble.FormatValueSeparation,
+		Logger:             logger{log: o.Log, fatal: o.Fatal},
+		EventListener:      listen(logger{log: o.Log, fatal: o.Fatal}, d),
 	}
 	// Nearly all of it is events, which are compressed in their groups.
 	p.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })

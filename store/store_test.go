@@ -41,7 +41,7 @@ type driver struct {
 	viewed  []string
 
 	small, colliding bool
-	memTable         uint64 // with a small one batches are flushed that nobody asked for
+	memTable         uint64 // with a small one batches are flushed that were not asked for
 }
 
 // tune makes what is rare at the real sizes common.
@@ -292,7 +292,7 @@ func (d *driver) forget(t *rapid.T) {
 	}
 }
 
-// nothingBefore wants nothing to be left of what was forgotten to its end. Nobody
+// nothingBefore wants nothing to be left of what was forgotten to its end. No reader
 // looks there, so only the disk would tell.
 func (d *driver) nothingBefore(t *rapid.T, through events.Time) {
 	for space, to := range map[byte]events.Time{

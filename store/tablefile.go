@@ -28,7 +28,7 @@ func (f tableFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) 
 	return &tableFile{File: file, buffer: bufio.NewWriterSize(file, tableBuffer)}, nil
 }
 
-// tableFile is a table being written, from its begin to its end. Nobody reads it
+// tableFile is a table being written, from its begin to its end. No reader has it
 // before it is closed, and it does not count before it is synced.
 type tableFile struct {
 	vfs.File

@@ -80,7 +80,8 @@ func (v *view) DeadLetters(through uint64) iter.Seq2[*events.DeadLetter, error] 
 	return numberedRecords(v.snap, spaceDeadLetter, through, decodeDeadLetter)
 }
 
-func numberedRecords[T any](r pebble.Reader, space byte, through uint64, decode func([]byte) (*T, error)) iter.Seq2[*T, error] {
+func numberedRecords[T any](r pebble.Reader, space byte, through uint64, decode func([]byte) (*T, error)) iter.Seq2[*T,
+	error] {
 	return func(yield func(*T, error) bool) {
 		it, err := r.NewIter(&pebble.IterOptions{LowerBound: []byte{space}, UpperBound: numbered(space, through+1)})
 		if err != nil {

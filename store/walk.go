@@ -114,7 +114,8 @@ func (w *walk) open(r pebble.Reader) (err error) {
 		return err
 	}
 	// Positioned only when events are wanted.
-	w.events, err = r.NewIter(&pebble.IterOptions{LowerBound: bound(spaceEvents, sliceStart(w.from)), UpperBound: bound(spaceEvents, w.to)})
+	w.events, err = r.NewIter(&pebble.IterOptions{LowerBound: bound(spaceEvents, sliceStart(w.from)),
+		UpperBound: bound(spaceEvents, w.to)})
 	return err
 }
 

@@ -12,9 +12,10 @@ import (
 
 func benchCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "bench",
-		Usage:       "measure this machine with labeljoin on it",
-		Subcommands: []*cli.Command{benchLiveCommand(), benchStoreCommand(), benchLatencyCommand(), benchEventsCommand(), benchExportCommand(), benchStatsCommand()},
+		Name:  "bench",
+		Usage: "measure this machine with labeljoin on it",
+		Subcommands: []*cli.Command{benchLiveCommand(), benchStoreCommand(), benchLatencyCommand(), benchEventsCommand(),
+			benchExportCommand(), benchStatsCommand()},
 	}
 }
 
@@ -57,7 +58,8 @@ func benchStoreCommand() *cli.Command {
 		Name:  "store",
 		Usage: "a sliding window of pending requests: what each costs, and how long a restart takes",
 		Flags: []cli.Flag{
-			&cli.IntSliceFlag{Name: "pending", Value: cli.NewIntSlice(1_000_000, 10_000_000), Usage: "`REQUESTS` that are pending at a time; again for more sizes"},
+			&cli.IntSliceFlag{Name: "pending", Value: cli.NewIntSlice(1_000_000, 10_000_000),
+				Usage: "`REQUESTS` that are pending at a time; again for more sizes"},
 			&cli.IntFlag{Name: "slide", Value: 2_000_000, Usage: "measure while the window slides by so many `REQUESTS`"},
 			&cli.Float64Flag{Name: "outcomes", Value: 0.05, Usage: "outcomes for each request"},
 			&cli.StringFlag{Name: "dir", Usage: "work in `DIR` instead of a temporary one"},
@@ -66,7 +68,8 @@ func benchStoreCommand() *cli.Command {
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			b := bench.Store{Slide: c.Int("slide"), Outcomes: c.Float64("outcomes"), Dir: c.String("dir"), Talk: c.App.ErrWriter, Profile: c.String("cpuprofile")}
+			b := bench.Store{Slide: c.Int("slide"), Outcomes: c.Float64("outcomes"), Dir: c.String("dir"),
+				Talk: c.App.ErrWriter, Profile: c.String("cpuprofile")}
 			if b.Slide < 1 || b.Outcomes < 0 || b.Outcomes > 1 {
 				return &terminal.UsageError{Err: errors.New("--slide from 1, --outcomes 0 to 1")}
 			}
@@ -141,10 +144,12 @@ func benchStatsCommand() *cli.Command {
 		Description: "DuckDB summarizes the same files, TensorFlow Data Validation a data frame of them that is in memory already.",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "rows", Value: 5_000_000, Usage: "`N` rows of the day", Destination: &b.Rows},
-			&cli.IntFlag{Name: "columns", Value: 30, Usage: "`N` columns of a row, features among them", Destination: &b.Columns},
+			&cli.IntFlag{Name: "columns", Value: 30, Usage: "`N` columns of a row, features among them",
+				Destination: &b.Columns},
 			&cli.IntFlag{Name: "turns", Value: 2, Usage: "how often each is measured", Destination: &b.Turns},
 			&cli.StringFlag{Name: "duckdb", Usage: "a `PROGRAM` of Python that has the duckdb module", Destination: &b.DuckDB},
-			&cli.StringFlag{Name: "tfdv", Usage: "a `PROGRAM` of Python that has the tensorflow_data_validation module", Destination: &b.TFDV},
+			&cli.StringFlag{Name: "tfdv", Usage: "a `PROGRAM` of Python that has the tensorflow_data_validation module",
+				Destination: &b.TFDV},
 			&cli.StringFlag{Name: "dir", Usage: "work in `DIR`, which is kept; its rows are used again", Destination: &b.Dir},
 			&cli.BoolFlag{Name: "json", Usage: "the result as one line of JSON", Destination: &b.JSON},
 			profileFlag(),
@@ -171,11 +176,14 @@ func benchExportCommand() *cli.Command {
 			"files, the same codec and as many threads, and sorts them by a hash under a limit on its memory.",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "rows", Value: 10_000_000, Usage: "`N` rows of the day", Destination: &b.Rows},
-			&cli.IntFlag{Name: "columns", Value: 30, Usage: "`N` columns of a row, features among them", Destination: &b.Columns},
+			&cli.IntFlag{Name: "columns", Value: 30, Usage: "`N` columns of a row, features among them",
+				Destination: &b.Columns},
 			&cli.IntFlag{Name: "shards", Value: 16, Usage: "`N` files of each split", Destination: &b.Shards},
 			&cli.IntFlag{Name: "turns", Value: 2, Usage: "how often each is measured", Destination: &b.Turns},
 			&cli.StringFlag{Name: "format", Value: "parquet", Usage: "parquet or tfrecord", Destination: &b.Format},
-			&cli.StringFlag{Name: "python", Usage: "a `PROGRAM` of Python that has the duckdb module; without it only labeljoin is measured", Destination: &b.Python},
+			&cli.StringFlag{Name: "python",
+				Usage:       "a `PROGRAM` of Python that has the duckdb module; without it only labeljoin is measured",
+				Destination: &b.Python},
 			&cli.StringFlag{Name: "memory", Value: "1GiB", Usage: "DuckDB's limit on its `MEMORY`", Destination: &b.Memory},
 			&cli.StringFlag{Name: "dir", Usage: "work in `DIR`, which is kept; its rows are used again", Destination: &b.Dir},
 			&cli.BoolFlag{Name: "json", Usage: "the result as one line of JSON", Destination: &b.JSON},

@@ -13,7 +13,8 @@ import (
 // completionCommand is `labeljoin completion`. The scripts hold all names
 // themselves, so that completing starts no process.
 func completionCommand() *cli.Command {
-	shells := map[string]func(io.Writer, []commandline.Completable) error{"bash": commandline.BashCompletion, "zsh": commandline.ZshCompletion, "fish": commandline.FishCompletion}
+	shells := map[string]func(io.Writer, []commandline.Completable) error{"bash": commandline.BashCompletion,
+		"zsh": commandline.ZshCompletion, "fish": commandline.FishCompletion}
 	return &cli.Command{
 		Name:      "completion",
 		Usage:     "print a script with which a shell completes commands and flags",

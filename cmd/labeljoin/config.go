@@ -38,7 +38,8 @@ func configCommand() *cli.Command {
 					case 1:
 						path = c.Args().First()
 					default:
-						return &terminal.UsageError{Err: fmt.Errorf("config init writes one file, and there are %d: %s", c.NArg(), strings.Join(c.Args().Slice(), ", "))}
+						return &terminal.UsageError{Err: fmt.Errorf("config init writes one file, and there are %d: %s", c.NArg(),
+							strings.Join(c.Args().Slice(), ", "))}
 					}
 					return initConfig(c.App.Writer, path, c.Bool("force"))
 				},
@@ -83,7 +84,8 @@ func configCommand() *cli.Command {
 
 // configFileFlag is for commands that are about a configured joiner.
 func configFileFlag() cli.Flag {
-	return &cli.StringFlag{Name: "config", Value: defaultConfigPath, Usage: "the configuration `FILE`; - is standard input"}
+	return &cli.StringFlag{Name: "config", Value: defaultConfigPath,
+		Usage: "the configuration `FILE`; - is standard input"}
 }
 
 // configOf loads the configuration that a command line names.
@@ -106,7 +108,8 @@ func initConfig(out io.Writer, path string, force bool) error {
 	}
 	f, err := os.OpenFile(path, flags, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists: name another file, or replace it with labeljoin config init --force %s: %w", path, path, err)
+		return fmt.Errorf("%s exists: name another file, or replace it with labeljoin config init --force %s: %w", path,
+			path, err)
 	}
 	if err != nil {
 		return fmt.Errorf("write the configuration: %w", err)

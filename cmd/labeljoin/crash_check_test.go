@@ -61,7 +61,7 @@ type outputRow struct {
 	reason   string
 }
 
-// writtenOutput is a whole output as it is read by somebody else.
+// writtenOutput is a whole output as another program reads it.
 type writtenOutput struct {
 	hashes    []string // of the manifests
 	manifests []outputManifest

@@ -88,7 +88,7 @@ func (f *fullFile) Write(p []byte) (int, error) {
 }
 
 // TestDiskFullAnywhere joins on a disk that is full for a while, which begins at
-// every operation in turn. Nobody above may notice anything but the time.
+// every operation in turn. The callers may notice nothing but the time.
 func TestDiskFullAnywhere(t *testing.T) {
 	worlds := 8
 	if testing.Short() {
@@ -119,7 +119,7 @@ func TestDiskFullAnywhere(t *testing.T) {
 	}
 }
 
-// TestAStopEndsTheWait: whoever is told to stop does not wait for room.
+// TestAStopEndsTheWait: what is told to stop does not wait for room.
 func TestAStopEndsTheWait(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	disk := &diskspace.FS{FS: &fullFS{FS: vfs.NewMem(), last: 1 << 30}, Wait: &diskspace.Waiter{Stop: ctx.Done(), Pause: time.Hour}}

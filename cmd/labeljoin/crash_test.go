@@ -78,7 +78,7 @@ type crashTally struct {
 	again    int // crashes of a recovery
 	removed  int // states deleted on purpose
 	unopened int // states that Pebble did not open
-	lost     int // rebuilds of a state that nobody deleted
+	lost     int // rebuilds of a state that was not deleted
 }
 
 func newCrashTally() *crashTally {
@@ -124,7 +124,7 @@ func (c *crashTally) check(t *testing.T, points int) {
 		}
 	}
 	if c.lost > 0 {
-		t.Errorf("%d times a state that nobody deleted was rebuilt: it was not durable", c.lost)
+		t.Errorf("%d times a state that was not deleted was rebuilt: it was not durable", c.lost)
 	}
 	if c.again == 0 || c.removed == 0 || c.kills == 0 {
 		t.Errorf("%d crashes of recoveries, %d deleted states, %d kills", c.again, c.removed, c.kills)

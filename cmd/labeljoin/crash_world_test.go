@@ -45,7 +45,7 @@ type crashWorld struct {
 	replay *engine.Replay                                                                    // nil: live
 	gapped bool                                                                              // labels may be made unknown after the close
 	disk   func(vfs.FS) vfs.FS                                                               // what the disk does besides; nil: nothing
-	heard  func(message string)                                                              // told what the joiner logs; nil: nobody is
+	heard  func(message string)                                                              // told what the joiner logs; nil: not called
 	first  func(input int) uint64                                                            // where a log begins; nil: at its beginning
 	feed   func(ctx context.Context, input int, from events.Position) (engine.Source, error) // nil: the whole logs, at once
 }

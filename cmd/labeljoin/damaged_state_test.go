@@ -111,7 +111,7 @@ func testDamagedState(t *testing.T, b *rig) {
 }
 
 // TestLookingLeavesNoFiles looks at a state, as another user may, and finds it
-// as it was: whatever was made would belong to whoever looked.
+// as it was: whatever was made would belong to the user who looked.
 func TestLookingLeavesNoFiles(t *testing.T) {
 	replayDir(t)
 	putFile(t, "r", requestLines(0, 20))

@@ -123,7 +123,7 @@ func (c *dataCase) config(t *testing.T, dir, url string) *config.Config {
 		fmt.Fprintf(&b, "  label_%s: {when: '%s'}\n", name, expr)
 	}
 	// One of the sets has a stretch with a fifth of its outcomes: the guard would
-	// hold it until somebody says what that was.
+	// hold it until a person says what that was.
 	b.WriteString("guard: {enabled: false}\noutput: {roll: {interval: 200ms}}\nlog: {level: warn}\n")
 	path := filepath.Join(dir, "labeljoin.yaml")
 	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
@@ -206,7 +206,7 @@ func latestRows(t *testing.T, dir string, columns []string) [][]string {
 }
 
 // TestRealDataByReplay joins every set under every window and compares all rows
-// with answers that somebody else computed in SQL.
+// with answers that were computed independently, in SQL.
 func TestRealDataByReplay(t *testing.T) {
 	for _, c := range dataCases(t) {
 		t.Run(c.name(), func(t *testing.T) {

@@ -120,7 +120,7 @@ func TestExitCodes(t *testing.T) {
 			t.Errorf("ends with %d", code)
 		}
 	})
-	t.Run("a file is missing that nobody named", func(t *testing.T) {
+	t.Run("a file is missing that was not named", func(t *testing.T) {
 		if code := terminal.ExitCode(fmt.Errorf("publish: %w", iofs.ErrNotExist)); code != terminal.ExitFailed {
 			t.Errorf("ends with %d", code)
 		}

@@ -210,7 +210,7 @@ output: {roll: {interval: 100ms}}
 
 // testOutage stops the outcomes while requests go on, with the guard as people
 // have it: no row becomes negative that has its outcome in the end, neither when
-// the pipeline catches up, nor through a kill, nor when somebody declares the
+// the pipeline catches up, nor through a kill, nor when a person declares the
 // outcomes lost.
 func testOutage(t *testing.T, b *rig) {
 	config := b.configure("labeljoin.yaml", outageConfig)
@@ -333,7 +333,7 @@ output: {roll: {interval: 100ms}}
 `
 
 // testLostLog deletes the outcomes' stream and makes it again, while the joiner
-// is away: it refuses to go on, until somebody has decided, and then knows what
+// is away: it refuses to go on, until a person has decided, and then knows what
 // it does not know.
 func testLostLog(t *testing.T, b *rig) {
 	config := b.configure("labeljoin.yaml", lostConfig)
@@ -426,6 +426,6 @@ func TestControlSocketDeepDown(t *testing.T) {
 	}
 	var s monitor.Status
 	if err := monitor.Ask(t.Context(), dir, "status", nil, &s); err != monitor.ErrNotRunning {
-		t.Errorf("a socket that nobody listens at: %v", err)
+		t.Errorf("a socket without a listener: %v", err)
 	}
 }

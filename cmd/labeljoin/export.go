@@ -34,9 +34,12 @@ func exportCommand() *cli.Command {
 			&cli.IntFlag{Name: "shards", Usage: "`N` files of each split, instead of export.shards"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "say what would be done, and write nothing"},
 			&cli.BoolFlag{Name: "wait", Usage: "wait until the day is complete"},
-			&cli.BoolFlag{Name: "partial", Usage: "export what is decided of a day that is not complete; its version is called partial"},
-			&cli.BoolFlag{Name: "refresh", Usage: "make another version if the day's rows, or how they are exported, have changed"},
-			&cli.StringFlag{Name: "print-loader", Usage: "print the Python lines that read the export: torch, tf, pandas, polars or spark"},
+			&cli.BoolFlag{Name: "partial",
+				Usage: "export what is decided of a day that is not complete; its version is called partial"},
+			&cli.BoolFlag{Name: "refresh",
+				Usage: "make another version if the day's rows, or how they are exported, have changed"},
+			&cli.StringFlag{Name: "print-loader",
+				Usage: "print the Python lines that read the export: torch, tf, pandas, polars or spark"},
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
@@ -44,7 +47,8 @@ func exportCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			r := exporter.Exporting{Config: cfg, From: cfg.Output.Dir, Wait: c.Bool("wait"), DryRun: c.Bool("dry-run"), Out: c.App.Writer, Talk: c.App.ErrWriter}
+			r := exporter.Exporting{Config: cfg, From: cfg.Output.Dir, Wait: c.Bool("wait"), DryRun: c.Bool("dry-run"),
+				Out: c.App.Writer, Talk: c.App.ErrWriter}
 			if c.IsSet("from") {
 				r.From = c.String("from")
 			}

@@ -29,7 +29,7 @@ func gapAddCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "add",
 		ArgsUsage: commandline.ArgsConfig,
-		Usage:     "declare that events of a stretch of time are missing, so that nobody takes their absence for a no",
+		Usage:     "declare that events of a stretch of time are missing, so that their absence is not taken for a no",
 		Description: "Rows whose window touches the gap get null labels with the reason gap; an `any` that is 1 stays 1.\n" +
 			"Rows that were written already are written again, as far as corrections reach. A running joiner takes\n" +
 			"the gap in within seconds, another at its next start. `labeljoin gap remove` takes it back.\n\n" +
@@ -37,10 +37,12 @@ func gapAddCommand() *cli.Command {
 			"they are, and the guard lets go of the stretch.",
 		Flags: []cli.Flag{
 			configFileFlag(),
-			&cli.StringFlag{Name: "from", Usage: "`TIME` of the first event that may be missing: RFC 3339, like 2026-11-23T16:40:00Z"},
+			&cli.StringFlag{Name: "from",
+				Usage: "`TIME` of the first event that may be missing: RFC 3339, like 2026-11-23T16:40:00Z"},
 			&cli.StringFlag{Name: "to", Usage: "`TIME` of the last one"},
 			&cli.StringFlag{Name: "source", Value: "outcomes", Usage: "what is missing: outcomes, requests or both"},
-			&cli.BoolFlag{Name: "dry-run", Usage: "declare nothing, and say how many of the rows that are written it would change"},
+			&cli.BoolFlag{Name: "dry-run",
+				Usage: "declare nothing, and say how many of the rows that are written it would change"},
 			&cli.BoolFlag{Name: "quiet", Usage: "nothing is missing: there was just little to say"},
 			&cli.StringFlag{Name: "note", Usage: "why, for those who find it in the manifest"},
 		},
@@ -158,7 +160,8 @@ func gapLogCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			g := gap.Losses{Config: cfg, Declare: c.Bool("yes"), Note: c.String("note"), Out: &terminal.LineWriter{To: c.App.Writer}}
+			g := gap.Losses{Config: cfg, Declare: c.Bool("yes"), Note: c.String("note"),
+				Out: &terminal.LineWriter{To: c.App.Writer}}
 			return g.Run(c.Context)
 		},
 	}

@@ -28,7 +28,8 @@ func healthCommand() *cli.Command {
 			&cli.StringFlag{Name: "out", Usage: "the output `DIR`, instead of the configuration's"},
 			&cli.StringFlag{Name: "date", Usage: "the `DAY` of the requests (2026-11-23, in UTC)"},
 			&cli.StringSliceFlag{Name: "slice", Usage: "count each value of these `COLUMNS` too (a,b)"},
-			&cli.IntFlag{Name: "history", Value: 7, Usage: "compare with `N` days before; slow changes are looked for over at least 14"},
+			&cli.IntFlag{Name: "history", Value: 7,
+				Usage: "compare with `N` days before; slow changes are looked for over at least 14"},
 			&cli.IntFlag{Name: "least", Value: 20, Usage: "leave out slices of fewer than `N` rows"},
 			&cli.BoolFlag{Name: "json", Usage: "as one JSON object"},
 		},
@@ -41,7 +42,8 @@ func healthCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			r, _, err := dayHealth(c.Context, dir, c.String("date"), c.Int("history"), uint64(max(c.Int("least"), 0)), health.Options{Slices: listOf(c, "slice")})
+			r, _, err := dayHealth(c.Context, dir, c.String("date"), c.Int("history"), uint64(max(c.Int("least"), 0)),
+				health.Options{Slices: listOf(c, "slice")})
 			if err != nil {
 				return err
 			}
@@ -60,7 +62,8 @@ func healthCommand() *cli.Command {
 
 // dayHealth looks at the labels of a day and at the days before, of which any
 // may be missing.
-func dayHealth(ctx context.Context, dir, date string, history int, least uint64, o health.Options) (*health.Report, *health.Table, error) {
+func dayHealth(ctx context.Context, dir, date string, history int, least uint64, o health.Options) (*health.Report,
+	*health.Table, error) {
 	now, err := collectDay(ctx, dir, date, o)
 	if err != nil {
 		return nil, nil, err

@@ -104,7 +104,8 @@ func printReference(c *cli.Context) error {
 			return &terminal.UsageError{Err: err}
 		}
 	default:
-		return &terminal.UsageError{Err: fmt.Errorf("config reference takes one setting or block, and there are %d", c.NArg())}
+		return &terminal.UsageError{Err: fmt.Errorf("config reference takes one setting or block, and there are %d",
+			c.NArg())}
 	}
 	_, err := io.WriteString(c.App.Writer, terminal.PlainText(page))
 	return err

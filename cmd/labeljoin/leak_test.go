@@ -13,7 +13,7 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server/ats.init.0.func1"),
 		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server.init.0.func1"),
 		// A stream that is being created while the server shuts down keeps its file
-		// open, and with it these two. A server that nobody closed shows in others.
+		// open, and with it these two. A server that was not closed shows in others.
 		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server.(*fileStore).flushStreamStateLoop"),
 		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"),
 	)

@@ -24,18 +24,23 @@ func replayCommand() *cli.Command {
 			"file is rejected, no outcome belongs to any request, or a file holds events of the other kind.\n\n" +
 			"Example:\n  labeljoin replay --requests requests.jsonl --outcomes outcomes.jsonl --out replayed --complete",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "config", Value: defaultConfigPath, Usage: "the configuration `FILE`: its join, labels and features count"},
-			&cli.StringSliceFlag{Name: "requests", Usage: "a `FILE` of requests, or - for standard input; once for each file (required)"},
-			&cli.StringSliceFlag{Name: "outcomes", Usage: "a `FILE` of outcomes; once for each file; /dev/null: there are none (required)"},
+			&cli.StringFlag{Name: "config", Value: defaultConfigPath,
+				Usage: "the configuration `FILE`: its join, labels and features count"},
+			&cli.StringSliceFlag{Name: "requests",
+				Usage: "a `FILE` of requests, or - for standard input; once for each file (required)"},
+			&cli.StringSliceFlag{Name: "outcomes",
+				Usage: "a `FILE` of outcomes; once for each file; /dev/null: there are none (required)"},
 			&cli.StringFlag{Name: "out", Usage: "write to `DIR` instead of output.dir; it must not hold commits yet"},
 			&cli.StringFlag{Name: "gaps-of", Usage: "the gaps that were declared for the output `DIR` count"},
 			&cli.BoolFlag{Name: "complete", Usage: "the logs are whole: nothing is missing after their end"},
 			&cli.StringFlag{Name: "max-rejected", Value: "1%", Usage: "stop if a larger `SHARE` of a file's lines is rejected"},
-			&cli.BoolFlag{Name: "trust-logs", Usage: "write rows although no outcome belongs to any request, a log is empty, or requests look like outcomes"},
+			&cli.BoolFlag{Name: "trust-logs",
+				Usage: "write rows although no outcome belongs to any request, a log is empty, or requests look like outcomes"},
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			r := replay.Replay{Talk: c.App.ErrWriter, Complete: c.Bool("complete"), GapsOf: c.String("gaps-of"), Trusted: c.Bool("trust-logs")}
+			r := replay.Replay{Talk: c.App.ErrWriter, Complete: c.Bool("complete"), GapsOf: c.String("gaps-of"),
+				Trusted: c.Bool("trust-logs")}
 			if err := readReplayFlags(c, &r); err != nil {
 				return err
 			}
@@ -63,7 +68,8 @@ func readReplayFlags(c *cli.Context, r *replay.Replay) (err error) {
 		}
 	}
 	if path, shared := replay.SharedLog(r.Files[events.KindRequest], r.Files[events.KindOutcome]); shared {
-		return &terminal.UsageError{Err: fmt.Errorf("%s is given as --requests and as --outcomes: each file holds one kind", path)}
+		return &terminal.UsageError{Err: fmt.Errorf("%s is given as --requests and as --outcomes: each file holds one kind",
+			path)}
 	}
 	if r.MaxRejected, err = replay.ParseShare(c.String("max-rejected")); err != nil {
 		return &terminal.UsageError{Err: fmt.Errorf("--max-rejected: %w", err)}

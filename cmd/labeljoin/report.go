@@ -32,7 +32,8 @@ func reportCommand() *cli.Command {
 			&cli.StringFlag{Name: "out", Usage: "the output `DIR`, instead of the configuration's"},
 			&cli.StringFlag{Name: "date", Usage: "the `DAY` of the requests (2026-11-23, in UTC)"},
 			&cli.StringFlag{Name: "against", Value: "yesterday", Usage: "the `DAY` to compare with, if it is there"},
-			&cli.StringFlag{Name: "schema", Usage: "the schema's `FILE`; without it, the schema is inferred from the day before"},
+			&cli.StringFlag{Name: "schema",
+				Usage: "the schema's `FILE`; without it, the schema is inferred from the day before"},
 			&cli.StringSliceFlag{Name: "slice", Usage: "count each value of these `COLUMNS` too (a,b)"},
 		},
 		OnUsageError: onUsageError,
@@ -44,7 +45,8 @@ func reportCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			r := dayReport{dir: dir, date: c.String("date"), against: c.String("against"), slices: listOf(c, "slice"), windows: func(label string) time.Duration { return windowInUse(c, label) }}
+			r := dayReport{dir: dir, date: c.String("date"), against: c.String("against"), slices: listOf(c, "slice"),
+				windows: func(label string) time.Duration { return windowInUse(c, label) }}
 			if file := c.String("schema"); file != "" {
 				if r.schema, err = readSchema(file); err != nil {
 					return err

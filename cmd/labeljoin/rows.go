@@ -21,7 +21,8 @@ func rowFlags() []cli.Flag {
 		configFileFlag(),
 		&cli.StringFlag{Name: "out", Usage: "the output `DIR` that --date is about, instead of the configuration's"},
 		&cli.StringFlag{Name: "date", Usage: "the rows of the requests of a `DAY` (2026-11-23, in UTC)"},
-		&cli.StringFlag{Name: "weight", Usage: "the `COLUMN` with the weights of rows (default: the one that labeljoin writes, if it does)"},
+		&cli.StringFlag{Name: "weight",
+			Usage: "the `COLUMN` with the weights of rows (default: the one that labeljoin writes, if it does)"},
 	}
 }
 
@@ -49,7 +50,8 @@ func openRows(ctx context.Context, c *cli.Context) (*rowSet, error) {
 		return openDay(ctx, dir, date, c.String("weight"))
 	}
 	if c.NArg() == 0 {
-		return nil, &terminal.UsageError{Err: fmt.Errorf("%s needs rows: --date DAY, or Parquet files or a folder of them", c.Command.HelpName)}
+		return nil, &terminal.UsageError{Err: fmt.Errorf("%s needs rows: --date DAY, or Parquet files or a folder of them",
+			c.Command.HelpName)}
 	}
 	return openPaths(ctx, strings.Join(c.Args().Slice(), ", "), c.String("weight"), c.Args().Slice()...)
 }

@@ -17,9 +17,12 @@ import (
 const schemaName = "schema.pbtxt"
 
 func schemaCommand() *cli.Command {
-	file := &cli.StringFlag{Name: "schema", Value: schemaName, Usage: "the schema's `FILE`, in the text that TensorFlow Data Validation reads and writes"}
-	texts := &cli.IntFlag{Name: "texts", Value: schema.DefaultTexts, Usage: "list the values of columns with at most `N` different texts"}
-	about := func(name, usage, description string, flags []cli.Flag, change func(*tfmd.Schema, *tfmd.DatasetFeatureStatisticsList, int) (*tfmd.Schema, error)) *cli.Command {
+	file := &cli.StringFlag{Name: "schema", Value: schemaName,
+		Usage: "the schema's `FILE`, in the text that TensorFlow Data Validation reads and writes"}
+	texts := &cli.IntFlag{Name: "texts", Value: schema.DefaultTexts,
+		Usage: "list the values of columns with at most `N` different texts"}
+	about := func(name, usage, description string, flags []cli.Flag,
+		change func(*tfmd.Schema, *tfmd.DatasetFeatureStatisticsList, int) (*tfmd.Schema, error)) *cli.Command {
 		return &cli.Command{
 			Name: name, Usage: usage, Description: description, ArgsUsage: argsRows,
 			Flags: append(append(rowFlags(), file), flags...), OnUsageError: onUsageError,
@@ -34,7 +37,9 @@ func schemaCommand() *cli.Command {
 				func(_ *tfmd.Schema, l *tfmd.DatasetFeatureStatisticsList, n int) (*tfmd.Schema, error) {
 					return schema.Infer(l, n, true)
 				}),
-			about("update", "change a schema until rows fit it", "As tfdv.update_schema: a feature that changed its type or is missing is marked DEPRECATED.", []cli.Flag{texts}, schema.Update),
+			about("update", "change a schema until rows fit it",
+				"As tfdv.update_schema: a feature that changed its type or is missing is marked DEPRECATED.", []cli.Flag{texts},
+				schema.Update),
 			about("freeze", "add the ranges of numbers and the environments", "Adds what inference leaves open: the ranges of numbers in the rows, and the environments TRAINING and SERVING,\nwhere labels and what labeljoin adds are in TRAINING only. What the schema says already stays.", nil,
 				func(s *tfmd.Schema, l *tfmd.DatasetFeatureStatisticsList, _ int) (*tfmd.Schema, error) {
 					return schema.Freeze(s, l)
@@ -70,7 +75,8 @@ func readSchema(file string) (*tfmd.Schema, error) {
 }
 
 // changeSchema writes a schema that was changed by the statistics of rows.
-func changeSchema(c *cli.Context, exists bool, change func(*tfmd.Schema, *tfmd.DatasetFeatureStatisticsList, int) (*tfmd.Schema, error)) (err error) {
+func changeSchema(c *cli.Context, exists bool, change func(*tfmd.Schema, *tfmd.DatasetFeatureStatisticsList,
+	int) (*tfmd.Schema, error)) (err error) {
 	file, before := c.String("schema"), &tfmd.Schema{}
 	if exists {
 		if before, err = readSchema(file); err != nil {
@@ -84,7 +90,8 @@ func changeSchema(c *cli.Context, exists bool, change func(*tfmd.Schema, *tfmd.D
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	found, err := stats.Of(c.Context, rows.Sources, stats.Options{Weight: rows.weight, Categorical: schema.Categorical(before)})
+	found, err := stats.Of(c.Context, rows.Sources, stats.Options{Weight: rows.weight,
+		Categorical: schema.Categorical(before)})
 	if err != nil {
 		return err
 	}

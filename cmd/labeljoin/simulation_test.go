@@ -256,7 +256,7 @@ func (s *simulation) episode() error {
 	case len(x.points) > 0:
 	case errors.As(err, &trimmed), errors.Is(err, errTrimmed):
 		s.hits.hit("trimmed log refused")
-		clear(s.first) // somebody puts the log back
+		clear(s.first) // the log is put back
 	case errors.Is(err, syscall.EIO):
 		s.hits.hit("EIO at commit")
 	case err != nil:
@@ -451,7 +451,7 @@ type simulatedSource struct {
 	handed *atomic.Int64
 }
 
-// Next hands over a batch, which it may hold back a little: for long, nobody
+// Next hands over a batch, which it may hold back a little: for long, no part
 // needs to be waited for, since only the order matters.
 func (s *simulatedSource) Next(ctx context.Context) (events.Batch, error) {
 	if s.n++; s.log.pauses && s.n%3 == 0 {

@@ -27,7 +27,8 @@ func statsCommand() *cli.Command {
 			"The figures are those of TensorFlow Data Validation, computed exactly.",
 		Flags: append(rowFlags(),
 			&cli.StringSliceFlag{Name: "slice", Usage: "the same for each value of these `COLUMNS` (a,b)"},
-			&cli.StringFlag{Name: "tfdv", Usage: "write a `FILE` for tfdv.load_statistics, or with the ending .pb for tfdv.load_stats_binary"},
+			&cli.StringFlag{Name: "tfdv",
+				Usage: "write a `FILE` for tfdv.load_statistics, or with the ending .pb for tfdv.load_stats_binary"},
 			&cli.StringFlag{Name: "html", Usage: "write a page about them into a `FILE`"},
 			&cli.BoolFlag{Name: "json", Usage: "print the statistics as JSON"},
 		),
@@ -57,7 +58,8 @@ func runStats(c *cli.Context) (err error) {
 		}
 	}
 	if file := c.String("html"); file != "" {
-		if err := writePage(file, &page.Content{Title: rows.title, Version: version.Text(), Now: result.Statistics.Datasets[0]}); err != nil {
+		if err := writePage(file, &page.Content{Title: rows.title, Version: version.Text(),
+			Now: result.Statistics.Datasets[0]}); err != nil {
 			return err
 		}
 	}
@@ -70,10 +72,12 @@ func runStats(c *cli.Context) (err error) {
 // sayLeftOut tells what has no statistics.
 func sayLeftOut(talk io.Writer, result *stats.Result) {
 	if len(result.LeftOut) > 0 {
-		fmt.Fprintf(talk, "labeljoin: columns of structs, maps, nested lists and decimals have no statistics: %q\n", strings.Join(result.LeftOut, ", "))
+		fmt.Fprintf(talk, "labeljoin: columns of structs, maps, nested lists and decimals have no statistics: %q\n",
+			strings.Join(result.LeftOut, ", "))
 	}
 	for column, n := range result.Slices {
-		fmt.Fprintf(talk, "labeljoin: %q has %d more values than slices are made; the smallest ones are left out\n", column, n)
+		fmt.Fprintf(talk, "labeljoin: %q has %d more values than slices are made; the smallest ones are left out\n", column,
+			n)
 	}
 }
 

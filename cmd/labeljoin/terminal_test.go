@@ -11,7 +11,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 )
 
-// hostile is what a producer may send to whoever looks: commands to a terminal,
+// hostile is what a producer may send to the person who looks: commands to a terminal,
 // lines that look like others, and text that runs backwards.
 const hostile = "\x1b]0;owned\x07\x1b[2J\r\u202e\u2028\u200f\x7f\u009b31m"
 

@@ -4,7 +4,7 @@ package main
 
 import "syscall"
 
-// keepPrivate lets nobody but their owner and its group read the files that this
+// keepPrivate lets only their owner and its group read the files that this
 // process makes: rows, dead letters and manifests tell of users. A stricter umask
 // stays.
 func keepPrivate() {

@@ -28,7 +28,8 @@ func validateCommand() *cli.Command {
 		Flags: append(rowFlags(),
 			&cli.StringFlag{Name: "schema", Usage: "the schema's `FILE`"},
 			&cli.StringFlag{Name: "against", Usage: "rows of before: a `DAY`, yesterday (the day before --date), Parquet files, or statistics that stats --tfdv wrote"},
-			&cli.StringFlag{Name: "serving", Usage: "rows that were served, for training-serving skew: a `DAY`, files or statistics"},
+			&cli.StringFlag{Name: "serving",
+				Usage: "rows that were served, for training-serving skew: a `DAY`, files or statistics"},
 			&cli.StringFlag{Name: "environment", Usage: "the `NAME` of an environment of the schema: TRAINING, SERVING"},
 			&cli.StringSliceFlag{Name: "slice", Usage: "check each value of these `COLUMNS` too"},
 			&cli.StringFlag{Name: "anomalies", Usage: "write the anomalies into a `FILE`, as TFDV's message"},
@@ -125,7 +126,8 @@ func (v *validation) load(c *cli.Context) (err error) {
 }
 
 // statsAndClose computes the statistics of rows, and closes them.
-func statsAndClose(ctx context.Context, rows *rowSet, o stats.Options) (_ *tfmd.DatasetFeatureStatisticsList, err error) {
+func statsAndClose(ctx context.Context, rows *rowSet, o stats.Options) (_ *tfmd.DatasetFeatureStatisticsList,
+	err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	o.Weight = rows.weight
 	r, err := stats.Of(ctx, rows.Sources, o)
@@ -184,12 +186,14 @@ func (v *validation) check() (err error) {
 			return err
 		}
 	}
-	v.found, err = schema.Validate(v.now, v.schema, schema.Against{Environment: v.environment, Previous: v.before, Serving: v.serving})
+	v.found, err = schema.Validate(v.now, v.schema, schema.Against{Environment: v.environment, Previous: v.before,
+		Serving: v.serving})
 	if err != nil {
 		return err
 	}
 	for _, d := range v.now.Datasets[1:] {
-		found, err := schema.Validate(&tfmd.DatasetFeatureStatisticsList{Datasets: []*tfmd.DatasetFeatureStatistics{d}}, v.schema, schema.Against{Environment: v.environment})
+		found, err := schema.Validate(&tfmd.DatasetFeatureStatisticsList{Datasets: []*tfmd.DatasetFeatureStatistics{d}},
+			v.schema, schema.Against{Environment: v.environment})
 		if err != nil {
 			return err
 		}

@@ -25,12 +25,14 @@ func verifyCommand() *cli.Command {
 			configFileFlag(),
 			&cli.StringFlag{Name: "out", Usage: "the output `DIR`, instead of the configuration's"},
 			&cli.BoolFlag{Name: "deep", Usage: "read the log again, from NATS, and compare the labels of every row"},
-			&cli.StringFlag{Name: "since", Usage: "leave out files of days before `DAY` (2026-11-23), which may have been deleted"},
+			&cli.StringFlag{Name: "since",
+				Usage: "leave out files of days before `DAY` (2026-11-23), which may have been deleted"},
 			&cli.BoolFlag{Name: "json", Usage: "the verdict as one JSON object"},
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			v := verify.Verification{Deep: c.Bool("deep"), JSON: c.Bool("json"), Dir: c.String("out"), Out: c.App.Writer, Talk: c.App.ErrWriter}
+			v := verify.Verification{Deep: c.Bool("deep"), JSON: c.Bool("json"), Dir: c.String("out"), Out: c.App.Writer,
+				Talk: c.App.ErrWriter}
 			if v.Dir == "" || v.Deep {
 				cfg, err := configOf(c)
 				if err != nil {

@@ -19,6 +19,7 @@ func versionCommand() *cli.Command {
 }
 
 func printVersion(c *cli.Context) error {
-	_, err := fmt.Fprintf(c.App.Writer, "labeljoin %s %s %s/%s\n", version.Text(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintf(c.App.Writer, "labeljoin %s %s %s/%s\n", version.Text(), runtime.Version(), runtime.GOOS,
+		runtime.GOARCH)
 	return err
 }

@@ -201,7 +201,7 @@ var settable = map[string]string{
 	"cmd/labeljoin/version/version.go: release": "the linker sets it where a release is built",
 }
 
-// TestNoGlobals allows sentinel errors and tables that nobody writes to: two
+// TestNoGlobals allows sentinel errors and tables that are never written to: two
 // joiners in one process, or two tests, share nothing that can change.
 func TestNoGlobals(t *testing.T) {
 	byPackage := map[string][]*goFile{}
@@ -226,7 +226,7 @@ func TestNoGlobals(t *testing.T) {
 
 func checkInit(t *testing.T, f *goFile, decl ast.Decl) {
 	if fn, ok := decl.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
-		t.Errorf("%s: init runs whether anybody wants it or not: make it a function that is called", f.at(fn))
+		t.Errorf("%s: init runs whether it is wanted or not: make it a function that is called", f.at(fn))
 	}
 }
 
@@ -251,7 +251,7 @@ func checkVars(t *testing.T, f *goFile, decl ast.Decl, globals map[string]bool) 
 			}
 			globals[name.Name] = true
 			if len(v.Values) == 0 && !embeds(gen) {
-				t.Errorf("%s: %s has no value yet, so somebody will set it: give it to whoever needs it", f.at(name), name.Name)
+				t.Errorf("%s: %s has no value yet, so it will be set somewhere: give it to the code that needs it", f.at(name), name.Name)
 			}
 		}
 	}

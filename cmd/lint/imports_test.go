@@ -45,7 +45,7 @@ type importRule struct {
 var importRules = []importRule{
 	{
 		pkg: "events", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events"),
-		why: "the vocabulary is everybody's: it drags nothing in, and knows nobody",
+		why: "every package uses the vocabulary: it drags nothing in, and knows no other package",
 	},
 	{
 		pkg: "events/jetstream", deny: concat(pebble, parquet, own()), except: own("events"),
@@ -264,7 +264,7 @@ func TestPackageNames(t *testing.T) {
 }
 
 // TestTopLevel keeps the project's first impression: six folders, and the files
-// that everybody expects.
+// that a reader expects.
 func TestTopLevel(t *testing.T) {
 	folders := []string{"cmd", "joiner", "events", "store", "export", "config"}
 	files := []string{"go.mod", "go.sum", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"}

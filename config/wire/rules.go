@@ -64,7 +64,8 @@ func labelOf(l config.Label) (joiner.Label, error) {
 	if err != nil {
 		return joiner.Label{}, err
 	}
-	return joiner.Label{Name: l.Name, Window: l.Window.Std(), From: l.From.Std(), Agg: agg, When: when.Holds, Fault: when.Fault}, nil
+	return joiner.Label{Name: l.Name, Window: l.Window.Std(), From: l.From.Std(), Agg: agg, When: when.Holds,
+		Fault: when.Fault}, nil
 }
 
 // aggOf is the join's name of a label's value.

@@ -74,7 +74,7 @@ func (b *buffer) add(r *reader, seq uint64, m *events.Message) bool {
 	}
 }
 
-// insert appends a message whatever the room. Nobody may own the buffer.
+// insert appends a message whatever the room. The buffer may have no owner then.
 func (b *buffer) insert(seq uint64, m *events.Message) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -140,7 +140,7 @@ func (b *buffer) take() (chunk, bool) {
 	return first, true
 }
 
-// own makes r the only one that may add; nil is nobody. It returns the last
+// own makes r the only one that may add; nil is none. It returns the last
 // sequence received so far, and whether the log's first message is still to
 // come.
 func (b *buffer) own(r *reader) (received uint64, fresh bool) {
@@ -189,7 +189,7 @@ func (b *buffer) known() events.Mark {
 }
 
 // truncate drops what was received after a sequence: it came from a log that
-// turned out to be another. Nobody may own the buffer.
+// turned out to be another. The buffer may have no owner then.
 func (b *buffer) truncate(seq uint64, known events.Mark) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

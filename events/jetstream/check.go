@@ -67,7 +67,8 @@ func CheckLog(ctx context.Context, nc *nats.Conn, log *Log, now func() events.Ti
 		return err
 	})
 	var consumer jetstream.Consumer
-	config := jetstream.ConsumerConfig{AckPolicy: jetstream.AckNonePolicy, InactiveThreshold: 5 * time.Second, Replicas: 1, MemoryStorage: true}
+	config := jetstream.ConsumerConfig{AckPolicy: jetstream.AckNonePolicy, InactiveThreshold: 5 * time.Second,
+		Replicas: 1, MemoryStorage: true}
 	if log.Filtered {
 		config.FilterSubjects = log.subjects()
 	}

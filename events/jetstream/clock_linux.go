@@ -23,7 +23,7 @@ func newElapsed() func() time.Duration {
 }
 
 // synchronised is the machine's time at the least, if its kernel says that the
-// clock is synchronised: it is not before NTP has answered, nor after somebody has
+// clock is synchronised: it is not before NTP has answered, nor after a person has
 // set the clock by hand.
 func synchronised() (events.Time, bool) {
 	const (

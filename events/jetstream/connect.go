@@ -201,5 +201,6 @@ func lasting(err error) bool {
 		return !isNetwork || !network.Timeout()
 	}
 	return !isNetwork && !errors.Is(err, io.EOF) && !errors.Is(err, nats.ErrNoServers) &&
-		!errors.Is(err, nats.ErrTimeout) && !errors.Is(err, nats.ErrConnectionClosed) && !errors.Is(err, nats.ErrStaleConnection)
+		!errors.Is(err, nats.ErrTimeout) && !errors.Is(err, nats.ErrConnectionClosed) &&
+		!errors.Is(err, nats.ErrStaleConnection)
 }

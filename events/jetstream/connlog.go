@@ -74,7 +74,8 @@ func (c *connLog) connected(nc *nats.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.away {
-		c.log.Info("nats reconnected", "url", nc.ConnectedUrlRedacted(), "after", (c.elapsed() - c.lost).Round(time.Millisecond))
+		c.log.Info("nats reconnected", "url", nc.ConnectedUrlRedacted(), "after",
+			(c.elapsed() - c.lost).Round(time.Millisecond))
 	}
 	c.away = false
 	c.calm.rest()
@@ -110,7 +111,8 @@ func (c *connLog) trouble(nc *nats.Conn, err error) {
 	case errors.Is(err, nats.ErrSlowConsumer):
 		c.calm.warn("nats dropped messages to us, they will be read again", "cause", c.opts.scrub(err))
 	case errors.Is(err, nats.ErrPermissionViolation):
-		c.calm.warn("nats refused a permission: allow it to the joiner's user; labeljoin doctor lists what it needs", "cause", c.opts.scrub(err))
+		c.calm.warn("nats refused a permission: allow it to the joiner's user; labeljoin doctor lists what it needs",
+			"cause", c.opts.scrub(err))
 	default:
 		c.calm.warn("nats reported an error", "cause", c.opts.scrub(err))
 	}

@@ -57,7 +57,7 @@ func serve(t testing.TB, dir string, port int) *Server {
 	return s
 }
 
-// inProcess starts a server nobody else can reach and connects to it.
+// inProcess starts a server that only this process can reach and connects to it.
 func inProcess(t testing.TB) *nats.Conn {
 	t.Helper()
 	return dial(t, ConnOptions{InProcess: serve(t, t.TempDir(), -1)})

@@ -178,7 +178,7 @@ func TestLogForksWhileRunning(t *testing.T) {
 	}
 }
 
-// TestForkIsPolled: a stream whose message changes under a reader that nobody
+// TestForkIsPolled: a stream whose message changes under a reader that no call
 // disconnects is found out by the next question to the broker, and so is one
 // that keeps it busy. No server does that but one that fails over to a replica
 // which lost messages; here it is the reader that is told it read another one.

@@ -154,7 +154,8 @@ func originsOf(config *jetstream.StreamConfig) []*jetstream.StreamSource {
 }
 
 // askOriginsOf asks what the origins of a stream are.
-func askOriginsOf(ctx context.Context, js jetstream.JetStream, config *jetstream.StreamConfig, at time.Duration) origins {
+func askOriginsOf(ctx context.Context, js jetstream.JetStream, config *jetstream.StreamConfig,
+	at time.Duration) origins {
 	ctx, cancel := context.WithTimeout(ctx, originPatience)
 	defer cancel()
 	o := origins{asked: at, known: true}
@@ -164,7 +165,8 @@ func askOriginsOf(ctx context.Context, js jetstream.JetStream, config *jetstream
 		case err != nil:
 			o.wrong = fmt.Sprintf("its origin %q does not say whether it is a copy itself (%v)", source.Name, err)
 		case len(originsOf(&info.Config)) > 0:
-			o.wrong = fmt.Sprintf("its origin %q is a copy itself; read that one's origin, or let producers send heartbeats", source.Name)
+			o.wrong = fmt.Sprintf("its origin %q is a copy itself; read that one's origin, or let producers send heartbeats",
+				source.Name)
 		default:
 			if text := refuses(info); text != "" {
 				o.wrong = fmt.Sprintf("its origin %q %s", source.Name, text)
@@ -176,7 +178,8 @@ func askOriginsOf(ctx context.Context, js jetstream.JetStream, config *jetstream
 
 // originInfo asks a stream what it is, through the API of its own account or
 // domain.
-func originInfo(ctx context.Context, js jetstream.JetStream, source *jetstream.StreamSource) (*jetstream.StreamInfo, error) {
+func originInfo(ctx context.Context, js jetstream.JetStream, source *jetstream.StreamSource) (*jetstream.StreamInfo,
+	error) {
 	prefix := jetstream.DefaultAPIPrefix
 	if source.External != nil && source.External.APIPrefix != "" {
 		prefix = source.External.APIPrefix + "."

@@ -8,7 +8,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// ServerLogin is who may connect to an embedded server: whoever has the
+// ServerLogin is who may connect to an embedded server: a client that has the
 // password and, if SameUser is set, processes of this process's own user on this
 // machine.
 type ServerLogin struct {

@@ -206,7 +206,8 @@ func (a *answer) fillGone(ctx context.Context, stream jetstream.Stream, log *Log
 }
 
 // fillEvidence asks what else has to be known of the stream.
-func (a *answer) fillEvidence(ctx context.Context, js jetstream.JetStream, log *Log, config *jetstream.StreamConfig) error {
+func (a *answer) fillEvidence(ctx context.Context, js jetstream.JetStream, log *Log,
+	config *jetstream.StreamConfig) error {
 	if a.ask.look && a.end != a.ask.looked {
 		if err := a.look(ctx, js, log); err != nil {
 			return err

@@ -21,7 +21,8 @@ func createMissing(ctx context.Context, js jetstream.JetStream, inputs []Input, 
 			continue
 		}
 		if !inputs[i].Create {
-			return fmt.Errorf("no stream holds subject %q: create one on the server, or set inputs.create: true", inputs[i].Subject)
+			return fmt.Errorf("no stream holds subject %q: create one on the server, or set inputs.create: true",
+				inputs[i].Subject)
 		}
 		name := nameFor(inputs[i])
 		subjects[name] = append(subjects[name], inputs[i].Subject)
@@ -78,14 +79,15 @@ func create(ctx context.Context, js jetstream.JetStream, config jetstream.Stream
 		return nil, fmt.Errorf("stream %q exists but does not hold subject %s: add the subject to the stream, or name another stream",
 			config.Name, strings.Join(config.Subjects, ", "))
 	case err != nil:
-		return nil, fmt.Errorf("create stream %q for subject %s: %w", config.Name, strings.Join(config.Subjects, ", "), explain(err))
+		return nil, fmt.Errorf("create stream %q for subject %s: %w", config.Name, strings.Join(config.Subjects, ", "),
+			explain(err))
 	}
 	return info, nil
 }
 
 // persist repeats a request until NATS has answered it, whatever the answer.
 // Silence is waited out as long as ctx lives; a server that is there but says
-// that nobody serves JetStream is given ten seconds, for a cluster may be
+// that no server offers JetStream is given ten seconds, for a cluster may be
 // electing a leader.
 func persist(ctx context.Context, request func(context.Context) error) error {
 	const timeout, unserved = 5 * time.Second, 4
@@ -111,7 +113,7 @@ func persist(ctx context.Context, request func(context.Context) error) error {
 	}
 }
 
-// unservedBy reports whether the server is there but nobody in it serves
+// unservedBy reports whether the server is there but no account in it serves
 // JetStream to us.
 func unservedBy(err error) bool {
 	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) ||
@@ -128,14 +130,16 @@ func passing(err error) bool {
 	}
 	return unservedBy(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) ||
 		errors.Is(err, nats.ErrReconnectBufExceeded) ||
-		errors.Is(err, nats.ErrDisconnected) || errors.Is(err, nats.ErrConnectionReconnecting) || errors.Is(err, nats.ErrStaleConnection)
+		errors.Is(err, nats.ErrDisconnected) || errors.Is(err, nats.ErrConnectionReconnecting) ||
+		errors.Is(err, nats.ErrStaleConnection)
 }
 
 // explain adds the way out to errors that name none.
 func explain(err error) error {
 	switch {
 	case unservedBy(err):
-		return fmt.Errorf("%w: JetStream does not answer; enable it on the server and for the account, and allow $JS.API.>", err)
+		return fmt.Errorf("%w: JetStream does not answer; enable it on the server and for the account, and allow $JS.API.>",
+			err)
 	case errors.Is(err, nats.ErrConnectionClosed):
 		return fmt.Errorf("%w: it was closed before its users were done", err)
 	}

@@ -23,7 +23,7 @@ type PublisherOptions struct {
 	Stream  string // empty: the stream that holds the subject, or a name derived from it
 	Create  bool   // create the stream if there is none
 	Log     *slog.Logger
-	Hold    func(events.Hold) // told when the stream takes no labels, and when it does again; nil: nobody
+	Hold    func(events.Hold) // told when the stream takes no labels, and when it does again; nil: not called
 }
 
 // Publisher sends the label stream. Several goroutines may use it.
@@ -62,7 +62,8 @@ func NewPublisher(ctx context.Context, nc *nats.Conn, opts PublisherOptions) (*P
 		return nil, fmt.Errorf("label stream: subject %q has wildcards: labels are published on one subject", opts.Subject)
 	}
 	const lost = 10 * time.Second // an acknowledgement that has not come by then never will
-	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(2*flightLabels), jetstream.WithPublishAsyncTimeout(lost))
+	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(2*flightLabels),
+		jetstream.WithPublishAsyncTimeout(lost))
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +72,8 @@ func NewPublisher(ctx context.Context, nc *nats.Conn, opts PublisherOptions) (*P
 		opts.Hold = func(events.Hold) {}
 	}
 	const patience = 5 * time.Second // what a broker that elects a leader takes
-	p := &Publisher{js: js, opts: opts, calm: newCalm(opts.Log, newElapsed()), patience: patience, wake: make(chan struct{}, 1), stop: func() {}}
+	p := &Publisher{js: js, opts: opts, calm: newCalm(opts.Log, newElapsed()), patience: patience,
+		wake: make(chan struct{}, 1), stop: func() {}}
 	if err := p.provision(ctx); err != nil {
 		js.CleanupPublisher()
 		return nil, err
@@ -88,7 +90,8 @@ func (p *Publisher) provision(ctx context.Context) error {
 	case info != nil:
 		return nil
 	case !p.opts.Create:
-		return fmt.Errorf("label stream: no stream holds subject %q: create one on the server, or set publish.create: true", p.opts.Subject)
+		return fmt.Errorf("label stream: no stream holds subject %q: create one on the server, or set publish.create: true",
+			p.opts.Subject)
 	}
 	_, err = create(ctx, p.js, jetstream.StreamConfig{
 		Name:       nameFor(Input{Subject: p.opts.Subject, Stream: p.opts.Stream}),
@@ -172,9 +175,10 @@ func (p *Publisher) deliver(ctx context.Context, labels []events.Label) (left []
 			return labels, cmp.Or(reason, err, ctx.Err())
 		}
 		err = reason
-		p.calm.warn("labels are not stored, sending again for ever", "subject", p.opts.Subject, "labels", len(labels), "cause", err)
+		p.calm.warn("labels are not stored, sending again for ever", "subject", p.opts.Subject, "labels", len(labels),
+			"cause", err)
 		if p.opts.Create && errors.Is(err, jetstream.ErrNoStreamResponse) {
-			// Somebody deleted the stream. Labels are derived from the log, so
+			// The stream was deleted. Labels are derived from the log, so
 			// a new stream is better than none.
 			once, cancel := context.WithTimeout(ctx, time.Second)
 			_ = p.provision(once)
@@ -248,7 +252,8 @@ func (p *Publisher) send(ctx context.Context, labels []events.Label) (left []eve
 // skip counts labels that are never sent.
 func (p *Publisher) skip(n int, cause error) {
 	total := p.skipped.Add(int64(n))
-	p.calm.warn("a label cannot be sent and is left out of the label stream; its row is written", "subject", p.opts.Subject, "left out so far", total, "cause", cause)
+	p.calm.warn("a label cannot be sent and is left out of the label stream; its row is written", "subject",
+		p.opts.Subject, "left out so far", total, "cause", cause)
 	p.opts.Hold(events.Hold{Reason: HoldLabelStream, Detail: fmt.Sprintf(
 		"the label stream on %s does not take a label: %v; %d were left out. Rows go on; the rows have what was left out", p.opts.Subject, cause, total)})
 }

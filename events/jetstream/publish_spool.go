@@ -56,7 +56,8 @@ func (p *Publisher) drain(ctx context.Context) {
 			p.opts.Log.Error("labels that wait cannot be sent", "cause", err)
 			p.opts.Hold(events.Hold{Reason: HoldLabelStream, Detail: err.Error()})
 		case n > 0:
-			p.opts.Log.Info("the label stream takes labels again: those that waited are sent", "subject", p.opts.Subject, "labels", n)
+			p.opts.Log.Info("the label stream takes labels again: those that waited are sent", "subject", p.opts.Subject,
+				"labels", n)
 			p.opts.Hold(events.Hold{})
 		}
 	}

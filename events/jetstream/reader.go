@@ -53,7 +53,7 @@ var (
 // once the server says in the consumer's configuration.
 func startReader(ctx context.Context, js jetstream.JetStream, s *Source, next uint64, fresh bool, idle time.Duration) (*reader, error) {
 	const (
-		forgotten = 30 * time.Second // the server drops a consumer nobody pulls from
+		forgotten = 30 * time.Second // the server drops a consumer that is not pulled from
 		expiry    = 5 * time.Second
 		heartbeat = time.Second // silence of twice this is trouble
 	)

@@ -14,7 +14,7 @@ import (
 // others of them. An input that names the subject as it is published reads nothing
 // then, and nothing looks like no one doing anything.
 
-// misses says why a stream does not bring the messages of a subject to whoever
+// misses says why a stream does not bring the messages of a subject to the one that
 // reads that subject; empty is that it does.
 func misses(config *jetstream.StreamConfig, subject string) string {
 	stored := storedSubjects(config)

@@ -108,7 +108,7 @@ func (s *Source) startOnce(ctx context.Context) error {
 	switch first := info.State.FirstSeq; {
 	case first <= passed+1:
 	case fresh:
-		// The log lost its beginning before anybody read it. What is gone
+		// The log lost its beginning before it was read. What is gone
 		// counts as passed, so that an empty log can be proven empty.
 		s.buffer.skip(first - 1)
 		s.handed = max(s.handed, first-1)
@@ -149,7 +149,7 @@ func (s *Source) startOnce(ctx context.Context) error {
 }
 
 // passed is the sequence up to which nothing of ours is still to come, and
-// whether that is only so because nothing was read yet. Nobody reads when it is
+// whether that is only so because nothing was read yet. No reader runs when it is
 // called.
 func (s *Source) passed() (seq uint64, fresh bool) {
 	received, fresh := s.buffer.own(nil)
@@ -257,9 +257,9 @@ func hasMark(ctx context.Context, js jetstream.JetStream, stream string, known e
 	return m.Mark() == known, true, nil
 }
 
-// watchConfig notices what somebody changes of the stream while it is read: what
+// watchConfig notices what a person changes of the stream while it is read: what
 // can lose messages unread is warned of, once, and what takes events away from
-// the joiner is a fault, for their absence would look like nobody doing anything.
+// the joiner is a fault, for their absence would look like users who do nothing.
 func (s *Source) watchConfig(config *jetstream.StreamConfig) error {
 	detail := ""
 	for i := range s.in.Inputs {

@@ -21,7 +21,7 @@ import (
 type ServerOptions struct {
 	StoreDir   string       // where streams are kept; created if missing
 	Host       string       // empty: 127.0.0.1
-	Port       int          // 0: a free one, -1: listen to nobody but this process
+	Port       int          // 0: a free one, -1: only this process can connect
 	SyncAlways bool         // fsync every message before it is acknowledged
 	MaxPayload int          // bytes of the largest message; 0: 1 MiB
 	Login      *ServerLogin // nil: every client may connect, and do everything

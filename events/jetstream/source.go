@@ -21,7 +21,7 @@ type Options struct {
 	Bytes      int                  // most bytes of a batch of more than one message; 0: 1 MiB
 	Prefetch   int                  // bytes the broker may send ahead; 0: 16 MiB, and at least one message
 	Lost       []Span               // of which a person has declared that messages may be missing
-	Trouble    func(events.Hold)    // told when the stream cannot be read though NATS is there, and when it can again; nil: nobody
+	Trouble    func(events.Hold)    // told when the stream cannot be read though NATS is there, and when it can again; nil: not called
 	Elapsed    func() time.Duration // a clock that never jumps; nil: the machine's monotonic one
 	// Synchronised is the machine's time, no later than the true one, if it is known
 	// to be right; nil: by what the kernel says.

@@ -301,7 +301,7 @@ func TestLargeMessagesAreReadAhead(t *testing.T) {
 	}
 }
 
-// What is read ahead is bounded, however long nobody asks for it.
+// What is read ahead is bounded, however long it is not asked for.
 func TestReadingAheadIsBounded(t *testing.T) {
 	t.Parallel()
 	nc := inProcess(t)

@@ -115,7 +115,8 @@ func (s *spool) next(most int) (labels []events.Label, size int64, err error) {
 		size += int64(len(line))
 		var l spooled
 		if err := json.Unmarshal(line, &l); err != nil {
-			return nil, 0, fmt.Errorf("%s is damaged at byte %d; delete it, and the labels in it are not sent: %w", s.path, s.read+size-int64(len(line)), err)
+			return nil, 0, fmt.Errorf("%s is damaged at byte %d; delete it, and the labels in it are not sent: %w", s.path,
+				s.read+size-int64(len(line)), err)
 		}
 		labels = append(labels, events.Label{ID: l.ID, Data: l.Label})
 	}

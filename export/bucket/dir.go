@@ -85,7 +85,7 @@ func (d *Dir) ensurePath(p string) error {
 	return nil
 }
 
-// dirMode lets nobody but the owner and the group look: there are users' events
+// dirMode lets only the owner and the group look: there are users' events
 // in the files.
 const dirMode = 0o750
 
@@ -102,7 +102,7 @@ func (d *Dir) ensureNow(dir string) error {
 }
 
 // again makes a directory that was there once and was deleted by others since,
-// like a day that is not wanted any more. The root is not made again: whoever
+// like a day that is not wanted any more. The root is not made again: a person who
 // deleted or unmounted that must be told.
 func (d *Dir) again(dir string) error {
 	if _, err := d.fs.Stat(d.root); errors.Is(err, fs.ErrNotExist) {
@@ -230,7 +230,7 @@ func (d *Dir) Publish(moves []Move) error {
 	return nil
 }
 
-// Open opens a file. It looks first, for opening a pipe waits until somebody
+// Open opens a file. It looks first, for opening a pipe waits until another process
 // writes to it.
 func (d *Dir) Open(name string) (Reader, error) {
 	switch info, err := d.fs.Stat(d.path(name)); {

@@ -63,7 +63,7 @@ func TestRootMakesFilesForTheOwner(t *testing.T) {
 			t.Errorf("%s is of user %d, group %d", name, of.Uid, of.Gid)
 		}
 		if info.IsDir() && info.Mode().Perm()&0o007 != 0 {
-			t.Errorf("%s is open to everybody: %v", name, info.Mode())
+			t.Errorf("%s is open to every user: %v", name, info.Mode())
 		}
 	}
 }

@@ -204,7 +204,8 @@ func (k *chunk) writePage(s *span) error {
 	if err != nil {
 		return err
 	}
-	k.index.add(format.PageLocation{Offset: int64(at), CompressedPageSize: int32(len(k.bytes) - at), FirstRowIndex: k.rows}, k.bounds(s), nulls)
+	k.index.add(format.PageLocation{Offset: int64(at), CompressedPageSize: int32(len(k.bytes) - at),
+		FirstRowIndex: k.rows}, k.bounds(s), nulls)
 	k.total.nulls += nulls
 	k.rows += int64(s.rows)
 	return nil

@@ -95,7 +95,8 @@ func NewWriter(w io.Writer, schema *parquet.Schema, opts Options) (*Writer, erro
 	if err != nil {
 		return nil, err
 	}
-	f := &Writer{out: bufio.NewWriterSize(w, bufferSize), codec: opts.Codec, limits: defaultLimits, meta: meta, memory: cmp.Or(opts.Memory, new(Memory))}
+	f := &Writer{out: bufio.NewWriterSize(w, bufferSize), codec: opts.Codec, limits: defaultLimits, meta: meta,
+		memory: cmp.Or(opts.Memory, new(Memory))}
 	for _, path := range schema.Columns() {
 		column, ok := schema.Lookup(path...)
 		if !ok {

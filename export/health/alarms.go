@@ -124,13 +124,16 @@ func (t *Table) judgeHour(r Rules, slice string, h Hour) (out []Alarm) {
 	}
 	now := t.Sum(slice, h, h+1)
 	expected := float64(past.Rows) / float64(hours)
-	if p := poisson(float64(now.Rows), float64(past.Rows), float64(hours)); p < r.P && math.Abs(change(expected, float64(now.Rows))) > r.Volume {
-		out = append(out, Alarm{Kind: KindVolume, Slice: slice, From: h, To: h + 1, Was: expected, Is: float64(now.Rows), P: p})
+	if p := poisson(float64(now.Rows), float64(past.Rows), float64(hours)); p < r.P &&
+		math.Abs(change(expected, float64(now.Rows))) > r.Volume {
+		out = append(out, Alarm{Kind: KindVolume, Slice: slice, From: h, To: h + 1, Was: expected, Is: float64(now.Rows),
+			P: p})
 	}
 	for i, name := range t.Labels {
 		a, b := past.Labels[i], now.Labels[i]
 		was, is := RateOf(a.Positive, a.Known).Value, RateOf(b.Positive, b.Known).Value
-		if p := GTest(float64(a.Positive), float64(a.Known), float64(b.Positive), float64(b.Known)); p < r.P && math.Abs(change(was, is)) > r.Rate {
+		if p := GTest(float64(a.Positive), float64(a.Known), float64(b.Positive), float64(b.Known)); p < r.P &&
+			math.Abs(change(was, is)) > r.Rate {
 			out = append(out, Alarm{Kind: KindRate, Label: name, Slice: slice, From: h, To: h + 1, Was: was, Is: is, P: p})
 		}
 	}
@@ -190,7 +193,8 @@ func (t *Table) explain(alarms []Alarm) {
 			continue
 		}
 		for _, b := range alarms {
-			if b.Slice != All && b.Kind == a.Kind && b.Label == a.Label && b.From < a.To && b.To > a.From && !slices.Contains(a.Explains, b.Slice) {
+			if b.Slice != All && b.Kind == a.Kind && b.Label == a.Label && b.From < a.To && b.To > a.From &&
+				!slices.Contains(a.Explains, b.Slice) {
 				a.Explains = append(a.Explains, b.Slice)
 			}
 		}

@@ -48,7 +48,8 @@ func Collect(ctx context.Context, sources []stats.Source, o Options) (*Table, er
 	c := &collector{t: NewTable(labels), slices: o.Slices, seen: map[string]int{}}
 	for i := range len(edges) - 1 {
 		n := len(labels)
-		c.t.Deciles = append(c.t.Deciles, Decile{Low: edges[i], High: edges[i+1], Known: make([]uint64, n), Positive: make([]uint64, n), Expected: make([]int64, n)})
+		c.t.Deciles = append(c.t.Deciles, Decile{Low: edges[i], High: edges[i+1], Known: make([]uint64, n),
+			Positive: make([]uint64, n), Expected: make([]int64, n)})
 	}
 	columns := []string{"request_ts", "score", "reason"}
 	for _, l := range labels {

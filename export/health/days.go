@@ -48,7 +48,8 @@ func (t *Table) trend(r Rules, slice string, day Hour, label int) (Alarm, bool) 
 	if p >= r.P || math.Abs(change(was, is)) <= r.Rate || mostlyOneStep(ys, slope) {
 		return Alarm{}, false
 	}
-	return Alarm{Kind: KindTrend, Slice: slice, From: day - Hour(24*(r.Trend-1)), To: day + 24, Was: was, Is: is, P: p}, true
+	return Alarm{Kind: KindTrend, Slice: slice, From: day - Hour(24*(r.Trend-1)), To: day + 24, Was: was, Is: is, P: p},
+		true
 }
 
 // fit is the weighted line through points: its slope, its value at 0, and the
@@ -94,7 +95,8 @@ func (t *Table) calibrationStep(r Rules, slice string, day Hour, label int) (Ala
 	if math.IsNaN(was) || math.IsNaN(is) {
 		return Alarm{}, false
 	}
-	p := poisson(float64(now.Hits[label]), float64(past.Hits[label]), float64(past.Expected[label])/float64(now.Expected[label]))
+	p := poisson(float64(now.Hits[label]), float64(past.Hits[label]),
+		float64(past.Expected[label])/float64(now.Expected[label]))
 	if p >= r.P || math.Abs(change(was, is)) <= r.Calibration {
 		return Alarm{}, false
 	}
@@ -148,7 +150,8 @@ func (t *Table) CalibrationOf(label int) (c Calibration, ok bool) {
 			continue
 		}
 		n := float64(d.Known[label])
-		part := CalibrationDecile{Low: d.Low, High: d.High, Predicted: float64(d.Expected[label]) / predictedScale / n, Actual: RateOf(d.Positive[label], d.Known[label])}
+		part := CalibrationDecile{Low: d.Low, High: d.High, Predicted: float64(d.Expected[label]) / predictedScale / n,
+			Actual: RateOf(d.Positive[label], d.Known[label])}
 		c.Deciles = append(c.Deciles, part)
 		known, positive = known+d.Known[label], positive+d.Positive[label]
 		expected += part.Predicted * n

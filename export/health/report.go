@@ -105,7 +105,8 @@ func (r *Report) Print(w io.Writer) error {
 		if l.Rate.Known > 0 {
 			rate, interval = Percent(l.Rate.Value), Percent(l.Rate.Low)+" to "+Percent(l.Rate.High)
 		}
-		fmt.Fprintf(t, "%s\t%q\t%s\t%s\t%d\t%d\t%s\t%s\n", where, l.Label, rate, interval, l.Rate.Positive, l.Unknown, l.Delay.Round(10*time.Millisecond), coverage)
+		fmt.Fprintf(t, "%s\t%q\t%s\t%s\t%d\t%d\t%s\t%s\n", where, l.Label, rate, interval, l.Rate.Positive, l.Unknown,
+			l.Delay.Round(10*time.Millisecond), coverage)
 	}
 	fmt.Fprintln(t, "rows\tlabel\trate\t95 % interval\tpositive\tunknown\tmean delay\tany outcome")
 	for i := range r.Labels {
@@ -139,10 +140,12 @@ func (r *Report) Print(w io.Writer) error {
 func (r *Report) printCalibration(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range r.Calibration {
-		fmt.Fprintf(t, "\nlabel %q: scores predict %s, and %s happen; expected calibration error %.4f\n", c.Label, Percent(c.Predicted), Percent(c.Actual), c.Error)
+		fmt.Fprintf(t, "\nlabel %q: scores predict %s, and %s happen; expected calibration error %.4f\n", c.Label,
+			Percent(c.Predicted), Percent(c.Actual), c.Error)
 		fmt.Fprintln(t, "score\tpredicted\tactual\trows")
 		for _, d := range c.Deciles {
-			fmt.Fprintf(t, "%.4f to %.4f\t%s\t%s\t%d\n", d.Low, d.High, Percent(d.Predicted), Percent(d.Actual.Value), d.Actual.Known)
+			fmt.Fprintf(t, "%.4f to %.4f\t%s\t%s\t%d\n", d.Low, d.High, Percent(d.Predicted), Percent(d.Actual.Value),
+				d.Actual.Known)
 		}
 	}
 	return t.Flush()

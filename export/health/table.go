@@ -138,7 +138,8 @@ func (t *Table) Sum(slice string, from, to Hour) Cell {
 		}
 	}
 	if sum.Labels == nil {
-		sum.add(&Cell{Labels: make([]Label, len(t.Labels)), Hits: make([]uint64, len(t.Labels)), Expected: make([]int64, len(t.Labels))})
+		sum.add(&Cell{Labels: make([]Label, len(t.Labels)), Hits: make([]uint64, len(t.Labels)),
+			Expected: make([]int64, len(t.Labels))})
 	}
 	return sum
 }

@@ -23,7 +23,8 @@ func (d *drawing) finish(says string) template.HTML {
 }
 
 func (d *drawing) bar(class string, x, y, width, height float64) {
-	fmt.Fprintf(&d.b, `<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, class, x, y, max(width, 0.5), max(height, 0))
+	fmt.Fprintf(&d.b, `<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, class, x, y, max(width, 0.5),
+		max(height, 0))
 }
 
 func (d *drawing) path(class string, points [][2]float64, closed bool) {
@@ -158,7 +159,8 @@ func hoursChart(now, before []health.HourRate) template.HTML {
 	var high, low, line, old [][2]float64
 	for _, h := range now {
 		if h.Rate.Known > 0 {
-			high, line = append(high, [2]float64{x(h.Hour), y(h.Rate.High)}), append(line, [2]float64{x(h.Hour), y(h.Rate.Value)})
+			high, line = append(high, [2]float64{x(h.Hour), y(h.Rate.High)}), append(line,
+				[2]float64{x(h.Hour), y(h.Rate.Value)})
 			low = append(low, [2]float64{x(h.Hour), y(h.Rate.Low)})
 		}
 	}

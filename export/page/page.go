@@ -60,7 +60,8 @@ func Write(w io.Writer, c *Content) error {
 // policy lets the page use its own style and nothing else.
 func policy() string {
 	sum := sha256.Sum256([]byte(styleCSS))
-	return "default-src 'none'; img-src data:; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
+	return "default-src 'none'; img-src data:; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; base-uri 'none'; form-action 'none'"
 }
 
 // pageView is what the template shows.
@@ -108,7 +109,8 @@ type columnView struct {
 }
 
 func view(c *Content) *pageView {
-	v := &pageView{Title: short(c.Title), Against: short(c.Against), Version: c.Version, Policy: policy(), Style: template.CSS(styleCSS), Rows: c.Now.GetNumExamples()}
+	v := &pageView{Title: short(c.Title), Against: short(c.Against), Version: c.Version, Policy: policy(),
+		Style: template.CSS(styleCSS), Rows: c.Now.GetNumExamples()}
 	v.Findings = findings(c)
 	if c.Health != nil {
 		for i := range c.Health.Labels {
@@ -173,7 +175,8 @@ func delayText(d time.Duration) string {
 
 func labelOf(c *Content, i int) labelView {
 	l := &c.Health.Labels[i]
-	v := labelView{Name: short(l.Label), Positive: l.Rate.Positive, Known: l.Rate.Known, Unknown: l.Unknown, Delay: delayText(l.Delay)}
+	v := labelView{Name: short(l.Label), Positive: l.Rate.Positive, Known: l.Rate.Known, Unknown: l.Unknown,
+		Delay: delayText(l.Delay)}
 	if v.Rate, v.Interval = rateText(l.Rate); v.Rate == "" {
 		v.Rate = "unknown"
 	}
@@ -216,7 +219,8 @@ func columns(c *Content) (out []columnView) {
 	for _, f := range features {
 		name := stats.NameOf(f)
 		common := stats.Common(f)
-		v := columnView{Name: short(name), Type: strings.ToLower(f.Type.String()), Chart: columnChart(f, before[name]), Values: values(f)}
+		v := columnView{Name: short(name), Type: strings.ToLower(f.Type.String()), Chart: columnChart(f, before[name]),
+			Values: values(f)}
 		if n := c.Now.NumExamples; n > 0 {
 			v.Missing = health.Percent(float64(common.GetNumMissing()) / float64(n))
 		}

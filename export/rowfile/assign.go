@@ -31,7 +31,8 @@ type assigned struct {
 //
 // Of features that fall on one column (a name twice in one request, or names that
 // differ in case or in control characters only) one has it: a name that needs no
-// change before others, then the first by name, then the first in the row. A row keeps as many features as a file has columns, from the first on.
+// change before others, then the first by name, then the first in the row. A row keeps as many features as a file has
+// columns, from the first on.
 func (l *Layout) assign(request, item []events.Field) []assigned {
 	row := make([]assigned, 0, len(request)+len(item))
 	for _, part := range [...]struct {

@@ -46,7 +46,8 @@ func (b *Builder) Encode(w io.Writer, meta map[string]string) (sum Summary, err 
 		dict[i] = shapes[i].typ.Scalar == String && c.repetitive()
 		sum.Columns = append(sum.Columns, Column{Name: c.name, Type: shapes[i].typ})
 	}
-	out, err := colfile.NewWriter(w, schema(cols, shapes, dict, b.rows), colfile.Options{CreatedBy: createdBy, Metadata: meta, Codec: b.layout.codec, Memory: &b.layout.encoding})
+	out, err := colfile.NewWriter(w, schema(cols, shapes, dict, b.rows),
+		colfile.Options{CreatedBy: createdBy, Metadata: meta, Codec: b.layout.codec, Memory: &b.layout.encoding})
 	if err != nil {
 		return sum, fmt.Errorf("beginning the file: %w", err)
 	}

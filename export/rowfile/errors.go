@@ -32,7 +32,8 @@ type LabelClashError struct {
 }
 
 func (e *LabelClashError) Error() string {
-	return fmt.Sprintf("column clash: label %q needs column %q, which is %s; give the label another name", e.Label, e.Column, e.Other)
+	return fmt.Sprintf("column clash: label %q needs column %q, which is %s; give the label another name", e.Label,
+		e.Column, e.Other)
 }
 
 // Misuse reports that the configuration has to be changed.

@@ -65,7 +65,8 @@ func lookupIn(group parquet.RowGroup, index [scanned]int, requestID string, labe
 }
 
 // storedIn reads the rows of a group whose request ids are wanted.
-func storedIn(group parquet.RowGroup, index [scanned]int, wanted func(id []byte) bool, labels []string) (rows []Stored, err error) {
+func storedIn(group parquet.RowGroup, index [scanned]int, wanted func(id []byte) bool, labels []string) (rows []Stored,
+	err error) {
 	n := group.NumRows()
 	err = eachRow(group, index[scanID], n, func(row int, v *parquet.Value) {
 		if id := v.ByteArray(); wanted(id) {

@@ -15,7 +15,8 @@ import (
 // in its footer. Columns are those of all files, of which each has some, in the order
 // that they are to have; a row of a file without one is null there. The summary has rows,
 // columns and hash only.
-func (l *Layout) Merge(w io.Writer, sources []*Reader, columns []Column, meta map[string]string) (sum Summary, err error) {
+func (l *Layout) Merge(w io.Writer, sources []*Reader, columns []Column, meta map[string]string) (sum Summary,
+	err error) {
 	defer guard(&err)
 	m := &merger{layout: l, columns: columns, required: make([]bool, len(columns)), places: map[*Reader][]int{}, sum: &sum}
 	for i := range columns {
@@ -145,7 +146,8 @@ func (m *merger) gather(i int, to *colfile.Column) error {
 	for _, p := range m.parts {
 		at := m.places[p.reader][i]
 		if at < 0 {
-			appendColumn(to, &colfile.Column{Levels: p.reader.Rows(p.group), Def: make([]byte, p.reader.Rows(p.group))}, most, t.List)
+			appendColumn(to, &colfile.Column{Levels: p.reader.Rows(p.group), Def: make([]byte, p.reader.Rows(p.group))}, most,
+				t.List)
 			continue
 		}
 		err := p.reader.Read(p.group, at, func(c *colfile.Column) error {

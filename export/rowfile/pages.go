@@ -57,7 +57,8 @@ func (d *pageDecoder) decode(page parquet.Page, c *colfile.Column) error {
 		return err
 	}
 	if got < values || len(c.Rep) > 0 && len(c.Rep) != c.Levels || len(c.Def) > 0 && len(c.Def) != c.Levels {
-		return fmt.Errorf("a page of %d values has %d and %d levels and holds %d of %d that are not null", c.Levels, len(c.Rep), len(c.Def), got, values)
+		return fmt.Errorf("a page of %d values has %d and %d levels and holds %d of %d that are not null", c.Levels,
+			len(c.Rep), len(c.Def), got, values)
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func (w *workers) next() (int, bool) {
 // wait returns when all columns are done.
 func (w *workers) wait() { w.running.Wait() }
 
-// stop leaves columns that nobody took, and returns when those taken are done.
+// stop leaves columns that no worker took, and returns when those taken are done.
 func (w *workers) stop() {
 	w.taken.Store(w.columns)
 	w.running.Wait()

@@ -35,15 +35,19 @@ func (k comparison) update(c *column, f *tfmd.Feature) (out []reason, measured [
 		if rule.JensenShannonDivergence != nil {
 			rule.JensenShannonDivergence.Threshold = nil
 		}
-		return []reason{{tfmd.AnomalyInfo_COMPARATOR_CONTROL_DATA_MISSING, k.control + " data missing", k.control + " data is missing."}}, nil
+		return []reason{{tfmd.AnomalyInfo_COMPARATOR_CONTROL_DATA_MISSING, k.control + " data missing",
+			k.control + " data is missing."}}, nil
 	}
 	between := " between " + k.treatment + " and " + k.control
-	check := func(kind tfmd.AnomalyInfo_Type, measure tfmd.DriftSkewInfo_Measurement_Type, name string, value float64, threshold *float64, end string) {
-		measured = append(measured, &tfmd.DriftSkewInfo_Measurement{Type: measure.Enum(), Value: ptr(value), Threshold: ptr(*threshold)})
+	check := func(kind tfmd.AnomalyInfo_Type, measure tfmd.DriftSkewInfo_Measurement_Type, name string, value float64,
+		threshold *float64, end string) {
+		measured = append(measured, &tfmd.DriftSkewInfo_Measurement{Type: measure.Enum(), Value: ptr(value),
+			Threshold: ptr(*threshold)})
 		if value > *threshold {
 			out = append(out, reason{
 				kind, "High " + name + between,
-				"The " + name + between + " is " + sixDigits(value) + " (up to six significant digits), above the threshold " + sixDigits(*threshold) + end,
+				"The " + name + between + " is " + sixDigits(value) + " (up to six significant digits), above the threshold " +
+					sixDigits(*threshold) + end,
 			})
 			*threshold = value
 		}
@@ -51,11 +55,13 @@ func (k comparison) update(c *column, f *tfmd.Feature) (out []reason, measured [
 	const largest = ". The feature value with maximum difference is: "
 	if t := infinityNorm(rule); t != nil {
 		value, d := LInfinity(c.texts(), other.texts())
-		check(tfmd.AnomalyInfo_COMPARATOR_L_INFTY_HIGH, tfmd.DriftSkewInfo_Measurement_L_INFTY, "Linfty distance", d, t, largest+value)
+		check(tfmd.AnomalyInfo_COMPARATOR_L_INFTY_HIGH, tfmd.DriftSkewInfo_Measurement_L_INFTY, "Linfty distance", d, t,
+			largest+value)
 	}
 	if t := absDifference(rule); t != nil {
 		value, d := NormalizedDifference(c.texts(), other.texts())
-		check(tfmd.AnomalyInfo_COMPARATOR_NORMALIZED_ABSOLUTE_DIFFERENCE_HIGH, tfmd.DriftSkewInfo_Measurement_NORMALIZED_ABSOLUTE_DIFFERENCE, "normalized absolute difference", d, t, largest+value)
+		check(tfmd.AnomalyInfo_COMPARATOR_NORMALIZED_ABSOLUTE_DIFFERENCE_HIGH,
+			tfmd.DriftSkewInfo_Measurement_NORMALIZED_ABSOLUTE_DIFFERENCE, "normalized absolute difference", d, t, largest+value)
 	}
 	if t := jensenShannon(rule); t != nil {
 		kind := tfmd.Histogram_STANDARD
@@ -63,7 +69,8 @@ func (k comparison) update(c *column, f *tfmd.Feature) (out []reason, measured [
 			kind = tfmd.Histogram_QUANTILES
 		}
 		if d, err := columnDivergence(c, other, kind); err == nil {
-			check(tfmd.AnomalyInfo_COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH, tfmd.DriftSkewInfo_Measurement_JENSEN_SHANNON_DIVERGENCE, "approximate Jensen-Shannon divergence", d, t, ".")
+			check(tfmd.AnomalyInfo_COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH,
+				tfmd.DriftSkewInfo_Measurement_JENSEN_SHANNON_DIVERGENCE, "approximate Jensen-Shannon divergence", d, t, ".")
 		}
 	}
 	return out, measured

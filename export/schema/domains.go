@@ -61,8 +61,10 @@ func updateBool(c *column, f *tfmd.Feature) []reason {
 	switch c.Type {
 	case tfmd.FeatureNameStatistics_INT:
 		toInts := func(kind tfmd.AnomalyInfo_Type, x float64) []reason {
-			f.DomainInfo = &tfmd.Feature_IntDomain{IntDomain: &tfmd.IntDomain{Min: ptr(int64(n.GetMin())), Max: ptr(int64(n.GetMax()))}}
-			return []reason{{kind, "Non-boolean values", "Integers (such as " + sixDigits(x) + ") not in {0, 1}: converting to an integer."}}
+			f.DomainInfo = &tfmd.Feature_IntDomain{IntDomain: &tfmd.IntDomain{Min: ptr(int64(n.GetMin())),
+				Max: ptr(int64(n.GetMax()))}}
+			return []reason{{kind, "Non-boolean values", "Integers (such as " + sixDigits(x) +
+				") not in {0, 1}: converting to an integer."}}
 		}
 		if n.GetMin() < 0 {
 			return toInts(tfmd.AnomalyInfo_BOOL_TYPE_SMALL_INT, n.GetMin())
@@ -72,7 +74,8 @@ func updateBool(c *column, f *tfmd.Feature) []reason {
 		}
 	case tfmd.FeatureNameStatistics_FLOAT:
 		if what := notBool(n); what != "" {
-			f.DomainInfo = &tfmd.Feature_FloatDomain{FloatDomain: &tfmd.FloatDomain{Min: ptr(float32(n.GetMin())), Max: ptr(float32(n.GetMax()))}}
+			f.DomainInfo = &tfmd.Feature_FloatDomain{FloatDomain: &tfmd.FloatDomain{Min: ptr(float32(n.GetMin())),
+				Max: ptr(float32(n.GetMax()))}}
 			return []reason{{tfmd.AnomalyInfo_BOOL_TYPE_UNEXPECTED_FLOAT, "Non-boolean values", what}}
 		}
 	case tfmd.FeatureNameStatistics_STRING:
@@ -126,7 +129,8 @@ func updateBoolTexts(c *column, f *tfmd.Feature) []reason {
 			allowed = `{"` + strings.Join(slices.Compact(valid), `", "`) + `"}`
 		}
 		f.DomainInfo = nil
-		return []reason{{tfmd.AnomalyInfo_BOOL_TYPE_UNEXPECTED_STRING, "Non-boolean values", `Saw unexpected value "` + v + `" instead of ` + allowed + "."}}
+		return []reason{{tfmd.AnomalyInfo_BOOL_TYPE_UNEXPECTED_STRING, "Non-boolean values",
+			`Saw unexpected value "` + v + `" instead of ` + allowed + "."}}
 	}
 	return nil
 }
@@ -147,18 +151,22 @@ func updateInts(c *column, d *tfmd.IntDomain) (out []reason, clear bool) {
 	low, high, example, ok := intRange(c)
 	switch {
 	case example != "" && c.featureType() == tfmd.FeatureType_BYTES:
-		return []reason{{tfmd.AnomalyInfo_INT_TYPE_NOT_INT_STRING, "Invalid values", `String values that were not ints were found, such as "` + example + `".`}}, true
+		return []reason{{tfmd.AnomalyInfo_INT_TYPE_NOT_INT_STRING, "Invalid values",
+			`String values that were not ints were found, such as "` + example + `".`}}, true
 	case example != "" && (d.Min != nil || d.Max != nil):
-		return []reason{{tfmd.AnomalyInfo_DOMAIN_INVALID_FOR_TYPE, "Invalid values", `Integer had values that were not valid Int64, such as "` + example + `".`}}, true
+		return []reason{{tfmd.AnomalyInfo_DOMAIN_INVALID_FOR_TYPE, "Invalid values",
+			`Integer had values that were not valid Int64, such as "` + example + `".`}}, true
 	case !ok:
 		return nil, false
 	}
 	if d.Min != nil && d.GetMin() > low {
-		out = append(out, reason{tfmd.AnomalyInfo_INT_TYPE_SMALL_INT, "Out-of-range values", "Unexpectedly small value: " + strconv.FormatInt(low, 10) + "."})
+		out = append(out, reason{tfmd.AnomalyInfo_INT_TYPE_SMALL_INT, "Out-of-range values",
+			"Unexpectedly small value: " + strconv.FormatInt(low, 10) + "."})
 		d.Min = &low
 	}
 	if d.Max != nil && d.GetMax() < high {
-		out = append(out, reason{tfmd.AnomalyInfo_INT_TYPE_BIG_INT, "Out-of-range values", "Unexpectedly large value: " + strconv.FormatInt(high, 10) + "."})
+		out = append(out, reason{tfmd.AnomalyInfo_INT_TYPE_BIG_INT, "Out-of-range values",
+			"Unexpectedly large value: " + strconv.FormatInt(high, 10) + "."})
 		d.Max = &high
 	}
 	return out, false
@@ -214,18 +222,21 @@ func updateFloats(c *column, d *tfmd.FloatDomain) (out []reason, clear bool) {
 		d.DisallowNan = ptr(false)
 	}
 	if example != "" {
-		return append(out, reason{tfmd.AnomalyInfo_FLOAT_TYPE_STRING_NOT_FLOAT, "Invalid values", `String values that were not floats were found, such as "` + example + `".`}), true
+		return append(out, reason{tfmd.AnomalyInfo_FLOAT_TYPE_STRING_NOT_FLOAT, "Invalid values",
+			`String values that were not floats were found, such as "` + example + `".`}), true
 	}
 	if !ok {
 		return out, false
 	}
 	const digits = "(upto six significant digits)"
 	if d.Min != nil && low < d.GetMin() {
-		out = append(out, reason{tfmd.AnomalyInfo_FLOAT_TYPE_SMALL_FLOAT, "Out-of-range values", "Unexpectedly low values: " + sixDigits(float64(low)) + "<" + sixDigits(float64(d.GetMin())) + digits})
+		out = append(out, reason{tfmd.AnomalyInfo_FLOAT_TYPE_SMALL_FLOAT, "Out-of-range values",
+			"Unexpectedly low values: " + sixDigits(float64(low)) + "<" + sixDigits(float64(d.GetMin())) + digits})
 		d.Min = &low
 	}
 	if d.Max != nil && high > d.GetMax() {
-		out = append(out, reason{tfmd.AnomalyInfo_FLOAT_TYPE_BIG_FLOAT, "Out-of-range values", "Unexpectedly high value: " + sixDigits(float64(high)) + ">" + sixDigits(float64(d.GetMax())) + digits})
+		out = append(out, reason{tfmd.AnomalyInfo_FLOAT_TYPE_BIG_FLOAT, "Out-of-range values",
+			"Unexpectedly high value: " + sixDigits(float64(high)) + ">" + sixDigits(float64(d.GetMax())) + digits})
 		d.Max = &high
 	}
 	if d.GetDisallowInf() && (math.IsInf(float64(low), 0) || math.IsInf(float64(high), 0)) {
@@ -268,7 +279,8 @@ func maxOffDomain(f *tfmd.Feature) float64 {
 // updateTexts checks texts against those of a domain.
 func updateTexts(c *column, most float64, d *tfmd.StringDomain) (out []reason, clear bool) {
 	if c.invalidTexts() {
-		return []reason{{tfmd.AnomalyInfo_ENUM_TYPE_INVALID_UTF8, "Invalid UTF8 strings", "Found strings that were not valid UTF8 strings."}}, true
+		return []reason{{tfmd.AnomalyInfo_ENUM_TYPE_INVALID_UTF8, "Invalid UTF8 strings",
+			"Found strings that were not valid UTF8 strings."}}, true
 	}
 	known := map[string]bool{}
 	for _, v := range d.Value {
@@ -292,7 +304,8 @@ func updateTexts(c *column, most float64, d *tfmd.StringDomain) (out []reason, c
 		parts = append(parts, cEscape(v)+" ("+percentage(math.Trunc(texts[v]), total)+")")
 	}
 	d.Value = append(d.Value, unknown...)
-	return []reason{{tfmd.AnomalyInfo_ENUM_TYPE_UNEXPECTED_STRING_VALUES, "Unexpected string values", "Examples contain values missing from the schema: " + strings.Join(parts, ", ") + ". "}}, false
+	return []reason{{tfmd.AnomalyInfo_ENUM_TYPE_UNEXPECTED_STRING_VALUES, "Unexpected string values",
+		"Examples contain values missing from the schema: " + strings.Join(parts, ", ") + ". "}}, false
 }
 
 // percentage is a part in whole percent, rounded down.

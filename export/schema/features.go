@@ -129,7 +129,8 @@ func (u *updater) clearDomain(name string) {
 		}
 	}
 	clear(u.schema.Feature)
-	u.schema.StringDomain = slices.DeleteFunc(u.schema.StringDomain, func(d *tfmd.StringDomain) bool { return d.GetName() == name })
+	u.schema.StringDomain = slices.DeleteFunc(u.schema.StringDomain,
+		func(d *tfmd.StringDomain) bool { return d.GetName() == name })
 }
 
 // inEnvironment reports whether a feature belongs to an environment.
@@ -154,7 +155,8 @@ func (u *updater) required(f *tfmd.Feature, env string) bool {
 // stageDeprecated are the stages of life in which nothing is checked.
 func stageDeprecated(s tfmd.LifecycleStage) bool {
 	switch s {
-	case tfmd.LifecycleStage_PLANNED, tfmd.LifecycleStage_ALPHA, tfmd.LifecycleStage_DEPRECATED, tfmd.LifecycleStage_DEBUG_ONLY, tfmd.LifecycleStage_DISABLED:
+	case tfmd.LifecycleStage_PLANNED, tfmd.LifecycleStage_ALPHA, tfmd.LifecycleStage_DEPRECATED,
+		tfmd.LifecycleStage_DEBUG_ONLY, tfmd.LifecycleStage_DISABLED:
 		return true
 	}
 	return false

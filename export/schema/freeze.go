@@ -91,7 +91,8 @@ func Labels(d *tfmd.DatasetFeatureStatistics) []string {
 	v := newView(d, false, "")
 	var out []string
 	for _, c := range v.features {
-		if name := stats.NameOf(c.FeatureNameStatistics); !strings.HasSuffix(name, "_ts") && v.byPath[serialize([]string{name + "_ts"})] != nil {
+		if name := stats.NameOf(c.FeatureNameStatistics); !strings.HasSuffix(name, "_ts") &&
+			v.byPath[serialize([]string{name + "_ts"})] != nil {
 			out = append(out, name)
 		}
 	}

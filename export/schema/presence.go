@@ -99,13 +99,15 @@ func updateValueCounts(c *column, f *tfmd.Feature) []reason {
 
 func updateValueCount(v valency, n *tfmd.ValueCount, end string) (out []reason) {
 	if n.Min != nil && v.min < n.GetMin() {
-		out = append(out, reason{tfmd.AnomalyInfo_FEATURE_TYPE_LOW_NUMBER_VALUES, "Missing values", "Some examples have fewer values than expected" + end})
+		out = append(out, reason{tfmd.AnomalyInfo_FEATURE_TYPE_LOW_NUMBER_VALUES, "Missing values",
+			"Some examples have fewer values than expected" + end})
 		if n.Min = ptr(v.min); v.min == 0 {
 			n.Min = nil
 		}
 	}
 	if n.Max != nil && v.max > n.GetMax() {
-		out = append(out, reason{tfmd.AnomalyInfo_FEATURE_TYPE_HIGH_NUMBER_VALUES, "Superfluous values", "Some examples have more values than expected" + end})
+		out = append(out, reason{tfmd.AnomalyInfo_FEATURE_TYPE_HIGH_NUMBER_VALUES, "Superfluous values",
+			"Some examples have more values than expected" + end})
 		n.Max = ptr(v.max)
 	}
 	return out
@@ -153,7 +155,8 @@ func updatePresence(c *column, p *tfmd.FeaturePresence) (out []reason) {
 		p.MinCount = ptr(int64(c.present()))
 		out = append(out, reason{
 			tfmd.AnomalyInfo_FEATURE_TYPE_LOW_NUMBER_PRESENT, "Column dropped",
-			fmt.Sprintf("The feature was present in fewer examples than expected: minimum count = %d, actual = %d", before, p.GetMinCount()),
+			fmt.Sprintf("The feature was present in fewer examples than expected: minimum count = %d, actual = %d", before,
+				p.GetMinCount()),
 		})
 	}
 	part, ok := c.fraction()
@@ -165,7 +168,8 @@ func updatePresence(c *column, p *tfmd.FeaturePresence) (out []reason) {
 		p.MinFraction = ptr(part)
 		out = append(out, reason{
 			tfmd.AnomalyInfo_FEATURE_TYPE_LOW_FRACTION_PRESENT, "Column dropped",
-			fmt.Sprintf("The feature was present in fewer examples than expected: minimum fraction = %f, actual = %f", before, part),
+			fmt.Sprintf("The feature was present in fewer examples than expected: minimum fraction = %f, actual = %f", before,
+				part),
 		})
 	}
 	if p.GetMinFraction() == 1 && c.missing() != 0 {
@@ -191,11 +195,13 @@ func updateUnique(c *column, f *tfmd.Feature) (out []reason) {
 	}
 	n := int64(c.GetStringStats().GetUnique())
 	if n < u.GetMin() {
-		out = append(out, reason{tfmd.AnomalyInfo_FEATURE_TYPE_LOW_UNIQUE, "Low number of unique values", fmt.Sprintf("Expected at least %d unique values but found only %d.", u.GetMin(), n)})
+		out = append(out, reason{tfmd.AnomalyInfo_FEATURE_TYPE_LOW_UNIQUE, "Low number of unique values",
+			fmt.Sprintf("Expected at least %d unique values but found only %d.", u.GetMin(), n)})
 		u.Min = ptr(n)
 	}
 	if n > u.GetMax() {
-		out = append(out, reason{tfmd.AnomalyInfo_FEATURE_TYPE_HIGH_UNIQUE, "High number of unique values", fmt.Sprintf("Expected no more than %d unique values but found %d.", u.GetMax(), n)})
+		out = append(out, reason{tfmd.AnomalyInfo_FEATURE_TYPE_HIGH_UNIQUE, "High number of unique values",
+			fmt.Sprintf("Expected no more than %d unique values but found %d.", u.GetMax(), n)})
 		u.Max = ptr(n)
 	}
 	return out

@@ -16,7 +16,8 @@ func Print(w io.Writer, s *tfmd.Schema) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "feature\ttype\tpresence\tvalues\tdomain\tnot in")
 	for _, f := range s.Feature {
-		fmt.Fprintf(t, "%q\t%s\t%s\t%s\t%s\t%s\n", f.GetName(), strings.ToLower(f.GetType().String()), presenceText(f), valuesText(f), domainText(s, f), strings.Join(f.NotInEnvironment, ", "))
+		fmt.Fprintf(t, "%q\t%s\t%s\t%s\t%s\t%s\n", f.GetName(), strings.ToLower(f.GetType().String()), presenceText(f),
+			valuesText(f), domainText(s, f), strings.Join(f.NotInEnvironment, ", "))
 	}
 	return t.Flush()
 }
@@ -81,7 +82,8 @@ func domainText(s *tfmd.Schema, f *tfmd.Feature) string {
 		}
 		return "integers"
 	case *tfmd.Feature_FloatDomain:
-		return fmt.Sprintf("from %s to %s", sixDigits(float64(d.FloatDomain.GetMin())), sixDigits(float64(d.FloatDomain.GetMax())))
+		return fmt.Sprintf("from %s to %s", sixDigits(float64(d.FloatDomain.GetMin())),
+			sixDigits(float64(d.FloatDomain.GetMax())))
 	case *tfmd.Feature_BoolDomain:
 		return "true or false"
 	case nil:

@@ -14,16 +14,19 @@ func (u *updater) checkSelf(f *tfmd.Feature) (out []reason) {
 	}
 	if f.Name == nil {
 		deprecate(f)
-		return []reason{{kind: tfmd.AnomalyInfo_FEATURE_MISSING_NAME, short: "unspecified name (maybe meant to be the empty string): find name rather than deprecating."}}
+		return []reason{{kind: tfmd.AnomalyInfo_FEATURE_MISSING_NAME,
+			short: "unspecified name (maybe meant to be the empty string): find name rather than deprecating."}}
 	}
 	if f.Type == nil {
 		switch f.DomainInfo.(type) {
 		case *tfmd.Feature_Domain, *tfmd.Feature_StringDomain:
-			out = append(out, reason{kind: tfmd.AnomalyInfo_FEATURE_MISSING_TYPE, short: "unspecified type: inferring the type to be BYTES, given the domain specified."})
+			out = append(out, reason{kind: tfmd.AnomalyInfo_FEATURE_MISSING_TYPE,
+				short: "unspecified type: inferring the type to be BYTES, given the domain specified."})
 			f.Type = tfmd.FeatureType_BYTES.Enum()
 		default:
 			deprecate(f)
-			return []reason{{kind: tfmd.AnomalyInfo_FEATURE_MISSING_TYPE, short: "unspecified type: determine the type and set it, rather than deprecating."}}
+			return []reason{{kind: tfmd.AnomalyInfo_FEATURE_MISSING_TYPE,
+				short: "unspecified type: determine the type and set it, rather than deprecating."}}
 		}
 	}
 	out = append(out, checkPresence(f)...)
@@ -62,11 +65,13 @@ func checkCounts(f *tfmd.Feature) (out []reason) {
 	for i, n := range f.GetValueCounts().GetValueCount() {
 		if n.GetMin() < 0 {
 			n.Min = nil
-			out = append(out, wrong("ValueCounts.min should not be negative", fmt.Sprintf("ValueCounts.min at level %d should not be negative.", i)))
+			out = append(out, wrong("ValueCounts.min should not be negative",
+				fmt.Sprintf("ValueCounts.min at level %d should not be negative.", i)))
 		}
 		if n.Max != nil && n.GetMax() < n.GetMin() {
 			n.Max = ptr(n.GetMin())
-			out = append(out, wrong("ValueCounts.max should not be less than min", fmt.Sprintf("ValueCounts.max at level %d should not be less than min.", i)))
+			out = append(out, wrong("ValueCounts.max should not be less than min",
+				fmt.Sprintf("ValueCounts.max at level %d should not be less than min.", i)))
 		}
 	}
 	if slices.ContainsFunc(f.GetShape().GetDim(), func(d *tfmd.FixedShape_Dim) bool { return d.GetSize() <= 0 }) {

@@ -41,12 +41,14 @@ func updateSparse(c *column, s *tfmd.SparseFeature) (out []reason) {
 		switch name := custom.Name; name {
 		case "missing_value":
 			if custom.GetNum() != 0 {
-				out = append(out, reason{tfmd.AnomalyInfo_SPARSE_FEATURE_MISSING_VALUE, "Missing value feature", "Found " + sixDigits(custom.GetNum()) + " examples missing value feature"})
+				out = append(out, reason{tfmd.AnomalyInfo_SPARSE_FEATURE_MISSING_VALUE, "Missing value feature",
+					"Found " + sixDigits(custom.GetNum()) + " examples missing value feature"})
 			}
 		case "missing_index":
 			for _, b := range custom.GetRankHistogram().GetBuckets() {
 				if n := int(b.SampleCount); n != 0 {
-					out = append(out, reason{tfmd.AnomalyInfo_SPARSE_FEATURE_MISSING_INDEX, "Missing index feature", fmt.Sprintf("Found %d examples missing index feature: %s", n, b.Label)})
+					out = append(out, reason{tfmd.AnomalyInfo_SPARSE_FEATURE_MISSING_INDEX, "Missing index feature",
+						fmt.Sprintf("Found %d examples missing index feature: %s", n, b.Label)})
 				}
 			}
 		case "max_length_diff", "min_length_diff":
@@ -54,7 +56,8 @@ func updateSparse(c *column, s *tfmd.SparseFeature) (out []reason) {
 				if b.SampleCount != 0 {
 					out = append(out, reason{
 						tfmd.AnomalyInfo_SPARSE_FEATURE_LENGTH_MISMATCH, "Length mismatch between value and index feature",
-						fmt.Sprintf("Mismatch between index feature: %s and value column, with %s = %d", b.Label, name, int(b.SampleCount)),
+						fmt.Sprintf("Mismatch between index feature: %s and value column, with %s = %d", b.Label, name,
+							int(b.SampleCount)),
 					})
 				}
 			}
@@ -74,9 +77,11 @@ func updateWeighted(c *column, w *tfmd.WeightedFeature) (out []reason) {
 		switch {
 		case n == 0:
 		case custom.Name == "missing_value":
-			out = append(out, reason{tfmd.AnomalyInfo_WEIGHTED_FEATURE_MISSING_VALUE, "Missing value feature", "Found " + sixDigits(n) + " examples missing value feature."})
+			out = append(out, reason{tfmd.AnomalyInfo_WEIGHTED_FEATURE_MISSING_VALUE, "Missing value feature",
+				"Found " + sixDigits(n) + " examples missing value feature."})
 		case custom.Name == "missing_weight":
-			out = append(out, reason{tfmd.AnomalyInfo_WEIGHTED_FEATURE_MISSING_WEIGHT, "Missing weight feature", "Found " + sixDigits(n) + " examples missing weight feature."})
+			out = append(out, reason{tfmd.AnomalyInfo_WEIGHTED_FEATURE_MISSING_WEIGHT, "Missing weight feature",
+				"Found " + sixDigits(n) + " examples missing weight feature."})
 		case custom.Name == "min_weight_length_diff":
 			shortest = int(n)
 		case custom.Name == "max_weight_length_diff":
@@ -137,7 +142,8 @@ func updateLanguage(c *column, f *tfmd.Feature, d *tfmd.NaturalLanguageDomain) (
 		"Constraints specified in natural language domain cannot be verified because natural language stats have not been computed.",
 	}
 	cover := d.GetCoverage()
-	if custom == nil && (cover != nil && (cover.MinCoverage != nil || cover.MinAvgTokenLength != nil) || len(d.TokenConstraints) > 0) {
+	if custom == nil && (cover != nil && (cover.MinCoverage != nil || cover.MinAvgTokenLength != nil) ||
+		len(d.TokenConstraints) > 0) {
 		f.DomainInfo = nil
 		return []reason{unavailable}
 	}
@@ -163,7 +169,8 @@ func updateLanguage(c *column, f *tfmd.Feature, d *tfmd.NaturalLanguageDomain) (
 }
 
 // tokenOf are the statistics of the token that a rule is about, or nil.
-func tokenOf(s *tfmd.NaturalLanguageStatistics, rule *tfmd.SequenceValueConstraints) *tfmd.NaturalLanguageStatistics_TokenStatistics {
+func tokenOf(s *tfmd.NaturalLanguageStatistics,
+	rule *tfmd.SequenceValueConstraints) *tfmd.NaturalLanguageStatistics_TokenStatistics {
 	for _, t := range s.TokenStatistics {
 		switch v := rule.Value.(type) {
 		case *tfmd.SequenceValueConstraints_IntValue:
@@ -171,7 +178,8 @@ func tokenOf(s *tfmd.NaturalLanguageStatistics, rule *tfmd.SequenceValueConstrai
 				return t
 			}
 		case *tfmd.SequenceValueConstraints_StringValue:
-			if is, ok := t.Token.(*tfmd.NaturalLanguageStatistics_TokenStatistics_StringToken); ok && is.StringToken == v.StringValue {
+			if is, ok := t.Token.(*tfmd.NaturalLanguageStatistics_TokenStatistics_StringToken); ok &&
+				is.StringToken == v.StringValue {
 				return t
 			}
 		}
@@ -183,25 +191,29 @@ func updateCoverage(s *tfmd.NaturalLanguageStatistics, c *tfmd.FeatureCoverageCo
 	if c != nil && c.MinCoverage != nil && float64(c.GetMinCoverage()) > float64(s.FeatureCoverage) {
 		out = append(out, reason{
 			tfmd.AnomalyInfo_FEATURE_COVERAGE_TOO_LOW, "Feature coverage is too low.",
-			"Fraction of tokens in the vocabulary: " + sixDigits(float64(s.FeatureCoverage)) + " is lower than the threshold set in the Schema: " + sixDigits(float64(c.GetMinCoverage())) + ".",
+			"Fraction of tokens in the vocabulary: " + sixDigits(float64(s.FeatureCoverage)) +
+				" is lower than the threshold set in the Schema: " + sixDigits(float64(c.GetMinCoverage())) + ".",
 		})
 		*c.MinCoverage = float32(s.FeatureCoverage)
 	}
 	if c != nil && c.MinAvgTokenLength != nil && float64(s.AvgTokenLength) < float64(c.GetMinAvgTokenLength()) {
 		out = append(out, reason{
 			tfmd.AnomalyInfo_FEATURE_COVERAGE_TOO_SHORT_AVG_TOKEN_LENGTH, "Average token length is too short.",
-			"Average token length is: " + sixDigits(float64(s.AvgTokenLength)) + " which is lower than the threshold set in the Schema: " + sixDigits(float64(c.GetMinAvgTokenLength())) + ".",
+			"Average token length is: " + sixDigits(float64(s.AvgTokenLength)) +
+				" which is lower than the threshold set in the Schema: " + sixDigits(float64(c.GetMinAvgTokenLength())) + ".",
 		})
 		*c.MinAvgTokenLength = float32(s.AvgTokenLength)
 	}
 	return out
 }
 
-func updateToken(t *tfmd.NaturalLanguageStatistics_TokenStatistics, name string, rule *tfmd.SequenceValueConstraints) (out []reason) {
+func updateToken(t *tfmd.NaturalLanguageStatistics_TokenStatistics, name string,
+	rule *tfmd.SequenceValueConstraints) (out []reason) {
 	part := func(kind tfmd.AnomalyInfo_Type, size, side string, bound *float32) {
 		out = append(out, reason{
 			kind, "Value occurs in too " + size + " a fraction of sequences.",
-			"Fraction of sequences with value: " + name + " is: " + sixDigits(float64(t.FractionOfSequences)) + " which is " + side + " than the threshold set in the Schema: " + sixDigits(float64(*bound)) + ".",
+			"Fraction of sequences with value: " + name + " is: " + sixDigits(float64(t.FractionOfSequences)) + " which is " +
+				side + " than the threshold set in the Schema: " + sixDigits(float64(*bound)) + ".",
 		})
 		*bound = float32(t.FractionOfSequences)
 	}
@@ -214,15 +226,18 @@ func updateToken(t *tfmd.NaturalLanguageStatistics_TokenStatistics, name string,
 	often := func(kind tfmd.AnomalyInfo_Type, many, end, side string, n float64, bound *int64) {
 		out = append(out, reason{
 			kind, "Value has too " + many + " per-sequence occurrences.",
-			"Value: " + name + " occurs at " + end + ": " + sixDigits(n) + " times within a sequence, which is " + side + " than the threshold set in the Schema: " + strconv.FormatInt(*bound, 10) + ".",
+			"Value: " + name + " occurs at " + end + ": " + sixDigits(n) + " times within a sequence, which is " + side +
+				" than the threshold set in the Schema: " + strconv.FormatInt(*bound, 10) + ".",
 		})
 		*bound = int64(n)
 	}
 	if b := rule.MinPerSequence; b != nil && float64(*b) > float64(t.PerSequenceMinFrequency) {
-		often(tfmd.AnomalyInfo_SEQUENCE_VALUE_TOO_FEW_OCCURRENCES, "few", "least", "lower", float64(t.PerSequenceMinFrequency), b)
+		often(tfmd.AnomalyInfo_SEQUENCE_VALUE_TOO_FEW_OCCURRENCES, "few", "least", "lower",
+			float64(t.PerSequenceMinFrequency), b)
 	}
 	if b := rule.MaxPerSequence; b != nil && float64(*b) < float64(t.PerSequenceMaxFrequency) {
-		often(tfmd.AnomalyInfo_SEQUENCE_VALUE_TOO_MANY_OCCURRENCES, "many", "most", "higher", float64(t.PerSequenceMaxFrequency), b)
+		often(tfmd.AnomalyInfo_SEQUENCE_VALUE_TOO_MANY_OCCURRENCES, "many", "most", "higher",
+			float64(t.PerSequenceMaxFrequency), b)
 	}
 	return out
 }

@@ -36,19 +36,22 @@ func (u *updater) update(c *column) updated {
 	switch {
 	case weighted != nil && (f != nil || sparse != nil) && !stageDeprecated(weighted.GetLifecycleStage()):
 		deprecateAll(f, sparse, weighted)
-		return updated{reasons: []reason{{tfmd.AnomalyInfo_WEIGHTED_FEATURE_NAME_COLLISION, "Weighted feature name collision", "Weighted feature name collision."}}}
+		return updated{reasons: []reason{{tfmd.AnomalyInfo_WEIGHTED_FEATURE_NAME_COLLISION,
+			"Weighted feature name collision", "Weighted feature name collision."}}}
 	case weighted != nil:
 		return updated{reasons: updateWeighted(c, weighted)}
 	case sparse != nil && !sparseDeprecated(sparse) && f != nil && !deprecated(f):
 		deprecateAll(f, sparse, nil)
-		return updated{reasons: []reason{{tfmd.AnomalyInfo_SPARSE_FEATURE_NAME_COLLISION, "Sparse feature name collision", "Sparse feature name collision."}}}
+		return updated{reasons: []reason{{tfmd.AnomalyInfo_SPARSE_FEATURE_NAME_COLLISION, "Sparse feature name collision",
+			"Sparse feature name collision."}}}
 	case sparse != nil && !sparseDeprecated(sparse):
 		return updated{reasons: updateSparse(c, sparse)}
 	case f != nil:
 		return u.updateFeature(c, f)
 	}
 	u.create(c)
-	return updated{reasons: []reason{{tfmd.AnomalyInfo_SCHEMA_NEW_COLUMN, "New column", "New column (column in data but not in schema)"}}}
+	return updated{reasons: []reason{{tfmd.AnomalyInfo_SCHEMA_NEW_COLUMN, "New column",
+		"New column (column in data but not in schema)"}}}
 }
 
 // updateAll does it with the parts of the column too.
@@ -71,7 +74,8 @@ func (u *updater) updateFeature(c *column, f *tfmd.Feature) (out updated) {
 	}
 	if c.present() == 0 {
 		if u.required(f, c.in.environment) {
-			add(reason{tfmd.AnomalyInfo_FEATURE_TYPE_NOT_PRESENT, "Column dropped", "The feature was not present in any examples."})
+			add(reason{tfmd.AnomalyInfo_FEATURE_TYPE_NOT_PRESENT, "Column dropped",
+				"The feature was not present in any examples."})
 			deprecate(f)
 		}
 		return out
@@ -136,7 +140,8 @@ func (u *updater) updateDomain(c *column, f *tfmd.Feature) (out []reason) {
 		default:
 			text := prototext.MarshalOptions{Multiline: true}.Format(f)
 			f.DomainInfo = nil
-			out = append(out, reason{tfmd.AnomalyInfo_DOMAIN_INVALID_FOR_TYPE, "Invalid domain type", "Data is marked as BYTES with incompatible domain_info: " + text})
+			out = append(out, reason{tfmd.AnomalyInfo_DOMAIN_INVALID_FOR_TYPE, "Invalid domain type",
+				"Data is marked as BYTES with incompatible domain_info: " + text})
 		}
 	}
 	finish := func(reasons []reason, clear bool) []reason {
@@ -166,7 +171,8 @@ func (u *updater) updateDomain(c *column, f *tfmd.Feature) (out []reason) {
 		return append(out, updateLanguage(c, f, d.NaturalLanguageDomain)...)
 	case nil:
 		if customDomain(c, f) {
-			out = append(out, reason{tfmd.AnomalyInfo_SEMANTIC_DOMAIN_UPDATE, "Updated semantic domain", "Updated semantic domain for feature: " + f.GetName()})
+			out = append(out, reason{tfmd.AnomalyInfo_SEMANTIC_DOMAIN_UPDATE, "Updated semantic domain",
+				"Updated semantic domain for feature: " + f.GetName()})
 		}
 	}
 	return out
@@ -176,11 +182,14 @@ func (u *updater) updateDomain(c *column, f *tfmd.Feature) (out []reason) {
 func updateDerived(c *column, f *tfmd.Feature) (out []reason) {
 	if c.ValidationDerivedSource != nil && f.ValidationDerivedSource == nil {
 		markDerived(c, f)
-		out = append(out, reason{tfmd.AnomalyInfo_DERIVED_FEATURE_INVALID_SOURCE, "Derived source not set in schema.", "Derived source not set in schema."})
+		out = append(out, reason{tfmd.AnomalyInfo_DERIVED_FEATURE_INVALID_SOURCE, "Derived source not set in schema.",
+			"Derived source not set in schema."})
 	}
-	if f.ValidationDerivedSource != nil && f.GetLifecycleStage() != tfmd.LifecycleStage_VALIDATION_DERIVED && !deprecated(f) {
+	if f.ValidationDerivedSource != nil && f.GetLifecycleStage() != tfmd.LifecycleStage_VALIDATION_DERIVED &&
+		!deprecated(f) {
 		f.LifecycleStage = tfmd.LifecycleStage_VALIDATION_DERIVED.Enum()
-		out = append(out, reason{tfmd.AnomalyInfo_DERIVED_FEATURE_BAD_LIFECYCLE, "Derived feature has wrong lifecycle.", "Derived feature has wrong lifecycle."})
+		out = append(out, reason{tfmd.AnomalyInfo_DERIVED_FEATURE_BAD_LIFECYCLE, "Derived feature has wrong lifecycle.",
+			"Derived feature has wrong lifecycle."})
 	}
 	return out
 }

@@ -86,7 +86,8 @@ func (d *detector) detect() {
 	whole := &updater{schema: d.baseline}
 	for _, path := range whole.missingPaths(d.view) {
 		f := d.at(path)
-		f.reasons = append(f.reasons, reason{tfmd.AnomalyInfo_SCHEMA_MISSING_COLUMN, "Column dropped", "Column is completely missing"})
+		f.reasons = append(f.reasons, reason{tfmd.AnomalyInfo_SCHEMA_MISSING_COLUMN, "Column dropped",
+			"Column is completely missing"})
 	}
 }
 
@@ -189,7 +190,8 @@ func info(reasons []reason) *tfmd.AnomalyInfo {
 	var long []string
 	short := ""
 	for _, r := range reasons {
-		out.Reason = append(out.Reason, &tfmd.AnomalyInfo_Reason{Type: r.kind.Enum(), ShortDescription: ptr(r.short), Description: ptr(r.long)})
+		out.Reason = append(out.Reason, &tfmd.AnomalyInfo_Reason{Type: r.kind.Enum(), ShortDescription: ptr(r.short),
+			Description: ptr(r.long)})
 		switch {
 		case len(long) == 0:
 			short = r.short
@@ -217,10 +219,12 @@ func checkExamples(v, version *view, c *tfmd.DatasetConstraints) (out []reason) 
 		return out
 	}
 	if n < float64(c.GetMinExamplesCount()) {
-		out = append(out, reason{tfmd.AnomalyInfo_DATASET_LOW_NUM_EXAMPLES, "Low num examples in dataset.", "The dataset has " + sixDigits(n) + " examples, which is fewer than expected."})
+		out = append(out, reason{tfmd.AnomalyInfo_DATASET_LOW_NUM_EXAMPLES, "Low num examples in dataset.",
+			"The dataset has " + sixDigits(n) + " examples, which is fewer than expected."})
 	}
 	if c.MaxExamplesCount != nil && n > float64(c.GetMaxExamplesCount()) {
-		out = append(out, reason{tfmd.AnomalyInfo_DATASET_HIGH_NUM_EXAMPLES, "High num examples in dataset.", "The dataset has " + sixDigits(n) + " examples, which is more than expected."})
+		out = append(out, reason{tfmd.AnomalyInfo_DATASET_HIGH_NUM_EXAMPLES, "High num examples in dataset.",
+			"The dataset has " + sixDigits(n) + " examples, which is more than expected."})
 	}
 	return out
 }
@@ -234,15 +238,18 @@ func compareExamples(v, other *view, name string, k *tfmd.NumericValueComparator
 	far := func(kind tfmd.AnomalyInfo_Type, word, side string, threshold float64) {
 		out = append(out, reason{
 			kind, word + " num examples in current dataset versus the " + name + ".",
-			"The ratio of num examples in the current dataset versus the " + name + " is " + sixDigits(ratio) + " (up to six significant digits), which is " + side + " the threshold " + sixDigits(threshold) + ".",
+			"The ratio of num examples in the current dataset versus the " + name + " is " + sixDigits(ratio) +
+				" (up to six significant digits), which is " + side + " the threshold " + sixDigits(threshold) + ".",
 		})
 	}
 	switch {
 	case k.MaxFractionThreshold == nil:
 	case control == 0:
 		out = append(out, reason{
-			tfmd.AnomalyInfo_COMPARATOR_HIGH_NUM_EXAMPLES, "High num examples in current dataset versus the " + name + ", which has 0.",
-			"The " + name + " has 0 examples, so there is a high number of examples in the current dataset versus the " + name + ".",
+			tfmd.AnomalyInfo_COMPARATOR_HIGH_NUM_EXAMPLES, "High num examples in current dataset versus the " + name +
+				", which has 0.",
+			"The " + name + " has 0 examples, so there is a high number of examples in the current dataset versus the " + name +
+				".",
 		})
 	case ratio > k.GetMaxFractionThreshold():
 		far(tfmd.AnomalyInfo_COMPARATOR_HIGH_NUM_EXAMPLES, "High", "above", k.GetMaxFractionThreshold())

@@ -53,7 +53,8 @@ func (v *view) relate() {
 	for _, c := range v.features {
 		if c.GetPath() == nil {
 			for i := len(c.path[0]) - 1; i > 0; i-- {
-				if p := v.byPath[serialize([]string{c.path[0][:i]})]; p != nil && p.Type == tfmd.FeatureNameStatistics_STRUCT && c.path[0][i] == '.' {
+				if p := v.byPath[serialize([]string{c.path[0][:i]})]; p != nil && p.Type == tfmd.FeatureNameStatistics_STRUCT &&
+					c.path[0][i] == '.' {
 					c.parent, c.path = p, append(slices.Clone(p.path), c.path[0][i+1:])
 					break
 				}
@@ -254,7 +255,8 @@ func Whole(list *tfmd.DatasetFeatureStatisticsList) (*tfmd.DatasetFeatureStatist
 			return d, nil
 		}
 	}
-	return nil, &Error{fmt.Errorf("there are statistics of %d data sets and none is named %q: which one is meant?", len(list.GetDatasets()), stats.AllExamples)}
+	return nil, &Error{fmt.Errorf("there are statistics of %d data sets and none is named %q: which one is meant?",
+		len(list.GetDatasets()), stats.AllExamples)}
 }
 
 // Error says that statistics or a schema cannot be used as they were meant.

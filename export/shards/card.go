@@ -21,7 +21,8 @@ func (d *dayExport) writeCard() error {
 	if err != nil || len(newest) == 0 {
 		return err
 	}
-	temporary, name := d.Exporter.opts.FS.PathJoin(d.root, stagingDir, d.token+"-"+cardName), d.Exporter.opts.FS.PathJoin(d.root, cardName)
+	temporary, name := d.Exporter.opts.FS.PathJoin(d.root, stagingDir,
+		d.token+"-"+cardName), d.Exporter.opts.FS.PathJoin(d.root, cardName)
 	f, err := d.Exporter.opts.FS.Create(temporary, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return fmt.Errorf("write the dataset card: %w", err)

@@ -72,7 +72,8 @@ type LockedError struct {
 }
 
 func (e *LockedError) Error() string {
-	return fmt.Sprintf("the export %s is in use by another process (%v): wait for it, or export under another name", e.Dir, e.Err)
+	return fmt.Sprintf("the export %s is in use by another process (%v): wait for it, or export under another name",
+		e.Dir, e.Err)
 }
 
 func (e *LockedError) Unwrap() error { return e.Err }
@@ -106,7 +107,8 @@ func (e *NoDayError) Error() string {
 	if e.First == "" {
 		return fmt.Sprintf("the output has no rows of %s, nor of any other day", e.Day)
 	}
-	return fmt.Sprintf("the output has no rows of %s: it has days from %s to %s; labeljoin days lists them", e.Day, e.First, e.Last)
+	return fmt.Sprintf("the output has no rows of %s: it has days from %s to %s; labeljoin days lists them", e.Day,
+		e.First, e.Last)
 }
 
 // Day exports the day that begins at start, by what the table says. The error is a
@@ -188,8 +190,10 @@ func (d *dayExport) stale(m *Manifest) bool {
 		b, errB := encode(y)
 		return errA == nil && errB == nil && string(a) == string(b)
 	}
-	return !same(m.Source.Files, now.Source.Files) || !same(m.Source.Gaps, now.Source.Gaps) || !same(m.Method, now.Method) ||
-		!same(m.Columns, now.Columns) || m.FileFormat != now.FileFormat || d.opts.Shards > 0 && d.opts.Shards != m.Method.Shards
+	return !same(m.Source.Files, now.Source.Files) || !same(m.Source.Gaps, now.Source.Gaps) ||
+		!same(m.Method, now.Method) ||
+		!same(m.Columns, now.Columns) || m.FileFormat != now.FileFormat || d.opts.Shards > 0 &&
+		d.opts.Shards != m.Method.Shards
 }
 
 // make writes and publishes a version.
@@ -200,7 +204,8 @@ func (d *dayExport) make(ctx context.Context, parent string) (m *Manifest, err e
 	if err := d.bucket.Settle(stagingDir); err != nil { // the scratch file lies there too
 		return nil, err
 	}
-	s, err := newSpill(d.Exporter.opts.FS, d.Exporter.opts.FS.PathJoin(d.root, stagingDir, d.day+"-"+d.token+".scratch"), d.plan.types(), d.buckets(), d.opts.Workers)
+	s, err := newSpill(d.Exporter.opts.FS, d.Exporter.opts.FS.PathJoin(d.root, stagingDir, d.day+"-"+d.token+".scratch"),
+		d.plan.types(), d.buckets(), d.opts.Workers)
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +228,8 @@ func (d *dayExport) make(ctx context.Context, parent string) (m *Manifest, err e
 	}
 	for _, w := range writers {
 		m.Files = append(m.Files, w.files...)
-		m.Splits = append(m.Splits, SplitFacts{Name: splitNames[w.split], Files: len(w.files), Rows: w.totals.rows, Labels: w.totals.labels})
+		m.Splits = append(m.Splits, SplitFacts{Name: splitNames[w.split], Files: len(w.files), Rows: w.totals.rows,
+			Labels: w.totals.labels})
 	}
 	return m, d.publish(ctx, m)
 }
@@ -349,7 +355,8 @@ func (d *dayExport) manifest() *Manifest {
 		Created: o.Created.UTC().Format("2006-01-02T15:04:05Z"), Software: o.Version, FileFormat: o.Format, Config: o.Config,
 		Counts: d.counts, Files: []File{}, Splits: []SplitFacts{}, Unfit: []Unfit{}, Labels: []LabelFacts{},
 		Method: Method{
-			Settle: settleName(o.Settled), OrderSalt: "order:" + o.Seed, SplitBy: o.Splits.By, SplitOf: o.Splits.Column, SplitSalt: o.Splits.Salt,
+			Settle: settleName(o.Settled), OrderSalt: "order:" +
+				o.Seed, SplitBy: o.Splits.By, SplitOf: o.Splits.Column, SplitSalt: o.Splits.Salt,
 			Eval: o.Splits.Eval, Test: o.Splits.Test, SampleSalt: "sample", Negatives: o.Sampling.Negatives, SampleBy: o.Sampling.Label,
 		},
 		Source: SourceFacts{
@@ -375,7 +382,8 @@ func (d *dayExport) manifest() *Manifest {
 func (d *dayExport) source(s *SourceFacts) {
 	p := &d.table.Last.Progress
 	for i := range p.Inputs {
-		s.Inputs = append(s.Inputs, InputFacts{Stream: p.Inputs[i].Input, Created: p.Inputs[i].Created.String(), Next: p.Inputs[i].Next})
+		s.Inputs = append(s.Inputs, InputFacts{Stream: p.Inputs[i].Input, Created: p.Inputs[i].Created.String(),
+			Next: p.Inputs[i].Next})
 	}
 	for _, g := range p.Gaps {
 		if g.From < d.start.Add(dayLength).Add(d.opts.Rules.Longest()) && g.To >= d.start.Add(-d.opts.Rules.ClockSkew) {

@@ -58,7 +58,8 @@ func formatOf(reader string) Format {
 func tfLabels(labels []string) string {
 	var b strings.Builder
 	for _, name := range labels {
-		fmt.Fprintf(&b, "    %q: tf.io.VarLenFeature(tf.int64),  # add the features; a column that is null is missing\n", name)
+		fmt.Fprintf(&b, "    %q: tf.io.VarLenFeature(tf.int64),  # add the features; a column that is null is missing\n",
+			name)
 	}
 	return b.String()
 }

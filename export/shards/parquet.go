@@ -65,7 +65,8 @@ func (e *parquetEncoder) write(vectors []*vector, rows []int32) error {
 
 // begin writes the schema, for which the first row group says which texts repeat.
 func (e *parquetEncoder) begin() (err error) {
-	columns, required, dictionary := make([]rowfile.Column, len(e.columns)), make([]bool, len(e.columns)), make([]bool, len(e.columns))
+	columns, required, dictionary := make([]rowfile.Column, len(e.columns)), make([]bool, len(e.columns)), make([]bool,
+		len(e.columns))
 	for i := range e.columns {
 		c := &e.columns[i]
 		columns[i], required[i] = c.Column, c.Required

@@ -80,7 +80,8 @@ func newPlan(files []export.TableFile, o *Options) (*plan, error) {
 		p.write(Column{Column: c, Role: RoleFeature})
 	}
 	for i := range files {
-		hasWeight = hasWeight || slices.ContainsFunc(files[i].Columns, func(c rowfile.Column) bool { return c.Name == "weight" })
+		hasWeight = hasWeight || slices.ContainsFunc(files[i].Columns,
+			func(c rowfile.Column) bool { return c.Name == "weight" })
 	}
 	about := func(c Column, wanted bool) int {
 		if wanted {
@@ -100,13 +101,17 @@ func newPlan(files []export.TableFile, o *Options) (*plan, error) {
 		p.write(Column{Column: rowfile.Column{Name: l.Name, Type: t}, Role: RoleLabel})
 		p.labels = append(p.labels, p.byName[strings.ToLower(l.Name)])
 		if o.LabelTimes {
-			about(Column{Column: rowfile.Column{Name: l.Name + "_ts", Type: rowfile.Type{Scalar: rowfile.Timestamp}}, Role: RoleAbout}, true)
+			about(Column{Column: rowfile.Column{Name: l.Name + "_ts", Type: rowfile.Type{Scalar: rowfile.Timestamp}},
+				Role: RoleAbout}, true)
 		}
 	}
-	weight := Column{Column: rowfile.Column{Name: "weight", Type: rowfile.Type{Scalar: rowfile.Double}}, Role: RoleWeight, Required: true}
+	weight := Column{Column: rowfile.Column{Name: "weight", Type: rowfile.Type{Scalar: rowfile.Double}}, Role: RoleWeight,
+		Required: true}
 	about(weight, hasWeight)
-	about(Column{Column: rowfile.Column{Name: "revision", Type: rowfile.Type{Scalar: rowfile.Int32}}, Role: RoleAbout, Required: true}, o.Revision)
-	about(Column{Column: rowfile.Column{Name: "reason", Type: rowfile.Type{Scalar: rowfile.String}}, Role: RoleAbout, Required: true}, o.Reason)
+	about(Column{Column: rowfile.Column{Name: "revision", Type: rowfile.Type{Scalar: rowfile.Int32}}, Role: RoleAbout,
+		Required: true}, o.Revision)
+	about(Column{Column: rowfile.Column{Name: "reason", Type: rowfile.Type{Scalar: rowfile.String}}, Role: RoleAbout,
+		Required: true}, o.Reason)
 	p.weights = hasWeight
 	p.key = keyColumns{
 		requestID: p.byName["request_id"], requestTS: p.byName["request_ts"], model: p.byName["model"],
@@ -114,7 +119,8 @@ func newPlan(files []export.TableFile, o *Options) (*plan, error) {
 		revision: p.byName["revision"], reason: p.byName["reason"], weight: p.byName["weight"],
 		order: len(p.read), file: len(p.read) + 1, ghost: len(p.read) + 2,
 	}
-	p.read = append(p.read, rowfile.Column{Type: rowfile.Type{Scalar: rowfile.Int64}}, rowfile.Column{Type: rowfile.Type{Scalar: rowfile.Int32}},
+	p.read = append(p.read, rowfile.Column{Type: rowfile.Type{Scalar: rowfile.Int64}},
+		rowfile.Column{Type: rowfile.Type{Scalar: rowfile.Int32}},
 		rowfile.Column{Type: rowfile.Type{Scalar: rowfile.Bool}})
 	return p, p.choose(o)
 }

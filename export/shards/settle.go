@@ -76,7 +76,8 @@ func (s *settler) settle(vectors []*vector) *[splits][]int32 {
 		}
 		return cmp.Or(
 			bytes.Compare(ids.bytes(int(x)), ids.bytes(int(y))), bytes.Compare(items.bytes(int(x)), items.bytes(int(y))),
-			cmp.Compare(int64(ts[x]), int64(ts[y])), cmp.Compare(int64(revision[x]), int64(revision[y])), cmp.Compare(file[x], file[y]))
+			cmp.Compare(int64(ts[x]), int64(ts[y])), cmp.Compare(int64(revision[x]), int64(revision[y])), cmp.Compare(file[x],
+				file[y]))
 	})
 	for i := 0; i < n; {
 		first, begin := s.order[i], i

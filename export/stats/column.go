@@ -37,7 +37,8 @@ func leaves(schema *parquet.Schema) (found map[string]leaf, left []string) {
 			continue
 		}
 		kind, known := kindOf(column.Node.Type())
-		l := leaf{index: column.ColumnIndex, kind: kind, most: byte(column.MaxDefinitionLevel), list: column.MaxRepetitionLevel == 1}
+		l := leaf{index: column.ColumnIndex, kind: kind, most: byte(column.MaxDefinitionLevel),
+			list: column.MaxRepetitionLevel == 1}
 		if !known || column.MaxRepetitionLevel > 1 || len(path) > 1 && !l.list {
 			left = append(left, name)
 			continue

@@ -124,7 +124,8 @@ func (t *rows) list(features [][]*tfmd.FeatureNameStatistics) *tfmd.DatasetFeatu
 	}
 	out.Datasets = append(out.Datasets, all)
 	for _, s := range t.slices {
-		out.Datasets = append(out.Datasets, &tfmd.DatasetFeatureStatistics{Name: s.column + "_" + s.value, NumExamples: s.rows})
+		out.Datasets = append(out.Datasets, &tfmd.DatasetFeatureStatistics{Name: s.column + "_" + s.value,
+			NumExamples: s.rows})
 	}
 	if t.o.Weight != "" {
 		weight := int64(0)

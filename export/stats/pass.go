@@ -70,12 +70,14 @@ func (t *rows) column(ctx context.Context, name string) ([]*tfmd.FeatureNameStat
 
 // feature is the result for one data set.
 func (c *cells) feature(i int, name string, weighted bool) *tfmd.FeatureNameStatistics {
-	f := &tfmd.FeatureNameStatistics{Type: c.kind, FieldId: &tfmd.FeatureNameStatistics_Path{Path: &tfmd.Path{Step: []string{name}}}}
+	f := &tfmd.FeatureNameStatistics{Type: c.kind,
+		FieldId: &tfmd.FeatureNameStatistics_Path{Path: &tfmd.Path{Step: []string{name}}}}
 	common := c.valencies[i].common(weighted)
 	if c.texts != nil {
 		f.Stats = &tfmd.FeatureNameStatistics_StringStats{StringStats: c.texts[i].result(common, c.t.o)}
 		if c.texts[i].over {
-			f.CustomStats = append(f.CustomStats, &tfmd.CustomStatistic{Name: estimatedName, Val: &tfmd.CustomStatistic_Num{Num: 1}})
+			f.CustomStats = append(f.CustomStats, &tfmd.CustomStatistic{Name: estimatedName,
+				Val: &tfmd.CustomStatistic_Num{Num: 1}})
 		}
 		return f
 	}
@@ -164,7 +166,8 @@ func (c *cells) hold(g *group, p *page, first int) {
 		c.held = nil
 		return
 	}
-	c.held = append(c.held, heldPage{g, first, page{rows: p.rows, floats: slices.Clone(p.floats), valency: slices.Clone(p.valency)}})
+	c.held = append(c.held, heldPage{g, first, page{rows: p.rows, floats: slices.Clone(p.floats),
+		valency: slices.Clone(p.valency)}})
 }
 
 // absent takes in the rows of a file that has no such column.

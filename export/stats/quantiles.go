@@ -87,7 +87,8 @@ func quantileHistogram(values, upTo []float64, unit float64) *tfmd.Histogram {
 		if i < same {
 			counts[i] += upTo[0] / unit / float64(same)
 		}
-		h.Buckets = append(h.Buckets, &tfmd.Histogram_Bucket{LowValue: values[i], HighValue: values[i+1], SampleCount: counts[i]})
+		h.Buckets = append(h.Buckets, &tfmd.Histogram_Bucket{LowValue: values[i], HighValue: values[i+1],
+			SampleCount: counts[i]})
 	}
 	return h
 }
@@ -147,7 +148,8 @@ func (v *valencies) common(weighted bool) *tfmd.CommonStatistics {
 		c.NumValuesHistogram = quantileHistogram(values, upTo, 1)
 	}
 	if weighted {
-		w := &tfmd.WeightedCommonStatistics{NumNonMissing: float64(v.weight) / weightScale, NumMissing: float64(v.missedW) / weightScale, TotNumValues: float64(v.valuesW) / weightScale}
+		w := &tfmd.WeightedCommonStatistics{NumNonMissing: float64(v.weight) / weightScale,
+			NumMissing: float64(v.missedW) / weightScale, TotNumValues: float64(v.valuesW) / weightScale}
 		if v.weight > 0 {
 			w.AvgNumValues = float64(v.valuesW) / float64(v.weight)
 		}

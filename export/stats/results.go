@@ -66,7 +66,8 @@ func (a *numbers) result(common *tfmd.CommonStatistics, o Options) *tfmd.Numeric
 	if a.n == 0 {
 		out.Histograms = []*tfmd.Histogram{{NumNan: a.nan}, {NumNan: a.nan, Type: tfmd.Histogram_QUANTILES}}
 		if a.weighted {
-			out.WeightedNumericStats = &tfmd.WeightedNumericStatistics{Histograms: []*tfmd.Histogram{{NumNan: a.nan}, {NumNan: a.nan, Type: tfmd.Histogram_QUANTILES}}}
+			out.WeightedNumericStats = &tfmd.WeightedNumericStatistics{Histograms: []*tfmd.Histogram{{NumNan: a.nan},
+				{NumNan: a.nan, Type: tfmd.Histogram_QUANTILES}}}
 		}
 		return out
 	}
@@ -85,7 +86,8 @@ func (a *numbers) result(common *tfmd.CommonStatistics, o Options) *tfmd.Numeric
 		values, upTo := boundaries(at, 2*o.Quantiles, uint64(a.weight), byWeight)
 		w.Median = values[o.Quantiles]
 		w.Histograms = []*tfmd.Histogram{
-			a.standard(float64(a.belowW)/weightScale, float64(a.aboveW)/weightScale, func(i int) float64 { return float64(a.spread.weights[i]) / weightScale }),
+			a.standard(float64(a.belowW)/weightScale, float64(a.aboveW)/weightScale,
+				func(i int) float64 { return float64(a.spread.weights[i]) / weightScale }),
 			quantileHistogram(everySecond(values), everySecond(upTo), weightScale),
 		}
 		for _, h := range w.Histograms {
@@ -131,13 +133,16 @@ func (a *numbers) standard(below, above float64, count func(i int) float64) *tfm
 		return h
 	}
 	if below > 0 {
-		h.Buckets = append(h.Buckets, &tfmd.Histogram_Bucket{LowValue: math.Inf(-1), HighValue: math.Inf(-1), SampleCount: below})
+		h.Buckets = append(h.Buckets, &tfmd.Histogram_Bucket{LowValue: math.Inf(-1), HighValue: math.Inf(-1),
+			SampleCount: below})
 	}
 	for i := range len(a.spread.edges) - 1 {
-		h.Buckets = append(h.Buckets, &tfmd.Histogram_Bucket{LowValue: a.spread.edges[i], HighValue: a.spread.edges[i+1], SampleCount: count(i)})
+		h.Buckets = append(h.Buckets, &tfmd.Histogram_Bucket{LowValue: a.spread.edges[i], HighValue: a.spread.edges[i+1],
+			SampleCount: count(i)})
 	}
 	if above > 0 {
-		h.Buckets = append(h.Buckets, &tfmd.Histogram_Bucket{LowValue: math.Inf(1), HighValue: math.Inf(1), SampleCount: above})
+		h.Buckets = append(h.Buckets, &tfmd.Histogram_Bucket{LowValue: math.Inf(1), HighValue: math.Inf(1),
+			SampleCount: above})
 	}
 	return h
 }

@@ -128,7 +128,8 @@ func (s *settling) revisions(last map[rowKey]written) error {
 			continue
 		}
 		withdrawn := make([]bool, g.rows)
-		if err := s.file.textsOf(g, "reason", func(row int, text []byte) { withdrawn[row] = string(text) == "withdrawn" }); err != nil {
+		if err := s.file.textsOf(g, "reason",
+			func(row int, text []byte) { withdrawn[row] = string(text) == "withdrawn" }); err != nil {
 			return err
 		}
 		keys, err := s.file.keysOf(g)

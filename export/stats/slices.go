@@ -15,7 +15,8 @@ import (
 func (t *rows) divide(ctx context.Context, left map[string]int) error {
 	for c, column := range t.o.Slices {
 		if _, ok := t.kinds[column]; !ok {
-			return &OptionError{fmt.Sprintf("there is no column %q to slice by; there are %s", column, strings.Join(t.columns(), ", "))}
+			return &OptionError{fmt.Sprintf("there is no column %q to slice by; there are %s", column,
+				strings.Join(t.columns(), ", "))}
 		}
 		found := map[string]*sliceName{}
 		if err := t.eachValue(ctx, column, func(g *group, row int, value []byte) {

@@ -38,12 +38,14 @@ func Print(w io.Writer, list *tfmd.DatasetFeatureStatisticsList) error {
 // line are the cells of a column of the rows.
 func line(d *tfmd.DatasetFeatureStatistics, f *tfmd.FeatureNameStatistics) []string {
 	c := Common(f)
-	cells := []string{escape(NameOf(f)), strings.ToLower(f.Type.String()), share(float64(c.GetNumMissing()), float64(d.NumExamples))}
+	cells := []string{escape(NameOf(f)), strings.ToLower(f.Type.String()),
+		share(float64(c.GetNumMissing()), float64(d.NumExamples))}
 	if n := f.GetNumStats(); n != nil {
 		if c.GetTotNumValues() == 0 {
 			return append(cells, "", "", "", "", "", "", "", "")
 		}
-		return append(cells, share(float64(n.NumZeros), float64(c.TotNumValues)), Number(n.Mean), Number(n.StdDev), Number(n.Min), Number(n.Median), Number(n.Max), "", "")
+		return append(cells, share(float64(n.NumZeros), float64(c.TotNumValues)), Number(n.Mean), Number(n.StdDev),
+			Number(n.Min), Number(n.Median), Number(n.Max), "", "")
 	}
 	s := f.GetStringStats()
 	var top []string

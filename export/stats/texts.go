@@ -185,7 +185,8 @@ func (t *texts) result(common *tfmd.CommonStatistics, o Options) *tfmd.StringSta
 		}
 	}
 	// By count, and of equal ones the larger text first.
-	order := func(measure func(*textEntry) float64) (top []*tfmd.StringStatistics_FreqAndValue, ranks *tfmd.RankHistogram) {
+	order := func(measure func(*textEntry) float64) (top []*tfmd.StringStatistics_FreqAndValue,
+		ranks *tfmd.RankHistogram) {
 		slices.SortFunc(found, func(a, b *textEntry) int {
 			if c := cmp.Compare(measure(b), measure(a)); c != 0 {
 				return c
@@ -199,7 +200,8 @@ func (t *texts) result(common *tfmd.CommonStatistics, o Options) *tfmd.StringSta
 				top = append(top, &tfmd.StringStatistics_FreqAndValue{Value: text, Frequency: n})
 			}
 			if i < o.Ranks {
-				ranks.Buckets = append(ranks.Buckets, &tfmd.RankHistogram_Bucket{LowRank: uint64(i), HighRank: uint64(i), Label: text, SampleCount: n})
+				ranks.Buckets = append(ranks.Buckets, &tfmd.RankHistogram_Bucket{LowRank: uint64(i), HighRank: uint64(i),
+					Label: text, SampleCount: n})
 			}
 		}
 		return top, ranks

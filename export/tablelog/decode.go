@@ -21,7 +21,8 @@ func decode(data []byte) (*Operation, error) {
 		return nil, fmt.Errorf("it is not a manifest: %w", err)
 	}
 	if version.Format != formatOne && version.Format != Format {
-		return nil, fmt.Errorf("its format is %d, this version of labeljoin reads %d and %d: use the version that wrote it", version.Format, formatOne, Format)
+		return nil, fmt.Errorf("its format is %d, this version of labeljoin reads %d and %d: use the version that wrote it",
+			version.Format, formatOne, Format)
 	}
 	m := &manifest{}
 	if err := json.Unmarshal(data, m, json.RejectUnknownMembers(true)); err != nil {
@@ -44,7 +45,8 @@ func (m *manifest) upgrade() error {
 	if m.Format != formatOne {
 		return nil
 	}
-	if m.Operation != "" || m.Append == nil || m.Append.Commit != 0 || m.Cause != "" || m.Begins != 0 || m.Removed != nil ||
+	if m.Operation != "" || m.Append == nil || m.Append.Commit != 0 || m.Cause != "" || m.Begins != 0 ||
+		m.Removed != nil ||
 		m.Summary != nil || m.Statistics != nil || m.Table != nil {
 		return fmt.Errorf("it has fields that format %d has not", formatOne)
 	}
@@ -73,7 +75,8 @@ func (m *manifest) check() error {
 	case m.Begins > m.Number:
 		return fmt.Errorf("the log cannot begin at operation %d, which comes later", m.Begins)
 	}
-	if t := m.Table; t != nil && (!safePath(t.Path, path.Join(TableDir, PartitionName(m.Partition)), ManifestSuffix) || !isSHA256(t.SHA256)) {
+	if t := m.Table; t != nil && (!safePath(t.Path, path.Join(TableDir, PartitionName(m.Partition)), ManifestSuffix) ||
+		!isSHA256(t.SHA256)) {
 		return fmt.Errorf("table checkpoint %q cannot be", t.Path)
 	}
 	if err := m.checkKind(); err != nil {
@@ -126,7 +129,8 @@ func (m *manifest) checkFiles() error {
 		if err := f.check(); err != nil {
 			return err
 		}
-		if f.Operation != 0 || f.Schema != nil || (f.FirstCommit != 0) != (m.Append == nil) || (f.LastCommit != 0) != (m.Append == nil) ||
+		if f.Operation != 0 || f.Schema != nil || (f.FirstCommit != 0) != (m.Append == nil) ||
+			(f.LastCommit != 0) != (m.Append == nil) ||
 			f.FirstCommit > f.LastCommit {
 			return fmt.Errorf("file %q cannot be of commits %d to %d", f.Path, f.FirstCommit, f.LastCommit)
 		}
@@ -144,7 +148,8 @@ func (m *manifest) checkFiles() error {
 		seen[name] = true
 	}
 	if d := m.DeadLetters; d != nil {
-		if m.Append == nil || d.Path != DeadLetterPath(m.Partition, m.Append.Commit) || d.Staging != "" && !safePath(d.Staging, StagingDir, DeadLetterSuffix) ||
+		if m.Append == nil || d.Path != DeadLetterPath(m.Partition, m.Append.Commit) || d.Staging != "" &&
+			!safePath(d.Staging, StagingDir, DeadLetterSuffix) ||
 			d.Lines < 1 || d.Bytes < 1 || !isSHA256(d.SHA256) {
 			return fmt.Errorf("dead letter file %q cannot be", d.Path)
 		}

@@ -134,7 +134,8 @@ func (l *Log) follow(last *Operation, begins, n uint64) (*Operation, error) {
 		hash = last.Hash
 	}
 	if op.Parent != hash {
-		return nil, l.chainError(n, fmt.Sprintf("it follows a manifest with hash %q, but the one before it has %q", op.Parent, hash))
+		return nil, l.chainError(n, fmt.Sprintf("it follows a manifest with hash %q, but the one before it has %q",
+			op.Parent, hash))
 	}
 	return op, nil
 }

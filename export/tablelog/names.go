@@ -94,7 +94,8 @@ func DayName(t events.Time) string { return t.Std().Format("2006-01-02") }
 // safePath reports whether name is a plain relative path below dir: manifests
 // are read from outside, and name the files that are moved.
 func safePath(name, dir, suffix string) bool {
-	return fs.ValidPath(name) && strings.HasPrefix(name, dir+"/") && strings.HasSuffix(name, suffix) && !strings.Contains(name, "\\")
+	return fs.ValidPath(name) && strings.HasPrefix(name, dir+"/") && strings.HasSuffix(name, suffix) &&
+		!strings.Contains(name, "\\")
 }
 
 // FileName is what the name of a data file or of a dead letter file says.

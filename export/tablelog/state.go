@@ -102,8 +102,9 @@ const readAttempts = 5
 // apply makes the state that of the operation, which is the next.
 func (s *State) apply(op *Operation) error {
 	if s.Number > 0 && (op.Name != s.Name || op.Partition != s.Partition || op.Partitions != s.Partitions) {
-		return s.log.chainError(op.Number, fmt.Sprintf("it is of joiner %q, partition %d of %d, the one before is of %q, %d of %d",
-			op.Name, op.Partition, op.Partitions, s.Name, s.Partition, s.Partitions))
+		return s.log.chainError(op.Number,
+			fmt.Sprintf("it is of joiner %q, partition %d of %d, the one before is of %q, %d of %d",
+				op.Name, op.Partition, op.Partitions, s.Name, s.Partition, s.Partitions))
 	}
 	s.Name, s.Partition, s.Partitions, s.Number, s.Hash = op.Name, op.Partition, op.Partitions, op.Number, op.Hash
 	if c := op.Commit; c != nil {

@@ -95,7 +95,8 @@ func (l *Log) stateFromTable() (*State, error) {
 		return nil, err
 	}
 	if s.Number+1 != at.Number || s.Hash != at.Parent {
-		return nil, l.chainError(at.Number, fmt.Sprintf("its checkpoint %s is of another operation than the one before", at.Table.Path))
+		return nil, l.chainError(at.Number, fmt.Sprintf("its checkpoint %s is of another operation than the one before",
+			at.Table.Path))
 	}
 	if err := s.apply(at); err != nil {
 		return nil, err
@@ -109,7 +110,8 @@ func (l *Log) stateFromTable() (*State, error) {
 			return nil, err
 		}
 		if op.Parent != last.Hash {
-			return nil, l.chainError(op.Number, fmt.Sprintf("it follows a manifest with hash %q, but the one before it has %q", op.Parent, last.Hash))
+			return nil, l.chainError(op.Number, fmt.Sprintf("it follows a manifest with hash %q, but the one before it has %q",
+				op.Parent, last.Hash))
 		}
 		if err := s.apply(op); err != nil {
 			return nil, err
@@ -193,7 +195,8 @@ func (l *Log) loadTable(op *Operation) (*State, error) {
 		return nil, err
 	}
 	if index.Format != Format {
-		return nil, &ChainError{Dir: l.dir, Path: op.Table.Path, Reason: fmt.Sprintf("its format is %d, this version of labeljoin reads %d", index.Format, Format)}
+		return nil, &ChainError{Dir: l.dir, Path: op.Table.Path,
+			Reason: fmt.Sprintf("its format is %d, this version of labeljoin reads %d", index.Format, Format)}
 	}
 	s := newState(l)
 	s.Name, s.Partition, s.Partitions = index.Name, index.Partition, index.Partitions
@@ -307,7 +310,8 @@ func (s *State) index(t *table) *tableIndex {
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.days)) {
 		d := t.days[name]
-		index.Days = append(index.Days, tableDay{Day: name, Files: d.Files, Rows: d.Rows, Bytes: d.Bytes, Path: d.Path, SHA256: d.SHA256})
+		index.Days = append(index.Days, tableDay{Day: name, Files: d.Files, Rows: d.Rows, Bytes: d.Bytes, Path: d.Path,
+			SHA256: d.SHA256})
 	}
 	return index
 }

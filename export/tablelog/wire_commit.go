@@ -10,7 +10,8 @@ func commitOf(cut *joiner.Cut) *commit {
 	p := &cut.Progress
 	c := &commit{
 		Commit: cut.Number, RulesHash: cut.RulesHash, From: toPositions(cut.From), To: toPositions(p.Inputs),
-		Clock:         clock{Request: sourceClockOf(&p.Clock, events.KindRequest), Outcome: sourceClockOf(&p.Clock, events.KindOutcome)},
+		Clock: clock{Request: sourceClockOf(&p.Clock, events.KindRequest),
+			Outcome: sourceClockOf(&p.Clock, events.KindOutcome)},
 		ClosedThrough: instant(p.ClosedThrough), MaxEvent: instant(cut.MaxEvent),
 		Ledger: toLedger(&p.Ledger), Closed: toLedger(&cut.Closed),
 		Guard: toGuard(&p.Guard), Gaps: toGaps(p.Gaps),
@@ -35,7 +36,8 @@ func (m *commit) cut(nonce string) *joiner.Cut {
 	if c.Progress.Announced = c.Progress.ClosedThrough; m.Announced != nil {
 		c.Progress.Announced = events.Time(*m.Announced)
 	}
-	for kind, source := range [events.Kinds]sourceClock{events.KindRequest: m.Clock.Request, events.KindOutcome: m.Clock.Outcome} {
+	for kind, source := range [events.Kinds]sourceClock{events.KindRequest: m.Clock.Request,
+		events.KindOutcome: m.Clock.Outcome} {
 		c.Progress.Clock.Seen[kind] = events.Time(source.Seen)
 		c.Progress.Clock.Proven[kind] = events.Time(source.Proven)
 	}

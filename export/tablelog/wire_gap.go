@@ -38,14 +38,16 @@ func toGaps(gaps []events.Gap) []gap {
 	var out []gap
 	for i := range gaps {
 		g := &gaps[i]
-		to := gap{ID: g.ID, From: instant(g.From), To: instant(g.To), Sources: []string{}, Quiet: g.Quiet, Since: instant(g.Since), Note: g.Note, Removes: g.Removes}
+		to := gap{ID: g.ID, From: instant(g.From), To: instant(g.To), Sources: []string{}, Quiet: g.Quiet,
+			Since: instant(g.Since), Note: g.Note, Removes: g.Removes}
 		for k, has := range g.Kinds {
 			if has {
 				to.Sources = append(to.Sources, events.Kind(k).String())
 			}
 		}
 		if l := g.Log; l != nil {
-			to.Log = &logGap{Input: l.Input, Created: instant(l.Created), From: l.From, Next: l.Next, Anew: l.Anew, Decided: instant(l.Decided)}
+			to.Log = &logGap{Input: l.Input, Created: instant(l.Created), From: l.From, Next: l.Next, Anew: l.Anew,
+				Decided: instant(l.Decided)}
 		}
 		out = append(out, to)
 	}
@@ -101,7 +103,8 @@ func EncodeGap(g *events.Gap) ([]byte, error) {
 	if err := to.check(); err != nil {
 		return nil, err
 	}
-	data, err := json.Marshal(&to, json.Deterministic(true), jsontext.SpaceAfterColon(true), jsontext.SpaceAfterComma(true))
+	data, err := json.Marshal(&to, json.Deterministic(true), jsontext.SpaceAfterColon(true),
+		jsontext.SpaceAfterComma(true))
 	if err != nil {
 		return nil, fmt.Errorf("encode gap %d: %w", g.ID, err)
 	}

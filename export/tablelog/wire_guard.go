@@ -64,7 +64,8 @@ func fromGuard(g *guard) joiner.Guard {
 		Beat: events.Time(g.Beat), Filling: g.Filling, OnTime: g.OnTime,
 	}
 	if h := g.Held; h != nil {
-		out.Held = joiner.Hold{Label: h.Label, From: events.Time(h.From), Expected: h.Expected, Seen: h.Seen, Cleared: h.Cleared}
+		out.Held = joiner.Hold{Label: h.Label, From: events.Time(h.From), Expected: h.Expected, Seen: h.Seen,
+			Cleared: h.Cleared}
 	}
 	for _, q := range g.Rates {
 		out.Rates = append(out.Rates, joiner.Rate(q))

@@ -84,10 +84,11 @@ func (w *Writer) Refresh() error {
 	}
 }
 
-// takeIn applies an operation that somebody made: it must follow what is known.
+// takeIn applies an operation that another process made: it must follow what is known.
 func (w *Writer) takeIn(op *Operation) error {
 	if op.Parent != w.state.Hash {
-		return w.log.chainError(op.Number, fmt.Sprintf("it follows a manifest with hash %q, but the one before it has %q", op.Parent, w.state.Hash))
+		return w.log.chainError(op.Number, fmt.Sprintf("it follows a manifest with hash %q, but the one before it has %q",
+			op.Parent, w.state.Hash))
 	}
 	if op.Table != nil { // its lists take the place of older ones, which will be removed
 		switch s, err := w.log.loadTable(op); {
@@ -209,7 +210,7 @@ func (w *Writer) create(op *Operation, data []byte) (theirs *Operation, err erro
 	if theirs.Nonce == op.Nonce && theirs.Parent != op.Parent {
 		return nil, w.log.chainError(op.Number, "it has our nonce and follows another manifest")
 	}
-	// Whoever made it may have died before its name was durable.
+	// The process that made it may have died before its name was durable.
 	return theirs, w.log.bucket.Settle(ManifestDir(op.Partition))
 }
 
@@ -331,10 +332,11 @@ type ConflictError struct {
 }
 
 func (e *ConflictError) Error() string {
-	return fmt.Sprintf("file %s is not in the table any more: another operation has removed it; run this one again", e.Path)
+	return fmt.Sprintf("file %s is not in the table any more: another operation has removed it; run this one again",
+		e.Path)
 }
 
-// FencedError says that somebody else made the commit: this process is not the
+// FencedError says that another process made the commit: this process is not the
 // partition's owner any more.
 type FencedError struct {
 	Partition int

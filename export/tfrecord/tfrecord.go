@@ -47,7 +47,8 @@ func (w *Writer) Write(record []byte) error {
 
 // Example builds the bytes of a tf.Example: features by name, each a list of integers,
 // floats or texts. Give the features in the order of their names, so that the same
-// features have the same bytes. https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/example/example.proto
+// features have the same bytes.
+// https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/example/example.proto
 type Example struct {
 	features []byte
 	list     []byte

@@ -25,7 +25,7 @@ func (e *Engine) publish(ctx context.Context) error {
 	return nil
 }
 
-// announcing announces what has closed, in a goroutine of its own: whoever waits
+// announcing announces what has closed, in a goroutine of its own: the caller who waits
 // for a positive must not wait for all the negatives as well. Everything in it
 // but done belongs to the goroutine until done is closed.
 //
@@ -64,7 +64,8 @@ func (a *announcing) all(ctx context.Context, p Publisher) error {
 		}
 		// Of a request that is alone nothing else can have been told of its close.
 		anew := v.request.TS <= a.anew && !v.alone
-		told = a.herald.rules.TellClosed(told[:0], &v.request, v.decision.SameRows(events.MaxTime, joiner.Closed), &v.history, anew)
+		told = a.herald.rules.TellClosed(told[:0], &v.request, v.decision.SameRows(events.MaxTime, joiner.Closed),
+			&v.history, anew)
 		for i := range told {
 			a.herald.tell(&told[i], anew)
 		}
@@ -93,7 +94,8 @@ func (e *Engine) announceClosed(ctx context.Context) error {
 	}
 	e.deciders[announcer].rules = &rules
 	a := &announcing{
-		herald: herald{name: e.herald.name, rules: &rules, start: e.herald.start}, anew: e.saved.Anew, decider: e.deciders[announcer], view: e.o.Store.View(),
+		herald: herald{name: e.herald.name, rules: &rules,
+			start: e.herald.start}, anew: e.saved.Anew, decider: e.deciders[announcer], view: e.o.Store.View(),
 		from: e.saved.Progress.Announced, to: to, done: make(chan struct{}),
 	}
 	// A stop lets it finish, as far as the broker lets it: see drain.

@@ -67,7 +67,7 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 	// What has not been announced is still needed, however long the broker is away.
 	cut.Forgotten = max(e.saved.Forgotten, min(cut.Forgotten, e.saved.Progress.Announced))
 	if !e.mode.live() {
-		cut.Forgotten = e.saved.Forgotten // the state goes with the replay: nobody needs a list of all that it held
+		cut.Forgotten = e.saved.Forgotten // the state goes with the replay: a list of all that it held is not needed
 	}
 	e.saved.Pending = &cut
 	// Staging syncs it, so that reading need not wait for the disk.

@@ -148,7 +148,8 @@ func (e *Engine) loadOutcomes(x *joiner.Entry) error {
 // loadOthers reads, of the other requests of an id, what an event needs: the outcomes
 // that open ones have and that belong to the request that comes now, or, where there
 // may be too many outcomes, all.
-func (e *Engine) loadOthers(x *joiner.Entry, place *joiner.Found, ev *joiner.Event, outcomes int, now joiner.Now) error {
+func (e *Engine) loadOthers(x *joiner.Entry, place *joiner.Found, ev *joiner.Event, outcomes int,
+	now joiner.Now) error {
 	for _, f := range e.found {
 		if !x.Known || f.Place != x.Place {
 			x.Others = append(x.Others, f.Place)

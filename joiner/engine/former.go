@@ -140,7 +140,8 @@ func (e *Engine) eachWritten(from, to events.Time, visit func(joiner.Written)) e
 
 // recallFormerOf restores the histories of the requests stamped from..to, to excluded,
 // whose ids are wanted, from all rows that were written of those.
-func (e *Engine) recallFormerOf(from, to events.Time, wanted func(id string) bool, rows map[string][]joiner.Written, apply func() error) error {
+func (e *Engine) recallFormerOf(from, to events.Time, wanted func(id string) bool, rows map[string][]joiner.Written,
+	apply func() error) error {
 	v, changed := e.o.Store.View(), 0
 	for p, err := range v.Requests(from, to) {
 		if err == nil && wanted(p.ID) {

@@ -55,16 +55,18 @@ func (e *Engine) takeInGaps(ctx context.Context) error {
 	}
 	for _, g := range fresh {
 		if g.Removes != 0 {
-			e.o.Log.Info("a gap was taken back: labels that it made unknown are known again", "gap", g.Removes, "rows written again", rows)
+			e.o.Log.Info("a gap was taken back: labels that it made unknown are known again", "gap", g.Removes,
+				"rows_written_again", rows)
 			continue
 		}
-		e.o.Log.Info("a gap was declared and is taken in", "gap", g.ID, "from", g.From.String(), "to", g.To.String(), "quiet", g.Quiet, "rows written again", rows)
+		e.o.Log.Info("a gap was declared and is taken in", "gap", g.ID, "from", g.From.String(), "to", g.To.String(),
+			"quiet", g.Quiet, "rows_written_again", rows)
 	}
 	return e.flush(ctx, true)
 }
 
 // undeclared lists the declared gaps that are not taken in. A declaration that
-// cannot be read concerns whoever wrote it; the join goes on without it.
+// cannot be read concerns the person who wrote it; the join goes on without it.
 func (e *Engine) undeclared() []events.Gap {
 	declared, err := e.o.Output.Declared()
 	if err != nil {
@@ -103,7 +105,8 @@ func (e *Engine) commitClosed(ctx context.Context) error {
 
 // unlearn writes again the rows of closed requests that gaps make unknown, and
 // says how many.
-func (e *Engine) unlearn(ctx context.Context, rules *joiner.Rules, gaps []events.Gap, since events.Time) (rows int, err error) {
+func (e *Engine) unlearn(ctx context.Context, rules *joiner.Rules, gaps []events.Gap, since events.Time) (rows int,
+	err error) {
 	from := events.MaxTime
 	for _, g := range gaps {
 		if g.Kinds[events.KindOutcome] && !g.Quiet {

@@ -26,7 +26,7 @@ func always(id uint64, quiet bool) events.Gap {
 }
 
 // TestGuarded: a guard that holds negatives without need, on and off, through
-// crashes and lost states, changes no row once somebody says that nothing was
+// crashes and lost states, changes no row once a person says that nothing was
 // missing.
 func TestGuarded(t *testing.T) {
 	holds := 0

@@ -15,7 +15,8 @@ const mostHot = 16
 // Invariant: an entry of e.hot is what the state and the batch together hold of its
 // request, and nothing else is held of its id. What changes that in another way than
 // by an outcome of the id lets go of it.
-func (e *Engine) stepHot(m *events.Message, x *joiner.Entry, ev *joiner.Event, now joiner.Now) (*events.RejectError, error) {
+func (e *Engine) stepHot(m *events.Message, x *joiner.Entry, ev *joiner.Event, now joiner.Now) (*events.RejectError,
+	error) {
 	fx, err := e.machine.Step(x, ev, now)
 	if err == nil {
 		err = e.save(m, x, ev, &fx)

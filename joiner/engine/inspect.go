@@ -51,7 +51,7 @@ type Happened struct {
 // waiting is the fate of an outcome whose request has not come.
 const waiting = "waiting"
 
-// question is an id that somebody asks about, and where the answer goes.
+// question is an id that is asked about, and where the answer goes.
 type question struct {
 	id     string
 	answer chan<- told
@@ -79,7 +79,7 @@ func (e *Engine) Inspect(ctx context.Context, id string) (*Story, error) {
 	}
 }
 
-// Look tells the story of a request id as a state has it that nobody runs on.
+// Look tells the story of a request id as a state has it that no joiner runs on.
 func Look(o Options, id string) (*Story, error) {
 	e := New(o)
 	e.saved = o.Store.Progress()

@@ -13,14 +13,18 @@ import (
 func (e *Engine) acceptLost(at []events.Position, declared []events.Gap) (leapt []bool) {
 	leapt = make([]bool, len(at))
 	for i := range at {
-		n := slices.IndexFunc(declared, func(g events.Gap) bool { return g.Log != nil && g.Log.Leaps(&at[i], e.o.Inputs[i].Created) })
+		n := slices.IndexFunc(declared, func(g events.Gap) bool {
+			return g.Log != nil &&
+				g.Log.Leaps(&at[i], e.o.Inputs[i].Created)
+		})
 		if n < 0 {
 			continue
 		}
 		g := &declared[n]
 		g.Log.Leap(&at[i])
 		leapt[i] = true
-		e.o.Log.Warn("messages were declared lost: reading goes on behind them", "stream", g.Log.Input, "from", g.Log.From, "next", g.Log.Next, "gap", g.ID)
+		e.o.Log.Warn("messages were declared lost: reading goes on behind them", "stream", g.Log.Input, "from", g.Log.From,
+			"next", g.Log.Next, "gap", g.ID)
 	}
 	return leapt
 }
@@ -43,7 +47,10 @@ func mayLack(from, until []events.Position, declared []events.Gap) bool {
 // lost.
 func coveredTo(declared []events.Gap, input string, created events.Time, from uint64) uint64 {
 	for {
-		n := slices.IndexFunc(declared, func(g events.Gap) bool { return g.Log != nil && g.Log.MayLack(input, created, from) })
+		n := slices.IndexFunc(declared, func(g events.Gap) bool {
+			return g.Log != nil &&
+				g.Log.MayLack(input, created, from)
+		})
 		if n < 0 {
 			return from
 		}

@@ -41,7 +41,8 @@ var (
 )
 
 func newMeasures(labels int) *Measures {
-	return &Measures{Labels: make([]LabelMeasure, labels), Delay: newHistogram(delayBounds), Commit: newHistogram(commitBounds)}
+	return &Measures{Labels: make([]LabelMeasure, labels), Delay: newHistogram(delayBounds),
+		Commit: newHistogram(commitBounds)}
 }
 
 func newHistogram(bounds []time.Duration) Histogram {
@@ -82,7 +83,8 @@ func (m *Measures) row(requested events.Time, row *joiner.Row) {
 
 // plus adds a commit's measures, in a copy: others read what was reported.
 func (m *Measures) plus(of *Measures, took time.Duration, at time.Time) *Measures {
-	sum := &Measures{Labels: slices.Clone(m.Labels), Delay: m.Delay.plus(&of.Delay), Commit: m.Commit.plus(&Histogram{}), LastCommit: at}
+	sum := &Measures{Labels: slices.Clone(m.Labels), Delay: m.Delay.plus(&of.Delay), Commit: m.Commit.plus(&Histogram{}),
+		LastCommit: at}
 	for i, l := range of.Labels {
 		sum.Labels[i].Positive += l.Positive
 		sum.Labels[i].Negative += l.Negative

@@ -41,7 +41,10 @@ func (e *Engine) quarantined(ts, stored events.Time) string {
 
 // hintOfUnit says in which unit an event that is out of a bound would be within all.
 func (e *Engine) hintOfUnit(m *events.Message, data []byte) string {
-	unit, ok := e.o.Decoders[m.Kind].OtherUnit(data, func(ts events.Time) bool { return e.quarantined(ts, m.Stored) == "" })
+	unit, ok := e.o.Decoders[m.Kind].OtherUnit(data, func(ts events.Time) bool {
+		return e.quarantined(ts,
+			m.Stored) == ""
+	})
 	if !ok {
 		return ""
 	}

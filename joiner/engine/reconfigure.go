@@ -236,9 +236,11 @@ func (e *Engine) readsOutcome(id string, h *joiner.HeldOutcome) error {
 	o, _, err := e.o.Decoders[events.KindOutcome].DecodeOutcome(h.Data)
 	switch {
 	case err != nil:
-		return fmt.Errorf("an outcome of request %q (message %d) was accepted, and would be rejected now: %w", id, h.Origin.Seq, err)
+		return fmt.Errorf("an outcome of request %q (message %d) was accepted, and would be rejected now: %w", id,
+			h.Origin.Seq, err)
 	case o.TS != h.TS:
-		return fmt.Errorf("an outcome of request %q (message %d) was stamped %s, and would be stamped %s now", id, h.Origin.Seq, h.TS, o.TS)
+		return fmt.Errorf("an outcome of request %q (message %d) was stamped %s, and would be stamped %s now", id,
+			h.Origin.Seq, h.TS, o.TS)
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func (e *TrimmedError) Error() string {
 func (e *TrimmedError) Refusal() bool { return true }
 
 // recover brings state and output together, whatever a crash, a restored copy
-// or a changed configuration left. FORMAT.md of the export has the table.
+// or a changed configuration left. "Recovery" in store/FORMAT.md has the table.
 func (e *Engine) recover(ctx context.Context) error {
 	e.saved = e.o.Store.Progress()
 	e.saved.Progress.Inputs = slices.Clone(e.saved.Progress.Inputs)
@@ -364,9 +364,9 @@ func (e *Engine) recount() error {
 		return &OtherLogError{Requests: requests, Outcomes: outcomes, Committed: before}
 	}
 	if *l != before {
-		e.o.Log.Warn("the rebuild booked events anew whose request it no longer knows, or knows again",
-			"pending requests", requests, "before", before.Kinds[events.KindRequest].Pending,
-			"pending outcomes", outcomes, "were", before.Kinds[events.KindOutcome].Pending)
+		e.o.Log.Warn("rebuild: the numbers of pending events differ from those before, because requests were forgotten or found again",
+			"requests_before", before.Kinds[events.KindRequest].Pending, "requests_after", requests,
+			"outcomes_before", before.Kinds[events.KindOutcome].Pending, "outcomes_after", outcomes)
 	}
 	return nil
 }

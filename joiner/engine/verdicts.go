@@ -13,7 +13,7 @@ import (
 // and small enough to stay in the processor's caches.
 //
 // Invariant: a batch is in spare, in full, or with one of the two goroutines, so that
-// nobody reads a verdict while it is made again.
+// no reader has a verdict while it is made again.
 const (
 	batchesAhead = 3
 	verdictBatch = 128

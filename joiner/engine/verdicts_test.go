@@ -64,7 +64,7 @@ func TestVerdictsInOrder(t *testing.T) {
 	}
 }
 
-// TestVerdictsBrokenOff has whoever takes verdicts stop after some of them: nothing
+// TestVerdictsBrokenOff has the reader of verdicts stop after some of them: nothing
 // of the decider is lost, and its goroutine has ended (see TestMain).
 func TestVerdictsBrokenOff(t *testing.T) {
 	d := newTestDecider()

@@ -45,7 +45,8 @@ func Want(rules *joiner.Rules, saved *state.Checkpoint, output Commits, there []
 	// as it is will do.
 	whole := !fresh && saved.RulesHash != "" && saved.Format == stateFormat
 	if receipt.Number == 0 || whole && (completes || saved.Progress.Commit >= receipt.Number) {
-		return Wanted{Inputs: saved.Progress.Inputs, Oldest: events.MinTime, Decided: events.MinTime, Clock: saved.Progress.Clock}, nil
+		return Wanted{Inputs: saved.Progress.Inputs, Oldest: events.MinTime, Decided: events.MinTime,
+			Clock: saved.Progress.Clock}, nil
 	}
 	from, err := rebuildFrom(rules, output, &cut, func(from []events.Position) bool { return reach(there, from) })
 	if err != nil {

@@ -69,7 +69,8 @@ type generator struct {
 
 // Generate makes the history of a seed.
 func Generate(seed uint64, shape Shape) History {
-	g := generator{Rand: rand.New(rand.NewPCG(seed, 0x6a6f696e)), later: rand.New(rand.NewPCG(seed, 0x66726f6d)), shape: shape}
+	g := generator{Rand: rand.New(rand.NewPCG(seed, 0x6a6f696e)), later: rand.New(rand.NewPCG(seed, 0x66726f6d)),
+		shape: shape}
 	g.rules()
 	g.span = time.Duration(1+g.IntN(12)) * g.h.Rules.Longest()
 	if shape.Hot {
@@ -105,7 +106,8 @@ func (g *generator) within(d time.Duration) time.Duration {
 func (g *generator) rules() {
 	r := &g.h.Rules
 	for i := range 1 + g.IntN(3) {
-		agg := one(g, joiner.Any, joiner.Any, joiner.Count, joiner.Sum, joiner.Mean, joiner.Max, joiner.Min, joiner.First, joiner.Last, joiner.Latency)
+		agg := one(g, joiner.Any, joiner.Any, joiner.Count, joiner.Sum, joiner.Mean, joiner.Max, joiner.Min, joiner.First,
+			joiner.Last, joiner.Latency)
 		if g.shape.Early && g.chance(80) {
 			agg = joiner.Any
 		}
@@ -122,7 +124,8 @@ func (g *generator) rules() {
 	r.PerRequest = g.chance(20)
 	r.Merge = g.chance(30)
 	if !g.shape.Clean {
-		r.Negatives = one(g, joiner.NegativesAll, joiner.NegativesAll, joiner.NegativesSeen, joiner.NegativesAboveLastPositive)
+		r.Negatives = one(g, joiner.NegativesAll, joiner.NegativesAll, joiner.NegativesSeen,
+			joiner.NegativesAboveLastPositive)
 		r.Impression = ofType("view")
 		r.SampleRate = one(g, 0, 0, 0.5)
 	}
@@ -258,11 +261,14 @@ func (g *generator) noise() {
 	}
 	switch n := g.IntN(5); {
 	case n == 0 && g.h.MaxFuture > 0:
-		g.h.Events = append(g.h.Events, Arrival{Kind: kind, TS: events.MinTime, At: ts, Data: []byte(event("f", ts.Add(1000*time.Hour)))})
+		g.h.Events = append(g.h.Events, Arrival{Kind: kind, TS: events.MinTime, At: ts,
+			Data: []byte(event("f", ts.Add(1000*time.Hour)))})
 	case n == 1 && g.h.MaxAge > 0:
-		g.h.Events = append(g.h.Events, Arrival{Kind: kind, TS: events.MinTime, At: ts, Data: []byte(event("a", ts.Add(-1000*time.Hour)))})
+		g.h.Events = append(g.h.Events, Arrival{Kind: kind, TS: events.MinTime, At: ts,
+			Data: []byte(event("a", ts.Add(-1000*time.Hour)))})
 	case n == 2:
-		data := one(g, `{}`, `nonsense`, `17`, `{"request_id":"r1"}`, `{"request_id":"","ts":1}`, `{"request_id":"r","ts":"soon","type":"x"}`)
+		data := one(g, `{}`, `nonsense`, `17`, `{"request_id":"r1"}`, `{"request_id":"","ts":1}`,
+			`{"request_id":"r","ts":"soon","type":"x"}`)
 		g.h.Events = append(g.h.Events, Arrival{Kind: kind, TS: events.MinTime, At: ts, Data: []byte(data)})
 	default:
 		g.h.Events = append(g.h.Events, heartbeat(kind, ts))

@@ -141,7 +141,8 @@ func (r *Reference) gap(request events.Time, l *joiner.Label) bool {
 func sampled(requestID string, rate float64) bool {
 	never := joiner.Label{When: func(*events.Outcome) bool { return false }}
 	rules := joiner.Rules{Labels: []joiner.Label{never}, SampleRate: rate}
-	return joiner.Decide(&rules, &events.Request{ID: requestID}).Rows(events.MaxTime, joiner.Closed)[0].LeftOut == joiner.Kept
+	return joiner.Decide(&rules, &events.Request{ID: requestID}).Rows(events.MaxTime,
+		joiner.Closed)[0].LeftOut == joiner.Kept
 }
 
 // belowLastPositive reports whether a row stands below every positive one, of

@@ -161,7 +161,8 @@ func (r *Reference) uses(all []request) [][]request {
 // the skew before it included, until the next one began; what is stamped before
 // the first is the first one's, unless it is further away than a request is
 // remembered: then it has none.
-func (r *Reference) share(uses [][]request, all []events.Outcome) (shares [][]events.Outcome, orphans []events.Outcome) {
+func (r *Reference) share(uses [][]request, all []events.Outcome) (shares [][]events.Outcome,
+	orphans []events.Outcome) {
 	shares = make([][]events.Outcome, len(uses))
 	for _, o := range all {
 		if uses[0][0].TS.Sub(o.TS) > Reach(&r.Rules) {

@@ -29,7 +29,8 @@ func reword(message string) string {
 	if name, ok := strings.CutPrefix(message, "unknown name "); ok {
 		switch name {
 		case "position", "score", "features", "user_id", "model", "request", "request_id", "item":
-			return fmt.Sprintf("unknown name %q: a condition sees only the outcome (%s), not its request", name, strings.Join(Variables(), ", "))
+			return fmt.Sprintf("unknown name %q: a condition sees only the outcome (%s), not its request", name,
+				strings.Join(Variables(), ", "))
 		}
 		return unknown("name", name, Variables())
 	}
@@ -39,7 +40,8 @@ func reword(message string) string {
 	switch {
 	case strings.Contains(message, `unexpected token Operator("=")`):
 		return "a single = is no comparison: write =="
-	case strings.Contains(message, `unexpected token Identifier("AND")`), strings.Contains(message, `unexpected token Identifier("OR")`):
+	case strings.Contains(message, `unexpected token Identifier("AND")`),
+		strings.Contains(message, `unexpected token Identifier("OR")`):
 		return "AND and OR are written in small letters: and, or; or as && and ||"
 	case message == "unexpected token EOF":
 		return "the expression ends too early"

@@ -104,7 +104,7 @@ func TestEveryComparisonAgrees(t *testing.T) {
 }
 
 // TestCommonFormsAreNative holds the forms that configurations are made of to
-// the fast path, so that nobody loses it unnoticed.
+// the fast path, so that it is not lost unnoticed.
 func TestCommonFormsAreNative(t *testing.T) {
 	for expr, want := range map[string]bool{
 		`type == "click"`:                               true,

@@ -183,7 +183,8 @@ func (g *gate) loop(n *ast.BuiltinNode) {
 		inner := loops{}
 		ast.Walk(&body.Node, &inner)
 		if inner.first != nil {
-			g.refuse(inner.first, inner.first.Name+" within another loop is not part of the language: events could make it run for ever")
+			g.refuse(inner.first,
+				inner.first.Name+" within another loop is not part of the language: events could make it run for ever")
 		}
 	}
 }

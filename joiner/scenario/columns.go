@@ -103,7 +103,8 @@ func feature(v *events.Value) string {
 
 // isTime reports whether a column holds a time.
 func isTime(rules *joiner.Rules, column string) bool {
-	return column == "request_ts" || slices.ContainsFunc(rules.Labels, func(l joiner.Label) bool { return l.Name+"_ts" == column })
+	return column == "request_ts" || slices.ContainsFunc(rules.Labels,
+		func(l joiner.Label) bool { return l.Name+"_ts" == column })
 }
 
 // value is what a wanted cell asks for, as a value of JSON.

@@ -184,7 +184,8 @@ func (w *world) look() (*seen, error) {
 		return nil, err
 	}
 	if n := p.Ledger.Kinds[events.KindRequest].Pending; int(n) != len(s.open) {
-		return nil, fmt.Errorf("the books say that %d requests are pending, the state holds %q: %w", n, s.open, &engine.BooksError{Ledger: p.Ledger})
+		return nil, fmt.Errorf("the books say that %d requests are pending, the state holds %q: %w", n, s.open,
+			&engine.BooksError{Ledger: p.Ledger})
 	}
 	for _, r := range w.out.Latest(reach(&w.o.Rules)) {
 		s.rows = append(s.rows, w.columns(&r))

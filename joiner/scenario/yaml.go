@@ -42,7 +42,7 @@ func (r *reader) problem(n ast.Node, format string, args ...any) {
 
 // parse reads the document; nil says that there are problems.
 func (r *reader) parse(src []byte) (root ast.Node) {
-	// The parser is somebody else's and meets whatever people type: a panic in
+	// The parser is a library and meets whatever people type: a panic in
 	// it must not take the program down.
 	defer func() {
 		if p := recover(); p != nil {
@@ -92,7 +92,7 @@ func (r *reader) parse(src []byte) (root ast.Node) {
 // maxDepth keeps the parser, which recurses, off the end of the stack.
 const maxDepth = 200
 
-// tooDeep reports whether brackets open further than anybody nests them. Those
+// tooDeep reports whether brackets open further than people nest them. Those
 // in text count too, which only makes it stricter.
 func tooDeep(src []byte) bool {
 	depth := 0

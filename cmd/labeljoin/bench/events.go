@@ -20,7 +20,8 @@ type eventsResult struct {
 }
 
 func (r *eventsResult) Lines() []string {
-	return []string{fmt.Sprintf("%d requests and %d outcomes, to be joined with a window of %d ms", r.Requests, r.Outcomes, r.WindowMS)}
+	return []string{fmt.Sprintf("%d requests and %d outcomes, to be joined with a window of %d ms", r.Requests,
+		r.Outcomes, r.WindowMS)}
 }
 
 // WriteEvents writes requests and outcomes, outcomes for each request, as files into dir, with a configuration that
@@ -92,7 +93,8 @@ func backlogTimes(requests int) (span, window time.Duration) {
 
 // eachEvent makes a backlog: all requests in order of time, then the outcomes in
 // order of theirs.
-func eachEvent(requests int, outcomes float64, begin time.Time, window time.Duration, request, outcome func([]byte) error) error {
+func eachEvent(requests int, outcomes float64, begin time.Time, window time.Duration, request,
+	outcome func([]byte) error) error {
 	g := generator{rand: rand.New(rand.NewPCG(7, 7)), begin: begin}
 	for n := range requests {
 		if err := request(g.request(n)); err != nil {

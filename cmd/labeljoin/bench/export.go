@@ -102,7 +102,8 @@ func (r *exportResult) Lines() []string {
 		r.Rows, r.Columns, r.Input>>20, r.Shards, r.Threads)}
 	tell := func(name string, turns []exportTurn) {
 		for _, t := range turns {
-			lines = append(lines, fmt.Sprintf("%-10s %8.1f s %10.0f rows/s, peak %d MiB, wrote %d MB", name, t.Seconds, t.RowsPS, t.Peak>>20, t.Bytes>>20))
+			lines = append(lines, fmt.Sprintf("%-10s %8.1f s %10.0f rows/s, peak %d MiB, wrote %d MB", name, t.Seconds,
+				t.RowsPS, t.Peak>>20, t.Bytes>>20))
 		}
 	}
 	tell("labeljoin", r.Labeljoin)
@@ -155,14 +156,16 @@ func (b *Export) write(ctx context.Context, o *export.Output) error {
 			return ctx.Err()
 		}
 		req := &events.Request{
-			ID: fmt.Sprintf("req-%016x", rng.Uint64()), TS: benchDay().Add(time.Duration(float64(24*time.Hour) * float64(n) / float64(b.Rows))),
+			ID: fmt.Sprintf("req-%016x",
+				rng.Uint64()), TS: benchDay().Add(time.Duration(float64(24*time.Hour) * float64(n) / float64(b.Rows))),
 			Model: "ranker", ModelVersion: "v" + fmt.Sprint(n%3), UserID: fmt.Sprintf("user-%d", rng.IntN(1_000_000)),
 		}
 		for f := range features / 2 {
 			req.Features = append(req.Features, benchFeature(rng, f))
 		}
 		for i := range items {
-			item := events.Item{ID: fmt.Sprintf("item-%d", rng.IntN(100_000)), Position: int64(i), HasPosition: true, Score: rng.Float64(), HasScore: true}
+			item := events.Item{ID: fmt.Sprintf("item-%d", rng.IntN(100_000)), Position: int64(i), HasPosition: true,
+				Score: rng.Float64(), HasScore: true}
 			for f := features / 2; f < features; f++ {
 				item.Features = append(item.Features, benchFeature(rng, f))
 			}
@@ -170,7 +173,8 @@ func (b *Export) write(ctx context.Context, o *export.Output) error {
 		}
 		for i := range min(items, b.Rows-n) {
 			clicked := float64(rng.IntN(20) / 19)
-			row := &joiner.Row{Item: i, Weight: 1, Cells: []joiner.Cell{{Value: clicked, TS: events.MinTime}, {Value: clicked * rng.Float64(), TS: events.MinTime}}}
+			row := &joiner.Row{Item: i, Weight: 1, Cells: []joiner.Cell{{Value: clicked, TS: events.MinTime},
+				{Value: clicked * rng.Float64(), TS: events.MinTime}}}
 			if err := s.Row(req, row); err != nil {
 				return err
 			}
@@ -197,7 +201,8 @@ func benchFeature(rng *rand.Rand, f int) events.Field {
 // benchCut is the only commit, after which the log has ended.
 func benchCut() *joiner.Cut {
 	c := &joiner.Cut{
-		Number: 1, Nonce: "bench", RulesHash: "bench", MaxEvent: benchDay(), From: []events.Position{{Input: "bench", Next: 1}},
+		Number: 1, Nonce: "bench", RulesHash: "bench", MaxEvent: benchDay(), From: []events.Position{{Input: "bench",
+			Next: 1}},
 		Progress: joiner.Progress{
 			Commit: 1, Clock: joiner.NewClock(), ClosedThrough: events.MaxTime, Announced: events.MaxTime, Inputs: []events.Position{{Input: "bench", Next: 2}},
 		},
@@ -209,7 +214,8 @@ func benchCut() *joiner.Cut {
 }
 
 // export exports the day anew.
-func (b *Export) export(ctx context.Context, archive *export.Archive, table *export.Table) (turn exportTurn, err error) {
+func (b *Export) export(ctx context.Context, archive *export.Archive, table *export.Table) (turn exportTurn,
+	err error) {
 	out := filepath.Join(b.Dir, "exports")
 	if err := os.RemoveAll(out); err != nil {
 		return turn, err
@@ -261,7 +267,8 @@ func (b *Export) duckdb(ctx context.Context) (turn exportTurn, err error) {
 	if err := os.RemoveAll(out); err != nil {
 		return turn, err
 	}
-	cmd := exec.CommandContext(ctx, b.Python, "-c", duckProgram, filepath.Join(b.Dir, "labeled", "data"), out, fmt.Sprint(runtime.GOMAXPROCS(0)), b.Memory)
+	cmd := exec.CommandContext(ctx, b.Python, "-c", duckProgram, filepath.Join(b.Dir, "labeled", "data"), out,
+		fmt.Sprint(runtime.GOMAXPROCS(0)), b.Memory)
 	cmd.Stderr = b.Talk
 	text, err := cmd.Output()
 	if err != nil {

@@ -207,7 +207,8 @@ func (b *Latency) publish(ctx context.Context, s *partition.Service) error {
 				continue
 			}
 			share--
-			if err := send("bench.outcomes", g.click(latencyID(outcomes), outcomes, b.due(outcomes).Add(latencyDelay))); err != nil {
+			if err := send("bench.outcomes", g.click(latencyID(outcomes), outcomes,
+				b.due(outcomes).Add(latencyDelay))); err != nil {
 				return err
 			}
 		}

@@ -23,9 +23,10 @@ import (
 
 // liveResult is what bench live prints.
 type liveResult struct {
-	Events         int64   `json:"events"`
-	Messages       int64   `json:"messages"`
-	RawPerS        float64 `json:"raw_read_per_s"`   // events a second, of an ordered consumer that does nothing with them, before and after joining
+	Events   int64 `json:"events"`
+	Messages int64 `json:"messages"`
+	// events a second, of an ordered consumer that does nothing with them, before and after joining
+	RawPerS        float64 `json:"raw_read_per_s"`
 	EndToEndPerS   float64 `json:"end_to_end_per_s"` // events a second, until the last row is committed
 	Ratio          float64 `json:"ratio"`
 	RawCPUMicros   float64 `json:"raw_cpu_us_per_event"` // of the whole process, the server in it
@@ -43,8 +44,10 @@ func (r *liveResult) Lines() []string {
 		fmt.Sprintf("raw ordered read      %9.0f events/s", r.RawPerS),
 		fmt.Sprintf("end to end            %9.0f events/s (read, state, join, committed Parquet)", r.EndToEndPerS),
 		fmt.Sprintf("ratio                 %9.2f", r.Ratio),
-		fmt.Sprintf("CPU                   %9.1f us an event, server included (reading alone %.1f)", r.CPUMicros, r.RawCPUMicros),
-		fmt.Sprintf("allocated             %9.0f bytes in %.1f pieces an event, server included", r.AllocatedBytes, r.Allocations),
+		fmt.Sprintf("CPU                   %9.1f us an event, server included (reading alone %.1f)", r.CPUMicros,
+			r.RawCPUMicros),
+		fmt.Sprintf("allocated             %9.0f bytes in %.1f pieces an event, server included", r.AllocatedBytes,
+			r.Allocations),
 		fmt.Sprintf("written               %9.0f bytes an event", r.WrittenPerItem),
 		fmt.Sprintf("peak memory           %9.0f MiB, server included", float64(r.PeakBytes)/(1<<20)),
 		fmt.Sprintf("%d events in %d messages, %d rows in %d commits", r.Events, r.Messages, r.Rows, r.Commits),
@@ -128,7 +131,8 @@ func (b *Live) Run(ctx context.Context) (result *liveResult, err error) {
 
 // publish publishes the backlog: requests in order of time, and the outcomes in
 // order of theirs.
-func (b *Live) publish(ctx context.Context, s *partition.Service, begin time.Time, window time.Duration, result *liveResult) error {
+func (b *Live) publish(ctx context.Context, s *partition.Service, begin time.Time, window time.Duration,
+	result *liveResult) error {
 	if _, err := s.Inputs(ctx); err != nil { // creates the streams
 		return err
 	}
@@ -148,7 +152,8 @@ func (b *Live) publish(ctx context.Context, s *partition.Service, begin time.Tim
 	// The events are of the past, and only what bears out the broker's time lets the
 	// newest of them close at once.
 	for _, p := range []*publisher{&requests, &outcomes} {
-		if _, err := js.PublishAsync(p.subject, fmt.Appendf(nil, `{"heartbeat":%d}`, time.Now().UnixMilli()), natsjs.WithStallWait(time.Minute)); err != nil {
+		if _, err := js.PublishAsync(p.subject, fmt.Appendf(nil, `{"heartbeat":%d}`, time.Now().UnixMilli()),
+			natsjs.WithStallWait(time.Minute)); err != nil {
 			return err
 		}
 	}
@@ -271,7 +276,8 @@ func (b *Live) joinAll(ctx context.Context, s *partition.Service, result *liveRe
 	}
 	l := &last.Progress.Ledger
 	if joined := l.Kinds[events.KindOutcome].Disposed[joiner.Joined]; joined != l.Kinds[events.KindOutcome].Read {
-		return fmt.Errorf("only %d of %d outcomes were joined: the benchmark measured something else", joined, l.Kinds[events.KindOutcome].Read)
+		return fmt.Errorf("only %d of %d outcomes were joined: the benchmark measured something else", joined,
+			l.Kinds[events.KindOutcome].Read)
 	}
 	n := float64(result.Events)
 	result.EndToEndPerS = n / after.at.Sub(before.at).Seconds()

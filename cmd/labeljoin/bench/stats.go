@@ -71,7 +71,8 @@ func (b *Stats) Run(ctx context.Context, out io.Writer) (err error) {
 
 // Lines are the result for people.
 func (r *statsResult) Lines() []string {
-	lines := []string{fmt.Sprintf("%d rows of %d columns, %d MB of Parquet, on %d threads", r.Rows, r.Columns, r.Input>>20, r.Threads)}
+	lines := []string{fmt.Sprintf("%d rows of %d columns, %d MB of Parquet, on %d threads", r.Rows, r.Columns,
+		r.Input>>20, r.Threads)}
 	tell := func(name string, turns []exportTurn) {
 		for _, t := range turns {
 			lines = append(lines, fmt.Sprintf("%-10s %8.1f s %10.0f rows/s, peak %d MiB", name, t.Seconds, t.RowsPS, t.Peak>>20))

@@ -121,7 +121,8 @@ func (b *Store) Run(ctx context.Context, pending int) (*storeResult, error) {
 		return nil, err
 	}
 	start := time.Now()
-	if p, err = partition.Open(vfs.Default, cfg, &rules, filepath.Join(dir, "state"), filepath.Join(dir, "out"), log); err != nil {
+	if p, err = partition.Open(vfs.Default, cfg, &rules, filepath.Join(dir, "state"), filepath.Join(dir, "out"),
+		log); err != nil {
 		return nil, err
 	}
 	r.RestartS = time.Since(start).Seconds()
@@ -129,7 +130,8 @@ func (b *Store) Run(ctx context.Context, pending int) (*storeResult, error) {
 }
 
 // measure runs the engine until the window has slid, and says what that took.
-func (b *Store) measure(ctx context.Context, e *engine.Engine, s *synthetic, p *partition.Partition) (*storeResult, error) {
+func (b *Store) measure(ctx context.Context, e *engine.Engine, s *synthetic, p *partition.Partition) (*storeResult,
+	error) {
 	stop := terminal.WatchProgress(b.Talk, func() (string, float64) {
 		share := float64(s.at.Load()) / float64(s.fill+s.slide)
 		return fmt.Sprintf("%d requests", s.at.Load()), share

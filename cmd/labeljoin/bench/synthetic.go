@@ -39,7 +39,8 @@ const syntheticRing = 16
 
 func newSynthetic(fill, slide, delay int, outcomes float64) *synthetic {
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	s := &synthetic{fill: fill, slide: slide, delay: delay, outcomes: outcomes, begin: begin, ring: make([][]events.Message, syntheticRing)}
+	s := &synthetic{fill: fill, slide: slide, delay: delay, outcomes: outcomes, begin: begin,
+		ring: make([][]events.Message, syntheticRing)}
 	g := generator{rand: rand.New(rand.NewPCG(7, 7)), begin: begin}
 	for n := range 4096 {
 		s.bodies = append(s.bodies, g.request(n))
@@ -110,7 +111,8 @@ func (s *synthetic) request(list []events.Message, n int) []byte {
 }
 
 func (s *synthetic) outcome(of, at int) []byte {
-	return fmt.Appendf(nil, `{"request_id":"%s","outcome_id":"o-%09d","type":"click","ts":%d,"value":%d}`, requestID(of), of, s.millis(at), of%100)
+	return fmt.Appendf(nil, `{"request_id":"%s","outcome_id":"o-%09d","type":"click","ts":%d,"value":%d}`, requestID(of),
+		of, s.millis(at), of%100)
 }
 
 // Close implements engine.Source.

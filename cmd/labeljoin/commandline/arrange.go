@@ -172,7 +172,8 @@ func (l *line) settle() error {
 			files = append(slices.Clone(files), flag)
 		}
 		if files = slices.Compact(files); len(files) > 1 {
-			return fmt.Errorf("`%s` takes one configuration, and there are %d: %s", l.name, len(files), strings.Join(files, ", "))
+			return fmt.Errorf("`%s` takes one configuration, and there are %d: %s", l.name, len(files),
+				strings.Join(files, ", "))
 		}
 		l.given, l.arguments = append(l.given, "--config="+files[0]), nil
 		return nil
@@ -223,7 +224,8 @@ func takesMany(f cli.Flag) bool {
 func Required(c *cli.Context, names ...string) error {
 	for _, name := range names {
 		if !c.IsSet(name) {
-			return &terminal.UsageError{Err: fmt.Errorf("%s needs --%s: labeljoin help %s says what it is", c.Command.HelpName, name, strings.TrimPrefix(c.Command.HelpName, "labeljoin "))}
+			return &terminal.UsageError{Err: fmt.Errorf("%s needs --%s: labeljoin help %s says what it is", c.Command.HelpName,
+				name, strings.TrimPrefix(c.Command.HelpName, "labeljoin "))}
 		}
 	}
 	return nil

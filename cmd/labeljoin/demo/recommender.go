@@ -64,7 +64,8 @@ func (r *recommender) Run(ctx context.Context, long time.Duration, talk io.Write
 		if err := r.publishDue(time.Now()); err != nil {
 			return r.sent, err
 		}
-		progress.Show(fmt.Sprintf("published %d requests, %d outcomes", r.sent.requests, r.sent.outcomes), long-time.Since(start))
+		progress.Show(fmt.Sprintf("published %d requests, %d outcomes", r.sent.requests, r.sent.outcomes),
+			long-time.Since(start))
 		time.Sleep(5 * time.Millisecond)
 	}
 	progress.End()
@@ -90,14 +91,16 @@ func (r *recommender) request(n int, now time.Time) error {
 	for i := range items {
 		items[i] = item{
 			ID: fmt.Sprintf("item-%03d", r.rand.IntN(500)*7%500+i), Position: i + 1,
-			Score:    math.Round(r.rand.Float64()*1e4) / 1e4,
-			Features: map[string]any{"price": 5 + r.rand.IntN(95), "category": []string{"shoes", "shirts", "hats"}[r.rand.IntN(3)]},
+			Score: math.Round(r.rand.Float64()*1e4) / 1e4,
+			Features: map[string]any{"price": 5 + r.rand.IntN(95),
+				"category": []string{"shoes", "shirts", "hats"}[r.rand.IntN(3)]},
 		}
 	}
 	event := map[string]any{
 		"request_id": id, "ts": now.UnixMilli(), "model": "ranker", "model_version": "v7",
 		"user_id": fmt.Sprintf("user-%04d", r.rand.IntN(2000)), "items": items,
-		"features": map[string]any{"device": []string{"phone", "desktop"}[r.rand.IntN(2)], "hour": now.Hour(), "returning": r.rand.IntN(3) == 0},
+		"features": map[string]any{"device": []string{"phone", "desktop"}[r.rand.IntN(2)], "hour": now.Hour(),
+			"returning": r.rand.IntN(3) == 0},
 	}
 	data, err := json.Marshal(event)
 	if err != nil {
@@ -105,7 +108,8 @@ func (r *recommender) request(n int, now time.Time) error {
 	}
 	r.sent.requests++
 	if r.rand.IntN(100) == 0 {
-		heap.Push(&r.queue, planned{at: now.Add(200 * time.Millisecond), subject: "demo.requests", data: data, counts: []*int{&r.sent.requestsTwice}})
+		heap.Push(&r.queue, planned{at: now.Add(200 * time.Millisecond), subject: "demo.requests", data: data,
+			counts: []*int{&r.sent.requestsTwice}})
 	}
 	for _, it := range items {
 		// The higher on the page, the likelier a click.
@@ -135,9 +139,11 @@ func (r *recommender) click(id string, it item, now time.Time) {
 }
 
 // outcome plans an outcome that happens at a time and is published held later.
-func (r *recommender) outcome(id, kind, itemID string, at time.Time, held time.Duration, value *float64, counts ...*int) {
+func (r *recommender) outcome(id, kind, itemID string, at time.Time, held time.Duration, value *float64,
+	counts ...*int) {
 	event := map[string]any{
-		"request_id": id, "outcome_id": fmt.Sprintf("%s-%s-%s", id, kind, itemID), "type": kind, "item_id": itemID, "ts": at.UnixMilli(),
+		"request_id": id, "outcome_id": fmt.Sprintf("%s-%s-%s", id, kind,
+			itemID), "type": kind, "item_id": itemID, "ts": at.UnixMilli(),
 	}
 	if value != nil {
 		event["value"] = *value

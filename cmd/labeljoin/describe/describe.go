@@ -41,9 +41,12 @@ func Write(w io.Writer, c *config.Config) {
 	line("state", "%s", c.State.Dir)
 	longest := config.Duration(c.Longest())
 	line("a request closes", "%s after its time, once events %s later have been read", longest, c.Join.Lateness)
-	line("it is remembered", "%s beyond that; late outcomes correct it for %s", config.Duration(c.Memory()), c.Join.Corrections)
+	line("it is remembered", "%s beyond that; late outcomes correct it for %s", config.Duration(c.Memory()),
+		c.Join.Corrections)
 	if c.Guard.Enabled {
-		line("too few outcomes", "hold rows: below %v of the usual rate, if less probable than %g; without evidence a row waits %s longer", c.Guard.Usual, c.Guard.Tail, c.Guard.Patience)
+		line("too few outcomes",
+			"hold rows: below %v of the usual rate, if less probable than %g; without evidence a row waits %s longer",
+			c.Guard.Usual, c.Guard.Tail, c.Guard.Patience)
 	}
 	line("events stay out", "older than %s or more than %s in the future", c.Join.MaxAge, c.Join.MaxFuture)
 	line("fingerprint", "%.12s", c.Fingerprint())
@@ -54,7 +57,8 @@ func Write(w io.Writer, c *config.Config) {
 		if l.From > 0 {
 			window = fmt.Sprintf("%s to %s", l.From, l.Window)
 		}
-		fmt.Fprintf(lines, "%s\t%s\t%s\t%s\n", l.Name, l.Value, window, strings.ReplaceAll(strings.TrimSpace(l.When), "\n", " "))
+		fmt.Fprintf(lines, "%s\t%s\t%s\t%s\n", l.Name, l.Value, window,
+			strings.ReplaceAll(strings.TrimSpace(l.When), "\n", " "))
 	}
 }
 
@@ -100,7 +104,8 @@ func negativesOf(j *config.Join) string {
 // it: the machine that checks may not be the one that runs.
 func Notes(c *config.Config, lookup func(string) (string, bool)) []string {
 	var notes []string
-	for _, resolve := range []func(func(string) (string, bool)) (string, error){c.NATS.Token.Resolve, c.NATS.User.Resolve, c.NATS.Password.Resolve} {
+	for _, resolve := range []func(func(string) (string, bool)) (string, error){c.NATS.Token.Resolve, c.NATS.User.Resolve,
+		c.NATS.Password.Resolve} {
 		if _, err := resolve(lookup); err != nil {
 			notes = append(notes, err.Error())
 		}

@@ -197,5 +197,6 @@ func (d *Disks) oversize(paused bool) Shortage {
 		way = "requests and outcomes share a stream, so both wait: raise state.max_bytes, shorten windows, or publish them to streams of their own"
 	}
 	return Shortage{Reason: ShortOfState, Held: [events.Kinds]bool{events.KindRequest: true, events.KindOutcome: ahead},
-		Detail: fmt.Sprintf("the state takes %s, more than state.max_bytes (%s); %s", config.Size(size), config.Size(d.maxState), way)}
+		Detail: fmt.Sprintf("the state takes %s, more than state.max_bytes (%s); %s", config.Size(size),
+			config.Size(d.maxState), way)}
 }

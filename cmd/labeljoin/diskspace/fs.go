@@ -14,7 +14,7 @@ import (
 // FS is a file system on which a write to a full disk takes until there is
 // room again, so that neither state nor output ever meets a full one: a database
 // whose log could not be written has no way but to give up, and one that merely
-// waits has nothing to recover from. What a failed sync lost, nobody can say, so
+// waits has nothing to recover from. What a failed sync lost cannot be known, so
 // syncs are not tried again.
 type FS struct {
 	vfs.FS
@@ -24,7 +24,7 @@ type FS struct {
 
 // Waiter is how operations wait for room.
 type Waiter struct {
-	Stop     <-chan struct{} // closed when the joiner is to stop: then nobody waits
+	Stop     <-chan struct{} // closed when the joiner is to stop: then no operation waits
 	Pause    time.Duration   // between two attempts of one operation
 	Waiting  atomic.Int64    // operations
 	Attempts atomic.Int64    // made in vain, after the first

@@ -93,7 +93,8 @@ func (d *Doctor) directory(setting, dir string) {
 	if err == nil {
 		err = errors.Join(f.Close(), os.Remove(f.Name()))
 	}
-	d.tell(fmt.Sprintf("%s %s can be written", setting, dir), err, "let the joiner's user write there, or choose another directory")
+	d.tell(fmt.Sprintf("%s %s can be written", setting, dir), err,
+		"let the joiner's user write there, or choose another directory")
 	usage, err := vfs.Default.GetDiskUsage(at)
 	if err != nil || usage.TotalBytes == 0 {
 		return // a file system that does not tell
@@ -114,7 +115,8 @@ func (d *Doctor) port(setting, address string) {
 	if err == nil {
 		err = l.Close()
 	}
-	d.tell(fmt.Sprintf("%s %s is free", setting, address), err, "stop the process that listens there, or choose another port")
+	d.tell(fmt.Sprintf("%s %s is free", setting, address), err,
+		"stop the process that listens there, or choose another port")
 }
 
 // nats checks what NATS offers and allows. An embedded server that does not run has
@@ -139,10 +141,12 @@ func (d *Doctor) nats(ctx context.Context, running bool) {
 	if errors.Is(err, context.DeadlineExceeded) && s.Conn.LastError() != nil {
 		err = s.Conn.LastError()
 	}
-	d.tell("NATS: find the streams", err, "allow the joiner's user to publish to $JS.API.STREAM.NAMES and $JS.API.STREAM.INFO.>, and to subscribe to _INBOX.>")
+	d.tell("NATS: find the streams", err,
+		"allow the joiner's user to publish to $JS.API.STREAM.NAMES and $JS.API.STREAM.INFO.>, and to subscribe to _INBOX.>")
 	for _, in := range missing {
 		if !in.Create {
-			d.tell(fmt.Sprintf("subject %s: a stream holds it", in.Subject), errors.New("none does"), "create one on the server, or set inputs.create: true")
+			d.tell(fmt.Sprintf("subject %s: a stream holds it", in.Subject), errors.New("none does"),
+				"create one on the server, or set inputs.create: true")
 		}
 	}
 	need := d.Config.Longest() + d.Config.Memory() + d.Config.Join.Lateness.Std()
@@ -152,11 +156,13 @@ func (d *Doctor) nats(ctx context.Context, running bool) {
 			d.tell(f.What, f.Err, f.Way)
 		}
 		if log.MaxAge > 0 && log.MaxAge < need {
-			d.tell(fmt.Sprintf("stream %s: it keeps messages long enough", log.Stream), fmt.Errorf("max_age is %v, a rebuild needs %v", log.MaxAge, need),
+			d.tell(fmt.Sprintf("stream %s: it keeps messages long enough", log.Stream),
+				fmt.Errorf("max_age is %v, a rebuild needs %v", log.MaxAge, need),
 				fmt.Sprintf("nats stream edit %s --max-age=%v", log.Stream, need))
 		}
 		for _, warning := range log.Warnings {
-			d.tell(fmt.Sprintf("stream %s: no message can vanish unread", log.Stream), errors.New(warning), "see OPERATIONS.md, NATS")
+			d.tell(fmt.Sprintf("stream %s: no message can vanish unread", log.Stream), errors.New(warning),
+				"see OPERATIONS.md, NATS")
 		}
 	}
 	d.labels(asking, s)
@@ -172,5 +178,6 @@ func (d *Doctor) labels(ctx context.Context, s *partition.Service) {
 	if err == nil && len(missing) > 0 && !p.Create && !d.Config.NATS.Embedded {
 		err = errors.New("no stream holds it")
 	}
-	d.tell(fmt.Sprintf("publish.subject %s: a stream takes labels", p.Subject), err, "create one on the server, or set publish.create: true")
+	d.tell(fmt.Sprintf("publish.subject %s: a stream takes labels", p.Subject), err,
+		"create one on the server, or set publish.create: true")
 }

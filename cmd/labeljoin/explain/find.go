@@ -203,7 +203,8 @@ func (x *Explanation) Print(to io.Writer) error {
 		w.Line("\nwritten")
 	}
 	for _, r := range x.Written {
-		w.Line("  %s row %d, commit %d (watermark %s): item %q, revision %d, %s", r.File, r.Row, r.Commit, r.Watermark, r.ItemID, r.Revision, r.Reason)
+		w.Line("  %s row %d, commit %d (watermark %s): item %q, revision %d, %s", r.File, r.Row, r.Commit, r.Watermark,
+			r.ItemID, r.Revision, r.Reason)
 	}
 	w.Line("\nwatermark %s (requests %s, outcomes %s)", x.Watermark.Joiner, x.Watermark.Request, x.Watermark.Outcome)
 	return w.Err

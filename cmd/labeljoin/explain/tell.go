@@ -46,7 +46,8 @@ func (t *teller) tell() *Explanation {
 		t.tellForgotten(x)
 	case len(s.Outcomes) > 0:
 		x.Standing = "waiting"
-		x.Answers = append(x.Answers, fmt.Sprintf("no request %q has come; %s for it.", s.ID, plural(len(s.Outcomes), "outcome waits")))
+		x.Answers = append(x.Answers, fmt.Sprintf("no request %q has come; %s for it.", s.ID,
+			plural(len(s.Outcomes), "outcome waits")))
 	default:
 		x.Standing = "unknown"
 		t.tellUnknown(x)
@@ -106,7 +107,8 @@ func valueOf(c *joiner.Cell) *float64 {
 
 func (t *teller) tellRequest(x *Explanation) {
 	s := t.story
-	x.Request = &toldRequest{TS: s.Request.TS.String(), Late: s.Late, Copies: s.Copies, Closes: s.Closes.String(), Pieces: []toldCame{}}
+	x.Request = &toldRequest{TS: s.Request.TS.String(), Late: s.Late, Copies: s.Copies, Closes: s.Closes.String(),
+		Pieces: []toldCame{}}
 	for i := range s.Pieces {
 		x.Request.Pieces = append(x.Request.Pieces, cameOf(&s.Pieces[i]))
 	}
@@ -118,7 +120,8 @@ func (t *teller) tellRequest(x *Explanation) {
 // pending says what an open request waits for.
 func (t *teller) pending() string {
 	s := t.story
-	text := fmt.Sprintf("the request is open: it closes when the watermark passes %s; it is at %s", s.Closes, s.Stats.Watermark)
+	text := fmt.Sprintf("the request is open: it closes when the watermark passes %s; it is at %s", s.Closes,
+		s.Stats.Watermark)
 	switch w, g := s.Stats.Watermark, &s.Stats.Progress.Guard; {
 	case g.Held.On():
 		h := monitor.GuardStatusOf(g)
@@ -144,7 +147,8 @@ func (t *teller) tellLabels(x *Explanation) {
 			x.Answers = append(x.Answers, left)
 		}
 		for j := range t.rules.Labels {
-			l := toldLabel{ItemID: item, Label: t.rules.Labels[j].Name, Rule: t.cfg.Labels[j].When, Value: valueOf(&row.Cells[j])}
+			l := toldLabel{ItemID: item, Label: t.rules.Labels[j].Name, Rule: t.cfg.Labels[j].When,
+				Value: valueOf(&row.Cells[j])}
 			l.Why = t.why(i, j)
 			if t.open(row, j) {
 				l.Value = nil
@@ -188,7 +192,8 @@ func (t *teller) why(at, label int) string {
 	switch {
 	case cell.Null && len(t.story.Gaps) > 0 && row.Reason == joiner.InGap:
 		g := &t.story.Gaps[0]
-		return fmt.Sprintf("is unknown: its window, which ends at %s, touches gap %d, from %s to %s%s.", ends, g.ID, g.From, g.To, noted(g.Note))
+		return fmt.Sprintf("is unknown: its window, which ends at %s, touches gap %d, from %s to %s%s.", ends, g.ID, g.From,
+			g.To, noted(g.Note))
 	case t.open(row, label) && trace.Inside == 0:
 		return fmt.Sprintf("is not decided: no %s has come so far, and its window ends at %s.", what, ends)
 	case t.open(row, label):
@@ -268,7 +273,8 @@ func (t *teller) tellForgotten(x *Explanation) {
 		}
 		for j := range t.rules.Labels {
 			l := &t.rules.Labels[j]
-			text := fmt.Sprintf("%s%s is %s (%s, revision %d)", subject(r.ItemID), l.Name, shownValue(&r.Labels[j]), r.Reason, r.Revision)
+			text := fmt.Sprintf("%s%s is %s (%s, revision %d)", subject(r.ItemID), l.Name, shownValue(&r.Labels[j]), r.Reason,
+				r.Revision)
 			switch c := &r.Labels[j]; {
 			case c.TS != events.MinTime:
 				text += fmt.Sprintf(": decided by an outcome of %s, %s", c.TS, after(c.TS.Sub(r.RequestTS)))
@@ -277,7 +283,8 @@ func (t *teller) tellForgotten(x *Explanation) {
 					oneLine(t.cfg.Labels[j].When), r.RequestTS.Add(l.Window), r.Commit.Cut.Progress.Watermark(t.rules.Lateness), r.Commit.Cut.Number)
 			}
 			x.Answers = append(x.Answers, text+".")
-			x.Labels = append(x.Labels, toldLabel{ItemID: r.ItemID, Label: l.Name, Value: valueOf(&r.Labels[j]), Rule: t.cfg.Labels[j].When, Why: text})
+			x.Labels = append(x.Labels, toldLabel{ItemID: r.ItemID, Label: l.Name, Value: valueOf(&r.Labels[j]),
+				Rule: t.cfg.Labels[j].When, Why: text})
 		}
 	}
 	x.Answers = append(x.Answers, fmt.Sprintf("its events are no longer in the state, which has forgotten requests stamped before %s; the log may still have them.", t.story.Forgotten))
@@ -285,7 +292,8 @@ func (t *teller) tellForgotten(x *Explanation) {
 
 // tellUnknown says how sure it is that a request never came.
 func (t *teller) tellUnknown(x *Explanation) {
-	x.Answers = append(x.Answers, fmt.Sprintf("request %q is not known: it is not in the state, and no row of it was written.", t.story.ID))
+	x.Answers = append(x.Answers,
+		fmt.Sprintf("request %q is not known: it is not in the state, and no row of it was written.", t.story.ID))
 	if len(t.story.Read) == 0 {
 		x.Answers = append(x.Answers, "nothing was read yet.")
 		return

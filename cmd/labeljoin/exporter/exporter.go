@@ -48,7 +48,8 @@ func (r *Exporting) ReadDays(from, to string) error {
 	case n < 1:
 		return &terminal.UsageError{Err: fmt.Errorf("--to %s is before --date %s", to, from)}
 	case n > most:
-		return &terminal.UsageError{Err: fmt.Errorf("--date %s --to %s are %d days: at most %d are exported at once", from, to, n, most)}
+		return &terminal.UsageError{Err: fmt.Errorf("--date %s --to %s are %d days: at most %d are exported at once", from,
+			to, n, most)}
 	}
 	for day := first; day <= last; day = day.Add(24 * time.Hour) {
 		r.days = append(r.days, day)
@@ -56,7 +57,8 @@ func (r *Exporting) ReadDays(from, to string) error {
 	return nil
 }
 
-// PrintLoader prints the lines of Python with which a reader reads the export. A reader that is not known is an error of
+// PrintLoader prints the lines of Python with which a reader reads the export. A reader that is not known is an error
+// of
 // usage.
 func (r *Exporting) PrintLoader(reader string) error {
 	labels := make([]string, len(r.Config.Labels))
@@ -112,7 +114,8 @@ func (r *Exporting) Run(ctx context.Context) (err error) {
 const exportPatience = 5 * time.Second
 
 // export exports a day, and waits for it if that is wished.
-func (r *Exporting) export(ctx context.Context, archive *export.Archive, e *shards.Exporter, day events.Time) (shards.Result, error) {
+func (r *Exporting) export(ctx context.Context, archive *export.Archive, e *shards.Exporter,
+	day events.Time) (shards.Result, error) {
 	for waited := false; ; waited = true {
 		table, err := archive.Table()
 		if err != nil {
@@ -167,7 +170,8 @@ func exportLine(r *shards.Result, root string) string {
 		n    int64
 		what string
 	}{
-		{m.Counts.Replaced, "replaced by a later revision"}, {m.Counts.Moved, "moved to another day"}, {m.Counts.Withdrawn, "withdrawn"},
+		{m.Counts.Replaced, "replaced by a later revision"}, {m.Counts.Moved, "moved to another day"}, {m.Counts.Withdrawn,
+			"withdrawn"},
 		{m.Counts.Gap, "in a gap"}, {m.Counts.Open, "unfinished"}, {m.Counts.Sampled, "sampled out"},
 	} {
 		if left.n > 0 {
@@ -196,9 +200,11 @@ func (r *Exporting) tell(archive *export.Archive) error {
 		case !listed[at].Ready && !r.Opts.Partial:
 			w.Line("%v", &shards.NotReadyError{Day: name, Readiness: listed[at].Readiness, Settled: r.Opts.Settled})
 		case listed[at].Version.Number > 0 && !r.Opts.Refresh:
-			w.Line("%s: %d rows in %d files; it is exported already, as %s", name, listed[at].Rows, listed[at].Files, listed[at].Version)
+			w.Line("%s: %d rows in %d files; it is exported already, as %s", name, listed[at].Rows, listed[at].Files,
+				listed[at].Version)
 		default:
-			w.Line("%s: %d rows in %d files would be exported to %s", name, listed[at].Rows, listed[at].Files, filepath.Join(r.Opts.Out, r.Opts.Name))
+			w.Line("%s: %d rows in %d files would be exported to %s", name, listed[at].Rows, listed[at].Files,
+				filepath.Join(r.Opts.Out, r.Opts.Name))
 		}
 	}
 	return w.Err

@@ -154,7 +154,8 @@ func (d *Daily) pends(day *shards.ListedDay) {
 }
 
 // export exports a day. One whose files were deleted is left out.
-func (d *Daily) export(ctx context.Context, archive *export.Archive, table *export.Table, day *shards.ListedDay) (err error) {
+func (d *Daily) export(ctx context.Context, archive *export.Archive, table *export.Table,
+	day *shards.ListedDay) (err error) {
 	opts := d.Opts
 	opts.Created = time.Now()
 	e, err := shards.New(archive, opts)
@@ -171,7 +172,8 @@ func (d *Daily) export(ctx context.Context, archive *export.Archive, table *expo
 		return err
 	}
 	c := &result.Manifest.Counts
-	d.log.Info("exported", "day", day.Day, "version", result.Version.String(), "rows", c.Written, "left_out", c.Read-c.Written, "files", len(result.Manifest.Files))
+	d.log.Info("exported", "day", day.Day, "version", result.Version.String(), "rows", c.Written, "left_out",
+		c.Read-c.Written, "files", len(result.Manifest.Files))
 	d.note(func(s *Status) { s.Exported++; s.Last, s.Problem = day.Day, "" })
 	return nil
 }
@@ -199,7 +201,8 @@ func NewDailyMetrics(describe func(metric, help string, labels ...string) *prome
 	return Metrics{
 		exported: describe("exported_days_total", "Days exported since the start."),
 		failed:   describe("export_failures_total", "Exports since the start that did not work; they are tried again."),
-		due:      describe("export_due_timestamp_seconds", "When the oldest day that is not exported should be, as Unix time; missing if there is none."),
+		due: describe("export_due_timestamp_seconds",
+			"When the oldest day that is not exported should be, as Unix time; missing if there is none."),
 	}
 }
 

@@ -20,7 +20,8 @@ import (
 // Declare declares a gap for the output of a configuration, and returns its number.
 func Declare(cfg *config.Config, gap events.Gap) (uint64, error) {
 	if _, err := vfs.Default.Stat(cfg.Output.Dir); err != nil && gap.Log == nil {
-		return 0, &terminal.UsageError{Err: fmt.Errorf("there is no output at %s yet, so nothing can be missing from it: %w", cfg.Output.Dir, err)}
+		return 0, &terminal.UsageError{Err: fmt.Errorf("there is no output at %s yet, so nothing can be missing from it: %w",
+			cfg.Output.Dir, err)}
 	}
 	gaps, err := export.OpenGaps(vfs.Default, cfg.Output.Dir)
 	if err != nil {

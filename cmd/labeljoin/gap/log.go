@@ -90,7 +90,8 @@ func (g *Losses) streams(ctx context.Context, s *partition.Service) ([]jetstream
 		return logs, err
 	}
 	if !g.Config.Inputs.Create && !g.Config.NATS.Embedded {
-		return nil, fmt.Errorf("no stream holds subject %q: create the stream, then give this command again", missing[0].Subject)
+		return nil, fmt.Errorf("no stream holds subject %q: create the stream, then give this command again",
+			missing[0].Subject)
 	}
 	making := partition.Service{Config: g.Config, Conn: s.Conn, Log: s.Log}
 	return making.Logs(ctx)
@@ -131,14 +132,19 @@ func (g *Losses) log(ctx context.Context, s *partition.Service, log *jetstream.L
 		}
 	}
 	losses, err := jetstream.FindLosses(ctx, s.Conn, *log, jetstream.Want{
-		From: p, First: g.want.Clock == joiner.NewClock(), Reread: g.want.Rebuild, Lost: partition.DeclaredSpans(g.declared, log.Stream, p.Created, log.Created),
+		From: p, First: g.want.Clock == joiner.NewClock(), Reread: g.want.Rebuild, Lost: partition.DeclaredSpans(g.declared,
+			log.Stream, p.Created, log.Created),
 	})
 	if err != nil {
 		return err
 	}
 	for _, loss := range losses {
-		if slices.ContainsFunc(g.declared, func(d events.Gap) bool { return d.Log != nil && d.Log.Leaps(&p, log.Created) }) && loss.Gap.From == p.Next {
-			g.Out.Line("stream %s: %s; that is declared already, and the joiner goes on with message %d at its next start", log.Stream, loss.Fault.What(), loss.Gap.Next)
+		if slices.ContainsFunc(g.declared, func(d events.Gap) bool {
+			return d.Log != nil &&
+				d.Log.Leaps(&p, log.Created)
+		}) && loss.Gap.From == p.Next {
+			g.Out.Line("stream %s: %s; that is declared already, and the joiner goes on with message %d at its next start",
+				log.Stream, loss.Fault.What(), loss.Gap.Next)
 			continue
 		}
 		if err := g.tell(log, &p, &loss); err != nil {
@@ -159,7 +165,8 @@ func (g *Losses) tell(log *jetstream.Log, p *events.Position, loss *jetstream.Lo
 	if loss.Gap.Decided != 0 {
 		g.Out.Line("  the state is gone that was made of them: requests that were not decided are lost with it")
 	}
-	g.Out.Line("  what it carries (%s) is not known from %s to %s; reading can go on with message %d", What(gap), gap.From, gap.To, loss.Gap.Next)
+	g.Out.Line("  what it carries (%s) is not known from %s to %s; reading can go on with message %d", What(gap),
+		gap.From, gap.To, loss.Gap.Next)
 	if !g.Declare {
 		return nil
 	}
@@ -197,7 +204,8 @@ func (g *Losses) gapOf(log *jetstream.Log, p *events.Position, loss *jetstream.L
 
 // wanted is what the next start wants of the streams, and what was declared lost. It
 // makes nothing that is not there. No joiner may run.
-func wanted(cfg *config.Config, saved *state.Checkpoint, logs []jetstream.Log) (want engine.Wanted, declared []events.Gap, err error) {
+func wanted(cfg *config.Config, saved *state.Checkpoint, logs []jetstream.Log) (want engine.Wanted,
+	declared []events.Gap, err error) {
 	rules, err := wire.Rules(cfg)
 	if err != nil {
 		return want, nil, err

@@ -49,7 +49,8 @@ func Remove(cfg *config.Config, id uint64, note string, out io.Writer) error {
 	}
 	w := &terminal.LineWriter{To: out}
 	if taken {
-		w.Line("gap %d is taken back: rows that it touches are written again with their labels, as far as corrections reach", id)
+		w.Line("gap %d is taken back: rows that it touches are written again with their labels, as far as corrections reach",
+			id)
 	} else {
 		w.Line("gap %d is taken back; no commit has it", id)
 	}
@@ -80,7 +81,8 @@ func DryRun(ctx context.Context, cfg *config.Config, gap events.Gap, out io.Writ
 		return err
 	}
 	w := &terminal.LineWriter{To: out}
-	w.Line("%s from %s to %s: of the rows that are written, %d would be written again with null labels", What(gap), gap.From, gap.To, touched)
+	w.Line("%s from %s to %s: of the rows that are written, %d would be written again with null labels", What(gap),
+		gap.From, gap.To, touched)
 	w.Line("rows of requests stamped before %s would stay as they are; those that close from now on would be null where their windows touch the gap", gap.Since)
 	return w.Err
 }

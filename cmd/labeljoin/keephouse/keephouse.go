@@ -35,7 +35,8 @@ func PrintCompaction(out io.Writer, done *export.Compaction, asJSON, dry bool) e
 	if dry {
 		did = "would merge"
 	}
-	_, err := fmt.Fprintf(out, "%s %d files of %d days into %d: %d rows\n", did, done.FilesBefore, done.Days, done.FilesAfter, done.Rows)
+	_, err := fmt.Fprintf(out, "%s %d files of %d days into %d: %d rows\n", did, done.FilesBefore, done.Days,
+		done.FilesAfter, done.Rows)
 	return err
 }
 
@@ -89,7 +90,9 @@ func retention(last *joiner.Cut, rules *joiner.Rules, days int) (export.RetainOp
 	}
 	if from > settled {
 		least := int(newest.Sub(settled.Std().Truncate(day))/day) + 1
-		return export.RetainOptions{}, &terminal.UsageError{Err: fmt.Errorf("rows of requests since %s can still change: keep at least %d days", settled, least)}
+		return export.RetainOptions{},
+			&terminal.UsageError{Err: fmt.Errorf("rows of requests since %s can still change: keep at least %d days", settled,
+				least)}
 	}
 	needed := min(from, settled).Add(-rules.Longest()).Add(-rules.ClockSkew)
 	return export.RetainOptions{From: tablelog.DayName(from), Needed: needed}, nil

@@ -81,7 +81,8 @@ func (r *TestReport) JUnit(path string) error {
 		if f.Error != "" {
 			suite.Errors, suite.Tests = 1, 1
 			suites.Tests++
-			suite.Cases = []junitCase{{Name: "the file", Class: f.File, File: f.File, Error: &junitOut{"it cannot be run", f.Error}}}
+			suite.Cases = []junitCase{{Name: "the file", Class: f.File, File: f.File,
+				Error: &junitOut{"it cannot be run", f.Error}}}
 		}
 		for _, c := range f.Cases {
 			out := junitCase{Name: c.Name, Class: f.File, File: f.File, Line: c.Line}

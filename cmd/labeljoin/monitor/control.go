@@ -20,7 +20,7 @@ import (
 )
 
 // SocketName is the socket in the state directory at which a running joiner
-// answers the other commands. Whoever may read the directory may ask.
+// answers the other commands. A user who may read the directory may ask.
 const SocketName = "control.sock"
 
 // controlPatience is how long a joiner may take to answer: it does so between
@@ -39,7 +39,8 @@ type Control struct {
 // ServeControl begins to answer. The caller closes it. It holds the lock on the
 // state by then, so a socket that is there already was left by a process that
 // died. more adds to a status what the engine does not know; last is the sequence of a stream's newest message.
-func ServeControl(stateDir, name string, e func() *engine.Engine, more func(*engine.Stats, *Status), last func(ctx context.Context, stream string) (uint64, error), log *slog.Logger) (*Control, error) {
+func ServeControl(stateDir, name string, e func() *engine.Engine, more func(*engine.Stats, *Status),
+	last func(ctx context.Context, stream string) (uint64, error), log *slog.Logger) (*Control, error) {
 	path := filepath.Join(stateDir, SocketName)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("removing an old control socket: %w", err)
@@ -118,7 +119,8 @@ func writeJSON(w http.ResponseWriter, v any) {
 // errNotRunning if there is none.
 func Ask(ctx context.Context, stateDir, what string, query url.Values, answer any) error {
 	path := filepath.Join(stateDir, SocketName)
-	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (conn net.Conn, err error) {
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (conn net.Conn,
+		err error) {
 		err = viaShort(path, func(short string) (err error) {
 			conn, err = (&net.Dialer{}).DialContext(ctx, "unix", short)
 			return err

@@ -40,10 +40,12 @@ func FeatureStatusOf(n export.FeatureNotes) *featureStatus {
 // Print writes a line for each feature with another column. Names come from events.
 func (s *featureStatus) Print(lines io.Writer) {
 	for _, m := range s.Moved {
-		fmt.Fprintf(lines, "feature %q\tis in column %q, because its own name is taken: %d values since the start\n", m.Feature, m.Column, m.Values)
+		fmt.Fprintf(lines, "feature %q\tis in column %q, because its own name is taken: %d values since the start\n",
+			m.Feature, m.Column, m.Values)
 	}
 	if s.Dropped > 0 {
-		fmt.Fprintf(lines, "features\t%d values since the start are in no row: their requests have too many features\n", s.Dropped)
+		fmt.Fprintf(lines, "features\t%d values since the start are in no row: their requests have too many features\n",
+			s.Dropped)
 	}
 }
 
@@ -52,8 +54,10 @@ type featureMetrics struct{ moved, dropped *prometheus.Desc }
 
 func newFeatureMetrics(describe func(metric, help string, labels ...string) *prometheus.Desc) featureMetrics {
 	return featureMetrics{
-		moved:   describe("features_moved_total", "Feature values written since the start to another column than their name asks for, which is taken."),
-		dropped: describe("features_dropped_total", "Feature values dropped since the start, because a row had too many features."),
+		moved: describe("features_moved_total",
+			"Feature values written since the start to another column than their name asks for, which is taken."),
+		dropped: describe("features_dropped_total",
+			"Feature values dropped since the start, because a row had too many features."),
 	}
 }
 

@@ -25,7 +25,8 @@ const WhatLabels = "labels"
 // holdReasons lists every reason for which anything waits. They are the values of
 // a metric's label.
 func holdReasons() []string {
-	return append(jetstream.HoldReasons(), jetstream.HoldUnreadable, jetstream.HoldLabelStream, HoldByNATS, holdByGuard, diskspace.ShortOfDisk, diskspace.ShortOfState)
+	return append(jetstream.HoldReasons(), jetstream.HoldUnreadable, jetstream.HoldLabelStream, HoldByNATS, holdByGuard,
+		diskspace.ShortOfDisk, diskspace.ShortOfState)
 }
 
 // Holds knows everything that waits now, and why. The log says it once when a

@@ -1,4 +1,5 @@
-// Package monitor answers about a joiner that runs: its status, its metrics, and what it waits for, over HTTP and over a
+// Package monitor answers about a joiner that runs: its status, its metrics, and what it waits for, over HTTP and over
+// a
 // socket beside the state. It changes nothing of what is joined.
 package monitor
 

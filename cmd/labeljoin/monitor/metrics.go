@@ -8,7 +8,7 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
-// collector turns an engine's books into metrics when somebody asks. Label
+// collector turns an engine's books into metrics when it is asked. Label
 // values are kinds and dispositions, so there are few and always the same.
 type collector struct {
 	stats func() engine.Stats
@@ -25,24 +25,30 @@ func newCollector(name string, stats func() engine.Stats) *collector {
 		return prometheus.NewDesc("labeljoin_"+metric, help, labels, constant)
 	}
 	return &collector{
-		stats:      stats,
-		read:       describe("events_read_total", "Events read, heartbeats not included.", "kind"),
-		disposed:   describe("events_disposed_total", "Events by what became of them; those of requests that closed are counted with their commit.", "kind", "disposition"),
-		pending:    describe("events_pending", "Events read and not yet disposed of.", "kind"),
-		watermark:  describe("watermark_timestamp_seconds", "Event time before which every event of the source has been read.", "kind"),
+		stats: stats,
+		read:  describe("events_read_total", "Events read, heartbeats not included.", "kind"),
+		disposed: describe("events_disposed_total",
+			"Events by what became of them; those of requests that closed are counted with their commit.", "kind",
+			"disposition"),
+		pending: describe("events_pending", "Events read and not yet disposed of.", "kind"),
+		watermark: describe("watermark_timestamp_seconds",
+			"Event time before which every event of the source has been read.", "kind"),
 		seen:       describe("last_event_timestamp_seconds", "Largest event time seen of the source.", "kind"),
 		rows:       describe("rows_written_total", "Rows in commits, all revisions."),
 		commits:    describe("commits_total", "Commits made."),
 		joining:    describe("joining", "1 once recovery is done."),
 		heartbeats: describe("heartbeats_total", "Heartbeats read."),
-		unfit:      describe("feature_values_unfit_total", "Feature values that did not fit their declared type, written as null."),
+		unfit: describe("feature_values_unfit_total",
+			"Feature values that did not fit their declared type, written as null."),
 		unseen:     describe("rows_unseen_total", "Rows that the policy for negatives left out."),
 		sampledOut: describe("rows_sampled_out_total", "Negative rows that sampling left out."),
 		held:       describe("guard_held", "1 while outcomes are improbably few and negatives are held."),
-		heldSince:  describe("guard_held_since_timestamp_seconds", "Event time since when outcomes are improbably few, while they are."),
-		expected:   describe("guard_outcomes_usual_ratio", "Usual outcomes a request, by label, as far as it is known.", "label"),
-		gaps:       describe("gaps_declared", "Gaps that were declared and are taken in."),
-		unknown:    describe("unknown_fields_total", "Fields of events that nothing here knows, ignored."),
+		heldSince: describe("guard_held_since_timestamp_seconds",
+			"Event time since when outcomes are improbably few, while they are."),
+		expected: describe("guard_outcomes_usual_ratio", "Usual outcomes a request, by label, as far as it is known.",
+			"label"),
+		gaps:    describe("gaps_declared", "Gaps that were declared and are taken in."),
+		unknown: describe("unknown_fields_total", "Fields of events that nothing here knows, ignored."),
 	}
 }
 

@@ -60,45 +60,60 @@ func NewRunCollector(name string) *runCollector {
 		return prometheus.NewDesc("labeljoin_"+metric, help, labels, constant)
 	}
 	c := &runCollector{
-		now:        time.Now,
-		Unsent:     func() (int, int64) { return 0, 0 },
-		rows:       describe("label_rows_total", "Rows in commits since the start, by what a label says in them.", "label", "value"),
-		delay:      describe("label_delay_seconds", "Event time from a request to the outcome that decided a positive label, of rows committed since the start."),
+		now:    time.Now,
+		Unsent: func() (int, int64) { return 0, 0 },
+		rows: describe("label_rows_total", "Rows in commits since the start, by what a label says in them.", "label",
+			"value"),
+		delay: describe("label_delay_seconds",
+			"Event time from a request to the outcome that decided a positive label, of rows committed since the start."),
 		commit:     describe("commit_duration_seconds", "Time that commits took, from the cut to the manifest."),
 		lastCommit: describe("last_commit_timestamp_seconds", "When the last commit since the start was made."),
 		lag:        describe("watermark_lag_seconds", "How far the watermark of a source is behind now.", "kind"),
-		messages:   describe("stream_messages_behind", "Messages of a stream that are not read yet, as of a few seconds ago.", "stream"),
-		paused:     describe("paused", "1 while reading pauses for want of room, by reason.", "reason"),
-		pauses:     describe("pauses_total", "Pauses begun since the start."),
-		room:       describe("disk_free_bytes", "Room left on the disk of an area.", "area"),
-		waiting:    describe("disk_full_waits", "Writes that wait for room on a full disk right now."),
-		retries:    describe("disk_full_retries_total", "Writes tried again in vain because the disk was full."),
-		wrote:      describe("disk_written_bytes_total", "Bytes written to files of an area since the start.", "area"),
-		held:       describe("held", "1 while something waits for a reason.", "reason"),
-		aside:      describe("quarantined_total", "Events set aside since the start, by the bound that they are out of.", "bound"),
-		build:      describe("build_info", "1, with the version.", "version"),
-		features:   newFeatureMetrics(describe),
-		exports:    exports.NewDailyMetrics(describe),
-		sights:     newSightMetrics(describe),
+		messages: describe("stream_messages_behind",
+			"Messages of a stream that are not read yet, as of a few seconds ago.", "stream"),
+		paused:  describe("paused", "1 while reading pauses for want of room, by reason.", "reason"),
+		pauses:  describe("pauses_total", "Pauses begun since the start."),
+		room:    describe("disk_free_bytes", "Room left on the disk of an area.", "area"),
+		waiting: describe("disk_full_waits", "Writes that wait for room on a full disk right now."),
+		retries: describe("disk_full_retries_total", "Writes tried again in vain because the disk was full."),
+		wrote:   describe("disk_written_bytes_total", "Bytes written to files of an area since the start.", "area"),
+		held:    describe("held", "1 while something waits for a reason.", "reason"),
+		aside: describe("quarantined_total", "Events set aside since the start, by the bound that they are out of.",
+			"bound"),
+		build:    describe("build_info", "1, with the version.", "version"),
+		features: newFeatureMetrics(describe),
+		exports:  exports.NewDailyMetrics(describe),
+		sights:   newSightMetrics(describe),
 
-		labelsWaiting: describe("labels_waiting", "Labels that wait in the state directory because the label stream does not take them."),
-		labelsSkipped: describe("labels_skipped_total", "Labels left out of the label stream since the start: too large, or too many waited."),
+		labelsWaiting: describe("labels_waiting",
+			"Labels that wait in the state directory because the label stream does not take them."),
+		labelsSkipped: describe("labels_skipped_total",
+			"Labels left out of the label stream since the start: too large, or too many waited."),
 	}
 	add := func(kind prometheus.ValueType, metric, help string, of func(*store.Metrics) float64) {
 		c.database = append(c.database, databaseMetric{describe("state_"+metric, help), kind, of})
 	}
 	const gauge, counter = prometheus.GaugeValue, prometheus.CounterValue
 	add(gauge, "disk_bytes", "Size of the state's files.", func(m *store.Metrics) float64 { return float64(m.DiskBytes) })
-	add(gauge, "memtable_bytes", "Size of the memory tables.", func(m *store.Metrics) float64 { return float64(m.MemTableBytes) })
-	add(gauge, "l0_files", "Files in level 0; from 24 on writes wait.", func(m *store.Metrics) float64 { return float64(m.L0Files) })
-	add(gauge, "read_amplification", "Files that a read may have to look into.", func(m *store.Metrics) float64 { return float64(m.ReadAmp) })
-	add(gauge, "compaction_debt_bytes", "Bytes that compactions have yet to rewrite.", func(m *store.Metrics) float64 { return float64(m.DebtBytes) })
-	add(counter, "compactions_total", "Compactions since the start.", func(m *store.Metrics) float64 { return float64(m.Compactions) })
-	add(counter, "flushes_total", "Flushes of memory tables since the start.", func(m *store.Metrics) float64 { return float64(m.Flushes) })
+	add(gauge, "memtable_bytes", "Size of the memory tables.",
+		func(m *store.Metrics) float64 { return float64(m.MemTableBytes) })
+	add(gauge, "l0_files", "Files in level 0 of the state's database; writes wait where 36 of them overlap.",
+		func(m *store.Metrics) float64 { return float64(m.L0Files) })
+	add(gauge, "read_amplification", "Files that a read may have to look into.",
+		func(m *store.Metrics) float64 { return float64(m.ReadAmp) })
+	add(gauge, "compaction_debt_bytes", "Bytes that compactions have yet to rewrite.",
+		func(m *store.Metrics) float64 { return float64(m.DebtBytes) })
+	add(counter, "compactions_total", "Compactions since the start.",
+		func(m *store.Metrics) float64 { return float64(m.Compactions) })
+	add(counter, "flushes_total", "Flushes of memory tables since the start.",
+		func(m *store.Metrics) float64 { return float64(m.Flushes) })
 	add(gauge, "cache_bytes", "Size of the block cache.", func(m *store.Metrics) float64 { return float64(m.CacheBytes) })
-	add(counter, "cache_hits_total", "Blocks found in the cache.", func(m *store.Metrics) float64 { return float64(m.CacheHits) })
-	add(counter, "cache_misses_total", "Blocks read from disk.", func(m *store.Metrics) float64 { return float64(m.CacheMisses) })
-	add(counter, "compacted_bytes_total", "Bytes written by flushes and compactions since the start.", func(m *store.Metrics) float64 { return float64(m.CompactedBytes) })
+	add(counter, "cache_hits_total", "Blocks found in the cache.",
+		func(m *store.Metrics) float64 { return float64(m.CacheHits) })
+	add(counter, "cache_misses_total", "Blocks read from disk.",
+		func(m *store.Metrics) float64 { return float64(m.CacheMisses) })
+	add(counter, "compacted_bytes_total", "Bytes written by flushes and compactions since the start.",
+		func(m *store.Metrics) float64 { return float64(m.CompactedBytes) })
 	return c
 }
 
@@ -163,7 +178,8 @@ func (c *runCollector) collectDisks(gauge, counter func(*prometheus.Desc, float6
 		gauge(c.paused, on, reason)
 	}
 	counter(c.pauses, float64(c.Disks.Pauses.Load()))
-	for area, fs := range map[string]*diskspace.FS{diskspace.AreaState: c.Disks.State, diskspace.AreaOutput: c.Disks.Output} {
+	for area, fs := range map[string]*diskspace.FS{diskspace.AreaState: c.Disks.State,
+		diskspace.AreaOutput: c.Disks.Output} {
 		counter(c.wrote, float64(fs.Wrote.Load()), area)
 		if free, _, ok := c.Disks.Free(area); ok {
 			gauge(c.room, float64(free), area)

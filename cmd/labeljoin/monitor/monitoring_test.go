@@ -167,14 +167,14 @@ func TestUnit(t *testing.T) {
 	if err != nil {
 		t.Skip("systemd-analyze is not here")
 	}
-	out, err := exec.Command(tool, "verify", "--man=no", "deploy/labeljoin.service").CombinedOutput()
+	out, err := exec.Command(tool, "verify", "--man=no", "../deploy/labeljoin.service").CombinedOutput()
 	for line := range strings.Lines(string(out)) {
 		// The binary is not installed here; all else is wrong.
 		if strings.Contains(line, "labeljoin.service") && !strings.Contains(line, "is not executable") {
 			t.Errorf("%v: %s", err, line)
 		}
 	}
-	if out, err := exec.Command(tool, "security", "--offline=true", "--threshold=20", "deploy/labeljoin.service").CombinedOutput(); err != nil {
+	if out, err := exec.Command(tool, "security", "--offline=true", "--threshold=20", "../deploy/labeljoin.service").CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

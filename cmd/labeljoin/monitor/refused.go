@@ -89,7 +89,8 @@ func (r *Refused) say(now time.Time, last bool) {
 		if c.n == c.told || key.quarantined() || !last && !c.toldAt.IsZero() && now.Sub(c.toldAt) < sayRefused {
 			continue
 		}
-		r.log.Warn("events were rejected: they are in the dead letters and in no row", "kind", key.kind.String(), "reason", key.reason,
+		r.log.Warn("events were rejected: they are in the dead letters and in no row", "kind", key.kind.String(), "reason",
+			key.reason,
 			"events", c.n-c.told, "since_start", c.n, "newest", c.detail, "input", c.input, "message", c.seq, "dead_letters", r.dir)
 		c.told, c.toldAt = c.n, now
 	}

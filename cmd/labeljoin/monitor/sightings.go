@@ -48,7 +48,8 @@ func sightStatusOf(s *engine.Sightings) *sightStatus {
 	}
 	for _, f := range s.Faults {
 		if f.Count > 0 {
-			out.Faults[f.Label] = faultStatus{Outcomes: f.Count, Because: f.Reason, Stream: f.Came.Input, Sequence: f.Came.Origin.Seq, Index: f.Came.Origin.Index}
+			out.Faults[f.Label] = faultStatus{Outcomes: f.Count, Because: f.Reason, Stream: f.Came.Input,
+				Sequence: f.Came.Origin.Seq, Index: f.Came.Origin.Index}
 		}
 	}
 	for _, t := range s.Types {
@@ -121,7 +122,8 @@ func newSightMetrics(describe func(metric, help string, labels ...string) *prome
 	return sightMetrics{
 		faults:   describe("condition_errors_total", "Outcomes since the start for which the condition of a label could not be evaluated, so that they do not count for it.", "label"),
 		unwanted: describe("unwanted_outcomes_total", "Outcomes since the start of types that no label wants so far."),
-		unheld:   describe("unheld_values_total", "Values of events since the start that cannot be held and count as null, by kind.", "kind"),
+		unheld: describe("unheld_values_total",
+			"Values of events since the start that cannot be held and count as null, by kind.", "kind"),
 	}
 }
 

@@ -55,23 +55,24 @@ func nothingRead() engine.Stats {
 
 // Status is what /status and the command say.
 type Status struct {
-	Name        string                 `json:"name"`
-	Version     string                 `json:"version"`
-	Joining     bool                   `json:"joining"`
-	Watermark   string                 `json:"watermark"`
-	Guard       *guardStatus           `json:"guard,omitempty"`        // nil: nothing is guarded
-	Waits       []Wait                 `json:"waits,omitempty"`        // what is held, and why
-	Aside       *asideStatus           `json:"aside,omitempty"`        // nil: nothing was quarantined since the start
-	Features    *featureStatus         `json:"features,omitempty"`     // nil: nothing is to be said of them
-	Closing     *closingStatus         `json:"closing,omitempty"`      // nil: nothing is pending
-	DeadLetters *deadLetterStatus      `json:"dead_letters,omitempty"` // nil: none since the start
-	Sightings   *sightStatus           `json:"sightings,omitempty"`    // nil: nothing was noticed of events since the start
-	Exports     *exports.Status        `json:"exports,omitempty"`      // nil: no daily exports are configured
-	Gaps        int                    `json:"gaps"`
-	Commits     uint64                 `json:"commits"`
-	Rows        int64                  `json:"rows"`
-	Inputs      []inputStatus          `json:"inputs"`
-	Events      map[string]eventStatus `json:"events"`
+	Name        string            `json:"name"`
+	Version     string            `json:"version"`
+	Joining     bool              `json:"joining"`
+	Watermark   string            `json:"watermark"`
+	Guard       *guardStatus      `json:"guard,omitempty"`        // nil: nothing is guarded
+	Waits       []Wait            `json:"waits,omitempty"`        // what is held, and why
+	Aside       *asideStatus      `json:"aside,omitempty"`        // nil: nothing was quarantined since the start
+	Features    *featureStatus    `json:"features,omitempty"`     // nil: nothing is to be said of them
+	Closing     *closingStatus    `json:"closing,omitempty"`      // nil: nothing is pending
+	DeadLetters *deadLetterStatus `json:"dead_letters,omitempty"` // nil: none since the start
+	// nil: nothing was noticed of events since the start
+	Sightings *sightStatus           `json:"sightings,omitempty"`
+	Exports   *exports.Status        `json:"exports,omitempty"` // nil: no daily exports are configured
+	Gaps      int                    `json:"gaps"`
+	Commits   uint64                 `json:"commits"`
+	Rows      int64                  `json:"rows"`
+	Inputs    []inputStatus          `json:"inputs"`
+	Events    map[string]eventStatus `json:"events"`
 }
 
 type inputStatus struct {
@@ -271,7 +272,8 @@ func (s *Status) Print(to io.Writer, running bool) error {
 		for _, d := range slices.Sorted(maps.Keys(e.Disposed)) {
 			parts = append(parts, fmt.Sprintf("%d %s", e.Disposed[d], d))
 		}
-		parts = append([]string{fmt.Sprintf("%d read, %d pending", e.Read, e.Pending)}, strings.Join(parts, ", "), "watermark "+timeText(e.Watermark))
+		parts = append([]string{fmt.Sprintf("%d read, %d pending", e.Read, e.Pending)}, strings.Join(parts, ", "),
+			"watermark "+timeText(e.Watermark))
 		parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 		fmt.Fprintf(lines, "%ss\t%s\n", kind, strings.Join(parts, "; "))
 	}
@@ -282,7 +284,8 @@ func (s *Status) Print(to io.Writer, running bool) error {
 func (g *guardStatus) String() string {
 	switch {
 	case g.Held:
-		return fmt.Sprintf("negatives are held: since %s there were %.0f outcomes for %s where %.0f were to be expected", g.Since, g.Seen, g.Label, g.Expected)
+		return fmt.Sprintf("negatives are held: since %s there were %.0f outcomes for %s where %.0f were to be expected",
+			g.Since, g.Seen, g.Label, g.Expected)
 	case g.Learning:
 		return "learning what is usual"
 	}

@@ -43,7 +43,8 @@ func startServer(ctx context.Context, c *config.Config, durable bool, log *slog.
 	if err := writeEmbeddedURL(c.State.Dir, server.URL(), login); err != nil {
 		return nil, errors.Join(err, server.Close())
 	}
-	log.Info("embedded NATS server", "url", server.URL(), "auth", string(c.NATS.Auth), "url_with_password", EmbeddedURLPath(c.State.Dir))
+	log.Info("embedded NATS server", "url", server.URL(), "auth", string(c.NATS.Auth), "url_with_password",
+		EmbeddedURLPath(c.State.Dir))
 	return server, nil
 }
 
@@ -76,7 +77,8 @@ func readEmbeddedURL(stateDir string) (*url.URL, error) {
 	}
 	u, err := url.Parse(string(text))
 	if err != nil || u.Host == "" { // the error would print the password
-		return nil, fmt.Errorf("%s is not the address of a server: delete it, and the next start makes another password", path)
+		return nil, fmt.Errorf("%s is not the address of a server: delete it, and the next start makes another password",
+			path)
 	}
 	return u, nil
 }

@@ -37,7 +37,7 @@ func TuneGC() (stop func()) {
 	}
 }
 
-// keepRoom does it until ctx ends. Whoever sets GOGC or GOMEMLIMIT has decided
+// keepRoom does it until ctx ends. A user who sets GOGC or GOMEMLIMIT has decided
 // otherwise.
 func keepRoom(ctx context.Context) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {

@@ -36,7 +36,7 @@ func ownerOf(path string) (uid, gid int, ok bool) {
 }
 
 // KeepOwner gives the files below a folder to the owner of another one. Only the
-// administrator can do so, and nobody else needs to.
+// administrator can do so, and no other user needs to.
 func KeepOwner(dir, like string) error {
 	uid, gid, ok := ownerOf(like)
 	if !ok || os.Geteuid() != 0 || uid == 0 {

@@ -1,4 +1,5 @@
-// Package partition is a partition of a joiner at work: its state, its output, its connection to NATS and the engine over
+// Package partition is a partition of a joiner at work: its state, its output, its connection to NATS and the engine
+// over
 // them, built from a configuration. The commands open one, and let it run.
 package partition
 
@@ -50,12 +51,14 @@ type Partition struct {
 
 // Open opens the state and the output of a partition. Whatever another
 // process has open is refused.
-func Open(fs vfs.FS, c *config.Config, rules *joiner.Rules, stateDir, outDir string, log *slog.Logger) (*Partition, error) {
+func Open(fs vfs.FS, c *config.Config, rules *joiner.Rules, stateDir, outDir string, log *slog.Logger) (*Partition,
+	error) {
 	return openPlaceOn(fs, fs, c, rules, stateDir, outDir, log)
 }
 
 // openPlaceOn opens them on a file system each.
-func openPlaceOn(fs, outFS vfs.FS, c *config.Config, rules *joiner.Rules, stateDir, outDir string, log *slog.Logger) (*Partition, error) {
+func openPlaceOn(fs, outFS vfs.FS, c *config.Config, rules *joiner.Rules, stateDir, outDir string,
+	log *slog.Logger) (*Partition, error) {
 	out, err := OpenOutput(outFS, c, rules, outDir, log)
 	if err != nil {
 		return nil, err
@@ -73,17 +76,19 @@ func OpenState(fs vfs.FS, c *config.Config, stateDir string, log *slog.Logger) (
 	if err := makeDurableDir(fs, dir); err != nil {
 		return nil, fmt.Errorf("making the state directory: %w", err)
 	}
-	return store.Open(store.Options{FS: fs, Dir: dir, CacheSize: int64(c.State.Cache), Log: log, Fatal: func() { os.Exit(terminal.ExitFailed) }})
+	return store.Open(store.Options{FS: fs, Dir: dir, CacheSize: int64(c.State.Cache), Log: log,
+		Fatal: func() { os.Exit(terminal.ExitFailed) }})
 }
 
-// OpenReadOnly opens the state for reading, so that a command which somebody else
+// OpenReadOnly opens the state for reading, so that a command which another user
 // runs leaves no file that the joiner cannot open. nil says that there is none.
 func OpenReadOnly(c *config.Config) (*store.Store, error) {
 	dir := partitionDir(c.State.Dir)
 	if _, err := vfs.Default.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	st, err := store.Open(store.Options{FS: vfs.Default, Dir: dir, CacheSize: int64(c.State.Cache), ReadOnly: true, Log: slog.New(slog.DiscardHandler)})
+	st, err := store.Open(store.Options{FS: vfs.Default, Dir: dir, CacheSize: int64(c.State.Cache), ReadOnly: true,
+		Log: slog.New(slog.DiscardHandler)})
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, damaged := errors.AsType[*store.DamagedError](err); !damaged {
 			return nil, nil
@@ -101,7 +106,8 @@ func partitionDir(stateDir string) string {
 func (p *Partition) Close() error { return errors.Join(p.Store.Close(), p.Output.Close()) }
 
 // OpenOutput opens the output of a configuration at dir. An output that another process has open is refused.
-func OpenOutput(fs vfs.FS, c *config.Config, rules *joiner.Rules, dir string, log *slog.Logger) (*export.Output, error) {
+func OpenOutput(fs vfs.FS, c *config.Config, rules *joiner.Rules, dir string, log *slog.Logger) (*export.Output,
+	error) {
 	features := make([]export.Feature, 0, len(c.Features.Declare))
 	for name, kind := range c.Features.Declare {
 		features = append(features, export.Feature{Name: name, Type: string(kind)})

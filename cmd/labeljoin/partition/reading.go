@@ -23,7 +23,8 @@ const AskTimeout = 30 * time.Second
 func DeclaredSpans(declared []events.Gap, stream string, created ...events.Time) []jetstream.Span {
 	var spans []jetstream.Span
 	for _, g := range declared {
-		if l := g.Log; l != nil && slices.ContainsFunc(created, func(c events.Time) bool { return l.MayLack(stream, c, l.From) }) {
+		if l := g.Log; l != nil && slices.ContainsFunc(created,
+			func(c events.Time) bool { return l.MayLack(stream, c, l.From) }) {
 			spans = append(spans, jetstream.Span{From: l.From, Next: l.Next})
 		}
 	}

@@ -49,7 +49,7 @@ type Service struct {
 	web       *monitor.Web       // nil unless it listens
 	control   *monitor.Control   // answers the other commands
 	Gaps      []events.Gap       // declared; nil: those of the output
-	OnCommit  func(engine.Stats) // told after every commit; nil: nobody
+	OnCommit  func(engine.Stats) // called after every commit; nil: it is not called
 	holds     monitor.Holds
 	lag       monitor.Lag
 	engine    atomic.Pointer[engine.Engine] // one that has read nothing until it joins
@@ -101,7 +101,8 @@ func (s *Service) open(ctx context.Context) error {
 	s.options.Refused = s.refused.Add
 	s.engine.Store(engine.New(s.options)) // it has read nothing, and is asked until there is the one that joins
 	s.disks.SetTarget(s.Partition.Store.DiskBytes, s.stats, false)
-	if s.control, err = monitor.ServeControl(s.Config.State.Dir, s.Config.Name, s.engine.Load, s.tell, s.lastSeq, s.Log); err != nil {
+	if s.control, err = monitor.ServeControl(s.Config.State.Dir, s.Config.Name, s.engine.Load, s.tell, s.lastSeq,
+		s.Log); err != nil {
 		return err
 	}
 	if address := s.Config.HTTP.Listen; address != "" {
@@ -138,7 +139,8 @@ func (s *Service) Join(ctx context.Context) error {
 		s.sending.Store(s.publisher)
 	}
 	s.found.Store(true)
-	s.Log.Info("joining", "name", s.Config.Name, "labels", len(o.Rules.Labels), "window", o.Rules.Longest().String(), "output", s.Config.Output.Dir)
+	s.Log.Info("joining", "name", s.Config.Name, "labels", len(o.Rules.Labels), "window", o.Rules.Longest().String(),
+		"output", s.Config.Output.Dir)
 	e := engine.New(o)
 	if s.OnCommit != nil {
 		e.OnCommit(s.OnCommit)
@@ -364,7 +366,10 @@ func (s *Service) declared() ([]events.Gap, error) {
 
 // sourceOptions is how a stream is read that must keep messages for as long as keep.
 func (s *Service) sourceOptions(stream string, keep time.Duration) jetstream.Options {
-	o := jetstream.Options{Log: s.Log, Keep: keep, Trouble: func(why events.Hold) { s.holds.Set("reading stream "+stream, why) }}
+	o := jetstream.Options{Log: s.Log, Keep: keep, Trouble: func(why events.Hold) {
+		s.holds.Set("reading stream "+stream,
+			why)
+	}}
 	if s.known != nil {
 		o.Known, o.Heard = s.known.time, s.known.hasHeard
 		o.Hold = func(why events.Hold) { s.holds.Set("stream "+stream, why) }

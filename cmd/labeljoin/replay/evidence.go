@@ -19,7 +19,7 @@ import (
 
 // evidence is what a replay wants to see before it writes a negative: that the
 // logs are those of the requests and of their outcomes. A replay reads logs
-// that nobody watches, so a wrong file would make every row a negative in
+// that are not monitored, so a wrong file would make every row a negative in
 // silence.
 type evidence struct {
 	maxRejected float64 // share of a file's lines
@@ -70,7 +70,8 @@ func (v *evidence) refused(d *events.DeadLetter) {
 	}
 	r := v.rejected[d.Input]
 	if r == nil {
-		r = &rejectedLines{kind: d.Kind, path: file.path, first: fmt.Sprintf("line %d: %s: %s", d.Origin.Seq, d.Reason, d.Detail)}
+		r = &rejectedLines{kind: d.Kind, path: file.path, first: fmt.Sprintf("line %d: %s: %s", d.Origin.Seq, d.Reason,
+			d.Detail)}
 		v.rejected[d.Input] = r
 	}
 	if r.last != seq {

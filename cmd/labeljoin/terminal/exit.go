@@ -16,7 +16,7 @@ const (
 	ExitStopped = 130
 )
 
-// ExitMeaning is what an exit code says to whoever started the program.
+// ExitMeaning is what an exit code says to the person or program that started this one.
 type ExitMeaning struct {
 	Code  int
 	Means string

@@ -10,7 +10,7 @@ import (
 
 // Progress is a status line with the time that is left, on a terminal only.
 type Progress struct {
-	out  io.Writer // nil: nobody watches
+	out  io.Writer // nil: nothing is shown
 	last time.Time
 }
 

@@ -99,7 +99,8 @@ func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.Partition, err = partition.Open(vfs.Default, d.cfg, &rules, filepath.Join(d.scratch, "state"), filepath.Join(d.scratch, "rows"), quiet); err != nil {
+	if s.Partition, err = partition.Open(vfs.Default, d.cfg, &rules, filepath.Join(d.scratch, "state"),
+		filepath.Join(d.scratch, "rows"), quiet); err != nil {
 		return err
 	}
 	o, err := partition.EngineOptions(d.cfg, rules, s.Partition, quiet)
@@ -141,7 +142,8 @@ func (d *deep) beginning(inputs []engine.Input) ([]events.Position, error) {
 			return nil, err
 		}
 		if len(c.Cut.From) != len(inputs) {
-			return nil, fmt.Errorf("commit %d was made from %d streams, the configuration has %d", c.Cut.Number, len(c.Cut.From), len(inputs))
+			return nil, fmt.Errorf("commit %d was made from %d streams, the configuration has %d", c.Cut.Number,
+				len(c.Cut.From), len(inputs))
 		}
 		if from == nil && readable(c.Cut.From, inputs) {
 			from, began = c.Cut.From, events.MinTime
@@ -180,7 +182,8 @@ func leapt(cut *joiner.Cut) bool {
 			return true
 		}
 		for _, g := range cut.Progress.Gaps {
-			if l := g.Log; l != nil && l.Anew && l.Input == cut.From[i].Input && l.From == cut.From[i].Next && l.Next <= cut.Progress.Inputs[i].Next {
+			if l := g.Log; l != nil && l.Anew && l.Input == cut.From[i].Input && l.From == cut.From[i].Next &&
+				l.Next <= cut.Progress.Inputs[i].Next {
 				return true
 			}
 		}

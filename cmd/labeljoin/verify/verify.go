@@ -122,7 +122,8 @@ func (d *deepVerdict) Print(w *terminal.LineWriter) {
 	}
 	w.Line("%d rows of requests from %s to %s compared: %s", d.Compared, d.From, d.To, words)
 	if d.Excused > 0 {
-		w.Line("%d more rows differ and may: events of their requests came too late to count, which a replay does not know", d.Excused)
+		w.Line("%d more rows differ and may: events of their requests came too late to count, which a replay does not know",
+			d.Excused)
 	}
 	if d.LeftOut > 0 {
 		w.Line("%d rows were decided by another configuration and were not compared", d.LeftOut)

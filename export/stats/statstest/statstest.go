@@ -28,7 +28,8 @@ func File(t testing.TB, columns map[string]Series) stats.Source {
 	t.Helper()
 	group, rows := parquet.Group{}, 0
 	for name, c := range columns {
-		leaf := map[string]parquet.Node{"int": parquet.Int(64), "float": parquet.Leaf(parquet.DoubleType), "double": parquet.Leaf(parquet.DoubleType), "string": parquet.String()}[c.Type]
+		leaf := map[string]parquet.Node{"int": parquet.Int(64), "float": parquet.Leaf(parquet.DoubleType),
+			"double": parquet.Leaf(parquet.DoubleType), "string": parquet.String()}[c.Type]
 		group[name] = parquet.Optional(parquet.List(leaf))
 		rows = len(c.Values)
 	}

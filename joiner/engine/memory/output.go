@@ -75,7 +75,8 @@ func (o *Output) Written(since events.Time, every bool) iter.Seq2[joiner.Written
 			if r.RequestTS < since || r.Revision == 0 && !early && !every {
 				continue
 			}
-			w := joiner.Written{RequestID: r.RequestID, RequestTS: r.RequestTS, ItemID: r.ItemID, Revision: r.Revision, Early: early, Withdrawn: r.Reason == joiner.Withdrawn}
+			w := joiner.Written{RequestID: r.RequestID, RequestTS: r.RequestTS, ItemID: r.ItemID, Revision: r.Revision,
+				Early: early, Withdrawn: r.Reason == joiner.Withdrawn}
 			if !yield(w, nil) {
 				return
 			}

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Follows an output into an Iceberg table, and reads the table with DuckDB.
+
+usage: iceberg.py LABELJOIN WORKDIR
+
+LABELJOIN is the binary, WORKDIR a new directory. Logs of three days are replayed
+into many small files and followed; then files are merged, days end, and the table
+must say what data/ says, each time. Following again changes nothing.
+"""
+
+import json
+import subprocess
+import sys
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import duckdb
+from pyiceberg.catalog import load_catalog
+
+FOLLOW = Path(__file__).resolve().parent.parent / "export" / "iceberg" / "follow.py"
+COLUMNS = "count(*), sum(clicked), sum(hash(request_id, request_ts, clicked, clicked_ts)), count(late_feature)"
+
+CONFIG = """
+name: feed
+inputs:
+  requests: {stream: REQ, subject: "req.>"}
+  outcomes: {stream: OUT, subject: "out.>"}
+join: {window: 30m}
+labels:
+  clicked: {when: 'type == "click"'}
+output: {dir: out, roll: {rows: 50}}
+"""
+
+
+def expect(holds, *what):
+    if not holds:
+        sys.exit("iceberg.py: " + " ".join(str(w) for w in what))
+
+
+def write_logs(folder):
+    """Three days of requests; a feature comes up on the second."""
+    start = datetime(2026, 11, 20, tzinfo=timezone.utc)
+    with open(folder / "requests.jsonl", "w") as requests, open(folder / "outcomes.jsonl", "w") as outcomes:
+        for i in range(720):
+            ts = start + timedelta(minutes=6 * i)
+            features = {"n": i} | ({"late_feature": "x"} if i > 300 else {})
+            requests.write(json.dumps({"request_id": f"r{i}", "ts": ts.isoformat(), "features": features}) + "\n")
+            if i % 7 == 0:
+                outcome = {"request_id": f"r{i}", "type": "click", "ts": (ts + timedelta(minutes=1)).isoformat()}
+                outcomes.write(json.dumps(outcome) + "\n")
+
+
+class World:
+    def __init__(self, binary, folder):
+        self.binary, self.folder = Path(binary).resolve(), Path(folder).resolve()
+        self.folder.mkdir(parents=True)
+        (self.folder / "warehouse").mkdir()
+        (self.folder / "labeljoin.yaml").write_text(CONFIG)
+        self.catalog = {"type": "sql", "uri": f"sqlite:///{self.folder}/catalog.db", "warehouse": f"file://{self.folder}/warehouse"}
+
+    def run(self, *args):
+        done = subprocess.run([self.binary, *args], cwd=self.folder, capture_output=True, text=True, timeout=120)
+        expect(done.returncode == 0, args, "ends with", done.returncode, done.stderr)
+
+    def follow(self):
+        properties = [f"--property={k}={v}" for k, v in self.catalog.items()]
+        done = subprocess.run([sys.executable, FOLLOW, "out", "ml.labels", *properties], cwd=self.folder, capture_output=True, text=True, timeout=120)
+        expect(done.returncode == 0, "follow.py ends with", done.returncode, done.stderr)
+        return done.stdout
+
+    def same(self, what):
+        """The table says what a glob over data/ says."""
+        want = duckdb.sql(f"select {COLUMNS} from read_parquet('{self.folder}/out/data/*/*.parquet', union_by_name=true)").fetchall()[0]
+        table = load_catalog("default", **self.catalog).load_table("ml.labels")
+        rows = table.scan().to_arrow()  # DuckDB finds it by its name
+        expect(duckdb.sql(f"select {COLUMNS} from rows").fetchall()[0] == want, what, "the table differs from data/", want, rows.num_rows)
+        try:
+            duckdb.sql("install iceberg; load iceberg")
+        except duckdb.Error as err:
+            print("SKIPPED: DuckDB's own reader of Iceberg cannot be installed:", str(err).splitlines()[0])
+        else:
+            got = duckdb.sql(f"select {COLUMNS} from iceberg_scan('{table.metadata_location}')").fetchall()[0]
+            expect(got == want, what, "DuckDB reads", got, "from the table, and", want, "from data/")
+        print(what, want)
+        return len(table.snapshots())
+
+
+def main():
+    world = World(*sys.argv[1:])
+    write_logs(world.folder)
+    world.run("replay", "--requests", "requests.jsonl", "--outcomes", "outcomes.jsonl", "--out", "out", "--complete")
+    world.follow()
+    snapshots = world.same("followed")
+    expect("followed 0 operations" in world.follow(), "an operation was followed twice")
+    expect(world.same("followed again") == snapshots, "following again made a snapshot")
+    world.run("compact", "--before", "2027-01-01")
+    world.follow()
+    world.same("merged")
+    world.run("retain", "--days", "2")
+    world.follow()
+    world.same("two days left")
+
+
+if __name__ == "__main__":
+    main()

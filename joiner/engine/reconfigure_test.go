@@ -273,7 +273,7 @@ func TestUncommittedRows(t *testing.T) {
 // later. The rows are the same, and no revision is missing or there twice.
 func TestConvertedIsRebuilt(t *testing.T) {
 	compared := 0
-	forSeeds(t, 150, func(t *testing.T, seed uint64) {
+	forSeeds(t, 100, func(t *testing.T, seed uint64) {
 		var outs []*memory.Output
 		beyond := false // something was read after the last commit, which a rebuild reads again under the new rules
 		var books []joiner.Ledger

@@ -119,6 +119,18 @@ func (p *Parser) Request(text string, req *Request) error {
 	return err
 }
 
+// RequestAndUnknown is Request, and how many fields of the event nothing here knows.
+func (p *Parser) RequestAndUnknown(text string, req *Request) (unknown int, err error) {
+	if len(text) <= p.most && p.parse(text, req) {
+		return p.unknown, nil
+	}
+	if err := p.Request(text, req); err != nil {
+		return 0, err
+	}
+	scan, err := p.d.ScanRequest([]byte(text))
+	return scan.Unknown, err
+}
+
 // parse is Request for events that are like most.
 func (p *Parser) parse(text string, req *Request) bool {
 	copy(p.page[:], text)

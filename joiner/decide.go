@@ -76,6 +76,16 @@ func (d *Distinct) Add(o *events.Outcome) bool {
 	return true
 }
 
+// Has reports whether an outcome that is the Same was added.
+func (d *Distinct) Has(o *events.Outcome) bool {
+	id := identify(o)
+	if d.many == nil {
+		return slices.Contains(d.few, id)
+	}
+	_, ok := d.many[id]
+	return ok
+}
+
 func (d *Distinct) reset() {
 	clear(d.few) // their texts are not ours to keep
 	d.few, d.many = d.few[:0], nil

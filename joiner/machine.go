@@ -27,12 +27,12 @@ type Machine struct {
 // that came before it, so that without a bound one broken producer could keep a joiner
 // busy with a single request.
 const (
-	maxCopies = 1000 // different events of one request
+	MaxCopies = 1000 // different events of one request
 	maxRounds = 1000 // late events that a closed request takes in
 
-	// maxPieces is how many bytes pieces of one request may have that are followed by
+	// MaxPieces is how many bytes pieces of one request may have that are followed by
 	// another one: each is written and decoded again with each that follows.
-	maxPieces = 16 << 20
+	MaxPieces = 16 << 20
 )
 
 // Event is a request or an outcome that was read.
@@ -171,12 +171,12 @@ func (m *Machine) again(x *Entry, fx *Effects, ev *Event, now Now) error {
 		fx.Fate = Duplicate
 		return nil
 	}
-	if len(held.Copies)+len(held.Pieces) >= maxCopies {
-		fx.reject("too_many_copies", fmt.Sprintf("its request has %d different copies already", maxCopies))
+	if len(held.Copies)+len(held.Pieces) >= MaxCopies {
+		fx.reject("too_many_copies", fmt.Sprintf("its request has %d different copies already", MaxCopies))
 		return nil
 	}
-	if m.Rules.Merge && held.bytes() >= maxPieces {
-		fx.reject("too_many_pieces", fmt.Sprintf("its request has %d MiB of pieces already", maxPieces>>20))
+	if m.Rules.Merge && held.bytes() >= MaxPieces {
+		fx.reject("too_many_pieces", fmt.Sprintf("its request has %d MiB of pieces already", MaxPieces>>20))
 		return nil
 	}
 	fx.Fate = Conflict

@@ -13,8 +13,8 @@ type Piece struct {
 	Hash    [32]byte // SHA-256 of the event's bytes
 }
 
-// before orders pieces by (ts, hash).
-func (p *Piece) before(q *Piece) int {
+// Before orders pieces by (ts, hash): negative if p comes first.
+func (p *Piece) Before(q *Piece) int {
 	switch {
 	case p.Request.TS < q.Request.TS:
 		return -1
@@ -31,7 +31,7 @@ func (r *Rules) Assemble(pieces []Piece) events.Request {
 	if len(pieces) == 1 {
 		return pieces[0].Request
 	}
-	slices.SortFunc(pieces, func(a, b Piece) int { return a.before(&b) })
+	slices.SortFunc(pieces, func(a, b Piece) int { return a.Before(&b) })
 	req := pieces[0].Request
 	if !r.Merge {
 		return req

@@ -20,6 +20,7 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/diff"
 	"github.com/labeljoin/labeljoin/export/health"
 	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/export/schema"
@@ -53,6 +54,7 @@ func codedErrors() []codedError {
 		{&rowfile.ColumnClashError{}, terminal.ExitUsage},
 		{&rowfile.LabelClashError{}, terminal.ExitUsage},
 		{&stats.OptionError{}, terminal.ExitUsage},
+		{&differError{&diff.Result{}}, terminal.ExitRefused},
 		{&schema.Error{}, terminal.ExitUsage},
 		{&health.NoLabelsError{}, terminal.ExitUsage},
 		{&anomaliesError{}, terminal.ExitAnomaly},

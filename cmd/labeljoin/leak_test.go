@@ -1,13 +1,19 @@
 package main
 
 import (
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/replay"
 )
 
 // TestMain fails if a goroutine outlives what the tests ran in this process.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == replay.ReadColumnsName {
+		main() // a replay in a test reads a Parquet or Avro file
+	}
 	goleak.VerifyTestMain(m,
 		// The NATS server starts these once for the process and never ends them.
 		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server/ats.init.0.func1"),

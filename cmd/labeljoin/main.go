@@ -59,6 +59,7 @@ func newApp() *cli.App {
 		Commands: []*cli.Command{
 			demoCommand(), runCommand(), replayCommand(), testCommand(), configCommand(), explainCommand(), statusCommand(), verifyCommand(), doctorCommand(), gapCommand(), benchCommand(), completionCommand(), helpCommand(), noticesCommand(), versionCommand(),
 			exportCommand(), daysCommand(), compactCommand(), retainCommand(),
+			readColumnsCommand(), diffCommand(),
 			statsCommand(), schemaCommand(), validateCommand(), healthCommand(), windowCommand(), reportCommand(),
 		},
 		Action: func(c *cli.Context) error {

@@ -8,39 +8,50 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/commandline"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/replay"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
 )
 
 func replayCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "replay",
-		Usage: "join logs that are already there: JSON Lines files, .gz and .zst too",
-		Description: "The same core as `run`, over files. Everything is read before anything closes, so no row is\n" +
+		Usage: "join logs that are already there: files of JSON, CSV, Parquet or Avro, compressed or not",
+		Description: "The same rows as `run` gives, from files. Everything is read before anything is decided, so no row is\n" +
 			"late and none is written twice. A request whose window reaches past the last outcome gets null\n" +
 			"labels, since nothing says what came later; --complete says that nothing did.\n\n" +
-			"--requests and --outcomes may be given more than once, for rotated logs, and a pattern in quotes\n" +
-			"stands for its matches: --outcomes 'logs/outcomes-*.jsonl.gz'. The rows do not depend on the order.\n\n" +
+			"--requests and --outcomes may be given more than once. Each names a file, a directory with files, or a\n" +
+			"pattern in quotes, in which ** stands for any directories: --outcomes 'logs/**/outcomes-*.jsonl.zst'.\n" +
+			"What a file is, its first bytes say: JSON lines or arrays, CSV with a header, Parquet, Avro; gzip,\n" +
+			"zstd, lz4, snappy. The rows do not depend on the order of the files.\n\n" +
 			"It stops with 3, and writes nothing, where the logs are no evidence for negatives: too much of a\n" +
-			"file is rejected, no outcome belongs to any request, or a file holds events of the other kind.\n\n" +
+			"file is rejected, a file is damaged, no outcome belongs to any request, or a file holds events of the\n" +
+			"other kind.\n\n" +
+			"What does not fit into --memory is read again, a share of the ids at a time.\n\n" +
 			"Example:\n  labeljoin replay --requests requests.jsonl --outcomes outcomes.jsonl --out replayed --complete",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "config", Value: defaultConfigPath,
-				Usage: "the configuration `FILE`: its join, labels and features count"},
-			&cli.StringSliceFlag{Name: "requests",
-				Usage: "a `FILE` of requests, or - for standard input; once for each file (required)"},
-			&cli.StringSliceFlag{Name: "outcomes",
-				Usage: "a `FILE` of outcomes; once for each file; /dev/null: there are none (required)"},
+			&cli.StringFlag{Name: "config", Value: defaultConfigPath, Usage: "the configuration `FILE`: its join, labels and features count"},
+			&cli.StringSliceFlag{Name: "requests", Usage: "`FILES` of requests, or - for standard input; once for each (required)"},
+			&cli.StringSliceFlag{Name: "outcomes", Usage: "`FILES` of outcomes; once for each; /dev/null: there are none (required)"},
 			&cli.StringFlag{Name: "out", Usage: "write to `DIR` instead of output.dir; it must not hold commits yet"},
 			&cli.StringFlag{Name: "gaps-of", Usage: "the gaps that were declared for the output `DIR` count"},
 			&cli.BoolFlag{Name: "complete", Usage: "the logs are whole: nothing is missing after their end"},
+			&cli.StringFlag{Name: "from", Usage: "write rows of requests stamped at `TIME` (RFC 3339 or a day) or later only"},
+			&cli.StringFlag{Name: "to", Usage: "write rows of requests stamped before `TIME` only"},
+			&cli.StringFlag{Name: "partition", Usage: "join the ids of one part only: `I/N`, I from 0 on; the N outputs together are the whole"},
+			&cli.StringFlag{Name: "memory", Value: "1GiB", Usage: "hold about `SIZE` of events at a time"},
+			&cli.IntFlag{Name: "jobs", Usage: "decode with `N` goroutines (default: as many as there are processors)"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "join and report, and write nothing"},
+			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 			&cli.StringFlag{Name: "max-rejected", Value: "1%", Usage: "stop if a larger `SHARE` of a file's lines is rejected"},
-			&cli.BoolFlag{Name: "trust-logs",
-				Usage: "write rows although no outcome belongs to any request, a log is empty, or requests look like outcomes"},
+			&cli.BoolFlag{Name: "strict", Usage: "stop at the first event that is rejected and the first file that is damaged"},
+			&cli.BoolFlag{Name: "trust-logs", Usage: "write rows although no outcome belongs to any request, a log is empty or damaged, or requests look like outcomes"},
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			r := replay.Replay{Talk: c.App.ErrWriter, Complete: c.Bool("complete"), GapsOf: c.String("gaps-of"),
-				Trusted: c.Bool("trust-logs")}
+			r := replay.Replay{
+				Talk: c.App.ErrWriter, Data: c.App.Writer, Complete: c.Bool("complete"), GapsOf: c.String("gaps-of"), Trusted: c.Bool("trust-logs"),
+				Strict: c.Bool("strict"), DryRun: c.Bool("dry-run"), AsJSON: c.Bool("json"), Jobs: c.Int("jobs"),
+			}
 			if err := readReplayFlags(c, &r); err != nil {
 				return err
 			}
@@ -68,11 +79,39 @@ func readReplayFlags(c *cli.Context, r *replay.Replay) (err error) {
 		}
 	}
 	if path, shared := replay.SharedLog(r.Files[events.KindRequest], r.Files[events.KindOutcome]); shared {
-		return &terminal.UsageError{Err: fmt.Errorf("%s is given as --requests and as --outcomes: each file holds one kind",
-			path)}
+		return &terminal.UsageError{Err: fmt.Errorf("%s is given as --requests and as --outcomes: each file holds one kind", path)}
 	}
 	if r.MaxRejected, err = replay.ParseShare(c.String("max-rejected")); err != nil {
 		return &terminal.UsageError{Err: fmt.Errorf("--max-rejected: %w", err)}
 	}
+	return readReplayBounds(c, r)
+}
+
+// readReplayBounds reads the flags that bound what is joined, and how.
+func readReplayBounds(c *cli.Context, r *replay.Replay) (err error) {
+	r.From, r.To = events.MinTime, events.MaxTime
+	for flag, into := range map[string]*events.Time{"from": &r.From, "to": &r.To} {
+		if text := c.String(flag); text != "" {
+			if *into, err = replay.ParseTime(text); err != nil {
+				return &terminal.UsageError{Err: fmt.Errorf("--%s: %w", flag, err)}
+			}
+		}
+	}
+	if r.From >= r.To {
+		return &terminal.UsageError{Err: fmt.Errorf("--from %s is not before --to %s", c.String("from"), c.String("to"))}
+	}
+	if text := c.String("partition"); text != "" {
+		if r.Part, r.Parts, err = replay.ParsePart(text); err != nil {
+			return &terminal.UsageError{Err: fmt.Errorf("--partition: %w", err)}
+		}
+	}
+	size, err := config.ParseSize(c.String("memory"))
+	if err == nil && size < replay.LeastMemory {
+		err = fmt.Errorf("%s is too little: give it %s or more", c.String("memory"), config.Size(replay.LeastMemory))
+	}
+	if err != nil {
+		return &terminal.UsageError{Err: fmt.Errorf("--memory: %w", err)}
+	}
+	r.Memory = int64(size)
 	return nil
 }

@@ -176,7 +176,7 @@ func TestReplayWantsEvidence(t *testing.T) {
 		{name: "outcomes as requests", args: "--requests o --outcomes foreign", code: 3, says: "--requests o holds outcomes", onward: "--trust-logs"},
 		{name: "exchanged", args: "--requests o --outcomes r", code: 3, says: "holds outcomes", onward: "--trust-logs --max-rejected=1"},
 		{name: "ids of another kind", args: "--requests r --outcomes foreign", code: 3, says: "none of 100 outcomes belongs to any request (100 orphan)", onward: "--trust-logs"},
-		{name: "times of another zone", args: "--requests r --outcomes early", says: "none of 100 outcomes counts for a label (100 outside_window"},
+		{name: "times of another zone", args: "--requests r --outcomes early", code: 3, says: "none of 100 outcomes belongs to any request (100 orphan)", onward: "--trust-logs"},
 		{name: "a few ids of another kind", args: "--requests r --outcomes fewforeign", code: 3, says: "none of 2 outcomes", onward: "--trust-logs"},
 		{name: "no outcome", args: "--requests r --outcomes empty", code: 3, says: "200 requests and no outcome", onward: "--trust-logs"},
 		{name: "blank lines", args: "--requests r --outcomes blank", code: 3, says: "200 requests and no outcome", onward: "--trust-logs"},
@@ -185,7 +185,7 @@ func TestReplayWantsEvidence(t *testing.T) {
 		{name: "too few requests to tell", args: "--requests two --outcomes empty"},
 		{name: "no share", args: "--requests r --outcomes o --max-rejected many", code: 2, says: "--max-rejected"},
 		{name: "a share beyond all", args: "--requests r --outcomes o --max-rejected 101%", code: 2, says: "--max-rejected"},
-		{name: "a directory", args: "--requests . --outcomes o", code: 2, says: "is a directory: name its files"},
+		{name: "a directory", args: "--requests . --outcomes o", code: 2, says: "is given as --requests and as --outcomes"},
 		{name: "no match", args: "--requests r*.gz --outcomes o", code: 2, says: "no file matches"},
 		{name: "a list with commas", args: "--requests r,two --outcomes o", code: 2, says: "once for each file"},
 	} {

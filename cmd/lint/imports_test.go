@@ -52,6 +52,14 @@ var importRules = []importRule{
 		why: "a source reads; it does not know what becomes of events",
 	},
 	{
+		pkg: "events/formats", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events/formats"),
+		why: "text is made records without a server, a state or a library that trusts its input",
+	},
+	{
+		pkg: "events/formats/columnar", deny: concat(nats, pebble, prometheus, own()), except: own("events/formats"),
+		why: "it runs in a process of its own, which only reads a file",
+	},
+	{
 		pkg: "events/logfile", deny: concat(nats, pebble, parquet, own("store", "export", "config", "cmd")),
 		why: "files are read without any server or state",
 	},
@@ -66,6 +74,10 @@ var importRules = []importRule{
 	{
 		pkg: "joiner/engine", below: true, deny: concat(nats, pebble, parquet, prometheus, own("events/jetstream", "store", "export", "config", "cmd")),
 		why: "the loop names what it needs as interfaces, so that it runs over memory in tests and over anything later",
+	},
+	{
+		pkg: "joiner/batch", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events", "joiner", "joiner/batch"),
+		why: "logs that are there whole need no state, and their rows go through an interface",
 	},
 	{
 		pkg: "joiner/rule", deny: concat(nats, pebble, parquet, own("store", "export", "config", "cmd")),

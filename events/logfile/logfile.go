@@ -1,21 +1,19 @@
-// Package logfile reads input logs from JSON Lines files: plain, gzip or zstd,
-// whatever their names say. A line is a message, its number the sequence.
+// Package logfile reads input logs from files of JSON lines, and of what
+// events/formats reads, compressed or not, whatever their names say. A record is a
+// message; the number of its line, or of the record, is the sequence.
 package logfile
 
 import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/formats"
 )
 
 // MaxLine is the longest line, in bytes, that is read whole. Of a longer one
@@ -41,23 +39,36 @@ type Source struct {
 	longest int    // MaxLine; tests make do with less
 	line    uint64 // lines read
 	lines   *bufio.Reader
-	piped   bool // input may take its time, so what is there is handed over
+	format  formats.Format
+	records func() (seq uint64, data []byte, err error) // nil: a line is a message
+	piped   bool                                        // input may take its time, so what is there is handed over
 	closers []func() error
 	err     error // why nothing follows, once that is so
 }
 
-// Open opens the log of one kind of events at path, "-" being standard input,
-// which is not closed by Close. The first from-1 lines are skipped; 0 is taken
-// for 1. Input is the number that the messages carry.
-func Open(path string, kind events.Kind, input uint8, from uint64) (*Source, error) {
+// Options say what to open.
+type Options struct {
+	// Path names the file; "-" is standard input, which is not closed by Close.
+	Path  string
+	Kind  events.Kind
+	Input uint8 // the number that the messages carry
+	// From is the first message wanted; those before it are skipped. 0 is taken for 1.
+	From uint64
+	// Columns reads a Parquet or Avro file and gives a line of JSON for each record; nil:
+	// such files are refused.
+	Columns func(ctx context.Context, path string) (io.ReadCloser, error)
+}
+
+// Open opens the log of one kind of events.
+func Open(o Options) (*Source, error) {
 	file, name := os.Stdin, "standard input"
-	s := &Source{kind: kind, input: input, from: max(from, 1), longest: MaxLine}
-	if path != "-" {
+	s := &Source{kind: o.Kind, input: o.Input, from: max(o.From, 1), longest: MaxLine}
+	if o.Path != "-" {
 		var err error
-		if file, err = os.Open(path); err != nil {
-			return nil, fmt.Errorf("%s log: %w", kind, err)
+		if file, err = os.Open(o.Path); err != nil {
+			return nil, fmt.Errorf("%s log: %w", o.Kind, err)
 		}
-		name = path
+		name = o.Path
 		s.closers = append(s.closers, file.Close)
 	}
 	s.name = name
@@ -67,8 +78,8 @@ func Open(path string, kind events.Kind, input uint8, from uint64) (*Source, err
 			s.size = info.Size()
 		}
 	}
-	if err := s.decompress(file); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s log %s: %w", kind, name, err), s.Close())
+	if err := s.begin(file, &o); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s log %s: %w", o.Kind, name, err), s.Close())
 	}
 	return s, nil
 }
@@ -87,40 +98,65 @@ func (s *Source) Progress() (read, size int64) {
 	return read, s.size
 }
 
-// decompress looks at the first bytes to see what the file is.
-func (s *Source) decompress(file io.Reader) error {
-	s.lines = bufio.NewReaderSize(file, 64<<10)
-	magic, err := s.lines.Peek(4)
-	if err != nil && err != io.EOF {
+// Format is what the file holds.
+func (s *Source) Format() formats.Format { return s.format }
+
+// begin looks at the first bytes to see what the file is.
+func (s *Source) begin(file io.Reader, o *Options) error {
+	text, err := formats.Unpack(file)
+	if err != nil {
 		return err
 	}
-	switch {
-	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
-		unzipped, err := gzip.NewReader(s.lines)
-		if err != nil {
-			return fmt.Errorf("it begins like gzip and is not: %w", err)
-		}
-		s.lines = bufio.NewReaderSize(unzipped, 64<<10)
-	case isZstd(magic):
-		// One goroutine, and the window of zstd --long=27 at most: the memory
-		// that a file can ask for stays bounded.
-		unzipped, err := zstd.NewReader(s.lines, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
-		if err != nil {
-			return fmt.Errorf("it begins like zstd and is not: %w", err)
-		}
-		s.closers = append(s.closers, func() error { unzipped.Close(); return nil })
-		s.lines = bufio.NewReaderSize(unzipped, 64<<10)
+	s.closers = append(s.closers, func() error { text.Close(); return nil })
+	s.lines = text.Reader
+	look := formats.Looked
+	if s.piped {
+		_, _ = s.lines.Peek(1) // what else a pipe brings may take its time
+		look = min(look, s.lines.Buffered())
+	}
+	first, _ := s.lines.Peek(look) // an error comes again when it is read
+	switch s.format = formats.Detect(first); s.format {
+	case formats.FormatArray:
+		s.records = formats.NewArray(s.lines, s.longest).Next
+	case formats.FormatCSV:
+		s.records = formats.NewTable(s.tableLine()).Next
+	case formats.FormatParquet, formats.FormatAvro:
+		return s.columns(text.Codec, o)
 	}
 	return nil
 }
 
-// isZstd knows a frame of RFC 8878 and a skippable one, with which pzstd begins.
-func isZstd(magic []byte) bool {
-	if len(magic) < 4 {
-		return false
+// columns has a Parquet or Avro file read by another reader, which gives lines.
+func (s *Source) columns(codec string, o *Options) error {
+	switch {
+	case codec != "":
+		return fmt.Errorf("it is %s inside %s: decompress it first", s.format, codec)
+	case o.Path == "-":
+		return fmt.Errorf("%s is read from its end, so it cannot come through a pipe: name the file", s.format)
+	case o.Columns == nil:
+		return fmt.Errorf("it is %s, which is not read here", s.format)
 	}
-	number := binary.LittleEndian.Uint32(magic)
-	return number == 0xFD2FB528 || number&^0xF == 0x184D2A50
+	lines, err := o.Columns(context.Background(), o.Path)
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, lines.Close)
+	s.lines, s.size = bufio.NewReaderSize(lines, 256<<10), 0
+	return nil
+}
+
+// tableLine gives the lines of a table, which count themselves.
+func (s *Source) tableLine() func() ([]byte, error) {
+	from := s.from
+	s.from = 1 // every line is wanted: a record may go on over several
+	return func() ([]byte, error) {
+		line, err := s.readLine()
+		if errors.Is(err, io.EOF) {
+			s.from = from
+			return nil, s.atEnd()
+		}
+		return line, err
+	}
 }
 
 // Next returns the next messages, each with data of its own. Blank lines are
@@ -140,13 +176,13 @@ func (s *Source) Next(ctx context.Context) (events.Batch, error) {
 		if s.line%batchMessages == 0 && ctx.Err() != nil {
 			break // skipping can take long
 		}
-		data, err := s.readLine()
+		seq, data, err := s.next()
 		if err != nil {
 			s.err = err
-		} else if s.line >= s.from && len(bytes.TrimSpace(data)) > 0 {
+		} else if seq >= s.from && len(bytes.TrimSpace(data)) > 0 {
 			size += len(data)
 			batch.Messages = append(batch.Messages, events.Message{
-				Kind: s.kind, Input: s.input, Seq: s.line, Stored: events.MinTime, Data: data,
+				Kind: s.kind, Input: s.input, Seq: seq, Stored: events.MinTime, Data: data,
 			})
 		}
 	}
@@ -159,6 +195,24 @@ func (s *Source) Next(ctx context.Context) (events.Batch, error) {
 	return batch, ctx.Err()
 }
 
+// next is the next message, in memory of its own, and its number.
+func (s *Source) next() (seq uint64, data []byte, err error) {
+	if s.records == nil {
+		data, err = s.readLine()
+		return s.line, data, err
+	}
+	seq, data, err = s.records()
+	switch {
+	case err == nil && s.format == formats.FormatArray:
+		s.line, data = seq, bytes.Clone(data)
+	case errors.Is(err, io.EOF) && s.format == formats.FormatArray:
+		err = s.atEnd()
+	case err != nil && s.format == formats.FormatArray:
+		err = fmt.Errorf("%s log %s, %w", s.kind, s.name, err)
+	}
+	return seq, data, err
+}
+
 // readLine reads one line, without its end, into memory of its own. Lines that
 // are not wanted are counted only.
 func (s *Source) readLine() ([]byte, error) {
@@ -166,7 +220,7 @@ func (s *Source) readLine() ([]byte, error) {
 	for started := false; ; started = true {
 		part, err := s.lines.ReadSlice('\n')
 		if err != nil && err != bufio.ErrBufferFull && err != io.EOF {
-			return nil, fmt.Errorf("%s log %s, line %d: %w", s.kind, s.name, s.line+1, explain(err))
+			return nil, fmt.Errorf("%s log %s, line %d: %w", s.kind, s.name, s.line+1, s.explain(err))
 		}
 		if err == io.EOF && len(part) == 0 && !started {
 			return nil, s.atEnd()
@@ -199,7 +253,10 @@ func (s *Source) withoutEnd(line []byte) []byte {
 }
 
 // explain says what to do about a file that cannot be read on.
-func explain(err error) error {
+func (s *Source) explain(err error) error {
+	if s.format == formats.FormatParquet || s.format == formats.FormatAvro {
+		return err // their reader has said it
+	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("the compressed data ends too early, so the file is not complete: %w", err)
 	}

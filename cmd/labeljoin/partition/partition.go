@@ -140,13 +140,13 @@ func CheckExpressions(c *config.Config) (*config.Config, error) {
 // place; inputs and publisher are the caller's.
 func EngineOptions(c *config.Config, rules joiner.Rules, p *Partition, log *slog.Logger) (engine.Options, error) {
 	o, err := wire.Options(c, rules)
-	o.Store, o.Output, o.Log, o.Nonce = p.Store, p.Output, log, nonce
+	o.Store, o.Output, o.Log, o.Nonce = p.Store, p.Output, log, Nonce
 	return o, err
 }
 
-// nonce tells the attempts of a commit apart. It is the only random thing, and
+// Nonce tells the attempts of a commit apart. It is the only random thing, and
 // no row depends on it.
-func nonce() string {
+func Nonce() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails: crypto/rand ends the process if it does
 	return hex.EncodeToString(b[:])

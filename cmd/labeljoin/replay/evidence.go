@@ -14,7 +14,6 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/logfile"
 	"github.com/labeljoin/labeljoin/joiner"
-	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
 // evidence is what a replay wants to see before it writes a negative: that the
@@ -22,10 +21,10 @@ import (
 // that are not monitored, so a wrong file would make every row a negative in
 // silence.
 type evidence struct {
-	maxRejected float64 // share of a file's lines
-	trusted     bool    // the logs are right, whatever they look like
-	complete    bool    // nothing is missing after the end of the logs
-	logs        [events.Kinds]*logFiles
+	maxRejected float64                  // share of a file's lines
+	trusted     bool                     // the logs are right, whatever they look like
+	complete    bool                     // nothing is missing after the end of the logs
+	logs        *[events.Kinds]*logFiles // as they are being read
 	decoders    [events.Kinds]events.Decoder
 	talk        io.Writer
 
@@ -57,7 +56,7 @@ func (e *EvidenceError) Error() string { return e.what + ". Nothing was written"
 // Refusal reports that a person has to decide.
 func (e *EvidenceError) Refusal() bool { return true }
 
-// refused implements engine.Options.Refused: it gives a dead letter its place
+// refused implements batch.Options.Refused: it gives a dead letter its place
 // within its own file, and counts it.
 func (v *evidence) refused(d *events.DeadLetter) {
 	log := v.logs[d.Origin.Input]
@@ -98,6 +97,9 @@ func (v *evidence) ofOtherKind(d *events.DeadLetter) bool {
 // read is asked when the logs are read whole and nothing has closed yet.
 func (v *evidence) read(l *joiner.Ledger) error {
 	for _, log := range v.logs {
+		if len(log.damaged) > 0 && !v.trusted {
+			return v.refuse("%w", log.damaged[0])
+		}
 		for _, file := range log.files {
 			if err := v.judge(file, v.rejected[inputName(log.kind, file.path)]); err != nil {
 				return err
@@ -156,7 +158,7 @@ func (v *evidence) decided(l *joiner.Ledger) error {
 }
 
 func (v *evidence) refuse(format string, args ...any) error {
-	return &EvidenceError{fmt.Sprintf(format, args...) + "; --trust-logs goes on all the same"}
+	return &EvidenceError{fmt.Errorf(format, args...).Error() + "; --trust-logs goes on all the same"}
 }
 
 // inputName is how a file is called in dead letters.
@@ -179,34 +181,6 @@ func ParseShare(text string) (float64, error) {
 
 func percent(share float64) string { return strconv.FormatFloat(share*100, 'g', 4, 64) + "%" }
 
-// checkedOutput asks for the evidence before anything is committed.
-type checkedOutput struct {
-	engine.Output
-	decided func(*joiner.Ledger) error
-}
-
-// Stage implements engine.Output.
-func (o checkedOutput) Stage(k uint64) (engine.Stage, error) {
-	s, err := o.Output.Stage(k)
-	if err != nil {
-		return nil, err
-	}
-	return checkedStage{Stage: s, decided: o.decided}, nil
-}
-
-type checkedStage struct {
-	engine.Stage
-	decided func(*joiner.Ledger) error
-}
-
-// Commit implements engine.Stage.
-func (s checkedStage) Commit(ctx context.Context, cut *joiner.Cut) (joiner.Receipt, error) {
-	if err := s.decided(&cut.Progress.Ledger); err != nil {
-		return joiner.Receipt{}, err
-	}
-	return s.Stage.Commit(ctx, cut)
-}
-
 // sampled is how many messages at the beginning of a file tell what it holds.
 const sampled = 100
 
@@ -216,14 +190,14 @@ func (v *evidence) holdsOutcomes(ctx context.Context, path string) (holds bool, 
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return false, nil // a pipe can be read only once
 	}
-	source, err := logfile.Open(path, events.KindRequest, 0, 0)
+	source, err := logfile.Open(logfile.Options{Path: path, Kind: events.KindRequest, Columns: readColumns})
 	if err != nil {
-		return false, err
+		return false, nil // reading it says what is wrong with it
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
 	batch, err := source.Next(ctx)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false, err
+	if err != nil {
+		return false, ctx.Err()
 	}
 	for _, m := range batch.Messages[:min(len(batch.Messages), sampled)] {
 		for _, data := range v.decoders[events.KindRequest].Split(m.Data) {

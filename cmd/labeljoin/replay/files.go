@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/bmatcuk/doublestar/v4"
+
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/logfile"
@@ -21,8 +23,8 @@ import (
 const stdinPath = "-"
 
 // LogPaths are the files that a flag of replay names, in the order given. A
-// pattern that the shell did not expand stands for its matches. The error, if
-// any, is about the command line.
+// directory stands for all files below it, and a pattern that the shell did not
+// expand for its matches. The error, if any, is about the command line.
 func LogPaths(flag string, given []string) ([]string, error) {
 	var paths []string
 	for _, path := range given {
@@ -33,19 +35,21 @@ func LogPaths(flag string, given []string) ([]string, error) {
 		info, err := os.Stat(path)
 		switch {
 		case err == nil && info.IsDir():
-			return nil, &terminal.UsageError{Err: fmt.Errorf("--%s %s is a directory: name its files, like --%s '%s'",
-				flag, path, flag, filepath.Join(path, "*.jsonl"))}
+			var below []string
+			if below, err = logsBelow(path); err == nil && len(below) == 0 {
+				err = errors.New("there is no file in this directory")
+			}
+			paths = append(paths, below...)
 		case err == nil:
 			paths = append(paths, path)
-			continue
-		case !errors.Is(err, fs.ErrNotExist):
-			return nil, &terminal.UsageError{Err: fmt.Errorf("--%s: %w", flag, err)}
+		case errors.Is(err, fs.ErrNotExist):
+			var matches []string
+			matches, err = matchesOf(path)
+			paths = append(paths, matches...)
 		}
-		matches, err := matchesOf(path)
 		if err != nil {
 			return nil, &terminal.UsageError{Err: fmt.Errorf("--%s %s: %w", flag, path, err)}
 		}
-		paths = append(paths, matches...)
 	}
 	for _, path := range paths {
 		if err := readableLog(path); err != nil {
@@ -55,23 +59,38 @@ func LogPaths(flag string, given []string) ([]string, error) {
 	return paths, nil
 }
 
-// matchesOf expands a pattern. It is an error if there is no match.
+// logsBelow lists the files below a directory, in order. Those whose names begin with
+// a dot or an underscore are no logs: tools leave them to mark that they are done.
+func logsBelow(dir string) (files []string, err error) {
+	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		hidden := path != dir && strings.ContainsAny(e.Name()[:1], "._")
+		switch {
+		case err != nil:
+			return err
+		case hidden && e.IsDir():
+			return fs.SkipDir
+		case !hidden && !e.IsDir():
+			files = append(files, path)
+		}
+		return nil
+	})
+	return files, err
+}
+
+// matchesOf expands a pattern, in which ** stands for any directories. It is an error if
+// there is no match.
 func matchesOf(path string) ([]string, error) {
-	if !strings.ContainsAny(path, "*?[") {
+	if !strings.ContainsAny(path, "*?[{") {
 		if strings.Contains(path, ",") {
 			return nil, errors.New("there is no such file; give the flag once for each file")
 		}
 		return nil, errors.New("there is no such file")
 	}
-	matches, err := filepath.Glob(path)
+	matches, err := doublestar.FilepathGlob(path, doublestar.WithFilesOnly(), doublestar.WithFailOnIOErrors())
 	if err != nil {
 		return nil, fmt.Errorf("there is no such file, and as a pattern it is malformed: %w", err)
 	}
-	isDir := func(match string) bool {
-		info, err := os.Stat(match)
-		return err == nil && info.IsDir()
-	}
-	if matches = slices.DeleteFunc(matches, isDir); len(matches) == 0 {
+	if slices.Sort(matches); len(matches) == 0 {
 		return nil, errors.New("no file matches this pattern")
 	}
 	return matches, nil
@@ -115,18 +134,21 @@ func sameLog(a, b string) bool {
 }
 
 // logFiles is one input log made of files, one after the other. The sequence of
-// a message is the number of its line, counted through all of them. It
-// implements engine.Source.
+// a message is the number of its line, counted through all of them. A file that cannot
+// be read to its end is damaged, and the next one follows. It implements batch.Source.
 type logFiles struct {
-	paths []string
-	kind  events.Kind
-	input uint8
+	paths  []string
+	kind   events.Kind
+	input  uint8
+	strict bool // a file that is damaged ends the reading
 
 	mu     sync.Mutex      // guards what follows: the progress is asked from outside
 	source *logfile.Source // nil: none is open
 	sizes  []int64         // of the files, in bytes; 0 if not known
 	files  []logFile       // opened so far
 	last   uint64          // sequence of the newest message
+
+	damaged []error // of the files that cannot be read to their ends
 }
 
 // logFile is what one file was found to hold.
@@ -149,16 +171,28 @@ func openLogs(paths []string, kind events.Kind, input uint8) *logFiles {
 	return l
 }
 
-// Next implements engine.Source.
+// Next implements batch.Source.
 func (l *logFiles) Next(ctx context.Context) (events.Batch, error) {
 	for {
 		source, err := l.current()
+		if err != nil && !errors.Is(err, io.EOF) {
+			if err := l.damage(err); err != nil {
+				return events.Batch{Proven: events.MinTime}, err
+			}
+			continue
+		}
 		if err != nil {
 			return events.Batch{Proven: events.MinTime}, err
 		}
 		batch, err := source.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			if err := l.closeCurrent(); err != nil {
+				return batch, err
+			}
+			continue
+		}
+		if err != nil && ctx.Err() == nil {
+			if err := l.damage(err); err != nil {
 				return batch, err
 			}
 			continue
@@ -175,6 +209,17 @@ func (l *logFiles) Next(ctx context.Context) (events.Batch, error) {
 	}
 }
 
+// damage gives up a file.
+func (l *logFiles) damage(err error) error {
+	if l.strict {
+		return &EvidenceError{err.Error() + " (--strict)"}
+	}
+	l.mu.Lock()
+	l.damaged = append(l.damaged, err)
+	l.mu.Unlock()
+	return l.closeCurrent()
+}
+
 // current is the file being read, or the next one.
 func (l *logFiles) current() (*logfile.Source, error) {
 	l.mu.Lock()
@@ -186,11 +231,12 @@ func (l *logFiles) current() (*logfile.Source, error) {
 		return nil, io.EOF
 	}
 	path := l.paths[len(l.files)]
-	source, err := logfile.Open(path, l.kind, l.input, 0)
+	l.files = append(l.files, logFile{path: path, base: l.last})
+	source, err := logfile.Open(logfile.Options{Path: path, Kind: l.kind, Input: l.input, Columns: readColumns})
 	if err != nil {
 		return nil, err
 	}
-	l.source, l.files = source, append(l.files, logFile{path: path, base: l.last})
+	l.source = source
 	return source, nil
 }
 
@@ -205,7 +251,7 @@ func (l *logFiles) closeCurrent() error {
 	return source.Close()
 }
 
-// Close implements engine.Source.
+// Close implements batch.Source.
 func (l *logFiles) Close() error { return l.closeCurrent() }
 
 // Progress is how many bytes of all files have been read, and how many there
@@ -221,6 +267,9 @@ func (l *logFiles) Progress() (read, size int64) {
 	}
 	if l.source != nil {
 		n, of := l.source.Progress()
+		if of == 0 { // it is not known how far it is
+			of = l.sizes[len(l.files)-1]
+		}
 		read += n - of
 	}
 	return read, size

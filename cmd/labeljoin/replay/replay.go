@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -21,7 +22,7 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner"
-	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/batch"
 )
 
 // Replay is one run of the command.
@@ -29,17 +30,27 @@ type Replay struct {
 	Config      *config.Config
 	Log         *slog.Logger
 	Talk        io.Writer // for the summary
+	Data        io.Writer // for the report as JSON
 	Files       [events.Kinds][]string
 	Out         string
 	Complete    bool
 	GapsOf      string // an output whose gaps count; empty: none do
 	MaxRejected float64
 	Trusted     bool // see evidence
+	Strict      bool
+	DryRun      bool
+	AsJSON      bool
+	From, To    events.Time // of the requests whose rows are written; both 0: of all
+	Part, Parts int         // of the ids; parts is 0 if all are joined
+	Memory      int64
+	Jobs        int
 
-	logs [events.Kinds]*logFiles
+	reading sync.Mutex // guards logs: the progress is asked from outside
+	logs    [events.Kinds]*logFiles
+	stage   batch.Stage // what is being done
 }
 
-// Run joins the files into out. What it keeps meanwhile goes when it is done.
+// Run joins the files into out.
 func (r *Replay) Run(ctx context.Context) (err error) {
 	defer partition.TuneGC()()
 	rules, err := wire.Rules(r.Config)
@@ -49,42 +60,27 @@ func (r *Replay) Run(ctx context.Context) (err error) {
 	if rules.Gaps, err = gapsOf(r.GapsOf); err != nil {
 		return err
 	}
+	rules.Early = false // everything is read before anything is decided
+	out, err := r.open(&rules)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.close(), os.RemoveAll(r.scratch())) }()
+	if err := r.spool(ctx); err != nil {
+		return err
+	}
 	seen, err := r.evidence(ctx)
 	if err != nil {
 		return err
 	}
-	p, err := r.open(&rules)
+	report, err := r.join(ctx, &rules, seen, out)
+	if ctx.Err() != nil && err != nil {
+		return errors.New("stopped before the end of the logs: nothing was written; the same command begins again")
+	}
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.Close(), os.RemoveAll(r.scratch())) }()
-	o, err := partition.EngineOptions(r.Config, rules, p, r.Log)
-	if err != nil {
-		return err
-	}
-	o.Replay = &engine.Replay{Complete: r.Complete, Check: seen.read}
-	o.Refused = seen.refused
-	o.Output = checkedOutput{Output: p.Output, decided: seen.decided}
-	o.Inputs = r.Inputs()
-	e := engine.New(o)
-	watched := r.Watch(e)
-	err = e.Run(ctx)
-	watched()
-	if err != nil {
-		return err
-	}
-	last, _, committed := p.Output.Last()
-	if !committed && ctx.Err() != nil {
-		return errors.New("stopped before the end of the logs: nothing was written")
-	}
-	l := &last.Progress.Ledger
-	if !committed {
-		now := e.Stats().Progress.Ledger // there was nothing to commit
-		l = &now
-	}
-	terminal.PrintLedger(r.Talk, l)
-	_, err = fmt.Fprintf(r.Talk, "\nrows are in %s\n", filepath.Join(r.Out, "data"))
-	return err
+	return r.tell(report)
 }
 
 // evidence looks at the beginnings of the files, and will look at the rest.
@@ -92,7 +88,7 @@ func (r *Replay) evidence(ctx context.Context) (*evidence, error) {
 	for k := range r.logs {
 		r.logs[k] = openLogs(r.Files[k], events.Kind(k), uint8(k))
 	}
-	v := &evidence{maxRejected: r.MaxRejected, trusted: r.Trusted, complete: r.Complete, logs: r.logs, talk: r.Talk}
+	v := &evidence{maxRejected: r.MaxRejected, trusted: r.Trusted, complete: r.Complete, logs: &r.logs, talk: r.Talk}
 	v.empty = len(r.Files[events.KindOutcome]) == 1 && r.Files[events.KindOutcome][0] == os.DevNull
 	o, err := wire.Options(r.Config, joiner.Rules{})
 	if err != nil {
@@ -109,69 +105,8 @@ func (r *Replay) evidence(ctx context.Context) (*evidence, error) {
 	return v, nil
 }
 
-// scratch is where the state of the replay is, as long as it takes.
+// scratch is where what came through a pipe is, as long as the replay takes.
 func (r *Replay) scratch() string { return filepath.Join(r.Out, "_replay") }
-
-// open opens an output without commits, and a state. The lock on the output
-// comes first: what another replay into it has there is still in use.
-func (r *Replay) open(rules *joiner.Rules) (*partition.Partition, error) {
-	if err := os.MkdirAll(r.Out, 0o755); err != nil {
-		return nil, fmt.Errorf("making the output directory: %w", err)
-	}
-	out, err := partition.OpenOutput(vfs.Default, r.Config, rules, r.Out, r.Log)
-	if err != nil {
-		return nil, err
-	}
-	if _, receipt, ok := out.Last(); ok {
-		err := &terminal.UsageError{Err: fmt.Errorf("%s holds %d commits already: give --out a directory of its own", r.Out, receipt.Number)}
-		return nil, errors.Join(err, out.Close())
-	}
-	if err := os.RemoveAll(r.scratch()); err != nil {
-		return nil, errors.Join(fmt.Errorf("removing what an interrupted replay left: %w", err), out.Close())
-	}
-	st, err := partition.OpenState(vfs.Default, r.Config, r.scratch(), r.Log)
-	if err != nil {
-		return nil, errors.Join(err, out.Close())
-	}
-	return &partition.Partition{Store: st, Output: partition.Output{Output: out}}, nil
-}
-
-// Inputs are the logs, as the engine reads them.
-func (r *Replay) Inputs() []engine.Input {
-	inputs := make([]engine.Input, events.Kinds)
-	for k, log := range r.logs {
-		kind := events.Kind(k)
-		name := kind.String() + "s"
-		if len(log.paths) == 1 {
-			name = inputName(kind, log.paths[0])
-		}
-		inputs[k] = engine.Input{Name: name, Kinds: []events.Kind{kind}, First: 1}
-		inputs[k].Open = func(context.Context, events.Position) (engine.Source, error) { return log, nil }
-	}
-	return inputs
-}
-
-// Watch shows how far a replay is until the function it returns is called.
-func (r *Replay) Watch(e *engine.Engine) (stop func()) {
-	return terminal.WatchProgress(r.Talk, func() (string, float64) {
-		l, share := e.Stats().Progress.Ledger, r.share()
-		return fmt.Sprintf("read %d requests and %d outcomes, %.0f%% of the files",
-			l.Kinds[events.KindRequest].Read, l.Kinds[events.KindOutcome].Read, 100*share), share
-	})
-}
-
-// share is how much of the files has been read, from 0 to 1.
-func (r *Replay) share() float64 {
-	var read, size int64
-	for _, log := range r.logs {
-		n, of := log.Progress()
-		read, size = read+n, size+of
-	}
-	if size == 0 {
-		return 0
-	}
-	return float64(read) / float64(size)
-}
 
 // gapsOf is what was declared for an output; an empty dir has no gaps.
 func gapsOf(dir string) ([]events.Gap, error) {

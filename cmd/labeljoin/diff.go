@@ -1,0 +1,72 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/export/diff"
+)
+
+func diffCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "diff",
+		Usage: "compare the rows of two outputs, column by column",
+		Description: "A and B are directories of outputs, or Parquet files, or directories of them. Rows are found by\n" +
+			"request_id and item_id. Of several revisions the highest counts, and a row that was withdrawn counts\n" +
+			"as absent; revision and reason are not compared unless --ignore names others. The memory is bounded.\n\n" +
+			"It exits with 0 if all rows are the same, and with 3 if any differ.\n\n" +
+			"Example, live against a replay of its log:\n  labeljoin replay --requests requests.jsonl --outcomes outcomes.jsonl --out again && labeljoin diff labeled again",
+		ArgsUsage: "A B",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "json", Usage: "print the result as JSON"},
+			&cli.IntFlag{Name: "examples", Value: 3, Usage: "tell of `N` rows for each difference"},
+			&cli.StringSliceFlag{Name: "ignore", Usage: "do not compare `COLUMN`; once for each (default: revision, reason)"},
+		},
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			if c.NArg() != 2 {
+				return &terminal.UsageError{Err: fmt.Errorf("%s takes two outputs: labeljoin diff A B", c.Command.HelpName)}
+			}
+			o := diff.Options{Ignore: c.StringSlice("ignore"), Examples: c.Int("examples")}
+			if !c.IsSet("ignore") {
+				o.Ignore = nil
+			}
+			result, err := diff.Compare(c.Context, c.Args().Get(0), c.Args().Get(1), o)
+			if err != nil {
+				return err
+			}
+			return tellDiff(c.App.Writer, result, c.Bool("json"))
+		},
+	}
+}
+
+// tellDiff prints a result. It is an error if something differs.
+func tellDiff(w io.Writer, r *diff.Result, asJSON bool) error {
+	var err error
+	if asJSON {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		err = e.Encode(r)
+	} else {
+		_, err = fmt.Fprint(w, r)
+	}
+	if err != nil || r.Same() {
+		return err
+	}
+	return &differError{r}
+}
+
+// differError says that two outputs differ.
+type differError struct{ result *diff.Result }
+
+// Error implements error.
+func (e *differError) Error() string {
+	return fmt.Sprintf("the outputs differ: %d rows only in A, %d only in B, %d with other values", e.result.OnlyA, e.result.OnlyB, e.result.Differ)
+}
+
+// Refusal reports that a person has to decide.
+func (e *differError) Refusal() bool { return true }

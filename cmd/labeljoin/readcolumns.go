@@ -1,0 +1,31 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/replay"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/events/formats/columnar"
+)
+
+// readColumnsCommand writes the records of a file as lines. It is a process of its own
+// because a damaged file can end it.
+func readColumnsCommand() *cli.Command {
+	return &cli.Command{
+		Name:      replay.ReadColumnsName,
+		Usage:     "write the records of a Parquet or Avro file as JSON lines",
+		ArgsUsage: "FILE",
+		Hidden:    true,
+		Action: func(c *cli.Context) error {
+			if c.NArg() != 1 {
+				return &terminal.UsageError{Err: fmt.Errorf("%s takes one file", c.Command.HelpName)}
+			}
+			if err := columnar.LimitMemory(); err != nil {
+				return fmt.Errorf("bounding the memory: %w", err)
+			}
+			return columnar.Write(c.Context, c.Args().First(), c.App.Writer)
+		},
+	}
+}

@@ -1,0 +1,23 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/labeljoin/labeljoin/events/formats/columnar"
+)
+
+// ReadColumnsName is the command that a replay starts for each Parquet and Avro file: a
+// process of its own, because a damaged file can end it.
+const ReadColumnsName = "read-columns"
+
+// readColumns reads a file by a process of this program.
+func readColumns(ctx context.Context, path string) (io.ReadCloser, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding this program, to read %s by a process of its own: %w", path, err)
+	}
+	return columnar.Child(ctx, program, ReadColumnsName, "--", path)
+}

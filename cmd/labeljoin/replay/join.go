@@ -1,0 +1,279 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/config/wire"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/batch"
+)
+
+// LeastMemory is enough for batches on their way and a file being written.
+const LeastMemory = 32 << 20
+
+// ParseTime reads a time, or a day as its beginning in UTC.
+func ParseTime(text string) (events.Time, error) {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		t, err = time.Parse(time.DateOnly, text)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%q is no time: write it like 2026-10-01 or 2026-10-01T12:00:00Z", text)
+	}
+	return events.Time(t.UnixNano()), nil
+}
+
+// ParsePart reads I/N.
+func ParsePart(text string) (part, parts int, err error) {
+	i, n, _ := strings.Cut(text, "/")
+	part, errI := strconv.Atoi(i)
+	parts, errN := strconv.Atoi(n)
+	if errI != nil || errN != nil || parts < 1 || part < 0 || part >= parts {
+		return 0, 0, fmt.Errorf("%q is no part: write it like 3/64, the first number from 0 to one below the second", text)
+	}
+	return part, parts, nil
+}
+
+// target is the output of a replay; nil is none.
+type target struct{ out *export.Output }
+
+func (t target) close() error {
+	if t.out == nil {
+		return nil
+	}
+	return t.out.Close()
+}
+
+// open opens an output without commits. A dry run has none.
+func (r *Replay) open(rules *joiner.Rules) (target, error) {
+	if r.DryRun {
+		dir, err := os.MkdirTemp("", "labeljoin-replay-")
+		r.Out = dir // for what comes through a pipe
+		return target{}, err
+	}
+	if err := os.MkdirAll(r.Out, 0o755); err != nil {
+		return target{}, fmt.Errorf("making the output directory: %w", err)
+	}
+	out, err := partition.OpenOutput(vfs.Default, r.Config, rules, r.Out, r.Log)
+	if err != nil {
+		return target{}, err
+	}
+	if _, receipt, ok := out.Last(); ok {
+		err := &terminal.UsageError{Err: fmt.Errorf("%s holds %d commits already: give --out a directory of its own", r.Out, receipt.Number)}
+		return target{}, errors.Join(err, out.Close())
+	}
+	if err := os.RemoveAll(r.scratch()); err != nil {
+		return target{}, errors.Join(fmt.Errorf("removing what an interrupted replay left: %w", err), out.Close())
+	}
+	return target{out: out}, nil
+}
+
+// spool copies what can be read only once into a file: logs are read more than once.
+func (r *Replay) spool(ctx context.Context) error {
+	for k := range r.Files {
+		for i, path := range r.Files[k] {
+			if !readOnce(path) {
+				continue
+			}
+			dir := filepath.Join(r.scratch(), events.Kind(k).String()+strconv.Itoa(i))
+			to := filepath.Join(dir, filepath.Base(path))
+			if err := partition.MakeDir(dir); err != nil {
+				return err
+			}
+			if err := copyOnce(ctx, path, to); err != nil {
+				return fmt.Errorf("keeping what comes through %s: %w", path, err)
+			}
+			r.Files[k][i] = to
+		}
+	}
+	return nil
+}
+
+func readOnce(path string) bool {
+	if path == stdinPath {
+		return true
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0
+}
+
+func copyOnce(ctx context.Context, path, to string) (err error) {
+	from := os.Stdin
+	if path != stdinPath {
+		if from, err = os.Open(path); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, from.Close()) }()
+	}
+	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, &stoppable{ctx: ctx, from: from})
+	return errors.Join(err, f.Close())
+}
+
+// stoppable is a reader that ends with its context.
+type stoppable struct {
+	ctx  context.Context
+	from io.Reader
+}
+
+// Read implements io.Reader.
+func (s *stoppable) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.from.Read(p)
+}
+
+// join joins the logs into one commit.
+func (r *Replay) join(ctx context.Context, rules *joiner.Rules, seen *evidence, to target) (*report, error) {
+	o, err := r.batchOptions(rules, seen)
+	if err != nil {
+		return nil, err
+	}
+	if r.From == 0 && r.To == 0 {
+		r.From, r.To = events.MinTime, events.MaxTime
+	}
+	sink := &rowSink{from: r.From, to: r.To, strict: r.Strict, days: map[int64]*dayReport{}}
+	if to.out != nil {
+		if sink.stage, err = to.out.Stage(1); err != nil {
+			return nil, err
+		}
+		defer sink.stage.Abort() // nothing, once it is committed
+	}
+	stop := r.watch()
+	result, err := batch.Run(ctx, o, sink)
+	stop()
+	if err != nil {
+		return nil, err
+	}
+	l := &result.Ledger
+	l.Rows = sink.rows
+	if sink.stage != nil {
+		l.Rows, l.Unfit = sink.stage.Tallies()
+	}
+	if !l.Balanced() {
+		return nil, fmt.Errorf("the books do not balance: requests %+v, outcomes %+v; this is a defect of labeljoin: report it", l.Kinds[0], l.Kinds[1])
+	}
+	if err := seen.read(l); err != nil {
+		return nil, err
+	}
+	if err := seen.decided(l); err != nil {
+		return nil, err
+	}
+	if sink.stage != nil && l.Kinds[events.KindRequest].Read+l.Kinds[events.KindOutcome].Read > 0 {
+		if _, err := sink.stage.Commit(context.WithoutCancel(ctx), r.cut(result, rules)); err != nil {
+			return nil, err
+		}
+	}
+	return r.reportOf(result, sink), nil
+}
+
+// batchOptions say how the logs are joined.
+func (r *Replay) batchOptions(rules *joiner.Rules, seen *evidence) (batch.Options, error) {
+	e, err := wire.Options(r.Config, *rules)
+	if err != nil {
+		return batch.Options{}, err
+	}
+	o := batch.Options{
+		Rules: rules, Decoders: e.Decoders, Limit: e.OutcomesPerRequest, Complete: r.Complete,
+		Memory: r.Memory, Jobs: r.Jobs, Refused: seen.refused,
+		Advanced: func(s batch.Stage) {
+			r.reading.Lock()
+			r.stage = s
+			r.reading.Unlock()
+		},
+	}
+	if r.Parts > 0 {
+		o.Keep = func(id []byte) bool { return batch.Part(id, r.Parts) == r.Part }
+	}
+	for k := range o.Open {
+		o.Inputs[k] = r.inputName(events.Kind(k))
+		o.Open[k] = func(context.Context) (batch.Source, error) {
+			r.reading.Lock()
+			defer r.reading.Unlock()
+			r.logs[k] = openLogs(r.Files[k], events.Kind(k), uint8(k))
+			r.logs[k].strict = r.Strict
+			return r.logs[k], nil
+		}
+	}
+	return o, nil
+}
+
+// inputName is how the log of a kind is called.
+func (r *Replay) inputName(k events.Kind) string {
+	if len(r.Files[k]) == 1 {
+		return inputName(k, r.Files[k][0])
+	}
+	return k.String() + "s"
+}
+
+// cut is the one commit of a replay.
+func (r *Replay) cut(result *batch.Result, rules *joiner.Rules) *joiner.Cut {
+	cut := &joiner.Cut{Number: 1, Nonce: partition.Nonce(), RulesHash: r.Config.Fingerprint(), MaxEvent: result.MaxEvent}
+	p := &cut.Progress
+	p.Commit, p.Ledger, p.Gaps = 1, result.Ledger, rules.Gaps
+	p.Guard = joiner.NewGuard(rules, &joiner.Guard{})
+	p.Clock = joiner.NewClock()
+	p.ClosedThrough, p.Announced = events.MaxTime, events.MaxTime
+	for k, seen := range result.Seen {
+		kind := events.Kind(k)
+		p.Clock.Observe(kind, seen)
+		p.Clock.Prove(kind, events.MaxTime)
+		begin := events.Position{Input: r.inputName(kind), Next: 1}
+		cut.From = append(cut.From, begin)
+		begin.Next = r.logs[k].last + 1
+		p.Inputs = append(p.Inputs, begin)
+		for _, fate := range closedFates[k] {
+			cut.Closed.Kinds[k].Disposed[fate] = p.Ledger.Kinds[k].Disposed[fate]
+		}
+	}
+	cut.Closed.Rows, cut.Closed.Unfit = p.Ledger.Rows, p.Ledger.Unfit
+	cut.Closed.Unseen, cut.Closed.SampledOut = p.Ledger.Unseen, p.Ledger.SampledOut
+	return cut
+}
+
+// closedFates are what becomes of an event when its request closes.
+var closedFates = [events.Kinds][]joiner.Disposition{
+	events.KindRequest: {joiner.Accepted},
+	events.KindOutcome: {joiner.Joined, joiner.OutsideWindow, joiner.UnknownItem, joiner.Duplicate, joiner.Orphan},
+}
+
+// watch shows how far a replay is until the function it returns is called.
+func (r *Replay) watch() (stop func()) {
+	return terminal.WatchProgress(r.Talk, func() (string, float64) {
+		r.reading.Lock()
+		defer r.reading.Unlock()
+		at := 3 * r.stage.Pass
+		doing := "reading outcomes"
+		switch {
+		case r.stage.Deciding:
+			at, doing = at+2, "joining requests"
+		case r.stage.Kind == events.KindRequest:
+			at, doing = at+1, "looking for ids that come twice"
+		}
+		read, size := r.logs[r.stage.Kind].Progress()
+		share := float64(at) / float64(max(1, 3*r.stage.Passes))
+		if size > 0 {
+			share += float64(read) / float64(size) / float64(max(1, 3*r.stage.Passes))
+		}
+		return fmt.Sprintf("%s, %s of %s, %.0f%% of all", doing, config.Size(read), config.Size(size), 100*share), share
+	})
+}

@@ -1,0 +1,161 @@
+package replay
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/batch"
+)
+
+// rowSink writes the rows that are wanted, and counts them by day.
+type rowSink struct {
+	stage    *export.Stage // nil: nothing is written
+	from, to events.Time
+	strict   bool
+	rows     int64
+	days     map[int64]*dayReport
+	lastID   string // of the request whose row came before
+	lastTS   events.Time
+}
+
+// dayReport is what a replay has of a day.
+type dayReport struct {
+	Day       string `json:"day"`
+	Requests  int64  `json:"requests"` // that have rows
+	Rows      int64  `json:"rows"`
+	Positives int64  `json:"positives"` // rows with a label that is neither 0 nor null
+	Outcomes  int64  `json:"outcomes"`
+	Orphans   int64  `json:"orphans"`
+}
+
+func (s *rowSink) day(n int64) *dayReport {
+	d := s.days[n]
+	if d == nil {
+		d = &dayReport{Day: time.Unix(n*86400, 0).UTC().Format(time.DateOnly)}
+		s.days[n] = d
+	}
+	return d
+}
+
+// Row implements batch.Sink.
+func (s *rowSink) Row(req *events.Request, row *joiner.Row) error {
+	if req.TS < s.from || req.TS >= s.to {
+		return nil
+	}
+	d := s.day(batch.DayOf(req.TS))
+	if s.rows == 0 || req.ID != s.lastID || req.TS != s.lastTS {
+		s.lastID, s.lastTS = req.ID, req.TS
+		d.Requests++
+	}
+	s.rows++
+	d.Rows++
+	if slices.ContainsFunc(row.Cells, func(c joiner.Cell) bool { return !c.Null && c.Value != 0 }) {
+		d.Positives++
+	}
+	if s.stage == nil {
+		return nil
+	}
+	return s.stage.Row(req, row)
+}
+
+// DeadLetter implements batch.Sink.
+func (s *rowSink) DeadLetter(d *events.DeadLetter) error {
+	if s.strict {
+		return &EvidenceError{fmt.Sprintf("%s line %d: %s: %s (--strict)", d.Input, d.Origin.Seq, d.Reason, d.Detail)}
+	}
+	if s.stage == nil {
+		return nil
+	}
+	return s.stage.DeadLetter(d)
+}
+
+// report is what a replay did.
+type report struct {
+	Out     string                      `json:"out,omitempty"`
+	Written bool                        `json:"written"`
+	Rows    int64                       `json:"rows"`
+	Passes  int                         `json:"passes"`
+	Events  map[string]map[string]int64 `json:"events"` // by kind and what became of them
+	Damaged []string                    `json:"damaged"`
+	Days    []dayReport                 `json:"days"`
+	ledger  joiner.Ledger
+}
+
+func (r *Replay) reportOf(result *batch.Result, sink *rowSink) *report {
+	p := &report{
+		Out: r.Out, Written: sink.stage != nil, Rows: result.Ledger.Rows, Passes: result.Passes,
+		Events: map[string]map[string]int64{}, Damaged: []string{}, Days: []dayReport{}, ledger: result.Ledger,
+	}
+	if !p.Written {
+		p.Out = ""
+	}
+	for k := range result.Ledger.Kinds {
+		counts := map[string]int64{"read": result.Ledger.Kinds[k].Read}
+		for d, n := range result.Ledger.Kinds[k].Disposed {
+			if n > 0 {
+				counts[joiner.Disposition(d).String()] = n
+			}
+		}
+		p.Events[events.Kind(k).String()] = counts
+		for _, err := range r.logs[k].damaged {
+			p.Damaged = append(p.Damaged, err.Error())
+		}
+	}
+	for n, outcomes := range result.Outcomes {
+		sink.day(n).Outcomes = outcomes
+	}
+	for n, orphans := range result.Orphans {
+		sink.day(n).Orphans = orphans
+	}
+	for _, n := range slices.Sorted(maps.Keys(sink.days)) {
+		p.Days = append(p.Days, *sink.days[n])
+	}
+	return p
+}
+
+// mostDays is how many days are shown to a person; --json has all.
+const mostDays = 40
+
+// tell says what was done: to a program as JSON, and to a person in words.
+func (r *Replay) tell(p *report) error {
+	if r.AsJSON {
+		e := json.NewEncoder(r.Data)
+		e.SetIndent("", "  ")
+		return e.Encode(p)
+	}
+	terminal.PrintLedger(r.Talk, &p.ledger)
+	for _, damage := range p.Damaged {
+		fmt.Fprintf(r.Talk, "damaged: %s\n", damage)
+	}
+	if p.Passes > 1 {
+		fmt.Fprintf(r.Talk, "the logs were read in %d passes, for want of memory (--memory)\n", p.Passes)
+	}
+	fmt.Fprintln(r.Talk)
+	t := tabwriter.NewWriter(r.Talk, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "day\trequests\trows\tpositives\toutcomes\torphans\t")
+	for i, d := range p.Days {
+		if i == mostDays {
+			fmt.Fprintf(t, "%d more\t\t\t\t\t\t\n", len(p.Days)-i)
+			break
+		}
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t\n", d.Day, d.Requests, d.Rows, d.Positives, d.Outcomes, d.Orphans)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if !p.Written {
+		_, err := fmt.Fprintf(r.Talk, "\nnothing was written (--dry-run)\n")
+		return err
+	}
+	_, err := fmt.Fprintf(r.Talk, "\nrows are in %s\n", filepath.Join(r.Out, "data"))
+	return err
+}

@@ -1,0 +1,218 @@
+package columnar
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/big"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/hamba/avro/v2"
+	"github.com/hamba/avro/v2/ocf"
+
+	"github.com/labeljoin/labeljoin/events/formats"
+)
+
+// avro writes the records of an object container file
+// (https://avro.apache.org/docs/1.12.0/specification/#object-container-files).
+func (w *writer) avro(file *os.File) error {
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	tail := &tailReader{from: file}
+	d, err := ocf.NewDecoder(tail, ocf.WithDecoderSchemaCache(&avro.SchemaCache{}))
+	if err != nil {
+		return fmt.Errorf("the header is damaged: %w", err)
+	}
+	defer func() { _ = d.Close() }()
+	for d.HasNext() {
+		var v any
+		if err := d.Decode(&v); err != nil {
+			return fmt.Errorf("record %d: %w", w.n+1, err)
+		}
+		fields, ok := v.(map[string]any)
+		schema, isRecord := d.Schema().(*avro.RecordSchema)
+		if !ok || !isRecord {
+			return errors.New("it does not hold records")
+		}
+		if err := w.record(avroObject(schema, fields, true)); err != nil {
+			return err
+		}
+	}
+	if err := d.Error(); err != nil {
+		return fmt.Errorf("record %d: %w", w.n+1, err)
+	}
+	return tail.complete(file)
+}
+
+// tailReader remembers the last bytes that were read: a file that is complete ends in
+// the marker that its header declares, behind its last block.
+type tailReader struct {
+	from io.Reader
+	last []byte
+}
+
+const markerSize = 16
+
+// Read implements io.Reader.
+func (t *tailReader) Read(p []byte) (int, error) {
+	n, err := t.from.Read(p)
+	t.last = append(t.last, p[max(0, n-markerSize):n]...)
+	t.last = append(t.last[:0], t.last[max(0, len(t.last)-markerSize):]...)
+	return n, err
+}
+
+// complete reports whether the file ends in its marker.
+func (t *tailReader) complete(file *os.File) error {
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	var h ocf.Header
+	if err := avro.NewDecoderForSchema(ocf.HeaderSchema, file).Decode(&h); err != nil {
+		return err
+	}
+	if !bytes.Equal(t.last, h.Sync[:]) {
+		return fmt.Errorf("it ends in the middle of a block, so it is not complete: %w", io.ErrUnexpectedEOF)
+	}
+	return nil
+}
+
+// avroObject is a record in the order of its schema.
+func avroObject(schema *avro.RecordSchema, fields map[string]any, top bool) *formats.Object {
+	o := &formats.Object{}
+	for _, f := range schema.Fields() {
+		v := avroValue(nil, f.Type(), fields[f.Name()])
+		if top && formats.IsNested(f.Name()) && len(v) > 0 && v[0] == '"' {
+			v = nestedOf(fields[f.Name()], v)
+		}
+		if string(v) != "null" {
+			o.Add(f.Name(), v)
+		}
+	}
+	return o
+}
+
+// nestedOf is a text as the JSON in it.
+func nestedOf(v any, text []byte) []byte {
+	if union, ok := v.(map[string]any); ok && len(union) == 1 {
+		v = union["string"]
+	}
+	if s, ok := v.(string); ok {
+		return formats.AppendNested(nil, s)
+	}
+	return text
+}
+
+// avroValue appends a value of a schema.
+func avroValue(dst []byte, schema avro.Schema, v any) []byte {
+	if ref, ok := schema.(*avro.RefSchema); ok {
+		schema = ref.Schema()
+	}
+	switch s := schema.(type) {
+	case *avro.UnionSchema:
+		schema, v = unionMember(s, v)
+		if _, again := schema.(*avro.UnionSchema); schema != nil && !again {
+			return avroValue(dst, schema, v)
+		}
+	case *avro.RecordSchema:
+		if fields, ok := v.(map[string]any); ok {
+			return avroObject(s, fields, false).Append(dst)
+		}
+	case *avro.MapSchema:
+		if values, ok := v.(map[string]any); ok {
+			var o formats.Object
+			for _, name := range slices.Sorted(maps.Keys(values)) {
+				o.Add(name, avroValue(nil, s.Values(), values[name]))
+			}
+			return o.Append(dst)
+		}
+	case *avro.ArraySchema:
+		if list, ok := v.([]any); ok {
+			dst = append(dst, '[')
+			for i := range list {
+				if i > 0 {
+					dst = append(dst, ',')
+				}
+				dst = avroValue(dst, s.Items(), list[i])
+			}
+			return append(dst, ']')
+		}
+	}
+	return avroLeaf(dst, schema, v)
+}
+
+// unionMember is what a value of a union is: the library gives it as a map from the
+// name of its type.
+func unionMember(u *avro.UnionSchema, v any) (avro.Schema, any) {
+	var only avro.Schema
+	for _, s := range u.Types() {
+		if s.Type() == avro.Null {
+			continue
+		}
+		if m, ok := v.(map[string]any); ok && len(m) == 1 {
+			if inner, ok := m[typeName(s)]; ok {
+				return s, inner
+			}
+		}
+		if only != nil {
+			return nil, v
+		}
+		only = s
+	}
+	return only, v
+}
+
+func typeName(s avro.Schema) string {
+	if ref, ok := s.(*avro.RefSchema); ok {
+		s = ref.Schema()
+	}
+	if named, ok := s.(avro.NamedSchema); ok {
+		return named.FullName()
+	}
+	if l, ok := s.(avro.LogicalTypeSchema); ok && l.Logical() != nil {
+		return string(s.Type()) + "." + string(l.Logical().Type())
+	}
+	return string(s.Type())
+}
+
+// avroLeaf appends a value by its Go type.
+func avroLeaf(dst []byte, schema avro.Schema, v any) []byte {
+	switch v := v.(type) {
+	case nil:
+		return append(dst, "null"...)
+	case bool:
+		return strconv.AppendBool(dst, v)
+	case int:
+		return strconv.AppendInt(dst, int64(v), 10)
+	case int32:
+		return strconv.AppendInt(dst, int64(v), 10)
+	case int64:
+		return strconv.AppendInt(dst, v, 10)
+	case float32:
+		return formats.AppendFloat(dst, float64(v))
+	case float64:
+		return formats.AppendFloat(dst, v)
+	case string:
+		return formats.AppendText(dst, v)
+	case []byte:
+		return appendBytes(dst, v, false)
+	case time.Time:
+		return appendTime(dst, v.UTC())
+	case time.Duration:
+		return strconv.AppendInt(dst, int64(v), 10)
+	case *big.Rat:
+		scale := 0
+		if l, ok := schema.(avro.LogicalTypeSchema); ok {
+			if d, ok := l.Logical().(*avro.DecimalLogicalSchema); ok {
+				scale = d.Scale()
+			}
+		}
+		return append(dst, v.FloatString(scale)...)
+	}
+	return formats.AppendText(dst, fmt.Sprint(v))
+}

@@ -1,0 +1,72 @@
+// Package columnar reads the records of Parquet and Avro files, each as the JSON of one
+// event. The libraries that decode these formats trust their input: a few bytes can ask
+// for gigabytes or end the process. So files of others are read by a process of its own,
+// whose memory is bounded: see Child.
+package columnar
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/labeljoin/labeljoin/events/formats"
+)
+
+// Write reads a file, which is Parquet or Avro by its first bytes, and writes each record
+// as a line of JSON. The error names the record at which the file is damaged; the lines
+// before it have been written.
+func Write(ctx context.Context, path string, to io.Writer) (err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	magic := make([]byte, 4)
+	if _, err := io.ReadFull(file, magic); err != nil {
+		return fmt.Errorf("reading its beginning: %w", err)
+	}
+	out := bufio.NewWriterSize(to, 256<<10)
+	w := &writer{ctx: ctx, to: out}
+	err = w.read(file, formats.Detect(magic))
+	if flushed := out.Flush(); err == nil {
+		err = flushed
+	}
+	return err
+}
+
+// writer writes records as lines.
+type writer struct {
+	ctx  context.Context
+	to   *bufio.Writer
+	n    int64 // records written
+	line []byte
+}
+
+// read reads the file. The libraries panic on some damaged files.
+func (w *writer) read(file *os.File, format formats.Format) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("record %d: the file is damaged: %v", w.n+1, p)
+		}
+	}()
+	switch format {
+	case formats.FormatParquet:
+		return w.parquet(file)
+	case formats.FormatAvro:
+		return w.avro(file)
+	}
+	return fmt.Errorf("it is neither Parquet nor Avro")
+}
+
+// record writes one object.
+func (w *writer) record(o *formats.Object) error {
+	if w.n%1000 == 0 && w.ctx.Err() != nil {
+		return w.ctx.Err()
+	}
+	w.line = append(o.Append(w.line[:0]), '\n')
+	w.n++
+	_, err := w.to.Write(w.line)
+	return err
+}

@@ -1,0 +1,135 @@
+// Package formats reads the records of files in formats of others: JSON Lines, JSON
+// arrays and CSV, compressed or not. A record becomes the JSON of one event. What a
+// file is, its first bytes say, and not its name.
+package formats
+
+import (
+	"bytes"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Format is what a file holds.
+type Format uint8
+
+// The formats. What is nothing else is Lines: a bad line spoils no other, and each is
+// rejected with its reason.
+const (
+	FormatLines   Format = iota // a JSON event on each line
+	FormatArray                 // a JSON array of events, over one line or many
+	FormatCSV                   // a header, and an event on each line
+	FormatParquet               // see the package columnar
+	FormatAvro                  // an object container file; see the package columnar
+)
+
+// String is the format's name.
+func (f Format) String() string {
+	return [...]string{"JSON Lines", "a JSON array", "CSV", "Parquet", "Avro"}[f]
+}
+
+// Looked is how many bytes of a file Detect wants to see, at most.
+const Looked = 32 << 10
+
+// Detect says what a file is that begins with these bytes.
+func Detect(begin []byte) Format {
+	begin = begin[:min(len(begin), Looked)]
+	switch {
+	case bytes.HasPrefix(begin, []byte("PAR1")):
+		return FormatParquet
+	case bytes.HasPrefix(begin, []byte("Obj\x01")):
+		return FormatAvro
+	}
+	text := bytes.TrimLeft(bytes.TrimPrefix(begin, byteOrderMark), " \t\r\n")
+	line, rest, ended := bytes.Cut(text, []byte("\n"))
+	line = bytes.TrimRight(line, " \t\r")
+	switch {
+	case isArray(text):
+		if ended && bytes.HasSuffix(line, []byte("]")) && balanced(line) {
+			return FormatLines // an array of events on each line
+		}
+		return FormatArray
+	case bytes.HasPrefix(bytes.TrimLeft(rest, " \t\r\n"), []byte("{")):
+		return FormatLines // whatever the first line is
+	case ended && separatorOf(line) != 0:
+		return FormatCSV
+	}
+	return FormatLines
+}
+
+// isArray reports whether a text begins an array of objects.
+func isArray(text []byte) bool {
+	inside, ok := bytes.CutPrefix(text, []byte("["))
+	inside = bytes.TrimLeft(inside, " \t\r\n")
+	return ok && (len(inside) == 0 || inside[0] == '{' || inside[0] == ']')
+}
+
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// balanced reports whether as many brackets are closed as are opened.
+func balanced(line []byte) bool {
+	var s scope
+	for _, c := range line {
+		s.take(c)
+	}
+	return s.depth == 0 && !s.quoted
+}
+
+// scope follows JSON by its brackets and quotes alone.
+type scope struct {
+	depth   int
+	quoted  bool
+	escaped bool
+}
+
+func (s *scope) take(c byte) {
+	switch {
+	case s.escaped:
+		s.escaped = false
+	case s.quoted:
+		s.escaped, s.quoted = c == '\\', c != '"'
+	case c == '"':
+		s.quoted = true
+	case c == '[' || c == '{':
+		s.depth++
+	case c == ']' || c == '}':
+		s.depth--
+	}
+}
+
+// separatorOf is what separates the names in a line, if it looks like the header of a
+// table: two names at least, all different and none with anything in it that is in no
+// name. 0 says that it does not look so.
+func separatorOf(line []byte) rune {
+	for _, separator := range ",;\t|" {
+		names, err := splitRecord(line, separator)
+		if err == nil && len(names) > 1 && areNames(names) {
+			return separator
+		}
+	}
+	return 0
+}
+
+func areNames(names []string) bool {
+	known := map[string]bool{}
+	for _, name := range names {
+		if known[name] || !isName(name) {
+			return false
+		}
+		known[name] = true
+	}
+	return true
+}
+
+// isName reports whether a text may be a column's name.
+func isName(s string) bool {
+	first, _ := utf8.DecodeRuneInString(s)
+	if first != '_' && !unicode.IsLetter(first) {
+		return false
+	}
+	for _, r := range s {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' && r != '.' && r != '-' && r != ' ' && r != '/' {
+			return false
+		}
+	}
+	return true
+}

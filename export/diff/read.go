@@ -1,0 +1,255 @@
+package diff
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/labeljoin/labeljoin/events/formats/columnar"
+	"github.com/labeljoin/labeljoin/export"
+)
+
+// The columns by which rows are found.
+const (
+	idColumn       = "request_id"
+	itemColumn     = "item_id"
+	tsColumn       = "request_ts"
+	revisionColumn = "revision"
+	reasonColumn   = "reason"
+)
+
+// commitsDir is where the manifests of an output are.
+const commitsDir = "_commits"
+
+// survey finds the files of a side, and their columns.
+func (d *differ) survey(ctx context.Context, s *side, at string) (err error) {
+	if s.files, err = filesOf(at); err != nil {
+		return err
+	}
+	if len(s.files) == 0 {
+		return fmt.Errorf("%s has no Parquet files: name the directory of an output, or one with Parquet files", at)
+	}
+	for _, path := range s.files {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := s.add(path); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// add takes in the footer of a file.
+func (s *side) add(path string) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the file is damaged: %v", p)
+		}
+	}()
+	return open(path, func(f *os.File, size int64) error {
+		p, err := parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+		if err != nil {
+			return err
+		}
+		s.rows += p.NumRows()
+		hasID := false
+		for _, c := range p.Schema().Fields() {
+			if hasID = hasID || c.Name() == idColumn; !slices.Contains(s.columns, c.Name()) {
+				s.columns = append(s.columns, c.Name())
+			}
+		}
+		if !hasID {
+			return fmt.Errorf("there is no column %s", idColumn)
+		}
+		return nil
+	})
+}
+
+// filesOf lists the files of a side: of an output those that its commits name.
+func filesOf(at string) (files []string, err error) {
+	info, err := os.Stat(at)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []string{at}, nil
+	}
+	if _, err := os.Stat(filepath.Join(at, commitsDir)); err == nil {
+		return committed(at)
+	}
+	err = filepath.WalkDir(at, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() && strings.HasSuffix(path, ".parquet") {
+			files = append(files, path)
+		}
+		return err
+	})
+	return files, err
+}
+
+func committed(dir string) (files []string, err error) {
+	archive, err := export.OpenArchive(vfs.Default, dir, 0)
+	if err != nil {
+		return nil, err
+	}
+	for c, err := range archive.Commits() {
+		if err != nil {
+			return nil, err
+		}
+		for i := range c.Files {
+			files = append(files, filepath.Join(dir, filepath.FromSlash(c.Files[i].Path)))
+		}
+	}
+	return files, nil
+}
+
+// open opens a file while do runs.
+func open(path string, do func(f *os.File, size int64) error) (err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return do(f, info.Size())
+}
+
+// rows reads all rows of a side.
+func (d *differ) rows(ctx context.Context, s *side, visit func(key string, row *columnar.Row) error) error {
+	for _, path := range s.files {
+		var id, item = -1, -1
+		err := open(path, func(f *os.File, size int64) error {
+			return columnar.Rows(ctx, f, size, func(row *columnar.Row) error {
+				if id < 0 {
+					id, item = slices.Index(row.Names, idColumn), slices.Index(row.Names, itemColumn)
+				}
+				key := keyOf(textOf(row.Values[id]), "")
+				if item >= 0 {
+					key += textOf(row.Values[item])
+				}
+				return visit(key, row)
+			})
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// textOf is the text of a JSON string; null is empty.
+func textOf(value []byte) string {
+	var s string
+	if json.Unmarshal(value, &s) != nil {
+		return string(value)
+	}
+	return s
+}
+
+// read holds the rows of one pass, by key.
+func (d *differ) read(ctx context.Context, s *side, pass, passes uint64) (map[string][]held, error) {
+	rows := map[string][]held{}
+	err := d.rows(ctx, s, func(key string, row *columnar.Row) error {
+		if maphash.String(d.seed, key)%passes != pass {
+			return nil
+		}
+		h := held{sums: make([]uint64, len(d.names))}
+		for i, name := range row.Names {
+			value := row.Values[i]
+			switch name {
+			case tsColumn:
+				h.ts = string(value)
+			case revisionColumn:
+				h.revision, _ = strconv.ParseInt(string(value), 10, 64)
+			case reasonColumn:
+				h.gone = string(value) == `"withdrawn"`
+			}
+			if at, compared := d.index[name]; compared {
+				h.sums[at] = d.sum(value)
+			}
+		}
+		rows[key] = append(rows[key], h)
+		return nil
+	})
+	return rows, err
+}
+
+// sum stands for a value; 0 for null. A number is its value: the two outputs may have
+// given the column different types.
+func (d *differ) sum(value []byte) uint64 {
+	if string(value) == "null" {
+		return 0
+	}
+	if c := value[0]; c == '-' || c >= '0' && c <= '9' {
+		if f, err := strconv.ParseFloat(string(value), 64); err == nil && (f != math.Trunc(f) || math.Abs(f) < 1<<53) {
+			value = strconv.AppendFloat(nil, f, 'g', -1, 64)
+		}
+	}
+	return max(1, maphash.Bytes(d.seed, value))
+}
+
+// lookUp fills in the values of the rows that are told of.
+func (d *differ) lookUp(ctx context.Context) error {
+	if len(d.asked) == 0 {
+		return nil
+	}
+	for i := range d.sides {
+		newest := map[string]int64{}
+		err := d.rows(ctx, &d.sides[i], func(key string, row *columnar.Row) error {
+			if !d.asked[key] {
+				return nil
+			}
+			revision := int64(0)
+			if at := slices.Index(row.Names, revisionColumn); at >= 0 {
+				revision, _ = strconv.ParseInt(string(row.Values[at]), 10, 64)
+			}
+			if known, ok := newest[key]; ok && known > revision {
+				return nil
+			}
+			newest[key] = revision
+			d.fill(i, key, row)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill puts the values of a row into the examples that name it.
+func (d *differ) fill(side int, key string, row *columnar.Row) {
+	for i, name := range row.Names {
+		at, compared := d.index[name]
+		if !compared {
+			continue
+		}
+		for j := range d.out.Columns[at].Examples {
+			e := &d.out.Columns[at].Examples[j]
+			if keyOf(e.RequestID, e.ItemID) != key {
+				continue
+			}
+			if value := bytes.Clone(row.Values[i]); side == 0 {
+				e.A = value
+			} else {
+				e.B = value
+			}
+		}
+	}
+}

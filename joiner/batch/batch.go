@@ -1,0 +1,251 @@
+// Package batch joins logs that are there whole: a replay without a window buffer. All
+// events of an id are known when it is decided, so nothing waits in a state; what does
+// not fit into memory is read again, a share of the ids at a time.
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// Source reads a log once, from its beginning. Next returns io.EOF at its end.
+type Source interface {
+	Next(ctx context.Context) (events.Batch, error)
+	Close() error
+}
+
+// Sink takes what is decided, in an order that depends on the logs alone.
+type Sink interface {
+	// Row adds a row. The request is only read during the call.
+	Row(req *events.Request, row *joiner.Row) error
+	// DeadLetter keeps an event that was rejected.
+	DeadLetter(d *events.DeadLetter) error
+}
+
+// Options say what is joined, and how.
+type Options struct {
+	Rules    *joiner.Rules
+	Decoders [events.Kinds]events.Decoder
+	// Limit is how many different outcomes of one id count; 0 is no bound.
+	Limit int
+	// Complete says that nothing is missing after the end of the logs.
+	Complete bool
+	// Open begins to read the log of a kind. It is called for each reading, and each
+	// reading must give the same.
+	Open [events.Kinds]func(ctx context.Context) (Source, error)
+	// Inputs are the names of the logs, for dead letters.
+	Inputs [events.Kinds]string
+	// Keep says which ids are joined; others are not even counted. Nil: all are.
+	Keep func(id []byte) bool
+	// Memory is about how many bytes of events are held at once; 0 is 512 MiB.
+	Memory int64
+	// Jobs is how many goroutines decode; 0 is as many as there are processors.
+	Jobs int
+	// Refused is told of every event that goes to the dead letters, and may change where
+	// it was read. Nil: nothing is told.
+	Refused func(*events.DeadLetter)
+	// Advanced is told what is being done, and how many readings of the logs it takes in
+	// all. Nil: nothing is told.
+	Advanced func(Stage)
+}
+
+// Stage is what a join is doing.
+type Stage struct {
+	Kind     events.Kind // whose log is read
+	Pass     int         // from 0 on
+	Passes   int         // each reads the outcomes once and the requests twice
+	Deciding bool        // rows are being decided
+}
+
+// Result is what a join has read and decided.
+type Result struct {
+	Ledger   joiner.Ledger // without Rows and Unfit, which the output counts
+	Seen     [events.Kinds]events.Time
+	MaxEvent events.Time
+	Passes   int
+	// Outcomes and Orphans count the outcomes in order, and those of no request, by the
+	// day (UTC, since 1970-01-01) of their time.
+	Outcomes, Orphans map[int64]int64
+}
+
+// DayOf is the day of a time, UTC, since 1970-01-01.
+func DayOf(ts events.Time) int64 {
+	const day = int64(24 * time.Hour)
+	n := int64(ts) / day
+	if int64(ts)%day < 0 {
+		n--
+	}
+	return n
+}
+
+// errTooMuch says that a share of the ids does not fit into the memory.
+var errTooMuch = errors.New("more passes are needed")
+
+// maxPasses bounds how often the logs are read.
+const maxPasses = 4096
+
+// Run joins the logs. The rows are those that an engine gives that reads the same logs
+// to their ends before anything closes.
+func Run(ctx context.Context, o Options, sink Sink) (*Result, error) {
+	if o.Memory <= 0 {
+		o.Memory = 512 << 20
+	}
+	if o.Jobs <= 0 {
+		o.Jobs = runtime.GOMAXPROCS(0)
+	}
+	workers := newWorkers(&o)
+	for passes := 1; passes <= maxPasses; passes *= 2 {
+		j := newJoin(&o, sink, passes, workers)
+		err := j.run(ctx)
+		if errors.Is(err, errTooMuch) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		j.result.Passes = passes
+		return j.result, nil
+	}
+	return nil, fmt.Errorf("a share of one in %d of the ids does not fit into %d bytes of memory: give it more", maxPasses, o.Memory)
+}
+
+// join is one attempt to join with a number of passes.
+type join struct {
+	o           *Options
+	sink        Sink
+	passes      int
+	pass        int
+	result      *Result
+	letters     []events.DeadLetter // until it is certain that the memory suffices
+	lettersSize int64
+	settled     bool        // it is
+	known       events.Time // of outcomes: what is stamped later is not known
+	heartbeat   events.Time // the largest of the outcomes
+
+	outcomes *table
+	apart    *apart
+	workers  []*worker
+}
+
+func newJoin(o *Options, sink Sink, passes int, workers []*worker) *join {
+	j := &join{o: o, sink: sink, passes: passes, workers: workers, result: newResult(), heartbeat: events.MinTime}
+	for _, w := range workers {
+		w.j = j
+	}
+	return j
+}
+
+func newResult() *Result {
+	r := &Result{MaxEvent: events.MinTime, Outcomes: map[int64]int64{}, Orphans: map[int64]int64{}}
+	for k := range r.Seen {
+		r.Seen[k] = events.MinTime
+	}
+	return r
+}
+
+// newWorkers makes the workers of all attempts: a parser takes a megabyte.
+func newWorkers(o *Options) []*worker {
+	workers := make([]*worker, o.Jobs)
+	for i := range workers {
+		workers[i] = &worker{}
+		for k := range workers[i].parsers {
+			workers[i].parsers[k] = o.Decoders[k].NewParser()
+		}
+	}
+	return workers
+}
+
+// run reads the logs once for each share of the ids.
+func (j *join) run(ctx context.Context) error {
+	for j.pass = range j.passes {
+		if err := j.readOutcomes(ctx); err != nil {
+			return err
+		}
+		if err := j.limit(); err != nil {
+			return err
+		}
+		if j.pass == 0 {
+			j.known = j.result.Seen[events.KindOutcome]
+			if j.o.Complete {
+				j.known = events.MaxTime
+			}
+		}
+		if err := j.readIDs(ctx); err != nil {
+			return err
+		}
+		if err := j.settle(); err != nil {
+			return err
+		}
+		if err := j.readRequests(ctx); err != nil {
+			return err
+		}
+		if err := j.decideApart(); err != nil {
+			return err
+		}
+		if err := j.orphans(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle hands over what was held back while the number of passes was open.
+func (j *join) settle() error {
+	j.settled = true
+	for i := range j.letters {
+		if err := j.deliver(&j.letters[i]); err != nil {
+			return err
+		}
+	}
+	j.letters = nil
+	return nil
+}
+
+// first reports whether events are read for the first time: then they are counted.
+func (j *join) first() bool { return j.pass == 0 }
+
+// mine reports whether an id belongs to the pass.
+func (j *join) mine(hash uint64) bool { return j.passes == 1 || int(hash%uint64(j.passes)) == j.pass }
+
+// advance tells what is being done.
+func (j *join) advance(k events.Kind, deciding bool) {
+	if j.o.Advanced != nil {
+		j.o.Advanced(Stage{Kind: k, Pass: j.pass, Passes: j.passes, Deciding: deciding})
+	}
+}
+
+func (j *join) tally(k events.Kind) *joiner.Tally { return &j.result.Ledger.Kinds[k] }
+
+// reject keeps an event that could not be read. The order is that of the log.
+func (j *join) reject(k events.Kind, at events.Origin, data []byte, reason, detail string) error {
+	j.tally(k).Disposed[joiner.Rejected]++
+	d := events.DeadLetter{
+		Origin: at, Input: j.o.Inputs[k], Kind: k, Reason: reason, Detail: detail, Stored: events.MinTime, Data: data,
+	}
+	if j.settled {
+		return j.deliver(&d)
+	}
+	if j.lettersSize += int64(len(data)) + 200; j.lettersSize > j.o.Memory {
+		d.Data = nil // a log of nothing else: what is wrong with it is known by now
+	}
+	j.letters = append(j.letters, d)
+	return nil
+}
+
+func (j *join) deliver(d *events.DeadLetter) error {
+	if j.o.Refused != nil {
+		j.o.Refused(d)
+	}
+	return j.sink.DeadLetter(d)
+}
+
+// observe moves the clock of a kind.
+func (j *join) observe(k events.Kind, ts events.Time) {
+	j.result.Seen[k] = max(j.result.Seen[k], ts)
+}

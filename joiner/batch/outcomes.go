@@ -1,0 +1,288 @@
+package batch
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// table holds the outcomes of a pass as they were written, by the hashes of their ids.
+type table struct {
+	entries []entry // in order of hash and arrival, once sorted
+	pages   [][]byte
+	used    int64
+	starts  []uint32 // of the entries whose hashes begin with a number
+	shift   uint
+}
+
+// entry is an outcome in a table.
+type entry struct {
+	hash uint64
+	at   uint64 // page and offset; larger for what arrived later
+	ts   events.Time
+	gone bool // it was rejected, or has been counted
+}
+
+// pageSize is how much of a table is allocated at once.
+const pageSize = 4 << 20
+
+// entrySize is about how many bytes an entry takes.
+const entrySize = 32 + 8
+
+func (t *table) size() int64 { return t.used + int64(len(t.entries))*entrySize }
+
+// add copies an outcome into the table.
+func (t *table) add(hash uint64, ts events.Time, at events.Origin, data []byte) {
+	need := len(data) + 3*binary.MaxVarintLen64
+	if len(t.pages) == 0 || len(t.pages[len(t.pages)-1])+need > cap(t.pages[len(t.pages)-1]) {
+		t.pages = append(t.pages, make([]byte, 0, max(pageSize, need)))
+	}
+	t.used += int64(need)
+	page := &t.pages[len(t.pages)-1]
+	t.entries = append(t.entries, entry{hash: hash, ts: ts, at: uint64(len(t.pages)-1)<<32 | uint64(len(*page))})
+	*page = binary.AppendUvarint(*page, uint64(len(data)))
+	*page = binary.AppendUvarint(*page, at.Seq)
+	*page = binary.AppendUvarint(*page, uint64(at.Index))
+	*page = append(*page, data...)
+}
+
+// data is the outcome of an entry, and where it was read.
+func (t *table) data(e *entry) ([]byte, events.Origin) {
+	b := t.pages[e.at>>32][uint32(e.at):]
+	size, n := binary.Uvarint(b)
+	seq, m := binary.Uvarint(b[n:])
+	index, l := binary.Uvarint(b[n+m:])
+	b = b[n+m+l:]
+	return b[:size:size], events.Origin{Input: uint8(events.KindOutcome), Seq: seq, Index: uint32(index)}
+}
+
+// sort brings the entries into the order in which they are looked up.
+func (t *table) sort() {
+	slices.SortFunc(t.entries, func(a, b entry) int { return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.at, b.at)) })
+	bits := uint(0)
+	for 1<<bits < len(t.entries) && bits < 28 {
+		bits++
+	}
+	t.shift = 64 - bits
+	t.starts = make([]uint32, 1<<bits+1)
+	at := 0
+	for i := range t.starts {
+		for at < len(t.entries) && i > 0 && int(t.entries[at].hash>>t.shift) < i {
+			at++
+		}
+		t.starts[i] = uint32(at)
+	}
+}
+
+// of gives the entries of a hash.
+func (t *table) of(hash uint64) []entry {
+	if len(t.entries) == 0 {
+		return nil
+	}
+	prefix := hash >> t.shift
+	some := t.entries[t.starts[prefix]:t.starts[prefix+1]]
+	from := 0
+	for from < len(some) && some[from].hash < hash {
+		from++
+	}
+	to := from
+	for to < len(some) && some[to].hash == hash {
+		to++
+	}
+	return some[from:to]
+}
+
+// outcomeRead is an outcome that a worker has looked at.
+type outcomeRead struct {
+	at   events.Origin
+	hash uint64
+	ts   events.Time
+	data []byte
+	kept bool // it is for this pass
+	info events.Info
+	err  error
+}
+
+// readOutcomes reads the log of outcomes, and holds those of the pass.
+func (j *join) readOutcomes(ctx context.Context) error {
+	j.advance(events.KindOutcome, false)
+	j.outcomes = &table{}
+	const k = events.KindOutcome
+	err := each(ctx, j, k, (*worker).outcomes, func(some []outcomeRead) error {
+		for i := range some {
+			if err := j.takeOutcome(&some[i]); err != nil {
+				return err
+			}
+		}
+		if j.outcomes.size() > j.o.Memory/2 && !j.settled && j.passes < maxPasses {
+			return errTooMuch
+		}
+		return nil
+	})
+	if err == nil {
+		j.outcomes.sort()
+	}
+	return err
+}
+
+// outcomes decodes the outcomes of a batch. After the first pass those of other passes
+// are not decoded any more.
+func (w *worker) outcomes(b *events.Batch) []outcomeRead {
+	const k = events.KindOutcome
+	some := make([]outcomeRead, 0, len(b.Messages))
+	for i := range b.Messages {
+		w.pieces(&b.Messages[i], func(at events.Origin, data []byte) {
+			if !w.j.first() || w.j.o.Keep != nil {
+				id, ok := w.idOf(k, data)
+				if ok && !w.j.keeps(id) || !w.j.first() && (!ok || !w.j.mine(hashOf(id))) {
+					return
+				}
+			}
+			o, info, err := w.parsers[k].Outcome(data)
+			r := outcomeRead{at: at, ts: o.TS, data: data, info: info, err: err}
+			if err == nil && !info.Heartbeat {
+				r.hash = hashOf([]byte(o.RequestID))
+				r.kept = w.j.mine(r.hash)
+			}
+			some = append(some, r)
+		})
+	}
+	return some
+}
+
+// takeOutcome counts an outcome and holds it.
+func (j *join) takeOutcome(r *outcomeRead) error {
+	const k = events.KindOutcome
+	if j.first() {
+		switch {
+		case r.err != nil:
+			j.tally(k).Read++
+			return j.rejectError(k, r.at, r.data, r.err)
+		case r.info.Heartbeat:
+			j.result.Ledger.Heartbeats++
+			j.heartbeat = max(j.heartbeat, r.info.HeartbeatTS)
+			j.observe(k, r.info.HeartbeatTS)
+		default:
+			j.tally(k).Read++
+			j.observe(k, r.ts)
+			j.result.MaxEvent = max(j.result.MaxEvent, r.ts)
+			j.result.Outcomes[DayOf(r.ts)]++
+		}
+		j.result.Ledger.UnknownFields += int64(r.info.Unknown)
+	}
+	if r.kept {
+		j.outcomes.add(r.hash, r.ts, r.at, r.data)
+	}
+	return nil
+}
+
+func (j *join) rejectError(k events.Kind, at events.Origin, data []byte, err error) error {
+	if reject, ok := errors.AsType[*events.RejectError](err); ok {
+		return j.reject(k, at, data, reject.Reason, reject.Detail)
+	}
+	return j.reject(k, at, data, "undecodable", err.Error())
+}
+
+// limit rejects the outcomes that are more than an id may have: the first that arrived
+// count. What is rejected moves no clock.
+func (j *join) limit() error {
+	if j.o.Limit <= 0 {
+		return nil
+	}
+	t, rejected := j.outcomes, false
+	for from, to := 0, 0; from < len(t.entries); from = to {
+		for to = from; to < len(t.entries) && t.entries[to].hash == t.entries[from].hash; to++ {
+		}
+		if to-from <= j.o.Limit {
+			continue
+		}
+		some, err := j.limitIDs(t.entries[from:to])
+		if err != nil {
+			return err
+		}
+		rejected = rejected || some
+	}
+	if rejected && j.passes == 1 {
+		j.seenAgain()
+	}
+	return nil
+}
+
+// limitIDs looks at the outcomes of one hash, in the order of arrival.
+func (j *join) limitIDs(entries []entry) (rejected bool, err error) {
+	const k = events.KindOutcome
+	known := map[string]*joiner.Distinct{}
+	counts := map[string]int{}
+	for i := range entries {
+		data, at := j.outcomes.data(&entries[i])
+		o, _, err := j.o.Decoders[k].DecodeOutcome(data)
+		if err != nil {
+			return rejected, joiner.Undecodable("outcome", at, err)
+		}
+		d := known[o.RequestID]
+		if d == nil {
+			d = &joiner.Distinct{}
+			known[o.RequestID] = d
+		}
+		switch {
+		case d.Has(&o):
+		case counts[o.RequestID] < j.o.Limit:
+			d.Add(&o)
+			counts[o.RequestID]++
+		default:
+			rejected, entries[i].gone = true, true
+			detail := fmt.Sprintf("its request has %d outcomes already (limits.outcomes_per_request)", j.o.Limit)
+			if err := j.reject(k, at, data, "too_many_outcomes", detail); err != nil {
+				return rejected, err
+			}
+		}
+	}
+	return rejected, nil
+}
+
+// seenAgain finds the largest time anew, without what was rejected since.
+func (j *join) seenAgain() {
+	newest := events.MinTime
+	for i := range j.outcomes.entries {
+		if e := &j.outcomes.entries[i]; !e.gone {
+			newest = max(newest, e.ts)
+		}
+	}
+	j.result.Seen[events.KindOutcome] = max(newest, j.heartbeat)
+}
+
+// orphans counts the outcomes of the pass that no request has taken.
+func (j *join) orphans() error {
+	const k = events.KindOutcome
+	t := j.outcomes
+	for from, to := 0, 0; from < len(t.entries); from = to {
+		known := map[string]*joiner.Distinct{}
+		for to = from; to < len(t.entries) && t.entries[to].hash == t.entries[from].hash; to++ {
+			if t.entries[to].gone {
+				continue
+			}
+			data, at := t.data(&t.entries[to])
+			o, _, err := j.workers[0].parsers[k].Outcome(data)
+			if err != nil {
+				return joiner.Undecodable("outcome", at, err)
+			}
+			if known[o.RequestID] == nil {
+				known[o.RequestID] = &joiner.Distinct{}
+			}
+			if known[o.RequestID].Add(&o) {
+				j.tally(k).Disposed[joiner.Orphan]++
+				j.result.Orphans[DayOf(o.TS)]++
+			} else {
+				j.tally(k).Disposed[joiner.Duplicate]++
+			}
+		}
+	}
+	j.outcomes = nil
+	return nil
+}

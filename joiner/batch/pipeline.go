@@ -1,0 +1,84 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// each reads a log once: workers make something of its batches side by side, and take
+// is given what they made in the order of the log.
+func each[T any](ctx context.Context, j *join, kind events.Kind, work func(*worker, *events.Batch) T, take func(T) error) (err error) {
+	source, err := j.o.Open[kind](ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	type task struct {
+		batch events.Batch
+		made  chan T
+	}
+	group, reading := errgroup.WithContext(ctx)
+	todo, order := make(chan task, len(j.workers)), make(chan task, 2*len(j.workers))
+	group.Go(func() error {
+		defer close(todo)
+		defer close(order)
+		for {
+			batch, err := source.Next(reading)
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			t := task{batch: batch, made: make(chan T, 1)}
+			for _, to := range []chan task{order, todo} {
+				select {
+				case to <- t:
+				case <-reading.Done():
+					return reading.Err()
+				}
+			}
+		}
+	})
+	for _, w := range j.workers {
+		group.Go(func() error {
+			for t := range todo {
+				t.made <- work(w, &t.batch)
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		for t := range order {
+			select {
+			case made := <-t.made:
+				if err := take(made); err != nil {
+					return err
+				}
+			case <-reading.Done():
+				return reading.Err()
+			}
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// worker decodes, in one goroutine.
+type worker struct {
+	j       *join
+	parsers [events.Kinds]*events.Parser
+	held    []holding
+}
+
+// pieces calls visit with the events of a message.
+func (w *worker) pieces(m *events.Message, visit func(at events.Origin, data []byte)) {
+	for index, data := range w.j.o.Decoders[m.Kind].Split(m.Data) {
+		visit(events.Origin{Input: m.Input, Seq: m.Seq, Index: index}, data)
+	}
+}

@@ -1,0 +1,218 @@
+package batch
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// holding is an outcome of the request at hand, and its entry.
+type holding struct {
+	outcome events.Outcome
+	at      events.Origin
+	entry   *entry
+}
+
+// verdict is one request that was read: decided, set aside or rejected.
+type verdict struct {
+	at       events.Origin
+	data     []byte
+	err      error // why it was rejected, or why the join cannot go on
+	failed   bool  // it cannot
+	ts       events.Time
+	unknown  int
+	kind     verdictKind
+	hash     uint64
+	request  events.Request
+	decision joiner.Decision
+	rows     []joiner.Row
+	fates    [joiner.Dispositions]int64
+}
+
+type verdictKind uint8
+
+const (
+	verdictRows      verdictKind = iota
+	verdictApart                 // its id may have several requests
+	verdictHeartbeat             // it is no request
+	verdictRejected
+	verdictElsewhere // it is of another pass
+)
+
+// verdicts are those of a batch. Their memory is used again.
+type verdicts struct {
+	list []verdict
+	n    int
+}
+
+func (v *verdicts) next() *verdict {
+	if v.n == len(v.list) {
+		v.list = append(v.list, verdict{})
+	}
+	v.n++
+	return &v.list[v.n-1]
+}
+
+// readRequests reads the log of requests and decides those of the pass. Those that may
+// be several of one id are set aside.
+func (j *join) readRequests(ctx context.Context) error {
+	j.advance(events.KindRequest, true)
+	var spare sync.Pool
+	return each(ctx, j, events.KindRequest, func(w *worker, b *events.Batch) *verdicts {
+		made, ok := spare.Get().(*verdicts)
+		if !ok {
+			made = &verdicts{}
+		}
+		made.n = 0
+		for i := range b.Messages {
+			w.pieces(&b.Messages[i], func(at events.Origin, data []byte) { w.request(made, at, data) })
+		}
+		return made
+	}, func(made *verdicts) error {
+		for i := range made.list[:made.n] {
+			if err := j.takeRequest(&made.list[i]); err != nil {
+				return err
+			}
+		}
+		spare.Put(made)
+		return nil
+	})
+}
+
+// request reads one request, and decides it if no other can have its id.
+func (w *worker) request(made *verdicts, at events.Origin, data []byte) {
+	const k = events.KindRequest
+	j := w.j
+	if id, ok := w.idOf(k, data); ok {
+		if h := hashOf(id); !j.keeps(id) || !j.first() && !j.mine(h) {
+			return
+		}
+	} else if !j.first() {
+		return
+	}
+	v := made.next()
+	v.at, v.data, v.err, v.failed, v.rows = at, data, nil, false, nil
+	clear(v.fates[:])
+	unknown, err := w.parsers[k].RequestAndUnknown(string(data), &v.request)
+	v.unknown = unknown
+	v.ts, v.hash = v.request.TS, hashOf([]byte(v.request.ID))
+	_, several := j.apart.ids[v.hash]
+	switch {
+	case err != nil:
+		v.kind, v.err = verdictRejected, err
+	case v.request.ID == "":
+		v.kind = verdictHeartbeat
+	case !j.mine(v.hash):
+		v.kind = verdictElsewhere
+	case several:
+		v.kind = verdictApart
+	default:
+		v.kind = verdictRows
+		w.decide(v)
+	}
+}
+
+// decide decides a request that is the only one of its id.
+func (w *worker) decide(v *verdict) {
+	j := w.j
+	held, err := w.outcomesOf(v.hash, v.request.ID)
+	if err != nil {
+		v.err, v.failed = err, true
+		return
+	}
+	place := []joiner.Place{{TS: v.request.TS, ID: v.request.ID}}
+	v.decision.Begin(j.o.Rules, &v.request)
+	for i := range held {
+		if j.o.Rules.OfOutcome(place, held[i].outcome.TS) < 0 {
+			continue // it stays for orphans
+		}
+		v.fates[v.decision.Add(&held[i].outcome)]++
+		held[i].entry.gone = true
+	}
+	v.rows = v.decision.SameRows(j.known, joiner.Closed)
+}
+
+// outcomesOf decodes the outcomes of an id, in joiner.Order.
+func (w *worker) outcomesOf(hash uint64, id string) ([]holding, error) {
+	w.held = w.held[:0]
+	entries := w.j.outcomes.of(hash)
+	for i := range entries {
+		if entries[i].gone {
+			continue
+		}
+		data, at := w.j.outcomes.data(&entries[i])
+		o, _, err := w.parsers[events.KindOutcome].Outcome(data)
+		if err != nil {
+			return nil, joiner.Undecodable("outcome", at, err)
+		}
+		if o.RequestID == id {
+			w.held = append(w.held, holding{outcome: o, at: at, entry: &entries[i]})
+		}
+	}
+	if len(w.held) > 1 {
+		slices.SortStableFunc(w.held, func(a, b holding) int { return joiner.Order(&a.outcome, &b.outcome) })
+	}
+	return w.held, nil
+}
+
+// takeRequest counts a request, and hands over its rows.
+func (j *join) takeRequest(v *verdict) error {
+	const k = events.KindRequest
+	if v.failed {
+		return v.err
+	}
+	if j.first() {
+		if v.kind != verdictHeartbeat {
+			j.tally(k).Read++
+		}
+		if v.kind == verdictRejected {
+			return j.rejectError(k, v.at, v.data, v.err)
+		}
+		j.result.Ledger.UnknownFields += int64(v.unknown)
+		j.observe(k, v.ts)
+		if v.kind == verdictHeartbeat {
+			j.result.Ledger.Heartbeats++
+			return nil
+		}
+		j.result.MaxEvent = max(j.result.MaxEvent, v.ts)
+	}
+	switch v.kind {
+	case verdictApart:
+		j.apart.held = append(j.apart.held, setAside{hash: v.hash, at: v.at, data: v.data})
+		return nil
+	case verdictRows:
+		return j.write(&v.request, v.rows, &v.fates)
+	}
+	return nil
+}
+
+// write counts what became of a request and its outcomes, and hands over its rows.
+func (j *join) write(req *events.Request, rows []joiner.Row, fates *[joiner.Dispositions]int64) error {
+	l := &j.result.Ledger
+	l.Kinds[events.KindRequest].Disposed[joiner.Accepted]++
+	for fate, n := range fates {
+		l.Kinds[events.KindOutcome].Disposed[fate] += n
+	}
+	for i := range rows {
+		switch rows[i].LeftOut {
+		case joiner.Unseen:
+			l.Unseen++
+		case joiner.SampledOut:
+			l.SampledOut++
+		default:
+			if err := j.sink.Row(req, &rows[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// orderAside is by id, and within one by arrival.
+func orderAside(a, b *setAside) int {
+	return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.at.Seq, b.at.Seq), cmp.Compare(a.at.Index, b.at.Index))
+}

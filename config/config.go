@@ -57,62 +57,6 @@ type Config struct {
 	source source // where it was read from; the zero value if it was not
 }
 
-// Inputs says where the events are.
-type Inputs struct {
-	// Whether the joiner creates the streams that are missing. With nats.embedded it
-	// always does.
-	//
-	// Default: a subject that was typed wrong must not create a stream.
-	Create bool `yaml:"create"`
-	// The input of requests.
-	Requests Requests `yaml:"requests"`
-	// The input of outcomes.
-	Outcomes Outcomes `yaml:"outcomes"`
-}
-
-// Requests is the input of requests.
-type Requests struct {
-	// The NATS subject of the requests. The wildcards * and > are allowed.
-	//
-	// Default: the subject that the examples and the demo publish to.
-	Subject string `yaml:"subject"`
-	// The name of the stream that holds the subject.
-	//
-	// Default: the joiner asks the server which stream holds the subject. Name it
-	// where several do, and where the stream transforms subjects.
-	Stream string `yaml:"stream"` // empty: found by subject
-	// The unit of timestamps that are whole numbers. The unit is never guessed: auto
-	// reads RFC 3339 text, and takes whole numbers for milliseconds.
-	//
-	// Default: JavaScript, Java and most event pipelines write milliseconds.
-	TimeUnit TimeUnit `yaml:"time_unit"`
-}
-
-// Outcomes is the input of outcomes.
-type Outcomes struct {
-	// The NATS subject of the outcomes. The wildcards * and > are allowed. No message
-	// may match this subject and that of the requests.
-	//
-	// Default: the subject that the examples and the demo publish to.
-	Subject string `yaml:"subject"`
-	// The name of the stream that holds the subject.
-	//
-	// Default: the joiner asks the server which stream holds the subject. Name it
-	// where several do, and where the stream transforms subjects.
-	Stream string `yaml:"stream"` // empty: found by subject
-	// The unit of timestamps that are whole numbers, as for requests.
-	//
-	// Default: JavaScript, Java and most event pipelines write milliseconds.
-	TimeUnit TimeUnit `yaml:"time_unit"`
-	// What may prove that no outcome is missing. With optional, the server's answer
-	// that nothing is pending proves it too. With required, only outcomes and
-	// heartbeats do: use it where a silent producer may be a broken one.
-	//
-	// Default: most producers send no heartbeats, and required would hold their rows
-	// through every quiet hour.
-	Heartbeat Heartbeat `yaml:"heartbeat"`
-}
-
 // State is where the joiner keeps what it remembers.
 type State struct {
 	// The directory of the state. A relative path counts from the folder of the

@@ -17,10 +17,7 @@ func Default() Config {
 			// user has the files anyway.
 			Auth: AuthLocal,
 		},
-		Inputs: Inputs{
-			Requests: Requests{Subject: "requests.>", TimeUnit: TimeAuto},
-			Outcomes: Outcomes{Subject: "outcomes.>", TimeUnit: TimeAuto, Heartbeat: HeartbeatOptional},
-		},
+		Inputs:   defaultInputs(),
 		Join:     defaultJoin(),
 		Guard:    defaultGuard(),
 		Features: Features{Separator: "_"},
@@ -70,6 +67,12 @@ const (
 	// memory together, and short enough to catch timestamps in the wrong unit.
 	defaultMaxAge = Duration(30 * 24 * time.Hour)
 )
+
+func defaultInputs() Inputs {
+	in := Inputs{}
+	in.complete()
+	return in
+}
 
 func defaultJoin() Join {
 	return Join{

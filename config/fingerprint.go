@@ -29,6 +29,7 @@ func (c *Config) Fingerprint() string {
 		Declared   map[string]FeatureType `json:"declared"`
 		RequestsTS TimeUnit               `json:"requests_ts"`
 		OutcomesTS TimeUnit               `json:"outcomes_ts"`
+		Inputs     []map[string]any       `json:"inputs,omitempty"` // as soon as there are others than the two
 	}
 	j := &c.Join
 	canonical := rules{
@@ -44,8 +45,13 @@ func (c *Config) Fingerprint() string {
 		Labels:     []label{},
 		Separator:  c.Features.Separator,
 		Declared:   map[string]FeatureType{},
-		RequestsTS: c.Inputs.Requests.TimeUnit,
-		OutcomesTS: c.Inputs.Outcomes.TimeUnit,
+		RequestsTS: c.Inputs.unit(InputRequests),
+		OutcomesTS: c.Inputs.unit(InputOutcomes),
+	}
+	if !c.Inputs.isPlain() {
+		for i := range c.Inputs.List {
+			canonical.Inputs = append(canonical.Inputs, c.Inputs.List[i].canonical())
+		}
 	}
 	for _, l := range c.Labels {
 		canonical.Labels = append(canonical.Labels, label{l.Name, l.When, l.Window.Std(), l.From.Std(), l.Value})

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,7 +81,7 @@ func TestPrintedTextReadsBack(t *testing.T) {
 		c.Labels = Labels{{Name: "a", When: "x" + when}, {Name: "b", When: when + "x"}}
 		c.Features.Declare = map[string]FeatureType{name: FeatureListInt64}
 		c.Name = rapid.SampledFrom([]string{"true", "FALSE", "null", "no", "y", "on", "feed", "_"}).Draw(t, "name")
-		c.Inputs.Requests.Stream = text.Draw(t, "stream")
+		c.Inputs.Named(InputRequests).Stream = Texts{text.Draw(t, "stream")}
 		c.Complete()
 		if c.Validate() != nil {
 			return // a control character in a name
@@ -89,8 +90,8 @@ func TestPrintedTextReadsBack(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v\nof\n%s", err, c.Print())
 		}
-		if again.Name != c.Name || again.Inputs.Requests.Stream != c.Inputs.Requests.Stream {
-			t.Fatalf("name and stream %q %q come back as %q %q", c.Name, c.Inputs.Requests.Stream, again.Name, again.Inputs.Requests.Stream)
+		if again.Name != c.Name || !slices.Equal(again.Inputs.List[0].Stream, c.Inputs.List[0].Stream) {
+			t.Fatalf("name and stream %q %q come back as %q %q", c.Name, c.Inputs.List[0].Stream, again.Name, again.Inputs.List[0].Stream)
 		}
 		if again.Fingerprint() != c.Fingerprint() {
 			t.Fatalf("%q and %q come back as %q and %v", when, name, again.Labels, again.Features.Declare)

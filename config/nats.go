@@ -1,9 +1,5 @@
 package config
 
-import (
-	"github.com/goccy/go-yaml/ast"
-)
-
 // NATS is the connection, or the server inside the process.
 type NATS struct {
 	// The address of the server, or a list of addresses of one cluster. The scheme is
@@ -89,21 +85,7 @@ type TLS struct {
 
 // URLs is a list of server addresses; a single one may be written without the
 // list.
-type URLs []string
-
-// read implements selfReader.
-func (u *URLs) read(r *reader, n ast.Node, path string) {
-	*u = nil
-	if isText(n) {
-		var one string
-		r.value(n, path, &one)
-		*u = URLs{one}
-		return
-	}
-	var many []string
-	r.value(n, path, &many)
-	*u = many
-}
+type URLs = Texts
 
 // omits implements omitter: a client has no use for a listening address.
 func (n *NATS) omits(key string) bool {

@@ -217,12 +217,19 @@ func (w *walker) setting(s setting) {
 		s.block = true
 		w.found = append(w.found, s)
 		w.fields("labels.<label>", reflect.ValueOf(&Label{Value: Any}).Elem())
+	case t == reflect.TypeFor[Inputs]():
+		s.block = true
+		w.found = append(w.found, s)
+		w.fields("inputs", reflect.ValueOf(&Inputs{}).Elem())
+		w.fields("inputs.<input>", reflect.ValueOf(new(newInput(""))).Elem())
 	case t.Kind() == reflect.Struct && t != reflect.TypeFor[Secret]():
 		s.block = true
 		w.found = append(w.found, s)
 		w.fields(s.path, v)
 	case t.Kind() == reflect.Map:
-		s.path += ".<feature>"
+		if s.path += ".<feature>"; strings.HasPrefix(s.path, "inputs.") {
+			s.path = strings.Replace(s.path, "<feature>", "<field>", 1)
+		}
 		s.typ, s.value = t.Elem(), reflect.New(t.Elem()).Elem()
 		w.found = append(w.found, s)
 	default:

@@ -3,6 +3,7 @@ package config
 import (
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -97,24 +98,114 @@ func (v *checker) login() {
 	}
 }
 
+// mostInputs and mostSubjects bound what is looked at for every message.
+const (
+	mostInputs   = 200
+	mostSubjects = 50 // of an input
+)
+
 // inputs checks the subjects that events come from and labels go to.
 func (v *checker) inputs() {
-	requests, outcomes := &v.Inputs.Requests, &v.Inputs.Outcomes
-	for _, in := range []struct{ path, subject, stream string }{
-		{"inputs.requests", requests.Subject, requests.Stream},
-		{"inputs.outcomes", outcomes.Subject, outcomes.Stream},
-	} {
-		v.subject(in.path+".subject", in.subject)
-		v.stream(in.path+".stream", in.stream)
+	if n := len(v.Inputs.List); n > mostInputs {
+		v.add("inputs", "there are %d inputs: %d are allowed", n, mostInputs)
+		return
 	}
-	v.word("inputs.requests.time_unit", string(requests.TimeUnit), TimeAuto.words())
-	v.word("inputs.outcomes.time_unit", string(outcomes.TimeUnit), TimeAuto.words())
-	v.word("inputs.outcomes.heartbeat", string(outcomes.Heartbeat), HeartbeatOptional.words())
-	if overlap(requests.Subject, outcomes.Subject) {
-		v.add("inputs.outcomes.subject", "%s and the requests' subject %s have messages in common, and a message is one or the other: choose subjects apart",
-			clipped(outcomes.Subject), clipped(requests.Subject))
+	for i := range v.Inputs.List {
+		v.input(&v.Inputs.List[i])
+		for j := range i {
+			v.apart(&v.Inputs.List[i], &v.Inputs.List[j])
+		}
 	}
+	v.bothKinds()
 	v.publish()
+}
+
+func (v *checker) input(in *Input) {
+	at := join("inputs", in.Name)
+	if !isName(in.Name, "-") {
+		v.add(at, "%q is no name of an input: use up to 64 letters, digits, _ and -, the first a letter or _", clipped(in.Name))
+	}
+	if len(in.Subject) == 0 {
+		hint := ""
+		if near := Nearest(in.Name, []string{InputRequests, InputOutcomes}); near != "" {
+			hint = ", or did you mean the input " + near + "?"
+		}
+		v.add(join(at, "subject"), "is missing: say which subject has the messages of input %s%s", clipped(in.Name), hint)
+	}
+	if n := len(in.Subject); n > mostSubjects {
+		v.add(join(at, "subject"), "there are %d subjects: %d are allowed, use a wildcard", n, mostSubjects)
+	}
+	for i, subject := range in.Subject {
+		v.subject(v.item(join(at, "subject"), i), subject)
+	}
+	for i, stream := range in.Stream {
+		v.stream(v.item(join(at, "stream"), i), stream)
+	}
+	v.word(join(at, "time_unit"), string(in.TimeUnit), TimeAuto.words())
+	v.word(join(at, "heartbeat"), string(in.Heartbeat), HeartbeatOptional.words())
+	if !in.Native() {
+		return // the mapping says of which kind they are, or complains
+	}
+	switch {
+	case in.Kind == "":
+		v.add(join(at, "kind"), "is missing: it is request or outcome")
+	case in.Kind != KindRequest && in.Kind != KindOutcome:
+		v.add(join(at, "kind"), "%q is request or outcome where events are in labeljoin's own format: with map or format, it can be an expression", clipped(in.Kind))
+	}
+	if len(in.Map) > 0 || in.Each != "" || in.Only != "" {
+		v.add(at, "format native has no mapping: remove it, or map, each and only")
+	}
+}
+
+// item is the place of an element of a list, or of the text that stands for a list.
+func (v *checker) item(path string, i int) string {
+	if item := path + "[" + strconv.Itoa(i) + "]"; v.source.has(item) {
+		return item
+	}
+	return path
+}
+
+// apart checks that no message can be of two inputs.
+func (v *checker) apart(in, other *Input) {
+	if len(in.Stream) > 0 && len(other.Stream) > 0 && !slices.ContainsFunc(in.Stream, func(s string) bool { return slices.Contains(other.Stream, s) }) {
+		return
+	}
+	for i, subject := range in.Subject {
+		for _, taken := range other.Subject {
+			if overlap(subject, taken) {
+				v.add(v.item(join("inputs", in.Name, "subject"), i), "%s and the subject %s of input %s have messages in common, and a message is of one input: choose subjects apart",
+					clipped(subject), clipped(taken), other.Name)
+			}
+		}
+	}
+}
+
+// bothKinds checks that requests and outcomes can come, as far as that is known without
+// the mappings, and that events of a kind are decoded in one way.
+func (v *checker) bothKinds() {
+	units := map[string]*Input{}
+	can := map[string]bool{}
+	for i := range v.Inputs.List {
+		in := &v.Inputs.List[i]
+		if in.Kind != KindRequest && in.Kind != KindOutcome {
+			can[KindRequest], can[KindOutcome] = true, true // an expression, or a preset's
+			continue
+		}
+		can[in.Kind] = true
+		if !in.Native() {
+			continue
+		}
+		if first := units[in.Kind]; first != nil && first.TimeUnit != in.TimeUnit {
+			v.add(join("inputs", in.Name, "time_unit"), "it is %s, and that of input %s is %s: events of one kind in labeljoin's own format have one unit; give this input a map with time()",
+				in.TimeUnit, first.Name, first.TimeUnit)
+		}
+		units[in.Kind] = in
+	}
+	for _, kind := range []string{KindRequest, KindOutcome} {
+		if !can[kind] {
+			v.add("inputs", "no input has kind %s: nothing could ever be joined", kind)
+		}
+	}
 }
 
 func (v *checker) publish() {
@@ -128,10 +219,12 @@ func (v *checker) publish() {
 		v.add("publish.subject", "%s has a wildcard: labels go to one subject, name it", clipped(p.Subject))
 		return
 	}
-	for _, input := range []string{v.Inputs.Requests.Subject, v.Inputs.Outcomes.Subject} {
-		if overlap(p.Subject, input) {
-			v.add("publish.subject", "%s is also an input (%s), so every label would come back as an event: choose another subject",
-				clipped(p.Subject), clipped(input))
+	for i := range v.Inputs.List {
+		for _, input := range v.Inputs.List[i].Subject {
+			if overlap(p.Subject, input) {
+				v.add("publish.subject", "%s is also an input (%s), so every label would come back as an event: choose another subject",
+					clipped(p.Subject), clipped(input))
+			}
 		}
 	}
 }

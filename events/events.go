@@ -33,11 +33,14 @@ type Origin struct {
 // Message is one record of an input log, not yet decoded. It may hold several
 // events.
 type Message struct {
-	Kind   Kind
-	Input  uint8
+	Kind   Kind   // of its events; where a Codec reads them, it says of each
+	Input  uint8  // index of the input log it came from
+	Feed   uint16 // which of the log's feeds it is of, from 0
 	Seq    uint64
 	Stored Time // when the broker stored it; MinTime where there is no broker
 	Data   []byte
+	// Envelope is what a Codec needs beside the data; nil where none reads the message.
+	Envelope *Envelope
 }
 
 // Request is a model being asked: an inference log record, an impression, an

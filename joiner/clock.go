@@ -1,6 +1,7 @@
 package joiner
 
 import (
+	"slices"
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -11,8 +12,20 @@ import (
 //
 // Invariant: a watermark never goes back.
 type Clock struct {
-	Seen   [events.Kinds]events.Time // largest timestamp seen; MinTime before the first
-	Proven [events.Kinds]events.Time // everything before it is proven read; MinTime if nothing is
+	Seen [events.Kinds]events.Time // largest timestamp seen of a kind; MinTime before the first
+	// Proven is the time before which every event of a kind is proven read; MinTime if
+	// nothing is. Where a kind has several sources, it is the least of theirs.
+	Proven [events.Kinds]events.Time
+	// Sources tells the sources apart, as soon as some kind has several. It is empty
+	// while each kind has one: then Seen and Proven say it all.
+	Sources []SourceClock `json:",omitempty"`
+}
+
+// SourceClock is how far one source has come: one input, as far as one stream holds it.
+type SourceClock struct {
+	Name         string             // of the input and its stream; no other source has it
+	Kinds        [events.Kinds]bool // which kinds of events it may bring
+	Seen, Proven [events.Kinds]events.Time
 }
 
 // NewClock returns a clock that has seen nothing.
@@ -24,18 +37,138 @@ func NewClock() Clock {
 	return c
 }
 
-// Observe records an event or heartbeat of a source.
-func (c *Clock) Observe(k events.Kind, ts events.Time) { c.Seen[k] = max(c.Seen[k], ts) }
-
-// Prove records that every event of a source with ts before t has been read.
-func (c *Clock) Prove(k events.Kind, t events.Time) { c.Proven[k] = max(c.Proven[k], t) }
-
-// Source is one source's watermark.
-func (c *Clock) Source(k events.Kind, lateness time.Duration) events.Time {
-	return max(c.Seen[k].Add(-lateness), c.Proven[k])
+// IsNew reports whether the clock has seen nothing, and nothing is proven.
+func (c *Clock) IsNew() bool {
+	fresh := NewClock()
+	return c.Seen == fresh.Seen && c.Proven == fresh.Proven
 }
 
-// Watermark is the minimum over the sources. It says: every event with ts
+// Clone copies the clock, so that neither copy sees what the other is told.
+func (c *Clock) Clone() Clock {
+	d := *c
+	d.Sources = slices.Clone(c.Sources)
+	return d
+}
+
+// Fit makes the clock one of the given sources, whose clocks are ignored. A source that
+// is known stays where it is. One that is not begins where its kind had come to, so that
+// no watermark goes back; from there on it has to be heard of itself.
+func (c *Clock) Fit(sources []SourceClock, lateness time.Duration) {
+	if !c.several(sources) {
+		c.Sources = nil
+		return
+	}
+	fitted := make([]SourceClock, len(sources))
+	for i, s := range sources {
+		for k := range s.Seen {
+			s.Seen[k], s.Proven[k] = events.MinTime, c.Source(events.Kind(k), lateness)
+		}
+		if at := slices.IndexFunc(c.Sources, func(old SourceClock) bool { return old.Name == s.Name }); at >= 0 {
+			kinds := s.Kinds
+			s = c.Sources[at]
+			s.Kinds = kinds
+		}
+		fitted[i] = s
+	}
+	c.Sources = fitted
+	for k := range events.Kind(events.Kinds) {
+		c.Proven[k] = max(c.Proven[k], c.leastProven(k))
+	}
+}
+
+// several reports whether some kind has more than one source.
+func (c *Clock) several(sources []SourceClock) bool {
+	var of [events.Kinds]int
+	for i := range sources {
+		for k, has := range sources[i].Kinds {
+			if has {
+				of[k]++
+			}
+		}
+	}
+	return slices.Max(of[:]) > 1
+}
+
+// Observe records an event or heartbeat of a kind that has one source.
+func (c *Clock) Observe(k events.Kind, ts events.Time) { c.Seen[k] = max(c.Seen[k], ts) }
+
+// ObserveAt records an event or heartbeat of a source, by its place among the sources.
+func (c *Clock) ObserveAt(source int, k events.Kind, ts events.Time) {
+	c.Seen[k] = max(c.Seen[k], ts)
+	if source < len(c.Sources) {
+		s := &c.Sources[source]
+		s.Seen[k] = max(s.Seen[k], ts)
+	}
+}
+
+// Prove records that every event of a kind with ts before t has been read, of all its
+// sources.
+func (c *Clock) Prove(k events.Kind, t events.Time) {
+	c.Proven[k] = max(c.Proven[k], t)
+	for i := range c.Sources {
+		s := &c.Sources[i]
+		s.Proven[k] = max(s.Proven[k], t)
+	}
+}
+
+// ProveAt records that every event of a kind and a source with ts before t has been
+// read.
+func (c *Clock) ProveAt(source int, k events.Kind, t events.Time) {
+	if source >= len(c.Sources) {
+		c.Proven[k] = max(c.Proven[k], t)
+		return
+	}
+	s := &c.Sources[source]
+	s.Proven[k] = max(s.Proven[k], t)
+	c.Proven[k] = max(c.Proven[k], c.leastProven(k))
+}
+
+func (c *Clock) leastProven(k events.Kind) events.Time {
+	least, any := events.MaxTime, false
+	for i := range c.Sources {
+		if s := &c.Sources[i]; s.Kinds[k] {
+			least, any = min(least, s.Proven[k]), true
+		}
+	}
+	if !any {
+		return events.MinTime
+	}
+	return least
+}
+
+// Source is the watermark of a kind: the least of its sources.
+func (c *Clock) Source(k events.Kind, lateness time.Duration) events.Time {
+	w := max(c.Seen[k].Add(-lateness), c.Proven[k])
+	for i := range c.Sources {
+		if s := &c.Sources[i]; s.Kinds[k] {
+			w = min(w, s.watermark(k, lateness))
+		}
+	}
+	return w
+}
+
+// Hindmost is the source that holds the watermark of a kind back, if another one has
+// come further; ok is false if none does.
+func (c *Clock) Hindmost(k events.Kind, lateness time.Duration) (s SourceClock, ok bool) {
+	furthest := events.MinTime
+	for i := range c.Sources {
+		if !c.Sources[i].Kinds[k] {
+			continue
+		}
+		w := c.Sources[i].watermark(k, lateness)
+		if s.Name == "" || w < s.watermark(k, lateness) {
+			s = c.Sources[i]
+		}
+		furthest = max(furthest, w)
+	}
+	return s, s.Name != "" && s.watermark(k, lateness) < furthest
+}
+
+func (s *SourceClock) watermark(k events.Kind, lateness time.Duration) events.Time {
+	return max(s.Seen[k].Add(-lateness), s.Proven[k])
+}
+
+// Watermark is the minimum over the kinds. It says: every event with ts
 // before it has been read.
 func (c *Clock) Watermark(lateness time.Duration) events.Time {
 	return min(c.Source(events.KindRequest, lateness), c.Source(events.KindOutcome, lateness))

@@ -101,7 +101,7 @@ func (w *crashWorld) configure(r *rand.Rand) {
 	if w.history.Limit > 0 {
 		w.cfg.Limits.OutcomesPerRequest = int64(w.history.Limit)
 	}
-	w.cfg.Inputs.Requests.TimeUnit, w.cfg.Inputs.Outcomes.TimeUnit = "ns", "ns"
+	w.cfg.Inputs.List[0].TimeUnit, w.cfg.Inputs.List[1].TimeUnit = "ns", "ns"
 }
 
 // recovery says how an opened place was found.

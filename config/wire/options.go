@@ -18,10 +18,8 @@ func Options(c *config.Config, rules joiner.Rules) (engine.Options, error) {
 			Interval: c.Output.Roll.Interval.Std(), Rows: c.Output.Roll.Rows, Bytes: int64(c.Output.Roll.Size),
 		},
 	}
-	o.HeartbeatRequired[events.KindOutcome] = c.Inputs.Outcomes.Heartbeat == config.HeartbeatRequired
-	units := [events.Kinds]config.TimeUnit{c.Inputs.Requests.TimeUnit, c.Inputs.Outcomes.TimeUnit}
 	for kind := range o.Decoders {
-		unit, err := events.ParseUnit(string(units[kind]))
+		unit, err := events.ParseUnit(string(unitOf(c, events.Kind(kind))))
 		if err != nil {
 			return o, err
 		}
@@ -31,4 +29,15 @@ func Options(c *config.Config, rules joiner.Rules) (engine.Options, error) {
 		}
 	}
 	return o, nil
+}
+
+// unitOf is the unit of timestamps in events of a kind that come in labeljoin's own
+// format. The configuration has checked that it is the same in all inputs.
+func unitOf(c *config.Config, kind events.Kind) config.TimeUnit {
+	for i := range c.Inputs.List {
+		if in := &c.Inputs.List[i]; in.Native() && in.Kind == kind.String() {
+			return in.TimeUnit
+		}
+	}
+	return config.TimeAuto
 }

@@ -66,8 +66,8 @@ type evidence struct {
 
 // subjects is what is known of the subjects of a log's messages.
 type subjects struct {
-	matched map[events.Kind]bool // some message had the subject of the kind
-	others  bool                 // some message is of no input
+	matched map[string]bool // some message had a subject of the input, by its title
+	others  bool            // some message is of no input
 	looked  bool
 	end     uint64 // of the stream, when that was found out
 	warned  bool
@@ -99,14 +99,14 @@ func (e *evidence) admit(a *answer, unlike events.Hold) (events.Time, events.Hol
 // look finds out which inputs have no message, and whether the stream has messages
 // that are of no input.
 func (a *answer) look(ctx context.Context, js jetstream.JetStream, log *Log) error {
-	a.subjects = &subjects{matched: map[events.Kind]bool{}, looked: true, end: a.end, others: a.ask.others}
+	a.subjects = &subjects{matched: map[string]bool{}, looked: true, end: a.end, others: a.ask.others}
 	all := true
 	for _, in := range log.Inputs {
 		m, err := getMessage(ctx, js, log.Stream, 1, in.Subject)
 		if err != nil {
 			return err
 		}
-		a.subjects.matched[in.Kind] = m != nil
+		a.subjects.matched[in.title()] = a.subjects.matched[in.title()] || m != nil
 		all = all && m != nil
 	}
 	if all || a.subjects.others || !log.Filtered {
@@ -121,7 +121,7 @@ func (a *answer) look(ctx context.Context, js jetstream.JetStream, log *Log) err
 		return err
 	}
 	for subject := range info.State.Subjects {
-		if _, ours := log.kind(subject); !ours {
+		if log.of(subject) == nil {
 			a.subjects.others = true
 			return nil
 		}
@@ -132,13 +132,13 @@ func (a *answer) look(ctx context.Context, js jetstream.JetStream, log *Log) err
 // unheard reports whether it is not known of some input that it ever had a
 // message.
 func (s *Source) unheard() bool {
-	return slices.ContainsFunc(s.in.Inputs, func(in Input) bool { return !s.matches(in.Kind) })
+	return slices.ContainsFunc(s.in.Inputs, func(in Input) bool { return !s.matches(&in) })
 }
 
-// matches reports whether the input of a kind ever had a message, by what the
-// stream has and by what the joiner has read of it before.
-func (s *Source) matches(kind events.Kind) bool {
-	return s.prover.evidence.subjects.matched[kind] || s.opts.Heard == nil || s.opts.Heard(kind)
+// matches reports whether an input ever had a message, by what the stream has and by
+// what the joiner has read of it before.
+func (s *Source) matches(in *Input) bool {
+	return s.prover.evidence.subjects.matched[in.title()] || s.opts.Heard == nil || s.opts.Heard(in)
 }
 
 // unlike is the hold of a log whose subjects are not those of its messages.
@@ -149,7 +149,7 @@ func (s *Source) unlike(a *answer) events.Hold {
 		*known = *a.subjects
 	}
 	for _, in := range s.in.Inputs {
-		if s.matches(in.Kind) || !known.looked {
+		if s.matches(&in) || !known.looked {
 			continue
 		}
 		if known.others {
@@ -160,7 +160,7 @@ func (s *Source) unlike(a *answer) events.Hold {
 		if a.info.State.Msgs > 0 && !known.warned {
 			known.warned = true
 			s.opts.Log.Warn("no message of the stream has the subject so far, though it has others: is it spelt as producers publish it?",
-				"stream", s.in.Stream, "subject", in.Subject, "kind", in.Kind.String(), "messages", a.info.State.Msgs)
+				"stream", s.in.Stream, "subject", in.Subject, "input", in.title(), "messages", a.info.State.Msgs)
 		}
 	}
 	return events.Hold{}

@@ -28,7 +28,7 @@ func (w *witness) options() Options {
 	return Options{
 		ProveEvery: 20 * time.Millisecond, Synchronised: unsynchronised,
 		Known: func() events.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.known },
-		Heard: func(events.Kind) bool { w.mu.Lock(); defer w.mu.Unlock(); return w.heard },
+		Heard: func(*Input) bool { w.mu.Lock(); defer w.mu.Unlock(); return w.heard },
 		Hold:  func(h events.Hold) { w.mu.Lock(); defer w.mu.Unlock(); w.hold, w.told = h, w.told+1 },
 	}
 }

@@ -14,12 +14,29 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 )
 
-// Input is one kind of events and where it is published.
+// Input is one subject of an input of the configuration. An input that has several is
+// several of these, with one name.
 type Input struct {
-	Kind    events.Kind
-	Subject string // may hold wildcards
-	Stream  string // empty: the stream that holds the subject, or a name derived from it
-	Create  bool   // create the stream if there is none
+	Name    string      // of the configuration's input; those without one are one input
+	Kind    events.Kind // of its messages, unless Mapped
+	Mapped  bool        // a codec says of which kind an event is, and needs the envelope
+	Subject string      // may hold wildcards
+	Stream  string      // empty: the stream that holds the subject, or a name derived from it
+	Create  bool        // create the stream if there is none
+
+	feed uint16 // of its log: which of the names it has
+}
+
+// Feeds are the names of the inputs that a log holds, in the order that
+// events.Message.Feed counts in.
+func (l *Log) Feeds() []string {
+	var names []string
+	for i := range l.Inputs {
+		if !slices.Contains(names, l.Inputs[i].Name) {
+			names = append(names, l.Inputs[i].Name)
+		}
+	}
+	return names
 }
 
 // Log is one stream that holds one or several of the inputs. Inputs that share
@@ -35,9 +52,9 @@ type Log struct {
 	MaxAge   time.Duration // after which the stream drops messages; 0: never
 }
 
-// Has reports whether the log holds messages of a kind.
+// Has reports whether the log may hold messages of a kind.
 func (l *Log) Has(kind events.Kind) bool {
-	return slices.ContainsFunc(l.Inputs, func(in Input) bool { return in.Kind == kind })
+	return slices.ContainsFunc(l.Inputs, func(in Input) bool { return in.Mapped || in.Kind == kind })
 }
 
 // subjects are the inputs' subjects.
@@ -49,22 +66,28 @@ func (l *Log) subjects() []string {
 	return subjects
 }
 
-// kind tells the kind of a message by its subject; ok is false if it is no
-// input of ours.
-func (l *Log) kind(subject string) (kind events.Kind, ok bool) {
+// of tells the input of a message by its subject; nil says that it is none of ours.
+func (l *Log) of(subject string) *Input {
 	for i := range l.Inputs {
 		if covers(l.Inputs[i].Subject, subject) {
-			return l.Inputs[i].Kind, true
+			return &l.Inputs[i]
 		}
 	}
-	return 0, false
+	return nil
 }
 
 // message makes a message of what was received; ok is false if it is no input
 // of ours.
-func (l *Log) message(input uint8, subject string, seq uint64, at events.Time, data []byte) (m events.Message, ok bool) {
-	kind, ok := l.kind(subject)
-	return events.Message{Kind: kind, Input: input, Seq: seq, Stored: at, Data: data}, ok
+func (l *Log) message(input uint8, subject string, header nats.Header, seq uint64, at events.Time, data []byte) (m events.Message, ok bool) {
+	in := l.of(subject)
+	if in == nil {
+		return events.Message{}, false
+	}
+	m = events.Message{Kind: in.Kind, Input: input, Feed: in.feed, Seq: seq, Stored: at, Data: data}
+	if in.Mapped {
+		m.Envelope = &events.Envelope{Subject: subject, Header: header}
+	}
+	return m, true
 }
 
 // Find finds the streams of the inputs, in the inputs' order, and creates those
@@ -118,15 +141,24 @@ func locateAll(ctx context.Context, nc *nats.Conn, inputs []Input) (jetstream.Je
 	return js, found, nil
 }
 
+// title is what the input is called to people.
+func (in *Input) title() string {
+	if in.Name != "" {
+		return in.Name
+	}
+	return in.Kind.String()
+}
+
 func checkInputs(inputs []Input) error {
 	for i := range inputs {
 		if err := checkSubject(inputs[i].Subject); err != nil {
 			return err
 		}
 		for j := range i {
-			if Overlap(inputs[i].Subject, inputs[j].Subject) {
-				return fmt.Errorf("subjects %q (%s) and %q (%s) overlap: a message must have one kind; give them subjects of their own",
-					inputs[j].Subject, inputs[j].Kind, inputs[i].Subject, inputs[i].Kind)
+			apart := inputs[i].Stream != "" && inputs[j].Stream != "" && inputs[i].Stream != inputs[j].Stream
+			if !apart && Overlap(inputs[i].Subject, inputs[j].Subject) {
+				return fmt.Errorf("subjects %q (%s) and %q (%s) overlap: a message must be of one input; give them subjects of their own",
+					inputs[j].Subject, inputs[j].title(), inputs[i].Subject, inputs[i].title())
 			}
 		}
 	}
@@ -204,6 +236,10 @@ func group(inputs []Input, found []*jetstream.StreamInfo) ([]Log, error) {
 		logs[at].Inputs = append(logs[at].Inputs, inputs[i])
 	}
 	for i := range logs {
+		feeds := logs[i].Feeds()
+		for n := range logs[i].Inputs {
+			logs[i].Inputs[n].feed = uint16(slices.Index(feeds, logs[i].Inputs[n].Name))
+		}
 		for _, info := range found {
 			if info.Config.Name == logs[i].Stream {
 				logs[i].Filtered = filtered(&info.Config, logs[i].subjects())

@@ -129,7 +129,7 @@ func (r *reader) deliver(msg jetstream.Msg) {
 	}
 	r.consumerSeq, r.streamSeq, r.fresh = at.consumer, at.stream, false
 	// The client has copied the data already.
-	m, ours := r.log.message(r.input, msg.Subject(), at.stream, at.stored, msg.Data())
+	m, ours := r.log.message(r.input, msg.Subject(), msg.Headers(), at.stream, at.stored, msg.Data())
 	if !ours {
 		// The stream was given more subjects while it is read.
 		r.buffer.add(r, at.stream, nil)

@@ -311,7 +311,7 @@ func (s *Source) recover(ctx context.Context, info *jetstream.StreamInfo) error 
 	case err != nil:
 		return err
 	case got != nil:
-		m, ours := s.in.message(s.input, got.Subject, got.Seq, events.At(got.Time), got.Data)
+		m, ours := s.in.message(s.input, got.Subject, got.header(), got.Seq, events.At(got.Time), got.Data)
 		if !ours {
 			s.buffer.insert(got.Seq, nil)
 			return nil
@@ -378,6 +378,19 @@ type stored struct {
 	Seq     uint64    `json:"seq"`
 	Data    []byte    `json:"data"`
 	Time    time.Time `json:"time"`
+	Hdrs    []byte    `json:"hdrs"` // as they go over the wire
+}
+
+// header is the message's header; nil if it has none that can be read.
+func (m *stored) header() nats.Header {
+	if len(m.Hdrs) == 0 {
+		return nil
+	}
+	header, err := nats.DecodeHeadersMsg(m.Hdrs)
+	if err != nil {
+		return nil // the reader would pass none over either
+	}
+	return header
 }
 
 // following fetches the first message of ours after a sequence; in an

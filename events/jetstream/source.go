@@ -31,8 +31,8 @@ type Options struct {
 	// read and proven, also before it was started; MinTime before the first. nil: the
 	// broker's first answer is believed, and a log that was never read has lost nothing.
 	Known func() events.Time
-	// Heard reports whether an event of a kind was ever read. nil: do not ask.
-	Heard func(events.Kind) bool
+	// Heard reports whether an event of an input was ever read. nil: do not ask.
+	Heard func(*Input) bool
 	// Hold is told with every answer of the broker why silence proves nothing, or
 	// that it does. nil: no one asks.
 	Hold func(events.Hold)

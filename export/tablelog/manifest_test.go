@@ -1,6 +1,7 @@
 package tablelog
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"strings"
@@ -58,6 +59,16 @@ func randomCut(rng *rand.Rand) *joiner.Cut {
 		c.Progress.Announced = randomTime(rng)
 	}
 	c.Progress.Commit = c.Number
+	for i := range rng.IntN(4) { // one alone is nothing that the clock would list, and is read back all the same
+		s := joiner.SourceClock{Name: fmt.Sprint("in ", i)}
+		for k := range s.Kinds {
+			s.Seen[k], s.Proven[k] = events.MinTime, events.MinTime
+			if s.Kinds[k] = rng.IntN(3) > 0; s.Kinds[k] {
+				s.Seen[k], s.Proven[k] = randomTime(rng), randomTime(rng)
+			}
+		}
+		c.Progress.Clock.Sources = append(c.Progress.Clock.Sources, s)
+	}
 	for k := range c.Progress.Clock.Seen {
 		c.Progress.Clock.Seen[k], c.Progress.Clock.Proven[k] = randomTime(rng), randomTime(rng)
 	}

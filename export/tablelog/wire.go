@@ -81,6 +81,15 @@ type mark struct {
 type clock struct {
 	Request sourceClock `json:"request"`
 	Outcome sourceClock `json:"outcome"`
+	// Sources are listed as soon as some kind has several.
+	Sources []namedClock `json:"sources,omitzero"`
+}
+
+// namedClock is one source: by the kinds of events that it may bring.
+type namedClock struct {
+	Name    string       `json:"name"`
+	Request *sourceClock `json:"request,omitzero"`
+	Outcome *sourceClock `json:"outcome,omitzero"`
 }
 
 type sourceClock struct {

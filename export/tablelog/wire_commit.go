@@ -11,7 +11,7 @@ func commitOf(cut *joiner.Cut) *commit {
 	c := &commit{
 		Commit: cut.Number, RulesHash: cut.RulesHash, From: toPositions(cut.From), To: toPositions(p.Inputs),
 		Clock: clock{Request: sourceClockOf(&p.Clock, events.KindRequest),
-			Outcome: sourceClockOf(&p.Clock, events.KindOutcome)},
+			Outcome: sourceClockOf(&p.Clock, events.KindOutcome), Sources: toSources(p.Clock.Sources)},
 		ClosedThrough: instant(p.ClosedThrough), MaxEvent: instant(cut.MaxEvent),
 		Ledger: toLedger(&p.Ledger), Closed: toLedger(&cut.Closed),
 		Guard: toGuard(&p.Guard), Gaps: toGaps(p.Gaps),
@@ -41,7 +41,38 @@ func (m *commit) cut(nonce string) *joiner.Cut {
 		c.Progress.Clock.Seen[kind] = events.Time(source.Seen)
 		c.Progress.Clock.Proven[kind] = events.Time(source.Proven)
 	}
+	c.Progress.Clock.Sources = fromSources(m.Clock.Sources)
 	return c
+}
+
+func toSources(sources []joiner.SourceClock) []namedClock {
+	var out []namedClock
+	for i := range sources {
+		s := &sources[i]
+		n := namedClock{Name: s.Name}
+		for k, into := range [events.Kinds]**sourceClock{events.KindRequest: &n.Request, events.KindOutcome: &n.Outcome} {
+			if s.Kinds[k] {
+				*into = &sourceClock{Seen: instant(s.Seen[k]), Proven: instant(s.Proven[k])}
+			}
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+func fromSources(named []namedClock) []joiner.SourceClock {
+	var out []joiner.SourceClock
+	for _, n := range named {
+		s := joiner.SourceClock{Name: n.Name}
+		for k, from := range [events.Kinds]*sourceClock{events.KindRequest: n.Request, events.KindOutcome: n.Outcome} {
+			s.Seen[k], s.Proven[k] = events.MinTime, events.MinTime
+			if from != nil {
+				s.Kinds[k], s.Seen[k], s.Proven[k] = true, events.Time(from.Seen), events.Time(from.Proven)
+			}
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 func sourceClockOf(c *joiner.Clock, k events.Kind) sourceClock {

@@ -116,6 +116,6 @@ func TestReplay(t *testing.T) {
 		if shape.Again {
 			together(&ledger, &want)
 		}
-		checkDisposed(t, &ledger, want)
+		checkDisposed(t, w, &ledger, want)
 	})
 }

@@ -79,7 +79,7 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 		return fmt.Errorf("beginning commit %d: %w", cut.Number, err)
 	}
 	at := e.saved
-	at.Progress.Inputs = slices.Clone(at.Progress.Inputs)
+	at.Progress.Inputs, at.Progress.Clock = slices.Clone(at.Progress.Inputs), at.Progress.Clock.Clone()
 	at.Progress.Guard = at.Progress.Guard.Header()
 	// A stop must not break off a commit: staging ends with the flight, not with ctx.
 	staging, cancel := context.WithCancel(context.WithoutCancel(ctx))

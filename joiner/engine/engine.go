@@ -23,7 +23,7 @@ type Options struct {
 	// MaxFuture and MaxAge bound how far an event may be stamped ahead of and
 	// behind the broker's time of its message; 0 is no bound.
 	MaxFuture, MaxAge time.Duration
-	// HeartbeatRequired sources are moved by events and heartbeats only.
+	// HeartbeatRequired kinds are moved by events and heartbeats only, in every feed.
 	HeartbeatRequired [events.Kinds]bool
 	// OutcomesPerRequest is how many outcomes of one id are held; the rest are
 	// rejected. 0 is no bound.
@@ -54,8 +54,20 @@ type Input struct {
 	First   uint64        // sequence of the first message it still holds; 0 is 1
 	Last    uint64        // sequence of its newest message when it was found; 0 if that is not known
 	Kinds   []events.Kind // which kinds it carries
+	// Feeds are the inputs of the configuration that it holds, in the order that
+	// Message.Feed counts in; nil: one feed in labeljoin's own format.
+	Feeds []Feed
 	// Open starts reading at a position.
 	Open func(ctx context.Context, from events.Position) (Source, error)
+}
+
+// Feed is one input of the configuration, as far as one log holds it.
+type Feed struct {
+	Name  string        // of the input; with that of the log it is in no other feed
+	Kinds []events.Kind // which kinds of events it may bring
+	// HeartbeatRequired says that its silence proves nothing.
+	HeartbeatRequired bool
+	Codec             events.Codec // nil: labeljoin's own format
 }
 
 // Roll says when what has closed is committed.
@@ -91,23 +103,26 @@ type Engine struct {
 	hot     map[string]*joiner.Entry // by id: requests with many outcomes, see stepHot
 
 	parsers [events.Kinds]*events.Parser
+	first   []int          // by input: the place of its first feed among all feeds
 	found   []joiner.Found // scratch
 	decoded events.Outcome // scratch
 	herald  herald         // what is to be published before the batch is applied
 	events  int            // folded since the batch was applied
 	folded  bool           // the batch has something, if only that time has passed
 
-	forgettable events.Time   // requests stamped before it are needed no more, and dropped bit by bit
-	volume      Roll          // read since the last cut: Rows and Bytes
-	looked      time.Time     // when declared gaps were last looked for
-	unread      string        // why they could not be read; said once
-	synced      time.Time     // what was applied by then is durable
-	noted       time.Time     // when the first uncommitted row was noticed; zero: none
-	flight      *flight       // the commit being staged, if any
-	announcing  *announcing   // of what has closed, if there is any
-	deciders    [2]*decider   // of their goroutines; nil until they are needed
-	news        func(Stats)   // told after every commit
-	questions   chan question // asked from outside
+	forgettable events.Time     // requests stamped before it are needed no more, and dropped bit by bit
+	volume      Roll            // read since the last cut: Rows and Bytes
+	looked      time.Time       // when declared gaps were last looked for
+	unread      string          // why they could not be read; said once
+	synced      time.Time       // what was applied by then is durable
+	noted       time.Time       // when the first uncommitted row was noticed; zero: none
+	flight      *flight         // the commit being staged, if any
+	announcing  *announcing     // of what has closed, if there is any
+	deciders    [2]*decider     // of their goroutines; nil until they are needed
+	news        func(Stats)     // told after every commit
+	questions   chan question   // asked from outside
+	arrived     chan struct{}   // signalled when a source has said something
+	open        []chan delivery // scratch
 	stats       atomic.Pointer[Stats]
 
 	quarantine Quarantine // since the start
@@ -133,7 +148,7 @@ type Stats struct {
 
 // New returns an engine over an opened store and output. Run does the rest.
 func New(o Options) *Engine {
-	e := &Engine{o: o, news: func(Stats) {}, questions: make(chan question), forgettable: events.MinTime}
+	e := &Engine{o: o, news: func(Stats) {}, questions: make(chan question), arrived: make(chan struct{}, 1), forgettable: events.MinTime}
 	begins := modeLive
 	if o.Replay != nil {
 		begins = modeReplay
@@ -144,6 +159,7 @@ func New(o Options) *Engine {
 	for k := range e.parsers {
 		e.parsers[k] = e.o.Decoders[k].NewParser()
 	}
+	e.countFeeds()
 	e.herald = herald{name: o.Name, rules: e.rules}
 	e.herald.published()
 	e.enter(begins)
@@ -197,7 +213,7 @@ func (e *Engine) flush(ctx context.Context, sync bool) error {
 // report makes the engine's standing known to Stats.
 func (e *Engine) report() {
 	s := Stats{Joining: e.joining, Progress: e.saved.Progress, Watermark: e.watermark(), Committed: e.saved.Committed, Measures: *e.measures, Aside: e.quarantine, Sightings: e.sighted.latest()}
-	s.Progress.Inputs = slices.Clone(s.Progress.Inputs)
+	s.Progress.Inputs, s.Progress.Clock = slices.Clone(s.Progress.Inputs), s.Progress.Clock.Clone()
 	s.Progress.Guard = s.Progress.Guard.Header()
 	for k := range s.Sources {
 		s.Sources[k] = s.Progress.Clock.Source(events.Kind(k), e.rules.Lateness)

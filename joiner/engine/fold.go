@@ -28,9 +28,29 @@ func (e *Engine) fold(ctx context.Context, m *events.Message, limit uint32) erro
 	if m.Seq == pos.Next {
 		skip = pos.Skip
 	}
+	var done bool
+	var err error
+	if e.codec(m) == nil {
+		done, err = e.foldOwn(ctx, m, skip, limit)
+	} else {
+		done, err = e.foldCoded(ctx, m, skip, limit)
+	}
+	if !done || err != nil {
+		return err
+	}
+	pos.Next, pos.Skip = m.Seq+1, 0
+	pos.Mark = m.Mark()
+	e.volume.Bytes += int64(len(m.Data))
+	return nil
+}
+
+// foldOwn takes in the events from skip up to limit of a message in labeljoin's own
+// format; done says that it has taken in the whole message.
+func (e *Engine) foldOwn(ctx context.Context, m *events.Message, skip, limit uint32) (done bool, err error) {
+	pos := &e.saved.Progress.Inputs[m.Input]
 	for index, data := range e.o.Decoders[m.Kind].Split(m.Data) {
 		if index >= limit {
-			return nil
+			return false, nil
 		}
 		if index < skip {
 			continue
@@ -39,18 +59,21 @@ func (e *Engine) fold(ctx context.Context, m *events.Message, limit uint32) erro
 		// A batch applied before the event takes effect ends just before it.
 		pos.Next, pos.Skip = m.Seq, index
 		if err := e.event(ctx, m, at, data); err != nil {
-			return err
+			return false, err
 		}
-		pos.Skip = index + 1
-		if e.events++; e.events >= maxBatch {
-			if err := e.flush(ctx, false); err != nil {
-				return err
-			}
+		if err := e.passed(ctx, pos, index); err != nil {
+			return false, err
 		}
 	}
-	pos.Next, pos.Skip = m.Seq+1, 0
-	pos.Mark = m.Mark()
-	e.volume.Bytes += int64(len(m.Data))
+	return true, nil
+}
+
+// passed counts an event of a message as folded, and applies the batch if it is full.
+func (e *Engine) passed(ctx context.Context, pos *events.Position, index uint32) error {
+	pos.Skip = index + 1
+	if e.events++; e.events >= maxBatch {
+		return e.flush(ctx, false)
+	}
 	return nil
 }
 
@@ -100,7 +123,7 @@ func (e *Engine) event(ctx context.Context, m *events.Message, at events.Origin,
 		e.saved.MaxEvent = max(e.saved.MaxEvent, d.ts)
 	}
 	e.ledger().UnknownFields += int64(d.unknown)
-	e.saved.Progress.Clock.Observe(m.Kind, witnessed(d.ts, m.Stored))
+	e.saved.Progress.Clock.ObserveAt(e.source(m), m.Kind, witnessed(d.ts, m.Stored))
 	e.guard()
 	return nil
 }
@@ -158,6 +181,9 @@ func (e *Engine) deadLetter(m *events.Message, at events.Origin, data []byte, d 
 	e.dispose(m.Kind, d)
 	if e.mode.again() {
 		return
+	}
+	if e.codec(m) != nil {
+		data = m.Data // the record, from which a corrected mapping can make an event
 	}
 	letter := events.DeadLetter{
 		Origin: at, Input: e.o.Inputs[at.Input].Name, Kind: m.Kind,

@@ -47,7 +47,7 @@ func TestGuarded(t *testing.T) {
 		checkBooks(t, w)
 		checkBase(t, w, want)
 		if crashes == 0 { // a rebuild may book some of what is forgotten anew
-			checkDisposed(t, &w.final.Progress.Ledger, want)
+			checkDisposed(t, w, &w.final.Progress.Ledger, want)
 		}
 	})
 	if *seedFlag == 0 && !testing.Short() && holds == 0 {

@@ -40,7 +40,7 @@ func onTime(t *testing.T, shape enginetest.Shape) {
 		if shape.Again {
 			together(&ledger, &want)
 		}
-		checkDisposed(t, &ledger, want)
+		checkDisposed(t, w, &ledger, want)
 	})
 }
 

@@ -33,7 +33,7 @@ func (e *Engine) newPace(inputs int) (*pace, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(c.Progress.Inputs) == inputs {
+		if len(c.Progress.Inputs) <= inputs {
 			p.cuts = append(p.cuts, paced{inputs: c.Progress.Inputs, watermark: c.Progress.Watermark(e.rules.Lateness)})
 		}
 	}
@@ -44,7 +44,12 @@ func (e *Engine) newPace(inputs int) (*pace, error) {
 func (p *pace) at(clock *joiner.Clock, input uint8, seq uint64, index uint32) {
 	n := &p.next[input]
 	for *n < len(p.cuts) {
-		q := &p.cuts[*n].inputs[input]
+		read := p.cuts[*n].inputs
+		if int(input) >= len(read) { // it was not read yet
+			*n++
+			continue
+		}
+		q := &read[input]
 		if seq < q.Next || seq == q.Next && index < q.Skip {
 			break
 		}

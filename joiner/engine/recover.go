@@ -108,6 +108,8 @@ func (e *Engine) recover(ctx context.Context) error {
 	if err := e.sameInputs(e.saved.Progress.Inputs); err != nil {
 		return err
 	}
+	e.saved.Progress.Inputs = e.withNew(e.saved.Progress.Inputs)
+	e.fitClock()
 	if e.mode.live() {
 		declared, err := e.o.Output.Declared()
 		if err != nil {
@@ -135,6 +137,7 @@ func (e *Engine) begin(ctx context.Context) error {
 	e.saved.Progress.Guard = joiner.NewGuard(e.rules, &joiner.Guard{})
 	e.saved.Progress.Inputs = e.beginnings()
 	e.saved.From = slices.Clone(e.saved.Progress.Inputs)
+	e.fitClock()
 	return e.flush(ctx, true)
 }
 
@@ -147,16 +150,27 @@ func (e *Engine) beginnings() []events.Position {
 	return at
 }
 
+// sameInputs reports an error if some input that was read is not there any more, or
+// stands in another place. There may be new ones after them.
 func (e *Engine) sameInputs(had []events.Position) error {
 	have := e.beginnings()
 	same := func(a, b events.Position) bool { return a.Input == b.Input }
-	if slices.EqualFunc(had, have, same) {
+	if len(had) <= len(have) && slices.EqualFunc(had, have[:len(had)], same) {
 		return nil
 	}
-	return &InputsError{Had: names(had), Have: names(have)}
+	return &InputsError{Had: InputNames(had), Have: InputNames(have)}
 }
 
-func names(positions []events.Position) []string {
+// withNew adds the beginnings of inputs that have no position yet.
+func (e *Engine) withNew(at []events.Position) []events.Position {
+	if len(at) >= len(e.o.Inputs) {
+		return at
+	}
+	return append(slices.Clip(at), e.beginnings()[len(at):]...)
+}
+
+// InputNames are the inputs of positions.
+func InputNames(positions []events.Position) []string {
 	out := make([]string, len(positions))
 	for i := range positions {
 		out[i] = positions[i].Input
@@ -199,7 +213,7 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 	if err != nil {
 		return err
 	}
-	until := slices.Clone(cut.Progress.Inputs)
+	from, until := e.withNew(from), e.withNew(slices.Clone(cut.Progress.Inputs))
 	leapt := e.acceptLost(from, declared)
 	if e.lacking = slices.Contains(leapt, true) || mayLack(from, until, declared); e.lacking && whole {
 		return errDeclaredLost
@@ -217,6 +231,7 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 	}
 	e.saved = e.o.Store.Progress()
 	e.saved.Progress.Inputs = from
+	e.fitClock()
 	e.saved.Progress.Guard = joiner.NewGuard(e.rules, &cut.Progress.Guard)
 	if e.pace, err = e.newPace(len(from)); err != nil {
 		return err
@@ -297,6 +312,7 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	guard := s.Progress.Guard // what the log says; the commit has the rest
 	guard.Filling, guard.OnTime = cut.Progress.Guard.Filling, cut.Progress.Guard.OnTime
 	s.Progress = cut.Progress
+	e.fitClock()
 	s.Progress.Guard, s.Gaps, e.rules.Gaps = guard, len(cut.Progress.Gaps), cut.Progress.Gaps
 	s.Progress.Inputs = at
 	s.Committed = cut.Progress.ClosedThrough

@@ -21,7 +21,7 @@ func (e *Engine) holdsWhatWasRead(ctx context.Context, cut *joiner.Cut, state *j
 		return nil
 	}
 	got := int64(0)
-	for i := range state.Inputs {
+	for i := range cut.Progress.Inputs {
 		if state.Inputs[i].Created != cut.Progress.Inputs[i].Created {
 			return errReadGone // what was read before is in another stream
 		}
@@ -65,10 +65,11 @@ func (e *Engine) countBetween(ctx context.Context, input int, from, to events.Po
 		}
 		for i := range b.Messages {
 			m := &b.Messages[i]
+			m.Input = uint8(input)
 			if seq = m.Seq; seq > last {
 				break
 			}
-			for index := range e.o.Decoders[m.Kind].Split(m.Data) {
+			for index := range e.indices(m) {
 				before := m.Seq == from.Next && index < from.Skip
 				beyond := m.Seq == to.Next && index >= to.Skip
 				if !before && !beyond {

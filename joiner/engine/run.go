@@ -150,6 +150,10 @@ func (e *Engine) read(ctx context.Context, input int, from events.Position, to c
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		select {
+		case e.arrived <- struct{}{}:
+		default: // the loop looks already
+		}
 		if errors.Is(d.err, io.EOF) {
 			return nil // an error would stop the other sources
 		}
@@ -211,26 +215,25 @@ func (e *Engine) reached(ctx context.Context, ended []bool, until []events.Posit
 	return true, io.EOF
 }
 
-// receive waits for a delivery or a tick (nil). Of two sources that both have
-// something to say, the one behind in event time speaks first: the less one
-// runs ahead of the other, the less has to wait in the state. Before it waits, what
-// was folded is applied.
+// receive waits for a delivery or a tick (nil). Of sources that have something to say,
+// the one furthest behind in event time speaks first: the less one runs ahead of the
+// others, the less has to wait in the state. Before it waits, what was folded is applied.
 func (e *Engine) receive(ctx context.Context, inbox []chan delivery, ended []bool, ticks <-chan time.Time) (*delivery, error) {
 	first, held := e.behind(), e.held()
-	var open [2]chan delivery // that are to be read, the one behind first
+	open := e.open[:0] // that are to be read, the one behind first
 	for n := range inbox {
 		if i := (first + n) % len(inbox); !ended[i] && !e.holds(i, held) {
-			open[n] = inbox[i]
+			open = append(open, inbox[i])
 		}
 	}
-	late := open[0] != nil && e.farBehind(first)
-	if d := ready(open[0]); d != nil {
+	e.open = open
+	late := len(open) > 0 && open[0] == inbox[first] && e.farBehind(first)
+	now := open
+	if late {
+		now = open[:1]
+	}
+	if d := ready(now); d != nil {
 		return d, nil
-	}
-	if !late {
-		if d := ready(open[1]); d != nil {
-			return d, nil
-		}
 	}
 	if err := e.applyFolded(ctx); err != nil {
 		return nil, err
@@ -246,30 +249,39 @@ func (e *Engine) receive(ctx context.Context, inbox []chan delivery, ended []boo
 			return nil, ctx.Err()
 		}
 	}
-	select {
-	case d := <-open[0]:
-		return &d, nil
-	case d := <-open[1]:
-		return &d, nil
-	case q := <-e.questions:
-		return nil, e.tell(ctx, q)
-	case <-e.announced():
-		return nil, e.announceClosed(ctx)
-	case <-ticks:
-		return nil, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	return e.waitFor(ctx, open, ticks)
+}
+
+// waitFor waits for one of some sources, or a tick (nil), with nothing else to do.
+func (e *Engine) waitFor(ctx context.Context, open []chan delivery, ticks <-chan time.Time) (*delivery, error) {
+	for {
+		if d := ready(open); d != nil {
+			return d, nil
+		}
+		select {
+		case <-e.arrived: // from some source
+		case q := <-e.questions:
+			return nil, e.tell(ctx, q)
+		case <-e.announced():
+			return nil, e.announceClosed(ctx)
+		case <-ticks:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 }
 
-// ready is what a source has said already, if anything.
-func ready(from <-chan delivery) *delivery {
-	select {
-	case d := <-from:
-		return &d
-	default:
-		return nil
+// ready is what the first of some sources has said that has said anything.
+func ready(from []chan delivery) *delivery {
+	for _, source := range from {
+		select {
+		case d := <-source:
+			return &d
+		default:
+		}
 	}
+	return nil
 }
 
 // held is which kinds are not to be read now.
@@ -290,36 +302,13 @@ func (e *Engine) holds(input int, held [events.Kinds]bool) bool {
 	return false
 }
 
-// behind is the input whose events are the oldest.
-func (e *Engine) behind() int {
-	c := &e.saved.Progress.Clock
-	for i := range e.o.Inputs {
-		for _, k := range e.o.Inputs[i].Kinds {
-			if c.Seen[k] <= c.Seen[1-k] {
-				return i
-			}
-		}
-	}
-	return 0
-}
-
-// farBehind reports whether the other input is ahead of this one by more than the
-// tolerance.
-func (e *Engine) farBehind(input int) bool {
-	kinds := e.o.Inputs[input].Kinds
-	if len(kinds) != 1 {
-		return false
-	}
-	c, k := &e.saved.Progress.Clock, kinds[0]
-	return max(c.Seen[k], c.Proven[k]).Add(tolerance) < c.Seen[1-k]
-}
-
 // take folds a batch. Up to the position that until gives; what lies beyond
 // it is read again later. Small ones are applied together, as long as there are
 // more: see receive.
 func (e *Engine) take(ctx context.Context, d *delivery, until []events.Position) error {
 	for i := range d.batch.Messages {
 		m, limit := &d.batch.Messages[i], uint32(math.MaxUint32)
+		m.Input = uint8(d.input)
 		if until != nil {
 			if limit = within(m, until[d.input]); limit == 0 {
 				e.saved.Progress.Inputs[d.input] = until[d.input]
@@ -332,11 +321,7 @@ func (e *Engine) take(ctx context.Context, d *delivery, until []events.Position)
 	}
 	e.place(d, until)
 	if t := d.batch.Proven; t != events.MinTime && until == nil {
-		for _, k := range e.o.Inputs[d.input].Kinds {
-			if !e.o.HeartbeatRequired[k] {
-				e.saved.Progress.Clock.Prove(k, t.Add(-e.rules.Lateness))
-			}
-		}
+		e.prove(d.input, t.Add(-e.rules.Lateness))
 		e.guard()
 	}
 	if until != nil {

@@ -204,7 +204,7 @@ func (s stager) forgotten(f *flight) error {
 func (s stager) book(f *flight) {
 	f.closed.Rows, f.closed.Unfit = f.stage.Tallies()
 	p := f.at.Progress
-	p.Inputs = slices.Clone(p.Inputs)
+	p.Inputs, p.Clock = slices.Clone(p.Inputs), p.Clock.Clone()
 	p.Commit = f.cut.Number
 	settleBooks(&p.Ledger, &f.closed)
 	f.result = joiner.Cut{

@@ -22,7 +22,7 @@ func TestTimely(t *testing.T) {
 		}
 		checkBooks(t, w)
 		checkBase(t, w, want)
-		checkDisposed(t, &w.final.Progress.Ledger, want)
+		checkDisposed(t, w, &w.final.Progress.Ledger, want)
 	})
 }
 
@@ -41,7 +41,7 @@ func TestTimelyShuffled(t *testing.T) {
 			w.troubled(t, 1+r.IntN(6))
 			checkBooks(t, w)
 			checkBase(t, w, want)
-			checkDisposed(t, &w.final.Progress.Ledger, want)
+			checkDisposed(t, w, &w.final.Progress.Ledger, want)
 		}
 	})
 }

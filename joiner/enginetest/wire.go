@@ -3,6 +3,7 @@ package enginetest
 import (
 	"bytes"
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
 	"strings"
 
@@ -98,7 +99,7 @@ func (h *History) Reference() Reference {
 
 // Layout is how events lie in logs.
 type Layout struct {
-	Inputs   int  // 1: both kinds in one log; 2: a log for each
+	Inputs   int  // 1: both kinds in one log; 2: a log for each; more: the outcomes lie in several
 	Messages int  // most events in a message
 	Batches  int  // most messages in a batch
 	Proofs   bool // batches say how far the log is proven to be read; for timely histories
@@ -110,13 +111,30 @@ func Logs(arrivals []Arrival, l Layout, r *rand.Rand) [][]events.Batch {
 	for input := range logs {
 		var mine []Arrival
 		for _, e := range arrivals {
-			if l.Inputs == 1 || int(e.Kind) == input {
+			if l.holds(input, &e) {
 				mine = append(mine, e)
 			}
 		}
 		logs[input] = batches(mine, uint8(input), l, r)
 	}
 	return logs
+}
+
+// holds reports whether an event lies in a log. A heartbeat of the outcomes lies in each
+// of theirs, because it speaks for one log only.
+func (l *Layout) holds(input int, e *Arrival) bool {
+	switch {
+	case l.Inputs == 1:
+		return true
+	case e.Kind == events.KindRequest || input == 0:
+		return e.Kind == events.KindRequest && input == 0
+	case bytes.HasPrefix(e.Data, []byte(`{"heartbeat"`)):
+		return true
+	}
+	// By its beginning, which is the id of its request: how many outcomes of one request
+	// are taken in at most depends on which come first.
+	id, _, _ := bytes.Cut(e.Data, []byte(","))
+	return input == 1+int(crc32.ChecksumIEEE(id))%(l.Inputs-1)
 }
 
 func batches(rest []Arrival, input uint8, l Layout, r *rand.Rand) []events.Batch {

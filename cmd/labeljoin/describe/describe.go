@@ -31,8 +31,9 @@ func Write(w io.Writer, c *config.Config) {
 	} else {
 		line("server", "%s", strings.Join(c.NATS.URL, ", "))
 	}
-	line("requests", "%s", inputOf(c.Inputs.Requests.Subject, c.Inputs.Requests.Stream))
-	line("outcomes", "%s", inputOf(c.Inputs.Outcomes.Subject, c.Inputs.Outcomes.Stream))
+	for i := range c.Inputs.List {
+		line(c.Inputs.List[i].Name, "%s", inputOf(&c.Inputs.List[i]))
+	}
 	if c.Publish != nil {
 		line("label stream", "%s", c.Publish.Subject)
 	}
@@ -81,11 +82,21 @@ func portOf(port int64) string {
 	return fmt.Sprint(port)
 }
 
-func inputOf(subject, stream string) string {
-	if stream == "" {
-		return subject
+func inputOf(in *config.Input) string {
+	text := strings.Join(in.Subject, ", ")
+	if len(in.Stream) > 0 {
+		text += " of stream " + strings.Join(in.Stream, ", ")
 	}
-	return subject + " of stream " + stream
+	switch {
+	case in.Kind == config.KindRequest || in.Kind == config.KindOutcome:
+		text += ": " + in.Kind + "s"
+	case in.Kind != "":
+		text += ": requests and outcomes"
+	}
+	if !in.Native() {
+		text += ", in format " + in.Format
+	}
+	return text
 }
 
 func negativesOf(j *config.Join) string {

@@ -137,7 +137,12 @@ func (d *Doctor) nats(ctx context.Context, running bool) {
 	defer func() { _ = s.Close() }() // it has only looked
 	asking, cancel := context.WithTimeout(ctx, partition.AskTimeout/3)
 	defer cancel()
-	logs, missing, err := jetstream.Look(asking, s.Conn, (&partition.Service{Config: d.Config}).StreamInputs())
+	wanted, err := (&partition.Service{Config: d.Config}).StreamInputs()
+	if err != nil {
+		d.tell("the inputs", err, "")
+		return
+	}
+	logs, missing, err := jetstream.Look(asking, s.Conn, wanted)
 	if errors.Is(err, context.DeadlineExceeded) && s.Conn.LastError() != nil {
 		err = s.Conn.LastError()
 	}

@@ -85,7 +85,11 @@ func (g *Losses) Connect(ctx context.Context) (s *partition.Service, err error) 
 // streams finds the streams. Those that are gone are made again, if a loss is to be
 // declared and the joiner would make them.
 func (g *Losses) streams(ctx context.Context, s *partition.Service) ([]jetstream.Log, error) {
-	logs, missing, err := jetstream.Look(ctx, s.Conn, s.StreamInputs())
+	wanted, err := s.StreamInputs()
+	if err != nil {
+		return nil, err
+	}
+	logs, missing, err := jetstream.Look(ctx, s.Conn, wanted)
 	if err != nil || len(missing) == 0 || !g.Declare {
 		return logs, err
 	}
@@ -132,7 +136,7 @@ func (g *Losses) log(ctx context.Context, s *partition.Service, log *jetstream.L
 		}
 	}
 	losses, err := jetstream.FindLosses(ctx, s.Conn, *log, jetstream.Want{
-		From: p, First: g.want.Clock == joiner.NewClock(), Reread: g.want.Rebuild, Lost: partition.DeclaredSpans(g.declared,
+		From: p, First: g.want.Clock.IsNew(), Reread: g.want.Rebuild, Lost: partition.DeclaredSpans(g.declared,
 			log.Stream, p.Created, log.Created),
 	})
 	if err != nil {

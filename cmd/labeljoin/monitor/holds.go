@@ -26,7 +26,7 @@ const WhatLabels = "labels"
 // a metric's label.
 func holdReasons() []string {
 	return append(jetstream.HoldReasons(), jetstream.HoldUnreadable, jetstream.HoldLabelStream, HoldByNATS, holdByGuard,
-		diskspace.ShortOfDisk, diskspace.ShortOfState)
+		holdBySilence, diskspace.ShortOfDisk, diskspace.ShortOfState)
 }
 
 // Holds knows everything that waits now, and why. The log says it once when a

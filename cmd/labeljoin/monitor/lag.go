@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
@@ -62,4 +63,33 @@ func (l *Lag) Behind(s engine.Stats) map[string]uint64 {
 		}
 	}
 	return behind
+}
+
+// WatchInputs tells of inputs that are behind the others, and when they are no more,
+// until ctx ends. lateness is the join's.
+func (h *Holds) WatchInputs(ctx context.Context, stats func() engine.Stats, lateness time.Duration) {
+	ticker := time.NewTicker(askEvery)
+	defer ticker.Stop()
+	before := map[string]events.Hold{}
+	for {
+		s := stats()
+		now := map[string]events.Hold{}
+		if s.Joining {
+			now = silentInputs(&s.Progress.Clock, lateness)
+		}
+		for what := range before {
+			if !now[what].On() {
+				h.Set(what, events.Hold{})
+			}
+		}
+		for what, why := range now {
+			h.Set(what, why)
+		}
+		before = now
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
 }

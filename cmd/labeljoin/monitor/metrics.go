@@ -15,7 +15,7 @@ type collector struct {
 
 	read, disposed, pending, watermark, seen          *prometheus.Desc
 	rows, commits, joining, heartbeats, unfit, unseen *prometheus.Desc
-	sampledOut, unknown                               *prometheus.Desc
+	inputSeen, sampledOut, unknown                    *prometheus.Desc
 	held, heldSince, expected, gaps                   *prometheus.Desc
 }
 
@@ -34,6 +34,7 @@ func newCollector(name string, stats func() engine.Stats) *collector {
 		watermark: describe("watermark_timestamp_seconds",
 			"Event time before which every event of the source has been read.", "kind"),
 		seen:       describe("last_event_timestamp_seconds", "Largest event time seen of the source.", "kind"),
+		inputSeen:  describe("input_last_event_timestamp_seconds", "Largest event time seen of an input, where several bring events of a kind.", "input", "kind"),
 		rows:       describe("rows_written_total", "Rows in commits, all revisions."),
 		commits:    describe("commits_total", "Commits made."),
 		joining:    describe("joining", "1 once recovery is done."),
@@ -64,6 +65,14 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	}
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	for i := range s.Progress.Clock.Sources {
+		in := &s.Progress.Clock.Sources[i]
+		for k, has := range in.Kinds {
+			if has {
+				instant(gauge, c.inputSeen, in.Seen[k], in.Name, events.Kind(k).String())
+			}
+		}
 	}
 	for k, tally := range l.Kinds {
 		kind := events.Kind(k).String()

@@ -72,6 +72,7 @@ type Status struct {
 	Commits   uint64                 `json:"commits"`
 	Rows      int64                  `json:"rows"`
 	Inputs    []inputStatus          `json:"inputs"`
+	Sources   []sourceStatus         `json:"sources,omitempty"` // where several inputs bring events of a kind
 	Events    map[string]eventStatus `json:"events"`
 }
 
@@ -265,6 +266,9 @@ func (s *Status) Print(to io.Writer, running bool) error {
 			behind = fmt.Sprintf(", %d behind", *in.Behind)
 		}
 		fmt.Fprintf(lines, "stream %s\tread up to message %d%s\n", in.Input, in.Next-1, behind)
+	}
+	for _, in := range s.Sources {
+		fmt.Fprintf(lines, "input %s\t%ss; watermark %s; newest %s\n", in.Input, in.Kind, timeText(in.Watermark), timeText(in.Seen))
 	}
 	for _, kind := range []events.Kind{events.KindRequest, events.KindOutcome} {
 		e := s.Events[kind.String()]

@@ -56,11 +56,18 @@ func (k *known) time() events.Time {
 	return t
 }
 
-// hasHeard reports whether an event or a heartbeat of a kind was ever read.
-func (k *known) hasHeard(kind events.Kind) bool {
-	if k.heard[kind] {
-		return true
+// hasHeard reports whether an event or a heartbeat of an input was ever read from a
+// stream; kind is that of its events.
+func (k *known) hasHeard(input, stream string, kind events.Kind) bool {
+	stats := k.stats()
+	clock := &stats.Progress.Clock
+	if !stats.Joining || len(clock.Sources) == 0 {
+		return k.heard[kind] || stats.Joining && clock.Seen[kind] != events.MinTime
 	}
-	s := k.stats()
-	return s.Joining && s.Progress.Clock.Seen[kind] != events.MinTime
+	for i := range clock.Sources {
+		if c := &clock.Sources[i]; c.Name == engine.FeedName(input, stream) {
+			return c.Seen != joiner.NewClock().Seen
+		}
+	}
+	return false
 }

@@ -133,6 +133,9 @@ func CheckExpressions(c *config.Config) (*config.Config, error) {
 	if _, err := wire.Rules(c); err != nil {
 		return nil, err
 	}
+	if _, err := wire.Feeds(c); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 

@@ -167,7 +167,8 @@ func (s *Service) measureLag(inputs []engine.Input) {
 	asking, cancel := context.WithCancel(context.Background())
 	unwatch := s.unwatch
 	s.unwatch = func() { cancel(); unwatch() }
-	s.watching.Go(func() { s.lag.Watch(asking, s.Conn, inputs) }) // ended by close
+	s.watching.Go(func() { s.lag.Watch(asking, s.Conn, inputs) })                                // ended by close
+	s.watching.Go(func() { s.holds.WatchInputs(asking, s.stats, s.Config.Join.Lateness.Std()) }) // likewise
 }
 
 // observe makes what the joiner shows of itself.
@@ -190,6 +191,7 @@ func (s *Service) observe() monitor.Observer {
 func (s *Service) tell(stats *engine.Stats, to *monitor.Status) {
 	to.Waits, to.Features, to.DeadLetters = s.waits(stats), monitor.FeatureStatusOf(s.Partition.Output.FeatureNotes()), s.refused.Status()
 	to.AddClosing(stats, s.Config)
+	to.AddSources(stats, s.Config.Join.Lateness.Std())
 	to.Exports = s.daily.Status()
 }
 
@@ -306,26 +308,50 @@ func connOptions(c *config.Config, lookup func(string) (string, bool)) (jetstrea
 
 // Logs finds the streams.
 func (s *Service) Logs(ctx context.Context) ([]jetstream.Log, error) {
-	return jetstream.Find(ctx, s.Conn, s.StreamInputs())
+	wanted, err := s.StreamInputs()
+	if err != nil {
+		return nil, err
+	}
+	logs, err := jetstream.Find(ctx, s.Conn, wanted)
+	if err != nil {
+		return nil, err
+	}
+	return wire.InOrder(logs, s.readBefore()), nil
+}
+
+// readBefore are the names of the streams that were read so far, in the order in which
+// positions count.
+func (s *Service) readBefore() []string {
+	if s.Partition == nil {
+		return nil
+	}
+	at := s.Partition.Store.Progress().Progress.Inputs
+	if cut, _, ok := s.Partition.Output.Last(); ok && len(at) == 0 {
+		at = cut.Progress.Inputs
+	}
+	return engine.InputNames(at)
 }
 
 // StreamInputs is what the configuration says of the streams.
-func (s *Service) StreamInputs() []jetstream.Input {
-	in := &s.Config.Inputs
-	create := in.Create || s.Config.NATS.Embedded
-	return []jetstream.Input{
-		{Kind: events.KindRequest, Subject: in.Requests.Subject, Stream: in.Requests.Stream, Create: create},
-		{Kind: events.KindOutcome, Subject: in.Outcomes.Subject, Stream: in.Outcomes.Stream, Create: create},
+func (s *Service) StreamInputs() ([]jetstream.Input, error) {
+	feeds, err := wire.Feeds(s.Config)
+	if err != nil {
+		return nil, err
 	}
+	return wire.Subjects(s.Config, feeds, s.Config.Inputs.Create || s.Config.NATS.Embedded), nil
 }
 
 // Inputs finds the streams and how to read them.
 func (s *Service) Inputs(ctx context.Context) ([]engine.Input, error) {
+	feeds, err := wire.Feeds(s.Config)
+	if err != nil {
+		return nil, err
+	}
 	logs, err := s.Logs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	inputs := make([]engine.Input, len(logs))
+	inputs := wire.Inputs(logs, feeds)
 	for i, l := range logs {
 		for _, warning := range l.Warnings {
 			s.Log.Warn("the stream can lose messages before they are read", "stream", l.Stream, "because", warning)
@@ -334,10 +360,6 @@ func (s *Service) Inputs(ctx context.Context) ([]engine.Input, error) {
 		if l.MaxAge > 0 && l.MaxAge < need {
 			s.Log.Warn("the stream drops messages that a rebuild of the state would need: a lost state cannot be rebuilt then",
 				"stream", l.Stream, "max_age", l.MaxAge.String(), "needed", need.String())
-		}
-		inputs[i] = engine.Input{Name: l.Stream, Created: l.Created, First: l.First, Last: l.Last}
-		for _, input := range l.Inputs {
-			inputs[i].Kinds = append(inputs[i].Kinds, input.Kind)
 		}
 		inputs[i].Open = func(ctx context.Context, from events.Position) (engine.Source, error) {
 			options := s.sourceOptions(l.Stream, need)
@@ -371,7 +393,8 @@ func (s *Service) sourceOptions(stream string, keep time.Duration) jetstream.Opt
 			why)
 	}}
 	if s.known != nil {
-		o.Known, o.Heard = s.known.time, s.known.hasHeard
+		o.Known = s.known.time
+		o.Heard = func(in *jetstream.Input) bool { return s.known.hasHeard(in.Name, stream, in.Kind) }
 		o.Hold = func(why events.Hold) { s.holds.Set("stream "+stream, why) }
 	}
 	return o

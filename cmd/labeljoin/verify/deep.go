@@ -117,8 +117,8 @@ func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
 		inputs[i].Open = func(ctx context.Context, at events.Position) (engine.Source, error) {
 			source, err := open(ctx, at)
 			return &bounded{
-				Source: source, until: until, decoders: &o.Decoders, ended: at.Next >= until.Next && until.Skip == 0,
-				see: func(m *events.Message) { d.late.see(i, m) },
+				Source: source, input: &inputs[i], until: until, decoders: &o.Decoders, ended: at.Next >= until.Next && until.Skip == 0,
+				see: func(m *events.Message) { d.late.see(i, inputs[i].CodecOf(m), m) },
 			}, err
 		}
 	}
@@ -141,7 +141,7 @@ func (d *deep) beginning(inputs []engine.Input) ([]events.Position, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(c.Cut.From) != len(inputs) {
+		if len(c.Cut.From) > len(inputs) {
 			return nil, fmt.Errorf("commit %d was made from %d streams, the configuration has %d", c.Cut.Number,
 				len(c.Cut.From), len(inputs))
 		}
@@ -166,6 +166,9 @@ func (d *deep) beginning(inputs []engine.Input) ([]events.Position, error) {
 // readable reports whether the streams are those of a commit's positions, and still
 // hold what comes from there on.
 func readable(at []events.Position, inputs []engine.Input) bool {
+	if len(at) != len(inputs) {
+		return false // some were not read yet
+	}
 	for i := range at {
 		if p := &at[i]; p.Input != inputs[i].Name || p.Created != inputs[i].Created || inputs[i].First > p.Next {
 			return false
@@ -233,6 +236,7 @@ func readShare(at []events.Position, cut *joiner.Cut) float64 {
 // bounded is a source that ends where a commit was cut.
 type bounded struct {
 	engine.Source
+	input    *engine.Input
 	until    events.Position
 	decoders *[events.Kinds]events.Decoder
 	ended    bool
@@ -271,8 +275,12 @@ func (b *bounded) Next(ctx context.Context) (events.Batch, error) {
 	return batch, nil
 }
 
-// beginningOf is the events of a message that the commit had read.
+// beginningOf is the events of a message that the commit had read. What a codec reads
+// cannot be cut; there commits are cut between messages only.
 func (b *bounded) beginningOf(m *events.Message) []byte {
+	if b.input.CodecOf(m) != nil {
+		return m.Data
+	}
 	var read [][]byte
 	for index, data := range b.decoders[m.Kind].Split(m.Data) {
 		if index >= b.until.Skip {

@@ -49,6 +49,9 @@ func (l *lateness) Add(cut *joiner.Cut, late time.Duration) {
 // watermark is the one that an event of an input met at the latest.
 func (l *lateness) watermark(input int, seq uint64, index uint32) events.Time {
 	at, _ := slices.BinarySearchFunc(l.cuts, true, func(c cutPoint, _ bool) int {
+		if input >= len(c.inputs) {
+			return -1 // it was not read yet
+		}
 		p := &c.inputs[input]
 		if cmp.Or(cmp.Compare(seq, p.Next), cmp.Compare(index, p.Skip)) < 0 {
 			return 1 // the commit has read it
@@ -62,18 +65,22 @@ func (l *lateness) watermark(input int, seq uint64, index uint32) events.Time {
 }
 
 // see looks at the events of a message. Inputs may call it side by side.
-func (l *lateness) see(input int, m *events.Message) {
-	for index, data := range l.decoders[m.Kind].Split(m.Data) {
-		id, bound, ok := l.bound(m.Kind, data)
+func (l *lateness) see(input int, codec events.Codec, m *events.Message) {
+	events.EachOf(codec, &l.decoders[m.Kind], m, func(index uint32, d events.Decoded) bool {
+		if d.Reject != nil {
+			return true
+		}
+		id, bound, ok := l.bound(d.Kind, d.Data)
 		if !ok {
-			continue // a heartbeat, or it is rejected in a replay too
+			return true // a heartbeat, or it is rejected in a replay too
 		}
 		if w := l.watermark(input, m.Seq, index); w > bound {
 			if known, ok := l.met[input][id]; !ok || w > known {
 				l.met[input][id] = w
 			}
 		}
-	}
+		return true
+	})
 }
 
 // bound is the watermark up to which an event is in time whatever its request: an

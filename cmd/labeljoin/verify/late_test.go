@@ -65,7 +65,7 @@ func TestWhichRowsMayDiffer(t *testing.T) {
 			l.Add(lateCut(10, 10, 0, at(20)), 0)
 			l.Add(lateCut(20, 20, 1, at(90)), 0)  // exactly the close and corrections of a request at 0
 			l.Add(lateCut(30, 30, 0, at(180)), 0) // long after
-			l.see(int(c.kind), &events.Message{Kind: c.kind, Seq: c.seq, Data: c.data})
+			l.see(int(c.kind), nil, &events.Message{Kind: c.kind, Seq: c.seq, Data: c.data})
 			if got := l.excuse(export.RequestHash("r"), at(0)); got != c.want {
 				t.Errorf("excused: %v", got)
 			}

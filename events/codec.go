@@ -1,0 +1,43 @@
+package events
+
+// Codec makes events of the records of an input whose producers do not write
+// labeljoin's own format. It is a function of the message: the same message gives the
+// same events, whenever and wherever it is read. Several goroutines may use it.
+type Codec interface {
+	// Decode calls yield for every event that a message holds, in order, and for every
+	// record that is no event; index is its position, from 0. It stops when yield says
+	// false. A message of which nothing is wanted may give none.
+	Decode(m *Message, yield func(index uint32, d Decoded) bool)
+}
+
+// Decoded is what a record became: an event, or the reason why it is none.
+type Decoded struct {
+	Kind   Kind
+	Data   []byte       // the event in labeljoin's own format; nobody changes it later
+	Record []byte       // what it was made of, which the dead letters keep
+	Reject *RejectError // not nil: it is no event
+	// Left are the names of some fields of the record that nothing uses, and Unused is
+	// how many there are.
+	Left   []string
+	Unused int
+}
+
+// EachOf calls yield for the events of a message, by the codec that reads it; nil is
+// labeljoin's own format, in which nothing is decoded here.
+func EachOf(codec Codec, own *Decoder, m *Message, yield func(index uint32, d Decoded) bool) {
+	if codec != nil {
+		codec.Decode(m, yield)
+		return
+	}
+	for index, data := range own.Split(m.Data) {
+		if !yield(index, Decoded{Kind: m.Kind, Data: data, Record: data}) {
+			return
+		}
+	}
+}
+
+// Envelope is what a message carries beside its data.
+type Envelope struct {
+	Subject string
+	Header  map[string][]string // nil: it has none
+}

@@ -12,6 +12,9 @@ with expected.json files (left out: not used). Each case is a replay of logs:
             types that the manifest says
   labels    join.sql, an independent join in DuckDB over the same logs, gives
             the same rows and labels, to the microsecond
+  exports   days are exported as training data: the rows of the output, each once,
+            split and ordered as any SQL engine computes it, read by DuckDB, pyarrow,
+            pandas, and whatever else is installed (interop_export.py)
   features  every feature of the logs is in its column, and nothing else is
 
 The live case is the demo, read back by both. Exit code 0: all is well.
@@ -32,6 +35,7 @@ import pyarrow
 import pyarrow.parquet
 
 import interop_events
+import interop_export
 
 HERE = Path(__file__).resolve().parent
 TIMEOUT = 300  # seconds, for any one run of the binary
@@ -58,6 +62,7 @@ class Case:
     skew_ms: int = 0
     declared: dict = field(default_factory=dict)
     file_rows: int = 1_000_000
+    positives: dict = field(default_factory=dict)  # rows in which a label is 1, where that is known
 
     def config(self):
         """The configuration, as JSON, which is YAML."""
@@ -303,9 +308,11 @@ def run_case(case, binary, work):
     read = check_readers(con, files)
     labels = check_labels(con, case, files)
     cells = check_features(con, case, read)
+    names = list(case.labels)
+    exported = interop_export.check(binary, work / case.name, names, [case.positives[n] for n in names] if case.positives else None)
     kinds = Counter(k for columns, _ in read.values() for k in columns.values())
     print(f"ok   {case.name}: {sum(len(r) for _, r in read.values())} rows in {len(files)} files, "
-          f"{labels} labels, {cells} feature cells; columns of {len(kinds)} types: {', '.join(sorted(kinds))}", flush=True)
+          f"{labels} labels, {cells} feature cells; columns of {len(kinds)} types: {', '.join(sorted(kinds))}; {exported}", flush=True)
 
 
 def run_live(binary, work):
@@ -341,7 +348,8 @@ def real(data):
             for window, b in e["by_window"].items():
                 labels = {"label_" + n: {"types": l["positive_types"], "min_value": l.get("min_value")} for n, l in b["labels"].items()}
                 yield Case(f"{path.parent.name}-{block}-{window}", path.parent / e["requests_file"], path.parent / "outcomes.jsonl.gz",
-                           labels, b["window_ms"], e["early_tolerance_ms"])
+                           labels, b["window_ms"], e["early_tolerance_ms"],
+                           positives={"label_" + n: l["positive_rows"] for n, l in b["labels"].items()})
 
 
 def main():
@@ -357,7 +365,7 @@ def main():
     for name, run in runs:
         try:
             run()
-        except (Failure, subprocess.SubprocessError, duckdb.Error, pyarrow.ArrowException) as e:
+        except (Failure, interop_export.Failure, subprocess.SubprocessError, duckdb.Error, pyarrow.ArrowException) as e:
             failed += 1
             print(f"FAIL {name}: {e}", flush=True)
     print(f"{len(runs) - failed} passed, {failed} failed")

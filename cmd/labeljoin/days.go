@@ -7,7 +7,6 @@ import (
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/commandline"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exporter"
-	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
 	"github.com/labeljoin/labeljoin/export/shards"
 )
 
@@ -23,23 +22,7 @@ func daysCommand() *cli.Command {
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			cfg, err := configOf(c)
-			if err != nil {
-				return err
-			}
-			dir := cfg.Output.Dir
-			if c.IsSet("from") {
-				dir = c.String("from")
-			}
-			archive, err := exporter.OpenArchive(dir)
-			if err != nil {
-				return err
-			}
-			table, err := archive.Table()
-			if err != nil {
-				return err
-			}
-			opts, err := exports.OptionsOf(cfg)
+			table, _, opts, err := tableOf(c)
 			if err != nil {
 				return err
 			}

@@ -57,6 +57,7 @@ func newApp() *cli.App {
 		HideHelpCommand:           true, // arrange knows it
 		DisableSliceFlagSeparator: true, // a file's name may have a comma
 		Commands: []*cli.Command{
+			viewCommand(), featuresCommand(),
 			demoCommand(), runCommand(), replayCommand(), testCommand(), configCommand(), explainCommand(), statusCommand(), verifyCommand(), doctorCommand(), gapCommand(), benchCommand(), completionCommand(), helpCommand(), noticesCommand(), versionCommand(),
 			exportCommand(), daysCommand(), compactCommand(), retainCommand(),
 			readColumnsCommand(), diffCommand(),

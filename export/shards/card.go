@@ -3,7 +3,9 @@ package shards
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -17,9 +19,18 @@ func (d *dayExport) writeCard() error {
 	if d.opts.Format != FormatParquet {
 		return nil
 	}
-	newest, err := d.newestVersions()
-	if err != nil || len(newest) == 0 {
+	if err := d.findNewest(); err != nil {
 		return err
+	}
+	if !d.version.Partial {
+		d.newest[d.day] = d.version
+	}
+	newest := make([]dayVersion, 0, len(d.newest))
+	for _, day := range slices.Sorted(maps.Keys(d.newest)) {
+		newest = append(newest, dayVersion{day, d.newest[day]})
+	}
+	if len(newest) == 0 {
+		return nil
 	}
 	temporary, name := d.Exporter.opts.FS.PathJoin(d.root, stagingDir,
 		d.token+"-"+cardName), d.Exporter.opts.FS.PathJoin(d.root, cardName)
@@ -49,27 +60,30 @@ type dayVersion struct {
 	version Version
 }
 
-// newestVersions are the newest versions of the days, without days of which there is
-// only a part.
-func (e *Exporter) newestVersions() ([]dayVersion, error) {
+// findNewest reads the newest versions of the days, without days of which there is only a
+// part. Afterwards only this process makes versions, as long as it holds the lock.
+func (e *Exporter) findNewest() error {
+	if e.newest != nil {
+		return nil
+	}
 	names, err := days(e.bucket)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var newest []dayVersion
+	newest := map[string]Version{}
 	for _, day := range names {
 		found, err := versions(e.bucket, day)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for i := len(found) - 1; i >= 0; i-- {
-			if !found[i].Partial {
-				newest = append(newest, dayVersion{day, found[i]})
-				break
+		for _, v := range found {
+			if !v.Partial {
+				newest[day] = v
 			}
 		}
 	}
-	return newest, nil
+	e.newest = newest
+	return nil
 }
 
 // card is the dataset card: YAML for datasets, and words for people.

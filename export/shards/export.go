@@ -36,6 +36,7 @@ type Exporter struct {
 	bucket  bucket.Bucket
 	root    string
 	lock    io.Closer
+	newest  map[string]Version // by day, of whole versions; nil: not read yet
 }
 
 // New opens an export for writing. A *LockedError says that another process does.
@@ -134,7 +135,7 @@ func (e *Exporter) Day(ctx context.Context, table *export.Table, start events.Ti
 	if d.plan, err = newPlan(table.Files, &o); err != nil {
 		return result, err
 	}
-	parent, hash, err := d.newest(&result)
+	parent, hash, err := d.newestManifest(&result)
 	if err != nil {
 		return result, err
 	}
@@ -164,9 +165,9 @@ func noDay(t *export.Table, day string) error {
 	return e
 }
 
-// newest is the manifest of the day's newest version; nil if there is none. A version of
+// newestManifest is the manifest of the day's newest version; nil if there is none. A version of
 // a day that was not complete is no reason not to make one.
-func (d *dayExport) newest(result *Result) (m *Manifest, hash string, err error) {
+func (d *dayExport) newestManifest(result *Result) (m *Manifest, hash string, err error) {
 	found, err := versions(d.bucket, d.day)
 	if err != nil || len(found) == 0 {
 		return nil, "", err

@@ -99,10 +99,14 @@ func (r *Exporting) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, e.Close()) }()
 	for ; day < len(r.days); day++ {
 		result, err := r.export(ctx, archive, e, r.days[day])
+		line.End()
+		if _, none := errors.AsType[*shards.NoDayError](err); none && len(r.days) > 1 {
+			fmt.Fprintf(r.Talk, "%s: there are no rows\n", shards.DayName(r.days[day]))
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		line.End()
 		if _, err := fmt.Fprintln(r.Out, exportLine(&result, e.Root())); err != nil {
 			return err
 		}

@@ -1,0 +1,217 @@
+"""Exports days as training data and reads them with the readers that trainers use.
+
+Readers that are not installed are named in the line of the case, and left out.
+"""
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import duckdb
+import pandas
+import pyarrow.dataset
+
+TIMEOUT = 300
+SPLITS = ("train", "eval")
+FEW_DAYS = 30  # with more, there is one file of each split, and datasets, which takes long, is left out
+HASH = "('0x' || substr(sha256('{salt}:' || request_id), 1, 13))::bigint"
+
+
+class Failure(Exception):
+    """A check that did not hold."""
+
+
+def expect(holds, *what):
+    if not holds:
+        raise Failure(" ".join(str(w) for w in what))
+
+
+def near(a, b, tolerance=1e-9):
+    """Whether sums agree: their last digits depend on the order of adding."""
+    return len(a) == len(b) and all(abs((x or 0) - (y or 0)) <= tolerance * max(1, abs(x or 0)) for x, y in zip(a, b))
+
+
+def run(binary, *arguments):
+    return subprocess.run([binary, *map(str, arguments)], check=True, timeout=TIMEOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout
+
+
+def export(binary, config, *flags):
+    """Exports every day of the output, and returns the newest manifest of each."""
+    days = [d["day"] for d in json.loads(run(binary, "days", "--config", config, "--json"))]
+    expect(days, "no days in", config)
+    run(binary, "export", "--config", config, "--date", days[0], "--to", days[-1], *flags)
+    root = Path(next(iter(config.parent.glob("exports/*-tfrecord" if "tfrecord" in flags else "exports/*[!d]"))))
+    return root, [json.loads((m.parent / "manifest.json").read_text()) for m in sorted(root.glob("meta/dt=*/v=*/_SUCCESS"))]
+
+
+def files_of(root, manifests, split):
+    return [str(root / f["path"]) for m in manifests for f in m["files"] if f["split"] == split]
+
+
+def check_rows(out, root, manifests, labels):
+    """DuckDB finds the settled rows of the output in the export, each once and in its place."""
+    con = duckdb.connect()
+    con.execute("set TimeZone = 'UTC'")
+    con.execute("set enable_progress_bar = false")
+    told = ["revision", "reason", "dt"] + [f"{l}_ts" for l in labels]
+    con.execute(f"""create view source as select * exclude ({", ".join(told)}) from read_parquet('{out}/data/*/*.parquet', union_by_name = true)
+        where reason not in ('withdrawn', 'gap', 'incomplete')
+        qualify row_number() over (partition by request_id, item_id order by revision desc) = 1""")
+    con.execute("""create view shards as select * exclude (filename, file_row_number), filename as file, file_row_number as row_at
+        from read_parquet($files, filename = true, file_row_number = true, hive_partitioning = false)""".replace(
+            "$files", str([f for s in SPLITS for f in files_of(root, manifests, s)])))
+    columns = ", ".join('"' + c["name"] + '"' for c in manifests[-1]["columns"])
+    for title, query in {
+        "not exported": f"select {columns} from source except all select {columns} from shards",
+        "exported and not in the output": f"select {columns} from shards except all select {columns} from source",
+        "in the wrong split": f"select file from shards where (file like '%eval-%') <> ({HASH.format(salt='split')} / 2**52 < 0.1)",
+        "out of order": f"select file from (select file, h, lag(h) over (partition by file order by row_at) as before from "
+                        f"(select file, row_at, {HASH.format(salt='order:')} as h from shards)) where h < before",
+    }.items():
+        rows = con.execute(query).fetchall()
+        expect(not rows, len(rows), "rows are", title, "such as", rows[:2])
+
+
+def sums_duckdb(files, labels):
+    con = duckdb.connect()
+    return con.execute(f"select count(*), {', '.join(f'sum({l})' for l in labels)} from read_parquet({files}, hive_partitioning = false)").fetchone()
+
+
+def sums_pyarrow(files, labels):
+    table = pyarrow.dataset.dataset(files, partitioning=None).to_table()
+    return (table.num_rows, *(pyarrow.compute.sum(table[l]).as_py() for l in labels))
+
+
+def sums_pandas(files, labels):
+    data = pandas.read_parquet(files, partitioning=None)
+    return (len(data), *(float(data[l].sum()) for l in labels))
+
+
+def sums_polars(files, labels):
+    import polars
+    data = polars.read_parquet(files, hive_partitioning=False)
+    return (data.height, *(data[l].sum() for l in labels))
+
+
+def sums_torch(files, labels):
+    import torch
+
+    class Rows(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            for batch in pyarrow.dataset.dataset(files, partitioning=None).to_batches():
+                yield from batch.select(labels).to_pylist()
+
+    rows = list(torch.utils.data.DataLoader(Rows(), batch_size=None))
+    return (len(rows), *(sum(r[l] or 0 for r in rows) for l in labels))
+
+
+def sums_spark(files, labels):
+    from pyspark.sql import SparkSession, functions
+    spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+    return tuple(spark.read.parquet(*files).agg(functions.count("*"), *(functions.sum(l) for l in labels)).first())
+
+
+def sums_datasets(root, labels):
+    import datasets
+    with tempfile.TemporaryDirectory() as cache:
+        found = datasets.load_dataset(str(root), cache_dir=cache)
+        return {s: (d.num_rows, *(sum(v or 0 for v in d[l]) for l in labels)) for s, d in found.items()}
+
+
+def sums_tfrecord(files, labels):
+    """Reads with the tfrecord package, which checks the checksums of what it reads."""
+    from tfrecord.reader import tfrecord_loader
+    rows, sums = 0, [0] * len(labels)
+    for f in files:
+        for example in tfrecord_loader(f, None, compression_type="gzip"):
+            rows += 1
+            for i, l in enumerate(labels):
+                sums[i] += float(example[l][0]) if l in example else 0
+    return (rows, *sums)
+
+
+READERS = {"pyarrow": sums_pyarrow, "pandas": sums_pandas, "polars": sums_polars, "torch": sums_torch, "pyspark": sums_spark}
+
+
+def check(binary, directory, labels, expected=None):
+    """Exports the output of a case in both formats. expected gives each label's sum. Returns
+    what was read, in words."""
+    config, out = directory / "labeljoin.yaml", directory / "out"
+    few = len(json.loads(run(binary, "days", "--config", config, "--json"))) <= FEW_DAYS
+    shards = "4" if few else "1"
+    root, manifests = export(binary, config, "--shards", shards)
+    check_rows(out, root, manifests, labels)
+    total, used, missing = [0] * (len(labels) + 1), ["duckdb"], []
+    want = {}
+    for split in SPLITS:
+        files = files_of(root, manifests, split)
+        want[split] = tuple(sums_duckdb(files, labels))
+        told = [sum(s["rows"] for m in manifests for s in m["splits"] if s["name"] == split)]
+        for l in labels:
+            told.append(sum(t["sum"] for m in manifests for s in m["splits"] if s["name"] == split for t in s["labels"] if t["name"] == l))
+        expect(near(told, want[split]), split, "holds", want[split], "and the manifests say", told)
+        total = [a + (b or 0) for a, b in zip(total, want[split])]
+        for name, read in READERS.items():
+            if importlib.util.find_spec(name) is None:
+                missing.append(name)
+                continue
+            got = read(files, labels)
+            expect(near(got, want[split]), name, "reads", got, "from", split, "and DuckDB", want[split])
+            used.append(name)
+    if importlib.util.find_spec("datasets") and few:
+        got = sums_datasets(root, labels)
+        expect(set(got) == set(want) and all(near(got[s], want[s]) for s in want), "datasets reads", got, "and DuckDB", want)
+        used.append("datasets")
+    elif few:
+        missing.append("datasets")
+    if expected is not None:
+        expect(total[1:] == expected, "labels sum up to", total[1:], "and should to", expected)
+    if importlib.util.find_spec("tfrecord"):
+        tf_root, tf = export(binary, config, "--shards", "2", "--format", "tfrecord")
+        for split in SPLITS:
+            got = sums_tfrecord(files_of(tf_root, tf, split), labels)
+            expect(near(got, want[split], 1e-5), "tfrecord reads", got, "from", split, "and DuckDB", want[split])
+        used.append("tfrecord")
+    else:
+        missing.append("tfrecord")
+    check_same_bytes(binary, directory, root, manifests, shards)
+    used += check_views(binary, config, labels)
+    words = f"{total[0]} rows of {len(manifests)} days exported, read by {', '.join(dict.fromkeys(used))}"
+    return words + (f" (not installed: {', '.join(dict.fromkeys(missing))})" if missing else "")
+
+
+def check_same_bytes(binary, directory, root, manifests, shards):
+    """A second export of the first day, elsewhere, has the same bytes."""
+    again = directory / "again"
+    run(binary, "export", "--config", directory / "labeljoin.yaml", "--date", manifests[0]["day"], "--shards", shards, "--out", again)
+    for f in manifests[0]["files"]:
+        expect((again / root.name / f["path"]).read_bytes() == (root / f["path"]).read_bytes(), f["path"], "has other bytes the second time")
+    shutil.rmtree(again)
+
+
+def check_views(binary, config, labels):
+    """The views of the live files, whatever types and columns those have, give the same rows."""
+    con = duckdb.connect()
+    con.execute("set TimeZone = 'UTC'")
+    con.execute("set enable_progress_bar = false")
+    con.execute(run(binary, "view", "duckdb", "--config", config).decode())
+    sums = ", ".join(f"sum({l})::double" for l in labels)
+    want = con.execute(f"select count(*), {sums} from rows").fetchone()
+    columns = [d[0] for d in con.execute("select * from rows limit 0").description]
+    space = {}
+    exec(run(binary, "view", "pyarrow", "--config", config).decode(), space)
+    rows = space["rows"]
+    got = (rows.num_rows, *(pyarrow.compute.sum(rows[l]).as_py() for l in labels))
+    expect(near(got, want) and rows.column_names == columns, "the pyarrow view reads", got, "and the DuckDB view", want)
+    for name in columns:
+        nulls = con.execute(f"""select count(*) filter ("{name.replace('"', '""')}" is null) from rows""").fetchone()[0]
+        expect(rows[name].null_count == nulls, "the pyarrow view has", rows[name].null_count, "nulls in", name, "and the DuckDB view", nulls)
+    if importlib.util.find_spec("pyspark") is None:
+        return ["views of duckdb, pyarrow"]
+    exec(run(binary, "view", "spark", "--config", config).decode(), space)
+    got = tuple(space["rows"].agg(space["F"].count("*"), *(space["F"].sum(l) for l in labels)).first())
+    expect(near(got, want), "the Spark view reads", got, "and the DuckDB view", want)
+    return ["views of duckdb, pyarrow, spark"]

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/commandline"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/exporter"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/shards"
+)
+
+func viewCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "view",
+		ArgsUsage: "duckdb|pyarrow|spark",
+		Usage:     "print what an engine needs to read the live rows as one table",
+		Description: "Live files differ in their columns: a feature was not there, or was a whole number. The view gives every\n" +
+			"column one type, and every row its newest revision. Print it again when columns have come.\n\n" +
+			"Example:\n  labeljoin view duckdb > rows.sql; duckdb -init rows.sql",
+		Flags: []cli.Flag{
+			configFileFlag(),
+			&cli.StringFlag{Name: "from", Usage: "the output `DIR` to read, instead of the configuration's"},
+		},
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			if c.NArg() != 1 {
+				return &terminal.UsageError{Err: fmt.Errorf("`labeljoin view` takes one of %s", strings.Join(shards.Views(), ", "))}
+			}
+			table, dir, opts, err := tableOf(c)
+			if err != nil {
+				return err
+			}
+			text, err := shards.View(c.Args().First(), dir, table, opts)
+			if err != nil {
+				return &terminal.UsageError{Err: err}
+			}
+			_, err = io.WriteString(c.App.Writer, text)
+			return err
+		},
+	}
+}
+
+// tableOf reads the manifests of the output that a command is about.
+func tableOf(c *cli.Context) (table *export.Table, dir string, opts shards.Options, err error) {
+	cfg, err := configOf(c)
+	if err != nil {
+		return nil, "", opts, err
+	}
+	dir = cfg.Output.Dir
+	if c.IsSet("from") {
+		if dir, err = filepath.Abs(c.String("from")); err != nil {
+			return nil, "", opts, err
+		}
+	}
+	archive, err := exporter.OpenArchive(dir)
+	if err != nil {
+		return nil, "", opts, err
+	}
+	if table, err = archive.Table(); err != nil {
+		return nil, "", opts, err
+	}
+	opts, err = exports.OptionsOf(cfg)
+	return table, dir, opts, err
+}
+
+func featuresCommand() *cli.Command {
+	return &cli.Command{
+		Name:         "features",
+		Usage:        "look at the features that the output has",
+		OnUsageError: onUsageError,
+		Subcommands: []*cli.Command{{
+			Name:      "suggest",
+			ArgsUsage: commandline.ArgsConfig,
+			Usage:     "print the `declare` block that gives every feature one type",
+			Description: "By what the files of the output have. Numbers are double, since a whole number today may have a\n" +
+				"fraction tomorrow; write int64 where it never will. What does not fit a declared type is null and counted.",
+			Flags: []cli.Flag{
+				configFileFlag(),
+				&cli.StringFlag{Name: "from", Usage: "the output `DIR` to read, instead of the configuration's"},
+			},
+			OnUsageError: onUsageError,
+			Action: func(c *cli.Context) error {
+				table, _, _, err := tableOf(c)
+				if err != nil {
+					return err
+				}
+				return printSuggestions(c.App.Writer, shards.Suggest(table))
+			},
+		}},
+	}
+}
+
+// printSuggestions prints a block of the configuration. Names come from events.
+func printSuggestions(out io.Writer, found []shards.Suggestion) error {
+	w := &terminal.LineWriter{To: out}
+	w.Line("features:")
+	if len(found) == 0 {
+		w.Line("  declare: {} # the output has no features yet")
+		return w.Err
+	}
+	w.Line("  declare:")
+	for _, s := range found {
+		line := declared(s.Name, config.FeatureType(s.Type.String()))
+		if len(s.Seen) > 0 {
+			line += " # files have " + strings.Join(s.Seen, " and ")
+		}
+		w.Line("%s", line)
+	}
+	return w.Err
+}
+
+// declared is the line of a declared feature as the configuration is printed.
+func declared(name string, kind config.FeatureType) string {
+	c := config.Config{Features: config.Features{Declare: map[string]config.FeatureType{name: kind}}}
+	_, block, _ := strings.Cut(string(c.Print()), "declare:\n")
+	line, _, _ := strings.Cut(block, "\n")
+	return line
+}

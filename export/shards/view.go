@@ -1,0 +1,214 @@
+package shards
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/rowfile"
+)
+
+// Views are the engines that View knows.
+func Views() []string { return []string{"duckdb", "pyarrow", "spark"} }
+
+// View is a program for an engine that reads the live files of an output as one table:
+// every column that any file has, each with one type, and the newest revision of every
+// row. dir is the output's directory.
+func View(engine, dir string, table *export.Table, o Options) (string, error) {
+	o.LabelTimes, o.Revision, o.Reason = true, true, true
+	p, err := newPlan(table.Files, &o)
+	if err != nil {
+		return "", err
+	}
+	data := strings.TrimSuffix(dir, "/") + "/data"
+	switch engine {
+	case "duckdb":
+		return duckView(data, p.columns), nil
+	case "pyarrow":
+		return arrowView(data, p.columns), nil
+	case "spark":
+		return sparkView(data, p.columns), nil
+	}
+	return "", fmt.Errorf("no view for %q is known: there are %s", engine, strings.Join(Views(), ", "))
+}
+
+// duckView casts each column, which where files differ is what DuckDB has widened it to.
+// A text that is no number becomes null.
+func duckView(data string, columns []Column) string {
+	var b strings.Builder
+	b.WriteString("create or replace view rows as\nselect\n")
+	for i, c := range columns {
+		if i > 0 {
+			b.WriteString(",\n")
+		}
+		name := sqlName(c.Name)
+		fmt.Fprintf(&b, "    try_cast(%s as %s) as %s", name, duckType(c.Type), name)
+	}
+	fmt.Fprintf(&b, "\nfrom read_parquet(%s, union_by_name = true, hive_partitioning = false)\n", sqlText(data+"/*/*.parquet"))
+	b.WriteString("-- the newest revision of every row, and no row that was withdrawn\n" +
+		"qualify row_number() over (partition by request_id, item_id order by revision desc) = 1 and reason <> 'withdrawn';\n")
+	return b.String()
+}
+
+func sqlName(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
+func sqlText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+func duckType(t rowfile.Type) string {
+	s := map[rowfile.Scalar]string{
+		rowfile.Bool: "boolean", rowfile.Int32: "integer", rowfile.Int64: "bigint", rowfile.Double: "double",
+		rowfile.String: "varchar", rowfile.Timestamp: "timestamptz",
+	}[t.Scalar]
+	if t.List {
+		s += "[]"
+	}
+	return s
+}
+
+// arrowView reads file by file, since a dataset casts without asking or not at all.
+func arrowView(data string, columns []Column) string {
+	var b strings.Builder
+	b.WriteString("from pathlib import Path\nimport pyarrow as pa, pyarrow.compute as pc, pyarrow.parquet as pq\n\nschema = pa.schema([\n")
+	for _, c := range columns {
+		fmt.Fprintf(&b, "    (%q, %s),\n", c.Name, arrowType(c.Type))
+	}
+	fmt.Fprintf(&b, `])
+
+def fitting(file):
+    """The rows of a file with the columns and types of the table. What does not fit is null."""
+    found = pq.ParquetFile(file).read()
+    def column(f):
+        if f.name not in found.column_names:
+            return pa.nulls(found.num_rows, f.type)
+        try:
+            return found[f.name].cast(f.type)
+        except pa.ArrowInvalid:
+            return pa.array([fit(v, f.type) for v in found[f.name].to_pylist()], f.type)
+        except pa.ArrowNotImplementedError:
+            return pa.nulls(found.num_rows, f.type)
+    return pa.table([column(f) for f in schema], schema=schema)
+
+def fit(value, kind):
+    try:
+        return pa.scalar(value).cast(kind).as_py()
+    except pa.ArrowException:
+        return None
+
+rows = pa.concat_tables(fitting(f) for f in sorted(Path(%q).glob("*/*.parquet")))
+# The newest revision of every row, and no row that was withdrawn.
+newest = rows.append_column("row", pa.array(range(len(rows)))).sort_by([("revision", "ascending")])
+newest = newest.group_by(["request_id", "item_id"], use_threads=False).aggregate([("row", "last")])["row_last"]
+rows = rows.take(newest)
+rows = rows.filter(pc.not_equal(rows["reason"], "withdrawn"))
+`, data)
+	return b.String()
+}
+
+func arrowType(t rowfile.Type) string {
+	s := map[rowfile.Scalar]string{
+		rowfile.Bool: "pa.bool_()", rowfile.Int32: "pa.int32()", rowfile.Int64: "pa.int64()", rowfile.Double: "pa.float64()",
+		rowfile.String: "pa.string()", rowfile.Timestamp: `pa.timestamp("us", tz="UTC")`,
+	}[t.Scalar]
+	if t.List {
+		s = "pa.list_(" + s + ")"
+	}
+	return s
+}
+
+// sparkView reads the files of each schema by themselves, since Spark reads no column that
+// has two types, and unites them.
+func sparkView(data string, columns []Column) string {
+	var b strings.Builder
+	b.WriteString(`import glob
+from collections import defaultdict
+from pyspark.sql import SparkSession, functions as F, Window
+
+spark = SparkSession.builder.config("spark.sql.ansi.enabled", "false").getOrCreate()
+columns = [
+`)
+	for _, c := range columns {
+		fmt.Fprintf(&b, "    (%q, %q),\n", c.Name, sparkType(c.Type))
+	}
+	fmt.Fprintf(&b, `]
+
+by_schema = defaultdict(list)
+for file in sorted(glob.glob(%q)):
+    by_schema[spark.read.parquet(file).schema.json()].append(file)
+
+def fitting(files):
+    """The rows of files of one schema, with the columns and types of the table."""
+    found = spark.read.parquet(*files)
+    quoted = lambda name: "`+"`"+`" + name.replace("`+"`"+`", "`+"``"+`") + "`+"`"+`"
+    column = lambda name: F.col(quoted(name)) if name in found.columns else F.lit(None)
+    return found.select([column(n).cast(t).alias(n) for n, t in columns])
+
+rows = None
+for files in by_schema.values():
+    rows = fitting(files) if rows is None else rows.unionByName(fitting(files))
+# The newest revision of every row, and no row that was withdrawn.
+order = Window.partitionBy("request_id", "item_id").orderBy(F.desc("revision"))
+rows = rows.withColumn("_n", F.row_number().over(order)).where("_n = 1 and reason <> 'withdrawn'").drop("_n")
+`, data+"/*/*.parquet")
+	return b.String()
+}
+
+func sparkType(t rowfile.Type) string {
+	s := map[rowfile.Scalar]string{
+		rowfile.Bool: "boolean", rowfile.Int32: "int", rowfile.Int64: "bigint", rowfile.Double: "double",
+		rowfile.String: "string", rowfile.Timestamp: "timestamp",
+	}[t.Scalar]
+	if t.List {
+		return "array<" + s + ">"
+	}
+	return s
+}
+
+// Suggestion is a feature with the type that its values suggest.
+type Suggestion struct {
+	Name string
+	Type rowfile.Type
+	// Seen are the types that files have for it, where they are more than one.
+	Seen []string
+}
+
+// Suggest lists the features of an output with one type each: numbers are doubles, since
+// a whole number today may have a fraction tomorrow; where files differ, the type that
+// most rows have.
+func Suggest(table *export.Table) []Suggestion {
+	rows := map[string]map[rowfile.Type]int64{}
+	for i := range table.Files {
+		f := &table.Files[i]
+		for _, c := range f.Features {
+			if rows[c.Name] == nil {
+				rows[c.Name] = map[rowfile.Type]int64{}
+			}
+			rows[c.Name][c.Type] += f.Rows
+		}
+	}
+	var out []Suggestion
+	for name, types := range rows {
+		s := Suggestion{Name: name}
+		counts := map[rowfile.Type]int64{}
+		for t, n := range types {
+			s.Seen = append(s.Seen, t.String())
+			if empty := (rowfile.Type{Scalar: rowfile.Int64, List: true}); t == empty && len(types) > 1 {
+				continue // perhaps they were all empty: any other type of lists is better known
+			}
+			if t.Scalar == rowfile.Int64 {
+				t.Scalar = rowfile.Double
+			}
+			counts[t] += n
+		}
+		for t, n := range counts {
+			if best := counts[s.Type]; n > best || n == best && t.String() < s.Type.String() {
+				s.Type = t
+			}
+		}
+		if slices.Sort(s.Seen); len(s.Seen) == 1 {
+			s.Seen = nil
+		}
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(x, y Suggestion) int { return strings.Compare(x.Name, y.Name) })
+	return out
+}

@@ -1,0 +1,67 @@
+package shards
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+)
+
+// twoTypes is the table of an output in which a feature was a whole number in one file and
+// a fraction in another.
+func twoTypes(t *testing.T) *export.Table {
+	t.Helper()
+	fsys := vfs.NewMem()
+	writeOutput(t, fsys, [][]testRow{{{id: "a", item: "i", ts: testDay(), price: 2}}, {{id: "b", item: "i", ts: testDay(), price: 2.5, tags: []string{"x"}}}},
+		10, events.MaxTime-1, nil)
+	archive, err := export.OpenArchive(fsys, outputDir, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := archive.Table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+func TestView(t *testing.T) {
+	t.Parallel()
+	table := twoTypes(t)
+	for engine, want := range map[string][]string{
+		"duckdb":  {`try_cast("item_price" as double)`, `try_cast("tags" as varchar[])`, "'out/data/*/*.parquet'", "reason <> 'withdrawn'"},
+		"pyarrow": {`("item_price", pa.float64())`, `("tags", pa.list_(pa.string()))`, `Path("out/data")`},
+		"spark":   {`("item_price", "double")`, `("tags", "array<string>")`, `glob.glob("out/data/*/*.parquet")`},
+	} {
+		t.Run(engine, func(t *testing.T) {
+			text, err := View(engine, "out", table, testOptions(nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, part := range want {
+				if !strings.Contains(text, part) {
+					t.Errorf("there is no %s in\n%s", part, text)
+				}
+			}
+		})
+	}
+	if _, err := View("excel", "out", table, testOptions(nil)); err == nil {
+		t.Error("an engine that is not known has a view")
+	}
+}
+
+func TestSuggest(t *testing.T) {
+	t.Parallel()
+	var got []string
+	for _, s := range Suggest(twoTypes(t)) {
+		got = append(got, s.Name+" "+s.Type.String()+" "+strings.Join(s.Seen, ","))
+	}
+	// An empty list has no type, and the file calls it one of whole numbers.
+	if want := []string{"item_price double double,int64", "tags list<string> list<int64>,list<string>"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

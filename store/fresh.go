@@ -9,22 +9,22 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-// fresh is a request that the batch adds and that nothing is known of before.
-type fresh struct {
+// newRequest is a request that the batch adds and that nothing is known of before.
+type newRequest struct {
 	place  joiner.Place
 	hash   uint64 // of its id
 	origin events.Origin
 	data   []byte
 }
 
-func freshInOrder(a, b fresh) int {
+func freshInOrder(a, b newRequest) int {
 	return cmp.Or(cmp.Compare(a.place.TS, b.place.TS), strings.Compare(a.place.ID, b.place.ID))
 }
 
-// written is a group that the batch adds.
-type written struct {
+// newGroup is a group that the batch adds.
+type newGroup struct {
 	groupPlace
-	requests []fresh
+	requests []newRequest
 }
 
 // AddRequest implements engine.Store.
@@ -36,7 +36,7 @@ func (s *Store) AddRequest(p joiner.Place, at events.Origin, data []byte) {
 		return
 	}
 	s.touched.add(h)
-	s.fresh = append(s.fresh, fresh{place: p, hash: h, origin: at, data: data})
+	s.fresh = append(s.fresh, newRequest{place: p, hash: h, origin: at, data: data})
 }
 
 // writeGroups puts the fresh requests into the batch, in groups of one slice
@@ -49,7 +49,7 @@ func (s *Store) writeGroups() {
 	number := s.index.groups.next()
 	for rest := s.fresh; len(rest) > 0; {
 		n := s.groupOf(rest)
-		g := written{groupPlace{slice: sliceStart(rest[0].place.TS), number: number}, rest[:n]}
+		g := newGroup{groupPlace{slice: sliceStart(rest[0].place.TS), number: number}, rest[:n]}
 		if number++; uint32(number) == 0 {
 			number++
 		}
@@ -65,7 +65,7 @@ func (s *Store) writeGroups() {
 }
 
 // groupOf is how many of the first requests make a group.
-func (s *Store) groupOf(requests []fresh) int {
+func (s *Store) groupOf(requests []newRequest) int {
 	slice, size := sliceOf(requests[0].place.TS), 0
 	for i := range requests {
 		size += len(requests[i].data)

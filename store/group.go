@@ -79,7 +79,7 @@ func sliceBound(space byte, t events.Time) []byte {
 }
 
 // appendList encodes the list of fresh requests of one slice, in order of place.
-func appendList(v []byte, requests []fresh) []byte {
+func appendList(v []byte, requests []newRequest) []byte {
 	v = append(v, valueVersion)
 	v = binary.AppendUvarint(v, uint64(len(requests)))
 	before, seq := sliceStart(requests[0].place.TS), uint64(0)
@@ -101,7 +101,7 @@ func appendList(v []byte, requests []fresh) []byte {
 
 // appendEvents compresses the events of fresh requests. It returns scratch for
 // the next call.
-func appendEvents(v []byte, requests []fresh, scratch []byte) (value, again []byte) {
+func appendEvents(v []byte, requests []newRequest, scratch []byte) (value, again []byte) {
 	scratch = scratch[:0]
 	for i := range requests {
 		scratch = append(scratch, requests[i].data...)

@@ -20,11 +20,11 @@ import (
 func TestGroupsRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		slice := sliceStart(times().Draw(t, "slice"))
-		var list []fresh
+		var list []newRequest
 		for range rapid.IntRange(1, 40).Draw(t, "requests") {
 			o := outcomes().Draw(t, "event")
 			within := events.Time(rapid.Int64Range(0, 1<<sliceBits-1).Draw(t, "within"))
-			list = append(list, fresh{place: joiner.Place{TS: slice + within, ID: ids().Draw(t, "id")}, origin: o.Origin, data: o.Data})
+			list = append(list, newRequest{place: joiner.Place{TS: slice + within, ID: ids().Draw(t, "id")}, origin: o.Origin, data: o.Data})
 		}
 		slices.SortFunc(list, freshInOrder)
 		value := appendList(nil, list)
@@ -60,9 +60,9 @@ func TestGroupsEnd(t *testing.T) {
 	}{
 		"small": {10, 1, groupMost}, "large": {groupBytes / 10, 1, 10}, "huge": {2 * groupBytes, 1, 1}, "across slices": {10, 1 << (sliceBits - 2), 4},
 	} {
-		var list []fresh
+		var list []newRequest
 		for i := range 2 * groupMost {
-			list = append(list, fresh{place: joiner.Place{TS: events.Time(i * c.step)}, data: make([]byte, c.size)})
+			list = append(list, newRequest{place: joiner.Place{TS: events.Time(i * c.step)}, data: make([]byte, c.size)})
 		}
 		if got := s.groupOf(list); got != c.want {
 			t.Errorf("%s: %d requests make a group, want %d", name, got, c.want)
@@ -73,7 +73,7 @@ func TestGroupsEnd(t *testing.T) {
 // FuzzGroups reads lists and events of any bytes: none panics or asks for more
 // memory than its size warrants.
 func FuzzGroups(f *testing.F) {
-	list := []fresh{
+	list := []newRequest{
 		{place: joiner.Place{TS: 5, ID: "a"}, data: []byte(`{"request_id":"a","ts":5}`)},
 		{place: joiner.Place{TS: 9, ID: "b"}, origin: events.Origin{Seq: 1 << 40, Index: 7}, data: []byte(strings.Repeat("x", 300))},
 	}
@@ -106,13 +106,13 @@ func FuzzGroups(f *testing.F) {
 func BenchmarkAppendEvents(b *testing.B) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	for _, size := range []int{4, 8, 16, 32, 64} {
-		var requests []fresh
+		var requests []newRequest
 		for range size << 10 / 709 {
 			r := fmt.Appendf(nil, `{"request_id":"%016x-%016x","features":{`, rng.Uint64(), rng.Uint64())
 			for i := 0; len(r) < 709; i++ {
 				r = fmt.Appendf(r, `"f%02d":%.6f,"n%02d":%d,"c%02d":"category-%d",`, i, rng.Float64(), i, rng.IntN(1000), i, rng.IntN(20))
 			}
-			requests = append(requests, fresh{data: r[:709]})
+			requests = append(requests, newRequest{data: r[:709]})
 		}
 		b.Run(fmt.Sprint(size, "KiB"), func(b *testing.B) {
 			var value, scratch []byte

@@ -63,9 +63,9 @@ type Store struct {
 	saved state.Checkpoint
 	batch *pebble.Batch
 
-	touched touched   // ids of the batch
-	fresh   []fresh   // requests of it that are new
-	groups  []written // what was made of those
+	touched dirtySet     // ids of the batch
+	fresh   []newRequest // requests of it that are new
+	groups  []newGroup   // what was made of those
 
 	key, value, text []byte // scratch
 	group            group  // scratch

@@ -139,7 +139,7 @@ func (v *view) Orphans(from, to events.Time) iter.Seq2[state.Orphan, error] {
 // their outcomes and histories.
 func (v *view) Closing(from, to events.Time) iter.Seq2[*state.Closing, error] {
 	return func(yield func(*state.Closing, error) bool) {
-		c := closer{walk: v.walk(from, to, true)}
+		c := closingIter{walk: v.walk(from, to, true)}
 		if err := c.run(v.snap, yield); err != nil {
 			yield(nil, err)
 		}

@@ -83,7 +83,7 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 	at.Progress.Guard = at.Progress.Guard.Header()
 	// A stop must not break off a commit: staging ends with the flight, not with ctx.
 	staging, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	f := &flight{cut: cut, at: at, view: e.o.Store.View(), stage: stage, cancel: cancel, done: make(chan struct{}),
+	f := &inflightCommit{cut: cut, at: at, view: e.o.Store.View(), stage: stage, cancel: cancel, done: make(chan struct{}),
 		begun: time.Now(), measures: newMeasures(len(e.rules.Labels))}
 	e.flight, e.noted, e.volume = f, time.Time{}, Roll{}
 	go e.stager().run(staging, f) // ended by finish, which waits for done, or by ground
@@ -180,9 +180,9 @@ func (e *Engine) forgetSome() {
 	e.folded = true
 }
 
-// ground breaks off a commit in flight, and what is being announced. Whether the
+// abortInflight breaks off a commit in flight, and what is being announced. Whether the
 // manifest was created is found out by the next start.
-func (e *Engine) ground() {
+func (e *Engine) abortInflight() {
 	if e.flight != nil {
 		e.flight.cancel()
 		<-e.flight.done

@@ -116,7 +116,7 @@ type Engine struct {
 	unread      string          // why they could not be read; said once
 	synced      time.Time       // what was applied by then is durable
 	noted       time.Time       // when the first uncommitted row was noticed; zero: none
-	flight      *flight         // the commit being staged, if any
+	flight      *inflightCommit // the commit being staged, if any
 	announcing  *announcing     // of what has closed, if there is any
 	deciders    [2]*decider     // of their goroutines; nil until they are needed
 	news        func(Stats)     // told after every commit

@@ -21,7 +21,7 @@ const lookForGaps = time.Second
 // for which requests. A crash on the way is harmless: the rows that were written
 // again stand, and the declaration is found anew.
 func (e *Engine) takeInGaps(ctx context.Context) error {
-	fresh := e.undeclared()
+	fresh := e.unappliedGaps()
 	if len(fresh) == 0 {
 		return nil
 	}
@@ -65,9 +65,9 @@ func (e *Engine) takeInGaps(ctx context.Context) error {
 	return e.flush(ctx, true)
 }
 
-// undeclared lists the declared gaps that are not taken in. A declaration that
+// unappliedGaps lists the declared gaps that are not taken in. A declaration that
 // cannot be read concerns the person who wrote it; the join goes on without it.
-func (e *Engine) undeclared() []events.Gap {
+func (e *Engine) unappliedGaps() []events.Gap {
 	declared, err := e.o.Output.Declared()
 	if err != nil {
 		if text := err.Error(); text != e.unread {

@@ -180,7 +180,7 @@ func InputNames(positions []events.Position) []string {
 
 // complete finishes a commit whose manifest was created before the crash.
 func (e *Engine) complete(ctx context.Context, pending *state.PendingCut, cut *joiner.Cut, r joiner.Receipt) error {
-	f := flight{cut: *pending, at: e.saved, view: e.o.Store.View()}
+	f := inflightCommit{cut: *pending, at: e.saved, view: e.o.Store.View()}
 	err := e.stager().forgotten(&f)
 	if err := errors.Join(err, f.view.Close()); err != nil {
 		return err
@@ -348,7 +348,7 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 // forget drops what a commit's bounds say is gone.
 func (e *Engine) forget(requests, orphans events.Time) error {
 	e.cool()
-	f := flight{cut: state.PendingCut{Forgotten: requests, Orphaned: orphans}, at: e.saved, view: e.o.Store.View()}
+	f := inflightCommit{cut: state.PendingCut{Forgotten: requests, Orphaned: orphans}, at: e.saved, view: e.o.Store.View()}
 	err := e.stager().forgotten(&f)
 	e.o.Store.Forget(f.forget)
 	e.saved.Forgotten = e.o.Store.ForgetRequests(e.saved.Forgotten, requests, math.MaxInt)

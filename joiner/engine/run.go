@@ -61,7 +61,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.joining = true
 	e.report()
 	e.sayHeld(joiner.Hold{}, &e.saved.Progress.Guard.Held)
-	defer e.ground()
+	defer e.abortInflight()
 	var err error
 	if e.mode.live() {
 		err = e.takeInGaps(ctx) // before anything is read: what is declared missing is not there to be read

@@ -12,9 +12,9 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
-// flight is a commit being staged by a goroutine of its own. Everything in it
+// inflightCommit is a commit being staged by a goroutine of its own. Everything in it
 // but done belongs to that goroutine until done is closed.
-type flight struct {
+type inflightCommit struct {
 	cut    state.PendingCut
 	at     state.Checkpoint // where the partition stood when it was cut
 	view   state.View
@@ -40,7 +40,7 @@ type stager struct {
 }
 
 // run stages and commits. It must not touch the engine.
-func (s stager) run(ctx context.Context, f *flight) {
+func (s stager) run(ctx context.Context, f *inflightCommit) {
 	defer close(f.done)
 	f.err = s.write(ctx, f)
 	if err := f.view.Close(); f.err == nil {
@@ -65,11 +65,11 @@ func (s stager) run(ctx context.Context, f *flight) {
 // write stages what the cut holds. Beside it the state is made durable as far as the
 // cut, before there is a manifest: a state that does not know what it has committed
 // would have to be rebuilt from the log.
-func (s stager) write(ctx context.Context, f *flight) (err error) {
+func (s stager) write(ctx context.Context, f *inflightCommit) (err error) {
 	synced := make(chan error, 1)
 	go func() { synced <- f.view.Sync() }() // ended when write returns
 	defer func() { err = errors.Join(err, <-synced) }()
-	for _, step := range []func(*flight) error{s.closing, s.unwritten, s.deadLetters, s.forgotten} {
+	for _, step := range []func(*inflightCommit) error{s.closing, s.unwritten, s.deadLetters, s.forgotten} {
 		if err := step(f); err != nil {
 			return err
 		}
@@ -81,7 +81,7 @@ func (s stager) write(ctx context.Context, f *flight) (err error) {
 }
 
 // closing writes the requests that closed since the last commit.
-func (s stager) closing(f *flight) error {
+func (s stager) closing(f *inflightCommit) error {
 	for v, err := range s.decider.each(f.view, f.at.Committed, f.cut.Through) {
 		if err != nil {
 			return err
@@ -101,7 +101,7 @@ func (s stager) closing(f *flight) error {
 	return nil
 }
 
-func (s stager) rows(f *flight, req *events.Request, rows []joiner.Row) error {
+func (s stager) rows(f *inflightCommit, req *events.Request, rows []joiner.Row) error {
 	for i := range rows {
 		switch rows[i].LeftOut {
 		case joiner.Unseen:
@@ -119,7 +119,7 @@ func (s stager) rows(f *flight, req *events.Request, rows []joiner.Row) error {
 }
 
 // unwritten writes the rows that were decided when an event came.
-func (s stager) unwritten(f *flight) error {
+func (s stager) unwritten(f *inflightCommit) error {
 	for u, err := range f.view.Unwritten(f.cut.Unwritten) {
 		if err != nil {
 			return err
@@ -159,7 +159,7 @@ func itemIndex(req *events.Request, item string) int {
 	return at
 }
 
-func (s stager) deadLetters(f *flight) error {
+func (s stager) deadLetters(f *inflightCommit) error {
 	for d, err := range f.view.DeadLetters(f.cut.DeadLetters) {
 		if err == nil {
 			err = f.stage.DeadLetter(d)
@@ -172,7 +172,7 @@ func (s stager) deadLetters(f *flight) error {
 }
 
 // forgotten counts the orphans, and lists them for the state to drop.
-func (s stager) forgotten(f *flight) error {
+func (s stager) forgotten(f *inflightCommit) error {
 	f.forget = state.Forget{Cut: f.cut, Orphaned: f.at.Orphaned}
 	known, t := map[string]*joiner.Orphans{}, &f.closed.Kinds[events.KindOutcome]
 	for orphan, err := range f.view.Orphans(f.at.Orphaned, f.cut.Orphaned) {
@@ -201,7 +201,7 @@ func (s stager) forgotten(f *flight) error {
 }
 
 // book completes the cut: where the partition stands once it is done.
-func (s stager) book(f *flight) {
+func (s stager) book(f *inflightCommit) {
 	f.closed.Rows, f.closed.Unfit = f.stage.Tallies()
 	p := f.at.Progress
 	p.Inputs, p.Clock = slices.Clone(p.Inputs), p.Clock.Clone()

@@ -10,9 +10,9 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
-// closer walks the requests of a range and, beside them, their outcomes and
+// closingIter walks the requests of a range and, beside them, their outcomes and
 // histories, whose keys sort the same way.
-type closer struct {
+type closingIter struct {
 	walk                walk // of whole requests
 	outcomes, histories *pebble.Iterator
 
@@ -26,7 +26,7 @@ type closer struct {
 	err     error
 }
 
-func (c *closer) run(r pebble.Reader, yield func(*state.Closing, error) bool) error {
+func (c *closingIter) run(r pebble.Reader, yield func(*state.Closing, error) bool) error {
 	if c.walk.from >= c.walk.to {
 		return nil
 	}
@@ -42,7 +42,7 @@ func (c *closer) run(r pebble.Reader, yield func(*state.Closing, error) bool) er
 	return errors.Join(err, c.err, closeAll(c.outcomes, c.histories))
 }
 
-func (c *closer) open(r pebble.Reader) (err error) {
+func (c *closingIter) open(r pebble.Reader) (err error) {
 	c.closing.Outcome = c.outcome
 	if c.outcomes, err = openSpace(r, spaceOutcome, c.walk.from, c.walk.to); err != nil {
 		return err
@@ -52,7 +52,7 @@ func (c *closer) open(r pebble.Reader) (err error) {
 }
 
 // take makes a request the current one; false means that it is not one to close.
-func (c *closer) take(w *walked, of *chunk) bool {
+func (c *closingIter) take(w *walked, of *chunk) bool {
 	c.closing.Place = w.place
 	if c.closing.Request = (joiner.HeldRequest{Pieces: c.piece[:]}); w.single != nil {
 		c.closing.Request = w.single.HeldRequest
@@ -72,7 +72,7 @@ func (c *closer) take(w *walked, of *chunk) bool {
 }
 
 // at is the first key in a space of the current place.
-func (c *closer) at(space byte) []byte {
+func (c *closingIter) at(space byte) []byte {
 	c.key = append(append(c.key[:0], space), c.prefix...)
 	return c.key
 }
@@ -84,7 +84,7 @@ const steps = 8
 // seek moves an iterator to the first key at or after the current place, and
 // reports whether that is one of it. It only goes forwards: a record of a request
 // that is not one to close is passed.
-func (c *closer) seek(it *pebble.Iterator, space byte) bool {
+func (c *closingIter) seek(it *pebble.Iterator, space byte) bool {
 	for step := 0; it.Valid(); step++ {
 		key := it.Key()[1:]
 		switch order := bytes.Compare(key[:min(len(key), len(c.prefix))], c.prefix); {
@@ -102,7 +102,7 @@ func (c *closer) seek(it *pebble.Iterator, space byte) bool {
 	return false
 }
 
-func (c *closer) history() (joiner.History, error) {
+func (c *closingIter) history() (joiner.History, error) {
 	if !c.seek(c.histories, spaceHistory) {
 		return joiner.History{}, nil
 	}
@@ -114,7 +114,7 @@ func (c *closer) history() (joiner.History, error) {
 }
 
 // outcome gives the next outcome of the current request.
-func (c *closer) outcome() (*joiner.HeldOutcome, error) {
+func (c *closingIter) outcome() (*joiner.HeldOutcome, error) {
 	if c.given {
 		c.outcomes.Next()
 		c.given = false

@@ -1,8 +1,8 @@
 package store
 
-// touched is the set of ids, by their hashes, that a batch touches. It is emptied
+// dirtySet is the set of ids, by their hashes, that a batch touches. It is emptied
 // with every batch, which costs nothing.
-type touched struct {
+type dirtySet struct {
 	slots []touch
 	used  int
 	batch uint32
@@ -16,7 +16,7 @@ type touch struct {
 const touchedBits = 11
 
 // place is where a hash is, or would be.
-func (t *touched) place(h uint64) *touch {
+func (t *dirtySet) place(h uint64) *touch {
 	mask := uint64(len(t.slots) - 1)
 	for i := h & mask; ; i = (i + 1) & mask {
 		if s := &t.slots[i]; s.batch != t.batch || s.hash == h {
@@ -25,7 +25,7 @@ func (t *touched) place(h uint64) *touch {
 	}
 }
 
-func (t *touched) add(h uint64) {
+func (t *dirtySet) add(h uint64) {
 	switch {
 	case t.slots == nil:
 		t.slots, t.batch = make([]touch, 1<<touchedBits), 1
@@ -40,9 +40,9 @@ func (t *touched) add(h uint64) {
 	t.used++
 }
 
-func (t *touched) has(h uint64) bool { return t.used > 0 && t.place(h).batch == t.batch }
+func (t *dirtySet) has(h uint64) bool { return t.used > 0 && t.place(h).batch == t.batch }
 
-func (t *touched) grow() {
+func (t *dirtySet) grow() {
 	old := t.slots
 	t.slots = make([]touch, 2*len(old))
 	for _, s := range old {
@@ -53,7 +53,7 @@ func (t *touched) grow() {
 }
 
 // empty forgets all. The numbers of batches may run out, once in a long while.
-func (t *touched) empty() {
+func (t *dirtySet) empty() {
 	if t.used = 0; t.batch == 1<<32-1 {
 		clear(t.slots)
 		t.batch = 0

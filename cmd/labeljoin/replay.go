@@ -49,7 +49,8 @@ func replayCommand() *cli.Command {
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			r := replay.Replay{
-				Talk: c.App.ErrWriter, Data: c.App.Writer, Complete: c.Bool("complete"), GapsOf: c.String("gaps-of"), Trusted: c.Bool("trust-logs"),
+				Talk: c.App.ErrWriter, Data: c.App.Writer, Complete: c.Bool("complete"),
+				GapsOf: c.String("gaps-of"), Trusted: c.Bool("trust-logs"),
 				Strict: c.Bool("strict"), DryRun: c.Bool("dry-run"), AsJSON: c.Bool("json"), Jobs: c.Int("jobs"),
 			}
 			if err := readReplayFlags(c, &r); err != nil {

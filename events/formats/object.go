@@ -101,7 +101,8 @@ func IsNested(name string) bool { return name == "features" || name == "items" |
 // AppendNested appends the value of such a column: JSON as it is, and anything else as
 // text.
 func AppendNested(dst []byte, text string) []byte {
-	if t := strings.TrimSpace(text); len(t) > 0 && (t[0] == '{' || t[0] == '[') && utf8.ValidString(t) && json.Valid([]byte(t)) {
+	t := strings.TrimSpace(text)
+	if len(t) > 0 && (t[0] == '{' || t[0] == '[') && utf8.ValidString(t) && json.Valid([]byte(t)) {
 		return append(dst, strings.ReplaceAll(strings.ReplaceAll(t, "\n", " "), "\r", " ")...)
 	}
 	return AppendText(dst, text)

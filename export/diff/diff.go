@@ -127,7 +127,8 @@ func (d *differ) rowSize() int64 { return int64(160 + 8*len(d.names)) }
 func (d *differ) settleColumns() {
 	d.index, d.asked = map[string]int{}, map[string]bool{}
 	for _, name := range slices.Concat(d.sides[0].columns, d.sides[1].columns) {
-		if _, known := d.index[name]; known || name == idColumn || name == itemColumn || slices.Contains(d.opts.Ignore, name) {
+		_, known := d.index[name]
+		if known || name == idColumn || name == itemColumn || slices.Contains(d.opts.Ignore, name) {
 			continue
 		}
 		d.index[name] = len(d.names)
@@ -270,7 +271,8 @@ func (r *Result) String() string {
 			same++
 			continue
 		}
-		fmt.Fprintf(&b, "%s: %d match, %d differ, %d only in A, %d only in B\n", c.Name, c.Matches, c.Differ, c.OnlyA, c.OnlyB)
+		fmt.Fprintf(&b, "%s: %d match, %d differ, %d only in A, %d only in B\n",
+			c.Name, c.Matches, c.Differ, c.OnlyA, c.OnlyB)
 		tell("for one", c.Examples)
 	}
 	fmt.Fprintf(&b, "%d of %d columns are the same\n", same, len(r.Columns))

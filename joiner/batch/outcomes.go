@@ -64,7 +64,9 @@ func (t *table) data(e *entry) ([]byte, events.Origin) {
 
 // sort brings the entries into the order in which they are looked up.
 func (t *table) sort() {
-	slices.SortFunc(t.entries, func(a, b entry) int { return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.at, b.at)) })
+	slices.SortFunc(t.entries, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.at, b.at))
+	})
 	bits := uint(0)
 	for 1<<bits < len(t.entries) && bits < 28 {
 		bits++

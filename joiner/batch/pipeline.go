@@ -12,7 +12,8 @@ import (
 
 // each reads a log once: workers make something of its batches side by side, and take
 // is given what they made in the order of the log.
-func each[T any](ctx context.Context, j *join, kind events.Kind, work func(*worker, *events.Batch) T, take func(T) error) (err error) {
+func each[T any](ctx context.Context, j *join, kind events.Kind,
+	work func(*worker, *events.Batch) T, take func(T) error) (err error) {
 	source, err := j.o.Open[kind](ctx)
 	if err != nil {
 		return err

@@ -65,7 +65,8 @@ func (c *child) end() error {
 		case strings.Contains(said, "out of memory") || strings.Contains(said, "cannot allocate"):
 			c.err = fmt.Errorf("reading it takes more than %d bytes of memory: the file is damaged, or its row groups are too large", int64(MaxMemory))
 		case strings.HasSuffix(first, ": "+io.ErrUnexpectedEOF.Error()):
-			c.err = fmt.Errorf("%s: %w", strings.TrimSuffix(strings.TrimPrefix(first, "labeljoin: "), ": "+io.ErrUnexpectedEOF.Error()), io.ErrUnexpectedEOF)
+			first = strings.TrimSuffix(strings.TrimPrefix(first, "labeljoin: "), ": "+io.ErrUnexpectedEOF.Error())
+			c.err = fmt.Errorf("%s: %w", first, io.ErrUnexpectedEOF)
 		case first != "":
 			c.err = errors.New(strings.TrimPrefix(first, "labeljoin: "))
 		default:

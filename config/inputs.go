@@ -1,7 +1,6 @@
 package config
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/goccy/go-yaml/ast"
@@ -18,9 +17,6 @@ const (
 	KindRequest = "request"
 	KindOutcome = "outcome"
 )
-
-// FormatNative is labeljoin's own format of events.
-const FormatNative = "native"
 
 // Inputs says where the events are. Beside create, every key is the name of an input.
 type Inputs struct {
@@ -48,32 +44,11 @@ type Input struct {
 	// Default: the joiner asks the server which stream holds a subject. Name it
 	// where several do, and where the stream transforms subjects.
 	Stream Texts `yaml:"stream"` // empty: found by subject
-	// What the events are: request or outcome. Where one input brings both, it is an
-	// expression over the record that gives one of these words, or heartbeat.
+	// What the events are: request or outcome.
 	//
-	// Default: request for the input requests, outcome for the input outcomes, and what
-	// the preset says. Others need one.
+	// Default: request for the input requests, outcome for the input outcomes. Others
+	// need one.
 	Kind string `yaml:"kind"`
-	// The format of the records, or a preset: a format with a mapping that is made for a
-	// certain producer. `labeljoin config presets` lists them.
-	//
-	// Default: native, labeljoin's own format; json for an input that has a mapping.
-	Format string `yaml:"format"`
-	// An expression that gives a list. Each of its elements becomes an event, and is
-	// called it, or begins with a dot, in the other expressions.
-	//
-	// Default: a record is one event.
-	Each string `yaml:"each"`
-	// A condition. Records, or elements of each, for which it is false become no event.
-	//
-	// Default: all of them are wanted.
-	Only string `yaml:"only"`
-	// The fields of the event, by their names, and the expressions that give them.
-	// `labeljoin help mapping` describes the language. Over a preset, a field that is
-	// given here replaces that of the preset, and one that is "" is left out.
-	//
-	// Default: the fields of the preset, or none.
-	Map map[string]string `yaml:"map"`
 	// The unit of timestamps that are whole numbers. The unit is never guessed: auto
 	// reads RFC 3339 text, and takes whole numbers for milliseconds.
 	//
@@ -87,9 +62,6 @@ type Input struct {
 	// through every quiet hour.
 	Heartbeat Heartbeat `yaml:"heartbeat"`
 }
-
-// Native reports whether the input is in labeljoin's own format.
-func (in *Input) Native() bool { return in.Format == FormatNative }
 
 // Named is the input of a name; nil if there is none.
 func (in *Inputs) Named(name string) *Input {
@@ -124,28 +96,11 @@ func (in *Inputs) read(r *reader, n ast.Node, path string) {
 		}
 		one := newInput(key)
 		if !isNull(value) {
-			if isMapping(value) {
-				if given := mappingKeys(value); slices.Contains(given, "format") && !slices.Contains(given, "kind") {
-					one.Kind = "" // the preset says it
-				}
-			}
 			r.value(value, at, &one)
 		}
 		in.List = append(in.List, one)
 	}
 	in.complete()
-}
-
-// mappingKeys are the names in a mapping.
-func mappingKeys(n ast.Node) (names []string) {
-	if mapping, ok := n.(ast.MapNode); ok {
-		for entry := mapping.MapRange(); entry.Next(); {
-			if key, ok := keyText(entry.Key()); ok {
-				names = append(names, key)
-			}
-		}
-	}
-	return names
 }
 
 // complete adds the inputs that are there by default, and puts them first.
@@ -160,14 +115,6 @@ func (in *Inputs) complete() {
 		return max(0, slices.Index([]string{InputRequests, InputOutcomes, one.Name}, one.Name))
 	}
 	slices.SortStableFunc(in.List, func(a, b Input) int { return rank(a) - rank(b) })
-	for i := range in.List {
-		one := &in.List[i]
-		if one.Format == "" {
-			if one.Format = FormatNative; len(one.Map) > 0 || one.Each != "" || one.Only != "" {
-				one.Format = "json"
-			}
-		}
-	}
 }
 
 // print implements selfPrinter.
@@ -185,22 +132,12 @@ func (in *Inputs) isPlain() bool {
 }
 
 func (in *Input) plainAs(name, kind string) bool {
-	return in.Name == name && in.Kind == kind && in.Native()
+	return in.Name == name && in.Kind == kind
 }
 
-// canonical is what of an input decides rows, with keys in their order.
+// canonical is what of an input decides rows.
 func (in *Input) canonical() map[string]any {
-	m := map[string]any{"name": in.Name, "kind": in.Kind, "format": in.Format, "time_unit": in.TimeUnit}
-	if in.Each != "" {
-		m["each"] = in.Each
-	}
-	if in.Only != "" {
-		m["only"] = in.Only
-	}
-	if len(in.Map) > 0 {
-		m["map"] = maps.Clone(in.Map)
-	}
-	return m
+	return map[string]any{"name": in.Name, "kind": in.Kind, "format": "native", "time_unit": in.TimeUnit}
 }
 
 // unit is the unit of an input's timestamps; auto if there is no such input.

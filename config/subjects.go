@@ -143,17 +143,11 @@ func (v *checker) input(in *Input) {
 	}
 	v.word(join(at, "time_unit"), string(in.TimeUnit), TimeAuto.words())
 	v.word(join(at, "heartbeat"), string(in.Heartbeat), HeartbeatOptional.words())
-	if !in.Native() {
-		return // the mapping says of which kind they are, or complains
-	}
 	switch {
 	case in.Kind == "":
 		v.add(join(at, "kind"), "is missing: it is request or outcome")
 	case in.Kind != KindRequest && in.Kind != KindOutcome:
-		v.add(join(at, "kind"), "%q is request or outcome where events are in labeljoin's own format: with map or format, it can be an expression", clipped(in.Kind))
-	}
-	if len(in.Map) > 0 || in.Each != "" || in.Only != "" {
-		v.add(at, "format native has no mapping: remove it, or map, each and only")
+		v.add(join(at, "kind"), "%q is request or outcome", clipped(in.Kind))
 	}
 }
 
@@ -187,16 +181,9 @@ func (v *checker) bothKinds() {
 	can := map[string]bool{}
 	for i := range v.Inputs.List {
 		in := &v.Inputs.List[i]
-		if in.Kind != KindRequest && in.Kind != KindOutcome {
-			can[KindRequest], can[KindOutcome] = true, true // an expression, or a preset's
-			continue
-		}
 		can[in.Kind] = true
-		if !in.Native() {
-			continue
-		}
 		if first := units[in.Kind]; first != nil && first.TimeUnit != in.TimeUnit {
-			v.add(join("inputs", in.Name, "time_unit"), "it is %s, and that of input %s is %s: events of one kind in labeljoin's own format have one unit; give this input a map with time()",
+			v.add(join("inputs", in.Name, "time_unit"), "it is %s, and that of input %s is %s: events of one kind in labeljoin's own format have one unit",
 				in.TimeUnit, first.Name, first.TimeUnit)
 		}
 		units[in.Kind] = in

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/labeljoin/labeljoin/config"
@@ -10,11 +9,9 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
-// Feeds are the inputs of a configuration as the engine reads them, in their order. The
-// error reports every mapping that is wrong, each with its place.
+// Feeds are the inputs of a configuration as the engine reads them, in their order.
 func Feeds(c *config.Config) ([]engine.Feed, error) {
 	var feeds []engine.Feed
-	var problems []config.Problem
 	for i := range c.Inputs.List {
 		in := &c.Inputs.List[i]
 		f := engine.Feed{Name: in.Name, HeartbeatRequired: in.Heartbeat == config.HeartbeatRequired}
@@ -24,12 +21,9 @@ func Feeds(c *config.Config) ([]engine.Feed, error) {
 		case config.KindOutcome:
 			f.Kinds = []events.Kind{events.KindOutcome}
 		}
-		if !in.Native() {
-			problems = append(problems, c.Problem("inputs."+in.Name+".format", fmt.Sprintf("there is no format %q: it is native", in.Format)))
-		}
 		feeds = append(feeds, f)
 	}
-	return feeds, c.Fail(problems...)
+	return feeds, nil
 }
 
 // Subjects are the subjects of the inputs, as streams are looked for. Feeds are those of

@@ -35,7 +35,7 @@ func Options(c *config.Config, rules joiner.Rules) (engine.Options, error) {
 // format. The configuration has checked that it is the same in all inputs.
 func unitOf(c *config.Config, kind events.Kind) config.TimeUnit {
 	for i := range c.Inputs.List {
-		if in := &c.Inputs.List[i]; in.Native() && in.Kind == kind.String() {
+		if in := &c.Inputs.List[i]; in.Kind == kind.String() {
 			return in.TimeUnit
 		}
 	}

@@ -87,16 +87,7 @@ func inputOf(in *config.Input) string {
 	if len(in.Stream) > 0 {
 		text += " of stream " + strings.Join(in.Stream, ", ")
 	}
-	switch {
-	case in.Kind == config.KindRequest || in.Kind == config.KindOutcome:
-		text += ": " + in.Kind + "s"
-	case in.Kind != "":
-		text += ": requests and outcomes"
-	}
-	if !in.Native() {
-		text += ", in format " + in.Format
-	}
-	return text
+	return text + ": " + in.Kind + "s"
 }
 
 func negativesOf(j *config.Join) string {

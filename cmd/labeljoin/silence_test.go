@@ -196,3 +196,49 @@ func testMisspeltSubject(t *testing.T, b *rig) {
 		t.Errorf("the row is %q", got)
 	}
 }
+
+// testBeginsLate: the outcomes' stream has lost its beginning before the joiner is
+// started for the first time. Requests of that time are no negatives.
+func testBeginsLate(t *testing.T, b *rig) {
+	js := openTraffic(t, b.broker.URL(), 0).js
+	for _, name := range []string{"requests", "outcomes"} {
+		if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{name + ".>"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := &silentWorld{rig: b, js: js}
+	w.config = b.configureSilent(strings.NewReplacer("ev.requests, stream: ev", "requests.>", "ev.outcomes, stream: ev", "outcomes.>").Replace(silentConfig))
+	w.publish("requests.a", "old", "")
+	w.publish("outcomes.a", "old", `,"type":"click"`)
+	st, err := js.Stream(t.Context(), "outcomes")
+	if err == nil {
+		err = st.Purge(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.publish("outcomes.a", "none", `,"type":"click"`)
+	time.Sleep(1500 * time.Millisecond) // more than a window: what comes now is not of that time
+	w.publish("requests.a", "new", "")
+	c := b.start("run", "--config", w.config)
+	w.closed(c, 2)
+	c.stop()
+	got := w.last()
+	for id, want := range map[string]string{"old": "<null> gap", "new": "0 closed"} {
+		if got[id] != want {
+			t.Errorf("%s is %q, want %q", id, got[id], want)
+		}
+	}
+	if out, code := b.output("gap", "list", "--config", w.config); code != 0 || !strings.Contains(out, "begins with message 2") {
+		t.Errorf("gap list, with code %d: %s", code, out)
+	}
+	c = b.start("run", "--config", w.config)
+	c.joins()
+	c.stop()
+	if out, _ := b.output("gap", "list", "--config", w.config); strings.Count(out, "begins with message") != 1 {
+		t.Errorf("it is declared again: %s", out)
+	}
+	if out, code := b.output("verify", "--config", w.config, "--deep"); code != 0 {
+		t.Errorf("verify --deep says %d: %s", code, out)
+	}
+}

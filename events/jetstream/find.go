@@ -45,7 +45,9 @@ type Log struct {
 	Stream   string
 	Created  events.Time   // when the stream was created: its identity
 	First    uint64        // sequence of the first message it held when it was found
+	Begins   events.Time   // when that was stored; the broker's time if there is no message
 	Last     uint64        // and of the newest
+	Deleted  int           // how many it lacked between them, as far as the server knows
 	Inputs   []Input       // what is read of it
 	Filtered bool          // the stream may hold messages that are no input of ours
 	Warnings []string      // what in the stream's configuration can lose messages unread
@@ -231,7 +233,10 @@ func group(inputs []Input, found []*jetstream.StreamInfo) ([]Log, error) {
 					"use a stream with retention limits", info.Config.Name, info.Config.Retention)
 			}
 			at = len(logs)
-			logs = append(logs, Log{Stream: info.Config.Name, Created: events.At(info.Created), First: info.State.FirstSeq, Last: info.State.LastSeq, Warnings: warnings(&info.Config), MaxAge: info.Config.MaxAge})
+			logs = append(logs, Log{
+				Stream: info.Config.Name, Created: events.At(info.Created), First: info.State.FirstSeq, Last: info.State.LastSeq, Begins: begins(info),
+				Deleted: info.State.NumDeleted, Warnings: warnings(&info.Config), MaxAge: info.Config.MaxAge,
+			})
 		}
 		logs[at].Inputs = append(logs[at].Inputs, inputs[i])
 	}
@@ -247,6 +252,14 @@ func group(inputs []Input, found []*jetstream.StreamInfo) ([]Log, error) {
 		}
 	}
 	return logs, nil
+}
+
+// begins is when the oldest message of a stream was stored.
+func begins(info *jetstream.StreamInfo) events.Time {
+	if info.State.Msgs == 0 {
+		return events.At(info.TimeStamp)
+	}
+	return events.At(info.State.FirstTime)
 }
 
 // filtered reports whether the stream may hold messages that none of the

@@ -107,9 +107,21 @@ func asideStatusOf(q engine.Quarantine) *asideStatus {
 
 // String says it in words.
 func (a *asideStatus) String() string {
-	off := (time.Duration(a.Off * float64(time.Second))).Round(time.Second)
 	return fmt.Sprintf("%d events since the start are in no row: %d stamped too long after the broker's time of them (max_future), %d too long before (max_age); "+
-		"the newest by %v. A producer's clock or the broker's is wrong", a.Future+a.Past, a.Future, a.Past, off)
+		"the newest %s. A producer's clock or the broker's is wrong, or the unit of its timestamps (time_unit)", a.Future+a.Past, a.Future, a.Past, offInWords(a.Off))
+}
+
+// offInWords says by how many seconds an event is stamped after the broker's time.
+func offInWords(seconds float64) string {
+	side, by := "after", seconds
+	if seconds < 0 {
+		side, by = "before", -seconds
+	}
+	const day = 24 * 60 * 60
+	if by >= 2*day {
+		return fmt.Sprintf("%.0f days %s it", by/day, side)
+	}
+	return fmt.Sprintf("%v %s it", time.Duration(by*float64(time.Second)).Round(time.Second), side)
 }
 
 // guardStatus is how the stall guard stands.

@@ -351,6 +351,9 @@ func (s *Service) Inputs(ctx context.Context) ([]engine.Input, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.declareBeginning(logs); err != nil {
+		return nil, err
+	}
 	inputs := wire.Inputs(logs, feeds)
 	for i, l := range logs {
 		for _, warning := range l.Warnings {

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"time"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -32,6 +32,9 @@ type deep struct {
 	since events.Time // requests before it are left out: their files may have been deleted; 0: none
 	began events.Time // requests from here on can be compared
 	late  *lateness
+	gone  []goneMessages
+	// damaged says that the streams may lack messages that the server does not know of.
+	damaged bool
 
 	former events.Time // requests before it closed under another configuration
 }
@@ -40,6 +43,9 @@ type deep struct {
 type deepVerdict struct {
 	From string `json:"from"` // requests stamped from here on are compared
 	To   string `json:"to"`   // and before this: those had closed
+	// Gone says which messages that were read the streams do not hold any more, and of
+	// which requests rows may differ therefore.
+	Gone []string `json:"gone,omitempty"`
 	export.Comparison
 }
 
@@ -51,7 +57,7 @@ func (d *deep) verify(ctx context.Context) (*deepVerdict, error) {
 	if err != nil || !ok {
 		return &deepVerdict{Comparison: export.Comparison{Examples: []string{}}}, err
 	}
-	if err := d.replay(ctx, &last.Cut); err != nil {
+	if err := d.replayWhatIsThere(ctx, &last.Cut); err != nil {
 		return nil, fmt.Errorf("reading the log again: %w", err)
 	}
 	replayed, err := export.OpenArchive(vfs.Default, filepath.Join(d.scratch, "rows"), partition.Default)
@@ -66,11 +72,15 @@ func (d *deep) verify(ctx context.Context) (*deepVerdict, error) {
 	if d.since != 0 {
 		from = max(from, d.since)
 	}
+	d.boundGone(last.Cut.Progress.Gaps)
 	v := &deepVerdict{From: from.String(), To: to.String()}
 	v.Comparison, err = d.archive.Compare(ctx, replayed, export.CompareOptions{
 		Labels: names, From: from, To: micro(to), RulesHash: d.cfg.Fingerprint(), Former: d.former,
-		Reach: d.cfg.Longest() + d.cfg.Memory(), Excuse: d.late.excuse,
+		Reach: d.cfg.Longest() + d.cfg.Memory(), Excuse: d.excuse,
 	})
+	for i := range d.gone {
+		v.Gone = append(v.Gone, d.gone[i].say())
+	}
 	return v, err
 }
 
@@ -89,13 +99,20 @@ func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
 		return err
 	}
 	quiet := s.Log
-	s.Gaps = cut.Progress.Gaps
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := d.findGone(ctx, s, cut); err != nil {
+		return err
+	}
+	s.Gaps = append(slices.Clip(cut.Progress.Gaps), passOver(d.gone)...)
 	inputs, err := s.Inputs(ctx)
 	if err != nil {
 		return err
 	}
-	from, err := d.beginning(inputs)
+	known, err := d.names(ctx, s, inputs, cut)
+	if err != nil {
+		return err
+	}
+	from, err := d.beginning(inputs, known)
 	if err != nil {
 		return err
 	}
@@ -130,68 +147,6 @@ func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
 		return err
 	}
 	return ctx.Err()
-}
-
-// beginning is the first commit from which on the streams still hold what was
-// read. Requests that may have events before it cannot be compared.
-func (d *deep) beginning(inputs []engine.Input) ([]events.Position, error) {
-	before, began := events.MinTime, events.MinTime
-	var from []events.Position // nil: no commit so far will do
-	for c, err := range d.archive.Commits() {
-		if err != nil {
-			return nil, err
-		}
-		if len(c.Cut.From) > len(inputs) {
-			return nil, fmt.Errorf("commit %d was made from %d streams, the configuration has %d", c.Cut.Number,
-				len(c.Cut.From), len(inputs))
-		}
-		if from == nil && readable(c.Cut.From, inputs) {
-			from, began = c.Cut.From, events.MinTime
-			if c.Cut.Number > 1 {
-				began = before.Add(d.cfg.Join.ClockSkew.Std() + time.Microsecond)
-			}
-		}
-		if !readable(c.Cut.Progress.Inputs, inputs) || leapt(&c.Cut) {
-			from = nil // it went on in another stream, or elsewhere in this one
-		}
-		before = c.Cut.MaxEvent
-	}
-	if d.began = began; from == nil {
-		return nil, errors.New("the streams are not those that the commits have read, or hold nothing any more of what they have read, so there is nothing to compare: " +
-			"verify without --deep holds the output against its manifests")
-	}
-	return from, nil
-}
-
-// readable reports whether the streams are those of a commit's positions, and still
-// hold what comes from there on.
-func readable(at []events.Position, inputs []engine.Input) bool {
-	if len(at) != len(inputs) {
-		return false // some were not read yet
-	}
-	for i := range at {
-		if p := &at[i]; p.Input != inputs[i].Name || p.Created != inputs[i].Created || inputs[i].First > p.Next {
-			return false
-		}
-	}
-	return true
-}
-
-// leapt reports whether a commit went on elsewhere in a stream, because a person
-// decided so when messages were lost.
-func leapt(cut *joiner.Cut) bool {
-	for i := range cut.From {
-		if to := &cut.Progress.Inputs[i]; to.Created != cut.From[i].Created || to.Next < cut.From[i].Next {
-			return true
-		}
-		for _, g := range cut.Progress.Gaps {
-			if l := g.Log; l != nil && l.Anew && l.Input == cut.From[i].Input && l.From == cut.From[i].Next &&
-				l.Next <= cut.Progress.Inputs[i].Next {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // cuts reads where the commits were cut, and which watermark they had.

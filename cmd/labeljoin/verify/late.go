@@ -64,6 +64,20 @@ func (l *lateness) watermark(input int, seq uint64, index uint32) events.Time {
 	return l.cuts[at].watermark
 }
 
+// before is a watermark that was passed before a message of a stream was read, that of
+// the commit before it; MinTime if there is none.
+func (l *lateness) before(input string, seq uint64) events.Time {
+	w := events.MinTime
+	for i := range l.cuts {
+		for _, p := range l.cuts[i].inputs {
+			if p.Input == input && p.Next <= seq {
+				w = max(w, l.cuts[i].watermark)
+			}
+		}
+	}
+	return w
+}
+
 // see looks at the events of a message. Inputs may call it side by side.
 func (l *lateness) see(input int, codec events.Codec, m *events.Message) {
 	events.EachOf(codec, &l.decoders[m.Kind], m, func(index uint32, d events.Decoded) bool {

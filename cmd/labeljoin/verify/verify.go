@@ -121,9 +121,15 @@ func (d *deepVerdict) Print(w *terminal.LineWriter) {
 		words = fmt.Sprintf("%d rows are not what the log gives, %d are missing, %d too many", d.Differ, d.Missing, d.Extra)
 	}
 	w.Line("%d rows of requests from %s to %s compared: %s", d.Compared, d.From, d.To, words)
+	for _, gone := range d.Gone {
+		w.Line("%s", gone)
+	}
 	if d.Excused > 0 {
-		w.Line("%d more rows differ and may: events of their requests came too late to count, which a replay does not know",
-			d.Excused)
+		why := "events of their requests came too late to count, which a replay does not know"
+		if len(d.Gone) > 0 {
+			why += ", or are gone"
+		}
+		w.Line("%d more rows differ and may: %s", d.Excused, why)
 	}
 	if d.LeftOut > 0 {
 		w.Line("%d rows were decided by another configuration and were not compared", d.LeftOut)

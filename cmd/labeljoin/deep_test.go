@@ -1,0 +1,137 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// testDeepErased erases messages that were read, a request, outcomes and the noise of
+// others: what the log gives of the rest is compared, and a row that was altered is
+// still found.
+func testDeepErased(t *testing.T, b *rig) {
+	w := newSilentWorld(t, b, silentConfig)
+	c := b.start("run", "--config", w.config)
+	c.joins()
+	for i := range 3 {
+		w.request(fmt.Sprint("early", i))
+		w.click(fmt.Sprint("early", i))
+	}
+	w.closed(c, 3)
+	time.Sleep(2500 * time.Millisecond) // beyond max_future, so that what follows is bounded
+	w.request("r")
+	w.click("r")
+	w.request("erased")
+	w.click("erased")
+	w.noise("n")
+	w.closed(c, 5)
+	c.stop()
+	w.deep("whole", 0, "5 rows of requests", "every row is what the log gives")
+	st, err := w.js.Stream(t.Context(), "ev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seq := st.CachedInfo().State.LastSeq - 2; seq <= st.CachedInfo().State.LastSeq; seq++ { // its request, its click, the noise
+		if err := st.DeleteMsg(t.Context(), seq); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.deep("erased", 0, "4 rows of requests", "every row is what the log gives", "messages 9 to 11 were read and are gone", "1 more rows differ and may")
+	if err := st.DeleteMsg(t.Context(), 2); err != nil { // a click: it was read before any commit
+		t.Fatal(err)
+	}
+	w.deep("the first click too", 0, "messages 2 to 2 were read and are gone", "2 more rows differ and may")
+}
+
+// testDeepRestored restores the stream from a backup, whose creation time is another:
+// it is the log that was read.
+func testDeepRestored(t *testing.T, b *rig) {
+	w := newSilentWorld(t, b, silentConfig)
+	c := b.start("run", "--config", w.config)
+	w.request("a")
+	w.click("a")
+	w.closed(c, 1)
+	c.stop()
+	w.restoreStream("ev")
+	w.deep("restored", 0, "1 rows of requests", "every row is what the log gives")
+	c = b.start("run", "--config", w.config)
+	w.request("b")
+	w.closed(c, 2)
+	c.stop()
+	w.deep("read on", 0, "2 rows of requests", "every row is what the log gives")
+}
+
+// deep runs verify --deep.
+func (w *silentWorld) deep(when string, want int, says ...string) {
+	w.t.Helper()
+	out, code := w.output("verify", "--config", w.config, "--deep")
+	for _, text := range says {
+		if !strings.Contains(out, text) {
+			w.t.Errorf("%s: it does not say %q: %s", when, text, out)
+		}
+	}
+	if code != want {
+		w.t.Errorf("%s: verify --deep says %d, want %d: %s", when, code, want, out)
+	}
+}
+
+// restoreStream takes a backup of a stream, deletes it and restores it.
+func (w *silentWorld) restoreStream(name string) {
+	w.t.Helper()
+	nc := w.js.Conn()
+	ask := func(subject string, body any, answer any) {
+		w.t.Helper()
+		data, err := json.Marshal(body)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		m, err := nc.RequestWithContext(w.t.Context(), subject, data)
+		if err == nil {
+			err = json.Unmarshal(m.Data, answer)
+		}
+		if err != nil || strings.Contains(string(m.Data), `"error"`) {
+			w.t.Fatalf("%s: %v %s", subject, err, m.Data)
+		}
+	}
+	inbox := nats.NewInbox()
+	sub, err := nc.SubscribeSync(inbox)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var backup map[string]json.RawMessage
+	ask("$JS.API.STREAM.SNAPSHOT."+name, map[string]any{"deliver_subject": inbox, "no_consumers": true}, &backup)
+	var chunks [][]byte
+	for {
+		m, err := sub.NextMsgWithContext(w.t.Context())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if len(m.Data) == 0 {
+			break
+		}
+		chunks = append(chunks, m.Data)
+		if m.Reply == "" {
+			continue
+		}
+		if err := m.Respond(nil); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	time.Sleep(1100 * time.Millisecond)
+	if err := w.js.DeleteStream(w.t.Context(), name); err != nil {
+		w.t.Fatal(err)
+	}
+	var begun struct {
+		DeliverSubject string `json:"deliver_subject"`
+	}
+	ask("$JS.API.STREAM.RESTORE."+name, map[string]any{"config": backup["config"], "state": backup["state"]}, &begun)
+	for _, chunk := range append(chunks, nil) {
+		if _, err := nc.RequestWithContext(w.t.Context(), begun.DeliverSubject, chunk); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}

@@ -19,6 +19,7 @@ func Options(c *config.Config, rules joiner.Rules) (engine.Options, error) {
 		},
 	}
 	for kind := range o.Decoders {
+		o.HeartbeatRequired[kind] = needsHeartbeats(c, events.Kind(kind))
 		unit, err := events.ParseUnit(string(unitOf(c, events.Kind(kind))))
 		if err != nil {
 			return o, err
@@ -29,6 +30,21 @@ func Options(c *config.Config, rules joiner.Rules) (engine.Options, error) {
 		}
 	}
 	return o, nil
+}
+
+// needsHeartbeats reports whether all inputs of a kind say that their silence proves
+// nothing. Where only some do, their feeds have it.
+func needsHeartbeats(c *config.Config, kind events.Kind) bool {
+	some := false
+	for i := range c.Inputs.List {
+		if in := &c.Inputs.List[i]; in.Kind == kind.String() {
+			if in.Heartbeat != config.HeartbeatRequired {
+				return false
+			}
+			some = true
+		}
+	}
+	return some
 }
 
 // unitOf is the unit of timestamps in events of a kind that come in labeljoin's own

@@ -105,7 +105,10 @@ func (in *Inputs) read(r *reader, n ast.Node, path string) {
 
 // complete adds the inputs that are there by default, and puts them first.
 func (in *Inputs) complete() {
-	others := slices.ContainsFunc(in.List, func(one Input) bool { return one.Name != InputRequests && one.Name != InputOutcomes })
+	others := slices.ContainsFunc(in.List, func(one Input) bool {
+		return one.Name != InputRequests &&
+			one.Name != InputOutcomes
+	})
 	for _, name := range []string{InputRequests, InputOutcomes} {
 		if in.Named(name) == nil && !others {
 			in.List = append(in.List, newInput(name))
@@ -128,7 +131,8 @@ func (in *Inputs) print(p *printer) {
 // isPlain reports whether the inputs are two in labeljoin's own format, one of each kind
 // and called so, as all were in the first versions.
 func (in *Inputs) isPlain() bool {
-	return len(in.List) == 2 && in.List[0].plainAs(InputRequests, KindRequest) && in.List[1].plainAs(InputOutcomes, KindOutcome)
+	return len(in.List) == 2 && in.List[0].plainAs(InputRequests, KindRequest) &&
+		in.List[1].plainAs(InputOutcomes, KindOutcome)
 }
 
 func (in *Input) plainAs(name, kind string) bool {

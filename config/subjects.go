@@ -123,7 +123,8 @@ func (v *checker) inputs() {
 func (v *checker) input(in *Input) {
 	at := join("inputs", in.Name)
 	if !isName(in.Name, "-") {
-		v.add(at, "%q is no name of an input: use up to 64 letters, digits, _ and -, the first a letter or _", clipped(in.Name))
+		v.add(at, "%q is no name of an input: use up to 64 letters, digits, _ and -, the first a letter or _",
+			clipped(in.Name))
 	}
 	if len(in.Subject) == 0 {
 		hint := ""
@@ -161,13 +162,15 @@ func (v *checker) item(path string, i int) string {
 
 // apart checks that no message can be of two inputs.
 func (v *checker) apart(in, other *Input) {
-	if len(in.Stream) > 0 && len(other.Stream) > 0 && !slices.ContainsFunc(in.Stream, func(s string) bool { return slices.Contains(other.Stream, s) }) {
+	if len(in.Stream) > 0 && len(other.Stream) > 0 && !slices.ContainsFunc(in.Stream,
+		func(s string) bool { return slices.Contains(other.Stream, s) }) {
 		return
 	}
 	for i, subject := range in.Subject {
 		for _, taken := range other.Subject {
 			if overlap(subject, taken) {
-				v.add(v.item(join("inputs", in.Name, "subject"), i), "%s and the subject %s of input %s have messages in common, and a message is of one input: choose subjects apart",
+				v.add(v.item(join("inputs", in.Name, "subject"), i),
+					"%s and the subject %s of input %s have messages in common, and a message is of one input: choose subjects apart",
 					clipped(subject), clipped(taken), other.Name)
 			}
 		}
@@ -183,7 +186,8 @@ func (v *checker) bothKinds() {
 		in := &v.Inputs.List[i]
 		can[in.Kind] = true
 		if first := units[in.Kind]; first != nil && first.TimeUnit != in.TimeUnit {
-			v.add(join("inputs", in.Name, "time_unit"), "it is %s, and that of input %s is %s: events of one kind in labeljoin's own format have one unit",
+			v.add(join("inputs", in.Name, "time_unit"),
+				"it is %s, and that of input %s is %s: events of one kind in labeljoin's own format have one unit",
 				in.TimeUnit, first.Name, first.TimeUnit)
 		}
 		units[in.Kind] = in
@@ -209,7 +213,8 @@ func (v *checker) publish() {
 	for i := range v.Inputs.List {
 		for _, input := range v.Inputs.List[i].Subject {
 			if overlap(p.Subject, input) {
-				v.add("publish.subject", "%s is also an input (%s), so every label would come back as an event: choose another subject",
+				v.add("publish.subject",
+					"%s is also an input (%s), so every label would come back as an event: choose another subject",
 					clipped(p.Subject), clipped(input))
 			}
 		}

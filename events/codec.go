@@ -13,7 +13,7 @@ type Codec interface {
 // Decoded is what a record became: an event, or the reason why it is none.
 type Decoded struct {
 	Kind   Kind
-	Data   []byte       // the event in labeljoin's own format; nobody changes it later
+	Data   []byte       // the event in labeljoin's own format; it does not change later
 	Record []byte       // what it was made of, which the dead letters keep
 	Reject *RejectError // not nil: it is no event
 	// Left are the names of some fields of the record that nothing uses, and Unused is

@@ -134,7 +134,8 @@ func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
 		inputs[i].Open = func(ctx context.Context, at events.Position) (engine.Source, error) {
 			source, err := open(ctx, at)
 			return &bounded{
-				Source: source, input: &inputs[i], until: until, decoders: &o.Decoders, ended: at.Next >= until.Next && until.Skip == 0,
+				Source: source, input: &inputs[i], until: until, decoders: &o.Decoders, ended: at.Next >= until.Next &&
+					until.Skip == 0,
 				see: func(m *events.Message) { d.late.see(i, inputs[i].CodecOf(m), m) },
 			}, err
 		}

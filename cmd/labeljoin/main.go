@@ -61,7 +61,7 @@ func newApp() *cli.App {
 			demoCommand(), runCommand(), replayCommand(), testCommand(), configCommand(), explainCommand(), statusCommand(), verifyCommand(), doctorCommand(), gapCommand(), benchCommand(), completionCommand(), helpCommand(), noticesCommand(), versionCommand(),
 			exportCommand(), daysCommand(), compactCommand(), retainCommand(),
 			readColumnsCommand(), diffCommand(),
-			statsCommand(), schemaCommand(), validateCommand(), healthCommand(), windowCommand(), reportCommand(),
+			statsCommand(), schemaCommand(), validateCommand(), healthCommand(), windowCommand(), reportCommand(), topCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Bool("version") {

@@ -21,8 +21,8 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
-// Web answers about a running joiner: /metrics, /healthz, /readyz, /status. It
-// only reads.
+// Web answers about a running joiner: a page at /, /metrics, /healthz, /readyz,
+// /status. It only reads.
 type Web struct {
 	server  *http.Server
 	bound   *connBound
@@ -123,6 +123,7 @@ func handler(name string, stats func() engine.Stats, observers ...Observer) http
 		}
 		fmt.Fprintln(w, text)
 	})
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { serveHome(w, name, stats(), observers) })
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		now := stats()
 		s := statusOf(name, now)

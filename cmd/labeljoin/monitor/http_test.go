@@ -73,7 +73,7 @@ func TestReadiness(t *testing.T) {
 	if s.Commits != 7 || s.Events["request"].Pending != 1 || s.Events["outcome"].Watermark != "-inf" || s.Inputs[0].Next != 12 {
 		t.Errorf("%+v", s)
 	}
-	if w := get("/"); w.Code != 404 {
-		t.Errorf("/ is %d", w.Code)
+	if w := get("/nothing"); w.Code != 404 {
+		t.Errorf("/nothing is %d", w.Code)
 	}
 }

@@ -72,3 +72,14 @@ func WatchProgress(out io.Writer, say func() (text string, share float64)) (stop
 		<-done
 	}
 }
+
+// Clear makes room for a new screen: it clears a terminal (ECMA-48), and leaves
+// a line free in anything else.
+func Clear(w io.Writer) error {
+	if f, ok := terminalOf(w); ok && isatty.IsTerminal(f.Fd()) {
+		_, err := io.WriteString(f, "\x1b[H\x1b[J")
+		return err
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}

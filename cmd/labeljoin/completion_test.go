@@ -22,7 +22,7 @@ func TestCompletion(t *testing.T) {
 		t.Fatalf("ends with %d: %s (%v)", got.code, got.stderr, err)
 	}
 	for _, c := range []struct{ typed, want string }{
-		{"labeljoin rep", "replay"},
+		{"labeljoin repl", "replay"},
 		{"labeljoin gap a", "add"},
 		{"labeljoin gap add --fr", "--from"},
 		{"labeljoin run --conf", "--config"},

@@ -256,7 +256,7 @@ func testReplayTwice(t *testing.T, b *rig) {
 	putFile(t, b.path("o"), clickLines(0, 4))
 	first := b.start("replay", "--config", config, "--requests", pipe, "--outcomes", b.path("o"), "--complete")
 	first.until("the first replay has begun", func() bool {
-		_, err := os.Stat(b.path("labeled/_replay/p0000/LOCK"))
+		_, err := os.Stat(b.path("labeled/_commits/p0000/LOCK"))
 		return err == nil
 	})
 	second := b.start("replay", "--config", config, "--requests", b.path("r"), "--outcomes", b.path("o"), "--complete")
@@ -281,7 +281,7 @@ func testReplayStopped(t *testing.T, b *rig) {
 	putFile(t, b.path("o"), clickLines(0, n))
 	args := []string{"replay", "--config", config, "--requests", b.path("r"), "--outcomes", b.path("o"), "--complete"}
 	for _, c := range []struct{ name, begun string }{
-		{"while it reads", "_replay/p0000/LOCK"},
+		{"while it reads", "_commits/p0000/LOCK"},
 		{"while it writes", "_staging/p0000-*"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

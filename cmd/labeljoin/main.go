@@ -57,11 +57,13 @@ func newApp() *cli.App {
 		HideHelpCommand:           true, // arrange knows it
 		DisableSliceFlagSeparator: true, // a file's name may have a comma
 		Commands: []*cli.Command{
-			viewCommand(), featuresCommand(),
-			demoCommand(), runCommand(), replayCommand(), testCommand(), configCommand(), explainCommand(), statusCommand(), verifyCommand(), doctorCommand(), gapCommand(), benchCommand(), completionCommand(), helpCommand(), noticesCommand(), versionCommand(),
-			exportCommand(), daysCommand(), compactCommand(), retainCommand(),
-			readColumnsCommand(), diffCommand(),
-			statsCommand(), schemaCommand(), validateCommand(), healthCommand(), windowCommand(), reportCommand(), topCommand(),
+			demoCommand(), runCommand(), replayCommand(), testCommand(), configCommand(),
+			statusCommand(), topCommand(), explainCommand(), verifyCommand(), diffCommand(), doctorCommand(), gapCommand(),
+			daysCommand(), exportCommand(), viewCommand(), featuresCommand(),
+			statsCommand(), schemaCommand(), validateCommand(), healthCommand(), windowCommand(), reportCommand(),
+			compactCommand(), retainCommand(),
+			benchCommand(), completionCommand(), helpCommand(), noticesCommand(), versionCommand(),
+			readColumnsCommand(), // hidden: replay starts it
 		},
 		Action: func(c *cli.Context) error {
 			if c.Bool("version") {

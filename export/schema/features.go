@@ -163,10 +163,12 @@ func stageDeprecated(s tfmd.LifecycleStage) bool {
 }
 
 func deprecated(f *tfmd.Feature) bool {
+	//lint:ignore SA1019 schemas of users set the old field, and TFDV reads it
 	return f.GetDeprecated() || f.LifecycleStage != nil && stageDeprecated(f.GetLifecycleStage())
 }
 
 func sparseDeprecated(s *tfmd.SparseFeature) bool {
+	//lint:ignore SA1019 schemas of users set the old field, and TFDV reads it
 	return s.GetDeprecated() || s.LifecycleStage != nil && stageDeprecated(s.GetLifecycleStage())
 }
 

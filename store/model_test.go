@@ -218,6 +218,16 @@ func (m *model) reads(t *rapid.T, s *Store, colliding bool) {
 			}
 		}
 	}
+	from := moment(t, "oldest from")
+	want := events.MaxTime
+	for p := range m.requests {
+		if p.TS >= from {
+			want = min(want, p.TS)
+		}
+	}
+	if got, ok, err := s.Oldest(from); err != nil || ok != (want < events.MaxTime) || ok && got != want {
+		t.Fatalf("the oldest from %v on is %v, %v: %v; want %v", from, got, ok, err, want)
+	}
 	if s.Unwritten() != m.written || s.DeadLetters() != m.letters {
 		t.Fatalf("%d unwritten, %d dead letters, want %d and %d", s.Unwritten(), s.DeadLetters(), m.written, m.letters)
 	}

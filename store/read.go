@@ -203,6 +203,41 @@ func (s *Store) Closable(from, to events.Time) (bool, error) {
 	return found, err
 }
 
+// Oldest implements engine.Store. It reads no more than the slice in which the oldest is.
+func (s *Store) Oldest(from events.Time) (oldest events.Time, ok bool, err error) {
+	oldest, from = events.MaxTime, max(from, s.saved.Forgotten) // what is forgotten may not be deleted yet
+	err = scan(s.db.Load(), bound(spaceRequest, from), bound(spaceRequest, events.MaxTime), func(key, value []byte) error {
+		r, err := decodeSingle(value)
+		if err != nil || r.gone {
+			return err
+		}
+		p, _, err := readPlace(key)
+		if err == nil {
+			oldest, err = p.TS, io.EOF
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, false, err
+	}
+	err = eachGroup(s.db.Load(), from, oldest, &s.group, func(g groupPlace) error {
+		if g.slice > oldest {
+			return io.EOF
+		}
+		for i := range s.group.slots {
+			r := &s.group.slots[i]
+			if r.ts >= from && r.ts < oldest && !s.index.singles.holds(s.hashBytes(s.group.id(r)), r.ts) {
+				oldest = r.ts
+			}
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, false, err
+	}
+	return oldest, oldest < events.MaxTime, nil
+}
+
 // Orphaned implements engine.Store.
 func (s *Store) Orphaned(from, to events.Time) (bool, error) { return s.any(spaceWaiting, from, to) }
 

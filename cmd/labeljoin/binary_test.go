@@ -36,7 +36,7 @@ func TestBinary(t *testing.T) {
 	}{
 		{"Killed", testKilled}, {"Storm", testStorm}, {"ClusterStorm", testClusterStorm},
 		{"BadInput", testBadInput}, {"TooManyOutcomes", testTooManyOutcomes},
-		{"SecondProcess", testSecondProcess}, {"Terminated", testTerminated}, {"TerminatedTwice", testTerminatedTwice},
+		{"SecondProcess", testSecondProcess}, {"Terminated", testTerminated}, {"TerminatedTwice", testTerminatedTwice}, {"TerminatedAtStart", testTerminatedAtStart},
 		{"LabelStreamRefuses", testLabelStreamRefuses}, {"WaitsForNATS", testWaitsForNATS}, {"PortInUse", testPortInUse},
 		{"ReplayTwice", testReplayTwice}, {"ReplayStopped", testReplayStopped}, {"DamagedState", testDamagedState},
 		{"ServerAway", testServerAway}, {"Explained", testExplained}, {"Outage", testOutage}, {"LostLog", testLostLog},

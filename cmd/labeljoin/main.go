@@ -16,8 +16,8 @@ import (
 )
 
 func main() {
+	ctx, stop := untilSignal(context.Background()) // first of all: a signal ends the process before
 	keepPrivate()
-	ctx, stop := untilSignal(context.Background())
 	code := execute(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)

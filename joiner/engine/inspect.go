@@ -51,11 +51,9 @@ type Happened struct {
 // waiting is the fate of an outcome whose request has not come.
 const waiting = "waiting"
 
-// question is an id that is asked about, and where the answer goes.
-type question struct {
-	id     string
-	answer chan<- told
-}
+// question is what is asked of the loop, which runs it between two batches. Its error
+// ends the loop.
+type question func(ctx context.Context) error
 
 type told struct {
 	story *Story
@@ -67,7 +65,7 @@ type told struct {
 func (e *Engine) Inspect(ctx context.Context, id string) (*Story, error) {
 	answer := make(chan told, 1)
 	select {
-	case e.questions <- question{id, answer}:
+	case e.questions <- func(ctx context.Context) error { return e.tell(ctx, id, answer) }:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -92,21 +90,49 @@ func Look(o Options, id string) (*Story, error) {
 func (e *Engine) answer(ctx context.Context) error {
 	select {
 	case q := <-e.questions:
-		return e.tell(ctx, q)
+		return q(ctx)
 	default:
 		return nil
 	}
 }
 
-// tell answers a question. What the batch holds is applied before, so that the
+// tell tells the story of a request id. What the batch holds is applied before, so that the
 // answer is whole.
-func (e *Engine) tell(ctx context.Context, q question) error {
+func (e *Engine) tell(ctx context.Context, id string, answer chan<- told) error {
 	if err := e.flush(ctx, false); err != nil {
 		return err
 	}
-	story, err := e.story(q.id)
-	q.answer <- told{story, err} // has room for one
+	story, err := e.story(id)
+	answer <- told{story, err} // has room for one
 	return nil
+}
+
+// NextClose is the time of the oldest request that has not closed; ok is false if there
+// is none. It asks Run between two batches, and may be called from any goroutine.
+func (e *Engine) NextClose(ctx context.Context) (ts events.Time, ok bool, err error) {
+	type oldest struct {
+		ts  events.Time
+		ok  bool
+		err error
+	}
+	answer := make(chan oldest, 1) // so that Run never waits
+	ask := func(context.Context) error {
+		var o oldest
+		o.ts, o.ok, o.err = e.o.Store.Oldest(e.saved.Progress.ClosedThrough)
+		answer <- o
+		return nil
+	}
+	select {
+	case e.questions <- ask:
+	case <-ctx.Done():
+		return 0, false, ctx.Err()
+	}
+	select {
+	case o := <-answer:
+		return o.ts, o.ok, o.err
+	case <-ctx.Done():
+		return 0, false, ctx.Err()
+	}
 }
 
 func (e *Engine) story(id string) (*Story, error) {

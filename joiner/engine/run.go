@@ -261,7 +261,7 @@ func (e *Engine) waitFor(ctx context.Context, open []chan delivery, ticks <-chan
 		select {
 		case <-e.arrived: // from some source
 		case q := <-e.questions:
-			return nil, e.tell(ctx, q)
+			return nil, q(ctx)
 		case <-e.announced():
 			return nil, e.announceClosed(ctx)
 		case <-ticks:

@@ -42,6 +42,9 @@ type Store interface {
 	Closable(from, to events.Time) (bool, error)
 	// Orphaned reports the same of the waiting outcomes.
 	Orphaned(from, to events.Time) (bool, error)
+	// Oldest is the least time of the requests stamped from or later that are held; ok
+	// is false if none is.
+	Oldest(from events.Time) (ts events.Time, ok bool, err error)
 
 	// Dirty reports whether the batch being written touches an id. HasWaiting and
 	// OutcomeCount know of what it writes at once, the others only after Apply.

@@ -161,30 +161,6 @@ func statusOf(name string, s engine.Stats) Status {
 	return out
 }
 
-// closingStatus is what pending requests wait for.
-type closingStatus struct {
-	Pending int64  `json:"pending"`        // requests
-	Through string `json:"closed_through"` // requests stamped before it have closed
-	Window  string `json:"window"`         // the longest
-	Needs   string `json:"needs"`          // how much later events must have been read than its end
-}
-
-// AddClosing says what pending requests wait for.
-func (s *Status) AddClosing(stats *engine.Stats, c *config.Config) {
-	if n := stats.Progress.Ledger.Kinds[events.KindRequest].Pending; n > 0 {
-		s.Closing = &closingStatus{
-			Pending: n, Through: timeText(stats.Progress.ClosedThrough.String()),
-			Window: config.Duration(c.Longest()).String(), Needs: c.Join.Lateness.String(),
-		}
-	}
-}
-
-// String says it in words.
-func (c *closingStatus) String() string {
-	return fmt.Sprintf("%d requests are pending: one closes %s after its time, when both sources have been read %s beyond that; stamped before %s all have closed",
-		c.Pending, c.Window, c.Needs, c.Through)
-}
-
 // timeText is a time in words: nothing has been read before the first event.
 func timeText(t string) string {
 	if t == events.MinTime.String() {
@@ -251,7 +227,7 @@ func (s *Status) Print(to io.Writer, running bool) error {
 		fmt.Fprintf(lines, "waits\t%s (%s): %s\n", w.What, w.Reason, w.Detail)
 	}
 	if s.Closing != nil {
-		fmt.Fprintf(lines, "closes\t%s\n", s.Closing)
+		s.Closing.Print(lines)
 	}
 	if s.DeadLetters != nil {
 		fmt.Fprintf(lines, "dead letters\t%s\n", s.DeadLetters)

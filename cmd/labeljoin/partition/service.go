@@ -190,7 +190,8 @@ func (s *Service) observe() monitor.Observer {
 // tell adds to a status what the engine does not know.
 func (s *Service) tell(stats *engine.Stats, to *monitor.Status) {
 	to.Waits, to.Features, to.DeadLetters = s.waits(stats), monitor.FeatureStatusOf(s.Partition.Output.FeatureNotes()), s.refused.Status()
-	to.AddClosing(stats, s.Config)
+	oldest, known := monitor.NextClose(s.engine.Load(), stats)
+	to.AddClosing(stats, s.Config, oldest, known)
 	to.AddSources(stats, s.Config.Join.Lateness.Std())
 	to.Exports = s.daily.Status()
 }

@@ -1,0 +1,104 @@
+package monitor
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+)
+
+// closingStatus is what pending requests wait for.
+type closingStatus struct {
+	Pending int64      `json:"pending"`        // requests
+	Through string     `json:"closed_through"` // requests stamped before it have closed
+	Window  string     `json:"window"`         // the longest
+	Needs   string     `json:"needs"`          // how much later events must have been read than its end
+	Next    *nextClose `json:"next,omitempty"` // nil: not known, or all that are pending have closed
+}
+
+// nextClose is the close of the oldest request that has not closed. All times are of events.
+type nextClose struct {
+	Request string     `json:"request_ts"`      // of that request
+	At      string     `json:"at"`              // the end of its window: it closes when all up to this have been read
+	Waits   []evidence `json:"waits,omitempty"` // for this; none: for nothing but the next batch
+	Guard   string     `json:"guard,omitempty"` // up to when the stall guard believes outcomes, if that is too little
+}
+
+// evidence is a kind of events that has not been read far enough for a close.
+type evidence struct {
+	Kind  string `json:"kind"`
+	Read  string `json:"read_to"`
+	Event string `json:"event_after"` // an event or a heartbeat stamped after it is proof
+}
+
+// nextPatience is how long the loop may take to say which request closes next: one that
+// waits for a broker or a disk says nothing, and a status is told without it.
+const nextPatience = time.Second
+
+// NextClose asks an engine for the time of the oldest request that has not closed; ok is false
+// if it does not say, or if there is none.
+func NextClose(e *engine.Engine, stats *engine.Stats) (ts events.Time, ok bool) {
+	if !stats.Joining || stats.Progress.Ledger.Kinds[events.KindRequest].Pending == 0 {
+		return 0, false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), nextPatience)
+	defer cancel()
+	ts, ok, err := e.NextClose(ctx)
+	return ts, ok && err == nil
+}
+
+// AddClosing says what pending requests wait for. oldest is the time of the first of
+// them to close, if it is known.
+func (s *Status) AddClosing(stats *engine.Stats, c *config.Config, oldest events.Time, known bool) {
+	n := stats.Progress.Ledger.Kinds[events.KindRequest].Pending
+	if n <= 0 {
+		return
+	}
+	s.Closing = &closingStatus{
+		Pending: n, Through: timeText(stats.Progress.ClosedThrough.String()),
+		Window: config.Duration(c.Longest()).String(), Needs: c.Join.Lateness.String(),
+	}
+	if !known {
+		return
+	}
+	at := oldest.Add(c.Longest())
+	next := &nextClose{Request: oldest.String(), At: at.String()}
+	for k, read := range stats.Sources {
+		if read <= at {
+			next.Waits = append(next.Waits, evidence{
+				Kind: events.Kind(k).String(), Read: timeText(read.String()), Event: at.Add(c.Join.Lateness.Std()).String(),
+			})
+		}
+	}
+	if stats.Watermark <= at && stats.Watermark < min(stats.Sources[events.KindRequest], stats.Sources[events.KindOutcome]) {
+		next.Guard = stats.Watermark.String()
+	}
+	s.Closing.Next = next
+}
+
+// String says it in words.
+func (c *closingStatus) String() string {
+	return fmt.Sprintf("%d requests are pending: one closes %s after its time, when both sources have been read %s beyond that; stamped before %s all have closed",
+		c.Pending, c.Window, c.Needs, c.Through)
+}
+
+// Print writes what pending requests wait for, and which of them is the next to close.
+func (c *closingStatus) Print(lines io.Writer) {
+	fmt.Fprintf(lines, "closes\t%s\n", c)
+	n := c.Next
+	if n == nil {
+		return
+	}
+	fmt.Fprintf(lines, "next close\tat %s, of the request stamped %s and its window of %s\n", n.At, n.Request, c.Window)
+	for _, w := range n.Waits {
+		fmt.Fprintf(lines, "next close\twaits for %ss: their watermark is %s; it needs an event or heartbeat stamped after %s, or the broker's word that nothing before %s is pending\n",
+			w.Kind, w.Read, w.Event, n.At)
+	}
+	if n.Guard != "" {
+		fmt.Fprintf(lines, "next close\twaits for the guard, which believes outcomes up to %s\n", n.Guard)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -171,5 +172,52 @@ func TestFeatureColumns(t *testing.T) {
 	want := map[string]bool{"bought": true, "x_ts": true, "feature_reason": true, "feature_bought": true}
 	if err != nil || !maps.Equal(got, want) {
 		t.Fatalf("features %v, want %v: %v", got, want, err)
+	}
+}
+
+// A feature whose type changes between files is said once, and counted; also where the
+// file before is of a process before.
+func TestTypeChangesAreSaidOnce(t *testing.T) {
+	mem := vfs.NewMem()
+	whole, half := events.Value{Kind: events.Int, Int: 1}, events.Value{Kind: events.Double, Float: 0.5}
+	word := events.Value{Kind: events.String, Str: "x"}
+	for _, c := range []struct {
+		values []events.Value // a file each
+		said   int
+		want   []ChangedFeature
+	}{
+		{[]events.Value{whole, whole}, 0, nil},
+		{[]events.Value{half, whole, word}, 1, []ChangedFeature{{Column: "age", From: "int64", To: "string", Changes: 3}}},
+		{[]events.Value{word}, 0, nil},
+	} {
+		var text bytes.Buffer
+		opts := options(mem)
+		opts.Log = slog.New(slog.NewJSONHandler(&text, nil))
+		o := open(t, opts)
+		last, _, _ := o.Last()
+		for k, v := range c.values {
+			number := last.Number + uint64(k) + 1
+			s, err := o.Stage(number)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req, row := testRow(number, 0)
+			req.Features = []events.Field{{Name: "age", Value: v}, {Name: "same", Value: whole}}
+			if err := s.Row(req, row); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Commit(t.Context(), testCut(number, "n")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := o.FeatureNotes().Changed; !slices.Equal(got, c.want) {
+			t.Errorf("changed %+v, want %+v", got, c.want)
+		}
+		if got := strings.Count(text.String(), `"column":"age"`); got != c.said {
+			t.Errorf("it is said %d times, want %d:\n%s", got, c.said, &text)
+		}
+		if err := o.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

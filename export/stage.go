@@ -154,10 +154,13 @@ func (s *Stage) finishFile(d int64) error {
 	f.Rows, f.Bytes, f.SHA256, f.RowsHash = sum.Rows, w.bytes, w.sha256(), sum.Hash
 	f.MinRequestTS, f.MaxRequestTS = sum.MinTS, sum.MaxTS
 	f.MaxRevision, f.Early = sum.MaxRevision, sum.Early
-	if s.columns += len(sum.Columns); s.columns <= tablelog.MaxColumns {
-		for _, c := range sum.Columns {
-			f.Columns = append(f.Columns, tablelog.Column{Name: c.Name, Type: c.Type.String()})
-		}
+	columns := make([]tablelog.Column, len(sum.Columns))
+	for i, c := range sum.Columns {
+		columns[i] = tablelog.Column{Name: c.Name, Type: c.Type.String()}
+	}
+	s.out.features.typed(columns, s.out.opts.Log)
+	if s.columns += len(columns); s.columns <= tablelog.MaxColumns {
+		f.Columns = columns
 	}
 	s.files = append(s.files, f)
 	return readBack(s.out.bucket, &f, &sum)

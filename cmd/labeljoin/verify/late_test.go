@@ -76,8 +76,8 @@ func TestWhichRowsMayDiffer(t *testing.T) {
 	}
 }
 
-// A commit that went on in another stream, or elsewhere in this one, ends what can be
-// read again.
+// A commit that went on in another stream, as a person decided, or elsewhere in this
+// one, ends what can be read again. A stream that was restored does not.
 func TestWhereTheLogCanBeReadAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		from, to events.Position
@@ -85,7 +85,8 @@ func TestWhereTheLogCanBeReadAgain(t *testing.T) {
 		want     bool
 	}{
 		"on":                {events.Position{Input: "S", Created: 1, Next: 5}, events.Position{Input: "S", Created: 1, Next: 9}, nil, false},
-		"another stream":    {events.Position{Input: "S", Created: 1, Next: 5}, events.Position{Input: "S", Created: 2, Next: 9}, nil, true},
+		"restored":          {events.Position{Input: "S", Created: 1, Next: 5}, events.Position{Input: "S", Created: 2, Next: 9}, nil, false},
+		"another stream":    {events.Position{Input: "S", Created: 1, Next: 5}, events.Position{Input: "S", Created: 2, Next: 9}, &events.LogGap{Input: "S", Created: 2, From: 1, Next: 1}, true},
 		"back":              {events.Position{Input: "S", Created: 1, Next: 5}, events.Position{Input: "S", Created: 1, Next: 2}, nil, true},
 		"a hole":            {events.Position{Input: "S", Created: 1, Next: 5}, events.Position{Input: "S", Created: 1, Next: 9}, &events.LogGap{Input: "S", Created: 1, From: 5, Next: 7}, false},
 		"anew":              {events.Position{Input: "S", Created: 1, Next: 5}, events.Position{Input: "S", Created: 1, Next: 9}, &events.LogGap{Input: "S", Created: 1, From: 5, Next: 7, Anew: true}, true},

@@ -40,7 +40,7 @@ func (c *crowd) compare(facts []Fact, o *events.Outcome) twins {
 	t := twins{some: some, smallest: true, others: len(c.smallest)}
 	if some {
 		t.others--
-		t.smallest = Order(o, copied.outcome()) < 0
+		t.first, t.smallest = copied.ts, Order(o, copied.outcome()) < 0
 	}
 	return t
 }

@@ -1,7 +1,6 @@
 package joiner
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -19,6 +18,8 @@ type twins struct {
 	some     bool // copies of it are held
 	smallest bool // it comes before all of them, in Order
 	others   int  // how many different outcomes of the id are held beside it
+
+	first events.Time // of the smallest copy, if there are some
 }
 
 // compareHeld holds an outcome against those that its request has. Where they are many
@@ -37,6 +38,9 @@ func (m *Machine) compare(x *Entry, o *events.Outcome, held func(yield func(*Fac
 	shown := shorten(o)
 	for f := range held {
 		if Same(&f.Outcome, &shown) {
+			if !t.some || f.Outcome.TS < t.first {
+				t.first = f.Outcome.TS
+			}
 			t.some = true
 			t.smallest = t.smallest && Order(&shown, &f.Outcome) < 0
 		} else if m.Outcomes > 0 && distinct.Add(&f.Outcome) {
@@ -86,7 +90,7 @@ func (m *Machine) joins(x *Entry, fx *Effects, ev *Event) error {
 	switch {
 	case m.tooMany(fx, t):
 		return nil
-	case m.full(x) && t.some && !t.smallest:
+	case m.full(x) && t.some && !t.smallest && m.copied(x, ev.Outcome, t.first):
 		// It would count for nothing, and copies are not to fill the state.
 		fx.Fate = Duplicate
 		return nil
@@ -95,7 +99,7 @@ func (m *Machine) joins(x *Entry, fx *Effects, ev *Event) error {
 	if err != nil {
 		return err
 	}
-	if m.full(x) && t.some {
+	if m.full(x) && t.smallest && t.some && !m.Rules.elsewhere(x.Place.TS, ev.Outcome.TS) {
 		m.replace(x, fx, ev.Outcome)
 	}
 	held := heldOutcome(ev, 0)
@@ -104,6 +108,26 @@ func (m *Machine) joins(x *Entry, fx *Effects, ev *Event) error {
 	f.Origin = ev.Origin
 	x.take(f.owned())
 	return m.react(x, fx, before)
+}
+
+// copied reports whether a smaller copy of an outcome is its request's for good, and not
+// perhaps of another one that has the same id and has not come yet. first is when the
+// smallest copy is stamped.
+func (m *Machine) copied(x *Entry, o *events.Outcome, first events.Time) bool {
+	if !m.Rules.elsewhere(x.Place.TS, first) {
+		return true
+	}
+	short := shorten(o)
+	for i := range x.Outcomes {
+		f := &x.Outcomes[i]
+		if Order(&f.Outcome, &short) > 0 {
+			return false
+		}
+		if Same(&f.Outcome, &short) && !m.Rules.elsewhere(x.Place.TS, f.Outcome.TS) {
+			return true
+		}
+	}
+	return false
 }
 
 // replace drops the copies of an outcome of an open request, which are larger: where
@@ -190,26 +214,23 @@ func (m *Machine) late(x *Entry, fx *Effects, ev *Event, now Now) error {
 	return m.revise(x, fx)
 }
 
-// wait takes in an outcome whose request is not known. Copies of one outcome that may
-// be of one request wait together, as long as the youngest of them does, so that the one
-// that counts is still there when the request comes.
+// wait takes in an outcome whose request is not known. Copies of one outcome wait
+// together, as long as the youngest of them does, so that the one that counts is still
+// there when the request comes.
 func (m *Machine) wait(x *Entry, fx *Effects, ev *Event, now Now) {
 	m.orphan(x, fx, now)
 	t := m.compare(x, ev.Outcome, x.waiting)
 	if m.tooMany(fx, t) {
 		return
 	}
-	from, until := m.together(x, ev.Outcome)
+	until := m.until(x, ev.Outcome)
 	if until < now.Orphaned {
 		fx.Fate = Orphan
 		return
 	}
-	full := m.Outcomes > 0 && len(x.Waiting) >= m.Outcomes && t.some
-	if full && t.smallest { // where as many wait as may, only the copy that counts does
-		m.replaceWaiting(x, fx, ev.Outcome)
-	}
-	m.rewait(x, fx, ev.Outcome, from, until)
-	if full && !t.smallest {
+	smaller := m.Outcomes > 0 && len(x.Waiting) >= m.Outcomes && t.some && m.thin(x, fx, ev.Outcome)
+	m.rewait(x, fx, ev.Outcome, until)
+	if smaller {
 		fx.Fate = Duplicate
 		return
 	}
@@ -220,8 +241,8 @@ func (m *Machine) wait(x *Entry, fx *Effects, ev *Event, now Now) {
 // spare has an outcome of a request wait as well, for another request of the id. It
 // is counted with the one that it was taken for.
 func (m *Machine) spare(x *Entry, fx *Effects, ev *Event) {
-	from, until := m.together(x, ev.Outcome)
-	m.rewait(x, fx, ev.Outcome, from, until)
+	until := m.until(x, ev.Outcome)
+	m.rewait(x, fx, ev.Outcome, until)
 	m.keepWaiting(x, fx, ev, until, true)
 }
 
@@ -234,24 +255,44 @@ func (m *Machine) keepWaiting(x *Entry, fx *Effects, ev *Event, until events.Tim
 	fx.Wait = &held
 }
 
-// rewait has the copies of an outcome that are stamped at from or later, and before
-// until, wait until then.
-func (m *Machine) rewait(x *Entry, fx *Effects, o *events.Outcome, from, until events.Time) {
+// until is how long an outcome and its copies that wait do so: as long as the youngest
+// of them does.
+func (m *Machine) until(x *Entry, o *events.Outcome) events.Time {
+	short, until := shorten(o), o.TS
+	for f := range x.waiting {
+		if Same(&f.Outcome, &short) {
+			until = max(until, f.Until)
+		}
+	}
+	return until
+}
+
+// rewait has the copies of an outcome wait until a time.
+func (m *Machine) rewait(x *Entry, fx *Effects, o *events.Outcome, until events.Time) {
 	short := shorten(o)
 	for i := range x.Waiting {
 		w := &x.Waiting[i]
-		if w.Held.TS >= from && w.Held.Until < until && Same(&w.Fact.Outcome, &short) {
+		if w.Held.Until < until && Same(&w.Fact.Outcome, &short) {
 			fx.Rewait = append(fx.Rewait, Rewaited{Outcome: w.Held, Until: until})
 			w.Held.Until, w.Fact.Until = until, until
 		}
 	}
 }
 
-// replaceWaiting drops the copies of an outcome that wait.
-func (m *Machine) replaceWaiting(x *Entry, fx *Effects, o *events.Outcome) {
+// thin has only the copy that counts wait, where as many wait as may: it drops the
+// larger copies of an outcome, and reports whether a smaller one waits. Copies out of
+// reach of each other may be of two requests that have the same id: then each counts.
+func (m *Machine) thin(x *Entry, fx *Effects, o *events.Outcome) (smaller bool) {
 	short := shorten(o)
+	from, to := m.Rules.Reach(o.TS)
+	near := func(f *Fact) bool { return f.Outcome.TS >= from && f.Outcome.TS <= to && Same(&f.Outcome, &short) }
+	for f := range x.waiting {
+		if near(f) && Order(&f.Outcome, &short) <= 0 {
+			return true
+		}
+	}
 	x.Waiting = slices.DeleteFunc(x.Waiting, func(w Waiting) bool {
-		if !Same(&w.Fact.Outcome, &short) {
+		if !near(&w.Fact) {
 			return false
 		}
 		if !w.Held.Booked {
@@ -260,51 +301,20 @@ func (m *Machine) replaceWaiting(x *Entry, fx *Effects, o *events.Outcome) {
 		fx.Drop = append(fx.Drop, w.Held)
 		return true
 	})
-}
-
-// together says which copies of an outcome wait together with it, as far as they may
-// be of one request: those stamped from..until, each within reach of the next. They wait
-// until then.
-func (m *Machine) together(x *Entry, o *events.Outcome) (from, until events.Time) {
-	short := shorten(o)
-	var copies []*Fact
-	for f := range x.waiting {
-		if Same(&f.Outcome, &short) {
-			copies = append(copies, f)
-		}
-	}
-	slices.SortFunc(copies, func(a, b *Fact) int { return cmp.Compare(a.Outcome.TS, b.Outcome.TS) })
-	from, until = o.TS, o.TS
-	after, _ := slices.BinarySearchFunc(copies, o.TS, func(f *Fact,
-		ts events.Time) int {
-		return cmp.Compare(f.Outcome.TS, ts)
-	})
-	for _, f := range copies[after:] {
-		if first, _ := m.Rules.Reach(f.Outcome.TS); first > until {
-			break
-		}
-		until = max(until, f.Until)
-	}
-	for _, f := range slices.Backward(copies[:after]) {
-		if _, last := m.Rules.Reach(max(f.Outcome.TS, f.Until)); last < from {
-			break
-		}
-		from, until = f.Outcome.TS, max(until, f.Until)
-	}
-	return from, until
+	return false
 }
 
 // orphan disposes of what has waited too long: a commit has not come to it yet, but
 // what becomes of an event must not depend on when that is.
 func (m *Machine) orphan(x *Entry, fx *Effects, now Now) {
-	var orphans Orphans
+	var distinct Distinct
 	x.Waiting = slices.DeleteFunc(x.Waiting, func(w Waiting) bool {
 		if w.Held.Until >= now.Orphaned {
 			return false
 		}
 		switch {
 		case w.Held.Booked:
-		case orphans.Add(&w.Fact.Outcome, w.Held.Until):
+		case distinct.Add(&w.Fact.Outcome):
 			fx.Settled[Orphan]++
 		default:
 			fx.Settled[Duplicate]++
@@ -312,25 +322,6 @@ func (m *Machine) orphan(x *Entry, fx *Effects, now Now) {
 		fx.Drop = append(fx.Drop, w.Held)
 		return true
 	})
-}
-
-// Orphans tells the outcomes of one id that found no request apart: of copies that
-// waited together one is the orphan. Its zero value knows none.
-type Orphans struct {
-	until map[events.Time]*Distinct
-}
-
-// Add reports whether no copy was added that waited until the same time.
-func (s *Orphans) Add(o *events.Outcome, until events.Time) bool {
-	if s.until == nil {
-		s.until = map[events.Time]*Distinct{}
-	}
-	d := s.until[until]
-	if d == nil {
-		d = new(Distinct)
-		s.until[until] = d
-	}
-	return d.Add(o)
 }
 
 // adopt gives a request the outcomes that came before it: those that waited, and those
@@ -351,6 +342,9 @@ func (m *Machine) adopt(x *Entry, fx *Effects, now Now) {
 	rest := x.Waiting[:0]
 	for _, w := range x.Waiting {
 		switch {
+		case taken[w.Held.Origin] && m.Rules.elsewhere(x.Place.TS, w.Held.TS):
+			rest = append(rest, w) // another request may turn out to be as old as it
+			continue
 		case taken[w.Held.Origin]:
 			fx.Drop = append(fx.Drop, w.Held)
 			continue

@@ -328,7 +328,7 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	if err := e.flush(ctx, false); err != nil {
 		return err
 	}
-	if err := e.recount(); err != nil {
+	if err := e.recount(ctx, orphans); err != nil {
 		return err
 	}
 	former, err := e.formerThrough()
@@ -360,12 +360,18 @@ func (e *Engine) forget(requests, orphans events.Time) error {
 // commit's books. They can differ where reading begins late: by outcomes whose
 // request was known then and is forgotten now, or the reverse, and by requests
 // whose id is used again and again. So many are booked anew; anything else is a
-// log that is not the one that was committed.
-func (e *Engine) recount() error {
+// log that is not the one that was committed. orphans is the bound of what waits at the
+// commit, but for copies.
+func (e *Engine) recount(ctx context.Context, orphans events.Time) error {
 	requests, outcomes, err := e.pending()
 	if err != nil {
 		return err
 	}
+	booked, err := e.bookCopies(ctx, outcomes-e.ledger().Kinds[events.KindOutcome].Pending, orphans)
+	if err != nil {
+		return err
+	}
+	outcomes -= booked
 	l, before := e.ledger(), *e.ledger()
 	r, o := &l.Kinds[events.KindRequest], &l.Kinds[events.KindOutcome]
 	reused := r.Disposed[joiner.Conflict] + r.Disposed[joiner.Merged]
@@ -385,6 +391,35 @@ func (e *Engine) recount() error {
 			"outcomes_before", before.Kinds[events.KindOutcome].Pending, "outcomes_after", outcomes)
 	}
 	return nil
+}
+
+// bookCopies notes, of outcomes that wait and that the books have disposed of, up to
+// most, that they are counted already, and says of how many. They are older than what
+// waits, and wait again with a younger copy, because the request that had them is
+// forgotten.
+func (e *Engine) bookCopies(ctx context.Context, most int64, orphans events.Time) (booked int64, err error) {
+	if most <= 0 {
+		return 0, nil
+	}
+	v := e.o.Store.View()
+	for o, err := range v.Orphans(e.saved.Orphaned, events.MaxTime) {
+		if err != nil {
+			return booked, errors.Join(err, v.Close())
+		}
+		if booked == most {
+			break
+		}
+		if w := &o.Outcome; !w.Booked && w.TS < orphans {
+			e.o.Store.DeleteWaiting(o.RequestID, w)
+			w.Booked = true
+			e.o.Store.PutWaiting(o.RequestID, w)
+			booked++
+		}
+	}
+	if err := v.Close(); err != nil {
+		return booked, err
+	}
+	return booked, e.flush(ctx, false)
 }
 
 // bookLost books what was pending and is not found again, since the messages are

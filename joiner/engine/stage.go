@@ -174,7 +174,7 @@ func (s stager) deadLetters(f *inflightCommit) error {
 // forgotten counts the orphans, and lists them for the state to drop.
 func (s stager) forgotten(f *inflightCommit) error {
 	f.forget = state.Forget{Cut: f.cut, Orphaned: f.at.Orphaned}
-	known, t := map[string]*joiner.Orphans{}, &f.closed.Kinds[events.KindOutcome]
+	known, t := map[string]*joiner.Distinct{}, &f.closed.Kinds[events.KindOutcome]
 	for orphan, err := range f.view.Orphans(f.at.Orphaned, f.cut.Orphaned) {
 		if err != nil {
 			return err
@@ -183,14 +183,14 @@ func (s stager) forgotten(f *inflightCommit) error {
 		if err != nil {
 			return joiner.Undecodable("outcome", orphan.Outcome.Origin, err)
 		}
-		orphans := known[o.RequestID]
-		if orphans == nil {
-			orphans = new(joiner.Orphans)
-			known[o.RequestID] = orphans
+		distinct := known[o.RequestID]
+		if distinct == nil {
+			distinct = new(joiner.Distinct)
+			known[o.RequestID] = distinct
 		}
 		switch {
 		case orphan.Outcome.Booked:
-		case orphans.Add(&o, orphan.Outcome.Until):
+		case distinct.Add(&o):
 			t.Disposed[joiner.Orphan]++
 		default:
 			t.Disposed[joiner.Duplicate]++

@@ -116,24 +116,9 @@ func (r *Reference) Join(set []Event) Answer {
 		outcomes[id] = orphans
 	}
 	for _, orphans := range outcomes {
-		r.orphans(&a, orphans)
+		a.Disposed[events.KindOutcome][joiner.Orphan] += int64(len(r.distinct(&a, orphans)))
 	}
 	return a
-}
-
-// orphans counts outcomes of one id that have no request. Of copies, each stamped no
-// further from the next than a request is remembered, one is an orphan.
-func (r *Reference) orphans(a *Answer, all []events.Outcome) {
-	slices.SortFunc(all, before)
-	for i, o := range all {
-		fate := joiner.Orphan
-		for _, earlier := range all[:i] {
-			if same(earlier, o) && o.TS.Sub(earlier.TS) <= Reach(&r.Rules) {
-				fate = joiner.Duplicate
-			}
-		}
-		a.Disposed[events.KindOutcome][fate]++
-	}
 }
 
 // uses sorts the request events of one id, and parts them where one is stamped

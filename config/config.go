@@ -101,6 +101,18 @@ type Output struct {
 	// Default: a feature's column has the name of the feature, those of items with item_
 	// before it. Where that name is taken, it is feature_ and the name.
 	Rename map[string]string `yaml:"rename"`
+	// Small files that the running joiner merges by itself, as labeljoin compact does.
+	// Without this block, it merges none.
+	Compact *Compact `yaml:"compact"` // nil: none
+}
+
+// Compact is the block `output.compact`.
+type Compact struct {
+	// How long after the end of a day, by event time, its small files are merged. From 0s
+	// to 3650d.
+	//
+	// Default: a day, in which most late outcomes have come.
+	After Duration `yaml:"after"`
 }
 
 // Roll says when a commit is due: at whichever comes first.

@@ -115,6 +115,9 @@ func (c *Config) Complete() {
 	if c.Export.Daily != nil && c.Export.Daily.After == 0 && !c.source.has("export.daily.after") {
 		c.Export.Daily.After = defaultAfter
 	}
+	if c.Output.Compact != nil && c.Output.Compact.After == 0 && !c.source.has("output.compact.after") {
+		c.Output.Compact.After = Duration(24 * time.Hour)
+	}
 	if c.Guard.Patience == 0 && !c.source.has("guard.patience") {
 		c.Guard.Patience = c.patience()
 	}

@@ -199,6 +199,9 @@ func within(path, parent string) bool {
 // bounds checks the numbers that nothing else checks.
 func (v *checker) bounds() {
 	v.duration("output.roll.interval", v.Output.Roll.Interval, Duration(10*time.Millisecond))
+	if v.Output.Compact != nil {
+		v.duration("output.compact.after", v.Output.Compact.After, 0)
+	}
 	v.between("output.roll.rows", v.Output.Roll.Rows, 1, 100_000_000)
 	v.size("output.roll.size", v.Output.Roll.Size, 64<<10, 16<<30)
 	v.size("state.cache", v.State.Cache, 1<<20, 1<<40)

@@ -147,6 +147,7 @@ var clocks = map[string]string{
 	"cmd/labeljoin/bench/store.go":         "the same, of its state",
 	"cmd/labeljoin/partition/gc.go":        "the garbage collector's room is looked after every second",
 	"cmd/labeljoin/exports/daily.go":       "how often is looked whether a day is complete; which days are is a function of event time",
+	"cmd/labeljoin/exports/compact.go":     "the same, of days whose files are merged",
 	"cmd/labeljoin/exporter/exporter.go":   "when an export was made stands in its manifest, and it waits for a day; no row depends on it",
 	"cmd/labeljoin/verify/verify.go":       "the time that is left of a long reading",
 	"cmd/labeljoin/gap.go":                 "a gap in the future is a mistake in the command line",

@@ -152,6 +152,9 @@ func (s *Service) Join(ctx context.Context) error {
 	if s.daily != nil {
 		s.watching.Go(func() { s.daily.Watch(telling) }) // likewise
 	}
+	if c := exports.NewCompactor(s.Config, Default, s.Log); c != nil {
+		s.watching.Go(func() { c.Watch(telling) }) // likewise
+	}
 	s.disks.SetTarget(s.Partition.Store.DiskBytes, e.Stats, len(inputs) == 1)
 	s.engine.Store(e)
 	s.measureLag(inputs)

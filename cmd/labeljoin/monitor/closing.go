@@ -74,7 +74,8 @@ func (s *Status) AddClosing(stats *engine.Stats, c *config.Config, oldest events
 			})
 		}
 	}
-	if stats.Watermark <= at && stats.Watermark < min(stats.Sources[events.KindRequest], stats.Sources[events.KindOutcome]) {
+	read := min(stats.Sources[events.KindRequest], stats.Sources[events.KindOutcome])
+	if stats.Watermark <= at && stats.Watermark < read {
 		next.Guard = stats.Watermark.String()
 	}
 	s.Closing.Next = next

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -156,9 +157,12 @@ func TestCrashWhileRebuilding(t *testing.T) {
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
+			var mu sync.Mutex // Pebble deletes files in a goroutine of its own
 			var crashed []*vfs.MemFS
 			r := rand.New(rand.NewPCG(uint64(percent), 1))
 			watched := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+				mu.Lock()
+				defer mu.Unlock()
 				if op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
 					crashed = append(crashed, mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: r}))
 				}

@@ -226,7 +226,15 @@ func (s *Store) Oldest(from events.Time) (oldest events.Time, ok bool, err error
 		}
 		for i := range s.group.slots {
 			r := &s.group.slots[i]
-			if r.ts >= from && r.ts < oldest && !s.index.singles.holds(s.hashBytes(s.group.id(r)), r.ts) {
+			if r.ts < from || r.ts >= oldest {
+				continue
+			}
+			id := s.group.id(r)
+			hidden, err := s.hidden(s.hashBytes(id), joiner.Place{TS: r.ts, ID: string(id)})
+			if err != nil {
+				return err
+			}
+			if !hidden {
 				oldest = r.ts
 			}
 		}

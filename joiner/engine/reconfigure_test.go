@@ -272,8 +272,9 @@ func TestUncommittedRows(t *testing.T) {
 // log, once with a log that is too short for it, and once with a state that is lost
 // later. The rows are the same, and no revision is missing or there twice.
 func TestConvertedIsRebuilt(t *testing.T) {
-	compared := 0
+	ran, compared := 0, 0
 	forSeeds(t, 100, func(t *testing.T, seed uint64) {
+		ran++
 		var outs []*memory.Output
 		beyond := false // something was read after the last commit, which a rebuild reads again under the new rules
 		var books []joiner.Ledger
@@ -324,7 +325,7 @@ func TestConvertedIsRebuilt(t *testing.T) {
 			sameRows(t, outs[0], other, []string{"changed as it is", "lost later"}[i])
 		}
 	})
-	if compared == 0 && *seedFlag == 0 {
+	if compared == 0 && ran >= 30 { // a short run may have none
 		t.Error("no history was stopped where a commit was cut")
 	}
 }

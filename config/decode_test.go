@@ -37,7 +37,7 @@ func TestExampleIsCleanAndPrintsBack(t *testing.T) {
 	for _, lines := range [][]string{
 		{"# token: ${NATS_TOKEN}"}, {"# user:", "# password:"}, {"# creds:"}, {"# nkey:"}, {"# tls:"},
 		{"# time_unit:", "# heartbeat:"}, {"# rows:", "# duplicates:", "# emit:"},
-		{"# negatives:", "# impression:", "# sample_negatives:"}, {"# features:", "#   declare: {"}, {"# rename:"}, {"# log:"}, {"# guard:"},
+		{"# negatives:", "# impression:", "# sample_negatives:", "# sample_hash:"}, {"# features:", "#   declare: {"}, {"# rename:"}, {"# log:"}, {"# guard:"},
 	} {
 		changed := src
 		for _, line := range lines {

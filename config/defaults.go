@@ -94,6 +94,7 @@ func defaultJoin() Join {
 		MaxAge:          0, // see Complete
 		Negatives:       NegativesAll,
 		SampleNegatives: 1,
+		SampleHash:      SampleFNV1a,
 	}
 }
 

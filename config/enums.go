@@ -75,6 +75,17 @@ const (
 
 func (Emit) words() []string { return []string{"close", "early"} }
 
+// SampleHash says by which hash of the request id sampling keeps negatives.
+type SampleHash string
+
+// The older hash, and the one that SQL engines have.
+const (
+	SampleFNV1a  SampleHash = "fnv1a"
+	SampleSHA256 SampleHash = "sha256"
+)
+
+func (SampleHash) words() []string { return []string{"fnv1a", "sha256"} }
+
 // Negatives says which negative rows are kept.
 type Negatives string
 

@@ -48,6 +48,7 @@ join:
   # negatives: seen               # keep only rows that were seen ...
   # impression: 'type == "impression"'   # ... which this outcome proves
   # sample_negatives: 0.1         # keep a tenth of the negatives, with weights
+  # sample_hash: sha256           # by a hash that SQL engines have too
 
 # The label columns, in this order. "when" is a condition over one outcome:
 # type, value, has_value, item_id, outcome_id, attrs (labeljoin help conditions).

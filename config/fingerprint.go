@@ -48,6 +48,9 @@ func (c *Config) Fingerprint() string {
 		RequestsTS: c.Inputs.unit(InputRequests),
 		OutcomesTS: c.Inputs.unit(InputOutcomes),
 	}
+	if j.SampleNegatives < 1 && j.SampleHash != SampleFNV1a {
+		canonical.Join["sample_hash"] = j.SampleHash
+	}
 	if !c.Inputs.isPlain() {
 		for i := range c.Inputs.List {
 			canonical.Inputs = append(canonical.Inputs, c.Inputs.List[i].canonical())

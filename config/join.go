@@ -75,6 +75,11 @@ type Join struct {
 	//
 	// Default: a row that is left out cannot be had again without a replay.
 	SampleNegatives float64 `yaml:"sample_negatives"`
+	// The hash of the request id that decides which negatives are kept: sha256, which every
+	// SQL engine can compute, or fnv1a, the only one of older versions.
+	//
+	// Default: an output that was begun by an older version goes on with the same sample.
+	SampleHash SampleHash `yaml:"sample_hash"`
 }
 
 // UnmarshalYAML reads the block inside another document, a test file for one.

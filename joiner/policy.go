@@ -1,10 +1,15 @@
 package joiner
 
+import (
+	"crypto/sha256"
+	"encoding/binary"
+)
+
 // leaveOut marks the negative rows that the policies drop and weighs those
 // that sampling keeps. Rows with a positive label always stay.
 func (d *Decision) leaveOut(rows []Row) {
 	below := d.lastPositive(rows)
-	kept := d.rules.SampleRate <= 0 || sampled(d.req.ID, d.rules.SampleRate)
+	kept := d.rules.SampleRate <= 0 || d.rules.SampleHash.share(d.req.ID) < d.rules.SampleRate
 	for i := range rows {
 		if d.positive(i) {
 			continue
@@ -45,17 +50,24 @@ func (d *Decision) position(row int) int64 {
 	return int64(row)
 }
 
-// sampled decides by a hash of the request id whether the negatives of a
-// request are kept: FNV-1a with the finalizer of MurmurHash3, whose high bits
-// are uniform where FNV's own are not. The decision is the same everywhere and
-// for ever, which is why the hash is spelled out here.
-func sampled(id string, rate float64) bool {
-	h := uint64(14695981039346656037)
-	for i := 0; i < len(id); i++ {
-		h = (h ^ uint64(id[i])) * 1099511628211
+// sampleSalt stands before the request id in what SampleSHA256 hashes, so that the negatives
+// that are kept are no stretch of an export's order, nor a part of its splits.
+const sampleSalt = "negatives:"
+
+// share is the hash of a request id, at least 0 and below 1. The negatives of a request are
+// kept if it is below the rate. It is the same everywhere and for ever, which is why the old
+// hash is spelled out here.
+func (h SampleHash) share(id string) float64 {
+	if h == SampleSHA256 {
+		sum := sha256.Sum256([]byte(sampleSalt + id))
+		return float64(binary.BigEndian.Uint64(sum[:])>>12) / (1 << 52)
 	}
-	h = (h ^ h>>33) * 0xff51afd7ed558ccd
-	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
-	h ^= h >> 33
-	return float64(h>>11)/(1<<53) < rate
+	n := uint64(14695981039346656037)
+	for i := 0; i < len(id); i++ {
+		n = (n ^ uint64(id[i])) * 1099511628211
+	}
+	n = (n ^ n>>33) * 0xff51afd7ed558ccd
+	n = (n ^ n>>33) * 0xc4ceb9fe1a85ec53
+	n ^= n >> 33
+	return float64(n>>11) / (1 << 53)
 }

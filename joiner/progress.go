@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner/guard"
 )
 
 // Progress is where a partition stands: what has been read, what time it is,
@@ -16,7 +17,7 @@ type Progress struct {
 	ClosedThrough events.Time       // requests with ts before it have closed
 	Announced     events.Time       // and of those, these are on the label stream; the same if there is none
 	Ledger        Ledger
-	Guard         Guard
+	Guard         guard.Guard
 	Gaps          []events.Gap `json:",omitempty"` // declared and taken in; the slice is replaced, never changed
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner/guard"
 )
 
 // Rules is everything that takes part in deciding labels but the events: what
@@ -20,7 +21,8 @@ type Rules struct {
 	Negatives   Negatives
 	Impression  func(*events.Outcome) bool // what proves that a row was seen; for NegativesSeen
 	SampleRate  float64                    // share of negative rows kept; 0 means sampling is off
-	Guard       GuardRules                 // when silence is no evidence
+	SampleHash  SampleHash                 // says which share that is
+	Guard       guard.Config               // when silence is no evidence
 	Gaps        []events.Gap               // declared so far; the slice is replaced, never changed
 }
 
@@ -32,6 +34,17 @@ const (
 	NegativesAll               Negatives = iota // every row
 	NegativesSeen                               // rows with an outcome that matches Impression
 	NegativesAboveLastPositive                  // rows not below the last positive position
+)
+
+// SampleHash is the hash of a request id that decides which negatives sampling keeps.
+type SampleHash uint8
+
+// The hashes. SampleFNV1a is FNV-1a with the finalizer of MurmurHash3, whose high bits are
+// uniform where FNV's own are not. SampleSHA256 is the first 52 bits of the SHA-256 of
+// "negatives:" and the id, which every SQL engine can compute.
+const (
+	SampleFNV1a SampleHash = iota
+	SampleSHA256
 )
 
 // Label defines one column: which outcomes count and what is made of them.
@@ -70,6 +83,22 @@ func (a Agg) Integer() bool { return a == Any || a == Count }
 // request, if it does not come more than the clocks' skew before it.
 func (l *Label) within(delay time.Duration) bool {
 	return delay <= l.Window && (l.From == 0 || delay >= l.From)
+}
+
+// GuardRules is what the guard has to know of the rules.
+func (r *Rules) GuardRules() *guard.Rules {
+	labels := make([]guard.Label, len(r.Labels))
+	for j := range labels {
+		labels[j] = guard.Label{Name: r.Labels[j].Name, Window: r.Labels[j].Window}
+	}
+	return &guard.Rules{Config: r.Guard, Labels: labels, Longest: r.Longest(), Gaps: r.Gaps}
+}
+
+// Guarded reports whether the guard counts an outcome for a label, by the label's number. A
+// label whose window begins later is not guarded.
+func (r *Rules) Guarded(label int, o *events.Outcome) bool {
+	l := &r.Labels[label]
+	return l.From == 0 && l.When(o)
 }
 
 // Longest is the longest window of any label: a request closes when it ends.

@@ -28,6 +28,7 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/engine/memory"
 	"github.com/labeljoin/labeljoin/joiner/enginetest"
+	"github.com/labeljoin/labeljoin/joiner/guard"
 )
 
 var (
@@ -139,7 +140,7 @@ func newSimulation(seed uint64, hits *simulationHits) *simulation {
 	s := &simulation{w: w, r: r, hits: hits, fs: vfs.NewCrashableMem()}
 	if w.shape.Timely && r.IntN(2) == 0 {
 		longest := w.history.Rules.Longest()
-		w.history.Rules.Guard = joiner.GuardRules{
+		w.history.Rules.Guard = guard.Config{
 			Patience: time.Duration(1+r.IntN(4)) * longest, Tail: 0.1 + r.Float64()/2, Learn: float64(1 + r.IntN(5)), Usual: 0.5 + r.Float64()/2,
 		}
 	}

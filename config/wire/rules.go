@@ -7,6 +7,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/guard"
 	"github.com/labeljoin/labeljoin/joiner/rule"
 )
 
@@ -24,7 +25,10 @@ func Rules(c *config.Config) (joiner.Rules, error) {
 		SampleRate:  j.SampleNegatives,
 	}
 	if g := &c.Guard; g.Enabled {
-		rules.Guard = joiner.GuardRules{Patience: g.Patience.Std(), Tail: g.Tail, Usual: g.Usual, Learn: float64(g.Learn)}
+		rules.Guard = guard.Config{Patience: g.Patience.Std(), Tail: g.Tail, Usual: g.Usual, Learn: float64(g.Learn)}
+	}
+	if j.SampleHash == config.SampleSHA256 {
+		rules.SampleHash = joiner.SampleSHA256
 	}
 	if rules.SampleRate == 1 {
 		rules.SampleRate = 0 // keeping every negative is no sampling: no weights

@@ -22,6 +22,7 @@ join:
   negatives: seen
   impression: 'type == "view"'
   sample_negatives: 0.25
+  sample_hash: sha256
 labels:
   b: 'type == "b"'
   a: {when: 'type == "a"', window: 7d, value: latency}
@@ -34,17 +35,21 @@ labels:
 		t.Fatal(err)
 	}
 	if rules.ClockSkew != 3*time.Second || rules.Lateness != 2*time.Minute || rules.Corrections != 4*time.Hour ||
-		!rules.PerRequest || !rules.Merge || !rules.Early || rules.Negatives != joiner.NegativesSeen || rules.SampleRate != 0.25 {
+		!rules.PerRequest || !rules.Merge || !rules.Early || rules.Negatives != joiner.NegativesSeen ||
+		rules.SampleRate != 0.25 ||
+		rules.SampleHash != joiner.SampleSHA256 {
 		t.Errorf("the rules are %+v", rules)
 	}
 	if rules.Memory() != c.Memory() || rules.Longest() != c.Longest() {
-		t.Errorf("memory %v and longest window %v, in the configuration %v and %v", rules.Memory(), rules.Longest(), c.Memory(), c.Longest())
+		t.Errorf("memory %v and longest window %v, in the configuration %v and %v", rules.Memory(), rules.Longest(),
+			c.Memory(), c.Longest())
 	}
 	view, b := &events.Outcome{Type: "view"}, &events.Outcome{Type: "b"}
 	if !rules.Impression(view) || rules.Impression(b) {
 		t.Error("the impression is another one's")
 	}
-	want := []joiner.Label{{Name: "b", Window: 10 * time.Minute, Agg: joiner.Any}, {Name: "a", Window: 7 * 24 * time.Hour, Agg: joiner.Latency}}
+	want := []joiner.Label{{Name: "b", Window: 10 * time.Minute, Agg: joiner.Any},
+		{Name: "a", Window: 7 * 24 * time.Hour, Agg: joiner.Latency}}
 	for i, l := range rules.Labels {
 		if l.Name != want[i].Name || l.Window != want[i].Window || l.Agg != want[i].Agg {
 			t.Errorf("label %d is %+v, want %+v", i, l, want[i])
@@ -64,7 +69,8 @@ func TestRulesDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rules.PerRequest || rules.Merge || rules.Early || rules.Negatives != joiner.NegativesAll || rules.SampleRate != 0 || rules.Impression != nil {
+	if rules.PerRequest || rules.Merge || rules.Early || rules.Negatives != joiner.NegativesAll ||
+		rules.SampleRate != 0 || rules.SampleHash != joiner.SampleFNV1a || rules.Impression != nil {
 		t.Errorf("the defaults are not the rules' own: %+v", rules)
 	}
 	c.Join.Negatives = config.NegativesAboveLastPositive

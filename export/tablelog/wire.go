@@ -48,18 +48,18 @@ type manifest struct {
 // commit is what an append has besides. Every field is always there but the guard,
 // the gaps, and what is behind with the label stream.
 type commit struct {
-	Commit        uint64     `json:"commit,omitzero"` // absent in format 1: number
-	RulesHash     string     `json:"rules_hash"`
-	From          []position `json:"from"`
-	To            []position `json:"to"`
-	Clock         clock      `json:"clock"`
-	ClosedThrough instant    `json:"closed_through"`
-	Announced     *instant   `json:"announced_through,omitzero"` // nil: all that closed
-	MaxEvent      instant    `json:"max_event"`
-	Ledger        ledger     `json:"ledger"`
-	Closed        ledger     `json:"closed"`
-	Guard         *guard     `json:"guard,omitzero"`
-	Gaps          []gap      `json:"gaps,omitzero"`
+	Commit        uint64      `json:"commit,omitzero"` // absent in format 1: number
+	RulesHash     string      `json:"rules_hash"`
+	From          []position  `json:"from"`
+	To            []position  `json:"to"`
+	Clock         clock       `json:"clock"`
+	ClosedThrough instant     `json:"closed_through"`
+	Announced     *instant    `json:"announced_through,omitzero"` // nil: all that closed
+	MaxEvent      instant     `json:"max_event"`
+	Ledger        ledger      `json:"ledger"`
+	Closed        ledger      `json:"closed"`
+	Guard         *guardState `json:"guard,omitzero"`
+	Gaps          []gap       `json:"gaps,omitzero"`
 }
 
 type position struct {

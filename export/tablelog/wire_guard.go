@@ -5,11 +5,11 @@ import (
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/guard"
 )
 
-// guard is a joiner.Guard without what is counted by slot: the log has that.
-type guard struct {
+// guardState is a guard.Guard without what is counted by slot: the log has that.
+type guardState struct {
 	Slot     string  `json:"slot"`
 	Active   bool    `json:"active"`
 	Released instant `json:"released"`
@@ -37,11 +37,11 @@ type rate struct {
 }
 
 // toGuard is nil for a joiner that guards nothing.
-func toGuard(g *joiner.Guard) *guard {
+func toGuard(g *guardState.Guard) *guardState {
 	if g.Width == 0 {
 		return nil
 	}
-	out := &guard{
+	out := &guardState{
 		Slot: g.Width.String(), Active: g.Active, Released: instant(g.Released), Complete: g.Complete,
 		Beat: instant(g.Beat), Filling: g.Filling, OnTime: g.OnTime, Rates: []rate{},
 	}
@@ -54,26 +54,26 @@ func toGuard(g *joiner.Guard) *guard {
 	return out
 }
 
-func fromGuard(g *guard) joiner.Guard {
+func fromGuard(g *guardState) guard.Guard {
 	if g == nil {
-		return joiner.Guard{}
+		return guard.Guard{}
 	}
 	width, _ := time.ParseDuration(g.Slot) // check has seen it
-	out := joiner.Guard{
+	out := guard.Guard{
 		Width: width, Active: g.Active, Released: events.Time(g.Released), Complete: g.Complete,
 		Beat: events.Time(g.Beat), Filling: g.Filling, OnTime: g.OnTime,
 	}
 	if h := g.Held; h != nil {
-		out.Held = joiner.Hold{Label: h.Label, From: events.Time(h.From), Expected: h.Expected, Seen: h.Seen,
+		out.Held = guard.Hold{Label: h.Label, From: events.Time(h.From), Expected: h.Expected, Seen: h.Seen,
 			Cleared: h.Cleared}
 	}
 	for _, q := range g.Rates {
-		out.Rates = append(out.Rates, joiner.Rate(q))
+		out.Rates = append(out.Rates, guard.Rate(q))
 	}
 	return out
 }
 
-func (g *guard) check() error {
+func (g *guardState) check() error {
 	if g == nil {
 		return nil
 	}

@@ -210,7 +210,7 @@ func (e *Engine) save(m *events.Message, x *joiner.Entry, ev *joiner.Event, fx *
 		e.dispose(m.Kind, fx.Fate)
 	}
 	if fx.Counts {
-		e.saved.Progress.Guard.Request(e.rules, ev.Place.TS)
+		e.saved.Progress.Guard.Request(ev.Place.TS)
 	}
 	if fx.Closed {
 		e.tally(events.KindRequest).Pending--

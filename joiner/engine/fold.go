@@ -117,7 +117,7 @@ func (e *Engine) event(ctx context.Context, m *events.Message, at events.Origin,
 			return err
 		}
 		if m.Kind == events.KindOutcome {
-			e.saved.Progress.Guard.Outcome(e.rules, d.event.Outcome)
+			e.guardOutcome(d.event.Outcome)
 			e.sightOutcome(at, d.event.Outcome)
 		}
 		e.saved.MaxEvent = max(e.saved.MaxEvent, d.ts)

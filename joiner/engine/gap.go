@@ -50,7 +50,7 @@ func (e *Engine) takeInGaps(ctx context.Context) error {
 	e.saved.Gaps = min(e.saved.Gaps, len(rules.Gaps)-len(fresh)) // one that was taken back leaves room
 	if e.mode.closes() {
 		before := p.Guard.Held
-		p.Guard.Declared(e.rules, p.Clock.Watermark(e.rules.Lateness))
+		p.Guard.Declared(e.rules.GuardRules(), p.Clock.Watermark(e.rules.Lateness))
 		e.sayHeld(before, &p.Guard.Held)
 	}
 	for _, g := range fresh {

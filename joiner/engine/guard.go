@@ -1,7 +1,8 @@
 package engine
 
 import (
-	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner/guard"
 )
 
 // guard lets the guard judge how far the sources are read, and says when it
@@ -12,11 +13,11 @@ func (e *Engine) guard() {
 	}
 	p := &e.saved.Progress
 	before := p.Guard.Held
-	p.Guard.Judge(e.rules, p.Clock.Watermark(e.rules.Lateness))
+	p.Guard.Judge(e.rules.GuardRules, p.Clock.Watermark(e.rules.Lateness))
 	e.sayHeld(before, &p.Guard.Held)
 }
 
-func (e *Engine) sayHeld(before joiner.Hold, now *joiner.Hold) {
+func (e *Engine) sayHeld(before guard.Hold, now *guard.Hold) {
 	switch {
 	case now.On() && !before.On():
 		e.o.Log.Warn("outcomes are improbably few: rows wait, none becomes negative. They go on by themselves when the outcomes come after all; "+
@@ -34,8 +35,16 @@ func (e *Engine) fitGuard() bool {
 	if !guardFits(e.rules, g) {
 		return false
 	}
-	if !g.Fits(e.rules) {
-		*g = joiner.NewGuard(e.rules, g)
+	rules := e.rules.GuardRules()
+	if g.Fits(rules) {
+		g.Resume(rules)
+	} else {
+		*g = guard.New(rules, g)
 	}
 	return true
+}
+
+// guardOutcome lets the guard count an outcome.
+func (e *Engine) guardOutcome(o *events.Outcome) {
+	e.saved.Progress.Guard.Outcome(o.TS, func(label int) bool { return e.rules.Guarded(label, o) })
 }

@@ -9,11 +9,12 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/enginetest"
+	"github.com/labeljoin/labeljoin/joiner/guard"
 )
 
 // nervous is a guard that holds negatives at every opportunity.
-func nervous(r *rand.Rand, longest time.Duration) joiner.GuardRules {
-	return joiner.GuardRules{
+func nervous(r *rand.Rand, longest time.Duration) guard.Config {
+	return guard.Config{
 		Patience: time.Duration(1+r.IntN(4)) * longest, Tail: 0.1 + r.Float64()/2, Learn: float64(1 + r.IntN(5)), Usual: 0.5 + r.Float64()/2,
 	}
 }

@@ -1,6 +1,9 @@
 package engine
 
-import "github.com/labeljoin/labeljoin/joiner"
+import (
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/guard"
+)
 
 // mode says what a run is at present. It decides what closes, what is told and what is
 // kept, so that nothing else has to ask why the engine runs.
@@ -40,7 +43,7 @@ func (e *Engine) enter(m mode) {
 // before anything closes, so that there is nothing to guard, nor any row to write early.
 func rulesOf(m mode, rules joiner.Rules) joiner.Rules {
 	if !m.live() {
-		rules.Guard, rules.Early = joiner.GuardRules{}, false
+		rules.Guard, rules.Early = guard.Config{}, false
 	}
 	return rules
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/guard"
 )
 
 // OtherLogError says that reading the log again did not give what was committed.
@@ -151,7 +152,7 @@ func (e *Engine) convert(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.saved.Progress.Guard = joiner.NewGuard(e.rules, &e.saved.Progress.Guard)
+	e.saved.Progress.Guard = guard.New(e.rules.GuardRules(), &e.saved.Progress.Guard)
 	e.saved.RulesHash = e.o.RulesHash
 	return e.flush(ctx, true)
 }

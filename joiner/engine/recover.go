@@ -10,6 +10,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/guard"
 	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
@@ -134,7 +135,7 @@ func (e *Engine) begin(ctx context.Context) error {
 		e.rules.Gaps = nil
 	}
 	e.saved.Progress.Gaps = e.rules.Gaps
-	e.saved.Progress.Guard = joiner.NewGuard(e.rules, &joiner.Guard{})
+	e.saved.Progress.Guard = guard.New(e.rules.GuardRules(), &guard.Guard{})
 	e.saved.Progress.Inputs = e.beginnings()
 	e.saved.From = slices.Clone(e.saved.Progress.Inputs)
 	e.fitClock()
@@ -232,7 +233,7 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 	e.saved = e.o.Store.Progress()
 	e.saved.Progress.Inputs = from
 	e.fitClock()
-	e.saved.Progress.Guard = joiner.NewGuard(e.rules, &cut.Progress.Guard)
+	e.saved.Progress.Guard = guard.New(e.rules.GuardRules(), &cut.Progress.Guard)
 	if e.pace, err = e.newPace(len(from)); err != nil {
 		return err
 	}

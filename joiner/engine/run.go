@@ -12,6 +12,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/guard"
 )
 
 // readAhead is how many batches of a source wait to be folded: enough to keep
@@ -60,7 +61,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.beginAnew()
 	e.joining = true
 	e.report()
-	e.sayHeld(joiner.Hold{}, &e.saved.Progress.Guard.Held)
+	e.sayHeld(guard.Hold{}, &e.saved.Progress.Guard.Held)
 	defer e.abortInflight()
 	var err error
 	if e.mode.live() {

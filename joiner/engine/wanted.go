@@ -5,6 +5,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/guard"
 	"github.com/labeljoin/labeljoin/joiner/state"
 )
 
@@ -61,6 +62,6 @@ func Want(rules *joiner.Rules, saved *state.Checkpoint, output Commits, there []
 }
 
 // guardFits reports whether a guard's state can go on under the rules.
-func guardFits(rules *joiner.Rules, g *joiner.Guard) bool {
-	return g.Fits(rules) || !g.Held.On() || rules.Guard.Patience <= 0
+func guardFits(rules *joiner.Rules, g *guard.Guard) bool {
+	return g.Fits(rules.GuardRules()) || !g.Held.On() || rules.Guard.Patience <= 0
 }

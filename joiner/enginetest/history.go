@@ -128,6 +128,7 @@ func (g *generator) rules() {
 			joiner.NegativesAboveLastPositive)
 		r.Impression = ofType("view")
 		r.SampleRate = one(g, 0, 0, 0.5)
+		r.SampleHash = one(g, joiner.SampleFNV1a, joiner.SampleSHA256)
 	}
 	switch {
 	case g.shape.Timely:

@@ -1,7 +1,10 @@
 package enginetest
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -98,7 +101,7 @@ func (r *Reference) row(a *Answer, req *events.Request, all []candidate, i int) 
 			r.Rules.Negatives == joiner.NegativesAboveLastPositive && belowLastPositive(all, i):
 			a.LeftOut[key] = joiner.Unseen
 			return
-		case r.Rules.SampleRate > 0 && !sampled(req.ID, r.Rules.SampleRate):
+		case r.Rules.SampleRate > 0 && !sampled(&r.Rules, req.ID):
 			a.LeftOut[key] = joiner.SampledOut
 			return
 		case r.Rules.SampleRate > 0:
@@ -136,11 +139,16 @@ func (r *Reference) gap(request events.Time, l *joiner.Label) bool {
 	return false
 }
 
-// sampled asks package joiner for its hash, the one decision that SEMANTICS.md
-// leaves to it: whether it keeps a lone negative of the request.
-func sampled(requestID string, rate float64) bool {
+// sampled reports whether the negatives of a request are kept. For the older hash, which
+// SEMANTICS.md describes but by its parts, it asks package joiner whether it keeps a lone negative.
+func sampled(r *joiner.Rules, requestID string) bool {
+	if r.SampleHash == joiner.SampleSHA256 {
+		hash := fmt.Sprintf("%x", sha256.Sum256([]byte("negatives:"+requestID)))[:13] // 52 bits
+		n, _ := strconv.ParseUint(hash, 16, 64)
+		return float64(n)/(1<<52) < r.SampleRate
+	}
 	never := joiner.Label{When: func(*events.Outcome) bool { return false }}
-	rules := joiner.Rules{Labels: []joiner.Label{never}, SampleRate: rate}
+	rules := joiner.Rules{Labels: []joiner.Label{never}, SampleRate: r.SampleRate}
 	return joiner.Decide(&rules, &events.Request{ID: requestID}).Rows(events.MaxTime,
 		joiner.Closed)[0].LeftOut == joiner.Kept
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/guard"
 )
 
 func exampleStats() engine.Stats {
@@ -19,8 +20,8 @@ func exampleStats() engine.Stats {
 	s.Progress.Clock = joiner.NewClock()
 	s.Progress.Clock.Observe(events.KindRequest, 4e9)
 	s.Progress.Inputs = []events.Position{{Input: "REQUESTS", Next: 12}}
-	s.Progress.Guard.Rates = []joiner.Rate{{Label: "clicked", Requests: 100, Outcomes: 7}}
-	s.Progress.Guard.Held = joiner.Hold{Label: "clicked", From: 2e9}
+	s.Progress.Guard.Rates = []guard.Rate{{Label: "clicked", Requests: 100, Outcomes: 7}}
+	s.Progress.Guard.Held = guard.Hold{Label: "clicked", From: 2e9}
 	l := &s.Progress.Ledger
 	l.Rows = 40
 	l.Kinds[events.KindRequest] = joiner.Tally{Read: 11, Pending: 1}

@@ -21,6 +21,7 @@ import (
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/guard"
 )
 
 // FindStatus asks the running joiner, or else the last commit of the numbered partition.
@@ -195,7 +196,7 @@ func (s *Status) measureLag(ctx context.Context, last func(ctx context.Context, 
 }
 
 // GuardStatusOf is nil where the guard is not enabled.
-func GuardStatusOf(g *joiner.Guard) *guardStatus {
+func GuardStatusOf(g *guard.Guard) *guardStatus {
 	if g.Width == 0 {
 		return nil
 	}

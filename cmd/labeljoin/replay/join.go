@@ -21,6 +21,7 @@ import (
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/batch"
+	"github.com/labeljoin/labeljoin/joiner/guard"
 )
 
 // LeastMemory is enough for batches on their way and a file being written.
@@ -230,7 +231,7 @@ func (r *Replay) cut(result *batch.Result, rules *joiner.Rules) *joiner.Cut {
 	cut := &joiner.Cut{Number: 1, Nonce: partition.Nonce(), RulesHash: r.Config.Fingerprint(), MaxEvent: result.MaxEvent}
 	p := &cut.Progress
 	p.Commit, p.Ledger, p.Gaps = 1, result.Ledger, rules.Gaps
-	p.Guard = joiner.NewGuard(rules, &joiner.Guard{})
+	p.Guard = guard.New(rules.GuardRules(), &guard.Guard{})
 	p.Clock = joiner.NewClock()
 	p.ClosedThrough, p.Announced = events.MaxTime, events.MaxTime
 	for k, seen := range result.Seen {

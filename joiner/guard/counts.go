@@ -1,4 +1,4 @@
-package joiner
+package guard
 
 import (
 	"encoding/base64"

@@ -1,4 +1,6 @@
-package joiner
+// Package guard judges whether silence of the outcomes is evidence: it counts requests and
+// outcomes by slots of event time, and holds back what too few outcomes would make negative.
+package guard
 
 import (
 	"math"
@@ -8,9 +10,9 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 )
 
-// GuardRules says when silence of the outcomes is no evidence. The zero value
+// Config says when silence of the outcomes is no evidence. The zero value
 // guards nothing.
-type GuardRules struct {
+type Config struct {
 	// Patience is how much longer than its window a request waits for evidence
 	// that outcomes were still coming; 0 turns the guard off.
 	Patience time.Duration
@@ -24,6 +26,20 @@ type GuardRules struct {
 	// Usual is the share of the expected outcomes that is no surprise: rates
 	// change by themselves with the hour and with what people are shown.
 	Usual float64
+}
+
+// Rules is what the guard has to know of a join to judge.
+type Rules struct {
+	Config
+	Labels  []Label       // in column order
+	Longest time.Duration // the longest window of any label, guarded or not
+	Gaps    []events.Gap  // declared so far
+}
+
+// Label is what the guard has to know of a label.
+type Label struct {
+	Name   string
+	Window time.Duration // after its request an outcome counts no more
 }
 
 const (
@@ -56,6 +72,7 @@ const (
 // Invariant: Released never goes back, and what is not released has not closed.
 type Guard struct {
 	Width    time.Duration // of a slot
+	Wide     time.Duration `json:"-"` // of a coarser slot; the rules say it, so no state keeps it
 	Active   bool          // some rate is known, so Released counts
 	Released events.Time   // everything before it is judged
 	Complete int64         // slots before this one are read, as of the last judgement
@@ -103,11 +120,11 @@ func (g *Guard) Bound() events.Time {
 	return g.Released
 }
 
-// NewGuard returns a guard for rules that goes on from what one before knew.
+// New returns a guard for rules that goes on from what one before knew.
 // Its slots are empty: the log fills them.
-func NewGuard(r *Rules, before *Guard) Guard {
+func New(r *Rules, before *Guard) Guard {
 	g := Guard{
-		Width: r.slot(), Active: before.Active, Released: before.Released, Held: before.Held,
+		Width: r.slot(), Wide: r.coarse(), Active: before.Active, Released: before.Released, Held: before.Held,
 		Beat: before.Beat, Filling: before.Filling, OnTime: before.OnTime,
 	}
 	if before.Width == 0 {
@@ -140,9 +157,12 @@ func (g *Guard) Fits(r *Rules) bool {
 	return g.Width == r.slot() && slices.EqualFunc(g.Rates, r.Labels[:r.guarded()], same)
 }
 
+// Resume makes a guard that a state kept, and that fits, go on under the rules.
+func (g *Guard) Resume(r *Rules) { g.Wide = r.coarse() }
+
 // guarded is how many labels the guard looks at.
 func (r *Rules) guarded() int {
-	if r.Guard.Patience <= 0 {
+	if r.Patience <= 0 {
 		return 0
 	}
 	return min(len(r.Labels), watched)
@@ -152,11 +172,11 @@ func (r *Rules) slot() time.Duration {
 	if r.guarded() == 0 {
 		return 0
 	}
-	return max(1, r.Guard.Patience/slotsPerPatience)
+	return max(1, r.Patience/slotsPerPatience)
 }
 
 // coarse is the width of the coarser slots.
-func (r *Rules) coarse() time.Duration { return max(r.slot(), r.Longest()/lookback) }
+func (r *Rules) coarse() time.Duration { return max(r.slot(), r.Longest/lookback) }
 
 // number is the slot of a width that a time lies in.
 func number(t events.Time, width time.Duration) int64 {
@@ -174,7 +194,7 @@ func (g *Guard) slot(t events.Time) int64 { return number(t, g.Width) }
 func (g *Guard) begin(t events.Time) { g.Begun, g.First = true, g.slot(t)-lookback }
 
 // Request counts a request.
-func (g *Guard) Request(r *Rules, ts events.Time) {
+func (g *Guard) Request(ts events.Time) {
 	if g.Width == 0 {
 		return
 	}
@@ -182,21 +202,21 @@ func (g *Guard) Request(r *Rules, ts events.Time) {
 		g.begin(ts)
 	}
 	g.Requests.add(g.slot(ts) - g.First)
-	n := number(ts, r.coarse())
+	n := number(ts, g.Wide)
 	if len(g.Coarse) == 0 {
 		g.CoarseFirst = n - 1
 	}
 	g.Coarse.add(n - g.CoarseFirst)
 }
 
-// Outcome counts an outcome for the labels that it qualifies for.
-func (g *Guard) Outcome(r *Rules, o *events.Outcome) {
+// Outcome counts an outcome of a time for the labels that it qualifies for, by their numbers.
+func (g *Guard) Outcome(ts events.Time, qualifies func(label int) bool) {
 	if g.Width == 0 {
 		return
 	}
-	n, counted := g.slot(o.TS), false
+	n, counted := g.slot(ts), false
 	for j := range g.Outcomes {
-		if r.Labels[j].From == 0 && r.Labels[j].When(o) {
+		if qualifies(j) {
 			g.Outcomes[j].add(n - g.First)
 			counted = true
 		}
@@ -222,14 +242,15 @@ func (g *Guard) Heartbeat(ts events.Time) {
 // log has the rest.
 func (g *Guard) Header() Guard {
 	return Guard{
-		Width: g.Width, Active: g.Active, Released: g.Released, Complete: g.Complete, Beat: g.Beat,
+		Width: g.Width, Wide: g.Wide, Active: g.Active, Released: g.Released, Complete: g.Complete, Beat: g.Beat,
 		Held: g.Held, Rates: slices.Clone(g.Rates), Filling: g.Filling, OnTime: g.OnTime,
 	}
 }
 
 // Judge takes in how far the sources are read. It does nothing until that is
 // another slot, so that what it says depends on the events, not on their batches.
-func (g *Guard) Judge(r *Rules, read events.Time) {
+// It asks for the rules only then: it is called with every event.
+func (g *Guard) Judge(rules func() *Rules, read events.Time) {
 	if g.Width == 0 || read == events.MinTime || read == events.MaxTime {
 		return
 	}
@@ -244,7 +265,7 @@ func (g *Guard) Judge(r *Rules, read events.Time) {
 	decay := math.Pow(1-1./catchUpSlots, float64(complete-g.Complete))
 	g.Filling, g.OnTime = g.Filling*decay, g.OnTime*decay
 	g.Complete = complete
-	g.rejudge(r, read)
+	g.rejudge(rules(), read)
 }
 
 // Declared takes in that a person has said what became of a stretch, which is
@@ -284,7 +305,7 @@ func (g *Guard) learn(r *Rules, through int64) {
 			continue
 		}
 		for j := range g.Rates {
-			g.Rates[j].learn(float64(g.Requests.at(n-g.First)), float64(g.Outcomes[j].at(n-g.First)), r.Guard.Learn)
+			g.Rates[j].learn(float64(g.Requests.at(n-g.First)), float64(g.Outcomes[j].at(n-g.First)), r.Learn)
 		}
 	}
 }
@@ -293,7 +314,7 @@ func (g *Guard) at(n int64) events.Time { return events.Time(n * int64(g.Width))
 
 // armed reports whether enough is known of a label.
 func (r *Rules) armed(q Rate) bool {
-	return q.Outcomes >= r.Guard.Learn && q.Requests > 0 && q.Slots >= slotsPerPatience
+	return q.Outcomes >= r.Learn && q.Requests > 0 && q.Slots >= slotsPerPatience
 }
 
 func (q *Rate) learn(requests, outcomes, enough float64) {
@@ -321,7 +342,7 @@ func (g *Guard) forget(r *Rules) {
 		}
 		g.First += drop
 	}
-	width := r.coarse()
+	width := g.Wide
 	if drop := number(g.at(released), width) - lookback - 1 - g.CoarseFirst; drop > 0 {
 		g.Coarse.drop(drop)
 		g.CoarseFirst += drop

@@ -1,4 +1,4 @@
-package joiner_test
+package guard_test
 
 import (
 	"cmp"
@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/guard"
 )
 
 var guardSeed = flag.Uint64("guardseed", 1, "seed of the traffic in the guard's simulations")
@@ -51,47 +51,50 @@ type simulation struct {
 	delays              time.Duration // of the release behind the watermark, at most
 	wait                time.Duration // and their sum over steps
 	steps               int
-	held                []joiner.Hold
+	held                []guard.Hold
 }
 
 const never = events.MaxTime
+
+// all says that an outcome qualifies for every label.
+func all(int) bool { return true }
 
 // simulate plays a traffic against a guard, in steps of a quarter slot.
 func simulate(t *testing.T, c traffic, seed uint64) simulation {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 7))
-	rules := joiner.Rules{
-		Labels:   []joiner.Label{{Name: "clicked", Window: c.window, When: func(*events.Outcome) bool { return true }}},
-		Lateness: c.late,
-		Guard:    joiner.GuardRules{Patience: min(4*c.window, 24*time.Hour), Tail: 1e-6, Learn: 100, Usual: 0.5},
+	rules := guard.Rules{
+		Labels: []guard.Label{{Name: "clicked", Window: c.window}}, Longest: c.window,
+		Config: guard.Config{Patience: min(4*c.window, 24*time.Hour), Tail: 1e-6, Learn: 100, Usual: 0.5},
 	}
 	requests, outcomes := c.events(rng)
-	g := joiner.NewGuard(&rules, &joiner.Guard{})
+	judging := func() *guard.Rules { return &rules }
+	g := guard.New(&rules, &guard.Guard{})
 	var s simulation
-	step := events.Time(rules.Guard.Patience / 256)
-	end := events.Time(c.days*24*float64(time.Hour)) + events.Time(2*c.window+2*rules.Guard.Patience)
+	step := events.Time(rules.Patience / 256)
+	end := events.Time(c.days*24*float64(time.Hour)) + events.Time(2*c.window+2*rules.Patience)
 	open, undelivered := 0, slices.Clone(outcomes)
 	slices.SortFunc(undelivered, func(a, b simulated) int { return cmp.Compare(a.request, b.request) })
 	i, j := 0, 0
 	for now := events.Time(0); now < end; now += step {
 		for ; i < len(requests) && requests[i] <= now; i++ {
-			g.Request(&rules, requests[i])
+			g.Request(requests[i])
 		}
 		for ; j < len(outcomes) && outcomes[j].arrives <= now; j++ {
-			g.Outcome(&rules, &events.Outcome{TS: outcomes[j].ts})
+			g.Outcome(outcomes[j].ts, all)
 			s.outcomes++
 		}
 		if now/step%997 == 0 { // a restart
-			g = restarted(t, g)
+			g = restarted(t, &rules, g)
 		}
 		before := g.Held.On()
-		g.Judge(&rules, now.Add(-c.late))
+		g.Judge(judging, now.Add(-c.late))
 		if g.Held.On() && !before {
 			s.alarms++
 			s.held = append(s.held, g.Held)
 		}
 		bound := min(g.Bound(), now.Add(-c.late))
-		if ends := end - events.Time(2*c.window+2*rules.Guard.Patience); !g.Held.On() && now < ends {
+		if ends := end - events.Time(2*c.window+2*rules.Patience); !g.Held.On() && now < ends {
 			s.delays = max(s.delays, now.Add(-c.late).Sub(bound))
 			s.wait += now.Add(-c.late).Sub(bound)
 			s.steps++
@@ -106,19 +109,20 @@ func simulate(t *testing.T, c traffic, seed uint64) simulation {
 }
 
 // restarted is a guard as the state keeps it.
-func restarted(t *testing.T, g joiner.Guard) joiner.Guard {
+func restarted(t *testing.T, rules *guard.Rules, g guard.Guard) guard.Guard {
 	t.Helper()
 	text, err := json.Marshal(&g)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var again joiner.Guard
+	var again guard.Guard
 	if err := json.Unmarshal(text, &again); err != nil {
 		t.Fatal(err)
 	}
 	if len(g.Requests) > 0 && !reflect.DeepEqual(again.Requests, g.Requests) {
 		t.Fatalf("%v is read back as %v", g.Requests, again.Requests)
 	}
+	again.Resume(rules)
 	return again
 }
 
@@ -231,21 +235,22 @@ func TestOutagesGiveNoNegatives(t *testing.T) {
 // TestQuietIsLearned: people really do less than half of what they did. A person
 // says so, and says it again, until that is what is usual.
 func TestQuietIsLearned(t *testing.T) {
-	rules := joiner.Rules{
-		Labels: []joiner.Label{{Name: "clicked", Window: time.Minute, When: func(*events.Outcome) bool { return true }}},
-		Guard:  joiner.GuardRules{Patience: 256 * time.Second, Tail: 1e-6, Learn: 100, Usual: 0.5},
+	rules := guard.Rules{
+		Labels: []guard.Label{{Name: "clicked", Window: time.Minute}}, Longest: time.Minute,
+		Config: guard.Config{Patience: 256 * time.Second, Tail: 1e-6, Learn: 100, Usual: 0.5},
 	}
-	g := joiner.NewGuard(&rules, &joiner.Guard{})
+	judging := func() *guard.Rules { return &rules }
+	g := guard.New(&rules, &guard.Guard{})
 	now, holds, lastHold := events.Time(0), 0, events.Time(0)
 	second := func(outcomes int) {
 		for range 20 {
-			g.Request(&rules, now)
+			g.Request(now)
 		}
 		for range outcomes {
-			g.Outcome(&rules, &events.Outcome{TS: now})
+			g.Outcome(now, all)
 		}
 		now = now.Add(time.Second)
-		g.Judge(&rules, now)
+		g.Judge(judging, now)
 		if g.Held.On() {
 			holds++
 			quiet := events.Gap{From: g.Held.From, To: now, Quiet: true}
@@ -276,27 +281,28 @@ func TestQuietIsLearned(t *testing.T) {
 // not only what has waited for the guard's patience.
 func TestHeartbeatAfterLongSilence(t *testing.T) {
 	at := func(seconds int64) events.Time { return events.Time(seconds * int64(time.Second)) }
-	rules := joiner.Rules{
-		Labels: []joiner.Label{{Name: "clicked", Window: 10 * time.Second, When: func(*events.Outcome) bool { return true }}},
-		Guard:  joiner.GuardRules{Patience: 256 * time.Second, Tail: 1e-6, Learn: 1, Usual: 0.5},
+	rules := guard.Rules{
+		Labels: []guard.Label{{Name: "clicked", Window: 10 * time.Second}}, Longest: 10 * time.Second,
+		Config: guard.Config{Patience: 256 * time.Second, Tail: 1e-6, Learn: 1, Usual: 0.5},
 	}
-	g := joiner.NewGuard(&rules, &joiner.Guard{})
-	g.Request(&rules, at(100))
-	g.Outcome(&rules, &events.Outcome{TS: at(101)})
-	g.Judge(&rules, at(110))
+	judging := func() *guard.Rules { return &rules }
+	g := guard.New(&rules, &guard.Guard{})
+	g.Request(at(100))
+	g.Outcome(at(101), all)
+	g.Judge(judging, at(110))
 	if g.Active {
 		t.Fatal("ten seconds are enough to know what is usual")
 	}
-	g.Judge(&rules, at(100+256))
+	g.Judge(judging, at(100+256))
 	if !g.Active {
 		t.Fatal("the guard has learned nothing")
 	}
-	g.Judge(&rules, at(2000))
+	g.Judge(judging, at(2000))
 	if got := g.Bound(); got != at(2000-256) {
 		t.Errorf("silence released %v, want what waited for the patience, %v", got, at(2000-256))
 	}
 	g.Heartbeat(at(3000))
-	g.Judge(&rules, at(3010))
+	g.Judge(judging, at(3010))
 	if got := g.Bound(); got != at(3000) {
 		t.Errorf("the heartbeat released %v, want %v", got, at(3000))
 	}

@@ -1,4 +1,4 @@
-package joiner
+package guard
 
 import (
 	"math"
@@ -89,7 +89,7 @@ type survey struct {
 }
 
 func (g *Guard) survey(r *Rules, from, to int64) *survey {
-	s := &survey{g: g, r: r, from: from, to: to, surprise: -math.Log(r.Guard.Tail)}
+	s := &survey{g: g, r: r, from: from, to: to, surprise: -math.Log(r.Tail)}
 	n := max(0, to-g.First)
 	s.counted, s.requests, s.all = make([]int64, n+1), make([]int64, n+1), make([]int64, n+1)
 	s.outcomes = make([][]int64, len(g.Outcomes))
@@ -144,7 +144,7 @@ func (s *survey) before(n, x int64) float64 {
 		return s.sum(s.all, n-x, n)
 	}
 	// The coarse slots that are whole, scaled to x.
-	width := s.r.coarse()
+	width := s.g.Wide
 	k := max(1, x*int64(s.g.Width)/int64(width))
 	to := number(s.g.at(n), width) - s.g.CoarseFirst
 	last := int64(len(s.coarse) - 1)
@@ -202,7 +202,7 @@ func (s *survey) improbableFor(j int, length int64) Hold {
 	for end := s.from + min(length, s.to-s.from); end <= s.to; end++ {
 		start := max(s.from, end-length)
 		expected := s.expected(j, start, end)
-		seen, usual := s.sum(s.outcomes[j], start, end), s.r.Guard.Usual*expected
+		seen, usual := s.sum(s.outcomes[j], start, end), s.r.Usual*expected
 		if seen < usual && surprising(seen, usual) >= s.surprise {
 			return Hold{Label: s.g.Rates[j].Label, From: s.g.at(start), Expected: expected, Seen: seen}
 		}
@@ -223,7 +223,7 @@ func (s *survey) alive(n, bound int64) bool {
 
 func (s *survey) aliveFor(j int, n, bound int64) bool {
 	for length := int64(1); n+length <= bound; length *= 2 {
-		seen, few := s.sum(s.outcomes[j], n, n+length), s.r.Guard.Usual/2*s.expected(j, n, n+length)
+		seen, few := s.sum(s.outcomes[j], n, n+length), s.r.Usual/2*s.expected(j, n, n+length)
 		if few > 0 && seen > few && surprising(seen, few) >= s.surprise {
 			return true
 		}

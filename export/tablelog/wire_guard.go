@@ -37,7 +37,7 @@ type rate struct {
 }
 
 // toGuard is nil for a joiner that guards nothing.
-func toGuard(g *guardState.Guard) *guardState {
+func toGuard(g *guard.Guard) *guardState {
 	if g.Width == 0 {
 		return nil
 	}

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/rowfile"
@@ -28,17 +26,13 @@ type Archive struct {
 	partition int
 }
 
-// OpenArchive opens an output directory for reading. One that does not exist
-// gives fs.ErrNotExist.
-func OpenArchive(fsys vfs.FS, dir string, partition int) (*Archive, error) {
-	if _, err := fsys.Stat(dir); err != nil {
-		return nil, fmt.Errorf("open output %s: %w", dir, err)
+// OpenArchive opens an output for reading. One that does not exist gives
+// fs.ErrNotExist.
+func OpenArchive(b bucket.Bucket, partition int) (*Archive, error) {
+	if err := b.Present(); err != nil {
+		return nil, fmt.Errorf("open output %s: %w", b, err)
 	}
-	b, err := bucket.NewDir(fsys, dir)
-	if err != nil {
-		return nil, fmt.Errorf("open output %s: %w", dir, err)
-	}
-	return &Archive{bucket: b, log: tablelog.Open(b, dir, partition), dir: dir, partition: partition}, nil
+	return &Archive{bucket: b, log: tablelog.Open(b, partition), dir: b.String(), partition: partition}, nil
 }
 
 // Log is the log of the operations on the table of rows.

@@ -141,7 +141,7 @@ func (o *Output) present() error {
 	name := tablelog.ManifestPath(o.opts.Partition, number)
 	r, err := o.bucket.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &GoneError{Dir: o.opts.Dir, Path: name, Last: last.Number}
+		return &GoneError{Dir: o.dir, Path: name, Last: last.Number}
 	}
 	if err != nil {
 		return err
@@ -154,7 +154,7 @@ func (o *Output) whether(err error) error {
 	switch {
 	case errors.Is(err, bucket.ErrGone):
 		_, last, _ := o.Last()
-		return &GoneError{Dir: o.opts.Dir, Last: last.Number}
+		return &GoneError{Dir: o.dir, Last: last.Number}
 	case errors.Is(err, fs.ErrNotExist):
 		if gone, ok := errors.AsType[*GoneError](o.present()); ok {
 			return gone

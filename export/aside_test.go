@@ -364,7 +364,7 @@ func TestTheOutputIsGone(t *testing.T) {
 
 // A lock that cannot be opened is not called another process's.
 func TestLockThatCannotBeOpened(t *testing.T) {
-	opts := options(nil)
+	opts := options(vfs.Default)
 	t.Chdir(t.TempDir())
 	if err := os.MkdirAll(filepath.Join(testDir, tablelog.ManifestDir(0), lockName), 0o755); err != nil {
 		t.Fatal(err)

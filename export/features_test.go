@@ -164,7 +164,7 @@ func TestFeatureColumns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	a, err := OpenArchive(mem, testDir, 0)
+	a, err := OpenArchive(placeOf(mem), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
@@ -36,9 +37,12 @@ var (
 
 const testDir = "out/labeled"
 
+// placeOf is the output's directory in a file system.
+func placeOf(fs vfs.FS) bucket.Bucket { return bucket.NewDir(fs, testDir) }
+
 func options(fs vfs.FS) Options {
 	return Options{
-		FS: fs, Dir: testDir, Name: "feed", RulesHash: "abc",
+		Bucket: placeOf(fs), Name: "feed", RulesHash: "abc",
 		Labels: []joiner.Label{{Name: "clicked"}}, FileRows: 4,
 	}
 }

@@ -76,7 +76,7 @@ func TestFormatOneGoesOn(t *testing.T) {
 // A commit of format 1 that was not published when its process died is published.
 func TestFormatOneIsRolledForward(t *testing.T) {
 	mem := formatOne(t)
-	archive, err := OpenArchive(mem, testDir, 0)
+	archive, err := OpenArchive(placeOf(mem), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/tablelog"
@@ -20,14 +18,8 @@ import (
 // running joiner looks there; no other process needs to be asked or locked out.
 type Gaps struct{ bucket bucket.Bucket }
 
-// OpenGaps opens the declarations of an output directory.
-func OpenGaps(fsys vfs.FS, dir string) (*Gaps, error) {
-	b, err := bucket.NewDir(fsys, dir)
-	if err != nil {
-		return nil, fmt.Errorf("open output %s: %w", dir, err)
-	}
-	return &Gaps{bucket: b}, nil
-}
+// OpenGaps opens the declarations of an output.
+func OpenGaps(b bucket.Bucket) *Gaps { return &Gaps{bucket: b} }
 
 // Declare writes a declaration, durably, and returns its number. Two processes
 // that declare at once get two numbers.

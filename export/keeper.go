@@ -10,8 +10,6 @@ import (
 	"path"
 	"strings"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/export/tablelog"
@@ -42,29 +40,25 @@ type Keeper struct {
 //
 // The error is an *EmptyError if nothing was ever committed, a *LockedError if another
 // process keeps house.
-func OpenKeeper(fsys vfs.FS, dir string, partition int, log *slog.Logger) (*Keeper, error) {
-	if _, err := fsys.Stat(dir); err != nil {
-		return nil, fmt.Errorf("open output %s: %w", dir, err)
-	}
-	b, err := bucket.NewDir(fsys, dir)
-	if err != nil {
-		return nil, fmt.Errorf("open output %s: %w", dir, err)
+func OpenKeeper(b bucket.Bucket, partition int, log *slog.Logger) (*Keeper, error) {
+	if err := b.Present(); err != nil {
+		return nil, fmt.Errorf("open output %s: %w", b, err)
 	}
 	layout, err := rowfile.NewLayout(rowfile.Config{})
 	if err != nil {
 		return nil, err
 	}
-	k := &Keeper{bucket: b, dir: dir, log: tablelog.Open(b, dir, partition), layout: layout, session: rand.Text(),
+	k := &Keeper{bucket: b, dir: b.String(), log: tablelog.Open(b, partition), layout: layout, session: rand.Text(),
 		say: log}
 	if k.writer, err = k.log.Writer(k.session, tablelog.CheckpointEvery); err != nil {
 		return nil, err
 	}
 	state := k.writer.State()
 	if state.Number == 0 {
-		return nil, &EmptyError{Dir: dir}
+		return nil, &EmptyError{Dir: k.dir}
 	}
 	if k.lock, err = b.Lock(path.Join(tablelog.ManifestDir(partition), keeperLock)); err != nil {
-		return nil, &LockedError{Dir: dir, Partition: partition, Err: err}
+		return nil, &LockedError{Dir: k.dir, Partition: partition, Err: err}
 	}
 	if err := k.begin(); err != nil {
 		return nil, errors.Join(err, k.lock.Close())

@@ -18,7 +18,7 @@ import (
 // keeperOf opens an output to keep house in.
 func keeperOf(t testing.TB, fsys vfs.FS) *Keeper {
 	t.Helper()
-	k, err := OpenKeeper(fsys, testDir, 0, slog.New(slog.DiscardHandler))
+	k, err := OpenKeeper(placeOf(fsys), 0, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestCompact(t *testing.T) {
 	if got := written(t, b.out); !slices.Equal(got, revised) {
 		t.Fatalf("written %v, want %v", got, revised)
 	}
-	archive, err := OpenArchive(mem, testDir, 0)
+	archive, err := OpenArchive(placeOf(mem), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +308,7 @@ func TestRetain(t *testing.T) {
 	if v := verified(t, mem); !v.Sound() || v.Commits != 4 {
 		t.Fatalf("%+v", v)
 	}
-	archive, err := OpenArchive(mem, testDir, 0)
+	archive, err := OpenArchive(placeOf(mem), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -384,14 +384,14 @@ func TestReplaceOfWholeDays(t *testing.T) {
 
 // Where nothing was ever committed there is nothing to keep.
 func TestKeeperOfNothing(t *testing.T) {
-	if _, err := OpenKeeper(vfs.NewMem(), testDir, 0, slog.New(slog.DiscardHandler)); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := OpenKeeper(placeOf(vfs.NewMem()), 0, slog.New(slog.DiscardHandler)); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
 	mem := vfs.NewMem()
 	if err := open(t, options(mem)).Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenKeeper(mem, testDir, 0, slog.New(slog.DiscardHandler)); err == nil {
+	if _, err := OpenKeeper(placeOf(mem), 0, slog.New(slog.DiscardHandler)); err == nil {
 		t.Fatal("an empty output was opened")
 	}
 }

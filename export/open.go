@@ -41,14 +41,13 @@ func Open(opts Options) (*Output, error) {
 	if !utf8.ValidString(opts.Name) {
 		return nil, fmt.Errorf("name %q is not UTF-8", opts.Name)
 	}
-	dir, err := bucket.NewDir(opts.FS, opts.Dir)
-	if err != nil {
-		return nil, fmt.Errorf("open output %s: %w", opts.Dir, err)
+	o := &Output{opts: opts, bucket: opts.Bucket, dir: opts.Bucket.String(), layout: layout, session: rand.Text(),
+		log: tablelog.Open(opts.Bucket, opts.Partition)}
+	if err := o.bucket.Settle("."); err != nil {
+		return nil, fmt.Errorf("open output %s: %w", o.dir, err)
 	}
-	o := &Output{opts: opts, bucket: dir, layout: layout, session: rand.Text(),
-		log: tablelog.Open(dir, opts.Dir, opts.Partition)}
-	if o.lock, err = dir.Lock(path.Join(tablelog.ManifestDir(opts.Partition), lockName)); err != nil {
-		return nil, &LockedError{Dir: opts.Dir, Partition: opts.Partition, Err: err}
+	if o.lock, err = o.bucket.Lock(path.Join(tablelog.ManifestDir(opts.Partition), lockName)); err != nil {
+		return nil, &LockedError{Dir: o.dir, Partition: opts.Partition, Err: err}
 	}
 	if err := o.recover(); err != nil {
 		_ = o.lock.Close() // the error that matters is the first
@@ -89,7 +88,7 @@ func (o *Output) recover() error {
 // belongs checks that the log is this output's.
 func (o *Output) belongs(state *tablelog.State) error {
 	refuse := func(reason string) error {
-		return &ChainError{Dir: o.opts.Dir, Path: tablelog.ManifestPath(o.opts.Partition, state.Number), Reason: reason}
+		return &ChainError{Dir: o.dir, Path: tablelog.ManifestPath(o.opts.Partition, state.Number), Reason: reason}
 	}
 	switch {
 	case state.Number == 0:
@@ -165,7 +164,7 @@ func (o *Output) rollCommit(op *tablelog.Operation, state *tablelog.State) error
 // it was staged. It is false if the file was deleted on purpose.
 func (o *Output) findArtifact(op *tablelog.Operation, a *tablelog.Artifact, state *tablelog.State) (bool, error) {
 	missing := func(reason string) error {
-		return &MissingFileError{Dir: o.opts.Dir, Path: a.Path, Number: op.Number, Reason: reason}
+		return &MissingFileError{Dir: o.dir, Path: a.Path, Number: op.Number, Reason: reason}
 	}
 	r, err := o.bucket.Open(a.Path)
 	if err == nil {

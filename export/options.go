@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -26,12 +25,11 @@ type LabelClashError = rowfile.LabelClashError
 
 // Options is what Open needs to know.
 type Options struct {
-	FS         vfs.FS // nil: the operating system's
-	Dir        string // where data/, _commits/, _staging/ and deadletter/ are
-	Name       string // of the joiner; an output belongs to one
-	Partition  int    // which partition's commits these are, from 0
-	Partitions int    // how many there are; 0 means 1
-	RulesHash  string // goes into the files' metadata; empty: left out
+	Bucket     bucket.Bucket // where data/, _commits/, _staging/ and deadletter/ are
+	Name       string        // of the joiner; an output belongs to one
+	Partition  int           // which partition's commits these are, from 0
+	Partitions int           // how many there are; 0 means 1
+	RulesHash  string        // goes into the files' metadata; empty: left out
 
 	Labels   []joiner.Label // only names and aggregates are used
 	Weight   bool           // write the weight column: sampling is configured
@@ -64,9 +62,6 @@ const (
 
 // withDefaults checks the options and fills in what was left out.
 func (o Options) withDefaults() (Options, error) {
-	if o.FS == nil {
-		o.FS = vfs.Default
-	}
 	if o.Partitions == 0 {
 		o.Partitions = 1
 	}
@@ -83,8 +78,8 @@ func (o Options) withDefaults() (Options, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	switch {
-	case o.Dir == "":
-		return o, errors.New("the output needs a directory: set output.dir")
+	case o.Bucket == nil:
+		return o, errors.New("the output needs a place: set output.dir")
 	case o.Name == "":
 		return o, errors.New("the output needs the joiner's name: set name")
 	case o.Partitions < 1 || o.Partitions > tablelog.MaxPartitions || o.Partition < 0 || o.Partition >= o.Partitions:

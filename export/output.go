@@ -18,6 +18,7 @@ import (
 type Output struct {
 	opts   Options
 	bucket bucket.Bucket
+	dir    string // the name of the bucket, for errors
 	layout *rowfile.Layout
 	lock   io.Closer
 	// session keeps the staged files of two attempts apart.

@@ -58,7 +58,7 @@ func TestCommitAndReopen(t *testing.T) {
 
 // Everything once more with the operating system's links, renames and locks.
 func TestOnDisk(t *testing.T) {
-	opts := options(nil)
+	opts := options(vfs.Default)
 	t.Chdir(t.TempDir())
 	o := open(t, opts)
 	for k := uint64(1); k <= 3; k++ {
@@ -124,7 +124,8 @@ func TestFilesOfACommit(t *testing.T) {
 
 // However many days the rows are of, no more than FileBytes is buffered.
 func TestMemoryIsBounded(t *testing.T) {
-	opts := options(vfs.NewMem())
+	mem := vfs.NewMem()
+	opts := options(mem)
 	opts.FileRows, opts.FileBytes = 1_000_000, 100_000
 	o := open(t, opts)
 	defer o.Close()
@@ -151,7 +152,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	if _, err := s.Commit(context.Background(), testCut(1, "n")); err != nil {
 		t.Fatal(err)
 	}
-	if ids, _, err := visible(opts.FS); err != nil || len(ids) != 500 {
+	if ids, _, err := visible(mem); err != nil || len(ids) != 500 {
 		t.Fatalf("%d rows are visible, want 500: %v", len(ids), err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -22,10 +23,7 @@ func withGaps(t *testing.T) *vfs.MemFS {
 	t.Helper()
 	mem := vfs.NewMem()
 	o := open(t, options(mem))
-	g, err := OpenGaps(mem, testDir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := OpenGaps(placeOf(mem))
 	at := events.At(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
 	declare := func(note string, log *events.LogGap) {
 		d := events.Gap{From: at, To: at.Add(time.Hour), Note: note, Log: log}
@@ -117,7 +115,7 @@ func TestVerifyOfNothing(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			a, err := OpenArchive(mem, testDir, 0)
+			a, err := OpenArchive(placeOf(mem), 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -197,7 +195,7 @@ func TestVerifyOfWhatIsNoFile(t *testing.T) {
 			if err := errors.Join(os.Remove(at), os.Symlink("/dev/zero", at)); err != nil {
 				t.Fatal(err)
 			}
-			a, err := OpenArchive(vfs.Default, filepath.Join(dir, testDir), 0)
+			a, err := OpenArchive(bucket.NewDir(vfs.Default, filepath.Join(dir, testDir)), 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -228,7 +226,7 @@ func (d inDir) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 func TestGapsOfAnArchive(t *testing.T) {
 	mem := withGaps(t)
 	edit(t, mem, testDir+"/_gaps/000001.json", "outage", "0utage")
-	a, err := OpenArchive(mem, testDir, 0)
+	a, err := OpenArchive(placeOf(mem), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +238,7 @@ func TestGapsOfAnArchive(t *testing.T) {
 		t.Errorf("gaps %+v", gaps)
 	}
 	mem = emptyOutput(t)
-	if a, err = OpenArchive(mem, testDir, 0); err != nil {
+	if a, err = OpenArchive(placeOf(mem), 0); err != nil {
 		t.Fatal(err)
 	}
 	if gaps, err := a.Gaps(); err != nil || len(gaps) != 0 {
@@ -250,7 +248,7 @@ func TestGapsOfAnArchive(t *testing.T) {
 	if err := mem.MkdirAll(testDir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if a, err = OpenArchive(mem, testDir, 0); err != nil {
+	if a, err = OpenArchive(placeOf(mem), 0); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.Gaps(); !errors.As(err, new(*EmptyError)) {

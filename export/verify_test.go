@@ -75,7 +75,7 @@ func honest(t *testing.T) *vfs.MemFS {
 
 func verified(t *testing.T, mem *vfs.MemFS) Verdict {
 	t.Helper()
-	a, err := OpenArchive(mem, testDir, 0)
+	a, err := OpenArchive(placeOf(mem), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestVerifySound(t *testing.T) {
 	for _, name := range days {
 		remove(t, mem, testDir+"/data/dt=2026-11-22/"+name)
 	}
-	a, err := OpenArchive(mem, testDir, 0)
+	a, err := OpenArchive(placeOf(mem), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -331,7 +331,7 @@ func TestCompare(t *testing.T) {
 		if err := out.Close(); err != nil {
 			t.Fatal(err)
 		}
-		a, err := OpenArchive(mem, testDir, 0)
+		a, err := OpenArchive(placeOf(mem), 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -65,7 +65,7 @@ func (o *Output) revised(since events.Time, every bool) (files []tablelog.File, 
 // scan reads a committed file, once its bytes are known to be ours.
 func (o *Output) scan(f *tablelog.File, every bool, visit func(joiner.Written) bool) error {
 	missing := func(reason string) error {
-		return &MissingFileError{Dir: o.opts.Dir, Path: f.Path, Number: f.LastCommit, Reason: reason}
+		return &MissingFileError{Dir: o.dir, Path: f.Path, Number: f.LastCommit, Reason: reason}
 	}
 	r, err := o.log.OpenFile(f.Artifact())
 	if errors.Is(err, fs.ErrNotExist) {

@@ -6,11 +6,14 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/bench"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/replay"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -38,7 +41,7 @@ func TestBenchEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := partition.OpenOutput(nil, cfg, &rules, out, slog.New(slog.DiscardHandler))
+	o, err := partition.OpenOutput(bucket.NewDir(vfs.Default, out), cfg, &rules, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/engine/memory"
@@ -138,7 +139,7 @@ func (w *crashWorld) run(fs vfs.FS, committed func(joiner.Receipt)) (how recover
 	}
 	told := &rebuildHandler{heard: w.heard}
 	log := slog.New(told)
-	p, err := partition.Open(fs, &w.cfg, &w.history.Rules, crashState, crashOutput, log)
+	p, err := partition.Open(fs, &w.cfg, &w.history.Rules, crashState, bucket.NewDir(fs, crashOutput), log)
 	if err != nil {
 		return "", books, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/shards"
 )
 
@@ -60,7 +61,7 @@ func TestDaily(t *testing.T) {
 	if !strings.Contains(log.String(), "day=2026-11-21") {
 		t.Errorf("nothing is said of the day whose files were deleted:\n%s", &log)
 	}
-	archive, err := export.OpenArchive(vfs.Default, cfg.Output.Dir, partition.Default)
+	archive, err := export.OpenArchive(bucket.NewDir(vfs.Default, cfg.Output.Dir), partition.Default)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/bucket"
 )
 
 // testDamagedState damages the files of a stopped joiner's state, in every way
@@ -120,7 +121,7 @@ func TestLookingLeavesNoFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := partition.Open(vfs.Default, cfg, rulesFor(t, cfg), cfg.State.Dir, cfg.Output.Dir, discardLog())
+	p, err := partition.Open(vfs.Default, cfg, rulesFor(t, cfg), cfg.State.Dir, bucket.NewDir(vfs.Default, cfg.Output.Dir), discardLog())
 	if err != nil {
 		t.Fatal(err)
 	}

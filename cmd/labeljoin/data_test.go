@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/nats-io/nats.go"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/demo"
@@ -28,6 +29,7 @@ import (
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -232,7 +234,7 @@ func (c *dataCase) checkCounts(t *testing.T, cfg *config.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := partition.OpenOutput(nil, cfg, &rules, cfg.Output.Dir, slog.New(slog.DiscardHandler))
+	out, err := partition.OpenOutput(bucket.NewDir(vfs.Default, cfg.Output.Dir), cfg, &rules, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

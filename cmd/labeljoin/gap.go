@@ -62,7 +62,7 @@ func gapAddCommand() *cli.Command {
 			if c.Bool("dry-run") {
 				return gap.DryRun(c.Context, cfg, g, c.App.Writer)
 			}
-			id, err := gap.Declare(cfg, g)
+			id, err := gap.Declare(c.Context, cfg, g)
 			if err != nil {
 				return err
 			}
@@ -114,7 +114,7 @@ func gapListCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			gaps, err := gap.List(cfg)
+			gaps, err := gap.List(c.Context, cfg)
 			if err != nil {
 				return err
 			}
@@ -189,7 +189,7 @@ func gapRemoveCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return gap.Remove(cfg, id, c.String("note"), c.App.Writer)
+			return gap.Remove(c.Context, cfg, id, c.String("note"), c.App.Writer)
 		},
 	}
 }

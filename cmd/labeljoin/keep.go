@@ -37,7 +37,7 @@ func compactCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return keephouse.With(cfg, c.App.ErrWriter, func(k *export.Keeper) error {
+			return keephouse.With(c.Context, cfg, c.App.ErrWriter, func(k *export.Keeper) error {
 				done, err := k.Compact(c.Context, export.CompactOptions{Before: c.String("before"), DryRun: c.Bool("dry-run")})
 				if err != nil {
 					return err
@@ -70,7 +70,7 @@ func retainCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return keephouse.With(cfg, c.App.ErrWriter, func(k *export.Keeper) error {
+			return keephouse.With(c.Context, cfg, c.App.ErrWriter, func(k *export.Keeper) error {
 				ended, err := keephouse.Retain(c.Context, cfg, k, c.Int("days"), c.Bool("dry-run"))
 				if err != nil {
 					return err

@@ -24,6 +24,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/engine/memory"
@@ -347,11 +348,8 @@ func (s *simulation) declare(g events.Gap) error {
 	if err := s.fs.MkdirAll(crashOutput, 0o755); err != nil {
 		return err
 	}
-	gaps, err := export.OpenGaps(s.fs, crashOutput)
-	if err != nil {
-		return err
-	}
-	if _, err = gaps.Declare(g); err == nil {
+	_, err := export.OpenGaps(bucket.NewDir(s.fs, crashOutput)).Declare(g)
+	if err == nil {
 		s.gaps = append(s.gaps, g)
 	}
 	return err
@@ -382,7 +380,7 @@ func (s *simulation) check(x *watcher) error {
 // takenIn makes the gaps that the last commit records part of the rules, and
 // sees that none is missing.
 func (s *simulation) takenIn() error {
-	p, err := partition.Open(s.fs, &s.w.cfg, &s.w.history.Rules, crashState, crashOutput, slog.New(slog.DiscardHandler))
+	p, err := partition.Open(s.fs, &s.w.cfg, &s.w.history.Rules, crashState, bucket.NewDir(s.fs, crashOutput), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

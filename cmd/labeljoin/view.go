@@ -60,7 +60,7 @@ func tableOf(c *cli.Context) (table *export.Table, dir string, opts shards.Optio
 			return nil, "", opts, err
 		}
 	}
-	archive, err := exporter.OpenArchive(dir)
+	archive, err := exporter.OpenArchive(c.Context, cfg, dir)
 	if err != nil {
 		return nil, "", opts, err
 	}

@@ -115,9 +115,10 @@ var importRules = []importRule{
 	room("terminal"),
 	room("commandline", "terminal"),
 	room("diskspace"),
-	room("exports", "version"),
-	room("monitor", "diskspace", "version", "exports"),
-	room("partition", "terminal", "version", "diskspace", "exports", "monitor"),
+	room("place", "terminal"),
+	room("exports", "version", "place"),
+	room("monitor", "diskspace", "version", "exports", "place"),
+	room("partition", "terminal", "version", "diskspace", "exports", "monitor", "place"),
 	commandRoom("bench"),
 	commandRoom("demo"),
 	commandRoom("describe"),
@@ -148,7 +149,7 @@ func room(name string, neighbours ...string) importRule {
 
 // commandRoom is the rule of a package that is one command's work: it knows no other command.
 func commandRoom(name string) importRule {
-	return room(name, "terminal", "version", "diskspace", "exports", "monitor", "partition")
+	return room(name, "terminal", "version", "diskspace", "place", "exports", "monitor", "partition")
 }
 
 // pureImports is all of the standard library that the core may use: nothing

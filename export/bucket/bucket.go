@@ -1,11 +1,15 @@
-// Package bucket is the place where committed files live: a local directory
-// now, and anything that can create an object only if it is absent.
+// Package bucket is the place where committed files live: a local directory, and
+// anything that can create an object only if it is absent.
 package bucket
 
 import (
 	"errors"
+	"fmt"
 	"io"
 )
+
+// StagingDir is the directory of files that wait to be published.
+const StagingDir = "_staging"
 
 // ErrExist says that an object was there already.
 var ErrExist = errors.New("object exists already")
@@ -20,6 +24,17 @@ var ErrGone = errors.New("the directory is gone")
 // Bucket stores objects under slash-separated names. An object appears as a
 // whole or not at all. It is used by several goroutines.
 type Bucket interface {
+	// Stringer names the place for people: a directory, or an address.
+	fmt.Stringer
+	// Present returns an error that is fs.ErrNotExist if the place is not there, so that
+	// reading from it would find nothing.
+	Present() error
+	// Direct reports whether objects have their final names before a manifest names
+	// them, because nothing can be renamed here. Then Publish comes before the manifest,
+	// each name has a token, and readers see what manifests name. Else objects are
+	// staged until the manifest is there, and who lists a directory sees what was
+	// committed.
+	Direct() bool
 	// Stage begins an object that becomes complete with Writer.Finish.
 	Stage(name string) (Writer, error)
 	// Settle makes the names of all finished objects in the directory durable.
@@ -29,7 +44,8 @@ type Bucket interface {
 	CreateIfAbsent(name string, data []byte) error
 	// Publish moves objects to their final names, durably. A move already done
 	// is left as it is, so that publishing can be repeated. An object that has
-	// both names keeps both.
+	// both names keeps both. Where the place is Direct, a staged object keeps its
+	// staged name besides, until it is removed.
 	Publish(moves []Move) error
 	// Arrange makes a directory hold other objects, in one step for who lists it.
 	// Want says which names are to be there and where each object is now, drop which

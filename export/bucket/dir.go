@@ -28,21 +28,28 @@ type Dir struct {
 	root string
 	// session keeps the temporary files of two processes apart.
 	session string
-	owner   owner
 
 	mu    sync.Mutex
 	known map[string]bool // directories whose names are durable
+	owner *owner          // nil before the root is known
 }
 
-// NewDir returns the bucket at root, which is made if it is missing.
-func NewDir(fs vfs.FS, root string) (*Dir, error) {
-	d := &Dir{fs: fs, root: fs.PathJoin(root), session: rand.Text(), known: map[string]bool{}}
-	if err := d.ensure("."); err != nil {
-		return nil, err
-	}
-	d.owner = ownerOf(fs, d.root)
-	return d, nil
+// NewDir returns the bucket at root, which is made when something is written to it.
+func NewDir(fs vfs.FS, root string) *Dir {
+	return &Dir{fs: fs, root: fs.PathJoin(root), session: rand.Text(), known: map[string]bool{}}
 }
+
+// String is the directory.
+func (d *Dir) String() string { return d.root }
+
+// Present looks for the directory.
+func (d *Dir) Present() error {
+	_, err := d.fs.Stat(d.root)
+	return err
+}
+
+// Direct is false: files are renamed when they are committed.
+func (d *Dir) Direct() bool { return false }
 
 func (d *Dir) path(name string) string { return d.fs.PathJoin(d.root, name) }
 
@@ -50,7 +57,29 @@ func (d *Dir) path(name string) string { return d.fs.PathJoin(d.root, name) }
 func (d *Dir) ensure(dir string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.owner == nil {
+		if err := d.ensurePath(d.root); err != nil {
+			return err
+		}
+		of := ownerOf(d.fs, d.root)
+		d.owner = &of
+	}
 	return d.ensurePath(d.path(dir))
+}
+
+// give gives what was made to the owner of the root.
+func (d *Dir) give(p string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.giveKnown(p)
+}
+
+// giveKnown does so under the lock. Above the root nothing is given away.
+func (d *Dir) giveKnown(p string) error {
+	if d.owner == nil {
+		return nil
+	}
+	return d.owner.give(p)
 }
 
 // ensurePath climbs to the file system's root, or to the working directory of a
@@ -72,7 +101,7 @@ func (d *Dir) ensurePath(p string) error {
 		if err := d.fs.MkdirAll(p, dirMode); err != nil {
 			return err
 		}
-		if err := d.owner.give(p); err != nil {
+		if err := d.giveKnown(p); err != nil {
 			return err
 		}
 	}
@@ -145,7 +174,7 @@ func (d *Dir) Stage(name string) (Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.owner.give(d.path(name)); err != nil {
+	if err := d.give(d.path(name)); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return &fileWriter{dir: d, name: name, file: f}, nil
@@ -292,7 +321,7 @@ func (d *Dir) Lock(name string) (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.owner.give(d.path(name)); err != nil {
+	if err := d.give(d.path(name)); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return lock, nil

@@ -21,11 +21,7 @@ func both(t *testing.T, test func(t *testing.T, fsys vfs.FS, root string)) {
 
 func newDir(t *testing.T, fsys vfs.FS, root string) *Dir {
 	t.Helper()
-	d, err := NewDir(fsys, root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	return NewDir(fsys, root)
 }
 
 func put(t *testing.T, d *Dir, name, data string) {

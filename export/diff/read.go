@@ -20,6 +20,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events/formats/columnar"
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/bucket"
 )
 
 // The columns by which rows are found.
@@ -101,7 +102,7 @@ func filesOf(at string) (files []string, err error) {
 }
 
 func committed(dir string) (files []string, err error) {
-	archive, err := export.OpenArchive(vfs.Default, dir, 0)
+	archive, err := export.OpenArchive(bucket.NewDir(vfs.Default, dir), 0)
 	if err != nil {
 		return nil, err
 	}

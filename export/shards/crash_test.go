@@ -42,10 +42,7 @@ func corrected(t *testing.T) (fsys *vfs.MemFS, o Options) {
 // whole checks every version that says that it is whole, and returns the newest.
 func whole(t *testing.T, fsys vfs.FS) (newest int, problem error) {
 	t.Helper()
-	b, err := bucket.NewDir(fsys, path.Join(exportsDir, "feed"))
-	if err != nil {
-		return 0, err
-	}
+	b := bucket.NewDir(fsys, path.Join(exportsDir, "feed"))
 	found, err := versions(b, "2026-11-22")
 	if err != nil {
 		return 0, err
@@ -159,7 +156,7 @@ func TestDamagedInput(t *testing.T) {
 	t.Parallel()
 	fsys := vfs.NewMem()
 	writeOutput(t, fsys, [][]testRow{{{id: "r", item: "i", ts: testDay()}}}, 10, events.MaxTime-1, nil)
-	archive, err := export.OpenArchive(fsys, outputDir, 0)
+	archive, err := export.OpenArchive(bucket.NewDir(fsys, outputDir), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,12 +46,11 @@ func New(archive *export.Archive, opts Options) (*Exporter, error) {
 		return nil, err
 	}
 	e := &Exporter{opts: opts, archive: archive, root: opts.FS.PathJoin(opts.Out, opts.Name)}
-	dir, err := bucket.NewDir(opts.FS, e.root)
-	if err != nil {
+	e.bucket = bucket.NewDir(opts.FS, e.root)
+	if err := e.bucket.Settle("."); err != nil {
 		return nil, fmt.Errorf("open the export %s: %w", e.root, err)
 	}
-	e.bucket = dir
-	if e.lock, err = dir.Lock(lockName); err != nil {
+	if e.lock, err = e.bucket.Lock(lockName); err != nil {
 		return nil, &LockedError{Dir: e.root, Err: err}
 	}
 	if err := e.sweep(); err != nil {

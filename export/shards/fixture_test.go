@@ -18,6 +18,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -84,7 +85,7 @@ func (r *testRow) text() string {
 // closed, and gaps what it records.
 func writeOutput(t testing.TB, fsys vfs.FS, commits [][]testRow, fileRows int, closed events.Time, gaps []events.Gap) {
 	t.Helper()
-	o, err := export.Open(export.Options{FS: fsys, Dir: outputDir, Name: "feed", RulesHash: "abc", Labels: testRules().Labels, FileRows: fileRows})
+	o, err := export.Open(export.Options{Bucket: bucket.NewDir(fsys, outputDir), Name: "feed", RulesHash: "abc", Labels: testRules().Labels, FileRows: fileRows})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +122,7 @@ func writeOutput(t testing.TB, fsys vfs.FS, commits [][]testRow, fileRows int, c
 // exportDay exports the test's day.
 func exportDay(t testing.TB, o Options) (Result, error) {
 	t.Helper()
-	archive, err := export.OpenArchive(o.FS, outputDir, 0)
+	archive, err := export.OpenArchive(bucket.NewDir(o.FS, outputDir), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 // The names below an export's directory.
 const (
 	metaDir       = "meta"
-	stagingDir    = "_staging"
+	stagingDir    = bucket.StagingDir
 	lockName      = "LOCK"
 	cardName      = "README.md"
 	manifestName  = "manifest.json"

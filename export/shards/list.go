@@ -1,7 +1,6 @@
 package shards
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -58,10 +57,7 @@ func addVersions(byDay map[string]*ListedDay, o Options) error {
 	if !isThere(o.FS, root) {
 		return nil // listing makes no directory
 	}
-	b, err := bucket.NewDir(o.FS, root)
-	if err != nil {
-		return fmt.Errorf("open the export %s: %w", root, err)
-	}
+	b := bucket.NewDir(o.FS, root)
 	for day, d := range byDay {
 		found, err := versions(b, day)
 		if err != nil {

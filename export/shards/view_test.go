@@ -9,6 +9,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/bucket"
 )
 
 // twoTypes is the table of an output in which a feature was a whole number in one file and
@@ -18,7 +19,7 @@ func twoTypes(t *testing.T) *export.Table {
 	fsys := vfs.NewMem()
 	writeOutput(t, fsys, [][]testRow{{{id: "a", item: "i", ts: testDay(), price: 2}}, {{id: "b", item: "i", ts: testDay(), price: 2.5, tags: []string{"x"}}}},
 		10, events.MaxTime-1, nil)
-	archive, err := export.OpenArchive(fsys, outputDir, 0)
+	archive, err := export.OpenArchive(bucket.NewDir(fsys, outputDir), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,10 +23,10 @@ type Log struct {
 	partition int
 }
 
-// Open returns the log of a partition in a bucket. The directory is for errors only.
-// Nothing is read yet: an output that is not there has no operations.
-func Open(b bucket.Bucket, dir string, partition int) *Log {
-	return &Log{bucket: b, dir: dir, partition: partition}
+// Open returns the log of a partition in a bucket. Nothing is read yet: an output that
+// is not there has no operations.
+func Open(b bucket.Bucket, partition int) *Log {
+	return &Log{bucket: b, dir: b.String(), partition: partition}
 }
 
 // Numbers lists the operations whose manifests are there, in order.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/bucket"
 )
 
 // The directories of an output.
@@ -15,7 +16,7 @@ const (
 	DataDir       = "data"
 	CommitsDir    = "_commits"
 	TableDir      = "_table"
-	StagingDir    = "_staging"
+	StagingDir    = bucket.StagingDir
 	DeadLetterDir = "deadletter"
 	GapsDir       = "_gaps"
 	AsideDir      = "_aside"

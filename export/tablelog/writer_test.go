@@ -19,11 +19,7 @@ import (
 
 func newLog(t testing.TB, fsys vfs.FS, root string) *Log {
 	t.Helper()
-	b, err := bucket.NewDir(fsys, root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Open(b, root, 0)
+	return Open(bucket.NewDir(fsys, root), 0)
 }
 
 func newWriter(t testing.TB, l *Log, token string, every int) *Writer {

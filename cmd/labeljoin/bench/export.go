@@ -20,6 +20,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/version"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/shards"
 	"github.com/labeljoin/labeljoin/joiner"
 )
@@ -120,8 +121,8 @@ func (b *Export) labels() []joiner.Label {
 
 // input writes the day's rows, if they are not there.
 func (b *Export) input(ctx context.Context) (*export.Archive, *export.Table, error) {
-	dir := filepath.Join(b.Dir, "labeled")
-	o, err := export.Open(export.Options{Dir: dir, Name: "bench", RulesHash: "bench", Labels: b.labels()})
+	rows := bucket.NewDir(vfs.Default, filepath.Join(b.Dir, "labeled"))
+	o, err := export.Open(export.Options{Bucket: rows, Name: "bench", RulesHash: "bench", Labels: b.labels()})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -132,7 +133,7 @@ func (b *Export) input(ctx context.Context) (*export.Archive, *export.Table, err
 	if err := errors.Join(err, o.Close()); err != nil {
 		return nil, nil, err
 	}
-	archive, err := export.OpenArchive(vfs.Default, dir, partition.Default)
+	archive, err := export.OpenArchive(rows, partition.Default)
 	if err != nil {
 		return nil, nil, err
 	}

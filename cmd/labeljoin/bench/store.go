@@ -18,6 +18,7 @@ import (
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
@@ -98,7 +99,7 @@ func (b *Store) Run(ctx context.Context, pending int) (*storeResult, error) {
 		return nil, err
 	}
 	log := terminal.NewLog(cfg.Log, b.Talk)
-	p, err := partition.Open(vfs.Default, cfg, &rules, filepath.Join(dir, "state"), filepath.Join(dir, "out"), log)
+	p, err := partition.Open(vfs.Default, cfg, &rules, filepath.Join(dir, "state"), bucket.NewDir(vfs.Default, filepath.Join(dir, "out")), log)
 	if err != nil {
 		return nil, err
 	}
@@ -121,8 +122,8 @@ func (b *Store) Run(ctx context.Context, pending int) (*storeResult, error) {
 		return nil, err
 	}
 	start := time.Now()
-	if p, err = partition.Open(vfs.Default, cfg, &rules, filepath.Join(dir, "state"), filepath.Join(dir, "out"),
-		log); err != nil {
+	if p, err = partition.Open(vfs.Default, cfg, &rules, filepath.Join(dir, "state"),
+		bucket.NewDir(vfs.Default, filepath.Join(dir, "out")), log); err != nil {
 		return nil, err
 	}
 	r.RestartS = time.Since(start).Seconds()

@@ -12,12 +12,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
@@ -171,7 +174,8 @@ func (d *Demo) report(cfg *config.Config, path string, s sent) error {
 	if err != nil {
 		return err
 	}
-	out, err := partition.OpenOutput(nil, cfg, &rules, cfg.Output.Dir, slog.New(slog.DiscardHandler))
+	rows := bucket.NewDir(vfs.Default, cfg.Output.Dir)
+	out, err := partition.OpenOutput(rows, cfg, &rules, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

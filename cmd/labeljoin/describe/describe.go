@@ -15,6 +15,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/bucket"
 )
 
 // Write says what a configuration means, for people to compare with what
@@ -129,7 +130,7 @@ func Notes(c *config.Config, lookup func(string) (string, bool)) []string {
 
 // labelNotes says which labels take a column that a feature has in the output.
 func labelNotes(c *config.Config) []string {
-	archive, err := export.OpenArchive(vfs.Default, c.Output.Dir, partition.Default)
+	archive, err := export.OpenArchive(bucket.NewDir(vfs.Default, c.Output.Dir), partition.Default)
 	if err != nil {
 		return nil // there is no output yet, or not on this machine
 	}

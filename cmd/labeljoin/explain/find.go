@@ -13,10 +13,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/monitor"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
@@ -37,7 +36,7 @@ func Find(ctx context.Context, cfg *config.Config, id string) (*Explanation, err
 		return nil, err
 	}
 	t := teller{cfg: cfg, rules: &rules, story: story}
-	if err := t.lookUp(); err != nil {
+	if err := t.lookUp(ctx); err != nil {
 		return nil, err
 	}
 	return t.tell(), nil
@@ -67,8 +66,12 @@ func findStory(ctx context.Context, cfg *config.Config, rules joiner.Rules, id s
 
 // lookUp looks up what was written of a request. The files have microseconds,
 // and a request may have been written under the time of another of its pieces.
-func (t *teller) lookUp() error {
-	archive, err := export.OpenArchive(vfs.Default, t.cfg.Output.Dir, partition.Default)
+func (t *teller) lookUp(ctx context.Context) error {
+	rows, err := place.Of(ctx, t.cfg, t.cfg.Output.Dir)
+	if err != nil {
+		return err
+	}
+	archive, err := export.OpenArchive(rows, partition.Default)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -11,9 +11,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
@@ -75,7 +74,7 @@ func (r *Exporting) PrintLoader(reader string) error {
 
 // Run exports the days, and prints a line for each.
 func (r *Exporting) Run(ctx context.Context) (err error) {
-	archive, err := OpenArchive(r.From)
+	archive, err := OpenArchive(ctx, r.Config, r.From)
 	if err != nil {
 		return err
 	}
@@ -144,8 +143,12 @@ func (r *Exporting) export(ctx context.Context, archive *export.Archive, e *shar
 }
 
 // OpenArchive opens the output that is read.
-func OpenArchive(dir string) (*export.Archive, error) {
-	archive, err := export.OpenArchive(vfs.Default, dir, partition.Default)
+func OpenArchive(ctx context.Context, cfg *config.Config, dir string) (*export.Archive, error) {
+	rows, err := place.Of(ctx, cfg, dir)
+	if err != nil {
+		return nil, err
+	}
+	archive, err := export.OpenArchive(rows, partition.Default)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &terminal.UsageError{Err: fmt.Errorf("there is no output at %s: give --config or --from", dir)}
 	}

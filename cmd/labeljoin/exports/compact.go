@@ -7,8 +7,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/bucket"
@@ -58,7 +57,11 @@ func (c *Compactor) Watch(ctx context.Context) {
 // Look merges the days that are old enough, once for each day that passes by event time:
 // what late outcomes add to them later is merged then.
 func (c *Compactor) Look(ctx context.Context) error {
-	archive, err := export.OpenArchive(vfs.Default, c.cfg.Output.Dir, c.part)
+	rows, err := place.Of(ctx, c.cfg, c.cfg.Output.Dir)
+	if err != nil {
+		return err
+	}
+	archive, err := export.OpenArchive(rows, c.part)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -73,7 +76,7 @@ func (c *Compactor) Look(ctx context.Context) error {
 	if before <= c.done {
 		return nil
 	}
-	k, err := export.OpenKeeper(vfs.Default, c.cfg.Output.Dir, c.part, c.log)
+	k, err := export.OpenKeeper(rows, c.part, c.log)
 	if err != nil {
 		return err
 	}

@@ -10,9 +10,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
@@ -99,7 +99,11 @@ func (d *Daily) Status() *Status {
 // Look exports the days that are complete and were not looked at. Only when another day
 // may be complete does it read more than the newest manifest.
 func (d *Daily) Look(ctx context.Context) error {
-	archive, err := export.OpenArchive(vfs.Default, d.cfg.Output.Dir, d.part)
+	rows, err := place.Of(ctx, d.cfg, d.cfg.Output.Dir)
+	if err != nil {
+		return err
+	}
+	archive, err := export.OpenArchive(rows, d.part)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

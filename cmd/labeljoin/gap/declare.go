@@ -2,15 +2,14 @@
 package gap
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"slices"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
@@ -18,17 +17,16 @@ import (
 )
 
 // Declare declares a gap for the output of a configuration, and returns its number.
-func Declare(cfg *config.Config, gap events.Gap) (uint64, error) {
-	if _, err := vfs.Default.Stat(cfg.Output.Dir); err != nil && gap.Log == nil {
-		return 0, &terminal.UsageError{Err: fmt.Errorf("there is no output at %s yet, so nothing can be missing from it: %w",
-			cfg.Output.Dir, err)}
-	}
-	gaps, err := export.OpenGaps(vfs.Default, cfg.Output.Dir)
+func Declare(ctx context.Context, cfg *config.Config, gap events.Gap) (uint64, error) {
+	rows, err := place.Of(ctx, cfg, cfg.Output.Dir)
 	if err != nil {
 		return 0, err
 	}
-	id, err := gaps.Declare(gap)
-	return id, errors.Join(err, partition.KeepOwner(filepath.Join(cfg.Output.Dir, "_gaps"), cfg.Output.Dir))
+	if err := rows.Present(); err != nil && gap.Log == nil {
+		return 0, &terminal.UsageError{Err: fmt.Errorf("there is no output at %s yet, so nothing can be missing from it: %w",
+			rows, err)}
+	}
+	return export.OpenGaps(rows).Declare(gap)
 }
 
 // What says in words which events a gap is about.
@@ -59,8 +57,12 @@ type listedGap struct {
 }
 
 // List lists what was declared, and since when it counts.
-func List(cfg *config.Config) ([]listedGap, error) {
-	archive, err := export.OpenArchive(vfs.Default, cfg.Output.Dir, partition.Default)
+func List(ctx context.Context, cfg *config.Config) ([]listedGap, error) {
+	rows, err := place.Of(ctx, cfg, cfg.Output.Dir)
+	if err != nil {
+		return nil, err
+	}
+	archive, err := export.OpenArchive(rows, partition.Default)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -71,11 +73,7 @@ func List(cfg *config.Config) ([]listedGap, error) {
 	if err != nil {
 		return nil, err
 	}
-	gaps, err := export.OpenGaps(vfs.Default, cfg.Output.Dir)
-	if err != nil {
-		return nil, err
-	}
-	declared, err := gaps.List()
+	declared, err := export.OpenGaps(rows).List()
 	if err != nil {
 		return nil, err
 	}

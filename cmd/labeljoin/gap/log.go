@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
@@ -54,7 +55,7 @@ func (g *Losses) Run(ctx context.Context) (err error) {
 			return fmt.Errorf("looking at the streams: %w", err)
 		}
 	}
-	if g.want, g.declared, err = wanted(g.Config, &saved, logs); err != nil {
+	if g.want, g.declared, err = wanted(ctx, g.Config, &saved, logs); err != nil {
 		return err
 	}
 	if err := g.sameStreams(logs); err != nil {
@@ -151,7 +152,7 @@ func (g *Losses) log(ctx context.Context, s *partition.Service, log *jetstream.L
 				log.Stream, loss.Fault.What(), loss.Gap.Next)
 			continue
 		}
-		if err := g.tell(log, &p, &loss); err != nil {
+		if err := g.tell(ctx, log, &p, &loss); err != nil {
 			return err
 		}
 	}
@@ -162,7 +163,7 @@ func (g *Losses) log(ctx context.Context, s *partition.Service, log *jetstream.L
 }
 
 // tell says what is lost, and declares it.
-func (g *Losses) tell(log *jetstream.Log, p *events.Position, loss *jetstream.Loss) error {
+func (g *Losses) tell(ctx context.Context, log *jetstream.Log, p *events.Position, loss *jetstream.Loss) error {
 	g.lost++
 	gap := g.gapOf(log, p, loss)
 	g.Out.Line("stream %s: %s", log.Stream, loss.Fault.What())
@@ -174,7 +175,7 @@ func (g *Losses) tell(log *jetstream.Log, p *events.Position, loss *jetstream.Lo
 	if !g.Declare {
 		return nil
 	}
-	id, err := Declare(g.Config, gap)
+	id, err := Declare(ctx, g.Config, gap)
 	if err == nil {
 		g.Out.Line("  declared as gap %d; the joiner goes on behind it", id)
 	}
@@ -208,14 +209,18 @@ func (g *Losses) gapOf(log *jetstream.Log, p *events.Position, loss *jetstream.L
 
 // wanted is what the next start wants of the streams, and what was declared lost. It
 // makes nothing that is not there. No joiner may run.
-func wanted(cfg *config.Config, saved *state.Checkpoint, logs []jetstream.Log) (want engine.Wanted,
+func wanted(ctx context.Context, cfg *config.Config, saved *state.Checkpoint, logs []jetstream.Log) (want engine.Wanted,
 	declared []events.Gap, err error) {
 	rules, err := wire.Rules(cfg)
 	if err != nil {
 		return want, nil, err
 	}
+	rows, err := place.Of(ctx, cfg, cfg.Output.Dir)
+	if err != nil {
+		return want, nil, err
+	}
 	commits := &archived{}
-	commits.archive, err = export.OpenArchive(vfs.Default, cfg.Output.Dir, partition.Default)
+	commits.archive, err = export.OpenArchive(rows, partition.Default)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		commits.archive = nil
@@ -225,11 +230,7 @@ func wanted(cfg *config.Config, saved *state.Checkpoint, logs []jetstream.Log) (
 		if commits.last, commits.any, err = commits.archive.Last(); err != nil {
 			return want, nil, err
 		}
-		gaps, err := export.OpenGaps(vfs.Default, cfg.Output.Dir)
-		if err != nil {
-			return want, nil, err
-		}
-		if declared, err = gaps.List(); err != nil {
+		if declared, err = export.OpenGaps(rows).List(); err != nil {
 			return want, nil, err
 		}
 	}

@@ -6,9 +6,8 @@ import (
 	"io"
 	"slices"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
@@ -18,8 +17,12 @@ import (
 )
 
 // Remove takes a gap back.
-func Remove(cfg *config.Config, id uint64, note string, out io.Writer) error {
-	archive, err := export.OpenArchive(vfs.Default, cfg.Output.Dir, partition.Default)
+func Remove(ctx context.Context, cfg *config.Config, id uint64, note string, out io.Writer) error {
+	rows, err := place.Of(ctx, cfg, cfg.Output.Dir)
+	if err != nil {
+		return err
+	}
+	archive, err := export.OpenArchive(rows, partition.Default)
 	if err != nil {
 		return err
 	}
@@ -27,10 +30,7 @@ func Remove(cfg *config.Config, id uint64, note string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	gaps, err := export.OpenGaps(vfs.Default, cfg.Output.Dir)
-	if err != nil {
-		return err
-	}
+	gaps := export.OpenGaps(rows)
 	declared, err := gaps.List()
 	if err != nil {
 		return err
@@ -63,7 +63,11 @@ func DryRun(ctx context.Context, cfg *config.Config, gap events.Gap, out io.Writ
 	if err != nil {
 		return err
 	}
-	archive, err := export.OpenArchive(vfs.Default, cfg.Output.Dir, partition.Default)
+	rows, err := place.Of(ctx, cfg, cfg.Output.Dir)
+	if err != nil {
+		return err
+	}
+	archive, err := export.OpenArchive(rows, partition.Default)
 	if err != nil {
 		return err
 	}

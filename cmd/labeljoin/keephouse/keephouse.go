@@ -10,9 +10,8 @@ import (
 	"io/fs"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
@@ -99,8 +98,12 @@ func retention(last *joiner.Cut, rules *joiner.Rules, days int) (export.RetainOp
 }
 
 // With keeps house in the output of a configuration.
-func With(cfg *config.Config, talk io.Writer, do func(*export.Keeper) error) error {
-	k, err := export.OpenKeeper(vfs.Default, cfg.Output.Dir, partition.Default, terminal.NewLog(cfg.Log, talk))
+func With(ctx context.Context, cfg *config.Config, talk io.Writer, do func(*export.Keeper) error) error {
+	rows, err := place.Of(ctx, cfg, cfg.Output.Dir)
+	if err != nil {
+		return err
+	}
+	k, err := export.OpenKeeper(rows, partition.Default, terminal.NewLog(cfg.Log, talk))
 	if errors.Is(err, fs.ErrNotExist) {
 		return &terminal.UsageError{Err: fmt.Errorf("there is no output at %s: nothing was committed yet", cfg.Output.Dir)}
 	}

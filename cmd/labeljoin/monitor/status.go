@@ -12,9 +12,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/version"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
@@ -30,7 +29,11 @@ func FindStatus(ctx context.Context, cfg *config.Config, number int) (s Status, 
 	if !errors.Is(err, ErrNotRunning) {
 		return s, true, err
 	}
-	archive, err := export.OpenArchive(vfs.Default, cfg.Output.Dir, number)
+	rows, err := place.Of(ctx, cfg, cfg.Output.Dir)
+	if err != nil {
+		return s, false, err
+	}
+	archive, err := export.OpenArchive(rows, number)
 	if errors.Is(err, fs.ErrNotExist) {
 		return statusOf(cfg.Name, nothingRead()), false, nil
 	}

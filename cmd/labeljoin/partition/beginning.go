@@ -1,12 +1,8 @@
 package partition
 
 import (
-	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
-
-	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
@@ -46,13 +42,8 @@ func (s *Service) declareLost(l *jetstream.Log) error {
 	if slices.ContainsFunc(declared, func(d events.Gap) bool { return d.From == gap.From && d.Note == gap.Note }) {
 		return nil // a first start did that, and was killed
 	}
-	dir := s.Config.Output.Dir
-	gaps, err := export.OpenGaps(vfs.Default, dir)
+	id, err := export.OpenGaps(s.rows).Declare(gap)
 	if err != nil {
-		return err
-	}
-	id, err := gaps.Declare(gap)
-	if err := errors.Join(err, KeepOwner(filepath.Join(dir, "_gaps"), dir)); err != nil {
 		return err
 	}
 	s.Log.Warn("the outcomes' stream does not begin with its first message: labels whose windows begin before it are null",

@@ -1,11 +1,8 @@
 package partition
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
@@ -33,22 +30,4 @@ func ownerOf(path string) (uid, gid int, ok bool) {
 		return 0, 0, false
 	}
 	return int(stat.Uid), int(stat.Gid), true
-}
-
-// KeepOwner gives the files below a folder to the owner of another one. Only the
-// administrator can do so, and no other user needs to.
-func KeepOwner(dir, like string) error {
-	uid, gid, ok := ownerOf(like)
-	if !ok || os.Geteuid() != 0 || uid == 0 {
-		return nil
-	}
-	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		return os.Lchown(path, uid, gid)
-	})
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/store"
@@ -49,17 +50,11 @@ type Partition struct {
 	Output Output
 }
 
-// Open opens the state and the output of a partition. Whatever another
+// Open opens the state of a partition, on a file system, and its output. Whatever another
 // process has open is refused.
-func Open(fs vfs.FS, c *config.Config, rules *joiner.Rules, stateDir, outDir string, log *slog.Logger) (*Partition,
-	error) {
-	return openPlaceOn(fs, fs, c, rules, stateDir, outDir, log)
-}
-
-// openPlaceOn opens them on a file system each.
-func openPlaceOn(fs, outFS vfs.FS, c *config.Config, rules *joiner.Rules, stateDir, outDir string,
+func Open(fs vfs.FS, c *config.Config, rules *joiner.Rules, stateDir string, rows bucket.Bucket,
 	log *slog.Logger) (*Partition, error) {
-	out, err := OpenOutput(outFS, c, rules, outDir, log)
+	out, err := OpenOutput(rows, c, rules, log)
 	if err != nil {
 		return nil, err
 	}
@@ -105,15 +100,14 @@ func partitionDir(stateDir string) string {
 // Close closes the state and the output.
 func (p *Partition) Close() error { return errors.Join(p.Store.Close(), p.Output.Close()) }
 
-// OpenOutput opens the output of a configuration at dir. An output that another process has open is refused.
-func OpenOutput(fs vfs.FS, c *config.Config, rules *joiner.Rules, dir string, log *slog.Logger) (*export.Output,
-	error) {
+// OpenOutput opens the output of a configuration in a place. An output that another process has open is refused.
+func OpenOutput(rows bucket.Bucket, c *config.Config, rules *joiner.Rules, log *slog.Logger) (*export.Output, error) {
 	features := make([]export.Feature, 0, len(c.Features.Declare))
 	for name, kind := range c.Features.Declare {
 		features = append(features, export.Feature{Name: name, Type: string(kind)})
 	}
 	return export.Open(export.Options{
-		FS: fs, Dir: dir, Name: c.Name, Partition: Default, Partitions: partitions, RulesHash: c.Fingerprint(),
+		Bucket: rows, Name: c.Name, Partition: Default, Partitions: partitions, RulesHash: c.Fingerprint(),
 		Labels: rules.Labels, Weight: rules.SampleRate > 0, Features: features, Rename: c.Output.Rename,
 		FileRows: int(c.Output.Roll.Rows), FileBytes: int64(c.Output.Roll.Size), Log: log,
 	})

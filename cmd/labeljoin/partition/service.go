@@ -21,6 +21,7 @@ import (
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
@@ -43,6 +44,7 @@ type Service struct {
 	Conn      *nats.Conn
 	publisher *jetstream.Publisher // nil without a label stream
 	Partition *Partition
+	rows      bucket.Bucket // where the output is
 	disks     *diskspace.Disks
 	watching  sync.WaitGroup     // of the disks
 	unwatch   context.CancelFunc // nil until they are watched
@@ -88,6 +90,7 @@ func (s *Service) open(ctx context.Context) error {
 		s.holds.Log = s.Log
 	}
 	s.watchDisks(ctx)
+	s.rows = bucket.NewDir(s.disks.Output, s.Config.Output.Dir)
 	if s.Partition, err = s.openPlace(&rules); err != nil {
 		return err
 	}

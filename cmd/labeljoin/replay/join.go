@@ -19,6 +19,7 @@ import (
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/batch"
 	"github.com/labeljoin/labeljoin/joiner/guard"
@@ -70,7 +71,7 @@ func (r *Replay) open(rules *joiner.Rules) (target, error) {
 	if err := os.MkdirAll(r.Out, 0o755); err != nil {
 		return target{}, fmt.Errorf("making the output directory: %w", err)
 	}
-	out, err := partition.OpenOutput(vfs.Default, r.Config, rules, r.Out, r.Log)
+	out, err := partition.OpenOutput(bucket.NewDir(vfs.Default, r.Out), r.Config, rules, r.Log)
 	if err != nil {
 		return target{}, err
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/batch"
 )
@@ -113,7 +114,7 @@ func gapsOf(dir string) ([]events.Gap, error) {
 	if dir == "" {
 		return nil, nil
 	}
-	archive, err := export.OpenArchive(vfs.Default, dir, partition.Default)
+	archive, err := export.OpenArchive(bucket.NewDir(vfs.Default, dir), partition.Default)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &terminal.UsageError{Err: fmt.Errorf("--gaps-of %s: there is no output: %w", dir, err)}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
@@ -60,7 +61,7 @@ func (d *deep) verify(ctx context.Context) (*deepVerdict, error) {
 	if err := d.replayWhatIsThere(ctx, &last.Cut); err != nil {
 		return nil, fmt.Errorf("reading the log again: %w", err)
 	}
-	replayed, err := export.OpenArchive(vfs.Default, filepath.Join(d.scratch, "rows"), partition.Default)
+	replayed, err := export.OpenArchive(bucket.NewDir(vfs.Default, filepath.Join(d.scratch, "rows")), partition.Default)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +118,7 @@ func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
 		return err
 	}
 	if s.Partition, err = partition.Open(vfs.Default, d.cfg, &rules, filepath.Join(d.scratch, "state"),
-		filepath.Join(d.scratch, "rows"), quiet); err != nil {
+		bucket.NewDir(vfs.Default, filepath.Join(d.scratch, "rows")), quiet); err != nil {
 		return err
 	}
 	o, err := partition.EngineOptions(d.cfg, rules, s.Partition, quiet)

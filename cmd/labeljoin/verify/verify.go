@@ -11,9 +11,8 @@ import (
 	"os"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
@@ -47,7 +46,11 @@ type verdict struct {
 
 // Run verifies and prints the verdict. The error is a DamagedError if something is wrong.
 func (v *Verification) Run(ctx context.Context) error {
-	archive, err := export.OpenArchive(vfs.Default, v.Dir, partition.Default)
+	rows, err := place.Of(ctx, v.Config, v.Dir)
+	if err != nil {
+		return err
+	}
+	archive, err := export.OpenArchive(rows, partition.Default)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &terminal.UsageError{Err: fmt.Errorf("there is no output at %s: give --config or --out", v.Dir)}
 	}

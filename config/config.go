@@ -13,7 +13,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 )
 
 // Config is a whole configuration. Decode and Load return it complete: every
@@ -300,15 +299,7 @@ func decode(name string, src []byte, dir string, only []string) (*Config, error)
 	if dir != "" {
 		c.resolve(dir)
 	}
-	problems := r.problems
-	for _, p := range c.problems() {
-		// What could not be read needs no second complaint that it is missing.
-		same := func(q Problem) bool { return q.Path == p.Path }
-		if !slices.ContainsFunc(r.problems, same) {
-			problems = append(problems, p)
-		}
-	}
-	if len(problems) > 0 {
+	if problems := append(r.problems, c.withoutEchoes(r.problems, c.problems())...); len(problems) > 0 {
 		return nil, c.source.fail(problems)
 	}
 	return &c, nil

@@ -107,6 +107,33 @@ func blank(line string) string {
 // place is where something stands in a source; the zero value is nowhere.
 type place struct{ line, column int }
 
+// withoutEchoes leaves out of the problems that the checks found those that say again what
+// another one says: what could not be read is also missing, and a default that is computed
+// from a wrong setting is wrong too.
+func (c *Config) withoutEchoes(unread, found []Problem) []Problem {
+	echo := func(p Problem) bool {
+		return slices.ContainsFunc(unread, func(q Problem) bool { return q.covers(p) })
+	}
+	rest := slices.DeleteFunc(found, echo)
+	computed := func(p Problem) bool { return isComputed(p.Path) && !c.source.has(p.Path) }
+	if own := slices.DeleteFunc(slices.Clone(rest), computed); len(own) > 0 || len(unread) > 0 {
+		return own
+	}
+	return rest
+}
+
+// covers reports whether a problem of reading explains one that a check found.
+func (p Problem) covers(found Problem) bool {
+	meant := strings.Contains(p.Message, fmt.Sprintf("did you mean %q?", found.Path))
+	return p.Path == found.Path || p.Path != "" && strings.HasPrefix(found.Path, p.Path+".") || meant
+}
+
+// isComputed reports whether the default of a setting depends on other settings.
+func isComputed(path string) bool {
+	label, window := strings.HasPrefix(path, "labels."), strings.HasSuffix(path, ".window")
+	return path == "guard.patience" || path == "join.max_age" || label && window
+}
+
 // source is the text that a configuration was read from.
 type source struct {
 	name string

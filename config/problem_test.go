@@ -265,13 +265,38 @@ func TestNotYAML(t *testing.T) {
 		{strings.Repeat("#", maxSource+1), "at most 256KiB"},
 		{"just words", "not a mapping"},
 		{"a: [", "not YAML"},
-		{"a: b: c", "not YAML"},
+		{"a: b: c", "put the value in quotes"},
+		{"labels:\n\ta: 'true'\n", "indent with spaces"},
+		{"labels:\n  a: value > 1 ? true : false\n", "put the value in quotes"},
+		{"labels:\n  a: 'type == 'click''\n", "put the whole value in quotes"},
 	} {
 		_, err := Decode("f", []byte(c.src))
 		var known *Error
 		if !errors.As(err, &known) || len(known.Problems) != 1 || !strings.Contains(err.Error(), c.want) && c.want != "2:1" {
 			t.Errorf("%.20q gives %v, want one problem: %s", c.src, err, c.want)
 		}
+	}
+}
+
+// TestNothingIsSaidTwice: one mistake is one problem, though defaults are computed from it and
+// what could not be read is missing.
+func TestNothingIsSaidTwice(t *testing.T) {
+	for _, c := range []struct{ src, path string }{
+		{"join: {window: 0s}\nlabels: {a: 'true'}", "join.window"},
+		{"join: {window: 100000d}\nlabels: {a: 'true'}", "join.window"},
+		{"join: {window: -1h}\nlabels: {a: 'true', b: 'true'}", "join.window"},
+		{"join: {corrections: 100000d}\nlabels: {a: 'true'}", "join.corrections"},
+		{"label: {a: 'true'}", "label"},
+		{"labels:\n  a: !has_value\n", "labels.a"},
+		{"labels: {a: {when: 'true', window: 0s}}", "labels.a.window"},
+	} {
+		t.Run(c.src, func(t *testing.T) {
+			_, err := Decode("f", []byte(c.src))
+			var known *Error
+			if !errors.As(err, &known) || len(known.Problems) != 1 || known.Problems[0].Path != c.path {
+				t.Errorf("it gives\n%v\nwant one problem, of %s", err, c.path)
+			}
+		})
 	}
 }
 

@@ -66,6 +66,7 @@ func (r *reader) parse() (root ast.Node) {
 	file, err := parser.ParseBytes(r.source.src, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		at, message := syntax(err)
+		message += r.source.yamlAdvice(at)
 		if bytes.Contains(r.source.src, []byte("${")) {
 			message += " (within { and }, a ${NAME} needs quotes)"
 		}
@@ -104,6 +105,27 @@ func syntax(err error) (place, string) {
 	return place{}, "this is not YAML: " + err.Error()
 }
 
+// yamlAdvice is the way out of what people stumble over in YAML; empty if the line shows none of it.
+func (s *source) yamlAdvice(at place) string {
+	lines := strings.Split(string(s.src), "\n")
+	if at.line < 1 || at.line > len(lines) {
+		return ""
+	}
+	line := lines[at.line-1]
+	_, value, _ := strings.Cut(line, ":")
+	switch indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]; {
+	case strings.Contains(indent, "\t"):
+		return ": indent with spaces, YAML takes no tabs"
+	case strings.HasPrefix(strings.TrimSpace(value), "{"), strings.HasPrefix(strings.TrimSpace(value), "["):
+		return ""
+	case strings.Contains(value, ": "):
+		return ": put the value in quotes, because it has a colon in it"
+	case strings.ContainsAny(value, "!&*{}[]'\"?"):
+		return ": put the whole value in quotes"
+	}
+	return ""
+}
+
 // problem reports what is wrong with the setting at path.
 func (r *reader) problem(at place, path, format string, args ...any) {
 	r.problems = append(r.problems, Problem{
@@ -119,7 +141,8 @@ func (r *reader) value(n ast.Node, path string, into any) {
 	}
 	switch n.(type) {
 	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode:
-		r.problem(at, path, "anchors, aliases and tags are not part of a configuration: write the value out")
+		r.problem(at, path, "anchors, aliases and tags are not part of a configuration: write the value out, "+
+			"in quotes if it begins with !, & or *")
 		return
 	}
 	switch into := into.(type) {

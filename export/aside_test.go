@@ -374,3 +374,16 @@ func TestLockThatCannotBeOpened(t *testing.T) {
 		t.Fatalf("error %v", err)
 	}
 }
+
+// TestOutputThatIsAFile: the error says that, and does not speak of another process.
+func TestOutputThatIsAFile(t *testing.T) {
+	opts := options(nil)
+	t.Chdir(t.TempDir())
+	if err := errors.Join(os.MkdirAll(filepath.Dir(testDir), 0o755), os.WriteFile(testDir, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(opts)
+	if err == nil || !strings.Contains(err.Error(), "is a file") || strings.Contains(err.Error(), "process") {
+		t.Fatalf("error %v", err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
 
 	"github.com/labeljoin/labeljoin/export/tablelog"
 )
@@ -25,6 +26,9 @@ type LockedError struct {
 }
 
 func (e *LockedError) Error() string {
+	if errors.Is(e.Err, syscall.ENOTDIR) {
+		return fmt.Sprintf("output %s is a file, or one of its folders is: name a folder in output.dir", e.Dir)
+	}
 	if pathErr, ok := errors.AsType[*fs.PathError](e.Err); ok { // it could not even be opened
 		return fmt.Sprintf("output %s, partition %d, cannot be locked: %v: its lock is a file that this process may write",
 			e.Dir, e.Partition, pathErr)

@@ -67,7 +67,7 @@ func TestFindTellsWhatIsWrong(t *testing.T) {
 		"queue":          {[]Input{requests("queue")}, []string{`"queue"`, "retention"}},
 		"name taken":     {[]Input{requests("taken")}, []string{`"taken"`, "does not hold"}},
 		"not in stream":  {[]Input{{Subject: "x", Stream: "taken"}}, []string{`"taken"`, `"x"`, "does not hold"}},
-		"named, missing": {[]Input{{Subject: "x", Stream: "nope"}}, []string{`"x"`, "create: true"}},
+		"named, missing": {[]Input{{Subject: "x", Stream: "nope"}}, []string{`there is no stream "nope"`, `"x"`, "create: true"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Find(deadline(t), nc, c.inputs)

@@ -43,6 +43,8 @@ func reword(message string) string {
 	case strings.Contains(message, `unexpected token Identifier("AND")`),
 		strings.Contains(message, `unexpected token Identifier("OR")`):
 		return "AND and OR are written in small letters: and, or; or as && and ||"
+	case strings.Contains(message, `unexpected token Operator(",")`):
+		return "a list stands in brackets: type in [\"a\", \"b\"]"
 	case message == "unexpected token EOF":
 		return "the expression ends too early"
 	}

@@ -88,6 +88,7 @@ func TestWhatIsRefused(t *testing.T) {
 		{`typ == "x"`, `unknown name "typ"; did you mean "type"? (at column 1 of the expression)`},
 		{`type == "a" && Valeu > 1`, `unknown name "Valeu"; did you mean "value"? (at column 16 of the expression)`},
 		{"type == \"a\" &&\n  foo", `unknown name "foo"; there are attrs, has_value, item_id, outcome_id, type, value (at line 2, column 3 of the expression)`},
+		{`type in ("a", "b")`, `a list stands in brackets: type in ["a", "b"] (at column 13 of the expression)`},
 		{`type = "click"`, `a single = is no comparison: write == (at column 6 of the expression)`},
 		{`value`, `this is a number: compare it with something`},
 		{`type`, `this is text: compare it with something`},

@@ -229,6 +229,10 @@ func waysOutOfFiles() []wayOut {
 			refusal: "the output is older than the state", advice: deleteState, follow: func(w *outWorld) { w.remove("state/p0000") },
 		},
 		{
+			name: "newest file gone", spoil: func(w *outWorld) { w.removeFile(w.only("labeled/data/*/*.parquet")) },
+			refusal: "labeled: file data/", advice: "restore the output whole from a backup", follow: restored,
+		},
+		{
 			name: "gap file damaged",
 			spoil: func(w *outWorld) {
 				w.do("gap", "add", "--from", "2020-01-01T00:00:00Z", "--to", "2020-01-02T00:00:00Z")

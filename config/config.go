@@ -48,7 +48,8 @@ type Config struct {
 	Publish *Publish `yaml:"publish"` // nil: no label stream
 	// What one event or one request may cost.
 	Limits Limits `yaml:"limits"`
-	// The address at which the joiner answers about itself: metrics, health, status.
+	// The addresses at which the joiner answers about itself (metrics, health, status),
+	// and at which it takes events.
 	HTTP HTTP `yaml:"http"`
 	// The log of the joiner, which it writes to stderr.
 	Log Log `yaml:"log"`
@@ -172,16 +173,6 @@ type Limits struct {
 	Depth int64 `yaml:"depth"`
 }
 
-// HTTP is where the joiner answers about itself: metrics, health, status.
-type HTTP struct {
-	// The address and the port, like 127.0.0.1:8428. There is no login, so give an
-	// address that only those who may read the answers can reach.
-	//
-	// Default: without one, the joiner does not listen: what it says is for those who
-	// asked for it.
-	Listen string `yaml:"listen"` // host:port; empty: it does not listen
-}
-
 // Log is the program's own log.
 type Log struct {
 	// The least severity that is logged.
@@ -261,6 +252,12 @@ func (c *Config) resolve(dir string) {
 	}
 	if tls := c.NATS.TLS; tls != nil {
 		paths = append(paths, &tls.CA, &tls.Cert, &tls.Key)
+	}
+	if in := c.HTTP.Ingest; in != nil {
+		paths = append(paths, &in.TokensFile)
+		if in.TLS != nil {
+			paths = append(paths, &in.TLS.Cert, &in.TLS.Key, &in.TLS.ClientCA)
+		}
 	}
 	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {

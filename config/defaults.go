@@ -119,6 +119,9 @@ func (c *Config) Complete() {
 	if c.Output.Compact != nil && c.Output.Compact.After == 0 && !c.source.has("output.compact.after") {
 		c.Output.Compact.After = Duration(24 * time.Hour)
 	}
+	if c.HTTP.Ingest != nil {
+		c.HTTP.Ingest.complete(c.source.has)
+	}
 	if c.Guard.Patience == 0 && !c.source.has("guard.patience") {
 		c.Guard.Patience = c.patience()
 	}

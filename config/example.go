@@ -87,7 +87,8 @@ publish:
   create: true
 
 # Metrics for Prometheus, health and status. Without it nothing listens.
-# http: {listen: 127.0.0.1:8428}
+# ingest takes events by HTTP, for producers without a NATS client (labeljoin help http).
+# http: {listen: 127.0.0.1:8428, ingest: {listen: 127.0.0.1:8427}}
 
 # log: {level: info, format: auto}
 `

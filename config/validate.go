@@ -2,9 +2,7 @@ package config
 
 import (
 	"fmt"
-	"net"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -30,6 +28,7 @@ func (c *Config) problems() []Problem {
 	v.columns()
 	v.directories()
 	v.export()
+	v.ingest()
 	v.bounds()
 	return v.found
 }
@@ -69,21 +68,6 @@ func (v *checker) between(path string, n, least, most int64) {
 func (v *checker) size(path string, s, least, most Size) {
 	if s < least || s > most {
 		v.add(path, "%s is out of bounds: it is from %s to %s", s, least, most)
-	}
-}
-
-// listen checks where the joiner answers. It is private to this machine, so an
-// address is spelled out: ":8428" would answer the whole network.
-func (v *checker) listen() {
-	if v.HTTP.Listen == "" {
-		return
-	}
-	host, port, err := net.SplitHostPort(v.HTTP.Listen)
-	_, portErr := strconv.ParseUint(port, 10, 16)
-	if err != nil || portErr != nil || host == "" {
-		v.add("http.listen",
-			"%q is not an address and a port: write 127.0.0.1:8428, or 0.0.0.0:8428 to answer every machine",
-			clipped(v.HTTP.Listen))
 	}
 }
 

@@ -41,3 +41,10 @@ type RejectError struct {
 
 // Error joins the reason and the detail.
 func (e *RejectError) Error() string { return e.Reason + ": " + e.Detail }
+
+// The reasons for which an event that could be decoded is quarantined: its time and the
+// time at which the broker stored it are too far apart.
+const (
+	ReasonMaxFuture = "max_future" // it is stamped later than join.max_future allows
+	ReasonMaxAge    = "max_age"    // it is stamped earlier than join.max_age allows
+)

@@ -52,6 +52,10 @@ var importRules = []importRule{
 		why: "a source reads; it does not know what becomes of events",
 	},
 	{
+		pkg: "events/ingest", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events", "events/ingest"),
+		why: "it takes events and has a log store them; which log is the caller's",
+	},
+	{
 		pkg: "events/formats", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events/formats"),
 		why: "text is made records without a server, a state or a library that trusts its input",
 	},

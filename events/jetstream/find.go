@@ -52,6 +52,7 @@ type Log struct {
 	Filtered bool          // the stream may hold messages that are no input of ours
 	Warnings []string      // what in the stream's configuration can lose messages unread
 	MaxAge   time.Duration // after which the stream drops messages; 0: never
+	Borrows  bool          // its messages come from other streams, or under other subjects than they are published to
 }
 
 // Has reports whether the log may hold messages of a kind.
@@ -236,6 +237,7 @@ func group(inputs []Input, found []*jetstream.StreamInfo) ([]Log, error) {
 			logs = append(logs, Log{
 				Stream: info.Config.Name, Created: events.At(info.Created), First: info.State.FirstSeq, Last: info.State.LastSeq, Begins: begins(info),
 				Deleted: info.State.NumDeleted, Warnings: warnings(&info.Config), MaxAge: info.Config.MaxAge,
+				Borrows: borrows(&info.Config),
 			})
 		}
 		logs[at].Inputs = append(logs[at].Inputs, inputs[i])

@@ -16,12 +16,6 @@ type Quarantine struct {
 // total is how many they are.
 func (q *Quarantine) total() int64 { return q.Future + q.Past }
 
-// The bounds that an event may be out of, as they stand in dead letters.
-const (
-	boundFuture = "max_future"
-	boundAge    = "max_age"
-)
-
 // sayQuarantined is how often the log tells of events that were set aside.
 const sayQuarantined = time.Minute
 
@@ -32,9 +26,9 @@ func (e *Engine) quarantined(ts, stored events.Time) string {
 	case stored == events.MinTime:
 		return ""
 	case e.o.MaxFuture > 0 && ts > stored.Add(e.o.MaxFuture):
-		return boundFuture
+		return events.ReasonMaxFuture
 	case e.o.MaxAge > 0 && ts < stored.Add(-e.o.MaxAge):
-		return boundAge
+		return events.ReasonMaxAge
 	}
 	return ""
 }
@@ -57,7 +51,7 @@ func (e *Engine) setAside(bound string, ts, stored events.Time) {
 		return // a rebuild: it was counted when it was read first
 	}
 	q := &e.quarantine
-	if bound == boundFuture {
+	if bound == events.ReasonMaxFuture {
 		q.Future++
 	} else {
 		q.Past++

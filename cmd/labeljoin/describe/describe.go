@@ -35,6 +35,9 @@ func Write(w io.Writer, c *config.Config) {
 	for i := range c.Inputs.List {
 		line(c.Inputs.List[i].Name, "%s", inputOf(&c.Inputs.List[i]))
 	}
+	if c.HTTP.Ingest != nil {
+		line("events by http", "%s", ingestOf(c))
+	}
 	if c.Publish != nil {
 		line("label stream", "%s", c.Publish.Subject)
 	}
@@ -91,6 +94,26 @@ func inputOf(in *config.Input) string {
 	return text + ": " + in.Kind + "s"
 }
 
+// ingestOf says where events are taken by HTTP, from whom, and where they go.
+func ingestOf(c *config.Config) string {
+	in := c.HTTP.Ingest
+	var who []string
+	if in.TokensFile != "" {
+		who = append(who, "with a token of "+in.TokensFile)
+	}
+	if in.TLS != nil && in.TLS.ClientCA != "" {
+		who = append(who, "with a certificate signed by "+in.TLS.ClientCA)
+	}
+	if len(who) == 0 {
+		who = append(who, "without a token")
+	}
+	var to []string
+	for i := range c.Inputs.List {
+		to = append(to, "/v1/events/"+c.Inputs.List[i].Name+" to "+in.SubjectOf(&c.Inputs.List[i]))
+	}
+	return fmt.Sprintf("on %s, %s: %s", in.Listen, strings.Join(who, " and "), strings.Join(to, ", "))
+}
+
 func negativesOf(j *config.Join) string {
 	text := map[config.Negatives]string{
 		config.NegativesAll:               "all are kept",
@@ -116,6 +139,12 @@ func Notes(c *config.Config, lookup func(string) (string, bool)) []string {
 	paths := []string{c.NATS.Creds, c.NATS.NKey, c.NATS.TokenFile, c.NATS.PasswordFile}
 	if tls := c.NATS.TLS; tls != nil {
 		paths = append(paths, tls.CA, tls.Cert, tls.Key)
+	}
+	if in := c.HTTP.Ingest; in != nil {
+		paths = append(paths, in.TokensFile)
+		if in.TLS != nil {
+			paths = append(paths, in.TLS.Cert, in.TLS.Key, in.TLS.ClientCA)
+		}
 	}
 	for _, path := range paths {
 		if path == "" {

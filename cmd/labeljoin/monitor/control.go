@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/labeljoin/labeljoin/events/ingest"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
@@ -68,7 +69,7 @@ func ServeControl(stateDir, name string, e func() *engine.Engine, more func(*eng
 		writeJSON(w, story)
 	})
 	c := &Control{done: make(chan error, 1), server: &http.Server{
-		Handler: mux, ConnState: (&connBound{most: maxConns}).Watch, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		Handler: mux, ConnState: (&ingest.ConnBound{Most: maxConns}).Watch, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}}
 	go func() { c.done <- c.server.Serve(listener) }() // ended by close
 	return c, nil

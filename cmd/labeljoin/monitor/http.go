@@ -17,15 +17,20 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/diskspace"
+	"github.com/labeljoin/labeljoin/events/ingest"
 	"github.com/labeljoin/labeljoin/events/jetstream"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
+
+// maxConns is how many clients may be connected at once. A scraper and a probe
+// need two; the rest of the process's files belong to state and output.
+const maxConns = 64
 
 // Web answers about a running joiner: a page at /, /metrics, /healthz, /readyz,
 // /status. It only reads.
 type Web struct {
 	server  *http.Server
-	bound   *connBound
+	bound   *ingest.ConnBound
 	address string // at which it listens
 	done    chan error
 }
@@ -36,7 +41,7 @@ func Serve(address, name string, stats func() engine.Stats, log *slog.Logger, ob
 	if err != nil {
 		return nil, fmt.Errorf("http.listen: %w", err)
 	}
-	bound := &connBound{most: maxConns}
+	bound := &ingest.ConnBound{Most: maxConns}
 	w := &Web{bound: bound, address: listener.Addr().String(), done: make(chan error, 1), server: &http.Server{
 		Handler:           handler(name, stats, observers...),
 		ConnState:         bound.Watch,

@@ -43,11 +43,9 @@ func TestIdleConnectionsAreBounded(t *testing.T) {
 			t.Fatalf("connection %d is answered %q (%v)", i, answer, err)
 		}
 	}
-	bound.mu.Lock()
-	if n := len(bound.open); n > maxConns {
+	if n := bound.Open(); n > maxConns {
 		t.Errorf("%d connections are open", n)
 	}
-	bound.mu.Unlock()
 	response, err := http.Get("http://" + address + "/readyz")
 	if err != nil {
 		t.Fatal(err)

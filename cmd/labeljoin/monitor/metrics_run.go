@@ -10,6 +10,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/version"
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/ingest"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/store"
@@ -34,11 +35,13 @@ type runCollector struct {
 	Waits  func(*engine.Stats) []Wait
 	Notes  func() export.FeatureNotes
 	Daily  *exports.Daily                      // nil: no exports are configured
+	Ingest *ingest.Server                      // nil: no events are taken by HTTP
 	Unsent func() (waiting int, skipped int64) // labels of the label stream
 
 	labelsWaiting, labelsSkipped                   *prometheus.Desc
 	features                                       featureMetrics
 	exports                                        exports.Metrics
+	ingest                                         ingestMetrics
 	sights                                         sightMetrics
 	rows, delay, commit, lastCommit, lag, messages *prometheus.Desc
 	paused, pauses, room, waiting, retries, wrote  *prometheus.Desc
@@ -83,6 +86,7 @@ func NewRunCollector(name string) *runCollector {
 		build:    describe("build_info", "1, with the version.", "version"),
 		features: newFeatureMetrics(describe),
 		exports:  exports.NewDailyMetrics(describe),
+		ingest:   newIngestMetrics(describe),
 		sights:   newSightMetrics(describe),
 
 		labelsWaiting: describe("labels_waiting",
@@ -162,6 +166,7 @@ func (c *runCollector) Collect(to chan<- prometheus.Metric) {
 	counter(c.labelsSkipped, float64(skipped))
 	c.features.Collect(c.Notes(), counter)
 	c.exports.Collect(c.Daily, gauge, counter)
+	c.ingest.collect(c.Ingest, to, gauge, counter)
 	c.sights.Collect(s.Sightings, counter)
 	counter(c.aside, float64(s.Aside.Future), "max_future")
 	counter(c.aside, float64(s.Aside.Past), "max_age")

@@ -69,6 +69,7 @@ type Status struct {
 	Features    *featureStatus    `json:"features,omitempty"`     // nil: nothing is to be said of them
 	Closing     *closingStatus    `json:"closing,omitempty"`      // nil: nothing is pending
 	DeadLetters *deadLetterStatus `json:"dead_letters,omitempty"` // nil: none since the start
+	Ingest      *ingestStatus     `json:"ingest,omitempty"`       // nil: no events are taken by HTTP
 	// nil: nothing was noticed of events since the start
 	Sightings *sightStatus           `json:"sightings,omitempty"`
 	Exports   *exports.Status        `json:"exports,omitempty"` // nil: no daily exports are configured
@@ -235,6 +236,9 @@ func (s *Status) Print(to io.Writer, running bool) error {
 	}
 	if s.DeadLetters != nil {
 		fmt.Fprintf(lines, "dead letters\t%s\n", s.DeadLetters)
+	}
+	if s.Ingest != nil {
+		fmt.Fprintf(lines, "http ingest\t%s\n", s.Ingest)
 	}
 	if s.Aside != nil {
 		fmt.Fprintf(lines, "set aside\t%s\n", s.Aside)

@@ -20,6 +20,7 @@ import (
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/ingest"
 	"github.com/labeljoin/labeljoin/events/jetstream"
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner/engine"
@@ -63,6 +64,10 @@ type Service struct {
 	daily   *exports.Daily   // nil: none are configured
 	refused *monitor.Refused // what was rejected; nil until it is opened
 	known   *known           // nil: it is not a joiner that reads
+	// Events by HTTP; nil: none are taken.
+	ingest   *ingest.Server
+	appender *jetstream.Appender // nil until the streams are found
+	unfollow func() bool         // ends that ingest drains with the context
 }
 
 // Run opens the partition, connects, and joins until ctx ends.
@@ -108,10 +113,15 @@ func (s *Service) open(ctx context.Context) error {
 		s.Log); err != nil {
 		return err
 	}
-	if address := s.Config.HTTP.Listen; address != "" {
-		s.web, err = monitor.Serve(address, s.Config.Name, s.stats, s.Log, s.observe())
+	if err := s.openIngest(ctx); err != nil {
+		return err
 	}
-	return err
+	if address := s.Config.HTTP.Listen; address != "" {
+		if s.web, err = monitor.Serve(address, s.Config.Name, s.stats, s.Log, s.observe()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stats is how the engine stands.
@@ -184,7 +194,7 @@ func (s *Service) observe() monitor.Observer {
 	for i := range s.Config.Labels {
 		c.Labels = append(c.Labels, s.Config.Labels[i].Name)
 	}
-	c.Daily = s.daily
+	c.Daily, c.Ingest = s.daily, s.ingest
 	c.Waits, c.Notes, c.Unsent = s.waits, s.Partition.Output.FeatureNotes, s.unsent
 	told := func(stats *engine.Stats, to *monitor.Status) {
 		s.tell(stats, to)
@@ -200,6 +210,7 @@ func (s *Service) tell(stats *engine.Stats, to *monitor.Status) {
 	to.AddClosing(stats, s.Config, oldest, known)
 	to.AddSources(stats, s.Config.Join.Lateness.Std())
 	to.Exports = s.daily.Status()
+	to.Ingest = monitor.IngestStatusOf(s.ingest)
 }
 
 // waits lists everything that is held.
@@ -361,6 +372,9 @@ func (s *Service) Inputs(ctx context.Context) ([]engine.Input, error) {
 	if err := s.declareBeginning(logs); err != nil {
 		return nil, err
 	}
+	if err := s.feedIngest(logs); err != nil {
+		return nil, err
+	}
 	inputs := wire.Inputs(logs, feeds)
 	for i, l := range logs {
 		for _, warning := range l.Warnings {
@@ -412,7 +426,7 @@ func (s *Service) sourceOptions(stream string, keep time.Duration) jetstream.Opt
 
 // Close closes what was opened, last first.
 func (s *Service) Close() error {
-	var errs []error
+	errs := []error{s.closeIngest()} // it needs all that is closed below
 	if s.web != nil {
 		errs = append(errs, s.web.Close())
 	}

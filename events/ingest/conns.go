@@ -1,4 +1,4 @@
-package monitor
+package ingest
 
 import (
 	"net"
@@ -7,15 +7,11 @@ import (
 	"sync"
 )
 
-// maxConns is how many clients may be connected at once. A scraper and a probe
-// need two; the rest of the process's files belong to state and output.
-const maxConns = 64
-
-// connBound keeps the number of a server's connections within a bound: a new
+// ConnBound keeps the number of a server's connections within a bound: a new
 // one takes the place of the one that has waited longest for its client. Where
 // all are busy, the new one is closed.
-type connBound struct {
-	most int
+type ConnBound struct {
+	Most int // connections
 
 	mu   sync.Mutex
 	open []*boundConn // oldest first
@@ -27,13 +23,13 @@ type boundConn struct {
 }
 
 // Watch implements http.Server.ConnState.
-func (b *connBound) Watch(conn net.Conn, state http.ConnState) {
+func (b *ConnBound) Watch(conn net.Conn, state http.ConnState) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	at := slices.IndexFunc(b.open, func(c *boundConn) bool { return c.conn == conn })
 	switch {
 	case state == http.StateNew:
-		if len(b.open) >= b.most && !b.makeRoom() {
+		if len(b.open) >= b.Most && !b.makeRoom() {
 			_ = conn.Close() // the client sees that it was closed
 			return
 		}
@@ -46,8 +42,15 @@ func (b *connBound) Watch(conn net.Conn, state http.ConnState) {
 	}
 }
 
+// Open is how many connections there are.
+func (b *ConnBound) Open() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.open)
+}
+
 // makeRoom closes the oldest connection that is idle.
-func (b *connBound) makeRoom() bool {
+func (b *ConnBound) makeRoom() bool {
 	at := slices.IndexFunc(b.open, func(c *boundConn) bool { return !c.busy })
 	if at < 0 {
 		return false

@@ -1,0 +1,263 @@
+package ingest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// input is an input with what checks its events.
+type input struct {
+	*Input
+	maxFuture, maxAge time.Duration
+	parsers           [events.Kinds]sync.Pool // of *events.Parser
+}
+
+func newInput(from *Input, o *Options) *input {
+	in := &input{Input: from, maxFuture: o.MaxFuture, maxAge: o.MaxAge}
+	for k := range in.parsers {
+		in.parsers[k].New = func() any { return in.Own.NewParser() }
+	}
+	return in
+}
+
+// check says why an event would be rejected or quarantined if it were stored now; nil if
+// it would not.
+func (in *input) check(kind events.Kind, data []byte, now events.Time) *events.RejectError {
+	p := in.parsers[kind].Get().(*events.Parser)
+	defer in.parsers[kind].Put(p)
+	var ts events.Time
+	var err error
+	if kind == events.KindRequest {
+		var scan events.Scan
+		scan, err = p.ScanRequest(data)
+		ts = scan.TS
+	} else {
+		var o events.Outcome
+		var info events.Info
+		o, info, err = p.Outcome(data)
+		if ts = o.TS; info.Heartbeat {
+			ts = info.HeartbeatTS
+		}
+	}
+	if err != nil {
+		if reject, ok := err.(*events.RejectError); ok {
+			return reject
+		}
+		return &events.RejectError{Reason: events.ReasonNotJSON, Detail: err.Error()}
+	}
+	return in.bounds(ts, data, now)
+}
+
+// bounds says whether an event is stamped too far from now. The joiner judges by the time
+// at which the broker stores the event, a moment later.
+func (in *input) bounds(ts events.Time, data []byte, now events.Time) *events.RejectError {
+	fits := func(ts events.Time) bool {
+		return (in.maxFuture <= 0 || ts <= now.Add(in.maxFuture)) && (in.maxAge <= 0 || ts >= now.Add(-in.maxAge))
+	}
+	if fits(ts) {
+		return nil
+	}
+	reject := &events.RejectError{Reason: events.ReasonMaxAge,
+		Detail: fmt.Sprintf("it is stamped %s, more than %s before now", ts, in.maxAge)}
+	if ts > now {
+		reject = &events.RejectError{Reason: events.ReasonMaxFuture,
+			Detail: fmt.Sprintf("it is stamped %s, more than %s after now", ts, in.maxFuture)}
+	}
+	if unit, ok := in.Own.OtherUnit(data, fits); ok {
+		reject.Detail += "; as time_unit: " + unit + " it would be in order (inputs." + in.Name + ".time_unit)"
+	}
+	return reject
+}
+
+// Sizes of messages. Larger ones than packed cost the broker no less for each byte, and
+// what is under way is bounded more coarsely.
+const packed = 256 << 10
+
+// batch is the events of one request.
+type batch struct {
+	in     *input
+	form   form
+	header http.Header
+	key    string // Idempotency-Key
+	most   int    // bytes of a message
+	stream string
+	now    events.Time
+
+	good   [][]byte // events that go into the next message
+	size   int      // of the message that they make
+	out    []events.Outgoing
+	result result
+}
+
+// sort decides of each event whether it is taken, and makes messages of those that are.
+func (b *batch) sort(body []byte) *failure {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return fail(http.StatusBadRequest, "the body is empty: it holds one event, an array of events, or one a line")
+	}
+	if b.in.Codec != nil {
+		return b.sortCoded(body)
+	}
+	index := 0
+	add := func(data []byte) {
+		b.own(index, data)
+		index++
+	}
+	switch b.form {
+	case formCloudEvent, formCloudEvents:
+		if failed := unwrap(body, b.form == formCloudEvents, add); failed != nil {
+			return failed
+		}
+	default:
+		for _, data := range b.in.Own.Split(body) {
+			add(data)
+		}
+	}
+	b.flush()
+	return nil
+}
+
+// own takes an event in labeljoin's own format.
+func (b *batch) own(index int, data []byte) {
+	if len(data) > b.most {
+		b.result.refuse(index, &events.RejectError{Reason: events.ReasonTooLarge,
+			Detail: fmt.Sprintf("it has %d bytes, and a message of the broker has at most %d", len(data), b.most)})
+		return
+	}
+	if reject := b.in.check(b.in.Kind, data, b.now); reject != nil {
+		b.result.refuse(index, reject)
+		return
+	}
+	b.result.accepted++
+	if len(b.good) > 0 && b.size+len(data)+2 > min(packed, b.most) {
+		b.flush()
+	}
+	b.good = append(b.good, data)
+	b.size += len(data) + 1
+}
+
+// flush makes a message of the events that wait: of one its own bytes, of several an array
+// with the bytes of each as they came.
+func (b *batch) flush() {
+	if len(b.good) == 0 {
+		return
+	}
+	data := b.good[0]
+	if len(b.good) > 1 {
+		data = make([]byte, 0, b.size+1)
+		for i, one := range b.good {
+			data = append(append(data, "[,"[min(i, 1)]), one...)
+		}
+		data = append(data, ']')
+	}
+	b.add(data, nil, len(b.good), copyID(b.in.Name, b.key, data))
+	b.good, b.size = b.good[:0], 0
+}
+
+func (b *batch) add(data []byte, header map[string][]string, n int, id string) {
+	b.out = append(b.out, events.Outgoing{Subject: b.in.Subject, Stream: b.stream, ID: id, Header: header, Data: data,
+		Events: n})
+}
+
+// copyID is the id of a message: the same for the same bytes with the same key, and no other.
+// So a key or the id of an event that was used for something else before drops nothing.
+func copyID(parts ...any) string {
+	h := sha256.New()
+	for _, part := range parts {
+		switch part := part.(type) {
+		case string:
+			writePart(h, []byte(part))
+		case []byte:
+			writePart(h, part)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+func writePart(h hash.Hash, part []byte) {
+	var length [8]byte
+	binary.BigEndian.PutUint64(length[:], uint64(len(part)))
+	h.Write(length[:])
+	h.Write(part)
+}
+
+// sortCoded takes the records of an input with a codec: the body is one message as it is,
+// because only the codec knows where a record ends.
+func (b *batch) sortCoded(body []byte) *failure {
+	if len(body) > b.most {
+		return fail(http.StatusRequestEntityTooLarge,
+			"the body has %d bytes decompressed, and a message of the broker has at most %d: send fewer records at a time",
+			len(body), b.most)
+	}
+	header := carried(b.header, b.form)
+	m := events.Message{Kind: b.in.Kind, Seq: 1, Stored: b.now, Data: body,
+		Envelope: &events.Envelope{Subject: b.in.Subject, Header: header}}
+	b.in.Codec.Decode(&m, func(index uint32, d events.Decoded) bool {
+		reject := d.Reject
+		if reject == nil {
+			reject = b.in.check(d.Kind, d.Data, b.now)
+		}
+		if reject != nil {
+			b.result.refuse(int(index), reject)
+		} else {
+			b.result.accepted++
+		}
+		return true
+	})
+	if b.result.accepted == 0 {
+		return nil
+	}
+	b.result.kept = b.result.refusedCount > 0
+	// A mapping may stamp an event with the time at which the broker stores it. So two
+	// records of the same bytes may be two events, unless their sender gives them an id.
+	id := ""
+	if b.key != "" || header["ce-id"] != nil {
+		id = copyID(b.in.Name, b.key, strings.Join(header["ce-source"], ","), strings.Join(header["ce-id"], ","), body)
+	}
+	b.add(body, header, b.result.accepted, id)
+	return nil
+}
+
+// unwrap calls add for the data of a CloudEvent in structured mode, or of each of an array
+// of them (CloudEvents 1.0, JSON format).
+func unwrap(body []byte, several bool, add func([]byte)) *failure {
+	type envelope struct {
+		SpecVersion string         `json:"specversion"`
+		Data        jsontext.Value `json:"data"`
+		Base64      []byte         `json:"data_base64"`
+	}
+	var list []envelope
+	var err error
+	if several {
+		err = json.Unmarshal(body, &list)
+	} else {
+		list = make([]envelope, 1)
+		err = json.Unmarshal(body, &list[0])
+	}
+	if err != nil {
+		return fail(http.StatusBadRequest, "the body is no CloudEvent in JSON: %v", err)
+	}
+	for i := range list {
+		if list[i].SpecVersion != "1.0" {
+			return fail(http.StatusBadRequest, "CloudEvent %d has specversion %q: it is 1.0", i, clip(list[i].SpecVersion))
+		}
+		data := []byte(list[i].Data)
+		if len(data) == 0 {
+			data = list[i].Base64
+		}
+		add(bytes.TrimSpace(data))
+	}
+	return nil
+}

@@ -1,0 +1,194 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// Handler is what the server answers requests with.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/events/{input}", s.post)
+	mux.HandleFunc("OPTIONS /v1/events/{input}", s.preflight)
+	mux.HandleFunc("GET /v1/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(s.doc)
+	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
+	mux.HandleFunc("/v1/events/{input}", func(w http.ResponseWriter, r *http.Request) {
+		s.count(nil, http.StatusMethodNotAllowed, 0)
+		w.Header().Set("Allow", http.MethodPost)
+		problem(w, http.StatusMethodNotAllowed, "events are posted: %s does nothing here", clip(r.Method))
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.count(nil, http.StatusNotFound, 0)
+		problem(w, http.StatusNotFound, "there is nothing at %s: events are posted to /v1/events/INPUT, where INPUT is %s",
+			clip(r.URL.Path), strings.Join(s.names, ", "))
+	})
+	return mux
+}
+
+// failure is why a request is answered with an error.
+type failure struct {
+	status int
+	detail string
+	retry  int // seconds after which to try again; 0: trying again is of no use
+}
+
+func fail(status int, format string, args ...any) *failure {
+	return &failure{status: status, detail: fmt.Sprintf(format, args...)}
+}
+
+// post takes events.
+func (s *Server) post(w http.ResponseWriter, r *http.Request) {
+	began := s.opts.Now()
+	s.stats.inFlight.Add(1)
+	defer s.stats.inFlight.Add(-1)
+	name := r.PathValue("input")
+	in := s.inputs[name]
+	if failed := s.admit(w, r, name); failed != nil {
+		s.answer(w, in, failed, began)
+		return
+	}
+	result, failed := s.take(r, in)
+	if failed != nil {
+		s.answer(w, in, failed, began)
+		return
+	}
+	s.stats.took(in.Name, result)
+	s.tellRefused(in, result)
+	status := result.status()
+	s.count(&began, status, result.bytes)
+	result.write(w, status)
+}
+
+// answer writes an error.
+func (s *Server) answer(w http.ResponseWriter, in *input, f *failure, began time.Time) {
+	s.count(&began, f.status, 0)
+	if f.retry > 0 {
+		w.Header().Set("Retry-After", fmt.Sprint(f.retry))
+	}
+	if f.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="labeljoin"`)
+	}
+	switch name := ""; f.status {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		s.troubled.Store(true)
+		if in != nil {
+			name = in.Name
+		}
+		s.notices.add(fmt.Sprint(f.status), "events are not taken by http: producers are told to send them again later",
+			1, "status", f.status, "input", name, "cause", f.detail)
+	}
+	problem(w, f.status, "%s", f.detail)
+}
+
+// admit decides whether a request may go on, before its body is read.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request, name string) *failure {
+	if failed := s.crossOrigin(w, r); failed != nil {
+		return failed
+	}
+	if failed := s.authorize(r, name); failed != nil {
+		s.notices.add("denied", "requests by http are turned away", 1, "status", failed.status, "from", r.RemoteAddr,
+			"cause", failed.detail)
+		return failed
+	}
+	if s.inputs[name] == nil {
+		return fail(http.StatusNotFound, "there is no input %q: it is one of %s", clip(name), strings.Join(s.names, ", "))
+	}
+	if s.draining.Load() {
+		return &failure{http.StatusServiceUnavailable, "the joiner is stopping", 5}
+	}
+	if why := s.opts.Full(); why != "" {
+		return &failure{http.StatusServiceUnavailable, "there is no room for events: " + why, 30}
+	}
+	o := s.log.Load()
+	if o == nil || o.log.MaxBytes() == 0 {
+		return &failure{http.StatusServiceUnavailable, "the joiner has not reached the broker yet", 5}
+	}
+	if why := o.barred[name]; why != "" {
+		return fail(http.StatusNotFound, "input %s takes no events by HTTP: %s", name, why)
+	}
+	return nil
+}
+
+// take reads the body of a request, and stores its events.
+func (s *Server) take(r *http.Request, in *input) (*result, *failure) {
+	form, failed := mediaOf(r.Header)
+	if failed != nil {
+		return nil, failed
+	}
+	key := r.Header.Get("Idempotency-Key")
+	if len(key) > events.MaxID {
+		return nil, fail(http.StatusBadRequest, "the Idempotency-Key has %d bytes: it has at most %d", len(key), events.MaxID)
+	}
+	body, failed := s.read(r)
+	if failed != nil {
+		return nil, failed
+	}
+	defer body.release()
+	o := s.log.Load()
+	b := &batch{in: in, form: form, header: r.Header, key: key, most: o.log.MaxBytes(), stream: o.streams[in.Name],
+		now: events.At(s.opts.Now())}
+	if failed := b.sort(body.data); failed != nil {
+		return nil, failed
+	}
+	b.result.bytes = int64(body.size)
+	if len(b.out) == 0 {
+		return &b.result, nil
+	}
+	copies, err := o.log.Append(r.Context(), b.out)
+	if err != nil {
+		body.keep() // the broker's client may still send of it
+		return nil, s.notStored(r.Context(), err)
+	}
+	b.result.copies = copies
+	if s.troubled.Swap(false) {
+		s.opts.Log.Info("events are taken by http again")
+	}
+	return &b.result, nil
+}
+
+// notStored says what an error of the log means to the producer.
+func (s *Server) notStored(ctx context.Context, err error) *failure {
+	var stored *events.StoreError
+	if !errors.As(err, &stored) {
+		return &failure{http.StatusServiceUnavailable, err.Error(), 5}
+	}
+	switch {
+	case ctx.Err() != nil: // the producer has hung up: no one reads the answer
+		return fail(http.StatusRequestTimeout, "the connection was closed before the events were stored")
+	case stored.Fault == events.FaultSlow:
+		return &failure{http.StatusTooManyRequests, stored.Reason, 2}
+	case stored.Fault == events.FaultTooLarge:
+		return fail(http.StatusRequestEntityTooLarge, "%s", stored.Reason)
+	}
+	return &failure{http.StatusServiceUnavailable, stored.Reason, 5}
+}
+
+// tellRefused says in the log, calmly, what was refused.
+func (s *Server) tellRefused(in *input, r *result) {
+	for _, f := range r.refused {
+		if n := r.byReason[f.Reason]; n > 0 {
+			s.notices.add(in.Name+" "+f.Reason,
+				"events were refused by http: their senders were told, and they are in no row", int64(n),
+				"input", in.Name, "reason", f.Reason, "newest", f.Detail)
+			delete(r.byReason, f.Reason)
+		}
+	}
+}
+
+// clip shortens what a producer wrote for a message.
+func clip(text string) string {
+	const most = 80
+	if len(text) > most {
+		text = text[:most] + "..."
+	}
+	return strings.ToValidUTF8(text, "\uFFFD")
+}

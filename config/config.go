@@ -259,6 +259,9 @@ func (c *Config) resolve(dir string) {
 			paths = append(paths, &in.TLS.Cert, &in.TLS.Key, &in.TLS.ClientCA)
 		}
 	}
+	if c.Export.Validate != nil {
+		paths = append(paths, &c.Export.Validate.Schema)
+	}
 	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)

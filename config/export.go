@@ -66,7 +66,44 @@ type Export struct {
 	Exclude []string `yaml:"exclude"`
 	// Exports that the running joiner makes by itself. Without this block, it makes none.
 	Daily *ExportDaily `yaml:"daily"` // nil: none
+	// Write statistics (stats.pb, for TensorFlow Data Validation), the health of the labels
+	// (health.json) and a page (report.html) beside each exported day.
+	//
+	// Default: whoever trains on a day can see what is in it. It adds to the time of an export.
+	Report bool `yaml:"report"`
+	// Columns whose values are looked at one by one in the report: device, for one.
+	//
+	// Default: none. A problem of one group of rows shows in all rows only if it is large.
+	Slices []string `yaml:"slices"`
+	// What a day must be like to be exported. Without this block, every day is exported.
+	Validate *ExportValidate `yaml:"validate"` // nil: nothing is asked
 }
+
+// ExportValidate is the block `export.validate`. A day that is not as it should be is not exported:
+// `labeljoin export` ends with 4, and the daily exports wait at that day.
+type ExportValidate struct {
+	// The file of a schema, as labeljoin schema or TensorFlow Data Validation writes it. A
+	// relative path counts from the folder of the configuration. It is read for every day.
+	//
+	// Default: none. With against, the columns have to be like those of the day before.
+	Schema string `yaml:"schema"`
+	// What the rows are compared with: yesterday, the day before as it was exported.
+	//
+	// Default: none. The schema alone decides.
+	Against ExportAgainst `yaml:"against"`
+	// Whether an alarm of the health of the labels keeps a day from being exported.
+	//
+	// Default: a holiday is an alarm too, and its rows are right.
+	Health bool `yaml:"health"`
+}
+
+// ExportAgainst is what rows are compared with before they are exported.
+type ExportAgainst string
+
+// The day before.
+const ExportAgainstYesterday ExportAgainst = "yesterday"
+
+func (ExportAgainst) words() []string { return []string{"yesterday"} }
 
 // ExportSplit is the block `export.split`.
 type ExportSplit struct {
@@ -171,6 +208,7 @@ func defaultExport() Export {
 		ShardSize: 256 << 20, RowGroupSize: 32 << 20,
 		Split:  ExportSplit{By: ExportByRequest, Eval: 0.1, Salt: "split"},
 		Sample: ExportSample{Negatives: 1},
+		Report: true,
 	}
 }
 
@@ -204,7 +242,21 @@ func (v *checker) export() {
 		v.word(fmt.Sprintf("export.include[%d]", i), string(c), c.words())
 	}
 	v.exportSplit()
+	v.exportValidate()
 	v.exportDir()
+}
+
+func (v *checker) exportValidate() {
+	e := v.Export.Validate
+	if e == nil {
+		return
+	}
+	if e.Against != "" {
+		v.word("export.validate.against", string(e.Against), e.Against.words())
+	}
+	if e.Schema == "" && e.Against == "" && !e.Health {
+		v.add("export.validate", "asks for nothing: add `schema`, `against` or `health`, or remove it")
+	}
 }
 
 func (v *checker) exportSplit() {

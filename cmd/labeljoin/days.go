@@ -17,7 +17,7 @@ func daysCommand() *cli.Command {
 		Usage:     "list the days of the output: rows, whether they are complete, and which version is exported",
 		Flags: []cli.Flag{
 			configFileFlag(),
-			&cli.StringFlag{Name: "from", Usage: "the output `DIR` to read, instead of the configuration's"},
+			fromFlag(),
 			&cli.BoolFlag{Name: "json", Usage: "the days as one JSON array"},
 		},
 		OnUsageError: onUsageError,

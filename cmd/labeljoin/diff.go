@@ -23,6 +23,8 @@ func diffCommand() *cli.Command {
 		ArgsUsage: "A B",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print the result as JSON"},
+			&cli.BoolFlag{Name: "skew",
+				Usage: "print the counters of TensorFlow Data Validation's feature skew, as JSON: A is the base, B the test"},
 			&cli.IntFlag{Name: "examples", Value: 3, Usage: "tell of `N` rows for each difference"},
 			&cli.StringSliceFlag{Name: "ignore", Usage: "do not compare `COLUMN`; once for each (default: revision, reason)"},
 		},
@@ -39,19 +41,22 @@ func diffCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return tellDiff(c.App.Writer, result, c.Bool("json"))
+			return tellDiff(c.App.Writer, result, c.Bool("json"), c.Bool("skew"))
 		},
 	}
 }
 
 // tellDiff prints a result. It is an error if something differs.
-func tellDiff(w io.Writer, r *diff.Result, asJSON bool) error {
+func tellDiff(w io.Writer, r *diff.Result, asJSON, skew bool) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
 	var err error
-	if asJSON {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
+	switch {
+	case skew:
+		err = e.Encode(r.Skew())
+	case asJSON:
 		err = e.Encode(r)
-	} else {
+	default:
 		_, err = fmt.Fprint(w, r)
 	}
 	if err != nil || r.Same() {

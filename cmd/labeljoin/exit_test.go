@@ -22,6 +22,7 @@ import (
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/diff"
 	"github.com/labeljoin/labeljoin/export/health"
+	"github.com/labeljoin/labeljoin/export/review"
 	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/export/schema"
 	"github.com/labeljoin/labeljoin/export/shards"
@@ -58,6 +59,10 @@ func codedErrors() []codedError {
 		{&schema.Error{}, terminal.ExitUsage},
 		{&health.NoLabelsError{}, terminal.ExitUsage},
 		{&anomaliesError{}, terminal.ExitAnomaly},
+		{&review.AnomaliesError{}, terminal.ExitAnomaly},
+		{&review.NoRowsError{}, terminal.ExitUsage},
+		{&review.DayError{}, terminal.ExitUsage},
+		{&review.SchemaFileError{Err: cause}, terminal.ExitUsage},
 
 		{&engine.OutputBehindError{}, terminal.ExitRefused},
 		{&engine.ForeignOutputError{}, terminal.ExitRefused},

@@ -20,7 +20,8 @@ func exportCommand() *cli.Command {
 		Usage:     "write whole days as training data: settled, shuffled, split and versioned",
 		Description: "A day is exported when it is complete: every window has ended and, by export.settle, no correction\n" +
 			"can change it any more. It may run beside the joiner, after it, and on an output of `replay` (--from).\n" +
-			"What is there already stays; --refresh makes another version where rows have changed.\n\n" +
+			"What is there already stays; --refresh makes another version where rows have changed.\n" +
+			"A day that is not as export.validate asks is refused, with exit code 4.\n\n" +
 			"Examples:\n  labeljoin export --date 2026-11-21\n" +
 			"  labeljoin export --date 2026-11-21 --to 2026-11-27 --wait\n" +
 			"  labeljoin export --print-loader pandas",
@@ -28,7 +29,7 @@ func exportCommand() *cli.Command {
 			configFileFlag(),
 			&cli.StringFlag{Name: "date", Usage: "the UTC `DAY` to export, like 2026-11-21"},
 			&cli.StringFlag{Name: "to", Usage: "the last `DAY`, where there are several"},
-			&cli.StringFlag{Name: "from", Usage: "the output `DIR` to read, instead of the configuration's"},
+			fromFlag(),
 			&cli.StringFlag{Name: "out", Usage: "write to `DIR` instead of export.dir"},
 			&cli.StringFlag{Name: "format", Usage: "parquet or tfrecord, instead of export.format"},
 			&cli.IntFlag{Name: "shards", Usage: "`N` files of each split, instead of export.shards"},
@@ -38,6 +39,8 @@ func exportCommand() *cli.Command {
 				Usage: "export what is decided of a day that is not complete; its version is called partial"},
 			&cli.BoolFlag{Name: "refresh",
 				Usage: "make another version if the day's rows, or how they are exported, have changed"},
+			&cli.BoolFlag{Name: "allow-anomalies",
+				Usage: "export a day although it is not as export.validate asks; its manifest counts the anomalies"},
 			&cli.StringFlag{Name: "print-loader",
 				Usage: "print the Python lines that read the export: torch, tf, pandas, polars or spark"},
 		},
@@ -47,7 +50,7 @@ func exportCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			r := exporter.Exporting{Config: cfg, From: cfg.Output.Dir, Wait: c.Bool("wait"), DryRun: c.Bool("dry-run"),
+			r := exporter.Exporting{Config: cfg, From: cfg.Output.Dir, Wait: c.Bool("wait"), DryRun: c.Bool("dry-run"), Allow: c.Bool("allow-anomalies"),
 				Out: c.App.Writer, Talk: c.App.ErrWriter}
 			if c.IsSet("from") {
 				r.From = c.String("from")

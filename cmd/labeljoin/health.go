@@ -1,19 +1,16 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/commandline"
-	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/export/health"
+	"github.com/labeljoin/labeljoin/export/review"
 )
 
 func healthCommand() *cli.Command {
@@ -25,12 +22,12 @@ func healthCommand() *cli.Command {
 			"Exit codes: 0 no alarm, 4 there are alarms.",
 		Flags: []cli.Flag{
 			configFileFlag(),
-			&cli.StringFlag{Name: "out", Usage: "the output `DIR`, instead of the configuration's"},
+			fromFlag("out"),
 			&cli.StringFlag{Name: "date", Usage: "the `DAY` of the requests (2026-11-23, in UTC)"},
 			&cli.StringSliceFlag{Name: "slice", Usage: "count each value of these `COLUMNS` too (a,b)"},
-			&cli.IntFlag{Name: "history", Value: 7,
+			&cli.IntFlag{Name: "history", Value: review.HistoryDays,
 				Usage: "compare with `N` days before; slow changes are looked for over at least 14"},
-			&cli.IntFlag{Name: "least", Value: 20, Usage: "leave out slices of fewer than `N` rows"},
+			&cli.IntFlag{Name: "least", Value: review.LeastRows, Usage: "leave out slices of fewer than `N` rows"},
 			&cli.BoolFlag{Name: "json", Usage: "as one JSON object"},
 		},
 		OnUsageError: onUsageError,
@@ -38,12 +35,13 @@ func healthCommand() *cli.Command {
 			if err := commandline.Required(c, "date"); err != nil {
 				return err
 			}
-			dir, err := outputDirOf(c)
+			o, err := outputOf(c)
 			if err != nil {
 				return err
 			}
-			r, _, err := dayHealth(c.Context, dir, c.String("date"), c.Int("history"), uint64(max(c.Int("least"), 0)),
-				health.Options{Slices: listOf(c, "slice")})
+			h := review.Health{Output: o, Date: c.String("date"), History: c.Int("history"),
+				Least: uint64(max(c.Int("least"), 0)), Options: health.Options{Slices: listOf(c, "slice")}}
+			r, _, err := h.Report(c.Context)
 			if err != nil {
 				return err
 			}
@@ -58,50 +56,6 @@ func healthCommand() *cli.Command {
 			return err
 		},
 	}
-}
-
-// dayHealth looks at the labels of a day and at the days before, of which any
-// may be missing.
-func dayHealth(ctx context.Context, dir, date string, history int, least uint64, o health.Options) (*health.Report,
-	*health.Table, error) {
-	now, err := collectDay(ctx, dir, date, o)
-	if err != nil {
-		return nil, nil, err
-	}
-	o.Labels = now.Labels
-	whole := health.NewTable(now.Labels)
-	whole.Join(now)
-	start, err := time.Parse(time.DateOnly, date)
-	if err != nil {
-		return nil, nil, &terminal.UsageError{Err: fmt.Errorf("%q is no day: write it like 2026-11-23", date)}
-	}
-	for d := 1; d <= history; d++ {
-		day := start.AddDate(0, 0, -d).Format(time.DateOnly)
-		if _, err := os.Stat(filepath.Join(dir, "data", "dt="+day)); errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		before, err := collectDay(ctx, dir, day, o)
-		if lacks := (*health.NoLabelsError)(nil); errors.As(err, &lacks) {
-			continue // the labels were other ones then
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-		whole.Join(before)
-	}
-	from := health.Hour(start.Unix() / 3600)
-	rules := health.DefaultRules()
-	rules.History, rules.Trend = history, max(history+1, 28)
-	return health.NewReport(date, now, whole.Alarms(rules, from, from+24), least), now, nil
-}
-
-func collectDay(ctx context.Context, dir, date string, o health.Options) (_ *health.Table, err error) {
-	rows, err := openDay(ctx, dir, date, "")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	return health.Collect(ctx, rows.Sources, o)
 }
 
 func windowCommand() *cli.Command {
@@ -158,7 +112,7 @@ func runWindow(c *cli.Context) (err error) {
 
 // windowInUse is what the command line or the configuration says; 0: nothing.
 func windowInUse(c *cli.Context, label string) time.Duration {
-	if w := c.Duration("window"); w > 0 || c.String("out") != "" || c.NArg() > 0 {
+	if w := c.Duration("window"); w > 0 || c.String("from") != "" || c.NArg() > 0 {
 		return w
 	}
 	cfg, err := configOf(c)

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/export/review"
 	"github.com/labeljoin/labeljoin/export/schema"
 	"github.com/labeljoin/labeljoin/export/stats"
 	"github.com/labeljoin/labeljoin/export/tfmd"
@@ -47,7 +48,7 @@ func schemaCommand() *cli.Command {
 			{
 				Name: "show", Usage: "print a schema as a table", Flags: []cli.Flag{file}, OnUsageError: onUsageError,
 				Action: func(c *cli.Context) error {
-					s, err := readSchema(c.String("schema"))
+					s, err := review.ReadSchema(c.String("schema"))
 					if err != nil {
 						return err
 					}
@@ -58,28 +59,12 @@ func schemaCommand() *cli.Command {
 	}
 }
 
-// readSchema reads a schema's file.
-func readSchema(file string) (*tfmd.Schema, error) {
-	text, err := os.ReadFile(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, &terminal.UsageError{Err: fmt.Errorf("there is no schema at %s: labeljoin schema infer makes one", file)}
-	}
-	if err != nil {
-		return nil, err
-	}
-	s, err := schema.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return s, nil
-}
-
 // changeSchema writes a schema that was changed by the statistics of rows.
 func changeSchema(c *cli.Context, exists bool, change func(*tfmd.Schema, *tfmd.DatasetFeatureStatisticsList,
 	int) (*tfmd.Schema, error)) (err error) {
 	file, before := c.String("schema"), &tfmd.Schema{}
 	if exists {
-		if before, err = readSchema(file); err != nil {
+		if before, err = review.ReadSchema(file); err != nil {
 			return err
 		}
 	} else if _, err := os.Stat(file); err == nil {
@@ -90,7 +75,7 @@ func changeSchema(c *cli.Context, exists bool, change func(*tfmd.Schema, *tfmd.D
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	found, err := stats.Of(c.Context, rows.Sources, stats.Options{Weight: rows.weight,
+	found, err := stats.Of(c.Context, rows.Sources, stats.Options{Weight: rows.Weight,
 		Categorical: schema.Categorical(before)})
 	if err != nil {
 		return err

@@ -43,7 +43,7 @@ func runStats(c *cli.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	result, err := stats.Of(c.Context, rows.Sources, stats.Options{Slices: listOf(c, "slice"), Weight: rows.weight})
+	result, err := stats.Of(c.Context, rows.Sources, stats.Options{Slices: listOf(c, "slice"), Weight: rows.Weight})
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func runStats(c *cli.Context) (err error) {
 		}
 	}
 	if file := c.String("html"); file != "" {
-		if err := writePage(file, &page.Content{Title: rows.title, Version: version.Text(),
+		if err := writePage(file, &page.Content{Title: rows.Title, Version: version.Text(),
 			Now: result.Statistics.Datasets[0]}); err != nil {
 			return err
 		}

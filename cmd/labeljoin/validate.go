@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/export/review"
 	"github.com/labeljoin/labeljoin/export/schema"
 	"github.com/labeljoin/labeljoin/export/stats"
 	"github.com/labeljoin/labeljoin/export/tfmd"
@@ -83,7 +83,7 @@ type validation struct {
 func newValidation(c *cli.Context) (*validation, error) {
 	v := &validation{environment: c.String("environment"), slices: map[string]*tfmd.Anomalies{}}
 	if file := c.String("schema"); file != "" {
-		s, err := readSchema(file)
+		s, err := review.ReadSchema(file)
 		if err != nil {
 			return nil, err
 		}
@@ -120,44 +120,28 @@ func (v *validation) load(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	v.title = rows.title
-	v.now, err = statsAndClose(c.Context, rows, o)
+	v.title = rows.Title
+	v.now, err = review.Statistics(c.Context, rows, o)
 	return err
-}
-
-// statsAndClose computes the statistics of rows, and closes them.
-func statsAndClose(ctx context.Context, rows *rowSet, o stats.Options) (_ *tfmd.DatasetFeatureStatisticsList,
-	err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	o.Weight = rows.weight
-	r, err := stats.Of(ctx, rows.Sources, o)
-	if err != nil {
-		return nil, err
-	}
-	return r.Statistics, nil
 }
 
 // other are the statistics of other rows: a day, files, or a file with
 // statistics.
 func (v *validation) other(c *cli.Context, what string, o stats.Options) (*tfmd.DatasetFeatureStatisticsList, error) {
-	day := what
-	if what == "yesterday" {
-		t, err := time.Parse(time.DateOnly, c.String("date"))
-		if err != nil {
-			return nil, &terminal.UsageError{Err: errors.New("yesterday is the day before --date: give it like 2026-11-23")}
-		}
-		day = t.AddDate(0, 0, -1).Format(time.DateOnly)
+	day, err := review.Before(c.String("date"), what)
+	if err != nil {
+		return nil, &terminal.UsageError{Err: errors.New("yesterday is the day before --date: give it like 2026-11-23")}
 	}
 	if _, err := time.Parse(time.DateOnly, day); err == nil {
-		dir, err := outputDirOf(c)
+		output, err := outputOf(c)
 		if err != nil {
 			return nil, err
 		}
-		rows, err := openDay(c.Context, dir, day, c.String("weight"))
+		rows, err := output.Day(c.Context, day, c.String("weight"))
 		if err != nil {
 			return nil, err
 		}
-		return statsAndClose(c.Context, rows, o)
+		return review.Statistics(c.Context, rows, o)
 	}
 	if info, err := os.Stat(what); err == nil && !info.IsDir() {
 		data, err := os.ReadFile(what)
@@ -172,11 +156,11 @@ func (v *validation) other(c *cli.Context, what string, o stats.Options) (*tfmd.
 			return list, nil
 		}
 	}
-	rows, err := openPaths(c.Context, what, c.String("weight"), what)
+	rows, err := review.Paths(c.Context, what, c.String("weight"), what)
 	if err != nil {
 		return nil, err
 	}
-	return statsAndClose(c.Context, rows, o)
+	return review.Statistics(c.Context, rows, o)
 }
 
 // check finds the anomalies.

@@ -41,29 +41,29 @@ func TestValidateFindsAnomalies(t *testing.T) {
 		}
 		return out
 	}
-	line(terminal.ExitUsage, "validate", "--out", dir, "--date", "2026-11-22")
-	line(terminal.ExitUsage, "validate", "--out", dir, "--date", "2026-11-22", "--schema", file)
-	line(terminal.ExitDone, "schema", "infer", "--out", dir, "--date", "2026-11-21", "--schema", file)
-	line(terminal.ExitUsage, "schema", "infer", "--out", dir, "--date", "2026-11-21", "--schema", file)
-	line(terminal.ExitDone, "schema", "freeze", "--out", dir, "--date", "2026-11-21", "--schema", file)
+	line(terminal.ExitUsage, "validate", "--from", dir, "--date", "2026-11-22")
+	line(terminal.ExitUsage, "validate", "--from", dir, "--date", "2026-11-22", "--schema", file)
+	line(terminal.ExitDone, "schema", "infer", "--from", dir, "--date", "2026-11-21", "--schema", file)
+	line(terminal.ExitUsage, "schema", "infer", "--from", dir, "--date", "2026-11-21", "--schema", file)
+	line(terminal.ExitDone, "schema", "freeze", "--from", dir, "--date", "2026-11-21", "--schema", file)
 	if out := line(terminal.ExitDone, "schema", "show", "--schema", file); !strings.Contains(out, `["phone" "tv"]`) {
 		t.Errorf("the schema is shown without its values:\n%s", out)
 	}
-	line(terminal.ExitDone, "validate", "--out", dir, "--date", "2026-11-22", "--schema", file, "--against", "yesterday")
-	line(terminal.ExitUsage, "validate", "--out", dir, "--date", "2026-11-22", "--schema", file, "--environment", "NOWHERE")
-	out := line(terminal.ExitAnomaly, "validate", "--out", dir, "--date", "2026-11-23", "--schema", file, "--against", "yesterday", "--slice", "device")
+	line(terminal.ExitDone, "validate", "--from", dir, "--date", "2026-11-22", "--schema", file, "--against", "yesterday")
+	line(terminal.ExitUsage, "validate", "--from", dir, "--date", "2026-11-22", "--schema", file, "--environment", "NOWHERE")
+	out := line(terminal.ExitAnomaly, "validate", "--from", dir, "--date", "2026-11-23", "--schema", file, "--against", "yesterday", "--slice", "device")
 	for _, want := range []string{"Examples contain values missing from the schema: television (~50%). ", "FLOAT_TYPE_BIG_FLOAT", `slice "device_television"`, "\n\"score\"       0.8", "JSD of TFDV"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)
 		}
 	}
-	line(terminal.ExitDone, "schema", "update", "--out", dir, "--date", "2026-11-23", "--schema", file)
-	line(terminal.ExitDone, "validate", "--out", dir, "--date", "2026-11-23", "--schema", file)
+	line(terminal.ExitDone, "schema", "update", "--from", dir, "--date", "2026-11-23", "--schema", file)
+	line(terminal.ExitDone, "validate", "--from", dir, "--date", "2026-11-23", "--schema", file)
 	saved := filepath.Join(dir, "stats.tfrecord")
-	line(terminal.ExitDone, "stats", "--out", dir, "--date", "2026-11-21", "--tfdv", saved)
-	line(terminal.ExitDone, "validate", "--out", dir, "--date", "2026-11-22", "--against", saved)
+	line(terminal.ExitDone, "stats", "--from", dir, "--date", "2026-11-21", "--tfdv", saved)
+	line(terminal.ExitDone, "validate", "--from", dir, "--date", "2026-11-22", "--against", saved)
 	if err := os.WriteFile(saved, []byte("no statistics"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	line(terminal.ExitFailed, "validate", "--out", dir, "--date", "2026-11-22", "--against", saved)
+	line(terminal.ExitFailed, "validate", "--from", dir, "--date", "2026-11-22", "--against", saved)
 }

@@ -23,7 +23,7 @@ func verifyCommand() *cli.Command {
 			"Exit codes: 0 all is well, 3 something is not, 1 it could not look.",
 		Flags: []cli.Flag{
 			configFileFlag(),
-			&cli.StringFlag{Name: "out", Usage: "the output `DIR`, instead of the configuration's"},
+			fromFlag("out"),
 			&cli.BoolFlag{Name: "deep", Usage: "read the log again, from NATS, and compare the labels of every row"},
 			&cli.StringFlag{Name: "since",
 				Usage: "leave out files of days before `DAY` (2026-11-23), which may have been deleted"},
@@ -31,7 +31,7 @@ func verifyCommand() *cli.Command {
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			v := verify.Verification{Deep: c.Bool("deep"), JSON: c.Bool("json"), Dir: c.String("out"), Out: c.App.Writer,
+			v := verify.Verification{Deep: c.Bool("deep"), JSON: c.Bool("json"), Dir: c.String("from"), Out: c.App.Writer,
 				Talk: c.App.ErrWriter}
 			if v.Dir == "" || v.Deep {
 				cfg, err := configOf(c)

@@ -27,7 +27,7 @@ func viewCommand() *cli.Command {
 			"Example:\n  labeljoin view duckdb > rows.sql; duckdb -init rows.sql",
 		Flags: []cli.Flag{
 			configFileFlag(),
-			&cli.StringFlag{Name: "from", Usage: "the output `DIR` to read, instead of the configuration's"},
+			fromFlag(),
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
@@ -84,7 +84,7 @@ func featuresCommand() *cli.Command {
 				"fraction tomorrow; write int64 where it never will. What does not fit a declared type is null and counted.",
 			Flags: []cli.Flag{
 				configFileFlag(),
-				&cli.StringFlag{Name: "from", Usage: "the output `DIR` to read, instead of the configuration's"},
+				fromFlag(),
 			},
 			OnUsageError: onUsageError,
 			Action: func(c *cli.Context) error {

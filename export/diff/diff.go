@@ -26,7 +26,8 @@ type Options struct {
 // Column is what was found in one column of the rows that both outputs have.
 type Column struct {
 	Name     string    `json:"name"`
-	Matches  int64     `json:"matches"`
+	Matches  int64     `json:"matches"` // Nulls among them
+	Nulls    int64     `json:"both_null"`
 	OnlyA    int64     `json:"only_a"` // A has a value and B null
 	OnlyB    int64     `json:"only_b"`
 	Differ   int64     `json:"differ"` // both have one, and they differ
@@ -218,6 +219,9 @@ func (d *differ) compare(key string, a, b *held) {
 		switch {
 		case x == y:
 			c.Matches++
+			if x == 0 {
+				c.Nulls++
+			}
 			continue
 		case y == 0:
 			c.OnlyA++

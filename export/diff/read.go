@@ -80,7 +80,7 @@ func (s *side) add(path string) (err error) {
 	})
 }
 
-// filesOf lists the files of a side: of an output those that its commits name.
+// filesOf lists the files of a side: of an output the live ones of its table.
 func filesOf(at string) (files []string, err error) {
 	info, err := os.Stat(at)
 	if err != nil {
@@ -90,7 +90,7 @@ func filesOf(at string) (files []string, err error) {
 		return []string{at}, nil
 	}
 	if _, err := os.Stat(filepath.Join(at, commitsDir)); err == nil {
-		return committed(at)
+		return live(at)
 	}
 	err = filepath.WalkDir(at, func(path string, e fs.DirEntry, err error) error {
 		if err == nil && e.Type().IsRegular() && strings.HasSuffix(path, ".parquet") {
@@ -101,18 +101,20 @@ func filesOf(at string) (files []string, err error) {
 	return files, err
 }
 
-func committed(dir string) (files []string, err error) {
+func live(dir string) (files []string, err error) {
 	archive, err := export.OpenArchive(bucket.NewDir(vfs.Default, dir), 0)
 	if err != nil {
 		return nil, err
 	}
-	for c, err := range archive.Commits() {
+	state, err := archive.Log().State()
+	if err != nil {
+		return nil, err
+	}
+	for f, err := range state.AllFiles("", "") {
 		if err != nil {
 			return nil, err
 		}
-		for i := range c.Files {
-			files = append(files, filepath.Join(dir, filepath.FromSlash(c.Files[i].Path)))
-		}
+		files = append(files, filepath.Join(dir, filepath.FromSlash(f.Path)))
 	}
 	return files, nil
 }

@@ -114,12 +114,13 @@ func (c *Cell) ratio(label int) float64 {
 
 // Decile are the rows between two scores.
 type Decile struct {
-	Low, High float64 // of the scores, the upper one included
-	Rows      uint64
-	Predicted int64 // sum of the scores, in units of 2^-32
-	Known     []uint64
-	Positive  []uint64
-	Expected  []int64 // sum of the scores of the known rows, per label
+	Low       float64  `json:"low"` // of the scores
+	High      float64  `json:"high"` // included
+	Rows      uint64   `json:"rows"`
+	Predicted int64    `json:"predicted"` // sum of the scores, in units of 2^-32
+	Known     []uint64 `json:"known"`
+	Positive  []uint64 `json:"positive"`
+	Expected  []int64  `json:"expected"` // sum of the scores of the known rows, per label
 }
 
 // Calibration is what scores say of a label, and what happened.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -157,7 +158,30 @@ func (h Hour) Time() time.Time { return time.Unix(int64(h)*3600, 0).UTC() }
 // MarshalText writes the start of the hour.
 func (h Hour) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 
-func (h Hour) String() string { return h.Time().Format("2006-01-02T15:04Z") }
+func (h Hour) String() string { return h.Time().Format(hourLayout) }
+
+const hourLayout = "2006-01-02T15:04Z"
+
+func parseHour(text string) (Hour, error) {
+	t, err := time.Parse(hourLayout, text)
+	return Hour(t.Unix() / 3600), err
+}
+
+// Span writes a length of time for people: whole seconds from 10 s on, and no units that are zero
+// at its end, like 30m or 1h30m.
+func Span(d time.Duration) string {
+	if d >= 10*time.Second {
+		d = d.Round(time.Second)
+	}
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
 
 // Print writes what shorter windows would find.
 func (s *Sufficiency) Print(w io.Writer) error {
@@ -165,14 +189,14 @@ func (s *Sufficiency) Print(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "label %q has no positive rows: nothing can be said of its window\n", s.Label)
 		return err
 	}
-	fmt.Fprintf(w, "label %q, window %s: %d positive rows, half of them within %s; %s come in the last tenth of the window\n", s.Label, s.Window, s.Positives, s.Median, Percent(s.LastTenth))
+	fmt.Fprintf(w, "label %q, window %s: %d positive rows, half of them within %s; %s come in the last tenth of the window\n", s.Label, Span(s.Window), s.Positives, Span(s.Median), Percent(s.LastTenth))
 	if s.Censored > 0 {
 		fmt.Fprintf(w, "%d rows whose label is not known are counted up to where they were watched\n", s.Censored)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "with a window of\tyou lose")
 	for _, r := range s.Rows {
-		fmt.Fprintf(t, "%s\t%s\n", r.Window, Percent(r.Lost))
+		fmt.Fprintf(t, "%s\t%s\n", Span(r.Window), Percent(r.Lost))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -181,7 +205,7 @@ func (s *Sufficiency) Print(w io.Writer) error {
 	case s.LastTenth > suggestedLoss:
 		fmt.Fprintf(w, "outcomes still come when the window ends: a longer one would find more\n")
 	case s.Suggested > 0:
-		fmt.Fprintf(w, "%s would do: it loses at most 1 %% of the positives\n", s.Suggested)
+		fmt.Fprintf(w, "%s would do: it loses at most 1 %% of the positives\n", Span(s.Suggested))
 	}
 	return nil
 }

@@ -134,10 +134,25 @@ func ranks(now, before *tfmd.FeatureNameStatistics) (a, b []span) {
 	return a, b
 }
 
+// axisWidth is the room for the words at a vertical axis: ten characters.
+const axisWidth = 64
+
+// roundUp is the first of 1, 2, 2.5 and 5 times a power of ten that a number does not exceed, so
+// that the words at the end of an axis are short. The number is larger than 0.
+func roundUp(x float64) float64 {
+	unit := math.Pow(10, math.Floor(math.Log10(x)))
+	for _, n := range []float64{1, 2, 2.5, 5} {
+		if x <= n*unit {
+			return n * unit
+		}
+	}
+	return 10 * unit
+}
+
 // hoursChart draws the rates of the hours, with their intervals, and those of
 // the day before.
 func hoursChart(now, before []health.HourRate) template.HTML {
-	const left, bottom = 40, 16
+	const left, bottom = axisWidth, 16
 	d := &drawing{width: 340, height: 120}
 	top := 0.0
 	for _, h := range now {
@@ -153,6 +168,7 @@ func hoursChart(now, before []health.HourRate) template.HTML {
 	if top == 0 || len(now) == 0 {
 		return ""
 	}
+	top = roundUp(top)
 	x := func(h health.Hour) float64 { return left + float64((h%24+24)%24)/23*(d.width-left-6) }
 	y := func(rate float64) float64 { return (d.height - bottom) * (1 - min(rate/top, 1)) }
 	fmt.Fprintf(&d.b, `<path class="axis" d="M%d 0V%gH%g"/>`, left, d.height-bottom, d.width)
@@ -176,7 +192,7 @@ func hoursChart(now, before []health.HourRate) template.HTML {
 	if len(line) == 1 {
 		d.bar("now", line[0][0]-2, line[0][1]-2, 4, 4)
 	}
-	d.text(left-4, 10, "end", health.Percent(math.Round(top*1e5)/1e5))
+	d.text(left-4, 10, "end", health.Percent(top))
 	d.text(left-4, d.height-bottom, "end", "0")
 	d.text(left, d.height-3, "start", "0:00")
 	d.text(d.width-4, d.height-3, "end", "23:00")
@@ -186,7 +202,7 @@ func hoursChart(now, before []health.HourRate) template.HTML {
 // calibrationChart draws the actual rate over the predicted one.
 func calibrationChart(c *health.Calibration) template.HTML {
 	d := &drawing{width: 340, height: 130}
-	const left, bottom = 40, 16
+	const left, bottom = axisWidth, 16
 	top := 0.0
 	for _, k := range c.Deciles {
 		top = max(top, k.Predicted, k.Actual.High)
@@ -194,6 +210,7 @@ func calibrationChart(c *health.Calibration) template.HTML {
 	if top == 0 {
 		return ""
 	}
+	top = roundUp(top)
 	x := func(v float64) float64 { return left + v/top*(d.width-left-6) }
 	y := func(v float64) float64 { return (d.height - bottom) * (1 - v/top) }
 	fmt.Fprintf(&d.b, `<path class="axis" d="M%d 0V%gH%g"/>`, left, d.height-bottom, d.width)
@@ -205,7 +222,7 @@ func calibrationChart(c *health.Calibration) template.HTML {
 		d.bar("now", x(k.Predicted)-2, y(k.Actual.Value)-2, 4, 4)
 	}
 	d.path("rate", line, false)
-	d.text(left-4, 10, "end", health.Percent(math.Round(top*1e4)/1e4))
+	d.text(left-4, 10, "end", health.Percent(top))
 	d.text(d.width-4, d.height-3, "end", "predicted")
 	return d.finish("actual over predicted")
 }

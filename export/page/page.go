@@ -170,7 +170,7 @@ func delayText(d time.Duration) string {
 	if d == 0 {
 		return ""
 	}
-	return d.Round(10 * time.Millisecond).String()
+	return health.Span(d.Round(10 * time.Millisecond))
 }
 
 func labelOf(c *Content, i int) labelView {
@@ -192,9 +192,9 @@ func labelOf(c *Content, i int) labelView {
 	}
 	for _, w := range c.Windows {
 		if w.Label == l.Label && w.Positives > 0 {
-			view := &windowView{Text: fmt.Sprintf("%d positive rows, half of them within %s; %s come in the last tenth of the window of %s.", w.Positives, w.Median, health.Percent(w.LastTenth), w.Window)}
+			view := &windowView{Text: fmt.Sprintf("%d positive rows, half of them within %s; %s come in the last tenth of the window of %s.", w.Positives, health.Span(w.Median), health.Percent(w.LastTenth), health.Span(w.Window))}
 			for _, r := range w.Rows {
-				view.Rows = append(view.Rows, windowRow{r.Window.String(), health.Percent(r.Lost)})
+				view.Rows = append(view.Rows, windowRow{health.Span(r.Window), health.Percent(r.Lost)})
 			}
 			v.Window = view
 		}

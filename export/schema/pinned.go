@@ -69,7 +69,7 @@ func pinned(c, other *column) *float64 {
 		}
 		return nil
 	}
-	h, g := stats.Pinned(c.FeatureNameStatistics), stats.Pinned(other.FeatureNameStatistics)
+	h, g := stats.Pinned(c.FeatureNameStatistics), stats.PinnedNext(other.FeatureNameStatistics)
 	if h == nil || g == nil || len(h.Buckets) != len(g.Buckets) {
 		return nil
 	}

@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -117,10 +118,27 @@ func PrintAnomalies(w io.Writer, a *tfmd.Anomalies) error {
 	return t.Flush()
 }
 
+// Texts says what was found, a reason each, in the order of PrintAnomalies.
+func Texts(a *tfmd.Anomalies) (out []string) {
+	if a.GetDataMissing() {
+		return []string{"there are no rows"}
+	}
+	add := func(name string, info *tfmd.AnomalyInfo) {
+		for _, r := range info.GetReason() {
+			out = append(out, fmt.Sprintf("%s: %s", name, strconv.Quote(r.GetDescription())))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.GetAnomalyInfo())) {
+		add(strconv.Quote(name), a.AnomalyInfo[name])
+	}
+	add("all rows", a.GetDatasetAnomalyInfo())
+	return out
+}
+
 // Count is how many reasons there are in all.
 func Count(a *tfmd.Anomalies) int {
-	n := len(a.DatasetAnomalyInfo.GetReason())
-	for _, i := range a.AnomalyInfo {
+	n := len(a.GetDatasetAnomalyInfo().GetReason())
+	for _, i := range a.GetAnomalyInfo() {
 		n += len(i.Reason)
 	}
 	if a.GetDataMissing() {

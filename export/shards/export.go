@@ -231,7 +231,12 @@ func (d *dayExport) make(ctx context.Context, parent string) (m *Manifest, err e
 		m.Splits = append(m.Splits, SplitFacts{Name: splitNames[w.split], Files: len(w.files), Rows: w.totals.rows,
 			Labels: w.totals.labels})
 	}
-	return m, d.publish(ctx, m)
+	beside, err := d.review(ctx, m)
+	if err != nil {
+		d.unstage(m.Files)
+		return nil, err
+	}
+	return m, d.publish(ctx, m, beside)
 }
 
 // buckets is how many parts a day is sorted in, each of which is in memory as a whole.
@@ -310,7 +315,7 @@ func (d *dayExport) unstage(files []File) {
 
 // publish makes the version visible: its files first, then what is said of them, and at
 // last _SUCCESS, without which no reader takes the version for whole.
-func (d *dayExport) publish(ctx context.Context, m *Manifest) error {
+func (d *dayExport) publish(ctx context.Context, m *Manifest, beside []Object) error {
 	data, err := encode(m)
 	if err != nil {
 		return err
@@ -336,11 +341,8 @@ func (d *dayExport) publish(ctx context.Context, m *Manifest) error {
 		return err
 	}
 	meta := metaPath(d.day, d.version)
-	for _, object := range [...]struct {
-		name string
-		data []byte
-	}{{schemaName, schema}, {manifestName, data}, {successName, nil}} {
-		if err := d.bucket.CreateIfAbsent(path.Join(meta, object.name), object.data); err != nil {
+	for _, object := range append(beside, Object{schemaName, schema}, Object{manifestName, data}, Object{successName, nil}) {
+		if err := d.bucket.CreateIfAbsent(path.Join(meta, object.Name), object.Data); err != nil {
 			return fmt.Errorf("publish %s: %w", d.day, err)
 		}
 	}

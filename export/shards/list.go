@@ -1,6 +1,8 @@
 package shards
 
 import (
+	"errors"
+	"io/fs"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -20,6 +22,8 @@ type ListedDay struct {
 	// Version is the newest version; Number is 0 if the day was not exported.
 	Version  Version
 	Manifest *Manifest // of that version
+	// Foreign says that the version was made of another output's rows.
+	Foreign bool
 }
 
 // List lists the days of which there are rows, oldest first, with their newest versions.
@@ -40,7 +44,7 @@ func List(table *export.Table, o Options) ([]ListedDay, error) {
 		d.Rows += f.Rows
 		d.Files++
 	}
-	if err := addVersions(byDay, o); err != nil {
+	if err := addVersions(byDay, table, o); err != nil {
 		return nil, err
 	}
 	found := make([]ListedDay, 0, len(byDay))
@@ -52,7 +56,7 @@ func List(table *export.Table, o Options) ([]ListedDay, error) {
 }
 
 // addVersions finds the newest versions of the days.
-func addVersions(byDay map[string]*ListedDay, o Options) error {
+func addVersions(byDay map[string]*ListedDay, table *export.Table, o Options) error {
 	root := o.FS.PathJoin(o.Out, o.Name)
 	if !isThere(o.FS, root) {
 		return nil // listing makes no directory
@@ -70,11 +74,27 @@ func addVersions(byDay map[string]*ListedDay, o Options) error {
 		if d.Manifest, _, err = readManifest(b, day, d.Version); err != nil {
 			return err
 		}
+		if d.Foreign, err = isForeign(table, d.Manifest); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func isThere(fs vfs.FS, path string) bool {
-	_, err := fs.Stat(path)
+// isForeign reports whether a version was made of another output: at a commit that this one has
+// not made. What was ended cannot be told, and counts as this one's.
+func isForeign(table *export.Table, m *Manifest) (bool, error) {
+	if m.Source.Commit > table.Last.Number {
+		return true, nil
+	}
+	hash, err := table.State.CommitHash(m.Source.Commit)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && hash != m.Source.CommitHash, err
+}
+
+func isThere(at vfs.FS, path string) bool {
+	_, err := at.Stat(path)
 	return err == nil
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"path"
 
 	"github.com/go-json-experiment/json"
@@ -39,6 +38,11 @@ type Manifest struct {
 	Config  string        `json:"config"`
 	Source  SourceFacts   `json:"source"`
 	Columns []ColumnFacts `json:"columns"`
+
+	// Beside are the statistics and the report that lie beside the manifest, and Anomalies counts
+	// those with which the day was exported all the same.
+	Beside    []BesideFacts `json:"beside,omitzero"`
+	Anomalies int           `json:"anomalies,omitzero"`
 }
 
 // SplitFacts are the sums over a split.
@@ -137,17 +141,9 @@ const maxManifest = 256 << 20
 // readManifest reads the manifest of a version, and its hash.
 func readManifest(b bucket.Bucket, day string, v Version) (m *Manifest, hash string, err error) {
 	name := path.Join(metaPath(day, v), manifestName)
-	r, err := b.Open(name)
+	data, err := readObject(b, name)
 	if err != nil {
 		return nil, "", fmt.Errorf("read the manifest of %s: %w", day, err)
-	}
-	defer r.Close()
-	if r.Size() > maxManifest {
-		return nil, "", fmt.Errorf("%s has %d bytes, more than any manifest", name, r.Size())
-	}
-	data := make([]byte, r.Size())
-	if _, err := io.ReadFull(io.NewSectionReader(r, 0, r.Size()), data); err != nil {
-		return nil, "", fmt.Errorf("read %s: %w", name, err)
 	}
 	m = &Manifest{}
 	if err := json.Unmarshal(data, m, json.RejectUnknownMembers(true)); err != nil {

@@ -1,6 +1,7 @@
 package shards
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -73,6 +74,9 @@ type Options struct {
 	// the label.
 	Revision, Reason, LabelTimes bool
 	Exclude                      []string // columns that are left out
+
+	// Review looks at a version before it is published, and may refuse it. Nil: nothing does.
+	Review func(context.Context, *Draft) (*Reviewed, error)
 
 	ConfigHash string // of the configuration that the rows should be decided by
 	Config     string // the block of the configuration that this export follows

@@ -3,6 +3,7 @@ package stats
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,7 +14,16 @@ import (
 // Files are opened Parquet files.
 type Files struct {
 	Sources []Source
-	open    []*os.File
+	open    []io.Closer
+}
+
+// Add adds an opened file, which Close closes. The name is for errors.
+func (f *Files) Add(name string, opened interface {
+	io.ReaderAt
+	io.Closer
+}, size int64) {
+	f.open = append(f.open, opened)
+	f.Sources = append(f.Sources, Source{Name: name, ReaderAt: opened, Size: size})
 }
 
 // Close closes the files.
@@ -52,12 +62,11 @@ func (f *Files) add(name string) error {
 	if err != nil {
 		return err
 	}
-	f.open = append(f.open, o)
 	info, err := o.Stat()
 	if err != nil {
-		return err
+		return errors.Join(err, o.Close())
 	}
-	f.Sources = append(f.Sources, Source{Name: name, ReaderAt: o, Size: info.Size()})
+	f.Add(name, o, info.Size())
 	return nil
 }
 

@@ -30,8 +30,11 @@ type Options struct {
 	// Pins are edges per column of numbers, ascending. How many values are
 	// below, between, above and exactly at them is added as the custom statistic
 	// PinnedName. PinOwn pins columns that have no pins to their own quantiles.
-	Pins   map[string][]float64
-	PinOwn bool
+	// PinNext adds the pins to their own quantiles besides, as PinnedNextName, for rows that are
+	// compared with these later.
+	Pins    map[string][]float64
+	PinOwn  bool
+	PinNext bool
 	// Columns bounds the statistics to these columns; empty is all of them.
 	Columns []string
 }
@@ -40,6 +43,9 @@ type Options struct {
 // whose buckets are below the first pin, at it, between it and the second one,
 // at that, and so on, above the last one.
 const PinnedName = "pinned"
+
+// PinnedNextName is the same between the quantiles of the rows themselves.
+const PinnedNextName = "pinned_next"
 
 // withDefaults fills in what is zero.
 func (o Options) withDefaults() Options {

@@ -83,11 +83,15 @@ func (c *cells) feature(i int, name string, weighted bool) *tfmd.FeatureNameStat
 	}
 	a := c.numbers[i]
 	f.Stats = &tfmd.FeatureNameStatistics_NumStats{NumStats: a.result(common, c.t.o)}
-	if a.pins == nil && c.t.o.PinOwn && i == 0 && a.n > 0 {
+	own := i == 0 && a.n > 0
+	if a.pins == nil && c.t.o.PinOwn && own {
 		a.pins = a.ownPins(c.t.o.Quantiles)
 	}
 	if a.pins != nil {
-		f.CustomStats = append(f.CustomStats, a.pins.histogram(a.nan))
+		f.CustomStats = append(f.CustomStats, a.pins.histogram(PinnedName, a.nan))
+	}
+	if c.t.o.PinNext && own {
+		f.CustomStats = append(f.CustomStats, a.ownPins(c.t.o.Quantiles).histogram(PinnedNextName, a.nan))
 	}
 	return f
 }

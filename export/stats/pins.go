@@ -29,7 +29,7 @@ func (p *pins) add(x float64, count uint64) {
 }
 
 // histogram is the custom statistic.
-func (p *pins) histogram(nan uint64) *tfmd.CustomStatistic {
+func (p *pins) histogram(name string, nan uint64) *tfmd.CustomStatistic {
 	h := &tfmd.Histogram{NumNan: nan}
 	low := math.Inf(-1)
 	for i, n := range p.counts {
@@ -42,7 +42,7 @@ func (p *pins) histogram(nan uint64) *tfmd.CustomStatistic {
 		}
 		h.Buckets = append(h.Buckets, &tfmd.Histogram_Bucket{LowValue: low, HighValue: high, SampleCount: float64(n)})
 	}
-	return &tfmd.CustomStatistic{Name: PinnedName, Val: &tfmd.CustomStatistic_Histogram{Histogram: h}}
+	return &tfmd.CustomStatistic{Name: name, Val: &tfmd.CustomStatistic_Histogram{Histogram: h}}
 }
 
 // ownPins are the counts between the quantiles of the numbers themselves.
@@ -64,12 +64,11 @@ func (a *numbers) ownPins(quantiles int) *pins {
 	return p
 }
 
-// PinsOf are the edges that the statistics of rows were pinned to, by column,
-// for the statistics of other rows.
+// PinsOf are the edges for the statistics of rows that are compared with these, by column.
 func PinsOf(d *tfmd.DatasetFeatureStatistics) map[string][]float64 {
 	out := map[string][]float64{}
 	for _, f := range d.GetFeatures() {
-		if h := Pinned(f); h != nil {
+		if h := PinnedNext(f); h != nil {
 			var edges []float64
 			for i := 1; i < len(h.Buckets); i += 2 {
 				edges = append(edges, h.Buckets[i].LowValue)
@@ -81,9 +80,20 @@ func PinsOf(d *tfmd.DatasetFeatureStatistics) map[string][]float64 {
 }
 
 // Pinned is the histogram of counts between pins, or nil.
-func Pinned(f *tfmd.FeatureNameStatistics) *tfmd.Histogram {
+func Pinned(f *tfmd.FeatureNameStatistics) *tfmd.Histogram { return customHistogram(f, PinnedName) }
+
+// PinnedNext is the histogram of counts between the pins for rows that are compared with these:
+// their own quantiles, or else the pins they have themselves; nil: there are none.
+func PinnedNext(f *tfmd.FeatureNameStatistics) *tfmd.Histogram {
+	if h := customHistogram(f, PinnedNextName); h != nil {
+		return h
+	}
+	return Pinned(f)
+}
+
+func customHistogram(f *tfmd.FeatureNameStatistics, name string) *tfmd.Histogram {
 	for _, s := range f.GetCustomStats() {
-		if s.Name == PinnedName {
+		if s.Name == name {
 			return s.GetHistogram()
 		}
 	}

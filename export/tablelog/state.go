@@ -140,6 +140,42 @@ func (s *State) day(name string) *delta {
 	return d
 }
 
+// CommitHash is the SHA-256 of the manifest of the joiner's commit n. One that was not made, or
+// whose manifest was ended, gives fs.ErrNotExist.
+func (s *State) CommitHash(n uint64) (string, error) {
+	if s.Last == nil || n > s.Last.Number || n < 1 {
+		return "", fs.ErrNotExist
+	}
+	if n == s.Last.Number {
+		return s.Receipt.Hash, nil
+	}
+	// Other operations stand between commits, so that commit n is at n or some numbers later.
+	low, high := max(n, s.Begins), n+s.Number-s.Last.Number
+	for low <= high {
+		at, middle := low+(high-low)/2, low+(high-low)/2
+		var op *Operation
+		for ; at <= high; at++ {
+			found, err := s.log.Read(at)
+			if err != nil {
+				return "", err
+			}
+			if found.Commit != nil {
+				op = found
+				break
+			}
+		}
+		switch {
+		case op == nil || op.Commit.Number > n:
+			high = middle - 1
+		case op.Commit.Number < n:
+			low = at + 1
+		default:
+			return op.Hash, nil
+		}
+	}
+	return "", fs.ErrNotExist
+}
+
 // Days lists the days that have live files, oldest first.
 func (s *State) Days() ([]Day, error) {
 	var out []Day

@@ -18,6 +18,8 @@ type listedDay struct {
 	Expected string `json:"expected,omitempty"` // when it should be complete
 	Version  string `json:"version,omitempty"`  // empty: it is not exported
 	Exported int64  `json:"exported_rows"`
+	// Foreign is a version that was made of another output's rows, under the same name.
+	Foreign string `json:"other_outputs_version,omitempty"`
 	// Positives are the rows, of those exported, in which each label is not 0.
 	Positives map[string]int64 `json:"positives,omitempty"`
 }
@@ -31,7 +33,9 @@ func ListedDays(days []shards.ListedDay) []listedDay {
 		if !d.Ready && !d.Ended {
 			l.Expected = d.Expected.String()
 		}
-		if m := d.Manifest; m != nil {
+		if d.Foreign {
+			l.Foreign = d.Version.String()
+		} else if m := d.Manifest; m != nil {
 			l.Version, l.Exported, l.Positives = d.Version.String(), m.Counts.Written, map[string]int64{}
 			for _, s := range m.Splits {
 				for _, label := range s.Labels {
@@ -55,6 +59,9 @@ func PrintDays(out io.Writer, days []listedDay) error {
 			complete = "expected " + d.Expected
 		case !d.Complete:
 			complete = "no, and the log has ended"
+		}
+		if d.Foreign != "" {
+			version = d.Foreign + " of another output"
 		}
 		if d.Version != "" {
 			version, exported, positives = d.Version, fmt.Sprint(d.Exported), ""

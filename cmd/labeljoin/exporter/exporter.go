@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
@@ -27,6 +28,7 @@ type Exporting struct {
 	Opts         shards.Options
 	days         []events.Time
 	Wait, DryRun bool
+	Allow        bool // export a day although it has anomalies
 	Out, Talk    io.Writer
 }
 
@@ -90,6 +92,9 @@ func (r *Exporting) Run(ctx context.Context) (err error) {
 		share := (float64(day) + done) / float64(len(r.days))
 		left := time.Duration(float64(time.Since(start)) * (1 - share) / max(share, 1e-6))
 		line.Show(fmt.Sprintf("%s: %.0f%%", shards.DayName(r.days[day]), 100*done), left)
+	}
+	if g := exports.GateOf(r.Config, r.From, archive, r.Allow); g != nil {
+		r.Opts.Review = g.Look
 	}
 	e, err := shards.New(archive, r.Opts)
 	if err != nil {
@@ -184,6 +189,9 @@ func exportLine(r *shards.Result, root string) string {
 		if left.n > 0 {
 			line += fmt.Sprintf("; %d %s", left.n, left.what)
 		}
+	}
+	if m.Anomalies > 0 {
+		line += fmt.Sprintf("; with %d anomalies, which were allowed", m.Anomalies)
 	}
 	return line
 }

@@ -3,10 +3,13 @@ package exports
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -16,6 +19,7 @@ import (
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/review"
 	"github.com/labeljoin/labeljoin/export/shards"
 )
 
@@ -38,6 +42,14 @@ type Daily struct {
 	state Status
 	due   events.Time // when the oldest day that is not exported should be; 0: there is none
 	seen  events.Time // when the next day can be complete
+	held  held
+}
+
+// held is a day that was refused. It is looked at again when its rows or the schema have changed.
+type held struct {
+	day string // empty: none is held
+	of  string // the hash of what the refusal was about
+	err error
 }
 
 // Status is what the status says of daily exports.
@@ -48,6 +60,7 @@ type Status struct {
 	Pending  string `json:"pending,omitempty"` // the oldest day that is not exported
 	Due      string `json:"due,omitempty"`     // when it should be
 	Problem  string `json:"problem,omitempty"` // why the last attempt did not work
+	Held     string `json:"held,omitempty"`    // the day that was refused, at which exports wait
 }
 
 // NewDaily exports what the numbered partition wrote. It is nil where no daily exports are configured.
@@ -67,7 +80,10 @@ func Due(since events.Time) *Daily { return &Daily{due: since} }
 func (d *Daily) Watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		rest := lookDaily
-		if err := d.Look(ctx); err != nil && ctx.Err() == nil {
+		err := d.Look(ctx)
+		if _, refused := errors.AsType[*review.AnomaliesError](err); refused {
+			rest = restDaily // it has been said, and a person has to see to it
+		} else if err != nil && ctx.Err() == nil {
 			rest = restDaily
 			d.log.Error("a day was not exported; it is tried again", "day", d.Status().Pending, "error", err, "after", rest)
 			d.note(func(s *Status) { s.Failed++; s.Problem = err.Error() })
@@ -131,13 +147,17 @@ func (d *Daily) Look(ctx context.Context) error {
 	for i := range listed {
 		day := &listed[i]
 		if day.Version.Number > 0 && !day.Version.Partial {
+			if d.held.day == day.Day { // a person has exported it
+				d.held = held{}
+				d.note(func(s *Status) { s.Held, s.Problem = "", "" })
+			}
 			continue
 		}
 		d.pends(day)
 		if !day.Ready || day.Start.Add(24*time.Hour) > until {
 			break
 		}
-		if err := d.export(ctx, archive, table, day); err != nil {
+		if err := d.exportUnlessHeld(ctx, archive, table, day); err != nil {
 			return err
 		}
 		d.pends(nil)
@@ -157,11 +177,47 @@ func (d *Daily) pends(day *shards.ListedDay) {
 	}
 }
 
+// exportUnlessHeld exports a day. One that was refused is refused again without another look, unless
+// its rows or the schema have changed.
+func (d *Daily) exportUnlessHeld(ctx context.Context, archive *export.Archive, table *export.Table,
+	day *shards.ListedDay) error {
+	of := d.refusalOf(table, day.Day)
+	if d.held.day == day.Day && d.held.of == of {
+		return d.held.err
+	}
+	err := d.export(ctx, archive, table, day)
+	if refusal, refused := errors.AsType[*review.AnomaliesError](err); refused {
+		d.held = held{day.Day, of, err}
+		d.log.Error("a day is not exported, because it is not as it should be; exports wait at it", "day", day.Day,
+			"anomalies", refusal.Count, "report", refusal.Page, "error", err)
+		d.note(func(s *Status) { s.Held, s.Problem = day.Day, err.Error() })
+	}
+	return err
+}
+
+// refusalOf is the hash of what a refusal of a day is about: its files and the schema.
+func (d *Daily) refusalOf(table *export.Table, day string) string {
+	sum := sha256.New()
+	for i := range table.Files {
+		if f := &table.Files[i]; f.Day() == day {
+			fmt.Fprintln(sum, f.Path, f.SHA256)
+		}
+	}
+	if v := d.cfg.Export.Validate; v != nil && v.Schema != "" {
+		text, err := os.ReadFile(v.Schema)
+		fmt.Fprintf(sum, "%q %v", text, err)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
 // export exports a day. One whose files were deleted is left out.
 func (d *Daily) export(ctx context.Context, archive *export.Archive, table *export.Table,
 	day *shards.ListedDay) (err error) {
 	opts := d.Opts
 	opts.Created = time.Now()
+	if g := GateOf(d.cfg, d.cfg.Output.Dir, archive, false); g != nil {
+		opts.Review = g.Look
+	}
 	e, err := shards.New(archive, opts)
 	if err != nil {
 		return err
@@ -178,7 +234,8 @@ func (d *Daily) export(ctx context.Context, archive *export.Archive, table *expo
 	c := &result.Manifest.Counts
 	d.log.Info("exported", "day", day.Day, "version", result.Version.String(), "rows", c.Written, "left_out",
 		c.Read-c.Written, "files", len(result.Manifest.Files))
-	d.note(func(s *Status) { s.Exported++; s.Last, s.Problem = day.Day, "" })
+	d.held = held{}
+	d.note(func(s *Status) { s.Exported++; s.Last, s.Problem, s.Held = day.Day, "", "" })
 	return nil
 }
 
@@ -191,6 +248,9 @@ func (s *Status) String() string {
 	if s.Pending != "" {
 		text += fmt.Sprintf("; %s is the oldest that is not exported, and is due at %s", s.Pending, s.Due)
 	}
+	if s.Held != "" {
+		return text + "; " + s.Problem
+	}
 	if s.Problem != "" {
 		text += "; the last attempt did not work: " + s.Problem
 	}
@@ -198,7 +258,7 @@ func (s *Status) String() string {
 }
 
 // Metrics are the metrics of daily exports.
-type Metrics struct{ exported, failed, due *prometheus.Desc }
+type Metrics struct{ exported, failed, due, held *prometheus.Desc }
 
 // NewDailyMetrics describes the metrics of daily exports.
 func NewDailyMetrics(describe func(metric, help string, labels ...string) *prometheus.Desc) Metrics {
@@ -207,6 +267,7 @@ func NewDailyMetrics(describe func(metric, help string, labels ...string) *prome
 		failed:   describe("export_failures_total", "Exports since the start that did not work; they are tried again."),
 		due: describe("export_due_timestamp_seconds",
 			"When the oldest day that is not exported should be, as Unix time; missing if there is none."),
+		held: describe("export_held", "1 while daily exports wait at a day that was refused because of its anomalies."),
 	}
 }
 
@@ -219,6 +280,11 @@ func (m *Metrics) Collect(d *Daily, gauge, counter func(*prometheus.Desc, float6
 	defer d.mu.Unlock()
 	counter(m.exported, float64(d.state.Exported))
 	counter(m.failed, float64(d.state.Failed))
+	held := 0.0
+	if d.state.Held != "" {
+		held = 1
+	}
+	gauge(m.held, held)
 	if d.due != 0 {
 		gauge(m.due, float64(d.due)/1e9)
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/version"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/review"
 	"github.com/labeljoin/labeljoin/export/shards"
 )
 
@@ -29,6 +31,20 @@ func OptionsOf(c *config.Config) (shards.Options, error) {
 		LabelTimes: slices.Contains(e.Include, config.ExportLabelTS), Exclude: e.Exclude,
 		ConfigHash: c.Fingerprint(), Config: string(c.Print()), Version: version.Text(), Workers: runtime.GOMAXPROCS(0),
 	}, nil
+}
+
+// GateOf is what looks at each day of an output that is exported; nil where the configuration wants
+// neither a report nor a check. With allow, no day is refused.
+func GateOf(c *config.Config, outputDir string, archive *export.Archive, allow bool) *review.Gate {
+	e := &c.Export
+	if !e.Report && e.Validate == nil {
+		return nil
+	}
+	g := &review.Gate{Output: review.Of(outputDir, archive), Slices: e.Slices, Allow: allow, Version: version.Text()}
+	if v := e.Validate; v != nil {
+		g.SchemaFile, g.Against, g.Health = v.Schema, v.Against == config.ExportAgainstYesterday, v.Health
+	}
+	return g
 }
 
 // exportName is the folder of an export. One of another format has another, so that a

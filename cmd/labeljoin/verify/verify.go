@@ -52,7 +52,7 @@ func (v *Verification) Run(ctx context.Context) error {
 	}
 	archive, err := export.OpenArchive(rows, partition.Default)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &terminal.UsageError{Err: fmt.Errorf("there is no output at %s: give --config or --out", v.Dir)}
+		return &terminal.UsageError{Err: fmt.Errorf("there is no output at %s: give --config or --from", v.Dir)}
 	}
 	if err != nil {
 		return err

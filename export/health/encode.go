@@ -1,0 +1,137 @@
+package health
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+)
+
+// tableFormat is the version of the format of counts.
+const tableFormat = 1
+
+// tableFile are counts as they are kept. Cells are in the order of slices and hours, so that equal
+// counts have equal bytes, whatever order they were added in.
+type tableFile struct {
+	Format  int           `json:"format"`
+	Labels  []string      `json:"labels"`
+	By      []string      `json:"slices,omitzero"` // the columns by which rows are counted too
+	Cells   []cellFile    `json:"cells"`
+	Deciles []Decile      `json:"deciles,omitzero"`
+	Delays  [][][2]uint64 `json:"delays,omitzero"` // per label: milliseconds and rows
+	Early   [][][2]uint64 `json:"early,omitzero"`  // the same of outcomes before the request
+}
+
+type cellFile struct {
+	Slice     string   `json:"slice,omitzero"`
+	Hour      Hour     `json:"hour"`
+	Rows      uint64   `json:"rows"`
+	Covered   uint64   `json:"covered,omitzero"`
+	Corrected uint64   `json:"corrected,omitzero"`
+	Late      uint64   `json:"late,omitzero"`
+	Cut       uint64   `json:"cut,omitzero"`
+	Scored    uint64   `json:"scored,omitzero"`
+	Predicted int64    `json:"predicted,omitzero"`
+	Known     []uint64 `json:"known"`
+	Positive  []uint64 `json:"positive"`
+	Delay     []int64  `json:"delay_ms"`
+	Hits      []uint64 `json:"hits,omitzero"`
+	Expected  []int64  `json:"expected,omitzero"`
+}
+
+// Encode writes counts as JSON. Equal counts give equal bytes. by are the columns by which the
+// rows are counted too.
+func Encode(t *Table, by []string) ([]byte, error) {
+	f := tableFile{Format: tableFormat, Labels: t.Labels, By: by, Cells: []cellFile{}, Deciles: t.Deciles}
+	for k, c := range t.Cells {
+		to := cellFile{Slice: k.Slice, Hour: k.Hour, Rows: c.Rows, Covered: c.Covered, Corrected: c.Corrected, Late: c.Late,
+			Cut: c.Cut, Scored: c.Scored, Predicted: c.Predicted}
+		for _, l := range c.Labels {
+			to.Known, to.Positive, to.Delay = append(to.Known, l.Known), append(to.Positive, l.Positive), append(to.Delay,
+				l.Delay)
+		}
+		if c.Scored > 0 {
+			to.Hits, to.Expected = c.Hits, c.Expected
+		}
+		f.Cells = append(f.Cells, to)
+	}
+	slices.SortFunc(f.Cells, func(a, b cellFile) int {
+		return cmp.Or(cmp.Compare(a.Slice, b.Slice), cmp.Compare(a.Hour, b.Hour))
+	})
+	for _, delays := range t.Delays {
+		var late, early [][2]uint64
+		for d, n := range delays {
+			if d < 0 {
+				early = append(early, [2]uint64{uint64(-d), n})
+			} else {
+				late = append(late, [2]uint64{uint64(d), n})
+			}
+		}
+		byDelay := func(a, b [2]uint64) int { return cmp.Compare(a[0], b[0]) }
+		slices.SortFunc(late, byDelay)
+		slices.SortFunc(early, byDelay)
+		f.Delays, f.Early = append(f.Delays, late), append(f.Early, early)
+	}
+	if !slices.ContainsFunc(f.Delays, func(d [][2]uint64) bool { return len(d) > 0 }) {
+		f.Delays = nil
+	}
+	if !slices.ContainsFunc(f.Early, func(d [][2]uint64) bool { return len(d) > 0 }) {
+		f.Early = nil
+	}
+	return json.Marshal(&f, json.Deterministic(true))
+}
+
+// Decode reads what Encode has written, and the columns by which the rows are counted too.
+func Decode(data []byte) (t *Table, by []string, err error) {
+	var f tableFile
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, nil, fmt.Errorf("these are no counts of labels: %w", err)
+	}
+	if f.Format != tableFormat {
+		return nil, nil, fmt.Errorf("counts of labels have format %d, this version of labeljoin reads %d", f.Format,
+			tableFormat)
+	}
+	n := len(f.Labels)
+	t = NewTable(f.Labels)
+	t.Deciles = f.Deciles
+	for i := range f.Cells {
+		c := &f.Cells[i]
+		if len(c.Known) != n || len(c.Positive) != n || len(c.Delay) != n {
+			return nil, nil, fmt.Errorf("the counts of hour %s are not of %d labels", c.Hour, n)
+		}
+		to := t.Cell(Key{c.Slice, c.Hour})
+		to.Rows, to.Covered, to.Corrected, to.Late, to.Cut = c.Rows, c.Covered, c.Corrected, c.Late, c.Cut
+		to.Scored, to.Predicted = c.Scored, c.Predicted
+		for l := range n {
+			to.Labels[l] = Label{Known: c.Known[l], Positive: c.Positive[l], Delay: c.Delay[l]}
+		}
+		if len(c.Hits) == n && len(c.Expected) == n {
+			copy(to.Hits, c.Hits)
+			copy(to.Expected, c.Expected)
+		}
+	}
+	for _, d := range t.Deciles {
+		if len(d.Known) != n || len(d.Positive) != n || len(d.Expected) != n {
+			return nil, nil, fmt.Errorf("the counts by score are not of %d labels", n)
+		}
+	}
+	for l := range min(n, len(f.Delays)) {
+		for _, d := range f.Delays[l] {
+			t.Delays[l][int64(d[0])] = d[1]
+		}
+	}
+	for l := range min(n, len(f.Early)) {
+		for _, d := range f.Early[l] {
+			t.Delays[l][-int64(d[0])] = d[1]
+		}
+	}
+	return t, f.By, nil
+}
+
+// UnmarshalText reads the start of an hour.
+func (h *Hour) UnmarshalText(text []byte) error {
+	at, err := parseHour(string(text))
+	*h = at
+	return err
+}

@@ -1,0 +1,183 @@
+package review
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/stats"
+	"github.com/labeljoin/labeljoin/export/tablelog"
+	"github.com/labeljoin/labeljoin/export/tfmd"
+)
+
+// Rows are some rows in open files, of which only the last state of each row counts.
+type Rows struct {
+	*stats.Files
+	Title  string
+	Weight string // the column with the weights of rows; empty: none
+}
+
+// weightColumn is where labeljoin writes the weights of sampled rows.
+const weightColumn = "weight"
+
+// NoRowsError says that an output has no rows of a day.
+type NoRowsError struct{ Day, Dir string }
+
+func (e *NoRowsError) Error() string {
+	return fmt.Sprintf("there are no rows of %s in %s: labeljoin days lists the days there are", e.Day, e.Dir)
+}
+
+// Misuse reports that the command line has to be changed.
+func (e *NoRowsError) Misuse() bool { return true }
+
+// DayError says that a text is no day.
+type DayError struct{ Text string }
+
+func (e *DayError) Error() string {
+	return fmt.Sprintf("%q is no day: write it like 2026-11-23", e.Text)
+}
+
+// Misuse reports that the command line has to be changed.
+func (e *DayError) Misuse() bool { return true }
+
+// Output is an output whose days are looked at.
+type Output struct {
+	Dir     string
+	archive *export.Archive
+}
+
+// Open opens an output for reading. It takes no lock. A directory that is not there gives a
+// *NoRowsError when a day is asked for.
+func Open(dir string) (*Output, error) {
+	o := &Output{Dir: dir}
+	archive, err := export.OpenArchive(vfs.Default, dir, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return o, nil
+	}
+	o.archive = archive
+	return o, err
+}
+
+// Of is the output that an archive reads.
+func Of(dir string, archive *export.Archive) *Output { return &Output{Dir: dir, archive: archive} }
+
+// state is the table as its newest operation left it; nil where nothing was committed.
+func (o *Output) state() (*tablelog.State, error) {
+	if o.archive == nil {
+		return nil, nil
+	}
+	s, err := o.archive.Log().State()
+	if err != nil || s.Number == 0 {
+		return nil, err
+	}
+	return s, nil
+}
+
+// folder is where the rows of a day are in an output without manifests: Parquet files that were
+// copied there.
+func (o *Output) folder(day string) string { return filepath.Join(o.Dir, "data", "dt="+day) }
+
+// Has reports whether there are rows of a day.
+func (o *Output) Has(day string) (bool, error) {
+	s, err := o.state()
+	if err != nil {
+		return false, err
+	}
+	if s == nil {
+		_, err := vfs.Default.Stat(o.folder(day))
+		return err == nil, nil
+	}
+	files, err := s.Files(day)
+	return len(files) > 0, err
+}
+
+// openings is how often the live files of a day are looked up: files that were merged into others
+// stay readable until the next merging, so that once more is enough.
+const openings = 2
+
+// Day opens the rows of a day. weight names the column with the weights of rows; empty: the one
+// that labeljoin writes, if it does. The error is a *NoRowsError where the day has none, and an
+// *export.MissingFileError where a file is not what was committed.
+func (o *Output) Day(ctx context.Context, day, weight string) (*Rows, error) {
+	if _, err := time.Parse(time.DateOnly, day); err != nil {
+		return nil, &DayError{day}
+	}
+	for n := 1; ; n++ {
+		files, err := o.open(day)
+		if errors.Is(err, fs.ErrNotExist) && n < openings {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return settled(ctx, files, day, weight)
+	}
+}
+
+// open opens the files of a day.
+func (o *Output) open(day string) (*stats.Files, error) {
+	s, err := o.state()
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		if _, err := vfs.Default.Stat(o.folder(day)); err != nil {
+			return nil, &NoRowsError{day, o.Dir}
+		}
+		return stats.OpenFiles(o.folder(day))
+	}
+	live, err := s.Files(day)
+	if err != nil {
+		return nil, err
+	}
+	if len(live) == 0 {
+		return nil, &NoRowsError{day, o.Dir}
+	}
+	files := &stats.Files{}
+	for i := range live {
+		r, err := o.archive.ReadFile(&export.TableFile{File: live[i]})
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("read %s: %w", live[i].Path, err), files.Close())
+		}
+		files.Add(live[i].Path, r, r.Size())
+	}
+	return files, nil
+}
+
+// Paths opens Parquet files, and those below directories.
+func Paths(ctx context.Context, title, weight string, paths ...string) (*Rows, error) {
+	files, err := stats.OpenFiles(paths...)
+	if err != nil {
+		return nil, err
+	}
+	return settled(ctx, files, title, weight)
+}
+
+// settled leaves out all but the last state of each row.
+func settled(ctx context.Context, files *stats.Files, title, weight string) (*Rows, error) {
+	ours, err := stats.Settle(ctx, files.Sources)
+	if err != nil {
+		return nil, errors.Join(err, files.Close())
+	}
+	if weight == "" && ours && stats.HasColumn(files.Sources, weightColumn) {
+		weight = weightColumn
+	}
+	return &Rows{files, title, weight}, nil
+}
+
+// Statistics computes the statistics of rows, and closes them.
+func Statistics(ctx context.Context, rows *Rows, o stats.Options) (_ *tfmd.DatasetFeatureStatisticsList, err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	o.Weight = rows.Weight
+	r, err := stats.Of(ctx, rows.Sources, o)
+	if err != nil {
+		return nil, err
+	}
+	return r.Statistics, nil
+}

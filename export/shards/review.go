@@ -1,0 +1,159 @@
+package shards
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/bucket"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// refusedDir has what is said of days that were refused.
+const refusedDir = "_refused"
+
+// Draft is a version of a day that is written and not published yet.
+type Draft struct {
+	Day     string
+	Start   events.Time
+	Version Version
+	Table   *export.Table
+	Rules   *joiner.Rules
+	Format  Format
+	Columns []Column // of the files
+	Files   []File
+	// LeftOut are columns of the table that the way of exporting leaves out.
+	LeftOut []string
+
+	day *dayExport
+}
+
+// Reviewed is what is said of a draft.
+type Reviewed struct {
+	// Objects are written beside the version's manifest.
+	Objects []Object
+	// Anomalies counts what is not as it should be; it is in the manifest.
+	Anomalies int
+	// Refused, if it is not nil, is the error with which the day is not exported.
+	Refused error
+}
+
+// Object is a small file that lies beside a manifest.
+type Object struct {
+	Name string
+	Data []byte
+}
+
+// BesideFacts are an object as the manifest names it.
+type BesideFacts struct {
+	Name   string `json:"name"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// Open opens a file of the draft.
+func (d *Draft) Open(f *File) (bucket.Reader, error) { return d.day.bucket.Open(f.staging) }
+
+// Beside reads an object that lies beside the newest whole version of a day like 2026-11-22.
+// fs.ErrNotExist says that there is none.
+func (d *Draft) Beside(day, name string) ([]byte, error) {
+	found, err := versions(d.day.bucket, day)
+	if err != nil {
+		return nil, err
+	}
+	for i := len(found) - 1; i >= 0; i-- {
+		if !found[i].Partial {
+			return readObject(d.day.bucket, path.Join(metaPath(day, found[i]), name))
+		}
+	}
+	return nil, fmt.Errorf("%s of %s: %w", name, day, fs.ErrNotExist)
+}
+
+// RefusedDir is the folder of the objects, if the day is refused.
+func (d *Draft) RefusedDir() string {
+	return d.day.opts.FS.PathJoin(d.day.root, refusedDir, dayPrefix+d.Day)
+}
+
+func readObject(b bucket.Bucket, name string) ([]byte, error) {
+	r, err := b.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	if r.Size() > maxManifest {
+		return nil, fmt.Errorf("%s has %d bytes, more than is read", name, r.Size())
+	}
+	data := make([]byte, r.Size())
+	if _, err := io.ReadFull(io.NewSectionReader(r, 0, r.Size()), data); err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return data, nil
+}
+
+// review has a version looked at before it is published, where that is wished. It adds to the
+// manifest what was found. A day that is refused leaves what is said of it, and no version.
+func (d *dayExport) review(ctx context.Context, m *Manifest) ([]Object, error) {
+	if d.opts.Review == nil {
+		return nil, nil
+	}
+	said, err := d.opts.Review(ctx, &Draft{
+		Day: d.day, Start: d.start, Version: d.version, Table: d.table, Rules: d.opts.Rules, Format: d.opts.Format,
+		Columns: d.plan.columns, Files: m.Files, LeftOut: d.leftOut(), day: d,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look at %s: %w", d.day, err)
+	}
+	if err := d.forgetRefused(); err != nil {
+		return nil, err
+	}
+	if said.Refused != nil {
+		for _, o := range said.Objects {
+			if err := d.bucket.CreateIfAbsent(path.Join(refusedDir, dayPrefix+d.day, o.Name), o.Data); err != nil {
+				return nil, errors.Join(said.Refused, fmt.Errorf("write %s: %w", o.Name, err))
+			}
+		}
+		return nil, said.Refused
+	}
+	m.Anomalies = said.Anomalies
+	for _, o := range said.Objects {
+		m.Beside = append(m.Beside, BesideFacts{Name: o.Name, Bytes: int64(len(o.Data)), SHA256: hashOf(o.Data)})
+	}
+	return said.Objects, nil
+}
+
+// forgetRefused removes what was said of the day when it was refused before.
+func (d *dayExport) forgetRefused() error {
+	dir := path.Join(refusedDir, dayPrefix+d.day)
+	names, err := d.bucket.List(dir)
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	return d.bucket.RemoveAll(dir)
+}
+
+// leftOut are the columns of the table that are not exported.
+func (d *dayExport) leftOut() []string {
+	written := map[string]bool{}
+	for _, c := range d.plan.columns {
+		written[c.Name] = true
+	}
+	var out []string
+	add := func(names ...string) {
+		for _, name := range names {
+			if !written[name] {
+				out = append(out, name)
+			}
+		}
+	}
+	add("weight", "revision", "reason")
+	for i := range d.opts.Rules.Labels {
+		add(d.opts.Rules.Labels[i].Name + "_ts")
+	}
+	add(d.opts.Exclude...)
+	return out
+}

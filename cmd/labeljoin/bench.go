@@ -186,6 +186,8 @@ func benchExportCommand() *cli.Command {
 				Destination: &b.Python},
 			&cli.StringFlag{Name: "memory", Value: "1GiB", Usage: "DuckDB's limit on its `MEMORY`", Destination: &b.Memory},
 			&cli.StringFlag{Name: "dir", Usage: "work in `DIR`, which is kept; its rows are used again", Destination: &b.Dir},
+			&cli.BoolFlag{Name: "report", Usage: "by turns with the statistics and the report that lie beside a day",
+				Destination: &b.Report},
 			&cli.BoolFlag{Name: "json", Usage: "the result as one line of JSON", Destination: &b.JSON},
 			profileFlag(),
 		},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/shards"
@@ -79,5 +80,58 @@ func TestDaily(t *testing.T) {
 	}
 	if want := "2026-11-20 v=0001, 2026-11-21 v=0000, 2026-11-22 v=0001"; strings.Join(versions, ", ") != want {
 		t.Errorf("versions %q, want %s", versions, want)
+	}
+}
+
+// TestRefusedDay: exports wait at a day that is not like the day before, until a person has
+// exported it.
+func TestRefusedDay(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"labeljoin.yaml": "labels: {clicked: 'type == \"click\"'}\nexport: {daily: {after: 0s}, split: {eval: 0}, validate: {against: yesterday}}\n",
+		"requests.jsonl": `{"request_id":"a","ts":"2026-11-20T10:00:00Z","features":{"device":"phone"}}
+{"request_id":"b","ts":"2026-11-21T10:00:00Z","features":{"device":"tv"}}
+{"request_id":"c","ts":"2026-11-22T10:00:00Z","features":{"device":"tv"}}
+`,
+		"outcomes.jsonl": "",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(dir)
+	if code, _, talk := runLine(t, "replay", "--requests", "requests.jsonl", "--outcomes", "outcomes.jsonl", "--complete"); code != 0 {
+		t.Fatalf("replay: %s", talk)
+	}
+	cfg, err := partition.LoadConfig("labeljoin.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	d, err := exports.NewDaily(cfg, partition.Default, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // it is said once
+		if err := d.Look(t.Context()); err == nil || !strings.Contains(err.Error(), "--allow-anomalies") {
+			t.Fatalf("got %v, want a refusal", err)
+		}
+	}
+	if s := d.Status(); s.Exported != 1 || s.Held != "2026-11-21" || strings.Count(log.String(), "level=ERROR") != 1 {
+		t.Errorf("status %+v\n%s", s, &log)
+	}
+	code, _, talk := runLine(t, "export", "--date", "2026-11-21", "--to", "2026-11-22")
+	if code != terminal.ExitAnomaly || !strings.Contains(talk, `"device"`) {
+		t.Errorf("exit code %d: %s", code, talk)
+	}
+	code, out, talk := runLine(t, "export", "--date", "2026-11-21", "--allow-anomalies")
+	if code != terminal.ExitDone || !strings.Contains(out, "with 1 anomalies, which were allowed") {
+		t.Errorf("exit code %d: %s%s", code, out, talk)
+	}
+	if err := d.Look(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if s := d.Status(); s.Exported != 2 || s.Held != "" || s.Last != "2026-11-22" {
+		t.Errorf("status %+v\n%s", s, &log)
 	}
 }

@@ -8,7 +8,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/export/review"
 )
 
@@ -54,15 +56,19 @@ func fromFlag(aliases ...string) cli.Flag {
 
 // outputOf opens the output that the command line means.
 func outputOf(c *cli.Context) (*review.Output, error) {
-	dir := c.String("from")
+	dir, cfg := c.String("from"), (*config.Config)(nil)
 	if dir == "" {
-		cfg, err := configOf(c)
-		if err != nil {
+		var err error
+		if cfg, err = configOf(c); err != nil {
 			return nil, err
 		}
 		dir = cfg.Output.Dir
 	}
-	return review.Open(dir)
+	at, err := place.Of(c.Context, cfg, dir)
+	if err != nil {
+		return nil, err
+	}
+	return review.Open(at)
 }
 
 // listOf splits the values of a flag that may be given more than once, at their

@@ -152,3 +152,19 @@ func TestNothingToCompare(t *testing.T) {
 		})
 	}
 }
+
+// TestSkew has TFDV's counters: those of pairs, where neither having a feature is a match.
+func TestSkew(t *testing.T) {
+	a := write(t, row{ID: "a", Clicked: one(1)}, row{ID: "b", Clicked: one(0)}, row{ID: "c"}, row{ID: "d", Clicked: one(1)}, row{ID: "x"})
+	b := write(t, row{ID: "a", Clicked: one(1)}, row{ID: "b", Clicked: one(1)}, row{ID: "c"}, row{ID: "d"})
+	s := compare(t, a, b, diff.Options{}).Skew()
+	if want := (diff.MatchStats{Base: 5, Test: 4, Identifiers: 5, MissingInBase: 0, MissingInTest: 1, Pairs: 4}); s.Match != want {
+		t.Errorf("got %+v, want %+v", s.Match, want)
+	}
+	want := diff.FeatureSkew{Name: "clicked", Base: 3, Test: 2, Match: 2, BaseOnly: 1, Mismatch: 1, Diff: 2}
+	for _, f := range s.Features {
+		if f.Name == "clicked" && f != want {
+			t.Errorf("got %+v, want %+v", f, want)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/labeljoin/labeljoin/export/stats"
+	"github.com/labeljoin/labeljoin/export/tfmd"
 )
 
 // Options say what is counted.
@@ -17,6 +18,8 @@ type Options struct {
 	// Labels are the labels; empty: every column beside which there is one
 	// with its name and _ts.
 	Labels []string
+	// Scores are the statistics of the column score, if they are known; nil: they are computed.
+	Scores *tfmd.FeatureNameStatistics
 }
 
 // MaxSlices bounds the slices of a column in an hour's count: the first by bytes
@@ -41,17 +44,21 @@ func Collect(ctx context.Context, sources []stats.Source, o Options) (*Table, er
 			return nil, &NoLabelsError{Column: s, Has: names}
 		}
 	}
-	edges, err := scoreEdges(ctx, sources, names)
-	if err != nil {
-		return nil, err
+	if o.Scores == nil && slices.Contains(names, scoreColumn) {
+		r, err := stats.Of(ctx, sources, stats.Options{Columns: []string{scoreColumn}})
+		if err != nil {
+			return nil, err
+		}
+		o.Scores = r.Statistics.Datasets[0].Features[0]
 	}
+	edges := scoreEdges(o.Scores)
 	c := &collector{t: NewTable(labels), slices: o.Slices, seen: map[string]int{}}
 	for i := range len(edges) - 1 {
 		n := len(labels)
 		c.t.Deciles = append(c.t.Deciles, Decile{Low: edges[i], High: edges[i+1], Known: make([]uint64, n),
 			Positive: make([]uint64, n), Expected: make([]int64, n)})
 	}
-	columns := []string{"request_ts", "score", "reason"}
+	columns := []string{"request_ts", scoreColumn, "reason"}
 	for _, l := range labels {
 		columns = append(columns, l, l+"_ts")
 	}
@@ -87,18 +94,15 @@ func (e *NoLabelsError) Error() string {
 // Misuse reports that the command line has to be changed.
 func (e *NoLabelsError) Misuse() bool { return true }
 
-// scoreEdges are the bounds of the deciles of the scores, each once.
-func scoreEdges(ctx context.Context, sources []stats.Source, names []string) ([]float64, error) {
-	if !slices.Contains(names, "score") {
-		return nil, nil
-	}
-	r, err := stats.Of(ctx, sources, stats.Options{Columns: []string{"score"}})
-	if err != nil {
-		return nil, err
-	}
-	n := r.Statistics.Datasets[0].Features[0].GetNumStats()
+// scoreColumn has the scores.
+const scoreColumn = "score"
+
+// scoreEdges are the bounds of the deciles of the scores, each once; nil where they are no
+// probabilities.
+func scoreEdges(f *tfmd.FeatureNameStatistics) []float64 {
+	n := f.GetNumStats()
 	if n == nil || len(n.Histograms) < 2 || n.Min < 0 || n.Max > 1 {
-		return nil, nil // no probabilities
+		return nil
 	}
 	var edges []float64
 	for i, b := range n.Histograms[1].Buckets {
@@ -110,7 +114,7 @@ func scoreEdges(ctx context.Context, sources []stats.Source, names []string) ([]
 	if edges = slices.Compact(edges); len(edges) == 1 {
 		edges = append(edges, edges[0])
 	}
-	return edges, nil
+	return edges
 }
 
 // collector counts the rows of a table.

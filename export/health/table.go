@@ -101,6 +101,24 @@ func (t *Table) Cell(k Key) *Cell {
 	return c
 }
 
+// Add counts the rows of one under a key.
+func (t *Table) Add(k Key, one *Cell) { t.Cell(k).add(one) }
+
+// HasUnknown reports whether a label of any row is null.
+func (t *Table) HasUnknown() bool {
+	for k, c := range t.Cells {
+		if k.Slice != All {
+			continue
+		}
+		for i := range c.Labels {
+			if c.Labels[i].Known < c.Rows {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Slices are the slices of the table, All first.
 func (t *Table) Slices() []string {
 	found := map[string]bool{}

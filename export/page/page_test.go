@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -146,5 +147,24 @@ func TestPageIsWhole(t *testing.T) {
 				t.Errorf("%d elements are not closed", open)
 			}
 		})
+	}
+}
+
+// TestAxesShowWholeWords: the words at a vertical axis have room, whatever the rate is.
+func TestAxesShowWholeWords(t *testing.T) {
+	for _, known := range []uint64{300, 100_000, 30_000_000} {
+		hours := []health.HourRate{{Hour: 5, Rate: health.RateOf(7, known)}, {Hour: 6, Rate: health.RateOf(11, known)}}
+		var out bytes.Buffer
+		if err := page.Write(&out, &page.Content{Title: "x", Health: &health.Report{Labels: []health.LabelReport{{Label: "clicked", Hours: hours}}}}); err != nil {
+			t.Fatal(err)
+		}
+		found := regexp.MustCompile(`<text x="([0-9.]+)" y="10.0" text-anchor="end">([^<]+)<`).FindStringSubmatch(out.String())
+		if found == nil {
+			t.Fatal("the chart has no words at its axis")
+		}
+		room, err := strconv.ParseFloat(found[1], 64)
+		if needed := 6.5 * float64(len(found[2])); err != nil || needed > room {
+			t.Errorf("%q needs %.0f pixels, and there are %v", found[2], needed, room)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package review
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -107,11 +108,21 @@ func anomalies(now, before *tfmd.DatasetFeatureStatisticsList, s *tfmd.Schema) (
 		if s, err = schema.Infer(before, schema.DefaultTexts, true); err != nil {
 			return nil, err
 		}
+		for _, f := range s.Feature {
+			if isID(f.GetName()) {
+				f.DomainInfo = nil // a small day has few ids, and the next one has others
+			}
+		}
 	}
 	if s == nil {
 		return nil, nil
 	}
 	return schema.Validate(now, s, schema.Against{Previous: before})
+}
+
+// isID reports whether a column names what a row is about, so that its values are new every day.
+func isID(column string) bool {
+	return column == "request_id" || column == "user_id" || column == "item_id"
 }
 
 // labels adds the health of the labels, where there are any.
@@ -141,12 +152,7 @@ func (d *Day) labels(ctx context.Context, c *page.Content) error {
 
 // windows says of each label whether its window is long enough.
 func (d *Day) windows(ctx context.Context, table *health.Table) (all []health.Sufficiency, err error) {
-	rows, err := d.Output.Day(ctx, d.Date, "")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	cut, err := health.Cut(ctx, rows.Sources, table.Labels)
+	cut, err := d.cut(ctx, table)
 	if err != nil {
 		return nil, err
 	}
@@ -154,6 +160,20 @@ func (d *Day) windows(ctx context.Context, table *health.Table) (all []health.Su
 		all = append(all, table.Windows(i, d.Windows(label), cut[i]))
 	}
 	return all, nil
+}
+
+// cut says, per label, how long the rows were watched whose label is not known. Where all are known
+// no row is read.
+func (d *Day) cut(ctx context.Context, table *health.Table) (_ []map[int64]uint64, err error) {
+	if !table.HasUnknown() {
+		return make([]map[int64]uint64, len(table.Labels)), nil
+	}
+	rows, err := d.Output.Day(ctx, d.Date, "")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	return health.Cut(ctx, rows.Sources, table.Labels)
 }
 
 // Health says how the labels of a day are looked at.
@@ -179,7 +199,7 @@ func (h *Health) Report(ctx context.Context) (*health.Report, *health.Table, err
 	if err != nil {
 		return nil, nil, err
 	}
-	o.Labels = now.Labels
+	o.Labels, o.Scores = now.Labels, nil
 	whole := health.NewTable(now.Labels)
 	whole.Join(now)
 	for d := 1; d <= h.History; d++ {
@@ -190,6 +210,9 @@ func (h *Health) Report(ctx context.Context) (*health.Report, *health.Table, err
 		}
 		if lacks := (*health.NoLabelsError)(nil); errors.As(err, &lacks) {
 			continue // the labels were other ones then
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // files of that day were deleted
 		}
 		if err != nil {
 			return nil, nil, err

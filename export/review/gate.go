@@ -227,6 +227,11 @@ func (l *look) labels(ctx context.Context) error {
 	for i := range l.draft.Rules.Labels {
 		h.Options.Labels = append(h.Options.Labels, l.draft.Rules.Labels[i].Name)
 	}
+	for _, f := range l.content.Now.GetFeatures() {
+		if stats.NameOf(f) == "score" {
+			h.Options.Scores = f
+		}
+	}
 	report, table, err := h.Report(ctx)
 	if lacks := (*health.NoLabelsError)(nil); errors.As(err, &lacks) {
 		return nil // rows from before a label, or a slice, was configured

@@ -15,6 +15,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/review"
 	"github.com/labeljoin/labeljoin/export/schema"
 	"github.com/labeljoin/labeljoin/export/shards"
@@ -55,7 +56,7 @@ type output struct {
 func newOutput(t *testing.T) *output {
 	o := &output{t: t, dir: filepath.Join(t.TempDir(), "labeled")}
 	var err error
-	if o.out, err = export.Open(export.Options{Dir: o.dir, Name: "feed", RulesHash: "abc", Labels: rules().Labels}); err != nil {
+	if o.out, err = export.Open(export.Options{Bucket: bucket.NewDir(vfs.Default, o.dir), Name: "feed", RulesHash: "abc", Labels: rules().Labels}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = o.out.Close() }) // closed before in some tests
@@ -117,7 +118,7 @@ func phones(i int) string { return []string{"phone", "tv"}[i%2] }
 
 func statistics(t *testing.T, dir, day string) *tfmd.DatasetFeatureStatisticsList {
 	t.Helper()
-	o, err := review.Open(dir)
+	o, err := review.Open(bucket.NewDir(vfs.Default, dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +161,7 @@ func TestDayIsTheTable(t *testing.T) {
 	}
 	s.Abort()
 	o.n--
-	k, err := export.OpenKeeper(vfs.Default, o.dir, 0, slog.New(slog.DiscardHandler))
+	k, err := export.OpenKeeper(bucket.NewDir(vfs.Default, o.dir), 0, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +180,7 @@ func TestDayIsTheTable(t *testing.T) {
 	if after := statistics(t, o.dir, name); !proto.Equal(before, after) {
 		t.Error("a stray file changes the day")
 	}
-	output, err := review.Open(o.dir)
+	output, err := review.Open(bucket.NewDir(vfs.Default, o.dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +196,7 @@ func TestDayIsTheTable(t *testing.T) {
 // exportDay exports a day through a gate.
 func exportDay(t *testing.T, o *output, day string, g *review.Gate) (shards.Result, string, error) {
 	t.Helper()
-	archive, err := export.OpenArchive(vfs.Default, o.dir, 0)
+	archive, err := export.OpenArchive(bucket.NewDir(vfs.Default, o.dir), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/stats"
 	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/export/tfmd"
@@ -52,11 +53,11 @@ type Output struct {
 	archive *export.Archive
 }
 
-// Open opens an output for reading. It takes no lock. A directory that is not there gives a
+// Open opens an output for reading. It takes no lock. A place that is not there gives a
 // *NoRowsError when a day is asked for.
-func Open(dir string) (*Output, error) {
-	o := &Output{Dir: dir}
-	archive, err := export.OpenArchive(vfs.Default, dir, 0)
+func Open(place bucket.Bucket) (*Output, error) {
+	o := &Output{Dir: place.String()}
+	archive, err := export.OpenArchive(place, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return o, nil
 	}
@@ -64,7 +65,7 @@ func Open(dir string) (*Output, error) {
 	return o, err
 }
 
-// Of is the output that an archive reads.
+// Of is the output that an archive reads. The directory is for errors.
 func Of(dir string, archive *export.Archive) *Output { return &Output{Dir: dir, archive: archive} }
 
 // state is the table as its newest operation left it; nil where nothing was committed.

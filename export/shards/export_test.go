@@ -13,6 +13,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -267,5 +269,36 @@ func TestWhatTellsTheLabelIsLeftOut(t *testing.T) {
 	}
 	if slices.Contains(got, "tags") {
 		t.Error("column tags is to be left out")
+	}
+}
+
+// TestVersionsOfOtherOutputs: an export under the same name may have been made of another output.
+func TestVersionsOfOtherOutputs(t *testing.T) {
+	mine, other := vfs.NewMem(), vfs.NewMem()
+	closed := testDay().Add(72 * time.Hour)
+	rows := []testRow{{id: "a", ts: testDay().Add(time.Hour), price: 1}}
+	writeOutput(t, mine, [][]testRow{rows, {{id: "b", ts: testDay().Add(2 * time.Hour), price: 2}}}, 10, closed, nil)
+	writeOutput(t, other, [][]testRow{{{id: "c", ts: testDay().Add(time.Hour), price: 3}}, rows, rows}, 10, closed, nil)
+	if _, err := exportDay(t, testOptions(mine)); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		of      vfs.FS
+		foreign bool
+	}{"its own": {mine, false}, "another": {other, true}} {
+		t.Run(name, func(t *testing.T) {
+			archive, err := export.OpenArchive(bucket.NewDir(c.of, outputDir), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			table, err := archive.Table()
+			if err != nil {
+				t.Fatal(err)
+			}
+			days, err := List(table, testOptions(mine))
+			if err != nil || len(days) != 1 || days[0].Version.Number != 1 || days[0].Foreign != c.foreign {
+				t.Errorf("%v: %+v", err, days)
+			}
+		})
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/bucket"
+	"github.com/labeljoin/labeljoin/export/review"
 	"github.com/labeljoin/labeljoin/export/shards"
 	"github.com/labeljoin/labeljoin/joiner"
 )
@@ -29,6 +30,7 @@ import (
 type Export struct {
 	Rows, Columns, Shards, Turns int
 	Format, Python, Memory, Dir  string
+	Report                       bool // by turns with the statistics and the report beside the day
 	JSON                         bool
 	Talk                         io.Writer
 }
@@ -49,10 +51,15 @@ type exportResult struct {
 	Threads   int          `json:"threads"`
 	Input     int64        `json:"input_bytes"`
 	Labeljoin []exportTurn `json:"labeljoin"`
-	DuckDB    []exportTurn `json:"duckdb,omitempty"`
+	// Reported are the turns with statistics, health and report beside the day.
+	Reported []exportTurn `json:"with_report,omitempty"`
+	DuckDB   []exportTurn `json:"duckdb,omitempty"`
 	// Ratio is the rows per second of labeljoin's fastest turn, divided by those of
 	// DuckDB's.
 	Ratio float64 `json:"ratio,omitempty"`
+	// Cost is how much longer the fastest turn with a report takes than the fastest without, as a
+	// part of the latter.
+	Cost float64 `json:"report_cost,omitempty"`
 }
 
 // benchDay is the day of the generated rows.
@@ -75,11 +82,17 @@ func (b *Export) Run(ctx context.Context, out io.Writer) (err error) {
 		result.Input += table.Files[i].Bytes
 	}
 	for range b.Turns {
-		turn, err := b.export(ctx, archive, table)
+		turn, err := b.export(ctx, archive, table, false)
 		if err != nil {
 			return err
 		}
 		result.Labeljoin = append(result.Labeljoin, turn)
+		if b.Report {
+			if turn, err = b.export(ctx, archive, table, true); err != nil {
+				return err
+			}
+			result.Reported = append(result.Reported, turn)
+		}
 		if b.Python == "" {
 			continue
 		}
@@ -90,6 +103,9 @@ func (b *Export) Run(ctx context.Context, out io.Writer) (err error) {
 	}
 	if len(result.DuckDB) > 0 {
 		result.Ratio = fastestTurn(result.Labeljoin) / fastestTurn(result.DuckDB)
+	}
+	if len(result.Reported) > 0 {
+		result.Cost = fastestTurn(result.Labeljoin)/fastestTurn(result.Reported) - 1
 	}
 	return PrintResult(out, b.JSON, result, result.Lines())
 }
@@ -108,7 +124,11 @@ func (r *exportResult) Lines() []string {
 		}
 	}
 	tell("labeljoin", r.Labeljoin)
+	tell("reported", r.Reported)
 	tell("duckdb", r.DuckDB)
+	if len(r.Reported) > 0 {
+		lines = append(lines, fmt.Sprintf("statistics and report: %.0f %% more time", 100*r.Cost))
+	}
 	if r.Ratio > 0 {
 		lines = append(lines, fmt.Sprintf("labeljoin / duckdb: %.2f", r.Ratio))
 	}
@@ -214,18 +234,22 @@ func benchCut() *joiner.Cut {
 	return c
 }
 
-// export exports the day anew.
-func (b *Export) export(ctx context.Context, archive *export.Archive, table *export.Table) (turn exportTurn,
-	err error) {
+// export exports the day anew, with or without what lies beside it.
+func (b *Export) export(ctx context.Context, archive *export.Archive, table *export.Table,
+	report bool) (turn exportTurn, err error) {
 	out := filepath.Join(b.Dir, "exports")
 	if err := os.RemoveAll(out); err != nil {
 		return turn, err
 	}
 	defer partition.TuneGC()()
-	e, err := shards.New(archive, shards.Options{
+	o := shards.Options{
 		FS: vfs.Default, Out: out, Name: "bench", Rules: &joiner.Rules{Labels: b.labels()}, Format: shards.Format(b.Format), Shards: b.Shards,
 		Splits: shards.Splits{By: shards.SplitByUser, Eval: 0.1}, Version: version.Text(), Workers: runtime.GOMAXPROCS(0),
-	})
+	}
+	if report {
+		o.Review = (&review.Gate{Output: review.Of(filepath.Join(b.Dir, "labeled"), archive)}).Look
+	}
+	e, err := shards.New(archive, o)
 	if err != nil {
 		return turn, err
 	}

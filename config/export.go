@@ -69,7 +69,7 @@ type Export struct {
 	// Write statistics (stats.pb, for TensorFlow Data Validation), the health of the labels
 	// (health.json) and a page (report.html) beside each exported day.
 	//
-	// Default: whoever trains on a day can see what is in it. It adds to the time of an export.
+	// Default: a person who trains on a day can see what is in it. It adds to the time of an export.
 	Report bool `yaml:"report"`
 	// Columns whose values are looked at one by one in the report: device, for one.
 	//

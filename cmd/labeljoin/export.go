@@ -50,8 +50,9 @@ func exportCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			r := exporter.Exporting{Config: cfg, From: cfg.Output.Dir, Wait: c.Bool("wait"), DryRun: c.Bool("dry-run"), Allow: c.Bool("allow-anomalies"),
-				Out: c.App.Writer, Talk: c.App.ErrWriter}
+			r := exporter.Exporting{Config: cfg, From: cfg.Output.Dir, Wait: c.Bool("wait"), DryRun: c.Bool("dry-run"),
+				Allow: c.Bool("allow-anomalies"),
+				Out:   c.App.Writer, Talk: c.App.ErrWriter}
 			if c.IsSet("from") {
 				r.From = c.String("from")
 			}

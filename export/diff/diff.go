@@ -253,7 +253,8 @@ func splitKey(key string) (id, item string) {
 // String is the result in words.
 func (r *Result) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d rows in A, %d in B: %d in both, %d only in A, %d only in B; of those in both %d differ\n", r.RowsA, r.RowsB, r.Both, r.OnlyA, r.OnlyB, r.Differ)
+	fmt.Fprintf(&b, "%d rows in A, %d in B: %d in both, %d only in A, %d only in B; of those in both %d differ\n",
+		r.RowsA, r.RowsB, r.Both, r.OnlyA, r.OnlyB, r.Differ)
 	tell := func(what string, examples []Example) {
 		for _, e := range examples {
 			fmt.Fprintf(&b, "  %s: request %q", what, e.RequestID)

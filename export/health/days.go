@@ -114,7 +114,7 @@ func (c *Cell) ratio(label int) float64 {
 
 // Decile are the rows between two scores.
 type Decile struct {
-	Low       float64  `json:"low"` // of the scores
+	Low       float64  `json:"low"`  // of the scores
 	High      float64  `json:"high"` // included
 	Rows      uint64   `json:"rows"`
 	Predicted int64    `json:"predicted"` // sum of the scores, in units of 2^-32

@@ -24,9 +24,9 @@ import (
 
 // The names of what lies beside an exported day.
 const (
-	StatsName     = "stats.pb"         // for tfdv.load_stats_binary
-	HealthName    = "health.json"      // the counts of labels, per slice and hour
-	ReportName    = "report.html"      // the page
+	StatsName     = "stats.pb"     // for tfdv.load_stats_binary
+	HealthName    = "health.json"  // the counts of labels, per slice and hour
+	ReportName    = "report.html"  // the page
 	AnomaliesName = "anomalies.pb" // TFDV's message of anomalies; only where there are any
 )
 

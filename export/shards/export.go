@@ -341,7 +341,8 @@ func (d *dayExport) publish(ctx context.Context, m *Manifest, beside []Object) e
 		return err
 	}
 	meta := metaPath(d.day, d.version)
-	for _, object := range append(beside, Object{schemaName, schema}, Object{manifestName, data}, Object{successName, nil}) {
+	for _, object := range append(beside, Object{schemaName, schema}, Object{manifestName, data},
+		Object{successName, nil}) {
 		if err := d.bucket.CreateIfAbsent(path.Join(meta, object.Name), object.Data); err != nil {
 			return fmt.Errorf("publish %s: %w", d.day, err)
 		}

@@ -99,7 +99,8 @@ const (
 
 func (Negatives) words() []string { return []string{"all", "seen", "above_last_positive"} }
 
-// Agg is what a label's column holds of the outcomes that qualify.
+// Agg is what a label's column holds of the outcomes that qualify: an aggregate, or one
+// of an expression. See Parts.
 type Agg string
 
 // The aggregates; joiner.Agg has their meaning.
@@ -115,7 +116,7 @@ const (
 	Latency Agg = "latency"
 )
 
-func (Agg) words() []string {
+func aggWords() []string {
 	return []string{"any", "count", "sum", "mean", "max", "min", "first", "last", "latency"}
 }
 

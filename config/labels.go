@@ -1,6 +1,9 @@
 package config
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/goccy/go-yaml/ast"
 )
 
@@ -23,10 +26,59 @@ type Label struct {
 	//
 	// Default: an outcome counts from the request on, `join.clock_skew` before it included.
 	From Duration `yaml:"from"`
-	// What the column holds of the outcomes that count.
+	// What the column holds of the outcomes that count: any, count, sum, mean, max, min,
+	// first, last or latency. All but any, count and latency are of the outcomes' field
+	// value; `sum(attrs.ms / 1000)` is of an expression, which may look at all that a
+	// condition may. An expression without such a word, like `attrs.ms / 1000`, is that of
+	// the first outcome for which it is a number.
 	//
 	// Default: whether it happened is the commonest label.
 	Value Agg `yaml:"value"`
+}
+
+// Parts parts what a label's value says: sum(attrs.ms) is the sum of an expression, sum is
+// of the field value, for which the expression is empty, and any other text is an
+// expression of which the first counts.
+func (a Agg) Parts() (agg Agg, expression string) {
+	text := strings.TrimSpace(string(a))
+	if slices.Contains(aggWords(), text) {
+		return Agg(text), ""
+	}
+	if word, rest, ok := strings.Cut(text, "("); ok {
+		word = strings.TrimSpace(word)
+		inner, closed := strings.CutSuffix(rest, ")")
+		if closed && slices.Contains(aggWords(), word) && isOneArgument(inner) {
+			return Agg(word), strings.TrimSpace(inner)
+		}
+	}
+	return First, text
+}
+
+// isOneArgument reports whether a text is one argument of a call and ends with it: no
+// bracket is left open, and no comma parts it. What is quoted does not count.
+func isOneArgument(text string) bool {
+	depth, quote := 0, rune(0)
+	escaped := false
+	for _, c := range text {
+		switch {
+		case quote != 0:
+			if c == quote && !escaped {
+				quote = 0
+			}
+			escaped = c == '\\' && !escaped && quote != '`'
+		case c == '"' || c == '\'' || c == '`':
+			quote, escaped = c, false
+		case c == '(' || c == '[' || c == '{':
+			depth++
+		case c == ')' || c == ']' || c == '}':
+			if depth--; depth < 0 {
+				return false
+			}
+		case c == ',' && depth == 0:
+			return false
+		}
+	}
+	return depth == 0 && quote == 0 && strings.TrimSpace(text) != ""
 }
 
 // Labels is the block `labels`: a mapping from names to definitions, in the

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -51,7 +52,26 @@ func (v *checker) labels() {
 		if v.duration(join(at, "window"), l.Window, 1) && v.duration(join(at, "from"), l.From, 0) && l.From >= l.Window {
 			v.add(join(at, "from"), "%s is not before the end of the window (%s): no outcome would count", l.From, l.Window)
 		}
-		v.word(join(at, "value"), string(l.Value), l.Value.words())
+		v.labelValue(join(at, "value"), l.Value)
+	}
+}
+
+// labelValue checks what a label's column holds. Whether an expression is one is found out
+// when it is compiled; a single word that is no aggregate is a slip.
+func (v *checker) labelValue(at string, value Agg) {
+	switch agg, expression := value.Parts(); {
+	case strings.Contains(expression, "${"):
+		v.add(at, "has a ${...} in it: variables are read for secrets only, so write the expression out")
+	case expression == string(value) && isName(expression, "") && expression != "value":
+		near := ""
+		if word := Nearest(expression, aggWords()); word != "" {
+			near = fmt.Sprintf("; did you mean %q?", word)
+		}
+		v.add(at, "%q is not known: it is one of %s, or an expression like sum(attrs.ms / 1000)%s", clipped(expression),
+			strings.Join(aggWords(), ", "), near)
+	case expression != "" && (agg == Any || agg == Count || agg == Latency):
+		v.add(at, "%s is of the outcomes that count, not of a number: write %s, or %s", value, agg,
+			"sum, mean, max, min, first or last of the expression")
 	}
 }
 

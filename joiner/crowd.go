@@ -74,5 +74,6 @@ func (f Fact) owned() Fact {
 	o := &f.Outcome
 	o.RequestID, o.ID = strings.Clone(o.RequestID), strings.Clone(o.ID)
 	o.Type, o.ItemID = strings.Clone(o.Type), strings.Clone(o.ItemID)
+	f.seen = f.seen.owned()
 	return f
 }

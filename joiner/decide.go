@@ -102,6 +102,8 @@ type Decision struct {
 	trace []Trace // by row and label; nil unless it is to be explained
 	at    int     // index of the outcome that is added, for the trace
 
+	faults map[int]*Faults // by label; nil while there are none
+
 	folds []fold // memory of cells, and of what SameRows returned last
 	rows  []Row
 	flat  []Cell
@@ -120,7 +122,7 @@ func (d *Decision) Begin(rules *Rules, req *events.Request) {
 	if rules.PerRequest {
 		n = 1
 	}
-	d.rules, d.req, d.items, d.seen, d.trace = rules, req, nil, nil, nil
+	d.rules, d.req, d.items, d.seen, d.trace, d.faults = rules, req, nil, nil, nil, nil
 	d.added.reset()
 	d.folds = slices.Grow(d.folds[:0], n*labels)[:n*labels]
 	clear(d.folds)
@@ -213,9 +215,14 @@ func (d *Decision) fold(row int, o *events.Outcome, f *Fact) {
 	delay := o.TS.Sub(d.req.TS)
 	for i := range d.rules.Labels {
 		l := &d.rules.Labels[i]
-		if l.within(delay) && (f != nil && f.qualifies.has(i) || f == nil && l.When(o)) {
-			d.cells[row][i].add(l.Agg, o)
+		if !l.within(delay) || f != nil && !f.qualifies.has(i) || f == nil && !l.When(o) {
+			continue
 		}
+		value := Number{o.Value, o.HasValue}
+		if l.looks() && !d.look(row, i, o, f, &value) {
+			continue
+		}
+		d.cells[row][i].add(l.Agg, o.TS, value)
 	}
 	if d.trace != nil {
 		d.traceFolded(row, delay, f)
@@ -224,6 +231,73 @@ func (d *Decision) fold(row int, o *events.Outcome, f *Fact) {
 		d.seen[row] = true
 	}
 }
+
+// look reports whether an outcome that may count for a label does so in a row, and sets
+// what its value is there.
+func (d *Decision) look(row, label int, o *events.Outcome, f *Fact, value *Number) bool {
+	l, item := &d.rules.Labels[label], d.itemOf(row, o)
+	if f != nil {
+		o = f.whole()
+	}
+	if l.InRow != nil {
+		if yes, err := l.InRow(o, d.req, item); err != nil || !yes {
+			d.fault(label, o, err)
+			return false
+		}
+	}
+	if l.Number == nil {
+		return true
+	}
+	v, err := l.Number(o, d.req, item)
+	d.fault(label, o, err)
+	*value = v
+	return true
+}
+
+// itemOf is the item that labels look at in a row: its own or, where all items of a
+// request have one row, that of the outcome.
+func (d *Decision) itemOf(row int, o *events.Outcome) int {
+	switch {
+	case len(d.req.Items) == 0:
+		return -1
+	case !d.rules.PerRequest:
+		return row
+	case o.ItemID == "":
+		return -1
+	}
+	item, _ := d.item(o.ItemID)
+	return item
+}
+
+// Faults are the outcomes of a request for which a label could not be evaluated in a
+// row. They decide nothing.
+type Faults struct {
+	Count  int64
+	Reason string // of the first of them
+	First  [32]byte
+	last   [32]byte
+}
+
+// fault notes that a label cannot be evaluated for an outcome, once if that is so in
+// several rows.
+func (d *Decision) fault(label int, o *events.Outcome, err error) {
+	if err == nil {
+		return
+	}
+	if d.faults == nil {
+		d.faults = map[int]*Faults{}
+	}
+	switch f := d.faults[label]; {
+	case f == nil:
+		d.faults[label] = &Faults{Count: 1, Reason: err.Error(), First: o.Hash, last: o.Hash}
+	case f.last != o.Hash:
+		f.Count, f.last = f.Count+1, o.Hash
+	}
+}
+
+// Faults says for how many outcomes labels could not be evaluated in a row, by label;
+// nil if there are none.
+func (d *Decision) Faults() map[int]*Faults { return d.faults }
 
 // decided reports whether nothing that may still come can change a label's
 // value in a row, so that it may be written early. Only an Any that is 1 is

@@ -27,7 +27,9 @@
 //   - Every event is disposed of once. Its disposition may be pending; a later step or
 //     the close gives it.
 //   - What labels need of an outcome is a Fact, whose size does not depend on the size
-//     of the event.
+//     of the event, but for attributes that a label looks at together with the request.
+//   - A label that looks at the request or the item is evaluated in a Decision, where
+//     both are there: so it does not matter which came first.
 //   - The only error is that an event of the state no longer decodes: it is damaged.
 //
 // Ledger and Progress are the books that the caller keeps of all this.

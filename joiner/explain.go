@@ -71,7 +71,7 @@ func (d *Decision) traceBeyond(o *events.Outcome, f *Fact) {
 			continue
 		}
 		for j := range d.rules.Labels {
-			if f.qualifies.has(j) {
+			if d.counts(i, j, f) {
 				d.noteBeyond(i, j)
 			}
 		}
@@ -82,13 +82,26 @@ func (d *Decision) traceBeyond(o *events.Outcome, f *Fact) {
 func (d *Decision) traceFolded(row int, delay time.Duration, f *Fact) {
 	for j := range d.rules.Labels {
 		switch {
-		case !f.qualifies.has(j):
+		case !d.counts(row, j, f):
 		case d.rules.Labels[j].within(delay):
 			d.trace[row*len(d.rules.Labels)+j].Inside++
 		default:
 			d.noteBeyond(row, j)
 		}
 	}
+}
+
+// counts reports whether an outcome meets the condition of a label of a row.
+func (d *Decision) counts(row, label int, f *Fact) bool {
+	if !f.qualifies.has(label) {
+		return false
+	}
+	l := &d.rules.Labels[label]
+	if l.InRow == nil {
+		return true
+	}
+	yes, err := l.InRow(f.whole(), d.req, d.itemOf(row, &f.Outcome))
+	return err == nil && yes
 }
 
 func (d *Decision) noteBeyond(row, label int) {

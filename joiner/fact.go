@@ -3,13 +3,15 @@ package joiner
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
 )
 
 // Fact is an outcome as far as labels are concerned: which label's condition it
 // meets, and not the attributes that conditions read. So what is in memory of a
-// request with many outcomes is bounded by their number, not by their size.
+// request with many outcomes is bounded by their number, not by their size, but for the
+// attributes that a label looks at together with the request.
 type Fact struct {
 	Outcome events.Outcome // without Attrs; a long type is shortened, see factType
 	Origin  events.Origin
@@ -22,20 +24,98 @@ type Fact struct {
 
 	qualifies  set  // of labels
 	impression bool // it matches Rules.Impression
+	seen       *sight
 }
 
-// Fact evaluates every condition of the rules for an outcome.
+// sight is what labels look at in a row, and a Fact does not have otherwise. It is kept
+// of an outcome that may count for a label that looks at its row.
+type sight struct {
+	kind  string         // the whole type
+	attrs map[string]any // those that the labels look at
+}
+
+// Fact evaluates every condition of the rules for an outcome, as far as the outcome
+// alone can say.
 func (r *Rules) Fact(o *events.Outcome) Fact {
 	f := Fact{Outcome: *o, Until: events.MinTime}
 	for i := range r.Labels {
-		if r.Labels[i].When(o) {
-			f.qualifies.add(i)
+		l := &r.Labels[i]
+		if !l.When(o) {
+			continue
+		}
+		f.qualifies.add(i)
+		if l.looks() {
+			f.see(l, o)
 		}
 	}
 	f.impression = r.Negatives == NegativesSeen && r.Impression(o)
 	f.Outcome.Attrs = nil
 	f.Outcome.Type = factType(o.Type)
 	return f
+}
+
+// see keeps what a label looks at.
+func (f *Fact) see(l *Label, o *events.Outcome) {
+	if f.seen == nil {
+		f.seen = &sight{kind: o.Type}
+	}
+	keep := func(name string, value any) {
+		if f.seen.attrs == nil {
+			f.seen.attrs = make(map[string]any, len(l.Attrs))
+		}
+		f.seen.attrs[name] = value
+	}
+	if l.AllAttrs {
+		for name, value := range o.Attrs {
+			keep(name, value)
+		}
+		return
+	}
+	for _, name := range l.Attrs {
+		if value, given := o.Attrs[name]; given {
+			keep(name, value)
+		}
+	}
+}
+
+// whole is the outcome as far as labels look at it.
+func (f *Fact) whole() *events.Outcome {
+	if f.seen == nil {
+		return &f.Outcome
+	}
+	o := f.Outcome
+	o.Type, o.Attrs = f.seen.kind, f.seen.attrs
+	return &o
+}
+
+// owned is sight whose texts last.
+func (s *sight) owned() *sight {
+	if s == nil {
+		return nil
+	}
+	attrs, _ := ownedValue(s.attrs).(map[string]any)
+	return &sight{kind: strings.Clone(s.kind), attrs: attrs}
+}
+
+// ownedValue copies a value of JSON, so that its texts last.
+func ownedValue(v any) any {
+	switch x := v.(type) {
+	case string:
+		return strings.Clone(x)
+	case []any:
+		list := make([]any, len(x))
+		for i := range x {
+			list[i] = ownedValue(x[i])
+		}
+		return list
+	case map[string]any:
+		object := make(map[string]any, len(x))
+		for name, value := range x {
+			object[strings.Clone(name)] = ownedValue(value)
+		}
+		return object
+	}
+	return v
 }
 
 // held is the fact as the state holds it, without its data.

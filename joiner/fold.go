@@ -17,25 +17,25 @@ type fold struct {
 	first  events.Time
 }
 
-func (f *fold) add(agg Agg, o *events.Outcome) {
+func (f *fold) add(agg Agg, ts events.Time, v Number) {
 	f.n++
 	if f.n == 1 {
-		f.first = o.TS
+		f.first = ts
 	}
 	switch agg {
 	case Any, Latency:
 		f.ts = f.first
 		return
 	case Count:
-		f.ts = o.TS
+		f.ts = ts
 		return
 	}
-	if !o.HasValue {
+	if !v.Has {
 		return
 	}
 	f.valued++
-	if f.takes(agg, o.Value) {
-		f.ts = o.TS
+	if f.takes(agg, v.Value) {
+		f.ts = ts
 	}
 }
 

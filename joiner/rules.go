@@ -57,7 +57,32 @@ type Label struct {
 	// Fault says why When, which then does not hold, cannot be evaluated for an
 	// outcome; nothing if it can. It decides nothing. Nil: it always can.
 	Fault func(*events.Outcome) string
+	// InRow, if not nil, has to hold as well for an outcome to count in a row: see
+	// RowFunc. So When is what the outcome alone can say.
+	InRow RowFunc[bool]
+	// Number, if not nil, is what stands for the outcome's value in this label.
+	Number RowFunc[Number]
+	// Attrs are the attributes that InRow and Number look at, or AllAttrs.
+	Attrs    []string
+	AllAttrs bool
 }
+
+// RowFunc evaluates something of an outcome in a row: that of an item of its request, by
+// the item's index, or, with -1, one without an item. The error says why it cannot be
+// evaluated; then an outcome does not count, or has no number.
+//
+// It depends on its arguments alone. So the row may be decided whenever the request and
+// the outcome are both there, in whatever order they came.
+type RowFunc[T any] func(o *events.Outcome, req *events.Request, item int) (T, error)
+
+// Number is a number, if there is one.
+type Number struct {
+	Value float64
+	Has   bool
+}
+
+// looks reports whether a label looks at more of an outcome than a Fact has.
+func (l *Label) looks() bool { return l.InRow != nil || l.Number != nil }
 
 // Agg is what a label's column holds.
 type Agg uint8

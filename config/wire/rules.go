@@ -3,9 +3,11 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/guard"
 	"github.com/labeljoin/labeljoin/joiner/rule"
@@ -37,7 +39,11 @@ func Rules(c *config.Config) (joiner.Rules, error) {
 	for _, l := range c.Labels {
 		label, err := labelOf(l)
 		if err != nil {
-			problems = append(problems, c.Problem("labels."+l.Name+".when", err.Error()))
+			setting := "when"
+			if e, ok := errors.AsType[*valueError](err); ok {
+				setting, err = "value", e.err
+			}
+			problems = append(problems, c.Problem("labels."+l.Name+"."+setting, err.Error()))
 			continue
 		}
 		rules.Labels = append(rules.Labels, label)
@@ -45,8 +51,12 @@ func Rules(c *config.Config) (joiner.Rules, error) {
 	switch j.Negatives {
 	case config.NegativesSeen:
 		impression, err := rule.Compile(j.Impression)
-		if err != nil {
+		switch {
+		case err != nil:
 			problems = append(problems, c.Problem("join.impression", err.Error()))
+		case impression.InRow != nil:
+			problems = append(problems, c.Problem("join.impression",
+				"it looks at the request or the item, which only labels may: say by the outcome what was seen"))
 		}
 		rules.Negatives, rules.Impression = joiner.NegativesSeen, impression.Holds
 	case config.NegativesAboveLastPositive:
@@ -64,13 +74,33 @@ func labelOf(l config.Label) (joiner.Label, error) {
 	if err != nil {
 		return joiner.Label{}, err
 	}
-	agg, err := aggOf(l.Value)
+	word, expression := l.Value.Parts()
+	agg, err := aggOf(word)
 	if err != nil {
-		return joiner.Label{}, err
+		return joiner.Label{}, &valueError{err}
 	}
-	return joiner.Label{Name: l.Name, Window: l.Window.Std(), From: l.From.Std(), Agg: agg, When: when.Holds,
-		Fault: when.Fault}, nil
+	label := joiner.Label{Name: l.Name, Window: l.Window.Std(), From: l.From.Std(), Agg: agg, When: when.Holds,
+		Fault: when.Fault, InRow: joiner.RowFunc[bool](when.InRow), Attrs: when.Attrs, AllAttrs: when.AllAttrs}
+	if expression == "" {
+		return label, nil
+	}
+	number, err := rule.CompileValue(expression)
+	if err != nil {
+		return joiner.Label{}, &valueError{err}
+	}
+	label.Number = func(o *events.Outcome, req *events.Request, item int) (joiner.Number, error) {
+		n, err := number.Of(o, req, item)
+		return joiner.Number(n), err
+	}
+	label.Attrs, label.AllAttrs = append(label.Attrs, number.Attrs...), label.AllAttrs || number.AllAttrs
+	return label, nil
 }
+
+// valueError is what is wrong with a label's value, not with its condition.
+type valueError struct{ err error }
+
+// Error implements error.
+func (e *valueError) Error() string { return e.err.Error() }
 
 // aggOf is the join's name of a label's value.
 func aggOf(value config.Agg) (joiner.Agg, error) {

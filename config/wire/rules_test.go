@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -76,6 +77,39 @@ func TestRulesDefaults(t *testing.T) {
 	c.Join.Negatives = config.NegativesAboveLastPositive
 	if rules, err = Rules(c); err != nil || rules.Negatives != joiner.NegativesAboveLastPositive {
 		t.Errorf("the policy is %v (%v)", rules.Negatives, err)
+	}
+}
+
+func TestValuesOfExpressions(t *testing.T) {
+	for value, want := range map[config.Agg]string{
+		"sum": "sum", " sum ": "sum", "sum(value)": "sum value", "max( attrs.a / 2 )": "max attrs.a / 2",
+		"attrs.ms / 1000": "first attrs.ms / 1000", "max(attrs.a, attrs.b)": "first max(attrs.a, attrs.b)",
+		"max(max(attrs.a, attrs.b))": "max max(attrs.a, attrs.b)", "max(value) + min(value)": "first max(value) + min(value)",
+		`sum(attrs["),("])`: `sum attrs["),("]`, "value": "first value", "mean(attrs.x > 1)": "mean attrs.x > 1",
+		"last((value + 1) * (value - 1))": "last (value + 1) * (value - 1)",
+	} {
+		agg, expression := value.Parts()
+		if got := strings.TrimSpace(string(agg) + " " + expression); got != want {
+			t.Errorf("%s is %q, want %q", value, got, want)
+		}
+	}
+}
+
+func TestWrongExpressions(t *testing.T) {
+	for src, want := range map[string]string{
+		`labels: {a: {when: 'type == "x"', value: 'sum(attrs.ms / )'}}`:                   "labels.a.value: ",
+		`labels: {a: {when: 'type == "x"', value: 'sum(tipe)'}}`:                          `did you mean "type"?`,
+		`labels: {a: {when: 'type == "x"', value: 'sum(type)'}}`:                          "must be a number",
+		`labels: {a: 'item.positon < 3'}`:                                                 `labels.a.when: unknown name of the item "positon"; did you mean "position"?`,
+		`{labels: {a: 'true'}, join: {negatives: seen, impression: 'item.position < 3'}}`: "join.impression: it looks at the request or the item",
+	} {
+		c, err := config.Decode("labeljoin.yaml", []byte(src))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = Rules(c); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "labeljoin.yaml:1:") {
+			t.Errorf("%s: %v does not say %q", src, err, want)
+		}
 	}
 }
 

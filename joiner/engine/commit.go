@@ -153,6 +153,7 @@ func (e *Engine) finish(ctx context.Context) error {
 	e.cool()
 	e.synced = f.begun // staging did that
 	e.committed(&f.cut, &f.result, f.receipt)
+	e.sightRowFaults(f.faults)
 	e.measures = e.measures.plus(f.measures, f.ended.Sub(f.begun), f.ended)
 	if err := e.flush(ctx, false); err != nil {
 		return err

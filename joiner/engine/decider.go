@@ -26,6 +26,7 @@ type verdict struct {
 	fates    [joiner.Dispositions]int64
 	history  joiner.History // what was written of it before
 	alone    bool           // it is one event, without an outcome
+	faults   rowFaults
 }
 
 // Who has a decider.
@@ -52,6 +53,7 @@ func (d *decider) decide(c *state.Closing, v *verdict) error {
 		return err
 	}
 	clear(v.fates[:])
+	v.faults = nil
 	v.history, v.alone = c.History, len(c.Request.Pieces) == 1 && len(c.Request.Copies) == 0
 	v.decision.Begin(d.rules, &v.request)
 	for {
@@ -69,6 +71,7 @@ func (d *decider) decide(c *state.Closing, v *verdict) error {
 		if fate := v.decision.Add(&d.outcome); !h.Booked {
 			v.fates[fate]++
 		}
+		v.faults.note(&v.decision, h, &d.outcome)
 	}
 }
 

@@ -194,7 +194,8 @@ func heldValues(held []joiner.HeldOutcome) iter.Seq2[joiner.HeldOutcome, error] 
 // tellFaults says of each outcome which conditions cannot be evaluated for it. That is
 // not kept, nor are the attributes, so outcomes are decoded again, one at a time.
 func (e *Engine) tellFaults(s *Story, held iter.Seq2[joiner.HeldOutcome, error]) error {
-	if !slices.ContainsFunc(e.rules.Labels, func(l joiner.Label) bool { return l.Fault != nil }) {
+	if !slices.ContainsFunc(e.rules.Labels, func(l joiner.Label) bool { return l.Fault != nil || l.InRow != nil ||
+		l.Number != nil }) {
 		return nil
 	}
 	place := make(map[events.Origin]int, len(s.Outcomes))
@@ -214,6 +215,9 @@ func (e *Engine) tellFaults(s *Story, held iter.Seq2[joiner.HeldOutcome, error])
 			return err
 		}
 		s.Outcomes[at].Faults = faultsOf(e.rules.Labels, &o)
+		if s.Known {
+			s.Outcomes[at].Faults = tellRowFaults(e.rules, &s.Request, &o, s.Outcomes[at].Faults)
+		}
 	}
 	return nil
 }

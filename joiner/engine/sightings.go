@@ -130,7 +130,7 @@ func (e *Engine) sightOutcome(at events.Origin, o *events.Outcome) {
 			seen.Wanted = true
 		case !holds && l.Fault != nil:
 			if reason := l.Fault(o); reason != "" {
-				e.sightFault(i, at, o, reason)
+				e.sightFault(i, 1, at, o, reason)
 			}
 		}
 	}
@@ -160,11 +160,11 @@ func (s *Sightings) typeOf(name string) *SeenType {
 	return &s.Types[i]
 }
 
-// sightFault counts a condition that could not be evaluated, and says so once for its
-// label.
-func (e *Engine) sightFault(label int, at events.Origin, o *events.Outcome, reason string) {
+// sightFault counts outcomes for which a label could not be evaluated, and says so once
+// for the label.
+func (e *Engine) sightFault(label int, n int64, at events.Origin, o *events.Outcome, reason string) {
 	f := &e.sighted.now.Faults[label]
-	if f.Count++; f.Count > 1 {
+	if f.Count += n; f.Count > n {
 		return
 	}
 	f.Reason, f.Came = reason, Came{Input: e.o.Inputs[at.Input].Name, Origin: at, TS: o.TS}

@@ -30,6 +30,7 @@ type inflightCommit struct {
 
 	begun, ended time.Time
 	measures     *Measures // of its rows
+	faults       rowFaults // of the requests that it closes
 }
 
 // stager is what staging a commit needs of the engine: nothing that changes.
@@ -90,6 +91,7 @@ func (s stager) closing(f *inflightCommit) error {
 		for fate, n := range v.fates {
 			f.closed.Kinds[events.KindOutcome].Disposed[fate] += n
 		}
+		f.faults.plus(v.faults)
 		rows := v.decision.SameRows(f.cut.Known, joiner.Closed)
 		if len(v.history.Rows) > 0 {
 			rows = joiner.UnlessEarly(&v.request, rows, v.history.Rows)

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -61,6 +62,7 @@ const start = events.Time(1_700_000_000_000_000_000)
 type generator struct {
 	*rand.Rand
 	later *rand.Rand // see windowsLater
+	rows  *rand.Rand // see labelsInRows
 	shape Shape
 	h     History
 	span  time.Duration
@@ -70,7 +72,7 @@ type generator struct {
 // Generate makes the history of a seed.
 func Generate(seed uint64, shape Shape) History {
 	g := generator{Rand: rand.New(rand.NewPCG(seed, 0x6a6f696e)), later: rand.New(rand.NewPCG(seed, 0x66726f6d)),
-		shape: shape}
+		rows: rand.New(rand.NewPCG(seed, 0x726f7773)), shape: shape}
 	g.rules()
 	g.span = time.Duration(1+g.IntN(12)) * g.h.Rules.Longest()
 	if shape.Hot {
@@ -117,6 +119,7 @@ func (g *generator) rules() {
 		})
 	}
 	g.windowsLater()
+	g.labelsInRows()
 	r.Early = g.shape.Early
 	r.ClockSkew = one(g, 0, 0, 5*time.Second)
 	r.Lateness = one(g, 0, 3*time.Second, 20*time.Second)
@@ -148,6 +151,85 @@ func (g *generator) windowsLater() {
 			l.From = time.Duration(1 + g.later.Int64N(int64(l.Window)-1))
 		}
 	}
+}
+
+// labelsInRows has some labels look at the request and the item, and at attributes.
+func (g *generator) labelsInRows() {
+	for i := range g.h.Rules.Labels {
+		l := &g.h.Rules.Labels[i]
+		if g.rows.IntN(4) == 0 {
+			l.InRow = []joiner.RowFunc[bool]{userIs("u1"), sameUser, itemAbove(2), featureIs("g", 4),
+				itemFeatureIs("h0", 5)}[g.rows.IntN(5)]
+			l.AllAttrs = g.rows.IntN(2) == 0
+			l.Attrs = []string{"user"}
+		}
+		if g.rows.IntN(6) == 0 {
+			l.Number, l.Attrs = perPosition, append(l.Attrs, "ms")
+		}
+	}
+}
+
+func userIs(user string) joiner.RowFunc[bool] {
+	return func(_ *events.Outcome, req *events.Request, _ int) (bool, error) { return req.UserID == user, nil }
+}
+
+// sameUser cannot be evaluated for an outcome that names no user.
+func sameUser(o *events.Outcome, req *events.Request, _ int) (bool, error) {
+	user, ok := o.Attrs["user"].(string)
+	if !ok {
+		return true, errNoUser
+	}
+	return user == req.UserID, nil
+}
+
+var errNoUser = errors.New("there is no user")
+
+func itemAbove(position int64) joiner.RowFunc[bool] {
+	return func(_ *events.Outcome, req *events.Request, item int) (bool, error) {
+		if item < 0 {
+			return false, nil
+		}
+		at := int64(item)
+		if req.Items[item].HasPosition {
+			at = req.Items[item].Position
+		}
+		return at <= position, nil
+	}
+}
+
+func featureIs(name string, most int64) joiner.RowFunc[bool] {
+	return func(_ *events.Outcome, req *events.Request, _ int) (bool, error) { return hasAtMost(req.Features, name, most),
+		nil }
+}
+
+func itemFeatureIs(name string, most int64) joiner.RowFunc[bool] {
+	return func(_ *events.Outcome, req *events.Request, item int) (bool, error) {
+		return item >= 0 && hasAtMost(req.Items[item].Features, name, most), nil
+	}
+}
+
+func hasAtMost(fields []events.Field, name string, most int64) bool {
+	for i := range fields {
+		if f := &fields[i]; f.Name == name {
+			return f.Value.Int <= most
+		}
+	}
+	return false
+}
+
+// perPosition is an attribute by the position of the item: nothing where either is not
+// given, and no number where the attribute is a text.
+func perPosition(o *events.Outcome, req *events.Request, item int) (joiner.Number, error) {
+	switch ms := o.Attrs["ms"].(type) {
+	case float64:
+		if item < 0 {
+			return joiner.Number{}, nil
+		}
+		return joiner.Number{Value: ms / float64(1+item), Has: true}, nil
+	case nil:
+		return joiner.Number{}, nil
+	}
+	return joiner.Number{}, errNoUser
 }
 
 func ofType(kind string) func(*events.Outcome) bool {

@@ -14,6 +14,7 @@ import (
 // candidate is a row in the making.
 type candidate struct {
 	item     string
+	at       int // of the item in the request's list; -1: none
 	position int64
 	outcomes []events.Outcome // those that concern it, within the longest window, in order
 	positive bool             // some label has a qualifying outcome
@@ -48,7 +49,7 @@ func (r *Reference) rows(a *Answer, req *events.Request, all []events.Outcome) {
 	for i := range candidates {
 		c := &candidates[i]
 		for _, l := range r.Rules.Labels {
-			c.positive = c.positive || len(qualifying(&l, req, c.outcomes)) > 0
+			c.positive = c.positive || len(qualifying(&l, req, c)) > 0
 		}
 		for _, o := range c.outcomes {
 			c.seen = c.seen || r.Rules.Impression != nil && r.Rules.Impression(&o)
@@ -74,11 +75,11 @@ func concerns(req *events.Request, item string) bool {
 
 func (r *Reference) candidates(req *events.Request) []candidate {
 	if r.Rules.PerRequest || len(req.Items) == 0 {
-		return []candidate{{}}
+		return []candidate{{at: -1}}
 	}
 	var out []candidate
 	for i, item := range req.Items {
-		c := candidate{item: item.ID, position: int64(i)}
+		c := candidate{item: item.ID, at: i, position: int64(i)}
 		if item.HasPosition {
 			c.position = item.Position
 		}
@@ -109,7 +110,7 @@ func (r *Reference) row(a *Answer, req *events.Request, all []candidate, i int) 
 		}
 	}
 	for _, l := range r.Rules.Labels {
-		found := qualifying(&l, req, c.outcomes)
+		found := qualifying(&l, req, c)
 		end := req.TS + events.Time(l.Window)
 		gap := r.gap(req.TS, &l)
 		if sure := l.Agg == joiner.Any && len(found) > 0; !sure && (end > r.Known || gap) {
@@ -169,14 +170,31 @@ func belowLastPositive(all []candidate, i int) bool {
 	return some
 }
 
-// qualifying are the outcomes that count for a label.
-func qualifying(l *joiner.Label, req *events.Request, outcomes []events.Outcome) []events.Outcome {
+// qualifying are the outcomes that count for a label of a row, each with what is its value
+// for the label. Where there is one row, its item is that of the outcome.
+func qualifying(l *joiner.Label, req *events.Request, c *candidate) []events.Outcome {
 	var out []events.Outcome
-	for _, o := range outcomes {
+	for _, o := range c.outcomes {
 		delay := time.Duration(o.TS - req.TS)
-		if early := l.From > 0 && delay < l.From; !early && delay <= l.Window && l.When(&o) {
-			out = append(out, o)
+		if early := l.From > 0 && delay < l.From; early || delay > l.Window || !l.When(&o) {
+			continue
 		}
+		at := c.at
+		for i := range req.Items {
+			if c.item == "" && req.Items[i].ID == o.ItemID {
+				at = i
+			}
+		}
+		if l.InRow != nil {
+			if yes, err := l.InRow(&o, req, at); err != nil || !yes {
+				continue
+			}
+		}
+		if l.Number != nil {
+			n, err := l.Number(&o, req, at)
+			o.Value, o.HasValue = n.Value, n.Has && err == nil
+		}
+		out = append(out, o)
 	}
 	return out
 }

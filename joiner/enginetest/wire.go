@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
 )
 
 func (g *generator) ts(ts events.Time) string {
@@ -76,8 +78,27 @@ func (g *generator) outcomeJSON(id, outcome string, ts events.Time) string {
 		}
 		fmt.Fprintf(&b, `,"value":%s`, value)
 	}
+	b.WriteString(g.attrs())
 	b.WriteByte('}')
 	return b.String()
+}
+
+// attrs are attributes of an outcome, if any label may look at them.
+func (g *generator) attrs() string {
+	looks := func(l joiner.Label) bool { return l.InRow != nil || l.Number != nil }
+	if !slices.ContainsFunc(g.h.Rules.Labels, looks) || g.rows.IntN(4) == 0 {
+		return ""
+	}
+	values := []string{`"user":"u0"`, `"user":"u1"`, `"user":"u2"`, `"user":7`, `"ms":1500`, `"ms":0.1`, `"ms":"soon"`,
+		`"more":[{"a":"b"}]`}
+	some := []string{}
+	for _, i := range g.rows.Perm(len(values))[:g.rows.IntN(4)] {
+		name, _, _ := strings.Cut(values[i], ":")
+		if !slices.ContainsFunc(some, func(s string) bool { return strings.HasPrefix(s, name) }) {
+			some = append(some, values[i])
+		}
+	}
+	return `,"attrs":{` + strings.Join(some, ",") + "}"
 }
 
 // Set is the history as the reference reads it.

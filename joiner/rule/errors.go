@@ -28,11 +28,24 @@ func (e *Error) Misuse() bool { return true }
 func reword(message string) string {
 	if name, ok := strings.CutPrefix(message, "unknown name "); ok {
 		switch name {
-		case "position", "score", "features", "user_id", "model", "request", "request_id", "item":
-			return fmt.Sprintf("unknown name %q: a condition sees only the outcome (%s), not its request", name,
-				strings.Join(Variables(), ", "))
+		case "position":
+			return `unknown name "position": the row's item has it: item.position`
+		case "score", "features":
+			return fmt.Sprintf("unknown name %q: the request and the row's item have it: request.%s or item.%s", name, name,
+				name)
+		case "user_id", "model", "model_version", "request_id":
+			return fmt.Sprintf("unknown name %q: the request has it: request.%s", name, name)
 		}
 		return unknown("name", name, Variables())
+	}
+	if rest, ok := strings.CutPrefix(message, "type "); ok {
+		if of, field, ok := strings.Cut(rest, " has no field "); ok && members[of] != nil {
+			what := "name of the request"
+			if of == "rule.itemEnv" {
+				what = "name of the item"
+			}
+			return unknown(what, field, members[of])
+		}
 	}
 	if kind, ok := strings.CutPrefix(message, "expected bool, but got "); ok {
 		return fmt.Sprintf("the condition must be true or false, but this is %s: compare it with something", kindOf(kind))
@@ -60,6 +73,10 @@ func kindOf(goType string) string {
 		return "a number"
 	case "unknown":
 		return "nil"
+	case "map":
+		return "an object"
+	case "slice":
+		return "a list"
 	}
 	return "neither"
 }

@@ -30,6 +30,15 @@ func faultOf(err error) string {
 	return firstLine(err.Error())
 }
 
+// faultError is an error of an evaluation, in the language's own terms.
+type faultError struct{ err error }
+
+// Error implements error.
+func (e faultError) Error() string { return faultOf(e.err) }
+
+// Unwrap is the error as expr's machine said it.
+func (e faultError) Unwrap() error { return e.err }
+
 // firstLine is the beginning of a text on one line, which may hold a piece of an event:
 // so it has no control characters.
 func firstLine(text string) string {

@@ -8,8 +8,8 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 )
 
-// tableRows are the rows of a page's tables that have three cells.
-func tableRows(page string) [][]string {
+// tableRows are the rows of a page's tables that have so many cells.
+func tableRows(page string, wanted int) [][]string {
 	var rows [][]string
 	for line := range strings.Lines(page) {
 		line = strings.TrimSpace(line)
@@ -20,7 +20,7 @@ func tableRows(page string) [][]string {
 		for i := range cells {
 			cells[i] = strings.TrimSpace(strings.ReplaceAll(cells[i], "\x00", "|"))
 		}
-		if len(cells) == 3 {
+		if len(cells) == wanted {
 			rows = append(rows, cells)
 		}
 	}
@@ -31,7 +31,7 @@ func tableRows(page string) [][]string {
 // beside it.
 func TestPageExamples(t *testing.T) {
 	examples := 0
-	for _, cells := range tableRows(Conditions()) {
+	for _, cells := range tableRows(Conditions(), 3) {
 		if cells[2] != "yes" && cells[2] != "no" {
 			continue
 		}
@@ -53,12 +53,45 @@ func TestPageExamples(t *testing.T) {
 	}
 }
 
+// TestPageRowExamples evaluates the conditions that look at the row.
+func TestPageRowExamples(t *testing.T) {
+	examples := 0
+	for _, cells := range tableRows(Conditions(), 4) {
+		if cells[3] != "yes" && cells[3] != "no" {
+			continue
+		}
+		examples++
+		source, given, request := strings.Trim(cells[0], "`"), strings.Trim(cells[1], "`"), strings.Trim(cells[2], "`")
+		t.Run(source+" "+given+" "+request, func(t *testing.T) {
+			condition, err := Compile(source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := outcomeOf(t, strings.Replace(given, "{", `{"request_id": "r", "ts": "2026-01-01T00:00:00Z", `, 1))
+			text := strings.Replace(request, "{", `{"request_id": "r", "ts": "2026-01-01T00:00:00Z", "items": [{"item_id": "a", "position": 2, "features": {"price": 5}}], `, 1)
+			text = strings.Replace(text, ", }", "}", 1)
+			var d events.Decoder
+			req, err := d.DecodeRequest([]byte(text))
+			if err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			yes, err := condition.InRow(o, &req, 0)
+			if got := condition.Holds(o) && err == nil && yes; got != (cells[3] == "yes") {
+				t.Errorf("got %v (%v), and the page says %s", got, err, cells[3])
+			}
+		})
+	}
+	if examples < 10 {
+		t.Errorf("only %d examples found", examples)
+	}
+}
+
 // TestPageFunctions wants every function in CONDITIONS.md, with an example
 // that uses it and is true.
 func TestPageFunctions(t *testing.T) {
 	called := regexp.MustCompile(`(\w+)\(`)
 	shown := map[string]bool{}
-	for _, cells := range tableRows(Conditions()) {
+	for _, cells := range tableRows(Conditions(), 3) {
 		if !strings.Contains(cells[0], "(") || cells[2] == "yes" || cells[2] == "no" {
 			continue
 		}

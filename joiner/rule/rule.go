@@ -50,7 +50,7 @@ type env struct {
 
 // Variables lists the names that an expression may use, sorted.
 func Variables() []string {
-	return []string{"attrs", "has_value", "item_id", "outcome_id", "type", "value"}
+	return []string{"attrs", "has_value", "item", "item_id", "outcome_id", "request", "type", "value"}
 }
 
 // Functions lists the functions that an expression may call, sorted.
@@ -62,13 +62,19 @@ func Functions() []string {
 	}
 }
 
-// Condition is a compiled expression. Both functions may be called by several
+// Condition is a compiled expression. Its functions may be called by several
 // goroutines at once.
 type Condition struct {
 	Holds func(*events.Outcome) bool
 	// Fault says why the condition cannot be evaluated for an outcome, for which it
 	// then does not hold; nothing if it can. It is nil where it always can.
 	Fault func(*events.Outcome) string
+	// InRow, if not nil, has to hold as well: the expression looks at the request or the
+	// item. Holds is then what the outcome alone can say.
+	InRow InRow[bool]
+	// Attrs are the attributes that InRow looks at, or AllAttrs.
+	Attrs    []string
+	AllAttrs bool
 }
 
 // Compile checks an expression and returns the condition it stands for. The error is
@@ -78,18 +84,29 @@ func Compile(source string) (Condition, error) {
 	if err != nil {
 		return Condition{}, err
 	}
-	program, err := check(source)
-	if err != nil {
+	if _, err := compileRow(source, nil, expr.AsBool()); err != nil {
 		return Condition{}, err
+	}
+	if l := looksOf(tree); l.row {
+		return split(source, tree)
 	}
 	if fast, ok := native(tree); ok {
 		return Condition{Holds: fast}, nil
 	}
+	program, err := compileAlone(source, nil)
+	if err != nil {
+		return Condition{}, err
+	}
+	var c Condition
+	c.interpreted(program)
+	return c, nil
+}
+
+// interpreted has the program say what the outcome alone can say.
+func (c *Condition) interpreted(program *vm.Program) {
 	run := interpret(program)
-	return Condition{
-		Holds: func(o *events.Outcome) bool { yes, err := run(o); return err == nil && yes },
-		Fault: func(o *events.Outcome) string { _, err := run(o); return faultOf(err) },
-	}, nil
+	c.Holds = func(o *events.Outcome) bool { yes, err := run(o); return err == nil && yes }
+	c.Fault = func(o *events.Outcome) string { _, err := run(o); return faultOf(err) }
 }
 
 // parse reads the expression and refuses what the language leaves out.
@@ -110,9 +127,17 @@ func parse(source string) (ast.Node, error) {
 	return tree.Node, nil
 }
 
-// check compiles the expression for expr's machine, which also checks its types.
-func check(source string) (*vm.Program, error) {
-	program, err := expr.Compile(source, expr.Env(env{}), expr.AsBool(), expr.MaxNodes(maxNodes))
+// compileAlone compiles a condition for expr's machine, as far as it looks at the
+// outcome alone: other parts are taken for true.
+func compileAlone(source string, others without) (*vm.Program, error) {
+	options := []expr.Option{expr.Env(env{}), expr.AsBool(), expr.MaxNodes(maxNodes)}
+	if len(others) > 0 {
+		// Names are checked before parts are dropped. rowEnv begins with the fields of env, in
+		// their order, by which expr's machine finds them.
+		options[0] = expr.Env(rowEnv{})
+		options = append(options, expr.Patch(others), expr.Optimize(false)) // see compileRow
+	}
+	program, err := expr.Compile(source, options...)
 	if err != nil {
 		return nil, explain(source, err)
 	}
@@ -217,8 +242,11 @@ type machine struct {
 	env env
 }
 
-// errNoVerdict says that an expression turned out to be neither true nor false.
-var errNoVerdict = errors.New("it is neither true nor false")
+// What an expression turned out not to be.
+var (
+	errNoVerdict = errors.New("it is neither true nor false")
+	errNoNumber  = errors.New("it is no number")
+)
 
 // interpret runs the program on expr's machine. The error says why it could not be run
 // to a verdict.

@@ -87,7 +87,7 @@ func TestWhatIsRefused(t *testing.T) {
 		{`type == `, `the expression ends too early`},
 		{`typ == "x"`, `unknown name "typ"; did you mean "type"? (at column 1 of the expression)`},
 		{`type == "a" && Valeu > 1`, `unknown name "Valeu"; did you mean "value"? (at column 16 of the expression)`},
-		{"type == \"a\" &&\n  foo", `unknown name "foo"; there are attrs, has_value, item_id, outcome_id, type, value (at line 2, column 3 of the expression)`},
+		{"type == \"a\" &&\n  foo", `unknown name "foo"; there are attrs, has_value, item, item_id, outcome_id, request, type, value (at line 2, column 3 of the expression)`},
 		{`type in ("a", "b")`, `a list stands in brackets: type in ["a", "b"] (at column 13 of the expression)`},
 		{`type = "click"`, `a single = is no comparison: write == (at column 6 of the expression)`},
 		{`value`, `this is a number: compare it with something`},
@@ -202,7 +202,8 @@ func FuzzCompile(f *testing.F) {
 		if err != nil {
 			return
 		}
-		o := &events.Outcome{Type: kind, Value: value, HasValue: !math.IsNaN(value), Attrs: map[string]any{"x": []any{1.0, "a"}, "a": map[string]any{"b": kind}}}
+		o := &events.Outcome{Type: kind, Value: value, HasValue: !math.IsNaN(value),
+			Attrs: map[string]any{"x": []any{1.0, "a"}, "a": map[string]any{"b": kind}}}
 		if once, again := cond.Holds(o), cond.Holds(o); once != again {
 			t.Errorf("%q says two things of %+v", expr, o)
 		}

@@ -107,7 +107,8 @@ func TestWrongExpressions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err = Rules(c); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "labeljoin.yaml:1:") {
+		if _, err = Rules(c); err == nil || !strings.Contains(err.Error(), want) ||
+			!strings.HasPrefix(err.Error(), "labeljoin.yaml:1:") {
 			t.Errorf("%s: %v does not say %q", src, err, want)
 		}
 	}

@@ -194,8 +194,10 @@ func heldValues(held []joiner.HeldOutcome) iter.Seq2[joiner.HeldOutcome, error] 
 // tellFaults says of each outcome which conditions cannot be evaluated for it. That is
 // not kept, nor are the attributes, so outcomes are decoded again, one at a time.
 func (e *Engine) tellFaults(s *Story, held iter.Seq2[joiner.HeldOutcome, error]) error {
-	if !slices.ContainsFunc(e.rules.Labels, func(l joiner.Label) bool { return l.Fault != nil || l.InRow != nil ||
-		l.Number != nil }) {
+	if !slices.ContainsFunc(e.rules.Labels, func(l joiner.Label) bool {
+		return l.Fault != nil || l.InRow != nil ||
+			l.Number != nil
+	}) {
 		return nil
 	}
 	place := make(map[events.Origin]int, len(s.Outcomes))

@@ -198,8 +198,10 @@ func itemAbove(position int64) joiner.RowFunc[bool] {
 }
 
 func featureIs(name string, most int64) joiner.RowFunc[bool] {
-	return func(_ *events.Outcome, req *events.Request, _ int) (bool, error) { return hasAtMost(req.Features, name, most),
-		nil }
+	return func(_ *events.Outcome, req *events.Request, _ int) (bool, error) {
+		return hasAtMost(req.Features, name, most),
+			nil
+	}
 }
 
 func itemFeatureIs(name string, most int64) joiner.RowFunc[bool] {

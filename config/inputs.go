@@ -1,7 +1,9 @@
 package config
 
 import (
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -17,6 +19,15 @@ const (
 	KindRequest = "request"
 	KindOutcome = "outcome"
 )
+
+// The formats of records that an input can be in, beside the presets.
+const (
+	FormatNative = "native" // labeljoin's own, which has no mapping
+	FormatJSON   = "json"
+)
+
+// Formats lists the formats of records, labeljoin's own first.
+func Formats() []string { return []string{FormatNative, "cloudevents", "csv", FormatJSON, "otlp"} }
 
 // Inputs says where the events are. Beside create, every key is the name of an input.
 type Inputs struct {
@@ -44,11 +55,35 @@ type Input struct {
 	// Default: the joiner asks the server which stream holds a subject. Name it
 	// where several do, and where the stream transforms subjects.
 	Stream Texts `yaml:"stream"` // empty: found by subject
-	// What the events are: request or outcome.
+	// What the events are: request or outcome. Where one input brings both, it is an
+	// expression over the record that gives one of these words, or nothing for a record
+	// that is neither.
 	//
-	// Default: request for the input requests, outcome for the input outcomes. Others
-	// need one.
+	// Default: request for the input requests, outcome for the input outcomes, and what
+	// a preset says. Others need one.
 	Kind string `yaml:"kind"`
+	// The format of the records: native, which is labeljoin's own, json, csv, cloudevents
+	// or otlp; or the name of a preset, which is a format with a mapping for one producer.
+	// `labeljoin config presets` lists the presets.
+	//
+	// Default: native; json for an input that has a mapping.
+	Format string `yaml:"format"`
+	// An expression that gives a list. Each of its elements becomes an event. The other
+	// expressions call the element it, or begin with a dot.
+	//
+	// Default: a record is one event.
+	Each string `yaml:"each"`
+	// A condition. Records, or elements of each, for which it is false or nothing become
+	// no event.
+	//
+	// Default: all of them are wanted.
+	Only string `yaml:"only"`
+	// The fields of the event, by their names, and the expressions that give them.
+	// `labeljoin help mapping` describes the language. Beside a preset, a field that is
+	// given here replaces the preset's, and one that is "" is left out.
+	//
+	// Default: the fields of the preset, or none.
+	Map map[string]string `yaml:"map"`
 	// The unit of timestamps that are whole numbers. The unit is never guessed: auto
 	// reads RFC 3339 text, and takes whole numbers for milliseconds.
 	//
@@ -73,9 +108,18 @@ func (in *Inputs) Named(name string) *Input {
 	return nil
 }
 
+// Native reports whether the input is in labeljoin's own format.
+func (in *Input) Native() bool { return in.Format == FormatNative }
+
+// Brings reports whether events of a kind may come from the input. Where its kind is an
+// expression, both may.
+func (in *Input) Brings(kind string) bool {
+	return in.Kind == kind || in.Kind != KindRequest && in.Kind != KindOutcome
+}
+
 // newInput is an input with its defaults.
 func newInput(name string) Input {
-	in := Input{Name: name, TimeUnit: TimeAuto, Heartbeat: HeartbeatOptional}
+	in := Input{Name: name, Format: FormatNative, TimeUnit: TimeAuto, Heartbeat: HeartbeatOptional}
 	switch name {
 	case InputRequests:
 		in.Subject, in.Kind = Texts{"requests.>"}, KindRequest
@@ -96,11 +140,35 @@ func (in *Inputs) read(r *reader, n ast.Node, path string) {
 		}
 		one := newInput(key)
 		if !isNull(value) {
+			one.Format = ""
 			r.value(value, at, &one)
+			one.settle(r.source.has(join(at, "kind")))
 		}
 		in.List = append(in.List, one)
 	}
 	in.complete()
+}
+
+// settle finds the format of an input that was read, and takes over what its preset says.
+// kind says that the input has a kind of its own.
+func (in *Input) settle(kind bool) {
+	if in.Format == "" {
+		if in.Format = FormatNative; len(in.Map) > 0 || in.Each != "" || in.Only != "" {
+			in.Format = FormatJSON
+		}
+		return
+	}
+	if slices.Contains(Formats(), in.Format) && (in.Native() || len(in.Map) > 0) {
+		return
+	}
+	preset, ok := presetInputs()[in.Format]
+	if !ok {
+		return
+	}
+	if !kind {
+		in.Kind = ""
+	}
+	in.adopt(&preset)
 }
 
 // complete adds the inputs that are there by default, and puts them first.
@@ -136,12 +204,47 @@ func (in *Inputs) isPlain() bool {
 }
 
 func (in *Input) plainAs(name, kind string) bool {
-	return in.Name == name && in.Kind == kind
+	return in.Name == name && in.Kind == kind && in.Native()
 }
 
 // canonical is what of an input decides rows.
 func (in *Input) canonical() map[string]any {
-	return map[string]any{"name": in.Name, "kind": in.Kind, "format": "native", "time_unit": in.TimeUnit}
+	m := map[string]any{"name": in.Name, "kind": in.Kind, "format": in.Format, "time_unit": in.TimeUnit}
+	for name, text := range map[string]string{"each": in.Each, "only": in.Only} {
+		if text != "" {
+			m[name] = text
+		}
+	}
+	if len(in.Map) > 0 {
+		m["map"] = maps.Clone(in.Map)
+	}
+	return m
+}
+
+// check reports what is wrong with the format, the kind and the mapping of an input, as
+// far as that is known without the expressions.
+func (in *Input) check(add func(key, format string, args ...any)) {
+	if !slices.Contains(Formats(), in.Format) {
+		hint := "it is " + strings.Join(Formats(), ", ") + ", or a preset: " + strings.Join(PresetFormats(), ", ")
+		if near := Nearest(in.Format, slices.Concat(Formats(), PresetFormats())); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		add("format", "there is no format %q: %s", clipped(in.Format), hint)
+		return
+	}
+	if in.Kind == "" {
+		add("kind", "is missing: it is request or outcome")
+	}
+	switch plain := in.Kind == KindRequest || in.Kind == KindOutcome; {
+	case !in.Native() && len(in.Map) == 0:
+		add("map", "is missing: format %s needs a mapping, the expressions that give the fields of an event "+
+			"(labeljoin help mapping)", in.Format)
+	case !in.Native():
+	case in.Kind != "" && !plain:
+		add("kind", "%q is request or outcome: an expression needs a map beside it", clipped(in.Kind))
+	case len(in.Map) > 0 || in.Each != "" || in.Only != "":
+		add("format", "format native has no mapping: remove it, or map, each and only")
+	}
 }
 
 // unit is the unit of an input's timestamps; auto if there is no such input.

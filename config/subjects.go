@@ -144,12 +144,7 @@ func (v *checker) input(in *Input) {
 	}
 	v.word(join(at, "time_unit"), string(in.TimeUnit), TimeAuto.words())
 	v.word(join(at, "heartbeat"), string(in.Heartbeat), HeartbeatOptional.words())
-	switch {
-	case in.Kind == "":
-		v.add(join(at, "kind"), "is missing: it is request or outcome")
-	case in.Kind != KindRequest && in.Kind != KindOutcome:
-		v.add(join(at, "kind"), "%q is request or outcome", clipped(in.Kind))
-	}
+	in.check(func(key, format string, args ...any) { v.add(join(at, key), format, args...) })
 }
 
 // item is the place of an element of a list, or of the text that stands for a list.
@@ -184,10 +179,16 @@ func (v *checker) bothKinds() {
 	can := map[string]bool{}
 	for i := range v.Inputs.List {
 		in := &v.Inputs.List[i]
-		can[in.Kind] = true
+		for _, kind := range []string{KindRequest, KindOutcome} {
+			can[kind] = can[kind] || in.Brings(kind)
+		}
+		if !in.Native() {
+			continue // it says itself how its times are read
+		}
 		if first := units[in.Kind]; first != nil && first.TimeUnit != in.TimeUnit {
 			v.add(join("inputs", in.Name, "time_unit"),
-				"it is %s, and that of input %s is %s: events of one kind in labeljoin's own format have one unit",
+				"it is %s, and that of input %s is %s: events of one kind in labeljoin's own format have one unit; "+
+					"give this input a map, with time()",
 				in.TimeUnit, first.Name, first.TimeUnit)
 		}
 		units[in.Kind] = in

@@ -36,7 +36,8 @@ func EachOf(codec Codec, own *Decoder, m *Message, yield func(index uint32, d De
 	}
 }
 
-// Envelope is what a message carries beside its data.
+// Envelope is what a message carries beside its data. A record of a file has none: what
+// was around it, like the header of a table, is no part of its data.
 type Envelope struct {
 	Subject string
 	Header  map[string][]string // nil: it has none

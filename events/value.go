@@ -9,6 +9,7 @@ type builder struct {
 	separator string
 	fields    []Field // of the whole event; the scanner has counted them
 	odd       bool    // something in it cannot be held
+	exact     bool    // whole numbers of records stay whole, see Decoder.Record
 }
 
 // features flattens the object at i.

@@ -47,6 +47,9 @@ func (b *builder) any(i int) (any, int) {
 		}
 	}
 	end := b.numberEnd(i)
+	if b.exact {
+		return exactly(b.text[i:end]), end
+	}
 	if f, held := finite(b.text[i:end]); held {
 		return f, end
 	}

@@ -30,7 +30,10 @@ func configCommand() *cli.Command {
 				Name:      "init",
 				Usage:     "write a commented configuration to start from",
 				ArgsUsage: "[FILE]",
-				Flags:     []cli.Flag{&cli.BoolFlag{Name: "force", Usage: "replace FILE if it exists"}},
+				Flags: []cli.Flag{
+					&cli.BoolFlag{Name: "force", Usage: "replace FILE if it exists"},
+					&cli.StringFlag{Name: "preset", Usage: "write the preset `NAME`: labeljoin config presets lists them"},
+				},
 				Action: func(c *cli.Context) error {
 					path := defaultConfigPath
 					switch c.NArg() {
@@ -41,7 +44,7 @@ func configCommand() *cli.Command {
 						return &terminal.UsageError{Err: fmt.Errorf("config init writes one file, and there are %d: %s", c.NArg(),
 							strings.Join(c.Args().Slice(), ", "))}
 					}
-					return initConfig(c.App.Writer, path, c.Bool("force"))
+					return initConfig(c, path)
 				},
 			},
 			{
@@ -56,6 +59,13 @@ func configCommand() *cli.Command {
 					}
 					return checkConfig(c.App.Writer, c.String("config"), cfg, os.LookupEnv)
 				},
+			},
+			{
+				Name:         "presets",
+				Usage:        "list the presets, which are configurations for known producers, or print one",
+				ArgsUsage:    "[NAME]",
+				OnUsageError: onUsageError,
+				Action:       printPresets,
 			},
 			{
 				Name:         "reference",
@@ -100,10 +110,17 @@ func configOf(c *cli.Context) (*config.Config, error) {
 	return partition.CheckExpressions(cfg)
 }
 
-// initConfig writes the example. Unless forced, it never replaces a file.
-func initConfig(out io.Writer, path string, force bool) error {
+// initConfig writes the example, or a preset. Unless forced, it never replaces a file.
+func initConfig(c *cli.Context, path string) error {
+	src := config.Example()
+	if name := c.String("preset"); name != "" {
+		var err error
+		if src, err = config.Preset(name); err != nil {
+			return &terminal.UsageError{Err: err}
+		}
+	}
 	flags := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	if !force {
+	if !c.Bool("force") {
 		flags |= os.O_EXCL
 	}
 	f, err := os.OpenFile(path, flags, 0o644)
@@ -114,12 +131,33 @@ func initConfig(out io.Writer, path string, force bool) error {
 	if err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
-	_, err = f.Write(config.Example())
+	_, err = f.Write(src)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
-	_, err = fmt.Fprintf(out, "wrote %s; next: labeljoin config check %s\n", path, path)
+	_, err = fmt.Fprintf(c.App.Writer, "wrote %s; next: labeljoin config check %s\n", path, path)
 	return err
+}
+
+// printPresets lists the presets, or prints one.
+func printPresets(c *cli.Context) error {
+	switch c.NArg() {
+	case 0:
+		for _, name := range config.Presets() {
+			if _, err := fmt.Fprintf(c.App.Writer, "%-12s %s\n", name, config.PresetAbout(name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	case 1:
+		src, err := config.Preset(c.Args().First())
+		if err != nil {
+			return &terminal.UsageError{Err: err}
+		}
+		_, err = c.App.Writer.Write(src)
+		return err
+	}
+	return &terminal.UsageError{Err: fmt.Errorf("config presets takes one preset, and there are %d", c.NArg())}
 }
 
 // checkConfig prints what a configuration means in a few lines.

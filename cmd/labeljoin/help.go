@@ -12,6 +12,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events/ingest"
+	"github.com/labeljoin/labeljoin/events/mapping"
 	"github.com/labeljoin/labeljoin/joiner/rule"
 	"github.com/labeljoin/labeljoin/joiner/scenario"
 )
@@ -31,6 +32,7 @@ func helpTopics() []helpTopic {
 		{"config", "every setting, with its unit, its default and the reason of the default", config.Reference()},
 		{"conditions", "the language of label conditions, with examples", rule.Conditions()},
 		{"http", "how events are sent by HTTP: bodies, answers, tokens, web pages", ingest.Page()},
+		{"mapping", "how events are made of records of any shape, with examples", mapping.Page()},
 		{"tests", "how unit tests of label definitions are written, with examples", scenario.Page()},
 		{"words", "what the words mean: watermark, orphan, corrections, ...", wordsPage},
 	}

@@ -60,6 +60,10 @@ var importRules = []importRule{
 		why: "text is made records without a server, a state or a library that trusts its input",
 	},
 	{
+		pkg: "events/mapping", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events"),
+		why: "an event is a function of its record: there is nothing else to ask",
+	},
+	{
 		pkg: "events/formats/columnar", deny: concat(nats, pebble, prometheus, own()), except: own("events/formats"),
 		why: "it runs in a process of its own, which only reads a file",
 	},
@@ -68,7 +72,8 @@ var importRules = []importRule{
 		why: "files are read without any server or state",
 	},
 	{
-		pkg: "joiner/state", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events", "joiner", "joiner/guard"),
+		pkg: "joiner/state", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events", "joiner",
+			"joiner/guard"),
 		why: "the engine and the store agree on it, so it knows neither",
 	},
 	{
@@ -76,15 +81,18 @@ var importRules = []importRule{
 		why: "the guard counts events; it knows nothing of what becomes of them",
 	},
 	{
-		pkg: "joiner", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events", "joiner", "joiner/guard"),
+		pkg: "joiner", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events", "joiner",
+			"joiner/guard"),
 		why: "deciding labels is pure",
 	},
 	{
-		pkg: "joiner/engine", below: true, deny: concat(nats, pebble, parquet, prometheus, own("events/jetstream", "store", "export", "config", "cmd")),
+		pkg: "joiner/engine", below: true, deny: concat(nats, pebble, parquet, prometheus,
+			own("events/jetstream", "store", "export", "config", "cmd")),
 		why: "the loop names what it needs as interfaces, so that it runs over memory in tests and over anything later",
 	},
 	{
-		pkg: "joiner/batch", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events", "joiner", "joiner/guard", "joiner/batch"),
+		pkg: "joiner/batch", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events", "joiner",
+			"joiner/guard", "joiner/batch"),
 		why: "logs that are there whole need no state, and their rows go through an interface",
 	},
 	{
@@ -92,7 +100,8 @@ var importRules = []importRule{
 		why: "an expression is about an outcome and nothing else",
 	},
 	{
-		pkg: "store", below: true, deny: concat(nats, parquet, own("joiner/engine", "events/jetstream", "export", "config", "cmd")),
+		pkg: "store", below: true, deny: concat(nats, parquet,
+			own("joiner/engine", "events/jetstream", "export", "config", "cmd")),
 		why: "state does not know where events come from or rows go to, nor the loop that writes it",
 	},
 	{
@@ -131,6 +140,7 @@ var importRules = []importRule{
 	commandRoom("exporter"),
 	commandRoom("gap"),
 	commandRoom("labeltest"),
+	commandRoom("preview"),
 	commandRoom("replay"),
 	commandRoom("verify"),
 }

@@ -1,29 +1,60 @@
 package wire
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
+	"github.com/labeljoin/labeljoin/events/mapping"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
-// Feeds are the inputs of a configuration as the engine reads them, in their order.
+// Feeds are the inputs of a configuration as the engine reads them, in their order. The
+// error reports every mapping that is wrong, each with its place.
 func Feeds(c *config.Config) ([]engine.Feed, error) {
 	var feeds []engine.Feed
+	var problems []config.Problem
 	for i := range c.Inputs.List {
 		in := &c.Inputs.List[i]
 		f := engine.Feed{Name: in.Name, HeartbeatRequired: in.Heartbeat == config.HeartbeatRequired}
-		switch in.Kind {
-		case config.KindRequest:
-			f.Kinds = []events.Kind{events.KindRequest}
-		case config.KindOutcome:
-			f.Kinds = []events.Kind{events.KindOutcome}
+		for _, kind := range []events.Kind{events.KindRequest, events.KindOutcome} {
+			if in.Brings(kind.String()) {
+				f.Kinds = append(f.Kinds, kind)
+			}
+		}
+		if !in.Native() {
+			m, wrong := mapping.Compile(Spec(c, in))
+			for _, err := range wrong {
+				problems = append(problems, problemOf(c, in, err))
+			}
+			f.Codec = m
 		}
 		feeds = append(feeds, f)
 	}
-	return feeds, nil
+	return feeds, c.Fail(problems...)
+}
+
+// Spec is the mapping of an input. An input in labeljoin's own format has none.
+func Spec(c *config.Config, in *config.Input) mapping.Spec {
+	unit, err := events.ParseUnit(string(in.TimeUnit))
+	if err != nil {
+		unit = events.UnitAuto // the configuration has been checked
+	}
+	return mapping.Spec{
+		Format: in.Format, Kind: in.Kind, Each: in.Each, Only: in.Only, Map: in.Map, Unit: unit,
+		Limits: events.Decoder{MaxBytes: int(c.Limits.EventBytes), MaxDepth: int(c.Limits.Depth)},
+	}
+}
+
+// problemOf places what is wrong with a mapping.
+func problemOf(c *config.Config, in *config.Input, err error) config.Problem {
+	at, message := "inputs."+in.Name, err.Error()
+	if part, ok := errors.AsType[*mapping.SpecError](err); ok {
+		at, message = at+"."+part.Part, part.Message
+	}
+	return c.Problem(at, message)
 }
 
 // Subjects are the subjects of the inputs, as streams are looked for. Feeds are those of

@@ -37,7 +37,7 @@ func Options(c *config.Config, rules joiner.Rules) (engine.Options, error) {
 func needsHeartbeats(c *config.Config, kind events.Kind) bool {
 	some := false
 	for i := range c.Inputs.List {
-		if in := &c.Inputs.List[i]; in.Kind == kind.String() {
+		if in := &c.Inputs.List[i]; in.Brings(kind.String()) {
 			if in.Heartbeat != config.HeartbeatRequired {
 				return false
 			}
@@ -51,7 +51,7 @@ func needsHeartbeats(c *config.Config, kind events.Kind) bool {
 // format. The configuration has checked that it is the same in all inputs.
 func unitOf(c *config.Config, kind events.Kind) config.TimeUnit {
 	for i := range c.Inputs.List {
-		if in := &c.Inputs.List[i]; in.Kind == kind.String() {
+		if in := &c.Inputs.List[i]; in.Native() && in.Kind == kind.String() {
 			return in.TimeUnit
 		}
 	}

@@ -21,6 +21,10 @@ const (
 // Table reads the records of a table as CSV (RFC 4180), with a comma, a semicolon, a
 // tab or a bar between the fields. The header names them. An empty field is not given.
 type Table struct {
+	// Texts says that every cell is a text, and that a dot in a name is a part of it. Without
+	// it a cell becomes what the event's field of that name has to be.
+	Texts bool
+
 	line      func() ([]byte, error) // the next line; its memory is the caller's
 	separator rune
 	columns   []column
@@ -146,7 +150,11 @@ func (t *Table) event(record []byte) []byte {
 	}
 	var o Object
 	for i, cell := range cells {
-		if cell != "" {
+		switch {
+		case cell == "":
+		case t.Texts:
+			o.AddPlain(t.columns[i].name, AppendText(nil, cell))
+		default:
 			o.Add(t.columns[i].name, t.columns[i].json(cell))
 		}
 	}

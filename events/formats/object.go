@@ -39,6 +39,9 @@ func (o *Object) Add(name string, value []byte) {
 	m.below.Add(inner, value)
 }
 
+// AddPlain is Add for a name in which a dot is a sign like others.
+func (o *Object) AddPlain(name string, value []byte) { o.put(name, &member{value: value}) }
+
 func (o *Object) put(name string, m *member) {
 	if _, known := o.named[name]; known {
 		return

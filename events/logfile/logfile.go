@@ -57,6 +57,8 @@ type Options struct {
 	// Columns reads a Parquet or Avro file and gives a line of JSON for each record; nil:
 	// such files are refused.
 	Columns func(ctx context.Context, path string) (io.ReadCloser, error)
+	// Texts leaves the cells of a table texts, under the names that the header has.
+	Texts bool
 }
 
 // Open opens the log of one kind of events.
@@ -119,7 +121,9 @@ func (s *Source) begin(file io.Reader, o *Options) error {
 	case formats.FormatArray:
 		s.records = formats.NewArray(s.lines, s.longest).Next
 	case formats.FormatCSV:
-		s.records = formats.NewTable(s.tableLine()).Next
+		table := formats.NewTable(s.tableLine())
+		table.Texts = o.Texts
+		s.records = table.Next
 	case formats.FormatParquet, formats.FormatAvro:
 		return s.columns(text.Codec, o)
 	}

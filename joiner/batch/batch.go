@@ -32,6 +32,9 @@ type Sink interface {
 type Options struct {
 	Rules    *joiner.Rules
 	Decoders [events.Kinds]events.Decoder
+	// Codecs read the messages of a feed, by events.Message.Feed; nil, and none, is
+	// labeljoin's own format. A log may hold messages that have no event of its kind.
+	Codecs []events.Codec
 	// Limit is how many different outcomes of one id count; 0 is no bound.
 	Limit int
 	// Complete says that nothing is missing after the end of the logs.
@@ -112,7 +115,8 @@ func Run(ctx context.Context, o Options, sink Sink) (*Result, error) {
 		j.result.Passes = passes
 		return j.result, nil
 	}
-	return nil, fmt.Errorf("a share of one in %d of the ids does not fit into %d bytes of memory: give it more", maxPasses, o.Memory)
+	return nil, fmt.Errorf("a share of one in %d of the ids does not fit into %d bytes of memory: give it more",
+		maxPasses, o.Memory)
 }
 
 // join is one attempt to join with a number of passes.

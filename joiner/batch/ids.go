@@ -43,7 +43,10 @@ func (j *join) readIDs(ctx context.Context) error {
 	err := each(ctx, j, events.KindRequest, func(w *worker, b *events.Batch) []uint64 {
 		some := make([]uint64, 0, len(b.Messages))
 		for i := range b.Messages {
-			w.pieces(&b.Messages[i], func(_ events.Origin, data []byte) {
+			w.pieces(events.KindRequest, &b.Messages[i], func(_ events.Origin, data []byte, made *events.Decoded) {
+				if made != nil && made.Reject != nil {
+					return
+				}
 				if id, ok := w.idOf(events.KindRequest, data); ok {
 					if h := hashOf(id); j.mine(h) && j.keeps(id) {
 						some = append(some, h)

@@ -102,13 +102,14 @@ func (t *table) of(hash uint64) []entry {
 
 // outcomeRead is an outcome that a worker has looked at.
 type outcomeRead struct {
-	at   events.Origin
-	hash uint64
-	ts   events.Time
-	data []byte
-	kept bool // it is for this pass
-	info events.Info
-	err  error
+	at     events.Origin
+	hash   uint64
+	ts     events.Time
+	data   []byte
+	letter []byte // for the dead letters
+	kept   bool   // it is for this pass
+	info   events.Info
+	err    error
 }
 
 // readOutcomes reads the log of outcomes, and holds those of the pass.
@@ -139,7 +140,13 @@ func (w *worker) outcomes(b *events.Batch) []outcomeRead {
 	const k = events.KindOutcome
 	some := make([]outcomeRead, 0, len(b.Messages))
 	for i := range b.Messages {
-		w.pieces(&b.Messages[i], func(at events.Origin, data []byte) {
+		w.pieces(k, &b.Messages[i], func(at events.Origin, data []byte, made *events.Decoded) {
+			if made != nil && made.Reject != nil {
+				if w.j.first() {
+					some = append(some, outcomeRead{at: at, letter: data, err: made.Reject})
+				}
+				return
+			}
 			if !w.j.first() || w.j.o.Keep != nil {
 				id, ok := w.idOf(k, data)
 				if ok && !w.j.keeps(id) || !w.j.first() && (!ok || !w.j.mine(hashOf(id))) {
@@ -147,7 +154,10 @@ func (w *worker) outcomes(b *events.Batch) []outcomeRead {
 				}
 			}
 			o, info, err := w.parsers[k].Outcome(data)
-			r := outcomeRead{at: at, ts: o.TS, data: data, info: info, err: err}
+			r := outcomeRead{at: at, ts: o.TS, data: data, letter: letterOf(data, made), info: info, err: err}
+			if made != nil {
+				r.info.Unknown += made.Unused
+			}
 			if err == nil && !info.Heartbeat {
 				r.hash = hashOf([]byte(o.RequestID))
 				r.kept = w.j.mine(r.hash)
@@ -165,7 +175,7 @@ func (j *join) takeOutcome(r *outcomeRead) error {
 		switch {
 		case r.err != nil:
 			j.tally(k).Read++
-			return j.rejectError(k, r.at, r.data, r.err)
+			return j.rejectError(k, r.at, r.letter, r.err)
 		case r.info.Heartbeat:
 			j.result.Ledger.Heartbeats++
 			j.heartbeat = max(j.heartbeat, r.info.HeartbeatTS)

@@ -77,9 +77,33 @@ type worker struct {
 	held    []holding
 }
 
-// pieces calls visit with the events of a message.
-func (w *worker) pieces(m *events.Message, visit func(at events.Origin, data []byte)) {
-	for index, data := range w.j.o.Decoders[m.Kind].Split(m.Data) {
-		visit(events.Origin{Input: m.Input, Seq: m.Seq, Index: index}, data)
+// pieces calls visit with the events of a kind that a message holds. Of one that a codec
+// reads, made is what it made; data is the event or, of a record that is none, the record.
+func (w *worker) pieces(k events.Kind, m *events.Message,
+	visit func(at events.Origin, data []byte, made *events.Decoded)) {
+	if int(m.Feed) < len(w.j.o.Codecs) && w.j.o.Codecs[m.Feed] != nil {
+		w.j.o.Codecs[m.Feed].Decode(m, func(index uint32, d events.Decoded) bool {
+			at := events.Origin{Input: m.Input, Seq: m.Seq, Index: index}
+			switch {
+			case d.Kind != k:
+			case d.Reject != nil:
+				visit(at, d.Record, &d)
+			default:
+				visit(at, d.Data, &d)
+			}
+			return true
+		})
+		return
 	}
+	for index, data := range w.j.o.Decoders[k].Split(m.Data) {
+		visit(events.Origin{Input: m.Input, Seq: m.Seq, Index: index}, data, nil)
+	}
+}
+
+// letterOf is what the dead letters keep of an event: the record that it was made of.
+func letterOf(data []byte, made *events.Decoded) []byte {
+	if made != nil {
+		return made.Record
+	}
+	return data
 }

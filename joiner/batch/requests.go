@@ -21,8 +21,9 @@ type holding struct {
 type verdict struct {
 	at       events.Origin
 	data     []byte
-	err      error // why it was rejected, or why the join cannot go on
-	failed   bool  // it cannot
+	letter   []byte // for the dead letters
+	err      error  // why it was rejected, or why the join cannot go on
+	failed   bool   // it cannot
 	ts       events.Time
 	unknown  int
 	kind     verdictKind
@@ -69,7 +70,9 @@ func (j *join) readRequests(ctx context.Context) error {
 		}
 		made.n = 0
 		for i := range b.Messages {
-			w.pieces(&b.Messages[i], func(at events.Origin, data []byte) { w.request(made, at, data) })
+			w.pieces(events.KindRequest, &b.Messages[i], func(at events.Origin, data []byte, of *events.Decoded) {
+				w.request(made, at, data, of)
+			})
 		}
 		return made
 	}, func(made *verdicts) error {
@@ -84,9 +87,15 @@ func (j *join) readRequests(ctx context.Context) error {
 }
 
 // request reads one request, and decides it if no other can have its id.
-func (w *worker) request(made *verdicts, at events.Origin, data []byte) {
+func (w *worker) request(made *verdicts, at events.Origin, data []byte, of *events.Decoded) {
 	const k = events.KindRequest
 	j := w.j
+	if of != nil && of.Reject != nil {
+		if j.first() {
+			*made.next() = verdict{at: at, letter: data, err: of.Reject, kind: verdictRejected}
+		}
+		return
+	}
 	if id, ok := w.idOf(k, data); ok {
 		if h := hashOf(id); !j.keeps(id) || !j.first() && !j.mine(h) {
 			return
@@ -96,9 +105,12 @@ func (w *worker) request(made *verdicts, at events.Origin, data []byte) {
 	}
 	v := made.next()
 	v.at, v.data, v.err, v.failed, v.rows = at, data, nil, false, nil
+	v.letter = letterOf(data, of)
 	clear(v.fates[:])
 	unknown, err := w.parsers[k].RequestAndUnknown(string(data), &v.request)
-	v.unknown = unknown
+	if v.unknown = unknown; of != nil {
+		v.unknown += of.Unused
+	}
 	v.ts, v.hash = v.request.TS, hashOf([]byte(v.request.ID))
 	_, several := j.apart.ids[v.hash]
 	switch {
@@ -170,7 +182,7 @@ func (j *join) takeRequest(v *verdict) error {
 			j.tally(k).Read++
 		}
 		if v.kind == verdictRejected {
-			return j.rejectError(k, v.at, v.data, v.err)
+			return j.rejectError(k, v.at, v.letter, v.err)
 		}
 		j.result.Ledger.UnknownFields += int64(v.unknown)
 		j.observe(k, v.ts)

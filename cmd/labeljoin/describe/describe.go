@@ -91,7 +91,16 @@ func inputOf(in *config.Input) string {
 	if len(in.Stream) > 0 {
 		text += " of stream " + strings.Join(in.Stream, ", ")
 	}
-	return text + ": " + in.Kind + "s"
+	switch {
+	case in.Kind == config.KindRequest || in.Kind == config.KindOutcome:
+		text += ": " + in.Kind + "s"
+	default:
+		text += ": requests and outcomes"
+	}
+	if !in.Native() {
+		text += ", mapped from " + in.Format
+	}
+	return text
 }
 
 // ingestOf says where events are taken by HTTP, from whom, and where they go.

@@ -13,8 +13,8 @@ import (
 // process of its own, because a damaged file can end it.
 const ReadColumnsName = "read-columns"
 
-// readColumns reads a file by a process of this program.
-func readColumns(ctx context.Context, path string) (io.ReadCloser, error) {
+// ReadColumns reads a file by a process of this program.
+func ReadColumns(ctx context.Context, path string) (io.ReadCloser, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program, to read %s by a process of its own: %w", path, err)

@@ -190,7 +190,7 @@ func (v *evidence) holdsOutcomes(ctx context.Context, path string) (holds bool, 
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return false, nil // a pipe can be read only once
 	}
-	source, err := logfile.Open(logfile.Options{Path: path, Kind: events.KindRequest, Columns: readColumns})
+	source, err := logfile.Open(logfile.Options{Path: path, Kind: events.KindRequest, Columns: ReadColumns})
 	if err != nil {
 		return false, nil // reading it says what is wrong with it
 	}

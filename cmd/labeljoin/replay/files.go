@@ -232,7 +232,7 @@ func (l *logFiles) current() (*logfile.Source, error) {
 	}
 	path := l.paths[len(l.files)]
 	l.files = append(l.files, logFile{path: path, base: l.last})
-	source, err := logfile.Open(logfile.Options{Path: path, Kind: l.kind, Input: l.input, Columns: readColumns})
+	source, err := logfile.Open(logfile.Options{Path: path, Kind: l.kind, Input: l.input, Columns: ReadColumns})
 	if err != nil {
 		return nil, err
 	}

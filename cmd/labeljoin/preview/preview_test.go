@@ -1,0 +1,88 @@
+package preview
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/labeljoin/labeljoin/config"
+)
+
+const someInputs = `
+labels: {x: 'true'}
+inputs:
+  requests: {}
+  clicks: {subject: clicks, kind: outcome, format: csv, map: {request_id: event.req, ts: 'time(event.at, "s")', type: '"click"'}}
+`
+
+func preview(t *testing.T, p Preview, file, data string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), file)
+	if err := os.WriteFile(path, []byte(data), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	p.Files, p.Last, p.Out = []string{path}, 20, &out
+	if err := p.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(out.String(), filepath.Dir(path)+"/", "")
+}
+
+// TestPreview: records side by side with what becomes of them, and what is suggested.
+func TestPreview(t *testing.T) {
+	c, err := config.Decode("", []byte(someInputs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	csv := "req,at,sku,user-id\n007,1764384000,a,u\n8,soon,b,u\n"
+	t.Run("mapped", func(t *testing.T) {
+		got := preview(t, Preview{Config: c}, "clicks.csv", csv)
+		for _, want := range []string{
+			`clicks.csv:2: outcome`, `request_id  "007"`, `time(event.at, "s")`, "unused  sku, user-id",
+			`clicks.csv:3: rejected as mapping: map.ts: time(event.at, "s"): time: "soon" is no number`,
+			"2 records: 0 requests, 1 outcomes, 1 rejected, 0 without an event", "item_id: event.sku",
+		} {
+			if !strings.Contains(got, want) {
+				t.Errorf("it lacks %q:\n%s", want, got)
+			}
+		}
+	})
+	t.Run("as JSON", func(t *testing.T) {
+		got := preview(t, Preview{Config: c, Input: "clicks", JSON: true}, "clicks.csv", csv)
+		var lines []map[string]any
+		for line := range strings.Lines(got) {
+			var one map[string]any
+			if err := json.Unmarshal([]byte(line), &one); err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			lines = append(lines, one)
+		}
+		if len(lines) != 3 || lines[1]["reason"] != "mapping" || lines[2]["summary"] == nil || lines[0]["event"] == nil {
+			t.Errorf("it prints %s", got)
+		}
+	})
+	t.Run("without a configuration", func(t *testing.T) {
+		got := preview(t, Preview{}, "events.json",
+			"{\"event_id\": 7,\n \"timestamp\": 1764384000.25,\n \"context\": {\"a\": 1}}\n")
+		for _, want := range []string{"kind: request", "request_id: event.event_id", `ts: 'time(event.timestamp, "s")'`,
+			"looks like a time in seconds"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("it lacks %q:\n%s", want, got)
+			}
+		}
+	})
+	t.Run("labeljoin's own format", func(t *testing.T) {
+		got := preview(t, Preview{Config: c, Input: "requests"}, "r.jsonl",
+			`{"request_id":"a","ts":1}`+"\n"+`{"id":"b","timestamp":1764384000}`)
+		for _, want := range []string{"r.jsonl:1: request", "r.jsonl:2: rejected as missing_request_id",
+			"request_id: event.id", "  requests:\n"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("it lacks %q:\n%s", want, got)
+			}
+		}
+	})
+}

@@ -1,0 +1,86 @@
+package mapping
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// csvRecords reads CSV (RFC 4180) with a line of names. Every value is a text; an empty
+// one is not given. The dead letters keep a record below the names, so that it can be
+// read again.
+//
+// A message without an envelope is a record of a file, which is an object of such texts
+// already.
+func csvRecords(limits *events.Decoder, m *events.Message, each eachRecord) *events.RejectError {
+	if m.Envelope == nil {
+		return jsonRecords(limits, m, each)
+	}
+	data, reject := unpacked(m)
+	if reject != nil {
+		return reject
+	}
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	r := csv.NewReader(bytes.NewReader(data))
+	r.FieldsPerRecord = -1
+	names, err := r.Read()
+	if errors.Is(err, io.EOF) {
+		return &events.RejectError{Reason: events.ReasonEmpty, Detail: "there is nothing in it"}
+	}
+	if err != nil {
+		return &events.RejectError{Reason: ReasonFormat, Detail: "it is not CSV: " + err.Error()}
+	}
+	head := data[:r.InputOffset()]
+	seen := map[string]bool{}
+	for _, name := range names {
+		if seen[name] {
+			return &events.RejectError{Reason: events.ReasonDuplicateKey,
+				Detail: fmt.Sprintf("two columns have the name %q", clip(name))}
+		}
+		seen[name] = true
+	}
+	for {
+		from := r.InputOffset()
+		values, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		raw := bytes.TrimRight(data[from:r.InputOffset()], "\r\n")
+		raw = append(bytes.Clone(head), raw...)
+		switch {
+		case err != nil: // where the next record begins is not known
+			raw = append(bytes.Clone(head), data[from:]...)
+			each(nil, raw, &events.RejectError{Reason: ReasonFormat, Detail: "from here on it is not CSV: " + err.Error()})
+			return nil
+		case len(values) != len(names):
+			reject = &events.RejectError{Reason: ReasonFormat,
+				Detail: fmt.Sprintf("it has %d values, and %d columns have names", len(values), len(names))}
+		case len(raw) > maxBytesOf(limits):
+			reject = &events.RejectError{Reason: events.ReasonTooLarge, Detail: fmt.Sprintf("%d bytes", len(raw))}
+		default:
+			reject = nil
+		}
+		record := map[string]any{}
+		if reject == nil {
+			for i, name := range names {
+				if values[i] != "" {
+					record[name] = values[i]
+				}
+			}
+		}
+		if !each(record, raw, reject) {
+			return nil
+		}
+	}
+}
+
+func maxBytesOf(limits *events.Decoder) int {
+	if limits.MaxBytes <= 0 {
+		return 1 << 20
+	}
+	return limits.MaxBytes
+}

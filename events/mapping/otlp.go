@@ -1,0 +1,133 @@
+package mapping
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// otlpLogs reads logs of OpenTelemetry, as JSON or protobuf: every log record is a
+// record, with the attributes of its resource and scope beside its own. The dead letters
+// keep a record as OTLP JSON.
+func otlpLogs(_ *events.Decoder, m *events.Message, each eachRecord) (reject *events.RejectError) {
+	data, reject := unpacked(m)
+	if reject != nil {
+		return reject
+	}
+	var logs plog.Logs
+	var err error
+	if trimmed := bytes.TrimLeft(data, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' {
+		logs, err = unmarshal((&plog.JSONUnmarshaler{}).UnmarshalLogs, data)
+	} else {
+		logs, err = unmarshal((&plog.ProtoUnmarshaler{}).UnmarshalLogs, data)
+	}
+	if err != nil {
+		return &events.RejectError{Reason: ReasonFormat, Detail: "it is no OTLP of logs, neither JSON nor protobuf: " +
+			clip(err.Error())}
+	}
+	for _, resource := range logs.ResourceLogs().All() {
+		for _, scope := range resource.ScopeLogs().All() {
+			for _, record := range scope.LogRecords().All() {
+				if !each(logRecord(resource, scope, record), oneLog(resource, scope, record), nil) {
+					return nil
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// unmarshal calls a decoder of others, whose panics must not end the program.
+func unmarshal(decode func([]byte) (plog.Logs, error), data []byte) (logs plog.Logs, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("it cannot be decoded (%v)", p)
+		}
+	}()
+	return decode(data)
+}
+
+// logRecord is a log record as expressions see it.
+func logRecord(resource plog.ResourceLogs, scope plog.ScopeLogs, r plog.LogRecord) map[string]any {
+	out := map[string]any{
+		"resource": valueOf(resource.Resource().Attributes()),
+		"scope": map[string]any{"name": scope.Scope().Name(), "version": scope.Scope().Version(),
+			"attributes": valueOf(scope.Scope().Attributes())},
+		"attributes": valueOf(r.Attributes()),
+		"body":       plain(r.Body()),
+	}
+	at := r.Timestamp()
+	if at == 0 {
+		at = r.ObservedTimestamp()
+	}
+	if at != 0 {
+		out["time"] = events.Time(at)
+	}
+	give := func(name, text string) {
+		if text != "" {
+			out[name] = text
+		}
+	}
+	give("event_name", r.EventName())
+	give("severity", r.SeverityText())
+	if id := r.TraceID(); !id.IsEmpty() {
+		give("trace_id", hex.EncodeToString(id[:]))
+	}
+	if id := r.SpanID(); !id.IsEmpty() {
+		give("span_id", hex.EncodeToString(id[:]))
+	}
+	return out
+}
+
+// valueOf is a map of attributes.
+func valueOf(attributes pcommon.Map) map[string]any {
+	out := make(map[string]any, attributes.Len())
+	for name, v := range attributes.All() {
+		out[name] = plain(v)
+	}
+	return out
+}
+
+func plain(v pcommon.Value) any {
+	switch v.Type() {
+	case pcommon.ValueTypeStr:
+		return v.Str()
+	case pcommon.ValueTypeBool:
+		return v.Bool()
+	case pcommon.ValueTypeInt:
+		return int(v.Int())
+	case pcommon.ValueTypeDouble:
+		return v.Double()
+	case pcommon.ValueTypeBytes:
+		return string(v.Bytes().AsRaw())
+	case pcommon.ValueTypeMap:
+		return valueOf(v.Map())
+	case pcommon.ValueTypeSlice:
+		list := make([]any, v.Slice().Len())
+		for i := range list {
+			list[i] = plain(v.Slice().At(i))
+		}
+		return list
+	}
+	return nil
+}
+
+// oneLog is one log record alone, with its resource and scope.
+func oneLog(resource plog.ResourceLogs, scope plog.ScopeLogs, record plog.LogRecord) []byte {
+	one := plog.NewLogs()
+	r := one.ResourceLogs().AppendEmpty()
+	resource.Resource().CopyTo(r.Resource())
+	s := r.ScopeLogs().AppendEmpty()
+	scope.Scope().CopyTo(s.Scope())
+	record.CopyTo(s.LogRecords().AppendEmpty())
+	data, err := (&plog.JSONMarshaler{}).MarshalLogs(one)
+	if err != nil {
+		return nil // it was decoded a moment ago
+	}
+	return data
+}

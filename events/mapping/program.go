@@ -1,0 +1,232 @@
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/types"
+	"github.com/expr-lang/expr/vm"
+)
+
+// The bounds of one expression. They are far above what a person writes.
+const (
+	mostBytes = 16 << 10
+	mostNodes = 4000
+)
+
+// The names that expressions may use.
+const (
+	nameEvent   = "event"
+	nameIt      = "it"
+	nameKind    = "kind"
+	nameSubject = "subject"
+	nameHeaders = "headers"
+	nameStored  = "stored"
+	nameBudget  = "budget__" // is put in by the compiler
+	nameTick    = "tick__"
+	nameMade    = "made__"
+	namePlus    = "plus__"
+)
+
+// Variables lists the names of values that an expression may use, sorted.
+func Variables() []string {
+	return []string{nameEvent, nameHeaders, nameIt, nameKind, nameStored, nameSubject}
+}
+
+// builtins are the functions of expr that are left in. What goes through an object in the
+// order of a hash table is not among them: the same record has to give the same event.
+func builtins() []string {
+	return append(loops(),
+		"abs", "ceil", "first", "float", "floor", "get", "hasPrefix", "hasSuffix", "indexOf", "last",
+		"lastIndexOf", "len", "lower", "max", "min", "reverse", "round", "sort", "split", "trim", "trimPrefix",
+		"trimSuffix", "type", "upper")
+}
+
+// program is a compiled expression.
+type program struct {
+	source string
+	code   *vm.Program
+	uses   uses
+}
+
+// compile compiles an expression.
+func compile(source string, zones *zones) (*program, error) {
+	if len(source) > mostBytes {
+		return nil, fmt.Errorf("the expression is %d bytes long; %d are allowed", len(source), mostBytes)
+	}
+	text := rewritten(source)
+	tree, err := parser.Parse(text)
+	if err != nil {
+		return nil, reworded(source, err)
+	}
+	g := &gate{}
+	ast.Walk(&tree.Node, g)
+	if g.refused != "" {
+		return nil, errors.New(g.refused)
+	}
+	p := &program{source: source}
+	p.uses.collect(tree.Node)
+	options := []expr.Option{
+		expr.Env(types.Map{
+			nameEvent: types.Any, nameIt: types.Any, nameKind: types.String, nameSubject: types.String, nameHeaders: types.Any,
+			nameStored: types.Any, nameBudget: types.TypeOf(&budget{}),
+		}),
+		expr.MaxNodes(mostNodes), expr.DisableAllBuiltins(), expr.Patch(&guarding{}),
+	}
+	for _, name := range builtins() {
+		options = append(options, expr.EnableBuiltin(name))
+	}
+	options = append(options, functions(zones)...)
+	if p.code, err = expr.Compile(text, options...); err != nil {
+		return nil, reworded(source, err)
+	}
+	return p, nil
+}
+
+// reworded says what is wrong with an expression on one line.
+func reworded(source string, err error) error {
+	var at *file.Error
+	message, place := err.Error(), ""
+	if errors.As(err, &at) {
+		message = at.Message
+		if rewritten(source) == source {
+			place = fmt.Sprintf(" (at column %d of the expression)", at.Column+1)
+		}
+	}
+	message, _, _ = strings.Cut(message, "\n")
+	if name, ok := strings.CutPrefix(message, "unknown name "); ok {
+		switch {
+		case slices.Contains([]string{"now", "date", "duration", "timezone"}, name):
+			message = fmt.Sprintf("%s() is not there: the same record must always give the same event; time(x, unit) reads a time", name)
+		default:
+			message = fmt.Sprintf("unknown name %q: a field of the record is event.%s; there are %s", name, name,
+				strings.Join(Variables(), ", "))
+		}
+	}
+	return errors.New(message + place)
+}
+
+// gate is a visitor that finds what the language leaves out.
+type gate struct{ refused string }
+
+// Visit implements ast.Visitor.
+func (g *gate) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		if n.Value == "$env" || strings.HasSuffix(n.Value, "__") {
+			g.refused = fmt.Sprintf("unknown name %q: there are %s", n.Value, strings.Join(Variables(), ", "))
+		}
+	case *ast.BinaryNode:
+		if _, written := n.Right.(*ast.StringNode); n.Operator == "matches" && !written {
+			g.refused = `the pattern of matches is a text in quotes, like "^[0-9]+$": it may not come from the record`
+		}
+		if n.Operator == ".." {
+			g.refused = "ranges (..) are not part of the language: compare with >= and <="
+		}
+	}
+}
+
+// guarding is a visitor that makes an expression count what it does.
+type guarding struct{}
+
+// Visit implements ast.Visitor.
+func (guarding) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.PredicateNode:
+		if !isCallOf(n.Node, nameTick) {
+			n.Node = callOf(nameTick, &ast.BoolNode{Value: isCostly(n.Node)}, n.Node)
+		}
+	case *ast.BinaryNode:
+		if n.Operator == "+" && !(isNumber(n.Left) && isNumber(n.Right)) {
+			ast.Patch(node, callOf(namePlus, n.Left, n.Right))
+		}
+	case *ast.BuiltinNode:
+		if slices.Contains(builtinMakers(), n.Name) {
+			ast.Patch(node, callOf(nameMade, n))
+		}
+	case *ast.CallNode:
+		if id, ok := n.Callee.(*ast.IdentifierNode); ok && slices.Contains(makers(), id.Value) {
+			ast.Patch(node, callOf(nameMade, n))
+		}
+	}
+}
+
+// builtinMakers are the functions of expr that make something as large as what they get.
+func builtinMakers() []string {
+	return []string{"filter", "lower", "map", "reverse", "sort", "split", "upper"}
+}
+
+// makers are those among Functions.
+func makers() []string {
+	return []string{"base64", "flatten", "fromPairs", "join", "json", "keys", "rename", "replace", "subtree", "toPairs",
+		"values", "without"}
+}
+
+// isCostly reports whether what a loop does for one element may take as long as the
+// record is large: a comparison of two things that are both unknown, or a function that
+// looks at all of its text or list.
+func isCostly(node ast.Node) bool {
+	v := &costs{}
+	ast.Walk(&node, v)
+	return v.found
+}
+
+type costs struct{ found bool }
+
+// Visit implements ast.Visitor.
+func (v *costs) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.BinaryNode:
+		switch n.Operator {
+		case "in", "contains", "startsWith", "endsWith", "matches", "==", "!=":
+			v.found = v.found || !isLiteral(n.Left) && !isLiteral(n.Right)
+		}
+	case *ast.BuiltinNode:
+		cheap := append(loops(), "len", "int", "float", "abs", "ceil", "floor", "round", "type", "get", "first", "last")
+		v.found = v.found || !slices.Contains(cheap, n.Name)
+	case *ast.CallNode:
+		id, ok := n.Callee.(*ast.IdentifierNode)
+		cheap := []string{nameTick, namePlus, nameMade, "string", "default", "time", "int"}
+		v.found = v.found || !ok || !slices.Contains(cheap, id.Value)
+	}
+}
+
+func isLiteral(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.StringNode, *ast.BoolNode, *ast.NilNode, *ast.ConstantNode:
+		return true
+	case *ast.ArrayNode:
+		return !slices.ContainsFunc(n.Nodes, func(e ast.Node) bool { return !isLiteral(e) })
+	}
+	return isNumber(n)
+}
+
+func callOf(name string, arguments ...ast.Node) ast.Node {
+	return &ast.CallNode{
+		Callee:    &ast.IdentifierNode{Value: name},
+		Arguments: append([]ast.Node{&ast.IdentifierNode{Value: nameBudget}}, arguments...),
+	}
+}
+
+func isCallOf(n ast.Node, name string) bool {
+	call, ok := n.(*ast.CallNode)
+	if !ok {
+		return false
+	}
+	id, ok := call.Callee.(*ast.IdentifierNode)
+	return ok && id.Value == name
+}
+
+func isNumber(n ast.Node) bool {
+	switch n.(type) {
+	case *ast.IntegerNode, *ast.FloatNode:
+		return true
+	}
+	return false
+}

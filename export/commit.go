@@ -41,6 +41,9 @@ func (s *Stage) commit(ctx context.Context, cut *joiner.Cut) (joiner.Receipt, er
 			return joiner.Receipt{}, err
 		}
 	}
+	if err := s.settle(); err != nil {
+		return joiner.Receipt{}, err
+	}
 	op, err := s.operation(cut)
 	if err != nil {
 		return joiner.Receipt{}, err

@@ -32,8 +32,12 @@ func Open(opts Options) (*Output, error) {
 	if err != nil {
 		return nil, err
 	}
+	keep := 0
+	if opts.Behind { // one file is made while another is written
+		keep = 2
+	}
 	layout, err := rowfile.NewLayout(rowfile.Config{
-		Labels: opts.Labels, Weight: opts.Weight, Features: opts.Features, Rename: opts.Rename,
+		Labels: opts.Labels, Weight: opts.Weight, Features: opts.Features, Rename: opts.Rename, Keep: keep,
 	})
 	if err != nil {
 		return nil, err

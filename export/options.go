@@ -41,6 +41,10 @@ type Options struct {
 	FileRows  int   // a file is finished at so many rows; 0 means 1,000,000
 	FileBytes int64 // or when so many bytes are buffered; 0 means 128 MiB, at most 1 GiB
 
+	// Behind lets a file be finished while rows of the next are added; a commit holds twice
+	// FileBytes then.
+	Behind bool
+
 	// CheckpointEvery is how many operations may follow a checkpoint of the table; 0
 	// means tablelog.CheckpointEvery.
 	CheckpointEvery int

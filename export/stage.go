@@ -24,8 +24,10 @@ type Stage struct {
 
 	builders map[int64]*rowfile.Builder // by day
 	buffered int64                      // bytes in all of them
-	files    []tablelog.File            // finished
-	columns  int                        // of all files together
+	files    []tablelog.File            // finished, and the one being finished
+	// finishing is where the file will come from that is being finished; nil: none is.
+	finishing chan finished
+	columns   int // of all files together
 
 	sink        tablelog.Sink // nil: nothing counts the rows
 	deadLetters *checked      // nil before the first
@@ -125,21 +127,66 @@ func (s *Stage) largest() int64 {
 	return slices.MaxFunc(days, func(x, y int64) int { return s.builders[x].Size() - s.builders[y].Size() })
 }
 
-// finishFile encodes the day's rows into a staged file and reads it back.
+// finishFile makes a staged file of the day's rows. With Options.Behind it goes on behind
+// the rows that follow, one file at a time.
 func (s *Stage) finishFile(d int64) error {
 	b := s.builders[d]
-	defer b.Release()
 	delete(s.builders, d)
 	s.buffered -= int64(b.Size())
 	if b.Rows() == 0 {
+		b.Release()
 		return nil
+	}
+	if err := s.settle(); err != nil {
+		b.Release()
+		return err
 	}
 	s.out.features.add(b, s.out.opts.Log)
 	n := len(s.files)
-	f := tablelog.File{Staging: s.stagingPath(fmt.Sprintf("%03d", n) + tablelog.FileSuffix)}
+	s.files = append(s.files, tablelog.File{Staging: s.stagingPath(fmt.Sprintf("%03d", n) + tablelog.FileSuffix)})
+	s.finishing = make(chan finished, 1)
+	go func(done chan<- finished) { // ended by settle
+		defer b.Release()
+		f, columns, err := s.writeFile(b, n)
+		done <- finished{file: f, columns: columns, err: err}
+	}(s.finishing)
+	if s.out.opts.Behind {
+		return nil
+	}
+	return s.settle()
+}
+
+// finished is a staged file, or why there is none.
+type finished struct {
+	file    tablelog.File
+	columns []tablelog.Column
+	err     error
+}
+
+// settle waits for the file that is being finished, if there is one.
+func (s *Stage) settle() error {
+	if s.finishing == nil {
+		return nil
+	}
+	f := <-s.finishing
+	s.finishing = nil
+	if f.err != nil {
+		return f.err
+	}
+	s.out.features.typed(f.columns, s.out.opts.Log)
+	if s.columns += len(f.columns); s.columns <= tablelog.MaxColumns {
+		f.file.Columns = f.columns
+	}
+	s.files[len(s.files)-1] = f.file
+	return nil
+}
+
+// writeFile encodes rows into the staged file n and reads it back.
+func (s *Stage) writeFile(b *rowfile.Builder, n int) (f tablelog.File, columns []tablelog.Column, err error) {
+	f.Staging = s.files[n].Staging
 	raw, err := s.out.bucket.Stage(f.Staging)
 	if err != nil {
-		return err
+		return f, nil, err
 	}
 	w := newChecked(raw)
 	sum, err := b.Encode(w, s.metadata(n))
@@ -148,22 +195,17 @@ func (s *Stage) finishFile(d int64) error {
 	}
 	if err != nil {
 		raw.Discard()
-		return fmt.Errorf("write %s: %w", f.Staging, err)
+		return f, nil, fmt.Errorf("write %s: %w", f.Staging, err)
 	}
 	f.Path = tablelog.DataPath(tablelog.DayName(sum.MinTS), tablelog.CommitName(s.out.opts.Partition, s.number), n)
 	f.Rows, f.Bytes, f.SHA256, f.RowsHash = sum.Rows, w.bytes, w.sha256(), sum.Hash
 	f.MinRequestTS, f.MaxRequestTS = sum.MinTS, sum.MaxTS
 	f.MaxRevision, f.Early = sum.MaxRevision, sum.Early
-	columns := make([]tablelog.Column, len(sum.Columns))
+	columns = make([]tablelog.Column, len(sum.Columns))
 	for i, c := range sum.Columns {
 		columns[i] = tablelog.Column{Name: c.Name, Type: c.Type.String()}
 	}
-	s.out.features.typed(columns, s.out.opts.Log)
-	if s.columns += len(columns); s.columns <= tablelog.MaxColumns {
-		f.Columns = columns
-	}
-	s.files = append(s.files, f)
-	return readBack(s.out.bucket, &f, &sum)
+	return f, columns, readBack(s.out.bucket, &f, &sum)
 }
 
 // readBack compares a staged file with what was meant: first its bytes, so that
@@ -240,6 +282,7 @@ func (s *Stage) Abort() {
 		return
 	}
 	s.done = true
+	_ = s.settle() // it is removed below
 	if s.deadLetters != nil {
 		s.deadLetters.w.Discard()
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -15,7 +17,7 @@ func benchCommand() *cli.Command {
 		Name:  "bench",
 		Usage: "measure this machine with labeljoin on it",
 		Subcommands: []*cli.Command{benchLiveCommand(), benchStoreCommand(), benchLatencyCommand(), benchEventsCommand(),
-			benchExportCommand(), benchStatsCommand()},
+			benchExportCommand(), benchStatsCommand(), benchReplayCommand()},
 	}
 }
 
@@ -136,34 +138,43 @@ func benchEventsCommand() *cli.Command {
 	}
 }
 
+// turnFlags are those of a benchmark that takes turns with other programs.
+func turnFlags(turns *int, dir *string, asJSON *bool) []cli.Flag {
+	return []cli.Flag{
+		&cli.IntFlag{Name: "turns", Value: 2, Usage: "how often each is measured", Destination: turns},
+		&cli.StringFlag{Name: "dir", Usage: "work in `DIR`, which is kept; what was generated is used again", Destination: dir},
+		&cli.BoolFlag{Name: "json", Usage: "print the result as one line of JSON", Destination: asJSON},
+		profileFlag(),
+	}
+}
+
+// profiled runs a benchmark that prints its result, with a profile if one is wanted.
+func profiled(talk *io.Writer, run func(context.Context, io.Writer) error) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		stop, err := bench.StartProfile(c.String("cpuprofile"))
+		if err != nil {
+			return err
+		}
+		*talk = c.App.ErrWriter
+		return errors.Join(run(c.Context, c.App.Writer), stop())
+	}
+}
+
 func benchStatsCommand() *cli.Command {
 	b := &bench.Stats{}
 	return &cli.Command{
 		Name:        "stats",
 		Usage:       "compute the statistics of a day of generated rows; by turns with DuckDB and TFDV, if Python has them",
 		Description: "DuckDB summarizes the same files, TensorFlow Data Validation a data frame of them that is in memory already.",
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.IntFlag{Name: "rows", Value: 5_000_000, Usage: "`N` rows of the day", Destination: &b.Rows},
-			&cli.IntFlag{Name: "columns", Value: 30, Usage: "`N` columns of a row, features among them",
-				Destination: &b.Columns},
-			&cli.IntFlag{Name: "turns", Value: 2, Usage: "how often each is measured", Destination: &b.Turns},
+			&cli.IntFlag{Name: "columns", Value: 30, Usage: "`N` columns of a row, features among them", Destination: &b.Columns},
 			&cli.StringFlag{Name: "duckdb", Usage: "a `PROGRAM` of Python that has the duckdb module", Destination: &b.DuckDB},
 			&cli.StringFlag{Name: "tfdv", Usage: "a `PROGRAM` of Python that has the tensorflow_data_validation module",
 				Destination: &b.TFDV},
-			&cli.StringFlag{Name: "dir", Usage: "work in `DIR`, which is kept; its rows are used again", Destination: &b.Dir},
-			&cli.BoolFlag{Name: "json", Usage: "the result as one line of JSON", Destination: &b.JSON},
-			profileFlag(),
-		},
+		}, turnFlags(&b.Turns, &b.Dir, &b.JSON)...),
 		OnUsageError: onUsageError,
-		Action: func(c *cli.Context) (err error) {
-			stop, err := bench.StartProfile(c.String("cpuprofile"))
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, stop()) }()
-			b.Talk = c.App.ErrWriter
-			return b.Run(c.Context, c.App.Writer)
-		},
+		Action:       profiled(&b.Talk, b.Run),
 	}
 }
 
@@ -174,31 +185,47 @@ func benchExportCommand() *cli.Command {
 		Usage: "export a day of generated rows, shuffled and split; by turns with DuckDB, if Python has it",
 		Description: "Writes a day of rows as the joiner does, in files of a million rows, and exports it. DuckDB gets the same\n" +
 			"files, the same codec and as many threads, and sorts them by a hash under a limit on its memory.",
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.IntFlag{Name: "rows", Value: 10_000_000, Usage: "`N` rows of the day", Destination: &b.Rows},
-			&cli.IntFlag{Name: "columns", Value: 30, Usage: "`N` columns of a row, features among them",
-				Destination: &b.Columns},
+			&cli.IntFlag{Name: "columns", Value: 30, Usage: "`N` columns of a row, features among them", Destination: &b.Columns},
 			&cli.IntFlag{Name: "shards", Value: 16, Usage: "`N` files of each split", Destination: &b.Shards},
-			&cli.IntFlag{Name: "turns", Value: 2, Usage: "how often each is measured", Destination: &b.Turns},
 			&cli.StringFlag{Name: "format", Value: "parquet", Usage: "parquet or tfrecord", Destination: &b.Format},
-			&cli.StringFlag{Name: "python",
-				Usage:       "a `PROGRAM` of Python that has the duckdb module; without it only labeljoin is measured",
-				Destination: &b.Python},
+			pythonFlag(&b.Python),
 			&cli.StringFlag{Name: "memory", Value: "1GiB", Usage: "DuckDB's limit on its `MEMORY`", Destination: &b.Memory},
-			&cli.StringFlag{Name: "dir", Usage: "work in `DIR`, which is kept; its rows are used again", Destination: &b.Dir},
 			&cli.BoolFlag{Name: "report", Usage: "by turns with the statistics and the report that lie beside a day",
 				Destination: &b.Report},
-			&cli.BoolFlag{Name: "json", Usage: "the result as one line of JSON", Destination: &b.JSON},
-			profileFlag(),
-		},
+		}, turnFlags(&b.Turns, &b.Dir, &b.JSON)...),
 		OnUsageError: onUsageError,
-		Action: func(c *cli.Context) (err error) {
-			stop, err := bench.StartProfile(c.String("cpuprofile"))
-			if err != nil {
-				return err
+		Action:       profiled(&b.Talk, b.Run),
+	}
+}
+
+func pythonFlag(into *string) cli.Flag {
+	return &cli.StringFlag{Name: "python", Destination: into,
+		Usage: "a `PROGRAM` of Python that has the duckdb module; without it only labeljoin is measured"}
+}
+
+func benchReplayCommand() *cli.Command {
+	b := &bench.Replay{}
+	return &cli.Command{
+		Name:  "replay",
+		Usage: "replay generated logs; by turns with the same join in DuckDB, if Python has it",
+		Description: "Two logs: requests of 709 bytes of which one in twenty has an outcome, and slates of ten items with 2.6\n" +
+			"outcomes each. From JSON lines, and from Parquet that DuckDB made of them. DuckDB writes the same columns,\n" +
+			"of the same types, with the same codec at its fastest level, on as many threads; its rows are compared.\n" +
+			"Its query takes for granted that no event comes twice, which labeljoin makes sure of.",
+		Flags: append([]cli.Flag{
+			&cli.IntFlag{Name: "rows", Value: 2_000_000, Usage: "`N` rows that each log gives", Destination: &b.Rows},
+			&cli.StringFlag{Name: "only", Usage: "measure only what begins with `NAME`: plain, slates, plain-jsonl, plain-parquet, ...",
+				Destination: &b.Only},
+			pythonFlag(&b.Python),
+		}, turnFlags(&b.Turns, &b.Dir, &b.JSON)...),
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			if b.Rows < 1000 || b.Turns < 1 {
+				return &terminal.UsageError{Err: errors.New("--rows from 1000, --turns from 1")}
 			}
-			defer func() { err = errors.Join(err, stop()) }()
-			b.Talk = c.App.ErrWriter
+			b.Talk, b.Profile = c.App.ErrWriter, c.String("cpuprofile")
 			return b.Run(c.Context, c.App.Writer)
 		},
 	}

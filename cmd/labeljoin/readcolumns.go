@@ -16,16 +16,16 @@ func readColumnsCommand() *cli.Command {
 	return &cli.Command{
 		Name:      replay.ReadColumnsName,
 		Usage:     "write the records of a Parquet or Avro file as JSON lines",
-		ArgsUsage: "FILE",
+		ArgsUsage: "FILE [COLUMN...]",
 		Hidden:    true,
 		Action: func(c *cli.Context) error {
-			if c.NArg() != 1 {
-				return &terminal.UsageError{Err: fmt.Errorf("%s takes one file", c.Command.HelpName)}
+			if c.NArg() == 0 {
+				return &terminal.UsageError{Err: fmt.Errorf("%s takes a file", c.Command.HelpName)}
 			}
 			if err := columnar.LimitMemory(); err != nil {
 				return fmt.Errorf("bounding the memory: %w", err)
 			}
-			return columnar.Write(c.Context, c.Args().First(), c.App.Writer)
+			return columnar.Write(c.Context, c.Args().First(), c.App.Writer, c.Args().Tail()...)
 		},
 	}
 }

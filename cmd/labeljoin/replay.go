@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/bench"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/commandline"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/replay"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
@@ -44,10 +46,16 @@ func replayCommand() *cli.Command {
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 			&cli.StringFlag{Name: "max-rejected", Value: "1%", Usage: "stop if a larger `SHARE` of a file's lines is rejected"},
 			&cli.BoolFlag{Name: "strict", Usage: "stop at the first event that is rejected and the first file that is damaged"},
+			&cli.StringFlag{Name: "cpuprofile", Hidden: true, Usage: "write a profile to `FILE`"},
 			&cli.BoolFlag{Name: "trust-logs", Usage: "write rows although no outcome belongs to any request, a log is empty or damaged, or requests look like outcomes"},
 		},
 		OnUsageError: onUsageError,
-		Action: func(c *cli.Context) error {
+		Action: func(c *cli.Context) (err error) {
+			stop, err := bench.StartProfile(c.String("cpuprofile"))
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, stop()) }()
 			r := replay.Replay{
 				Talk: c.App.ErrWriter, Data: c.App.Writer, Complete: c.Bool("complete"),
 				GapsOf: c.String("gaps-of"), Trusted: c.Bool("trust-logs"),
@@ -56,7 +64,6 @@ func replayCommand() *cli.Command {
 			if err := readReplayFlags(c, &r); err != nil {
 				return err
 			}
-			var err error
 			if r.Config, err = configOf(c); err != nil {
 				return err
 			}

@@ -27,6 +27,9 @@ type Config struct {
 	// the items, or simply the name of the column it would have had. An empty
 	// value leaves the feature out.
 	Rename map[string]string
+	// Keep is of how many files the memory is kept for files to come, however long they
+	// take; 0: it is left to the garbage collector.
+	Keep int
 }
 
 // Layout is a checked Config.
@@ -42,7 +45,8 @@ type Layout struct {
 	reserved map[string]string
 	// codec is one for all files: it keeps its encoders, which are large.
 	codec       *zstd.Codec
-	memory      sync.Pool // of memory
+	memory      sync.Pool   // of memory
+	kept        chan memory // instead of it, if memory is kept; nil: it is not
 	encoding    colfile.Memory
 	groupRows   int
 	maxFeatures int
@@ -58,6 +62,9 @@ func NewLayout(c Config) (*Layout, error) {
 	l := &Layout{labels: c.Labels, weight: c.Weight, rename: c.Rename, reserved: map[string]string{},
 		typed:     map[string]bool{},
 		groupRows: rowGroupRows, maxFeatures: MaxFeatures}
+	if c.Keep > 0 {
+		l.kept = make(chan memory, c.Keep)
+	}
 	// The fastest level costs a tenth more bytes than the default one and saves
 	// a fifth of the time that writing takes.
 	l.codec = &zstd.Codec{Level: zstd.SpeedFastest}

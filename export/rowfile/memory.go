@@ -7,6 +7,14 @@ package rowfile
 type memory map[string]buffers
 
 func (l *Layout) takeMemory() memory {
+	if l.kept != nil {
+		select {
+		case m := <-l.kept:
+			return m
+		default:
+			return nil
+		}
+	}
 	m, _ := l.memory.Get().(memory)
 	return m
 }
@@ -28,6 +36,13 @@ func (b *Builder) Release() {
 	for _, c := range b.byName {
 		keep(c)
 	}
-	b.layout.memory.Put(m)
+	if l := b.layout; l.kept == nil {
+		l.memory.Put(m)
+	} else {
+		select {
+		case l.kept <- m:
+		default: // more files were built at once than are to be remembered
+		}
+	}
 	*b = Builder{layout: b.layout}
 }

@@ -4,6 +4,7 @@
 package batch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,9 @@ type Options struct {
 	// Open begins to read the log of a kind. It is called for each reading, and each
 	// reading must give the same.
 	Open [events.Kinds]func(ctx context.Context) (Source, error)
+	// OpenIDs begins to read the requests where only their ids are wanted: an event may have
+	// no more than that. Nil: Open does.
+	OpenIDs func(ctx context.Context) (Source, error)
 	// Inputs are the names of the logs, for dead letters.
 	Inputs [events.Kinds]string
 	// Keep says which ids are joined; others are not even counted. Nil: all are.
@@ -238,6 +242,7 @@ func (j *join) reject(k events.Kind, at events.Origin, data []byte, reason, deta
 	if j.lettersSize += int64(len(data)) + 200; j.lettersSize > j.o.Memory {
 		d.Data = nil // a log of nothing else: what is wrong with it is known by now
 	}
+	d.Data = bytes.Clone(d.Data) // events share what is allocated
 	j.letters = append(j.letters, d)
 	return nil
 }

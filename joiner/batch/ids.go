@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/labeljoin/labeljoin/events"
 )
@@ -38,9 +39,13 @@ func (j *join) keeps(id []byte) bool { return j.o.Keep == nil || j.o.Keep(id) }
 // readIDs finds the ids of which there are several requests.
 func (j *join) readIDs(ctx context.Context) error {
 	j.advance(events.KindRequest, false)
-	var hashes []uint64
+	var known hashes
 	room := max(j.o.Memory-j.outcomes.size(), j.o.Memory/8)
-	err := each(ctx, j, events.KindRequest, func(w *worker, b *events.Batch) []uint64 {
+	open := j.o.OpenIDs
+	if open == nil {
+		open = j.o.Open[events.KindRequest]
+	}
+	err := each(ctx, j, open, func(w *worker, b *events.Batch) []uint64 {
 		some := make([]uint64, 0, len(b.Messages))
 		for i := range b.Messages {
 			w.pieces(events.KindRequest, &b.Messages[i], func(_ events.Origin, data []byte, made *events.Decoded) {
@@ -56,8 +61,8 @@ func (j *join) readIDs(ctx context.Context) error {
 		}
 		return some
 	}, func(some []uint64) error {
-		hashes = append(hashes, some...)
-		if int64(cap(hashes))*8 > room && !j.settled {
+		known.add(some)
+		if known.size > room && !j.settled {
 			return errTooMuch
 		}
 		return nil
@@ -65,14 +70,52 @@ func (j *join) readIDs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	slices.Sort(hashes)
-	j.apart = &apart{ids: map[uint64]struct{}{}}
-	for i := 1; i < len(hashes); i++ {
-		if hashes[i] == hashes[i-1] {
-			j.apart.ids[hashes[i]] = struct{}{}
-		}
-	}
+	j.apart = &apart{ids: known.several(len(j.workers))}
 	return nil
+}
+
+// hashes are those of ids, parted by their first bits: a part is sorted faster than all
+// are, and beside the others.
+type hashes struct {
+	parts [1 << hashPartBits][]uint64
+	size  int64 // bytes allocated
+}
+
+const hashPartBits = 8
+
+func (h *hashes) add(some []uint64) {
+	for _, hash := range some {
+		part := &h.parts[hash>>(64-hashPartBits)]
+		before := cap(*part)
+		*part = append(*part, hash)
+		h.size += int64(cap(*part)-before) * 8
+	}
+}
+
+// several are the hashes that were added more than once. They are found by so many
+// goroutines.
+func (h *hashes) several(jobs int) map[uint64]struct{} {
+	found := make([][]uint64, len(h.parts))
+	var group errgroup.Group
+	group.SetLimit(jobs)
+	for p := range h.parts {
+		group.Go(func() error {
+			part := h.parts[p]
+			slices.Sort(part)
+			for i := 1; i < len(part); i++ {
+				if part[i] == part[i-1] {
+					found[p] = append(found[p], part[i])
+				}
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // none of them fails
+	all := map[uint64]struct{}{}
+	for _, hash := range slices.Concat(found...) {
+		all[hash] = struct{}{}
+	}
+	return all
 }
 
 // apart are the requests of which there may be several of an id. They are decided when

@@ -117,7 +117,7 @@ func (j *join) readOutcomes(ctx context.Context) error {
 	j.advance(events.KindOutcome, false)
 	j.outcomes = &table{}
 	const k = events.KindOutcome
-	err := each(ctx, j, k, (*worker).outcomes, func(some []outcomeRead) error {
+	err := each(ctx, j, j.o.Open[k], (*worker).outcomes, func(some []outcomeRead) error {
 		for i := range some {
 			if err := j.takeOutcome(&some[i]); err != nil {
 				return err

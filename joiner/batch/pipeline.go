@@ -12,9 +12,9 @@ import (
 
 // each reads a log once: workers make something of its batches side by side, and take
 // is given what they made in the order of the log.
-func each[T any](ctx context.Context, j *join, kind events.Kind,
+func each[T any](ctx context.Context, j *join, open func(context.Context) (Source, error),
 	work func(*worker, *events.Batch) T, take func(T) error) (err error) {
-	source, err := j.o.Open[kind](ctx)
+	source, err := open(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,12 @@
 package batch
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"slices"
 	"sync"
+	"unsafe"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -63,7 +65,7 @@ func (v *verdicts) next() *verdict {
 func (j *join) readRequests(ctx context.Context) error {
 	j.advance(events.KindRequest, true)
 	var spare sync.Pool
-	return each(ctx, j, events.KindRequest, func(w *worker, b *events.Batch) *verdicts {
+	return each(ctx, j, j.o.Open[events.KindRequest], func(w *worker, b *events.Batch) *verdicts {
 		made, ok := spare.Get().(*verdicts)
 		if !ok {
 			made = &verdicts{}
@@ -107,7 +109,11 @@ func (w *worker) request(made *verdicts, at events.Origin, data []byte, of *even
 	v.at, v.data, v.err, v.failed, v.rows = at, data, nil, false, nil
 	v.letter = letterOf(data, of)
 	clear(v.fates[:])
-	unknown, err := w.parsers[k].RequestAndUnknown(string(data), &v.request)
+	text := unsafe.String(unsafe.SliceData(data), len(data)) // the batch is not written to any more
+	if of != nil {
+		text = string(data) // a mapping makes the next event in the same memory
+	}
+	unknown, err := w.parsers[k].RequestAndUnknown(text, &v.request)
 	if v.unknown = unknown; of != nil {
 		v.unknown += of.Unused
 	}
@@ -194,7 +200,7 @@ func (j *join) takeRequest(v *verdict) error {
 	}
 	switch v.kind {
 	case verdictApart:
-		j.apart.held = append(j.apart.held, setAside{hash: v.hash, at: v.at, data: v.data})
+		j.apart.held = append(j.apart.held, setAside{hash: v.hash, at: v.at, data: bytes.Clone(v.data)})
 		return nil
 	case verdictRows:
 		return j.write(&v.request, v.rows, &v.fates)

@@ -2,16 +2,13 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -35,25 +32,17 @@ type Export struct {
 	Talk                         io.Writer
 }
 
-// exportTurn is one measured export.
-type exportTurn struct {
-	Seconds float64 `json:"seconds"`
-	RowsPS  float64 `json:"rows_per_second"`
-	Peak    int64   `json:"peak_bytes"`
-	Bytes   int64   `json:"bytes"` // of the files that were written
-}
-
 // exportResult is what the benchmark prints.
 type exportResult struct {
-	Rows      int          `json:"rows"`
-	Columns   int          `json:"columns"`
-	Shards    int          `json:"shards"`
-	Threads   int          `json:"threads"`
-	Input     int64        `json:"input_bytes"`
-	Labeljoin []exportTurn `json:"labeljoin"`
+	Rows      int    `json:"rows"`
+	Columns   int    `json:"columns"`
+	Shards    int    `json:"shards"`
+	Threads   int    `json:"threads"`
+	Input     int64  `json:"input_bytes"`
+	Labeljoin []turn `json:"labeljoin"`
 	// Reported are the turns with statistics, health and report beside the day.
-	Reported []exportTurn `json:"with_report,omitempty"`
-	DuckDB   []exportTurn `json:"duckdb,omitempty"`
+	Reported []turn `json:"with_report,omitempty"`
+	DuckDB   []turn `json:"duckdb,omitempty"`
 	// Ratio is the rows per second of labeljoin's fastest turn, divided by those of
 	// DuckDB's.
 	Ratio float64 `json:"ratio,omitempty"`
@@ -67,12 +56,11 @@ func benchDay() events.Time { return events.At(time.Date(2026, 11, 21, 0, 0, 0, 
 
 // Run measures, and prints the result to out.
 func (b *Export) Run(ctx context.Context, out io.Writer) (err error) {
-	if b.Dir == "" {
-		if b.Dir, err = os.MkdirTemp("", "labeljoin-bench-"); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(b.Dir)) }()
+	clean, err := workDir(&b.Dir)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, clean()) }()
 	result := &exportResult{Rows: b.Rows, Columns: b.Columns, Shards: b.Shards, Threads: runtime.GOMAXPROCS(0)}
 	archive, table, err := b.input(ctx)
 	if err != nil {
@@ -82,24 +70,24 @@ func (b *Export) Run(ctx context.Context, out io.Writer) (err error) {
 		result.Input += table.Files[i].Bytes
 	}
 	for range b.Turns {
-		turn, err := b.export(ctx, archive, table, false)
+		t, err := b.export(ctx, archive, table, false)
 		if err != nil {
 			return err
 		}
-		result.Labeljoin = append(result.Labeljoin, turn)
+		result.Labeljoin = append(result.Labeljoin, t)
 		if b.Report {
-			if turn, err = b.export(ctx, archive, table, true); err != nil {
+			if t, err = b.export(ctx, archive, table, true); err != nil {
 				return err
 			}
-			result.Reported = append(result.Reported, turn)
+			result.Reported = append(result.Reported, t)
 		}
 		if b.Python == "" {
 			continue
 		}
-		if turn, err = b.duckdb(ctx); err != nil {
+		if t, err = b.duckdb(ctx); err != nil {
 			return err
 		}
-		result.DuckDB = append(result.DuckDB, turn)
+		result.DuckDB = append(result.DuckDB, t)
 	}
 	if len(result.DuckDB) > 0 {
 		result.Ratio = fastestTurn(result.Labeljoin) / fastestTurn(result.DuckDB)
@@ -110,22 +98,12 @@ func (b *Export) Run(ctx context.Context, out io.Writer) (err error) {
 	return PrintResult(out, b.JSON, result, result.Lines())
 }
 
-func fastestTurn(turns []exportTurn) float64 {
-	return slices.MaxFunc(turns, func(x, y exportTurn) int { return int(x.RowsPS - y.RowsPS) }).RowsPS
-}
-
 func (r *exportResult) Lines() []string {
 	lines := []string{fmt.Sprintf("%d rows of %d columns, %d MB of Parquet, to %d files of each split, on %d threads",
 		r.Rows, r.Columns, r.Input>>20, r.Shards, r.Threads)}
-	tell := func(name string, turns []exportTurn) {
-		for _, t := range turns {
-			lines = append(lines, fmt.Sprintf("%-10s %8.1f s %10.0f rows/s, peak %d MiB, wrote %d MB", name, t.Seconds,
-				t.RowsPS, t.Peak>>20, t.Bytes>>20))
-		}
-	}
-	tell("labeljoin", r.Labeljoin)
-	tell("reported", r.Reported)
-	tell("duckdb", r.DuckDB)
+	lines = append(lines, turnLines("labeljoin", r.Labeljoin)...)
+	lines = append(lines, turnLines("reported", r.Reported)...)
+	lines = append(lines, turnLines("duckdb", r.DuckDB)...)
 	if len(r.Reported) > 0 {
 		lines = append(lines, fmt.Sprintf("statistics and report: %.0f %% more time", 100*r.Cost))
 	}
@@ -236,10 +214,10 @@ func benchCut() *joiner.Cut {
 
 // export exports the day anew, with or without what lies beside it.
 func (b *Export) export(ctx context.Context, archive *export.Archive, table *export.Table,
-	report bool) (turn exportTurn, err error) {
+	report bool) (t turn, err error) {
 	out := filepath.Join(b.Dir, "exports")
 	if err := os.RemoveAll(out); err != nil {
-		return turn, err
+		return t, err
 	}
 	defer partition.TuneGC()()
 	o := shards.Options{
@@ -251,7 +229,7 @@ func (b *Export) export(ctx context.Context, archive *export.Archive, table *exp
 	}
 	e, err := shards.New(archive, o)
 	if err != nil {
-		return turn, err
+		return t, err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
 	var peak peakRSS
@@ -259,15 +237,15 @@ func (b *Export) export(ctx context.Context, archive *export.Archive, table *exp
 	peak.Watch()
 	begin := time.Now()
 	result, err := e.Day(ctx, table, benchDay())
-	turn.Seconds, turn.Peak = time.Since(begin).Seconds(), peak.stop()
+	t.Seconds, t.Peak = time.Since(begin).Seconds(), peak.stop()
 	if err != nil {
-		return turn, err
+		return t, err
 	}
 	for _, f := range result.Manifest.Files {
-		turn.Bytes += f.Bytes
+		t.Bytes += f.Bytes
 	}
-	turn.RowsPS = float64(result.Manifest.Counts.Written) / turn.Seconds
-	return turn, nil
+	t.RowsPS = float64(result.Manifest.Counts.Written) / t.Seconds
+	return t, nil
 }
 
 // duckProgram sorts the same files by a hash of the request, in Python with DuckDB. It
@@ -287,17 +265,12 @@ print(json.dumps({"seconds": seconds, "rows_per_second": rows / seconds, "bytes"
     "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
 `
 
-func (b *Export) duckdb(ctx context.Context) (turn exportTurn, err error) {
+func (b *Export) duckdb(ctx context.Context) (t turn, err error) {
 	out := filepath.Join(b.Dir, "duckdb")
 	if err := os.RemoveAll(out); err != nil {
-		return turn, err
+		return t, err
 	}
-	cmd := exec.CommandContext(ctx, b.Python, "-c", duckProgram, filepath.Join(b.Dir, "labeled", "data"), out,
+	err = runPython(ctx, b.Python, duckProgram, &t, filepath.Join(b.Dir, "labeled", "data"), out,
 		fmt.Sprint(runtime.GOMAXPROCS(0)), b.Memory)
-	cmd.Stderr = b.Talk
-	text, err := cmd.Output()
-	if err != nil {
-		return turn, fmt.Errorf("DuckDB: %w: does %s have the duckdb module?", err, b.Python)
-	}
-	return turn, errors.Join(json.Unmarshal(text, &turn), os.RemoveAll(out), os.RemoveAll(out+".tmp"))
+	return t, errors.Join(err, os.RemoveAll(out), os.RemoveAll(out+".tmp"))
 }

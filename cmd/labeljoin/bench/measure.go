@@ -2,13 +2,18 @@
 package bench
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"runtime/pprof"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -39,6 +44,59 @@ func measure() (usage, error) {
 	}, nil
 }
 
+// turn is one measured run of labeljoin or of another program.
+type turn struct {
+	Seconds float64 `json:"seconds"`
+	CPU     float64 `json:"cpu_seconds,omitempty"` // of all threads; steadier than Seconds
+	RowsPS  float64 `json:"rows_per_second"`
+	Peak    int64   `json:"peak_bytes"`
+	Bytes   int64   `json:"bytes,omitempty"` // of the files that were written
+}
+
+func fastestTurn(turns []turn) float64 {
+	return slices.MaxFunc(turns, func(x, y turn) int { return cmp.Compare(x.RowsPS, y.RowsPS) }).RowsPS
+}
+
+// turnLines are the turns for people.
+func turnLines(name string, turns []turn) (lines []string) {
+	for _, t := range turns {
+		line := fmt.Sprintf("%-10s %8.1f s %10.0f rows/s, peak %d MiB", name, t.Seconds, t.RowsPS, t.Peak>>20)
+		if t.CPU > 0 {
+			line += fmt.Sprintf(", %.1f s of CPU", t.CPU)
+		}
+		if t.Bytes > 0 {
+			line += fmt.Sprintf(", wrote %d MB", t.Bytes>>20)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// workDir makes *dir a temporary folder, which clean removes, if no folder is named.
+func workDir(dir *string) (clean func() error, err error) {
+	if *dir != "" {
+		return func() error { return nil }, nil
+	}
+	if *dir, err = os.MkdirTemp("", "labeljoin-bench-"); err != nil {
+		return nil, err
+	}
+	return func() error { return os.RemoveAll(*dir) }, nil
+}
+
+// runPython runs a program in Python, and reads the JSON that it prints.
+func runPython(ctx context.Context, python, program string, into any, args ...string) error {
+	cmd := exec.CommandContext(ctx, python, append([]string{"-c", program}, args...)...)
+	text, err := cmd.Output()
+	if err != nil {
+		said := ""
+		if failed, ok := errors.AsType[*exec.ExitError](err); ok {
+			said = string(failed.Stderr[max(0, len(failed.Stderr)-2000):])
+		}
+		return fmt.Errorf("%s: %w: does it have the module? %s", python, err, said)
+	}
+	return json.Unmarshal(text, into)
+}
+
 // peakRSS is the most memory that is resident while it watches. Getrusage knows
 // only the peak since the process began.
 type peakRSS struct {
@@ -46,19 +104,24 @@ type peakRSS struct {
 	end  func()
 }
 
-func (p *peakRSS) Watch() {
+func (p *peakRSS) Watch() { p.watch(resident) }
+
+// watchTree watches another process and its children.
+func (p *peakRSS) watchTree(pid int) { p.watch(func() int64 { return residentTree(pid) }) }
+
+func (p *peakRSS) watch(now func() int64) {
 	stopped, done := make(chan struct{}), make(chan struct{})
-	p.most = resident()
+	p.most = now()
 	go func() { // ended by stop
 		defer close(done)
-		ticker := time.NewTicker(100 * time.Millisecond)
+		ticker := time.NewTicker(50 * time.Millisecond)
 		defer ticker.Stop()
 		for {
 			select {
 			case <-stopped:
 				return
 			case <-ticker.C:
-				p.most = max(p.most, resident())
+				p.most = max(p.most, now())
 			}
 		}
 	}()
@@ -72,13 +135,30 @@ func (p *peakRSS) stop() int64 {
 	if p.end != nil {
 		p.end()
 	}
-	return max(p.most, resident())
+	return p.most
 }
 
 // resident is how much memory of this process is resident, from Linux's proc(5);
 // 0 where there is no such thing.
-func resident() int64 {
-	text, err := os.ReadFile("/proc/self/statm")
+func resident() int64 { return residentOf(os.Getpid()) }
+
+// residentTree is that of a process and of its children, and theirs.
+func residentTree(pid int) int64 {
+	size := residentOf(pid)
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, list := range lists {
+		text, _ := os.ReadFile(list)
+		for _, child := range strings.Fields(string(text)) {
+			if n, err := strconv.Atoi(child); err == nil {
+				size += residentTree(n)
+			}
+		}
+	}
+	return size
+}
+
+func residentOf(pid int) int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	fields := strings.Fields(string(text))
 	if err != nil || len(fields) < 2 {
 		return 0

@@ -2,12 +2,9 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -26,23 +23,22 @@ type Stats struct {
 
 // statsResult is what the benchmark prints.
 type statsResult struct {
-	Rows      int          `json:"rows"`
-	Columns   int          `json:"columns"`
-	Threads   int          `json:"threads"`
-	Input     int64        `json:"input_bytes"`
-	Labeljoin []exportTurn `json:"labeljoin"`
-	DuckDB    []exportTurn `json:"duckdb,omitempty"`
-	TFDV      []exportTurn `json:"tfdv,omitempty"`
+	Rows      int    `json:"rows"`
+	Columns   int    `json:"columns"`
+	Threads   int    `json:"threads"`
+	Input     int64  `json:"input_bytes"`
+	Labeljoin []turn `json:"labeljoin"`
+	DuckDB    []turn `json:"duckdb,omitempty"`
+	TFDV      []turn `json:"tfdv,omitempty"`
 }
 
 // Run measures, and prints the result to out.
 func (b *Stats) Run(ctx context.Context, out io.Writer) (err error) {
-	if b.Dir == "" {
-		if b.Dir, err = os.MkdirTemp("", "labeljoin-bench-"); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(b.Dir)) }()
+	clean, err := workDir(&b.Dir)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, clean()) }()
 	e := Export{Rows: b.Rows, Columns: b.Columns, Dir: b.Dir, Talk: b.Talk}
 	_, table, err := e.input(ctx)
 	if err != nil {
@@ -54,15 +50,15 @@ func (b *Stats) Run(ctx context.Context, out io.Writer) (err error) {
 	}
 	data := filepath.Join(b.Dir, "labeled", "data")
 	for range b.Turns {
-		turn, err := statsTurn(ctx, data)
+		t, err := statsTurn(ctx, data)
 		if err != nil {
 			return err
 		}
-		result.Labeljoin = append(result.Labeljoin, turn)
-		if err := otherTurn(ctx, b, b.DuckDB, summarizeProgram, data, &result.DuckDB); err != nil {
+		result.Labeljoin = append(result.Labeljoin, t)
+		if err := otherTurn(ctx, b.DuckDB, summarizeProgram, data, &result.DuckDB); err != nil {
 			return fmt.Errorf("DuckDB: %w", err)
 		}
-		if err := otherTurn(ctx, b, b.TFDV, tfdvProgram, data, &result.TFDV); err != nil {
+		if err := otherTurn(ctx, b.TFDV, tfdvProgram, data, &result.TFDV); err != nil {
 			return fmt.Errorf("TensorFlow Data Validation: %w", err)
 		}
 	}
@@ -73,10 +69,8 @@ func (b *Stats) Run(ctx context.Context, out io.Writer) (err error) {
 func (r *statsResult) Lines() []string {
 	lines := []string{fmt.Sprintf("%d rows of %d columns, %d MB of Parquet, on %d threads", r.Rows, r.Columns,
 		r.Input>>20, r.Threads)}
-	tell := func(name string, turns []exportTurn) {
-		for _, t := range turns {
-			lines = append(lines, fmt.Sprintf("%-10s %8.1f s %10.0f rows/s, peak %d MiB", name, t.Seconds, t.RowsPS, t.Peak>>20))
-		}
+	tell := func(name string, turns []turn) {
+		lines = append(lines, turnLines(name, turns)...)
 		if len(turns) > 0 && name != "labeljoin" {
 			lines = append(lines, fmt.Sprintf("labeljoin / %s: %.2f", name, fastestTurn(r.Labeljoin)/fastestTurn(turns)))
 		}
@@ -88,10 +82,10 @@ func (r *statsResult) Lines() []string {
 }
 
 // statsTurn computes the statistics of all columns once.
-func statsTurn(ctx context.Context, data string) (turn exportTurn, err error) {
+func statsTurn(ctx context.Context, data string) (t turn, err error) {
 	files, err := stats.OpenFiles(data)
 	if err != nil {
-		return turn, err
+		return t, err
 	}
 	defer func() { err = errors.Join(err, files.Close()) }()
 	defer partition.TuneGC()()
@@ -100,12 +94,12 @@ func statsTurn(ctx context.Context, data string) (turn exportTurn, err error) {
 	peak.Watch()
 	begin := time.Now()
 	result, err := stats.Of(ctx, files.Sources, stats.Options{})
-	turn.Seconds, turn.Peak = time.Since(begin).Seconds(), peak.stop()
+	t.Seconds, t.Peak = time.Since(begin).Seconds(), peak.stop()
 	if err != nil {
-		return turn, err
+		return t, err
 	}
-	turn.RowsPS = float64(result.Statistics.Datasets[0].NumExamples) / turn.Seconds
-	return turn, nil
+	t.RowsPS = float64(result.Statistics.Datasets[0].NumExamples) / t.Seconds
+	return t, nil
 }
 
 // summarizeProgram is DuckDB's own summary of the same files. It is less work:
@@ -140,23 +134,14 @@ seconds = time.time() - begin
 print(json.dumps({"seconds": seconds, "rows_per_second": len(frame) / seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
 `
 
-func otherTurn(ctx context.Context, b *Stats, python, program, data string, to *[]exportTurn) error {
+func otherTurn(ctx context.Context, python, program, data string, to *[]turn) error {
 	if python == "" {
 		return nil
 	}
-	cmd := exec.CommandContext(ctx, python, "-c", program, data, fmt.Sprint(runtime.GOMAXPROCS(0)))
-	text, err := cmd.Output()
-	if err != nil {
-		said := ""
-		if failed := (*exec.ExitError)(nil); errors.As(err, &failed) {
-			said = string(failed.Stderr[max(0, len(failed.Stderr)-500):])
-		}
-		return fmt.Errorf("%w: does %s have the module? %s", err, python, said)
-	}
-	var turn exportTurn
-	if err := json.Unmarshal(text, &turn); err != nil {
+	var t turn
+	if err := runPython(ctx, python, program, &t, data, fmt.Sprint(runtime.GOMAXPROCS(0))); err != nil {
 		return err
 	}
-	*to = append(*to, turn)
+	*to = append(*to, t)
 	return nil
 }

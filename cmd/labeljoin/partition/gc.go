@@ -24,12 +24,15 @@ const (
 
 // TuneGC keeps the collector's percentage at the room until the function it
 // returns is called.
-func TuneGC() (stop func()) {
+func TuneGC() (stop func()) { return TuneGCTo(gcRoom) }
+
+// TuneGCTo is TuneGC with a room of so many bytes.
+func TuneGCTo(room uint64) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { // ended by stop
 		defer close(done)
-		keepRoom(ctx)
+		keepRoom(ctx, room)
 	}()
 	return func() {
 		cancel()
@@ -39,7 +42,7 @@ func TuneGC() (stop func()) {
 
 // keepRoom does it until ctx ends. A user who sets GOGC or GOMEMLIMIT has decided
 // otherwise.
-func keepRoom(ctx context.Context) {
+func keepRoom(ctx context.Context, room uint64) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
@@ -48,7 +51,7 @@ func keepRoom(ctx context.Context) {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	for now := 100; ; {
 		metrics.Read(live)
-		if want := gcPercent(live[0].Value.Uint64()); want != now {
+		if want := gcPercent(live[0].Value.Uint64(), room); want != now {
 			now = want
 			debug.SetGCPercent(now)
 		}
@@ -61,7 +64,7 @@ func keepRoom(ctx context.Context) {
 }
 
 // gcPercent is how much garbage there may be, in percent of what is alive.
-func gcPercent(alive uint64) int {
-	percent := min(gcRoom*100/max(alive, 1), gcMost)
+func gcPercent(alive, room uint64) int {
+	percent := min(room*100/max(alive, 1), gcMost)
 	return max(gcLeast, int(percent)/10*10)
 }

@@ -102,15 +102,20 @@ func (p *Partition) Close() error { return errors.Join(p.Store.Close(), p.Output
 
 // OpenOutput opens the output of a configuration in a place. An output that another process has open is refused.
 func OpenOutput(rows bucket.Bucket, c *config.Config, rules *joiner.Rules, log *slog.Logger) (*export.Output, error) {
+	return export.Open(OutputOptions(rows, c, rules, log))
+}
+
+// OutputOptions are those of OpenOutput.
+func OutputOptions(rows bucket.Bucket, c *config.Config, rules *joiner.Rules, log *slog.Logger) export.Options {
 	features := make([]export.Feature, 0, len(c.Features.Declare))
 	for name, kind := range c.Features.Declare {
 		features = append(features, export.Feature{Name: name, Type: string(kind)})
 	}
-	return export.Open(export.Options{
+	return export.Options{
 		Bucket: rows, Name: c.Name, Partition: Default, Partitions: partitions, RulesHash: c.Fingerprint(),
 		Labels: rules.Labels, Weight: rules.SampleRate > 0, Features: features, Rename: c.Output.Rename,
 		FileRows: int(c.Output.Roll.Rows), FileBytes: int64(c.Output.Roll.Size), Log: log,
-	})
+	}
 }
 
 // LoadConfig reads and checks a configuration file, its expressions included.

@@ -141,6 +141,7 @@ type logFiles struct {
 	kind   events.Kind
 	input  uint8
 	strict bool // a file that is damaged ends the reading
+	ids    bool // of files with columns, only the ids are read
 
 	mu     sync.Mutex      // guards what follows: the progress is asked from outside
 	source *logfile.Source // nil: none is open
@@ -232,7 +233,11 @@ func (l *logFiles) current() (*logfile.Source, error) {
 	}
 	path := l.paths[len(l.files)]
 	l.files = append(l.files, logFile{path: path, base: l.last})
-	source, err := logfile.Open(logfile.Options{Path: path, Kind: l.kind, Input: l.input, Columns: ReadColumns})
+	columns := ReadColumns
+	if l.ids {
+		columns = readIDs
+	}
+	source, err := logfile.Open(logfile.Options{Path: path, Kind: l.kind, Input: l.input, Columns: columns})
 	if err != nil {
 		return nil, err
 	}

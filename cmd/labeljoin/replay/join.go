@@ -28,6 +28,16 @@ import (
 // LeastMemory is enough for batches on their way and a file being written.
 const LeastMemory = 32 << 20
 
+// DefaultMemory is what a replay takes unless it is told otherwise.
+const DefaultMemory = 1 << 30
+
+// The memory that a replay may take is for events, but for a part for the rows of a file
+// and one for garbage. Of rows there is a file being made and one being written.
+const (
+	fileShare    = 24
+	garbageShare = 32
+)
+
 // ParseTime reads a time, or a day as its beginning in UTC.
 func ParseTime(text string) (events.Time, error) {
 	t, err := time.Parse(time.RFC3339Nano, text)
@@ -71,7 +81,9 @@ func (r *Replay) open(rules *joiner.Rules) (target, error) {
 	if err := os.MkdirAll(r.Out, 0o755); err != nil {
 		return target{}, fmt.Errorf("making the output directory: %w", err)
 	}
-	out, err := partition.OpenOutput(bucket.NewDir(vfs.Default, r.Out), r.Config, rules, r.Log)
+	o := partition.OutputOptions(bucket.NewDir(vfs.Default, r.Out), r.Config, rules, r.Log)
+	o.Behind, o.FileBytes = true, min(o.FileBytes, r.Memory/fileShare)
+	out, err := export.Open(o)
 	if err != nil {
 		return target{}, err
 	}
@@ -208,15 +220,19 @@ func (r *Replay) batchOptions(rules *joiner.Rules, seen *evidence) (batch.Option
 	}
 	for k := range o.Open {
 		o.Inputs[k] = r.inputName(events.Kind(k))
-		o.Open[k] = func(context.Context) (batch.Source, error) {
-			r.reading.Lock()
-			defer r.reading.Unlock()
-			r.logs[k] = openLogs(r.Files[k], events.Kind(k), uint8(k))
-			r.logs[k].strict = r.Strict
-			return r.logs[k], nil
-		}
+		o.Open[k] = func(context.Context) (batch.Source, error) { return r.openLog(events.Kind(k), false), nil }
 	}
+	o.OpenIDs = func(context.Context) (batch.Source, error) { return r.openLog(events.KindRequest, true), nil }
 	return o, nil
+}
+
+// openLog begins to read a log; with ids, no more of it than has to be to find those.
+func (r *Replay) openLog(k events.Kind, ids bool) *logFiles {
+	r.reading.Lock()
+	defer r.reading.Unlock()
+	r.logs[k] = openLogs(r.Files[k], k, uint8(k))
+	r.logs[k].strict, r.logs[k].ids = r.Strict, ids
+	return r.logs[k]
 }
 
 // inputName is how the log of a kind is called.

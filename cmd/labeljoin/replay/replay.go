@@ -3,6 +3,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,7 +54,8 @@ type Replay struct {
 
 // Run joins the files into out.
 func (r *Replay) Run(ctx context.Context) (err error) {
-	defer partition.TuneGC()()
+	r.Memory = cmp.Or(r.Memory, DefaultMemory)
+	defer partition.TuneGCTo(uint64(r.Memory / garbageShare))()
 	rules, err := wire.Rules(r.Config)
 	if err != nil {
 		return err

@@ -23,8 +23,10 @@ type rowSink struct {
 	strict   bool
 	rows     int64
 	days     map[int64]*dayReport
-	lastID   string // of the request whose row came before
+	lastID   []byte // of the request whose row came before
 	lastTS   events.Time
+	last     *dayReport // of lastDay
+	lastDay  int64
 }
 
 // dayReport is what a replay has of a day.
@@ -38,11 +40,15 @@ type dayReport struct {
 }
 
 func (s *rowSink) day(n int64) *dayReport {
+	if s.last != nil && s.lastDay == n {
+		return s.last
+	}
 	d := s.days[n]
 	if d == nil {
 		d = &dayReport{Day: time.Unix(n*86400, 0).UTC().Format(time.DateOnly)}
 		s.days[n] = d
 	}
+	s.last, s.lastDay = d, n
 	return d
 }
 
@@ -52,8 +58,8 @@ func (s *rowSink) Row(req *events.Request, row *joiner.Row) error {
 		return nil
 	}
 	d := s.day(batch.DayOf(req.TS))
-	if s.rows == 0 || req.ID != s.lastID || req.TS != s.lastTS {
-		s.lastID, s.lastTS = req.ID, req.TS
+	if s.rows == 0 || req.ID != string(s.lastID) || req.TS != s.lastTS {
+		s.lastID, s.lastTS = append(s.lastID[:0], req.ID...), req.TS
 		d.Requests++
 	}
 	s.rows++

@@ -16,8 +16,9 @@ import (
 
 // Write reads a file, which is Parquet or Avro by its first bytes, and writes each record
 // as a line of JSON. The error names the record at which the file is damaged; the lines
-// before it have been written.
-func Write(ctx context.Context, path string, to io.Writer) (err error) {
+// before it have been written. With only, records have no fields but those of these
+// names, as far as the format can leave others out; an Avro file cannot.
+func Write(ctx context.Context, path string, to io.Writer, only ...string) (err error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -28,7 +29,7 @@ func Write(ctx context.Context, path string, to io.Writer) (err error) {
 		return fmt.Errorf("reading its beginning: %w", err)
 	}
 	out := bufio.NewWriterSize(to, 256<<10)
-	w := &writer{ctx: ctx, to: out}
+	w := &writer{ctx: ctx, to: out, only: only}
 	err = w.read(file, formats.Detect(magic))
 	if flushed := out.Flush(); err == nil {
 		err = flushed
@@ -40,6 +41,7 @@ func Write(ctx context.Context, path string, to io.Writer) (err error) {
 type writer struct {
 	ctx  context.Context
 	to   *bufio.Writer
+	only []string
 	n    int64 // records written
 	line []byte
 }

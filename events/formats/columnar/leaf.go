@@ -147,5 +147,5 @@ func appendBytes(dst, b []byte, nested bool) []byte {
 	case !utf8.Valid(b):
 		return formats.AppendText(dst, base64.StdEncoding.EncodeToString(b))
 	}
-	return formats.AppendText(dst, string(b))
+	return formats.AppendText(dst, b)
 }

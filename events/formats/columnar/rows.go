@@ -2,11 +2,7 @@ package columnar
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-
-	"github.com/parquet-go/parquet-go"
 )
 
 // Row is a row of a Parquet file by its top columns.
@@ -18,69 +14,28 @@ type Row struct {
 
 // Rows reads the rows of a Parquet file of ours, in order. The error names the row at
 // which the file is damaged.
-func Rows(ctx context.Context, file io.ReaderAt, size int64, visit func(*Row) error) (err error) {
-	n := int64(0)
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("row %d: the file is damaged: %v", n+1, p)
-		}
-	}()
-	if err := checkFooter(file, size); err != nil {
-		return err
-	}
-	f, err := parquet.OpenFile(file, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
-	if err != nil {
-		return fmt.Errorf("the footer is damaged: %w", err)
-	}
-	t := treeOf(f.Schema())
-	row := &Row{}
-	for _, c := range t.fields {
-		row.Names, row.Values = append(row.Names, c.name), append(row.Values, nil)
-	}
-	for _, group := range f.RowGroups() {
-		err := eachRow(group, func(values parquet.Row) error {
-			if n++; n%1000 == 0 && ctx.Err() != nil {
-				return ctx.Err()
-			}
-			columns, err := t.split(values)
-			if err != nil {
-				return err
-			}
-			for i, c := range t.fields {
-				row.Values[i] = c.json(row.Values[i][:0], columns[c.first:c.end])
-			}
-			return visit(row)
-		})
-		if err != nil {
-			return fmt.Errorf("row %d: %w", n, err)
-		}
-	}
-	return nil
+func Rows(ctx context.Context, file io.ReaderAt, size int64, visit func(*Row) error) error {
+	return eachRow(ctx, file, size, nil, &jsonRows{visit: visit})
 }
 
-// eachRow reads the rows of a group.
-func eachRow(group parquet.RowGroup, visit func(parquet.Row) error) (err error) {
-	rows := group.Rows()
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	buf := make([]parquet.Row, rowsAtOnce)
-	left := group.NumRows()
-	for {
-		n, err := rows.ReadRows(buf)
-		for _, row := range buf[:n] {
-			if err := visit(row); err != nil {
-				return err
-			}
-		}
-		left -= int64(n)
-		switch {
-		case errors.Is(err, io.EOF) && left == 0:
-			return nil
-		case errors.Is(err, io.EOF):
-			return fmt.Errorf("a row group has %d rows less than its footer says", left)
-		case err != nil:
-			return err
-		case n == 0:
-			return errors.New("reading stands still")
-		}
+// jsonRows makes each row a Row.
+type jsonRows struct {
+	fields []*tree
+	row    Row
+	visit  func(*Row) error
+}
+
+func (r *jsonRows) begin(t *tree) {
+	r.fields = t.fields
+	for _, f := range t.fields {
+		r.row.Names, r.row.Values = append(r.row.Names, f.name), append(r.row.Values, nil)
 	}
 }
+
+func (r *jsonRows) assemble(c *cursor) {
+	for i, f := range r.fields {
+		r.row.Values[i] = f.append(r.row.Values[i][:0], c)
+	}
+}
+
+func (r *jsonRows) take() error { return r.visit(&r.row) }

@@ -1,0 +1,219 @@
+package columnar
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/labeljoin/labeljoin/events/formats"
+)
+
+// tree is the schema with what it takes to put rows together (Dremel, as in the Parquet
+// format's documentation of nested encoding).
+type tree struct {
+	name       string
+	node       parquet.Node
+	first, end int // its leaves
+	fields     []*tree
+	members    []member // of a group whose names are plain; nil: names may clash
+	rep, def   int      // levels above it
+	optional   bool
+	repeated   bool
+	wrapped    *tree // the group around the elements of a list or a map
+	isMap      bool
+	leaf       func(dst []byte, v parquet.Value) []byte
+}
+
+// member is a field of a group as its object has it, or an object of those with a dot in
+// their names.
+type member struct {
+	key   []byte // the name as JSON, with a colon
+	field *tree  // nil: there are members below
+	below []member
+}
+
+// grow makes the tree of a node and returns the number of the next leaf.
+func (t *tree) grow(node parquet.Node, leaf, rep, def int) int {
+	t.node, t.first, t.rep, t.def = node, leaf, rep, def
+	t.optional, t.repeated = node.Optional(), node.Repeated()
+	if t.optional || t.repeated {
+		def++
+	}
+	if t.repeated {
+		rep++
+	}
+	if node.Leaf() {
+		t.end, t.leaf = leaf+1, leafOf(node, t.name)
+		return t.end
+	}
+	for _, f := range node.Fields() {
+		child := &tree{name: f.Name()}
+		leaf = child.grow(f, leaf, rep, def)
+		t.fields = append(t.fields, child)
+	}
+	t.end = leaf
+	t.members = membersOf(t.fields)
+	if logical := node.Type().LogicalType(); logical != nil && len(t.fields) == 1 && t.fields[0].repeated {
+		t.wrap(logical.String())
+	}
+	return leaf
+}
+
+// wrap knows the lists and maps of the format, which have a group between them and their
+// elements.
+func (t *tree) wrap(logical string) {
+	inner := t.fields[0]
+	switch {
+	case logical == "LIST":
+		t.wrapped = inner
+	case logical == "MAP" && len(inner.fields) == 2 && inner.fields[0].leaf != nil:
+		t.wrapped, t.isMap = inner, true
+	}
+}
+
+// membersOf says which members an object of the fields has; nil if two fields may be one
+// member, so that the first that is there counts.
+func membersOf(fields []*tree) []member {
+	members := []member{}
+	groups := map[string]int{} // of members below, by name
+	taken := map[string]bool{}
+	for _, f := range fields {
+		outer, inner, nested := strings.Cut(f.name, ".")
+		if !nested || outer == "" || inner == "" {
+			if taken[f.name] {
+				return nil
+			}
+			taken[f.name] = true
+			members = append(members, member{key: keyOf(f.name), field: f})
+			continue
+		}
+		at, known := groups[outer]
+		if !known {
+			if taken[outer] {
+				return nil
+			}
+			taken[outer], groups[outer] = true, len(members)
+			at = len(members)
+			members = append(members, member{key: keyOf(outer)})
+		}
+		if strings.Contains(inner, ".") || taken[f.name] {
+			return nil
+		}
+		taken[f.name] = true
+		members[at].below = append(members[at].below, member{key: keyOf(inner), field: f})
+	}
+	return members
+}
+
+func keyOf(name string) []byte { return append(formats.AppendText(nil, name), ':') }
+
+// only keeps the fields of these names; none given: all.
+func (t *tree) only(names []string) {
+	if len(names) > 0 {
+		t.fields = slices.DeleteFunc(t.fields, func(f *tree) bool { return !slices.Contains(names, f.name) })
+		t.members = membersOf(t.fields)
+	}
+}
+
+// append appends the next value of a node as JSON, null if there is none.
+func (t *tree) append(dst []byte, c *cursor) []byte {
+	present := c.peek(t.first).DefinitionLevel() > t.def
+	switch {
+	case t.repeated:
+		return t.appendList(dst, c, present, t.rep+1, t.appendValue)
+	case t.optional && !present:
+		c.skip(t.first, t.end)
+		return append(dst, "null"...)
+	}
+	return t.appendValue(dst, c)
+}
+
+// appendValue appends a value of a node that is there.
+func (t *tree) appendValue(dst []byte, c *cursor) []byte {
+	switch {
+	case t.leaf != nil:
+		return t.leaf(dst, *c.next(t.first))
+	case t.isMap:
+		return t.appendMap(dst, c)
+	case t.wrapped != nil && len(t.wrapped.fields) == 1:
+		present := c.peek(t.first).DefinitionLevel() > t.wrapped.def
+		return t.appendList(dst, c, present, t.wrapped.rep+1, t.wrapped.fields[0].append)
+	case t.wrapped != nil:
+		return t.wrapped.append(dst, c)
+	}
+	return t.appendGroup(dst, c)
+}
+
+// appendList appends the elements of a list: the first, and each that is repeated at the
+// list's level.
+func (t *tree) appendList(dst []byte, c *cursor, present bool, rep int, element func([]byte, *cursor) []byte) []byte {
+	dst = append(dst, '[')
+	if !present {
+		c.skip(t.first, t.end)
+		return append(dst, ']')
+	}
+	for {
+		dst = element(dst, c)
+		if !c.repeats(t.first, rep) {
+			return append(dst, ']')
+		}
+		dst = append(dst, ',')
+	}
+}
+
+// appendMap appends a map as an object.
+func (t *tree) appendMap(dst []byte, c *cursor) []byte {
+	if c.peek(t.first).DefinitionLevel() <= t.wrapped.def {
+		c.skip(t.first, t.end)
+		return append(dst, "{}"...)
+	}
+	var o formats.Object
+	key, value := t.wrapped.fields[0], t.wrapped.fields[1]
+	for {
+		name := c.next(key.first).String()
+		o.Add(name, value.append(nil, c))
+		if !c.repeats(t.first, t.wrapped.rep+1) {
+			return o.Append(dst)
+		}
+	}
+}
+
+// appendGroup appends the fields of a group that are not null as an object.
+func (t *tree) appendGroup(dst []byte, c *cursor) []byte {
+	if t.members != nil {
+		return appendMembers(append(dst, '{'), t.members, c)
+	}
+	var o formats.Object
+	for _, f := range t.fields {
+		if value := f.append(nil, c); string(value) != "null" {
+			o.Add(f.name, value)
+		}
+	}
+	return o.Append(dst)
+}
+
+// appendMembers appends members that are there, and the end of their object.
+func appendMembers(dst []byte, members []member, c *cursor) []byte {
+	none := true
+	for i := range members {
+		m := &members[i]
+		begin := len(dst)
+		if !none {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, m.key...)
+		value := len(dst)
+		if m.field != nil {
+			dst = m.field.append(dst, c)
+		} else {
+			dst = appendMembers(append(dst, '{'), m.below, c)
+		}
+		if missing := string(dst[value:]); missing == "null" || m.field == nil && missing == "{}" {
+			dst = dst[:begin]
+			continue
+		}
+		none = false
+	}
+	return append(dst, '}')
+}

@@ -142,7 +142,8 @@ func benchEventsCommand() *cli.Command {
 func turnFlags(turns *int, dir *string, asJSON *bool) []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "turns", Value: 2, Usage: "how often each is measured", Destination: turns},
-		&cli.StringFlag{Name: "dir", Usage: "work in `DIR`, which is kept; what was generated is used again", Destination: dir},
+		&cli.StringFlag{Name: "dir", Usage: "work in `DIR`, which is kept; what was generated is used again",
+			Destination: dir},
 		&cli.BoolFlag{Name: "json", Usage: "print the result as one line of JSON", Destination: asJSON},
 		profileFlag(),
 	}
@@ -168,7 +169,8 @@ func benchStatsCommand() *cli.Command {
 		Description: "DuckDB summarizes the same files, TensorFlow Data Validation a data frame of them that is in memory already.",
 		Flags: append([]cli.Flag{
 			&cli.IntFlag{Name: "rows", Value: 5_000_000, Usage: "`N` rows of the day", Destination: &b.Rows},
-			&cli.IntFlag{Name: "columns", Value: 30, Usage: "`N` columns of a row, features among them", Destination: &b.Columns},
+			&cli.IntFlag{Name: "columns", Value: 30, Usage: "`N` columns of a row, features among them",
+				Destination: &b.Columns},
 			&cli.StringFlag{Name: "duckdb", Usage: "a `PROGRAM` of Python that has the duckdb module", Destination: &b.DuckDB},
 			&cli.StringFlag{Name: "tfdv", Usage: "a `PROGRAM` of Python that has the tensorflow_data_validation module",
 				Destination: &b.TFDV},
@@ -187,7 +189,8 @@ func benchExportCommand() *cli.Command {
 			"files, the same codec and as many threads, and sorts them by a hash under a limit on its memory.",
 		Flags: append([]cli.Flag{
 			&cli.IntFlag{Name: "rows", Value: 10_000_000, Usage: "`N` rows of the day", Destination: &b.Rows},
-			&cli.IntFlag{Name: "columns", Value: 30, Usage: "`N` columns of a row, features among them", Destination: &b.Columns},
+			&cli.IntFlag{Name: "columns", Value: 30, Usage: "`N` columns of a row, features among them",
+				Destination: &b.Columns},
 			&cli.IntFlag{Name: "shards", Value: 16, Usage: "`N` files of each split", Destination: &b.Shards},
 			&cli.StringFlag{Name: "format", Value: "parquet", Usage: "parquet or tfrecord", Destination: &b.Format},
 			pythonFlag(&b.Python),
@@ -216,7 +219,8 @@ func benchReplayCommand() *cli.Command {
 			"Its query takes for granted that no event comes twice, which labeljoin makes sure of.",
 		Flags: append([]cli.Flag{
 			&cli.IntFlag{Name: "rows", Value: 2_000_000, Usage: "`N` rows that each log gives", Destination: &b.Rows},
-			&cli.StringFlag{Name: "only", Usage: "measure only what begins with `NAME`: plain, slates, plain-jsonl, plain-parquet, ...",
+			&cli.StringFlag{Name: "only",
+				Usage:       "measure only what begins with `NAME`: plain, slates, plain-jsonl, plain-parquet, ...",
 				Destination: &b.Only},
 			pythonFlag(&b.Python),
 		}, turnFlags(&b.Turns, &b.Dir, &b.JSON)...),

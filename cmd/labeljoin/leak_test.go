@@ -11,8 +11,8 @@ import (
 
 // TestMain fails if a goroutine outlives what the tests ran in this process.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == replay.ReadColumnsName {
-		main() // a replay in a test reads a Parquet or Avro file
+	if len(os.Args) > 1 && (os.Args[1] == replay.ReadColumnsName || os.Args[1] == "replay") {
+		main() // a replay in a test reads a Parquet or Avro file, or a benchmark starts a replay
 	}
 	goleak.VerifyTestMain(m,
 		// The NATS server starts these once for the process and never ends them.

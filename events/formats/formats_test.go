@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -143,7 +146,8 @@ func TestArray(t *testing.T) {
 	if got, err := elements("[{}] x", 1000); err == nil || len(got) != 1 {
 		t.Errorf("something behind an array: %q, %v", got, err)
 	}
-	if got, err := elements("[{\""+strings.Repeat("x", 5000)+"\":1},{}]", 100); err != nil || len(got) != 2 || len(got[0]) != 101 {
+	if got, err := elements("[{\""+strings.Repeat("x", 5000)+"\":1},{}]", 100); err != nil || len(got) != 2 ||
+		len(got[0]) != 101 {
 		t.Errorf("a long element: %d, %v", len(got), err)
 	}
 }
@@ -174,20 +178,52 @@ func table(t *testing.T, text string) (all []string) {
 
 func TestTable(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"types":      {"request_id,ts,value,x,ok\n007,1767225600000,1.50,0x,true\n", `2: {"request_id":"007","ts":1767225600000,"value":1.50,"x":"0x","ok":true}`},
-		"time":       {"request_id,ts\r\na,2026-01-01T00:00:00Z\r\n", `2: {"request_id":"a","ts":"2026-01-01T00:00:00Z"}`},
-		"absent":     {"request_id;item_id;value\na;;\n", `2: {"request_id":"a"}`},
-		"dots":       {"request_id,features.age,features.to.x,attrs.s\na,3,007,\"x\"\"y\"\n", `2: {"request_id":"a","features":{"age":3,"to":{"x":"007"}},"attrs":{"s":"x\"y"}}`},
-		"nested":     {"request_id\titems\na\t\"[{\"\"item_id\"\":\"\"i\"\"}]\"\n", `2: {"request_id":"a","items":[{"item_id":"i"}]}`},
-		"over lines": {"request_id,x\na,\"1\n2\"\n\nb,3\n", `2: {"request_id":"a","x":"1\u000a2"}` + "\n" + `5: {"request_id":"b","x":3}`},
-		"fields":     {"request_id,x\na\nb,3\n", "2: the record has 1 fields and the header 2: a\n" + `3: {"request_id":"b","x":3}`},
-		"a quote":    {"request_id,x\na,\"1\nb,3\n", "2: parse error on line 1, column 5: extraneous or missing \" in quoted-field: a,\"1\n" + `3: {"request_id":"b","x":3}`},
-		"no number":  {"request_id,value\na,NaN\nb,1e\n", `2: {"request_id":"a","value":"NaN"}` + "\n" + `3: {"request_id":"b","value":"1e"}`},
+		"types": {"request_id,ts,value,x,ok\n007,1767225600000,1.50,0x,true\n",
+			`2: {"request_id":"007","ts":1767225600000,"value":1.50,"x":"0x","ok":true}`},
+		"time":   {"request_id,ts\r\na,2026-01-01T00:00:00Z\r\n", `2: {"request_id":"a","ts":"2026-01-01T00:00:00Z"}`},
+		"absent": {"request_id;item_id;value\na;;\n", `2: {"request_id":"a"}`},
+		"dots": {"request_id,features.age,features.to.x,attrs.s\na,3,007,\"x\"\"y\"\n",
+			`2: {"request_id":"a","features":{"age":3,"to":{"x":"007"}},"attrs":{"s":"x\"y"}}`},
+		"nested": {"request_id\titems\na\t\"[{\"\"item_id\"\":\"\"i\"\"}]\"\n",
+			`2: {"request_id":"a","items":[{"item_id":"i"}]}`},
+		"over lines": {"request_id,x\na,\"1\n2\"\n\nb,3\n", `2: {"request_id":"a","x":"1\u000a2"}` + "\n" +
+			`5: {"request_id":"b","x":3}`},
+		"fields": {"request_id,x\na\nb,3\n", "2: the record has 1 fields and the header 2: a\n" +
+			`3: {"request_id":"b","x":3}`},
+		"a quote": {"request_id,x\na,\"1\nb,3\n",
+			"2: parse error on line 1, column 5: extraneous or missing \" in quoted-field: a,\"1\n" +
+				`3: {"request_id":"b","x":3}`},
+		"no number": {"request_id,value\na,NaN\nb,1e\n", `2: {"request_id":"a","value":"NaN"}` + "\n" +
+			`3: {"request_id":"b","value":"1e"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := strings.Join(table(t, c.text), "\n"); got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
 		})
+	}
+}
+
+// TestFloatsAreShortest compares with strconv, which AppendFloat leaves most numbers to.
+func TestFloatsAreShortest(t *testing.T) {
+	seed := rand.Uint64()
+	rng := rand.New(rand.NewPCG(seed, 0))
+	check := func(f float64) {
+		t.Helper()
+		want := strconv.FormatFloat(f, 'g', -1, 64)
+		if got := string(formats.AppendFloat(nil, f)); got != want {
+			t.Fatalf("seed %d: %b is written %s, want %s", seed, f, got, want)
+		}
+	}
+	for _, f := range []float64{0, math.Copysign(0, -1), 1, -1, 0.1, 1e-4, 9.9999e-5, 0.000123, 999999.999999, 1e6,
+		123456.7, math.MaxFloat64,
+		math.SmallestNonzeroFloat64, 0.30000000000000004, 999999.9999995} {
+		check(f)
+	}
+	for range 50_000 {
+		digits := math.Pow10(rng.IntN(9))
+		check(math.Round(rng.NormFloat64()*digits*1000) / digits)
+		check(rng.NormFloat64() * digits)
+		check(math.Float64frombits(math.Float64bits(float64(rng.IntN(1e9))/1e6) + uint64(rng.IntN(3))))
 	}
 }

@@ -203,8 +203,9 @@ func (r *replayResult) Lines() (lines []string) {
 		lines = append(lines, turnLines("labeljoin", c.Labeljoin)...)
 		lines = append(lines, turnLines("duckdb", c.DuckDB)...)
 		if c.Speed > 0 {
-			lines = append(lines, fmt.Sprintf("labeljoin / duckdb, medians: rows/s %.2f, CPU %.2f, peak memory %.2f, output %.2f",
-				c.Speed, c.CPU, c.Memory, c.Output))
+			lines = append(lines,
+				fmt.Sprintf("labeljoin / duckdb, medians: rows/s %.2f, CPU %.2f, peak memory %.2f, output %.2f",
+					c.Speed, c.CPU, c.Memory, c.Output))
 		}
 		switch {
 		case c.Differ != "":
@@ -254,7 +255,8 @@ func (b *Replay) duckdb(ctx context.Context, what string, l *replayLog, logs, fo
 	if err := os.RemoveAll(out); err != nil {
 		return t, err
 	}
-	err = b.program(ctx, &t, what, l.name, filepath.Join(logs, "requests."+format), filepath.Join(logs, "outcomes."+format), out,
+	err = b.program(ctx, &t, what, l.name, filepath.Join(logs, "requests."+format),
+		filepath.Join(logs, "outcomes."+format), out,
 		fmt.Sprint(runtime.GOMAXPROCS(0)), fmt.Sprint(replayWindow.Milliseconds()), l.features)
 	if err != nil {
 		return t, err
@@ -291,7 +293,8 @@ func featureTypes(request []byte) string {
 	}
 	var all []string
 	for _, f := range req.Features {
-		t := map[events.ValueKind]string{events.Int: "BIGINT", events.Double: "DOUBLE", events.String: "VARCHAR"}[f.Value.Kind]
+		t := map[events.ValueKind]string{events.Int: "BIGINT", events.Double: "DOUBLE",
+			events.String: "VARCHAR"}[f.Value.Kind]
 		all = append(all, f.Name+"="+t)
 	}
 	return strings.Join(all, ",")

@@ -35,7 +35,8 @@ type replayLog struct {
 func replayLogs() []replayLog {
 	return []replayLog{
 		{name: "plain", rows: 1, features: plainFeatures(), write: writePlain},
-		{name: "slates", rows: slateItems, features: "hour=BIGINT,device=VARCHAR,ctr=DOUBLE,item_price=DOUBLE,item_brand=VARCHAR", write: writeSlates},
+		{name: "slates", rows: slateItems,
+			features: "hour=BIGINT,device=VARCHAR,ctr=DOUBLE,item_price=DOUBLE,item_brand=VARCHAR", write: writeSlates},
 	}
 }
 
@@ -103,9 +104,11 @@ const slateItems = 10
 func writeSlates(g *generator, n int, requests, outcomes *lineFile) error {
 	made := 0
 	for i := range n {
-		b := fmt.Appendf(nil, `{"request_id":"%s","ts":%d,"model":"ranker","model_version":"2026-11-01","user_id":"user-%07d",`+
-			`"features":{"hour":%d,"device":"%s","ctr":%.6f},"items":[`,
-			requestID(i), g.at(i).UnixMilli(), g.rand.IntN(1e6), g.rand.IntN(24), [...]string{"phone", "desktop", "tablet"}[g.rand.IntN(3)],
+		b := fmt.Appendf(nil,
+			`{"request_id":"%s","ts":%d,"model":"ranker","model_version":"2026-11-01","user_id":"user-%07d",`+
+				`"features":{"hour":%d,"device":"%s","ctr":%.6f},"items":[`,
+			requestID(i), g.at(i).UnixMilli(), g.rand.IntN(1e6), g.rand.IntN(24), [...]string{"phone", "desktop",
+				"tablet"}[g.rand.IntN(3)],
 			g.rand.Float64())
 		first := g.rand.IntN(100_000)
 		for p := range slateItems {
@@ -123,7 +126,8 @@ func writeSlates(g *generator, n int, requests, outcomes *lineFile) error {
 			if g.rand.IntN(4) == 0 {
 				kind = "purchase"
 			}
-			event := fmt.Appendf(nil, `{"request_id":"%s","outcome_id":"o-%09d","type":"%s","item_id":"item-%06d","ts":%d,"value":%d}`,
+			event := fmt.Appendf(nil,
+				`{"request_id":"%s","outcome_id":"o-%09d","type":"%s","item_id":"item-%06d","ts":%d,"value":%d}`,
 				requestID(i), made, kind, first+g.rand.IntN(slateItems)*7, g.at(i).Add(g.delay()).UnixMilli(), g.rand.IntN(100))
 			if err := outcomes.Add(event); err != nil {
 				return err

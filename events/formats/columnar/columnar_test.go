@@ -63,8 +63,9 @@ func requests() []request {
 	return []request{
 		{
 			ID: "a\"1", TS: time.UnixMicro(1767225600000001), Model: &model, Score: 0.1, Small: 200, Price: -5, Attrs: `{"x": [1]}`, Age: 7,
-			Items: []item{{ID: "i", Position: &three, Features: map[string]float64{"f": 0.5}, Tags: []string{"x", "y"}}, {ID: "j"}},
-			Old:   []int32{1, 2},
+			Items: []item{{ID: "i", Position: &three, Features: map[string]float64{"f": 0.5}, Tags: []string{"x", "y"}},
+				{ID: "j"}},
+			Old: []int32{1, 2},
 		},
 		{ID: "b", TS: time.UnixMicro(-1), Attrs: "text", Activity: true},
 	}
@@ -106,6 +107,40 @@ func TestParquet(t *testing.T) {
 	}
 }
 
+// TestOnlyIDs reads the one column that finding ids takes.
+func TestOnlyIDs(t *testing.T) {
+	for only, want := range map[string]string{
+		"request_id": "{\"request_id\":\"a\\\"1\"}\n{\"request_id\":\"b\"}\n", "absent": "{}\n{}\n",
+	} {
+		t.Run(only, func(t *testing.T) {
+			var b bytes.Buffer
+			err := columnar.Write(context.Background(), put(t, parquetFile(t)), &b, only)
+			if err != nil || b.String() != want {
+				t.Errorf("%v, got %s, want %s", err, b.String(), want)
+			}
+		})
+	}
+}
+
+// TestNamesThatClash has two columns for one member: the first that is there counts.
+func TestNamesThatClash(t *testing.T) {
+	type row struct {
+		ID       string  `parquet:"request_id"`
+		Features *string `parquet:"features,optional"`
+		Age      int32   `parquet:"features.age"`
+	}
+	var b bytes.Buffer
+	text := `{"x":1}`
+	if err := parquet.Write(&b, []row{{ID: "a", Features: &text, Age: 1}, {ID: "b", Age: 2}}); err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"request_id":"a","features":{"x":1},"features.age":1}` + "\n" +
+		`{"request_id":"b","features":{"age":2}}` + "\n"
+	if got, err := lines(t, b.Bytes()); err != nil || got != want {
+		t.Errorf("%v, got %s, want %s", err, got, want)
+	}
+}
+
 const avroSchema = `{"type":"record","name":"request","fields":[
 	{"name":"request_id","type":"string"},
 	{"name":"ts","type":{"type":"long","logicalType":"timestamp-micros"}},
@@ -120,14 +155,16 @@ const avroSchema = `{"type":"record","name":"request","fields":[
 func avroFile(t *testing.T, n int) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	e, err := ocf.NewEncoder(avroSchema, &b, ocf.WithCodec(ocf.Snappy), ocf.WithBlockLength(7), ocf.WithEncodingConfig(avro.DefaultConfig))
+	e, err := ocf.NewEncoder(avroSchema, &b, ocf.WithCodec(ocf.Snappy), ocf.WithBlockLength(7),
+		ocf.WithEncodingConfig(avro.DefaultConfig))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range n {
 		r := map[string]any{
 			"request_id": fmt.Sprintf("r%d", i), "ts": time.UnixMicro(1767225600000001).UTC(), "model": nil, "kind": "y",
-			"items":    []any{map[string]any{"item_id": "i", "position": map[string]any{"long": int64(3)}}, map[string]any{"item_id": "j", "position": nil}},
+			"items": []any{map[string]any{"item_id": "i", "position": map[string]any{"long": int64(3)}},
+				map[string]any{"item_id": "j", "position": nil}},
 			"features": map[string]any{"a": map[string]any{"double": 0.5}, "b": map[string]any{"string": "s"}, "c": nil},
 			"attrs":    map[string]any{"string": `{"x":1}`},
 		}

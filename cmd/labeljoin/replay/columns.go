@@ -14,7 +14,9 @@ import (
 const ReadColumnsName = "read-columns"
 
 // ReadColumns reads a file by a process of this program.
-func ReadColumns(ctx context.Context, path string) (io.ReadCloser, error) { return readColumns(ctx, path) }
+func ReadColumns(ctx context.Context, path string) (io.ReadCloser, error) {
+	return readColumns(ctx, path)
+}
 
 // readIDs is ReadColumns for finding ids: records have nothing else.
 func readIDs(ctx context.Context, path string) (io.ReadCloser, error) {

@@ -25,8 +25,8 @@ type deadLetter struct {
 	Base64 string `json:"data_base64,omitzero"`
 }
 
-// encodeDeadLetter renders d as a line.
-func encodeDeadLetter(d *events.DeadLetter) ([]byte, error) {
+// EncodeDeadLetter renders an event that was rejected as a line of a dead letter file.
+func EncodeDeadLetter(d *events.DeadLetter) ([]byte, error) {
 	line := deadLetter{
 		Input: valid(d.Input), Seq: d.Origin.Seq, Index: d.Origin.Index, Kind: d.Kind.String(),
 		Reason: valid(d.Reason), Detail: valid(d.Detail),

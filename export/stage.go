@@ -256,7 +256,7 @@ func (s *Stage) DeadLetter(d *events.DeadLetter) error {
 }
 
 func (s *Stage) addDeadLetter(d *events.DeadLetter) error {
-	line, err := encodeDeadLetter(d)
+	line, err := EncodeDeadLetter(d)
 	if err != nil {
 		return err
 	}

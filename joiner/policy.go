@@ -9,7 +9,7 @@ import (
 // that sampling keeps. Rows with a positive label always stay.
 func (d *Decision) leaveOut(rows []Row) {
 	below := d.lastPositive(rows)
-	kept := d.rules.SampleRate <= 0 || d.rules.SampleHash.share(d.req.ID) < d.rules.SampleRate
+	kept := d.rules.SampleRate <= 0 || d.rules.SampleHash.Share(d.req.ID) < d.rules.SampleRate
 	for i := range rows {
 		if d.positive(i) {
 			continue
@@ -54,10 +54,10 @@ func (d *Decision) position(row int) int64 {
 // that are kept are no stretch of an export's order, nor a part of its splits.
 const sampleSalt = "negatives:"
 
-// share is the hash of a request id, at least 0 and below 1. The negatives of a request are
+// Share is the hash of a request id, at least 0 and below 1. The negatives of a request are
 // kept if it is below the rate. It is the same everywhere and for ever, which is why the old
 // hash is spelled out here.
-func (h SampleHash) share(id string) float64 {
+func (h SampleHash) Share(id string) float64 {
 	if h == SampleSHA256 {
 		sum := sha256.Sum256([]byte(sampleSalt + id))
 		return float64(binary.BigEndian.Uint64(sum[:])>>12) / (1 << 52)

@@ -20,6 +20,7 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/archive"
 	"github.com/labeljoin/labeljoin/export/diff"
 	"github.com/labeljoin/labeljoin/export/health"
 	"github.com/labeljoin/labeljoin/export/review"
@@ -31,6 +32,7 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/rule"
 	"github.com/labeljoin/labeljoin/joiner/scenario"
+	"github.com/labeljoin/labeljoin/joiner/sql"
 	"github.com/labeljoin/labeljoin/store"
 )
 
@@ -53,6 +55,9 @@ func codedErrors() []codedError {
 		{&replay.EvidenceError{}, terminal.ExitRefused},
 		{&jetstream.OptionsError{Err: cause}, terminal.ExitUsage},
 		{&rowfile.ColumnClashError{}, terminal.ExitUsage},
+		{&archive.FeatureError{}, terminal.ExitUsage},
+		{&archive.ExistsError{}, terminal.ExitUsage},
+		{&sql.RefusedError{}, terminal.ExitUsage},
 		{&rowfile.LabelClashError{}, terminal.ExitUsage},
 		{&stats.OptionError{}, terminal.ExitUsage},
 		{&differError{&diff.Result{}}, terminal.ExitRefused},

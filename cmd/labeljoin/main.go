@@ -57,7 +57,8 @@ func newApp() *cli.App {
 		HideHelpCommand:           true, // arrange knows it
 		DisableSliceFlagSeparator: true, // a file's name may have a comma
 		Commands: []*cli.Command{
-			demoCommand(), runCommand(), replayCommand(), testCommand(), mapCommand(), configCommand(),
+			demoCommand(), runCommand(), replayCommand(), archiveCommand(), sqlCommand(), testCommand(), mapCommand(),
+			configCommand(),
 			statusCommand(), topCommand(), explainCommand(), verifyCommand(), diffCommand(), doctorCommand(), gapCommand(),
 			daysCommand(), exportCommand(), viewCommand(), featuresCommand(),
 			statsCommand(), schemaCommand(), validateCommand(), healthCommand(), windowCommand(), reportCommand(),

@@ -76,8 +76,16 @@ func replayCommand() *cli.Command {
 	}
 }
 
-// readReplayFlags finds the files.
+// readReplayFlags finds the files, and what is done with them.
 func readReplayFlags(c *cli.Context, r *replay.Replay) (err error) {
+	if err := readReplayFiles(c, r); err != nil {
+		return err
+	}
+	return readReplayBounds(c, r)
+}
+
+// readReplayFiles finds the files, and how much of them may be rejected.
+func readReplayFiles(c *cli.Context, r *replay.Replay) (err error) {
 	if err := commandline.Required(c, "requests", "outcomes"); err != nil {
 		return err
 	}
@@ -92,7 +100,7 @@ func readReplayFlags(c *cli.Context, r *replay.Replay) (err error) {
 	if r.MaxRejected, err = replay.ParseShare(c.String("max-rejected")); err != nil {
 		return &terminal.UsageError{Err: fmt.Errorf("--max-rejected: %w", err)}
 	}
-	return readReplayBounds(c, r)
+	return nil
 }
 
 // readReplayBounds reads the flags that bound what is joined, and how.

@@ -96,6 +96,10 @@ var importRules = []importRule{
 		why: "logs that are there whole need no state, and their rows go through an interface",
 	},
 	{
+		pkg: "joiner/sql", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events", "joiner", "joiner/guard", "joiner/rule", "joiner/sql"),
+		why: "a query is text made of rules: it reads and runs nothing",
+	},
+	{
 		pkg: "joiner/rule", deny: concat(nats, pebble, parquet, own("store", "export", "config", "cmd")),
 		why: "an expression is about an outcome and nothing else",
 	},

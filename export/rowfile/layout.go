@@ -30,6 +30,8 @@ type Config struct {
 	// Keep is of how many files the memory is kept for files to come, however long they
 	// take; 0: it is left to the garbage collector.
 	Keep int
+	// Reserve are columns that no feature gets by its name, though the files do not have them.
+	Reserve []string
 }
 
 // Layout is a checked Config.
@@ -75,6 +77,9 @@ func NewLayout(c Config) (*Layout, error) {
 		l.reserved[name] = fmt.Sprintf("labeljoin's own column %q", name)
 	}
 	l.reserved["dt"] = `the partition column "dt"`
+	for _, name := range c.Reserve {
+		l.reserved[strings.ToLower(name)] = fmt.Sprintf("the reserved column %q", name)
+	}
 	for _, label := range c.Labels {
 		for _, name := range [...]string{label.Name, label.Name + "_ts"} {
 			if other, taken := l.reserved[strings.ToLower(name)]; taken {

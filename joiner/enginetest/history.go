@@ -26,6 +26,7 @@ type History struct {
 	MaxFuture time.Duration
 	MaxAge    time.Duration
 	Limit     int       // of different outcomes per request; 0 is no bound
+	When      []string  // the condition of each label, as configurations write it
 	Events    []Arrival // in order of arrival
 }
 
@@ -113,10 +114,14 @@ func (g *generator) rules() {
 		if g.shape.Early && g.chance(80) {
 			agg = joiner.Any
 		}
+		window := time.Duration(10+g.IntN(90)) * time.Second
+		when := one(g, condition{`type == "click"`, ofType("click")}, condition{`type == "buy"`, ofType("buy")},
+			condition{"value > 0", valued})
 		r.Labels = append(r.Labels, joiner.Label{
-			Name: fmt.Sprint("label", i), Window: time.Duration(10+g.IntN(90)) * time.Second, Agg: agg,
-			When: one(g, ofType("click"), ofType("buy"), valued),
+			Name: fmt.Sprint("label", i), Window: window, Agg: agg,
+			When: when.holds,
 		})
+		g.h.When = append(g.h.When, when.text)
 	}
 	g.windowsLater()
 	g.labelsInRows()
@@ -233,6 +238,15 @@ func perPosition(o *events.Outcome, req *events.Request, item int) (joiner.Numbe
 	}
 	return joiner.Number{}, errNoUser
 }
+
+// condition is a label's, as text and compiled.
+type condition struct {
+	text  string
+	holds func(*events.Outcome) bool
+}
+
+// Impression is the condition of negatives that are kept when they were seen.
+const Impression = `type == "view"`
 
 func ofType(kind string) func(*events.Outcome) bool {
 	return func(o *events.Outcome) bool { return o.Type == kind }

@@ -109,6 +109,20 @@ func (c *Condition) interpreted(program *vm.Program) {
 	c.Fault = func(o *events.Outcome) string { _, err := run(o); return faultOf(err) }
 }
 
+// Tree is a condition over the outcome alone as expr's machine runs it: checked, with
+// constants folded. It is for those who say a condition in another language, and must not be
+// changed. The error is an *Error.
+func Tree(source string) (ast.Node, error) {
+	if _, err := parse(source); err != nil {
+		return nil, err
+	}
+	program, err := compileAlone(source, nil)
+	if err != nil {
+		return nil, err
+	}
+	return program.Node(), nil
+}
+
 // parse reads the expression and refuses what the language leaves out.
 func parse(source string) (ast.Node, error) {
 	if len(source) > maxBytes {

@@ -35,6 +35,17 @@ func (c *Case) Restarting() *Case {
 	return &again
 }
 
+// Messages are the events of a case, in their order, for other joins than the engine's.
+func (c *Case) Messages() []events.Message {
+	var all []events.Message
+	for i := range c.steps {
+		if m := c.steps[i].message; m != nil {
+			all = append(all, *m)
+		}
+	}
+	return all
+}
+
 // Run runs one case. Of the options it takes what decides rows; inputs, store,
 // output, publisher and replay are its own. The error says that the engine
 // stopped; failures are expectations that were not met.

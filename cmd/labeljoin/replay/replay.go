@@ -60,7 +60,7 @@ func (r *Replay) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if rules.Gaps, err = gapsOf(r.GapsOf); err != nil {
+	if rules.Gaps, err = GapsOf(r.GapsOf); err != nil {
 		return err
 	}
 	rules.Early = false // everything is read before anything is decided
@@ -111,8 +111,8 @@ func (r *Replay) evidence(ctx context.Context) (*evidence, error) {
 // scratch is where what came through a pipe is, as long as the replay takes.
 func (r *Replay) scratch() string { return filepath.Join(r.Out, "_replay") }
 
-// gapsOf is what was declared for an output; an empty dir has no gaps.
-func gapsOf(dir string) ([]events.Gap, error) {
+// GapsOf is what was declared for an output; an empty dir has no gaps.
+func GapsOf(dir string) ([]events.Gap, error) {
 	if dir == "" {
 		return nil, nil
 	}

@@ -1,0 +1,169 @@
+package replay
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/labeljoin/labeljoin/config/wire"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/archive"
+	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/batch"
+)
+
+// RejectedFile is the file of an archive that has what is no event, a dead letter a line.
+const RejectedFile = "rejected.jsonl"
+
+// Archive writes the events of the files as Parquet into Out, as `labeljoin sql` reads
+// them. It reads what Run reads, wants the same evidence, and joins nothing.
+func (r *Replay) Archive(ctx context.Context) (err error) {
+	r.Complete = true // an archive without outcomes has to be meant
+	rules, err := wire.Rules(r.Config)
+	if err != nil {
+		return err
+	}
+	w, err := archive.New(r.archiveOptions(&rules))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Abort(), os.RemoveAll(r.scratch())) }()
+	if err := r.spool(ctx); err != nil {
+		return err
+	}
+	seen, err := r.evidence(ctx)
+	if err != nil {
+		return err
+	}
+	o, err := r.batchOptions(&rules, seen)
+	if err != nil {
+		return err
+	}
+	var ledger joiner.Ledger
+	rejected := &rejectedFile{path: filepath.Join(r.Out, RejectedFile)}
+	defer func() { err = errors.Join(err, rejected.close(err != nil)) }()
+	stop := r.watch()
+	for _, k := range []events.Kind{events.KindOutcome, events.KindRequest} {
+		o.Advanced(batch.Stage{Kind: k, Passes: 1})
+		if err = r.archiveLog(ctx, w, &o, k, &ledger, rejected); err != nil {
+			break
+		}
+	}
+	stop()
+	if ctx.Err() != nil && err != nil {
+		return errors.New("stopped before the end of the logs: nothing was written; the same command begins again")
+	}
+	if err == nil {
+		err = seen.read(&ledger)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		return err
+	}
+	return r.tellArchive(&ledger)
+}
+
+// archiveOptions give features the columns that they have in an output.
+func (r *Replay) archiveOptions(rules *joiner.Rules) archive.Options {
+	o := archive.Options{
+		Dir: r.Out, Rename: r.Config.Output.Rename, PerRequest: rules.PerRequest,
+		FileRows: int(r.Config.Output.Roll.Rows), FileBytes: int(r.Config.Output.Roll.Size),
+	}
+	for i := range rules.Labels {
+		o.Labels = append(o.Labels, rules.Labels[i].Name, rules.Labels[i].Name+"_ts")
+	}
+	for name, kind := range r.Config.Features.Declare {
+		o.Features = append(o.Features, rowfile.Feature{Name: name, Type: string(kind)})
+	}
+	return o
+}
+
+// archiveLog writes the events of one kind.
+func (r *Replay) archiveLog(ctx context.Context, w *archive.Writer, o *batch.Options, k events.Kind, l *joiner.Ledger,
+	rejected *rejectedFile) (err error) {
+	source, err := o.Open[k](ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	refuse := func(d *events.DeadLetter) error {
+		l.Kinds[k].Read++
+		l.Kinds[k].Disposed[joiner.Rejected]++
+		o.Refused(d)
+		if r.Strict {
+			return &EvidenceError{fmt.Sprintf("%s line %d: %s: %s (--strict)", d.Input, d.Origin.Seq, d.Reason, d.Detail)}
+		}
+		return rejected.add(d)
+	}
+	for {
+		b, err := source.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for i := range b.Messages {
+			n, err := w.Message(&b.Messages[i], &o.Decoders[k], refuse)
+			l.Kinds[k].Read += int64(n)
+			if err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// tellArchive says what was archived.
+func (r *Replay) tellArchive(l *joiner.Ledger) error {
+	for k := range l.Kinds {
+		t := &l.Kinds[k]
+		fmt.Fprintf(r.Talk, "%ss: %d read, %d rejected\n", events.Kind(k), t.Read, t.Disposed[joiner.Rejected])
+		for _, err := range r.logs[k].damaged {
+			fmt.Fprintf(r.Talk, "damaged: %s\n", err)
+		}
+	}
+	_, err := fmt.Fprintf(r.Talk, "\nthe archive is %s; next: labeljoin sql --dialect duckdb --archive %s\n", r.Out, r.Out)
+	return err
+}
+
+// rejectedFile keeps what is no event. It is made with the first of them.
+type rejectedFile struct {
+	path string
+	file *os.File
+	w    *bufio.Writer
+}
+
+func (f *rejectedFile) add(d *events.DeadLetter) (err error) {
+	if f.file == nil {
+		if f.file, err = os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
+			return err
+		}
+		f.w = bufio.NewWriter(f.file)
+	}
+	line, err := export.EncodeDeadLetter(d)
+	if err == nil {
+		_, err = f.w.Write(line)
+	}
+	return err
+}
+
+// close completes the file, or removes it.
+func (f *rejectedFile) close(remove bool) error {
+	if f.file == nil {
+		return nil
+	}
+	err := errors.Join(f.w.Flush(), f.file.Close())
+	f.file = nil
+	if remove {
+		err = os.Remove(f.path)
+	}
+	return err
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestArchiveAndSQL: logs become an archive, and the query reads it. That its rows are
+// those of a replay, joiner/sql shows.
+func TestArchiveAndSQL(t *testing.T) {
+	replayDir(t)
+	putFile(t, "requests.jsonl", requestLines(0, 300))
+	putFile(t, "outcomes.jsonl", clickLines(0, 300)+"nonsense\n")
+	archived := runMain(t, "archive", "--requests", "requests.jsonl", "--outcomes", "outcomes.jsonl")
+	if archived.code != 0 || !strings.Contains(archived.stderr, "outcomes: 151 read, 1 rejected") {
+		t.Fatalf("archive ends with %d: %s", archived.code, archived.stderr)
+	}
+	letters, err := os.ReadFile("archive/rejected.jsonl")
+	if err != nil || !strings.Contains(string(letters), `"input":"outcomes:outcomes.jsonl","seq":151`) {
+		t.Errorf("what was rejected: %s (%v)", letters, err)
+	}
+	if again := runMain(t, "archive", "--requests", "requests.jsonl", "--outcomes", "outcomes.jsonl"); again.code != 2 {
+		t.Errorf("a second archive in the same place ends with %d: %s", again.code, again.stderr)
+	}
+	for dialect, table := range map[string]string{
+		"duckdb": "read_parquet('archive/requests/*.parquet'", "spark": "parquet.`archive/requests`",
+	} {
+		got := runMain(t, "sql", "--dialect", dialect, "--create", "x.labels", "--complete")
+		if got.code != 0 || !strings.Contains(got.stdout, table) || !strings.Contains(got.stdout, "CREATE TABLE ") {
+			t.Errorf("%s ends with %d: %s%s", dialect, got.code, got.stdout, got.stderr)
+		}
+	}
+}
+
+// TestSQLRefuses: what cannot be said ends with 2 and the reason, and stdout stays empty.
+func TestSQLRefuses(t *testing.T) {
+	replayDir(t)
+	for name, c := range map[string]struct {
+		config, want string
+		args         []string
+	}{
+		"a condition":   {`labels: {clicked: 'type matches "^c"'}`, "label clicked cannot be written as SQL: regular expressions", nil},
+		"merge":         {"join: {duplicates: merge}\nlabels: {clicked: 'true'}", "duplicates: merge cannot", nil},
+		"a dialect":     {`labels: {clicked: 'true'}`, "unknown dialect", []string{"--dialect", "oracle"}},
+		"one table":     {`labels: {clicked: 'true'}`, "together", []string{"--requests", "r"}},
+		"two to create": {`labels: {clicked: 'true'}`, "give one", []string{"--create", "a", "--view", "b"}},
+		"a bad name":    {`labels: {clicked: 'true'}`, "no name of a table", []string{"--view", `a"b`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			putFile(t, "labeljoin.yaml", c.config)
+			args := append([]string{"sql", "--dialect", "duckdb"}, c.args...)
+			if len(c.args) > 0 && c.args[0] == "--dialect" {
+				args = append([]string{"sql"}, c.args...)
+			}
+			got := runMain(t, args...)
+			if got.code != 2 || got.stdout != "" || !strings.Contains(got.stderr, c.want) {
+				t.Errorf("ends with %d: %q %s; want %q", got.code, got.stdout, got.stderr, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,243 @@
+package sql_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/archive"
+	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/batch"
+	"github.com/labeljoin/labeljoin/joiner/sql"
+)
+
+var (
+	seedFlag   = flag.Uint64("seed", 0, "run only this seed")
+	seedsFlag  = flag.Int("seeds", 0, "run so many seeds; 0: the test's own number")
+	engineFlag = flag.String("engines", "duckdb", "the engines that run the queries: duckdb, spark, or both with a comma")
+)
+
+// engines are those that the tests run, by dialect. The environment variable PYTHON names
+// an interpreter that has their modules.
+func engines(t *testing.T) map[sql.Dialect]string {
+	t.Helper()
+	modules := map[string]string{"duckdb": "duckdb", "spark": "pyspark, duckdb"}
+	found := map[sql.Dialect]string{}
+	for name := range strings.SplitSeq(*engineFlag, ",") {
+		dialect, err := sql.ParseDialect(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command(python(), "-c", "import "+modules[name]).CombinedOutput(); err != nil {
+			t.Skipf("%s does not run here (set PYTHON to an interpreter that has it): %v: %s", dialect, err, lastLine(out))
+		}
+		found[dialect] = name
+	}
+	return found
+}
+
+func lastLine(out []byte) []byte {
+	lines := bytes.Split(bytes.TrimSpace(out), []byte("\n"))
+	return lines[len(lines)-1]
+}
+
+func python() string {
+	if name := os.Getenv("PYTHON"); name != "" {
+		return name
+	}
+	return "python3"
+}
+
+// logs are events, and how they are joined.
+type logs struct {
+	name     string
+	def      sql.Definition
+	messages []events.Message
+	decoders [events.Kinds]events.Decoder
+	features []rowfile.Feature
+}
+
+// comparison is a line of what compare.py reads.
+type comparison struct {
+	Name     string `json:"name"`
+	Query    string `json:"query"`
+	Expected string `json:"expected,omitempty"`
+	Error    string `json:"error,omitempty"`
+}
+
+// compare has every engine join the logs, and holds the rows against those of a replay.
+func compare(t *testing.T, all []logs) {
+	t.Helper()
+	for dialect, name := range engines(t) {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			var cases bytes.Buffer
+			for i := range all {
+				line, err := json.Marshal(prepare(t, &all[i], dialect, filepath.Join(dir, fmt.Sprint(i))))
+				if err != nil {
+					t.Fatal(err)
+				}
+				cases.Write(append(line, '\n'))
+			}
+			file := filepath.Join(dir, "cases")
+			if err := os.WriteFile(file, cases.Bytes(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			run(t, name, file, len(all))
+		})
+	}
+}
+
+// run runs compare.py.
+func run(t *testing.T, engine, file string, n int) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), python(), "testdata/compare.py", engine, file)
+	var talk bytes.Buffer
+	cmd.Stderr = &talk
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("compare.py: %v\n%s", err, talk.Bytes())
+	}
+	lines := bufio.NewScanner(bytes.NewReader(out))
+	lines.Buffer(nil, 1<<24)
+	for lines.Scan() {
+		var r struct{ Name, Problem string }
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			t.Fatalf("%v: %s", err, lines.Bytes())
+		}
+		if n--; r.Problem != "" {
+			t.Errorf("%s: %s", r.Name, r.Problem)
+		}
+	}
+	if n != 0 {
+		t.Errorf("%d cases were not run:\n%s", n, talk.Bytes())
+	}
+}
+
+// prepare writes the archive that a query reads, and the rows that it has to give.
+func prepare(t *testing.T, l *logs, dialect sql.Dialect, dir string) comparison {
+	t.Helper()
+	rules := &l.def.Rules
+	var labels []string
+	for i := range rules.Labels {
+		labels = append(labels, rules.Labels[i].Name, rules.Labels[i].Name+"_ts")
+	}
+	w, err := archive.New(archive.Options{Dir: dir, Labels: labels, Features: l.features, PerRequest: rules.PerRequest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range l.messages {
+		m := &l.messages[i]
+		if _, err := w.Message(m, &l.decoders[m.Kind], func(*events.DeadLetter) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	def := l.def
+	def.Requests, def.Outcomes = tables(dialect, dir)
+	plan, err := sql.NewPlan(def, dialect)
+	if err != nil {
+		t.Fatalf("%s: %v", l.name, err)
+	}
+	c := comparison{Name: l.name, Expected: filepath.Join(dir, "expected.parquet")}
+	if c.Query, err = plan.Query(); err != nil {
+		t.Fatalf("%s: %v", l.name, err)
+	}
+	if replay(t, l, c.Expected) {
+		c.Expected, c.Error = "", "use labeljoin replay"
+	}
+	return c
+}
+
+// tables are the archive's tables as an engine names them.
+func tables(dialect sql.Dialect, dir string) (requests, outcomes string) {
+	if dialect == sql.Spark {
+		return "parquet.`" + filepath.Join(dir, archive.RequestsDir) + "`",
+			"parquet.`" + filepath.Join(dir, archive.OutcomesDir) + "`"
+	}
+	return "read_parquet('" + filepath.Join(dir, archive.RequestsDir, "*.parquet") + "', union_by_name = true)",
+		"read_parquet('" + filepath.Join(dir, archive.OutcomesDir, "*.parquet") + "')"
+}
+
+// sink writes rows to a file, and says whether an event was one too many.
+type sink struct {
+	builder *rowfile.Builder
+	tooMany bool
+}
+
+func (s *sink) Row(req *events.Request, row *joiner.Row) error {
+	_, err := s.builder.Add(req, row)
+	return err
+}
+
+func (s *sink) DeadLetter(d *events.DeadLetter) error {
+	s.tooMany = s.tooMany || strings.HasPrefix(d.Reason, "too_many")
+	return nil
+}
+
+// log is a log in memory.
+type log struct {
+	batch events.Batch
+	done  bool
+}
+
+func (l *log) Next(context.Context) (events.Batch, error) {
+	if l.done {
+		return events.Batch{}, io.EOF
+	}
+	l.done = true
+	return l.batch, nil
+}
+
+func (l *log) Close() error { return nil }
+
+// replay writes the rows of a replay to a file. It reports whether an event was rejected
+// for being one too many, which depends on the order of arrival.
+func replay(t *testing.T, l *logs, path string) (tooMany bool) {
+	t.Helper()
+	rules := &l.def.Rules
+	layout, err := rowfile.NewLayout(rowfile.Config{Labels: rules.Labels, Weight: rules.SampleRate > 0,
+		Features: l.features})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &sink{builder: layout.NewBuilder()}
+	o := batch.Options{Rules: rules, Decoders: l.decoders, Limit: l.def.Limit, Complete: l.def.Complete, Jobs: 1}
+	for k := range o.Open {
+		var some events.Batch
+		for i := range l.messages {
+			if m := l.messages[i]; m.Kind == events.Kind(k) {
+				m.Stored, m.Input, m.Seq = events.MinTime, uint8(k), uint64(i+1)
+				some.Messages = append(some.Messages, m)
+			}
+		}
+		o.Open[k] = func(context.Context) (batch.Source, error) { return &log{batch: some}, nil }
+	}
+	if _, err := batch.Run(t.Context(), o, s); err != nil {
+		t.Fatalf("%s: %v", l.name, err)
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.builder.Encode(f, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return s.tooMany
+}

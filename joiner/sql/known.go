@@ -1,0 +1,45 @@
+package sql
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+)
+
+// The fields of joiner.Rules and joiner.Label that a plan says in SQL, and those that
+// change no row of a replay. Every other field has to be zero: a rule that is added to
+// the join is refused here until the plan knows it.
+var (
+	knownRules = []string{"Labels", "ClockSkew", "Corrections", "PerRequest", "Negatives", "Impression", "SampleRate",
+		"SampleHash", "Gaps",
+		// Nothing is late in a replay, nothing is written early, and nothing is guarded.
+		"Lateness", "Early", "Guard",
+		// It is refused by itself, with its own reason.
+		"Merge"}
+	knownLabel = []string{"Name", "Window", "From", "Agg", "When",
+		// It says why When does not hold, and decides nothing.
+		"Fault"}
+)
+
+// reasons say in words what some of the others are.
+var reasons = map[string]string{
+	"InRow":  "its condition looks at the request or the item, and the query joins them afterwards",
+	"Number": "its value is an expression, and the query knows the outcome's own value only",
+}
+
+// onlyKnown refuses a struct of which a field that is not known is set.
+func onlyKnown(what string, of any, known []string) error {
+	v := reflect.ValueOf(of)
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Name
+		if slices.Contains(known, name) || v.Field(i).IsZero() {
+			continue
+		}
+		reason := reasons[name]
+		if reason == "" {
+			reason = fmt.Sprintf("it has the rule %s, which the query does not know", name)
+		}
+		return &RefusedError{What: what, Reason: reason}
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package sql
+
+import (
+	"embed"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"text/template"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+//go:embed duckdb.sql.tmpl spark.sql.tmpl
+var templates embed.FS
+
+// mostCopies is how many different events of one id a query takes.
+const mostCopies = joiner.MaxCopies
+
+// Plan is a join that a dialect can say. Its exported fields are what the dialect's
+// template is filled with: names, literals and expressions are SQL already, durations
+// are nanoseconds.
+type Plan struct {
+	Title              string // for a comment
+	Create             string // what stands before the query; may be empty
+	Requests, Outcomes string // tables, or what stands for them
+	PerRequest         bool   // rows: request
+	Complete           bool
+	Skew               int64 // how long before its request an outcome may be stamped
+	Longest            int64 // the longest window
+	Reach              int64 // how far apart the events of one request may be stamped
+	Limit, Copies      int   // of different outcomes, and of different request events
+	Attributes         []PlanAttribute
+	Labels             []PlanLabel
+	Impression         string // a condition; empty: none is asked
+	Negatives          string // all, seen or above_last_positive
+	SampleRate, Weight string // literals; empty: there is no sampling
+	SampleSHA256       bool   // the share of an id is computed, and not the archive's
+	Least, Most        int64  // the bounds of the times that a query calculates with
+
+	dialect Dialect
+}
+
+// PlanAttribute is an attribute of outcomes that some condition reads.
+type PlanAttribute struct {
+	Name    string // what its columns begin with
+	Key     string // its JSON Pointer, as a literal
+	Comment string
+}
+
+// PlanLabel is a label.
+type PlanLabel struct {
+	Column, TS, Qualifies string // names
+	Counted               string // the name of the number of values, for a mean
+	Agg                   string
+	From, Window          int64
+	When                  string // a condition
+	Gap                   string // on the time of the request (r.labeljoin_ts): a gap touches the window; empty: none
+	Comment               string
+}
+
+// NewPlan says a definition in a dialect. The error is a *RefusedError, or says that a
+// condition is none.
+func NewPlan(def Definition, dialect Dialect) (*Plan, error) {
+	if err := refusals(&def); err != nil {
+		return nil, err
+	}
+	r := &def.Rules
+	p := &Plan{
+		Title:    comment(def.Name),
+		Requests: def.Requests, Outcomes: def.Outcomes,
+		PerRequest: r.PerRequest, Complete: def.Complete,
+		Skew: int64(r.ClockSkew), Longest: int64(r.Longest()), Reach: reach(r), Limit: def.Limit, Copies: mostCopies,
+		Negatives: negativesName(r.Negatives), Least: -1 << 62, Most: 1 << 62,
+		dialect: dialect,
+	}
+	if p.Limit <= 0 {
+		p.Limit = math.MaxInt32
+	}
+	if r.SampleRate > 0 {
+		p.SampleRate, p.Weight = dialect.number(r.SampleRate), dialect.number(1/r.SampleRate)
+		p.SampleSHA256 = r.SampleHash == joiner.SampleSHA256
+	}
+	p.Create = def.Create.sql()
+	t := translator{dialect: dialect}
+	for i := range r.Labels {
+		l := &r.Labels[i]
+		when, err := t.condition("label "+l.Name, def.When[i])
+		if err != nil {
+			return nil, err
+		}
+		p.Labels = append(p.Labels, PlanLabel{
+			Column: dialect.name(l.Name), TS: dialect.name(l.Name + "_ts"), Qualifies: dialect.name("q_" + l.Name),
+			Counted: dialect.name("n_" + l.Name), Agg: aggregateName(l.Agg), From: int64(l.From), Window: int64(l.Window),
+			When: when, Gap: gapsOf(r, l), Comment: comment(l.Name + ": " + def.When[i]),
+		})
+	}
+	if r.Negatives == joiner.NegativesSeen {
+		var err error
+		if p.Impression, err = t.condition("join.impression", def.Impression); err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range t.attributes {
+		p.Attributes = append(p.Attributes, PlanAttribute{
+			Name: a.name, Key: dialect.text(pointer(a.path)), Comment: comment("attrs." + strings.Join(a.path, ".")),
+		})
+	}
+	return p, nil
+}
+
+// gapsOf says when a declared gap touches the window of a label, whose request is stamped
+// r.labeljoin_ts.
+func gapsOf(r *joiner.Rules, l *joiner.Label) string {
+	touched := never
+	from := -int64(r.ClockSkew)
+	if l.From > 0 {
+		from = int64(l.From)
+	}
+	for i := range r.Gaps {
+		g := &r.Gaps[i]
+		if !g.Kinds[events.KindOutcome] || g.Quiet {
+			continue
+		}
+		in := "(r.labeljoin_ts >= %d AND r.labeljoin_ts + %d <= %d AND r.labeljoin_ts + %d >= %d)"
+		touched = or(touched, truth(fmt.Sprintf(in, int64(g.Since), from, int64(g.To), int64(l.Window), int64(g.From))))
+	}
+	if touched == never {
+		return ""
+	}
+	return string(touched)
+}
+
+// Gaps reports whether a declared gap may touch a label.
+func (p *Plan) Gaps() bool {
+	return slices.ContainsFunc(p.Labels, func(l PlanLabel) bool { return l.Gap != "" })
+}
+
+// Query is the whole query, with comments.
+func (p *Plan) Query() (string, error) {
+	name := "duckdb.sql.tmpl"
+	if p.dialect == Spark {
+		name = "spark.sql.tmpl"
+	}
+	t, err := template.ParseFS(templates, name)
+	if err != nil {
+		return "", fmt.Errorf("the template for %s: %w", p.dialect, err)
+	}
+	var b strings.Builder
+	if err := t.Execute(&b, p); err != nil {
+		return "", fmt.Errorf("the template for %s: %w", p.dialect, err)
+	}
+	return b.String(), nil
+}

@@ -1,0 +1,179 @@
+package sql_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/config/wire"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/joiner/enginetest"
+	"github.com/labeljoin/labeljoin/joiner/scenario"
+	"github.com/labeljoin/labeljoin/joiner/sql"
+)
+
+// TestHistories: the query gives the rows of a replay, whole, for generated histories.
+func TestHistories(t *testing.T) {
+	n := uint64(50)
+	if testing.Short() {
+		n = 10
+	}
+	if *seedsFlag > 0 {
+		n = uint64(*seedsFlag)
+	}
+	first := uint64(1)
+	if *seedFlag != 0 {
+		first, n = *seedFlag, *seedFlag
+	}
+	var all []logs
+	for seed := first; seed <= n; seed++ {
+		all = append(all, history(seed))
+	}
+	compare(t, all)
+	if t.Failed() {
+		t.Logf("to see one again: go test ./joiner/sql -run '^%s$' -seed N", t.Name())
+	}
+}
+
+// history is a generated history, without the rules that a query refuses.
+func history(seed uint64) logs {
+	r := rand.New(rand.NewPCG(seed, 0x73716c))
+	h := enginetest.Generate(seed, enginetest.Shape{
+		Timely: r.IntN(2) == 0, Wild: r.IntN(4) == 0, Hot: r.IntN(4) == 0, Again: r.IntN(4) == 0,
+	})
+	h.Rules.Merge = false
+	for i := range h.Rules.Labels { // so are labels that look at the request
+		l := &h.Rules.Labels[i]
+		l.InRow, l.Number, l.Attrs, l.AllAttrs = nil, nil, nil, false
+	}
+	l := logs{
+		name:     fmt.Sprint("seed ", seed),
+		decoders: [events.Kinds]events.Decoder{enginetest.Decoder(), enginetest.Decoder()},
+		def: sql.Definition{Name: fmt.Sprint("seed ", seed), Rules: h.Rules, When: h.When, Impression: enginetest.Impression,
+			Limit:    h.Limit,
+			Complete: r.IntN(2) == 0},
+	}
+	if r.IntN(4) == 0 {
+		at := h.Events[r.IntN(len(h.Events))].At
+		gap := events.Gap{From: at, To: at.Add(time.Duration(r.IntN(60)) * time.Second), Quiet: r.IntN(4) == 0}
+		gap.Kinds[events.KindOutcome] = true
+		l.def.Rules.Gaps = []events.Gap{gap}
+	}
+	for _, e := range h.Events {
+		l.messages = append(l.messages, events.Message{Kind: e.Kind, Data: e.Data})
+	}
+	return l
+}
+
+// refusedScenarios are the files whose configuration a query cannot say. A file with a
+// rule that was added to the join since is refused too, and need not be here.
+var refusedScenarios = map[string]bool{
+	"merge": true, "early_merge": true, "whole_row_merge": true, "conditions_request": true, "value_expressions": true,
+}
+
+// TestScenarios: the query gives the rows of a replay, whole, for the events of every
+// scenario that SEMANTICS.md names.
+func TestScenarios(t *testing.T) {
+	files, err := filepath.Glob("../testdata/semantics/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("there are no scenarios: %v", err)
+	}
+	var all []logs
+	for _, path := range files {
+		some, err := scenarioLogs(t, path)
+		name := filepath.Base(path[:len(path)-len(".yaml")])
+		if refused, ok := errors.AsType[*sql.RefusedError](err); ok {
+			t.Logf("%s: %v", name, refused)
+			if !refusedScenarios[name] && !strings.Contains(refused.Reason, "the query does not know") {
+				t.Errorf("%s is refused", name)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if refusedScenarios[name] {
+			t.Errorf("%s is not refused any more", name)
+		}
+		all = append(all, some...)
+	}
+	compare(t, all)
+}
+
+// scenarioLogs are the cases of a file, each as it is and as a log that is complete.
+func scenarioLogs(t *testing.T, path string) ([]logs, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	file, err := scenario.Parse(path, src, scenario.Notation{
+		Duration: func(text string) (time.Duration, error) {
+			d, err := config.ParseDuration(text)
+			return d.Std(), err
+		},
+		Nearest: config.Nearest,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c, err := config.DecodeRules(path, src)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := wire.Rules(c)
+	if err != nil {
+		return nil, err
+	}
+	options, err := wire.Options(c, rules)
+	if err != nil {
+		return nil, err
+	}
+	l := logs{decoders: options.Decoders}
+	l.def = sql.Definition{Name: path, Rules: rules, Impression: c.Join.Impression, Limit: options.OutcomesPerRequest}
+	for i := range c.Labels {
+		l.def.When = append(l.def.When, c.Labels[i].When)
+	}
+	for name, kind := range c.Features.Declare {
+		l.features = append(l.features, rowfile.Feature{Name: name, Type: string(kind)})
+	}
+	if _, err := sql.NewPlan(l.def, sql.DuckDB); err != nil {
+		return nil, err
+	}
+	return inLogs(path, file.Cases, l), nil
+}
+
+// separateScenarios are the files in which events are one too many for their id: there, each case is
+// a log of its own, because the query stops for one of them.
+var separateScenarios = map[string]bool{"limits.yaml": true, "rejected.yaml": true}
+
+// inLogs puts cases into logs. As many as can be are in one, told apart by their ids: a
+// query takes its time even for a single event.
+func inLogs(path string, cases []scenario.Case, l logs) (all []logs) {
+	name := filepath.Base(path)
+	separate := separateScenarios[name]
+	for i := range cases {
+		messages := cases[i].Messages()
+		for m := range messages {
+			messages[m].Data = bytes.ReplaceAll(messages[m].Data, []byte(`"request_id":"`),
+				fmt.Appendf(nil, `"request_id":"%d `, i))
+		}
+		l.messages = append(l.messages, messages...)
+		if separate || i == len(cases)-1 {
+			for _, complete := range []bool{false, true} {
+				l.name = fmt.Sprintf("%s, up to %q, complete %v", name, cases[i].Name, complete)
+				l.def.Complete = complete
+				all = append(all, l)
+			}
+			l.messages = nil
+		}
+	}
+	return all
+}

@@ -41,6 +41,8 @@ type Config struct {
 	State State `yaml:"state"`
 	// The directory into which the labeled rows go.
 	Output Output `yaml:"output"`
+	// The object store, where output.dir is an address in one.
+	S3 S3 `yaml:"s3"`
 	// Training data: whole days of settled rows, shuffled, split and versioned.
 	Export Export `yaml:"export"`
 	// The label stream: a message for every label when it is decided. Without this
@@ -88,7 +90,8 @@ type State struct {
 // Output is where the labeled rows go.
 type Output struct {
 	// The directory of the output. A relative path counts from the folder of the
-	// configuration. Neither this directory nor that of the state may lie in the other.
+	// configuration. Neither this directory nor that of the state may lie in the other. Or
+	// the address of one in an object store, like s3://bucket/prefix.
 	//
 	// Default: beside the configuration, so that a first try leaves one folder to delete.
 	Dir string `yaml:"dir"`
@@ -248,7 +251,7 @@ func readSome(r io.Reader) ([]byte, error) {
 func (c *Config) resolve(dir string) {
 	paths := []*string{
 		&c.State.Dir, &c.Output.Dir, &c.Export.Dir,
-		&c.NATS.Creds, &c.NATS.NKey, &c.NATS.TokenFile, &c.NATS.PasswordFile,
+		&c.NATS.Creds, &c.NATS.NKey, &c.NATS.TokenFile, &c.NATS.PasswordFile, &c.S3.SecretKeyFile, &c.S3.CA,
 	}
 	if tls := c.NATS.TLS; tls != nil {
 		paths = append(paths, &tls.CA, &tls.Cert, &tls.Key)
@@ -263,7 +266,7 @@ func (c *Config) resolve(dir string) {
 		paths = append(paths, &c.Export.Validate.Schema)
 	}
 	for _, p := range paths {
-		if *p != "" && !filepath.IsAbs(*p) {
+		if *p != "" && !filepath.IsAbs(*p) && !IsAddress(*p) {
 			*p = filepath.Join(dir, *p)
 		}
 	}

@@ -46,6 +46,7 @@ func Default() Config {
 				Size: 128 << 20,
 			},
 		},
+		S3:     S3{Conditional: S3IfNoneMatch},
 		Export: defaultExport(),
 		Limits: Limits{
 			EventBytes: 1 << 20, // max_payload of a NATS server as it comes

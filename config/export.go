@@ -314,12 +314,25 @@ func (v *checker) exportApart() {
 		return
 	}
 	for _, other := range [...]struct{ path, value string }{{"state.dir", v.State.Dir}, {"output.dir", v.Output.Dir}} {
+		if IsAddress(dir) != IsAddress(other.value) {
+			continue
+		}
 		mine, theirs := filepath.Clean(dir), filepath.Clean(other.value)
 		if within(mine, theirs) || within(theirs, mine) {
 			v.add("export.dir", "%s and %s %s lie within each other: choose folders side by side", clipped(dir), other.path,
 				clipped(other.value))
 		}
 	}
+}
+
+// place checks that a setting names a folder of this machine or of an object store.
+func (v *checker) place(path, value string) bool {
+	if !IsAddress(value) {
+		return v.folder(path, value)
+	}
+	before := len(v.found)
+	v.store(path, value)
+	return len(v.found) == before
 }
 
 // folder checks that a setting names a folder of this machine.
@@ -329,12 +342,19 @@ func (v *checker) folder(path, value string) bool {
 	case value == "":
 		v.add(path, "is empty: name a folder")
 	case scheme != "":
-		v.add(path, "is an address of %s: it is a folder of this machine, and can be synchronized with a bucket from there",
-			scheme)
+		v.add(path, "is an address of %s: it is a folder of this machine%s", scheme, v.wayOf(path))
 	case strings.Contains(value, "${"):
 		v.add(path, "has a ${...} in it: variables are read for secrets only, so write the path out")
 	case strings.ContainsRune(value, 0):
 		v.add(path, "has a NUL in it: no folder has such a name")
 	}
 	return len(v.found) == before
+}
+
+// wayOf says what else a setting may be than a folder.
+func (v *checker) wayOf(path string) string {
+	if path == "output.dir" {
+		return ", or an address like s3://bucket/prefix"
+	}
+	return ""
 }

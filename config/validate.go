@@ -27,6 +27,7 @@ func (c *Config) problems() []Problem {
 	v.guard()
 	v.columns()
 	v.directories()
+	v.s3()
 	v.export()
 	v.ingest()
 	v.bounds()
@@ -150,10 +151,8 @@ func (v *checker) word(path, value string, known []string) {
 // directories checks that state and output keep apart: each may be deleted or
 // moved without the other.
 func (v *checker) directories() {
-	for _, dir := range []struct{ path, value string }{{"state.dir", v.State.Dir}, {"output.dir", v.Output.Dir}} {
-		if !v.folder(dir.path, dir.value) {
-			return
-		}
+	if !v.folder("state.dir", v.State.Dir) || !v.place("output.dir", v.Output.Dir) || IsAddress(v.Output.Dir) {
+		return
 	}
 	state, output := filepath.Clean(v.State.Dir), filepath.Clean(v.Output.Dir)
 	if within(state, output) || within(output, state) {

@@ -377,7 +377,7 @@ func TestLockThatCannotBeOpened(t *testing.T) {
 
 // TestOutputThatIsAFile: the error says that, and does not speak of another process.
 func TestOutputThatIsAFile(t *testing.T) {
-	opts := options(nil)
+	opts := options(vfs.Default)
 	t.Chdir(t.TempDir())
 	if err := errors.Join(os.MkdirAll(filepath.Dir(testDir), 0o755), os.WriteFile(testDir, nil, 0o600)); err != nil {
 		t.Fatal(err)

@@ -53,6 +53,11 @@ func (s *Stage) commit(ctx context.Context, cut *joiner.Cut) (joiner.Receipt, er
 	if err := s.out.bucket.Settle(tablelog.StagingDir); err != nil {
 		return joiner.Receipt{}, err
 	}
+	if s.out.bucket.Direct() {
+		if err := s.upload(op); err != nil {
+			return joiner.Receipt{}, err
+		}
+	}
 	if err := ctx.Err(); err != nil {
 		return joiner.Receipt{}, err
 	}
@@ -71,7 +76,7 @@ func (s *Stage) operation(cut *joiner.Cut) (*tablelog.Operation, error) {
 	o := s.out
 	op := &tablelog.Operation{
 		Name: o.opts.Name, Partition: o.opts.Partition, Partitions: o.opts.Partitions,
-		Kind: tablelog.KindAppend, Nonce: cut.Nonce, Commit: cut, Added: s.files,
+		Kind: tablelog.KindAppend, Nonce: cut.Nonce, Commit: cut, Added: slices.Clone(s.files),
 	}
 	for i := range op.Added {
 		f := &op.Added[i]
@@ -88,7 +93,8 @@ func (s *Stage) operation(cut *joiner.Cut) (*tablelog.Operation, error) {
 			return nil, err
 		}
 		d := &tablelog.DeadLetters{
-			Path: tablelog.DeadLetterPath(o.opts.Partition, s.number), Staging: s.stagingPath("deadletter" +
+			Path: s.finalPath(tablelog.DeadLetterPath(o.opts.Partition, s.number)),
+			Staging: s.stagingPath("deadletter" +
 				tablelog.DeadLetterSuffix),
 			Lines: s.lines, Bytes: w.bytes, SHA256: w.sha256(),
 		}
@@ -110,16 +116,36 @@ func (s *Stage) create(op *tablelog.Operation) (joiner.Receipt, error) {
 		s.tried = !tablelog.NotMade(err) // else what we staged is in no manifest
 		return joiner.Receipt{}, o.breakDown(err)
 	}
-	if made != op {
-		o.dropStaged(op, made)
-	}
-	if err := o.publish(made); err != nil {
-		return joiner.Receipt{}, o.breakDown(err)
+	if o.bucket.Direct() {
+		s.removeUploaded()
+	} else {
+		if made != op {
+			o.dropStaged(op, made)
+		}
+		if err := o.publish(made); err != nil {
+			return joiner.Receipt{}, o.breakDown(err)
+		}
 	}
 	s.done = true
 	o.release(s)
 	_, receipt, _ := o.Last()
 	return receipt, nil
+}
+
+// upload gives the files of a commit their final names before its manifest names them.
+// Files of an attempt that does not commit stay there, in no table, until who keeps house
+// removes them.
+func (s *Stage) upload(op *tablelog.Operation) error {
+	s.uploads = op.Unstage()
+	return s.out.bucket.Publish(s.uploads)
+}
+
+// removeUploaded removes the staged files of what was uploaded. What cannot be removed is
+// swept on the next start.
+func (s *Stage) removeUploaded() {
+	for _, m := range s.uploads {
+		_ = s.out.bucket.Remove(m.From)
+	}
 }
 
 // dropStaged removes what was staged for an attempt when the manifest of another

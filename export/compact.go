@@ -200,7 +200,9 @@ func (k *Keeper) compactDay(day string, runs [][]tablelog.File) (bytes int64, er
 // dropStaged removes files that no operation names.
 func (k *Keeper) dropStaged(files []tablelog.File) {
 	for i := range files {
-		_ = k.bucket.Remove(files[i].Staging) // else the next keeper sweeps it
+		if files[i].Staging != "" {
+			_ = k.bucket.Remove(files[i].Staging) // else the next keeper sweeps it
+		}
 	}
 }
 
@@ -215,6 +217,9 @@ func (k *Keeper) mergeRun(state *tablelog.State, day string, i int, run []tablel
 		Path: tablelog.DataPath(day, name, i), Staging: path.Join(tablelog.StagingDir,
 			fmt.Sprintf("%s-%s-%d-%03d%s", name, k.session, k.runs, i, tablelog.FileSuffix)),
 		MinRequestTS: run[0].MinRequestTS, MaxRequestTS: run[0].MaxRequestTS, FirstCommit: run[0].FirstCommit, RulesHash: run[0].RulesHash,
+	}
+	if k.bucket.Direct() {
+		f.Path = tablelog.WithToken(f.Path, fmt.Sprintf("%s.%d", k.session, k.runs))
 	}
 	var sources []*rowfile.Reader
 	var parts []string

@@ -154,7 +154,11 @@ func idsIn(fsys vfs.FS, name string) (ids []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := parquet.OpenFile(bytes.NewReader(data), int64(len(data)), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	return idsOf(bytes.NewReader(data), int64(len(data)))
+}
+
+func idsOf(r io.ReaderAt, size int64) (ids []string, err error) {
+	f, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return nil, err
 	}

@@ -79,6 +79,11 @@ func (k *Keeper) begin() error {
 	if err := k.log.ArrangeAll(state, k.session); err != nil {
 		return err
 	}
+	if k.bucket.Direct() {
+		if err := k.sweepUnnamed(state); err != nil {
+			return err
+		}
+	}
 	for _, name := range before {
 		if strings.HasPrefix(name, tablelog.PartitionName(state.Partition)+"-") {
 			if err := k.bucket.RemoveAll(path.Join(tablelog.RemovedDir, name)); err != nil {
@@ -90,6 +95,64 @@ func (k *Keeper) begin() error {
 		return err
 	}
 	return k.sweepEnded(state)
+}
+
+// mostGivenWay is how many operations of others may come between the staging of files and
+// the operation that names them. Then it is certain of older files that no operation will
+// ever name them, and they may be removed; a clock or a lock could not tell.
+const mostGivenWay = 1000
+
+// dropUploaded removes the staged files of what was uploaded.
+func (k *Keeper) dropUploaded(uploads []bucket.Move) {
+	for _, m := range uploads {
+		_ = k.bucket.Remove(m.From) // else the next keeper sweeps it
+	}
+}
+
+// sweepUnnamed removes data files that are not live and that no operation can name any
+// more, where no folder shows which are: those that operations have removed, and those of
+// attempts that were not committed.
+func (k *Keeper) sweepUnnamed(state *tablelog.State) error {
+	days, err := k.bucket.List(tablelog.DataDir)
+	if err != nil {
+		return err
+	}
+	for _, dir := range days {
+		day, ok := strings.CutPrefix(dir, tablelog.DayPrefix)
+		if !ok {
+			continue
+		}
+		files, err := state.Files(day)
+		if err != nil {
+			return err
+		}
+		live := map[string]bool{}
+		for i := range files {
+			live[path.Base(files[i].Path)] = true
+		}
+		names, err := k.bucket.List(tablelog.DayDir(day))
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if f, ok := tablelog.ParseFileName(name); !ok || f.Partition != state.Partition || live[name] || !ended(f, state) {
+				continue
+			}
+			if err := k.bucket.Remove(path.Join(tablelog.DayDir(day), name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ended reports whether a file that is not live can never be. A commit's files have its own
+// number; those of another operation one of at most so many before.
+func ended(f tablelog.FileName, state *tablelog.State) bool {
+	if f.Operation {
+		return f.Number+mostGivenWay < state.Number
+	}
+	return f.Number <= state.Receipt.Number
 }
 
 // sweepOperations removes what was staged for operations that were never made. Only
@@ -147,8 +210,18 @@ func (k *Keeper) make(op *tablelog.Operation, whole, checkpoint bool) (*tablelog
 	if err := k.bucket.Settle(tablelog.StagingDir); err != nil {
 		return nil, err
 	}
+	if k.bucket.Direct() {
+		uploads := op.Unstage()
+		defer k.dropUploaded(uploads)
+		if err := k.bucket.Publish(uploads); err != nil {
+			return nil, err
+		}
+	}
 	made, err := k.writer.Commit(op, tablelog.Options{Checkpoint: checkpoint,
 		Others: func(theirs *tablelog.Operation) error {
+			if theirs.Number >= state.Number+mostGivenWay {
+				return fmt.Errorf("%d operations of others came between: run this again", mostGivenWay)
+			}
 			for i := range theirs.Added {
 				if whole && days[theirs.Added[i].Day()] {
 					return fmt.Errorf("commit %d added rows to %s meanwhile: run this again", theirs.Number, theirs.Added[i].Day())
@@ -188,7 +261,7 @@ func (o *Output) rollOperations(state *tablelog.State) error {
 	for i := range newest.Added {
 		o.features.typed(newest.Added[i].Columns, nil)
 	}
-	if !waiting && newest.Kind == tablelog.KindAppend {
+	if !waiting && newest.Kind == tablelog.KindAppend || o.bucket.Direct() {
 		return nil
 	}
 	lock, err := o.bucket.Lock(path.Join(tablelog.ManifestDir(o.opts.Partition), keeperLock))

@@ -157,7 +157,7 @@ func (o *Output) rollCommit(op *tablelog.Operation, state *tablelog.State) error
 		if err != nil {
 			return err
 		}
-		if there {
+		if there && a.Staging != "" {
 			moves = append(moves, bucket.Move{From: a.Staging, To: a.Path})
 		}
 	}
@@ -185,7 +185,9 @@ func (o *Output) findArtifact(op *tablelog.Operation, a *tablelog.Artifact, stat
 	if !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
-	err = o.checkBytes(a.Staging, a.Bytes, a.SHA256)
+	if a.Staging != "" {
+		err = o.checkBytes(a.Staging, a.Bytes, a.SHA256)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		deleted, err := o.deleted(op, a, state)
 		if err == nil && !deleted {

@@ -71,7 +71,7 @@ func (k *Keeper) Retain(ctx context.Context, opts RetainOptions) (ended Retentio
 	if err != nil {
 		return ended, err
 	}
-	if err := k.dropRemoved(); err != nil {
+	if err := k.dropRemoved(removed); err != nil {
 		return ended, err
 	}
 	k.say.Info("ended old days", "days", ended.Days, "files", ended.Files, "rows", ended.Rows, "manifests",
@@ -80,7 +80,15 @@ func (k *Keeper) Retain(ctx context.Context, opts RetainOptions) (ended Retentio
 }
 
 // dropRemoved removes what this keeper's operations took out of the table.
-func (k *Keeper) dropRemoved() error {
+func (k *Keeper) dropRemoved(files []string) error {
+	if k.bucket.Direct() {
+		for _, name := range files {
+			if err := k.bucket.Remove(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	names, err := k.bucket.List(tablelog.RemovedDir)
 	if err != nil {
 		return err

@@ -34,6 +34,7 @@ type Stage struct {
 	lines       int64
 
 	rows, unfit int64
+	uploads     []bucket.Move // of the commit, where the bucket is direct; nil before them
 	failed      error
 	// tried says that the manifest may exist, and done that the stage is over.
 	tried, done bool
@@ -197,7 +198,8 @@ func (s *Stage) writeFile(b *rowfile.Builder, n int) (f tablelog.File, columns [
 		raw.Discard()
 		return f, nil, fmt.Errorf("write %s: %w", f.Staging, err)
 	}
-	f.Path = tablelog.DataPath(tablelog.DayName(sum.MinTS), tablelog.CommitName(s.out.opts.Partition, s.number), n)
+	f.Path = s.finalPath(tablelog.DataPath(tablelog.DayName(sum.MinTS), tablelog.CommitName(s.out.opts.Partition,
+		s.number), n))
 	f.Rows, f.Bytes, f.SHA256, f.RowsHash = sum.Rows, w.bytes, w.sha256(), sum.Hash
 	f.MinRequestTS, f.MaxRequestTS = sum.MinTS, sum.MaxTS
 	f.MaxRevision, f.Early = sum.MaxRevision, sum.Early
@@ -239,6 +241,17 @@ func (s *Stage) metadata(n int) map[string]string {
 	}
 	return meta
 }
+
+// finalPath is where a file of this attempt will be.
+func (s *Stage) finalPath(name string) string {
+	if !s.out.bucket.Direct() {
+		return name
+	}
+	return tablelog.WithToken(name, s.token())
+}
+
+// token is another one for each attempt.
+func (s *Stage) token() string { return fmt.Sprintf("%s.%d", s.out.session, s.attempt) }
 
 // stagingPath is where a file of this attempt is staged.
 func (s *Stage) stagingPath(suffix string) string {
@@ -286,8 +299,11 @@ func (s *Stage) Abort() {
 	if s.deadLetters != nil {
 		s.deadLetters.w.Discard()
 	}
-	if !s.tried {
+	switch {
+	case !s.tried:
 		s.removeStaged()
+	default:
+		s.removeUploaded()
 	}
 	s.out.release(s)
 }
@@ -298,6 +314,7 @@ func (s *Stage) removeStaged() {
 	for i := range s.files {
 		_ = s.out.bucket.Remove(s.files[i].Staging)
 	}
+	s.removeUploaded()
 	if s.deadLetters != nil {
 		_ = s.out.bucket.Remove(s.stagingPath("deadletter" + tablelog.DeadLetterSuffix))
 	}

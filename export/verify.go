@@ -150,6 +150,8 @@ func (v *verifier) unnamed() {
 		f, ok := tablelog.ParseFileName(path.Base(name))
 		switch {
 		case ok && f.Partition != v.partition && f.Partition < v.partitions:
+		case ok && f.Partition == v.partition && f.Token != "" && v.bucket.Direct():
+		// an attempt that was not committed, or what an operation removed: no reader sees it
 		case ok && f.Partition == v.partition && !f.Operation && f.Number > commit:
 			v.find(name, "no manifest names it: it is of commit %d, and the newest manifest here is of commit %d: if this is a copy that was made while the joiner ran, nothing is lost, "+
 				"and the first commit after the next start sets the file aside and writes its rows again; else the manifest is lost: restore it from a backup", f.Number, commit)

@@ -26,36 +26,45 @@ type keeper struct {
 // commit commits rows, each given by its number and revision, and dead letters.
 func (b *keeper) commit(t *testing.T, letters int, rows ...[2]int) {
 	t.Helper()
+	if err := b.try(letters, rows...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (b *keeper) try(letters int, rows ...[2]int) error {
 	k := b.at + 1
 	s, err := b.out.Stage(k)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
+	defer s.Abort()
 	for _, r := range rows {
 		req, row := testRow(0, r[0])
 		row.Revision = uint32(r[1])
 		if err := s.Row(req, row); err != nil {
-			t.Fatal(err)
+			return err
 		}
 	}
 	for i := range letters {
 		d := &events.DeadLetter{Input: "S", Origin: events.Origin{Seq: k, Index: uint32(i)}, Reason: "not_json", Stored: events.MinTime, Data: []byte("x")}
 		if err := s.DeadLetter(d); err != nil {
-			t.Fatal(err)
+			return err
 		}
 	}
 	cut := testCut(k, fmt.Sprint("nonce", k))
-	requests := &b.ledger.Kinds[events.KindRequest]
+	ledger := b.ledger
+	requests := &ledger.Kinds[events.KindRequest]
 	requests.Read += int64(len(rows) + letters)
 	requests.Disposed[joiner.Accepted] += int64(len(rows))
 	requests.Disposed[joiner.Rejected] += int64(letters)
-	b.ledger.Rows += int64(len(rows))
-	cut.Progress.Ledger, cut.Closed.Rows = b.ledger, int64(len(rows))
+	ledger.Rows += int64(len(rows))
+	cut.Progress.Ledger, cut.Closed.Rows = ledger, int64(len(rows))
 	cut.From = []events.Position{{Input: "S", Created: 5, Next: k * 10, Skip: 3}}
 	if _, err := s.Commit(context.Background(), cut); err != nil {
-		t.Fatal(err)
+		return err
 	}
-	b.at = k
+	b.at, b.ledger = k, ledger
+	return nil
 }
 
 // honest makes an output of four commits, with revisions and dead letters.

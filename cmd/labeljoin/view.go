@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -11,6 +10,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/commandline"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exporter"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/export"
@@ -56,7 +56,7 @@ func tableOf(c *cli.Context) (table *export.Table, dir string, opts shards.Optio
 	}
 	dir = cfg.Output.Dir
 	if c.IsSet("from") {
-		if dir, err = filepath.Abs(c.String("from")); err != nil {
+		if dir, err = place.Abs(c.String("from")); err != nil {
 			return nil, "", opts, err
 		}
 	}

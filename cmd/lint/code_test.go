@@ -163,6 +163,8 @@ var clocks = map[string]string{
 	"events/jetstream/connlog.go":          "when to replace a connection to which a subscription was refused",
 	"events/jetstream/resume.go":           "how long to wait before reading on",
 	"events/jetstream/source.go":           "when to ask the broker again whether anything is pending; the answer's time is the broker's",
+	"export/bucket/s3/call.go":             "an object store that is away is asked again after a while",
+	"cmd/labeljoin/partition/rows.go":      "an object store is asked for declared gaps now and then",
 	"events/jetstream/clock_linux.go":      "a clock for waiting that goes on while the machine sleeps",
 	"events/jetstream/clock_other.go":      "the same for systems that have none",
 }

@@ -40,7 +40,9 @@ type Bucket interface {
 	// Settle makes the names of all finished objects in the directory durable.
 	Settle(dir string) error
 	// CreateIfAbsent creates a small object durably, or returns an error that
-	// is ErrExist. After any other error it may exist or not.
+	// is ErrExist. After any other error it may exist or not. An object that is there
+	// with the very same content may count as created, so content that has to be one
+	// process's own has something random in it.
 	CreateIfAbsent(name string, data []byte) error
 	// Publish moves objects to their final names, durably. A move already done
 	// is left as it is, so that publishing can be repeated. An object that has

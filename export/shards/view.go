@@ -22,9 +22,16 @@ func View(engine, dir string, table *export.Table, o Options) (string, error) {
 		return "", err
 	}
 	data := strings.TrimSuffix(dir, "/") + "/data"
+	if strings.HasPrefix(dir, "s3://") {
+		if engine != "duckdb" {
+			return "", fmt.Errorf("in an object store a reader needs the list of files, which is there for duckdb only: use that, or export days to a folder for %s",
+				engine)
+		}
+		return duckNote + duckView(listOfFiles(dir, table), p.columns), nil
+	}
 	switch engine {
 	case "duckdb":
-		return duckView(data, p.columns), nil
+		return duckView(sqlText(data+"/*/*.parquet"), p.columns), nil
 	case "pyarrow":
 		return arrowView(data, p.columns), nil
 	case "spark":
@@ -35,7 +42,7 @@ func View(engine, dir string, table *export.Table, o Options) (string, error) {
 
 // duckView casts each column, which where files differ is what DuckDB has widened it to.
 // A text that is no number becomes null.
-func duckView(data string, columns []Column) string {
+func duckView(files string, columns []Column) string {
 	var b strings.Builder
 	b.WriteString("create or replace view rows as\nselect\n")
 	for i, c := range columns {
@@ -45,9 +52,29 @@ func duckView(data string, columns []Column) string {
 		name := sqlName(c.Name)
 		fmt.Fprintf(&b, "    try_cast(%s as %s) as %s", name, duckType(c.Type), name)
 	}
-	fmt.Fprintf(&b, "\nfrom read_parquet(%s, union_by_name = true, hive_partitioning = false)\n", sqlText(data+"/*/*.parquet"))
+	fmt.Fprintf(&b, "\nfrom read_parquet(%s, union_by_name = true, hive_partitioning = false)\n", files)
 	b.WriteString("-- the newest revision of every row, and no row that was withdrawn\n" +
 		"qualify row_number() over (partition by request_id, item_id order by revision desc) = 1 and reason <> 'withdrawn';\n")
+	return b.String()
+}
+
+// duckNote says what DuckDB needs besides.
+const duckNote = "-- The files as of now: print this again when more are committed. DuckDB needs the extension httpfs and a key:\n" +
+	"--   install httpfs; load httpfs;\n" +
+	"--   create secret (type s3, key_id '...', secret '...', region '...', endpoint 'host:port', url_style 'path', use_ssl true);\n"
+
+// listOfFiles is a list of the live files: in a store, files are there that no manifest
+// names.
+func listOfFiles(dir string, table *export.Table) string {
+	var b strings.Builder
+	b.WriteString("[")
+	for i := range table.Files {
+		if i > 0 {
+			b.WriteString(",")
+		}
+		b.WriteString("\n    " + sqlText(strings.TrimSuffix(dir, "/")+"/"+table.Files[i].Path))
+	}
+	b.WriteString("]::varchar[]")
 	return b.String()
 }
 

@@ -148,13 +148,22 @@ func (m *manifest) checkFiles() error {
 		seen[name] = true
 	}
 	if d := m.DeadLetters; d != nil {
-		if m.Append == nil || d.Path != DeadLetterPath(m.Partition, m.Append.Commit) || d.Staging != "" &&
+		if m.Append == nil || !isLetters(d.Path, m.Partition, m.Append.Commit) || d.Staging != "" &&
 			!safePath(d.Staging, StagingDir, DeadLetterSuffix) ||
 			d.Lines < 1 || d.Bytes < 1 || !isSHA256(d.SHA256) {
 			return fmt.Errorf("dead letter file %q cannot be", d.Path)
 		}
 	}
 	return nil
+}
+
+// isLetters reports whether a path is that of a commit's dead letters.
+func isLetters(name string, partition int, commit uint64) bool {
+	f, ok := ParseFileName(path.Base(name))
+	if f.Token == "" {
+		return name == DeadLetterPath(partition, commit)
+	}
+	return ok && name == WithToken(DeadLetterPath(partition, commit), f.Token)
 }
 
 func (f *file) check() error {

@@ -63,6 +63,14 @@ func DeadLetterPath(p int, k uint64) string {
 	return path.Join(DeadLetterDir, CommitName(p, k)+DeadLetterSuffix)
 }
 
+// WithToken is a file's name with a token before its end: where files have their final
+// names before a manifest names them, those of two attempts need two names. The token has
+// letters, digits and dots.
+func WithToken(name, token string) string {
+	end := path.Ext(name)
+	return strings.TrimSuffix(name, end) + "-" + token + end
+}
+
 // ManifestDir is where the manifests of a partition are.
 func ManifestDir(p int) string { return path.Join(CommitsDir, PartitionName(p)) }
 
@@ -106,6 +114,7 @@ type FileName struct {
 	Number uint64
 	// Operation says that Number is that of an operation which is no commit.
 	Operation bool
+	Token     string // of the attempt; empty where files are renamed when they are committed
 }
 
 // ParseFileName reads the name of a data file or of a dead letter file, without its
@@ -118,7 +127,10 @@ func ParseFileName(name string) (f FileName, ok bool) {
 		}
 	}
 	parts := strings.Split(base, "-")
-	if want := map[bool]int{true: 3, false: 2}[isData]; len(parts) != want {
+	switch want := map[bool]int{true: 3, false: 2}[isData]; {
+	case len(parts) == want+1 && parts[want] != "":
+		f.Token = parts[want]
+	case len(parts) != want:
 		return f, false
 	}
 	digits, ok := strings.CutPrefix(parts[0], "p")

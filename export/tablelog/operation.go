@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -172,6 +173,22 @@ func (o *Operation) Artifacts() []Artifact {
 		out = append(out, Artifact{Path: d.Path, Staging: d.Staging, Bytes: d.Bytes, SHA256: d.SHA256})
 	}
 	return out
+}
+
+// Unstage says of the files that the operation adds that they have their final names, and
+// returns how they come there.
+func (o *Operation) Unstage() []bucket.Move {
+	var moves []bucket.Move
+	for _, a := range o.Artifacts() {
+		moves = append(moves, bucket.Move{From: a.Staging, To: a.Path})
+	}
+	for i := range o.Added {
+		o.Added[i].Staging = ""
+	}
+	if o.DeadLetters != nil {
+		o.DeadLetters.Staging = ""
+	}
+	return moves
 }
 
 // Artifact is the file without what is known of its rows.

@@ -38,6 +38,10 @@ type Options struct {
 	// ever is. While all are held nothing is committed either, but for a commit
 	// under way. It is asked often, so it must be quick.
 	Held func() [events.Kinds]bool
+	// Away tells that the output cannot be reached now, so that a commit takes as long as
+	// that. Reading goes on meanwhile, as far as Held lets it, instead of waiting for the
+	// commit. It is asked often, so it must be quick. nil: it is never away.
+	Away func() bool
 	// Refused is told of every event that goes to the dead letters, by Run's
 	// goroutine. It may change Input and Origin, which say where the event was
 	// read. nil: nothing is told.

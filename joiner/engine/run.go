@@ -415,7 +415,7 @@ func (e *Engine) roll(ctx context.Context) error {
 		return err
 	}
 	if e.flight != nil {
-		if e.o.Roll.Bytes == 0 || e.volume.Bytes < 2*e.o.Roll.Bytes {
+		if e.o.Roll.Bytes == 0 || e.volume.Bytes < 2*e.o.Roll.Bytes || e.o.Away != nil && e.o.Away() {
 			// It will be due again; until then reading goes on, and lets staging go first: a
 			// commit that takes longer than reading the next one would in the end have
 			// reading wait for it, with fewer goroutines at work than there are processors.

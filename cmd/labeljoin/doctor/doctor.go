@@ -15,6 +15,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/monitor"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
@@ -66,7 +67,11 @@ func (d *Doctor) Check(ctx context.Context) error {
 	var s monitor.Status
 	running := !errors.Is(monitor.Ask(ctx, d.Config.State.Dir, "status", nil, &s), monitor.ErrNotRunning)
 	d.directory("state.dir", d.Config.State.Dir)
-	d.directory("output.dir", d.Config.Output.Dir)
+	if config.IsAddress(d.Config.Output.Dir) {
+		d.store(ctx)
+	} else {
+		d.directory("output.dir", d.Config.Output.Dir)
+	}
 	if !running {
 		d.port("http.listen", d.Config.HTTP.Listen)
 		if n := &d.Config.NATS; n.Embedded && n.Port > 0 {
@@ -104,6 +109,13 @@ func (d *Doctor) directory(setting, dir string) {
 		err = fmt.Errorf("%s is left, less than the reserve of %s", config.Size(usage.AvailBytes), config.Size(reserve))
 	}
 	d.tell(fmt.Sprintf("%s %s has room", setting, dir), err, "free some, or lower state.reserve")
+}
+
+// store checks that the object store takes what an output needs.
+func (d *Doctor) store(ctx context.Context) {
+	_, err := place.Lasting(ctx, vfs.Default, d.Config, d.Config.Output.Dir, nil)
+	d.tell(fmt.Sprintf("output.dir %s can be written, and keeps two writers apart", d.Config.Output.Dir), err,
+		"check the address, the block s3 and the access key")
 }
 
 // port checks that an address is free.

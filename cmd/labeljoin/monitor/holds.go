@@ -19,13 +19,20 @@ const holdByGuard = "guard"
 // HoldByNATS is the reason when NATS is away, or was not found yet.
 const HoldByNATS = "nats"
 
+// HoldByStore is the reason when commits wait for an object store.
+const HoldByStore = "store"
+
+// WhatCommits is what is held when the object store of the output does not answer.
+const WhatCommits = "commits"
+
 // WhatLabels is what is held when the label stream takes no labels.
 const WhatLabels = "labels"
 
 // holdReasons lists every reason for which anything waits. They are the values of
 // a metric's label.
 func holdReasons() []string {
-	return append(jetstream.HoldReasons(), jetstream.HoldUnreadable, jetstream.HoldLabelStream, HoldByNATS, holdByGuard,
+	return append(jetstream.HoldReasons(), jetstream.HoldUnreadable, jetstream.HoldLabelStream, HoldByNATS, HoldByStore,
+		holdByGuard,
 		holdBySilence, diskspace.ShortOfDisk, diskspace.ShortOfState)
 }
 

@@ -86,7 +86,8 @@ func readiness(joining bool, waits []Wait) (text string, ready bool) {
 	}
 	for i, w := range waits {
 		switch w.Reason {
-		case HoldByNATS, diskspace.ShortOfDisk, diskspace.ShortOfState, jetstream.HoldUnreadable, jetstream.HoldLabelStream:
+		case HoldByNATS, HoldByStore, diskspace.ShortOfDisk, diskspace.ShortOfState, jetstream.HoldUnreadable,
+			jetstream.HoldLabelStream:
 			ready = false
 		}
 		if w.Reason == HoldByNATS && i == 0 && !joining {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -49,7 +48,7 @@ type refusedCount struct {
 
 // NewRefused returns a counter that has counted nothing.
 func NewRefused(c *config.Config, log *slog.Logger) *Refused {
-	return &Refused{log: log, dir: filepath.Join(c.Output.Dir, "deadletter"), counts: map[refusal]*refusedCount{}}
+	return &Refused{log: log, dir: c.Output.Below("deadletter"), counts: map[refusal]*refusedCount{}}
 }
 
 // Add implements engine.Options.Refused.

@@ -18,6 +18,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -33,7 +34,19 @@ const (
 )
 
 // Output is an export.Output as the engine wants it.
-type Output struct{ *export.Output }
+type Output struct {
+	*export.Output
+	declared func() *declared // what is known of declared gaps; nil: the output is asked
+}
+
+// Declared implements engine.Output.
+func (o Output) Declared() ([]events.Gap, error) {
+	if o.declared == nil {
+		return o.Output.Declared()
+	}
+	known := o.declared()
+	return known.gaps, known.err
+}
 
 // Stage implements engine.Output.
 func (o Output) Stage(k uint64) (engine.Stage, error) {
@@ -62,7 +75,7 @@ func Open(fs vfs.FS, c *config.Config, rules *joiner.Rules, stateDir string, row
 	if err != nil {
 		return nil, errors.Join(err, out.Close())
 	}
-	return &Partition{Store: st, Output: Output{out}}, nil
+	return &Partition{Store: st, Output: Output{Output: out}}, nil
 }
 
 // OpenState opens the state of the partition.

@@ -62,6 +62,7 @@ type Service struct {
 	sending atomic.Pointer[jetstream.Publisher]
 	found   atomic.Bool      // the streams
 	daily   *exports.Daily   // nil: none are configured
+	away    atomic.Bool      // the object store of the output does not answer
 	refused *monitor.Refused // what was rejected; nil until it is opened
 	known   *known           // nil: it is not a joiner that reads
 	// Events by HTTP; nil: none are taken.
@@ -95,10 +96,13 @@ func (s *Service) open(ctx context.Context) error {
 		s.holds.Log = s.Log
 	}
 	s.watchDisks(ctx)
-	s.rows = bucket.NewDir(s.disks.Output, s.Config.Output.Dir)
+	if s.rows, err = s.openRows(ctx); err != nil {
+		return err
+	}
 	if s.Partition, err = s.openPlace(&rules); err != nil {
 		return err
 	}
+	s.watchDeclared(ctx)
 	if s.options, err = EngineOptions(s.Config, rules, s.Partition, s.Log); err != nil {
 		return err
 	}
@@ -106,7 +110,7 @@ func (s *Service) open(ctx context.Context) error {
 		return err
 	}
 	s.refused = monitor.NewRefused(s.Config, s.Log)
-	s.options.Refused = s.refused.Add
+	s.options.Refused, s.options.Away = s.refused.Add, s.away.Load
 	s.engine.Store(engine.New(s.options)) // it has read nothing, and is asked until there is the one that joins
 	s.disks.SetTarget(s.Partition.Store.DiskBytes, s.stats, false)
 	if s.control, err = monitor.ServeControl(s.Config.State.Dir, s.Config.Name, s.engine.Load, s.tell, s.lastSeq,
@@ -216,14 +220,14 @@ func (s *Service) tell(stats *engine.Stats, to *monitor.Status) {
 // waits lists everything that is held.
 func (s *Service) waits(stats *engine.Stats) []monitor.Wait {
 	list := s.holds.List(stats, s.disks.Short())
-	if why := s.away(); why != "" {
+	if why := s.natsAway(); why != "" {
 		list = append([]monitor.Wait{{What: "reading", Reason: monitor.HoldByNATS, Detail: why}}, list...)
 	}
 	return list
 }
 
-// away says why NATS is waited for; nothing if it is not.
-func (s *Service) away() string {
+// natsAway says why NATS is waited for; nothing if it is not.
+func (s *Service) natsAway() string {
 	nc := s.conn.Load()
 	cause := "the connection is being made"
 	if nc != nil {

@@ -11,15 +11,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
-	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/batch"
 	"github.com/labeljoin/labeljoin/joiner/guard"
@@ -72,16 +70,22 @@ func (t target) close() error {
 }
 
 // open opens an output without commits. A dry run has none.
-func (r *Replay) open(rules *joiner.Rules) (target, error) {
+func (r *Replay) open(ctx context.Context, rules *joiner.Rules) (target, error) {
 	if r.DryRun {
 		dir, err := os.MkdirTemp("", "labeljoin-replay-")
 		r.Out = dir // for what comes through a pipe
 		return target{}, err
 	}
-	if err := os.MkdirAll(r.Out, 0o755); err != nil {
-		return target{}, fmt.Errorf("making the output directory: %w", err)
+	if !config.IsAddress(r.Out) {
+		if err := os.MkdirAll(r.Out, 0o755); err != nil {
+			return target{}, fmt.Errorf("making the output directory: %w", err)
+		}
 	}
-	o := partition.OutputOptions(bucket.NewDir(vfs.Default, r.Out), r.Config, rules, r.Log)
+	rows, err := place.Of(ctx, r.Config, r.Out)
+	if err != nil {
+		return target{}, err
+	}
+	o := partition.OutputOptions(rows, r.Config, rules, r.Log)
 	o.Behind, o.FileBytes = true, min(o.FileBytes, r.Memory/fileShare)
 	out, err := export.Open(o)
 	if err != nil {

@@ -64,7 +64,7 @@ func (r *Replay) Run(ctx context.Context) (err error) {
 		return err
 	}
 	rules.Early = false // everything is read before anything is decided
-	out, err := r.open(&rules)
+	out, err := r.open(ctx, &rules)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,12 @@ func (r *Replay) evidence(ctx context.Context) (*evidence, error) {
 }
 
 // scratch is where what came through a pipe is, as long as the replay takes.
-func (r *Replay) scratch() string { return filepath.Join(r.Out, "_replay") }
+func (r *Replay) scratch() string {
+	if config.IsAddress(r.Out) {
+		return filepath.Join(r.Config.State.Dir, "_replay")
+	}
+	return filepath.Join(r.Out, "_replay")
+}
 
 // GapsOf is what was declared for an output; an empty dir has no gaps.
 func GapsOf(dir string) ([]events.Gap, error) {

@@ -198,7 +198,7 @@ func (v *checker) ingestSubjects(in *Ingest) {
 			v.add(at, "there is no input %s", clipped(name))
 		case strings.ContainsAny(subject, "*>"):
 			v.add(at, "%s has a wildcard: events are published to one subject, name it", clipped(subject))
-		case !slices.ContainsFunc(input.Subject, func(s string) bool { return matches(s, subject) }):
+		case !input.Reads(subject):
 			v.add(at, "%s is no subject of input %s, which would not read it: choose one that matches %s",
 				clipped(subject), name, strings.Join(input.Subject, " or "))
 		default:
@@ -213,6 +213,11 @@ func (v *checker) ingestSubjects(in *Ingest) {
 				input.Name, input.Name, strings.NewReplacer("*", "http", ">", "http").Replace(input.Subject[0]))
 		}
 	}
+}
+
+// Reads reports whether the input reads messages with a subject.
+func (in *Input) Reads(subject string) bool {
+	return slices.ContainsFunc(in.Subject, func(pattern string) bool { return matches(pattern, subject) })
 }
 
 // matches reports whether a subject without wildcards matches a pattern.

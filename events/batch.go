@@ -26,4 +26,8 @@ type DeadLetter struct {
 	Detail string // what was wrong, in words
 	Stored Time   // the broker's time of the message; MinTime if there is none
 	Data   []byte // the event as it was read
+	// Subject is what the message was published to, and Header are its headers, which only
+	// inputs with a codec know. Empty: not known.
+	Subject string              `json:",omitempty"`
+	Header  map[string][]string `json:",omitempty"`
 }

@@ -38,7 +38,9 @@ type Message struct {
 	Feed   uint16 // which of the log's feeds it is of, from 0
 	Seq    uint64
 	Stored Time // when the broker stored it; MinTime where there is no broker
-	Data   []byte
+	// Subject is what it was published to; empty where there is no broker.
+	Subject string
+	Data    []byte
 	// Envelope is what a Codec needs beside the data; nil where none reads the message.
 	Envelope *Envelope
 }

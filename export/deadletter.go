@@ -20,6 +20,9 @@ type deadLetter struct {
 	Reason string `json:"reason"`
 	Detail string `json:"detail"`
 	Stored string `json:"stored,omitzero"` // left out if there is none
+	// What the message was published to, and its headers; left out if they are not known.
+	Subject string              `json:"subject,omitzero"`
+	Headers map[string][]string `json:"headers,omitzero"`
 	// The event's bytes: as a string if they are UTF-8, else in base64.
 	Data   string `json:"data,omitzero"`
 	Base64 string `json:"data_base64,omitzero"`
@@ -29,7 +32,15 @@ type deadLetter struct {
 func EncodeDeadLetter(d *events.DeadLetter) ([]byte, error) {
 	line := deadLetter{
 		Input: valid(d.Input), Seq: d.Origin.Seq, Index: d.Origin.Index, Kind: d.Kind.String(),
-		Reason: valid(d.Reason), Detail: valid(d.Detail),
+		Reason: valid(d.Reason), Detail: valid(d.Detail), Subject: valid(d.Subject),
+	}
+	for name, values := range d.Header {
+		if line.Headers == nil {
+			line.Headers = map[string][]string{}
+		}
+		for _, value := range values {
+			line.Headers[valid(name)] = append(line.Headers[valid(name)], valid(value))
+		}
 	}
 	if d.Stored != events.MinTime {
 		line.Stored = d.Stored.String()

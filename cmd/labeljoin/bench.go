@@ -17,7 +17,7 @@ func benchCommand() *cli.Command {
 		Name:  "bench",
 		Usage: "measure this machine with labeljoin on it",
 		Subcommands: []*cli.Command{benchLiveCommand(), benchStoreCommand(), benchLatencyCommand(), benchEventsCommand(),
-			benchExportCommand(), benchStatsCommand(), benchReplayCommand()},
+			benchExportCommand(), benchStatsCommand(), benchReplayCommand(), benchHTTPCommand()},
 	}
 }
 

@@ -60,6 +60,7 @@ func newApp() *cli.App {
 			demoCommand(), runCommand(), replayCommand(), archiveCommand(), sqlCommand(), testCommand(), mapCommand(),
 			configCommand(),
 			statusCommand(), topCommand(), explainCommand(), verifyCommand(), diffCommand(), doctorCommand(), gapCommand(),
+			deadletterCommand(),
 			daysCommand(), exportCommand(), viewCommand(), featuresCommand(),
 			statsCommand(), schemaCommand(), validateCommand(), healthCommand(), windowCommand(), reportCommand(),
 			compactCommand(), retainCommand(),

@@ -143,6 +143,8 @@ var clocks = map[string]string{
 	"joiner/engine/stage.go":               "how long a commit took, for a metric",
 	"cmd/labeljoin/bench/live.go":          "the same, of a live joiner",
 	"cmd/labeljoin/bench/export.go":        "the same, of an export",
+	"cmd/labeljoin/bench/http.go":          "the same, of events by HTTP",
+	"cmd/labeljoin/deadletter.go":          "what is shown of dead letters is what would become of them now",
 	"cmd/labeljoin/bench/latency.go":       "the same, of its answers",
 	"cmd/labeljoin/bench/store.go":         "the same, of its state",
 	"cmd/labeljoin/bench/replay.go":        "the same, of a replay",

@@ -137,6 +137,7 @@ var importRules = []importRule{
 	room("monitor", "diskspace", "version", "exports", "place"),
 	room("partition", "terminal", "version", "diskspace", "exports", "monitor", "place"),
 	commandRoom("bench"),
+	commandRoom("deadletter"),
 	commandRoom("demo"),
 	commandRoom("describe"),
 	commandRoom("doctor"),

@@ -112,11 +112,16 @@ func send(t testing.TB, s *ingest.Server, path, body string, header ...string) r
 	w := httptest.NewRecorder()
 	s.Handler().ServeHTTP(w, r)
 	var got reply
-	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
-		t.Fatalf("%s: %v: %s", path, err, w.Body)
+	decodeReply(t, w, &got)
+	return got
+}
+
+func decodeReply(t testing.TB, w *httptest.ResponseRecorder, got *reply) {
+	t.Helper()
+	if err := json.Unmarshal(w.Body.Bytes(), got); err != nil {
+		t.Fatalf("%v: %s", err, w.Body)
 	}
 	got.Status, got.header = w.Code, w.Header()
-	return got
 }
 
 const (

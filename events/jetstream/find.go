@@ -86,7 +86,8 @@ func (l *Log) message(input uint8, subject string, header nats.Header, seq uint6
 	if in == nil {
 		return events.Message{}, false
 	}
-	m = events.Message{Kind: in.Kind, Input: input, Feed: in.feed, Seq: seq, Stored: at, Data: data}
+	m = events.Message{Kind: in.Kind, Input: input, Feed: in.feed, Seq: seq, Stored: at, Subject: subject,
+		Data: data}
 	if in.Mapped {
 		m.Envelope = &events.Envelope{Subject: subject, Header: header}
 	}

@@ -21,6 +21,7 @@ const (
 	GapsDir       = "_gaps"
 	AsideDir      = "_aside"
 	RemovedDir    = "_removed"
+	RetriedDir    = "_retried"
 )
 
 // DayPrefix begins the names of the days' folders.

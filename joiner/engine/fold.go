@@ -177,7 +177,8 @@ func (e *Engine) reject(m *events.Message, at events.Origin, data []byte, err er
 }
 
 // deadLetter keeps an event for a person to look at.
-func (e *Engine) deadLetter(m *events.Message, at events.Origin, data []byte, d joiner.Disposition, reason, detail string) {
+func (e *Engine) deadLetter(m *events.Message, at events.Origin, data []byte, d joiner.Disposition, reason,
+	detail string) {
 	e.dispose(m.Kind, d)
 	if e.mode.again() {
 		return
@@ -187,7 +188,10 @@ func (e *Engine) deadLetter(m *events.Message, at events.Origin, data []byte, d 
 	}
 	letter := events.DeadLetter{
 		Origin: at, Input: e.o.Inputs[at.Input].Name, Kind: m.Kind,
-		Reason: reason, Detail: detail, Stored: m.Stored, Data: data,
+		Reason: reason, Detail: detail, Stored: m.Stored, Data: data, Subject: m.Subject,
+	}
+	if m.Envelope != nil {
+		letter.Header = m.Envelope.Header
 	}
 	if e.o.Refused != nil {
 		e.o.Refused(&letter)

@@ -78,6 +78,14 @@ func IngestOptions(c *config.Config) (ingest.Options, error) {
 	return o, nil
 }
 
+// IngestAddress is where events are taken by HTTP; empty until they are.
+func (s *Service) IngestAddress() string {
+	if !s.ingesting.Load() {
+		return ""
+	}
+	return s.ingest.Address()
+}
+
 // feedIngest gives the streams that were found to those who send by HTTP.
 func (s *Service) feedIngest(logs []jetstream.Log) error {
 	if s.ingest == nil {
@@ -101,6 +109,7 @@ func (s *Service) feedIngest(logs []jetstream.Log) error {
 		streams[in.Name] = stream
 	}
 	s.ingest.Open(appender, streams, barred)
+	s.ingesting.Store(true)
 	return nil
 }
 

@@ -66,9 +66,10 @@ type Service struct {
 	refused *monitor.Refused // what was rejected; nil until it is opened
 	known   *known           // nil: it is not a joiner that reads
 	// Events by HTTP; nil: none are taken.
-	ingest   *ingest.Server
-	appender *jetstream.Appender // nil until the streams are found
-	unfollow func() bool         // ends that ingest drains with the context
+	ingest    *ingest.Server
+	appender  *jetstream.Appender // nil until the streams are found
+	unfollow  func() bool         // ends that ingest drains with the context
+	ingesting atomic.Bool         // the log to store them in is there
 }
 
 // Run opens the partition, connects, and joins until ctx ends.

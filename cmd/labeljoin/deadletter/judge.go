@@ -1,0 +1,182 @@
+package deadletter
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/config/wire"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+)
+
+// judge says what would become of a dead letter if it were published now.
+type judge struct {
+	cfg       *config.Config
+	feeds     []engine.Feed
+	decoders  [events.Kinds]events.Decoder
+	rules     joiner.Rules
+	watermark events.Time // of the newest commit
+	now       events.Time
+}
+
+func newJudge(cfg *config.Config, watermark, now events.Time) (*judge, error) {
+	rules, err := wire.Rules(cfg)
+	if err != nil {
+		return nil, err
+	}
+	options, err := wire.Options(cfg, rules)
+	if err != nil {
+		return nil, err
+	}
+	feeds, err := wire.Feeds(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &judge{cfg: cfg, feeds: feeds, decoders: options.Decoders, rules: rules, watermark: watermark, now: now}, nil
+}
+
+// The fates of a dead letter, if it were published now.
+const (
+	fateJoins   = "joins"   // it comes in time
+	fateCorrect = "correct" // it comes late, and rows that it changes are written again
+	fateBeyond  = "beyond"  // it can be read, and is too late to change a row of the live output
+	fateRefused = "refused" // it would be a dead letter again
+)
+
+// fate is what would become of a dead letter.
+type fate struct {
+	Fate   string `json:"fate"`
+	Reason string `json:"reason,omitempty"` // why it would be refused: a code
+	Detail string `json:"detail"`           // in words
+}
+
+// of judges a letter.
+func (j *judge) of(l *export.Letter) fate {
+	input := j.input(l)
+	if input < 0 {
+		return fate{fateRefused, "no_input", "no input of the configuration reads its subject any more"}
+	}
+	codec := j.feeds[input].Codec
+	if codec == nil {
+		return j.event(l.Kind, l.Data)
+	}
+	m := events.Message{Kind: l.Kind, Seq: max(1, l.Origin.Seq), Stored: j.now, Data: l.Data,
+		Envelope: &events.Envelope{Subject: l.Subject, Header: l.Header}}
+	var worst fate
+	codec.Decode(&m, func(_ uint32, d events.Decoded) bool {
+		one := fate{}
+		if d.Reject != nil {
+			one = fate{fateRefused, d.Reject.Reason, d.Reject.Detail}
+		} else {
+			one = j.event(d.Kind, d.Data)
+		}
+		if worst.Fate == "" || rank(one.Fate) > rank(worst.Fate) {
+			worst = one
+		}
+		return worst.Fate != fateRefused
+	})
+	if worst.Fate == "" {
+		return fate{fateRefused, "nothing", "the mapping makes no event of it"}
+	}
+	return worst
+}
+
+// rank orders fates from good to bad.
+func rank(name string) int {
+	return map[string]int{fateJoins: 0, fateCorrect: 1, fateBeyond: 2, fateRefused: 3}[name]
+}
+
+// event judges an event in labeljoin's own format.
+func (j *judge) event(kind events.Kind, data []byte) fate {
+	ts, heartbeat, err := j.stamp(kind, data)
+	if err != nil {
+		if reject, ok := errors.AsType[*events.RejectError](err); ok {
+			return fate{fateRefused, reject.Reason, reject.Detail}
+		}
+		return fate{fateRefused, events.ReasonNotJSON, err.Error()}
+	}
+	join := &j.cfg.Join
+	switch {
+	case ts > j.now.Add(join.MaxFuture.Std()):
+		return fate{fateRefused, events.ReasonMaxFuture, fmt.Sprintf("it is stamped %s, more than %s after now", ts,
+			join.MaxFuture)}
+	case ts < j.now.Add(-join.MaxAge.Std()):
+		return fate{fateRefused, events.ReasonMaxAge,
+			fmt.Sprintf("it is stamped %s, more than %s before now: only a replay can use it",
+				ts, join.MaxAge)}
+	case heartbeat:
+		return fate{fateJoins, "", "it is a heartbeat"}
+	case kind == events.KindRequest:
+		return j.request(ts)
+	}
+	return j.outcome(ts)
+}
+
+// stamp finds the time of an event.
+func (j *judge) stamp(kind events.Kind, data []byte) (ts events.Time, heartbeat bool, err error) {
+	if kind == events.KindRequest {
+		scan, err := j.decoders[kind].ScanRequest(data)
+		return scan.TS, scan.Heartbeat, err
+	}
+	o, info, err := j.decoders[kind].DecodeOutcome(data)
+	if info.Heartbeat {
+		return info.HeartbeatTS, true, err
+	}
+	return o.TS, false, err
+}
+
+func (j *judge) request(ts events.Time) fate {
+	switch j.rules.Phase(ts, j.watermark) {
+	case joiner.Open:
+		return fate{fateJoins, "", "its request is still open"}
+	case joiner.Correctable, joiner.Remembered:
+		return fate{fateCorrect, "", "its request should have closed: its rows get the reason late_request"}
+	}
+	return fate{fateBeyond, "", "its request is forgotten: it would be expired, and only a replay can use it"}
+}
+
+// outcome judges by the youngest request that the outcome can belong to.
+func (j *judge) outcome(ts events.Time) fate {
+	switch j.rules.Phase(ts.Add(j.rules.ClockSkew), j.watermark) {
+	case joiner.Open:
+		return fate{fateJoins, "", "its request may still be open; if it has closed, its rows are corrected"}
+	case joiner.Correctable:
+		return fate{fateCorrect, "",
+			"its request has closed: it corrects rows if that is not longer ago than join.corrections"}
+	}
+	return fate{fateBeyond, "",
+		"its request closed longer ago than join.corrections: it would be late, and only a replay can use it"}
+}
+
+// input is the place of the input that reads a letter's subject; -1 if none does. Letters of
+// versions before have no subject: their kind tells, where one input has it.
+func (j *judge) input(l *export.Letter) int {
+	found := -1
+	for i := range j.cfg.Inputs.List {
+		in := &j.cfg.Inputs.List[i]
+		if l.Subject != "" {
+			if in.Reads(l.Subject) {
+				return i
+			}
+			continue
+		}
+		if in.Kind == l.Kind.String() {
+			if found >= 0 {
+				return -1
+			}
+			found = i
+		}
+	}
+	return found
+}
+
+// nameOf is the name of a letter's input; that of its stream if it is not known.
+func (j *judge) nameOf(l *export.Letter) string {
+	if i := j.input(l); i >= 0 {
+		return j.cfg.Inputs.List[i].Name
+	}
+	return l.Input
+}

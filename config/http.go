@@ -158,7 +158,7 @@ func (v *checker) ingest() {
 		v.add("http.ingest.listen",
 			"%q is not an address and a port: write 127.0.0.1:8427, or :8427 to take events from every machine",
 			clipped(in.Listen))
-	case in.Listen == v.HTTP.Listen:
+	case in.Listen == v.HTTP.Listen && !strings.HasSuffix(in.Listen, ":0"):
 		v.add("http.ingest.listen", "%s is http.listen already: events come at a port of their own", clipped(in.Listen))
 	case !isLoopback(host) && in.TokensFile == "" && (in.TLS == nil || in.TLS.ClientCA == ""):
 		v.add("http.ingest.listen", "every machine that reaches %s could send events: add tokens_file, or tls with "+

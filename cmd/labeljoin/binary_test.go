@@ -34,7 +34,7 @@ func TestBinary(t *testing.T) {
 		name string
 		run  func(*testing.T, *rig)
 	}{
-		{"Killed", testKilled}, {"Storm", testStorm}, {"ClusterStorm", testClusterStorm},
+		{"Killed", testKilled}, {"KilledOverHTTP", testKilledOverHTTP}, {"Storm", testStorm}, {"ClusterStorm", testClusterStorm},
 		{"BadInput", testBadInput}, {"TooManyOutcomes", testTooManyOutcomes},
 		{"SecondProcess", testSecondProcess}, {"Terminated", testTerminated}, {"TerminatedTwice", testTerminatedTwice}, {"TerminatedAtStart", testTerminatedAtStart},
 		{"LabelStreamRefuses", testLabelStreamRefuses}, {"WaitsForNATS", testWaitsForNATS}, {"PortInUse", testPortInUse},

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -23,6 +24,7 @@ func replayCommand() *cli.Command {
 			"labels, since nothing says what came later; --complete says that nothing did.\n\n" +
 			"--requests and --outcomes may be given more than once. Each names a file, a directory with files, or a\n" +
 			"pattern in quotes, in which ** stands for any directories: --outcomes 'logs/**/outcomes-*.jsonl.zst'.\n" +
+			"Inputs of the configuration with other names, and with mappings, are given by name: --events clicks='clicks-*.csv'.\n" +
 			"What a file is, its first bytes say: JSON lines or arrays, CSV with a header, Parquet, Avro; gzip,\n" +
 			"zstd, lz4, snappy. The rows do not depend on the order of the files.\n\n" +
 			"It stops with 3, and writes nothing, where the logs are no evidence for negatives: too much of a\n" +
@@ -31,15 +33,21 @@ func replayCommand() *cli.Command {
 			"What does not fit into --memory is read again, a share of the ids at a time.\n\n" +
 			"Example:\n  labeljoin replay --requests requests.jsonl --outcomes outcomes.jsonl --out replayed --complete",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "config", Value: defaultConfigPath, Usage: "the configuration `FILE`: its join, labels and features count"},
-			&cli.StringSliceFlag{Name: "requests", Usage: "`FILES` of requests, or - for standard input; once for each (required)"},
-			&cli.StringSliceFlag{Name: "outcomes", Usage: "`FILES` of outcomes; once for each; /dev/null: there are none (required)"},
+			&cli.StringFlag{Name: "config", Value: defaultConfigPath,
+				Usage: "the configuration `FILE`: its join, labels and features count"},
+			&cli.StringSliceFlag{Name: "requests",
+				Usage: "`FILES` of requests, or - for standard input; once for each (required without --events)"},
+			&cli.StringSliceFlag{Name: "outcomes",
+				Usage: "`FILES` of outcomes; once for each; /dev/null: there are none (required without --events)"},
+			&cli.StringSliceFlag{Name: "events",
+				Usage: "`NAME=FILES` of an input of the configuration, which its mapping reads; once for each"},
 			&cli.StringFlag{Name: "out", Usage: "write to `DIR` instead of output.dir; it must not hold commits yet"},
 			&cli.StringFlag{Name: "gaps-of", Usage: "the gaps that were declared for the output `DIR` count"},
 			&cli.BoolFlag{Name: "complete", Usage: "the logs are whole: nothing is missing after their end"},
 			&cli.StringFlag{Name: "from", Usage: "write rows of requests stamped at `TIME` (RFC 3339 or a day) or later only"},
 			&cli.StringFlag{Name: "to", Usage: "write rows of requests stamped before `TIME` only"},
-			&cli.StringFlag{Name: "partition", Usage: "join the ids of one part only: `I/N`, I from 0 on; the N outputs together are the whole"},
+			&cli.StringFlag{Name: "partition",
+				Usage: "join the ids of one part only: `I/N`, I from 0 on; the N outputs together are the whole"},
 			&cli.StringFlag{Name: "memory", Value: "1GiB", Usage: "hold about `SIZE` of events at a time"},
 			&cli.IntFlag{Name: "jobs", Usage: "decode with `N` goroutines (default: as many as there are processors)"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "join and report, and write nothing"},
@@ -86,16 +94,30 @@ func readReplayFlags(c *cli.Context, r *replay.Replay) (err error) {
 
 // readReplayFiles finds the files, and how much of them may be rejected.
 func readReplayFiles(c *cli.Context, r *replay.Replay) (err error) {
-	if err := commandline.Required(c, "requests", "outcomes"); err != nil {
-		return err
-	}
-	for k, flag := range []string{"requests", "outcomes"} {
-		if r.Files[k], err = replay.LogPaths(flag, c.StringSlice(flag)); err != nil {
+	if !c.IsSet("events") {
+		if err := commandline.Required(c, "requests", "outcomes"); err != nil {
 			return err
 		}
 	}
+	for k, input := range []string{config.InputRequests, config.InputOutcomes} {
+		if r.Files[k], err = replay.LogPaths(input, c.StringSlice(input)); err != nil {
+			return err
+		}
+	}
+	for _, given := range c.StringSlice("events") {
+		name, pattern, ok := strings.Cut(given, "=")
+		if !ok || name == "" || pattern == "" {
+			return &terminal.UsageError{Err: fmt.Errorf("--events %s: write it NAME=FILES, with the name of an input", given)}
+		}
+		paths, err := replay.LogPaths("events "+name, []string{pattern})
+		if err != nil {
+			return err
+		}
+		r.Named = append(r.Named, replay.Files("--events "+name, name, paths)...)
+	}
 	if path, shared := replay.SharedLog(r.Files[events.KindRequest], r.Files[events.KindOutcome]); shared {
-		return &terminal.UsageError{Err: fmt.Errorf("%s is given as --requests and as --outcomes: each file holds one kind", path)}
+		return &terminal.UsageError{Err: fmt.Errorf("%s is given as --requests and as --outcomes: each file holds one kind",
+			path)}
 	}
 	if r.MaxRejected, err = replay.ParseShare(c.String("max-rejected")); err != nil {
 		return &terminal.UsageError{Err: fmt.Errorf("--max-rejected: %w", err)}

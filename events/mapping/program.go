@@ -100,6 +100,9 @@ func reworded(source string, err error) error {
 		}
 	}
 	message, _, _ = strings.Cut(message, "\n")
+	if strings.HasPrefix(message, "reflect: call of reflect.Value") {
+		message = "a loop goes over what is no list; where it may be missing write x ?? []"
+	}
 	if name, ok := strings.CutPrefix(message, "unknown name "); ok {
 		switch {
 		case slices.Contains([]string{"now", "date", "duration", "timezone"}, name):

@@ -133,7 +133,11 @@ func written(zones *zones, text, layout, zone string) (any, error) {
 		}
 		return at, nil
 	}
-	return nil, fmt.Errorf("time: %q is not written as %s", clip(text), or(layout, "RFC 3339, like 2026-01-31T15:04:05Z"))
+	if layout == "iso" {
+		layout = ""
+	}
+	return nil, fmt.Errorf("time: %q is not written as %s", clip(text),
+		or(layout, "in ISO 8601, like 2026-01-31T15:04:05Z"))
 }
 
 // goLayout is a layout as Go writes it. It may be written with % as in C and Python.

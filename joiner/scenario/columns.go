@@ -124,6 +124,7 @@ func (c *wantedCell) value(rules *joiner.Rules) string {
 // no row will have, and times that are none.
 func (f *File) Check(o *engine.Options, notation Notation) error {
 	r := &reader{notation: notation}
+	r.checkInputs(f, o)
 	labels := []string{}
 	for _, l := range o.Rules.Labels {
 		labels = append(labels, l.Name, l.Name+"_ts")
@@ -159,25 +160,36 @@ func (r *reader) checkRows(rows []wantedRow, columns []string, rules *joiner.Rul
 // features are the columns that the requests of a case have.
 func (c *Case) features(o *engine.Options) []string {
 	var names []string
+	d := &o.Decoders[events.KindRequest]
+	add := func(_ uint32, made events.Decoded) bool {
+		if made.Kind != events.KindRequest || made.Reject != nil {
+			return true
+		}
+		req, err := d.DecodeRequest(made.Data)
+		if err != nil {
+			return true // the engine will reject it
+		}
+		for _, f := range req.Features {
+			names = append(names, f.Name)
+		}
+		for _, item := range req.Items {
+			for _, f := range item.Features {
+				names = append(names, itemPrefix+f.Name)
+			}
+		}
+		return true
+	}
 	for _, s := range c.steps {
-		if s.message == nil || s.message.Kind != events.KindRequest {
+		if s.message == nil {
 			continue
 		}
-		d := &o.Decoders[events.KindRequest]
-		for _, data := range d.Split(s.message.Data) {
-			req, err := d.DecodeRequest(data)
-			if err != nil {
-				continue // the engine will reject it
-			}
-			for _, f := range req.Features {
-				names = append(names, f.Name)
-			}
-			for _, item := range req.Items {
-				for _, f := range item.Features {
-					names = append(names, itemPrefix+f.Name)
-				}
+		m, codec := *s.message, events.Codec(nil)
+		if s.input != nil {
+			if f := feedOf(o, s.input.name); f != nil {
+				m.Kind, codec = f.Kinds[0], f.Codec
 			}
 		}
+		events.EachOf(codec, d, &m, add)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -14,9 +14,10 @@ import (
 // The keys of an entry among the events, and of the events themselves.
 var (
 	stepKeys = []string{
-		"request", "outcome", "raw", "heartbeat", "watermark", "caught_up", "end", "restart", "rebuild", "gap", "expect",
-		"stored", "kind",
+		"request", "outcome", "record", "raw", "heartbeat", "watermark", "caught_up", "end", "restart", "rebuild", "gap",
+		"expect", "stored", "kind", "input", "subject", "headers",
 	}
+	besideKeys  = stepKeys[12:]
 	requestKeys = []string{"request_id", "ts", "model", "model_version", "user_id", "features", "items", "score"}
 	itemKeys    = []string{"item_id", "position", "score", "features"}
 	outcomeKeys = []string{"request_id", "type", "ts", "outcome_id", "item_id", "value", "attrs"}
@@ -48,14 +49,14 @@ func (r *reader) step(n ast.Node) (s step, end bool) {
 	var what []entry
 	beside := map[string]entry{}
 	for e := range r.entries(n, stepKeys) {
-		if e.name == "stored" || e.name == "kind" {
+		if slices.Contains(besideKeys, e.name) {
 			beside[e.name] = e
 			continue
 		}
 		what = append(what, e)
 	}
 	if len(what) != 1 {
-		r.problem(n, "an entry is one of %v, with stored and kind beside it where they apply", stepKeys[:11])
+		r.problem(n, "an entry is one of %v, with %v beside it where they apply", stepKeys[:12], besideKeys)
 		return s, false
 	}
 	e := what[0]
@@ -64,9 +65,8 @@ func (r *reader) step(n ast.Node) (s step, end bool) {
 		s.message = r.event(e)
 	case "heartbeat":
 		s.message = r.heartbeat(e.value)
-	case "raw":
-		s.message = &events.Message{Kind: r.kind(e, beside), Data: []byte(r.text(e.value))}
-		delete(beside, "kind")
+	case "raw", "record":
+		s.message, s.input = r.raw(e, beside)
 	case "watermark":
 		s.proof = &proof{kinds: bothKinds(), at: r.time(e.value), exact: true}
 	case "caught_up":
@@ -123,11 +123,43 @@ func (r *reader) gap(n ast.Node) *events.Gap {
 
 func bothKinds() []events.Kind { return []events.Kind{events.KindRequest, events.KindOutcome} }
 
+// raw is a message of bytes, or of a record that becomes JSON: of a kind, in labeljoin's
+// own format, or of an input of the configuration, which has a mapping for it.
+func (r *reader) raw(e entry, beside map[string]entry) (*events.Message, *inputName) {
+	m := &events.Message{}
+	if e.name == "raw" {
+		m.Data = []byte(r.text(e.value))
+	} else {
+		var data bytes.Buffer
+		r.json(&data, e.value)
+		m.Data = data.Bytes()
+	}
+	input, of := beside["input"]
+	if !of {
+		m.Kind = r.kind(e, beside)
+		delete(beside, "kind")
+		return m, nil
+	}
+	m.Envelope = &events.Envelope{Header: map[string][]string{}}
+	if subject, ok := beside["subject"]; ok {
+		m.Envelope.Subject = r.text(subject.value)
+	}
+	if headers, ok := beside["headers"]; ok {
+		for one := range r.entries(headers.value, nil) {
+			m.Envelope.Header[one.name] = []string{r.text(one.value)}
+		}
+	}
+	for _, name := range []string{"input", "subject", "headers"} {
+		delete(beside, name)
+	}
+	return m, &inputName{name: r.text(input.value), node: input.value}
+}
+
 // kind is what a raw message was published as.
 func (r *reader) kind(raw entry, beside map[string]entry) events.Kind {
 	k, ok := beside["kind"]
 	if !ok {
-		r.problem(raw.key, "raw needs kind: request or kind: outcome beside it")
+		r.problem(raw.key, "%s needs kind: request, kind: outcome or input: NAME beside it", raw.name)
 		return 0
 	}
 	return r.oneOf(k.value, kindNames)

@@ -32,11 +32,18 @@ type Case struct {
 // One field is set.
 type step struct {
 	message *events.Message
+	input   *inputName // of the message; nil: it is in labeljoin's own format
 	proof   *proof
 	expect  *expectation
 	restart bool
 	rebuild bool
 	gap     *events.Gap
+}
+
+// inputName is an input of the configuration, as it stands in a test file.
+type inputName struct {
+	name string
+	node ast.Node
 }
 
 // proof is what is known of the logs without an event that says so.

@@ -51,6 +51,7 @@ func (c *Case) Messages() []events.Message {
 // stopped; failures are expectations that were not met.
 func Run(ctx context.Context, o engine.Options, c *Case) (failures []Failure, err error) {
 	w := &world{o: o, c: c, stream: &stream{}, out: &memory.Output{}}
+	w.codecs = &codecs{own: o.Decoders, by: map[uint64]events.Codec{}}
 	if err := w.open(vfs.NewMem()); err != nil {
 		return nil, err
 	}
@@ -75,7 +76,8 @@ type world struct {
 	stream *stream
 	log    memory.Log // every event so far, a message each
 	seq    uint64     // of the newest of them
-	fresh  bool       // the last batch of it was not read yet
+	codecs *codecs
+	fresh  bool // the last batch of it was not read yet
 }
 
 func (w *world) open(fs vfs.FS) error {
@@ -88,7 +90,9 @@ func (w *world) open(fs vfs.FS) error {
 // that the engine meets many of them in a batch.
 func (w *world) step(ctx context.Context, s *step) ([]Failure, error) {
 	if s.message != nil {
-		w.arrive(*s.message)
+		m := *s.message
+		w.of(s.input, &m)
+		w.arrive(m)
 		return nil, nil
 	}
 	if w.fresh {
@@ -155,6 +159,9 @@ func (w *world) run(ctx context.Context, p *proof) error {
 			o.HeartbeatRequired = [events.Kinds]bool{}
 		}
 		input.Open = append(w.log[:len(w.log):len(w.log)], events.Batch{Proven: at}).Open
+	}
+	if w.c.inputs() {
+		input.Feeds = []engine.Feed{{Name: input.Name, Kinds: input.Kinds, Codec: w.codecs}}
 	}
 	o.Inputs = []engine.Input{input}
 	o.Store, o.Output, o.Publisher = w.store, w.out, w.stream

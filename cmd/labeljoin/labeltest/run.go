@@ -69,6 +69,11 @@ func loadSuite(path string) (*suite, error) {
 	if err != nil {
 		return nil, &terminal.UsageError{Err: err}
 	}
+	feeds, err := wire.Feeds(c)
+	if err != nil {
+		return nil, &terminal.UsageError{Err: err}
+	}
+	o.Inputs = []engine.Input{{Feeds: feeds}}
 	if err := file.Check(&o, Notation()); err != nil {
 		return nil, &terminal.UsageError{Err: err}
 	}

@@ -29,6 +29,9 @@ func (r *Replay) Archive(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := r.bind(); err != nil {
+		return err
+	}
 	w, err := archive.New(r.archiveOptions(&rules))
 	if err != nil {
 		return err
@@ -112,13 +115,42 @@ func (r *Replay) archiveLog(ctx context.Context, w *archive.Writer, o *batch.Opt
 			return err
 		}
 		for i := range b.Messages {
-			n, err := w.Message(&b.Messages[i], &o.Decoders[k], refuse)
-			l.Kinds[k].Read += int64(n)
+			for _, m := range r.unmapped(&b.Messages[i], k, refuse, &err) {
+				n, failed := w.Message(&m, &o.Decoders[k], refuse)
+				l.Kinds[k].Read += int64(n)
+				err = errors.Join(err, failed)
+			}
 			if err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// unmapped are the events of a kind that a mapping makes of a message, each as a message of
+// its own; a message in labeljoin's own format is itself. What is refused of the records
+// goes to refuse, whose error is in failed.
+func (r *Replay) unmapped(m *events.Message, k events.Kind, refuse func(*events.DeadLetter) error,
+	failed *error) (list []events.Message) {
+	if int(m.Feed) >= len(r.codecs) || r.codecs[m.Feed] == nil {
+		return []events.Message{*m}
+	}
+	r.codecs[m.Feed].Decode(m, func(index uint32, d events.Decoded) bool {
+		switch {
+		case d.Kind != k:
+		case d.Reject != nil:
+			*failed = refuse(&events.DeadLetter{
+				Origin: events.Origin{Input: m.Input, Seq: m.Seq, Index: index}, Kind: k, Reason: d.Reject.Reason,
+				Detail: d.Reject.Detail, Stored: m.Stored, Data: d.Record,
+			})
+		default:
+			one := *m
+			one.Data = d.Data
+			list = append(list, one)
+		}
+		return *failed == nil
+	})
+	return list
 }
 
 // tellArchive says what was archived.

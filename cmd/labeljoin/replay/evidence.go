@@ -36,7 +36,6 @@ type evidence struct {
 // rejectedLines are the lines of one file of which an event was rejected.
 type rejectedLines struct {
 	kind   events.Kind
-	path   string
 	lines  int64
 	last   uint64 // the newest of them
 	other  int64  // of these events, how many are of the other kind
@@ -63,13 +62,13 @@ func (v *evidence) refused(d *events.DeadLetter) {
 	file := log.fileOf(d.Origin.Seq)
 	seq := d.Origin.Seq
 	d.Origin.Seq -= file.base
-	d.Input = inputName(d.Kind, file.path)
+	d.Input = file.name(d.Kind)
 	if v.rejected == nil {
 		v.rejected = map[string]*rejectedLines{}
 	}
 	r := v.rejected[d.Input]
 	if r == nil {
-		r = &rejectedLines{kind: d.Kind, path: file.path, first: fmt.Sprintf("line %d: %s: %s", d.Origin.Seq, d.Reason,
+		r = &rejectedLines{kind: d.Kind, first: fmt.Sprintf("line %d: %s: %s", d.Origin.Seq, d.Reason,
 			d.Detail)}
 		v.rejected[d.Input] = r
 	}
@@ -77,7 +76,7 @@ func (v *evidence) refused(d *events.DeadLetter) {
 		r.lines, r.last = r.lines+1, seq
 	}
 	r.events++
-	if v.ofOtherKind(d) {
+	if !file.mapped && v.ofOtherKind(d) {
 		r.other++
 	}
 }
@@ -101,7 +100,7 @@ func (v *evidence) read(l *joiner.Ledger) error {
 			return v.refuse("%w", log.damaged[0])
 		}
 		for _, file := range log.files {
-			if err := v.judge(file, v.rejected[inputName(log.kind, file.path)]); err != nil {
+			if err := v.judge(file, v.rejected[file.name(log.kind)]); err != nil {
 				return err
 			}
 		}
@@ -127,11 +126,11 @@ func (v *evidence) judge(file logFile, r *rejectedLines) error {
 	}
 	if r.other == r.events {
 		other := events.Kind(1 - r.kind)
-		return &EvidenceError{fmt.Sprintf("--%ss %s holds %ss: exchange the files", r.kind, r.path, other)}
+		return &EvidenceError{fmt.Sprintf("%s %s holds %ss: exchange the files", file.Flag, file.Path, other)}
 	}
-	return &EvidenceError{fmt.Sprintf("%d of %d lines of --%ss %s were rejected, the first in %s; "+
+	return &EvidenceError{fmt.Sprintf("%d of %d lines of %s %s were rejected, the first in %s; "+
 		"more than --max-rejected (%s) would make negatives of outcomes that could not be read: mend the file, or raise --max-rejected",
-		r.lines, file.messages, r.kind, r.path, r.first, percent(v.maxRejected))}
+		r.lines, file.messages, file.Flag, file.Path, r.first, percent(v.maxRejected))}
 }
 
 // decided is asked when every row is decided, before any is committed.
@@ -161,9 +160,12 @@ func (v *evidence) refuse(format string, args ...any) error {
 	return &EvidenceError{fmt.Errorf(format, args...).Error() + "; --trust-logs goes on all the same"}
 }
 
-// inputName is how a file is called in dead letters.
-func inputName(kind events.Kind, path string) string {
-	return kind.String() + "s:" + filepath.Base(path)
+// name is how a file is called in dead letters.
+func (f *File) name(kind events.Kind) string {
+	if f.Input != "" {
+		return f.Input + ":" + filepath.Base(f.Path)
+	}
+	return kind.String() + "s:" + filepath.Base(f.Path)
 }
 
 // ParseShare reads a share like 1% or 0.01.

@@ -111,6 +111,26 @@ func readableLog(path string) error {
 	return f.Close()
 }
 
+// File is a file of events, and how it is read.
+type File struct {
+	Path  string
+	Flag  string // that named it, for people
+	Input string // of the configuration; empty: labeljoin's own format
+
+	feed   uint16 // of its messages
+	mapped bool   // a mapping makes its events
+	texts  bool   // cells of a table are texts
+}
+
+// Files are files that a flag names, of an input of the configuration.
+func Files(flag, input string, paths []string) []File {
+	files := make([]File, len(paths))
+	for i, path := range paths {
+		files[i] = File{Path: path, Flag: flag, Input: input}
+	}
+	return files
+}
+
 // SharedLog is a file that both kinds would be read from, if there is one.
 func SharedLog(requests, outcomes []string) (path string, shared bool) {
 	for _, r := range requests {
@@ -137,7 +157,7 @@ func sameLog(a, b string) bool {
 // a message is the number of its line, counted through all of them. A file that cannot
 // be read to its end is damaged, and the next one follows. It implements batch.Source.
 type logFiles struct {
-	paths  []string
+	paths  []File
 	kind   events.Kind
 	input  uint8
 	strict bool // a file that is damaged ends the reading
@@ -154,17 +174,17 @@ type logFiles struct {
 
 // logFile is what one file was found to hold.
 type logFile struct {
-	path     string
+	File
 	base     uint64 // sequences of its messages are greater
 	messages int64
 }
 
 // openLogs begins to read files. The caller has checked that they can be opened.
-func openLogs(paths []string, kind events.Kind, input uint8) *logFiles {
+func openLogs(paths []File, kind events.Kind, input uint8) *logFiles {
 	l := &logFiles{paths: paths, kind: kind, input: input}
 	for _, path := range paths {
 		size := int64(0)
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+		if info, err := os.Stat(path.Path); err == nil && info.Mode().IsRegular() {
 			size = info.Size()
 		}
 		l.sizes = append(l.sizes, size)
@@ -202,6 +222,7 @@ func (l *logFiles) Next(ctx context.Context) (events.Batch, error) {
 		file := &l.files[len(l.files)-1]
 		for i := range batch.Messages {
 			batch.Messages[i].Seq += file.base
+			batch.Messages[i].Feed = file.feed
 			l.last = batch.Messages[i].Seq
 		}
 		file.messages += int64(len(batch.Messages))
@@ -231,13 +252,15 @@ func (l *logFiles) current() (*logfile.Source, error) {
 	if len(l.files) == len(l.paths) {
 		return nil, io.EOF
 	}
-	path := l.paths[len(l.files)]
-	l.files = append(l.files, logFile{path: path, base: l.last})
+	file := l.paths[len(l.files)]
+	l.files = append(l.files, logFile{File: file, base: l.last})
 	columns := ReadColumns
-	if l.ids {
-		columns = readIDs
+	if l.ids && !file.mapped {
+		columns = readIDs // only a mapping knows which columns it needs
 	}
-	source, err := logfile.Open(logfile.Options{Path: path, Kind: l.kind, Input: l.input, Columns: columns})
+	source, err := logfile.Open(logfile.Options{
+		Path: file.Path, Kind: l.kind, Input: l.input, Columns: columns, Texts: file.texts,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,8 @@ func (r *Replay) open(ctx context.Context, rules *joiner.Rules) (target, error) 
 		return target{}, err
 	}
 	if _, receipt, ok := out.Last(); ok {
-		err := &terminal.UsageError{Err: fmt.Errorf("%s holds %d commits already: give --out a directory of its own", r.Out, receipt.Number)}
+		err := &terminal.UsageError{Err: fmt.Errorf("%s holds %d commits already: give --out a directory of its own", r.Out,
+			receipt.Number)}
 		return target{}, errors.Join(err, out.Close())
 	}
 	if err := os.RemoveAll(r.scratch()); err != nil {
@@ -103,8 +104,14 @@ func (r *Replay) open(ctx context.Context, rules *joiner.Rules) (target, error) 
 
 // spool copies what can be read only once into a file: logs are read more than once.
 func (r *Replay) spool(ctx context.Context) error {
-	for k := range r.Files {
-		for i, path := range r.Files[k] {
+	kept := map[string]string{} // of an input that brings both kinds
+	for k := range r.files {
+		for i := range r.files[k] {
+			path := r.files[k][i].Path
+			if to, ok := kept[path]; ok {
+				r.files[k][i].Path = to
+				continue
+			}
 			if !readOnce(path) {
 				continue
 			}
@@ -116,7 +123,7 @@ func (r *Replay) spool(ctx context.Context) error {
 			if err := copyOnce(ctx, path, to); err != nil {
 				return fmt.Errorf("keeping what comes through %s: %w", path, err)
 			}
-			r.Files[k][i] = to
+			r.files[k][i].Path, kept[path] = to, to
 		}
 	}
 	return nil
@@ -212,7 +219,7 @@ func (r *Replay) batchOptions(rules *joiner.Rules, seen *evidence) (batch.Option
 	}
 	o := batch.Options{
 		Rules: rules, Decoders: e.Decoders, Limit: e.OutcomesPerRequest, Complete: r.Complete,
-		Memory: r.Memory, Jobs: r.Jobs, Refused: seen.refused,
+		Codecs: r.codecs, Memory: r.Memory, Jobs: r.Jobs, Refused: seen.refused,
 		Advanced: func(s batch.Stage) {
 			r.reading.Lock()
 			r.stage = s
@@ -234,15 +241,15 @@ func (r *Replay) batchOptions(rules *joiner.Rules, seen *evidence) (batch.Option
 func (r *Replay) openLog(k events.Kind, ids bool) *logFiles {
 	r.reading.Lock()
 	defer r.reading.Unlock()
-	r.logs[k] = openLogs(r.Files[k], k, uint8(k))
+	r.logs[k] = openLogs(r.files[k], k, uint8(k))
 	r.logs[k].strict, r.logs[k].ids = r.Strict, ids
 	return r.logs[k]
 }
 
 // inputName is how the log of a kind is called.
 func (r *Replay) inputName(k events.Kind) string {
-	if len(r.Files[k]) == 1 {
-		return inputName(k, r.Files[k][0])
+	if len(r.files[k]) == 1 {
+		return r.files[k][0].name(k)
 	}
 	return k.String() + "s"
 }

@@ -12,6 +12,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -31,9 +33,10 @@ import (
 type Replay struct {
 	Config      *config.Config
 	Log         *slog.Logger
-	Talk        io.Writer // for the summary
-	Data        io.Writer // for the report as JSON
-	Files       [events.Kinds][]string
+	Talk        io.Writer              // for the summary
+	Data        io.Writer              // for the report as JSON
+	Files       [events.Kinds][]string // of the inputs requests and outcomes
+	Named       []File                 // of other inputs, which say themselves what they bring
 	Out         string
 	Complete    bool
 	GapsOf      string // an output whose gaps count; empty: none do
@@ -47,7 +50,9 @@ type Replay struct {
 	Memory      int64
 	Jobs        int
 
-	reading sync.Mutex // guards logs: the progress is asked from outside
+	files   [events.Kinds][]File // all of them, and how they are read
+	codecs  []events.Codec       // of the feeds
+	reading sync.Mutex           // guards logs: the progress is asked from outside
 	logs    [events.Kinds]*logFiles
 	stage   batch.Stage // what is being done
 }
@@ -58,6 +63,9 @@ func (r *Replay) Run(ctx context.Context) (err error) {
 	defer partition.TuneGCTo(uint64(r.Memory / garbageShare))()
 	rules, err := wire.Rules(r.Config)
 	if err != nil {
+		return err
+	}
+	if err := r.bind(); err != nil {
 		return err
 	}
 	if rules.Gaps, err = GapsOf(r.GapsOf); err != nil {
@@ -89,16 +97,20 @@ func (r *Replay) Run(ctx context.Context) (err error) {
 // evidence looks at the beginnings of the files, and will look at the rest.
 func (r *Replay) evidence(ctx context.Context) (*evidence, error) {
 	for k := range r.logs {
-		r.logs[k] = openLogs(r.Files[k], events.Kind(k), uint8(k))
+		r.logs[k] = openLogs(r.files[k], events.Kind(k), uint8(k))
 	}
 	v := &evidence{maxRejected: r.MaxRejected, trusted: r.Trusted, complete: r.Complete, logs: &r.logs, talk: r.Talk}
-	v.empty = len(r.Files[events.KindOutcome]) == 1 && r.Files[events.KindOutcome][0] == os.DevNull
+	v.empty = len(r.files[events.KindOutcome]) == 1 && r.files[events.KindOutcome][0].Path == os.DevNull
 	o, err := wire.Options(r.Config, joiner.Rules{})
 	if err != nil {
 		return nil, err
 	}
 	v.decoders = o.Decoders
-	for _, path := range r.Files[events.KindRequest] {
+	for _, file := range r.files[events.KindRequest] {
+		if file.mapped {
+			continue // its mapping says what it holds
+		}
+		path := file.Path
 		if holds, err := v.holdsOutcomes(ctx, path); err != nil {
 			return nil, err
 		} else if holds && !r.Trusted {
@@ -106,6 +118,52 @@ func (r *Replay) evidence(ctx context.Context) (*evidence, error) {
 		}
 	}
 	return v, nil
+}
+
+// bind finds out how files are read: by the inputs of the configuration that they are of.
+func (r *Replay) bind() error {
+	feeds, err := wire.Feeds(r.Config)
+	if err != nil {
+		return err
+	}
+	var names []string
+	r.codecs = make([]events.Codec, len(feeds))
+	for i := range feeds {
+		names, r.codecs[i] = append(names, feeds[i].Name), feeds[i].Codec
+	}
+	place := func(f *File) (kinds []events.Kind, known bool) {
+		i := slices.Index(names, f.Input)
+		if i < 0 {
+			f.feed = uint16(len(feeds)) // which no codec reads
+			return nil, false
+		}
+		f.feed, f.mapped, f.texts = uint16(i), r.codecs[i] != nil, r.Config.Inputs.List[i].Format == "csv"
+		return feeds[i].Kinds, true
+	}
+	for k, input := range []string{config.InputRequests, config.InputOutcomes} {
+		r.files[k] = Files("--"+input, input, r.Files[k])
+		for i := range r.files[k] {
+			f := &r.files[k][i]
+			if kinds, known := place(f); known && !slices.Contains(kinds, events.Kind(k)) {
+				return &terminal.UsageError{Err: fmt.Errorf("%s: input %s of the configuration brings %ss: give --events %s=%s",
+					f.Flag, f.Input, kinds[0], f.Input, f.Path)}
+			}
+		}
+	}
+	for _, f := range r.Named {
+		kinds, known := place(&f)
+		if !known {
+			hint := "there are " + strings.Join(names, ", ")
+			if near := config.Nearest(f.Input, names); near != "" {
+				hint = "did you mean " + near + "?"
+			}
+			return &terminal.UsageError{Err: fmt.Errorf("%s: the configuration has no such input: %s", f.Flag, hint)}
+		}
+		for _, k := range kinds {
+			r.files[k] = append(r.files[k], f)
+		}
+	}
+	return nil
 }
 
 // scratch is where what came through a pipe is, as long as the replay takes.

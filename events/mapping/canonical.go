@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
 )
@@ -161,19 +162,16 @@ func (c *canon) items(dst []byte, v any) ([]byte, error) {
 }
 
 func (c *canon) item(dst []byte, object map[string]any) ([]byte, error) {
-	fields := []field{
-		{"item_id", true, (*canon).id}, {"position", false, (*canon).number}, {"score", false, (*canon).number}, {"features",
-			false, (*canon).object},
-	}
-	for name := range object {
-		if !slices.ContainsFunc(fields, func(f field) bool { return f.name == name }) {
-			return nil, fmt.Errorf("an item has no %s: it has item_id, position, score and features", name)
-		}
-	}
-	first := true
+	first, known := true, 0
 	dst = append(dst, '{')
-	for _, f := range fields {
-		v := object[f.name]
+	for _, f := range [...]field{
+		{"item_id", true, (*canon).id}, {"position", false, (*canon).number}, {"score", false, (*canon).number},
+		{"features", false, (*canon).object},
+	} {
+		v, given := object[f.name]
+		if given {
+			known++
+		}
 		if v == nil && f.required {
 			return nil, fmt.Errorf("%s is not given", f.name)
 		}
@@ -188,7 +186,21 @@ func (c *canon) item(dst []byte, object map[string]any) ([]byte, error) {
 			return nil, fmt.Errorf("%s: %w", f.name, err)
 		}
 	}
+	if known < len(object) {
+		return nil, unknownOfItem(object)
+	}
 	return append(dst, '}'), nil
+}
+
+// unknownOfItem names the first member of an item that no item has.
+func unknownOfItem(object map[string]any) error {
+	known := []string{"item_id", "position", "score", "features"}
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("an item has no %s: it has %s", name, strings.Join(known, ", "))
+		}
+	}
+	return nil
 }
 
 // member begins a member of an object.
@@ -223,7 +235,9 @@ func (c *canon) any(dst []byte, v any) ([]byte, error) {
 	case map[string]any:
 		first := true
 		dst = append(dst, '{')
-		for _, name := range slices.Sorted(maps.Keys(v)) {
+		names := slices.AppendSeq(make([]string, 0, len(v)), maps.Keys(v))
+		slices.Sort(names)
+		for _, name := range names {
 			var err error
 			if dst, err = c.member(dst, name, &first); err != nil {
 				return nil, err
@@ -289,22 +303,27 @@ func appendFloat(dst []byte, f float64) []byte {
 func appendText(dst []byte, text string) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
+	from := 0
 	for i := range len(text) {
-		switch c := text[i]; {
-		case c == '"', c == '\\':
+		c := text[i]
+		if c >= 0x20 && c != '"' && c != '\\' {
+			continue
+		}
+		dst = append(dst, text[from:i]...)
+		from = i + 1
+		switch c {
+		case '"', '\\':
 			dst = append(dst, '\\', c)
-		case c == '\n':
+		case '\n':
 			dst = append(dst, `\n`...)
-		case c == '\r':
+		case '\r':
 			dst = append(dst, `\r`...)
-		case c == '\t':
+		case '\t':
 			dst = append(dst, `\t`...)
-		case c < 0x20:
+		default:
 			dst = append(dst, `\u00`...)
 			dst = append(dst, hex[c>>4], hex[c&15])
-		default:
-			dst = append(dst, c)
 		}
 	}
-	return append(dst, '"')
+	return append(append(dst, text[from:]...), '"')
 }

@@ -49,6 +49,7 @@ type Mapping struct {
 	each, only *program      // nil: none
 	fields     [events.Kinds][]mapped
 	record, it uses // what is used of a record, and of an element of each
+	headers    bool // some expression uses headers
 	pool       sync.Pool
 	canon      canon
 }
@@ -73,6 +74,7 @@ func Compile(spec Spec) (*Mapping, []error) {
 			problems = append(problems, &SpecError{Part: part, Message: err.Error()})
 			return nil
 		}
+		m.headers = m.headers || p.uses.members[nameHeaders] != nil
 		m.record.add(p.uses.member(nameEvent))
 		m.it.add(p.uses.member(nameIt))
 		return p
@@ -147,7 +149,14 @@ func newEvaluation() *evaluation {
 	return e
 }
 
-func (e *evaluation) run(p *program) (any, error) { return e.vm.Run(p.code, e.env) }
+func (e *evaluation) run(p *program) (any, error) {
+	if p.quick != nil {
+		if v, how := p.quick(e, nil, 0); how == outcomeGood {
+			return v, nil
+		}
+	}
+	return e.vm.Run(p.code, e.env)
+}
 
 // Decode implements events.Codec.
 func (m *Mapping) Decode(msg *events.Message, yield func(index uint32, d events.Decoded) bool) {
@@ -158,7 +167,7 @@ func (m *Mapping) Decode(msg *events.Message, yield func(index uint32, d events.
 
 // decode calls yield while e still holds what the event was made of.
 func (m *Mapping) decode(e *evaluation, msg *events.Message, yield func(index uint32, d events.Decoded) bool) {
-	e.begin(msg)
+	e.begin(msg, m.headers)
 	index, on := uint32(0), true
 	emit := func(d events.Decoded) bool {
 		on = yield(index, d)
@@ -178,12 +187,18 @@ func (m *Mapping) decode(e *evaluation, msg *events.Message, yield func(index ui
 	e.end()
 }
 
-// begin takes what expressions may ask about a message.
-func (e *evaluation) begin(msg *events.Message) {
+// begin takes what expressions may ask about a message, with its headers if they do.
+func (e *evaluation) begin(msg *events.Message, headers bool) {
 	e.env[nameEvent], e.env[nameIt], e.env[nameKind] = nil, nil, ""
-	e.env[nameSubject], e.env[nameHeaders], e.env[nameStored] = "", map[string]any(nil), nil
+	e.env[nameSubject], e.env[nameHeaders], e.env[nameStored] = "", nil, nil
 	if msg.Envelope != nil {
-		e.env[nameSubject], e.env[nameHeaders] = msg.Envelope.Subject, headersOf(msg.Envelope.Header)
+		e.env[nameSubject] = msg.Envelope.Subject
+	}
+	if headers {
+		e.env[nameHeaders] = map[string]any(nil)
+		if msg.Envelope != nil {
+			e.env[nameHeaders] = headersOf(msg.Envelope.Header)
+		}
 	}
 	if msg.Stored != events.MinTime {
 		e.env[nameStored] = msg.Stored

@@ -52,6 +52,7 @@ func builtins() []string {
 type program struct {
 	source string
 	code   *vm.Program
+	quick  quick // nil: there is only the code
 	uses   uses
 }
 
@@ -70,7 +71,7 @@ func compile(source string, zones *zones) (*program, error) {
 	if g.refused != "" {
 		return nil, errors.New(g.refused)
 	}
-	p := &program{source: source}
+	p := &program{source: source, quick: quickOf(tree.Node)}
 	p.uses.collect(tree.Node)
 	options := []expr.Option{
 		expr.Env(types.Map{

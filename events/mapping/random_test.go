@@ -130,7 +130,7 @@ func TestRandomMappings(t *testing.T) {
 	seed := rand.Uint64()
 	g := generator{rand.New(rand.NewPCG(seed, 1))}
 	made := 0
-	for range 800 {
+	for range 400 {
 		id, kind, features := g.text(), g.text(), g.path()
 		m := must(t, Spec{Format: "json", Kind: "outcome", Map: map[string]string{
 			"request_id": id.text, "ts": "stored", "type": kind.text, "attrs": "{v: " + features.text + "}",
@@ -172,7 +172,7 @@ func TestRandomMappings(t *testing.T) {
 			return true
 		})
 	}
-	if made < 100 {
+	if made < 50 {
 		t.Errorf("seed %d: only %d events were made: too little was tried", seed, made)
 	}
 }
@@ -274,3 +274,54 @@ func FuzzMapping(f *testing.F) {
 }
 
 const inferenceLog = `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"1","attributes":[{"key":"a","value":{"arrayValue":{"values":[{"intValue":"3"}]}}}],"body":{"kvlistValue":{"values":[]}}}]}]}]}`
+
+// slowly is a mapping that the machine evaluates, all of it.
+func slowly(t *testing.T, spec Spec) *Mapping {
+	t.Helper()
+	m := must(t, spec)
+	programs := []*program{m.kind, m.each, m.only}
+	for k := range m.fields {
+		for i := range m.fields[k] {
+			programs = append(programs, m.fields[k][i].program)
+		}
+	}
+	for _, p := range programs {
+		if p != nil {
+			p.quick = nil
+		}
+	}
+	return m
+}
+
+// TestQuickAgrees holds quick evaluations against the machine's, errors and all.
+func TestQuickAgrees(t *testing.T) {
+	seed := rand.Uint64()
+	g := generator{rand.New(rand.NewPCG(seed, 4))}
+	texts := []string{
+		`P == nil ? "none" : string(P)`, `P == "x" ? P : Q ?? "y"`, `string(P ?? 3) + "-" + string(Q ?? 4)`, `P != Q ? "a" : "b"`,
+		`time(P, "s")`, `map(P ?? [], {item_id: #index, position: #})`, `map(P, {item_id: .a ?? "z", features: {f: #}})`,
+		`map(P ?? [[1]], map(#, string(#)))`, `{a: P, b: {c: Q, d: 1}}`, `event["d-e"].a`, `P + Q`, `string(kind == "request" ? P : Q)`,
+	}
+	quick := 0
+	for range 150 {
+		text := strings.NewReplacer("P", g.path().text, "Q", g.path().text).Replace(texts[g.IntN(len(texts))])
+		for _, field := range []string{"user_id", "items", "features"} {
+			spec := request(`"r"`, "stored", field, text)
+			m, data := must(t, spec), g.record(2)
+			raw, err := json.Marshal(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p := m.fields[events.KindRequest][2].program; p.quick != nil {
+				quick++
+			}
+			got, want := decoded(t, m, message(string(raw))), decoded(t, slowly(t, spec), message(string(raw)))
+			if got != want {
+				t.Fatalf("seed %d: %s of %s gives\n%s\nand by the machine\n%s", seed, text, raw, got, want)
+			}
+		}
+	}
+	if quick < 400 {
+		t.Errorf("only %d of 450 expressions have a quick evaluation", quick)
+	}
+}

@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/expr-lang/expr/ast"
@@ -11,6 +10,7 @@ import (
 // is used whole has whole set.
 type uses struct {
 	whole   bool
+	path    string // of its members: empty, or ending with a dot
 	members map[string]*uses
 }
 
@@ -22,7 +22,7 @@ func (u *uses) member(name string) *uses {
 		u.members = map[string]*uses{}
 	}
 	if u.members[name] == nil {
-		u.members[name] = &uses{}
+		u.members[name] = &uses{path: u.path + name + "."}
 	}
 	return u.members[name]
 }
@@ -79,7 +79,7 @@ func (v *useVisitor) Visit(node *ast.Node) {
 }
 
 // left finds the fields of a value that are not used, and adds their names.
-func (u *uses) left(v any, prefix string, found *[]string) (n int) {
+func (u *uses) left(v any, found *[]string) (n int) {
 	object, ok := v.(map[string]any)
 	if u.whole || !ok {
 		return 0
@@ -89,9 +89,9 @@ func (u *uses) left(v any, prefix string, found *[]string) (n int) {
 		switch {
 		case next == nil && member != nil:
 			n++
-			*found = append(*found, prefix+name)
+			*found = append(*found, u.path+name)
 		case next != nil:
-			n += next.left(member, prefix+name+".", found)
+			n += next.left(member, found)
 		}
 	}
 	return n
@@ -99,16 +99,7 @@ func (u *uses) left(v any, prefix string, found *[]string) (n int) {
 
 // leftOf names some of the fields of a record that nothing uses, sorted, and counts all.
 func (u *uses) leftOf(v any) (names []string, n int) {
-	n = u.left(v, "", &names)
+	n = u.left(v, &names)
 	slices.Sort(names)
 	return names[:min(len(names), mostLeft)], n
-}
-
-// names lists the fields used, as paths, sorted.
-func (u *uses) names() []string {
-	var list []string
-	for _, name := range slices.Sorted(maps.Keys(u.members)) {
-		list = append(list, name)
-	}
-	return list
 }

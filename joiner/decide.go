@@ -314,22 +314,20 @@ func (d *Decision) decided(row int) bool {
 // Spot is one label of one row.
 type Spot struct{ Row, Label int }
 
-// Positives lists where an Any is 1, which nothing that may still come changes.
+// Positives lists where an outcome counts whose label may have been told before the
+// close: for an Any, which is told at once, and for a label whose window ends before the
+// longest one.
 func (d *Decision) Positives() []Spot {
 	var spots []Spot
+	longest := d.rules.Longest()
 	for row := range d.cells {
 		for label := range d.rules.Labels {
-			if s := (Spot{row, label}); d.Positive(s) {
-				spots = append(spots, s)
+			if d.cells[row][label].n > 0 && (d.rules.Labels[label].Window < longest || d.rules.Labels[label].Agg == Any) {
+				spots = append(spots, Spot{row, label})
 			}
 		}
 	}
 	return spots
-}
-
-// Positive reports whether an Any is 1.
-func (d *Decision) Positive(s Spot) bool {
-	return d.rules.Labels[s.Label].Agg == Any && d.cells[s.Row][s.Label].n > 0
 }
 
 // Decided gives the rows that may be written before the request closes.

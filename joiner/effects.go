@@ -1,6 +1,10 @@
 package joiner
 
-import "github.com/labeljoin/labeljoin/events"
+import (
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+)
 
 // Effects is what a step has decided: what became of its event, what is to be
 // written, told and saved. The entry holds what is known afterwards.
@@ -69,12 +73,13 @@ type TellPhase uint8
 // The phases. What is told in a later one replaces what was told in an earlier one.
 const (
 	TellEarly TellPhase = iota
+	TellWindow
 	TellClose
 	TellCorrected
 )
 
 // String is the phase as it is published.
-func (p TellPhase) String() string { return [...]string{"early", "close", "corrected"}[p] }
+func (p TellPhase) String() string { return [...]string{"early", "window", "close", "corrected"}[p] }
 
 // Told is one message of the label stream: what is newly known of one row.
 type Told struct {
@@ -124,6 +129,27 @@ func (r *Rules) TellClosed(told []Told, req *events.Request, rows []Row, h *Hist
 		}
 	}
 	return r.tellTakenBack(told, req, rows, h)
+}
+
+// TellWindow appends what the end of a window newly says of a request that is open: of the
+// rows that are kept by what is known so far, the labels that have this window, but for the
+// positives, which were told already. If anew, those too, as in TellClosed.
+func (r *Rules) TellWindow(told []Told, req *events.Request, rows []Row, window time.Duration, anew bool) []Told {
+	for i := range rows {
+		if rows[i].LeftOut != Kept {
+			continue
+		}
+		var labels []int
+		for j := range rows[i].Cells {
+			if r.Labels[j].Window == window && (anew || !r.certain(j, &rows[i].Cells[j])) {
+				labels = append(labels, j)
+			}
+		}
+		if len(labels) > 0 {
+			told = append(told, tell(req, &rows[i], TellWindow, labels))
+		}
+	}
+	return told
 }
 
 // tellTakenBack appends the positives that were told of rows that are not kept: with

@@ -309,7 +309,7 @@ func (m *Machine) positives(x *Entry) ([]Spotted, error) {
 	return spotted(req, d), nil
 }
 
-// spotted is where an Any is 1, by the items of the rows.
+// spotted is where an outcome counts that may have been told, by the items of the rows.
 func spotted(req *events.Request, d *Decision) []Spotted {
 	spots := d.Positives()
 	out := make([]Spotted, len(spots))
@@ -375,6 +375,9 @@ func (m *Machine) react(x *Entry, fx *Effects, before []Spotted) error {
 		slices.SortFunc(fresh, orderSpotted)
 		for i := range rows {
 			for j := range rows[i].Cells {
+				if m.Rules.Labels[j].Agg != Any {
+					continue // it is told when its window ends
+				}
 				if _, isNew := slices.BinarySearchFunc(fresh, Spotted{itemOf(req, &rows[i]), j}, orderSpotted); isNew {
 					fx.Told = append(fx.Told, tell(req, &rows[i], TellEarly, []int{j}))
 				}

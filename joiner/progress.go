@@ -1,6 +1,7 @@
 package joiner
 
 import (
+	"slices"
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -16,9 +17,55 @@ type Progress struct {
 	Clock         Clock             // event time
 	ClosedThrough events.Time       // requests with ts before it have closed
 	Announced     events.Time       // and of those, these are on the label stream; the same if there is none
+	Windows       []WindowProgress  `json:",omitempty"` // see Rules.Windows; the slice is replaced, never changed
 	Ledger        Ledger
 	Guard         guard.Guard
 	Gaps          []events.Gap `json:",omitempty"` // declared and taken in; the slice is replaced, never changed
+}
+
+// WindowProgress is how far a window has ended that is shorter than the longest.
+type WindowProgress struct {
+	Window    time.Duration
+	Through   events.Time // of requests with ts before it the window has ended
+	Announced events.Time // and of those, these are on the label stream
+}
+
+// Advance says how far windows have ended at a watermark. None goes back, and one that was
+// not there before has nothing announced.
+func (p *Progress) Advance(r *Rules, w events.Time) {
+	windows := r.Windows()
+	if len(windows) == 0 {
+		p.Windows = nil
+		return
+	}
+	next := make([]WindowProgress, len(windows))
+	for i, window := range windows {
+		next[i] = WindowProgress{Window: window, Through: events.MinTime, Announced: events.MinTime}
+		for _, old := range p.Windows {
+			if old.Window == window {
+				next[i] = old
+			}
+		}
+		next[i].Through = max(next[i].Through, w.Add(-window))
+	}
+	p.Windows = next
+}
+
+// Ended reports whether some window of a request stamped ts has ended.
+func (p *Progress) Ended(ts events.Time) bool {
+	return slices.ContainsFunc(p.Windows, func(w WindowProgress) bool { return ts < w.Through })
+}
+
+// Told records that what a window has decided was announced of requests with ts before a
+// time.
+func (p *Progress) Told(window time.Duration, through events.Time) {
+	next := slices.Clone(p.Windows)
+	for i := range next {
+		if next[i].Window == window {
+			next[i].Announced = max(next[i].Announced, through)
+		}
+	}
+	p.Windows = next
 }
 
 // Watermark is the joiner's: every event with ts before it has been read, and

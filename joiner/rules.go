@@ -1,6 +1,7 @@
 package joiner
 
 import (
+	"slices"
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -133,6 +134,20 @@ func (r *Rules) Longest() time.Duration {
 		longest = max(longest, r.Labels[i].Window)
 	}
 	return longest
+}
+
+// Windows are the windows that end before the longest one, from the shortest on: when each
+// ends, the labels that have it are told on the label stream.
+func (r *Rules) Windows() []time.Duration {
+	var windows []time.Duration
+	longest := r.Longest()
+	for i := range r.Labels {
+		if w := r.Labels[i].Window; w < longest && !slices.Contains(windows, w) {
+			windows = append(windows, w)
+		}
+	}
+	slices.Sort(windows)
+	return windows
 }
 
 // Memory is how long after its close a request is remembered: long enough that

@@ -50,6 +50,9 @@ func (e *Engine) endAnew() {
 // announce makes a message for the batch: of a request that is held at a place.
 func (e *Engine) announce(p joiner.Place, t *joiner.Told) {
 	if t.Phase == joiner.TellEarly { // it is not the last word
+		if e.saved.Progress.Ended(p.TS) {
+			e.herald.spoken(p.TS) // but it has to come after what the end of a window tells
+		}
 		e.herald.tell(t, false)
 		return
 	}
@@ -60,7 +63,7 @@ func (e *Engine) announce(p joiner.Place, t *joiner.Told) {
 // inTurn waits for the closes that are being announced, if the batch says more of such
 // a request: that has to come after.
 func (e *Engine) inTurn(ctx context.Context) error {
-	if a := e.announcing; a == nil || e.herald.youngest < a.from || e.herald.oldest >= a.to {
+	if a := e.announcing; a == nil || !a.tellsOf(e.herald.oldest, e.herald.youngest) {
 		return nil
 	}
 	return e.awaitAnnounced(ctx)

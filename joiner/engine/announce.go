@@ -36,7 +36,8 @@ type announcing struct {
 	anew     events.Time // as Checkpoint.Anew
 	decider  *decider
 	view     state.View
-	from, to events.Time
+	from, to events.Time             // of the requests that closed
+	windows  []joiner.WindowProgress // that ended, of requests that are open
 	cancel   context.CancelFunc
 	done     chan struct{}
 	err      error
@@ -46,10 +47,28 @@ type announcing struct {
 // engine.
 func (a *announcing) run(ctx context.Context, p Publisher) {
 	defer close(a.done)
-	a.err = errors.Join(a.all(ctx, p), a.view.Close())
+	a.err = a.all(ctx, p, a.from, a.to, func(told []joiner.Told, v *verdict, rows []joiner.Row, anew bool) []joiner.Told {
+		return a.herald.rules.TellClosed(told, &v.request, rows, &v.history, anew)
+	})
+	for i := range a.windows {
+		w := &a.windows[i]
+		if a.err != nil {
+			break
+		}
+		a.err = a.all(ctx, p, max(w.Announced, a.to), w.Through,
+			func(told []joiner.Told, v *verdict, rows []joiner.Row, anew bool) []joiner.Told {
+				return a.herald.rules.TellWindow(told, &v.request, rows, w.Window, anew)
+			})
+	}
+	a.err = errors.Join(a.err, a.view.Close())
 }
 
-func (a *announcing) all(ctx context.Context, p Publisher) error {
+// all publishes what is to be told of the requests stamped from..to, to excluded.
+func (a *announcing) all(ctx context.Context, p Publisher, from, to events.Time,
+	tell func(told []joiner.Told, v *verdict, rows []joiner.Row, anew bool) []joiner.Told) error {
+	if from >= to {
+		return nil
+	}
 	send := func() error {
 		if err := p.Publish(ctx, a.herald.labels); err != nil {
 			return fmt.Errorf("publishing labels: %w", err)
@@ -58,14 +77,13 @@ func (a *announcing) all(ctx context.Context, p Publisher) error {
 		return nil
 	}
 	var told []joiner.Told
-	for v, err := range a.decider.each(a.view, a.from, a.to) {
+	for v, err := range a.decider.each(a.view, from, to) {
 		if err != nil {
 			return err
 		}
 		// Of a request that is alone nothing else can have been told of its close.
 		anew := v.request.TS <= a.anew && !v.alone
-		told = a.herald.rules.TellClosed(told[:0], &v.request, v.decision.SameRows(events.MaxTime, joiner.Closed),
-			&v.history, anew)
+		told = tell(told[:0], v, v.decision.SameRows(events.MaxTime, joiner.Closed), anew)
 		for i := range told {
 			a.herald.tell(&told[i], anew)
 		}
@@ -78,6 +96,16 @@ func (a *announcing) all(ctx context.Context, p Publisher) error {
 	return send()
 }
 
+// tellsOf reports whether something is being told of requests stamped in a range, both
+// ends included.
+func (a *announcing) tellsOf(oldest, youngest events.Time) bool {
+	through := a.to
+	for i := range a.windows {
+		through = max(through, a.windows[i].Through)
+	}
+	return youngest >= a.from && oldest < through
+}
+
 // announceClosed begins to announce what has closed since it last did. It reads
 // the applied state, so the batch must be applied before.
 func (e *Engine) announceClosed(ctx context.Context) error {
@@ -85,7 +113,13 @@ func (e *Engine) announceClosed(ctx context.Context) error {
 		return err
 	}
 	to := e.saved.Progress.ClosedThrough
-	if e.herald.mute || to <= e.saved.Progress.Announced {
+	var windows []joiner.WindowProgress
+	for _, w := range e.saved.Progress.Windows {
+		if w.Through > max(w.Announced, to) {
+			windows = append(windows, w)
+		}
+	}
+	if e.herald.mute || to <= e.saved.Progress.Announced && len(windows) == 0 {
 		return nil
 	}
 	rules := *e.rules // a gap that is declared meanwhile is announced as a correction
@@ -96,7 +130,7 @@ func (e *Engine) announceClosed(ctx context.Context) error {
 	a := &announcing{
 		herald: herald{name: e.herald.name, rules: &rules,
 			start: e.herald.start}, anew: e.saved.Anew, decider: e.deciders[announcer], view: e.o.Store.View(),
-		from: e.saved.Progress.Announced, to: to, done: make(chan struct{}),
+		from: e.saved.Progress.Announced, to: to, windows: windows, done: make(chan struct{}),
 	}
 	// A stop lets it finish, as far as the broker lets it: see drain.
 	var announcingCtx context.Context
@@ -123,6 +157,9 @@ func (e *Engine) collectAnnounced() error {
 		return a.err
 	}
 	e.saved.Progress.Announced = a.to
+	for _, w := range a.windows {
+		e.saved.Progress.Told(w.Window, w.Through)
+	}
 	return nil
 }
 

@@ -152,14 +152,16 @@ type Stats struct {
 
 // New returns an engine over an opened store and output. Run does the rest.
 func New(o Options) *Engine {
-	e := &Engine{o: o, news: func(Stats) {}, questions: make(chan question), arrived: make(chan struct{}, 1), forgettable: events.MinTime}
+	e := &Engine{o: o, news: func(Stats) {}, questions: make(chan question), arrived: make(chan struct{}, 1),
+		forgettable: events.MinTime}
 	begins := modeLive
 	if o.Replay != nil {
 		begins = modeReplay
 	}
 	e.o.Rules = rulesOf(begins, o.Rules)
 	e.rules = &e.o.Rules
-	e.machine = joiner.Machine{Rules: e.rules, Decoders: &e.o.Decoders, Outcomes: o.OutcomesPerRequest, Watched: o.Publisher != nil}
+	e.machine = joiner.Machine{Rules: e.rules, Decoders: &e.o.Decoders, Outcomes: o.OutcomesPerRequest,
+		Watched: o.Publisher != nil}
 	for k := range e.parsers {
 		e.parsers[k] = e.o.Decoders[k].NewParser()
 	}
@@ -169,7 +171,8 @@ func New(o Options) *Engine {
 	e.enter(begins)
 	e.measures = newMeasures(len(o.Rules.Labels))
 	e.sighted.now.Faults = newFaults(o.Rules.Labels)
-	e.stats.Store(&Stats{Measures: *e.measures, Watermark: events.MinTime, Committed: events.MinTime, Sources: [events.Kinds]events.Time{events.MinTime, events.MinTime}})
+	e.stats.Store(&Stats{Measures: *e.measures, Watermark: events.MinTime, Committed: events.MinTime,
+		Sources: [events.Kinds]events.Time{events.MinTime, events.MinTime}})
 	return e
 }
 
@@ -216,7 +219,8 @@ func (e *Engine) flush(ctx context.Context, sync bool) error {
 
 // report makes the engine's standing known to Stats.
 func (e *Engine) report() {
-	s := Stats{Joining: e.joining, Progress: e.saved.Progress, Watermark: e.watermark(), Committed: e.saved.Committed, Measures: *e.measures, Aside: e.quarantine, Sightings: e.sighted.latest()}
+	s := Stats{Joining: e.joining, Progress: e.saved.Progress, Watermark: e.watermark(), Committed: e.saved.Committed,
+		Measures: *e.measures, Aside: e.quarantine, Sightings: e.sighted.latest()}
 	s.Progress.Inputs, s.Progress.Clock = slices.Clone(s.Progress.Inputs), s.Progress.Clock.Clone()
 	s.Progress.Guard = s.Progress.Guard.Header()
 	for k := range s.Sources {
@@ -235,7 +239,9 @@ func (e *Engine) advance() {
 	p.ClosedThrough = max(p.ClosedThrough, e.rules.ClosedThrough(e.watermark()))
 	if e.herald.mute {
 		p.Announced = p.ClosedThrough // a label stream begins when it is configured
+		return
 	}
+	p.Advance(e.rules, e.watermark())
 }
 
 // settled makes sure, before an event takes any effect, that reads see all that

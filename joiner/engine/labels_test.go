@@ -79,7 +79,7 @@ func (b *broker) consume() map[label]known {
 		if err := json.Unmarshal(b.messages[id], &m); err != nil {
 			b.t.Fatalf("%s: %v", b.messages[id], err)
 		}
-		if !slices.Contains([]string{"early", "close", "corrected"}, m.Phase) || len(m.Labels) == 0 {
+		if !slices.Contains([]string{"early", "window", "close", "corrected"}, m.Phase) || len(m.Labels) == 0 {
 			b.t.Errorf("%s says nothing", b.messages[id])
 		}
 		for name, v := range m.Labels {
@@ -166,7 +166,8 @@ func TestPositiveAtOnce(t *testing.T) {
 	}
 	got := b.consume()[label{enginetest.Key{RequestID: "r"}, "clicked"}]
 	if len(b.order) != 1 || got.value == nil || *got.value != 1 || len(w.out.Commits) != 0 {
-		t.Errorf("%v on the stream, %d messages, %d commits; want one positive and no row", got, len(b.order), len(w.out.Commits))
+		t.Errorf("%v on the stream, %d messages, %d commits; want one positive and no row", got, len(b.order),
+			len(w.out.Commits))
 	}
 }
 

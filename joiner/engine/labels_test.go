@@ -127,6 +127,7 @@ func TestLabelStream(t *testing.T) {
 		"clean": {Clean: true, Early: true}, "wild": {Wild: true}, "hot": {Hot: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			windows := 0 // messages of windows that end before their request closes
 			forSeeds(t, 50, func(t *testing.T, seed uint64) {
 				h := enginetest.Generate(seed, shape)
 				r := newRand(seed)
@@ -147,9 +148,25 @@ func TestLabelStream(t *testing.T) {
 				w.troubled(t, r.IntN(1+troubles))
 				checkBooks(t, w)
 				checkLabels(t, w, b)
+				windows += b.said("window")
 			})
+			if t.Logf("%d messages of windows", windows); windows == 0 && *seedFlag == 0 && !testing.Short() && shape.Timely {
+				t.Error("no window ended before its request closed")
+			}
 		})
 	}
+}
+
+// said counts the messages of a phase.
+func (b *broker) said(phase string) int {
+	n := 0
+	for _, id := range b.order {
+		var m message
+		if json.Unmarshal(b.messages[id], &m) == nil && m.Phase == phase {
+			n++
+		}
+	}
+	return n
 }
 
 // TestPositiveAtOnce has a positive on the stream while its request is open.

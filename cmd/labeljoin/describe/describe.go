@@ -39,13 +39,14 @@ func Write(w io.Writer, c *config.Config) {
 		line("events by http", "%s", ingestOf(c))
 	}
 	if c.Publish != nil {
-		line("label stream", "%s", c.Publish.Subject)
+		line("label stream", "%s: a positive at once, and else %s", c.Publish.Subject, told(c))
 	}
 	line("rows", "one per %s, to %s", c.Join.Rows, c.Output.Dir)
 	line("negatives", "%s", negativesOf(&c.Join))
 	line("state", "%s", c.State.Dir)
 	longest := config.Duration(c.Longest())
 	line("a request closes", "%s after its time, once events %s later have been read", longest, c.Join.Lateness)
+	line("the first row", "comes about %s after the first request%s", longest+c.Join.Lateness, awaited(c))
 	line("it is remembered", "%s beyond that; late outcomes correct it for %s", config.Duration(c.Memory()),
 		c.Join.Corrections)
 	if c.Guard.Enabled {
@@ -65,6 +66,33 @@ func Write(w io.Writer, c *config.Config) {
 		fmt.Fprintf(lines, "%s\t%s\t%s\t%s\n", l.Name, l.Value, window,
 			strings.ReplaceAll(strings.TrimSpace(l.When), "\n", " "))
 	}
+}
+
+// told says when labels are on the label stream that are no positives.
+func told(c *config.Config) string {
+	var each []string
+	for i := range c.Labels {
+		each = append(each, fmt.Sprintf("%s after %s", c.Labels[i].Name, c.Labels[i].Window+c.Join.Lateness))
+	}
+	return strings.Join(each, ", ")
+}
+
+// awaited says for which labels rows wait, where others are known before.
+func awaited(c *config.Config) string {
+	longest := config.Duration(c.Longest())
+	var last, before []string
+	for i := range c.Labels {
+		if l := &c.Labels[i]; l.Window == longest {
+			last = append(last, l.Name)
+		} else {
+			before = append(before, fmt.Sprintf("%s is known after %s", l.Name, l.Window))
+		}
+	}
+	if len(before) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(": it waits for %s, though %s (a label stream tells each at its own time)", strings.Join(last, ", "),
+		strings.Join(before, ", "))
 }
 
 // authOf says who may connect to the embedded server.

@@ -37,7 +37,8 @@ func TestExampleIsCleanAndPrintsBack(t *testing.T) {
 	for _, lines := range [][]string{
 		{"# token: ${NATS_TOKEN}"}, {"# user:", "# password:"}, {"# creds:"}, {"# nkey:"}, {"# tls:"},
 		{"# time_unit:", "# heartbeat:"}, {"# rows:", "# duplicates:", "# emit:"},
-		{"# negatives:", "# impression:", "# sample_negatives:", "# sample_hash:"}, {"# features:", "#   declare: {"}, {"# rename:"}, {"# log:"}, {"# guard:"},
+		{"# negatives:", "# impression:", "# sample_negatives:", "# sample_hash:"}, {"# features:",
+			"#   declare: {"}, {"# rename:"}, {"# log:"}, {"# guard:"},
 	} {
 		changed := src
 		for _, line := range lines {
@@ -98,10 +99,10 @@ labels:
   "null": {when: "has_value"}
 `)
 	want := []Label{
-		{"z", `type == "z"`, Duration(10 * time.Minute), 0, Any},
-		{"a", "true", Duration(60 * 24 * time.Hour), 0, Sum},
-		{"on", "type == \"m\" &&\n  value > 1\n", Duration(10 * time.Minute), 0, Any},
-		{"null", "has_value", Duration(10 * time.Minute), 0, Any},
+		{"z", `type == "z"`, Duration(10 * time.Minute), 0, Any, ""},
+		{"a", "true", Duration(60 * 24 * time.Hour), 0, Sum, ""},
+		{"on", "type == \"m\" &&\n  value > 1\n", Duration(10 * time.Minute), 0, Any, ""},
+		{"null", "has_value", Duration(10 * time.Minute), 0, Any, ""},
 	}
 	for i, l := range c.Labels {
 		if l != want[i] {
@@ -190,7 +191,8 @@ tests:
 	}
 	bad := []byte("tests: []\njoin:\n  windw: 3m\nlabels: {a: 'x'}\n")
 	_, err = DecodeRules("feed_test.yaml", bad)
-	if err == nil || !strings.Contains(err.Error(), `feed_test.yaml:3:3: join.windw: unknown setting; did you mean "window"?`) {
+	if err == nil || !strings.Contains(err.Error(),
+		`feed_test.yaml:3:3: join.windw: unknown setting; did you mean "window"?`) {
 		t.Errorf("a wrong block gives %v", err)
 	}
 	err = yaml.UnmarshalWithOptions(bad, &document, yaml.Strict())
@@ -251,7 +253,8 @@ publish: {subject: "labels.feed"}
 
 func TestGuard(t *testing.T) {
 	c := decodeOK(t, minimal)
-	if got, want := c.Guard, (Guard{Enabled: true, Patience: Duration(2 * time.Hour), Tail: 1e-6, Usual: 0.5, Learn: 100}); got != want {
+	if got, want := c.Guard, (Guard{Enabled: true, Patience: Duration(2 * time.Hour), Tail: 1e-6, Usual: 0.5,
+		Learn: 100}); got != want {
 		t.Errorf("by default the guard is %+v, want %+v", got, want)
 	}
 	if got := decodeOK(t, "labels: {a: {when: 'true', window: 30d}}\n").Guard.Patience; got != Duration(24*time.Hour) {

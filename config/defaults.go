@@ -107,6 +107,11 @@ func (c *Config) Complete() {
 	}
 	for i := range c.Labels {
 		label := &c.Labels[i]
+		if label.Of != "" && !c.source.has(join("labels", label.Name, "window")) {
+			for _, of := range c.Labels[:i].Named(label.Of) {
+				label.Window = max(label.Window, of.Window)
+			}
+		}
 		if label.Window == 0 && !c.source.has(join("labels", label.Name, "window")) {
 			label.Window = c.Join.Window
 		}

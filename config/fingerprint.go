@@ -20,6 +20,7 @@ func (c *Config) Fingerprint() string {
 		Window time.Duration `json:"window"`
 		From   time.Duration `json:"from,omitempty"`
 		Value  Agg           `json:"value"`
+		Of     string        `json:"of,omitempty"`
 	}
 	type rules struct {
 		Version    int                    `json:"version"`
@@ -57,7 +58,7 @@ func (c *Config) Fingerprint() string {
 		}
 	}
 	for _, l := range c.Labels {
-		canonical.Labels = append(canonical.Labels, label{l.Name, l.When, l.Window.Std(), l.From.Std(), l.Value})
+		canonical.Labels = append(canonical.Labels, label{l.Name, l.When, l.Window.Std(), l.From.Std(), l.Value, l.Of})
 	}
 	for name, kind := range c.Features.Declare {
 		canonical.Declared[name] = kind

@@ -14,7 +14,7 @@ type Label struct {
 	// describes the language. A label that is only a text is short for a label with this
 	// setting.
 	//
-	// Default: none. Every label needs one.
+	// Default: none. Every label needs one, or `of`.
 	When string `yaml:"when"`
 	// How long after the request an outcome counts for this label. A request closes when
 	// the longest window of all labels ends. From 1ns to 3650d.
@@ -34,6 +34,28 @@ type Label struct {
 	//
 	// Default: whether it happened is the commonest label.
 	Value Agg `yaml:"value"`
+	// An expression over the labels that stand before this one, instead of `when`. Each is
+	// known by its name, and by its name and _ts the time at which it was decided, which is
+	// compared with durations: `bought == 1 && !(returned == 1 && returned_ts - bought_ts <=
+	// 14d)`. The label is known when all that it names are.
+	//
+	// Default: none. Most labels say what happened.
+	Of string `yaml:"of"`
+}
+
+// Named are the labels before one that an expression of it names, by what its words look
+// like: `rule.CompileOf` says for certain.
+func (l Labels) Named(expression string) []Label {
+	words := strings.FieldsFunc(expression, func(c rune) bool {
+		return c != '_' && !('0' <= c && c <= '9') && !('a' <= c && c <= 'z') && !('A' <= c && c <= 'Z')
+	})
+	var named []Label
+	for _, label := range l {
+		if slices.Contains(words, label.Name) || slices.Contains(words, label.Name+"_ts") {
+			named = append(named, label)
+		}
+	}
+	return named
 }
 
 // Parts parts what a label's value says: sum(attrs.ms) is the sum of an expression, sum is
@@ -80,6 +102,9 @@ func isOneArgument(text string) bool {
 	}
 	return depth == 0 && quote == 0 && strings.TrimSpace(text) != ""
 }
+
+// omits implements omitter: what a label of others has follows from them.
+func (l *Label) omits(key string) bool { return l.Of != "" && key != "of" }
 
 // Labels is the block `labels`: a mapping from names to definitions, in the
 // order of the columns. `clicked: 'type == "click"'` is short for

@@ -43,7 +43,12 @@ func (v *checker) labels() {
 		if !isName(l.Name, "") {
 			v.add(at, "%q is no name of a label: use up to 64 letters, digits and _, the first not a digit", clipped(l.Name))
 		}
-		if strings.TrimSpace(l.When) == "" {
+		switch of := strings.TrimSpace(l.Of) != ""; {
+		case of && l.When != "":
+			v.add(join(at, "of"), "stands beside `when`: a label is of outcomes or of other labels, so keep one of the two")
+		case of:
+			v.ofOthers(at, &l)
+		case strings.TrimSpace(l.When) == "":
 			v.add(join(at, "when"), "is missing: say which outcomes count, like `when: 'type == \"click\"'`")
 		}
 		if strings.Contains(l.When, "${") {
@@ -53,6 +58,18 @@ func (v *checker) labels() {
 			v.add(join(at, "from"), "%s is not before the end of the window (%s): no outcome would count", l.From, l.Window)
 		}
 		v.labelValue(join(at, "value"), l.Value)
+	}
+}
+
+// ofOthers checks what stands beside the expression of a label of others.
+func (v *checker) ofOthers(at string, l *Label) {
+	for _, setting := range []string{"window", "from", "value"} {
+		if v.source.has(join(at, setting)) {
+			v.add(join(at, setting), "has no effect beside `of`: the labels that it names have their own")
+		}
+	}
+	if strings.Contains(l.Of, "${") {
+		v.add(join(at, "of"), "has a ${...} in it: variables are read for secrets only, so write the expression out")
 	}
 }
 

@@ -203,6 +203,8 @@ func TestLabelProblems(t *testing.T) {
 		{"labels: {a: x, a_ts: x}", "labels.a_ts", "time column of label a"},
 		{"labels: {a_ts: x, a: x}", "labels.a", "label a_ts"},
 		{"labels: {a: {when: x, value: avg}}", "labels.a.value", "any, count, sum, mean"},
+		{"labels: {a: x, b: {of: a == 1, when: x}}", "labels.b.of", "keep one of the two"},
+		{"labels: {a: x, b: {of: a == 1, window: 7d}}", "labels.b.window", "no effect beside `of`"},
 		{"labels: {a: {when: x, value: summ}}", "labels.a.value", `did you mean "sum"?`},
 		{"labels: {a: {when: x, value: 'count(attrs.x)'}}", "labels.a.value", "write count"},
 		{"labels: {a: {when: x, value: 'sum(${X})'}}", "labels.a.value", "variables are read for secrets only"},

@@ -269,8 +269,8 @@ func (d *Decision) itemOf(row int, o *events.Outcome) int {
 	return item
 }
 
-// Faults are the outcomes of a request for which a label could not be evaluated in a
-// row. They decide nothing.
+// Faults are the outcomes of a request for which a label could not be evaluated in a row
+// or, of a label that is made of others, the rows in which it could not. They decide nothing.
 type Faults struct {
 	Count  int64
 	Reason string // of the first of them
@@ -295,6 +295,18 @@ func (d *Decision) fault(label int, o *events.Outcome, err error) {
 	}
 }
 
+// faultOfRow notes that a label cannot be made of others in a row.
+func (d *Decision) faultOfRow(label int, err error) {
+	if d.faults == nil {
+		d.faults = map[int]*Faults{}
+	}
+	if f := d.faults[label]; f != nil {
+		f.Count++
+		return
+	}
+	d.faults[label] = &Faults{Count: 1, Reason: err.Error()}
+}
+
 // Faults says for how many outcomes labels could not be evaluated in a row, by label;
 // nil if there are none.
 func (d *Decision) Faults() map[int]*Faults { return d.faults }
@@ -304,7 +316,7 @@ func (d *Decision) Faults() map[int]*Faults { return d.faults }
 // ever decided before its window ends.
 func (d *Decision) decided(row int) bool {
 	for i := range d.rules.Labels {
-		if d.rules.Labels[i].Agg != Any || d.cells[row][i].n == 0 {
+		if l := &d.rules.Labels[i]; l.Of == nil && (l.Agg != Any || d.cells[row][i].n == 0) {
 			return false
 		}
 	}
@@ -374,6 +386,10 @@ func (d *Decision) fill(rows []Row, cells []Cell, known events.Time, reason Reas
 		row.Cells, cells = cells[:len(d.rules.Labels):len(d.rules.Labels)], cells[len(d.rules.Labels):]
 		for j := range d.rules.Labels {
 			l := &d.rules.Labels[j]
+			if l.Of != nil {
+				row.Cells[j] = d.ofOthers(row.Cells, i, j, unknown, known)
+				continue
+			}
 			row.Cells[j] = d.cells[i][j].cell(l.Agg, d.req.TS)
 			switch certain := l.Agg == Any && d.cells[i][j].n > 0; {
 			case certain: // what was seen stays seen
@@ -388,6 +404,30 @@ func (d *Decision) fill(rows []Row, cells []Cell, known events.Time, reason Reas
 		}
 	}
 	d.leaveOut(rows)
+}
+
+// ofOthers is a label that is made of others. While one of them is not decided, it is not.
+func (d *Decision) ofOthers(cells []Cell, row, label int, unknown []bool, known events.Time) Cell {
+	l := &d.rules.Labels[label]
+	if d.open(row, label, unknown, known) {
+		return Undecided()
+	}
+	cell, err := l.Of(cells, d.req.TS)
+	if err != nil {
+		d.faultOfRow(label, err)
+		return Undecided()
+	}
+	return cell
+}
+
+// open reports whether a label of a row is not decided, or one that it needs is not.
+func (d *Decision) open(row, label int, unknown []bool, known events.Time) bool {
+	l := &d.rules.Labels[label]
+	if l.Of == nil {
+		certain := l.Agg == Any && d.cells[row][label].n > 0
+		return !certain && (len(unknown) > 0 && unknown[label] || d.req.TS.Add(l.Window) > known)
+	}
+	return slices.ContainsFunc(l.Needs, func(n int) bool { return d.open(row, n, unknown, known) })
 }
 
 // unknown tells, by label, which windows touch a declared gap; nil if none is

@@ -66,6 +66,12 @@ type Label struct {
 	// Attrs are the attributes that InRow and Number look at, or AllAttrs.
 	Attrs    []string
 	AllAttrs bool
+	// Of, if not nil, makes the label of others of its row, which are in Needs by their
+	// places among the rules' labels, each before this one. No outcome counts for it, and it
+	// is known when all that it needs are: Window is the longest of theirs. The error says
+	// why it cannot be evaluated; it is null then.
+	Of    func(cells []Cell, request events.Time) (Cell, error)
+	Needs []int
 }
 
 // RowFunc evaluates something of an outcome in a row: that of an item of its request, by
@@ -100,10 +106,12 @@ const (
 	First              // the first one's value; null with none
 	Last               // the last one's value; null with none
 	Latency            // seconds from the request to the first; null with none
+	Truth              // of other labels: 1 or 0
+	Formula            // of other labels: a number
 )
 
 // Integer reports whether the aggregate's column is INT32 rather than DOUBLE.
-func (a Agg) Integer() bool { return a == Any || a == Count }
+func (a Agg) Integer() bool { return a == Any || a == Count || a == Truth }
 
 // within reports whether an outcome counts for the label that comes a delay after its
 // request, if it does not come more than the clocks' skew before it.

@@ -37,14 +37,14 @@ func Rules(c *config.Config) (joiner.Rules, error) {
 	}
 	var problems []config.Problem
 	for _, l := range c.Labels {
-		label, err := labelOf(l)
+		label, err := labelOf(l, rules.Labels)
 		if err != nil {
 			setting := "when"
-			if e, ok := errors.AsType[*valueError](err); ok {
-				setting, err = "value", e.err
+			if e, ok := errors.AsType[*settingError](err); ok {
+				setting, err = e.setting, e.err
 			}
 			problems = append(problems, c.Problem("labels."+l.Name+"."+setting, err.Error()))
-			continue
+			label = joiner.Label{Name: l.Name} // so that others that name it have no problem by that
 		}
 		rules.Labels = append(rules.Labels, label)
 	}
@@ -68,8 +68,11 @@ func Rules(c *config.Config) (joiner.Rules, error) {
 	return rules, nil
 }
 
-// labelOf compiles one label.
-func labelOf(l config.Label) (joiner.Label, error) {
+// labelOf compiles one label, which may be made of those before it.
+func labelOf(l config.Label, before []joiner.Label) (joiner.Label, error) {
+	if l.Of != "" {
+		return labelOfOthers(l, before)
+	}
 	when, err := rule.Compile(l.When)
 	if err != nil {
 		return joiner.Label{}, err
@@ -77,7 +80,7 @@ func labelOf(l config.Label) (joiner.Label, error) {
 	word, expression := l.Value.Parts()
 	agg, err := aggOf(word)
 	if err != nil {
-		return joiner.Label{}, &valueError{err}
+		return joiner.Label{}, &settingError{"value", err}
 	}
 	label := joiner.Label{Name: l.Name, Window: l.Window.Std(), From: l.From.Std(), Agg: agg, When: when.Holds,
 		Fault: when.Fault, InRow: joiner.RowFunc[bool](when.InRow), Attrs: when.Attrs, AllAttrs: when.AllAttrs}
@@ -86,7 +89,7 @@ func labelOf(l config.Label) (joiner.Label, error) {
 	}
 	number, err := rule.CompileValue(expression)
 	if err != nil {
-		return joiner.Label{}, &valueError{err}
+		return joiner.Label{}, &settingError{"value", err}
 	}
 	label.Number = func(o *events.Outcome, req *events.Request, item int) (joiner.Number, error) {
 		n, err := number.Of(o, req, item)
@@ -96,11 +99,52 @@ func labelOf(l config.Label) (joiner.Label, error) {
 	return label, nil
 }
 
-// valueError is what is wrong with a label's value, not with its condition.
-type valueError struct{ err error }
+// settingError is what is wrong with another setting of a label than its condition.
+type settingError struct {
+	setting string
+	err     error
+}
 
 // Error implements error.
-func (e *valueError) Error() string { return e.err.Error() }
+func (e *settingError) Error() string { return e.err.Error() }
+
+// labelOfOthers compiles a label that is made of others.
+func labelOfOthers(l config.Label, before []joiner.Label) (joiner.Label, error) {
+	places, names := map[string]int{}, make([]string, len(before))
+	for i := range before {
+		places[before[i].Name], names[i] = i, before[i].Name
+	}
+	of, err := rule.CompileOf(l.Of, names)
+	if err != nil {
+		return joiner.Label{}, &settingError{"of", err}
+	}
+	label := joiner.Label{Name: l.Name, Agg: joiner.Formula, When: func(*events.Outcome) bool { return false }}
+	if of.Truth {
+		label.Agg = joiner.Truth
+	}
+	for _, name := range of.Needs {
+		label.Needs = append(label.Needs, places[name])
+		label.Window = max(label.Window, before[places[name]].Window)
+	}
+	label.Of = func(cells []joiner.Cell, request events.Time) (joiner.Cell, error) {
+		n, err := of.Eval(func(name string) (float64, bool) {
+			c := &cells[places[name]]
+			return c.Value, !c.Null
+		}, func(name string) (int64, bool) {
+			c := &cells[places[name]]
+			return int64(c.TS.Sub(request)), c.TS != events.MinTime
+		})
+		if err != nil || !n.Has {
+			return joiner.Undecided(), err
+		}
+		cell := joiner.Cell{Value: n.Value, TS: events.MinTime}
+		for _, at := range label.Needs {
+			cell.TS = max(cell.TS, cells[at].TS)
+		}
+		return cell, nil
+	}
+	return label, nil
+}
 
 // aggOf is the join's name of a label's value.
 func aggOf(value config.Agg) (joiner.Agg, error) {

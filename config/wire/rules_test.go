@@ -100,6 +100,7 @@ func TestWrongExpressions(t *testing.T) {
 		`labels: {a: {when: 'type == "x"', value: 'sum(attrs.ms / )'}}`:                   "labels.a.value: ",
 		`labels: {a: {when: 'type == "x"', value: 'sum(tipe)'}}`:                          `did you mean "type"?`,
 		`labels: {a: {when: 'type == "x"', value: 'sum(type)'}}`:                          "must be a number",
+		`labels: {a: 'true', b: {of: 'later == 1'}, later: 'true'}`:                       `labels.b.of: unknown label "later"; there are a`,
 		`labels: {a: 'item.positon < 3'}`:                                                 `labels.a.when: unknown name of the item "positon"; did you mean "position"?`,
 		`{labels: {a: 'true'}, join: {negatives: seen, impression: 'item.position < 3'}}`: "join.impression: it looks at the request or the item",
 	} {
@@ -111,6 +112,31 @@ func TestWrongExpressions(t *testing.T) {
 			!strings.HasPrefix(err.Error(), "labeljoin.yaml:1:") {
 			t.Errorf("%s: %v does not say %q", src, err, want)
 		}
+	}
+}
+
+// TestWindowsOfOthers: a label of others has the longest of their windows, and does not
+// keep requests open.
+func TestWindowsOfOthers(t *testing.T) {
+	c, err := config.Decode("", []byte(`
+join: {window: 60d}
+labels: {a: {when: 'true', window: 1h}, b: {when: 'true', window: 7d}, c: {of: 'a + b_ts / 1h'}, d: {of: 'a == 1'}, e: {of: 'd == 1'}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := Rules(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []time.Duration{time.Hour, 7 * 24 * time.Hour, 7 * 24 * time.Hour, time.Hour, time.Hour} {
+		if l := &rules.Labels[i]; l.Window != want || c.Labels[i].Window.Std() != want {
+			t.Errorf("%s: %v, and the configuration says %v; want %v", l.Name, l.Window, c.Labels[i].Window, want)
+		}
+	}
+	again, err := config.Decode("", c.Print())
+	if err != nil || again.Fingerprint() != c.Fingerprint() {
+		t.Errorf("printed and read again it is another one (%v):\n%s", err, c.Print())
 	}
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -34,6 +35,16 @@ func (r *rowFaults) note(d *joiner.Decision, h *joiner.HeldOutcome, o *events.Ou
 			(*r)[label] = of
 		}
 		of.count = f.Count
+	}
+}
+
+// noteRows takes in the labels that could not be made of others in the rows of a request.
+func (r *rowFaults) noteRows(rules *joiner.Rules, d *joiner.Decision, req *events.Request) {
+	for label, f := range d.Faults() {
+		if rules.Labels[label].Of == nil {
+			continue
+		}
+		r.plus(rowFaults{label: {count: f.Count, reason: f.Reason, ts: req.TS, requestID: strings.Clone(req.ID)}})
 	}
 }
 

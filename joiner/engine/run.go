@@ -219,7 +219,8 @@ func (e *Engine) reached(ctx context.Context, ended []bool, until []events.Posit
 // receive waits for a delivery or a tick (nil). Of sources that have something to say,
 // the one furthest behind in event time speaks first: the less one runs ahead of the
 // others, the less has to wait in the state. Before it waits, what was folded is applied.
-func (e *Engine) receive(ctx context.Context, inbox []chan delivery, ended []bool, ticks <-chan time.Time) (*delivery, error) {
+func (e *Engine) receive(ctx context.Context, inbox []chan delivery, ended []bool, ticks <-chan time.Time) (*delivery,
+	error) {
 	first, held := e.behind(), e.held()
 	open := e.open[:0] // that are to be read, the one behind first
 	for n := range inbox {
@@ -441,8 +442,13 @@ func (e *Engine) drain(ctx context.Context, known events.Time) error {
 		return err
 	}
 	some, err := e.uncommitted()
-	if err != nil || !some {
+	switch {
+	case err != nil:
 		return err
+	case !some && len(e.saved.Progress.Windows) > 0:
+		return e.flush(ctx, true) // what was announced of windows need not be announced again
+	case !some:
+		return nil
 	}
 	if err := e.cut(ctx, known); err != nil {
 		return err

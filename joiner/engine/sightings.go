@@ -167,6 +167,12 @@ func (e *Engine) sightFault(label int, n int64, at events.Origin, o *events.Outc
 	if f.Count += n; f.Count > n {
 		return
 	}
+	if e.rules.Labels[label].Of != nil {
+		f.Reason, f.Came = reason, Came{TS: o.TS}
+		e.o.Log.Warn("a label cannot be made of others in a row, and is null there", "label", e.rules.Labels[label].Name,
+			"because", reason, "request_id", o.RequestID)
+		return
+	}
 	f.Reason, f.Came = reason, Came{Input: e.o.Inputs[at.Input].Name, Origin: at, TS: o.TS}
 	e.o.Log.Warn("the condition of a label cannot be evaluated for an outcome, which then does not count for it",
 		"label", e.rules.Labels[label].Name, "because", reason, "request_id", o.RequestID, "type", o.Type,

@@ -93,6 +93,7 @@ func (s stager) closing(f *inflightCommit) error {
 		}
 		f.faults.plus(v.faults)
 		rows := v.decision.SameRows(f.cut.Known, joiner.Closed)
+		f.faults.noteRows(s.decider.rules, &v.decision, &v.request)
 		if len(v.history.Rows) > 0 {
 			rows = joiner.UnlessEarly(&v.request, rows, v.history.Rows)
 		}

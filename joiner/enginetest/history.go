@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -125,6 +126,7 @@ func (g *generator) rules() {
 	}
 	g.windowsLater()
 	g.labelsInRows()
+	g.labelsOfOthers()
 	r.Early = g.shape.Early
 	r.ClockSkew = one(g, 0, 0, 5*time.Second)
 	r.Lateness = one(g, 0, 3*time.Second, 20*time.Second)
@@ -171,6 +173,41 @@ func (g *generator) labelsInRows() {
 		if g.rows.IntN(6) == 0 {
 			l.Number, l.Attrs = perPosition, append(l.Attrs, "ms")
 		}
+	}
+}
+
+// labelsOfOthers adds labels that are made of others.
+func (g *generator) labelsOfOthers() {
+	r := &g.h.Rules
+	for i := 0; len(r.Labels) < 6 && g.rows.IntN(3) == 0; i++ {
+		needs := g.rows.Perm(len(r.Labels))[:1+g.rows.IntN(min(2, len(r.Labels)))]
+		l := joiner.Label{Name: fmt.Sprint("of", i), Agg: joiner.Formula, Needs: needs, Of: sumOf(needs),
+			When: func(*events.Outcome) bool { return false }}
+		for _, n := range needs {
+			l.Window = max(l.Window, r.Labels[n].Window)
+		}
+		r.Labels = append(r.Labels, l)
+	}
+}
+
+// sumOf adds labels, and the seconds from the request to the last of them. Where one is
+// null it cannot.
+func sumOf(needs []int) func([]joiner.Cell, events.Time) (joiner.Cell, error) {
+	return func(cells []joiner.Cell, request events.Time) (joiner.Cell, error) {
+		sum := joiner.Cell{TS: events.MinTime}
+		for _, n := range needs {
+			if cells[n].Null {
+				return sum, errNoUser
+			}
+			sum.Value, sum.TS = sum.Value+cells[n].Value, max(sum.TS, cells[n].TS)
+		}
+		if sum.TS != events.MinTime {
+			sum.Value += sum.TS.Sub(request).Seconds()
+		}
+		if math.IsInf(sum.Value, 0) || math.IsNaN(sum.Value) {
+			return joiner.Undecided(), nil
+		}
+		return sum, nil
 	}
 }
 

@@ -109,11 +109,19 @@ func (r *Reference) row(a *Answer, req *events.Request, all []candidate, i int) 
 			row.Weight = 1 / r.Rules.SampleRate
 		}
 	}
+	var open []bool // by label: it is not decided
 	for _, l := range r.Rules.Labels {
+		if l.Of != nil {
+			cell, waits := ofOthers(&l, req, row.Cells, open)
+			row.Cells, open = append(row.Cells, cell), append(open, waits)
+			continue
+		}
+		open = append(open, false)
 		found := qualifying(&l, req, c)
 		end := req.TS + events.Time(l.Window)
 		gap := r.gap(req.TS, &l)
 		if sure := l.Agg == joiner.Any && len(found) > 0; !sure && (end > r.Known || gap) {
+			open[len(open)-1] = true
 			row.Cells = append(row.Cells, null())
 			row.Undecided = row.Undecided || end > r.Known
 			row.Gap = row.Gap || gap
@@ -122,6 +130,20 @@ func (r *Reference) row(a *Answer, req *events.Request, all []candidate, i int) 
 		row.Cells = append(row.Cells, aggregate(l.Agg, req.TS, found))
 	}
 	a.Rows[key] = row
+}
+
+// ofOthers makes a label of those before it, if they are decided.
+func ofOthers(l *joiner.Label, req *events.Request, cells []joiner.Cell, open []bool) (cell joiner.Cell, waits bool) {
+	for _, n := range l.Needs {
+		if open[n] {
+			return null(), true
+		}
+	}
+	cell, err := l.Of(cells, req.TS)
+	if err != nil {
+		return null(), false
+	}
+	return cell, false
 }
 
 // gap reports whether the window of a label, with the skew before the request unless

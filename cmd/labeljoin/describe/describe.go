@@ -63,8 +63,11 @@ func Write(w io.Writer, c *config.Config) {
 		if l.From > 0 {
 			window = fmt.Sprintf("%s to %s", l.From, l.Window)
 		}
-		fmt.Fprintf(lines, "%s\t%s\t%s\t%s\n", l.Name, l.Value, window,
-			strings.ReplaceAll(strings.TrimSpace(l.When), "\n", " "))
+		value, rule := string(l.Value), l.When
+		if l.Of != "" {
+			value, rule = "of labels", l.Of
+		}
+		fmt.Fprintf(lines, "%s\t%s\t%s\t%s\n", l.Name, value, window, strings.ReplaceAll(strings.TrimSpace(rule), "\n", " "))
 	}
 }
 
@@ -91,7 +94,8 @@ func awaited(c *config.Config) string {
 	if len(before) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(": it waits for %s, though %s (a label stream tells each at its own time)", strings.Join(last, ", "),
+	return fmt.Sprintf(": it waits for %s, though %s (a label stream tells each at its own time)",
+		strings.Join(last, ", "),
 		strings.Join(before, ", "))
 }
 

@@ -147,7 +147,7 @@ func (t *teller) tellLabels(x *Explanation) {
 			x.Answers = append(x.Answers, left)
 		}
 		for j := range t.rules.Labels {
-			l := toldLabel{ItemID: item, Label: t.rules.Labels[j].Name, Rule: t.cfg.Labels[j].When,
+			l := toldLabel{ItemID: item, Label: t.rules.Labels[j].Name, Rule: ruleOf(&t.cfg.Labels[j]),
 				Value: valueOf(&row.Cells[j])}
 			l.Why = t.why(i, j)
 			if t.open(row, j) {
@@ -187,6 +187,9 @@ func (t *teller) leftOut(row *joiner.Row, item string) string {
 func (t *teller) why(at, label int) string {
 	row, trace := &t.story.Rows[at], &t.story.Labels[at][label]
 	l, cell := &t.rules.Labels[label], &row.Cells[label]
+	if l.Of != nil {
+		return t.whyOfOthers(row, label)
+	}
 	what := fmt.Sprintf("outcome for which %s holds", oneLine(t.cfg.Labels[label].When))
 	ends := t.story.Request.TS.Add(l.Window)
 	switch {
@@ -278,13 +281,15 @@ func (t *teller) tellForgotten(x *Explanation) {
 			switch c := &r.Labels[j]; {
 			case c.TS != events.MinTime:
 				text += fmt.Sprintf(": decided by an outcome of %s, %s", c.TS, after(c.TS.Sub(r.RequestTS)))
+			case l.Of != nil:
+				text += ": " + oneLine(ruleOf(&t.cfg.Labels[j]))
 			case !c.Null && c.Value == 0:
 				text += fmt.Sprintf(": no outcome for which %s holds came before the watermark passed %s; it was at %s in commit %d",
-					oneLine(t.cfg.Labels[j].When), r.RequestTS.Add(l.Window), r.Commit.Cut.Progress.Watermark(t.rules.Lateness), r.Commit.Cut.Number)
+					oneLine(ruleOf(&t.cfg.Labels[j])), r.RequestTS.Add(l.Window), r.Commit.Cut.Progress.Watermark(t.rules.Lateness), r.Commit.Cut.Number)
 			}
 			x.Answers = append(x.Answers, text+".")
 			x.Labels = append(x.Labels, toldLabel{ItemID: r.ItemID, Label: l.Name, Value: valueOf(&r.Labels[j]),
-				Rule: t.cfg.Labels[j].When, Why: text})
+				Rule: ruleOf(&t.cfg.Labels[j]), Why: text})
 		}
 	}
 	x.Answers = append(x.Answers, fmt.Sprintf("its events are no longer in the state, which has forgotten requests stamped before %s; the log may still have them.", t.story.Forgotten))

@@ -1,0 +1,36 @@
+package explain
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// ruleOf is the expression of a label: its condition, or that over other labels.
+func ruleOf(l *config.Label) string {
+	if l.Of != "" {
+		return l.Of
+	}
+	return l.When
+}
+
+// whyOfOthers says in a sentence why a label that is made of others is what it is.
+func (t *teller) whyOfOthers(row *joiner.Row, label int) string {
+	l := &t.rules.Labels[label]
+	var of []string
+	for _, n := range l.Needs {
+		text := t.rules.Labels[n].Name + " is " + shownValue(&row.Cells[n])
+		if t.open(row, n) {
+			text = t.rules.Labels[n].Name + " is not decided"
+		}
+		of = append(of, text)
+	}
+	from := fmt.Sprintf("it is %s, and %s", oneLine(t.cfg.Labels[label].Of), strings.Join(of, ", "))
+	if t.open(row, label) {
+		return fmt.Sprintf("is not decided: %s; the last of these windows ends at %s.", from,
+			t.story.Request.TS.Add(l.Window))
+	}
+	return fmt.Sprintf("is %s: %s.", shownValue(&row.Cells[label]), from)
+}

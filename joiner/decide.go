@@ -326,12 +326,21 @@ func (d *Decision) decided(row int) bool {
 // Spot is one label of one row.
 type Spot struct{ Row, Label int }
 
-// Positives lists where an outcome counts whose label may have been told before the
-// close: for an Any, which is told at once, and for a label whose window ends before the
-// longest one.
+// Positives lists where a label has something that may have been told before the close.
+// An outcome counts for it, and it is an Any, which is told at once, or its window ends
+// before the longest one. Or it is made of others, has such a window, and its row is kept.
 func (d *Decision) Positives() []Spot {
 	var spots []Spot
 	longest := d.rules.Longest()
+	if d.rules.ofOthersEarly() {
+		for _, row := range d.Rows(events.MaxTime, Early) {
+			for label := range d.rules.Labels {
+				if l := &d.rules.Labels[label]; l.Of != nil && l.Window < longest && row.LeftOut == Kept {
+					spots = append(spots, Spot{max(row.Item, 0), label})
+				}
+			}
+		}
+	}
 	for row := range d.cells {
 		for label := range d.rules.Labels {
 			if d.cells[row][label].n > 0 && (d.rules.Labels[label].Window < longest || d.rules.Labels[label].Agg == Any) {

@@ -1,6 +1,7 @@
 package joiner
 
 import (
+	"slices"
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -173,10 +174,25 @@ func (r *Rules) tellTakenBack(told []Told, req *events.Request, rows []Row, h *H
 			}
 		}
 		if !kept && !h.corrected(item, false) {
+			t.Cells = r.withoutOthers(t.Cells)
 			told = append(told, t)
 		}
 	}
 	return told
+}
+
+// withoutOthers are the cells of a row that is not there: what is made of others is null.
+func (r *Rules) withoutOthers(cells []Cell) []Cell {
+	if !r.ofOthersEarly() {
+		return cells
+	}
+	cells = slices.Clone(cells)
+	for i := range cells {
+		if r.Labels[i].Of != nil {
+			cells[i] = Undecided()
+		}
+	}
+	return cells
 }
 
 // tellLate is of a request that closes as it comes: its rows are told whole.

@@ -296,7 +296,7 @@ func UnlessEarly(req *events.Request, rows []Row, standing []Standing) []Row {
 
 // positives lists the positives of an open request, if the label stream is told.
 func (m *Machine) positives(x *Entry) ([]Spotted, error) {
-	if !m.Watched || len(x.Outcomes) == 0 {
+	if !m.Watched || m.silent(x) {
 		return nil, nil
 	}
 	if x.isTold {
@@ -361,7 +361,7 @@ func (m *Machine) takeBack(x *Entry, fx *Effects, before, after []Spotted) (fres
 // are new, and rows when they are written early. before is what was positive before
 // the event.
 func (m *Machine) react(x *Entry, fx *Effects, before []Spotted) error {
-	if !m.tells() || len(x.Outcomes) == 0 {
+	if !m.tells() || m.silent(x) {
 		return nil
 	}
 	req, d, err := x.decide(m, m.Rules, everything)
@@ -389,6 +389,9 @@ func (m *Machine) react(x *Entry, fx *Effects, before []Spotted) error {
 	}
 	return nil
 }
+
+// silent reports whether nothing can have been told of an open request.
+func (m *Machine) silent(x *Entry) bool { return len(x.Outcomes) == 0 && !m.Rules.ofOthersEarly() }
 
 // writeEarly writes the rows of which every label is decided, once.
 func (m *Machine) writeEarly(x *Entry, fx *Effects, req *events.Request, d *Decision) {

@@ -158,6 +158,12 @@ func (r *Rules) Windows() []time.Duration {
 	return windows
 }
 
+// ofOthersEarly reports whether a label that is made of others is told before the close.
+func (r *Rules) ofOthersEarly() bool {
+	longest := r.Longest()
+	return slices.ContainsFunc(r.Labels, func(l Label) bool { return l.Of != nil && l.Window < longest })
+}
+
 // Memory is how long after its close a request is remembered: long enough that
 // every outcome of it that the log may still bring finds it known.
 func (r *Rules) Memory() time.Duration {

@@ -107,14 +107,14 @@ func checkLabels(t *testing.T, w *world, b *broker) {
 			}
 		}
 	}
-	if t.Failed() && testing.Verbose() {
-		for _, id := range b.order {
-			t.Logf("%s %s", id, b.messages[id])
-		}
-	}
 	for at, v := range view {
 		if !latest[at.key] && v.value != nil && *v.value != 0 {
 			t.Errorf("%q is %v on the stream, and there is no row", at, *v.value)
+		}
+	}
+	if t.Failed() && testing.Verbose() {
+		for _, id := range b.order {
+			t.Logf("%s %s", id, b.messages[id])
 		}
 	}
 }

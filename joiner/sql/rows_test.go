@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/enginetest"
 	"github.com/labeljoin/labeljoin/joiner/scenario"
 	"github.com/labeljoin/labeljoin/joiner/sql"
@@ -50,6 +52,7 @@ func history(seed uint64) logs {
 		Timely: r.IntN(2) == 0, Wild: r.IntN(4) == 0, Hot: r.IntN(4) == 0, Again: r.IntN(4) == 0,
 	})
 	h.Rules.Merge = false
+	h.Rules.Labels = slices.DeleteFunc(h.Rules.Labels, func(l joiner.Label) bool { return l.Of != nil })
 	for i := range h.Rules.Labels { // so are labels that look at the request
 		l := &h.Rules.Labels[i]
 		l.InRow, l.Number, l.Attrs, l.AllAttrs = nil, nil, nil, false
@@ -77,6 +80,7 @@ func history(seed uint64) logs {
 // rule that was added to the join since is refused too, and need not be here.
 var refusedScenarios = map[string]bool{
 	"merge": true, "early_merge": true, "whole_row_merge": true, "conditions_request": true, "value_expressions": true,
+	"of_labels": true,
 }
 
 // TestScenarios: the query gives the rows of a replay, whole, for the events of every

@@ -98,6 +98,7 @@ type batch struct {
 
 	good   [][]byte // events that go into the next message
 	size   int      // of the message that they make
+	made   int      // events that a codec makes of them
 	out    []events.Outgoing
 	result result
 }
@@ -148,22 +149,27 @@ func (b *batch) own(index int, data []byte) {
 	b.size += len(data) + 1
 }
 
-// flush makes a message of the events that wait: of one its own bytes, of several an array
-// with the bytes of each as they came.
+// flush makes a message of the events that wait.
 func (b *batch) flush() {
 	if len(b.good) == 0 {
 		return
 	}
-	data := b.good[0]
-	if len(b.good) > 1 {
-		data = make([]byte, 0, b.size+1)
-		for i, one := range b.good {
-			data = append(append(data, "[,"[min(i, 1)]), one...)
-		}
-		data = append(data, ']')
-	}
+	data := joined(b.good, b.size)
 	b.add(data, nil, len(b.good), copyID(b.in.Name, b.key, data))
 	b.good, b.size = b.good[:0], 0
+}
+
+// joined is a message of some values in JSON: of one its own bytes, of several an array with
+// the bytes of each as they came.
+func joined(values [][]byte, size int) []byte {
+	if len(values) == 1 {
+		return values[0]
+	}
+	data := make([]byte, 0, size+1)
+	for i, one := range values {
+		data = append(append(data, "[,"[min(i, 1)]), one...)
+	}
+	return append(data, ']')
 }
 
 func (b *batch) add(data []byte, header map[string][]string, n int, id string) {
@@ -193,16 +199,71 @@ func writePart(h hash.Hash, part []byte) {
 	h.Write(part)
 }
 
-// sortCoded takes the records of an input with a codec: the body is one message as it is,
-// because only the codec knows where a record ends.
+// sortCoded takes the records of an input with a codec. Records in JSON are told apart here,
+// and those of which nothing can be made are not stored. Of other formats only the codec knows
+// where a record ends: the body is one message, as it is.
 func (b *batch) sortCoded(body []byte) *failure {
+	header := carried(b.header, b.form)
+	if b.form == formEvents && header["ce-specversion"] == nil {
+		index := 0
+		for _, data := range b.in.Own.Split(body) {
+			b.record(index, data, header)
+			index++
+		}
+		b.flushRecords(header)
+		return nil
+	}
 	if len(body) > b.most {
 		return fail(http.StatusRequestEntityTooLarge,
 			"the body has %d bytes decompressed, and a message of the broker has at most %d: send fewer records at a time",
 			len(body), b.most)
 	}
-	header := carried(b.header, b.form)
-	m := events.Message{Kind: b.in.Kind, Seq: 1, Stored: b.now, Data: body,
+	accepted, refused := b.decode(body, header, func(index int, reject *events.RejectError) {
+		b.result.refuse(index, reject)
+	})
+	if b.result.accepted += accepted; accepted > 0 {
+		b.result.kept = refused > 0
+		b.add(body, header, accepted, b.recordID(body, header))
+	}
+	return nil
+}
+
+// record takes one record in JSON.
+func (b *batch) record(index int, data []byte, header map[string][]string) {
+	if len(data) > b.most {
+		b.result.refuse(index, &events.RejectError{Reason: events.ReasonTooLarge,
+			Detail: fmt.Sprintf("it has %d bytes, and a message of the broker has at most %d", len(data), b.most)})
+		return
+	}
+	accepted, refused := b.decode(data, header, func(_ int, reject *events.RejectError) { b.result.refuse(index, reject) })
+	if accepted == 0 {
+		return
+	}
+	b.result.accepted += accepted
+	b.result.kept = b.result.kept || refused > 0
+	if len(b.good) > 0 && b.size+len(data)+2 > min(packed, b.most) {
+		b.flushRecords(header)
+	}
+	b.good = append(b.good, data)
+	b.size += len(data) + 1
+	b.made += accepted
+}
+
+// flushRecords makes a message of the records that wait.
+func (b *batch) flushRecords(header map[string][]string) {
+	if len(b.good) == 0 {
+		return
+	}
+	data := joined(b.good, b.size)
+	b.add(data, header, b.made, b.recordID(data, header))
+	b.good, b.size, b.made = b.good[:0], 0, 0
+}
+
+// decode asks the codec what becomes of records: how many events are taken, and how many are
+// refused.
+func (b *batch) decode(data []byte, header map[string][]string, refuse func(int, *events.RejectError)) (accepted,
+	refused int) {
+	m := events.Message{Kind: b.in.Kind, Seq: 1, Stored: b.now, Subject: b.in.Subject, Data: data,
 		Envelope: &events.Envelope{Subject: b.in.Subject, Header: header}}
 	b.in.Codec.Decode(&m, func(index uint32, d events.Decoded) bool {
 		reject := d.Reject
@@ -210,24 +271,26 @@ func (b *batch) sortCoded(body []byte) *failure {
 			reject = b.in.check(d.Kind, d.Data, b.now)
 		}
 		if reject != nil {
-			b.result.refuse(int(index), reject)
+			refused++
+			refuse(int(index), reject)
 		} else {
-			b.result.accepted++
+			accepted++
 		}
 		return true
 	})
-	if b.result.accepted == 0 {
-		return nil
+	return accepted, refused
+}
+
+// recordID is the id of a message of records. A mapping may stamp an event with the time at
+// which the broker stores it. So two records of the same bytes may be two events, unless their
+// sender gives them an id. A request and its response may have one id, as KServe's have: the
+// bytes tell them apart.
+func (b *batch) recordID(data []byte, header map[string][]string) string {
+	if b.key == "" && header["ce-id"] == nil {
+		return ""
 	}
-	b.result.kept = b.result.refusedCount > 0
-	// A mapping may stamp an event with the time at which the broker stores it. So two
-	// records of the same bytes may be two events, unless their sender gives them an id.
-	id := ""
-	if b.key != "" || header["ce-id"] != nil {
-		id = copyID(b.in.Name, b.key, strings.Join(header["ce-source"], ","), strings.Join(header["ce-id"], ","), body)
-	}
-	b.add(body, header, b.result.accepted, id)
-	return nil
+	attribute := func(name string) string { return strings.Join(header[name], ",") }
+	return copyID(b.in.Name, b.key, attribute("ce-source"), attribute("ce-id"), attribute("ce-type"), data)
 }
 
 // unwrap calls add for the data of a CloudEvent in structured mode, or of each of an array

@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/s2"
+	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 )
@@ -136,6 +139,28 @@ func (e *encodingError) Error() string {
 	return "Content-Encoding " + clip(e.coding) + " is not known: it is gzip, zstd, snappy or deflate"
 }
 
+// unsnap decompresses snappy: its framing format, or one block, which some senders mean.
+func unsnap(from io.Reader) (io.Reader, error) {
+	begun := bufio.NewReader(from)
+	const frame = "\xff\x06\x00\x00sNaPpY" // that a framed stream begins with
+	head, err := begun.Peek(len(frame))
+	if err == nil && string(head) == frame {
+		return s2.NewReader(begun, s2.ReaderMaxBlockSize(1<<20)), nil
+	}
+	block, err := io.ReadAll(begun) // no longer than a body may be
+	if err != nil {
+		return nil, err
+	}
+	if n, err := snappy.DecodedLen(block); err != nil || n > mostBlock {
+		return nil, cmp.Or(err, errTooLong)
+	}
+	text, err := snappy.Decode(nil, block)
+	return bytes.NewReader(text), err
+}
+
+// mostBlock bounds what one block of snappy may ask for.
+const mostBlock = 64 << 20
+
 // zstdMemory bounds what a body in zstd may ask for.
 const zstdMemory = 16 << 20
 
@@ -157,7 +182,7 @@ func unpack(from io.Reader, coding string) (text io.Reader, closer func(), err e
 			text, closer = d, d.Close
 		}
 	case "snappy", "x-snappy-framed":
-		text = s2.NewReader(from, s2.ReaderMaxBlockSize(1<<20))
+		text, err = unsnap(from)
 	default:
 		err = &encodingError{coding}
 	}

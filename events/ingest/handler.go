@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/labeljoin/labeljoin/events"
 )
@@ -16,6 +16,8 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/events/{input}", s.post)
 	mux.HandleFunc("OPTIONS /v1/events/{input}", s.preflight)
+	mux.HandleFunc("POST /v1/logs", s.postLogs)
+	mux.HandleFunc("OPTIONS /v1/logs", s.preflight)
 	mux.HandleFunc("GET /v1/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(s.doc)
@@ -31,7 +33,23 @@ func (s *Server) Handler() http.Handler {
 		problem(w, http.StatusNotFound, "there is nothing at %s: events are posted to /v1/events/INPUT, where INPUT is %s",
 			clip(r.URL.Path), strings.Join(s.names, ", "))
 	})
-	return mux
+	return s.guarded(mux)
+}
+
+// guarded answers 500 where a request breaks the server, which is a defect of it, and says so
+// in the log. The other requests go on.
+func (s *Server) guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if broken := recover(); broken != nil {
+				s.opts.Log.Error("a request by http met a defect of labeljoin: please report it", "path", r.URL.Path,
+					"cause", fmt.Sprint(broken), "stack", string(debug.Stack()))
+				s.count(nil, http.StatusInternalServerError, 0)
+				problem(w, http.StatusInternalServerError, "a defect of the server: its log has more")
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // failure is why a request is answered with an error.
@@ -48,45 +66,49 @@ func fail(status int, format string, args ...any) *failure {
 // post takes events.
 func (s *Server) post(w http.ResponseWriter, r *http.Request) {
 	began := s.opts.Now()
-	s.stats.inFlight.Add(1)
-	defer s.stats.inFlight.Add(-1)
-	name := r.PathValue("input")
-	in := s.inputs[name]
-	if failed := s.admit(w, r, name); failed != nil {
-		s.answer(w, in, failed, began)
-		return
-	}
-	result, failed := s.take(r, in)
+	result, failed := s.handle(w, r, r.PathValue("input"))
 	if failed != nil {
-		s.answer(w, in, failed, began)
+		s.count(&began, failed.status, 0)
+		problem(w, failed.status, "%s", failed.detail)
 		return
 	}
-	s.stats.took(in.Name, result)
-	s.tellRefused(in, result)
 	status := result.status()
 	s.count(&began, status, result.bytes)
 	result.write(w, status)
 }
 
-// answer writes an error.
-func (s *Server) answer(w http.ResponseWriter, in *input, f *failure, began time.Time) {
-	s.count(&began, f.status, 0)
+// handle takes the events of a request, and sets the headers that an error needs.
+func (s *Server) handle(w http.ResponseWriter, r *http.Request, name string) (*result, *failure) {
+	s.stats.inFlight.Add(1)
+	defer s.stats.inFlight.Add(-1)
+	failed := s.admit(w, r, name)
+	var result *result
+	if failed == nil {
+		result, failed = s.take(r, s.inputs[name])
+	}
+	if failed != nil {
+		s.failed(w, name, failed)
+		return nil, failed
+	}
+	s.stats.took(name, result)
+	s.tellRefused(s.inputs[name], result)
+	return result, nil
+}
+
+// failed sets the headers of an error, and tells the log of trouble with the broker.
+func (s *Server) failed(w http.ResponseWriter, name string, f *failure) {
 	if f.retry > 0 {
 		w.Header().Set("Retry-After", fmt.Sprint(f.retry))
 	}
 	if f.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="labeljoin"`)
 	}
-	switch name := ""; f.status {
+	switch f.status {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		s.troubled.Store(true)
-		if in != nil {
-			name = in.Name
-		}
 		s.notices.add(fmt.Sprint(f.status), "events are not taken by http: producers are told to send them again later",
-			1, "status", f.status, "input", name, "cause", f.detail)
+			1, "status", f.status, "input", clip(name), "cause", f.detail)
 	}
-	problem(w, f.status, "%s", f.detail)
 }
 
 // admit decides whether a request may go on, before its body is read.
@@ -120,7 +142,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, name string) *fai
 
 // take reads the body of a request, and stores its events.
 func (s *Server) take(r *http.Request, in *input) (*result, *failure) {
-	form, failed := mediaOf(r.Header)
+	form, failed := in.mediaOf(r.Header)
 	if failed != nil {
 		return nil, failed
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -290,6 +291,26 @@ func TestNoRoom(t *testing.T) {
 	if got := send(t, s, "/v1/events/requests", request); got.Status != 503 ||
 		!strings.Contains(got.Detail, "disk is full") || len(b.list) > 0 {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// broken is a log with a defect.
+type broken struct{ book }
+
+func (*broken) Append(context.Context, []events.Outgoing) (int, error) { panic("a defect") }
+
+func TestDefect(t *testing.T) {
+	var log bytes.Buffer
+	o := options()
+	o.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	s, _ := open(t, o)
+	s.Open(&broken{book{most: 1 << 20}}, nil, nil)
+	if got := send(t, s, "/v1/events/requests", request); got.Status != 500 ||
+		!strings.Contains(log.String(), "a defect") {
+		t.Errorf("got %+v, logged %s", got, log.String())
+	}
+	if n := s.Stats().InFlight; n != 0 {
+		t.Errorf("%d requests are in flight", n)
 	}
 }
 

@@ -22,7 +22,8 @@ var (
 func body(r *rand.Rand) string {
 	parts := []string{
 		request, outcome, `{"heartbeat":"2026-11-23T11:59:00Z"}`, "[", "]", "{", "}", ",", ":", "\n", "\r\n", " ", "\xff", "\x00", `"`, `\`,
-		`{"specversion":"1.0","id":"1","source":"s","type":"t","data":`, `{"request_id":"` + strings.Repeat("x", 300) + `"}`, "null", "1e999", "\ufeff",
+		`{"specversion":"1.0","id":"1","source":"s","type":"t","data":`, `{"request_id":"` + strings.Repeat("x", 300) +
+			`"}`, "null", "1e999", "\ufeff",
 		strings.Repeat("[", 40), strings.Repeat(`{"a":`, 40), `{"request_id":"a","request_id":"b","ts":1}`,
 	}
 	var to strings.Builder
@@ -42,7 +43,8 @@ func body(r *rand.Rand) string {
 func TestRandomBodies(t *testing.T) {
 	s, b := open(t, options())
 	r := rand.New(rand.NewPCG(*seed, 0))
-	media := []string{"application/json", "application/x-ndjson", "text/plain", "application/cloudevents+json", "application/cloudevents-batch+json", ""}
+	media := []string{"application/json", "application/x-ndjson", "text/plain", "application/cloudevents+json",
+		"application/cloudevents-batch+json", ""}
 	coding := []string{"", "", "", "", "gzip", "zstd", "snappy", "deflate"}
 	var before runtime.MemStats
 	for i := range *bodies {
@@ -83,7 +85,8 @@ func checkBody(t testing.TB, h http.Handler, b *book, path, text, media, coding 
 	decodeReply(t, w, &got)
 	stored := b.events()
 	switch {
-	case w.Code == 202 && (got.Accepted == 0 || got.RefusedCount > 0), w.Code == 207 && (got.Accepted == 0 || got.RefusedCount == 0),
+	case w.Code == 202 && (got.Accepted == 0 || got.RefusedCount > 0), w.Code == 207 &&
+		(got.Accepted == 0 || got.RefusedCount == 0),
 		w.Code == 400 && got.Accepted > 0, w.Code >= 500, len(stored) != got.Accepted && w.Code < 300:
 		t.Errorf("%s: answered %d: %s; stored %q", path, w.Code, w.Body, stored)
 	}
@@ -110,8 +113,10 @@ func FuzzBody(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string, form uint8) {
 		s, b := open(t, options())
-		media := []string{"application/json", "text/plain", "application/cloudevents+json", "application/cloudevents-batch+json"}[form%4]
+		media := []string{"application/json", "text/plain", "application/cloudevents+json",
+			"application/cloudevents-batch+json"}[form%4]
 		coding := []string{"", "gzip", "zstd", "snappy"}[form/4%4]
-		checkBody(t, s.Handler(), b, fmt.Sprint("/v1/events/", []string{"requests", "outcomes"}[form/16%2]), text, media, coding)
+		checkBody(t, s.Handler(), b, fmt.Sprint("/v1/events/", []string{"requests", "outcomes"}[form/16%2]), text, media,
+			coding)
 	})
 }

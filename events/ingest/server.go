@@ -35,6 +35,7 @@ type Input struct {
 	Name    string
 	Kind    events.Kind    // of its events, unless a Codec says it
 	Subject string         // that its events are published to
+	Format  string         // of its records, as the configuration calls it; empty: labeljoin's own
 	Codec   events.Codec   // nil: the events are in labeljoin's own format
 	Own     events.Decoder // of labeljoin's own format
 }
@@ -87,6 +88,8 @@ type Server struct {
 	names  []string // of the inputs, in their order
 	tokens *tokens  // nil: none is asked for
 	certs  *certificate
+	otlp   string              // the input of /v1/logs; empty: there is none
+	noOTLP string              // why there is none
 	room   *semaphore.Weighted // bytes of bodies that are in memory
 	doc    []byte              // the OpenAPI document
 
@@ -136,6 +139,7 @@ func New(opts Options) (*Server, error) {
 			return nil, err
 		}
 	}
+	s.otlp, s.noOTLP = otlpInput(opts.Inputs)
 	s.doc, err = document(s.names, s.tokens != nil)
 	return s, err
 }

@@ -3,10 +3,12 @@ package deadletter
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/mapping"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
@@ -63,8 +65,8 @@ func (j *judge) of(l *export.Letter) fate {
 	if codec == nil {
 		return j.event(l.Kind, l.Data)
 	}
-	m := events.Message{Kind: l.Kind, Seq: max(1, l.Origin.Seq), Stored: j.now, Data: l.Data,
-		Envelope: &events.Envelope{Subject: l.Subject, Header: l.Header}}
+	m := events.Message{Kind: l.Kind, Seq: max(1, l.Origin.Seq), Stored: j.now, Subject: l.Subject, Data: l.Data,
+		Envelope: &events.Envelope{Subject: l.Subject, Header: headerOf(l)}}
 	var worst fate
 	codec.Decode(&m, func(_ uint32, d events.Decoded) bool {
 		one := fate{}
@@ -82,6 +84,21 @@ func (j *judge) of(l *export.Letter) fate {
 		return fate{fateRefused, "nothing", "the mapping makes no event of it"}
 	}
 	return worst
+}
+
+// headerOf are the headers of a letter as they fit its data, which may be a record that was
+// decompressed.
+func headerOf(l *export.Letter) map[string][]string {
+	header := map[string][]string{}
+	for name, values := range l.Header {
+		if strings.EqualFold(name, "Content-Encoding") && len(values) > 0 {
+			if _, err := mapping.Unpack(l.Data, strings.ToLower(strings.TrimSpace(values[0]))); err != nil {
+				continue
+			}
+		}
+		header[name] = values
+	}
+	return header
 }
 
 // rank orders fates from good to bad.
@@ -163,7 +180,7 @@ func (j *judge) input(l *export.Letter) int {
 			}
 			continue
 		}
-		if in.Kind == l.Kind.String() {
+		if in.Brings(l.Kind.String()) {
 			if found >= 0 {
 				return -1
 			}

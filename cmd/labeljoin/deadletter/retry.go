@@ -239,7 +239,7 @@ func (r *Retry) message(l *export.Letter) (m events.Outgoing, ok bool) {
 	in := &r.Config.Inputs.List[input]
 	m = events.Outgoing{Subject: l.Subject, ID: "dead-letter-" + r.Config.Name + "-" + l.ID(), Data: l.Data, Events: 1,
 		Header: map[string][]string{RetryHeader: {l.ID()}}}
-	for name, values := range l.Header {
+	for name, values := range headerOf(l) {
 		if name != nats.MsgIdHdr && name != nats.ExpectedStreamHdr {
 			m.Header[name] = values
 		}

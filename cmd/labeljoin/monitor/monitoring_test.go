@@ -3,6 +3,8 @@ package monitor
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"regexp"
@@ -17,6 +19,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/diskspace"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
 	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events/ingest"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/store"
@@ -55,6 +58,7 @@ func metricNames(t *testing.T) map[string]bool {
 	c.Waits = func(s *engine.Stats) []Wait { return (&Holds{}).List(s, diskspace.Shortage{}) }
 	c.Notes = func() export.FeatureNotes { return export.FeatureNotes{} }
 	c.Daily = exports.Due(1)
+	c.Ingest = answeredOnce(t)
 	c.Behind = (&Lag{last: map[string]uint64{"REQUESTS": 20}}).Behind
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(newCollector("feed", c.Stats), c)
@@ -73,6 +77,17 @@ func metricNames(t *testing.T) map[string]bool {
 		}
 	}
 	return names
+}
+
+// answeredOnce is a server of events by HTTP that has answered once.
+func answeredOnce(t *testing.T) *ingest.Server {
+	t.Helper()
+	s, err := ingest.New(ingest.Options{Inputs: []ingest.Input{{Name: "requests", Subject: "requests.http"}}, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/v1/events/requests", nil))
+	return s
 }
 
 var metricName = regexp.MustCompile(`labeljoin_[a-z0-9_]+`)

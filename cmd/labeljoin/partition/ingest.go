@@ -68,7 +68,8 @@ func IngestOptions(c *config.Config) (ingest.Options, error) {
 		return o, err
 	}
 	for i := range c.Inputs.List {
-		one := ingest.Input{Name: feeds[i].Name, Codec: feeds[i].Codec, Subject: in.SubjectOf(&c.Inputs.List[i])}
+		one := ingest.Input{Name: feeds[i].Name, Format: c.Inputs.List[i].Format, Codec: feeds[i].Codec,
+			Subject: in.SubjectOf(&c.Inputs.List[i])}
 		if len(feeds[i].Kinds) > 0 {
 			one.Kind = feeds[i].Kinds[0]
 		}

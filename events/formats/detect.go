@@ -96,6 +96,10 @@ func (s *scope) take(c byte) {
 	}
 }
 
+// Separator is what separates the names in the header of a table: a comma, a semicolon, a
+// tab or a bar; 0 if a line does not look like a header.
+func Separator(header []byte) rune { return separatorOf(header) }
+
 // separatorOf is what separates the names in a line, if it looks like the header of a
 // table: two names at least, all different and none with anything in it that is in no
 // name. 0 says that it does not look so.

@@ -8,9 +8,10 @@ import (
 	"io"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/formats"
 )
 
-// csvRecords reads CSV (RFC 4180) with a line of names. Every value is a text; an empty
+// csvRecords reads CSV (RFC 4180) with a line of names, which tell the separator too. Every value is a text; an empty
 // one is not given. The dead letters keep a record below the names, so that it can be
 // read again.
 //
@@ -27,6 +28,10 @@ func csvRecords(limits *events.Decoder, m *events.Message, each eachRecord) *eve
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	r := csv.NewReader(bytes.NewReader(data))
 	r.FieldsPerRecord = -1
+	header, _, _ := bytes.Cut(data, []byte("\n"))
+	if separator := formats.Separator(bytes.TrimRight(header, "\r")); separator != 0 {
+		r.Comma = separator
+	}
 	names, err := r.Read()
 	if errors.Is(err, io.EOF) {
 		return &events.RejectError{Reason: events.ReasonEmpty, Detail: "there is nothing in it"}

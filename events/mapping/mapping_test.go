@@ -194,6 +194,10 @@ func TestFormats(t *testing.T) {
 			"request rejected bad_format: the data is not in gzip, as its header says: gzip: invalid header"},
 		{"csv", of("csv", id), with([]byte("id,x\r\na,\"1\n2\"\r\nb\r\n")),
 			a + " left x\nrequest rejected bad_format: it has 1 values, and 2 columns have names"},
+		{"csv with tabs", of("csv", id), with([]byte("x\tid\n1,5\ta\n")), a + " left x"},
+		{"csv that is broken", of("csv", id), with([]byte("id,x\na,1\n\"b\"c,2\nd,3\n")),
+			a + " left x\nrequest rejected bad_format: from here on it is not CSV: parse error on line 3, column 3: " +
+				`extraneous or missing " in quoted-field`},
 		{"structured", ce, with([]byte(`{"specversion":"1.0","id":"1","source":"/m","type":"t","time":"2026-01-01T00:00:00Z","data":{"id":"a"}}`)), ce1},
 		{"structured, data_base64", ce, with([]byte(`{"specversion":"1.0","id":"1","source":"/m","type":"t","time":"2026-01-01T00:00:00Z","datacontenttype":"application/json","data_base64":"eyJpZCI6ImEifQ=="}`)), ce1},
 		{"a batch", ce, with([]byte(`[{"specversion":"1.0","id":"1","source":"/m","type":"t","time":"2026-01-01T00:00:00Z","data":{"id":"a"}}]`)), ce1},
@@ -269,9 +273,13 @@ func TestWhatIsNoMapping(t *testing.T) {
 		`map.when: an event has no field "when": it has attrs, item_id, outcome_id, request_id, ts, type, value`:                                                    {Format: "json", Kind: "outcome", Map: map[string]string{"request_id": "event.a", "ts": "stored", "type": "'x'", "when": "stored"}},
 		`map.request_id: unknown name "id": a field of the record is event.id; there are event, headers, it, kind, stored, subject (at column 1 of the expression)`: request("id", "stored"),
 		"map.ts: now() is not there: the same record must always give the same event; time(x, unit) reads a time (at column 1 of the expression)":                   request("event.a", "now()"),
-		`map.request_id: unknown name "$env": there are event, headers, it, kind, stored, subject`:                                                                  request("$env.event", "stored"),
-		`map.request_id: ranges (..) are not part of the language: compare with >= and <=`:                                                                          request("string(len(1..9))", "stored"),
-		`map.request_id: the pattern of matches is a text in quotes, like "^[0-9]+$": it may not come from the record`:                                              request("string(event.a matches event.b)", "stored"),
+		`map.ts: time: "sec" is no unit and no layout: units are s, ms, us and ns, "iso" is ISO 8601, and layouts are like "%d.%m.%Y %H:%M"`:                        request("event.a", `time(event.b, "sec")`),
+		`map.ts: time: there is no zone "Berlin": write one like UTC or Europe/Berlin`: request("event.a",
+			`time(event.b, "iso", "Berlin")`),
+		`map.request_id: unknown name "events": the record is called event (at column 1 of the expression)`:            request("events.a", "stored"),
+		`map.request_id: unknown name "$env": there are event, headers, it, kind, stored, subject`:                     request("$env.event", "stored"),
+		`map.request_id: ranges (..) are not part of the language: compare with >= and <=`:                             request("string(len(1..9))", "stored"),
+		`map.request_id: the pattern of matches is a text in quotes, like "^[0-9]+$": it may not come from the record`: request("string(event.a matches event.b)", "stored"),
 	} {
 		t.Run(want, func(t *testing.T) {
 			_, problems := Compile(spec)

@@ -12,6 +12,8 @@ import (
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
+
+	"github.com/labeljoin/labeljoin/events"
 )
 
 // The bounds of one expression. They are far above what a person writes.
@@ -66,7 +68,7 @@ func compile(source string, zones *zones) (*program, error) {
 	if err != nil {
 		return nil, reworded(source, err)
 	}
-	g := &gate{}
+	g := &gate{zones: zones}
 	ast.Walk(&tree.Node, g)
 	if g.refused != "" {
 		return nil, errors.New(g.refused)
@@ -108,6 +110,8 @@ func reworded(source string, err error) error {
 		switch {
 		case slices.Contains([]string{"now", "date", "duration", "timezone"}, name):
 			message = fmt.Sprintf("%s() is not there: the same record must always give the same event; time(x, unit) reads a time", name)
+		case slices.Contains([]string{"events", "evt", "record", "message", "msg", "this", "root", "data", "payload"}, name):
+			message = fmt.Sprintf("unknown name %q: the record is called event", name)
 		default:
 			message = fmt.Sprintf("unknown name %q: a field of the record is event.%s; there are %s", name, name,
 				strings.Join(Variables(), ", "))
@@ -117,7 +121,10 @@ func reworded(source string, err error) error {
 }
 
 // gate is a visitor that finds what the language leaves out.
-type gate struct{ refused string }
+type gate struct {
+	zones   *zones
+	refused string
+}
 
 // Visit implements ast.Visitor.
 func (g *gate) Visit(node *ast.Node) {
@@ -133,7 +140,41 @@ func (g *gate) Visit(node *ast.Node) {
 		if n.Operator == ".." {
 			g.refused = "ranges (..) are not part of the language: compare with >= and <="
 		}
+	case *ast.CallNode:
+		if id, ok := n.Callee.(*ast.IdentifierNode); ok && id.Value == "time" {
+			g.time(n.Arguments)
+		}
 	}
+}
+
+// time refuses units, layouts and zones that are none, where they are written out.
+func (g *gate) time(arguments []ast.Node) {
+	written := func(i int) (string, bool) {
+		if i >= len(arguments) {
+			return "", false
+		}
+		text, ok := arguments[i].(*ast.StringNode)
+		if !ok {
+			return "", false
+		}
+		return text.Value, true
+	}
+	if how, ok := written(1); ok && !isHow(how) {
+		g.refused = fmt.Sprintf("time: %q is no unit and no layout: units are s, ms, us and ns, \"iso\" is ISO 8601, "+
+			"and layouts are like \"%%d.%%m.%%Y %%H:%%M\"", clip(how))
+	}
+	if zone, ok := written(2); ok {
+		if _, err := g.zones.load(zone); err != nil {
+			g.refused = err.Error()
+		}
+	}
+}
+
+// isHow reports whether a text may say how a time is read.
+func isHow(how string) bool {
+	unit, err := events.ParseUnit(how)
+	return how == "" || how == "iso" || err == nil && unit != events.UnitAuto || strings.Contains(how, "%") ||
+		strings.Contains(how, "06") || strings.Contains(how, "15") // of a layout as Go writes it
 }
 
 // guarding is a visitor that makes an expression count what it does.

@@ -48,6 +48,8 @@ type Config struct {
 	// The label stream: a message for every label when it is decided. Without this
 	// block, nothing is published.
 	Publish *Publish `yaml:"publish"` // nil: no label stream
+	// What the running joiner looks at in the labels that it writes.
+	Monitor Monitor `yaml:"monitor"`
 	// What one event or one request may cost.
 	Limits Limits `yaml:"limits"`
 	// The addresses at which the joiner answers about itself (metrics, health, status),

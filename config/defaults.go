@@ -46,8 +46,9 @@ func Default() Config {
 				Size: 128 << 20,
 			},
 		},
-		S3:     S3{Conditional: S3IfNoneMatch},
-		Export: defaultExport(),
+		S3:      S3{Conditional: S3IfNoneMatch},
+		Export:  defaultExport(),
+		Monitor: Monitor{Labels: true},
 		Limits: Limits{
 			EventBytes: 1 << 20, // max_payload of a NATS server as it comes
 			// A thousand times what a person does to one page: beyond it is a

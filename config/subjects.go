@@ -118,6 +118,7 @@ func (v *checker) inputs() {
 	}
 	v.bothKinds()
 	v.publish()
+	v.monitor()
 }
 
 func (v *checker) input(in *Input) {
@@ -211,12 +212,16 @@ func (v *checker) publish() {
 		v.add("publish.subject", "%s has a wildcard: labels go to one subject, name it", clipped(p.Subject))
 		return
 	}
+	v.noInput("publish.subject", p.Subject, "every label")
+}
+
+// noInput checks that what is published does not come back.
+func (v *checker) noInput(path, subject, what string) {
 	for i := range v.Inputs.List {
 		for _, input := range v.Inputs.List[i].Subject {
-			if overlap(p.Subject, input) {
-				v.add("publish.subject",
-					"%s is also an input (%s), so every label would come back as an event: choose another subject",
-					clipped(p.Subject), clipped(input))
+			if overlap(subject, input) {
+				v.add(path, "%s is also an input (%s), so %s would come back as an event: choose another subject",
+					clipped(subject), clipped(input), what)
 			}
 		}
 	}

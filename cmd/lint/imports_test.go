@@ -134,8 +134,9 @@ var importRules = []importRule{
 	room("diskspace"),
 	room("place", "terminal"),
 	room("exports", "version", "place"),
-	room("monitor", "diskspace", "version", "exports", "place"),
-	room("partition", "terminal", "version", "diskspace", "exports", "monitor", "place"),
+	room("alarms", "place"),
+	room("monitor", "diskspace", "version", "exports", "alarms", "place"),
+	room("partition", "terminal", "version", "diskspace", "exports", "alarms", "monitor", "place"),
 	commandRoom("bench"),
 	commandRoom("deadletter"),
 	commandRoom("demo"),
@@ -168,7 +169,7 @@ func room(name string, neighbours ...string) importRule {
 
 // commandRoom is the rule of a package that is one command's work: it knows no other command.
 func commandRoom(name string) importRule {
-	return room(name, "terminal", "version", "diskspace", "place", "exports", "monitor", "partition")
+	return room(name, "terminal", "version", "diskspace", "place", "exports", "alarms", "monitor", "partition")
 }
 
 // pureImports is all of the standard library that the core may use: nothing

@@ -18,6 +18,9 @@ const (
 	KindCalibration Kind = "calibration" // scores say something else about a label than before
 )
 
+// Kinds are all kinds.
+func Kinds() []Kind { return []Kind{KindRate, KindTrend, KindVolume, KindCalibration} }
+
 // Alarm is a change that is both certain and large.
 type Alarm struct {
 	Kind     Kind
@@ -106,7 +109,7 @@ func (t *Table) before(r Rules, slice string, h Hour) (sum Cell, hours int) {
 	sum = t.Sum(slice, h, h)
 	for d := 1; d <= r.History; d++ {
 		at := h - Hour(24*d)
-		if t.Cells[Key{All, at}] == nil {
+		if t.Cells[Key{All, at}] == nil || t.odd[Key{slice, at}] {
 			continue
 		}
 		hours++

@@ -24,7 +24,7 @@ func (t *Table) judgeDay(r Rules, slice string, day Hour) (out []Alarm) {
 func (t *Table) trend(r Rules, slice string, day Hour, label int) (Alarm, bool) {
 	var xs, ys, ws []float64
 	for d := r.Trend - 1; d >= 0; d-- {
-		c := t.Sum(slice, day-Hour(24*d), day-Hour(24*d)+24).Labels[label]
+		c := t.usual(slice, day-Hour(24*d), day-Hour(24*d)+24).Labels[label]
 		if c.Positive > 0 && c.Known > 0 {
 			rate := float64(c.Positive) / float64(c.Known)
 			xs, ys = append(xs, float64(-d)), append(ys, math.Log(rate))
@@ -84,10 +84,10 @@ func mostlyOneStep(ys []float64, slope float64) bool {
 // calibrationStep compares how often what scores predict has happened with the
 // last day that has rows.
 func (t *Table) calibrationStep(r Rules, slice string, day Hour, label int) (Alarm, bool) {
-	now := t.Sum(slice, day, day+24)
+	now := t.usual(slice, day, day+24)
 	var past Cell
 	for d := 1; d <= r.History; d++ {
-		if past = t.Sum(slice, day-Hour(24*d), day-Hour(24*d)+24); past.Scored > 0 {
+		if past = t.usual(slice, day-Hour(24*d), day-Hour(24*d)+24); past.Scored > 0 {
 			break
 		}
 	}

@@ -79,6 +79,9 @@ type Table struct {
 	// Delays are, per label, the positive rows by delay in milliseconds, from
 	// 10 s on in whole seconds.
 	Delays []map[int64]uint64
+
+	// odd are the hours with an alarm, which other hours are not compared with.
+	odd map[Key]bool
 }
 
 // NewTable is a table without rows.
@@ -148,10 +151,15 @@ func (t *Table) Hours() []Hour {
 }
 
 // Sum adds the cells of a slice from an hour to before another.
-func (t *Table) Sum(slice string, from, to Hour) Cell {
+func (t *Table) Sum(slice string, from, to Hour) Cell { return t.sum(slice, from, to, nil) }
+
+// usual is Sum without the hours that are odd.
+func (t *Table) usual(slice string, from, to Hour) Cell { return t.sum(slice, from, to, t.odd) }
+
+func (t *Table) sum(slice string, from, to Hour, without map[Key]bool) Cell {
 	var sum Cell
 	for h := from; h < to; h++ {
-		if c := t.Cells[Key{slice, h}]; c != nil {
+		if c := t.Cells[Key{slice, h}]; c != nil && !without[Key{slice, h}] {
 			sum.add(c)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/alarms"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/diskspace"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/version"
@@ -35,12 +36,14 @@ type runCollector struct {
 	Waits  func(*engine.Stats) []Wait
 	Notes  func() export.FeatureNotes
 	Daily  *exports.Daily                      // nil: no exports are configured
+	Alarms *alarms.Follower                    // nil: no labels are looked at
 	Ingest *ingest.Server                      // nil: no events are taken by HTTP
 	Unsent func() (waiting int, skipped int64) // labels of the label stream
 
 	labelsWaiting, labelsSkipped                   *prometheus.Desc
 	features                                       featureMetrics
 	exports                                        exports.Metrics
+	alarms                                         alarms.Metrics
 	ingest                                         ingestMetrics
 	sights                                         sightMetrics
 	rows, delay, commit, lastCommit, lag, messages *prometheus.Desc
@@ -86,6 +89,7 @@ func NewRunCollector(name string) *runCollector {
 		build:    describe("build_info", "1, with the version.", "version"),
 		features: newFeatureMetrics(describe),
 		exports:  exports.NewDailyMetrics(describe),
+		alarms:   alarms.NewMetrics(describe),
 		ingest:   newIngestMetrics(describe),
 		sights:   newSightMetrics(describe),
 
@@ -166,6 +170,7 @@ func (c *runCollector) Collect(to chan<- prometheus.Metric) {
 	counter(c.labelsSkipped, float64(skipped))
 	c.features.Collect(c.Notes(), counter)
 	c.exports.Collect(c.Daily, gauge, counter)
+	c.alarms.Collect(c.Alarms, gauge, counter)
 	c.ingest.collect(c.Ingest, to, gauge, counter)
 	c.sights.Collect(s.Sightings, counter)
 	counter(c.aside, float64(s.Aside.Future), "max_future")

@@ -3,6 +3,7 @@ package monitor
 import (
 	"bytes"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/alarms"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/diskspace"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
 	"github.com/labeljoin/labeljoin/config"
@@ -59,6 +61,7 @@ func metricNames(t *testing.T) map[string]bool {
 	c.Notes = func() export.FeatureNotes { return export.FeatureNotes{} }
 	c.Daily = exports.Due(1)
 	c.Ingest = answeredOnce(t)
+	c.Alarms = alarms.New(&config.Config{Monitor: config.Monitor{Labels: true}, Labels: config.Labels{{Name: "clicked"}}}, 0, slog.New(slog.DiscardHandler))
 	c.Behind = (&Lag{last: map[string]uint64{"REQUESTS": 20}}).Behind
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(newCollector("feed", c.Stats), c)

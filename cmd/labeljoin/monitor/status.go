@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/alarms"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/version"
@@ -73,6 +74,7 @@ type Status struct {
 	// nil: nothing was noticed of events since the start
 	Sightings *sightStatus           `json:"sightings,omitempty"`
 	Exports   *exports.Status        `json:"exports,omitempty"` // nil: no daily exports are configured
+	Labels    *alarms.Status         `json:"labels,omitempty"`  // nil: nothing is known of them
 	Gaps      int                    `json:"gaps"`
 	Commits   uint64                 `json:"commits"`
 	Rows      int64                  `json:"rows"`
@@ -247,6 +249,9 @@ func (s *Status) Print(to io.Writer, running bool) error {
 	if s.Exports != nil {
 		fmt.Fprintf(lines, "exports\t%s\n", s.Exports)
 	}
+	if s.Labels != nil {
+		s.Labels.Print(lines)
+	}
 	if s.Features != nil {
 		s.Features.Print(lines)
 	}
@@ -264,7 +269,8 @@ func (s *Status) Print(to io.Writer, running bool) error {
 		fmt.Fprintf(lines, "stream %s\tread up to message %d%s\n", in.Input, in.Next-1, behind)
 	}
 	for _, in := range s.Sources {
-		fmt.Fprintf(lines, "input %s\t%ss; watermark %s; newest %s\n", in.Input, in.Kind, timeText(in.Watermark), timeText(in.Seen))
+		fmt.Fprintf(lines, "input %s\t%ss; watermark %s; newest %s\n", in.Input, in.Kind, timeText(in.Watermark),
+			timeText(in.Seen))
 	}
 	for _, kind := range []events.Kind{events.KindRequest, events.KindOutcome} {
 		e := s.Events[kind.String()]

@@ -21,6 +21,8 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/bucket"
+	"github.com/labeljoin/labeljoin/export/health"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/store"
@@ -124,11 +126,19 @@ func OutputOptions(rows bucket.Bucket, c *config.Config, rules *joiner.Rules, lo
 	for name, kind := range c.Features.Declare {
 		features = append(features, export.Feature{Name: name, Type: string(kind)})
 	}
-	return export.Options{
+	o := export.Options{
 		Bucket: rows, Name: c.Name, Partition: Default, Partitions: partitions, RulesHash: c.Fingerprint(),
 		Labels: rules.Labels, Weight: rules.SampleRate > 0, Features: features, Rename: c.Output.Rename,
 		FileRows: int(c.Output.Roll.Rows), FileBytes: int64(c.Output.Roll.Size), Log: log,
 	}
+	if c.Monitor.Labels {
+		labels := make([]string, len(rules.Labels))
+		for i := range labels {
+			labels[i] = rules.Labels[i].Name
+		}
+		o.Statistics = func() tablelog.Sink { return health.NewCounter(labels, c.Monitor.Slices) }
+	}
+	return o
 }
 
 // LoadConfig reads and checks a configuration file, its expressions included.

@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/nats-io/nats.go"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/alarms"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/diskspace"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/monitor"
@@ -63,6 +64,7 @@ type Service struct {
 	found   atomic.Bool      // the streams
 	daily   *exports.Daily   // nil: none are configured
 	away    atomic.Bool      // the object store of the output does not answer
+	labels  *alarms.Follower // nil: no labels are looked at
 	refused *monitor.Refused // what was rejected; nil until it is opened
 	known   *known           // nil: it is not a joiner that reads
 	// Events by HTTP; nil: none are taken.
@@ -110,6 +112,7 @@ func (s *Service) open(ctx context.Context) error {
 	if s.daily, err = exports.NewDaily(s.Config, Default, s.Log); err != nil {
 		return err
 	}
+	s.labels = alarms.New(s.Config, Default, s.Log)
 	s.refused = monitor.NewRefused(s.Config, s.Log)
 	s.options.Refused, s.options.Away = s.refused.Add, s.away.Load
 	s.engine.Store(engine.New(s.options)) // it has read nothing, and is asked until there is the one that joins
@@ -170,6 +173,10 @@ func (s *Service) Join(ctx context.Context) error {
 	if s.daily != nil {
 		s.watching.Go(func() { s.daily.Watch(telling) }) // likewise
 	}
+	if s.labels != nil {
+		s.labels.Publish = s.sendAlarm
+		s.watching.Go(func() { s.labels.Watch(telling) }) // likewise
+	}
 	if c := exports.NewCompactor(s.Config, Default, s.Log); c != nil {
 		s.watching.Go(func() { c.Watch(telling) }) // likewise
 	}
@@ -214,8 +221,16 @@ func (s *Service) tell(stats *engine.Stats, to *monitor.Status) {
 	oldest, known := monitor.NextClose(s.engine.Load(), stats)
 	to.AddClosing(stats, s.Config, oldest, known)
 	to.AddSources(stats, s.Config.Join.Lateness.Std())
-	to.Exports = s.daily.Status()
+	to.Exports, to.Labels = s.daily.Status(), s.labels.Status()
 	to.Ingest = monitor.IngestStatusOf(s.ingest)
+}
+
+// sendAlarm publishes an alarm. A stream that holds the subject keeps one of several with the same id.
+func (s *Service) sendAlarm(subject, id string, data []byte) error {
+	m := nats.NewMsg(subject)
+	m.Header.Set(nats.MsgIdHdr, id)
+	m.Data = data
+	return s.Conn.PublishMsg(m)
 }
 
 // waits lists everything that is held.

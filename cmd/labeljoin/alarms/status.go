@@ -1,0 +1,151 @@
+package alarms
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/labeljoin/labeljoin/export/health"
+)
+
+// Status is what the status says of labels.
+type Status struct {
+	Hour   string        `json:"hour,omitempty"` // the last one that is written whole; empty: none is known
+	Labels []LabelStatus `json:"labels,omitempty"`
+	Alarms []AlarmStatus `json:"alarms,omitempty"` // that go on
+}
+
+// LabelStatus is a label in that hour.
+type LabelStatus struct {
+	Label    string   `json:"label"`
+	Rows     uint64   `json:"rows"`
+	Known    uint64   `json:"known"`
+	Positive uint64   `json:"positive"`
+	Rate     *float64 `json:"rate,omitempty"`  // absent where nothing is known
+	Usual    *float64 `json:"usual,omitempty"` // of the same hour on the days before; absent: there were none
+}
+
+// AlarmStatus is an alarm that goes on.
+type AlarmStatus struct {
+	Kind  string `json:"kind"`
+	Label string `json:"label,omitempty"`
+	Slice string `json:"slice,omitempty"`
+	From  string `json:"from"`
+	Text  string `json:"text"`
+}
+
+// Status is how the labels are; nil where they are not looked at, or nothing is known yet.
+func (f *Follower) Status() *Status {
+	if f == nil {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	next, began := f.watch.Judged()
+	if !began {
+		return nil
+	}
+	s := &Status{}
+	hour := next - 1
+	now, past := f.watch.Hour(hour)
+	if now.Rows > 0 || past.Rows > 0 {
+		s.Hour = hour.String()
+		for i, label := range f.watch.Table().Labels {
+			l := LabelStatus{Label: label, Rows: now.Rows, Known: now.Labels[i].Known, Positive: now.Labels[i].Positive}
+			l.Rate, l.Usual = rate(&now, i), rate(&past, i)
+			s.Labels = append(s.Labels, l)
+		}
+	}
+	for _, a := range f.watch.Now() {
+		s.Alarms = append(s.Alarms, AlarmStatus{string(a.Kind), a.Label, a.Slice, a.From.String(), a.Text()})
+	}
+	return s
+}
+
+func rate(c *health.Cell, label int) *float64 {
+	l := c.Labels[label]
+	if l.Known == 0 {
+		return nil
+	}
+	r := float64(l.Positive) / float64(l.Known)
+	return &r
+}
+
+// Print writes a status for people.
+func (s *Status) Print(lines io.Writer) {
+	for _, l := range s.Labels {
+		if l.Rate == nil {
+			continue
+		}
+		text := fmt.Sprintf("positive in %s of %d rows of the hour from %s", health.Percent(*l.Rate), l.Rows, s.Hour)
+		if l.Usual != nil {
+			text += fmt.Sprintf("; usual is %s", health.Percent(*l.Usual))
+		}
+		fmt.Fprintf(lines, "label %s\t%s\n", l.Label, text)
+	}
+	for _, a := range s.Alarms {
+		fmt.Fprintf(lines, "alarm\t%s, since %s: %s\n", a.Kind, a.From, a.Text)
+	}
+}
+
+// Metrics are the metrics of labels. Slices are named by events, and names of events are no labels
+// of metrics: alarms are counted by kind and label.
+type Metrics struct{ rate, usual, rows, active, raised, unsent *prometheus.Desc }
+
+// NewMetrics describes the metrics.
+func NewMetrics(describe func(metric, help string, labels ...string) *prometheus.Desc) Metrics {
+	return Metrics{
+		rate: describe("label_rate",
+			"The part of rows with a label that it is positive in, of the last hour that is written whole.",
+			"label"),
+		usual: describe("label_rate_usual", "The same of the same hour on up to seven days before.", "label"),
+		rows: describe("label_hour_rows", "Rows of the last hour that is written whole, by what a label says in them.",
+			"label",
+			"value"),
+		active: describe("label_alarms", "Alarms about labels that go on.", "kind", "label"),
+		raised: describe("label_alarms_total", "Alarms about labels that have begun since the start.", "kind"),
+		unsent: describe("label_alarms_unsent_total", "Alarms since the start that could not be published."),
+	}
+}
+
+// Collect reports the metrics; nothing where labels are not looked at.
+func (m *Metrics) Collect(f *Follower, gauge, counter func(*prometheus.Desc, float64, ...string)) {
+	if f == nil {
+		return
+	}
+	s := f.Status()
+	if s == nil {
+		s = &Status{}
+	}
+	for _, l := range s.Labels {
+		for _, v := range []struct {
+			desc  *prometheus.Desc
+			value *float64
+		}{{m.rate, l.Rate}, {m.usual, l.Usual}} {
+			if v.value != nil {
+				gauge(v.desc, *v.value, l.Label)
+			}
+		}
+		gauge(m.rows, float64(l.Positive), l.Label, "positive")
+		gauge(m.rows, float64(l.Known-l.Positive), l.Label, "negative")
+		gauge(m.rows, float64(l.Rows-l.Known), l.Label, "null")
+	}
+	active := map[[2]string]float64{}
+	for _, a := range s.Alarms {
+		active[[2]string{a.Kind, a.Label}]++
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, kind := range health.Kinds() {
+		labels := f.watch.Table().Labels
+		if kind == health.KindVolume {
+			labels = []string{""} // it is about rows
+		}
+		for _, label := range labels {
+			gauge(m.active, active[[2]string{string(kind), label}], string(kind), label)
+		}
+		counter(m.raised, float64(f.raised[kind]), string(kind))
+	}
+	counter(m.unsent, float64(f.unsent))
+}

@@ -1,0 +1,195 @@
+package health
+
+import (
+	"math"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/stats"
+	"github.com/labeljoin/labeljoin/export/tablelog"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// Counter counts the rows of a commit while they are written, for the statistics in its manifest.
+// Only what is written for the first time is in the rates; what is written again counts as
+// corrected. Counts of commits add up in any order (Decode, Table.Join). It is used by one goroutine.
+type Counter struct {
+	t      *Table
+	slices []string
+	// The cell that was used last, of all rows and of the slices: rows of one hour come together.
+	hour Hour
+	all  *Cell
+	of   []map[string]*Cell // by column and value
+	// doubtful says that a score is no probability.
+	doubtful bool
+}
+
+// NewCounter counts rows of these labels, and by the values of these columns: model, model_version,
+// or a feature.
+func NewCounter(labels, slices []string) *Counter {
+	c := &Counter{t: NewTable(labels), slices: slices, of: make([]map[string]*Cell, len(slices))}
+	for i := range c.of {
+		c.of[i] = map[string]*Cell{}
+	}
+	return c
+}
+
+// Row implements tablelog.Sink.
+func (c *Counter) Row(req *events.Request, row *joiner.Row) {
+	hour := Hour(math.Floor(float64(req.TS) / 3600e9))
+	if c.all == nil || hour != c.hour {
+		c.hour, c.all = hour, c.t.Cell(Key{All, hour})
+		for i := range c.of {
+			clear(c.of[i])
+		}
+	}
+	c.count(c.all, req, row)
+	for i, column := range c.slices {
+		if value, ok := sliceValue(column, req, row); ok {
+			c.count(c.slice(i, column, value), req, row)
+		}
+	}
+}
+
+// slice is the cell of a value in the hour.
+func (c *Counter) slice(i int, column, value string) *Cell {
+	cell := c.of[i][value]
+	if cell == nil {
+		name := column + "=" + value
+		if len(c.of[i]) >= MaxSlices || len(value) > maxSliceText {
+			name = column + " (other)"
+		}
+		cell = c.t.Cell(Key{name, c.hour})
+		if len(c.of[i]) < MaxSlices {
+			c.of[i][strings.Clone(value)] = cell
+		}
+	}
+	return cell
+}
+
+// maxSliceText bounds the value that a slice is named by, in bytes.
+const maxSliceText = 100
+
+// sliceValue is the value of a row in a column; ok is false where it has none that names a slice.
+func sliceValue(column string, req *events.Request, row *joiner.Row) (string, bool) {
+	switch column {
+	case "model":
+		return req.Model, req.Model != ""
+	case "model_version":
+		return req.ModelVersion, req.ModelVersion != ""
+	}
+	if name, ok := strings.CutPrefix(column, "item_"); ok && row.Item >= 0 && row.Item < len(req.Items) {
+		if text, ok := fieldText(req.Items[row.Item].Features, name); ok {
+			return text, true
+		}
+	}
+	return fieldText(req.Features, column)
+}
+
+func fieldText(fields []events.Field, name string) (string, bool) {
+	for i := range fields {
+		if fields[i].Name != name {
+			continue
+		}
+		switch v := &fields[i].Value; v.Kind {
+		case events.String:
+			return v.Str, true
+		case events.Int, events.Bool:
+			return stats.Number(float64(v.Int)), true
+		case events.Double:
+			return stats.Number(v.Float), true
+		}
+	}
+	return "", false
+}
+
+// count counts a row in a cell.
+func (c *Counter) count(cell *Cell, req *events.Request, row *joiner.Row) {
+	if row.Revision > 0 {
+		cell.Corrected++
+		return
+	}
+	cell.Rows++
+	switch row.Reason {
+	case joiner.LateRequest:
+		cell.Late++
+	case joiner.InGap, joiner.Incomplete:
+		cell.Cut++
+	}
+	score, scored := int64(0), false
+	if x, ok := scoreOf(req, row); ok {
+		if scored = x >= 0 && x <= 1; !scored {
+			c.doubtful = true
+		} else {
+			score = int64(math.Round(x * predictedScale))
+			cell.Scored++
+			cell.Predicted += score
+		}
+	}
+	covered := uint64(0)
+	for i := range min(len(row.Cells), len(cell.Labels)) {
+		v, to := &row.Cells[i], &cell.Labels[i]
+		positive := v.TS != events.MinTime
+		if v.Null && !positive {
+			continue
+		}
+		to.Known++
+		if scored {
+			cell.Expected[i] += score
+		}
+		if !positive {
+			continue
+		}
+		covered = 1
+		to.Positive++
+		to.Delay += int64(math.Floor(float64(v.TS-req.TS) / 1e6))
+		if scored {
+			cell.Hits[i]++
+		}
+	}
+	cell.Covered += covered
+}
+
+// scoreOf is the score of a row.
+func scoreOf(req *events.Request, row *joiner.Row) (float64, bool) {
+	if row.Item >= 0 && row.Item < len(req.Items) {
+		item := &req.Items[row.Item]
+		return item.Score, item.HasScore
+	}
+	return req.Score, req.HasScore
+}
+
+// Statistics implements tablelog.Sink. Where slices make the counts larger than a manifest may
+// carry, they are left out.
+func (c *Counter) Statistics() (jsontext.Value, error) {
+	if len(c.t.Cells) == 0 {
+		return nil, nil
+	}
+	if c.doubtful {
+		c.t.forgetScores()
+	}
+	data, err := Encode(c.t, c.slices)
+	if err != nil || len(data) <= tablelog.MaxStatistics {
+		return data, err
+	}
+	for k := range c.t.Cells {
+		if k.Slice != All {
+			delete(c.t.Cells, k)
+		}
+	}
+	if data, err = Encode(c.t, nil); err != nil || len(data) > tablelog.MaxStatistics {
+		return nil, err
+	}
+	return data, nil
+}
+
+// forgetScores is for rows whose scores are no probabilities.
+func (t *Table) forgetScores() {
+	for _, c := range t.Cells {
+		c.Scored, c.Predicted = 0, 0
+		clear(c.Hits)
+		clear(c.Expected)
+	}
+}

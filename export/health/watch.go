@@ -1,0 +1,117 @@
+package health
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// KeepDays is how many days of counts a Watch keeps: as many as a trend is looked for over.
+const KeepDays = 28
+
+// Watch judges each hour once, when all its rows are written. It is a function of the counts that it
+// is given and of nothing else. Hours with an alarm are left out when later ones are compared, so
+// that the end of a fault is no alarm; a change that stays is usual after Rules.History days.
+type Watch struct {
+	Rules Rules
+	t     *Table
+	by    []string
+	next  Hour // the first hour that was not judged
+	began bool
+	now   map[alarmKey]Alarm
+}
+
+// alarmKey is what an alarm is about.
+type alarmKey struct {
+	Kind         Kind
+	Label, Slice string
+}
+
+// NewWatch is a watch over rows of these labels that has seen none.
+func NewWatch(labels, by []string) *Watch {
+	t := NewTable(labels)
+	t.odd = map[Key]bool{}
+	return &Watch{Rules: DefaultRules(), t: t, by: by, now: map[alarmKey]Alarm{}}
+}
+
+// Add takes in the counts of rows. Those of other labels or slices are left out: they cannot be
+// compared.
+func (w *Watch) Add(t *Table, by []string) {
+	if slices.Equal(t.Labels, w.t.Labels) && slices.Equal(by, w.by) {
+		w.t.Join(t)
+	}
+}
+
+// Forget leaves out the hours up to and with one, which are not there whole.
+func (w *Watch) Forget(through Hour) {
+	maps.DeleteFunc(w.t.Cells, func(k Key, _ *Cell) bool { return k.Hour <= through })
+}
+
+// Table are the counts of the hours that are kept.
+func (w *Watch) Table() *Table { return w.t }
+
+// Judged is the first hour that was not judged; ok is false before the first.
+func (w *Watch) Judged() (h Hour, ok bool) { return w.next, w.began }
+
+// Begin says that the hours before one are not judged any more: they were when they ended.
+func (w *Watch) Begin(at Hour) { w.next, w.began = at, true }
+
+// Through judges the hours before one, and returns the alarms that began and those that ended, in a
+// fixed order.
+func (w *Watch) Through(end Hour) (raised, ended []Alarm) {
+	if !w.began {
+		w.Begin(end)
+		return nil, nil
+	}
+	const atOnce = 24 * KeepDays
+	w.next = max(w.next, end-atOnce) // a clock that jumps
+	for ; w.next < end; w.next++ {
+		found := map[alarmKey]Alarm{}
+		for _, a := range w.t.Alarms(w.Rules, w.next, w.next+1) {
+			found[alarmKey{a.Kind, a.Label, a.Slice}] = a
+			if a.Kind == KindRate || a.Kind == KindVolume {
+				w.t.odd[Key{a.Slice, w.next}] = true
+			}
+		}
+		for k, a := range found {
+			if before, goesOn := w.now[k]; goesOn {
+				a.From = before.From
+			} else {
+				raised = append(raised, a)
+			}
+			w.now[k] = a
+		}
+		for k, a := range w.now {
+			if _, goesOn := found[k]; !goesOn {
+				ended = append(ended, a)
+				delete(w.now, k)
+			}
+		}
+	}
+	maps.DeleteFunc(w.t.Cells, func(k Key, _ *Cell) bool { return k.Hour < w.next-atOnce })
+	maps.DeleteFunc(w.t.odd, func(k Key, _ bool) bool { return k.Hour < w.next-atOnce })
+	sortAlarms(raised)
+	sortAlarms(ended)
+	return raised, ended
+}
+
+// Now are the alarms that go on, in a fixed order.
+func (w *Watch) Now() []Alarm {
+	out := slices.Collect(maps.Values(w.now))
+	sortAlarms(out)
+	return out
+}
+
+func sortAlarms(alarms []Alarm) {
+	slices.SortFunc(alarms, func(a, b Alarm) int {
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Label, b.Label),
+			cmp.Compare(a.Slice, b.Slice))
+	})
+}
+
+// Hour are the counts of an hour of all rows, and those of the same hour on the days before that it
+// is compared with.
+func (w *Watch) Hour(h Hour) (now, before Cell) {
+	before, _ = w.t.before(w.Rules, All, h)
+	return w.t.Sum(All, h, h+1), before
+}

@@ -395,3 +395,27 @@ func TestKeeperOfNothing(t *testing.T) {
 		t.Fatal("an empty output was opened")
 	}
 }
+
+// The files of one commit are merged too, and their rows are still of that commit.
+func TestCompactOneCommit(t *testing.T) {
+	mem := vfs.NewMem()
+	b := &keeper{out: open(t, options(mem))}
+	var rows [][2]int
+	for i := range 9 { // files have four rows
+		rows = append(rows, [2]int{100 + i, 0})
+	}
+	b.commit(t, 0, rows...)
+	k := keeperOf(t, able(mem))
+	merged, err := k.Compact(t.Context(), CompactOptions{Before: afterAll})
+	if err := errors.Join(err, k.Close()); err != nil || merged.FilesBefore != 3 || merged.FilesAfter != 1 {
+		t.Fatalf("merged %+v: %v", merged, err)
+	}
+	archive, err := OpenArchive(placeOf(mem), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := archive.Rows("r0-100", events.MinTime, events.MaxTime, []string{"clicked"})
+	if err != nil || len(found) != 1 || found[0].Commit.Cut.Number != 1 {
+		t.Fatalf("rows %+v: %v", found, err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 	"strconv"
 	"strings"
 
@@ -15,7 +16,7 @@ import (
 
 // partsOf says which rows of a file come from which commit, as partsKey has it.
 func partsOf(f *tablelog.File, r sizedReader) (string, error) {
-	if f.FirstCommit == f.LastCommit {
+	if name, ok := tablelog.ParseFileName(path.Base(f.Path)); ok && !name.Operation {
 		return fmt.Sprintf("%d/%d/%d", f.Operation, f.FirstCommit, f.Rows), nil
 	}
 	parts, err := rowfile.Metadata(r, r.Size(), partsKey)

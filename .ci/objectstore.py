@@ -43,7 +43,7 @@ def write_logs(folder, count=20_000):
                                            "item_id": items[n % 5]["item_id"]}) + "\n")
 
 
-def config(folder, name, rows, s3=""):
+def config(folder, name, rows, exports, s3=""):
     path = folder / f"{name}.yaml"
     path.write_text(f"""name: feed
 join: {{window: 5m, lateness: 1m, corrections: 10m}}
@@ -53,7 +53,7 @@ state: {{dir: state-{name}}}
 output:
   dir: {rows}
   roll: {{rows: 3000}}
-export: {{dir: exports-{name}, settle: close, shards: 2, split: {{eval: 0.1}}}}
+export: {{dir: '{exports}', name: feed, settle: close, shards: 2, split: {{eval: 0.1}}}}
 {s3}""")
     return path
 
@@ -120,7 +120,7 @@ def wait_for(port, server):
 def check(binary, folder, name, port, server):
     env = {**os.environ, **KEY}
     s3 = f"s3: {{endpoint: 'http://127.0.0.1:{port}', region: us-east-1, path_style: true}}\n"
-    conf = config(folder, name, f"s3://{BUCKET}/ml/feed", s3)
+    conf = config(folder, name, f"s3://{BUCKET}/ml/feed", f"exports-{name}", s3)
     logs = ["--requests", folder / "requests.jsonl", "--outcomes", folder / "outcomes.jsonl", "--complete"]
     replay = subprocess.Popen([binary, "replay", "--config", conf, *logs], env=env, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True)
@@ -138,6 +138,11 @@ def check(binary, folder, name, port, server):
     export(binary, conf, env)
     if shards(folder / f"exports-{name}") != shards(folder / "exports-local"):
         raise Failure("the export differs from that of a directory")
+    # Into the store, where the manifests have the hashes of the files.
+    there = config(folder, name, f"s3://{BUCKET}/ml/feed", f"s3://{BUCKET}/ml/exports", s3)
+    export(binary, there, env)
+    if "v=0001" not in labeljoin(binary, "export", "--config", there, "--date", DAYS[0], env=env):
+        raise Failure("the day that was exported to the store is not found there")
     return labeljoin(binary, "verify", "--config", conf, env=env).strip()
 
 
@@ -145,7 +150,7 @@ def main():
     binary, folder = os.path.abspath(sys.argv[1]), Path(sys.argv[2]).absolute()
     folder.mkdir(parents=True)
     write_logs(folder)
-    local = config(folder, "local", "labeled")
+    local = config(folder, "local", "labeled", "exports-local")
     labeljoin(binary, "replay", "--config", local, "--requests", folder / "requests.jsonl", "--outcomes",
               folder / "outcomes.jsonl", "--complete")
     export(binary, local, None)

@@ -41,7 +41,7 @@ type Config struct {
 	State State `yaml:"state"`
 	// The directory into which the labeled rows go.
 	Output Output `yaml:"output"`
-	// The object store, where output.dir is an address in one.
+	// The object store, where output.dir or export.dir is an address in one.
 	S3 S3 `yaml:"s3"`
 	// Training data: whole days of settled rows, shuffled, split and versioned.
 	Export Export `yaml:"export"`

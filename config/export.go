@@ -11,7 +11,8 @@ import (
 // has the files that it gives.
 type Export struct {
 	// The directory of all exports. A relative path counts from the folder of the
-	// configuration. It lies neither in output.dir nor in state.dir, nor they in it.
+	// configuration. It lies neither in output.dir nor in state.dir, nor they in it. Or the
+	// address of one in an object store, like s3://bucket/prefix.
 	//
 	// Default: beside the output, so that a first try leaves one folder to delete.
 	Dir string `yaml:"dir"`
@@ -294,7 +295,7 @@ func (v *checker) exportSplit() {
 // exportDir checks the folder of the exports, if they are wanted: the default may lie in
 // an output that was there before exports were.
 func (v *checker) exportDir() {
-	if v.folder("export.dir", v.Export.Dir) && (v.Export.Daily != nil || v.source.has("export.dir")) {
+	if v.place("export.dir", v.Export.Dir) && (v.Export.Daily != nil || v.source.has("export.dir")) {
 		v.exportApart()
 	}
 }
@@ -353,8 +354,8 @@ func (v *checker) folder(path, value string) bool {
 
 // wayOf says what else a setting may be than a folder.
 func (v *checker) wayOf(path string) string {
-	if path == "output.dir" {
-		return ", or an address like s3://bucket/prefix"
+	if path == "state.dir" {
+		return ""
 	}
-	return ""
+	return ", or an address like s3://bucket/prefix"
 }

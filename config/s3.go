@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// S3 is how an object store is reached in which output.dir is.
+// S3 is how an object store is reached in which output.dir or export.dir is.
 type S3 struct {
 	// The URL of the store, like https://minio.example.com:9000. With http, everything is
 	// sent as it is, so only for a network of your own.

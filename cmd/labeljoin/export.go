@@ -2,13 +2,13 @@ package main
 
 import (
 	"errors"
-	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/commandline"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exporter"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 )
@@ -79,7 +79,7 @@ func readExportFlags(c *cli.Context, r *exporter.Exporting) (err error) {
 		cfg.Export.Shards = int64(c.Int("shards"))
 	}
 	if c.IsSet("out") {
-		if cfg.Export.Dir, err = filepath.Abs(c.String("out")); err != nil {
+		if cfg.Export.Dir, err = place.Abs(c.String("out")); err != nil {
 			return err
 		}
 	}
@@ -87,6 +87,9 @@ func readExportFlags(c *cli.Context, r *exporter.Exporting) (err error) {
 		return err
 	}
 	if r.Opts, err = exports.OptionsOf(&cfg); err != nil {
+		return err
+	}
+	if err := exports.Place(c.Context, &cfg, &r.Opts); err != nil {
 		return err
 	}
 	r.Opts.Partial, r.Opts.Refresh = c.Bool("partial"), c.Bool("refresh")

@@ -67,7 +67,9 @@ func tableOf(c *cli.Context) (table *export.Table, dir string, opts shards.Optio
 	if table, err = archive.Table(); err != nil {
 		return nil, "", opts, err
 	}
-	opts, err = exports.OptionsOf(cfg)
+	if opts, err = exports.OptionsOf(cfg); err == nil {
+		err = exports.Place(c.Context, cfg, &opts)
+	}
 	return table, dir, opts, err
 }
 

@@ -44,6 +44,8 @@ type Bucket interface {
 	// with the very same content may count as created, so content that has to be one
 	// process's own has something random in it.
 	CreateIfAbsent(name string, data []byte) error
+	// Replace creates or replaces a small object as a whole, durably.
+	Replace(name string, data []byte) error
 	// Publish moves objects to their final names, durably. A move already done
 	// is left as it is, so that publishing can be repeated. An object that has
 	// both names keeps both. Where the place is Direct, a staged object keeps its

@@ -198,18 +198,8 @@ func (d *Dir) Settle(dir string) error {
 // CreateIfAbsent writes a temporary file beside the name, syncs it and links
 // it: link(2) fails if the name is taken, where rename(2) would replace it.
 func (d *Dir) CreateIfAbsent(name string, data []byte) error {
-	base := strings.TrimSuffix(path.Base(name), path.Ext(name)) // not for a glob of whole files to find
-	temporary := path.Join(path.Dir(name), TempPrefix+d.session+"-"+base)
-	w, err := d.Stage(temporary)
+	temporary, err := d.writeBeside(name, data)
 	if err != nil {
-		return err
-	}
-	// vfs.File may modify what it is given.
-	if _, err := w.Write(bytes.Clone(data)); err != nil {
-		w.Discard()
-		return err
-	}
-	if err := w.Finish(); err != nil {
 		return err
 	}
 	err = d.fs.Link(d.path(temporary), d.path(name))
@@ -218,6 +208,34 @@ func (d *Dir) CreateIfAbsent(name string, data []byte) error {
 	case errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("%s: %w", name, ErrExist)
 	case err != nil:
+		return err
+	}
+	return d.syncDir(d.path(path.Dir(name)))
+}
+
+// writeBeside writes a temporary file beside a name, durably but for its own name.
+func (d *Dir) writeBeside(name string, data []byte) (temporary string, err error) {
+	base := strings.TrimSuffix(path.Base(name), path.Ext(name)) // not for a glob of whole files to find
+	temporary = path.Join(path.Dir(name), TempPrefix+d.session+"-"+base)
+	w, err := d.Stage(temporary)
+	if err != nil {
+		return "", err
+	}
+	// vfs.File may modify what it is given.
+	if _, err := w.Write(bytes.Clone(data)); err != nil {
+		w.Discard()
+		return "", err
+	}
+	return temporary, w.Finish()
+}
+
+// Replace writes a temporary file beside the name, syncs it and renames it.
+func (d *Dir) Replace(name string, data []byte) error {
+	temporary, err := d.writeBeside(name, data)
+	if err != nil {
+		return err
+	}
+	if err := d.fs.Rename(d.path(temporary), d.path(name)); err != nil {
 		return err
 	}
 	return d.syncDir(d.path(path.Dir(name)))

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"github.com/labeljoin/labeljoin/export/rowfile"
 )
 
@@ -32,26 +30,10 @@ func (d *dayExport) writeCard() error {
 	if len(newest) == 0 {
 		return nil
 	}
-	temporary, name := d.Exporter.opts.FS.PathJoin(d.root, stagingDir,
-		d.token+"-"+cardName), d.Exporter.opts.FS.PathJoin(d.root, cardName)
-	f, err := d.Exporter.opts.FS.Create(temporary, vfs.WriteCategoryUnspecified)
-	if err != nil {
+	if err := d.bucket.Replace(cardName, d.card(newest)); err != nil {
 		return fmt.Errorf("write the dataset card: %w", err)
 	}
-	_, err = f.Write(d.card(newest))
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = d.Exporter.opts.FS.Rename(temporary, name)
-	}
-	if err != nil {
-		return fmt.Errorf("write the dataset card: %w", err)
-	}
-	return d.bucket.Settle(".")
+	return nil
 }
 
 // dayVersion is a version of a day.

@@ -45,8 +45,8 @@ func New(archive *export.Archive, opts Options) (*Exporter, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Exporter{opts: opts, archive: archive, root: opts.FS.PathJoin(opts.Out, opts.Name)}
-	e.bucket = bucket.NewDir(opts.FS, e.root)
+	e := &Exporter{opts: opts, archive: archive, bucket: opts.place()}
+	e.root = e.bucket.String()
 	if err := e.bucket.Settle("."); err != nil {
 		return nil, fmt.Errorf("open the export %s: %w", e.root, err)
 	}
@@ -146,8 +146,8 @@ func (e *Exporter) Day(ctx context.Context, table *export.Table, start events.Ti
 		}
 	}
 	d.version = Version{Number: result.Version.Number + 1, Partial: !ready.Ready}
-	result.Version = d.version
 	result.Manifest, err = d.make(ctx, hash)
+	result.Version = d.version
 	result.Made = err == nil
 	return result, err
 }
@@ -198,14 +198,13 @@ func (d *dayExport) stale(m *Manifest) bool {
 
 // make writes and publishes a version.
 func (d *dayExport) make(ctx context.Context, parent string) (m *Manifest, err error) {
-	if err := d.clean(); err != nil {
+	if err := d.begin(); err != nil {
 		return nil, err
 	}
 	if err := d.bucket.Settle(stagingDir); err != nil { // the scratch file lies there too
 		return nil, err
 	}
-	s, err := newSpill(d.Exporter.opts.FS, d.Exporter.opts.FS.PathJoin(d.root, stagingDir, d.day+"-"+d.token+".scratch"),
-		d.plan.types(), d.buckets(), d.opts.Workers)
+	s, err := newSpill(d.Exporter.opts.FS, d.scratchPath(), d.plan.types(), d.buckets(), d.opts.Workers)
 	if err != nil {
 		return nil, err
 	}
@@ -339,6 +338,9 @@ func (d *dayExport) publish(ctx context.Context, m *Manifest, beside []Object) e
 	}
 	if err := d.bucket.Publish(moves); err != nil {
 		return err
+	}
+	if d.bucket.Direct() {
+		d.unstage(m.Files)
 	}
 	meta := metaPath(d.day, d.version)
 	for _, object := range append(beside, Object{schemaName, schema}, Object{manifestName, data},

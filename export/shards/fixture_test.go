@@ -122,11 +122,16 @@ func writeOutput(t testing.TB, fsys vfs.FS, commits [][]testRow, fileRows int, c
 // exportDay exports the test's day.
 func exportDay(t testing.TB, o Options) (Result, error) {
 	t.Helper()
-	archive, err := export.OpenArchive(bucket.NewDir(o.FS, outputDir), 0)
+	return exportFrom(archiveOf(t, o.FS), o)
+}
+
+func archiveOf(t testing.TB, fsys vfs.FS) *export.Archive {
+	t.Helper()
+	archive, err := export.OpenArchive(bucket.NewDir(fsys, outputDir), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return exportFrom(archive, o)
+	return archive
 }
 
 func exportFrom(archive *export.Archive, o Options) (Result, error) {

@@ -155,6 +155,36 @@ func (e *Exporter) sweep() error {
 	return nil
 }
 
+// claimName is the object by which an exporter has the number of a version to itself, where
+// no lock keeps others out.
+const claimName = "_claim"
+
+// begin makes the version's folders fit to be written to. Where the place is direct, another
+// machine may be at the same day, or may have died at it: the version takes the first number
+// that no other has claimed. Versions without _SUCCESS are no versions.
+func (d *dayExport) begin() error {
+	if !d.bucket.Direct() {
+		return d.clean()
+	}
+	for {
+		err := d.bucket.CreateIfAbsent(path.Join(metaPath(d.day, d.version), claimName), []byte(d.token))
+		if !errors.Is(err, bucket.ErrExist) {
+			return err
+		}
+		d.version.Number++
+	}
+}
+
+// scratchPath is where the rows of the day are sorted.
+func (d *dayExport) scratchPath() string {
+	o := &d.Exporter.opts
+	dir := o.Scratch
+	if dir == "" {
+		dir = o.FS.PathJoin(d.root, stagingDir)
+	}
+	return o.FS.PathJoin(dir, d.day+"-"+d.token+".scratch")
+}
+
 // clean removes the files of a version that a process began to publish and did not end.
 func (d *dayExport) clean() error {
 	for _, partial := range []bool{false, true} {

@@ -5,11 +5,8 @@ import (
 	"io/fs"
 	"slices"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
-	"github.com/labeljoin/labeljoin/export/bucket"
 )
 
 // ListedDay is a day of the output or of the exports.
@@ -57,11 +54,10 @@ func List(table *export.Table, o Options) ([]ListedDay, error) {
 
 // addVersions finds the newest versions of the days.
 func addVersions(byDay map[string]*ListedDay, table *export.Table, o Options) error {
-	root := o.FS.PathJoin(o.Out, o.Name)
-	if !isThere(o.FS, root) {
-		return nil // listing makes no directory
+	b := o.place()
+	if errors.Is(b.Present(), fs.ErrNotExist) {
+		return nil
 	}
-	b := bucket.NewDir(o.FS, root)
 	for day, d := range byDay {
 		found, err := versions(b, day)
 		if err != nil {
@@ -92,9 +88,4 @@ func isForeign(table *export.Table, m *Manifest) (bool, error) {
 		return false, nil
 	}
 	return err == nil && hash != m.Source.CommitHash, err
-}
-
-func isThere(at vfs.FS, path string) bool {
-	_, err := at.Stat(path)
-	return err == nil
 }

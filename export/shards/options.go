@@ -8,6 +8,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -56,6 +57,10 @@ type Options struct {
 	FS   vfs.FS
 	Out  string // the directory of all exports
 	Name string // of this one
+	// Place is where this export is, if it is not the directory Name in Out. Then Scratch
+	// is a directory of FS in which rows are sorted.
+	Place   bucket.Bucket
+	Scratch string
 	// Rules is what the configuration says of labels, windows and corrections.
 	Rules *joiner.Rules
 	// Settled waits until corrections cannot change the day's rows any more.
@@ -88,6 +93,17 @@ type Options struct {
 	// Progress is told how much of a day's work is done, from 0 to 1; nil: no one is.
 	Progress func(done float64)
 }
+
+// place is where the export is.
+func (o *Options) place() bucket.Bucket {
+	if o.Place != nil {
+		return o.Place
+	}
+	return bucket.NewDir(o.FS, o.FS.PathJoin(o.Out, o.Name))
+}
+
+// Root is the directory or the address of the export.
+func (o *Options) Root() string { return o.place().String() }
 
 // The defaults of Options.
 const (

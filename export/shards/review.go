@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
@@ -76,7 +77,7 @@ func (d *Draft) Beside(day, name string) ([]byte, error) {
 
 // RefusedDir is the folder of the objects, if the day is refused.
 func (d *Draft) RefusedDir() string {
-	return d.day.opts.FS.PathJoin(d.day.root, refusedDir, dayPrefix+d.Day)
+	return strings.TrimSuffix(d.day.root, "/") + "/" + path.Join(refusedDir, dayPrefix+d.Day)
 }
 
 func readObject(b bucket.Bucket, name string) ([]byte, error) {

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
@@ -66,7 +66,7 @@ func (r *Exporting) PrintLoader(reader string) error {
 	for i := range labels {
 		labels[i] = r.Config.Labels[i].Name
 	}
-	text, err := shards.Loader(reader, filepath.Join(r.Opts.Out, r.Opts.Name), r.Opts.Format, labels)
+	text, err := shards.Loader(reader, r.Opts.Root(), r.Opts.Format, labels)
 	if err != nil {
 		return &terminal.UsageError{Err: err}
 	}
@@ -163,7 +163,7 @@ func OpenArchive(ctx context.Context, cfg *config.Config, dir string) (*export.A
 // exportLine is what became of a day, in a line.
 func exportLine(r *shards.Result, root string) string {
 	m := r.Manifest
-	where := filepath.Join(root, "dt="+r.Day, r.Version.String())
+	where := strings.TrimSuffix(root, "/") + "/dt=" + r.Day + "/" + r.Version.String()
 	if !r.Made {
 		line := fmt.Sprintf("%s is exported already: %d rows in %s", r.Day, m.Counts.Written, where)
 		if r.Stale {
@@ -219,7 +219,7 @@ func (r *Exporting) tell(archive *export.Archive) error {
 				listed[at].Version)
 		default:
 			w.Line("%s: %d rows in %d files would be exported to %s", name, listed[at].Rows, listed[at].Files,
-				filepath.Join(r.Opts.Out, r.Opts.Name))
+				r.Opts.Root())
 		}
 	}
 	return w.Err

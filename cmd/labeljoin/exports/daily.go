@@ -139,6 +139,9 @@ func (d *Daily) Look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := Place(ctx, d.cfg, &d.Opts); err != nil {
+		return err
+	}
 	listed, err := shards.List(table, d.Opts)
 	if err != nil {
 		return err

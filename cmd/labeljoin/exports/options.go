@@ -1,11 +1,13 @@
 package exports
 
 import (
+	"context"
 	"runtime"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/version"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
@@ -45,6 +47,14 @@ func GateOf(c *config.Config, outputDir string, archive *export.Archive, allow b
 		g.SchemaFile, g.Against, g.Health = v.Schema, v.Against == config.ExportAgainstYesterday, v.Health
 	}
 	return g
+}
+
+// Place says where an export is that goes to an object store.
+func Place(ctx context.Context, c *config.Config, o *shards.Options) (err error) {
+	if config.IsAddress(c.Export.Dir) {
+		o.Place, o.Scratch, err = place.Export(ctx, c, c.Export.Dir, o.Name)
+	}
+	return err
 }
 
 // exportName is the folder of an export. One of another format has another, so that a

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -27,7 +28,7 @@ func Of(ctx context.Context, c *config.Config, dir string) (bucket.Bucket, error
 	if !config.IsAddress(dir) {
 		return bucket.NewDir(vfs.Default, dir), nil
 	}
-	b, err := store(ctx, vfs.Default, c, dir)
+	b, err := store(ctx, vfs.Default, c, dir, uploadsDir)
 	if err != nil {
 		return nil, err // a nil *s3.Bucket in the interface would not be nil
 	}
@@ -42,7 +43,7 @@ func Lasting(ctx context.Context, fs vfs.FS, c *config.Config, dir string, waits
 	if !config.IsAddress(dir) {
 		return bucket.NewDir(fs, dir), nil
 	}
-	b, err := store(ctx, fs, c, dir)
+	b, err := store(ctx, fs, c, dir, uploadsDir)
 	if err == nil {
 		err = b.Probe()
 	}
@@ -53,8 +54,19 @@ func Lasting(ctx context.Context, fs vfs.FS, c *config.Config, dir string, waits
 	return b, nil
 }
 
+// Export is the place of an export of that name at an address, and a directory of this
+// machine in which its rows are sorted.
+func Export(ctx context.Context, c *config.Config, address, name string) (at bucket.Bucket, scratch string, err error) {
+	local := "exports-" + name
+	b, err := store(ctx, vfs.Default, c, strings.TrimSuffix(address, "/")+"/"+name, local)
+	if err != nil {
+		return nil, "", err
+	}
+	return b, filepath.Join(c.State.Dir, local, bucket.StagingDir), nil
+}
+
 // store is the object store at an address. It waits for as long as patience.
-func store(ctx context.Context, fs vfs.FS, c *config.Config, address string) (*s3.Bucket, error) {
+func store(ctx context.Context, fs vfs.FS, c *config.Config, address, local string) (*s3.Bucket, error) {
 	if c == nil {
 		unset := config.Default()
 		c = &unset
@@ -73,7 +85,7 @@ func store(ctx context.Context, fs vfs.FS, c *config.Config, address string) (*s
 	}
 	name, prefix, _ := s3.ParseAddress(address)
 	return s3.New(s3.Options{
-		Client: client, Bucket: name, Prefix: prefix, Local: bucket.NewDir(fs, fs.PathJoin(c.State.Dir, uploadsDir)),
+		Client: client, Bucket: name, Prefix: prefix, Local: bucket.NewDir(fs, fs.PathJoin(c.State.Dir, local)),
 		Patience: patience, Stop: ctx.Done(),
 	}), nil
 }

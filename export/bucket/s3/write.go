@@ -30,6 +30,11 @@ func (b *Bucket) put(name string, content io.ReadSeeker, size int64) error {
 	})
 }
 
+// Replace creates or replaces an object.
+func (b *Bucket) Replace(name string, data []byte) error {
+	return b.put(name, bytes.NewReader(data), int64(len(data)))
+}
+
 // onePut is a single request. The content is signed by its MD5, which every store checks.
 func onePut() minio.PutObjectOptions {
 	return minio.PutObjectOptions{DisableMultipart: true, SendContentMd5: true, DisableContentSha256: true}

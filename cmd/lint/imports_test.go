@@ -148,6 +148,7 @@ var importRules = []importRule{
 	commandRoom("labeltest"),
 	commandRoom("preview"),
 	commandRoom("replay"),
+	commandRoom("trial"),
 	commandRoom("verify"),
 }
 

@@ -169,8 +169,10 @@ func subject(item string) string {
 // open reports whether a label may still become something else in the ordinary
 // course of things.
 func (t *teller) open(row *joiner.Row, label int) bool {
-	certain := t.rules.Labels[label].Agg == joiner.Any && row.Cells[label].Value == 1 && !row.Cells[label].Null
-	return t.story.Phase == joiner.Open && !certain
+	l := &t.rules.Labels[label]
+	certain := l.Agg == joiner.Any && row.Cells[label].Value == 1 && !row.Cells[label].Null
+	ended := t.story.Stats.Watermark > t.story.Request.TS.Add(l.Window)
+	return t.story.Phase == joiner.Open && !certain && !ended
 }
 
 func (t *teller) leftOut(row *joiner.Row, item string) string {

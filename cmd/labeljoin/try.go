@@ -20,8 +20,7 @@ func tryCommand() *cli.Command {
 		Description: "EXPRESSION is a condition (`when`) or what gives a number (in `value`): labeljoin help conditions.\n" +
 			"Beside what it says stand the parts of it that are joined by and, each by itself, and what it looks at.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "event", Required: true,
-				Usage: "a `FILE` with outcomes in JSON, one a line; - is the standard input"},
+			&cli.StringFlag{Name: "event", Usage: "a `FILE` with outcomes in JSON, one a line; - is the standard input"},
 			&cli.StringFlag{Name: "request", Usage: "a `FILE` with their request in JSON"},
 			&cli.StringFlag{Name: "item",
 				Usage: "the `ITEM_ID` of the row; else it is the row of the outcome's item, or the first"},

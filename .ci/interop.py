@@ -36,6 +36,7 @@ import pyarrow.parquet
 
 import interop_events
 import interop_export
+import interop_schema
 
 HERE = Path(__file__).resolve().parent
 TIMEOUT = 300  # seconds, for any one run of the binary
@@ -230,24 +231,42 @@ def flatten(values, prefix=""):
             yield prefix + name, value
 
 
-def kind_of(value):
-    """The kind of a JSON value as labeljoin sees it."""
-    if isinstance(value, list):
-        return "json" if any(isinstance(v, (list, dict)) for v in value) else "list"
-    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
-        return "double"
-    return {bool: "bool", int: "int64", float: "double", str: "string", dict: "json"}[type(value)]
+def type_of(value):
+    """The type of a column whose first value this is; None if it has none."""
+    if not isinstance(value, list):
+        return {bool: "bool", int: "double", float: "double", str: "string", dict: "json"}[type(value)]
+    inner = {type_of(v) if not isinstance(v, list) else "json" for v in value if v is not None}
+    if not inner:
+        return None
+    return f"list<{inner.pop()}>" if len(inner) == 1 and "json" not in inner else "json"
 
 
-def holds(kind, plain, cell, value):
-    """Whether a cell of a column of a kind holds a JSON value."""
+def types_of(events):
+    """Returns feature column -> its type, and the (ts, request_id) that decided it, by what the logs have."""
+    types = {}
+    for ts, id, event in sorted(events, key=lambda e: (e[0], e[1].encode())):
+        for values in [features_of(event, None)] + [features_of(event, i["item_id"]) for i in event.get("items") or []]:
+            for name, value in values.items():
+                if name not in types and type_of(value):
+                    types[name] = (type_of(value), (ts, id.encode()))
+    return types
+
+
+def fitted(kind, value):
+    """What a column of a type holds of a value."""
     element = element_of(kind)
     if element:
-        return cell is not None and len(cell) == len(value) and all(
-            c is None if v is None else holds(element, plain, c, v) for c, v in zip(cell, value))
-    if kind == "string" and not plain:
+        return [None if v is None else fitted(element, v) for v in value] if isinstance(value, list) else None
+    if type_of(value) != kind:
+        return None
+    return float(value) if kind == "double" else value
+
+
+def holds(kind, cell, value, early):
+    """Whether a cell of a column of a type holds a JSON value. early: its request comes before the one that decided the type."""
+    if kind == "json":
         return cell is not None and same(json.loads(cell), value)
-    return same(cell, float(value) if kind == "double" else value)
+    return same(cell, None if early and type_of(value) is None else fitted(kind, value))
 
 
 def fits(kind, value):
@@ -265,25 +284,28 @@ def fits(kind, value):
 
 def check_features(con, case, read):
     """Compares every cell of every feature column with the logs."""
-    events = {id: json.loads(text) for id, text in con.execute("select request_id, event::varchar from request").fetchall()}
+    found = con.execute("select ts, request_id, event::varchar from request").fetchall()
+    events = {id: (ts, id, json.loads(text)) for ts, id, text in found}
+    types = types_of(events.values())
     cells = 0
     for path, (columns, rows) in read.items():
         names = list(columns)
         first = names.index("score") + 1
         feature_columns = names[first:names.index(next(iter(case.labels)))]
-        wanted = [features_of(events[r[0]], r[names.index("item_id")]) for r in rows]
-        present = {name for w in wanted for name in w} | set(case.declared)
-        expect(set(feature_columns) == present, path, "has feature columns", set(feature_columns) ^ present, "too many or too few")
+        wanted = [features_of(events[r[0]][2], r[names.index("item_id")]) for r in rows]
+        present = {name for w in wanted for name, value in w.items() if type_of(value)} | set(case.declared)
+        expect(present <= set(feature_columns) <= set(types) | set(case.declared), path, "has the feature columns", feature_columns)
         for i, name in enumerate(feature_columns, first):
-            seen = {kind_of(w[name]) for w in wanted if name in w}
-            inner = {kind_of(v) for w in wanted if name in w and isinstance(w[name], list) for v in w[name] if v is not None}
-            plain = inner <= {"string"} if element_of(columns[name]) else seen <= {"string"}
             for row, w in zip(rows, wanted):
                 cells += 1
                 value = w.get(name)
-                if name in case.declared and value is not None:
-                    value, plain = fits(case.declared[name], value), True
-                ok = row[i] is None if value is None else holds(columns[name], plain, row[i], value)
+                if value is None:
+                    ok = row[i] is None
+                elif name in case.declared:
+                    ok = same(row[i], fits(case.declared[name], value))
+                else:
+                    kind, by = types[name]
+                    ok = holds(kind, row[i], value, (events[row[0]][0], row[0].encode()) < by)
                 expect(ok, path, name, "of", row[0], "is", repr(row[i]), "and was", repr(value))
     return cells
 
@@ -362,6 +384,7 @@ def main():
         print("no real logs here: only generated ones are read")
     failed = 0
     runs = [(c.name, lambda c=c: run_case(c, binary, work)) for c in cases] + [("live", lambda: run_live(binary, work))]
+    runs.append(("schema", lambda: print(f"ok   schema: {interop_schema.check(binary, work / 'schema')}", flush=True)))
     for name, run in runs:
         try:
             run()

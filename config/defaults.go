@@ -20,7 +20,7 @@ func Default() Config {
 		Inputs:   defaultInputs(),
 		Join:     defaultJoin(),
 		Guard:    defaultGuard(),
-		Features: Features{Separator: "_"},
+		Features: Features{Separator: "_", Mode: FeaturesEvolve},
 		State: State{
 			Dir: "state",
 			// Fits the smallest machine worth running this on (1 GiB), and holds

@@ -120,6 +120,18 @@ func aggWords() []string {
 	return []string{"any", "count", "sum", "mean", "max", "min", "first", "last", "latency"}
 }
 
+// FeaturesMode says which columns features have besides the declared ones.
+type FeaturesMode string
+
+// Every new feature gets a column, none does, or those keep theirs that the output has.
+const (
+	FeaturesEvolve   FeaturesMode = "evolve"
+	FeaturesDeclared FeaturesMode = "declared"
+	FeaturesFrozen   FeaturesMode = "frozen"
+)
+
+func (FeaturesMode) words() []string { return []string{"evolve", "declared", "frozen"} }
+
 // FeatureType is the declared type of a feature's column.
 type FeatureType string
 
@@ -133,10 +145,12 @@ const (
 	FeatureListInt64  FeatureType = "list<int64>"
 	FeatureListDouble FeatureType = "list<double>"
 	FeatureListString FeatureType = "list<string>"
+	FeatureJSON       FeatureType = "json"
 )
 
 func (FeatureType) words() []string {
-	return []string{"bool", "int64", "double", "string", "list<bool>", "list<int64>", "list<double>", "list<string>"}
+	return []string{"bool", "int64", "double", "string", "list<bool>", "list<int64>", "list<double>", "list<string>",
+		"json"}
 }
 
 // LogLevel is the least severity that is logged.

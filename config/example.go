@@ -67,8 +67,9 @@ labels:
 # outcomes come after all, or until you declare the gap.
 # guard: {patience: 2h, tail: 1e-6, usual: 0.5, learn: 100}
 
-# Features become typed columns by themselves; declare a type to hold on to it.
+# Features become typed columns by themselves, numbers as double. A column stays what it is.
 # features:
+#   mode: evolve                  # declared: no other features; frozen: no new ones
 #   declare: {age: int64, tags: list<string>}
 
 state:

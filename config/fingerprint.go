@@ -28,6 +28,7 @@ func (c *Config) Fingerprint() string {
 		Labels     []label                `json:"labels"`
 		Separator  string                 `json:"separator"`
 		Declared   map[string]FeatureType `json:"declared"`
+		Mode       FeaturesMode           `json:"mode,omitempty"` // unless it is evolve
 		RequestsTS TimeUnit               `json:"requests_ts"`
 		OutcomesTS TimeUnit               `json:"outcomes_ts"`
 		Inputs     []map[string]any       `json:"inputs,omitempty"` // as soon as there are others than the two
@@ -59,6 +60,9 @@ func (c *Config) Fingerprint() string {
 	}
 	for _, l := range c.Labels {
 		canonical.Labels = append(canonical.Labels, label{l.Name, l.When, l.Window.Std(), l.From.Std(), l.Value, l.Of})
+	}
+	if c.Features.Mode != FeaturesEvolve {
+		canonical.Mode = c.Features.Mode
 	}
 	for name, kind := range c.Features.Declare {
 		canonical.Declared[name] = kind

@@ -30,6 +30,7 @@ func TestFingerprintIgnoresWhatDecidesNothing(t *testing.T) {
 	for what, src := range map[string]string{
 		"comments":            "# hello\n" + strings.ReplaceAll(sample, "labels:", "labels: # these"),
 		"spelled-out default": strings.Replace(sample, "window: 30m", "window: 30m, rows: item, max_age: 30d, sample_negatives: 1.0, sample_hash: sha256", 1),
+		"mode spelled out":    strings.Replace(sample, "features: {", "features: {mode: evolve, ", 1),
 		"another notation":    strings.Replace(sample, "lateness: 2m", "lateness: 120s", 1),
 		"long form":           strings.Replace(sample, `a: 'type == "a"'`, `a: {value: any, window: 0d30m, when: "type == \"a\""}`, 1),
 		"key order":           strings.Replace(sample, "window: 30m, lateness: 2m", "lateness: 2m, window: 30m", 1),
@@ -54,6 +55,7 @@ func TestFingerprintSeesWhatDecides(t *testing.T) {
 		{"lateness: 2m", "lateness: 2m, sample_negatives: 0.5, sample_hash: sha256"}, {`"view"`, `"seen"`}, {", negatives: seen, impression: 'type == \"view\"'", ""},
 		{"a: 'type", "aa: 'type"}, {`a: 'type == "a"'` + "\n", ""}, {`== "b"`, `!= "b"`}, {"value: sum", "value: mean"}, {"value: sum", "value: sum, window: 1d"}, {"value: sum", "value: sum, from: 1m"},
 		{"x: int64", "x: string"}, {"x: int64", "z: int64"}, {"features: {", "features: {separator: '.', "},
+		{"features: {", "features: {mode: declared, "}, {"features: {", "features: {mode: frozen, "},
 		{"features:", "inputs: {requests: {time_unit: s}}\nfeatures:"}, {"features:", "inputs: {outcomes: {time_unit: s}}\nfeatures:"},
 	} {
 		if !strings.Contains(sample, change[0]) {

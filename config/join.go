@@ -96,12 +96,19 @@ type Features struct {
 	//
 	// Default: it needs no quotes in SQL.
 	Separator string `yaml:"separator"`
+	// Which columns features have. With evolve, every new feature gets one, with the type
+	// of its first value; with declared, those in features.declare only; with frozen, those
+	// that the output has, too. What has no column is left out and counted.
+	//
+	// Default: nothing that comes is lost. A column stays what it is once it is there.
+	Mode FeaturesMode `yaml:"mode"`
 	// The type of a feature's column, by the flattened name of the feature; features of
 	// items have item_ before their name. A value that does not fit is null and is
-	// counted.
+	// counted. A column of strings takes what is no string as its JSON text, and one of
+	// json everything so.
 	//
-	// Default: the type is inferred, file by file, from the values in it. Declare what you
-	// train on, so that the type is the same in every file.
+	// Default: a column has the type of the first value that comes for it, and numbers are
+	// double. Declare int64 for ids, and json for what has no one type.
 	Declare map[string]FeatureType `yaml:"declare"`
 }
 

@@ -123,6 +123,7 @@ func (v *checker) features(claim func(at, column, owner, wayOut string) bool) {
 	if s := v.Features.Separator; s == "" || len(s) > 8 || strings.Trim(s, "_.-/:") != "" {
 		v.add("features.separator", "%q is no separator: use one to eight of the characters _ . - / :", clipped(s))
 	}
+	v.word("features.mode", string(v.Features.Mode), v.Features.Mode.words())
 	for _, name := range slices.Sorted(maps.Keys(v.Features.Declare)) {
 		at := join("features.declare", name)
 		v.featureName(at, name)

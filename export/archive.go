@@ -161,18 +161,23 @@ func (a *Archive) lookup(f *tablelog.File, requestID string, labels []string) (f
 // recentFiles is how many files FeatureColumns looks at.
 const recentFiles = 1000
 
-// FeatureColumns lists the columns of features in the newest live files, in lower case,
-// which is how names are compared.
+// FeatureColumns lists the columns of features in the schema of the table and in the newest
+// live files, in lower case, which is how names are compared.
 func (a *Archive) FeatureColumns() (map[string]bool, error) {
 	state, err := a.log.State()
 	if err != nil {
 		return nil, err
 	}
+	found, looked := map[string]bool{}, 0
+	for _, c := range state.Schema() {
+		if c.Kind == tablelog.SchemaFeature {
+			found[strings.ToLower(c.Name)] = true
+		}
+	}
 	days, err := state.Days()
 	if err != nil {
 		return nil, err
 	}
-	found, looked := map[string]bool{}, 0
 	for _, d := range slices.Backward(days) {
 		files, err := state.Files(d.Name)
 		if err != nil {
@@ -190,15 +195,20 @@ func (a *Archive) FeatureColumns() (map[string]bool, error) {
 	return found, nil
 }
 
+// ownColumns is how many columns every file begins with that are not features.
+const ownColumns = 8
+
+// tailColumns are those that a file ends with.
+func tailColumns() []string { return []string{"weight", "revision", "reason"} }
+
 // featuresOf are the columns between those that every file begins with and the
 // labels: pairs of a value and a time, which no feature is.
 func featuresOf(columns []tablelog.Column) []tablelog.Column {
-	const head = 8
-	if len(columns) < head {
+	if len(columns) < ownColumns {
 		return nil
 	}
-	columns = columns[head:]
-	for n := len(columns); n > 0 && slices.Contains([]string{"weight", "revision", "reason"}, columns[n-1].Name); n-- {
+	columns = columns[ownColumns:]
+	for n := len(columns); n > 0 && slices.Contains(tailColumns(), columns[n-1].Name); n-- {
 		columns = columns[:n-1]
 	}
 	for n := len(columns); n > 1 && columns[n-1].Type == "timestamp" &&

@@ -63,8 +63,8 @@ func TestTamperedOutputIsRefused(t *testing.T) {
 			}
 		}, "it is of commit 3"},
 		"other format": {func(t *testing.T, mem *vfs.MemFS, _ *Options) {
-			edit(t, mem, manifests+"00000000000000000003.json", `"format": 2`, `"format": 3`)
-		}, "its format is 3"},
+			edit(t, mem, manifests+"00000000000000000003.json", `"format": 2`, `"format": 9`)
+		}, "its format is 9"},
 		"other joiner":     {func(_ *testing.T, _ *vfs.MemFS, opts *Options) { opts.Name = "other" }, `it belongs to the joiner "feed"`},
 		"other partitions": {func(_ *testing.T, _ *vfs.MemFS, opts *Options) { opts.Partitions = 2 }, "it is of partition 0 of 1"},
 		"file cut": {func(t *testing.T, mem *vfs.MemFS, _ *Options) {

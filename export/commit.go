@@ -44,6 +44,7 @@ func (s *Stage) commit(ctx context.Context, cut *joiner.Cut) (joiner.Receipt, er
 	if err := s.settle(); err != nil {
 		return joiner.Receipt{}, err
 	}
+	s.decide()
 	op, err := s.operation(cut)
 	if err != nil {
 		return joiner.Receipt{}, err
@@ -78,6 +79,8 @@ func (s *Stage) operation(cut *joiner.Cut) (*tablelog.Operation, error) {
 		Name: o.opts.Name, Partition: o.opts.Partition, Partitions: o.opts.Partitions,
 		Kind: tablelog.KindAppend, Nonce: cut.Nonce, Commit: cut, Added: slices.Clone(s.files),
 	}
+	known, fresh := o.schema()
+	op.Schema = schemaChange(known, fresh, s.table.Columns())
 	for i := range op.Added {
 		f := &op.Added[i]
 		f.FirstCommit, f.LastCommit, f.RulesHash = cut.Number, cut.Number, cut.RulesHash
@@ -127,6 +130,7 @@ func (s *Stage) create(op *tablelog.Operation) (joiner.Receipt, error) {
 		}
 	}
 	s.done = true
+	o.features.took(s.table, o.opts.Log)
 	o.release(s)
 	_, receipt, _ := o.Last()
 	return receipt, nil

@@ -2,6 +2,7 @@ package export
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -40,8 +41,8 @@ type Compaction struct {
 
 // Compact merges the small files of each day into few. Rows stay as they are, and in
 // the order of their commits. A day is one operation: after an error the days before are
-// done. A file is merged with those next to it of the same configuration whose columns
-// have the same types.
+// done. A file is merged with those next to it that the same configuration decided. All
+// files of a day get the same columns, each with one type, where that loses nothing.
 func (k *Keeper) Compact(ctx context.Context, opts CompactOptions) (done Compaction, err error) {
 	if opts.FileBytes == 0 {
 		opts.FileBytes = DefaultFileBytes
@@ -68,12 +69,12 @@ func (k *Keeper) Compact(ctx context.Context, opts CompactOptions) (done Compact
 		if err != nil {
 			return done, err
 		}
-		runs := mergeable(files, opts.FileBytes)
-		if len(runs) == 0 {
+		plan := planDay(files, opts.FileBytes, false)
+		if len(plan.runs) == 0 {
 			continue
 		}
 		done.Days++
-		for _, run := range runs {
+		for _, run := range plan.runs {
 			done.FilesAfter++
 			for i := range run {
 				done.FilesBefore++
@@ -83,7 +84,14 @@ func (k *Keeper) Compact(ctx context.Context, opts CompactOptions) (done Compact
 		if opts.DryRun {
 			continue
 		}
-		bytes, err := k.compactDay(d.Name, runs)
+		bytes, err := k.compactDay(d.Name, plan)
+		if errors.Is(err, rowfile.ErrInexact) { // integers that no double holds stay as they are
+			k.say.Warn("the files of a day keep different types", "day", d.Name, "cause", err.Error())
+			if plan = planDay(files, opts.FileBytes, true); len(plan.runs) == 0 {
+				continue
+			}
+			bytes, err = k.compactDay(d.Name, plan)
+		}
 		if err != nil {
 			return done, fmt.Errorf("merging the files of %s: %w", d.Name, err)
 		}
@@ -92,61 +100,16 @@ func (k *Keeper) Compact(ctx context.Context, opts CompactOptions) (done Compact
 	return done, nil
 }
 
-// mergeable finds the runs of files, next to one another in the order of commits, that
-// can become one file each.
-func mergeable(files []tablelog.File, most int64) (runs [][]tablelog.File) {
-	var run []tablelog.File
-	var bytes int64
-	types := map[string]string{}
-	end := func() {
-		if len(run) > 1 {
-			runs = append(runs, run)
-		}
-		run, bytes, types = nil, 0, map[string]string{}
+// runColumns are the columns that a run of files has together.
+func (p *plannedDay) runColumns(run []tablelog.File) ([]rowfile.Column, error) {
+	if p.columns != nil {
+		return columnsOf(p.columns)
 	}
-	for i := range files {
-		f := &files[i]
-		if len(f.Columns) == 0 { // they are not listed, and there are very many
-			end()
-			continue
-		}
-		fits := len(run) == 0 || bytes+f.Bytes <= most && f.RulesHash == run[0].RulesHash &&
-			sameTail(run[0].Columns, f.Columns)
-		for _, c := range f.Columns {
-			t, known := types[c.Name]
-			fits = fits && (!known || t == c.Type)
-		}
-		if !fits {
-			end()
-		}
-		for _, c := range f.Columns {
-			types[c.Name] = c.Type
-		}
-		if len(types) > rowfile.MaxFeatures {
-			end()
-			continue
-		}
-		run, bytes = append(run, *f), bytes+f.Bytes
-	}
-	end()
-	return runs
+	return unionOf(run)
 }
 
-// sameTail reports whether two files have the same columns but for features.
-func sameTail(a, b []tablelog.Column) bool {
-	own := func(columns []tablelog.Column) []tablelog.Column {
-		features := featuresOf(columns)
-		at := len(columns)
-		if len(features) > 0 {
-			at = slices.Index(columns, features[0])
-		}
-		return slices.Concat(columns[:at], columns[min(len(columns), at+len(features)):])
-	}
-	return slices.Equal(own(a), own(b))
-}
-
-// unionOf are the columns of all files, in the order that files have them: features of
-// the request and then of the item, each by name.
+// unionOf are the columns of files that have the same ones but for features, in the order
+// that files have them.
 func unionOf(files []tablelog.File) ([]rowfile.Column, error) {
 	features := map[string]tablelog.Column{}
 	for i := range files {
@@ -156,26 +119,25 @@ func unionOf(files []tablelog.File) ([]rowfile.Column, error) {
 	}
 	first := files[0].Columns
 	mine := featuresOf(first)
-	const head = 8 // featuresOf has the same
-	columns := slices.Clone(first[:head])
+	columns := slices.Clone(first[:ownColumns])
 	names := slices.Sorted(maps.Keys(features))
-	for _, item := range []bool{false, true} {
+	for rank := range 2 {
 		for _, name := range names {
-			if strings.HasPrefix(name, "item_") == item {
+			if itemRank(name) == rank {
 				columns = append(columns, features[name])
 			}
 		}
 	}
-	return columnsOf(append(columns, first[head+len(mine):]...))
+	return columnsOf(append(columns, first[ownColumns+len(mine):]...))
 }
 
 // compactDay merges runs of files of a day, in one operation.
-func (k *Keeper) compactDay(day string, runs [][]tablelog.File) (bytes int64, err error) {
+func (k *Keeper) compactDay(day string, plan plannedDay) (bytes int64, err error) {
 	state := k.writer.State()
 	var added []tablelog.File
 	var removed []string
-	for i, run := range runs {
-		f, err := k.mergeRun(state, day, i, run)
+	for i, run := range plan.runs {
+		f, err := k.mergeRun(state, day, i, run, &plan)
 		if err != nil {
 			k.dropStaged(added)
 			return 0, err
@@ -207,8 +169,10 @@ func (k *Keeper) dropStaged(files []tablelog.File) {
 }
 
 // mergeRun stages the merged file, and reads it back.
-func (k *Keeper) mergeRun(state *tablelog.State, day string, i int, run []tablelog.File) (*tablelog.File, error) {
-	columns, err := unionOf(run)
+func (k *Keeper) mergeRun(state *tablelog.State, day string, i int, run []tablelog.File,
+	plan *plannedDay) (*tablelog.File,
+	error) {
+	columns, err := plan.runColumns(run)
 	if err != nil {
 		return nil, err
 	}

@@ -8,57 +8,68 @@ import (
 	"sync"
 
 	"github.com/labeljoin/labeljoin/export/rowfile"
-	"github.com/labeljoin/labeljoin/export/tablelog"
 )
 
 // MovedFeature is a feature that has another column than its name asks for,
 // because that one is taken.
 type MovedFeature = rowfile.Moved
 
-// ChangedFeature is a column of a feature whose type is not the same in all files.
+// ChangedFeature is a column of a feature whose type in the table was changed: a column
+// of integers that met a fraction, or one that was declared.
 type ChangedFeature struct {
 	Column   string
-	From, To string // the types at the last change, as manifests have them
-	Changes  int64  // how often a file had another type than the one before it
+	From, To string // the types, as manifests have them
 }
 
-// FeatureNotes is what became of features since the output was opened.
+// UnfitFeature is a column of a feature with values that its type does not hold.
+type UnfitFeature struct {
+	Column  string
+	Type    string
+	Values  int64  // that are null therefore
+	Example string // one of them, as JSON
+}
+
+// FeatureNotes is what became of features since the output was opened. Of each list the
+// first hundred are there.
 type FeatureNotes struct {
-	// Moved are the first hundred features, by name, that have another column than
-	// their name asks for.
+	// Moved are features, by name, that have another column than their name asks for.
 	Moved []MovedFeature
 	// MovedValues counts the values of all of them.
 	MovedValues int64
-	// DroppedValues counts values of features that their row had too many of.
+	// DroppedValues counts values of features that their row, or the table, had too many of.
 	DroppedValues int64
-	// Changed are the first hundred columns, by name, whose type changed between files.
+	// Changed are columns, by name, whose type was changed.
 	Changed []ChangedFeature
+	// Unfit are columns, by name, with values that did not fit.
+	Unfit []UnfitFeature
+	// UnfitValues counts the values of all of them.
+	UnfitValues int64
+	// LeftOut names features, in order, that features.mode gives no column.
+	LeftOut []string
+	// LeftOutValues counts the values of all of them.
+	LeftOutValues int64
+	// Rounded counts integers beyond 2^53 that were written as doubles.
+	Rounded int64
 }
 
-// mostMoved is how many features are told of by name, and mostTyped how many columns'
-// types are remembered: twice what a file may have.
-const (
-	mostMoved = 100
-	mostTyped = 2 * rowfile.MaxFeatures
-)
+// mostMoved is how many features are told of by name, of each kind.
+const mostMoved = 100
 
 // featureNotes collects FeatureNotes. It is used by several goroutines.
 type featureNotes struct {
 	mu    sync.Mutex
 	notes FeatureNotes
-	full  bool // it was said that no more features are told of
-	// types are those of the columns, as the last file has them that has the column.
-	types     map[string]string
-	typesFull bool // it was said that no more changes are told of
+	// full says that it was said that no more features are told of, of each kind.
+	full struct{ moved, changed, unfit, leftOut bool }
 }
 
-// FeatureNotes says which features have other columns than their names ask for,
-// and how many values were dropped, since the output was opened.
+// FeatureNotes says what became of features since the output was opened.
 func (o *Output) FeatureNotes() FeatureNotes {
 	o.features.mu.Lock()
 	defer o.features.mu.Unlock()
 	out := o.features.notes
 	out.Moved, out.Changed = slices.Clone(out.Moved), slices.Clone(out.Changed)
+	out.Unfit, out.LeftOut = slices.Clone(out.Unfit), slices.Clone(out.LeftOut)
 	return out
 }
 
@@ -75,8 +86,8 @@ func (n *featureNotes) add(b *rowfile.Builder, log *slog.Logger) {
 		case known:
 			n.notes.Moved[at].Values += m.Values
 		case m.Feature == "" || len(n.notes.Moved) == mostMoved:
-			if !n.full {
-				n.full = true
+			if !n.full.moved {
+				n.full.moved = true
 				log.Warn("still more features have other columns than their names ask for; those are not named", "named", mostMoved)
 			}
 		default:
@@ -87,48 +98,105 @@ func (n *featureNotes) add(b *rowfile.Builder, log *slog.Logger) {
 	}
 	values, id := b.Dropped()
 	if values > 0 && n.notes.DroppedValues == 0 {
-		log.Warn("a request has more features than a file has columns; the first ones are kept, the others are null and counted",
+		log.Warn("a request has more features than the table has columns for; the first ones are kept, the others are null and counted",
 			"request_id", id, "kept", rowfile.MaxFeatures, "dropped_values", values)
 	}
 	n.notes.DroppedValues += values
 }
 
-// typed compares the types of a file's feature columns with those of the files before,
-// and says once of each column that its type has changed. A nil log only remembers.
-func (n *featureNotes) typed(columns []tablelog.Column, log *slog.Logger) {
+// begin compares the columns that are written now with those of the table so far.
+func (n *featureNotes) begin(known, now []rowfile.TableColumn, log *slog.Logger) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.types == nil {
-		n.types = map[string]string{}
+	before := map[string]rowfile.TableColumn{}
+	for _, c := range known {
+		before[strings.ToLower(c.Name)] = c
 	}
-	for _, c := range featuresOf(columns) {
-		before, known := n.types[c.Name]
-		if known || len(n.types) < mostTyped {
-			n.types[c.Name] = c.Type
-		}
-		if known && before != c.Type && log != nil {
-			n.changed(ChangedFeature{Column: c.Name, From: before, To: c.Type, Changes: 1}, log)
+	for _, c := range now {
+		if was, there := before[strings.ToLower(c.Name)]; there && was.Type != c.Type {
+			n.changed(ChangedFeature{Column: c.Name, From: was.Type.String(), To: c.Type.String()}, log)
 		}
 	}
 }
 
-// changed counts a change of a column's type.
+// took takes down what became of the values of a commit, and says each thing once.
+func (n *featureNotes) took(t *rowfile.Table, log *slog.Logger) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, c := range t.Notes() {
+		if c.From != c.Type {
+			n.changed(ChangedFeature{Column: c.Column, From: c.From.String(), To: c.Type.String()}, log)
+		}
+		if c.Unfit > 0 {
+			n.unfit(UnfitFeature{Column: c.Column, Type: c.Type.String(), Values: c.Unfit, Example: c.Example}, log)
+		}
+		if c.Rounded > 0 && n.notes.Rounded == 0 {
+			log.Warn("integers beyond 2^53 are rounded, because numbers are doubles; features.declare with int64 or string keeps them",
+				"column", c.Column)
+		}
+		n.notes.Rounded += c.Rounded
+	}
+	values, names := t.LeftOut()
+	n.notes.LeftOutValues += values
+	for _, name := range names {
+		n.leftOut(name, log)
+	}
+}
+
+// changed takes down that the type of a column has changed.
 func (n *featureNotes) changed(c ChangedFeature, log *slog.Logger) {
 	at, known := slices.BinarySearchFunc(n.notes.Changed, c, func(x, y ChangedFeature) int {
 		return strings.Compare(x.Column, y.Column)
 	})
 	switch {
 	case known:
-		c.Changes += n.notes.Changed[at].Changes
 		n.notes.Changed[at] = c
 	case len(n.notes.Changed) == mostMoved:
-		if !n.typesFull {
-			n.typesFull = true
-			log.Warn("the types of still more features change between files; those are not named", "named", mostMoved)
+		if !n.full.changed {
+			n.full.changed = true
+			log.Warn("the types of still more columns have changed; those are not named", "named", mostMoved)
 		}
 	default:
 		n.notes.Changed = slices.Insert(n.notes.Changed, at, c)
-		log.Warn("a feature has another type than in the file before, which readers of several files have to bring together; features.declare can fix its type",
+		log.Warn("a column has another type from now on than in the files before; labeljoin compact brings whole numbers to doubles, and labeljoin view prints what reads all files",
 			"column", c.Column, "type_before", c.From, "type", c.To)
+	}
+}
+
+// unfit takes down that values did not fit.
+func (n *featureNotes) unfit(f UnfitFeature, log *slog.Logger) {
+	n.notes.UnfitValues += f.Values
+	at, known := slices.BinarySearchFunc(n.notes.Unfit, f, func(x, y UnfitFeature) int {
+		return strings.Compare(x.Column, y.Column)
+	})
+	switch {
+	case known:
+		n.notes.Unfit[at].Values += f.Values
+	case len(n.notes.Unfit) == mostMoved:
+		if !n.full.unfit {
+			n.full.unfit = true
+			log.Warn("values of still more features do not fit their columns' types; those are not named", "named", mostMoved)
+		}
+	default:
+		n.notes.Unfit = slices.Insert(n.notes.Unfit, at, f)
+		log.Warn("a feature has values that its column's type does not hold; they are null and counted; features.declare gives it another type: json holds everything",
+			"column", f.Column, "type", f.Type, "example", f.Example)
+	}
+}
+
+// leftOut takes down a feature that the mode gives no column.
+func (n *featureNotes) leftOut(name string, log *slog.Logger) {
+	at, known := slices.BinarySearch(n.notes.LeftOut, name)
+	switch {
+	case known:
+	case len(n.notes.LeftOut) == mostMoved:
+		if !n.full.leftOut {
+			n.full.leftOut = true
+			log.Warn("still more features are left out by features.mode; those are not named", "named", mostMoved)
+		}
+	default:
+		n.notes.LeftOut = slices.Insert(n.notes.LeftOut, at, name)
+		log.Warn("a feature is left out, because features.mode gives it no column; features.declare gives it one", "column",
+			name)
 	}
 }

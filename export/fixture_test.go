@@ -347,3 +347,30 @@ func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 77)) }
 func letter() *events.DeadLetter {
 	return &events.DeadLetter{Input: "S", Origin: events.Origin{Seq: 1}, Reason: "not_json", Stored: events.MinTime, Data: []byte("x")}
 }
+
+// firstRow is the first row of a file of ours, of columns that are no lists.
+func firstRow(r io.ReaderAt, size int64) (map[string]any, error) {
+	f, err := parquet.OpenFile(r, size)
+	if err != nil {
+		return nil, err
+	}
+	rows := f.RowGroups()[0].Rows()
+	defer rows.Close()
+	buf := make([]parquet.Row, 1)
+	if _, err := rows.ReadRows(buf); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	out := map[string]any{}
+	for i, field := range f.Schema().Fields() {
+		switch v := buf[0][i]; {
+		case v.IsNull():
+		case v.Kind() == parquet.Double:
+			out[field.Name()] = v.Double()
+		case v.Kind() == parquet.Int64:
+			out[field.Name()] = v.Int64()
+		default:
+			out[field.Name()] = v.String()
+		}
+	}
+	return out, nil
+}

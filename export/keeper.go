@@ -258,9 +258,6 @@ func (o *Output) rollOperations(state *tablelog.State) error {
 	if err != nil {
 		return err
 	}
-	for i := range newest.Added {
-		o.features.typed(newest.Added[i].Columns, nil)
-	}
 	if !waiting && newest.Kind == tablelog.KindAppend || o.bucket.Direct() {
 		return nil
 	}

@@ -32,20 +32,13 @@ func Open(opts Options) (*Output, error) {
 	if err != nil {
 		return nil, err
 	}
-	keep := 0
-	if opts.Behind { // one file is made while another is written
-		keep = 2
-	}
-	layout, err := rowfile.NewLayout(rowfile.Config{
-		Labels: opts.Labels, Weight: opts.Weight, Features: opts.Features, Rename: opts.Rename, Keep: keep,
-	})
-	if err != nil {
+	if _, err := rowfile.NewLayout(opts.layout(nil)); err != nil {
 		return nil, err
 	}
 	if !utf8.ValidString(opts.Name) {
 		return nil, fmt.Errorf("name %q is not UTF-8", opts.Name)
 	}
-	o := &Output{opts: opts, bucket: opts.Bucket, dir: opts.Bucket.String(), layout: layout, session: rand.Text(),
+	o := &Output{opts: opts, bucket: opts.Bucket, dir: opts.Bucket.String(), session: rand.Text(),
 		log: tablelog.Open(opts.Bucket, opts.Partition)}
 	if err := o.bucket.Settle("."); err != nil {
 		return nil, fmt.Errorf("open output %s: %w", o.dir, err)
@@ -86,7 +79,29 @@ func (o *Output) recover() error {
 		}
 	}
 	o.findLater(there, state)
-	return o.sweep()
+	if err := o.sweep(); err != nil {
+		return err
+	}
+	return o.findSchema(state)
+}
+
+// findSchema reads the columns of the table.
+func (o *Output) findSchema(state *tablelog.State) (err error) {
+	if state.Number > 0 && len(state.Schema()) == 0 {
+		if o.before, err = o.schemaOfFiles(state); err != nil {
+			return fmt.Errorf("the columns of the files so far: %w", err)
+		}
+	}
+	schema, _ := o.schema()
+	known, err := knownColumns(schema)
+	if err != nil {
+		return err
+	}
+	if o.layout, err = rowfile.NewLayout(o.opts.layout(known)); err != nil {
+		return err
+	}
+	o.features.begin(known, o.layout.NewTable(known).Columns(), o.opts.Log)
+	return nil
 }
 
 // belongs checks that the log is this output's.

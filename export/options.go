@@ -16,6 +16,16 @@ import (
 // that does not fit it is null and counted as unfit.
 type Feature = rowfile.Feature
 
+// Mode says which columns features may have besides the declared ones.
+type Mode = rowfile.Mode
+
+// The modes.
+const (
+	ModeEvolve   = rowfile.ModeEvolve   // every new feature gets a column
+	ModeDeclared = rowfile.ModeDeclared // none
+	ModeFrozen   = rowfile.ModeFrozen   // those that the table has
+)
+
 // ColumnClashError says that the configuration gives a feature a column that is
 // taken, and how to part the two.
 type ColumnClashError = rowfile.ColumnClashError
@@ -34,6 +44,8 @@ type Options struct {
 	Labels   []joiner.Label // only names and aggregates are used
 	Weight   bool           // write the weight column: sampling is configured
 	Features []Feature
+	// Mode says which other columns features may have.
+	Mode Mode
 	// Rename gives features other columns, by "features.NAME", "items.NAME" or
 	// the column they would have had. An empty value leaves a feature out.
 	Rename map[string]string
@@ -63,6 +75,17 @@ const (
 	DefaultFileBytes = 128 << 20
 	maxFileBytes     = 1 << 30
 )
+
+// layout is what the options say of the columns of files, in a table with some columns.
+func (o *Options) layout(known []rowfile.TableColumn) rowfile.Config {
+	keep := 0
+	if o.Behind { // one file is made while another is written
+		keep = 2
+	}
+	return rowfile.Config{
+		Labels: o.Labels, Weight: o.Weight, Features: o.Features, Rename: o.Rename, Mode: o.Mode, Known: known, Keep: keep,
+	}
+}
 
 // withDefaults checks the options and fills in what was left out.
 func (o Options) withDefaults() (Options, error) {

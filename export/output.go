@@ -27,12 +27,16 @@ type Output struct {
 
 	log    *tablelog.Log
 	writer *tablelog.Writer
+	// before are the columns of the table in an output whose manifests have no schema.
+	before []tablelog.SchemaColumn
 
 	mu     sync.Mutex
-	stage  *Stage   // the one open, or nil
-	stages int      // how many were opened
-	broken error    // why no commit can follow without opening again
-	later  []string // files of commits after the last, which have no manifest
+	stage  *Stage // the one open, or nil
+	stages int    // how many were opened
+	// decided are columns' types that a stage before, of the same rows, has found out.
+	decided *rowfile.Decisions
+	broken  error    // why no commit can follow without opening again
+	later   []string // files of commits after the last, which have no manifest
 }
 
 // Last is the newest commit, with its receipt; ok is false before the first.
@@ -80,8 +84,16 @@ func (o *Output) Stage(k uint64) (*Stage, error) {
 	if _, last, _ := o.Last(); k != last.Number+1 {
 		return nil, fmt.Errorf("commit %d cannot follow commit %d", k, last.Number)
 	}
+	schema, _ := o.schema()
+	known, err := knownColumns(schema)
+	if err != nil {
+		return nil, err
+	}
 	o.stages++
-	o.stage = &Stage{out: o, number: k, attempt: o.stages, builders: map[int64]*rowfile.Builder{}}
+	o.stage = &Stage{out: o, number: k, attempt: o.stages, builders: map[int64]*rowfile.Builder{},
+		table: o.layout.NewTable(known)}
+	o.stage.table.Decide(o.decided)
+	o.decided = nil
 	if o.opts.Statistics != nil {
 		o.stage.sink = o.opts.Statistics()
 	}

@@ -114,7 +114,7 @@ func TestFilesOfACommit(t *testing.T) {
 	}
 	wantColumns := []tablelog.Column{
 		{Name: "request_id", Type: "string"}, {Name: "request_ts", Type: "timestamp"}, {Name: "model", Type: "string"}, {Name: "model_version", Type: "string"},
-		{Name: "user_id", Type: "string"}, {Name: "item_id", Type: "string"}, {Name: "position", Type: "int64"}, {Name: "score", Type: "double"}, {Name: "f", Type: "int64"},
+		{Name: "user_id", Type: "string"}, {Name: "item_id", Type: "string"}, {Name: "position", Type: "int64"}, {Name: "score", Type: "double"}, {Name: "f", Type: "double"},
 		{Name: "clicked", Type: "int32"}, {Name: "clicked_ts", Type: "timestamp"}, {Name: "revision", Type: "int32"}, {Name: "reason", Type: "string"},
 	}
 	if !slices.Equal(m.Added[0].Columns, wantColumns) {

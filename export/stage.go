@@ -22,6 +22,7 @@ type Stage struct {
 	number  uint64
 	attempt int
 
+	table    *rowfile.Table             // the columns of all files
 	builders map[int64]*rowfile.Builder // by day
 	buffered int64                      // bytes in all of them
 	files    []tablelog.File            // finished, and the one being finished
@@ -81,14 +82,6 @@ func (s *Stage) addRow(req *events.Request, row *joiner.Row) error {
 	d := day(req.TS)
 	b, size := s.builder(d)
 	unfit, err := b.Add(req, row)
-	if errors.Is(err, rowfile.ErrFull) {
-		s.buffered += int64(b.Size()) - size
-		if err := s.finishFile(d); err != nil {
-			return err
-		}
-		b, size = s.builder(d)
-		unfit, err = b.Add(req, row)
-	}
 	if err != nil {
 		return err
 	}
@@ -115,7 +108,7 @@ func (s *Stage) addRow(req *events.Request, row *joiner.Row) error {
 func (s *Stage) builder(d int64) (b *rowfile.Builder, size int64) {
 	b = s.builders[d]
 	if b == nil {
-		b = s.out.layout.NewBuilder()
+		b = s.table.NewBuilder()
 		s.builders[d] = b
 		return b, 0
 	}
@@ -132,16 +125,15 @@ func (s *Stage) largest() int64 {
 // the rows that follow, one file at a time.
 func (s *Stage) finishFile(d int64) error {
 	b := s.builders[d]
-	delete(s.builders, d)
 	s.buffered -= int64(b.Size())
-	if b.Rows() == 0 {
-		b.Release()
-		return nil
-	}
-	if err := s.settle(); err != nil {
+	if err := s.settle(); err != nil || b.Rows() == 0 {
+		delete(s.builders, d)
 		b.Release()
 		return err
 	}
+	s.decide()
+	delete(s.builders, d)
+	b.Finish()
 	s.out.features.add(b, s.out.opts.Log)
 	n := len(s.files)
 	s.files = append(s.files, tablelog.File{Staging: s.stagingPath(fmt.Sprintf("%03d", n) + tablelog.FileSuffix)})
@@ -174,7 +166,6 @@ func (s *Stage) settle() error {
 	if f.err != nil {
 		return f.err
 	}
-	s.out.features.typed(f.columns, s.out.opts.Log)
 	if s.columns += len(f.columns); s.columns <= tablelog.MaxColumns {
 		f.file.Columns = f.columns
 	}
@@ -259,6 +250,18 @@ func (s *Stage) stagingPath(suffix string) string {
 		s.out.session, s.attempt, suffix))
 }
 
+// Redo reports, once all rows were added, whether a column was decided by another value
+// than the first in the order of time, because a file was full before that one came. Who
+// has the rows again may abort the stage then: the next one decides as if it had seen all.
+func (s *Stage) Redo() bool {
+	s.decide()
+	d := s.table.Mistaken()
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	s.out.decided = d
+	return d != nil
+}
+
 // DeadLetter adds to the commit's dead letter file. After an error the stage
 // can only be aborted.
 func (s *Stage) DeadLetter(d *events.DeadLetter) error {
@@ -285,8 +288,18 @@ func (s *Stage) addDeadLetter(d *events.DeadLetter) error {
 	return err
 }
 
-// Tallies reports the rows added and the feature values that did not fit.
-func (s *Stage) Tallies() (rows, unfit int64) { return s.rows, s.unfit }
+// decide decides the columns that the rows so far have brought. Rows of all days are
+// looked at, whichever file is finished.
+func (s *Stage) decide() {
+	s.unfit += s.table.Settle(slices.Collect(maps.Values(s.builders))...)
+}
+
+// Tallies reports the rows added and the feature values that did not fit. All rows must
+// have been added.
+func (s *Stage) Tallies() (rows, unfit int64) {
+	s.decide()
+	return s.rows, s.unfit
+}
 
 // Abort removes what was staged, unless a manifest may name it. It is a no-op
 // after Commit.

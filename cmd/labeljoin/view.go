@@ -20,10 +20,10 @@ import (
 func viewCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "view",
-		ArgsUsage: "duckdb|pyarrow|spark",
+		ArgsUsage: "duckdb|polars|pyarrow|spark",
 		Usage:     "print what an engine needs to read the live rows as one table",
-		Description: "Live files differ in their columns: a feature was not there, or was a whole number. The view gives every\n" +
-			"column one type, and every row its newest revision. Print it again when columns have come.\n\n" +
+		Description: "Live files differ in their columns: older ones lack those that came later. The view has all of them, each of\n" +
+			"one type, and of every row its newest revision. Print it again when columns have come.\n\n" +
 			"Example:\n  labeljoin view duckdb > rows.sql; duckdb -init rows.sql",
 		Flags: []cli.Flag{
 			configFileFlag(),
@@ -82,8 +82,9 @@ func featuresCommand() *cli.Command {
 			Name:      "suggest",
 			ArgsUsage: commandline.ArgsConfig,
 			Usage:     "print the `declare` block that gives every feature one type",
-			Description: "By what the files of the output have. Numbers are double, since a whole number today may have a\n" +
-				"fraction tomorrow; write int64 where it never will. What does not fit a declared type is null and counted.",
+			Description: "By the columns that the output has. Numbers are double, since a whole number today may have a\n" +
+				"fraction tomorrow; write int64 where it never will. What does not fit a declared type is null and counted.\n" +
+				"With `mode: declared` or `mode: frozen` beside it, no other features get columns.",
 			Flags: []cli.Flag{
 				configFileFlag(),
 				fromFlag(),

@@ -80,8 +80,8 @@ func TestColumns(t *testing.T) {
 	rows := read(t, filepath.Join(dir, archive.RequestsDir, "part-00000.parquet"))
 	for i, want := range []map[string]any{
 		{"request_id": "r1", "item_id": "a", "labeljoin_index": int64(0), "labeljoin_ts": int64(1_000_000_000),
-			"feature_clicked": int64(1), "position": int64(4)},
-		{"request_id": "r1", "item_id": "b", "labeljoin_index": int64(1), "age": int64(30)},
+			"feature_clicked": 1.0, "position": int64(4)},
+		{"request_id": "r1", "item_id": "b", "labeljoin_index": int64(1), "age": 30.0},
 		{"request_id": "r2", "labeljoin_index": nil, "labeljoin_ts": int64(1_767_225_600_000_000_001), "score": 0.5,
 			"item_id": nil},
 	} {

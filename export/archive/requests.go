@@ -25,7 +25,7 @@ const (
 // the same columns. What the join needs beside is in features of the archive's own.
 type requests struct {
 	dir        string
-	layout     *rowfile.Layout
+	table      *rowfile.Table // one for all files, so that a column has one type
 	builder    *rowfile.Builder
 	files      int
 	fileRows   int
@@ -58,9 +58,12 @@ func newRequests(dir string, o *Options) (*requests, error) {
 			return nil, &FeatureError{Name: name}
 		}
 	}
-	var err error
-	r.layout, err = rowfile.NewLayout(rowfile.Config{Features: features, Rename: o.Rename, Reserve: o.Labels})
-	return r, err
+	layout, err := rowfile.NewLayout(rowfile.Config{Features: features, Rename: o.Rename, Reserve: o.Labels})
+	if err != nil {
+		return nil, err
+	}
+	r.table = layout.NewTable(nil)
+	return r, nil
 }
 
 // FeatureError says that a feature has the name of a column of the archive's own.
@@ -121,17 +124,10 @@ func (r *requests) foreign(req *events.Request) error {
 
 func (r *requests) row(req *events.Request, item int) error {
 	if r.builder == nil {
-		r.builder = r.layout.NewBuilder()
+		r.builder = r.table.NewBuilder()
 	}
 	row := joiner.Row{Item: item, Weight: 1}
-	_, err := r.builder.Add(req, &row)
-	if errors.Is(err, rowfile.ErrFull) {
-		if err := r.endFile(); err != nil {
-			return err
-		}
-		return r.row(req, item)
-	}
-	if err != nil {
+	if _, err := r.builder.Add(req, &row); err != nil {
 		return err
 	}
 	if r.builder.Rows() >= r.fileRows || r.builder.Size() >= r.fileBytes {
@@ -144,7 +140,7 @@ func (r *requests) row(req *events.Request, item int) error {
 // a query finds its columns.
 func (r *requests) finish() error {
 	if r.builder == nil && r.files == 0 {
-		r.builder = r.layout.NewBuilder()
+		r.builder = r.table.NewBuilder()
 	}
 	if r.builder == nil {
 		return nil

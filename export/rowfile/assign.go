@@ -12,10 +12,11 @@ import (
 type fate uint8
 
 const (
-	kept    fate = iota // it has its column
-	other               // it has another column than its name asks for
-	leftOut             // the configuration leaves it out
-	tooMany             // the row has more features than a file has columns
+	kept        fate = iota // it has its column
+	other                   // it has another column than its name asks for
+	leftOut                 // the configuration leaves it out
+	notDeclared             // the mode gives no column to what is not declared, or new
+	tooMany                 // the row, or the table, has more features than there are columns
 )
 
 // assigned is what becomes of one feature.
@@ -93,8 +94,7 @@ func (l *Layout) part(row []assigned) {
 	}
 }
 
-// limit drops what a file has no column for. Declared columns are in every file
-// and cost nothing.
+// limit drops what the table has no column for. Declared columns cost nothing.
 func (l *Layout) limit(row []assigned) {
 	room := l.room()
 	for i := range row {
@@ -109,5 +109,5 @@ func (l *Layout) limit(row []assigned) {
 	}
 }
 
-// room is how many columns a file has for features that are not declared.
+// room is how many columns the table has for features that are not declared.
 func (l *Layout) room() int { return max(0, l.maxFeatures-len(l.declared)) }

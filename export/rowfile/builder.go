@@ -25,31 +25,32 @@ const (
 	columnOverhead = 512
 )
 
-// Builder buffers the rows of a file. It is used by one goroutine.
+// Builder buffers the rows of a file. It is used by one goroutine, which is that of all
+// builders of its table.
 type Builder struct {
 	layout *Layout
+	table  *Table
 	rows   int
 	size   int
 
 	head   [8]column // request_id to score
-	labels []column  // per label its value and its ts
+	labels []column  // per label its value and its ts, then those of labels before
 	tail   [3]column // weight, revision, reason
 
 	features map[source]guess   // what was found for each feature by itself
-	byName   map[string]*column // features by column, in lower case
+	byName   map[string]*column // features that rows have, by column, in lower case
 	// guess holds the features of the row before, in its order: mostly the next
 	// row has the same.
 	guess [2][]guess
 	// apart says that all columns of the guess, or of its first part alone,
 	// differ: rows with the same features need no more looking.
-	apart [2]bool
-	// spellings are names that columns may have once the row is added: of several
-	// that differ in case only, the first by bytes is written.
-	spellings []spelling
-	moved     map[movedKey]*Moved // the features that have another column than their own
-	dropped   int64               // values of features that were too many for their row
-	tooWide   string              // the request of the first such row
-	spare     memory              // of columns that come
+	apart   [2]bool
+	moved   map[movedKey]*Moved // the features that have another column than their own
+	dropped int64               // values of features that were too many for their row or the table
+	tooWide string              // the request of the first such row
+	spare   memory              // of columns that come
+	// finished are the file's columns in their order, once no row can come.
+	finished []*column
 
 	minTS, maxTS events.Time
 	maxRevision  uint32
@@ -58,16 +59,11 @@ type Builder struct {
 
 // guess is what was found for a feature.
 type guess struct {
-	name  string
-	col   *column // nil: the feature is left out, or one too many for the row
-	fate  fate
-	moved *Moved // where it has another column than its own: counts its values
-}
-
-type spelling struct {
-	col  *column
-	name string
-	item bool
+	name   string
+	column string  // as this feature spells it
+	col    *column // nil: the feature is left out, or one too many for the row
+	fate   fate
+	moved  *Moved // where it has another column than its own: counts its values
 }
 
 // Positions in Builder.head and Builder.tail.
@@ -87,10 +83,19 @@ const (
 	reason
 )
 
-// NewBuilder returns an empty file.
-func (l *Layout) NewBuilder() *Builder {
+// NewBuilder returns an empty file of the table.
+func (t *Table) NewBuilder() *Builder {
+	b := t.layout.builder(t)
+	b.spare = t.layout.takeMemory()
+	b.eachFixed(b.spare.giveTo)
+	b.size = columnOverhead * (len(b.head) + len(b.labels) + len(b.tail) + len(t.features))
+	return b
+}
+
+// builder has the columns that every file has.
+func (l *Layout) builder(t *Table) *Builder {
 	b := &Builder{
-		layout: l, spare: l.takeMemory(), labels: make([]column, 2*len(l.labels)),
+		layout: l, table: t, labels: make([]column, 2*len(l.labels), 2*len(l.labels)+len(l.former)),
 		features: map[source]guess{}, byName: map[string]*column{}, moved: map[movedKey]*Moved{},
 		minTS: events.MaxTime, maxTS: events.MinTime,
 	}
@@ -101,25 +106,20 @@ func (l *Layout) NewBuilder() *Builder {
 		fixed("position", num, false), fixed("score", Type{Scalar: Double}, false),
 	}
 	for i, label := range l.labels {
-		t := Type{Scalar: Double}
-		if label.Agg.Integer() {
-			t.Scalar = Int32
+		typ := Type{Scalar: Double}
+		if label.Agg.Integer() && t.labels[strings.ToLower(label.Name)] != typ {
+			typ.Scalar = Int32
 		}
-		b.labels[2*i] = fixed(label.Name, t, false)
+		b.labels[2*i] = fixed(label.Name, typ, false)
 		b.labels[2*i+1] = fixed(label.Name+"_ts", when, false)
+	}
+	for _, c := range l.former {
+		b.labels = append(b.labels, fixed(c.Name, c.Type, false))
 	}
 	b.tail = [3]column{
 		fixed("weight", Type{Scalar: Double}, true), fixed("revision", Type{Scalar: Int32}, true),
 		fixed("reason", str, true),
 	}
-	for _, d := range l.declared {
-		c := fixed(d.name, d.typ, false)
-		c.item = strings.HasPrefix(strings.ToLower(d.name), itemPrefix)
-		b.byName[strings.ToLower(d.name)] = &c
-		b.spare.giveTo(&c)
-	}
-	b.eachFixed(b.spare.giveTo)
-	b.size = columnOverhead * (len(b.head) + len(b.labels) + len(b.tail) + len(b.byName))
 	return b
 }
 
@@ -133,7 +133,7 @@ func (b *Builder) eachFixed(f func(*column)) {
 }
 
 func fixed(name string, t Type, required bool) column {
-	return column{name: name, declared: true, typ: t, required: required}
+	return column{name: name, typed: true, typ: t, required: required}
 }
 
 // Rows is how many rows were added.
@@ -143,9 +143,9 @@ func (b *Builder) Rows() int { return b.rows }
 func (b *Builder) Size() int { return b.size }
 
 // Add adds a row and returns how many of its feature values did not fit: their
-// declared type, or the number of features that a row can have. After ErrFull the
-// rows added before are as they were and no more can be added; after any other
-// error the builder is of no use.
+// column's type, or the number of features that a row and the table can have. Values of
+// columns that are not decided yet are counted by Table.Settle. After an error the
+// builder is of no use.
 func (b *Builder) Add(req *events.Request, row *joiner.Row) (unfit int64, err error) {
 	var item *events.Item
 	switch {
@@ -159,14 +159,12 @@ func (b *Builder) Add(req *events.Request, row *joiner.Row) (unfit int64, err er
 		item = &req.Items[row.Item]
 	}
 	if !b.guessed(req, item) {
-		if err := b.resolveAll(req, item); err != nil {
-			return 0, err
-		}
+		b.resolveAll(req, item)
 	}
 	before := b.dropped
-	unfit = b.addFeatures(req.Features, false)
+	unfit = b.addFeatures(req, req.Features, false)
 	if item != nil {
-		unfit += b.addFeatures(item.Features, true)
+		unfit += b.addFeatures(req, item.Features, true)
 	}
 	if before == 0 && b.dropped > 0 {
 		b.tooWide = strings.Clone(req.ID)
@@ -177,14 +175,17 @@ func (b *Builder) Add(req *events.Request, row *joiner.Row) (unfit int64, err er
 	return unfit, nil
 }
 
-func (b *Builder) addFeatures(fields []events.Field, item bool) (unfit int64) {
+func (b *Builder) addFeatures(req *events.Request, fields []events.Field, item bool) (unfit int64) {
 	g := b.guess[index(item)]
 	for i := range fields {
 		c, v := g[i].col, &fields[i].Value
 		if c == nil {
-			if g[i].fate == tooMany {
+			switch g[i].fate {
+			case tooMany:
 				unfit++
 				b.dropped++
+			case notDeclared:
+				b.table.unplaced.values++
 			}
 			continue
 		}
@@ -195,13 +196,17 @@ func (b *Builder) addFeatures(fields []events.Field, item bool) (unfit int64) {
 			b.size += tagBytes * (b.rows - c.rows)
 			c.skipTo(b.rows)
 		}
-		if !c.declared {
+		if !c.typed {
+			c.note(req, v, &g[i])
 			b.size += c.add(v)
 			continue
 		}
-		fitting, bad := fit(v, c.typ)
+		if by := c.of.by; by != nil && by.after(req) && c.early(req, v, &g[i]) {
+			v = &events.Value{}
+		}
+		size, bad := c.addFitting(v)
+		b.size += size
 		unfit += bad
-		b.size += c.add(&fitting)
 	}
 	return unfit
 }
@@ -233,7 +238,7 @@ func (b *Builder) addHead(req *events.Request, item *events.Item) {
 }
 
 func (b *Builder) addLabels(row *joiner.Row) {
-	for i := range row.Cells {
+	for i := range row.Cells { // labels before have none, and are null
 		cell, c := &row.Cells[i], &b.labels[2*i]
 		switch {
 		case cell.Null || math.IsNaN(cell.Value):
@@ -272,33 +277,38 @@ func micros(t events.Time) int64 {
 	return us
 }
 
-// columns are the file's columns in their order: features sorted by name, the
-// request's before the items', and none that holds only nulls unless declared.
-func (b *Builder) columns() []*column {
-	var features []*column
-	for _, c := range b.byName {
-		if _, ok := c.shape(); ok {
-			features = append(features, c)
-		}
-	}
-	slices.SortFunc(features, func(x, y *column) int {
-		if d := index(x.item) - index(y.item); d != 0 {
-			return d
-		}
-		return strings.Compare(x.name, y.name)
-	})
-	cols := make([]*column, 0, len(b.head)+len(features)+len(b.labels)+len(b.tail))
+// parts are the columns of a file, in their order.
+type parts struct{ head, features, labels, tail []*column }
+
+// parts are the file's columns: those of features that the table has, whether a row has
+// a value there or not, the request's before the items', and each part by name.
+func (b *Builder) parts() (p parts) {
 	for i := range b.head {
-		cols = append(cols, &b.head[i])
+		p.head = append(p.head, &b.head[i])
 	}
-	cols = append(cols, features...)
+	p.features = b.table.missing(b)
+	for key, c := range b.byName {
+		if f := b.table.features[key]; f.decided {
+			c.retype(f)
+			p.features = append(p.features, c)
+		}
+	}
+	inOrder(p.features)
 	for i := range b.labels {
-		cols = append(cols, &b.labels[i])
+		p.labels = append(p.labels, &b.labels[i])
 	}
 	for i := range b.tail {
-		if i != weight || b.layout.weight {
-			cols = append(cols, &b.tail[i])
+		if i != weight || b.table.weight {
+			p.tail = append(p.tail, &b.tail[i])
 		}
 	}
-	return cols
+	return p
+}
+
+// Finish fixes the columns of the file. No row can be added any more; Encode may run
+// beside other builders of the table from then on.
+func (b *Builder) Finish() {
+	b.table.Settle(b)
+	p := b.parts()
+	b.finished = slices.Concat(p.head, p.features, p.labels, p.tail)
 }

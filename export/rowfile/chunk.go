@@ -1,7 +1,6 @@
 package rowfile
 
 import (
-	"math"
 	"slices"
 	"unsafe"
 
@@ -9,11 +8,10 @@ import (
 	"github.com/labeljoin/labeljoin/export/colfile"
 )
 
-// chunker takes a column's values, one row group after another, in the shape
-// that the column has taken.
+// chunker takes a typed column's values, one row group after another.
 type chunker struct {
 	col       *column
-	shape     shape
+	typ       Type
 	row       int
 	num, text int
 	list      int
@@ -21,10 +19,10 @@ type chunker struct {
 	made      *colfile.Column // of the call of next
 }
 
-func newChunker(c *column, s shape) *chunker {
-	k := &chunker{col: c, shape: s}
+func newChunker(c *column) *chunker {
+	k := &chunker{col: c, typ: c.typ.stored()}
 	if c.elems != nil {
-		k.elems = &chunker{col: c.elems, shape: shape{typ: Type{Scalar: s.typ.Scalar}}}
+		k.elems = &chunker{col: c.elems, typ: Type{Scalar: k.typ.Scalar}}
 	}
 	return k
 }
@@ -36,17 +34,11 @@ func (k *chunker) next(end int, made *colfile.Column) colfile.Column {
 	if k.elems != nil {
 		k.elems.made = made
 	}
-	var c colfile.Column
-	switch {
-	case k.shape.typ.List:
+	if k.typ.List {
 		return k.lists(end)
-	case k.shape.json:
-		c = k.json(end)
-	default:
-		n := k.count(end)
-		c = k.scalars(n)
-		c.Def = k.levels(end)
 	}
+	c := k.scalars(k.count(end))
+	c.Def = k.levels(end)
 	c.Levels, k.row = end-k.row, end
 	return c
 }
@@ -88,10 +80,9 @@ func (k *chunker) levels(end int) []byte {
 	return def
 }
 
-// scalars takes the next n values that are not null, of a column that widens to
-// a scalar without JSON.
+// scalars takes the next n values that are not null, of a column of scalars.
 func (k *chunker) scalars(n int) (c colfile.Column) {
-	if k.shape.typ.Scalar == String {
+	if k.typ.Scalar == String {
 		c.Text, c.Offsets = k.col.text, noTexts
 		if n > 0 {
 			c.Offsets = k.col.offsets[k.text : k.text+n+1]
@@ -102,7 +93,7 @@ func (k *chunker) scalars(n int) (c colfile.Column) {
 	nums := k.col.nums[k.num : k.num+n]
 	k.num += n
 	m := k.made
-	switch k.shape.typ.Scalar {
+	switch k.typ.Scalar {
 	case Bool:
 		m.Bools = m.Bools[:0]
 		for _, v := range nums {
@@ -116,7 +107,7 @@ func (k *chunker) scalars(n int) (c colfile.Column) {
 		}
 		c.Int32s = m.Int32s
 	case Double:
-		c.Doubles = k.doubles(nums)
+		c.Doubles = as[float64](nums)
 	default:
 		c.Int64s = as[int64](nums)
 	}
@@ -125,44 +116,9 @@ func (k *chunker) scalars(n int) (c colfile.Column) {
 
 var noTexts = []uint32{0}
 
-// doubles are numbers of which some may be integers.
-func (k *chunker) doubles(nums []uint64) []float64 {
-	if k.col.values().within(events.Double) {
-		return as[float64](nums)
-	}
-	out := k.made.Doubles[:0]
-	for row := k.row; len(out) < len(nums); row++ {
-		switch bits := nums[len(out)]; k.col.tagAt(row) {
-		case events.Int:
-			out = append(out, float64(int64(bits)))
-		case events.Double:
-			out = append(out, math.Float64frombits(bits))
-		}
-	}
-	k.made.Doubles = out
-	return out
-}
-
 // as are the same bits as numbers of another type of the same size.
 func as[T int64 | float64](nums []uint64) []T {
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(nums))), len(nums))
-}
-
-// json makes the JSON texts of the rows up to end.
-func (k *chunker) json(end int) (c colfile.Column) {
-	m := k.made
-	m.Def, m.Text, m.Offsets = m.Def[:0], m.Text[:0], append(m.Offsets[:0], 0)
-	for row := k.row; row < end; row++ {
-		tag := k.col.tagAt(row)
-		if tag == events.Null {
-			m.Def = append(m.Def, 0)
-			continue
-		}
-		m.Def = append(m.Def, 1)
-		m.Text = k.appendText(m.Text, tag)
-		m.Offsets = append(m.Offsets, uint32(len(m.Text)))
-	}
-	return colfile.Column{Def: m.Def, Text: m.Text, Offsets: m.Offsets}
 }
 
 // Definition levels in an optional list of optional elements.
@@ -209,35 +165,4 @@ func (k *chunker) lists(end int) colfile.Column {
 	}
 	c.Levels, c.Rep, c.Def = len(m.Def), m.Rep, m.Def
 	return c
-}
-
-// appendText takes the next value as JSON text.
-func (k *chunker) appendText(dst []byte, tag events.ValueKind) []byte {
-	switch tag {
-	case events.Null:
-		return append(dst, "null"...)
-	case events.String:
-		k.text++
-		return appendQuoted(dst, k.col.textAt(k.text-1))
-	case events.JSON:
-		k.text++
-		return append(dst, k.col.textAt(k.text-1)...)
-	case events.List:
-		n := int(k.col.lens[k.list])
-		k.list++
-		dst = append(dst, '[')
-		for i := range n {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			element := k.elems.col.tagAt(k.elems.row)
-			k.elems.row++
-			dst = k.elems.appendText(dst, element)
-		}
-		return append(dst, ']')
-	}
-	bits := k.col.nums[k.num]
-	k.num++
-	v := events.Value{Kind: tag, Int: int64(bits), Float: math.Float64frombits(bits)}
-	return appendJSON(dst, &v)
 }

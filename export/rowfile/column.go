@@ -9,29 +9,36 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 )
 
-// column buffers the values of one column as they came, row by row. The type
-// of an undeclared feature is known only when the file is finished, so values
-// keep their own kind until then: what a column widens to must depend on which
-// values it holds and not on their order.
+// column buffers the values of one column, row by row. Until its type is known, they
+// stay as they came: it must not depend on the order of the rows.
 //
 // Numbers, texts and lists are stored densely, in row order. Most columns have
 // one kind of value in every row: only from the first that differs on does each
 // row have a tag.
 type column struct {
 	// What adding a value looks at comes first, so that it lies together.
-	rows     int // may be fewer than the builder's: the rest is null
-	only     events.ValueKind
-	seen     kinds
-	declared bool
+	rows  int // may be fewer than the builder's: the rest is null
+	only  events.ValueKind
+	seen  kinds
+	typed bool // the type is known, and the values are of it
 	buffers
 
 	name     string
-	item     bool // of the items: it stands behind those of the request
-	found    bool // whether a feature was there
-	typ      Type // if declared
+	typ      Type // if typed
 	required bool
 	mark     int     // row for which a feature was last resolved to this column, plus one
 	elems    *column // the elements of all lists, one row each
+
+	of      *tableFeature // of features
+	first   *firstValue   // of those that are not typed; nil: none has a type
+	untyped []emptyList   // if not typed: rows whose list has no type
+}
+
+// emptyList is a row with a list that has no type of its own.
+type emptyList struct {
+	row int
+	ts  events.Time
+	id  string
 }
 
 // buffers is the memory of a column, which a later file's can have.

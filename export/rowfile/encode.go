@@ -35,23 +35,26 @@ const rowGroupRows = 128 << 10
 // createdBy is constant so that the same rows give the same bytes.
 const createdBy = "labeljoin version 1 (build parquet-go)"
 
-// Encode writes the rows as a Parquet file to w, with meta in its footer.
+// Encode writes the rows as a Parquet file to w, with meta in its footer. Columns that
+// Table.Settle has not decided are decided by these rows, unless Finish was called.
 func (b *Builder) Encode(w io.Writer, meta map[string]string) (sum Summary, err error) {
 	defer guard(&err)
-	cols := b.columns()
-	shapes := make([]shape, len(cols))
+	if b.finished == nil {
+		b.Finish()
+	}
+	cols := b.finished
 	dict := make([]bool, len(cols))
 	for i, c := range cols {
-		shapes[i], _ = c.shape()
-		dict[i] = shapes[i].typ.Scalar == String && c.repetitive()
-		sum.Columns = append(sum.Columns, Column{Name: c.name, Type: shapes[i].typ})
+		t := c.typ.stored()
+		dict[i] = t.Scalar == String && c.repetitive()
+		sum.Columns = append(sum.Columns, Column{Name: c.name, Type: t})
 	}
-	out, err := colfile.NewWriter(w, schema(cols, shapes, dict, b.rows),
+	out, err := colfile.NewWriter(w, schema(cols, dict, b.rows),
 		colfile.Options{CreatedBy: createdBy, Metadata: meta, Codec: b.layout.codec, Memory: &b.layout.encoding})
 	if err != nil {
 		return sum, fmt.Errorf("beginning the file: %w", err)
 	}
-	digests, err := b.writeColumns(out, cols, shapes)
+	digests, err := b.writeColumns(out, cols)
 	if err != nil {
 		return sum, fmt.Errorf("writing rows: %w", err)
 	}
@@ -64,12 +67,12 @@ func (b *Builder) Encode(w io.Writer, meta map[string]string) (sum Summary, err 
 	return sum, nil
 }
 
-func (b *Builder) writeColumns(out *colfile.Writer, cols []*column, shapes []shape) ([]*digest, error) {
+func (b *Builder) writeColumns(out *colfile.Writer, cols []*column) ([]*digest, error) {
 	parts := make([]part, len(cols))
 	digests := make([]*digest, len(cols))
 	for i, c := range cols {
-		digests[i] = newDigest(shapes[i].typ, c.required)
-		parts[i] = part{chunker: newChunker(c, shapes[i]), digest: digests[i], done: make(chan encoded, 1)}
+		digests[i] = newDigest(c.typ.stored(), c.required)
+		parts[i] = part{chunker: newChunker(c), digest: digests[i], done: make(chan encoded, 1)}
 	}
 	for end := 0; end < b.rows; {
 		end = min(b.rows, end+b.layout.groupRows)

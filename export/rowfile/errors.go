@@ -1,13 +1,6 @@
 package rowfile
 
-import (
-	"errors"
-	"fmt"
-)
-
-// ErrFull says that a row brings more new columns than the file has room for:
-// finish it and add the row to a new one.
-var ErrFull = errors.New("the file has no room for more columns")
+import "fmt"
 
 // ColumnClashError says that the configuration gives a feature a column that is
 // taken.

@@ -2,7 +2,6 @@ package rowfile
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -63,11 +62,12 @@ func TestConfigClashes(t *testing.T) {
 func TestDeclaredFeatures(t *testing.T) {
 	l := newLayout(t, Config{Labels: []joiner.Label{}, Features: []Feature{
 		{"b", "bool"}, {"i", "int64"}, {"d", "double"}, {"s", "string"}, {"li", "list<int64>"}, {"item_ls", "list<string>"}, {"never", "double"},
+		{"j", "json"},
 	}})
 	double := func(f float64) events.Value { return events.Value{Kind: events.Double, Float: f} }
 	list := func(vs ...events.Value) events.Value { return events.Value{Kind: events.List, List: vs} }
 	yes, null, raw := events.Value{Kind: events.Bool, Int: 1}, events.Value{}, events.Value{Kind: events.JSON, Str: "[{}]"}
-	b := l.NewBuilder()
+	b := l.NewTable(nil).NewBuilder()
 	for i, c := range []struct {
 		name  string
 		v     events.Value
@@ -81,13 +81,15 @@ func TestDeclaredFeatures(t *testing.T) {
 		{"s", text("x"), "x", 0}, {"s", integer(5), "5", 0}, {"s", list(integer(1), text("a")), `[1,"a"]`, 0}, {"s", raw, "[{}]", 0},
 		{"li", list(integer(1), null, text("a"), double(2)), []any{int64(1), nil, nil, int64(2)}, 1}, {"li", integer(1), nil, 1},
 		{"li", raw, nil, 1}, {"li", list(), []any{}, 0},
+		{"j", raw, "[{}]", 0}, {"j", text("x"), `"x"`, 0}, {"j", integer(5), "5", 0}, {"j", list(integer(1), yes), "[1,true]", 0},
+		{"j", double(math.NaN()), `"NaN"`, 0}, {"j", null, nil, 0},
 	} {
 		s := with(values{c.name: c.v}, nil)
 		unfit, err := b.Add(&s.req, &s.row)
 		if err != nil || unfit != c.unfit {
 			t.Fatalf("case %d: %d unfit, want %d: %v", i, unfit, c.unfit, err)
 		}
-		one := l.NewBuilder()
+		one := l.NewTable(nil).NewBuilder()
 		if _, err := one.Add(&s.req, &s.row); err != nil {
 			t.Fatal(err)
 		}
@@ -95,8 +97,8 @@ func TestDeclaredFeatures(t *testing.T) {
 		if !same(rows[0][c.name], c.want) {
 			t.Fatalf("case %d: column %s holds %#v, want %#v", i, c.name, rows[0][c.name], c.want)
 		}
-		if want := []string{"b", "d", "i", "li", "never", "s", "item_ls"}; !slices.Equal(columns[8:15], want) {
-			t.Fatalf("columns %q, want %q: what is declared is always there", columns[8:15], want)
+		if want := []string{"b", "d", "i", "j", "li", "never", "s", "item_ls"}; !slices.Equal(columns[8:16], want) {
+			t.Fatalf("columns %q, want %q: what is declared is always there", columns[8:16], want)
 		}
 	}
 }
@@ -110,6 +112,7 @@ func TestStrangeNamesAndValues(t *testing.T) {
 	}, nil)
 	s.req.ID = "r\xff"
 	other := with(values{"nan": text("x"), "inf": text("x")}, nil)
+	other.req.ID = "s"
 	l := newLayout(t, Config{Labels: []joiner.Label{}})
 	data, sum := encode(t, build(t, l, []sample{s, other}))
 	if err := Verify(bytes.NewReader(data), int64(len(data)), &sum); err != nil {
@@ -122,7 +125,7 @@ func TestStrangeNamesAndValues(t *testing.T) {
 		if name == "" || len(name) > maxName || !utf8.ValidString(name) || strings.ContainsAny(name, "\x00\n") {
 			t.Errorf("column %q", name)
 		}
-		if v, ok := rows[0][name].(int64); ok && v > 0 && v < 8 {
+		if v, ok := rows[0][name].(float64); ok && v > 0 && v < 8 {
 			numbers++
 		}
 		got[name] = rows[0][name]
@@ -130,14 +133,16 @@ func TestStrangeNamesAndValues(t *testing.T) {
 	if numbers != 7 {
 		t.Errorf("%d of 7 numbers are there, in columns %.40q", numbers, columns)
 	}
-	for name, want := range map[string]any{"request_id": "r\uFFFD", "bad": "a\uFFFDb", "nan": `"NaN"`, "inf": `"-Infinity"`, "_": int64(1), "a.b": int64(2), "a_b_c": int64(3)} {
+	for name, want := range map[string]any{"request_id": "r\uFFFD", "bad": "a\uFFFDb", "inf": math.Inf(-1), "_": 1.0, "a.b": 2.0, "a_b_c": 3.0} {
 		if got[name] != want {
 			t.Errorf("column %q holds %#v, want %#v", name, got[name], want)
 		}
 	}
-	rows, _ = readAll(t, first(encode(t, build(t, l, []sample{s}))))
 	if f, ok := rows[0]["nan"].(float64); !ok || !math.IsNaN(f) {
 		t.Errorf("NaN came back as %#v", rows[0]["nan"])
+	}
+	if rows[1]["nan"] != nil {
+		t.Errorf("a text in a column of doubles came back as %#v", rows[1]["nan"])
 	}
 }
 
@@ -152,21 +157,21 @@ func TestTooManyColumns(t *testing.T) {
 		}
 		return s
 	}
-	b := l.NewBuilder()
+	b := l.NewTable(nil).NewBuilder()
 	s := wide(0, most-1)
 	if unfit, err := b.Add(&s.req, &s.row); err != nil || unfit != 0 {
 		t.Fatal(unfit, err)
 	}
 	s = wide(most, 2)
-	if _, err := b.Add(&s.req, &s.row); !errors.Is(err, ErrFull) {
-		t.Fatalf("error %v, want ErrFull", err)
+	if unfit, err := b.Add(&s.req, &s.row); err != nil || unfit != 1 {
+		t.Fatalf("%d unfit, want 1, which the table has no room for: %v", unfit, err)
 	}
 	data, _ := encode(t, b)
-	if rows, columns := readAll(t, data); len(rows) != 1 || len(columns) < most-1 {
+	if rows, columns := readAll(t, data); len(rows) != 2 || len(columns) != 10+most {
 		t.Fatalf("%d rows, %d columns", len(rows), len(columns))
 	}
-	// No file has room for this one: the excess is null, and counted, each time.
-	b = l.NewBuilder()
+	// No table has room for this one: the excess is null, and counted, each time.
+	b = l.NewTable(nil).NewBuilder()
 	for range 3 {
 		s = wide(0, most+10)
 		if unfit, err := b.Add(&s.req, &s.row); err != nil || unfit != 10 {
@@ -182,7 +187,7 @@ func TestRowsThatCannotBe(t *testing.T) {
 		"item": {Item: 0, Cells: cells}, "negative item": {Item: -2, Cells: cells},
 		"labels": {Item: -1}, "reason": {Item: -1, Cells: cells, Reason: 99},
 	} {
-		if _, err := l.NewBuilder().Add(&events.Request{ID: "r"}, &row); err == nil {
+		if _, err := l.NewTable(nil).NewBuilder().Add(&events.Request{ID: "r"}, &row); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}

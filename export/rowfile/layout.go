@@ -32,10 +32,18 @@ type Config struct {
 	Keep int
 	// Reserve are columns that no feature gets by its name, though the files do not have them.
 	Reserve []string
+	// Mode says which other columns features may have.
+	Mode Mode
+	// Known are the columns of the table so far. The labels among them that are not in
+	// Labels keep their columns, which are null from now on.
+	Known []TableColumn
 }
 
 // Layout is a checked Config.
 type Layout struct {
+	mode     Mode
+	labelled map[string]bool // the columns of labels, in lower case
+	former   []TableColumn   // of labels before: a value and a time each, in turn
 	labels   []joiner.Label
 	weight   bool
 	declared []declared
@@ -62,7 +70,7 @@ type declared struct {
 // NewLayout checks c.
 func NewLayout(c Config) (*Layout, error) {
 	l := &Layout{labels: c.Labels, weight: c.Weight, rename: c.Rename, reserved: map[string]string{},
-		typed:     map[string]bool{},
+		mode: c.Mode, labelled: map[string]bool{}, typed: map[string]bool{},
 		groupRows: rowGroupRows, maxFeatures: MaxFeatures}
 	if c.Keep > 0 {
 		l.kept = make(chan memory, c.Keep)
@@ -86,6 +94,7 @@ func NewLayout(c Config) (*Layout, error) {
 				return nil, &LabelClashError{Label: label.Name, Column: name, Other: other}
 			}
 			l.reserved[strings.ToLower(name)] = fmt.Sprintf("the column %q of label %q", name, label.Name)
+			l.labelled[strings.ToLower(name)] = true
 		}
 	}
 	if err := l.declare(c.Features); err != nil {
@@ -102,7 +111,31 @@ func NewLayout(c Config) (*Layout, error) {
 			l.reserved[strings.ToLower(to)] = fmt.Sprintf("the column of the renamed feature %q", from)
 		}
 	}
+	l.keepFormer(c.Known)
 	return l, nil
+}
+
+// keepFormer finds the labels that the table has and the configuration has no more. No
+// feature gets their columns by its name, so that a column means one thing.
+func (l *Layout) keepFormer(known []TableColumn) {
+	times := map[string]TableColumn{}
+	for _, c := range known {
+		if c.Kind == KindLabel && c.Type == (Type{Scalar: Timestamp}) {
+			times[strings.ToLower(c.Name)] = c
+		}
+	}
+	for _, c := range known {
+		key := strings.ToLower(c.Name)
+		at, paired := times[key+"_ts"]
+		if c.Kind != KindLabel || !paired || l.reserved[key] != "" || l.reserved[key+"_ts"] != "" || l.typed[key] ||
+			l.typed[key+"_ts"] {
+			continue
+		}
+		l.former = append(l.former, c, at)
+		for _, of := range []TableColumn{c, at} {
+			l.reserved[strings.ToLower(of.Name)] = fmt.Sprintf("the column %q of the label %q before", of.Name, c.Name)
+		}
+	}
 }
 
 // declare checks the declared features. One that is renamed by the name of its

@@ -13,8 +13,9 @@ import (
 
 // Merge writes the rows of files into one, file after file, each in its order, with meta
 // in its footer. Columns are those of all files, of which each has some, in the order
-// that they are to have; a row of a file without one is null there. The summary has rows,
-// columns and hash only.
+// that they are to have; a row of a file without one is null there, but its weight is 1.
+// Integers become doubles where the column has those: the error is ErrInexact if a double
+// does not hold one. The summary has rows, columns and hash only.
 func (l *Layout) Merge(w io.Writer, sources []*Reader, columns []Column, meta map[string]string) (sum Summary,
 	err error) {
 	defer guard(&err)
@@ -64,12 +65,12 @@ func (m *merger) place(r *Reader) ([]int, error) {
 		places[i] = slices.IndexFunc(r.columns, func(x Column) bool { return x.Name == c.Name })
 		at := places[i]
 		if at < 0 {
-			m.required[i] = false
+			m.required[i] = m.required[i] && c.Name == weightColumn
 			continue
 		}
 		found++
-		if r.columns[at] != c {
-			return nil, fmt.Errorf("column %q is %s in one file and %s in another", c.Name, r.columns[at].Type, c.Type)
+		if is := r.columns[at].Type; is != c.Type && !is.converts(c.Type) {
+			return nil, fmt.Errorf("column %q is %s in one file and %s in another", c.Name, is, c.Type)
 		}
 		m.required[i] = m.required[i] && r.required[at]
 	}
@@ -145,12 +146,23 @@ func (m *merger) gather(i int, to *colfile.Column) error {
 	}
 	for _, p := range m.parts {
 		at := m.places[p.reader][i]
+		if at < 0 && m.required[i] {
+			for range p.reader.Rows(p.group) {
+				to.Doubles = append(to.Doubles, 1)
+			}
+			to.Levels += p.reader.Rows(p.group)
+			continue
+		}
 		if at < 0 {
 			appendColumn(to, &colfile.Column{Levels: p.reader.Rows(p.group), Def: make([]byte, p.reader.Rows(p.group))}, most,
 				t.List)
 			continue
 		}
+		from := p.reader.columns[at].Type
 		err := p.reader.Read(p.group, at, func(c *colfile.Column) error {
+			if from != t && !toDoubles(c) {
+				return fmt.Errorf("column %q: %w", m.columns[i].Name, ErrInexact)
+			}
 			appendColumn(to, c, most, t.List)
 			return nil
 		})
@@ -159,6 +171,41 @@ func (m *merger) gather(i int, to *colfile.Column) error {
 		}
 	}
 	return nil
+}
+
+// ErrInexact says that a column has an integer that no double holds.
+var ErrInexact = errors.New("it has an integer that no double holds")
+
+// weightColumn is null in no row: where there is no such column, every weight is 1.
+const weightColumn = "weight"
+
+// converts reports whether values of one type can become those of another: integers can
+// become doubles.
+func (t Type) converts(to Type) bool {
+	return t.List == to.List && to.Scalar == Double && (t.Scalar == Int64 || t.Scalar == Int32 && !t.List)
+}
+
+// Converts reports the same of types as they stand in manifests.
+func Converts(from, to string) bool {
+	f, err1 := ParseColumnType(from)
+	t, err2 := ParseColumnType(to)
+	return err1 == nil && err2 == nil && f.converts(t)
+}
+
+// toDoubles makes integers doubles. It is false if a double does not hold one.
+func toDoubles(c *colfile.Column) bool {
+	c.Doubles = c.Doubles[:0]
+	for _, n := range c.Int32s {
+		c.Doubles = append(c.Doubles, float64(n))
+	}
+	for _, n := range c.Int64s {
+		if inexact(n) != 0 {
+			return false
+		}
+		c.Doubles = append(c.Doubles, float64(n))
+	}
+	c.Int32s, c.Int64s = nil, nil
+	return true
 }
 
 // appendColumn adds the values of a part. Levels that a part leaves out, because they

@@ -2,6 +2,7 @@ package rowfile
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -15,7 +16,7 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-// The oracle is a second, plain implementation of the columns and of widening:
+// The oracle is a second, plain implementation of the columns and of their types:
 // rows of name -> value, where a value is nil, bool, int64, float64, string or
 // a []any of them.
 type record1 = map[string]any
@@ -54,7 +55,12 @@ func expected(in []sample, weighted bool) (rows []record1, columns []string) {
 	}
 	columns = append(columns, "revision", "reason")
 	for name, values := range raw {
-		for i, v := range widenAll(values) {
+		typ, all := typeAll(in, values)
+		if typ == "" {
+			columns = slices.DeleteFunc(columns, func(c string) bool { return c == name })
+			continue
+		}
+		for i, v := range all {
 			rows[i][name] = v
 		}
 	}
@@ -94,49 +100,84 @@ func plain(s *sample, weighted bool) record1 {
 	return r
 }
 
-// widenAll is the rule as the documentation has it: one type for all values.
-func widenAll(values []events.Value) []any {
-	has := map[events.ValueKind]bool{}
-	elements := map[events.ValueKind]bool{}
-	for _, v := range values {
-		if v.Kind != events.Null {
-			has[v.Kind] = true
+// typeAll is the rule as the documentation has it: the value of the first request, by
+// time and id, that is not null and has a type gives it; what does not fit is null. An
+// empty list of a request before that one is null. name is empty where none has a type.
+func typeAll(in []sample, values []events.Value) (typ string, out []any) {
+	out = make([]any, len(values))
+	order := make([]int, len(values))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(x, y int) int {
+		return cmp.Or(cmp.Compare(in[x].req.TS, in[y].req.TS), cmp.Compare(in[x].req.ID, in[y].req.ID))
+	})
+	for _, i := range order {
+		if typ == "" {
+			typ = typeNamed(values[i])
 		}
-		for _, e := range v.List {
-			if e.Kind != events.Null {
-				elements[e.Kind] = true
-			}
-		}
-	}
-	text := false
-	number := func(set map[events.ValueKind]bool) bool {
-		return len(set) == 2 && set[events.Int] && set[events.Double]
-	}
-	if len(has) > 1 && !number(has) || has[events.List] && len(elements) > 1 && !number(elements) {
-		text = true
-	}
-	double := number(has) || number(elements)
-	out := make([]any, len(values))
-	for i, v := range values {
-		switch {
-		case v.Kind == events.Null:
-		case text:
-			out[i] = jsonText(v)
-		default:
-			out[i] = native(v, double)
+		if typ != "" {
+			out[i] = fitted(typ, values[i])
 		}
 	}
-	return out
+	return typ, out
 }
 
-func native(v events.Value, double bool) any {
+func typeNamed(v events.Value) string {
+	switch v.Kind {
+	case events.Bool:
+		return "bool"
+	case events.Int, events.Double:
+		return "double"
+	case events.String:
+		return "string"
+	case events.JSON:
+		return "json"
+	case events.List:
+		of := map[string]bool{}
+		for _, e := range v.List {
+			if e.Kind != events.Null {
+				of[typeNamed(e)] = true
+			}
+		}
+		for name := range of {
+			if len(of) == 1 && name != "json" && !strings.HasPrefix(name, "list") {
+				return "list<" + name + ">"
+			}
+		}
+		if len(of) > 0 {
+			return "json"
+		}
+	}
+	return ""
+}
+
+func fitted(typ string, v events.Value) any {
+	element, list := strings.CutPrefix(strings.TrimSuffix(typ, ">"), "list<")
+	switch {
+	case v.Kind == events.Null:
+		return nil
+	case typ == "json":
+		return jsonText(v)
+	case list && v.Kind == events.List:
+		out := []any{}
+		for _, e := range v.List {
+			out = append(out, fitted(element, e))
+		}
+		return out
+	case list || typeNamed(v) != typ:
+		return nil
+	case v.Kind == events.Int:
+		return float64(v.Int)
+	}
+	return native(v)
+}
+
+func native(v events.Value) any {
 	switch v.Kind {
 	case events.Bool:
 		return v.Int != 0
 	case events.Int:
-		if double {
-			return float64(v.Int)
-		}
 		return v.Int
 	case events.Double:
 		return v.Float
@@ -145,7 +186,7 @@ func native(v events.Value, double bool) any {
 	case events.List:
 		list := []any{}
 		for _, e := range v.List {
-			list = append(list, native(e, double))
+			list = append(list, native(e))
 		}
 		return list
 	}
@@ -159,7 +200,7 @@ func jsonText(v events.Value) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(native(v, false)); err != nil {
+	if err := e.Encode(native(v)); err != nil {
 		return err.Error()
 	}
 	// encoding/json alone escapes these two, for JavaScript's sake.

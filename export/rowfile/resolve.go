@@ -2,7 +2,6 @@ package rowfile
 
 import (
 	"cmp"
-	"errors"
 	"slices"
 	"strings"
 
@@ -32,7 +31,7 @@ func startsWith(g []guess, fields []events.Field) bool {
 // resolveAll finds the columns of a row's features and leaves them in the guess.
 // Mostly each feature has the column that its name alone asks for. Only where two
 // of the row fall on one column, or there are too many, the whole row decides.
-func (b *Builder) resolveAll(req *events.Request, item *events.Item) error {
+func (b *Builder) resolveAll(req *events.Request, item *events.Item) {
 	var fields []events.Field // of the item
 	if item != nil {
 		fields = item.Features
@@ -40,33 +39,18 @@ func (b *Builder) resolveAll(req *events.Request, item *events.Item) error {
 	if !b.apart[0] { // what was found from a whole row is good for no other
 		b.guess[0], b.guess[1] = b.guess[0][:0], b.guess[1][:0]
 	}
-	b.spellings = b.spellings[:0]
-	err := errTogether
-	if len(req.Features)+len(fields) <= b.layout.room() {
-		if err = b.resolve(req.Features, false); err == nil && item != nil {
-			err = b.resolve(fields, true)
-		}
+	alone := len(req.Features)+len(fields) <= b.layout.room() && b.resolve(req.Features, false) &&
+		(item == nil || b.resolve(fields, true))
+	if !alone {
+		b.resolveTogether(req.Features, fields)
+		return
 	}
-	switch {
-	case err == nil:
-		b.apart = [2]bool{true, item != nil}
-	case errors.Is(err, errTogether):
-		err = b.resolveTogether(req.Features, fields)
-	}
-	if err != nil {
-		return err
-	}
-	for _, s := range b.spellings {
-		s.col.spell(s.name, s.item)
-	}
-	return nil
+	b.apart = [2]bool{true, item != nil}
 }
 
-// errTogether says that the columns of a row's features cannot be found one by one.
-var errTogether = errors.New("two features of the row fall on one column")
-
-// resolve finds the columns of a row's features one by one.
-func (b *Builder) resolve(fields []events.Field, item bool) error {
+// resolve finds the columns of a row's features one by one. It is false if two of them
+// fall on one column.
+func (b *Builder) resolve(fields []events.Field, item bool) bool {
 	g := &b.guess[index(item)]
 	for i := range fields {
 		name := fields[i].Name
@@ -74,45 +58,45 @@ func (b *Builder) resolve(fields []events.Field, item bool) error {
 			*g = append(*g, guess{})
 		}
 		if at := &(*g)[i]; at.name != name || at.col == nil {
-			found, err := b.find(source{item: item, name: name})
-			if err != nil {
-				return err
-			}
-			*at = found
+			*at = b.find(source{item: item, name: name})
 		}
 		c := (*g)[i].col
 		if c == nil {
 			continue
 		}
 		if c.mark == b.rows+1 {
-			return errTogether
+			return false
 		}
 		c.mark = b.rows + 1
 	}
 	*g = (*g)[:len(fields)]
-	return nil
+	return true
 }
 
 // resolveTogether finds the columns of a row's features from the whole row. The
 // guess is good for this row only.
-func (b *Builder) resolveTogether(request, item []events.Field) error {
+func (b *Builder) resolveTogether(request, item []events.Field) {
 	b.apart = [2]bool{}
 	b.guess[0], b.guess[1] = b.guess[0][:0], b.guess[1][:0]
 	for _, a := range b.layout.assign(request, item) {
-		g := guess{fate: a.fate}
+		g := guess{fate: a.fate, column: a.column}
 		if a.column != "" {
-			c, err := b.column(a.column, a.item)
-			if err != nil {
-				return err
-			}
-			if g.col = c; a.fate == other {
-				g.moved = b.counted(a.source, a.column)
-			}
+			b.give(&g, a.source)
 		}
 		part := &b.guess[index(a.item)]
 		*part = append(*part, g)
 	}
-	return nil
+}
+
+// give gives a feature the column that the guess names, unless there is none for it.
+func (b *Builder) give(g *guess, s source) {
+	wanted := g.fate
+	if g.col, g.fate = b.column(g.column); g.col == nil {
+		return
+	}
+	if g.fate = wanted; wanted == other {
+		g.moved = b.counted(s, g.column)
+	}
 }
 
 func index(item bool) int {
@@ -123,52 +107,40 @@ func index(item bool) int {
 }
 
 // find is the column that a feature has by itself, made if there is none yet.
-func (b *Builder) find(s source) (guess, error) {
+func (b *Builder) find(s source) guess {
 	if g, known := b.features[s]; known {
-		return g, nil
+		return g
 	}
 	s.name = strings.Clone(s.name) // the request is the caller's
 	p := b.layout.place(s)
-	g := guess{name: s.name, fate: leftOut}
+	g := guess{name: s.name, column: strings.Clone(p.column), fate: leftOut}
 	if p.column != "" {
-		c, err := b.column(p.column, s.item)
-		if err != nil {
-			return guess{}, err
+		if g.fate = kept; p.other {
+			g.fate = other
 		}
-		if g.col, g.fate = c, kept; p.other {
-			g.fate, g.moved = other, b.counted(s, p.column)
-		}
+		b.give(&g, s)
 	}
 	b.features[s] = g
-	return g, nil
+	return g
 }
 
 // column is the column of that name, compared without case, made if there is none
-// yet. An empty file has room for every row's columns; another may be full.
-func (b *Builder) column(name string, item bool) (*column, error) {
+// yet. It is nil where the table has none for it.
+func (b *Builder) column(name string) (*column, fate) {
 	key := strings.ToLower(name)
 	c := b.byName[key]
-	if c == nil {
-		if len(b.byName) >= max(b.layout.maxFeatures, len(b.layout.declared)) {
-			return nil, ErrFull
-		}
-		c = &column{name: strings.Clone(name), item: item, found: true}
-		b.spare.giveTo(c)
-		b.byName[key] = c
-		b.size += columnOverhead + len(name)
+	if c != nil {
+		return c, kept
 	}
-	b.spellings = append(b.spellings, spelling{col: c, name: name, item: item})
-	return c, nil
-}
-
-// spell tells a column of a name that one of its features gives it. What it is
-// called in the end, and where it stands, depends on the set of them only.
-func (c *column) spell(name string, item bool) {
-	if !c.declared && name < c.name {
-		c.name = strings.Clone(name)
+	f, fate := b.table.feature(key, name)
+	if f == nil {
+		return nil, fate
 	}
-	c.item = item && (c.item || !c.found)
-	c.found = true
+	c = &column{name: f.name, of: f, typed: f.decided, typ: f.typ}
+	b.spare.giveTo(c)
+	b.byName[key] = c
+	b.size += columnOverhead + len(name)
+	return c, kept
 }
 
 // Moved is a feature that has another column than its name asks for.
@@ -217,6 +189,6 @@ func (b *Builder) Moved() []Moved {
 	return out
 }
 
-// Dropped is how many values were dropped because their row has more features than
-// a file has columns, and the id of the first request with such a row.
+// Dropped is how many values were dropped because their row, or the table, has more
+// features than there are columns, and the id of the first request with such a row.
 func (b *Builder) Dropped() (values int64, requestID string) { return b.dropped, b.tooWide }

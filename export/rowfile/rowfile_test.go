@@ -26,7 +26,7 @@ func newLayout(t testing.TB, c Config) *Layout {
 
 func build(t testing.TB, l *Layout, in []sample) *Builder {
 	t.Helper()
-	b := l.NewBuilder()
+	b := l.NewTable(nil).NewBuilder()
 	for i := range in {
 		if _, err := b.Add(&in[i].req, &in[i].row); err != nil {
 			t.Fatal(err)
@@ -147,7 +147,7 @@ func TestRoundTripOfManyRows(t *testing.T) {
 	few := samples(rng, 500)
 	l := newLayout(t, Config{})
 	l.groupRows = 2500
-	b := l.NewBuilder()
+	b := l.NewTable(nil).NewBuilder()
 	const n = 6_000
 	for i := range n {
 		s := &few[i%len(few)]

@@ -33,13 +33,13 @@ func (f field) Name() string { return f.name }
 // Value is of no use, for the same reason as record.GoType.
 func (f field) Value(reflect.Value) reflect.Value { return reflect.Value{} }
 
-// schema is the Parquet schema of the columns of so many rows in their shapes.
-func schema(cols []*column, shapes []shape, dict []bool, rows int) *parquet.Schema {
+// schema is the Parquet schema of the columns of so many rows.
+func schema(cols []*column, dict []bool, rows int) *parquet.Schema {
 	var r record
 	for i, c := range cols {
-		node := leaf(shapes[i].typ.Scalar, dict[i], !shapes[i].typ.List && c.full(rows))
+		node := leaf(c.typ.Scalar, dict[i], !c.typ.List && c.full(rows))
 		switch {
-		case shapes[i].typ.List:
+		case c.typ.List:
 			node = parquet.Optional(parquet.List(parquet.Optional(node)))
 		case !c.required:
 			node = parquet.Optional(node)

@@ -16,9 +16,10 @@ const (
 	Double
 	String
 	Timestamp // microseconds since the Unix epoch, UTC
+	JSON      // a text that is JSON; files have it as String
 )
 
-var scalarNames = [...]string{"bool", "int32", "int64", "double", "string", "timestamp"}
+var scalarNames = [...]string{"bool", "int32", "int64", "double", "string", "timestamp", "json"}
 
 // Type is the type of a column.
 type Type struct {
@@ -34,12 +35,28 @@ func (t Type) String() string {
 	return scalarNames[t.Scalar]
 }
 
+// stored is the type that a file has for the column.
+func (t Type) stored() Type {
+	if t.Scalar == JSON {
+		t.Scalar = String
+	}
+	return t
+}
+
 // ParseType reads the type of a declared feature: bool, int64, double, string,
-// or a list of one of these.
-func ParseType(s string) (Type, error) { return parseType(s, Bool, Int64, Double, String) }
+// a list of one of these, or json.
+func ParseType(s string) (Type, error) {
+	if s == scalarNames[JSON] {
+		return Type{Scalar: JSON}, nil
+	}
+	return parseType(s, Bool, Int64, Double, String)
+}
 
 // ParseColumnType reads the type of any column, as it stands in manifests.
 func ParseColumnType(s string) (Type, error) {
+	if s == scalarNames[JSON] {
+		return Type{Scalar: JSON}, nil
+	}
 	return parseType(s, Bool, Int32, Int64, Double, String, Timestamp)
 }
 
@@ -60,5 +77,5 @@ func parseType(s string, scalars ...Scalar) (Type, error) {
 }
 
 func unknownType(s string) error {
-	return fmt.Errorf("type %q is not known: use bool, int64, double, string or list<...> of one of these", s)
+	return fmt.Errorf("type %q is not known: use bool, int64, double, string, list<...> of one of these, or json", s)
 }

@@ -9,49 +9,56 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 )
 
-// shape is how a column's values are written.
-type shape struct {
-	typ  Type
-	json bool // every value is written as its JSON text
-}
-
-// shape decides what the column's values widen to: a function of the set of
-// kinds seen. ok is false if every value is null, which has no type.
-func (c *column) shape() (s shape, ok bool) {
-	switch {
-	case c.declared:
-		return shape{typ: c.typ}, true
-	case c.values() == 0:
-		return shape{}, false
-	case c.values().within(events.List):
-		element, plain := widen(c.elems.values())
-		if !plain {
-			return shape{typ: Type{Scalar: String}, json: true}, true
+// typeOf is the type that an undeclared column has whose first value v is. ok is false
+// where v has none: it is null, or a list without an element that is not null.
+func typeOf(v *events.Value) (t Type, ok bool) {
+	if v.Kind != events.List {
+		scalar, ok := plainType(v.Kind)
+		return Type{Scalar: scalar}, ok
+	}
+	t.List = true
+	for i := range v.List {
+		scalar, known := plainType(v.List[i].Kind)
+		switch {
+		case v.List[i].Kind == events.Null:
+		case !known || scalar == JSON || ok && scalar != t.Scalar:
+			return Type{Scalar: JSON}, true
+		default:
+			t.Scalar, ok = scalar, true
 		}
-		return shape{typ: Type{Scalar: element.Scalar, List: true}}, true
 	}
-	t, plain := widen(c.values())
-	if !plain {
-		return shape{typ: Type{Scalar: String}, json: true}, true
-	}
-	return shape{typ: t}, true
+	return t, ok
 }
 
-// widen is the narrowest scalar that holds all the kinds as they are; plain is
-// false if there is none and JSON text must do. No kinds at all, the elements
-// of empty lists, are int64: it widens to most others.
-func widen(seen kinds) (t Type, plain bool) {
-	switch {
-	case seen.within(events.Int):
-		return Type{Scalar: Int64}, true
-	case seen.within(events.Bool):
-		return Type{Scalar: Bool}, true
-	case seen.within(events.Int, events.Double):
-		return Type{Scalar: Double}, true
-	case seen.within(events.String), seen.within(events.JSON):
-		return Type{Scalar: String}, true
+// plainType is the type of a value that is no list. Numbers are doubles: a whole number
+// today may have a fraction tomorrow.
+func plainType(k events.ValueKind) (s Scalar, ok bool) {
+	switch k {
+	case events.Bool:
+		return Bool, true
+	case events.Int, events.Double:
+		return Double, true
+	case events.String:
+		return String, true
+	case events.JSON:
+		return JSON, true
 	}
-	return Type{}, false
+	return 0, false
+}
+
+// natural is the kind of the values that a column of the scalar holds.
+func (s Scalar) natural() events.ValueKind {
+	switch s {
+	case Bool:
+		return events.Bool
+	case Double:
+		return events.Double
+	case String:
+		return events.String
+	case JSON:
+		return events.JSON
+	}
+	return events.Int
 }
 
 // appendJSON appends the value's JSON text. JSON has no NaN and no infinities:
@@ -100,14 +107,15 @@ func appendQuoted[T ~string | ~[]byte](dst []byte, s T) []byte {
 	return dst
 }
 
-// fit converts v to a declared type: it returns the value to store and how
-// many values (v itself, or elements of it) did not fit and became null.
-func fit(v *events.Value, t Type) (events.Value, int64) {
+// fit converts v to a type: it returns the value to store and how many values (v itself,
+// or elements of it) did not fit and became null. A column of strings that was declared
+// takes everything, what is no string as its JSON text; another takes strings only.
+func fit(v *events.Value, t Type, declared bool) (events.Value, int64) {
 	switch {
 	case v.Kind == events.Null:
 		return events.Value{}, 0
 	case !t.List:
-		return fitScalar(v, t.Scalar)
+		return fitScalar(v, t.Scalar, declared)
 	case v.Kind != events.List:
 		return events.Value{}, 1
 	}
@@ -117,7 +125,7 @@ func fit(v *events.Value, t Type) (events.Value, int64) {
 		if v.List[i].Kind == events.Null {
 			continue
 		}
-		element, bad := fitScalar(&v.List[i], t.Scalar)
+		element, bad := fitScalar(&v.List[i], t.Scalar, declared)
 		out.List[i] = element
 		unfit += bad
 	}
@@ -128,7 +136,10 @@ func fit(v *events.Value, t Type) (events.Value, int64) {
 // round.
 const exactInts = 1 << 53
 
-func fitScalar(v *events.Value, s Scalar) (events.Value, int64) {
+// isWhole reports whether a double is an integer that int64 holds exactly.
+func isWhole(f float64) bool { return f == math.Trunc(f) && math.Abs(f) <= exactInts }
+
+func fitScalar(v *events.Value, s Scalar, declared bool) (events.Value, int64) {
 	switch s {
 	case Bool:
 		if v.Kind == events.Bool {
@@ -138,7 +149,7 @@ func fitScalar(v *events.Value, s Scalar) (events.Value, int64) {
 		if v.Kind == events.Int {
 			return *v, 0
 		}
-		if v.Kind == events.Double && v.Float == math.Trunc(v.Float) && math.Abs(v.Float) <= exactInts {
+		if v.Kind == events.Double && isWhole(v.Float) {
 			return events.Value{Kind: events.Int, Int: int64(v.Float)}, 0
 		}
 	case Double:
@@ -148,11 +159,15 @@ func fitScalar(v *events.Value, s Scalar) (events.Value, int64) {
 		if v.Kind == events.Int {
 			return events.Value{Kind: events.Double, Float: float64(v.Int)}, 0
 		}
-	default: // String: everything has a JSON text
+	case JSON: // everything has a JSON text
+		return events.Value{Kind: events.JSON, Str: string(appendJSON(nil, v))}, 0
+	default:
 		if v.Kind == events.String {
 			return *v, 0
 		}
-		return events.Value{Kind: events.String, Str: string(appendJSON(nil, v))}, 0
+		if declared {
+			return events.Value{Kind: events.String, Str: string(appendJSON(nil, v))}, 0
+		}
 	}
 	return events.Value{}, 1
 }

@@ -131,7 +131,7 @@ func (e *Exporter) Day(ctx context.Context, table *export.Table, start events.Ti
 		return result, &NotReadyError{Day: d.day, Readiness: ready, Settled: o.Settled}
 	}
 	var err error
-	if d.plan, err = newPlan(table.Files, &o); err != nil {
+	if d.plan, err = newPlan(table.Files, table.State.Schema(), &o); err != nil {
 		return result, err
 	}
 	parent, hash, err := d.newestManifest(&result)

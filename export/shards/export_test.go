@@ -246,7 +246,7 @@ func TestSampling(t *testing.T) {
 func TestWhatTellsTheLabelIsLeftOut(t *testing.T) {
 	t.Parallel()
 	fsys := vfs.NewMem()
-	writeOutput(t, fsys, [][]testRow{{{id: "r", item: "i", ts: testDay()}}}, 10, events.MaxTime-1, nil)
+	writeOutput(t, fsys, [][]testRow{{{id: "r", item: "i", ts: testDay(), tags: []string{"x"}}}}, 10, events.MaxTime-1, nil)
 	names := func(m *Manifest) (names []string) {
 		for _, c := range m.Columns {
 			names = append(names, c.Name)

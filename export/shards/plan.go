@@ -8,6 +8,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 )
 
 // Role says what a column is for.
@@ -69,14 +70,15 @@ const itemPrefix = "item_"
 
 // newPlan makes the plan for the files of a table up to some commit. The columns are
 // all that any file has, so that every day has the columns of the days before it. A
-// column has the type of the first file that has it, widened by those after it.
-func newPlan(files []export.TableFile, o *Options) (*plan, error) {
+// column has the type that the schema of the table has for it, or, in outputs of before
+// there was one, that of the first file that has it, widened by those after it.
+func newPlan(files []export.TableFile, schema []tablelog.SchemaColumn, o *Options) (*plan, error) {
 	p := &plan{byName: map[string]int{}, split: -1}
 	hasWeight := o.Sampling.Negatives < 1
 	for _, c := range headColumns() {
 		p.write(c)
 	}
-	for _, c := range featureColumns(files) {
+	for _, c := range featureColumns(files, schema) {
 		p.write(Column{Column: c, Role: RoleFeature})
 	}
 	for i := range files {
@@ -194,7 +196,7 @@ func (p *plan) types() []rowfile.Type {
 
 // featureColumns are the features of all files, those of the request before those of
 // items, each part by name.
-func featureColumns(files []export.TableFile) []rowfile.Column {
+func featureColumns(files []export.TableFile, schema []tablelog.SchemaColumn) []rowfile.Column {
 	known := map[string]*rowfile.Column{}
 	for i := range files {
 		for _, c := range files[i].Features {
@@ -205,6 +207,17 @@ func featureColumns(files []export.TableFile) []rowfile.Column {
 				before.Type = widen(before.Type, c.Type)
 			}
 		}
+	}
+	for _, c := range schema {
+		of := known[strings.ToLower(c.Name)]
+		t, err := rowfile.ParseColumnType(c.Type)
+		if of == nil || err != nil || c.Kind != tablelog.SchemaFeature {
+			continue
+		}
+		if t.Scalar == rowfile.JSON {
+			t.Scalar = rowfile.String
+		}
+		of.Type = t
 	}
 	out := make([]rowfile.Column, 0, len(known))
 	for _, c := range known {

@@ -7,17 +7,18 @@ import (
 
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 )
 
 // Views are the engines that View knows.
-func Views() []string { return []string{"duckdb", "pyarrow", "spark"} }
+func Views() []string { return []string{"duckdb", "polars", "pyarrow", "spark"} }
 
 // View is a program for an engine that reads the live files of an output as one table:
 // every column that any file has, each with one type, and the newest revision of every
 // row. dir is the output's directory.
 func View(engine, dir string, table *export.Table, o Options) (string, error) {
 	o.LabelTimes, o.Revision, o.Reason = true, true, true
-	p, err := newPlan(table.Files, &o)
+	p, err := newPlan(table.Files, table.State.Schema(), &o)
 	if err != nil {
 		return "", err
 	}
@@ -32,6 +33,8 @@ func View(engine, dir string, table *export.Table, o Options) (string, error) {
 	switch engine {
 	case "duckdb":
 		return duckView(sqlText(data+"/*/*.parquet"), p.columns), nil
+	case "polars":
+		return polarsView(data, p.columns), nil
 	case "pyarrow":
 		return arrowView(data, p.columns), nil
 	case "spark":
@@ -142,6 +145,43 @@ func arrowType(t rowfile.Type) string {
 	return s
 }
 
+// polarsView reads file by file, since a scan of several casts nothing by itself.
+func polarsView(data string, columns []Column) string {
+	var b strings.Builder
+	b.WriteString("from pathlib import Path\nimport polars as pl\n\nschema = {\n")
+	for _, c := range columns {
+		fmt.Fprintf(&b, "    %q: %s,\n", c.Name, polarsType(c.Type))
+	}
+	fmt.Fprintf(&b, `}
+
+def fitting(file):
+    """The rows of a file with the columns and types of the table. What does not fit is null."""
+    found = pl.scan_parquet(file)
+    names = found.collect_schema().names()
+    return found.select(
+        (pl.col(n).cast(t, strict=False) if n in names else pl.lit(None, t)).alias(n) for n, t in schema.items())
+
+files = sorted(Path(%q).glob("*/*.parquet"))
+# The newest revision of every row, and no row that was withdrawn.
+rows = (pl.concat([fitting(f) for f in files])
+    .sort("revision", maintain_order=True)
+    .unique(["request_id", "item_id"], keep="last", maintain_order=True)
+    .filter(pl.col("reason") != "withdrawn"))
+`, data)
+	return b.String()
+}
+
+func polarsType(t rowfile.Type) string {
+	s := map[rowfile.Scalar]string{
+		rowfile.Bool: "pl.Boolean", rowfile.Int32: "pl.Int32", rowfile.Int64: "pl.Int64", rowfile.Double: "pl.Float64",
+		rowfile.String: "pl.String", rowfile.Timestamp: `pl.Datetime("us", "UTC")`,
+	}[t.Scalar]
+	if t.List {
+		s = "pl.List(" + s + ")"
+	}
+	return s
+}
+
 // sparkView reads the files of each schema by themselves, since Spark reads no column that
 // has two types, and unites them.
 func sparkView(data string, columns []Column) string {
@@ -198,10 +238,17 @@ type Suggestion struct {
 	Seen []string
 }
 
-// Suggest lists the features of an output with one type each: numbers are doubles, since
-// a whole number today may have a fraction tomorrow; where files differ, the type that
-// most rows have.
+// Suggest lists the features of an output with one type each: that which the schema of
+// the table has. Numbers are doubles, since a whole number today may have a fraction
+// tomorrow. Where there is no schema and files differ, it is the type that most rows have.
 func Suggest(table *export.Table) []Suggestion {
+	schema := map[string]rowfile.Type{}
+	for _, c := range table.State.Schema() {
+		t, err := rowfile.ParseColumnType(c.Type)
+		if err == nil && c.Kind == tablelog.SchemaFeature && t.Scalar != rowfile.Int64 {
+			schema[c.Name] = t
+		}
+	}
 	rows := map[string]map[rowfile.Type]int64{}
 	for i := range table.Files {
 		f := &table.Files[i]
@@ -230,6 +277,9 @@ func Suggest(table *export.Table) []Suggestion {
 			if best := counts[s.Type]; n > best || n == best && t.String() < s.Type.String() {
 				s.Type = t
 			}
+		}
+		if t, known := schema[name]; known {
+			s.Type = t
 		}
 		if slices.Sort(s.Seen); len(s.Seen) == 1 {
 			s.Seen = nil

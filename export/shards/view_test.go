@@ -10,10 +10,12 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/bucket"
+	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 )
 
-// twoTypes is the table of an output in which a feature was a whole number in one file and
-// a fraction in another.
+// twoTypes is the table of an output of an earlier version, which had no schema: a feature
+// was a whole number in one file and a fraction in another.
 func twoTypes(t *testing.T) *export.Table {
 	t.Helper()
 	fsys := vfs.NewMem()
@@ -27,6 +29,9 @@ func twoTypes(t *testing.T) *export.Table {
 	if err != nil {
 		t.Fatal(err)
 	}
+	table.State = &tablelog.State{}
+	list := rowfile.Type{Scalar: rowfile.Int64, List: true}
+	table.Files[0].Features = []rowfile.Column{{Name: "item_price", Type: rowfile.Type{Scalar: rowfile.Int64}}, {Name: "tags", Type: list}}
 	return table
 }
 
@@ -36,6 +41,7 @@ func TestView(t *testing.T) {
 	for engine, want := range map[string][]string{
 		"duckdb":  {`try_cast("item_price" as double)`, `try_cast("tags" as varchar[])`, "'out/data/*/*.parquet'", "reason <> 'withdrawn'"},
 		"pyarrow": {`("item_price", pa.float64())`, `("tags", pa.list_(pa.string()))`, `Path("out/data")`},
+		"polars":  {`"item_price": pl.Float64`, `"tags": pl.List(pl.String)`, `Path("out/data")`},
 		"spark":   {`("item_price", "double")`, `("tags", "array<string>")`, `glob.glob("out/data/*/*.parquet")`},
 	} {
 		t.Run(engine, func(t *testing.T) {

@@ -52,7 +52,8 @@ func (o *Operation) manifest() *manifest {
 	m := &manifest{
 		Format: o.Format, Name: o.Name, Partition: o.Partition, Partitions: o.Partitions, Number: o.Number,
 		Operation: o.Kind.String(), Nonce: o.Nonce, Previous: o.Parent, Cause: o.Cause, Begins: o.Begins,
-		Files: make([]file, len(o.Added)), Removed: o.Removed, Statistics: o.Statistics, Table: o.Table, Summary: &o.Summary,
+		Files: make([]file, len(o.Added)), Removed: o.Removed, Schema: o.Schema, Statistics: o.Statistics, Table: o.Table,
+		Summary: &o.Summary,
 	}
 	for i := range o.Added {
 		m.Files[i] = fileOf(&o.Added[i])
@@ -80,7 +81,7 @@ func (m *manifest) operation() *Operation {
 	o := &Operation{
 		Format: m.Format, Name: m.Name, Partition: m.Partition, Partitions: m.Partitions, Number: m.Number,
 		Nonce: m.Nonce, Parent: m.Previous, Cause: m.Cause, Begins: m.Begins,
-		Removed: m.Removed, Statistics: m.Statistics, Table: m.Table,
+		Removed: m.Removed, Schema: m.Schema, Statistics: m.Statistics, Table: m.Table,
 	}
 	for k := KindAppend; k <= KindDelete; k++ {
 		if k.String() == m.Operation {

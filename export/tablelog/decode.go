@@ -20,8 +20,8 @@ func decode(data []byte) (*Operation, error) {
 	if err := json.Unmarshal(data, &version); err != nil {
 		return nil, fmt.Errorf("it is not a manifest: %w", err)
 	}
-	if version.Format != formatOne && version.Format != Format {
-		return nil, fmt.Errorf("its format is %d, this version of labeljoin reads %d and %d: use the version that wrote it",
+	if version.Format < formatOne || version.Format > Format {
+		return nil, fmt.Errorf("its format is %d, this version of labeljoin reads %d to %d: use the version that wrote it",
 			version.Format, formatOne, Format)
 	}
 	m := &manifest{}
@@ -43,11 +43,14 @@ func decode(data []byte) (*Operation, error) {
 // not.
 func (m *manifest) upgrade() error {
 	if m.Format != formatOne {
+		if m.Format < Format && m.Schema != nil {
+			return fmt.Errorf("it has a schema, which format %d has not", m.Format)
+		}
 		return nil
 	}
 	if m.Operation != "" || m.Append == nil || m.Append.Commit != 0 || m.Cause != "" || m.Begins != 0 ||
 		m.Removed != nil ||
-		m.Summary != nil || m.Statistics != nil || m.Table != nil {
+		m.Summary != nil || m.Schema != nil || m.Statistics != nil || m.Table != nil {
 		return fmt.Errorf("it has fields that format %d has not", formatOne)
 	}
 	for i := range m.Files {
@@ -92,9 +95,9 @@ func (m *manifest) checkKind() error {
 		if m.Append == nil || m.Append.Commit == 0 || m.Append.Commit > m.Number || len(m.Removed) > 0 || m.Cause != "" {
 			return errors.New("it is an append, and not one that a joiner makes")
 		}
-		return m.Append.check()
+		return errors.Join(checkSchema(m.Schema, m.Append.Commit), m.Append.check())
 	case KindReplace.String(), KindDelete.String():
-		if m.Append != nil || m.DeadLetters != nil || m.Cause == "" {
+		if m.Append != nil || m.DeadLetters != nil || m.Schema != nil || m.Cause == "" {
 			return errors.New("it is no append, and has fields of one, or no cause")
 		}
 		if m.Operation == KindDelete.String() && len(m.Files) > 0 {

@@ -85,6 +85,8 @@ func TestCutRoundTripsThroughTheManifest(t *testing.T) {
 		}
 		if cut.Number == op.Number && rng.IntN(2) == 0 {
 			op.Format = formatOne
+		} else if rng.IntN(2) == 0 {
+			op.Schema = []SchemaColumn{{Name: fmt.Sprint("c", rng.IntN(5)), Type: "json", Kind: SchemaFeature}}
 		}
 		data, err := op.Encode()
 		if err != nil {
@@ -115,6 +117,7 @@ func sampleOperation() *Operation {
 			SHA256: hash, RowsHash: hash, Columns: []Column{{Name: "request_id", Type: "string"}},
 		}},
 		DeadLetters: &DeadLetters{Path: DeadLetterPath(0, 1), Staging: "_staging/p0000-x.jsonl", Lines: 1, Bytes: 1, SHA256: hash},
+		Schema:      []SchemaColumn{{Name: "request_id", Type: "string", Kind: SchemaOwn}, {Name: "age", Type: "double", Kind: SchemaFeature, Since: 1}},
 	}
 }
 
@@ -143,7 +146,10 @@ func TestManifestIsReadStrictly(t *testing.T) {
 	changed(t, string(encoded(t, sampleOperation())), map[string]string{
 		`"operation": "append"`:      `"operation": "upsert"`,
 		`"commit": 1`:                `"commit": 2`,
-		`"format": 2`:                `"format": 1`,
+		`"format": 3`:                `"format": 2`,
+		`"kind": "feature"`:          `"kind": "fact"`,
+		`"since": 1`:                 `"since": 2`,
+		`"name": "age"`:              `"name": "Request_ID"`,
 		`"files": [`:                 `"removed": ["data/dt=2026-11-22/x.parquet"], "files": [`,
 		`"nonce": "nonce1"`:          `"nonce": ""`,
 		`"name": "feed"`:             `"name": "feed", "extra": 1`,
@@ -199,7 +205,7 @@ func changed(t *testing.T, good string, changes map[string]string) {
 func FuzzManifest(f *testing.F) {
 	f.Add(encoded(f, sampleOperation()))
 	f.Add(encoded(f, sampleReplace()))
-	f.Add([]byte(`{"format":1}`))
+	f.Add([]byte(`{"format":3}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		op, err := decode(data)
 		if err != nil {

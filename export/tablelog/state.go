@@ -40,6 +40,7 @@ type State struct {
 	since  map[string]*delta // by day: what operations since then did
 	sinceN int               // how many those are
 	pool   *schemas
+	schema schemaMap
 }
 
 // delta is what operations added to a day and removed from it.
@@ -115,6 +116,7 @@ func (s *State) apply(op *Operation) error {
 			s.Began = c.From
 		}
 		s.Last, s.Receipt = c, joiner.Receipt{Number: c.Number, Hash: op.Hash}
+		s.schema = s.schema.with(op.Schema, c.Number)
 	}
 	s.Begins = max(s.Begins, op.Begins)
 	for i := range op.Added {

@@ -44,6 +44,8 @@ type tableIndex struct {
 	Nonce   string     `json:"nonce,omitzero"`
 	Append  *commit    `json:",embed"`
 	Days    []tableDay `json:"days"`
+	// The columns of the table; absent where no manifest has any.
+	Schema []SchemaColumn `json:"schema,omitzero"`
 }
 
 type tableDay struct {
@@ -194,9 +196,9 @@ func (l *Log) loadTable(op *Operation) (*State, error) {
 	if err := l.readChecked(*op.Table, &index); err != nil {
 		return nil, err
 	}
-	if index.Format != Format {
+	if index.Format < formatTwo || index.Format > Format {
 		return nil, &ChainError{Dir: l.dir, Path: op.Table.Path,
-			Reason: fmt.Sprintf("its format is %d, this version of labeljoin reads %d", index.Format, Format)}
+			Reason: fmt.Sprintf("its format is %d, this version of labeljoin reads %d and %d", index.Format, formatTwo, Format)}
 	}
 	s := newState(l)
 	s.Name, s.Partition, s.Partitions = index.Name, index.Partition, index.Partitions
@@ -208,6 +210,10 @@ func (l *Log) loadTable(op *Operation) (*State, error) {
 		s.Last = c.cut(index.Nonce)
 		s.Receipt = joiner.Receipt{Number: c.Commit, Hash: index.Receipt}
 	}
+	if err := checkSchema(index.Schema, s.Receipt.Number); err != nil {
+		return nil, &ChainError{Dir: l.dir, Path: op.Table.Path, Reason: err.Error()}
+	}
+	s.schema = schemaMap(nil).with(index.Schema, s.Receipt.Number)
 	s.base = &table{ref: *op.Table, days: map[string]*dayList{}}
 	for _, d := range index.Days {
 		s.base.days[d.Day] = &dayList{
@@ -248,7 +254,7 @@ func (t *table) files(l *Log, day string, pool *schemas) ([]File, error) {
 
 // listOf is the list of a day's files as it is written.
 func listOf(day string, files []File) *tableList {
-	list := &tableList{Format: Format, Day: day, Schemas: [][]Column{}, Files: []file{}}
+	list := &tableList{Format: formatTwo, Day: day, Schemas: [][]Column{}, Files: []file{}}
 	known := map[*Column]int{} // intern made equal lists one
 	for i := range files {
 		f := fileOf(&files[i])
@@ -302,8 +308,8 @@ func (s *State) write(b bucket.Bucket, n uint64, token string) (*table, error) {
 // index is the checkpoint as it is written.
 func (s *State) index(t *table) *tableIndex {
 	index := &tableIndex{
-		Format: Format, Name: s.Name, Partition: s.Partition, Partitions: s.Partitions, Number: s.Number, Hash: s.Hash,
-		Begins: s.Begins, Began: toPositions(s.Began), Days: []tableDay{},
+		Format: formatOf(len(s.schema)), Name: s.Name, Partition: s.Partition, Partitions: s.Partitions,
+		Number: s.Number, Hash: s.Hash, Begins: s.Begins, Began: toPositions(s.Began), Days: []tableDay{}, Schema: s.schema.list(),
 	}
 	if s.Last != nil {
 		index.Append, index.Nonce, index.Receipt = commitOf(s.Last), s.Last.Nonce, s.Receipt.Hash

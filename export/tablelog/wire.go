@@ -14,12 +14,22 @@ import (
 // columns each. The files themselves have them all.
 const MaxColumns = 64 << 10
 
-// The versions of the manifest's format.
+// The versions of the manifest's format. All are read.
 const (
 	formatOne = 1
-	// Format is the version that is written. Both are read.
-	Format = 2
+	formatTwo = 2
+	// Format is the newest version. It is written where there is a schema; all else is of
+	// version 2.
+	Format = 3
 )
+
+// formatOf is the version that is written for so many columns of the schema.
+func formatOf(columns int) int {
+	if columns > 0 {
+		return Format
+	}
+	return formatTwo
+}
 
 // manifest is one operation as it stands in _commits/. FORMAT.md explains the
 // fields.
@@ -40,6 +50,7 @@ type manifest struct {
 	Files       []file         `json:"files"`
 	Removed     []string       `json:"removed,omitzero"`
 	DeadLetters *deadLetters   `json:"deadletters,omitzero"`
+	Schema      []SchemaColumn `json:"schema,omitzero"`
 	Summary     *Summary       `json:"summary,omitzero"` // absent in format 1
 	Statistics  jsontext.Value `json:"statistics,omitzero"`
 	Table       *TableRef      `json:"table,omitzero"`

@@ -66,6 +66,13 @@ func (w *Writer) Head() (number uint64, last *joiner.Cut, receipt joiner.Receipt
 	return w.state.Number, w.state.Last, w.state.Receipt
 }
 
+// Schema lists the columns of the table, as State.Schema does.
+func (w *Writer) Schema() []SchemaColumn {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.state.Schema()
+}
+
 // Refresh takes in the operations that others have made since this writer looked last.
 func (w *Writer) Refresh() error {
 	w.mu.Lock()
@@ -121,7 +128,7 @@ type Options struct {
 func (w *Writer) Commit(op *Operation, opts Options) (*Operation, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	op.Format = Format
+	op.Format = formatOf(len(op.Schema))
 	op.Table = nil
 	var made *table
 	due := opts.Checkpoint || w.state.sinceN >= w.every

@@ -47,6 +47,9 @@ func appendOf(k uint64, nonce string, days ...int) *Operation {
 		Number: k, Nonce: nonce, RulesHash: "abc", Progress: joiner.Progress{Commit: k},
 		From: []events.Position{{Input: "S", Next: k}},
 	}}
+	if k%3 == 1 { // a column comes, or its type changes
+		op.Schema = []SchemaColumn{{Name: fmt.Sprintf("c%d", k%5), Type: []string{"double", "string"}[k%2], Kind: SchemaFeature}}
+	}
 	for i, day := range days {
 		f := fileOn(day, CommitName(0, k), i, int64(1+day))
 		f.FirstCommit, f.LastCommit, f.RulesHash = k, k, "abc"
@@ -114,6 +117,9 @@ func sameState(t testing.TB, got, want *State) {
 	if got.Number != want.Number || got.Hash != want.Hash || got.Begins != want.Begins || got.Receipt != want.Receipt || got.Name != want.Name ||
 		!reflect.DeepEqual(got.Last, want.Last) || !slices.Equal(got.Began, want.Began) {
 		t.Fatalf("operation %d, commit %+v, began %v; want %d, %+v, %v", got.Number, got.Receipt, got.Began, want.Number, want.Receipt, want.Began)
+	}
+	if g, w := got.Schema(), want.Schema(); !slices.Equal(g, w) {
+		t.Fatalf("schema %+v, want %+v", g, w)
 	}
 	if g, w := allFiles(t, got), allFiles(t, want); !reflect.DeepEqual(g, w) {
 		t.Fatalf("%d live files, want %d: the first that differs is %s", len(g), len(w), firstOther(g, w))

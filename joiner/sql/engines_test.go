@@ -214,7 +214,7 @@ func replay(t *testing.T, l *logs, path string) (tooMany bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &sink{builder: layout.NewBuilder()}
+	s := &sink{builder: layout.NewTable(nil).NewBuilder()}
 	o := batch.Options{Rules: rules, Decoders: l.decoders, Limit: l.def.Limit, Complete: l.def.Complete, Jobs: 1}
 	for k := range o.Open {
 		var some events.Batch

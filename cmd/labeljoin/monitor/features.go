@@ -15,17 +15,33 @@ type featureStatus struct {
 	// all of them.
 	Moved  []movedFeature `json:"moved,omitempty"`
 	Values int64          `json:"moved_values"`
-	// Dropped counts values of features that one row had too many of.
+	// Dropped counts values of features that one row, or the table, had too many of.
 	Dropped int64 `json:"dropped_values"`
-	// Changed lists features whose type is not the same in all files.
+	// Changed lists columns whose type was changed.
 	Changed []changedFeature `json:"type_changes,omitempty"`
+	// Unfit lists columns with values that their type does not hold, and UnfitValues
+	// counts the values of all of them, which are null.
+	Unfit       []unfitFeature `json:"unfit,omitempty"`
+	UnfitValues int64          `json:"unfit_values"`
+	// LeftOut lists features that features.mode gives no column, and LeftOutValues counts
+	// the values of all of them.
+	LeftOut       []string `json:"left_out,omitempty"`
+	LeftOutValues int64    `json:"left_out_values"`
+	// Rounded counts integers that were written as doubles which do not hold them.
+	Rounded int64 `json:"rounded_values"`
 }
 
 type changedFeature struct {
+	Column string `json:"column"`
+	From   string `json:"type_before"`
+	To     string `json:"type"`
+}
+
+type unfitFeature struct {
 	Column  string `json:"column"`
-	From    string `json:"type_before"` // at the last change
-	To      string `json:"type"`
-	Changes int64  `json:"changes"`
+	Type    string `json:"type"`
+	Values  int64  `json:"values"`
+	Example string `json:"example"` // one of the values, as JSON
 }
 
 type movedFeature struct {
@@ -34,12 +50,18 @@ type movedFeature struct {
 	Values  int64  `json:"values"`
 }
 
-// FeatureStatusOf is nil if every feature is in the column that its name asks for, of one type.
+// FeatureStatusOf is nil if every value is in the column that its name asks for, of one type.
 func FeatureStatusOf(n export.FeatureNotes) *featureStatus {
-	if n.MovedValues == 0 && n.DroppedValues == 0 && len(n.Changed) == 0 {
+	if n.MovedValues+n.DroppedValues+n.UnfitValues+n.LeftOutValues+n.Rounded == 0 && len(n.Changed) == 0 {
 		return nil
 	}
-	s := &featureStatus{Values: n.MovedValues, Dropped: n.DroppedValues}
+	s := &featureStatus{
+		Values: n.MovedValues, Dropped: n.DroppedValues, UnfitValues: n.UnfitValues,
+		LeftOut: n.LeftOut, LeftOutValues: n.LeftOutValues, Rounded: n.Rounded,
+	}
+	for _, u := range n.Unfit {
+		s.Unfit = append(s.Unfit, unfitFeature(u))
+	}
 	for _, m := range n.Moved {
 		s.Moved = append(s.Moved, movedFeature(m))
 	}
@@ -49,35 +71,53 @@ func FeatureStatusOf(n export.FeatureNotes) *featureStatus {
 	return s
 }
 
-// Print writes a line for each feature with another column or with several types. Names come from events.
+// Print writes a line for each thing that became of features. Names come from events.
 func (s *featureStatus) Print(lines io.Writer) {
 	for _, m := range s.Moved {
 		fmt.Fprintf(lines, "feature %q\tis in column %q, because its own name is taken: %d values since the start\n",
 			m.Feature, m.Column, m.Values)
 	}
 	for _, c := range s.Changed {
-		fmt.Fprintf(lines, "feature %q\thas changed its type, last from %s to %s: %d times since the start, each from one file to the next\n",
-			c.Column, c.From, c.To, c.Changes)
+		fmt.Fprintf(lines, "feature %q\tis of another type than in older files: %s, before %s; labeljoin compact makes integers doubles\n",
+			c.Column, c.To, c.From)
+	}
+	for _, u := range s.Unfit {
+		fmt.Fprintf(lines, "feature %q\tis of type %s, and %d values since the start do not fit and are null, one of them %q; features.declare gives it another type\n",
+			u.Column, u.Type, u.Values, u.Example)
+	}
+	if s.LeftOutValues > 0 {
+		fmt.Fprintf(lines, "features\t%d values since the start are left out by features.mode, of %q\n", s.LeftOutValues,
+			s.LeftOut)
+	}
+	if s.Rounded > 0 {
+		fmt.Fprintf(lines, "features\t%d integers since the start are rounded, because no double holds them; features.declare with int64 keeps them\n",
+			s.Rounded)
 	}
 	if s.Dropped > 0 {
-		fmt.Fprintf(lines, "features\t%d values since the start are in no row: their requests have too many features\n",
+		fmt.Fprintf(lines, "features\t%d values since the start are in no row: their requests or the output have too many features\n",
 			s.Dropped)
 	}
 }
 
 // featureMetrics are the counters of featureStatus.
-type featureMetrics struct{ moved, dropped *prometheus.Desc }
+type featureMetrics struct{ moved, dropped, leftOut, rounded *prometheus.Desc }
 
 func newFeatureMetrics(describe func(metric, help string, labels ...string) *prometheus.Desc) featureMetrics {
 	return featureMetrics{
 		moved: describe("features_moved_total",
 			"Feature values written since the start to another column than their name asks for, which is taken."),
 		dropped: describe("features_dropped_total",
-			"Feature values dropped since the start, because a row had too many features."),
+			"Feature values dropped since the start, because a row or the output had too many features."),
+		leftOut: describe("features_left_out_total",
+			"Feature values left out since the start, because features.mode gives them no column."),
+		rounded: describe("features_rounded_total",
+			"Integers beyond 2^53 written since the start as doubles, which do not hold them."),
 	}
 }
 
 func (m *featureMetrics) Collect(n export.FeatureNotes, counter func(*prometheus.Desc, float64, ...string)) {
 	counter(m.moved, float64(n.MovedValues))
 	counter(m.dropped, float64(n.DroppedValues))
+	counter(m.leftOut, float64(n.LeftOutValues))
+	counter(m.rounded, float64(n.Rounded))
 }

@@ -126,9 +126,13 @@ func OutputOptions(rows bucket.Bucket, c *config.Config, rules *joiner.Rules, lo
 	for name, kind := range c.Features.Declare {
 		features = append(features, export.Feature{Name: name, Type: string(kind)})
 	}
+	mode := map[config.FeaturesMode]export.Mode{
+		config.FeaturesEvolve: export.ModeEvolve, config.FeaturesDeclared: export.ModeDeclared,
+		config.FeaturesFrozen: export.ModeFrozen,
+	}[c.Features.Mode]
 	o := export.Options{
 		Bucket: rows, Name: c.Name, Partition: Default, Partitions: partitions, RulesHash: c.Fingerprint(),
-		Labels: rules.Labels, Weight: rules.SampleRate > 0, Features: features, Rename: c.Output.Rename,
+		Labels: rules.Labels, Weight: rules.SampleRate > 0, Features: features, Mode: mode, Rename: c.Output.Rename,
 		FileRows: int(c.Output.Roll.Rows), FileBytes: int64(c.Output.Roll.Size), Log: log,
 	}
 	if c.Monitor.Labels {

@@ -93,6 +93,9 @@ func (v *evidence) ofOtherKind(d *events.DeadLetter) bool {
 	return err == nil
 }
 
+// forget begins anew, because the logs are read again.
+func (v *evidence) forget() { v.rejected, v.outcomes = nil, 0 }
+
 // read is asked when the logs are read whole and nothing has closed yet.
 func (v *evidence) read(l *joiner.Ledger) error {
 	for _, log := range v.logs {

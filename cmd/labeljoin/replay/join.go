@@ -193,6 +193,11 @@ func (r *Replay) join(ctx context.Context, rules *joiner.Rules, seen *evidence, 
 	l.Rows = sink.rows
 	if sink.stage != nil {
 		l.Rows, l.Unfit = sink.stage.Tallies()
+		if sink.stage.Redo() { // once at most: then the types are known before the first row
+			sink.stage.Abort()
+			seen.forget()
+			return r.join(ctx, rules, seen, to)
+		}
 	}
 	if !l.Balanced() {
 		return nil, fmt.Errorf("the books do not balance: requests %+v, outcomes %+v; this is a defect of labeljoin: report it", l.Kinds[0], l.Kinds[1])

@@ -60,7 +60,8 @@ var importRules = []importRule{
 		why: "text is made records without a server, a state or a library that trusts its input",
 	},
 	{
-		pkg: "events/mapping", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events"),
+		pkg: "events/mapping", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events",
+			"events/formats"),
 		why: "an event is a function of its record: there is nothing else to ask",
 	},
 	{
@@ -96,7 +97,8 @@ var importRules = []importRule{
 		why: "logs that are there whole need no state, and their rows go through an interface",
 	},
 	{
-		pkg: "joiner/sql", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events", "joiner", "joiner/guard", "joiner/rule", "joiner/sql"),
+		pkg: "joiner/sql", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events", "joiner",
+			"joiner/guard", "joiner/rule", "joiner/sql"),
 		why: "a query is text made of rules: it reads and runs nothing",
 	},
 	{

@@ -69,7 +69,7 @@ func post(t *testing.T, address, body string) (status int, text string) {
 // being answered, and are sent away in the end.
 func TestSlowClients(t *testing.T) {
 	o := options()
-	o.MaxConns, o.Timeout = 20, time.Second
+	o.MaxConns, o.Timeout = 20, 2*time.Second
 	s, _ := listen(t, o)
 	var slow []net.Conn
 	for i := range 60 {
@@ -81,6 +81,12 @@ func TestSlowClients(t *testing.T) {
 		if i < 10 {
 			fmt.Fprint(conn, "POST /v1/events/requests HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
 			slow = append(slow, conn)
+		}
+		for i == 9 { // until all are known to owe a body: one that has said nothing yet would make room
+			if now := s.Stats(); now.InFlight+now.Answers[http.StatusRequestTimeout] >= 10 {
+				break
+			}
+			time.Sleep(time.Millisecond)
 		}
 	}
 	if status, text := post(t, s.Address(), request); status != 202 {
@@ -151,8 +157,9 @@ func TestDrain(t *testing.T) {
 	if err := <-closed; err != nil {
 		t.Error(err)
 	}
-	if len(w.list) != 1 {
-		t.Errorf("%d messages are stored", len(w.list))
+	s.Open(&w.book, nil, nil) // does not wait
+	if got := send(t, s, "/v1/events/requests", request); got.Status != 503 || len(w.list) != 1 {
+		t.Errorf("over a connection that was open: %+v; %d messages are stored", got, len(w.list))
 	}
 }
 

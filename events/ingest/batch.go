@@ -312,6 +312,9 @@ func unwrap(body []byte, several bool, add func([]byte)) *failure {
 	if err != nil {
 		return fail(http.StatusBadRequest, "the body is no CloudEvent in JSON: %v", err)
 	}
+	if len(list) == 0 {
+		return fail(http.StatusBadRequest, "the batch has no CloudEvent")
+	}
 	for i := range list {
 		if list[i].SpecVersion != "1.0" {
 			return fail(http.StatusBadRequest, "CloudEvent %d has specversion %q: it is 1.0", i, clip(list[i].SpecVersion))

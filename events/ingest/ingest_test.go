@@ -170,6 +170,7 @@ func TestBodies(t *testing.T) {
 		{"cloud events", "requests", `[{"specversion":"1.0","id":"1","source":"s","type":"t","data":` + request +
 			`},{"specversion":"1.0","id":"2","source":"s","type":"t","data":7}]`, "application/cloudevents-batch+json", 207, []string{request},
 			"1 not_object"},
+		{"no batch", "requests", "null", "application/cloudevents-batch+json", 400, nil, ""},
 		{"no cloud event", "requests", request, "application/cloudevents+json", 400, nil, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

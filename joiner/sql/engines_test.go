@@ -66,6 +66,7 @@ type logs struct {
 	messages []events.Message
 	decoders [events.Kinds]events.Decoder
 	features []rowfile.Feature
+	stops    string // what the query has to say when it ends with an error; empty: it need not
 }
 
 // comparison is a line of what compare.py reads.
@@ -158,6 +159,9 @@ func prepare(t *testing.T, l *logs, dialect sql.Dialect, dir string) comparison 
 	}
 	if replay(t, l, c.Expected) {
 		c.Expected, c.Error = "", "use labeljoin replay"
+	}
+	if l.stops != "" {
+		c.Expected, c.Error = "", l.stops
 	}
 	return c
 }

@@ -55,7 +55,11 @@ class Spark:
         self.spark = (
             SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
             .config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
-            .config("spark.sql.shuffle.partitions", "2").config("spark.sql.session.timeZone", "UTC").getOrCreate())
+            .config("spark.sql.session.timeZone", "UTC")
+            # The logs are small: what prepares for large ones takes longer than the join.
+            .config("spark.sql.shuffle.partitions", "1").config("spark.sql.adaptive.enabled", "false")
+            .config("spark.sql.codegen.wholeStage", "false").config("spark.ui.showConsoleProgress", "false")
+            .getOrCreate())
         self.spark.sparkContext.setLogLevel("OFF")
 
     def rows(self, query):

@@ -1,0 +1,82 @@
+package sql_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/rule"
+	"github.com/labeljoin/labeljoin/joiner/sql"
+)
+
+// logOf has events that are written as "request ID TIME" and "outcome ID TIME VALUE
+// OUTCOME_ID", with times in nanoseconds.
+func logOf(t *testing.T, name string, d sql.Definition, lines ...string) logs {
+	t.Helper()
+	l := logs{name: name, def: d, decoders: [events.Kinds]events.Decoder{{Unit: events.UnitNS}, {Unit: events.UnitNS}}}
+	l.def.Name = name
+	for i := range d.Rules.Labels {
+		c, err := rule.Compile(d.When[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.def.Rules.Labels[i].When = c.Holds
+	}
+	for _, line := range lines {
+		f := strings.Fields(line)
+		m := events.Message{Kind: events.KindRequest, Data: fmt.Appendf(nil, `{"request_id":%q,"ts":%s}`, f[1], f[2])}
+		if f[0] == "outcome" {
+			m.Kind, m.Data = events.KindOutcome, fmt.Appendf(nil,
+				`{"request_id":%q,"ts":%s,"type":"click","value":%s,"outcome_id":%q}`,
+				f[1], f[2], f[3], f[4])
+		}
+		l.messages = append(l.messages, m)
+	}
+	return l
+}
+
+// TestBounds: what generated histories meet too seldom.
+func TestBounds(t *testing.T) {
+	define := func(agg joiner.Agg, window time.Duration) sql.Definition {
+		d := sql.Definition{When: []string{`type == "click"`}, Complete: true}
+		d.Rules.Labels = []joiner.Label{{Name: "clicked", Window: window, Agg: agg}}
+		return d
+	}
+	again := define(joiner.Any, 10)
+	again.Rules.Corrections = 30 // so an id is used again beyond 40
+	gap := define(joiner.Any, 100)
+	gap.Rules.Labels = append(gap.Rules.Labels, joiner.Label{Name: "n", Window: 20, Agg: joiner.Count})
+	gap.When = append(gap.When, `type == "click"`)
+	gap.Rules.Gaps = []events.Gap{{From: 1050, To: 1060, Since: 500}}
+	gap.Rules.Gaps[0].Kinds[events.KindOutcome] = true
+	compare(t, []logs{
+		logOf(t, "ids used again", again,
+			"request a 100", "request a 140", "outcome a 105 1 o1",
+			"request b 100", "request b 141", "outcome b 105 1 o1", "outcome b 145 1 o1",
+			"request c 100", "request c 141", "request c 181", "request c 182", "outcome c 183 1 o1",
+			"request d 100", "outcome d 60 1 o1", "outcome d 105 1 o1", // the copy before is within reach, and counts
+			"request e 100", "outcome e 59 1 o1", "outcome e 105 1 o1", // beyond it, it is none
+			"request f 100", "request f 200", "outcome f 150 1 o1", "outcome f 205 1 o1"),
+		logOf(t, "sums", define(joiner.Sum, 100),
+			"request a 0", "outcome a 1 0.1 o3", "outcome a 2 1e16 o2", "outcome a 3 -1e16 o1", "outcome a 4 0.3 o0",
+			"request b 0", "outcome b 4 0.1 o3", "outcome b 3 1e16 o2", "outcome b 2 -1e16 o1", "outcome b 1 0.3 o0",
+			"request c 0", "outcome c 1 0.1 o3", "outcome c 1 0.2 o2", "outcome c 1 0.3 o1",
+			"request d 0", "outcome d 1 0.3 o3", "outcome d 1 0.2 o2", "outcome d 1 0.1 o1"),
+		logOf(t, "gaps", gap,
+			"request a 949", "request b 950", "request c 1060", "request d 1061", "request e 1000", "outcome e 1001 1 o1",
+			"request f 1030", "outcome f 1031 1 o1", "request g 1029", "request h 400"),
+		logOf(t, "windows", define(joiner.Latency, 10),
+			"request a 0", "outcome a 0 1 o1", "request b 0", "outcome b 10 1 o1", "request c 0", "outcome c 11 1 o1",
+			"request d 0", "outcome d -1 1 o1"),
+		stopped(logOf(t, "far away", define(joiner.Any, 10), "request a 4611686018427387905"), "before 1824 or after 2116"),
+	})
+}
+
+// stopped is a log for which the query has to end with an error.
+func stopped(l logs, text string) logs {
+	l.stops = text
+	return l
+}

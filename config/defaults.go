@@ -112,6 +112,9 @@ func (c *Config) Complete() {
 			for _, of := range c.Labels[:i].Named(label.Of) {
 				label.Window = max(label.Window, of.Window)
 			}
+			if label.Window == 0 {
+				label.Window = c.Labels.shortest()
+			}
 		}
 		if label.Window == 0 && !c.source.has(join("labels", label.Name, "window")) {
 			label.Window = c.Join.Window

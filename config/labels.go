@@ -37,7 +37,8 @@ type Label struct {
 	// An expression over the labels that stand before this one, instead of `when`. Each is
 	// known by its name, and by its name and _ts the time at which it was decided, which is
 	// compared with durations: `bought == 1 && !(returned == 1 && returned_ts - bought_ts <=
-	// 14d)`. The label is known when all that it names are.
+	// 14d)`. The label is known when all that it names are. It may look at the request and
+	// the item as well.
 	//
 	// Default: none. Most labels say what happened.
 	Of string `yaml:"of"`
@@ -56,6 +57,18 @@ func (l Labels) Named(expression string) []Label {
 		}
 	}
 	return named
+}
+
+// shortest is the shortest window that a label of outcomes has of its own, or 0: what a
+// label of the request alone waits for.
+func (l Labels) shortest() Duration {
+	var shortest Duration
+	for _, label := range l {
+		if label.Of == "" && label.Window > 0 && (shortest == 0 || label.Window < shortest) {
+			shortest = label.Window
+		}
+	}
+	return shortest
 }
 
 // Parts parts what a label's value says: sum(attrs.ms) is the sum of an expression, sum is

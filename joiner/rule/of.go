@@ -13,21 +13,27 @@ import (
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
+
+	"github.com/labeljoin/labeljoin/events"
 )
 
 // Of is a compiled expression over other labels of a row.
 type Of struct {
 	Needs []string // the labels that it names, each once
+	Row   bool     // it looks at the request or the item
 	Truth bool     // it is true or false, not a number
 	// Eval makes it of the labels' values and times. ok is false of a value that is null
 	// and of a time that is not there; times are nanoseconds since the request. True is 1
-	// and false is 0. The error says why it cannot be evaluated.
-	Eval func(value func(label string) (float64, bool), since func(label string) (int64, bool)) (Number, error)
+	// and false is 0. The row is that of an item of a request, as in InRow. The error says
+	// why it cannot be evaluated.
+	Eval func(value func(label string) (float64, bool), since func(label string) (int64, bool), req *events.Request,
+		item int) (Number, error)
 }
 
 // CompileOf checks an expression over labels: each is known by its name, as a number or
 // nil, and, with _ts after it, as the time of the outcome that decided it, which is
-// compared with durations like 14d. The error is as of Compile.
+// compared with durations like 14d. The request and the row's item are known as in a
+// condition. The error is as of Compile.
 func CompileOf(source string, labels []string) (Of, error) {
 	text, places := durations(source)
 	fail := func(err error) (Of, error) { return Of{}, places.back(source, err) }
@@ -39,11 +45,20 @@ func CompileOf(source string, labels []string) (Of, error) {
 	for _, name := range labels {
 		known[name], known[name+"_ts"] = types.Any, types.Any
 	}
+	row := map[string]types.Type{"request": memberTypes("rule.requestEnv"), "item": memberTypes("rule.itemEnv")}
+	for name, of := range row {
+		if known[name] == nil {
+			known[name] = of
+		}
+	}
 	used := names{known: known}
 	if ast.Walk(&tree, &used); used.unknown != nil {
 		e := &Error{Source: text, Line: 1, Column: used.unknown.Location().From + 1,
 			Message: unknown("label", used.unknown.Value, labels)}
 		return fail(e)
+	}
+	if used.message != "" {
+		return fail(&Error{Source: text, Line: 1, Column: used.at + 1, Message: used.message})
 	}
 	program, err := expr.Compile(text, expr.Env(known), expr.MaxNodes(maxNodes))
 	if err != nil {
@@ -61,33 +76,63 @@ func CompileOf(source string, labels []string) (Of, error) {
 		label := strings.TrimSuffix(name, "_ts")
 		if slices.Contains(labels, name) {
 			label = name
+		} else if row[name] != nil {
+			of.Row = true
+			continue
 		}
 		if !slices.Contains(of.Needs, label) {
 			of.Needs = append(of.Needs, label)
 		}
 	}
-	if len(of.Needs) == 0 {
+	if len(of.Needs) == 0 && !of.Row {
 		return fail(&Error{Source: text, Line: 1, Column: 1,
-			Message: "it names no label: name one of " + strings.Join(labels, ", ")})
+			Message: "it names no label, and not the request: name one of " + strings.Join(labels, ", ")})
 	}
-	of.Eval = evalOf(program, used.list, labels)
+	of.Eval = evalOf(program, looksOf(tree), used.list, labels)
 	return of, nil
 }
 
+// memberTypes are the types of what the request or the item has.
+func memberTypes(of string) types.Map {
+	m := types.Map{}
+	for _, name := range members[of] {
+		switch name {
+		case "score", "position":
+			m[name] = types.Float64
+		case "features":
+			m[name] = types.Any
+		default:
+			m[name] = types.String
+		}
+	}
+	return m
+}
+
 // evalOf runs a program over the values of labels.
-func evalOf(program *vm.Program, used, labels []string) func(func(string) (float64, bool),
-	func(string) (int64, bool)) (Number, error) {
+func evalOf(program *vm.Program, l looks, used, labels []string) func(func(string) (float64, bool),
+	func(string) (int64, bool), *events.Request, int) (Number, error) {
 	machines := &sync.Pool{New: func() any { return &vm.VM{MemoryBudget: maxMemory} }}
-	return func(value func(string) (float64, bool), since func(string) (int64, bool)) (Number, error) {
+	return func(value func(string) (float64, bool), since func(string) (int64, bool), req *events.Request,
+		item int) (Number, error) {
 		env := make(map[string]any, len(used))
 		for _, name := range used {
 			env[name] = nil
-			if slices.Contains(labels, name) {
+			switch {
+			case slices.Contains(labels, name):
 				if v, ok := value(name); ok {
 					env[name] = v
 				}
-			} else if ns, ok := since(strings.TrimSuffix(name, "_ts")); ok {
-				env[name] = int(ns)
+			case name == "request":
+				r := l.requestOf(map[string]any{}, req)
+				env[name] = map[string]any{"request_id": r.ID, "model": r.Model, "model_version": r.ModelVersion,
+					"user_id": r.UserID, "score": r.Score, "features": r.Features}
+			case name == "item":
+				i := l.itemOf(map[string]any{}, req, item)
+				env[name] = map[string]any{"item_id": i.ID, "position": i.Position, "score": i.Score, "features": i.Features}
+			default:
+				if ns, ok := since(strings.TrimSuffix(name, "_ts")); ok {
+					env[name] = int(ns)
+				}
 			}
 		}
 		m := machines.Get().(*vm.VM)
@@ -106,11 +151,15 @@ type names struct {
 	list    []string
 	unknown *ast.IdentifierNode
 	own     []string // that the expression declares itself
+	message string   // what is wrong with a member, and where it stands
+	at      int
 }
 
 // Visit implements ast.Visitor.
 func (n *names) Visit(node *ast.Node) {
 	switch x := (*node).(type) {
+	case *ast.MemberNode:
+		n.member(x)
 	case *ast.VariableDeclaratorNode:
 		n.own = append(n.own, x.Name)
 		if n.unknown != nil && n.unknown.Value == x.Name {
@@ -124,6 +173,25 @@ func (n *names) Visit(node *ast.Node) {
 		} else if !slices.Contains(n.list, x.Value) {
 			n.list = append(n.list, x.Value)
 		}
+	}
+}
+
+// member finds a name that the request or the item does not have.
+func (n *names) member(m *ast.MemberNode) {
+	id, isName := m.Node.(*ast.IdentifierNode)
+	name, written := m.Property.(*ast.StringNode)
+	if !isName || !written || n.message != "" {
+		return
+	}
+	of, what := "", ""
+	switch id.Value {
+	case "request":
+		of, what = "rule.requestEnv", "name of the request"
+	case "item":
+		of, what = "rule.itemEnv", "name of the item"
+	}
+	if _, row := n.known[id.Value].(types.Map); row && of != "" && !slices.Contains(members[of], name.Value) {
+		n.message, n.at = unknown(what, name.Value, members[of]), m.Location().From
 	}
 }
 

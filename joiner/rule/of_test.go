@@ -35,6 +35,10 @@ func TestLabelsOfOthers(t *testing.T) {
 		{`rated_ts == nil && clicks > 2`, Number{1, true}, "", true, "rated clicks"},
 		{`let n = clicks; n + n`, Number{6, true}, "", false, "clicks"},
 		{`a_ts ?? 1`, Number{1, true}, "", false, "a_ts"},
+		{`clicks / item.position`, Number{3. / 7, true}, "", false, "clicks"},
+		{`request.features.n > 3 && request.user_id == "u1"`, Number{1, true}, "", true, ""},
+		{`bought == 1 && item.features.price < 9`, Number{1, true}, "", true, "bought"},
+		{`bought * item.features.none`, Number{}, "number * nil is not possible", false, "bought"},
 		{`clicks == 3 && string(clicks) != "14d"`, Number{1, true}, "", true, "clicks"},
 	} {
 		of, err := CompileOf(c.expr, labels)
@@ -43,7 +47,7 @@ func TestLabelsOfOthers(t *testing.T) {
 			continue
 		}
 		got, err := of.Eval(func(name string) (float64, bool) { v, ok := values[name]; return v, ok },
-			func(name string) (int64, bool) { ns, ok := times[name]; return ns, ok })
+			func(name string) (int64, bool) { ns, ok := times[name]; return ns, ok }, aRequest(), 0)
 		slices.Sort(of.Needs)
 		wanted := strings.Fields(c.needs)
 		slices.Sort(wanted)
@@ -56,11 +60,12 @@ func TestLabelsOfOthers(t *testing.T) {
 
 func TestWhatNoLabelIsMadeOf(t *testing.T) {
 	for expr, want := range map[string]string{
-		`bougth == 1`:                        `unknown label "bougth"; did you mean "bought"? (at column 1 of the expression)`,
-		`bought_ts < 14d && clicked == 1`:    `unknown label "clicked"; there are bought, rated (at column 20 of the expression)`,
-		`bought_ts < 14d && `:                `the expression ends too early`,
-		`"a"`:                                `true, false or a number, but this is text`,
-		`1 + 1`:                              `it names no label: name one of bought, rated`,
+		`bougth == 1`:                     `unknown label "bougth"; did you mean "bought"? (at column 1 of the expression)`,
+		`bought_ts < 14d && clicked == 1`: `unknown label "clicked"; there are bought, rated (at column 20 of the expression)`,
+		`bought_ts < 14d && `:             `the expression ends too early`,
+		`"a"`:                             `true, false or a number, but this is text`,
+		`1 + 1`:                           `it names no label, and not the request: name one of bought, rated`,
+		`request.usr_id == "a" && bought_ts > 1d`: `unknown name of the request "usr_id"; did you mean "user_id"?`,
 		`now() > 1d`:                         `unknown function "now"`,
 		`bought_ts < 14 days`:                `(at column 16 of the expression)`,
 		`any([bought], any([rated], # > 0))`: `any within another loop`,

@@ -200,19 +200,27 @@ func (m *rowMachine) see(l *looks, o *events.Outcome, req *events.Request, item 
 	if !l.row {
 		return
 	}
-	m.env.Request = requestEnv{ID: req.ID, Model: req.Model, ModelVersion: req.ModelVersion, UserID: req.UserID,
-		Score: orNaN(req.Score, req.HasScore), Features: featuresOf(m.features, req.Features, &l.request)}
-	m.env.Item = itemEnv{Position: math.NaN(), Score: math.NaN()}
+	m.env.Request, m.env.Item = l.requestOf(m.features, req), l.itemOf(m.itemFeature, req, item)
+}
+
+// requestOf is what an expression sees of a request, with its features in a map.
+func (l *looks) requestOf(features map[string]any, req *events.Request) requestEnv {
+	return requestEnv{ID: req.ID, Model: req.Model, ModelVersion: req.ModelVersion, UserID: req.UserID,
+		Score: orNaN(req.Score, req.HasScore), Features: featuresOf(features, req.Features, &l.request)}
+}
+
+// itemOf is what an expression sees of an item, if there is one.
+func (l *looks) itemOf(features map[string]any, req *events.Request, item int) itemEnv {
 	if item < 0 || item >= len(req.Items) {
-		return
+		return itemEnv{Position: math.NaN(), Score: math.NaN()}
 	}
 	i := &req.Items[item]
 	position := float64(item)
 	if i.HasPosition {
 		position = float64(i.Position)
 	}
-	m.env.Item = itemEnv{ID: i.ID, Position: position, Score: orNaN(i.Score, i.HasScore),
-		Features: featuresOf(m.itemFeature, i.Features, &l.item)}
+	return itemEnv{ID: i.ID, Position: position, Score: orNaN(i.Score, i.HasScore),
+		Features: featuresOf(features, i.Features, &l.item)}
 }
 
 func orNaN(x float64, has bool) float64 {

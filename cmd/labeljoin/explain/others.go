@@ -27,7 +27,10 @@ func (t *teller) whyOfOthers(row *joiner.Row, label int) string {
 		}
 		of = append(of, text)
 	}
-	from := fmt.Sprintf("it is %s, and %s", oneLine(t.cfg.Labels[label].Of), strings.Join(of, ", "))
+	from := "it is " + oneLine(t.cfg.Labels[label].Of)
+	if len(of) > 0 {
+		from += ", and " + strings.Join(of, ", ")
+	}
 	if t.open(row, label) {
 		return fmt.Sprintf("is not decided: %s; the last of these windows ends at %s.", from,
 			t.story.Request.TS.Add(l.Window))

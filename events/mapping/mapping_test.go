@@ -11,6 +11,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/zstd"
+	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/labeljoin/labeljoin/events"
 )
@@ -206,6 +207,7 @@ func TestFormats(t *testing.T) {
 		{"no CloudEvent", ce, with([]byte(`{"id":"a"}`)),
 			"request rejected bad_format: it is no CloudEvent: specversion is not given"},
 		{"OTLP in JSON", otlp, with([]byte(logs)), `request {"request_id":"9007199254740993","ts":"2025-11-29T02:40:00.000000001Z","model":"svc","features":{"x":2.0}}`},
+		{"OTLP in protobuf", otlp, with(asProtobuf(t, logs)), `request {"request_id":"9007199254740993","ts":"2025-11-29T02:40:00.000000001Z","model":"svc","features":{"x":2.0}}`},
 		{"no OTLP", otlp, with([]byte("\xff\xff\xff")), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -218,6 +220,20 @@ func TestFormats(t *testing.T) {
 			}
 		})
 	}
+}
+
+// asProtobuf is OTLP in JSON as protobuf, by the library of OpenTelemetry.
+func asProtobuf(t *testing.T, logs string) []byte {
+	t.Helper()
+	decoded, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs([]byte(logs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := (&plog.ProtoMarshaler{}).MarshalLogs(decoded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 // TestWhatExplodes: expressions that would run for ever, or take all memory, come to an

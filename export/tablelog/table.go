@@ -309,7 +309,8 @@ func (s *State) write(b bucket.Bucket, n uint64, token string) (*table, error) {
 func (s *State) index(t *table) *tableIndex {
 	index := &tableIndex{
 		Format: formatOf(len(s.schema)), Name: s.Name, Partition: s.Partition, Partitions: s.Partitions,
-		Number: s.Number, Hash: s.Hash, Begins: s.Begins, Began: toPositions(s.Began), Days: []tableDay{}, Schema: s.schema.list(),
+		Number: s.Number, Hash: s.Hash, Begins: s.Begins, Began: toPositions(s.Began), Days: []tableDay{},
+		Schema: s.schema.list(),
 	}
 	if s.Last != nil {
 		index.Append, index.Nonce, index.Receipt = commitOf(s.Last), s.Last.Nonce, s.Receipt.Hash

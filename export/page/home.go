@@ -5,10 +5,15 @@ import (
 	_ "embed"
 	"html/template"
 	"io"
+
+	"github.com/labeljoin/labeljoin/export/health"
 )
 
 //go:embed home.html
 var homeHTML string
+
+//go:embed days.html
+var daysHTML string
 
 // Home is what the first screen about a running joiner shows.
 type Home struct {
@@ -19,6 +24,73 @@ type Home struct {
 	Status string
 	// Refresh is after how many seconds the page is loaded again.
 	Refresh int
+	// Labels are those of the hour that is called Hour; none before there is one.
+	Hour   string
+	Labels []HomeLabel
+	Alarms []HomeAlarm
+}
+
+// HomeLabel is a label in the last hour that is written whole.
+type HomeLabel struct {
+	Name            string
+	Rows, Positive  uint64
+	Unknown         uint64   // rows in which it is null
+	Rate, UsualRate *float64 // nil: nothing is known
+}
+
+// RateText is the rate in words.
+func (l HomeLabel) RateText() string { return partText(l.Rate, "unknown") }
+
+// UsualText is what is usual at that hour, in words.
+func (l HomeLabel) UsualText() string { return partText(l.UsualRate, "not known yet") }
+
+func partText(part *float64, none string) string {
+	if part == nil {
+		return none
+	}
+	return health.Percent(*part)
+}
+
+// HomeAlarm is an alarm that goes on.
+type HomeAlarm struct{ Kind, From, Text string }
+
+// Day is a day of the output.
+type Day struct {
+	Day       string
+	Rows      int64 // in all revisions
+	Complete  string
+	Version   string // empty: it is not exported
+	Exported  int64
+	Anomalies int
+}
+
+// Days is the list of the days, newest first.
+type Days struct {
+	Name string
+	Days []Day
+}
+
+// WriteDays writes the list of the days. Everything on it is text.
+func WriteDays(w io.Writer, d *Days) error {
+	return render(w, daysHTML, struct {
+		Name  string
+		Days  []Day
+		Style template.CSS
+	}{d.Name, d.Days, template.CSS(styleCSS)})
+}
+
+// render renders a page whole before it writes any of it.
+func render(w io.Writer, text string, view any) error {
+	t, err := template.New("page").Parse(text)
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	if err := t.Execute(&out, view); err != nil {
+		return err
+	}
+	_, err = w.Write(out.Bytes())
+	return err
 }
 
 // Policy is what the page may use, for the header Content-Security-Policy: its
@@ -27,19 +99,11 @@ func Policy() string { return policy() }
 
 // WriteHome writes the first screen. Everything on it is text.
 func WriteHome(w io.Writer, h *Home) error {
-	t, err := template.New("home").Parse(homeHTML)
-	if err != nil {
-		return err
+	for i := range h.Alarms {
+		h.Alarms[i].Text = short(h.Alarms[i].Text)
 	}
-	var out bytes.Buffer
-	err = t.Execute(&out, struct {
+	return render(w, homeHTML, struct {
 		*Home
-		Policy string
-		Style  template.CSS
-	}{h, policy(), template.CSS(styleCSS)})
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(out.Bytes())
-	return err
+		Style template.CSS
+	}{h, template.CSS(styleCSS)})
 }

@@ -2,6 +2,8 @@ package exports
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"runtime"
 	"slices"
 
@@ -47,6 +49,33 @@ func GateOf(c *config.Config, outputDir string, archive *export.Archive, allow b
 		g.SchemaFile, g.Against, g.Health = v.Schema, v.Against == config.ExportAgainstYesterday, v.Health
 	}
 	return g
+}
+
+// Days lists the days of what the numbered partition wrote; none before there is an output.
+func Days(ctx context.Context, c *config.Config, part int) ([]shards.ListedDay, error) {
+	rows, err := place.Of(ctx, c, c.Output.Dir)
+	if err != nil {
+		return nil, err
+	}
+	archive, err := export.OpenArchive(rows, part)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	table, err := archive.Table()
+	if err != nil {
+		return nil, err
+	}
+	o, err := OptionsOf(c)
+	if err == nil {
+		err = Place(ctx, c, &o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return shards.List(table, o)
 }
 
 // Place says where an export is that goes to an object store.

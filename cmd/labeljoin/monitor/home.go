@@ -2,9 +2,11 @@ package monitor
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 
 	"github.com/labeljoin/labeljoin/export/page"
+	"github.com/labeljoin/labeljoin/export/shards"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
@@ -22,11 +24,63 @@ func serveHome(w http.ResponseWriter, name string, now engine.Stats, observers [
 	}
 	h := page.Home{Name: name, Refresh: homeRefresh}
 	h.Text, h.Ready = readiness(now.Joining, waits)
+	if l := s.Labels; l != nil {
+		h.Hour = l.Hour
+		for _, one := range l.Labels {
+			h.Labels = append(h.Labels, page.HomeLabel{Name: one.Label, Rows: one.Rows, Positive: one.Positive,
+				Unknown: one.Rows - one.Known, Rate: one.Rate, UsualRate: one.Usual})
+		}
+		for _, a := range l.Alarms {
+			h.Alarms = append(h.Alarms, page.HomeAlarm{Kind: a.Kind, From: a.From, Text: a.Text})
+		}
+	}
 	var text, html bytes.Buffer
 	err := s.Print(&text, true)
 	if h.Status = text.String(); err == nil {
 		err = page.WriteHome(&html, &h)
 	}
+	answerPage(w, &html, err)
+}
+
+// serveDays answers with the days of the output.
+func serveDays(ctx context.Context, w http.ResponseWriter, name string, observers []Observer) {
+	list := page.Days{Name: name}
+	var html bytes.Buffer
+	var err error
+	for _, o := range observers {
+		if o.Days == nil || err != nil {
+			continue
+		}
+		var days []shards.ListedDay
+		if days, err = o.Days(ctx); err == nil {
+			for i := len(days) - 1; i >= 0; i-- {
+				list.Days = append(list.Days, dayOf(&days[i]))
+			}
+		}
+	}
+	if err == nil {
+		err = page.WriteDays(&html, &list)
+	}
+	answerPage(w, &html, err)
+}
+
+func dayOf(d *shards.ListedDay) page.Day {
+	out := page.Day{Day: d.Day, Rows: d.Rows, Complete: "yes"}
+	switch {
+	case d.Ready:
+	case d.Ended:
+		out.Complete = "no, and the log has ended"
+	default:
+		out.Complete = "expected " + d.Expected.String()
+	}
+	if m := d.Manifest; m != nil && !d.Foreign {
+		out.Version, out.Exported, out.Anomalies = d.Version.String(), m.Counts.Written, m.Anomalies
+	}
+	return out
+}
+
+// answerPage answers with a page, or with the error that there is none for.
+func answerPage(w http.ResponseWriter, html *bytes.Buffer, err error) {
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

@@ -129,6 +129,10 @@ func handler(name string, stats func() engine.Stats, observers ...Observer) http
 		}
 		fmt.Fprintln(w, text)
 	})
+	mux.HandleFunc("GET /days", func(w http.ResponseWriter,
+		r *http.Request) {
+		serveDays(r.Context(), w, name, observers)
+	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { serveHome(w, name, stats(), observers) })
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		now := stats()

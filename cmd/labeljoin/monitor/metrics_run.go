@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/ingest"
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/shards"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/store"
 )
@@ -22,6 +24,8 @@ type Observer struct {
 	Collector prometheus.Collector
 	Waits     func(*engine.Stats) []Wait   // what is held
 	Tell      func(*engine.Stats, *Status) // adds to a status what the engine does not know
+	// Days lists the days of the output; nil: there is no list.
+	Days func(context.Context) ([]shards.ListedDay, error)
 }
 
 // runCollector makes metrics of what a running joiner measures. Label values

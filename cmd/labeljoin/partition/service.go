@@ -24,6 +24,7 @@ import (
 	"github.com/labeljoin/labeljoin/events/ingest"
 	"github.com/labeljoin/labeljoin/events/jetstream"
 	"github.com/labeljoin/labeljoin/export/bucket"
+	"github.com/labeljoin/labeljoin/export/shards"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
@@ -212,7 +213,8 @@ func (s *Service) observe() monitor.Observer {
 		s.tell(stats, to)
 		to.Behind(s.lag.Behind(*stats))
 	}
-	return monitor.Observer{Collector: c, Waits: s.waits, Tell: told}
+	days := func(ctx context.Context) ([]shards.ListedDay, error) { return exports.Days(ctx, s.Config, Default) }
+	return monitor.Observer{Collector: c, Waits: s.waits, Tell: told, Days: days}
 }
 
 // tell adds to a status what the engine does not know.

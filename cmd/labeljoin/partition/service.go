@@ -207,7 +207,7 @@ func (s *Service) observe() monitor.Observer {
 	for i := range s.Config.Labels {
 		c.Labels = append(c.Labels, s.Config.Labels[i].Name)
 	}
-	c.Daily, c.Ingest = s.daily, s.ingest
+	c.Daily, c.Ingest, c.Alarms = s.daily, s.ingest, s.labels
 	c.Waits, c.Notes, c.Unsent = s.waits, s.Partition.Output.FeatureNotes, s.unsent
 	told := func(stats *engine.Stats, to *monitor.Status) {
 		s.tell(stats, to)

@@ -53,8 +53,8 @@ type Options struct {
 	FileRows  int   // a file is finished at so many rows; 0 means 1,000,000
 	FileBytes int64 // or when so many bytes are buffered; 0 means 128 MiB, at most 1 GiB
 
-	// Behind lets a file be finished while rows of the next are added; a commit holds twice
-	// FileBytes then.
+	// Behind lets a file be finished while rows of the next are added, and compresses it a
+	// little better: for commits of many files. A commit holds twice FileBytes then.
 	Behind bool
 
 	// CheckpointEvery is how many operations may follow a checkpoint of the table; 0
@@ -78,12 +78,8 @@ const (
 
 // layout is what the options say of the columns of files, in a table with some columns.
 func (o *Options) layout(known []rowfile.TableColumn) rowfile.Config {
-	keep := 0
-	if o.Behind { // one file is made while another is written
-		keep = 2
-	}
 	return rowfile.Config{
-		Labels: o.Labels, Weight: o.Weight, Features: o.Features, Rename: o.Rename, Mode: o.Mode, Known: known, Keep: keep,
+		Labels: o.Labels, Weight: o.Weight, Features: o.Features, Rename: o.Rename, Mode: o.Mode, Known: known, Many: o.Behind,
 	}
 }
 

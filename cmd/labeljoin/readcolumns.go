@@ -25,7 +25,7 @@ func readColumnsCommand() *cli.Command {
 			if err := columnar.LimitMemory(); err != nil {
 				return fmt.Errorf("bounding the memory: %w", err)
 			}
-			return columnar.Write(c.Context, c.Args().First(), c.App.Writer, c.Args().Tail()...)
+			return columnar.Write(c.Context, c.Args().First(), terminal.Raw(c.App.Writer), c.Args().Tail()...)
 		},
 	}
 }

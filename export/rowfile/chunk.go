@@ -121,6 +121,11 @@ func as[T int64 | float64](nums []uint64) []T {
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(nums))), len(nums))
 }
 
+// wordsOf are the bits of numbers.
+func wordsOf[T int64 | float64](nums []T) []uint64 {
+	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(nums))), len(nums))
+}
+
 // Definition levels in an optional list of optional elements.
 const (
 	listEmpty   = 1

@@ -2,7 +2,6 @@ package rowfile
 
 import (
 	"encoding/binary"
-	"math"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -46,13 +45,13 @@ func (d *digest) add(c *colfile.Column) {
 	case d.scalar == String:
 		d.addTexts(c)
 	case d.scalar == Bool:
-		addNumbers(d, c, c.Bools, 1)
+		addNumbers(d, c, c.Bools, 1, bitsOfBool)
 	case d.scalar == Int32:
-		addNumbers(d, c, c.Int32s, 8)
+		addNumbers(d, c, c.Int32s, 8, func(v int32) uint64 { return uint64(v) })
 	case d.scalar == Double:
-		addNumbers(d, c, c.Doubles, 8)
+		addWords(d, c, wordsOf(c.Doubles))
 	default:
-		addNumbers(d, c, c.Int64s, 8)
+		addWords(d, c, wordsOf(c.Int64s))
 	}
 }
 
@@ -72,7 +71,7 @@ func (d *digest) levels(c *colfile.Column, i int) (rep, def byte) {
 }
 
 // addNumbers adds numbers, each of which takes size bytes after its levels.
-func addNumbers[T bool | int32 | int64 | float64](d *digest, c *colfile.Column, values []T, size int) {
+func addNumbers[T bool | int32 | int64 | float64](d *digest, c *colfile.Column, values []T, size int, bits func(T) uint64) {
 	at, value := 0, 0
 	for i := range c.Levels {
 		if at > digestBytes-10 {
@@ -84,7 +83,7 @@ func addNumbers[T bool | int32 | int64 | float64](d *digest, c *colfile.Column, 
 		b[0], b[1] = rep, def
 		at += 2
 		if def == d.most {
-			binary.LittleEndian.PutUint64(b[2:], bitsOf(values[value]))
+			binary.LittleEndian.PutUint64(b[2:], bits(values[value]))
 			value++
 			at += size
 		}
@@ -92,19 +91,30 @@ func addNumbers[T bool | int32 | int64 | float64](d *digest, c *colfile.Column, 
 	d.flush(at)
 }
 
-func bitsOf[T bool | int32 | int64 | float64](v T) uint64 {
-	switch v := any(v).(type) {
-	case bool:
-		if v {
-			return 1
+// addWords is addNumbers for numbers of eight bytes, as their bits.
+func addWords(d *digest, c *colfile.Column, words []uint64) {
+	if c.Rep != nil || c.Def != nil {
+		addNumbers(d, c, as[int64](words), 8, func(v int64) uint64 { return uint64(v) })
+		return
+	}
+	const size = 2 + 8
+	for rest := words[:c.Levels]; len(rest) > 0; {
+		some := rest[:min(len(rest), digestBytes/size)]
+		rest = rest[len(some):]
+		at := 0
+		for _, word := range some {
+			b := d.scratch[at : at+size : at+size]
+			b[0], b[1] = 0, d.most
+			binary.LittleEndian.PutUint64(b[2:], word)
+			at += size
 		}
-		return 0
-	case int32:
-		return uint64(v)
-	case int64:
-		return uint64(v)
-	case float64:
-		return math.Float64bits(v)
+		d.flush(at)
+	}
+}
+
+func bitsOfBool(v bool) uint64 {
+	if v {
+		return 1
 	}
 	return 0
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/parquet-go/parquet-go/compress/zstd"
+	"github.com/parquet-go/parquet-go/compress"
 
 	"github.com/labeljoin/labeljoin/export/colfile"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -27,9 +27,10 @@ type Config struct {
 	// the items, or simply the name of the column it would have had. An empty
 	// value leaves the feature out.
 	Rename map[string]string
-	// Keep is of how many files the memory is kept for files to come, however long they
-	// take; 0: it is left to the garbage collector.
-	Keep int
+	// Many says that files follow one another without a pause, and stay: the memory of two
+	// is kept for those to come, and not left to the garbage collector; and they are
+	// compressed a little better, for a little more time.
+	Many bool
 	// Reserve are columns that no feature gets by its name, though the files do not have them.
 	Reserve []string
 	// Mode says which other columns features may have.
@@ -52,9 +53,8 @@ type Layout struct {
 	// reserved are the columns that no feature gets by its name: labeljoin's own,
 	// the labels' and those that Rename gives to other features. Its keys are in
 	// lower case, its values say what the column holds.
-	reserved map[string]string
-	// codec is one for all files: it keeps its encoders, which are large.
-	codec       *zstd.Codec
+	reserved    map[string]string
+	codec       compress.Codec
 	memory      sync.Pool   // of memory
 	kept        chan memory // instead of it, if memory is kept; nil: it is not
 	encoding    colfile.Memory
@@ -72,12 +72,13 @@ func NewLayout(c Config) (*Layout, error) {
 	l := &Layout{labels: c.Labels, weight: c.Weight, rename: c.Rename, reserved: map[string]string{},
 		mode: c.Mode, labelled: map[string]bool{}, typed: map[string]bool{},
 		groupRows: rowGroupRows, maxFeatures: MaxFeatures}
-	if c.Keep > 0 {
-		l.kept = make(chan memory, c.Keep)
+	if c.Many {
+		l.kept = make(chan memory, 2)
 	}
-	// The fastest level costs a tenth more bytes than the default one and saves
-	// a fifth of the time that writing takes.
-	l.codec = &zstd.Codec{Level: zstd.SpeedFastest}
+	var err error
+	if l.codec, err = newCodec(c.Many); err != nil {
+		return nil, err
+	}
 	for _, name := range [...]string{
 		"request_id", "request_ts", "model", "model_version", "user_id", "item_id", "position", "score",
 		"weight", "revision", "reason",

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/labeljoin/labeljoin/events"
 )
@@ -21,9 +22,17 @@ func startsWith(g []guess, fields []events.Field) bool {
 		return false
 	}
 	for i := range fields {
-		if fields[i].Name != g[i].name {
+		name, known := fields[i].Name, g[i].name
+		if len(name) != len(known) {
 			return false
 		}
+		if unsafe.StringData(name) == unsafe.StringData(known) {
+			continue
+		}
+		if name != known {
+			return false
+		}
+		g[i].name = name // the next row has likely been decoded by the same parser
 	}
 	return true
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -19,6 +20,29 @@ type table struct {
 	used    int64
 	starts  []uint32 // of the entries whose hashes begin with a number
 	shift   uint
+	// filter has a bit for the first bits of each hash: most requests have no outcome, and
+	// the filter is small enough for the processor's cache.
+	filter []uint64
+	narrow uint
+}
+
+// filterBits is how many bits of a filter there are for each outcome, at least.
+const filterBits = 8
+
+// mayHave reports whether there may be entries of a hash.
+func (t *table) mayHave(hash uint64) bool {
+	bit := hash >> t.narrow
+	return t.filter[bit/64]>>(bit%64)&1 == 1
+}
+
+// sift makes the filter.
+func (t *table) sift() {
+	t.narrow = uint(64 - max(6, bits.Len(uint(len(t.entries)*filterBits))))
+	t.filter = make([]uint64, 1<<(64-t.narrow)/64)
+	for i := range t.entries {
+		bit := t.entries[i].hash >> t.narrow
+		t.filter[bit/64] |= 1 << (bit % 64)
+	}
 }
 
 // entry is an outcome in a table.
@@ -33,7 +57,7 @@ type entry struct {
 const pageSize = 4 << 20
 
 // entrySize is about how many bytes an entry takes.
-const entrySize = 32 + 8
+const entrySize = 32 + 10
 
 func (t *table) size() int64 { return t.used + int64(len(t.entries))*entrySize }
 
@@ -67,12 +91,12 @@ func (t *table) sort() {
 	slices.SortFunc(t.entries, func(a, b entry) int {
 		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.at, b.at))
 	})
-	bits := uint(0)
-	for 1<<bits < len(t.entries) && bits < 28 {
-		bits++
+	prefix := uint(0)
+	for 1<<prefix < len(t.entries) && prefix < 28 {
+		prefix++
 	}
-	t.shift = 64 - bits
-	t.starts = make([]uint32, 1<<bits+1)
+	t.shift = 64 - prefix
+	t.starts = make([]uint32, 1<<prefix+1)
 	at := 0
 	for i := range t.starts {
 		for at < len(t.entries) && i > 0 && int(t.entries[at].hash>>t.shift) < i {
@@ -80,11 +104,12 @@ func (t *table) sort() {
 		}
 		t.starts[i] = uint32(at)
 	}
+	t.sift()
 }
 
 // of gives the entries of a hash.
 func (t *table) of(hash uint64) []entry {
-	if len(t.entries) == 0 {
+	if len(t.entries) == 0 || !t.mayHave(hash) {
 		return nil
 	}
 	prefix := hash >> t.shift

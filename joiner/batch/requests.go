@@ -109,10 +109,7 @@ func (w *worker) request(made *verdicts, at events.Origin, data []byte, of *even
 	v.at, v.data, v.err, v.failed, v.rows = at, data, nil, false, nil
 	v.letter = letterOf(data, of)
 	clear(v.fates[:])
-	text := unsafe.String(unsafe.SliceData(data), len(data)) // the batch is not written to any more
-	if of != nil {
-		text = string(data) // a mapping makes the next event in the same memory
-	}
+	text := unsafe.String(unsafe.SliceData(data), len(data)) // events do not change later
 	unknown, err := w.parsers[k].RequestAndUnknown(text, &v.request)
 	if v.unknown = unknown; of != nil {
 		v.unknown += of.Unused

@@ -28,6 +28,15 @@ func UnsafeRune(r rune) bool {
 // escaped writes a rune as JSON does, so that JSON stays JSON.
 func escaped(r rune) string { return fmt.Sprintf(`\u%04x`, r) }
 
+// Raw is where a writer writes to, without the escapes of a SafeWriter: for what another
+// program reads.
+func Raw(w io.Writer) io.Writer {
+	if safe, ok := w.(*SafeWriter); ok {
+		return safe.To
+	}
+	return w
+}
+
 // SafeWriter escapes what is unsafe in what is written.
 type SafeWriter struct {
 	To   io.Writer

@@ -141,10 +141,14 @@ func appendTime(dst []byte, t time.Time) []byte {
 
 // appendBytes appends a text, or JSON that is meant as such. What is no text is base64.
 func appendBytes(dst, b []byte, nested bool) []byte {
-	switch {
-	case nested:
+	if nested {
 		return formats.AppendNested(dst, string(b))
-	case !utf8.Valid(b):
+	}
+	return appendText(dst, b)
+}
+
+func appendText(dst, b []byte) []byte {
+	if !utf8.Valid(b) {
 		return formats.AppendText(dst, base64.StdEncoding.EncodeToString(b))
 	}
 	return formats.AppendText(dst, b)

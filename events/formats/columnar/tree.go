@@ -209,7 +209,7 @@ func appendMembers(dst []byte, members []member, c *cursor) []byte {
 		} else {
 			dst = appendMembers(append(dst, '{'), m.below, c)
 		}
-		if missing := string(dst[value:]); missing == "null" || m.field == nil && missing == "{}" {
+		if v := dst[value:]; string(v) == "null" || m.field == nil && string(v) == "{}" {
 			dst = dst[:begin]
 			continue
 		}

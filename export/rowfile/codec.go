@@ -1,0 +1,36 @@
+package rowfile
+
+import (
+	"runtime"
+
+	kpzstd "github.com/klauspost/compress/zstd"
+	"github.com/parquet-go/parquet-go/compress"
+	"github.com/parquet-go/parquet-go/compress/zstd"
+)
+
+// newCodec is the compression of all files: it keeps its encoders, which are large. The
+// fastest level costs a tenth more bytes than the default one and saves a fifth of the
+// time that writing takes.
+func newCodec(dense bool) (compress.Codec, error) {
+	fast := &zstd.Codec{Level: zstd.SpeedFastest}
+	if !dense {
+		return fast, nil
+	}
+	encoder, err := kpzstd.NewWriter(nil, kpzstd.WithEncoderLevel(kpzstd.SpeedFastest), kpzstd.WithZeroFrames(true),
+		kpzstd.WithEncoderCRC(false), kpzstd.WithAllLitEntropyCompression(true),
+		kpzstd.WithEncoderConcurrency(min(runtime.GOMAXPROCS(0), maxWorkers)))
+	return &denseCodec{Codec: fast, encoder: encoder}, err
+}
+
+// denseCodec compresses pages in which nothing repeats too, as the C library does: the
+// bytes of ids and of most numbers are not equally frequent. That is a tenth to a fifth
+// less for such columns.
+type denseCodec struct {
+	compress.Codec
+	encoder *kpzstd.Encoder
+}
+
+// Encode implements compress.Codec.
+func (c *denseCodec) Encode(dst, src []byte) ([]byte, error) {
+	return c.encoder.EncodeAll(src, dst[:0]), nil
+}

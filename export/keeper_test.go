@@ -383,6 +383,81 @@ func TestReplaceOfWholeDays(t *testing.T) {
 }
 
 // Where nothing was ever committed there is nothing to keep.
+// recomputeDay computes the first day again: three rows stand for what it had.
+func recomputeDay(t *testing.T, fsys vfs.FS) error {
+	k, err := OpenKeeper(placeOf(fsys), 0, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer k.Close()
+	r, err := k.Recompute(options(fsys))
+	if err != nil {
+		return err
+	}
+	defer r.Abort()
+	for i := range 3 {
+		req, row := testRow(1, i)
+		req.ID = fmt.Sprint("again", i)
+		if err := r.Row(req, row); err != nil {
+			return err
+		}
+	}
+	_, err = r.Commit(t.Context(), func(string) bool { return false })
+	return err
+}
+
+// Days that are computed again are as they were or as they are to be, for readers, at every
+// operation on the file system and after a crash there; the same call then completes it.
+func TestRecomputeCrashesAnywhere(t *testing.T) {
+	base := vfs.NewCrashableMem()
+	b := grown(t, able(base), 4)
+	if err := b.out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before := rowsOfAll(t, base)
+	var points []*point
+	hooked := &faulty{FS: base, before: func(op, name string) error {
+		points = append(points, &point{n: len(points), op: op + " " + name, fs: base.CrashClone(vfs.CrashCloneCfg{})})
+		return nil
+	}}
+	if err := recomputeDay(t, hooked); err != nil {
+		t.Fatal(err)
+	}
+	after := rowsOfAll(t, base)
+	if slices.Equal(before, after) || !slices.Contains(after, "again2") || len(points) < 20 {
+		t.Fatalf("%d points, rows %q", len(points), after)
+	}
+	if v := verified(t, base); !v.Sound() {
+		t.Fatal(v.Findings)
+	}
+	for i, p := range points {
+		lost := func(what string) string {
+			return fmt.Sprintf("power lost before operation %d, %s: %s", p.n, p.op, what)
+		}
+		if got := rowsOfAll(t, p.fs); !slices.Equal(got, before) && !slices.Equal(got, after) {
+			t.Fatal(lost(fmt.Sprintf("readers see %q", got)))
+		}
+		if i%2 == 0 { // the joiner is opened first
+			o, err := Open(options(able(p.fs)))
+			if err != nil {
+				t.Fatal(lost(err.Error()))
+			}
+			if err := o.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if got := rowsOfAll(t, p.fs); !slices.Equal(got, before) && !slices.Equal(got, after) {
+				t.Fatal(lost(fmt.Sprintf("the joiner opened it, and readers see %q", got)))
+			}
+		}
+		if err := recomputeDay(t, able(p.fs)); err != nil {
+			t.Fatal(lost(err.Error()))
+		}
+		if got, v := rowsOfAll(t, p.fs), verified(t, p.fs); !slices.Equal(got, after) || !v.Sound() {
+			t.Fatal(lost(fmt.Sprintf("it was done again, and readers see %q, want %q; %+v", got, after, v.Findings)))
+		}
+	}
+}
+
 func TestKeeperOfNothing(t *testing.T) {
 	if _, err := OpenKeeper(placeOf(vfs.NewMem()), 0, slog.New(slog.DiscardHandler)); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)

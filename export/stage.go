@@ -18,9 +18,10 @@ import (
 // Stage is a commit being written. Nothing of it is visible before Commit. It
 // is used by one goroutine.
 type Stage struct {
-	out     *Output
-	number  uint64
-	attempt int
+	out      *Output
+	number   uint64 // of the commit; of an operation that is none, the newest one
+	opNumber uint64 // not 0: it is the operation of that number, and no commit
+	attempt  int
 
 	table    *rowfile.Table             // the columns of all files
 	builders map[int64]*rowfile.Builder // by day
@@ -54,7 +55,7 @@ func (s *Stage) usable() error {
 // fail remembers the error: from it on, the stage can only be aborted.
 func (s *Stage) fail(err error) error {
 	if s.failed == nil && err != nil {
-		s.failed = fmt.Errorf("commit %d: %w", s.number, s.out.whether(err))
+		s.failed = fmt.Errorf("%s: %w", s.what(), s.out.whether(err))
 	}
 	return s.failed
 }
@@ -189,8 +190,7 @@ func (s *Stage) writeFile(b *rowfile.Builder, n int) (f tablelog.File, columns [
 		raw.Discard()
 		return f, nil, fmt.Errorf("write %s: %w", f.Staging, err)
 	}
-	f.Path = s.finalPath(tablelog.DataPath(tablelog.DayName(sum.MinTS), tablelog.CommitName(s.out.opts.Partition,
-		s.number), n))
+	f.Path = s.finalPath(tablelog.DataPath(tablelog.DayName(sum.MinTS), s.name(), n))
 	f.Rows, f.Bytes, f.SHA256, f.RowsHash = sum.Rows, w.bytes, w.sha256(), sum.Hash
 	f.MinRequestTS, f.MaxRequestTS = sum.MinTS, sum.MaxTS
 	f.MaxRevision, f.Early = sum.MaxRevision, sum.Early
@@ -246,8 +246,7 @@ func (s *Stage) token() string { return fmt.Sprintf("%s.%d", s.out.session, s.at
 
 // stagingPath is where a file of this attempt is staged.
 func (s *Stage) stagingPath(suffix string) string {
-	return path.Join(tablelog.StagingDir, fmt.Sprintf("%s-%s-%d-%s", tablelog.CommitName(s.out.opts.Partition, s.number),
-		s.out.session, s.attempt, suffix))
+	return path.Join(tablelog.StagingDir, fmt.Sprintf("%s-%s-%d-%s", s.name(), s.out.session, s.attempt, suffix))
 }
 
 // Redo reports, once all rows were added, whether a column was decided by another value

@@ -1,0 +1,151 @@
+package export
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/export/tablelog"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// Recomputed is rows that will stand for all rows of their days. Nothing of it is visible
+// before Commit. It is used by one goroutine.
+type Recomputed struct {
+	keeper *Keeper
+	stage  *Stage
+}
+
+// Recompute begins to replace whole days by rows that are given. The options say how rows
+// are written, as they do for Open; the place is the keeper's. The error is a *ChainError
+// if the output belongs to another joiner.
+func (k *Keeper) Recompute(opts Options) (*Recomputed, error) {
+	opts.Bucket = k.bucket
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	layout, err := rowfile.NewLayout(rowfile.Config{
+		Labels: opts.Labels, Weight: opts.Weight, Features: opts.Features, Rename: opts.Rename, Many: opts.Behind,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := k.writer.Refresh(); err != nil {
+		return nil, err
+	}
+	state := k.writer.State()
+	o := &Output{opts: opts, bucket: k.bucket, dir: k.dir, layout: layout, session: k.session, log: k.log, writer: k.writer}
+	if err := o.belongs(state); err != nil {
+		return nil, err
+	}
+	if state.Last == nil {
+		return nil, &EmptyError{Dir: k.dir}
+	}
+	k.runs++
+	return &Recomputed{keeper: k, stage: &Stage{
+		out: o, number: state.Last.Number, opNumber: state.Number + 1, attempt: k.runs, builders: map[int64]*rowfile.Builder{},
+	}}, nil
+}
+
+// Row adds a row, as Stage.Row does.
+func (r *Recomputed) Row(req *events.Request, row *joiner.Row) error { return r.stage.Row(req, row) }
+
+// DeadLetter does nothing: the dead letters of an output are those of its commits.
+func (r *Recomputed) DeadLetter(*events.DeadLetter) error { return nil }
+
+// Tallies reports the rows added and the feature values that did not fit.
+func (r *Recomputed) Tallies() (rows, unfit int64) { return r.stage.Tallies() }
+
+// DayChange is how many rows a day had, and has.
+type DayChange struct {
+	Day    string `json:"day"`
+	Before int64  `json:"rows_before"`
+	After  int64  `json:"rows_after"`
+}
+
+// Commit replaces the days of the rows that were added, and those that also says, by one
+// operation, and then shows each day in one step. Rows that a commit added to one of the
+// days meanwhile, or an error, leave the table as it was; but an error after the operation
+// was made says so, and opening a keeper or the output completes it.
+func (r *Recomputed) Commit(ctx context.Context, also func(day string) bool) ([]DayChange, error) {
+	s, k := r.stage, r.keeper
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
+	for _, d := range slices.Sorted(maps.Keys(s.builders)) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := s.finishFile(d); err != nil {
+			return nil, s.fail(err)
+		}
+	}
+	if err := s.settle(); err != nil {
+		return nil, s.fail(err)
+	}
+	changes := map[string]*DayChange{}
+	of := func(day string) *DayChange {
+		if changes[day] == nil {
+			changes[day] = &DayChange{Day: day}
+		}
+		return changes[day]
+	}
+	for i := range s.files {
+		f := &s.files[i]
+		f.FirstCommit, f.LastCommit, f.RulesHash = s.number, s.number, s.out.opts.RulesHash
+		of(f.Day()).After += f.Rows
+	}
+	var removed []string
+	for f, err := range k.writer.State().AllFiles("", "") {
+		if err != nil {
+			return nil, err
+		}
+		if day := f.Day(); changes[day] != nil || also(day) {
+			of(day).Before += f.Rows
+			removed = append(removed, f.Path)
+		}
+	}
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	s.tried = true // what is staged may be named from here on
+	op, err := k.Replace(CauseReplay, removed, s.files, true)
+	if tablelog.NotMade(err) {
+		s.tried = false
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.done = true
+	all := make([]DayChange, 0, len(changes))
+	for _, day := range slices.Sorted(maps.Keys(changes)) {
+		all = append(all, *changes[day])
+	}
+	k.say.Info("replaced days by a replay", "days", len(all), "rows", op.Summary.RowsAdded, "rows_before",
+		op.Summary.RowsRemoved, "operation", op.Number)
+	return all, nil
+}
+
+// Abort removes what was staged, unless an operation may name it. It is a no-op after
+// Commit.
+func (r *Recomputed) Abort() { r.stage.Abort() }
+
+// name is how the commit, or the operation, stands in the names of files.
+func (s *Stage) name() string {
+	if s.opNumber > 0 {
+		return tablelog.OperationName(s.out.opts.Partition, s.opNumber)
+	}
+	return tablelog.CommitName(s.out.opts.Partition, s.number)
+}
+
+// what is how it is called in errors.
+func (s *Stage) what() string {
+	if s.opNumber > 0 {
+		return "computing days again"
+	}
+	return fmt.Sprintf("commit %d", s.number)
+}

@@ -38,7 +38,8 @@ func (k *Keeper) Recompute(opts Options) (*Recomputed, error) {
 		return nil, err
 	}
 	state := k.writer.State()
-	o := &Output{opts: opts, bucket: k.bucket, dir: k.dir, layout: layout, session: k.session, log: k.log, writer: k.writer}
+	o := &Output{opts: opts, bucket: k.bucket, dir: k.dir, layout: layout, session: k.session, log: k.log,
+		writer: k.writer}
 	if err := o.belongs(state); err != nil {
 		return nil, err
 	}
@@ -47,7 +48,8 @@ func (k *Keeper) Recompute(opts Options) (*Recomputed, error) {
 	}
 	k.runs++
 	return &Recomputed{keeper: k, stage: &Stage{
-		out: o, number: state.Last.Number, opNumber: state.Number + 1, attempt: k.runs, builders: map[int64]*rowfile.Builder{},
+		out: o, number: state.Last.Number, opNumber: state.Number +
+			1, attempt: k.runs, builders: map[int64]*rowfile.Builder{},
 	}}, nil
 }
 

@@ -30,6 +30,8 @@ func replayCommand() *cli.Command {
 			"It stops with 3, and writes nothing, where the logs are no evidence for negatives: too much of a\n" +
 			"file is rejected, a file is damaged, no outcome belongs to any request, or a file holds events of the\n" +
 			"other kind.\n\n" +
+			"--replace computes days of an output again: with another label, window or feature. The days that get rows are\n" +
+			"replaced whole, and with --from and --to all between them. Readers see a day as it was or as it is then.\n\n" +
 			"What does not fit into --memory is read again, a share of the ids at a time.\n\n" +
 			"Example:\n  labeljoin replay --requests requests.jsonl --outcomes outcomes.jsonl --out replayed --complete",
 		Flags: []cli.Flag{
@@ -41,11 +43,14 @@ func replayCommand() *cli.Command {
 				Usage: "`FILES` of outcomes; once for each; /dev/null: there are none (required without --events)"},
 			&cli.StringSliceFlag{Name: "events",
 				Usage: "`NAME=FILES` of an input of the configuration, which its mapping reads; once for each"},
-			&cli.StringFlag{Name: "out", Usage: "write to `DIR` instead of output.dir; it must not hold commits yet"},
+			&cli.StringFlag{Name: "out",
+				Usage: "write to `DIR` instead of output.dir; it must not hold commits yet, but for --replace"},
 			&cli.StringFlag{Name: "gaps-of", Usage: "the gaps that were declared for the output `DIR` count"},
 			&cli.BoolFlag{Name: "complete", Usage: "the logs are whole: nothing is missing after their end"},
 			&cli.StringFlag{Name: "from", Usage: "write rows of requests stamped at `TIME` (RFC 3339 or a day) or later only"},
 			&cli.StringFlag{Name: "to", Usage: "write rows of requests stamped before `TIME` only"},
+			&cli.BoolFlag{Name: "replace",
+				Usage: "put the rows in the place of whole days of the output; its joiner may run"},
 			&cli.StringFlag{Name: "partition",
 				Usage: "join the ids of one part only: `I/N`, I from 0 on; the N outputs together are the whole"},
 			&cli.StringFlag{Name: "memory", Value: "1GiB", Usage: "hold about `SIZE` of events at a time"},
@@ -66,7 +71,7 @@ func replayCommand() *cli.Command {
 			defer func() { err = errors.Join(err, stop()) }()
 			r := replay.Replay{
 				Talk: c.App.ErrWriter, Data: c.App.Writer, Complete: c.Bool("complete"),
-				GapsOf: c.String("gaps-of"), Trusted: c.Bool("trust-logs"),
+				GapsOf: c.String("gaps-of"), Replace: c.Bool("replace"), Trusted: c.Bool("trust-logs"),
 				Strict: c.Bool("strict"), DryRun: c.Bool("dry-run"), AsJSON: c.Bool("json"), Jobs: c.Int("jobs"),
 			}
 			if err := readReplayFlags(c, &r); err != nil {
@@ -151,5 +156,5 @@ func readReplayBounds(c *cli.Context, r *replay.Replay) (err error) {
 		return &terminal.UsageError{Err: fmt.Errorf("--memory: %w", err)}
 	}
 	r.Memory = int64(size)
-	return nil
+	return r.CheckReplace()
 }

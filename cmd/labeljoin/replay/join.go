@@ -59,47 +59,75 @@ func ParsePart(text string) (part, parts int, err error) {
 	return part, parts, nil
 }
 
-// target is the output of a replay; nil is none.
-type target struct{ out *export.Output }
-
-func (t target) close() error {
-	if t.out == nil {
-		return nil
-	}
-	return t.out.Close()
+// target is where the rows of a replay go: a new output, or days of one that is there.
+// Both are nil in a dry run.
+type target struct {
+	out    *export.Output
+	keeper *export.Keeper
+	again  *export.Recomputed
 }
 
-// open opens an output without commits. A dry run has none.
-func (r *Replay) open(ctx context.Context, rules *joiner.Rules) (target, error) {
+func (t *target) close() (err error) {
+	if t.out != nil {
+		err = t.out.Close()
+	}
+	if t.keeper != nil {
+		err = errors.Join(err, t.keeper.Close())
+	}
+	return err
+}
+
+// rowWriter takes rows that a commit or an operation is made of.
+type rowWriter interface {
+	batch.Sink
+	Tallies() (rows, unfit int64)
+	Abort()
+}
+
+// begin begins to write; nil: nothing is written.
+func (t *target) begin() (rowWriter, error) {
+	switch {
+	case t.again != nil:
+		return t.again, nil
+	case t.out != nil:
+		return t.out.Stage(1)
+	}
+	return nil, nil
+}
+
+// open opens an output without commits, or one whose days are to be replaced. A dry run
+// has none.
+func (r *Replay) open(ctx context.Context, rules *joiner.Rules) (t target, err error) {
 	if r.DryRun {
-		dir, err := os.MkdirTemp("", "labeljoin-replay-")
-		r.Out = dir // for what comes through a pipe
-		return target{}, err
+		r.Out, err = os.MkdirTemp("", "labeljoin-replay-") // for what comes through a pipe
+		return t, err
 	}
 	if !config.IsAddress(r.Out) {
 		if err := os.MkdirAll(r.Out, 0o755); err != nil {
-			return target{}, fmt.Errorf("making the output directory: %w", err)
+			return t, fmt.Errorf("making the output directory: %w", err)
 		}
 	}
 	rows, err := place.Of(ctx, r.Config, r.Out)
 	if err != nil {
-		return target{}, err
+		return t, err
 	}
 	o := partition.OutputOptions(rows, r.Config, rules, r.Log)
 	o.Behind, o.FileBytes = true, min(o.FileBytes, r.Memory/fileShare)
-	out, err := export.Open(o)
-	if err != nil {
-		return target{}, err
+	if r.Replace {
+		return r.openDays(rows, o)
 	}
-	if _, receipt, ok := out.Last(); ok {
-		err := &terminal.UsageError{Err: fmt.Errorf("%s holds %d commits already: give --out a directory of its own", r.Out,
-			receipt.Number)}
-		return target{}, errors.Join(err, out.Close())
+	if t.out, err = export.Open(o); err != nil {
+		return t, err
+	}
+	if _, receipt, ok := t.out.Last(); ok {
+		err := &terminal.UsageError{Err: fmt.Errorf("%s holds %d commits already: give --out a directory of its own, "+
+			"or --replace to put the rows in the place of whole days", r.Out, receipt.Number)}
+		return target{}, errors.Join(err, t.out.Close())
 	}
 	if err := os.RemoveAll(r.scratch()); err != nil {
-		return target{}, errors.Join(fmt.Errorf("removing what an interrupted replay left: %w", err), out.Close())
+		return target{}, errors.Join(fmt.Errorf("removing what an interrupted replay left: %w", err), t.out.Close())
 	}
-	return target{out: out}, nil
+	return t, nil
 }
 
 // spool copies what can be read only once into a file: logs are read more than once.
@@ -168,7 +196,7 @@ func (s *stoppable) Read(p []byte) (int, error) {
 }
 
 // join joins the logs into one commit.
-func (r *Replay) join(ctx context.Context, rules *joiner.Rules, seen *evidence, to target) (*report, error) {
+func (r *Replay) join(ctx context.Context, rules *joiner.Rules, seen *evidence, to *target) (*report, error) {
 	o, err := r.batchOptions(rules, seen)
 	if err != nil {
 		return nil, err
@@ -176,12 +204,15 @@ func (r *Replay) join(ctx context.Context, rules *joiner.Rules, seen *evidence, 
 	if r.From == 0 && r.To == 0 {
 		r.From, r.To = events.MinTime, events.MaxTime
 	}
-	sink := &rowSink{from: r.From, to: r.To, strict: r.Strict, days: map[int64]*dayReport{}}
-	if to.out != nil {
-		if sink.stage, err = to.out.Stage(1); err != nil {
-			return nil, err
-		}
-		defer sink.stage.Abort() // nothing, once it is committed
+	sink := &rowSink{from: r.From, to: r.To, strict: r.Strict, days: map[int64]*dayReport{},
+		incomplete: map[string]int64{}}
+	stage, err := to.begin()
+	if err != nil {
+		return nil, err
+	}
+	if stage != nil {
+		sink.stage = stage
+		defer stage.Abort() // nothing, once it is committed
 	}
 	stop := r.watch()
 	result, err := batch.Run(ctx, o, sink)
@@ -208,12 +239,17 @@ func (r *Replay) join(ctx context.Context, rules *joiner.Rules, seen *evidence, 
 	if err := seen.decided(l); err != nil {
 		return nil, err
 	}
-	if sink.stage != nil && l.Kinds[events.KindRequest].Read+l.Kinds[events.KindOutcome].Read > 0 {
-		if _, err := sink.stage.Commit(context.WithoutCancel(ctx), r.cut(result, rules)); err != nil {
-			return nil, err
-		}
+	report := r.reportOf(result, sink)
+	if l.Kinds[events.KindRequest].Read+l.Kinds[events.KindOutcome].Read == 0 {
+		return report, nil
 	}
-	return r.reportOf(result, sink), nil
+	if to.again != nil {
+		return report, r.commitDays(ctx, to.again, sink, report)
+	}
+	if s, ok := stage.(*export.Stage); ok {
+		_, err = s.Commit(context.WithoutCancel(ctx), r.cut(result, rules))
+	}
+	return report, err
 }
 
 // batchOptions say how the logs are joined.

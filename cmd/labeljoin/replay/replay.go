@@ -46,6 +46,7 @@ type Replay struct {
 	DryRun      bool
 	AsJSON      bool
 	From, To    events.Time // of the requests whose rows are written; both 0: of all
+	Replace     bool        // put the rows in the place of whole days of the output
 	Part, Parts int         // of the ids; parts is 0 if all are joined
 	Memory      int64
 	Jobs        int
@@ -68,7 +69,7 @@ func (r *Replay) Run(ctx context.Context) (err error) {
 	if err := r.bind(); err != nil {
 		return err
 	}
-	if rules.Gaps, err = GapsOf(r.GapsOf); err != nil {
+	if rules.Gaps, err = r.gaps(); err != nil {
 		return err
 	}
 	rules.Early = false // everything is read before anything is decided
@@ -84,7 +85,7 @@ func (r *Replay) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	report, err := r.join(ctx, &rules, seen, out)
+	report, err := r.join(ctx, &rules, seen, &out)
 	if ctx.Err() != nil && err != nil {
 		return errors.New("stopped before the end of the logs: nothing was written; the same command begins again")
 	}

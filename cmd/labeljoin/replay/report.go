@@ -18,15 +18,16 @@ import (
 
 // rowSink writes the rows that are wanted, and counts them by day.
 type rowSink struct {
-	stage    *export.Stage // nil: nothing is written
-	from, to events.Time
-	strict   bool
-	rows     int64
-	days     map[int64]*dayReport
-	lastID   []byte // of the request whose row came before
-	lastTS   events.Time
-	last     *dayReport // of lastDay
-	lastDay  int64
+	stage      rowWriter // nil: nothing is written
+	from, to   events.Time
+	strict     bool
+	rows       int64
+	days       map[int64]*dayReport
+	incomplete map[string]int64 // rows with that reason, by day
+	lastID     []byte           // of the request whose row came before
+	lastTS     events.Time
+	last       *dayReport // of lastDay
+	lastDay    int64
 }
 
 // dayReport is what a replay has of a day.
@@ -67,6 +68,9 @@ func (s *rowSink) Row(req *events.Request, row *joiner.Row) error {
 	if slices.ContainsFunc(row.Cells, func(c joiner.Cell) bool { return !c.Null && c.Value != 0 }) {
 		d.Positives++
 	}
+	if row.Reason == joiner.Incomplete {
+		s.incomplete[d.Day]++
+	}
 	if s.stage == nil {
 		return nil
 	}
@@ -86,14 +90,15 @@ func (s *rowSink) DeadLetter(d *events.DeadLetter) error {
 
 // report is what a replay did.
 type report struct {
-	Out     string                      `json:"out,omitempty"`
-	Written bool                        `json:"written"`
-	Rows    int64                       `json:"rows"`
-	Passes  int                         `json:"passes"`
-	Events  map[string]map[string]int64 `json:"events"` // by kind and what became of them
-	Damaged []string                    `json:"damaged"`
-	Days    []dayReport                 `json:"days"`
-	ledger  joiner.Ledger
+	Out      string                      `json:"out,omitempty"`
+	Written  bool                        `json:"written"`
+	Rows     int64                       `json:"rows"`
+	Passes   int                         `json:"passes"`
+	Events   map[string]map[string]int64 `json:"events"` // by kind and what became of them
+	Damaged  []string                    `json:"damaged"`
+	Replaced []export.DayChange          `json:"replaced,omitempty"`
+	Days     []dayReport                 `json:"days"`
+	ledger   joiner.Ledger
 }
 
 func (r *Replay) reportOf(result *batch.Result, sink *rowSink) *report {
@@ -157,6 +162,9 @@ func (r *Replay) tell(p *report) error {
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	for _, d := range p.Replaced {
+		fmt.Fprintf(r.Talk, "\n%s was replaced: %d rows before, %d now", d.Day, d.Before, d.After)
 	}
 	if !p.Written {
 		_, err := fmt.Fprintf(r.Talk, "\nnothing was written (--dry-run)\n")

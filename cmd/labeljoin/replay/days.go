@@ -1,0 +1,95 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/bucket"
+	"github.com/labeljoin/labeljoin/export/tablelog"
+)
+
+// CheckReplace reports why days cannot be replaced by what the flags ask for. The error is
+// about the command line.
+func (r *Replay) CheckReplace() error {
+	refuse := func(format string, args ...any) error {
+		return &terminal.UsageError{Err: fmt.Errorf("--replace "+format, args...)}
+	}
+	switch {
+	case !r.Replace:
+		return nil
+	case r.Parts > 0:
+		return refuse("takes the place of whole days, and --partition gives a part of them")
+	case r.From != events.MinTime && int64(r.From)%int64(24*time.Hour) != 0, r.To != events.MaxTime &&
+		int64(r.To)%int64(24*time.Hour) != 0:
+		return refuse("takes the place of whole days (UTC): write --from and --to as days")
+	}
+	return nil
+}
+
+// gaps are those that count: of the output that a flag names, or that gets rows in the
+// place of others.
+func (r *Replay) gaps() ([]events.Gap, error) {
+	if !r.Replace || r.GapsOf != "" {
+		return GapsOf(r.GapsOf)
+	}
+	if config.IsAddress(r.Out) {
+		return nil, &terminal.UsageError{Err: fmt.Errorf("--replace takes an output in a directory, and %s is none", r.Out)}
+	}
+	gaps, err := GapsOf(r.Out)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, r.nothingToReplace()
+	}
+	return gaps, err
+}
+
+func (r *Replay) nothingToReplace() error {
+	return &terminal.UsageError{Err: fmt.Errorf("--replace: %s holds no commits: leave the flag out", r.Out)}
+}
+
+// openDays opens an output whose days are to be replaced. Its joiner may be running. What
+// was declared to be a gap of it counts.
+func (r *Replay) openDays(place bucket.Bucket, o export.Options) (t target, err error) {
+	t.keeper, err = export.OpenKeeper(place, partition.Default, r.Log)
+	if empty := (*export.EmptyError)(nil); errors.As(err, &empty) {
+		return t, r.nothingToReplace()
+	}
+	if err != nil {
+		return t, err
+	}
+	if t.again, err = t.keeper.Recompute(o); err != nil {
+		return target{}, errors.Join(err, t.keeper.Close())
+	}
+	return t, nil
+}
+
+// commitDays puts the rows in the place of their days, and of the days without rows
+// between --from and --to where both are given.
+func (r *Replay) commitDays(ctx context.Context, again *export.Recomputed, sink *rowSink, p *report) error {
+	for _, d := range p.Days {
+		if n := sink.incomplete[d.Day]; n > 0 && !r.Trusted {
+			return &EvidenceError{fmt.Sprintf("%d of %d rows of %s are incomplete, because their windows reach past the last outcome: "+
+				"give --to %s, so that the day stays as it is, or outcomes of a longer time, or --complete if the logs are whole; "+
+				"--trust-logs replaces it all the same", n, d.Rows, d.Day, d.Day)}
+		}
+	}
+	bounded := r.From != events.MinTime && r.To != events.MaxTime
+	from, to := "", ""
+	if bounded {
+		from, to = tablelog.DayName(r.From), tablelog.DayName(r.To)
+	}
+	changes, err := again.Commit(context.WithoutCancel(ctx),
+		func(day string) bool { return bounded && day >= from && day < to })
+	if tablelog.NotMade(err) {
+		return fmt.Errorf("%w; the days are as they were", err)
+	}
+	p.Replaced = changes
+	return err
+}

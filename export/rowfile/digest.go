@@ -71,7 +71,8 @@ func (d *digest) levels(c *colfile.Column, i int) (rep, def byte) {
 }
 
 // addNumbers adds numbers, each of which takes size bytes after its levels.
-func addNumbers[T bool | int32 | int64 | float64](d *digest, c *colfile.Column, values []T, size int, bits func(T) uint64) {
+func addNumbers[T bool | int32 | int64](d *digest, c *colfile.Column, values []T, size int,
+	bits func(T) uint64) {
 	at, value := 0, 0
 	for i := range c.Levels {
 		if at > digestBytes-10 {

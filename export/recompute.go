@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/rowfile"
@@ -16,6 +17,7 @@ import (
 // before Commit. It is used by one goroutine.
 type Recomputed struct {
 	keeper *Keeper
+	known  []tablelog.SchemaColumn // of the table
 	stage  *Stage
 }
 
@@ -28,17 +30,11 @@ func (k *Keeper) Recompute(opts Options) (*Recomputed, error) {
 	if err != nil {
 		return nil, err
 	}
-	layout, err := rowfile.NewLayout(rowfile.Config{
-		Labels: opts.Labels, Weight: opts.Weight, Features: opts.Features, Rename: opts.Rename, Many: opts.Behind,
-	})
-	if err != nil {
-		return nil, err
-	}
 	if err := k.writer.Refresh(); err != nil {
 		return nil, err
 	}
 	state := k.writer.State()
-	o := &Output{opts: opts, bucket: k.bucket, dir: k.dir, layout: layout, session: k.session, log: k.log,
+	o := &Output{opts: opts, bucket: k.bucket, dir: k.dir, session: k.session, log: k.log,
 		writer: k.writer}
 	if err := o.belongs(state); err != nil {
 		return nil, err
@@ -46,10 +42,18 @@ func (k *Keeper) Recompute(opts Options) (*Recomputed, error) {
 	if state.Last == nil {
 		return nil, &EmptyError{Dir: k.dir}
 	}
+	if err := o.findSchema(state); err != nil {
+		return nil, err
+	}
+	schema, _ := o.schema()
+	known, err := knownColumns(schema)
+	if err != nil {
+		return nil, err
+	}
 	k.runs++
-	return &Recomputed{keeper: k, stage: &Stage{
-		out: o, number: state.Last.Number, opNumber: state.Number +
-			1, attempt: k.runs, builders: map[int64]*rowfile.Builder{},
+	return &Recomputed{keeper: k, known: schema, stage: &Stage{
+		out: o, number: state.Last.Number, opNumber: state.Number + 1, attempt: k.runs,
+		builders: map[int64]*rowfile.Builder{}, table: o.layout.NewTable(known),
 	}}, nil
 }
 
@@ -88,6 +92,10 @@ func (r *Recomputed) Commit(ctx context.Context, also func(day string) bool) ([]
 	}
 	if err := s.settle(); err != nil {
 		return nil, s.fail(err)
+	}
+	s.decide()
+	if err := r.fits(); err != nil {
+		return nil, err
 	}
 	changes := map[string]*DayChange{}
 	of := func(day string) *DayChange {
@@ -130,6 +138,33 @@ func (r *Recomputed) Commit(ctx context.Context, also func(day string) bool) ([]
 	k.say.Info("replaced days by a replay", "days", len(all), "rows", op.Summary.RowsAdded, "rows_before",
 		op.Summary.RowsRemoved, "operation", op.Number)
 	return all, nil
+}
+
+// NewColumnsError says that rows have columns that the table does not have, or has with
+// another type: only the joiner's commits change the columns of a table.
+type NewColumnsError struct {
+	Dir     string
+	Columns []string
+}
+
+func (e *NewColumnsError) Error() string {
+	return fmt.Sprintf("the rows have columns that the table in %s does not have, or has with another type: %s. Let the joiner "+
+		"commit rows with this configuration first, or write the rows to a directory of their own", e.Dir, strings.Join(e.Columns, ", "))
+}
+
+// Refusal reports that a person has to decide.
+func (e *NewColumnsError) Refusal() bool { return true }
+
+// fits looks whether the rows have the columns of the table.
+func (r *Recomputed) fits() error {
+	var names []string
+	for _, c := range schemaChange(r.known, false, r.stage.table.Columns()) {
+		names = append(names, c.Name)
+	}
+	if len(names) > 0 {
+		return &NewColumnsError{Dir: r.keeper.dir, Columns: names}
+	}
+	return nil
 }
 
 // Abort removes what was staged, unless an operation may name it. It is a no-op after

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +45,21 @@ func TestReplayReplaces(t *testing.T) {
 			}
 		})
 	}
+	config, err := os.ReadFile("labeljoin.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("a label that the table does not have", func(t *testing.T) {
+		putFile(t, "labeljoin.yaml", strings.Replace(string(config), "clicked:", "tapped:", 1))
+		got := run("--replace", "--complete")
+		if got.code != 3 || !strings.Contains(got.stderr, "tapped, tapped_ts") {
+			t.Errorf("ends with %d: %s", got.code, got.stderr)
+		}
+		if rows := clickedRows(t, "labeled"); !slices.Equal(rows, before) {
+			t.Errorf("rows %q, want %q", rows, before)
+		}
+	})
+	putFile(t, "labeljoin.yaml", string(config))
 	got := run("--replace", "--complete", "--from", "2026-01-02")
 	if got.code != 0 || !strings.Contains(got.stderr, "2026-01-02 was replaced: 4 rows before, 4 now") {
 		t.Fatalf("ends with %d: %s", got.code, got.stderr)

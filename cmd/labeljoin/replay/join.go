@@ -224,7 +224,7 @@ func (r *Replay) join(ctx context.Context, rules *joiner.Rules, seen *evidence, 
 	l.Rows = sink.rows
 	if sink.stage != nil {
 		l.Rows, l.Unfit = sink.stage.Tallies()
-		if sink.stage.Redo() { // once at most: then the types are known before the first row
+		if s, ok := stage.(*export.Stage); ok && s.Redo() { // once at most: then the types are known before the first row
 			sink.stage.Abort()
 			seen.forget()
 			return r.join(ctx, rules, seen, to)

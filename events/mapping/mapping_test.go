@@ -208,6 +208,8 @@ func TestFormats(t *testing.T) {
 			"request rejected bad_format: it is no CloudEvent: specversion is not given"},
 		{"OTLP in JSON", otlp, with([]byte(logs)), `request {"request_id":"9007199254740993","ts":"2025-11-29T02:40:00.000000001Z","model":"svc","features":{"x":2.0}}`},
 		{"OTLP in protobuf", otlp, with(asProtobuf(t, logs)), `request {"request_id":"9007199254740993","ts":"2025-11-29T02:40:00.000000001Z","model":"svc","features":{"x":2.0}}`},
+		{"OTLP of traces", otlp, with([]byte(`{"resourceSpans":[{}]}`)),
+			"request rejected bad_format: it has resourceSpans: of OTLP, logs alone are read"},
 		{"no OTLP", otlp, with([]byte("\xff\xff\xff")), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -30,6 +30,13 @@ func otlpLogs(_ *events.Decoder, m *events.Message, each eachRecord) (reject *ev
 		return &events.RejectError{Reason: ReasonFormat, Detail: "it is no OTLP of logs, neither JSON nor protobuf: " +
 			clip(err.Error())}
 	}
+	if logs.ResourceLogs().Len() == 0 {
+		for _, other := range []string{"resourceSpans", "resourceMetrics"} {
+			if bytes.Contains(data, []byte(`"`+other+`"`)) {
+				return &events.RejectError{Reason: ReasonFormat, Detail: "it has " + other + ": of OTLP, logs alone are read"}
+			}
+		}
+	}
 	for _, resource := range logs.ResourceLogs().All() {
 		for _, scope := range resource.ScopeLogs().All() {
 			for _, record := range scope.LogRecords().All() {

@@ -11,6 +11,9 @@ import (
 // note takes down what a value says of a column that is not typed yet. The value is
 // added after it.
 func (c *column) note(req *events.Request, v *events.Value, g *guess) {
+	if c.first != nil && v.Kind != events.List && c.first.before(req) {
+		return // as of nearly every value: no more is to be known of it
+	}
 	typ, ok := typeOf(v)
 	switch {
 	case ok && (c.first == nil || !c.first.before(req)):

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
@@ -55,6 +56,12 @@ func (l *replayLog) writeLogs(rows int, dir string) (err error) {
 	g := &generator{rand: rand.New(rand.NewPCG(7, 7)), begin: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	err = l.write(g, rows/l.rows, requests, outcomes)
 	config := fmt.Appendf(nil, replayConfig, replayWindow.Milliseconds())
+	config = append(config, "features:\n  declare:\n"...)
+	for pair := range strings.SplitSeq(l.features, ",") {
+		if name, whole := strings.CutSuffix(pair, "=BIGINT"); whole { // else numbers are doubles
+			config = fmt.Appendf(config, "    %s: int64\n", name)
+		}
+	}
 	return errors.Join(err, requests.Close(), outcomes.Close(),
 		os.WriteFile(filepath.Join(dir, "labeljoin.yaml"), config, 0o644))
 }

@@ -19,8 +19,10 @@ import (
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
+	"github.com/labeljoin/labeljoin/events/mapping"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/archive"
+	"github.com/labeljoin/labeljoin/export/bucket/s3"
 	"github.com/labeljoin/labeljoin/export/diff"
 	"github.com/labeljoin/labeljoin/export/health"
 	"github.com/labeljoin/labeljoin/export/review"
@@ -51,6 +53,9 @@ func codedErrors() []codedError {
 		{&config.SettingError{Err: cause}, terminal.ExitUsage},
 		{&rule.Error{}, terminal.ExitUsage},
 		{&scenario.Error{}, terminal.ExitUsage},
+		{&mapping.SpecError{}, terminal.ExitUsage},
+		{&s3.SettingError{Err: cause}, terminal.ExitUsage},
+		{&s3.UnfitError{}, terminal.ExitUsage},
 		{&terminal.UsageError{Err: cause}, terminal.ExitUsage},
 		{&replay.EvidenceError{}, terminal.ExitRefused},
 		{&jetstream.OptionsError{Err: cause}, terminal.ExitUsage},
@@ -91,10 +96,13 @@ func codedErrors() []codedError {
 		{&export.GapError{Err: cause}, terminal.ExitRefused},
 		{&export.CorruptFileError{Err: cause}, terminal.ExitRefused},
 		{&export.FencedError{}, terminal.ExitRefused},
+		{&export.NewColumnsError{}, terminal.ExitRefused},
 		{&verify.DamagedError{}, terminal.ExitRefused},
 
-		// A state is a cache, another process ends, and an event that cannot be
+		// A store or a broker is away for a while, a state is a cache, another process ends, and an event that cannot be
 		// decoded goes to the dead letters.
+		{&s3.UnreachableError{Err: cause}, terminal.ExitFailed},
+		{&events.StoreError{}, terminal.ExitFailed},
 		{&store.DamagedError{Err: cause}, terminal.ExitFailed},
 		{&export.LockedError{Err: cause}, terminal.ExitFailed},
 		{&tablelog.ConflictError{}, terminal.ExitFailed},
@@ -102,8 +110,11 @@ func codedErrors() []codedError {
 	}
 }
 
-// uncoded are types whose code is that of the error they wrap.
-var uncoded = []string{"jetstream.scrubbed"}
+// uncoded are types whose code is that of the error that they wrap, or that no program ends with:
+// they become a problem of the configuration, an answer by HTTP, or the story of an event.
+var uncoded = []string{
+	"jetstream.scrubbed", "wire.settingError", "ingest.encodingError", "rule.faultError", "s3.missing",
+}
 
 func TestExitCodes(t *testing.T) {
 	seen := map[string]bool{}

@@ -40,6 +40,9 @@ type SpecError struct {
 // Error names the part.
 func (e *SpecError) Error() string { return e.Part + ": " + e.Message }
 
+// Misuse reports that the mapping has to be changed.
+func (e *SpecError) Misuse() bool { return true }
+
 // Mapping makes events of records. It implements events.Codec.
 type Mapping struct {
 	spec       Spec

@@ -40,7 +40,8 @@ func (e *Engine) newPace(inputs int) (*pace, error) {
 	return p, nil
 }
 
-// at moves time to an event that is read from an input.
+// at moves time to an event that is read from an input. Time goes back where another log is
+// read that had not come as far: the logs are not met in the order of the first time.
 func (p *pace) at(clock *joiner.Clock, input uint8, seq uint64, index uint32) {
 	n := &p.next[input]
 	for *n < len(p.cuts) {
@@ -62,5 +63,5 @@ func (p *pace) at(clock *joiner.Clock, input uint8, seq uint64, index uint32) {
 	if *n < len(p.cuts) {
 		w = min(w, p.cuts[*n].watermark)
 	}
-	p.watermark = max(p.watermark, w)
+	p.watermark = w
 }

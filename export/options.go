@@ -79,7 +79,8 @@ const (
 // layout is what the options say of the columns of files, in a table with some columns.
 func (o *Options) layout(known []rowfile.TableColumn) rowfile.Config {
 	return rowfile.Config{
-		Labels: o.Labels, Weight: o.Weight, Features: o.Features, Rename: o.Rename, Mode: o.Mode, Known: known, Many: o.Behind,
+		Labels: o.Labels, Weight: o.Weight, Features: o.Features, Rename: o.Rename, Mode: o.Mode,
+		Known: known, Many: o.Behind,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -127,20 +128,20 @@ func inDirectory(t testing.TB, commits uint64) []string {
 // mortal is the network of a process that dies at a request: from then on nothing is
 // answered. The request at which it dies may be done or not.
 type mortal struct {
-	at   int
+	at   int64
 	done bool
-	n    int
+	n    atomic.Int64
 }
 
 var errDead = errors.New("the process is dead")
 
 func (m *mortal) RoundTrip(r *http.Request) (*http.Response, error) {
-	m.n++
-	if m.n > m.at || m.n == m.at && !m.done {
+	n := m.n.Add(1)
+	if n > m.at || n == m.at && !m.done {
 		return nil, errDead
 	}
 	answer, err := http.DefaultTransport.RoundTrip(r)
-	if m.n == m.at && err == nil {
+	if n == m.at && err == nil {
 		answer.Body.Close()
 		return nil, errDead
 	}
@@ -155,7 +156,7 @@ func TestStoreCrashAtEveryRequest(t *testing.T) {
 	want := inDirectory(t, shortCommits+2)
 	points := 0
 	for _, done := range []bool{false, true} {
-		for at := 1; ; at++ {
+		for at := int64(1); ; at++ {
 			store := s3test.New(t)
 			dying := inStore(t, store, &mortal{at: at, done: done})
 			dying.(*s3.Bucket).Patience = time.Nanosecond // it is dead, and does not try again

@@ -16,7 +16,7 @@ type Stats struct {
 	InFlight int64         // requests that are not answered yet
 	Bounds   []time.Duration
 	Counts   []int64 // requests that took at most the bound of the same place; one more for longer ones
-	Seconds  time.Duration
+	Took     time.Duration // all of them together
 }
 
 // InputStats counts the events of an input.
@@ -80,7 +80,7 @@ func (s *Server) Stats() Stats {
 	defer st.mu.Unlock()
 	all := Stats{Inputs: map[string]InputStats{}, Answers: maps.Clone(st.answers), Bytes: st.bytes,
 		InFlight: st.inFlight.Load(), Bounds: bounds(), Counts: append(make([]int64, 0, len(st.counts)), st.counts...),
-		Seconds: st.total}
+		Took: st.total}
 	if len(all.Counts) == 0 {
 		all.Counts = make([]int64, len(all.Bounds)+1)
 	}

@@ -49,7 +49,7 @@ func (m *ingestMetrics) collect(from *ingest.Server, to chan<- prometheus.Metric
 			buckets[s.Bounds[i].Seconds()] = total
 		}
 	}
-	to <- prometheus.MustNewConstHistogram(m.seconds, total, s.Seconds.Seconds(), buckets)
+	to <- prometheus.MustNewConstHistogram(m.seconds, total, s.Took.Seconds(), buckets)
 }
 
 // ingestStatus is what the status says of events that came by HTTP since the start.

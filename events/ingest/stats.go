@@ -15,7 +15,7 @@ type Stats struct {
 	Bytes    int64         // of bodies that were judged, as they came
 	InFlight int64         // requests that are not answered yet
 	Bounds   []time.Duration
-	Counts   []int64 // requests that took at most the bound of the same place; one more for longer ones
+	Counts   []int64       // requests that took at most the bound of the same place; one more for longer ones
 	Took     time.Duration // all of them together
 }
 

@@ -37,12 +37,9 @@ func (r *Replay) Archive(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Abort(), os.RemoveAll(r.scratch())) }()
-	if err := r.spool(ctx); err != nil {
-		return err
-	}
-	seen, err := r.evidence(ctx)
+	seen, err := r.begin(ctx)
 	if err != nil {
-		return err
+		return stopped(ctx, err)
 	}
 	o, err := r.batchOptions(&rules, seen)
 	if err != nil {
@@ -59,10 +56,7 @@ func (r *Replay) Archive(ctx context.Context) (err error) {
 		}
 	}
 	stop()
-	if ctx.Err() != nil && err != nil {
-		return errors.New("stopped before the end of the logs: nothing was written; the same command begins again")
-	}
-	if err == nil {
+	if err = stopped(ctx, err); err == nil {
 		err = seen.read(&ledger)
 	}
 	if err == nil {

@@ -78,21 +78,31 @@ func (r *Replay) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.close(), os.RemoveAll(r.scratch())) }()
-	if err := r.spool(ctx); err != nil {
-		return err
-	}
-	seen, err := r.evidence(ctx)
+	seen, err := r.begin(ctx)
 	if err != nil {
-		return err
+		return stopped(ctx, err)
 	}
 	report, err := r.join(ctx, &rules, seen, &out)
-	if ctx.Err() != nil && err != nil {
-		return errors.New("stopped before the end of the logs: nothing was written; the same command begins again")
-	}
 	if err != nil {
-		return err
+		return stopped(ctx, err)
 	}
 	return r.tell(report)
+}
+
+// begin reads standard input, if that is a log, and looks at the beginnings of the files.
+func (r *Replay) begin(ctx context.Context) (*evidence, error) {
+	if err := r.spool(ctx); err != nil {
+		return nil, err
+	}
+	return r.evidence(ctx)
+}
+
+// stopped is what an error means if it is that the process was asked to stop.
+func stopped(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return errors.New("stopped before the end of the logs: nothing was written; the same command begins again")
+	}
+	return err
 }
 
 // evidence looks at the beginnings of the files, and will look at the rest.

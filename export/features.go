@@ -79,21 +79,21 @@ func (n *featureNotes) add(b *rowfile.Builder, log *slog.Logger) {
 	defer n.mu.Unlock()
 	for _, m := range b.Moved() {
 		n.notes.MovedValues += m.Values
-		at, known := slices.BinarySearchFunc(n.notes.Moved, m, func(x, y MovedFeature) int {
+		room := mostMoved
+		if m.Feature == "" { // the file itself has no room for more names
+			room = 0
+		}
+		order := func(x, y MovedFeature) int {
 			return cmp.Or(strings.Compare(x.Feature, y.Feature), strings.Compare(x.Column, y.Column))
-		})
-		switch {
-		case known:
-			n.notes.Moved[at].Values += m.Values
-		case m.Feature == "" || len(n.notes.Moved) == mostMoved:
-			if !n.full.moved {
-				n.full.moved = true
-				log.Warn("still more features have other columns than their names ask for; those are not named", "named", mostMoved)
-			}
-		default:
-			n.notes.Moved = slices.Insert(n.notes.Moved, at, m)
+		}
+		switch known, fresh := keep(&n.notes.Moved, m, order, room); {
+		case known == nil:
+			once(&n.full.moved, log, "still more features have other columns than their names ask for; those are not named")
+		case fresh:
 			log.Warn("a feature has another column, because the one that its name asks for is taken; output.rename can give it a name",
 				"feature", m.Feature, "column", m.Column)
+		default:
+			known.Values += m.Values
 		}
 	}
 	values, id := b.Dropped()
@@ -143,60 +143,63 @@ func (n *featureNotes) took(t *rowfile.Table, log *slog.Logger) {
 	}
 }
 
+// keep puts a thing into a list that is in order, if the list has room for it and does not
+// have it. It returns the list's, nil if there is none, and whether that is new.
+func keep[T any](list *[]T, v T, order func(x, y T) int, room int) (kept *T, fresh bool) {
+	at, known := slices.BinarySearchFunc(*list, v, order)
+	if !known {
+		if len(*list) >= room {
+			return nil, false
+		}
+		*list = slices.Insert(*list, at, v)
+	}
+	return &(*list)[at], !known
+}
+
+// once says that a list is full.
+func once(said *bool, log *slog.Logger, message string) {
+	if !*said {
+		*said = true
+		log.Warn(message, "named", mostMoved)
+	}
+}
+
 // changed takes down that the type of a column has changed.
 func (n *featureNotes) changed(c ChangedFeature, log *slog.Logger) {
-	at, known := slices.BinarySearchFunc(n.notes.Changed, c, func(x, y ChangedFeature) int {
-		return strings.Compare(x.Column, y.Column)
-	})
-	switch {
-	case known:
-		n.notes.Changed[at] = c
-	case len(n.notes.Changed) == mostMoved:
-		if !n.full.changed {
-			n.full.changed = true
-			log.Warn("the types of still more columns have changed; those are not named", "named", mostMoved)
-		}
-	default:
-		n.notes.Changed = slices.Insert(n.notes.Changed, at, c)
+	order := func(x, y ChangedFeature) int { return strings.Compare(x.Column, y.Column) }
+	switch known, fresh := keep(&n.notes.Changed, c, order, mostMoved); {
+	case known == nil:
+		once(&n.full.changed, log, "the types of still more columns have changed; those are not named")
+	case fresh:
 		log.Warn("a column has another type from now on than in the files before; labeljoin compact brings whole numbers to doubles, and labeljoin view prints what reads all files",
 			"column", c.Column, "type_before", c.From, "type", c.To)
+	default:
+		*known = c
 	}
 }
 
 // unfit takes down that values did not fit.
 func (n *featureNotes) unfit(f UnfitFeature, log *slog.Logger) {
 	n.notes.UnfitValues += f.Values
-	at, known := slices.BinarySearchFunc(n.notes.Unfit, f, func(x, y UnfitFeature) int {
-		return strings.Compare(x.Column, y.Column)
-	})
-	switch {
-	case known:
-		n.notes.Unfit[at].Values += f.Values
-	case len(n.notes.Unfit) == mostMoved:
-		if !n.full.unfit {
-			n.full.unfit = true
-			log.Warn("values of still more features do not fit their columns' types; those are not named", "named", mostMoved)
-		}
-	default:
-		n.notes.Unfit = slices.Insert(n.notes.Unfit, at, f)
+	order := func(x, y UnfitFeature) int { return strings.Compare(x.Column, y.Column) }
+	switch known, fresh := keep(&n.notes.Unfit, f, order, mostMoved); {
+	case known == nil:
+		once(&n.full.unfit, log, "values of still more features do not fit their columns' types; those are not named")
+	case fresh:
 		log.Warn("a feature has values that its column's type does not hold; they are null and counted; features.declare gives it another type: json holds everything",
 			"column", f.Column, "type", f.Type, "example", f.Example)
+	default:
+		known.Values += f.Values
 	}
 }
 
 // leftOut takes down a feature that the mode gives no column.
 func (n *featureNotes) leftOut(name string, log *slog.Logger) {
-	at, known := slices.BinarySearch(n.notes.LeftOut, name)
-	switch {
-	case known:
-	case len(n.notes.LeftOut) == mostMoved:
-		if !n.full.leftOut {
-			n.full.leftOut = true
-			log.Warn("still more features are left out by features.mode; those are not named", "named", mostMoved)
-		}
-	default:
-		n.notes.LeftOut = slices.Insert(n.notes.LeftOut, at, name)
-		log.Warn("a feature is left out, because features.mode gives it no column; features.declare gives it one", "column",
-			name)
+	switch known, fresh := keep(&n.notes.LeftOut, name, strings.Compare, mostMoved); {
+	case known == nil:
+		once(&n.full.leftOut, log, "still more features are left out by features.mode; those are not named")
+	case fresh:
+		log.Warn("a feature is left out, because features.mode gives it no column; features.declare gives it one",
+			"column", name)
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,9 +17,7 @@ func TestCompactsByItself(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		putFile(t, path, text)
 		return path
 	}
 	file := write("labeljoin.yaml", "labels: {clicked: 'type == \"click\"'}\noutput: {roll: {rows: 1}, compact: {after: 12h}}\n")

@@ -24,9 +24,7 @@ func TestDaily(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		putFile(t, path, text)
 		return path
 	}
 	file := write("labeljoin.yaml", "labels: {clicked: 'type == \"click\"'}\nexport: {daily: {after: 0s}, split: {eval: 0}}\n")

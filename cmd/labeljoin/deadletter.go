@@ -7,6 +7,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/commandline"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/deadletter"
+	"github.com/labeljoin/labeljoin/config"
 )
 
 func deadletterCommand() *cli.Command {
@@ -29,10 +30,20 @@ func deadletterFlags(more ...cli.Flag) []cli.Flag {
 	}, more...)
 }
 
-// wantedLetters reads the flags that say which dead letters are meant.
-func wantedLetters(c *cli.Context, now time.Time) (deadletter.Wanted, error) {
-	since, err := deadletter.ParseSince(c.String("since"), now)
-	return deadletter.Wanted{Reason: c.String("reason"), Input: c.String("input"), Since: since}, err
+// onLetters reads the configuration and the flags that say which dead letters are meant.
+func onLetters(do func(*cli.Context, *config.Config, deadletter.Wanted, time.Time) error) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		cfg, err := configOf(c)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		since, err := deadletter.ParseSince(c.String("since"), now)
+		if err != nil {
+			return err
+		}
+		return do(c, cfg, deadletter.Wanted{Reason: c.String("reason"), Input: c.String("input"), Since: since}, now)
+	}
 }
 
 func deadletterListCommand() *cli.Command {
@@ -42,18 +53,9 @@ func deadletterListCommand() *cli.Command {
 		Usage:        "count dead letters by input and reason, and say how many of them can be read now",
 		Flags:        deadletterFlags(),
 		OnUsageError: onUsageError,
-		Action: func(c *cli.Context) error {
-			cfg, err := configOf(c)
-			if err != nil {
-				return err
-			}
-			now := time.Now()
-			w, err := wantedLetters(c, now)
-			if err != nil {
-				return err
-			}
+		Action: onLetters(func(c *cli.Context, cfg *config.Config, w deadletter.Wanted, now time.Time) error {
 			return deadletter.List(c.Context, cfg, w, now, c.Bool("json"), c.App.Writer)
-		},
+		}),
 	}
 }
 
@@ -67,19 +69,10 @@ func deadletterShowCommand() *cli.Command {
 			&cli.StringFlag{Name: "id", Usage: "one dead letter, by its `NAME`, like 17/3"},
 		),
 		OnUsageError: onUsageError,
-		Action: func(c *cli.Context) error {
-			cfg, err := configOf(c)
-			if err != nil {
-				return err
-			}
-			now := time.Now()
-			w, err := wantedLetters(c, now)
-			if err != nil {
-				return err
-			}
+		Action: onLetters(func(c *cli.Context, cfg *config.Config, w deadletter.Wanted, now time.Time) error {
 			w.ID = c.String("id")
 			return deadletter.Show(c.Context, cfg, w, c.Int("last"), now, c.Bool("json"), c.App.Writer)
-		},
+		}),
 	}
 }
 
@@ -95,19 +88,10 @@ func deadletterRetryCommand() *cli.Command {
 			"of the stream can use them.",
 		Flags:        deadletterFlags(&cli.BoolFlag{Name: "dry-run", Usage: "publish nothing, and say what would be"}),
 		OnUsageError: onUsageError,
-		Action: func(c *cli.Context) error {
-			cfg, err := configOf(c)
-			if err != nil {
-				return err
-			}
-			now := time.Now()
-			w, err := wantedLetters(c, now)
-			if err != nil {
-				return err
-			}
+		Action: onLetters(func(c *cli.Context, cfg *config.Config, w deadletter.Wanted, now time.Time) error {
 			r := deadletter.Retry{Config: cfg, Wanted: w, DryRun: c.Bool("dry-run"), JSON: c.Bool("json"), Now: now,
 				Out: c.App.Writer}
 			return r.Run(c.Context)
-		},
+		}),
 	}
 }

@@ -77,26 +77,17 @@ const (
 	textBytes = 4
 )
 
-// append1 appends v, doubling the capacity of a small column where append alone would
-// grow by a quarter and copy it many times. A large one has mostly the memory of one
-// before it.
+// append1 appends v, doubling the capacity where append alone would grow by a
+// quarter and copy a large column many times.
 func append1[T any](s []T, v T) []T {
 	if len(s) == cap(s) {
-		more := max(minGrow, len(s))
-		if len(s) > largeColumn {
-			more = len(s) / 4
-		}
-		s = slices.Grow(s, more)
+		s = slices.Grow(s, max(minGrow, len(s)))
 	}
 	return append(s, v)
 }
 
-// minGrow is the first capacity of a column, and largeColumn from where on it grows by
-// less than doubles it, in values.
-const (
-	minGrow     = 16
-	largeColumn = 64 << 10
-)
+// minGrow is the first capacity of a column, in values.
+const minGrow = 16
 
 // tag begins the next row, of kind k.
 func (c *column) tag(k events.ValueKind) {
@@ -165,11 +156,7 @@ func (c *column) addText(k events.ValueKind, s string) {
 	}
 	c.tag(k)
 	if cap(c.text)-len(c.text) < len(s) {
-		more := len(c.text)
-		if more > largeColumn*numBytes {
-			more /= 4
-		}
-		c.text = slices.Grow(c.text, max(len(s), more))
+		c.text = slices.Grow(c.text, max(len(s), len(c.text)))
 	}
 	c.text = append(c.text, s...)
 	if len(c.offsets) == 0 {

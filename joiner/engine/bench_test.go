@@ -102,7 +102,7 @@ func benchEngine(b *testing.B, fs vfs.FS, dir string, source engine.Source, out 
 		b.Fatal(err)
 	}
 	return engine.New(engine.Options{
-		Name: "bench", Store: st, Output: out, Log: slog.New(slog.DiscardHandler), Nonce: func() string { return "n" },
+		Name: "bench", RulesHash: "bench", Store: st, Output: out, Log: slog.New(slog.DiscardHandler), Nonce: func() string { return "n" },
 		Rules: joiner.Rules{
 			Labels: []joiner.Label{{Name: "clicked", Window: benchHot, When: func(o *events.Outcome) bool { return o.Type == "click" }}},
 		},

@@ -3,6 +3,7 @@ package sql_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -25,22 +26,27 @@ import (
 var (
 	seedFlag   = flag.Uint64("seed", 0, "run only this seed")
 	seedsFlag  = flag.Int("seeds", 0, "run so many seeds; 0: the test's own number")
-	engineFlag = flag.String("engines", "duckdb", "the engines that run the queries: duckdb, spark, or both with a comma")
+	engineFlag = flag.String("engines", "", "the engines that have to run the queries: duckdb, spark, or both with a comma; "+
+		"without it, duckdb where it is there")
 )
 
 // engines are those that the tests run, by dialect. The environment variable PYTHON names
-// an interpreter that has their modules.
+// an interpreter that has their modules. An engine that is asked for has to be there.
 func engines(t *testing.T) map[sql.Dialect]string {
 	t.Helper()
 	modules := map[string]string{"duckdb": "duckdb", "spark": "pyspark, duckdb"}
 	found := map[sql.Dialect]string{}
-	for name := range strings.SplitSeq(*engineFlag, ",") {
+	absent := t.Fatalf
+	if *engineFlag == "" {
+		absent = t.Skipf
+	}
+	for name := range strings.SplitSeq(cmp.Or(*engineFlag, "duckdb"), ",") {
 		dialect, err := sql.ParseDialect(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if out, err := exec.Command(python(), "-c", "import "+modules[name]).CombinedOutput(); err != nil {
-			t.Skipf("%s does not run here (set PYTHON to an interpreter that has it): %v: %s", dialect, err, lastLine(out))
+			absent("%s does not run here (set PYTHON to an interpreter that has it): %v: %s", dialect, err, lastLine(out))
 		}
 		found[dialect] = name
 	}

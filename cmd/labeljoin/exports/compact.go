@@ -3,11 +3,9 @@ package exports
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"time"
 
-	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/bucket"
@@ -57,22 +55,11 @@ func (c *Compactor) Watch(ctx context.Context) {
 // Look merges the days that are old enough, once for each day that passes by event time:
 // what late outcomes add to them later is merged then.
 func (c *Compactor) Look(ctx context.Context) error {
-	rows, err := place.Of(ctx, c.cfg, c.cfg.Output.Dir)
-	if err != nil {
+	rows, _, last, err := newest(ctx, c.cfg, c.part)
+	if err != nil || last == nil {
 		return err
 	}
-	archive, err := export.OpenArchive(rows, c.part)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	last, ok, err := archive.Last()
-	if err != nil || !ok {
-		return err
-	}
-	before := tablelog.DayName(last.Cut.MaxEvent.Add(-c.cfg.Output.Compact.After.Std()))
+	before := tablelog.DayName(last.MaxEvent.Add(-c.cfg.Output.Compact.After.Std()))
 	if before <= c.done {
 		return nil
 	}

@@ -15,7 +15,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
@@ -115,23 +114,12 @@ func (d *Daily) Status() *Status {
 // Look exports the days that are complete and were not looked at. Only when another day
 // may be complete does it read more than the newest manifest.
 func (d *Daily) Look(ctx context.Context) error {
-	rows, err := place.Of(ctx, d.cfg, d.cfg.Output.Dir)
-	if err != nil {
-		return err
-	}
-	archive, err := export.OpenArchive(rows, d.part)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	last, ok, err := archive.Last()
-	if err != nil || !ok {
+	_, archive, last, err := newest(ctx, d.cfg, d.part)
+	if err != nil || last == nil {
 		return err
 	}
 	after := d.cfg.Export.Daily.After.Std()
-	until := shards.CompleteThrough(&last.Cut, d.Opts.Rules, d.Opts.Settled).Add(-after)
+	until := shards.CompleteThrough(last, d.Opts.Rules, d.Opts.Settled).Add(-after)
 	if until < d.seen {
 		return nil
 	}

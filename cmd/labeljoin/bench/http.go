@@ -76,14 +76,11 @@ func (r *httpResult) Lines() []string {
 
 // Run measures.
 func (b *HTTP) Run(ctx context.Context) (result *httpResult, err error) {
-	if b.Dir == "" {
-		if b.Dir, err = os.MkdirTemp("", "labeljoin-bench-"); err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(b.Dir)) }()
-	} else if err := partition.FreshDir(b.Dir); err != nil {
+	clean, err := workDir(&b.Dir)
+	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, clean()) }()
 	if b.Cores > 0 {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(b.Cores))
 	}

@@ -100,14 +100,11 @@ type Latency struct {
 
 // Run publishes, joins and measures.
 func (b *Latency) Run(ctx context.Context) (result *latencyResult, err error) {
-	if b.Dir == "" {
-		if b.Dir, err = os.MkdirTemp("", "labeljoin-bench-"); err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(b.Dir)) }()
-	} else if err := partition.FreshDir(b.Dir); err != nil {
+	clean, err := workDir(&b.Dir)
+	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, clean()) }()
 	path := filepath.Join(b.Dir, "labeljoin.yaml")
 	if err := os.WriteFile(path, fmt.Appendf(nil, latencyConfig, b.Roll.Milliseconds()), 0o600); err != nil {
 		return nil, err

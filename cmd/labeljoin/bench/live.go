@@ -80,14 +80,11 @@ type Live struct {
 
 // Run publishes the backlog, reads it, and joins it.
 func (b *Live) Run(ctx context.Context) (result *liveResult, err error) {
-	if b.Dir == "" {
-		if b.Dir, err = os.MkdirTemp("", "labeljoin-bench-"); err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(b.Dir)) }()
-	} else if err := partition.FreshDir(b.Dir); err != nil {
+	clean, err := workDir(&b.Dir)
+	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, clean()) }()
 	span, window := backlogTimes(b.Requests)
 	path := filepath.Join(b.Dir, "labeljoin.yaml")
 	if err := os.WriteFile(path, fmt.Appendf(nil, benchConfig, window.Milliseconds()), 0o600); err != nil {

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 )
 
 // usage is what this process has used so far.
@@ -72,10 +74,11 @@ func turnLines(name string, turns []turn) (lines []string) {
 	return lines
 }
 
-// workDir makes *dir a temporary folder, which clean removes, if no folder is named.
+// workDir makes *dir a temporary folder, which clean removes, if no folder is named. One that
+// is named has to be new or empty.
 func workDir(dir *string) (clean func() error, err error) {
 	if *dir != "" {
-		return func() error { return nil }, nil
+		return func() error { return nil }, partition.FreshDir(*dir)
 	}
 	if *dir, err = os.MkdirTemp("", "labeljoin-bench-"); err != nil {
 		return nil, err

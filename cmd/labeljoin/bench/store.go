@@ -46,14 +46,11 @@ type storeResult struct {
 
 // Sizes measures one size after the other.
 func (b *Store) Sizes(ctx context.Context, pending []int, w io.Writer, asJSON bool) (err error) {
-	if b.Dir == "" {
-		if b.Dir, err = os.MkdirTemp("", "labeljoin-bench-"); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(b.Dir)) }()
-	} else if err := partition.FreshDir(b.Dir); err != nil {
+	clean, err := workDir(&b.Dir)
+	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, clean()) }()
 	var first *storeResult
 	for _, n := range pending {
 		if n < 10_000 {

@@ -381,8 +381,9 @@ func (e *Engine) recount(ctx context.Context, orphans events.Time) error {
 		e.bookLost(o, outcomes)
 	}
 	fits := r.Pending-requests <= reused &&
-		rebook(r, requests, joiner.Conflict, joiner.Merged, joiner.Duplicate, joiner.Expired, joiner.LateArrival) &&
-		rebook(o, outcomes, joiner.Orphan, joiner.OutsideWindow, joiner.Joined, joiner.Duplicate, joiner.UnknownItem, joiner.CorrectedLabel, joiner.Late)
+		rebook(r, requests, joiner.Conflict, joiner.Conflict, joiner.Merged, joiner.Duplicate, joiner.Expired, joiner.LateArrival) &&
+		rebook(o, outcomes, joiner.Orphan, joiner.Joined, joiner.OutsideWindow, joiner.Duplicate, joiner.UnknownItem,
+			joiner.CorrectedLabel, joiner.Late, joiner.Orphan)
 	if !fits || !l.Balanced() {
 		return &OtherLogError{Requests: requests, Outcomes: outcomes, Committed: before}
 	}
@@ -432,16 +433,19 @@ func (e *Engine) bookLost(t *joiner.Tally, found int64) {
 	}
 }
 
-// rebook moves events between pending, of which there are n, and dispositions:
-// to the first, from the first that have them. It reports whether they do.
-func rebook(t *joiner.Tally, n int64, dispositions ...joiner.Disposition) bool {
+// rebook moves events between pending, of which there are n, and dispositions. Those
+// that are pending no more go to the one. Those that are pending again come from the
+// first of the others that have them: an outcome waits again because the request that
+// had it is forgotten, so it was no orphan.
+// It reports whether they have as many.
+func rebook(t *joiner.Tally, n int64, to joiner.Disposition, from ...joiner.Disposition) bool {
 	gone := t.Pending - n
 	t.Pending = n
 	if gone >= 0 {
-		t.Disposed[dispositions[0]] += gone
+		t.Disposed[to] += gone
 		return true
 	}
-	for _, d := range dispositions {
+	for _, d := range from {
 		move := min(-gone, t.Disposed[d])
 		t.Disposed[d] -= move
 		gone += move

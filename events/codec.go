@@ -22,20 +22,6 @@ type Decoded struct {
 	Unused int
 }
 
-// EachOf calls yield for the events of a message, by the codec that reads it; nil is
-// labeljoin's own format, in which nothing is decoded here.
-func EachOf(codec Codec, own *Decoder, m *Message, yield func(index uint32, d Decoded) bool) {
-	if codec != nil {
-		codec.Decode(m, yield)
-		return
-	}
-	for index, data := range own.Split(m.Data) {
-		if !yield(index, Decoded{Kind: m.Kind, Data: data, Record: data}) {
-			return
-		}
-	}
-}
-
 // Envelope is what a message carries beside its data. A record of a file has none: what
 // was around it, like the header of a table, is no part of its data.
 type Envelope struct {

@@ -1,6 +1,7 @@
 // Package events is the vocabulary of the two kinds of things that happen, a
-// model being asked (Request) and what followed (Outcome), and their decoding
-// from bytes. It is pure: no I/O, no clock.
+// model being asked (Request) and what followed (Outcome): what they are, where
+// they stand in a log, and why one is rejected. How they are decoded from JSON is
+// in jsonevent. It is pure: no I/O, no clock.
 package events
 
 // Kind says what a message was published as.
@@ -21,6 +22,14 @@ func (k Kind) String() string {
 	}
 	return "outcome"
 }
+
+// Limits of what an event may hold, in bytes after unescaping. Names are
+// bounded because a flattened name repeats the names of the objects around it:
+// without a bound, a small event could ask for gigabytes of names.
+const (
+	MaxID   = 256 // request_id, outcome_id, item_id
+	MaxName = 256 // a feature's name, once flattened
+)
 
 // Origin is where an event was read: the sequence of its message in the input's
 // log (or its line in the input's file) and its index within that message.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // Machine says what an event means for a request. It is all rules and no state: what
@@ -14,7 +15,7 @@ import (
 // is Effects. Its only error is that an event of the state is damaged.
 type Machine struct {
 	Rules    *Rules
-	Decoders *[events.Kinds]events.Decoder
+	Decoders *[events.Kinds]jsonevent.Decoder
 	// Outcomes is how many different outcomes of one request are held; 0 is no bound.
 	Outcomes int
 	// Early says that rows are written as soon as they are decided.

@@ -10,12 +10,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
 func machine(rules *joiner.Rules) *joiner.Machine {
-	decoder := events.Decoder{Unit: events.UnitNS}
-	return &joiner.Machine{Rules: rules, Decoders: &[events.Kinds]events.Decoder{decoder, decoder}}
+	decoder := jsonevent.Decoder{Unit: events.UnitNS}
+	return &joiner.Machine{Rules: rules, Decoders: &[events.Kinds]jsonevent.Decoder{decoder, decoder}}
 }
 
 func requestEvent(seq uint64, ts events.Time, rest string) *joiner.Event {

@@ -7,6 +7,7 @@ import (
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/events/mapping"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
@@ -44,7 +45,7 @@ func Spec(c *config.Config, in *config.Input) mapping.Spec {
 	}
 	return mapping.Spec{
 		Format: in.Format, Kind: in.Kind, Each: in.Each, Only: in.Only, Map: in.Map, Unit: unit,
-		Limits: events.Decoder{MaxBytes: int(c.Limits.EventBytes), MaxDepth: int(c.Limits.Depth)},
+		Limits: jsonevent.Decoder{MaxBytes: int(c.Limits.EventBytes), MaxDepth: int(c.Limits.Depth)},
 	}
 }
 

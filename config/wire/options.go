@@ -3,6 +3,7 @@ package wire
 import (
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
@@ -24,7 +25,7 @@ func Options(c *config.Config, rules joiner.Rules) (engine.Options, error) {
 		if err != nil {
 			return o, err
 		}
-		o.Decoders[kind] = events.Decoder{
+		o.Decoders[kind] = jsonevent.Decoder{
 			Unit: unit, Separator: c.Features.Separator,
 			MaxBytes: int(c.Limits.EventBytes), MaxDepth: int(c.Limits.Depth),
 		}

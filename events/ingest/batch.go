@@ -16,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // input is an input with what checks its events.
@@ -36,17 +37,17 @@ func newInput(from *Input, o *Options) *input {
 // check says why an event would be rejected or quarantined if it were stored now; nil if
 // it would not.
 func (in *input) check(kind events.Kind, data []byte, now events.Time) *events.RejectError {
-	p := in.parsers[kind].Get().(*events.Parser)
+	p := in.parsers[kind].Get().(*jsonevent.Parser)
 	defer in.parsers[kind].Put(p)
 	var ts events.Time
 	var err error
 	if kind == events.KindRequest {
-		var scan events.Scan
+		var scan jsonevent.Scan
 		scan, err = p.ScanRequest(data)
 		ts = scan.TS
 	} else {
 		var o events.Outcome
-		var info events.Info
+		var info jsonevent.Info
 		o, info, err = p.Outcome(data)
 		if ts = o.TS; info.Heartbeat {
 			ts = info.HeartbeatTS

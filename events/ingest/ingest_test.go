@@ -19,6 +19,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/ingest"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // book is a log in memory. It knows copies by their ids.
@@ -54,7 +55,7 @@ func (b *book) Append(_ context.Context, list []events.Outgoing) (copies int, er
 func (b *book) events() (all []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var d events.Decoder
+	var d jsonevent.Decoder
 	for _, m := range b.list {
 		n := 0
 		for _, data := range d.Split(m.Data) {

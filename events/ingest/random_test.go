@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 var (
@@ -90,7 +90,7 @@ func checkBody(t testing.TB, h http.Handler, b *book, path, text, media, coding 
 		w.Code == 400 && got.Accepted > 0, w.Code >= 500, w.Code == 429, len(stored) != got.Accepted && w.Code < 300:
 		t.Errorf("%s: answered %d: %s; stored %q", path, w.Code, w.Body, stored)
 	}
-	var d events.Decoder
+	var d jsonevent.Decoder
 	for _, one := range stored {
 		var err error
 		if path == "/v1/events/requests" {

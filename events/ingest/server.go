@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // Log is what stores events. Several goroutines use it.
@@ -33,11 +34,11 @@ type Log interface {
 // Input is one input as producers see it.
 type Input struct {
 	Name    string
-	Kind    events.Kind    // of its events, unless a Codec says it
-	Subject string         // that its events are published to
-	Format  string         // of its records, as the configuration calls it; empty: labeljoin's own
-	Codec   events.Codec   // nil: the events are in labeljoin's own format
-	Own     events.Decoder // of labeljoin's own format
+	Kind    events.Kind       // of its events, unless a Codec says it
+	Subject string            // that its events are published to
+	Format  string            // of its records, as the configuration calls it; empty: labeljoin's own
+	Codec   events.Codec      // nil: the events are in labeljoin's own format
+	Own     jsonevent.Decoder // of labeljoin's own format
 }
 
 // Options is how events are taken. Bounds that are 0 have the defaults of the configuration.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/formats"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/events/logfile"
 )
 
@@ -216,8 +217,8 @@ func TestBomb(t *testing.T) {
 	if err != nil || len(got) != 1 || len(got[0].Data) != logfile.MaxLine+1 {
 		t.Fatalf("%d messages, %v; want one that is cut", len(got), err)
 	}
-	for _, piece := range new(events.Decoder).Split(got[0].Data) {
-		if _, err := new(events.Decoder).ScanRequest(piece); err == nil || !strings.HasPrefix(err.Error(), events.ReasonTooLarge) {
+	for _, piece := range new(jsonevent.Decoder).Split(got[0].Data) {
+		if _, err := new(jsonevent.Decoder).ScanRequest(piece); err == nil || !strings.HasPrefix(err.Error(), events.ReasonTooLarge) {
 			t.Errorf("a line that was cut is %v, want %s", err, events.ReasonTooLarge)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // benchRecord is a request of about 700 bytes as a producer might write it, and the same
@@ -32,7 +33,7 @@ func BenchmarkEvent(b *testing.B) {
 		"request_id": "event.event.id", "ts": `time(event.at, "ms")`, "user_id": "event.user.id", "features": "event.ctx",
 		"items": "map(event.slots, {item_id: .sku, position: .rank, score: .model_score})",
 	}})
-	read := func(b *testing.B, p *events.Parser, r *events.Request, data []byte) {
+	read := func(b *testing.B, p *jsonevent.Parser, r *events.Request, data []byte) {
 		if _, err := p.ScanRequest(data); err != nil {
 			b.Fatal(err)
 		}
@@ -41,7 +42,7 @@ func BenchmarkEvent(b *testing.B) {
 		}
 	}
 	b.Run("native", func(b *testing.B) {
-		p, r, data := (&events.Decoder{}).NewParser(), &events.Request{}, []byte(native)
+		p, r, data := (&jsonevent.Decoder{}).NewParser(), &events.Request{}, []byte(native)
 		b.SetBytes(int64(len(data)))
 		b.ReportAllocs()
 		for b.Loop() {
@@ -49,7 +50,7 @@ func BenchmarkEvent(b *testing.B) {
 		}
 	})
 	b.Run("mapped", func(b *testing.B) {
-		p, r, msg := (&events.Decoder{}).NewParser(), &events.Request{}, message(record)
+		p, r, msg := (&jsonevent.Decoder{}).NewParser(), &events.Request{}, message(record)
 		b.SetBytes(int64(len(record)))
 		b.ReportAllocs()
 		for b.Loop() {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // Canonical bytes. An event that is made here is written in one way only: its fields in
@@ -52,7 +53,7 @@ func fieldsOf(kind events.Kind) []field {
 // canon writes values.
 type canon struct {
 	unit  events.Unit // of timestamps that are numbers
-	own   events.Decoder
+	own   jsonevent.Decoder
 	zones *zones
 	most  int // bytes of an event
 }
@@ -90,7 +91,7 @@ func (c *canon) time(dst []byte, v any) ([]byte, error) {
 	if _, known := v.(events.Time); !known {
 		var err error
 		switch x := v.(type) {
-		case int, events.Digits:
+		case int, jsonevent.Digits:
 			unit := c.unit
 			if unit == events.UnitAuto {
 				unit = events.UnitMS
@@ -122,7 +123,7 @@ func (c *canon) number(dst []byte, v any) ([]byte, error) {
 			return strconv.AppendInt(dst, whole, 10), nil
 		}
 		return c.any(dst, v)
-	case int, events.Digits:
+	case int, jsonevent.Digits:
 		return c.any(dst, v)
 	}
 	return nil, fmt.Errorf("%s is no number", kindOf(v))
@@ -228,7 +229,7 @@ func (c *canon) any(dst []byte, v any) ([]byte, error) {
 		return appendFloat(dst, v), nil
 	case string:
 		return appendText(dst, v), nil
-	case events.Digits:
+	case jsonevent.Digits:
 		return append(dst, v...), nil
 	case events.Time:
 		return appendText(dst, v.String()), nil

@@ -7,12 +7,13 @@ import (
 	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // cloudEvents reads CloudEvents 1.0: in binary mode if the headers have ce-id or its
 // like, else structured, one or a batch. A record is the event with its attributes and
 // extensions as members beside data, which is decoded if it is JSON.
-func cloudEvents(limits *events.Decoder, m *events.Message, each eachRecord) *events.RejectError {
+func cloudEvents(limits *jsonevent.Decoder, m *events.Message, each eachRecord) *events.RejectError {
 	if headerOf(m, "ce-specversion") != "" || headerOf(m, "ce-id") != "" {
 		return binaryCloudEvent(limits, m, each)
 	}
@@ -31,7 +32,7 @@ func cloudEvents(limits *events.Decoder, m *events.Message, each eachRecord) *ev
 }
 
 // openCloudEvent checks what every CloudEvent has, and decodes its data.
-func openCloudEvent(limits *events.Decoder, object map[string]any) *events.RejectError {
+func openCloudEvent(limits *jsonevent.Decoder, object map[string]any) *events.RejectError {
 	for _, name := range []string{"specversion", "id", "source", "type"} {
 		if text, ok := object[name].(string); !ok || text == "" {
 			return &events.RejectError{Reason: ReasonFormat, Detail: "it is no CloudEvent: " + name + " is not given"}
@@ -50,7 +51,7 @@ func openCloudEvent(limits *events.Decoder, object map[string]any) *events.Rejec
 
 // binaryCloudEvent reads an event whose attributes are headers. They are encoded with
 // percent signs.
-func binaryCloudEvent(limits *events.Decoder, m *events.Message, each eachRecord) *events.RejectError {
+func binaryCloudEvent(limits *jsonevent.Decoder, m *events.Message, each eachRecord) *events.RejectError {
 	data, reject := unpacked(m)
 	if reject != nil {
 		return reject
@@ -80,7 +81,7 @@ func binaryCloudEvent(limits *events.Decoder, m *events.Message, each eachRecord
 
 // dataOf is data as what its content type says, JSON unless it says something else; a
 // text if it is not that.
-func dataOf(limits *events.Decoder, data []byte, contentType string) any {
+func dataOf(limits *jsonevent.Decoder, data []byte, contentType string) any {
 	media, _, err := mime.ParseMediaType(contentType)
 	if contentType == "" || err == nil && (media == "application/json" || media == "text/json" ||
 		strings.HasSuffix(media, "+json")) {

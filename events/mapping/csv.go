@@ -9,6 +9,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/formats"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // csvRecords reads CSV (RFC 4180) with a line of names, which tell the separator too. Every value is a text; an empty
@@ -17,7 +18,7 @@ import (
 //
 // A message without an envelope is a record of a file, which is an object of such texts
 // already.
-func csvRecords(limits *events.Decoder, m *events.Message, each eachRecord) *events.RejectError {
+func csvRecords(limits *jsonevent.Decoder, m *events.Message, each eachRecord) *events.RejectError {
 	if m.Envelope == nil {
 		return jsonRecords(limits, m, each)
 	}
@@ -83,7 +84,7 @@ func csvRecords(limits *events.Decoder, m *events.Message, each eachRecord) *eve
 	}
 }
 
-func maxBytesOf(limits *events.Decoder) int {
+func maxBytesOf(limits *jsonevent.Decoder) int {
 	if limits.MaxBytes <= 0 {
 		return 1 << 20
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // format is how the records of a message are read.
@@ -13,7 +14,7 @@ type format struct {
 	// records calls each for every record of a message: its value, or why it is none, and
 	// the bytes it was read from, for the dead letters. The error is about all of the
 	// message.
-	records func(limits *events.Decoder, m *events.Message, each eachRecord) *events.RejectError
+	records func(limits *jsonevent.Decoder, m *events.Message, each eachRecord) *events.RejectError
 	// body is the part of a record whose fields are named when nothing uses them.
 	body func(record any) any
 }
@@ -52,7 +53,7 @@ func formatOf(name string) (format, error) {
 }
 
 // jsonRecords reads JSON: one record, a list of them, or one on each line.
-func jsonRecords(limits *events.Decoder, m *events.Message, each eachRecord) *events.RejectError {
+func jsonRecords(limits *jsonevent.Decoder, m *events.Message, each eachRecord) *events.RejectError {
 	data, reject := unpacked(m)
 	if reject != nil {
 		return reject

@@ -13,6 +13,7 @@ import (
 	"github.com/expr-lang/expr"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // The bounds of what all expressions may do for one record. The largest record that is
@@ -177,7 +178,7 @@ func wholeOf(v any) (int, error) {
 			return n, nil
 		}
 		return 0, fmt.Errorf("int: %q is no whole number that fits 64 bits", clip(x))
-	case events.Digits:
+	case jsonevent.Digits:
 	default:
 		return 0, fmt.Errorf("int: %s is no number", kindOf(v))
 	}
@@ -237,7 +238,7 @@ func textOf(v any) (string, error) {
 		return v, nil
 	case int:
 		return fmt.Sprint(v), nil
-	case events.Digits:
+	case jsonevent.Digits:
 		return string(v), nil
 	case bool:
 		return fmt.Sprint(v), nil
@@ -269,7 +270,7 @@ func fromJSON(v any) (any, error) {
 	if !ok {
 		return v, nil
 	}
-	decoded, reject := (&events.Decoder{MaxBytes: 64 << 20, MaxDepth: 64}).Record([]byte(text))
+	decoded, reject := (&jsonevent.Decoder{MaxBytes: 64 << 20, MaxDepth: 64}).Record([]byte(text))
 	if reject != nil {
 		return nil, fmt.Errorf("json: the text is no JSON: %s", reject.Detail)
 	}
@@ -390,7 +391,7 @@ func kindOf(v any) string {
 		return "a text"
 	case bool:
 		return "true or false"
-	case int, float64, events.Digits:
+	case int, float64, jsonevent.Digits:
 		return "a number"
 	case []any:
 		return "a list"

@@ -11,6 +11,7 @@ import (
 	"github.com/expr-lang/expr/vm"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // The reasons for which a mapping makes no event of a record, beside those of decoding.
@@ -28,7 +29,7 @@ type Spec struct {
 	Only   string            // a condition; empty: all are wanted
 	Map    map[string]string // the expressions of fields; those that are empty are left out
 	Unit   events.Unit       // of timestamps that are numbers
-	Limits events.Decoder    // of records
+	Limits jsonevent.Decoder // of records
 }
 
 // SpecError is what is wrong with a part of a Spec.

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // decoded is what a mapping makes of a message: its events, and the reasons of what is
@@ -145,7 +146,7 @@ func TestMappedEventsAreDecoded(t *testing.T) {
 			if d.Reject != nil {
 				t.Fatal(d.Reject)
 			}
-			if _, err := (&events.Decoder{}).DecodeRequest(d.Data); err != nil {
+			if _, err := (&jsonevent.Decoder{}).DecodeRequest(d.Data); err != nil {
 				t.Errorf("%s: %v", d.Data, err)
 			}
 			return true

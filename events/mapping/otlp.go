@@ -9,12 +9,13 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // otlpLogs reads logs of OpenTelemetry, as JSON or protobuf: every log record is a
 // record, with the attributes of its resource and scope beside its own. The dead letters
 // keep a record as OTLP JSON.
-func otlpLogs(_ *events.Decoder, m *events.Message, each eachRecord) (reject *events.RejectError) {
+func otlpLogs(_ *jsonevent.Decoder, m *events.Message, each eachRecord) (reject *events.RejectError) {
 	data, reject := unpacked(m)
 	if reject != nil {
 		return reject

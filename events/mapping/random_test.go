@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // A random mapping is made of expressions of which each has a plain evaluation in Go. The
@@ -233,7 +234,7 @@ func FuzzMapping(f *testing.F) {
 	var all []*Mapping
 	for _, format := range Formats() {
 		all = append(all, must(f, Spec{
-			Format: format, Kind: both, Each: "event.l ?? [event]", Only: "it != 3", Limits: events.Decoder{MaxBytes: 64 << 10},
+			Format: format, Kind: both, Each: "event.l ?? [event]", Only: "it != 3", Limits: jsonevent.Decoder{MaxBytes: 64 << 10},
 			Map: map[string]string{
 				"request_id": `default(event.id ?? event.data?.id, "x")`, "ts": `event.t != nil ? time(event.t, "ms") : stored`, "type": `"t"`,
 				"items": `map(event.i ?? [], {item_id: .a, features: {all: #}})`, "features": `{e: event, i: it}`, "value": "event.v",
@@ -251,7 +252,7 @@ func FuzzMapping(f *testing.F) {
 		msg := &events.Message{Data: data, Stored: 1, Envelope: &events.Envelope{
 			Subject: "s", Header: map[string][]string{"Content-Encoding": {encoding}},
 		}}
-		own := events.Decoder{MaxBytes: 64 << 10}
+		own := jsonevent.Decoder{MaxBytes: 64 << 10}
 		for _, m := range all {
 			m.Decode(msg, func(_ uint32, d events.Decoded) bool {
 				var err error

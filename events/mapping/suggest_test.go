@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // TestSuggest: what the fields could be made of, as names and values look, and that it is
@@ -27,7 +28,7 @@ func TestSuggest(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var records []any
-			d := events.Decoder{}
+			d := jsonevent.Decoder{}
 			for line := range strings.Lines(c.records) {
 				v, reject := d.Record([]byte(line))
 				if reject != nil {

@@ -11,6 +11,7 @@ import (
 	_ "time/tzdata" // for machines without a database of zones
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // timeOf reads a time: time(x), time(x, unit), time(x, layout), time(x, layout, zone).
@@ -32,7 +33,7 @@ func timeOf(zones *zones, p ...any) (any, error) {
 		return written(zones, x, how, zone)
 	case nil:
 		return nil, errors.New("time: there is nothing to read")
-	case int, float64, events.Digits:
+	case int, float64, jsonevent.Digits:
 		return nil, fmt.Errorf("time: %v is a number: say what it counts, like time(x, \"ms\"): s, ms, us or ns", x)
 	default:
 		return nil, fmt.Errorf("time: %s is no time", kindOf(x))
@@ -48,7 +49,7 @@ func epoch(v any, unit events.Unit) (any, error) {
 		text = strconv.Itoa(v)
 	case float64:
 		text = strconv.FormatFloat(v, 'f', -1, 64)
-	case events.Digits:
+	case jsonevent.Digits:
 		text = string(v)
 	case string:
 		text = v

@@ -11,6 +11,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/export/archive"
 )
 
@@ -50,7 +51,7 @@ func write(t *testing.T, o archive.Options, all ...events.Message) (rejected []s
 		t.Fatal(err)
 	}
 	for i := range all {
-		_, err := w.Message(&all[i], &events.Decoder{}, func(d *events.DeadLetter) error {
+		_, err := w.Message(&all[i], &jsonevent.Decoder{}, func(d *events.DeadLetter) error {
 			rejected = append(rejected, fmt.Sprint(d.Kind, " ", d.Origin.Seq, " ", d.Reason))
 			return nil
 		})
@@ -119,7 +120,7 @@ func TestPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := messages(events.KindRequest, `{"request_id":"r1","ts":1000}`)
-	if _, err := w.Message(&m[0], &events.Decoder{}, nil); err != nil {
+	if _, err := w.Message(&m[0], &jsonevent.Decoder{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Abort(); err != nil {
@@ -162,7 +163,7 @@ func TestOwnNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := messages(events.KindRequest, `{"request_id":"r1","ts":1000,"features":{"LabelJoin_hash":"x"}}`)
-	_, err = w.Message(&m[0], &events.Decoder{}, nil)
+	_, err = w.Message(&m[0], &jsonevent.Decoder{}, nil)
 	if feature, ok := errors.AsType[*archive.FeatureError](err); !ok || !feature.Misuse() {
 		t.Errorf("the error is %v", err)
 	}

@@ -5,13 +5,14 @@ import (
 	"errors"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // Message adds the events of a message, as a decoder understands them. What it rejects goes
 // to refuse, whose error ends the work. Heartbeats of requests say nothing that a join of
 // whole logs needs, and are left out. It returns how many events, heartbeats too, were not
 // rejected.
-func (w *Writer) Message(m *events.Message, d *events.Decoder, refuse func(*events.DeadLetter) error) (n int,
+func (w *Writer) Message(m *events.Message, d *jsonevent.Decoder, refuse func(*events.DeadLetter) error) (n int,
 	err error) {
 	for index, data := range d.Split(m.Data) {
 		rejected, err := w.event(m.Kind, data, d)
@@ -37,7 +38,7 @@ func (w *Writer) Message(m *events.Message, d *events.Decoder, refuse func(*even
 }
 
 // event adds one event, or says why it is none.
-func (w *Writer) event(kind events.Kind, data []byte, d *events.Decoder) (rejected, err error) {
+func (w *Writer) event(kind events.Kind, data []byte, d *jsonevent.Decoder) (rejected, err error) {
 	if kind == events.KindRequest {
 		req, err := d.DecodeRequest(data)
 		if err != nil || req.ID == "" {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -32,7 +33,7 @@ type Sink interface {
 // Options say what is joined, and how.
 type Options struct {
 	Rules    *joiner.Rules
-	Decoders [events.Kinds]events.Decoder
+	Decoders [events.Kinds]jsonevent.Decoder
 	// Codecs read the messages of a feed, by events.Message.Feed; nil, and none, is
 	// labeljoin's own format. A log may hold messages that have no event of its kind.
 	Codecs []events.Codec

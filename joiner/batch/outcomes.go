@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -133,7 +134,7 @@ type outcomeRead struct {
 	data   []byte
 	letter []byte // for the dead letters
 	kept   bool   // it is for this pass
-	info   events.Info
+	info   jsonevent.Info
 	err    error
 }
 

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // each reads a log once: workers make something of its batches side by side, and take
@@ -73,7 +74,7 @@ func each[T any](ctx context.Context, j *join, open func(context.Context) (Sourc
 // worker decodes, in one goroutine.
 type worker struct {
 	j       *join
-	parsers [events.Kinds]*events.Parser
+	parsers [events.Kinds]*jsonevent.Parser
 	held    []holding
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/enginetest"
@@ -106,7 +107,7 @@ func benchEngine(b *testing.B, fs vfs.FS, dir string, source engine.Source, out 
 		Rules: joiner.Rules{
 			Labels: []joiner.Label{{Name: "clicked", Window: benchHot, When: func(o *events.Outcome) bool { return o.Type == "click" }}},
 		},
-		Decoders: [events.Kinds]events.Decoder{enginetest.Decoder(), enginetest.Decoder()},
+		Decoders: [events.Kinds]jsonevent.Decoder{enginetest.Decoder(), enginetest.Decoder()},
 		Roll:     engine.Roll{Interval: time.Hour},
 		Inputs: []engine.Input{{Name: "log", Kinds: []events.Kind{events.KindRequest, events.KindOutcome},
 			Open: func(context.Context, events.Position) (engine.Source, error) { return source, nil }}},

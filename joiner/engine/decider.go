@@ -2,6 +2,7 @@ package engine
 
 import (
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/state"
 )
@@ -11,7 +12,7 @@ import (
 type decider struct {
 	rules   *joiner.Rules
 	machine joiner.Machine
-	parsers [events.Kinds]*events.Parser
+	parsers [events.Kinds]*jsonevent.Parser
 	outcome events.Outcome // scratch
 
 	verdicts [batchesAhead]verdicts // those of which are not in use are in spare

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/state"
 )
@@ -18,7 +19,7 @@ type Options struct {
 	Rules     joiner.Rules // Gaps are those of a replay; live, they are declared
 	RulesHash string       // identifies the configuration that decides rows
 	Inputs    []Input
-	Decoders  [events.Kinds]events.Decoder
+	Decoders  [events.Kinds]jsonevent.Decoder
 
 	// MaxFuture and MaxAge bound how far an event may be stamped ahead of and
 	// behind the broker's time of its message; 0 is no bound.
@@ -106,7 +107,7 @@ type Engine struct {
 	alone   joiner.Entry             // scratch: one of which nothing is held
 	hot     map[string]*joiner.Entry // by id: requests with many outcomes, see stepHot
 
-	parsers [events.Kinds]*events.Parser
+	parsers [events.Kinds]*jsonevent.Parser
 	first   []int          // by input: the place of its first feed among all feeds
 	found   []joiner.Found // scratch
 	decoded events.Outcome // scratch

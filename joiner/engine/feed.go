@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -139,7 +140,7 @@ func (e *Engine) sightLeft(d *events.Decoded) {
 // indices lists the positions of the events of a message.
 func (e *Engine) indices(m *events.Message) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
-		events.EachOf(e.codec(m), &e.o.Decoders[m.Kind], m, func(index uint32, _ events.Decoded) bool { return yield(index) })
+		jsonevent.EachOf(e.codec(m), &e.o.Decoders[m.Kind], m, func(index uint32, _ events.Decoded) bool { return yield(index) })
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/engine/memory"
@@ -90,7 +91,7 @@ func TestCodecSaysTheKind(t *testing.T) {
 		events.Message{Feed: 1, Kind: events.KindOutcome, Data: []byte(`{"heartbeat":200000}`)},
 		web(`request={"request_id":"b","ts":100000}|request={"heartbeat":200000}|outcome={"heartbeat":200000}`),
 	)
-	w.decoder = &events.Decoder{}
+	w.decoder = &jsonevent.Decoder{}
 	w.runWith(t, w.feeds())
 	l := &w.final.Progress.Ledger
 	if got := l.Kinds[events.KindRequest]; got.Read != 3 || got.Disposed[joiner.Accepted] != 2 || got.Disposed[joiner.Rejected] != 1 {
@@ -122,7 +123,7 @@ func TestSilentFeedHoldsTheOthers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := mixed(c.messages...)
-			w.decoder = &events.Decoder{}
+			w.decoder = &jsonevent.Decoder{}
 			w.runWith(t, w.feeds())
 			if got := w.final.Progress.Ledger.Kinds[events.KindRequest].Pending; got != c.pending {
 				t.Errorf("%d requests are pending, want %d", got, c.pending)
@@ -136,7 +137,7 @@ func TestSilentFeedHoldsTheOthers(t *testing.T) {
 func TestInputIsAdded(t *testing.T) {
 	h := enginetest.Lines(clicked())
 	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
-	w.decoder, w.roll = &events.Decoder{}, engine.Roll{Interval: time.Hour}
+	w.decoder, w.roll = &jsonevent.Decoder{}, engine.Roll{Interval: time.Hour}
 	log := func(lines ...string) (log memory.Log) {
 		for i, line := range lines {
 			kind := events.KindOutcome

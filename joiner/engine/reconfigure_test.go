@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/engine/memory"
@@ -162,7 +163,7 @@ func TestRefusedConfigurationChangesNothing(t *testing.T) {
 		t.Run("the log lacks "+what, func(t *testing.T) {
 			w, _ := halfway(t)
 			take(w)
-			w.hash, w.decoder = "seconds", &events.Decoder{Unit: events.UnitUS}
+			w.hash, w.decoder = "seconds", &jsonevent.Decoder{Unit: events.UnitUS}
 			for range 2 { // the first refusal must not make way for a second start
 				e := refusal[*engine.ReconfigureError](t, w)
 				if text := e.Error(); !strings.Contains(text, "put the configuration back") {

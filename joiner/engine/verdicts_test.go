@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/state"
 )
@@ -37,7 +38,7 @@ func (v closings) Closing(from, to events.Time) iter.Seq2[*state.Closing, error]
 }
 
 func newTestDecider() *decider {
-	d := newDecider(joiner.Machine{Decoders: new([events.Kinds]events.Decoder)})
+	d := newDecider(joiner.Machine{Decoders: new([events.Kinds]jsonevent.Decoder)})
 	d.rules = &joiner.Rules{}
 	return d
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/engine/memory"
 	"github.com/labeljoin/labeljoin/joiner/enginetest"
@@ -68,7 +69,7 @@ type world struct {
 	endless bool                       // log1 and those after it say nothing at all
 	opened  func(from events.Position) // told where reading begins, if set
 	final   state.Checkpoint           // where the last run ended
-	decoder *events.Decoder            // nil: the tests' own
+	decoder *jsonevent.Decoder         // nil: the tests' own
 
 	source func(engine.Source, events.Position) engine.Source // stands around each source, if set
 }
@@ -104,7 +105,7 @@ func anyLayout(r *rand.Rand, timely bool) enginetest.Layout {
 func (w *world) options(st engine.Store, stop int) engine.Options {
 	o := engine.Options{
 		Name: "test", Rules: w.history.Rules, RulesHash: w.hash,
-		Decoders:  [events.Kinds]events.Decoder{enginetest.Decoder(), enginetest.Decoder()},
+		Decoders:  [events.Kinds]jsonevent.Decoder{enginetest.Decoder(), enginetest.Decoder()},
 		MaxFuture: w.history.MaxFuture, MaxAge: w.history.MaxAge,
 		OutcomesPerRequest: w.limit,
 		Replay:             w.replay, Roll: w.roll, Store: piecemeal{st, w.IntN(4)}, Output: w.out, Publisher: w.labels,
@@ -112,7 +113,7 @@ func (w *world) options(st engine.Store, stop int) engine.Options {
 		Nonce: func() string { w.nonces++; return fmt.Sprint("nonce", w.nonces) },
 	}
 	if w.decoder != nil {
-		o.Decoders = [events.Kinds]events.Decoder{*w.decoder, *w.decoder}
+		o.Decoders = [events.Kinds]jsonevent.Decoder{*w.decoder, *w.decoder}
 	}
 	kinds := [][]events.Kind{{events.KindRequest}, {events.KindOutcome}}
 	if len(w.logs) == 1 {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -56,7 +57,7 @@ type Shape struct {
 }
 
 // Decoder is the decoder of generated events: their times are in nanoseconds.
-func Decoder() events.Decoder { return events.Decoder{Unit: events.UnitNS} }
+func Decoder() jsonevent.Decoder { return jsonevent.Decoder{Unit: events.UnitNS} }
 
 // start is the earliest time of a request.
 const start = events.Time(1_700_000_000_000_000_000)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -78,7 +79,7 @@ func Reach(r *joiner.Rules) time.Duration {
 // Reference joins sets of events.
 type Reference struct {
 	Rules    joiner.Rules
-	Decoders [events.Kinds]events.Decoder
+	Decoders [events.Kinds]jsonevent.Decoder
 	// MaxFuture and MaxAge quarantine as they do in the engine; 0 is no bound.
 	MaxFuture, MaxAge time.Duration
 	// Limit bounds the different outcomes of an id: of more, the first to arrive
@@ -172,11 +173,11 @@ func (r *Reference) decode(a *Answer, set []Event) (map[string][]request, map[st
 	for _, e := range set {
 		var req events.Request
 		var out events.Outcome
-		var info events.Info
+		var info jsonevent.Info
 		var err error
 		if e.Kind == events.KindRequest {
 			req, err = r.Decoders[e.Kind].DecodeRequest(e.Data)
-			info = events.Info{Heartbeat: req.ID == "", HeartbeatTS: req.TS}
+			info = jsonevent.Info{Heartbeat: req.ID == "", HeartbeatTS: req.TS}
 		} else {
 			out, info, err = r.Decoders[e.Kind].DecodeOutcome(e.Data)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -113,7 +114,7 @@ func (h *History) Set() []Event {
 // Reference is a reference join for the history.
 func (h *History) Reference() Reference {
 	return Reference{
-		Rules: h.Rules, Decoders: [events.Kinds]events.Decoder{Decoder(), Decoder()},
+		Rules: h.Rules, Decoders: [events.Kinds]jsonevent.Decoder{Decoder(), Decoder()},
 		MaxFuture: h.MaxFuture, MaxAge: h.MaxAge, Limit: h.Limit, Known: events.MaxTime,
 	}
 }

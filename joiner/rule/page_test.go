@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // tableRows are the rows of a page's tables that have so many cells.
@@ -70,7 +71,7 @@ func TestPageRowExamples(t *testing.T) {
 			o := outcomeOf(t, strings.Replace(given, "{", `{"request_id": "r", "ts": "2026-01-01T00:00:00Z", `, 1))
 			text := strings.Replace(request, "{", `{"request_id": "r", "ts": "2026-01-01T00:00:00Z", "items": [{"item_id": "a", "position": 2, "features": {"price": 5}}], `, 1)
 			text = strings.Replace(text, ", }", "}", 1)
-			var d events.Decoder
+			var d jsonevent.Decoder
 			req, err := d.DecodeRequest([]byte(text))
 			if err != nil {
 				t.Fatalf("%s: %v", text, err)
@@ -129,7 +130,7 @@ func TestPageFunctions(t *testing.T) {
 
 func outcomeOf(t *testing.T, text string) *events.Outcome {
 	t.Helper()
-	var d events.Decoder
+	var d jsonevent.Decoder
 	o, _, err := d.DecodeOutcome([]byte(text))
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/engine/memory"
@@ -189,7 +190,7 @@ func (c *Case) features(o *engine.Options) []string {
 				m.Kind, codec = f.Kinds[0], f.Codec
 			}
 		}
-		events.EachOf(codec, d, &m, add)
+		jsonevent.EachOf(codec, d, &m, add)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
@@ -42,13 +43,13 @@ func (r *reader) checkInputs(f *File, o *engine.Options) {
 // codecs read the messages of a case: those of inputs by their mappings, the others as
 // labeljoin's own format. It implements events.Codec.
 type codecs struct {
-	own [events.Kinds]events.Decoder
+	own [events.Kinds]jsonevent.Decoder
 	by  map[uint64]events.Codec // by sequence
 }
 
 // Decode implements events.Codec.
 func (c *codecs) Decode(m *events.Message, yield func(index uint32, d events.Decoded) bool) {
-	events.EachOf(c.by[m.Seq], &c.own[m.Kind], m, yield)
+	jsonevent.EachOf(c.by[m.Seq], &c.own[m.Kind], m, yield)
 }
 
 // inputs reports whether a case has messages of inputs of the configuration.

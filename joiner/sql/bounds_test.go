@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/rule"
 	"github.com/labeljoin/labeljoin/joiner/sql"
@@ -16,7 +17,7 @@ import (
 // OUTCOME_ID", with times in nanoseconds.
 func logOf(t *testing.T, name string, d sql.Definition, lines ...string) logs {
 	t.Helper()
-	l := logs{name: name, def: d, decoders: [events.Kinds]events.Decoder{{Unit: events.UnitNS}, {Unit: events.UnitNS}}}
+	l := logs{name: name, def: d, decoders: [events.Kinds]jsonevent.Decoder{{Unit: events.UnitNS}, {Unit: events.UnitNS}}}
 	l.def.Name = name
 	for i := range d.Rules.Labels {
 		c, err := rule.Compile(d.When[i])

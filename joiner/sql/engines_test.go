@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/export/archive"
 	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -70,7 +71,7 @@ type logs struct {
 	name     string
 	def      sql.Definition
 	messages []events.Message
-	decoders [events.Kinds]events.Decoder
+	decoders [events.Kinds]jsonevent.Decoder
 	features []rowfile.Feature
 	stops    string // what the query has to say when it ends with an error; empty: it need not
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/enginetest"
@@ -59,7 +60,7 @@ func history(seed uint64) logs {
 	}
 	l := logs{
 		name:     fmt.Sprint("seed ", seed),
-		decoders: [events.Kinds]events.Decoder{enginetest.Decoder(), enginetest.Decoder()},
+		decoders: [events.Kinds]jsonevent.Decoder{enginetest.Decoder(), enginetest.Decoder()},
 		def: sql.Definition{Name: fmt.Sprint("seed ", seed), Rules: h.Rules, When: h.When, Impression: enginetest.Impression,
 			Limit:    h.Limit,
 			Complete: r.IntN(2) == 0},

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // Replay is one run of the benchmark of replays.
@@ -286,7 +287,7 @@ func bytesBelow(dir string) (size int64, err error) {
 
 // featureTypes are the features of a request with the types of DuckDB's that hold them.
 func featureTypes(request []byte) string {
-	var decoder events.Decoder
+	var decoder jsonevent.Decoder
 	req, err := decoder.DecodeRequest(request)
 	if err != nil {
 		return "" // the query will say that it lacks them

@@ -8,6 +8,7 @@ import (
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/events/mapping"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -18,7 +19,7 @@ import (
 type judge struct {
 	cfg       *config.Config
 	feeds     []engine.Feed
-	decoders  [events.Kinds]events.Decoder
+	decoders  [events.Kinds]jsonevent.Decoder
 	rules     joiner.Rules
 	watermark events.Time // of the newest commit
 	now       events.Time

@@ -14,6 +14,7 @@ import (
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/events/mapping"
 )
 
@@ -35,7 +36,7 @@ type Preview struct {
 type reading struct {
 	input   *config.Input // nil: of no configuration
 	mapping *mapping.Mapping
-	own     events.Decoder
+	own     jsonevent.Decoder
 	kinds   []events.Kind
 }
 
@@ -86,7 +87,7 @@ func (p *Preview) Run(ctx context.Context) error {
 // choose finds the inputs that the records are of.
 func (p *Preview) choose() ([]*reading, error) {
 	if p.Config == nil {
-		return []*reading{{own: events.Decoder{}}}, nil
+		return []*reading{{own: jsonevent.Decoder{}}}, nil
 	}
 	var names, mapped []string
 	for i := range p.Config.Inputs.List {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/events/logfile"
 	"github.com/labeljoin/labeljoin/joiner"
 )
@@ -25,7 +26,7 @@ type evidence struct {
 	trusted     bool                     // the logs are right, whatever they look like
 	complete    bool                     // nothing is missing after the end of the logs
 	logs        *[events.Kinds]*logFiles // as they are being read
-	decoders    [events.Kinds]events.Decoder
+	decoders    [events.Kinds]jsonevent.Decoder
 	talk        io.Writer
 
 	rejected map[string]*rejectedLines // by kind and file

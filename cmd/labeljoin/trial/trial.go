@@ -11,6 +11,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner/rule"
 )
 
@@ -42,7 +43,7 @@ func Write(w io.Writer, o *Options) error {
 	if len(bytes.TrimSpace(o.Outcomes)) == 0 {
 		return &terminal.UsageError{Err: errors.New("there is no event to try the expression on")}
 	}
-	var d events.Decoder
+	var d jsonevent.Decoder
 	req := events.Request{}
 	if len(o.Request) > 0 {
 		if req, err = d.DecodeRequest(o.Request); err != nil {
@@ -67,7 +68,7 @@ func Write(w io.Writer, o *Options) error {
 
 // tell tries the expression on one outcome.
 func tell(trial *rule.Trial, n int, data []byte, req *events.Request, item int) Told {
-	var d events.Decoder
+	var d jsonevent.Decoder
 	out, info, err := d.DecodeOutcome(data)
 	switch {
 	case err != nil:

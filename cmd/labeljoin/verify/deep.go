@@ -16,6 +16,7 @@ import (
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -152,7 +153,7 @@ func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
 }
 
 // cuts reads where the commits were cut, and which watermark they had.
-func (d *deep) cuts(rules *joiner.Rules, decoders *[events.Kinds]events.Decoder, inputs int) error {
+func (d *deep) cuts(rules *joiner.Rules, decoders *[events.Kinds]jsonevent.Decoder, inputs int) error {
 	d.late, d.former = newLateness(rules, decoders, inputs), events.MinTime
 	for c, err := range d.archive.Commits() {
 		if err != nil {
@@ -195,7 +196,7 @@ type bounded struct {
 	engine.Source
 	input    *engine.Input
 	until    events.Position
-	decoders *[events.Kinds]events.Decoder
+	decoders *[events.Kinds]jsonevent.Decoder
 	ended    bool
 	see      func(*events.Message) // is told of every message that the commits have read
 }

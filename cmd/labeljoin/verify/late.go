@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner"
 )
@@ -20,7 +21,7 @@ import (
 type lateness struct {
 	longest, corrections time.Duration
 	cuts                 []cutPoint
-	decoders             *[events.Kinds]events.Decoder
+	decoders             *[events.Kinds]jsonevent.Decoder
 	// met is, for each input and by the hash of the request's id, the latest watermark
 	// that an event may have met. Events that came in time whatever their request are
 	// not here. Inputs are read side by side, so each has a map of its own.
@@ -33,7 +34,7 @@ type cutPoint struct {
 	watermark events.Time
 }
 
-func newLateness(rules *joiner.Rules, decoders *[events.Kinds]events.Decoder, inputs int) *lateness {
+func newLateness(rules *joiner.Rules, decoders *[events.Kinds]jsonevent.Decoder, inputs int) *lateness {
 	l := &lateness{longest: rules.Longest(), corrections: rules.Corrections, decoders: decoders}
 	for range inputs {
 		l.met = append(l.met, map[uint64]events.Time{})
@@ -80,7 +81,7 @@ func (l *lateness) before(input string, seq uint64) events.Time {
 
 // see looks at the events of a message. Inputs may call it side by side.
 func (l *lateness) see(input int, codec events.Codec, m *events.Message) {
-	events.EachOf(codec, &l.decoders[m.Kind], m, func(index uint32, d events.Decoded) bool {
+	jsonevent.EachOf(codec, &l.decoders[m.Kind], m, func(index uint32, d events.Decoded) bool {
 		if d.Reject != nil {
 			return true
 		}

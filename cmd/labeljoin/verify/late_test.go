@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner"
 )
@@ -60,7 +61,7 @@ func TestWhichRowsMayDiffer(t *testing.T) {
 		"beyond all commits":                      {events.KindOutcome, 99, event(events.KindOutcome, "r", 10), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var decoders [events.Kinds]events.Decoder
+			var decoders [events.Kinds]jsonevent.Decoder
 			l := newLateness(lateRules(), &decoders, 2)
 			l.Add(lateCut(10, 10, 0, at(20)), 0)
 			l.Add(lateCut(20, 20, 1, at(90)), 0)  // exactly the close and corrections of a request at 0

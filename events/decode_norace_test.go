@@ -1,6 +1,0 @@
-//go:build !race
-
-package events_test
-
-// stride says which lines of the large real logs are decoded: each of them.
-const stride = 1

@@ -60,7 +60,8 @@ func (d *Decoder) DecodeRequest(raw []byte) (events.Request, error) {
 	if found.Heartbeat {
 		return events.Request{TS: found.TS}, nil
 	}
-	b := builder{text: string(raw), separator: d.separator(), fields: make([]events.Field, 0, s.leaves), odd: found.Unheld > 0}
+	b := builder{text: string(raw), separator: d.separator(), fields: make([]events.Field, 0, s.leaves),
+		odd: found.Unheld > 0}
 	req := events.Request{
 		ID:           string(found.ID),
 		TS:           found.TS,
@@ -102,7 +103,8 @@ func (d *Decoder) decodeOutcome(raw []byte, names *unknownNames) (events.Outcome
 		return events.Outcome{}, Info{}, err
 	}
 	if found.Heartbeat {
-		return events.Outcome{}, Info{Heartbeat: true, HeartbeatTS: found.TS, Unknown: found.Unknown, Unheld: found.Unheld}, nil
+		return events.Outcome{}, Info{Heartbeat: true, HeartbeatTS: found.TS, Unknown: found.Unknown, Unheld: found.Unheld},
+			nil
 	}
 	out := events.Outcome{RequestID: string(found.ID), TS: found.TS, Hash: sha256.Sum256(raw)}
 	out.ID = string(s.text(s.spans[fieldOutcomeID]))

@@ -113,7 +113,8 @@ func (s *scanner) verdict(d *Decoder, in shape) (Scan, *events.RejectError) {
 	case n == 0:
 		return Scan{}, reject(events.ReasonEmptyRequestID, "request_id is empty")
 	case n > events.MaxID:
-		return Scan{}, reject(events.ReasonLongRequestID, fmt.Sprintf("request_id has %d bytes, at most %d are allowed", n, events.MaxID))
+		return Scan{}, reject(events.ReasonLongRequestID, fmt.Sprintf("request_id has %d bytes, at most %d are allowed", n,
+			events.MaxID))
 	}
 	ts := s.spans[fieldTS]
 	if !ts.given() {
@@ -133,7 +134,8 @@ func (s *scanner) outcome() *events.RejectError {
 		return reject(events.ReasonMissingType, "type is not given, or empty")
 	}
 	if n := len(s.text(s.spans[fieldOutcomeID])); n > events.MaxID {
-		return reject(events.ReasonLongOutcomeID, fmt.Sprintf("outcome_id has %d bytes, at most %d are allowed", n, events.MaxID))
+		return reject(events.ReasonLongOutcomeID, fmt.Sprintf("outcome_id has %d bytes, at most %d are allowed", n,
+			events.MaxID))
 	}
 	if at := s.spans[fieldItemID]; at.given() {
 		if complaint := complainOfID(s.text(at)); complaint != "" {

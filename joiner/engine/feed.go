@@ -140,7 +140,8 @@ func (e *Engine) sightLeft(d *events.Decoded) {
 // indices lists the positions of the events of a message.
 func (e *Engine) indices(m *events.Message) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
-		jsonevent.EachOf(e.codec(m), &e.o.Decoders[m.Kind], m, func(index uint32, _ events.Decoded) bool { return yield(index) })
+		jsonevent.EachOf(e.codec(m), &e.o.Decoders[m.Kind], m,
+			func(index uint32, _ events.Decoded) bool { return yield(index) })
 	}
 }
 

@@ -89,6 +89,7 @@ func defaultJoin() Join {
 		Corrections: Duration(time.Hour),
 		Rows:        RowsItem,
 		Duplicates:  DuplicatesEarliest,
+		Outcomes:    JoinOutcomes{SameID: SameIDFirst},
 		Emit:        EmitClose,
 		// What Kerberos tolerates between clocks (RFC 4120): one that is further
 		// off is broken, and must not close other requests' windows.

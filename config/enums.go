@@ -64,6 +64,17 @@ const (
 
 func (Duplicates) words() []string { return []string{"earliest", "merge"} }
 
+// SameID says what outcomes with one outcome_id are.
+type SameID string
+
+// Copies, of which the first counts, or edits, of which the last counts.
+const (
+	SameIDFirst SameID = "first"
+	SameIDLast  SameID = "last"
+)
+
+func (SameID) words() []string { return []string{"first", "last"} }
+
 // Emit says when a row is written.
 type Emit string
 

@@ -53,6 +53,9 @@ func (c *Config) Fingerprint() string {
 	if j.SampleNegatives < 1 && j.SampleHash != SampleFNV1a {
 		canonical.Join["sample_hash"] = j.SampleHash
 	}
+	if j.Outcomes.SameID == SameIDLast {
+		canonical.Join["same_id"] = j.Outcomes.SameID
+	}
 	if !c.Inputs.isPlain() {
 		for i := range c.Inputs.List {
 			canonical.Inputs = append(canonical.Inputs, c.Inputs.List[i].canonical())

@@ -51,6 +51,7 @@ func TestFingerprintSeesWhatDecides(t *testing.T) {
 		{"lateness: 2m", "lateness: 2m, corrections: 2h"}, {"lateness: 2m", "lateness: 2m, rows: request"},
 		{"lateness: 2m", "lateness: 2m, duplicates: merge"}, {"lateness: 2m", "lateness: 2m, emit: early"},
 		{"lateness: 2m", "lateness: 2m, max_future: 1m"}, {"lateness: 2m", "lateness: 2m, max_age: 31d"},
+		{"lateness: 2m", "lateness: 2m, outcomes: {same_id: last}"},
 		{"lateness: 2m", "lateness: 2m, sample_negatives: 0.5"},
 		{"lateness: 2m", "lateness: 2m, sample_negatives: 0.5, sample_hash: sha256"}, {`"view"`, `"seen"`}, {", negatives: seen, impression: 'type == \"view\"'", ""},
 		{"a: 'type", "aa: 'type"}, {`a: 'type == "a"'` + "\n", ""}, {`== "b"`, `!= "b"`}, {"value: sum", "value: mean"}, {"value: sum", "value: sum, window: 1d"}, {"value: sum", "value: sum, from: 1m"},

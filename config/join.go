@@ -41,6 +41,8 @@ type Join struct {
 	//
 	// Default: an id that comes twice is usually a producer that tried again.
 	Duplicates Duplicates `yaml:"duplicates"`
+	// What is said of outcomes.
+	Outcomes JoinOutcomes `yaml:"outcomes"`
 	// When a row is written: at the close of its request or, with early, as soon as
 	// all its labels are positive.
 	//
@@ -87,6 +89,17 @@ type Join struct {
 func (j *Join) UnmarshalYAML(n ast.Node) error {
 	*j = Default().Join
 	return readBlock(n, "join", j)
+}
+
+// JoinOutcomes is the block `join.outcomes`.
+type JoinOutcomes struct {
+	// What two outcomes of a request are that have one outcome_id. With first, they are copies
+	// of one, and the earliest counts. With last, a later one edits the one before it: for each
+	// label the last one counts that is stamped within its window, and one without a value takes
+	// back one that has a value.
+	//
+	// Default: an id that comes twice is usually a producer that tried again.
+	SameID SameID `yaml:"same_id"`
 }
 
 // Features is the block `features`: the columns that requests' features become.

@@ -123,6 +123,9 @@ func (v *checker) policy() {
 	case j.Negatives == NegativesAboveLastPositive && j.Rows == RowsRequest:
 		v.add("join.negatives", "above_last_positive compares the items of a request, and with rows: request there are none: choose another of the two")
 	}
+	if j.Emit == EmitEarly && j.Outcomes.SameID == SameIDLast {
+		v.add("join.emit", "early writes a row when nothing can change it any more, and with outcomes.same_id: last a later outcome can until the window ends: choose another of the two")
+	}
 	for _, word := range []struct {
 		path  string
 		value string
@@ -131,6 +134,7 @@ func (v *checker) policy() {
 		{"join.rows", string(j.Rows), j.Rows.words()},
 		{"join.duplicates", string(j.Duplicates), j.Duplicates.words()},
 		{"join.emit", string(j.Emit), j.Emit.words()},
+		{"join.outcomes.same_id", string(j.Outcomes.SameID), j.Outcomes.SameID.words()},
 		{"join.negatives", string(j.Negatives), j.Negatives.words()},
 	} {
 		v.word(word.path, word.value, word.known)

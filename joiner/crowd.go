@@ -13,6 +13,7 @@ import (
 // smallest of its copies.
 type crowd struct {
 	smallest map[identity]ordered // nil: not made
+	same     SameID
 }
 
 // ordered is what Order compares of an outcome.
@@ -29,14 +30,15 @@ func (a *ordered) outcome() *events.Outcome {
 }
 
 // compare holds an outcome, with a type as facts have it, against all.
-func (c *crowd) compare(facts []Fact, o *events.Outcome) twins {
-	if c.smallest == nil {
+func (c *crowd) compare(facts []Fact, o *events.Outcome, same SameID) twins {
+	if c.smallest == nil || c.same != same {
+		c.same = same
 		c.smallest = make(map[identity]ordered, len(facts))
 		for i := range facts {
 			c.add(&facts[i])
 		}
 	}
-	copied, some := c.smallest[identify(o)]
+	copied, some := c.smallest[identify(o, same)]
 	t := twins{some: some, smallest: true, others: len(c.smallest)}
 	if some {
 		t.others--
@@ -50,7 +52,7 @@ func (c *crowd) add(f *Fact) {
 	if c.smallest == nil {
 		return
 	}
-	id := identify(&f.Outcome)
+	id := identify(&f.Outcome, c.same)
 	if old, known := c.smallest[id]; !known || Order(&f.Outcome, old.outcome()) < 0 {
 		c.smallest[id] = orderedOf(&f.Outcome)
 	}
@@ -69,8 +71,8 @@ func (x *Entry) take(f Fact) {
 	}
 }
 
-// owned is a fact whose texts last: those of an event that is being read do not.
-func (f Fact) owned() Fact {
+// Owned is a fact whose texts last: those of an event that is being read do not.
+func (f Fact) Owned() Fact {
 	o := &f.Outcome
 	o.RequestID, o.ID = strings.Clone(o.RequestID), strings.Clone(o.ID)
 	o.Type, o.ItemID = strings.Clone(o.Type), strings.Clone(o.ItemID)

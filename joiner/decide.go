@@ -32,8 +32,12 @@ type identity struct {
 	hasValue       bool
 }
 
-// identify says which outcome of its request an event is.
-func identify(o *events.Outcome) identity {
+// identify says which outcome of its request an event is. An edit of an outcome is one of
+// its own.
+func identify(o *events.Outcome, same SameID) identity {
+	if o.ID != "" && same == SameLast {
+		return identity{id: o.ID, kind: string(o.Hash[:])}
+	}
 	if o.ID != "" {
 		return identity{id: o.ID}
 	}
@@ -41,11 +45,15 @@ func identify(o *events.Outcome) identity {
 }
 
 // Same reports whether two outcomes of one request are the same one.
-func Same(a, b *events.Outcome) bool { return identify(a) == identify(b) }
+func (r *Rules) Same(a, b *events.Outcome) bool {
+	return identify(a, r.SameID) == identify(b, r.SameID)
+}
 
 // Distinct tells an outcome of a request from copies of those before it. Its
 // zero value knows none. A few outcomes, the common case, cost no map.
 type Distinct struct {
+	SameID SameID // says what copies are; it does not change once an outcome is added
+
 	few  []identity
 	many map[identity]struct{} // nil while they are few
 }
@@ -55,7 +63,7 @@ const fewOutcomes = 8
 
 // Add reports whether no outcome that is the Same was added before.
 func (d *Distinct) Add(o *events.Outcome) bool {
-	id := identify(o)
+	id := identify(o, d.SameID)
 	if d.many == nil {
 		if slices.Contains(d.few, id) {
 			return false
@@ -78,7 +86,7 @@ func (d *Distinct) Add(o *events.Outcome) bool {
 
 // Has reports whether an outcome that is the Same was added.
 func (d *Distinct) Has(o *events.Outcome) bool {
-	id := identify(o)
+	id := identify(o, d.SameID)
 	if d.many == nil {
 		return slices.Contains(d.few, id)
 	}
@@ -99,6 +107,7 @@ type Decision struct {
 	cells [][]fold       // by row, by label
 	seen  []bool         // by row: an impression was found; nil when the policy does not ask
 	added Distinct
+	edits []edit  // that are not folded yet; none but with SameLast
 	trace []Trace // by row and label; nil unless it is to be explained
 	at    int     // index of the outcome that is added, for the trace
 
@@ -124,6 +133,7 @@ func (d *Decision) Begin(rules *Rules, req *events.Request) {
 	}
 	d.rules, d.req, d.items, d.seen, d.trace, d.faults = rules, req, nil, nil, nil, nil
 	d.added.reset()
+	d.added.SameID, d.edits = rules.SameID, d.edits[:0]
 	d.folds = slices.Grow(d.folds[:0], n*labels)[:n*labels]
 	clear(d.folds)
 	d.cells = slices.Grow(d.cells[:0], n)[:n]
@@ -149,6 +159,9 @@ func (d *Decision) add(o *events.Outcome, f *Fact) Disposition {
 	}
 	row, known := d.row(o)
 	if !known {
+		if d.rules.SameID == SameLast {
+			d.edit(o, f, unlisted)
+		}
 		return UnknownItem
 	}
 	delay := o.TS.Sub(d.req.TS)
@@ -158,14 +171,23 @@ func (d *Decision) add(o *events.Outcome, f *Fact) Disposition {
 		}
 		return OutsideWindow
 	}
-	if row >= 0 {
-		d.fold(row, o, f)
+	if d.rules.SameID == SameLast {
+		d.edit(o, f, row)
 		return Joined
 	}
-	for row := range d.cells {
-		d.fold(row, o, f)
-	}
+	d.foldInto(row, o, f, nil)
 	return Joined
+}
+
+// foldInto counts an outcome for a row, or with -1 for every row.
+func (d *Decision) foldInto(row int, o *events.Outcome, f *Fact, e *edit) {
+	if row >= 0 {
+		d.fold(row, o, f, e)
+		return
+	}
+	for row := range d.cells {
+		d.fold(row, o, f, e)
+	}
 }
 
 // judge says what Add would say of an outcome that is no copy, and adds nothing.
@@ -210,12 +232,13 @@ func (d *Decision) item(id string) (index int, listed bool) {
 	return index, listed
 }
 
-// fold counts an outcome for a row. What f knows is not evaluated again.
-func (d *Decision) fold(row int, o *events.Outcome, f *Fact) {
+// fold counts an outcome for a row. What f knows is not evaluated again. e is not nil if the
+// outcome may have been edited.
+func (d *Decision) fold(row int, o *events.Outcome, f *Fact, e *edit) {
 	delay := o.TS.Sub(d.req.TS)
 	for i := range d.rules.Labels {
 		l := &d.rules.Labels[i]
-		if !l.within(delay) || f != nil && !f.qualifies.has(i) || f == nil && !l.When(o) {
+		if !l.within(delay) || f != nil && !f.qualifies.has(i) || f == nil && !l.When(o) || e != nil && e.gone(l.Window) {
 			continue
 		}
 		value := Number{o.Value, o.HasValue}
@@ -225,9 +248,10 @@ func (d *Decision) fold(row int, o *events.Outcome, f *Fact) {
 		d.cells[row][i].add(l.Agg, o.TS, value)
 	}
 	if d.trace != nil {
-		d.traceFolded(row, delay, f)
+		d.traceFolded(row, delay, f, e)
 	}
-	if d.seen != nil && (f != nil && f.impression || f == nil && d.rules.Impression(o)) {
+	if d.seen != nil && (e == nil || !e.gone(d.rules.Longest())) &&
+		(f != nil && f.impression || f == nil && d.rules.Impression(o)) {
 		d.seen[row] = true
 	}
 }
@@ -241,7 +265,7 @@ func (d *Decision) look(row, label int, o *events.Outcome, f *Fact, value *Numbe
 	}
 	if l.InRow != nil {
 		if yes, err := l.InRow(o, d.req, item); err != nil || !yes {
-			d.fault(label, o, err)
+			d.fault(label, o, f, err)
 			return false
 		}
 	}
@@ -249,7 +273,7 @@ func (d *Decision) look(row, label int, o *events.Outcome, f *Fact, value *Numbe
 		return true
 	}
 	v, err := l.Number(o, d.req, item)
-	d.fault(label, o, err)
+	d.fault(label, o, f, err)
 	*value = v
 	return true
 }
@@ -274,24 +298,24 @@ func (d *Decision) itemOf(row int, o *events.Outcome) int {
 type Faults struct {
 	Count  int64
 	Reason string // of the first of them
-	First  [32]byte
+	Fact   *Fact  // the first of them, if it was added as one
 	last   [32]byte
 }
 
 // fault notes that a label cannot be evaluated for an outcome, once if that is so in
 // several rows.
-func (d *Decision) fault(label int, o *events.Outcome, err error) {
+func (d *Decision) fault(label int, o *events.Outcome, f *Fact, err error) {
 	if err == nil {
 		return
 	}
 	if d.faults == nil {
 		d.faults = map[int]*Faults{}
 	}
-	switch f := d.faults[label]; {
-	case f == nil:
-		d.faults[label] = &Faults{Count: 1, Reason: err.Error(), First: o.Hash, last: o.Hash}
-	case f.last != o.Hash:
-		f.Count, f.last = f.Count+1, o.Hash
+	switch known := d.faults[label]; {
+	case known == nil:
+		d.faults[label] = &Faults{Count: 1, Reason: err.Error(), Fact: f, last: o.Hash}
+	case known.last != o.Hash:
+		known.Count, known.last = known.Count+1, o.Hash
 	}
 }
 
@@ -308,13 +332,19 @@ func (d *Decision) faultOfRow(label int, err error) {
 }
 
 // Faults says for how many outcomes labels could not be evaluated in a row, by label;
-// nil if there are none.
-func (d *Decision) Faults() map[int]*Faults { return d.faults }
+// nil if there are none. No outcome can be added afterwards.
+func (d *Decision) Faults() map[int]*Faults {
+	d.settleEdits()
+	return d.faults
+}
 
 // decided reports whether nothing that may still come can change a label's
 // value in a row, so that it may be written early. Only an Any that is 1 is
-// ever decided before its window ends.
+// ever decided before its window ends, unless an edit may take it back.
 func (d *Decision) decided(row int) bool {
+	if d.rules.SameID == SameLast {
+		return false
+	}
 	for i := range d.rules.Labels {
 		if l := &d.rules.Labels[i]; l.Of == nil && (l.Agg != Any || d.cells[row][i].n == 0) {
 			return false
@@ -330,6 +360,7 @@ type Spot struct{ Row, Label int }
 // An outcome counts for it, and it is an Any, which is told at once, or its window ends
 // before the longest one. Or it is made of others, has such a window, and its row is kept.
 func (d *Decision) Positives() []Spot {
+	d.settleEdits()
 	var spots []Spot
 	longest := d.rules.Longest()
 	if d.rules.ofOthersEarly() {
@@ -365,7 +396,7 @@ func (d *Decision) Decided() []Row {
 // Rows gives one row per listed item, or one for the whole request; those that
 // the policies leave out are marked, not missing. A label whose window reaches
 // past known is undecided (and the row Incomplete), one whose window touches a
-// declared gap too (and the row InGap), unless it is an Any that is already 1;
+// declared gap too (and the row InGap), unless it is an Any that is already 1 for good;
 // known is MaxTime wherever a watermark has closed the request.
 func (d *Decision) Rows(known events.Time, reason Reason) []Row {
 	rows := make([]Row, len(d.cells))
@@ -385,6 +416,7 @@ func (d *Decision) SameRows(known events.Time, reason Reason) []Row {
 
 // fill makes rows, which are zero, of what was folded.
 func (d *Decision) fill(rows []Row, cells []Cell, known events.Time, reason Reason) {
+	d.settleEdits()
 	unknown := d.unknown()
 	for i := range rows {
 		row := &rows[i]
@@ -400,8 +432,8 @@ func (d *Decision) fill(rows []Row, cells []Cell, known events.Time, reason Reas
 				continue
 			}
 			row.Cells[j] = d.cells[i][j].cell(l.Agg, d.req.TS)
-			switch certain := l.Agg == Any && d.cells[i][j].n > 0; {
-			case certain: // what was seen stays seen
+			switch {
+			case d.certain(i, j): // what was seen stays seen
 			case len(unknown) > 0 && unknown[j]:
 				row.Cells[j], row.Reason = Undecided(), InGap
 			case d.req.TS.Add(l.Window) > known:
@@ -433,10 +465,14 @@ func (d *Decision) ofOthers(cells []Cell, row, label int, unknown []bool, known 
 func (d *Decision) open(row, label int, unknown []bool, known events.Time) bool {
 	l := &d.rules.Labels[label]
 	if l.Of == nil {
-		certain := l.Agg == Any && d.cells[row][label].n > 0
-		return !certain && (len(unknown) > 0 && unknown[label] || d.req.TS.Add(l.Window) > known)
+		return !d.certain(row, label) && (len(unknown) > 0 && unknown[label] || d.req.TS.Add(l.Window) > known)
 	}
 	return slices.ContainsFunc(l.Needs, func(n int) bool { return d.open(row, n, unknown, known) })
+}
+
+// certain reports whether a label is what it is, whatever is not known of its window.
+func (d *Decision) certain(row, label int) bool {
+	return d.rules.Labels[label].Agg == Any && d.cells[row][label].n > 0 && d.rules.SameID == SameFirst
 }
 
 // unknown tells, by label, which windows touch a declared gap; nil if none is

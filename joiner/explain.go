@@ -21,6 +21,7 @@ type Trace struct {
 	Inside int // that count
 	Beyond int // that would, were they stamped or read in time
 	First  int // index of the first one beyond; meaningless if there is none
+	Edited int // that would, had no later one of their id replaced them or taken them back
 }
 
 // Explain decides what is known of a request, as its steps do, and says how.
@@ -79,10 +80,12 @@ func (d *Decision) traceBeyond(o *events.Outcome, f *Fact) {
 }
 
 // traceFolded notes an outcome that was folded into a row.
-func (d *Decision) traceFolded(row int, delay time.Duration, f *Fact) {
+func (d *Decision) traceFolded(row int, delay time.Duration, f *Fact, e *edit) {
 	for j := range d.rules.Labels {
 		switch {
 		case !d.counts(row, j, f):
+		case d.rules.Labels[j].within(delay) && e != nil && e.gone(d.rules.Labels[j].Window):
+			d.trace[row*len(d.rules.Labels)+j].Edited++
 		case d.rules.Labels[j].within(delay):
 			d.trace[row*len(d.rules.Labels)+j].Inside++
 		default:

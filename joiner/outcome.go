@@ -29,15 +29,15 @@ func (m *Machine) compareHeld(x *Entry, o *events.Outcome) twins {
 		return m.compare(x, o, x.outcomes)
 	}
 	short := shorten(o)
-	return x.crowd.compare(x.Outcomes, &short)
+	return x.crowd.compare(x.Outcomes, &short, m.Rules.SameID)
 }
 
 func (m *Machine) compare(x *Entry, o *events.Outcome, held func(yield func(*Fact) bool)) twins {
 	t := twins{smallest: true}
-	var distinct Distinct
+	distinct := Distinct{SameID: m.Rules.SameID}
 	shown := shorten(o)
 	for f := range held {
-		if Same(&f.Outcome, &shown) {
+		if m.Rules.Same(&f.Outcome, &shown) {
 			if !t.some || f.Outcome.TS < t.first {
 				t.first = f.Outcome.TS
 			}
@@ -51,7 +51,7 @@ func (m *Machine) compare(x *Entry, o *events.Outcome, held func(yield func(*Fac
 		return t
 	}
 	beside := func(f *Fact) {
-		if !Same(&f.Outcome, &shown) && distinct.Add(&f.Outcome) {
+		if !m.Rules.Same(&f.Outcome, &shown) && distinct.Add(&f.Outcome) {
 			t.others++
 		}
 	}
@@ -106,7 +106,7 @@ func (m *Machine) joins(x *Entry, fx *Effects, ev *Event) error {
 	fx.Pending, fx.Outcome = true, &held
 	f := m.Rules.Fact(ev.Outcome)
 	f.Origin = ev.Origin
-	x.take(f.owned())
+	x.take(f.Owned())
 	return m.react(x, fx, before)
 }
 
@@ -123,7 +123,7 @@ func (m *Machine) copied(x *Entry, o *events.Outcome, first events.Time) bool {
 		if Order(&f.Outcome, &short) > 0 {
 			return false
 		}
-		if Same(&f.Outcome, &short) && !m.Rules.elsewhere(x.Place.TS, f.Outcome.TS) {
+		if m.Rules.Same(&f.Outcome, &short) && !m.Rules.elsewhere(x.Place.TS, f.Outcome.TS) {
 			return true
 		}
 	}
@@ -136,7 +136,7 @@ func (m *Machine) replace(x *Entry, fx *Effects, o *events.Outcome) {
 	short := shorten(o)
 	x.crowd.forget()
 	x.Outcomes = slices.DeleteFunc(x.Outcomes, func(f Fact) bool {
-		if !Same(&f.Outcome, &short) {
+		if !m.Rules.Same(&f.Outcome, &short) {
 			return false
 		}
 		if !f.Booked {
@@ -186,7 +186,8 @@ func (m *Machine) late(x *Entry, fx *Effects, ev *Event, now Now) error {
 		return err
 	}
 	fate := Decide(m.Rules, &req).judge(ev.Outcome)
-	counts, correctable := fate == Joined || t.some, now.Phase(x.Place.TS) == Correctable
+	counts := fate == Joined || t.some || fate == UnknownItem && m.Rules.SameID == SameLast && ev.Outcome.ID != ""
+	correctable := now.Phase(x.Place.TS) == Correctable
 	switch {
 	case t.some:
 		fate = Duplicate
@@ -207,7 +208,7 @@ func (m *Machine) late(x *Entry, fx *Effects, ev *Event, now Now) error {
 	}
 	held := heldOutcome(ev, f.Round)
 	fx.Outcome = &held
-	x.take(f.owned())
+	x.take(f.Owned())
 	if !correctable || !counts {
 		return nil
 	}
@@ -260,7 +261,7 @@ func (m *Machine) keepWaiting(x *Entry, fx *Effects, ev *Event, until events.Tim
 func (m *Machine) until(x *Entry, o *events.Outcome) events.Time {
 	short, until := shorten(o), o.TS
 	for f := range x.waiting {
-		if Same(&f.Outcome, &short) {
+		if m.Rules.Same(&f.Outcome, &short) {
 			until = max(until, f.Until)
 		}
 	}
@@ -272,7 +273,7 @@ func (m *Machine) rewait(x *Entry, fx *Effects, o *events.Outcome, until events.
 	short := shorten(o)
 	for i := range x.Waiting {
 		w := &x.Waiting[i]
-		if w.Held.Until < until && Same(&w.Fact.Outcome, &short) {
+		if w.Held.Until < until && m.Rules.Same(&w.Fact.Outcome, &short) {
 			fx.Rewait = append(fx.Rewait, Rewaited{Outcome: w.Held, Until: until})
 			w.Held.Until, w.Fact.Until = until, until
 		}
@@ -285,7 +286,9 @@ func (m *Machine) rewait(x *Entry, fx *Effects, o *events.Outcome, until events.
 func (m *Machine) thin(x *Entry, fx *Effects, o *events.Outcome) (smaller bool) {
 	short := shorten(o)
 	from, to := m.Rules.Reach(o.TS)
-	near := func(f *Fact) bool { return f.Outcome.TS >= from && f.Outcome.TS <= to && Same(&f.Outcome, &short) }
+	near := func(f *Fact) bool {
+		return f.Outcome.TS >= from && f.Outcome.TS <= to && m.Rules.Same(&f.Outcome, &short)
+	}
 	for f := range x.waiting {
 		if near(f) && Order(&f.Outcome, &short) <= 0 {
 			return true
@@ -307,7 +310,7 @@ func (m *Machine) thin(x *Entry, fx *Effects, o *events.Outcome) (smaller bool) 
 // orphan disposes of what has waited too long: a commit has not come to it yet, but
 // what becomes of an event must not depend on when that is.
 func (m *Machine) orphan(x *Entry, fx *Effects, now Now) {
-	var distinct Distinct
+	distinct := Distinct{SameID: m.Rules.SameID}
 	x.Waiting = slices.DeleteFunc(x.Waiting, func(w Waiting) bool {
 		if w.Held.Until >= now.Orphaned {
 			return false

@@ -18,6 +18,7 @@ type Rules struct {
 	Corrections time.Duration // how long after the close a late outcome still corrects
 	PerRequest  bool          // rows: request; one row per request whatever its items
 	Merge       bool          // duplicates: merge
+	SameID      SameID        // which of several outcomes with one outcome_id counts
 	Early       bool          // emit: early
 	Negatives   Negatives
 	Impression  func(*events.Outcome) bool // what proves that a row was seen; for NegativesSeen
@@ -26,6 +27,17 @@ type Rules struct {
 	Guard       guard.Config               // when silence is no evidence
 	Gaps        []events.Gap               // declared so far; the slice is replaced, never changed
 }
+
+// SameID says which of the outcomes of a request counts that have one outcome_id.
+type SameID uint8
+
+// The rules for outcomes with one id. With SameFirst they are copies of one, and the smallest
+// in Order counts. With SameLast they are edits of one: for each label the largest in Order
+// counts that is stamped before the label's window ends, and what it replaces does not.
+const (
+	SameFirst SameID = iota
+	SameLast
+)
 
 // Negatives is the policy that says which negative rows are kept.
 type Negatives uint8

@@ -32,6 +32,9 @@ func Rules(c *config.Config) (joiner.Rules, error) {
 	if j.SampleHash == config.SampleSHA256 {
 		rules.SampleHash = joiner.SampleSHA256
 	}
+	if j.Outcomes.SameID == config.SameIDLast {
+		rules.SameID = joiner.SameLast
+	}
 	if rules.SampleRate == 1 {
 		rules.SampleRate = 0 // keeping every negative is no sampling: no weights
 	}

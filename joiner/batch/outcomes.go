@@ -265,7 +265,7 @@ func (j *join) limitIDs(entries []entry) (rejected bool, err error) {
 		}
 		d := known[o.RequestID]
 		if d == nil {
-			d = &joiner.Distinct{}
+			d = &joiner.Distinct{SameID: j.o.Rules.SameID}
 			known[o.RequestID] = d
 		}
 		switch {
@@ -311,7 +311,7 @@ func (j *join) orphans() error {
 				return joiner.Undecodable("outcome", at, err)
 			}
 			if known[o.RequestID] == nil {
-				known[o.RequestID] = &joiner.Distinct{}
+				known[o.RequestID] = &joiner.Distinct{SameID: j.o.Rules.SameID}
 			}
 			if known[o.RequestID].Add(&o) {
 				j.tally(k).Disposed[joiner.Orphan]++

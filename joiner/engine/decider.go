@@ -59,8 +59,12 @@ func (d *decider) decide(c *state.Closing, v *verdict) error {
 	v.decision.Begin(d.rules, &v.request)
 	for {
 		h, err := c.Outcome()
-		if h == nil || err != nil {
+		if err != nil {
 			return err
+		}
+		if h == nil {
+			v.faults.noteEdits(d.rules, &v.decision)
+			return nil
 		}
 		v.alone = false
 		if h.Round > base {
@@ -69,10 +73,24 @@ func (d *decider) decide(c *state.Closing, v *verdict) error {
 		if d.outcome, _, err = d.parsers[events.KindOutcome].Outcome(h.Data); err != nil {
 			return joiner.Undecodable("outcome", h.Origin, err)
 		}
+		if d.rules.SameID == joiner.SameLast {
+			d.edit(h, v)
+			continue
+		}
 		if fate := v.decision.Add(&d.outcome); !h.Booked {
 			v.fates[fate]++
 		}
 		v.faults.note(&v.decision, h, &d.outcome)
+	}
+}
+
+// edit adds an outcome that others of its id may replace: what is known of it has to last until
+// all are there.
+func (d *decider) edit(h *joiner.HeldOutcome, v *verdict) {
+	f := d.rules.Fact(&d.outcome)
+	f.Origin = h.Origin
+	if fate := v.decision.AddFact(new(f.Owned())); !h.Booked {
+		v.fates[fate]++
 	}
 }
 

@@ -134,6 +134,9 @@ func (e *Engine) convert(ctx context.Context) error {
 	if e.o.Store.Unwritten() > e.saved.Unwritten {
 		return errors.New("it has rows that no commit holds yet: start the joiner once more with the configuration as it was and stop it by SIGTERM, which commits them")
 	}
+	if e.rules.SameID == joiner.SameLast && !e.saved.Edits {
+		return errors.New("outcomes.same_id: last needs all outcomes of one outcome_id, and of some only the one that counted was kept")
+	}
 	if err := e.readsTheSame(); err != nil {
 		return err
 	}
@@ -153,7 +156,7 @@ func (e *Engine) convert(ctx context.Context) error {
 		return err
 	}
 	e.saved.Progress.Guard = guard.New(e.rules.GuardRules(), &e.saved.Progress.Guard)
-	e.saved.RulesHash = e.o.RulesHash
+	e.saved.RulesHash, e.saved.Edits = e.o.RulesHash, e.rules.SameID == joiner.SameLast
 	return e.flush(ctx, true)
 }
 

@@ -131,6 +131,7 @@ func (e *Engine) recover(ctx context.Context) error {
 // begin starts a partition that has neither state nor output.
 func (e *Engine) begin(ctx context.Context) error {
 	e.saved.RulesHash, e.saved.Format = e.o.RulesHash, stateFormat
+	e.saved.Edits = e.rules.SameID == joiner.SameLast
 	if e.mode.live() {
 		e.rules.Gaps = nil
 	}
@@ -320,7 +321,7 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	// Without the rules' hash it is a state to be rebuilt: it has one when nothing
 	// is missing any more.
 	s.Receipt, s.RulesHash, s.MaxEvent = r, "", cut.MaxEvent
-	s.Format, s.Anew = stateFormat, events.MaxTime
+	s.Format, s.Anew, s.Edits = stateFormat, events.MaxTime, e.rules.SameID == joiner.SameLast
 	s.From = slices.Clone(cut.Progress.Inputs)
 	requests, orphans := dropped(e.rules, cut)
 	if err := e.forget(requests, orphans); err != nil {

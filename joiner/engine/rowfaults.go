@@ -38,6 +38,22 @@ func (r *rowFaults) note(d *joiner.Decision, h *joiner.HeldOutcome, o *events.Ou
 	}
 }
 
+// noteEdits takes in the faults of a decision in which outcomes may have been edited: they
+// are known when all outcomes are there.
+func (r *rowFaults) noteEdits(rules *joiner.Rules, d *joiner.Decision) {
+	if rules.SameID != joiner.SameLast {
+		return
+	}
+	for label, f := range d.Faults() {
+		if f.Fact == nil {
+			continue
+		}
+		o := &f.Fact.Outcome
+		r.plus(rowFaults{label: {count: f.Count, reason: f.Reason, at: f.Fact.Origin, ts: o.TS,
+			requestID: o.RequestID, kind: shortName(o.Type)}})
+	}
+}
+
 // noteRows takes in the labels that could not be made of others in the rows of a request.
 func (r *rowFaults) noteRows(rules *joiner.Rules, d *joiner.Decision, req *events.Request) {
 	for label, f := range d.Faults() {

@@ -188,7 +188,7 @@ func (s stager) forgotten(f *inflightCommit) error {
 		}
 		distinct := known[o.RequestID]
 		if distinct == nil {
-			distinct = new(joiner.Distinct)
+			distinct = &joiner.Distinct{SameID: s.machine.Rules.SameID}
 			known[o.RequestID] = distinct
 		}
 		switch {

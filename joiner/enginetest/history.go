@@ -66,6 +66,7 @@ type generator struct {
 	*rand.Rand
 	later *rand.Rand // see windowsLater
 	rows  *rand.Rand // see labelsInRows
+	edits *rand.Rand // see edit
 	shape Shape
 	h     History
 	span  time.Duration
@@ -75,7 +76,7 @@ type generator struct {
 // Generate makes the history of a seed.
 func Generate(seed uint64, shape Shape) History {
 	g := generator{Rand: rand.New(rand.NewPCG(seed, 0x6a6f696e)), later: rand.New(rand.NewPCG(seed, 0x66726f6d)),
-		rows: rand.New(rand.NewPCG(seed, 0x726f7773)), shape: shape}
+		rows: rand.New(rand.NewPCG(seed, 0x726f7773)), edits: rand.New(rand.NewPCG(seed, 0x65646974)), shape: shape}
 	g.rules()
 	g.span = time.Duration(1+g.IntN(12)) * g.h.Rules.Longest()
 	if shape.Hot {
@@ -128,6 +129,9 @@ func (g *generator) rules() {
 	g.windowsLater()
 	g.labelsInRows()
 	g.labelsOfOthers()
+	if g.edits.IntN(4) == 0 {
+		r.SameID = joiner.SameLast
+	}
 	r.Early = g.shape.Early
 	r.ClockSkew = one(g, 0, 0, 5*time.Second)
 	r.Lateness = one(g, 0, 3*time.Second, 20*time.Second)
@@ -342,6 +346,7 @@ func (g *generator) outcome(id string, j int, request events.Time) {
 	name := one(g, "", fmt.Sprint("o", j), fmt.Sprint("o", j))
 	g.add(events.KindOutcome, ts, g.outcomeJSON(id, name, ts))
 	if g.shape.Clean || name == "" || !g.chance(20) {
+		g.edit(id, name, ts, request)
 		return
 	}
 	other := ts.Add(one[time.Duration](g, 0, 1, -1, g.within(10*time.Second)))
@@ -355,6 +360,24 @@ func (g *generator) outcome(id string, j int, request events.Time) {
 	// before the other comes.
 	if apart := max(ts, other).Sub(min(ts, other)); !g.shape.Late || apart <= g.h.Rules.Longest() {
 		g.add(events.KindOutcome, other, g.outcomeJSON(id, name, other))
+	}
+}
+
+// edit adds edits of an outcome, if outcomes can be edited. It picks by itself when they are
+// stamped.
+func (g *generator) edit(id, name string, ts, request events.Time) {
+	if g.h.Rules.SameID != joiner.SameLast || name == "" || g.edits.IntN(3) > 0 {
+		return
+	}
+	for range 1 + g.edits.IntN(3) {
+		at := request.Add(time.Duration(g.edits.Int64N(int64(g.h.Rules.Longest()))))
+		if l := &g.h.Rules.Labels[g.edits.IntN(len(g.h.Rules.Labels))]; g.edits.IntN(3) == 0 {
+			at = request.Add(l.Window + time.Duration(g.edits.IntN(3)-1))
+		}
+		if apart := max(ts, at).Sub(min(ts, at)); g.shape.Late && apart > g.h.Rules.Longest() {
+			continue
+		}
+		g.add(events.KindOutcome, at, g.outcomeJSON(id, name, at))
 	}
 }
 

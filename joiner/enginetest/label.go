@@ -17,6 +17,7 @@ type candidate struct {
 	at       int // of the item in the request's list; -1: none
 	position int64
 	outcomes []events.Outcome // those that concern it, within the longest window, in order
+	edits    []events.Outcome // all of the request within it, if outcomes can be edited
 	positive bool             // some label has a qualifying outcome
 	seen     bool
 }
@@ -31,6 +32,11 @@ func (r *Reference) rows(a *Answer, req *events.Request, all []events.Outcome) {
 	d := &a.Disposed[events.KindOutcome]
 	for _, o := range r.distinct(a, all) {
 		delay := time.Duration(o.TS - req.TS)
+		if delay >= -r.Rules.ClockSkew && delay <= longest && r.Rules.SameID == joiner.SameLast {
+			for i := range candidates {
+				candidates[i].edits = append(candidates[i].edits, o)
+			}
+		}
 		switch {
 		case !concerns(req, o.ItemID):
 			d[joiner.UnknownItem]++
@@ -52,7 +58,7 @@ func (r *Reference) rows(a *Answer, req *events.Request, all []events.Outcome) {
 			c.positive = c.positive || len(qualifying(&l, req, c)) > 0
 		}
 		for _, o := range c.outcomes {
-			c.seen = c.seen || r.Rules.Impression != nil && r.Rules.Impression(&o)
+			c.seen = c.seen || r.Rules.Impression != nil && r.Rules.Impression(&o) && !c.edited(&o, req.TS.Add(longest))
 		}
 	}
 	for i := range candidates {
@@ -120,7 +126,8 @@ func (r *Reference) row(a *Answer, req *events.Request, all []candidate, i int) 
 		found := qualifying(&l, req, c)
 		end := req.TS + events.Time(l.Window)
 		gap := r.gap(req.TS, &l)
-		if sure := l.Agg == joiner.Any && len(found) > 0; !sure && (end > r.Known || gap) {
+		if sure := l.Agg == joiner.Any && len(found) > 0 && r.Rules.SameID == joiner.SameFirst; !sure &&
+			(end > r.Known || gap) {
 			open[len(open)-1] = true
 			row.Cells = append(row.Cells, null())
 			row.Undecided = row.Undecided || end > r.Known
@@ -199,7 +206,8 @@ func qualifying(l *joiner.Label, req *events.Request, c *candidate) []events.Out
 	var out []events.Outcome
 	for _, o := range c.outcomes {
 		delay := time.Duration(o.TS - req.TS)
-		if early := l.From > 0 && delay < l.From; early || delay > l.Window || !l.When(&o) {
+		if early := l.From > 0 && delay < l.From; early || delay > l.Window || !l.When(&o) ||
+			c.edited(&o, req.TS.Add(l.Window)) {
 			continue
 		}
 		at := c.at
@@ -220,6 +228,21 @@ func qualifying(l *joiner.Label, req *events.Request, c *candidate) []events.Out
 		out = append(out, o)
 	}
 	return out
+}
+
+// edited reports whether an outcome does not count because of another one of its id: a later
+// one that is stamped by the end of the window replaces it, and one without a value takes back
+// an earlier one with a value.
+func (c *candidate) edited(o *events.Outcome, end events.Time) bool {
+	for _, e := range c.edits {
+		if o.ID == "" || e.ID != o.ID {
+			continue
+		}
+		if order := before(*o, e); order < 0 && e.TS <= end || order > 0 && e.HasValue && !o.HasValue {
+			return true
+		}
+	}
+	return false
 }
 
 func null() joiner.Cell { return joiner.Cell{Null: true, TS: events.MinTime} }

@@ -211,11 +211,11 @@ func (r *Reference) decode(a *Answer, set []Event) (map[string][]request, map[st
 func (r *Reference) full(before []events.Outcome, o *events.Outcome) bool {
 	var distinct []events.Outcome
 	for _, b := range before {
-		if !slices.ContainsFunc(distinct, func(d events.Outcome) bool { return same(d, b) }) {
+		if !slices.ContainsFunc(distinct, func(d events.Outcome) bool { return r.same(d, b) }) {
 			distinct = append(distinct, b)
 		}
 	}
-	known := slices.ContainsFunc(distinct, func(d events.Outcome) bool { return same(d, *o) })
+	known := slices.ContainsFunc(distinct, func(d events.Outcome) bool { return r.same(d, *o) })
 	return r.Limit > 0 && !known && len(distinct) >= r.Limit
 }
 
@@ -298,8 +298,12 @@ func before(x, y events.Outcome) int {
 	return bytes.Compare(x.Hash[:], y.Hash[:])
 }
 
-// same reports whether two outcomes of one request are copies.
-func same(x, y events.Outcome) bool {
+// same reports whether two outcomes of one request are copies. Where an outcome can be edited,
+// only the same bytes are copies of one that has an id.
+func (r *Reference) same(x, y events.Outcome) bool {
+	if r.Rules.SameID == joiner.SameLast && (x.ID != "" || y.ID != "") {
+		return x.ID == y.ID && x.Hash == y.Hash
+	}
 	if x.ID != "" || y.ID != "" {
 		return x.ID == y.ID
 	}
@@ -311,7 +315,7 @@ func (r *Reference) distinct(a *Answer, all []events.Outcome) []events.Outcome {
 	slices.SortFunc(all, before)
 	var kept []events.Outcome
 	for _, o := range all {
-		if slices.ContainsFunc(kept, func(k events.Outcome) bool { return same(k, o) }) {
+		if slices.ContainsFunc(kept, func(k events.Outcome) bool { return r.same(k, o) }) {
 			a.Disposed[events.KindOutcome][joiner.Duplicate]++
 			continue
 		}

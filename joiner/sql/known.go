@@ -11,7 +11,7 @@ import (
 // the join is refused here until the plan knows it.
 var (
 	knownRules = []string{"Labels", "ClockSkew", "Corrections", "PerRequest", "Negatives", "Impression", "SampleRate",
-		"SampleHash", "Gaps",
+		"SampleHash", "Gaps", "SameID",
 		// Nothing is late in a replay, nothing is written early, and nothing is guarded.
 		"Lateness", "Early", "Guard",
 		// It is refused by itself, with its own reason.

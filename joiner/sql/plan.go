@@ -26,6 +26,7 @@ type Plan struct {
 	Create             string // what stands before the query; may be empty
 	Requests, Outcomes string // tables, or what stands for them
 	PerRequest         bool   // rows: request
+	Edits              bool   // an outcome replaces those before it that have its id
 	Complete           bool
 	Skew               int64 // how long before its request an outcome may be stamped
 	Longest            int64 // the longest window
@@ -70,7 +71,7 @@ func NewPlan(def Definition, dialect Dialect) (*Plan, error) {
 	p := &Plan{
 		Title:    comment(def.Name),
 		Requests: def.Requests, Outcomes: def.Outcomes,
-		PerRequest: r.PerRequest, Complete: def.Complete,
+		PerRequest: r.PerRequest, Edits: r.SameID == joiner.SameLast, Complete: def.Complete,
 		Skew: int64(r.ClockSkew), Longest: int64(r.Longest()), Reach: reach(r), Limit: def.Limit, Copies: mostCopies,
 		Negatives: negativesName(r.Negatives), Least: -1 << 62, Most: 1 << 62,
 		dialect: dialect,

@@ -18,9 +18,12 @@ type Checkpoint struct {
 	Forgotten events.Time    // none is held that is stamped before it: scans begin here
 	Orphaned  events.Time    // and of the waiting outcomes, here
 	RulesHash string
-	MaxEvent  events.Time       // largest timestamp of any event read
-	From      []events.Position // where the last finished commit was cut
-	Pending   *PendingCut       // cut, and not known to be committed
+	// Edits says that of the outcomes that have one outcome_id all are held, and not only what
+	// counts where they are copies: see joiner.SameLast.
+	Edits    bool              `json:",omitempty"`
+	MaxEvent events.Time       // largest timestamp of any event read
+	From     []events.Position // where the last finished commit was cut
+	Pending  *PendingCut       // cut, and not known to be committed
 
 	// Anew bounds the requests of which more may have been told on the label stream than
 	// the state knows: those stamped at or before it. MaxTime: all, see Engine.anew.

@@ -170,7 +170,8 @@ func subject(item string) string {
 // course of things.
 func (t *teller) open(row *joiner.Row, label int) bool {
 	l := &t.rules.Labels[label]
-	certain := l.Agg == joiner.Any && row.Cells[label].Value == 1 && !row.Cells[label].Null
+	certain := t.rules.SameID == joiner.SameFirst && l.Agg == joiner.Any && row.Cells[label].Value == 1 &&
+		!row.Cells[label].Null
 	ended := t.story.Stats.Watermark > t.story.Request.TS.Add(l.Window)
 	return t.story.Phase == joiner.Open && !certain && !ended
 }
@@ -208,6 +209,10 @@ func (t *teller) why(at, label int) string {
 		if trace.Beyond > 0 {
 			first := &t.story.Outcomes[trace.First].Outcome
 			text += fmt.Sprintf("; the first came at %s, %s", first.TS, distance(first.TS, t.story.Request.TS, l))
+		}
+		if trace.Edited > 0 {
+			text += fmt.Sprintf("; of %s later ones of the same outcome_id have replaced or taken back all",
+				plural(trace.Edited, "outcome"))
 		}
 		return text + t.faulty(l.Name) + "."
 	}

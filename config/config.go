@@ -258,6 +258,7 @@ func (c *Config) resolve(dir string) {
 	if tls := c.NATS.TLS; tls != nil {
 		paths = append(paths, &tls.CA, &tls.Cert, &tls.Key)
 	}
+	paths = append(paths, &c.HTTP.TokensFile)
 	if in := c.HTTP.Ingest; in != nil {
 		paths = append(paths, &in.TokensFile)
 		if in.TLS != nil {

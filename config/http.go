@@ -12,12 +12,22 @@ import (
 // HTTP is where the joiner answers about itself (metrics, health, status), and where it
 // takes events.
 type HTTP struct {
-	// The address and the port, like 127.0.0.1:8428. There is no login, so give an
-	// address that only those who may read the answers can reach.
+	// The address and the port, like 127.0.0.1:8428. Status and metrics need no login, so
+	// give an address that only those who may read them can reach. Pages that show values
+	// of events need a token where other machines reach the address (tokens_file).
 	//
 	// Default: without one, the joiner does not listen: what it says is for those who
 	// asked for it.
 	Listen string `yaml:"listen"` // host:port; empty: it does not listen
+	// The path of a file with tokens, one a line, each of at least 16 characters. Who has
+	// one may look at the pages that show values of events: features, labels, events,
+	// requests and shards. A browser asks for it as a password, with any user name; other
+	// clients send the header Authorization: Bearer TOKEN. The file is read again when it
+	// changes.
+	//
+	// Default: on an address of this machine alone, these pages need no token. On any other
+	// address they are not shown.
+	TokensFile string `yaml:"tokens_file"`
 	// Events by HTTP, for producers without a NATS client. Without this block, none are
 	// taken.
 	Ingest *Ingest `yaml:"ingest"` // nil: none
@@ -130,6 +140,9 @@ func (in *Ingest) SubjectOf(input *Input) string {
 // address is spelled out: ":8428" would answer the whole network.
 func (v *checker) listen() {
 	if v.HTTP.Listen == "" {
+		if v.HTTP.TokensFile != "" {
+			v.add("http.tokens_file", "there are no pages to look at without http.listen: add it, or take this out")
+		}
 		return
 	}
 	if host, ok := hostOf(v.HTTP.Listen); !ok || host == "" {
@@ -137,6 +150,12 @@ func (v *checker) listen() {
 			"%q is not an address and a port: write 127.0.0.1:8428, or 0.0.0.0:8428 to answer every machine",
 			clipped(v.HTTP.Listen))
 	}
+}
+
+// Private reports whether only this machine reaches the address at which the joiner answers.
+func (h *HTTP) Private() bool {
+	host, ok := hostOf(h.Listen)
+	return ok && isLoopback(host)
 }
 
 // hostOf is the host of an address with a port.

@@ -19,6 +19,7 @@ func TestIngestProblems(t *testing.T) {
 		{"body", "http: {ingest: {max_body: 1B}}", "http.ingest.max_body", "out of bounds"},
 		{"connections", "http: {ingest: {max_connections: 0}}", "http.ingest.max_connections", "out of bounds"},
 		{"time", "http: {ingest: {timeout: 2h}}", "http.ingest.timeout", "too long"},
+		{"tokens for no pages", "http: {tokens_file: a}", "http.tokens_file", "no pages to look at without http.listen"},
 		{"no input", "http: {ingest: {subjects: {clicks: a}}}", "http.ingest.subjects.clicks", "there is no input clicks"},
 		{"wildcard", "http: {ingest: {subjects: {requests: 'requests.>'}}}", "http.ingest.subjects.requests", "has a wildcard"},
 		{"another subject", "http: {ingest: {subjects: {requests: outcomes.a}}}", "http.ingest.subjects.requests", "is no subject of input requests"},

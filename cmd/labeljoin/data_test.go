@@ -283,7 +283,7 @@ func TestRealDataLive(t *testing.T) {
 			}()
 			go func() {
 				defer close(joined)
-				done <- partition.RunLive(ctx, cfg, slog.New(slog.DiscardHandler))
+				done <- partition.RunLive(ctx, cfg, slog.New(slog.DiscardHandler), nil)
 			}()
 			waitForBooks(t, cfg, read, done)
 			stop()

@@ -4,6 +4,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/commandline"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/pages"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 )
@@ -22,7 +23,7 @@ func runCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return partition.RunLive(c.Context, cfg, terminal.NewLog(cfg.Log, c.App.ErrWriter))
+			return partition.RunLive(c.Context, cfg, terminal.NewLog(cfg.Log, c.App.ErrWriter), pages.New)
 		},
 	}
 }

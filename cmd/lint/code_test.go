@@ -138,6 +138,7 @@ var clocks = map[string]string{
 	"cmd/labeljoin/diskspace/disk.go":      "the room on a disk is looked at every second; reading pauses, and no row changes",
 	"cmd/labeljoin/diskspace/fs.go":        "a write that found no room is tried again every second",
 	"cmd/labeljoin/monitor/refused.go":     "what was rejected is said once a minute",
+	"cmd/labeljoin/pages/days.go":          "a page says when it was computed, and is computed again a minute later",
 	"cmd/labeljoin/monitor/lag.go":         "how far a stream has grown is asked every few seconds, for a metric",
 	"cmd/labeljoin/monitor/metrics_run.go": "a watermark's lag is behind the clock of who looks",
 	"joiner/engine/commit.go":              "how long a commit took, for a metric",

@@ -154,6 +154,8 @@ var importRules = []importRule{
 	commandRoom("exporter"),
 	commandRoom("gap"),
 	commandRoom("labeltest"),
+	room("pages", "terminal", "version", "diskspace", "place", "exports", "alarms", "monitor", "partition", "explain",
+		"preview"),
 	commandRoom("preview"),
 	commandRoom("replay"),
 	commandRoom("trial"),

@@ -16,11 +16,12 @@ import (
 	"time"
 )
 
-// tokens are those of a file. The file is read again when it changes.
-type tokens struct {
-	path   string
-	least  int      // bytes of the shortest one
-	inputs []string // that there are
+// Tokens are those of a file. The file is read again when it changes.
+type Tokens struct {
+	setting string // that names the file, for errors
+	path    string
+	least   int      // bytes of the shortest one
+	inputs  []string // that there are
 
 	mu    sync.Mutex
 	stamp stamp
@@ -42,25 +43,26 @@ func stampOf(path string) (stamp, error) {
 	return stamp{info.Size(), info.ModTime()}, nil
 }
 
-// readTokens reads a file of tokens.
-func readTokens(path string, least int, inputs []string) (*tokens, error) {
-	t := &tokens{path: path, least: max(1, least), inputs: inputs}
+// ReadTokens reads a file of tokens, which a setting names: one a line, each of at least so many
+// bytes, and the inputs that it is for. The error names the setting, the file and the way out.
+func ReadTokens(setting, path string, least int, inputs []string) (*Tokens, error) {
+	t := &Tokens{setting: setting, path: path, least: max(1, least), inputs: inputs}
 	return t, t.load()
 }
 
 // load reads the file.
-func (t *tokens) load() error {
+func (t *Tokens) load() error {
 	now, err := stampOf(t.path)
 	if err != nil {
-		return fmt.Errorf("http.ingest.tokens_file: %w", err)
+		return fmt.Errorf("%s: %w", t.setting, err)
 	}
 	text, err := os.ReadFile(t.path)
 	if err != nil {
-		return fmt.Errorf("http.ingest.tokens_file: %w", err)
+		return fmt.Errorf("%s: %w", t.setting, err)
 	}
 	allow, err := t.parse(text)
 	if err != nil {
-		return fmt.Errorf("http.ingest.tokens_file: %s: %w", t.path, err)
+		return fmt.Errorf("%s: %s: %w", t.setting, t.path, err)
 	}
 	t.stamp, t.allow, t.fault = now, allow, ""
 	return nil
@@ -68,7 +70,7 @@ func (t *tokens) load() error {
 
 // parse reads tokens, one a line, each with the inputs that it is for. Errors do not
 // repeat tokens.
-func (t *tokens) parse(text []byte) (map[[32]byte][]string, error) {
+func (t *Tokens) parse(text []byte) (map[[32]byte][]string, error) {
 	allow := map[[32]byte][]string{}
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for number := 1; lines.Scan(); number++ {
@@ -81,6 +83,9 @@ func (t *tokens) parse(text []byte) (map[[32]byte][]string, error) {
 				number, len(words[0]), t.least)
 		}
 		for _, input := range words[1:] {
+			if len(t.inputs) == 0 {
+				return nil, fmt.Errorf("line %d has more than a token: write one a line, and nothing beside it", number)
+			}
 			if !slices.Contains(t.inputs, input) {
 				return nil, fmt.Errorf("line %d is for input %q, which does not exist: it is one of %s", number, clip(input),
 					strings.Join(t.inputs, ", "))
@@ -97,9 +102,9 @@ func (t *tokens) parse(text []byte) (map[[32]byte][]string, error) {
 	return allow, nil
 }
 
-// of tells which inputs a token is for. fault says that the file has changed and cannot be
+// Of tells which inputs a token is for; none means all. fault says that the file has changed and cannot be
 // used, in which case what it said before holds.
-func (t *tokens) of(token string) (inputs []string, known bool, fault string) {
+func (t *Tokens) Of(token string) (inputs []string, known bool, fault string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if now, err := stampOf(t.path); err != nil || now != t.stamp {
@@ -125,7 +130,7 @@ func (s *Server) authorize(r *http.Request, input string) *failure {
 	if token == "" {
 		return fail(http.StatusUnauthorized, "a token is missing: send the header Authorization: Bearer TOKEN")
 	}
-	inputs, known, fault := s.tokens.of(strings.TrimSpace(token))
+	inputs, known, fault := s.tokens.Of(strings.TrimSpace(token))
 	if fault != "" {
 		s.notices.add("tokens", "the file of tokens cannot be read again: what it said before holds", 1, "cause", fault)
 	}

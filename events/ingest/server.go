@@ -87,7 +87,7 @@ type Server struct {
 	opts   Options
 	inputs map[string]*input
 	names  []string // of the inputs, in their order
-	tokens *tokens  // nil: none is asked for
+	tokens *Tokens  // nil: none is asked for
 	certs  *certificate
 	otlp   string              // the input of /v1/logs; empty: there is none
 	noOTLP string              // why there is none
@@ -131,7 +131,7 @@ func New(opts Options) (*Server, error) {
 	}
 	var err error
 	if opts.TokensFile != "" {
-		if s.tokens, err = readTokens(opts.TokensFile, opts.LeastToken, s.names); err != nil {
+		if s.tokens, err = ReadTokens("http.ingest.tokens_file", opts.TokensFile, opts.LeastToken, s.names); err != nil {
 			return nil, err
 		}
 	}

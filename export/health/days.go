@@ -112,6 +112,17 @@ func (c *Cell) ratio(label int) float64 {
 	return float64(c.Hits[label]) * predictedScale / float64(c.Expected[label])
 }
 
+// PredictedRate is the mean score of the rows that have one and whose label is known, and how many
+// rows have a score.
+func (c *Cell) PredictedRate(label int) (mean float64, scored uint64) {
+	if label >= len(c.Expected) || c.Scored == 0 || c.Labels[label].Known == 0 {
+		return 0, 0
+	}
+	// Scored rows whose label is not known are rare, and not counted one by one.
+	known := min(c.Scored, c.Labels[label].Known)
+	return float64(c.Expected[label]) / predictedScale / float64(known), known
+}
+
 // Decile are the rows between two scores.
 type Decile struct {
 	Low       float64  `json:"low"`  // of the scores

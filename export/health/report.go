@@ -155,6 +155,9 @@ func (r *Report) printCalibration(w io.Writer) error {
 // Time is the start of the hour.
 func (h Hour) Time() time.Time { return time.Unix(int64(h)*3600, 0).UTC() }
 
+// MaxHour is after every hour.
+const MaxHour = Hour(1<<63 - 1)
+
 // MarshalText writes the start of the hour.
 func (h Hour) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 

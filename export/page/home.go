@@ -1,9 +1,7 @@
 package page
 
 import (
-	"bytes"
 	_ "embed"
-	"html/template"
 	"io"
 
 	"github.com/labeljoin/labeljoin/export/health"
@@ -72,38 +70,14 @@ type Days struct {
 
 // WriteDays writes the list of the days. Everything on it is text.
 func WriteDays(w io.Writer, d *Days) error {
-	return render(w, daysHTML, struct {
-		Name  string
-		Days  []Day
-		Style template.CSS
-	}{d.Name, d.Days, template.CSS(styleCSS)})
+	return render(w, &frame{Title: "days", Heading: "Days", Name: d.Name, At: "/days", Body: d}, daysHTML)
 }
-
-// render renders a page whole before it writes any of it.
-func render(w io.Writer, text string, view any) error {
-	t, err := template.New("page").Parse(text)
-	if err != nil {
-		return err
-	}
-	var out bytes.Buffer
-	if err := t.Execute(&out, view); err != nil {
-		return err
-	}
-	_, err = w.Write(out.Bytes())
-	return err
-}
-
-// Policy is what the page may use, for the header Content-Security-Policy: its
-// own style and nothing else.
-func Policy() string { return policy() }
 
 // WriteHome writes the first screen. Everything on it is text.
 func WriteHome(w io.Writer, h *Home) error {
-	for i := range h.Alarms {
-		h.Alarms[i].Text = short(h.Alarms[i].Text)
+	title := "not ready"
+	if h.Ready {
+		title = "joining"
 	}
-	return render(w, homeHTML, struct {
-		*Home
-		Style template.CSS
-	}{h, template.CSS(styleCSS)})
+	return render(w, &frame{Title: title, Name: h.Name, At: "/", Refresh: h.Refresh, Body: h}, homeHTML)
 }

@@ -1,7 +1,6 @@
 package page
 
 import (
-	"bytes"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -42,26 +41,16 @@ type Content struct {
 }
 
 // Write writes the page. Names and values are shown as text, whatever they hold.
-func Write(w io.Writer, c *Content) error {
-	t, err := template.New("page").Parse(pageHTML)
-	if err != nil {
-		return err
-	}
-	// The page is rendered whole first: a template that stops in the middle must
-	// not leave half of one.
-	var out bytes.Buffer
-	if err := t.Execute(&out, view(c)); err != nil {
-		return err
-	}
-	_, err = w.Write(out.Bytes())
-	return err
-}
+func Write(w io.Writer, c *Content) error { return execute(w, view(c), pageHTML, partsHTML) }
 
 // policy lets the page use its own style and nothing else.
-func policy() string {
+func policy() string { return policyOf("'none'") }
+
+// policyOf is a policy under which forms go to the places that are named.
+func policyOf(forms string) string {
 	sum := sha256.Sum256([]byte(styleCSS))
 	return "default-src 'none'; img-src data:; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; base-uri 'none'; form-action 'none'"
+		"'; base-uri 'none'; form-action " + forms
 }
 
 // pageView is what the template shows.
@@ -80,7 +69,7 @@ type findingView struct{ Kind, Where, Text string }
 type labelView struct {
 	Name, Rate, Interval, Delay string
 	Positive, Known, Unknown    uint64
-	Hours                       template.HTML
+	Hours, Delays               template.HTML
 	Calibration                 *calibrationView
 	Window                      *windowView
 }
@@ -104,6 +93,7 @@ type sliceView struct {
 
 type columnView struct {
 	Name, Type, Missing, Drift, Theirs string
+	Anomaly                            string // in words; empty: there is none
 	Chart                              template.HTML
 	Values                             []string
 }
@@ -196,13 +186,19 @@ func labelOf(c *Content, i int) labelView {
 			for _, r := range w.Rows {
 				view.Rows = append(view.Rows, windowRow{health.Span(r.Window), health.Percent(r.Lost)})
 			}
-			v.Window = view
+			v.Window, v.Delays = view, delaysChart(&w)
 		}
 	}
 	return v
 }
 
-// columns are a row for each column, the farthest from before first.
+// alwaysNew reports whether the values of a column are new every day, so that its drift says nothing.
+func alwaysNew(name string) bool {
+	return name == "request_id" || name == "user_id" || name == "item_id" || strings.HasSuffix(name, "_ts")
+}
+
+// columns are a row for each column: those with anomalies first, then the farthest from before, those
+// that are new every day last.
 func columns(c *Content) (out []columnView) {
 	before := map[string]*tfmd.FeatureNameStatistics{}
 	for _, f := range c.Before.GetFeatures() {
@@ -210,17 +206,32 @@ func columns(c *Content) (out []columnView) {
 	}
 	order, drift := map[string]int{}, map[string]schema.Drift{}
 	for i, d := range c.Drifts {
-		order[d.Column], drift[d.Column] = i, d
+		order[d.Column], drift[d.Column] = i+1, d // 0: it was not there before
 	}
+	anomalies := c.Anomalies.GetAnomalyInfo()
 	features := slices.Clone(c.Now.GetFeatures())
 	slices.SortStableFunc(features, func(a, b *tfmd.FeatureNameStatistics) int {
-		return order[stats.NameOf(a)] - order[stats.NameOf(b)]
+		x, y := stats.NameOf(a), stats.NameOf(b)
+		if bad, other := anomalies[x] != nil, anomalies[y] != nil; bad != other {
+			return map[bool]int{true: -1, false: 1}[bad]
+		}
+		if other, fresh := alwaysNew(x), alwaysNew(y); other != fresh {
+			return map[bool]int{true: 1, false: -1}[other]
+		}
+		return order[x] - order[y]
 	})
 	for _, f := range features {
 		name := stats.NameOf(f)
 		common := stats.Common(f)
 		v := columnView{Name: short(name), Type: strings.ToLower(f.Type.String()), Chart: columnChart(f, before[name]),
 			Values: values(f)}
+		for _, r := range anomalies[name].GetReason() {
+			v.Anomaly = short(r.GetShortDescription())
+			if v.Anomaly == "" {
+				v.Anomaly = short(r.GetDescription())
+			}
+			break // the findings have all of them
+		}
 		if n := c.Now.NumExamples; n > 0 {
 			v.Missing = health.Percent(float64(common.GetNumMissing()) / float64(n))
 		}
@@ -269,7 +280,10 @@ const shown = 120
 
 // short is a text that a page can show: its beginning if it is long, and
 // control characters as what they are called in Unicode.
-func short(text string) string {
+func short(text string) string { return clip(text, shown) }
+
+// clip is short, with so many characters.
+func clip(text string, shown int) string {
 	var b strings.Builder
 	n := 0
 	for i, r := range text {

@@ -111,6 +111,26 @@ func TestHostileNamesAreText(t *testing.T) {
 	}
 }
 
+// TestViewsShowText: hostile names and values are text on every page of a running joiner.
+func TestViewsShowText(t *testing.T) {
+	for name, html := range views(t) {
+		t.Run(name, func(t *testing.T) {
+			if !strings.Contains(html, "&lt;script&gt;") {
+				t.Error("the page does not show the name")
+			}
+			for _, bad := range []string{"<script", "<img", "\u202e", "\x00", "ZgotmplZ"} {
+				if strings.Contains(html, bad) {
+					t.Errorf("the page has %q", bad)
+				}
+			}
+			if len(html) > 300_000 || !strings.HasSuffix(html, "</html>\n") {
+				t.Errorf("the page has %d bytes, and ends with %q", len(html), html[max(0, len(html)-20):])
+			}
+			wellFormed(t, html)
+		})
+	}
+}
+
 // TestPageIsWhole wants nothing that is loaded from elsewhere, and every part to
 // be closed, for pages with much and with little on them.
 func TestPageIsWhole(t *testing.T) {
@@ -125,28 +145,34 @@ func TestPageIsWhole(t *testing.T) {
 			if m := regexp.MustCompile(`(?i)(src|href|url)\s*[=(]\s*"?(https?:)?//`).FindString(html); m != "" {
 				t.Errorf("the page loads something: %s", m)
 			}
-			d := xml.NewDecoder(strings.NewReader(strings.NewReplacer("<!DOCTYPE html>", "", `crossorigin`, "").Replace(html)))
-			d.Strict, d.AutoClose, d.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
-			open := 0
-			for {
-				token, err := d.Token()
-				if errors.Is(err, io.EOF) {
-					break
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				switch token.(type) {
-				case xml.StartElement:
-					open++
-				case xml.EndElement:
-					open--
-				}
-			}
-			if open != 0 {
-				t.Errorf("%d elements are not closed", open)
-			}
+			wellFormed(t, html)
 		})
+	}
+}
+
+// wellFormed wants every element to be closed.
+func wellFormed(t *testing.T, html string) {
+	t.Helper()
+	d := xml.NewDecoder(strings.NewReader(strings.NewReplacer("<!DOCTYPE html>", "", `crossorigin`, "").Replace(html)))
+	d.Strict, d.AutoClose, d.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
+	open := 0
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch token.(type) {
+		case xml.StartElement:
+			open++
+		case xml.EndElement:
+			open--
+		}
+	}
+	if open != 0 {
+		t.Errorf("%d elements are not closed", open)
 	}
 }
 

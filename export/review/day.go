@@ -219,7 +219,11 @@ func (h *Health) Report(ctx context.Context) (*health.Report, *health.Table, err
 		}
 		whole.Join(before)
 	}
-	return health.NewReport(h.Date, now, alarmsOf(whole, start, h.History), h.Least), now, nil
+	end, err := h.Output.through()
+	if err != nil {
+		return nil, nil, err
+	}
+	return health.NewReport(h.Date, now, alarmsOf(whole, start, end, h.History), h.Least), now, nil
 }
 
 // before are the counts of an earlier day, those that were kept where they are of the same labels
@@ -234,12 +238,13 @@ func (h *Health) before(ctx context.Context, day string, o health.Options) (*hea
 	return h.collect(ctx, day, o)
 }
 
-// alarmsOf are the alarms of a day in a table with the days before.
-func alarmsOf(whole *health.Table, start time.Time, history int) []health.Alarm {
+// alarmsOf are the alarms of a day in a table with the days before, of the hours before end, which are
+// written whole.
+func alarmsOf(whole *health.Table, start time.Time, end health.Hour, history int) []health.Alarm {
 	from := health.Hour(start.Unix() / 3600)
 	rules := health.DefaultRules()
 	rules.History, rules.Trend = history, max(history+1, 28)
-	return whole.Alarms(rules, from, from+24)
+	return whole.Alarms(rules, from, max(from, min(from+24, end)))
 }
 
 // collect counts the rows of a day.

@@ -120,6 +120,9 @@ type look struct {
 	objects   []shards.Object
 }
 
+// kept is what lies beside the exported days.
+func (l *look) kept() Kept { return Kept{l.draft.Beside} }
+
 // columns looks at the files that are exported.
 func (l *look) columns(ctx context.Context) error {
 	var s *tfmd.Schema
@@ -130,7 +133,7 @@ func (l *look) columns(ctx context.Context) error {
 		}
 		s = without(whole, l.draft.LeftOut)
 	}
-	before, err := l.before()
+	before, err := l.kept().Statistics(l.yesterday)
 	if err != nil {
 		return err
 	}
@@ -171,25 +174,6 @@ func without(s *tfmd.Schema, leftOut []string) *tfmd.Schema {
 	return s
 }
 
-// before are the statistics beside the exported day before; nil: there are none.
-func (l *look) before() (*tfmd.DatasetFeatureStatisticsList, error) {
-	data, err := l.draft.Beside(l.yesterday, StatsName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	list, err := stats.Decode(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s of %s: %w", StatsName, l.yesterday, err)
-	}
-	if len(list.Datasets) == 0 {
-		return nil, nil
-	}
-	return list, nil
-}
-
 // statistics are those of the files that are exported; of TFRecord, of the same columns of the
 // table's rows.
 func (l *look) statistics(ctx context.Context, o stats.Options) (*tfmd.DatasetFeatureStatisticsList, error) {
@@ -223,7 +207,7 @@ func (l *look) statistics(ctx context.Context, o stats.Options) (*tfmd.DatasetFe
 func (l *look) labels(ctx context.Context) error {
 	d := &Day{Output: l.Output, Date: l.draft.Day, Slices: l.Slices, Windows: l.window}
 	h := Health{Output: l.Output, Date: d.Date, History: HistoryDays, Least: LeastRows,
-		Options: health.Options{Slices: l.Slices}, Counted: l.counted}
+		Options: health.Options{Slices: l.Slices}, Counted: l.kept().Counts}
 	for i := range l.draft.Rules.Labels {
 		h.Options.Labels = append(h.Options.Labels, l.draft.Rules.Labels[i].Name)
 	}
@@ -246,7 +230,7 @@ func (l *look) labels(ctx context.Context) error {
 			l.found = append(l.found, report.Alarms[i].Text())
 		}
 	}
-	if before, by, err := l.counted(l.yesterday); err == nil && slices.Equal(before.Labels, table.Labels) &&
+	if before, by, err := l.kept().Counts(l.yesterday); err == nil && slices.Equal(before.Labels, table.Labels) &&
 		slices.Equal(by, l.Slices) {
 		c.Yesterday = health.NewReport(l.yesterday, before, nil, LeastRows)
 	}
@@ -266,15 +250,6 @@ func (l *look) window(label string) time.Duration {
 		}
 	}
 	return 0
-}
-
-// counted are the counts that lie beside an exported day.
-func (l *look) counted(day string) (*health.Table, []string, error) {
-	data, err := l.draft.Beside(day, HealthName)
-	if err != nil {
-		return nil, nil, err
-	}
-	return health.Decode(data)
 }
 
 func (l *look) add(name string, data []byte) {

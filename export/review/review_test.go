@@ -51,6 +51,8 @@ type output struct {
 	dir string
 	out *export.Output
 	n   uint64
+	// closed is the time before which requests are closed; 0: that of all rows.
+	closed events.Time
 }
 
 func newOutput(t *testing.T) *output {
@@ -93,11 +95,15 @@ func (o *output) stage(rows []made) *export.Stage {
 func (o *output) commit(rows []made) {
 	o.t.Helper()
 	s := o.stage(rows)
+	closed := o.closed
+	if closed == 0 {
+		closed = start("2027-01-01")
+	}
 	_, err := s.Commit(context.Background(), &joiner.Cut{
 		Number: o.n, Nonce: fmt.Sprint("nonce", o.n), RulesHash: "abc", MaxEvent: start("2027-01-01"),
 		From: []events.Position{{Input: "S", Created: 5, Next: o.n * 10}},
 		Progress: joiner.Progress{
-			Commit: o.n, Clock: joiner.NewClock(), ClosedThrough: start("2027-01-01"), Announced: start("2027-01-01"),
+			Commit: o.n, Clock: joiner.NewClock(), ClosedThrough: closed, Announced: start("2027-01-01"),
 			Inputs: []events.Position{{Input: "S", Created: 5, Next: o.n*10 + 10}},
 		},
 	})
@@ -190,6 +196,38 @@ func TestDayIsTheTable(t *testing.T) {
 	}
 	if there, err := output.Has(name); err != nil || !there {
 		t.Errorf("Has: %v, %v", there, err)
+	}
+}
+
+// TestDayThatGoesOn: hours that are not written whole raise no alarm, and those that are do.
+func TestDayThatGoesOn(t *testing.T) {
+	for name, c := range map[string]struct {
+		closed time.Duration // since the day's start
+		alarms bool
+	}{"it goes on": {2 * time.Hour, false}, "two hours are empty": {4 * time.Hour, true}} {
+		t.Run(name, func(t *testing.T) {
+			o := newOutput(t)
+			for d := range 4 {
+				day := start("2026-11-20").Add(time.Duration(d) * 24 * time.Hour)
+				var rows []made
+				for i := range 1200 {
+					if at := day.Add(time.Duration(i) * 12 * time.Second); d < 3 || at < day.Add(2*time.Hour) {
+						rows = append(rows, made{id: 10_000*d + i, at: at, clicked: i%10 == 0, device: "phone"})
+					}
+				}
+				o.closed = day.Add(c.closed)
+				o.commit(rows)
+			}
+			output, err := review.Open(bucket.NewDir(vfs.Default, o.dir))
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := review.Health{Output: output, Date: "2026-11-23", History: review.HistoryDays, Least: review.LeastRows}
+			r, _, err := h.Report(t.Context())
+			if err != nil || (len(r.Alarms) > 0) != c.alarms {
+				t.Errorf("%v: %+v", err, r.Alarms)
+			}
+		})
 	}
 }
 

@@ -10,8 +10,10 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/bucket"
+	"github.com/labeljoin/labeljoin/export/health"
 	"github.com/labeljoin/labeljoin/export/stats"
 	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/export/tfmd"
@@ -96,6 +98,21 @@ func (o *Output) Has(day string) (bool, error) {
 	}
 	files, err := s.Files(day)
 	return len(files) > 0, err
+}
+
+// through is the first hour that is not written whole; health.MaxHour where there are no manifests, or
+// the log has ended.
+func (o *Output) through() (health.Hour, error) {
+	s, err := o.state()
+	if err != nil || s == nil || s.Last == nil {
+		return health.MaxHour, err
+	}
+	switch closed := s.Last.Progress.ClosedThrough; closed {
+	case events.MinTime, events.MaxTime:
+		return health.MaxHour, nil
+	default:
+		return health.Hour(closed.Std().Unix() / 3600), nil
+	}
 }
 
 // openings is how often the live files of a day are looked up: files that were merged into others

@@ -265,3 +265,9 @@ func compareExamples(v, other *view, name string, k *tfmd.NumericValueComparator
 func EncodeAnomalies(a *tfmd.Anomalies) ([]byte, error) {
 	return proto.MarshalOptions{Deterministic: true}.Marshal(a)
 }
+
+// DecodeAnomalies reads what EncodeAnomalies wrote.
+func DecodeAnomalies(data []byte) (*tfmd.Anomalies, error) {
+	a := &tfmd.Anomalies{}
+	return a, proto.Unmarshal(data, a)
+}

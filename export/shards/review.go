@@ -62,14 +62,28 @@ func (d *Draft) Open(f *File) (bucket.Reader, error) { return d.day.bucket.Open(
 
 // Beside reads an object that lies beside the newest whole version of a day like 2026-11-22.
 // fs.ErrNotExist says that there is none.
-func (d *Draft) Beside(day, name string) ([]byte, error) {
-	found, err := versions(d.day.bucket, day)
+func (d *Draft) Beside(day, name string) ([]byte, error) { return beside(d.day.bucket, day, name) }
+
+// Beside is Draft.Beside for an export that is only looked at.
+func Beside(o *Options, day, name string) ([]byte, error) {
+	if _, err := ParseDay(day); err != nil {
+		return nil, err
+	}
+	b := o.place()
+	if err := b.Present(); err != nil {
+		return nil, err
+	}
+	return beside(b, day, name)
+}
+
+func beside(b bucket.Bucket, day, name string) ([]byte, error) {
+	found, err := versions(b, day)
 	if err != nil {
 		return nil, err
 	}
 	for i := len(found) - 1; i >= 0; i-- {
 		if !found[i].Partial {
-			return readObject(d.day.bucket, path.Join(metaPath(day, found[i]), name))
+			return readObject(b, path.Join(metaPath(day, found[i]), name))
 		}
 	}
 	return nil, fmt.Errorf("%s of %s: %w", name, day, fs.ErrNotExist)

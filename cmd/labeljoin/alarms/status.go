@@ -63,6 +63,28 @@ func (f *Follower) Status() *Status {
 	return s
 }
 
+// Counts are the counts of all rows per hour, of the last so many hours that are written whole. It is
+// nil where labels are not looked at, or nothing is known yet.
+func (f *Follower) Counts(hours int) *health.Table {
+	if f == nil {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	next, began := f.watch.Judged()
+	if !began {
+		return nil
+	}
+	whole := f.watch.Table()
+	out := health.NewTable(whole.Labels)
+	for h := next - health.Hour(hours); h < next; h++ {
+		if k := (health.Key{Slice: health.All, Hour: h}); whole.Cells[k] != nil {
+			out.Add(k, whole.Cells[k])
+		}
+	}
+	return out
+}
+
 func rate(c *health.Cell, label int) *float64 {
 	l := c.Labels[label]
 	if l.Known == 0 {

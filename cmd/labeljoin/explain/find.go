@@ -116,7 +116,12 @@ type Explanation struct {
 	Labels    []toldLabel    `json:"labels"`
 	Written   []toldRow      `json:"written"`
 	Watermark toldWatermarks `json:"watermark"`
+
+	names []string // of the labels
 }
+
+// Names are the labels, in the order of the configuration.
+func (x *Explanation) Names() []string { return x.names }
 
 type toldRequest struct {
 	TS     string     `json:"ts"`

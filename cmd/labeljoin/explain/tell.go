@@ -34,6 +34,9 @@ func (t *teller) tell() *Explanation {
 			Joiner: s.Stats.Watermark.String(), Request: s.Stats.Sources[events.KindRequest].String(), Outcome: s.Stats.Sources[events.KindOutcome].String(),
 		},
 	}
+	for i := range t.rules.Labels {
+		x.names = append(x.names, t.rules.Labels[i].Name)
+	}
 	t.tellOutcomes(x)
 	t.tellRows(x)
 	switch {

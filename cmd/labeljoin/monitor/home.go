@@ -85,9 +85,15 @@ func answerPage(w http.ResponseWriter, html *bytes.Buffer, err error) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", page.Policy())
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Cache-Control", "no-store")
+	PageHeader(w.Header(), page.Policy())
 	_, _ = w.Write(html.Bytes()) // a client that has gone needs no page
+}
+
+// PageHeader sets the header of a page under a policy.
+func PageHeader(h http.Header, policy string) {
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
 }

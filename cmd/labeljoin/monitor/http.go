@@ -47,7 +47,7 @@ func Serve(address, name string, stats func() engine.Stats, log *slog.Logger, ob
 		ConnState:         bound.Watch,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
+		WriteTimeout:      time.Minute,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
@@ -129,10 +129,14 @@ func handler(name string, stats func() engine.Stats, observers ...Observer) http
 		}
 		fmt.Fprintln(w, text)
 	})
-	mux.HandleFunc("GET /days", func(w http.ResponseWriter,
-		r *http.Request) {
+	mux.HandleFunc("GET /days", func(w http.ResponseWriter, r *http.Request) {
 		serveDays(r.Context(), w, name, observers)
 	})
+	for _, o := range observers {
+		if o.Pages != nil {
+			mux.Handle("GET /", o.Pages)
+		}
+	}
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { serveHome(w, name, stats(), observers) })
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		now := stats()

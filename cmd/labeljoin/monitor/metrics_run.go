@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"time"
 
@@ -26,6 +27,8 @@ type Observer struct {
 	Tell      func(*engine.Stats, *Status) // adds to a status what the engine does not know
 	// Days lists the days of the output; nil: there is no list.
 	Days func(context.Context) ([]shards.ListedDay, error)
+	// Pages answers about values of events, at paths of their own; nil: there are no such pages.
+	Pages http.Handler
 }
 
 // runCollector makes metrics of what a running joiner measures. Label values

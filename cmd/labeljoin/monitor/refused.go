@@ -30,7 +30,14 @@ type Refused struct {
 
 	mu     sync.Mutex
 	counts map[refusal]*refusedCount
+	newest []events.DeadLetter // oldest first, with the beginnings of their data
 }
+
+// How many of the newest are kept to be shown, and how many bytes of each.
+const (
+	refusedKept  = 50
+	refusedBytes = 1000
+)
 
 // refusal is why events of a kind are rejected.
 type refusal struct {
@@ -63,6 +70,22 @@ func (r *Refused) Add(d *events.DeadLetter) {
 	}
 	c.n++
 	c.detail, c.input, c.seq = d.Detail, d.Input, d.Origin.Seq
+	if len(r.newest) == refusedKept {
+		r.newest = slices.Delete(r.newest, 0, 1)
+	}
+	kept := *d
+	kept.Data, kept.Header = slices.Clone(d.Data[:min(len(d.Data), refusedBytes)]), nil
+	r.newest = append(r.newest, kept)
+}
+
+// Newest are the newest that were rejected since the start, newest first, with the beginnings of
+// their data.
+func (r *Refused) Newest() []events.DeadLetter {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := slices.Clone(r.newest)
+	slices.Reverse(out)
+	return out
 }
 
 // Watch says what was rejected until ctx ends.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,14 +29,27 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
-// RunLive joins until ctx ends.
-func RunLive(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
-	s := Service{Config: cfg, Log: log}
+// RunLive joins until ctx ends. Pages makes the pages that show values of events; nil: there are none.
+func RunLive(ctx context.Context, cfg *config.Config, log *slog.Logger, pages Pages) error {
+	s := Service{Config: cfg, Log: log, Pages: pages}
 	err := errors.Join(s.Run(ctx), s.Close())
 	if err == nil {
 		log.Info("stopped")
 	}
 	return err
+}
+
+// Pages makes the pages of a running joiner that show values of events.
+type Pages func(Sources) (http.Handler, error)
+
+// Sources is where pages look.
+type Sources struct {
+	Config *config.Config
+	Log    *slog.Logger
+	// Conn is nil until there is a connection.
+	Conn    func() *nats.Conn
+	Refused *monitor.Refused
+	Labels  *alarms.Follower // nil: no labels are looked at
 }
 
 // Service is a running joiner and what it has opened, in order of opening.
@@ -54,6 +68,7 @@ type Service struct {
 	web       *monitor.Web       // nil unless it listens
 	control   *monitor.Control   // answers the other commands
 	Gaps      []events.Gap       // declared; nil: those of the output
+	Pages     Pages              // nil: there are none
 	OnCommit  func(engine.Stats) // called after every commit; nil: it is not called
 	holds     monitor.Holds
 	lag       monitor.Lag
@@ -126,7 +141,13 @@ func (s *Service) open(ctx context.Context) error {
 		return err
 	}
 	if address := s.Config.HTTP.Listen; address != "" {
-		if s.web, err = monitor.Serve(address, s.Config.Name, s.stats, s.Log, s.observe()); err != nil {
+		o := s.observe()
+		if s.Pages != nil {
+			if o.Pages, err = s.Pages(Sources{s.Config, s.Log, s.conn.Load, s.refused, s.labels}); err != nil {
+				return err
+			}
+		}
+		if s.web, err = monitor.Serve(address, s.Config.Name, s.stats, s.Log, o); err != nil {
 			return err
 		}
 	}

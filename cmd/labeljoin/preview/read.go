@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
@@ -111,13 +113,18 @@ func (p *Preview) newest(ctx context.Context, r *reading) (list []sample, err er
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	return r.newest(ctx, s.Conn, &one, p.Last)
+}
+
+// newest are the newest messages of the input's subjects. The configuration has no other input.
+func (r *reading) newest(ctx context.Context, nc *nats.Conn, one *config.Config, most int) (list []sample, err error) {
 	asking, cancel := context.WithTimeout(ctx, partition.AskTimeout)
 	defer cancel()
 	feed := engine.Feed{Name: r.input.Name, Kinds: r.kinds}
 	if r.mapping != nil {
 		feed.Codec = r.mapping
 	}
-	logs, missing, err := jetstream.Look(asking, s.Conn, wire.Subjects(&one, []engine.Feed{feed}, false))
+	logs, missing, err := jetstream.Look(asking, nc, wire.Subjects(one, []engine.Feed{feed}, false))
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +133,7 @@ func (p *Preview) newest(ctx context.Context, r *reading) (list []sample, err er
 			missing[0].Subject)
 	}
 	for i := range logs {
-		messages, err := jetstream.Newest(asking, s.Conn, &logs[i], p.Last-len(list))
+		messages, err := jetstream.Newest(asking, nc, &logs[i], most-len(list))
 		if err != nil {
 			return nil, err
 		}

@@ -1,0 +1,159 @@
+package pages
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/version"
+	"github.com/labeljoin/labeljoin/export/health"
+	"github.com/labeljoin/labeljoin/export/page"
+	"github.com/labeljoin/labeljoin/export/review"
+	"github.com/labeljoin/labeljoin/export/shards"
+)
+
+// mostRows is the largest day, in rows of all revisions, that is computed while a page waits: it
+// takes a few seconds and some hundred megabytes. What lies beside an exported day is shown however
+// large the day is.
+const mostRows = 500_000
+
+// lookAgain is for how long what was computed of a day is shown again.
+const lookAgain = time.Minute
+
+// looked is what was computed of a day.
+type looked struct {
+	day     string
+	rows    int64 // that there were
+	at      time.Time
+	content *page.Content
+}
+
+// day is the page about the day that is asked for.
+func (p *pages) day(ctx context.Context, r *http.Request) (*page.DayPage, error) {
+	days, day, err := p.listed(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	out := &page.DayPage{Name: p.Config.Name, Days: days, Note: "No rows have been written yet."}
+	if day == nil {
+		return out, nil
+	}
+	out.Day = day.Day
+	o, err := p.options(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if day.Version.Number > 0 && !day.Foreign {
+		kept := review.Kept{Beside: func(day, name string) ([]byte, error) { return shards.Beside(o, day, name) }}
+		if out.Content, err = kept.Content(day.Day, p.window); err != nil {
+			return nil, err
+		}
+		out.Note = "As it was found out when the day was exported."
+	}
+	if out.Content == nil {
+		out.Content, out.Note, err = p.compute(ctx, day)
+	}
+	return out, err
+}
+
+// compute looks at the rows of a day that was not exported. One day is computed at a time.
+func (p *pages) compute(ctx context.Context, day *shards.ListedDay) (*page.Content, string, error) {
+	if day.Rows > mostRows {
+		return nil, fmt.Sprintf("The day has %d rows and was not exported. More than %d are not counted for a page: "+
+			"labeljoin report --date %s makes one, and export.daily exports days with what is said of them.", day.Rows,
+			mostRows, day.Day), nil
+	}
+	select {
+	case p.looks <- struct{}{}:
+		defer func() { <-p.looks }()
+	case <-ctx.Done():
+		return nil, "", ctx.Err()
+	}
+	found := p.found(day)
+	if found == nil {
+		output, err := p.output(ctx)
+		if err != nil {
+			return nil, "", err
+		}
+		now := time.Now()
+		d := review.Day{Output: output, Date: day.Day, Against: review.Yesterday, Slices: p.slices(), Windows: p.window,
+			Version: version.Text()}
+		content, err := d.Content(ctx)
+		if err != nil {
+			return nil, "", err
+		}
+		found = &looked{day.Day, day.Rows, now, content}
+		p.mu.Lock()
+		p.newest = *found
+		p.mu.Unlock()
+	}
+	return found.content, "The rows that were there at " + found.at.UTC().Format("15:04:05") + " (UTC).", nil
+}
+
+// found is what was computed of a day; nil: it is to be computed.
+func (p *pages) found(day *shards.ListedDay) *looked {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := p.newest
+	if l.day != day.Day || l.rows != day.Rows && time.Since(l.at) > lookAgain {
+		return nil
+	}
+	return &l
+}
+
+// slices are the columns by whose values labels are counted too.
+func (p *pages) slices() []string {
+	if s := p.Config.Monitor.Slices; len(s) > 0 {
+		return s
+	}
+	return p.Config.Export.Slices
+}
+
+// window is the window of a label.
+func (p *pages) window(label string) time.Duration {
+	for i := range p.Config.Labels {
+		if p.Config.Labels[i].Name == label {
+			return p.Config.Labels[i].Window.Std()
+		}
+	}
+	return 0
+}
+
+func (p *pages) features(ctx context.Context, r *http.Request, w io.Writer) error {
+	day, err := p.day(ctx, r)
+	if err != nil {
+		return err
+	}
+	return page.WriteFeatures(w, day)
+}
+
+// lineHours is how far back labels are shown by hour.
+const lineHours = 7 * 24
+
+func (p *pages) labels(ctx context.Context, r *http.Request, w io.Writer) error {
+	day, err := p.day(ctx, r)
+	if err != nil {
+		return err
+	}
+	return page.WriteLabels(w, day, lines(p.Labels.Counts(lineHours)))
+}
+
+// lines are the labels over the hours of a table, which may be nil.
+func lines(t *health.Table) (out []page.Line) {
+	if t == nil {
+		return nil
+	}
+	for i, label := range t.Labels {
+		l := page.Line{Label: label}
+		for _, h := range t.Hours() {
+			c := t.Cells[health.Key{Slice: health.All, Hour: h}]
+			hour := page.LineHour{Hour: h, Rows: c.Rows, Rate: health.RateOf(c.Labels[i].Positive, c.Labels[i].Known)}
+			hour.Predicted, hour.Scored = c.PredictedRate(i)
+			l.Hours = append(l.Hours, hour)
+		}
+		out = append(out, l)
+	}
+	return out
+}

@@ -1,0 +1,78 @@
+package pages
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/events/ingest"
+)
+
+// guard lets those in who may see values of events: who has a token; without a file of tokens, this
+// machine alone.
+type guard struct {
+	log     *slog.Logger
+	tokens  *ingest.Tokens // nil: there are none
+	private bool           // only this machine reaches the address
+}
+
+func newGuard(c *config.Config, log *slog.Logger) (*guard, error) {
+	g := &guard{log: log, private: c.HTTP.Private()}
+	if c.HTTP.TokensFile == "" {
+		return g, nil
+	}
+	var err error
+	g.tokens, err = ingest.ReadTokens("http.tokens_file", c.HTTP.TokensFile, config.LeastToken(), nil)
+	return g, err
+}
+
+// before answers with next to those who may see it.
+func (g *guard) before(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		switch {
+		case g.tokens != nil && !g.known(r):
+			w.Header().Set("WWW-Authenticate", `Basic realm="labeljoin: a token as the password", charset="UTF-8"`)
+			keepOut(w, http.StatusUnauthorized, "it needs a token of http.tokens_file, as the password with any user name, "+
+				"or in the header Authorization: Bearer TOKEN")
+		case g.tokens == nil && !g.private:
+			keepOut(w, http.StatusForbidden, "other machines reach this address: add http.tokens_file to the configuration, "+
+				"or listen on 127.0.0.1")
+		case g.tokens == nil && !local(r.Host):
+			// A web page elsewhere could have given its own name the address of this machine.
+			keepOut(w, http.StatusForbidden, "it is shown under the names of this machine alone: ask for it at 127.0.0.1 or "+
+				"localhost")
+		default:
+			next(w, r)
+		}
+	})
+}
+
+// keepOut says why a page is not shown.
+func keepOut(w http.ResponseWriter, code int, why string) {
+	http.Error(w, "this page shows values of events: "+why, code)
+}
+
+// known reports whether a request comes with a token.
+func (g *guard) known(r *http.Request) bool {
+	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !bearer {
+		_, token, _ = r.BasicAuth()
+	}
+	_, known, fault := g.tokens.Of(strings.TrimSpace(token))
+	if fault != "" {
+		g.log.Warn("the file of tokens cannot be read again: what it said before holds", "error", fault)
+	}
+	return known
+}
+
+// local reports whether the host that a client asks for is a name of this machine.
+func local(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}

@@ -127,6 +127,8 @@ func TestJoinProblems(t *testing.T) {
 		{"join: {corrections: -1h}", "join.corrections", "negative"},
 		{"join: {max_future: 0s}", "join.max_future", "too short"},
 		{"join: {max_age: 89m}", "join.max_age", "at least 1h30m"},
+		{"join: {window: 3650d, max_age: 3650d}", "join.max_age", "are 7300d together, and no event may be older than 3650d"},
+		{"join: {window: 30m, corrections: 3650d}", "join.max_age", "shorten the window, or corrections"},
 		{"join: {rows: items}", "join.rows", `did you mean "item"`},
 		{"join: {negatives: seen}", "join.negatives", "impression"},
 		{"join: {impression: 'true'}", "join.impression", "no effect"},

@@ -99,12 +99,14 @@ func (v *checker) join() {
 // maxAge checks that no event is called too old that could still be joined or
 // corrected. The sum means something only if its parts are in bounds.
 func (v *checker) maxAge(partsOK bool) {
-	if !v.duration("join.max_age", v.Join.MaxAge, 1) || !partsOK {
-		return
-	}
 	// Twice a window and its memory is in bounds where each part is.
 	least := Duration(v.Longest() + v.Memory())
-	if v.Join.MaxAge < least {
+	if partsOK && least > longestDuration {
+		v.add("join.max_age", "the longest window (%s) and what is remembered beyond it (%s) are %s together, and no event may be older than %s: "+
+			"shorten the window, or corrections", Duration(v.Longest()), Duration(v.Memory()), least, longestDuration)
+		return
+	}
+	if v.duration("join.max_age", v.Join.MaxAge, 1) && partsOK && v.Join.MaxAge < least {
 		v.add("join.max_age",
 			"%s is too short: the longest window (%s) and what is remembered beyond it (%s) make it at least %s",
 			v.Join.MaxAge, Duration(v.Longest()), Duration(v.Memory()), least)

@@ -82,6 +82,7 @@ func codedErrors() []codedError {
 		{&engine.OtherLogError{}, terminal.ExitRefused},
 		{&engine.ReconfigureError{}, terminal.ExitRefused},
 		{&jetstream.LogError{}, terminal.ExitRefused},
+		{&jetstream.NoStreamError{Read: []string{"requests"}}, terminal.ExitRefused},
 		{&shards.CorruptError{}, terminal.ExitRefused},
 		{&shards.ManifestError{Err: cause}, terminal.ExitRefused},
 		{&shards.LabelTakenError{}, terminal.ExitUsage},
@@ -103,6 +104,7 @@ func codedErrors() []codedError {
 		// decoded goes to the dead letters.
 		{&s3.UnreachableError{Err: cause}, terminal.ExitFailed},
 		{&events.StoreError{}, terminal.ExitFailed},
+		{&jetstream.NoStreamError{}, terminal.ExitFailed},
 		{&store.DamagedError{Err: cause}, terminal.ExitFailed},
 		{&export.LockedError{Err: cause}, terminal.ExitFailed},
 		{&tablelog.ConflictError{}, terminal.ExitFailed},

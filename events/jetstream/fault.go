@@ -101,3 +101,28 @@ func (e *LogError) Incomplete() string {
 	}
 	return ""
 }
+
+// NoStreamError says that no stream holds a subject that is to be read.
+type NoStreamError struct {
+	Subject string
+	Stream  string   // that should hold it; empty if any may
+	Read    []string // the streams that were read so far; empty if this is the first start
+}
+
+// Error implements error.
+func (e *NoStreamError) Error() string {
+	switch {
+	case len(e.Read) > 0:
+		return fmt.Sprintf("no stream holds subject %q any more, and what was joined so far came from %q: give the subject back to its stream, "+
+			"configure the subject that took its place, or begin anew with other state and output directories", e.Subject, e.Read)
+	case e.Stream != "":
+		return fmt.Sprintf("there is no stream %q, which should hold subject %q: write the name of one that there is, "+
+			"leave out stream, or set inputs.create: true", e.Stream, e.Subject)
+	default:
+		return fmt.Sprintf("no stream holds subject %q: create one on the server, or set inputs.create: true", e.Subject)
+	}
+}
+
+// Refusal reports that a person has to decide: the streams are not those that were read.
+// At a first start, a stream may still be created by others.
+func (e *NoStreamError) Refusal() bool { return len(e.Read) > 0 }

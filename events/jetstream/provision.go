@@ -21,12 +21,10 @@ func createMissing(ctx context.Context, js jetstream.JetStream, inputs []Input, 
 			continue
 		}
 		if name := inputs[i].Stream; name != "" && !inputs[i].Create {
-			return fmt.Errorf("there is no stream %q, which should hold subject %q: write the name of one that there is, "+
-				"leave out stream, or set inputs.create: true", name, inputs[i].Subject)
+			return &NoStreamError{Subject: inputs[i].Subject, Stream: name}
 		}
 		if !inputs[i].Create {
-			return fmt.Errorf("no stream holds subject %q: create one on the server, or set inputs.create: true",
-				inputs[i].Subject)
+			return &NoStreamError{Subject: inputs[i].Subject}
 		}
 		name := nameFor(inputs[i])
 		subjects[name] = append(subjects[name], inputs[i].Subject)

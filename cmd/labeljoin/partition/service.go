@@ -374,6 +374,9 @@ func (s *Service) Logs(ctx context.Context) ([]jetstream.Log, error) {
 		return nil, err
 	}
 	logs, err := jetstream.Find(ctx, s.Conn, wanted)
+	if none := (*jetstream.NoStreamError)(nil); errors.As(err, &none) {
+		none.Read = s.readBefore()
+	}
 	if err != nil {
 		return nil, err
 	}

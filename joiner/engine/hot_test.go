@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"iter"
 	"testing"
 	"time"
 
@@ -100,5 +101,74 @@ func TestGapBesideHot(t *testing.T) {
 	}
 	if len(got) != 3 || got[1] != joiner.InGap || got[2] != joiner.Corrected {
 		t.Errorf("rows are written for the reasons %v, want closed, gap, corrected", got)
+	}
+}
+
+// reading is a state that counts how many outcomes of requests it has read, and how
+// many it has written.
+type reading struct {
+	engine.Store
+	read, written int
+}
+
+func (r *reading) Outcomes(p joiner.Place) iter.Seq2[joiner.HeldOutcome, error] {
+	return func(yield func(joiner.HeldOutcome, error) bool) {
+		for o, err := range r.Store.Outcomes(p) {
+			if r.read++; !yield(o, err) {
+				return
+			}
+		}
+	}
+}
+
+func (r *reading) PutOutcome(p joiner.Place, o *joiner.HeldOutcome) {
+	r.written++
+	r.Store.PutOutcome(p, o)
+}
+
+// TestLateOnHot has late outcomes of a closed request that holds very many: what one of
+// them costs does not grow with what is held, or one id would stop all others. They come
+// in batches of ten, with an event of another request between them.
+func TestLateOnHot(t *testing.T) {
+	const held, late = 3000, 300
+	h := enginetest.Lines(oneLabel())
+	h.Request(0, "r")
+	h.Request(0, "other")
+	outcome := func(id string, n int) {
+		h.Event(events.KindOutcome, time.Minute, `{"request_id":%q,"ts":%d,"type":"click","outcome_id":"o%d","value":%d}`,
+			id, h.At(time.Minute), n, n)
+	}
+	for n := range held {
+		outcome("r", n)
+	}
+	h.Heartbeats(40 * time.Minute)
+	for n := range late {
+		outcome("r", held+n)
+		if n%10 == 0 {
+			outcome("other", n)
+		}
+	}
+	h.End()
+	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 10})
+	w.roll = engine.Roll{Interval: time.Hour}
+	st, err := w.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	o, counted := w.options(st, -1), &reading{Store: st}
+	o.Store = counted
+	e := engine.New(o)
+	if err := e.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	w.final = st.Progress()
+	checkBooks(t, w)
+	t.Logf("%d outcomes read and %d written for %d that came", counted.read, counted.written, held+late)
+	if most := 2*held + 10*late; counted.read > most {
+		t.Errorf("%d outcomes were read, want at most %d: each once or twice, and not once for each late one", counted.read, most)
+	}
+	if most := 2 * (held + late + late/10); counted.written > most {
+		t.Errorf("%d outcomes were written, want at most %d", counted.written, most)
 	}
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -180,6 +181,42 @@ func (s *source) fail(problems []Problem) error {
 func (c *Config) Problem(path, message string) Problem {
 	at := c.source.find(path)
 	return Problem{Path: path, Line: at.line, Column: at.column, Message: message}
+}
+
+// expressionError is an error that knows the place of what is wrong within an expression:
+// the expression, and the line and the column in it, in characters, from 1.
+type expressionError interface {
+	error
+	Within() (expression string, line, column int)
+}
+
+// ProblemOf makes a problem of the setting at a path of an error that another package
+// found. If the error knows the place within an expression, and the expression stands in
+// the file as it is, on one line, then that is the problem's place.
+func (c *Config) ProblemOf(path string, err error) Problem {
+	p := c.Problem(path, err.Error())
+	e, ok := errors.AsType[expressionError](err)
+	if !ok || !c.source.has(path) {
+		return p
+	}
+	expression, line, column := e.Within()
+	lines := strings.Split(string(c.source.src), "\n")
+	if line != 1 || p.Line > len(lines) || strings.Contains(expression, "\n") {
+		return p
+	}
+	text := []rune(lines[p.Line-1])
+	if p.Column > len(text) {
+		return p
+	}
+	value := text[p.Column-1:]
+	if len(value) > 0 && (value[0] == '\'' || value[0] == '"') {
+		value = value[1:]
+		column++
+	}
+	if strings.HasPrefix(string(value), expression) {
+		p.Column += column - 1
+	}
+	return p
 }
 
 // Fail makes the error that reports the problems, which Problem made; nil if

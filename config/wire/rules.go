@@ -46,7 +46,7 @@ func Rules(c *config.Config) (joiner.Rules, error) {
 			if e, ok := errors.AsType[*settingError](err); ok {
 				setting, err = e.setting, e.err
 			}
-			problems = append(problems, c.Problem("labels."+l.Name+"."+setting, err.Error()))
+			problems = append(problems, c.ProblemOf("labels."+l.Name+"."+setting, err))
 			label = joiner.Label{Name: l.Name} // so that others that name it have no problem by that
 		}
 		rules.Labels = append(rules.Labels, label)
@@ -56,7 +56,7 @@ func Rules(c *config.Config) (joiner.Rules, error) {
 		impression, err := rule.Compile(j.Impression)
 		switch {
 		case err != nil:
-			problems = append(problems, c.Problem("join.impression", err.Error()))
+			problems = append(problems, c.ProblemOf("join.impression", err))
 		case impression.InRow != nil:
 			problems = append(problems, c.Problem("join.impression",
 				"it looks at the request or the item, which only labels may: say by the outcome what was seen"))

@@ -21,6 +21,9 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s (at column %d of the expression)", e.Message, e.Column)
 }
 
+// Within is the expression, and the line and the column in it of what is wrong.
+func (e *Error) Within() (expression string, line, column int) { return e.Source, e.Line, e.Column }
+
 // Misuse reports that the expression has to be changed.
 func (e *Error) Misuse() bool { return true }
 

@@ -160,13 +160,13 @@ func TestEveryAggregateHasItsOwn(t *testing.T) {
 // the file, if the file has the expression as it is, and at the setting's value otherwise.
 func TestPlacesWithinExpressions(t *testing.T) {
 	for text, want := range map[string]string{
-		`'type == "buy" && attrss.price > 3'`:     "1:38: labels.a.when",
-		`type = "é"`:                              "1:25: labels.a.when",
-		`type == "é" and valeu`:                   "1:36: labels.a.when",
-		`"type in (1,2)"`:                         "1:31: labels.a.when",
-		`"type == \"x\" && foo"`:                  "1:20: labels.a.when",
-		`'type == "it''s" && foo'`:                "1:20: labels.a.when",
-		"\"type == 'x' &&\\n foo\"":               "1:20: labels.a.when",
+		`'type == "buy" && attrss.price > 3'`: "1:38: labels.a.when",
+		`type = "é"`:                          "1:25: labels.a.when",
+		`type == "é" and valeu`:               "1:36: labels.a.when",
+		`"type in (1,2)"`:                     "1:31: labels.a.when",
+		`"type == \"x\" && foo"`:              "1:20: labels.a.when",
+		`'type == "it''s" && foo'`:            "1:20: labels.a.when",
+		"\"type == 'x' &&\\n foo\"":           "1:20: labels.a.when",
 	} {
 		t.Run(text, func(t *testing.T) {
 			c, err := config.Decode("", []byte("labels: {a: {when: "+text+"}}"))

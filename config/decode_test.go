@@ -70,7 +70,7 @@ func TestDefaults(t *testing.T) {
 		{"sampling", c.Join.SampleNegatives, 1.0},
 		{"roll", c.Output.Roll.Interval.Std(), time.Minute},
 		{"event_bytes", c.Limits.EventBytes, Size(1 << 20)},
-		{"memory", c.Memory(), time.Hour},
+		{"memory", c.Retention(), time.Hour},
 		{"longest", c.Longest(), 30 * time.Minute},
 	} {
 		if check.got != check.want {

@@ -138,6 +138,6 @@ func (c *Config) Complete() {
 	}
 	// Nothing that could still be joined or corrected may be called too old.
 	if c.Join.MaxAge == 0 && !c.source.has("join.max_age") {
-		c.Join.MaxAge = max(defaultMaxAge, Duration(c.Longest()+c.Memory()))
+		c.Join.MaxAge = max(defaultMaxAge, Duration(c.Longest()+c.Retention()))
 	}
 }

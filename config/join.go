@@ -151,7 +151,7 @@ func (c *Config) Longest() time.Duration {
 	return time.Duration(longest)
 }
 
-// Memory is how long beyond its close a request is remembered.
-func (c *Config) Memory() time.Duration {
+// Retention is how long beyond its close a request is remembered.
+func (c *Config) Retention() time.Duration {
 	return max(time.Duration(c.Join.Corrections), c.Longest()+time.Duration(c.Join.ClockSkew))
 }

@@ -100,16 +100,17 @@ func (v *checker) join() {
 // corrected. The sum means something only if its parts are in bounds.
 func (v *checker) maxAge(partsOK bool) {
 	// Twice a window and its memory is in bounds where each part is.
-	least := Duration(v.Longest() + v.Memory())
+	least := Duration(v.Longest() + v.Retention())
 	if partsOK && least > longestDuration {
-		v.add("join.max_age", "the longest window (%s) and what is remembered beyond it (%s) are %s together, and no event may be older than %s: "+
-			"shorten the window, or corrections", Duration(v.Longest()), Duration(v.Memory()), least, longestDuration)
+		v.add("join.max_age",
+			"the longest window (%s) and what is remembered beyond it (%s) are %s together, and no event may be older than %s: "+
+				"shorten the window, or corrections", Duration(v.Longest()), Duration(v.Retention()), least, longestDuration)
 		return
 	}
 	if v.duration("join.max_age", v.Join.MaxAge, 1) && partsOK && v.Join.MaxAge < least {
 		v.add("join.max_age",
 			"%s is too short: the longest window (%s) and what is remembered beyond it (%s) make it at least %s",
-			v.Join.MaxAge, Duration(v.Longest()), Duration(v.Memory()), least)
+			v.Join.MaxAge, Duration(v.Longest()), Duration(v.Retention()), least)
 	}
 }
 

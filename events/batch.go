@@ -4,10 +4,10 @@ package events
 // the log's keeper says about its end.
 type Batch struct {
 	Messages []Message
-	// Proven, unless MinTime, is the broker's own time of an answer that said:
+	// ReadThrough, unless MinTime, is the broker's own time of an answer that said:
 	// nothing is pending beyond the messages handed over so far. Every message
 	// stored before it has been read.
-	Proven Time
+	ReadThrough Time
 	// Through, unless 0, is the sequence through which nothing more is to be
 	// read: what the log has beyond the messages handed over is none of ours.
 	Through uint64

@@ -89,13 +89,13 @@ type ValueKind uint8
 
 // The kinds of values, in the order in which a column widens.
 const (
-	Null   ValueKind = iota
-	Bool             // Int is 0 or 1
-	Int              // Int; a JSON number with neither fraction nor exponent that fits int64
-	Double           // Float; every other JSON number
-	String           // Str
-	List             // List, of scalars only
-	JSON             // Str holds JSON text: a list that holds objects or lists
+	ValueNull   ValueKind = iota
+	ValueBool             // Int is 0 or 1
+	ValueInt              // Int; a JSON number with neither fraction nor exponent that fits int64
+	ValueDouble           // Float; every other JSON number
+	ValueString           // Str
+	ValueList             // List, of scalars only
+	ValueJSON             // Str holds JSON text: a list that holds objects or lists
 )
 
 // Value is one feature value. Only the field its Kind names is set.

@@ -94,7 +94,7 @@ func (o *Output) setAside() error {
 		return fmt.Errorf("setting files of commits without a manifest aside: %w", err)
 	}
 	for dir := range dirs {
-		if err := o.bucket.Settle(dir); err != nil {
+		if err := o.bucket.SyncDir(dir); err != nil {
 			return err
 		}
 	}

@@ -220,7 +220,7 @@ func commitRevision(t *testing.T, o *Output, k uint64, day string, revision uint
 		t.Fatal(err)
 	}
 	req := &events.Request{ID: day, TS: events.At(when)}
-	if err := s.Row(req, &joiner.Row{Item: -1, Cells: make([]joiner.Cell, 1), Revision: revision, Reason: joiner.Corrected}); err != nil {
+	if err := s.Row(req, &joiner.Row{Item: -1, Cells: make([]joiner.Cell, 1), Revision: revision, Reason: joiner.ReasonCorrected}); err != nil {
 		return err
 	}
 	_, err = s.Commit(t.Context(), dayCut(k, newest))

@@ -51,7 +51,7 @@ func (s *Stage) commit(ctx context.Context, cut *joiner.Cut) (joiner.Receipt, er
 	}
 	// The names of the staged files must outlive the machine before a manifest
 	// may name them.
-	if err := s.out.bucket.Settle(tablelog.StagingDir); err != nil {
+	if err := s.out.bucket.SyncDir(tablelog.StagingDir); err != nil {
 		return joiner.Receipt{}, err
 	}
 	if s.out.bucket.Direct() {

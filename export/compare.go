@@ -117,7 +117,8 @@ func (a *Archive) latest(ctx context.Context, opts *CompareOptions, pass, passes
 		}
 		rows = append(rows, latestRow{
 			rowKey: key, request: RequestHash(s.RequestID), labels: digest(s), skip: hash != "" && f.RulesHash != hash,
-			gone: s.Reason == joiner.Withdrawn.String(), mayBeOld: s.Reason == joiner.Corrected.String() && allNull(s),
+			gone: s.Reason == joiner.ReasonWithdrawn.String(), mayBeOld: s.Reason == joiner.ReasonCorrected.String() &&
+				allNull(s),
 		})
 	})
 	slices.SortFunc(rows, func(x, y latestRow) int {

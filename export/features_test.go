@@ -25,7 +25,7 @@ func TestFeaturesAreSaidOnce(t *testing.T) {
 	opts.FileRows, opts.Log = 1, slog.New(slog.NewJSONHandler(&text, nil))
 	o := open(t, opts)
 	defer o.Close()
-	one := events.Value{Kind: events.Int, Int: 1}
+	one := events.Value{Kind: events.ValueInt, Int: 1}
 	for k := uint64(1); k <= 2; k++ {
 		s, err := o.Stage(k)
 		if err != nil {
@@ -77,7 +77,7 @@ func TestFeatureNotesAreBounded(t *testing.T) {
 	}
 	req, row := testRow(1, 0)
 	for n := range 3000 {
-		req.Features = append(req.Features, events.Field{Name: fmt.Sprint("item_", n), Value: events.Value{Kind: events.Int, Int: 1}})
+		req.Features = append(req.Features, events.Field{Name: fmt.Sprint("item_", n), Value: events.Value{Kind: events.ValueInt, Int: 1}})
 	}
 	if err := s.Row(req, row); err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func TestManifestOfVeryManyColumns(t *testing.T) {
 		req.TS = testDay
 		for n := range features {
 			name := fmt.Sprintf("%s_%d", strings.Repeat("x", 220), n)
-			req.Features = append(req.Features, events.Field{Name: name, Value: events.Value{Kind: events.Int, Int: 1}})
+			req.Features = append(req.Features, events.Field{Name: name, Value: events.Value{Kind: events.ValueInt, Int: 1}})
 		}
 		if err := s.Row(req, row); err != nil {
 			t.Fatal(err)
@@ -143,8 +143,8 @@ func TestManifestOfVeryManyColumns(t *testing.T) {
 // name that a feature had before.
 func TestFeatureColumns(t *testing.T) {
 	mem := vfs.NewMem()
-	one := events.Value{Kind: events.Int, Int: 1}
-	for k, labels := range [][]joiner.Label{{{Name: "clicked"}}, {{Name: "clicked"}, {Name: "bought", Agg: joiner.Mean}}} {
+	one := events.Value{Kind: events.ValueInt, Int: 1}
+	for k, labels := range [][]joiner.Label{{{Name: "clicked"}}, {{Name: "clicked"}, {Name: "bought", Agg: joiner.AggMean}}} {
 		opts := options(mem)
 		opts.Labels, opts.Weight = labels, k == 1
 		o := open(t, opts)

@@ -61,7 +61,7 @@ func testRow(k uint64, i int) (*events.Request, *joiner.Row) {
 	ts := events.At(time.Date(2026, 11, 22, 23, 59, 0, 0, time.UTC)).Add(time.Duration(i) * 20 * time.Second)
 	req := &events.Request{
 		ID: fmt.Sprintf("r%d-%d", k, i), TS: ts,
-		Features: []events.Field{{Name: "f", Value: events.Value{Kind: events.Int, Int: int64(i)}}},
+		Features: []events.Field{{Name: "f", Value: events.Value{Kind: events.ValueInt, Int: int64(i)}}},
 	}
 	row := &joiner.Row{Item: -1, Cells: []joiner.Cell{{Value: float64(i % 2), TS: events.MinTime}}}
 	return req, row
@@ -75,12 +75,12 @@ func testCut(k uint64, nonce string) *joiner.Cut {
 		Number: k, Nonce: nonce, RulesHash: "abc", MaxEvent: events.Time(k),
 		From: []events.Position{{Input: "S", Created: 5, Next: k * 10}},
 		Progress: joiner.Progress{
-			Commit: k, Clock: joiner.NewClock(), ClosedThrough: events.MinTime, Announced: events.MinTime,
+			Commit: k, Clock: joiner.NewClock(), ClosedThrough: events.MinTime, PublishedThrough: events.MinTime,
 			Inputs: []events.Position{{Input: "S", Created: 5, Next: k*10 + 10, Skip: 3}},
 		},
 	}
 	c.Progress.Ledger.Kinds[events.KindRequest] = joiner.Tally{Read: int64(k)}
-	c.Progress.Ledger.Kinds[events.KindRequest].Disposed[joiner.Accepted] = int64(k)
+	c.Progress.Ledger.Kinds[events.KindRequest].Disposed[joiner.DispositionAccepted] = int64(k)
 	return c
 }
 

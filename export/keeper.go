@@ -207,7 +207,7 @@ func (k *Keeper) make(op *tablelog.Operation, whole, checkpoint bool) (*tablelog
 	for i := range op.Added {
 		days[op.Added[i].Day()] = true
 	}
-	if err := k.bucket.Settle(tablelog.StagingDir); err != nil {
+	if err := k.bucket.SyncDir(tablelog.StagingDir); err != nil {
 		return nil, err
 	}
 	if k.bucket.Direct() {

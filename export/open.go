@@ -40,7 +40,7 @@ func Open(opts Options) (*Output, error) {
 	}
 	o := &Output{opts: opts, bucket: opts.Bucket, dir: opts.Bucket.String(), session: rand.Text(),
 		log: tablelog.Open(opts.Bucket, opts.Partition)}
-	if err := o.bucket.Settle("."); err != nil {
+	if err := o.bucket.SyncDir("."); err != nil {
 		return nil, fmt.Errorf("open output %s: %w", o.dir, err)
 	}
 	if o.lock, err = o.bucket.Lock(path.Join(tablelog.ManifestDir(opts.Partition), lockName)); err != nil {
@@ -70,7 +70,7 @@ func (o *Output) recover() error {
 	}
 	// The process that linked the last manifest may have died before its sync
 	// of the directory. The manifest may not be relied on before that is done.
-	if err := o.bucket.Settle(tablelog.ManifestDir(o.opts.Partition)); err != nil {
+	if err := o.bucket.SyncDir(tablelog.ManifestDir(o.opts.Partition)); err != nil {
 		return err
 	}
 	if state.Number > 0 {

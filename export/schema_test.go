@@ -17,9 +17,9 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-func whole(n int64) events.Value                       { return events.Value{Kind: events.Int, Int: n} }
-func double(f float64) events.Value                    { return events.Value{Kind: events.Double, Float: f} }
-func word(s string) events.Value                       { return events.Value{Kind: events.String, Str: s} }
+func whole(n int64) events.Value                       { return events.Value{Kind: events.ValueInt, Int: n} }
+func double(f float64) events.Value                    { return events.Value{Kind: events.ValueDouble, Float: f} }
+func word(s string) events.Value                       { return events.Value{Kind: events.ValueString, Str: s} }
 func feature(name string, v events.Value) events.Field { return events.Field{Name: name, Value: v} }
 
 // commitFeatures makes the next commit, of one row a list of features. The books are those
@@ -91,13 +91,13 @@ func TestSchemaHoldsStill(t *testing.T) {
 		want   string
 		said   int // warnings
 	}{
-		{[]joiner.Label{{Name: "clicked"}}, false, [][]events.Field{{feature("age", whole(7)), feature("tags", events.Value{Kind: events.List})}},
+		{[]joiner.Label{{Name: "clicked"}}, false, [][]events.Field{{feature("age", whole(7)), feature("tags", events.Value{Kind: events.ValueList})}},
 			"age double, clicked int32", 0},
 		{[]joiner.Label{{Name: "clicked"}}, true, [][]events.Field{{feature("age", word("old")), feature("Tags", word("x"))}, {feature("age", word("7"))}},
 			"Tags string, age double, clicked int32, weight double", 1},
-		{[]joiner.Label{{Name: "bought", Agg: joiner.Sum}}, false, [][]events.Field{{feature("AGE", double(0.5)), feature("clicked", whole(1))}},
+		{[]joiner.Label{{Name: "bought", Agg: joiner.AggSum}}, false, [][]events.Field{{feature("AGE", double(0.5)), feature("clicked", whole(1))}},
 			"Tags string, age double, feature_clicked double, bought double, clicked int32, weight double", 1},
-		{[]joiner.Label{{Name: "clicked", Agg: joiner.Sum}, {Name: "bought"}}, false, [][]events.Field{{}},
+		{[]joiner.Label{{Name: "clicked", Agg: joiner.AggSum}, {Name: "bought"}}, false, [][]events.Field{{}},
 			"Tags string, age double, feature_clicked double, clicked double, bought double, weight double", 1},
 		{[]joiner.Label{{Name: "clicked"}}, false, [][]events.Field{{}},
 			"Tags string, age double, feature_clicked double, clicked double, bought double, weight double", 0},
@@ -198,7 +198,7 @@ func TestCompactBringsADayTogether(t *testing.T) {
 	mem := able(disk)
 	for i, rows := range [][][]events.Field{{{feature("a", whole(1))}}, {{feature("b", word("x"))}, {feature("c", whole(1))}}, {{}}} {
 		opts := options(mem)
-		opts.Labels = [][]joiner.Label{{{Name: "clicked"}}, {{Name: "clicked", Agg: joiner.Sum}}, {{Name: "bought"}}}[i]
+		opts.Labels = [][]joiner.Label{{{Name: "clicked"}}, {{Name: "clicked", Agg: joiner.AggSum}}, {{Name: "bought"}}}[i]
 		opts.Weight, opts.RulesHash = i > 0, fmt.Sprint(i)
 		o := open(t, opts)
 		commitFeatures(t, o, rows...)

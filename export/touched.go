@@ -30,7 +30,7 @@ func (a *Archive) Touched(ctx context.Context, labels []joiner.Label, from, to e
 		}
 		r := row{revision: s.Revision}
 		for i, c := range s.Labels {
-			certain := labels[i].Agg == joiner.Any && c.Value == 1
+			certain := labels[i].Agg == joiner.AggAny && c.Value == 1
 			r.touched = r.touched || !c.Null && !certain && touches(s.RequestTS, i)
 		}
 		newest[key.row] = r

@@ -227,7 +227,7 @@ func (v *verifier) books(name string, op *tablelog.Operation, was *joiner.Ledger
 		if now.Kinds[k].Read < was.Kinds[k].Read {
 			v.find(name, "fewer %ss were read than by the commit before", events.Kind(k))
 		}
-		for _, d := range []joiner.Disposition{joiner.Rejected, joiner.Quarantined} {
+		for _, d := range []joiner.Disposition{joiner.DispositionRejected, joiner.DispositionQuarantined} {
 			letters += now.Kinds[k].Disposed[d] - was.Kinds[k].Disposed[d]
 		}
 	}

@@ -55,8 +55,8 @@ func (b *keeper) try(letters int, rows ...[2]int) error {
 	ledger := b.ledger
 	requests := &ledger.Kinds[events.KindRequest]
 	requests.Read += int64(len(rows) + letters)
-	requests.Disposed[joiner.Accepted] += int64(len(rows))
-	requests.Disposed[joiner.Rejected] += int64(letters)
+	requests.Disposed[joiner.DispositionAccepted] += int64(len(rows))
+	requests.Disposed[joiner.DispositionRejected] += int64(letters)
 	ledger.Rows += int64(len(rows))
 	cut.Progress.Ledger, cut.Closed.Rows = ledger, int64(len(rows))
 	cut.From = []events.Position{{Input: "S", Created: 5, Next: k * 10, Skip: 3}}
@@ -324,7 +324,7 @@ func TestCompare(t *testing.T) {
 		// A row that was written again: the newest revision is what counts.
 		req, row := testRow(1, 3)
 		row.Revision, row.Cells[0].Value = 1, 1
-		if row.Reason = joiner.Corrected; hash == "withdrawn" {
+		if row.Reason = joiner.ReasonCorrected; hash == "withdrawn" {
 			row.Cells[0] = joiner.Undecided()
 		}
 		if err := s.Row(req, row); err != nil {

@@ -81,10 +81,10 @@ func TestWritten(t *testing.T) {
 		reason   joiner.Reason
 	}
 	commits := [][]kind{
-		{{1000, 0, joiner.Closed}, {2000, 0, joiner.Early}},
-		{{5999, 1, joiner.Corrected}},
-		{{9000, 0, joiner.Closed}},
-		{{7000, 2, joiner.Corrected}, {3000, 0, joiner.Early}},
+		{{1000, 0, joiner.ReasonClosed}, {2000, 0, joiner.ReasonEarly}},
+		{{5999, 1, joiner.ReasonCorrected}},
+		{{9000, 0, joiner.ReasonClosed}},
+		{{7000, 2, joiner.ReasonCorrected}, {3000, 0, joiner.ReasonEarly}},
 	}
 	for i, rows := range commits {
 		k := uint64(i + 1)

@@ -13,26 +13,27 @@ import (
 // Invariant: a watermark never goes back.
 type Clock struct {
 	Seen [events.Kinds]events.Time // largest timestamp seen of a kind; MinTime before the first
-	// Proven is the time before which every event of a kind is proven read; MinTime if
+	// ReadThrough is the time before which every event of a kind is proven read; MinTime if
 	// nothing is. Where a kind has several sources, it is the least of theirs.
-	Proven [events.Kinds]events.Time
+	ReadThrough [events.Kinds]events.Time `json:"Proven"`
 	// Sources tells the sources apart, as soon as some kind has several. It is empty
-	// while each kind has one: then Seen and Proven say it all.
+	// while each kind has one: then Seen and ReadThrough say it all.
 	Sources []SourceClock `json:",omitempty"`
 }
 
 // SourceClock is how far one source has come: one input, as far as one stream holds it.
 type SourceClock struct {
-	Name         string             // of the input and its stream; no other source has it
-	Kinds        [events.Kinds]bool // which kinds of events it may bring
-	Seen, Proven [events.Kinds]events.Time
+	Name        string             // of the input and its stream; no other source has it
+	Kinds       [events.Kinds]bool // which kinds of events it may bring
+	Seen        [events.Kinds]events.Time
+	ReadThrough [events.Kinds]events.Time `json:"Proven"`
 }
 
 // NewClock returns a clock that has seen nothing.
 func NewClock() Clock {
 	c := Clock{}
 	for k := range c.Seen {
-		c.Seen[k], c.Proven[k] = events.MinTime, events.MinTime
+		c.Seen[k], c.ReadThrough[k] = events.MinTime, events.MinTime
 	}
 	return c
 }
@@ -40,7 +41,7 @@ func NewClock() Clock {
 // IsNew reports whether the clock has seen nothing, and nothing is proven.
 func (c *Clock) IsNew() bool {
 	fresh := NewClock()
-	return c.Seen == fresh.Seen && c.Proven == fresh.Proven
+	return c.Seen == fresh.Seen && c.ReadThrough == fresh.ReadThrough
 }
 
 // Clone copies the clock, so that neither copy sees what the other is told.
@@ -61,7 +62,7 @@ func (c *Clock) Fit(sources []SourceClock, lateness time.Duration) {
 	fitted := make([]SourceClock, len(sources))
 	for i, s := range sources {
 		for k := range s.Seen {
-			s.Seen[k], s.Proven[k] = events.MinTime, c.Source(events.Kind(k), lateness)
+			s.Seen[k], s.ReadThrough[k] = events.MinTime, c.Source(events.Kind(k), lateness)
 		}
 		if at := slices.IndexFunc(c.Sources, func(old SourceClock) bool { return old.Name == s.Name }); at >= 0 {
 			kinds := s.Kinds
@@ -72,7 +73,7 @@ func (c *Clock) Fit(sources []SourceClock, lateness time.Duration) {
 	}
 	c.Sources = fitted
 	for k := range events.Kind(events.Kinds) {
-		c.Proven[k] = max(c.Proven[k], c.leastProven(k))
+		c.ReadThrough[k] = max(c.ReadThrough[k], c.leastRead(k))
 	}
 }
 
@@ -101,33 +102,33 @@ func (c *Clock) ObserveAt(source int, k events.Kind, ts events.Time) {
 	}
 }
 
-// Prove records that every event of a kind with ts before t has been read, of all its
+// MarkRead records that every event of a kind with ts before t has been read, of all its
 // sources.
-func (c *Clock) Prove(k events.Kind, t events.Time) {
-	c.Proven[k] = max(c.Proven[k], t)
+func (c *Clock) MarkRead(k events.Kind, t events.Time) {
+	c.ReadThrough[k] = max(c.ReadThrough[k], t)
 	for i := range c.Sources {
 		s := &c.Sources[i]
-		s.Proven[k] = max(s.Proven[k], t)
+		s.ReadThrough[k] = max(s.ReadThrough[k], t)
 	}
 }
 
-// ProveAt records that every event of a kind and a source with ts before t has been
+// MarkReadAt records that every event of a kind and a source with ts before t has been
 // read.
-func (c *Clock) ProveAt(source int, k events.Kind, t events.Time) {
+func (c *Clock) MarkReadAt(source int, k events.Kind, t events.Time) {
 	if source >= len(c.Sources) {
-		c.Proven[k] = max(c.Proven[k], t)
+		c.ReadThrough[k] = max(c.ReadThrough[k], t)
 		return
 	}
 	s := &c.Sources[source]
-	s.Proven[k] = max(s.Proven[k], t)
-	c.Proven[k] = max(c.Proven[k], c.leastProven(k))
+	s.ReadThrough[k] = max(s.ReadThrough[k], t)
+	c.ReadThrough[k] = max(c.ReadThrough[k], c.leastRead(k))
 }
 
-func (c *Clock) leastProven(k events.Kind) events.Time {
+func (c *Clock) leastRead(k events.Kind) events.Time {
 	least, any := events.MaxTime, false
 	for i := range c.Sources {
 		if s := &c.Sources[i]; s.Kinds[k] {
-			least, any = min(least, s.Proven[k]), true
+			least, any = min(least, s.ReadThrough[k]), true
 		}
 	}
 	if !any {
@@ -138,7 +139,7 @@ func (c *Clock) leastProven(k events.Kind) events.Time {
 
 // Source is the watermark of a kind: the least of its sources.
 func (c *Clock) Source(k events.Kind, lateness time.Duration) events.Time {
-	w := max(c.Seen[k].Add(-lateness), c.Proven[k])
+	w := max(c.Seen[k].Add(-lateness), c.ReadThrough[k])
 	for i := range c.Sources {
 		if s := &c.Sources[i]; s.Kinds[k] {
 			w = min(w, s.watermark(k, lateness))
@@ -165,7 +166,7 @@ func (c *Clock) Hindmost(k events.Kind, lateness time.Duration) (s SourceClock, 
 }
 
 func (s *SourceClock) watermark(k events.Kind, lateness time.Duration) events.Time {
-	return max(s.Seen[k].Add(-lateness), s.Proven[k])
+	return max(s.Seen[k].Add(-lateness), s.ReadThrough[k])
 }
 
 // Watermark is the minimum over the kinds. It says: every event with ts

@@ -37,7 +37,7 @@ func TestClockOfSeveralSources(t *testing.T) {
 			ts := events.Time(rapid.Int64Range(0, 100).Draw(t, "ts") * 1e9)
 			switch rapid.IntRange(0, 3).Draw(t, "what") {
 			case 0:
-				c.ProveAt(source, k, ts)
+				c.MarkReadAt(source, k, ts)
 			case 1:
 				masks = append(masks, rapid.IntRange(1, 3).Draw(t, "new"))
 				c.Fit(sourcesOf(masks), lateness)
@@ -48,7 +48,7 @@ func TestClockOfSeveralSources(t *testing.T) {
 				now, want := c.Source(k, lateness), events.MaxTime
 				for _, s := range c.Sources {
 					if s.Kinds[k] {
-						want = min(want, max(s.Seen[k].Add(-lateness), s.Proven[k]))
+						want = min(want, max(s.Seen[k].Add(-lateness), s.ReadThrough[k]))
 					}
 				}
 				if len(c.Sources) > 0 && want < events.MaxTime && now != want {

@@ -82,7 +82,7 @@ func (d digest) optional(has bool, n uint64) {
 // fields writes features in order of their names, since a column is found by name.
 // A null is the same as no feature.
 func (d digest) fields(fields []events.Field) {
-	given := slices.DeleteFunc(slices.Clone(fields), func(f events.Field) bool { return f.Value.Kind == events.Null })
+	given := slices.DeleteFunc(slices.Clone(fields), func(f events.Field) bool { return f.Value.Kind == events.ValueNull })
 	slices.SortStableFunc(given, func(a, b events.Field) int { return strings.Compare(a.Name, b.Name) })
 	d.number(uint64(len(given)))
 	for i := range given {
@@ -94,14 +94,14 @@ func (d digest) fields(fields []events.Field) {
 func (d digest) value(v *events.Value) {
 	d.number(uint64(v.Kind))
 	switch v.Kind {
-	case events.Null:
-	case events.Bool, events.Int:
+	case events.ValueNull:
+	case events.ValueBool, events.ValueInt:
 		d.number(uint64(v.Int))
-	case events.Double:
+	case events.ValueDouble:
 		d.number(math.Float64bits(v.Float))
-	case events.String, events.JSON:
+	case events.ValueString, events.ValueJSON:
 		d.text(v.Str)
-	case events.List:
+	case events.ValueList:
 		d.number(uint64(len(v.List)))
 		for i := range v.List {
 			d.value(&v.List[i])

@@ -76,6 +76,6 @@ func (f Fact) Owned() Fact {
 	o := &f.Outcome
 	o.RequestID, o.ID = strings.Clone(o.RequestID), strings.Clone(o.ID)
 	o.Type, o.ItemID = strings.Clone(o.Type), strings.Clone(o.ItemID)
-	f.seen = f.seen.owned()
+	f.view = f.view.owned()
 	return f
 }

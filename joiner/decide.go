@@ -113,7 +113,7 @@ type Decision struct {
 
 	faults map[int]*Faults // by label; nil while there are none
 
-	folds []fold // memory of cells, and of what SameRows returned last
+	folds []fold // memory of cells, and of what RowsReuse returned last
 	rows  []Row
 	flat  []Cell
 }
@@ -146,7 +146,7 @@ func (d *Decision) Begin(rules *Rules, req *events.Request) {
 }
 
 // Add folds in an outcome and says what became of it, as long as its request
-// was open: Duplicate, UnknownItem, OutsideWindow or Joined. Outcomes must come
+// was open: DispositionDuplicate, UnknownItem, OutsideWindow or Joined. Outcomes must come
 // in Order, so that of several copies it is always the same one that counts.
 func (d *Decision) Add(o *events.Outcome) Disposition { return d.add(o, nil) }
 
@@ -155,28 +155,28 @@ func (d *Decision) AddFact(f *Fact) Disposition { return d.add(&f.Outcome, f) }
 
 func (d *Decision) add(o *events.Outcome, f *Fact) Disposition {
 	if !d.added.Add(o) {
-		return Duplicate
+		return DispositionDuplicate
 	}
 	row, known := d.row(o)
 	if !known {
 		if d.rules.SameID == SameLast {
 			d.edit(o, f, unlisted)
 		}
-		return UnknownItem
+		return DispositionUnknownItem
 	}
 	delay := o.TS.Sub(d.req.TS)
 	if delay < -d.rules.ClockSkew || delay > d.rules.Longest() {
 		if d.trace != nil {
 			d.traceBeyond(o, f)
 		}
-		return OutsideWindow
+		return DispositionOutsideWindow
 	}
 	if d.rules.SameID == SameLast {
 		d.edit(o, f, row)
-		return Joined
+		return DispositionJoined
 	}
 	d.foldInto(row, o, f, nil)
-	return Joined
+	return DispositionJoined
 }
 
 // foldInto counts an outcome for a row, or with -1 for every row.
@@ -193,12 +193,12 @@ func (d *Decision) foldInto(row int, o *events.Outcome, f *Fact, e *edit) {
 // judge says what Add would say of an outcome that is no copy, and adds nothing.
 func (d *Decision) judge(o *events.Outcome) Disposition {
 	if _, known := d.row(o); !known {
-		return UnknownItem
+		return DispositionUnknownItem
 	}
 	if delay := o.TS.Sub(d.req.TS); delay < -d.rules.ClockSkew || delay > d.rules.Longest() {
-		return OutsideWindow
+		return DispositionOutsideWindow
 	}
-	return Joined
+	return DispositionJoined
 }
 
 // row finds the row an outcome labels: -1 means every row.
@@ -339,43 +339,43 @@ func (d *Decision) Faults() map[int]*Faults {
 }
 
 // decided reports whether nothing that may still come can change a label's
-// value in a row, so that it may be written early. Only an Any that is 1 is
+// value in a row, so that it may be written early. Only an AggAny that is 1 is
 // ever decided before its window ends, unless an edit may take it back.
 func (d *Decision) decided(row int) bool {
 	if d.rules.SameID == SameLast {
 		return false
 	}
 	for i := range d.rules.Labels {
-		if l := &d.rules.Labels[i]; l.Of == nil && (l.Agg != Any || d.cells[row][i].n == 0) {
+		if l := &d.rules.Labels[i]; l.Of == nil && (l.Agg != AggAny || d.cells[row][i].n == 0) {
 			return false
 		}
 	}
 	return true
 }
 
-// Spot is one label of one row.
-type Spot struct{ Row, Label int }
+// RowLabel is one label of one row.
+type RowLabel struct{ Row, Label int }
 
 // Positives lists where a label has something that may have been told before the close.
-// An outcome counts for it, and it is an Any, which is told at once, or its window ends
+// An outcome counts for it, and it is an AggAny, which is told at once, or its window ends
 // before the longest one. Or it is made of others, has such a window, and its row is kept.
-func (d *Decision) Positives() []Spot {
+func (d *Decision) Positives() []RowLabel {
 	d.settleEdits()
-	var spots []Spot
+	var spots []RowLabel
 	longest := d.rules.Longest()
 	if d.rules.ofOthersEarly() {
-		for _, row := range d.Rows(events.MaxTime, Early) {
+		for _, row := range d.Rows(events.MaxTime, ReasonEarly) {
 			for label := range d.rules.Labels {
-				if l := &d.rules.Labels[label]; l.Of != nil && l.Window < longest && row.LeftOut == Kept {
-					spots = append(spots, Spot{max(row.Item, 0), label})
+				if l := &d.rules.Labels[label]; l.Of != nil && l.Window < longest && row.LeftOut == LeftOutNo {
+					spots = append(spots, RowLabel{max(row.Item, 0), label})
 				}
 			}
 		}
 	}
 	for row := range d.cells {
 		for label := range d.rules.Labels {
-			if d.cells[row][label].n > 0 && (d.rules.Labels[label].Window < longest || d.rules.Labels[label].Agg == Any) {
-				spots = append(spots, Spot{row, label})
+			if d.cells[row][label].n > 0 && (d.rules.Labels[label].Window < longest || d.rules.Labels[label].Agg == AggAny) {
+				spots = append(spots, RowLabel{row, label})
 			}
 		}
 	}
@@ -385,7 +385,7 @@ func (d *Decision) Positives() []Spot {
 // Decided gives the rows that may be written before the request closes.
 func (d *Decision) Decided() []Row {
 	var early []Row
-	for i, row := range d.Rows(events.MaxTime, Early) {
+	for i, row := range d.Rows(events.MaxTime, ReasonEarly) {
 		if d.decided(i) {
 			early = append(early, row)
 		}
@@ -395,8 +395,8 @@ func (d *Decision) Decided() []Row {
 
 // Rows gives one row per listed item, or one for the whole request; those that
 // the policies leave out are marked, not missing. A label whose window reaches
-// past known is undecided (and the row Incomplete), one whose window touches a
-// declared gap too (and the row InGap), unless it is an Any that is already 1 for good;
+// past known is undecided (and the reason ReasonIncomplete), one whose window touches a
+// declared gap too (and ReasonGap), unless it is an AggAny that is already 1 for good;
 // known is MaxTime wherever a watermark has closed the request.
 func (d *Decision) Rows(known events.Time, reason Reason) []Row {
 	rows := make([]Row, len(d.cells))
@@ -404,8 +404,8 @@ func (d *Decision) Rows(known events.Time, reason Reason) []Row {
 	return rows
 }
 
-// SameRows is Rows in memory that its next call uses again.
-func (d *Decision) SameRows(known events.Time, reason Reason) []Row {
+// RowsReuse is Rows in memory that its next call uses again.
+func (d *Decision) RowsReuse(known events.Time, reason Reason) []Row {
 	cells := len(d.cells) * len(d.rules.Labels)
 	d.rows = slices.Grow(d.rows[:0], len(d.cells))[:len(d.cells)]
 	d.flat = slices.Grow(d.flat[:0], cells)[:cells]
@@ -435,11 +435,11 @@ func (d *Decision) fill(rows []Row, cells []Cell, known events.Time, reason Reas
 			switch {
 			case d.certain(i, j): // what was seen stays seen
 			case len(unknown) > 0 && unknown[j]:
-				row.Cells[j], row.Reason = Undecided(), InGap
+				row.Cells[j], row.Reason = Undecided(), ReasonGap
 			case d.req.TS.Add(l.Window) > known:
 				row.Cells[j] = Undecided()
-				if row.Reason != InGap {
-					row.Reason = Incomplete
+				if row.Reason != ReasonGap {
+					row.Reason = ReasonIncomplete
 				}
 			}
 		}
@@ -472,7 +472,7 @@ func (d *Decision) open(row, label int, unknown []bool, known events.Time) bool 
 
 // certain reports whether a label is what it is, whatever is not known of its window.
 func (d *Decision) certain(row, label int) bool {
-	return d.rules.Labels[label].Agg == Any && d.cells[row][label].n > 0 && d.rules.SameID == SameFirst
+	return d.rules.Labels[label].Agg == AggAny && d.cells[row][label].n > 0 && d.rules.SameID == SameFirst
 }
 
 // unknown tells, by label, which windows touch a declared gap; nil if none is

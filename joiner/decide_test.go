@@ -62,13 +62,13 @@ func TestWindowEdges(t *testing.T) {
 		fate  joiner.Disposition
 		value float64
 	}{
-		{-skew - 1, joiner.OutsideWindow, 0}, {-skew, joiner.Joined, 1}, {0, joiner.Joined, 1},
-		{window, joiner.Joined, 1}, {window + 1, joiner.Joined, 0}, // in the other label's window
-		{2 * window, joiner.Joined, 0}, {2*window + 1, joiner.OutsideWindow, 0},
+		{-skew - 1, joiner.DispositionOutsideWindow, 0}, {-skew, joiner.DispositionJoined, 1}, {0, joiner.DispositionJoined, 1},
+		{window, joiner.DispositionJoined, 1}, {window + 1, joiner.DispositionJoined, 0}, // in the other label's window
+		{2 * window, joiner.DispositionJoined, 0}, {2*window + 1, joiner.DispositionOutsideWindow, 0},
 	} {
-		rules := joiner.Rules{ClockSkew: skew, Labels: []joiner.Label{clicks(window, joiner.Any), {Window: 2 * window, When: is("buy")}}}
+		rules := joiner.Rules{ClockSkew: skew, Labels: []joiner.Label{clicks(window, joiner.AggAny), {Window: 2 * window, When: is("buy")}}}
 		d, fates := decide(&rules, request(), click("o", c.after, ""))
-		cell := d.Rows(events.MaxTime, joiner.Closed)[0].Cells[0]
+		cell := d.Rows(events.MaxTime, joiner.ReasonClosed)[0].Cells[0]
 		if fates[0] != c.fate || cell.Value != c.value || cell.Null {
 			t.Errorf("an outcome %v after its request is %v and gives %+v, want %v and %v", c.after, fates[0], cell, c.fate, c.value)
 		}
@@ -76,7 +76,7 @@ func TestWindowEdges(t *testing.T) {
 }
 
 func TestItems(t *testing.T) {
-	rules := joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.Any)}}
+	rules := joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.AggAny)}}
 	whole := rules
 	whole.PerRequest = true
 	for _, c := range []struct {
@@ -87,16 +87,16 @@ func TestItems(t *testing.T) {
 		fate  joiner.Disposition
 		rows  []float64
 	}{
-		{"its item", &rules, request("a", "b"), "b", joiner.Joined, []float64{0, 1}},
-		{"every item", &rules, request("a", "b"), "", joiner.Joined, []float64{1, 1}},
-		{"unknown item", &rules, request("a", "b"), "c", joiner.UnknownItem, []float64{0, 0}},
-		{"no items are listed", &rules, request(), "c", joiner.Joined, []float64{1}},
-		{"a row for the request", &whole, request("a", "b"), "b", joiner.Joined, []float64{1}},
-		{"a row for the request, unknown item", &whole, request("a", "b"), "c", joiner.UnknownItem, []float64{0}},
+		{"its item", &rules, request("a", "b"), "b", joiner.DispositionJoined, []float64{0, 1}},
+		{"every item", &rules, request("a", "b"), "", joiner.DispositionJoined, []float64{1, 1}},
+		{"unknown item", &rules, request("a", "b"), "c", joiner.DispositionUnknownItem, []float64{0, 0}},
+		{"no items are listed", &rules, request(), "c", joiner.DispositionJoined, []float64{1}},
+		{"a row for the request", &whole, request("a", "b"), "b", joiner.DispositionJoined, []float64{1}},
+		{"a row for the request, unknown item", &whole, request("a", "b"), "c", joiner.DispositionUnknownItem, []float64{0}},
 	} {
 		d, fates := decide(c.rules, c.req, click("o", 1, c.item))
 		var got []float64
-		for i, row := range d.Rows(events.MaxTime, joiner.Closed) {
+		for i, row := range d.Rows(events.MaxTime, joiner.ReasonClosed) {
 			if got = append(got, row.Cells[0].Value); row.Item != i && (row.Item != -1 || len(c.rows) != 1) {
 				t.Errorf("%s: row %d is of item %d", c.name, i, row.Item)
 			}
@@ -115,9 +115,9 @@ func TestAggregates(t *testing.T) {
 	}
 	list := []events.Outcome{click("-", 1, ""), valued("a", 2, 3), valued("b", 3, 5), valued("c", 4, 5), valued("d", 5, 3), click("e", 6, "")}
 	for agg, want := range map[joiner.Agg]struct{ of, unvalued, nothing joiner.Cell }{
-		joiner.Any: {at(1, 1), at(1, 1), none}, joiner.Count: {at(6, 6), at(1, 1), none}, joiner.Sum: {at(16, 5), none, none},
-		joiner.Mean: {at(4, 5), null, null}, joiner.Max: {at(5, 3), null, null}, joiner.Min: {at(3, 2), null, null},
-		joiner.First: {at(3, 2), null, null}, joiner.Last: {at(3, 5), null, null}, joiner.Latency: {at(1e-9, 1), at(1e-9, 1), null},
+		joiner.AggAny: {at(1, 1), at(1, 1), none}, joiner.AggCount: {at(6, 6), at(1, 1), none}, joiner.AggSum: {at(16, 5), none, none},
+		joiner.AggMean: {at(4, 5), null, null}, joiner.AggMax: {at(5, 3), null, null}, joiner.AggMin: {at(3, 2), null, null},
+		joiner.AggFirst: {at(3, 2), null, null}, joiner.AggLast: {at(3, 5), null, null}, joiner.AggLatency: {at(1e-9, 1), at(1e-9, 1), null},
 	} {
 		rules := joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, agg)}}
 		for name, c := range map[string]struct {
@@ -125,7 +125,7 @@ func TestAggregates(t *testing.T) {
 			want joiner.Cell
 		}{"some": {list, want.of}, "one without a value": {list[:1], want.unvalued}, "none": {nil, want.nothing}} {
 			d, _ := decide(&rules, request(), slices.Clone(c.list)...)
-			if got := d.Rows(events.MaxTime, joiner.Closed)[0].Cells[0]; got != c.want {
+			if got := d.Rows(events.MaxTime, joiner.ReasonClosed)[0].Cells[0]; got != c.want {
 				t.Errorf("aggregate %d of %s is %+v, want %+v", agg, name, got, c.want)
 			}
 		}
@@ -135,7 +135,7 @@ func TestAggregates(t *testing.T) {
 // TestCopies holds identity against its definition, and that of copies the
 // smallest counts, in whatever order they are given.
 func TestCopies(t *testing.T) {
-	rules := joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.Last)}}
+	rules := joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.AggLast)}}
 	a, b := valued("o", 2, 1), valued("o", 1, 2)
 	zero, negative := valued("", 1, 0), valued("", 1, 0)
 	negative.Value = -negative.Value
@@ -145,18 +145,18 @@ func TestCopies(t *testing.T) {
 		fates []joiner.Disposition
 		value float64
 	}{
-		"one id":              {[]events.Outcome{a, b}, []joiner.Disposition{joiner.Joined, joiner.Duplicate}, 2},
-		"two ids":             {[]events.Outcome{valued("x", 1, 1), valued("y", 1, 2)}, []joiner.Disposition{joiner.Joined, joiner.Joined}, 2},
-		"no id, equal":        {[]events.Outcome{valued("", 1, 1), valued("", 1, 1)}, []joiner.Disposition{joiner.Joined, joiner.Duplicate}, 1},
-		"no id, another time": {[]events.Outcome{valued("", 1, 1), valued("", 2, 3)}, []joiner.Disposition{joiner.Joined, joiner.Joined}, 3},
-		"no id, no value":     {[]events.Outcome{valued("", 1, 0), click("", 1, "")}, []joiner.Disposition{joiner.Joined, joiner.Joined}, 0},
-		"zero and minus zero": {[]events.Outcome{zero, negative}, []joiner.Disposition{joiner.Joined, joiner.Duplicate}, 0},
-		"smallest is outside": {[]events.Outcome{valued("o", -1, 7), valued("o", 1, 8), valued("p", 2, 9)}, []joiner.Disposition{joiner.OutsideWindow, joiner.Duplicate, joiner.Joined}, 9},
+		"one id":              {[]events.Outcome{a, b}, []joiner.Disposition{joiner.DispositionJoined, joiner.DispositionDuplicate}, 2},
+		"two ids":             {[]events.Outcome{valued("x", 1, 1), valued("y", 1, 2)}, []joiner.Disposition{joiner.DispositionJoined, joiner.DispositionJoined}, 2},
+		"no id, equal":        {[]events.Outcome{valued("", 1, 1), valued("", 1, 1)}, []joiner.Disposition{joiner.DispositionJoined, joiner.DispositionDuplicate}, 1},
+		"no id, another time": {[]events.Outcome{valued("", 1, 1), valued("", 2, 3)}, []joiner.Disposition{joiner.DispositionJoined, joiner.DispositionJoined}, 3},
+		"no id, no value":     {[]events.Outcome{valued("", 1, 0), click("", 1, "")}, []joiner.Disposition{joiner.DispositionJoined, joiner.DispositionJoined}, 0},
+		"zero and minus zero": {[]events.Outcome{zero, negative}, []joiner.Disposition{joiner.DispositionJoined, joiner.DispositionDuplicate}, 0},
+		"smallest is outside": {[]events.Outcome{valued("o", -1, 7), valued("o", 1, 8), valued("p", 2, 9)}, []joiner.Disposition{joiner.DispositionOutsideWindow, joiner.DispositionDuplicate, joiner.DispositionJoined}, 9},
 	} {
 		for range 2 {
 			slices.Reverse(c.list)
 			d, fates := decide(&rules, request(), slices.Clone(c.list)...)
-			cell := d.Rows(events.MaxTime, joiner.Closed)[0].Cells[0]
+			cell := d.Rows(events.MaxTime, joiner.ReasonClosed)[0].Cells[0]
 			if !slices.Equal(fates, c.fates) || cell.Value != c.value || cell.Null {
 				t.Errorf("%s: %v, %+v, want %v, %v", name, fates, cell, c.fates, c.value)
 			}
@@ -187,7 +187,7 @@ func TestDecideIsReference(t *testing.T) {
 			rand.New(rand.NewPCG(seed, 1)).Shuffle(len(of), func(i, j int) { of[i], of[j] = of[j], of[i] })
 			req := h.Rules.Assemble(of)
 			d, _ := decide(&h.Rules, &req, outcomes[id]...)
-			for _, row := range d.Rows(events.MaxTime, joiner.Closed) {
+			for _, row := range d.Rows(events.MaxTime, joiner.ReasonClosed) {
 				key := enginetest.Key{RequestID: id}
 				if row.Item >= 0 {
 					key.ItemID = req.Items[row.Item].ID
@@ -212,7 +212,7 @@ func TestDecideIsReference(t *testing.T) {
 }
 
 func BenchmarkDecide(b *testing.B) {
-	rules := joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.Any), clicks(time.Hour, joiner.Sum)}}
+	rules := joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.AggAny), clicks(time.Hour, joiner.AggSum)}}
 	req := request("a", "b", "c")
 	one, ten := []events.Outcome{valued("o", 1, 1)}, []events.Outcome{}
 	for i := range 10 {
@@ -226,7 +226,7 @@ func BenchmarkDecide(b *testing.B) {
 				for i := range list {
 					d.Add(&list[i])
 				}
-				if rows := d.Rows(events.MaxTime, joiner.Closed); len(rows) != 3 {
+				if rows := d.Rows(events.MaxTime, joiner.ReasonClosed); len(rows) != 3 {
 					b.Fatal(rows)
 				}
 			}

@@ -10,17 +10,17 @@ import (
 // Effects is what a step has decided: what became of its event, what is to be
 // written, told and saved. The entry holds what is known afterwards.
 type Effects struct {
-	Fate    Disposition // of the event; if Pending, it is decided later
-	Pending bool
-	Reject  *events.RejectError // not nil: the event is rejected, and moves no clock
-	Counts  bool                // it is a request that the guard counts
+	Disposition Disposition // of the event; if Pending, it is decided later
+	Pending     bool
+	Reject      *events.RejectError // not nil: the event is rejected, and moves no clock
+	Counts      bool                // it is a request that the guard counts
 
-	Closed  bool                // the request had been pending, and closed with this event
-	Settled [Dispositions]int64 // what became of outcomes that were pending
+	Closed   bool                // the request had been pending, and closed with this event
+	Disposed [Dispositions]int64 // what became of outcomes that were pending
 
-	Rows               []Unwritten // that the next commit writes
-	Unseen, SampledOut int64       // rows that the policies leave out
-	Told               []Told      // for the label stream
+	Rows               []QueuedRow   // that the next commit writes
+	Unseen, SampledOut int64         // rows that the policies leave out
+	Updates            []LabelUpdate // for the label stream
 
 	Save
 }
@@ -28,42 +28,42 @@ type Effects struct {
 // Save is what of an entry has to be saved. Outcomes have the data of the event,
 // if they are the event.
 type Save struct {
-	New     bool          // the request is its first event alone, and nothing is held of it so far
-	Request bool          // the request's record
-	Moved   *Place        // where the request was held before: it has another timestamp now
-	History bool          // its history
-	Outcome *HeldOutcome  // the event, as an outcome of the request
-	Wait    *HeldOutcome  // the event, as one that waits
-	Remove  []HeldOutcome // outcomes of the request that are disposed of; without Data
-	Adopt   []HeldOutcome // these wait no more: they are the request's now
-	Take    []Former      // these of another request of the id are this one's
-	Spare   []HeldOutcome // of those, these wait for another request of the id as well
-	Drop    []HeldOutcome // these wait no more: they are disposed of
-	Rewait  []Rewaited    // these wait longer
+	New     bool            // the request is its first event alone, and nothing is held of it so far
+	Request bool            // the request's record
+	Moved   *RequestKey     // where the request was held before: it has another timestamp now
+	History bool            // its history
+	Outcome *StoredOutcome  // the event, as an outcome of the request
+	Wait    *StoredOutcome  // the event, as one that waits
+	Remove  []StoredOutcome // outcomes of the request that are disposed of; without Data
+	Adopt   []StoredOutcome // these wait no more: they are the request's now
+	Take    []Former        // these of another request of the id are this one's
+	Spare   []StoredOutcome // of those, these wait for another request of the id as well
+	Drop    []StoredOutcome // these wait no more: they are disposed of
+	Rewait  []Rewaited      // these wait longer
 }
 
 // Rewaited is an outcome that waits longer than before.
 type Rewaited struct {
-	Outcome HeldOutcome // as it is held so far
-	Until   events.Time // from now on
+	Outcome StoredOutcome // as it is held so far
+	Until   events.Time   // from now on
 }
 
 func (fx *Effects) reject(reason, detail string) {
 	fx.Reject = &events.RejectError{Reason: reason, Detail: detail}
-	fx.Fate = Rejected
+	fx.Disposition = DispositionRejected
 }
 
 // write puts rows among those that the next commit writes, and counts those that
 // the policies left out.
-func (fx *Effects) write(p Place, req *events.Request, rows []Row, round uint32) {
+func (fx *Effects) write(p RequestKey, req *events.Request, rows []Row, round uint32) {
 	for i := range rows {
 		switch rows[i].LeftOut {
-		case Unseen:
+		case LeftOutUnseen:
 			fx.Unseen++
-		case SampledOut:
+		case LeftOutSampled:
 			fx.SampledOut++
 		default:
-			fx.Rows = append(fx.Rows, Unwritten{Place: p, Round: round, Item: itemOf(req, &rows[i]), Row: rows[i]})
+			fx.Rows = append(fx.Rows, QueuedRow{Key: p, LateSeq: round, Item: itemOf(req, &rows[i]), Row: rows[i]})
 		}
 	}
 }
@@ -82,8 +82,8 @@ const (
 // String is the phase as it is published.
 func (p TellPhase) String() string { return [...]string{"early", "window", "close", "corrected"}[p] }
 
-// Told is one message of the label stream: what is newly known of one row.
-type Told struct {
+// LabelUpdate is one message of the label stream: what is newly known of one row.
+type LabelUpdate struct {
 	RequestID string
 	RequestTS events.Time
 	Item      string // empty for a row of the whole request
@@ -93,8 +93,8 @@ type Told struct {
 	Labels    []int  // which of them are told; nil: all
 }
 
-func tell(req *events.Request, row *Row, phase TellPhase, labels []int) Told {
-	return Told{
+func tell(req *events.Request, row *Row, phase TellPhase, labels []int) LabelUpdate {
+	return LabelUpdate{
 		RequestID: req.ID, RequestTS: req.TS, Item: itemOf(req, row), Phase: phase,
 		Revision: row.Revision, Cells: row.Cells, Labels: labels,
 	}
@@ -103,16 +103,16 @@ func tell(req *events.Request, row *Row, phase TellPhase, labels []int) Told {
 // certain reports whether a label is told the moment it qualifies. Of the others the
 // value is not known before the close.
 func (r *Rules) certain(label int, c *Cell) bool {
-	return r.Labels[label].Agg == Any && !c.Null && c.Value == 1
+	return r.Labels[label].Agg == AggAny && !c.Null && c.Value == 1
 }
 
 // TellClosed appends what the close of a request newly says: of its kept rows all but
 // the positives, which were told already; of others, the positives that were told and
 // are none any more. Rows that were corrected meanwhile were told whole by that. If
 // anew, the positives are told too: something else may have been told since.
-func (r *Rules) TellClosed(told []Told, req *events.Request, rows []Row, h *History, anew bool) []Told {
+func (r *Rules) TellClosed(told []LabelUpdate, req *events.Request, rows []Row, h *History, anew bool) []LabelUpdate {
 	for i := range rows {
-		if rows[i].LeftOut != Kept || h.corrected(itemOf(req, &rows[i]), true) {
+		if rows[i].LeftOut != LeftOutNo || h.corrected(itemOf(req, &rows[i]), true) {
 			continue
 		}
 		if anew {
@@ -135,9 +135,10 @@ func (r *Rules) TellClosed(told []Told, req *events.Request, rows []Row, h *Hist
 // TellWindow appends what the end of a window newly says of a request that is open: of the
 // rows that are kept by what is known so far, the labels that have this window, but for the
 // positives, which were told already. If anew, those too, as in TellClosed.
-func (r *Rules) TellWindow(told []Told, req *events.Request, rows []Row, window time.Duration, anew bool) []Told {
+func (r *Rules) TellWindow(told []LabelUpdate, req *events.Request, rows []Row, window time.Duration,
+	anew bool) []LabelUpdate {
 	for i := range rows {
-		if rows[i].LeftOut != Kept {
+		if rows[i].LeftOut != LeftOutNo {
 			continue
 		}
 		var labels []int
@@ -155,7 +156,7 @@ func (r *Rules) TellWindow(told []Told, req *events.Request, rows []Row, window 
 
 // tellTakenBack appends the positives that were told of rows that are not kept: with
 // their values, or null if the request does not list the item any more.
-func (r *Rules) tellTakenBack(told []Told, req *events.Request, rows []Row, h *History) []Told {
+func (r *Rules) tellTakenBack(told []LabelUpdate, req *events.Request, rows []Row, h *History) []LabelUpdate {
 	byItem := map[string][]int{}
 	var items []string
 	for _, s := range h.TakenBack {
@@ -165,12 +166,12 @@ func (r *Rules) tellTakenBack(told []Told, req *events.Request, rows []Row, h *H
 		byItem[s.Item] = append(byItem[s.Item], s.Label)
 	}
 	for _, item := range items {
-		t := Told{RequestID: req.ID, RequestTS: req.TS, Item: item, Phase: TellClose, Cells: undecided(len(r.Labels)),
+		t := LabelUpdate{RequestID: req.ID, RequestTS: req.TS, Item: item, Phase: TellClose, Cells: undecided(len(r.Labels)),
 			Labels: byItem[item]}
 		kept := false
 		for i := range rows {
 			if itemOf(req, &rows[i]) == item {
-				kept, t.Cells = rows[i].LeftOut == Kept, rows[i].Cells
+				kept, t.Cells = rows[i].LeftOut == LeftOutNo, rows[i].Cells
 			}
 		}
 		if !kept && !h.corrected(item, false) {
@@ -198,8 +199,8 @@ func (r *Rules) withoutOthers(cells []Cell) []Cell {
 // tellLate is of a request that closes as it comes: its rows are told whole.
 func (fx *Effects) tellLate(req *events.Request, rows []Row) {
 	for i := range rows {
-		if rows[i].LeftOut == Kept {
-			fx.Told = append(fx.Told, tell(req, &rows[i], TellClose, nil))
+		if rows[i].LeftOut == LeftOutNo {
+			fx.Updates = append(fx.Updates, tell(req, &rows[i], TellClose, nil))
 		}
 	}
 }
@@ -207,6 +208,6 @@ func (fx *Effects) tellLate(req *events.Request, rows []Row) {
 // tellCorrected is of rows that are written again, whole.
 func (fx *Effects) tellCorrected(req *events.Request, rows []Row) {
 	for i := range rows {
-		fx.Told = append(fx.Told, tell(req, &rows[i], TellCorrected, nil))
+		fx.Updates = append(fx.Updates, tell(req, &rows[i], TellCorrected, nil))
 	}
 }

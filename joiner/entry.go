@@ -8,30 +8,30 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 )
 
-// Beyond is the round of an outcome that came when its request could not be
+// LateSeqBeyond is the round of an outcome that came when its request could not be
 // corrected any more: it counts for no row, and a copy of it is a duplicate.
-const Beyond = 1<<32 - 1
+const LateSeqBeyond = 1<<32 - 1
 
-// everything is the round that includes all events that count.
-const everything = Beyond - 1
+// lateSeqAny is the round that includes all events that count.
+const lateSeqAny = LateSeqBeyond - 1
 
-// Everything is that round.
-const Everything = everything
+// LateSeqAny is that round.
+const LateSeqAny = lateSeqAny
 
 // Entry is everything that is known of one request: its id, its events in the
 // order in which they count, and what was written of it. Before the request comes it
 // is the outcomes that wait for one. An Entry of a Machine is changed by its steps.
 type Entry struct {
-	Place   Place // where the request is kept; before it is known, the id alone counts
-	Known   bool  // the request has come
-	Request HeldRequest
+	Key     RequestKey // where the request is kept; before it is known, the id alone counts
+	Known   bool       // the request has come
+	Request StoredRequest
 	History History
 	Waiting []Waiting // outcomes of the id that belong to no request that is known
 	// Former are outcomes of open requests of the id that are this one's, by when they
 	// are stamped: see Rules.OfOutcome.
 	Former []Former
 	// Others are where other requests of the id are held, if it was used again.
-	Others []Place
+	Others []RequestKey
 	// Beside are the outcomes of other requests of the id, where there may be too many.
 	Beside []Fact
 	// Outcomes are those of the request, in Order, copies included. They are only
@@ -40,7 +40,7 @@ type Entry struct {
 
 	decoded []*events.Request // of the pieces; nil until needed
 	crowd   crowd             // of Outcomes; see compare
-	told    []Spotted         // the positives of Outcomes, if isTold
+	told    []LabelRef        // the positives of Outcomes, if isTold
 	isTold  bool
 	work    Work
 }
@@ -57,15 +57,15 @@ func (x *Entry) Lasting() bool {
 
 // Waiting is an outcome that waits for its request.
 type Waiting struct {
-	Held HeldOutcome
-	Fact Fact
+	Stored StoredOutcome
+	Fact   Fact
 }
 
 // Former is an outcome that another request of the id has.
 type Former struct {
-	From Place // of that request
-	Held HeldOutcome
-	Fact Fact
+	From   RequestKey // of that request
+	Stored StoredOutcome
+	Fact   Fact
 }
 
 // Work counts what a step had to do beyond its own event.
@@ -80,7 +80,7 @@ func (x *Entry) Work() Work { return x.work }
 
 // AddOutcome adds an outcome that the state holds for the request. They may come in
 // any order, and are best added in Order.
-func (x *Entry) AddOutcome(m *Machine, h *HeldOutcome) error {
+func (x *Entry) AddOutcome(m *Machine, h *StoredOutcome) error {
 	f, err := m.fact(h)
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func (x *Entry) AddOutcome(m *Machine, h *HeldOutcome) error {
 }
 
 // AddWaiting adds an outcome that waits under the entry's id.
-func (x *Entry) AddWaiting(m *Machine, h *HeldOutcome) error {
+func (x *Entry) AddWaiting(m *Machine, h *StoredOutcome) error {
 	f, err := m.fact(h)
 	if err != nil {
 		return err
@@ -102,18 +102,18 @@ func (x *Entry) AddWaiting(m *Machine, h *HeldOutcome) error {
 }
 
 // AddFormer adds an outcome of an open request of the id.
-func (x *Entry) AddFormer(m *Machine, from Place, h *HeldOutcome) error {
+func (x *Entry) AddFormer(m *Machine, from RequestKey, h *StoredOutcome) error {
 	f, err := m.fact(h)
 	if err != nil {
 		return err
 	}
 	x.work.Outcomes++
-	x.Former = append(x.Former, Former{From: from, Held: *h, Fact: f})
+	x.Former = append(x.Former, Former{From: from, Stored: *h, Fact: f})
 	return nil
 }
 
 // AddBeside adds an outcome of another request of the id.
-func (x *Entry) AddBeside(m *Machine, h *HeldOutcome) error {
+func (x *Entry) AddBeside(m *Machine, h *StoredOutcome) error {
 	f, err := m.fact(h)
 	x.work.Outcomes++
 	x.Beside = append(x.Beside, f)
@@ -121,13 +121,13 @@ func (x *Entry) AddBeside(m *Machine, h *HeldOutcome) error {
 }
 
 // fact decodes an outcome of the state.
-func (m *Machine) fact(h *HeldOutcome) (Fact, error) {
+func (m *Machine) fact(h *StoredOutcome) (Fact, error) {
 	o, _, err := m.Decoders[events.KindOutcome].DecodeOutcome(h.Data)
 	if err != nil {
 		return Fact{}, Undecodable("outcome", h.Origin, err)
 	}
 	f := m.Rules.Fact(&o)
-	f.Origin, f.Round, f.Until, f.Booked = h.Origin, h.Round, h.Until, h.Booked
+	f.Origin, f.LateSeq, f.Until, f.Booked = h.Origin, h.LateSeq, h.Until, h.Booked
 	return f, nil
 }
 
@@ -165,7 +165,7 @@ func (x *Entry) assemble(m *Machine, round uint32) (events.Request, error) {
 	pieces := make([]Piece, 0, len(x.Request.Pieces))
 	for i := range x.Request.Pieces {
 		h := &x.Request.Pieces[i]
-		if h.Round > round {
+		if h.LateSeq > round {
 			continue
 		}
 		req, err := x.piece(m, i)
@@ -195,7 +195,7 @@ func (x *Entry) decide(m *Machine, rules *Rules, round uint32) (*events.Request,
 	d := new(Decision)
 	d.Begin(rules, &req)
 	for i := range x.Outcomes {
-		if f := &x.Outcomes[i]; f.Round <= round {
+		if f := &x.Outcomes[i]; f.LateSeq <= round {
 			d.AddFact(f)
 			x.work.Folded++
 		}

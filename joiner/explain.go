@@ -26,7 +26,7 @@ type Trace struct {
 
 // Explain decides what is known of a request, as its steps do, and says how.
 func (m *Machine) Explain(x *Entry, now Now) (*Explanation, error) {
-	req, err := x.assemble(m, everything)
+	req, err := x.assemble(m, lateSeqAny)
 	if err != nil {
 		return nil, err
 	}
@@ -36,21 +36,21 @@ func (m *Machine) Explain(x *Entry, now Now) (*Explanation, error) {
 	for i := range x.Outcomes {
 		f := &x.Outcomes[i]
 		d.at = i
-		if f.Round == Beyond {
-			ex.Fates[i] = Late
+		if f.LateSeq == LateSeqBeyond {
+			ex.Fates[i] = DispositionLate
 			d.traceBeyond(&f.Outcome, f)
 			continue
 		}
-		if ex.Fates[i] = d.AddFact(f); ex.Fates[i] == Joined && f.Round > x.History.Closed() {
-			ex.Fates[i] = CorrectedLabel
+		if ex.Fates[i] = d.AddFact(f); ex.Fates[i] == DispositionJoined && f.LateSeq > x.History.LastBeforeClose() {
+			ex.Fates[i] = DispositionCorrected
 		}
 	}
-	reason := Closed
+	reason := ReasonClosed
 	switch {
 	case x.Request.Late:
-		reason = LateRequest
-	case now.Phase(x.Place.TS) == Open:
-		reason = Early
+		reason = ReasonLateRequest
+	case now.Phase(x.Key.TS) == PhaseOpen:
+		reason = ReasonEarly
 	}
 	ex.Rows = d.Rows(events.MaxTime, reason)
 	labels := len(m.Rules.Labels)

@@ -15,21 +15,21 @@ import (
 type Fact struct {
 	Outcome events.Outcome // without Attrs; a long type is shortened, see factType
 	Origin  events.Origin
-	Round   uint32 // as of a HeldOutcome
+	LateSeq uint32 // as of a StoredOutcome
 	// Until is, of an outcome that waits for its request, the largest timestamp of
 	// it and its copies that wait: they wait as long as that one does.
 	Until events.Time
 
-	Booked bool // as of a HeldOutcome
+	Booked bool // as of a StoredOutcome
 
 	qualifies  set  // of labels
 	impression bool // it matches Rules.Impression
-	seen       *sight
+	view       *rowView
 }
 
-// sight is what labels look at in a row, and a Fact does not have otherwise. It is kept
+// rowView is what labels look at in a row, and a Fact does not have otherwise. It is kept
 // of an outcome that may count for a label that looks at its row.
-type sight struct {
+type rowView struct {
 	kind  string         // the whole type
 	attrs map[string]any // those that the labels look at
 }
@@ -56,14 +56,14 @@ func (r *Rules) Fact(o *events.Outcome) Fact {
 
 // see keeps what a label looks at.
 func (f *Fact) see(l *Label, o *events.Outcome) {
-	if f.seen == nil {
-		f.seen = &sight{kind: o.Type}
+	if f.view == nil {
+		f.view = &rowView{kind: o.Type}
 	}
 	keep := func(name string, value any) {
-		if f.seen.attrs == nil {
-			f.seen.attrs = make(map[string]any, len(l.Attrs))
+		if f.view.attrs == nil {
+			f.view.attrs = make(map[string]any, len(l.Attrs))
 		}
-		f.seen.attrs[name] = value
+		f.view.attrs[name] = value
 	}
 	if l.AllAttrs {
 		for name, value := range o.Attrs {
@@ -80,21 +80,21 @@ func (f *Fact) see(l *Label, o *events.Outcome) {
 
 // whole is the outcome as far as labels look at it.
 func (f *Fact) whole() *events.Outcome {
-	if f.seen == nil {
+	if f.view == nil {
 		return &f.Outcome
 	}
 	o := f.Outcome
-	o.Type, o.Attrs = f.seen.kind, f.seen.attrs
+	o.Type, o.Attrs = f.view.kind, f.view.attrs
 	return &o
 }
 
 // owned is sight whose texts last.
-func (s *sight) owned() *sight {
+func (s *rowView) owned() *rowView {
 	if s == nil {
 		return nil
 	}
 	attrs, _ := ownedValue(s.attrs).(map[string]any)
-	return &sight{kind: strings.Clone(s.kind), attrs: attrs}
+	return &rowView{kind: strings.Clone(s.kind), attrs: attrs}
 }
 
 // ownedValue copies a value of JSON, so that its texts last.
@@ -118,10 +118,10 @@ func ownedValue(v any) any {
 	return v
 }
 
-// held is the fact as the state holds it, without its data.
-func (f *Fact) held() HeldOutcome {
+// stored is the fact as the state holds it, without its data.
+func (f *Fact) stored() StoredOutcome {
 	o := &f.Outcome
-	return HeldOutcome{Origin: f.Origin, Round: f.Round, Booked: f.Booked, Until: f.Until, TS: o.TS, ID: o.ID,
+	return StoredOutcome{Origin: f.Origin, LateSeq: f.LateSeq, Booked: f.Booked, Until: f.Until, TS: o.TS, ID: o.ID,
 		Hash: o.Hash}
 }
 

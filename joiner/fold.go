@@ -23,10 +23,10 @@ func (f *fold) add(agg Agg, ts events.Time, v Number) {
 		f.first = ts
 	}
 	switch agg {
-	case Any, Latency:
+	case AggAny, AggLatency:
 		f.ts = f.first
 		return
-	case Count:
+	case AggCount:
 		f.ts = ts
 		return
 	}
@@ -42,9 +42,9 @@ func (f *fold) add(agg Agg, ts events.Time, v Number) {
 // takes merges a value and reports whether its outcome is the deciding one.
 func (f *fold) takes(agg Agg, v float64) bool {
 	switch {
-	case agg == Sum || agg == Mean:
+	case agg == AggSum || agg == AggMean:
 		f.acc += v
-	case f.valued == 1 || agg == Last, agg == Max && v > f.acc, agg == Min && v < f.acc:
+	case f.valued == 1 || agg == AggLast, agg == AggMax && v > f.acc, agg == AggMin && v < f.acc:
 		f.acc = v
 	default:
 		return false
@@ -56,30 +56,30 @@ func (f *fold) takes(agg Agg, v float64) bool {
 func (f *fold) cell(agg Agg, request events.Time) Cell {
 	c := Cell{TS: events.MinTime}
 	switch agg {
-	case Any:
+	case AggAny:
 		if f.n > 0 {
 			c.Value, c.TS = 1, f.ts
 		}
 		return c
-	case Count:
+	case AggCount:
 		if f.n > 0 {
 			c.Value, c.TS = float64(f.n), f.ts
 		}
 		return c
-	case Latency:
+	case AggLatency:
 		if f.n == 0 {
 			return Undecided()
 		}
 		return Cell{Value: float64(f.first.Sub(request)) / float64(time.Second), TS: f.ts}
 	}
 	switch {
-	case f.valued == 0 && agg == Sum:
+	case f.valued == 0 && agg == AggSum:
 		return c
 	case f.valued == 0:
 		return Undecided()
 	}
 	c.Value, c.TS = f.acc, f.ts
-	if agg == Mean {
+	if agg == AggMean {
 		c.Value /= float64(f.valued)
 	}
 	if math.IsInf(c.Value, 0) || math.IsNaN(c.Value) {

@@ -14,7 +14,7 @@ func TestTouches(t *testing.T) {
 		ClockSkew: 2,
 		Labels: []joiner.Label{
 			{Name: "soon", Window: 3, When: func(*events.Outcome) bool { return true }},
-			{Name: "later", Window: 7, Agg: joiner.Count, When: func(*events.Outcome) bool { return true }},
+			{Name: "later", Window: 7, Agg: joiner.AggCount, When: func(*events.Outcome) bool { return true }},
 		},
 	}
 	touched := 0
@@ -24,12 +24,12 @@ func TestTouches(t *testing.T) {
 				g := events.Gap{From: 10, To: 12, Since: since, Quiet: n&1 > 0}
 				g.Kinds[events.KindOutcome], g.Kinds[events.KindRequest] = n&2 > 0, n&4 > 0
 				rules.Gaps = []events.Gap{g}
-				row := joiner.Decide(&rules, &events.Request{ID: "r", TS: ts}).Rows(events.MaxTime, joiner.Closed)[0]
+				row := joiner.Decide(&rules, &events.Request{ID: "r", TS: ts}).Rows(events.MaxTime, joiner.ReasonClosed)[0]
 				unknown := row.Cells[0].Null || row.Cells[1].Null
 				if got := rules.Touches(&g, ts); got != unknown {
 					t.Fatalf("a request at %d and gap %+v: touched is %v, unknown is %v", ts, g, got, unknown)
 				}
-				if unknown != (row.Reason == joiner.InGap) {
+				if unknown != (row.Reason == joiner.ReasonGap) {
 					t.Fatalf("a request at %d and gap %+v: reason %v", ts, g, row.Reason)
 				}
 				// By hand: the windows are [ts-2, ts+3] and [ts-2, ts+7].

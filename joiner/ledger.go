@@ -7,23 +7,23 @@ type Disposition uint8
 
 // The dispositions. The first that applies, in the order of SEMANTICS.md.
 const (
-	Rejected Disposition = iota
-	Quarantined
-	Erased
-	Duplicate
-	Conflict // requests only, as are the next four
-	Merged
-	Expired
-	LateArrival // written late_request
-	Accepted
-	UnknownItem // outcomes only, as are the next five
-	OutsideWindow
-	Joined
-	CorrectedLabel // written corrected
-	Late
-	Orphan
-	Lost              // read, but gone from the log and the state before it was decided
-	Dispositions = 16 // how many there are
+	DispositionRejected Disposition = iota
+	DispositionQuarantined
+	DispositionErased
+	DispositionDuplicate
+	DispositionConflict // requests only, as are the next four
+	DispositionMerged
+	DispositionExpired
+	DispositionLateRequest // written late_request
+	DispositionAccepted
+	DispositionUnknownItem // outcomes only, as are the next five
+	DispositionOutsideWindow
+	DispositionJoined
+	DispositionCorrected // written corrected
+	DispositionLate
+	DispositionOrphan
+	DispositionLost      // read, but gone from the log and the state before it was decided
+	Dispositions    = 16 // how many there are
 )
 
 var dispositionNames = [Dispositions]string{

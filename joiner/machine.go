@@ -28,8 +28,8 @@ type Machine struct {
 // that came before it, so that without a bound one broken producer could keep a joiner
 // busy with a single request.
 const (
-	MaxCopies = 1000 // different events of one request
-	maxRounds = 1000 // late events that a closed request takes in
+	MaxCopies     = 1000 // different events of one request
+	maxLateEvents = 1000 // late events that a closed request takes in
 
 	// MaxPieces is how many bytes pieces of one request may have that are followed by
 	// another one: each is written and decoded again with each that follows.
@@ -39,7 +39,7 @@ const (
 // Event is a request or an outcome that was read.
 type Event struct {
 	Origin  events.Origin
-	Place   Place           // of a request: its ts and id
+	Key     RequestKey      // of a request: its ts and id
 	Outcome *events.Outcome // nil: it is a request
 	Data    []byte
 }
@@ -53,17 +53,17 @@ var ErrNoPieces = errors.New("a request is held without an event: the state is d
 func (m *Machine) Step(x *Entry, ev *Event, now Now) (fx Effects, err error) {
 	switch {
 	case ev.Outcome == nil && x.Known:
-		err = m.again(x, &fx, ev, now)
+		err = m.onDuplicate(x, &fx, ev, now)
 	case ev.Outcome == nil:
-		err = m.begin(x, &fx, ev, now)
+		err = m.onRequest(x, &fx, ev, now)
 	case !x.Known:
-		m.wait(x, &fx, ev, now)
-	case x.Request.Late || now.Phase(x.Place.TS) != Open:
-		err = m.late(x, &fx, ev, now)
+		m.onEarlyOutcome(x, &fx, ev, now)
+	case x.Request.Late || now.Phase(x.Key.TS) != PhaseOpen:
+		err = m.onLateOutcome(x, &fx, ev, now)
 	default:
-		err = m.joins(x, &fx, ev)
+		err = m.onOutcome(x, &fx, ev)
 	}
-	if err == nil && ev.Outcome != nil && x.Known && fx.Reject == nil && m.Rules.elsewhere(x.Place.TS, ev.Outcome.TS) {
+	if err == nil && ev.Outcome != nil && x.Known && fx.Reject == nil && m.Rules.elsewhere(x.Key.TS, ev.Outcome.TS) {
 		m.spare(x, &fx, ev)
 	}
 	return fx, err
@@ -77,10 +77,10 @@ func (m *Machine) Needs(x *Entry, ev *Event, now Now) bool {
 	if ev.Outcome != nil {
 		return true
 	}
-	switch now.Phase(x.Place.TS) {
-	case Open:
-		return m.tells() || len(x.Waiting) > 0 || now.Phase(ev.Place.TS) != Open
-	case Correctable:
+	switch now.Phase(x.Key.TS) {
+	case PhaseOpen:
+		return m.tells() || len(x.Waiting) > 0 || now.Phase(ev.Key.TS) != PhaseOpen
+	case PhaseCorrectable:
 		return true
 	}
 	return false
@@ -97,30 +97,30 @@ func (m *Machine) Alone(ev *Event, place *Found, outcomes int, now Now) (fx Effe
 	switch {
 	case ev.Outcome == nil && place == nil && outcomes == 0:
 		switch {
-		case m.expired(ev.Place.TS, now):
-			fx.Fate = Expired
+		case m.expired(ev.Key.TS, now):
+			fx.Disposition = DispositionExpired
 			return fx, true
-		case now.Phase(ev.Place.TS) == Open:
+		case now.Phase(ev.Key.TS) == PhaseOpen:
 			fx.New, fx.Pending, fx.Counts = true, true, true
 			return fx, true
 		}
 	case ev.Outcome != nil && place == nil && outcomes == 0:
 		if ev.Outcome.TS < now.Orphaned {
-			fx.Fate = Orphan
+			fx.Disposition = DispositionOrphan
 			return fx, true
 		}
-		held := heldOutcome(ev, 0)
+		held := storedOutcome(ev, 0)
 		held.Until = held.TS
 		fx.Pending, fx.Wait = true, &held
 		return fx, true
-	case ev.Outcome != nil && place != nil && !place.Late && now.Phase(place.Place.TS) == Open:
+	case ev.Outcome != nil && place != nil && !place.Late && now.Phase(place.Key.TS) == PhaseOpen:
 		// Beside others it may be one too many, and it may change what is told: if it
 		// qualifies, or if it is a copy of one that did.
 		if m.Outcomes > 0 && outcomes >= m.Outcomes || m.tells() && (outcomes > 0 || m.qualifies(ev.Outcome)) ||
-			m.Rules.elsewhere(place.Place.TS, ev.Outcome.TS) {
+			m.Rules.elsewhere(place.Key.TS, ev.Outcome.TS) {
 			return fx, false
 		}
-		held := heldOutcome(ev, 0)
+		held := storedOutcome(ev, 0)
 		fx.Pending, fx.Outcome = true, &held
 		return fx, true
 	}
@@ -140,36 +140,36 @@ func (m *Machine) qualifies(o *events.Outcome) bool {
 // expired reports whether a request that is not known is older than what is: it may
 // have been decided.
 func (m *Machine) expired(ts events.Time, now Now) bool {
-	return now.Phase(ts) == Forgotten || ts < m.Rules.Decided()
+	return now.Phase(ts) == PhaseForgotten || ts < m.Rules.Decided()
 }
 
-// begin takes in the first event of a request.
-func (m *Machine) begin(x *Entry, fx *Effects, ev *Event, now Now) error {
-	if m.expired(ev.Place.TS, now) {
-		fx.Fate = Expired
+// onRequest takes in the first event of a request.
+func (m *Machine) onRequest(x *Entry, fx *Effects, ev *Event, now Now) error {
+	if m.expired(ev.Key.TS, now) {
+		fx.Disposition = DispositionExpired
 		return nil
 	}
-	phase := now.Phase(ev.Place.TS)
+	phase := now.Phase(ev.Key.TS)
 	fx.Counts = true
-	x.Known, x.Place = true, ev.Place
-	x.Request = HeldRequest{Late: phase != Open, Pieces: []HeldPiece{{Origin: ev.Origin, Data: string(ev.Data)}}}
+	x.Known, x.Key = true, ev.Key
+	x.Request = StoredRequest{Late: phase != PhaseOpen, Pieces: []StoredPiece{{Origin: ev.Origin, Data: string(ev.Data)}}}
 	x.decoded = nil
-	m.adopt(x, fx, now)
+	m.attachWaiting(x, fx, now)
 	if x.Request.Late {
-		fx.Request, fx.Fate = true, LateArrival
+		fx.Request, fx.Disposition = true, DispositionLateRequest
 		return m.closeLate(x, fx, nil)
 	}
 	fx.New, fx.Pending = true, true
 	return m.react(x, fx, nil)
 }
 
-// again takes in another event of a request.
-func (m *Machine) again(x *Entry, fx *Effects, ev *Event, now Now) error {
+// onDuplicate takes in another event of a request.
+func (m *Machine) onDuplicate(x *Entry, fx *Effects, ev *Event, now Now) error {
 	held := &x.Request
 	sum := hashOf(string(ev.Data))
-	same := func(h HeldPiece) bool { return hashOf(h.Data) == sum }
+	same := func(h StoredPiece) bool { return hashOf(h.Data) == sum }
 	if slices.Contains(held.Copies, sum) || slices.ContainsFunc(held.Pieces, same) {
-		fx.Fate = Duplicate
+		fx.Disposition = DispositionDuplicate
 		return nil
 	}
 	if len(held.Copies)+len(held.Pieces) >= MaxCopies {
@@ -180,28 +180,28 @@ func (m *Machine) again(x *Entry, fx *Effects, ev *Event, now Now) error {
 		fx.reject("too_many_pieces", fmt.Sprintf("its request has %d MiB of pieces already", MaxPieces>>20))
 		return nil
 	}
-	fx.Fate = Conflict
+	fx.Disposition = DispositionConflict
 	if m.Rules.Merge {
-		fx.Fate = Merged
+		fx.Disposition = DispositionMerged
 	}
 	fx.Request = true
-	phase, own := now.Phase(x.Place.TS), now.Phase(ev.Place.TS)
+	phase, own := now.Phase(x.Key.TS), now.Phase(ev.Key.TS)
 	wins, err := m.wins(x, ev, sum)
 	switch {
 	case err != nil:
 		return err
-	case !wins, phase == Remembered, phase == Open && own == Forgotten:
+	case !wins, phase == PhaseRemembered, phase == PhaseOpen && own == PhaseForgotten:
 		// It takes no part. If it is the smallest by its time, it came too late.
 		held.Copies = append(held.Copies, sum)
 		return nil
-	case phase == Open:
-		return m.rearrange(x, fx, ev, now)
+	case phase == PhaseOpen:
+		return m.addVersion(x, fx, ev, now)
 	}
-	if err := m.settle(x, fx); err != nil {
+	if err := m.reviseEarly(x, fx); err != nil {
 		return err
 	}
-	x.History.Round++
-	held.Pieces = append(held.Pieces, HeldPiece{Origin: ev.Origin, Round: x.History.Round, Data: string(ev.Data)})
+	x.History.LateSeq++
+	held.Pieces = append(held.Pieces, StoredPiece{Origin: ev.Origin, LateSeq: x.History.LateSeq, Data: string(ev.Data)})
 	return m.revise(x, fx)
 }
 
@@ -218,39 +218,39 @@ func (m *Machine) wins(x *Entry, ev *Event, sum [32]byte) (bool, error) {
 			return false, Undecodable("request", h.Origin, err)
 		}
 		other := hashOf(h.Data)
-		if ev.Place.TS > scan.TS || ev.Place.TS == scan.TS && slices.Compare(sum[:], other[:]) > 0 {
+		if ev.Key.TS > scan.TS || ev.Key.TS == scan.TS && slices.Compare(sum[:], other[:]) > 0 {
 			return false, nil
 		}
 	}
 	return true, nil
 }
 
-// rearrange adds a piece that takes part to an open request. The request is kept
+// addVersion adds a piece that takes part to an open request. The request is kept
 // under its smallest timestamp, so an earlier piece moves it; one so early that the
 // request should have closed closes it.
-func (m *Machine) rearrange(x *Entry, fx *Effects, ev *Event, now Now) error {
+func (m *Machine) addVersion(x *Entry, fx *Effects, ev *Event, now Now) error {
 	before, err := m.positives(x)
 	if err != nil {
 		return err
 	}
 	held := &x.Request
-	piece := HeldPiece{Origin: ev.Origin, Data: string(ev.Data)}
+	piece := StoredPiece{Origin: ev.Origin, Data: string(ev.Data)}
 	if len(x.History.Rows) > 0 { // rows were written, of the pieces so far
-		x.History.Round++
-		piece.Round, fx.History = x.History.Round, true
+		x.History.LateSeq++
+		piece.LateSeq, fx.History = x.History.LateSeq, true
 	}
-	if m.Rules.Merge || piece.Round > 0 {
+	if m.Rules.Merge || piece.LateSeq > 0 {
 		held.Pieces = append(held.Pieces, piece)
 	} else {
 		held.Copies = append(held.Copies, hashOf(held.Pieces[0].Data))
 		held.Pieces[0], x.decoded = piece, nil
 	}
-	if ts := ev.Place.TS; ts < x.Place.TS {
-		from := x.Place
-		x.Place.TS, fx.Moved = ts, &from
+	if ts := ev.Key.TS; ts < x.Key.TS {
+		from := x.Key
+		x.Key.TS, fx.Moved = ts, &from
 	}
-	m.adopt(x, fx, now)
-	if now.Phase(x.Place.TS) == Open {
+	m.attachWaiting(x, fx, now)
+	if now.Phase(x.Key.TS) == PhaseOpen {
 		return m.react(x, fx, before)
 	}
 	held.Late, fx.Closed = true, true
@@ -259,61 +259,61 @@ func (m *Machine) rearrange(x *Entry, fx *Effects, ev *Event, now Now) error {
 
 // closeLate closes a request that came, or turned out, to be older than what has
 // closed, with what is known.
-func (m *Machine) closeLate(x *Entry, fx *Effects, before []Spotted) error {
-	req, err := x.assemble(m, everything)
+func (m *Machine) closeLate(x *Entry, fx *Effects, before []LabelRef) error {
+	req, err := x.assemble(m, lateSeqAny)
 	if err != nil {
 		return err
 	}
 	d := Decide(m.Rules, &req)
 	for i := range x.Outcomes {
 		if fate := d.AddFact(&x.Outcomes[i]); !x.Outcomes[i].Booked {
-			fx.Settled[fate]++
+			fx.Disposed[fate]++
 		}
 		x.work.Folded++
 	}
 	if m.Watched {
-		m.takeBack(x, fx, before, spotted(&req, d))
+		m.takeBack(x, fx, before, labelRefs(&req, d))
 	}
-	rows := d.Rows(events.MaxTime, LateRequest)
-	fx.Told = m.Rules.tellTakenBack(fx.Told, &req, rows, &x.History)
+	rows := d.Rows(events.MaxTime, ReasonLateRequest)
+	fx.Updates = m.Rules.tellTakenBack(fx.Updates, &req, rows, &x.History)
 	if len(x.History.Rows) > 0 {
 		var changed []Row
-		changed, x.History.Rows = Settle(&req, rows, x.History.Rows)
+		changed, x.History.Rows = ReviseAtClose(&req, rows, x.History.Rows)
 		rows = append(UnlessEarly(&req, rows, x.History.Rows), changed...)
-		x.History.Settled, x.History.Base, fx.History = true, x.History.Round, true
+		x.History.Closed, x.History.Base, fx.History = true, x.History.LateSeq, true
 	}
-	fx.write(x.Place, &req, rows, x.History.Round)
+	fx.write(x.Key, &req, rows, x.History.LateSeq)
 	fx.tellLate(&req, rows)
 	return nil
 }
 
 // UnlessEarly drops the rows that were written before their request closed.
-func UnlessEarly(req *events.Request, rows []Row, standing []Standing) []Row {
+func UnlessEarly(req *events.Request, rows []Row, standing []RowState) []Row {
 	return slices.DeleteFunc(rows, func(r Row) bool {
 		item := itemOf(req, &r)
-		return slices.ContainsFunc(standing, func(s Standing) bool { return s.Early && s.Item == item })
+		return slices.ContainsFunc(standing, func(s RowState) bool { return s.Early && s.Item == item })
 	})
 }
 
 // positives lists the positives of an open request, if the label stream is told.
-func (m *Machine) positives(x *Entry) ([]Spotted, error) {
+func (m *Machine) positives(x *Entry) ([]LabelRef, error) {
 	if !m.Watched || m.silent(x) {
 		return nil, nil
 	}
 	if x.isTold {
 		return x.told, nil
 	}
-	req, d, err := x.decide(m, m.Rules, everything)
+	req, d, err := x.decide(m, m.Rules, lateSeqAny)
 	if err != nil {
 		return nil, err
 	}
-	return spotted(req, d), nil
+	return labelRefs(req, d), nil
 }
 
-// spotted is where an outcome counts that may have been told, by the items of the rows.
-func spotted(req *events.Request, d *Decision) []Spotted {
+// labelRefs is where an outcome counts that may have been told, by the items of the rows.
+func labelRefs(req *events.Request, d *Decision) []LabelRef {
 	spots := d.Positives()
-	out := make([]Spotted, len(spots))
+	out := make([]LabelRef, len(spots))
 	for i, s := range spots {
 		out[i].Label = s.Label
 		if s.Row < len(req.Items) && !d.rules.PerRequest {
@@ -323,8 +323,8 @@ func spotted(req *events.Request, d *Decision) []Spotted {
 	return out
 }
 
-// orderSpotted is an order in which to find them.
-func orderSpotted(a, b Spotted) int {
+// orderLabelRefs is an order in which to find them.
+func orderLabelRefs(a, b LabelRef) int {
 	if d := strings.Compare(a.Item, b.Item); d != 0 {
 		return d
 	}
@@ -333,12 +333,12 @@ func orderSpotted(a, b Spotted) int {
 
 // takeBack remembers which of the positives that were told are none any more, and
 // returns those that are new.
-func (m *Machine) takeBack(x *Entry, fx *Effects, before, after []Spotted) (fresh []Spotted) {
+func (m *Machine) takeBack(x *Entry, fx *Effects, before, after []LabelRef) (fresh []LabelRef) {
 	old, now := slices.Clone(before), slices.Clone(after)
-	slices.SortFunc(old, orderSpotted)
-	slices.SortFunc(now, orderSpotted)
-	has := func(list []Spotted, s Spotted) bool {
-		_, found := slices.BinarySearchFunc(list, s, orderSpotted)
+	slices.SortFunc(old, orderLabelRefs)
+	slices.SortFunc(now, orderLabelRefs)
+	has := func(list []LabelRef, s LabelRef) bool {
+		_, found := slices.BinarySearchFunc(list, s, orderLabelRefs)
 		return found
 	}
 	for _, s := range after {
@@ -353,7 +353,7 @@ func (m *Machine) takeBack(x *Entry, fx *Effects, before, after []Spotted) (fres
 		}
 	}
 	n := len(x.History.TakenBack)
-	x.History.TakenBack = slices.DeleteFunc(x.History.TakenBack, func(s Spotted) bool { return has(now, s) })
+	x.History.TakenBack = slices.DeleteFunc(x.History.TakenBack, func(s LabelRef) bool { return has(now, s) })
 	fx.History = fx.History || n != len(x.History.TakenBack)
 	return fresh
 }
@@ -361,26 +361,26 @@ func (m *Machine) takeBack(x *Entry, fx *Effects, before, after []Spotted) (fres
 // react tells what an open request's outcomes have decided so far: positives that
 // are new, and rows when they are written early. before is what was positive before
 // the event.
-func (m *Machine) react(x *Entry, fx *Effects, before []Spotted) error {
+func (m *Machine) react(x *Entry, fx *Effects, before []LabelRef) error {
 	if !m.tells() || m.silent(x) {
 		return nil
 	}
-	req, d, err := x.decide(m, m.Rules, everything)
+	req, d, err := x.decide(m, m.Rules, lateSeqAny)
 	if err != nil {
 		return err
 	}
 	if m.Watched {
-		rows := d.Rows(events.MaxTime, Early)
-		x.told, x.isTold = spotted(req, d), true
+		rows := d.Rows(events.MaxTime, ReasonEarly)
+		x.told, x.isTold = labelRefs(req, d), true
 		fresh := m.takeBack(x, fx, before, x.told)
-		slices.SortFunc(fresh, orderSpotted)
+		slices.SortFunc(fresh, orderLabelRefs)
 		for i := range rows {
 			for j := range rows[i].Cells {
-				if m.Rules.Labels[j].Agg != Any {
+				if m.Rules.Labels[j].Agg != AggAny {
 					continue // it is told when its window ends
 				}
-				if _, isNew := slices.BinarySearchFunc(fresh, Spotted{itemOf(req, &rows[i]), j}, orderSpotted); isNew {
-					fx.Told = append(fx.Told, tell(req, &rows[i], TellEarly, []int{j}))
+				if _, isNew := slices.BinarySearchFunc(fresh, LabelRef{itemOf(req, &rows[i]), j}, orderLabelRefs); isNew {
+					fx.Updates = append(fx.Updates, tell(req, &rows[i], TellEarly, []int{j}))
 				}
 			}
 		}
@@ -405,49 +405,49 @@ func (m *Machine) writeEarly(x *Entry, fx *Effects, req *events.Request, d *Deci
 		written[x.History.Rows[i].Item] = true
 	}
 	var fresh []Row
-	for i, s := range Standings(req, decided) {
+	for i, s := range RowStates(req, decided) {
 		if s.Written && !written[s.Item] {
 			x.History.Rows, fx.History = append(x.History.Rows, s), true
 			fresh = append(fresh, decided[i])
 		}
 	}
-	fx.write(x.Place, req, fresh, x.History.Round)
+	fx.write(x.Key, req, fresh, x.History.LateSeq)
 }
 
-// SettleEarly compares a request that has closed with what was written of it early,
+// ReviseEarly compares a request that has closed with what was written of it early,
 // once, before its close is committed.
-func (m *Machine) SettleEarly(x *Entry) (fx Effects, err error) {
-	err = m.settle(x, &fx)
+func (m *Machine) ReviseEarly(x *Entry) (fx Effects, err error) {
+	err = m.reviseEarly(x, &fx)
 	return fx, err
 }
 
-// settle compares a closed request with what was written of it early, once, so that
+// reviseEarly compares a closed request with what was written of it early, once, so that
 // its history says how all its rows stand.
-func (m *Machine) settle(x *Entry, fx *Effects) error {
+func (m *Machine) reviseEarly(x *Entry, fx *Effects) error {
 	h := &x.History
-	if h.Settled {
+	if h.Closed {
 		return nil
 	}
-	req, d, err := x.decide(m, m.Rules, h.Round)
+	req, d, err := x.decide(m, m.Rules, h.LateSeq)
 	if err != nil {
 		return err
 	}
-	changed, standing := Settle(req, d.Rows(events.MaxTime, Closed), h.Rows)
-	fx.write(x.Place, req, changed, h.Round)
+	changed, standing := ReviseAtClose(req, d.Rows(events.MaxTime, ReasonClosed), h.Rows)
+	fx.write(x.Key, req, changed, h.LateSeq)
 	fx.tellCorrected(req, changed)
-	h.Settled, h.Base, h.Rows, fx.History = true, h.Round, standing, true
+	h.Closed, h.Base, h.Rows, fx.History = true, h.LateSeq, standing, true
 	return nil
 }
 
 // revise writes again what a late event has changed.
 func (m *Machine) revise(x *Entry, fx *Effects) error {
-	req, d, err := x.decide(m, m.Rules, everything)
+	req, d, err := x.decide(m, m.Rules, lateSeqAny)
 	if err != nil {
 		return err
 	}
 	var changed []Row
-	changed, x.History.Rows = Revise(req, d.Rows(events.MaxTime, Corrected), x.History.Rows, Corrected)
-	fx.write(x.Place, req, changed, x.History.Round)
+	changed, x.History.Rows = Revise(req, d.Rows(events.MaxTime, ReasonCorrected), x.History.Rows, ReasonCorrected)
+	fx.write(x.Key, req, changed, x.History.LateSeq)
 	fx.tellCorrected(req, changed)
 	fx.History = true
 	return nil
@@ -456,20 +456,20 @@ func (m *Machine) revise(x *Entry, fx *Effects) error {
 // Gap writes again the rows of a closed request that rules with another gap make
 // unknown, or rules without one make known.
 func (m *Machine) Gap(x *Entry, with *Rules) (fx Effects, err error) {
-	if err := m.settle(x, &fx); err != nil {
+	if err := m.reviseEarly(x, &fx); err != nil {
 		return fx, err
 	}
-	req, d, err := x.decide(m, with, everything)
+	req, d, err := x.decide(m, with, lateSeqAny)
 	if err != nil {
 		return fx, err
 	}
 	var changed []Row
-	reason := Corrected // a gap was taken back, unless there is one
+	reason := ReasonCorrected // a gap was taken back, unless there is one
 	if slices.ContainsFunc(with.Gaps, func(g events.Gap) bool { return with.Touches(&g, req.TS) }) {
-		reason = InGap
+		reason = ReasonGap
 	}
 	changed, x.History.Rows = Revise(req, d.Rows(events.MaxTime, reason), x.History.Rows, reason)
-	fx.write(x.Place, req, changed, x.History.Round)
+	fx.write(x.Key, req, changed, x.History.LateSeq)
 	fx.tellCorrected(req, changed)
 	fx.History = len(fx.Rows) > 0
 	return fx, nil

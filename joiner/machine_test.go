@@ -21,7 +21,7 @@ func machine(rules *joiner.Rules) *joiner.Machine {
 
 func requestEvent(seq uint64, ts events.Time, rest string) *joiner.Event {
 	data := fmt.Appendf(nil, `{"request_id":"r","ts":%d%s}`, ts, rest)
-	return &joiner.Event{Origin: events.Origin{Seq: seq}, Place: joiner.Place{TS: ts, ID: "r"}, Data: data}
+	return &joiner.Event{Origin: events.Origin{Seq: seq}, Key: joiner.RequestKey{TS: ts, ID: "r"}, Data: data}
 }
 
 func outcomeEvent(m *joiner.Machine, seq uint64, ts events.Time, kind string) *joiner.Event {
@@ -30,7 +30,7 @@ func outcomeEvent(m *joiner.Machine, seq uint64, ts events.Time, kind string) *j
 	if err != nil {
 		panic(err) // it is one of ours
 	}
-	return &joiner.Event{Origin: events.Origin{Seq: seq}, Place: joiner.Place{TS: ts, ID: "r"}, Outcome: &o, Data: data}
+	return &joiner.Event{Origin: events.Origin{Seq: seq}, Key: joiner.RequestKey{TS: ts, ID: "r"}, Outcome: &o, Data: data}
 }
 
 // TestAloneIsAStep: what is said of an event that needs nothing that is held is what a
@@ -43,7 +43,7 @@ func TestAloneIsAStep(t *testing.T) {
 		}
 		window := time.Second + seconds(20, "window")
 		rules := &joiner.Rules{
-			Labels:    []joiner.Label{clicks(window, joiner.Any)},
+			Labels:    []joiner.Label{clicks(window, joiner.AggAny)},
 			ClockSkew: seconds(5, "skew"), Corrections: seconds(40, "corrections"), Lateness: seconds(5, "lateness"),
 			Merge: rapid.Bool().Draw(t, "merge"), PerRequest: rapid.Bool().Draw(t, "per request"),
 		}
@@ -54,12 +54,12 @@ func TestAloneIsAStep(t *testing.T) {
 		if rapid.Bool().Draw(t, "time has come") {
 			now = rules.At(t0.Add(seconds(200, "watermark")-time.Minute), t0.Add(seconds(100, "closed")-time.Minute))
 		}
-		x := &joiner.Entry{Place: joiner.Place{ID: "r"}}
+		x := &joiner.Entry{Key: joiner.RequestKey{ID: "r"}}
 		var place *joiner.Found
 		if rapid.Bool().Draw(t, "known") {
-			place = &joiner.Found{Place: joiner.Place{TS: t0, ID: "r"}, Late: rapid.IntRange(0, 3).Draw(t, "late") == 0}
-			x.Known, x.Place, x.Request.Late = true, place.Place, place.Late
-			x.Request.Pieces = []joiner.HeldPiece{{Data: string(requestEvent(1, t0, "").Data)}}
+			place = &joiner.Found{Key: joiner.RequestKey{TS: t0, ID: "r"}, Late: rapid.IntRange(0, 3).Draw(t, "late") == 0}
+			x.Known, x.Key, x.Request.Late = true, place.Key, place.Late
+			x.Request.Pieces = []joiner.StoredPiece{{Data: string(requestEvent(1, t0, "").Data)}}
 		}
 		ts := t0.Add(seconds(20, "ts"))
 		if rapid.IntRange(0, 2).Draw(t, "far") == 0 {
@@ -71,7 +71,7 @@ func TestAloneIsAStep(t *testing.T) {
 			name, ev = "outcome", outcomeEvent(m, 2, ts, kind)
 		}
 		fx, ok := m.Alone(ev, place, 0, now)
-		if !ok || place != nil && now.Phase(t0) == joiner.Forgotten { // such a one is not found
+		if !ok || place != nil && now.Phase(t0) == joiner.PhaseForgotten { // such a one is not found
 			return
 		}
 		alone[fmt.Sprint(name, " known ", place != nil)]++
@@ -93,13 +93,13 @@ func TestAloneIsAStep(t *testing.T) {
 // TestPiecesAreBounded merges large pieces of one request: each is written anew with
 // each that follows, so that there is an end to it. One that is rejected decodes nothing.
 func TestPiecesAreBounded(t *testing.T) {
-	rules := &joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.Any)}, Merge: true}
+	rules := &joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.AggAny)}, Merge: true}
 	m := machine(rules)
 	for name, watermark := range map[string]events.Time{"open": t0, "closed": t0.Add(time.Minute + 1)} {
 		t.Run(name, func(t *testing.T) {
 			rules.Corrections = time.Hour
-			x := &joiner.Entry{Known: true, Place: joiner.Place{TS: t0, ID: "r"}}
-			x.Request.Pieces = []joiner.HeldPiece{{Data: string(requestEvent(1, t0, "").Data)}}
+			x := &joiner.Entry{Known: true, Key: joiner.RequestKey{TS: t0, ID: "r"}}
+			x.Request.Pieces = []joiner.StoredPiece{{Data: string(requestEvent(1, t0, "").Data)}}
 			text := strings.Repeat("x", 1<<20-1000)
 			merged := 0
 			for i := range 40 {
@@ -108,10 +108,10 @@ func TestPiecesAreBounded(t *testing.T) {
 				switch {
 				case err != nil:
 					t.Fatal(err)
-				case fx.Fate == joiner.Merged && fx.Reject == nil:
+				case fx.Disposition == joiner.DispositionMerged && fx.Reject == nil:
 					merged++
 				case fx.Reject == nil || fx.Reject.Reason != "too_many_pieces" || fx.Request || fx.History || len(fx.Rows) > 0 || x.Work() != before:
-					t.Fatalf("piece %d: %v %v, work %+v", i, fx.Fate, fx.Reject, x.Work())
+					t.Fatalf("piece %d: %v %v, work %+v", i, fx.Disposition, fx.Reject, x.Work())
 				}
 			}
 			if merged != 17 || len(x.Request.Pieces) != 1+merged {
@@ -124,20 +124,20 @@ func TestPiecesAreBounded(t *testing.T) {
 // TestCorrectionDecodesOnce: a first correction decodes its request once and each of
 // its outcomes once.
 func TestCorrectionDecodesOnce(t *testing.T) {
-	rules := &joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.Count)}, Corrections: time.Hour}
+	rules := &joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.AggCount)}, Corrections: time.Hour}
 	m := machine(rules)
-	x := &joiner.Entry{Known: true, Place: joiner.Place{TS: t0, ID: "r"}}
-	x.Request.Pieces = []joiner.HeldPiece{{Data: string(requestEvent(1, t0, "").Data)}}
+	x := &joiner.Entry{Known: true, Key: joiner.RequestKey{TS: t0, ID: "r"}}
+	x.Request.Pieces = []joiner.StoredPiece{{Data: string(requestEvent(1, t0, "").Data)}}
 	const held = 50
 	for i := range uint64(held) {
 		ev := outcomeEvent(m, 2+i, t0.Add(time.Duration(i)), "click")
 		o := ev.Outcome
-		if err := x.AddOutcome(m, &joiner.HeldOutcome{Origin: ev.Origin, TS: o.TS, Hash: o.Hash, Data: ev.Data}); err != nil {
+		if err := x.AddOutcome(m, &joiner.StoredOutcome{Origin: ev.Origin, TS: o.TS, Hash: o.Hash, Data: ev.Data}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	fx, err := m.Step(x, outcomeEvent(m, 100, t0.Add(time.Second), "click"), rules.At(t0.Add(2*time.Minute), events.MinTime))
-	if err != nil || fx.Fate != joiner.CorrectedLabel || len(fx.Rows) != 1 || fx.Rows[0].Row.Cells[0].Value != held+1 {
+	if err != nil || fx.Disposition != joiner.DispositionCorrected || len(fx.Rows) != 1 || fx.Rows[0].Row.Cells[0].Value != held+1 {
 		t.Fatalf("a late outcome is %+v, %v", fx, err)
 	}
 	if w := x.Work(); w.Requests != 1 || w.Outcomes != held {

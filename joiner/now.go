@@ -34,13 +34,13 @@ func Never() Now {
 func (n Now) Phase(ts events.Time) Phase {
 	switch {
 	case ts < n.Forgotten:
-		return Forgotten
+		return PhaseForgotten
 	case ts >= n.Closed:
-		return Open
+		return PhaseOpen
 	case ts < n.Final:
-		return Remembered
+		return PhaseRemembered
 	}
-	return Correctable
+	return PhaseCorrectable
 }
 
 // An id may be used again for another request. Two events of one id are of the same
@@ -50,13 +50,13 @@ func (n Now) Phase(ts events.Time) Phase {
 
 // Reach is how far apart in time the events of one request may be stamped.
 func (r *Rules) Reach(ts events.Time) (from, to events.Time) {
-	return ts.Add(-r.Longest()).Add(-r.Memory()), ts.Add(r.Longest()).Add(r.Memory())
+	return ts.Add(-r.Longest()).Add(-r.Retention()), ts.Add(r.Longest()).Add(r.Retention())
 }
 
 // OfRequest finds, among the requests that are held of an id, the one that an event
 // stamped ts is a copy or a piece of: of those within reach, the youngest that is not
 // younger than it, or else the oldest. It is -1 if there is none.
-func (r *Rules) OfRequest(held []Place, ts events.Time) int {
+func (r *Rules) OfRequest(held []RequestKey, ts events.Time) int {
 	from, to := r.Reach(ts)
 	best := -1
 	for i := range held {
@@ -74,7 +74,7 @@ func (r *Rules) OfRequest(held []Place, ts events.Time) int {
 // OfOutcome finds the request that an outcome stamped ts belongs to: the youngest
 // that is stamped at most ClockSkew after it, however far before, or else, if all are
 // younger, the oldest, if the outcome is within its reach. It is -1 if there is none.
-func (r *Rules) OfOutcome(held []Place, ts events.Time) int {
+func (r *Rules) OfOutcome(held []RequestKey, ts events.Time) int {
 	latest := ts.Add(r.ClockSkew)
 	best := -1
 	for i := range held {
@@ -91,12 +91,12 @@ func (r *Rules) OfOutcome(held []Place, ts events.Time) int {
 // Owner finds the request that an event belongs to, of those that are held of its id;
 // -1 if it is none of them.
 func (r *Rules) Owner(held []Found, ev *Event) int {
-	places := make([]Place, len(held))
+	places := make([]RequestKey, len(held))
 	for i := range held {
-		places[i] = held[i].Place
+		places[i] = held[i].Key
 	}
 	if ev.Outcome == nil {
-		return r.OfRequest(places, ev.Place.TS)
+		return r.OfRequest(places, ev.Key.TS)
 	}
 	return r.OfOutcome(places, ev.Outcome.TS)
 }

@@ -7,10 +7,10 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 )
 
-// heldOutcome is an outcome event as the state holds it.
-func heldOutcome(ev *Event, round uint32) HeldOutcome {
+// storedOutcome is an outcome event as the state holds it.
+func storedOutcome(ev *Event, round uint32) StoredOutcome {
 	o := ev.Outcome
-	return HeldOutcome{Origin: ev.Origin, Round: round, TS: o.TS, ID: o.ID, Hash: o.Hash, Data: ev.Data}
+	return StoredOutcome{Origin: ev.Origin, LateSeq: round, TS: o.TS, ID: o.ID, Hash: o.Hash, Data: ev.Data}
 }
 
 // twins says what a request, or the outcomes that wait for one, know of an outcome.
@@ -22,9 +22,9 @@ type twins struct {
 	first events.Time // of the smallest copy, if there are some
 }
 
-// compareHeld holds an outcome against those that its request has. Where they are many
+// compareStored holds an outcome against those that its request has. Where they are many
 // and all that there is, they are looked up and not gone through.
-func (m *Machine) compareHeld(x *Entry, o *events.Outcome) twins {
+func (m *Machine) compareStored(x *Entry, o *events.Outcome) twins {
 	if len(x.Outcomes) < ManyOutcomes || len(x.Beside)+len(x.Waiting) > 0 {
 		return m.compare(x, o, x.outcomes)
 	}
@@ -83,26 +83,26 @@ func (m *Machine) tooMany(fx *Effects, t twins) bool {
 	return true
 }
 
-// joins takes in an outcome of an open request. What becomes of it is decided when
+// onOutcome takes in an outcome of an open request. What becomes of it is decided when
 // the request closes.
-func (m *Machine) joins(x *Entry, fx *Effects, ev *Event) error {
-	t := m.compareHeld(x, ev.Outcome)
+func (m *Machine) onOutcome(x *Entry, fx *Effects, ev *Event) error {
+	t := m.compareStored(x, ev.Outcome)
 	switch {
 	case m.tooMany(fx, t):
 		return nil
 	case m.full(x) && t.some && !t.smallest && m.copied(x, ev.Outcome, t.first):
 		// It would count for nothing, and copies are not to fill the state.
-		fx.Fate = Duplicate
+		fx.Disposition = DispositionDuplicate
 		return nil
 	}
 	before, err := m.positives(x)
 	if err != nil {
 		return err
 	}
-	if m.full(x) && t.smallest && t.some && !m.Rules.elsewhere(x.Place.TS, ev.Outcome.TS) {
+	if m.full(x) && t.smallest && t.some && !m.Rules.elsewhere(x.Key.TS, ev.Outcome.TS) {
 		m.replace(x, fx, ev.Outcome)
 	}
-	held := heldOutcome(ev, 0)
+	held := storedOutcome(ev, 0)
 	fx.Pending, fx.Outcome = true, &held
 	f := m.Rules.Fact(ev.Outcome)
 	f.Origin = ev.Origin
@@ -114,7 +114,7 @@ func (m *Machine) joins(x *Entry, fx *Effects, ev *Event) error {
 // perhaps of another one that has the same id and has not come yet. first is when the
 // smallest copy is stamped.
 func (m *Machine) copied(x *Entry, o *events.Outcome, first events.Time) bool {
-	if !m.Rules.elsewhere(x.Place.TS, first) {
+	if !m.Rules.elsewhere(x.Key.TS, first) {
 		return true
 	}
 	short := shorten(o)
@@ -123,7 +123,7 @@ func (m *Machine) copied(x *Entry, o *events.Outcome, first events.Time) bool {
 		if Order(&f.Outcome, &short) > 0 {
 			return false
 		}
-		if m.Rules.Same(&f.Outcome, &short) && !m.Rules.elsewhere(x.Place.TS, f.Outcome.TS) {
+		if m.Rules.Same(&f.Outcome, &short) && !m.Rules.elsewhere(x.Key.TS, f.Outcome.TS) {
 			return true
 		}
 	}
@@ -140,9 +140,9 @@ func (m *Machine) replace(x *Entry, fx *Effects, o *events.Outcome) {
 			return false
 		}
 		if !f.Booked {
-			fx.Settled[Duplicate]++
+			fx.Disposed[DispositionDuplicate]++
 		}
-		fx.Remove = append(fx.Remove, f.held())
+		fx.Remove = append(fx.Remove, f.stored())
 		return true
 	})
 }
@@ -166,47 +166,48 @@ func (x *Entry) waiting(yield func(*Fact) bool) {
 	}
 }
 
-// late takes in an outcome of a closed request.
-func (m *Machine) late(x *Entry, fx *Effects, ev *Event, now Now) error {
-	t := m.compareHeld(x, ev.Outcome)
+// onLateOutcome takes in an outcome of a closed request.
+func (m *Machine) onLateOutcome(x *Entry, fx *Effects, ev *Event, now Now) error {
+	t := m.compareStored(x, ev.Outcome)
 	if t.some && !t.smallest {
-		fx.Fate = Duplicate
+		fx.Disposition = DispositionDuplicate
 		return nil
 	}
 	if m.tooMany(fx, t) {
 		return nil
 	}
-	if x.History.Round >= maxRounds {
+	if x.History.LateSeq >= maxLateEvents {
 		fx.reject("too_many_corrections", fmt.Sprintf("its request closed and was corrected by %d late events already",
-			maxRounds))
+			maxLateEvents))
 		return nil
 	}
-	req, err := x.assemble(m, everything)
+	req, err := x.assemble(m, lateSeqAny)
 	if err != nil {
 		return err
 	}
 	fate := Decide(m.Rules, &req).judge(ev.Outcome)
-	counts := fate == Joined || t.some || fate == UnknownItem && m.Rules.SameID == SameLast && ev.Outcome.ID != ""
-	correctable := now.Phase(x.Place.TS) == Correctable
+	counts := fate == DispositionJoined || t.some || fate == DispositionUnknownItem && m.Rules.SameID == SameLast &&
+		ev.Outcome.ID != ""
+	correctable := now.Phase(x.Key.TS) == PhaseCorrectable
 	switch {
 	case t.some:
-		fate = Duplicate
-	case fate == Joined && correctable:
-		fate = CorrectedLabel
-	case fate == Joined:
-		fate = Late
+		fate = DispositionDuplicate
+	case fate == DispositionJoined && correctable:
+		fate = DispositionCorrected
+	case fate == DispositionJoined:
+		fate = DispositionLate
 	}
-	fx.Fate = fate
+	fx.Disposition = fate
 	f := m.Rules.Fact(ev.Outcome)
-	f.Origin, f.Round = ev.Origin, Beyond
+	f.Origin, f.LateSeq = ev.Origin, LateSeqBeyond
 	if correctable {
-		if err := m.settle(x, fx); err != nil {
+		if err := m.reviseEarly(x, fx); err != nil {
 			return err
 		}
-		x.History.Round++
-		f.Round, fx.History = x.History.Round, true
+		x.History.LateSeq++
+		f.LateSeq, fx.History = x.History.LateSeq, true
 	}
-	held := heldOutcome(ev, f.Round)
+	held := storedOutcome(ev, f.LateSeq)
 	fx.Outcome = &held
 	x.take(f.Owned())
 	if !correctable || !counts {
@@ -215,10 +216,10 @@ func (m *Machine) late(x *Entry, fx *Effects, ev *Event, now Now) error {
 	return m.revise(x, fx)
 }
 
-// wait takes in an outcome whose request is not known. Copies of one outcome wait
+// onEarlyOutcome takes in an outcome whose request is not known. Copies of one outcome wait
 // together, as long as the youngest of them does, so that the one that counts is still
 // there when the request comes.
-func (m *Machine) wait(x *Entry, fx *Effects, ev *Event, now Now) {
+func (m *Machine) onEarlyOutcome(x *Entry, fx *Effects, ev *Event, now Now) {
 	m.orphan(x, fx, now)
 	t := m.compare(x, ev.Outcome, x.waiting)
 	if m.tooMany(fx, t) {
@@ -226,13 +227,13 @@ func (m *Machine) wait(x *Entry, fx *Effects, ev *Event, now Now) {
 	}
 	until := m.until(x, ev.Outcome)
 	if until < now.Orphaned {
-		fx.Fate = Orphan
+		fx.Disposition = DispositionOrphan
 		return
 	}
 	smaller := m.Outcomes > 0 && len(x.Waiting) >= m.Outcomes && t.some && m.thin(x, fx, ev.Outcome)
 	m.rewait(x, fx, ev.Outcome, until)
 	if smaller {
-		fx.Fate = Duplicate
+		fx.Disposition = DispositionDuplicate
 		return
 	}
 	fx.Pending = true
@@ -248,7 +249,7 @@ func (m *Machine) spare(x *Entry, fx *Effects, ev *Event) {
 }
 
 func (m *Machine) keepWaiting(x *Entry, fx *Effects, ev *Event, until events.Time, booked bool) {
-	held := heldOutcome(ev, 0)
+	held := storedOutcome(ev, 0)
 	held.Until, held.Booked = until, booked
 	f := m.Rules.Fact(ev.Outcome)
 	f.Origin, f.Until, f.Booked = ev.Origin, until, booked
@@ -273,9 +274,9 @@ func (m *Machine) rewait(x *Entry, fx *Effects, o *events.Outcome, until events.
 	short := shorten(o)
 	for i := range x.Waiting {
 		w := &x.Waiting[i]
-		if w.Held.Until < until && m.Rules.Same(&w.Fact.Outcome, &short) {
-			fx.Rewait = append(fx.Rewait, Rewaited{Outcome: w.Held, Until: until})
-			w.Held.Until, w.Fact.Until = until, until
+		if w.Stored.Until < until && m.Rules.Same(&w.Fact.Outcome, &short) {
+			fx.Rewait = append(fx.Rewait, Rewaited{Outcome: w.Stored, Until: until})
+			w.Stored.Until, w.Fact.Until = until, until
 		}
 	}
 }
@@ -298,10 +299,10 @@ func (m *Machine) thin(x *Entry, fx *Effects, o *events.Outcome) (smaller bool) 
 		if !near(&w.Fact) {
 			return false
 		}
-		if !w.Held.Booked {
-			fx.Settled[Duplicate]++
+		if !w.Stored.Booked {
+			fx.Disposed[DispositionDuplicate]++
 		}
-		fx.Drop = append(fx.Drop, w.Held)
+		fx.Drop = append(fx.Drop, w.Stored)
 		return true
 	})
 	return false
@@ -312,24 +313,24 @@ func (m *Machine) thin(x *Entry, fx *Effects, o *events.Outcome) (smaller bool) 
 func (m *Machine) orphan(x *Entry, fx *Effects, now Now) {
 	distinct := Distinct{SameID: m.Rules.SameID}
 	x.Waiting = slices.DeleteFunc(x.Waiting, func(w Waiting) bool {
-		if w.Held.Until >= now.Orphaned {
+		if w.Stored.Until >= now.Orphaned {
 			return false
 		}
 		switch {
-		case w.Held.Booked:
+		case w.Stored.Booked:
 		case distinct.Add(&w.Fact.Outcome):
-			fx.Settled[Orphan]++
+			fx.Disposed[DispositionOrphan]++
 		default:
-			fx.Settled[Duplicate]++
+			fx.Disposed[DispositionDuplicate]++
 		}
-		fx.Drop = append(fx.Drop, w.Held)
+		fx.Drop = append(fx.Drop, w.Stored)
 		return true
 	})
 }
 
-// adopt gives a request the outcomes that came before it: those that waited, and those
+// attachWaiting gives a request the outcomes that came before it: those that waited, and those
 // that an open request of the same id had meanwhile.
-func (m *Machine) adopt(x *Entry, fx *Effects, now Now) {
+func (m *Machine) attachWaiting(x *Entry, fx *Effects, now Now) {
 	m.orphan(x, fx, now)
 	has, taken := map[events.Origin]bool{}, map[events.Origin]bool{}
 	for i := range x.Outcomes {
@@ -341,27 +342,27 @@ func (m *Machine) adopt(x *Entry, fx *Effects, now Now) {
 		x.take(o.Fact)
 	}
 	x.Former = nil
-	places := append(slices.Clone(x.Others), x.Place)
+	places := append(slices.Clone(x.Others), x.Key)
 	rest := x.Waiting[:0]
 	for _, w := range x.Waiting {
 		switch {
-		case taken[w.Held.Origin] && m.Rules.elsewhere(x.Place.TS, w.Held.TS):
+		case taken[w.Stored.Origin] && m.Rules.elsewhere(x.Key.TS, w.Stored.TS):
 			rest = append(rest, w) // another request may turn out to be as old as it
 			continue
-		case taken[w.Held.Origin]:
-			fx.Drop = append(fx.Drop, w.Held)
+		case taken[w.Stored.Origin]:
+			fx.Drop = append(fx.Drop, w.Stored)
 			continue
-		case has[w.Held.Origin], m.Rules.OfOutcome(places, w.Held.TS) != len(places)-1:
+		case has[w.Stored.Origin], m.Rules.OfOutcome(places, w.Stored.TS) != len(places)-1:
 			rest = append(rest, w) // it waits for another request, should one come
 			continue
 		}
-		fx.Adopt = append(fx.Adopt, w.Held)
+		fx.Adopt = append(fx.Adopt, w.Stored)
 		f := w.Fact
 		f.Until = events.MinTime
 		x.take(f)
-		if m.Rules.elsewhere(x.Place.TS, w.Held.TS) {
-			w.Held.Booked, w.Fact.Booked = true, true
-			fx.Spare = append(fx.Spare, w.Held)
+		if m.Rules.elsewhere(x.Key.TS, w.Stored.TS) {
+			w.Stored.Booked, w.Fact.Booked = true, true
+			fx.Spare = append(fx.Spare, w.Stored)
 			rest = append(rest, w)
 		}
 	}

@@ -16,11 +16,11 @@ func (d *Decision) leaveOut(rows []Row) {
 		}
 		switch {
 		case d.rules.Negatives == NegativesSeen && !d.seen[i]:
-			rows[i].LeftOut = Unseen
+			rows[i].LeftOut = LeftOutUnseen
 		case d.rules.Negatives == NegativesAboveLastPositive && d.position(i) > below:
-			rows[i].LeftOut = Unseen
+			rows[i].LeftOut = LeftOutUnseen
 		case !kept:
-			rows[i].LeftOut = SampledOut
+			rows[i].LeftOut = LeftOutSampled
 		case d.rules.SampleRate > 0:
 			rows[i].Weight = 1 / d.rules.SampleRate
 		}

@@ -16,18 +16,19 @@ type Progress struct {
 	Inputs        []events.Position // one per input log
 	Clock         Clock             // event time
 	ClosedThrough events.Time       // requests with ts before it have closed
-	Announced     events.Time       // and of those, these are on the label stream; the same if there is none
-	Windows       []WindowProgress  `json:",omitempty"` // see Rules.Windows; the slice is replaced, never changed
-	Ledger        Ledger
-	Guard         guard.Guard
-	Gaps          []events.Gap `json:",omitempty"` // declared and taken in; the slice is replaced, never changed
+	// and of those, these are on the label stream; the same if there is none
+	PublishedThrough events.Time      `json:"Announced"`
+	Windows          []WindowProgress `json:",omitempty"` // see Rules.Windows; the slice is replaced, never changed
+	Ledger           Ledger
+	Guard            guard.Guard
+	Gaps             []events.Gap `json:",omitempty"` // declared and taken in; the slice is replaced, never changed
 }
 
 // WindowProgress is how far a window has ended that is shorter than the longest.
 type WindowProgress struct {
-	Window    time.Duration
-	Through   events.Time // of requests with ts before it the window has ended
-	Announced events.Time // and of those, these are on the label stream
+	Window           time.Duration
+	Through          events.Time // of requests with ts before it the window has ended
+	PublishedThrough events.Time `json:"Announced"` // and of those, these are on the label stream
 }
 
 // Advance says how far windows have ended at a watermark. None goes back, and one that was
@@ -40,7 +41,7 @@ func (p *Progress) Advance(r *Rules, w events.Time) {
 	}
 	next := make([]WindowProgress, len(windows))
 	for i, window := range windows {
-		next[i] = WindowProgress{Window: window, Through: events.MinTime, Announced: events.MinTime}
+		next[i] = WindowProgress{Window: window, Through: events.MinTime, PublishedThrough: events.MinTime}
 		for _, old := range p.Windows {
 			if old.Window == window {
 				next[i] = old
@@ -56,13 +57,13 @@ func (p *Progress) Ended(ts events.Time) bool {
 	return slices.ContainsFunc(p.Windows, func(w WindowProgress) bool { return ts < w.Through })
 }
 
-// Told records that what a window has decided was announced of requests with ts before a
+// MarkPublished records that what a window has decided was announced of requests with ts before a
 // time.
-func (p *Progress) Told(window time.Duration, through events.Time) {
+func (p *Progress) MarkPublished(window time.Duration, through events.Time) {
 	next := slices.Clone(p.Windows)
 	for i := range next {
 		if next[i].Window == window {
-			next[i].Announced = max(next[i].Announced, through)
+			next[i].PublishedThrough = max(next[i].PublishedThrough, through)
 		}
 	}
 	p.Windows = next

@@ -7,11 +7,11 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 )
 
-// Standing is what has been written of one row, or will be by the next commit.
+// RowState is what has been written of one row, or will be by the next commit.
 //
 // Invariant: Cells, Weight and Columns are those of the highest revision, so that
 // a row is written again exactly when something in it has become different.
-type Standing struct {
+type RowState struct {
 	Item    string // its item's id; empty for a row of the whole request
 	Written bool   // false: left out so far
 	Early   bool   // first written before its request closed
@@ -26,14 +26,14 @@ type Standing struct {
 	Columns  Columns
 }
 
-// Standings is how rows stand once they have been written as they are.
-func Standings(req *events.Request, rows []Row) []Standing {
-	out := make([]Standing, len(rows))
+// RowStates is how rows stand once they have been written as they are.
+func RowStates(req *events.Request, rows []Row) []RowState {
+	out := make([]RowState, len(rows))
 	columns := newColumns(req)
 	for i := range rows {
 		r := &rows[i]
-		out[i] = Standing{
-			Item: itemOf(req, r), Written: r.LeftOut == Kept, Early: r.Reason == Early,
+		out[i] = RowState{
+			Item: itemOf(req, r), Written: r.LeftOut == LeftOutNo, Early: r.Reason == ReasonEarly,
 			Revision: r.Revision, Cells: r.Cells, Weight: r.Weight, Columns: columns.row(r.Item),
 		}
 	}
@@ -45,10 +45,10 @@ func Standings(req *events.Request, rows []Row) []Standing {
 // its next revision, and how the rows then stand.
 //
 // A row that was written and is now left out cannot be unwritten: it is written
-// again with the reason Withdrawn and every label null. If its item is gone from the
+// again with the reason ReasonWithdrawn and every label null. If its item is gone from the
 // request too, the item is appended to req.Items so that the row has something to
 // name.
-func Revise(req *events.Request, rows []Row, standing []Standing, reason Reason) (changed []Row, next []Standing) {
+func Revise(req *events.Request, rows []Row, standing []RowState, reason Reason) (changed []Row, next []RowState) {
 	next = slices.Clone(standing)
 	place := make(map[string]int, len(next))
 	for i := range next {
@@ -61,7 +61,7 @@ func Revise(req *events.Request, rows []Row, standing []Standing, reason Reason)
 		listed[item] = true
 		at, stands := place[item]
 		if !stands {
-			next = append(next, Standing{Item: item})
+			next = append(next, RowState{Item: item})
 			at = len(next) - 1
 		}
 		if write(&row, &next[at], reason, &columns) {
@@ -77,7 +77,7 @@ func Revise(req *events.Request, rows []Row, standing []Standing, reason Reason)
 }
 
 // withdraw unwrites the row of an item that the request does not list.
-func withdraw(req *events.Request, s *Standing, changed []Row) []Row {
+func withdraw(req *events.Request, s *RowState, changed []Row) []Row {
 	if s.Withdrawn && !s.Unknown {
 		return changed
 	}
@@ -91,27 +91,27 @@ func withdraw(req *events.Request, s *Standing, changed []Row) []Row {
 	return append(changed, row)
 }
 
-// Settle compares the rows of a request that closes with those written early:
+// ReviseAtClose compares the rows of a request that closes with those written early:
 // it returns what of the latter has to be written again, and how all rows stand
 // once the others are written as the close decided them. As Revise does, it may
 // append to req.Items what is withdrawn.
-func Settle(req *events.Request, rows []Row, early []Standing) (changed []Row, next []Standing) {
-	next = Standings(req, rows)
+func ReviseAtClose(req *events.Request, rows []Row, early []RowState) (changed []Row, next []RowState) {
+	next = RowStates(req, rows)
 	columns := newColumns(req)
 	for _, s := range early {
-		if s.Early && !slices.ContainsFunc(next[:len(rows)], func(n Standing) bool { return n.Item == s.Item }) {
+		if s.Early && !slices.ContainsFunc(next[:len(rows)], func(n RowState) bool { return n.Item == s.Item }) {
 			changed = withdraw(req, &s, changed)
 			next = append(next, s)
 		}
 	}
 	for i := range rows {
-		at := slices.IndexFunc(early, func(s Standing) bool { return s.Early && s.Item == next[i].Item })
+		at := slices.IndexFunc(early, func(s RowState) bool { return s.Early && s.Item == next[i].Item })
 		if at < 0 {
 			continue
 		}
 		row := rows[i]
 		next[i] = early[at]
-		if write(&row, &next[i], Corrected, &columns) {
+		if write(&row, &next[i], ReasonCorrected, &columns) {
 			changed = append(changed, row)
 		}
 	}
@@ -120,8 +120,8 @@ func Settle(req *events.Request, rows []Row, early []Standing) (changed []Row, n
 
 // write brings a row's standing up to date and reports whether that takes a
 // new revision.
-func write(row *Row, s *Standing, reason Reason, columns *columnsOf) bool {
-	if row.LeftOut != Kept {
+func write(row *Row, s *RowState, reason Reason, columns *columnsOf) bool {
+	if row.LeftOut != LeftOutNo {
 		if !s.Written || s.Withdrawn && !s.Unknown {
 			return false
 		}
@@ -143,9 +143,9 @@ func write(row *Row, s *Standing, reason Reason, columns *columnsOf) bool {
 }
 
 // takeBack makes a row the next revision of one that should not be there.
-func takeBack(row *Row, s *Standing) {
+func takeBack(row *Row, s *RowState) {
 	row.Cells = undecided(len(row.Cells))
-	row.Weight, row.LeftOut, row.Reason, row.Revision = 1, Kept, Withdrawn, s.Revision+1
+	row.Weight, row.LeftOut, row.Reason, row.Revision = 1, LeftOutNo, ReasonWithdrawn, s.Revision+1
 	s.Withdrawn, s.Unknown, s.Revision, s.Cells, s.Weight = true, false, row.Revision, row.Cells, row.Weight
 }
 

@@ -13,7 +13,7 @@ import (
 type history struct {
 	t        *testing.T
 	rules    joiner.Rules
-	standing []joiner.Standing
+	standing []joiner.RowState
 	written  map[string]joiner.Row
 }
 
@@ -29,7 +29,7 @@ func (h *history) rows(req *events.Request, reason joiner.Reason, list ...events
 func (h *history) write(req *events.Request, rows []joiner.Row) {
 	h.t.Helper()
 	for _, row := range rows {
-		if row.LeftOut != joiner.Kept {
+		if row.LeftOut != joiner.LeftOutNo {
 			continue
 		}
 		item := ""
@@ -45,15 +45,15 @@ func (h *history) write(req *events.Request, rows []joiner.Row) {
 
 // close writes the base rows.
 func (h *history) close(req *events.Request, list ...events.Outcome) {
-	rows := h.rows(req, joiner.Closed, list...)
-	h.standing = joiner.Standings(req, rows)
+	rows := h.rows(req, joiner.ReasonClosed, list...)
+	h.standing = joiner.RowStates(req, rows)
 	h.write(req, rows)
 }
 
 // late writes what the request's rows have become, and returns how many it wrote.
 func (h *history) late(req *events.Request, list ...events.Outcome) int {
 	var changed []joiner.Row
-	changed, h.standing = joiner.Revise(req, h.rows(req, joiner.Corrected, list...), h.standing, joiner.Corrected)
+	changed, h.standing = joiner.Revise(req, h.rows(req, joiner.ReasonCorrected, list...), h.standing, joiner.ReasonCorrected)
 	h.write(req, changed)
 	return len(changed)
 }
@@ -68,7 +68,7 @@ func (h *history) holds(item string, value float64, revision uint32) {
 }
 
 func TestRevise(t *testing.T) {
-	h := newHistory(t, joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.Any)}})
+	h := newHistory(t, joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.AggAny)}})
 	h.close(request("a", "b"))
 	if n := h.late(request("a", "b")); n != 0 {
 		t.Errorf("nothing changed, and %d rows are written", n)
@@ -97,7 +97,7 @@ func TestRevise(t *testing.T) {
 // what it had left out.
 func TestReviseLeftOut(t *testing.T) {
 	h := newHistory(t, joiner.Rules{
-		Labels: []joiner.Label{clicks(time.Minute, joiner.Any)}, Negatives: joiner.NegativesSeen, Impression: is("view"),
+		Labels: []joiner.Label{clicks(time.Minute, joiner.AggAny)}, Negatives: joiner.NegativesSeen, Impression: is("view"),
 	})
 	view := click("v", 9, "b")
 	view.Type = "view"
@@ -114,7 +114,7 @@ func TestReviseLeftOut(t *testing.T) {
 
 // TestReviseWholeRequest has a request without items turn out to have some.
 func TestReviseWholeRequest(t *testing.T) {
-	h := newHistory(t, joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.Any)}})
+	h := newHistory(t, joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.AggAny)}})
 	h.close(request(), click("o", 1, ""))
 	h.holds("", 1, 0)
 	h.late(request("a"), click("o", 1, ""))
@@ -123,19 +123,19 @@ func TestReviseWholeRequest(t *testing.T) {
 }
 
 func TestSettle(t *testing.T) {
-	h := newHistory(t, joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.Any)}})
+	h := newHistory(t, joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.AggAny)}})
 	req := request("a", "b", "c")
 	d, _ := decide(&h.rules, req, click("o", 5, "a"), click("p", 5, "b"))
 	decided := d.Decided()
-	if len(decided) != 2 || decided[0].Reason != joiner.Early || decided[1].Item != 1 {
+	if len(decided) != 2 || decided[0].Reason != joiner.ReasonEarly || decided[1].Item != 1 {
 		t.Fatalf("decided early: %+v, want the rows of a and b", decided)
 	}
 	h.write(req, decided)
-	early := joiner.Standings(req, decided)
+	early := joiner.RowStates(req, decided)
 
 	closed := request("a", "c") // a smaller copy of the request lists no b
-	rows := h.rows(closed, joiner.Closed, click("p", 5, "b"), click("q", 2, "c"))
-	changed, standing := joiner.Settle(closed, rows, early)
+	rows := h.rows(closed, joiner.ReasonClosed, click("p", 5, "b"), click("q", 2, "c"))
+	changed, standing := joiner.ReviseAtClose(closed, rows, early)
 	h.standing = standing
 	h.write(closed, changed)
 	h.holds("a", 0, 1)
@@ -152,7 +152,7 @@ func TestSettle(t *testing.T) {
 
 // TestOnlyCertainIsEarly: what may still change is not written before the close.
 func TestOnlyCertainIsEarly(t *testing.T) {
-	for agg, early := range map[joiner.Agg]bool{joiner.Any: true, joiner.Count: false, joiner.Max: false, joiner.First: false, joiner.Latency: false} {
+	for agg, early := range map[joiner.Agg]bool{joiner.AggAny: true, joiner.AggCount: false, joiner.AggMax: false, joiner.AggFirst: false, joiner.AggLatency: false} {
 		rules := joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, agg)}}
 		if d, _ := decide(&rules, request(), valued("o", 5, 1)); (len(d.Decided()) == 1) != early {
 			t.Errorf("aggregate %d is written early: %v, want %v", agg, !early, early)

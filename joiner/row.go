@@ -5,7 +5,7 @@ import "github.com/labeljoin/labeljoin/events"
 // Cell is one label of one row.
 type Cell struct {
 	Null  bool        // unknown, or an aggregate of nothing
-	Value float64     // Any and Count hold whole numbers
+	Value float64     // AggAny and AggCount hold whole numbers
 	TS    events.Time // event time of the outcome that decided it; MinTime if none
 }
 
@@ -14,14 +14,14 @@ type Reason uint8
 
 // The reasons, as they stand in the reason column.
 const (
-	Closed      Reason = iota // its request closed
-	Early                     // every label was decided before the close
-	Corrected                 // a late event changed what had been written
-	LateRequest               // its request arrived after it should have closed
-	InGap                     // its window touches a declared gap in the log
-	Incomplete                // the log ended before its window did
-	Withdrawn                 // it was written, and by what is known now it should not be there
-	Reasons     = 7           // how many there are
+	ReasonClosed      Reason = iota // its request closed
+	ReasonEarly                     // every label was decided before the close
+	ReasonCorrected                 // a late event changed what had been written
+	ReasonLateRequest               // its request arrived after it should have closed
+	ReasonGap                       // its window touches a declared gap in the log
+	ReasonIncomplete                // the log ended before its window did
+	ReasonWithdrawn                 // it was written, and by what is known now it should not be there
+	Reasons           = 7           // how many there are
 )
 
 var reasonNames = [Reasons]string{"closed", "early", "corrected", "late_request", "gap", "incomplete", "withdrawn"}
@@ -44,9 +44,9 @@ type LeftOut uint8
 
 // The ways to be left out.
 const (
-	Kept       LeftOut = iota // it is written
-	Unseen                    // the policy for negatives left it out
-	SampledOut                // it is a negative that sampling left out
+	LeftOutNo      LeftOut = iota // it is written
+	LeftOutUnseen                 // the policy for negatives left it out
+	LeftOutSampled                // it is a negative that sampling left out
 )
 
 // Undecided is a cell of which nothing is known.

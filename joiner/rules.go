@@ -108,23 +108,23 @@ func (l *Label) looks() bool { return l.InRow != nil || l.Number != nil }
 type Agg uint8
 
 // The aggregates, over the outcomes that qualify in order of (ts, outcome_id,
-// hash). Any and Count are integers, the others doubles.
+// hash). AggAny and AggCount are integers, the others doubles.
 const (
-	Any     Agg = iota // 1 if some outcome qualifies, else 0
-	Count              // how many
-	Sum                // of their values; 0 with none
-	Mean               // of their values; null with none
-	Max                // of their values; null with none
-	Min                // of their values; null with none
-	First              // the first one's value; null with none
-	Last               // the last one's value; null with none
-	Latency            // seconds from the request to the first; null with none
-	Truth              // of other labels: 1 or 0
-	Formula            // of other labels: a number
+	AggAny     Agg = iota // 1 if some outcome qualifies, else 0
+	AggCount              // how many
+	AggSum                // of their values; 0 with none
+	AggMean               // of their values; null with none
+	AggMax                // of their values; null with none
+	AggMin                // of their values; null with none
+	AggFirst              // the first one's value; null with none
+	AggLast               // the last one's value; null with none
+	AggLatency            // seconds from the request to the first; null with none
+	AggTruth              // of other labels: 1 or 0
+	AggFormula            // of other labels: a number
 )
 
 // Integer reports whether the aggregate's column is INT32 rather than DOUBLE.
-func (a Agg) Integer() bool { return a == Any || a == Count || a == Truth }
+func (a Agg) Integer() bool { return a == AggAny || a == AggCount || a == AggTruth }
 
 // within reports whether an outcome counts for the label that comes a delay after its
 // request, if it does not come more than the clocks' skew before it.
@@ -177,9 +177,9 @@ func (r *Rules) ofOthersEarly() bool {
 	return slices.ContainsFunc(r.Labels, func(l Label) bool { return l.Of != nil && l.Window < longest })
 }
 
-// Memory is how long after its close a request is remembered: long enough that
+// Retention is how long after its close a request is remembered: long enough that
 // every outcome of it that the log may still bring finds it known.
-func (r *Rules) Memory() time.Duration {
+func (r *Rules) Retention() time.Duration {
 	return max(r.Corrections, saturate(r.Longest(), r.ClockSkew))
 }
 

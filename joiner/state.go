@@ -6,28 +6,28 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 )
 
-// Place is where the state keeps a request: by the timestamp it was closed
+// RequestKey is where the state keeps a request: by the timestamp it was closed
 // under, then by id.
-type Place struct {
+type RequestKey struct {
 	TS events.Time
 	ID string
 }
 
 // Found is a request that the state holds.
 type Found struct {
-	Place Place
-	Late  bool // it arrived after it should have closed
+	Key  RequestKey
+	Late bool // it arrived after it should have closed
 }
 
-// HeldRequest is a request in the state.
-type HeldRequest struct {
+// StoredRequest is a request in the state.
+type StoredRequest struct {
 	Late   bool // it arrived after it should have closed, and was written at once
-	Pieces []HeldPiece
+	Pieces []StoredPiece
 	Copies [][32]byte // hashes of the different copies that lost to a piece
 }
 
 // bytes is how many bytes the request's events have.
-func (r *HeldRequest) bytes() int {
+func (r *StoredRequest) bytes() int {
 	n := 0
 	for i := range r.Pieces {
 		n += len(r.Pieces[i].Data)
@@ -35,17 +35,17 @@ func (r *HeldRequest) bytes() int {
 	return n
 }
 
-// HeldPiece is an event of a request, as it was read.
-type HeldPiece struct {
-	Origin events.Origin
-	Round  uint32 // as of History: 0 if nothing was written of the request before it
-	Data   string
+// StoredPiece is an event of a request, as it was read.
+type StoredPiece struct {
+	Origin  events.Origin
+	LateSeq uint32 // as of History: 0 if nothing was written of the request before it
+	Data    string
 }
 
-// HeldOutcome is an outcome in the state. TS, ID and Hash place it in Order.
-type HeldOutcome struct {
-	Origin events.Origin
-	Round  uint32 // as of a HeldPiece; Beyond: it came too late to count
+// StoredOutcome is an outcome in the state. TS, ID and Hash place it in Order.
+type StoredOutcome struct {
+	Origin  events.Origin
+	LateSeq uint32 // as of a StoredPiece; LateSeqBeyond: it came too late to count
 	// Booked says that it is counted elsewhere: with another request of its id, which it
 	// was taken for when it came.
 	Booked bool
@@ -65,43 +65,43 @@ type HeldOutcome struct {
 // changes what rows are made of belongs to the next round. So a row in the outbox
 // names the round that it was decided in, and is made of exactly that.
 type History struct {
-	Round uint32 // the newest
-	// Base is the last round before the close, once Settled says that what was
-	// written early has been compared with the close. Until then it is Round.
-	Base    uint32
-	Settled bool
-	Rows    []Standing // that were written early, or all of them once Settled
+	LateSeq uint32 // the newest
+	// Base is the last round before the close, once Closed says that what was
+	// written early has been compared with the close. Until then it is LateSeq.
+	Base   uint32
+	Closed bool
+	Rows   []RowState // that were written early, or all of them once Closed
 	// TakenBack are positives that the label stream was told of and that are none
 	// any more. The close says so where no row does.
-	TakenBack []Spotted
+	TakenBack []LabelRef
 }
 
-// Closed is the last round before the close.
-func (h *History) Closed() uint32 {
-	if h.Settled {
+// LastBeforeClose is the last round before the close.
+func (h *History) LastBeforeClose() uint32 {
+	if h.Closed {
 		return h.Base
 	}
-	return h.Round
+	return h.LateSeq
 }
 
 // corrected reports whether a row was written anew after its request closed, which
 // was told; kept says whether the close itself wrote it.
 func (h *History) corrected(item string, kept bool) bool {
-	at := slices.IndexFunc(h.Rows, func(s Standing) bool { return s.Item == item })
-	return at >= 0 && h.Settled && (h.Rows[at].Revision > 0 || h.Rows[at].Written && !kept)
+	at := slices.IndexFunc(h.Rows, func(s RowState) bool { return s.Item == item })
+	return at >= 0 && h.Closed && (h.Rows[at].Revision > 0 || h.Rows[at].Written && !kept)
 }
 
-// Spotted is a label of a row, by its item.
-type Spotted struct {
+// LabelRef is a label of a row, by its item.
+type LabelRef struct {
 	Item  string // empty for a row of the whole request
 	Label int    // index in the rules
 }
 
-// Unwritten is a row that no commit holds yet and that cannot be derived from
+// QueuedRow is a row that no commit holds yet and that cannot be derived from
 // its request's close: early, corrected or late.
-type Unwritten struct {
-	Place Place
-	Round uint32 // which pieces of the request it was made of: those up to it
-	Item  string // empty for a row of the whole request
-	Row   Row    // Row.Item is meaningless here
+type QueuedRow struct {
+	Key     RequestKey
+	LateSeq uint32 // which pieces of the request it was made of: those up to it
+	Item    string // empty for a row of the whole request
+	Row     Row    // Row.Item is meaningless here
 }

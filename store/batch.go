@@ -14,16 +14,16 @@ import (
 )
 
 // PutRequest implements engine.Store.
-func (s *Store) PutRequest(p joiner.Place, r *joiner.HeldRequest) {
+func (s *Store) PutRequest(p joiner.RequestKey, r *joiner.StoredRequest) {
 	s.value = appendRequest(s.value[:0], r)
 	s.putSingle(p, s.value)
 }
 
 // DeleteRequest implements engine.Store. What a group has of it stays there and
 // does not count any more.
-func (s *Store) DeleteRequest(p joiner.Place) { s.putSingle(p, goneValue) }
+func (s *Store) DeleteRequest(p joiner.RequestKey) { s.putSingle(p, goneValue) }
 
-func (s *Store) putSingle(p joiner.Place, value []byte) {
+func (s *Store) putSingle(p joiner.RequestKey, value []byte) {
 	h := s.hash(p.ID)
 	s.index.addSingle(h, p.TS)
 	s.touched.add(h)
@@ -32,7 +32,7 @@ func (s *Store) putSingle(p joiner.Place, value []byte) {
 }
 
 // PutOutcome implements engine.Store.
-func (s *Store) PutOutcome(p joiner.Place, o *joiner.HeldOutcome) {
+func (s *Store) PutOutcome(p joiner.RequestKey, o *joiner.StoredOutcome) {
 	h := s.hash(p.ID)
 	s.index.addOutcome(h)
 	s.touched.add(h)
@@ -42,7 +42,7 @@ func (s *Store) PutOutcome(p joiner.Place, o *joiner.HeldOutcome) {
 }
 
 // DeleteOutcome implements engine.Store.
-func (s *Store) DeleteOutcome(p joiner.Place, o *joiner.HeldOutcome) {
+func (s *Store) DeleteOutcome(p joiner.RequestKey, o *joiner.StoredOutcome) {
 	h := s.hash(p.ID)
 	s.index.dropOutcomes(h, 1)
 	s.touched.add(h)
@@ -50,7 +50,7 @@ func (s *Store) DeleteOutcome(p joiner.Place, o *joiner.HeldOutcome) {
 }
 
 // PutWaiting implements engine.Store.
-func (s *Store) PutWaiting(id string, o *joiner.HeldOutcome) {
+func (s *Store) PutWaiting(id string, o *joiner.StoredOutcome) {
 	h := s.hash(id)
 	s.index.waiting.add(h, o.Until)
 	s.index.addOutcome(h)
@@ -61,7 +61,7 @@ func (s *Store) PutWaiting(id string, o *joiner.HeldOutcome) {
 }
 
 // DeleteWaiting implements engine.Store.
-func (s *Store) DeleteWaiting(id string, o *joiner.HeldOutcome) {
+func (s *Store) DeleteWaiting(id string, o *joiner.StoredOutcome) {
 	h := s.hash(id)
 	s.index.waiting.remove(h, o.Until)
 	s.index.dropOutcomes(h, 1)
@@ -70,7 +70,7 @@ func (s *Store) DeleteWaiting(id string, o *joiner.HeldOutcome) {
 }
 
 // PutHistory implements engine.Store.
-func (s *Store) PutHistory(p joiner.Place, h *joiner.History) {
+func (s *Store) PutHistory(p joiner.RequestKey, h *joiner.History) {
 	s.touched.add(s.hash(p.ID))
 	s.key = appendPlace(s.key[:0], spaceHistory, p)
 	s.value = appendHistory(s.value[:0], h)
@@ -78,28 +78,28 @@ func (s *Store) PutHistory(p joiner.Place, h *joiner.History) {
 }
 
 // DeleteHistory implements engine.Store.
-func (s *Store) DeleteHistory(p joiner.Place) {
+func (s *Store) DeleteHistory(p joiner.RequestKey) {
 	s.touched.add(s.hash(p.ID))
 	s.delete(appendPlace(s.key[:0], spaceHistory, p))
 }
 
-// AddUnwritten implements engine.Store.
-func (s *Store) AddUnwritten(u *joiner.Unwritten) {
-	s.unwritten++
-	s.value = appendUnwritten(s.value[:0], u)
-	s.set(numbered(spaceUnwritten, s.unwritten), s.value)
+// QueueRow implements engine.Store.
+func (s *Store) QueueRow(u *joiner.QueuedRow) {
+	s.rowsQueued++
+	s.value = appendQueuedRow(s.value[:0], u)
+	s.set(numbered(spaceOutbox, s.rowsQueued), s.value)
 }
 
-// MoveUnwritten implements engine.Store.
-func (s *Store) MoveUnwritten(from, to joiner.Place) error {
-	return scan(s.db.Load(), numbered(spaceUnwritten, s.saved.Unwritten+1), []byte{spaceUnwritten + 1},
+// MoveQueued implements engine.Store.
+func (s *Store) MoveQueued(from, to joiner.RequestKey) error {
+	return scan(s.db.Load(), numbered(spaceOutbox, s.saved.RowsCommitted+1), []byte{spaceOutbox + 1},
 		func(key, value []byte) error {
-			u, err := decodeUnwritten(value)
-			if err != nil || u.Place != from {
+			u, err := decodeQueuedRow(value)
+			if err != nil || u.Key != from {
 				return err
 			}
-			u.Place = to
-			s.value = appendUnwritten(s.value[:0], &u)
+			u.Key = to
+			s.value = appendQueuedRow(s.value[:0], &u)
 			s.set(key, s.value)
 			return nil
 		})

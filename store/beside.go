@@ -81,7 +81,7 @@ func (s *Store) use(db *pebble.DB, name string) {
 	s.db.Store(db)
 	s.name, s.batch, s.unflushed = name, db.NewBatch(), false
 	s.index, s.saved, s.deleted = newIndex(), nothing(), events.MinTime
-	s.unwritten, s.deadLetters = 0, 0
+	s.rowsQueued, s.deadLetters = 0, 0
 	s.fresh, s.groups = s.fresh[:0], s.groups[:0]
 	s.touched.empty()
 }

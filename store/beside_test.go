@@ -22,13 +22,13 @@ const spaces = "deghmoruw"
 // fill applies something of every space, and a progress that tells it from others.
 func fill(t *testing.T, s *Store, id string) {
 	t.Helper()
-	place, saved := joiner.Place{TS: 1, ID: id}, s.Progress()
+	place, saved := joiner.RequestKey{TS: 1, ID: id}, s.Progress()
 	s.AddRequest(place, events.Origin{Seq: 1}, []byte("{}"))
-	s.PutRequest(joiner.Place{TS: 2, ID: id + "b"}, &joiner.HeldRequest{})
-	s.PutOutcome(place, &joiner.HeldOutcome{TS: 1})
-	s.PutWaiting("c", &joiner.HeldOutcome{TS: 1})
+	s.PutRequest(joiner.RequestKey{TS: 2, ID: id + "b"}, &joiner.StoredRequest{})
+	s.PutOutcome(place, &joiner.StoredOutcome{TS: 1})
+	s.PutWaiting("c", &joiner.StoredOutcome{TS: 1})
 	s.PutHistory(place, &joiner.History{})
-	s.AddUnwritten(&joiner.Unwritten{Place: place})
+	s.QueueRow(&joiner.QueuedRow{Key: place})
 	s.AddDeadLetter(&events.DeadLetter{})
 	saved.RulesHash, saved.Progress.Inputs = id, []events.Position{{Input: "log", Next: 1}}
 	if err := s.Apply(&saved, false); err != nil {
@@ -43,9 +43,9 @@ func holds(s *Store) (string, error) {
 		if saved.RulesHash != id {
 			continue
 		}
-		_, ok, err := s.Request(joiner.Place{TS: 1, ID: id})
-		if n := s.OutcomeCount(id); err != nil || !ok || n != 1 || s.Unwritten() != unwritten {
-			return "", errors.Join(err, fmt.Errorf("%s: its request is there: %v, outcomes: %d, unwritten rows: %d", id, ok, n, s.Unwritten()))
+		_, ok, err := s.Request(joiner.RequestKey{TS: 1, ID: id})
+		if n := s.OutcomeCount(id); err != nil || !ok || n != 1 || s.RowsQueued() != unwritten {
+			return "", errors.Join(err, fmt.Errorf("%s: its request is there: %v, outcomes: %d, unwritten rows: %d", id, ok, n, s.RowsQueued()))
 		}
 		return id, nil
 	}

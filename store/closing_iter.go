@@ -17,12 +17,12 @@ type closingIter struct {
 	outcomes, histories *pebble.Iterator
 
 	closing state.Closing
-	piece   [1]joiner.HeldPiece // of a request in a group
-	prefix  []byte              // place of the current request, as in its keys behind their space
-	key     []byte              // scratch
-	chunk   int                 // number of that which the last request was in
-	held    joiner.HeldOutcome  // the last one given
-	given   bool                // the iterator still stands at it
+	piece   [1]joiner.StoredPiece // of a request in a group
+	prefix  []byte                // place of the current request, as in its keys behind their space
+	key     []byte                // scratch
+	chunk   int                   // number of that which the last request was in
+	held    joiner.StoredOutcome  // the last one given
+	given   bool                  // the iterator still stands at it
 	err     error
 }
 
@@ -53,11 +53,11 @@ func (c *closingIter) open(r pebble.Reader) (err error) {
 
 // take makes a request the current one; false means that it is not one to close.
 func (c *closingIter) take(w *walked, of *chunk) bool {
-	c.closing.Place = w.place
-	if c.closing.Request = (joiner.HeldRequest{Pieces: c.piece[:]}); w.single != nil {
-		c.closing.Request = w.single.HeldRequest
+	c.closing.Key = w.place
+	if c.closing.Request = (joiner.StoredRequest{Pieces: c.piece[:]}); w.single != nil {
+		c.closing.Request = w.single.StoredRequest
 	} else {
-		c.piece[0] = joiner.HeldPiece{Origin: w.origin, Data: w.data}
+		c.piece[0] = joiner.StoredPiece{Origin: w.origin, Data: w.data}
 	}
 	c.prefix = appendPlace(c.prefix[:0], 0, w.place)
 	c.prefix = append(c.prefix[:0], c.prefix[1:]...)
@@ -114,7 +114,7 @@ func (c *closingIter) history() (joiner.History, error) {
 }
 
 // outcome gives the next outcome of the current request.
-func (c *closingIter) outcome() (*joiner.HeldOutcome, error) {
+func (c *closingIter) outcome() (*joiner.StoredOutcome, error) {
 	if c.given {
 		c.outcomes.Next()
 		c.given = false
@@ -127,7 +127,7 @@ func (c *closingIter) outcome() (*joiner.HeldOutcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.held = joiner.HeldOutcome{TS: readTime(key)}
+	c.held = joiner.StoredOutcome{TS: readTime(key)}
 	if err := errors.Join(readTail(&c.held, key[8:]), decodeOutcome(&c.held, value)); err != nil {
 		return nil, err
 	}

@@ -29,8 +29,8 @@ func TestStateWithALog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	saved, old := s.Progress(), joiner.Place{TS: 1, ID: "old"}
-	s.PutRequest(old, &joiner.HeldRequest{Pieces: []joiner.HeldPiece{{Data: "{}"}}})
+	saved, old := s.Progress(), joiner.RequestKey{TS: 1, ID: "old"}
+	s.PutRequest(old, &joiner.StoredRequest{Pieces: []joiner.StoredPiece{{Data: "{}"}}})
 	saved.MaxEvent = 1
 	if err := errors.Join(s.Apply(&saved, false), s.db.Load().LogData(nil, pebble.Sync)); err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func (p *prefix) apply(t *testing.T, requests int) {
 	n := p.ends[len(p.ends)-1]
 	for range requests {
 		n++
-		place := joiner.Place{TS: events.Time(n) << (sliceBits - 3), ID: fmt.Sprint(n)}
+		place := joiner.RequestKey{TS: events.Time(n) << (sliceBits - 3), ID: fmt.Sprint(n)}
 		p.s.AddRequest(place, events.Origin{Seq: uint64(n)}, fmt.Appendf(nil, `{"n":%d}`, n))
 	}
 	p.saved.MaxEvent = events.Time(len(p.ends))

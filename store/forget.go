@@ -11,8 +11,8 @@ import (
 // Forget implements engine.Store.
 func (s *Store) Forget(f state.Forget) {
 	s.forgetRange(spaceWaiting, f.Orphaned, f.Cut.Orphaned)
-	if f.Cut.Unwritten > s.saved.Unwritten {
-		s.deleteRange([]byte{spaceUnwritten}, numbered(spaceUnwritten, f.Cut.Unwritten+1))
+	if f.Cut.RowsQueued > s.saved.RowsCommitted {
+		s.deleteRange([]byte{spaceOutbox}, numbered(spaceOutbox, f.Cut.RowsQueued+1))
 	}
 	if f.Cut.DeadLetters > s.saved.DeadLetters {
 		s.deleteRange([]byte{spaceDeadLetter}, numbered(spaceDeadLetter, f.Cut.DeadLetters+1))

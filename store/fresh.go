@@ -11,7 +11,7 @@ import (
 
 // newRequest is a request that the batch adds and that nothing is known of before.
 type newRequest struct {
-	place  joiner.Place
+	place  joiner.RequestKey
 	hash   uint64 // of its id
 	origin events.Origin
 	data   []byte
@@ -28,11 +28,11 @@ type newGroup struct {
 }
 
 // AddRequest implements engine.Store.
-func (s *Store) AddRequest(p joiner.Place, at events.Origin, data []byte) {
+func (s *Store) AddRequest(p joiner.RequestKey, at events.Origin, data []byte) {
 	h := s.hash(p.ID)
 	if s.index.singles.holds(h, p.TS) {
 		// There was one of its id, or of its hash, which would count before the group's.
-		s.PutRequest(p, &joiner.HeldRequest{Pieces: []joiner.HeldPiece{{Origin: at, Data: string(data)}}})
+		s.PutRequest(p, &joiner.StoredRequest{Pieces: []joiner.StoredPiece{{Origin: at, Data: string(data)}}})
 		return
 	}
 	s.touched.add(h)

@@ -179,7 +179,7 @@ func (g *group) each(id string, visit func(*slot) (bool, error)) (more bool, err
 }
 
 // fetch reads what a group holds of a request.
-func (g *group) fetch(r pebble.Reader, s *slot, at groupPlace) (held joiner.HeldRequest, err error) {
+func (g *group) fetch(r pebble.Reader, s *slot, at groupPlace) (held joiner.StoredRequest, err error) {
 	value, closer, err := r.Get(groupKey(nil, spaceEvents, at.slice, at.number))
 	if err != nil {
 		return held, fmt.Errorf("reading a group of requests: %w", err)
@@ -189,6 +189,6 @@ func (g *group) fetch(r pebble.Reader, s *slot, at groupPlace) (held joiner.Held
 	if err != nil {
 		return held, err
 	}
-	piece := joiner.HeldPiece{Origin: s.origin, Data: strings.Clone(text[events+s.data.from : events+s.data.to])}
-	return joiner.HeldRequest{Pieces: []joiner.HeldPiece{piece}}, nil
+	piece := joiner.StoredPiece{Origin: s.origin, Data: strings.Clone(text[events+s.data.from : events+s.data.to])}
+	return joiner.StoredRequest{Pieces: []joiner.StoredPiece{piece}}, nil
 }

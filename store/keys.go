@@ -17,7 +17,7 @@ const (
 	spaceSaved      = 'm'
 	spaceOutcome    = 'o'
 	spaceRequest    = 'r'
-	spaceUnwritten  = 'u'
+	spaceOutbox     = 'u'
 	spaceWaiting    = 'w'
 )
 
@@ -69,26 +69,26 @@ func readID(key []byte) (id string, rest []byte, err error) {
 	return "", nil, fmt.Errorf("state key ends within an id")
 }
 
-func appendPlace(key []byte, space byte, p joiner.Place) []byte {
+func appendPlace(key []byte, space byte, p joiner.RequestKey) []byte {
 	return appendID(appendTime(append(key, space), p.TS), p.ID)
 }
 
 // readPlace decodes a key of the spaces that are ordered by place, and returns
 // what follows the place.
-func readPlace(key []byte) (joiner.Place, []byte, error) {
+func readPlace(key []byte) (joiner.RequestKey, []byte, error) {
 	if len(key) < 9 {
-		return joiner.Place{}, nil, fmt.Errorf("state key %x is too short for a place", key)
+		return joiner.RequestKey{}, nil, fmt.Errorf("state key %x is too short for a place", key)
 	}
 	id, rest, err := readID(key[9:])
-	return joiner.Place{TS: readTime(key[1:]), ID: id}, rest, err
+	return joiner.RequestKey{TS: readTime(key[1:]), ID: id}, rest, err
 }
 
-func appendOutcome(key []byte, p joiner.Place, o *joiner.HeldOutcome) []byte {
+func appendOutcome(key []byte, p joiner.RequestKey, o *joiner.StoredOutcome) []byte {
 	key = appendTime(appendPlace(key, spaceOutcome, p), o.TS)
 	return appendOrigin(append(appendID(key, o.ID), o.Hash[:hashLen]...), o.Origin)
 }
 
-func appendWaiting(key []byte, id string, o *joiner.HeldOutcome) []byte {
+func appendWaiting(key []byte, id string, o *joiner.StoredOutcome) []byte {
 	key = appendID(appendTime(append(key, spaceWaiting), o.Until), id)
 	return appendOrigin(append(appendID(key, o.ID), o.Hash[:hashLen]...), o.Origin)
 }
@@ -99,7 +99,7 @@ func appendOrigin(key []byte, o events.Origin) []byte {
 }
 
 // readTail fills an outcome from the end of its key: outcome_id, hash, origin.
-func readTail(o *joiner.HeldOutcome, key []byte) error {
+func readTail(o *joiner.StoredOutcome, key []byte) error {
 	id, rest, err := readID(key)
 	if err != nil {
 		return err

@@ -23,16 +23,16 @@ func times() *rapid.Generator[events.Time] {
 	return rapid.Custom(func(t *rapid.T) events.Time { return events.Time(rapid.Int64().Draw(t, "time")) })
 }
 
-func placesOf() *rapid.Generator[joiner.Place] {
-	return rapid.Custom(func(t *rapid.T) joiner.Place {
-		return joiner.Place{TS: times().Draw(t, "ts"), ID: ids().Draw(t, "id")}
+func placesOf() *rapid.Generator[joiner.RequestKey] {
+	return rapid.Custom(func(t *rapid.T) joiner.RequestKey {
+		return joiner.RequestKey{TS: times().Draw(t, "ts"), ID: ids().Draw(t, "id")}
 	})
 }
 
-func outcomes() *rapid.Generator[joiner.HeldOutcome] {
-	return rapid.Custom(func(t *rapid.T) joiner.HeldOutcome {
-		o := joiner.HeldOutcome{
-			TS: times().Draw(t, "ts"), ID: ids().Draw(t, "outcome"), Round: rapid.Uint32().Draw(t, "round"), Booked: rapid.Bool().Draw(t, "booked"),
+func outcomes() *rapid.Generator[joiner.StoredOutcome] {
+	return rapid.Custom(func(t *rapid.T) joiner.StoredOutcome {
+		o := joiner.StoredOutcome{
+			TS: times().Draw(t, "ts"), ID: ids().Draw(t, "outcome"), LateSeq: rapid.Uint32().Draw(t, "round"), Booked: rapid.Bool().Draw(t, "booked"),
 			Data:   rapid.SliceOfN(rapid.Byte(), 1, 20).Draw(t, "data"),
 			Origin: events.Origin{Input: rapid.Byte().Draw(t, "input"), Seq: rapid.Uint64().Draw(t, "seq"), Index: rapid.Uint32().Draw(t, "index")},
 		}
@@ -80,9 +80,9 @@ func TestOutcomeKeysSortInOrder(t *testing.T) {
 		b.Hash[31] = a.Hash[31] // beyond what a key holds
 		order := joiner.Order(
 			&events.Outcome{TS: a.TS, ID: a.ID, Hash: a.Hash}, &events.Outcome{TS: b.TS, ID: b.ID, Hash: b.Hash})
-		for _, key := range []func(o *joiner.HeldOutcome) []byte{
-			func(o *joiner.HeldOutcome) []byte { return appendOutcome(nil, p, o) },
-			func(o *joiner.HeldOutcome) []byte {
+		for _, key := range []func(o *joiner.StoredOutcome) []byte{
+			func(o *joiner.StoredOutcome) []byte { return appendOutcome(nil, p, o) },
+			func(o *joiner.StoredOutcome) []byte {
 				w := *o
 				w.Until = w.TS // it has no copies
 				return appendWaiting(nil, p.ID, &w)
@@ -92,7 +92,7 @@ func TestOutcomeKeysSortInOrder(t *testing.T) {
 				t.Fatalf("%+v and %+v are in order %d, their keys %d", a, b, order, got)
 			}
 		}
-		got := joiner.HeldOutcome{TS: a.TS}
+		got := joiner.StoredOutcome{TS: a.TS}
 		place, rest, err := readPlace(appendOutcome(nil, p, &a))
 		if err == nil {
 			err = readTail(&got, rest[8:])
@@ -105,11 +105,11 @@ func TestOutcomeKeysSortInOrder(t *testing.T) {
 
 // FuzzKeys reads keys of any bytes. What can be read is written the same.
 func FuzzKeys(f *testing.F) {
-	o := joiner.HeldOutcome{TS: 5, ID: "o\x00"}
-	f.Add(appendPlace(nil, spaceRequest, joiner.Place{TS: -1, ID: "r\x00\xff"}))
-	f.Add(appendOutcome(nil, joiner.Place{TS: 1, ID: "r"}, &o))
+	o := joiner.StoredOutcome{TS: 5, ID: "o\x00"}
+	f.Add(appendPlace(nil, spaceRequest, joiner.RequestKey{TS: -1, ID: "r\x00\xff"}))
+	f.Add(appendOutcome(nil, joiner.RequestKey{TS: 1, ID: "r"}, &o))
 	f.Add(appendWaiting(nil, "r", &o))
-	f.Add(numbered(spaceUnwritten, 7))
+	f.Add(numbered(spaceOutbox, 7))
 	f.Add([]byte{spaceRequest})
 	f.Fuzz(func(t *testing.T, key []byte) {
 		p, rest, err := readPlace(key)
@@ -119,7 +119,7 @@ func FuzzKeys(f *testing.F) {
 		if again := appendPlace(nil, key[0], p); !bytes.Equal(again, key[:len(key)-len(rest)]) {
 			t.Fatalf("%x is read as %v and written %x", key, p, again)
 		}
-		var out joiner.HeldOutcome
+		var out joiner.StoredOutcome
 		if len(rest) > 8 && readTail(&out, rest[8:]) == nil {
 			copy(out.Hash[:], rest[len(rest)-originLen-hashLen:])
 			out.TS = readTime(rest)

@@ -17,10 +17,10 @@ import (
 // model is a store of maps, which a real one is held against. Its records are
 // their printed form.
 type model struct {
-	requests, histories map[joiner.Place]string
-	late                map[joiner.Place]bool
-	outcomes            map[joiner.Place][]joiner.HeldOutcome
-	waiting             map[string][]joiner.HeldOutcome
+	requests, histories map[joiner.RequestKey]string
+	late                map[joiner.RequestKey]bool
+	outcomes            map[joiner.RequestKey][]joiner.StoredOutcome
+	waiting             map[string][]joiner.StoredOutcome
 	unwritten           map[uint64]string
 	written             uint64 // number of the newest unwritten row
 	letters             uint64
@@ -29,8 +29,8 @@ type model struct {
 
 func newModel() *model {
 	return &model{
-		requests: map[joiner.Place]string{}, histories: map[joiner.Place]string{}, late: map[joiner.Place]bool{},
-		outcomes: map[joiner.Place][]joiner.HeldOutcome{}, waiting: map[string][]joiner.HeldOutcome{},
+		requests: map[joiner.RequestKey]string{}, histories: map[joiner.RequestKey]string{}, late: map[joiner.RequestKey]bool{},
+		outcomes: map[joiner.RequestKey][]joiner.StoredOutcome{}, waiting: map[string][]joiner.StoredOutcome{},
 		unwritten: map[uint64]string{}, held: map[uint64]string{},
 	}
 }
@@ -39,7 +39,7 @@ func (m *model) clone() *model {
 	c := *m
 	c.requests, c.histories, c.late = maps.Clone(m.requests), maps.Clone(m.histories), maps.Clone(m.late)
 	c.unwritten, c.held = maps.Clone(m.unwritten), maps.Clone(m.held)
-	c.outcomes, c.waiting = map[joiner.Place][]joiner.HeldOutcome{}, map[string][]joiner.HeldOutcome{}
+	c.outcomes, c.waiting = map[joiner.RequestKey][]joiner.StoredOutcome{}, map[string][]joiner.StoredOutcome{}
 	for p, list := range m.outcomes {
 		c.outcomes[p] = slices.Clone(list)
 	}
@@ -49,7 +49,7 @@ func (m *model) clone() *model {
 	return &c
 }
 
-func inOrder(a, b joiner.HeldOutcome) int {
+func inOrder(a, b joiner.StoredOutcome) int {
 	x, y := events.Outcome{TS: a.TS, ID: a.ID, Hash: a.Hash}, events.Outcome{TS: b.TS, ID: b.ID, Hash: b.Hash}
 	if order := joiner.Order(&x, &y); order != 0 {
 		return order
@@ -57,7 +57,7 @@ func inOrder(a, b joiner.HeldOutcome) int {
 	return int(a.Origin.Seq) - int(b.Origin.Seq)
 }
 
-func byPlace(a, b joiner.Place) int {
+func byPlace(a, b joiner.RequestKey) int {
 	if a.TS != b.TS {
 		return int(a.TS - b.TS)
 	}
@@ -91,7 +91,7 @@ func (m *model) dump(sorted bool) []string {
 		}
 	}
 	slices.SortFunc(orphans, func(a, b state.Orphan) int {
-		if order := byPlace(joiner.Place{TS: a.Outcome.Until, ID: a.RequestID}, joiner.Place{TS: b.Outcome.Until, ID: b.RequestID}); order != 0 {
+		if order := byPlace(joiner.RequestKey{TS: a.Outcome.Until, ID: a.RequestID}, joiner.RequestKey{TS: b.Outcome.Until, ID: b.RequestID}); order != 0 {
 			return order
 		}
 		x, y := a.Outcome, b.Outcome
@@ -130,10 +130,10 @@ func dump(v state.View) (out []string, err error) {
 			return nil, err
 		}
 		h := ""
-		if c.History.Round > 0 {
+		if c.History.LateSeq > 0 {
 			h = show(c.History)
 		}
-		closing := "closing " + show(c.Place) + show(c.Request) + h
+		closing := "closing " + show(c.Key) + show(c.Request) + h
 		for o, err := c.Outcome(); o != nil || err != nil; o, err = c.Outcome() {
 			if err != nil {
 				return nil, err
@@ -148,7 +148,7 @@ func dump(v state.View) (out []string, err error) {
 		}
 		out = append(out, show(o))
 	}
-	for u, err := range v.Unwritten(1 << 40) {
+	for u, err := range v.Outbox(1 << 40) {
 		if err != nil {
 			return nil, err
 		}
@@ -167,7 +167,7 @@ func dump(v state.View) (out []string, err error) {
 // collide, what the index says by itself is a hint.
 func (m *model) reads(t *rapid.T, s *Store, colliding bool) {
 	for _, id := range []string{"a", "b", "\x00", "never"} {
-		var want []joiner.Place
+		var want []joiner.RequestKey
 		outcomes := len(m.waiting[id])
 		for p := range m.requests {
 			if p.ID == id {
@@ -179,10 +179,10 @@ func (m *model) reads(t *rapid.T, s *Store, colliding bool) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got []joiner.Place
+		var got []joiner.RequestKey
 		for _, f := range found {
-			if got = append(got, f.Place); f.Late != m.late[f.Place] {
-				t.Fatalf("%v is found, late is %v, want %v", f.Place, f.Late, m.late[f.Place])
+			if got = append(got, f.Key); f.Late != m.late[f.Key] {
+				t.Fatalf("%v is found, late is %v, want %v", f.Key, f.Late, m.late[f.Key])
 			}
 		}
 		slices.SortFunc(got, byPlace)
@@ -205,7 +205,7 @@ func (m *model) reads(t *rapid.T, s *Store, colliding bool) {
 			if err != nil || !ok || show(r) != m.requests[p] {
 				t.Fatalf("%v holds %v %v, %v, want %v", p, r, ok, err, m.requests[p])
 			}
-			var held []joiner.HeldOutcome
+			var held []joiner.StoredOutcome
 			for o, err := range s.Outcomes(p) {
 				if err != nil {
 					t.Fatal(err)
@@ -228,7 +228,7 @@ func (m *model) reads(t *rapid.T, s *Store, colliding bool) {
 	if got, ok, err := s.Oldest(from); err != nil || ok != (want < events.MaxTime) || ok && got != want {
 		t.Fatalf("the oldest from %v on is %v, %v: %v; want %v", from, got, ok, err, want)
 	}
-	if s.Unwritten() != m.written || s.DeadLetters() != m.letters {
-		t.Fatalf("%d unwritten, %d dead letters, want %d and %d", s.Unwritten(), s.DeadLetters(), m.written, m.letters)
+	if s.RowsQueued() != m.written || s.DeadLetters() != m.letters {
+		t.Fatalf("%d unwritten, %d dead letters, want %d and %d", s.RowsQueued(), s.DeadLetters(), m.written, m.letters)
 	}
 }

@@ -18,21 +18,21 @@ func (s *Store) Find(found []joiner.Found, id string) ([]joiner.Found, error) {
 	h := s.hash(id)
 	var err error
 	s.index.singles.each(h, func(t events.Time) {
-		p := joiner.Place{TS: t, ID: id}
+		p := joiner.RequestKey{TS: t, ID: id}
 		if r, ok, failed := getSingle(s.db.Load(), p); failed != nil {
 			err = failed
 		} else if ok && !r.gone {
-			found = append(found, joiner.Found{Place: p, Late: r.Late})
+			found = append(found, joiner.Found{Key: p, Late: r.Late})
 		}
 	})
 	if err != nil {
 		return found, err
 	}
 	err = s.inGroups(h, id, func(at *slot, _ groupPlace) (bool, error) {
-		p := joiner.Place{TS: at.ts, ID: id}
+		p := joiner.RequestKey{TS: at.ts, ID: id}
 		hidden, err := s.hidden(h, p)
 		if !hidden && err == nil && at.ts >= s.saved.Forgotten {
-			found = append(found, joiner.Found{Place: p})
+			found = append(found, joiner.Found{Key: p})
 		}
 		return true, err
 	})
@@ -82,7 +82,7 @@ func (s *Store) inGroups(h uint64, id string, visit func(*slot, groupPlace) (boo
 
 // hidden reports whether a request stands by itself, or is gone, so that what a
 // group has of it does not count.
-func (s *Store) hidden(h uint64, p joiner.Place) (bool, error) {
+func (s *Store) hidden(h uint64, p joiner.RequestKey) (bool, error) {
 	if !s.index.singles.holds(h, p.TS) {
 		return false, nil
 	}
@@ -100,12 +100,12 @@ func (s *Store) OutcomeCount(id string) int { return int(s.index.outcomes[s.hash
 func (s *Store) Dirty(id string) bool { return s.touched.has(s.hash(id)) }
 
 // Request implements engine.Store.
-func (s *Store) Request(p joiner.Place) (held joiner.HeldRequest, ok bool, err error) {
+func (s *Store) Request(p joiner.RequestKey) (held joiner.StoredRequest, ok bool, err error) {
 	h := s.hash(p.ID)
 	if s.index.singles.holds(h, p.TS) {
 		r, found, err := getSingle(s.db.Load(), p)
 		if found || err != nil {
-			return r.HeldRequest, found && !r.gone, err
+			return r.StoredRequest, found && !r.gone, err
 		}
 	}
 	if p.TS < s.saved.Forgotten {
@@ -123,7 +123,7 @@ func (s *Store) Request(p joiner.Place) (held joiner.HeldRequest, ok bool, err e
 }
 
 // getSingle reads the record of a request that stands by itself.
-func getSingle(r pebble.Reader, p joiner.Place) (single, bool, error) {
+func getSingle(r pebble.Reader, p joiner.RequestKey) (single, bool, error) {
 	value, ok, err := get(r, appendPlace(nil, spaceRequest, p))
 	if !ok || err != nil {
 		return single{}, false, err
@@ -146,7 +146,7 @@ func get(r pebble.Reader, key []byte) ([]byte, bool, error) {
 }
 
 // History implements engine.Store.
-func (s *Store) History(p joiner.Place) (joiner.History, bool, error) {
+func (s *Store) History(p joiner.RequestKey) (joiner.History, bool, error) {
 	value, ok, err := get(s.db.Load(), appendPlace(nil, spaceHistory, p))
 	if !ok || err != nil {
 		return joiner.History{}, false, err
@@ -156,8 +156,8 @@ func (s *Store) History(p joiner.Place) (joiner.History, bool, error) {
 }
 
 // Histories implements engine.Store.
-func (s *Store) Histories(from, to events.Time) iter.Seq2[joiner.Place, error] {
-	return func(yield func(joiner.Place, error) bool) {
+func (s *Store) Histories(from, to events.Time) iter.Seq2[joiner.RequestKey, error] {
+	return func(yield func(joiner.RequestKey, error) bool) {
 		err := s.keys(s.db.Load(), spaceHistory, from, to, func(key []byte) error {
 			p, _, err := readPlace(key)
 			if err == nil && !yield(p, nil) {
@@ -166,7 +166,7 @@ func (s *Store) Histories(from, to events.Time) iter.Seq2[joiner.Place, error] {
 			return err
 		})
 		if err != nil && !errors.Is(err, io.EOF) {
-			yield(joiner.Place{}, err)
+			yield(joiner.RequestKey{}, err)
 		}
 	}
 }
@@ -230,7 +230,7 @@ func (s *Store) Oldest(from events.Time) (oldest events.Time, ok bool, err error
 				continue
 			}
 			id := s.group.id(r)
-			hidden, err := s.hidden(s.hashBytes(id), joiner.Place{TS: r.ts, ID: string(id)})
+			hidden, err := s.hidden(s.hashBytes(id), joiner.RequestKey{TS: r.ts, ID: string(id)})
 			if err != nil {
 				return err
 			}
@@ -263,11 +263,11 @@ func (s *Store) any(space byte, from, to events.Time) (bool, error) {
 }
 
 // Outcomes implements engine.Store.
-func (s *Store) Outcomes(p joiner.Place) iter.Seq2[joiner.HeldOutcome, error] {
+func (s *Store) Outcomes(p joiner.RequestKey) iter.Seq2[joiner.StoredOutcome, error] {
 	prefix := appendPlace(nil, spaceOutcome, p)
-	return func(yield func(joiner.HeldOutcome, error) bool) {
+	return func(yield func(joiner.StoredOutcome, error) bool) {
 		err := s.records(prefix, func(key, value []byte) error {
-			o := joiner.HeldOutcome{TS: readTime(key[len(prefix):])}
+			o := joiner.StoredOutcome{TS: readTime(key[len(prefix):])}
 			if err := readTail(&o, key[len(prefix)+8:]); err != nil {
 				return err
 			}
@@ -280,14 +280,14 @@ func (s *Store) Outcomes(p joiner.Place) iter.Seq2[joiner.HeldOutcome, error] {
 			return nil
 		})
 		if err != nil && !errors.Is(err, io.EOF) {
-			yield(joiner.HeldOutcome{}, err)
+			yield(joiner.StoredOutcome{}, err)
 		}
 	}
 }
 
 // Waiting implements engine.Store.
-func (s *Store) Waiting(id string) ([]joiner.HeldOutcome, error) {
-	var held []joiner.HeldOutcome
+func (s *Store) Waiting(id string) ([]joiner.StoredOutcome, error) {
+	var held []joiner.StoredOutcome
 	seen := map[events.Time]bool{}
 	var err error
 	s.index.waiting.each(s.hash(id), func(t events.Time) {
@@ -297,7 +297,7 @@ func (s *Store) Waiting(id string) ([]joiner.HeldOutcome, error) {
 		seen[t] = true
 		prefix := appendID(appendTime([]byte{spaceWaiting}, t), id)
 		err = s.records(prefix, func(key, value []byte) error {
-			o := joiner.HeldOutcome{Until: t}
+			o := joiner.StoredOutcome{Until: t}
 			if err := readTail(&o, key[len(prefix):]); err != nil {
 				return err
 			}

@@ -31,10 +31,10 @@ func BenchmarkHeld(b *testing.B) {
 	saved, random := s.Progress(), rand.NewChaCha8([32]byte{})
 	for i := range b.N {
 		random.Read(noise) // in hex it is as compressible as JSON with numbers is
-		p := joiner.Place{TS: events.Time(i), ID: fmt.Sprintf("0123456789abcdef%016x", i)}
+		p := joiner.RequestKey{TS: events.Time(i), ID: fmt.Sprintf("0123456789abcdef%016x", i)}
 		s.AddRequest(p, events.Origin{Seq: uint64(i)}, fmt.Appendf(nil, "%x", noise[:300]))
 		for n := range 2 {
-			s.PutOutcome(p, &joiner.HeldOutcome{TS: p.TS, ID: fmt.Sprint(n), Data: fmt.Appendf(nil, "%x", noise[300:])})
+			s.PutOutcome(p, &joiner.StoredOutcome{TS: p.TS, ID: fmt.Sprint(n), Data: fmt.Appendf(nil, "%x", noise[300:])})
 		}
 		if i%1000 == 999 || i == b.N-1 {
 			if err := s.Apply(&saved, false); err != nil {
@@ -61,7 +61,7 @@ func BenchmarkOpen(b *testing.B) {
 	const held = 500_000
 	saved, random, event := s.Progress(), rand.New(rand.NewPCG(1, 1)), make([]byte, 300)
 	for i := range held {
-		p := joiner.Place{TS: events.Time(i) * 100_000, ID: fmt.Sprintf("%016x%016x", random.Uint64(), random.Uint64())}
+		p := joiner.RequestKey{TS: events.Time(i) * 100_000, ID: fmt.Sprintf("%016x%016x", random.Uint64(), random.Uint64())}
 		s.AddRequest(p, events.Origin{Seq: uint64(i)}, event)
 		if i%1000 == 999 {
 			if err := s.Apply(&saved, false); err != nil {

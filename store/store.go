@@ -71,7 +71,7 @@ type Store struct {
 	group            group  // scratch
 	found            []uint32
 
-	unwritten, deadLetters uint64 // newest numbers given out
+	rowsQueued, deadLetters uint64 // newest numbers given out
 
 	deleted events.Time // nothing of requests stamped before it is left
 
@@ -164,20 +164,20 @@ func (s *Store) load() error {
 	if err := s.loadIndex(); err != nil {
 		return err
 	}
-	rows, err := s.newest(spaceUnwritten)
+	rows, err := s.newest(spaceOutbox)
 	if err != nil {
 		return err
 	}
 	letters, err := s.newest(spaceDeadLetter)
 	// Those that commits hold are gone from the state; their numbers stay used.
-	s.unwritten, s.deadLetters = max(rows, s.saved.Unwritten), max(letters, s.saved.DeadLetters)
+	s.rowsQueued, s.deadLetters = max(rows, s.saved.RowsCommitted), max(letters, s.saved.DeadLetters)
 	return err
 }
 
 // nothing is where an empty state stands.
 func nothing() state.Checkpoint {
 	return state.Checkpoint{
-		Progress:  joiner.Progress{Clock: joiner.NewClock(), ClosedThrough: events.MinTime, Announced: events.MinTime},
+		Progress:  joiner.Progress{Clock: joiner.NewClock(), ClosedThrough: events.MinTime, PublishedThrough: events.MinTime},
 		Committed: events.MinTime, MaxEvent: events.MinTime,
 		Forgotten: events.MinTime, Orphaned: events.MinTime,
 	}
@@ -262,8 +262,8 @@ func (s *Store) newest(space byte) (uint64, error) {
 // Progress implements engine.Store.
 func (s *Store) Progress() state.Checkpoint { return s.saved }
 
-// Unwritten implements engine.Store.
-func (s *Store) Unwritten() uint64 { return s.unwritten }
+// RowsQueued implements engine.Store.
+func (s *Store) RowsQueued() uint64 { return s.rowsQueued }
 
 // DeadLetters implements engine.Store.
 func (s *Store) DeadLetters() uint64 { return s.deadLetters }

@@ -78,13 +78,13 @@ func moment(t *rapid.T, what string) events.Time {
 	return events.Time(rapid.IntRange(0, 9).Draw(t, what)) << (sliceBits - 1)
 }
 
-func place(t *rapid.T) joiner.Place {
-	return joiner.Place{TS: moment(t, "ts"), ID: rapid.SampledFrom([]string{"a", "b", "\x00"}).Draw(t, "id")}
+func place(t *rapid.T) joiner.RequestKey {
+	return joiner.RequestKey{TS: moment(t, "ts"), ID: rapid.SampledFrom([]string{"a", "b", "\x00"}).Draw(t, "id")}
 }
 
-func (d *driver) held(t *rapid.T) joiner.HeldOutcome {
+func (d *driver) held(t *rapid.T) joiner.StoredOutcome {
 	d.seq++
-	return joiner.HeldOutcome{
+	return joiner.StoredOutcome{
 		TS: moment(t, "ts"), ID: rapid.SampledFrom([]string{"", "o", "p"}).Draw(t, "outcome"),
 		Hash: [32]byte{rapid.Byte().Draw(t, "hash")}, Origin: events.Origin{Seq: d.seq}, Data: []byte("{}"),
 	}
@@ -97,7 +97,7 @@ func (d *driver) add(t *rapid.T) {
 		t.Skip("forgotten, or held")
 	}
 	d.s.AddRequest(p, o.Origin, o.Data)
-	d.m.requests[p], d.m.late[p] = show(joiner.HeldRequest{Pieces: []joiner.HeldPiece{{Origin: o.Origin, Data: string(o.Data)}}}), false
+	d.m.requests[p], d.m.late[p] = show(joiner.StoredRequest{Pieces: []joiner.StoredPiece{{Origin: o.Origin, Data: string(o.Data)}}}), false
 	if !d.s.Dirty(p.ID) {
 		t.Fatal("what the batch adds is not dirty")
 	}
@@ -116,11 +116,11 @@ func (d *driver) request(t *rapid.T) {
 }
 
 // any is a place that the model holds.
-func (d *driver) any(t *rapid.T) joiner.Place {
+func (d *driver) any(t *rapid.T) joiner.RequestKey {
 	if len(d.m.requests) == 0 {
 		t.Skip("no request")
 	}
-	var all []joiner.Place
+	var all []joiner.RequestKey
 	for p := range d.m.requests {
 		all = append(all, p)
 	}
@@ -148,7 +148,7 @@ func (d *driver) waiting(t *rapid.T) {
 
 func (d *driver) history(t *rapid.T) {
 	p, h := d.any(t), histories().Draw(t, "history")
-	h.Round |= 1 // tells it from none
+	h.LateSeq |= 1 // tells it from none
 	d.s.PutHistory(p, &h)
 	d.m.histories[p] = show(h)
 }
@@ -162,14 +162,14 @@ func (d *driver) number(t *rapid.T) {
 		return
 	}
 	u := unwrittens().Draw(t, "row")
-	d.s.AddUnwritten(&u)
+	d.s.QueueRow(&u)
 	d.m.written++
 	d.m.unwritten[d.m.written] = show(u)
 }
 
 // move takes a request with all that belongs to it to another time.
 func (d *driver) move(t *rapid.T) {
-	from, to := d.any(t), joiner.Place{TS: moment(t, "to")}
+	from, to := d.any(t), joiner.RequestKey{TS: moment(t, "to")}
 	if to.ID = from.ID; to.TS < d.saved.Forgotten || d.m.requests[to] != "" {
 		t.Skip("taken")
 	}
@@ -188,7 +188,7 @@ func (d *driver) move(t *rapid.T) {
 		d.s.DeleteHistory(from)
 		d.s.PutHistory(to, &h)
 	}
-	if err := d.s.MoveUnwritten(from, to); err != nil {
+	if err := d.s.MoveQueued(from, to); err != nil {
 		t.Fatal(err)
 	}
 	d.m.requests[to], d.m.late[to], d.m.outcomes[to] = d.m.requests[from], d.m.late[from], d.m.outcomes[from]
@@ -255,16 +255,16 @@ func (d *driver) check(t *rapid.T) {
 func (d *driver) forget(t *rapid.T) {
 	d.apply(t)
 	cut := state.PendingCut{
-		Forgotten: max(d.saved.Forgotten, moment(t, "forgotten")),
-		Orphaned:  max(d.saved.Orphaned, moment(t, "orphaned")),
-		Unwritten: d.m.written, DeadLetters: d.saved.DeadLetters,
+		Forgotten:  max(d.saved.Forgotten, moment(t, "forgotten")),
+		Orphaned:   max(d.saved.Orphaned, moment(t, "orphaned")),
+		RowsQueued: d.m.written, DeadLetters: d.saved.DeadLetters,
 	}
 	f := state.Forget{Cut: cut, Orphaned: d.saved.Orphaned}
 	for id, list := range d.m.waiting {
-		kept := []joiner.HeldOutcome(nil)
+		kept := []joiner.StoredOutcome(nil)
 		for _, o := range list {
 			if o.Until < cut.Orphaned {
-				f.Orphans = append(f.Orphans, joiner.Place{TS: o.Until, ID: id})
+				f.Orphans = append(f.Orphans, joiner.RequestKey{TS: o.Until, ID: id})
 			} else {
 				kept = append(kept, o)
 			}
@@ -285,7 +285,7 @@ func (d *driver) forget(t *rapid.T) {
 	}
 	clear(d.m.unwritten)
 	ended := through == cut.Forgotten && through > d.saved.Forgotten
-	d.saved.Forgotten, d.saved.Orphaned, d.saved.Unwritten = through, cut.Orphaned, cut.Unwritten
+	d.saved.Forgotten, d.saved.Orphaned, d.saved.RowsCommitted = through, cut.Orphaned, cut.RowsQueued
 	d.apply(t)
 	if ended {
 		d.nothingBefore(t, through)

@@ -30,14 +30,14 @@ const (
 
 // single is a request that stands by itself.
 type single struct {
-	joiner.HeldRequest
+	joiner.StoredRequest
 	gone bool
 }
 
 // goneValue is the record of a request that was moved elsewhere.
 var goneValue = []byte{valueVersion, flagGone, 0, 0}
 
-func appendRequest(v []byte, r *joiner.HeldRequest) []byte {
+func appendRequest(v []byte, r *joiner.StoredRequest) []byte {
 	flags := byte(0)
 	if r.Late {
 		flags |= flagLate
@@ -51,7 +51,7 @@ func appendRequest(v []byte, r *joiner.HeldRequest) []byte {
 	for i := range r.Pieces {
 		p := &r.Pieces[i]
 		v = appendOrigin(v, p.Origin)
-		v = binary.AppendUvarint(v, uint64(p.Round))
+		v = binary.AppendUvarint(v, uint64(p.LateSeq))
 		v = append(binary.AppendUvarint(v, uint64(len(p.Data))), p.Data...)
 	}
 	return v
@@ -61,39 +61,40 @@ func decodeSingle(v []byte) (single, error) {
 	d := decoder{rest: v}
 	d.version()
 	flags := d.byte()
-	r := single{joiner.HeldRequest{Late: flags&flagLate != 0}, flags&flagGone != 0}
+	r := single{joiner.StoredRequest{Late: flags&flagLate != 0}, flags&flagGone != 0}
 	for n := d.count(32); n > 0; n-- {
 		r.Copies = append(r.Copies, [32]byte(d.bytes(32)))
 	}
 	n := d.count(originLen + 2)
-	r.Pieces = make([]joiner.HeldPiece, 0, n)
+	r.Pieces = make([]joiner.StoredPiece, 0, n)
 	for ; n > 0; n-- {
-		r.Pieces = append(r.Pieces, joiner.HeldPiece{Origin: d.origin(), Round: uint32(d.uvarint()), Data: string(d.sized())})
+		r.Pieces = append(r.Pieces, joiner.StoredPiece{Origin: d.origin(), LateSeq: uint32(d.uvarint()),
+			Data: string(d.sized())})
 	}
 	return r, d.done()
 }
 
-func appendOutcomeValue(v []byte, o *joiner.HeldOutcome) []byte {
+func appendOutcomeValue(v []byte, o *joiner.StoredOutcome) []byte {
 	v = append(v, rulesVersion)
 	v = append(v, o.Hash[:]...)
-	v = binary.AppendUvarint(v, uint64(o.Round)<<1|uint64(boolByte(o.Booked)))
+	v = binary.AppendUvarint(v, uint64(o.LateSeq)<<1|uint64(boolByte(o.Booked)))
 	return append(v, o.Data...)
 }
 
 // decodeOutcome fills in what the key does not hold. Data is a view of v.
-func decodeOutcome(o *joiner.HeldOutcome, v []byte) error {
+func decodeOutcome(o *joiner.StoredOutcome, v []byte) error {
 	d := decoder{rest: v}
 	d.versionOf(rulesVersion)
 	o.Hash = [32]byte(d.bytes(32))
 	round := d.uvarint()
-	o.Round, o.Booked = uint32(round>>1), round&1 != 0
+	o.LateSeq, o.Booked = uint32(round>>1), round&1 != 0
 	o.Data, d.rest = d.rest, nil
 	return d.done()
 }
 
 // An outcome that waits has no round, and stands under another time than its own: in
 // place of the one is how much later the other is.
-func appendWaitingValue(v []byte, o *joiner.HeldOutcome) []byte {
+func appendWaitingValue(v []byte, o *joiner.StoredOutcome) []byte {
 	v = append(v, rulesVersion)
 	v = append(v, o.Hash[:]...)
 	v = append(v, boolByte(o.Booked))
@@ -102,7 +103,7 @@ func appendWaitingValue(v []byte, o *joiner.HeldOutcome) []byte {
 }
 
 // decodeWaiting is decodeOutcome for an outcome that waits. Until is set already.
-func decodeWaiting(o *joiner.HeldOutcome, v []byte) error {
+func decodeWaiting(o *joiner.StoredOutcome, v []byte) error {
 	d := decoder{rest: v}
 	d.versionOf(rulesVersion)
 	o.Hash = [32]byte(d.bytes(32))
@@ -120,8 +121,8 @@ const (
 )
 
 func appendHistory(v []byte, h *joiner.History) []byte {
-	v = append(v, rulesVersion, boolByte(h.Settled))
-	v = binary.AppendUvarint(v, uint64(h.Round))
+	v = append(v, rulesVersion, boolByte(h.Closed))
+	v = binary.AppendUvarint(v, uint64(h.LateSeq))
 	v = binary.AppendUvarint(v, uint64(h.Base))
 	v = binary.AppendUvarint(v, uint64(len(h.Rows)))
 	for i := range h.Rows {
@@ -146,9 +147,9 @@ func decodeHistory(v []byte) (joiner.History, error) {
 	const leastRow, leastSpot = 28, 2 // bytes
 	d := decoder{rest: v}
 	d.versionOf(rulesVersion)
-	h := joiner.History{Settled: d.byte() != 0, Round: uint32(d.uvarint()), Base: uint32(d.uvarint())}
+	h := joiner.History{Closed: d.byte() != 0, LateSeq: uint32(d.uvarint()), Base: uint32(d.uvarint())}
 	for n := d.count(leastRow); n > 0; n-- {
-		s := joiner.Standing{Item: string(d.sized())}
+		s := joiner.RowState{Item: string(d.sized())}
 		flags := d.byte()
 		s.Written, s.Early = flags&standsWritten != 0, flags&standsEarly != 0
 		s.Withdrawn, s.Unknown = flags&standsWithdrawn != 0, flags&standsUnknown != 0
@@ -158,16 +159,16 @@ func decodeHistory(v []byte) (joiner.History, error) {
 		h.Rows = append(h.Rows, s)
 	}
 	for n := d.count(leastSpot); n > 0; n-- {
-		h.TakenBack = append(h.TakenBack, joiner.Spotted{Item: string(d.sized()), Label: int(d.uvarint())})
+		h.TakenBack = append(h.TakenBack, joiner.LabelRef{Item: string(d.sized()), Label: int(d.uvarint())})
 	}
 	return h, d.done()
 }
 
-func appendUnwritten(v []byte, u *joiner.Unwritten) []byte {
+func appendQueuedRow(v []byte, u *joiner.QueuedRow) []byte {
 	v = append(v, valueVersion)
-	v = binary.BigEndian.AppendUint64(v, uint64(u.Place.TS))
-	v = appendBytes(v, []byte(u.Place.ID))
-	v = binary.AppendUvarint(v, uint64(u.Round))
+	v = binary.BigEndian.AppendUint64(v, uint64(u.Key.TS))
+	v = appendBytes(v, []byte(u.Key.ID))
+	v = binary.AppendUvarint(v, uint64(u.LateSeq))
 	v = appendBytes(v, []byte(u.Item))
 	v = binary.AppendUvarint(v, uint64(u.Row.Revision))
 	v = append(v, byte(u.Row.Reason))
@@ -175,12 +176,12 @@ func appendUnwritten(v []byte, u *joiner.Unwritten) []byte {
 	return appendCells(v, u.Row.Cells)
 }
 
-func decodeUnwritten(v []byte) (joiner.Unwritten, error) {
+func decodeQueuedRow(v []byte) (joiner.QueuedRow, error) {
 	d := decoder{rest: v}
 	d.version()
-	u := joiner.Unwritten{
-		Place: joiner.Place{TS: events.Time(d.uint64()), ID: string(d.sized())},
-		Round: uint32(d.uvarint()), Item: string(d.sized()),
+	u := joiner.QueuedRow{
+		Key:     joiner.RequestKey{TS: events.Time(d.uint64()), ID: string(d.sized())},
+		LateSeq: uint32(d.uvarint()), Item: string(d.sized()),
 		Row: joiner.Row{
 			Revision: uint32(d.uvarint()), Reason: joiner.Reason(d.byte()),
 			Weight: math.Float64frombits(d.uint64()), Cells: d.cells(),

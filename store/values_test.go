@@ -18,15 +18,15 @@ func cells() *rapid.Generator[[]joiner.Cell] {
 	}), 1, 4)
 }
 
-func requests() *rapid.Generator[joiner.HeldRequest] {
-	return rapid.Custom(func(t *rapid.T) joiner.HeldRequest {
-		r := joiner.HeldRequest{Late: rapid.Bool().Draw(t, "late")}
+func requests() *rapid.Generator[joiner.StoredRequest] {
+	return rapid.Custom(func(t *rapid.T) joiner.StoredRequest {
+		r := joiner.StoredRequest{Late: rapid.Bool().Draw(t, "late")}
 		for range rapid.IntRange(0, 3).Draw(t, "copies") {
 			r.Copies = append(r.Copies, [32]byte{rapid.Byte().Draw(t, "copy")})
 		}
 		for range rapid.IntRange(1, 3).Draw(t, "pieces") {
 			o := outcomes().Draw(t, "piece")
-			r.Pieces = append(r.Pieces, joiner.HeldPiece{Origin: o.Origin, Round: o.Round, Data: string(o.Data)})
+			r.Pieces = append(r.Pieces, joiner.StoredPiece{Origin: o.Origin, LateSeq: o.LateSeq, Data: string(o.Data)})
 		}
 		return r
 	})
@@ -35,13 +35,13 @@ func requests() *rapid.Generator[joiner.HeldRequest] {
 func histories() *rapid.Generator[joiner.History] {
 	return rapid.Custom(func(t *rapid.T) joiner.History {
 		h := joiner.History{
-			Round: rapid.Uint32().Draw(t, "round"), Base: rapid.Uint32().Draw(t, "base"), Settled: rapid.Bool().Draw(t, "settled"),
+			LateSeq: rapid.Uint32().Draw(t, "round"), Base: rapid.Uint32().Draw(t, "base"), Closed: rapid.Bool().Draw(t, "settled"),
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "taken back") {
-			h.TakenBack = append(h.TakenBack, joiner.Spotted{Item: ids().Draw(t, "item"), Label: rapid.IntRange(0, 1000).Draw(t, "label")})
+			h.TakenBack = append(h.TakenBack, joiner.LabelRef{Item: ids().Draw(t, "item"), Label: rapid.IntRange(0, 1000).Draw(t, "label")})
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "rows") {
-			h.Rows = append(h.Rows, joiner.Standing{
+			h.Rows = append(h.Rows, joiner.RowState{
 				Item: ids().Draw(t, "item"), Written: rapid.Bool().Draw(t, "written"), Early: rapid.Bool().Draw(t, "early"),
 				Withdrawn: rapid.Bool().Draw(t, "withdrawn"), Unknown: rapid.Bool().Draw(t, "unknown"),
 				Revision: rapid.Uint32().Draw(t, "revision"), Cells: cells().Draw(t, "cells"),
@@ -52,10 +52,10 @@ func histories() *rapid.Generator[joiner.History] {
 	})
 }
 
-func unwrittens() *rapid.Generator[joiner.Unwritten] {
-	return rapid.Custom(func(t *rapid.T) joiner.Unwritten {
-		return joiner.Unwritten{
-			Place: placesOf().Draw(t, "place"), Round: rapid.Uint32().Draw(t, "round"), Item: ids().Draw(t, "item"),
+func unwrittens() *rapid.Generator[joiner.QueuedRow] {
+	return rapid.Custom(func(t *rapid.T) joiner.QueuedRow {
+		return joiner.QueuedRow{
+			Key: placesOf().Draw(t, "place"), LateSeq: rapid.Uint32().Draw(t, "round"), Item: ids().Draw(t, "item"),
 			Row: joiner.Row{
 				Revision: rapid.Uint32().Draw(t, "revision"), Reason: joiner.Reason(rapid.IntRange(0, joiner.Reasons-1).Draw(t, "reason")),
 				Weight: rapid.Float64().Draw(t, "weight"), Cells: cells().Draw(t, "cells"),
@@ -85,27 +85,27 @@ func roundTrip[T any](t *rapid.T, v T, encode func([]byte, *T) []byte, decode fu
 }
 
 // decodeHeld decodes a request that is not gone.
-func decodeHeld(v []byte) (joiner.HeldRequest, error) {
+func decodeHeld(v []byte) (joiner.StoredRequest, error) {
 	r, err := decodeSingle(v)
-	return r.HeldRequest, err
+	return r.StoredRequest, err
 }
 
 func TestValuesRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		roundTrip(t, requests().Draw(t, "request"), appendRequest, decodeHeld, false)
 		roundTrip(t, histories().Draw(t, "history"), appendHistory, decodeHistory, false)
-		roundTrip(t, unwrittens().Draw(t, "unwritten"), appendUnwritten, decodeUnwritten, false)
+		roundTrip(t, unwrittens().Draw(t, "unwritten"), appendQueuedRow, decodeQueuedRow, false)
 		o := outcomes().Draw(t, "outcome")
-		roundTrip(t, o, appendOutcomeValue, func(v []byte) (joiner.HeldOutcome, error) {
-			got := joiner.HeldOutcome{TS: o.TS, ID: o.ID, Origin: o.Origin}
+		roundTrip(t, o, appendOutcomeValue, func(v []byte) (joiner.StoredOutcome, error) {
+			got := joiner.StoredOutcome{TS: o.TS, ID: o.ID, Origin: o.Origin}
 			err := decodeOutcome(&got, v)
 			return got, err
 		}, true)
 		w := o
-		w.Round = 0
+		w.LateSeq = 0
 		w.Until = max(w.TS, times().Draw(t, "until"))
-		roundTrip(t, w, appendWaitingValue, func(v []byte) (joiner.HeldOutcome, error) {
-			got := joiner.HeldOutcome{Until: w.Until, ID: w.ID, Origin: w.Origin}
+		roundTrip(t, w, appendWaitingValue, func(v []byte) (joiner.StoredOutcome, error) {
+			got := joiner.StoredOutcome{Until: w.Until, ID: w.ID, Origin: w.Origin}
 			err := decodeWaiting(&got, v)
 			return got, err
 		}, true)
@@ -127,16 +127,16 @@ func TestValuesRoundTrip(t *testing.T) {
 // FuzzValues reads values of any bytes: none panics or allocates more than its
 // size warrants, and what is read is written so that it reads the same.
 func FuzzValues(f *testing.F) {
-	f.Add(appendRequest(nil, &joiner.HeldRequest{Late: true, Copies: make([][32]byte, 2), Pieces: []joiner.HeldPiece{{Data: "{}"}}}))
-	f.Add(appendHistory(nil, &joiner.History{Round: 1, Rows: []joiner.Standing{{Item: "a", Written: true, Cells: make([]joiner.Cell, 2)}}}))
-	f.Add(appendUnwritten(nil, &joiner.Unwritten{Place: joiner.Place{ID: "r"}, Item: "a", Row: joiner.Row{Cells: make([]joiner.Cell, 1)}}))
-	f.Add(appendOutcomeValue(nil, &joiner.HeldOutcome{Data: []byte("{}")}))
+	f.Add(appendRequest(nil, &joiner.StoredRequest{Late: true, Copies: make([][32]byte, 2), Pieces: []joiner.StoredPiece{{Data: "{}"}}}))
+	f.Add(appendHistory(nil, &joiner.History{LateSeq: 1, Rows: []joiner.RowState{{Item: "a", Written: true, Cells: make([]joiner.Cell, 2)}}}))
+	f.Add(appendQueuedRow(nil, &joiner.QueuedRow{Key: joiner.RequestKey{ID: "r"}, Item: "a", Row: joiner.Row{Cells: make([]joiner.Cell, 1)}}))
+	f.Add(appendOutcomeValue(nil, &joiner.StoredOutcome{Data: []byte("{}")}))
 	f.Add([]byte{valueVersion, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F})
 	f.Fuzz(func(t *testing.T, value []byte) {
 		rewritten(t, value, appendRequest, decodeHeld)
 		rewritten(t, value, appendHistory, decodeHistory)
-		rewritten(t, value, appendUnwritten, decodeUnwritten)
-		rewritten(t, value, appendOutcomeValue, func(v []byte) (o joiner.HeldOutcome, err error) {
+		rewritten(t, value, appendQueuedRow, decodeQueuedRow)
+		rewritten(t, value, appendOutcomeValue, func(v []byte) (o joiner.StoredOutcome, err error) {
 			err = decodeOutcome(&o, v)
 			return o, err
 		})

@@ -38,14 +38,14 @@ func (v *view) walk(from, to events.Time, whole bool) walk {
 
 // Request implements engine.View. It looks through the groups of a slice, since a
 // view has no index.
-func (v *view) Request(p joiner.Place) (joiner.HeldRequest, bool, error) {
+func (v *view) Request(p joiner.RequestKey) (joiner.StoredRequest, bool, error) {
 	if p.TS < v.forgotten { // whether or not it is deleted yet
-		return joiner.HeldRequest{}, false, nil
+		return joiner.StoredRequest{}, false, nil
 	}
 	if r, ok, err := getSingle(v.snap, p); ok || err != nil {
-		return r.HeldRequest, ok && !r.gone, err
+		return r.StoredRequest, ok && !r.gone, err
 	}
-	var held joiner.HeldRequest
+	var held joiner.StoredRequest
 	found, g := false, group{}
 	err := eachGroup(v.snap, p.TS, p.TS+1, &g, func(group groupPlace) error {
 		_, err := g.each(p.ID, func(at *slot) (bool, error) {
@@ -67,10 +67,10 @@ func (v *view) Request(p joiner.Place) (joiner.HeldRequest, bool, error) {
 	return held, found && err == nil, err
 }
 
-// Unwritten implements engine.View.
-func (v *view) Unwritten(through uint64) iter.Seq2[*joiner.Unwritten, error] {
-	return numberedRecords(v.snap, spaceUnwritten, through, func(value []byte) (*joiner.Unwritten, error) {
-		u, err := decodeUnwritten(value)
+// Outbox implements engine.View.
+func (v *view) Outbox(through uint64) iter.Seq2[*joiner.QueuedRow, error] {
+	return numberedRecords(v.snap, spaceOutbox, through, func(value []byte) (*joiner.QueuedRow, error) {
+		u, err := decodeQueuedRow(value)
 		return &u, err
 	})
 }
@@ -105,12 +105,12 @@ func numberedRecords[T any](r pebble.Reader, space byte, through uint64, decode 
 }
 
 // Requests implements engine.View.
-func (v *view) Requests(from, to events.Time) iter.Seq2[joiner.Place, error] {
-	return func(yield func(joiner.Place, error) bool) {
+func (v *view) Requests(from, to events.Time) iter.Seq2[joiner.RequestKey, error] {
+	return func(yield func(joiner.RequestKey, error) bool) {
 		w := v.walk(from, to, false)
 		err := w.run(v.snap, func(r *walked, _ *chunk) bool { return yield(r.place, nil) })
 		if err != nil {
-			yield(joiner.Place{}, err)
+			yield(joiner.RequestKey{}, err)
 		}
 	}
 }
@@ -120,7 +120,7 @@ func (v *view) Orphans(from, to events.Time) iter.Seq2[state.Orphan, error] {
 	return func(yield func(state.Orphan, error) bool) {
 		err := scan(v.snap, bound(spaceWaiting, from), bound(spaceWaiting, to), func(key, value []byte) error {
 			p, tail, err := readPlace(key)
-			orphan := state.Orphan{RequestID: p.ID, Outcome: joiner.HeldOutcome{Until: p.TS}}
+			orphan := state.Orphan{RequestID: p.ID, Outcome: joiner.StoredOutcome{Until: p.TS}}
 			if err == nil {
 				err = errors.Join(readTail(&orphan.Outcome, tail), decodeWaiting(&orphan.Outcome, value))
 			}

@@ -29,10 +29,10 @@ type walk struct {
 	group                   group
 	key                     []byte // scratch
 
-	slice int64                   // number of the slice that is walked
-	begun bool                    // there is one
-	alone map[joiner.Place]single // what of it stands by itself; nil if nothing does
-	chunk chunk                   // being read
+	slice int64                        // number of the slice that is walked
+	begun bool                         // there is one
+	alone map[joiner.RequestKey]single // what of it stands by itself; nil if nothing does
+	chunk chunk                        // being read
 }
 
 // chunk is a part of a slice, or the whole.
@@ -46,7 +46,7 @@ const chunkBytes = 32 << 20
 
 // walked is a request of a chunk.
 type walked struct {
-	place  joiner.Place
+	place  joiner.RequestKey
 	origin events.Origin
 	data   string
 	single *single // not nil: it stands by itself, and origin and data are none
@@ -193,7 +193,7 @@ func (w *walk) loadSingles() error {
 			return err
 		}
 		if w.alone == nil {
-			w.alone = map[joiner.Place]single{}
+			w.alone = map[joiner.RequestKey]single{}
 		}
 		w.alone[p] = r
 		if !r.gone {
@@ -246,7 +246,7 @@ func (w *walk) take() error {
 		if !within(*s) {
 			continue
 		}
-		r := walked{place: joiner.Place{TS: s.ts, ID: text[s.id.from:s.id.to]}, origin: s.origin}
+		r := walked{place: joiner.RequestKey{TS: s.ts, ID: text[s.id.from:s.id.to]}, origin: s.origin}
 		if _, hidden := w.alone[r.place]; hidden {
 			continue
 		}

@@ -48,7 +48,7 @@ func TestBenchEvents(t *testing.T) {
 	defer o.Close()
 	last, _, _ := o.Last()
 	l := &last.Progress.Ledger
-	if joined := l.Kinds[events.KindOutcome].Disposed[joiner.Joined]; joined != made.Outcomes || l.Rows != made.Requests {
+	if joined := l.Kinds[events.KindOutcome].Disposed[joiner.DispositionJoined]; joined != made.Outcomes || l.Rows != made.Requests {
 		t.Errorf("%d outcomes joined, %d rows written, want %d and %d", joined, l.Rows, made.Outcomes, made.Requests)
 	}
 }

@@ -321,13 +321,13 @@ func (r *outputRow) differs(want *enginetest.Row) string {
 
 // reasonOf is the reason that is written so; one beyond all for a text that is none.
 func reasonOf(text string) joiner.Reason {
-	reason := joiner.Closed
+	reason := joiner.ReasonClosed
 	for ; reason < joiner.Reasons && reason.String() != text; reason++ {
 	}
 	return reason
 }
 
-func (r *outputRow) withdrawn() bool { return r.reason == joiner.Withdrawn.String() }
+func (r *outputRow) withdrawn() bool { return r.reason == joiner.ReasonWithdrawn.String() }
 
 // check holds a finished output against the history: nothing lost, nothing
 // doubled, nothing unreadable, and no commit undone that had been made.
@@ -391,9 +391,9 @@ func (w *crashWorld) checkBooks(books *joiner.Ledger) error {
 		}
 		// Of copies outside the window, one may come when the request has closed:
 		// then the first to come is the one that counts.
-		extra := got.Disposed[joiner.OutsideWindow] - want[joiner.OutsideWindow]
-		got.Disposed[joiner.OutsideWindow] -= extra
-		got.Disposed[joiner.UnknownItem] += extra
+		extra := got.Disposed[joiner.DispositionOutsideWindow] - want[joiner.DispositionOutsideWindow]
+		got.Disposed[joiner.DispositionOutsideWindow] -= extra
+		got.Disposed[joiner.DispositionUnknownItem] += extra
 		if w.shape.Timely && got.Disposed != want {
 			return fmt.Errorf("%v dispositions: %v, want %v", events.Kind(kind), got.Disposed, want)
 		}
@@ -404,7 +404,7 @@ func (w *crashWorld) checkBooks(books *joiner.Ledger) error {
 func (w *crashWorld) checkLetters(out *writtenOutput) error {
 	want := int64(0)
 	for _, d := range w.answer.Disposed {
-		want += d[joiner.Rejected] + d[joiner.Quarantined]
+		want += d[joiner.DispositionRejected] + d[joiner.DispositionQuarantined]
 	}
 	seen := map[outputLetter]bool{}
 	for _, l := range out.letters {

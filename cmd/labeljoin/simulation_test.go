@@ -170,7 +170,7 @@ func (s *simulation) jumpStored() {
 	}
 	s.w.answer = reference.Join(s.w.history.Set())
 	for k := range before.Disposed {
-		if s.w.answer.Disposed[k][joiner.Quarantined] > before.Disposed[k][joiner.Quarantined] {
+		if s.w.answer.Disposed[k][joiner.DispositionQuarantined] > before.Disposed[k][joiner.DispositionQuarantined] {
 			s.hits.hit("event quarantined by the jump")
 		}
 	}
@@ -461,7 +461,7 @@ func (s *simulatedSource) Next(ctx context.Context) (events.Batch, error) {
 	}
 	b, err := s.Source.Next(ctx)
 	if s.log.unproven {
-		b.Proven = events.MinTime
+		b.ReadThrough = events.MinTime
 	}
 	if s.input != s.log.late {
 		s.handed.Add(1)

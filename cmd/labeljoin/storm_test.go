@@ -494,7 +494,7 @@ func (s *weather) latest(dir string) map[string][]string {
 	rows := map[string][]string{}
 	for key, all := range s.revisions(dir, stormColumns) {
 		row := slices.Clone(all[len(all)-1])
-		if row[3] == joiner.Withdrawn.String() {
+		if row[3] == joiner.ReasonWithdrawn.String() {
 			continue
 		}
 		row[2], row[3] = "", ""

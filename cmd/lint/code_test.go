@@ -163,7 +163,7 @@ var clocks = map[string]string{
 	"joiner/engine/run.go":                 "a commit is due some time after its first row: when files are cut, not what is in them",
 	"events/ingest/notices.go":             "what happened to events by HTTP is said once a minute",
 	"cmd/labeljoin/partition/ingest.go":    "an event by HTTP is refused by the bounds that the joiner judges by the broker's time",
-	"events/jetstream/calm.go":             "how long to wait before asking the broker again",
+	"events/jetstream/ratelimitedlog.go":   "how long to wait before asking the broker again",
 	"events/jetstream/connlog.go":          "when to replace a connection to which a subscription was refused",
 	"events/jetstream/resume.go":           "how long to wait before reading on",
 	"events/jetstream/source.go":           "when to ask the broker again whether anything is pending; the answer's time is the broker's",

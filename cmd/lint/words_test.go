@@ -181,7 +181,7 @@ var wide = map[string]bool{
 	"joiner/engine/commit.go":            true,
 	"joiner/engine/engine.go":            true,
 	"joiner/engine/fold.go":              true,
-	"joiner/engine/herald.go":            true,
+	"joiner/engine/labelstream.go":       true,
 	"joiner/engine/recover.go":           true,
 	"joiner/engine/run.go":               true,
 }

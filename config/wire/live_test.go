@@ -106,12 +106,12 @@ func TestLiveRoads(t *testing.T) {
 					m.Envelope = nil
 				}
 				if i%50 == 0 {
-					log = append(log, events.Batch{Proven: events.MinTime})
+					log = append(log, events.Batch{ReadThrough: events.MinTime})
 				}
 				last := &log[len(log)-1]
 				last.Messages = append(last.Messages, m)
 			}
-			log = append(log, events.Batch{Proven: events.MaxTime})
+			log = append(log, events.Batch{ReadThrough: events.MaxTime})
 			got := liveRows(t, log)
 			if want == "" {
 				want = got
@@ -164,7 +164,7 @@ func liveRows(t *testing.T, log memory.Log) string {
 		t.Errorf("the books do not balance: %+v", ledger)
 	}
 	var b strings.Builder
-	for _, row := range out.Latest(rules.Longest() + rules.Memory()) {
+	for _, row := range out.Latest(rules.Longest() + rules.Retention()) {
 		fmt.Fprintf(&b, "%s %s %v %v %d %v\n", row.RequestID, row.RequestTS, row.Request.Score, row.Cells, row.Revision,
 			row.Reason)
 	}

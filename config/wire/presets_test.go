@@ -23,9 +23,9 @@ type messages []events.Message
 
 func (l *messages) Next(context.Context) (events.Batch, error) {
 	if len(*l) == 0 {
-		return events.Batch{Proven: events.MinTime}, io.EOF
+		return events.Batch{ReadThrough: events.MinTime}, io.EOF
 	}
-	b := events.Batch{Messages: slices.Clone(*l), Proven: events.MinTime}
+	b := events.Batch{Messages: slices.Clone(*l), ReadThrough: events.MinTime}
 	*l = nil
 	return b, nil
 }

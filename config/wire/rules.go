@@ -121,9 +121,9 @@ func labelOfOthers(l config.Label, before []joiner.Label) (joiner.Label, error) 
 	if err != nil {
 		return joiner.Label{}, &settingError{"of", err}
 	}
-	label := joiner.Label{Name: l.Name, Agg: joiner.Formula, When: func(*events.Outcome) bool { return false }}
+	label := joiner.Label{Name: l.Name, Agg: joiner.AggFormula, When: func(*events.Outcome) bool { return false }}
 	if of.Truth {
-		label.Agg = joiner.Truth
+		label.Agg = joiner.AggTruth
 	}
 	for _, name := range of.Needs {
 		label.Needs = append(label.Needs, places[name])
@@ -156,23 +156,23 @@ func labelOfOthers(l config.Label, before []joiner.Label) (joiner.Label, error) 
 func aggOf(value config.Agg) (joiner.Agg, error) {
 	switch value {
 	case config.Any:
-		return joiner.Any, nil
+		return joiner.AggAny, nil
 	case config.Count:
-		return joiner.Count, nil
+		return joiner.AggCount, nil
 	case config.Sum:
-		return joiner.Sum, nil
+		return joiner.AggSum, nil
 	case config.Mean:
-		return joiner.Mean, nil
+		return joiner.AggMean, nil
 	case config.Max:
-		return joiner.Max, nil
+		return joiner.AggMax, nil
 	case config.Min:
-		return joiner.Min, nil
+		return joiner.AggMin, nil
 	case config.First:
-		return joiner.First, nil
+		return joiner.AggFirst, nil
 	case config.Last:
-		return joiner.Last, nil
+		return joiner.AggLast, nil
 	case config.Latency:
-		return joiner.Latency, nil
+		return joiner.AggLatency, nil
 	}
 	return 0, fmt.Errorf("a label's value cannot be %q", value)
 }

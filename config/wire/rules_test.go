@@ -41,16 +41,16 @@ labels:
 		rules.SampleHash != joiner.SampleSHA256 {
 		t.Errorf("the rules are %+v", rules)
 	}
-	if rules.Memory() != c.Memory() || rules.Longest() != c.Longest() {
-		t.Errorf("memory %v and longest window %v, in the configuration %v and %v", rules.Memory(), rules.Longest(),
-			c.Memory(), c.Longest())
+	if rules.Retention() != c.Retention() || rules.Longest() != c.Longest() {
+		t.Errorf("memory %v and longest window %v, in the configuration %v and %v", rules.Retention(), rules.Longest(),
+			c.Retention(), c.Longest())
 	}
 	view, b := &events.Outcome{Type: "view"}, &events.Outcome{Type: "b"}
 	if !rules.Impression(view) || rules.Impression(b) {
 		t.Error("the impression is another one's")
 	}
-	want := []joiner.Label{{Name: "b", Window: 10 * time.Minute, Agg: joiner.Any},
-		{Name: "a", Window: 7 * 24 * time.Hour, Agg: joiner.Latency}}
+	want := []joiner.Label{{Name: "b", Window: 10 * time.Minute, Agg: joiner.AggAny},
+		{Name: "a", Window: 7 * 24 * time.Hour, Agg: joiner.AggLatency}}
 	for i, l := range rules.Labels {
 		if l.Name != want[i].Name || l.Window != want[i].Window || l.Agg != want[i].Agg {
 			t.Errorf("label %d is %+v, want %+v", i, l, want[i])

@@ -16,7 +16,7 @@ import (
 type connLog struct {
 	opts    *ConnOptions
 	log     *slog.Logger
-	calm    *calm
+	calm    *rateLimitedLog
 	elapsed func() time.Duration
 
 	mu      sync.Mutex
@@ -29,7 +29,7 @@ type connLog struct {
 func newConnLog(log *slog.Logger, opts *ConnOptions) *connLog {
 	elapsed := newElapsed()
 	log = orSilent(log)
-	return &connLog{opts: opts, log: log, calm: newCalm(log, elapsed), elapsed: elapsed}
+	return &connLog{opts: opts, log: log, calm: newRateLimitedLog(log, elapsed), elapsed: elapsed}
 }
 
 func (c *connLog) options() []nats.Option {
@@ -64,7 +64,7 @@ func (c *connLog) stillAway(err error) {
 	if !c.away {
 		c.away, c.lost, c.told = true, now, now
 	}
-	if now-c.told >= calmEvery {
+	if now-c.told >= repeatEvery {
 		c.told = now
 		c.log.Warn("nats is still away", "for", (now - c.lost).Round(time.Second), "cause", c.opts.scrub(err))
 	}
@@ -78,7 +78,7 @@ func (c *connLog) connected(nc *nats.Conn) {
 			(c.elapsed() - c.lost).Round(time.Millisecond))
 	}
 	c.away = false
-	c.calm.rest()
+	c.calm.reset()
 }
 
 // healAfter is when a connection is replaced after NATS has refused a subscription:

@@ -79,7 +79,9 @@ func (e *evidence) admit(a *answer, unlike events.Hold) (events.Time, events.Hol
 	t, clock := e.clock.admit(events.At(a.info.TimeStamp), a.at)
 	back, hold := e.links.admit(a.info, &e.origins, a.at)
 	if text := refuses(a.info); text != "" && !hold.On() {
-		hold = events.Hold{Reason: holdFull, Detail: fmt.Sprintf("stream %q %s. Silence of it proves nothing; events and heartbeats do", a.info.Config.Name, text)}
+		hold = events.Hold{Reason: holdFull,
+			Detail: fmt.Sprintf("stream %q %s. Silence of it proves nothing; events and heartbeats do", a.info.Config.Name,
+				text)}
 	}
 	if e.unsure != "" && !hold.On() {
 		hold = events.Hold{Reason: holdDeletions, Detail: e.unsure}
@@ -91,7 +93,7 @@ func (e *evidence) admit(a *answer, unlike events.Hold) (events.Time, events.Hol
 		return events.MinTime, hold
 	}
 	if a.info.Cluster != nil && len(a.info.Cluster.Replicas) > 0 {
-		back += settling
+		back += replicaDelay
 	}
 	return t.Add(-back), clock
 }

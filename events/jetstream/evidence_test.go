@@ -51,7 +51,7 @@ func (w *witness) ends(t *testing.T, s *Source, n int) (events.Time, events.Hold
 		}
 		if len(b.Messages) == 0 {
 			i++
-			proven = max(proven, b.Proven)
+			proven = max(proven, b.ReadThrough)
 		}
 	}
 	w.mu.Lock()
@@ -125,7 +125,7 @@ func TestARenamedSubjectIsRefused(t *testing.T) {
 			input := Input{Kind: events.KindOutcome, Subject: c.subject, Stream: "log"}
 			logs, err := Find(deadline(t), nc, []Input{input})
 			fault, ok := errors.AsType[*LogError](err)
-			if c.says == "" && err != nil || c.says != "" && (!ok || fault.Fault != Changed || !strings.Contains(err.Error(), c.says)) {
+			if c.says == "" && err != nil || c.says != "" && (!ok || fault.Fault != FaultChanged || !strings.Contains(err.Error(), c.says)) {
 				t.Fatalf("found %v, error %v; want one that says %q", logs, err, c.says)
 			}
 		})
@@ -150,7 +150,7 @@ func TestARenamingThatIsAddedIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = fault(t, s)
-	if e, ok := errors.AsType[*LogError](err); !ok || e.Fault != Changed || !strings.Contains(err.Error(), "clean.") {
+	if e, ok := errors.AsType[*LogError](err); !ok || e.Fault != FaultChanged || !strings.Contains(err.Error(), "clean.") {
 		t.Fatalf("the source says %v", err)
 	}
 }
@@ -212,7 +212,7 @@ func TestWhatVanishesUnreadInASharedStreamIsNoticed(t *testing.T) {
 			from := events.Position{Input: "log", Created: log.Created, Next: 6, Mark: mark}
 			_, err := Open(deadline(t), nc, log, 0, from, Options{ProveEvery: 20 * time.Millisecond})
 			e, is := errors.AsType[*LogError](err)
-			if c.next == 0 && err != nil || c.next > 0 && (!is || e.Fault != Hole || e.Next != c.next) {
+			if c.next == 0 && err != nil || c.next > 0 && (!is || e.Fault != FaultHole || e.Next != c.next) {
 				t.Fatalf("a start says %v, want message %d missing", err, c.next)
 			}
 			if c.next == 0 {
@@ -224,7 +224,7 @@ func TestWhatVanishesUnreadInASharedStreamIsNoticed(t *testing.T) {
 				t.Fatalf("with the loss declared: %v", err)
 			}
 			defer s.Close()
-			for b, err := s.Next(deadline(t)); b.Proven == events.MinTime; b, err = s.Next(deadline(t)) {
+			for b, err := s.Next(deadline(t)); b.ReadThrough == events.MinTime; b, err = s.Next(deadline(t)) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -256,7 +256,7 @@ func TestWhatVanishesWhileReadingIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = fault(t, s)
-	if e, ok := errors.AsType[*LogError](err); !ok || e.Fault != Hole || !e.Shared {
+	if e, ok := errors.AsType[*LogError](err); !ok || e.Fault != FaultHole || !e.Shared {
 		t.Fatalf("the source says %v", err)
 	}
 }
@@ -518,8 +518,8 @@ func TestAMirrorThatIsCutOffHolds(t *testing.T) {
 		if err != nil {
 			break
 		}
-		if b.Proven != events.MinTime {
-			t.Fatalf("%s is proven after the link was cut at %s", b.Proven, cut)
+		if b.ReadThrough != events.MinTime {
+			t.Fatalf("%s is proven after the link was cut at %s", b.ReadThrough, cut)
 		}
 	}
 }

@@ -11,13 +11,13 @@ type Fault uint8
 
 // The faults.
 const (
-	Missing   Fault = iota // the stream is gone
-	Recreated              // another stream has its name
-	Rewound                // it ends before what was already read
-	Trimmed                // it begins after what is to be read next
-	Hole                   // messages were deleted out of its middle
-	Changed                // its configuration no longer holds what is read
-	Forked                 // it was rewound, and others have the place of messages that were read
+	FaultMissing   Fault = iota // the stream is gone
+	FaultRecreated              // another stream has its name
+	FaultRewound                // it ends before what was already read
+	FaultTrimmed                // it begins after what is to be read next
+	FaultHole                   // messages were deleted out of its middle
+	FaultChanged                // its configuration no longer holds what is read
+	FaultForked                 // it was rewound, and others have the place of messages that were read
 )
 
 var faultNames = [...]string{"missing", "recreated", "rewound", "trimmed", "hole", "changed", "forked"}
@@ -36,9 +36,9 @@ type LogError struct {
 	Last   uint64      // sequence of the newest
 	Want   events.Time // when the stream that was read was created; 0 if not known
 	Have   events.Time // when the stream there is now was created
-	Detail string      // what changed; for Changed
-	Shared bool        // the stream holds other subjects too, and what is gone may have been of those; for a Hole
-	Gone   int         // how many messages are gone; for a Hole of such a stream
+	Detail string      // what changed; for FaultChanged
+	Shared bool        // the stream holds other subjects too, and what is gone may have been of those; for a FaultHole
+	Gone   int         // how many messages are gone; for a FaultHole of such a stream
 }
 
 // Error says what happened and what the choices are.
@@ -49,13 +49,13 @@ func (e *LogError) Error() string {
 		choices = restore + ", " + anew
 	)
 	switch e.Fault {
-	case Missing:
+	case FaultMissing:
 		return e.What() + ": " + restore + ", or create it again and " + anew
-	case Changed:
+	case FaultChanged:
 		return e.What() + "; change it back, or configure the subject and the stream that have the events"
-	case Trimmed:
+	case FaultTrimmed:
 		return e.What() + "; " + choices + ", and give the stream limits that outlast an outage"
-	case Hole:
+	case FaultHole:
 		return e.What() + "; " + choices + ", and protect the stream with deny_delete and deny_purge"
 	}
 	return e.What() + "; " + choices
@@ -64,18 +64,18 @@ func (e *LogError) Error() string {
 // What says what happened, and not what to do about it.
 func (e *LogError) What() string {
 	switch e.Fault {
-	case Missing:
+	case FaultMissing:
 		return fmt.Sprintf("stream %q is gone", e.Stream)
-	case Recreated:
+	case FaultRecreated:
 		return fmt.Sprintf("stream %q was created at %s, but the one read before at %s, and it does not have the newest message that was read: "+
 			"it is another log under the same name", e.Stream, e.Have, e.Want)
-	case Rewound:
+	case FaultRewound:
 		return fmt.Sprintf("stream %q ends at sequence %d, but was already read through %d: the broker lost its newest messages", e.Stream, e.Last, e.Next-1)
-	case Trimmed:
+	case FaultTrimmed:
 		return fmt.Sprintf("stream %q begins at sequence %d, but %d is to be read next: messages expired or were purged unread", e.Stream, e.First, e.Next)
-	case Changed:
+	case FaultChanged:
 		return fmt.Sprintf("stream %q is not configured so that it can be read: %s", e.Stream, e.Detail)
-	case Forked:
+	case FaultForked:
 		return fmt.Sprintf("stream %q has another message %d than the one that was read: the broker lost its newest messages, or was restored from an older copy, "+
 			"and gave their places to others", e.Stream, e.Next-1)
 	default:
@@ -94,9 +94,9 @@ func (e *LogError) Refusal() bool { return true }
 // messages; else nothing.
 func (e *LogError) Incomplete() string {
 	switch e.Fault {
-	case Trimmed:
+	case FaultTrimmed:
 		return fmt.Sprintf("stream %q begins at message %d, and is needed from %d", e.Stream, e.First, e.Next)
-	case Hole:
+	case FaultHole:
 		return fmt.Sprintf("stream %q no longer holds message %d", e.Stream, e.Next)
 	}
 	return ""

@@ -40,7 +40,7 @@ var faults = []struct {
 		tamper: func(t *testing.T, nc *nats.Conn, config jetstream.StreamConfig) {
 			drop(t, nc, config.Name)
 		},
-		fault: Missing,
+		fault: FaultMissing,
 	},
 	{
 		name: "recreated, shorter",
@@ -49,7 +49,7 @@ var faults = []struct {
 			loose(t, nc, config)
 			publish(t, nc, "log.a", 0, 3)
 		},
-		fault: Recreated,
+		fault: FaultRecreated,
 	},
 	{
 		name: "recreated, longer",
@@ -58,7 +58,7 @@ var faults = []struct {
 			loose(t, nc, config)
 			publish(t, nc, "log.a", 0, 100)
 		},
-		fault: Recreated,
+		fault: FaultRecreated,
 	},
 }
 
@@ -122,7 +122,7 @@ func TestLogIsTrimmedBetweenRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := openAt(t, nc, log, 5)
-		wantFault(t, err, Trimmed)
+		wantFault(t, err, FaultTrimmed)
 		if got := read(t, open(t, nc, log, 6), 5); got[0].Seq != 6 {
 			t.Fatalf("reading what is there began at %d", got[0].Seq)
 		}
@@ -151,7 +151,7 @@ func TestLogIsTrimmedWhileRunning(t *testing.T) {
 		}
 		publish(t, nc, "log.a", 20, 20+follow)
 		got, err := fault(t, s)
-		wantFault(t, err, Trimmed)
+		wantFault(t, err, FaultTrimmed)
 		if len(got) > 0 {
 			t.Fatalf("message %d was handed over", got[0].Seq)
 		}
@@ -166,7 +166,7 @@ func TestMessageIsDeletedOutOfTheMiddle(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := fault(t, open(t, nc, log, 0))
-	wantFault(t, err, Hole)
+	wantFault(t, err, FaultHole)
 	if len(got) != 3 {
 		t.Fatalf("%d messages were handed over before it, want 3", len(got))
 	}
@@ -198,12 +198,12 @@ func TestLogIsRewound(t *testing.T) {
 		server = serve(t, filepath.Join(copied, "s"), at)
 		publishAt(t, server, "log.a", 30, 30+follow)
 		got, err := fault(t, s)
-		wantFault(t, err, Rewound)
+		wantFault(t, err, FaultRewound)
 		if len(got) > 0 {
 			t.Fatalf("message %d was handed over", got[0].Seq)
 		}
 		_, err = openAt(t, nc, log, 21)
-		wantFault(t, err, Rewound)
+		wantFault(t, err, FaultRewound)
 	}
 }
 
@@ -227,7 +227,7 @@ func TestCalmSpeaksOnceAMinute(t *testing.T) {
 	t.Parallel()
 	var now time.Duration
 	var text strings.Builder
-	c := newCalm(textLog(&text), func() time.Duration { return now })
+	c := newRateLimitedLog(textLog(&text), func() time.Duration { return now })
 	for ; now < 3*time.Minute; now += time.Second {
 		c.warn("one")
 		c.warn("two")
@@ -235,7 +235,7 @@ func TestCalmSpeaksOnceAMinute(t *testing.T) {
 	if ones, twos := strings.Count(text.String(), "one"), strings.Count(text.String(), "two"); ones != 3 || twos != 3 {
 		t.Fatalf("logged %d and %d times in three minutes", ones, twos)
 	}
-	c.rest()
+	c.reset()
 	c.warn("one")
 	if ones := strings.Count(text.String(), "one"); ones != 4 {
 		t.Fatal("a new trouble was not logged at once")

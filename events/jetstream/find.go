@@ -201,7 +201,7 @@ func locate(ctx context.Context, js jetstream.JetStream, subject, name string) (
 		return nil, fmt.Errorf("look at stream %q: %w", name, explain(err))
 	}
 	if why := misses(&info.Config, subject); why != "" {
-		return nil, &LogError{Stream: name, Fault: Changed, Detail: why}
+		return nil, &LogError{Stream: name, Fault: FaultChanged, Detail: why}
 	}
 	return info, nil
 }

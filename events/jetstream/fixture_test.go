@@ -198,10 +198,10 @@ func proof(t testing.TB, s *Source) events.Time {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(b.Messages) > 0 || b.Proven == events.MinTime {
-		t.Fatalf("got %d messages and proof %s, want just a proof", len(b.Messages), b.Proven)
+	if len(b.Messages) > 0 || b.ReadThrough == events.MinTime {
+		t.Fatalf("got %d messages and proof %s, want just a proof", len(b.Messages), b.ReadThrough)
 	}
-	return b.Proven
+	return b.ReadThrough
 }
 
 // stream is the API of a log's stream, for doing things to it.

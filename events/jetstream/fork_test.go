@@ -101,9 +101,9 @@ func TestServerIsKilledWithUnsyncedMessages(t *testing.T) {
 		fault  Fault
 		is     bool
 	}{
-		{name: "the log ends before", others: 5, synced: 10, fault: Rewound, is: true},
-		{name: "exactly as many", others: 10, synced: 10, fault: Forked, is: true},
-		{name: "more", others: 90, synced: 10, fault: Forked, is: true},
+		{name: "the log ends before", others: 5, synced: 10, fault: FaultRewound, is: true},
+		{name: "exactly as many", others: 10, synced: 10, fault: FaultForked, is: true},
+		{name: "more", others: 90, synced: 10, fault: FaultForked, is: true},
 		{name: "nothing was lost", others: 30, synced: 20},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -171,7 +171,7 @@ func TestLogForksWhileRunning(t *testing.T) {
 		}
 		serve(t, copied, on)
 		got, err := fault(t, s)
-		wantFault(t, err, Forked)
+		wantFault(t, err, FaultForked)
 		if len(got) > 0 {
 			t.Fatalf("%d messages of another log were handed over, first %q", len(got), got[0].Data)
 		}
@@ -195,7 +195,7 @@ func TestForkIsPolled(t *testing.T) {
 		s.buffer.mark = events.Mark{}
 		s.buffer.mu.Unlock()
 		_, err := fault(t, s)
-		wantFault(t, err, Forked)
+		wantFault(t, err, FaultForked)
 	}
 }
 
@@ -283,7 +283,7 @@ func TestConfigurationIsChanged(t *testing.T) {
 			}
 			if c.fault {
 				_, err := fault(t, s)
-				if f, ok := errors.AsType[*LogError](err); !ok || f.Fault != Changed || !strings.Contains(err.Error(), c.says) {
+				if f, ok := errors.AsType[*LogError](err); !ok || f.Fault != FaultChanged || !strings.Contains(err.Error(), c.says) {
 					t.Fatalf("got %v", err)
 				}
 				if _, err := openAt(t, nc, log, 11); err == nil {

@@ -95,17 +95,17 @@ func (f *lossFinder) leap(ctx context.Context, fault *LogError) (Loss, error) {
 	p, state := &f.want.From, &f.info.State
 	loss := Loss{Fault: fault, From: events.MinTime, To: events.At(f.info.TimeStamp), Gap: events.LogGap{
 		Input: f.log.Stream, Created: events.At(f.info.Created), From: p.Next, Next: max(1, state.FirstSeq),
-		Anew: f.want.Reread && fault.Fault != Trimmed,
+		Anew: f.want.Reread && fault.Fault != FaultTrimmed,
 	}}
 	if p.Mark.Seq > 0 && !f.want.Reread {
 		loss.From = p.Mark.Stored
 	}
-	if fault.Fault == Rewound && !f.want.Reread {
+	if fault.Fault == FaultRewound && !f.want.Reread {
 		// What is there was read; what was read and is gone stays in the rows.
 		loss.Gap.Next = max(loss.Gap.Next, state.LastSeq+1)
 	}
 	at := loss.Gap.Next
-	if fault.Fault == Recreated || fault.Fault == Forked {
+	if fault.Fault == FaultRecreated || fault.Fault == FaultForked {
 		var err error
 		if at, err = f.firstAfter(ctx, loss.From); err != nil {
 			return loss, err
@@ -150,7 +150,7 @@ func (f *lossFinder) holes(ctx context.Context, next uint64) ([]Loss, error) {
 	var losses []Loss
 	for _, s := range coarse(spans, mostHoles) {
 		loss := Loss{
-			Fault: f.source.logError(Hole, s.From, f.info),
+			Fault: f.source.logError(FaultHole, s.From, f.info),
 			Gap:   events.LogGap{Input: f.log.Stream, Created: events.At(f.info.Created), From: s.From, Next: s.Next},
 			From:  events.MinTime, To: events.At(f.info.TimeStamp),
 		}

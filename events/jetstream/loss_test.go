@@ -61,7 +61,7 @@ func TestHolesAreDeclaredAndPassedOver(t *testing.T) {
 				t.Cleanup(func() { s.Close() })
 				_, err = fault(t, s)
 			}
-			wantFault(t, err, Hole)
+			wantFault(t, err, FaultHole)
 
 			found := losses(t, log, from, at)
 			var spans []Span
@@ -117,7 +117,7 @@ func TestLossAfterAForkReachesToTheFirstNewMessage(t *testing.T) {
 	mark := messages[5].Mark()
 	mark.Sum++ // another message had this place
 	found := losses(t, log, events.Position{Input: "log", Created: log.Created, Next: 7, Mark: mark}, at)
-	if len(found) != 1 || found[0].Fault.Fault != Forked {
+	if len(found) != 1 || found[0].Fault.Fault != FaultForked {
 		t.Fatalf("found %+v", found)
 	}
 	l := found[0]

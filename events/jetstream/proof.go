@@ -42,7 +42,7 @@ import (
 //
 // In a replicated stream a message gets its time when it is proposed and its
 // sequence counts when a majority has it, so one with a time before T may still
-// be on its way at the second answer. There T is put back by settling. What
+// be on its way at the second answer. There T is put back by replicaDelay. What
 // remains is the difference between the clocks of two leaders across an
 // election; the join's lateness is for such things.
 //
@@ -53,8 +53,8 @@ import (
 // replaced by the next one. A reader that lags never reaches the end that it
 // was told before it is told a new one, so a backlog proves nothing.
 
-// settling is how long a message may be under way between the replicas.
-const settling = 2 * time.Second
+// replicaDelay is how long a message may be under way between the replicas.
+const replicaDelay = 2 * time.Second
 
 // question is what is to be found out beyond the end of the log.
 type question struct {
@@ -266,9 +266,9 @@ func (p *prover) close() {
 	p.running.Wait()
 }
 
-// judge takes an answer: it may be a claim, or show that something is wrong
+// onAnswer takes an answer: it may be a claim, or show that something is wrong
 // with the log or the reader.
-func (s *Source) judge(a answer) {
+func (s *Source) onAnswer(a answer) {
 	p := s.prover
 	p.asking = false
 	if a.epoch != p.epoch {
@@ -276,16 +276,16 @@ func (s *Source) judge(a answer) {
 	}
 	if a.err != nil {
 		if errors.Is(a.err, jetstream.ErrStreamNotFound) {
-			s.retire(a.err)
+			s.stopReader(a.err)
 		}
 		return // silence is not our trouble: the connection's log tells
 	}
 	if a.forked {
-		s.retire(s.forked(a.known))
+		s.stopReader(s.forked(a.known))
 		return
 	}
 	if err := s.watchConfig(&a.info.Config); err != nil {
-		s.retire(err)
+		s.stopReader(err)
 		return
 	}
 	e := &p.evidence
@@ -293,7 +293,7 @@ func (s *Source) judge(a answer) {
 		e.deleted = a.deleted
 	}
 	if err := s.judgeVanished(a.info, s.buffer.unread(after(a.gone, e.excused))); err != nil {
-		s.retire(err)
+		s.stopReader(err)
 		return
 	}
 	received, empty := s.buffer.progress()
@@ -308,13 +308,13 @@ func (s *Source) judge(a answer) {
 	// to us: that is trouble only if nothing at all has come for a while.
 	const patience = 2
 	if fault, ok := errors.AsType[*LogError](s.compare(a.info, a.passed+1, false)); ok {
-		if fault.Fault != Trimmed || p.quiet >= patience {
-			s.retire(fault)
+		if fault.Fault != FaultTrimmed || p.quiet >= patience {
+			s.stopReader(fault)
 		}
 		return
 	}
 	if more := s.in.Filtered && !a.nothing || !s.in.Filtered && a.end > a.received; more && p.quiet >= patience {
-		s.retire(errStalled)
+		s.stopReader(errStalled)
 		return
 	}
 	p.accept(a, s.in.Filtered, s.unlike(&a))

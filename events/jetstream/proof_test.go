@@ -68,12 +68,12 @@ func TestProofsHoldWhilePublishing(t *testing.T) {
 						m.Seq, m.Stored, proven, proven.Sub(m.Stored))
 				}
 			}
-			if count += len(b.Messages); b.Proven != events.MinTime {
+			if count += len(b.Messages); b.ReadThrough != events.MinTime {
 				if len(b.Messages) > 0 {
 					t.Fatal("a proof came together with messages")
 				}
 				proofs++
-				proven = max(proven, b.Proven)
+				proven = max(proven, b.ReadThrough)
 			}
 		}
 		cancel()
@@ -210,7 +210,7 @@ func TestABacklogProvesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if b.Proven != events.MinTime {
+		if b.ReadThrough != events.MinTime {
 			t.Fatalf("a proof came after %d of %d messages", count, total)
 		}
 		count += len(b.Messages)
@@ -237,7 +237,7 @@ func TestNoProofWhileDisconnected(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()
 	if b, err := s.Next(ctx); err == nil {
-		t.Fatalf("got %d messages and proof %s of a broker that is away", len(b.Messages), b.Proven)
+		t.Fatalf("got %d messages and proof %s of a broker that is away", len(b.Messages), b.ReadThrough)
 	}
 	serve(t, dir, at)
 	if again := proof(t, s); again <= last {
@@ -286,7 +286,7 @@ func TestAReplicatedStreamIsProvenALittleLater(t *testing.T) {
 	at := time.Unix(1000, 0)
 	cluster := &jetstream.ClusterInfo{Replicas: []*jetstream.PeerInfo{{}}}
 	p.accept(answer{info: &jetstream.StreamInfo{TimeStamp: at, Cluster: cluster}}, false, events.Hold{})
-	if got, ok := p.proven(0); !ok || got != events.At(at).Add(-settling) {
+	if got, ok := p.proven(0); !ok || got != events.At(at).Add(-replicaDelay) {
 		t.Fatalf("got %s, %v", got, ok)
 	}
 }

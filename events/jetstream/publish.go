@@ -30,7 +30,7 @@ type PublisherOptions struct {
 type Publisher struct {
 	js       jetstream.JetStream
 	opts     PublisherOptions
-	calm     *calm
+	calm     *rateLimitedLog
 	skipped  atomic.Int64 // labels that were left out
 	patience time.Duration
 
@@ -72,7 +72,7 @@ func NewPublisher(ctx context.Context, nc *nats.Conn, opts PublisherOptions) (*P
 		opts.Hold = func(events.Hold) {}
 	}
 	const patience = 5 * time.Second // what a broker that elects a leader takes
-	p := &Publisher{js: js, opts: opts, calm: newCalm(opts.Log, newElapsed()), patience: patience,
+	p := &Publisher{js: js, opts: opts, calm: newRateLimitedLog(opts.Log, newElapsed()), patience: patience,
 		wake: make(chan struct{}, 1), stop: func() {}}
 	if err := p.provision(ctx); err != nil {
 		js.CleanupPublisher()
@@ -168,7 +168,7 @@ func (p *Publisher) deliver(ctx context.Context, labels []events.Label) (left []
 		switch {
 		case len(labels) == 0:
 			if attempt > 0 {
-				p.calm.rest()
+				p.calm.reset()
 			}
 			return nil, nil
 		case ctx.Err() != nil:

@@ -20,10 +20,10 @@ func TestTheMarkDecides(t *testing.T) {
 		is     bool
 	}{
 		{name: "the same message", change: func(*events.Position) {}},
-		{name: "another message", change: func(p *events.Position) { p.Mark.Sum++ }, fault: Recreated, is: true},
-		{name: "stored at another time", change: func(p *events.Position) { p.Mark.Stored++ }, fault: Recreated, is: true},
-		{name: "nothing was read", change: func(p *events.Position) { p.Mark, p.Next = events.Mark{}, 1 }, fault: Recreated, is: true},
-		{name: "more was read than there is", change: func(p *events.Position) { p.Next = 30; p.Mark.Seq = 29 }, fault: Recreated, is: true},
+		{name: "another message", change: func(p *events.Position) { p.Mark.Sum++ }, fault: FaultRecreated, is: true},
+		{name: "stored at another time", change: func(p *events.Position) { p.Mark.Stored++ }, fault: FaultRecreated, is: true},
+		{name: "nothing was read", change: func(p *events.Position) { p.Mark, p.Next = events.Mark{}, 1 }, fault: FaultRecreated, is: true},
+		{name: "more was read than there is", change: func(p *events.Position) { p.Next = 30; p.Mark.Seq = 29 }, fault: FaultRecreated, is: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -91,7 +91,7 @@ func TestForeignMessagesExpire(t *testing.T) {
 	s := open(t, nc, log, 1)
 	messages := read(t, s, 5)
 	b, err := s.Next(deadline(t))
-	for err == nil && b.Proven == events.MinTime {
+	for err == nil && b.ReadThrough == events.MinTime {
 		b, err = s.Next(deadline(t))
 	}
 	if err != nil || b.Through != 55 {

@@ -22,7 +22,7 @@ func (s *Source) start(ctx context.Context) error {
 		err := s.whileConnected(ctx, s.startOnce)
 		s.silent.count(s.nc, ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded))
 		if err == nil {
-			if s.barren <= 1 {
+			if s.emptyRestarts <= 1 {
 				s.opts.Trouble(events.Hold{})
 			}
 			return nil
@@ -38,12 +38,12 @@ func (s *Source) start(ctx context.Context) error {
 			// A cluster that is starting may not know its streams yet, so that
 			// one answer is not enough to declare a stream gone.
 			const certain = 4
-			if missing++; fault.Fault != Missing || missing >= certain {
+			if missing++; fault.Fault != FaultMissing || missing >= certain {
 				s.fault = err
 				return err
 			}
 		} else {
-			s.calm.warn("the log cannot be read, trying for ever", "stream", s.in.Stream, "cause", err)
+			s.log.warn("the log cannot be read, trying for ever", "stream", s.in.Stream, "cause", err)
 			if s.nc.IsConnected() && attempt > 0 {
 				s.opts.Trouble(unreadable(s.nc, s.in.Stream, err))
 			}
@@ -139,12 +139,12 @@ func (s *Source) startOnce(ctx context.Context) error {
 		err = s.sameLog(ctx, known)
 	}
 	if err != nil {
-		s.dismiss()
+		s.deleteConsumer()
 		s.buffer.own(nil)
 		s.buffer.truncate(passed, known)
 		return err
 	}
-	s.calm.rest()
+	s.log.reset()
 	return nil
 }
 
@@ -208,11 +208,11 @@ func (s *Source) compare(info *jetstream.StreamInfo, next uint64, fresh bool) er
 	}
 	switch {
 	case fault.Want != fault.Have:
-		fault.Fault = Recreated
+		fault.Fault = FaultRecreated
 	case fault.Last+1 < next:
-		fault.Fault = Rewound
+		fault.Fault = FaultRewound
 	case fault.First > next && !fresh && !lost(s.opts.Lost).cover(next, fault.First):
-		fault.Fault = Trimmed
+		fault.Fault = FaultTrimmed
 	default:
 		return nil
 	}
@@ -232,7 +232,7 @@ func (s *Source) sameLog(ctx context.Context, known events.Mark) error {
 }
 
 func (s *Source) forked(known events.Mark) *LogError {
-	return &LogError{Stream: s.in.Stream, Fault: Forked, Next: known.Seq + 1, Want: s.created, Have: s.created}
+	return &LogError{Stream: s.in.Stream, Fault: FaultForked, Next: known.Seq + 1, Want: s.created, Have: s.created}
 }
 
 // isForked reports whether a stream has another message in the place of one
@@ -271,7 +271,7 @@ func (s *Source) watchConfig(config *jetstream.StreamConfig) error {
 		detail = fmt.Sprintf("its retention is %s, which deletes messages that others have acknowledged", config.Retention)
 	}
 	if detail != "" {
-		return &LogError{Stream: s.in.Stream, Fault: Changed, Detail: detail}
+		return &LogError{Stream: s.in.Stream, Fault: FaultChanged, Detail: detail}
 	}
 	for _, text := range warnings(config) {
 		if !slices.Contains(s.in.Warnings, text) {
@@ -291,7 +291,7 @@ func (s *Source) watchConfig(config *jetstream.StreamConfig) error {
 
 func (s *Source) orMissing(err error) error {
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return &LogError{Stream: s.in.Stream, Fault: Missing, Want: s.created}
+		return &LogError{Stream: s.in.Stream, Fault: FaultMissing, Want: s.created}
 	}
 	return err
 }
@@ -317,7 +317,7 @@ func (s *Source) recover(ctx context.Context, info *jetstream.StreamInfo) error 
 			return nil
 		}
 		if ahead := s.ahead(); len(got.Data) > ahead {
-			s.calm.warn("a message is larger than what is read ahead: such messages are read one by one, one in some seconds; publish smaller ones",
+			s.log.warn("a message is larger than what is read ahead: such messages are read one by one, one in some seconds; publish smaller ones",
 				"stream", s.in.Stream, "message", got.Seq, "bytes", len(got.Data), "read_ahead", ahead)
 		}
 		s.buffer.insert(got.Seq, &m)
@@ -359,7 +359,7 @@ func (s *Source) hole(ctx context.Context, next uint64) error {
 	if err != nil {
 		return err
 	}
-	return s.logError(Hole, next, info)
+	return s.logError(FaultHole, next, info)
 }
 
 func (s *Source) logError(fault Fault, next uint64, info *jetstream.StreamInfo) *LogError {

@@ -75,21 +75,21 @@ type Source struct {
 	in      Log
 	input   uint8
 	opts    Options
-	calm    *calm
+	log     *rateLimitedLog
 	created events.Time // of the stream that is read
 
-	buffer  *buffer
-	reader  *reader // nil: to be started
-	prover  *prover
-	status  chan nats.Status // the connection came back
-	lost    chan nats.Status // the connection was lost
-	started start            // how the newest reader began
-	reason  error            // why the newest reader was stopped
-	silent  silences         // requests that were not answered
-	barren  int              // readers in a row that brought nothing and soon stopped
-	handed  uint64           // stream sequence through which everything was handed over
-	fault   error            // final
-	stopped bool
+	buffer        *buffer
+	reader        *reader // nil: to be started
+	prover        *prover
+	status        chan nats.Status // the connection came back
+	lost          chan nats.Status // the connection was lost
+	started       start            // how the newest reader began
+	reason        error            // why the newest reader was stopped
+	silent        silences         // requests that were not answered
+	emptyRestarts int              // readers in a row that brought nothing and soon stopped
+	handed        uint64           // stream sequence through which everything was handed over
+	fault         error            // final
+	stopped       bool
 }
 
 // Open starts reading a log after what position from says was consumed.
@@ -109,7 +109,7 @@ func Open(ctx context.Context, nc *nats.Conn, log Log, input uint8, from events.
 	opts = opts.withDefaults()
 	s := &Source{
 		nc: nc, js: js, in: log, input: input, opts: opts,
-		calm:    newCalm(opts.Log, opts.Elapsed),
+		log:     newRateLimitedLog(opts.Log, opts.Elapsed),
 		created: from.Created,
 		buffer:  newBuffer(limits{messages: opts.Messages, bytes: opts.Bytes}),
 		prover:  newProver(opts),
@@ -131,7 +131,7 @@ func Open(ctx context.Context, nc *nats.Conn, log Log, input uint8, from events.
 
 // Next returns messages that have arrived, without waiting for more, or else
 // blocks until some do. A batch with no messages says that the end was reached, and
-// proves that everything the broker stored before its Proven time has been handed
+// proves that everything the broker stored before its ReadThrough time has been handed
 // over, unless that is MinTime. Next waits for
 // NATS for ever; it returns ctx's error, or a *LogError when the log itself is
 // damaged, which every later call returns too.
@@ -140,16 +140,16 @@ func (s *Source) Next(ctx context.Context) (events.Batch, error) {
 		if err := ctx.Err(); err != nil {
 			return events.Batch{}, err
 		}
-		s.notice()
+		s.poll()
 		if t, ok := s.prover.proven(s.handed); ok && s.nc.IsConnected() {
-			return events.Batch{Proven: t, Through: s.through(), Created: s.created}, nil
+			return events.Batch{ReadThrough: t, Through: s.through(), Created: s.created}, nil
 		}
 		if c, ok := s.buffer.take(); ok {
 			s.handed = c.through
 			if len(c.messages) == 0 {
 				continue
 			}
-			return events.Batch{Messages: c.messages, Proven: events.MinTime, Created: s.created}, nil
+			return events.Batch{Messages: c.messages, ReadThrough: events.MinTime, Created: s.created}, nil
 		}
 		if s.fault != nil {
 			return events.Batch{}, s.fault
@@ -176,20 +176,20 @@ func (s *Source) through() uint64 {
 	return max(s.handed, s.prover.clear)
 }
 
-// notice takes up what other goroutines have to say, without waiting.
-func (s *Source) notice() {
+// poll takes up what other goroutines have to say, without waiting.
+func (s *Source) poll() {
 	if s.reader == nil || s.fault != nil {
 		return
 	}
 	select {
 	case reason := <-s.reader.trouble:
-		s.retire(reason)
+		s.stopReader(reason)
 		return
 	case <-s.status:
-		s.retire(errReconnected)
+		s.stopReader(errReconnected)
 		return
 	case a := <-s.prover.answers:
-		s.judge(a)
+		s.onAnswer(a)
 	default:
 	}
 	if s.reader != nil && s.prover.due() {
@@ -207,29 +207,29 @@ func (s *Source) wait(ctx context.Context) error {
 	case <-s.buffer.filled:
 	case <-timer.C:
 	case reason := <-s.reader.trouble:
-		s.retire(reason)
+		s.stopReader(reason)
 	case <-s.status:
-		s.retire(errReconnected)
+		s.stopReader(errReconnected)
 	case a := <-s.prover.answers:
-		s.judge(a)
+		s.onAnswer(a)
 	}
 	return nil
 }
 
-// retire stops the reader. What it has buffered is still handed over.
-func (s *Source) retire(reason error) {
+// stopReader stops the reader. What it has buffered is still handed over.
+func (s *Source) stopReader(reason error) {
 	if !errors.Is(reason, errReconnected) {
 		s.opts.Log.Debug("reading the log restarts", "stream", s.in.Stream, "cause", reason)
 	}
 	const soon = 10 * time.Second
 	if received, _ := s.buffer.progress(); received > s.started.after || s.opts.Elapsed()-s.started.at > soon {
-		s.barren = 0
+		s.emptyRestarts = 0
 	} else {
-		s.barren++
+		s.emptyRestarts++
 	}
 	s.reason = reason
 	s.prover.forget()
-	s.dismiss()
+	s.deleteConsumer()
 }
 
 // start is where and when a reader began.
@@ -240,21 +240,21 @@ type start struct {
 
 // restart starts another reader, not at once if the last ones were of no use.
 func (s *Source) restart(ctx context.Context) error {
-	if s.barren > 1 {
+	if s.emptyRestarts > 1 {
 		if s.nc.IsConnected() {
-			s.calm.warn("reading a stream is broken off again and again, trying for ever", "stream", s.in.Stream, "cause", s.reason)
+			s.log.warn("reading a stream is broken off again and again, trying for ever", "stream", s.in.Stream, "cause", s.reason)
 			s.opts.Trouble(unreadable(s.nc, s.in.Stream, s.reason))
 		}
-		if err := s.await(ctx, s.barren-2); err != nil {
+		if err := s.await(ctx, s.emptyRestarts-2); err != nil {
 			return err
 		}
 	}
 	return s.start(ctx)
 }
 
-// dismiss stops the reader and tells the server, which would find out by
+// deleteConsumer stops the reader and tells the server, which would find out by
 // itself but later.
-func (s *Source) dismiss() {
+func (s *Source) deleteConsumer() {
 	if s.reader == nil {
 		return
 	}
@@ -274,7 +274,7 @@ func (s *Source) Close() error {
 		return nil
 	}
 	s.stopped = true
-	s.dismiss()
+	s.deleteConsumer()
 	s.prover.close()
 	s.nc.RemoveStatusListener(s.status)
 	s.nc.RemoveStatusListener(s.lost)

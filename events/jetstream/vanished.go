@@ -99,7 +99,7 @@ func (s *Source) judgeVanished(info *jetstream.StreamInfo, gone []uint64) error 
 		return nil
 	}
 	return &LogError{
-		Stream: s.in.Stream, Fault: Hole, Next: gone[0], Shared: true,
+		Stream: s.in.Stream, Fault: FaultHole, Next: gone[0], Shared: true,
 		First: info.State.FirstSeq, Last: info.State.LastSeq, Want: s.created, Have: s.created, Gone: len(gone),
 	}
 }

@@ -64,7 +64,7 @@ func TestSharedStreamsLoseNothingInSilence(t *testing.T) {
 			lost := slices.ContainsFunc(w.gone, func(seq uint64) bool { return seq > w.passed })
 			s, err := Open(deadline(t), nc, log, 0, w.from, Options{ProveEvery: 5 * time.Millisecond})
 			if fault, ok := errors.AsType[*LogError](err); ok {
-				if !lost || fault.Fault != Hole && fault.Fault != Trimmed {
+				if !lost || fault.Fault != FaultHole && fault.Fault != FaultTrimmed {
 					rt.Fatalf("refused with %v; taken away %v, passed %d", err, w.gone, w.passed)
 				}
 				return

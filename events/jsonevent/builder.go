@@ -40,7 +40,7 @@ func (b *builder) flatten(i int, prefix string) int {
 			i = b.flatten(i, name+b.separator)
 		} else {
 			var v events.Value
-			if v, i = b.value(i); v.Kind != events.Null {
+			if v, i = b.value(i); v.Kind != events.ValueNull {
 				b.fields = append(b.fields, events.Field{Name: name, Value: v})
 			}
 		}
@@ -57,13 +57,13 @@ func (b *builder) value(i int) (events.Value, int) {
 		if !held {
 			return events.Value{}, end
 		}
-		return events.Value{Kind: events.String, Str: text}, end
+		return events.Value{Kind: events.ValueString, Str: text}, end
 	case '[':
 		return b.list(i)
 	case 't':
-		return events.Value{Kind: events.Bool, Int: 1}, i + len("true")
+		return events.Value{Kind: events.ValueBool, Int: 1}, i + len("true")
 	case 'f':
-		return events.Value{Kind: events.Bool}, i + len("false")
+		return events.Value{Kind: events.ValueBool}, i + len("false")
 	case 'n':
 		return events.Value{}, i + len("null")
 	}
@@ -74,7 +74,7 @@ func (b *builder) value(i int) (events.Value, int) {
 	}
 	end := b.numberEnd(i)
 	v := number(b.text[i:end])
-	if b.odd && v.Kind == events.Double && !isFinite(v.Float) {
+	if b.odd && v.Kind == events.ValueDouble && !isFinite(v.Float) {
 		v = events.Value{}
 	}
 	return v, end
@@ -88,7 +88,7 @@ func (b *builder) list(i int) (events.Value, int) {
 		if b.odd && !holdsAll(b.text[i:end]) {
 			return events.Value{}, end
 		}
-		return events.Value{Kind: events.JSON, Str: b.text[i:end]}, end
+		return events.Value{Kind: events.ValueJSON, Str: b.text[i:end]}, end
 	}
 	values := make([]events.Value, 0, count)
 	for i = b.next(i + 1); b.text[i] != ']'; i = b.comma(i) {
@@ -96,7 +96,7 @@ func (b *builder) list(i int) (events.Value, int) {
 		v, i = b.value(i)
 		values = append(values, v)
 	}
-	return events.Value{Kind: events.List, List: values}, end
+	return events.Value{Kind: events.ValueList, List: values}, end
 }
 
 // measure counts the elements of the list at i, and says whether all of them

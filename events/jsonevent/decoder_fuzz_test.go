@@ -217,17 +217,17 @@ func flattened(lines []string, prefix string, object map[string]any) []string {
 
 func printed(v events.Value) string {
 	switch v.Kind {
-	case events.Null:
+	case events.ValueNull:
 		return "null"
-	case events.Bool:
+	case events.ValueBool:
 		return strconv.FormatBool(v.Int == 1)
-	case events.Int:
+	case events.ValueInt:
 		return fmt.Sprintf("int %d", v.Int)
-	case events.Double:
+	case events.ValueDouble:
 		return fmt.Sprintf("double %x", math.Float64bits(v.Float))
-	case events.String:
+	case events.ValueString:
 		return strconv.Quote(v.Str)
-	case events.JSON:
+	case events.ValueJSON:
 		var any any
 		dec := json.NewDecoder(strings.NewReader(v.Str))
 		dec.UseNumber()

@@ -49,22 +49,22 @@ func TestRequestWithEveryField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	integer := func(n int64) events.Value { return events.Value{Kind: events.Int, Int: n} }
-	double := func(f float64) events.Value { return events.Value{Kind: events.Double, Float: f} }
-	text := func(s string) events.Value { return events.Value{Kind: events.String, Str: s} }
+	integer := func(n int64) events.Value { return events.Value{Kind: events.ValueInt, Int: n} }
+	double := func(f float64) events.Value { return events.Value{Kind: events.ValueDouble, Float: f} }
+	text := func(s string) events.Value { return events.Value{Kind: events.ValueString, Str: s} }
 	want := events.Request{
 		ID: "r1", TS: at(t, "2024-06-04T19:02:41.998Z"), Model: "m", ModelVersion: "7", UserID: "u", Score: 0.25, HasScore: true,
 		Features: []events.Field{
-			{Name: "b", Value: events.Value{Kind: events.Bool, Int: 1}},
+			{Name: "b", Value: events.Value{Kind: events.ValueBool, Int: 1}},
 			{Name: "i", Value: integer(-3)},
 			{Name: "big", Value: double(9223372036854775808)},
 			{Name: "d", Value: double(1)},
 			{Name: "e", Value: double(100)},
 			{Name: "s", Value: text("a\n😀")},
-			{Name: "l", Value: events.Value{Kind: events.List, List: []events.Value{
-				integer(1), text("x"), {}, {Kind: events.Bool}, double(2.5)}}},
-			{Name: "none", Value: events.Value{Kind: events.List, List: []events.Value{}}},
-			{Name: "mixed", Value: events.Value{Kind: events.JSON, Str: `[1,{"a":[]}]`}},
+			{Name: "l", Value: events.Value{Kind: events.ValueList, List: []events.Value{
+				integer(1), text("x"), {}, {Kind: events.ValueBool}, double(2.5)}}},
+			{Name: "none", Value: events.Value{Kind: events.ValueList, List: []events.Value{}}},
+			{Name: "mixed", Value: events.Value{Kind: events.ValueJSON, Str: `[1,{"a":[]}]`}},
 			{Name: "o_p_q", Value: integer(1)},
 			{Name: "o_", Value: integer(2)},
 			{Name: "-0", Value: integer(0)},
@@ -263,14 +263,14 @@ func checkScore(t *testing.T, text string, want float64) {
 // TestEndsOfInt64: what is beyond them is a Double.
 func TestEndsOfInt64(t *testing.T) {
 	for text, kind := range map[string]events.ValueKind{
-		"9223372036854775807": events.Int, "-9223372036854775808": events.Int, "9223372036854775808": events.Double, "-9223372036854775809": events.Double,
-		"-9999999999999999999": events.Double, "99999999999999999999": events.Double, "0": events.Int, "-1": events.Int, "1.0": events.Double, "1E0": events.Double,
+		"9223372036854775807": events.ValueInt, "-9223372036854775808": events.ValueInt, "9223372036854775808": events.ValueDouble, "-9223372036854775809": events.ValueDouble,
+		"-9999999999999999999": events.ValueDouble, "99999999999999999999": events.ValueDouble, "0": events.ValueInt, "-1": events.ValueInt, "1.0": events.ValueDouble, "1E0": events.ValueDouble,
 	} {
 		req, err := new(jsonevent.Decoder).DecodeRequest([]byte(`{"request_id":"r","ts":1,"features":{"x":` + text + `}}`))
 		if err != nil || req.Features[0].Value.Kind != kind {
 			t.Fatalf("%s: %+v, %v; want kind %d", text, req.Features, err, kind)
 		}
-		if v := req.Features[0].Value; kind == events.Int && strconv.FormatInt(v.Int, 10) != text || kind == events.Double && v.Float != strconvFloat(t, text) {
+		if v := req.Features[0].Value; kind == events.ValueInt && strconv.FormatInt(v.Int, 10) != text || kind == events.ValueDouble && v.Float != strconvFloat(t, text) {
 			t.Errorf("%s became %+v", text, v)
 		}
 	}

@@ -121,9 +121,9 @@ func (d *decimal) int() (int64, bool) {
 func number(text string) events.Value {
 	d := takeApart(text)
 	if n, ok := d.int(); ok {
-		return events.Value{Kind: events.Int, Int: n}
+		return events.Value{Kind: events.ValueInt, Int: n}
 	}
-	return events.Value{Kind: events.Double, Float: d.float(text)}
+	return events.Value{Kind: events.ValueDouble, Float: d.float(text)}
 }
 
 // float is a JSON number as a float64, correctly rounded.

@@ -35,7 +35,7 @@ func (p *Parser) feature(m *member, i, depth int) int {
 	} else {
 		i = p.scalar(i, &f.Value)
 	}
-	if f.Value.Kind != events.Null {
+	if f.Value.Kind != events.ValueNull {
 		f.Name = m.name
 		p.used++
 	}
@@ -59,16 +59,16 @@ func (p *Parser) scalar(i int, v *events.Value) int {
 		if end < 0 {
 			return -1
 		}
-		become(v, events.String)
+		become(v, events.ValueString)
 		if v.Str = p.text[i+1 : end-1]; escaped {
 			v.Str = p.unescaped(i+1, end-1)
 		}
 		return end
 	case 'n':
-		become(v, events.Null)
+		become(v, events.ValueNull)
 		return literal(w, i)
 	case 't', 'f':
-		become(v, events.Bool)
+		become(v, events.ValueBool)
 		if v.Int = 0; c == 't' {
 			v.Int = 1
 		}
@@ -97,10 +97,10 @@ func (p *Parser) unescaped(start, end int) string {
 // into makes a value of a number.
 func (n numeral) into(v *events.Value) {
 	if whole, ok := n.int(); ok {
-		become(v, events.Int)
+		become(v, events.ValueInt)
 		v.Int = whole
 	} else {
-		become(v, events.Double)
+		become(v, events.ValueDouble)
 		v.Float = n.float()
 	}
 }
@@ -113,8 +113,8 @@ func (p *Parser) elements(i, depth int, v *events.Value) int {
 	if depth > p.maxDepth {
 		return -1
 	}
-	if v.Kind != events.List {
-		*v = events.Value{Kind: events.List, List: []events.Value{}}
+	if v.Kind != events.ValueList {
+		*v = events.Value{Kind: events.ValueList, List: []events.Value{}}
 	}
 	before := len(v.List)
 	list := v.List[:0]
@@ -122,7 +122,7 @@ func (p *Parser) elements(i, depth int, v *events.Value) int {
 		if c := b.at(i); c == '[' || c == '{' {
 			end := p.list(start, depth)
 			if end >= 0 {
-				*v = events.Value{Kind: events.JSON, Str: p.text[start:end]}
+				*v = events.Value{Kind: events.ValueJSON, Str: p.text[start:end]}
 			}
 			return end
 		}

@@ -117,7 +117,7 @@ func (p *Parser) fill(at *place, m *member, i int, separator byte, serial uint64
 			if b.at(j) != '"' {
 				break
 			}
-			become(&f.Value, events.String)
+			become(&f.Value, events.ValueString)
 			f.Value.Str = text[start:j]
 			j++
 		} else if n, end := b.numeral(w, j); end >= 0 {
@@ -126,7 +126,7 @@ func (p *Parser) fill(at *place, m *member, i int, separator byte, serial uint64
 		} else if j = p.scalar(j, &f.Value); j < 0 {
 			break
 		}
-		if f.Value.Kind != events.Null {
+		if f.Value.Kind != events.ValueNull {
 			f.Name = next.name
 			used++
 		}

@@ -122,7 +122,7 @@ func checkNothingKept(t failing, req *events.Request) {
 func checkNoFieldsKept(t failing, fields []events.Field) {
 	t.Helper()
 	isKept := func(v *events.Value) bool {
-		return v.Kind != events.Null || v.Int != 0 || v.Float != 0 || v.Str != "" || v.List != nil
+		return v.Kind != events.ValueNull || v.Int != 0 || v.Float != 0 || v.Str != "" || v.List != nil
 	}
 	for i := range fields {
 		list := fields[i].Value.List

@@ -80,8 +80,8 @@ func TestWhatCannotBeHeld(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := []events.Field{
-				{Name: "list", Value: events.Value{Kind: events.List, List: []events.Value{{Kind: events.Int, Int: 1}, {}}}},
-				{Name: "good", Value: events.Value{Kind: events.String, Str: "😀"}},
+				{Name: "list", Value: events.Value{Kind: events.ValueList, List: []events.Value{{Kind: events.ValueInt, Int: 1}, {}}}},
+				{Name: "good", Value: events.Value{Kind: events.ValueString, Str: "😀"}},
 			}
 			if !reflect.DeepEqual(req.Features, want) || len(req.Items) != 2 || len(req.Items[0].Features) != 1 || req.Items[0].Features[0].Value.Int != 2 || req.UserID != "u" {
 				t.Errorf("%+v", req)

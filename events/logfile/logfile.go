@@ -172,7 +172,7 @@ func (s *Source) tableLine() func() ([]byte, error) {
 // it have been returned. A read that blocks, on a pipe, does not notice that
 // ctx ends.
 func (s *Source) Next(ctx context.Context) (events.Batch, error) {
-	batch := events.Batch{Proven: events.MinTime}
+	batch := events.Batch{ReadThrough: events.MinTime}
 	if err := ctx.Err(); err != nil {
 		return batch, err
 	}

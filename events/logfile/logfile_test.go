@@ -50,8 +50,8 @@ func drain(t testing.TB, s *logfile.Source) ([]events.Message, error) {
 	var all []events.Message
 	for {
 		batch, err := s.Next(context.Background())
-		if batch.Proven != events.MinTime {
-			t.Fatalf("a file proves nothing about time, got %v", batch.Proven)
+		if batch.ReadThrough != events.MinTime {
+			t.Fatalf("a file proves nothing about time, got %v", batch.ReadThrough)
 		}
 		if err != nil {
 			if len(batch.Messages) > 0 {

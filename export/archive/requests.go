@@ -86,17 +86,18 @@ func (r *requests) add(req *events.Request, hash [32]byte) error {
 	}
 	whole := *req
 	r.fields = append(append(r.fields[:0],
-		events.Field{Name: columnTS, Value: events.Value{Kind: events.Int, Int: int64(req.TS)}},
-		events.Field{Name: columnHash, Value: events.Value{Kind: events.String, Str: hex.EncodeToString(hash[:])}},
-		events.Field{Name: columnShare, Value: events.Value{Kind: events.Double, Float: joiner.SampleFNV1a.Share(req.ID)}},
+		events.Field{Name: columnTS, Value: events.Value{Kind: events.ValueInt, Int: int64(req.TS)}},
+		events.Field{Name: columnHash, Value: events.Value{Kind: events.ValueString, Str: hex.EncodeToString(hash[:])}},
+		events.Field{Name: columnShare, Value: events.Value{Kind: events.ValueDouble,
+			Float: joiner.SampleFNV1a.Share(req.ID)}},
 		events.Field{Name: columnIndex}), req.Features...)
 	index := &r.fields[3].Value
 	if r.perRequest {
 		ids := make([]events.Value, len(req.Items))
 		for i := range req.Items {
-			ids[i] = events.Value{Kind: events.String, Str: req.Items[i].ID}
+			ids[i] = events.Value{Kind: events.ValueString, Str: req.Items[i].ID}
 		}
-		r.fields = append(r.fields, events.Field{Name: columnItems, Value: events.Value{Kind: events.List, List: ids}})
+		r.fields = append(r.fields, events.Field{Name: columnItems, Value: events.Value{Kind: events.ValueList, List: ids}})
 	}
 	whole.Features = r.fields
 	if r.perRequest || len(req.Items) == 0 {
@@ -104,7 +105,7 @@ func (r *requests) add(req *events.Request, hash [32]byte) error {
 		return r.row(&whole, -1)
 	}
 	for i := range req.Items {
-		*index = events.Value{Kind: events.Int, Int: int64(i)}
+		*index = events.Value{Kind: events.ValueInt, Int: int64(i)}
 		if err := r.row(&whole, i); err != nil {
 			return err
 		}

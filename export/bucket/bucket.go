@@ -37,8 +37,8 @@ type Bucket interface {
 	Direct() bool
 	// Stage begins an object that becomes complete with Writer.Finish.
 	Stage(name string) (Writer, error)
-	// Settle makes the names of all finished objects in the directory durable.
-	Settle(dir string) error
+	// SyncDir makes the names of all finished objects in the directory durable.
+	SyncDir(dir string) error
 	// CreateIfAbsent creates a small object durably, or returns an error that
 	// is ErrExist. After any other error it may exist or not. An object that is there
 	// with the very same content may count as created, so content that has to be one

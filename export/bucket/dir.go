@@ -159,7 +159,7 @@ func (d *Dir) syncDir(p string) error {
 	return f.Close()
 }
 
-// Stage creates the file under its name; until Settle a crash may lose it.
+// Stage creates the file under its name; until SyncDir a crash may lose it.
 func (d *Dir) Stage(name string) (Writer, error) {
 	if err := d.ensure(path.Dir(name)); err != nil {
 		return nil, err
@@ -180,8 +180,8 @@ func (d *Dir) Stage(name string) (Writer, error) {
 	return &fileWriter{dir: d, name: name, file: f}, nil
 }
 
-// Settle syncs the directory.
-func (d *Dir) Settle(dir string) error {
+// SyncDir syncs the directory.
+func (d *Dir) SyncDir(dir string) error {
 	if err := d.ensure(dir); err != nil {
 		return err
 	}

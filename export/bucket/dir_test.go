@@ -145,13 +145,13 @@ func TestDirectoriesThatOthersDelete(t *testing.T) {
 			t.Fatal(err)
 		}
 		put(t, d, "s/3", "three")
-		if err := errors.Join(d.Settle("s"), fsys.RemoveAll(root)); err != nil {
+		if err := errors.Join(d.SyncDir("s"), fsys.RemoveAll(root)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := d.Stage("s/4"); !errors.Is(err, ErrGone) {
 			t.Errorf("staged into a root that is gone: %v", err)
 		}
-		if err := d.Settle("s"); !errors.Is(err, ErrGone) {
+		if err := d.SyncDir("s"); !errors.Is(err, ErrGone) {
 			t.Errorf("settled in a root that is gone: %v", err)
 		}
 		if err := d.Publish([]Move{{"s/3", "data/dt=1/z"}}); !errors.Is(err, ErrGone) {

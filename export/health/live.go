@@ -94,11 +94,11 @@ func fieldText(fields []events.Field, name string) (string, bool) {
 			continue
 		}
 		switch v := &fields[i].Value; v.Kind {
-		case events.String:
+		case events.ValueString:
 			return v.Str, true
-		case events.Int, events.Bool:
+		case events.ValueInt, events.ValueBool:
 			return stats.Number(float64(v.Int)), true
-		case events.Double:
+		case events.ValueDouble:
 			return stats.Number(v.Float), true
 		}
 	}
@@ -113,9 +113,9 @@ func (c *Counter) count(cell *Cell, req *events.Request, row *joiner.Row) {
 	}
 	cell.Rows++
 	switch row.Reason {
-	case joiner.LateRequest:
+	case joiner.ReasonLateRequest:
 		cell.Late++
-	case joiner.InGap, joiner.Incomplete:
+	case joiner.ReasonGap, joiner.ReasonIncomplete:
 		cell.Cut++
 	}
 	score, scored := int64(0), false

@@ -23,9 +23,9 @@ func TestCommitsAddUp(t *testing.T) {
 	parts := []*health.Counter{health.NewCounter(labels, by), health.NewCounter(labels, by), health.NewCounter(labels, by)}
 	for i := range 2000 {
 		req := &events.Request{ID: fmt.Sprint(i), TS: events.Time(rng.Int64N(5) * int64(time.Hour)), ModelVersion: []string{"", "v1", "v2"}[rng.IntN(3)],
-			Features: []events.Field{{Name: "device", Value: events.Value{Kind: events.String, Str: []string{"phone", "tv"}[rng.IntN(2)]}}},
+			Features: []events.Field{{Name: "device", Value: events.Value{Kind: events.ValueString, Str: []string{"phone", "tv"}[rng.IntN(2)]}}},
 			Items: []events.Item{{ID: "x", Score: rng.Float64(), HasScore: true,
-				Features: []events.Field{{Name: "kind", Value: events.Value{Kind: events.Int, Int: int64(rng.IntN(3))}}}}}}
+				Features: []events.Field{{Name: "kind", Value: events.Value{Kind: events.ValueInt, Int: int64(rng.IntN(3))}}}}}}
 		row := &joiner.Row{Item: 0, Cells: []joiner.Cell{{TS: events.MinTime, Null: rng.IntN(9) == 0}}, Revision: uint32(rng.IntN(10) / 9)}
 		if rng.IntN(4) == 0 {
 			row.Cells[0] = joiner.Cell{Value: 1, TS: req.TS.Add(time.Duration(rng.Int64N(1e12)))}
@@ -139,7 +139,7 @@ func BenchmarkCounter(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			c := health.NewCounter([]string{"clicked", "bought"}, by)
 			req := &events.Request{TS: 1e18, Score: 0.25, HasScore: true,
-				Features: []events.Field{{Name: "country"}, {Name: "device", Value: events.Value{Kind: events.String, Str: "phone"}}}}
+				Features: []events.Field{{Name: "country"}, {Name: "device", Value: events.Value{Kind: events.ValueString, Str: "phone"}}}}
 			row := &joiner.Row{Item: -1, Cells: []joiner.Cell{{Value: 1, TS: 1e18 + 1e9}, {TS: events.MinTime}}}
 			b.ReportAllocs()
 			for b.Loop() {

@@ -74,16 +74,16 @@ func (o *output) stage(rows []made) *export.Stage {
 	}
 	for _, r := range rows {
 		req := &events.Request{ID: fmt.Sprint("r", r.id), TS: r.at, Features: []events.Field{
-			{Name: "device", Value: events.Value{Kind: events.String, Str: r.device}},
-			{Name: "price", Value: events.Value{Kind: events.Double, Float: float64(r.id%17) + 0.5}},
+			{Name: "device", Value: events.Value{Kind: events.ValueString, Str: r.device}},
+			{Name: "price", Value: events.Value{Kind: events.ValueDouble, Float: float64(r.id%17) + 0.5}},
 		}}
 		cell := joiner.Cell{TS: events.MinTime}
 		if r.clicked {
 			cell = joiner.Cell{Value: 1, TS: r.at.Add(time.Minute)}
 		}
-		row := &joiner.Row{Item: -1, Cells: []joiner.Cell{cell}, Weight: 1, Revision: r.revision, Reason: joiner.Closed}
+		row := &joiner.Row{Item: -1, Cells: []joiner.Cell{cell}, Weight: 1, Revision: r.revision, Reason: joiner.ReasonClosed}
 		if r.revision > 0 {
-			row.Reason = joiner.Corrected
+			row.Reason = joiner.ReasonCorrected
 		}
 		if err := s.Row(req, row); err != nil {
 			o.t.Fatal(err)
@@ -103,7 +103,7 @@ func (o *output) commit(rows []made) {
 		Number: o.n, Nonce: fmt.Sprint("nonce", o.n), RulesHash: "abc", MaxEvent: start("2027-01-01"),
 		From: []events.Position{{Input: "S", Created: 5, Next: o.n * 10}},
 		Progress: joiner.Progress{
-			Commit: o.n, Clock: joiner.NewClock(), ClosedThrough: closed, Announced: start("2027-01-01"),
+			Commit: o.n, Clock: joiner.NewClock(), ClosedThrough: closed, PublishedThrough: start("2027-01-01"),
 			Inputs: []events.Position{{Input: "S", Created: 5, Next: o.n*10 + 10}},
 		},
 	})

@@ -12,11 +12,11 @@ import (
 type fate uint8
 
 const (
-	kept        fate = iota // it has its column
-	other                   // it has another column than its name asks for
-	leftOut                 // the configuration leaves it out
-	notDeclared             // the mode gives no column to what is not declared, or new
-	tooMany                 // the row, or the table, has more features than there are columns
+	fateKept        fate = iota // it has its column
+	fateOther                   // it has another column than its name asks for
+	fateLeftOut                 // the configuration leaves it out
+	fateNotDeclared             // the mode gives no column to what is not declared, or new
+	fateTooMany                 // the row, or the table, has more features than there are columns
 )
 
 // assigned is what becomes of one feature.
@@ -44,9 +44,9 @@ func (l *Layout) assign(request, item []events.Field) []assigned {
 			a := assigned{source: source{item: part.item, name: part.fields[i].Name}}
 			switch p := l.place(a.source); {
 			case p.column == "":
-				a.fate = leftOut
+				a.fate = fateLeftOut
 			case p.other:
-				a.column, a.fate = p.column, other
+				a.column, a.fate = p.column, fateOther
 			default:
 				a.column = p.column
 			}
@@ -90,7 +90,7 @@ func (l *Layout) part(row []assigned) {
 		name := strings.ToLower(a.own())
 		column, next := a.another(max(2, numbers[name]), free)
 		numbers[name], used[strings.ToLower(column)] = next, true
-		a.column, a.fate = column, other
+		a.column, a.fate = column, fateOther
 	}
 }
 
@@ -102,7 +102,7 @@ func (l *Layout) limit(row []assigned) {
 		switch {
 		case a.column == "" || l.typed[strings.ToLower(a.column)]:
 		case room == 0:
-			a.column, a.fate = "", tooMany
+			a.column, a.fate = "", fateTooMany
 		default:
 			room--
 		}

@@ -30,16 +30,16 @@ func benchRows(n int) []sample {
 			s.req.Features = append(s.req.Features, events.Field{Name: name, Value: v})
 		}
 		for j := range 10 {
-			add(fmt.Sprint("score_", j), events.Value{Kind: events.Double, Float: math.Round(rng.Float64()*1e6) / 1e6})
+			add(fmt.Sprint("score_", j), events.Value{Kind: events.ValueDouble, Float: math.Round(rng.Float64()*1e6) / 1e6})
 		}
 		for j := range 5 {
-			add(fmt.Sprint("count_", j), events.Value{Kind: events.Int, Int: rng.Int64N(1000)})
+			add(fmt.Sprint("count_", j), events.Value{Kind: events.ValueInt, Int: rng.Int64N(1000)})
 		}
 		for j := range 3 {
-			add(fmt.Sprint("word_", j), events.Value{Kind: events.String, Str: fmt.Sprint("value-", rng.IntN(50*(j+1)))})
+			add(fmt.Sprint("word_", j), events.Value{Kind: events.ValueString, Str: fmt.Sprint("value-", rng.IntN(50*(j+1)))})
 		}
 		for j := range 2 {
-			add(fmt.Sprint("flag_", j), events.Value{Kind: events.Bool, Int: int64(rng.IntN(2))})
+			add(fmt.Sprint("flag_", j), events.Value{Kind: events.ValueBool, Int: int64(rng.IntN(2))})
 		}
 		s.row = joiner.Row{Item: -1, Cells: []joiner.Cell{{TS: events.MinTime}}}
 		if rng.IntN(20) == 0 {

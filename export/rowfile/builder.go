@@ -99,16 +99,16 @@ func (l *Layout) builder(t *Table) *Builder {
 		features: map[source]guess{}, byName: map[string]*column{}, moved: map[movedKey]*Moved{},
 		minTS: events.MaxTime, maxTS: events.MinTime,
 	}
-	str, num, when := Type{Scalar: String}, Type{Scalar: Int64}, Type{Scalar: Timestamp}
+	str, num, when := Type{Scalar: ScalarString}, Type{Scalar: ScalarInt64}, Type{Scalar: ScalarTimestamp}
 	b.head = [8]column{
 		fixed("request_id", str, true), fixed("request_ts", when, true), fixed("model", str, false),
 		fixed("model_version", str, false), fixed("user_id", str, false), fixed("item_id", str, false),
-		fixed("position", num, false), fixed("score", Type{Scalar: Double}, false),
+		fixed("position", num, false), fixed("score", Type{Scalar: ScalarDouble}, false),
 	}
 	for i, label := range l.labels {
-		typ := Type{Scalar: Double}
+		typ := Type{Scalar: ScalarDouble}
 		if label.Agg.Integer() && t.labels[strings.ToLower(label.Name)] != typ {
-			typ.Scalar = Int32
+			typ.Scalar = ScalarInt32
 		}
 		b.labels[2*i] = fixed(label.Name, typ, false)
 		b.labels[2*i+1] = fixed(label.Name+"_ts", when, false)
@@ -117,7 +117,7 @@ func (l *Layout) builder(t *Table) *Builder {
 		b.labels = append(b.labels, fixed(c.Name, c.Type, false))
 	}
 	b.tail = [3]column{
-		fixed("weight", Type{Scalar: Double}, true), fixed("revision", Type{Scalar: Int32}, true),
+		fixed("weight", Type{Scalar: ScalarDouble}, true), fixed("revision", Type{Scalar: ScalarInt32}, true),
 		fixed("reason", str, true),
 	}
 	return b
@@ -181,10 +181,10 @@ func (b *Builder) addFeatures(req *events.Request, fields []events.Field, item b
 		c, v := g[i].col, &fields[i].Value
 		if c == nil {
 			switch g[i].fate {
-			case tooMany:
+			case fateTooMany:
 				unfit++
 				b.dropped++
-			case notDeclared:
+			case fateNotDeclared:
 				b.table.unplaced.values++
 			}
 			continue
@@ -213,7 +213,7 @@ func (b *Builder) addFeatures(req *events.Request, fields []events.Field, item b
 
 func (b *Builder) addHead(req *events.Request, item *events.Item) {
 	h := &b.head
-	h[requestID].addText(events.String, req.ID)
+	h[requestID].addText(events.ValueString, req.ID)
 	h[requestTS].addInt(micros(req.TS))
 	h[model].addOptionalText(req.Model)
 	h[modelVersion].addOptionalText(req.ModelVersion)
@@ -225,7 +225,7 @@ func (b *Builder) addHead(req *events.Request, item *events.Item) {
 		h[position].addNull()
 	} else {
 		b.size += len(item.ID)
-		h[itemID].addText(events.String, item.ID)
+		h[itemID].addText(events.ValueString, item.ID)
 		h[position].addIntIf(item.HasPosition, item.Position)
 		has, value = item.HasScore, item.Score
 	}
@@ -243,7 +243,7 @@ func (b *Builder) addLabels(row *joiner.Row) {
 		switch {
 		case cell.Null || math.IsNaN(cell.Value):
 			c.addNull()
-		case c.typ.Scalar == Int32:
+		case c.typ.Scalar == ScalarInt32:
 			c.addInt(int64(min(max(cell.Value, math.MinInt32), math.MaxInt32)))
 		default:
 			c.addDouble(cell.Value)
@@ -252,10 +252,10 @@ func (b *Builder) addLabels(row *joiner.Row) {
 	}
 	b.tail[weight].addDouble(row.Weight)
 	b.tail[revision].addInt(int64(min(row.Revision, math.MaxInt32)))
-	b.tail[reason].addText(events.String, row.Reason.String())
+	b.tail[reason].addText(events.ValueString, row.Reason.String())
 	b.size += labelOverhead * len(row.Cells)
 	b.maxRevision = max(b.maxRevision, row.Revision)
-	if row.Reason == joiner.Early {
+	if row.Reason == joiner.ReasonEarly {
 		b.early++
 	}
 }

@@ -48,14 +48,14 @@ func (k *chunker) count(end int) int {
 	c := k.col
 	last := min(end, c.rows)
 	switch {
-	case k.row >= last, c.tags == nil && c.only == events.Null:
+	case k.row >= last, c.tags == nil && c.only == events.ValueNull:
 		return 0
 	case c.tags == nil:
 		return last - k.row
 	}
 	n := 0
 	for _, tag := range c.tags[k.row:last] {
-		if tag != events.Null {
+		if tag != events.ValueNull {
 			n++
 		}
 	}
@@ -73,7 +73,7 @@ func (k *chunker) levels(end int) []byte {
 	k.made.Def = def
 	for i := range def {
 		def[i] = 0
-		if c.tagAt(k.row+i) != events.Null {
+		if c.tagAt(k.row+i) != events.ValueNull {
 			def[i] = 1
 		}
 	}
@@ -82,7 +82,7 @@ func (k *chunker) levels(end int) []byte {
 
 // scalars takes the next n values that are not null, of a column of scalars.
 func (k *chunker) scalars(n int) (c colfile.Column) {
-	if k.typ.Scalar == String {
+	if k.typ.Scalar == ScalarString {
 		c.Text, c.Offsets = k.col.text, noTexts
 		if n > 0 {
 			c.Offsets = k.col.offsets[k.text : k.text+n+1]
@@ -94,19 +94,19 @@ func (k *chunker) scalars(n int) (c colfile.Column) {
 	k.num += n
 	m := k.made
 	switch k.typ.Scalar {
-	case Bool:
+	case ScalarBool:
 		m.Bools = m.Bools[:0]
 		for _, v := range nums {
 			m.Bools = append(m.Bools, v != 0)
 		}
 		c.Bools = m.Bools
-	case Int32:
+	case ScalarInt32:
 		m.Int32s = m.Int32s[:0]
 		for _, v := range nums {
 			m.Int32s = append(m.Int32s, int32(v))
 		}
 		c.Int32s = m.Int32s
-	case Double:
+	case ScalarDouble:
 		c.Doubles = as[float64](nums)
 	default:
 		c.Int64s = as[int64](nums)
@@ -143,7 +143,7 @@ func (k *chunker) lists(end int) colfile.Column {
 		elem = k.elems.row
 	}
 	for ; k.row < end; k.row++ {
-		if k.col.tagAt(k.row) == events.Null {
+		if k.col.tagAt(k.row) == events.ValueNull {
 			m.Rep, m.Def = append(m.Rep, 0), append(m.Def, 0)
 			continue
 		}
@@ -155,7 +155,7 @@ func (k *chunker) lists(end int) colfile.Column {
 		}
 		for i := range n {
 			level := byte(elementNull)
-			if k.elems.col.tagAt(elem) != events.Null {
+			if k.elems.col.tagAt(elem) != events.ValueNull {
 				level = elementSet
 				values++
 			}

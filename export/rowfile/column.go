@@ -118,7 +118,7 @@ func (c *column) tagAll(k events.ValueKind) {
 func (c *column) tagAt(row int) events.ValueKind {
 	switch {
 	case row >= c.rows:
-		return events.Null
+		return events.ValueNull
 	case c.tags == nil:
 		return c.only
 	}
@@ -126,10 +126,10 @@ func (c *column) tagAt(row int) events.ValueKind {
 }
 
 // full reports whether none of the first n rows is null.
-func (c *column) full(n int) bool { return c.rows >= n && c.seen&(1<<events.Null) == 0 }
+func (c *column) full(n int) bool { return c.rows >= n && c.seen&(1<<events.ValueNull) == 0 }
 
 // values are the kinds of what is not null.
-func (c *column) values() kinds { return c.seen &^ (1 << events.Null) }
+func (c *column) values() kinds { return c.seen &^ (1 << events.ValueNull) }
 
 // skipTo makes the next value the one of row.
 func (c *column) skipTo(row int) {
@@ -138,15 +138,15 @@ func (c *column) skipTo(row int) {
 	}
 }
 
-func (c *column) addNull() { c.tag(events.Null) }
+func (c *column) addNull() { c.tag(events.ValueNull) }
 
 func (c *column) addNum(k events.ValueKind, bits uint64) {
 	c.tag(k)
 	c.nums = append1(c.nums, bits)
 }
 
-func (c *column) addInt(v int64)      { c.addNum(events.Int, uint64(v)) }
-func (c *column) addDouble(v float64) { c.addNum(events.Double, math.Float64bits(v)) }
+func (c *column) addInt(v int64)      { c.addNum(events.ValueInt, uint64(v)) }
+func (c *column) addDouble(v float64) { c.addNum(events.ValueDouble, math.Float64bits(v)) }
 
 // addText adds a String or JSON. Parquet strings must be UTF-8 or readers
 // refuse the whole file, so what is not becomes U+FFFD.
@@ -171,22 +171,22 @@ func (c *column) addOptionalText(s string) {
 		c.addNull()
 		return
 	}
-	c.addText(events.String, s)
+	c.addText(events.ValueString, s)
 }
 
 // add adds a value of any kind and returns about how many bytes it takes.
 func (c *column) add(v *events.Value) int {
 	switch v.Kind {
-	case events.Bool:
-		c.addNum(events.Bool, uint64(v.Int&1))
-	case events.Int:
+	case events.ValueBool:
+		c.addNum(events.ValueBool, uint64(v.Int&1))
+	case events.ValueInt:
 		c.addInt(v.Int)
-	case events.Double:
+	case events.ValueDouble:
 		c.addDouble(v.Float)
-	case events.String, events.JSON:
+	case events.ValueString, events.ValueJSON:
 		c.addText(v.Kind, v.Str)
 		return tagBytes + textBytes + len(v.Str)
-	case events.List:
+	case events.ValueList:
 		return c.addList(v.List)
 	default:
 		c.addNull()
@@ -202,14 +202,14 @@ func (c *column) addList(list []events.Value) int {
 	size := tagBytes + textBytes
 	for i := range list {
 		e := &list[i]
-		if e.Kind == events.List {
+		if e.Kind == events.ValueList {
 			// Lists of lists come as JSON; one that does not is made so.
 			text := appendJSON(nil, e)
-			e = &events.Value{Kind: events.JSON, Str: string(text)}
+			e = &events.Value{Kind: events.ValueJSON, Str: string(text)}
 		}
 		size += c.elems.add(e)
 	}
-	c.tag(events.List)
+	c.tag(events.ValueList)
 	c.lens = append1(c.lens, uint32(len(list)))
 	return size
 }

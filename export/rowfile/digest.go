@@ -42,13 +42,13 @@ const digestBytes = 8 << 10
 // add adds values with their levels.
 func (d *digest) add(c *colfile.Column) {
 	switch {
-	case d.scalar == String:
+	case d.scalar == ScalarString:
 		d.addTexts(c)
-	case d.scalar == Bool:
+	case d.scalar == ScalarBool:
 		addNumbers(d, c, c.Bools, 1, bitsOfBool)
-	case d.scalar == Int32:
+	case d.scalar == ScalarInt32:
 		addNumbers(d, c, c.Int32s, 8, func(v int32) uint64 { return uint64(v) })
-	case d.scalar == Double:
+	case d.scalar == ScalarDouble:
 		addWords(d, c, wordsOf(c.Doubles))
 	default:
 		addWords(d, c, wordsOf(c.Int64s))

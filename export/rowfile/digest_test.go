@@ -79,7 +79,7 @@ func TestHashIsThatOfTheValues(t *testing.T) {
 		for range 3 {
 			s := &in[rng.IntN(len(in))]
 			long := strings.Repeat("x", rng.IntN(3*digestBytes))
-			s.req.Features = append(s.req.Features, events.Field{Name: "long", Value: events.Value{Kind: events.String, Str: long}})
+			s.req.Features = append(s.req.Features, events.Field{Name: "long", Value: events.Value{Kind: events.ValueString, Str: long}})
 			if len(s.req.Features) > 1 && s.req.Features[len(s.req.Features)-2].Name == "long" {
 				s.req.Features = s.req.Features[:len(s.req.Features)-1]
 			}

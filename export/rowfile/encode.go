@@ -46,7 +46,7 @@ func (b *Builder) Encode(w io.Writer, meta map[string]string) (sum Summary, err 
 	dict := make([]bool, len(cols))
 	for i, c := range cols {
 		t := c.typ.stored()
-		dict[i] = t.Scalar == String && c.repetitive()
+		dict[i] = t.Scalar == ScalarString && c.repetitive()
 		sum.Columns = append(sum.Columns, Column{Name: c.name, Type: t})
 	}
 	out, err := colfile.NewWriter(w, schema(cols, dict, b.rows),

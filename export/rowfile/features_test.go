@@ -13,8 +13,8 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-func integer(v int64) events.Value { return events.Value{Kind: events.Int, Int: v} }
-func text(s string) events.Value   { return events.Value{Kind: events.String, Str: s} }
+func integer(v int64) events.Value { return events.Value{Kind: events.ValueInt, Int: v} }
+func text(s string) events.Value   { return events.Value{Kind: events.ValueString, Str: s} }
 
 // with is a row of request features, and of item features if there are any.
 func with(request map[string]events.Value, item map[string]events.Value) sample {
@@ -64,9 +64,9 @@ func TestDeclaredFeatures(t *testing.T) {
 		{"b", "bool"}, {"i", "int64"}, {"d", "double"}, {"s", "string"}, {"li", "list<int64>"}, {"item_ls", "list<string>"}, {"never", "double"},
 		{"j", "json"},
 	}})
-	double := func(f float64) events.Value { return events.Value{Kind: events.Double, Float: f} }
-	list := func(vs ...events.Value) events.Value { return events.Value{Kind: events.List, List: vs} }
-	yes, null, raw := events.Value{Kind: events.Bool, Int: 1}, events.Value{}, events.Value{Kind: events.JSON, Str: "[{}]"}
+	double := func(f float64) events.Value { return events.Value{Kind: events.ValueDouble, Float: f} }
+	list := func(vs ...events.Value) events.Value { return events.Value{Kind: events.ValueList, List: vs} }
+	yes, null, raw := events.Value{Kind: events.ValueBool, Int: 1}, events.Value{}, events.Value{Kind: events.ValueJSON, Str: "[{}]"}
 	b := l.NewTable(nil).NewBuilder()
 	for i, c := range []struct {
 		name  string
@@ -108,7 +108,7 @@ func TestStrangeNamesAndValues(t *testing.T) {
 	long := strings.Repeat("é", 1<<19)
 	s := with(values{
 		"": integer(1), "a.b": integer(2), "a\x00b\nc": integer(3), long: integer(4), long + "x": integer(5), "x\xff": integer(6), " ": integer(7),
-		"bad": text("a\xffb"), "nan": {Kind: events.Double, Float: math.NaN()}, "inf": {Kind: events.Double, Float: math.Inf(-1)},
+		"bad": text("a\xffb"), "nan": {Kind: events.ValueDouble, Float: math.NaN()}, "inf": {Kind: events.ValueDouble, Float: math.Inf(-1)},
 	}, nil)
 	s.req.ID = "r\xff"
 	other := with(values{"nan": text("x"), "inf": text("x")}, nil)

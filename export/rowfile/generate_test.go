@@ -16,7 +16,7 @@ type sample struct {
 }
 
 var testLabels = []joiner.Label{
-	{Name: "clicked", Agg: joiner.Any}, {Name: "revenue", Agg: joiner.Sum}, {Name: "n", Agg: joiner.Count},
+	{Name: "clicked", Agg: joiner.AggAny}, {Name: "revenue", Agg: joiner.AggSum}, {Name: "n", Agg: joiner.AggCount},
 }
 
 // samples makes n rows of random shapes. kindsOf gives each feature the kinds
@@ -27,7 +27,7 @@ func samples(rng *rand.Rand, n int) []sample {
 		for i := range 8 {
 			var ks []events.ValueKind
 			for range 1 + rng.IntN(3) {
-				ks = append(ks, events.ValueKind(rng.IntN(int(events.JSON)+1)))
+				ks = append(ks, events.ValueKind(rng.IntN(int(events.ValueJSON)+1)))
 			}
 			kindsOf[fmt.Sprint(prefix, i)] = ks
 		}
@@ -78,21 +78,21 @@ func fields(rng *rand.Rand, prefix string, kindsOf map[string][]events.ValueKind
 func value(rng *rand.Rand, k events.ValueKind) events.Value {
 	v := events.Value{Kind: k}
 	switch k {
-	case events.Bool:
+	case events.ValueBool:
 		v.Int = int64(rng.IntN(2))
-	case events.Int:
+	case events.ValueInt:
 		v.Int = []int64{0, 1, -1, math.MaxInt64, math.MinInt64, rng.Int64()}[rng.IntN(6)]
-	case events.Double:
+	case events.ValueDouble:
 		v.Float = []float64{0, math.Copysign(0, -1), 1.5, -1e300, 1e-9, 3, rng.NormFloat64()}[rng.IntN(7)]
-	case events.String:
+	case events.ValueString:
 		v.Str = []string{"", "a", "x\"y\\\n", "é\u2028<&>", "null", "12", fmt.Sprint(rng.Int())}[rng.IntN(7)]
-	case events.JSON:
+	case events.ValueJSON:
 		v.Str = []string{`[{"a":1}]`, `[[1,2],[3]]`}[rng.IntN(2)]
-	case events.List:
-		element := events.ValueKind(rng.IntN(int(events.String) + 1))
+	case events.ValueList:
+		element := events.ValueKind(rng.IntN(int(events.ValueString) + 1))
 		for range rng.IntN(4) {
 			if rng.IntN(5) == 0 {
-				element = events.ValueKind(rng.IntN(int(events.String) + 1))
+				element = events.ValueKind(rng.IntN(int(events.ValueString) + 1))
 			}
 			v.List = append(v.List, value(rng, element))
 		}

@@ -121,7 +121,7 @@ func NewLayout(c Config) (*Layout, error) {
 func (l *Layout) keepFormer(known []TableColumn) {
 	times := map[string]TableColumn{}
 	for _, c := range known {
-		if c.Kind == KindLabel && c.Type == (Type{Scalar: Timestamp}) {
+		if c.Kind == KindLabel && c.Type == (Type{Scalar: ScalarTimestamp}) {
 			times[strings.ToLower(c.Name)] = c
 		}
 	}

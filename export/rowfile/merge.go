@@ -110,7 +110,7 @@ func (m *merger) write(w io.Writer, meta map[string]string) error {
 	if m.out == nil {
 		dict := make([]bool, len(m.columns))
 		for i, c := range m.columns {
-			dict[i] = c.Type.Scalar == String && repetitive(&columns[i])
+			dict[i] = c.Type.Scalar == ScalarString && repetitive(&columns[i])
 		}
 		var err error
 		m.out, err = colfile.NewWriter(w, NewSchema(m.columns, m.required, dict), colfile.Options{
@@ -141,7 +141,7 @@ func (m *merger) write(w io.Writer, meta map[string]string) error {
 func (m *merger) gather(i int, to *colfile.Column) error {
 	t := m.columns[i].Type
 	most := newPageDecoder(t, m.required[i]).most
-	if t.Scalar == String {
+	if t.Scalar == ScalarString {
 		to.Offsets = []uint32{0}
 	}
 	for _, p := range m.parts {
@@ -182,7 +182,8 @@ const weightColumn = "weight"
 // converts reports whether values of one type can become those of another: integers can
 // become doubles.
 func (t Type) converts(to Type) bool {
-	return t.List == to.List && to.Scalar == Double && (t.Scalar == Int64 || t.Scalar == Int32 && !t.List)
+	return t.List == to.List && to.Scalar == ScalarDouble &&
+		(t.Scalar == ScalarInt64 || t.Scalar == ScalarInt32 && !t.List)
 }
 
 // Converts reports the same of types as they stand in manifests.

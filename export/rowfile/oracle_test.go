@@ -26,7 +26,7 @@ func expected(in []sample, weighted bool) (rows []record1, columns []string) {
 	raw := map[string][]events.Value{}
 	var request, item []string
 	note := func(name string, of *[]string, row int, v events.Value) {
-		if v.Kind == events.Null {
+		if v.Kind == events.ValueNull {
 			return
 		}
 		if raw[name] == nil {
@@ -89,7 +89,7 @@ func plain(s *sample, weighted bool) record1 {
 	for i, l := range testLabels {
 		c := s.row.Cells[i]
 		var v any = c.Value
-		if l.Agg == joiner.Any || l.Agg == joiner.Count {
+		if l.Agg == joiner.AggAny || l.Agg == joiner.AggCount {
 			v = int64(c.Value)
 		}
 		r[l.Name], r[l.Name+"_ts"] = null(!c.Null, v), null(c.TS != events.MinTime, floor(c.TS))
@@ -125,18 +125,18 @@ func typeAll(in []sample, values []events.Value) (typ string, out []any) {
 
 func typeNamed(v events.Value) string {
 	switch v.Kind {
-	case events.Bool:
+	case events.ValueBool:
 		return "bool"
-	case events.Int, events.Double:
+	case events.ValueInt, events.ValueDouble:
 		return "double"
-	case events.String:
+	case events.ValueString:
 		return "string"
-	case events.JSON:
+	case events.ValueJSON:
 		return "json"
-	case events.List:
+	case events.ValueList:
 		of := map[string]bool{}
 		for _, e := range v.List {
-			if e.Kind != events.Null {
+			if e.Kind != events.ValueNull {
 				of[typeNamed(e)] = true
 			}
 		}
@@ -155,11 +155,11 @@ func typeNamed(v events.Value) string {
 func fitted(typ string, v events.Value) any {
 	element, list := strings.CutPrefix(strings.TrimSuffix(typ, ">"), "list<")
 	switch {
-	case v.Kind == events.Null:
+	case v.Kind == events.ValueNull:
 		return nil
 	case typ == "json":
 		return jsonText(v)
-	case list && v.Kind == events.List:
+	case list && v.Kind == events.ValueList:
 		out := []any{}
 		for _, e := range v.List {
 			out = append(out, fitted(element, e))
@@ -167,7 +167,7 @@ func fitted(typ string, v events.Value) any {
 		return out
 	case list || typeNamed(v) != typ:
 		return nil
-	case v.Kind == events.Int:
+	case v.Kind == events.ValueInt:
 		return float64(v.Int)
 	}
 	return native(v)
@@ -175,15 +175,15 @@ func fitted(typ string, v events.Value) any {
 
 func native(v events.Value) any {
 	switch v.Kind {
-	case events.Bool:
+	case events.ValueBool:
 		return v.Int != 0
-	case events.Int:
+	case events.ValueInt:
 		return v.Int
-	case events.Double:
+	case events.ValueDouble:
 		return v.Float
-	case events.String, events.JSON:
+	case events.ValueString, events.ValueJSON:
 		return v.Str
-	case events.List:
+	case events.ValueList:
 		list := []any{}
 		for _, e := range v.List {
 			list = append(list, native(e))
@@ -194,7 +194,7 @@ func native(v events.Value) any {
 }
 
 func jsonText(v events.Value) string {
-	if v.Kind == events.JSON {
+	if v.Kind == events.ValueJSON {
 		return v.Str
 	}
 	var b bytes.Buffer

@@ -76,20 +76,20 @@ func (d *pageDecoder) fill(c *colfile.Column, page parquet.Page, values int) (go
 		return 0, nil
 	}
 	switch d.scalar {
-	case String:
+	case ScalarString:
 		c.Text, c.Offsets = data.ByteArray()
 		return max(len(c.Offsets), 1) - 1, nil
-	case Bool:
+	case ScalarBool:
 		bits := data.Boolean()
 		c.Bools = slices.Grow(c.Bools[:0], values)
 		for i := range min(values, 8*len(bits)) {
 			c.Bools = append(c.Bools, bits[i/8]>>(i%8)&1 == 1)
 		}
 		return len(c.Bools), nil
-	case Int32:
+	case ScalarInt32:
 		c.Int32s = data.Int32()
 		return len(c.Int32s), nil
-	case Double:
+	case ScalarDouble:
 		c.Doubles = data.Double()
 		return len(c.Doubles), nil
 	}
@@ -100,7 +100,7 @@ func (d *pageDecoder) fill(c *colfile.Column, page parquet.Page, values int) (go
 // lookUp makes c the texts of a dictionary that a page's indexes stand for.
 func (d *pageDecoder) lookUp(c *colfile.Column, dict parquet.Dictionary, indexes []int32) (int, error) {
 	data := dict.Page().Data()
-	if d.scalar != String || data.Kind() != encoding.ByteArray {
+	if d.scalar != ScalarString || data.Kind() != encoding.ByteArray {
 		return 0, fmt.Errorf("it has a dictionary of type %s", data.Kind())
 	}
 	text, offsets := data.ByteArray()
@@ -119,13 +119,13 @@ func (d *pageDecoder) lookUp(c *colfile.Column, dict parquet.Dictionary, indexes
 // physical is the type that values of s have in the file.
 func (s Scalar) physical() encoding.Kind {
 	switch s {
-	case Bool:
+	case ScalarBool:
 		return encoding.Boolean
-	case Int32:
+	case ScalarInt32:
 		return encoding.Int32
-	case Double:
+	case ScalarDouble:
 		return encoding.Double
-	case String:
+	case ScalarString:
 		return encoding.ByteArray
 	}
 	return encoding.Int64

@@ -103,7 +103,7 @@ func (b *Builder) give(g *guess, s source) {
 	if g.col, g.fate = b.column(g.column); g.col == nil {
 		return
 	}
-	if g.fate = wanted; wanted == other {
+	if g.fate = wanted; wanted == fateOther {
 		g.moved = b.counted(s, g.column)
 	}
 }
@@ -122,10 +122,10 @@ func (b *Builder) find(s source) guess {
 	}
 	s.name = strings.Clone(s.name) // the request is the caller's
 	p := b.layout.place(s)
-	g := guess{name: s.name, column: strings.Clone(p.column), fate: leftOut}
+	g := guess{name: s.name, column: strings.Clone(p.column), fate: fateLeftOut}
 	if p.column != "" {
-		if g.fate = kept; p.other {
-			g.fate = other
+		if g.fate = fateKept; p.other {
+			g.fate = fateOther
 		}
 		b.give(&g, s)
 	}
@@ -139,7 +139,7 @@ func (b *Builder) column(name string) (*column, fate) {
 	key := strings.ToLower(name)
 	c := b.byName[key]
 	if c != nil {
-		return c, kept
+		return c, fateKept
 	}
 	f, fate := b.table.feature(key, name)
 	if f == nil {
@@ -149,7 +149,7 @@ func (b *Builder) column(name string) (*column, fate) {
 	b.spare.giveTo(c)
 	b.byName[key] = c
 	b.size += columnOverhead + len(name)
-	return c, kept
+	return c, fateKept
 }
 
 // Moved is a feature that has another column than its name asks for.

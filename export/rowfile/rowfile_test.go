@@ -104,7 +104,7 @@ func checkSummary(t *testing.T, sum *Summary, in []sample) {
 		want.Rows++
 		want.MinTS, want.MaxTS = min(want.MinTS, s.req.TS), max(want.MaxTS, s.req.TS)
 		want.MaxRevision = max(want.MaxRevision, s.row.Revision)
-		if s.row.Reason == joiner.Early {
+		if s.row.Reason == joiner.ReasonEarly {
 			want.Early++
 		}
 	}
@@ -124,12 +124,12 @@ func checkScan(t *testing.T, data []byte, in []sample, every bool) {
 		t.Fatal(err)
 	}
 	for _, s := range in {
-		if s.row.Revision == 0 && s.row.Reason != joiner.Early && !every {
+		if s.row.Revision == 0 && s.row.Reason != joiner.ReasonEarly && !every {
 			continue
 		}
 		w := joiner.Written{
 			RequestID: s.req.ID, RequestTS: events.Time(s.req.TS.Std().UnixMicro() * 1000),
-			Revision: s.row.Revision, Early: s.row.Reason == joiner.Early,
+			Revision: s.row.Revision, Early: s.row.Reason == joiner.ReasonEarly,
 		}
 		if s.row.Item >= 0 {
 			w.ItemID = s.req.Items[s.row.Item].ID

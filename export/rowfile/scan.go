@@ -71,7 +71,7 @@ func scanGroup(group parquet.RowGroup, index [scanned]int, every bool) (written 
 	}
 	err = eachRow(group, index[scanReason], n, func(row int, v *parquet.Value) {
 		reason := v.ByteArray()
-		early[row], withdrawn[row] = string(reason) == joiner.Early.String(), string(reason) == joiner.Withdrawn.String()
+		early[row], withdrawn[row] = string(reason) == joiner.ReasonEarly.String(), string(reason) == joiner.ReasonWithdrawn.String()
 	})
 	if err != nil {
 		return nil, err

@@ -75,20 +75,20 @@ func columnsOf(fields []parquet.Field) ([]Column, error) {
 func scalarOf(t parquet.Type) (Scalar, error) {
 	switch t.Kind() {
 	case parquet.Boolean:
-		return Bool, nil
+		return ScalarBool, nil
 	case parquet.Int32:
-		return Int32, nil
+		return ScalarInt32, nil
 	case parquet.Int64:
 		if logical := t.LogicalType(); logical != nil {
 			if _, ok := logical.Value.(*format.TimestampType); ok {
-				return Timestamp, nil
+				return ScalarTimestamp, nil
 			}
 		}
-		return Int64, nil
+		return ScalarInt64, nil
 	case parquet.Double:
-		return Double, nil
+		return ScalarDouble, nil
 	case parquet.ByteArray:
-		return String, nil
+		return ScalarString, nil
 	}
 	return 0, fmt.Errorf("type %s is none that labeljoin writes", t)
 }
@@ -99,19 +99,19 @@ func scalarOf(t parquet.Type) (Scalar, error) {
 func leaf(s Scalar, dict, full bool) parquet.Node {
 	var node parquet.Node
 	var enc encoding.Encoding = &parquet.Plain
-	if full && s == Int32 {
+	if full && s == ScalarInt32 {
 		enc = &parquet.DeltaBinaryPacked
 	}
 	switch s {
-	case Bool:
+	case ScalarBool:
 		return parquet.Leaf(parquet.BooleanType)
-	case Int32:
+	case ScalarInt32:
 		node = parquet.Leaf(parquet.Int32Type)
-	case Int64:
+	case ScalarInt64:
 		node = parquet.Leaf(parquet.Int64Type)
-	case Double:
+	case ScalarDouble:
 		return parquet.Leaf(parquet.DoubleType)
-	case Timestamp:
+	case ScalarTimestamp:
 		node = parquet.Timestamp(parquet.Microsecond)
 	default:
 		node = parquet.String()

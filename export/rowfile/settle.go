@@ -11,14 +11,14 @@ import (
 // note takes down what a value says of a column that is not typed yet. The value is
 // added after it.
 func (c *column) note(req *events.Request, v *events.Value, g *guess) {
-	if c.first != nil && v.Kind != events.List && c.first.before(req) {
+	if c.first != nil && v.Kind != events.ValueList && c.first.before(req) {
 		return // as of nearly every value: no more is to be known of it
 	}
 	typ, ok := typeOf(v)
 	switch {
 	case ok && (c.first == nil || !c.first.before(req)):
 		c.first = &firstValue{ts: req.TS, id: strings.Clone(req.ID), typ: typ, name: strings.Clone(g.column)}
-	case !ok && v.Kind == events.List:
+	case !ok && v.Kind == events.ValueList:
 		c.untyped = append(c.untyped, emptyList{row: c.rows, ts: req.TS, id: strings.Clone(req.ID)})
 	}
 }
@@ -29,7 +29,7 @@ func (c *column) early(req *events.Request, v *events.Value, g *guess) (null boo
 	f := c.of
 	typ, ok := typeOf(v)
 	if !ok {
-		f.nulled = f.nulled || v.Kind == events.List
+		f.nulled = f.nulled || v.Kind == events.ValueList
 		return true
 	}
 	if f.earlier == nil || f.earlier.after(req) {
@@ -51,7 +51,7 @@ func (c *column) settle(f *tableFeature) (unfit int64) {
 	c.untyped, c.first = nil, nil
 	c.typed, c.typ, c.name = true, f.typ, f.name
 	if len(null) == 0 && c.holds() {
-		if c.typ.Scalar == Double {
+		if c.typ.Scalar == ScalarDouble {
 			f.notes.Rounded += c.toDoubles()
 		}
 		return 0
@@ -73,15 +73,15 @@ func (c *column) settle(f *tableFeature) (unfit int64) {
 func (c *column) holds() bool {
 	of := c
 	if c.typ.List {
-		if !c.values().within(events.List) {
+		if !c.values().within(events.ValueList) {
 			return false
 		}
 		if of = c.elems; of == nil {
 			return true
 		}
 	}
-	if c.typ.Scalar == Double {
-		return of.values().within(events.Int, events.Double)
+	if c.typ.Scalar == ScalarDouble {
+		return of.values().within(events.ValueInt, events.ValueDouble)
 	}
 	return of.values().within(c.typ.Scalar.natural())
 }
@@ -90,33 +90,33 @@ func (c *column) holds() bool {
 func (c *column) toDoubles() (rounded int64) {
 	if c.typ.List {
 		if c.elems != nil {
-			c.elems.typ = Type{Scalar: Double}
+			c.elems.typ = Type{Scalar: ScalarDouble}
 			rounded = c.elems.toDoubles()
 		}
 		return rounded
 	}
-	if c.seen&(1<<events.Int) == 0 {
+	if c.seen&(1<<events.ValueInt) == 0 {
 		return 0
 	}
 	at := 0
 	for row := range c.rows {
 		switch c.tagAt(row) {
-		case events.Double:
+		case events.ValueDouble:
 			at++
-		case events.Int:
+		case events.ValueInt:
 			n := int64(c.nums[at])
 			rounded += inexact(n)
 			c.nums[at] = math.Float64bits(float64(n))
 			if c.tags != nil {
-				c.tags[row] = events.Double
+				c.tags[row] = events.ValueDouble
 			}
 			at++
 		}
 	}
-	if c.only == events.Int {
-		c.only = events.Double
+	if c.only == events.ValueInt {
+		c.only = events.ValueDouble
 	}
-	c.seen = c.seen&^(1<<events.Int) | 1<<events.Double
+	c.seen = c.seen&^(1<<events.ValueInt) | 1<<events.ValueDouble
 	return rounded
 }
 
@@ -141,16 +141,16 @@ func (c *column) retype(f *tableFeature) {
 func (c *column) addFitting(v *events.Value) (size int, unfit int64) {
 	if !c.typ.List {
 		switch {
-		case v.Kind == events.Null:
+		case v.Kind == events.ValueNull:
 			c.addNull()
 			return tagBytes, 0
 		case v.Kind == c.typ.Scalar.natural():
 			return c.add(v), 0
-		case v.Kind == events.Int && c.typ.Scalar == Double:
+		case v.Kind == events.ValueInt && c.typ.Scalar == ScalarDouble:
 			c.of.notes.Rounded += inexact(v.Int)
 			c.addDouble(float64(v.Int))
 			return tagBytes + numBytes, 0
-		case v.Kind == events.Double && c.typ.Scalar == Int64 && !c.of.fixed && !isWhole(v.Float):
+		case v.Kind == events.ValueDouble && c.typ.Scalar == ScalarInt64 && !c.of.fixed && !isWhole(v.Float):
 			c.of.widen()
 			c.retype(c.of)
 			return c.add(v), 0
@@ -170,7 +170,7 @@ func (f *tableFeature) widen() {
 	if f.notes.From == (Type{}) {
 		f.notes.From = f.typ
 	}
-	f.typ = Type{Scalar: Double}
+	f.typ = Type{Scalar: ScalarDouble}
 }
 
 // exampleBytes bounds an example of a value.
@@ -206,16 +206,16 @@ func (r *reader) next() events.Value {
 	v := events.Value{Kind: r.of.tagAt(r.row)}
 	r.row++
 	switch v.Kind {
-	case events.Bool, events.Int, events.Double:
+	case events.ValueBool, events.ValueInt, events.ValueDouble:
 		bits := r.of.nums[r.num]
 		r.num++
-		if v.Int = int64(bits); v.Kind == events.Double {
+		if v.Int = int64(bits); v.Kind == events.ValueDouble {
 			v.Int, v.Float = 0, math.Float64frombits(bits)
 		}
-	case events.String, events.JSON:
+	case events.ValueString, events.ValueJSON:
 		v.Str = string(r.of.textAt(r.text))
 		r.text++
-	case events.List:
+	case events.ValueList:
 		if r.elems == nil {
 			r.elems = &reader{of: r.of.elems}
 		}

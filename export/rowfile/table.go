@@ -146,17 +146,17 @@ func (t *Table) feature(key, name string) (*tableFeature, fate) {
 	f := t.features[key]
 	switch {
 	case f != nil && (f.declared || t.layout.mode != ModeDeclared):
-		return f, kept
+		return f, fateKept
 	case t.layout.mode != ModeEvolve:
 		t.unplaced.note(name)
-		return nil, notDeclared
+		return nil, fateNotDeclared
 	case t.undeclared >= t.layout.room():
-		return nil, tooMany
+		return nil, fateTooMany
 	}
 	f = &tableFeature{name: strings.Clone(name)}
 	t.features[key] = f
 	t.undeclared++
-	return f, kept
+	return f, fateKept
 }
 
 func (l *unplaced) note(name string) {

@@ -178,12 +178,12 @@ func unfitOf(in []sample) (n int64) {
 		for i, v := range values {
 			list, isList := out[i].([]any)
 			switch {
-			case typ == "" || v.Kind == events.Null:
+			case typ == "" || v.Kind == events.ValueNull:
 			case out[i] == nil && (typeNamed(v) != "" || decidedBefore(in, values, i)):
 				n++
 			case isList:
 				for j := range list {
-					if list[j] == nil && v.List[j].Kind != events.Null {
+					if list[j] == nil && v.List[j].Kind != events.ValueNull {
 						n++
 					}
 				}
@@ -204,8 +204,8 @@ func decidedBefore(in []sample, values []events.Value, i int) bool {
 // Then it is one of doubles, in every file from then on.
 func TestIntegersOfOldBecomeDoubles(t *testing.T) {
 	l := newLayout(t, Config{Labels: nil, Features: []Feature{{Name: "kept", Type: "int64"}}})
-	known := []TableColumn{{"size", Type{Scalar: Int64}, KindFeature}, {"kept", Type{Scalar: Int64}, KindFeature}}
-	half := events.Value{Kind: events.Double, Float: 0.5}
+	known := []TableColumn{{"size", Type{Scalar: ScalarInt64}, KindFeature}, {"kept", Type{Scalar: ScalarInt64}, KindFeature}}
+	half := events.Value{Kind: events.ValueDouble, Float: 0.5}
 	row := func(v events.Value) sample {
 		s := with(values{"size": v, "kept": v}, nil)
 		s.row.Cells = make([]joiner.Cell, len(testLabels))
@@ -217,7 +217,7 @@ func TestIntegersOfOldBecomeDoubles(t *testing.T) {
 		to    *Builder
 		v     events.Value
 		unfit int64
-	}{{one, integer(1 << 60), 0}, {other, integer(3), 0}, {other, events.Value{Kind: events.Double, Float: 4}, 0}, {one, half, 1}} {
+	}{{one, integer(1 << 60), 0}, {other, integer(3), 0}, {other, events.Value{Kind: events.ValueDouble, Float: 4}, 0}, {one, half, 1}} {
 		s := row(c.v)
 		if unfit, err := c.to.Add(&s.req, &s.row); err != nil || unfit != c.unfit {
 			t.Fatalf("row %d: %d do not fit, want %d: %v", i, unfit, c.unfit, err)
@@ -251,7 +251,7 @@ func TestIntegersOfOldBecomeDoubles(t *testing.T) {
 
 // The modes say which features have columns; what has none is counted and named.
 func TestModes(t *testing.T) {
-	known := []TableColumn{{"old", Type{Scalar: Int64}, KindFeature}}
+	known := []TableColumn{{"old", Type{Scalar: ScalarInt64}, KindFeature}}
 	for name, c := range map[string]struct {
 		mode Mode
 		want string // the columns of features that have a value
@@ -293,12 +293,12 @@ func TestModes(t *testing.T) {
 // Labels that the configuration has no more keep their columns, and a label's column never
 // becomes narrower.
 func TestLabelsOfBefore(t *testing.T) {
-	whole := Type{Scalar: Int32}
-	when := Type{Scalar: Timestamp}
+	whole := Type{Scalar: ScalarInt32}
+	when := Type{Scalar: ScalarTimestamp}
 	known := []TableColumn{
-		{"clicked", Type{Scalar: Double}, KindLabel}, {"clicked_ts", when, KindLabel},
-		{"gone", whole, KindLabel}, {"gone_ts", when, KindLabel}, {"weight", Type{Scalar: Double}, KindOwn},
-		{"revenue", Type{Scalar: Double}, KindFeature},
+		{"clicked", Type{Scalar: ScalarDouble}, KindLabel}, {"clicked_ts", when, KindLabel},
+		{"gone", whole, KindLabel}, {"gone_ts", when, KindLabel}, {"weight", Type{Scalar: ScalarDouble}, KindOwn},
+		{"revenue", Type{Scalar: ScalarDouble}, KindFeature},
 	}
 	l := newLayout(t, Config{Known: known})
 	b := l.NewTable(known).NewBuilder()

@@ -10,13 +10,13 @@ type Scalar uint8
 
 // The scalar types.
 const (
-	Bool Scalar = iota
-	Int32
-	Int64
-	Double
-	String
-	Timestamp // microseconds since the Unix epoch, UTC
-	JSON      // a text that is JSON; files have it as String
+	ScalarBool Scalar = iota
+	ScalarInt32
+	ScalarInt64
+	ScalarDouble
+	ScalarString
+	ScalarTimestamp // microseconds since the Unix epoch, UTC
+	ScalarJSON      // a text that is JSON; files have it as String
 )
 
 var scalarNames = [...]string{"bool", "int32", "int64", "double", "string", "timestamp", "json"}
@@ -37,8 +37,8 @@ func (t Type) String() string {
 
 // stored is the type that a file has for the column.
 func (t Type) stored() Type {
-	if t.Scalar == JSON {
-		t.Scalar = String
+	if t.Scalar == ScalarJSON {
+		t.Scalar = ScalarString
 	}
 	return t
 }
@@ -46,18 +46,18 @@ func (t Type) stored() Type {
 // ParseType reads the type of a declared feature: bool, int64, double, string,
 // a list of one of these, or json.
 func ParseType(s string) (Type, error) {
-	if s == scalarNames[JSON] {
-		return Type{Scalar: JSON}, nil
+	if s == scalarNames[ScalarJSON] {
+		return Type{Scalar: ScalarJSON}, nil
 	}
-	return parseType(s, Bool, Int64, Double, String)
+	return parseType(s, ScalarBool, ScalarInt64, ScalarDouble, ScalarString)
 }
 
 // ParseColumnType reads the type of any column, as it stands in manifests.
 func ParseColumnType(s string) (Type, error) {
-	if s == scalarNames[JSON] {
-		return Type{Scalar: JSON}, nil
+	if s == scalarNames[ScalarJSON] {
+		return Type{Scalar: ScalarJSON}, nil
 	}
-	return parseType(s, Bool, Int32, Int64, Double, String, Timestamp)
+	return parseType(s, ScalarBool, ScalarInt32, ScalarInt64, ScalarDouble, ScalarString, ScalarTimestamp)
 }
 
 func parseType(s string, scalars ...Scalar) (Type, error) {

@@ -12,7 +12,7 @@ import (
 // typeOf is the type that an undeclared column has whose first value v is. ok is false
 // where v has none: it is null, or a list without an element that is not null.
 func typeOf(v *events.Value) (t Type, ok bool) {
-	if v.Kind != events.List {
+	if v.Kind != events.ValueList {
 		scalar, ok := plainType(v.Kind)
 		return Type{Scalar: scalar}, ok
 	}
@@ -20,9 +20,9 @@ func typeOf(v *events.Value) (t Type, ok bool) {
 	for i := range v.List {
 		scalar, known := plainType(v.List[i].Kind)
 		switch {
-		case v.List[i].Kind == events.Null:
-		case !known || scalar == JSON || ok && scalar != t.Scalar:
-			return Type{Scalar: JSON}, true
+		case v.List[i].Kind == events.ValueNull:
+		case !known || scalar == ScalarJSON || ok && scalar != t.Scalar:
+			return Type{Scalar: ScalarJSON}, true
 		default:
 			t.Scalar, ok = scalar, true
 		}
@@ -34,14 +34,14 @@ func typeOf(v *events.Value) (t Type, ok bool) {
 // today may have a fraction tomorrow.
 func plainType(k events.ValueKind) (s Scalar, ok bool) {
 	switch k {
-	case events.Bool:
-		return Bool, true
-	case events.Int, events.Double:
-		return Double, true
-	case events.String:
-		return String, true
-	case events.JSON:
-		return JSON, true
+	case events.ValueBool:
+		return ScalarBool, true
+	case events.ValueInt, events.ValueDouble:
+		return ScalarDouble, true
+	case events.ValueString:
+		return ScalarString, true
+	case events.ValueJSON:
+		return ScalarJSON, true
 	}
 	return 0, false
 }
@@ -49,33 +49,33 @@ func plainType(k events.ValueKind) (s Scalar, ok bool) {
 // natural is the kind of the values that a column of the scalar holds.
 func (s Scalar) natural() events.ValueKind {
 	switch s {
-	case Bool:
-		return events.Bool
-	case Double:
-		return events.Double
-	case String:
-		return events.String
-	case JSON:
-		return events.JSON
+	case ScalarBool:
+		return events.ValueBool
+	case ScalarDouble:
+		return events.ValueDouble
+	case ScalarString:
+		return events.ValueString
+	case ScalarJSON:
+		return events.ValueJSON
 	}
-	return events.Int
+	return events.ValueInt
 }
 
 // appendJSON appends the value's JSON text. JSON has no NaN and no infinities:
 // they are written as strings, as protobuf's JSON mapping does.
 func appendJSON(dst []byte, v *events.Value) []byte {
 	switch v.Kind {
-	case events.Bool:
+	case events.ValueBool:
 		return strconv.AppendBool(dst, v.Int != 0)
-	case events.Int:
+	case events.ValueInt:
 		return strconv.AppendInt(dst, v.Int, 10)
-	case events.Double:
+	case events.ValueDouble:
 		return appendFloat(dst, v.Float)
-	case events.String:
+	case events.ValueString:
 		return appendQuoted(dst, v.Str)
-	case events.JSON:
+	case events.ValueJSON:
 		return append(dst, v.Str...)
-	case events.List:
+	case events.ValueList:
 		dst = append(dst, '[')
 		for i := range v.List {
 			if i > 0 {
@@ -112,17 +112,17 @@ func appendQuoted[T ~string | ~[]byte](dst []byte, s T) []byte {
 // takes everything, what is no string as its JSON text; another takes strings only.
 func fit(v *events.Value, t Type, declared bool) (events.Value, int64) {
 	switch {
-	case v.Kind == events.Null:
+	case v.Kind == events.ValueNull:
 		return events.Value{}, 0
 	case !t.List:
 		return fitScalar(v, t.Scalar, declared)
-	case v.Kind != events.List:
+	case v.Kind != events.ValueList:
 		return events.Value{}, 1
 	}
 	var unfit int64
-	out := events.Value{Kind: events.List, List: make([]events.Value, len(v.List))}
+	out := events.Value{Kind: events.ValueList, List: make([]events.Value, len(v.List))}
 	for i := range v.List {
-		if v.List[i].Kind == events.Null {
+		if v.List[i].Kind == events.ValueNull {
 			continue
 		}
 		element, bad := fitScalar(&v.List[i], t.Scalar, declared)
@@ -141,32 +141,32 @@ func isWhole(f float64) bool { return f == math.Trunc(f) && math.Abs(f) <= exact
 
 func fitScalar(v *events.Value, s Scalar, declared bool) (events.Value, int64) {
 	switch s {
-	case Bool:
-		if v.Kind == events.Bool {
+	case ScalarBool:
+		if v.Kind == events.ValueBool {
 			return *v, 0
 		}
-	case Int64:
-		if v.Kind == events.Int {
+	case ScalarInt64:
+		if v.Kind == events.ValueInt {
 			return *v, 0
 		}
-		if v.Kind == events.Double && isWhole(v.Float) {
-			return events.Value{Kind: events.Int, Int: int64(v.Float)}, 0
+		if v.Kind == events.ValueDouble && isWhole(v.Float) {
+			return events.Value{Kind: events.ValueInt, Int: int64(v.Float)}, 0
 		}
-	case Double:
-		if v.Kind == events.Double {
+	case ScalarDouble:
+		if v.Kind == events.ValueDouble {
 			return *v, 0
 		}
-		if v.Kind == events.Int {
-			return events.Value{Kind: events.Double, Float: float64(v.Int)}, 0
+		if v.Kind == events.ValueInt {
+			return events.Value{Kind: events.ValueDouble, Float: float64(v.Int)}, 0
 		}
-	case JSON: // everything has a JSON text
-		return events.Value{Kind: events.JSON, Str: string(appendJSON(nil, v))}, 0
+	case ScalarJSON: // everything has a JSON text
+		return events.Value{Kind: events.ValueJSON, Str: string(appendJSON(nil, v))}, 0
 	default:
-		if v.Kind == events.String {
+		if v.Kind == events.ValueString {
 			return *v, 0
 		}
 		if declared {
-			return events.Value{Kind: events.String, Str: string(appendJSON(nil, v))}, 0
+			return events.Value{Kind: events.ValueString, Str: string(appendJSON(nil, v))}, 0
 		}
 	}
 	return events.Value{}, 1

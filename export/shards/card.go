@@ -109,15 +109,15 @@ func quoted(s string) string { return fmt.Sprintf("%q", s) }
 // hfType is the name that datasets has for a type.
 func hfType(s rowfile.Scalar) string {
 	switch s {
-	case rowfile.Bool:
+	case rowfile.ScalarBool:
 		return "bool"
-	case rowfile.Int32:
+	case rowfile.ScalarInt32:
 		return "int32"
-	case rowfile.Int64:
+	case rowfile.ScalarInt64:
 		return "int64"
-	case rowfile.Double:
+	case rowfile.ScalarDouble:
 		return "float64"
-	case rowfile.Timestamp:
+	case rowfile.ScalarTimestamp:
 		return "timestamp[us, tz=UTC]"
 	}
 	return "string"

@@ -33,7 +33,7 @@ func corrected(t *testing.T) (fsys *vfs.MemFS, o Options) {
 	o.Shards, o.Memory = 2, 1000
 	mustExport(t, o)
 	late := rows[3]
-	late.revision, late.reason, late.clicked = 1, joiner.Corrected, 1
+	late.revision, late.reason, late.clicked = 1, joiner.ReasonCorrected, 1
 	writeOutput(t, fsys, [][]testRow{rows, {late}}, 100, events.MaxTime-1, nil)
 	o.Refresh = true
 	return fsys, o

@@ -47,7 +47,7 @@ func New(archive *export.Archive, opts Options) (*Exporter, error) {
 	}
 	e := &Exporter{opts: opts, archive: archive, bucket: opts.place()}
 	e.root = e.bucket.String()
-	if err := e.bucket.Settle("."); err != nil {
+	if err := e.bucket.SyncDir("."); err != nil {
 		return nil, fmt.Errorf("open the export %s: %w", e.root, err)
 	}
 	if e.lock, err = e.bucket.Lock(lockName); err != nil {
@@ -201,7 +201,7 @@ func (d *dayExport) make(ctx context.Context, parent string) (m *Manifest, err e
 	if err := d.begin(); err != nil {
 		return nil, err
 	}
-	if err := d.bucket.Settle(stagingDir); err != nil { // the scratch file lies there too
+	if err := d.bucket.SyncDir(stagingDir); err != nil { // the scratch file lies there too
 		return nil, err
 	}
 	s, err := newSpill(d.Exporter.opts.FS, d.scratchPath(), d.plan.types(), d.buckets(), d.opts.Workers)
@@ -329,7 +329,7 @@ func (d *dayExport) publish(ctx context.Context, m *Manifest, beside []Object) e
 		d.unstage(m.Files)
 		return err
 	}
-	if err := d.bucket.Settle(stagingDir); err != nil {
+	if err := d.bucket.SyncDir(stagingDir); err != nil {
 		return err
 	}
 	moves := make([]bucket.Move, len(m.Files))

@@ -120,7 +120,7 @@ func TestGapRowsAreLeftOutWhole(t *testing.T) {
 	t.Parallel()
 	fsys, at := vfs.NewMem(), testDay().Add(12*time.Hour)
 	rows := []testRow{
-		{id: "before", item: "i", ts: at.Add(-2 * time.Hour)}, {id: "in", item: "i", ts: at.Add(-time.Minute), clicked: 1, reason: joiner.Corrected},
+		{id: "before", item: "i", ts: at.Add(-2 * time.Hour)}, {id: "in", item: "i", ts: at.Add(-time.Minute), clicked: 1, reason: joiner.ReasonCorrected},
 		{id: "after", item: "i", ts: at.Add(2 * time.Hour)},
 	}
 	gap := events.Gap{ID: 1, From: at, To: at.Add(time.Hour), Since: at.Add(3 * time.Hour)}
@@ -194,7 +194,7 @@ func TestVersions(t *testing.T) {
 		t.Fatalf("a refresh without news gives %+v, %v", r, err)
 	}
 	late := first[0]
-	late.revision, late.reason, late.clicked = 1, joiner.Corrected, 1
+	late.revision, late.reason, late.clicked = 1, joiner.ReasonCorrected, 1
 	writeOutput(t, fsys, [][]testRow{first, {late}}, 10, events.MaxTime-1, nil)
 	o.Refresh = false
 	if r, err := exportDay(t, o); err != nil || r.Made || !r.Stale {

@@ -29,7 +29,7 @@ func testDay() events.Time { return events.At(time.Date(2026, 11, 22, 0, 0, 0, 0
 
 func testRules() *joiner.Rules {
 	return &joiner.Rules{
-		Labels:      []joiner.Label{{Name: "clicked", Window: 30 * time.Minute}, {Name: "spent", Agg: joiner.Sum, Window: 30 * time.Minute}},
+		Labels:      []joiner.Label{{Name: "clicked", Window: 30 * time.Minute}, {Name: "spent", Agg: joiner.AggSum, Window: 30 * time.Minute}},
 		Corrections: time.Hour,
 	}
 }
@@ -53,13 +53,13 @@ type testRow struct {
 }
 
 func (r *testRow) request() *events.Request {
-	price := events.Value{Kind: events.Double, Float: r.price}
+	price := events.Value{Kind: events.ValueDouble, Float: r.price}
 	if r.price == float64(int64(r.price)) {
-		price = events.Value{Kind: events.Int, Int: int64(r.price)}
+		price = events.Value{Kind: events.ValueInt, Int: int64(r.price)}
 	}
-	tags := events.Value{Kind: events.List}
+	tags := events.Value{Kind: events.ValueList}
 	for _, tag := range r.tags {
-		tags.List = append(tags.List, events.Value{Kind: events.String, Str: tag})
+		tags.List = append(tags.List, events.Value{Kind: events.ValueString, Str: tag})
 	}
 	return &events.Request{
 		ID: r.id, TS: r.ts, UserID: r.user, Model: "m",
@@ -109,7 +109,7 @@ func writeOutput(t testing.TB, fsys vfs.FS, commits [][]testRow, fileRows int, c
 			Number: k, Nonce: fmt.Sprint("nonce", k), RulesHash: "abc", MaxEvent: events.Time(k),
 			From: []events.Position{{Input: "S", Created: 5, Next: k * 10}},
 			Progress: joiner.Progress{
-				Commit: k, Clock: joiner.NewClock(), ClosedThrough: closed, Announced: closed, Gaps: gaps,
+				Commit: k, Clock: joiner.NewClock(), ClosedThrough: closed, PublishedThrough: closed, Gaps: gaps,
 				Inputs: []events.Position{{Input: "S", Created: 5, Next: k*10 + 10}},
 			},
 		}
@@ -253,14 +253,14 @@ func newHistory(rng *rand.Rand) *history {
 				if d := before.ts.Std().Sub(r.ts.Std()).Abs(); d > time.Hour {
 					r.ts = before.ts // another request would have another id
 				}
-				r.revision, r.reason = before.revision+1, joiner.Corrected
+				r.revision, r.reason = before.revision+1, joiner.ReasonCorrected
 				switch rng.IntN(5) {
 				case 0:
-					r.reason = joiner.Withdrawn
+					r.reason = joiner.ReasonWithdrawn
 				case 1:
-					r.reason = joiner.InGap
+					r.reason = joiner.ReasonGap
 				case 2:
-					r.reason = joiner.Incomplete
+					r.reason = joiner.ReasonIncomplete
 				}
 			}
 			latest[key] = r
@@ -273,11 +273,11 @@ func newHistory(rng *rand.Rand) *history {
 			continue
 		}
 		switch r.reason {
-		case joiner.Withdrawn:
+		case joiner.ReasonWithdrawn:
 			h.counts.Withdrawn++
-		case joiner.InGap:
+		case joiner.ReasonGap:
 			h.counts.Gap++
-		case joiner.Incomplete:
+		case joiner.ReasonIncomplete:
 			h.counts.Open++
 		default:
 			h.counts.Written++

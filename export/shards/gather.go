@@ -25,7 +25,7 @@ func (p *pending) reset(t rowfile.Type) {
 	p.nulls, c.Levels = 0, 0
 	c.Rep, c.Def, c.Bools, c.Int32s, c.Int64s, c.Doubles, c.Text = c.Rep[:0], c.Def[:0], c.Bools[:0], c.Int32s[:0], c.Int64s[:0], c.Doubles[:0], c.Text[:0]
 	c.Offsets = c.Offsets[:0]
-	if t.Scalar == rowfile.String {
+	if t.Scalar == rowfile.ScalarString {
 		c.Offsets = append(c.Offsets, 0)
 	}
 }
@@ -48,7 +48,7 @@ func (p *pending) gather(v *vector, rows []int32) {
 		c.Def = append(c.Def, def)
 	}
 	p.nulls += nulls
-	if v.typ.Scalar == rowfile.Double && nulls == 0 {
+	if v.typ.Scalar == rowfile.ScalarDouble && nulls == 0 {
 		for _, row := range rows {
 			c.Doubles = append(c.Doubles, math.Float64frombits(v.nums[row]))
 		}
@@ -65,14 +65,14 @@ func (p *pending) gather(v *vector, rows []int32) {
 func (p *pending) add(v *vector, row int) {
 	c := &p.Column
 	switch v.typ.Scalar {
-	case rowfile.String:
+	case rowfile.ScalarString:
 		c.Text = append(c.Text, v.bytes(row)...)
 		c.Offsets = append(c.Offsets, uint32(len(c.Text)))
-	case rowfile.Bool:
+	case rowfile.ScalarBool:
 		c.Bools = append(c.Bools, v.nums[row] != 0)
-	case rowfile.Int32:
+	case rowfile.ScalarInt32:
 		c.Int32s = append(c.Int32s, int32(v.nums[row]))
-	case rowfile.Double:
+	case rowfile.ScalarDouble:
 		c.Doubles = append(c.Doubles, math.Float64frombits(v.nums[row]))
 	default:
 		c.Int64s = append(c.Int64s, int64(v.nums[row]))

@@ -70,7 +70,7 @@ func (e *parquetEncoder) begin() (err error) {
 	for i := range e.columns {
 		c := &e.columns[i]
 		columns[i], required[i] = c.Column, c.Required
-		dictionary[i] = c.Type.Scalar == rowfile.String && e.pending != nil && e.pending[i].repetitive()
+		dictionary[i] = c.Type.Scalar == rowfile.ScalarString && e.pending != nil && e.pending[i].repetitive()
 	}
 	e.file, err = colfile.NewWriter(e.to, rowfile.NewSchema(columns, required, dictionary), colfile.Options{
 		CreatedBy: createdBy, Metadata: e.meta, Codec: e.shared.codec, Memory: e.shared.memory,

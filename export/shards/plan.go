@@ -53,15 +53,16 @@ type keyColumns struct {
 
 // The columns that begin every row, and those that end it.
 func headColumns() []Column {
-	str, num := rowfile.Type{Scalar: rowfile.String}, rowfile.Type{Scalar: rowfile.Int64}
+	str, num := rowfile.Type{Scalar: rowfile.ScalarString}, rowfile.Type{Scalar: rowfile.ScalarInt64}
 	head := func(name string, t rowfile.Type, role Role, required bool) Column {
 		return Column{Column: rowfile.Column{Name: name, Type: t}, Role: role, Required: required}
 	}
 	return []Column{
-		head("request_id", str, RoleKey, true), head("request_ts", rowfile.Type{Scalar: rowfile.Timestamp}, RoleKey, true),
+		head("request_id", str, RoleKey, true), head("request_ts", rowfile.Type{Scalar: rowfile.ScalarTimestamp}, RoleKey,
+			true),
 		head("model", str, RoleKey, false), head("model_version", str, RoleKey, false), head("user_id", str, RoleKey, false),
 		head("item_id", str, RoleKey, false), head("position", num, RoleFeature, false),
-		head("score", rowfile.Type{Scalar: rowfile.Double}, RoleFeature, false),
+		head("score", rowfile.Type{Scalar: rowfile.ScalarDouble}, RoleFeature, false),
 	}
 }
 
@@ -93,9 +94,9 @@ func newPlan(files []export.TableFile, schema []tablelog.SchemaColumn, o *Option
 		return p.add(c.Column)
 	}
 	for _, l := range o.Rules.Labels {
-		t := rowfile.Type{Scalar: rowfile.Double}
+		t := rowfile.Type{Scalar: rowfile.ScalarDouble}
 		if l.Agg.Integer() {
-			t.Scalar = rowfile.Int32
+			t.Scalar = rowfile.ScalarInt32
 		}
 		if _, taken := p.byName[strings.ToLower(l.Name)]; taken {
 			return nil, &LabelTakenError{Label: l.Name}
@@ -103,16 +104,18 @@ func newPlan(files []export.TableFile, schema []tablelog.SchemaColumn, o *Option
 		p.write(Column{Column: rowfile.Column{Name: l.Name, Type: t}, Role: RoleLabel})
 		p.labels = append(p.labels, p.byName[strings.ToLower(l.Name)])
 		if o.LabelTimes {
-			about(Column{Column: rowfile.Column{Name: l.Name + "_ts", Type: rowfile.Type{Scalar: rowfile.Timestamp}},
+			about(Column{Column: rowfile.Column{Name: l.Name + "_ts", Type: rowfile.Type{Scalar: rowfile.ScalarTimestamp}},
 				Role: RoleAbout}, true)
 		}
 	}
-	weight := Column{Column: rowfile.Column{Name: "weight", Type: rowfile.Type{Scalar: rowfile.Double}}, Role: RoleWeight,
+	weight := Column{Column: rowfile.Column{Name: "weight", Type: rowfile.Type{Scalar: rowfile.ScalarDouble}},
+		Role:     RoleWeight,
 		Required: true}
 	about(weight, hasWeight)
-	about(Column{Column: rowfile.Column{Name: "revision", Type: rowfile.Type{Scalar: rowfile.Int32}}, Role: RoleAbout,
+	about(Column{Column: rowfile.Column{Name: "revision", Type: rowfile.Type{Scalar: rowfile.ScalarInt32}},
+		Role:     RoleAbout,
 		Required: true}, o.Revision)
-	about(Column{Column: rowfile.Column{Name: "reason", Type: rowfile.Type{Scalar: rowfile.String}}, Role: RoleAbout,
+	about(Column{Column: rowfile.Column{Name: "reason", Type: rowfile.Type{Scalar: rowfile.ScalarString}}, Role: RoleAbout,
 		Required: true}, o.Reason)
 	p.weights = hasWeight
 	p.key = keyColumns{
@@ -121,9 +124,9 @@ func newPlan(files []export.TableFile, schema []tablelog.SchemaColumn, o *Option
 		revision: p.byName["revision"], reason: p.byName["reason"], weight: p.byName["weight"],
 		order: len(p.read), file: len(p.read) + 1, ghost: len(p.read) + 2,
 	}
-	p.read = append(p.read, rowfile.Column{Type: rowfile.Type{Scalar: rowfile.Int64}},
-		rowfile.Column{Type: rowfile.Type{Scalar: rowfile.Int32}},
-		rowfile.Column{Type: rowfile.Type{Scalar: rowfile.Bool}})
+	p.read = append(p.read, rowfile.Column{Type: rowfile.Type{Scalar: rowfile.ScalarInt64}},
+		rowfile.Column{Type: rowfile.Type{Scalar: rowfile.ScalarInt32}},
+		rowfile.Column{Type: rowfile.Type{Scalar: rowfile.ScalarBool}})
 	return p, p.choose(o)
 }
 
@@ -214,8 +217,8 @@ func featureColumns(files []export.TableFile, schema []tablelog.SchemaColumn) []
 		if of == nil || err != nil || c.Kind != tablelog.SchemaFeature {
 			continue
 		}
-		if t.Scalar == rowfile.JSON {
-			t.Scalar = rowfile.String
+		if t.Scalar == rowfile.ScalarJSON {
+			t.Scalar = rowfile.ScalarString
 		}
 		of.Type = t
 	}
@@ -240,8 +243,8 @@ func itemRank(name string) int {
 // doubles are doubles, and else the first type stays. A file in which all lists are empty
 // calls them lists of integers, so any other kind of list comes before that.
 func widen(first, other rowfile.Type) rowfile.Type {
-	integers := first.List == other.List && first.Scalar == rowfile.Int64
-	if integers && (first.List || other.Scalar == rowfile.Double) {
+	integers := first.List == other.List && first.Scalar == rowfile.ScalarInt64
+	if integers && (first.List || other.Scalar == rowfile.ScalarDouble) {
 		return other
 	}
 	return first

@@ -47,7 +47,7 @@ func ReadinessOf(last *joiner.Cut, rules *joiner.Rules, start events.Time, settl
 		// log reaches.
 		r.Through = rules.ClosedThrough(p.Clock.Watermark(0))
 	} else if settled {
-		memory := rules.Memory()
+		memory := rules.Retention()
 		r.Through = r.Through.Add(-memory)
 		r.Expected = r.Expected.Add(memory)
 	}

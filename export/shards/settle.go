@@ -113,13 +113,13 @@ func (s *settler) place(vectors []*vector, best int, group []int32) {
 	c.Replaced += real - 1
 	ts := int64(vectors[k.requestTS].nums[best])
 	switch reason := vectors[k.reason].bytes(best); {
-	case string(reason) == joiner.Withdrawn.String():
+	case string(reason) == joiner.ReasonWithdrawn.String():
 		c.Withdrawn++
 		return
-	case string(reason) == joiner.Incomplete.String(), ts >= s.through:
+	case string(reason) == joiner.ReasonIncomplete.String(), ts >= s.through:
 		c.Open++
 		return
-	case string(reason) == joiner.InGap.String(), s.inGap(microTime(ts)):
+	case string(reason) == joiner.ReasonGap.String(), s.inGap(microTime(ts)):
 		c.Gap++
 		return
 	}
@@ -161,7 +161,7 @@ func (s *settler) positive(vectors []*vector, row int) bool {
 
 // labelValue is the value of a label that is not null.
 func labelValue(v *vector, row int) float64 {
-	if v.typ.Scalar == rowfile.Double {
+	if v.typ.Scalar == rowfile.ScalarDouble {
 		return math.Float64frombits(v.nums[row])
 	}
 	return float64(int64(v.nums[row]))
@@ -205,11 +205,11 @@ func (s *settler) splitOf(vectors []*vector, row int, id []byte, ts int64) int {
 // appendText appends a value as text, as SQL casts it.
 func (v *vector) appendText(dst []byte, row int) []byte {
 	switch v.typ.Scalar {
-	case rowfile.String:
+	case rowfile.ScalarString:
 		return append(dst, v.bytes(row)...)
-	case rowfile.Double:
+	case rowfile.ScalarDouble:
 		return strconv.AppendFloat(dst, math.Float64frombits(v.nums[row]), 'g', -1, 64)
-	case rowfile.Bool:
+	case rowfile.ScalarBool:
 		return strconv.AppendBool(dst, v.nums[row] != 0)
 	}
 	return strconv.AppendInt(dst, int64(v.nums[row]), 10)

@@ -136,7 +136,7 @@ func (r *portion) hash(from int) {
 
 // reachOf is how far apart in time rows of one request may be stamped.
 func reachOf(rules *joiner.Rules) time.Duration {
-	if reach := rules.Longest() + rules.Memory(); reach >= 0 {
+	if reach := rules.Longest() + rules.Retention(); reach >= 0 {
 		return reach
 	}
 	return math.MaxInt64

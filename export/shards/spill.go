@@ -199,18 +199,18 @@ func appendRows(dst []byte, v *vector, rows []int32) []byte {
 			}
 		}
 		return appendRows(dst, v.elems, elems)
-	case v.typ.Scalar == rowfile.String:
+	case v.typ.Scalar == rowfile.ScalarString:
 		for _, row := range rows {
 			dst = binary.AppendUvarint(dst, uint64(v.ends[row]-v.start(int(row))))
 		}
 		for _, row := range rows {
 			dst = append(dst, v.bytes(int(row))...)
 		}
-	case v.typ.Scalar == rowfile.Bool:
+	case v.typ.Scalar == rowfile.ScalarBool:
 		for _, row := range rows {
 			dst = append(dst, byte(v.nums[row]))
 		}
-	case v.typ.Scalar == rowfile.Int32:
+	case v.typ.Scalar == rowfile.ScalarInt32:
 		for _, row := range rows {
 			dst = binary.LittleEndian.AppendUint32(dst, uint32(v.nums[row]))
 		}
@@ -239,11 +239,11 @@ func (v *vector) readRows(src []byte) (rest []byte, err error) {
 	src = src[rows:]
 	width := 8
 	switch {
-	case v.typ.List, v.typ.Scalar == rowfile.String:
+	case v.typ.List, v.typ.Scalar == rowfile.ScalarString:
 		return v.readEnds(src, rows)
-	case v.typ.Scalar == rowfile.Bool:
+	case v.typ.Scalar == rowfile.ScalarBool:
 		width = 1
-	case v.typ.Scalar == rowfile.Int32:
+	case v.typ.Scalar == rowfile.ScalarInt32:
 		width = 4
 	}
 	if len(src) < rows*width {

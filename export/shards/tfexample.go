@@ -65,18 +65,18 @@ func (e *exampleEncoder) add(name string, v *vector, row int) {
 			continue // a list of tf.Example has no nulls
 		}
 		switch v.typ.Scalar {
-		case rowfile.String:
+		case rowfile.ScalarString:
 			e.texts = append(e.texts, v.bytes(i))
-		case rowfile.Double:
+		case rowfile.ScalarDouble:
 			e.floats = append(e.floats, float32(math.Float64frombits(v.nums[i])))
 		default:
 			e.ints = append(e.ints, int64(v.nums[i]))
 		}
 	}
 	switch v.typ.Scalar {
-	case rowfile.String:
+	case rowfile.ScalarString:
 		e.example.Texts(name, e.texts...)
-	case rowfile.Double:
+	case rowfile.ScalarDouble:
 		e.example.Floats(name, e.floats...)
 	default:
 		e.example.Ints(name, e.ints...)

@@ -56,7 +56,7 @@ func (v *vector) bytes(row int) []byte { return v.text[v.start(row):v.ends[row]]
 func (v *vector) addNulls(n int) {
 	for range n {
 		v.null = append(v.null, true)
-		if v.typ.List || v.typ.Scalar == rowfile.String {
+		if v.typ.List || v.typ.Scalar == rowfile.ScalarString {
 			v.ends = append(v.ends, v.end())
 		} else {
 			v.nums = append(v.nums, 0)
@@ -109,20 +109,20 @@ func (v *vector) addAll(c *colfile.Column) {
 	for i := range c.Levels {
 		v.null = append(v.null, c.Def != nil && c.Def[i] == 0)
 	}
-	if v.typ.Scalar == rowfile.String {
+	if v.typ.Scalar == rowfile.ScalarString {
 		v.addTexts(c)
 		return
 	}
 	var dense []uint64
 	switch v.typ.Scalar {
-	case rowfile.Double:
+	case rowfile.ScalarDouble:
 		dense = asBits(c.Doubles)
-	case rowfile.Int32:
+	case rowfile.ScalarInt32:
 		for _, n := range c.Int32s {
 			v.dense = append(v.dense, uint64(int64(n)))
 		}
 		dense, v.dense = v.dense, v.dense[:0]
-	case rowfile.Bool:
+	case rowfile.ScalarBool:
 		for _, b := range c.Bools {
 			v.dense = append(v.dense, bit(b))
 		}
@@ -193,17 +193,17 @@ func (v *vector) addValue(c *colfile.Column, from rowfile.Scalar, i int) (unfit 
 		v.addSame(c, i)
 		return 0
 	}
-	if v.typ.Scalar == rowfile.Double {
+	if v.typ.Scalar == rowfile.ScalarDouble {
 		switch from {
-		case rowfile.Int32:
+		case rowfile.ScalarInt32:
 			v.addNum(math.Float64bits(float64(c.Int32s[i])))
 			return 0
-		case rowfile.Int64:
+		case rowfile.ScalarInt64:
 			v.addNum(math.Float64bits(float64(c.Int64s[i])))
 			return 0
 		}
 	}
-	if v.typ.Scalar == rowfile.Int64 && from == rowfile.Int32 {
+	if v.typ.Scalar == rowfile.ScalarInt64 && from == rowfile.ScalarInt32 {
 		v.addNum(uint64(int64(c.Int32s[i])))
 		return 0
 	}
@@ -213,13 +213,13 @@ func (v *vector) addValue(c *colfile.Column, from rowfile.Scalar, i int) (unfit 
 
 func (v *vector) addSame(c *colfile.Column, i int) {
 	switch v.typ.Scalar {
-	case rowfile.String:
+	case rowfile.ScalarString:
 		v.addText(c.Text[c.Offsets[i]:c.Offsets[i+1]])
-	case rowfile.Bool:
+	case rowfile.ScalarBool:
 		v.addNum(bit(c.Bools[i]))
-	case rowfile.Int32:
+	case rowfile.ScalarInt32:
 		v.addNum(uint64(int64(c.Int32s[i])))
-	case rowfile.Double:
+	case rowfile.ScalarDouble:
 		v.addNum(math.Float64bits(c.Doubles[i]))
 	default:
 		v.addNum(uint64(c.Int64s[i]))

@@ -86,8 +86,8 @@ func sqlText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + 
 
 func duckType(t rowfile.Type) string {
 	s := map[rowfile.Scalar]string{
-		rowfile.Bool: "boolean", rowfile.Int32: "integer", rowfile.Int64: "bigint", rowfile.Double: "double",
-		rowfile.String: "varchar", rowfile.Timestamp: "timestamptz",
+		rowfile.ScalarBool: "boolean", rowfile.ScalarInt32: "integer", rowfile.ScalarInt64: "bigint", rowfile.ScalarDouble: "double",
+		rowfile.ScalarString: "varchar", rowfile.ScalarTimestamp: "timestamptz",
 	}[t.Scalar]
 	if t.List {
 		s += "[]"
@@ -136,8 +136,8 @@ rows = rows.filter(pc.not_equal(rows["reason"], "withdrawn"))
 
 func arrowType(t rowfile.Type) string {
 	s := map[rowfile.Scalar]string{
-		rowfile.Bool: "pa.bool_()", rowfile.Int32: "pa.int32()", rowfile.Int64: "pa.int64()", rowfile.Double: "pa.float64()",
-		rowfile.String: "pa.string()", rowfile.Timestamp: `pa.timestamp("us", tz="UTC")`,
+		rowfile.ScalarBool: "pa.bool_()", rowfile.ScalarInt32: "pa.int32()", rowfile.ScalarInt64: "pa.int64()", rowfile.ScalarDouble: "pa.float64()",
+		rowfile.ScalarString: "pa.string()", rowfile.ScalarTimestamp: `pa.timestamp("us", tz="UTC")`,
 	}[t.Scalar]
 	if t.List {
 		s = "pa.list_(" + s + ")"
@@ -173,8 +173,8 @@ rows = (pl.concat([fitting(f) for f in files])
 
 func polarsType(t rowfile.Type) string {
 	s := map[rowfile.Scalar]string{
-		rowfile.Bool: "pl.Boolean", rowfile.Int32: "pl.Int32", rowfile.Int64: "pl.Int64", rowfile.Double: "pl.Float64",
-		rowfile.String: "pl.String", rowfile.Timestamp: `pl.Datetime("us", "UTC")`,
+		rowfile.ScalarBool: "pl.Boolean", rowfile.ScalarInt32: "pl.Int32", rowfile.ScalarInt64: "pl.Int64", rowfile.ScalarDouble: "pl.Float64",
+		rowfile.ScalarString: "pl.String", rowfile.ScalarTimestamp: `pl.Datetime("us", "UTC")`,
 	}[t.Scalar]
 	if t.List {
 		s = "pl.List(" + s + ")"
@@ -221,8 +221,8 @@ rows = rows.withColumn("_n", F.row_number().over(order)).where("_n = 1 and reaso
 
 func sparkType(t rowfile.Type) string {
 	s := map[rowfile.Scalar]string{
-		rowfile.Bool: "boolean", rowfile.Int32: "int", rowfile.Int64: "bigint", rowfile.Double: "double",
-		rowfile.String: "string", rowfile.Timestamp: "timestamp",
+		rowfile.ScalarBool: "boolean", rowfile.ScalarInt32: "int", rowfile.ScalarInt64: "bigint", rowfile.ScalarDouble: "double",
+		rowfile.ScalarString: "string", rowfile.ScalarTimestamp: "timestamp",
 	}[t.Scalar]
 	if t.List {
 		return "array<" + s + ">"
@@ -245,7 +245,7 @@ func Suggest(table *export.Table) []Suggestion {
 	schema := map[string]rowfile.Type{}
 	for _, c := range table.State.Schema() {
 		t, err := rowfile.ParseColumnType(c.Type)
-		if err == nil && c.Kind == tablelog.SchemaFeature && t.Scalar != rowfile.Int64 {
+		if err == nil && c.Kind == tablelog.SchemaFeature && t.Scalar != rowfile.ScalarInt64 {
 			schema[c.Name] = t
 		}
 	}
@@ -265,11 +265,11 @@ func Suggest(table *export.Table) []Suggestion {
 		counts := map[rowfile.Type]int64{}
 		for t, n := range types {
 			s.Seen = append(s.Seen, t.String())
-			if empty := (rowfile.Type{Scalar: rowfile.Int64, List: true}); t == empty && len(types) > 1 {
+			if empty := (rowfile.Type{Scalar: rowfile.ScalarInt64, List: true}); t == empty && len(types) > 1 {
 				continue // perhaps they were all empty: any other type of lists is better known
 			}
-			if t.Scalar == rowfile.Int64 {
-				t.Scalar = rowfile.Double
+			if t.Scalar == rowfile.ScalarInt64 {
+				t.Scalar = rowfile.ScalarDouble
 			}
 			counts[t] += n
 		}

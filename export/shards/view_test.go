@@ -30,8 +30,8 @@ func twoTypes(t *testing.T) *export.Table {
 		t.Fatal(err)
 	}
 	table.State = &tablelog.State{}
-	list := rowfile.Type{Scalar: rowfile.Int64, List: true}
-	table.Files[0].Features = []rowfile.Column{{Name: "item_price", Type: rowfile.Type{Scalar: rowfile.Int64}}, {Name: "tags", Type: list}}
+	list := rowfile.Type{Scalar: rowfile.ScalarInt64, List: true}
+	table.Files[0].Features = []rowfile.Column{{Name: "item_price", Type: rowfile.Type{Scalar: rowfile.ScalarInt64}}, {Name: "tags", Type: list}}
 	return table
 }
 

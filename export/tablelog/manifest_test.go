@@ -55,22 +55,22 @@ func randomCut(rng *rand.Rand) *joiner.Cut {
 			Inputs: positions(), ClosedThrough: randomTime(rng), Ledger: randomLedger(rng),
 		},
 	}
-	if c.Progress.Announced = c.Progress.ClosedThrough; rng.IntN(2) == 0 {
-		c.Progress.Announced = randomTime(rng)
+	if c.Progress.PublishedThrough = c.Progress.ClosedThrough; rng.IntN(2) == 0 {
+		c.Progress.PublishedThrough = randomTime(rng)
 	}
 	c.Progress.Commit = c.Number
 	for i := range rng.IntN(4) { // one alone is nothing that the clock would list, and is read back all the same
 		s := joiner.SourceClock{Name: fmt.Sprint("in ", i)}
 		for k := range s.Kinds {
-			s.Seen[k], s.Proven[k] = events.MinTime, events.MinTime
+			s.Seen[k], s.ReadThrough[k] = events.MinTime, events.MinTime
 			if s.Kinds[k] = rng.IntN(3) > 0; s.Kinds[k] {
-				s.Seen[k], s.Proven[k] = randomTime(rng), randomTime(rng)
+				s.Seen[k], s.ReadThrough[k] = randomTime(rng), randomTime(rng)
 			}
 		}
 		c.Progress.Clock.Sources = append(c.Progress.Clock.Sources, s)
 	}
 	for k := range c.Progress.Clock.Seen {
-		c.Progress.Clock.Seen[k], c.Progress.Clock.Proven[k] = randomTime(rng), randomTime(rng)
+		c.Progress.Clock.Seen[k], c.Progress.Clock.ReadThrough[k] = randomTime(rng), randomTime(rng)
 	}
 	return c
 }
@@ -105,10 +105,10 @@ func TestCutRoundTripsThroughTheManifest(t *testing.T) {
 // sampleOperation is a first commit with a file and dead letters.
 func sampleOperation() *Operation {
 	cut := &joiner.Cut{Number: 1, Nonce: "nonce1", RulesHash: "abc", MaxEvent: 1, Progress: joiner.Progress{
-		Commit: 1, Clock: joiner.NewClock(), ClosedThrough: events.MinTime, Announced: events.MinTime,
+		Commit: 1, Clock: joiner.NewClock(), ClosedThrough: events.MinTime, PublishedThrough: events.MinTime,
 	}}
 	cut.Progress.Ledger.Kinds[events.KindRequest] = joiner.Tally{Read: 1}
-	cut.Progress.Ledger.Kinds[events.KindRequest].Disposed[joiner.Accepted] = 1
+	cut.Progress.Ledger.Kinds[events.KindRequest].Disposed[joiner.DispositionAccepted] = 1
 	hash := strings.Repeat("ab", 32)
 	return &Operation{
 		Format: Format, Name: "feed", Partitions: 1, Number: 1, Kind: KindAppend, Nonce: "nonce1", Commit: cut,

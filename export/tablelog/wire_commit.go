@@ -16,8 +16,8 @@ func commitOf(cut *joiner.Cut) *commit {
 		Ledger: toLedger(&p.Ledger), Closed: toLedger(&cut.Closed),
 		Guard: toGuard(&p.Guard), Gaps: toGaps(p.Gaps),
 	}
-	if p.Announced != p.ClosedThrough {
-		c.Announced = new(instant(p.Announced))
+	if p.PublishedThrough != p.ClosedThrough {
+		c.Announced = new(instant(p.PublishedThrough))
 	}
 	return c
 }
@@ -33,13 +33,13 @@ func (m *commit) cut(nonce string) *joiner.Cut {
 			Guard: fromGuard(m.Guard), Gaps: fromGaps(m.Gaps),
 		},
 	}
-	if c.Progress.Announced = c.Progress.ClosedThrough; m.Announced != nil {
-		c.Progress.Announced = events.Time(*m.Announced)
+	if c.Progress.PublishedThrough = c.Progress.ClosedThrough; m.Announced != nil {
+		c.Progress.PublishedThrough = events.Time(*m.Announced)
 	}
 	for kind, source := range [events.Kinds]sourceClock{events.KindRequest: m.Clock.Request,
 		events.KindOutcome: m.Clock.Outcome} {
 		c.Progress.Clock.Seen[kind] = events.Time(source.Seen)
-		c.Progress.Clock.Proven[kind] = events.Time(source.Proven)
+		c.Progress.Clock.ReadThrough[kind] = events.Time(source.Proven)
 	}
 	c.Progress.Clock.Sources = fromSources(m.Clock.Sources)
 	return c
@@ -52,7 +52,7 @@ func toSources(sources []joiner.SourceClock) []namedClock {
 		n := namedClock{Name: s.Name}
 		for k, into := range [events.Kinds]**sourceClock{events.KindRequest: &n.Request, events.KindOutcome: &n.Outcome} {
 			if s.Kinds[k] {
-				*into = &sourceClock{Seen: instant(s.Seen[k]), Proven: instant(s.Proven[k])}
+				*into = &sourceClock{Seen: instant(s.Seen[k]), Proven: instant(s.ReadThrough[k])}
 			}
 		}
 		out = append(out, n)
@@ -65,9 +65,9 @@ func fromSources(named []namedClock) []joiner.SourceClock {
 	for _, n := range named {
 		s := joiner.SourceClock{Name: n.Name}
 		for k, from := range [events.Kinds]*sourceClock{events.KindRequest: n.Request, events.KindOutcome: n.Outcome} {
-			s.Seen[k], s.Proven[k] = events.MinTime, events.MinTime
+			s.Seen[k], s.ReadThrough[k] = events.MinTime, events.MinTime
 			if from != nil {
-				s.Kinds[k], s.Seen[k], s.Proven[k] = true, events.Time(from.Seen), events.Time(from.Proven)
+				s.Kinds[k], s.Seen[k], s.ReadThrough[k] = true, events.Time(from.Seen), events.Time(from.Proven)
 			}
 		}
 		out = append(out, s)
@@ -76,7 +76,7 @@ func fromSources(named []namedClock) []joiner.SourceClock {
 }
 
 func sourceClockOf(c *joiner.Clock, k events.Kind) sourceClock {
-	return sourceClock{Seen: instant(c.Seen[k]), Proven: instant(c.Proven[k])}
+	return sourceClock{Seen: instant(c.Seen[k]), Proven: instant(c.ReadThrough[k])}
 }
 
 func toPositions(ps []events.Position) []position {

@@ -43,7 +43,7 @@ func toGuard(g *guard.Guard) *guardState {
 	}
 	out := &guardState{
 		Slot: g.Width.String(), Active: g.Active, Released: instant(g.Released), Complete: g.Complete,
-		Beat: instant(g.Beat), Filling: g.Filling, OnTime: g.OnTime, Rates: []rate{},
+		Beat: instant(g.LastHeartbeat), Filling: g.Backfilled, OnTime: g.OnTime, Rates: []rate{},
 	}
 	if h := &g.Held; h.On() {
 		out.Held = &hold{Label: h.Label, From: instant(h.From), Expected: h.Expected, Seen: h.Seen, Cleared: h.Cleared}
@@ -61,7 +61,7 @@ func fromGuard(g *guardState) guard.Guard {
 	width, _ := time.ParseDuration(g.Slot) // check has seen it
 	out := guard.Guard{
 		Width: width, Active: g.Active, Released: events.Time(g.Released), Complete: g.Complete,
-		Beat: events.Time(g.Beat), Filling: g.Filling, OnTime: g.OnTime,
+		LastHeartbeat: events.Time(g.Beat), Backfilled: g.Filling, OnTime: g.OnTime,
 	}
 	if h := g.Held; h != nil {
 		out.Held = guard.Hold{Label: h.Label, From: events.Time(h.From), Expected: h.Expected, Seen: h.Seen,

@@ -189,7 +189,7 @@ func (w *Writer) catchUp(op *Operation, opts *Options) (made *Operation, err err
 			return nil, err
 		}
 		if theirs.Nonce == op.Nonce && theirs.Kind == op.Kind {
-			if err := w.log.bucket.Settle(ManifestDir(op.Partition)); err != nil {
+			if err := w.log.bucket.SyncDir(ManifestDir(op.Partition)); err != nil {
 				return nil, err
 			}
 			return theirs, w.takeIn(theirs)
@@ -218,7 +218,7 @@ func (w *Writer) create(op *Operation, data []byte) (theirs *Operation, err erro
 		return nil, w.log.chainError(op.Number, "it has our nonce and follows another manifest")
 	}
 	// The process that made it may have died before its name was durable.
-	return theirs, w.log.bucket.Settle(ManifestDir(op.Partition))
+	return theirs, w.log.bucket.SyncDir(ManifestDir(op.Partition))
 }
 
 // giveWay takes in an operation that was made first, if ours may follow it.

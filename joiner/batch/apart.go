@@ -53,9 +53,9 @@ func (j *join) decideID(hash uint64, id string, all []copyOf) error {
 	if err != nil {
 		return err
 	}
-	places := make([]joiner.Place, len(uses))
+	places := make([]joiner.RequestKey, len(uses))
 	for i, use := range uses {
-		places[i] = joiner.Place{TS: use[0].Request.TS, ID: id}
+		places[i] = joiner.RequestKey{TS: use[0].Request.TS, ID: id}
 	}
 	var d joiner.Decision
 	for i, use := range uses {
@@ -68,7 +68,7 @@ func (j *join) decideID(hash uint64, id string, all []copyOf) error {
 				outcomes[h].entry.gone = true
 			}
 		}
-		if err := j.write(&req, d.SameRows(j.known, joiner.Closed), &fates); err != nil {
+		if err := j.write(&req, d.RowsReuse(j.known, joiner.ReasonClosed), &fates); err != nil {
 			return err
 		}
 	}
@@ -79,7 +79,7 @@ func (j *join) decideID(hash uint64, id string, all []copyOf) error {
 // request than a request is remembered, and counts those that are copies.
 func (j *join) uses(all []copyOf) ([][]joiner.Piece, error) {
 	const k = events.KindRequest
-	reach := j.o.Rules.Longest() + j.o.Rules.Memory()
+	reach := j.o.Rules.Longest() + j.o.Rules.Retention()
 	slices.SortStableFunc(all, func(a, b copyOf) int { return a.Before(&b.Piece) })
 	var uses [][]copyOf
 	for _, c := range all {
@@ -99,9 +99,9 @@ func (j *join) uses(all []copyOf) ([][]joiner.Piece, error) {
 		for _, c := range kept {
 			out[i] = append(out[i], c.Piece)
 		}
-		fate := joiner.Conflict
+		fate := joiner.DispositionConflict
 		if j.o.Rules.Merge {
-			fate = joiner.Merged
+			fate = joiner.DispositionMerged
 		}
 		j.tally(k).Disposed[fate] += int64(len(kept) - 1)
 	}
@@ -120,7 +120,7 @@ func (j *join) distinct(use []copyOf) ([]copyOf, error) {
 	for i := range arrived {
 		c := &arrived[i]
 		if known[c.Hash] {
-			j.tally(k).Disposed[joiner.Duplicate]++
+			j.tally(k).Disposed[joiner.DispositionDuplicate]++
 			continue
 		}
 		reason, detail := "", ""

@@ -233,7 +233,7 @@ func (j *join) tally(k events.Kind) *joiner.Tally { return &j.result.Ledger.Kind
 
 // reject keeps an event that could not be read. The order is that of the log.
 func (j *join) reject(k events.Kind, at events.Origin, data []byte, reason, detail string) error {
-	j.tally(k).Disposed[joiner.Rejected]++
+	j.tally(k).Disposed[joiner.DispositionRejected]++
 	d := events.DeadLetter{
 		Origin: at, Input: j.o.Inputs[k], Kind: k, Reason: reason, Detail: detail, Stored: events.MinTime, Data: data,
 	}

@@ -79,7 +79,7 @@ func logsOf(h *enginetest.History, r *rand.Rand) [][]events.Batch {
 	logs := enginetest.Logs(h.Events, enginetest.Layout{Inputs: 2, Messages: 1 + r.IntN(4), Batches: 1 + r.IntN(9)}, r)
 	for _, l := range logs {
 		for i := range l {
-			l[i].Proven = events.MinTime
+			l[i].ReadThrough = events.MinTime
 			for m := range l[i].Messages {
 				l[i].Messages[m].Stored = events.MinTime
 			}
@@ -230,8 +230,8 @@ func agrees(t *testing.T, seed uint64) {
 
 // join adds up what an outcome may count as while it is known of which request it is.
 func join(tally *joiner.Tally) {
-	for _, d := range []joiner.Disposition{joiner.Duplicate, joiner.UnknownItem, joiner.OutsideWindow} {
-		tally.Disposed[joiner.Joined] += tally.Disposed[d]
+	for _, d := range []joiner.Disposition{joiner.DispositionDuplicate, joiner.DispositionUnknownItem, joiner.DispositionOutsideWindow} {
+		tally.Disposed[joiner.DispositionJoined] += tally.Disposed[d]
 		tally.Disposed[d] = 0
 	}
 }
@@ -240,7 +240,7 @@ func join(tally *joiner.Tally) {
 // and a nanosecond further.
 func TestReach(t *testing.T) {
 	rules := joiner.Rules{
-		Labels:      []joiner.Label{{Name: "clicked", Window: 10, Agg: joiner.Any, When: func(*events.Outcome) bool { return true }}},
+		Labels:      []joiner.Label{{Name: "clicked", Window: 10, Agg: joiner.AggAny, When: func(*events.Outcome) bool { return true }}},
 		Corrections: 30,
 	}
 	const reach = 40

@@ -314,10 +314,10 @@ func (j *join) orphans() error {
 				known[o.RequestID] = &joiner.Distinct{SameID: j.o.Rules.SameID}
 			}
 			if known[o.RequestID].Add(&o) {
-				j.tally(k).Disposed[joiner.Orphan]++
+				j.tally(k).Disposed[joiner.DispositionOrphan]++
 				j.result.Orphans[DayOf(o.TS)]++
 			} else {
-				j.tally(k).Disposed[joiner.Duplicate]++
+				j.tally(k).Disposed[joiner.DispositionDuplicate]++
 			}
 		}
 	}

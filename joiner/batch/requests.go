@@ -139,7 +139,7 @@ func (w *worker) decide(v *verdict) {
 		v.err, v.failed = err, true
 		return
 	}
-	place := []joiner.Place{{TS: v.request.TS, ID: v.request.ID}}
+	place := []joiner.RequestKey{{TS: v.request.TS, ID: v.request.ID}}
 	v.decision.Begin(j.o.Rules, &v.request)
 	for i := range held {
 		if j.o.Rules.OfOutcome(place, held[i].outcome.TS) < 0 {
@@ -148,7 +148,7 @@ func (w *worker) decide(v *verdict) {
 		v.fates[v.decision.Add(&held[i].outcome)]++
 		held[i].entry.gone = true
 	}
-	v.rows = v.decision.SameRows(j.known, joiner.Closed)
+	v.rows = v.decision.RowsReuse(j.known, joiner.ReasonClosed)
 }
 
 // outcomesOf decodes the outcomes of an id, in joiner.Order.
@@ -208,15 +208,15 @@ func (j *join) takeRequest(v *verdict) error {
 // write counts what became of a request and its outcomes, and hands over its rows.
 func (j *join) write(req *events.Request, rows []joiner.Row, fates *[joiner.Dispositions]int64) error {
 	l := &j.result.Ledger
-	l.Kinds[events.KindRequest].Disposed[joiner.Accepted]++
+	l.Kinds[events.KindRequest].Disposed[joiner.DispositionAccepted]++
 	for fate, n := range fates {
 		l.Kinds[events.KindOutcome].Disposed[fate] += n
 	}
 	for i := range rows {
 		switch rows[i].LeftOut {
-		case joiner.Unseen:
+		case joiner.LeftOutUnseen:
 			l.Unseen++
-		case joiner.SampledOut:
+		case joiner.LeftOutSampled:
 			l.SampledOut++
 		default:
 			if err := j.sink.Row(req, &rows[i]); err != nil {

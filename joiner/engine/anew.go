@@ -22,13 +22,13 @@ import (
 // beginAnew says, at a start, of which requests more may have been told: of all, until
 // everything is read that the logs had at the start.
 func (e *Engine) beginAnew() {
-	if e.herald.mute {
+	if e.labels.disabled {
 		return
 	}
-	e.herald.start = e.o.Nonce()
+	e.labels.start = e.o.Nonce()
 	for i := range e.o.Inputs {
-		if e.saved.Progress.Inputs[i].Next <= e.o.Inputs[i].Last {
-			e.saved.Anew = events.MaxTime
+		if e.checkpoint.Progress.Inputs[i].Next <= e.o.Inputs[i].Last {
+			e.checkpoint.Anew = events.MaxTime
 		}
 	}
 	e.endAnew()
@@ -36,35 +36,35 @@ func (e *Engine) beginAnew() {
 
 // endAnew bounds them by the newest event, once all that is read.
 func (e *Engine) endAnew() {
-	if e.saved.Anew != events.MaxTime {
+	if e.checkpoint.Anew != events.MaxTime {
 		return
 	}
 	for i := range e.o.Inputs {
-		if e.saved.Progress.Inputs[i].Next <= e.o.Inputs[i].Last {
+		if e.checkpoint.Progress.Inputs[i].Next <= e.o.Inputs[i].Last {
 			return
 		}
 	}
-	e.saved.Anew = e.saved.MaxEvent
+	e.checkpoint.Anew = e.checkpoint.MaxEvent
 }
 
-// announce makes a message for the batch: of a request that is held at a place.
-func (e *Engine) announce(p joiner.Place, t *joiner.Told) {
+// addUpdate makes a message for the batch: of a request that is held at a place.
+func (e *Engine) addUpdate(p joiner.RequestKey, t *joiner.LabelUpdate) {
 	if t.Phase == joiner.TellEarly { // it is not the last word
-		if e.saved.Progress.Ended(p.TS) {
-			e.herald.spoken(p.TS) // but it has to come after what the end of a window tells
+		if e.checkpoint.Progress.Ended(p.TS) {
+			e.labels.addRange(p.TS) // but it has to come after what the end of a window tells
 		}
-		e.herald.tell(t, false)
+		e.labels.add(t, false)
 		return
 	}
-	e.herald.spoken(p.TS)
-	e.herald.tell(t, p.TS <= e.saved.Anew)
+	e.labels.addRange(p.TS)
+	e.labels.add(t, p.TS <= e.checkpoint.Anew)
 }
 
 // inTurn waits for the closes that are being announced, if the batch says more of such
 // a request: that has to come after.
 func (e *Engine) inTurn(ctx context.Context) error {
-	if a := e.announcing; a == nil || !a.tellsOf(e.herald.oldest, e.herald.youngest) {
+	if a := e.publishing; a == nil || !a.overlaps(e.labels.oldest, e.labels.youngest) {
 		return nil
 	}
-	return e.awaitAnnounced(ctx)
+	return e.awaitPublished(ctx)
 }

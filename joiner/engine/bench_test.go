@@ -49,7 +49,7 @@ func (s *traffic) message(kind events.Kind, data []byte) events.Message {
 
 // Next implements engine.Source.
 func (s *traffic) Next(context.Context) (events.Batch, error) {
-	b := events.Batch{Proven: events.MinTime}
+	b := events.Batch{ReadThrough: events.MinTime}
 	if s.beats {
 		s.beats = false
 		for k := range events.Kind(events.Kinds) {

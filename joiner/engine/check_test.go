@@ -67,7 +67,7 @@ func checkBase(t *testing.T, w *world, want enginetest.Answer) {
 		switch {
 		case !ok:
 			t.Errorf("%q: %v is written, and should be left out", key, r.Cells)
-		case r.Revision > 0 || r.Reason != joiner.Closed:
+		case r.Revision > 0 || r.Reason != joiner.ReasonClosed:
 			t.Errorf("%q: revision %d (%v), and nothing came late", key, r.Revision, r.Reason)
 		case differs(&r, row) != "":
 			t.Errorf("%q: %s", key, differs(&r, row))
@@ -89,7 +89,7 @@ func checkLatest(t *testing.T, w *world, want enginetest.Answer) {
 	for _, r := range w.out.Latest(enginetest.Reach(&w.history.Rules)) {
 		key := keyOf(&want, &r)
 		row, ok := want.Rows[key]
-		switch withdrawn := r.Reason == joiner.Withdrawn; {
+		switch withdrawn := r.Reason == joiner.ReasonWithdrawn; {
 		case !ok && !withdrawn:
 			t.Errorf("%q: %v (%v) stays, and should be left out", key, r.Cells, r.Reason)
 		case ok && differs(&r, row) != "":
@@ -117,9 +117,9 @@ func checkDisposed(t *testing.T, w *world, l *joiner.Ledger, want enginetest.Ans
 		}
 		// Of copies that are outside the window, one may come when the request has
 		// closed: then the first to come is the one that counts.
-		extra := got.Disposed[joiner.OutsideWindow] - want.Disposed[k][joiner.OutsideWindow]
-		got.Disposed[joiner.OutsideWindow] -= extra
-		got.Disposed[joiner.UnknownItem] += extra
+		extra := got.Disposed[joiner.DispositionOutsideWindow] - want.Disposed[k][joiner.DispositionOutsideWindow]
+		got.Disposed[joiner.DispositionOutsideWindow] -= extra
+		got.Disposed[joiner.DispositionUnknownItem] += extra
 		for d := range joiner.Disposition(joiner.Dispositions) {
 			if got.Disposed[d] != want.Disposed[k][d] {
 				t.Errorf("%v %v: %d, want %d", events.Kind(k), d, got.Disposed[d], want.Disposed[k][d])

@@ -15,33 +15,33 @@ import (
 // long enough, or so much was read that enough must be. The machine's clock
 // says only when files are cut, never what is in them.
 func (e *Engine) due(now time.Time) (bool, error) {
-	if e.noted.IsZero() {
+	if e.firstUncommittedAt.IsZero() {
 		some, err := e.uncommitted()
 		if err != nil || !some {
 			return false, err
 		}
-		e.noted = now
+		e.firstUncommittedAt = now
 	}
 	r, v := &e.o.Roll, &e.volume
-	return now.Sub(e.noted) >= r.Interval || r.Rows > 0 && v.Rows >= r.Rows || r.Bytes > 0 && v.Bytes >= r.Bytes, nil
+	return now.Sub(e.firstUncommittedAt) >= r.Interval || r.Rows > 0 && v.Rows >= r.Rows || r.Bytes > 0 && v.Bytes >= r.Bytes, nil
 }
 
 // uncommitted reports whether there is anything that a commit would write or
 // book, beyond what the commit in flight does.
 func (e *Engine) uncommitted() (bool, error) {
 	done := state.PendingCut{
-		Through: e.saved.Committed, Unwritten: e.saved.Unwritten, DeadLetters: e.saved.DeadLetters, Orphaned: e.saved.Orphaned,
+		Through: e.checkpoint.Committed, RowsQueued: e.checkpoint.RowsCommitted, DeadLetters: e.checkpoint.DeadLetters, Orphaned: e.checkpoint.Orphaned,
 	}
-	if e.flight != nil {
-		done = e.flight.cut
+	if e.inflight != nil {
+		done = e.inflight.cut
 	}
-	if len(e.saved.Progress.Gaps) > e.saved.Gaps && e.flight == nil {
+	if len(e.checkpoint.Progress.Gaps) > e.checkpoint.Gaps && e.inflight == nil {
 		return true, nil
 	}
-	if e.o.Store.Unwritten() > done.Unwritten || e.o.Store.DeadLetters() > done.DeadLetters {
+	if e.o.Store.RowsQueued() > done.RowsQueued || e.o.Store.DeadLetters() > done.DeadLetters {
 		return true, nil
 	}
-	if some, err := e.o.Store.Closable(done.Through, e.saved.Progress.ClosedThrough); some || err != nil {
+	if some, err := e.o.Store.Closable(done.Through, e.checkpoint.Progress.ClosedThrough); some || err != nil {
 		return some, err
 	}
 	return e.o.Store.Orphaned(done.Orphaned, e.rules.OrphanedThrough(e.watermark()))
@@ -50,26 +50,26 @@ func (e *Engine) uncommitted() (bool, error) {
 // cut begins a commit: it fixes what is in it and lets a goroutine write it.
 // The one before must have been finished.
 func (e *Engine) cut(ctx context.Context, known events.Time) error {
-	if err := e.applyFolded(ctx); err != nil { // what is read below is what was applied
+	if err := e.applyBatch(ctx); err != nil { // what is read below is what was applied
 		return err
 	}
 	e.advance()
-	if err := e.settleEarly(); err != nil {
+	if err := e.reviseEarly(); err != nil {
 		return err
 	}
-	w := e.saved.Progress.Watermark(e.rules.Lateness)
+	w := e.checkpoint.Progress.Watermark(e.rules.Lateness)
 	cut := state.PendingCut{
-		Number: e.saved.Progress.Commit + 1, Nonce: e.o.Nonce(),
-		Through: e.saved.Progress.ClosedThrough, Known: known,
-		Unwritten: e.o.Store.Unwritten(), DeadLetters: e.o.Store.DeadLetters(),
+		Number: e.checkpoint.Progress.Commit + 1, Nonce: e.o.Nonce(),
+		Through: e.checkpoint.Progress.ClosedThrough, Known: known,
+		RowsQueued: e.o.Store.RowsQueued(), DeadLetters: e.o.Store.DeadLetters(),
 		Orphaned: e.rules.OrphanedThrough(w), Forgotten: e.rules.ForgottenThrough(w),
 	}
 	// What has not been announced is still needed, however long the broker is away.
-	cut.Forgotten = max(e.saved.Forgotten, min(cut.Forgotten, e.saved.Progress.Announced))
+	cut.Forgotten = max(e.checkpoint.Forgotten, min(cut.Forgotten, e.checkpoint.Progress.PublishedThrough))
 	if !e.mode.live() {
-		cut.Forgotten = e.saved.Forgotten // the state goes with the replay: a list of all that it held is not needed
+		cut.Forgotten = e.checkpoint.Forgotten // the state goes with the replay: a list of all that it held is not needed
 	}
-	e.saved.Pending = &cut
+	e.checkpoint.Pending = &cut
 	// Staging syncs it, so that reading need not wait for the disk.
 	if err := e.flush(ctx, false); err != nil {
 		return err
@@ -78,15 +78,15 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 	if err != nil {
 		return fmt.Errorf("beginning commit %d: %w", cut.Number, err)
 	}
-	at := e.saved
+	at := e.checkpoint
 	at.Progress.Inputs, at.Progress.Clock = slices.Clone(at.Progress.Inputs), at.Progress.Clock.Clone()
 	at.Progress.Guard = at.Progress.Guard.Header()
 	// A stop must not break off a commit: staging ends with the flight, not with ctx.
 	staging, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f := &inflightCommit{cut: cut, at: at, view: e.o.Store.View(), stage: stage, cancel: cancel, done: make(chan struct{}),
 		begun: time.Now(), measures: newMeasures(len(e.rules.Labels))}
-	e.flight, e.noted, e.volume = f, time.Time{}, Roll{}
-	go e.stager().run(staging, f) // ended by finish, which waits for done, or by ground
+	e.inflight, e.firstUncommittedAt, e.volume = f, time.Time{}, Roll{}
+	go e.stager().run(staging, f) // ended by finish, which waits for done, or by abortInflight
 	return nil
 }
 
@@ -103,10 +103,10 @@ func (e *Engine) stager() stager {
 	return stager{machine: &machine, rulesHash: e.o.RulesHash, decider: e.deciders[staging]}
 }
 
-// settleEarly compares the requests that this commit closes with what was
+// reviseEarly compares the requests that this commit closes with what was
 // written of them early, by this configuration or by one before.
-func (e *Engine) settleEarly() error {
-	for p, err := range e.o.Store.Histories(e.saved.Committed, e.saved.Progress.ClosedThrough) {
+func (e *Engine) reviseEarly() error {
+	for p, err := range e.o.Store.Histories(e.checkpoint.Committed, e.checkpoint.Progress.ClosedThrough) {
 		if err != nil {
 			return err
 		}
@@ -114,10 +114,10 @@ func (e *Engine) settleEarly() error {
 		if err != nil {
 			return err
 		}
-		if x == nil || x.History.Settled || len(x.History.Rows) == 0 {
+		if x == nil || x.History.Closed || len(x.History.Rows) == 0 {
 			continue
 		}
-		fx, err := e.machine.SettleEarly(x)
+		fx, err := e.machine.ReviseEarly(x)
 		if err == nil {
 			err = e.save(nil, x, nil, &fx)
 		}
@@ -131,7 +131,7 @@ func (e *Engine) settleEarly() error {
 // finish waits for the commit in flight and drops what it wrote. If ctx ends on the
 // way, the commit is in flight still, or it is booked: a stop cuts the next one then.
 func (e *Engine) finish(ctx context.Context) error {
-	f := e.flight
+	f := e.inflight
 	if f == nil {
 		return nil
 	}
@@ -142,16 +142,16 @@ func (e *Engine) finish(ctx context.Context) error {
 	}
 	f.cancel()
 	if f.err != nil {
-		e.flight = nil
+		e.inflight = nil
 		return fmt.Errorf("commit %d: %w", f.cut.Number, f.err)
 	}
-	if err := e.applyFolded(ctx); err != nil { // forgetting reads what was applied
+	if err := e.applyBatch(ctx); err != nil { // forgetting reads what was applied
 		return err
 	}
-	e.flight = nil
+	e.inflight = nil
 	e.o.Store.Forget(f.forget)
 	e.cool()
-	e.synced = f.begun // staging did that
+	e.syncedAt = f.begun // staging did that
 	e.committed(&f.cut, &f.result, f.receipt)
 	e.sightRowFaults(f.faults)
 	e.measures = e.measures.plus(f.measures, f.ended.Sub(f.begun), f.ended)
@@ -160,9 +160,9 @@ func (e *Engine) finish(ctx context.Context) error {
 	}
 	closed := &f.result.Closed
 	e.o.Log.Info("committed", "commit", f.cut.Number, "rows", closed.Rows,
-		"requests", closed.Kinds[events.KindRequest].Disposed[joiner.Accepted],
+		"requests", closed.Kinds[events.KindRequest].Disposed[joiner.DispositionAccepted],
 		"watermark", e.watermark().String())
-	e.news(e.Stats())
+	e.onCommit(e.Stats())
 	return nil
 }
 
@@ -174,33 +174,33 @@ const forgetAtOnce = 20_000
 // is empty. The rest comes later, while the next commit is staged. A crash on the
 // way is harmless: the next commit forgets from where this one came to.
 func (e *Engine) forgetSome() {
-	if e.folded || e.forgettable <= e.saved.Forgotten {
+	if e.unapplied || e.forgettable <= e.checkpoint.Forgotten {
 		return
 	}
-	e.saved.Forgotten = e.o.Store.ForgetRequests(e.saved.Forgotten, e.forgettable, forgetAtOnce)
-	e.folded = true
+	e.checkpoint.Forgotten = e.o.Store.ForgetRequests(e.checkpoint.Forgotten, e.forgettable, forgetAtOnce)
+	e.unapplied = true
 }
 
 // abortInflight breaks off a commit in flight, and what is being announced. Whether the
 // manifest was created is found out by the next start.
 func (e *Engine) abortInflight() {
-	if e.flight != nil {
-		e.flight.cancel()
-		<-e.flight.done
+	if e.inflight != nil {
+		e.inflight.cancel()
+		<-e.inflight.done
 	}
-	if e.announcing != nil {
-		e.announcing.cancel()
-		<-e.announcing.done
+	if e.publishing != nil {
+		e.publishing.cancel()
+		<-e.publishing.done
 	}
 }
 
 // committed books a commit whose manifest exists.
 func (e *Engine) committed(cut *state.PendingCut, result *joiner.Cut, r joiner.Receipt) {
-	s := &e.saved
-	settleBooks(&s.Progress.Ledger, &result.Closed)
+	s := &e.checkpoint
+	moveDisposed(&s.Progress.Ledger, &result.Closed)
 	s.Progress.Commit = cut.Number
 	s.Receipt, s.Committed, s.RulesHash = r, max(s.Committed, cut.Through), result.RulesHash
-	s.Unwritten, s.DeadLetters = cut.Unwritten, cut.DeadLetters
+	s.RowsCommitted, s.DeadLetters = cut.RowsQueued, cut.DeadLetters
 	s.Orphaned = max(s.Orphaned, cut.Orphaned)
 	e.forgettable = max(e.forgettable, cut.Forgotten)
 	s.From = slices.Clone(result.Progress.Inputs)

@@ -15,16 +15,16 @@ type decider struct {
 	parsers [events.Kinds]*jsonevent.Parser
 	outcome events.Outcome // scratch
 
-	verdicts [batchesAhead]verdicts // those of which are not in use are in spare
-	spare    chan *verdicts
+	batches [batchesAhead]decisionBatch // those of which are not in use are in spare
+	spare   chan *decisionBatch
 }
 
-// verdict is a request that was decided, and what became of its outcomes. Its
+// decided is a request that was decided, and what became of its outcomes. Its
 // memory is used again for the next one.
-type verdict struct {
+type decided struct {
 	request  events.Request
 	decision joiner.Decision
-	fates    [joiner.Dispositions]int64
+	disposed [joiner.Dispositions]int64
 	history  joiner.History // what was written of it before
 	alone    bool           // it is one event, without an outcome
 	faults   rowFaults
@@ -33,13 +33,13 @@ type verdict struct {
 // Who has a decider.
 const (
 	staging = iota
-	announcer
+	publisher
 )
 
 func newDecider(machine joiner.Machine) *decider {
-	d := &decider{machine: machine, spare: make(chan *verdicts, batchesAhead)}
-	for i := range d.verdicts {
-		d.spare <- &d.verdicts[i]
+	d := &decider{machine: machine, spare: make(chan *decisionBatch, batchesAhead)}
+	for i := range d.batches {
+		d.spare <- &d.batches[i]
 	}
 	for k := range d.parsers {
 		d.parsers[k] = machine.Decoders[k].NewParser()
@@ -48,12 +48,12 @@ func newDecider(machine joiner.Machine) *decider {
 }
 
 // decide decides a request.
-func (d *decider) decide(c *state.Closing, v *verdict) error {
-	base := c.History.Closed()
+func (d *decider) decide(c *state.Closing, v *decided) error {
+	base := c.History.LastBeforeClose()
 	if err := d.decode(&c.Request, base, &v.request); err != nil {
 		return err
 	}
-	clear(v.fates[:])
+	clear(v.disposed[:])
 	v.faults = nil
 	v.history, v.alone = c.History, len(c.Request.Pieces) == 1 && len(c.Request.Copies) == 0
 	v.decision.Begin(d.rules, &v.request)
@@ -67,7 +67,7 @@ func (d *decider) decide(c *state.Closing, v *verdict) error {
 			return nil
 		}
 		v.alone = false
-		if h.Round > base {
+		if h.LateSeq > base {
 			continue
 		}
 		if d.outcome, _, err = d.parsers[events.KindOutcome].Outcome(h.Data); err != nil {
@@ -78,7 +78,7 @@ func (d *decider) decide(c *state.Closing, v *verdict) error {
 			continue
 		}
 		if fate := v.decision.Add(&d.outcome); !h.Booked {
-			v.fates[fate]++
+			v.disposed[fate]++
 		}
 		v.faults.note(&v.decision, h, &d.outcome)
 	}
@@ -86,17 +86,17 @@ func (d *decider) decide(c *state.Closing, v *verdict) error {
 
 // edit adds an outcome that others of its id may replace: what is known of it has to last until
 // all are there.
-func (d *decider) edit(h *joiner.HeldOutcome, v *verdict) {
+func (d *decider) edit(h *joiner.StoredOutcome, v *decided) {
 	f := d.rules.Fact(&d.outcome)
 	f.Origin = h.Origin
 	if fate := v.decision.AddFact(new(f.Owned())); !h.Booked {
-		v.fates[fate]++
+		v.disposed[fate]++
 	}
 }
 
 // decode decodes a request of one piece, which nearly all are, without allocating.
-func (d *decider) decode(held *joiner.HeldRequest, round uint32, into *events.Request) (err error) {
-	if len(held.Pieces) == 1 && held.Pieces[0].Round <= round {
+func (d *decider) decode(held *joiner.StoredRequest, round uint32, into *events.Request) (err error) {
+	if len(held.Pieces) == 1 && held.Pieces[0].LateSeq <= round {
 		p := &held.Pieces[0]
 		if err := d.parsers[events.KindRequest].Request(p.Data, into); err != nil {
 			return joiner.Undecodable("request", p.Origin, err)

@@ -35,12 +35,12 @@ type Options struct {
 	Store     Store
 	Output    Output
 	Publisher Publisher // nil: no label stream
-	// Held tells which kinds are not to be read now, for want of room; nil: none
+	// Paused tells which kinds are not to be read now, for want of room; nil: none
 	// ever is. While all are held nothing is committed either, but for a commit
 	// under way. It is asked often, so it must be quick.
-	Held func() [events.Kinds]bool
+	Paused func() [events.Kinds]bool
 	// Away tells that the output cannot be reached now, so that a commit takes as long as
-	// that. Reading goes on meanwhile, as far as Held lets it, instead of waiting for the
+	// that. Reading goes on meanwhile, as far as Paused lets it, instead of waiting for the
 	// commit. It is asked often, so it must be quick. nil: it is never away.
 	Away func() bool
 	// Refused is told of every event that goes to the dead letters, by Run's
@@ -92,14 +92,14 @@ type Replay struct {
 
 // Engine joins the logs of one partition.
 type Engine struct {
-	o     Options
-	rules *joiner.Rules
-	saved state.Checkpoint
-	mode  mode
+	o          Options
+	rules      *joiner.Rules
+	checkpoint state.Checkpoint
+	mode       mode
 	// lacking: what a rebuild reads lacks messages that are declared lost.
 	lacking bool
-	// joining says that recovery is done.
-	joining bool
+	// recovered says that recovery is done.
+	recovered bool
 
 	machine joiner.Machine
 	at      timed                    // how far time has come, as of the event before
@@ -107,28 +107,28 @@ type Engine struct {
 	alone   joiner.Entry             // scratch: one of which nothing is held
 	hot     map[string]*joiner.Entry // by id: requests with many outcomes, see stepHot
 
-	parsers [events.Kinds]*jsonevent.Parser
-	first   []int          // by input: the place of its first feed among all feeds
-	found   []joiner.Found // scratch
-	decoded events.Outcome // scratch
-	herald  herald         // what is to be published before the batch is applied
-	events  int            // folded since the batch was applied
-	folded  bool           // the batch has something, if only that time has passed
+	parsers   [events.Kinds]*jsonevent.Parser
+	first     []int          // by input: the place of its first feed among all feeds
+	found     []joiner.Found // scratch
+	decoded   events.Outcome // scratch
+	labels    labelStream    // what is to be published before the batch is applied
+	events    int            // folded since the batch was applied
+	unapplied bool           // the batch has something, if only that time has passed
 
-	forgettable events.Time     // requests stamped before it are needed no more, and dropped bit by bit
-	volume      Roll            // read since the last cut: Rows and Bytes
-	looked      time.Time       // when declared gaps were last looked for
-	unread      string          // why they could not be read; said once
-	synced      time.Time       // what was applied by then is durable
-	noted       time.Time       // when the first uncommitted row was noticed; zero: none
-	flight      *inflightCommit // the commit being staged, if any
-	announcing  *announcing     // of what has closed, if there is any
-	deciders    [2]*decider     // of their goroutines; nil until they are needed
-	news        func(Stats)     // told after every commit
-	questions   chan question   // asked from outside
-	arrived     chan struct{}   // signalled when a source has said something
-	open        []chan delivery // scratch
-	stats       atomic.Pointer[Stats]
+	forgettable        events.Time     // requests stamped before it are needed no more, and dropped bit by bit
+	volume             Roll            // read since the last cut: Rows and Bytes
+	gapsCheckedAt      time.Time       // when declared gaps were last looked for
+	unread             string          // why they could not be read; said once
+	syncedAt           time.Time       // what was applied by then is durable
+	firstUncommittedAt time.Time       // when the first uncommitted row was noticed; zero: none
+	inflight           *inflightCommit // the commit being staged, if any
+	publishing         *publishing     // of what has closed, if there is any
+	deciders           [2]*decider     // of their goroutines; nil until they are needed
+	onCommit           func(Stats)     // told after every commit
+	inspections        chan inspection // asked from outside
+	arrived            chan struct{}   // signalled when a source has said something
+	open               []chan delivery // scratch
+	stats              atomic.Pointer[Stats]
 
 	quarantine Quarantine // since the start
 	told       int64      // of those, this many were told of in the log
@@ -153,7 +153,7 @@ type Stats struct {
 
 // New returns an engine over an opened store and output. Run does the rest.
 func New(o Options) *Engine {
-	e := &Engine{o: o, news: func(Stats) {}, questions: make(chan question), arrived: make(chan struct{}, 1),
+	e := &Engine{o: o, onCommit: func(Stats) {}, inspections: make(chan inspection), arrived: make(chan struct{}, 1),
 		forgettable: events.MinTime}
 	begins := modeLive
 	if o.Replay != nil {
@@ -167,8 +167,8 @@ func New(o Options) *Engine {
 		e.parsers[k] = e.o.Decoders[k].NewParser()
 	}
 	e.countFeeds()
-	e.herald = herald{name: o.Name, rules: e.rules}
-	e.herald.published()
+	e.labels = labelStream{name: o.Name, rules: e.rules}
+	e.labels.reset()
 	e.enter(begins)
 	e.measures = newMeasures(len(o.Rules.Labels))
 	e.sighted.now.Faults = newFaults(o.Rules.Labels)
@@ -178,10 +178,10 @@ func New(o Options) *Engine {
 }
 
 // OnCommit sets a function to call after every commit, from Run's goroutine.
-func (e *Engine) OnCommit(f func(Stats)) { e.news = f }
+func (e *Engine) OnCommit(f func(Stats)) { e.onCommit = f }
 
 // ledger is the books being kept.
-func (e *Engine) ledger() *joiner.Ledger { return &e.saved.Progress.Ledger }
+func (e *Engine) ledger() *joiner.Ledger { return &e.checkpoint.Progress.Ledger }
 
 func (e *Engine) tally(k events.Kind) *joiner.Tally { return &e.ledger().Kinds[k] }
 
@@ -191,7 +191,7 @@ func (e *Engine) dispose(k events.Kind, d joiner.Disposition) { e.tally(k).Dispo
 // reads reports whether the logs are to be read whole before anything closes. A replay
 // that had read them before a restart is done with that.
 func (e *Engine) reads() bool {
-	return !e.mode.closes() && e.saved.Progress.ClosedThrough < events.MaxTime
+	return !e.mode.closes() && e.checkpoint.Progress.ClosedThrough < events.MaxTime
 }
 
 // watermark is what the clock says now, or nothing at all where nothing closes.
@@ -199,7 +199,7 @@ func (e *Engine) watermark() events.Time {
 	if e.reads() {
 		return events.MinTime
 	}
-	return e.saved.Progress.Watermark(e.rules.Lateness)
+	return e.checkpoint.Progress.Watermark(e.rules.Lateness)
 }
 
 // flush publishes what the batch decided and applies it. The order matters: a
@@ -210,17 +210,17 @@ func (e *Engine) flush(ctx context.Context, sync bool) error {
 	}
 	e.advance()
 	e.endAnew()
-	e.events, e.folded = 0, false
-	if err := e.o.Store.Apply(&e.saved, sync); err != nil {
+	e.events, e.unapplied = 0, false
+	if err := e.o.Store.Apply(&e.checkpoint, sync); err != nil {
 		return err
 	}
-	e.report()
+	e.publishStats()
 	return nil
 }
 
-// report makes the engine's standing known to Stats.
-func (e *Engine) report() {
-	s := Stats{Joining: e.joining, Progress: e.saved.Progress, Watermark: e.watermark(), Committed: e.saved.Committed,
+// publishStats makes the engine's standing known to Stats.
+func (e *Engine) publishStats() {
+	s := Stats{Joining: e.recovered, Progress: e.checkpoint.Progress, Watermark: e.watermark(), Committed: e.checkpoint.Committed,
 		Measures: *e.measures, Aside: e.quarantine, Sightings: e.sighted.latest()}
 	s.Progress.Inputs, s.Progress.Clock = slices.Clone(s.Progress.Inputs), s.Progress.Clock.Clone()
 	s.Progress.Guard = s.Progress.Guard.Header()
@@ -236,20 +236,20 @@ func (e *Engine) Stats() Stats { return *e.stats.Load() }
 // advance moves the bound of what has closed. It never goes back, whatever a
 // changed configuration makes of the watermark.
 func (e *Engine) advance() {
-	p := &e.saved.Progress
+	p := &e.checkpoint.Progress
 	p.ClosedThrough = max(p.ClosedThrough, e.rules.ClosedThrough(e.watermark()))
-	if e.herald.mute {
-		p.Announced = p.ClosedThrough // a label stream begins when it is configured
+	if e.labels.disabled {
+		p.PublishedThrough = p.ClosedThrough // a label stream begins when it is configured
 		return
 	}
 	p.Advance(e.rules, e.watermark())
 }
 
-// settled makes sure, before an event takes any effect, that reads see all that
+// flushIfDirty makes sure, before an event takes any effect, that reads see all that
 // the batch holds of its id. From there to its end an event reads only what
 // was applied and what it passes on itself: a batch applied in its middle would
 // hold half of it.
-func (e *Engine) settled(ctx context.Context, id string) error {
+func (e *Engine) flushIfDirty(ctx context.Context, id string) error {
 	if !e.o.Store.Dirty(id) {
 		return nil
 	}

@@ -11,9 +11,9 @@ import (
 // step takes in an event: it loads what is known of its id, lets the machine say
 // what follows, and saves that. reject is not nil if the event is rejected.
 func (e *Engine) step(m *events.Message, ev *joiner.Event) (reject *events.RejectError, err error) {
-	now, id := e.now(), ev.Place.ID
+	now, id := e.now(), ev.Key.ID
 	if x := e.hot[id]; x != nil {
-		if ev.Outcome != nil && x.Place.TS >= now.Forgotten {
+		if ev.Outcome != nil && x.Key.TS >= now.Forgotten {
 			return e.stepHot(m, x, ev, now)
 		}
 		delete(e.hot, id)
@@ -30,8 +30,8 @@ func (e *Engine) step(m *events.Message, ev *joiner.Event) (reject *events.Rejec
 	fx, alone := e.machine.Alone(ev, place, outcomes, now)
 	if alone {
 		x := &e.alone
-		if x.Place = ev.Place; place != nil {
-			x.Place = place.Place
+		if x.Key = ev.Key; place != nil {
+			x.Key = place.Key
 		}
 		return nil, e.save(m, x, ev, &fx)
 	}
@@ -56,7 +56,7 @@ func (e *Engine) step(m *events.Message, ev *joiner.Event) (reject *events.Rejec
 
 // now is how far time has come for the event that is met now.
 func (e *Engine) now() joiner.Now {
-	p := &e.saved.Progress
+	p := &e.checkpoint.Progress
 	switch {
 	case e.pace != nil:
 		// Nothing closes before all is read, and what was forgotten by then is.
@@ -72,7 +72,7 @@ func (e *Engine) now() joiner.Now {
 	}
 	now := e.at.now
 	// What was forgotten stays so, by whatever configuration.
-	now.Forgotten, now.Orphaned = max(now.Forgotten, e.saved.Forgotten), max(now.Orphaned, e.saved.Orphaned)
+	now.Forgotten, now.Orphaned = max(now.Forgotten, e.checkpoint.Forgotten), max(now.Orphaned, e.checkpoint.Orphaned)
 	return now
 }
 
@@ -90,7 +90,7 @@ func (e *Engine) find(id string, ev *joiner.Event, now joiner.Now) (*joiner.Foun
 	if e.found, err = e.o.Store.Find(e.found[:0], id); err != nil || len(e.found) == 0 {
 		return nil, err
 	}
-	e.found = slices.DeleteFunc(e.found, func(f joiner.Found) bool { return f.Place.TS < now.Forgotten })
+	e.found = slices.DeleteFunc(e.found, func(f joiner.Found) bool { return f.Key.TS < now.Forgotten })
 	at := e.rules.Owner(e.found, ev)
 	if at < 0 {
 		return nil, nil
@@ -101,14 +101,14 @@ func (e *Engine) find(id string, ev *joiner.Event, now joiner.Now) (*joiner.Foun
 // load reads what is known of a request, or of the outcomes that wait for one, but
 // not the request's outcomes.
 func (e *Engine) load(id string, place *joiner.Found) (*joiner.Entry, error) {
-	x := &joiner.Entry{Place: joiner.Place{ID: id}}
+	x := &joiner.Entry{Key: joiner.RequestKey{ID: id}}
 	if e.o.Store.HasWaiting(id) {
 		waiting, err := e.o.Store.Waiting(id)
 		if err != nil {
 			return nil, err
 		}
 		for i := range waiting {
-			if e.flight != nil && waiting[i].Until < e.flight.cut.Orphaned {
+			if e.inflight != nil && waiting[i].Until < e.inflight.cut.Orphaned {
 				continue // the commit under way has it
 			}
 			if err := x.AddWaiting(&e.machine, &waiting[i]); err != nil {
@@ -119,22 +119,22 @@ func (e *Engine) load(id string, place *joiner.Found) (*joiner.Entry, error) {
 	if place == nil {
 		return x, nil
 	}
-	x.Known, x.Place = true, place.Place
+	x.Known, x.Key = true, place.Key
 	var ok bool
 	var err error
-	if x.Request, ok, err = e.o.Store.Request(x.Place); err == nil && !ok {
+	if x.Request, ok, err = e.o.Store.Request(x.Key); err == nil && !ok {
 		err = fmt.Errorf("request %q was found in the state, and is not there: %w", id, joiner.ErrNoPieces)
 	}
 	if err != nil {
 		return nil, err
 	}
-	x.History, _, err = e.o.Store.History(x.Place)
+	x.History, _, err = e.o.Store.History(x.Key)
 	return x, err
 }
 
 // loadOutcomes reads the outcomes of a request.
 func (e *Engine) loadOutcomes(x *joiner.Entry) error {
-	for h, err := range e.o.Store.Outcomes(x.Place) {
+	for h, err := range e.o.Store.Outcomes(x.Key) {
 		if err == nil {
 			err = x.AddOutcome(&e.machine, &h)
 		}
@@ -151,29 +151,29 @@ func (e *Engine) loadOutcomes(x *joiner.Entry) error {
 func (e *Engine) loadOthers(x *joiner.Entry, place *joiner.Found, ev *joiner.Event, outcomes int,
 	now joiner.Now) error {
 	for _, f := range e.found {
-		if !x.Known || f.Place != x.Place {
-			x.Others = append(x.Others, f.Place)
+		if !x.Known || f.Key != x.Key {
+			x.Others = append(x.Others, f.Key)
 		}
 	}
 	begins := ev.Outcome == nil && place == nil
 	if !begins && (ev.Outcome == nil || e.machine.Outcomes == 0 || outcomes < e.machine.Outcomes) {
 		return nil
 	}
-	places := append(slices.Clone(x.Others), ev.Place)
+	places := append(slices.Clone(x.Others), ev.Key)
 	for _, f := range e.found {
-		if x.Known && f.Place == x.Place {
+		if x.Known && f.Key == x.Key {
 			continue
 		}
-		if begins && (f.Late || now.Phase(f.Place.TS) != joiner.Open) {
+		if begins && (f.Late || now.Phase(f.Key.TS) != joiner.PhaseOpen) {
 			continue
 		}
-		for h, err := range e.o.Store.Outcomes(f.Place) {
+		for h, err := range e.o.Store.Outcomes(f.Key) {
 			switch {
 			case err != nil:
 			case !begins:
 				err = x.AddBeside(&e.machine, &h)
 			case e.rules.OfOutcome(places, h.TS) == len(places)-1:
-				err = x.AddFormer(&e.machine, f.Place, &h)
+				err = x.AddFormer(&e.machine, f.Key, &h)
 			}
 			if err != nil {
 				return err
@@ -184,12 +184,12 @@ func (e *Engine) loadOthers(x *joiner.Entry, place *joiner.Found, ev *joiner.Eve
 }
 
 // loadAll reads everything that is known of a request that closed; nil if it is gone.
-func (e *Engine) loadAll(p joiner.Place) (*joiner.Entry, error) {
+func (e *Engine) loadAll(p joiner.RequestKey) (*joiner.Entry, error) {
 	held, ok, err := e.o.Store.Request(p)
 	if err != nil || !ok {
 		return nil, err
 	}
-	x := &joiner.Entry{Place: p, Known: true, Request: held}
+	x := &joiner.Entry{Key: p, Known: true, Request: held}
 	if x.History, _, err = e.o.Store.History(p); err != nil {
 		return nil, err
 	}
@@ -207,17 +207,17 @@ func (e *Engine) save(m *events.Message, x *joiner.Entry, ev *joiner.Event, fx *
 	case fx.Pending:
 		e.tally(m.Kind).Pending++
 	default:
-		e.dispose(m.Kind, fx.Fate)
+		e.dispose(m.Kind, fx.Disposition)
 	}
 	if fx.Counts {
-		e.saved.Progress.Guard.Request(ev.Place.TS)
+		e.checkpoint.Progress.Guard.Request(ev.Key.TS)
 	}
 	if fx.Closed {
 		e.tally(events.KindRequest).Pending--
-		e.dispose(events.KindRequest, joiner.Accepted)
+		e.dispose(events.KindRequest, joiner.DispositionAccepted)
 	}
 	outcomes := e.tally(events.KindOutcome)
-	for fate, n := range fx.Settled {
+	for fate, n := range fx.Disposed {
 		outcomes.Pending -= n
 		outcomes.Disposed[fate] += n
 	}
@@ -227,17 +227,17 @@ func (e *Engine) save(m *events.Message, x *joiner.Entry, ev *joiner.Event, fx *
 		return err
 	}
 	for i := range fx.Rows {
-		e.o.Store.AddUnwritten(&fx.Rows[i])
+		e.o.Store.QueueRow(&fx.Rows[i])
 	}
-	for i := range fx.Told {
-		e.announce(x.Place, &fx.Told[i])
+	for i := range fx.Updates {
+		e.addUpdate(x.Key, &fx.Updates[i])
 	}
 	return nil
 }
 
 // saveEntry puts what has changed of an entry into the batch.
 func (e *Engine) saveEntry(x *joiner.Entry, ev *joiner.Event, s *joiner.Save) error {
-	st, p := e.o.Store, x.Place
+	st, p := e.o.Store, x.Key
 	if s.Moved != nil {
 		if err := e.move(*s.Moved, p); err != nil {
 			return err
@@ -274,8 +274,8 @@ func (e *Engine) saveEntry(x *joiner.Entry, ev *joiner.Event, s *joiner.Save) er
 		st.PutWaiting(p.ID, &s.Spare[i])
 	}
 	for i := range s.Take {
-		st.DeleteOutcome(s.Take[i].From, &s.Take[i].Held)
-		st.PutOutcome(p, &s.Take[i].Held)
+		st.DeleteOutcome(s.Take[i].From, &s.Take[i].Stored)
+		st.PutOutcome(p, &s.Take[i].Stored)
 	}
 	if s.Wait != nil {
 		st.PutWaiting(p.ID, s.Wait)
@@ -285,7 +285,7 @@ func (e *Engine) saveEntry(x *joiner.Entry, ev *joiner.Event, s *joiner.Save) er
 
 // move takes what is held of a request to an earlier timestamp. The request itself
 // is saved by the caller.
-func (e *Engine) move(from, to joiner.Place) error {
+func (e *Engine) move(from, to joiner.RequestKey) error {
 	st := e.o.Store
 	st.DeleteRequest(from)
 	for o, err := range st.Outcomes(from) {
@@ -301,5 +301,5 @@ func (e *Engine) move(from, to joiner.Place) error {
 	}
 	st.DeleteHistory(from)
 	st.PutHistory(to, &h)
-	return st.MoveUnwritten(from, to)
+	return st.MoveQueued(from, to)
 }

@@ -67,15 +67,15 @@ func (e *Engine) sources() []joiner.SourceClock {
 }
 
 // fitClock makes the clock one of the feeds that there are.
-func (e *Engine) fitClock() { e.saved.Progress.Clock.Fit(e.sources(), e.rules.Lateness) }
+func (e *Engine) fitClock() { e.checkpoint.Progress.Clock.Fit(e.sources(), e.rules.Lateness) }
 
 // prove takes a log's proof that everything stamped before t was read.
 func (e *Engine) prove(input int, t events.Time) {
-	in, c := &e.o.Inputs[input], &e.saved.Progress.Clock
+	in, c := &e.o.Inputs[input], &e.checkpoint.Progress.Clock
 	at := func(feed int, kinds []events.Kind, required bool) {
 		for _, k := range kinds {
 			if !required && !e.o.HeartbeatRequired[k] {
-				c.ProveAt(e.first[input]+feed, k, t)
+				c.MarkReadAt(e.first[input]+feed, k, t)
 			}
 		}
 	}
@@ -89,7 +89,7 @@ func (e *Engine) prove(input int, t events.Time) {
 
 // foldCoded is foldOwn for a message that a codec reads.
 func (e *Engine) foldCoded(ctx context.Context, m *events.Message, skip, limit uint32) (done bool, err error) {
-	pos := &e.saved.Progress.Inputs[m.Input]
+	pos := &e.checkpoint.Progress.Inputs[m.Input]
 	done = true
 	e.codec(m).Decode(m, func(index uint32, d events.Decoded) bool {
 		switch {
@@ -117,7 +117,7 @@ func (e *Engine) coded(ctx context.Context, m *events.Message, at events.Origin,
 		return e.event(ctx, &one, at, d.Data)
 	}
 	if e.pace != nil {
-		e.pace.at(&e.saved.Progress.Clock, at.Input, at.Seq, at.Index)
+		e.pace.at(&e.checkpoint.Progress.Clock, at.Input, at.Seq, at.Index)
 	}
 	e.tally(d.Kind).Read++
 	e.reject(&one, at, d.Record, d.Reject)
@@ -127,7 +127,7 @@ func (e *Engine) coded(ctx context.Context, m *events.Message, at events.Origin,
 // sightLeft notices the fields of a record that its mapping does not use.
 func (e *Engine) sightLeft(d *events.Decoded) {
 	e.ledger().UnknownFields += int64(d.Unused)
-	if e.mode.again() || d.Unused == 0 {
+	if e.mode.rereads() || d.Unused == 0 {
 		return
 	}
 	e.sighted.stale = true
@@ -148,12 +148,12 @@ func (e *Engine) indices(m *events.Message) iter.Seq[uint32] {
 // heard is how far an input has come: by the least of what it brings. seen is by its
 // events alone, known also by what is proven.
 func (e *Engine) heard(input int) (seen, known events.Time) {
-	c := &e.saved.Progress.Clock
+	c := &e.checkpoint.Progress.Clock
 	seen, known = events.MaxTime, events.MaxTime
 	in := &e.o.Inputs[input]
 	if len(c.Sources) == 0 {
 		for _, k := range in.Kinds {
-			seen, known = min(seen, c.Seen[k]), min(known, max(c.Seen[k], c.Proven[k]))
+			seen, known = min(seen, c.Seen[k]), min(known, max(c.Seen[k], c.ReadThrough[k]))
 		}
 		return seen, known
 	}
@@ -161,15 +161,15 @@ func (e *Engine) heard(input int) (seen, known events.Time) {
 		s := &c.Sources[e.first[input]+n]
 		for k, has := range s.Kinds {
 			if has {
-				seen, known = min(seen, s.Seen[k]), min(known, max(s.Seen[k], s.Proven[k]))
+				seen, known = min(seen, s.Seen[k]), min(known, max(s.Seen[k], s.ReadThrough[k]))
 			}
 		}
 	}
 	return seen, known
 }
 
-// behind is the input whose events are the oldest.
-func (e *Engine) behind() int {
+// furthestBehind is the input whose events are the oldest.
+func (e *Engine) furthestBehind() int {
 	at, oldest := 0, events.MaxTime
 	for i := range e.o.Inputs {
 		if seen, _ := e.heard(i); seen < oldest {
@@ -179,12 +179,12 @@ func (e *Engine) behind() int {
 	return at
 }
 
-// farBehind reports whether another input is ahead of this one by more than the
+// exceedsDrift reports whether another input is ahead of this one by more than the
 // tolerance.
-func (e *Engine) farBehind(input int) bool {
+func (e *Engine) exceedsDrift(input int) bool {
 	_, known := e.heard(input)
 	for i := range e.o.Inputs {
-		if seen, _ := e.heard(i); i != input && known.Add(tolerance) < seen {
+		if seen, _ := e.heard(i); i != input && known.Add(maxDrift) < seen {
 			return true
 		}
 	}

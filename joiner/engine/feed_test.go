@@ -39,7 +39,7 @@ func mixed(messages ...events.Message) *world {
 	h := enginetest.Lines(clicked())
 	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
 	w.roll = engine.Roll{Interval: time.Hour}
-	batch := events.Batch{Proven: events.MinTime}
+	batch := events.Batch{ReadThrough: events.MinTime}
 	for i := range messages {
 		messages[i].Seq, messages[i].Stored = uint64(i+1), h.At(time.Hour)
 		batch.Messages = append(batch.Messages, messages[i])
@@ -94,10 +94,10 @@ func TestCodecSaysTheKind(t *testing.T) {
 	w.decoder = &jsonevent.Decoder{}
 	w.runWith(t, w.feeds())
 	l := &w.final.Progress.Ledger
-	if got := l.Kinds[events.KindRequest]; got.Read != 3 || got.Disposed[joiner.Accepted] != 2 || got.Disposed[joiner.Rejected] != 1 {
+	if got := l.Kinds[events.KindRequest]; got.Read != 3 || got.Disposed[joiner.DispositionAccepted] != 2 || got.Disposed[joiner.DispositionRejected] != 1 {
 		t.Errorf("the requests are %+v", got)
 	}
-	if got := l.Kinds[events.KindOutcome]; got.Read != 1 || got.Disposed[joiner.Joined] != 1 {
+	if got := l.Kinds[events.KindOutcome]; got.Read != 1 || got.Disposed[joiner.DispositionJoined] != 1 {
 		t.Errorf("the outcomes are %+v", got)
 	}
 	if l.Heartbeats != 3 || l.UnknownFields != 5 {
@@ -145,7 +145,7 @@ func TestInputIsAdded(t *testing.T) {
 				kind = events.KindRequest
 			}
 			m := events.Message{Kind: kind, Seq: uint64(i + 1), Stored: h.At(time.Hour), Data: []byte(strings.Replace(line, "outcomes ", "", 1))}
-			log = append(log, events.Batch{Messages: []events.Message{m}, Proven: events.MinTime})
+			log = append(log, events.Batch{Messages: []events.Message{m}, ReadThrough: events.MinTime})
 		}
 		return log
 	}
@@ -157,7 +157,7 @@ func TestInputIsAdded(t *testing.T) {
 		return engine.Input{Name: "web", Created: 1, Kinds: both, Open: log(lines...).Open}
 	}
 	w.runWith(t, func(o *engine.Options) { o.Inputs = []engine.Input{web(first)} })
-	if l := w.final.Progress.Ledger.Kinds[events.KindRequest]; l.Pending != 1 || l.Disposed[joiner.Accepted] != 1 {
+	if l := w.final.Progress.Ledger.Kinds[events.KindRequest]; l.Pending != 1 || l.Disposed[joiner.DispositionAccepted] != 1 {
 		t.Fatalf("before, the requests are %+v", l)
 	}
 	w.runWith(t, func(o *engine.Options) {

@@ -20,7 +20,7 @@ const fullBatch = maxBatch / 2
 // fold takes in the first limit events of a message. Those before the input's
 // position were folded before and are passed over.
 func (e *Engine) fold(ctx context.Context, m *events.Message, limit uint32) error {
-	pos := &e.saved.Progress.Inputs[m.Input]
+	pos := &e.checkpoint.Progress.Inputs[m.Input]
 	if m.Seq < pos.Next {
 		return nil
 	}
@@ -47,7 +47,7 @@ func (e *Engine) fold(ctx context.Context, m *events.Message, limit uint32) erro
 // foldOwn takes in the events from skip up to limit of a message in labeljoin's own
 // format; done says that it has taken in the whole message.
 func (e *Engine) foldOwn(ctx context.Context, m *events.Message, skip, limit uint32) (done bool, err error) {
-	pos := &e.saved.Progress.Inputs[m.Input]
+	pos := &e.checkpoint.Progress.Inputs[m.Input]
 	for index, data := range e.o.Decoders[m.Kind].Split(m.Data) {
 		if index >= limit {
 			return false, nil
@@ -82,13 +82,13 @@ func (e *Engine) passed(ctx context.Context, pos *events.Position, index uint32)
 func (e *Engine) event(ctx context.Context, m *events.Message, at events.Origin, data []byte) error {
 	d, err := e.decode(m, at, data)
 	if e.pace != nil {
-		e.pace.at(&e.saved.Progress.Clock, at.Input, at.Seq, at.Index)
+		e.pace.at(&e.checkpoint.Progress.Clock, at.Input, at.Seq, at.Index)
 	}
 	if err == nil {
 		e.sightEvent(m.Kind, d.unknown, d.unheld)
 	}
 	if err == nil && !d.heartbeat {
-		if err := e.settled(ctx, d.event.Place.ID); err != nil {
+		if err := e.flushIfDirty(ctx, d.event.Key.ID); err != nil {
 			return err
 		}
 	}
@@ -100,12 +100,12 @@ func (e *Engine) event(ctx context.Context, m *events.Message, at events.Origin,
 	case reason != "":
 		e.tally(m.Kind).Read++
 		e.setAside(reason, d.ts, m.Stored)
-		e.deadLetter(m, at, data, joiner.Quarantined, reason, "it is stamped "+d.ts.String()+e.hintOfUnit(m, data))
+		e.deadLetter(m, at, data, joiner.DispositionQuarantined, reason, "it is stamped "+d.ts.String()+e.hintOfUnit(m, data))
 		return nil
 	case d.heartbeat:
 		e.ledger().Heartbeats++
 		if m.Kind == events.KindOutcome {
-			e.saved.Progress.Guard.Heartbeat(witnessed(d.ts, m.Stored))
+			e.checkpoint.Progress.Guard.Heartbeat(witnessed(d.ts, m.Stored))
 		}
 	default:
 		e.tally(m.Kind).Read++
@@ -120,10 +120,10 @@ func (e *Engine) event(ctx context.Context, m *events.Message, at events.Origin,
 			e.guardOutcome(d.event.Outcome)
 			e.sightOutcome(at, d.event.Outcome)
 		}
-		e.saved.MaxEvent = max(e.saved.MaxEvent, d.ts)
+		e.checkpoint.MaxEvent = max(e.checkpoint.MaxEvent, d.ts)
 	}
 	e.ledger().UnknownFields += int64(d.unknown)
-	e.saved.Progress.Clock.ObserveAt(e.source(m), m.Kind, witnessed(d.ts, m.Stored))
+	e.checkpoint.Progress.Clock.ObserveAt(e.source(m), m.Kind, witnessed(d.ts, m.Stored))
 	e.guard()
 	return nil
 }
@@ -143,7 +143,7 @@ func (e *Engine) decode(m *events.Message, at events.Origin, data []byte) (d dec
 	if m.Kind == events.KindRequest {
 		scan, err := e.parsers[m.Kind].ScanRequest(data)
 		d.ts, d.heartbeat, d.unknown, d.unheld = scan.TS, scan.Heartbeat, scan.Unknown, scan.Unheld
-		d.event.Place = joiner.Place{TS: scan.TS, ID: string(scan.ID)}
+		d.event.Key = joiner.RequestKey{TS: scan.TS, ID: string(scan.ID)}
 		return d, err
 	}
 	o, info, err := e.parsers[m.Kind].Outcome(data)
@@ -152,7 +152,7 @@ func (e *Engine) decode(m *events.Message, at events.Origin, data []byte) (d dec
 	if d.heartbeat {
 		d.ts = info.HeartbeatTS
 	}
-	d.event.Outcome, d.event.Place = &e.decoded, joiner.Place{TS: o.TS, ID: o.RequestID}
+	d.event.Outcome, d.event.Key = &e.decoded, joiner.RequestKey{TS: o.TS, ID: o.RequestID}
 	return d, err
 }
 
@@ -170,17 +170,17 @@ func witnessed(ts, stored events.Time) events.Time {
 func (e *Engine) reject(m *events.Message, at events.Origin, data []byte, err error) {
 	var reject *events.RejectError
 	if errors.As(err, &reject) {
-		e.deadLetter(m, at, data, joiner.Rejected, reject.Reason, reject.Detail)
+		e.deadLetter(m, at, data, joiner.DispositionRejected, reject.Reason, reject.Detail)
 		return
 	}
-	e.deadLetter(m, at, data, joiner.Rejected, "undecodable", err.Error())
+	e.deadLetter(m, at, data, joiner.DispositionRejected, "undecodable", err.Error())
 }
 
 // deadLetter keeps an event for a person to look at.
 func (e *Engine) deadLetter(m *events.Message, at events.Origin, data []byte, d joiner.Disposition, reason,
 	detail string) {
 	e.dispose(m.Kind, d)
-	if e.mode.again() {
+	if e.mode.rereads() {
 		return
 	}
 	if e.codec(m) != nil {

@@ -8,14 +8,14 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-// mostRecalled is how many rows of the committed files are in memory at once, about.
+// maxRestored is how many rows of the committed files are in memory at once, about.
 // One takes some 200 bytes.
-const mostRecalled = 1_000_000
+const maxRestored = 1_000_000
 
-// recallWritten restores, from the committed files, what the log cannot tell:
+// restoreWritten restores, from the committed files, what the log cannot tell:
 // which revision a row is at, and what was written early. Of requests stamped before
-// former all is known already: see recallFormer.
-func (e *Engine) recallWritten(since, former events.Time) error {
+// former all is known already: see restoreFormer.
+func (e *Engine) restoreWritten(since, former events.Time) error {
 	byRequest := map[string][]joiner.Written{}
 	for w, err := range e.o.Output.Written(since, false) {
 		if err != nil {
@@ -32,7 +32,7 @@ func (e *Engine) recallWritten(since, former events.Time) error {
 			if p.TS < former {
 				continue
 			}
-			if err := e.recall(p, e.rowsOf(p, places, rows)); err != nil {
+			if err := e.restoreHistory(p, e.rowsOf(p, places, rows)); err != nil {
 				return err
 			}
 		}
@@ -41,21 +41,21 @@ func (e *Engine) recallWritten(since, former events.Time) error {
 }
 
 // places are where the requests of an id are held.
-func (e *Engine) places(id string) ([]joiner.Place, error) {
+func (e *Engine) places(id string) ([]joiner.RequestKey, error) {
 	var err error
 	if e.found, err = e.o.Store.Find(e.found[:0], id); err != nil {
 		return nil, err
 	}
-	places := make([]joiner.Place, len(e.found))
+	places := make([]joiner.RequestKey, len(e.found))
 	for i, f := range e.found {
-		places[i] = f.Place
+		places[i] = f.Key
 	}
 	return places, nil
 }
 
 // rowsOf picks the rows of one request among those of its id: one that was used again
 // has several.
-func (e *Engine) rowsOf(p joiner.Place, places []joiner.Place, rows []joiner.Written) []joiner.Written {
+func (e *Engine) rowsOf(p joiner.RequestKey, places []joiner.RequestKey, rows []joiner.Written) []joiner.Written {
 	var own []joiner.Written
 	for _, w := range rows {
 		if at := e.rules.OfRequest(places, w.RequestTS); at >= 0 && places[at] == p {
@@ -65,7 +65,7 @@ func (e *Engine) rowsOf(p joiner.Place, places []joiner.Place, rows []joiner.Wri
 	return own
 }
 
-func (e *Engine) recall(p joiner.Place, rows []joiner.Written) error {
+func (e *Engine) restoreHistory(p joiner.RequestKey, rows []joiner.Written) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -73,20 +73,20 @@ func (e *Engine) recall(p joiner.Place, rows []joiner.Written) error {
 	if x == nil || err != nil {
 		return err
 	}
-	if err := e.machine.Recall(x, rows, p.TS < e.saved.Committed); err != nil {
+	if err := e.machine.RestoreHistory(x, rows, p.TS < e.checkpoint.Committed); err != nil {
 		return err
 	}
 	e.o.Store.PutHistory(p, &x.History)
 	return nil
 }
 
-// recallFormer restores, from the committed files, which rows were written of the
+// restoreFormer restores, from the committed files, which rows were written of the
 // requests that are held, are stamped before through and closed under another configuration: the configuration as
 // it is may want others, and what comes late must go on from those that are there.
 //
 // Where a history knows what was written, it stays. apply is called now and then, when
 // much has changed; nil: all changes stay in one batch.
-func (e *Engine) recallFormer(since, through events.Time, apply func() error) error {
+func (e *Engine) restoreFormer(since, through events.Time, apply func() error) error {
 	if through <= since {
 		return nil
 	}
@@ -94,7 +94,7 @@ func (e *Engine) recallFormer(since, through events.Time, apply func() error) er
 	_, to := e.rules.Reach(through)
 	rows := 0
 	err := e.eachWritten(from, to, func(joiner.Written) { rows++ })
-	passes := uint32(1 + rows/mostRecalled)
+	passes := uint32(1 + rows/maxRestored)
 	for pass := uint32(0); err == nil && pass < passes; pass++ {
 		mine := func(id string) bool { return crc32.ChecksumIEEE([]byte(id))%passes == pass }
 		byRequest := map[string][]joiner.Written{}
@@ -104,7 +104,7 @@ func (e *Engine) recallFormer(since, through events.Time, apply func() error) er
 			}
 		})
 		if err == nil {
-			err = e.recallFormerOf(since, through, mine, byRequest, apply)
+			err = e.restoreFormerOf(since, through, mine, byRequest, apply)
 		}
 	}
 	return err
@@ -122,7 +122,7 @@ func (e *Engine) formerThrough() (events.Time, error) {
 			through = max(through, c.Progress.ClosedThrough)
 		}
 	}
-	return min(through, e.saved.Committed), nil
+	return min(through, e.checkpoint.Committed), nil
 }
 
 // eachWritten visits all rows in committed files of requests stamped from..to.
@@ -138,15 +138,15 @@ func (e *Engine) eachWritten(from, to events.Time, visit func(joiner.Written)) e
 	return nil
 }
 
-// recallFormerOf restores the histories of the requests stamped from..to, to excluded,
+// restoreFormerOf restores the histories of the requests stamped from..to, to excluded,
 // whose ids are wanted, from all rows that were written of those.
-func (e *Engine) recallFormerOf(from, to events.Time, wanted func(id string) bool, rows map[string][]joiner.Written,
+func (e *Engine) restoreFormerOf(from, to events.Time, wanted func(id string) bool, rows map[string][]joiner.Written,
 	apply func() error) error {
 	v, changed := e.o.Store.View(), 0
 	for p, err := range v.Requests(from, to) {
 		if err == nil && wanted(p.ID) {
 			var differs bool
-			if differs, err = e.recallFormerRequest(p, rows[p.ID]); differs {
+			if differs, err = e.restoreFormerRequest(p, rows[p.ID]); differs {
 				changed++
 			}
 		}
@@ -160,19 +160,19 @@ func (e *Engine) recallFormerOf(from, to events.Time, wanted func(id string) boo
 	return v.Close()
 }
 
-func (e *Engine) recallFormerRequest(p joiner.Place, rows []joiner.Written) (differs bool, err error) {
+func (e *Engine) restoreFormerRequest(p joiner.RequestKey, rows []joiner.Written) (differs bool, err error) {
 	x, err := e.loadAll(p)
 	if x == nil || err != nil {
 		return false, err
 	}
-	if x.History.Settled {
+	if x.History.Closed {
 		return false, nil
 	}
 	places, err := e.places(p.ID)
 	if err != nil {
 		return false, err
 	}
-	differs, err = e.machine.RecallFormer(x, e.rowsOf(p, places, rows))
+	differs, err = e.machine.RestoreFormer(x, e.rowsOf(p, places, rows))
 	if err != nil || !differs {
 		return false, err
 	}

@@ -67,7 +67,7 @@ func TestOtherRows(t *testing.T) {
 				for key, want := range c.want {
 					r := latest[key]
 					got := fmt.Sprint(r.Revision, " ", r.Reason)
-					if r.Reason != joiner.Withdrawn {
+					if r.Reason != joiner.ReasonWithdrawn {
 						got = fmt.Sprint(got, " ", r.Cells[0].Value)
 					}
 					if got != want {

@@ -13,14 +13,14 @@ import (
 // lookForGaps is how often the loop looks whether a gap was declared.
 const lookForGaps = time.Second
 
-// takeInGaps makes gaps that were declared since part of the join. What has
+// applyGaps makes gaps that were declared since part of the join. What has
 // closed before is committed as it was decided; what may still be corrected is
 // written again, its labels unknown now where they were no more than absent.
 //
 // Invariant: a gap is in force from one commit to the next on, and Since says
 // for which requests. A crash on the way is harmless: the rows that were written
 // again stand, and the declaration is found anew.
-func (e *Engine) takeInGaps(ctx context.Context) error {
+func (e *Engine) applyGaps(ctx context.Context) error {
 	fresh := e.unappliedGaps()
 	if len(fresh) == 0 {
 		return nil
@@ -28,8 +28,8 @@ func (e *Engine) takeInGaps(ctx context.Context) error {
 	if err := e.commitClosed(ctx); err != nil {
 		return err
 	}
-	p := &e.saved.Progress
-	since := max(e.rules.ClosedThrough(e.watermark()).Add(-e.rules.Corrections), e.saved.Forgotten)
+	p := &e.checkpoint.Progress
+	since := max(e.rules.ClosedThrough(e.watermark()).Add(-e.rules.Corrections), e.checkpoint.Forgotten)
 	rules := *e.rules
 	rules.Gaps = slices.Clone(rules.Gaps)
 	var changed []events.Gap // by which labels become unknown, or known again
@@ -42,12 +42,12 @@ func (e *Engine) takeInGaps(ctx context.Context) error {
 		changed = append(changed, g)
 		rules.Gaps = append(rules.Gaps, g)
 	}
-	rows, err := e.unlearn(ctx, &rules, changed, since)
+	rows, err := e.recomputeForGaps(ctx, &rules, changed, since)
 	if err != nil {
 		return err
 	}
 	p.Gaps, e.rules.Gaps = rules.Gaps, rules.Gaps
-	e.saved.Gaps = min(e.saved.Gaps, len(rules.Gaps)-len(fresh)) // one that was taken back leaves room
+	e.checkpoint.Gaps = min(e.checkpoint.Gaps, len(rules.Gaps)-len(fresh)) // one that was taken back leaves room
 	if e.mode.closes() {
 		before := p.Guard.Held
 		p.Guard.Declared(e.rules.GuardRules(), p.Clock.Watermark(e.rules.Lateness))
@@ -78,7 +78,7 @@ func (e *Engine) unappliedGaps() []events.Gap {
 	}
 	e.unread = ""
 	return slices.DeleteFunc(declared, func(d events.Gap) bool {
-		return slices.ContainsFunc(e.saved.Progress.Gaps, func(g events.Gap) bool { return g.ID == d.ID })
+		return slices.ContainsFunc(e.checkpoint.Progress.Gaps, func(g events.Gap) bool { return g.ID == d.ID })
 	})
 }
 
@@ -90,7 +90,7 @@ func (e *Engine) commitClosed(ctx context.Context) error {
 	if err := e.flush(ctx, false); err != nil {
 		return err
 	}
-	if err := e.announceAll(ctx); err != nil {
+	if err := e.publishAll(ctx); err != nil {
 		return err
 	}
 	some, err := e.uncommitted()
@@ -103,9 +103,10 @@ func (e *Engine) commitClosed(ctx context.Context) error {
 	return e.finish(ctx)
 }
 
-// unlearn writes again the rows of closed requests that gaps make unknown, and
+// recomputeForGaps writes again the rows of closed requests that gaps make unknown, and
 // says how many.
-func (e *Engine) unlearn(ctx context.Context, rules *joiner.Rules, gaps []events.Gap, since events.Time) (rows int,
+func (e *Engine) recomputeForGaps(ctx context.Context, rules *joiner.Rules, gaps []events.Gap,
+	since events.Time) (rows int,
 	err error) {
 	from := events.MaxTime
 	for _, g := range gaps {
@@ -113,16 +114,16 @@ func (e *Engine) unlearn(ctx context.Context, rules *joiner.Rules, gaps []events
 			from = min(from, max(since, g.From.Add(-e.rules.Longest())))
 		}
 	}
-	if from >= e.saved.Progress.ClosedThrough {
+	if from >= e.checkpoint.Progress.ClosedThrough {
 		return 0, nil
 	}
 	v := e.o.Store.View()
 	// A request may have turned out older than it closed under, so where the gap
 	// ends is no bound.
-	for p, err := range v.Requests(from, e.saved.Progress.ClosedThrough) {
+	for p, err := range v.Requests(from, e.checkpoint.Progress.ClosedThrough) {
 		n := 0
 		if err == nil {
-			n, err = e.unlearnRequest(p, rules)
+			n, err = e.recomputeRequestForGaps(p, rules)
 		}
 		if e.events += n + 1; err == nil && e.events >= maxBatch {
 			err = e.flush(ctx, false)
@@ -135,9 +136,9 @@ func (e *Engine) unlearn(ctx context.Context, rules *joiner.Rules, gaps []events
 	return rows, errors.Join(e.flush(ctx, false), v.Close())
 }
 
-// unlearnRequest writes again the rows of a closed request that the rules with the
+// recomputeRequestForGaps writes again the rows of a closed request that the rules with the
 // gaps make unknown.
-func (e *Engine) unlearnRequest(p joiner.Place, rules *joiner.Rules) (rows int, err error) {
+func (e *Engine) recomputeRequestForGaps(p joiner.RequestKey, rules *joiner.Rules) (rows int, err error) {
 	x, err := e.loadAll(p)
 	if x == nil || err != nil {
 		return 0, err

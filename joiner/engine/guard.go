@@ -11,7 +11,7 @@ func (e *Engine) guard() {
 	if !e.mode.closes() {
 		return
 	}
-	p := &e.saved.Progress
+	p := &e.checkpoint.Progress
 	before := p.Guard.Held
 	p.Guard.Judge(e.rules.GuardRules, p.Clock.Watermark(e.rules.Lateness))
 	e.sayHeld(before, &p.Guard.Held)
@@ -31,7 +31,7 @@ func (e *Engine) sayHeld(before guard.Hold, now *guard.Hold) {
 // fitGuard makes the guard one for the rules as they are now. It reports false
 // if the state cannot say what a hold is about, so that the log has to.
 func (e *Engine) fitGuard() bool {
-	g := &e.saved.Progress.Guard
+	g := &e.checkpoint.Progress.Guard
 	if !guardFits(e.rules, g) {
 		return false
 	}
@@ -46,5 +46,5 @@ func (e *Engine) fitGuard() bool {
 
 // guardOutcome lets the guard count an outcome.
 func (e *Engine) guardOutcome(o *events.Outcome) {
-	e.saved.Progress.Guard.Outcome(o.TS, func(label int) bool { return e.rules.Guarded(label, o) })
+	e.checkpoint.Progress.Guard.Outcome(o.TS, func(label int) bool { return e.rules.Guarded(label, o) })
 }

@@ -83,7 +83,7 @@ func TestGaps(t *testing.T) {
 		want := reference.Join(h.Set())
 		checkLatest(t, w, want)
 		for row := range w.out.Rows() {
-			if row.Reason == joiner.InGap && row.Revision > 0 {
+			if row.Reason == joiner.ReasonGap && row.Revision > 0 {
 				rewritten++
 			}
 		}

@@ -22,7 +22,7 @@ func (e *Engine) stepHot(m *events.Message, x *joiner.Entry, ev *joiner.Event, n
 		err = e.save(m, x, ev, &fx)
 	}
 	if err != nil || !x.Lasting() {
-		delete(e.hot, x.Place.ID)
+		delete(e.hot, x.Key.ID)
 	}
 	return fx.Reject, err
 }
@@ -35,7 +35,7 @@ func (e *Engine) keepHot(x *joiner.Entry) {
 	if e.hot == nil {
 		e.hot = make(map[string]*joiner.Entry, mostHot)
 	}
-	e.hot[x.Place.ID] = x
+	e.hot[x.Key.ID] = x
 }
 
 // cool lets go of all that is kept at hand.

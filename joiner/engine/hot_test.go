@@ -99,7 +99,7 @@ func TestGapBesideHot(t *testing.T) {
 	for r := range w.out.Rows() {
 		got = append(got, r.Reason)
 	}
-	if len(got) != 3 || got[1] != joiner.InGap || got[2] != joiner.Corrected {
+	if len(got) != 3 || got[1] != joiner.ReasonGap || got[2] != joiner.ReasonCorrected {
 		t.Errorf("rows are written for the reasons %v, want closed, gap, corrected", got)
 	}
 }
@@ -111,8 +111,8 @@ type reading struct {
 	read, written int
 }
 
-func (r *reading) Outcomes(p joiner.Place) iter.Seq2[joiner.HeldOutcome, error] {
-	return func(yield func(joiner.HeldOutcome, error) bool) {
+func (r *reading) Outcomes(p joiner.RequestKey) iter.Seq2[joiner.StoredOutcome, error] {
+	return func(yield func(joiner.StoredOutcome, error) bool) {
 		for o, err := range r.Store.Outcomes(p) {
 			if r.read++; !yield(o, err) {
 				return
@@ -121,7 +121,7 @@ func (r *reading) Outcomes(p joiner.Place) iter.Seq2[joiner.HeldOutcome, error] 
 	}
 }
 
-func (r *reading) PutOutcome(p joiner.Place, o *joiner.HeldOutcome) {
+func (r *reading) PutOutcome(p joiner.RequestKey, o *joiner.StoredOutcome) {
 	r.written++
 	r.Store.PutOutcome(p, o)
 }

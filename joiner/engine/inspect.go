@@ -9,8 +9,8 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-// Story is everything that is known of one request id.
-type Story struct {
+// RequestReport is everything that is known of one request id.
+type RequestReport struct {
 	ID        string
 	Known     bool         // the request is held; if not, the rest is about its outcomes only
 	Phase     joiner.Phase // where it stands
@@ -18,12 +18,12 @@ type Story struct {
 	Closes    events.Time  // the watermark has to pass this
 	Committed bool         // its base rows are in a commit
 	Request   events.Request
-	Pieces    []Came
-	Copies    int        // different events of the same id that lost to a piece
-	Outcomes  []Happened // in Order
+	Pieces    []EventRef
+	Copies    int             // different events of the same id that lost to a piece
+	Outcomes  []OutcomeReport // in Order
 	Rows      []joiner.Row
 	Labels    [][]joiner.Trace  // by row, by label: which outcomes meet its condition
-	Standings []joiner.Standing // how rows stand that were written early or again
+	RowStates []joiner.RowState // how rows stand that were written early or again
 	Gaps      []events.Gap      // that its windows touch
 
 	Stats     Stats
@@ -31,19 +31,19 @@ type Story struct {
 	Read      []events.Position // how far the logs are read
 }
 
-// Came says when and how an event came.
-type Came struct {
-	Input  string
-	Origin events.Origin
-	TS     events.Time
-	Round  uint32 // 0: before the close; n: it was the n-th late event
+// EventRef says when and how an event came.
+type EventRef struct {
+	Input   string
+	Origin  events.Origin
+	TS      events.Time
+	LateSeq uint32 // 0: before the close; n: it was the n-th late event
 }
 
-// Happened is an outcome and what became of it.
-type Happened struct {
-	Came
-	Outcome events.Outcome
-	Fate    string // a disposition, or waiting
+// OutcomeReport is an outcome and what became of it.
+type OutcomeReport struct {
+	EventRef
+	Outcome     events.Outcome
+	Disposition string // a disposition, or waiting
 	// Faults says, by label, why its condition cannot be evaluated for the outcome.
 	Faults map[string]string `json:",omitempty"`
 }
@@ -51,59 +51,59 @@ type Happened struct {
 // waiting is the fate of an outcome whose request has not come.
 const waiting = "waiting"
 
-// question is what is asked of the loop, which runs it between two batches. Its error
+// inspection is what is asked of the loop, which runs it between two batches. Its error
 // ends the loop.
-type question func(ctx context.Context) error
+type inspection func(ctx context.Context) error
 
-type told struct {
-	story *Story
-	err   error
+type reportAnswer struct {
+	report *RequestReport
+	err    error
 }
 
 // Inspect tells the story of a request id, between two batches of Run. It may
 // be called from any goroutine.
-func (e *Engine) Inspect(ctx context.Context, id string) (*Story, error) {
-	answer := make(chan told, 1)
+func (e *Engine) Inspect(ctx context.Context, id string) (*RequestReport, error) {
+	answer := make(chan reportAnswer, 1)
 	select {
-	case e.questions <- func(ctx context.Context) error { return e.tell(ctx, id, answer) }:
+	case e.inspections <- func(ctx context.Context) error { return e.answerInspect(ctx, id, answer) }:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	select {
 	case a := <-answer:
-		return a.story, a.err
+		return a.report, a.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
 // Look tells the story of a request id as a state has it that no joiner runs on.
-func Look(o Options, id string) (*Story, error) {
+func Look(o Options, id string) (*RequestReport, error) {
 	e := New(o)
-	e.saved = o.Store.Progress()
-	e.rules.Gaps = e.saved.Progress.Gaps
-	e.report()
-	return e.story(id)
+	e.checkpoint = o.Store.Progress()
+	e.rules.Gaps = e.checkpoint.Progress.Gaps
+	e.publishStats()
+	return e.reportOf(id)
 }
 
 // answer tells what is asked, if something is.
 func (e *Engine) answer(ctx context.Context) error {
 	select {
-	case q := <-e.questions:
+	case q := <-e.inspections:
 		return q(ctx)
 	default:
 		return nil
 	}
 }
 
-// tell tells the story of a request id. What the batch holds is applied before, so that the
+// answerInspect tells the story of a request id. What the batch holds is applied before, so that the
 // answer is whole.
-func (e *Engine) tell(ctx context.Context, id string, answer chan<- told) error {
+func (e *Engine) answerInspect(ctx context.Context, id string, answer chan<- reportAnswer) error {
 	if err := e.flush(ctx, false); err != nil {
 		return err
 	}
-	story, err := e.story(id)
-	answer <- told{story, err} // has room for one
+	story, err := e.reportOf(id)
+	answer <- reportAnswer{story, err} // has room for one
 	return nil
 }
 
@@ -118,12 +118,12 @@ func (e *Engine) NextClose(ctx context.Context) (ts events.Time, ok bool, err er
 	answer := make(chan oldest, 1) // so that Run never waits
 	ask := func(context.Context) error {
 		var o oldest
-		o.ts, o.ok, o.err = e.o.Store.Oldest(e.saved.Progress.ClosedThrough)
+		o.ts, o.ok, o.err = e.o.Store.Oldest(e.checkpoint.Progress.ClosedThrough)
 		answer <- o
 		return nil
 	}
 	select {
-	case e.questions <- ask:
+	case e.inspections <- ask:
 	case <-ctx.Done():
 		return 0, false, ctx.Err()
 	}
@@ -135,8 +135,8 @@ func (e *Engine) NextClose(ctx context.Context) (ts events.Time, ok bool, err er
 	}
 }
 
-func (e *Engine) story(id string) (*Story, error) {
-	s := &Story{ID: id, Stats: e.Stats(), Forgotten: e.saved.Forgotten, Read: e.Stats().Progress.Inputs}
+func (e *Engine) reportOf(id string) (*RequestReport, error) {
+	s := &RequestReport{ID: id, Stats: e.Stats(), Forgotten: e.checkpoint.Forgotten, Read: e.Stats().Progress.Inputs}
 	now := e.now()
 	place, err := e.youngest(id, now)
 	if err != nil {
@@ -148,13 +148,13 @@ func (e *Engine) story(id string) (*Story, error) {
 	}
 	if !x.Known {
 		for i := range x.Waiting {
-			s.Outcomes = append(s.Outcomes, e.happened(&x.Waiting[i].Fact, waiting))
+			s.Outcomes = append(s.Outcomes, e.outcomeReport(&x.Waiting[i].Fact, waiting))
 		}
 		held, err := e.o.Store.Waiting(id)
 		if err != nil {
 			return nil, err
 		}
-		return s, e.tellFaults(s, heldValues(held))
+		return s, e.addFaults(s, storedValues(held))
 	}
 	if err := e.loadOutcomes(x); err != nil {
 		return nil, err
@@ -164,25 +164,25 @@ func (e *Engine) story(id string) (*Story, error) {
 		return nil, err
 	}
 	s.Known, s.Late, s.Copies = true, x.Request.Late, len(x.Request.Copies)
-	s.Phase, s.Closes = now.Phase(x.Place.TS), x.Place.TS.Add(e.rules.Longest())
-	s.Committed = x.Place.TS < e.saved.Committed
-	s.Request, s.Rows, s.Labels, s.Standings = ex.Request, ex.Rows, ex.Labels, x.History.Rows
+	s.Phase, s.Closes = now.Phase(x.Key.TS), x.Key.TS.Add(e.rules.Longest())
+	s.Committed = x.Key.TS < e.checkpoint.Committed
+	s.Request, s.Rows, s.Labels, s.RowStates = ex.Request, ex.Rows, ex.Labels, x.History.Rows
 	for i := range x.Outcomes {
-		s.Outcomes = append(s.Outcomes, e.happened(&x.Outcomes[i], ex.Fates[i].String()))
+		s.Outcomes = append(s.Outcomes, e.outcomeReport(&x.Outcomes[i], ex.Fates[i].String()))
 	}
 	for _, g := range e.rules.Gaps {
 		if e.rules.Touches(&g, s.Request.TS) {
 			s.Gaps = append(s.Gaps, g)
 		}
 	}
-	if err := e.tellFaults(s, e.o.Store.Outcomes(x.Place)); err != nil {
+	if err := e.addFaults(s, e.o.Store.Outcomes(x.Key)); err != nil {
 		return nil, err
 	}
-	return s, e.tellPieces(s, &x.Request)
+	return s, e.addPieces(s, &x.Request)
 }
 
-func heldValues(held []joiner.HeldOutcome) iter.Seq2[joiner.HeldOutcome, error] {
-	return func(yield func(joiner.HeldOutcome, error) bool) {
+func storedValues(held []joiner.StoredOutcome) iter.Seq2[joiner.StoredOutcome, error] {
+	return func(yield func(joiner.StoredOutcome, error) bool) {
 		for i := range held {
 			if !yield(held[i], nil) {
 				return
@@ -191,9 +191,9 @@ func heldValues(held []joiner.HeldOutcome) iter.Seq2[joiner.HeldOutcome, error] 
 	}
 }
 
-// tellFaults says of each outcome which conditions cannot be evaluated for it. That is
+// addFaults says of each outcome which conditions cannot be evaluated for it. That is
 // not kept, nor are the attributes, so outcomes are decoded again, one at a time.
-func (e *Engine) tellFaults(s *Story, held iter.Seq2[joiner.HeldOutcome, error]) error {
+func (e *Engine) addFaults(s *RequestReport, held iter.Seq2[joiner.StoredOutcome, error]) error {
 	if !slices.ContainsFunc(e.rules.Labels, func(l joiner.Label) bool {
 		return l.Fault != nil || l.InRow != nil ||
 			l.Number != nil
@@ -218,7 +218,7 @@ func (e *Engine) tellFaults(s *Story, held iter.Seq2[joiner.HeldOutcome, error])
 		}
 		s.Outcomes[at].Faults = faultsOf(e.rules.Labels, &o)
 		if s.Known {
-			s.Outcomes[at].Faults = tellRowFaults(e.rules, &s.Request, &o, s.Outcomes[at].Faults)
+			s.Outcomes[at].Faults = addRowFaults(e.rules, &s.Request, &o, s.Outcomes[at].Faults)
 		}
 	}
 	return nil
@@ -248,33 +248,33 @@ func (e *Engine) youngest(id string, now joiner.Now) (place *joiner.Found, err e
 		return nil, err
 	}
 	for i := range e.found {
-		if f := &e.found[i]; f.Place.TS >= now.Forgotten && (place == nil || f.Place.TS > place.Place.TS) {
+		if f := &e.found[i]; f.Key.TS >= now.Forgotten && (place == nil || f.Key.TS > place.Key.TS) {
 			place = f
 		}
 	}
 	return place, nil
 }
 
-func (e *Engine) came(at events.Origin, ts events.Time, round uint32) Came {
-	c := Came{Origin: at, TS: ts, Round: round}
-	if int(at.Input) < len(e.saved.Progress.Inputs) {
-		c.Input = e.saved.Progress.Inputs[at.Input].Input
+func (e *Engine) eventRef(at events.Origin, ts events.Time, round uint32) EventRef {
+	c := EventRef{Origin: at, TS: ts, LateSeq: round}
+	if int(at.Input) < len(e.checkpoint.Progress.Inputs) {
+		c.Input = e.checkpoint.Progress.Inputs[at.Input].Input
 	}
 	return c
 }
 
-func (e *Engine) happened(f *joiner.Fact, fate string) Happened {
-	return Happened{Came: e.came(f.Origin, f.Outcome.TS, f.Round), Outcome: f.Outcome, Fate: fate}
+func (e *Engine) outcomeReport(f *joiner.Fact, fate string) OutcomeReport {
+	return OutcomeReport{EventRef: e.eventRef(f.Origin, f.Outcome.TS, f.LateSeq), Outcome: f.Outcome, Disposition: fate}
 }
 
-func (e *Engine) tellPieces(s *Story, held *joiner.HeldRequest) error {
+func (e *Engine) addPieces(s *RequestReport, held *joiner.StoredRequest) error {
 	d := &e.o.Decoders[events.KindRequest]
 	for i := range held.Pieces {
 		scan, err := d.ScanRequest([]byte(held.Pieces[i].Data))
 		if err != nil {
 			return err
 		}
-		s.Pieces = append(s.Pieces, e.came(held.Pieces[i].Origin, scan.TS, held.Pieces[i].Round))
+		s.Pieces = append(s.Pieces, e.eventRef(held.Pieces[i].Origin, scan.TS, held.Pieces[i].LateSeq))
 	}
 	return nil
 }

@@ -48,8 +48,8 @@ func onTime(t *testing.T, shape enginetest.Shape) {
 // its request, while another one of its id is known, may have been counted with that.
 func together(l *joiner.Ledger, want *enginetest.Answer) {
 	for _, disposed := range []*[joiner.Dispositions]int64{&l.Kinds[events.KindOutcome].Disposed, &want.Disposed[events.KindOutcome]} {
-		for _, d := range []joiner.Disposition{joiner.Duplicate, joiner.UnknownItem, joiner.OutsideWindow} {
-			disposed[joiner.Joined] += disposed[d]
+		for _, d := range []joiner.Disposition{joiner.DispositionDuplicate, joiner.DispositionUnknownItem, joiner.DispositionOutsideWindow} {
+			disposed[joiner.DispositionJoined] += disposed[d]
 			disposed[d] = 0
 		}
 	}

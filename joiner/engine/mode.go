@@ -24,9 +24,9 @@ const (
 // closes reports whether time closes anything.
 func (m mode) closes() bool { return m == modeLive || m == modeReplayed }
 
-// again reports whether what is read has been read before: dead letters, the label
+// rereads reports whether what is read has been read before: dead letters, the label
 // stream and what is counted for people were done then.
-func (m mode) again() bool { return m == modeRebuild }
+func (m mode) rereads() bool { return m == modeRebuild }
 
 // live reports whether gaps may be declared meanwhile, and state is to last: a replay
 // is told its gaps, and its state goes with it.
@@ -36,7 +36,7 @@ func (m mode) live() bool { return m == modeLive }
 func (e *Engine) enter(m mode) {
 	e.mode = m
 	e.machine.Early = m == modeLive && e.rules.Early
-	e.herald.mute = m.again() || e.o.Publisher == nil
+	e.labels.disabled = m.rereads() || e.o.Publisher == nil
 }
 
 // rulesOf are the rules of a run that begins in a mode: a replay has read everything

@@ -47,7 +47,7 @@ func (e *Engine) hintOfUnit(m *events.Message, data []byte) string {
 
 // setAside counts an event that is out of a bound.
 func (e *Engine) setAside(bound string, ts, stored events.Time) {
-	if e.mode.again() {
+	if e.mode.rereads() {
 		return // a rebuild: it was counted when it was read first
 	}
 	q := &e.quarantine

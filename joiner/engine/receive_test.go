@@ -12,15 +12,15 @@ import (
 // apart is an engine that has read requests and outcomes up to two times.
 func apart(requests, outcomes events.Time) *Engine {
 	e := &Engine{o: Options{Inputs: []Input{{Kinds: []events.Kind{events.KindRequest}}, {Kinds: []events.Kind{events.KindOutcome}}}}}
-	e.saved.Progress.Clock = joiner.NewClock()
-	e.saved.Progress.Clock.Seen[events.KindRequest] = requests
-	e.saved.Progress.Clock.Seen[events.KindOutcome] = outcomes
+	e.checkpoint.Progress.Clock = joiner.NewClock()
+	e.checkpoint.Progress.Clock.Seen[events.KindRequest] = requests
+	e.checkpoint.Progress.Clock.Seen[events.KindOutcome] = outcomes
 	return e
 }
 
 func TestFarBehind(t *testing.T) {
 	const t0 = events.Time(1_000_000_000_000)
-	ahead := t0.Add(tolerance)
+	ahead := t0.Add(maxDrift)
 	for name, c := range map[string]struct {
 		requests, outcomes, proven events.Time
 		want                       bool
@@ -33,15 +33,15 @@ func TestFarBehind(t *testing.T) {
 		"known to be read to there": {t0, ahead + 1, t0 + 1, false},
 	} {
 		e := apart(c.requests, c.outcomes)
-		e.saved.Progress.Clock.Proven[events.KindRequest] = c.proven
-		if got := e.farBehind(0); got != c.want {
+		e.checkpoint.Progress.Clock.ReadThrough[events.KindRequest] = c.proven
+		if got := e.exceedsDrift(0); got != c.want {
 			t.Errorf("%s: far behind is %v", name, got)
 		}
 	}
 }
 
 // A source that is far behind and has nothing just now is waited for, unless the
-// other has been waiting as long as patience.
+// other has been waiting as long as alignWait.
 func TestReceiveWaitsForWhoIsBehind(t *testing.T) {
 	const t0 = events.Time(1_000_000_000_000)
 	for name, c := range map[string]struct {
@@ -59,7 +59,7 @@ func TestReceiveWaitsForWhoIsBehind(t *testing.T) {
 		if err != nil || d == nil || d.input != 1 {
 			t.Fatalf("%s: received %v, %v", name, d, err)
 		}
-		if waited := time.Since(begun) >= patience; c.waits && !waited {
+		if waited := time.Since(begun) >= alignWait; c.waits && !waited {
 			t.Errorf("%s: was not waited for", name)
 		}
 		// A tick is not held up, nor is the end.

@@ -57,7 +57,7 @@ func (e *ReconfigureError) Unwrap() error { return e.State }
 // The rebuild comes first, because only the log has what the old configuration
 // rejected or forgot.
 func (e *Engine) reconfigure(ctx context.Context, cut *joiner.Cut, r joiner.Receipt) error {
-	before := e.saved
+	before := e.checkpoint
 	e.o.Log.Info("the configuration changed: rebuilding the state from the log; it applies to requests that close from here on")
 	var err error
 	if r.Number > 0 {
@@ -73,7 +73,7 @@ func (e *Engine) reconfigure(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	if err := e.o.Store.Restore(); err != nil {
 		return err
 	}
-	e.saved, e.lacking = before, false
+	e.checkpoint, e.lacking = before, false
 	if e.mode.live() {
 		e.rules.Gaps = before.Progress.Gaps
 	}
@@ -105,7 +105,7 @@ func lacking(err error) string {
 
 // beginAgain reads the log from where reading it began, with no commit made yet.
 func (e *Engine) beginAgain(ctx context.Context) error {
-	begun := e.saved.From
+	begun := e.checkpoint.From
 	if err := e.sameInputs(begun); err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (e *Engine) beginAgain(ctx context.Context) error {
 	if err := e.o.Store.Reset(); err != nil {
 		return err
 	}
-	e.saved = e.o.Store.Progress()
+	e.checkpoint = e.o.Store.Progress()
 	if err := e.begin(ctx); err != nil {
 		return err
 	}
@@ -131,16 +131,16 @@ func (e *Engine) beginAgain(ctx context.Context) error {
 // What the old configuration has forgotten stays so: Checkpoint.Forgotten and
 // Checkpoint.Orphaned bound what the new one remembers, however long its memory.
 func (e *Engine) convert(ctx context.Context) error {
-	if e.o.Store.Unwritten() > e.saved.Unwritten {
+	if e.o.Store.RowsQueued() > e.checkpoint.RowsCommitted {
 		return errors.New("it has rows that no commit holds yet: start the joiner once more with the configuration as it was and stop it by SIGTERM, which commits them")
 	}
-	if e.rules.SameID == joiner.SameLast && !e.saved.Edits {
+	if e.rules.SameID == joiner.SameLast && !e.checkpoint.Edits {
 		return errors.New("outcomes.same_id: last needs all outcomes of one outcome_id, and of some only the one that counted was kept")
 	}
 	if err := e.readsTheSame(); err != nil {
 		return err
 	}
-	for p, err := range e.o.Store.Histories(e.saved.Forgotten, events.MaxTime) {
+	for p, err := range e.o.Store.Histories(e.checkpoint.Forgotten, events.MaxTime) {
 		if err == nil {
 			err = e.redecide(p)
 		}
@@ -150,22 +150,22 @@ func (e *Engine) convert(ctx context.Context) error {
 	}
 	former, err := e.formerThrough()
 	if err == nil {
-		err = e.recallFormer(e.saved.Forgotten, former, nil)
+		err = e.restoreFormer(e.checkpoint.Forgotten, former, nil)
 	}
 	if err != nil {
 		return err
 	}
-	e.saved.Progress.Guard = guard.New(e.rules.GuardRules(), &e.saved.Progress.Guard)
-	e.saved.RulesHash, e.saved.Edits = e.o.RulesHash, e.rules.SameID == joiner.SameLast
+	e.checkpoint.Progress.Guard = guard.New(e.rules.GuardRules(), &e.checkpoint.Progress.Guard)
+	e.checkpoint.RulesHash, e.checkpoint.Edits = e.o.RulesHash, e.rules.SameID == joiner.SameLast
 	return e.flush(ctx, true)
 }
 
 // redecide says anew how the rows of a request stand of which something was written
 // early or again, as a rebuild would.
-func (e *Engine) redecide(p joiner.Place) error {
+func (e *Engine) redecide(p joiner.RequestKey) error {
 	x, err := e.loadAll(p)
-	closed := p.TS < e.saved.Committed
-	if x == nil || err != nil || closed && !x.History.Settled { // of that the files tell: see recallFormer
+	closed := p.TS < e.checkpoint.Committed
+	if x == nil || err != nil || closed && !x.History.Closed { // of that the files tell: see restoreFormer
 		return err
 	}
 	if err := e.machine.Redecide(x, closed); err != nil {
@@ -179,7 +179,7 @@ func (e *Engine) redecide(p joiner.Place) error {
 // are now as it was read when it came: else it would stand in another place.
 func (e *Engine) readsTheSame() error {
 	v := e.o.Store.View()
-	for p, err := range v.Requests(e.saved.Forgotten, events.MaxTime) {
+	for p, err := range v.Requests(e.checkpoint.Forgotten, events.MaxTime) {
 		if err == nil {
 			err = e.readsRequest(p)
 		}
@@ -187,7 +187,7 @@ func (e *Engine) readsTheSame() error {
 			return errors.Join(err, v.Close())
 		}
 	}
-	for orphan, err := range v.Orphans(e.saved.Orphaned, events.MaxTime) {
+	for orphan, err := range v.Orphans(e.checkpoint.Orphaned, events.MaxTime) {
 		if err == nil {
 			err = e.readsOutcome(orphan.RequestID, &orphan.Outcome)
 		}
@@ -198,7 +198,7 @@ func (e *Engine) readsTheSame() error {
 	return v.Close()
 }
 
-func (e *Engine) readsRequest(p joiner.Place) error {
+func (e *Engine) readsRequest(p joiner.RequestKey) error {
 	held, _, err := e.o.Store.Request(p)
 	if err != nil {
 		return err
@@ -213,7 +213,7 @@ func (e *Engine) readsRequest(p joiner.Place) error {
 	earliest := events.MaxTime
 	for i := range held.Pieces {
 		h := &held.Pieces[i]
-		if h.Round > history.Closed() { // it came late, and the request stays where it closed
+		if h.LateSeq > history.LastBeforeClose() { // it came late, and the request stays where it closed
 			continue
 		}
 		scan, err := e.o.Decoders[events.KindRequest].ScanRequest([]byte(h.Data))
@@ -236,7 +236,7 @@ func (e *Engine) readsRequest(p joiner.Place) error {
 	return nil
 }
 
-func (e *Engine) readsOutcome(id string, h *joiner.HeldOutcome) error {
+func (e *Engine) readsOutcome(id string, h *joiner.StoredOutcome) error {
 	o, _, err := e.o.Decoders[events.KindOutcome].DecodeOutcome(h.Data)
 	switch {
 	case err != nil:

@@ -49,7 +49,7 @@ func halfway(t *testing.T) (w *world, whole []events.Batch) {
 
 // count is a label that a configuration may get beside the first.
 func countLabel() joiner.Label {
-	return joiner.Label{Name: "clicks", Window: 30 * time.Minute, Agg: joiner.Count, When: func(o *events.Outcome) bool { return o.Type == "click" }}
+	return joiner.Label{Name: "clicks", Window: 30 * time.Minute, Agg: joiner.AggCount, When: func(o *events.Outcome) bool { return o.Type == "click" }}
 }
 
 // broken is a log in which a message is missing.

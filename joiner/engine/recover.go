@@ -76,53 +76,53 @@ func (e *TrimmedError) Refusal() bool { return true }
 // recover brings state and output together, whatever a crash, a restored copy
 // or a changed configuration left. "Recovery" in store/FORMAT.md has the table.
 func (e *Engine) recover(ctx context.Context) error {
-	e.saved = e.o.Store.Progress()
-	e.saved.Progress.Inputs = slices.Clone(e.saved.Progress.Inputs)
+	e.checkpoint = e.o.Store.Progress()
+	e.checkpoint.Progress.Inputs = slices.Clone(e.checkpoint.Progress.Inputs)
 	if e.mode.live() {
-		e.rules.Gaps = e.saved.Progress.Gaps
+		e.rules.Gaps = e.checkpoint.Progress.Gaps
 	}
 	cut, receipt, _ := e.o.Output.Last()
-	fresh := len(e.saved.Progress.Inputs) == 0
-	switch pending := e.saved.Pending; {
+	fresh := len(e.checkpoint.Progress.Inputs) == 0
+	switch pending := e.checkpoint.Pending; {
 	case fresh && receipt.Number == 0:
 		return e.begin(ctx)
 	case fresh:
 		e.o.Log.Info("no state: rebuilding it from the log", "commits", receipt.Number)
 		return e.rebuild(ctx, &cut, receipt, false)
-	case e.saved.Format != stateFormat && receipt.Number >= e.saved.Progress.Commit:
+	case e.checkpoint.Format != stateFormat && receipt.Number >= e.checkpoint.Progress.Commit:
 		e.o.Log.Info("the state was written by another version of labeljoin: rebuilding it from the log")
 		return e.rebuild(ctx, &cut, receipt, false)
 	case pending != nil && pending.Number == receipt.Number && pending.Nonce == cut.Nonce:
 		if err := e.complete(ctx, pending, &cut, receipt); err != nil {
 			return err
 		}
-	case e.saved.Progress.Commit > receipt.Number:
-		return &OutputBehindError{State: e.saved.Progress.Commit, Output: receipt.Number}
-	case e.saved.Progress.Commit < receipt.Number:
+	case e.checkpoint.Progress.Commit > receipt.Number:
+		return &OutputBehindError{State: e.checkpoint.Progress.Commit, Output: receipt.Number}
+	case e.checkpoint.Progress.Commit < receipt.Number:
 		e.o.Log.Info("the state is older than the output: rebuilding it from the log",
-			"state", e.saved.Progress.Commit, "output", receipt.Number)
+			"state", e.checkpoint.Progress.Commit, "output", receipt.Number)
 		return e.rebuild(ctx, &cut, receipt, false)
-	case e.saved.Receipt != receipt:
+	case e.checkpoint.Receipt != receipt:
 		return &ForeignOutputError{Number: receipt.Number}
 	}
-	e.saved.Pending = nil // what was cut and not committed is cut again, from here
-	if err := e.sameInputs(e.saved.Progress.Inputs); err != nil {
+	e.checkpoint.Pending = nil // what was cut and not committed is cut again, from here
+	if err := e.sameInputs(e.checkpoint.Progress.Inputs); err != nil {
 		return err
 	}
-	e.saved.Progress.Inputs = e.withNew(e.saved.Progress.Inputs)
+	e.checkpoint.Progress.Inputs = e.withNew(e.checkpoint.Progress.Inputs)
 	e.fitClock()
 	if e.mode.live() {
 		declared, err := e.o.Output.Declared()
 		if err != nil {
 			return err
 		}
-		e.acceptLost(e.saved.Progress.Inputs, declared)
+		e.acceptLost(e.checkpoint.Progress.Inputs, declared)
 	}
 	switch {
-	case e.saved.RulesHash == "":
+	case e.checkpoint.RulesHash == "":
 		e.o.Log.Info("a rebuild was broken off: rebuilding the state from the log")
 		return e.rebuild(ctx, &cut, receipt, false)
-	case e.saved.RulesHash != e.o.RulesHash || !e.fitGuard():
+	case e.checkpoint.RulesHash != e.o.RulesHash || !e.fitGuard():
 		return e.reconfigure(ctx, &cut, receipt)
 	}
 	return e.flush(ctx, false)
@@ -130,15 +130,15 @@ func (e *Engine) recover(ctx context.Context) error {
 
 // begin starts a partition that has neither state nor output.
 func (e *Engine) begin(ctx context.Context) error {
-	e.saved.RulesHash, e.saved.Format = e.o.RulesHash, stateFormat
-	e.saved.Edits = e.rules.SameID == joiner.SameLast
+	e.checkpoint.RulesHash, e.checkpoint.Format = e.o.RulesHash, stateFormat
+	e.checkpoint.Edits = e.rules.SameID == joiner.SameLast
 	if e.mode.live() {
 		e.rules.Gaps = nil
 	}
-	e.saved.Progress.Gaps = e.rules.Gaps
-	e.saved.Progress.Guard = guard.New(e.rules.GuardRules(), &guard.Guard{})
-	e.saved.Progress.Inputs = e.beginnings()
-	e.saved.From = slices.Clone(e.saved.Progress.Inputs)
+	e.checkpoint.Progress.Gaps = e.rules.Gaps
+	e.checkpoint.Progress.Guard = guard.New(e.rules.GuardRules(), &guard.Guard{})
+	e.checkpoint.Progress.Inputs = e.beginnings()
+	e.checkpoint.From = slices.Clone(e.checkpoint.Progress.Inputs)
 	e.fitClock()
 	return e.flush(ctx, true)
 }
@@ -182,7 +182,7 @@ func InputNames(positions []events.Position) []string {
 
 // complete finishes a commit whose manifest was created before the crash.
 func (e *Engine) complete(ctx context.Context, pending *state.PendingCut, cut *joiner.Cut, r joiner.Receipt) error {
-	f := inflightCommit{cut: *pending, at: e.saved, view: e.o.Store.View()}
+	f := inflightCommit{cut: *pending, at: e.checkpoint, view: e.o.Store.View()}
 	err := e.stager().forgotten(&f)
 	if err := errors.Join(err, f.view.Close()); err != nil {
 		return err
@@ -231,10 +231,10 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 	if err := e.o.Store.Reset(); err != nil {
 		return err
 	}
-	e.saved = e.o.Store.Progress()
-	e.saved.Progress.Inputs = from
+	e.checkpoint = e.o.Store.Progress()
+	e.checkpoint.Progress.Inputs = from
 	e.fitClock()
-	e.saved.Progress.Guard = guard.New(e.rules.GuardRules(), &cut.Progress.Guard)
+	e.checkpoint.Progress.Guard = guard.New(e.rules.GuardRules(), &cut.Progress.Guard)
 	if e.pace, err = e.newPace(len(from)); err != nil {
 		return err
 	}
@@ -303,16 +303,16 @@ func rebuildFrom(rules *joiner.Rules, output Commits, cut *joiner.Cut, reaches f
 // windows than the commit's, what was open then is held nevertheless.
 func dropped(rules *joiner.Rules, cut *joiner.Cut) (requests, outcomes events.Time) {
 	w := cut.Progress.Watermark(rules.Lateness)
-	requests = min(rules.ForgottenThrough(w), cut.Progress.ClosedThrough, cut.Progress.Announced)
+	requests = min(rules.ForgottenThrough(w), cut.Progress.ClosedThrough, cut.Progress.PublishedThrough)
 	return requests, min(rules.OrphanedThrough(w), requests.Add(-rules.ClockSkew))
 }
 
 // adoptCommit makes the events read so far the state of a commit. Reading goes on
 // at the positions given.
 func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Receipt, at []events.Position) error {
-	s := &e.saved
+	s := &e.checkpoint
 	guard := s.Progress.Guard // what the log says; the commit has the rest
-	guard.Filling, guard.OnTime = cut.Progress.Guard.Filling, cut.Progress.Guard.OnTime
+	guard.Backfilled, guard.OnTime = cut.Progress.Guard.Backfilled, cut.Progress.Guard.OnTime
 	s.Progress = cut.Progress
 	e.fitClock()
 	s.Progress.Guard, s.Gaps, e.rules.Gaps = guard, len(cut.Progress.Gaps), cut.Progress.Gaps
@@ -337,10 +337,10 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	if err != nil {
 		return err
 	}
-	if err := e.recallFormer(requests, former, func() error { return e.flush(ctx, false) }); err != nil {
+	if err := e.restoreFormer(requests, former, func() error { return e.flush(ctx, false) }); err != nil {
 		return err
 	}
-	if err := e.recallWritten(requests, former); err != nil {
+	if err := e.restoreWritten(requests, former); err != nil {
 		return err
 	}
 	s.RulesHash = e.o.RulesHash
@@ -350,11 +350,11 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 // forget drops what a commit's bounds say is gone.
 func (e *Engine) forget(requests, orphans events.Time) error {
 	e.cool()
-	f := inflightCommit{cut: state.PendingCut{Forgotten: requests, Orphaned: orphans}, at: e.saved, view: e.o.Store.View()}
+	f := inflightCommit{cut: state.PendingCut{Forgotten: requests, Orphaned: orphans}, at: e.checkpoint, view: e.o.Store.View()}
 	err := e.stager().forgotten(&f)
 	e.o.Store.Forget(f.forget)
-	e.saved.Forgotten = e.o.Store.ForgetRequests(e.saved.Forgotten, requests, math.MaxInt)
-	e.saved.Orphaned = orphans
+	e.checkpoint.Forgotten = e.o.Store.ForgetRequests(e.checkpoint.Forgotten, requests, math.MaxInt)
+	e.checkpoint.Orphaned = orphans
 	return errors.Join(err, f.view.Close())
 }
 
@@ -376,15 +376,15 @@ func (e *Engine) recount(ctx context.Context, orphans events.Time) error {
 	outcomes -= booked
 	l, before := e.ledger(), *e.ledger()
 	r, o := &l.Kinds[events.KindRequest], &l.Kinds[events.KindOutcome]
-	reused := r.Disposed[joiner.Conflict] + r.Disposed[joiner.Merged]
+	reused := r.Disposed[joiner.DispositionConflict] + r.Disposed[joiner.DispositionMerged]
 	if e.lacking {
 		e.bookLost(r, requests)
 		e.bookLost(o, outcomes)
 	}
 	fits := r.Pending-requests <= reused &&
-		rebook(r, requests, joiner.Conflict, joiner.Conflict, joiner.Merged, joiner.Duplicate, joiner.Expired, joiner.LateArrival) &&
-		rebook(o, outcomes, joiner.Orphan, joiner.Joined, joiner.OutsideWindow, joiner.Duplicate, joiner.UnknownItem,
-			joiner.CorrectedLabel, joiner.Late, joiner.Orphan)
+		rebook(r, requests, joiner.DispositionConflict, joiner.DispositionConflict, joiner.DispositionMerged, joiner.DispositionDuplicate, joiner.DispositionExpired, joiner.DispositionLateRequest) &&
+		rebook(o, outcomes, joiner.DispositionOrphan, joiner.DispositionJoined, joiner.DispositionOutsideWindow, joiner.DispositionDuplicate, joiner.DispositionUnknownItem,
+			joiner.DispositionCorrected, joiner.DispositionLate, joiner.DispositionOrphan)
 	if !fits || !l.Balanced() {
 		return &OtherLogError{Requests: requests, Outcomes: outcomes, Committed: before}
 	}
@@ -405,7 +405,7 @@ func (e *Engine) bookCopies(ctx context.Context, most int64, orphans events.Time
 		return 0, nil
 	}
 	v := e.o.Store.View()
-	for o, err := range v.Orphans(e.saved.Orphaned, events.MaxTime) {
+	for o, err := range v.Orphans(e.checkpoint.Orphaned, events.MaxTime) {
 		if err != nil {
 			return booked, errors.Join(err, v.Close())
 		}
@@ -429,7 +429,7 @@ func (e *Engine) bookCopies(ctx context.Context, most int64, orphans events.Time
 // gone that had it.
 func (e *Engine) bookLost(t *joiner.Tally, found int64) {
 	if gone := t.Pending - found; gone > 0 {
-		t.Disposed[joiner.Lost] += gone
+		t.Disposed[joiner.DispositionLost] += gone
 		t.Pending = found
 	}
 }
@@ -458,7 +458,7 @@ func rebook(t *joiner.Tally, n int64, to joiner.Disposition, from ...joiner.Disp
 // a request.
 func (e *Engine) pending() (requests, outcomes int64, err error) {
 	v := e.o.Store.View()
-	for c, err := range v.Closing(e.saved.Committed, events.MaxTime) {
+	for c, err := range v.Closing(e.checkpoint.Committed, events.MaxTime) {
 		if err != nil {
 			return 0, 0, errors.Join(err, v.Close())
 		}
@@ -472,7 +472,7 @@ func (e *Engine) pending() (requests, outcomes int64, err error) {
 			}
 		}
 	}
-	for o, err := range v.Orphans(e.saved.Orphaned, events.MaxTime) {
+	for o, err := range v.Orphans(e.checkpoint.Orphaned, events.MaxTime) {
 		if err != nil {
 			return 0, 0, errors.Join(err, v.Close())
 		}

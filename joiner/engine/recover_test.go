@@ -324,8 +324,8 @@ func TestOutcomesPerRequest(t *testing.T) {
 		}
 	}
 	got := &w.final.Progress.Ledger.Kinds[events.KindOutcome].Disposed
-	if got[joiner.Joined] != 7 || got[joiner.Rejected] != 3 || letters != 3 {
-		t.Errorf("%d joined, %d rejected, %d dead letters; want 7, 3 and 3", got[joiner.Joined], got[joiner.Rejected], letters)
+	if got[joiner.DispositionJoined] != 7 || got[joiner.DispositionRejected] != 3 || letters != 3 {
+		t.Errorf("%d joined, %d rejected, %d dead letters; want 7, 3 and 3", got[joiner.DispositionJoined], got[joiner.DispositionRejected], letters)
 	}
 }
 

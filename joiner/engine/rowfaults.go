@@ -24,7 +24,7 @@ type rowFault struct {
 }
 
 // note takes in the faults of a decision after an outcome was added.
-func (r *rowFaults) note(d *joiner.Decision, h *joiner.HeldOutcome, o *events.Outcome) {
+func (r *rowFaults) note(d *joiner.Decision, h *joiner.StoredOutcome, o *events.Outcome) {
 	for label, f := range d.Faults() {
 		if *r == nil {
 			*r = rowFaults{}
@@ -86,9 +86,9 @@ func (e *Engine) sightRowFaults(of rowFaults) {
 	}
 }
 
-// tellRowFaults adds, for an outcome of a request, why labels that look at the request
+// addRowFaults adds, for an outcome of a request, why labels that look at the request
 // cannot be evaluated for it.
-func tellRowFaults(rules *joiner.Rules, req *events.Request, o *events.Outcome,
+func addRowFaults(rules *joiner.Rules, req *events.Request, o *events.Outcome,
 	faults map[string]string) map[string]string {
 	if !slices.ContainsFunc(rules.Labels, func(l joiner.Label) bool { return l.InRow != nil || l.Number != nil }) {
 		return faults

@@ -40,7 +40,7 @@ func TestLongerWindow(t *testing.T) {
 		clicked  float64
 		revision uint32
 		reason   joiner.Reason
-	}{"closed": {1, 1, joiner.Corrected}, "open": {1, 0, joiner.Closed}, "late": {0, 0, joiner.LateRequest}} {
+	}{"closed": {1, 1, joiner.ReasonCorrected}, "open": {1, 0, joiner.ReasonClosed}, "late": {0, 0, joiner.ReasonLateRequest}} {
 		all := w.out.Latest(enginetest.Reach(&w.history.Rules))
 		at := slices.IndexFunc(all, func(r memory.Row) bool { return r.RequestID == id })
 		if at < 0 {

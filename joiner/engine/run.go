@@ -20,12 +20,12 @@ import (
 const readAhead = 4
 
 // A source that has nothing to say just now, while the other is further ahead of it
-// in event time than tolerance, is waited for as long as patience: there may be a
+// in event time than maxDrift, is waited for as long as alignWait: there may be a
 // backlog, and whatever is read too early has to be written down twice. A source
 // that is known to be read to its end is not behind.
 const (
-	tolerance = 5 * time.Second
-	patience  = 5 * time.Millisecond
+	maxDrift  = 5 * time.Second
+	alignWait = 5 * time.Millisecond
 )
 
 // tick is how often the loop looks whether a commit is due.
@@ -59,13 +59,13 @@ func (e *Engine) Run(ctx context.Context) error {
 		return err
 	}
 	e.beginAnew()
-	e.joining = true
-	e.report()
-	e.sayHeld(guard.Hold{}, &e.saved.Progress.Guard.Held)
+	e.recovered = true
+	e.publishStats()
+	e.sayHeld(guard.Hold{}, &e.checkpoint.Progress.Guard.Held)
 	defer e.abortInflight()
 	var err error
 	if e.mode.live() {
-		err = e.takeInGaps(ctx) // before anything is read: what is declared missing is not there to be read
+		err = e.applyGaps(ctx) // before anything is read: what is declared missing is not there to be read
 	}
 	if err == nil {
 		err = e.join(ctx, nil)
@@ -103,13 +103,13 @@ func (r *Replay) check(l *joiner.Ledger) error {
 // returns up to when the outcomes are known.
 func (e *Engine) close() (known events.Time) {
 	e.enter(modeReplayed)
-	c := &e.saved.Progress.Clock
+	c := &e.checkpoint.Progress.Clock
 	known = c.Seen[events.KindOutcome]
 	if e.o.Replay.Complete {
 		known = events.MaxTime
 	}
-	for k := range c.Proven {
-		c.Prove(events.Kind(k), events.MaxTime)
+	for k := range c.ReadThrough {
+		c.MarkRead(events.Kind(k), events.MaxTime)
 	}
 	return known
 }
@@ -122,7 +122,7 @@ func (e *Engine) join(ctx context.Context, until []events.Position) error {
 	inbox := make([]chan delivery, len(e.o.Inputs))
 	for i := range e.o.Inputs {
 		inbox[i] = make(chan delivery, readAhead)
-		from := e.saved.Progress.Inputs[i]
+		from := e.checkpoint.Progress.Inputs[i]
 		group.Go(func() error { return e.read(reading, i, from, inbox[i]) })
 	}
 	// A source that fails ends the loop too, even if the loop has no use for that
@@ -203,7 +203,7 @@ func (e *Engine) loop(ctx context.Context, inbox []chan delivery, until []events
 func (e *Engine) reached(ctx context.Context, ended []bool, until []events.Position) (bool, error) {
 	for i := range ended {
 		if until != nil && !ended[i] {
-			p, q := e.saved.Progress.Inputs[i], until[i]
+			p, q := e.checkpoint.Progress.Inputs[i], until[i]
 			ended[i] = p.Next > q.Next || p.Next == q.Next && p.Skip >= q.Skip
 		}
 		if !ended[i] {
@@ -221,15 +221,15 @@ func (e *Engine) reached(ctx context.Context, ended []bool, until []events.Posit
 // others, the less has to wait in the state. Before it waits, what was folded is applied.
 func (e *Engine) receive(ctx context.Context, inbox []chan delivery, ended []bool, ticks <-chan time.Time) (*delivery,
 	error) {
-	first, held := e.behind(), e.held()
+	first, held := e.furthestBehind(), e.pausedKinds()
 	open := e.open[:0] // that are to be read, the one behind first
 	for n := range inbox {
-		if i := (first + n) % len(inbox); !ended[i] && !e.holds(i, held) {
+		if i := (first + n) % len(inbox); !ended[i] && !e.isPaused(i, held) {
 			open = append(open, inbox[i])
 		}
 	}
 	e.open = open
-	late := len(open) > 0 && open[0] == inbox[first] && e.farBehind(first)
+	late := len(open) > 0 && open[0] == inbox[first] && e.exceedsDrift(first)
 	now := open
 	if late {
 		now = open[:1]
@@ -237,7 +237,7 @@ func (e *Engine) receive(ctx context.Context, inbox []chan delivery, ended []boo
 	if d := ready(now); d != nil {
 		return d, nil
 	}
-	if err := e.applyFolded(ctx); err != nil {
+	if err := e.applyBatch(ctx); err != nil {
 		return nil, err
 	}
 	if late {
@@ -246,7 +246,7 @@ func (e *Engine) receive(ctx context.Context, inbox []chan delivery, ended []boo
 			return &d, nil
 		case <-ticks:
 			return nil, nil
-		case <-time.After(patience):
+		case <-time.After(alignWait):
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -262,10 +262,10 @@ func (e *Engine) waitFor(ctx context.Context, open []chan delivery, ticks <-chan
 		}
 		select {
 		case <-e.arrived: // from some source
-		case q := <-e.questions:
+		case q := <-e.inspections:
 			return nil, q(ctx)
-		case <-e.announced():
-			return nil, e.announceClosed(ctx)
+		case <-e.publishDone():
+			return nil, e.publishClosed(ctx)
 		case <-ticks:
 			return nil, nil
 		case <-ctx.Done():
@@ -286,16 +286,16 @@ func ready(from []chan delivery) *delivery {
 	return nil
 }
 
-// held is which kinds are not to be read now.
-func (e *Engine) held() [events.Kinds]bool {
-	if e.o.Held == nil {
+// pausedKinds is which kinds are not to be read now.
+func (e *Engine) pausedKinds() [events.Kinds]bool {
+	if e.o.Paused == nil {
 		return [events.Kinds]bool{}
 	}
-	return e.o.Held()
+	return e.o.Paused()
 }
 
-// holds reports whether an input carries a kind that is held.
-func (e *Engine) holds(input int, held [events.Kinds]bool) bool {
+// isPaused reports whether an input carries a kind that is held.
+func (e *Engine) isPaused(input int, held [events.Kinds]bool) bool {
 	for _, k := range e.o.Inputs[input].Kinds {
 		if held[k] {
 			return true
@@ -313,7 +313,7 @@ func (e *Engine) take(ctx context.Context, d *delivery, until []events.Position)
 		m.Input = uint8(d.input)
 		if until != nil {
 			if limit = within(m, until[d.input]); limit == 0 {
-				e.saved.Progress.Inputs[d.input] = until[d.input]
+				e.checkpoint.Progress.Inputs[d.input] = until[d.input]
 				break
 			}
 		}
@@ -322,24 +322,24 @@ func (e *Engine) take(ctx context.Context, d *delivery, until []events.Position)
 		}
 	}
 	e.place(d, until)
-	if t := d.batch.Proven; t != events.MinTime && until == nil {
+	if t := d.batch.ReadThrough; t != events.MinTime && until == nil {
 		e.prove(d.input, t.Add(-e.rules.Lateness))
 		e.guard()
 	}
 	if until != nil {
 		return nil
 	}
-	if e.folded = true; e.events < fullBatch {
-		return e.announceClosed(ctx)
+	if e.unapplied = true; e.events < fullBatch {
+		return e.publishClosed(ctx)
 	}
-	return e.applyFolded(ctx)
+	return e.applyBatch(ctx)
 }
 
 // place moves the position of an input by what its source says beside messages: of
 // a stream that is shared with others, that nothing is to be read up to where the
 // others' messages are; that it was restored, and created anew by that.
 func (e *Engine) place(d *delivery, until []events.Position) {
-	p := &e.saved.Progress.Inputs[d.input]
+	p := &e.checkpoint.Progress.Inputs[d.input]
 	if d.batch.Created != 0 {
 		p.Created = d.batch.Created
 	}
@@ -353,16 +353,16 @@ func (e *Engine) place(d *delivery, until []events.Position) {
 	p.Next = max(p.Next, next)
 }
 
-// applyFolded applies what was folded since the last batch, if anything, and
+// applyBatch applies what was folded since the last batch, if anything, and
 // announces what that has closed.
-func (e *Engine) applyFolded(ctx context.Context) error {
-	if !e.folded {
+func (e *Engine) applyBatch(ctx context.Context) error {
+	if !e.unapplied {
 		return nil
 	}
 	if err := e.flush(ctx, false); err != nil {
 		return err
 	}
-	return e.announceClosed(ctx)
+	return e.publishClosed(ctx)
 }
 
 // within is how many events of a message lie before a position.
@@ -378,9 +378,9 @@ func within(m *events.Message, p events.Position) uint32 {
 
 // tend does what is due between two batches.
 func (e *Engine) tend(ctx context.Context) error {
-	if now := time.Now(); now.Sub(e.looked) >= lookForGaps {
-		e.looked = now
-		if err := e.takeInGaps(ctx); err != nil {
+	if now := time.Now(); now.Sub(e.gapsCheckedAt) >= lookForGaps {
+		e.gapsCheckedAt = now
+		if err := e.applyGaps(ctx); err != nil {
 			return err
 		}
 	}
@@ -390,16 +390,16 @@ func (e *Engine) tend(ctx context.Context) error {
 	e.forgetSome()
 	now := time.Now()
 	e.tellQuarantined(now)
-	if e.flight != nil || e.held() == allKinds || now.Sub(e.synced) < syncEvery {
+	if e.inflight != nil || e.pausedKinds() == allKinds || now.Sub(e.syncedAt) < syncEvery {
 		return nil
 	}
-	e.synced = now
+	e.syncedAt = now
 	return e.flush(ctx, true)
 }
 
 // roll finishes the commit in flight if it is done, and cuts one that is due.
 func (e *Engine) roll(ctx context.Context) error {
-	if f := e.flight; f != nil {
+	if f := e.inflight; f != nil {
 		select {
 		case <-f.done:
 			if err := e.finish(ctx); err != nil {
@@ -408,14 +408,14 @@ func (e *Engine) roll(ctx context.Context) error {
 		default:
 		}
 	}
-	if e.held() == allKinds {
+	if e.pausedKinds() == allKinds {
 		return nil
 	}
 	due, err := e.due(time.Now())
 	if err != nil || !due {
 		return err
 	}
-	if e.flight != nil {
+	if e.inflight != nil {
 		if e.o.Roll.Bytes == 0 || e.volume.Bytes < 2*e.o.Roll.Bytes || e.o.Away != nil && e.o.Away() {
 			// It will be due again; until then reading goes on, and lets staging go first: a
 			// commit that takes longer than reading the next one would in the end have
@@ -438,14 +438,14 @@ func (e *Engine) drain(ctx context.Context, known events.Time) error {
 	if err := e.flush(ctx, true); err != nil {
 		return err
 	}
-	if err := e.announceAll(ctx); err != nil {
+	if err := e.publishAll(ctx); err != nil {
 		return err
 	}
 	some, err := e.uncommitted()
 	switch {
 	case err != nil:
 		return err
-	case !some && len(e.saved.Progress.Windows) > 0:
+	case !some && len(e.checkpoint.Progress.Windows) > 0:
 		return e.flush(ctx, true) // what was announced of windows need not be announced again
 	case !some:
 		return nil

@@ -28,8 +28,8 @@ type Sightings struct {
 type LabelFault struct {
 	Label  string
 	Count  int64
-	Reason string // of the first of them
-	Came   Came   // and where it stands
+	Reason string   // of the first of them
+	Came   EventRef // and where it stands
 }
 
 // SeenType counts the outcomes of a type.
@@ -78,7 +78,7 @@ func (s *sighted) latest() *Sightings {
 
 // sightEvent notices what an event has that nothing here knows or can hold.
 func (e *Engine) sightEvent(k events.Kind, unknown, unheld int) {
-	if unknown+unheld == 0 || e.mode.again() {
+	if unknown+unheld == 0 || e.mode.rereads() {
 		return
 	}
 	s := &e.sighted
@@ -114,7 +114,7 @@ func (e *Engine) sightField(k events.Kind, name string) {
 // sightOutcome notices an outcome's type, whether any label wants it, and conditions
 // that cannot be evaluated for it.
 func (e *Engine) sightOutcome(at events.Origin, o *events.Outcome) {
-	if e.mode.again() {
+	if e.mode.rereads() {
 		return
 	}
 	s := &e.sighted
@@ -168,12 +168,12 @@ func (e *Engine) sightFault(label int, n int64, at events.Origin, o *events.Outc
 		return
 	}
 	if e.rules.Labels[label].Of != nil {
-		f.Reason, f.Came = reason, Came{TS: o.TS}
+		f.Reason, f.Came = reason, EventRef{TS: o.TS}
 		e.o.Log.Warn("a label cannot be made of others in a row, and is null there", "label", e.rules.Labels[label].Name,
 			"because", reason, "request_id", o.RequestID)
 		return
 	}
-	f.Reason, f.Came = reason, Came{Input: e.o.Inputs[at.Input].Name, Origin: at, TS: o.TS}
+	f.Reason, f.Came = reason, EventRef{Input: e.o.Inputs[at.Input].Name, Origin: at, TS: o.TS}
 	e.o.Log.Warn("the condition of a label cannot be evaluated for an outcome, which then does not count for it",
 		"label", e.rules.Labels[label].Name, "because", reason, "request_id", o.RequestID, "type", o.Type,
 		"stream", f.Came.Input, "sequence", at.Seq, "index", at.Index)

@@ -87,12 +87,12 @@ func (s stager) closing(f *inflightCommit) error {
 		if err != nil {
 			return err
 		}
-		f.closed.Kinds[events.KindRequest].Disposed[joiner.Accepted]++
-		for fate, n := range v.fates {
+		f.closed.Kinds[events.KindRequest].Disposed[joiner.DispositionAccepted]++
+		for fate, n := range v.disposed {
 			f.closed.Kinds[events.KindOutcome].Disposed[fate] += n
 		}
 		f.faults.plus(v.faults)
-		rows := v.decision.SameRows(f.cut.Known, joiner.Closed)
+		rows := v.decision.RowsReuse(f.cut.Known, joiner.ReasonClosed)
 		f.faults.noteRows(s.decider.rules, &v.decision, &v.request)
 		if len(v.history.Rows) > 0 {
 			rows = joiner.UnlessEarly(&v.request, rows, v.history.Rows)
@@ -107,9 +107,9 @@ func (s stager) closing(f *inflightCommit) error {
 func (s stager) rows(f *inflightCommit, req *events.Request, rows []joiner.Row) error {
 	for i := range rows {
 		switch rows[i].LeftOut {
-		case joiner.Unseen:
+		case joiner.LeftOutUnseen:
 			f.closed.Unseen++
-		case joiner.SampledOut:
+		case joiner.LeftOutSampled:
 			f.closed.SampledOut++
 		default:
 			if err := f.stage.Row(req, &rows[i]); err != nil {
@@ -123,19 +123,19 @@ func (s stager) rows(f *inflightCommit, req *events.Request, rows []joiner.Row) 
 
 // unwritten writes the rows that were decided when an event came.
 func (s stager) unwritten(f *inflightCommit) error {
-	for u, err := range f.view.Unwritten(f.cut.Unwritten) {
+	for u, err := range f.view.Outbox(f.cut.RowsQueued) {
 		if err != nil {
 			return err
 		}
-		held, ok, err := f.view.Request(u.Place)
+		held, ok, err := f.view.Request(u.Key)
 		if err == nil && !ok {
-			err = fmt.Errorf("a row of request %q is to be written, but the request is gone from the state: the state is damaged; delete its directory and it is rebuilt from the log", u.Place.ID)
+			err = fmt.Errorf("a row of request %q is to be written, but the request is gone from the state: the state is damaged; delete its directory and it is rebuilt from the log", u.Key.ID)
 		}
 		if err != nil {
 			return err
 		}
 		x := joiner.Entry{Request: held}
-		req, err := x.At(s.machine, u.Round)
+		req, err := x.At(s.machine, u.LateSeq)
 		if err != nil {
 			return err
 		}
@@ -194,11 +194,11 @@ func (s stager) forgotten(f *inflightCommit) error {
 		switch {
 		case orphan.Outcome.Booked:
 		case distinct.Add(&o):
-			t.Disposed[joiner.Orphan]++
+			t.Disposed[joiner.DispositionOrphan]++
 		default:
-			t.Disposed[joiner.Duplicate]++
+			t.Disposed[joiner.DispositionDuplicate]++
 		}
-		f.forget.Orphans = append(f.forget.Orphans, joiner.Place{TS: orphan.Outcome.Until, ID: o.RequestID})
+		f.forget.Orphans = append(f.forget.Orphans, joiner.RequestKey{TS: orphan.Outcome.Until, ID: o.RequestID})
 	}
 	return nil
 }
@@ -209,15 +209,15 @@ func (s stager) book(f *inflightCommit) {
 	p := f.at.Progress
 	p.Inputs, p.Clock = slices.Clone(p.Inputs), p.Clock.Clone()
 	p.Commit = f.cut.Number
-	settleBooks(&p.Ledger, &f.closed)
+	moveDisposed(&p.Ledger, &f.closed)
 	f.result = joiner.Cut{
 		Number: f.cut.Number, Nonce: f.cut.Nonce, RulesHash: s.rulesHash,
 		From: f.at.From, MaxEvent: f.at.MaxEvent, Closed: f.closed, Progress: p,
 	}
 }
 
-// settleBooks moves what a commit closed from pending to its dispositions.
-func settleBooks(l, closed *joiner.Ledger) {
+// moveDisposed moves what a commit closed from pending to its dispositions.
+func moveDisposed(l, closed *joiner.Ledger) {
 	for k := range l.Kinds {
 		for d, n := range closed.Kinds[k].Disposed {
 			l.Kinds[k].Disposed[d] += n

@@ -21,22 +21,22 @@ type Store interface {
 	// when an id is used again: what is forgotten goes with a commit.
 	Find(found []joiner.Found, id string) ([]joiner.Found, error)
 	// Request reads a request; ok is false if it is not held there.
-	Request(p joiner.Place) (r joiner.HeldRequest, ok bool, err error)
+	Request(p joiner.RequestKey) (r joiner.StoredRequest, ok bool, err error)
 	// Outcomes reads the outcomes held for a request, in Order.
-	Outcomes(p joiner.Place) iter.Seq2[joiner.HeldOutcome, error]
+	Outcomes(p joiner.RequestKey) iter.Seq2[joiner.StoredOutcome, error]
 	// OutcomeCount is how many outcomes are held for an id, waiting or not.
 	OutcomeCount(id string) int
 	// HasWaiting reports whether an outcome without its request may be held for
 	// an id, and Waiting reads those that are.
 	HasWaiting(id string) bool
-	Waiting(id string) ([]joiner.HeldOutcome, error)
+	Waiting(id string) ([]joiner.StoredOutcome, error)
 	// History reads what is remembered of a request written early or corrected.
-	History(p joiner.Place) (h joiner.History, ok bool, err error)
+	History(p joiner.RequestKey) (h joiner.History, ok bool, err error)
 	// Histories lists them for requests stamped from..to, to excluded.
-	Histories(from, to events.Time) iter.Seq2[joiner.Place, error]
-	// Unwritten is the number of the newest unwritten row, and DeadLetters that
+	Histories(from, to events.Time) iter.Seq2[joiner.RequestKey, error]
+	// RowsQueued is the number of the newest unwritten row, and DeadLetters that
 	// of the newest dead letter: 0 before the first.
-	Unwritten() uint64
+	RowsQueued() uint64
 	DeadLetters() uint64
 	// Closable reports whether any request stamped from..to, to excluded, is held.
 	Closable(from, to events.Time) (bool, error)
@@ -52,19 +52,19 @@ type Store interface {
 
 	// The writes of a batch. AddRequest adds one of which nothing is held, as it
 	// was read; data must stay as it is until Apply.
-	AddRequest(p joiner.Place, at events.Origin, data []byte)
-	PutRequest(p joiner.Place, r *joiner.HeldRequest)
-	DeleteRequest(p joiner.Place)
-	PutOutcome(p joiner.Place, o *joiner.HeldOutcome)
-	DeleteOutcome(p joiner.Place, o *joiner.HeldOutcome)
-	PutWaiting(id string, o *joiner.HeldOutcome)
-	DeleteWaiting(id string, o *joiner.HeldOutcome)
-	PutHistory(p joiner.Place, h *joiner.History)
-	DeleteHistory(p joiner.Place)
-	AddUnwritten(u *joiner.Unwritten)
-	// MoveUnwritten gives the applied unwritten rows of a request that is moved
+	AddRequest(p joiner.RequestKey, at events.Origin, data []byte)
+	PutRequest(p joiner.RequestKey, r *joiner.StoredRequest)
+	DeleteRequest(p joiner.RequestKey)
+	PutOutcome(p joiner.RequestKey, o *joiner.StoredOutcome)
+	DeleteOutcome(p joiner.RequestKey, o *joiner.StoredOutcome)
+	PutWaiting(id string, o *joiner.StoredOutcome)
+	DeleteWaiting(id string, o *joiner.StoredOutcome)
+	PutHistory(p joiner.RequestKey, h *joiner.History)
+	DeleteHistory(p joiner.RequestKey)
+	QueueRow(u *joiner.QueuedRow)
+	// MoveQueued gives the applied unwritten rows of a request that is moved
 	// its new place. It reads all that no finished commit holds.
-	MoveUnwritten(from, to joiner.Place) error
+	MoveQueued(from, to joiner.RequestKey) error
 	AddDeadLetter(d *events.DeadLetter)
 	// Apply commits the batch with the progress it leads to. Not synced, it may
 	// be lost by a power failure, as a whole, with all that came after it.

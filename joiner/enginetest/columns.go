@@ -22,7 +22,7 @@ func Columns(req *events.Request, item int) string {
 	set("model_version", req.ModelVersion != "", req.ModelVersion)
 	set("user_id", req.UserID != "", req.UserID)
 	for _, f := range req.Features {
-		set(f.Name, f.Value.Kind != events.Null, plain(&f.Value))
+		set(f.Name, f.Value.Kind != events.ValueNull, plain(&f.Value))
 	}
 	if item < 0 {
 		set("score", req.HasScore, req.Score)
@@ -31,7 +31,7 @@ func Columns(req *events.Request, item int) string {
 		set("score", i.HasScore, i.Score)
 		set("position", i.HasPosition, i.Position)
 		for _, f := range i.Features {
-			set("item_"+f.Name, f.Value.Kind != events.Null, plain(&f.Value))
+			set("item_"+f.Name, f.Value.Kind != events.ValueNull, plain(&f.Value))
 		}
 	}
 	slices.Sort(list)
@@ -41,13 +41,13 @@ func Columns(req *events.Request, item int) string {
 // plain is a feature's value as text.
 func plain(v *events.Value) string {
 	switch v.Kind {
-	case events.Bool:
+	case events.ValueBool:
 		return fmt.Sprint(v.Int != 0)
-	case events.Int:
+	case events.ValueInt:
 		return fmt.Sprint(v.Int)
-	case events.Double:
+	case events.ValueDouble:
 		return fmt.Sprint(v.Float)
-	case events.List:
+	case events.ValueList:
 		parts := make([]string, len(v.List))
 		for i := range v.List {
 			parts[i] = plain(&v.List[i])

@@ -112,10 +112,11 @@ func (g *generator) within(d time.Duration) time.Duration {
 func (g *generator) rules() {
 	r := &g.h.Rules
 	for i := range 1 + g.IntN(3) {
-		agg := one(g, joiner.Any, joiner.Any, joiner.Count, joiner.Sum, joiner.Mean, joiner.Max, joiner.Min, joiner.First,
-			joiner.Last, joiner.Latency)
+		agg := one(g, joiner.AggAny, joiner.AggAny, joiner.AggCount, joiner.AggSum, joiner.AggMean, joiner.AggMax,
+			joiner.AggMin, joiner.AggFirst,
+			joiner.AggLast, joiner.AggLatency)
 		if g.shape.Early && g.chance(80) {
-			agg = joiner.Any
+			agg = joiner.AggAny
 		}
 		window := time.Duration(10+g.IntN(90)) * time.Second
 		when := one(g, condition{`type == "click"`, ofType("click")}, condition{`type == "buy"`, ofType("buy")},
@@ -186,7 +187,7 @@ func (g *generator) labelsOfOthers() {
 	r := &g.h.Rules
 	for i := 0; len(r.Labels) < 6 && g.rows.IntN(3) == 0; i++ {
 		needs := g.rows.Perm(len(r.Labels))[:1+g.rows.IntN(min(2, len(r.Labels)))]
-		l := joiner.Label{Name: fmt.Sprint("of", i), Agg: joiner.Formula, Needs: needs, Of: sumOf(needs),
+		l := joiner.Label{Name: fmt.Sprint("of", i), Agg: joiner.AggFormula, Needs: needs, Of: sumOf(needs),
 			When: func(*events.Outcome) bool { return false }}
 		for _, n := range needs {
 			l.Window = max(l.Window, r.Labels[n].Window)

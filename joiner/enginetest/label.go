@@ -39,13 +39,13 @@ func (r *Reference) rows(a *Answer, req *events.Request, all []events.Outcome) {
 		}
 		switch {
 		case !concerns(req, o.ItemID):
-			d[joiner.UnknownItem]++
+			d[joiner.DispositionUnknownItem]++
 			continue
 		case delay < -r.Rules.ClockSkew || delay > longest:
-			d[joiner.OutsideWindow]++
+			d[joiner.DispositionOutsideWindow]++
 			continue
 		}
-		d[joiner.Joined]++
+		d[joiner.DispositionJoined]++
 		for i := range candidates {
 			if c := &candidates[i]; o.ItemID == "" || c.item == "" || o.ItemID == c.item {
 				c.outcomes = append(c.outcomes, o)
@@ -106,10 +106,10 @@ func (r *Reference) row(a *Answer, req *events.Request, all []candidate, i int) 
 		switch {
 		case r.Rules.Negatives == joiner.NegativesSeen && !c.seen,
 			r.Rules.Negatives == joiner.NegativesAboveLastPositive && belowLastPositive(all, i):
-			a.LeftOut[key] = joiner.Unseen
+			a.LeftOut[key] = joiner.LeftOutUnseen
 			return
 		case r.Rules.SampleRate > 0 && !sampled(&r.Rules, req.ID):
-			a.LeftOut[key] = joiner.SampledOut
+			a.LeftOut[key] = joiner.LeftOutSampled
 			return
 		case r.Rules.SampleRate > 0:
 			row.Weight = 1 / r.Rules.SampleRate
@@ -126,7 +126,7 @@ func (r *Reference) row(a *Answer, req *events.Request, all []candidate, i int) 
 		found := qualifying(&l, req, c)
 		end := req.TS + events.Time(l.Window)
 		gap := r.gap(req.TS, &l)
-		if sure := l.Agg == joiner.Any && len(found) > 0 && r.Rules.SameID == joiner.SameFirst; !sure &&
+		if sure := l.Agg == joiner.AggAny && len(found) > 0 && r.Rules.SameID == joiner.SameFirst; !sure &&
 			(end > r.Known || gap) {
 			open[len(open)-1] = true
 			row.Cells = append(row.Cells, null())
@@ -181,7 +181,7 @@ func sampled(r *joiner.Rules, requestID string) bool {
 	never := joiner.Label{When: func(*events.Outcome) bool { return false }}
 	rules := joiner.Rules{Labels: []joiner.Label{never}, SampleRate: r.SampleRate}
 	return joiner.Decide(&rules, &events.Request{ID: requestID}).Rows(events.MaxTime,
-		joiner.Closed)[0].LeftOut == joiner.Kept
+		joiner.ReasonClosed)[0].LeftOut == joiner.LeftOutNo
 }
 
 // belowLastPositive reports whether a row stands below every positive one, of
@@ -257,17 +257,17 @@ func aggregate(agg joiner.Agg, request events.Time, found []events.Outcome) join
 	}
 	nothing := joiner.Cell{TS: events.MinTime}
 	switch n := len(found); {
-	case agg == joiner.Any && n > 0:
+	case agg == joiner.AggAny && n > 0:
 		return joiner.Cell{Value: 1, TS: found[0].TS}
-	case agg == joiner.Count && n > 0:
+	case agg == joiner.AggCount && n > 0:
 		return joiner.Cell{Value: float64(n), TS: found[n-1].TS}
-	case agg == joiner.Any, agg == joiner.Count:
+	case agg == joiner.AggAny, agg == joiner.AggCount:
 		return nothing
-	case agg == joiner.Latency && n > 0:
+	case agg == joiner.AggLatency && n > 0:
 		return joiner.Cell{Value: float64(found[0].TS-request) / 1e9, TS: found[0].TS}
-	case agg == joiner.Sum && len(valued) == 0:
+	case agg == joiner.AggSum && len(valued) == 0:
 		return nothing
-	case agg == joiner.Latency, len(valued) == 0:
+	case agg == joiner.AggLatency, len(valued) == 0:
 		return null()
 	}
 	return ofValues(agg, valued)
@@ -277,17 +277,17 @@ func ofValues(agg joiner.Agg, valued []events.Outcome) joiner.Cell {
 	sum, best := 0.0, valued[0]
 	for _, o := range valued {
 		sum += o.Value
-		if agg == joiner.Max && o.Value > best.Value || agg == joiner.Min && o.Value < best.Value {
+		if agg == joiner.AggMax && o.Value > best.Value || agg == joiner.AggMin && o.Value < best.Value {
 			best = o
 		}
 	}
 	last := valued[len(valued)-1]
 	switch agg {
-	case joiner.Sum:
+	case joiner.AggSum:
 		return finite(sum, last.TS)
-	case joiner.Mean:
+	case joiner.AggMean:
 		return finite(sum/float64(len(valued)), last.TS)
-	case joiner.Last:
+	case joiner.AggLast:
 		return joiner.Cell{Value: last.Value, TS: last.TS}
 	}
 	return joiner.Cell{Value: best.Value, TS: best.TS} // first, max, min

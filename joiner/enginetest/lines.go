@@ -44,7 +44,7 @@ func (h *History) End() {
 	for _, e := range h.Events {
 		last = max(last, e.At)
 	}
-	last = last.Add(2*r.Longest() + r.Memory() + 2*r.ClockSkew + r.Lateness + time.Second)
+	last = last.Add(2*r.Longest() + r.Retention() + 2*r.ClockSkew + r.Lateness + time.Second)
 	for k := range events.Kind(events.Kinds) {
 		h.Events = append(h.Events, heartbeat(k, last))
 	}

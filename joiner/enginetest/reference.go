@@ -37,11 +37,11 @@ type Row struct {
 func (r *Row) Fits(reason joiner.Reason) bool {
 	switch {
 	case r.Gap: // one that was corrected since has the later reason
-		return reason <= joiner.InGap
+		return reason <= joiner.ReasonGap
 	case r.Undecided:
-		return reason == joiner.Incomplete
+		return reason == joiner.ReasonIncomplete
 	}
-	return reason <= joiner.LateRequest
+	return reason <= joiner.ReasonLateRequest
 }
 
 // Answer is what a batch join over a whole set of events says.
@@ -117,7 +117,7 @@ func (r *Reference) Join(set []Event) Answer {
 		outcomes[id] = orphans
 	}
 	for _, orphans := range outcomes {
-		a.Disposed[events.KindOutcome][joiner.Orphan] += int64(len(r.distinct(&a, orphans)))
+		a.Disposed[events.KindOutcome][joiner.DispositionOrphan] += int64(len(r.distinct(&a, orphans)))
 	}
 	return a
 }
@@ -190,15 +190,15 @@ func (r *Reference) decode(a *Answer, set []Event) (map[string][]request, map[st
 		}
 		switch {
 		case err != nil:
-			a.Disposed[e.Kind][joiner.Rejected]++
+			a.Disposed[e.Kind][joiner.DispositionRejected]++
 		case r.quarantined(ts, e.Stored):
-			a.Disposed[e.Kind][joiner.Quarantined]++
+			a.Disposed[e.Kind][joiner.DispositionQuarantined]++
 		case info.Heartbeat:
 			a.Heartbeats++
 		case e.Kind == events.KindRequest:
 			requests[req.ID] = append(requests[req.ID], request{req, sha256.Sum256(e.Data)})
 		case r.full(outcomes[out.RequestID], &out):
-			a.Disposed[e.Kind][joiner.Rejected]++
+			a.Disposed[e.Kind][joiner.DispositionRejected]++
 		default:
 			outcomes[out.RequestID] = append(outcomes[out.RequestID], out)
 		}
@@ -236,14 +236,14 @@ func (r *Reference) request(a *Answer, all []request) events.Request {
 		}
 	}
 	d := &a.Disposed[events.KindRequest]
-	d[joiner.Accepted]++
-	d[joiner.Duplicate] += int64(len(all) - len(pieces))
+	d[joiner.DispositionAccepted]++
+	d[joiner.DispositionDuplicate] += int64(len(all) - len(pieces))
 	whole := pieces[0].Request
 	if !r.Rules.Merge {
-		d[joiner.Conflict] += int64(len(pieces) - 1)
+		d[joiner.DispositionConflict] += int64(len(pieces) - 1)
 		return whole
 	}
-	d[joiner.Merged] += int64(len(pieces) - 1)
+	d[joiner.DispositionMerged] += int64(len(pieces) - 1)
 	for _, p := range pieces[1:] {
 		merge(&whole, p.Request)
 	}
@@ -316,7 +316,7 @@ func (r *Reference) distinct(a *Answer, all []events.Outcome) []events.Outcome {
 	var kept []events.Outcome
 	for _, o := range all {
 		if slices.ContainsFunc(kept, func(k events.Outcome) bool { return r.same(k, o) }) {
-			a.Disposed[events.KindOutcome][joiner.Duplicate]++
+			a.Disposed[events.KindOutcome][joiner.DispositionDuplicate]++
 			continue
 		}
 		kept = append(kept, o)

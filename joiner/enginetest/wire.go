@@ -162,7 +162,7 @@ func (l *Layout) holds(input int, e *Arrival) bool {
 func batches(rest []Arrival, input uint8, l Layout, r *rand.Rand) []events.Batch {
 	var out []events.Batch
 	for seq := uint64(1); len(rest) > 0; {
-		b := events.Batch{Proven: events.MinTime}
+		b := events.Batch{ReadThrough: events.MinTime}
 		for n := 1 + r.IntN(l.Batches); n > 0 && len(rest) > 0; n-- {
 			k := 1
 			for most := 1 + r.IntN(l.Messages); k < most && k < len(rest) && rest[k].Kind == rest[0].Kind; k++ {
@@ -174,12 +174,12 @@ func batches(rest []Arrival, input uint8, l Layout, r *rand.Rand) []events.Batch
 			seq += 1 + r.Uint64N(3)
 			rest = rest[k:]
 			if l.Proofs && r.IntN(3) == 0 {
-				b.Proven = stored
+				b.ReadThrough = stored
 				if len(rest) > 0 && rest[0].At > stored {
-					b.Proven = stored + events.Time(r.Int64N(int64(rest[0].At-stored)+1))
+					b.ReadThrough = stored + events.Time(r.Int64N(int64(rest[0].At-stored)+1))
 				}
 			} else {
-				b.Proven = events.MinTime
+				b.ReadThrough = events.MinTime
 			}
 		}
 		out = append(out, b)

@@ -49,9 +49,9 @@ const (
 	// lookback is how many slots before the first unjudged one are kept, and in
 	// how many the longest window is.
 	lookback = 64
-	// memoryOfRates is over how many slots the usual rate is forgotten: six
+	// rateDecay is over how many slots the usual rate is forgotten: six
 	// patiences, so that at the default it is that of about half a day.
-	memoryOfRates = 6 * slotsPerPatience
+	rateDecay = 6 * slotsPerPatience
 	// maxSlots bounds what is remembered of a hold, at 64 patiences. What comes
 	// beyond is not counted, and waits for a person to say what happened.
 	maxSlots = 64 * slotsPerPatience
@@ -71,17 +71,17 @@ const (
 //
 // Invariant: Released never goes back, and what is not released has not closed.
 type Guard struct {
-	Width    time.Duration // of a slot
-	Wide     time.Duration `json:"-"` // of a coarser slot; the rules say it, so no state keeps it
-	Active   bool          // some rate is known, so Released counts
-	Released events.Time   // everything before it is judged
-	Complete int64         // slots before this one are read, as of the last judgement
-	Beat     events.Time   // the outcomes' producer says that it lives, up to here
-	Beaten   bool          // it said so since the last judgement
-	Held     Hold          // why Released does not follow; zero: it does
-	Rates    []Rate        // by label
-	Filling  float64       // outcomes that came for complete slots, of late
-	OnTime   float64       // and those that did not
+	Width         time.Duration // of a slot
+	Wide          time.Duration `json:"-"` // of a coarser slot; the rules say it, so no state keeps it
+	Active        bool          // some rate is known, so Released counts
+	Released      events.Time   // everything before it is judged
+	Complete      int64         // slots before this one are read, as of the last judgement
+	LastHeartbeat events.Time   `json:"Beat"`   // the outcomes' producer says that it lives, up to here
+	HeartbeatSeen bool          `json:"Beaten"` // it said so since the last judgement
+	Held          Hold          // why Released does not follow; zero: it does
+	Rates         []Rate        // by label
+	Backfilled    float64       `json:"Filling"` // outcomes that came for complete slots, of late
+	OnTime        float64       // and those that did not
 
 	Begun    bool     // something was counted
 	First    int64    // number of the first slot counted
@@ -125,10 +125,10 @@ func (g *Guard) Bound() events.Time {
 func New(r *Rules, before *Guard) Guard {
 	g := Guard{
 		Width: r.slot(), Wide: r.coarse(), Active: before.Active, Released: before.Released, Held: before.Held,
-		Beat: before.Beat, Filling: before.Filling, OnTime: before.OnTime,
+		LastHeartbeat: before.LastHeartbeat, Backfilled: before.Backfilled, OnTime: before.OnTime,
 	}
 	if before.Width == 0 {
-		g.Released, g.Beat = events.MinTime, events.MinTime
+		g.Released, g.LastHeartbeat = events.MinTime, events.MinTime
 	}
 	g.Rates = make([]Rate, r.guarded())
 	g.Outcomes = make([]Counts, len(g.Rates))
@@ -224,7 +224,7 @@ func (g *Guard) Outcome(ts events.Time, qualifies func(label int) bool) {
 	switch {
 	case !counted:
 	case n < g.Complete-1:
-		g.Filling++
+		g.Backfilled++
 	default:
 		g.OnTime++
 	}
@@ -232,9 +232,9 @@ func (g *Guard) Outcome(ts events.Time, qualifies func(label int) bool) {
 
 // Heartbeat takes in that the outcomes' producer had nothing more to say by ts.
 func (g *Guard) Heartbeat(ts events.Time) {
-	if g.Width > 0 && ts > g.Beat {
-		g.Beaten = g.Beaten || g.Beat == events.MinTime || g.slot(ts) > g.slot(g.Beat)
-		g.Beat = ts
+	if g.Width > 0 && ts > g.LastHeartbeat {
+		g.HeartbeatSeen = g.HeartbeatSeen || g.LastHeartbeat == events.MinTime || g.slot(ts) > g.slot(g.LastHeartbeat)
+		g.LastHeartbeat = ts
 	}
 }
 
@@ -242,8 +242,8 @@ func (g *Guard) Heartbeat(ts events.Time) {
 // log has the rest.
 func (g *Guard) Header() Guard {
 	return Guard{
-		Width: g.Width, Wide: g.Wide, Active: g.Active, Released: g.Released, Complete: g.Complete, Beat: g.Beat,
-		Held: g.Held, Rates: slices.Clone(g.Rates), Filling: g.Filling, OnTime: g.OnTime,
+		Width: g.Width, Wide: g.Wide, Active: g.Active, Released: g.Released, Complete: g.Complete, LastHeartbeat: g.LastHeartbeat,
+		Held: g.Held, Rates: slices.Clone(g.Rates), Backfilled: g.Backfilled, OnTime: g.OnTime,
 	}
 }
 
@@ -255,15 +255,15 @@ func (g *Guard) Judge(rules func() *Rules, read events.Time) {
 		return
 	}
 	complete := g.slot(read)
-	if complete <= g.Complete && !g.Beaten {
+	if complete <= g.Complete && !g.HeartbeatSeen {
 		if !g.Active {
 			g.Released = max(g.Released, read)
 		}
 		return
 	}
-	g.Beaten, complete = false, max(complete, g.Complete)
+	g.HeartbeatSeen, complete = false, max(complete, g.Complete)
 	decay := math.Pow(1-1./catchUpSlots, float64(complete-g.Complete))
-	g.Filling, g.OnTime = g.Filling*decay, g.OnTime*decay
+	g.Backfilled, g.OnTime = g.Backfilled*decay, g.OnTime*decay
 	g.Complete = complete
 	g.rejudge(rules(), read)
 }
@@ -271,7 +271,7 @@ func (g *Guard) Judge(rules func() *Rules, read events.Time) {
 // Declared takes in that a person has said what became of a stretch, which is
 // better than waiting for a backlog to end.
 func (g *Guard) Declared(r *Rules, read events.Time) {
-	g.Filling = 0
+	g.Backfilled = 0
 	g.rejudge(r, read)
 }
 
@@ -321,7 +321,7 @@ func (q *Rate) learn(requests, outcomes, enough float64) {
 	if q.Requests == 0 && requests == 0 {
 		return // outcomes of requests from before the beginning say nothing of the rate
 	}
-	if keep := 1 - 1./memoryOfRates; q.Outcomes*keep >= 2*enough {
+	if keep := 1 - 1./rateDecay; q.Outcomes*keep >= 2*enough {
 		q.Requests, q.Outcomes = q.Requests*keep, q.Outcomes*keep
 	}
 	q.Slots++

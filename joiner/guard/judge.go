@@ -18,7 +18,7 @@ func (g *Guard) release(r *Rules) {
 	to := max(from, min(g.Complete, g.First+maxSlots))
 	if rest := g.Complete - slotsPerPatience; g.empty(from) && rest > from && !g.Held.On() {
 		g.learn(r, from)
-		g.Released = g.at(max(rest, min(g.Complete, g.slot(g.Beat))))
+		g.Released = g.at(max(rest, min(g.Complete, g.slot(g.LastHeartbeat))))
 		return
 	}
 	s := g.survey(r, from, to)
@@ -29,7 +29,7 @@ func (g *Guard) release(r *Rules) {
 	}
 	released := from
 	for n := bound; n > from; n-- {
-		waited := !g.Held.On() && (n <= to-slotsPerPatience || g.at(n) <= g.Beat)
+		waited := !g.Held.On() && (n <= to-slotsPerPatience || g.at(n) <= g.LastHeartbeat)
 		if waited || s.alive(n, bound) {
 			released = n
 			break
@@ -67,7 +67,7 @@ func (g *Guard) hold(improbable Hold) {
 		g.Held.Cleared = g.Complete
 		fallthrough
 	default:
-		quiet := g.Filling <= catchingUp*g.OnTime || g.Filling < 1
+		quiet := g.Backfilled <= catchingUp*g.OnTime || g.Backfilled < 1
 		if quiet || g.Complete >= g.Held.Cleared+slotsPerPatience {
 			g.Held = Hold{}
 		}

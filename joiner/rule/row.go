@@ -237,7 +237,7 @@ func featuresOf(into map[string]any, fields []events.Field, k *keys) map[string]
 	}
 	for i := range fields {
 		f := &fields[i]
-		if f.Value.Kind != events.Null && (k.all() || slices.Contains(k.names, f.Name)) {
+		if f.Value.Kind != events.ValueNull && (k.all() || slices.Contains(k.names, f.Name)) {
 			into[f.Name] = plain(&f.Value)
 		}
 	}
@@ -247,21 +247,21 @@ func featuresOf(into map[string]any, fields []events.Field, k *keys) map[string]
 // plain is a feature's value as expressions see it.
 func plain(v *events.Value) any {
 	switch v.Kind {
-	case events.Bool:
+	case events.ValueBool:
 		return v.Int != 0
-	case events.Int:
+	case events.ValueInt:
 		return int(v.Int)
-	case events.Double:
+	case events.ValueDouble:
 		return v.Float
-	case events.String:
+	case events.ValueString:
 		return v.Str
-	case events.List:
+	case events.ValueList:
 		list := make([]any, len(v.List))
 		for i := range v.List {
 			list[i] = plain(&v.List[i])
 		}
 		return list
-	case events.JSON:
+	case events.ValueJSON:
 		var x any
 		if json.Unmarshal([]byte(v.Str), &x) != nil {
 			return nil

@@ -13,13 +13,13 @@ import (
 )
 
 func aRequest() *events.Request {
-	number := func(n int64) events.Value { return events.Value{Kind: events.Int, Int: n} }
+	number := func(n int64) events.Value { return events.Value{Kind: events.ValueInt, Int: n} }
 	return &events.Request{
 		ID: "r", Model: "m1", UserID: "u1", Score: 0.5, HasScore: true,
 		Features: []events.Field{
 			{Name: "n", Value: number(9007199254740993)},
-			{Name: "tags", Value: events.Value{Kind: events.List, List: []events.Value{{Kind: events.String, Str: "new"}}}},
-			{Name: "deep", Value: events.Value{Kind: events.JSON, Str: `[{"a": 1}]`}},
+			{Name: "tags", Value: events.Value{Kind: events.ValueList, List: []events.Value{{Kind: events.ValueString, Str: "new"}}}},
+			{Name: "deep", Value: events.Value{Kind: events.ValueJSON, Str: `[{"a": 1}]`}},
 			{Name: "gone", Value: events.Value{}},
 		},
 		Items: []events.Item{

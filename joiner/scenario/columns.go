@@ -82,17 +82,17 @@ func number(x float64, given bool) string {
 
 func feature(v *events.Value) string {
 	switch v.Kind {
-	case events.Bool:
+	case events.ValueBool:
 		return strconv.FormatBool(v.Int != 0)
-	case events.Int:
+	case events.ValueInt:
 		return strconv.FormatInt(v.Int, 10)
-	case events.Double:
+	case events.ValueDouble:
 		return encode(v.Float)
-	case events.String:
+	case events.ValueString:
 		return encode(v.Str)
-	case events.JSON:
+	case events.ValueJSON:
 		return v.Str
-	case events.List:
+	case events.ValueList:
 		parts := make([]string, len(v.List))
 		for i := range v.List {
 			parts[i] = feature(&v.List[i])

@@ -123,7 +123,7 @@ func (w *world) step(ctx context.Context, s *step) ([]Failure, error) {
 // arrive adds a message to the batch that the engine reads next.
 func (w *world) arrive(m events.Message) {
 	if !w.fresh {
-		w.log = append(w.log, events.Batch{Proven: events.MinTime})
+		w.log = append(w.log, events.Batch{ReadThrough: events.MinTime})
 		w.fresh = true
 	}
 	w.seq++
@@ -158,7 +158,7 @@ func (w *world) run(ctx context.Context, p *proof) error {
 			at = at.Add(o.Rules.Lateness)
 			o.HeartbeatRequired = [events.Kinds]bool{}
 		}
-		input.Open = append(w.log[:len(w.log):len(w.log)], events.Batch{Proven: at}).Open
+		input.Open = append(w.log[:len(w.log):len(w.log)], events.Batch{ReadThrough: at}).Open
 	}
 	if w.c.inputs() {
 		input.Feeds = []engine.Feed{{Name: input.Name, Kinds: input.Kinds, Codec: w.codecs}}
@@ -196,7 +196,7 @@ func (w *world) look() (*seen, error) {
 		if err != nil {
 			return nil, errors.Join(err, view.Close())
 		}
-		s.open = append(s.open, c.Place.ID)
+		s.open = append(s.open, c.Key.ID)
 	}
 	if err := view.Close(); err != nil {
 		return nil, err
@@ -225,7 +225,7 @@ func (w *world) look() (*seen, error) {
 }
 
 // reach is how far apart two requests of one id are stamped that are two.
-func reach(r *joiner.Rules) time.Duration { return r.Longest() + r.Memory() }
+func reach(r *joiner.Rules) time.Duration { return r.Longest() + r.Retention() }
 
 // messages are those of the label stream, as rows.
 func (w *world) messages() ([]map[string]string, error) {

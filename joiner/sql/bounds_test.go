@@ -46,10 +46,10 @@ func TestBounds(t *testing.T) {
 		d.Rules.Labels = []joiner.Label{{Name: "clicked", Window: window, Agg: agg}}
 		return d
 	}
-	again := define(joiner.Any, 10)
+	again := define(joiner.AggAny, 10)
 	again.Rules.Corrections = 30 // so an id is used again beyond 40
-	gap := define(joiner.Any, 100)
-	gap.Rules.Labels = append(gap.Rules.Labels, joiner.Label{Name: "n", Window: 20, Agg: joiner.Count})
+	gap := define(joiner.AggAny, 100)
+	gap.Rules.Labels = append(gap.Rules.Labels, joiner.Label{Name: "n", Window: 20, Agg: joiner.AggCount})
 	gap.When = append(gap.When, `type == "click"`)
 	gap.Rules.Gaps = []events.Gap{{From: 1050, To: 1060, Since: 500}}
 	gap.Rules.Gaps[0].Kinds[events.KindOutcome] = true
@@ -61,7 +61,7 @@ func TestBounds(t *testing.T) {
 			"request d 100", "outcome d 60 1 o1", "outcome d 105 1 o1", // the copy before is within reach, and counts
 			"request e 100", "outcome e 59 1 o1", "outcome e 105 1 o1", // beyond it, it is none
 			"request f 100", "request f 200", "outcome f 150 1 o1", "outcome f 205 1 o1"),
-		logOf(t, "sums", define(joiner.Sum, 100),
+		logOf(t, "sums", define(joiner.AggSum, 100),
 			"request a 0", "outcome a 1 0.1 o3", "outcome a 2 1e16 o2", "outcome a 3 -1e16 o1", "outcome a 4 0.3 o0",
 			"request b 0", "outcome b 4 0.1 o3", "outcome b 3 1e16 o2", "outcome b 2 -1e16 o1", "outcome b 1 0.3 o0",
 			"request c 0", "outcome c 1 0.1 o3", "outcome c 1 0.2 o2", "outcome c 1 0.3 o1",
@@ -69,10 +69,10 @@ func TestBounds(t *testing.T) {
 		logOf(t, "gaps", gap,
 			"request a 949", "request b 950", "request c 1060", "request d 1061", "request e 1000", "outcome e 1001 1 o1",
 			"request f 1030", "outcome f 1031 1 o1", "request g 1029", "request h 400"),
-		logOf(t, "windows", define(joiner.Latency, 10),
+		logOf(t, "windows", define(joiner.AggLatency, 10),
 			"request a 0", "outcome a 0 1 o1", "request b 0", "outcome b 10 1 o1", "request c 0", "outcome c 11 1 o1",
 			"request d 0", "outcome d -1 1 o1"),
-		stopped(logOf(t, "far away", define(joiner.Any, 10), "request a 4611686018427387905"), "before 1824 or after 2116"),
+		stopped(logOf(t, "far away", define(joiner.AggAny, 10), "request a 4611686018427387905"), "before 1824 or after 2116"),
 	})
 }
 

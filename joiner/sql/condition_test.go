@@ -113,7 +113,7 @@ func TestRefusedConditions(t *testing.T) {
 			}
 			def := sql.Definition{When: []string{text}}
 			def.Rules.Labels = []joiner.Label{{Name: "x", Window: time.Minute, When: c.Holds}}
-			_, err = sql.NewPlan(def, sql.DuckDB)
+			_, err = sql.NewPlan(def, sql.DialectDuckDB)
 			if refused, ok := errors.AsType[*sql.RefusedError](err); !ok || !strings.Contains(refused.Reason, reason) {
 				t.Errorf("%v, want it refused with %q", err, reason)
 			}

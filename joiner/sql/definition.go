@@ -104,23 +104,23 @@ func negativesName(n joiner.Negatives) string {
 // aggregateName is what templates call an aggregate; empty if they do not know it.
 func aggregateName(a joiner.Agg) string {
 	switch a {
-	case joiner.Any:
+	case joiner.AggAny:
 		return "any"
-	case joiner.Count:
+	case joiner.AggCount:
 		return "count"
-	case joiner.Sum:
+	case joiner.AggSum:
 		return "sum"
-	case joiner.Mean:
+	case joiner.AggMean:
 		return "mean"
-	case joiner.Max:
+	case joiner.AggMax:
 		return "max"
-	case joiner.Min:
+	case joiner.AggMin:
 		return "min"
-	case joiner.First:
+	case joiner.AggFirst:
 		return "first"
-	case joiner.Last:
+	case joiner.AggLast:
 		return "last"
-	case joiner.Latency:
+	case joiner.AggLatency:
 		return "latency"
 	}
 	return ""

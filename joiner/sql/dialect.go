@@ -15,8 +15,8 @@ type Dialect uint8
 
 // The dialects.
 const (
-	DuckDB Dialect = iota // 1.3 or newer
-	Spark                 // 4.0 or newer, and Databricks
+	DialectDuckDB Dialect = iota // 1.3 or newer
+	DialectSpark                 // 4.0 or newer, and Databricks
 )
 
 // Dialects lists the names of the dialects.
@@ -26,16 +26,16 @@ func Dialects() []string { return []string{"duckdb", "spark"} }
 func ParseDialect(name string) (Dialect, error) {
 	switch name {
 	case "duckdb":
-		return DuckDB, nil
+		return DialectDuckDB, nil
 	case "spark":
-		return Spark, nil
+		return DialectSpark, nil
 	}
 	return 0, fmt.Errorf("unknown dialect %q: there are %s", name, strings.Join(Dialects(), " and "))
 }
 
 // String is the engine's name.
 func (d Dialect) String() string {
-	if d == Spark {
+	if d == DialectSpark {
 		return "Spark"
 	}
 	return "DuckDB"
@@ -43,7 +43,7 @@ func (d Dialect) String() string {
 
 // name is an identifier. It is always quoted, so that no word is reserved.
 func (d Dialect) name(s string) string {
-	if d == Spark {
+	if d == DialectSpark {
 		return "`" + strings.ReplaceAll(s, "`", "``") + "`"
 	}
 	return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
@@ -55,7 +55,7 @@ func (d Dialect) text(s string) string {
 	if isPlain(s) {
 		return "'" + s + "'"
 	}
-	if d == Spark {
+	if d == DialectSpark {
 		return "CAST(X'" + hex.EncodeToString([]byte(s)) + "' AS STRING)"
 	}
 	return "decode('" + blob(s) + "'::BLOB)"
@@ -82,7 +82,7 @@ func (d Dialect) number(x float64) string {
 	if len(text) > 15 {
 		text = strconv.FormatFloat(x, 'e', -1, 64)
 	}
-	if d == Spark {
+	if d == DialectSpark {
 		return text + "D"
 	}
 	if !strings.Contains(text, "e") {
@@ -92,7 +92,7 @@ func (d Dialect) number(x float64) string {
 }
 
 func (d Dialect) nullText() string {
-	if d == Spark {
+	if d == DialectSpark {
 		return "CAST(NULL AS STRING)"
 	}
 	return "CAST(NULL AS VARCHAR)"
@@ -101,7 +101,7 @@ func (d Dialect) nullText() string {
 // search is an operator that looks for a text in another one.
 func (d Dialect) search(operator, a, b string) string {
 	function := operator // as Spark calls it, but for the case
-	if d == DuckDB {
+	if d == DialectDuckDB {
 		function = strings.NewReplacer("startsWith", "starts_with", "endsWith", "ends_with").Replace(operator)
 	}
 	return strings.ToLower(function) + "(" + a + ", " + b + ")"
@@ -110,7 +110,7 @@ func (d Dialect) search(operator, a, b string) string {
 // withoutNaN is a number in which NULL stands for NaN: engines hold NaN equal to itself,
 // and the join does not.
 func (d Dialect) withoutNaN(x string) string {
-	if d == Spark {
+	if d == DialectSpark {
 		return "nullif(" + x + ", double('NaN'))"
 	}
 	return "nullif(" + x + ", 'nan'::DOUBLE)"
@@ -134,7 +134,7 @@ func comment(s string) string {
 // Archive names the tables of an archive, as they stand behind FROM. The directory may be a
 // pattern with *, which stands for several archives.
 func (d Dialect) Archive(dir string) (requests, outcomes string) {
-	if d == Spark {
+	if d == DialectSpark {
 		quoted := func(name string) string {
 			return "parquet." + d.name(path.Join(dir, name)) + " WITH (mergeSchema = true)"
 		}

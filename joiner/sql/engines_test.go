@@ -175,7 +175,7 @@ func prepare(t *testing.T, l *logs, dialect sql.Dialect, dir string) comparison 
 
 // tables are the archive's tables as an engine names them.
 func tables(dialect sql.Dialect, dir string) (requests, outcomes string) {
-	if dialect == sql.Spark {
+	if dialect == sql.DialectSpark {
 		return "parquet.`" + filepath.Join(dir, archive.RequestsDir) + "`",
 			"parquet.`" + filepath.Join(dir, archive.OutcomesDir) + "`"
 	}

@@ -141,7 +141,7 @@ func (p *Plan) Gaps() bool {
 // Query is the whole query, with comments.
 func (p *Plan) Query() (string, error) {
 	name := "duckdb.sql.tmpl"
-	if p.dialect == Spark {
+	if p.dialect == DialectSpark {
 		name = "spark.sql.tmpl"
 	}
 	t, err := template.ParseFS(templates, name)

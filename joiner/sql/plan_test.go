@@ -32,7 +32,7 @@ func TestEveryRuleIsSaidOrRefused(t *testing.T) {
 	plain := query(t, clicked())
 	try := func(t *testing.T, name string, d sql.Definition) {
 		t.Helper()
-		plan, err := sql.NewPlan(d, sql.DuckDB)
+		plan, err := sql.NewPlan(d, sql.DialectDuckDB)
 		if refused, ok := errors.AsType[*sql.RefusedError](err); ok {
 			t.Log(refused)
 			return
@@ -73,7 +73,7 @@ func TestEveryRuleIsSaidOrRefused(t *testing.T) {
 
 func query(t *testing.T, d sql.Definition) string {
 	t.Helper()
-	plan, err := sql.NewPlan(d, sql.DuckDB)
+	plan, err := sql.NewPlan(d, sql.DialectDuckDB)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestUnknownRules(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := clicked()
 			change(&d)
-			_, err := sql.NewPlan(d, sql.Spark)
+			_, err := sql.NewPlan(d, sql.DialectSpark)
 			if refused, ok := errors.AsType[*sql.RefusedError](err); !ok || !refused.Misuse() {
 				t.Errorf("the error is %v", err)
 			}
@@ -151,7 +151,7 @@ func TestHostileNames(t *testing.T) {
 	d := clicked()
 	d.Name = "feed\n; DROP TABLE x; -- ${evil} \\"
 	d.When[0] = "type == \"a'b\\\\c\" || type == \"\\u0000'\" || attrs[\"x'y\"] == 1 ||\n type == '; DROP TABLE x' || type == \"$HOME\""
-	for _, dialect := range []sql.Dialect{sql.DuckDB, sql.Spark} {
+	for _, dialect := range []sql.Dialect{sql.DialectDuckDB, sql.DialectSpark} {
 		t.Run(dialect.String(), func(t *testing.T) {
 			plan, err := sql.NewPlan(d, dialect)
 			if err != nil {
@@ -195,13 +195,13 @@ func TestTableNames(t *testing.T) {
 		"labels": `"labels"`, "main.labels": `"main"."labels"`, "a b": `"a b"`, "": "", "a..b": "", `a"b`: "", "a'; DROP": "", "a\nb": "",
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := sql.DuckDB.Table(name)
+			got, err := sql.DialectDuckDB.Table(name)
 			if got != want || (err == nil) != (want != "") {
 				t.Errorf("%q, %v; want %q", got, err, want)
 			}
 		})
 	}
-	if got, err := sql.Spark.Table("db.labels"); got != "`db`.`labels`" || err != nil {
+	if got, err := sql.DialectSpark.Table("db.labels"); got != "`db`.`labels`" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
 }

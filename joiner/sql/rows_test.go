@@ -149,7 +149,7 @@ func scenarioLogs(t *testing.T, path string) ([]logs, error) {
 	for name, kind := range c.Features.Declare {
 		l.features = append(l.features, rowfile.Feature{Name: name, Type: string(kind)})
 	}
-	if _, err := sql.NewPlan(l.def, sql.DuckDB); err != nil {
+	if _, err := sql.NewPlan(l.def, sql.DialectDuckDB); err != nil {
 		return nil, err
 	}
 	return inLogs(path, file.Cases, l), nil

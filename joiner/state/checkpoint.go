@@ -9,7 +9,8 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-// Checkpoint is the part of the state that says where it stands.
+// Checkpoint is the part of the state that says where it stands. The store keeps it as JSON,
+// so a field that is renamed keeps its name there: see TestNamesOfTheCheckpoint.
 type Checkpoint struct {
 	Format    int // of what the rules remember: see stateFormat
 	Progress  joiner.Progress
@@ -29,8 +30,10 @@ type Checkpoint struct {
 	// the state knows: those stamped at or before it. MaxTime: all, see Engine.anew.
 	Anew events.Time `json:",omitempty"`
 
-	Unwritten, DeadLetters uint64 // how many of them commits hold
-	Gaps                   int    // and of Progress.Gaps
+	// How many rows of the outbox, and how many dead letters, commits hold.
+	RowsCommitted uint64 `json:"Unwritten"`
+	DeadLetters   uint64
+	Gaps          int // and of Progress.Gaps
 }
 
 // PendingCut is a commit that was begun.
@@ -38,7 +41,7 @@ type PendingCut struct {
 	Number      uint64
 	Nonce       string
 	Through     events.Time // requests stamped before it and at or after Checkpoint.Committed are its base rows
-	Unwritten   uint64      // the unwritten rows up to this number are in it
+	RowsQueued  uint64      `json:"Unwritten"` // the rows of the outbox up to this number are in it
 	DeadLetters uint64      // and the dead letters up to this one
 	Orphaned    events.Time // waiting outcomes stamped before it are orphans
 	Forgotten   events.Time // requests stamped before it are dropped after it
@@ -48,8 +51,8 @@ type PendingCut struct {
 // Forget is what Store.Forget drops.
 type Forget struct {
 	Cut      PendingCut
-	Orphaned events.Time    // what waited and is stamped before is gone already
-	Orphans  []joiner.Place // the waiting outcomes dropped, each under the time until which it waited
+	Orphaned events.Time         // what waited and is stamped before is gone already
+	Orphans  []joiner.RequestKey // the waiting outcomes dropped, each under the time until which it waited
 }
 
 // View is a stable picture of the state. It may be read by another goroutine
@@ -58,14 +61,14 @@ type View interface {
 	// Closing lists the requests stamped from..to, to excluded, in order of
 	// (ts, id), late ones left out.
 	Closing(from, to events.Time) iter.Seq2[*Closing, error]
-	// Unwritten lists the unwritten rows up to a number, with their requests.
-	Unwritten(through uint64) iter.Seq2[*joiner.Unwritten, error]
-	Request(p joiner.Place) (joiner.HeldRequest, bool, error)
+	// Outbox lists the rows of the outbox up to a number, with their requests.
+	Outbox(through uint64) iter.Seq2[*joiner.QueuedRow, error]
+	Request(p joiner.RequestKey) (joiner.StoredRequest, bool, error)
 	DeadLetters(through uint64) iter.Seq2[*events.DeadLetter, error]
 	// Orphans lists the outcomes that wait until from..to, to excluded.
 	Orphans(from, to events.Time) iter.Seq2[Orphan, error]
 	// Requests lists the requests stamped from..to, to excluded.
-	Requests(from, to events.Time) iter.Seq2[joiner.Place, error]
+	Requests(from, to events.Time) iter.Seq2[joiner.RequestKey, error]
 	// Sync returns when what the view shows survives a power failure.
 	Sync() error
 	Close() error
@@ -75,16 +78,16 @@ type View interface {
 // one is asked for.
 type Orphan struct {
 	RequestID string
-	Outcome   joiner.HeldOutcome
+	Outcome   joiner.StoredOutcome
 }
 
 // Closing is a request about to be written, good until the next one is asked
 // for.
 type Closing struct {
-	Place   joiner.Place
-	Request joiner.HeldRequest
+	Key     joiner.RequestKey
+	Request joiner.StoredRequest
 	History joiner.History // zero if there is none
 	// Outcome gives its outcomes one by one, in Order, each good until the next
 	// one is asked for; nil after the last.
-	Outcome func() (*joiner.HeldOutcome, error)
+	Outcome func() (*joiner.StoredOutcome, error)
 }

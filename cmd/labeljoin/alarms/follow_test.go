@@ -63,7 +63,7 @@ func (w *world) hour(start time.Time, phone, tv int) {
 			device, every = "tv", tv
 		}
 		req := &events.Request{ID: fmt.Sprint(w.n, "-", i), TS: events.At(start).Add(time.Duration(i) * 100 * time.Millisecond),
-			Features: []events.Field{{Name: "device", Value: events.Value{Kind: events.String, Str: device}}}}
+			Features: []events.Field{{Name: "device", Value: events.Value{Kind: events.ValueString, Str: device}}}}
 		cell := joiner.Cell{TS: events.MinTime}
 		if every > 0 && i/2%every == 0 {
 			cell = joiner.Cell{Value: 1, TS: req.TS.Add(time.Second)}
@@ -75,7 +75,7 @@ func (w *world) hour(start time.Time, phone, tv int) {
 	closed := events.At(start.Add(time.Hour))
 	if _, err := s.Commit(context.Background(), &joiner.Cut{Number: w.n, Nonce: fmt.Sprint(w.n), RulesHash: "abc", MaxEvent: closed,
 		From: []events.Position{{Input: "S", Created: 5, Next: w.n * 10}},
-		Progress: joiner.Progress{Commit: w.n, Clock: joiner.NewClock(), ClosedThrough: closed, Announced: closed,
+		Progress: joiner.Progress{Commit: w.n, Clock: joiner.NewClock(), ClosedThrough: closed, PublishedThrough: closed,
 			Inputs: []events.Position{{Input: "S", Created: 5, Next: w.n*10 + 10}}}}); err != nil {
 		w.t.Fatal(err)
 	}

@@ -114,7 +114,7 @@ func (r *exportResult) Lines() []string {
 }
 
 func (b *Export) labels() []joiner.Label {
-	return []joiner.Label{{Name: "clicked", Window: time.Hour}, {Name: "spent", Agg: joiner.Sum, Window: time.Hour}}
+	return []joiner.Label{{Name: "clicked", Window: time.Hour}, {Name: "spent", Agg: joiner.AggSum, Window: time.Hour}}
 }
 
 // input writes the day's rows, if they are not there.
@@ -188,11 +188,11 @@ func benchFeature(rng *rand.Rand, f int) events.Field {
 	field := events.Field{Name: fmt.Sprintf("f%02d", f)}
 	switch f % 3 {
 	case 0:
-		field.Value = events.Value{Kind: events.Double, Float: rng.NormFloat64()}
+		field.Value = events.Value{Kind: events.ValueDouble, Float: rng.NormFloat64()}
 	case 1:
-		field.Value = events.Value{Kind: events.Int, Int: int64(rng.IntN(1000))}
+		field.Value = events.Value{Kind: events.ValueInt, Int: int64(rng.IntN(1000))}
 	default:
-		field.Value = events.Value{Kind: events.String, Str: fmt.Sprintf("category-%d", rng.IntN(50))}
+		field.Value = events.Value{Kind: events.ValueString, Str: fmt.Sprintf("category-%d", rng.IntN(50))}
 	}
 	return field
 }
@@ -203,11 +203,11 @@ func benchCut() *joiner.Cut {
 		Number: 1, Nonce: "bench", RulesHash: "bench", MaxEvent: benchDay(), From: []events.Position{{Input: "bench",
 			Next: 1}},
 		Progress: joiner.Progress{
-			Commit: 1, Clock: joiner.NewClock(), ClosedThrough: events.MaxTime, Announced: events.MaxTime, Inputs: []events.Position{{Input: "bench", Next: 2}},
+			Commit: 1, Clock: joiner.NewClock(), ClosedThrough: events.MaxTime, PublishedThrough: events.MaxTime, Inputs: []events.Position{{Input: "bench", Next: 2}},
 		},
 	}
 	for k := range events.Kinds {
-		c.Progress.Clock.Prove(events.Kind(k), events.MaxTime)
+		c.Progress.Clock.MarkRead(events.Kind(k), events.MaxTime)
 	}
 	return c
 }

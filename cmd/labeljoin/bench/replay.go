@@ -294,8 +294,8 @@ func featureTypes(request []byte) string {
 	}
 	var all []string
 	for _, f := range req.Features {
-		t := map[events.ValueKind]string{events.Int: "BIGINT", events.Double: "DOUBLE",
-			events.String: "VARCHAR"}[f.Value.Kind]
+		t := map[events.ValueKind]string{events.ValueInt: "BIGINT", events.ValueDouble: "DOUBLE",
+			events.ValueString: "VARCHAR"}[f.Value.Kind]
 		all = append(all, f.Name+"="+t)
 	}
 	return strings.Join(all, ",")

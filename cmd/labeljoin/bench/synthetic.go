@@ -50,7 +50,7 @@ func newSynthetic(fill, slide, delay int, outcomes float64) *synthetic {
 
 // Next implements engine.Source.
 func (s *synthetic) Next(ctx context.Context) (events.Batch, error) {
-	b := events.Batch{Proven: events.MinTime}
+	b := events.Batch{ReadThrough: events.MinTime}
 	if err := ctx.Err(); err != nil {
 		return b, err
 	}

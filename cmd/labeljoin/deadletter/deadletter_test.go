@@ -93,7 +93,7 @@ labels: {clicked: 'type == "click"'}
 			}
 		}
 		cut := &joiner.Cut{Number: uint64(k + 1), Nonce: "n", RulesHash: cfg.Fingerprint(),
-			Progress: joiner.Progress{Commit: uint64(k + 1), Clock: joiner.NewClock(), ClosedThrough: events.MinTime, Announced: events.MinTime}}
+			Progress: joiner.Progress{Commit: uint64(k + 1), Clock: joiner.NewClock(), ClosedThrough: events.MinTime, PublishedThrough: events.MinTime}}
 		for kind := range cut.Progress.Clock.Seen {
 			cut.Progress.Clock.Observe(events.Kind(kind), events.At(now))
 		}

@@ -148,9 +148,9 @@ func (j *judge) stamp(kind events.Kind, data []byte) (ts events.Time, heartbeat 
 
 func (j *judge) request(ts events.Time) fate {
 	switch j.rules.Phase(ts, j.watermark) {
-	case joiner.Open:
+	case joiner.PhaseOpen:
 		return fate{fateJoins, "", "its request is still open"}
-	case joiner.Correctable, joiner.Remembered:
+	case joiner.PhaseCorrectable, joiner.PhaseRemembered:
 		return fate{fateCorrect, "", "its request should have closed: its rows get the reason late_request"}
 	}
 	return fate{fateBeyond, "", "its request is forgotten: it would be expired, and only a replay can use it"}
@@ -159,9 +159,9 @@ func (j *judge) request(ts events.Time) fate {
 // outcome judges by the youngest request that the outcome can belong to.
 func (j *judge) outcome(ts events.Time) fate {
 	switch j.rules.Phase(ts.Add(j.rules.ClockSkew), j.watermark) {
-	case joiner.Open:
+	case joiner.PhaseOpen:
 		return fate{fateJoins, "", "its request may still be open; if it has closed, its rows are corrected"}
-	case joiner.Correctable:
+	case joiner.PhaseCorrectable:
 		return fate{fateCorrect, "",
 			"its request has closed: it corrects rows if that is not longer ago than join.corrections"}
 	}

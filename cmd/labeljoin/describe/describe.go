@@ -47,7 +47,7 @@ func Write(w io.Writer, c *config.Config) {
 	longest := config.Duration(c.Longest())
 	line("a request closes", "%s after its time, once events %s later have been read", longest, c.Join.Lateness)
 	line("the first row", "comes about %s after the first request%s", longest+c.Join.Lateness, awaited(c))
-	line("it is remembered", "%s beyond that; late outcomes correct it for %s", config.Duration(c.Memory()),
+	line("it is remembered", "%s beyond that; late outcomes correct it for %s", config.Duration(c.Retention()),
 		c.Join.Corrections)
 	if c.Guard.Enabled {
 		line("too few outcomes",

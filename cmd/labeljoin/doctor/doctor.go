@@ -166,7 +166,7 @@ func (d *Doctor) nats(ctx context.Context, running bool) {
 				"create one on the server, or set inputs.create: true")
 		}
 	}
-	need := d.Config.Longest() + d.Config.Memory() + d.Config.Join.Lateness.Std()
+	need := d.Config.Longest() + d.Config.Retention() + d.Config.Join.Lateness.Std()
 	for i := range logs {
 		log := &logs[i]
 		for _, f := range jetstream.CheckLog(ctx, s.Conn, log, func() events.Time { return events.At(time.Now()) }) {

@@ -43,8 +43,8 @@ func Find(ctx context.Context, cfg *config.Config, id string) (*Explanation, err
 }
 
 // findStory asks the running joiner, or else the state.
-func findStory(ctx context.Context, cfg *config.Config, rules joiner.Rules, id string) (*engine.Story, error) {
-	story := new(engine.Story)
+func findStory(ctx context.Context, cfg *config.Config, rules joiner.Rules, id string) (*engine.RequestReport, error) {
+	story := new(engine.RequestReport)
 	err := monitor.Ask(ctx, cfg.State.Dir, "explain", url.Values{"id": {id}}, story)
 	if !errors.Is(err, monitor.ErrNotRunning) {
 		return story, err
@@ -55,7 +55,7 @@ func findStory(ctx context.Context, cfg *config.Config, rules joiner.Rules, id s
 	}
 	if st == nil {
 		none := engine.Stats{Watermark: events.MinTime, Sources: [events.Kinds]events.Time{events.MinTime, events.MinTime}}
-		return &engine.Story{ID: id, Forgotten: events.MinTime, Stats: none}, nil
+		return &engine.RequestReport{ID: id, Forgotten: events.MinTime, Stats: none}, nil
 	}
 	o, err := partition.EngineOptions(cfg, rules, &partition.Partition{Store: st}, slog.New(slog.DiscardHandler))
 	if err == nil {

@@ -17,13 +17,13 @@ import (
 type teller struct {
 	cfg   *config.Config
 	rules *joiner.Rules
-	story *engine.Story
+	story *engine.RequestReport
 	rows  []export.Row
 	began []events.Position // where reading began
 }
 
 var standings = map[joiner.Phase]string{
-	joiner.Open: "open", joiner.Correctable: "correctable", joiner.Remembered: "remembered", joiner.Forgotten: "forgotten",
+	joiner.PhaseOpen: "open", joiner.PhaseCorrectable: "correctable", joiner.PhaseRemembered: "remembered", joiner.PhaseForgotten: "forgotten",
 }
 
 func (t *teller) tell() *Explanation {
@@ -62,7 +62,7 @@ func (t *teller) tellOutcomes(x *Explanation) {
 	for i := range t.story.Outcomes {
 		h := &t.story.Outcomes[i]
 		o := toldOutcome{
-			toldCame: cameOf(&h.Came), Type: h.Outcome.Type, OutcomeID: h.Outcome.ID, ItemID: h.Outcome.ItemID, Fate: h.Fate,
+			toldCame: cameOf(&h.EventRef), Type: h.Outcome.Type, OutcomeID: h.Outcome.ID, ItemID: h.Outcome.ItemID, Fate: h.Disposition,
 			Faults: h.Faults,
 		}
 		if h.Outcome.HasValue {
@@ -83,7 +83,7 @@ func after(d time.Duration) string {
 	return fmt.Sprint(d, " after the request")
 }
 
-func cameOf(c *engine.Came) toldCame {
+func cameOf(c *engine.EventRef) toldCame {
 	return toldCame{Stream: c.Input, Sequence: c.Origin.Seq, Event: c.Origin.Index, TS: c.TS.String()}
 }
 
@@ -115,7 +115,7 @@ func (t *teller) tellRequest(x *Explanation) {
 	for i := range s.Pieces {
 		x.Request.Pieces = append(x.Request.Pieces, cameOf(&s.Pieces[i]))
 	}
-	if s.Phase == joiner.Open {
+	if s.Phase == joiner.PhaseOpen {
 		x.Answers = append(x.Answers, t.pending())
 	}
 }
@@ -173,17 +173,17 @@ func subject(item string) string {
 // course of things.
 func (t *teller) open(row *joiner.Row, label int) bool {
 	l := &t.rules.Labels[label]
-	certain := t.rules.SameID == joiner.SameFirst && l.Agg == joiner.Any && row.Cells[label].Value == 1 &&
+	certain := t.rules.SameID == joiner.SameFirst && l.Agg == joiner.AggAny && row.Cells[label].Value == 1 &&
 		!row.Cells[label].Null
 	ended := t.story.Stats.Watermark > t.story.Request.TS.Add(l.Window)
-	return t.story.Phase == joiner.Open && !certain && !ended
+	return t.story.Phase == joiner.PhaseOpen && !certain && !ended
 }
 
 func (t *teller) leftOut(row *joiner.Row, item string) string {
 	switch row.LeftOut {
-	case joiner.Unseen:
+	case joiner.LeftOutUnseen:
 		return fmt.Sprintf("%sno row: the policy for negatives (%s) leaves it out.", subject(item), t.cfg.Join.Negatives)
-	case joiner.SampledOut:
+	case joiner.LeftOutSampled:
 		return fmt.Sprintf("%sno row: it is a negative, and sampling left this request's out.", subject(item))
 	}
 	return ""
@@ -199,7 +199,7 @@ func (t *teller) why(at, label int) string {
 	what := fmt.Sprintf("outcome for which %s holds", oneLine(t.cfg.Labels[label].When))
 	ends := t.story.Request.TS.Add(l.Window)
 	switch {
-	case cell.Null && len(t.story.Gaps) > 0 && row.Reason == joiner.InGap:
+	case cell.Null && len(t.story.Gaps) > 0 && row.Reason == joiner.ReasonGap:
 		g := &t.story.Gaps[0]
 		return fmt.Sprintf("is unknown: its window, which ends at %s, touches gap %d, from %s to %s%s.", ends, g.ID, g.From,
 			g.To, noted(g.Note))

@@ -15,7 +15,7 @@ func TestRetention(t *testing.T) {
 	newest := time.Date(2026, 11, 22, 15, 0, 0, 0, time.UTC)
 	last := &joiner.Cut{MaxEvent: events.At(newest), Progress: joiner.Progress{Clock: joiner.NewClock()}}
 	for k := range last.Progress.Clock.Seen {
-		last.Progress.Clock.Seen[k], last.Progress.Clock.Proven[k] = events.At(newest), events.At(newest)
+		last.Progress.Clock.Seen[k], last.Progress.Clock.ReadThrough[k] = events.At(newest), events.At(newest)
 	}
 	last.Progress.ClosedThrough = events.At(newest.Add(-time.Hour))
 	rules := &joiner.Rules{Corrections: 72 * time.Hour, Labels: []joiner.Label{{Name: "clicked", Window: time.Hour}}}

@@ -25,9 +25,9 @@ func exampleStats() engine.Stats {
 	l := &s.Progress.Ledger
 	l.Rows = 40
 	l.Kinds[events.KindRequest] = joiner.Tally{Read: 11, Pending: 1}
-	l.Kinds[events.KindRequest].Disposed[joiner.Accepted] = 10
+	l.Kinds[events.KindRequest].Disposed[joiner.DispositionAccepted] = 10
 	l.Kinds[events.KindOutcome] = joiner.Tally{Read: 2}
-	l.Kinds[events.KindOutcome].Disposed[joiner.Orphan] = 2
+	l.Kinds[events.KindOutcome].Disposed[joiner.DispositionOrphan] = 2
 	return s
 }
 

@@ -25,10 +25,10 @@ func silentInputs(clock *joiner.Clock, lateness time.Duration) map[string]events
 		if !behind {
 			continue
 		}
-		furthest, last := events.MinTime, max(s.Seen[k].Add(-lateness), s.Proven[k])
+		furthest, last := events.MinTime, max(s.Seen[k].Add(-lateness), s.ReadThrough[k])
 		for i := range clock.Sources {
 			if other := &clock.Sources[i]; other.Kinds[k] {
-				furthest = max(furthest, other.Seen[k].Add(-lateness), other.Proven[k])
+				furthest = max(furthest, other.Seen[k].Add(-lateness), other.ReadThrough[k])
 			}
 		}
 		if last != events.MinTime && furthest.Sub(last) < silentAfter {
@@ -62,7 +62,7 @@ func (s *Status) AddSources(stats *engine.Stats, lateness time.Duration) {
 			if has {
 				s.Sources = append(s.Sources, sourceStatus{
 					Input: c.Name, Kind: events.Kind(k).String(),
-					Watermark: max(c.Seen[k].Add(-lateness), c.Proven[k]).String(), Seen: c.Seen[k].String(),
+					Watermark: max(c.Seen[k].Add(-lateness), c.ReadThrough[k]).String(), Seen: c.Seen[k].String(),
 				})
 			}
 		}

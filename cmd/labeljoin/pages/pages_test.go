@@ -69,8 +69,8 @@ func write(t *testing.T, c *config.Config, days ...string) {
 		for i := range 100 {
 			req := &events.Request{ID: fmt.Sprint(day, "-", i), TS: start.Add(time.Duration(i) * time.Minute),
 				Features: []events.Field{
-					{Name: script, Value: events.Value{Kind: events.String, Str: fmt.Sprint(script, i%3)}},
-					{Name: "price", Value: events.Value{Kind: events.Double, Float: float64(i + 50*n)}}}}
+					{Name: script, Value: events.Value{Kind: events.ValueString, Str: fmt.Sprint(script, i%3)}},
+					{Name: "price", Value: events.Value{Kind: events.ValueDouble, Float: float64(i + 50*n)}}}}
 			cell := joiner.Cell{TS: events.MinTime}
 			if i%10 == 0 {
 				cell = joiner.Cell{Value: 1, TS: req.TS.Add(time.Minute)}
@@ -83,7 +83,7 @@ func write(t *testing.T, c *config.Config, days ...string) {
 		if _, err := s.Commit(context.Background(), &joiner.Cut{Number: uint64(n + 1), Nonce: fmt.Sprint(n),
 			RulesHash: "abc", MaxEvent: closed,
 			From: []events.Position{{Input: "S", Created: 5, Next: uint64(n*10 + 10)}},
-			Progress: joiner.Progress{Commit: uint64(n + 1), Clock: joiner.NewClock(), ClosedThrough: closed, Announced: closed,
+			Progress: joiner.Progress{Commit: uint64(n + 1), Clock: joiner.NewClock(), ClosedThrough: closed, PublishedThrough: closed,
 				Inputs: []events.Position{{Input: "S", Created: 5, Next: uint64(n*10 + 20)}}}}); err != nil {
 			t.Fatal(err)
 		}

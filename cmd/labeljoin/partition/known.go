@@ -24,8 +24,8 @@ func knownAt(c *config.Config, p *Partition, stats func() engine.Stats) *known {
 	if saved := p.Store.Progress(); len(saved.Progress.Inputs) > 0 {
 		clock := saved.Progress.Clock
 		if saved.RulesHash == c.Fingerprint() {
-			for kind := range clock.Proven {
-				clock.Proven[kind] = clock.Proven[kind].Add(c.Join.Lateness.Std())
+			for kind := range clock.ReadThrough {
+				clock.ReadThrough[kind] = clock.ReadThrough[kind].Add(c.Join.Lateness.Std())
 			}
 		}
 		k.Add(&clock)
@@ -38,7 +38,7 @@ func knownAt(c *config.Config, p *Partition, stats func() engine.Stats) *known {
 
 func (k *known) Add(c *joiner.Clock) {
 	for kind := range c.Seen {
-		k.start = max(k.start, c.Seen[kind], c.Proven[kind])
+		k.start = max(k.start, c.Seen[kind], c.ReadThrough[kind])
 		k.heard[kind] = k.heard[kind] || c.Seen[kind] != events.MinTime
 	}
 }
@@ -50,7 +50,7 @@ func (k *known) time() events.Time {
 	if s := k.stats(); s.Joining {
 		c := &s.Progress.Clock
 		for kind := range c.Seen {
-			t = max(t, c.Seen[kind], c.Proven[kind])
+			t = max(t, c.Seen[kind], c.ReadThrough[kind])
 		}
 	}
 	return t

@@ -173,7 +173,7 @@ func (s *Service) Join(ctx context.Context) error {
 		s.disks.SetRevive(s.Server.Revive)
 	}
 	o := s.options
-	o.Inputs, o.Held = inputs, s.disks.Paused
+	o.Inputs, o.Paused = inputs, s.disks.Paused
 	if s.publisher != nil {
 		if err := s.publisher.Spool(filepath.Join(s.Config.State.Dir, spoolName)); err != nil {
 			return err
@@ -426,7 +426,7 @@ func (s *Service) Inputs(ctx context.Context) ([]engine.Input, error) {
 		for _, warning := range l.Warnings {
 			s.Log.Warn("the stream can lose messages before they are read", "stream", l.Stream, "because", warning)
 		}
-		need := s.Config.Longest() + s.Config.Memory() + s.Config.Join.Lateness.Std()
+		need := s.Config.Longest() + s.Config.Retention() + s.Config.Join.Lateness.Std()
 		if l.MaxAge > 0 && l.MaxAge < need {
 			s.Log.Warn("the stream drops messages that a rebuild of the state would need: a lost state cannot be rebuilt then",
 				"stream", l.Stream, "max_age", l.MaxAge.String(), "needed", need.String())

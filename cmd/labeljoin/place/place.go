@@ -65,7 +65,7 @@ func Export(ctx context.Context, c *config.Config, address, name string) (at buc
 	return b, filepath.Join(c.State.Dir, local, bucket.StagingDir), nil
 }
 
-// store is the object store at an address. It waits for as long as patience.
+// store is the object store at an address. It waits for as long as alignWait.
 func store(ctx context.Context, fs vfs.FS, c *config.Config, address, local string) (*s3.Bucket, error) {
 	if c == nil {
 		unset := config.Default()

@@ -93,7 +93,7 @@ func (r *Replay) archiveLog(ctx context.Context, w *archive.Writer, o *batch.Opt
 	defer func() { err = errors.Join(err, source.Close()) }()
 	refuse := func(d *events.DeadLetter) error {
 		l.Kinds[k].Read++
-		l.Kinds[k].Disposed[joiner.Rejected]++
+		l.Kinds[k].Disposed[joiner.DispositionRejected]++
 		o.Refused(d)
 		if r.Strict {
 			return &EvidenceError{fmt.Sprintf("%s line %d: %s: %s (--strict)", d.Input, d.Origin.Seq, d.Reason, d.Detail)}
@@ -151,7 +151,7 @@ func (r *Replay) unmapped(m *events.Message, k events.Kind, refuse func(*events.
 func (r *Replay) tellArchive(l *joiner.Ledger) error {
 	for k := range l.Kinds {
 		t := &l.Kinds[k]
-		fmt.Fprintf(r.Talk, "%ss: %d read, %d rejected\n", events.Kind(k), t.Read, t.Disposed[joiner.Rejected])
+		fmt.Fprintf(r.Talk, "%ss: %d read, %d rejected\n", events.Kind(k), t.Read, t.Disposed[joiner.DispositionRejected])
 		for _, err := range r.logs[k].damaged {
 			fmt.Fprintf(r.Talk, "damaged: %s\n", err)
 		}

@@ -110,7 +110,7 @@ func (v *evidence) read(l *joiner.Ledger) error {
 		}
 	}
 	requests, outcomes := &l.Kinds[events.KindRequest], &l.Kinds[events.KindOutcome]
-	v.outcomes = outcomes.Read - outcomes.Disposed[joiner.Rejected]
+	v.outcomes = outcomes.Read - outcomes.Disposed[joiner.DispositionRejected]
 	switch {
 	case v.trusted:
 		return nil
@@ -140,14 +140,15 @@ func (v *evidence) judge(file logFile, r *rejectedLines) error {
 // decided is asked when every row is decided, before any is committed.
 func (v *evidence) decided(l *joiner.Ledger) error {
 	outcomes := &l.Kinds[events.KindOutcome]
-	if v.trusted || v.outcomes == 0 || outcomes.Disposed[joiner.Joined] > 0 {
+	if v.trusted || v.outcomes == 0 || outcomes.Disposed[joiner.DispositionJoined] > 0 {
 		return nil
 	}
 	// Outcomes that name a request are evidence, even if all come after the window.
-	if known := outcomes.Disposed[joiner.OutsideWindow] + outcomes.Disposed[joiner.UnknownItem]; known > 0 {
+	if known := outcomes.Disposed[joiner.DispositionOutsideWindow] +
+		outcomes.Disposed[joiner.DispositionUnknownItem]; known > 0 {
 		_, err := fmt.Fprintf(v.talk, "none of %d outcomes counts for a label (%d outside_window, %d unknown_item): "+
 			"look at the windows, and at the times of both logs (time_unit)\n\n",
-			v.outcomes, outcomes.Disposed[joiner.OutsideWindow], outcomes.Disposed[joiner.UnknownItem])
+			v.outcomes, outcomes.Disposed[joiner.DispositionOutsideWindow], outcomes.Disposed[joiner.DispositionUnknownItem])
 		return err
 	}
 	var parts []string

@@ -198,12 +198,12 @@ func (l *logFiles) Next(ctx context.Context) (events.Batch, error) {
 		source, err := l.current()
 		if err != nil && !errors.Is(err, io.EOF) {
 			if err := l.damage(err); err != nil {
-				return events.Batch{Proven: events.MinTime}, err
+				return events.Batch{ReadThrough: events.MinTime}, err
 			}
 			continue
 		}
 		if err != nil {
-			return events.Batch{Proven: events.MinTime}, err
+			return events.Batch{ReadThrough: events.MinTime}, err
 		}
 		batch, err := source.Next(ctx)
 		if errors.Is(err, io.EOF) {

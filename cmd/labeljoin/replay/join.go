@@ -302,11 +302,11 @@ func (r *Replay) cut(result *batch.Result, rules *joiner.Rules) *joiner.Cut {
 	p.Commit, p.Ledger, p.Gaps = 1, result.Ledger, rules.Gaps
 	p.Guard = guard.New(rules.GuardRules(), &guard.Guard{})
 	p.Clock = joiner.NewClock()
-	p.ClosedThrough, p.Announced = events.MaxTime, events.MaxTime
+	p.ClosedThrough, p.PublishedThrough = events.MaxTime, events.MaxTime
 	for k, seen := range result.Seen {
 		kind := events.Kind(k)
 		p.Clock.Observe(kind, seen)
-		p.Clock.Prove(kind, events.MaxTime)
+		p.Clock.MarkRead(kind, events.MaxTime)
 		begin := events.Position{Input: r.inputName(kind), Next: 1}
 		cut.From = append(cut.From, begin)
 		begin.Next = r.logs[k].last + 1
@@ -322,8 +322,9 @@ func (r *Replay) cut(result *batch.Result, rules *joiner.Rules) *joiner.Cut {
 
 // closedFates are what becomes of an event when its request closes.
 var closedFates = [events.Kinds][]joiner.Disposition{
-	events.KindRequest: {joiner.Accepted},
-	events.KindOutcome: {joiner.Joined, joiner.OutsideWindow, joiner.UnknownItem, joiner.Duplicate, joiner.Orphan},
+	events.KindRequest: {joiner.DispositionAccepted},
+	events.KindOutcome: {joiner.DispositionJoined, joiner.DispositionOutsideWindow, joiner.DispositionUnknownItem,
+		joiner.DispositionDuplicate, joiner.DispositionOrphan},
 }
 
 // watch shows how far a replay is until the function it returns is called.

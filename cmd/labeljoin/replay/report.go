@@ -68,7 +68,7 @@ func (s *rowSink) Row(req *events.Request, row *joiner.Row) error {
 	if slices.ContainsFunc(row.Cells, func(c joiner.Cell) bool { return !c.Null && c.Value != 0 }) {
 		d.Positives++
 	}
-	if row.Reason == joiner.Incomplete {
+	if row.Reason == joiner.ReasonIncomplete {
 		s.incomplete[d.Day]++
 	}
 	if s.stage == nil {

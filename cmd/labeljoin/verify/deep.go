@@ -78,7 +78,7 @@ func (d *deep) verify(ctx context.Context) (*deepVerdict, error) {
 	v := &deepVerdict{From: from.String(), To: to.String()}
 	v.Comparison, err = d.archive.Compare(ctx, replayed, export.CompareOptions{
 		Labels: names, From: from, To: micro(to), RulesHash: d.cfg.Fingerprint(), Former: d.former,
-		Reach: d.cfg.Longest() + d.cfg.Memory(), Excuse: d.excuse,
+		Reach: d.cfg.Longest() + d.cfg.Retention(), Excuse: d.excuse,
 	})
 	for i := range d.gone {
 		v.Gone = append(v.Gone, d.gone[i].say())
@@ -229,7 +229,7 @@ func (b *bounded) Next(ctx context.Context) (events.Batch, error) {
 	for i := range batch.Messages {
 		b.see(&batch.Messages[i])
 	}
-	batch.Proven = events.MinTime
+	batch.ReadThrough = events.MinTime
 	return batch, nil
 }
 

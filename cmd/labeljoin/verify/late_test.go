@@ -20,8 +20,8 @@ func lateRules() *joiner.Rules {
 // streams, with its watermark.
 func lateCut(requests, outcomes uint64, skip uint32, watermark events.Time) *joiner.Cut {
 	cut := &joiner.Cut{Progress: joiner.Progress{Clock: joiner.NewClock(), Inputs: []events.Position{{Next: requests}, {Next: outcomes, Skip: skip}}}}
-	for k := range cut.Progress.Clock.Proven {
-		cut.Progress.Clock.Proven[k] = watermark
+	for k := range cut.Progress.Clock.ReadThrough {
+		cut.Progress.Clock.ReadThrough[k] = watermark
 	}
 	cut.Progress.Guard.Released = watermark
 	return cut

@@ -69,7 +69,8 @@ func (d *deep) beginning(inputs []engine.Input, known []created) ([]events.Posit
 			return nil, err
 		}
 		if len(c.Cut.From) > len(inputs) {
-			return nil, fmt.Errorf("commit %d was made from %d streams, the configuration has %d", c.Cut.Number, len(c.Cut.From), len(inputs))
+			return nil, fmt.Errorf("commit %d was made from %d streams, the configuration has %d", c.Cut.Number,
+				len(c.Cut.From), len(inputs))
 		}
 		if from == nil && readable(c.Cut.From, inputs, known) {
 			from, began = c.Cut.From, events.MinTime
@@ -145,7 +146,7 @@ func (g *goneMessages) say() string {
 // know, and all messages are gone through once a replay has met such a one.
 func (d *deep) replayWhatIsThere(ctx context.Context, cut *joiner.Cut) error {
 	err := d.replay(ctx, cut)
-	if fault, ok := errors.AsType[*jetstream.LogError](err); !ok || fault.Fault != jetstream.Hole {
+	if fault, ok := errors.AsType[*jetstream.LogError](err); !ok || fault.Fault != jetstream.FaultHole {
 		return err
 	}
 	for _, made := range []string{"state", "rows"} {
@@ -176,7 +177,7 @@ func (d *deep) findGone(ctx context.Context, s *partition.Service, cut *joiner.C
 			return err
 		}
 		for _, loss := range losses {
-			if loss.Fault.Fault == jetstream.Hole && loss.Gap.From < cut.Progress.Inputs[i].Next {
+			if loss.Fault.Fault == jetstream.FaultHole && loss.Gap.From < cut.Progress.Inputs[i].Next {
 				d.gone = append(d.gone, goneMessages{log: loss.Gap, stored: loss.To})
 			}
 		}

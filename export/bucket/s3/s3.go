@@ -109,13 +109,13 @@ func (b *Bucket) Stage(name string) (bucket.Writer, error) {
 	return b.Local.Stage(name)
 }
 
-// Settle makes the names of staged files durable. Objects are durable when the store has
+// SyncDir makes the names of staged files durable. Objects are durable when the store has
 // answered.
-func (b *Bucket) Settle(dir string) error {
+func (b *Bucket) SyncDir(dir string) error {
 	if !local(dir) {
 		return nil
 	}
-	return b.Local.Settle(dir)
+	return b.Local.SyncDir(dir)
 }
 
 // Remove removes an object, or a staged file.

@@ -79,7 +79,7 @@ func TestObjects(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := errors.Join(b.Settle("_staging"), b.Remove("_staging/1"), b.Publish(moves)); err != nil {
+	if err := errors.Join(b.SyncDir("_staging"), b.Remove("_staging/1"), b.Publish(moves)); err != nil {
 		t.Fatal(err)
 	}
 	if get(t, b, "data/dt=1/x") != "one" || get(t, b, "_staging/1") != "none" {

@@ -71,12 +71,12 @@ func (o *Output) Declared() ([]events.Gap, error) { return slices.Clone(o.Gaps),
 func (o *Output) Written(since events.Time, every bool) iter.Seq2[joiner.Written, error] {
 	return func(yield func(joiner.Written, error) bool) {
 		for r := range o.Rows() {
-			early := r.Reason == joiner.Early
+			early := r.Reason == joiner.ReasonEarly
 			if r.RequestTS < since || r.Revision == 0 && !early && !every {
 				continue
 			}
 			w := joiner.Written{RequestID: r.RequestID, RequestTS: r.RequestTS, ItemID: r.ItemID, Revision: r.Revision,
-				Early: early, Withdrawn: r.Reason == joiner.Withdrawn}
+				Early: early, Withdrawn: r.Reason == joiner.ReasonWithdrawn}
 			if !yield(w, nil) {
 				return
 			}

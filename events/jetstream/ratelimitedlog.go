@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// calm logs a recurring trouble at most once a minute, so that an outage of
+// rateLimitedLog logs a recurring trouble at most once a minute, so that an outage of
 // hours is a page of log and not a disk of it.
-type calm struct {
+type rateLimitedLog struct {
 	log     *slog.Logger
 	elapsed func() time.Duration
 
@@ -17,19 +17,19 @@ type calm struct {
 	spoken map[string]time.Duration // when each message was last logged
 }
 
-const calmEvery = time.Minute
+const repeatEvery = time.Minute
 
-func newCalm(log *slog.Logger, elapsed func() time.Duration) *calm {
-	return &calm{log: log, elapsed: elapsed, spoken: map[string]time.Duration{}}
+func newRateLimitedLog(log *slog.Logger, elapsed func() time.Duration) *rateLimitedLog {
+	return &rateLimitedLog{log: log, elapsed: elapsed, spoken: map[string]time.Duration{}}
 }
 
 // warn logs unless the same message was logged within the last minute.
 // Messages are constants, so the map stays small.
-func (c *calm) warn(message string, args ...any) {
+func (c *rateLimitedLog) warn(message string, args ...any) {
 	now := c.elapsed()
 	c.mu.Lock()
 	last, before := c.spoken[message]
-	speak := !before || now-last >= calmEvery
+	speak := !before || now-last >= repeatEvery
 	if speak {
 		c.spoken[message] = now
 	}
@@ -39,8 +39,8 @@ func (c *calm) warn(message string, args ...any) {
 	}
 }
 
-// rest makes the next message be logged again, whatever it is.
-func (c *calm) rest() {
+// reset makes the next message be logged again, whatever it is.
+func (c *rateLimitedLog) reset() {
 	c.mu.Lock()
 	clear(c.spoken)
 	c.mu.Unlock()

@@ -6,27 +6,27 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 )
 
-// Recall makes the history of a request anew whose state was lost: from its events,
+// RestoreHistory makes the history of a request anew whose state was lost: from its events,
 // and from its rows in the committed files that events alone do not tell of. written
 // is in the order of its commits.
 //
 // Invariant: by the time of a commit, the rows of a request that closed are what all
 // its events say, so what was written is known again from them. What was written early
 // of an open request is not: its close writes such a row again, whatever it holds.
-func (m *Machine) Recall(x *Entry, written []Written, closed bool) error {
-	req, d, err := x.decide(m, m.Rules, everything)
+func (m *Machine) RestoreHistory(x *Entry, written []Written, closed bool) error {
+	req, d, err := x.decide(m, m.Rules, lateSeqAny)
 	if err != nil {
 		return err
 	}
 	h := &x.History
-	h.Settled, h.Base, h.Rows = closed, h.Round, nil
+	h.Closed, h.Base, h.Rows = closed, h.LateSeq, nil
 	if closed {
-		h.Rows = Standings(req, d.Rows(events.MaxTime, Closed))
+		h.Rows = RowStates(req, d.Rows(events.MaxTime, ReasonClosed))
 	}
 	for _, w := range written {
-		at := slices.IndexFunc(h.Rows, func(s Standing) bool { return s.Item == w.ItemID })
+		at := slices.IndexFunc(h.Rows, func(s RowState) bool { return s.Item == w.ItemID })
 		if at < 0 {
-			h.Rows = append(h.Rows, Standing{Item: w.ItemID})
+			h.Rows = append(h.Rows, RowState{Item: w.ItemID})
 			at = len(h.Rows) - 1
 		}
 		s := &h.Rows[at]
@@ -41,7 +41,7 @@ func (m *Machine) Recall(x *Entry, written []Written, closed bool) error {
 	return nil
 }
 
-// RecallFormer makes the history of a request anew that closed under rules that were
+// RestoreFormer makes the history of a request anew that closed under rules that were
 // changed since: from its events, and from all its rows in the committed files, in the
 // order of the commits. The rules as they are may want other rows of it. It reports
 // whether the history says anything that the close of a request under these rules does
@@ -50,21 +50,21 @@ func (m *Machine) Recall(x *Entry, written []Written, closed bool) error {
 // What was written is held as these rules decide it, so that only what comes later
 // writes it again. Then all rows become as these rules have them: what they do not want
 // is withdrawn.
-func (m *Machine) RecallFormer(x *Entry, written []Written) (differs bool, err error) {
-	req, d, err := x.decide(m, m.Rules, everything)
+func (m *Machine) RestoreFormer(x *Entry, written []Written) (differs bool, err error) {
+	req, d, err := x.decide(m, m.Rules, lateSeqAny)
 	if err != nil {
 		return false, err
 	}
 	h := &x.History
-	h.Settled, h.Base, h.Rows, h.TakenBack = true, h.Round, Standings(req, d.Rows(events.MaxTime, Closed)), nil
+	h.Closed, h.Base, h.Rows, h.TakenBack = true, h.LateSeq, RowStates(req, d.Rows(events.MaxTime, ReasonClosed)), nil
 	wanted := make([]bool, len(h.Rows))
 	for i := range h.Rows {
 		wanted[i], h.Rows[i].Written = h.Rows[i].Written, false
 	}
 	for _, w := range written {
-		at := slices.IndexFunc(h.Rows, func(s Standing) bool { return s.Item == w.ItemID })
+		at := slices.IndexFunc(h.Rows, func(s RowState) bool { return s.Item == w.ItemID })
 		if at < 0 {
-			h.Rows = append(h.Rows, Standing{Item: w.ItemID, Cells: undecided(len(m.Rules.Labels))})
+			h.Rows = append(h.Rows, RowState{Item: w.ItemID, Cells: undecided(len(m.Rules.Labels))})
 			at = len(h.Rows) - 1
 		}
 		s := &h.Rows[at]
@@ -81,7 +81,7 @@ func (m *Machine) RecallFormer(x *Entry, written []Written) (differs bool, err e
 }
 
 // Redecide says how the rows of a request stand under rules that were changed, if its
-// history knows what was written of it: as RecallFormer does, if it closed. What was
+// history knows what was written of it: as RestoreFormer does, if it closed. What was
 // written early of one that is open is compared with the close anew.
 func (m *Machine) Redecide(x *Entry, closed bool) error {
 	h := &x.History
@@ -92,14 +92,14 @@ func (m *Machine) Redecide(x *Entry, closed bool) error {
 		}
 		return nil
 	}
-	req, d, err := x.decide(m, m.Rules, everything)
+	req, d, err := x.decide(m, m.Rules, lateSeqAny)
 	if err != nil {
 		return err
 	}
 	stands := map[string]bool{}
-	for _, now := range Standings(req, d.Rows(events.MaxTime, Closed)) {
+	for _, now := range RowStates(req, d.Rows(events.MaxTime, ReasonClosed)) {
 		stands[now.Item] = true
-		at := slices.IndexFunc(h.Rows, func(s Standing) bool { return s.Item == now.Item })
+		at := slices.IndexFunc(h.Rows, func(s RowState) bool { return s.Item == now.Item })
 		if at < 0 {
 			now.Written = false
 			h.Rows = append(h.Rows, now)

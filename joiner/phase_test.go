@@ -14,14 +14,14 @@ import (
 
 func TestPhaseEdges(t *testing.T) {
 	const window, skew, corrections = 10, 3, 5
-	r := joiner.Rules{Labels: []joiner.Label{clicks(window, joiner.Any), clicks(1, joiner.Any)}, ClockSkew: skew, Corrections: corrections}
+	r := joiner.Rules{Labels: []joiner.Label{clicks(window, joiner.AggAny), clicks(1, joiner.AggAny)}, ClockSkew: skew, Corrections: corrections}
 	memory := events.Time(window + skew)
 	for _, c := range []struct {
 		w    events.Time // after the request
 		want joiner.Phase
 	}{
-		{-1, joiner.Open}, {window, joiner.Open}, {window + 1, joiner.Correctable}, {window + corrections, joiner.Correctable},
-		{window + corrections + 1, joiner.Remembered}, {window + memory, joiner.Remembered}, {window + memory + 1, joiner.Forgotten},
+		{-1, joiner.PhaseOpen}, {window, joiner.PhaseOpen}, {window + 1, joiner.PhaseCorrectable}, {window + corrections, joiner.PhaseCorrectable},
+		{window + corrections + 1, joiner.PhaseRemembered}, {window + memory, joiner.PhaseRemembered}, {window + memory + 1, joiner.PhaseForgotten},
 	} {
 		if got := r.Phase(t0, t0+c.w); got != c.want {
 			t.Errorf("%d ns after it a request is %v, want %v", c.w, got, c.want)
@@ -46,7 +46,7 @@ func anyDuration() *rapid.Generator[time.Duration] {
 func TestBoundsArePhases(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := joiner.Rules{
-			Labels:    []joiner.Label{clicks(anyDuration().Draw(t, "window"), joiner.Any)},
+			Labels:    []joiner.Label{clicks(anyDuration().Draw(t, "window"), joiner.AggAny)},
 			ClockSkew: anyDuration().Draw(t, "skew"), Corrections: anyDuration().Draw(t, "corrections"),
 		}
 		ts, w := anyTime().Draw(t, "ts"), anyTime().Draw(t, "watermark")
@@ -54,10 +54,10 @@ func TestBoundsArePhases(t *testing.T) {
 			t.Skip("no timestamp of an event")
 		}
 		phase := r.Phase(ts, w)
-		if closed := ts < r.ClosedThrough(w); w < events.MaxTime && closed != (phase != joiner.Open) {
+		if closed := ts < r.ClosedThrough(w); w < events.MaxTime && closed != (phase != joiner.PhaseOpen) {
 			t.Fatalf("at %v a request at %v is %v, and closed: %v", w, ts, phase, closed)
 		}
-		if forgotten := ts < r.ForgottenThrough(w); w < events.MaxTime && forgotten != (phase == joiner.Forgotten) {
+		if forgotten := ts < r.ForgottenThrough(w); w < events.MaxTime && forgotten != (phase == joiner.PhaseForgotten) {
 			t.Fatalf("at %v a request at %v is %v, and forgotten: %v", w, ts, phase, forgotten)
 		}
 		if w == events.MaxTime && (r.ClosedThrough(w) != w || r.ForgottenThrough(w) != w || r.OrphanedThrough(w) != w) {
@@ -88,7 +88,7 @@ func TestClock(t *testing.T) {
 			before := c.Watermark(lateness)
 			k, ts := events.Kind(rapid.IntRange(0, 1).Draw(t, "kind")), anyTime().Draw(t, "ts")
 			if rapid.Bool().Draw(t, "proof") {
-				c.Prove(k, ts)
+				c.MarkRead(k, ts)
 				proven[k] = max(proven[k], ts)
 			} else {
 				c.Observe(k, ts)
@@ -113,7 +113,7 @@ func piece(ts events.Time, bytes string, items ...string) joiner.Piece {
 
 func TestAssemble(t *testing.T) {
 	early, late := piece(t0, "", "b", "a"), piece(t0+1, "m", "a", "c")
-	early.Request.Features = []events.Field{{Name: "f", Value: events.Value{Kind: events.Int, Int: 1}}}
+	early.Request.Features = []events.Field{{Name: "f", Value: events.Value{Kind: events.ValueInt, Int: 1}}}
 	late.Request.Features = []events.Field{{Name: "g"}, {Name: "f"}}
 	late.Request.Score, late.Request.HasScore = 0.5, true
 	for _, merge := range []bool{false, true} {
@@ -146,14 +146,14 @@ func TestAssemble(t *testing.T) {
 
 func TestSamplingIsAShare(t *testing.T) {
 	for _, rate := range []float64{0.01, 0.5, 0.9} {
-		rules := joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.Any)}, SampleRate: rate}
+		rules := joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.AggAny)}, SampleRate: rate}
 		kept := 0
 		const n = 20_000
 		for i := range n {
 			req := events.Request{ID: time.Duration(i).String(), TS: t0}
 			d, _ := decide(&rules, &req)
-			row := d.Rows(events.MaxTime, joiner.Closed)[0]
-			if row.LeftOut == joiner.Kept {
+			row := d.Rows(events.MaxTime, joiner.ReasonClosed)[0]
+			if row.LeftOut == joiner.LeftOutNo {
 				kept++
 				if row.Weight != 1/rate {
 					t.Fatalf("weight %v, want %v", row.Weight, 1/rate)
@@ -164,7 +164,7 @@ func TestSamplingIsAShare(t *testing.T) {
 			t.Errorf("of the negatives %v are kept, want %v", share, rate)
 		}
 		d, _ := decide(&rules, request(), click("o", 1, ""))
-		if row := d.Rows(events.MaxTime, joiner.Closed)[0]; row.LeftOut != joiner.Kept || row.Weight != 1 {
+		if row := d.Rows(events.MaxTime, joiner.ReasonClosed)[0]; row.LeftOut != joiner.LeftOutNo || row.Weight != 1 {
 			t.Errorf("a positive is sampled: %+v", row)
 		}
 	}
@@ -178,7 +178,7 @@ func TestNamesAreDistinct(t *testing.T) {
 		}
 		seen[d.String()] = true
 	}
-	if joiner.Lost+1 != joiner.Dispositions {
-		t.Errorf("%d dispositions are counted, there are %d", joiner.Dispositions, joiner.Lost+1)
+	if joiner.DispositionLost+1 != joiner.Dispositions {
+		t.Errorf("%d dispositions are counted, there are %d", joiner.Dispositions, joiner.DispositionLost+1)
 	}
 }

@@ -10,22 +10,22 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-// herald makes the messages of the label stream.
-type herald struct {
-	name   string // of the joiner
-	rules  *joiner.Rules
-	mute   bool           // nothing is told
-	labels []events.Label // to be published
-	start  string         // of the engine: a random string
-	// corrected is where in labels the newest correction of a row is.
-	corrected map[joiner.Place]int
+// labelStream makes the messages of the label stream.
+type labelStream struct {
+	name     string // of the joiner
+	rules    *joiner.Rules
+	disabled bool           // nothing is told
+	pending  []events.Label // to be published
+	start    string         // of the engine: a random string
+	// corrected is where in pending the newest correction of a row is.
+	corrected map[joiner.RequestKey]int
 	// Of closed requests of which something is to be published, these are the stamps.
 	oldest, youngest events.Time
 }
 
-// announcement is one message of the label stream: what is newly known of one
+// labelMessage is one message of the label stream: what is newly known of one
 // row. SEMANTICS.md describes it.
-type announcement struct {
+type labelMessage struct {
 	RequestID string            `json:"request_id"`
 	RequestTS string            `json:"request_ts"`
 	ItemID    string            `json:"item_id,omitempty"`
@@ -41,13 +41,13 @@ type value struct {
 	TS    string   `json:"ts,omitempty"`
 }
 
-// tell makes a message of what is known. If anew, it has an id of its own, so that the
+// add makes a message of what is known. If anew, it has an id of its own, so that the
 // broker takes it though it was told before: other things may have been told since.
-func (h *herald) tell(t *joiner.Told, anew bool) {
-	if h.mute {
+func (h *labelStream) add(t *joiner.LabelUpdate, anew bool) {
+	if h.disabled {
 		return
 	}
-	a := announcement{
+	a := labelMessage{
 		RequestID: t.RequestID, RequestTS: t.RequestTS.String(), ItemID: t.Item, Phase: t.Phase.String(), Revision: t.Revision,
 		Labels: map[string]*value{},
 	}
@@ -68,31 +68,31 @@ func (h *herald) tell(t *joiner.Told, anew bool) {
 	}
 	label := events.Label{ID: h.messageID(data, anew), Data: data}
 	if t.Phase != joiner.TellCorrected {
-		h.labels = append(h.labels, label)
+		h.pending = append(h.pending, label)
 		return
 	}
 	// The newest correction of a row takes the place of the one before: what is sent at
 	// once may be stored in another order, if some of it has to be sent again.
-	row := joiner.Place{TS: t.RequestTS, ID: fmt.Sprintf("%d:%s%s", len(t.RequestID), t.RequestID, t.Item)}
+	row := joiner.RequestKey{TS: t.RequestTS, ID: fmt.Sprintf("%d:%s%s", len(t.RequestID), t.RequestID, t.Item)}
 	if at, ok := h.corrected[row]; ok {
-		h.labels[at] = label
+		h.pending[at] = label
 		return
 	}
 	if h.corrected == nil {
-		h.corrected = map[joiner.Place]int{}
+		h.corrected = map[joiner.RequestKey]int{}
 	}
-	h.corrected[row] = len(h.labels)
-	h.labels = append(h.labels, label)
+	h.corrected[row] = len(h.pending)
+	h.pending = append(h.pending, label)
 }
 
-// spoken notes that something is to be published of a closed request.
-func (h *herald) spoken(ts events.Time) {
+// addRange notes that something is to be published of a closed request.
+func (h *labelStream) addRange(ts events.Time) {
 	h.oldest, h.youngest = min(h.oldest, ts), max(h.youngest, ts)
 }
 
-// published forgets what was to be published.
-func (h *herald) published() {
-	h.labels = h.labels[:0]
+// reset forgets what was to be published.
+func (h *labelStream) reset() {
+	h.pending = h.pending[:0]
 	clear(h.corrected)
 	h.oldest, h.youngest = events.MaxTime, events.MinTime
 }
@@ -111,7 +111,7 @@ func valueOf(c *joiner.Cell) *value {
 // messageID is the same whenever the same thing is announced. What a crash
 // makes come in another order may be announced anew with other contents: were
 // its id the same, the broker would drop the new and keep the old.
-func (h *herald) messageID(data []byte, anew bool) string {
+func (h *labelStream) messageID(data []byte, anew bool) string {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%d:%s", len(h.name), h.name)
 	sum.Write(data)

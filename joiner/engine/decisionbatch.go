@@ -15,22 +15,22 @@ import (
 // Invariant: a batch is in spare, in full, or with one of the two goroutines, so that
 // no reader has a verdict while it is made again.
 const (
-	batchesAhead = 3
-	verdictBatch = 128
+	batchesAhead      = 3
+	decisionsPerBatch = 128
 )
 
-// verdicts are requests decided one after the other.
-type verdicts struct {
-	list [verdictBatch]verdict
+// decisionBatch are requests decided one after the other.
+type decisionBatch struct {
+	list [decisionsPerBatch]decided
 	n    int
 	err  error // why there are no more
 }
 
 // each decides the requests that a view closes from one time to another, in their
 // order. A verdict is good until the next one is asked for.
-func (d *decider) each(view state.View, from, to events.Time) iter.Seq2[*verdict, error] {
-	return func(yield func(*verdict, error) bool) {
-		full, stop := make(chan *verdicts, batchesAhead), make(chan struct{})
+func (d *decider) each(view state.View, from, to events.Time) iter.Seq2[*decided, error] {
+	return func(yield func(*decided, error) bool) {
+		full, stop := make(chan *decisionBatch, batchesAhead), make(chan struct{})
 		go d.ahead(view, from, to, full, stop) // ended by stop
 		defer func() {
 			close(stop)
@@ -49,7 +49,7 @@ func (d *decider) each(view state.View, from, to events.Time) iter.Seq2[*verdict
 }
 
 // pass yields what a batch has.
-func (v *verdicts) pass(yield func(*verdict, error) bool) bool {
+func (v *decisionBatch) pass(yield func(*decided, error) bool) bool {
 	for i := range v.list[:v.n] {
 		if !yield(&v.list[i], nil) {
 			return false
@@ -59,7 +59,7 @@ func (v *verdicts) pass(yield func(*verdict, error) bool) bool {
 }
 
 // ahead fills batches and passes them on, the last one too if it is not full.
-func (d *decider) ahead(view state.View, from, to events.Time, full chan<- *verdicts, stop <-chan struct{}) {
+func (d *decider) ahead(view state.View, from, to events.Time, full chan<- *decisionBatch, stop <-chan struct{}) {
 	defer close(full)
 	v := d.blank()
 	for c, err := range view.Closing(from, to) {
@@ -70,7 +70,7 @@ func (d *decider) ahead(view state.View, from, to events.Time, full chan<- *verd
 			v.err = err
 			break
 		}
-		if v.n++; v.n < verdictBatch {
+		if v.n++; v.n < decisionsPerBatch {
 			continue
 		}
 		select {
@@ -89,7 +89,7 @@ func (d *decider) ahead(view state.View, from, to events.Time, full chan<- *verd
 }
 
 // blank waits for a batch that is not in use.
-func (d *decider) blank() *verdicts {
+func (d *decider) blank() *decisionBatch {
 	v := <-d.spare
 	v.n, v.err = 0, nil
 	return v

@@ -7,10 +7,10 @@ type Phase uint8
 
 // The phases of a request, in the order in which it goes through them.
 const (
-	Open        Phase = iota // an outcome may still join it
-	Correctable              // closed; a late outcome still corrects it
-	Remembered               // closed; a late outcome is only counted
-	Forgotten                // nothing is known of it any more
+	PhaseOpen        Phase = iota // an outcome may still join it
+	PhaseCorrectable              // closed; a late outcome still corrects it
+	PhaseRemembered               // closed; a late outcome is only counted
+	PhaseForgotten                // nothing is known of it any more
 )
 
 // Phase says where a request stamped ts stands at watermark w. Every boundary
@@ -19,28 +19,28 @@ func (r *Rules) Phase(ts, w events.Time) Phase {
 	closes := ts.Add(r.Longest())
 	switch {
 	case w <= closes:
-		return Open
-	case w > closes.Add(r.Memory()):
-		return Forgotten
+		return PhaseOpen
+	case w > closes.Add(r.Retention()):
+		return PhaseForgotten
 	case w > closes.Add(r.Corrections):
-		return Remembered
+		return PhaseRemembered
 	}
-	return Correctable
+	return PhaseCorrectable
 }
 
 // ClosedThrough is the bound of what watermark w closes: requests stamped
-// before it are no longer Open.
+// before it are no longer PhaseOpen.
 func (r *Rules) ClosedThrough(w events.Time) events.Time { return w.Add(-r.Longest()) }
 
 // ForgottenThrough is the bound of what watermark w forgets: requests stamped
-// before it are Forgotten.
+// before it are PhaseForgotten.
 func (r *Rules) ForgottenThrough(w events.Time) events.Time {
-	return r.ClosedThrough(w).Add(-r.Memory())
+	return r.ClosedThrough(w).Add(-r.Retention())
 }
 
 // OrphanedThrough is the bound of the outcomes that can no longer find a
 // request: one stamped before it belongs, if to any, to a request that is
-// Forgotten at watermark w. A request may be ClockSkew younger than its outcome.
+// PhaseForgotten at watermark w. A request may be ClockSkew younger than its outcome.
 func (r *Rules) OrphanedThrough(w events.Time) events.Time {
 	return r.ForgottenThrough(w).Add(-r.ClockSkew)
 }

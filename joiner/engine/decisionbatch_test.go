@@ -23,10 +23,10 @@ type closings struct {
 func (v closings) Closing(from, to events.Time) iter.Seq2[*state.Closing, error] {
 	return func(yield func(*state.Closing, error) bool) {
 		for i := range v.n {
-			c := state.Closing{Outcome: func() (*joiner.HeldOutcome, error) { return nil, nil }}
+			c := state.Closing{Outcome: func() (*joiner.StoredOutcome, error) { return nil, nil }}
 			text := fmt.Sprintf(`{"request_id":"r%d","ts":%d,"items":[{"item_id":"i%[1]d"}]}`, i, i+1)
-			c.Request.Pieces = []joiner.HeldPiece{{Data: text}}
-			c.History.Rows = make([]joiner.Standing, i%2)
+			c.Request.Pieces = []joiner.StoredPiece{{Data: text}}
+			c.History.Rows = make([]joiner.RowState, i%2)
 			if !yield(&c, nil) {
 				return
 			}
@@ -47,7 +47,7 @@ func newTestDecider() *decider {
 // full or not, and from the same decider again and again.
 func TestVerdictsInOrder(t *testing.T) {
 	d := newTestDecider()
-	for _, n := range []int{0, 1, verdictBatch - 1, verdictBatch, verdictBatch + 1, batchesAhead * verdictBatch, 2000} {
+	for _, n := range []int{0, 1, decisionsPerBatch - 1, decisionsPerBatch, decisionsPerBatch + 1, batchesAhead * decisionsPerBatch, 2000} {
 		at := 0
 		for v, err := range d.each(closings{n: n}, 0, events.MaxTime) {
 			if err != nil {
@@ -69,7 +69,7 @@ func TestVerdictsInOrder(t *testing.T) {
 // of the decider is lost, and its goroutine has ended (see TestMain).
 func TestVerdictsBrokenOff(t *testing.T) {
 	d := newTestDecider()
-	for _, stop := range []int{1, 2, verdictBatch, verdictBatch + 1, 700} {
+	for _, stop := range []int{1, 2, decisionsPerBatch, decisionsPerBatch + 1, 700} {
 		at := 0
 		for v, err := range d.each(closings{n: 1000}, 0, events.MaxTime) {
 			if err != nil || v.request.ID != fmt.Sprint("r", at) {
@@ -88,7 +88,7 @@ func TestVerdictsBrokenOff(t *testing.T) {
 // TestVerdictsBeforeAnError wants all verdicts before an error, and the error once.
 func TestVerdictsBeforeAnError(t *testing.T) {
 	d, damaged := newTestDecider(), errors.New("damaged")
-	for _, n := range []int{0, 1, verdictBatch, verdictBatch + 5} {
+	for _, n := range []int{0, 1, decisionsPerBatch, decisionsPerBatch + 5} {
 		at, failed := 0, 0
 		for _, err := range d.each(closings{n: n, err: damaged}, 0, events.MaxTime) {
 			if err == nil && failed == 0 {

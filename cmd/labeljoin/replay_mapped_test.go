@@ -2,16 +2,25 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/ingest"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 const mappedConfig = `
@@ -42,6 +51,7 @@ inputs:
       type: '"click"'
       item_id: event.k
       value: event.v
+http: {ingest: {listen: "127.0.0.1:0"}}
 join: {window: 30m}
 labels:
   clicked: 'type == "click"'
@@ -115,13 +125,87 @@ func roads(t *testing.T, seed uint64) {
 	}
 }
 
-// TestReplayRoads: the same events give the same files, byte for byte, whether they come in
-// labeljoin's own format, by a mapping, or from a table.
+// posted takes what is sent by HTTP, as the log that stores it, and keeps the records of
+// each input in a file.
+type posted struct {
+	input string // whose records come now
+	files map[string]*bytes.Buffer
+}
+
+func (p *posted) MaxBytes() int { return 1 << 20 }
+
+func (p *posted) Append(_ context.Context, list []events.Outgoing) (copies int, err error) {
+	for i := range list {
+		name := "http." + p.input
+		if p.files[name] == nil {
+			p.files[name] = new(bytes.Buffer)
+		}
+		for _, record := range new(jsonevent.Decoder).Split(list[i].Data) {
+			p.files[name].Write(append(bytes.Clone(record), '\n'))
+		}
+	}
+	return 0, nil
+}
+
+func fileBytes(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// postRoads sends the events by HTTP, in labeljoin's own format and by the mappings, and
+// writes what is stored to files.
+func postRoads(t *testing.T) {
+	t.Helper()
+	c, err := partition.LoadConfig("labeljoin.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := partition.IngestOptions(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Now = func() time.Time { return time.UnixMilli(1_767_225_600_000).Add(time.Hour) }
+	server, err := ingest.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := &posted{files: map[string]*bytes.Buffer{}}
+	server.Open(kept, nil, nil)
+	post := func(input, media string, body []byte) {
+		kept.input = input
+		r := httptest.NewRequest(http.MethodPost, "/v1/events/"+input, bytes.NewReader(body))
+		r.Header.Set("Content-Type", media)
+		w := httptest.NewRecorder()
+		server.Handler().ServeHTTP(w, r)
+		if w.Code != http.StatusAccepted {
+			t.Fatalf("%s is answered with %d: %s", input, w.Code, w.Body)
+		}
+	}
+	for input, file := range map[string]string{"requests": "native.r", "outcomes": "native.o", "impressions": "lines"} {
+		lines := bytes.SplitAfter(bytes.TrimSpace(fileBytes(t, file)), []byte("\n"))
+		for part := range slices.Chunk(lines, 70) {
+			post(input, "application/x-ndjson", bytes.Join(part, nil))
+		}
+	}
+	post("clicks", "text/csv", fileBytes(t, "csv"))
+	for name, data := range kept.files {
+		putBytes(t, name, data.Bytes())
+	}
+}
+
+// TestReplayRoads is the four-way test: the same events give the same files, byte for byte
+// and so with the same hashes, whether they come in labeljoin's own format, by a mapping,
+// by HTTP, or from a table. Which of two copies counts is decided by their hashes.
 func TestReplayRoads(t *testing.T) {
 	replayDir(t)
 	putFile(t, "labeljoin.yaml", mappedConfig)
 	seed := rand.Uint64()
 	roads(t, seed)
+	postRoads(t)
 	want := ""
 	for _, c := range []struct {
 		name string
@@ -132,6 +216,8 @@ func TestReplayRoads(t *testing.T) {
 		{"a table", []string{"--events", "impressions=array", "--events", "clicks=csv"}},
 		{"both kinds in one file, in passes", []string{"--events", "both=both", "--memory", "32MiB", "--jobs", "3"}},
 		{"Parquet", []string{"--events", "impressions=parquet", "--events", "clicks=csv"}},
+		{"HTTP", []string{"--requests", "http.requests", "--outcomes", "http.outcomes"}},
+		{"mapped, by HTTP", []string{"--events", "impressions=http.impressions", "--events", "clicks=http.clicks"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "out")

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -23,7 +24,8 @@ import (
 type input struct {
 	*Input
 	maxFuture, maxAge time.Duration
-	parsers           [events.Kinds]sync.Pool // of *events.Parser
+	parsers           [events.Kinds]sync.Pool // of *jsonevent.Parser
+	gather            gather
 }
 
 func newInput(from *Input, o *Options) *input {
@@ -102,6 +104,8 @@ type batch struct {
 	made   int      // events that a codec makes of them
 	out    []events.Outgoing
 	result result
+	// joinable says that the messages are JSON and have no headers but its content type.
+	joinable bool
 }
 
 // sort decides of each event whether it is taken, and makes messages of those that are.
@@ -156,17 +160,19 @@ func (b *batch) flush() {
 		return
 	}
 	data := joined(b.good, b.size)
+	b.joinable = true
 	b.add(data, nil, len(b.good), copyID(b.in.Name, b.key, data))
 	b.good, b.size = b.good[:0], 0
 }
 
 // joined is a message of some values in JSON: of one its own bytes, of several an array with
-// the bytes of each as they came.
+// the bytes of each as they came. One that is an array itself is put into one, so that it is
+// not taken for several.
 func joined(values [][]byte, size int) []byte {
-	if len(values) == 1 {
+	if len(values) == 1 && values[0][0] != '[' {
 		return values[0]
 	}
-	data := make([]byte, 0, size+1)
+	data := make([]byte, 0, size+2)
 	for i, one := range values {
 		data = append(append(data, "[,"[min(i, 1)]), one...)
 	}
@@ -176,6 +182,15 @@ func joined(values [][]byte, size int) []byte {
 func (b *batch) add(data []byte, header map[string][]string, n int, id string) {
 	b.out = append(b.out, events.Outgoing{Subject: b.in.Subject, Stream: b.stream, ID: id, Header: header, Data: data,
 		Events: n})
+}
+
+// store returns when the messages are stored. One whose producer gave it no id, and that has
+// no headers of its own, may be stored together with others.
+func (b *batch) store(ctx context.Context, log Log) (copies int, err error) {
+	if len(b.out) == 1 && b.joinable && b.key == "" {
+		return b.in.gather.store(ctx, b.in.Name, log, &b.out[0])
+	}
+	return log.Append(ctx, b.out)
 }
 
 // copyID is the id of a message: the same for the same bytes with the same key, and no other.
@@ -256,6 +271,7 @@ func (b *batch) flushRecords(header map[string][]string) {
 		return
 	}
 	data := joined(b.good, b.size)
+	b.joinable = len(header) == 1
 	b.add(data, header, b.made, b.recordID(data, header))
 	b.good, b.size, b.made = b.good[:0], 0, 0
 }

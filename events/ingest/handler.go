@@ -165,7 +165,7 @@ func (s *Server) take(r *http.Request, in *input) (*result, *failure) {
 	if len(b.out) == 0 {
 		return &b.result, nil
 	}
-	copies, err := o.log.Append(r.Context(), b.out)
+	copies, err := b.store(r.Context(), o.log)
 	if err != nil {
 		body.keep() // the broker's client may still send of it
 		return nil, s.notStored(r.Context(), err)

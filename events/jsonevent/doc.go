@@ -16,4 +16,5 @@
 //	scan*, unheld, hint  scanner; what cannot be held; hints in the text of a rejection
 //	builder*, record     builder; Record is the same for records of any shape
 //	parser*              Parser; what it remembers of keys is in parser_memory.go
+//	tree                 Tree, the fast twin of Record (FuzzTreeAgrees)
 package jsonevent

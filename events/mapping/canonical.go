@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jsonevent"
@@ -24,21 +25,35 @@ type field struct {
 	name     string
 	required bool
 	append   func(c *canon, dst []byte, v any) ([]byte, error)
+	head     string // the name as it is written, with its colon
+	key      jsonevent.NodeName
+}
+
+func fieldOf(name string, required bool, write func(c *canon, dst []byte, v any) ([]byte, error)) field {
+	return field{name, required, write, `"` + name + `":`, jsonevent.NodeNameOf(name)}
 }
 
 func requestFields() []field {
 	return []field{
-		{"request_id", true, (*canon).id}, {"ts", true, (*canon).time}, {"model", false, (*canon).text},
-		{"model_version", false, (*canon).text}, {"user_id", false, (*canon).text}, {"score", false, (*canon).number},
-		{"features", false, (*canon).object}, {"items", false, (*canon).items},
+		fieldOf("request_id", true, (*canon).id), fieldOf("ts", true, (*canon).time), fieldOf("model", false, (*canon).text),
+		fieldOf("model_version", false, (*canon).text), fieldOf("user_id", false, (*canon).text),
+		fieldOf("score", false, (*canon).number), fieldOf("features", false, (*canon).object),
+		fieldOf("items", false, (*canon).items),
 	}
 }
 
 func outcomeFields() []field {
 	return []field{
-		{"request_id", true, (*canon).id}, {"ts", true, (*canon).time}, {"type", true, (*canon).id},
-		{"outcome_id", false, (*canon).id}, {"item_id", false, (*canon).id}, {"value", false, (*canon).number},
-		{"attrs", false, (*canon).object},
+		fieldOf("request_id", true, (*canon).id), fieldOf("ts", true, (*canon).time), fieldOf("type", true, (*canon).id),
+		fieldOf("outcome_id", false, (*canon).id), fieldOf("item_id", false, (*canon).id),
+		fieldOf("value", false, (*canon).number), fieldOf("attrs", false, (*canon).object),
+	}
+}
+
+func itemFields() []field {
+	return []field{
+		fieldOf("item_id", true, (*canon).id), fieldOf("position", false, (*canon).number),
+		fieldOf("score", false, (*canon).number), fieldOf("features", false, (*canon).object),
 	}
 }
 
@@ -55,7 +70,8 @@ type canon struct {
 	unit  events.Unit // of timestamps that are numbers
 	own   jsonevent.Decoder
 	zones *zones
-	most  int // bytes of an event
+	most  int     // bytes of an event
+	item  []field // of items
 }
 
 // errTooLarge says that an event is larger than events may be.
@@ -72,6 +88,15 @@ func (c *canon) room(dst []byte) error {
 
 // id writes a text by which something is joined.
 func (c *canon) id(dst []byte, v any) ([]byte, error) {
+	if n, ok := v.(*jsonevent.Node); ok {
+		switch n.Kind() {
+		case jsonevent.NodeText, jsonevent.NodeWhole:
+			if !n.Escaped() {
+				return append(append(append(dst, '"'), n.Raw()...), '"'), nil
+			}
+		}
+		v = n.Plain()
+	}
 	text, err := textOf(v)
 	if err != nil {
 		return nil, err
@@ -81,6 +106,9 @@ func (c *canon) id(dst []byte, v any) ([]byte, error) {
 
 // text writes a text by which nothing is joined.
 func (c *canon) text(dst []byte, v any) ([]byte, error) {
+	if n, ok := v.(*jsonevent.Node); ok && n.Kind() == jsonevent.NodeNumber {
+		v = n.Plain()
+	}
 	if f, ok := v.(float64); ok {
 		return appendText(dst, string(appendFloat(nil, f))), nil
 	}
@@ -90,7 +118,7 @@ func (c *canon) text(dst []byte, v any) ([]byte, error) {
 func (c *canon) time(dst []byte, v any) ([]byte, error) {
 	if _, known := v.(events.Time); !known {
 		var err error
-		switch x := v.(type) {
+		switch x := simple(v).(type) {
 		case int, jsonevent.Digits:
 			unit := c.unit
 			if unit == events.UnitAuto {
@@ -104,17 +132,30 @@ func (c *canon) time(dst []byte, v any) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return appendText(dst, v.(events.Time).String()), nil
+	return appendTime(dst, v.(events.Time)), nil
+}
+
+func appendTime(dst []byte, t events.Time) []byte {
+	if t == events.MinTime || t == events.MaxTime {
+		return appendText(dst, t.String())
+	}
+	return append(t.Std().AppendFormat(append(dst, '"'), time.RFC3339Nano), '"')
 }
 
 // number writes a number, which a text may say.
 func (c *canon) number(dst []byte, v any) ([]byte, error) {
+	if n, ok := v.(*jsonevent.Node); ok && (n.Kind() == jsonevent.NodeWhole || n.Shortest()) {
+		return append(dst, n.Raw()...), nil
+	}
+	v = simple(v)
 	if text, ok := v.(string); ok {
-		n, reject := c.own.Record([]byte(text))
-		if reject != nil {
-			return nil, fmt.Errorf("%q is no number", clip(text))
+		if v, ok = jsonevent.NumberOf(text); !ok {
+			n, reject := c.own.Record([]byte(text))
+			if reject != nil {
+				return nil, fmt.Errorf("%q is no number", clip(text))
+			}
+			v = n
 		}
-		v = n
 	}
 	switch v := v.(type) {
 	case float64:
@@ -130,7 +171,9 @@ func (c *canon) number(dst []byte, v any) ([]byte, error) {
 }
 
 func (c *canon) object(dst []byte, v any) ([]byte, error) {
-	if _, ok := v.(map[string]any); !ok {
+	n, isNode := v.(*jsonevent.Node)
+	_, isMade := v.(*object)
+	if _, ok := v.(map[string]any); !ok && !isMade && !(isNode && n.Kind() == jsonevent.NodeObject) {
 		return nil, fmt.Errorf("%s is no object", kindOf(v))
 	}
 	return c.any(dst, v)
@@ -138,59 +181,92 @@ func (c *canon) object(dst []byte, v any) ([]byte, error) {
 
 // items writes a list of items, each an object or its id alone.
 func (c *canon) items(dst []byte, v any) ([]byte, error) {
-	list, ok := listOf(v)
-	if !ok {
-		return nil, fmt.Errorf("%s is no list", kindOf(v))
+	next, n := elementsOf(v)
+	if next == nil {
+		list, ok := listOf(v)
+		if !ok {
+			return nil, fmt.Errorf("%s is no list", kindOf(v))
+		}
+		next, n = elementsOf(list)
 	}
 	dst = append(dst, '[')
-	for i, item := range list {
+	for i := range n {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
 		if err := c.room(dst); err != nil {
 			return nil, err
 		}
-		object, ok := item.(map[string]any)
-		if !ok {
-			object = map[string]any{"item_id": item}
-		}
 		var err error
-		if dst, err = c.item(dst, object); err != nil {
+		if dst, err = c.oneItem(dst, next(i)); err != nil {
 			return nil, fmt.Errorf("item %d: %w", i, err)
 		}
 	}
 	return append(dst, ']'), nil
 }
 
-func (c *canon) item(dst []byte, object map[string]any) ([]byte, error) {
-	first, known := true, 0
+func (c *canon) oneItem(dst []byte, v any) ([]byte, error) {
+	first, known, members := true, 0, membersOf(v)
 	dst = append(dst, '{')
-	for _, f := range [...]field{
-		{"item_id", true, (*canon).id}, {"position", false, (*canon).number}, {"score", false, (*canon).number},
-		{"features", false, (*canon).object},
-	} {
-		v, given := object[f.name]
+	for i := range c.item {
+		f := &c.item[i]
+		member, given := v, i == 0 // the id alone
+		if members >= 0 {
+			member, given = memberOf(v, f)
+		}
 		if given {
 			known++
 		}
-		if v == nil && f.required {
+		if member == nil && f.required {
 			return nil, fmt.Errorf("%s is not given", f.name)
 		}
-		if v == nil {
+		if member == nil || !given {
 			continue
 		}
-		var err error
-		if dst, err = c.member(dst, f.name, &first); err != nil {
-			return nil, err
+		if !first {
+			dst = append(dst, ',')
 		}
-		if dst, err = f.append(c, dst, v); err != nil {
+		first = false
+		var err error
+		if dst, err = f.append(c, append(dst, f.head...), member); err != nil {
 			return nil, fmt.Errorf("%s: %w", f.name, err)
 		}
 	}
-	if known < len(object) {
+	if known < members {
+		object, _ := plain(v).(map[string]any)
 		return nil, unknownOfItem(object)
 	}
 	return append(dst, '}'), nil
+}
+
+// membersOf is how many members an object has; -1 for what is none.
+func membersOf(v any) int {
+	switch v := v.(type) {
+	case map[string]any:
+		return len(v)
+	case *object:
+		return len(v.names)
+	case *jsonevent.Node:
+		if v.Kind() == jsonevent.NodeObject {
+			return v.Len()
+		}
+	}
+	return -1
+}
+
+// memberOf looks the member of an object up that is a field.
+func memberOf(v any, f *field) (member any, given bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		member, given = v[f.name]
+	case *object:
+		return v.member(f.name)
+	case *jsonevent.Node:
+		if m := v.Member(f.key); m != nil {
+			return valueOf(m), true
+		}
+	}
+	return member, given
 }
 
 // unknownOfItem names the first member of an item that no item has.
@@ -202,15 +278,6 @@ func unknownOfItem(object map[string]any) error {
 		}
 	}
 	return nil
-}
-
-// member begins a member of an object.
-func (c *canon) member(dst []byte, name string, first *bool) ([]byte, error) {
-	if !*first {
-		dst = append(dst, ',')
-	}
-	*first = false
-	return append(appendText(dst, name), ':'), nil
 }
 
 // any writes a value as it is.
@@ -232,22 +299,23 @@ func (c *canon) any(dst []byte, v any) ([]byte, error) {
 	case jsonevent.Digits:
 		return append(dst, v...), nil
 	case events.Time:
-		return appendText(dst, v.String()), nil
-	case map[string]any:
-		first := true
+		return appendTime(dst, v), nil
+	case *jsonevent.Node:
+		return c.node(dst, v)
+	case *object:
 		dst = append(dst, '{')
-		names := slices.AppendSeq(make([]string, 0, len(v)), maps.Keys(v))
-		slices.Sort(names)
-		for _, name := range names {
-			var err error
-			if dst, err = c.member(dst, name, &first); err != nil {
-				return nil, err
+		for i, at := range v.order {
+			if i > 0 {
+				dst = append(dst, ',')
 			}
-			if dst, err = c.any(dst, v[name]); err != nil {
+			var err error
+			if dst, err = c.any(append(dst, v.heads[at]...), v.values[at]); err != nil {
 				return nil, err
 			}
 		}
 		return append(dst, '}'), nil
+	case map[string]any:
+		return c.members(dst, v)
 	}
 	list, ok := listOf(v)
 	if !ok {
@@ -266,10 +334,83 @@ func (c *canon) any(dst []byte, v any) ([]byte, error) {
 	return append(dst, ']'), nil
 }
 
+func (c *canon) members(dst []byte, object map[string]any) ([]byte, error) {
+	names := slices.AppendSeq(make([]string, 0, len(object)), maps.Keys(object))
+	slices.Sort(names)
+	dst = append(dst, '{')
+	for i, name := range names {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		var err error
+		if dst, err = c.any(append(appendText(dst, name), ':'), object[name]); err != nil {
+			return nil, err
+		}
+	}
+	return append(dst, '}'), nil
+}
+
+// node writes a value of a record.
+func (c *canon) node(dst []byte, n *jsonevent.Node) ([]byte, error) {
+	if err := c.room(dst); err != nil {
+		return nil, err
+	}
+	switch n.Kind() {
+	case jsonevent.NodeText:
+		if n.Escaped() {
+			return appendText(dst, n.Text()), nil
+		}
+		return append(append(append(dst, '"'), n.Raw()...), '"'), nil
+	case jsonevent.NodeWhole:
+		return append(dst, n.Raw()...), nil
+	case jsonevent.NodeNumber:
+		if n.Shortest() {
+			return append(dst, n.Raw()...), nil
+		}
+		return c.any(dst, n.Plain())
+	case jsonevent.NodeList, jsonevent.NodeObject:
+	default:
+		return append(dst, n.Raw()...), nil // null, true and false
+	}
+	brackets := "[]"
+	if n.Kind() == jsonevent.NodeObject {
+		brackets = "{}"
+	}
+	dst = append(dst, brackets[0])
+	for m := n.First(); m != nil; m = m.Next() {
+		if m != n.First() {
+			dst = append(dst, ',')
+		}
+		if n.Kind() == jsonevent.NodeObject {
+			dst = append(append(append(dst, '"'), m.Name()...), '"', ':')
+		}
+		var err error
+		if dst, err = c.node(dst, m); err != nil {
+			return nil, err
+		}
+	}
+	return append(dst, brackets[1]), nil
+}
+
 // listOf is a list of whatever kind an expression gave.
 func listOf(v any) ([]any, bool) {
-	if list, ok := v.([]any); ok {
-		return list, true
+	switch v := v.(type) {
+	case []any:
+		return v, true
+	case list:
+		return v, true
+	case *object:
+		return nil, false
+	case *jsonevent.Node:
+		next, n := elementsOf(v)
+		if next == nil {
+			return nil, false
+		}
+		made := make([]any, n)
+		for i := range made {
+			made[i] = next(i)
+		}
+		return made, true
 	}
 	r := reflect.ValueOf(v)
 	if v == nil || r.Kind() != reflect.Slice {

@@ -13,13 +13,19 @@ import (
 // cloudEvents reads CloudEvents 1.0: in binary mode if the headers have ce-id or its
 // like, else structured, one or a batch. A record is the event with its attributes and
 // extensions as members beside data, which is decoded if it is JSON.
-func cloudEvents(limits *jsonevent.Decoder, m *events.Message, each eachRecord) *events.RejectError {
+func cloudEvents(limits *jsonevent.Decoder, tree *jsonevent.Tree, m *events.Message, each eachRecord) *events.RejectError {
 	if headerOf(m, "ce-specversion") != "" || headerOf(m, "ce-id") != "" {
 		return binaryCloudEvent(limits, m, each)
 	}
-	return jsonRecords(limits, m, func(record any, raw []byte, reject *events.RejectError) bool {
+	return jsonRecords(limits, tree, m, func(record any, raw []byte, reject *events.RejectError) bool {
 		if reject != nil {
 			return each(nil, raw, reject)
+		}
+		if n, ok := record.(*jsonevent.Node); ok {
+			if isCloudEvent(n) {
+				return each(n, raw, nil)
+			}
+			record = n.Plain()
 		}
 		object, ok := record.(map[string]any)
 		if _, beat := heartbeatOf(record); ok && !beat {
@@ -29,6 +35,16 @@ func cloudEvents(limits *jsonevent.Decoder, m *events.Message, each eachRecord) 
 		}
 		return each(record, raw, reject)
 	})
+}
+
+// isCloudEvent reports whether a record is a CloudEvent with nothing to decode.
+func isCloudEvent(n *jsonevent.Node) bool {
+	for _, name := range []string{"specversion", "id", "source", "type"} {
+		if m := n.Member(jsonevent.NodeNameOf(name)); m == nil || m.Kind() != jsonevent.NodeText || len(m.Raw()) == 0 {
+			return false
+		}
+	}
+	return n.Member(jsonevent.NodeNameOf("data_base64")) == nil
 }
 
 // openCloudEvent checks what every CloudEvent has, and decodes its data.

@@ -18,9 +18,9 @@ import (
 //
 // A message without an envelope is a record of a file, which is an object of such texts
 // already.
-func csvRecords(limits *jsonevent.Decoder, m *events.Message, each eachRecord) *events.RejectError {
+func csvRecords(limits *jsonevent.Decoder, tree *jsonevent.Tree, m *events.Message, each eachRecord) *events.RejectError {
 	if m.Envelope == nil {
-		return jsonRecords(limits, m, each)
+		return jsonRecords(limits, tree, m, each)
 	}
 	data, reject := unpacked(m)
 	if reject != nil {

@@ -58,18 +58,20 @@ func (b *budget) makes(bytes int) error {
 	return nil
 }
 
+// elementBytes is what an element of a list takes, about.
+const elementBytes = 32
+
 // made accounts for what a function made: so many bytes of text, or so many elements.
 func (b *budget) made(v any) error {
-	const element = 32 // bytes, about
 	switch v := v.(type) {
 	case string:
 		return b.makes(len(v))
 	case []any:
-		return b.makes(element * len(v))
+		return b.makes(elementBytes * len(v))
 	case []string:
-		return b.makes(element * len(v))
+		return b.makes(elementBytes * len(v))
 	case map[string]any:
-		return b.makes(2 * element * len(v))
+		return b.makes(2 * elementBytes * len(v))
 	}
 	return nil
 }
@@ -237,11 +239,11 @@ func textOf(v any) (string, error) {
 	case string:
 		return v, nil
 	case int:
-		return fmt.Sprint(v), nil
+		return strconv.Itoa(v), nil
 	case jsonevent.Digits:
 		return string(v), nil
 	case bool:
-		return fmt.Sprint(v), nil
+		return strconv.FormatBool(v), nil
 	case events.Time:
 		return v.String(), nil
 	case float64:
@@ -384,7 +386,7 @@ func joined(v any, separator string) (any, error) {
 
 // kindOf names a value's type for people.
 func kindOf(v any) string {
-	switch v.(type) {
+	switch plain(v).(type) {
 	case nil:
 		return "nothing"
 	case string:

@@ -18,7 +18,7 @@ type Inspected struct {
 // Inspect is Decode for a person: beside each event it says what every field came to,
 // also behind the first one that failed. It costs twice as much.
 func (m *Mapping) Inspect(msg *events.Message, yield func(index uint32, d events.Decoded, fields []Inspected) bool) {
-	e := newEvaluation()
+	e := newEvaluation(m.canon.zones)
 	m.decode(e, msg, func(index uint32, d events.Decoded) bool {
 		return yield(index, d, m.inspect(e, d.Kind))
 	})
@@ -26,10 +26,10 @@ func (m *Mapping) Inspect(msg *events.Message, yield func(index uint32, d events
 
 // inspect evaluates all fields of the event at hand. Without a record there are none.
 func (m *Mapping) inspect(e *evaluation, kind events.Kind) (list []Inspected) {
-	if e.env[nameEvent] == nil {
+	if e.event == nil {
 		return nil
 	}
-	e.env[nameKind] = kind.String()
+	e.kind = kind.String()
 	for i := range m.fields[kind] {
 		f := &m.fields[kind][i]
 		one := Inspected{Field: f.name, Expression: f.program.source}

@@ -1,14 +1,13 @@
 package mapping
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
-
-	"github.com/expr-lang/expr/vm"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jsonevent"
@@ -67,7 +66,8 @@ type mapped struct {
 // Compile compiles a mapping. The errors are SpecErrors.
 func Compile(spec Spec) (*Mapping, []error) {
 	zones := &zones{}
-	m := &Mapping{spec: spec, canon: canon{unit: spec.Unit, zones: zones, most: maxBytesOf(&spec.Limits)}}
+	m := &Mapping{it: uses{path: nameIt + "."}, spec: spec,
+		canon: canon{unit: spec.Unit, zones: zones, most: maxBytesOf(&spec.Limits), item: itemFields()}}
 	var problems []error
 	compiled := func(part, source string) *program {
 		if source == "" {
@@ -101,7 +101,9 @@ func Compile(spec Spec) (*Mapping, []error) {
 	}
 	m.each, m.only = compiled("each", spec.Each), compiled("only", spec.Only)
 	problems = append(problems, m.mapFields(compiled)...)
-	m.pool.New = func() any { return newEvaluation() }
+	m.record.sort()
+	m.it.sort()
+	m.pool.New = func() any { return newEvaluation(zones) }
 	return m, problems
 }
 
@@ -139,29 +141,6 @@ func (m *Mapping) mapFields(compiled func(part, source string) *program) (proble
 // Kinds are the kinds of events that the mapping may give.
 func (m *Mapping) Kinds() []events.Kind { return m.kinds }
 
-// evaluation is what one goroutine needs to evaluate.
-type evaluation struct {
-	vm     vm.VM
-	env    map[string]any
-	budget budget
-}
-
-func newEvaluation() *evaluation {
-	e := &evaluation{}
-	e.vm.MemoryBudget = mostSteps
-	e.env = map[string]any{nameBudget: &e.budget}
-	return e
-}
-
-func (e *evaluation) run(p *program) (any, error) {
-	if p.quick != nil {
-		if v, how := p.quick(e, nil, 0); how == outcomeGood {
-			return v, nil
-		}
-	}
-	return e.vm.Run(p.code, e.env)
-}
-
 // Decode implements events.Codec.
 func (m *Mapping) Decode(msg *events.Message, yield func(index uint32, d events.Decoded) bool) {
 	e := m.pool.Get().(*evaluation)
@@ -178,8 +157,9 @@ func (m *Mapping) decode(e *evaluation, msg *events.Message, yield func(index ui
 		index++
 		return on
 	}
-	err := m.format.records(&m.spec.Limits, msg, func(record any, raw []byte, reject *events.RejectError) bool {
+	err := m.format.records(&m.spec.Limits, &e.tree, msg, func(record any, raw []byte, reject *events.RejectError) bool {
 		if reject != nil {
+			e.next(nil)
 			return emit(events.Decoded{Kind: m.kinds[0], Record: raw, Reject: reject})
 		}
 		m.events(e, record, raw, emit)
@@ -191,51 +171,15 @@ func (m *Mapping) decode(e *evaluation, msg *events.Message, yield func(index ui
 	e.end()
 }
 
-// begin takes what expressions may ask about a message, with its headers if they do.
-func (e *evaluation) begin(msg *events.Message, headers bool) {
-	e.env[nameEvent], e.env[nameIt], e.env[nameKind] = nil, nil, ""
-	e.env[nameSubject], e.env[nameHeaders], e.env[nameStored] = "", nil, nil
-	if msg.Envelope != nil {
-		e.env[nameSubject] = msg.Envelope.Subject
-	}
-	if headers {
-		e.env[nameHeaders] = map[string]any(nil)
-		if msg.Envelope != nil {
-			e.env[nameHeaders] = headersOf(msg.Envelope.Header)
-		}
-	}
-	if msg.Stored != events.MinTime {
-		e.env[nameStored] = msg.Stored
-	}
-}
-
-// end lets go of what was decoded.
-func (e *evaluation) end() {
-	clear(e.env)
-	e.env[nameBudget] = &e.budget
-}
-
-// headersOf are headers by their names in small letters, since producers differ in how
-// they write them. One that is given several times has its first value.
-func headersOf(header map[string][]string) map[string]any {
-	out := make(map[string]any, len(header))
-	for _, name := range slices.Sorted(maps.Keys(header)) {
-		if values := header[name]; len(values) > 0 && out[strings.ToLower(name)] == nil {
-			out[strings.ToLower(name)] = values[0]
-		}
-	}
-	return out
-}
-
 // events makes the events of one record.
 func (m *Mapping) events(e *evaluation, record any, raw []byte, emit func(events.Decoded) bool) {
 	e.budget.begin(len(raw))
-	e.env[nameEvent], e.env[nameIt], e.env[nameKind] = record, nil, ""
+	e.next(record)
 	if beat, ok := heartbeatOf(record); ok {
 		m.heartbeat(beat, raw, emit)
 		return
 	}
-	left, unused := m.record.leftOf(m.format.body(record))
+	left, unused := e.left.of(&m.record, record, m.format.body)
 	one := func() bool {
 		d, wanted := m.event(e)
 		if !wanted {
@@ -244,11 +188,12 @@ func (m *Mapping) events(e *evaluation, record any, raw []byte, emit func(events
 		d.Record, d.Left, d.Unused = raw, left, unused
 		left, unused = nil, 0
 		if m.each != nil && d.Reject == nil {
-			names, n := m.it.leftOf(e.env[nameIt])
-			for _, name := range names {
-				d.Left = append(slices.Clip(d.Left), "it."+name)
+			names, n := e.leftIt.of(&m.it, e.it, nil)
+			if d.Unused += n; len(d.Left) == 0 {
+				d.Left = names
+			} else {
+				d.Left = append(slices.Clip(d.Left), names...)
 			}
-			d.Unused += n
 		}
 		// What costs too much for one element does for all that follow.
 		return emit(d) && (d.Reject == nil || d.Reject.Reason != ReasonBudget)
@@ -261,7 +206,7 @@ func (m *Mapping) events(e *evaluation, record any, raw []byte, emit func(events
 	if value == nil && err == nil {
 		return
 	}
-	list, ok := listOf(value)
+	elements, ok := listOf(value)
 	if err == nil && !ok {
 		err = fmt.Errorf("it gives %s, and no list", kindOf(value))
 	}
@@ -269,8 +214,8 @@ func (m *Mapping) events(e *evaluation, record any, raw []byte, emit func(events
 		emit(events.Decoded{Kind: m.kinds[0], Record: raw, Reject: failed("each", m.each, err)})
 		return
 	}
-	for _, element := range list {
-		e.env[nameIt], e.env[nameKind] = element, ""
+	for _, element := range elements {
+		e.it, e.kind = element, ""
 		if err := e.budget.step(false); err != nil {
 			emit(events.Decoded{Kind: m.kinds[0], Record: raw, Reject: failed("each", m.each, err)})
 			return
@@ -302,6 +247,7 @@ func (m *Mapping) event(e *evaluation) (d events.Decoded, wanted bool) {
 	}
 	if m.kind != nil {
 		word, err := e.run(m.kind)
+		word = simple(word)
 		switch {
 		case err != nil:
 		case word == "request":
@@ -318,15 +264,14 @@ func (m *Mapping) event(e *evaluation) (d events.Decoded, wanted bool) {
 			return d, true
 		}
 	}
-	e.env[nameKind] = d.Kind.String()
+	e.kind = d.Kind.String()
 	d.Data, d.Reject = m.write(e, d.Kind)
 	return d, true
 }
 
 // write evaluates the fields and writes the event.
 func (m *Mapping) write(e *evaluation, kind events.Kind) ([]byte, *events.RejectError) {
-	dst, first := make([]byte, 1, 256), true
-	dst[0] = '{'
+	dst, first := append(e.buf[:0], '{'), true
 	for i := range m.fields[kind] {
 		f := &m.fields[kind][i]
 		v, err := e.run(f.program)
@@ -339,18 +284,19 @@ func (m *Mapping) write(e *evaluation, kind events.Kind) ([]byte, *events.Reject
 		if v == nil {
 			continue
 		}
-		if dst, err = m.canon.member(dst, f.name, &first); err == nil {
-			dst, err = f.append(&m.canon, dst, v)
+		if !first {
+			dst = append(dst, ',')
 		}
-		if err != nil {
+		first = false
+		if dst, err = f.append(&m.canon, append(dst, f.head...), v); err != nil {
 			return nil, failed("map."+f.name, f.program, err)
 		}
 	}
-	dst = append(dst, '}')
-	if err := e.budget.makes(len(dst)); err != nil {
+	e.buf = append(dst, '}')
+	if err := e.budget.makes(len(e.buf)); err != nil {
 		return nil, &events.RejectError{Reason: ReasonBudget, Detail: err.Error()}
 	}
-	return dst, nil
+	return bytes.Clone(e.buf), nil
 }
 
 func missing(f *mapped) *events.RejectError {
@@ -375,6 +321,12 @@ func failed(part string, p *program, err error) *events.RejectError {
 
 // heartbeatOf is the time of a record that is a heartbeat and nothing else.
 func heartbeatOf(record any) (any, bool) {
+	if n, ok := record.(*jsonevent.Node); ok {
+		if n.Kind() != jsonevent.NodeObject || n.Len() != 1 || string(n.First().Name()) != "heartbeat" {
+			return nil, false
+		}
+		return n.First().Plain(), true
+	}
 	object, ok := record.(map[string]any)
 	if !ok || len(object) != 1 {
 		return nil, false

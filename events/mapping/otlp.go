@@ -15,7 +15,7 @@ import (
 // otlpLogs reads logs of OpenTelemetry, as JSON or protobuf: every log record is a
 // record, with the attributes of its resource and scope beside its own. The dead letters
 // keep a record as OTLP JSON.
-func otlpLogs(_ *jsonevent.Decoder, m *events.Message, each eachRecord) (reject *events.RejectError) {
+func otlpLogs(_ *jsonevent.Decoder, _ *jsonevent.Tree, m *events.Message, each eachRecord) (reject *events.RejectError) {
 	data, reject := unpacked(m)
 	if reject != nil {
 		return reject
@@ -63,11 +63,11 @@ func unmarshal(decode func([]byte) (plog.Logs, error), data []byte) (logs plog.L
 // logRecord is a log record as expressions see it.
 func logRecord(resource plog.ResourceLogs, scope plog.ScopeLogs, r plog.LogRecord) map[string]any {
 	out := map[string]any{
-		"resource": valueOf(resource.Resource().Attributes()),
+		"resource": attributesOf(resource.Resource().Attributes()),
 		"scope": map[string]any{"name": scope.Scope().Name(), "version": scope.Scope().Version(),
-			"attributes": valueOf(scope.Scope().Attributes())},
-		"attributes": valueOf(r.Attributes()),
-		"body":       plain(r.Body()),
+			"attributes": attributesOf(scope.Scope().Attributes())},
+		"attributes": attributesOf(r.Attributes()),
+		"body":       attributeOf(r.Body()),
 	}
 	at := r.Timestamp()
 	if at == 0 {
@@ -92,16 +92,16 @@ func logRecord(resource plog.ResourceLogs, scope plog.ScopeLogs, r plog.LogRecor
 	return out
 }
 
-// valueOf is a map of attributes.
-func valueOf(attributes pcommon.Map) map[string]any {
+// attributesOf is a map of attributes.
+func attributesOf(attributes pcommon.Map) map[string]any {
 	out := make(map[string]any, attributes.Len())
 	for name, v := range attributes.All() {
-		out[name] = plain(v)
+		out[name] = attributeOf(v)
 	}
 	return out
 }
 
-func plain(v pcommon.Value) any {
+func attributeOf(v pcommon.Value) any {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
 		return v.Str()
@@ -114,11 +114,11 @@ func plain(v pcommon.Value) any {
 	case pcommon.ValueTypeBytes:
 		return string(v.Bytes().AsRaw())
 	case pcommon.ValueTypeMap:
-		return valueOf(v.Map())
+		return attributesOf(v.Map())
 	case pcommon.ValueTypeSlice:
 		list := make([]any, v.Slice().Len())
 		for i := range list {
-			list[i] = plain(v.Slice().At(i))
+			list[i] = attributeOf(v.Slice().At(i))
 		}
 		return list
 	}

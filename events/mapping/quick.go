@@ -1,9 +1,12 @@
 package mapping
 
 import (
+	"slices"
+
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // Most expressions are members of the record, with a function or a loop around them. They
@@ -72,8 +75,16 @@ func constant(v any) quick {
 
 func quickName(name string) quick {
 	switch name {
-	case nameEvent, nameIt, nameKind, nameSubject, nameStored:
-		return func(e *evaluation, _ any, _ int) (any, outcome) { return e.env[name], outcomeGood }
+	case nameEvent:
+		return func(e *evaluation, _ any, _ int) (any, outcome) { return e.event, outcomeGood }
+	case nameIt:
+		return func(e *evaluation, _ any, _ int) (any, outcome) { return e.it, outcomeGood }
+	case nameKind:
+		return func(e *evaluation, _ any, _ int) (any, outcome) { return e.kind, outcomeGood }
+	case nameSubject:
+		return func(e *evaluation, _ any, _ int) (any, outcome) { return e.subject, outcomeGood }
+	case nameStored:
+		return func(e *evaluation, _ any, _ int) (any, outcome) { return e.stored, outcomeGood }
 	}
 	return nil
 }
@@ -84,16 +95,26 @@ func quickMember(n *ast.MemberNode) quick {
 	if of == nil || !ok {
 		return nil
 	}
+	key := jsonevent.NodeNameOf(name.Value)
 	return func(e *evaluation, element any, index int) (any, outcome) {
 		v, how := of(e, element, index)
 		if how != outcomeGood {
 			return nil, how
 		}
-		if object, ok := v.(map[string]any); ok {
-			return object[name.Value], outcomeGood
-		}
-		if v == nil && n.Optional {
-			return nil, outcomeNone
+		switch v := v.(type) {
+		case *jsonevent.Node:
+			if v.Kind() == jsonevent.NodeObject {
+				return valueOf(v.Member(key)), outcomeGood
+			}
+		case map[string]any:
+			return v[name.Value], outcomeGood
+		case *object:
+			member, _ := v.member(name.Value)
+			return member, outcomeGood
+		case nil:
+			if n.Optional {
+				return nil, outcomeNone
+			}
 		}
 		return nil, outcomeUnable
 	}
@@ -139,7 +160,7 @@ func quickBinary(n *ast.BinaryNode) quick {
 		}
 	case "+":
 		join = func(e *evaluation, a, b any) (any, outcome) {
-			v, err := plus(&e.budget, a, b)
+			v, err := plus(&e.budget, simple(a), simple(b))
 			if err != nil {
 				return nil, outcomeUnable
 			}
@@ -166,9 +187,14 @@ func quickSame(a, b any) (same, ok bool) {
 	if a == nil || b == nil {
 		return a == nil && b == nil, true
 	}
-	x, isX := a.(string)
+	x, isX := a.(*jsonevent.Node)
 	y, isY := b.(string)
-	return x == y, isX && isY
+	if isX && isY && x.Kind() == jsonevent.NodeText && !x.Escaped() {
+		return string(x.Raw()) == y, true
+	}
+	text, isText := simple(a).(string)
+	other, isOther := simple(b).(string)
+	return text == other, isText && isOther
 }
 
 func quickChoice(n *ast.ConditionalNode) quick {
@@ -199,48 +225,45 @@ func quickList(n *ast.ArrayNode) quick {
 		}
 	}
 	return func(e *evaluation, element any, index int) (any, outcome) {
-		list := make([]any, len(elements))
+		made := e.room(len(elements))
 		for i := range elements {
 			v, how := elements[i](e, element, index)
 			if how != outcomeGood {
 				return nil, how
 			}
-			list[i] = v
+			made[i] = v
 		}
-		return list, outcomeGood
+		return list(made), outcomeGood
 	}
 }
 
 func quickObject(n *ast.MapNode) quick {
-	type member struct {
-		name  string
-		value quick
-	}
-	members := make([]member, len(n.Pairs))
+	names, members := make([]string, len(n.Pairs)), make([]quick, len(n.Pairs))
 	for i, one := range n.Pairs {
 		pair, ok := one.(*ast.PairNode)
 		if !ok {
 			return nil
 		}
 		name, ok := pair.Key.(*ast.StringNode)
-		if !ok {
+		if !ok || slices.Contains(names[:i], name.Value) {
 			return nil
 		}
-		members[i] = member{name.Value, quickOf(pair.Value)}
-		if members[i].value == nil {
+		names[i], members[i] = name.Value, quickOf(pair.Value)
+		if members[i] == nil {
 			return nil
 		}
 	}
+	of := shapeOf(names)
 	return func(e *evaluation, element any, index int) (any, outcome) {
-		object := make(map[string]any, len(members))
-		for i := range members {
-			v, how := members[i].value(e, element, index)
+		made := e.object(of)
+		for i, member := range members {
+			v, how := member(e, element, index)
 			if how != outcomeGood {
 				return nil, how
 			}
-			object[members[i].name] = v
+			made.values[i] = v
 		}
-		return object, outcomeGood
+		return made, outcomeGood
 	}
 }
 
@@ -253,20 +276,16 @@ func quickCall(name string, arguments []ast.Node) quick {
 	if of == nil {
 		return nil
 	}
-	var call func(v any) (any, error)
+	var call func(e *evaluation, v any) (any, bool)
 	switch {
 	case name == "string" && len(arguments) == 1:
-		call = func(v any) (any, error) { return textOf(v) }
-	case name == "time" && len(arguments) == 2:
-		how, ok := arguments[1].(*ast.StringNode)
-		if !ok {
+		call = quickText
+	case name == "default" && len(arguments) == 2:
+		return quickDefault(of, quickOf(arguments[1]))
+	case name == "time":
+		if call = quickTime(arguments[1:]); call == nil {
 			return nil
 		}
-		unit, err := events.ParseUnit(how.Value)
-		if err != nil || how.Value == "" || how.Value == "auto" {
-			return nil
-		}
-		call = func(v any) (any, error) { return epoch(v, unit) }
 	default:
 		return nil
 	}
@@ -275,11 +294,65 @@ func quickCall(name string, arguments []ast.Node) quick {
 		if how != outcomeGood {
 			return nil, how
 		}
-		made, err := call(v)
-		if err != nil {
+		made, ok := call(e, v)
+		if !ok {
 			return nil, outcomeUnable
 		}
 		return made, outcomeGood
+	}
+}
+
+// quickTime is time(v, ...) with what else it gets written out.
+func quickTime(arguments []ast.Node) func(e *evaluation, v any) (any, bool) {
+	more := make([]any, 1, 3) // the first is the value
+	for _, argument := range arguments {
+		text, ok := argument.(*ast.StringNode)
+		if !ok {
+			return nil
+		}
+		more = append(more, text.Value)
+	}
+	unit := events.UnitAuto
+	if len(more) > 1 && more[1] != "" {
+		unit, _ = events.ParseUnit(more[1].(string)) // it may be a layout
+	}
+	return func(e *evaluation, v any) (any, bool) {
+		if n, ok := v.(*jsonevent.Node); ok && n.Kind() == jsonevent.NodeWhole && unit != events.UnitAuto {
+			if at, ok := epochOf(n.Int(), unit); ok {
+				return at, true
+			}
+		}
+		at, err := timeOf(e.zones, append([]any{simple(v)}, more[1:]...)...)
+		return at, err == nil
+	}
+}
+
+// quickText is string(v). A text stays where it is.
+func quickText(_ *evaluation, v any) (any, bool) {
+	if n, ok := v.(*jsonevent.Node); ok && n.Kind() == jsonevent.NodeText {
+		return n, true
+	}
+	text, err := textOf(simple(v))
+	return text, err == nil
+}
+
+// quickDefault is default(value, otherwise).
+func quickDefault(of, otherwise quick) quick {
+	if otherwise == nil {
+		return nil
+	}
+	return func(e *evaluation, element any, index int) (any, outcome) {
+		v, how := of(e, element, index)
+		if how != outcomeGood {
+			return nil, how
+		}
+		n, ok := v.(*jsonevent.Node)
+		if v != nil && v != "" && !(ok && n.Kind() == jsonevent.NodeText && len(n.Raw()) == 0) {
+			// The machine evaluates both, and so finds what is wrong with the other.
+			_, how = otherwise(e, element, index)
+			return v, how
+		}
+		return otherwise(e, element, index)
 	}
 }
 
@@ -299,25 +372,47 @@ func quickLoop(n *ast.BuiltinNode) quick {
 	costly := isCostly(body.Node)
 	return func(e *evaluation, element any, index int) (any, outcome) {
 		v, how := of(e, element, index)
-		list, ok := v.([]any)
 		if how != outcomeGood {
 			return nil, how
 		}
-		if !ok {
+		next, n := elementsOf(v)
+		if next == nil {
 			return nil, outcomeUnable
 		}
-		out := make([]any, len(list))
-		for i, one := range list {
+		out := e.room(n)
+		for i := range n {
 			if e.budget.step(costly) != nil {
 				return nil, outcomeUnable
 			}
-			if out[i], how = each(e, one, i); how != outcomeGood {
+			if out[i], how = each(e, next(i), i); how != outcomeGood {
 				return nil, outcomeUnable
 			}
 		}
-		if e.budget.made(out) != nil {
+		if e.budget.makes(elementBytes*n) != nil {
 			return nil, outcomeUnable
 		}
-		return out, outcomeGood
+		return list(out), outcomeGood
 	}
+}
+
+// elementsOf goes over a list: next has to be called for each element, in order, and is
+// nil for what is no list.
+func elementsOf(v any) (next func(i int) any, n int) {
+	switch v := v.(type) {
+	case []any:
+		return func(i int) any { return v[i] }, len(v)
+	case list:
+		return func(i int) any { return v[i] }, len(v)
+	case *jsonevent.Node:
+		if v.Kind() != jsonevent.NodeList {
+			return nil, 0
+		}
+		at := v.First()
+		return func(int) any {
+			now := at
+			at = at.Next()
+			return valueOf(now)
+		}, v.Len()
+	}
+	return nil, 0
 }

@@ -10,6 +10,15 @@ type Codec interface {
 	Decode(m *Message, yield func(index uint32, d Decoded) bool)
 }
 
+// Divider is a Codec of a format in which a message has something around its records, like
+// the names of columns, so that one that is too large cannot be cut.
+type Divider interface {
+	// Divide gives messages that hold the records of a message, in order, each of at most so
+	// many bytes unless one record has more. It gives none if the message is not in the
+	// format.
+	Divide(m *Message, most int) [][]byte
+}
+
 // Decoded is what a record became: an event, or the reason why it is none.
 type Decoded struct {
 	Kind   Kind

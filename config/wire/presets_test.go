@@ -228,6 +228,7 @@ func TestPresetSamples(t *testing.T) {
 				"outcomes": {live(`{"request_id":"0009174a-24a8-4603-b098-09c8799950e9","item_id":"1","type":"truth","ts":"2021-04-10T00:24:00Z","value":1}`)},
 			}
 		}, "2 rows of 1 requests; correct 1 on 1; instance item_id model predictions"},
+		{"kserve", func(*testing.T) logs { return logs{"kserve": lines(tensors)} }, "?"},
 		{"sagemaker", func(t *testing.T) logs {
 			truth := sampleLines(t, "sagemaker/ground_truth_csv.jsonl")
 			for i := range truth {
@@ -272,17 +273,37 @@ func lines(text string) (list []events.Message) {
 	return list
 }
 
-// ubiEvents are a query and what followed, in the fields of UBI 1.3.
-const ubiEvents = `{"application":"shop","query_id":"q1","client_id":"c1","user_query":"laptop","query_response_id":"p1","query_response_hit_ids":["a","b"],"timestamp":"2024-04-16T20:29:57.016Z"}
-{"application":"shop","action_name":"item_click","query_id":"q1","client_id":"c1","message_type":"CLICK","timestamp":"2024-04-16T20:30:12.016Z","event_attributes":{"object":{"object_id":"b","object_id_field":"sku"},"position":{"ordinal":2}}}
-{"application":"shop","action_name":"login","client_id":"c1","timestamp":"2024-04-16T20:31:12.016Z"}
+// ubiEvents are queries and what followed, in the fields of UBI 1.3: q1 as the plugin of
+// OpenSearch and as the client in the page write it, q2 as OpenSearch's generator of data writes
+// it, with its bulk lines, whose hits are told by impressions only.
+const ubiEvents = `{"application":"shop","query_id":"q1","client_id":"c1","user_query":"laptop","query_attributes":{},"message_type":"INFO","message":"","timestamp":"2024-04-16T20:29:57.001Z"}
+{"application":"shop","query_id":"q1","client_id":"c1","user_query":"laptop","query_response_id":"p1","query_response_hit_ids":["a","b"],"timestamp":"2024-04-16T20:29:57.016+0000"}
+{"application":"shop","action_name":"item_click","query_id":"q1","client_id":"c1","message_type":"CLICK","timestamp":1713299412016,"event_attributes":{"object":{"object_id":"b","object_id_field":"sku"},"position":{"ordinal":2}}}
+{"application":"shop","action_name":"login","query_id":"","client_id":"c1","timestamp":"2024-04-16T20:31:12.016Z"}
+{"index":{"_index":"ubi_events","_id":"00e1"}}
+{"application":"shop","query_id":"q2","client_id":"c2","user_query":"mouse","query_attributes":{},"timestamp":"2024-04-16T20:40:00.000Z"}
+{"application":"shop","action_name":"impression","query_id":"q2","session_id":"s","client_id":"c2","timestamp":"2024-04-16T20:40:00.000Z","message_type":null,"message":null,"event_attributes":{"object":{"object_id":"x","object_id_field":"product_id"},"rank":0}}
+{"application":"shop","action_name":"impression","query_id":"q2","session_id":"s","client_id":"c2","timestamp":"2024-04-16T20:40:00.000Z","message_type":null,"message":null,"event_attributes":{"object":{"object_id":"y","object_id_field":"product_id"},"rank":1}}
+{"application":"shop","action_name":"click","query_id":"q2","session_id":"s","client_id":"c2","timestamp":"2024-04-16T20:40:03.500Z","message_type":null,"message":null,"event_attributes":{"object":{"object_id":"y","object_id_field":"product_id"},"rank":1}}
+{"action_name":"page_exit","user_id":"18211","query_id":"q2","page_id":"/docs/","timestamp":"2024-04-16T20:41:00.789Z","message":"On page for 3.35 seconds","event_attributes":{"position":{},"object":{"idleTimeoutMs":5000,"isUserCurrentlyIdle":false}}}
 `
 
-// segmentEvents are calls of its Track API.
+// segmentEvents are calls of its Track API, and, with r2, of RudderStack's SDK before its
+// server has added a timestamp, where a search names the query.
 const segmentEvents = `{"type":"track","event":"Product List Viewed","messageId":"m1","userId":"u1","timestamp":"2026-01-01T00:00:00.000Z","properties":{"request_id":"r1","list_id":"hot","products":[{"product_id":"a","position":1},{"product_id":"b","position":2}]}}
 {"type":"track","event":"Product Clicked","messageId":"m2","anonymousId":"x","timestamp":"2026-01-01T00:00:10.000Z","properties":{"request_id":"r1","product_id":"a"}}
 {"type":"track","event":"Order Completed","messageId":"m3","userId":"u1","timestamp":"2026-01-02T00:00:10.000Z","properties":{"request_id":"r1","revenue":25.0}}
 {"type":"identify","userId":"u1","timestamp":"2026-01-01T00:00:00Z"}
+{"type":"track","messageId":"84e26acc","originalTimestamp":"2026-01-01T09:03:17.562Z","anonymousId":"123456","event":"product list viewed","userId":"u2","properties":{"index":"products","products":[{"objectId":"p-919","position":7},{"objectId":"p-542"}],"queryId":"43b15df3"},"integrations":{"All":true},"sentAt":"2026-01-01T09:03:22.563Z"}
+{"type":"track","messageId":"84e26acd","originalTimestamp":"2026-01-01T09:03:19.562Z","anonymousId":"123456","event":"product clicked","userId":"u2","properties":{"queryId":"43b15df3","objectID":"p-542","price":"14"},"sentAt":"2026-01-01T09:03:22.563Z"}
+{"type":"track","messageId":"84e26ace","originalTimestamp":"2026-01-01T09:04:19.562Z","event":"App Opened","properties":{}}
+`
+
+// tensors are a request in KServe's V2 protocol whose one tensor has a list for each row, with
+// its response, and one whose tensors are columns.
+const tensors = `{"specversion":"1.0","id":"v2","source":"http://kserve/","type":"org.kubeflow.serving.inference.request","time":"2026-01-01T00:00:00Z","inferenceservicename":"iris","data":{"id":"v2","inputs":[{"name":"input-0","shape":[2,4],"datatype":"FP32","data":[[6.8,2.8,4.8,1.4],[6.0,3.4,4.5,1.6]]}]}}
+{"specversion":"1.0","id":"v2","source":"http://kserve/","type":"org.kubeflow.serving.inference.response","time":"2026-01-01T00:00:00.1Z","inferenceservicename":"iris","data":{"model_name":"iris","id":"v2","outputs":[{"name":"output-0","shape":[2],"datatype":"INT64","data":[1,1]}]}}
+{"specversion":"1.0","id":"flat","source":"http://kserve/","type":"org.kubeflow.serving.inference.request","time":"2026-01-01T00:00:00Z","inferenceservicename":"iris","data":{"inputs":[{"name":"a","shape":[2,1],"datatype":"FP32","data":[1.5,2.5]},{"name":"b","shape":[2,1],"datatype":"FP32","data":[3.5,4.5]}]}}
 `
 
 // inferenceLogs is OTLP in JSON as the SDKs export it: a request and what followed.
@@ -295,4 +316,7 @@ const inferenceLogs = `{"resourceLogs":[{"resource":{"attributes":[{"key":"servi
 {"timeUnixNano":"1764384061000000000","eventName":"gen_ai.evaluation.result",
  "attributes":[{"key":"request.id","value":{"stringValue":"9007199254740993"}},
   {"key":"gen_ai.evaluation.score.value","value":{"doubleValue":0.75}}]},
+{"timeUnixNano":"1764384061500000000",
+ "attributes":[{"key":"request.id","value":{"stringValue":"9007199254740993"}},
+  {"key":"event.name","value":{"stringValue":"outcome.click"}}]},
 {"timeUnixNano":"1764384062000000000","severityText":"INFO","body":{"stringValue":"no event"}}]}]}]}`

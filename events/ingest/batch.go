@@ -217,7 +217,7 @@ func writePart(h hash.Hash, part []byte) {
 
 // sortCoded takes the records of an input with a codec. Records in JSON are told apart here,
 // and those of which nothing can be made are not stored. Of other formats only the codec knows
-// where a record ends: the body is one message, as it is.
+// where a record ends: the body is one message, as it is, unless it is too large for one.
 func (b *batch) sortCoded(body []byte) *failure {
 	header := carried(b.header, b.form)
 	if b.form == formEvents && header["ce-specversion"] == nil {
@@ -229,19 +229,51 @@ func (b *batch) sortCoded(body []byte) *failure {
 		b.flushRecords(header)
 		return nil
 	}
+	parts := [][]byte{body}
 	if len(body) > b.most {
-		return fail(http.StatusRequestEntityTooLarge,
-			"the body has %d bytes decompressed, and a message of the broker has at most %d: send fewer records at a time",
-			len(body), b.most)
+		divider, ok := b.in.Codec.(events.Divider)
+		if !ok {
+			return b.tooLong(body)
+		}
+		if parts = divider.Divide(b.message(body, header), b.most); len(parts) == 0 {
+			return b.tooLong(body)
+		}
 	}
-	accepted, refused := b.decode(body, header, func(index int, reject *events.RejectError) {
-		b.result.refuse(index, reject)
-	})
-	if b.result.accepted += accepted; accepted > 0 {
-		b.result.kept = refused > 0
-		b.add(body, header, accepted, b.recordID(body, header))
+	index := 0
+	for _, part := range parts {
+		index += b.part(index, part, header)
 	}
 	return nil
+}
+
+func (b *batch) tooLong(body []byte) *failure {
+	return fail(http.StatusRequestEntityTooLarge,
+		"the body has %d bytes decompressed, and a message of the broker has at most %d: send fewer records at a time",
+		len(body), b.most)
+}
+
+// part takes a message that only the codec can take apart, whose first event is the index-th
+// of the body. It returns how many events it holds.
+func (b *batch) part(index int, data []byte, header map[string][]string) (n int) {
+	if len(data) > b.most {
+		b.result.refuse(index, &events.RejectError{Reason: events.ReasonTooLarge,
+			Detail: fmt.Sprintf("it has %d bytes, and a message of the broker has at most %d", len(data), b.most)})
+		return 1
+	}
+	accepted, refused := b.decode(data, header, func(i int, reject *events.RejectError) {
+		b.result.refuse(index+i, reject)
+	})
+	if b.result.accepted += accepted; accepted > 0 {
+		b.result.kept = b.result.kept || refused > 0
+		b.add(data, header, accepted, b.recordID(data, header))
+	}
+	return accepted + refused
+}
+
+// message is a message that the joiner would read.
+func (b *batch) message(data []byte, header map[string][]string) *events.Message {
+	return &events.Message{Kind: b.in.Kind, Seq: 1, Stored: b.now, Subject: b.in.Subject, Data: data,
+		Envelope: &events.Envelope{Subject: b.in.Subject, Header: header}}
 }
 
 // record takes one record in JSON.
@@ -280,9 +312,7 @@ func (b *batch) flushRecords(header map[string][]string) {
 // refused.
 func (b *batch) decode(data []byte, header map[string][]string, refuse func(int, *events.RejectError)) (accepted,
 	refused int) {
-	m := events.Message{Kind: b.in.Kind, Seq: 1, Stored: b.now, Subject: b.in.Subject, Data: data,
-		Envelope: &events.Envelope{Subject: b.in.Subject, Header: header}}
-	b.in.Codec.Decode(&m, func(index uint32, d events.Decoded) bool {
+	b.in.Codec.Decode(b.message(data, header), func(index uint32, d events.Decoded) bool {
 		reject := d.Reject
 		if reject == nil {
 			reject = b.in.check(d.Kind, d.Data, b.now)

@@ -113,6 +113,62 @@ func TestMapped(t *testing.T) {
 	}
 }
 
+// TestDivided holds that a body which is larger than a message of the broker is stored as
+// several, of which the same events come as of one.
+func TestDivided(t *testing.T) {
+	csv, logs := "id,at,what\n", plog.NewLogs()
+	for i := range 40 {
+		csv += fmt.Sprintf("r%d,2026-11-23T11:59:30Z,\"cli\nck\"\n", i)
+		if i == 7 {
+			csv += "r7\n"
+		}
+		r := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+		r.SetTimestamp(1795435170000000000)
+		r.Body().SetStr("click")
+		r.Attributes().PutStr("request.id", fmt.Sprint("r", i))
+	}
+	text, err := (&plog.JSONMarshaler{}).MarshalLogs(logs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proto, err := (&plog.ProtoMarshaler{}).MarshalLogs(logs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, format, media, body string
+		most, status              int
+	}{
+		{"csv", "csv", "text/csv", csv, 200, 207}, {"otlp in json", "otlp", "application/json", string(text), 600, 202},
+		{"otlp in protobuf", "otlp", "application/x-protobuf", string(proto), 200, 202},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			post := func(most int) (reply, *book, []string) {
+				s, b, codecs := mapped(t)
+				b.most = most
+				got := send(t, s, "/v1/events/"+c.format, c.body, "Content-Type", c.media)
+				return got, b, canonical(b, codecs[c.format])
+			}
+			_, _, want := post(1 << 20)
+			got, b, events := post(c.most)
+			if got.Status != c.status || got.Accepted != 40 || strings.Join(events, "\n") != strings.Join(want, "\n") {
+				t.Errorf("answered %+v, stored %q, want %q", got, events, want)
+			}
+			if len(got.Refused) > 0 && got.Refused[0].Index != 8 {
+				t.Errorf("%+v is refused, and it is the record 8", got.Refused)
+			}
+			for _, m := range b.list {
+				if len(m.Data) > c.most {
+					t.Errorf("a message has %d bytes", len(m.Data))
+				}
+			}
+			if len(b.list) < 4 {
+				t.Errorf("%d messages are stored", len(b.list))
+			}
+		})
+	}
+}
+
 // TestMappedCopies holds that records of the same bytes are copies only where their sender
 // says so, and that an id which a request and its response share drops neither.
 func TestMappedCopies(t *testing.T) {

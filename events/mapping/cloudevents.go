@@ -13,11 +13,11 @@ import (
 // cloudEvents reads CloudEvents 1.0: in binary mode if the headers have ce-id or its
 // like, else structured, one or a batch. A record is the event with its attributes and
 // extensions as members beside data, which is decoded if it is JSON.
-func cloudEvents(limits *jsonevent.Decoder, tree *jsonevent.Tree, m *events.Message, each eachRecord) *events.RejectError {
+func cloudEvents(limits *jsonevent.Decoder, r *reader, m *events.Message, each eachRecord) *events.RejectError {
 	if headerOf(m, "ce-specversion") != "" || headerOf(m, "ce-id") != "" {
-		return binaryCloudEvent(limits, m, each)
+		return binaryCloudEvent(limits, r, m, each)
 	}
-	return jsonRecords(limits, tree, m, func(record any, raw []byte, reject *events.RejectError) bool {
+	return jsonRecords(limits, r, m, func(record any, raw []byte, reject *events.RejectError) bool {
 		if reject != nil {
 			return each(nil, raw, reject)
 		}
@@ -67,8 +67,8 @@ func openCloudEvent(limits *jsonevent.Decoder, object map[string]any) *events.Re
 
 // binaryCloudEvent reads an event whose attributes are headers. They are encoded with
 // percent signs.
-func binaryCloudEvent(limits *jsonevent.Decoder, m *events.Message, each eachRecord) *events.RejectError {
-	data, reject := unpacked(m)
+func binaryCloudEvent(limits *jsonevent.Decoder, r *reader, m *events.Message, each eachRecord) *events.RejectError {
+	data, reject := r.unpacked(m)
 	if reject != nil {
 		return reject
 	}

@@ -18,44 +18,27 @@ import (
 //
 // A message without an envelope is a record of a file, which is an object of such texts
 // already.
-func csvRecords(limits *jsonevent.Decoder, tree *jsonevent.Tree, m *events.Message, each eachRecord) *events.RejectError {
+func csvRecords(limits *jsonevent.Decoder, r *reader, m *events.Message, each eachRecord) *events.RejectError {
 	if m.Envelope == nil {
-		return jsonRecords(limits, tree, m, each)
+		return jsonRecords(limits, r, m, each)
 	}
-	data, reject := unpacked(m)
+	data, reject := r.unpacked(m)
 	if reject != nil {
 		return reject
 	}
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	r := csv.NewReader(bytes.NewReader(data))
-	r.FieldsPerRecord = -1
-	header, _, _ := bytes.Cut(data, []byte("\n"))
-	if separator := formats.Separator(bytes.TrimRight(header, "\r")); separator != 0 {
-		r.Comma = separator
+	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
+	table, reject := openCSV(data)
+	if reject != nil {
+		return reject
 	}
-	names, err := r.Read()
-	if errors.Is(err, io.EOF) {
-		return &events.RejectError{Reason: events.ReasonEmpty, Detail: "there is nothing in it"}
-	}
-	if err != nil {
-		return &events.RejectError{Reason: ReasonFormat, Detail: "it is not CSV: " + err.Error()}
-	}
-	head := data[:r.InputOffset()]
-	seen := map[string]bool{}
-	for _, name := range names {
-		if seen[name] {
-			return &events.RejectError{Reason: events.ReasonDuplicateKey,
-				Detail: fmt.Sprintf("two columns have the name %q", clip(name))}
-		}
-		seen[name] = true
-	}
+	lines, names, head := table.reader, table.names, table.head
 	for {
-		from := r.InputOffset()
-		values, err := r.Read()
+		from := lines.InputOffset()
+		values, err := lines.Read()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		raw := bytes.TrimRight(data[from:r.InputOffset()], "\r\n")
+		raw := bytes.TrimRight(data[from:lines.InputOffset()], "\r\n")
 		raw = append(bytes.Clone(head), raw...)
 		switch {
 		case err != nil: // where the next record begins is not known
@@ -82,6 +65,41 @@ func csvRecords(limits *jsonevent.Decoder, tree *jsonevent.Tree, m *events.Messa
 			return nil
 		}
 	}
+}
+
+// byteOrderMark is what some tools of Windows write before text.
+const byteOrderMark = "\xef\xbb\xbf"
+
+// csvTable is CSV whose line of names has been read.
+type csvTable struct {
+	reader *csv.Reader
+	names  []string
+	head   []byte // the line of names
+}
+
+func openCSV(data []byte) (*csvTable, *events.RejectError) {
+	r := csv.NewReader(bytes.NewReader(data))
+	r.FieldsPerRecord = -1
+	header, _, _ := bytes.Cut(data, []byte("\n"))
+	if separator := formats.Separator(bytes.TrimRight(header, "\r")); separator != 0 {
+		r.Comma = separator
+	}
+	names, err := r.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, &events.RejectError{Reason: events.ReasonEmpty, Detail: "there is nothing in it"}
+	}
+	if err != nil {
+		return nil, &events.RejectError{Reason: ReasonFormat, Detail: "it is not CSV: " + err.Error()}
+	}
+	seen := map[string]bool{}
+	for _, name := range names {
+		if seen[name] {
+			return nil, &events.RejectError{Reason: events.ReasonDuplicateKey,
+				Detail: fmt.Sprintf("two columns have the name %q", clip(name))}
+		}
+		seen[name] = true
+	}
+	return &csvTable{reader: r, names: names, head: data[:r.InputOffset()]}, nil
 }
 
 func maxBytesOf(limits *jsonevent.Decoder) int {

@@ -21,7 +21,7 @@ type evaluation struct {
 	vm     vm.VM
 	budget budget
 	zones  *zones
-	tree   jsonevent.Tree
+	reader reader
 
 	event, it any // the record, and the element of each
 	kind      string

@@ -14,7 +14,7 @@ type format struct {
 	// records calls each for every record of a message: its value, or why it is none, and
 	// the bytes it was read from, for the dead letters. The error is about all of the
 	// message.
-	records func(limits *jsonevent.Decoder, tree *jsonevent.Tree, m *events.Message, each eachRecord) *events.RejectError
+	records func(limits *jsonevent.Decoder, r *reader, m *events.Message, each eachRecord) *events.RejectError
 	// body names the members of a record whose fields are named when nothing uses them;
 	// nil: all of them.
 	body []string
@@ -42,13 +42,13 @@ func formatOf(name string) (format, error) {
 }
 
 // jsonRecords reads JSON: one record, a list of them, or one on each line.
-func jsonRecords(limits *jsonevent.Decoder, tree *jsonevent.Tree, m *events.Message, each eachRecord) *events.RejectError {
-	data, reject := unpacked(m)
+func jsonRecords(limits *jsonevent.Decoder, r *reader, m *events.Message, each eachRecord) *events.RejectError {
+	data, reject := r.unpacked(m)
 	if reject != nil {
 		return reject
 	}
 	for _, raw := range limits.Split(data) {
-		if root := tree.Read(limits, raw); root != nil {
+		if root := r.tree.Read(limits, raw); root != nil {
 			if !each(valueOf(root), raw, nil) {
 				break
 			}

@@ -157,7 +157,7 @@ func (m *Mapping) decode(e *evaluation, msg *events.Message, yield func(index ui
 		index++
 		return on
 	}
-	err := m.format.records(&m.spec.Limits, &e.tree, msg, func(record any, raw []byte, reject *events.RejectError) bool {
+	err := m.format.records(&m.spec.Limits, &e.reader, msg, func(record any, raw []byte, reject *events.RejectError) bool {
 		if reject != nil {
 			e.next(nil)
 			return emit(events.Decoded{Kind: m.kinds[0], Record: raw, Reject: reject})

@@ -15,18 +15,12 @@ import (
 // otlpLogs reads logs of OpenTelemetry, as JSON or protobuf: every log record is a
 // record, with the attributes of its resource and scope beside its own. The dead letters
 // keep a record as OTLP JSON.
-func otlpLogs(_ *jsonevent.Decoder, _ *jsonevent.Tree, m *events.Message, each eachRecord) (reject *events.RejectError) {
-	data, reject := unpacked(m)
+func otlpLogs(_ *jsonevent.Decoder, r *reader, m *events.Message, each eachRecord) (reject *events.RejectError) {
+	data, reject := r.unpacked(m)
 	if reject != nil {
 		return reject
 	}
-	var logs plog.Logs
-	var err error
-	if trimmed := bytes.TrimLeft(data, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' {
-		logs, err = unmarshal((&plog.JSONUnmarshaler{}).UnmarshalLogs, data)
-	} else {
-		logs, err = unmarshal((&plog.ProtoUnmarshaler{}).UnmarshalLogs, data)
-	}
+	logs, err := readLogs(data)
 	if err != nil {
 		return &events.RejectError{Reason: ReasonFormat, Detail: "it is no OTLP of logs, neither JSON nor protobuf: " +
 			clip(err.Error())}
@@ -41,13 +35,30 @@ func otlpLogs(_ *jsonevent.Decoder, _ *jsonevent.Tree, m *events.Message, each e
 	for _, resource := range logs.ResourceLogs().All() {
 		for _, scope := range resource.ScopeLogs().All() {
 			for _, record := range scope.LogRecords().All() {
-				if !each(logRecord(resource, scope, record), oneLog(resource, scope, record), nil) {
+				raw, err := (&plog.JSONMarshaler{}).MarshalLogs(oneLog(resource, scope, record))
+				if err != nil {
+					raw = nil // it was decoded a moment ago
+				}
+				if !each(logRecord(resource, scope, record), raw, nil) {
 					return nil
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// isJSON reports whether OTLP is in JSON, and not in protobuf.
+func isJSON(data []byte) bool {
+	trimmed := bytes.TrimLeft(data, " \t\r\n")
+	return len(trimmed) > 0 && trimmed[0] == '{'
+}
+
+func readLogs(data []byte) (plog.Logs, error) {
+	if isJSON(data) {
+		return unmarshal((&plog.JSONUnmarshaler{}).UnmarshalLogs, data)
+	}
+	return unmarshal((&plog.ProtoUnmarshaler{}).UnmarshalLogs, data)
 }
 
 // unmarshal calls a decoder of others, whose panics must not end the program.
@@ -126,16 +137,12 @@ func attributeOf(v pcommon.Value) any {
 }
 
 // oneLog is one log record alone, with its resource and scope.
-func oneLog(resource plog.ResourceLogs, scope plog.ScopeLogs, record plog.LogRecord) []byte {
+func oneLog(resource plog.ResourceLogs, scope plog.ScopeLogs, record plog.LogRecord) plog.Logs {
 	one := plog.NewLogs()
 	r := one.ResourceLogs().AppendEmpty()
 	resource.Resource().CopyTo(r.Resource())
 	s := r.ScopeLogs().AppendEmpty()
 	scope.Scope().CopyTo(s.Scope())
 	record.CopyTo(s.LogRecords().AppendEmpty())
-	data, err := (&plog.JSONMarshaler{}).MarshalLogs(one)
-	if err != nil {
-		return nil // it was decoded a moment ago
-	}
-	return data
+	return one
 }

@@ -12,16 +12,26 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
 // mostUnpacked is how many bytes a message may have when it is decompressed: a NATS
 // message has 64 MiB at most.
 const mostUnpacked = 64 << 20
 
+// reader is what is used again from message to message.
+type reader struct {
+	tree jsonevent.Tree
+	zstd *zstd.Decoder // nil: not needed yet
+}
+
 // unpacked is the data of a message, decompressed as its header Content-Encoding says.
-func unpacked(m *events.Message) ([]byte, *events.RejectError) {
-	encoding := strings.ToLower(strings.TrimSpace(headerOf(m, "content-encoding")))
-	data, err := Unpack(m.Data, encoding)
+func (r *reader) unpacked(m *events.Message) ([]byte, *events.RejectError) {
+	encoding := headerOf(m, "content-encoding")
+	if encoding == "" {
+		return m.Data, nil
+	}
+	data, err := r.unpack(m.Data, strings.ToLower(strings.TrimSpace(encoding)))
 	if err != nil {
 		return nil, &events.RejectError{Reason: ReasonFormat, Detail: err.Error()}
 	}
@@ -30,25 +40,24 @@ func unpacked(m *events.Message) ([]byte, *events.RejectError) {
 
 // Unpack decompresses data by the name of an encoding, as HTTP has it: gzip, zstd,
 // snappy, identity, or nothing.
-func Unpack(data []byte, encoding string) ([]byte, error) {
+func Unpack(data []byte, encoding string) ([]byte, error) { return new(reader).unpack(data, encoding) }
+
+// errTooLong says that data is larger than it may be.
+var errTooLong = errors.New("the data has more than 64 MiB when it is decompressed")
+
+func (r *reader) unpack(data []byte, encoding string) ([]byte, error) {
 	var from io.Reader
 	switch encoding {
 	case "", "identity":
 		return data, nil
 	case "gzip", "x-gzip":
-		r, err := gzip.NewReader(bytes.NewReader(data))
+		opened, err := gzip.NewReader(bytes.NewReader(data))
 		if err != nil {
 			return nil, fmt.Errorf("the data is not in gzip, as its header says: %w", err)
 		}
-		from = r
+		from = opened
 	case "zstd":
-		r, err := zstd.NewReader(bytes.NewReader(data), zstd.WithDecoderConcurrency(1),
-			zstd.WithDecoderMaxMemory(mostUnpacked))
-		if err != nil {
-			return nil, fmt.Errorf("the data is not in zstd, as its header says: %w", err)
-		}
-		defer r.Close()
-		from = r
+		return r.unzstd(data)
 	case "snappy":
 		if n, err := snappy.DecodedLen(data); err == nil && n <= mostUnpacked {
 			if out, err := snappy.Decode(nil, data); err == nil {
@@ -64,7 +73,27 @@ func Unpack(data []byte, encoding string) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("the data is not in %s, as its header says: %w", encoding, err)
 	case len(out) > mostUnpacked:
-		return nil, errors.New("the data has more than 64 MiB when it is decompressed")
+		return nil, errTooLong
+	}
+	return out, nil
+}
+
+// unzstd decompresses with a decoder that is used again: to make one costs more than most
+// messages.
+func (r *reader) unzstd(data []byte) ([]byte, error) {
+	if r.zstd == nil {
+		var err error
+		if r.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1),
+			zstd.WithDecoderMaxMemory(mostUnpacked)); err != nil {
+			return nil, err
+		}
+	}
+	out, err := r.zstd.DecodeAll(data, nil)
+	switch {
+	case errors.Is(err, zstd.ErrDecoderSizeExceeded):
+		return nil, errTooLong
+	case err != nil:
+		return nil, fmt.Errorf("the data is not in zstd, as its header says: %w", err)
 	}
 	return out, nil
 }

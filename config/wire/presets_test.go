@@ -228,7 +228,8 @@ func TestPresetSamples(t *testing.T) {
 				"outcomes": {live(`{"request_id":"0009174a-24a8-4603-b098-09c8799950e9","item_id":"1","type":"truth","ts":"2021-04-10T00:24:00Z","value":1}`)},
 			}
 		}, "2 rows of 1 requests; correct 1 on 1; instance item_id model predictions"},
-		{"kserve", func(*testing.T) logs { return logs{"kserve": lines(tensors)} }, "?"},
+		{"kserve", func(*testing.T) logs { return logs{"kserve": lines(tensors)} },
+			"3 rows of 2 requests; correct 0 on 0; id inputs instance item_id model model_name outputs"},
 		{"sagemaker", func(t *testing.T) logs {
 			truth := sampleLines(t, "sagemaker/ground_truth_csv.jsonl")
 			for i := range truth {
@@ -246,9 +247,9 @@ func TestPresetSamples(t *testing.T) {
 		{"otlp", func(*testing.T) logs { return logs{"otlp": {live(inferenceLogs)}} },
 			"1 rows of 1 requests; clicked 1 on 1; rating 0.75 on 1; age model"},
 		{"ubi", func(*testing.T) logs { return logs{"ubi": lines(ubiEvents)} },
-			"2 rows of 1 requests; clicked 1 on 2; bought 0 on 2; application item_id user_id user_query"},
+			"4 rows of 2 requests; clicked 2 on 4; bought 0 on 4; application item_id user_id user_query"},
 		{"segment", func(*testing.T) logs { return logs{"segment": lines(segmentEvents)} },
-			"2 rows of 1 requests; clicked 1 on 2; bought 2 on 2; item_id list_id user_id"},
+			"4 rows of 2 requests; clicked 2 on 4; bought 2 on 4; index item_id list_id user_id"},
 		{"cloudevents", func(*testing.T) logs {
 			return logs{"cloudevents": {
 				live(`{"specversion":"1.0","id":"r1","source":"/ranker","type":"shop.request","time":"2026-01-01T00:00:00Z","data":{"query":"cat"}}`),

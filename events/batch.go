@@ -4,6 +4,9 @@ package events
 // the log's keeper says about its end.
 type Batch struct {
 	Messages []Message
+	// Memory is what the data of all messages lies in, if the source can use it again; nil
+	// from others.
+	Memory []byte
 	// ReadThrough, unless MinTime, is the broker's own time of an answer that said:
 	// nothing is pending beyond the messages handed over so far. Every message
 	// stored before it has been read.

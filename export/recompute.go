@@ -60,6 +60,9 @@ func (k *Keeper) Recompute(opts Options) (*Recomputed, error) {
 // Row adds a row, as Stage.Row does.
 func (r *Recomputed) Row(req *events.Request, row *joiner.Row) error { return r.stage.Row(req, row) }
 
+// Rows adds rows, as Stage.Rows does.
+func (r *Recomputed) Rows(rows []joiner.Labeled) error { return r.stage.Rows(rows) }
+
 // DeadLetter does nothing: the dead letters of an output are those of its commits.
 func (r *Recomputed) DeadLetter(*events.DeadLetter) error { return nil }
 

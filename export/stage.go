@@ -79,6 +79,43 @@ func (s *Stage) Row(req *events.Request, row *joiner.Row) error {
 	return s.fail(s.addRow(req, row))
 }
 
+// Rows adds rows, as Row does one after the other.
+func (s *Stage) Rows(rows []joiner.Labeled) error {
+	if err := s.usable(); err != nil {
+		return err
+	}
+	for len(rows) > 0 {
+		n, err := s.addRun(rows)
+		if err != nil {
+			return s.fail(err)
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// addRun adds the rows of the first day, as far as its file has room, and says how many.
+func (s *Stage) addRun(rows []joiner.Labeled) (n int, err error) {
+	d := day(rows[0].Request.TS)
+	b, size := s.builder(d)
+	for room := s.out.opts.FileRows - b.Rows(); n < len(rows) && n < room && day(rows[n].Request.TS) == d; {
+		n++
+	}
+	unfit, err := b.AddAll(rows[:n])
+	if err != nil {
+		return n, err
+	}
+	s.buffered += int64(b.Size()) - size
+	if s.sink != nil {
+		for i := range rows[:n] {
+			s.sink.Row(rows[i].Request, rows[i].Row)
+		}
+	}
+	s.rows += int64(n)
+	s.unfit += unfit
+	return n, s.roll(d, b)
+}
+
 func (s *Stage) addRow(req *events.Request, row *joiner.Row) error {
 	d := day(req.TS)
 	b, size := s.builder(d)
@@ -92,6 +129,11 @@ func (s *Stage) addRow(req *events.Request, row *joiner.Row) error {
 	}
 	s.rows++
 	s.unfit += unfit
+	return s.roll(d, b)
+}
+
+// roll finishes files that are large enough.
+func (s *Stage) roll(d int64, b *rowfile.Builder) error {
 	if b.Rows() >= s.out.opts.FileRows {
 		if err := s.finishFile(d); err != nil {
 			return err

@@ -29,6 +29,12 @@ var reasonNames = [Reasons]string{"closed", "early", "corrected", "late_request"
 // String is the reason as it is written.
 func (r Reason) String() string { return reasonNames[r] }
 
+// Labeled is a row with its request.
+type Labeled struct {
+	Request *events.Request
+	Row     *Row
+}
+
 // Row is one labeled row, still without its request's columns.
 type Row struct {
 	Item     int    // index into the request's items, -1 for a row of the whole request

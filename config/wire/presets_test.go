@@ -44,7 +44,14 @@ type table struct {
 	letters  []string
 }
 
-func (s *table) Row(req *events.Request, row *joiner.Row) error {
+func (s *table) Rows(rows []joiner.Labeled) error {
+	for _, r := range rows {
+		s.row(r.Request, r.Row)
+	}
+	return nil
+}
+
+func (s *table) row(req *events.Request, row *joiner.Row) {
 	s.rows++
 	s.requests[req.ID] = true
 	features := slices.Clone(req.Features)
@@ -66,7 +73,6 @@ func (s *table) Row(req *events.Request, row *joiner.Row) error {
 			s.sums[i] += c.Value
 		}
 	}
-	return nil
 }
 
 // String is what came of the logs.

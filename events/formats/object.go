@@ -2,10 +2,12 @@ package formats
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"math"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -91,6 +93,20 @@ func AppendText[T string | []byte](dst []byte, s T) []byte {
 		}
 	}
 	return append(append(dst, s[from:]...), '"')
+}
+
+// AppendTextOr64 appends a text, as base64 if it is no UTF-8.
+func AppendTextOr64(dst, text []byte) []byte {
+	if !utf8.Valid(text) {
+		return AppendText(dst, base64.StdEncoding.EncodeToString(text))
+	}
+	return AppendText(dst, text)
+}
+
+// AppendTime appends a time as RFC 3339 to the nanosecond.
+func AppendTime(dst []byte, t time.Time) []byte {
+	dst = append(dst, '"')
+	return append(t.AppendFormat(dst, time.RFC3339Nano), '"')
 }
 
 // AppendFloat appends the shortest number that reads as f again. What JSON has no

@@ -22,6 +22,21 @@ func (p *Parser) Outcome(raw []byte) (events.Outcome, Info, error) {
 	return p.d.decodeOutcome(raw, &p.names)
 }
 
+// ScanOutcome finds whose outcome it is, and when, without making it: it accepts and rejects
+// what Outcome does. The id may be a part of raw.
+func (p *Parser) ScanOutcome(raw []byte) (id []byte, ts events.Time, info Info, err error) {
+	if len(raw) <= p.most {
+		copy(p.page[:], raw)
+		if p.event(inOutcome, len(raw)) && p.isOutcome() {
+			if ts, ok := p.time(); ok {
+				return p.idIn(raw), ts, Info{Unknown: p.unknown}, nil
+			}
+		}
+	}
+	o, info, err := p.Outcome(raw)
+	return []byte(o.RequestID), o.TS, info, err
+}
+
 // isOutcome checks what only an outcome has.
 func (p *Parser) isOutcome() bool {
 	given := func(f field) bool { return p.given>>f&1 == 1 }

@@ -72,6 +72,10 @@ func (w *twins) checkOutcome(t failing, raw []byte) {
 	if !sameErrors(err, wantErr) || info != wantInfo || math.Float64bits(got.Value) != math.Float64bits(want.Value) || !reflect.DeepEqual(got, want) {
 		t.Fatalf("%.300q: outcome is\n%+v, %+v, %v, want\n%+v, %+v, %v", raw, got, info, err, want, wantInfo, wantErr)
 	}
+	id, ts, info, err := w.parser.ScanOutcome(raw)
+	if !sameErrors(err, wantErr) || info != wantInfo || string(id) != want.RequestID || ts != want.TS {
+		t.Fatalf("%.300q: scanned as %q at %v, %+v, %v, want\n%+v, %+v, %v", raw, id, ts, info, err, want, wantInfo, wantErr)
+	}
 }
 
 func sameErrors(got, want error) bool {

@@ -40,6 +40,8 @@ type Source struct {
 	longest int    // MaxLine; tests make do with less
 	line    uint64 // lines read
 	lines   *bufio.Reader
+	blocks  *blocks // not nil: lines are read in blocks
+	memory  *Memory
 	format  formats.Format
 	records func() (seq uint64, data []byte, err error) // nil: a line is a message
 	piped   bool                                        // input may take its time, so what is there is handed over
@@ -62,12 +64,14 @@ type Options struct {
 	Columns func(ctx context.Context, path string) (io.ReadCloser, error)
 	// Texts leaves the cells of a table texts, under the names that the header has.
 	Texts bool
+	// Memory is used for batches, whose reader gives it back; nil: each has memory of its own.
+	Memory *Memory
 }
 
 // Open opens the log of one kind of events.
 func Open(o Options) (*Source, error) {
 	file, name := os.Stdin, "standard input"
-	s := &Source{kind: o.Kind, input: o.Input, from: max(o.From, 1), longest: MaxLine}
+	s := &Source{kind: o.Kind, input: o.Input, from: max(o.From, 1), longest: MaxLine, memory: o.Memory}
 	if o.Path != "-" {
 		var err error
 		if file, err = os.Open(o.Path); err != nil {
@@ -129,6 +133,15 @@ func (s *Source) begin(file io.Reader, o *Options) error {
 		s.records = table.Next
 	case formats.FormatParquet, formats.FormatAvro:
 		return s.columns(text.Codec, o)
+	case formats.FormatLines:
+		if s.piped {
+			break
+		}
+		if text.Codec == "" {
+			s.readBlocks(file)
+		} else {
+			s.readBlocks(s.lines)
+		}
 	}
 	return nil
 }
@@ -148,7 +161,8 @@ func (s *Source) columns(codec string, o *Options) error {
 		return err
 	}
 	s.closers = append(s.closers, lines.Close)
-	s.lines, s.size = bufio.NewReaderSize(lines, 256<<10), 0
+	s.lines, s.size = bufio.NewReader(lines), 0
+	s.readBlocks(lines)
 	return nil
 }
 
@@ -175,6 +189,9 @@ func (s *Source) Next(ctx context.Context) (events.Batch, error) {
 	batch := events.Batch{ReadThrough: events.MinTime}
 	if err := ctx.Err(); err != nil {
 		return batch, err
+	}
+	if s.blocks != nil {
+		return s.nextBlock(ctx)
 	}
 	batch.Messages = make([]events.Message, 0, s.several)
 	defer func() { s.several = max(len(batch.Messages), s.several) }()

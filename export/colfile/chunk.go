@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/parquet-go/parquet-go/compress"
 	"github.com/parquet-go/parquet-go/format"
 )
 
@@ -77,6 +78,7 @@ type chunk struct {
 	leaf   *leaf
 	values *Column
 	total  bounds
+	codec  compress.Codec // of the data; nil: it is not chosen yet
 }
 
 // limits are those of a page. A row is not split over two.
@@ -170,11 +172,8 @@ func (k *chunk) defined(from, n int) int {
 }
 
 func (k *chunk) writeDictionary() error {
-	if k.leaf.kind != format.ByteArray {
-		return fmt.Errorf("a dictionary of %s is not known", k.leaf.kind)
-	}
 	d := &k.dict
-	d.build(k.values)
+	d.build(k.values, k.leaf.kind)
 	if err := k.page.encodeDictionary(d, k.file.codec); err != nil {
 		return err
 	}

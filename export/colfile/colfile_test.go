@@ -36,6 +36,9 @@ var kinds = []struct {
 	{"double", parquet.Leaf(parquet.DoubleType)},
 	{"text", parquet.Encoded(parquet.String(), &parquet.Plain)},
 	{"word", parquet.Encoded(parquet.String(), &parquet.RLEDictionary)},
+	{"few_int32", parquet.Encoded(parquet.Leaf(parquet.Int32Type), &parquet.RLEDictionary)},
+	{"few_int64", parquet.Encoded(parquet.Leaf(parquet.Int64Type), &parquet.RLEDictionary)},
+	{"few_double", parquet.Encoded(parquet.Leaf(parquet.DoubleType), &parquet.RLEDictionary)},
 }
 
 // shapes are what each of them comes as.

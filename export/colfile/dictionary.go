@@ -1,30 +1,83 @@
 package colfile
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/maphash"
+	"math"
+	"math/bits"
 
-// dictionary numbers the distinct texts of a column in the order in which they
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// dictionary numbers the distinct values of a column in the order in which they
 // come. The memory is used again for the next column.
 type dictionary struct {
-	numbers map[string]int32
 	text    []byte
 	offsets []uint32
-	indexes []int32 // of the column's texts
+	words   []uint64 // numbers, as their bits
+	size    int      // of a number in the file, in bytes; 0: these are texts
+	indexes []int32  // of the column's values
+
+	// slots find the number of a value by its hash: the number plus one, 0 where there is
+	// none. There are at least twice as many as numbers, and a power of two.
+	slots []uint32
+	shift uint // of a hash
+	seed  maphash.Seed
 
 	used   []uint32 // per number: the page, counted from 1, that had it last
 	page   uint32
 	ranked []int32 // numbers of the page at hand
 }
 
-func (d *dictionary) len() int { return len(d.offsets) - 1 }
+// leastSlots is how many slots there are at first.
+const leastSlots = 1 << 10
+
+func (d *dictionary) len() int {
+	if d.size > 0 {
+		return len(d.words)
+	}
+	return len(d.offsets) - 1
+}
 
 func (d *dictionary) at(n int32) []byte { return d.text[d.offsets[n]:d.offsets[n+1]] }
 
-func (d *dictionary) build(c *Column) {
-	if d.numbers == nil {
-		d.numbers = map[string]int32{}
+// build numbers the values of a column.
+func (d *dictionary) build(c *Column, kind format.Type) {
+	if d.seed == (maphash.Seed{}) {
+		d.seed = maphash.MakeSeed()
 	}
-	clear(d.numbers)
-	d.text, d.offsets, d.indexes = d.text[:0], append(d.offsets[:0], 0), d.indexes[:0]
+	d.text, d.offsets, d.words, d.indexes = d.text[:0], append(d.offsets[:0], 0), d.words[:0], d.indexes[:0]
+	d.makeSlots(leastSlots)
+	d.size = 0
+	switch kind {
+	case format.Int32:
+		d.size = 4
+		addWords(d, c.Int32s, func(v int32) uint64 { return uint64(uint32(v)) })
+	case format.Int64:
+		d.size = 8
+		addWords(d, c.Int64s, func(v int64) uint64 { return uint64(v) })
+	case format.Double:
+		d.size = 8
+		addWords(d, c.Doubles, math.Float64bits)
+	default:
+		d.addTexts(c)
+	}
+	d.used = append(d.used[:0], make([]uint32, d.len())...)
+	d.page = 0
+}
+
+// makeSlots makes n empty slots, in the memory that there is.
+func (d *dictionary) makeSlots(n int) {
+	if cap(d.slots) < n {
+		d.slots = make([]uint32, n)
+	}
+	d.slots = d.slots[:n]
+	clear(d.slots)
+	d.shift = uint(64 - bits.Len(uint(n-1)))
+}
+
+func (d *dictionary) addTexts(c *Column) {
 	var last []byte
 	number := int32(-1)
 	for i := 1; i < len(c.Offsets); i++ {
@@ -36,22 +89,96 @@ func (d *dictionary) build(c *Column) {
 		}
 		d.indexes = append(d.indexes, number)
 	}
-	d.used = append(d.used[:0], make([]uint32, d.len())...)
-	d.page = 0
 }
 
+// number is the number of a text.
 func (d *dictionary) number(text []byte) int32 {
-	if n, known := d.numbers[string(text)]; known {
-		return n
+	mask := uint64(len(d.slots) - 1)
+	for i := maphash.Bytes(d.seed, text) >> d.shift; ; i = (i + 1) & mask {
+		n := d.slots[i]
+		switch {
+		case n == 0:
+			d.text = append(d.text, text...)
+			d.offsets = append(d.offsets, uint32(len(d.text)))
+			d.put(i)
+			return int32(d.len() - 1)
+		case bytes.Equal(d.at(int32(n-1)), text):
+			return int32(n - 1)
+		}
 	}
-	n := int32(d.len())
-	d.numbers[string(text)] = n
-	d.text = append(d.text, text...)
-	d.offsets = append(d.offsets, uint32(len(d.text)))
-	return n
 }
 
-// distinct are the numbers of a page's texts, each once.
+func addWords[T int32 | int64 | float64](d *dictionary, values []T, bitsOf func(T) uint64) {
+	var last uint64
+	number := int32(-1)
+	for _, v := range values {
+		if word := bitsOf(v); number < 0 || word != last {
+			number, last = d.word(word), word
+		}
+		d.indexes = append(d.indexes, number)
+	}
+}
+
+// word is the number of a number, by its bits.
+func (d *dictionary) word(word uint64) int32 {
+	mask := uint64(len(d.slots) - 1)
+	for i := hashOfWord(word) >> d.shift; ; i = (i + 1) & mask {
+		n := d.slots[i]
+		switch {
+		case n == 0:
+			d.words = append(d.words, word)
+			d.put(i)
+			return int32(len(d.words) - 1)
+		case d.words[n-1] == word:
+			return int32(n - 1)
+		}
+	}
+}
+
+// hashOfWord has its best bits at the top: it is Fibonacci hashing (Knuth, 6.4).
+func hashOfWord(word uint64) uint64 { return (word ^ word>>32) * 0x9e3779b97f4a7c15 }
+
+// put puts the newest value into an empty slot.
+func (d *dictionary) put(slot uint64) {
+	d.slots[slot] = uint32(d.len())
+	if 2*d.len() <= len(d.slots) {
+		return
+	}
+	d.makeSlots(2 * len(d.slots))
+	mask := uint64(len(d.slots) - 1)
+	for n := range d.len() {
+		hash := uint64(0)
+		if d.size > 0 {
+			hash = hashOfWord(d.words[n])
+		} else {
+			hash = maphash.Bytes(d.seed, d.at(int32(n)))
+		}
+		i := hash >> d.shift
+		for d.slots[i] != 0 {
+			i = (i + 1) & mask
+		}
+		d.slots[i] = uint32(n + 1)
+	}
+}
+
+// appendPlain appends the dictionary's values as the file has them.
+func (d *dictionary) appendPlain(dst []byte) []byte {
+	switch d.size {
+	case 4:
+		for _, word := range d.words {
+			dst = binary.LittleEndian.AppendUint32(dst, uint32(word))
+		}
+	case 8:
+		for _, word := range d.words {
+			dst = binary.LittleEndian.AppendUint64(dst, word)
+		}
+	default:
+		dst = appendTexts(dst, d.text, d.offsets)
+	}
+	return dst
+}
+
+// distinct are the numbers of a page's values, each once.
 func (d *dictionary) distinct(indexes []int32) []int32 {
 	d.page++
 	d.ranked = d.ranked[:0]

@@ -75,7 +75,7 @@ func (p *pageBuffers) encodeValues(k *chunk, s *span) (err error) {
 		p.values, err = (*plain.Encoding)(nil).EncodeDouble(p.values, c.Doubles[from:to])
 	case k.leaf.kind == format.ByteArray && e == format.Plain:
 		p.values = appendTexts(p.values, c.Text, c.Offsets[from:to+1])
-	case k.leaf.kind == format.ByteArray && e == format.RLEDictionary:
+	case k.leaf.kind != format.Boolean && e == format.RLEDictionary:
 		p.values, err = (*rle.DictionaryEncoding)(nil).EncodeInt32(p.values, k.dict.indexes[from:to])
 	case k.leaf.kind == format.Int32 && e == format.DeltaBinaryPacked:
 		p.values, err = (*delta.BinaryPackedEncoding)(nil).EncodeInt32(p.values, c.Int32s[from:to])
@@ -91,7 +91,7 @@ func (p *pageBuffers) encodeValues(k *chunk, s *span) (err error) {
 	if err != nil {
 		return err
 	}
-	return p.compress(k.file.codec)
+	return p.compress(k.chosen(p.values))
 }
 
 // maxPage is the most bytes of a page that its header can say.
@@ -110,7 +110,7 @@ func (p *pageBuffers) compress(codec compress.Codec) (err error) {
 
 func (p *pageBuffers) encodeDictionary(d *dictionary, codec compress.Codec) error {
 	p.rep, p.def = p.rep[:0], p.def[:0]
-	p.values = appendTexts(p.values[:0], d.text, d.offsets)
+	p.values = d.appendPlain(p.values[:0])
 	return p.compress(codec)
 }
 

@@ -89,7 +89,7 @@ const bufferSize = 256 << 10
 
 // NewWriter begins a file of the schema. The encodings of its leaves that are
 // known here are PLAIN, DELTA_BINARY_PACKED of integers and RLE_DICTIONARY of
-// texts.
+// all but Booleans.
 func NewWriter(w io.Writer, schema *parquet.Schema, opts Options) (*Writer, error) {
 	meta, err := emptyFile(schema, &opts)
 	if err != nil {

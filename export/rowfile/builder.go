@@ -49,6 +49,7 @@ type Builder struct {
 	dropped int64               // values of features that were too many for their row or the table
 	tooWide string              // the request of the first such row
 	spare   memory              // of columns that come
+	run     run                 // of rows that are added together
 	// finished are the file's columns in their order, once no row can come.
 	finished []*column
 
@@ -147,15 +148,11 @@ func (b *Builder) Size() int { return b.size }
 // columns that are not decided yet are counted by Table.Settle. After an error the
 // builder is of no use.
 func (b *Builder) Add(req *events.Request, row *joiner.Row) (unfit int64, err error) {
+	if err := b.check(req, row); err != nil {
+		return 0, err
+	}
 	var item *events.Item
-	switch {
-	case row.Item < -1 || row.Item >= len(req.Items):
-		return 0, fmt.Errorf("row of request %q: item %d of %d", req.ID, row.Item, len(req.Items))
-	case len(row.Cells) != len(b.layout.labels):
-		return 0, fmt.Errorf("row of request %q: %d labels, want %d", req.ID, len(row.Cells), len(b.layout.labels))
-	case row.Reason >= joiner.Reasons:
-		return 0, fmt.Errorf("row of request %q: reason %d is not known", req.ID, uint8(row.Reason))
-	case row.Item >= 0:
+	if row.Item >= 0 {
 		item = &req.Items[row.Item]
 	}
 	if !b.guessed(req, item) {
@@ -173,6 +170,19 @@ func (b *Builder) Add(req *events.Request, row *joiner.Row) (unfit int64, err er
 	b.addLabels(row)
 	b.rows++
 	return unfit, nil
+}
+
+// check reports what is wrong with a row, which only a defect can be.
+func (b *Builder) check(req *events.Request, row *joiner.Row) error {
+	switch {
+	case row.Item < -1 || row.Item >= len(req.Items):
+		return fmt.Errorf("row of request %q: item %d of %d", req.ID, row.Item, len(req.Items))
+	case len(row.Cells) != len(b.layout.labels):
+		return fmt.Errorf("row of request %q: %d labels, want %d", req.ID, len(row.Cells), len(b.layout.labels))
+	case row.Reason >= joiner.Reasons:
+		return fmt.Errorf("row of request %q: reason %d is not known", req.ID, uint8(row.Reason))
+	}
+	return nil
 }
 
 func (b *Builder) addFeatures(req *events.Request, fields []events.Field, item bool) (unfit int64) {
@@ -219,6 +229,13 @@ func (b *Builder) addHead(req *events.Request, item *events.Item) {
 	h[modelVersion].addOptionalText(req.ModelVersion)
 	h[userID].addOptionalText(req.UserID)
 	b.size += rowOverhead + len(req.ID) + len(req.Model) + len(req.ModelVersion) + len(req.UserID)
+	b.addItemHead(req, item)
+	b.minTS, b.maxTS = min(b.minTS, req.TS), max(b.maxTS, req.TS)
+}
+
+// addItemHead adds the columns of an item, and the score that the request has without one.
+func (b *Builder) addItemHead(req *events.Request, item *events.Item) {
+	h := &b.head
 	has, value := req.HasScore, req.Score
 	if item == nil {
 		h[itemID].addNull()
@@ -234,26 +251,35 @@ func (b *Builder) addHead(req *events.Request, item *events.Item) {
 	} else {
 		h[score].addNull()
 	}
-	b.minTS, b.maxTS = min(b.minTS, req.TS), max(b.maxTS, req.TS)
 }
 
 func (b *Builder) addLabels(row *joiner.Row) {
 	for i := range row.Cells { // labels before have none, and are null
-		cell, c := &row.Cells[i], &b.labels[2*i]
-		switch {
-		case cell.Null || math.IsNaN(cell.Value):
-			c.addNull()
-		case c.typ.Scalar == ScalarInt32:
-			c.addInt(int64(min(max(cell.Value, math.MinInt32), math.MaxInt32)))
-		default:
-			c.addDouble(cell.Value)
-		}
+		cell := &row.Cells[i]
+		b.labels[2*i].addCell(cell)
 		b.labels[2*i+1].addIntIf(cell.TS != events.MinTime, micros(cell.TS))
 	}
 	b.tail[weight].addDouble(row.Weight)
 	b.tail[revision].addInt(int64(min(row.Revision, math.MaxInt32)))
 	b.tail[reason].addText(events.ValueString, row.Reason.String())
 	b.size += labelOverhead * len(row.Cells)
+	b.count(row)
+}
+
+// addCell adds the value of a label.
+func (c *column) addCell(cell *joiner.Cell) {
+	switch {
+	case cell.Null || math.IsNaN(cell.Value):
+		c.addNull()
+	case c.typ.Scalar == ScalarInt32:
+		c.addInt(int64(min(max(cell.Value, math.MinInt32), math.MaxInt32)))
+	default:
+		c.addDouble(cell.Value)
+	}
+}
+
+// count counts a row for the summary.
+func (b *Builder) count(row *joiner.Row) {
 	b.maxRevision = max(b.maxRevision, row.Revision)
 	if row.Reason == joiner.ReasonEarly {
 		b.early++

@@ -27,10 +27,16 @@ func newCodec(dense bool) (compress.Codec, error) {
 // less for such columns.
 type denseCodec struct {
 	compress.Codec
-	encoder *kpzstd.Encoder
+	encoder  *kpzstd.Encoder
+	literals literals
 }
 
 // Encode implements compress.Codec.
 func (c *denseCodec) Encode(dst, src []byte) ([]byte, error) {
 	return c.encoder.EncodeAll(src, dst[:0]), nil
+}
+
+// EncodeWithoutRepeats implements colfile.Chooser.
+func (c *denseCodec) EncodeWithoutRepeats(dst, src []byte) []byte {
+	return c.literals.append(dst[:0], src)
 }

@@ -151,9 +151,7 @@ func (c *column) addDouble(v float64) { c.addNum(events.ValueDouble, math.Float6
 // addText adds a String or JSON. Parquet strings must be UTF-8 or readers
 // refuse the whole file, so what is not becomes U+FFFD.
 func (c *column) addText(k events.ValueKind, s string) {
-	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "\uFFFD")
-	}
+	s = valid(s)
 	c.tag(k)
 	if cap(c.text)-len(c.text) < len(s) {
 		c.text = slices.Grow(c.text, max(len(s), len(c.text)))
@@ -163,6 +161,14 @@ func (c *column) addText(k events.ValueKind, s string) {
 		c.offsets = append1(c.offsets, 0)
 	}
 	c.offsets = append1(c.offsets, uint32(len(c.text)))
+}
+
+// valid is a text as a file can have it.
+func valid(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 // addOptionalText adds s, or null if it is empty.

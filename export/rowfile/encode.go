@@ -46,7 +46,7 @@ func (b *Builder) Encode(w io.Writer, meta map[string]string) (sum Summary, err 
 	dict := make([]bool, len(cols))
 	for i, c := range cols {
 		t := c.typ.stored()
-		dict[i] = t.Scalar == ScalarString && c.repetitive()
+		dict[i] = c.repetitive(b.layout.groupRows)
 		sum.Columns = append(sum.Columns, Column{Name: c.name, Type: t})
 	}
 	out, err := colfile.NewWriter(w, schema(cols, dict, b.rows),
@@ -126,30 +126,6 @@ func writeGroup(out *colfile.Writer, parts []part, end int) error {
 		}
 	}
 	return out.EndGroup()
-}
-
-// dictionarySample is how many of a column's texts decide on a dictionary.
-const dictionarySample = 8192
-
-// repetitive reports whether a dictionary pays for the column's texts: whether
-// at most a quarter of an even sample is distinct. It depends on nothing but
-// the values.
-func (c *column) repetitive() bool {
-	n := c.texts()
-	step := n/dictionarySample + 1
-	limit := n / step / 4
-	distinct := map[string]struct{}{}
-	for i := 0; i < n; i += step {
-		text := c.textAt(i)
-		if _, known := distinct[string(text)]; known {
-			continue
-		}
-		if len(distinct) == limit {
-			return false
-		}
-		distinct[string(text)] = struct{}{}
-	}
-	return n > 0
 }
 
 // rowsHash sums the columns' hashes up.

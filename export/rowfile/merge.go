@@ -110,7 +110,7 @@ func (m *merger) write(w io.Writer, meta map[string]string) error {
 	if m.out == nil {
 		dict := make([]bool, len(m.columns))
 		for i, c := range m.columns {
-			dict[i] = c.Type.Scalar == ScalarString && repetitive(&columns[i])
+			dict[i] = repetitive(c.Type, &columns[i], m.layout.groupRows)
 		}
 		var err error
 		m.out, err = colfile.NewWriter(w, NewSchema(m.columns, m.required, dict), colfile.Options{
@@ -240,22 +240,6 @@ func appendLevels(to, levels []byte, n int, all byte) []byte {
 		to = append(to, all)
 	}
 	return to
-}
-
-// repetitive reports whether a dictionary pays for a column's texts, as
-// column.repetitive does.
-func repetitive(c *colfile.Column) bool {
-	n := max(len(c.Offsets), 1) - 1
-	step := n/dictionarySample + 1
-	limit := n / step / 4
-	distinct := map[string]struct{}{}
-	for i := 0; i < n; i += step {
-		distinct[string(c.Text[c.Offsets[i]:c.Offsets[i+1]])] = struct{}{}
-		if len(distinct) > limit {
-			return false
-		}
-	}
-	return n > 0
 }
 
 // Metadata is a value of the key-value metadata in a file's footer; empty if it is not

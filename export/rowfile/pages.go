@@ -1,6 +1,7 @@
 package rowfile
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -27,10 +28,14 @@ func (d *digest) addPage(page parquet.Page, c *colfile.Column) error {
 
 // pageDecoder makes pages of a column whole columns of values.
 type pageDecoder struct {
-	scalar  Scalar
-	most    byte   // the definition level of what is there
-	text    []byte // of a page with a dictionary
+	scalar Scalar
+	most   byte // the definition level of what is there
+	// The values of a page with a dictionary.
+	text    []byte
 	offsets []uint32
+	int32s  []int32
+	int64s  []int64
+	doubles []float64
 }
 
 // decode makes c a page: its levels and its values, which are good until the page is
@@ -97,12 +102,43 @@ func (d *pageDecoder) fill(c *colfile.Column, page parquet.Page, values int) (go
 	return len(c.Int64s), nil
 }
 
-// lookUp makes c the texts of a dictionary that a page's indexes stand for.
-func (d *pageDecoder) lookUp(c *colfile.Column, dict parquet.Dictionary, indexes []int32) (int, error) {
+// lookUp makes c the values of a dictionary that a page's indexes stand for.
+func (d *pageDecoder) lookUp(c *colfile.Column, dict parquet.Dictionary, indexes []int32) (got int, err error) {
 	data := dict.Page().Data()
-	if d.scalar != ScalarString || data.Kind() != encoding.ByteArray {
+	if data.Kind() != d.scalar.physical() {
 		return 0, fmt.Errorf("it has a dictionary of type %s", data.Kind())
 	}
+	switch d.scalar {
+	case ScalarString:
+		return d.lookUpTexts(c, &data, indexes)
+	case ScalarInt32:
+		d.int32s, err = lookUp(d.int32s[:0], data.Int32(), indexes)
+		c.Int32s = d.int32s
+	case ScalarDouble:
+		d.doubles, err = lookUp(d.doubles[:0], data.Double(), indexes)
+		c.Doubles = d.doubles
+	case ScalarBool:
+		return 0, errors.New("it has a dictionary of Booleans")
+	default:
+		d.int64s, err = lookUp(d.int64s[:0], data.Int64(), indexes)
+		c.Int64s = d.int64s
+	}
+	return len(indexes), err
+}
+
+// lookUp appends the values of a dictionary that indexes stand for.
+func lookUp[T any](to, values []T, indexes []int32) ([]T, error) {
+	to = slices.Grow(to, len(indexes))
+	for _, i := range indexes {
+		if uint(i) >= uint(len(values)) {
+			return to, fmt.Errorf("index %d of a dictionary of %d", i, len(values))
+		}
+		to = append(to, values[i])
+	}
+	return to, nil
+}
+
+func (d *pageDecoder) lookUpTexts(c *colfile.Column, data *encoding.Values, indexes []int32) (int, error) {
 	text, offsets := data.ByteArray()
 	d.text, d.offsets = d.text[:0], append(d.offsets[:0], 0)
 	for _, i := range indexes {

@@ -95,7 +95,7 @@ func scalarOf(t parquet.Type) (Scalar, error) {
 
 // leaf is a column of scalars with the encoding that measured best for it and that
 // readers know: fastparquet reads DELTA_BINARY_PACKED of 32 bits without nulls only,
-// and takes that of 64 bits for other numbers without a word.
+// and takes that of 64 bits for other numbers without a word. Dictionaries all read.
 func leaf(s Scalar, dict, full bool) parquet.Node {
 	var node parquet.Node
 	var enc encoding.Encoding = &parquet.Plain
@@ -110,7 +110,7 @@ func leaf(s Scalar, dict, full bool) parquet.Node {
 	case ScalarInt64:
 		node = parquet.Leaf(parquet.Int64Type)
 	case ScalarDouble:
-		return parquet.Leaf(parquet.DoubleType)
+		node = parquet.Leaf(parquet.DoubleType)
 	case ScalarTimestamp:
 		node = parquet.Timestamp(parquet.Microsecond)
 	default:

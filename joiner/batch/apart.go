@@ -68,7 +68,8 @@ func (j *join) decideID(hash uint64, id string, all []copyOf) error {
 				outcomes[h].entry.gone = true
 			}
 		}
-		if err := j.write(&req, d.RowsReuse(j.known, joiner.ReasonClosed), &fates); err != nil {
+		j.write(&req, d.RowsReuse(j.known, joiner.ReasonClosed), &fates)
+		if err := j.handOver(); err != nil {
 			return err
 		}
 	}

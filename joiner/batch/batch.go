@@ -22,10 +22,18 @@ type Source interface {
 	Close() error
 }
 
+// Recycler is a source that uses the memory of its batches again.
+type Recycler interface {
+	// Recycle takes a batch back of which nothing is used any more. It may be called while
+	// Next runs.
+	Recycle(b *events.Batch)
+}
+
 // Sink takes what is decided, in an order that depends on the logs alone.
 type Sink interface {
-	// Row adds a row. The request is only read during the call.
-	Row(req *events.Request, row *joiner.Row) error
+	// Rows adds rows, those of a request after each other. They are only read during the
+	// call.
+	Rows(rows []joiner.Labeled) error
 	// DeadLetter keeps an event that was rejected.
 	DeadLetter(d *events.DeadLetter) error
 }
@@ -139,6 +147,7 @@ type join struct {
 
 	outcomes *table
 	apart    *apart
+	decided  []joiner.Labeled // of the batch at hand
 	workers  []*worker
 }
 

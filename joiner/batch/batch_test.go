@@ -60,8 +60,10 @@ func text(req *events.Request, row *joiner.Row) string {
 	return fmt.Sprintf("%q %q %d %s %v weight %v %v revision %d", req.ID, item, req.TS, enginetest.Columns(req, row.Item), row.Cells, row.Weight, row.Reason, row.Revision)
 }
 
-func (k *kept) Row(req *events.Request, row *joiner.Row) error {
-	k.rows = append(k.rows, text(req, row))
+func (k *kept) Rows(rows []joiner.Labeled) error {
+	for _, r := range rows {
+		k.rows = append(k.rows, text(r.Request, r.Row))
+	}
 	return k.fail
 }
 

@@ -26,8 +26,8 @@ func (w *worker) idOf(k events.Kind, data []byte) (id []byte, ok bool) {
 		scan, err := w.parsers[k].ScanRequest(data)
 		return scan.ID, err == nil && !scan.Heartbeat
 	}
-	o, info, err := w.parsers[k].Outcome(data)
-	return []byte(o.RequestID), err == nil && !info.Heartbeat
+	id, _, info, err := w.parsers[k].ScanOutcome(data)
+	return id, err == nil && !info.Heartbeat
 }
 
 // hashOf parts ids into passes, and finds their outcomes.

@@ -179,13 +179,13 @@ func (w *worker) outcomes(b *events.Batch) []outcomeRead {
 					return
 				}
 			}
-			o, info, err := w.parsers[k].Outcome(data)
-			r := outcomeRead{at: at, ts: o.TS, data: data, letter: letterOf(data, made), info: info, err: err}
+			id, ts, info, err := w.parsers[k].ScanOutcome(data)
+			r := outcomeRead{at: at, ts: ts, data: data, letter: letterOf(data, made), info: info, err: err}
 			if made != nil {
 				r.info.Unknown += made.Unused
 			}
 			if err == nil && !info.Heartbeat {
-				r.hash = hashOf([]byte(o.RequestID))
+				r.hash = hashOf(id)
 				r.kept = w.j.mine(r.hash)
 			}
 			some = append(some, r)

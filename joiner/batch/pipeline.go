@@ -12,7 +12,7 @@ import (
 )
 
 // each reads a log once: workers make something of its batches side by side, and take
-// is given what they made in the order of the log.
+// is given what they made in the order of the log. It keeps nothing of the batch.
 func each[T any](ctx context.Context, j *join, open func(context.Context) (Source, error),
 	work func(*worker, *events.Batch) T, take func(T) error) (err error) {
 	source, err := open(ctx)
@@ -20,6 +20,7 @@ func each[T any](ctx context.Context, j *join, open func(context.Context) (Sourc
 		return err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
+	recycler, recycles := source.(Recycler)
 	type task struct {
 		batch events.Batch
 		made  chan T
@@ -61,6 +62,9 @@ func each[T any](ctx context.Context, j *join, open func(context.Context) (Sourc
 			case made := <-t.made:
 				if err := take(made); err != nil {
 					return err
+				}
+				if recycles {
+					recycler.Recycle(&t.batch)
 				}
 			case <-reading.Done():
 				return reading.Err()

@@ -83,6 +83,9 @@ func (j *join) readRequests(ctx context.Context) error {
 				return err
 			}
 		}
+		if err := j.handOver(); err != nil {
+			return err
+		}
 		spare.Put(made)
 		return nil
 	})
@@ -200,13 +203,25 @@ func (j *join) takeRequest(v *verdict) error {
 		j.apart.held = append(j.apart.held, setAside{hash: v.hash, at: v.at, data: bytes.Clone(v.data)})
 		return nil
 	case verdictRows:
-		return j.write(&v.request, v.rows, &v.fates)
+		j.write(&v.request, v.rows, &v.fates)
 	}
 	return nil
 }
 
-// write counts what became of a request and its outcomes, and hands over its rows.
-func (j *join) write(req *events.Request, rows []joiner.Row, fates *[joiner.Dispositions]int64) error {
+// handOver hands the rows over that were decided.
+func (j *join) handOver() error {
+	if len(j.decided) == 0 {
+		return nil
+	}
+	err := j.sink.Rows(j.decided)
+	clear(j.decided)
+	j.decided = j.decided[:0]
+	return err
+}
+
+// write counts what became of a request and its outcomes, and keeps its rows until they are
+// handed over.
+func (j *join) write(req *events.Request, rows []joiner.Row, fates *[joiner.Dispositions]int64) {
 	l := &j.result.Ledger
 	l.Kinds[events.KindRequest].Disposed[joiner.DispositionAccepted]++
 	for fate, n := range fates {
@@ -219,12 +234,9 @@ func (j *join) write(req *events.Request, rows []joiner.Row, fates *[joiner.Disp
 		case joiner.LeftOutSampled:
 			l.SampledOut++
 		default:
-			if err := j.sink.Row(req, &rows[i]); err != nil {
-				return err
-			}
+			j.decided = append(j.decided, joiner.Labeled{Request: req, Row: &rows[i]})
 		}
 	}
-	return nil
 }
 
 // orderAside is by id, and within one by arrival.

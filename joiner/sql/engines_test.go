@@ -189,8 +189,8 @@ type sink struct {
 	tooMany bool
 }
 
-func (s *sink) Row(req *events.Request, row *joiner.Row) error {
-	_, err := s.builder.Add(req, row)
+func (s *sink) Rows(rows []joiner.Labeled) error {
+	_, err := s.builder.AddAll(rows)
 	return err
 }
 

@@ -170,6 +170,7 @@ type logFiles struct {
 	last   uint64          // sequence of the newest message
 
 	damaged []error // of the files that cannot be read to their ends
+	memory  logfile.Memory
 }
 
 // logFile is what one file was found to hold.
@@ -260,6 +261,7 @@ func (l *logFiles) current() (*logfile.Source, error) {
 	}
 	source, err := logfile.Open(logfile.Options{
 		Path: file.Path, Kind: l.kind, Input: l.input, Columns: columns, Texts: file.texts,
+		Memory: l.memoryOf(&file),
 	})
 	if err != nil {
 		return nil, err
@@ -267,6 +269,18 @@ func (l *logFiles) current() (*logfile.Source, error) {
 	l.source = source
 	return source, nil
 }
+
+// memoryOf is the memory of batches of a file, if it can be used again: what a mapping made
+// of them may lie in it.
+func (l *logFiles) memoryOf(f *File) *logfile.Memory {
+	if f.mapped {
+		return nil
+	}
+	return &l.memory
+}
+
+// Recycle implements batch.Recycler.
+func (l *logFiles) Recycle(b *events.Batch) { l.memory.Recycle(b) }
 
 func (l *logFiles) closeCurrent() error {
 	l.mu.Lock()

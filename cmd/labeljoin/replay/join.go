@@ -32,8 +32,8 @@ const DefaultMemory = 1 << 30
 // The memory that a replay may take is for events, but for a part for the rows of a file
 // and one for garbage. Of rows there is a file being made and one being written.
 const (
-	fileShare    = 24
-	garbageShare = 32
+	fileShare    = 40
+	garbageShare = 48
 )
 
 // ParseTime reads a time, or a day as its beginning in UTC.

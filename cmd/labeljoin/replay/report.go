@@ -22,6 +22,7 @@ type rowSink struct {
 	from, to   events.Time
 	strict     bool
 	rows       int64
+	wanted     []joiner.Labeled // of those at hand
 	days       map[int64]*dayReport
 	incomplete map[string]int64 // rows with that reason, by day
 	lastID     []byte           // of the request whose row came before
@@ -53,13 +54,25 @@ func (s *rowSink) day(n int64) *dayReport {
 	return d
 }
 
-// Row implements batch.Sink.
-func (s *rowSink) Row(req *events.Request, row *joiner.Row) error {
-	if req.TS < s.from || req.TS >= s.to {
+// Rows implements batch.Sink.
+func (s *rowSink) Rows(rows []joiner.Labeled) error {
+	s.wanted = s.wanted[:0]
+	for i := range rows {
+		if req := rows[i].Request; req.TS >= s.from && req.TS < s.to {
+			s.wanted = append(s.wanted, rows[i])
+			s.count(req, rows[i].Row)
+		}
+	}
+	if s.stage == nil || len(s.wanted) == 0 {
 		return nil
 	}
+	return s.stage.Rows(s.wanted)
+}
+
+// count counts a row for the report.
+func (s *rowSink) count(req *events.Request, row *joiner.Row) {
 	d := s.day(batch.DayOf(req.TS))
-	if s.rows == 0 || req.ID != string(s.lastID) || req.TS != s.lastTS {
+	if s.rows == 0 || req.TS != s.lastTS || req.ID != string(s.lastID) {
 		s.lastID, s.lastTS = append(s.lastID[:0], req.ID...), req.TS
 		d.Requests++
 	}
@@ -71,10 +84,6 @@ func (s *rowSink) Row(req *events.Request, row *joiner.Row) error {
 	if row.Reason == joiner.ReasonIncomplete {
 		s.incomplete[d.Day]++
 	}
-	if s.stage == nil {
-		return nil
-	}
-	return s.stage.Row(req, row)
 }
 
 // DeadLetter implements batch.Sink.

@@ -202,7 +202,7 @@ func avroLeaf(dst []byte, schema avro.Schema, v any) []byte {
 	case []byte:
 		return appendBytes(dst, v, false)
 	case time.Time:
-		return appendTime(dst, v.UTC())
+		return formats.AppendTime(dst, v.UTC())
 	case time.Duration:
 		return strconv.AppendInt(dst, int64(v), 10)
 	case *big.Rat:

@@ -1,13 +1,11 @@
 package columnar
 
 import (
-	"encoding/base64"
 	"encoding/hex"
 	"math/big"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
@@ -33,7 +31,7 @@ func leafOf(node parquet.Node, name string) func([]byte, parquet.Value) []byte {
 	case parquet.Int64:
 		return func(dst []byte, v parquet.Value) []byte { return strconv.AppendInt(dst, v.Int64(), 10) }
 	case parquet.Int96:
-		return func(dst []byte, v parquet.Value) []byte { return appendTime(dst, int96Time(v)) }
+		return func(dst []byte, v parquet.Value) []byte { return formats.AppendTime(dst, int96Time(v)) }
 	case parquet.Float:
 		return func(dst []byte, v parquet.Value) []byte { return formats.AppendFloat(dst, float64(v.Float())) }
 	case parquet.Double:
@@ -53,11 +51,11 @@ func logicalLeaf(l format.LogicalTypeValue, kind parquet.Kind) func([]byte, parq
 		return func(dst []byte, v parquet.Value) []byte {
 			n := v.Int64()
 			second := int64(time.Second) / per
-			return appendTime(dst, time.Unix(n/second, n%second*per).UTC())
+			return formats.AppendTime(dst, time.Unix(n/second, n%second*per).UTC())
 		}
 	case *format.DateType:
 		return func(dst []byte, v parquet.Value) []byte {
-			return appendTime(dst, time.Unix(int64(v.Int32())*86400, 0).UTC())
+			return formats.AppendTime(dst, time.Unix(int64(v.Int32())*86400, 0).UTC())
 		}
 	case *format.IntType:
 		if !l.IsSigned && kind == parquet.Int64 {
@@ -134,22 +132,10 @@ func uuidText(b []byte) string {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
-func appendTime(dst []byte, t time.Time) []byte {
-	dst = append(dst, '"')
-	return append(t.AppendFormat(dst, time.RFC3339Nano), '"')
-}
-
 // appendBytes appends a text, or JSON that is meant as such. What is no text is base64.
 func appendBytes(dst, b []byte, nested bool) []byte {
 	if nested {
 		return formats.AppendNested(dst, string(b))
 	}
-	return appendText(dst, b)
-}
-
-func appendText(dst, b []byte) []byte {
-	if !utf8.Valid(b) {
-		return formats.AppendText(dst, base64.StdEncoding.EncodeToString(b))
-	}
-	return formats.AppendText(dst, b)
+	return formats.AppendTextOr64(dst, b)
 }

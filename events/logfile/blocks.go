@@ -1,0 +1,172 @@
+package logfile
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// Memory is what batches were read into, for those that follow. Sources share it that are
+// read one after the other.
+type Memory struct {
+	mu       sync.Mutex
+	texts    [][]byte
+	messages [][]events.Message
+}
+
+// maxSpare is how many batches' memory is kept. More are not on their way at once.
+const maxSpare = 16
+
+// Recycle takes the memory of a batch back, of which nothing is used any more. It may be
+// called from any goroutine.
+func (m *Memory) Recycle(b *events.Batch) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if b.Memory != nil && cap(b.Memory) <= 2*blockMost && len(m.texts) < maxSpare {
+		m.texts = append(m.texts, b.Memory[:0])
+	}
+	if b.Messages != nil && len(m.messages) < maxSpare {
+		m.messages = append(m.messages, b.Messages[:0])
+	}
+	*b = events.Batch{}
+}
+
+// take is memory for a batch; nil of what there is none of.
+func (m *Memory) take() (text []byte, messages []events.Message) {
+	if m == nil {
+		return nil, nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if n := len(m.texts); n > 0 {
+		text, m.texts = m.texts[n-1], m.texts[:n-1]
+	}
+	if n := len(m.messages); n > 0 {
+		messages, m.messages = m.messages[n-1], m.messages[:n-1]
+	}
+	return text, messages
+}
+
+// Bounds of a block of text that is read at once.
+const (
+	blockLeast = 4 << 10
+	blockMost  = batchBytes
+	// blockLine is how long a line may be that is read so. A longer one, and the rest of
+	// its log, is read line by line.
+	blockLine = 1 << 20
+)
+
+// blocks are what lines are read in that need not be handed over one by one: a line stays
+// where it was read.
+type blocks struct {
+	from  io.Reader
+	begun []byte // the beginning of the next line, or more
+	size  int    // of the next block
+	err   error  // what follows begun, if it is not to be read
+}
+
+// readBlocks reads lines in blocks from now on: first what the reader of lines has buffered,
+// and then what below gives, which may be that reader.
+func (s *Source) readBlocks(below io.Reader) {
+	first, _ := s.lines.Peek(s.lines.Buffered()) // no error: that much is there
+	s.blocks = &blocks{from: below, begun: bytes.Clone(first), size: blockMost}
+	_, _ = s.lines.Discard(len(first))
+}
+
+// nextBlock is Next where lines are read in blocks.
+func (s *Source) nextBlock(ctx context.Context) (batch events.Batch, err error) {
+	batch.ReadThrough = events.MinTime
+	text, messages := s.memory.take()
+	for s.err == nil && len(messages) == 0 {
+		if err := ctx.Err(); err != nil {
+			return batch, err // skipping can take long
+		}
+		var whole bool
+		if text, whole = s.blocks.read(text); !whole {
+			s.lines = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(text), s.blocks.from), blockMost)
+			s.blocks = nil
+			return s.Next(ctx)
+		}
+		if messages = s.split(text, messages); len(text) == 0 {
+			s.err = s.afterBlocks()
+		}
+	}
+	if len(messages) == 0 {
+		return batch, s.err
+	}
+	if batch.Messages = messages; s.memory != nil {
+		batch.Memory = text
+	}
+	return batch, nil
+}
+
+// read reads whole lines, each with its end but for the last of the log, into memory that
+// has room for them or is replaced. There is none after the last, and after an error. If a
+// line is too long for that, it gives what there is of it.
+func (b *blocks) read(memory []byte) (text []byte, whole bool) {
+	text = append(memory[:0], b.begun...)
+	b.begun = b.begun[:0]
+	for searched := 0; ; searched = len(text) {
+		text = slices.Grow(text, max(0, b.size-len(text)))
+		for b.err == nil && len(text) < b.size*3/4 { // a pipe's own blocks are small
+			var n int
+			n, b.err = b.from.Read(text[len(text):b.size])
+			text = text[:len(text)+n]
+		}
+		end := searched + bytes.LastIndexByte(text[searched:], '\n') + 1
+		switch {
+		case end > searched:
+			b.begun = append(b.begun, text[end:]...)
+			return text[:end], true
+		case errors.Is(b.err, io.EOF):
+			return text, true
+		case b.err != nil:
+			return text[:0], true // half a line is none
+		case len(text) > blockLine:
+			return text, false
+		}
+		b.size = 2 * len(text)
+	}
+}
+
+// split makes messages of lines. Those that are too many for a batch begin the next block.
+func (s *Source) split(text []byte, messages []events.Message) []events.Message {
+	at := 0
+	for at < len(text) && len(messages) < batchMessages {
+		line := text[at:]
+		if end := bytes.IndexByte(line, '\n'); end >= 0 {
+			line = line[:end+1]
+		}
+		at += len(line)
+		if s.line++; s.line < s.from {
+			continue
+		}
+		line = s.withoutEnd(line)
+		if len(line) > 0 && (line[0] > ' ' || len(bytes.TrimSpace(line)) > 0) {
+			messages = append(messages, events.Message{
+				Kind: s.kind, Input: s.input, Seq: s.line, Stored: events.MinTime, Data: line[:len(line):len(line)],
+			})
+		}
+	}
+	b := s.blocks
+	if b.size = min(2*b.size, blockMost); at < len(text) {
+		b.begun = append(bytes.Clone(text[at:]), b.begun...)
+		b.size = max(blockLeast, at)
+	}
+	return messages
+}
+
+// afterBlocks says why there is no more text.
+func (s *Source) afterBlocks() error {
+	if err := s.blocks.err; !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s log %s, line %d: %w", s.kind, s.name, s.line+1, s.explain(err))
+	}
+	return s.atEnd()
+}

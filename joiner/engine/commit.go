@@ -44,8 +44,26 @@ func (e *Engine) uncommitted() (bool, error) {
 	if some, err := e.o.Store.Closable(done.Through, e.checkpoint.Progress.ClosedThrough); some || err != nil {
 		return some, err
 	}
+	if e.dayIsOver(done.Through) {
+		return true, nil
+	}
 	return e.o.Store.Orphaned(done.Orphaned, e.rules.OrphanedThrough(e.watermark()))
 }
+
+// dayIsOver reports whether the clock has passed the end of a UTC day since the commit that closed
+// what lies before committed: all requests of the day have closed, or besides none of them is
+// remembered any more. A commit without rows says so, because those who wait for whole days read
+// manifests. In a silence these are two commits a day.
+func (e *Engine) dayIsOver(committed events.Time) bool {
+	closed, memory := e.saved.Progress.ClosedThrough, e.rules.Memory()
+	if !e.mode.live() || e.saved.Progress.Commit == 0 || closed <= committed {
+		return false
+	}
+	return dayOf(committed) != dayOf(closed) || dayOf(committed.Add(-memory)) != dayOf(closed.Add(-memory))
+}
+
+// dayOf is the start of the UTC day that a time lies in.
+func dayOf(t events.Time) time.Time { return t.Std().Truncate(24 * time.Hour) }
 
 // cut begins a commit: it fixes what is in it and lets a goroutine write it.
 // The one before must have been finished.

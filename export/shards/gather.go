@@ -2,6 +2,7 @@ package shards
 
 import (
 	"math"
+	"slices"
 
 	"github.com/labeljoin/labeljoin/export/colfile"
 	"github.com/labeljoin/labeljoin/export/rowfile"
@@ -37,27 +38,80 @@ func (p *pending) gather(v *vector, rows []int32) {
 		return
 	}
 	c := &p.Column
+	from := len(c.Def)
 	c.Levels += len(rows)
-	nulls := 0
-	for _, row := range rows {
-		def := byte(1)
-		if v.null[row] {
-			def = 0
-			nulls++
-		}
-		c.Def = append(c.Def, def)
+	c.Def = slices.Grow(c.Def, len(rows))[:from+len(rows)]
+	def, nulls := c.Def[from:], 0
+	for i := range def {
+		def[i] = 1
 	}
-	p.nulls += nulls
-	if v.typ.Scalar == rowfile.ScalarDouble && nulls == 0 {
-		for _, row := range rows {
-			c.Doubles = append(c.Doubles, math.Float64frombits(v.nums[row]))
+	if v.nulls {
+		for i, row := range rows {
+			if v.null[row] {
+				def[i] = 0
+				nulls++
+			}
 		}
+	}
+	if p.nulls += nulls; nulls == 0 {
+		p.gatherAll(v, rows)
 		return
 	}
 	for _, row := range rows {
 		if !v.null[row] {
 			p.add(v, int(row))
 		}
+	}
+}
+
+// gatherAll adds the values of rows, each of which has one.
+func (p *pending) gatherAll(v *vector, rows []int32) {
+	c := &p.Column
+	switch v.typ.Scalar {
+	case rowfile.ScalarString:
+		p.gatherTexts(v, rows)
+	case rowfile.ScalarBool:
+		for _, row := range rows {
+			c.Bools = append(c.Bools, v.nums[row] != 0)
+		}
+	case rowfile.ScalarInt32:
+		to := grown(&c.Int32s, len(rows))
+		for i, row := range rows {
+			to[i] = int32(v.nums[row])
+		}
+	case rowfile.ScalarDouble:
+		to := grown(&c.Doubles, len(rows))
+		for i, row := range rows {
+			to[i] = math.Float64frombits(v.nums[row])
+		}
+	default:
+		to := grown(&c.Int64s, len(rows))
+		for i, row := range rows {
+			to[i] = int64(v.nums[row])
+		}
+	}
+}
+
+// grown makes a slice n longer, and returns the new part.
+func grown[T any](s *[]T, n int) []T {
+	from := len(*s)
+	*s = slices.Grow(*s, n)[:from+n]
+	return (*s)[from:]
+}
+
+func (p *pending) gatherTexts(v *vector, rows []int32) {
+	c := &p.Column
+	total, end := 0, uint32(len(c.Text))
+	ends := grown(&c.Offsets, len(rows))
+	for i, row := range rows {
+		size := v.ends[row] - v.start(int(row))
+		total += int(size)
+		end += size
+		ends[i] = end
+	}
+	c.Text = slices.Grow(c.Text, total)
+	for _, row := range rows {
+		c.Text = append(c.Text, v.bytes(int(row))...)
 	}
 }
 

@@ -17,10 +17,24 @@ const createdBy = "labeljoin version 1 (build parquet-go)"
 type parquetMemory struct {
 	codec  *zstd.Codec
 	memory *colfile.Memory
+	spare  [][]*pending // of files that are written
 }
 
 func newParquetMemory() *parquetMemory {
 	return &parquetMemory{codec: &zstd.Codec{Level: zstd.SpeedFastest}, memory: new(colfile.Memory)}
+}
+
+// columns are columns without rows, with the memory of files that are written. Files are written by
+// one goroutine.
+func (m *parquetMemory) columns(columns []Column) (list []*pending) {
+	if n := len(m.spare); n > 0 {
+		list, m.spare = m.spare[n-1], m.spare[:n-1]
+		return list
+	}
+	for i := range columns {
+		list = append(list, newPending(columns[i].Type))
+	}
+	return list
 }
 
 // parquetEncoder writes a Parquet file. Its row groups have the same number of rows,
@@ -40,9 +54,7 @@ type parquetEncoder struct {
 
 func (e *parquetEncoder) write(vectors []*vector, rows []int32) error {
 	if e.pending == nil {
-		for i := range e.columns {
-			e.pending = append(e.pending, newPending(e.columns[i].Type))
-		}
+		e.pending = e.shared.columns(e.columns)
 	}
 	for len(rows) > 0 {
 		n := min(len(rows), e.groupRows-e.rows)
@@ -119,6 +131,9 @@ func (e *parquetEncoder) close() error {
 		if err := e.begin(); err != nil {
 			return err
 		}
+	}
+	if e.pending != nil {
+		e.shared.spare, e.pending = append(e.shared.spare, e.pending), nil
 	}
 	return e.file.Close()
 }

@@ -2,7 +2,6 @@ package shards
 
 import (
 	"bufio"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -31,6 +30,10 @@ type spill struct {
 	workers int
 
 	rows, size int64 // of all rows, and about how many bytes they take
+
+	packed [][]byte  // memory of add: columns, compressed
+	raw    [][]byte  // memory of load: blocks as they lie in the file
+	plain  sync.Pool // of *[]byte, memory of both: rows of a column before compression
 }
 
 // block is where a bucket's rows of one portion are.
@@ -71,9 +74,14 @@ func (s *spill) add(columns []*vector, buckets []uint16) error {
 		order[next[b]] = int32(row)
 		next[b]++
 	}
-	packed, sizes := make([][]byte, len(columns)), make([][]uint32, len(columns))
+	for len(s.packed) < len(columns) {
+		s.packed = append(s.packed, nil)
+	}
+	sizes := make([][]uint32, len(columns))
 	err := parallel(s.workers, len(columns), func(i int) error {
-		var raw, out []byte
+		plain := s.buffer()
+		defer s.plain.Put(plain)
+		raw, out := (*plain)[:0], s.packed[i][:0]
 		for b := range s.buckets {
 			before := len(out)
 			if rows := order[starts[b]:starts[b+1]]; len(rows) > 0 {
@@ -83,12 +91,13 @@ func (s *spill) add(columns []*vector, buckets []uint16) error {
 			}
 			sizes[i] = append(sizes[i], uint32(len(out)-before))
 		}
-		packed[i] = out
+		*plain, s.packed[i] = raw, out
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	packed := slices.Clone(s.packed) // what is left of each to write
 	for b := range s.buckets {
 		if starts[b] == starts[b+1] {
 			continue
@@ -105,6 +114,14 @@ func (s *spill) add(columns []*vector, buckets []uint16) error {
 		s.blocks[b] = append(s.blocks[b], at)
 	}
 	return nil
+}
+
+// buffer is memory for rows of a column. It goes back to s.plain.
+func (s *spill) buffer() *[]byte {
+	if b, ok := s.plain.Get().(*[]byte); ok {
+		return b
+	}
+	return new([]byte)
 }
 
 // finish ends the adding: load may be called then.
@@ -124,29 +141,33 @@ func (s *spill) finish() error {
 // load reads a bucket into columns, in the order in which its rows were added.
 func (s *spill) load(bucket int, into []*vector) error {
 	blocks := s.blocks[bucket]
-	raw := make([][]byte, len(blocks))
 	for i, b := range blocks {
 		total := 0
 		for _, n := range b.sizes {
 			total += int(n)
 		}
-		raw[i] = make([]byte, total)
-		if _, err := s.file.ReadAt(raw[i], b.offset); err != nil {
+		if i == len(s.raw) {
+			s.raw = append(s.raw, nil)
+		}
+		s.raw[i] = slices.Grow(s.raw[i][:0], total)[:total]
+		if _, err := s.file.ReadAt(s.raw[i], b.offset); err != nil {
 			return fmt.Errorf("read the scratch file: %w", err)
 		}
 	}
 	return parallel(s.workers, len(into), func(c int) error {
 		into[c].reset()
-		var plain []byte
+		memory := s.buffer()
+		defer s.plain.Put(memory)
 		for i, b := range blocks {
 			from := 0
 			for _, n := range b.sizes[:c] {
 				from += int(n)
 			}
-			var err error
-			if plain, err = s2.Decode(plain[:cap(plain)], raw[i][from:from+int(b.sizes[c])]); err != nil {
+			plain, err := s2.Decode((*memory)[:cap(*memory)], s.raw[i][from:from+int(b.sizes[c])])
+			if err != nil {
 				return fmt.Errorf("the scratch file is damaged: %w: check the disk and the memory of this machine", err)
 			}
+			*memory = plain
 			if _, err := into[c].readRows(plain); err != nil {
 				return err
 			}
@@ -179,107 +200,4 @@ func parallel(workers, n int, work func(i int) error) error {
 	}
 	running.Wait()
 	return errors.Join(errs...)
-}
-
-// appendRows appends rows of a vector in the scratch file's form: how many there are,
-// which of them are null, and their values. Null rows have a value too, of nothing.
-func appendRows(dst []byte, v *vector, rows []int32) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(rows)))
-	for _, row := range rows {
-		dst = append(dst, byte(bit(v.null[row])))
-	}
-	switch {
-	case v.typ.List:
-		var elems []int32
-		for _, row := range rows {
-			from, to := v.start(int(row)), v.ends[row]
-			dst = binary.AppendUvarint(dst, uint64(to-from))
-			for i := from; i < to; i++ {
-				elems = append(elems, int32(i))
-			}
-		}
-		return appendRows(dst, v.elems, elems)
-	case v.typ.Scalar == rowfile.ScalarString:
-		for _, row := range rows {
-			dst = binary.AppendUvarint(dst, uint64(v.ends[row]-v.start(int(row))))
-		}
-		for _, row := range rows {
-			dst = append(dst, v.bytes(int(row))...)
-		}
-	case v.typ.Scalar == rowfile.ScalarBool:
-		for _, row := range rows {
-			dst = append(dst, byte(v.nums[row]))
-		}
-	case v.typ.Scalar == rowfile.ScalarInt32:
-		for _, row := range rows {
-			dst = binary.LittleEndian.AppendUint32(dst, uint32(v.nums[row]))
-		}
-	default:
-		for _, row := range rows {
-			dst = binary.LittleEndian.AppendUint64(dst, v.nums[row])
-		}
-	}
-	return dst
-}
-
-// errScratch says that the scratch file does not hold what was written to it.
-var errScratch = errors.New("the scratch file is damaged: check the disk and the memory of this machine")
-
-// readRows adds what appendRows has written and returns what follows it.
-func (v *vector) readRows(src []byte) (rest []byte, err error) {
-	count, n := binary.Uvarint(src)
-	if n <= 0 || count > uint64(len(src)-n) {
-		return nil, errScratch
-	}
-	src = src[n:]
-	rows := int(count)
-	for _, null := range src[:rows] {
-		v.null = append(v.null, null != 0)
-	}
-	src = src[rows:]
-	width := 8
-	switch {
-	case v.typ.List, v.typ.Scalar == rowfile.ScalarString:
-		return v.readEnds(src, rows)
-	case v.typ.Scalar == rowfile.ScalarBool:
-		width = 1
-	case v.typ.Scalar == rowfile.ScalarInt32:
-		width = 4
-	}
-	if len(src) < rows*width {
-		return nil, errScratch
-	}
-	for i := range rows {
-		switch width {
-		case 1:
-			v.nums = append(v.nums, uint64(src[i]))
-		case 4:
-			v.nums = append(v.nums, uint64(int64(int32(binary.LittleEndian.Uint32(src[4*i:])))))
-		default:
-			v.nums = append(v.nums, binary.LittleEndian.Uint64(src[8*i:]))
-		}
-	}
-	return src[rows*width:], nil
-}
-
-func (v *vector) readEnds(src []byte, rows int) (rest []byte, err error) {
-	first := v.end()
-	end := first
-	for range rows {
-		size, n := binary.Uvarint(src)
-		if n <= 0 {
-			return nil, errScratch
-		}
-		src, end = src[n:], end+uint32(size)
-		v.ends = append(v.ends, end)
-	}
-	if v.typ.List {
-		return v.elems.readRows(src)
-	}
-	size := int(end - first)
-	if size > len(src) {
-		return nil, errScratch
-	}
-	v.text = append(v.text, src[:size]...)
-	return src[size:], nil
 }

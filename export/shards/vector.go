@@ -2,6 +2,7 @@ package shards
 
 import (
 	"math"
+	"slices"
 	"unsafe"
 
 	"github.com/labeljoin/labeljoin/export/colfile"
@@ -11,8 +12,9 @@ import (
 // vector is a column in memory, with one entry for each row, null or not, so that
 // rows can be taken from it in any order.
 type vector struct {
-	typ  rowfile.Type
-	null []bool
+	typ   rowfile.Type
+	null  []bool
+	nulls bool // whether a row may be null
 
 	nums []uint64 // of Bool, Int32, Int64, Double and Timestamp: the value's bits
 	ends []uint32 // of String and lists: where the row's bytes or elements end
@@ -35,7 +37,7 @@ func (v *vector) rows() int { return len(v.null) }
 
 // reset forgets the rows and keeps the memory.
 func (v *vector) reset() {
-	v.null, v.nums, v.ends, v.text = v.null[:0], v.nums[:0], v.ends[:0], v.text[:0]
+	v.null, v.nums, v.ends, v.text, v.nulls = v.null[:0], v.nums[:0], v.ends[:0], v.text[:0], false
 	if v.elems != nil {
 		v.elems.reset()
 	}
@@ -54,6 +56,7 @@ func (v *vector) bytes(row int) []byte { return v.text[v.start(row):v.ends[row]]
 
 // addNulls adds n rows without a value.
 func (v *vector) addNulls(n int) {
+	v.nulls = v.nulls || n > 0
 	for range n {
 		v.null = append(v.null, true)
 		if v.typ.List || v.typ.Scalar == rowfile.ScalarString {
@@ -106,8 +109,14 @@ func (v *vector) addPart(c *colfile.Column, from rowfile.Type) (unfit int64) {
 
 // addAll adds a part of the vector's own type, which no list is.
 func (v *vector) addAll(c *colfile.Column) {
-	for i := range c.Levels {
-		v.null = append(v.null, c.Def != nil && c.Def[i] == 0)
+	at := len(v.null)
+	v.null = slices.Grow(v.null, c.Levels)[:at+c.Levels]
+	clear(v.null[at:])
+	if c.Def != nil {
+		for i, def := range c.Def[:c.Levels] {
+			v.null[at+i] = def == 0
+			v.nulls = v.nulls || def == 0
+		}
 	}
 	if v.typ.Scalar == rowfile.ScalarString {
 		v.addTexts(c)
@@ -152,9 +161,17 @@ func (v *vector) addTexts(c *colfile.Column) {
 		first = c.Offsets[0]
 		v.text = append(v.text, c.Text[first:c.Offsets[len(c.Offsets)-1]]...)
 	}
+	if c.Def == nil {
+		from := len(v.ends)
+		v.ends = slices.Grow(v.ends, c.Levels)[:from+c.Levels]
+		for i := range c.Levels {
+			v.ends[from+i] = at + c.Offsets[i+1] - first
+		}
+		return
+	}
 	value := 0
 	for i := range c.Levels {
-		if c.Def == nil || c.Def[i] != 0 {
+		if c.Def[i] != 0 {
 			value++
 		}
 		end := at
@@ -240,7 +257,8 @@ func (v *vector) addLists(c *colfile.Column, from rowfile.Type) (unfit int64) {
 			continue
 		}
 		if c.Rep[i] == 0 {
-			v.null, v.ends = append(v.null, c.Def[i] < rowfile.ListEmpty), append(v.ends, v.end())
+			null := c.Def[i] < rowfile.ListEmpty
+			v.null, v.ends, v.nulls = append(v.null, null), append(v.ends, v.end()), v.nulls || null
 		}
 		switch {
 		case c.Def[i] == rowfile.ElementSet:

@@ -59,6 +59,11 @@ func fastestTurn(turns []turn) float64 {
 	return slices.MaxFunc(turns, func(x, y turn) int { return cmp.Compare(x.RowsPS, y.RowsPS) }).RowsPS
 }
 
+// leastCPU is the CPU of the turn that used least, in seconds.
+func leastCPU(turns []turn) float64 {
+	return slices.MinFunc(turns, func(x, y turn) int { return cmp.Compare(x.CPU, y.CPU) }).CPU
+}
+
 // turnLines are the turns for people.
 func turnLines(name string, turns []turn) (lines []string) {
 	for _, t := range turns {
@@ -89,6 +94,7 @@ func workDir(dir *string) (clean func() error, err error) {
 // runPython runs a program in Python, and reads the JSON that it prints.
 func runPython(ctx context.Context, python, program string, into any, args ...string) error {
 	cmd := exec.CommandContext(ctx, python, append([]string{"-c", program}, args...)...)
+	cmd.Env = append(os.Environ(), "PYTHONSAFEPATH=1") // a file of this folder is no module
 	text, err := cmd.Output()
 	if err != nil {
 		said := ""

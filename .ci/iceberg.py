@@ -5,7 +5,8 @@ usage: iceberg.py LABELJOIN WORKDIR
 
 LABELJOIN is the binary, WORKDIR a new directory. Logs of three days are replayed
 into many small files and followed; then files are merged, days end, and the table
-must say what data/ says, each time. Following again changes nothing.
+must say what data/ says, each time. Following again changes nothing. So it is where
+the integers of a column become doubles.
 """
 
 import json
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import duckdb
 from pyiceberg.catalog import load_catalog
+
+import interop_schema
 
 FOLLOW = Path(__file__).resolve().parent.parent / "export" / "iceberg" / "follow.py"
 COLUMNS = "count(*), sum(clicked), sum(hash(request_id, request_ts, clicked, clicked_ts)), count(late_feature)"
@@ -68,25 +71,50 @@ class World:
         expect(done.returncode == 0, "follow.py ends with", done.returncode, done.stderr)
         return done.stdout
 
-    def same(self, what):
+    def same(self, what, columns=COLUMNS):
         """The table says what a glob over data/ says."""
-        want = duckdb.sql(f"select {COLUMNS} from read_parquet('{self.folder}/out/data/*/*.parquet', union_by_name=true)").fetchall()[0]
+        want = duckdb.sql(f"select {columns} from read_parquet('{self.folder}/out/data/*/*.parquet', union_by_name=true)").fetchall()[0]
         table = load_catalog("default", **self.catalog).load_table("ml.labels")
         rows = table.scan().to_arrow()  # DuckDB finds it by its name
-        expect(duckdb.sql(f"select {COLUMNS} from rows").fetchall()[0] == want, what, "the table differs from data/", want, rows.num_rows)
+        expect(duckdb.sql(f"select {columns} from rows").fetchall()[0] == want, what, "the table differs from data/", want, rows.num_rows)
         try:
             duckdb.sql("install iceberg; load iceberg")
         except duckdb.Error as err:
             print("SKIPPED: DuckDB's own reader of Iceberg cannot be installed:", str(err).splitlines()[0])
         else:
-            got = duckdb.sql(f"select {COLUMNS} from iceberg_scan('{table.metadata_location}')").fetchall()[0]
+            got = duckdb.sql(f"select {columns} from iceberg_scan('{table.metadata_location}')").fetchall()[0]
             expect(got == want, what, "DuckDB reads", got, "from the table, and", want, "from data/")
         print(what, want)
         return len(table.snapshots())
 
 
+def widened(binary, folder):
+    """A label that is counted, and then summed, and a feature: the integers of old files become doubles."""
+    world = World(binary, folder)
+    out = world.folder / "out"
+    interop_schema.run_joiner(world.binary, world.folder, "labels: {bought: {when: 'type == \"click\"', value: count}}", 0, [{"n": 1}, {"n": 2}])
+    world.follow()
+    before = load_catalog("default", **world.catalog).load_table("ml.labels").schema().find_field("bought")
+    interop_schema.run_joiner(world.binary, world.folder, "labels: {bought: {when: 'type == \"click\"', value: sum}}", 2, [{"n": 3}])
+    world.follow()
+    table = load_catalog("default", **world.catalog).load_table("ml.labels")
+    after = table.schema().find_field("bought")
+    expect(str(before.field_type) == "int" and str(after.field_type) == "double" and before.field_id != after.field_id,
+           "the column was", before, "and is", after)
+    world.same("a label whose integers became doubles", "count(*), sum(bought), count(bought), sum(hash(request_id, revision, bought::double))")
+    copies = [f.file.file_path for f in table.scan().plan_files() if "/doubles/" in f.file.file_path]
+    expect(copies and len(copies) < len(list(out.glob("data/*/*.parquet"))), "copies:", copies)
+    expect("followed 0 operations" in world.follow(), "an operation was followed twice")
+    world.run("compact", "--before", "2999-12-31")
+    world.follow()
+    world.same("merged, with doubles", "count(*), sum(bought), count(bought)")
+    left = [f.file.file_path for f in table.refresh().scan().plan_files() if "/doubles/" in f.file.file_path]
+    expect(not left, "copies of files that were merged are in the table:", left)
+
+
 def main():
-    world = World(*sys.argv[1:])
+    widened(sys.argv[1], Path(sys.argv[2]) / "widened")
+    world = World(sys.argv[1], Path(sys.argv[2]) / "days")
     write_logs(world.folder)
     world.run("replay", "--requests", "requests.jsonl", "--outcomes", "outcomes.jsonl", "--out", "out", "--complete")
     world.follow()

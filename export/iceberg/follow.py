@@ -16,6 +16,10 @@ answer to a commit was lost. Run it from cron, or after each export.
 Rows have revisions: the newest one of each (request_id, item_id) is the one
 that counts.
 
+A column whose integers became doubles is a new column of the same name, since
+Iceberg allows no such change. Files that have integers there are not referred
+to: a copy in which they are doubles is, in the table's own folder.
+
 Exit code 0: the table is as the output is; 1: it failed, try again; 3: the
 table follows another output, or the manifests do not continue it.
 """
@@ -26,7 +30,9 @@ import json
 import sys
 from pathlib import Path
 
+import pyarrow
 import pyarrow.parquet
+from pyarrow import types
 from pyiceberg.catalog import load_catalog
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
@@ -73,37 +79,107 @@ def place(output, file):
 
 def follow(output, table, manifest, digest):
     """Makes one snapshot of one operation. Its files must be published."""
-    added = []
+    added = {}  # where each file is that the table is to refer to, by the file of the output
     for file in manifest["files"]:
         uri, now = place(output, file)
         if now is None:
             continue  # a later operation removed it, which is followed next
         if str(now.resolve()) != uri:
             raise RuntimeError(f"{file['path']} is not published yet: try again")
-        added.append(uri)
-    for path in added:
-        schema = optional(pyarrow.parquet.read_schema(path))
-        if not set(schema.names) <= set(table.schema().column_names):  # columns only get more
-            with table.update_schema() as update:
-                update.union_by_name(schema)
+        added[uri] = uri
     if not added and not manifest.get("removed"):
         return
-    removed = {str((output / name).resolve()) for name in manifest.get("removed", [])}
+    new, doubles, widened = fitting(table, added)
+    removed = {original(str((output / name).resolve())) for name in manifest.get("removed", [])}
+    live = [task.file for task in table.scan().plan_files()] if removed or widened else []
+    gone = [file for file in live if original(file.file_path) in removed]
+    for file in live if widened else ():
+        if file not in gone and integers_in(table, file.file_path, widened):
+            added[file.file_path] = file.file_path
+            gone.append(file)
+    for uri in added:
+        if names := integers_in(table, uri, doubles):
+            added[uri] = write_doubles(table, uri, names)
     properties = {OPERATION: str(manifest["number"]), MANIFEST: digest}
     with table.transaction() as change:
         if change.table_metadata.name_mapping() is None:
             change.set_properties(**{"schema.name-mapping.default": table.schema().name_mapping.model_dump_json()})
+        if widened:
+            with change.update_schema(allow_incompatible_changes=True) as update:
+                for name in widened:
+                    update.delete_column(name)
+        if new:
+            with change.update_schema() as update:
+                update.union_by_name(pyarrow.schema(new))
         with change.update_snapshot(snapshot_properties=properties).overwrite() as snapshot:
-            for task in table.scan().plan_files() if removed else ():
-                if task.file.file_path in removed:
-                    snapshot.delete_data_file(task.file)
-            for file in parquet_files_to_data_files(table.io, change.table_metadata, iter(added)):
+            for file in gone:
+                snapshot.delete_data_file(file)
+            for file in parquet_files_to_data_files(table.io, change.table_metadata, iter(added.values())):
                 snapshot.append_data_file(file)
 
 
 def optional(schema):
     """A schema in which every column may be null, and without the ids of fields."""
     return pyarrow.schema([field.with_nullable(True).remove_metadata() for field in schema])
+
+
+def schema_of(table, path):
+    with table.io.new_input(path).open() as file:
+        return optional(pyarrow.parquet.read_schema(file))
+
+
+def number(kind):
+    """int or double, of a number or of the elements of a list; else None."""
+    if types.is_list(kind) or types.is_large_list(kind):
+        kind = kind.value_type
+    if types.is_integer(kind):
+        return "int"
+    return "double" if types.is_floating(kind) else None
+
+
+def fitting(table, paths):
+    """What the columns of files ask of the table: fields that are new, the names of the columns that
+    are doubles then, and of those that were integers before."""
+    have = {field.name: field for field in table.schema().as_arrow()}
+    new, widened = {}, set()
+    for path in paths:
+        for field in schema_of(table, path):
+            before = have.get(field.name)
+            if before is None or number(before.type) == "int" and number(field.type) == "double":
+                if before is not None and field.name not in new:
+                    widened.add(field.name)
+                have[field.name] = new[field.name] = field
+            elif (number(before.type) is None) != (number(field.type) is None):
+                raise Refusal(f"column {field.name} of {path} is {field.type}, and {before.type} in the table: begin with a new table")
+    return list(new.values()), {name for name, field in have.items() if number(field.type) == "double"}, widened
+
+
+def integers_in(table, path, names):
+    """Those of the columns in which a file has integers."""
+    return [field.name for field in schema_of(table, path) if field.name in names and number(field.type) == "int"]
+
+
+DOUBLES = "/doubles/"
+
+
+def original(path):
+    """What a file and all its copies with doubles have in common: the hash of the file's path."""
+    folder, found, name = path.rpartition(DOUBLES)
+    return name.split("-")[0] if found else hashlib.sha256(path.encode()).hexdigest()
+
+
+def write_doubles(table, path, names):
+    """Writes the copy of a file in which the columns of some names are doubles, and returns where it is."""
+    columns = hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16]
+    target = f"{table.location().rstrip('/')}{DOUBLES}{original(path)}-{columns}.parquet"
+    double = lambda kind: pyarrow.float64() if not hasattr(kind, "value_type") else pyarrow.list_(pyarrow.float64())
+    with table.io.new_input(path).open() as source, table.io.new_output(target).create(overwrite=True) as out:
+        file = pyarrow.parquet.ParquetFile(source)
+        schema = pyarrow.schema([f.with_type(double(f.type)) if f.name in names else f for f in file.schema_arrow])
+        with pyarrow.parquet.ParquetWriter(out, schema, compression="zstd") as writer:
+            for group in range(file.num_row_groups):
+                writer.write_table(file.read_row_group(group).cast(schema, safe=False))
+    return target
 
 
 def main():

@@ -7,7 +7,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/diff"
 )
 
@@ -15,13 +18,15 @@ func diffCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "diff",
 		Usage: "compare the rows of two outputs, column by column",
-		Description: "A and B are directories of outputs, or Parquet files, or directories of them. Rows are found by\n" +
+		Description: "A and B are directories of outputs or addresses of them (s3://bucket/prefix, reached as the block s3 of\n" +
+			"--config says), or Parquet files, or directories of them. Rows are found by\n" +
 			"request_id and item_id. Of several revisions the highest counts, and a row that was withdrawn counts\n" +
 			"as absent; revision and reason are not compared unless --ignore names others. The memory is bounded.\n\n" +
 			"It exits with 0 if all rows are the same, and with 3 if any differ.\n\n" +
 			"Example, live against a replay of its log:\n  labeljoin replay --requests requests.jsonl --outcomes outcomes.jsonl --out again && labeljoin diff labeled again",
 		ArgsUsage: "A B",
 		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "config", Usage: "the configuration `FILE` that says how an object store is reached"},
 			&cli.BoolFlag{Name: "json", Usage: "print the result as JSON"},
 			&cli.BoolFlag{Name: "skew",
 				Usage: "print the counters of TensorFlow Data Validation's feature skew, as JSON: A is the base, B the test"},
@@ -37,6 +42,14 @@ func diffCommand() *cli.Command {
 			if !c.IsSet("ignore") {
 				o.Ignore = nil
 			}
+			var cfg *config.Config // nil: as the environment says
+			if c.IsSet("config") {
+				var err error
+				if cfg, err = configOf(c); err != nil {
+					return err
+				}
+			}
+			o.Place = func(address string) (bucket.Bucket, error) { return place.Of(c.Context, cfg, address) }
 			result, err := diff.Compare(c.Context, c.Args().Get(0), c.Args().Get(1), o)
 			if err != nil {
 				return err

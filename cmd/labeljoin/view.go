@@ -34,11 +34,16 @@ func viewCommand() *cli.Command {
 			if c.NArg() != 1 {
 				return &terminal.UsageError{Err: fmt.Errorf("`labeljoin view` takes one of %s", strings.Join(shards.Views(), ", "))}
 			}
+			cfg, err := configOf(c)
+			if err != nil {
+				return err
+			}
 			table, dir, opts, err := tableOf(c)
 			if err != nil {
 				return err
 			}
-			text, err := shards.View(c.Args().First(), dir, table, opts)
+			store := shards.Store{Endpoint: cfg.S3.Endpoint, Region: cfg.S3.Region}
+			text, err := shards.View(c.Args().First(), dir, store, table, opts)
 			if err != nil {
 				return &terminal.UsageError{Err: err}
 			}

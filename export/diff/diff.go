@@ -10,6 +10,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/labeljoin/labeljoin/export/bucket"
 )
 
 // Options say what is compared.
@@ -21,6 +23,8 @@ type Options struct {
 	Examples int
 	// Memory bounds the rows that are held at once, in bytes; 0 is 256 MiB.
 	Memory int64
+	// Place opens the object store of an address like s3://bucket/prefix; nil: there are none.
+	Place func(address string) (bucket.Bucket, error)
 }
 
 // Column is what was found in one column of the rows that both outputs have.
@@ -64,14 +68,14 @@ func (r *Result) Same() bool { return r.OnlyA+r.OnlyB+r.Differ == 0 }
 
 // side is one output.
 type side struct {
-	files   []string
+	files   []file
 	columns []string // of all its files
 	rows    int64    // revisions and all
 }
 
 // Compare holds the rows of two outputs against each other, by request_id and item_id,
 // and by request_ts where an id was used again. A and B name directories of outputs, or
-// of other Parquet files with such columns, or files.
+// of other Parquet files with such columns, or files, or are addresses of outputs.
 func Compare(ctx context.Context, a, b string, o Options) (*Result, error) {
 	if o.Ignore == nil {
 		o.Ignore = []string{"revision", "reason"}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -37,31 +38,31 @@ const commitsDir = "_commits"
 
 // survey finds the files of a side, and their columns.
 func (d *differ) survey(ctx context.Context, s *side, at string) (err error) {
-	if s.files, err = filesOf(at); err != nil {
+	if s.files, err = d.filesOf(at); err != nil {
 		return err
 	}
 	if len(s.files) == 0 {
 		return fmt.Errorf("%s has no Parquet files: name the directory of an output, or one with Parquet files", at)
 	}
-	for _, path := range s.files {
+	for _, f := range s.files {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := s.add(path); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+		if err := s.add(f); err != nil {
+			return fmt.Errorf("%s: %w", &f, err)
 		}
 	}
 	return nil
 }
 
 // add takes in the footer of a file.
-func (s *side) add(path string) (err error) {
+func (s *side) add(from file) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the file is damaged: %v", p)
 		}
 	}()
-	return open(path, func(f *os.File, size int64) error {
+	return from.open(func(f io.ReaderAt, size int64) error {
 		p, err := parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 		if err != nil {
 			return err
@@ -81,28 +82,52 @@ func (s *side) add(path string) (err error) {
 }
 
 // filesOf lists the files of a side: of an output the live ones of its table.
-func filesOf(at string) (files []string, err error) {
+func (d *differ) filesOf(at string) (files []file, err error) {
+	if strings.HasPrefix(at, "s3://") && d.opts.Place != nil {
+		place, err := d.opts.Place(at)
+		if err != nil {
+			return nil, err
+		}
+		return live(place)
+	}
 	info, err := os.Stat(at)
 	if err != nil {
 		return nil, err
 	}
 	if !info.IsDir() {
-		return []string{at}, nil
+		return []file{{name: at}}, nil
 	}
 	if _, err := os.Stat(filepath.Join(at, commitsDir)); err == nil {
-		return live(at)
+		return live(bucket.NewDir(vfs.Default, at))
 	}
 	err = filepath.WalkDir(at, func(path string, e fs.DirEntry, err error) error {
 		if err == nil && e.Type().IsRegular() && strings.HasSuffix(path, ".parquet") {
-			files = append(files, path)
+			files = append(files, file{name: path})
 		}
 		return err
 	})
 	return files, err
 }
 
-func live(dir string) (files []string, err error) {
-	archive, err := export.OpenArchive(bucket.NewDir(vfs.Default, dir), 0)
+// file is a file of a side: of this machine, or one in a place.
+type file struct {
+	name string
+	in   bucket.Bucket // nil: of this machine
+}
+
+func (f *file) String() string {
+	if f.in != nil {
+		return f.in.String() + "/" + f.name
+	}
+	return f.name
+}
+
+// live lists the live files of the output in a place.
+func live(place bucket.Bucket) (files []file, err error) {
+	archive, err := export.OpenArchive(place, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no output at %s: %w", place, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -114,30 +139,37 @@ func live(dir string) (files []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, filepath.Join(dir, filepath.FromSlash(f.Path)))
+		files = append(files, file{f.Path, place})
 	}
 	return files, nil
 }
 
 // open opens a file while do runs.
-func open(path string, do func(f *os.File, size int64) error) (err error) {
-	f, err := os.Open(path)
+func (f *file) open(do func(r io.ReaderAt, size int64) error) (err error) {
+	if f.in != nil {
+		r, err := f.in.Open(f.name)
+		if err != nil {
+			return err
+		}
+		return errors.Join(do(r, r.Size()), r.Close())
+	}
+	r, err := os.Open(f.name)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	info, err := f.Stat()
+	defer func() { err = errors.Join(err, r.Close()) }()
+	info, err := r.Stat()
 	if err != nil {
 		return err
 	}
-	return do(f, info.Size())
+	return do(r, info.Size())
 }
 
 // rows reads all rows of a side.
 func (d *differ) rows(ctx context.Context, s *side, visit func(key string, row *columnar.Row) error) error {
-	for _, path := range s.files {
+	for _, from := range s.files {
 		var id, item = -1, -1
-		err := open(path, func(f *os.File, size int64) error {
+		err := from.open(func(f io.ReaderAt, size int64) error {
 			return columnar.Rows(ctx, f, size, func(row *columnar.Row) error {
 				if id < 0 {
 					id, item = slices.Index(row.Names, idColumn), slices.Index(row.Names, itemColumn)
@@ -150,7 +182,7 @@ func (d *differ) rows(ctx context.Context, s *side, visit func(key string, row *
 			})
 		})
 		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return fmt.Errorf("%s: %w", &from, err)
 		}
 	}
 	return nil

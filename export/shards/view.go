@@ -2,51 +2,93 @@ package shards
 
 import (
 	"fmt"
-	"slices"
+	"net/url"
 	"strings"
 
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/rowfile"
-	"github.com/labeljoin/labeljoin/export/tablelog"
 )
 
 // Views are the engines that View knows.
 func Views() []string { return []string{"duckdb", "polars", "pyarrow", "spark"} }
 
+// Store is how an object store is reached; the zero Store is Amazon S3. Keys are no part of a
+// view: readers take them from where the tools of AWS do.
+type Store struct {
+	Endpoint string // a URL, like https://minio.example.com:9000
+	Region   string
+}
+
+// liveFiles are the files that a view reads: those of a directory, by a pattern, or those of an
+// object store, by name, since files are there that no manifest names.
+type liveFiles struct {
+	store Store
+	data  string   // the directory; empty: names has them
+	names []string // their addresses
+}
+
 // View is a program for an engine that reads the live files of an output as one table:
 // every column that any file has, each with one type, and the newest revision of every
-// row. dir is the output's directory.
-func View(engine, dir string, table *export.Table, o Options) (string, error) {
+// row. dir is the output's directory, or its address in the store.
+func View(engine, dir string, store Store, table *export.Table, o Options) (string, error) {
 	o.LabelTimes, o.Revision, o.Reason = true, true, true
 	p, err := newPlan(table.Files, table.State.Schema(), &o)
 	if err != nil {
 		return "", err
 	}
-	data := strings.TrimSuffix(dir, "/") + "/data"
+	files := &liveFiles{store: store, data: strings.TrimSuffix(dir, "/") + "/data"}
 	if strings.HasPrefix(dir, "s3://") {
-		if engine != "duckdb" {
-			return "", fmt.Errorf("in an object store a reader needs the list of files, which is there for duckdb only: use that, or export days to a folder for %s",
-				engine)
+		files.data = ""
+		for i := range table.Files {
+			files.names = append(files.names, strings.TrimSuffix(dir, "/")+"/"+table.Files[i].Path)
 		}
-		return duckNote + duckView(listOfFiles(dir, table), p.columns), nil
 	}
 	switch engine {
 	case "duckdb":
-		return duckView(sqlText(data+"/*/*.parquet"), p.columns), nil
+		return duckView(files, p.columns), nil
 	case "polars":
-		return polarsView(data, p.columns), nil
+		return polarsView(files, p.columns), nil
 	case "pyarrow":
-		return arrowView(data, p.columns), nil
+		return arrowView(files, p.columns), nil
 	case "spark":
-		return sparkView(data, p.columns), nil
+		return sparkView(files, p.columns), nil
 	}
 	return "", fmt.Errorf("no view for %q is known: there are %s", engine, strings.Join(Views(), ", "))
 }
 
+// storeNote is said at the top of a program in Python that reads from a store.
+const storeNote = "# The files as of now: print this again when more are committed. The keys are those of\n" +
+	"# AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or of the files in which the tools of AWS keep them.\n"
+
+// inPython is the list of the files as a program in Python has it; prefix stands for s3://.
+func (f *liveFiles) inPython(prefix string) string {
+	var b strings.Builder
+	b.WriteString("[\n")
+	for _, name := range f.names {
+		fmt.Fprintf(&b, "    %q,\n", prefix+strings.TrimPrefix(name, "s3://"))
+	}
+	b.WriteString("]")
+	return b.String()
+}
+
+// scheme and host are the parts of the store's endpoint.
+func (s *Store) parts() (scheme, host string) {
+	u, err := url.Parse(s.Endpoint)
+	if err != nil || s.Endpoint == "" {
+		return "https", ""
+	}
+	return u.Scheme, u.Host
+}
+
 // duckView casts each column, which where files differ is what DuckDB has widened it to.
 // A text that is no number becomes null.
-func duckView(files string, columns []Column) string {
+func duckView(files *liveFiles, columns []Column) string {
 	var b strings.Builder
+	source := sqlText(files.data + "/*/*.parquet")
+	if files.data == "" {
+		source = files.inSQL()
+		b.WriteString(files.store.duckNote())
+	}
 	b.WriteString("create or replace view rows as\nselect\n")
 	for i, c := range columns {
 		if i > 0 {
@@ -55,27 +97,41 @@ func duckView(files string, columns []Column) string {
 		name := sqlName(c.Name)
 		fmt.Fprintf(&b, "    try_cast(%s as %s) as %s", name, duckType(c.Type), name)
 	}
-	fmt.Fprintf(&b, "\nfrom read_parquet(%s, union_by_name = true, hive_partitioning = false)\n", files)
+	fmt.Fprintf(&b, "\nfrom read_parquet(%s, union_by_name = true, hive_partitioning = false)\n", source)
 	b.WriteString("-- the newest revision of every row, and no row that was withdrawn\n" +
 		"qualify row_number() over (partition by request_id, item_id order by revision desc) = 1 and reason <> 'withdrawn';\n")
 	return b.String()
 }
 
 // duckNote says what DuckDB needs besides.
-const duckNote = "-- The files as of now: print this again when more are committed. DuckDB needs the extension httpfs and a key:\n" +
-	"--   install httpfs; load httpfs;\n" +
-	"--   create secret (type s3, key_id '...', secret '...', region '...', endpoint 'host:port', url_style 'path', use_ssl true);\n"
+func (s *Store) duckNote() string {
+	scheme, host := s.parts()
+	if host == "" {
+		host = "s3.amazonaws.com"
+	}
+	region := s.Region
+	if region == "" {
+		region = "..."
+	}
+	style := "path"
+	if s.Endpoint == "" {
+		style = "vhost"
+	}
+	return "-- The files as of now: print this again when more are committed. DuckDB needs the extension httpfs and a key:\n" +
+		"--   install httpfs; load httpfs;\n" +
+		fmt.Sprintf("--   create secret (type s3, key_id '...', secret '...', region %s, endpoint %s, url_style '%s', use_ssl %v);\n",
+			sqlText(region), sqlText(host), style, scheme == "https")
+}
 
-// listOfFiles is a list of the live files: in a store, files are there that no manifest
-// names.
-func listOfFiles(dir string, table *export.Table) string {
+// inSQL is the list of the files in SQL.
+func (f *liveFiles) inSQL() string {
 	var b strings.Builder
 	b.WriteString("[")
-	for i := range table.Files {
+	for i, name := range f.names {
 		if i > 0 {
 			b.WriteString(",")
 		}
-		b.WriteString("\n    " + sqlText(strings.TrimSuffix(dir, "/")+"/"+table.Files[i].Path))
+		b.WriteString("\n    " + sqlText(name))
 	}
 	b.WriteString("]::varchar[]")
 	return b.String()
@@ -96,17 +152,18 @@ func duckType(t rowfile.Type) string {
 }
 
 // arrowView reads file by file, since a dataset casts without asking or not at all.
-func arrowView(data string, columns []Column) string {
+func arrowView(files *liveFiles, columns []Column) string {
 	var b strings.Builder
-	b.WriteString("from pathlib import Path\nimport pyarrow as pa, pyarrow.compute as pc, pyarrow.parquet as pq\n\nschema = pa.schema([\n")
+	b.WriteString("from pathlib import Path\nimport pyarrow as pa, pyarrow.compute as pc, pyarrow.parquet as pq\n\n" +
+		files.inArrow() + "schema = pa.schema([\n")
 	for _, c := range columns {
 		fmt.Fprintf(&b, "    (%q, %s),\n", c.Name, arrowType(c.Type))
 	}
-	fmt.Fprintf(&b, `])
+	b.WriteString(`])
 
 def fitting(file):
     """The rows of a file with the columns and types of the table. What does not fit is null."""
-    found = pq.ParquetFile(file).read()
+    found = pq.ParquetFile(file, filesystem=store).read()
     def column(f):
         if f.name not in found.column_names:
             return pa.nulls(found.num_rows, f.type)
@@ -124,14 +181,30 @@ def fit(value, kind):
     except pa.ArrowException:
         return None
 
-rows = pa.concat_tables(fitting(f) for f in sorted(Path(%q).glob("*/*.parquet")))
+rows = pa.concat_tables(fitting(f) for f in files)
 # The newest revision of every row, and no row that was withdrawn.
 newest = rows.append_column("row", pa.array(range(len(rows)))).sort_by([("revision", "ascending")])
 newest = newest.group_by(["request_id", "item_id"], use_threads=False).aggregate([("row", "last")])["row_last"]
 rows = rows.take(newest)
 rows = rows.filter(pc.not_equal(rows["reason"], "withdrawn"))
-`, data)
+`)
 	return b.String()
+}
+
+// inArrow are the lines that set files, and store, the file system in which they are.
+func (f *liveFiles) inArrow() string {
+	if f.data != "" {
+		return fmt.Sprintf("store = None\nfiles = sorted(Path(%q).glob(\"*/*.parquet\"))\n\n", f.data)
+	}
+	var options []string
+	if scheme, host := f.store.parts(); host != "" {
+		options = append(options, fmt.Sprintf("endpoint_override=%q, scheme=%q", host, scheme))
+	}
+	if f.store.Region != "" {
+		options = append(options, fmt.Sprintf("region=%q", f.store.Region))
+	}
+	return storeNote + fmt.Sprintf("from pyarrow import fs\nstore = fs.S3FileSystem(%s)\nfiles = %s\n\n",
+		strings.Join(options, ", "), f.inPython(""))
 }
 
 func arrowType(t rowfile.Type) string {
@@ -146,29 +219,46 @@ func arrowType(t rowfile.Type) string {
 }
 
 // polarsView reads file by file, since a scan of several casts nothing by itself.
-func polarsView(data string, columns []Column) string {
+func polarsView(files *liveFiles, columns []Column) string {
 	var b strings.Builder
-	b.WriteString("from pathlib import Path\nimport polars as pl\n\nschema = {\n")
+	b.WriteString("from pathlib import Path\nimport polars as pl\n\n" + files.inPolars() + "schema = {\n")
 	for _, c := range columns {
 		fmt.Fprintf(&b, "    %q: %s,\n", c.Name, polarsType(c.Type))
 	}
-	fmt.Fprintf(&b, `}
+	b.WriteString(`}
 
 def fitting(file):
     """The rows of a file with the columns and types of the table. What does not fit is null."""
-    found = pl.scan_parquet(file)
+    found = pl.scan_parquet(file, storage_options=store)
     names = found.collect_schema().names()
     return found.select(
         (pl.col(n).cast(t, strict=False) if n in names else pl.lit(None, t)).alias(n) for n, t in schema.items())
 
-files = sorted(Path(%q).glob("*/*.parquet"))
 # The newest revision of every row, and no row that was withdrawn.
 rows = (pl.concat([fitting(f) for f in files])
     .sort("revision", maintain_order=True)
     .unique(["request_id", "item_id"], keep="last", maintain_order=True)
     .filter(pl.col("reason") != "withdrawn"))
-`, data)
+`)
 	return b.String()
+}
+
+// inPolars are the lines that set files, and store, how they are reached.
+func (f *liveFiles) inPolars() string {
+	if f.data != "" {
+		return fmt.Sprintf("store = None\nfiles = sorted(Path(%q).glob(\"*/*.parquet\"))\n\n", f.data)
+	}
+	var options []string
+	if scheme, host := f.store.parts(); host != "" {
+		options = append(options, fmt.Sprintf("\"aws_endpoint_url\": %q", scheme+"://"+host))
+		if scheme == "http" {
+			options = append(options, `"aws_allow_http": "true"`)
+		}
+	}
+	if f.store.Region != "" {
+		options = append(options, fmt.Sprintf("\"aws_region\": %q", f.store.Region))
+	}
+	return storeNote + fmt.Sprintf("store = {%s}\nfiles = %s\n\n", strings.Join(options, ", "), f.inPython("s3://"))
 }
 
 func polarsType(t rowfile.Type) string {
@@ -184,28 +274,28 @@ func polarsType(t rowfile.Type) string {
 
 // sparkView reads the files of each schema by themselves, since Spark reads no column that
 // has two types, and unites them.
-func sparkView(data string, columns []Column) string {
+func sparkView(files *liveFiles, columns []Column) string {
 	var b strings.Builder
 	b.WriteString(`import glob
 from collections import defaultdict
 from pyspark.sql import SparkSession, functions as F, Window
 
-spark = SparkSession.builder.config("spark.sql.ansi.enabled", "false").getOrCreate()
-columns = [
 `)
+	b.WriteString(files.inSpark())
+	b.WriteString("columns = [\n")
 	for _, c := range columns {
 		fmt.Fprintf(&b, "    (%q, %q),\n", c.Name, sparkType(c.Type))
 	}
-	fmt.Fprintf(&b, `]
+	b.WriteString(`]
 
 by_schema = defaultdict(list)
-for file in sorted(glob.glob(%q)):
+for file in files:
     by_schema[spark.read.parquet(file).schema.json()].append(file)
 
 def fitting(files):
     """The rows of files of one schema, with the columns and types of the table."""
     found = spark.read.parquet(*files)
-    quoted = lambda name: "`+"`"+`" + name.replace("`+"`"+`", "`+"``"+`") + "`+"`"+`"
+    quoted = lambda name: "` + "`" + `" + name.replace("` + "`" + `", "` + "``" + `") + "` + "`" + `"
     column = lambda name: F.col(quoted(name)) if name in found.columns else F.lit(None)
     return found.select([column(n).cast(t).alias(n) for n, t in columns])
 
@@ -215,8 +305,25 @@ for files in by_schema.values():
 # The newest revision of every row, and no row that was withdrawn.
 order = Window.partitionBy("request_id", "item_id").orderBy(F.desc("revision"))
 rows = rows.withColumn("_n", F.row_number().over(order)).where("_n = 1 and reason <> 'withdrawn'").drop("_n")
-`, data+"/*/*.parquet")
+`)
 	return b.String()
+}
+
+// inSpark are the lines that set files, and spark, which reaches them.
+func (f *liveFiles) inSpark() string {
+	builder := `SparkSession.builder.config("spark.sql.ansi.enabled", "false")`
+	if f.data != "" {
+		return fmt.Sprintf("spark = %s.getOrCreate()\nfiles = sorted(glob.glob(%q))\n", builder, f.data+"/*/*.parquet")
+	}
+	note := storeNote + "# Spark needs the package org.apache.hadoop:hadoop-aws of its version of Hadoop.\n"
+	if f.store.Endpoint != "" {
+		builder += fmt.Sprintf(".config(\"spark.hadoop.fs.s3a.endpoint\", %q).config(\"spark.hadoop.fs.s3a.path.style.access\", \"true\")",
+			f.store.Endpoint)
+	}
+	if f.store.Region != "" {
+		builder += fmt.Sprintf(".config(\"spark.hadoop.fs.s3a.endpoint.region\", %q)", f.store.Region)
+	}
+	return note + fmt.Sprintf("spark = %s.getOrCreate()\nfiles = %s\n", builder, f.inPython("s3a://"))
 }
 
 func sparkType(t rowfile.Type) string {
@@ -228,64 +335,4 @@ func sparkType(t rowfile.Type) string {
 		return "array<" + s + ">"
 	}
 	return s
-}
-
-// Suggestion is a feature with the type that its values suggest.
-type Suggestion struct {
-	Name string
-	Type rowfile.Type
-	// Seen are the types that files have for it, where they are more than one.
-	Seen []string
-}
-
-// Suggest lists the features of an output with one type each: that which the schema of
-// the table has. Numbers are doubles, since a whole number today may have a fraction
-// tomorrow. Where there is no schema and files differ, it is the type that most rows have.
-func Suggest(table *export.Table) []Suggestion {
-	schema := map[string]rowfile.Type{}
-	for _, c := range table.State.Schema() {
-		t, err := rowfile.ParseColumnType(c.Type)
-		if err == nil && c.Kind == tablelog.SchemaFeature && t.Scalar != rowfile.ScalarInt64 {
-			schema[c.Name] = t
-		}
-	}
-	rows := map[string]map[rowfile.Type]int64{}
-	for i := range table.Files {
-		f := &table.Files[i]
-		for _, c := range f.Features {
-			if rows[c.Name] == nil {
-				rows[c.Name] = map[rowfile.Type]int64{}
-			}
-			rows[c.Name][c.Type] += f.Rows
-		}
-	}
-	var out []Suggestion
-	for name, types := range rows {
-		s := Suggestion{Name: name}
-		counts := map[rowfile.Type]int64{}
-		for t, n := range types {
-			s.Seen = append(s.Seen, t.String())
-			if empty := (rowfile.Type{Scalar: rowfile.ScalarInt64, List: true}); t == empty && len(types) > 1 {
-				continue // perhaps they were all empty: any other type of lists is better known
-			}
-			if t.Scalar == rowfile.ScalarInt64 {
-				t.Scalar = rowfile.ScalarDouble
-			}
-			counts[t] += n
-		}
-		for t, n := range counts {
-			if best := counts[s.Type]; n > best || n == best && t.String() < s.Type.String() {
-				s.Type = t
-			}
-		}
-		if t, known := schema[name]; known {
-			s.Type = t
-		}
-		if slices.Sort(s.Seen); len(s.Seen) == 1 {
-			s.Seen = nil
-		}
-		out = append(out, s)
-	}
-	slices.SortFunc(out, func(x, y Suggestion) int { return strings.Compare(x.Name, y.Name) })
-	return out
 }

@@ -19,7 +19,8 @@ import (
 func twoTypes(t *testing.T) *export.Table {
 	t.Helper()
 	fsys := vfs.NewMem()
-	writeOutput(t, fsys, [][]testRow{{{id: "a", item: "i", ts: testDay(), price: 2}}, {{id: "b", item: "i", ts: testDay(), price: 2.5, tags: []string{"x"}}}},
+	writeOutput(t, fsys, [][]testRow{{{id: "a", item: "i", ts: testDay(), price: 2}},
+		{{id: "b", item: "i", ts: testDay(), price: 2.5, tags: []string{"x"}}}},
 		10, events.MaxTime-1, nil)
 	archive, err := export.OpenArchive(bucket.NewDir(fsys, outputDir), 0)
 	if err != nil {
@@ -31,7 +32,8 @@ func twoTypes(t *testing.T) *export.Table {
 	}
 	table.State = &tablelog.State{}
 	list := rowfile.Type{Scalar: rowfile.ScalarInt64, List: true}
-	table.Files[0].Features = []rowfile.Column{{Name: "item_price", Type: rowfile.Type{Scalar: rowfile.ScalarInt64}}, {Name: "tags", Type: list}}
+	table.Files[0].Features = []rowfile.Column{{Name: "item_price", Type: rowfile.Type{Scalar: rowfile.ScalarInt64}},
+		{Name: "tags", Type: list}}
 	return table
 }
 
@@ -39,13 +41,14 @@ func TestView(t *testing.T) {
 	t.Parallel()
 	table := twoTypes(t)
 	for engine, want := range map[string][]string{
-		"duckdb":  {`try_cast("item_price" as double)`, `try_cast("tags" as varchar[])`, "'out/data/*/*.parquet'", "reason <> 'withdrawn'"},
+		"duckdb": {`try_cast("item_price" as double)`, `try_cast("tags" as varchar[])`, "'out/data/*/*.parquet'",
+			"reason <> 'withdrawn'"},
 		"pyarrow": {`("item_price", pa.float64())`, `("tags", pa.list_(pa.string()))`, `Path("out/data")`},
 		"polars":  {`"item_price": pl.Float64`, `"tags": pl.List(pl.String)`, `Path("out/data")`},
 		"spark":   {`("item_price", "double")`, `("tags", "array<string>")`, `glob.glob("out/data/*/*.parquet")`},
 	} {
 		t.Run(engine, func(t *testing.T) {
-			text, err := View(engine, "out", table, testOptions(nil))
+			text, err := View(engine, "out", Store{}, table, testOptions(nil))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -56,8 +59,34 @@ func TestView(t *testing.T) {
 			}
 		})
 	}
-	if _, err := View("excel", "out", table, testOptions(nil)); err == nil {
+	if _, err := View("excel", "out", Store{}, table, testOptions(nil)); err == nil {
 		t.Error("an engine that is not known has a view")
+	}
+}
+
+// TestViewOfStore prints what reads the live files by their names, as a store has others too.
+func TestViewOfStore(t *testing.T) {
+	t.Parallel()
+	table := twoTypes(t)
+	store := Store{Endpoint: "http://127.0.0.1:9000", Region: "eu-central-1"}
+	file := "bucket/feed/" + table.Files[0].Path + `"`
+	for engine, want := range map[string][]string{
+		"duckdb":  {"'s3://bucket/feed/" + table.Files[0].Path + "'", "endpoint '127.0.0.1:9000'", "use_ssl false"},
+		"pyarrow": {`    "` + file, `S3FileSystem(endpoint_override="127.0.0.1:9000", scheme="http", region="eu-central-1")`},
+		"polars":  {`    "s3://` + file, `"aws_endpoint_url": "http://127.0.0.1:9000"`, `"aws_allow_http": "true"`},
+		"spark":   {`    "s3a://` + file, `"spark.hadoop.fs.s3a.endpoint", "http://127.0.0.1:9000"`},
+	} {
+		t.Run(engine, func(t *testing.T) {
+			text, err := View(engine, "s3://bucket/feed/", store, table, testOptions(nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, part := range want {
+				if !strings.Contains(text, part) {
+					t.Errorf("there is no %s in\n%s", part, text)
+				}
+			}
+		})
 	}
 }
 
@@ -68,7 +97,8 @@ func TestSuggest(t *testing.T) {
 		got = append(got, s.Name+" "+s.Type.String()+" "+strings.Join(s.Seen, ","))
 	}
 	// An empty list has no type, and the file calls it one of whole numbers.
-	if want := []string{"item_price double double,int64", "tags list<string> list<int64>,list<string>"}; !slices.Equal(got, want) {
+	if want := []string{"item_price double double,int64",
+		"tags list<string> list<int64>,list<string>"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

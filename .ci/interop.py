@@ -37,6 +37,7 @@ import pyarrow.parquet
 import interop_events
 import interop_export
 import interop_schema
+import interop_train
 
 HERE = Path(__file__).resolve().parent
 TIMEOUT = 300  # seconds, for any one run of the binary
@@ -385,6 +386,7 @@ def main():
     failed = 0
     runs = [(c.name, lambda c=c: run_case(c, binary, work)) for c in cases] + [("live", lambda: run_live(binary, work))]
     runs.append(("schema", lambda: print(f"ok   schema: {interop_schema.check(binary, work / 'schema')}", flush=True)))
+    runs.append(("train", lambda: print(f"ok   train: {interop_train.check(binary, work / 'train')}", flush=True)))
     for name, run in runs:
         try:
             run()

@@ -146,6 +146,11 @@ type ExportSample struct {
 	//
 	// Default: none. A row is positive if any label is known and not 0.
 	Label string `yaml:"label"`
+	// The share for the rows of one model, by the model's name: {ranker: 0.05}. Rows of other
+	// models, and of none, have the share that negatives says. Each is above 0 and at most 1.
+	//
+	// Default: none. One share for all.
+	Models map[string]float64 `yaml:"models"`
 }
 
 // ExportDaily is the block `export.daily`.
@@ -281,6 +286,12 @@ func (v *checker) exportSplit() {
 	}
 	if n := v.Export.Sample.Negatives; !(n > 0 && n <= 1) {
 		v.add("export.sample.negatives", "%v is no share: it is above 0 and at most 1, which keeps every negative", n)
+	}
+	for model, n := range v.Export.Sample.Models {
+		if !(n > 0 && n <= 1) {
+			v.add(join("export.sample.models", model),
+				"%v is no share: it is above 0 and at most 1, which keeps every negative", n)
+		}
 	}
 	if name := v.Export.Sample.Label; name != "" {
 		for _, l := range v.Labels {

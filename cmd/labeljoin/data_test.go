@@ -23,13 +23,16 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/demo"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/replay"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
+	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/bucket"
+	"github.com/labeljoin/labeljoin/export/shards"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -98,7 +101,8 @@ func dataCases(t *testing.T) []dataCase {
 				t.Fatal(err)
 			}
 			for window := range e.Windows {
-				cases = append(cases, dataCase{set: filepath.Base(filepath.Dir(path)), block: block, window: window, expectation: e})
+				cases = append(cases, dataCase{set: filepath.Base(filepath.Dir(path)), block: block, window: window,
+					expectation: e})
 			}
 		}
 	}
@@ -112,7 +116,8 @@ func (c *dataCase) config(t *testing.T, dir, url string) *config.Config {
 	w := c.expectation.Windows[c.window]
 	var b strings.Builder
 	fmt.Fprintf(&b, "name: data\nnats: {url: %q}\n", url)
-	fmt.Fprintf(&b, "join: {window: %dms, clock_skew: %dms, lateness: 40d, max_age: 3650d}\nlabels:\n", w.Millis, c.expectation.EarlyTolerance)
+	fmt.Fprintf(&b, "join: {window: %dms, clock_skew: %dms, lateness: 40d, max_age: 3650d}\nlabels:\n", w.Millis,
+		c.expectation.EarlyTolerance)
 	for name, l := range w.Labels {
 		when, err := json.Marshal(l.Types)
 		if err != nil {
@@ -214,7 +219,8 @@ func TestRealDataByReplay(t *testing.T) {
 		t.Run(c.name(), func(t *testing.T) {
 			dir := t.TempDir()
 			cfg := c.config(t, dir, "nats://127.0.0.1:4222")
-			r := replay.Replay{Config: cfg, Log: slog.New(slog.DiscardHandler), Talk: io.Discard, MaxRejected: 1, Out: cfg.Output.Dir, Complete: true}
+			r := replay.Replay{Config: cfg, Log: slog.New(slog.DiscardHandler), Talk: io.Discard, MaxRejected: 1,
+				Out: cfg.Output.Dir, Complete: true}
 			for k, path := range c.files() {
 				r.Files[k] = []string{path}
 			}
@@ -234,7 +240,8 @@ func (c *dataCase) checkCounts(t *testing.T, cfg *config.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := partition.OpenOutput(bucket.NewDir(vfs.Default, cfg.Output.Dir), cfg, &rules, slog.New(slog.DiscardHandler))
+	out, err := partition.OpenOutput(bucket.NewDir(vfs.Default, cfg.Output.Dir), cfg, &rules,
+		slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +259,8 @@ func (c *dataCase) checkCounts(t *testing.T, cfg *config.Config) {
 	w := c.expectation.Windows[c.window].Outcomes
 	if counts["orphan"] != c.expectation.Orphans || counts["duplicate"] != c.expectation.Duplicates ||
 		counts["joined"] != w.InWindow-w.Unknown {
-		t.Errorf("outcomes: %v, want %d orphans, %d duplicates, %d joined", counts, c.expectation.Orphans, c.expectation.Duplicates, w.InWindow-w.Unknown)
+		t.Errorf("outcomes: %v, want %d orphans, %d duplicates, %d joined", counts, c.expectation.Orphans,
+			c.expectation.Duplicates, w.InWindow-w.Unknown)
 	}
 }
 
@@ -263,6 +271,7 @@ func TestRealDataLive(t *testing.T) {
 	if testing.Short() {
 		t.Skip("publishes 100,000 events several times")
 	}
+	exported := ""
 	for _, c := range dataCases(t) {
 		t.Run(c.name(), func(t *testing.T) {
 			dir := t.TempDir()
@@ -291,7 +300,59 @@ func TestRealDataLive(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.check(t, filepath.Join(cfg.Output.Dir, "data"))
+			if c.set != exported { // one window of each set: one of them has a year of days
+				exported = c.set
+				c.checkExports(t, cfg)
+			}
 		})
+	}
+}
+
+// checkExports exports all days of an output, and adds up what their manifests say of the labels.
+func (c *dataCase) checkExports(t *testing.T, cfg *config.Config) {
+	t.Helper()
+	archive, err := export.OpenArchive(bucket.NewDir(vfs.Default, cfg.Output.Dir), partition.Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := archive.Table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts, err := exports.OptionsOf(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.Out, opts.Shards, opts.Created = filepath.Join(t.TempDir(), "exports"), 1, time.Now()
+	days, err := shards.List(table, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := shards.New(archive, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	rows, positives := int64(0), map[string]int64{}
+	for i := range days {
+		result, err := e.Day(t.Context(), table, days[i].Start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range result.Manifest.Splits {
+			rows += s.Rows
+			for _, l := range s.Labels {
+				positives[l.Name] += l.Positive
+			}
+		}
+	}
+	if rows != c.expectation.Rows {
+		t.Errorf("%d rows of %d days are exported, want %d", rows, len(days), c.expectation.Rows)
+	}
+	for name, l := range c.expectation.Windows[c.window].Labels {
+		if got := positives["label_"+name]; got != l.Positive {
+			t.Errorf("label %s: %d positive rows of %d days are exported, want %d", name, got, len(days), l.Positive)
+		}
 	}
 }
 

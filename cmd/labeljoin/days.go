@@ -2,11 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/commandline"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exporter"
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/shards"
 )
 
@@ -30,10 +32,11 @@ func daysCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			listed := exporter.ListedDays(days, events.At(time.Now()))
 			if c.Bool("json") {
-				return json.NewEncoder(c.App.Writer).Encode(exporter.ListedDays(days))
+				return json.NewEncoder(c.App.Writer).Encode(listed)
 			}
-			return exporter.PrintDays(c.App.Writer, exporter.ListedDays(days))
+			return exporter.PrintDays(c.App.Writer, listed)
 		},
 	}
 }

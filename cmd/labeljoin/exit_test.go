@@ -87,6 +87,8 @@ func codedErrors() []codedError {
 		{&shards.ManifestError{Err: cause}, terminal.ExitRefused},
 		{&shards.LabelTakenError{}, terminal.ExitUsage},
 		{&shards.ColumnError{}, terminal.ExitUsage},
+		{&shards.LabelMissingError{}, terminal.ExitUsage},
+		{&shards.GoneFileError{Err: cause}, terminal.ExitRefused},
 		{&shards.NotReadyError{}, terminal.ExitFailed},
 		{&shards.NoDayError{}, terminal.ExitFailed},
 		{&shards.LockedError{Err: cause}, terminal.ExitFailed},

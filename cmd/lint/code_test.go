@@ -144,7 +144,6 @@ var clocks = map[string]string{
 	"joiner/engine/commit.go":              "how long a commit took, for a metric",
 	"joiner/engine/stage.go":               "how long a commit took, for a metric",
 	"cmd/labeljoin/bench/live.go":          "the same, of a live joiner",
-	"cmd/labeljoin/bench/export.go":        "the same, of an export",
 	"cmd/labeljoin/bench/http.go":          "the same, of events by HTTP",
 	"cmd/labeljoin/deadletter.go":          "what is shown of dead letters is what would become of them now",
 	"cmd/labeljoin/bench/latency.go":       "the same, of its answers",
@@ -154,6 +153,8 @@ var clocks = map[string]string{
 	"cmd/labeljoin/exports/daily.go":       "how often is looked whether a day is complete; which days are is a function of event time",
 	"cmd/labeljoin/exports/compact.go":     "the same, of days whose files are merged",
 	"cmd/labeljoin/exporter/exporter.go":   "when an export was made stands in its manifest, and it waits for a day; no row depends on it",
+	"cmd/labeljoin/days.go":                "whether a day that waits is overdue",
+	"cmd/labeljoin/monitor/home.go":        "the same, on a page",
 	"cmd/labeljoin/verify/verify.go":       "the time that is left of a long reading",
 	"cmd/labeljoin/gap.go":                 "a gap in the future is a mistake in the command line",
 	"cmd/labeljoin/doctor/doctor.go":       "the machine's clock is compared with the broker's, and no row is made",
@@ -262,7 +263,8 @@ func checkVars(t *testing.T, f *goFile, decl ast.Decl, globals map[string]bool) 
 			}
 			globals[name.Name] = true
 			if len(v.Values) == 0 && !embeds(gen) {
-				t.Errorf("%s: %s has no value yet, so it will be set somewhere: give it to the code that needs it", f.at(name), name.Name)
+				t.Errorf("%s: %s has no value yet, so it will be set somewhere: give it to the code that needs it", f.at(name),
+					name.Name)
 			}
 		}
 	}

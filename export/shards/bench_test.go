@@ -69,11 +69,11 @@ func writeBenchDay(b *testing.B, fsys vfs.FS, rows int) {
 		field := events.Field{Name: fmt.Sprintf("f%02d", f)}
 		switch f % 3 {
 		case 0:
-			field.Value = events.Value{Kind: events.Double, Float: rng.NormFloat64()}
+			field.Value = events.Value{Kind: events.ValueDouble, Float: rng.NormFloat64()}
 		case 1:
-			field.Value = events.Value{Kind: events.Int, Int: int64(rng.IntN(1000))}
+			field.Value = events.Value{Kind: events.ValueInt, Int: int64(rng.IntN(1000))}
 		default:
-			field.Value = events.Value{Kind: events.String, Str: fmt.Sprintf("category-%d", rng.IntN(50))}
+			field.Value = events.Value{Kind: events.ValueString, Str: fmt.Sprintf("category-%d", rng.IntN(50))}
 		}
 		return field
 	}

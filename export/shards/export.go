@@ -128,9 +128,12 @@ func (e *Exporter) Day(ctx context.Context, table *export.Table, start events.Ti
 		return result, noDay(table, d.day)
 	}
 	if !ready.Ready && !o.Partial {
-		return result, &NotReadyError{Day: d.day, Readiness: ready, Settled: o.Settled}
+		return result, &NotReadyError{Day: d.day, Readiness: ready, Settled: o.Settled, Now: events.MinTime}
 	}
 	var err error
+	if err := checkLabels(table, o.Rules); err != nil {
+		return result, err
+	}
 	if d.plan, err = newPlan(table.Files, table.State.Schema(), &o); err != nil {
 		return result, err
 	}
@@ -276,25 +279,17 @@ func (d *dayExport) write(ctx context.Context, s *spill, shards int) (writers []
 		writers = append(writers, w)
 		defer w.discard()
 	}
-	settler := newSettler(d)
-	vectors := make([]*vector, len(d.plan.read))
-	for i, t := range d.plan.types() {
-		vectors[i] = newVector(t)
-	}
-	for b := range s.buckets {
-		if err := ctx.Err(); err != nil {
-			return writers, err
-		}
-		if err := s.load(b, vectors); err != nil {
-			return writers, err
-		}
-		rows := settler.settle(vectors)
+	err = d.eachBucket(ctx, s, func(number int, b *settledBucket) error {
 		for _, w := range writers {
-			if err := w.write(vectors, rows[w.split]); err != nil {
-				return writers, err
+			if err := w.write(b.vectors, b.rows[w.split]); err != nil {
+				return err
 			}
 		}
-		d.opts.Progress(0.5 + 0.5*float64(b+1)/float64(s.buckets))
+		d.opts.Progress(0.5 + 0.5*float64(number+1)/float64(s.buckets))
+		return nil
+	})
+	if err != nil {
+		return writers, err
 	}
 	for _, w := range writers {
 		if err := w.end(); err != nil {
@@ -363,6 +358,7 @@ func (d *dayExport) manifest() *Manifest {
 			Settle: settleName(o.Settled), OrderSalt: "order:" +
 				o.Seed, SplitBy: o.Splits.By, SplitOf: o.Splits.Column, SplitSalt: o.Splits.Salt,
 			Eval: o.Splits.Eval, Test: o.Splits.Test, SampleSalt: "sample", Negatives: o.Sampling.Negatives, SampleBy: o.Sampling.Label,
+			Models: o.Sampling.Models,
 		},
 		Source: SourceFacts{
 			Joiner: d.table.Name, Commit: last.Number, CommitHash: d.table.LastHash, ClosedThrough: last.Progress.ClosedThrough.String(),

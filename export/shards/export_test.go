@@ -2,8 +2,10 @@ package shards
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -83,7 +85,8 @@ func (h *history) differs(m *Manifest, rows []exported, o *Options) string {
 		return fmt.Sprintf("%d rows, want %d", len(found), len(h.want))
 	}
 	c := m.Counts
-	if c.Written != h.counts.Written || c.Withdrawn != h.counts.Withdrawn || c.Gap != h.counts.Gap || c.Open != h.counts.Open ||
+	if c.Written != h.counts.Written || c.Withdrawn != h.counts.Withdrawn || c.Gap != h.counts.Gap ||
+		c.Open != h.counts.Open ||
 		c.Read != c.Written+c.Withdrawn+c.Gap+c.Open+c.Sampled+c.Moved+c.Replaced {
 		return fmt.Sprintf("the manifest counts %+v, want %+v", c, h.counts)
 	}
@@ -120,7 +123,8 @@ func TestGapRowsAreLeftOutWhole(t *testing.T) {
 	t.Parallel()
 	fsys, at := vfs.NewMem(), testDay().Add(12*time.Hour)
 	rows := []testRow{
-		{id: "before", item: "i", ts: at.Add(-2 * time.Hour)}, {id: "in", item: "i", ts: at.Add(-time.Minute), clicked: 1, reason: joiner.ReasonCorrected},
+		{id: "before", item: "i", ts: at.Add(-2 * time.Hour)}, {id: "in", item: "i", ts: at.Add(-time.Minute), clicked: 1,
+			reason: joiner.ReasonCorrected},
 		{id: "after", item: "i", ts: at.Add(2 * time.Hour)},
 	}
 	gap := events.Gap{ID: 1, From: at, To: at.Add(time.Hour), Since: at.Add(3 * time.Hour)}
@@ -242,11 +246,47 @@ func TestSampling(t *testing.T) {
 	}
 }
 
+// TestSamplingByModel has a share for one model, and another for all others.
+func TestSamplingByModel(t *testing.T) {
+	t.Parallel()
+	fsys := vfs.NewMem()
+	var rows []testRow
+	for i := range 3000 {
+		rows = append(rows, testRow{id: fmt.Sprint("r", i), item: "i", ts: testDay(), clicked: float64(i % 2),
+			model: []string{"thin", "whole", "other"}[i%3]})
+	}
+	writeOutput(t, fsys, [][]testRow{rows}, 1000, events.MaxTime-1, nil)
+	o := testOptions(fsys)
+	o.Sampling = Sampling{Negatives: 0.5, Models: map[string]float64{"thin": 0.1, "whole": 1}}
+	m := mustExport(t, o)
+	kept := map[string]map[float64]float64{}
+	weighed := map[string]float64{}
+	for _, r := range readShards(t, fsys, m) {
+		if kept[r.model] == nil {
+			kept[r.model] = map[float64]float64{}
+		}
+		kept[r.model][r.clicked]++
+		if r.clicked == 0 {
+			weighed[r.model] += r.weight
+		} else if r.weight != 1 {
+			t.Errorf("a positive weighs %v", r.weight)
+		}
+	}
+	for model, share := range map[string]float64{"thin": 0.1, "whole": 1, "other": 0.5} {
+		if n := kept[model][0]; kept[model][1] != 500 || n < 500*share*0.6 || n > 500*share*1.4 ||
+			math.Abs(weighed[model]-n/share) > 1e-6 {
+			t.Errorf("model %s: %v of 500 negatives and 500 positives, which weigh %v, want a share of %v", model, kept[model],
+				weighed[model], share)
+		}
+	}
+}
+
 // TestWhatTellsTheLabelIsLeftOut looks at the columns.
 func TestWhatTellsTheLabelIsLeftOut(t *testing.T) {
 	t.Parallel()
 	fsys := vfs.NewMem()
-	writeOutput(t, fsys, [][]testRow{{{id: "r", item: "i", ts: testDay(), tags: []string{"x"}}}}, 10, events.MaxTime-1, nil)
+	writeOutput(t, fsys, [][]testRow{{{id: "r", item: "i", ts: testDay(), tags: []string{"x"}}}}, 10, events.MaxTime-1,
+		nil)
 	names := func(m *Manifest) (names []string) {
 		for _, c := range m.Columns {
 			names = append(names, c.Name)
@@ -269,6 +309,58 @@ func TestWhatTellsTheLabelIsLeftOut(t *testing.T) {
 	}
 	if slices.Contains(got, "tags") {
 		t.Error("column tags is to be left out")
+	}
+}
+
+// TestLabelThatNoFileHas exports with a configuration that is not the output's.
+func TestLabelThatNoFileHas(t *testing.T) {
+	t.Parallel()
+	fsys := vfs.NewMem()
+	writeOutput(t, fsys, [][]testRow{{{id: "r", item: "i", ts: testDay()}}}, 10, events.MaxTime-1, nil)
+	o := testOptions(fsys)
+	o.Rules = testRules()
+	o.Rules.Labels[0].Name = "bought"
+	_, err := exportDay(t, o)
+	if missing, ok := errors.AsType[*LabelMissingError](err); !ok || missing.Label != "bought" ||
+		!slices.Equal(missing.Known, []string{"clicked", "spent"}) {
+		t.Fatalf("got %v, want that there is no label bought", err)
+	}
+	table, err := archiveOf(t, fsys).Table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other := OtherLabels(table, o.Rules); !slices.Equal(other, []string{"clicked"}) {
+		t.Errorf("labels %q are left out, want clicked", other)
+	}
+}
+
+// TestOverdue says what a day waits for once it should be complete.
+func TestOverdue(t *testing.T) {
+	t.Parallel()
+	last := joiner.Cut{Number: 1}
+	last.Progress.Clock = joiner.NewClock()
+	last.Progress.Clock.Observe(events.KindRequest, testDay().Add(23*time.Hour))
+	last.Progress.Clock.Observe(events.KindOutcome, testDay().Add(22*time.Hour))
+	last.Progress.ClosedThrough = testDay().Add(21 * time.Hour)
+	r := ReadinessOf(&last, testRules(), testDay(), false)
+	for _, c := range []struct {
+		now     events.Time
+		overdue bool
+		words   []string
+	}{
+		{r.Expected, false, []string{"expected 2026-11-23T00:30:00Z"}},
+		{r.Expected.Add(time.Second), true, []string{"waits for outcomes after 2026-11-22T22:00:00Z", "heartbeat"}},
+	} {
+		e := &NotReadyError{Day: "2026-11-22", Readiness: r, Now: c.now}
+		text := r.Words(c.now) + " / " + e.Error()
+		if r.Overdue(c.now) != c.overdue {
+			t.Errorf("at %s overdue is %v", c.now, !c.overdue)
+		}
+		for _, part := range c.words {
+			if !strings.Contains(text, part) {
+				t.Errorf("at %s there is no %q in %q", c.now, part, text)
+			}
+		}
 	}
 }
 

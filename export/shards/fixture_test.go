@@ -2,6 +2,7 @@ package shards
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,8 @@ func testDay() events.Time { return events.At(time.Date(2026, 11, 22, 0, 0, 0, 0
 
 func testRules() *joiner.Rules {
 	return &joiner.Rules{
-		Labels:      []joiner.Label{{Name: "clicked", Window: 30 * time.Minute}, {Name: "spent", Agg: joiner.AggSum, Window: 30 * time.Minute}},
+		Labels: []joiner.Label{{Name: "clicked", Window: 30 * time.Minute},
+			{Name: "spent", Agg: joiner.AggSum, Window: 30 * time.Minute}},
 		Corrections: time.Hour,
 	}
 }
@@ -44,6 +46,7 @@ func testOptions(fsys vfs.FS) Options {
 // testRow is a row as a test's output has it, and as its export should.
 type testRow struct {
 	id, item, user string
+	model          string // empty: m
 	ts             events.Time
 	revision       uint32
 	reason         joiner.Reason
@@ -62,7 +65,7 @@ func (r *testRow) request() *events.Request {
 		tags.List = append(tags.List, events.Value{Kind: events.ValueString, Str: tag})
 	}
 	return &events.Request{
-		ID: r.id, TS: r.ts, UserID: r.user, Model: "m",
+		ID: r.id, TS: r.ts, UserID: r.user, Model: cmp.Or(r.model, "m"),
 		Features: []events.Field{{Name: "tags", Value: tags}},
 		Items:    []events.Item{{ID: r.item, Features: []events.Field{{Name: "price", Value: price}}}},
 	}
@@ -77,7 +80,8 @@ func (r *testRow) row() *joiner.Row {
 
 // text is the row as it is compared.
 func (r *testRow) text() string {
-	return fmt.Sprintf("%s|%s|%s|%d|%v|%v|%v|%v", r.id, r.item, r.user, int64(r.ts)/1000, r.clicked, r.spent, r.price, r.tags)
+	return fmt.Sprintf("%s|%s|%s|%d|%v|%v|%v|%v", r.id, r.item, r.user, int64(r.ts)/1000, r.clicked, r.spent, r.price,
+		r.tags)
 }
 
 // writeOutput makes an output of commits of rows, or goes on with one that has the first
@@ -85,7 +89,8 @@ func (r *testRow) text() string {
 // closed, and gaps what it records.
 func writeOutput(t testing.TB, fsys vfs.FS, commits [][]testRow, fileRows int, closed events.Time, gaps []events.Gap) {
 	t.Helper()
-	o, err := export.Open(export.Options{Bucket: bucket.NewDir(fsys, outputDir), Name: "feed", RulesHash: "abc", Labels: testRules().Labels, FileRows: fileRows})
+	o, err := export.Open(export.Options{Bucket: bucket.NewDir(fsys, outputDir), Name: "feed", RulesHash: "abc",
+		Labels: testRules().Labels, FileRows: fileRows})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,9 +178,10 @@ func contents(t testing.TB, fsys vfs.FS, name string) []byte {
 // exported is a row as a shard has it.
 type exported struct {
 	testRow
-	split string
-	shard int
-	file  string
+	split  string
+	shard  int
+	file   string
+	weight float64
 }
 
 // readShards reads the files of an export with the Parquet library's own reader.
@@ -203,7 +209,9 @@ func readShards(t testing.TB, fsys vfs.FS, m *Manifest) (rows []exported) {
 				Item    string   `parquet:"item_id,optional"`
 				Price   float64  `parquet:"item_price,optional"`
 				Tags    []string `parquet:"tags,list"`
+				Model   string   `parquet:"model,optional"`
 				Clicked int32    `parquet:"clicked,optional"`
+				Weight  float64  `parquet:"weight"`
 				Spent   float64  `parquet:"spent,optional"`
 			}
 			err := reader.Read(&row)
@@ -213,9 +221,9 @@ func readShards(t testing.TB, fsys vfs.FS, m *Manifest) (rows []exported) {
 			if err != nil {
 				t.Fatalf("%s: %v", f.Path, err)
 			}
-			rows = append(rows, exported{split: f.Split, shard: shard, file: f.Path, testRow: testRow{
+			rows = append(rows, exported{split: f.Split, shard: shard, file: f.Path, weight: row.Weight, testRow: testRow{
 				id: row.ID, item: row.Item, user: row.User, ts: events.Time(row.TS * 1000), clicked: float64(row.Clicked), spent: row.Spent,
-				price: row.Price, tags: row.Tags,
+				price: row.Price, tags: row.Tags, model: row.Model,
 			}})
 		}
 		_ = reader.Close()
@@ -237,7 +245,8 @@ func newHistory(rng *rand.Rand) *history {
 		var commit []testRow
 		for range 60 {
 			r := testRow{
-				id: fmt.Sprintf("r%d", rng.IntN(150)), item: fmt.Sprintf("i%d", rng.IntN(3)), user: fmt.Sprintf("u%d", rng.IntN(20)),
+				id: fmt.Sprintf("r%d", rng.IntN(150)), item: fmt.Sprintf("i%d", rng.IntN(3)), user: fmt.Sprintf("u%d",
+					rng.IntN(20)),
 				clicked: float64(rng.IntN(2)), spent: float64(rng.IntN(9)) / 4, price: float64(rng.IntN(20)) / 2,
 			}
 			for i := range rng.IntN(3) {

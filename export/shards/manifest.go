@@ -71,8 +71,10 @@ type Method struct {
 	SampleSalt string  `json:"sample_salt"`
 	Negatives  float64 `json:"negatives"`
 	SampleBy   string  `json:"sample_label,omitzero"`
-	Shards     int     `json:"shards"`
-	GroupRows  int     `json:"row_group_rows,omitzero"`
+	// Models are the shares of negatives of some models; all others have Negatives.
+	Models    map[string]float64 `json:"negatives_by_model,omitempty"`
+	Shards    int                `json:"shards"`
+	GroupRows int                `json:"row_group_rows,omitzero"`
 }
 
 // LabelFacts are a label's window and aggregate.

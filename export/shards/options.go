@@ -50,6 +50,27 @@ type Sampling struct {
 	Negatives float64
 	// Label says which label makes a row positive; empty: any label.
 	Label string
+	// Models are the shares for the rows of some models, by name; all others have Negatives.
+	Models map[string]float64
+}
+
+func (s *Sampling) valid() bool {
+	for _, rate := range s.Models {
+		if !(rate > 0 && rate <= 1) {
+			return false
+		}
+	}
+	return s.Negatives > 0 && s.Negatives <= 1
+}
+
+// thins reports whether any negatives are left out.
+func (s *Sampling) thins() bool {
+	for _, rate := range s.Models {
+		if rate < 1 {
+			return true
+		}
+	}
+	return s.Negatives < 1
 }
 
 // Options of an export. All but FS, Out, Name and Rules have defaults.
@@ -146,6 +167,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%d shards: there are 1 to %d", o.Shards, MaxShards)
 	case !(s.Eval >= 0 && s.Test >= 0 && s.Eval+s.Test < 1):
 		return o, fmt.Errorf("the shares %v for evaluation and %v for a test leave nothing to train on", s.Eval, s.Test)
+	case !o.Sampling.valid():
+		return o, errors.New("a share of negatives is above 0 and at most 1")
 	case s.By == SplitByColumn && s.Column == "":
 		return o, errors.New("a split by column needs the column")
 	}

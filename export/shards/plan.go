@@ -75,7 +75,7 @@ const itemPrefix = "item_"
 // there was one, that of the first file that has it, widened by those after it.
 func newPlan(files []export.TableFile, schema []tablelog.SchemaColumn, o *Options) (*plan, error) {
 	p := &plan{byName: map[string]int{}, split: -1}
-	hasWeight := o.Sampling.Negatives < 1
+	hasWeight := o.Sampling.thins()
 	for _, c := range headColumns() {
 		p.write(c)
 	}

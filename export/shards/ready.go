@@ -20,8 +20,12 @@ type Readiness struct {
 	Needed events.Time
 	// Ended says that the log has ended: nothing will come any more.
 	Ended bool
-	// Source is the kind of event that is furthest behind; it says what is waited for.
+	// Source is the kind of event that is furthest behind; it says what is waited for. All of
+	// its events up to Known have been read.
 	Source events.Kind
+	Known  events.Time
+	// Guarded says that the stall guard holds the outcomes.
+	Guarded bool
 	// Expected is when the day should be ready if events come as they are stamped.
 	// It has no meaning where the log has ended.
 	Expected events.Time
@@ -51,8 +55,40 @@ func ReadinessOf(last *joiner.Cut, rules *joiner.Rules, start events.Time, settl
 		r.Through = r.Through.Add(-memory)
 		r.Expected = r.Expected.Add(memory)
 	}
+	r.Known, r.Guarded = p.Clock.Source(r.Source, 0), p.Guard.Held.On()
 	r.Ready = last.Number > 0 && r.Through >= end
 	return r
+}
+
+// Words say in few words at a time whether the day is complete.
+func (r *Readiness) Words(now events.Time) string {
+	switch {
+	case r.Ready:
+		return "yes"
+	case r.Ended:
+		return "no, and the log has ended"
+	case r.Overdue(now):
+		return fmt.Sprintf("no, expected %s; it waits for %s", r.Expected, r.Waits())
+	}
+	return "expected " + r.Expected.String()
+}
+
+// Overdue reports whether a day that is not complete should be by now.
+func (r *Readiness) Overdue(now events.Time) bool { return !r.Ready && !r.Ended && now > r.Expected }
+
+// Waits says which events a day waits for, from which time on.
+func (r *Readiness) Waits() string {
+	what := "requests"
+	if r.Source == events.KindOutcome {
+		what = "outcomes"
+	}
+	if r.Guarded {
+		return "the stall guard, which holds the outcomes"
+	}
+	if r.Known == events.MinTime {
+		return "the first " + what
+	}
+	return fmt.Sprintf("%s after %s", what, r.Known)
 }
 
 // CompleteThrough is the time before which every request is as it stays.
@@ -70,6 +106,7 @@ type NotReadyError struct {
 	Day string
 	Readiness
 	Settled bool
+	Now     events.Time // when it was asked; MinTime: no matter
 }
 
 func (e *NotReadyError) Error() string {
@@ -85,7 +122,12 @@ func (e *NotReadyError) Error() string {
 		return fmt.Sprintf("day %s is not complete: the log has ended, and its %s prove requests only up to %s: --partial exports what is decided",
 			e.Day, what, e.Through)
 	}
-	return fmt.Sprintf("day %s is not complete: requests before %s are %s, and the day ends at %s; it waits for %s, and is expected at %s: "+
-		"--wait waits for it, --partial exports what is decided",
-		e.Day, e.Through, state, e.Needed, what, e.Expected)
+	text := fmt.Sprintf("day %s is not complete: requests before %s are %s, and the day ends at %s; it waits for %s, and ",
+		e.Day, e.Through, state, e.Needed, e.Waits())
+	if e.Overdue(e.Now) {
+		return text + fmt.Sprintf("was expected at %s: see in `labeljoin status` whether the joiner runs and what holds it; where producers are silent, "+
+			"a heartbeat on the subject of the %s, like {\"heartbeat\": \"%s\"}, says that nothing is missing; --partial exports what is decided",
+			e.Expected, what, e.Expected)
+	}
+	return text + fmt.Sprintf("is expected at %s: --wait waits for it, --partial exports what is decided", e.Expected)
 }

@@ -38,8 +38,18 @@ type settler struct {
 	sample  *hasher
 	counts  *Counts
 
-	order []int32
-	out   [splits][]int32
+	ranked []ranked
+	order  []int32
+	out    [splits][]int32
+
+	lastKey   []byte // of a split, and the share that its hash stands for
+	lastShare float64
+}
+
+// ranked is a row with the hash that orders it.
+type ranked struct {
+	hash uint64
+	row  int32
 }
 
 func newSettler(d *dayExport) *settler {
@@ -61,24 +71,12 @@ func newSettler(d *dayExport) *settler {
 func (s *settler) settle(vectors []*vector) *[splits][]int32 {
 	k := &s.plan.key
 	n := vectors[k.requestID].rows()
-	s.order = s.order[:0]
-	for row := range n {
-		s.order = append(s.order, int32(row))
-	}
 	for i := range s.out {
 		s.out[i] = s.out[i][:0]
 	}
-	hash, ts, revision, file := vectors[k.order].nums, vectors[k.requestTS].nums, vectors[k.revision].nums, vectors[k.file].nums
+	hash, ts, revision := vectors[k.order].nums, vectors[k.requestTS].nums, vectors[k.revision].nums
 	ids, items := vectors[k.requestID], vectors[k.itemID]
-	slices.SortFunc(s.order, func(x, y int32) int {
-		if hash[x] != hash[y] {
-			return cmp.Compare(hash[x], hash[y])
-		}
-		return cmp.Or(
-			bytes.Compare(ids.bytes(int(x)), ids.bytes(int(y))), bytes.Compare(items.bytes(int(x)), items.bytes(int(y))),
-			cmp.Compare(int64(ts[x]), int64(ts[y])), cmp.Compare(int64(revision[x]), int64(revision[y])), cmp.Compare(file[x],
-				file[y]))
-	})
+	s.sort(vectors)
 	for i := 0; i < n; {
 		first, begin := s.order[i], i
 		best := first
@@ -96,6 +94,35 @@ func (s *settler) settle(vectors []*vector) *[splits][]int32 {
 		s.place(vectors, int(best), s.order[begin:i])
 	}
 	return &s.out
+}
+
+// sort sets the order of the rows: that of their hashes, and of rows of one hash that of their
+// requests, items, times, revisions and files.
+func (s *settler) sort(vectors []*vector) {
+	k := &s.plan.key
+	hash, ts, revision, file := vectors[k.order].nums, vectors[k.requestTS].nums, vectors[k.revision].nums, vectors[k.file].nums
+	ids, items := vectors[k.requestID], vectors[k.itemID]
+	s.ranked, s.order = s.ranked[:0], s.order[:0]
+	for row, h := range hash {
+		s.ranked = append(s.ranked, ranked{h, int32(row)})
+	}
+	slices.SortFunc(s.ranked, func(a, b ranked) int {
+		if a.hash != b.hash {
+			return cmp.Compare(a.hash, b.hash)
+		}
+		x, y := int(a.row), int(b.row)
+		if c := bytes.Compare(ids.bytes(x), ids.bytes(y)); c != 0 {
+			return c
+		}
+		if c := bytes.Compare(items.bytes(x), items.bytes(y)); c != 0 {
+			return c
+		}
+		return cmp.Or(cmp.Compare(int64(ts[x]), int64(ts[y])), cmp.Compare(int64(revision[x]), int64(revision[y])),
+			cmp.Compare(file[x], file[y]))
+	})
+	for i := range s.ranked {
+		s.order = append(s.order, s.ranked[i].row)
+	}
 }
 
 // place decides what becomes of a row, of which the group has all revisions and best
@@ -124,7 +151,7 @@ func (s *settler) place(vectors []*vector, best int, group []int32) {
 		return
 	}
 	id := vectors[k.requestID].bytes(best)
-	if rate := s.opts.Sampling.Negatives; rate < 1 && !s.positive(vectors, best) {
+	if rate := s.rate(vectors, best); rate < 1 && !s.positive(vectors, best) {
 		if share(s.sample.sum(id)) >= rate {
 			c.Sampled++
 			return
@@ -135,6 +162,16 @@ func (s *settler) place(vectors []*vector, best int, group []int32) {
 	c.Written++
 	to := s.splitOf(vectors, best, id, ts)
 	s.out[to] = append(s.out[to], int32(best))
+}
+
+// rate is the share of the negatives that are kept of a row's model.
+func (s *settler) rate(vectors []*vector, row int) float64 {
+	if models := vectors[s.plan.key.model]; len(s.opts.Sampling.Models) > 0 && !models.null[row] {
+		if rate, known := s.opts.Sampling.Models[string(models.bytes(row))]; known {
+			return rate
+		}
+	}
+	return s.opts.Sampling.Negatives
 }
 
 func (s *settler) inGap(ts events.Time) bool {
@@ -193,7 +230,11 @@ func (s *settler) splitOf(vectors []*vector, row int, id []byte, ts int64) int {
 			key = v.appendText(nil, row)
 		}
 	}
-	switch u := share(s.split.sum(key)); {
+	// Rows of one request follow each other, and mostly have one key.
+	if s.lastKey == nil || !bytes.Equal(key, s.lastKey) {
+		s.lastKey, s.lastShare = append(s.lastKey[:0], key...), share(s.split.sum(key))
+	}
+	switch u := s.lastShare; {
 	case u < by.Eval:
 		return splitEval
 	case u >= 1-by.Test:

@@ -160,21 +160,19 @@ func dayFiles(t *export.Table, start events.Time, reach time.Duration) (day, oth
 
 // spillDay reads the rows of a day into the scratch file.
 func (d *dayExport) spillDay(ctx context.Context, s *spill) error {
-	r := newPortion(d.plan, d.opts)
-	d.unfit = r.unfit
-	flush := func() error {
-		if r.rows() == 0 {
-			return nil
-		}
-		order := r.vectors[d.plan.key.order]
-		buckets := make([]uint16, r.rows())
-		for i, hash := range order.nums {
-			buckets[i] = uint16(part(hash, s.buckets))
-		}
-		err := s.add(r.vectors, buckets)
-		r.reset()
+	p := d.newSpilling(s)
+	err := d.readDay(ctx, p)
+	if put := p.end(); put != nil {
+		return put
+	}
+	if err != nil {
 		return err
 	}
+	return s.finish()
+}
+
+// readDay reads the rows of a day, portion by portion.
+func (d *dayExport) readDay(ctx context.Context, p *spilling) error {
 	read, total := 0, len(d.files)+len(d.others)
 	for _, list := range [...]struct {
 		files []int
@@ -184,7 +182,7 @@ func (d *dayExport) spillDay(ctx context.Context, s *spill) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			err := d.spillFile(i, list.ghost, r, flush)
+			err := d.spillFile(i, list.ghost, p)
 			if list.ghost && errors.Is(err, fs.ErrNotExist) {
 				err = nil // an old day that was deleted
 			}
@@ -195,16 +193,16 @@ func (d *dayExport) spillDay(ctx context.Context, s *spill) error {
 			d.opts.Progress(0.5 * float64(read) / float64(total))
 		}
 	}
-	if err := flush(); err != nil {
-		return err
-	}
-	return s.finish()
+	return p.flush()
 }
 
 // spillFile adds the rows of a file.
-func (d *dayExport) spillFile(i int, ghost bool, r *portion, flush func() error) error {
+func (d *dayExport) spillFile(i int, ghost bool, p *spilling) error {
 	f := &d.table.Files[i]
 	in, err := d.archive.ReadFile(f)
+	if !ghost && errors.Is(err, fs.ErrNotExist) {
+		return &GoneFileError{Path: f.Path, Err: err}
+	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w", f.Path, err)
 	}
@@ -215,16 +213,16 @@ func (d *dayExport) spillFile(i int, ghost bool, r *portion, flush func() error)
 	}
 	for group := range file.Groups() {
 		if ghost {
-			err = d.addGhosts(file, group, i, r)
+			err = d.addGhosts(file, group, i, p.r)
 		} else {
-			err = r.add(file, group, i, false)
+			err = p.r.add(file, group, i, false)
 			d.counts.Read += int64(file.Rows(group))
 		}
 		if err != nil {
 			return fmt.Errorf("read %s: %w", f.Path, err)
 		}
-		if r.size() >= d.opts.Memory {
-			if err := flush(); err != nil {
+		if p.r.size() >= d.opts.Memory {
+			if err := p.flush(); err != nil {
 				return err
 			}
 		}

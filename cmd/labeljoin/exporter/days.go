@@ -7,6 +7,7 @@ import (
 	"slices"
 	"text/tabwriter"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/shards"
 )
 
@@ -16,22 +17,27 @@ type listedDay struct {
 	Rows     int64  `json:"rows"` // in all revisions
 	Complete bool   `json:"complete"`
 	Expected string `json:"expected,omitempty"` // when it should be complete
-	Version  string `json:"version,omitempty"`  // empty: it is not exported
+	// Overdue says that it should be by now, and Waits what it waits for.
+	Overdue  bool   `json:"overdue,omitempty"`
+	Waits    string `json:"waits_for,omitempty"`
+	Version  string `json:"version,omitempty"` // empty: it is not exported
 	Exported int64  `json:"exported_rows"`
 	// Foreign is a version that was made of another output's rows, under the same name.
 	Foreign string `json:"other_outputs_version,omitempty"`
 	// Positives are the rows, of those exported, in which each label is not 0.
 	Positives map[string]int64 `json:"positives,omitempty"`
+
+	words string // whether it is complete
 }
 
-// ListedDays are the days as they are printed.
-func ListedDays(days []shards.ListedDay) []listedDay {
+// ListedDays are the days as they are printed, at a time.
+func ListedDays(days []shards.ListedDay, now events.Time) []listedDay {
 	out := make([]listedDay, 0, len(days))
 	for i := range days {
 		d := &days[i]
-		l := listedDay{Day: d.Day, Rows: d.Rows, Complete: d.Ready}
+		l := listedDay{Day: d.Day, Rows: d.Rows, Complete: d.Ready, words: d.Words(now)}
 		if !d.Ready && !d.Ended {
-			l.Expected = d.Expected.String()
+			l.Expected, l.Overdue, l.Waits = d.Expected.String(), d.Overdue(now), d.Waits()
 		}
 		if d.Foreign {
 			l.Foreign = d.Version.String()
@@ -53,13 +59,7 @@ func PrintDays(out io.Writer, days []listedDay) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprint(w, "DAY\tROWS\tCOMPLETE\tVERSION\tEXPORTED\tPOSITIVES\n")
 	for _, d := range days {
-		complete, version, exported, positives := "yes", "-", "-", "-"
-		switch {
-		case !d.Complete && d.Expected != "":
-			complete = "expected " + d.Expected
-		case !d.Complete:
-			complete = "no, and the log has ended"
-		}
+		version, exported, positives := "-", "-", "-"
 		if d.Foreign != "" {
 			version = d.Foreign + " of another output"
 		}
@@ -69,7 +69,7 @@ func PrintDays(out io.Writer, days []listedDay) error {
 				positives += fmt.Sprintf("%s %d ", name, d.Positives[name])
 			}
 		}
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n", d.Day, d.Rows, complete, version, exported, positives)
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n", d.Day, d.Rows, d.words, version, exported, positives)
 	}
 	return w.Flush()
 }

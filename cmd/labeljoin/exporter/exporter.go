@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
@@ -30,6 +31,8 @@ type Exporting struct {
 	Wait, DryRun bool
 	Allow        bool // export a day although it has anomalies
 	Out, Talk    io.Writer
+
+	toldLabels bool
 }
 
 // ReadDays lists the days from one to another.
@@ -78,7 +81,7 @@ func (r *Exporting) PrintLoader(reader string) error {
 func (r *Exporting) Run(ctx context.Context) (err error) {
 	archive, err := OpenArchive(ctx, r.Config, r.From)
 	if err != nil {
-		return err
+		return r.hint(err)
 	}
 	if r.DryRun {
 		return r.tell(archive)
@@ -98,7 +101,7 @@ func (r *Exporting) Run(ctx context.Context) (err error) {
 	}
 	e, err := shards.New(archive, r.Opts)
 	if err != nil {
-		return err
+		return r.hint(err)
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
 	for ; day < len(r.days); day++ {
@@ -109,13 +112,39 @@ func (r *Exporting) Run(ctx context.Context) (err error) {
 			continue
 		}
 		if err != nil {
-			return err
+			return r.hint(err)
 		}
-		if _, err := fmt.Fprintln(r.Out, exportLine(&result, e.Root())); err != nil {
+		if _, err := fmt.Fprintln(r.Out, exportLine(&result, e.Root(), r.Opts.ConfigHash)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// tellOtherLabels says once which labels of the output are left out.
+func (r *Exporting) tellOtherLabels(table *export.Table) {
+	other := shards.OtherLabels(table, r.Opts.Rules)
+	if len(other) == 0 || r.toldLabels {
+		return
+	}
+	r.toldLabels = true
+	fmt.Fprintf(r.Talk, "left out, because the configuration does not have them: the labels %s of the output\n",
+		strings.Join(other, ", "))
+}
+
+// hint adds the way out to errors of the machine.
+func (r *Exporting) hint(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: the user that exports reads all of the output and writes the export: give it these rights, or run as the user of the joiner",
+			err)
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("%w: nothing was published; an export needs room for the day's files twice, once before compression, while it sorts: make room, or name another disk with --out or export.dir",
+			err)
+	case errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("%w: export.dir and --out name a folder", err)
+	}
+	return err
 }
 
 // exportPatience is how long to wait before a day is looked at again.
@@ -124,20 +153,37 @@ const exportPatience = 5 * time.Second
 // export exports a day, and waits for it if that is wished.
 func (r *Exporting) export(ctx context.Context, archive *export.Archive, e *shards.Exporter,
 	day events.Time) (shards.Result, error) {
-	for waited := false; ; waited = true {
+	said := ""
+	for {
 		table, err := archive.Table()
 		if err != nil {
 			return shards.Result{}, err
 		}
+		r.tellOtherLabels(table)
 		result, err := e.Day(ctx, table, day)
 		notReady, waits := errors.AsType[*shards.NotReadyError](err)
+		if waits {
+			notReady.Now = events.At(time.Now())
+		}
+		if again, gone := errors.AsType[*shards.GoneFileError](err); gone {
+			now, err := archive.Table()
+			if err != nil {
+				return result, err
+			}
+			if now.LastHash != table.LastHash { // files were merged, or days ended, since the table was read
+				continue
+			}
+			return result, again
+		}
 		_, absent := errors.AsType[*shards.NoDayError](err)
 		absent = absent && !shards.ReadinessOf(&table.Last, r.Opts.Rules, day, r.Opts.Settled).Ready
 		if !r.Wait || !waits && !absent || waits && notReady.Ended {
 			return result, err
 		}
-		if !waited {
+		// It is said once, and once more when the day is overdue.
+		if overdue := fmt.Sprint(waits && notReady.Overdue(notReady.Now)); overdue != said {
 			fmt.Fprintf(r.Talk, "waiting: %v\n", err)
+			said = overdue
 		}
 		select {
 		case <-ctx.Done():
@@ -160,8 +206,8 @@ func OpenArchive(ctx context.Context, cfg *config.Config, dir string) (*export.A
 	return archive, err
 }
 
-// exportLine is what became of a day, in a line.
-func exportLine(r *shards.Result, root string) string {
+// exportLine is what became of a day, in a line. config is the hash of the configuration.
+func exportLine(r *shards.Result, root, config string) string {
 	m := r.Manifest
 	where := strings.TrimSuffix(root, "/") + "/dt=" + r.Day + "/" + r.Version.String()
 	if !r.Made {
@@ -190,6 +236,10 @@ func exportLine(r *shards.Result, root string) string {
 			line += fmt.Sprintf("; %d %s", left.n, left.what)
 		}
 	}
+	if other := slices.DeleteFunc(slices.Clone(m.Source.RulesHashes),
+		func(h string) bool { return h == config }); len(other) > 0 {
+		line += "; some rows were decided by another configuration, as rules_hashes in the manifest says"
+	}
 	if m.Anomalies > 0 {
 		line += fmt.Sprintf("; with %d anomalies, which were allowed", m.Anomalies)
 	}
@@ -200,7 +250,7 @@ func exportLine(r *shards.Result, root string) string {
 func (r *Exporting) tell(archive *export.Archive) error {
 	table, err := archive.Table()
 	if err != nil {
-		return err
+		return r.hint(err)
 	}
 	listed, err := shards.List(table, r.Opts)
 	if err != nil {
@@ -213,7 +263,8 @@ func (r *Exporting) tell(archive *export.Archive) error {
 		case at < 0:
 			w.Line("%s: there are no rows", name)
 		case !listed[at].Ready && !r.Opts.Partial:
-			w.Line("%v", &shards.NotReadyError{Day: name, Readiness: listed[at].Readiness, Settled: r.Opts.Settled})
+			w.Line("%v", &shards.NotReadyError{Day: name, Readiness: listed[at].Readiness, Settled: r.Opts.Settled,
+				Now: events.At(time.Now())})
 		case listed[at].Version.Number > 0 && !r.Opts.Refresh:
 			w.Line("%s: %d rows in %d files; it is exported already, as %s", name, listed[at].Rows, listed[at].Files,
 				listed[at].Version)

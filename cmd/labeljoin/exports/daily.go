@@ -53,13 +53,14 @@ type held struct {
 
 // Status is what the status says of daily exports.
 type Status struct {
-	Exported int64  `json:"exported"`          // versions made since the start
-	Failed   int64  `json:"failed"`            // attempts that did not work since the start
-	Last     string `json:"last,omitempty"`    // the day that was exported last since the start
-	Pending  string `json:"pending,omitempty"` // the oldest day that is not exported
-	Due      string `json:"due,omitempty"`     // when it should be
-	Problem  string `json:"problem,omitempty"` // why the last attempt did not work
-	Held     string `json:"held,omitempty"`    // the day that was refused, at which exports wait
+	Exported int64  `json:"exported"`            // versions made since the start
+	Failed   int64  `json:"failed"`              // attempts that did not work since the start
+	Last     string `json:"last,omitempty"`      // the day that was exported last since the start
+	Pending  string `json:"pending,omitempty"`   // the oldest day that is not exported
+	Due      string `json:"due,omitempty"`       // when it should be
+	Waits    string `json:"waits_for,omitempty"` // which events it waits for, if it is not complete
+	Problem  string `json:"problem,omitempty"`   // why the last attempt did not work
+	Held     string `json:"held,omitempty"`      // the day that was refused, at which exports wait
 }
 
 // NewDaily exports what the numbered partition wrote. It is nil where no daily exports are configured.
@@ -161,10 +162,13 @@ func (d *Daily) Look(ctx context.Context) error {
 func (d *Daily) pends(day *shards.ListedDay) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.state.Pending, d.state.Due, d.due = "", "", 0
+	d.state.Pending, d.state.Due, d.state.Waits, d.due = "", "", "", 0
 	if day != nil {
 		d.due = day.Expected.Add(d.cfg.Export.Daily.After.Std())
 		d.state.Pending, d.state.Due = day.Day, d.due.String()
+		if !day.Ready && !day.Ended {
+			d.state.Waits = day.Waits()
+		}
 	}
 }
 
@@ -238,6 +242,9 @@ func (s *Status) String() string {
 	}
 	if s.Pending != "" {
 		text += fmt.Sprintf("; %s is the oldest that is not exported, and is due at %s", s.Pending, s.Due)
+	}
+	if s.Waits != "" {
+		text += ", and waits for " + s.Waits
 	}
 	if s.Held != "" {
 		return text + "; " + s.Problem

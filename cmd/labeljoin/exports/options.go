@@ -30,7 +30,7 @@ func OptionsOf(c *config.Config) (shards.Options, error) {
 		Format: shards.Format(e.Format), Shards: int(e.Shards), ShardBytes: int64(e.ShardSize), GroupBytes: int64(e.RowGroupSize), Seed: e.Seed,
 		Splits: shards.Splits{By: shards.SplitBy(e.Split.By), Column: e.Split.Column, Salt: e.Split.Salt,
 			Eval: e.Split.Eval, Test: e.Split.Test},
-		Sampling: shards.Sampling{Negatives: e.Sample.Negatives, Label: e.Sample.Label},
+		Sampling: shards.Sampling{Negatives: e.Sample.Negatives, Label: e.Sample.Label, Models: e.Sample.Models},
 		Revision: slices.Contains(e.Include, config.ExportRevision), Reason: slices.Contains(e.Include, config.ExportReason),
 		LabelTimes: slices.Contains(e.Include, config.ExportLabelTS), Exclude: e.Exclude,
 		ConfigHash: c.Fingerprint(), Config: string(c.Print()), Version: version.Text(), Workers: runtime.GOMAXPROCS(0),

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"time"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/page"
 	"github.com/labeljoin/labeljoin/export/shards"
 	"github.com/labeljoin/labeljoin/joiner/engine"
@@ -44,7 +46,7 @@ func serveHome(w http.ResponseWriter, name string, now engine.Stats, observers [
 
 // serveDays answers with the days of the output.
 func serveDays(ctx context.Context, w http.ResponseWriter, name string, observers []Observer) {
-	list := page.Days{Name: name}
+	list, now := page.Days{Name: name}, events.At(time.Now())
 	var html bytes.Buffer
 	var err error
 	for _, o := range observers {
@@ -54,7 +56,7 @@ func serveDays(ctx context.Context, w http.ResponseWriter, name string, observer
 		var days []shards.ListedDay
 		if days, err = o.Days(ctx); err == nil {
 			for i := len(days) - 1; i >= 0; i-- {
-				list.Days = append(list.Days, dayOf(&days[i]))
+				list.Days = append(list.Days, dayOf(&days[i], now))
 			}
 		}
 	}
@@ -64,15 +66,8 @@ func serveDays(ctx context.Context, w http.ResponseWriter, name string, observer
 	answerPage(w, &html, err)
 }
 
-func dayOf(d *shards.ListedDay) page.Day {
-	out := page.Day{Day: d.Day, Rows: d.Rows, Complete: "yes"}
-	switch {
-	case d.Ready:
-	case d.Ended:
-		out.Complete = "no, and the log has ended"
-	default:
-		out.Complete = "expected " + d.Expected.String()
-	}
+func dayOf(d *shards.ListedDay, now events.Time) page.Day {
+	out := page.Day{Day: d.Day, Rows: d.Rows, Complete: d.Words(now)}
 	if m := d.Manifest; m != nil && !d.Foreign {
 		out.Version, out.Exported, out.Anomalies = d.Version.String(), m.Counts.Written, m.Anomalies
 	}

@@ -23,7 +23,8 @@ func (e *Engine) due(now time.Time) (bool, error) {
 		e.firstUncommittedAt = now
 	}
 	r, v := &e.o.Roll, &e.volume
-	return now.Sub(e.firstUncommittedAt) >= r.Interval || r.Rows > 0 && v.Rows >= r.Rows || r.Bytes > 0 && v.Bytes >= r.Bytes, nil
+	return now.Sub(e.firstUncommittedAt) >= r.Interval || r.Rows > 0 && v.Rows >= r.Rows || r.Bytes > 0 &&
+		v.Bytes >= r.Bytes, nil
 }
 
 // uncommitted reports whether there is anything that a commit would write or
@@ -55,11 +56,11 @@ func (e *Engine) uncommitted() (bool, error) {
 // remembered any more. A commit without rows says so, because those who wait for whole days read
 // manifests. In a silence these are two commits a day.
 func (e *Engine) dayIsOver(committed events.Time) bool {
-	closed, memory := e.saved.Progress.ClosedThrough, e.rules.Memory()
-	if !e.mode.live() || e.saved.Progress.Commit == 0 || closed <= committed {
+	closed, retention := e.checkpoint.Progress.ClosedThrough, e.rules.Retention()
+	if !e.mode.live() || e.checkpoint.Progress.Commit == 0 || closed <= committed {
 		return false
 	}
-	return dayOf(committed) != dayOf(closed) || dayOf(committed.Add(-memory)) != dayOf(closed.Add(-memory))
+	return dayOf(committed) != dayOf(closed) || dayOf(committed.Add(-retention)) != dayOf(closed.Add(-retention))
 }
 
 // dayOf is the start of the UTC day that a time lies in.

@@ -52,8 +52,8 @@ func TestDayIsOver(t *testing.T) {
 		{midnight - time.Second, 1}, // the row
 		{midnight + past - time.Second, 0},
 		{midnight + past + time.Second, 1}, // the day has closed
-		{midnight + past + rules.Memory() - time.Second, 0},
-		{midnight + past + rules.Memory() + time.Second, 1}, // and is settled
+		{midnight + past + rules.Retention() - time.Second, 0},
+		{midnight + past + rules.Retention() + time.Second, 1}, // and is settled
 		{midnight + past + 20*time.Hour, 0},
 	} {
 		h.Heartbeats(b.at)
@@ -82,7 +82,7 @@ func TestDayIsOver(t *testing.T) {
 	if len(got) != 3 {
 		t.Fatalf("commits: %q, want the row's, one after the day and one after the corrections", got)
 	}
-	for i, least := range []time.Duration{-time.Hour, 0, rules.Memory()} {
+	for i, least := range []time.Duration{-time.Hour, 0, rules.Retention()} {
 		if c := &w.out.Commits[i]; c.Cut.Progress.ClosedThrough < h.At(midnight+least) || (len(c.Rows) > 0) != (i == 0) {
 			t.Errorf("commit %d: %s", i+1, got[i])
 		}

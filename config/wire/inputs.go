@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/labeljoin/labeljoin/config"
@@ -51,11 +52,16 @@ func Spec(c *config.Config, in *config.Input) mapping.Spec {
 
 // problemOf places what is wrong with a mapping.
 func problemOf(c *config.Config, in *config.Input, err error) config.Problem {
-	at, message := "inputs."+in.Name, err.Error()
-	if part, ok := errors.AsType[*mapping.SpecError](err); ok {
-		at, message = at+"."+part.Part, part.Message
+	part, ok := errors.AsType[*mapping.SpecError](err)
+	if !ok {
+		return c.Problem("inputs."+in.Name, err.Error())
 	}
-	return c.Problem(at, message)
+	p := c.ProblemOf("inputs."+in.Name+"."+part.Part, err)
+	p.Message = part.Message
+	if near := config.Nearest(part.Unknown, part.Known); part.Unknown != "" && near != "" {
+		p.Message += fmt.Sprintf("; did you mean %s?", near)
+	}
+	return p
 }
 
 // Subjects are the subjects of the inputs, as streams are looked for. Feeds are those of

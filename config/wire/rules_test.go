@@ -179,3 +179,27 @@ func TestPlacesWithinExpressions(t *testing.T) {
 		})
 	}
 }
+
+// TestPlacesWithinMappings: what is wrong with a mapping is marked where it stands, with what
+// was meant.
+func TestPlacesWithinMappings(t *testing.T) {
+	for text, want := range map[string]string{
+		`user_id: evnt.user`:                              `1:90: inputs.a.map.user_id: unknown name "evnt"`,
+		`user_id: 'event.a + evnt.user'`:                  "did you mean event?",
+		`user_id: 'string(strng(event.a))'`:               `1:98: inputs.a.map.user_id: there is no function "strng" (at column 8 of the expression); did you mean string?`,
+		`score_: event.user`:                              "score, ts, user_id; did you mean score?",
+		`items: "map(event.l, {item_id: .a, score: sc})"`: `1:123: inputs.a.map.items: unknown name "sc"`,
+	} {
+		t.Run(text, func(t *testing.T) {
+			c, err := config.Decode("",
+				[]byte("inputs: {a: {subject: s, kind: request, map: {request_id: event.id, ts: stored, "+
+					text+"}}, outcomes: {}}\nlabels: {b: type == 'x'}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Feeds(c); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v, want %s", err, want)
+			}
+		})
+	}
+}

@@ -31,18 +31,6 @@ type Spec struct {
 	Limits jsonevent.Decoder // of records
 }
 
-// SpecError is what is wrong with a part of a Spec.
-type SpecError struct {
-	Part    string // format, kind, each, only or map.FIELD
-	Message string
-}
-
-// Error names the part.
-func (e *SpecError) Error() string { return e.Part + ": " + e.Message }
-
-// Misuse reports that the mapping has to be changed.
-func (e *SpecError) Misuse() bool { return true }
-
 // Mapping makes events of records. It implements events.Codec.
 type Mapping struct {
 	spec       Spec
@@ -75,7 +63,7 @@ func Compile(spec Spec) (*Mapping, []error) {
 		}
 		p, err := compile(source, zones)
 		if err != nil {
-			problems = append(problems, &SpecError{Part: part, Message: err.Error()})
+			problems = append(problems, specError(part, err))
 			return nil
 		}
 		m.headers = m.headers || p.uses.members[nameHeaders] != nil
@@ -118,8 +106,8 @@ func (m *Mapping) mapFields(compiled func(part, source string) *program) (proble
 	programs := map[string]*program{}
 	for _, name := range slices.Sorted(maps.Keys(m.spec.Map)) {
 		if !known[name] && len(m.kinds) > 0 {
-			problems = append(problems, &SpecError{Part: "map." + name,
-				Message: fmt.Sprintf("an event has no field %q: it has %s", name,
+			problems = append(problems, &SpecError{Part: "map." + name, Unknown: name,
+				Known: slices.Sorted(maps.Keys(known)), Message: fmt.Sprintf("an event has no field %q: it has %s", name,
 					strings.Join(slices.Sorted(maps.Keys(known)), ", "))})
 			continue
 		}

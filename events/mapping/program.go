@@ -1,14 +1,12 @@
 package mapping
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
-	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
@@ -71,7 +69,10 @@ func compile(source string, zones *zones) (*program, error) {
 	g := &gate{zones: zones}
 	ast.Walk(&tree.Node, g)
 	if g.refused != "" {
-		return nil, errors.New(g.refused)
+		return nil, &expressionError{message: g.refused, source: source, column: columnOf(source, g.at)}
+	}
+	if err := unknownName(source, tree.Node); err != nil {
+		return nil, err
 	}
 	p := &program{source: source, quick: quickOf(tree.Node)}
 	p.uses.collect(tree.Node)
@@ -92,42 +93,21 @@ func compile(source string, zones *zones) (*program, error) {
 	return p, nil
 }
 
-// reworded says what is wrong with an expression on one line.
-func reworded(source string, err error) error {
-	var at *file.Error
-	message, place := err.Error(), ""
-	if errors.As(err, &at) {
-		message = at.Message
-		if rewritten(source) == source {
-			place = fmt.Sprintf(" (at column %d of the expression)", at.Column+1)
-		}
-	}
-	message, _, _ = strings.Cut(message, "\n")
-	if strings.HasPrefix(message, "reflect: call of reflect.Value") {
-		message = "a loop goes over what is no list; where it may be missing write x ?? []"
-	}
-	if name, ok := strings.CutPrefix(message, "unknown name "); ok {
-		switch {
-		case slices.Contains([]string{"now", "date", "duration", "timezone"}, name):
-			message = fmt.Sprintf("%s() is not there: the same record must always give the same event; time(x, unit) reads a time", name)
-		case slices.Contains([]string{"events", "evt", "record", "message", "msg", "this", "root", "data", "payload"}, name):
-			message = fmt.Sprintf("unknown name %q: the record is called event", name)
-		default:
-			message = fmt.Sprintf("unknown name %q: a field of the record is event.%s; there are %s", name, name,
-				strings.Join(Variables(), ", "))
-		}
-	}
-	return errors.New(message + place)
-}
-
 // gate is a visitor that finds what the language leaves out.
 type gate struct {
 	zones   *zones
 	refused string
+	at      int // of the node, in characters of the text that was parsed, from 0
 }
 
 // Visit implements ast.Visitor.
 func (g *gate) Visit(node *ast.Node) {
+	before := g.refused
+	defer func() {
+		if g.refused != before {
+			g.at = (*node).Location().From
+		}
+	}()
 	switch n := (*node).(type) {
 	case *ast.IdentifierNode:
 		if n.Value == "$env" || strings.HasSuffix(n.Value, "__") {
@@ -141,8 +121,16 @@ func (g *gate) Visit(node *ast.Node) {
 			g.refused = "ranges (..) are not part of the language: compare with >= and <="
 		}
 	case *ast.CallNode:
-		if id, ok := n.Callee.(*ast.IdentifierNode); ok && id.Value == "time" {
-			g.time(n.Arguments)
+		switch callee := n.Callee.(type) {
+		case *ast.IdentifierNode:
+			if callee.Value == "time" {
+				g.time(n.Arguments)
+			}
+		case *ast.MemberNode:
+			if name, ok := callee.Property.(*ast.StringNode); ok {
+				g.refused = fmt.Sprintf("a value has no functions of its own: write %s(value) for value.%s()", name.Value,
+					name.Value)
+			}
 		}
 	}
 }

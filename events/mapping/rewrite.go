@@ -20,16 +20,28 @@ func loops() []string {
 // simply here: an object as what a loop gives, map(list, {a: .b}), and outside of loops
 // .b for it.b, the member of the element at hand.
 func rewritten(source string) string {
+	text, _ := rewrite(source)
+	return text
+}
+
+// insertion is what was put in, in characters of the text that comes of it.
+type insertion struct{ at, size int }
+
+func rewrite(source string) (text string, inserted []insertion) {
 	tokens, err := lexer.Lex(file.NewSource(source))
 	if err != nil {
-		return source // the parser says what is wrong with it
+		return source, nil // the parser says what is wrong with it
 	}
 	var out strings.Builder
 	runes := []rune(source)
-	done := 0
+	done, extra := 0, 0
 	put := func(upTo int, text string) {
 		out.WriteString(string(runes[done:upTo]) + text)
 		done = upTo
+		if text != "" {
+			inserted = append(inserted, insertion{upTo + extra, len(text)})
+			extra += len(text)
+		}
 	}
 	var open []bracket
 	inLoop := func() bool {
@@ -48,7 +60,7 @@ func rewritten(source string) string {
 			open = append(open, b)
 		case t.Is(lexer.Bracket, ")", "]", "}"):
 			if len(open) == 0 {
-				return source
+				return source, nil
 			}
 			if last := open[len(open)-1]; last.wrapped {
 				put(t.To, "}")
@@ -61,7 +73,7 @@ func rewritten(source string) string {
 		}
 	}
 	put(len(runes), "")
-	return out.String()
+	return out.String(), inserted
 }
 
 // bracket is one that is open: whether a loop's arguments are in it, and how many commas

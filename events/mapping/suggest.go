@@ -78,7 +78,7 @@ func usualNames(field string, kind events.Kind) []string {
 		if kind == events.KindRequest {
 			names = append(names, "eventid", "messageid", "id", "uuid")
 		}
-		return append(names, "traceid", "sessionid")
+		return append(names, "request", "query", "impression", "traceid", "sessionid")
 	case "outcome_id":
 		return []string{"outcomeid", "eventid", "messageid", "id", "uuid"}
 	case "ts":

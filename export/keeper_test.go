@@ -111,7 +111,8 @@ func TestCompact(t *testing.T) {
 		t.Fatalf("%d rows: %v", len(rows), err)
 	}
 	for i := range rows {
-		if c := rows[i].Commit.Cut; int(c.Number) != i+1 || int(rows[i].Revision) != i || c.Nonce != fmt.Sprint("nonce", i+1) {
+		if c := rows[i].Commit.Cut; int(c.Number) != i+1 || int(rows[i].Revision) != i ||
+			c.Nonce != fmt.Sprint("nonce", i+1) {
 			t.Fatalf("row %d is revision %d of commit %d (%s)", i, rows[i].Revision, c.Number, c.Nonce)
 		}
 	}
@@ -121,10 +122,12 @@ func TestCompact(t *testing.T) {
 		t.Fatalf("after the next commit: %+v", v)
 	}
 	// Merged files are merged again.
-	if done, err = k.Compact(t.Context(), CompactOptions{Before: afterAll}); err != nil || done.FilesBefore != 4 || filesIn(t, mem) != 2 {
+	if done, err = k.Compact(t.Context(), CompactOptions{Before: afterAll}); err != nil || done.FilesBefore != 4 ||
+		filesIn(t, mem) != 2 {
 		t.Fatalf("%+v: %v", done, err)
 	}
-	if rows, err = archive.Rows("r0-0", events.MinTime, events.MaxTime, nil); err != nil || len(rows) != 10 || rows[9].Commit.Cut.Number != 10 {
+	if rows, err = archive.Rows("r0-0", events.MinTime, events.MaxTime, nil); err != nil || len(rows) != 10 ||
+		rows[9].Commit.Cut.Number != 10 {
 		t.Fatalf("%d rows: %v", len(rows), err)
 	}
 	if err := errors.Join(b.out.Close(), k.Close()); err != nil {
@@ -270,7 +273,8 @@ func TestRetain(t *testing.T) {
 	opts := RetainOptions{From: "2026-11-23", Needed: 4} // commit k has the newest event k
 	opts.DryRun = true
 	would, err := k.Retain(t.Context(), opts)
-	if err != nil || would.Days != 1 || would.First != "2026-11-22" || would.Last != "2026-11-22" || would.Manifests != 3 || would.Rows == 0 {
+	if err != nil || would.Days != 1 || would.First != "2026-11-22" || would.Last != "2026-11-22" ||
+		would.Manifests != 3 || would.Rows == 0 {
 		t.Fatalf("%+v: %v", would, err)
 	}
 	if got := rowsOfAll(t, mem); !slices.Equal(got, all) {
@@ -284,7 +288,8 @@ func TestRetain(t *testing.T) {
 	if got := rowsOfAll(t, mem); int64(len(got)) != int64(len(all))-done.Rows {
 		t.Fatalf("%d rows are left of %d", len(got), len(all))
 	}
-	if names, err := listed(mem, testDir+"/_commits/p0000"); err != nil || slices.Contains(names, "00000000000000000003.json") || !slices.Contains(names, "00000000000000000004.json") {
+	if names, err := listed(mem, testDir+"/_commits/p0000"); err != nil ||
+		slices.Contains(names, "00000000000000000003.json") || !slices.Contains(names, "00000000000000000004.json") {
 		t.Fatalf("manifests %q: %v", names, err)
 	}
 	if v := verified(t, mem); !v.Sound() || v.Commits != 3 {
@@ -374,7 +379,8 @@ func TestReplaceOfWholeDays(t *testing.T) {
 		removed = append(removed, f.Path)
 	}
 	b.commit(t, 0, [2]int{1, 1})
-	if _, err := k.Replace(CauseReplay, removed, nil, true); !tablelog.NotMade(err) || !strings.Contains(err.Error(), "meanwhile") {
+	if _, err := k.Replace(CauseReplay, removed, nil, true); !tablelog.NotMade(err) ||
+		!strings.Contains(err.Error(), "meanwhile") {
 		t.Fatal(err)
 	}
 	if v := verified(t, mem); !v.Sound() {
@@ -429,6 +435,15 @@ func TestRecomputeCrashesAnywhere(t *testing.T) {
 	}
 	if v := verified(t, base); !v.Sound() {
 		t.Fatal(v.Findings)
+	}
+	archive, err := OpenArchive(placeOf(base), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows, err := archive.Rows("again1", events.MinTime, events.MaxTime, []string{"clicked"}); err != nil ||
+		len(rows) != 1 ||
+		rows[0].Commit.Cut.Number != 4 {
+		t.Fatalf("a row that was computed again is found as %+v: %v", rows, err)
 	}
 	for i, p := range points {
 		lost := func(what string) string {

@@ -14,14 +14,16 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-// partsOf says which rows of a file come from which commit, as partsKey has it.
+// partsOf says which rows of a file come from which commit, as partsKey has it. Rows that a
+// replay has put in the place of others are of no operation that made a commit: it is 0, and
+// the commit is the newest one at that time.
 func partsOf(f *tablelog.File, r sizedReader) (string, error) {
 	if name, ok := tablelog.ParseFileName(path.Base(f.Path)); ok && !name.Operation {
 		return fmt.Sprintf("%d/%d/%d", f.Operation, f.FirstCommit, f.Rows), nil
 	}
 	parts, err := rowfile.Metadata(r, r.Size(), partsKey)
 	if err == nil && parts == "" {
-		err = fmt.Errorf("it does not say which commits its rows come from")
+		parts = fmt.Sprintf("0/%d/%d", f.LastCommit, f.Rows)
 	}
 	if err != nil {
 		return "", fmt.Errorf("read %s: %w", f.Path, err)
@@ -54,7 +56,9 @@ func (a *Archive) commitsOf(f *tablelog.File, rows []rowfile.Stored) ([]Commit, 
 			return nil, fmt.Errorf("read %s: %w", f.Path, err)
 		}
 		c, ok := known[operation]
-		if !ok {
+		if !ok && operation == 0 {
+			c = Commit{Cut: joiner.Cut{Number: number}}
+		} else if !ok {
 			op, err := a.log.Read(operation)
 			switch {
 			case errors.Is(err, fs.ErrNotExist):

@@ -22,11 +22,12 @@ func archiveCommand() *cli.Command {
 		Flags: []cli.Flag{
 			configFileFlag(),
 			&cli.StringSliceFlag{Name: "requests",
-				Usage: "`FILES` of requests, as for replay; once for each (required without --events)"},
+				Usage: "`FILES` of requests, as for replay; once for each (required without --events or --dump)"},
 			&cli.StringSliceFlag{Name: "outcomes",
-				Usage: "`FILES` of outcomes; once for each; /dev/null: there are none (required without --events)"},
+				Usage: "`FILES` of outcomes; once for each; /dev/null: there are none (required without --events or --dump)"},
 			&cli.StringSliceFlag{Name: "events",
 				Usage: "`NAME=FILES` of an input of the configuration, which its mapping reads; once for each"},
+			&cli.StringSliceFlag{Name: "dump", Usage: "the logs that `labeljoin dump` wrote to `DIR`; once for each"},
 			&cli.StringFlag{Name: "out", Value: defaultArchive, Usage: "write to `DIR`; it must not hold an archive yet"},
 			&cli.StringFlag{Name: "max-rejected", Value: "1%", Usage: "stop if a larger `SHARE` of a file's lines is rejected"},
 			&cli.BoolFlag{Name: "strict", Usage: "stop at the first event that is rejected and the first file that is damaged"},
@@ -34,15 +35,18 @@ func archiveCommand() *cli.Command {
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
+			if err := requireLogs(c); err != nil {
+				return err
+			}
 			r := replay.Replay{
 				Talk: c.App.ErrWriter, Data: c.App.Writer, Trusted: c.Bool("trust-logs"), Strict: c.Bool("strict"),
 				Out: c.String("out"),
 			}
 			var err error
-			if err = readReplayFiles(c, &r); err != nil {
+			if r.Config, err = configOf(c); err != nil {
 				return err
 			}
-			if r.Config, err = configOf(c); err != nil {
+			if err = readReplayFiles(c, &r); err != nil {
 				return err
 			}
 			return r.Archive(c.Context)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/dump"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/replay"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/verify"
@@ -58,6 +59,7 @@ func codedErrors() []codedError {
 		{&s3.UnfitError{}, terminal.ExitUsage},
 		{&terminal.UsageError{Err: cause}, terminal.ExitUsage},
 		{&replay.EvidenceError{}, terminal.ExitRefused},
+		{&dump.GoneError{}, terminal.ExitRefused},
 		{&jetstream.OptionsError{Err: cause}, terminal.ExitUsage},
 		{&rowfile.ColumnClashError{}, terminal.ExitUsage},
 		{&archive.FeatureError{}, terminal.ExitUsage},

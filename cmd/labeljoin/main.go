@@ -57,7 +57,7 @@ func newApp() *cli.App {
 		HideHelpCommand:           true, // arrange knows it
 		DisableSliceFlagSeparator: true, // a file's name may have a comma
 		Commands: []*cli.Command{
-			demoCommand(), runCommand(), replayCommand(), archiveCommand(), sqlCommand(), testCommand(), tryCommand(), mapCommand(),
+			demoCommand(), runCommand(), replayCommand(), archiveCommand(), dumpCommand(), sqlCommand(), testCommand(), tryCommand(), mapCommand(),
 			configCommand(),
 			statusCommand(), topCommand(), explainCommand(), verifyCommand(), diffCommand(), doctorCommand(), gapCommand(),
 			deadletterCommand(),

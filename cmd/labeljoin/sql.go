@@ -33,7 +33,7 @@ func sqlCommand() *cli.Command {
 			&cli.StringFlag{Name: "create", Usage: "make the rows a new table `NAME`"},
 			&cli.StringFlag{Name: "view", Usage: "make the query a view `NAME`"},
 			&cli.BoolFlag{Name: "complete", Usage: "the logs are whole: nothing is missing after their end"},
-			&cli.StringFlag{Name: "gaps-of", Usage: "the gaps that were declared for the output `DIR` count"},
+			&cli.StringFlag{Name: "gaps-of", Usage: "the gaps that were declared for the output `DIR`, or s3://..., count"},
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
@@ -64,7 +64,7 @@ func sqlQuery(c *cli.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if rules.Gaps, err = replay.GapsOf(c.String("gaps-of")); err != nil {
+	if rules.Gaps, err = replay.GapsOf(c.Context, cfg, c.String("gaps-of")); err != nil {
 		return "", err
 	}
 	def := wire.Definition(cfg, rules)

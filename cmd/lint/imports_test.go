@@ -150,6 +150,7 @@ var importRules = []importRule{
 	commandRoom("demo"),
 	commandRoom("describe"),
 	commandRoom("doctor"),
+	commandRoom("dump"),
 	commandRoom("explain"),
 	commandRoom("exporter"),
 	commandRoom("gap"),

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/formats"
@@ -32,7 +33,7 @@ const (
 // engine's Source; one goroutine uses it.
 type Source struct {
 	name    string
-	file    *os.File
+	file    counted
 	size    int64 // of the file, 0 if it has none
 	kind    events.Kind
 	input   uint8
@@ -66,31 +67,65 @@ type Options struct {
 	Texts bool
 	// Memory is used for batches, whose reader gives it back; nil: each has memory of its own.
 	Memory *Memory
+	// Content, if not nil, gives the content of what Path names, and its size in bytes; nil:
+	// Path is a file of this machine. Errors are told with the path.
+	Content func() (io.ReadCloser, int64, error)
+}
+
+// counted counts the bytes that are read.
+type counted struct {
+	from io.Reader
+	read atomic.Int64
+}
+
+// Read implements io.Reader.
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.from.Read(p)
+	c.read.Add(int64(n))
+	return n, err
 }
 
 // Open opens the log of one kind of events.
 func Open(o Options) (*Source, error) {
-	file, name := os.Stdin, "standard input"
-	s := &Source{kind: o.Kind, input: o.Input, from: max(o.From, 1), longest: MaxLine, memory: o.Memory}
-	if o.Path != "-" {
+	s := &Source{name: o.Path, kind: o.Kind, input: o.Input, from: max(o.From, 1), longest: MaxLine,
+		memory: o.Memory}
+	if err := s.openContent(&o); err != nil {
+		return nil, err
+	}
+	if err := s.begin(&s.file, &o); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s log %s: %w", o.Kind, s.name, err), s.Close())
+	}
+	return s, nil
+}
+
+// openContent opens what a path names.
+func (s *Source) openContent(o *Options) error {
+	if o.Content != nil {
+		content, size, err := o.Content()
+		if err != nil {
+			return fmt.Errorf("%s log %s: %w", o.Kind, o.Path, err)
+		}
+		s.file.from, s.size = content, size
+		s.closers = append(s.closers, content.Close)
+		return nil
+	}
+	file := os.Stdin
+	if o.Path == "-" {
+		s.name = "standard input"
+	} else {
 		var err error
 		if file, err = os.Open(o.Path); err != nil {
-			return nil, fmt.Errorf("%s log: %w", o.Kind, err)
+			return fmt.Errorf("%s log: %w", o.Kind, err)
 		}
-		name = o.Path
 		s.closers = append(s.closers, file.Close)
 	}
-	s.name = name
-	s.file = file
+	s.file.from = file
 	if info, err := file.Stat(); err == nil {
 		if s.piped = !info.Mode().IsRegular(); !s.piped {
 			s.size = info.Size()
 		}
 	}
-	if err := s.begin(file, &o); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s log %s: %w", o.Kind, name, err), s.Close())
-	}
-	return s, nil
+	return nil
 }
 
 // Progress is how many bytes of the file have been read, as they are stored,
@@ -100,11 +135,7 @@ func (s *Source) Progress() (read, size int64) {
 	if s.size == 0 {
 		return 0, 0
 	}
-	read, err := s.file.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return 0, 0
-	}
-	return read, s.size
+	return s.file.read.Load(), s.size
 }
 
 // Format is what the file holds.

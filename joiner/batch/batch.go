@@ -57,6 +57,9 @@ type Options struct {
 	OpenIDs func(ctx context.Context) (Source, error)
 	// Inputs are the names of the logs, for dead letters.
 	Inputs [events.Kinds]string
+	// From and To bound the times of the requests that Coverage counts: From included, To
+	// not. Both 0: all count.
+	From, To events.Time
 	// Keep says which ids are joined; others are not even counted. Nil: all are.
 	Keep func(id []byte) bool
 	// Memory is about how many bytes of events are held at once; 0 is 512 MiB.
@@ -81,13 +84,16 @@ type Stage struct {
 
 // Result is what a join has read and decided.
 type Result struct {
-	Ledger   joiner.Ledger // without Rows and Unfit, which the output counts
-	Seen     [events.Kinds]events.Time
-	MaxEvent events.Time
-	Passes   int
+	Ledger joiner.Ledger // without Rows and Unfit, which the output counts
+	// First and Seen are the smallest and the largest time of a kind, heartbeats included;
+	// MaxTime and MinTime if there is none.
+	First, Seen [events.Kinds]events.Time
+	MaxEvent    events.Time
+	Passes      int
 	// Outcomes and Orphans count the outcomes in order, and those of no request, by the
 	// day (UTC, since 1970-01-01) of their time.
 	Outcomes, Orphans map[int64]int64
+	Coverage          Coverage
 }
 
 // DayOf is the day of a time, UTC, since 1970-01-01.
@@ -115,6 +121,9 @@ func Run(ctx context.Context, o Options, sink Sink) (*Result, error) {
 	if o.Jobs <= 0 {
 		o.Jobs = runtime.GOMAXPROCS(0)
 	}
+	if o.From == 0 && o.To == 0 {
+		o.From, o.To = events.MinTime, events.MaxTime
+	}
 	workers := newWorkers(&o)
 	for passes := 1; passes <= maxPasses; passes *= 2 {
 		j := newJoin(&o, sink, passes, workers)
@@ -126,6 +135,7 @@ func Run(ctx context.Context, o Options, sink Sink) (*Result, error) {
 			return nil, err
 		}
 		j.result.Passes = passes
+		j.heard()
 		return j.result, nil
 	}
 	return nil, fmt.Errorf("a share of one in %d of the ids does not fit into %d bytes of memory: give it more",
@@ -146,6 +156,7 @@ type join struct {
 	heartbeat   events.Time // the largest of the outcomes
 
 	outcomes *table
+	matches  *matches
 	apart    *apart
 	decided  []joiner.Labeled // of the batch at hand
 	workers  []*worker
@@ -153,16 +164,19 @@ type join struct {
 
 func newJoin(o *Options, sink Sink, passes int, workers []*worker) *join {
 	j := &join{o: o, sink: sink, passes: passes, workers: workers, result: newResult(), heartbeat: events.MinTime}
+	j.matches = newMatches(o.Rules)
+	j.result.Coverage.Labels = make([]LabelCoverage, len(o.Rules.Labels))
 	for _, w := range workers {
-		w.j = j
+		w.j, w.types = j, nil
 	}
 	return j
 }
 
 func newResult() *Result {
 	r := &Result{MaxEvent: events.MinTime, Outcomes: map[int64]int64{}, Orphans: map[int64]int64{}}
+	r.Coverage.Requests = map[int64]int64{}
 	for k := range r.Seen {
-		r.Seen[k] = events.MinTime
+		r.First[k], r.Seen[k] = events.MaxTime, events.MinTime
 	}
 	return r
 }
@@ -188,7 +202,7 @@ func (j *join) run(ctx context.Context) error {
 		if err := j.limit(); err != nil {
 			return err
 		}
-		if j.pass == 0 {
+		if j.first() {
 			j.known = j.result.Seen[events.KindOutcome]
 			if j.o.Complete {
 				j.known = events.MaxTime
@@ -266,5 +280,5 @@ func (j *join) deliver(d *events.DeadLetter) error {
 
 // observe moves the clock of a kind.
 func (j *join) observe(k events.Kind, ts events.Time) {
-	j.result.Seen[k] = max(j.result.Seen[k], ts)
+	j.result.First[k], j.result.Seen[k] = min(j.result.First[k], ts), max(j.result.Seen[k], ts)
 }

@@ -175,7 +175,11 @@ func (w *worker) outcomes(b *events.Batch) []outcomeRead {
 			}
 			if !w.j.first() || w.j.o.Keep != nil {
 				id, ok := w.idOf(k, data)
-				if ok && !w.j.keeps(id) || !w.j.first() && (!ok || !w.j.mine(hashOf(id))) {
+				switch {
+				case ok && !w.j.keeps(id):
+					w.matchOther(data)
+					return
+				case !w.j.first() && (!ok || !w.j.mine(hashOf(id))):
 					return
 				}
 			}
@@ -284,7 +288,8 @@ func (j *join) limitIDs(entries []entry) (rejected bool, err error) {
 	return rejected, nil
 }
 
-// seenAgain finds the largest time anew, without what was rejected since.
+// seenAgain finds the largest time anew, without what was rejected since. The smallest one
+// only says where the log begins.
 func (j *join) seenAgain() {
 	newest := events.MinTime
 	for i := range j.outcomes.entries {
@@ -310,6 +315,7 @@ func (j *join) orphans() error {
 			if err != nil {
 				return joiner.Undecodable("outcome", at, err)
 			}
+			j.workers[0].match(&o)
 			if known[o.RequestID] == nil {
 				known[o.RequestID] = &joiner.Distinct{SameID: j.o.Rules.SameID}
 			}

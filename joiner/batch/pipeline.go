@@ -80,6 +80,7 @@ type worker struct {
 	j       *join
 	parsers [events.Kinds]*jsonevent.Parser
 	held    []holding
+	types   []string // of outcomes that were looked at, see match
 }
 
 // pieces calls visit with the events of a kind that a message holds. Of one that a codec

@@ -168,6 +168,7 @@ func (w *worker) outcomesOf(hash uint64, id string) ([]holding, error) {
 			return nil, joiner.Undecodable("outcome", at, err)
 		}
 		if o.RequestID == id {
+			w.match(&o)
 			w.held = append(w.held, holding{outcome: o, at: at, entry: &entries[i]})
 		}
 	}
@@ -227,6 +228,7 @@ func (j *join) write(req *events.Request, rows []joiner.Row, fates *[joiner.Disp
 	for fate, n := range fates {
 		l.Kinds[events.KindOutcome].Disposed[fate] += n
 	}
+	j.cover(req, rows)
 	for i := range rows {
 		switch rows[i].LeftOut {
 		case joiner.LeftOutUnseen:

@@ -21,13 +21,17 @@ const sayQuarantined = time.Minute
 
 // quarantined names the bound that a timestamp is out of. The broker's time of
 // the message is part of the log, so the answer is too.
-func (e *Engine) quarantined(ts, stored events.Time) string {
+func (e *Engine) quarantined(ts, stored events.Time) string { return e.o.OutOfBounds(ts, stored) }
+
+// OutOfBounds names the bound of MaxFuture and MaxAge that an event is out of which the
+// broker stored at a time: it is quarantined. Empty: it is out of none.
+func (o *Options) OutOfBounds(ts, stored events.Time) string {
 	switch {
 	case stored == events.MinTime:
 		return ""
-	case e.o.MaxFuture > 0 && ts > stored.Add(e.o.MaxFuture):
+	case o.MaxFuture > 0 && ts > stored.Add(o.MaxFuture):
 		return events.ReasonMaxFuture
-	case e.o.MaxAge > 0 && ts < stored.Add(-e.o.MaxAge):
+	case o.MaxAge > 0 && ts < stored.Add(-o.MaxAge):
 		return events.ReasonMaxAge
 	}
 	return ""

@@ -2,6 +2,7 @@
 package describe
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,13 +10,12 @@ import (
 	"os"
 	"strings"
 	"text/tabwriter"
-
-	"github.com/cockroachdb/pebble/v2/vfs"
+	"time"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/export"
-	"github.com/labeljoin/labeljoin/export/bucket"
 )
 
 // Write says what a configuration means, for people to compare with what
@@ -198,9 +198,19 @@ func Notes(c *config.Config, lookup func(string) (string, bool)) []string {
 	return append(notes, labelNotes(c)...)
 }
 
+// lookTime is how long an object store may take to answer: the machine that checks a
+// configuration may not reach it.
+const lookTime = 3 * time.Second
+
 // labelNotes says which labels take a column that a feature has in the output.
 func labelNotes(c *config.Config) []string {
-	archive, err := export.OpenArchive(bucket.NewDir(vfs.Default, c.Output.Dir), partition.Default)
+	ctx, cancel := context.WithTimeout(context.Background(), lookTime)
+	defer cancel()
+	b, err := place.Of(ctx, c, c.Output.Dir)
+	if err != nil {
+		return []string{fmt.Sprintf("the output %s could not be looked at: %s", c.Output.Dir, err)}
+	}
+	archive, err := export.OpenArchive(b, partition.Default)
 	if err != nil {
 		return nil // there is no output yet, or not on this machine
 	}

@@ -65,7 +65,13 @@ func Export(ctx context.Context, c *config.Config, address, name string) (at buc
 	return b, filepath.Join(c.State.Dir, local, bucket.StagingDir), nil
 }
 
-// store is the object store at an address. It waits for as long as alignWait.
+// Reading is a bucket of an object store, for a command that reads what others have put there.
+// Nothing is asked of the store yet.
+func Reading(ctx context.Context, c *config.Config, name string) (*s3.Bucket, error) {
+	return store(ctx, vfs.Default, c, "s3://"+name, uploadsDir)
+}
+
+// store is the object store at an address. It waits for as long as patience.
 func store(ctx context.Context, fs vfs.FS, c *config.Config, address, local string) (*s3.Bucket, error) {
 	if c == nil {
 		unset := config.Default()

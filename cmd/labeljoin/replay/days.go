@@ -9,7 +9,6 @@ import (
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
-	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/bucket"
@@ -36,14 +35,11 @@ func (r *Replay) CheckReplace() error {
 
 // gaps are those that count: of the output that a flag names, or that gets rows in the
 // place of others.
-func (r *Replay) gaps() ([]events.Gap, error) {
+func (r *Replay) gaps(ctx context.Context) ([]events.Gap, error) {
 	if !r.Replace || r.GapsOf != "" {
-		return GapsOf(r.GapsOf)
+		return GapsOf(ctx, r.Config, r.GapsOf)
 	}
-	if config.IsAddress(r.Out) {
-		return nil, &terminal.UsageError{Err: fmt.Errorf("--replace takes an output in a directory, and %s is none", r.Out)}
-	}
-	gaps, err := GapsOf(r.Out)
+	gaps, err := GapsOf(ctx, r.Config, r.Out)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, r.nothingToReplace()
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/events/logfile"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/batch"
 )
 
 // evidence is what a replay wants to see before it writes a negative: that the
@@ -28,6 +29,8 @@ type evidence struct {
 	logs        *[events.Kinds]*logFiles // as they are being read
 	decoders    [events.Kinds]jsonevent.Decoder
 	talk        io.Writer
+
+	unmatched []string // labels that no outcome has to match
 
 	rejected map[string]*rejectedLines // by kind and file
 	outcomes int64                     // that are in order
@@ -138,11 +141,24 @@ func (v *evidence) judge(file logFile, r *rejectedLines) error {
 }
 
 // decided is asked when every row is decided, before any is committed.
-func (v *evidence) decided(l *joiner.Ledger) error {
-	outcomes := &l.Kinds[events.KindOutcome]
-	if v.trusted || v.outcomes == 0 || outcomes.Disposed[joiner.DispositionJoined] > 0 {
+func (v *evidence) decided(result *batch.Result, rules *joiner.Rules) error {
+	outcomes := &result.Ledger.Kinds[events.KindOutcome]
+	if v.trusted || v.outcomes == 0 {
 		return nil
 	}
+	if outcomes.Disposed[joiner.DispositionJoined] == 0 {
+		if err := v.noneJoined(outcomes); err != nil {
+			return err
+		}
+	}
+	if err := v.covered(result, rules); err != nil {
+		return err
+	}
+	return v.matched(&result.Coverage, rules)
+}
+
+// noneJoined looks at outcomes of which none counts.
+func (v *evidence) noneJoined(outcomes *joiner.Tally) error {
 	// Outcomes that name a request are evidence, even if all come after the window.
 	if known := outcomes.Disposed[joiner.DispositionOutsideWindow] +
 		outcomes.Disposed[joiner.DispositionUnknownItem]; known > 0 {
@@ -193,11 +209,11 @@ const sampled = 100
 
 // holdsOutcomes reports whether a file of requests begins with outcomes. They
 // could be read as requests that list nothing.
-func (v *evidence) holdsOutcomes(ctx context.Context, path string) (holds bool, err error) {
-	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+func (v *evidence) holdsOutcomes(ctx context.Context, file *File) (holds bool, err error) {
+	if info, err := os.Stat(file.Path); file.object == nil && (err != nil || !info.Mode().IsRegular()) {
 		return false, nil // a pipe can be read only once
 	}
-	source, err := logfile.Open(logfile.Options{Path: path, Kind: events.KindRequest, Columns: ReadColumns})
+	source, err := logfile.Open(file.options(events.KindRequest, 0, false))
 	if err != nil {
 		return false, nil // reading it says what is wrong with it
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/logfile"
 )
@@ -24,8 +25,9 @@ const stdinPath = "-"
 
 // LogPaths are the files that a flag of replay names, in the order given. A
 // directory stands for all files below it, and a pattern that the shell did not
-// expand for its matches. The error, if any, is about the command line.
-func LogPaths(flag string, given []string) ([]string, error) {
+// expand for its matches. So it is in an object store, which the configuration says
+// how to reach. The error, if any, is about the command line, or the store's.
+func (r *Replay) LogPaths(ctx context.Context, flag string, given []string) ([]string, error) {
 	var paths []string
 	for _, path := range given {
 		if path == stdinPath {
@@ -34,6 +36,12 @@ func LogPaths(flag string, given []string) ([]string, error) {
 		}
 		info, err := os.Stat(path)
 		switch {
+		case config.IsAddress(path):
+			var found []string
+			if found, err = r.findObjects(ctx, path); err != nil && !isUsage(err) {
+				return nil, fmt.Errorf("--%s: %w", flag, err)
+			}
+			paths = append(paths, found...)
 		case err == nil && info.IsDir():
 			var below []string
 			if below, err = logsBelow(path); err == nil && len(below) == 0 {
@@ -52,6 +60,9 @@ func LogPaths(flag string, given []string) ([]string, error) {
 		}
 	}
 	for _, path := range paths {
+		if config.IsAddress(path) {
+			continue
+		}
 		if err := readableLog(path); err != nil {
 			return nil, &terminal.UsageError{Err: fmt.Errorf("--%s: %w", flag, err)}
 		}
@@ -117,9 +128,22 @@ type File struct {
 	Flag  string // that named it, for people
 	Input string // of the configuration; empty: labeljoin's own format
 
-	feed   uint16 // of its messages
-	mapped bool   // a mapping makes its events
-	texts  bool   // cells of a table are texts
+	object *object // nil: it is a file of this machine
+	feed   uint16  // of its messages
+	mapped bool    // a mapping makes its events
+	texts  bool    // cells of a table are texts
+}
+
+// options say how to open the file; with ids, no more is wanted than those.
+func (f *File) options(k events.Kind, input uint8, ids bool) logfile.Options {
+	o := logfile.Options{Path: f.Path, Kind: k, Input: input, Columns: ReadColumns, Texts: f.texts}
+	if ids {
+		o.Columns = readIDs
+	}
+	if f.object != nil {
+		o.Content, o.Columns = f.object.content, f.object.columns(o.Columns)
+	}
+	return o
 }
 
 // Files are files that a flag names, of an input of the configuration.
@@ -144,7 +168,7 @@ func SharedLog(requests, outcomes []string) (path string, shared bool) {
 }
 
 func sameLog(a, b string) bool {
-	if a == stdinPath || b == stdinPath {
+	if a == stdinPath || b == stdinPath || config.IsAddress(a) || config.IsAddress(b) {
 		return a == b
 	}
 	infoA, errA := os.Stat(a)
@@ -185,7 +209,9 @@ func openLogs(paths []File, kind events.Kind, input uint8) *logFiles {
 	l := &logFiles{paths: paths, kind: kind, input: input}
 	for _, path := range paths {
 		size := int64(0)
-		if info, err := os.Stat(path.Path); err == nil && info.Mode().IsRegular() {
+		if path.object != nil {
+			size = path.object.Size
+		} else if info, err := os.Stat(path.Path); err == nil && info.Mode().IsRegular() {
 			size = info.Size()
 		}
 		l.sizes = append(l.sizes, size)
@@ -255,14 +281,10 @@ func (l *logFiles) current() (*logfile.Source, error) {
 	}
 	file := l.paths[len(l.files)]
 	l.files = append(l.files, logFile{File: file, base: l.last})
-	columns := ReadColumns
-	if l.ids && !file.mapped {
-		columns = readIDs // only a mapping knows which columns it needs
-	}
-	source, err := logfile.Open(logfile.Options{
-		Path: file.Path, Kind: l.kind, Input: l.input, Columns: columns, Texts: file.texts,
-		Memory: l.memoryOf(&file),
-	})
+	// Only a mapping knows which columns it needs.
+	o := file.options(l.kind, l.input, l.ids && !file.mapped)
+	o.Memory = l.memoryOf(&file)
+	source, err := logfile.Open(o)
 	if err != nil {
 		return nil, err
 	}

@@ -197,15 +197,18 @@ func (s *stoppable) Read(p []byte) (int, error) {
 
 // join joins the logs into one commit.
 func (r *Replay) join(ctx context.Context, rules *joiner.Rules, seen *evidence, to *target) (*report, error) {
+	if r.From == 0 && r.To == 0 {
+		r.From, r.To = events.MinTime, events.MaxTime
+	}
 	o, err := r.batchOptions(rules, seen)
 	if err != nil {
 		return nil, err
 	}
-	if r.From == 0 && r.To == 0 {
-		r.From, r.To = events.MinTime, events.MaxTime
-	}
 	sink := &rowSink{from: r.From, to: r.To, strict: r.Strict, days: map[int64]*dayReport{},
-		incomplete: map[string]int64{}}
+		incomplete: map[string]int64{}, ofOthers: make([]bool, len(rules.Labels))}
+	for i := range rules.Labels {
+		sink.ofOthers[i] = rules.Labels[i].Of != nil
+	}
 	stage, err := to.begin()
 	if err != nil {
 		return nil, err
@@ -236,7 +239,7 @@ func (r *Replay) join(ctx context.Context, rules *joiner.Rules, seen *evidence, 
 	if err := seen.read(l); err != nil {
 		return nil, err
 	}
-	if err := seen.decided(l); err != nil {
+	if err := seen.decided(result, rules); err != nil {
 		return nil, err
 	}
 	report := r.reportOf(result, sink)
@@ -260,7 +263,7 @@ func (r *Replay) batchOptions(rules *joiner.Rules, seen *evidence) (batch.Option
 	}
 	o := batch.Options{
 		Rules: rules, Decoders: e.Decoders, Limit: e.OutcomesPerRequest, Complete: r.Complete,
-		Codecs: r.codecs, Memory: r.Memory, Jobs: r.Jobs, Refused: seen.refused,
+		From: r.From, To: r.To, Codecs: r.codecs, Memory: r.Memory, Jobs: r.Jobs, Refused: seen.refused,
 		Advanced: func(s batch.Stage) {
 			r.reading.Lock()
 			r.stage = s

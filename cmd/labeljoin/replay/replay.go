@@ -16,32 +16,34 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
-	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/batch"
 )
 
 // Replay is one run of the command.
 type Replay struct {
-	Config      *config.Config
-	Log         *slog.Logger
-	Talk        io.Writer              // for the summary
-	Data        io.Writer              // for the report as JSON
-	Files       [events.Kinds][]string // of the inputs requests and outcomes
-	Named       []File                 // of other inputs, which say themselves what they bring
+	Config *config.Config
+	Log    *slog.Logger
+	Talk   io.Writer              // for the summary
+	Data   io.Writer              // for the report as JSON
+	Files  [events.Kinds][]string // of the inputs requests and outcomes
+	Named  []File                 // of other inputs, which say themselves what they bring
+	Dumped []*Own                 // of dumps
+	// Streams copies what the streams hold into a directory; nil: they are not read.
+	Streams     func(ctx context.Context, dir string) (*Own, error)
 	Out         string
 	Complete    bool
 	GapsOf      string // an output whose gaps count; empty: none do
 	MaxRejected float64
-	Trusted     bool // see evidence
+	Trusted     bool     // see evidence
+	Unmatched   []string // labels that no outcome of the logs has to match
 	Strict      bool
 	DryRun      bool
 	AsJSON      bool
@@ -51,6 +53,7 @@ type Replay struct {
 	Memory      int64
 	Jobs        int
 
+	objects map[string]*object   // that were found, by their addresses
 	files   [events.Kinds][]File // all of them, and how they are read
 	codecs  []events.Codec       // of the feeds
 	reading sync.Mutex           // guards logs: the progress is asked from outside
@@ -66,11 +69,17 @@ func (r *Replay) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := checkLabels("allow-unmatched", r.Unmatched, &rules); err != nil {
+		return err
+	}
 	if err := r.bind(); err != nil {
 		return err
 	}
-	if rules.Gaps, err = r.gaps(); err != nil {
+	if rules.Gaps, err = r.gaps(ctx); err != nil {
 		return err
+	}
+	for _, own := range r.Dumped {
+		rules.Gaps = withGaps(rules.Gaps, own.Gaps)
 	}
 	rules.Early = false // everything is read before anything is decided
 	out, err := r.open(ctx, &rules)
@@ -78,6 +87,11 @@ func (r *Replay) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.close(), os.RemoveAll(r.scratch())) }()
+	gone, err := r.fetch(ctx)
+	if err != nil {
+		return stopped(ctx, err)
+	}
+	rules.Gaps = withGaps(rules.Gaps, gone)
 	seen, err := r.begin(ctx)
 	if err != nil {
 		return stopped(ctx, err)
@@ -110,22 +124,24 @@ func (r *Replay) evidence(ctx context.Context) (*evidence, error) {
 	for k := range r.logs {
 		r.logs[k] = openLogs(r.files[k], events.Kind(k), uint8(k))
 	}
-	v := &evidence{maxRejected: r.MaxRejected, trusted: r.Trusted, complete: r.Complete, logs: &r.logs, talk: r.Talk}
+	v := &evidence{maxRejected: r.MaxRejected, trusted: r.Trusted, complete: r.Complete, logs: &r.logs, talk: r.Talk,
+		unmatched: r.Unmatched}
 	v.empty = len(r.files[events.KindOutcome]) == 1 && r.files[events.KindOutcome][0].Path == os.DevNull
 	o, err := wire.Options(r.Config, joiner.Rules{})
 	if err != nil {
 		return nil, err
 	}
 	v.decoders = o.Decoders
-	for _, file := range r.files[events.KindRequest] {
+	for i := range r.files[events.KindRequest] {
+		file := &r.files[events.KindRequest][i]
 		if file.mapped {
 			continue // its mapping says what it holds
 		}
-		path := file.Path
-		if holds, err := v.holdsOutcomes(ctx, path); err != nil {
+		if holds, err := v.holdsOutcomes(ctx, file); err != nil {
 			return nil, err
 		} else if holds && !r.Trusted {
-			return nil, v.refuse("--requests %s holds outcomes: each of its first events has a type, and none has items, features, a model or a score", path)
+			return nil, v.refuse("--requests %s holds outcomes: each of its first events has a type, and none has items, features, a model or a score",
+				file.Path)
 		}
 	}
 	return v, nil
@@ -143,6 +159,7 @@ func (r *Replay) bind() error {
 		names, r.codecs[i] = append(names, feeds[i].Name), feeds[i].Codec
 	}
 	place := func(f *File) (kinds []events.Kind, known bool) {
+		f.object = r.objects[f.Path]
 		i := slices.Index(names, f.Input)
 		if i < 0 {
 			f.feed = uint16(len(feeds)) // which no codec reads
@@ -174,6 +191,9 @@ func (r *Replay) bind() error {
 			r.files[k] = append(r.files[k], f)
 		}
 	}
+	for _, own := range r.Dumped {
+		r.addOwn("--dump", own)
+	}
 	return nil
 }
 
@@ -185,14 +205,19 @@ func (r *Replay) scratch() string {
 	return filepath.Join(r.Out, "_replay")
 }
 
-// GapsOf is what was declared for an output; an empty dir has no gaps.
-func GapsOf(dir string) ([]events.Gap, error) {
+// GapsOf is what was declared for an output, in a directory or in an object store that the
+// configuration says how to reach; an empty name has no gaps.
+func GapsOf(ctx context.Context, c *config.Config, dir string) ([]events.Gap, error) {
 	if dir == "" {
 		return nil, nil
 	}
-	archive, err := export.OpenArchive(bucket.NewDir(vfs.Default, dir), partition.Default)
+	b, err := place.Of(ctx, c, dir)
+	if err != nil {
+		return nil, fmt.Errorf("--gaps-of %s: %w", dir, err)
+	}
+	archive, err := export.OpenArchive(b, partition.Default)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &terminal.UsageError{Err: fmt.Errorf("--gaps-of %s: there is no output: %w", dir, err)}
+		return nil, noOutput(dir, err)
 	}
 	if err != nil {
 		return nil, err
@@ -201,5 +226,14 @@ func GapsOf(dir string) ([]events.Gap, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--gaps-of %s: %w", dir, err)
 	}
+	if len(gaps) == 0 && b.Direct() { // a store has no directories that may be missing
+		if _, ok, err := archive.Last(); err != nil || !ok {
+			return nil, noOutput(dir, cmp.Or(err, fs.ErrNotExist))
+		}
+	}
 	return gaps, nil
+}
+
+func noOutput(dir string, err error) error {
+	return &terminal.UsageError{Err: fmt.Errorf("--gaps-of %s: there is no output: %w", dir, err)}
 }

@@ -25,18 +25,17 @@ type rowSink struct {
 	wanted     []joiner.Labeled // of those at hand
 	days       map[int64]*dayReport
 	incomplete map[string]int64 // rows with that reason, by day
-	lastID     []byte           // of the request whose row came before
-	lastTS     events.Time
-	last       *dayReport // of lastDay
+	ofOthers   []bool           // by label: it is made of other labels
+	last       *dayReport       // of lastDay
 	lastDay    int64
 }
 
 // dayReport is what a replay has of a day.
 type dayReport struct {
 	Day       string `json:"day"`
-	Requests  int64  `json:"requests"` // that have rows
+	Requests  int64  `json:"requests"`
 	Rows      int64  `json:"rows"`
-	Positives int64  `json:"positives"` // rows with a label that is neither 0 nor null
+	Positives int64  `json:"positives"` // rows with a label that an outcome decided
 	Outcomes  int64  `json:"outcomes"`
 	Orphans   int64  `json:"orphans"`
 }
@@ -72,14 +71,13 @@ func (s *rowSink) Rows(rows []joiner.Labeled) error {
 // count counts a row for the report.
 func (s *rowSink) count(req *events.Request, row *joiner.Row) {
 	d := s.day(batch.DayOf(req.TS))
-	if s.rows == 0 || req.TS != s.lastTS || req.ID != string(s.lastID) {
-		s.lastID, s.lastTS = append(s.lastID[:0], req.ID...), req.TS
-		d.Requests++
-	}
 	s.rows++
 	d.Rows++
-	if slices.ContainsFunc(row.Cells, func(c joiner.Cell) bool { return !c.Null && c.Value != 0 }) {
-		d.Positives++
+	for i := range row.Cells {
+		if row.Cells[i].TS != events.MinTime && !s.ofOthers[i] {
+			d.Positives++
+			break
+		}
 	}
 	if row.Reason == joiner.ReasonIncomplete {
 		s.incomplete[d.Day]++
@@ -129,6 +127,9 @@ func (r *Replay) reportOf(result *batch.Result, sink *rowSink) *report {
 		for _, err := range r.logs[k].damaged {
 			p.Damaged = append(p.Damaged, err.Error())
 		}
+	}
+	for n, requests := range result.Coverage.Requests {
+		sink.day(n).Requests = requests
 	}
 	for n, outcomes := range result.Outcomes {
 		sink.day(n).Outcomes = outcomes

@@ -115,7 +115,7 @@ func (b *Bucket) wait(number int, cause error) int {
 // again reports whether a request may be answered if it is made again: there was no
 // answer, or one that is about the store or the moment and not about the request.
 func again(err error) bool {
-	if _, here := errors.AsType[*fs.PathError](err); here || errors.Is(err, errReplaced) {
+	if _, here := errors.AsType[*fs.PathError](err); here || errors.Is(err, errReplaced) || errors.Is(err, errClosed) {
 		return false // it is this machine's disk, or will not change
 	}
 	r := answerOf(err)

@@ -1,0 +1,203 @@
+package replay_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/replay"
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// TestOutcomesOfAnotherTime gives logs of which one is of another time than the other. Nothing may
+// be committed, and each way out that the error names leads out.
+func TestOutcomesOfAnotherTime(t *testing.T) {
+	const day = 24 * time.Hour
+	between := func(from, to time.Duration) *logs {
+		whole := traffic(10)
+		l := &logs{}
+		l.requests.WriteString(whole.requests.String())
+		for line := range strings.Lines(whole.outcomes.String()) {
+			_, text, _ := strings.Cut(line, `"ts":"`)
+			at, err := time.Parse(time.RFC3339Nano, text[:strings.Index(text, `"`)])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if at.Sub(noon) >= from && at.Sub(noon) < to {
+				l.outcomes.WriteString(line)
+			}
+		}
+		return l
+	}
+	moved := func(by time.Duration) *logs {
+		l := traffic(1)
+		l.outcomes.Reset()
+		for i := range 288 {
+			l.outcome(fmt.Sprintf("r%05d", i), "click", noon.Add(time.Duration(i)*5*time.Minute+by))
+			l.outcome(fmt.Sprintf("r%05d", i), "buy", noon.Add(time.Duration(i)*5*time.Minute+by))
+		}
+		return l
+	}
+	at := func(days int) events.Time {
+		return events.At(time.Date(2026, 3, 1+days, 0, 0, 0, 0, time.UTC))
+	}
+	cases := []struct {
+		name string
+		logs *logs
+		with func(*replay.Replay)
+		says []string // nothing: it goes on
+	}{
+		{"all of it", between(0, 11*day), nil, nil},
+		{"they begin later", between(3*day, 11*day), nil, []string{"begin long after", "label clicked", "--from 2026-03-05"}},
+		{"they begin later, and those requests are left out", between(3*day, 11*day), func(r *replay.Replay) {
+			r.From, r.To = at(4), events.MaxTime
+		}, nil},
+		{"they begin later, and that is trusted", between(3*day, 11*day), func(r *replay.Replay) { r.Trusted = true }, nil},
+		{"an hour is missing at the beginning", between(time.Hour, 11*day), nil, nil},
+		{"they end earlier", between(0, 6*day), nil, []string{"end long before", "--to 2026-03-07"}},
+		{"they end earlier, said to be whole", between(0, 6*day), func(r *replay.Replay) { r.Complete = true },
+			[]string{"end long before"}},
+		{"they end earlier, and those requests are left out", between(0, 6*day), func(r *replay.Replay) {
+			r.From, r.To = events.MinTime, at(6)
+		}, nil},
+		{"all come a month later", moved(30 * day), nil, []string{"no outcome is of the time of any request", "time_unit"}},
+		{"all come a month before", moved(-30 * day), nil, []string{"belongs to any request", "times of both logs"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			r := c.logs.written(t, dir, configured(t, dir, ""))
+			if c.with != nil {
+				c.with(r)
+			}
+			stops(t, r, c.says)
+		})
+	}
+}
+
+// stops runs a replay that must stop and say something before it writes anything, or must not.
+func stops(t *testing.T, r *replay.Replay, says []string) {
+	t.Helper()
+	got := run(t, r)
+	if len(says) == 0 {
+		if got.err != nil || !got.report.Written || got.report.Rows == 0 {
+			t.Fatalf("it does not go on: %v %+v\n%s", got.err, got.report, got.talk)
+		}
+		return
+	}
+	if evidence := (*replay.EvidenceError)(nil); !errors.As(got.err, &evidence) || !evidence.Refusal() {
+		t.Fatalf("it is not refused: %v", got.err)
+	}
+	for _, text := range says {
+		if !strings.Contains(got.err.Error(), text) {
+			t.Errorf("it does not say %q: %v", text, got.err)
+		}
+	}
+	commits, err := os.ReadDir(filepath.Join(r.Out, "_commits", "p0000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range commits {
+		if strings.HasSuffix(e.Name(), ".json") {
+			t.Errorf("%s was committed", e.Name())
+		}
+	}
+}
+
+// TestLabelThatNothingMatches stops where a label has no outcome in the whole log.
+func TestLabelThatNothingMatches(t *testing.T) {
+	const three = "labels:\n  clicked: {when: 'type == \"click\"', window: 30m}\n  bought: {when: 'type == \"buy\"', window: 2h}\n"
+	cases := []struct {
+		name, labels string
+		with         func(*replay.Replay)
+		says         []string
+	}{
+		{"all match", three, nil, nil},
+		{"one does not", three + "  shared: {when: 'type == \"share\"', window: 1h}\n", nil,
+			[]string{"label shared", `types: "buy", "click"`, "--allow-unmatched shared"}},
+		{"that is allowed", three + "  shared: {when: 'type == \"share\"', window: 1h}\n",
+			func(r *replay.Replay) { r.Unmatched = []string{"shared"} }, nil},
+		{"two do not, and one is allowed",
+			three + "  shared: {when: 'type == \"share\"', window: 1h}\n  liked: {when: 'type == \"like\"', window: 1h}\n",
+			func(r *replay.Replay) { r.Unmatched = []string{"shared"} }, []string{"label liked"}},
+		{"its condition cannot be evaluated", three + "  long: {when: 'attrs.ms > 5', window: 1h}\n", nil,
+			[]string{"label long", "cannot be evaluated"}},
+		{"a label of others needs none", three + "  both: {of: 'clicked == 1 && bought == 1'}\n", nil, nil},
+		{"it looks at the request, and holds in no row", three +
+			"  own: {when: 'type == \"click\" && request.model == \"x\"', window: 30m}\n",
+			func(r *replay.Replay) { r.Complete = true }, []string{"label own", "looks at the request"}},
+		{"the outcome that matches is of another part", three, func(r *replay.Replay) { r.Part, r.Parts = 3, 200 }, nil},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			r := traffic(2).written(t, dir, configured(t, dir, c.labels))
+			if c.with != nil {
+				c.with(r)
+			}
+			stops(t, r, c.says)
+		})
+	}
+	t.Run("a label that is not there", func(t *testing.T) {
+		dir := t.TempDir()
+		r := traffic(1).written(t, dir, configured(t, dir, three))
+		r.Unmatched = []string{"buoght"}
+		if got := run(t, r); got.err == nil || !strings.Contains(got.err.Error(), "did you mean bought") {
+			t.Errorf("it says %v", got.err)
+		}
+	})
+}
+
+// TestCoverageByDay holds the report against logs that are counted by hand: in one pass and with a
+// policy that leaves rows out.
+func TestCoverageByDay(t *testing.T) {
+	for _, more := range []string{"", "join: {sample_negatives: 0.5, window: 2h}\n"} {
+		dir := t.TempDir()
+		l := &logs{}
+		type counts struct{ requests, positives, outcomes, orphans int64 }
+		want := map[string]counts{}
+		count := func(at time.Time, add counts) {
+			c := want[at.Format(time.DateOnly)]
+			want[at.Format(time.DateOnly)] = counts{c.requests + add.requests, c.positives + add.positives,
+				c.outcomes + add.outcomes, c.orphans + add.orphans}
+		}
+		for i := range 600 {
+			id, at := fmt.Sprintf("r%d", i), noon.Add(time.Duration(i)*10*time.Minute)
+			l.request(id, at)
+			add := counts{requests: 1}
+			if i%3 == 0 {
+				l.outcome(id, "click", at.Add(20*time.Minute))
+				count(at.Add(20*time.Minute), counts{outcomes: 1})
+				add.positives = 1
+			}
+			if i%7 == 0 {
+				l.outcome(id, "buy", at.Add(100*time.Minute))
+				count(at.Add(100*time.Minute), counts{outcomes: 1})
+				add.positives = 1
+			}
+			if i%11 == 0 {
+				l.outcome("unknown"+id, "click", at)
+				count(at, counts{outcomes: 1, orphans: 1})
+			}
+			count(at, add)
+		}
+		r := l.written(t, dir, configured(t, dir, more))
+		r.Complete = true
+		got := run(t, r)
+		if got.err != nil {
+			t.Fatal(got.err)
+		}
+		if len(got.report.Days) != len(want) {
+			t.Errorf("%d days, want %d", len(got.report.Days), len(want))
+		}
+		for _, d := range got.report.Days {
+			if has := (counts{d.Requests, d.Positives, d.Outcomes, d.Orphans}); has != want[d.Day] {
+				t.Errorf("%q: %s: %+v, want %+v", more, d.Day, has, want[d.Day])
+			}
+		}
+	}
+}

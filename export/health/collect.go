@@ -9,6 +9,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/export/stats"
 	"github.com/labeljoin/labeljoin/export/tfmd"
+	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // Options say what is counted.
@@ -173,14 +174,17 @@ func (c *collector) slice(column string, v *stats.Values, row int) string {
 func (c *collector) row(row int, values []*stats.Values) *Cell {
 	n := len(c.t.Labels)
 	one := &Cell{Rows: 1, Labels: make([]Label, n), Hits: make([]uint64, n), Expected: make([]int64, n)}
+	reason := joiner.Closed
 	if v := values[2]; v != nil && !v.Null[row] && v.Texts != nil {
 		switch v.Texts[row] {
-		case "corrected":
+		case joiner.Corrected.String():
 			one.Corrected = 1
-		case "late_request":
+		case joiner.LateRequest.String():
 			one.Late = 1
-		case "gap", "incomplete":
-			one.Cut = 1
+		case joiner.InGap.String():
+			reason, one.Cut = joiner.InGap, 1
+		case joiner.Incomplete.String():
+			reason, one.Cut = joiner.Incomplete, 1
 		}
 	}
 	score, decile := c.score(row, values[1])
@@ -196,6 +200,7 @@ func (c *collector) row(row int, values []*stats.Values) *Cell {
 		// known where anything decided them.
 		known := positive || label != nil && !label.Null[row]
 		if !known {
+			one.Labels[i].null(reason)
 			continue
 		}
 		one.Labels[i].Known = 1

@@ -36,6 +36,8 @@ type cellFile struct {
 	Known     []uint64 `json:"known"`
 	Positive  []uint64 `json:"positive"`
 	Delay     []int64  `json:"delay_ms"`
+	Gap       []uint64 `json:"null_in_gap,omitzero"` // absent: none
+	Ended     []uint64 `json:"null_unfinished,omitzero"`
 	Hits      []uint64 `json:"hits,omitzero"`
 	Expected  []int64  `json:"expected,omitzero"`
 }
@@ -51,6 +53,7 @@ func Encode(t *Table, by []string) ([]byte, error) {
 			to.Known, to.Positive, to.Delay = append(to.Known, l.Known), append(to.Positive, l.Positive), append(to.Delay,
 				l.Delay)
 		}
+		to.nulls(c)
 		if c.Scored > 0 {
 			to.Hits, to.Expected = c.Hits, c.Expected
 		}
@@ -82,6 +85,18 @@ func Encode(t *Table, by []string) ([]byte, error) {
 	return json.Marshal(&f, json.Deterministic(true))
 }
 
+// nulls adds why labels are null, where any is.
+func (f *cellFile) nulls(c *Cell) {
+	var gap, ended []uint64
+	any := uint64(0)
+	for _, l := range c.Labels {
+		gap, ended, any = append(gap, l.Gap), append(ended, l.Unfinished), any+l.Gap+l.Unfinished
+	}
+	if any > 0 {
+		f.Gap, f.Ended = gap, ended
+	}
+}
+
 // Decode reads what Encode has written, and the columns by which the rows are counted too.
 func Decode(data []byte) (t *Table, by []string, err error) {
 	var f tableFile
@@ -105,6 +120,11 @@ func Decode(data []byte) (t *Table, by []string, err error) {
 		to.Scored, to.Predicted = c.Scored, c.Predicted
 		for l := range n {
 			to.Labels[l] = Label{Known: c.Known[l], Positive: c.Positive[l], Delay: c.Delay[l]}
+		}
+		if len(c.Gap) == n && len(c.Ended) == n {
+			for l := range n {
+				to.Labels[l].Gap, to.Labels[l].Unfinished = c.Gap[l], c.Ended[l]
+			}
 		}
 		if len(c.Hits) == n && len(c.Expected) == n {
 			copy(to.Hits, c.Hits)

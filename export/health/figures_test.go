@@ -45,7 +45,8 @@ func TestWindows(t *testing.T) {
 	for _, r := range s.Rows {
 		lost[r.Window] = r.Lost
 	}
-	if math.Abs(lost[5*time.Minute]-0.5) > 0.02 || lost[10*time.Minute] != 0 || math.Abs(s.LastTenth-0.1) > 0.01 || s.Suggested != 10*time.Minute || s.Positives != 3000 {
+	if math.Abs(lost[5*time.Minute]-0.5) > 0.02 || lost[10*time.Minute] != 0 || math.Abs(s.LastTenth-0.1) > 0.01 ||
+		s.Suggested != 10*time.Minute || s.Positives != 3000 {
 		t.Errorf("%+v", s)
 	}
 }

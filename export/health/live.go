@@ -133,6 +133,7 @@ func (c *Counter) count(cell *Cell, req *events.Request, row *joiner.Row) {
 		v, to := &row.Cells[i], &cell.Labels[i]
 		positive := v.TS != events.MinTime
 		if v.Null && !positive {
+			to.null(row.Reason)
 			continue
 		}
 		to.Known++

@@ -13,6 +13,8 @@ import (
 type Report struct {
 	Day         string
 	Rows        uint64
+	Coverage    Rate    // rows with any outcome
+	Events      *Events `json:",omitempty"` // nil: not known
 	Labels      []LabelReport
 	Slices      []SliceReport
 	Calibration []Calibration
@@ -26,8 +28,11 @@ type LabelReport struct {
 	Label   string
 	Rate    Rate
 	Unknown uint64 // rows whose label is null
-	Delay   time.Duration
-	Hours   []HourRate
+	// Gap and Unfinished are those of them that touch a declared gap, and those whose window the log
+	// ended before. The others have nothing to aggregate.
+	Gap, Unfinished uint64
+	Delay           time.Duration
+	Hours           []HourRate
 }
 
 // HourRate is the rate of an hour.
@@ -40,7 +45,9 @@ type HourRate struct {
 type SliceReport struct {
 	Slice    string
 	Rows     uint64
-	Coverage Rate // rows with any outcome
+	Share    float64 // of all rows
+	Coverage Rate    // rows with any outcome
+	Parity   Parity
 	Labels   []LabelReport
 }
 
@@ -54,7 +61,7 @@ func NewReport(day string, t *Table, alarms []Alarm, least uint64) *Report {
 	}
 	from, to := hours[0], hours[len(hours)-1]+1
 	all := t.Sum(All, from, to)
-	r.Rows = all.Rows
+	r.Rows, r.Coverage = all.Rows, RateOf(all.Covered, all.Rows)
 	for i, name := range t.Labels {
 		l := labelReport(name, &all, i)
 		for h := from; h < to; h++ {
@@ -76,7 +83,8 @@ func NewReport(day string, t *Table, alarms []Alarm, least uint64) *Report {
 			r.Small++
 			continue
 		}
-		s := SliceReport{Slice: name, Rows: sum.Rows, Coverage: RateOf(sum.Covered, sum.Rows)}
+		s := SliceReport{Slice: name, Rows: sum.Rows, Share: float64(sum.Rows) / float64(max(all.Rows, 1)),
+			Coverage: RateOf(sum.Covered, sum.Rows), Parity: parityOf(&sum, &all)}
 		for i, label := range t.Labels {
 			s.Labels = append(s.Labels, labelReport(label, &sum, i))
 		}
@@ -87,7 +95,8 @@ func NewReport(day string, t *Table, alarms []Alarm, least uint64) *Report {
 
 func labelReport(name string, c *Cell, i int) LabelReport {
 	l := c.Labels[i]
-	out := LabelReport{Label: name, Rate: RateOf(l.Positive, l.Known), Unknown: c.Rows - l.Known}
+	out := LabelReport{Label: name, Rate: RateOf(l.Positive, l.Known), Unknown: c.Rows - l.Known, Gap: l.Gap,
+		Unfinished: l.Unfinished}
 	if l.Positive > 0 {
 		out.Delay = time.Duration(float64(l.Delay) / float64(l.Positive) * float64(time.Millisecond))
 	}
@@ -123,6 +132,9 @@ func (r *Report) Print(w io.Writer) error {
 	}
 	if r.Small > 0 {
 		fmt.Fprintf(w, "%d slices with fewer rows are not shown\n", r.Small)
+	}
+	if err := r.printCompleteness(w); err != nil {
+		return err
 	}
 	if err := r.printCalibration(w); err != nil {
 		return err

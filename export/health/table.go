@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"math"
 	"slices"
+
+	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // Hour is a number of hours since 1970, in UTC.
@@ -28,6 +30,19 @@ type Label struct {
 	Known, Positive uint64
 	// Delay is the sum of the delays of the positive ones, in milliseconds.
 	Delay int64
+	// Gap and Unfinished are the rows whose label is null because their window touches a declared
+	// gap, and because the log ended before it did.
+	Gap, Unfinished uint64
+}
+
+// null counts a row whose label is null, by the reason of the row.
+func (l *Label) null(reason joiner.Reason) {
+	switch reason {
+	case joiner.InGap:
+		l.Gap++
+	case joiner.Incomplete:
+		l.Unfinished++
+	}
 }
 
 // Cell are the counts of the rows of a key.
@@ -64,6 +79,8 @@ func (c *Cell) add(o *Cell) {
 		c.Labels[i].Known += o.Labels[i].Known
 		c.Labels[i].Positive += o.Labels[i].Positive
 		c.Labels[i].Delay += o.Labels[i].Delay
+		c.Labels[i].Gap += o.Labels[i].Gap
+		c.Labels[i].Unfinished += o.Labels[i].Unfinished
 		c.Hits[i] += o.Hits[i]
 		c.Expected[i] += o.Expected[i]
 	}

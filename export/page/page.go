@@ -61,6 +61,7 @@ type pageView struct {
 	Findings                        []findingView
 	Labels                          []labelView
 	Slices                          []sliceView
+	Completeness                    []string
 	Columns                         []columnView
 }
 
@@ -87,8 +88,10 @@ type windowView struct {
 type windowRow struct{ Window, Lost string }
 
 type sliceView struct {
-	Slice, Label, Rate, Interval, Delay, Coverage string
-	Rows, Unknown                                 uint64
+	Slice, Label, Rate, Interval, Delay string
+	Share, Coverage, Parity             string
+	Rows, Unknown                       uint64
+	Uneven                              bool
 }
 
 type columnView struct {
@@ -103,6 +106,9 @@ func view(c *Content) *pageView {
 		Style: template.CSS(styleCSS), Rows: c.Now.GetNumExamples()}
 	v.Findings = findings(c)
 	if c.Health != nil {
+		for _, line := range c.Health.Completeness() {
+			v.Completeness = append(v.Completeness, clip(line, recordShown))
+		}
 		for i := range c.Health.Labels {
 			v.Labels = append(v.Labels, labelOf(c, i))
 		}
@@ -111,7 +117,8 @@ func view(c *Content) *pageView {
 				rate, interval := rateText(l.Rate)
 				v.Slices = append(v.Slices, sliceView{
 					Slice: short(s.Slice), Label: short(l.Label), Rows: s.Rows, Rate: rate, Interval: interval, Unknown: l.Unknown,
-					Delay: delayText(l.Delay), Coverage: health.Percent(s.Coverage.Value),
+					Delay: delayText(l.Delay), Share: health.Percent(s.Share), Coverage: health.Percent(s.Coverage.Value),
+					Parity: s.Parity.Text(), Uneven: s.Parity.Uneven,
 				})
 			}
 		}

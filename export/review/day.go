@@ -223,7 +223,9 @@ func (h *Health) Report(ctx context.Context) (*health.Report, *health.Table, err
 	if err != nil {
 		return nil, nil, err
 	}
-	return health.NewReport(h.Date, now, alarmsOf(whole, start, end, h.History), h.Least), now, nil
+	r := health.NewReport(h.Date, now, alarmsOf(whole, start, end, h.History), h.Least)
+	r.Events, err = h.Output.decided(start)
+	return r, now, err
 }
 
 // before are the counts of an earlier day, those that were kept where they are of the same labels

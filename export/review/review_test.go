@@ -53,6 +53,7 @@ type output struct {
 	n   uint64
 	// closed is the time before which requests are closed; 0: that of all rows.
 	closed events.Time
+	ledger joiner.Ledger // as it stands
 }
 
 func newOutput(t *testing.T) *output {
@@ -104,7 +105,7 @@ func (o *output) commit(rows []made) {
 		From: []events.Position{{Input: "S", Created: 5, Next: o.n * 10}},
 		Progress: joiner.Progress{
 			Commit: o.n, Clock: joiner.NewClock(), ClosedThrough: closed, PublishedThrough: start("2027-01-01"),
-			Inputs: []events.Position{{Input: "S", Created: 5, Next: o.n*10 + 10}},
+			Inputs: []events.Position{{Input: "S", Created: 5, Next: o.n*10 + 10}}, Ledger: o.ledger,
 		},
 	})
 	if err != nil {
@@ -228,6 +229,44 @@ func TestDayThatGoesOn(t *testing.T) {
 				t.Errorf("%v: %+v", err, r.Alarms)
 			}
 		})
+	}
+}
+
+// TestEventsOfADay: the events that were decided while a day's requests closed, in whatever commits,
+// with merged files between them.
+func TestEventsOfADay(t *testing.T) {
+	o := newOutput(t)
+	for d := range 3 {
+		first := start("2026-11-20").Add(time.Duration(d) * 24 * time.Hour)
+		for part := range 4 {
+			o.closed = first.Add(time.Duration(part+1) * 6 * time.Hour)
+			tally := &o.ledger.Kinds[events.KindOutcome]
+			tally.Disposed[joiner.Orphan] += int64(d + 1)
+			tally.Read += int64(d + 1)
+			o.commit([]made{{id: 10*d + part, at: o.closed.Add(-time.Hour), device: "phone"}})
+		}
+		k, err := export.OpenKeeper(bucket.NewDir(vfs.Default, o.dir), 0, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = k.Compact(t.Context(), export.CompactOptions{Before: "2026-12-01"})
+		if err := errors.Join(err, k.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	output, err := review.Open(bucket.NewDir(vfs.Default, o.dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for d := range 3 {
+		h := review.Health{Output: output, Date: fmt.Sprint("2026-11-2", d), Least: review.LeastRows}
+		r, _, err := h.Report(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := r.Events; e == nil || e.Outcomes["orphan"] != int64(4*(d+1)) || e.From != uint64(4*d+1) || e.To != uint64(4*d+4) {
+			t.Errorf("of the events of day %d it says %+v", d, e)
+		}
 	}
 }
 

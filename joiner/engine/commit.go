@@ -173,6 +173,9 @@ func (e *Engine) finish(ctx context.Context) error {
 	e.syncedAt = f.begun // staging did that
 	e.committed(&f.cut, &f.result, f.receipt)
 	e.sightRowFaults(f.faults)
+	for input := range e.o.Inputs {
+		e.sightOrphans(uint8(input), f.orphans[uint8(input)], 0)
+	}
 	e.measures = e.measures.plus(f.measures, f.ended.Sub(f.begun), f.ended)
 	if err := e.flush(ctx, false); err != nil {
 		return err

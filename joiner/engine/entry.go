@@ -209,6 +209,7 @@ func (e *Engine) save(m *events.Message, x *joiner.Entry, ev *joiner.Event, fx *
 	default:
 		e.dispose(m.Kind, fx.Disposition)
 	}
+	e.sightStep(ev, fx)
 	if fx.Counts {
 		e.checkpoint.Progress.Guard.Request(ev.Key.TS)
 	}

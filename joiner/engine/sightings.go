@@ -21,6 +21,7 @@ type Sightings struct {
 	// OtherUnknown those that there was no room for.
 	Unknown      [events.Kinds][]SeenField
 	OtherUnknown [events.Kinds]int64
+	Orphans      []OrphanCount       // by stream, in the order in which they came first
 	Unheld       [events.Kinds]int64 // values that nothing here can hold, which count as null
 }
 
@@ -45,6 +46,13 @@ type SeenField struct {
 	Count int64
 }
 
+// OrphanCount counts the outcomes of a stream that found no request.
+type OrphanCount struct {
+	Stream string
+	Alone  int64 // no request came while they waited
+	Late   int64 // they came when no request could come for them any more
+}
+
 // What is remembered by name is bounded, whatever events bring.
 const (
 	mostTypes  = 64
@@ -55,7 +63,7 @@ const (
 // clone is a copy that is not changed any more.
 func (s *Sightings) clone() *Sightings {
 	c := *s
-	c.Faults, c.Types = slices.Clone(s.Faults), slices.Clone(s.Types)
+	c.Faults, c.Types, c.Orphans = slices.Clone(s.Faults), slices.Clone(s.Types), slices.Clone(s.Orphans)
 	for k := range c.Unknown {
 		c.Unknown[k] = slices.Clone(s.Unknown[k])
 	}

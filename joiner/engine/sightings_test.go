@@ -37,6 +37,12 @@ func sight(t *testing.T, condition string, outcomes ...string) (*engine.Sighting
 		})
 	}
 	h.End()
+	return sightIn(t, h)
+}
+
+// sightIn joins a history, and tells what was noticed of it and what was logged.
+func sightIn(t *testing.T, h enginetest.History) (*engine.Sightings, string, *world) {
+	t.Helper()
 	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
 	w.roll = engine.Roll{}
 	st, err := w.open()
@@ -117,6 +123,30 @@ func TestUnknownFields(t *testing.T) {
 		if n := strings.Count(text, once); n != 1 {
 			t.Errorf("%s is said %d times:\n%s", once, n, text)
 		}
+	}
+}
+
+// TestOrphans counts outcomes without a request: those for which none came, each once, and those that
+// came too late to wait.
+func TestOrphans(t *testing.T) {
+	h := enginetest.Lines(oneLabel())
+	h.Request(0, "r")
+	begin := h.Events[0].TS
+	add := func(id string, stamped, arrived time.Duration) {
+		h.Events = append(h.Events, enginetest.Arrival{Kind: events.KindOutcome, TS: begin.Add(stamped), At: begin.Add(arrived),
+			Data: fmt.Appendf(nil, `{"request_id":%q,"type":"click","outcome_id":"o","ts":%d}`, id, begin.Add(stamped))})
+	}
+	const later = 1000 * time.Hour
+	add("none", time.Second, time.Second)
+	add("none", time.Second, 2*time.Second) // a copy
+	add("nothing", time.Second, time.Second)
+	add("r", later, later)
+	h.Request(later, "s")
+	add("late", 2*time.Second, later+time.Second)
+	h.End()
+	s, _, _ := sightIn(t, h)
+	if len(s.Orphans) != 1 || s.Orphans[0].Alone != 2 || s.Orphans[0].Late != 1 {
+		t.Errorf("the orphans are %+v", s.Orphans)
 	}
 }
 

@@ -29,8 +29,9 @@ type inflightCommit struct {
 	err     error
 
 	begun, ended time.Time
-	measures     *Measures // of its rows
-	faults       rowFaults // of the requests that it closes
+	measures     *Measures       // of its rows
+	faults       rowFaults       // of the requests that it closes
+	orphans      map[uint8]int64 // outcomes whose request has not come, by input
 }
 
 // stager is what staging a commit needs of the engine: nothing that changes.
@@ -176,7 +177,7 @@ func (s stager) deadLetters(f *inflightCommit) error {
 
 // forgotten counts the orphans, and lists them for the state to drop.
 func (s stager) forgotten(f *inflightCommit) error {
-	f.forget = state.Forget{Cut: f.cut, Orphaned: f.at.Orphaned}
+	f.forget, f.orphans = state.Forget{Cut: f.cut, Orphaned: f.at.Orphaned}, map[uint8]int64{}
 	known, t := map[string]*joiner.Distinct{}, &f.closed.Kinds[events.KindOutcome]
 	for orphan, err := range f.view.Orphans(f.at.Orphaned, f.cut.Orphaned) {
 		if err != nil {
@@ -195,6 +196,7 @@ func (s stager) forgotten(f *inflightCommit) error {
 		case orphan.Outcome.Booked:
 		case distinct.Add(&o):
 			t.Disposed[joiner.DispositionOrphan]++
+			f.orphans[orphan.Outcome.Origin.Input]++
 		default:
 			t.Disposed[joiner.DispositionDuplicate]++
 		}

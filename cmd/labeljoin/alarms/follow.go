@@ -41,6 +41,7 @@ type Follower struct {
 	Publish func(subject, id string, data []byte) error
 
 	next uint64 // the operation that is read next; 0: the history was not read
+	wake chan struct{}
 
 	mu     sync.Mutex
 	watch  *health.Watch
@@ -59,7 +60,7 @@ func New(c *config.Config, part int, log *slog.Logger) *Follower {
 		labels[i] = c.Labels[i].Name
 	}
 	return &Follower{cfg: c, part: part, log: log, watch: health.NewWatch(labels, c.Monitor.Slices),
-		raised: map[health.Kind]int64{}}
+		raised: map[health.Kind]int64{}, wake: make(chan struct{}, 1)}
 }
 
 // Watch follows until ctx ends.
@@ -73,7 +74,19 @@ func (f *Follower) Watch(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):
+		case <-f.wake:
 		}
+	}
+}
+
+// Committed says that there is a new commit, so that it is looked at now and not some seconds later.
+func (f *Follower) Committed() {
+	if f == nil {
+		return
+	}
+	select {
+	case f.wake <- struct{}{}:
+	default: // it has been said, and was not heard yet
 	}
 }
 

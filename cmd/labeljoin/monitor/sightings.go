@@ -21,6 +21,13 @@ type sightStatus struct {
 	Other   int64                       `json:"outcomes_of_other_types,omitempty"` // of types that there was no room for
 	Unknown map[string]map[string]int64 `json:"unknown_fields,omitempty"`          // by kind and name
 	Unheld  map[string]int64            `json:"unheld_values,omitempty"`           // by kind
+	Orphans map[string]orphanStatus     `json:"orphans,omitempty"`                 // by stream
+}
+
+// orphanStatus counts the outcomes of a stream that found no request.
+type orphanStatus struct {
+	Alone int64 `json:"no_request"` // none came while they waited
+	Late  int64 `json:"too_late"`   // they came too late to wait for one
 }
 
 // faultStatus is why a label's condition could not be evaluated, and how often.
@@ -55,6 +62,12 @@ func sightStatusOf(s *engine.Sightings) *sightStatus {
 	for _, t := range s.Types {
 		out.Types[t.Type] = typeStatus{Outcomes: t.Count, Wanted: t.Wanted}
 	}
+	for _, o := range s.Orphans {
+		if out.Orphans == nil {
+			out.Orphans = map[string]orphanStatus{}
+		}
+		out.Orphans[o.Stream] = orphanStatus{o.Alone, o.Late}
+	}
 	for k, fields := range s.Unknown {
 		kind := events.Kind(k).String()
 		for _, f := range fields {
@@ -67,7 +80,7 @@ func sightStatusOf(s *engine.Sightings) *sightStatus {
 			out.Unheld[kind] = s.Unheld[k]
 		}
 	}
-	if len(out.Faults)+len(out.Types)+len(out.Unknown)+len(out.Unheld) == 0 {
+	if len(out.Faults)+len(out.Types)+len(out.Unknown)+len(out.Unheld)+len(out.Orphans) == 0 {
 		return nil
 	}
 	return out
@@ -99,6 +112,11 @@ func (s *sightStatus) Print(lines io.Writer) {
 		}
 		fmt.Fprintf(lines, "unknown fields\tof %ss, ignored: %s\n", kind, shown(names))
 	}
+	for _, stream := range sorted(s.Orphans) {
+		o := s.Orphans[stream]
+		fmt.Fprintf(lines, "orphans\toutcomes of stream %s since the start without a request: %d for which none came, %d that came too late\n",
+			stream, o.Alone, o.Late)
+	}
 	for _, kind := range sorted(s.Unheld) {
 		fmt.Fprintf(lines, "null values\t%d of %ss cannot be held (NaN, infinite, beyond float64, not UTF-8) and count as null\n", s.Unheld[kind], kind)
 	}
@@ -116,7 +134,7 @@ func shown(names []string) string {
 
 // sightMetrics are the same as metrics. Types and fields are named by events, and
 // names of events are no labels of metrics: they are counted together.
-type sightMetrics struct{ faults, unwanted, unheld *prometheus.Desc }
+type sightMetrics struct{ faults, unwanted, unheld, orphans *prometheus.Desc }
 
 func newSightMetrics(describe func(metric, help string, labels ...string) *prometheus.Desc) sightMetrics {
 	return sightMetrics{
@@ -124,6 +142,8 @@ func newSightMetrics(describe func(metric, help string, labels ...string) *prome
 		unwanted: describe("unwanted_outcomes_total", "Outcomes since the start of types that no label wants so far."),
 		unheld: describe("unheld_values_total",
 			"Values of events since the start that cannot be held and count as null, by kind.", "kind"),
+		orphans: describe("orphans_total", "Outcomes since the start that found no request, by the stream that brought them and by why: none came while they waited, or they came too late.",
+			"stream", "reason"),
 	}
 }
 
@@ -139,6 +159,10 @@ func (m *sightMetrics) Collect(s *engine.Sightings, counter func(*prometheus.Des
 		unwanted += t.Count
 	}
 	counter(m.unwanted, float64(unwanted))
+	for _, o := range s.Orphans {
+		counter(m.orphans, float64(o.Alone), o.Stream, "no_request")
+		counter(m.orphans, float64(o.Late), o.Stream, "too_late")
+	}
 	for k, n := range s.Unheld {
 		counter(m.unheld, float64(n), events.Kind(k).String())
 	}

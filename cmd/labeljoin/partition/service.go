@@ -185,9 +185,12 @@ func (s *Service) Join(ctx context.Context) error {
 	s.Log.Info("joining", "name", s.Config.Name, "labels", len(o.Rules.Labels), "window", o.Rules.Longest().String(),
 		"output", s.Config.Output.Dir)
 	e := engine.New(o)
-	if s.OnCommit != nil {
-		e.OnCommit(s.OnCommit)
-	}
+	e.OnCommit(func(now engine.Stats) {
+		s.labels.Committed()
+		if s.OnCommit != nil {
+			s.OnCommit(now)
+		}
+	})
 	s.known = knownAt(s.Config, s.Partition, e.Stats)
 	telling, tell := context.WithCancel(context.WithoutCancel(ctx))
 	defer tell()

@@ -1,0 +1,100 @@
+package review
+
+import (
+	"errors"
+	"io/fs"
+	"sort"
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/health"
+	"github.com/labeljoin/labeljoin/export/tablelog"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// decided says what became of the events of a day: of those that were decided in the commits that
+// closed its requests. It is nil where no manifest says so: there are none, or those of that time were
+// ended. Few manifests are read: commits close requests in the order of time.
+func (o *Output) decided(start time.Time) (*health.Events, error) {
+	s, err := o.state()
+	if err != nil || s == nil || s.Last == nil {
+		return nil, err
+	}
+	log := o.archive.Log()
+	from, to := events.At(start), events.At(start.AddDate(0, 0, 1))
+	first, err := firstThrough(log, s, from+1) // it closed some request of the day
+	if err != nil || first == nil {
+		return nil, err
+	}
+	last, err := firstThrough(log, s, to)
+	if err != nil {
+		return nil, err
+	}
+	end := s.Last // the day goes on
+	if last != nil {
+		end = &last.Cut
+	}
+	var before joiner.Ledger
+	if first.Cut.Number > 1 {
+		earlier, err := commitAt(log, first.number-1, s.Begins, -1)
+		if err != nil || earlier == nil {
+			return nil, err
+		}
+		before = earlier.Cut.Progress.Ledger
+	}
+	of := func(k events.Kind) map[string]int64 {
+		out := map[string]int64{}
+		for d, n := range end.Progress.Ledger.Kinds[k].Disposed {
+			if n -= before.Kinds[k].Disposed[d]; n > 0 {
+				out[joiner.Disposition(d).String()] = n
+			}
+		}
+		return out
+	}
+	return &health.Events{From: first.Cut.Number, To: end.Number, Requests: of(events.KindRequest),
+		Outcomes: of(events.KindOutcome)}, nil
+}
+
+// numbered is a commit with the number of its operation.
+type numbered struct {
+	Cut    joiner.Cut
+	number uint64
+}
+
+// firstThrough is the first commit after which requests before a time are closed; nil: there is none.
+func firstThrough(log *tablelog.Log, s *tablelog.State, at events.Time) (*numbered, error) {
+	begins := max(s.Begins, 1)
+	if s.Last.Progress.ClosedThrough < at {
+		return nil, nil
+	}
+	var failed error
+	n := sort.Search(int(s.Number-begins)+1, func(i int) bool {
+		c, err := commitAt(log, begins+uint64(i), s.Number, 1)
+		if err != nil && failed == nil {
+			failed = err
+		}
+		return err != nil || c == nil || c.Cut.Progress.ClosedThrough >= at
+	})
+	if failed != nil {
+		return nil, failed
+	}
+	return commitAt(log, begins+uint64(n), s.Number, 1)
+}
+
+// commitAt is the commit at an operation's number, or the next one in a direction up to an end; nil:
+// there is none.
+func commitAt(log *tablelog.Log, n, end uint64, step int) (*numbered, error) {
+	for ; n > 0 && (step > 0 && n <= end || step < 0 && n >= end); n = uint64(int64(n) + int64(step)) {
+		op, err := log.Read(n)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil // it was ended meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		if op.Commit != nil {
+			return &numbered{Cut: *op.Commit, number: n}, nil
+		}
+	}
+	return nil, nil
+}

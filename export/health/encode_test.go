@@ -20,13 +20,11 @@ func TestCountsMergeInAnyOrder(t *testing.T) {
 	for range 8 {
 		part := health.NewTable(labels)
 		for range 40 {
-			c := health.Cell{Rows: 1, Scored: 1, Predicted: rng.Int64N(1 << 32), Hits: make([]uint64, 2),
-				Expected: make([]int64, 2),
+			c := health.Cell{Rows: 1, Scored: 1, Predicted: rng.Int64N(1 << 32), Hits: make([]uint64, 2), Expected: make([]int64, 2),
 				Labels: make([]health.Label, 2)}
 			c.Labels[rng.IntN(2)] = health.Label{Known: 1, Positive: uint64(rng.IntN(2)), Delay: rng.Int64N(1e6) - 1000}
 			c.Expected[0] = c.Predicted
-			k := health.Key{Slice: []string{health.All, "device=phone", "device=<b>"}[rng.IntN(3)],
-				Hour: health.Hour(rng.IntN(5))}
+			k := health.Key{Slice: []string{health.All, "device=phone", "device=<b>"}[rng.IntN(3)], Hour: health.Hour(rng.IntN(5))}
 			delay := rng.Int64N(2000) - 1000
 			for _, to := range []*health.Table{part, whole} {
 				to.Add(k, &c)
@@ -63,8 +61,7 @@ func encode(t *testing.T, table *health.Table) []byte {
 
 // TestDecodeRefuses what is no counts, or of other labels than it says.
 func TestDecodeRefuses(t *testing.T) {
-	for _, text := range []string{"", "{", `{"format":7}`,
-		`{"format":1,"labels":["a"],"cells":[{"hour":"2026-11-21T10:00Z"}]}`,
+	for _, text := range []string{"", "{", `{"format":7}`, `{"format":1,"labels":["a"],"cells":[{"hour":"2026-11-21T10:00Z"}]}`,
 		`{"format":1,"labels":["a"],"deciles":[{}]}`, `{"format":1,"labels":["a"],"cells":[{"hour":"now"}]}`} {
 		if _, _, err := health.Decode([]byte(text)); err == nil {
 			t.Errorf("%q gives no error", text)

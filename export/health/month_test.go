@@ -39,8 +39,7 @@ func (m *month) run() {
 	for h := range health.Hour(monthHours) {
 		day, hour := int(h/24), int(h%24)
 		for _, device := range []string{"phone", "desktop"} {
-			d := hourly{rows: 20000 * (1 + 0.6*math.Sin(float64(hour)/24*2*math.Pi)),
-				rate: 0.03 * (1 + 0.1*math.Sin(float64(hour)/24*2*math.Pi)), model: "v1"}
+			d := hourly{rows: 20000 * (1 + 0.6*math.Sin(float64(hour)/24*2*math.Pi)), rate: 0.03 * (1 + 0.1*math.Sin(float64(hour)/24*2*math.Pi)), model: "v1"}
 			if device == "desktop" {
 				d.rows /= 2
 			}
@@ -106,17 +105,14 @@ func TestFaultsAreFound(t *testing.T) {
 				h.rate *= 0.4
 			}
 		}, health.Alarm{Kind: health.KindRate, Slice: "device=desktop"}, 1},
-		"requests are doubled": {func(_ health.Hour, _ string, h *hourly) { h.rows *= 2 },
-			health.Alarm{Kind: health.KindVolume, Slice: health.All}, 1},
+		"requests are doubled": {func(_ health.Hour, _ string, h *hourly) { h.rows *= 2 }, health.Alarm{Kind: health.KindVolume, Slice: health.All}, 1},
 		"a bot": {func(_ health.Hour, device string, h *hourly) {
 			if device == "desktop" {
 				h.rows, h.rate = 3*h.rows, h.rate/3
 			}
 		}, health.Alarm{Kind: health.KindVolume, Slice: "device=desktop"}, 1},
-		"a holiday":          {func(at health.Hour, _ string, h *hourly) { h.rows *= 0.4 },
-			health.Alarm{Kind: health.KindVolume, Slice: health.All}, 1},
-		"a renamed category": {func(_ health.Hour, device string, h *hourly) { h.model = "v1-renamed" },
-			health.Alarm{Kind: health.KindVolume, Slice: "model=v1"}, 1},
+		"a holiday":          {func(at health.Hour, _ string, h *hourly) { h.rows *= 0.4 }, health.Alarm{Kind: health.KindVolume, Slice: health.All}, 1},
+		"a renamed category": {func(_ health.Hour, device string, h *hourly) { h.model = "v1-renamed" }, health.Alarm{Kind: health.KindVolume, Slice: "model=v1"}, 1},
 		"a model that is replaced by one that says too much": {func(_ health.Hour, _ string, h *hourly) {
 			h.model, h.scored = "v2", 2*h.scored
 		}, health.Alarm{Kind: health.KindCalibration, Slice: health.All}, 24},
@@ -131,12 +127,10 @@ func TestFaultsAreFound(t *testing.T) {
 			}}
 			alarms := m.alarms()
 			found := slices.ContainsFunc(alarms, func(a health.Alarm) bool {
-				return a.Kind == f.want.Kind && a.Slice == f.want.Slice && a.To > firstHour+begin &&
-					a.From < firstHour+begin+f.within
+				return a.Kind == f.want.Kind && a.Slice == f.want.Slice && a.To > firstHour+begin && a.From < firstHour+begin+f.within
 			})
 			if !found {
-				t.Errorf("seed %d: no alarm %s of %q within %d hours; there are %v", seed, f.want.Kind, f.want.Slice, f.within,
-					texts(alarms))
+				t.Errorf("seed %d: no alarm %s of %q within %d hours; there are %v", seed, f.want.Kind, f.want.Slice, f.within, texts(alarms))
 			}
 			for _, a := range alarms {
 				if a.To <= firstHour+begin {
@@ -150,8 +144,7 @@ func TestFaultsAreFound(t *testing.T) {
 			h.rate *= math.Pow(0.99, float64(at/24))
 		}}
 		alarms := m.alarms()
-		if !slices.ContainsFunc(alarms, func(a health.Alarm) bool { return a.Kind == health.KindTrend &&
-			a.Slice == health.All }) {
+		if !slices.ContainsFunc(alarms, func(a health.Alarm) bool { return a.Kind == health.KindTrend && a.Slice == health.All }) {
 			t.Errorf("seed %d: no trend; there are %v", seed, texts(alarms))
 		}
 		for _, a := range alarms {

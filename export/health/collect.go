@@ -54,6 +54,8 @@ func Collect(ctx context.Context, sources []stats.Source, o Options) (*Table, er
 	}
 	edges := scoreEdges(o.Scores)
 	c := &collector{t: NewTable(labels), slices: o.Slices, seen: map[string]int{}}
+	c.one = Cell{Labels: make([]Label, len(labels)), Hits: make([]uint64, len(labels)),
+		Expected: make([]int64, len(labels))}
 	for i := range len(edges) - 1 {
 		n := len(labels)
 		c.t.Deciles = append(c.t.Deciles, Decile{Low: edges[i], High: edges[i+1], Known: make([]uint64, n),
@@ -124,6 +126,7 @@ type collector struct {
 	slices []string
 	seen   map[string]int // slices by column
 	known  map[string]bool
+	one    Cell // of the row that is counted
 }
 
 // take counts the rows of a row group.
@@ -172,8 +175,11 @@ func (c *collector) slice(column string, v *stats.Values, row int) string {
 
 // row are the counts of one row.
 func (c *collector) row(row int, values []*stats.Values) *Cell {
-	n := len(c.t.Labels)
-	one := &Cell{Rows: 1, Labels: make([]Label, n), Hits: make([]uint64, n), Expected: make([]int64, n)}
+	one := &c.one
+	clear(one.Labels)
+	clear(one.Hits)
+	clear(one.Expected)
+	*one = Cell{Rows: 1, Labels: one.Labels, Hits: one.Hits, Expected: one.Expected}
 	reason := joiner.Closed
 	if v := values[2]; v != nil && !v.Null[row] && v.Texts != nil {
 		switch v.Texts[row] {

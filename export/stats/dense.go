@@ -48,12 +48,13 @@ type bucket struct {
 	countBefore  uint64
 	weightBefore int64
 
-	split *dense  // counts by the next bits, where it is divided
-	keys  []pair  // its numbers, where it is held
-	found []entry // its different numbers in order, once it is resolved
+	split *dense   // counts by the next bits, where it is divided
+	keys  []uint64 // its numbers, where it is held and all weigh the same
+	pairs []pair   // the same with weights
+	found []entry  // its different numbers in order, once it is resolved
 }
 
-// pair is a number with its weight.
+// pair is the order key of a number with its weight.
 type pair struct {
 	key    uint64
 	weight int64
@@ -61,20 +62,22 @@ type pair struct {
 
 // spread is what further passes over the numbers of a slice find.
 type spread struct {
-	at      [1 << denseBits]uint8 // 1 + index of the first bucket with the leading bits
-	buckets []*bucket             // in order
-	edges   []float64             // of the histogram of equal width
-	scale   float64               // buckets per unit
-	counts  []uint64
-	weights []int64
-	counted bool // the histogram is done
-	pins    *pins
+	at       [1 << denseBits]uint8 // 1 + index of the first bucket with the leading bits
+	buckets  []*bucket             // in order
+	edges    []float64             // of the histogram of equal width
+	scale    float64               // buckets per unit
+	counts   []uint64
+	weights  []int64
+	counted  bool // the histogram is done
+	weighted bool
+	pins     *pins
 }
 
 // prepare says what the next pass has to find: the numbers at the ranks and at
 // the weights of the quantiles, and the counts between the edges.
 func (a *numbers) prepare(quantiles int, edges []float64) {
-	s := &spread{edges: edges, counts: make([]uint64, max(len(edges)-1, 0)), weights: make([]int64, max(len(edges)-1, 0))}
+	s := &spread{weighted: a.weighted, edges: edges, counts: make([]uint64, max(len(edges)-1, 0)),
+		weights: make([]int64, max(len(edges)-1, 0))}
 	if len(edges) > 1 {
 		s.scale = float64(len(edges)-1) / (edges[len(edges)-1] - edges[0])
 	}
@@ -132,10 +135,12 @@ func (s *spread) index() {
 		}
 		switch {
 		case b.found != nil:
-		case b.count <= heldKeys || b.bits == 64:
-			b.keys = make([]pair, 0, min(b.count, heldKeys))
-		default:
+		case b.count > heldKeys && b.bits < 64:
 			b.split = newDense(true)
+		case s.weighted:
+			b.pairs = make([]pair, 0, min(b.count, heldKeys))
+		case b.bits < 64:
+			b.keys = make([]uint64, 0, b.count)
 		}
 	}
 }
@@ -170,7 +175,7 @@ func (s *spread) again(x float64, weight int64) {
 			b.split.counts[j]++
 			b.split.weights[j] += weight
 		} else if b.found == nil {
-			b.hold(pair{key, weight})
+			b.hold(key, weight, s.weighted)
 		}
 		return
 	}
@@ -189,14 +194,17 @@ func (s *spread) cell(x float64) int {
 	return i
 }
 
-// hold keeps a number. Equal ones become one when there are too many.
-func (b *bucket) hold(p pair) {
-	if len(b.keys) == cap(b.keys) && b.bits == 64 && len(b.keys) > 0 {
-		// All numbers of the bucket are equal.
-		b.keys[0].weight += p.weight
-		return
+// hold keeps a number. The numbers of a bucket of 64 bits are equal, so that there is nothing to keep
+// but weights, and those in one place when there are too many.
+func (b *bucket) hold(key uint64, weight int64, weighted bool) {
+	switch {
+	case weighted && len(b.pairs) == cap(b.pairs) && b.bits == 64 && len(b.pairs) > 0:
+		b.pairs[0].weight += weight
+	case weighted:
+		b.pairs = append(b.pairs, pair{key, weight})
+	case b.bits < 64:
+		b.keys = append(b.keys, key)
 	}
-	b.keys = append(b.keys, p)
 }
 
 // settle ends a pass, and reports whether another one is needed.
@@ -212,7 +220,7 @@ func (a *numbers) settle(quantiles int) (more bool) {
 			parts := b.split.wanted(*b, quantiles, a.n, a.weight)
 			next, more = append(next, parts...), true
 		default:
-			b.resolve()
+			b.resolve(s.weighted)
 			next = append(next, b)
 		}
 	}
@@ -224,25 +232,33 @@ func (a *numbers) settle(quantiles int) (more bool) {
 }
 
 // resolve makes the different numbers of a bucket out of those that are held.
-func (b *bucket) resolve() {
+func (b *bucket) resolve(weighted bool) {
 	if b.bits == 64 {
-		w := int64(0)
-		for _, p := range b.keys {
+		w := int64(b.count) * weightScale
+		if weighted {
+			w = 0
+		}
+		for _, p := range b.pairs {
 			w += p.weight
 		}
-		b.found, b.keys = []entry{{fromKey(b.prefix), b.count, w}}, nil
+		b.found, b.pairs = []entry{{fromKey(b.prefix), b.count, w}}, nil
 		return
 	}
-	slices.SortFunc(b.keys, func(x, y pair) int { return cmp.Compare(x.key, y.key) })
-	for i := 0; i < len(b.keys); {
-		e := entry{value: fromKey(b.keys[i].key)}
-		j := i
-		for ; j < len(b.keys) && b.keys[j].key == b.keys[i].key; j++ {
-			e.count++
-			e.weight += b.keys[j].weight
+	add := func(key uint64, weight int64) {
+		if n := len(b.found); n > 0 && orderKey(b.found[n-1].value) == key {
+			b.found[n-1].count++
+			b.found[n-1].weight += weight
+			return
 		}
-		b.found = append(b.found, e)
-		i = j
+		b.found = append(b.found, entry{fromKey(key), 1, weight})
 	}
-	b.keys = nil
+	slices.Sort(b.keys)
+	for _, key := range b.keys {
+		add(key, weightScale)
+	}
+	slices.SortFunc(b.pairs, func(x, y pair) int { return cmp.Compare(x.key, y.key) })
+	for _, p := range b.pairs {
+		add(p.key, p.weight)
+	}
+	b.keys, b.pairs = nil, nil
 }

@@ -84,6 +84,44 @@ func (a *numbers) addDense(x float64, count uint64, weight int64) {
 	a.dense.add(orderKey(x), count, weight)
 }
 
+// addAll takes in values of weight 1.
+func (a *numbers) addAll(xs []float64) {
+	for a.few != nil && len(xs) > 0 {
+		a.add(xs[0], weightScale)
+		xs = xs[1:]
+	}
+	if a.weighted {
+		for _, x := range xs {
+			a.addDense(x, 1, weightScale)
+		}
+		return
+	}
+	least, most, n := a.finiteMin, a.finiteMax, uint64(0)
+	for _, x := range xs {
+		if !(math.Abs(x) <= math.MaxFloat64) {
+			a.addDense(x, 1, weightScale) // NaN and infinities are rare
+			continue
+		}
+		if x == 0 {
+			x = 0 // minus zero is zero
+			a.zeros++
+		}
+		n++
+		if x < least {
+			least = x
+		}
+		if x > most {
+			most = x
+		}
+		a.sum.add(x)
+		a.squares.addProduct(x, x)
+		a.dense.counts[orderKey(x)>>(64-denseBits)]++
+	}
+	a.n, a.weight = a.n+n, a.weight+int64(n)*weightScale
+	a.finiteMin, a.finiteMax = least, most
+	a.min, a.max = min(a.min, least), max(a.max, most)
+}
+
 // note updates everything but the counts by value.
 func (a *numbers) note(x float64, count uint64, weight int64) {
 	a.n += count

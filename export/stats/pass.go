@@ -264,9 +264,7 @@ func (c *cells) quick(g *group, p *page) bool {
 	case c.texts != nil:
 		c.quickTexts(p)
 	case c.first:
-		for _, x := range p.floats {
-			a[0].add(x, weightScale)
-		}
+		a[0].addAll(p.floats)
 	case a[0].few == nil:
 		for _, x := range p.floats {
 			a[0].spread.again(x, weightScale)

@@ -187,14 +187,13 @@ func (t *texts) result(common *tfmd.CommonStatistics, o Options) *tfmd.StringSta
 	// By count, and of equal ones the larger text first.
 	order := func(measure func(*textEntry) float64) (top []*tfmd.StringStatistics_FreqAndValue,
 		ranks *tfmd.RankHistogram) {
-		slices.SortFunc(found, func(a, b *textEntry) int {
+		ranks = &tfmd.RankHistogram{}
+		for i, e := range first(found, max(o.TopValues, o.Ranks), func(a, b *textEntry) int {
 			if c := cmp.Compare(measure(b), measure(a)); c != 0 {
 				return c
 			}
 			return bytes.Compare(t.text(b), t.text(a))
-		})
-		ranks = &tfmd.RankHistogram{}
-		for i, e := range found[:min(len(found), max(o.TopValues, o.Ranks))] {
+		}) {
 			text, n := string(t.text(e)), measure(e)
 			if i < o.TopValues {
 				top = append(top, &tfmd.StringStatistics_FreqAndValue{Value: text, Frequency: n})
@@ -213,4 +212,25 @@ func (t *texts) result(common *tfmd.CommonStatistics, o Options) *tfmd.StringSta
 		out.WeightedStringStats = w
 	}
 	return out
+}
+
+// first are the first n in an order, in order. Of many it sorts few: it keeps at most twice as many as
+// are wanted, and leaves out what is behind the last of these.
+func first[T any](all []T, n int, order func(a, b T) int) []T {
+	if n <= 0 {
+		return nil
+	}
+	kept := make([]T, 0, 2*n)
+	full := false // kept[n-1] is the last of n that were sorted
+	for _, one := range all {
+		if full && order(one, kept[n-1]) >= 0 {
+			continue
+		}
+		if kept = append(kept, one); len(kept) == 2*n {
+			slices.SortFunc(kept, order)
+			kept, full = kept[:n], true
+		}
+	}
+	slices.SortFunc(kept, order)
+	return kept[:min(len(kept), n)]
 }

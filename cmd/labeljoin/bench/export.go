@@ -96,7 +96,7 @@ func (b *Export) Run(ctx context.Context, out io.Writer) (err error) {
 		result.CPURatio = leastCPU(result.DuckDB) / leastCPU(result.Labeljoin)
 	}
 	if len(result.Reported) > 0 {
-		result.Cost = fastestTurn(result.Labeljoin)/fastestTurn(result.Reported) - 1
+		result.Cost = leastCPU(result.Reported)/leastCPU(result.Labeljoin) - 1
 	}
 	return PrintResult(out, b.JSON, result, result.Lines())
 }
@@ -108,7 +108,7 @@ func (r *exportResult) Lines() []string {
 	lines = append(lines, turnLines("reported", r.Reported)...)
 	lines = append(lines, turnLines("duckdb", r.DuckDB)...)
 	if len(r.Reported) > 0 {
-		lines = append(lines, fmt.Sprintf("statistics and report: %.0f %% more time", 100*r.Cost))
+		lines = append(lines, fmt.Sprintf("statistics and report: %.0f %% more CPU", 100*r.Cost))
 	}
 	if r.Ratio > 0 {
 		lines = append(lines,

@@ -7,7 +7,6 @@ import (
 	"io"
 	"path/filepath"
 	"runtime"
-	"time"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/export/stats"
@@ -72,7 +71,8 @@ func (r *statsResult) Lines() []string {
 	tell := func(name string, turns []turn) {
 		lines = append(lines, turnLines(name, turns)...)
 		if len(turns) > 0 && name != "labeljoin" {
-			lines = append(lines, fmt.Sprintf("labeljoin / %s: %.2f", name, fastestTurn(r.Labeljoin)/fastestTurn(turns)))
+			lines = append(lines, fmt.Sprintf("labeljoin / %s: %.2f; by CPU: %.2f", name,
+				fastestTurn(r.Labeljoin)/fastestTurn(turns), leastCPU(turns)/leastCPU(r.Labeljoin)))
 		}
 	}
 	tell("labeljoin", r.Labeljoin)
@@ -91,13 +91,18 @@ func statsTurn(ctx context.Context, data string) (t turn, err error) {
 	defer partition.TuneGC()()
 	var peak peakRSS
 	runtime.GC()
-	peak.Watch()
-	begin := time.Now()
-	result, err := stats.Of(ctx, files.Sources, stats.Options{})
-	t.Seconds, t.Peak = time.Since(begin).Seconds(), peak.stop()
+	begin, err := measure()
 	if err != nil {
 		return t, err
 	}
+	peak.Watch()
+	result, err := stats.Of(ctx, files.Sources, stats.Options{})
+	end, failed := measure()
+	t.Peak = peak.stop()
+	if err := errors.Join(err, failed); err != nil {
+		return t, err
+	}
+	t.Seconds, t.CPU = end.at.Sub(begin.at).Seconds(), (end.cpu - begin.cpu).Seconds()
 	t.RowsPS = float64(result.Statistics.Datasets[0].NumExamples) / t.Seconds
 	return t, nil
 }
@@ -110,10 +115,10 @@ import duckdb, json, resource, sys, time
 data, threads = sys.argv[1:]
 con = duckdb.connect()
 con.execute(f"set threads={threads}; set enable_progress_bar=false")
-begin = time.time()
+begin, cpu = time.time(), time.process_time()
 rows = max(r[10] for r in con.execute(f"summarize select * from read_parquet('{data}/*/*.parquet', hive_partitioning=false)").fetchall())
-seconds = time.time() - begin
-print(json.dumps({"seconds": seconds, "rows_per_second": rows / seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+seconds, cpu = time.time() - begin, time.process_time() - cpu
+print(json.dumps({"seconds": seconds, "cpu_seconds": cpu, "rows_per_second": rows / seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
 `
 
 // tfdvProgram computes the statistics with TensorFlow Data Validation, from
@@ -129,9 +134,11 @@ for name in frame.columns:
     if str(frame[name].dtype).startswith("datetime"):
         frame[name] = frame[name].astype("int64")
 begin = time.time()
+used = lambda: sum(resource.getrusage(w).ru_utime + resource.getrusage(w).ru_stime for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+cpu = used()
 tfdv.generate_statistics_from_dataframe(frame, n_jobs=int(threads))
-seconds = time.time() - begin
-print(json.dumps({"seconds": seconds, "rows_per_second": len(frame) / seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+seconds, cpu = time.time() - begin, used() - cpu
+print(json.dumps({"seconds": seconds, "cpu_seconds": cpu, "rows_per_second": len(frame) / seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
 `
 
 func otherTurn(ctx context.Context, python, program, data string, to *[]turn) error {

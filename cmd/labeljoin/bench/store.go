@@ -96,7 +96,8 @@ func (b *Store) Run(ctx context.Context, pending int) (*storeResult, error) {
 		return nil, err
 	}
 	log := terminal.NewLog(cfg.Log, b.Talk)
-	p, err := partition.Open(vfs.Default, cfg, &rules, filepath.Join(dir, "state"), bucket.NewDir(vfs.Default, filepath.Join(dir, "out")), log)
+	p, err := partition.Open(vfs.Default, cfg, &rules, filepath.Join(dir, "state"),
+		bucket.NewDir(vfs.Default, filepath.Join(dir, "out")), log)
 	if err != nil {
 		return nil, err
 	}

@@ -180,17 +180,17 @@ func (c *collector) row(row int, values []*stats.Values) *Cell {
 	clear(one.Hits)
 	clear(one.Expected)
 	*one = Cell{Rows: 1, Labels: one.Labels, Hits: one.Hits, Expected: one.Expected}
-	reason := joiner.Closed
+	reason := joiner.ReasonClosed
 	if v := values[2]; v != nil && !v.Null[row] && v.Texts != nil {
 		switch v.Texts[row] {
-		case joiner.Corrected.String():
+		case joiner.ReasonCorrected.String():
 			one.Corrected = 1
-		case joiner.LateRequest.String():
+		case joiner.ReasonLateRequest.String():
 			one.Late = 1
-		case joiner.InGap.String():
-			reason, one.Cut = joiner.InGap, 1
-		case joiner.Incomplete.String():
-			reason, one.Cut = joiner.Incomplete, 1
+		case joiner.ReasonGap.String():
+			reason, one.Cut = joiner.ReasonGap, 1
+		case joiner.ReasonIncomplete.String():
+			reason, one.Cut = joiner.ReasonIncomplete, 1
 		}
 	}
 	score, decile := c.score(row, values[1])

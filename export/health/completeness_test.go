@@ -17,25 +17,25 @@ func TestCompleteness(t *testing.T) {
 	add := func(device string, n, positive int, delay events.Time, reason joiner.Reason) {
 		for i := range n {
 			req := &events.Request{TS: events.Time(i) * 1e9, Features: []events.Field{
-				{Name: "device", Value: events.Value{Kind: events.String, Str: device}}}}
+				{Name: "device", Value: events.Value{Kind: events.ValueString, Str: device}}}}
 			cell := joiner.Cell{TS: events.MinTime}
 			switch {
 			case i < positive:
 				cell = joiner.Cell{Value: 1, TS: req.TS + delay}
-			case reason != joiner.Closed:
+			case reason != joiner.ReasonClosed:
 				cell.Null = true
 			}
 			c.Row(req, &joiner.Row{Item: -1, Cells: []joiner.Cell{cell}, Reason: reason})
 		}
 	}
 	const second = events.Time(1e9)
-	add("phone", 1000, 100, 10*second, joiner.Closed)
-	add("tablet", 1000, 100, 10*second, joiner.Closed)
-	add("tv", 1000, 20, 60*second, joiner.Closed)
-	add("phone", 30, 0, 0, joiner.InGap)
-	add("phone", 20, 0, 0, joiner.Incomplete)
-	add("phone", 10, 0, 0, joiner.Corrected) // null for another reason
-	add("one person", 3, 3, second, joiner.Closed)
+	add("phone", 1000, 100, 10*second, joiner.ReasonClosed)
+	add("tablet", 1000, 100, 10*second, joiner.ReasonClosed)
+	add("tv", 1000, 20, 60*second, joiner.ReasonClosed)
+	add("phone", 30, 0, 0, joiner.ReasonGap)
+	add("phone", 20, 0, 0, joiner.ReasonIncomplete)
+	add("phone", 10, 0, 0, joiner.ReasonCorrected) // null for another reason
+	add("one person", 3, 3, second, joiner.ReasonClosed)
 	data, err := c.Statistics()
 	if err != nil {
 		t.Fatal(err)

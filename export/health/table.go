@@ -38,9 +38,9 @@ type Label struct {
 // null counts a row whose label is null, by the reason of the row.
 func (l *Label) null(reason joiner.Reason) {
 	switch reason {
-	case joiner.InGap:
+	case joiner.ReasonGap:
 		l.Gap++
-	case joiner.Incomplete:
+	case joiner.ReasonIncomplete:
 		l.Unfinished++
 	}
 }

@@ -241,7 +241,7 @@ func TestEventsOfADay(t *testing.T) {
 		for part := range 4 {
 			o.closed = first.Add(time.Duration(part+1) * 6 * time.Hour)
 			tally := &o.ledger.Kinds[events.KindOutcome]
-			tally.Disposed[joiner.Orphan] += int64(d + 1)
+			tally.Disposed[joiner.DispositionOrphan] += int64(d + 1)
 			tally.Read += int64(d + 1)
 			o.commit([]made{{id: 10*d + part, at: o.closed.Add(-time.Hour), device: "phone"}})
 		}

@@ -71,7 +71,8 @@ func scanGroup(group parquet.RowGroup, index [scanned]int, every bool) (written 
 	}
 	err = eachRow(group, index[scanReason], n, func(row int, v *parquet.Value) {
 		reason := v.ByteArray()
-		early[row], withdrawn[row] = string(reason) == joiner.ReasonEarly.String(), string(reason) == joiner.ReasonWithdrawn.String()
+		early[row] = string(reason) == joiner.ReasonEarly.String()
+		withdrawn[row] = string(reason) == joiner.ReasonWithdrawn.String()
 	})
 	if err != nil {
 		return nil, err

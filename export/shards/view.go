@@ -142,7 +142,8 @@ func sqlText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + 
 
 func duckType(t rowfile.Type) string {
 	s := map[rowfile.Scalar]string{
-		rowfile.ScalarBool: "boolean", rowfile.ScalarInt32: "integer", rowfile.ScalarInt64: "bigint", rowfile.ScalarDouble: "double",
+		rowfile.ScalarBool: "boolean", rowfile.ScalarInt32: "integer",
+		rowfile.ScalarInt64: "bigint", rowfile.ScalarDouble: "double",
 		rowfile.ScalarString: "varchar", rowfile.ScalarTimestamp: "timestamptz",
 	}[t.Scalar]
 	if t.List {
@@ -209,7 +210,8 @@ func (f *liveFiles) inArrow() string {
 
 func arrowType(t rowfile.Type) string {
 	s := map[rowfile.Scalar]string{
-		rowfile.ScalarBool: "pa.bool_()", rowfile.ScalarInt32: "pa.int32()", rowfile.ScalarInt64: "pa.int64()", rowfile.ScalarDouble: "pa.float64()",
+		rowfile.ScalarBool: "pa.bool_()", rowfile.ScalarInt32: "pa.int32()",
+		rowfile.ScalarInt64: "pa.int64()", rowfile.ScalarDouble: "pa.float64()",
 		rowfile.ScalarString: "pa.string()", rowfile.ScalarTimestamp: `pa.timestamp("us", tz="UTC")`,
 	}[t.Scalar]
 	if t.List {
@@ -263,7 +265,8 @@ func (f *liveFiles) inPolars() string {
 
 func polarsType(t rowfile.Type) string {
 	s := map[rowfile.Scalar]string{
-		rowfile.ScalarBool: "pl.Boolean", rowfile.ScalarInt32: "pl.Int32", rowfile.ScalarInt64: "pl.Int64", rowfile.ScalarDouble: "pl.Float64",
+		rowfile.ScalarBool: "pl.Boolean", rowfile.ScalarInt32: "pl.Int32",
+		rowfile.ScalarInt64: "pl.Int64", rowfile.ScalarDouble: "pl.Float64",
 		rowfile.ScalarString: "pl.String", rowfile.ScalarTimestamp: `pl.Datetime("us", "UTC")`,
 	}[t.Scalar]
 	if t.List {
@@ -328,7 +331,8 @@ func (f *liveFiles) inSpark() string {
 
 func sparkType(t rowfile.Type) string {
 	s := map[rowfile.Scalar]string{
-		rowfile.ScalarBool: "boolean", rowfile.ScalarInt32: "int", rowfile.ScalarInt64: "bigint", rowfile.ScalarDouble: "double",
+		rowfile.ScalarBool: "boolean", rowfile.ScalarInt32: "int",
+		rowfile.ScalarInt64: "bigint", rowfile.ScalarDouble: "double",
 		rowfile.ScalarString: "string", rowfile.ScalarTimestamp: "timestamp",
 	}[t.Scalar]
 	if t.List {

@@ -242,8 +242,9 @@ func (g *Guard) Heartbeat(ts events.Time) {
 // log has the rest.
 func (g *Guard) Header() Guard {
 	return Guard{
-		Width: g.Width, Wide: g.Wide, Active: g.Active, Released: g.Released, Complete: g.Complete, LastHeartbeat: g.LastHeartbeat,
-		Held: g.Held, Rates: slices.Clone(g.Rates), Backfilled: g.Backfilled, OnTime: g.OnTime,
+		Width: g.Width, Wide: g.Wide, Active: g.Active, Released: g.Released, Complete: g.Complete,
+		LastHeartbeat: g.LastHeartbeat,
+		Held:          g.Held, Rates: slices.Clone(g.Rates), Backfilled: g.Backfilled, OnTime: g.OnTime,
 	}
 }
 

@@ -272,7 +272,8 @@ func (b *Live) joinAll(ctx context.Context, s *partition.Service, result *liveRe
 		return errors.New("stopped before the backlog was joined")
 	}
 	l := &last.Progress.Ledger
-	if joined := l.Kinds[events.KindOutcome].Disposed[joiner.DispositionJoined]; joined != l.Kinds[events.KindOutcome].Read {
+	outcomes := &l.Kinds[events.KindOutcome]
+	if joined := outcomes.Disposed[joiner.DispositionJoined]; joined != outcomes.Read {
 		return fmt.Errorf("only %d of %d outcomes were joined: the benchmark measured something else", joined,
 			l.Kinds[events.KindOutcome].Read)
 	}

@@ -55,7 +55,7 @@ func (fx *Effects) reject(reason, detail string) {
 
 // write puts rows among those that the next commit writes, and counts those that
 // the policies left out.
-func (fx *Effects) write(p RequestKey, req *events.Request, rows []Row, round uint32) {
+func (fx *Effects) write(p RequestKey, req *events.Request, rows []Row, lateSeq uint32) {
 	for i := range rows {
 		switch rows[i].LeftOut {
 		case LeftOutUnseen:
@@ -63,7 +63,7 @@ func (fx *Effects) write(p RequestKey, req *events.Request, rows []Row, round ui
 		case LeftOutSampled:
 			fx.SampledOut++
 		default:
-			fx.Rows = append(fx.Rows, QueuedRow{Key: p, LateSeq: round, Item: itemOf(req, &rows[i]), Row: rows[i]})
+			fx.Rows = append(fx.Rows, QueuedRow{Key: p, LateSeq: lateSeq, Item: itemOf(req, &rows[i]), Row: rows[i]})
 		}
 	}
 }

@@ -8,14 +8,14 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 )
 
-// LateSeqBeyond is the round of an outcome that came when its request could not be
+// LateSeqBeyond is the LateSeq of an outcome that came when its request could not be
 // corrected any more: it counts for no row, and a copy of it is a duplicate.
 const LateSeqBeyond = 1<<32 - 1
 
-// lateSeqAny is the round that includes all events that count.
+// lateSeqAny is the LateSeq that includes all events that count.
 const lateSeqAny = LateSeqBeyond - 1
 
-// LateSeqAny is that round.
+// LateSeqAny is the LateSeq that includes all events that count.
 const LateSeqAny = lateSeqAny
 
 // Entry is everything that is known of one request: its id, its events in the
@@ -38,11 +38,11 @@ type Entry struct {
 	// needed for some steps: see Machine.Needs.
 	Outcomes []Fact
 
-	decoded []*events.Request // of the pieces; nil until needed
-	crowd   crowd             // of Outcomes; see compare
-	told    []LabelRef        // the positives of Outcomes, if isTold
-	isTold  bool
-	work    Work
+	decoded        []*events.Request // of the pieces; nil until needed
+	crowd          crowd             // of Outcomes; see compare
+	positives      []LabelRef        // the positives of Outcomes, if positivesKnown
+	positivesKnown bool
+	work           Work
 }
 
 // ManyOutcomes is how many outcomes make a request worth keeping at hand: reading
@@ -158,14 +158,14 @@ func (x *Entry) piece(m *Machine, i int) (*events.Request, error) {
 	return &req, nil
 }
 
-// At makes one request of its pieces up to a round.
-func (x *Entry) At(m *Machine, round uint32) (events.Request, error) { return x.assemble(m, round) }
+// At makes one request of its pieces up to a late sequence.
+func (x *Entry) At(m *Machine, lateSeq uint32) (events.Request, error) { return x.assemble(m, lateSeq) }
 
-func (x *Entry) assemble(m *Machine, round uint32) (events.Request, error) {
+func (x *Entry) assemble(m *Machine, lateSeq uint32) (events.Request, error) {
 	pieces := make([]Piece, 0, len(x.Request.Pieces))
 	for i := range x.Request.Pieces {
 		h := &x.Request.Pieces[i]
-		if h.LateSeq > round {
+		if h.LateSeq > lateSeq {
 			continue
 		}
 		req, err := x.piece(m, i)
@@ -186,16 +186,16 @@ func (x *Entry) assemble(m *Machine, round uint32) (events.Request, error) {
 	return req, nil
 }
 
-// decide folds the outcomes up to a round into rows.
-func (x *Entry) decide(m *Machine, rules *Rules, round uint32) (*events.Request, *Decision, error) {
-	req, err := x.assemble(m, round)
+// decide folds the outcomes up to a late sequence into rows.
+func (x *Entry) decide(m *Machine, rules *Rules, lateSeq uint32) (*events.Request, *Decision, error) {
+	req, err := x.assemble(m, lateSeq)
 	if err != nil {
 		return nil, nil, err
 	}
 	d := new(Decision)
 	d.Begin(rules, &req)
 	for i := range x.Outcomes {
-		if f := &x.Outcomes[i]; f.LateSeq <= round {
+		if f := &x.Outcomes[i]; f.LateSeq <= lateSeq {
 			d.AddFact(f)
 			x.work.Folded++
 		}

@@ -9,10 +9,10 @@ import (
 // Explanation is a request decided by all that is known of it, with what was
 // decided of each outcome and of each label on the way.
 type Explanation struct {
-	Request events.Request
-	Rows    []Row
-	Fates   []Disposition // of Entry.Outcomes, in their order
-	Labels  [][]Trace     // by row, by label
+	Request      events.Request
+	Rows         []Row
+	Dispositions []Disposition // of Entry.Outcomes, in their order
+	Labels       [][]Trace     // by row, by label
 }
 
 // Trace says which outcomes meet the condition of a label of a row. Outcomes are
@@ -30,19 +30,20 @@ func (m *Machine) Explain(x *Entry, now Now) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	ex := &Explanation{Request: req, Fates: make([]Disposition, len(x.Outcomes))}
+	ex := &Explanation{Request: req, Dispositions: make([]Disposition, len(x.Outcomes))}
 	d := Decide(m.Rules, &ex.Request)
 	d.trace = make([]Trace, len(d.cells)*len(m.Rules.Labels))
 	for i := range x.Outcomes {
 		f := &x.Outcomes[i]
 		d.at = i
 		if f.LateSeq == LateSeqBeyond {
-			ex.Fates[i] = DispositionLate
+			ex.Dispositions[i] = DispositionLate
 			d.traceBeyond(&f.Outcome, f)
 			continue
 		}
-		if ex.Fates[i] = d.AddFact(f); ex.Fates[i] == DispositionJoined && f.LateSeq > x.History.LastBeforeClose() {
-			ex.Fates[i] = DispositionCorrected
+		if ex.Dispositions[i] = d.AddFact(f); ex.Dispositions[i] == DispositionJoined &&
+			f.LateSeq > x.History.LastBeforeClose() {
+			ex.Dispositions[i] = DispositionCorrected
 		}
 	}
 	reason := ReasonClosed

@@ -300,8 +300,8 @@ func (m *Machine) positives(x *Entry) ([]LabelRef, error) {
 	if !m.Watched || m.silent(x) {
 		return nil, nil
 	}
-	if x.isTold {
-		return x.told, nil
+	if x.positivesKnown {
+		return x.positives, nil
 	}
 	req, d, err := x.decide(m, m.Rules, lateSeqAny)
 	if err != nil {
@@ -371,8 +371,8 @@ func (m *Machine) react(x *Entry, fx *Effects, before []LabelRef) error {
 	}
 	if m.Watched {
 		rows := d.Rows(events.MaxTime, ReasonEarly)
-		x.told, x.isTold = labelRefs(req, d), true
-		fresh := m.takeBack(x, fx, before, x.told)
+		x.positives, x.positivesKnown = labelRefs(req, d), true
+		fresh := m.takeBack(x, fx, before, x.positives)
 		slices.SortFunc(fresh, orderLabelRefs)
 		for i := range rows {
 			for j := range rows[i].Cells {

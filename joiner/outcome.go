@@ -8,9 +8,9 @@ import (
 )
 
 // storedOutcome is an outcome event as the state holds it.
-func storedOutcome(ev *Event, round uint32) StoredOutcome {
+func storedOutcome(ev *Event, lateSeq uint32) StoredOutcome {
 	o := ev.Outcome
-	return StoredOutcome{Origin: ev.Origin, LateSeq: round, TS: o.TS, ID: o.ID, Hash: o.Hash, Data: ev.Data}
+	return StoredOutcome{Origin: ev.Origin, LateSeq: lateSeq, TS: o.TS, ID: o.ID, Hash: o.Hash, Data: ev.Data}
 }
 
 // twins says what a request, or the outcomes that wait for one, know of an outcome.

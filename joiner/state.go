@@ -61,12 +61,12 @@ type StoredOutcome struct {
 // corrected, or of which the label stream was told what is no more so; of all others
 // it can be derived.
 //
-// Rounds number what is known of a request: what comes after a row was written and
-// changes what rows are made of belongs to the next round. So a row in the outbox
-// names the round that it was decided in, and is made of exactly that.
+// LateSeq numbers what is known of a request. An event that comes after a row was
+// written and changes what rows are made of has the next number. So a row in the outbox
+// names the number that it was decided at, and is made of the events up to it.
 type History struct {
 	LateSeq uint32 // the newest
-	// Base is the last round before the close, once Closed says that what was
+	// Base is the last LateSeq before the close, once Closed says that what was
 	// written early has been compared with the close. Until then it is LateSeq.
 	Base   uint32
 	Closed bool
@@ -76,7 +76,7 @@ type History struct {
 	TakenBack []LabelRef
 }
 
-// LastBeforeClose is the last round before the close.
+// LastBeforeClose is the last LateSeq before the close.
 func (h *History) LastBeforeClose() uint32 {
 	if h.Closed {
 		return h.Base

@@ -26,8 +26,8 @@ func (s *Store) DeleteRequest(p joiner.RequestKey) { s.putSingle(p, goneValue) }
 func (s *Store) putSingle(p joiner.RequestKey, value []byte) {
 	h := s.hash(p.ID)
 	s.index.addSingle(h, p.TS)
-	s.touched.add(h)
-	s.key = appendPlace(s.key[:0], spaceRequest, p)
+	s.dirty.add(h)
+	s.key = appendKey(s.key[:0], spaceRequest, p)
 	s.set(s.key, value)
 }
 
@@ -35,7 +35,7 @@ func (s *Store) putSingle(p joiner.RequestKey, value []byte) {
 func (s *Store) PutOutcome(p joiner.RequestKey, o *joiner.StoredOutcome) {
 	h := s.hash(p.ID)
 	s.index.addOutcome(h)
-	s.touched.add(h)
+	s.dirty.add(h)
 	s.key = appendOutcome(s.key[:0], p, o)
 	s.value = appendOutcomeValue(s.value[:0], o)
 	s.set(s.key, s.value)
@@ -45,7 +45,7 @@ func (s *Store) PutOutcome(p joiner.RequestKey, o *joiner.StoredOutcome) {
 func (s *Store) DeleteOutcome(p joiner.RequestKey, o *joiner.StoredOutcome) {
 	h := s.hash(p.ID)
 	s.index.dropOutcomes(h, 1)
-	s.touched.add(h)
+	s.dirty.add(h)
 	s.delete(appendOutcome(s.key[:0], p, o))
 }
 
@@ -54,7 +54,7 @@ func (s *Store) PutWaiting(id string, o *joiner.StoredOutcome) {
 	h := s.hash(id)
 	s.index.waiting.add(h, o.Until)
 	s.index.addOutcome(h)
-	s.touched.add(h)
+	s.dirty.add(h)
 	s.key = appendWaiting(s.key[:0], id, o)
 	s.value = appendWaitingValue(s.value[:0], o)
 	s.set(s.key, s.value)
@@ -65,22 +65,22 @@ func (s *Store) DeleteWaiting(id string, o *joiner.StoredOutcome) {
 	h := s.hash(id)
 	s.index.waiting.remove(h, o.Until)
 	s.index.dropOutcomes(h, 1)
-	s.touched.add(h)
+	s.dirty.add(h)
 	s.delete(appendWaiting(s.key[:0], id, o))
 }
 
 // PutHistory implements engine.Store.
 func (s *Store) PutHistory(p joiner.RequestKey, h *joiner.History) {
-	s.touched.add(s.hash(p.ID))
-	s.key = appendPlace(s.key[:0], spaceHistory, p)
+	s.dirty.add(s.hash(p.ID))
+	s.key = appendKey(s.key[:0], spaceHistory, p)
 	s.value = appendHistory(s.value[:0], h)
 	s.set(s.key, s.value)
 }
 
 // DeleteHistory implements engine.Store.
 func (s *Store) DeleteHistory(p joiner.RequestKey) {
-	s.touched.add(s.hash(p.ID))
-	s.delete(appendPlace(s.key[:0], spaceHistory, p))
+	s.dirty.add(s.hash(p.ID))
+	s.delete(appendKey(s.key[:0], spaceHistory, p))
 }
 
 // QueueRow implements engine.Store.
@@ -131,7 +131,7 @@ func (s *Store) fail(err error) {
 
 // Apply implements engine.Store.
 func (s *Store) Apply(saved *state.Checkpoint, sync bool) error {
-	if len(s.fresh) > 0 {
+	if len(s.newRequests) > 0 {
 		s.writeGroups()
 	}
 	text, err := json.Marshal(saved)
@@ -142,7 +142,7 @@ func (s *Store) Apply(saved *state.Checkpoint, sync bool) error {
 	if err := s.commit(sync); err != nil {
 		return fmt.Errorf("applying a batch of state: %w", err)
 	}
-	s.touched.empty()
+	s.dirty.empty()
 	s.indexGroups()
 	s.saved = *saved
 	return nil

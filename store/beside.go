@@ -82,8 +82,8 @@ func (s *Store) use(db *pebble.DB, name string) {
 	s.name, s.batch, s.unflushed = name, db.NewBatch(), false
 	s.index, s.saved, s.deleted = newIndex(), nothing(), events.MinTime
 	s.rowsQueued, s.deadLetters = 0, 0
-	s.fresh, s.groups = s.fresh[:0], s.groups[:0]
-	s.touched.empty()
+	s.newRequests, s.groups = s.newRequests[:0], s.groups[:0]
+	s.dirty.empty()
 }
 
 // besideNumber is the number of the directory in use, 0 if it is the first.

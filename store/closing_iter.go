@@ -18,7 +18,7 @@ type closingIter struct {
 
 	closing state.Closing
 	piece   [1]joiner.StoredPiece // of a request in a group
-	prefix  []byte                // place of the current request, as in its keys behind their space
+	prefix  []byte                // key of the current request, as it stands behind the space
 	key     []byte                // scratch
 	chunk   int                   // number of that which the last request was in
 	held    joiner.StoredOutcome  // the last one given
@@ -53,13 +53,13 @@ func (c *closingIter) open(r pebble.Reader) (err error) {
 
 // take makes a request the current one; false means that it is not one to close.
 func (c *closingIter) take(w *walked, of *chunk) bool {
-	c.closing.Key = w.place
+	c.closing.Key = w.key
 	if c.closing.Request = (joiner.StoredRequest{Pieces: c.piece[:]}); w.single != nil {
 		c.closing.Request = w.single.StoredRequest
 	} else {
 		c.piece[0] = joiner.StoredPiece{Origin: w.origin, Data: w.data}
 	}
-	c.prefix = appendPlace(c.prefix[:0], 0, w.place)
+	c.prefix = appendKey(c.prefix[:0], 0, w.key)
 	c.prefix = append(c.prefix[:0], c.prefix[1:]...)
 	if back := of.goesOn && c.chunk != of.number; back {
 		// The slice is gone through once more from its beginning.
@@ -71,7 +71,7 @@ func (c *closingIter) take(w *walked, of *chunk) bool {
 	return !c.closing.Request.Late && c.err == nil
 }
 
-// at is the first key in a space of the current place.
+// at is the first key in a space of the current request.
 func (c *closingIter) at(space byte) []byte {
 	c.key = append(append(c.key[:0], space), c.prefix...)
 	return c.key
@@ -81,7 +81,7 @@ func (c *closingIter) at(space byte) []byte {
 // costs about as much.
 const steps = 8
 
-// seek moves an iterator to the first key at or after the current place, and
+// seek moves an iterator to the first key at or after the current request, and
 // reports whether that is one of it. It only goes forwards: a record of a request
 // that is not one to close is passed.
 func (c *closingIter) seek(it *pebble.Iterator, space byte) bool {

@@ -10,13 +10,13 @@ type dirtySet struct {
 
 type touch struct {
 	hash  uint64
-	batch uint32 // in which it was touched; of another one it is free
+	batch uint32 // the batch that wrote it; the slot is in use only if this is the set's batch
 }
 
-const touchedBits = 11
+const dirtyBits = 11
 
-// place is where a hash is, or would be.
-func (t *dirtySet) place(h uint64) *touch {
+// slot is where a hash is, or would be.
+func (t *dirtySet) slot(h uint64) *touch {
 	mask := uint64(len(t.slots) - 1)
 	for i := h & mask; ; i = (i + 1) & mask {
 		if s := &t.slots[i]; s.batch != t.batch || s.hash == h {
@@ -28,11 +28,11 @@ func (t *dirtySet) place(h uint64) *touch {
 func (t *dirtySet) add(h uint64) {
 	switch {
 	case t.slots == nil:
-		t.slots, t.batch = make([]touch, 1<<touchedBits), 1
+		t.slots, t.batch = make([]touch, 1<<dirtyBits), 1
 	case 2*t.used >= len(t.slots):
 		t.grow()
 	}
-	s := t.place(h)
+	s := t.slot(h)
 	if s.batch == t.batch {
 		return
 	}
@@ -40,14 +40,14 @@ func (t *dirtySet) add(h uint64) {
 	t.used++
 }
 
-func (t *dirtySet) has(h uint64) bool { return t.used > 0 && t.place(h).batch == t.batch }
+func (t *dirtySet) has(h uint64) bool { return t.used > 0 && t.slot(h).batch == t.batch }
 
 func (t *dirtySet) grow() {
 	old := t.slots
 	t.slots = make([]touch, 2*len(old))
 	for _, s := range old {
 		if s.batch == t.batch {
-			*t.place(s.hash) = s
+			*t.slot(s.hash) = s
 		}
 	}
 }

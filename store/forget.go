@@ -61,7 +61,7 @@ func (s *Store) forgetRange(space byte, from, to events.Time) {
 // forgetSingles takes the requests that stand by themselves out of the index.
 func (s *Store) forgetSingles(from, to events.Time, d *discount) error {
 	return s.keys(s.db.Load(), spaceRequest, from, to, func(key []byte) error {
-		p, _, err := readPlace(key)
+		p, _, err := readKey(key)
 		if err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func (s *Store) forgetSingles(from, to events.Time, d *discount) error {
 func (s *Store) forgetGroups(from, to events.Time, about int, d *discount) (through events.Time, err error) {
 	through = to
 	slice := events.MinTime // that the last group was in
-	err = eachGroup(s.db.Load(), from, to, &s.group, func(at groupPlace) error {
+	err = eachGroup(s.db.Load(), from, to, &s.group, func(at groupRef) error {
 		if about <= 0 && at.slice != slice && at.slice > from {
 			through = at.slice
 			return io.EOF
@@ -136,7 +136,7 @@ func (d *discount) outcomes(h uint64, t events.Time) error {
 	}
 	d.done[hashed{t, h}] = struct{}{}
 	return s.keys(s.db.Load(), spaceOutcome, t, t+1, func(key []byte) error {
-		p, _, err := readPlace(key)
+		p, _, err := readKey(key)
 		if err == nil && s.hash(p.ID) == h {
 			s.index.dropOutcomes(h, 1)
 		}

@@ -78,23 +78,23 @@ func sliceBound(space byte, t events.Time) []byte {
 	return bound(space, sliceStart(t))
 }
 
-// appendList encodes the list of fresh requests of one slice, in order of place.
+// appendList encodes the list of new requests of one slice, in order of key.
 func appendList(v []byte, requests []newRequest) []byte {
 	v = append(v, valueVersion)
 	v = binary.AppendUvarint(v, uint64(len(requests)))
-	before, seq := sliceStart(requests[0].place.TS), uint64(0)
+	before, seq := sliceStart(requests[0].key.TS), uint64(0)
 	for i := range requests {
 		r := &requests[i]
-		v = binary.AppendUvarint(v, uint64(r.place.TS-before))
+		v = binary.AppendUvarint(v, uint64(r.key.TS-before))
 		v = append(v, r.origin.Input)
 		v = binary.AppendVarint(v, int64(r.origin.Seq-seq))
 		v = binary.AppendUvarint(v, uint64(r.origin.Index))
-		v = binary.AppendUvarint(v, uint64(len(r.place.ID)))
+		v = binary.AppendUvarint(v, uint64(len(r.key.ID)))
 		v = binary.AppendUvarint(v, uint64(len(r.data)))
-		before, seq = r.place.TS, r.origin.Seq
+		before, seq = r.key.TS, r.origin.Seq
 	}
 	for i := range requests {
-		v = append(v, requests[i].place.ID...)
+		v = append(v, requests[i].key.ID...)
 	}
 	return v
 }
@@ -179,7 +179,7 @@ func (g *group) each(id string, visit func(*slot) (bool, error)) (more bool, err
 }
 
 // fetch reads what a group holds of a request.
-func (g *group) fetch(r pebble.Reader, s *slot, at groupPlace) (held joiner.StoredRequest, err error) {
+func (g *group) fetch(r pebble.Reader, s *slot, at groupRef) (held joiner.StoredRequest, err error) {
 	value, closer, err := r.Get(groupKey(nil, spaceEvents, at.slice, at.number))
 	if err != nil {
 		return held, fmt.Errorf("reading a group of requests: %w", err)

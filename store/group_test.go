@@ -24,9 +24,9 @@ func TestGroupsRoundTrip(t *testing.T) {
 		for range rapid.IntRange(1, 40).Draw(t, "requests") {
 			o := outcomes().Draw(t, "event")
 			within := events.Time(rapid.Int64Range(0, 1<<sliceBits-1).Draw(t, "within"))
-			list = append(list, newRequest{place: joiner.RequestKey{TS: slice + within, ID: ids().Draw(t, "id")}, origin: o.Origin, data: o.Data})
+			list = append(list, newRequest{key: joiner.RequestKey{TS: slice + within, ID: ids().Draw(t, "id")}, origin: o.Origin, data: o.Data})
 		}
-		slices.SortFunc(list, freshInOrder)
+		slices.SortFunc(list, newInOrder)
 		value := appendList(nil, list)
 		packed, _ := appendEvents(nil, list, nil)
 		var g group
@@ -40,7 +40,7 @@ func TestGroupsRoundTrip(t *testing.T) {
 		for i := range g.slots {
 			s, want := &g.slots[i], &list[i]
 			got := text[from+s.data.from : from+s.data.to]
-			if s.ts != want.place.TS || string(g.id(s)) != want.place.ID || text[s.id.from:s.id.to] != want.place.ID || s.origin != want.origin || got != string(want.data) {
+			if s.ts != want.key.TS || string(g.id(s)) != want.key.ID || text[s.id.from:s.id.to] != want.key.ID || s.origin != want.origin || got != string(want.data) {
 				t.Fatalf("request %d is read as %+v %q %q, was %+v", i, s, g.id(s), got, want)
 			}
 		}
@@ -62,7 +62,7 @@ func TestGroupsEnd(t *testing.T) {
 	} {
 		var list []newRequest
 		for i := range 2 * groupMost {
-			list = append(list, newRequest{place: joiner.RequestKey{TS: events.Time(i * c.step)}, data: make([]byte, c.size)})
+			list = append(list, newRequest{key: joiner.RequestKey{TS: events.Time(i * c.step)}, data: make([]byte, c.size)})
 		}
 		if got := s.groupOf(list); got != c.want {
 			t.Errorf("%s: %d requests make a group, want %d", name, got, c.want)
@@ -74,8 +74,8 @@ func TestGroupsEnd(t *testing.T) {
 // memory than its size warrants.
 func FuzzGroups(f *testing.F) {
 	list := []newRequest{
-		{place: joiner.RequestKey{TS: 5, ID: "a"}, data: []byte(`{"request_id":"a","ts":5}`)},
-		{place: joiner.RequestKey{TS: 9, ID: "b"}, origin: events.Origin{Seq: 1 << 40, Index: 7}, data: []byte(strings.Repeat("x", 300))},
+		{key: joiner.RequestKey{TS: 5, ID: "a"}, data: []byte(`{"request_id":"a","ts":5}`)},
+		{key: joiner.RequestKey{TS: 9, ID: "b"}, origin: events.Origin{Seq: 1 << 40, Index: 7}, data: []byte(strings.Repeat("x", 300))},
 	}
 	packed, _ := appendEvents(nil, list, nil)
 	f.Add(appendList(nil, list), packed)

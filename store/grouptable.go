@@ -21,19 +21,19 @@ const gone = events.MaxTime
 
 var errNumbers = errors.New("the numbers of groups of requests are too far apart: the state is damaged; delete its directory and it is rebuilt from the log")
 
-// groupPlace is a group's key.
-type groupPlace struct {
+// groupRef is a group's key.
+type groupRef struct {
 	slice  events.Time
 	number uint64
 }
 
 // newGroupTable makes the table of groups in any order.
-func newGroupTable(groups []groupPlace) (groupTable, error) {
+func newGroupTable(groups []groupRef) (groupTable, error) {
 	t := groupTable{first: 1}
 	if len(groups) == 0 {
 		return t, nil
 	}
-	slices.SortFunc(groups, func(a, b groupPlace) int { return cmp.Compare(a.number, b.number) })
+	slices.SortFunc(groups, func(a, b groupRef) int { return cmp.Compare(a.number, b.number) })
 	t.first = groups[0].number
 	if groups[len(groups)-1].number-t.first >= 1<<32 {
 		return t, errNumbers
@@ -55,7 +55,7 @@ func (t *groupTable) next() uint64 {
 }
 
 // add adds a group whose number is above all others.
-func (t *groupTable) add(g groupPlace) {
+func (t *groupTable) add(g groupRef) {
 	for t.first+uint64(len(t.slices)) < g.number {
 		t.slices = append(t.slices, gone)
 	}
@@ -64,12 +64,12 @@ func (t *groupTable) add(g groupPlace) {
 }
 
 // find gives the group that the index means.
-func (t *groupTable) find(low uint32) (g groupPlace, ok bool) {
+func (t *groupTable) find(low uint32) (g groupRef, ok bool) {
 	i := uint64(low - uint32(t.first))
 	if i >= uint64(len(t.slices)) || t.slices[i] == gone {
-		return groupPlace{}, false
+		return groupRef{}, false
 	}
-	return groupPlace{slice: t.slices[i], number: t.first + i}, true
+	return groupRef{slice: t.slices[i], number: t.first + i}, true
 }
 
 // drop forgets a group.

@@ -24,7 +24,7 @@ func TestGroupTableIsAMap(t *testing.T) {
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"add": func(t *rapid.T) {
-				g := groupPlace{slice: events.Time(rapid.IntRange(-3, 3).Draw(t, "slice")) << sliceBits, number: table.next()}
+				g := groupRef{slice: events.Time(rapid.IntRange(-3, 3).Draw(t, "slice")) << sliceBits, number: table.next()}
 				if uint32(g.number) == 0 {
 					t.Fatalf("%d is the number of a group, and in the index it is none", g.number)
 				}
@@ -40,9 +40,9 @@ func TestGroupTableIsAMap(t *testing.T) {
 				delete(model, n)
 			},
 			"reload": func(t *rapid.T) {
-				var list []groupPlace
+				var list []groupRef
 				for n, slice := range model {
-					list = append(list, groupPlace{slice: slice, number: n})
+					list = append(list, groupRef{slice: slice, number: n})
 				}
 				if len(list) == 0 {
 					t.Skip("no group")
@@ -71,7 +71,7 @@ func TestGroupTableIsAMap(t *testing.T) {
 			},
 		})
 	})
-	if _, err := newGroupTable([]groupPlace{{number: 1}, {number: 1 << 33}}); err == nil {
+	if _, err := newGroupTable([]groupRef{{number: 1}, {number: 1 << 33}}); err == nil {
 		t.Error("groups whose numbers the index cannot tell apart are taken")
 	}
 }

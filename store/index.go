@@ -14,13 +14,14 @@ import (
 type index struct {
 	requests idTable // in groups
 	groups   groupTable
-	singles  places            // requests that stand by themselves, by their timestamps
-	waiting  places            // outcomes, by their timestamps; once for each
+	singles  keySlots          // requests that stand by themselves, by their timestamps
+	waiting  keySlots          // outcomes, by their timestamps; once for each
 	outcomes map[uint64]uint32 // how many outcomes are held for an id
 }
 
 func newIndex() index {
-	return index{groups: groupTable{first: 1}, singles: newPlaces(), waiting: newPlaces(), outcomes: map[uint64]uint32{}}
+	return index{groups: groupTable{first: 1}, singles: newKeySlots(), waiting: newKeySlots(),
+		outcomes: map[uint64]uint32{}}
 }
 
 // hash is of an id, and hashBytes the same of its bytes.
@@ -60,9 +61,9 @@ func (x *index) addSingle(h uint64, t events.Time) {
 // known reports whether a request of an id is held.
 func (x *index) known(h uint64) bool { return x.requests.has(h) || x.singles.has(h) }
 
-// places maps hashes to timestamps. Nearly every hash has one, which is kept
+// keySlots maps hashes to timestamps. Nearly every hash has one, which is kept
 // without a slice; the rest overflow.
-type places struct {
+type keySlots struct {
 	one  map[uint64]events.Time
 	more map[uint64][]events.Time
 	near [nearSize]uint32 // how many hashes have these low bits
@@ -73,11 +74,11 @@ type places struct {
 // answered without looking into a map that much comes and goes in.
 const nearSize = 1 << 11
 
-func newPlaces() places {
-	return places{one: map[uint64]events.Time{}, more: map[uint64][]events.Time{}}
+func newKeySlots() keySlots {
+	return keySlots{one: map[uint64]events.Time{}, more: map[uint64][]events.Time{}}
 }
 
-func (p *places) has(h uint64) bool {
+func (p *keySlots) has(h uint64) bool {
 	if p.near[h%nearSize] == 0 {
 		return false
 	}
@@ -85,7 +86,7 @@ func (p *places) has(h uint64) bool {
 	return ok
 }
 
-func (p *places) holds(h uint64, t events.Time) bool {
+func (p *keySlots) holds(h uint64, t events.Time) bool {
 	if p.near[h%nearSize] == 0 {
 		return false
 	}
@@ -93,7 +94,7 @@ func (p *places) holds(h uint64, t events.Time) bool {
 	return ok && (one == t || slices.Contains(p.more[h], t))
 }
 
-func (p *places) add(h uint64, t events.Time) {
+func (p *keySlots) add(h uint64, t events.Time) {
 	if _, ok := p.one[h]; ok {
 		p.more[h] = append(p.more[h], t)
 		return
@@ -103,7 +104,7 @@ func (p *places) add(h uint64, t events.Time) {
 }
 
 // remove forgets one entry, if there is such a one.
-func (p *places) remove(h uint64, t events.Time) {
+func (p *keySlots) remove(h uint64, t events.Time) {
 	more := p.more[h]
 	for i := range more {
 		if more[i] == t {
@@ -123,7 +124,7 @@ func (p *places) remove(h uint64, t events.Time) {
 	p.shrink(h, more[:len(more)-1])
 }
 
-func (p *places) shrink(h uint64, more []events.Time) {
+func (p *keySlots) shrink(h uint64, more []events.Time) {
 	if len(more) == 0 {
 		delete(p.more, h)
 		return
@@ -132,7 +133,7 @@ func (p *places) shrink(h uint64, more []events.Time) {
 }
 
 // each calls yield with every timestamp of a hash.
-func (p *places) each(h uint64, yield func(events.Time)) {
+func (p *keySlots) each(h uint64, yield func(events.Time)) {
 	if t, ok := p.one[h]; ok {
 		yield(t)
 		for _, t := range p.more[h] {

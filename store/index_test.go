@@ -13,7 +13,7 @@ import (
 // low bits.
 func TestPlaces(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p, want := newPlaces(), map[uint64][]events.Time{}
+		p, want := newKeySlots(), map[uint64][]events.Time{}
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			h := rapid.Uint64Range(0, 3).Draw(t, "hash")*nearSize + rapid.Uint64Range(0, 1).Draw(t, "low")
 			at := events.Time(rapid.IntRange(0, 2).Draw(t, "time"))

@@ -69,13 +69,13 @@ func readID(key []byte) (id string, rest []byte, err error) {
 	return "", nil, fmt.Errorf("state key ends within an id")
 }
 
-func appendPlace(key []byte, space byte, p joiner.RequestKey) []byte {
+func appendKey(key []byte, space byte, p joiner.RequestKey) []byte {
 	return appendID(appendTime(append(key, space), p.TS), p.ID)
 }
 
-// readPlace decodes a key of the spaces that are ordered by place, and returns
+// readKey decodes a key of the spaces that are ordered by request key, and returns
 // what follows the place.
-func readPlace(key []byte) (joiner.RequestKey, []byte, error) {
+func readKey(key []byte) (joiner.RequestKey, []byte, error) {
 	if len(key) < 9 {
 		return joiner.RequestKey{}, nil, fmt.Errorf("state key %x is too short for a place", key)
 	}
@@ -84,7 +84,7 @@ func readPlace(key []byte) (joiner.RequestKey, []byte, error) {
 }
 
 func appendOutcome(key []byte, p joiner.RequestKey, o *joiner.StoredOutcome) []byte {
-	key = appendTime(appendPlace(key, spaceOutcome, p), o.TS)
+	key = appendTime(appendKey(key, spaceOutcome, p), o.TS)
 	return appendOrigin(append(appendID(key, o.ID), o.Hash[:hashLen]...), o.Origin)
 }
 

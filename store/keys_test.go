@@ -49,7 +49,7 @@ func TestKeysSortAsPlacesDo(t *testing.T) {
 			b.TS = a.TS
 		}
 		want := cmp.Or(cmp.Compare(a.TS, b.TS), strings.Compare(a.ID, b.ID))
-		x, y := appendPlace(nil, spaceRequest, a), appendPlace(nil, spaceRequest, b)
+		x, y := appendKey(nil, spaceRequest, a), appendKey(nil, spaceRequest, b)
 		if got := bytes.Compare(x, y); got != want {
 			t.Fatalf("%v and %v sort %d, their keys %d", a, b, want, got)
 		}
@@ -59,7 +59,7 @@ func TestKeysSortAsPlacesDo(t *testing.T) {
 		if after := bytes.Compare(x, bound(spaceRequest, b.TS)) >= 0; b.TS < events.MaxTime && after != (a.TS >= b.TS) {
 			t.Fatalf("the bound of %v divides wrongly at %v", b.TS, a.TS)
 		}
-		if got, rest, err := readPlace(x); err != nil || got != a || len(rest) != 0 {
+		if got, rest, err := readKey(x); err != nil || got != a || len(rest) != 0 {
 			t.Fatalf("%v is read as %v, %x, %v", a, got, rest, err)
 		}
 	})
@@ -93,7 +93,7 @@ func TestOutcomeKeysSortInOrder(t *testing.T) {
 			}
 		}
 		got := joiner.StoredOutcome{TS: a.TS}
-		place, rest, err := readPlace(appendOutcome(nil, p, &a))
+		place, rest, err := readKey(appendOutcome(nil, p, &a))
 		if err == nil {
 			err = readTail(&got, rest[8:])
 		}
@@ -106,17 +106,17 @@ func TestOutcomeKeysSortInOrder(t *testing.T) {
 // FuzzKeys reads keys of any bytes. What can be read is written the same.
 func FuzzKeys(f *testing.F) {
 	o := joiner.StoredOutcome{TS: 5, ID: "o\x00"}
-	f.Add(appendPlace(nil, spaceRequest, joiner.RequestKey{TS: -1, ID: "r\x00\xff"}))
+	f.Add(appendKey(nil, spaceRequest, joiner.RequestKey{TS: -1, ID: "r\x00\xff"}))
 	f.Add(appendOutcome(nil, joiner.RequestKey{TS: 1, ID: "r"}, &o))
 	f.Add(appendWaiting(nil, "r", &o))
 	f.Add(numbered(spaceOutbox, 7))
 	f.Add([]byte{spaceRequest})
 	f.Fuzz(func(t *testing.T, key []byte) {
-		p, rest, err := readPlace(key)
+		p, rest, err := readKey(key)
 		if err != nil {
 			return
 		}
-		if again := appendPlace(nil, key[0], p); !bytes.Equal(again, key[:len(key)-len(rest)]) {
+		if again := appendKey(nil, key[0], p); !bytes.Equal(again, key[:len(key)-len(rest)]) {
 			t.Fatalf("%x is read as %v and written %x", key, p, again)
 		}
 		var out joiner.StoredOutcome

@@ -28,7 +28,7 @@ func (s *Store) Find(found []joiner.Found, id string) ([]joiner.Found, error) {
 	if err != nil {
 		return found, err
 	}
-	err = s.inGroups(h, id, func(at *slot, _ groupPlace) (bool, error) {
+	err = s.inGroups(h, id, func(at *slot, _ groupRef) (bool, error) {
 		p := joiner.RequestKey{TS: at.ts, ID: id}
 		hidden, err := s.hidden(h, p)
 		if !hidden && err == nil && at.ts >= s.saved.Forgotten {
@@ -41,7 +41,7 @@ func (s *Store) Find(found []joiner.Found, id string) ([]joiner.Found, error) {
 
 // eachGroup decodes the groups whose slices lie between two times, and calls visit
 // with each.
-func eachGroup(r pebble.Reader, from, to events.Time, g *group, visit func(groupPlace) error) error {
+func eachGroup(r pebble.Reader, from, to events.Time, g *group, visit func(groupRef) error) error {
 	return scan(r, sliceBound(spaceGroup, from), bound(spaceGroup, to), func(key, value []byte) error {
 		slice, number, err := readGroupKey(key)
 		if err == nil {
@@ -50,13 +50,13 @@ func eachGroup(r pebble.Reader, from, to events.Time, g *group, visit func(group
 		if err != nil {
 			return err
 		}
-		return visit(groupPlace{slice: slice, number: number})
+		return visit(groupRef{slice: slice, number: number})
 	})
 }
 
 // inGroups calls visit with the slots of an id in the groups, as long as it
 // returns true. During the call they are in s.group.
-func (s *Store) inGroups(h uint64, id string, visit func(*slot, groupPlace) (bool, error)) error {
+func (s *Store) inGroups(h uint64, id string, visit func(*slot, groupRef) (bool, error)) error {
 	s.found = s.index.requests.find(s.found[:0], h)
 	slices.Sort(s.found)
 	for _, low := range slices.Compact(s.found) {
@@ -97,7 +97,7 @@ func (s *Store) HasWaiting(id string) bool { return s.index.waiting.has(s.hash(i
 func (s *Store) OutcomeCount(id string) int { return int(s.index.outcomes[s.hash(id)]) }
 
 // Dirty implements engine.Store.
-func (s *Store) Dirty(id string) bool { return s.touched.has(s.hash(id)) }
+func (s *Store) Dirty(id string) bool { return s.dirty.has(s.hash(id)) }
 
 // Request implements engine.Store.
 func (s *Store) Request(p joiner.RequestKey) (held joiner.StoredRequest, ok bool, err error) {
@@ -111,7 +111,7 @@ func (s *Store) Request(p joiner.RequestKey) (held joiner.StoredRequest, ok bool
 	if p.TS < s.saved.Forgotten {
 		return held, false, nil
 	}
-	err = s.inGroups(h, p.ID, func(at *slot, g groupPlace) (bool, error) {
+	err = s.inGroups(h, p.ID, func(at *slot, g groupRef) (bool, error) {
 		if ok = at.ts == p.TS; !ok {
 			return true, nil
 		}
@@ -123,10 +123,10 @@ func (s *Store) Request(p joiner.RequestKey) (held joiner.StoredRequest, ok bool
 }
 
 // getSingle reads the record of a request that stands by itself.
-func getSingle(r pebble.Reader, p joiner.RequestKey) (single, bool, error) {
-	value, ok, err := get(r, appendPlace(nil, spaceRequest, p))
+func getSingle(r pebble.Reader, p joiner.RequestKey) (storedSingle, bool, error) {
+	value, ok, err := get(r, appendKey(nil, spaceRequest, p))
 	if !ok || err != nil {
-		return single{}, false, err
+		return storedSingle{}, false, err
 	}
 	held, err := decodeSingle(value)
 	return held, err == nil, err
@@ -147,7 +147,7 @@ func get(r pebble.Reader, key []byte) ([]byte, bool, error) {
 
 // History implements engine.Store.
 func (s *Store) History(p joiner.RequestKey) (joiner.History, bool, error) {
-	value, ok, err := get(s.db.Load(), appendPlace(nil, spaceHistory, p))
+	value, ok, err := get(s.db.Load(), appendKey(nil, spaceHistory, p))
 	if !ok || err != nil {
 		return joiner.History{}, false, err
 	}
@@ -159,7 +159,7 @@ func (s *Store) History(p joiner.RequestKey) (joiner.History, bool, error) {
 func (s *Store) Histories(from, to events.Time) iter.Seq2[joiner.RequestKey, error] {
 	return func(yield func(joiner.RequestKey, error) bool) {
 		err := s.keys(s.db.Load(), spaceHistory, from, to, func(key []byte) error {
-			p, _, err := readPlace(key)
+			p, _, err := readKey(key)
 			if err == nil && !yield(p, nil) {
 				return io.EOF
 			}
@@ -187,7 +187,7 @@ func (s *Store) Closable(from, to events.Time) (bool, error) {
 	if err != nil || from >= to {
 		return false, err
 	}
-	err = eachGroup(s.db.Load(), from, to, &s.group, func(groupPlace) error {
+	err = eachGroup(s.db.Load(), from, to, &s.group, func(groupRef) error {
 		for i := range s.group.slots {
 			r := &s.group.slots[i]
 			if r.ts >= from && r.ts < to && !s.index.singles.holds(s.hashBytes(s.group.id(r)), r.ts) {
@@ -211,7 +211,7 @@ func (s *Store) Oldest(from events.Time) (oldest events.Time, ok bool, err error
 		if err != nil || r.gone {
 			return err
 		}
-		p, _, err := readPlace(key)
+		p, _, err := readKey(key)
 		if err == nil {
 			oldest, err = p.TS, io.EOF
 		}
@@ -220,7 +220,7 @@ func (s *Store) Oldest(from events.Time) (oldest events.Time, ok bool, err error
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, false, err
 	}
-	err = eachGroup(s.db.Load(), from, oldest, &s.group, func(g groupPlace) error {
+	err = eachGroup(s.db.Load(), from, oldest, &s.group, func(g groupRef) error {
 		if g.slice > oldest {
 			return io.EOF
 		}
@@ -264,7 +264,7 @@ func (s *Store) any(space byte, from, to events.Time) (bool, error) {
 
 // Outcomes implements engine.Store.
 func (s *Store) Outcomes(p joiner.RequestKey) iter.Seq2[joiner.StoredOutcome, error] {
-	prefix := appendPlace(nil, spaceOutcome, p)
+	prefix := appendKey(nil, spaceOutcome, p)
 	return func(yield func(joiner.StoredOutcome, error) bool) {
 		err := s.records(prefix, func(key, value []byte) error {
 			o := joiner.StoredOutcome{TS: readTime(key[len(prefix):])}

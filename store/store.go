@@ -63,9 +63,9 @@ type Store struct {
 	saved state.Checkpoint
 	batch *pebble.Batch
 
-	touched dirtySet     // ids of the batch
-	fresh   []newRequest // requests of it that are new
-	groups  []newGroup   // what was made of those
+	dirty       dirtySet     // ids of the batch
+	newRequests []newRequest // requests of it that are new
+	groups      []newGroup   // what was made of those
 
 	key, value, text []byte // scratch
 	group            group  // scratch
@@ -188,7 +188,7 @@ func (s *Store) loadIndex() error {
 		return err
 	}
 	err := s.keys(s.db.Load(), spaceRequest, s.saved.Forgotten, events.MaxTime, func(key []byte) error {
-		p, _, err := readPlace(key)
+		p, _, err := readKey(key)
 		s.index.addSingle(s.hash(p.ID), p.TS)
 		return err
 	})
@@ -196,7 +196,7 @@ func (s *Store) loadIndex() error {
 		return err
 	}
 	err = s.keys(s.db.Load(), spaceOutcome, s.saved.Forgotten, events.MaxTime, func(key []byte) error {
-		p, _, err := readPlace(key)
+		p, _, err := readKey(key)
 		s.index.addOutcome(s.hash(p.ID))
 		return err
 	})
@@ -204,7 +204,7 @@ func (s *Store) loadIndex() error {
 		return err
 	}
 	return s.keys(s.db.Load(), spaceWaiting, events.MinTime, events.MaxTime, func(key []byte) error {
-		p, _, err := readPlace(key)
+		p, _, err := readKey(key)
 		s.index.waiting.add(s.hash(p.ID), p.TS)
 		s.index.addOutcome(s.hash(p.ID))
 		return err
@@ -212,8 +212,8 @@ func (s *Store) loadIndex() error {
 }
 
 func (s *Store) loadGroups() error {
-	var groups []groupPlace
-	err := eachGroup(s.db.Load(), s.saved.Forgotten, events.MaxTime, &s.group, func(at groupPlace) error {
+	var groups []groupRef
+	err := eachGroup(s.db.Load(), s.saved.Forgotten, events.MaxTime, &s.group, func(at groupRef) error {
 		groups = append(groups, at)
 		for i := range s.group.slots {
 			if r := &s.group.slots[i]; r.ts >= s.saved.Forgotten {

@@ -28,8 +28,8 @@ const (
 	flagGone             // there is no such request any more, whatever a group has
 )
 
-// single is a request that stands by itself.
-type single struct {
+// storedSingle is a request that stands by itself.
+type storedSingle struct {
 	joiner.StoredRequest
 	gone bool
 }
@@ -57,11 +57,11 @@ func appendRequest(v []byte, r *joiner.StoredRequest) []byte {
 	return v
 }
 
-func decodeSingle(v []byte) (single, error) {
+func decodeSingle(v []byte) (storedSingle, error) {
 	d := decoder{rest: v}
 	d.version()
 	flags := d.byte()
-	r := single{joiner.StoredRequest{Late: flags&flagLate != 0}, flags&flagGone != 0}
+	r := storedSingle{joiner.StoredRequest{Late: flags&flagLate != 0}, flags&flagGone != 0}
 	for n := d.count(32); n > 0; n-- {
 		r.Copies = append(r.Copies, [32]byte(d.bytes(32)))
 	}
@@ -86,13 +86,13 @@ func decodeOutcome(o *joiner.StoredOutcome, v []byte) error {
 	d := decoder{rest: v}
 	d.versionOf(rulesVersion)
 	o.Hash = [32]byte(d.bytes(32))
-	round := d.uvarint()
-	o.LateSeq, o.Booked = uint32(round>>1), round&1 != 0
+	lateSeq := d.uvarint()
+	o.LateSeq, o.Booked = uint32(lateSeq>>1), lateSeq&1 != 0
 	o.Data, d.rest = d.rest, nil
 	return d.done()
 }
 
-// An outcome that waits has no round, and stands under another time than its own: in
+// An outcome that waits has no LateSeq, and stands under another time than its own: in
 // place of the one is how much later the other is.
 func appendWaitingValue(v []byte, o *joiner.StoredOutcome) []byte {
 	v = append(v, rulesVersion)

@@ -47,7 +47,7 @@ func (v *view) Request(p joiner.RequestKey) (joiner.StoredRequest, bool, error) 
 	}
 	var held joiner.StoredRequest
 	found, g := false, group{}
-	err := eachGroup(v.snap, p.TS, p.TS+1, &g, func(group groupPlace) error {
+	err := eachGroup(v.snap, p.TS, p.TS+1, &g, func(group groupRef) error {
 		_, err := g.each(p.ID, func(at *slot) (bool, error) {
 			if found = at.ts == p.TS; !found {
 				return true, nil
@@ -108,7 +108,7 @@ func numberedRecords[T any](r pebble.Reader, space byte, through uint64, decode 
 func (v *view) Requests(from, to events.Time) iter.Seq2[joiner.RequestKey, error] {
 	return func(yield func(joiner.RequestKey, error) bool) {
 		w := v.walk(from, to, false)
-		err := w.run(v.snap, func(r *walked, _ *chunk) bool { return yield(r.place, nil) })
+		err := w.run(v.snap, func(r *walked, _ *chunk) bool { return yield(r.key, nil) })
 		if err != nil {
 			yield(joiner.RequestKey{}, err)
 		}
@@ -119,7 +119,7 @@ func (v *view) Requests(from, to events.Time) iter.Seq2[joiner.RequestKey, error
 func (v *view) Orphans(from, to events.Time) iter.Seq2[state.Orphan, error] {
 	return func(yield func(state.Orphan, error) bool) {
 		err := scan(v.snap, bound(spaceWaiting, from), bound(spaceWaiting, to), func(key, value []byte) error {
-			p, tail, err := readPlace(key)
+			p, tail, err := readKey(key)
 			orphan := state.Orphan{RequestID: p.ID, Outcome: joiner.StoredOutcome{Until: p.TS}}
 			if err == nil {
 				err = errors.Join(readTail(&orphan.Outcome, tail), decodeWaiting(&orphan.Outcome, value))

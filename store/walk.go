@@ -14,7 +14,7 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-// walk goes through the requests of a range of time, in order of place. It takes
+// walk goes through the requests of a range of time, in order of key. It takes
 // the slices one after the other and sorts what is in each. A slice that is larger
 // than chunkBytes comes in several chunks, each sorted by itself. While one chunk is
 // visited, a goroutine reads the next: reading and decompressing is a third of the
@@ -29,10 +29,10 @@ type walk struct {
 	group                   group
 	key                     []byte // scratch
 
-	slice int64                        // number of the slice that is walked
-	begun bool                         // there is one
-	alone map[joiner.RequestKey]single // what of it stands by itself; nil if nothing does
-	chunk chunk                        // being read
+	slice int64                              // number of the slice that is walked
+	begun bool                               // there is one
+	alone map[joiner.RequestKey]storedSingle // what of it stands by itself; nil if nothing does
+	chunk chunk                              // being read
 }
 
 // chunk is a part of a slice, or the whole.
@@ -46,10 +46,10 @@ const chunkBytes = 32 << 20
 
 // walked is a request of a chunk.
 type walked struct {
-	place  joiner.RequestKey
+	key    joiner.RequestKey
 	origin events.Origin
 	data   string
-	single *single // not nil: it stands by itself, and origin and data are none
+	single *storedSingle // not nil: it stands by itself, and origin and data are none
 }
 
 // run calls visit with each request and its chunk as long as it returns true.
@@ -160,7 +160,7 @@ func (w *walk) load() (bool, error) {
 		}
 	}
 	inOrder := func(a, b walked) int {
-		return cmp.Or(cmp.Compare(a.place.TS, b.place.TS), strings.Compare(a.place.ID, b.place.ID))
+		return cmp.Or(cmp.Compare(a.key.TS, b.key.TS), strings.Compare(a.key.ID, b.key.ID))
 	}
 	if !slices.IsSortedFunc(c.walked, inOrder) {
 		slices.SortFunc(c.walked, inOrder)
@@ -180,7 +180,7 @@ func (w *walk) next(it *pebble.Iterator) int64 {
 func (w *walk) loadSingles() error {
 	w.alone = nil
 	for ; w.next(w.singles) == w.slice; w.singles.Next() {
-		p, _, err := readPlace(w.singles.Key())
+		p, _, err := readKey(w.singles.Key())
 		if err != nil {
 			return err
 		}
@@ -193,11 +193,11 @@ func (w *walk) loadSingles() error {
 			return err
 		}
 		if w.alone == nil {
-			w.alone = map[joiner.RequestKey]single{}
+			w.alone = map[joiner.RequestKey]storedSingle{}
 		}
 		w.alone[p] = r
 		if !r.gone {
-			w.chunk.walked = append(w.chunk.walked, walked{place: p, single: &r})
+			w.chunk.walked = append(w.chunk.walked, walked{key: p, single: &r})
 		}
 	}
 	return nil
@@ -246,8 +246,8 @@ func (w *walk) take() error {
 		if !within(*s) {
 			continue
 		}
-		r := walked{place: joiner.RequestKey{TS: s.ts, ID: text[s.id.from:s.id.to]}, origin: s.origin}
-		if _, hidden := w.alone[r.place]; hidden {
+		r := walked{key: joiner.RequestKey{TS: s.ts, ID: text[s.id.from:s.id.to]}, origin: s.origin}
+		if _, hidden := w.alone[r.key]; hidden {
 			continue
 		}
 		if w.whole {

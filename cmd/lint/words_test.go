@@ -22,6 +22,132 @@ var wordsToUse = map[string]string{
 	"everybody": "say who does it: every user, every package",
 }
 
+// namesToAvoid lists words that no declared name has, each with the term to use: the field has one, or the word had
+// several meanings here.
+var namesToAvoid = map[string]string{
+	"herald":    "label stream",
+	"unwritten": "outbox, or a queued row",
+	"standings": "row states, or phases",
+	"spotted":   "label reference",
+	"unlearn":   "recompute",
+	"astray":    "transient",
+	"stranger":  "transient",
+	"toy":       "ephemeral",
+	"calm":      "rate limited",
+	"beaten":    "heartbeat seen",
+	"luck":      "score",
+	"frozen":    "paused, or a mode",
+	"mute":      "disabled",
+}
+
+// namesAllowed are names that have such a word all the same, because users see it.
+var namesAllowed = map[string]string{
+	"FeaturesFrozen": "the value frozen of features.mode",
+	"ModeFrozen":     "likewise",
+}
+
+// TestNames keeps words out of the names that the code declares.
+func TestNames(t *testing.T) {
+	for _, f := range goFiles(t) {
+		if f.isTest() {
+			continue
+		}
+		for _, id := range declaredNames(f.ast) {
+			for _, w := range wordsOf(id.Name) {
+				if use := namesToAvoid[w]; use != "" && namesAllowed[id.Name] == "" {
+					t.Errorf("%s: %s: the word %q is not used in names; the term is %s", f.at(id), id.Name, w, use)
+				}
+			}
+		}
+	}
+}
+
+// TestEnumConstants: the constants of a type that counts with iota begin with one word that they share, so that a
+// reader sees of which type they are, and so that two types of a package can have constants of one meaning.
+func TestEnumConstants(t *testing.T) {
+	for _, f := range goFiles(t) {
+		if f.isTest() {
+			continue
+		}
+		for _, d := range f.ast.Decls {
+			block, ok := d.(*ast.GenDecl)
+			if !ok || block.Tok != token.CONST {
+				continue
+			}
+			names := enumNames(block)
+			for _, id := range names[min(1, len(names)):] {
+				if first, own := wordsOf(names[0].Name)[0], wordsOf(id.Name)[0]; first != own {
+					t.Errorf("%s: %s begins with %q and %s with %q: constants of one type share a prefix",
+						f.at(id), id.Name, own, names[0].Name, first)
+				}
+			}
+		}
+	}
+}
+
+// enumNames are the constants of a block that counts with iota in a type of its own, without those that have a value
+// of their own, like the number of all others.
+func enumNames(block *ast.GenDecl) []*ast.Ident {
+	var names []*ast.Ident
+	for i, s := range block.Specs {
+		spec, ok := s.(*ast.ValueSpec)
+		if !ok || len(spec.Names) != 1 {
+			return nil
+		}
+		if i == 0 && (spec.Type == nil || len(spec.Values) != 1 || !usesIota(spec.Values[0])) {
+			return nil
+		}
+		if i == 0 || len(spec.Values) == 0 {
+			names = append(names, spec.Names[0])
+		}
+	}
+	return names
+}
+
+func usesIota(x ast.Expr) (uses bool) {
+	ast.Inspect(x, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		uses = uses || ok && id.Name == "iota"
+		return !uses
+	})
+	return uses
+}
+
+// declaredNames are the names of a file's types, fields, functions, constants and variables.
+func declaredNames(file *ast.File) []*ast.Ident {
+	var names []*ast.Ident
+	for _, d := range file.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			names = append(names, d.Name)
+		case *ast.GenDecl:
+			ast.Inspect(d, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.TypeSpec:
+					names = append(names, n.Name)
+				case *ast.ValueSpec:
+					names = append(names, n.Names...)
+				case *ast.Field:
+					names = append(names, n.Names...)
+				}
+				return true
+			})
+		}
+	}
+	return names
+}
+
+var camelWord = regexp.MustCompile(`[A-Z]+[a-z0-9]*|[a-z0-9]+|_`)
+
+// wordsOf are the words of a name in camel case, in lower case.
+func wordsOf(name string) []string {
+	words := camelWord.FindAllString(name, -1)
+	for i := range words {
+		words[i] = strings.ToLower(words[i])
+	}
+	return words
+}
+
 // Widths of lines, in characters. A tab counts as one.
 const (
 	maxTextWidth = 100
@@ -157,7 +283,7 @@ var wide = map[string]bool{
 	"cmd/labeljoin/bench/export.go":      true,
 	"cmd/labeljoin/bench/stats.go":       true,
 	"cmd/labeljoin/bench/store.go":       true,
-	"cmd/labeljoin/explain/tell.go":      true,
+	"cmd/labeljoin/explain/describe.go":  true,
 	"cmd/labeljoin/exports/options.go":   true,
 	"cmd/labeljoin/main.go":              true,
 	"cmd/labeljoin/monitor/control.go":   true,

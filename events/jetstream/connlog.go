@@ -14,10 +14,10 @@ import (
 // connLog tells the story of a connection: it was lost, it is still away (once
 // a minute), it is back. The client calls it from several goroutines.
 type connLog struct {
-	opts    *ConnOptions
-	log     *slog.Logger
-	calm    *rateLimitedLog
-	elapsed func() time.Duration
+	opts     *ConnOptions
+	log      *slog.Logger
+	repeated *rateLimitedLog
+	elapsed  func() time.Duration
 
 	mu      sync.Mutex
 	away    bool
@@ -29,7 +29,7 @@ type connLog struct {
 func newConnLog(log *slog.Logger, opts *ConnOptions) *connLog {
 	elapsed := newElapsed()
 	log = orSilent(log)
-	return &connLog{opts: opts, log: log, calm: newRateLimitedLog(log, elapsed), elapsed: elapsed}
+	return &connLog{opts: opts, log: log, repeated: newRateLimitedLog(log, elapsed), elapsed: elapsed}
 }
 
 func (c *connLog) options() []nats.Option {
@@ -78,7 +78,7 @@ func (c *connLog) connected(nc *nats.Conn) {
 			(c.elapsed() - c.lost).Round(time.Millisecond))
 	}
 	c.away = false
-	c.calm.reset()
+	c.repeated.reset()
 }
 
 // healAfter is when a connection is replaced after NATS has refused a subscription:
@@ -109,12 +109,12 @@ func (c *connLog) trouble(nc *nats.Conn, err error) {
 	}
 	switch {
 	case errors.Is(err, nats.ErrSlowConsumer):
-		c.calm.warn("nats dropped messages to us, they will be read again", "cause", c.opts.scrub(err))
+		c.repeated.warn("nats dropped messages to us, they will be read again", "cause", c.opts.scrub(err))
 	case errors.Is(err, nats.ErrPermissionViolation):
-		c.calm.warn("nats refused a permission: allow it to the joiner's user; labeljoin doctor lists what it needs",
+		c.repeated.warn("nats refused a permission: allow it to the joiner's user; labeljoin doctor lists what it needs",
 			"cause", c.opts.scrub(err))
 	default:
-		c.calm.warn("nats reported an error", "cause", c.opts.scrub(err))
+		c.repeated.warn("nats reported an error", "cause", c.opts.scrub(err))
 	}
 }
 

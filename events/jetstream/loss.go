@@ -192,15 +192,15 @@ func (f *lossFinder) missing(ctx context.Context, next uint64) ([]Span, error) {
 		}
 		gone = info.State.Deleted
 	}
-	spans := f.undeclared(gone, next)
+	spans := f.withoutDeclared(gone, next)
 	if len(spans) > 0 || f.log.Filtered {
 		return spans, nil
 	}
 	gone, err := f.unreadable(ctx, max(next, state.FirstSeq), state.LastSeq)
-	return f.undeclared(gone, next), err
+	return f.withoutDeclared(gone, next), err
 }
 
-func (f *lossFinder) undeclared(gone []uint64, next uint64) []Span {
+func (f *lossFinder) withoutDeclared(gone []uint64, next uint64) []Span {
 	return spansOf(slices.DeleteFunc(slices.Sorted(slices.Values(gone)), func(seq uint64) bool {
 		return seq < next || lost(f.want.Lost).cover(seq, seq+1)
 	}))

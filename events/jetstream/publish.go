@@ -30,7 +30,7 @@ type PublisherOptions struct {
 type Publisher struct {
 	js       jetstream.JetStream
 	opts     PublisherOptions
-	calm     *rateLimitedLog
+	log      *rateLimitedLog
 	skipped  atomic.Int64 // labels that were left out
 	patience time.Duration
 
@@ -72,7 +72,7 @@ func NewPublisher(ctx context.Context, nc *nats.Conn, opts PublisherOptions) (*P
 		opts.Hold = func(events.Hold) {}
 	}
 	const patience = 5 * time.Second // what a broker that elects a leader takes
-	p := &Publisher{js: js, opts: opts, calm: newRateLimitedLog(opts.Log, newElapsed()), patience: patience,
+	p := &Publisher{js: js, opts: opts, log: newRateLimitedLog(opts.Log, newElapsed()), patience: patience,
 		wake: make(chan struct{}, 1), stop: func() {}}
 	if err := p.provision(ctx); err != nil {
 		js.CleanupPublisher()
@@ -168,14 +168,14 @@ func (p *Publisher) deliver(ctx context.Context, labels []events.Label) (left []
 		switch {
 		case len(labels) == 0:
 			if attempt > 0 {
-				p.calm.reset()
+				p.log.reset()
 			}
 			return nil, nil
 		case ctx.Err() != nil:
 			return labels, cmp.Or(reason, err, ctx.Err())
 		}
 		err = reason
-		p.calm.warn("labels are not stored, sending again for ever", "subject", p.opts.Subject, "labels", len(labels),
+		p.log.warn("labels are not stored, sending again for ever", "subject", p.opts.Subject, "labels", len(labels),
 			"cause", err)
 		if p.opts.Create && errors.Is(err, jetstream.ErrNoStreamResponse) {
 			// The stream was deleted. Labels are derived from the log, so
@@ -252,7 +252,7 @@ func (p *Publisher) send(ctx context.Context, labels []events.Label) (left []eve
 // skip counts labels that are never sent.
 func (p *Publisher) skip(n int, cause error) {
 	total := p.skipped.Add(int64(n))
-	p.calm.warn("a label cannot be sent and is left out of the label stream; its row is written", "subject",
+	p.log.warn("a label cannot be sent and is left out of the label stream; its row is written", "subject",
 		p.opts.Subject, "left out so far", total, "cause", cause)
 	p.opts.Hold(events.Hold{Reason: HoldLabelStream, Detail: fmt.Sprintf(
 		"the label stream on %s does not take a label: %v; %d were left out. Rows go on; the rows have what was left out", p.opts.Subject, cause, total)})

@@ -13,14 +13,14 @@ type rateLimitedLog struct {
 	log     *slog.Logger
 	elapsed func() time.Duration
 
-	mu     sync.Mutex
-	spoken map[string]time.Duration // when each message was last logged
+	mu       sync.Mutex
+	loggedAt map[string]time.Duration // when each message was last logged
 }
 
 const repeatEvery = time.Minute
 
 func newRateLimitedLog(log *slog.Logger, elapsed func() time.Duration) *rateLimitedLog {
-	return &rateLimitedLog{log: log, elapsed: elapsed, spoken: map[string]time.Duration{}}
+	return &rateLimitedLog{log: log, elapsed: elapsed, loggedAt: map[string]time.Duration{}}
 }
 
 // warn logs unless the same message was logged within the last minute.
@@ -28,10 +28,10 @@ func newRateLimitedLog(log *slog.Logger, elapsed func() time.Duration) *rateLimi
 func (c *rateLimitedLog) warn(message string, args ...any) {
 	now := c.elapsed()
 	c.mu.Lock()
-	last, before := c.spoken[message]
+	last, before := c.loggedAt[message]
 	speak := !before || now-last >= repeatEvery
 	if speak {
-		c.spoken[message] = now
+		c.loggedAt[message] = now
 	}
 	c.mu.Unlock()
 	if speak {
@@ -42,7 +42,7 @@ func (c *rateLimitedLog) warn(message string, args ...any) {
 // reset makes the next message be logged again, whatever it is.
 func (c *rateLimitedLog) reset() {
 	c.mu.Lock()
-	clear(c.spoken)
+	clear(c.loggedAt)
 	c.mu.Unlock()
 }
 

@@ -27,7 +27,7 @@ func (b *builder) features(i int) ([]events.Field, int) {
 func (b *builder) flatten(i int, prefix string) int {
 	for i = b.next(i + 1); b.text[i] != '}'; {
 		name, held := "", true
-		name, held, i = b.held(i)
+		name, held, i = b.textAt(i)
 		if prefix != "" {
 			name = prefix + name
 		}
@@ -53,7 +53,7 @@ func (b *builder) flatten(i int, prefix string) int {
 func (b *builder) value(i int) (events.Value, int) {
 	switch b.text[i] {
 	case '"':
-		text, held, end := b.held(i)
+		text, held, end := b.textAt(i)
 		if !held {
 			return events.Value{}, end
 		}
@@ -166,7 +166,7 @@ func (b *builder) item(i int) (events.Item, int) {
 	var item events.Item
 	for i = b.next(i + 1); b.text[i] != '}'; i = b.comma(i) {
 		var name string
-		name, _, i = b.held(i)
+		name, _, i = b.textAt(i)
 		i = b.next(b.next(i) + 1)
 		if b.text[i] == 'n' {
 			i += len("null")
@@ -237,8 +237,8 @@ func (b *builder) plain(i int) (string, int) {
 	return b.text[i:end], end
 }
 
-// held is the string at i, and whether it is a text.
-func (b *builder) held(i int) (text string, held bool, end int) {
+// textAt is the string at i, and whether it is a text.
+func (b *builder) textAt(i int) (text string, held bool, end int) {
 	if b.odd {
 		if end, _ := b.strEnd(i); !holdsText(b.text[i+1 : end-1]) {
 			return "", false, end

@@ -5,7 +5,7 @@ func (b *builder) object(i int) (map[string]any, int) {
 	members := make(map[string]any)
 	for i = b.next(i + 1); b.text[i] != '}'; i = b.comma(i) {
 		name, held := "", true
-		name, held, i = b.held(i)
+		name, held, i = b.textAt(i)
 		var v any
 		v, i = b.any(b.next(b.next(i) + 1))
 		if held {
@@ -29,7 +29,7 @@ func (b *builder) any(i int) (any, int) {
 		}
 		return list, i + 1
 	case '"':
-		text, held, end := b.held(i)
+		text, held, end := b.textAt(i)
 		if !held {
 			return nil, end
 		}

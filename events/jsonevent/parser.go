@@ -18,34 +18,34 @@ type Parser struct {
 	maxDepth  int
 	scale     int64 // nanoseconds in the unit of timestamps
 	page      *page
-	rare      scanner // goes over what is rare: escapes, objects of any kind
+	fallback  scanner // goes over what the fast path does not: escapes, objects of any kind
 	serial    uint64  // of the object read last
 	fallbacks int     // events that were left to the Decoder
 
-	// For members and places that are not remembered.
-	found   found     // the key looked up last
-	strange member    // the member at hand
-	sets    []*keySet // of the names of objects
-	open    int       // how many of the sets are in use
-	strays  []*place
-	astray  int // how many of the places are in use
+	// For members and objects that are not remembered.
+	found            found     // the key looked up last
+	transient        member    // the member at hand
+	nameSets         []*keySet // of the names of objects whose members are not remembered
+	openSets         int       // how many of the sets are in use
+	transientObjects []*knownObject
+	openTransient    int // how many of them are in use
 
 	// What is known of the event at hand.
 	given   uint32 // its fields, and those of the item at hand, as bits
 	escaped uint32 // those of them that are strings with escapes
 	unknown int
 	names   unknownNames
-	spans   [fields + 1]span // of fields given; with a place for features to spare
+	spans   [fields + 1]span // of fields given; and room for fieldFeature, which is none of them
 
 	// What is made of it, unless it is only scanned.
-	building bool
-	text     string
-	req      *events.Request
-	item     *events.Item
-	fields   []events.Field // of features at hand, as far as there is room
-	used     int            // how many of them are features
-	nothing  events.Item    // the item of who only scans
-	scratch  []byte         // for strings that have escapes
+	building    bool
+	text        string
+	req         *events.Request
+	item        *events.Item
+	fields      []events.Field // of features at hand, as far as there is room
+	used        int            // how many of them are features
+	scratchItem events.Item    // the item, where nothing is built
+	scratch     []byte         // for strings that have escapes
 }
 
 // NewParser makes a Parser that decodes as d does now. It takes a megabyte, and
@@ -56,7 +56,7 @@ func (d *Decoder) NewParser() *Parser {
 		d: *d, most: min(pageMost, d.maxBytes()), maxDepth: d.maxDepth(), page: new(page),
 		memory: memory{seed: maphash.MakeSeed(), separator: d.separator()},
 	}
-	p.rare.maxDepth, p.rare.strict = p.maxDepth, true
+	p.fallback.maxDepth, p.fallback.strict = p.maxDepth, true
 	switch d.Unit {
 	case events.UnitS:
 		p.scale = 1_000_000_000
@@ -80,7 +80,7 @@ func (p *Parser) Fallbacks() int { return p.fallbacks }
 func (p *Parser) ScanRequest(raw []byte) (Scan, error) {
 	if len(raw) <= p.most {
 		copy(p.page[:], raw)
-		p.building, p.item = false, &p.nothing
+		p.building, p.item = false, &p.scratchItem
 		if p.event(inRequest, len(raw)) {
 			if ts, ok := p.time(); ok {
 				return Scan{ID: p.idIn(raw), TS: ts, Unknown: p.unknown}, nil
@@ -142,7 +142,7 @@ func (p *Parser) RequestAndUnknown(text string, req *events.Request) (unknown in
 // parse is Request for events that are like most.
 func (p *Parser) parse(text string, req *events.Request) bool {
 	copy(p.page[:], text)
-	p.building, p.text, p.req, p.item = true, text, req, &p.nothing
+	p.building, p.text, p.req, p.item = true, text, req, &p.scratchItem
 	ok := p.event(inRequest, len(text))
 	if ok {
 		req.TS, ok = p.time()

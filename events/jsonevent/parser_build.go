@@ -12,7 +12,7 @@ func emptied[T any](list []T) []T {
 
 // features reads an object of features and makes fields of them, in the place
 // of others. It is the depth-th of the objects and lists around it.
-func (p *Parser) features(at *place, i, depth int, into *[]events.Field) int {
+func (p *Parser) features(at *knownObject, i, depth int, into *[]events.Field) int {
 	p.fields, p.used = (*into)[:cap(*into)], 0
 	i = p.object(at, i, depth)
 	if n := len(*into); n > p.used {

@@ -11,9 +11,9 @@ import (
 // wrong is for the Decoder to say.
 func (p *Parser) event(in shape, n int) bool {
 	clear(p.page[n : n+pageSlack])
-	p.rare.data, p.rare.syntax, p.rare.content = p.page[:n], nil, nil
-	p.rare.keys.reset()
-	p.open, p.astray, p.found.at = 0, 0, -1
+	p.fallback.data, p.fallback.syntax, p.fallback.content = p.page[:n], nil, nil
+	p.fallback.keys.reset()
+	p.openSets, p.openTransient, p.found.at = 0, 0, -1
 	p.events++
 	p.given, p.escaped, p.unknown = 0, 0, 0
 	p.names.reset()

@@ -19,17 +19,17 @@ type found struct {
 // follow finds the member whose text stands at i, where another one than the
 // last time comes after m. It is nil if the member is new, or written in
 // another way than most.
-func (p *Parser) follow(at *place, m *member, i int) *member {
+func (p *Parser) follow(at *knownObject, m *member, i int) *member {
 	b := p.page
 	next := m.next
-	if at.luck > 0 || p.serial&15 == 0 {
+	if at.skipScore > 0 || p.serial&15 == 0 {
 		for range followers {
 			if next = next.next; b.is(next, i) {
-				at.luck = min(at.luck+4, 64)
+				at.skipScore = min(at.skipScore+4, 64)
 				return next // those between are optional, and may be there the next time
 			}
 		}
-		at.luck = max(at.luck-1, 0)
+		at.skipScore = max(at.skipScore-1, 0)
 	}
 	p.lookUp(at, i)
 	if next = p.found.member; next == nil || b.at(p.found.end) != ':' {
@@ -40,7 +40,7 @@ func (p *Parser) follow(at *place, m *member, i int) *member {
 }
 
 // lookUp looks up the key after the separator at i.
-func (p *Parser) lookUp(at *place, i int) {
+func (p *Parser) lookUp(at *knownObject, i int) {
 	p.found = found{at: i, end: -1}
 	if p.page.at(i+1) != '"' {
 		return
@@ -63,7 +63,7 @@ func (m *member) precedes(next, sentinel *member) {
 
 // find finds the member that stands after the separator at i, in whatever way it
 // is written, and returns where the value begins. It learns what is new.
-func (p *Parser) find(at *place, m *member, names **keySet, i int) (*member, int) {
+func (p *Parser) find(at *knownObject, m *member, names **keySet, i int) (*member, int) {
 	b := p.page
 	i = b.space(i+1) - 1
 	if b.is(m.next, i) {
@@ -100,24 +100,24 @@ func (p *Parser) find(at *place, m *member, names **keySet, i int) (*member, int
 		next = p.learn(at, f.hash, name)
 	}
 	if next == nil {
-		return p.stranger(at, names, name, start, value), value
+		return p.transientMember(at, names, name, start, value), value
 	}
 	m.precedes(next, &p.sentinel)
 	return next, value
 }
 
-// stranger is a member that is not remembered, until the next one; nil if its
+// transientMember is a member that is not remembered, until the next one; nil if its
 // object has it already, or it cannot be one. Its name is at start of the text,
 // or -1, its value at i.
-func (p *Parser) stranger(at *place, names **keySet, name []byte, start, i int) *member {
+func (p *Parser) transientMember(at *knownObject, names **keySet, name []byte, start, i int) *member {
 	if *names == nil {
 		*names = p.openNames()
 	}
-	if !p.rare.keys.add(*names, name) {
+	if !p.fallback.keys.add(*names, name) {
 		return nil
 	}
-	m := &p.strange
-	m.one, m.mark = m, 0
+	m := &p.transient
+	m.canonical, m.seenIn = m, 0
 	if at.in != inFeatures {
 		m.field, m.unknown, m.name = fieldUnknown, 1, unknownName(at.in, name)
 		return m
@@ -134,36 +134,36 @@ func (p *Parser) stranger(at *place, names **keySet, name []byte, start, i int) 
 	return m
 }
 
-// openNames makes room for the strange names of an object. What is open is
+// openNames makes room for the names of an object that are not remembered. What is open is
 // closed in reverse.
 func (p *Parser) openNames() *keySet {
-	if p.open == len(p.sets) {
-		p.sets = append(p.sets, new(keySet))
+	if p.openSets == len(p.nameSets) {
+		p.nameSets = append(p.nameSets, new(keySet))
 	}
-	set := p.sets[p.open]
-	p.open++
-	*set = p.rare.keys.open()
+	set := p.nameSets[p.openSets]
+	p.openSets++
+	*set = p.fallback.keys.open()
 	return set
 }
 
 func (p *Parser) closeNames(set *keySet) {
-	p.rare.keys.close(set)
-	p.open--
+	p.fallback.keys.close(set)
+	p.openSets--
 }
 
-// stray reads an object of features that is at no place that is remembered.
-func (p *Parser) stray(m *member, i, depth int) int {
-	if p.astray == len(p.strays) {
-		p.strays = append(p.strays, &place{in: inFeatures, shut: true})
+// transientObject reads an object of features that is not remembered as a knownObject.
+func (p *Parser) transientObject(m *member, i, depth int) int {
+	if p.openTransient == len(p.transientObjects) {
+		p.transientObjects = append(p.transientObjects, &knownObject{in: inFeatures, sealed: true})
 	}
-	at := p.strays[p.astray]
+	at := p.transientObjects[p.openTransient]
 	at.before.next = &p.sentinel
 	at.prefix, at.prefixSize = "", m.nameSize+len(p.separator)
 	if p.building {
 		at.prefix = m.name + p.separator
 	}
-	p.astray++
+	p.openTransient++
 	i = p.object(at, i, depth)
-	p.astray--
+	p.openTransient--
 	return i
 }

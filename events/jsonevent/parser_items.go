@@ -9,7 +9,7 @@ const itemFields = 1<<fieldItemID | 1<<fieldItemPosition | 1<<fieldItemScore | 1
 
 // items reads the list of items that opens at i and is the depth-th of the
 // objects and lists around it.
-func (p *Parser) items(at *place, i, depth int) int {
+func (p *Parser) items(at *knownObject, i, depth int) int {
 	if depth > p.maxDepth {
 		return -1
 	}
@@ -19,7 +19,7 @@ func (p *Parser) items(at *place, i, depth int) int {
 		list = p.req.Items[:cap(p.req.Items)]
 	}
 	n, touched := 0, 0
-	ids := p.rare.keys.open()
+	ids := p.fallback.keys.open()
 	for i = b.space(i + 1); b.at(i) != ']' || touched > 0; {
 		if p.building {
 			if n == len(list) {
@@ -32,7 +32,7 @@ func (p *Parser) items(at *place, i, depth int) int {
 		if i = p.oneItem(at, i, depth+1); i < 0 {
 			return -1
 		}
-		if p.building && p.rare.keys.add(&ids, p.inner(fieldItemID)) {
+		if p.building && p.fallback.keys.add(&ids, p.inner(fieldItemID)) {
 			n++ // else the next takes its place: it is listed already
 		}
 		i = b.space(i)
@@ -44,7 +44,7 @@ func (p *Parser) items(at *place, i, depth int) int {
 	if b.at(i) != ']' {
 		return -1
 	}
-	p.rare.keys.close(&ids)
+	p.fallback.keys.close(&ids)
 	if p.building {
 		p.req.Items = withoutItems(list[:max(touched, len(p.req.Items))], n)
 	}
@@ -52,7 +52,7 @@ func (p *Parser) items(at *place, i, depth int) int {
 }
 
 // oneItem reads an item.
-func (p *Parser) oneItem(at *place, i, depth int) int {
+func (p *Parser) oneItem(at *knownObject, i, depth int) int {
 	if p.page.at(i) != '{' {
 		return -1
 	}

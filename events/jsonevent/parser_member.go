@@ -2,7 +2,7 @@ package jsonevent
 
 import "encoding/binary"
 
-// member is a key that a place has, and what it means.
+// member is a key that a knownObject has, and what it means.
 //
 // Its text is the separator before it, which may be one or another, and `"key":`.
 // An event is compared with its first sixteen bytes at once, and with the rest
@@ -11,19 +11,19 @@ type member struct {
 	head, headMask uint64 // the first eight bytes; zero where the separator is
 	tail, tailMask uint64 // the next eight
 	rest           string
-	size           int     // of the text
-	next           *member // what came after it the last time
-	one            *member // of all ways in which a name is written, the first: itself as a rule
-	mark           uint64  // the serial number of the object that had it last; only the one's counts
-	field          field   // fieldFeature for a feature
-	strings        bool    // its value may be a string
-	numbers        bool    // its value may be a number
-	unknown        int     // 1 if nothing here knows it, else 0
-	key            string  // as it is written
-	escaped        bool    // the key has escapes
-	name           string  // of a feature, flattened; of what is not known, as unknownName says
-	nameSize       int     // of the name, which is not made where it is not wanted
-	inner          *place  // the object that it holds, once it has held one
+	size           int          // of the text
+	next           *member      // what came after it the last time
+	canonical      *member      // entry of this name without escapes; itself, unless the key is written with escapes
+	seenIn         uint64       // the serial number of the object that had it last; only that of canonical counts
+	field          field        // fieldFeature for a feature
+	strings        bool         // its value may be a string
+	numbers        bool         // its value may be a number
+	unknown        int          // 1 if nothing here knows it, else 0
+	key            string       // as it is written
+	escaped        bool         // the key has escapes
+	name           string       // of a feature, flattened; of what is not known, as unknownName says
+	nameSize       int          // of the name, which is not made where it is not wanted
+	inner          *knownObject // the object that it holds, once it has held one
 }
 
 // fieldFeature is a feature, which is no field of the schema.

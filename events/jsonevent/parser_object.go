@@ -2,7 +2,7 @@ package jsonevent
 
 // object reads the object that opens at i and is the depth-th of the objects
 // and lists around and including it. It returns where it ends.
-func (p *Parser) object(at *place, i, depth int) int {
+func (p *Parser) object(at *knownObject, i, depth int) int {
 	if depth > p.maxDepth {
 		return -1
 	}
@@ -36,11 +36,11 @@ func (p *Parser) object(at *place, i, depth int) int {
 			return i + 1
 		}
 		next, j := p.find(at, m, &names, i)
-		if next == nil || next.one.mark == serial {
+		if next == nil || next.canonical.seenIn == serial {
 			return -1
 		}
-		next.one.mark = serial
-		if next != &p.strange {
+		next.canonical.seenIn = serial
+		if next != &p.transient {
 			m = next
 		}
 		switch {
@@ -62,11 +62,11 @@ func (p *Parser) object(at *place, i, depth int) int {
 
 // nested reads the features of an object in features.
 func (p *Parser) nested(m *member, i, depth int) int {
-	if m.inner == nil && m != &p.strange {
-		m.inner = p.newPlace(inFeatures, m.name+p.separator)
+	if m.inner == nil && m != &p.transient {
+		m.inner = p.newObject(inFeatures, m.name+p.separator)
 	}
 	if m.inner == nil {
-		return p.stray(m, i, depth)
+		return p.transientObject(m, i, depth)
 	}
 	return p.object(m.inner, i, depth)
 }
@@ -100,7 +100,7 @@ func (p *Parser) known(m *member, i, depth int) int {
 	case c == '{' && (f == fieldFeatures || f == fieldItemFeatures):
 		end = p.object(m.inner, i, depth+1)
 	case c == '{' && f == fieldAttrs:
-		end = p.rare.value(i, depth)
+		end = p.fallback.value(i, depth)
 	case c == '[' && f == fieldItems:
 		end = p.items(m.inner, i, depth+1)
 	case m.numbers:

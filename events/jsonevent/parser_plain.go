@@ -10,7 +10,7 @@ import (
 //
 // It and fill are where the time goes. They are one loop each, without calls as
 // long as members come as the last time, and hence are alike and long.
-func (p *Parser) plain(at *place, m *member, i int, separator byte, serial uint64) (*member, int) {
+func (p *Parser) plain(at *knownObject, m *member, i int, separator byte, serial uint64) (*member, int) {
 	b := p.page
 	for {
 		w := b.word(i)
@@ -28,7 +28,7 @@ func (p *Parser) plain(at *place, m *member, i int, separator byte, serial uint6
 				return m, i
 			}
 		}
-		if next.one.mark == serial {
+		if next.canonical.seenIn == serial {
 			return m, i // it is a duplicate
 		}
 		j += next.size
@@ -69,13 +69,13 @@ func (p *Parser) plain(at *place, m *member, i int, separator byte, serial uint6
 			p.given |= 1 << next.field
 			p.spans[next.field] = span{start, j}
 		}
-		next.one.mark = serial
+		next.canonical.seenIn = serial
 		m, separator, i = next, ',', j
 	}
 }
 
 // fill is plain for features, of which it makes fields as far as there is room.
-func (p *Parser) fill(at *place, m *member, i int, separator byte, serial uint64) (*member, int) {
+func (p *Parser) fill(at *knownObject, m *member, i int, separator byte, serial uint64) (*member, int) {
 	b, fields, used, text := p.page, p.fields, p.used, p.text
 	for used < len(fields) {
 		w := b.word(i)
@@ -93,7 +93,7 @@ func (p *Parser) fill(at *place, m *member, i int, separator byte, serial uint64
 				break
 			}
 		}
-		if next.one.mark == serial {
+		if next.canonical.seenIn == serial {
 			break // it is a duplicate
 		}
 		j += next.size
@@ -130,7 +130,7 @@ func (p *Parser) fill(at *place, m *member, i int, separator byte, serial uint64
 			f.Name = next.name
 			used++
 		}
-		next.one.mark = serial
+		next.canonical.seenIn = serial
 		m, separator, i = next, ',', j
 	}
 	p.used = used

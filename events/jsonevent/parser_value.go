@@ -12,7 +12,7 @@ func (p *Parser) pass(i, depth int) int {
 	case '[':
 		return p.list(i, depth+1)
 	case '{':
-		return p.rare.value(i, depth)
+		return p.fallback.value(i, depth)
 	case 't', 'f', 'n':
 		return literal(w, i)
 	}
@@ -44,7 +44,7 @@ func (p *Parser) number(i int) int {
 	if c := byte(w); c != '-' && !isDigit(c) {
 		return -1
 	}
-	return p.rare.number(i)
+	return p.fallback.number(i)
 }
 
 // digits goes over the number at i, of which w is the beginning, if it has no
@@ -151,7 +151,7 @@ func (p *Parser) str(i int) (end int, escaped bool) {
 			escaped = true
 			if c := b.at(i + 1); c == 'n' || c == '"' || c == '\\' {
 				i += 2
-			} else if i = p.rare.escape(i); i < 0 {
+			} else if i = p.fallback.escape(i); i < 0 {
 				return -1, false
 			}
 		default:

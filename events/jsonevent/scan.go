@@ -90,11 +90,11 @@ func (s *scanner) event(d *Decoder, in shape) (Scan, *events.RejectError) {
 	case s.content != nil:
 		return Scan{}, s.content
 	}
-	return s.verdict(d, in)
+	return s.conclude(d, in)
 }
 
-// verdict looks at the fields once all of them are known.
-func (s *scanner) verdict(d *Decoder, in shape) (Scan, *events.RejectError) {
+// conclude looks at the fields once all of them are known.
+func (s *scanner) conclude(d *Decoder, in shape) (Scan, *events.RejectError) {
 	found := Scan{Unknown: s.unknown, Unheld: s.unheld}
 	beat := s.spans[fieldHeartbeat]
 	if !s.spans[fieldRequestID].given() {

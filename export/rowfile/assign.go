@@ -8,22 +8,22 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 )
 
-// fate says what becomes of a feature of a row.
-type fate uint8
+// assignment says what becomes of a feature of a row.
+type assignment uint8
 
 const (
-	fateKept        fate = iota // it has its column
-	fateOther                   // it has another column than its name asks for
-	fateLeftOut                 // the configuration leaves it out
-	fateNotDeclared             // the mode gives no column to what is not declared, or new
-	fateTooMany                 // the row, or the table, has more features than there are columns
+	assignedOwn        assignment = iota // it has its column
+	assignedOther                        // it has another column than its name asks for
+	assignedNothing                      // the configuration leaves it out
+	assignedUndeclared                   // the mode gives no column to what is not declared, or new
+	assignedTooMany                      // the row, or the table, has more features than there are columns
 )
 
 // assigned is what becomes of one feature.
 type assigned struct {
 	source
-	column string // empty unless kept or other
-	fate   fate
+	column     string // empty unless kept or other
+	assignment assignment
 }
 
 // assign finds the columns of all features of a row, those of the request before
@@ -44,9 +44,9 @@ func (l *Layout) assign(request, item []events.Field) []assigned {
 			a := assigned{source: source{item: part.item, name: part.fields[i].Name}}
 			switch p := l.place(a.source); {
 			case p.column == "":
-				a.fate = fateLeftOut
+				a.assignment = assignedNothing
 			case p.other:
-				a.column, a.fate = p.column, fateOther
+				a.column, a.assignment = p.column, assignedOther
 			default:
 				a.column = p.column
 			}
@@ -90,7 +90,7 @@ func (l *Layout) part(row []assigned) {
 		name := strings.ToLower(a.own())
 		column, next := a.another(max(2, numbers[name]), free)
 		numbers[name], used[strings.ToLower(column)] = next, true
-		a.column, a.fate = column, fateOther
+		a.column, a.assignment = column, assignedOther
 	}
 }
 
@@ -102,7 +102,7 @@ func (l *Layout) limit(row []assigned) {
 		switch {
 		case a.column == "" || l.typed[strings.ToLower(a.column)]:
 		case room == 0:
-			a.column, a.fate = "", fateTooMany
+			a.column, a.assignment = "", assignedTooMany
 		default:
 			room--
 		}

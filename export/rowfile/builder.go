@@ -42,9 +42,10 @@ type Builder struct {
 	// guess holds the features of the row before, in its order: mostly the next
 	// row has the same.
 	guess [2][]guess
-	// apart says that all columns of the guess, or of its first part alone,
-	// differ: rows with the same features need no more looking.
-	apart   [2]bool
+	// distinct[0] says that the features of the request are in distinct columns, and
+	// distinct[1] that those of the item are too: a row with the same features needs no
+	// look-up then.
+	distinct [2]bool
 	moved   map[movedKey]*Moved // the features that have another column than their own
 	dropped int64               // values of features that were too many for their row or the table
 	tooWide string              // the request of the first such row
@@ -60,11 +61,11 @@ type Builder struct {
 
 // guess is what was found for a feature.
 type guess struct {
-	name   string
-	column string  // as this feature spells it
-	col    *column // nil: the feature is left out, or one too many for the row
-	fate   fate
-	moved  *Moved // where it has another column than its own: counts its values
+	name       string
+	column     string  // as this feature spells it
+	col        *column // nil: the feature is left out, or one too many for the row
+	assignment assignment
+	moved      *Moved // where it has another column than its own: counts its values
 }
 
 // Positions in Builder.head and Builder.tail.
@@ -190,11 +191,11 @@ func (b *Builder) addFeatures(req *events.Request, fields []events.Field, item b
 	for i := range fields {
 		c, v := g[i].col, &fields[i].Value
 		if c == nil {
-			switch g[i].fate {
-			case fateTooMany:
+			switch g[i].assignment {
+			case assignedTooMany:
 				unfit++
 				b.dropped++
-			case fateNotDeclared:
+			case assignedUndeclared:
 				b.table.unplaced.values++
 			}
 			continue

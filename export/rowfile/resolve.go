@@ -12,9 +12,9 @@ import (
 // guessed reports whether the row's features have the columns of the guess.
 func (b *Builder) guessed(req *events.Request, item *events.Item) bool {
 	if item == nil {
-		return b.apart[0] && startsWith(b.guess[0], req.Features)
+		return b.distinct[0] && startsWith(b.guess[0], req.Features)
 	}
-	return b.apart[1] && startsWith(b.guess[0], req.Features) && startsWith(b.guess[1], item.Features)
+	return b.distinct[1] && startsWith(b.guess[0], req.Features) && startsWith(b.guess[1], item.Features)
 }
 
 func startsWith(g []guess, fields []events.Field) bool {
@@ -45,7 +45,7 @@ func (b *Builder) resolveAll(req *events.Request, item *events.Item) {
 	if item != nil {
 		fields = item.Features
 	}
-	if !b.apart[0] { // what was found from a whole row is good for no other
+	if !b.distinct[0] { // what was found from a whole row is good for no other
 		b.guess[0], b.guess[1] = b.guess[0][:0], b.guess[1][:0]
 	}
 	alone := len(req.Features)+len(fields) <= b.layout.room() && b.resolve(req.Features, false) &&
@@ -54,7 +54,7 @@ func (b *Builder) resolveAll(req *events.Request, item *events.Item) {
 		b.resolveTogether(req.Features, fields)
 		return
 	}
-	b.apart = [2]bool{true, item != nil}
+	b.distinct = [2]bool{true, item != nil}
 }
 
 // resolve finds the columns of a row's features one by one. It is false if two of them
@@ -85,10 +85,10 @@ func (b *Builder) resolve(fields []events.Field, item bool) bool {
 // resolveTogether finds the columns of a row's features from the whole row. The
 // guess is good for this row only.
 func (b *Builder) resolveTogether(request, item []events.Field) {
-	b.apart = [2]bool{}
+	b.distinct = [2]bool{}
 	b.guess[0], b.guess[1] = b.guess[0][:0], b.guess[1][:0]
 	for _, a := range b.layout.assign(request, item) {
-		g := guess{fate: a.fate, column: a.column}
+		g := guess{assignment: a.assignment, column: a.column}
 		if a.column != "" {
 			b.give(&g, a.source)
 		}
@@ -99,11 +99,11 @@ func (b *Builder) resolveTogether(request, item []events.Field) {
 
 // give gives a feature the column that the guess names, unless there is none for it.
 func (b *Builder) give(g *guess, s source) {
-	wanted := g.fate
-	if g.col, g.fate = b.column(g.column); g.col == nil {
+	wanted := g.assignment
+	if g.col, g.assignment = b.column(g.column); g.col == nil {
 		return
 	}
-	if g.fate = wanted; wanted == fateOther {
+	if g.assignment = wanted; wanted == assignedOther {
 		g.moved = b.counted(s, g.column)
 	}
 }
@@ -122,10 +122,10 @@ func (b *Builder) find(s source) guess {
 	}
 	s.name = strings.Clone(s.name) // the request is the caller's
 	p := b.layout.place(s)
-	g := guess{name: s.name, column: strings.Clone(p.column), fate: fateLeftOut}
+	g := guess{name: s.name, column: strings.Clone(p.column), assignment: assignedNothing}
 	if p.column != "" {
-		if g.fate = fateKept; p.other {
-			g.fate = fateOther
+		if g.assignment = assignedOwn; p.other {
+			g.assignment = assignedOther
 		}
 		b.give(&g, s)
 	}
@@ -135,11 +135,11 @@ func (b *Builder) find(s source) guess {
 
 // column is the column of that name, compared without case, made if there is none
 // yet. It is nil where the table has none for it.
-func (b *Builder) column(name string) (*column, fate) {
+func (b *Builder) column(name string) (*column, assignment) {
 	key := strings.ToLower(name)
 	c := b.byName[key]
 	if c != nil {
-		return c, fateKept
+		return c, assignedOwn
 	}
 	f, fate := b.table.feature(key, name)
 	if f == nil {
@@ -149,7 +149,7 @@ func (b *Builder) column(name string) (*column, fate) {
 	b.spare.giveTo(c)
 	b.byName[key] = c
 	b.size += columnOverhead + len(name)
-	return c, fateKept
+	return c, assignedOwn
 }
 
 // Moved is a feature that has another column than its name asks for.

@@ -142,21 +142,21 @@ func (l *Layout) NewTable(known []TableColumn) *Table {
 
 // feature is the column of that name, made if there is none yet. It is nil if the mode
 // gives the feature none, or the table has no room for more.
-func (t *Table) feature(key, name string) (*tableFeature, fate) {
+func (t *Table) feature(key, name string) (*tableFeature, assignment) {
 	f := t.features[key]
 	switch {
 	case f != nil && (f.declared || t.layout.mode != ModeDeclared):
-		return f, fateKept
+		return f, assignedOwn
 	case t.layout.mode != ModeEvolve:
 		t.unplaced.note(name)
-		return nil, fateNotDeclared
+		return nil, assignedUndeclared
 	case t.undeclared >= t.layout.room():
-		return nil, fateTooMany
+		return nil, assignedTooMany
 	}
 	f = &tableFeature{name: strings.Clone(name)}
 	t.features[key] = f
 	t.undeclared++
-	return f, fateKept
+	return f, assignedOwn
 }
 
 func (l *unplaced) note(name string) {

@@ -55,7 +55,7 @@ func (m *manifest) upgrade() error {
 	}
 	for i := range m.Files {
 		if m.Files[i].Staging == "" {
-			return fmt.Errorf("file %q cannot be", m.Files[i].Path)
+			return fmt.Errorf("file %q has no staged name, which format %d demands", m.Files[i].Path, formatOne)
 		}
 	}
 	m.Operation, m.Append.Commit = KindAppend.String(), m.Number
@@ -80,7 +80,7 @@ func (m *manifest) check() error {
 	}
 	if t := m.Table; t != nil && (!safePath(t.Path, path.Join(TableDir, PartitionName(m.Partition)), ManifestSuffix) ||
 		!isSHA256(t.SHA256)) {
-		return fmt.Errorf("table checkpoint %q cannot be", t.Path)
+		return fmt.Errorf("table checkpoint %q: its path or its sha256 is invalid", t.Path)
 	}
 	if err := m.checkKind(); err != nil {
 		return err
@@ -154,7 +154,7 @@ func (m *manifest) checkFiles() error {
 		if m.Append == nil || !isLetters(d.Path, m.Partition, m.Append.Commit) || d.Staging != "" &&
 			!safePath(d.Staging, StagingDir, DeadLetterSuffix) ||
 			d.Lines < 1 || d.Bytes < 1 || !isSHA256(d.SHA256) {
-			return fmt.Errorf("dead letter file %q cannot be", d.Path)
+			return fmt.Errorf("dead letter file %q: its path, its size or its sha256 is invalid", d.Path)
 		}
 	}
 	return nil
@@ -170,12 +170,24 @@ func isLetters(name string, partition int, commit uint64) bool {
 }
 
 func (f *file) check() error {
-	if !safePath(f.Path, DataDir, FileSuffix) || f.Staging != "" && !safePath(f.Staging, StagingDir, FileSuffix) ||
-		f.Rows < 1 || f.Bytes < 1 || f.Early < 0 || !isSHA256(f.SHA256) || !isSHA256(f.RowsHash) ||
-		f.MinRequestTS > f.MaxRequestTS {
-		return fmt.Errorf("file %q cannot be", f.Path)
+	wrong := ""
+	switch {
+	case !safePath(f.Path, DataDir, FileSuffix):
+		wrong = "its path"
+	case f.Staging != "" && !safePath(f.Staging, StagingDir, FileSuffix):
+		wrong = "its staged path"
+	case f.Rows < 1, f.Early < 0:
+		wrong = "its number of rows"
+	case f.Bytes < 1:
+		wrong = "its size"
+	case !isSHA256(f.SHA256), !isSHA256(f.RowsHash):
+		wrong = "its sha256 or rows_hash"
+	case f.MinRequestTS > f.MaxRequestTS:
+		wrong = "its range of request times"
+	default:
+		return nil
 	}
-	return nil
+	return fmt.Errorf("file %q: %s is invalid", f.Path, wrong)
 }
 
 func (t *tally) check() error {

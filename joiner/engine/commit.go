@@ -100,7 +100,7 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 	at := e.checkpoint
 	at.Progress.Inputs, at.Progress.Clock = slices.Clone(at.Progress.Inputs), at.Progress.Clock.Clone()
 	at.Progress.Guard = at.Progress.Guard.Header()
-	// A stop must not break off a commit: staging ends with the flight, not with ctx.
+	// A stop must not break off a commit: staging ends with the commit in flight, not with ctx.
 	staging, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f := &inflightCommit{cut: cut, at: at, view: e.o.Store.View(), stage: stage, cancel: cancel, done: make(chan struct{}),
 		begun: time.Now(), measures: newMeasures(len(e.rules.Labels))}
@@ -113,13 +113,13 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 // matter of the next commit.
 func (e *Engine) stager() stager {
 	rules := *e.rules
-	if e.deciders[staging] == nil {
-		e.deciders[staging] = newDecider(e.machine)
+	if e.deciders[deciderStaging] == nil {
+		e.deciders[deciderStaging] = newDecider(e.machine)
 	}
-	e.deciders[staging].rules = &rules
+	e.deciders[deciderStaging].rules = &rules
 	machine := e.machine
 	machine.Rules = &rules
-	return stager{machine: &machine, rulesHash: e.o.RulesHash, decider: e.deciders[staging]}
+	return stager{machine: &machine, rulesHash: e.o.RulesHash, decider: e.deciders[deciderStaging]}
 }
 
 // reviseEarly compares the requests that this commit closes with what was

@@ -26,14 +26,14 @@ type decided struct {
 	decision joiner.Decision
 	disposed [joiner.Dispositions]int64
 	history  joiner.History // what was written of it before
-	alone    bool           // it is one event, without an outcome
+	isAlone  bool           // it is one event, without an outcome
 	faults   rowFaults
 }
 
 // Who has a decider.
 const (
-	staging = iota
-	publisher
+	deciderStaging = iota
+	deciderPublishing
 )
 
 func newDecider(machine joiner.Machine) *decider {
@@ -55,7 +55,7 @@ func (d *decider) decide(c *state.Closing, v *decided) error {
 	}
 	clear(v.disposed[:])
 	v.faults = nil
-	v.history, v.alone = c.History, len(c.Request.Pieces) == 1 && len(c.Request.Copies) == 0
+	v.history, v.isAlone = c.History, len(c.Request.Pieces) == 1 && len(c.Request.Copies) == 0
 	v.decision.Begin(d.rules, &v.request)
 	for {
 		h, err := c.Outcome()
@@ -66,7 +66,7 @@ func (d *decider) decide(c *state.Closing, v *decided) error {
 			v.faults.noteEdits(d.rules, &v.decision)
 			return nil
 		}
-		v.alone = false
+		v.isAlone = false
 		if h.LateSeq > base {
 			continue
 		}
@@ -95,8 +95,8 @@ func (d *decider) edit(h *joiner.StoredOutcome, v *decided) {
 }
 
 // decode decodes a request of one piece, which nearly all are, without allocating.
-func (d *decider) decode(held *joiner.StoredRequest, round uint32, into *events.Request) (err error) {
-	if len(held.Pieces) == 1 && held.Pieces[0].LateSeq <= round {
+func (d *decider) decode(held *joiner.StoredRequest, lateSeq uint32, into *events.Request) (err error) {
+	if len(held.Pieces) == 1 && held.Pieces[0].LateSeq <= lateSeq {
 		p := &held.Pieces[0]
 		if err := d.parsers[events.KindRequest].Request(p.Data, into); err != nil {
 			return joiner.Undecodable("request", p.Origin, err)
@@ -105,6 +105,6 @@ func (d *decider) decode(held *joiner.StoredRequest, round uint32, into *events.
 	}
 	d.machine.Rules = d.rules
 	x := joiner.Entry{Request: *held}
-	*into, err = x.At(&d.machine, round)
+	*into, err = x.At(&d.machine, lateSeq)
 	return err
 }

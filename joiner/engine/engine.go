@@ -130,9 +130,9 @@ type Engine struct {
 	open               []chan delivery // scratch
 	stats              atomic.Pointer[Stats]
 
-	quarantine Quarantine // since the start
-	told       int64      // of those, this many were told of in the log
-	toldAt     time.Time  // when; zero: never
+	quarantine           Quarantine // since the start
+	quarantineReported   int64      // of those, this many were told of in the log
+	quarantineReportedAt time.Time  // when; zero: never
 
 	sighted  sighted   // of events, for people
 	measures *Measures // as of the commit finished last; replaced, never changed
@@ -245,10 +245,9 @@ func (e *Engine) advance() {
 	p.Advance(e.rules, e.watermark())
 }
 
-// flushIfDirty makes sure, before an event takes any effect, that reads see all that
-// the batch holds of its id. From there to its end an event reads only what
-// was applied and what it passes on itself: a batch applied in its middle would
-// hold half of it.
+// flushIfDirty applies the batch if it writes this id already, so that reads see what it
+// holds. It is called before an event has any effect: a batch that is applied in the middle
+// of an event would hold half of it.
 func (e *Engine) flushIfDirty(ctx context.Context, id string) error {
 	if !e.o.Store.Dirty(id) {
 		return nil

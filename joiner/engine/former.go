@@ -24,7 +24,7 @@ func (e *Engine) restoreWritten(since, former events.Time) error {
 		byRequest[w.RequestID] = append(byRequest[w.RequestID], w)
 	}
 	for id, rows := range byRequest {
-		places, err := e.places(id)
+		places, err := e.keysOf(id)
 		if err != nil {
 			return err
 		}
@@ -40,8 +40,8 @@ func (e *Engine) restoreWritten(since, former events.Time) error {
 	return nil
 }
 
-// places are where the requests of an id are held.
-func (e *Engine) places(id string) ([]joiner.RequestKey, error) {
+// keysOf are where the requests of an id are held.
+func (e *Engine) keysOf(id string) ([]joiner.RequestKey, error) {
 	var err error
 	if e.found, err = e.o.Store.Find(e.found[:0], id); err != nil {
 		return nil, err
@@ -168,7 +168,7 @@ func (e *Engine) restoreFormerRequest(p joiner.RequestKey, rows []joiner.Written
 	if x.History.Closed {
 		return false, nil
 	}
-	places, err := e.places(p.ID)
+	places, err := e.keysOf(p.ID)
 	if err != nil {
 		return false, err
 	}

@@ -51,7 +51,7 @@ func (e *Engine) applyGaps(ctx context.Context) error {
 	if e.mode.closes() {
 		before := p.Guard.Held
 		p.Guard.Declared(e.rules.GuardRules(), p.Clock.Watermark(e.rules.Lateness))
-		e.sayHeld(before, &p.Guard.Held)
+		e.logHold(before, &p.Guard.Held)
 	}
 	for _, g := range fresh {
 		if g.Removes != 0 {

@@ -14,10 +14,10 @@ func (e *Engine) guard() {
 	p := &e.checkpoint.Progress
 	before := p.Guard.Held
 	p.Guard.Judge(e.rules.GuardRules, p.Clock.Watermark(e.rules.Lateness))
-	e.sayHeld(before, &p.Guard.Held)
+	e.logHold(before, &p.Guard.Held)
 }
 
-func (e *Engine) sayHeld(before guard.Hold, now *guard.Hold) {
+func (e *Engine) logHold(before guard.Hold, now *guard.Hold) {
 	switch {
 	case now.On() && !before.On():
 		e.o.Log.Warn("outcomes are improbably few: rows wait, none becomes negative. They go on by themselves when the outcomes come after all; "+

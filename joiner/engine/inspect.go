@@ -168,7 +168,7 @@ func (e *Engine) reportOf(id string) (*RequestReport, error) {
 	s.Committed = x.Key.TS < e.checkpoint.Committed
 	s.Request, s.Rows, s.Labels, s.RowStates = ex.Request, ex.Rows, ex.Labels, x.History.Rows
 	for i := range x.Outcomes {
-		s.Outcomes = append(s.Outcomes, e.outcomeReport(&x.Outcomes[i], ex.Fates[i].String()))
+		s.Outcomes = append(s.Outcomes, e.outcomeReport(&x.Outcomes[i], ex.Dispositions[i].String()))
 	}
 	for _, g := range e.rules.Gaps {
 		if e.rules.Touches(&g, s.Request.TS) {
@@ -255,8 +255,8 @@ func (e *Engine) youngest(id string, now joiner.Now) (place *joiner.Found, err e
 	return place, nil
 }
 
-func (e *Engine) eventRef(at events.Origin, ts events.Time, round uint32) EventRef {
-	c := EventRef{Origin: at, TS: ts, LateSeq: round}
+func (e *Engine) eventRef(at events.Origin, ts events.Time, lateSeq uint32) EventRef {
+	c := EventRef{Origin: at, TS: ts, LateSeq: lateSeq}
 	if int(at.Input) < len(e.checkpoint.Progress.Inputs) {
 		c.Input = e.checkpoint.Progress.Inputs[at.Input].Input
 	}

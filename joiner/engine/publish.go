@@ -83,7 +83,7 @@ func (a *publishing) all(ctx context.Context, p Publisher, from, to events.Time,
 			return err
 		}
 		// Of a request that is alone nothing else can have been told of its close.
-		anew := v.request.TS <= a.anew && !v.alone
+		anew := v.request.TS <= a.anew && !v.isAlone
 		told = tell(told[:0], v, v.decision.RowsReuse(events.MaxTime, joiner.ReasonClosed), anew)
 		for i := range told {
 			a.labels.add(&told[i], anew)
@@ -124,13 +124,13 @@ func (e *Engine) publishClosed(ctx context.Context) error {
 		return nil
 	}
 	rules := *e.rules // a gap that is declared meanwhile is announced as a correction
-	if e.deciders[publisher] == nil {
-		e.deciders[publisher] = newDecider(e.machine)
+	if e.deciders[deciderPublishing] == nil {
+		e.deciders[deciderPublishing] = newDecider(e.machine)
 	}
-	e.deciders[publisher].rules = &rules
+	e.deciders[deciderPublishing].rules = &rules
 	a := &publishing{
 		labels: labelStream{name: e.labels.name, rules: &rules,
-			start: e.labels.start}, anew: e.checkpoint.Anew, decider: e.deciders[publisher], view: e.o.Store.View(),
+			start: e.labels.start}, anew: e.checkpoint.Anew, decider: e.deciders[deciderPublishing], view: e.o.Store.View(),
 		from: e.checkpoint.Progress.PublishedThrough, to: to, windows: windows, done: make(chan struct{}),
 	}
 	// A stop lets it finish, as far as the broker lets it: see drain.

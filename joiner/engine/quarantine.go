@@ -66,11 +66,11 @@ func (e *Engine) setAside(bound string, ts, stored events.Time) {
 // tellQuarantined says in the log, once a minute at most, that events were set
 // aside. One event is one producer; many are a clock.
 func (e *Engine) tellQuarantined(now time.Time) {
-	n := e.quarantine.total() - e.told
-	if n == 0 || !e.toldAt.IsZero() && now.Sub(e.toldAt) < sayQuarantined {
+	n := e.quarantine.total() - e.quarantineReported
+	if n == 0 || !e.quarantineReportedAt.IsZero() && now.Sub(e.quarantineReportedAt) < sayQuarantined {
 		return
 	}
-	e.told, e.toldAt = e.quarantine.total(), now
+	e.quarantineReported, e.quarantineReportedAt = e.quarantine.total(), now
 	e.o.Log.Warn("events are set aside, because their time and the broker's time of them are too far apart: a producer's clock or the broker's is wrong. "+
 		"They are in the dead letters and in no row; set the clock right and publish them again",
 		"events", n, "newest_off", e.quarantine.Off.Round(time.Second).String(),

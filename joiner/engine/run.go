@@ -19,10 +19,10 @@ import (
 // the reader busy while a batch is applied.
 const readAhead = 4
 
-// A source that has nothing to say just now, while the other is further ahead of it
-// in event time than maxDrift, is waited for as long as alignWait: there may be a
-// backlog, and whatever is read too early has to be written down twice. A source
-// that is known to be read to its end is not behind.
+// Watermark alignment: if an input has nothing ready and another one is more than
+// maxDrift ahead of it in event time, the loop waits up to alignWait for the first. There
+// may be a backlog, and an outcome that is read before its request is stored twice. An
+// input that is known to be read to its end is not behind.
 const (
 	maxDrift  = 5 * time.Second
 	alignWait = 5 * time.Millisecond
@@ -61,7 +61,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.beginAnew()
 	e.recovered = true
 	e.publishStats()
-	e.sayHeld(guard.Hold{}, &e.checkpoint.Progress.Guard.Held)
+	e.logHold(guard.Hold{}, &e.checkpoint.Progress.Guard.Held)
 	defer e.abortInflight()
 	var err error
 	if e.mode.live() {
@@ -321,7 +321,7 @@ func (e *Engine) take(ctx context.Context, d *delivery, until []events.Position)
 			return err
 		}
 	}
-	e.place(d, until)
+	e.adjustPosition(d, until)
 	if t := d.batch.ReadThrough; t != events.MinTime && until == nil {
 		e.prove(d.input, t.Add(-e.rules.Lateness))
 		e.guard()
@@ -335,10 +335,10 @@ func (e *Engine) take(ctx context.Context, d *delivery, until []events.Position)
 	return e.applyBatch(ctx)
 }
 
-// place moves the position of an input by what its source says beside messages: of
+// adjustPosition moves the position of an input by what its source says beside messages: of
 // a stream that is shared with others, that nothing is to be read up to where the
 // others' messages are; that it was restored, and created anew by that.
-func (e *Engine) place(d *delivery, until []events.Position) {
+func (e *Engine) adjustPosition(d *delivery, until []events.Position) {
 	p := &e.checkpoint.Progress.Inputs[d.input]
 	if d.batch.Created != 0 {
 		p.Created = d.batch.Created

@@ -71,7 +71,7 @@ func (s stager) write(ctx context.Context, f *inflightCommit) (err error) {
 	synced := make(chan error, 1)
 	go func() { synced <- f.view.Sync() }() // ended when write returns
 	defer func() { err = errors.Join(err, <-synced) }()
-	for _, step := range []func(*inflightCommit) error{s.closing, s.unwritten, s.deadLetters, s.forgotten} {
+	for _, step := range []func(*inflightCommit) error{s.closing, s.outbox, s.deadLetters, s.forgotten} {
 		if err := step(f); err != nil {
 			return err
 		}
@@ -122,8 +122,8 @@ func (s stager) rows(f *inflightCommit, req *events.Request, rows []joiner.Row) 
 	return nil
 }
 
-// unwritten writes the rows that were decided when an event came.
-func (s stager) unwritten(f *inflightCommit) error {
+// outbox writes the rows that were decided when an event came.
+func (s stager) outbox(f *inflightCommit) error {
 	for u, err := range f.view.Outbox(f.cut.RowsQueued) {
 		if err != nil {
 			return err

@@ -6,8 +6,8 @@ import (
 	"math"
 )
 
-// Counts are small numbers in a row. As text they are short: they are stored
-// with every batch.
+// Counts is a histogram by slot, from slot 0. As text it is base64 of uvarints, which is
+// short: it is stored with every batch.
 type Counts []uint32
 
 // at is the count at an index, 0 beyond the end.

@@ -30,7 +30,7 @@ const (
 
 // Shortage is why reading pauses; the zero value is that it does not.
 type Shortage struct {
-	Reason string // of a few; "" is none
+	Reason string // ShortOfDisk or one of the others; empty: reading does not pause
 	Detail string // for people
 	Held   [events.Kinds]bool
 }

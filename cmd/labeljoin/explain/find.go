@@ -31,19 +31,19 @@ func Find(ctx context.Context, cfg *config.Config, id string) (*Explanation, err
 	if err != nil {
 		return nil, err
 	}
-	story, err := findStory(ctx, cfg, rules, id)
+	story, err := findReport(ctx, cfg, rules, id)
 	if err != nil {
 		return nil, err
 	}
-	t := teller{cfg: cfg, rules: &rules, story: story}
+	t := describer{cfg: cfg, rules: &rules, report: story}
 	if err := t.lookUp(ctx); err != nil {
 		return nil, err
 	}
-	return t.tell(), nil
+	return t.describe(), nil
 }
 
-// findStory asks the running joiner, or else the state.
-func findStory(ctx context.Context, cfg *config.Config, rules joiner.Rules, id string) (*engine.RequestReport, error) {
+// findReport asks the running joiner, or else the state.
+func findReport(ctx context.Context, cfg *config.Config, rules joiner.Rules, id string) (*engine.RequestReport, error) {
 	story := new(engine.RequestReport)
 	err := monitor.Ask(ctx, cfg.State.Dir, "explain", url.Values{"id": {id}}, story)
 	if !errors.Is(err, monitor.ErrNotRunning) {
@@ -66,7 +66,7 @@ func findStory(ctx context.Context, cfg *config.Config, rules joiner.Rules, id s
 
 // lookUp looks up what was written of a request. The files have microseconds,
 // and a request may have been written under the time of another of its pieces.
-func (t *teller) lookUp(ctx context.Context) error {
+func (t *describer) lookUp(ctx context.Context) error {
 	rows, err := place.Of(ctx, t.cfg, t.cfg.Output.Dir)
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func (t *teller) lookUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := t.story
+	s := t.report
 	if last, ok, err := archive.Last(); err != nil {
 		return err
 	} else if ok && len(s.Read) == 0 {
@@ -108,14 +108,14 @@ func (t *teller) lookUp(ctx context.Context) error {
 
 // Explanation is what explain --json prints. Times are RFC 3339 in UTC.
 type Explanation struct {
-	RequestID string         `json:"request_id"`
-	Standing  string         `json:"standing"` // unknown, waiting, open, correctable, remembered or forgotten
-	Answers   []string       `json:"answers"`  // in sentences, the most important first
-	Request   *toldRequest   `json:"request,omitempty"`
-	Outcomes  []toldOutcome  `json:"outcomes"`
-	Labels    []toldLabel    `json:"labels"`
-	Written   []toldRow      `json:"written"`
-	Watermark toldWatermarks `json:"watermark"`
+	RequestID string               `json:"request_id"`
+	Standing  string               `json:"standing"` // unknown, waiting, open, correctable, remembered or forgotten
+	Answers   []string             `json:"answers"`  // in sentences, the most important first
+	Request   *requestDescription  `json:"request,omitempty"`
+	Outcomes  []outcomeDescription `json:"outcomes"`
+	Labels    []labelDescription   `json:"labels"`
+	Written   []rowDescription     `json:"written"`
+	Watermark watermarkDescription `json:"watermark"`
 
 	names []string // of the labels
 }
@@ -123,24 +123,24 @@ type Explanation struct {
 // Names are the labels, in the order of the configuration.
 func (x *Explanation) Names() []string { return x.names }
 
-type toldRequest struct {
-	TS     string     `json:"ts"`
-	Late   bool       `json:"late,omitempty"`
-	Pieces []toldCame `json:"came"`
-	Copies int        `json:"other_copies,omitempty"`
-	Closes string     `json:"closes_after"` // the watermark has to pass it
+type requestDescription struct {
+	TS     string             `json:"ts"`
+	Late   bool               `json:"late,omitempty"`
+	Pieces []eventDescription `json:"came"`
+	Copies int                `json:"other_copies,omitempty"`
+	Closes string             `json:"closes_after"` // the watermark has to pass it
 }
 
-// toldCame is where an event was read.
-type toldCame struct {
+// eventDescription is where an event was read.
+type eventDescription struct {
 	Stream   string `json:"stream"`
 	Sequence uint64 `json:"sequence"`
 	Event    uint32 `json:"event,omitempty"` // its number in the message, from 0
 	TS       string `json:"ts"`
 }
 
-type toldOutcome struct {
-	toldCame
+type outcomeDescription struct {
+	eventDescription
 	Type      string   `json:"type"`
 	OutcomeID string   `json:"outcome_id,omitempty"`
 	ItemID    string   `json:"item_id,omitempty"`
@@ -151,7 +151,7 @@ type toldOutcome struct {
 	Faults map[string]string `json:"condition_errors,omitempty"`
 }
 
-type toldLabel struct {
+type labelDescription struct {
 	ItemID string   `json:"item_id,omitempty"`
 	Label  string   `json:"label"`
 	Value  *float64 `json:"value"` // null: not known, or not yet
@@ -159,7 +159,7 @@ type toldLabel struct {
 	Why    string   `json:"why"`
 }
 
-type toldRow struct {
+type rowDescription struct {
 	Commit    uint64              `json:"commit"`
 	File      string              `json:"file"`
 	Row       int64               `json:"row"` // from 0
@@ -170,7 +170,7 @@ type toldRow struct {
 	Watermark string              `json:"watermark"` // of the commit
 }
 
-type toldWatermarks struct {
+type watermarkDescription struct {
 	Joiner  string `json:"joiner"`
 	Request string `json:"request"`
 	Outcome string `json:"outcome"`

@@ -17,7 +17,7 @@ func ruleOf(l *config.Label) string {
 }
 
 // whyOfOthers says in a sentence why a label that is made of others is what it is.
-func (t *teller) whyOfOthers(row *joiner.Row, label int) string {
+func (t *describer) whyOfOthers(row *joiner.Row, label int) string {
 	l := &t.rules.Labels[label]
 	var of []string
 	for _, n := range l.Needs {
@@ -33,7 +33,7 @@ func (t *teller) whyOfOthers(row *joiner.Row, label int) string {
 	}
 	if t.open(row, label) {
 		return fmt.Sprintf("is not decided: %s; the last of these windows ends at %s.", from,
-			t.story.Request.TS.Add(l.Window))
+			t.report.Request.TS.Add(l.Window))
 	}
 	return fmt.Sprintf("is %s: %s.", shownValue(&row.Cells[label]), from)
 }

@@ -11,19 +11,19 @@ import (
 
 // newRequest is a request that the batch adds and that nothing is known of before.
 type newRequest struct {
-	place  joiner.RequestKey
+	key    joiner.RequestKey
 	hash   uint64 // of its id
 	origin events.Origin
 	data   []byte
 }
 
-func freshInOrder(a, b newRequest) int {
-	return cmp.Or(cmp.Compare(a.place.TS, b.place.TS), strings.Compare(a.place.ID, b.place.ID))
+func newInOrder(a, b newRequest) int {
+	return cmp.Or(cmp.Compare(a.key.TS, b.key.TS), strings.Compare(a.key.ID, b.key.ID))
 }
 
 // newGroup is a group that the batch adds.
 type newGroup struct {
-	groupPlace
+	groupRef
 	requests []newRequest
 }
 
@@ -35,21 +35,21 @@ func (s *Store) AddRequest(p joiner.RequestKey, at events.Origin, data []byte) {
 		s.PutRequest(p, &joiner.StoredRequest{Pieces: []joiner.StoredPiece{{Origin: at, Data: string(data)}}})
 		return
 	}
-	s.touched.add(h)
-	s.fresh = append(s.fresh, newRequest{place: p, hash: h, origin: at, data: data})
+	s.dirty.add(h)
+	s.newRequests = append(s.newRequests, newRequest{key: p, hash: h, origin: at, data: data})
 }
 
-// writeGroups puts the fresh requests into the batch, in groups of one slice
+// writeGroups puts the new requests into the batch, in groups of one slice
 // each.
 func (s *Store) writeGroups() {
-	if !slices.IsSortedFunc(s.fresh, freshInOrder) {
-		slices.SortFunc(s.fresh, freshInOrder)
+	if !slices.IsSortedFunc(s.newRequests, newInOrder) {
+		slices.SortFunc(s.newRequests, newInOrder)
 	}
 	s.groups = s.groups[:0]
 	number := s.index.groups.next()
-	for rest := s.fresh; len(rest) > 0; {
+	for rest := s.newRequests; len(rest) > 0; {
 		n := s.groupOf(rest)
-		g := newGroup{groupPlace{slice: sliceStart(rest[0].place.TS), number: number}, rest[:n]}
+		g := newGroup{groupRef{slice: sliceStart(rest[0].key.TS), number: number}, rest[:n]}
 		if number++; uint32(number) == 0 {
 			number++
 		}
@@ -66,10 +66,10 @@ func (s *Store) writeGroups() {
 
 // groupOf is how many of the first requests make a group.
 func (s *Store) groupOf(requests []newRequest) int {
-	slice, size := sliceOf(requests[0].place.TS), 0
+	slice, size := sliceOf(requests[0].key.TS), 0
 	for i := range requests {
 		size += len(requests[i].data)
-		if i > 0 && (i == groupMost || size > s.groupBytes || sliceOf(requests[i].place.TS) != slice) {
+		if i > 0 && (i == groupMost || size > s.groupBytes || sliceOf(requests[i].key.TS) != slice) {
 			return i
 		}
 	}
@@ -79,11 +79,11 @@ func (s *Store) groupOf(requests []newRequest) int {
 // indexGroups makes the groups that were applied known.
 func (s *Store) indexGroups() {
 	for _, g := range s.groups {
-		s.index.groups.add(g.groupPlace)
+		s.index.groups.add(g.groupRef)
 		for i := range g.requests {
 			s.index.requests.add(g.requests[i].hash, uint32(g.number))
 		}
 	}
-	clear(s.fresh) // the events are not ours to keep
-	s.fresh, s.groups = s.fresh[:0], s.groups[:0]
+	clear(s.newRequests) // the events are not ours to keep
+	s.newRequests, s.groups = s.newRequests[:0], s.groups[:0]
 }

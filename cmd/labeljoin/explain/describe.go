@@ -13,63 +13,63 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
-// teller puts what is known of a request into words.
-type teller struct {
-	cfg   *config.Config
-	rules *joiner.Rules
-	story *engine.RequestReport
-	rows  []export.Row
-	began []events.Position // where reading began
+// describer puts what is known of a request into words.
+type describer struct {
+	cfg    *config.Config
+	rules  *joiner.Rules
+	report *engine.RequestReport
+	rows   []export.Row
+	began  []events.Position // where reading began
 }
 
-var standings = map[joiner.Phase]string{
+var phaseNames = map[joiner.Phase]string{
 	joiner.PhaseOpen: "open", joiner.PhaseCorrectable: "correctable", joiner.PhaseRemembered: "remembered", joiner.PhaseForgotten: "forgotten",
 }
 
-func (t *teller) tell() *Explanation {
-	s := t.story
+func (t *describer) describe() *Explanation {
+	s := t.report
 	x := &Explanation{
-		RequestID: s.ID, Outcomes: []toldOutcome{}, Labels: []toldLabel{}, Written: []toldRow{}, Answers: []string{},
-		Watermark: toldWatermarks{
+		RequestID: s.ID, Outcomes: []outcomeDescription{}, Labels: []labelDescription{}, Written: []rowDescription{}, Answers: []string{},
+		Watermark: watermarkDescription{
 			Joiner: s.Stats.Watermark.String(), Request: s.Stats.Sources[events.KindRequest].String(), Outcome: s.Stats.Sources[events.KindOutcome].String(),
 		},
 	}
 	for i := range t.rules.Labels {
 		x.names = append(x.names, t.rules.Labels[i].Name)
 	}
-	t.tellOutcomes(x)
-	t.tellRows(x)
+	t.describeOutcomes(x)
+	t.describeRows(x)
 	switch {
 	case s.Known:
-		x.Standing = standings[s.Phase]
-		t.tellRequest(x)
-		t.tellLabels(x)
+		x.Standing = phaseNames[s.Phase]
+		t.describeRequest(x)
+		t.describeLabels(x)
 	case len(t.rows) > 0:
 		x.Standing = "forgotten"
-		t.tellForgotten(x)
+		t.describeForgotten(x)
 	case len(s.Outcomes) > 0:
 		x.Standing = "waiting"
 		x.Answers = append(x.Answers, fmt.Sprintf("no request %q has come; %s for it.", s.ID,
 			plural(len(s.Outcomes), "outcome waits")))
 	default:
 		x.Standing = "unknown"
-		t.tellUnknown(x)
+		t.describeUnknown(x)
 	}
 	return x
 }
 
-func (t *teller) tellOutcomes(x *Explanation) {
-	for i := range t.story.Outcomes {
-		h := &t.story.Outcomes[i]
-		o := toldOutcome{
-			toldCame: cameOf(&h.EventRef), Type: h.Outcome.Type, OutcomeID: h.Outcome.ID, ItemID: h.Outcome.ItemID, Fate: h.Disposition,
+func (t *describer) describeOutcomes(x *Explanation) {
+	for i := range t.report.Outcomes {
+		h := &t.report.Outcomes[i]
+		o := outcomeDescription{
+			eventDescription: cameOf(&h.EventRef), Type: h.Outcome.Type, OutcomeID: h.Outcome.ID, ItemID: h.Outcome.ItemID, Fate: h.Disposition,
 			Faults: h.Faults,
 		}
 		if h.Outcome.HasValue {
 			o.Value = &h.Outcome.Value
 		}
-		if t.story.Known {
-			o.After = after(h.Outcome.TS.Sub(t.story.Request.TS))
+		if t.report.Known {
+			o.After = after(h.Outcome.TS.Sub(t.report.Request.TS))
 		}
 		x.Outcomes = append(x.Outcomes, o)
 	}
@@ -83,14 +83,14 @@ func after(d time.Duration) string {
 	return fmt.Sprint(d, " after the request")
 }
 
-func cameOf(c *engine.EventRef) toldCame {
-	return toldCame{Stream: c.Input, Sequence: c.Origin.Seq, Event: c.Origin.Index, TS: c.TS.String()}
+func cameOf(c *engine.EventRef) eventDescription {
+	return eventDescription{Stream: c.Input, Sequence: c.Origin.Seq, Event: c.Origin.Index, TS: c.TS.String()}
 }
 
-func (t *teller) tellRows(x *Explanation) {
+func (t *describer) describeRows(x *Explanation) {
 	for i := range t.rows {
 		r := &t.rows[i]
-		row := toldRow{
+		row := rowDescription{
 			Commit: r.Commit.Cut.Number, File: r.Path, Row: r.Row, ItemID: r.ItemID, Revision: r.Revision, Reason: r.Reason,
 			Labels: map[string]*float64{}, Watermark: r.Commit.Cut.Progress.Watermark(t.rules.Lateness).String(),
 		}
@@ -108,10 +108,10 @@ func valueOf(c *joiner.Cell) *float64 {
 	return &c.Value
 }
 
-func (t *teller) tellRequest(x *Explanation) {
-	s := t.story
-	x.Request = &toldRequest{TS: s.Request.TS.String(), Late: s.Late, Copies: s.Copies, Closes: s.Closes.String(),
-		Pieces: []toldCame{}}
+func (t *describer) describeRequest(x *Explanation) {
+	s := t.report
+	x.Request = &requestDescription{TS: s.Request.TS.String(), Late: s.Late, Copies: s.Copies, Closes: s.Closes.String(),
+		Pieces: []eventDescription{}}
 	for i := range s.Pieces {
 		x.Request.Pieces = append(x.Request.Pieces, cameOf(&s.Pieces[i]))
 	}
@@ -121,8 +121,8 @@ func (t *teller) tellRequest(x *Explanation) {
 }
 
 // pending says what an open request waits for.
-func (t *teller) pending() string {
-	s := t.story
+func (t *describer) pending() string {
+	s := t.report
 	text := fmt.Sprintf("the request is open: it closes when the watermark passes %s; it is at %s", s.Closes,
 		s.Stats.Watermark)
 	switch w, g := s.Stats.Watermark, &s.Stats.Progress.Guard; {
@@ -139,18 +139,18 @@ func (t *teller) pending() string {
 	return text + "."
 }
 
-func (t *teller) tellLabels(x *Explanation) {
-	for i := range t.story.Rows {
-		row := &t.story.Rows[i]
+func (t *describer) describeLabels(x *Explanation) {
+	for i := range t.report.Rows {
+		row := &t.report.Rows[i]
 		item := ""
 		if row.Item >= 0 {
-			item = t.story.Request.Items[row.Item].ID
+			item = t.report.Request.Items[row.Item].ID
 		}
 		if left := t.leftOut(row, item); left != "" {
 			x.Answers = append(x.Answers, left)
 		}
 		for j := range t.rules.Labels {
-			l := toldLabel{ItemID: item, Label: t.rules.Labels[j].Name, Rule: ruleOf(&t.cfg.Labels[j]),
+			l := labelDescription{ItemID: item, Label: t.rules.Labels[j].Name, Rule: ruleOf(&t.cfg.Labels[j]),
 				Value: valueOf(&row.Cells[j])}
 			l.Why = t.why(i, j)
 			if t.open(row, j) {
@@ -171,15 +171,15 @@ func subject(item string) string {
 
 // open reports whether a label may still become something else in the ordinary
 // course of things.
-func (t *teller) open(row *joiner.Row, label int) bool {
+func (t *describer) open(row *joiner.Row, label int) bool {
 	l := &t.rules.Labels[label]
 	certain := t.rules.SameID == joiner.SameFirst && l.Agg == joiner.AggAny && row.Cells[label].Value == 1 &&
 		!row.Cells[label].Null
-	ended := t.story.Stats.Watermark > t.story.Request.TS.Add(l.Window)
-	return t.story.Phase == joiner.PhaseOpen && !certain && !ended
+	ended := t.report.Stats.Watermark > t.report.Request.TS.Add(l.Window)
+	return t.report.Phase == joiner.PhaseOpen && !certain && !ended
 }
 
-func (t *teller) leftOut(row *joiner.Row, item string) string {
+func (t *describer) leftOut(row *joiner.Row, item string) string {
 	switch row.LeftOut {
 	case joiner.LeftOutUnseen:
 		return fmt.Sprintf("%sno row: the policy for negatives (%s) leaves it out.", subject(item), t.cfg.Join.Negatives)
@@ -190,17 +190,17 @@ func (t *teller) leftOut(row *joiner.Row, item string) string {
 }
 
 // why says in a sentence why a label is what it is.
-func (t *teller) why(at, label int) string {
-	row, trace := &t.story.Rows[at], &t.story.Labels[at][label]
+func (t *describer) why(at, label int) string {
+	row, trace := &t.report.Rows[at], &t.report.Labels[at][label]
 	l, cell := &t.rules.Labels[label], &row.Cells[label]
 	if l.Of != nil {
 		return t.whyOfOthers(row, label)
 	}
 	what := fmt.Sprintf("outcome for which %s holds", oneLine(t.cfg.Labels[label].When))
-	ends := t.story.Request.TS.Add(l.Window)
+	ends := t.report.Request.TS.Add(l.Window)
 	switch {
-	case cell.Null && len(t.story.Gaps) > 0 && row.Reason == joiner.ReasonGap:
-		g := &t.story.Gaps[0]
+	case cell.Null && len(t.report.Gaps) > 0 && row.Reason == joiner.ReasonGap:
+		g := &t.report.Gaps[0]
 		return fmt.Sprintf("is unknown: its window, which ends at %s, touches gap %d, from %s to %s%s.", ends, g.ID, g.From,
 			g.To, noted(g.Note))
 	case t.open(row, label) && trace.Inside == 0:
@@ -210,8 +210,8 @@ func (t *teller) why(at, label int) string {
 	case trace.Inside == 0:
 		text := fmt.Sprintf("is %s: no %s came before the outcome watermark passed %s", shownValue(cell), what, ends)
 		if trace.Beyond > 0 {
-			first := &t.story.Outcomes[trace.First].Outcome
-			text += fmt.Sprintf("; the first came at %s, %s", first.TS, distance(first.TS, t.story.Request.TS, l))
+			first := &t.report.Outcomes[trace.First].Outcome
+			text += fmt.Sprintf("; the first came at %s, %s", first.TS, distance(first.TS, t.report.Request.TS, l))
 		}
 		if trace.Edited > 0 {
 			text += fmt.Sprintf("; of %s later ones of the same outcome_id have replaced or taken back all",
@@ -221,7 +221,7 @@ func (t *teller) why(at, label int) string {
 	}
 	decider := ""
 	if cell.TS != events.MinTime {
-		decider = fmt.Sprintf("; the one that decides is of %s, %s", cell.TS, after(cell.TS.Sub(t.story.Request.TS)))
+		decider = fmt.Sprintf("; the one that decides is of %s, %s", cell.TS, after(cell.TS.Sub(t.report.Request.TS)))
 	}
 	window := fmt.Sprint("within ", l.Window)
 	if l.From > 0 {
@@ -231,10 +231,10 @@ func (t *teller) why(at, label int) string {
 }
 
 // faulty says for how many outcomes a label's condition cannot be evaluated.
-func (t *teller) faulty(label string) string {
+func (t *describer) faulty(label string) string {
 	n, reason := 0, ""
-	for i := range t.story.Outcomes {
-		if fault := t.story.Outcomes[i].Faults[label]; fault != "" {
+	for i := range t.report.Outcomes {
+		if fault := t.report.Outcomes[i].Faults[label]; fault != "" {
 			if n++; n == 1 {
 				reason = fault
 			}
@@ -272,9 +272,9 @@ func shownValue(c *joiner.Cell) string {
 	return fmt.Sprint(c.Value)
 }
 
-// tellForgotten tells what the files have of a request whose events are gone
+// describeForgotten tells what the files have of a request whose events are gone
 // from the state.
-func (t *teller) tellForgotten(x *Explanation) {
+func (t *describer) describeForgotten(x *Explanation) {
 	latest := map[string]*export.Row{}
 	for i := range t.rows {
 		latest[t.rows[i].ItemID] = &t.rows[i] // revisions come in order of commits
@@ -298,23 +298,23 @@ func (t *teller) tellForgotten(x *Explanation) {
 					oneLine(ruleOf(&t.cfg.Labels[j])), r.RequestTS.Add(l.Window), r.Commit.Cut.Progress.Watermark(t.rules.Lateness), r.Commit.Cut.Number)
 			}
 			x.Answers = append(x.Answers, text+".")
-			x.Labels = append(x.Labels, toldLabel{ItemID: r.ItemID, Label: l.Name, Value: valueOf(&r.Labels[j]),
+			x.Labels = append(x.Labels, labelDescription{ItemID: r.ItemID, Label: l.Name, Value: valueOf(&r.Labels[j]),
 				Rule: ruleOf(&t.cfg.Labels[j]), Why: text})
 		}
 	}
-	x.Answers = append(x.Answers, fmt.Sprintf("its events are no longer in the state, which has forgotten requests stamped before %s; the log may still have them.", t.story.Forgotten))
+	x.Answers = append(x.Answers, fmt.Sprintf("its events are no longer in the state, which has forgotten requests stamped before %s; the log may still have them.", t.report.Forgotten))
 }
 
-// tellUnknown says how sure it is that a request never came.
-func (t *teller) tellUnknown(x *Explanation) {
+// describeUnknown says how sure it is that a request never came.
+func (t *describer) describeUnknown(x *Explanation) {
 	x.Answers = append(x.Answers,
-		fmt.Sprintf("request %q is not known: it is not in the state, and no row of it was written.", t.story.ID))
-	if len(t.story.Read) == 0 {
+		fmt.Sprintf("request %q is not known: it is not in the state, and no row of it was written.", t.report.ID))
+	if len(t.report.Read) == 0 {
 		x.Answers = append(x.Answers, "nothing was read yet.")
 		return
 	}
 	var read []string
-	for i, p := range t.story.Read {
+	for i, p := range t.report.Read {
 		first := uint64(1)
 		if i < len(t.began) {
 			first = t.began[i].Next
@@ -322,8 +322,8 @@ func (t *teller) tellUnknown(x *Explanation) {
 		read = append(read, fmt.Sprintf("%s from message %d to %d", p.Input, first, p.Next-1))
 	}
 	x.Answers = append(x.Answers, fmt.Sprintf("what was read is %s: had it come there and been accepted, it would be here. If it was rejected, it is in deadletter/.", strings.Join(read, " and ")))
-	if t.story.Forgotten > events.MinTime {
-		x.Answers = append(x.Answers, fmt.Sprintf("only of a request stamped before %s, which is forgotten by now, could the rows have been deleted since, or left out by a policy.", t.story.Forgotten))
+	if t.report.Forgotten > events.MinTime {
+		x.Answers = append(x.Answers, fmt.Sprintf("only of a request stamped before %s, which is forgotten by now, could the rows have been deleted since, or left out by a policy.", t.report.Forgotten))
 	}
 }
 

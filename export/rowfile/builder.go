@@ -46,11 +46,11 @@ type Builder struct {
 	// distinct[1] that those of the item are too: a row with the same features needs no
 	// look-up then.
 	distinct [2]bool
-	moved   map[movedKey]*Moved // the features that have another column than their own
-	dropped int64               // values of features that were too many for their row or the table
-	tooWide string              // the request of the first such row
-	spare   memory              // of columns that come
-	run     run                 // of rows that are added together
+	moved    map[movedKey]*Moved // the features that have another column than their own
+	dropped  int64               // values of features that were too many for their row or the table
+	tooWide  string              // the request of the first such row
+	spare    memory              // of columns that come
+	run      run                 // of rows that are added together
 	// finished are the file's columns in their order, once no row can come.
 	finished []*column
 

@@ -105,11 +105,11 @@ func (b *Builder) addRunFeatures(g []guess, ofItem bool) (unfit int64) {
 	for i := range g {
 		c := g[i].col
 		if c == nil {
-			switch g[i].fate {
-			case fateTooMany:
+			switch g[i].assignment {
+			case assignedTooMany:
 				unfit += n
 				b.dropped += n
-			case fateNotDeclared:
+			case assignedUndeclared:
 				b.table.unplaced.values += n
 			}
 			continue

@@ -44,15 +44,15 @@ func (d *Decoder) Record(raw []byte) (any, *events.RejectError) {
 
 // NumberOf is the number that a text is, as Decoder.Record gives it; ok is false for a text
 // that is no number of JSON, or one that float64 does not hold.
-func NumberOf(text string) (v any, ok bool) {
-	if text == "" || text[0] != '-' && !isDigit(text[0]) {
+func NumberOf[T string | []byte](text T) (v any, ok bool) {
+	if len(text) == 0 || text[0] != '-' && !isDigit(text[0]) {
 		return nil, false
 	}
 	s := scanner{data: []byte(text), strict: true}
 	if s.number(0) != len(text) {
 		return nil, false
 	}
-	return exactly(text), true
+	return exactly(string(text)), true
 }
 
 // exactly is the number that a JSON number stands for.

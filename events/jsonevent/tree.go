@@ -18,6 +18,7 @@ type Tree struct {
 	page  *page
 	nodes []Node
 	open  []int32 // the members of objects that are being read
+	index []int32 // the members of each object that has many, in the order of their names
 	most  int     // how deep objects and lists may be in each other
 	rare  scanner // goes over what is rare: escapes, characters beyond ASCII
 }
@@ -47,6 +48,7 @@ type Node struct {
 	first      int32 // of its members, in the order of their names, or elements; 0: none
 	next       int32 // member or element of what holds it; 0: none
 	size       int32 // how many members or elements it has
+	index      int32 // where the members of an object with many begin in the index
 	kind       NodeKind
 	escaped    bool // a text has escapes
 	shortest   bool // a number with a point has no needless digits
@@ -66,12 +68,12 @@ func (t *Tree) Read(d *Decoder, raw []byte) *Node {
 		t.rare.strict = true
 	}
 	if cap(t.nodes) > nodesKept {
-		t.nodes, t.open = nil, nil
+		t.nodes, t.open, t.index = nil, nil, nil
 	}
 	n := copy(t.page[:], raw)
 	clear(t.page[n : n+pageSlack])
 	t.rare.data, t.rare.syntax, t.rare.content = t.page[:n], nil, nil
-	t.nodes, t.open, t.most = t.nodes[:0], t.open[:0], d.maxDepth()
+	t.nodes, t.open, t.index, t.most = t.nodes[:0], t.open[:0], t.index[:0], d.maxDepth()
 	end := t.value(t.page.space(0), 0)
 	if end < 0 || t.page.space(end) != n {
 		return nil
@@ -241,10 +243,14 @@ func keyOf(w uint64, n int) uint64 {
 	return bits.ReverseBytes64(w)
 }
 
+// few is how many members are sorted and looked up one after the other. What has more is
+// not, so that an expression which looks a member up for each element of a long list costs
+// no more than it says.
+const few = 24
+
 // link brings the members of an object into the order of their names. It is false if two
 // have the same.
 func (t *Tree) link(at int, members []int32) bool {
-	const few = 24
 	if len(members) <= few {
 		for i := 1; i < len(members); i++ {
 			m := members[i]
@@ -256,6 +262,8 @@ func (t *Tree) link(at int, members []int32) bool {
 		}
 	} else {
 		slices.SortFunc(members, t.compare)
+		t.nodes[at].index = int32(len(t.index))
+		t.index = append(t.index, members...)
 	}
 	t.nodes[at].first, t.nodes[at].size = members[0], int32(len(members))
 	for i := 1; i < len(members); i++ {
@@ -328,6 +336,9 @@ func (n *Node) Member(name NodeName) *Node {
 	if n.kind != NodeObject {
 		return nil
 	}
+	if n.size > few {
+		return n.indexed(name)
+	}
 	for at := n.first; at != 0; {
 		m := &n.tree.nodes[at]
 		if m.key >= name.key {
@@ -341,6 +352,23 @@ func (n *Node) Member(name NodeName) *Node {
 		at = m.next
 	}
 	return nil
+}
+
+// indexed is Member for an object with many members.
+func (n *Node) indexed(name NodeName) *Node {
+	t := n.tree
+	members := t.index[n.index : n.index+n.size]
+	at, found := slices.BinarySearchFunc(members, name, func(member int32, name NodeName) int {
+		m := &t.nodes[member]
+		if m.key != name.key {
+			return cmp.Compare(m.key, name.key)
+		}
+		return cmp.Compare(string(m.Name()), name.text)
+	})
+	if !found {
+		return nil
+	}
+	return &t.nodes[members[at]]
 }
 
 // Text is what a text says.

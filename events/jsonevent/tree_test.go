@@ -117,6 +117,12 @@ func TestTreeOfManyMembers(t *testing.T) {
 	if !agree(t, new(jsonevent.Tree), &jsonevent.Decoder{}, text(members)) {
 		t.Errorf("seed %d: %d members are not read", seed, len(members))
 	}
+	root := new(jsonevent.Tree).Read(&jsonevent.Decoder{}, text(members))
+	for _, none := range []string{"", "a", "zzzzzzzzzzzz", members[0] + "x", members[0][:9]} {
+		if m := root.Member(jsonevent.NodeNameOf(none)); m != nil {
+			t.Errorf("seed %d: %q is found as %q", seed, none, m.Name())
+		}
+	}
 	if new(jsonevent.Tree).Read(&jsonevent.Decoder{}, text(append(members, members[7]))) != nil {
 		t.Errorf("seed %d: a name that is there twice is not found", seed)
 	}

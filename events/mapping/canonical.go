@@ -147,6 +147,11 @@ func (c *canon) number(dst []byte, v any) ([]byte, error) {
 	if n, ok := v.(*jsonevent.Node); ok && (n.Kind() == jsonevent.NodeWhole || n.Shortest()) {
 		return append(dst, n.Raw()...), nil
 	}
+	if n, ok := v.(*jsonevent.Node); ok && n.Kind() == jsonevent.NodeText && !n.Escaped() {
+		if of, ok := jsonevent.NumberOf(n.Raw()); ok {
+			v = of
+		}
+	}
 	v = simple(v)
 	if text, ok := v.(string); ok {
 		if v, ok = jsonevent.NumberOf(text); !ok {

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 
@@ -160,6 +161,12 @@ func quickBinary(n *ast.BinaryNode) quick {
 		}
 	case "+":
 		join = func(e *evaluation, a, b any) (any, outcome) {
+			if text, ok := joinTexts(a, b); ok {
+				if e.budget.makes(len(text)) != nil {
+					return nil, outcomeUnable
+				}
+				return text, outcomeGood
+			}
 			v, err := plus(&e.budget, simple(a), simple(b))
 			if err != nil {
 				return nil, outcomeUnable
@@ -180,6 +187,45 @@ func quickBinary(n *ast.BinaryNode) quick {
 		}
 		return join(e, a, b)
 	}
+}
+
+// joinTexts puts two texts together, of which one may still be where it stands.
+func joinTexts(a, b any) (string, bool) {
+	x, isX := plainText(a)
+	y, isY := plainText(b)
+	if !isX || !isY {
+		return "", false
+	}
+	var text strings.Builder
+	text.Grow(x.size() + y.size())
+	x.writeTo(&text)
+	y.writeTo(&text)
+	return text.String(), true
+}
+
+// textValue is a text that has no escapes: it is in one of the two.
+type textValue struct {
+	text string
+	raw  []byte
+}
+
+func (t *textValue) size() int { return len(t.text) + len(t.raw) }
+
+func (t *textValue) writeTo(to *strings.Builder) {
+	to.WriteString(t.text)
+	to.Write(t.raw)
+}
+
+func plainText(v any) (t textValue, ok bool) {
+	switch v := v.(type) {
+	case string:
+		return textValue{text: v}, true
+	case *jsonevent.Node:
+		if v.Kind() == jsonevent.NodeText && !v.Escaped() {
+			return textValue{raw: v.Raw()}, true
+		}
+	}
+	return t, false
 }
 
 // quickSame compares texts, and with nothing; ok is false for what is left to the machine.

@@ -228,18 +228,20 @@ func TestCanonicalBytes(t *testing.T) {
 	}
 }
 
-// FuzzMapping: no message makes a mapping panic, or give what the decoder does not read.
+// FuzzMapping: no message makes a mapping panic, give what the decoder does not read, or give
+// another event than the machine alone makes.
 func FuzzMapping(f *testing.F) {
 	both := `event.k == 1 ? "request" : "outcome"`
-	var all []*Mapping
+	var all, slow []*Mapping
 	for _, format := range Formats() {
-		all = append(all, must(f, Spec{
+		spec := Spec{
 			Format: format, Kind: both, Each: "event.l ?? [event]", Only: "it != 3", Limits: jsonevent.Decoder{MaxBytes: 64 << 10},
 			Map: map[string]string{
 				"request_id": `default(event.id ?? event.data?.id, "x")`, "ts": `event.t != nil ? time(event.t, "ms") : stored`, "type": `"t"`,
 				"items": `map(event.i ?? [], {item_id: .a, features: {all: #}})`, "features": `{e: event, i: it}`, "value": "event.v",
 			},
-		}))
+		}
+		all, slow = append(all, must(f, spec)), append(slow, slowly(f, spec))
 	}
 	for _, seed := range []string{
 		`{"id":1,"k":1,"t":12,"i":[{"a":1}],"v":"1.5"}`, `{"id":"a","l":[1,2,3,{}]}`, "id,t\na,1\n\"b\n", `[{"id":7.5}]`,
@@ -253,7 +255,10 @@ func FuzzMapping(f *testing.F) {
 			Subject: "s", Header: map[string][]string{"Content-Encoding": {encoding}},
 		}}
 		own := jsonevent.Decoder{MaxBytes: 64 << 10}
-		for _, m := range all {
+		for i, m := range all {
+			if got, want := decoded(t, m, msg), decoded(t, slow[i], msg); got != want {
+				t.Fatalf("%q gives\n%s\nand by the machine alone\n%s", data, got, want)
+			}
 			m.Decode(msg, func(_ uint32, d events.Decoded) bool {
 				var err error
 				switch {
@@ -277,7 +282,7 @@ func FuzzMapping(f *testing.F) {
 const inferenceLog = `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"1","attributes":[{"key":"a","value":{"arrayValue":{"values":[{"intValue":"3"}]}}}],"body":{"kvlistValue":{"values":[]}}}]}]}]}`
 
 // slowly is a mapping that the machine evaluates, all of it.
-func slowly(t *testing.T, spec Spec) *Mapping {
+func slowly(t testing.TB, spec Spec) *Mapping {
 	t.Helper()
 	m := must(t, spec)
 	programs := []*program{m.kind, m.each, m.only}

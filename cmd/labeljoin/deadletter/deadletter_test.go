@@ -2,6 +2,7 @@ package deadletter
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,7 @@ import (
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
+	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 )
@@ -321,4 +323,31 @@ func published(t *testing.T, streams []natsjs.Stream) (all []string) {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// TestContent: what was kept compressed is read, and keeps its header; what was kept as it was
+// decompressed has no such header any more.
+func TestContent(t *testing.T) {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write([]byte(`{"id":1}`)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"kept compressed": packed.Bytes(), "kept as read": []byte(`{"id":1}`)} {
+		t.Run(name, func(t *testing.T) {
+			l := &export.Letter{DeadLetter: events.DeadLetter{Data: data,
+				Header: map[string][]string{"content-encoding": {" GZIP"}, "ce-id": {"1"}}}}
+			content, compressed := contentOf(l)
+			header := headerOf(l)
+			if string(content) != `{"id":1}` || compressed != (name == "kept compressed") {
+				t.Errorf("it says %q, compressed %v", content, compressed)
+			}
+			if (header["content-encoding"] != nil) != compressed || header["ce-id"] == nil {
+				t.Errorf("its headers are %v", header)
+			}
+		})
+	}
 }

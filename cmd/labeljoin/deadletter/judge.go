@@ -87,17 +87,29 @@ func (j *judge) of(l *export.Letter) fate {
 	return worst
 }
 
-// headerOf are the headers of a letter as they fit its data, which may be a record that was
-// decompressed.
+// contentOf is what a letter says: its data, or what that is when it is decompressed as its
+// header says. Letters of records that were decompressed already have the header too.
+func contentOf(l *export.Letter) (data []byte, compressed bool) {
+	for name, values := range l.Header {
+		if !strings.EqualFold(name, "Content-Encoding") || len(values) == 0 {
+			continue
+		}
+		coding := strings.ToLower(strings.TrimSpace(values[0]))
+		if out, err := mapping.Unpack(l.Data, coding); err == nil {
+			return out, true
+		}
+	}
+	return l.Data, false
+}
+
+// headerOf are the headers of a letter as they fit its data.
 func headerOf(l *export.Letter) map[string][]string {
 	header := map[string][]string{}
+	_, compressed := contentOf(l)
 	for name, values := range l.Header {
-		if strings.EqualFold(name, "Content-Encoding") && len(values) > 0 {
-			if _, err := mapping.Unpack(l.Data, strings.ToLower(strings.TrimSpace(values[0]))); err != nil {
-				continue
-			}
+		if compressed || !strings.EqualFold(name, "Content-Encoding") {
+			header[name] = values
 		}
-		header[name] = values
 	}
 	return header
 }

@@ -149,9 +149,10 @@ func Show(ctx context.Context, cfg *config.Config, w Wanted, most int, now time.
 	seen := map[string]bool{}
 	err = o.letters(w, func(l *export.Letter) error {
 		seen[l.Input] = true
+		data, _ := contentOf(l)
 		s := shown{ID: l.ID(), Input: o.judge.nameOf(l), Stream: l.Input, Seq: l.Origin.Seq, Index: l.Origin.Index,
 			Kind: l.Kind.String(), Reason: l.Reason, Detail: l.Detail, Subject: l.Subject, Headers: l.Header,
-			Retried: o.retried[l.ID()], Now: o.judge.of(l), Data: string(l.Data)}
+			Retried: o.retried[l.ID()], Now: o.judge.of(l), Data: string(data)}
 		if l.Stored != events.MinTime {
 			s.Stored = l.Stored.String()
 		}

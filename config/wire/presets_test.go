@@ -42,6 +42,7 @@ type table struct {
 	sums     []float64       // of the labels
 	known    []int           // rows on which they are not null
 	letters  []string
+	records  []string // that the letters keep
 }
 
 func (s *table) Rows(rows []joiner.Labeled) error {
@@ -94,12 +95,18 @@ func (s *table) String() string {
 
 func (s *table) DeadLetter(d *events.DeadLetter) error {
 	s.letters = append(s.letters, d.Reason+": "+d.Detail)
+	s.records = append(s.records, string(d.Data))
 	return nil
 }
 
 // joined joins what messages become of by a configuration, by the names of its inputs: what
 // came of them, and of what was rejected.
 func joined(t *testing.T, c *config.Config, logs map[string][]events.Message) string {
+	t.Helper()
+	return joinedInto(t, c, logs).String()
+}
+
+func joinedInto(t *testing.T, c *config.Config, logs map[string][]events.Message) *table {
 	t.Helper()
 	rules, err := wire.Rules(c)
 	if err != nil {
@@ -114,6 +121,7 @@ func joined(t *testing.T, c *config.Config, logs map[string][]events.Message) st
 		t.Fatal(err)
 	}
 	o := batch.Options{Rules: &rules, Decoders: engine.Decoders, Complete: true, Jobs: 1,
+		Limit:  int(c.Limits.OutcomesPerRequest),
 		Inputs: [events.Kinds]string{"r", "o"}}
 	var all [events.Kinds]messages
 	for i, f := range feeds {
@@ -142,7 +150,34 @@ func joined(t *testing.T, c *config.Config, logs map[string][]events.Message) st
 	if !result.Ledger.Balanced() {
 		t.Errorf("the books do not balance: %+v", result.Ledger)
 	}
-	return sink.String()
+	return sink
+}
+
+// TestTooManyKeepTheRecord: the dead letters of a replay keep the records of outcomes that are
+// more than a request may have, as those of live do.
+func TestTooManyKeepTheRecord(t *testing.T) {
+	c, err := config.Decode("", []byte(`
+inputs:
+  requests: {}
+  clicks: {subject: c, kind: outcome, each: event.all, map: {request_id: it.r, ts: time(it.t), type: it.what}}
+limits: {outcomes_per_request: 2}
+labels: {clicked: type == "click"}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := func(second int, what string) string {
+		return fmt.Sprintf(`{"all":[{"r":"r1","t":"2026-01-01T00:00:%02dZ","what":"%s"}]}`, second, what)
+	}
+	want := []string{record(2, "view"), record(1, "click")}
+	got := joinedInto(t, c, map[string][]events.Message{
+		"requests": {live(`{"request_id":"r1","ts":"2026-01-01T00:00:00Z"}`)},
+		"clicks": lines(record(5, "click") + "\n" + record(6, "view") + "\n" + want[0] + "\n" + record(5, "click") + "\n" +
+			want[1]),
+	})
+	if !slices.Equal(got.records, want) || got.sums[0] != 1 {
+		t.Errorf("the letters keep %q, want %q; %s", got.records, want, got)
+	}
 }
 
 // sampleLines are the messages of a sample: one for each line, as a broker hands them

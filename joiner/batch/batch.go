@@ -199,7 +199,7 @@ func (j *join) run(ctx context.Context) error {
 		if err := j.readOutcomes(ctx); err != nil {
 			return err
 		}
-		if err := j.limit(); err != nil {
+		if err := j.limit(ctx); err != nil {
 			return err
 		}
 		if j.first() {

@@ -233,11 +233,12 @@ func (j *join) rejectError(k events.Kind, at events.Origin, data []byte, err err
 
 // limit rejects the outcomes that are more than an id may have: the first that arrived
 // count. What is rejected moves no clock.
-func (j *join) limit() error {
+func (j *join) limit(ctx context.Context) error {
 	if j.o.Limit <= 0 {
 		return nil
 	}
-	t, rejected := j.outcomes, false
+	t := j.outcomes
+	var over []overflow
 	for from, to := 0, 0; from < len(t.entries); from = to {
 		for to = from; to < len(t.entries) && t.entries[to].hash == t.entries[from].hash; to++ {
 		}
@@ -248,16 +249,60 @@ func (j *join) limit() error {
 		if err != nil {
 			return err
 		}
-		rejected = rejected || some
+		over = append(over, some...)
 	}
-	if rejected && j.passes == 1 {
+	if len(over) > 0 && j.passes == 1 {
 		j.seenAgain()
+	}
+	return j.rejectOver(ctx, over)
+}
+
+// overflow is an outcome that is more than its id may have.
+type overflow struct {
+	at   events.Origin
+	data []byte
+}
+
+// rejectOver rejects outcomes that are too many. The dead letters keep the records that they
+// were made of, for which the log is read again where a codec makes them: it is rare.
+func (j *join) rejectOver(ctx context.Context, over []overflow) error {
+	const k, reason = events.KindOutcome, "too_many_outcomes"
+	detail := fmt.Sprintf("its request has %d outcomes already (limits.outcomes_per_request)", j.o.Limit)
+	wanted := map[events.Origin]bool{}
+	if slices.ContainsFunc(j.o.Codecs, func(c events.Codec) bool { return c != nil }) {
+		for i := range over {
+			wanted[over[i].at] = true
+		}
+	}
+	if len(wanted) > 0 {
+		err := each(ctx, j, j.o.Open[k], (*worker).outcomes, func(some []outcomeRead) error {
+			for i := range some {
+				at := some[i].at
+				if at.Input = uint8(k); !wanted[at] { // as entries have it
+					continue
+				}
+				delete(wanted, at)
+				if err := j.reject(k, at, some[i].letter, reason, detail); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil || len(wanted) == 0 {
+			return err
+		}
+		over = slices.DeleteFunc(over, func(o overflow) bool { return !wanted[o.at] }) // the log is another one now
+	}
+	for i := range over {
+		if err := j.reject(k, over[i].at, over[i].data, reason, detail); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// limitIDs looks at the outcomes of one hash, in the order of arrival.
-func (j *join) limitIDs(entries []entry) (rejected bool, err error) {
+// limitIDs finds what is too much among the outcomes of one hash, in the order of arrival.
+func (j *join) limitIDs(entries []entry) (over []overflow, err error) {
 	const k = events.KindOutcome
 	known := map[string]*joiner.Distinct{}
 	counts := map[string]int{}
@@ -265,7 +310,7 @@ func (j *join) limitIDs(entries []entry) (rejected bool, err error) {
 		data, at := j.outcomes.data(&entries[i])
 		o, _, err := j.o.Decoders[k].DecodeOutcome(data)
 		if err != nil {
-			return rejected, joiner.Undecodable("outcome", at, err)
+			return nil, joiner.Undecodable("outcome", at, err)
 		}
 		d := known[o.RequestID]
 		if d == nil {
@@ -278,14 +323,11 @@ func (j *join) limitIDs(entries []entry) (rejected bool, err error) {
 			d.Add(&o)
 			counts[o.RequestID]++
 		default:
-			rejected, entries[i].gone = true, true
-			detail := fmt.Sprintf("its request has %d outcomes already (limits.outcomes_per_request)", j.o.Limit)
-			if err := j.reject(k, at, data, "too_many_outcomes", detail); err != nil {
-				return rejected, err
-			}
+			entries[i].gone = true
+			over = append(over, overflow{at, data})
 		}
 	}
-	return rejected, nil
+	return over, nil
 }
 
 // seenAgain finds the largest time anew, without what was rejected since. The smallest one

@@ -38,7 +38,8 @@ func ago(d time.Duration) int64 { return now.Add(-d).Unix() }
 // with the right one.
 func letters() (list []events.DeadLetter, fates []string) {
 	add := func(kind events.Kind, fate, reason, subject, data string) {
-		list = append(list, events.DeadLetter{Origin: events.Origin{Seq: uint64(len(list) + 1)}, Input: kind.String() + "s", Kind: kind,
+		list = append(list, events.DeadLetter{Origin: events.Origin{Seq: uint64(len(list) + 1)}, Input: kind.String() + "s",
+			Kind:   kind,
 			Reason: reason, Detail: "it was so", Stored: events.At(now.Add(-time.Hour)), Subject: subject, Data: []byte(data)})
 		fates = append(fates, fate)
 	}
@@ -79,7 +80,8 @@ labels: {clicked: 'type == "click"'}
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := partition.OpenOutput(bucket.NewDir(vfs.Default, cfg.Output.Dir), cfg, &rules, slog.New(slog.DiscardHandler))
+	out, err := partition.OpenOutput(bucket.NewDir(vfs.Default, cfg.Output.Dir), cfg, &rules,
+		slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +97,8 @@ labels: {clicked: 'type == "click"'}
 			}
 		}
 		cut := &joiner.Cut{Number: uint64(k + 1), Nonce: "n", RulesHash: cfg.Fingerprint(),
-			Progress: joiner.Progress{Commit: uint64(k + 1), Clock: joiner.NewClock(), ClosedThrough: events.MinTime, PublishedThrough: events.MinTime}}
+			Progress: joiner.Progress{Commit: uint64(k + 1), Clock: joiner.NewClock(), ClosedThrough: events.MinTime,
+				PublishedThrough: events.MinTime}}
 		for kind := range cut.Progress.Clock.Seen {
 			cut.Progress.Clock.Observe(events.Kind(kind), events.At(now))
 		}
@@ -130,7 +133,8 @@ func TestShow(t *testing.T) {
 	}
 	for i, s := range got {
 		t.Run(s.ID, func(t *testing.T) {
-			if s.Now.Fate != fates[i] || s.Data != string(list[i].Data) || s.Subject != list[i].Subject || s.Seq != list[i].Origin.Seq ||
+			if s.Now.Fate != fates[i] || s.Data != string(list[i].Data) || s.Subject != list[i].Subject ||
+				s.Seq != list[i].Origin.Seq ||
 				s.Reason != list[i].Reason || s.Kind != list[i].Kind.String() || s.Stored != list[i].Stored.String() {
 				t.Errorf("got %+v, want %s of %+v", s, fates[i], list[i])
 			}
@@ -244,7 +248,8 @@ func TestRetry(t *testing.T) {
 		t.Run(fmt.Sprint(after), func(t *testing.T) {
 			w := newWorld(t)
 			streams := emptyStreams(t, nc)
-			if sum, err := w.retry(t, nc, len(want), true); err != nil || sum.Published[fateJoins] != 3 || len(published(t, streams)) > 0 {
+			if sum, err := w.retry(t, nc, len(want), true); err != nil || sum.Published[fateJoins] != 3 ||
+				len(published(t, streams)) > 0 {
 				t.Errorf("a dry run: %+v, %v", sum, err)
 			}
 			if _, err := w.retry(t, nc, after, false); (err == nil) != (after == len(want)) {
@@ -293,7 +298,8 @@ func emptyStreams(t *testing.T, nc *nats.Conn) (streams []natsjs.Stream) {
 		if err := js.DeleteStream(t.Context(), name); err != nil && !errors.Is(err, natsjs.ErrStreamNotFound) {
 			t.Fatal(err)
 		}
-		s, err := js.CreateStream(t.Context(), natsjs.StreamConfig{Name: name, Subjects: []string{name + ".>"}, Duplicates: 100 * time.Millisecond})
+		s, err := js.CreateStream(t.Context(), natsjs.StreamConfig{Name: name, Subjects: []string{name + ".>"},
+			Duplicates: 100 * time.Millisecond})
 		if err != nil {
 			t.Fatal(err)
 		}

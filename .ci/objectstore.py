@@ -3,10 +3,12 @@
 
 Each server that is found (moto_server, versitygw, minio, by name in PATH) is started on this
 machine and gets an output by `replay`, which is stopped and started in the middle, is verified,
-merged and exported. The export has to be the same, byte by byte, as that of a directory. What
-cannot be had is skipped, and said. It needs nothing but Python's library.
+compared with a directory's, read by the printed views, merged and exported. The export has to be the
+same, byte by byte, as that of a directory. What cannot be had is skipped, and said. It needs nothing
+but Python's library; pyarrow and polars for the views.
 """
 
+import importlib.util
 import json
 import os
 import random
@@ -117,6 +119,20 @@ def wait_for(port, server):
     raise Failure("the server does not listen")
 
 
+def check_views(binary, conf, env):
+    """The printed programs read the live files of the store, with the keys of the environment."""
+    for engine in ("pyarrow", "polars"):
+        if importlib.util.find_spec(engine) is None:
+            print(f"SKIPPED: {engine} is not installed")
+            continue
+        program = labeljoin(binary, "view", engine, "--config", conf, env=env)
+        frame = "rows" if engine == "pyarrow" else "rows.collect()"
+        program += f"\nframe = {frame}\nprint(len(frame), int(sum(frame['clicked'].to_pylist() if {engine == 'pyarrow'} else frame['clicked'])))\n"
+        done = subprocess.run([sys.executable, "-c", program], timeout=TIMEOUT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode or done.stdout.split()[-2:] != ["100000", "6667"]:
+            raise Failure(f"the view of {engine} gives:\n{done.stdout}")
+
+
 def check(binary, folder, name, port, server):
     env = {**os.environ, **KEY}
     s3 = f"s3: {{endpoint: 'http://127.0.0.1:{port}', region: us-east-1, path_style: true}}\n"
@@ -135,6 +151,8 @@ def check(binary, folder, name, port, server):
     for step in (["verify"], ["days"], ["compact"], ["verify"], ["explain", "r0"], ["stats", "--date", DAYS[0]],
                  ["retain", "--days", "1", "--dry-run"]):
         labeljoin(binary, *step, "--config", conf, env=env)
+    labeljoin(binary, "diff", f"s3://{BUCKET}/ml/feed", folder / "labeled", "--config", conf, env=env)
+    check_views(binary, conf, env)
     export(binary, conf, env)
     if shards(folder / f"exports-{name}") != shards(folder / "exports-local"):
         raise Failure("the export differs from that of a directory")

@@ -131,7 +131,7 @@ func (e *Exporter) Day(ctx context.Context, table *export.Table, start events.Ti
 		return result, &NotReadyError{Day: d.day, Readiness: ready, Settled: o.Settled, Now: events.MinTime}
 	}
 	var err error
-	if err := checkLabels(table, o.Rules); err != nil {
+	if err := CheckLabels(table, o.Rules); err != nil {
 		return result, err
 	}
 	if d.plan, err = newPlan(table.Files, table.State.Schema(), &o); err != nil {

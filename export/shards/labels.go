@@ -30,8 +30,8 @@ func (e *LabelMissingError) Error() string {
 // Misuse reports that the configuration has to be changed.
 func (e *LabelMissingError) Misuse() bool { return true }
 
-// checkLabels reports a label that no file has.
-func checkLabels(table *export.Table, rules *joiner.Rules) error {
+// CheckLabels reports a label of the rules that no file of a table has, as a *LabelMissingError.
+func CheckLabels(table *export.Table, rules *joiner.Rules) error {
 	for i := range rules.Labels {
 		name := rules.Labels[i].Name
 		has := func(f export.TableFile) bool {

@@ -252,6 +252,10 @@ func (r *Exporting) tell(archive *export.Archive) error {
 	if err != nil {
 		return r.hint(err)
 	}
+	if err := shards.CheckLabels(table, r.Opts.Rules); err != nil {
+		return err
+	}
+	r.tellOtherLabels(table)
 	listed, err := shards.List(table, r.Opts)
 	if err != nil {
 		return err

@@ -36,6 +36,8 @@ func replayCommand() *cli.Command {
 			"ended. Labels whose windows begin before what was read are null.\n\n" +
 			"--replace computes days of an output again: with another label, window or feature. The days that get rows are\n" +
 			"replaced whole, and with --from and --to all between them. Readers see a day as it was or as it is then.\n\n" +
+			"--labels NAME writes a label over days that are there, as for a label that is new: rows, revisions and all other\n" +
+			"values stay as they are.\n\n" +
 			"What does not fit into --memory is read again, a share of the ids at a time.\n\n" +
 			"Example:\n  labeljoin replay --requests requests.jsonl --outcomes outcomes.jsonl --out replayed --complete",
 		Flags:        replayFlags(),
@@ -53,7 +55,7 @@ func replayCommand() *cli.Command {
 				Talk: c.App.ErrWriter, Data: c.App.Writer, Complete: c.Bool("complete"),
 				GapsOf: c.String("gaps-of"), Replace: c.Bool("replace"), Trusted: c.Bool("trust-logs"),
 				Strict: c.Bool("strict"), DryRun: c.Bool("dry-run"), AsJSON: c.Bool("json"), Jobs: c.Int("jobs"),
-				Unmatched: c.StringSlice("allow-unmatched"),
+				Unmatched: c.StringSlice("allow-unmatched"), Labels: c.StringSlice("labels"),
 			}
 			if r.Config, err = configOf(c); err != nil {
 				return err
@@ -99,6 +101,8 @@ func replayFlags() []cli.Flag {
 		&cli.StringFlag{Name: "to", Usage: "write rows of requests stamped before `TIME` only"},
 		&cli.BoolFlag{Name: "replace",
 			Usage: "put the rows in the place of whole days of the output; its joiner may run"},
+		&cli.StringSliceFlag{Name: "labels",
+			Usage: "write `LABELS` over days of the output, and leave all other values as they are; its joiner may run"},
 		&cli.StringFlag{Name: "partition",
 			Usage: "join the ids of one part only: `I/N`, I from 0 on; the N outputs together are the whole"},
 		&cli.StringFlag{Name: "memory", Value: "1GiB", Usage: "hold about `SIZE` of events at a time"},

@@ -108,9 +108,9 @@ func (l *Layout) builder(t *Table) *Builder {
 		fixed("position", num, false), fixed("score", Type{Scalar: ScalarDouble}, false),
 	}
 	for i, label := range l.labels {
-		typ := Type{Scalar: ScalarDouble}
-		if label.Agg.Integer() && t.labels[strings.ToLower(label.Name)] != typ {
-			typ.Scalar = ScalarInt32
+		typ, _ := LabelTypes(label.Agg)
+		if double := (Type{Scalar: ScalarDouble}); t.labels[strings.ToLower(label.Name)] == double {
+			typ = double
 		}
 		b.labels[2*i] = fixed(label.Name, typ, false)
 		b.labels[2*i+1] = fixed(label.Name+"_ts", when, false)
@@ -123,6 +123,15 @@ func (l *Layout) builder(t *Table) *Builder {
 		fixed("reason", str, true),
 	}
 	return b
+}
+
+// LabelTypes are the types of a label's value and of its time.
+func LabelTypes(agg joiner.Agg) (value, when Type) {
+	value, when = Type{Scalar: ScalarDouble}, Type{Scalar: ScalarTimestamp}
+	if agg.Integer() {
+		value.Scalar = ScalarInt32
+	}
+	return value, when
 }
 
 // eachFixed calls f with the columns that every file has.

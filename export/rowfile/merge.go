@@ -9,6 +9,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/labeljoin/labeljoin/export/colfile"
+	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // Merge writes the rows of files into one, file after file, each in its order, with meta
@@ -16,10 +17,16 @@ import (
 // that they are to have; a row of a file without one is null there, but its weight is 1.
 // Integers become doubles where the column has those: the error is ErrInexact if a double
 // does not hold one. The summary has rows, columns and hash only.
-func (l *Layout) Merge(w io.Writer, sources []*Reader, columns []Column, meta map[string]string) (sum Summary,
+func (l *Layout) Merge(w io.Writer, sources []*Reader, columns []Column, meta map[string]string) (Summary, error) {
+	return l.merge(w, &merger{}, sources, columns, meta)
+}
+
+// merge does so by a merger, which says more of some columns.
+func (l *Layout) merge(w io.Writer, m *merger, sources []*Reader, columns []Column,
+	meta map[string]string) (sum Summary,
 	err error) {
 	defer guard(&err)
-	m := &merger{layout: l, columns: columns, required: make([]bool, len(columns)), places: map[*Reader][]int{}, sum: &sum}
+	m.layout, m.columns, m.required, m.places, m.sum = l, columns, make([]bool, len(columns)), map[*Reader][]int{}, &sum
 	for i := range columns {
 		m.required[i] = true
 	}
@@ -64,6 +71,12 @@ func (m *merger) place(r *Reader) ([]int, error) {
 	for i, c := range m.columns {
 		places[i] = slices.IndexFunc(r.columns, func(x Column) bool { return x.Name == c.Name })
 		at := places[i]
+		if _, anew := m.relabelled[i]; anew {
+			if m.required[i] = false; at >= 0 {
+				found++
+			}
+			continue
+		}
 		if at < 0 {
 			m.required[i] = m.required[i] && c.Name == weightColumn
 			continue
@@ -91,6 +104,11 @@ type merger struct {
 	parts    []sourceGroup     // of the next row group
 	rows     int               // in them
 	sum      *Summary
+
+	// Of columns that get other values than the files have: which of the cells, and whether
+	// it is its time, see relabel.
+	relabelled map[int]int
+	cells      func(row int64) []joiner.Cell
 }
 
 // sourceGroup is a row group of a file.
@@ -139,6 +157,10 @@ func (m *merger) write(w io.Writer, meta map[string]string) error {
 
 // gather reads a column of all parts.
 func (m *merger) gather(i int, to *colfile.Column) error {
+	if part, anew := m.relabelled[i]; anew {
+		m.relabel(i, part, to)
+		return nil
+	}
 	t := m.columns[i].Type
 	most := newPageDecoder(t, m.required[i]).most
 	if t.Scalar == ScalarString {

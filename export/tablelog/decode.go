@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"path"
 
 	"github.com/go-json-experiment/json"
@@ -43,7 +44,7 @@ func decode(data []byte) (*Operation, error) {
 // not.
 func (m *manifest) upgrade() error {
 	if m.Format != formatOne {
-		if m.Format < Format && m.Schema != nil {
+		if m.Schema != nil && (m.Format < formatThree || m.Format < Format && m.Operation != KindAppend.String()) {
 			return fmt.Errorf("it has a schema, which format %d has not", m.Format)
 		}
 		return nil
@@ -97,13 +98,13 @@ func (m *manifest) checkKind() error {
 		}
 		return errors.Join(checkSchema(m.Schema, m.Append.Commit), m.Append.check())
 	case KindReplace.String(), KindDelete.String():
-		if m.Append != nil || m.DeadLetters != nil || m.Schema != nil || m.Cause == "" {
+		if m.Append != nil || m.DeadLetters != nil || m.Cause == "" {
 			return errors.New("it is no append, and has fields of one, or no cause")
 		}
-		if m.Operation == KindDelete.String() && len(m.Files) > 0 {
-			return errors.New("it deletes files, and cannot add any")
+		if m.Operation == KindDelete.String() && (len(m.Files) > 0 || m.Schema != nil) {
+			return errors.New("it deletes files, and cannot add any, nor columns")
 		}
-		return nil
+		return checkSchema(m.Schema, math.MaxUint64)
 	}
 	return fmt.Errorf("operation %q does not exist", m.Operation)
 }

@@ -79,7 +79,7 @@ func TestCutRoundTripsThroughTheManifest(t *testing.T) {
 	for seed := range uint64(500) {
 		rng := newRand(seed)
 		cut := randomCut(rng)
-		op := &Operation{Format: Format, Name: "feed", Partitions: 1, Kind: KindAppend, Nonce: cut.Nonce, Number: cut.Number + rng.Uint64N(2), Commit: cut}
+		op := &Operation{Format: formatThree, Name: "feed", Partitions: 1, Kind: KindAppend, Nonce: cut.Nonce, Number: cut.Number + rng.Uint64N(2), Commit: cut}
 		if op.Number > 1 {
 			op.Parent = strings.Repeat("ab", 32)
 		}
@@ -111,7 +111,7 @@ func sampleOperation() *Operation {
 	cut.Progress.Ledger.Kinds[events.KindRequest].Disposed[joiner.DispositionAccepted] = 1
 	hash := strings.Repeat("ab", 32)
 	return &Operation{
-		Format: Format, Name: "feed", Partitions: 1, Number: 1, Kind: KindAppend, Nonce: "nonce1", Commit: cut,
+		Format: formatThree, Name: "feed", Partitions: 1, Number: 1, Kind: KindAppend, Nonce: "nonce1", Commit: cut,
 		Added: []File{{
 			Path: "data/dt=2026-11-22/p0000-00000000000000000001-000.parquet", Staging: "_staging/p0000-x.parquet", Rows: 3, Bytes: 10,
 			SHA256: hash, RowsHash: hash, Columns: []Column{{Name: "request_id", Type: "string"}},
@@ -174,6 +174,13 @@ func TestManifestIsReadStrictly(t *testing.T) {
 		`"files": [`:                          `"begins": 3, "files": [`,
 		`"operation": "replace", "nonce": "n`: `"operation": "delete", "nonce": "n`,
 		`"summary": {`:                        `"table": {"path": "_commits/x.json", "sha256": "00"}, "summary": {`,
+	})
+	labels := sampleReplace()
+	labels.Cause, labels.Schema = "replay", []SchemaColumn{{Name: "bought", Type: "double", Kind: SchemaLabel}}
+	changed(t, string(encoded(t, labels)), map[string]string{
+		`"format": 4`:      `"format": 3`, // which had no schema in a replace
+		`"kind": "label"`:  `"kind": ""`,
+		`"type": "double"`: `"type": ""`,
 	})
 	good := string(encoded(t, sampleOperation()))
 	for _, bad := range []string{"", "null", "[]", good + "x", good + good} {

@@ -39,7 +39,7 @@ func (k Kind) String() string {
 
 // Operation is one operation on the table of rows, as its manifest has it.
 type Operation struct {
-	Format     int    // version of the manifest's format: 1, 2, or 3 where it has a schema
+	Format     int    // version of the manifest's format: 1, 2, 3 where it has a schema, 4 where a replace has
 	Name       string // of the joiner
 	Partition  int
 	Partitions int
@@ -59,7 +59,8 @@ type Operation struct {
 	Removed []string
 	// DeadLetters is the file of events that the commit rejected; nil if there are none.
 	DeadLetters *DeadLetters
-	// Schema is what an append brings to the columns of the table, or changes of them.
+	// Schema is what an append or a replace brings to the columns of the table, or changes of
+	// them.
 	Schema []SchemaColumn
 	// Summary counts what was added and removed.
 	Summary Summary

@@ -116,8 +116,8 @@ func (s *State) apply(op *Operation) error {
 			s.Began = c.From
 		}
 		s.Last, s.Receipt = c, joiner.Receipt{Number: c.Number, Hash: op.Hash}
-		s.schema = s.schema.with(op.Schema, c.Number)
 	}
+	s.schema = s.schema.with(op.Schema, s.Receipt.Number)
 	s.Begins = max(s.Begins, op.Begins)
 	for i := range op.Added {
 		f := op.Added[i]

@@ -18,15 +18,17 @@ const MaxColumns = 64 << 10
 const (
 	formatOne = 1
 	formatTwo = 2
-	// Format is the newest version. It is written where there is a schema; all else is of
-	// version 2.
-	Format = 3
+	// formatThree has a schema in appends, and in checkpoints.
+	formatThree = 3
+	// Format is the newest version. It is written for a replace that brings columns; all
+	// else is of version 2, or 3 where it has a schema.
+	Format = 4
 )
 
 // formatOf is the version that is written for so many columns of the schema.
 func formatOf(columns int) int {
 	if columns > 0 {
-		return Format
+		return formatThree
 	}
 	return formatTwo
 }

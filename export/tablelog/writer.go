@@ -129,6 +129,9 @@ func (w *Writer) Commit(op *Operation, opts Options) (*Operation, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	op.Format = formatOf(len(op.Schema))
+	if len(op.Schema) > 0 && op.Kind != KindAppend {
+		op.Format = Format
+	}
 	op.Table = nil
 	var made *table
 	due := opts.Checkpoint || w.state.sinceN >= w.every

@@ -62,9 +62,11 @@ func ParsePart(text string) (part, parts int, err error) {
 // target is where the rows of a replay go: a new output, or days of one that is there.
 // Both are nil in a dry run.
 type target struct {
-	out    *export.Output
-	keeper *export.Keeper
-	again  *export.Recomputed
+	out     *export.Output
+	keeper  *export.Keeper
+	again   *export.Recomputed
+	relabel *export.Relabeled
+	cells   *labelCells // of relabel, once the join begins
 }
 
 func (t *target) close() (err error) {
@@ -87,6 +89,8 @@ type rowWriter interface {
 // begin begins to write; nil: nothing is written.
 func (t *target) begin() (rowWriter, error) {
 	switch {
+	case t.relabel != nil:
+		return t.cells, nil
 	case t.again != nil:
 		return t.again, nil
 	case t.out != nil:
@@ -113,8 +117,8 @@ func (r *Replay) open(ctx context.Context, rules *joiner.Rules) (t target, err e
 	}
 	o := partition.OutputOptions(rows, r.Config, rules, r.Log)
 	o.Behind, o.FileBytes = true, min(o.FileBytes, r.Memory/fileShare)
-	if r.Replace {
-		return r.openDays(rows, o)
+	if r.Replace || len(r.Labels) > 0 {
+		return r.openDays(rows, o, rules)
 	}
 	if t.out, err = export.Open(o); err != nil {
 		return t, err
@@ -245,6 +249,9 @@ func (r *Replay) join(ctx context.Context, rules *joiner.Rules, seen *evidence, 
 	report := r.reportOf(result, sink)
 	if l.Kinds[events.KindRequest].Read+l.Kinds[events.KindOutcome].Read == 0 {
 		return report, nil
+	}
+	if to.relabel != nil {
+		return report, r.commitLabels(ctx, to, report)
 	}
 	if to.again != nil {
 		return report, r.commitDays(ctx, to.again, sink, report)

@@ -49,6 +49,7 @@ type Replay struct {
 	AsJSON      bool
 	From, To    events.Time // of the requests whose rows are written; both 0: of all
 	Replace     bool        // put the rows in the place of whole days of the output
+	Labels      []string    // write these over days of the output, and leave all else as it is
 	Part, Parts int         // of the ids; parts is 0 if all are joined
 	Memory      int64
 	Jobs        int
@@ -69,7 +70,8 @@ func (r *Replay) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := checkLabels("allow-unmatched", r.Unmatched, &rules); err != nil {
+	if err := errors.Join(checkLabels("allow-unmatched", r.Unmatched, &rules),
+		checkLabels("labels", r.Labels, &rules)); err != nil {
 		return err
 	}
 	if err := r.bind(); err != nil {
@@ -80,6 +82,9 @@ func (r *Replay) Run(ctx context.Context) (err error) {
 	}
 	for _, own := range r.Dumped {
 		rules.Gaps = withGaps(rules.Gaps, own.Gaps)
+	}
+	if len(r.Labels) > 0 { // a row that the policies of today leave out may be there
+		rules.Negatives, rules.SampleRate = joiner.NegativesAll, 0
 	}
 	rules.Early = false // everything is read before anything is decided
 	out, err := r.open(ctx, &rules)

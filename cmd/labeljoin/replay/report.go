@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -104,6 +105,8 @@ type report struct {
 	Events   map[string]map[string]int64 `json:"events"` // by kind and what became of them
 	Damaged  []string                    `json:"damaged"`
 	Replaced []export.DayChange          `json:"replaced,omitempty"`
+	Unknown  int64                       `json:"rows_of_no_request,omitempty"` // with --labels: they have null
+	LeftOut  int64                       `json:"rows_not_there,omitempty"`     // with --labels: positive, and in no day
 	Days     []dayReport                 `json:"days"`
 	ledger   joiner.Ledger
 }
@@ -174,7 +177,18 @@ func (r *Replay) tell(p *report) error {
 		return err
 	}
 	for _, d := range p.Replaced {
+		if len(r.Labels) > 0 {
+			fmt.Fprintf(r.Talk, "\n%s was written over %s: %d rows", strings.Join(r.Labels, ", "), d.Day, d.After)
+			continue
+		}
 		fmt.Fprintf(r.Talk, "\n%s was replaced: %d rows before, %d now", d.Day, d.Before, d.After)
+	}
+	if p.Unknown > 0 {
+		fmt.Fprintf(r.Talk, "\n%d rows are of no request in the logs: they have null", p.Unknown)
+	}
+	if p.LeftOut > 0 {
+		fmt.Fprintf(r.Talk, "\n%d rows with an outcome for these labels are not in the days, where a policy left them out: "+
+			"--replace writes them", p.LeftOut)
 	}
 	if !p.Written {
 		_, err := fmt.Fprintf(r.Talk, "\nnothing was written (--dry-run)\n")

@@ -25,8 +25,8 @@ func Validate(list *tfmd.DatasetFeatureStatisticsList, s *tfmd.Schema, a Against
 	if err != nil {
 		return nil, err
 	}
-	if a.Environment != "" && !slices.Contains(s.DefaultEnvironment, a.Environment) {
-		return nil, &Error{fmt.Errorf("the schema has no environment %q; it has %q", a.Environment, s.DefaultEnvironment)}
+	if a.Environment, err = environment(s, a.Environment); err != nil {
+		return nil, err
 	}
 	byWeight := weighted(data)
 	v := newView(data, byWeight, a.Environment)
@@ -270,4 +270,22 @@ func EncodeAnomalies(a *tfmd.Anomalies) ([]byte, error) {
 func DecodeAnomalies(data []byte) (*tfmd.Anomalies, error) {
 	a := &tfmd.Anomalies{}
 	return a, proto.Unmarshal(data, a)
+}
+
+// environment is the environment of a schema with a name. Upper and lower case are one, unless the
+// schema tells them apart. Without a name there is none.
+func environment(s *tfmd.Schema, name string) (string, error) {
+	if name == "" || slices.Contains(s.DefaultEnvironment, name) {
+		return name, nil
+	}
+	var found []string
+	for _, e := range s.DefaultEnvironment {
+		if strings.EqualFold(e, name) {
+			found = append(found, e)
+		}
+	}
+	if len(found) != 1 {
+		return "", &Error{fmt.Errorf("the schema has no environment %q; it has %q", name, s.DefaultEnvironment)}
+	}
+	return found[0], nil
 }

@@ -38,6 +38,16 @@ func Suggest(records []any, kind events.Kind) (list []Suggestion) {
 	return list
 }
 
+// Required lists the fields that every event of a kind needs.
+func Required(kind events.Kind) (names []string) {
+	for _, f := range fieldsOf(kind) {
+		if f.required {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
 // survey is what was seen at each path of some records.
 type survey struct {
 	total int

@@ -75,6 +75,15 @@ func TestPreview(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a field that nothing looks like", func(t *testing.T) {
+		got := preview(t, Preview{}, "clicks.json", `{"what": 7, "type": "click", "sku": 6, "happened": "soon"}`)
+		for _, want := range []string{"kind: outcome", "item_id: event.sku", "request_id: event. ", "ts: event. ",
+			"# every outcome needs one, and no field looks like it"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("it lacks %q:\n%s", want, got)
+			}
+		}
+	})
 	t.Run("labeljoin's own format", func(t *testing.T) {
 		got := preview(t, Preview{Config: c, Input: "requests"}, "r.jsonl",
 			`{"request_id":"a","ts":1}`+"\n"+`{"id":"b","timestamp":1764384000}`)

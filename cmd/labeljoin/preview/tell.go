@@ -271,6 +271,13 @@ func (t *telling) writeSuggestions(b *strings.Builder, list []mapping.Suggestion
 		}
 		fmt.Fprintf(table, "%s%s: %s\t# %s\n", indent, s.Field, expression, s.Why)
 	}
+	for _, name := range mapping.Required(of) {
+		found := slices.ContainsFunc(list, func(s mapping.Suggestion) bool { return s.Field == name })
+		if t.mapping == nil && !found {
+			fmt.Fprintf(table, "%s%s: event.\t# every %s needs one, and no field looks like it: which one is it?\n", indent,
+				name, of)
+		}
+	}
 	_ = table.Flush() // into memory
 }
 

@@ -7,3 +7,6 @@ func Waiting(s *Server, input string) int {
 	defer g.mu.Unlock()
 	return len(g.waiting)
 }
+
+// Joined is a message of some values.
+func Joined(values ...[]byte) []byte { return joined(values, 0) }

@@ -187,3 +187,24 @@ func TestGatherGone(t *testing.T) {
 		t.Errorf("the answers are %v", p.codes)
 	}
 }
+
+// TestJoined: a record that is a list itself is not taken for several when it is read.
+func TestJoined(t *testing.T) {
+	for want, records := range map[string][][]byte{
+		`{"a":1}`: {[]byte(`{"a":1}`)}, `[[1,2]]`: {[]byte(`[1,2]`)}, `[[1],2]`: {[]byte(`[1]`), []byte("2")},
+	} {
+		t.Run(want, func(t *testing.T) {
+			got := ingest.Joined(records...)
+			n := 0
+			for _, data := range new(jsonevent.Decoder).Split(got) {
+				if n >= len(records) || string(data) != string(records[n]) {
+					t.Errorf("%s is read as %q", got, data)
+				}
+				n++
+			}
+			if string(got) != want || n != len(records) {
+				t.Errorf("the message is %s, and is read as %d records", got, n)
+			}
+		})
+	}
+}

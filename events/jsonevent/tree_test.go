@@ -147,6 +147,12 @@ func TestTreeShortest(t *testing.T) {
 	if found < 1000 {
 		t.Errorf("only %d numbers are the shortest", found)
 	}
+	for raw, want := range map[string]bool{"0.000001": true, "0.0000001": false, "-12.5": true, "1.0": false,
+		"0.1234567890123456": false, "12345678901.2345": true, "123456789012.3456": false} {
+		if root := tree.Read(&jsonevent.Decoder{}, []byte(raw)); root == nil || root.Shortest() != want {
+			t.Errorf("%s: want %v", raw, want)
+		}
+	}
 }
 
 // randomNumber is a number with a point, as a rule of few digits.

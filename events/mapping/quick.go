@@ -34,6 +34,8 @@ func quickOf(node ast.Node) quick {
 		return constant(n.Value)
 	case *ast.IntegerNode:
 		return constant(n.Value)
+	case *ast.BoolNode:
+		return constant(n.Value)
 	case *ast.NilNode:
 		return constant(nil)
 	case *ast.ArrayNode:
@@ -53,6 +55,8 @@ func quickOf(node ast.Node) quick {
 		return quickChain(n)
 	case *ast.BinaryNode:
 		return quickBinary(n)
+	case *ast.UnaryNode:
+		return quickNot(n)
 	case *ast.ConditionalNode:
 		return quickChoice(n)
 	case *ast.MapNode:
@@ -141,6 +145,12 @@ func quickBinary(n *ast.BinaryNode) quick {
 	if left == nil || right == nil {
 		return nil
 	}
+	switch n.Operator {
+	case "and", "&&", "or", "||":
+		return quickLogic(left, right, n.Operator == "or" || n.Operator == "||")
+	case "in":
+		return quickIn(left, n.Right)
+	}
 	var join func(e *evaluation, a, b any) (any, outcome)
 	switch n.Operator {
 	case "??":
@@ -173,6 +183,12 @@ func quickBinary(n *ast.BinaryNode) quick {
 			}
 			return v, outcomeGood
 		}
+	case "startsWith":
+		join = onTexts(strings.HasPrefix)
+	case "endsWith":
+		join = onTexts(strings.HasSuffix)
+	case "contains":
+		join = onTexts(strings.Contains)
 	default:
 		return nil
 	}

@@ -235,7 +235,7 @@ func FuzzMapping(f *testing.F) {
 	var all, slow []*Mapping
 	for _, format := range Formats() {
 		spec := Spec{
-			Format: format, Kind: both, Each: "event.l ?? [event]", Only: "it != 3", Limits: jsonevent.Decoder{MaxBytes: 64 << 10},
+			Format: format, Kind: both, Each: "event.l ?? [event]", Only: `it != 3 and not (event.id in ["z"] or event.l == "y")`, Limits: jsonevent.Decoder{MaxBytes: 64 << 10},
 			Map: map[string]string{
 				"request_id": `default(event.id ?? event.data?.id, "x")`, "ts": `event.t != nil ? time(event.t, "ms") : stored`, "type": `"t"`,
 				"items": `map(event.i ?? [], {item_id: .a, features: {all: #}})`, "features": `{e: event, i: it}`, "value": "event.v",
@@ -307,6 +307,8 @@ func TestQuickAgrees(t *testing.T) {
 		`P == nil ? "none" : string(P)`, `P == "x" ? P : Q ?? "y"`, `string(P ?? 3) + "-" + string(Q ?? 4)`, `P != Q ? "a" : "b"`,
 		`time(P, "s")`, `map(P ?? [], {item_id: #index, position: #})`, `map(P, {item_id: .a ?? "z", features: {f: #}})`,
 		`map(P ?? [[1]], map(#, string(#)))`, `{a: P, b: {c: Q, d: 1}}`, `event["d-e"].a`, `P + Q`, `string(kind == "request" ? P : Q)`,
+		`P == "x" and Q != nil ? "a" : "b"`, `P == nil || Q ? "a" : "b"`, `not (P == Q) ? "a" : P != nil && true`,
+		`P in ["x", "17"] ? "a" : "b"`, `P not in ["x"] or Q ? "a" : "b"`, `P startsWith "x" ? Q endsWith "f" : Q contains P ? "a" : "b"`,
 	}
 	quick := 0
 	for range 150 {

@@ -124,6 +124,9 @@ func (c *Config) Complete() {
 			label.Value = Any
 		}
 	}
+	if a := c.Join.Attribute; a != nil {
+		a.complete(c.Longest(), c.source.has("join.attribute.within"))
+	}
 	if c.Export.Daily != nil && c.Export.Daily.After == 0 && !c.source.has("export.daily.after") {
 		c.Export.Daily.After = defaultAfter
 	}

@@ -86,6 +86,20 @@ const (
 
 func (Emit) words() []string { return []string{"close", "early"} }
 
+// AttributeTo says which requests have an outcome that names none.
+type AttributeTo string
+
+// The last one that matches, the first one, all of them, or all of them in shares.
+const (
+	AttributeLast     AttributeTo = "last"
+	AttributeFirst    AttributeTo = "first"
+	AttributeAll      AttributeTo = "all"
+	AttributeEven     AttributeTo = "even"
+	AttributePosition AttributeTo = "position"
+)
+
+func (AttributeTo) words() []string { return []string{"last", "first", "all", "even", "position"} }
+
 // SampleHash says by which hash of the request id sampling keeps negatives.
 type SampleHash string
 

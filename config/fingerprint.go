@@ -56,6 +56,9 @@ func (c *Config) Fingerprint() string {
 	if j.Outcomes.SameID == SameIDLast {
 		canonical.Join["same_id"] = j.Outcomes.SameID
 	}
+	if a := j.Attribute; a != nil {
+		canonical.Join["attribute"] = map[string]any{"to": a.To, "by": a.By, "within": a.Within.Std()}
+	}
 	if !c.Inputs.isPlain() {
 		for i := range c.Inputs.List {
 			canonical.Inputs = append(canonical.Inputs, c.Inputs.List[i].canonical())

@@ -82,6 +82,31 @@ type Join struct {
 	//
 	// Default: an output that was begun by an older version goes on with the same sample.
 	SampleHash SampleHash `yaml:"sample_hash"`
+	// Which requests have the outcomes that name none, as feedback does that knows a user, a
+	// session or an item. Without this block, an outcome without a request_id is rejected.
+	Attribute *Attribute `yaml:"attribute"` // nil: none
+}
+
+// Attribute is the block `join.attribute`.
+type Attribute struct {
+	// Which of the requests that match have the outcome: the last one before it, the first
+	// one, or all of them. With even they share it equally, and with position the first and
+	// the last have 40 % each and those between share the rest: then `count` and `sum` count
+	// shares, and count is a column of doubles.
+	//
+	// Default: who clicks means what was shown last.
+	To AttributeTo `yaml:"to"`
+	// What has to be equal: fields of the request (user_id, model, model_version or
+	// features.NAME), each with a field of the outcome (attrs.NAME). `item: item_id` asks
+	// that the request listed the item. As in `{user_id: attrs.user, item: item_id}`.
+	//
+	// Default: none. It is required.
+	By map[string]string `yaml:"by"`
+	// How long before the outcome a request may be stamped, both ends included. From 1ns to
+	// the longest window of all labels.
+	//
+	// Default: the longest window. What comes later than that labels nothing.
+	Within Duration `yaml:"within"`
 }
 
 // UnmarshalYAML reads the block inside another document, a test file for one.

@@ -94,6 +94,9 @@ func (v *checker) join() {
 			j.SampleNegatives)
 	}
 	v.policy()
+	if j.Attribute != nil {
+		v.attribute(j.Attribute, ok)
+	}
 }
 
 // maxAge checks that no event is called too old that could still be joined or

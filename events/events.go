@@ -118,5 +118,8 @@ type Outcome struct {
 	Value     float64
 	HasValue  bool
 	Attrs     map[string]any // as encoding/json would decode them; nil: not given
-	Hash      [32]byte       // SHA-256 of the event's bytes: the last tie-break
+	// Share is how much of it is its request's, where several share it: above 0 and
+	// below 1. 0: all of it.
+	Share float64
+	Hash  [32]byte // SHA-256 of the event's bytes: the last tie-break
 }

@@ -245,7 +245,7 @@ func (d *Decision) fold(row int, o *events.Outcome, f *Fact, e *edit) {
 		if l.looks() && !d.look(row, i, o, f, &value) {
 			continue
 		}
-		d.cells[row][i].add(l.Agg, o.TS, value)
+		d.cells[row][i].add(l.Agg, o, value)
 	}
 	if d.trace != nil {
 		d.traceFolded(row, delay, f, e)

@@ -35,6 +35,7 @@ type Save struct {
 	Outcome *StoredOutcome  // the event, as an outcome of the request
 	Wait    *StoredOutcome  // the event, as one that waits
 	Remove  []StoredOutcome // outcomes of the request that are disposed of; without Data
+	Mark    []StoredOutcome // outcomes of the request whose Gone has changed; without Data
 	Adopt   []StoredOutcome // these wait no more: they are the request's now
 	Take    []Former        // these of another request of the id are this one's
 	Spare   []StoredOutcome // of those, these wait for another request of the id as well

@@ -37,6 +37,8 @@ type Entry struct {
 	// Outcomes are those of the request, in Order, copies included. They are only
 	// needed for some steps: see Machine.Needs.
 	Outcomes []Fact
+	// Gone are those that the request has no more, as of HeldOutcome.Gone.
+	Gone []Fact
 
 	decoded        []*events.Request // of the pieces; nil until needed
 	crowd          crowd             // of Outcomes; see compare
@@ -86,6 +88,10 @@ func (x *Entry) AddOutcome(m *Machine, h *StoredOutcome) error {
 		return err
 	}
 	x.work.Outcomes++
+	if f.Gone {
+		x.Gone = append(x.Gone, f)
+		return nil
+	}
 	x.take(f)
 	return nil
 }
@@ -122,12 +128,13 @@ func (x *Entry) AddBeside(m *Machine, h *StoredOutcome) error {
 
 // fact decodes an outcome of the state.
 func (m *Machine) fact(h *StoredOutcome) (Fact, error) {
-	o, _, err := m.Decoders[events.KindOutcome].DecodeOutcome(h.Data)
+	o, err := m.Decoders[events.KindOutcome].DecodeHeld(h.Data)
 	if err != nil {
 		return Fact{}, Undecodable("outcome", h.Origin, err)
 	}
 	f := m.Rules.Fact(&o)
-	f.Origin, f.LateSeq, f.Until, f.Booked = h.Origin, h.LateSeq, h.Until, h.Booked
+	_, f.Given = events.AssignedTo(h.Data)
+	f.Origin, f.LateSeq, f.Until, f.Booked, f.Gone = h.Origin, h.LateSeq, h.Until, h.Booked, h.Gone
 	return f, nil
 }
 

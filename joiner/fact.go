@@ -20,7 +20,8 @@ type Fact struct {
 	// it and its copies that wait: they wait as long as that one does.
 	Until events.Time
 
-	Booked bool // as of a StoredOutcome
+	Booked, Gone bool // as of a StoredOutcome
+	Given        bool // it named no request, and was given to this one
 
 	qualifies  set  // of labels
 	impression bool // it matches Rules.Impression
@@ -121,7 +122,8 @@ func ownedValue(v any) any {
 // stored is the fact as the state holds it, without its data.
 func (f *Fact) stored() StoredOutcome {
 	o := &f.Outcome
-	return StoredOutcome{Origin: f.Origin, LateSeq: f.LateSeq, Booked: f.Booked, Until: f.Until, TS: o.TS, ID: o.ID,
+	return StoredOutcome{Origin: f.Origin, LateSeq: f.LateSeq, Booked: f.Booked, Gone: f.Gone, Until: f.Until, TS: o.TS,
+		ID:   o.ID,
 		Hash: o.Hash}
 }
 

@@ -17,7 +17,8 @@ type fold struct {
 	first  events.Time
 }
 
-func (f *fold) add(agg Agg, ts events.Time, v Number) {
+func (f *fold) add(agg Agg, o *events.Outcome, v Number) {
+	ts := o.TS
 	f.n++
 	if f.n == 1 {
 		f.first = ts
@@ -29,14 +30,29 @@ func (f *fold) add(agg Agg, ts events.Time, v Number) {
 	case AggCount:
 		f.ts = ts
 		return
+	case AggCredit:
+		f.ts = ts
+		f.acc += share(o)
+		return
 	}
 	if !v.Has {
 		return
+	}
+	if agg == AggSum {
+		v.Value *= share(o)
 	}
 	f.valued++
 	if f.takes(agg, v.Value) {
 		f.ts = ts
 	}
+}
+
+// share is how much of an outcome its request has.
+func share(o *events.Outcome) float64 {
+	if o.Share == 0 {
+		return 1
+	}
+	return o.Share
 }
 
 // takes merges a value and reports whether its outcome is the deciding one.
@@ -64,6 +80,11 @@ func (f *fold) cell(agg Agg, request events.Time) Cell {
 	case AggCount:
 		if f.n > 0 {
 			c.Value, c.TS = float64(f.n), f.ts
+		}
+		return c
+	case AggCredit:
+		if f.n > 0 {
+			c.Value, c.TS = f.acc, f.ts
 		}
 		return c
 	case AggLatency:

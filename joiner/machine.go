@@ -41,6 +41,7 @@ type Event struct {
 	Origin  events.Origin
 	Key     RequestKey      // of a request: its ts and id
 	Outcome *events.Outcome // nil: it is a request
+	Booked  bool            // of an outcome: it is counted elsewhere, as of a HeldOutcome
 	Data    []byte
 }
 

@@ -10,7 +10,7 @@ import (
 // storedOutcome is an outcome event as the state holds it.
 func storedOutcome(ev *Event, lateSeq uint32) StoredOutcome {
 	o := ev.Outcome
-	return StoredOutcome{Origin: ev.Origin, LateSeq: lateSeq, TS: o.TS, ID: o.ID, Hash: o.Hash, Data: ev.Data}
+	return StoredOutcome{Origin: ev.Origin, LateSeq: lateSeq, Booked: ev.Booked, TS: o.TS, ID: o.ID, Hash: o.Hash, Data: ev.Data}
 }
 
 // twins says what a request, or the outcomes that wait for one, know of an outcome.
@@ -105,7 +105,7 @@ func (m *Machine) onOutcome(x *Entry, fx *Effects, ev *Event) error {
 	held := storedOutcome(ev, 0)
 	fx.Pending, fx.Outcome = true, &held
 	f := m.Rules.Fact(ev.Outcome)
-	f.Origin = ev.Origin
+	f.Origin, f.Booked = ev.Origin, ev.Booked
 	x.take(f.Owned())
 	return m.react(x, fx, before)
 }
@@ -199,7 +199,7 @@ func (m *Machine) onLateOutcome(x *Entry, fx *Effects, ev *Event, now Now) error
 	}
 	fx.Disposition = fate
 	f := m.Rules.Fact(ev.Outcome)
-	f.Origin, f.LateSeq = ev.Origin, LateSeqBeyond
+	f.Origin, f.Booked, f.LateSeq = ev.Origin, ev.Booked, LateSeqBeyond
 	if correctable {
 		if err := m.reviseEarly(x, fx); err != nil {
 			return err

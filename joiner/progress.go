@@ -22,6 +22,15 @@ type Progress struct {
 	Ledger           Ledger
 	Guard            guard.Guard
 	Gaps             []events.Gap `json:",omitempty"` // declared and taken in; the slice is replaced, never changed
+	// Attributed is how far the outcomes that name no request have been given to requests.
+	Attributed Attributed `json:",omitzero"`
+}
+
+// Attributed is how far that is done: of the outcomes stamped before a time. Nothing closes
+// beyond it. Its zero value is that of a partition in which every outcome names its request.
+type Attributed struct {
+	On      bool
+	Through events.Time
 }
 
 // WindowProgress is how far a window has ended that is shorter than the longest.
@@ -69,8 +78,18 @@ func (p *Progress) MarkPublished(window time.Duration, through events.Time) {
 	p.Windows = next
 }
 
-// Watermark is the joiner's: every event with ts before it has been read, and
-// the guard believes it.
+// Watermark is the joiner's: every event with ts before it has been read, the guard
+// believes it, and the outcomes among them are with their requests.
 func (p *Progress) Watermark(lateness time.Duration) events.Time {
+	w := p.Read(lateness)
+	if p.Attributed.On {
+		w = min(w, p.Attributed.Through)
+	}
+	return w
+}
+
+// Read is the watermark of what was read: every event with ts before it has been, and the
+// guard believes it.
+func (p *Progress) Read(lateness time.Duration) events.Time {
 	return min(p.Clock.Watermark(lateness), p.Guard.Bound())
 }

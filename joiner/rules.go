@@ -26,6 +26,7 @@ type Rules struct {
 	SampleHash  SampleHash                 // says which share that is
 	Guard       guard.Config               // when silence is no evidence
 	Gaps        []events.Gap               // declared so far; the slice is replaced, never changed
+	Attribute   *Attribution               // of outcomes that name no request; nil: each has to name one
 }
 
 // SameID says which of the outcomes of a request counts that have one outcome_id.
@@ -121,6 +122,7 @@ const (
 	AggLatency            // seconds from the request to the first; null with none
 	AggTruth              // of other labels: 1 or 0
 	AggFormula            // of other labels: a number
+	AggCredit             // how many, each by its share: see events.Outcome
 )
 
 // Integer reports whether the aggregate's column is INT32 rather than DOUBLE.

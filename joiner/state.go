@@ -49,6 +49,9 @@ type StoredOutcome struct {
 	// Booked says that it is counted elsewhere: with another request of its id, which it
 	// was taken for when it came.
 	Booked bool
+	// Gone says that the request has it no more since it closed: it counts for the rows of
+	// the close, and for none after.
+	Gone bool
 	// Until is the time under which one is held that waits for its request: see Fact.
 	Until events.Time
 	TS    events.Time

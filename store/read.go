@@ -285,6 +285,20 @@ func (s *Store) Outcomes(p joiner.RequestKey) iter.Seq2[joiner.StoredOutcome, er
 	}
 }
 
+// WaitingAt implements engine.Store.
+func (s *Store) WaitingAt(t events.Time, id string) (held []joiner.StoredOutcome, err error) {
+	prefix := appendID(appendTime([]byte{spaceWaiting}, t), id)
+	err = s.records(prefix, func(key, value []byte) error {
+		o := joiner.StoredOutcome{Until: t}
+		if err := readTail(&o, key[len(prefix):]); err != nil {
+			return err
+		}
+		held = append(held, o)
+		return decodeWaiting(&held[len(held)-1], append([]byte(nil), value...))
+	})
+	return held, err
+}
+
 // Waiting implements engine.Store.
 func (s *Store) Waiting(id string) ([]joiner.StoredOutcome, error) {
 	var held []joiner.StoredOutcome
@@ -295,15 +309,9 @@ func (s *Store) Waiting(id string) ([]joiner.StoredOutcome, error) {
 			return
 		}
 		seen[t] = true
-		prefix := appendID(appendTime([]byte{spaceWaiting}, t), id)
-		err = s.records(prefix, func(key, value []byte) error {
-			o := joiner.StoredOutcome{Until: t}
-			if err := readTail(&o, key[len(prefix):]); err != nil {
-				return err
-			}
-			held = append(held, o)
-			return decodeWaiting(&held[len(held)-1], append([]byte(nil), value...))
-		})
+		var some []joiner.StoredOutcome
+		some, err = s.WaitingAt(t, id)
+		held = append(held, some...)
 	})
 	return held, err
 }

@@ -77,7 +77,7 @@ func decodeSingle(v []byte) (storedSingle, error) {
 func appendOutcomeValue(v []byte, o *joiner.StoredOutcome) []byte {
 	v = append(v, rulesVersion)
 	v = append(v, o.Hash[:]...)
-	v = binary.AppendUvarint(v, uint64(o.LateSeq)<<1|uint64(boolByte(o.Booked)))
+	v = binary.AppendUvarint(v, uint64(boolByte(o.Gone))<<33|uint64(o.LateSeq)<<1|uint64(boolByte(o.Booked)))
 	return append(v, o.Data...)
 }
 
@@ -87,7 +87,7 @@ func decodeOutcome(o *joiner.StoredOutcome, v []byte) error {
 	d.versionOf(rulesVersion)
 	o.Hash = [32]byte(d.bytes(32))
 	lateSeq := d.uvarint()
-	o.LateSeq, o.Booked = uint32(lateSeq>>1), lateSeq&1 != 0
+	o.LateSeq, o.Booked, o.Gone = uint32(lateSeq>>1), lateSeq&1 != 0, lateSeq>>33&1 != 0
 	o.Data, d.rest = d.rest, nil
 	return d.done()
 }

@@ -115,6 +115,25 @@ func (v *view) Requests(from, to events.Time) iter.Seq2[joiner.RequestKey, error
 	}
 }
 
+// Stored implements engine.View.
+func (v *view) Stored(from, to events.Time) iter.Seq2[state.Stored, error] {
+	return func(yield func(state.Stored, error) bool) {
+		w := v.walk(from, to, true)
+		err := w.run(v.snap, func(r *walked, _ *chunk) bool {
+			h := state.Stored{Key: r.key}
+			if r.single != nil {
+				h.Request = r.single.StoredRequest
+			} else {
+				h.Request.Pieces = []joiner.StoredPiece{{Origin: r.origin, Data: r.data}}
+			}
+			return yield(h, nil)
+		})
+		if err != nil {
+			yield(state.Stored{}, err)
+		}
+	}
+}
+
 // Orphans implements engine.View.
 func (v *view) Orphans(from, to events.Time) iter.Seq2[state.Orphan, error] {
 	return func(yield func(state.Orphan, error) bool) {

@@ -46,7 +46,8 @@ func Spec(c *config.Config, in *config.Input) mapping.Spec {
 	}
 	return mapping.Spec{
 		Format: in.Format, Kind: in.Kind, Each: in.Each, Only: in.Only, Map: in.Map, Unit: unit,
-		Limits: jsonevent.Decoder{MaxBytes: int(c.Limits.EventBytes), MaxDepth: int(c.Limits.Depth)},
+		Limits: jsonevent.Decoder{MaxBytes: int(c.Limits.EventBytes), MaxDepth: int(c.Limits.Depth),
+			Unnamed: c.Join.Attribute != nil},
 	}
 }
 

@@ -30,6 +30,7 @@ func Options(c *config.Config, rules joiner.Rules) (engine.Options, error) {
 			MaxBytes: int(c.Limits.EventBytes), MaxDepth: int(c.Limits.Depth),
 		}
 	}
+	o.Decoders[events.KindOutcome].Unnamed = rules.Attribute != nil
 	return o, nil
 }
 

@@ -25,6 +25,7 @@ func Rules(c *config.Config) (joiner.Rules, error) {
 		Merge:       j.Duplicates == config.DuplicatesMerge,
 		Early:       j.Emit == config.EmitEarly,
 		SampleRate:  j.SampleNegatives,
+		Attribute:   attributionOf(c),
 	}
 	if g := &c.Guard; g.Enabled {
 		rules.Guard = guard.Config{Patience: g.Patience.Std(), Tail: g.Tail, Usual: g.Usual, Learn: float64(g.Learn)}
@@ -48,6 +49,9 @@ func Rules(c *config.Config) (joiner.Rules, error) {
 			}
 			problems = append(problems, c.ProblemOf("labels."+l.Name+"."+setting, err))
 			label = joiner.Label{Name: l.Name} // so that others that name it have no problem by that
+		}
+		if a := rules.Attribute; a != nil && a.To.Splits() && label.Agg == joiner.AggCount {
+			label.Agg = joiner.AggCredit
 		}
 		rules.Labels = append(rules.Labels, label)
 	}

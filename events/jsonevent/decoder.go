@@ -22,6 +22,8 @@ type Decoder struct {
 	Separator string      // between the names of nested features; "" means "_"
 	MaxBytes  int         // of one event; 0 means 1 MiB
 	MaxDepth  int         // of nested objects and lists, the event itself being 1; 0 means 32
+	// Unnamed says that an outcome need not name its request: its RequestID is empty then.
+	Unnamed bool
 }
 
 func (d *Decoder) separator() string {

@@ -29,7 +29,10 @@ func (p *Parser) event(in shape, n int) bool {
 		return false
 	}
 	end := p.object(at, start, 1)
-	const need = 1<<fieldRequestID | 1<<fieldTS
+	need := uint32(1<<fieldRequestID | 1<<fieldTS)
+	if in == inOutcome && p.d.Unnamed && p.given&(1<<fieldRequestID|1<<fieldHeartbeat) == 0 {
+		return end >= 0 && p.page.space(end) == n && p.given&(1<<fieldTS) != 0
+	}
 	return end >= 0 && p.page.space(end) == n && p.given&need == need && p.isID(fieldRequestID)
 }
 

@@ -29,6 +29,9 @@ func (p *Parser) ScanOutcome(raw []byte) (id []byte, ts events.Time, info Info, 
 		copy(p.page[:], raw)
 		if p.event(inOutcome, len(raw)) && p.isOutcome() {
 			if ts, ok := p.time(); ok {
+				if p.given>>fieldRequestID&1 == 0 {
+					return nil, ts, Info{Unknown: p.unknown}, nil
+				}
 				return p.idIn(raw), ts, Info{Unknown: p.unknown}, nil
 			}
 		}

@@ -97,7 +97,8 @@ func (s *scanner) event(d *Decoder, in shape) (Scan, *events.RejectError) {
 func (s *scanner) conclude(d *Decoder, in shape) (Scan, *events.RejectError) {
 	found := Scan{Unknown: s.unknown, Unheld: s.unheld}
 	beat := s.spans[fieldHeartbeat]
-	if !s.spans[fieldRequestID].given() {
+	unnamed := in == inOutcome && d.Unnamed && !s.spans[fieldRequestID].given() && !beat.given()
+	if !s.spans[fieldRequestID].given() && !unnamed {
 		if !beat.given() {
 			return Scan{}, reject(events.ReasonMissingRequestID, "request_id is not given")
 		}
@@ -110,7 +111,7 @@ func (s *scanner) conclude(d *Decoder, in shape) (Scan, *events.RejectError) {
 	}
 	found.ID = s.text(s.spans[fieldRequestID])
 	switch n := len(found.ID); {
-	case n == 0:
+	case n == 0 && !unnamed:
 		return Scan{}, reject(events.ReasonEmptyRequestID, "request_id is empty")
 	case n > events.MaxID:
 		return Scan{}, reject(events.ReasonLongRequestID, fmt.Sprintf("request_id has %d bytes, at most %d are allowed", n,

@@ -115,6 +115,7 @@ func (m *Mapping) mapFields(compiled func(part, source string) *program) (proble
 	}
 	for _, k := range m.kinds {
 		for _, f := range fieldsOf(k) {
+			f.required = f.required && !(k == events.KindOutcome && f.name == "request_id" && m.spec.Limits.Unnamed)
 			if p := programs[f.name]; p != nil {
 				m.fields[k] = append(m.fields[k], mapped{f, p})
 			} else if _, given := m.spec.Map[f.name]; f.required && (!given || m.spec.Map[f.name] == "") {

@@ -3,7 +3,6 @@ package batch
 import (
 	"crypto/sha256"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -19,27 +18,18 @@ type copyOf struct {
 
 // decideApart decides the requests that were set aside.
 func (j *join) decideApart() error {
-	held := j.apart.held
-	slices.SortFunc(held, func(a, b setAside) int { return orderAside(&a, &b) })
-	for from, to := 0, 0; from < len(held); from = to {
-		byID := map[string][]copyOf{}
-		for to = from; to < len(held) && held[to].hash == held[from].hash; to++ {
-			h := &held[to]
-			req, err := j.o.Decoders[events.KindRequest].DecodeRequest(h.data)
-			if err != nil {
-				return joiner.Undecodable("request", h.at, err)
-			}
-			piece := joiner.Piece{Request: req, Hash: sha256.Sum256(h.data)}
-			byID[req.ID] = append(byID[req.ID], copyOf{Piece: piece, at: h.at, data: h.data})
-		}
-		for _, id := range slices.Sorted(maps.Keys(byID)) {
-			if err := j.decideID(held[from].hash, id, byID[id]); err != nil {
-				return err
-			}
-		}
-	}
+	err := j.eachApart(j.decideID)
 	j.apart = nil
-	return nil
+	return err
+}
+
+// copyOf decodes an event that was set aside.
+func (j *join) copyOf(h *setAside) (copyOf, error) {
+	req, err := j.o.Decoders[events.KindRequest].DecodeRequest(h.data)
+	if err != nil {
+		return copyOf{}, joiner.Undecodable("request", h.at, err)
+	}
+	return copyOf{Piece: joiner.Piece{Request: req, Hash: sha256.Sum256(h.data)}, at: h.at, data: h.data}, nil
 }
 
 // decideID decides all requests of an id, whose events are in the order of arrival.
@@ -64,7 +54,9 @@ func (j *join) decideID(hash uint64, id string, all []copyOf) error {
 		d.Begin(j.o.Rules, &req)
 		for h := range outcomes {
 			if j.o.Rules.OfOutcome(places, outcomes[h].outcome.TS) == i {
-				fates[d.Add(&outcomes[h].outcome)]++
+				if fate := d.Add(&outcomes[h].outcome); !outcomes[h].entry.booked {
+					fates[fate]++
+				}
 				outcomes[h].entry.gone = true
 			}
 		}

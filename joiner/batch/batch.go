@@ -125,8 +125,15 @@ func Run(ctx context.Context, o Options, sink Sink) (*Result, error) {
 		o.From, o.To = events.MinTime, events.MaxTime
 	}
 	workers := newWorkers(&o)
+	given, err := assignAll(ctx, &o, workers)
+	if err != nil {
+		return nil, err
+	}
 	for passes := 1; passes <= maxPasses; passes *= 2 {
 		j := newJoin(&o, sink, passes, workers)
+		if j.shares = given; given != nil {
+			given.next = 0
+		}
 		err := j.run(ctx)
 		if errors.Is(err, errTooMuch) {
 			continue
@@ -155,6 +162,7 @@ type join struct {
 	known       events.Time // of outcomes: what is stamped later is not known
 	heartbeat   events.Time // the largest of the outcomes
 
+	shares   *shares // nil: every outcome names its request
 	outcomes *table
 	matches  *matches
 	apart    *apart

@@ -57,7 +57,8 @@ func text(req *events.Request, row *joiner.Row) string {
 	if row.Item >= 0 {
 		item = req.Items[row.Item].ID
 	}
-	return fmt.Sprintf("%q %q %d %s %v weight %v %v revision %d", req.ID, item, req.TS, enginetest.Columns(req, row.Item), row.Cells, row.Weight, row.Reason, row.Revision)
+	return fmt.Sprintf("%q %q %d %s %v weight %v %v revision %d", req.ID, item, req.TS, enginetest.Columns(req, row.Item),
+		row.Cells, row.Weight, row.Reason, row.Revision)
 }
 
 func (k *kept) Rows(rows []joiner.Labeled) error {
@@ -93,13 +94,14 @@ func logsOf(h *enginetest.History, r *rand.Rand) [][]events.Batch {
 // byEngine replays a history by the engine.
 func byEngine(t *testing.T, h *enginetest.History, logs [][]events.Batch, complete bool) (*kept, joiner.Ledger) {
 	t.Helper()
-	st, err := store.Open(store.Options{FS: vfs.NewMem(), Dir: "state", CacheSize: 1 << 20, Log: slog.New(slog.DiscardHandler)})
+	st, err := store.Open(store.Options{FS: vfs.NewMem(), Dir: "state", CacheSize: 1 << 20,
+		Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := &memory.Output{}
 	o := engine.Options{
-		Name: "test", Rules: h.Rules, RulesHash: "rules", Decoders: decoders(), OutcomesPerRequest: h.Limit,
+		Name: "test", Rules: h.Rules, RulesHash: "rules", Decoders: h.Decoders(), OutcomesPerRequest: h.Limit,
 		Replay: &engine.Replay{Complete: complete}, Roll: engine.Roll{Interval: time.Hour}, Store: st, Output: out,
 		Log: slog.New(slog.DiscardHandler), Nonce: func() string { return "nonce" },
 	}
@@ -138,7 +140,7 @@ func decoders() [events.Kinds]jsonevent.Decoder {
 }
 
 func options(h *enginetest.History, logs [][]events.Batch, complete bool) batch.Options {
-	o := batch.Options{Rules: &h.Rules, Decoders: decoders(), Limit: h.Limit, Complete: complete, Jobs: 2}
+	o := batch.Options{Rules: &h.Rules, Decoders: h.Decoders(), Limit: h.Limit, Complete: complete, Jobs: 2}
 	for k := range o.Open {
 		o.Open[k] = func(context.Context) (batch.Source, error) { return &log{batches: logs[k]}, nil }
 	}
@@ -191,7 +193,27 @@ func TestRowsAreTheEngines(t *testing.T) {
 
 func agrees(t *testing.T, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 0x6261746368))
-	shape := enginetest.Shape{Timely: r.IntN(2) == 0, Early: r.IntN(3) == 0, Wild: r.IntN(4) == 0, Hot: r.IntN(4) == 0, Again: r.IntN(4) == 0}
+	shape := enginetest.Shape{Timely: r.IntN(2) == 0, Early: r.IntN(3) == 0, Wild: r.IntN(4) == 0, Hot: r.IntN(4) == 0,
+		Again: r.IntN(4) == 0}
+	agreesOn(t, seed, shape, r)
+}
+
+// TestUnnamedAreTheEngines is the same for outcomes that name no request.
+func TestUnnamedAreTheEngines(t *testing.T) {
+	for seed := uint64(1); seed <= uint64(max(60, *seedsFlag)); seed++ {
+		if *seedFlag != 0 {
+			seed = *seedFlag
+		}
+		r := rand.New(rand.NewPCG(seed, 0x6261746368))
+		agreesOn(t, seed, enginetest.Shape{Timely: r.IntN(2) == 0, Unnamed: true}, r)
+		if t.Failed() || *seedFlag != 0 {
+			t.Fatalf("to see it again: go test ./joiner/batch -run '^%s$' -seed %d", t.Name(), seed)
+		}
+	}
+}
+
+func agreesOn(t *testing.T, seed uint64, shape enginetest.Shape, r *rand.Rand) {
+	t.Helper()
 	h := enginetest.Generate(seed, shape)
 	h.MaxFuture, h.MaxAge = 0, 0
 	logs, complete := logsOf(&h, r), r.IntN(2) == 0
@@ -265,7 +287,8 @@ func TestReach(t *testing.T) {
 				var b events.Batch
 				for i, ts := range times {
 					data := fmt.Sprintf(`{"request_id":"r","ts":%d,"type":"click"}`, ts)
-					b.Messages = append(b.Messages, events.Message{Kind: events.Kind(k), Input: uint8(k), Seq: uint64(i + 1), Stored: events.MinTime, Data: []byte(data)})
+					b.Messages = append(b.Messages, events.Message{Kind: events.Kind(k), Input: uint8(k), Seq: uint64(i + 1),
+						Stored: events.MinTime, Data: []byte(data)})
 				}
 				logs[k] = []events.Batch{b}
 			}
@@ -281,7 +304,8 @@ func TestReach(t *testing.T) {
 					}
 				}
 			}
-			if strings.Join(slices.Sorted(strings.FieldsSeq(fates)), " ") != strings.Join(slices.Sorted(strings.FieldsSeq(c.fates)), " ") || len(got.rows) != c.rows {
+			if strings.Join(slices.Sorted(strings.FieldsSeq(fates)),
+				" ") != strings.Join(slices.Sorted(strings.FieldsSeq(c.fates)), " ") || len(got.rows) != c.rows {
 				t.Errorf("%d rows,%s; want %d, %s", len(got.rows), fates, c.rows, c.fates)
 			}
 		})

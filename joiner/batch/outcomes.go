@@ -52,6 +52,8 @@ type entry struct {
 	at   uint64 // page and offset; larger for what arrived later
 	ts   events.Time
 	gone bool // it was rejected, or has been counted
+	// booked says that it is counted with another request.
+	booked bool
 }
 
 // pageSize is how much of a table is allocated at once.
@@ -136,6 +138,8 @@ type outcomeRead struct {
 	kept   bool   // it is for this pass
 	info   jsonevent.Info
 	err    error
+
+	nameless bool // it names no request
 }
 
 // readOutcomes reads the log of outcomes, and holds those of the pass.
@@ -155,6 +159,7 @@ func (j *join) readOutcomes(ctx context.Context) error {
 		return nil
 	})
 	if err == nil {
+		j.addShares()
 		j.outcomes.sort()
 	}
 	return err
@@ -176,6 +181,10 @@ func (w *worker) outcomes(b *events.Batch) []outcomeRead {
 			if !w.j.first() || w.j.o.Keep != nil {
 				id, ok := w.idOf(k, data)
 				switch {
+				case ok && len(id) == 0: // it names no request: see takeNameless
+					if !w.j.first() {
+						return
+					}
 				case ok && !w.j.keeps(id):
 					w.matchOther(data)
 					return
@@ -189,8 +198,9 @@ func (w *worker) outcomes(b *events.Batch) []outcomeRead {
 				r.info.Unknown += made.Unused
 			}
 			if err == nil && !info.Heartbeat {
+				r.nameless = len(id) == 0
 				r.hash = hashOf(id)
-				r.kept = w.j.mine(r.hash)
+				r.kept = !r.nameless && w.j.mine(r.hash)
 			}
 			some = append(some, r)
 		})
@@ -210,6 +220,8 @@ func (j *join) takeOutcome(r *outcomeRead) error {
 			j.result.Ledger.Heartbeats++
 			j.heartbeat = max(j.heartbeat, r.info.HeartbeatTS)
 			j.observe(k, r.info.HeartbeatTS)
+		case r.nameless && !j.takeNameless(r):
+			return nil
 		default:
 			j.tally(k).Read++
 			j.observe(k, r.ts)
@@ -308,7 +320,7 @@ func (j *join) limitIDs(entries []entry) (over []overflow, err error) {
 	counts := map[string]int{}
 	for i := range entries {
 		data, at := j.outcomes.data(&entries[i])
-		o, _, err := j.o.Decoders[k].DecodeOutcome(data)
+		o, err := j.o.Decoders[k].DecodeHeld(data)
 		if err != nil {
 			return nil, joiner.Undecodable("outcome", at, err)
 		}
@@ -353,13 +365,16 @@ func (j *join) orphans() error {
 				continue
 			}
 			data, at := t.data(&t.entries[to])
-			o, _, err := j.workers[0].parsers[k].Outcome(data)
+			o, err := j.workers[0].parsers[k].Held(data)
 			if err != nil {
 				return joiner.Undecodable("outcome", at, err)
 			}
 			j.workers[0].match(&o)
 			if known[o.RequestID] == nil {
 				known[o.RequestID] = &joiner.Distinct{SameID: j.o.Rules.SameID}
+			}
+			if t.entries[to].booked {
+				continue
 			}
 			if known[o.RequestID].Add(&o) {
 				j.tally(k).Disposed[joiner.DispositionOrphan]++

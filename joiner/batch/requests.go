@@ -148,7 +148,9 @@ func (w *worker) decide(v *verdict) {
 		if j.o.Rules.OfOutcome(place, held[i].outcome.TS) < 0 {
 			continue // it stays for orphans
 		}
-		v.fates[v.decision.Add(&held[i].outcome)]++
+		if fate := v.decision.Add(&held[i].outcome); !held[i].entry.booked {
+			v.fates[fate]++
+		}
 		held[i].entry.gone = true
 	}
 	v.rows = v.decision.RowsReuse(j.known, joiner.ReasonClosed)
@@ -163,7 +165,7 @@ func (w *worker) outcomesOf(hash uint64, id string) ([]holding, error) {
 			continue
 		}
 		data, at := w.j.outcomes.data(&entries[i])
-		o, _, err := w.parsers[events.KindOutcome].Outcome(data)
+		o, err := w.parsers[events.KindOutcome].Held(data)
 		if err != nil {
 			return nil, joiner.Undecodable("outcome", at, err)
 		}

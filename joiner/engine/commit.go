@@ -200,6 +200,9 @@ func (e *Engine) forgetSome() {
 		return
 	}
 	e.checkpoint.Forgotten = e.o.Store.ForgetRequests(e.checkpoint.Forgotten, e.forgettable, forgetAtOnce)
+	if e.attr != nil {
+		e.attr.index.forget(e.checkpoint.Forgotten)
+	}
 	e.unapplied = true
 }
 

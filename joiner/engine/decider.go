@@ -70,7 +70,7 @@ func (d *decider) decide(c *state.Closing, v *decided) error {
 		if h.LateSeq > base {
 			continue
 		}
-		if d.outcome, _, err = d.parsers[events.KindOutcome].Outcome(h.Data); err != nil {
+		if d.outcome, err = d.parsers[events.KindOutcome].Held(h.Data); err != nil {
 			return joiner.Undecodable("outcome", h.Origin, err)
 		}
 		if d.rules.SameID == joiner.SameLast {

@@ -106,6 +106,7 @@ type Engine struct {
 	pace    *pace                    // of a rebuild
 	alone   joiner.Entry             // scratch: one of which nothing is held
 	hot     map[string]*joiner.Entry // by id: requests with many outcomes, see stepHot
+	attr    *attributing             // nil: every outcome names its request
 
 	parsers   [events.Kinds]*jsonevent.Parser
 	first     []int          // by input: the place of its first feed among all feeds
@@ -167,6 +168,7 @@ func New(o Options) *Engine {
 		e.parsers[k] = e.o.Decoders[k].NewParser()
 	}
 	e.countFeeds()
+	e.attr = newAttributing(e.rules.Attribute)
 	e.labels = labelStream{name: o.Name, rules: e.rules}
 	e.labels.reset()
 	e.enter(begins)

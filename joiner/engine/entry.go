@@ -12,6 +12,10 @@ import (
 // what follows, and saves that. reject is not nil if the event is rejected.
 func (e *Engine) step(m *events.Message, ev *joiner.Event) (reject *events.RejectError, err error) {
 	now, id := e.now(), ev.Key.ID
+	if ev.Outcome != nil && id == "" {
+		e.stepUnnamed(m, ev)
+		return nil, nil
+	}
 	if x := e.hot[id]; x != nil {
 		if ev.Outcome != nil && x.Key.TS >= now.Forgotten {
 			return e.stepHot(m, x, ev, now)
@@ -33,6 +37,11 @@ func (e *Engine) step(m *events.Message, ev *joiner.Event) (reject *events.Rejec
 		if x.Key = ev.Key; place != nil {
 			x.Key = place.Key
 		}
+		if fx.New && e.attr != nil {
+			if err := e.requestAlone(ev); err != nil {
+				return nil, err
+			}
+		}
 		return nil, e.save(m, x, ev, &fx)
 	}
 	x, err := e.load(id, place)
@@ -45,7 +54,12 @@ func (e *Engine) step(m *events.Message, ev *joiner.Event) (reject *events.Rejec
 	if err != nil {
 		return nil, err
 	}
-	if fx, err = e.machine.Step(x, ev, now); err != nil {
+	if e.attr != nil && ev.Outcome == nil {
+		fx, err = e.stepKeyed(x, ev, now)
+	} else {
+		fx, err = e.machine.Step(x, ev, now)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err = e.save(m, x, ev, &fx); err == nil && place != nil && !again && ev.Outcome != nil && x.Lasting() {
@@ -255,6 +269,9 @@ func (e *Engine) saveEntry(x *joiner.Entry, ev *joiner.Event, s *joiner.Save) er
 	for i := range s.Remove {
 		st.DeleteOutcome(p, &s.Remove[i])
 	}
+	if err := e.mark(p, s.Mark); err != nil {
+		return err
+	}
 	if s.Outcome != nil {
 		st.PutOutcome(p, s.Outcome)
 	}
@@ -280,6 +297,26 @@ func (e *Engine) saveEntry(x *joiner.Entry, ev *joiner.Event, s *joiner.Save) er
 	}
 	if s.Wait != nil {
 		st.PutWaiting(p.ID, s.Wait)
+	}
+	return nil
+}
+
+// mark saves that outcomes of a request are gone, or are there again.
+func (e *Engine) mark(p joiner.RequestKey, changed []joiner.StoredOutcome) error {
+	if len(changed) == 0 {
+		return nil
+	}
+	for o, err := range e.o.Store.Outcomes(p) {
+		if err != nil {
+			return err
+		}
+		for i := range changed {
+			if c := &changed[i]; c.Origin == o.Origin && c.Hash == o.Hash {
+				e.o.Store.DeleteOutcome(p, &o)
+				o.Gone = c.Gone
+				e.o.Store.PutOutcome(p, &o)
+			}
+		}
 	}
 	return nil
 }

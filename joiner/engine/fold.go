@@ -80,6 +80,9 @@ func (e *Engine) passed(ctx context.Context, pos *events.Position, index uint32)
 // event takes in one event. The clock moves last: an event is judged by the
 // watermark that those before it made. What is rejected moves nothing.
 func (e *Engine) event(ctx context.Context, m *events.Message, at events.Origin, data []byte) error {
+	if err := e.attribute(ctx); err != nil {
+		return err
+	}
 	d, err := e.decode(m, at, data)
 	if e.pace != nil {
 		e.pace.at(&e.checkpoint.Progress.Clock, at.Input, at.Seq, at.Index)

@@ -44,6 +44,7 @@ type OutcomeReport struct {
 	EventRef
 	Outcome     events.Outcome
 	Disposition string // a disposition, or waiting
+	Given       bool   // it named no request, and was given to this one
 	// Faults says, by label, why its condition cannot be evaluated for the outcome.
 	Faults map[string]string `json:",omitempty"`
 }
@@ -212,7 +213,7 @@ func (e *Engine) addFaults(s *RequestReport, held iter.Seq2[joiner.StoredOutcome
 		if !told {
 			continue
 		}
-		o, _, err := e.o.Decoders[events.KindOutcome].DecodeOutcome(h.Data)
+		o, err := e.o.Decoders[events.KindOutcome].DecodeHeld(h.Data)
 		if err != nil {
 			return err
 		}
@@ -264,7 +265,8 @@ func (e *Engine) eventRef(at events.Origin, ts events.Time, lateSeq uint32) Even
 }
 
 func (e *Engine) outcomeReport(f *joiner.Fact, fate string) OutcomeReport {
-	return OutcomeReport{EventRef: e.eventRef(f.Origin, f.Outcome.TS, f.LateSeq), Outcome: f.Outcome, Disposition: fate}
+	return OutcomeReport{EventRef: e.eventRef(f.Origin, f.Outcome.TS, f.LateSeq), Outcome: f.Outcome, Disposition: fate,
+		Given: f.Given}
 }
 
 func (e *Engine) addPieces(s *RequestReport, held *joiner.StoredRequest) error {

@@ -123,6 +123,7 @@ func checkLabels(t *testing.T, w *world, b *broker) {
 // the way, against the rows. After a crash two logs are met in another order.
 func TestLabelStream(t *testing.T) {
 	for name, shape := range map[string]enginetest.Shape{
+		"unnamed": {Unnamed: true}, "unnamed timely": {Unnamed: true, Timely: true},
 		"timely": {Timely: true}, "any order": {}, "late": {Late: true}, "early": {Early: true}, "late and early": {Late: true, Early: true},
 		"clean": {Clean: true, Early: true}, "wild": {Wild: true}, "hot": {Hot: true},
 	} {

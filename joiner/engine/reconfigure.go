@@ -237,7 +237,14 @@ func (e *Engine) readsRequest(p joiner.RequestKey) error {
 }
 
 func (e *Engine) readsOutcome(id string, h *joiner.StoredOutcome) error {
-	o, _, err := e.o.Decoders[events.KindOutcome].DecodeOutcome(h.Data)
+	data := h.Data
+	if joiner.IsUnnamed(id) {
+		var err error
+		if _, data, err = joiner.ReadUnnamed(data); err != nil {
+			return err
+		}
+	}
+	o, err := e.o.Decoders[events.KindOutcome].DecodeHeld(data)
 	switch {
 	case err != nil:
 		return fmt.Errorf("an outcome of request %q (message %d) was accepted, and would be rejected now: %w", id,

@@ -241,9 +241,12 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 	was := e.mode
 	e.enter(modeRebuild)
 	err = e.join(ctx, until)
+	if errors.Is(err, io.EOF) {
+		err = e.attributeRebuilt(ctx, cut)
+	}
 	e.enter(was)
 	e.pace = nil
-	if !errors.Is(err, io.EOF) {
+	if err != nil {
 		return err
 	}
 	if err := e.adoptCommit(ctx, cut, r, until); err != nil {
@@ -258,7 +261,8 @@ func (e *Engine) reaches(from []events.Position) bool { return reach(e.o.Inputs,
 // reach reports whether inputs still hold what lies behind positions in them.
 func reach(inputs []Input, from []events.Position) bool {
 	for i := range from {
-		if i >= len(inputs) || from[i].Input != inputs[i].Name || from[i].Created != inputs[i].Created || inputs[i].First > from[i].Next {
+		if i >= len(inputs) || from[i].Input != inputs[i].Name || from[i].Created != inputs[i].Created ||
+			inputs[i].First > from[i].Next {
 			return false
 		}
 	}
@@ -273,7 +277,8 @@ func reach(inputs []Input, from []events.Position) bool {
 // any more. So that it does not wait for one again, reading begins earlier by the
 // longest window, if the logs reach back so far; reaches says so, and is nil if that is
 // not known.
-func rebuildFrom(rules *joiner.Rules, output Commits, cut *joiner.Cut, reaches func([]events.Position) bool) ([]events.Position, error) {
+func rebuildFrom(rules *joiner.Rules, output Commits, cut *joiner.Cut,
+	reaches func([]events.Position) bool) ([]events.Position, error) {
 	_, needed := dropped(rules, cut)
 	wanted := needed.Add(-rules.Longest()).Add(-rules.ClockSkew)
 	var from []events.Position

@@ -58,6 +58,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	if err := e.recover(ctx); err != nil {
 		return err
 	}
+	if err := e.beginAttributing(); err != nil {
+		return err
+	}
 	e.beginAnew()
 	e.recovered = true
 	e.publishStats()
@@ -356,6 +359,9 @@ func (e *Engine) adjustPosition(d *delivery, until []events.Position) {
 // applyBatch applies what was folded since the last batch, if anything, and
 // announces what that has closed.
 func (e *Engine) applyBatch(ctx context.Context) error {
+	if err := e.attribute(ctx); err != nil {
+		return err
+	}
 	if !e.unapplied {
 		return nil
 	}
@@ -433,6 +439,9 @@ func (e *Engine) roll(ctx context.Context) error {
 // drain announces and commits what has closed, and returns when that is done.
 func (e *Engine) drain(ctx context.Context, known events.Time) error {
 	if err := e.finish(ctx); err != nil {
+		return err
+	}
+	if err := e.attribute(ctx); err != nil {
 		return err
 	}
 	if err := e.flush(ctx, true); err != nil {

@@ -23,6 +23,8 @@ type Sightings struct {
 	OtherUnknown [events.Kinds]int64
 	Orphans      []OrphanCount       // by stream, in the order in which they came first
 	Unheld       [events.Kinds]int64 // values that nothing here can hold, which count as null
+	// Keyless are outcomes that name no request, and lack what would say whose they are.
+	Keyless int64
 }
 
 // LabelFault counts the outcomes for which a label's condition could not be evaluated.
@@ -103,6 +105,20 @@ func (e *Engine) sightEvent(k events.Kind, unknown, unheld int) {
 		e.sightField(k, shortName(name))
 	}
 	s.now.OtherUnknown[k] += int64(unknown - len(names))
+}
+
+// sightKeyless notices an outcome that names no request and has no key.
+func (e *Engine) sightKeyless(at events.Origin, o *events.Outcome) {
+	if e.mode.rereads() {
+		return
+	}
+	s := &e.sighted
+	s.stale = true
+	if s.now.Keyless++; s.now.Keyless == 1 {
+		came := e.eventRef(at, o.TS, 0)
+		e.o.Log.Warn("an outcome names no request and lacks a field of join.attribute.by, so it belongs to none: it is an orphan",
+			"type", shortName(o.Type), "stream", came.Input, "sequence", at.Seq)
+	}
 }
 
 func (e *Engine) sightField(k events.Kind, name string) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -178,19 +179,19 @@ func (s stager) deadLetters(f *inflightCommit) error {
 // forgotten counts the orphans, and lists them for the state to drop.
 func (s stager) forgotten(f *inflightCommit) error {
 	f.forget, f.orphans = state.Forget{Cut: f.cut, Orphaned: f.at.Orphaned}, map[uint8]int64{}
-	known, t := map[string]*joiner.Distinct{}, &f.closed.Kinds[events.KindOutcome]
+	known, t := map[joiner.RequestKey]*joiner.Distinct{}, &f.closed.Kinds[events.KindOutcome]
 	for orphan, err := range f.view.Orphans(f.at.Orphaned, f.cut.Orphaned) {
 		if err != nil {
 			return err
 		}
-		o, _, err := s.machine.Decoders[events.KindOutcome].DecodeOutcome(orphan.Outcome.Data)
+		o, of, err := s.orphan(&orphan)
 		if err != nil {
-			return joiner.Undecodable("outcome", orphan.Outcome.Origin, err)
+			return err
 		}
-		distinct := known[o.RequestID]
+		distinct := known[of]
 		if distinct == nil {
 			distinct = &joiner.Distinct{SameID: s.machine.Rules.SameID}
-			known[o.RequestID] = distinct
+			known[of] = distinct
 		}
 		switch {
 		case orphan.Outcome.Booked:
@@ -200,9 +201,25 @@ func (s stager) forgotten(f *inflightCommit) error {
 		default:
 			t.Disposed[joiner.DispositionDuplicate]++
 		}
-		f.forget.Orphans = append(f.forget.Orphans, joiner.RequestKey{TS: orphan.Outcome.Until, ID: o.RequestID})
+		f.forget.Orphans = append(f.forget.Orphans, joiner.RequestKey{TS: orphan.Outcome.Until, ID: of.ID})
 	}
 	return nil
+}
+
+// orphan decodes an outcome that waited, and says among which others it may be a copy: those
+// of the request that it names or, where it names none, those of its key and its time.
+func (s stager) orphan(orphan *state.Orphan) (o events.Outcome, of joiner.RequestKey, err error) {
+	data, of := orphan.Outcome.Data, joiner.RequestKey{ID: strings.Clone(orphan.RequestID)}
+	if joiner.IsUnnamed(of.ID) {
+		of.TS = orphan.Outcome.TS
+		if _, data, err = joiner.ReadUnnamed(data); err != nil {
+			return o, of, err
+		}
+	}
+	if o, _, err = s.machine.Decoders[events.KindOutcome].DecodeOutcome(data); err != nil {
+		return o, of, joiner.Undecodable("outcome", orphan.Outcome.Origin, err)
+	}
+	return o, of, nil
 }
 
 // book completes the cut: where the partition stands once it is done.

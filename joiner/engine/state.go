@@ -30,6 +30,8 @@ type Store interface {
 	// an id, and Waiting reads those that are.
 	HasWaiting(id string) bool
 	Waiting(id string) ([]joiner.StoredOutcome, error)
+	// WaitingAt reads those of them that wait until a time.
+	WaitingAt(until events.Time, id string) ([]joiner.StoredOutcome, error)
 	// History reads what is remembered of a request written early or corrected.
 	History(p joiner.RequestKey) (h joiner.History, ok bool, err error)
 	// Histories lists them for requests stamped from..to, to excluded.

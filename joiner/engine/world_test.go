@@ -76,9 +76,11 @@ type world struct {
 
 func newWorld(seed uint64, history enginetest.History, layout enginetest.Layout) *world {
 	r := rand.New(rand.NewPCG(seed, 0x776f726c))
-	w := &world{Rand: r, history: history, fs: vfs.NewCrashableMem(), out: &memory.Output{}, hash: "rules", limit: history.Limit}
+	w := &world{Rand: r, history: history, fs: vfs.NewCrashableMem(), out: &memory.Output{}, hash: "rules",
+		limit: history.Limit}
 	w.logs = enginetest.Logs(history.Events, layout, r)
-	w.roll = []engine.Roll{{}, {Rows: 3, Interval: time.Hour}, {Bytes: 500, Interval: time.Hour}, {Interval: time.Hour}}[r.IntN(4)]
+	w.roll = []engine.Roll{{}, {Rows: 3, Interval: time.Hour}, {Bytes: 500, Interval: time.Hour},
+		{Interval: time.Hour}}[r.IntN(4)]
 	return w
 }
 
@@ -97,7 +99,8 @@ func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x72616
 
 func anyLayout(r *rand.Rand, timely bool) enginetest.Layout {
 	return enginetest.Layout{
-		Inputs: 1 + r.IntN(4), Messages: 1 + r.IntN(6)*r.IntN(2), Batches: 1 + r.IntN(20)*r.IntN(2), Proofs: timely && r.IntN(2) == 0,
+		Inputs: 1 + r.IntN(4), Messages: 1 + r.IntN(6)*r.IntN(2), Batches: 1 + r.IntN(20)*r.IntN(2), Proofs: timely &&
+			r.IntN(2) == 0,
 	}
 }
 
@@ -105,7 +108,7 @@ func anyLayout(r *rand.Rand, timely bool) enginetest.Layout {
 func (w *world) options(st engine.Store, stop int) engine.Options {
 	o := engine.Options{
 		Name: "test", Rules: w.history.Rules, RulesHash: w.hash,
-		Decoders:  [events.Kinds]jsonevent.Decoder{enginetest.Decoder(), enginetest.Decoder()},
+		Decoders:  w.history.Decoders(),
 		MaxFuture: w.history.MaxFuture, MaxAge: w.history.MaxAge,
 		OutcomesPerRequest: w.limit,
 		Replay:             w.replay, Roll: w.roll, Store: piecemeal{st, w.IntN(4)}, Output: w.out, Publisher: w.labels,
@@ -255,7 +258,8 @@ func (w *world) count(st *store.Store) error {
 	}
 	l := &w.final.Progress.Ledger
 	if booked := [events.Kinds]int64{l.Kinds[0].Pending, l.Kinds[1].Pending}; booked != pending || !l.Balanced() {
-		return errors.Join(fmt.Errorf("the state holds %v pending events, its books say %v: %+v", pending, booked, l), v.Close())
+		return errors.Join(fmt.Errorf("the state holds %v pending events, its books say %v: %+v", pending, booked, l),
+			v.Close())
 	}
 	return v.Close()
 }

@@ -51,6 +51,10 @@ type Shape struct {
 	Wild bool
 	// Early histories have the rules write rows early, and labels that allow it.
 	Early bool
+	// Unnamed histories have outcomes that name no request, and rules that give them to
+	// requests. Of timely ones no request has several pieces: a piece may come when other
+	// requests have closed that have its outcomes.
+	Unnamed bool
 	// Clean histories have neither conflicting copies nor policies that leave
 	// rows out.
 	Clean bool
@@ -67,6 +71,7 @@ type generator struct {
 	later *rand.Rand // see windowsLater
 	rows  *rand.Rand // see labelsInRows
 	edits *rand.Rand // see edit
+	named *rand.Rand // see attribution
 	shape Shape
 	h     History
 	span  time.Duration
@@ -76,7 +81,8 @@ type generator struct {
 // Generate makes the history of a seed.
 func Generate(seed uint64, shape Shape) History {
 	g := generator{Rand: rand.New(rand.NewPCG(seed, 0x6a6f696e)), later: rand.New(rand.NewPCG(seed, 0x66726f6d)),
-		rows: rand.New(rand.NewPCG(seed, 0x726f7773)), edits: rand.New(rand.NewPCG(seed, 0x65646974)), shape: shape}
+		rows: rand.New(rand.NewPCG(seed, 0x726f7773)), edits: rand.New(rand.NewPCG(seed, 0x65646974)),
+		named: rand.New(rand.NewPCG(seed, 0x6e616d65)), shape: shape}
 	g.rules()
 	g.span = time.Duration(1+g.IntN(12)) * g.h.Rules.Longest()
 	if shape.Hot {
@@ -133,6 +139,7 @@ func (g *generator) rules() {
 	if g.edits.IntN(4) == 0 {
 		r.SameID = joiner.SameLast
 	}
+	g.attribution()
 	r.Early = g.shape.Early
 	r.ClockSkew = one(g, 0, 0, 5*time.Second)
 	r.Lateness = one(g, 0, 3*time.Second, 20*time.Second)
@@ -326,7 +333,7 @@ func (g *generator) request(i int) {
 func (g *generator) use(id string, ts events.Time) {
 	first := ts
 	g.add(events.KindRequest, ts, g.requestJSON(id, ts))
-	if !g.shape.Clean && g.chance(30) {
+	if whole := g.shape.Unnamed && g.shape.Timely; !g.shape.Clean && g.chance(30) && !whole {
 		for range 1 + g.IntN(2) {
 			piece := ts.Add(one[time.Duration](g, 0, 1, g.within(time.Second), g.within(g.h.Rules.Longest())))
 			g.add(events.KindRequest, piece, g.requestJSON(id, piece))
@@ -402,6 +409,9 @@ func (g *generator) delay() time.Duration {
 	}
 	window := label.Window
 	edge := one(g, 0, -r.ClockSkew, window, r.Longest(), -1)
+	if a := r.Attribute; a != nil && g.named.IntN(6) == 0 {
+		edge = a.Within
+	}
 	switch g.IntN(3) {
 	case 0:
 		return edge + one[time.Duration](g, 0, 1, -1)

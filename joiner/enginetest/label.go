@@ -29,7 +29,6 @@ func (r *Reference) rows(a *Answer, req *events.Request, all []events.Outcome) {
 	for _, l := range r.Rules.Labels {
 		longest = max(longest, l.Window)
 	}
-	d := &a.Disposed[events.KindOutcome]
 	for _, o := range r.distinct(a, all) {
 		delay := time.Duration(o.TS - req.TS)
 		if delay >= -r.Rules.ClockSkew && delay <= longest && r.Rules.SameID == joiner.SameLast {
@@ -39,13 +38,13 @@ func (r *Reference) rows(a *Answer, req *events.Request, all []events.Outcome) {
 		}
 		switch {
 		case !concerns(req, o.ItemID):
-			d[joiner.DispositionUnknownItem]++
+			r.dispose(a, &o, joiner.DispositionUnknownItem)
 			continue
 		case delay < -r.Rules.ClockSkew || delay > longest:
-			d[joiner.DispositionOutsideWindow]++
+			r.dispose(a, &o, joiner.DispositionOutsideWindow)
 			continue
 		}
-		d[joiner.DispositionJoined]++
+		r.dispose(a, &o, joiner.DispositionJoined)
 		for i := range candidates {
 			if c := &candidates[i]; o.ItemID == "" || c.item == "" || o.ItemID == c.item {
 				c.outcomes = append(c.outcomes, o)
@@ -261,7 +260,13 @@ func aggregate(agg joiner.Agg, request events.Time, found []events.Outcome) join
 		return joiner.Cell{Value: 1, TS: found[0].TS}
 	case agg == joiner.AggCount && n > 0:
 		return joiner.Cell{Value: float64(n), TS: found[n-1].TS}
-	case agg == joiner.AggAny, agg == joiner.AggCount:
+	case agg == joiner.AggCredit && n > 0:
+		sum := 0.0
+		for _, o := range found {
+			sum += part(o)
+		}
+		return joiner.Cell{Value: sum, TS: found[n-1].TS}
+	case agg == joiner.AggAny, agg == joiner.AggCount, agg == joiner.AggCredit:
 		return nothing
 	case agg == joiner.AggLatency && n > 0:
 		return joiner.Cell{Value: float64(found[0].TS-request) / 1e9, TS: found[0].TS}
@@ -276,7 +281,11 @@ func aggregate(agg joiner.Agg, request events.Time, found []events.Outcome) join
 func ofValues(agg joiner.Agg, valued []events.Outcome) joiner.Cell {
 	sum, best := 0.0, valued[0]
 	for _, o := range valued {
-		sum += o.Value
+		value := o.Value
+		if agg == joiner.AggSum {
+			value *= part(o)
+		}
+		sum += value
 		if agg == joiner.AggMax && o.Value > best.Value || agg == joiner.AggMin && o.Value < best.Value {
 			best = o
 		}

@@ -88,6 +88,9 @@ type Reference struct {
 	// Known bounds what is known of the outcomes: a label whose window reaches
 	// past it is null. MaxTime knows everything.
 	Known events.Time
+
+	bytes     map[[32]byte][]byte // of events that name no request, by their hashes
+	elsewhere map[counted]bool    // outcomes that are counted with another request
 }
 
 // Event is one event as it was read.
@@ -106,13 +109,19 @@ type request struct {
 func (r *Reference) Join(set []Event) Answer {
 	a := Answer{Rows: map[Key]Row{}, LeftOut: map[Key]joiner.LeftOut{}, Again: map[string]bool{}}
 	requests, outcomes := r.decode(&a, set)
+	uses, wholes := map[string][][]request{}, map[string][]events.Request{}
 	for id, pieces := range requests {
-		uses := r.uses(pieces)
-		a.Again[id] = len(uses) > 1
-		shares, orphans := r.share(uses, outcomes[id])
+		uses[id] = r.uses(pieces)
+		a.Again[id] = len(uses[id]) > 1
+		for _, use := range uses[id] {
+			wholes[id] = append(wholes[id], r.request(&a, use))
+		}
+	}
+	r.attribute(&a, wholes, outcomes)
+	for id := range requests {
+		shares, orphans := r.share(uses[id], outcomes[id])
 		for i, all := range shares {
-			req := r.request(&a, uses[i])
-			r.rows(&a, &req, all)
+			r.rows(&a, &wholes[id][i], all)
 		}
 		outcomes[id] = orphans
 	}
@@ -170,6 +179,7 @@ func (r *Reference) share(uses [][]request, all []events.Outcome) (shares [][]ev
 // quarantined, is counted and gone.
 func (r *Reference) decode(a *Answer, set []Event) (map[string][]request, map[string][]events.Outcome) {
 	requests, outcomes := map[string][]request{}, map[string][]events.Outcome{}
+	r.bytes = map[[32]byte][]byte{}
 	for _, e := range set {
 		var req events.Request
 		var out events.Outcome
@@ -201,6 +211,9 @@ func (r *Reference) decode(a *Answer, set []Event) (map[string][]request, map[st
 			a.Disposed[e.Kind][joiner.DispositionRejected]++
 		default:
 			outcomes[out.RequestID] = append(outcomes[out.RequestID], out)
+			if out.RequestID == "" {
+				r.bytes[out.Hash] = e.Data
+			}
 		}
 	}
 	return requests, outcomes
@@ -316,7 +329,7 @@ func (r *Reference) distinct(a *Answer, all []events.Outcome) []events.Outcome {
 	var kept []events.Outcome
 	for _, o := range all {
 		if slices.ContainsFunc(kept, func(k events.Outcome) bool { return r.same(k, o) }) {
-			a.Disposed[events.KindOutcome][joiner.DispositionDuplicate]++
+			r.dispose(a, &o, joiner.DispositionDuplicate)
 			continue
 		}
 		kept = append(kept, o)

@@ -65,7 +65,7 @@ func (g *generator) requestJSON(id string, ts events.Time) string {
 
 func (g *generator) outcomeJSON(id, outcome string, ts events.Time) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, `{"request_id":"%s","ts":%s,"type":"%s"`, id, g.ts(ts), one(g, "click", "buy", "view"))
+	fmt.Fprintf(&b, `%s"ts":%s,"type":"%s"`, g.head(id), g.ts(ts), one(g, "click", "buy", "view"))
 	if outcome != "" {
 		fmt.Fprintf(&b, `,"outcome_id":"%s"`, outcome)
 	}
@@ -86,6 +86,9 @@ func (g *generator) outcomeJSON(id, outcome string, ts events.Time) string {
 
 // attrs are attributes of an outcome, if any label may look at them.
 func (g *generator) attrs() string {
+	if g.shape.Unnamed {
+		return g.keys()
+	}
 	looks := func(l joiner.Label) bool { return l.InRow != nil || l.Number != nil }
 	if !slices.ContainsFunc(g.h.Rules.Labels, looks) || g.rows.IntN(4) == 0 {
 		return ""
@@ -114,9 +117,16 @@ func (h *History) Set() []Event {
 // Reference is a reference join for the history.
 func (h *History) Reference() Reference {
 	return Reference{
-		Rules: h.Rules, Decoders: [events.Kinds]jsonevent.Decoder{Decoder(), Decoder()},
+		Rules: h.Rules, Decoders: h.Decoders(),
 		MaxFuture: h.MaxFuture, MaxAge: h.MaxAge, Limit: h.Limit, Known: events.MaxTime,
 	}
+}
+
+// Decoders are those of the history's events.
+func (h *History) Decoders() [events.Kinds]jsonevent.Decoder {
+	d := [events.Kinds]jsonevent.Decoder{Decoder(), Decoder()}
+	d[events.KindOutcome].Unnamed = h.Rules.Attribute != nil
+	return d
 }
 
 // Layout is how events lie in logs.

@@ -23,9 +23,10 @@ var (
 
 // reasons say in words what some of the others are.
 var reasons = map[string]string{
-	"InRow":  "its condition looks at the request or the item, and the query joins them afterwards",
-	"Number": "its value is an expression, and the query knows the outcome's own value only",
-	"Of":     "it is made of other labels: their columns are in the query, so write it as one more SELECT around it",
+	"InRow":     "its condition looks at the request or the item, and the query joins them afterwards",
+	"Number":    "its value is an expression, and the query knows the outcome's own value only",
+	"Attribute": "outcomes that name no request are given to requests (join.attribute), and the query joins by request_id only",
+	"Of":        "it is made of other labels: their columns are in the query, so write it as one more SELECT around it",
 }
 
 // onlyKnown refuses a struct of which a field that is not known is set.

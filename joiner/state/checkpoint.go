@@ -30,10 +30,21 @@ type Checkpoint struct {
 	// the state knows: those stamped at or before it. MaxTime: all, see Engine.anew.
 	Anew events.Time `json:",omitempty"`
 
+	// Moved are outcomes that may have other requests now: see Moved. The slice is replaced,
+	// never changed.
+	Moved []Moved `json:",omitempty"`
+
 	// How many rows of the outbox, and how many dead letters, commits hold.
 	RowsCommitted uint64 `json:"Unwritten"`
 	DeadLetters   uint64
 	Gaps          int // and of Progress.Gaps
+}
+
+// Moved are the outcomes of a key that named no request, stamped From..To, both included: a
+// request that came late, or changed, may have some of them.
+type Moved struct {
+	Key      []byte
+	From, To events.Time
 }
 
 // PendingCut is a commit that was begun.
@@ -69,9 +80,17 @@ type View interface {
 	Orphans(from, to events.Time) iter.Seq2[Orphan, error]
 	// Requests lists the requests stamped from..to, to excluded.
 	Requests(from, to events.Time) iter.Seq2[joiner.RequestKey, error]
+	// Stored lists the same requests with their events.
+	Stored(from, to events.Time) iter.Seq2[Stored, error]
 	// Sync returns when what the view shows survives a power failure.
 	Sync() error
 	Close() error
+}
+
+// Stored is a request that the state holds.
+type Stored struct {
+	Key     joiner.RequestKey
+	Request joiner.StoredRequest
 }
 
 // Orphan is an outcome whose request has not come. It is good until the next

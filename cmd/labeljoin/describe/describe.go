@@ -43,6 +43,9 @@ func Write(w io.Writer, c *config.Config) {
 	}
 	line("rows", "one per %s, to %s", c.Join.Rows, c.Output.Dir)
 	line("negatives", "%s", negativesOf(&c.Join))
+	if a := c.Join.Attribute; a != nil {
+		line("no request_id", "an outcome without one %s", attributedTo(a))
+	}
 	line("state", "%s", c.State.Dir)
 	longest := config.Duration(c.Longest())
 	line("a request closes", "%s after its time, once events %s later have been read", longest, c.Join.Lateness)

@@ -63,7 +63,7 @@ func (t *describer) describeOutcomes(x *Explanation) {
 		h := &t.report.Outcomes[i]
 		o := outcomeDescription{
 			eventDescription: cameOf(&h.EventRef), Type: h.Outcome.Type, OutcomeID: h.Outcome.ID, ItemID: h.Outcome.ItemID, Fate: h.Disposition,
-			Faults: h.Faults,
+			Faults: h.Faults, Given: h.Given, Share: h.Outcome.Share,
 		}
 		if h.Outcome.HasValue {
 			o.Value = &h.Outcome.Value

@@ -147,6 +147,9 @@ type outcomeDescription struct {
 	Value     *float64 `json:"value,omitempty"`
 	After     string   `json:"after,omitempty"` // the request
 	Fate      string   `json:"fate"`
+	// Given says that it named no request and was given to this one by join.attribute.
+	Given bool    `json:"given,omitempty"`
+	Share float64 `json:"share,omitempty"` // of it, where several requests share it
 	// Faults says, by label, why its condition cannot be evaluated for the outcome.
 	Faults map[string]string `json:"condition_errors,omitempty"`
 }
@@ -203,6 +206,9 @@ func (x *Explanation) Print(to io.Writer) error {
 			what += fmt.Sprintf(", value %v", *o.Value)
 		}
 		w.Line("  %s  %s, %s: %s (%s, message %d)", o.TS, what, o.After, o.Fate, o.Stream, o.Sequence)
+		if o.Given {
+			w.Line("    names no request: it is this one's by join.attribute%s", shareOf(o.Share))
+		}
 		for _, label := range slices.Sorted(maps.Keys(o.Faults)) {
 			w.Line("    does not count for %s, whose condition cannot be evaluated for it: %s", label, o.Faults[label])
 		}
@@ -216,4 +222,12 @@ func (x *Explanation) Print(to io.Writer) error {
 	}
 	w.Line("\nwatermark %s (requests %s, outcomes %s)", x.Watermark.Joiner, x.Watermark.Request, x.Watermark.Outcome)
 	return w.Err
+}
+
+// shareOf says how much of an outcome a request has.
+func shareOf(share float64) string {
+	if share == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", a share of %.4g", share)
 }

@@ -21,6 +21,7 @@ type sightStatus struct {
 	Other   int64                       `json:"outcomes_of_other_types,omitempty"` // of types that there was no room for
 	Unknown map[string]map[string]int64 `json:"unknown_fields,omitempty"`          // by kind and name
 	Unheld  map[string]int64            `json:"unheld_values,omitempty"`           // by kind
+	Keyless int64                       `json:"outcomes_without_key,omitempty"`    // that name no request either
 	Orphans map[string]orphanStatus     `json:"orphans,omitempty"`                 // by stream
 }
 
@@ -52,6 +53,7 @@ func sightStatusOf(s *engine.Sightings) *sightStatus {
 	out := &sightStatus{
 		Faults: map[string]faultStatus{}, Types: map[string]typeStatus{}, Other: s.OtherTypes,
 		Unknown: map[string]map[string]int64{}, Unheld: map[string]int64{},
+		Keyless: s.Keyless,
 	}
 	for _, f := range s.Faults {
 		if f.Count > 0 {
@@ -80,7 +82,7 @@ func sightStatusOf(s *engine.Sightings) *sightStatus {
 			out.Unheld[kind] = s.Unheld[k]
 		}
 	}
-	if len(out.Faults)+len(out.Types)+len(out.Unknown)+len(out.Unheld)+len(out.Orphans) == 0 {
+	if len(out.Faults)+len(out.Types)+len(out.Unknown)+len(out.Unheld)+len(out.Orphans) == 0 && out.Keyless == 0 {
 		return nil
 	}
 	return out
@@ -117,6 +119,10 @@ func (s *sightStatus) Print(lines io.Writer) {
 		fmt.Fprintf(lines, "orphans\toutcomes of stream %s since the start without a request: %d for which none came, %d that came too late\n",
 			stream, o.Alone, o.Late)
 	}
+	if s.Keyless > 0 {
+		fmt.Fprintf(lines, "no request\t%d outcomes name none and lack a field of join.attribute.by: they are orphans\n",
+			s.Keyless)
+	}
 	for _, kind := range sorted(s.Unheld) {
 		fmt.Fprintf(lines, "null values\t%d of %ss cannot be held (NaN, infinite, beyond float64, not UTF-8) and count as null\n", s.Unheld[kind], kind)
 	}
@@ -134,12 +140,14 @@ func shown(names []string) string {
 
 // sightMetrics are the same as metrics. Types and fields are named by events, and
 // names of events are no labels of metrics: they are counted together.
-type sightMetrics struct{ faults, unwanted, unheld, orphans *prometheus.Desc }
+type sightMetrics struct{ faults, unwanted, unheld, orphans, keyless *prometheus.Desc }
 
 func newSightMetrics(describe func(metric, help string, labels ...string) *prometheus.Desc) sightMetrics {
 	return sightMetrics{
 		faults:   describe("condition_errors_total", "Outcomes since the start for which the condition of a label could not be evaluated, so that they do not count for it.", "label"),
 		unwanted: describe("unwanted_outcomes_total", "Outcomes since the start of types that no label wants so far."),
+		keyless: describe("keyless_outcomes_total",
+			"Outcomes since the start that name no request and lack a field of join.attribute.by, so that they are orphans."),
 		unheld: describe("unheld_values_total",
 			"Values of events since the start that cannot be held and count as null, by kind.", "kind"),
 		orphans: describe("orphans_total", "Outcomes since the start that found no request, by the stream that brought them and by why: none came while they waited, or they came too late.",
@@ -159,6 +167,7 @@ func (m *sightMetrics) Collect(s *engine.Sightings, counter func(*prometheus.Des
 		unwanted += t.Count
 	}
 	counter(m.unwanted, float64(unwanted))
+	counter(m.keyless, float64(s.Keyless))
 	for _, o := range s.Orphans {
 		counter(m.orphans, float64(o.Alone), o.Stream, "no_request")
 		counter(m.orphans, float64(o.Late), o.Stream, "too_late")

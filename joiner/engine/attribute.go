@@ -385,7 +385,8 @@ func movesOf(has, wants []joiner.Assigned) []shareMove {
 }
 
 // moveShare does what changes for one request. booked says whether the outcome is counted.
-func (e *Engine) moveShare(move *shareMove, h *joiner.StoredOutcome, o events.Outcome, data []byte, booked *bool) error {
+func (e *Engine) moveShare(move *shareMove, h *joiner.StoredOutcome, o events.Outcome, data []byte,
+	booked *bool) error {
 	now := e.now()
 	ev := joiner.Event{Origin: h.Origin, Outcome: &o, Booked: *booked, Key: joiner.RequestKey{TS: o.TS, ID: move.id}}
 	place, err := e.find(move.id, &ev, now)
@@ -393,17 +394,6 @@ func (e *Engine) moveShare(move *shareMove, h *joiner.StoredOutcome, o events.Ou
 		return err // it is forgotten
 	}
 	delete(e.hot, move.id)
-	x := &joiner.Entry{Key: place.Key, Known: true}
-	var ok bool
-	if x.Request, ok, err = e.o.Store.Request(x.Key); !ok || err != nil {
-		return err
-	}
-	if x.History, _, err = e.o.Store.History(x.Key); err != nil {
-		return err
-	}
-	if err := e.loadOutcomes(x); err != nil {
-		return err
-	}
 	var give *joiner.Event
 	if move.give {
 		give = &ev
@@ -411,20 +401,38 @@ func (e *Engine) moveShare(move *shareMove, h *joiner.StoredOutcome, o events.Ou
 		if o, err = e.o.Decoders[events.KindOutcome].DecodeHeld(ev.Data); err != nil {
 			return joiner.Undecodable("outcome", h.Origin, err)
 		}
+		if fx, alone := e.machine.Alone(give, place, e.o.Store.OutcomeCount(move.id), now); alone && !move.take {
+			e.alone.Key = place.Key
+			e.bookShare(&fx, booked)
+			return e.save(nil, &e.alone, nil, &fx)
+		}
+	}
+	x, err := e.load(move.id, place)
+	if err == nil {
+		err = e.loadOutcomes(x)
+	}
+	if err != nil {
+		return err
 	}
 	fx, back, err := e.machine.Assign(x, h.Origin, give, now)
 	if err != nil {
 		return err
 	}
-	*booked = *booked && !back
-	if give != nil && !*booked && fx.Reject == nil {
-		*booked = true
-		if !fx.Pending {
-			e.tally(events.KindOutcome).Pending--
-			e.dispose(events.KindOutcome, fx.Disposition)
-		}
+	if *booked = *booked && !back; give != nil {
+		e.bookShare(&fx, booked)
 	}
 	return e.save(nil, x, nil, &fx)
+}
+
+// bookShare counts an outcome with the first request that takes it.
+func (e *Engine) bookShare(fx *joiner.Effects, booked *bool) {
+	if *booked || fx.Reject != nil {
+		return
+	}
+	if *booked = true; !fx.Pending {
+		e.tally(events.KindOutcome).Pending--
+		e.dispose(events.KindOutcome, fx.Disposition)
+	}
 }
 
 func compareStoredOutcomes(a, b *joiner.StoredOutcome) int {

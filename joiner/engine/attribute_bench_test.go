@@ -67,7 +67,7 @@ func BenchmarkAttribute(b *testing.B) {
 			out, source := &discard{}, &clicks{*newTraffic(b.N), unnamed}
 			e := engine.New(engine.Options{Name: "bench", RulesHash: "bench", Store: fs, Output: out, Rules: h.Rules,
 				Decoders: h.Decoders(),
-				Log: slog.New(slog.DiscardHandler), Nonce: func() string { return "n" }, Roll: engine.Roll{Rows: 100_000,
+				Log:      slog.New(slog.DiscardHandler), Nonce: func() string { return "n" }, Roll: engine.Roll{Rows: 100_000,
 					Interval: time.Hour},
 				Inputs: []engine.Input{{Name: "log", Kinds: []events.Kind{events.KindRequest, events.KindOutcome},
 					Open: func(context.Context, events.Position) (engine.Source, error) { return source, nil }}}})

@@ -7,6 +7,9 @@ type Batch struct {
 	// Memory is what the data of all messages lies in, if the source can use it again; nil
 	// from others.
 	Memory []byte
+	// Records, if not nil, hold what the messages are: the i-th message is the i-th record,
+	// and has no data.
+	Records Records
 	// ReadThrough, unless MinTime, is the broker's own time of an answer that said:
 	// nothing is pending beyond the messages handed over so far. Every message
 	// stored before it has been read.
@@ -17,6 +20,25 @@ type Batch struct {
 	// Created, unless 0, is when the stream that is read was created: another time
 	// than before if the stream was restored from a backup.
 	Created Time
+}
+
+// Records are used with decoders that allow events of so many bytes, and so deep.
+const (
+	RecordBytes = 1 << 20
+	RecordDepth = 8
+)
+
+// Records are requests in labeljoin's own format that did not come as JSON. One goroutine
+// uses them.
+type Records interface {
+	// ID is the request_id of a record; false if only its JSON says what it is.
+	ID(i int) (id []byte, ok bool)
+	// Request makes *req what decoding a record's JSON does, in the memory that it has, and
+	// counts the fields that nothing here knows; false if only the JSON says what it is. The
+	// strings are good as long as the batch is.
+	Request(i int, unit Unit, req *Request) (unknown int, ok bool)
+	// JSON is the record as the data of a message.
+	JSON(i int) []byte
 }
 
 // DeadLetter is an event that was rejected or quarantined, kept for a person

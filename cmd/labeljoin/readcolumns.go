@@ -18,6 +18,7 @@ func readColumnsCommand() *cli.Command {
 		Usage:     "write the records of a Parquet or Avro file as JSON lines",
 		ArgsUsage: "FILE [COLUMN...]",
 		Hidden:    true,
+		Flags:     []cli.Flag{&cli.BoolFlag{Name: replay.PackFlag, Usage: "pack rows that have the fields of requests"}},
 		Action: func(c *cli.Context) error {
 			if c.NArg() == 0 {
 				return &terminal.UsageError{Err: fmt.Errorf("%s takes a file", c.Command.HelpName)}
@@ -25,7 +26,11 @@ func readColumnsCommand() *cli.Command {
 			if err := columnar.LimitMemory(); err != nil {
 				return fmt.Errorf("bounding the memory: %w", err)
 			}
-			return columnar.Write(c.Context, c.Args().First(), terminal.Raw(c.App.Writer), c.Args().Tail()...)
+			write := columnar.Write
+			if c.Bool(replay.PackFlag) {
+				write = columnar.Pack
+			}
+			return write(c.Context, c.Args().First(), terminal.Raw(c.App.Writer), c.Args().Tail()...)
 		},
 	}
 }

@@ -71,7 +71,13 @@ var importRules = []importRule{
 		why: "an event is a function of its record: there is nothing else to ask",
 	},
 	{
-		pkg: "events/formats/columnar", deny: concat(nats, pebble, prometheus, own()), except: own("events/formats"),
+		pkg: "events/formats/packed", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events",
+			"events/formats"),
+		why: "a joiner reads what it writes, so it must not bring the library that trusts its input",
+	},
+	{
+		pkg: "events/formats/columnar", deny: concat(nats, pebble, prometheus, own()), except: own("events", "events/formats",
+			"events/formats/packed"),
 		why: "it runs in a process of its own, which only reads a file",
 	},
 	{

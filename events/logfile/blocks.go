@@ -138,7 +138,17 @@ func (b *blocks) read(memory []byte) (text []byte, whole bool) {
 
 // split makes messages of lines. Those that are too many for a batch begin the next block.
 func (s *Source) split(text []byte, messages []events.Message) []events.Message {
-	at := 0
+	messages, at := s.messages(text, messages)
+	b := s.blocks
+	if b.size = min(2*b.size, blockMost); at < len(text) {
+		b.begun = append(bytes.Clone(text[at:]), b.begun...)
+		b.size = max(blockLeast, at)
+	}
+	return messages
+}
+
+// messages makes messages of lines, as many as a batch has, and says where it stopped.
+func (s *Source) messages(text []byte, messages []events.Message) (all []events.Message, at int) {
 	for at < len(text) && len(messages) < batchMessages {
 		line := text[at:]
 		if end := bytes.IndexByte(line, '\n'); end >= 0 {
@@ -155,12 +165,40 @@ func (s *Source) split(text []byte, messages []events.Message) []events.Message 
 			})
 		}
 	}
-	b := s.blocks
-	if b.size = min(2*b.size, blockMost); at < len(text) {
-		b.begun = append(bytes.Clone(text[at:]), b.begun...)
-		b.size = max(blockLeast, at)
+	return messages, at
+}
+
+// nextPacked is Next where the reader of a file with columns packs rows.
+func (s *Source) nextPacked() (batch events.Batch, err error) {
+	batch.ReadThrough = events.MinTime
+	text, messages := s.memory.take()
+	for s.err == nil && len(messages) == 0 {
+		payload, rows, err := s.packed.Next(text)
+		text = payload
+		switch {
+		case errors.Is(err, io.EOF):
+			s.err = s.atEnd()
+		case err != nil:
+			s.err = fmt.Errorf("%s log %s, line %d: %w", s.kind, s.name, s.line+1, err)
+		case rows == nil:
+			messages, _ = s.messages(text, messages)
+		default:
+			batch.Records = rows
+			for range rows.Rows {
+				s.line++
+				messages = append(messages, events.Message{
+					Kind: s.kind, Input: s.input, Seq: s.line, Stored: events.MinTime,
+				})
+			}
+		}
 	}
-	return messages
+	if len(messages) == 0 {
+		return batch, s.err
+	}
+	if batch.Messages = messages; s.memory != nil {
+		batch.Memory = text
+	}
+	return batch, nil
 }
 
 // afterBlocks says why there is no more text.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/formats"
+	"github.com/labeljoin/labeljoin/events/formats/packed"
 )
 
 // MaxLine is the longest line, in bytes, that is read whole. Of a longer one
@@ -29,6 +30,9 @@ const (
 	batchBytes    = 64 << 10
 )
 
+// readAhead is the memory through which a process that reads a file is read.
+const readAhead = 64 << 10
+
 // Source is a file that is read once, from a line on. It implements the
 // engine's Source; one goroutine uses it.
 type Source struct {
@@ -41,7 +45,8 @@ type Source struct {
 	longest int    // MaxLine; tests make do with less
 	line    uint64 // lines read
 	lines   *bufio.Reader
-	blocks  *blocks // not nil: lines are read in blocks
+	blocks  *blocks        // not nil: lines are read in blocks
+	packed  *packed.Reader // not nil: rows come packed
 	memory  *Memory
 	format  formats.Format
 	records func() (seq uint64, data []byte, err error) // nil: a line is a message
@@ -60,8 +65,8 @@ type Options struct {
 	Input uint8 // the number that the messages carry
 	// From is the first message wanted; those before it are skipped. 0 is taken for 1.
 	From uint64
-	// Columns reads a Parquet or Avro file and gives a line of JSON for each record; nil:
-	// such files are refused.
+	// Columns reads a Parquet or Avro file and gives a line of JSON for each record, or rows
+	// as package packed has them; nil: such files are refused.
 	Columns func(ctx context.Context, path string) (io.ReadCloser, error)
 	// Texts leaves the cells of a table texts, under the names that the header has.
 	Texts bool
@@ -192,8 +197,16 @@ func (s *Source) columns(codec string, o *Options) error {
 		return err
 	}
 	s.closers = append(s.closers, lines.Close)
-	s.lines, s.size = bufio.NewReader(lines), 0
-	s.readBlocks(lines)
+	s.lines, s.size = bufio.NewReaderSize(lines, readAhead), 0
+	if s.packed, err = packed.NewReader(s.lines); err != nil {
+		return err
+	}
+	if s.packed != nil && s.from > 1 {
+		return errors.New("rows that are packed are read from the first on")
+	}
+	if s.packed == nil {
+		s.readBlocks(s.lines)
+	}
 	return nil
 }
 
@@ -220,6 +233,9 @@ func (s *Source) Next(ctx context.Context) (events.Batch, error) {
 	batch := events.Batch{ReadThrough: events.MinTime}
 	if err := ctx.Err(); err != nil {
 		return batch, err
+	}
+	if s.packed != nil {
+		return s.nextPacked()
 	}
 	if s.blocks != nil {
 		return s.nextBlock(ctx)

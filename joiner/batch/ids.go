@@ -30,6 +30,29 @@ func (w *worker) idOf(k events.Kind, data []byte) (id []byte, ok bool) {
 	return id, err == nil && !info.Heartbeat
 }
 
+// eachID calls visit with the ids of the requests in a message.
+func (w *worker) eachID(b *events.Batch, i int, visit func(id []byte)) {
+	const k = events.KindRequest
+	if b.Records != nil {
+		id, ok := b.Records.ID(i)
+		if !ok {
+			id, ok = w.idOf(k, b.Records.JSON(i))
+		}
+		if ok {
+			visit(id)
+		}
+		return
+	}
+	w.pieces(k, &b.Messages[i], func(_ events.Origin, data []byte, made *events.Decoded) {
+		if made != nil && made.Reject != nil {
+			return
+		}
+		if id, ok := w.idOf(k, data); ok {
+			visit(id)
+		}
+	})
+}
+
 // hashOf parts ids into passes, and finds their outcomes.
 func hashOf(id []byte) uint64 { return xxhash.Sum64(id) }
 
@@ -48,14 +71,9 @@ func (j *join) readIDs(ctx context.Context) error {
 	err := each(ctx, j, open, func(w *worker, b *events.Batch) []uint64 {
 		some := make([]uint64, 0, len(b.Messages))
 		for i := range b.Messages {
-			w.pieces(events.KindRequest, &b.Messages[i], func(_ events.Origin, data []byte, made *events.Decoded) {
-				if made != nil && made.Reject != nil {
-					return
-				}
-				if id, ok := w.idOf(events.KindRequest, data); ok {
-					if h := hashOf(id); j.mine(h) && j.keeps(id) {
-						some = append(some, h)
-					}
+			w.eachID(b, i, func(id []byte) {
+				if h := hashOf(id); j.mine(h) && j.keeps(id) {
+					some = append(some, h)
 				}
 			})
 		}

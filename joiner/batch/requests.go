@@ -72,6 +72,10 @@ func (j *join) readRequests(ctx context.Context) error {
 		}
 		made.n = 0
 		for i := range b.Messages {
+			if b.Records != nil {
+				w.record(made, b, i)
+				continue
+			}
 			w.pieces(events.KindRequest, &b.Messages[i], func(at events.Origin, data []byte, of *events.Decoded) {
 				w.request(made, at, data, of)
 			})
@@ -117,20 +121,53 @@ func (w *worker) request(made *verdicts, at events.Origin, data []byte, of *even
 	if v.unknown = unknown; of != nil {
 		v.unknown += of.Unused
 	}
-	v.ts, v.hash = v.request.TS, hashOf([]byte(v.request.ID))
-	_, several := j.apart.ids[v.hash]
+	w.judge(v, hashOf([]byte(v.request.ID)), err)
+}
+
+// judge says what a request that was read is, and decides it if no other can have its id.
+func (w *worker) judge(v *verdict, hash uint64, err error) {
+	v.ts, v.hash = v.request.TS, hash
+	_, several := w.j.apart.ids[v.hash]
 	switch {
 	case err != nil:
 		v.kind, v.err = verdictRejected, err
 	case v.request.ID == "":
 		v.kind = verdictHeartbeat
-	case !j.mine(v.hash):
+	case !w.j.mine(v.hash):
 		v.kind = verdictElsewhere
 	case several:
 		v.kind = verdictApart
 	default:
 		v.kind = verdictRows
 		w.decide(v)
+	}
+}
+
+// record is request for one that did not come as JSON.
+func (w *worker) record(made *verdicts, b *events.Batch, i int) {
+	j, d := w.j, &w.j.o.Decoders[events.KindRequest]
+	at := events.Origin{Input: b.Messages[i].Input, Seq: b.Messages[i].Seq}
+	id, ok := b.Records.ID(i)
+	if !ok || d.MaxBytes > 0 && d.MaxBytes < events.RecordBytes || d.MaxDepth > 0 && d.MaxDepth < events.RecordDepth {
+		w.request(made, at, b.Records.JSON(i), nil)
+		return
+	}
+	hash := hashOf(id)
+	if !j.keeps(id) || !j.first() && !j.mine(hash) {
+		return
+	}
+	v := made.next()
+	unknown, ok := b.Records.Request(i, d.Unit, &v.request)
+	if !ok {
+		made.n--
+		w.request(made, at, b.Records.JSON(i), nil)
+		return
+	}
+	v.at, v.data, v.letter, v.err, v.failed, v.rows, v.unknown = at, nil, nil, nil, false, nil, unknown
+	clear(v.fates[:])
+	if w.judge(v, hash, nil); v.kind == verdictApart {
+		v.data = b.Records.JSON(i)
+		v.letter = v.data
 	}
 }
 

@@ -109,6 +109,9 @@ func (r *Replay) archiveLog(ctx context.Context, w *archive.Writer, o *batch.Opt
 			return err
 		}
 		for i := range b.Messages {
+			if b.Records != nil {
+				b.Messages[i].Data = b.Records.JSON(i)
+			}
 			for _, m := range r.unmapped(&b.Messages[i], k, refuse, &err) {
 				n, failed := w.Message(&m, &o.Decoders[k], refuse)
 				l.Kinds[k].Read += int64(n)

@@ -134,12 +134,9 @@ type File struct {
 	texts  bool    // cells of a table are texts
 }
 
-// options say how to open the file; with ids, no more is wanted than those.
-func (f *File) options(k events.Kind, input uint8, ids bool) logfile.Options {
-	o := logfile.Options{Path: f.Path, Kind: k, Input: input, Columns: ReadColumns, Texts: f.texts}
-	if ids {
-		o.Columns = readIDs
-	}
+// options say how to open the file, and how columns are read.
+func (f *File) options(k events.Kind, input uint8, columns columnReader) logfile.Options {
+	o := logfile.Options{Path: f.Path, Kind: k, Input: input, Columns: columns, Texts: f.texts}
 	if f.object != nil {
 		o.Content, o.Columns = f.object.content, f.object.columns(o.Columns)
 	}
@@ -281,8 +278,7 @@ func (l *logFiles) current() (*logfile.Source, error) {
 	}
 	file := l.paths[len(l.files)]
 	l.files = append(l.files, logFile{File: file, base: l.last})
-	// Only a mapping knows which columns it needs.
-	o := file.options(l.kind, l.input, l.ids && !file.mapped)
+	o := file.options(l.kind, l.input, l.columnsOf(&file))
 	o.Memory = l.memoryOf(&file)
 	source, err := logfile.Open(o)
 	if err != nil {
@@ -290,6 +286,18 @@ func (l *logFiles) current() (*logfile.Source, error) {
 	}
 	l.source = source
 	return source, nil
+}
+
+// columnsOf says how the columns of a file are read: only a mapping knows which it needs,
+// and only requests are packed.
+func (l *logFiles) columnsOf(f *File) columnReader {
+	switch {
+	case f.mapped || l.kind != events.KindRequest:
+		return ReadColumns
+	case l.ids:
+		return packIDs
+	}
+	return packRequests
 }
 
 // memoryOf is the memory of batches of a file, if it can be used again: what a mapping made

@@ -45,6 +45,9 @@ func Child(ctx context.Context, command ...string) (io.ReadCloser, error) {
 
 // Read implements io.Reader.
 func (c *child) Read(p []byte) (int, error) {
+	if c.ended {
+		return 0, c.err // what it was, however often it is asked for
+	}
 	n, err := c.out.Read(p)
 	if errors.Is(err, io.EOF) {
 		err = c.end()

@@ -18,7 +18,17 @@ import (
 // as a line of JSON. The error names the record at which the file is damaged; the lines
 // before it have been written. With only, records have no fields but those of these
 // names, as far as the format can leave others out; an Avro file cannot.
-func Write(ctx context.Context, path string, to io.Writer, only ...string) (err error) {
+func Write(ctx context.Context, path string, to io.Writer, only ...string) error {
+	return write(ctx, path, to, false, only)
+}
+
+// Pack is Write, but that rows of Parquet that have the fields of requests, or of those that
+// are named, are written as package packed has them.
+func Pack(ctx context.Context, path string, to io.Writer, only ...string) error {
+	return write(ctx, path, to, true, only)
+}
+
+func write(ctx context.Context, path string, to io.Writer, packs bool, only []string) (err error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -29,7 +39,7 @@ func Write(ctx context.Context, path string, to io.Writer, only ...string) (err 
 		return fmt.Errorf("reading its beginning: %w", err)
 	}
 	out := bufio.NewWriterSize(to, 256<<10)
-	w := &writer{ctx: ctx, to: out, only: only}
+	w := &writer{ctx: ctx, to: out, only: only, packs: packs}
 	err = w.read(file, formats.Detect(magic))
 	if flushed := out.Flush(); err == nil {
 		err = flushed
@@ -42,8 +52,10 @@ type writer struct {
 	ctx  context.Context
 	to   *bufio.Writer
 	only []string
-	n    int64 // records written
-	line []byte
+	// packs says that rows are packed if they can be.
+	packs bool
+	n     int64 // records written
+	line  []byte
 }
 
 // read reads the file. The libraries panic on some damaged files.
@@ -55,6 +67,11 @@ func (w *writer) read(file *os.File, format formats.Format) (err error) {
 	}()
 	switch format {
 	case formats.FormatParquet:
+		if w.packs {
+			if done, err := w.pack(file); done || err != nil {
+				return err
+			}
+		}
 		return w.parquet(file)
 	case formats.FormatAvro:
 		return w.avro(file)

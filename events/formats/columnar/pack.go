@@ -1,0 +1,450 @@
+package columnar
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding"
+	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/labeljoin/labeljoin/events/formats"
+	"github.com/labeljoin/labeljoin/events/formats/packed"
+)
+
+// packFields are the fields of a tree as they are packed; false if a value of one is not.
+func packFields(trees []*tree) (fields []packed.Field, ok bool) {
+	for _, t := range trees {
+		f := packed.Field{Name: t.name, Def: byte(t.def)}
+		if t.optional {
+			f.Def++
+		}
+		switch {
+		case t.repeated || t.isMap:
+			return nil, false
+		case t.leaf != nil:
+			f.Kind, f.Per, ok = packKind(t)
+		case t.wrapped == nil:
+			f.Kind = packed.KindGroup
+			f.Fields, ok = packFields(t.fields)
+		case len(t.wrapped.fields) == 1 && t.wrapped.fields[0].leaf == nil:
+			f.Kind, f.Each = packed.KindList, byte(t.wrapped.def+1)
+			f.Fields, ok = packFields(t.wrapped.fields)
+		default:
+			return nil, false
+		}
+		if !ok {
+			return nil, false
+		}
+		fields = append(fields, f)
+	}
+	return fields, true
+}
+
+// packKind is the kind of a leaf, if its values are what leafOf makes of them without a look
+// at what they mean.
+func packKind(t *tree) (k packed.Kind, per int64, ok bool) {
+	kind := t.node.Type().Kind()
+	if kind == parquet.ByteArray && formats.IsNested(t.name) {
+		return "", 0, false
+	}
+	if l := t.node.Type().LogicalType(); l != nil {
+		switch l := l.Value.(type) {
+		case *format.StringType:
+			return packed.KindText, 0, kind == parquet.ByteArray
+		case *format.TimestampType:
+			return packed.KindTime, nanosPer(&l.Unit), kind == parquet.Int64
+		case *format.IntType:
+			return packed.KindInt, 0, l.IsSigned && (kind == parquet.Int32 || kind == parquet.Int64)
+		}
+		return "", 0, false
+	}
+	switch kind {
+	case parquet.Boolean:
+		return packed.KindBool, 0, true
+	case parquet.Int32, parquet.Int64:
+		return packed.KindInt, 0, true
+	case parquet.Float, parquet.Double:
+		return packed.KindDouble, 0, true
+	case parquet.ByteArray:
+		return packed.KindText, 0, true
+	}
+	return "", 0, false
+}
+
+// A block has as many rows as make so many bytes, within bounds.
+const (
+	packBytes = 96 << 10
+	packLeast = 16
+	packMost  = 1000
+)
+
+// pack writes the rows of a file in blocks. It reports false, and has written nothing, if
+// they are not packed. Where a row group is damaged, its rows are written as lines, up to
+// the one where it is.
+func (w *writer) pack(file *os.File) (done bool, err error) {
+	info, err := file.Stat()
+	if err != nil || checkFooter(file, info.Size()) != nil {
+		return false, err
+	}
+	f, err := parquet.OpenFile(file, info.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return false, nil // reading its lines says why
+	}
+	t := &tree{}
+	t.grow(f.Schema(), 0, 0, 0)
+	t.only(w.only)
+	fields, ok := packFields(t.fields)
+	if !ok {
+		return false, nil
+	}
+	schema, err := packed.NewSchema(fields)
+	if err != nil {
+		return false, nil
+	}
+	p := &packer{ctx: w.ctx, rows: packLeast}
+	for _, field := range t.fields {
+		for leaf := field.first; leaf < field.end; leaf++ {
+			p.leaves = append(p.leaves, packLeaf{number: leaf})
+		}
+	}
+	p.columns = make([]packed.Column, len(p.leaves))
+	if p.out, err = packed.NewWriter(w.to, schema); err != nil {
+		return true, err
+	}
+	p.schema = schema
+	for _, group := range f.RowGroups() {
+		if err := p.group(group); err != nil && !errors.Is(err, errWrite) && w.ctx.Err() == nil {
+			return true, w.restAsLines(file, info.Size(), p)
+		} else if err != nil {
+			return true, err
+		}
+	}
+	return true, nil
+}
+
+// errWrite says that it is the output that failed, and not the file.
+var errWrite = errors.New("writing")
+
+// restAsLines writes the rows after those that were packed as lines, as far as there are.
+func (w *writer) restAsLines(file *os.File, size int64, p *packer) error {
+	rows := &restRows{lineRows: lineRows{writer: w}, skip: p.written, out: p.out}
+	err := eachRow(w.ctx, file, size, w.only, rows)
+	return errors.Join(err, rows.flush())
+}
+
+// restRows makes lines of rows, but for the first.
+type restRows struct {
+	lineRows
+	skip  int64
+	out   *packed.Writer
+	lines []byte
+	held  int
+}
+
+func (r *restRows) take() error {
+	if r.n++; r.n <= r.skip {
+		return nil
+	}
+	r.lines = append(r.lines, r.line...)
+	if r.held++; r.held < packMost && len(r.lines) < packBytes {
+		return nil
+	}
+	return r.flush()
+}
+
+func (r *restRows) flush() error {
+	if r.held == 0 {
+		return nil
+	}
+	err := r.out.Lines(r.lines)
+	r.lines, r.held = r.lines[:0], 0
+	return err
+}
+
+// packer packs row groups.
+type packer struct {
+	ctx     context.Context
+	out     *packed.Writer
+	leaves  []packLeaf
+	columns []packed.Column
+	schema  *packed.Schema
+	rows    int // of the next block
+	written int64
+}
+
+// packLeaf is where reading stands in a leaf of a row group.
+type packLeaf struct {
+	number   int
+	most     byte
+	pages    parquet.Pages
+	page     parquet.Page
+	def, rep []byte // of the page
+	levels   int
+	level    int // used
+	value    int // used
+	values   pageValues
+}
+
+// group packs a row group.
+func (p *packer) group(group parquet.RowGroup) (err error) {
+	defer func() {
+		if r := recover(); r != nil { // the library panics on some damaged files
+			err = fmt.Errorf("damaged: %v", r)
+		}
+		for i := range p.leaves {
+			p.leaves[i].close()
+		}
+	}()
+	chunks := group.ColumnChunks()
+	for i := range p.leaves {
+		l := &p.leaves[i]
+		chunk := chunks[l.number]
+		*l = packLeaf{number: l.number, most: p.schema.Most(i), pages: chunk.Pages()}
+	}
+	for left := group.NumRows(); left > 0; {
+		if err := p.ctx.Err(); err != nil {
+			return err
+		}
+		n := int(min(left, int64(p.rows)))
+		if err := p.block(n); err != nil {
+			return err
+		}
+		left -= int64(n)
+	}
+	for i := range p.leaves {
+		if err := p.leaves[i].atEnd(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// block packs so many rows.
+func (p *packer) block(rows int) error {
+	first := -1 // of the list's leaves
+	for i := range p.leaves {
+		c := &p.columns[i]
+		c.Reset()
+		if err := p.leaves[i].take(c, rows, p.schema.Listed(i)); err != nil {
+			return err
+		}
+		if !p.schema.Listed(i) {
+			continue
+		}
+		if first >= 0 && !bytes.Equal(c.Rep, p.columns[first].Rep) {
+			return errors.New("a list has more elements in one column than in another")
+		}
+		first = i
+	}
+	size, err := p.out.Block(rows, p.columns)
+	if err != nil {
+		return errors.Join(errWrite, err)
+	}
+	p.written += int64(rows)
+	p.rows = min(max(p.rows*packBytes/size, packLeast), packMost)
+	return nil
+}
+
+// take moves the levels and values of so many rows into a column.
+func (l *packLeaf) take(c *packed.Column, rows int, listed bool) error {
+	for begun := 0; ; {
+		if l.level == l.levels {
+			switch err := l.fill(); {
+			case errors.Is(err, io.EOF) && begun == rows:
+				return nil
+			case errors.Is(err, io.EOF):
+				return io.ErrUnexpectedEOF
+			case err != nil:
+				return err
+			}
+			continue
+		}
+		end := l.level
+		if listed {
+			for ; end < l.levels; end++ {
+				if l.rep[end] == 0 {
+					if begun == rows {
+						break
+					}
+					begun++
+				}
+			}
+		} else {
+			end = min(l.levels, l.level+rows-begun)
+			begun += end - l.level
+		}
+		if err := l.move(c, end); err != nil {
+			return err
+		}
+		if begun == rows && (!listed || l.level < l.levels) {
+			return nil
+		}
+	}
+}
+
+// move moves levels up to end, and their values, into a column.
+func (l *packLeaf) move(c *packed.Column, end int) error {
+	values := end - l.level
+	c.Levels += values
+	if l.def != nil {
+		def := l.def[l.level:end]
+		c.Def = append(c.Def, def...)
+		values = bytes.Count(def, []byte{l.most})
+	}
+	if l.rep != nil {
+		c.Rep = append(c.Rep, l.rep[l.level:end]...)
+	}
+	err := l.values.move(c, l.value, values)
+	l.level, l.value = end, l.value+values
+	return err
+}
+
+// fill goes to the next page.
+func (l *packLeaf) fill() (err error) {
+	l.release()
+	if l.page, err = l.pages.ReadPage(); err != nil {
+		return err
+	}
+	l.levels, l.level, l.value = int(l.page.NumValues()), 0, 0
+	l.def, l.rep = l.page.DefinitionLevels(), l.page.RepetitionLevels()
+	if len(l.def) == 0 {
+		l.def = nil
+	}
+	if len(l.rep) == 0 {
+		l.rep = nil
+	}
+	if l.def != nil && len(l.def) != l.levels || l.rep != nil && len(l.rep) != l.levels {
+		return errors.New("a page has another number of levels than it says")
+	}
+	return l.values.of(l.page)
+}
+
+func (l *packLeaf) release() {
+	if l.page != nil {
+		parquet.Release(l.page)
+		l.page = nil
+	}
+}
+
+func (l *packLeaf) close() {
+	l.release()
+	if l.pages != nil {
+		_ = l.pages.Close() // it was only read
+		l.pages = nil
+	}
+}
+
+// atEnd looks whether all was used.
+func (l *packLeaf) atEnd() error {
+	for l.level == l.levels {
+		if err := l.fill(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	return errors.New("a column has more values than its row group has rows")
+}
+
+// pageValues are the values of a page, which may be those of a dictionary.
+type pageValues struct {
+	kind    encoding.Kind
+	indexes []int32 // nil: there is no dictionary
+	bits    []byte
+	int32s  []int32
+	int64s  []int64
+	floats  []float32
+	doubles []float64
+	text    []byte
+	offsets []uint32
+}
+
+// of are the values of a page.
+func (v *pageValues) of(page parquet.Page) error {
+	*v = pageValues{}
+	data := page.Data()
+	if dict := page.Dictionary(); dict != nil {
+		v.indexes = data.Int32()
+		data = dict.Page().Data()
+	}
+	v.kind = data.Kind()
+	switch v.kind {
+	case encoding.Boolean:
+		v.bits = data.Boolean()
+	case encoding.Int32:
+		v.int32s = data.Int32()
+	case encoding.Int64:
+		v.int64s = data.Int64()
+	case encoding.Float:
+		v.floats = data.Float()
+	case encoding.Double:
+		v.doubles = data.Double()
+	case encoding.ByteArray:
+		v.text, v.offsets = data.ByteArray()
+	default:
+		if page.NumNulls() < page.NumValues() {
+			return fmt.Errorf("it has values of type %s", v.kind)
+		}
+	}
+	return nil
+}
+
+// move appends n values from one on to a column.
+func (v *pageValues) move(c *packed.Column, from, n int) error {
+	if n == 0 {
+		return nil
+	}
+	if v.indexes != nil {
+		if from+n > len(v.indexes) {
+			return io.ErrUnexpectedEOF
+		}
+		for _, i := range v.indexes[from : from+n] {
+			if err := v.add(c, int(i), 1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return v.add(c, from, n)
+}
+
+// add appends n values of the page or the dictionary. An index out of bounds is a panic,
+// which group makes an error.
+func (v *pageValues) add(c *packed.Column, from, n int) error {
+	end := from + n
+	switch v.kind {
+	case encoding.Boolean:
+		for i := from; i < end; i++ {
+			c.Words = append(c.Words, uint64(v.bits[i/8]>>(i%8)&1))
+		}
+	case encoding.Int32:
+		for _, x := range v.int32s[from:end] {
+			c.Words = append(c.Words, uint64(int64(x)))
+		}
+	case encoding.Int64:
+		for _, x := range v.int64s[from:end] {
+			c.Words = append(c.Words, uint64(x))
+		}
+	case encoding.Float:
+		for _, x := range v.floats[from:end] {
+			c.Words = append(c.Words, math.Float64bits(float64(x)))
+		}
+	case encoding.Double:
+		for _, x := range v.doubles[from:end] {
+			c.Words = append(c.Words, math.Float64bits(x))
+		}
+	default:
+		base := uint32(len(c.Text)) - v.offsets[from]
+		c.Text = append(c.Text, v.text[v.offsets[from]:v.offsets[end]]...)
+		for _, o := range v.offsets[from+1 : end+1] {
+			c.Offsets = append(c.Offsets, base+o)
+		}
+	}
+	return nil
+}

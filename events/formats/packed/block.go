@@ -1,0 +1,255 @@
+package packed
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/labeljoin/labeljoin/events/formats"
+)
+
+// Block is some rows of a file. One goroutine uses it.
+type Block struct {
+	Rows   int
+	schema *Schema
+	leaves []leaf
+	starts []uint32 // of each row, its first level in leaves of the list; one more for the end
+	used   int      // bytes of text in the request at hand
+}
+
+// leaf is a column of a block.
+type leaf struct {
+	levels  int
+	def     []byte // of each level; nil: each value is there
+	at      []int32
+	words   []byte // numbers, of eight bytes each
+	offsets []byte // of texts, of four bytes each, one more than there are texts
+	text    []byte
+	ascii   bool
+}
+
+// What a leaf has in a block.
+const (
+	hasDef = 1 << iota
+	hasRep
+)
+
+// errDamaged says that a block is none. Only this program writes blocks.
+var errDamaged = errors.New("a block of rows is damaged")
+
+// decode makes b the rows of a payload, in which it lies.
+func (b *Block) decode(payload []byte) error {
+	r := &bytesReader{rest: payload}
+	b.Rows = int(r.uint32())
+	if len(b.leaves) != len(b.schema.leaves) {
+		b.leaves = make([]leaf, len(b.schema.leaves))
+	}
+	b.starts = b.starts[:0]
+	for i := range b.leaves {
+		if err := b.decodeLeaf(i, r); err != nil {
+			return err
+		}
+	}
+	if r.failed || len(r.rest) > 0 {
+		return errDamaged
+	}
+	return nil
+}
+
+func (b *Block) decodeLeaf(i int, r *bytesReader) error {
+	l, t := &b.leaves[i], &b.schema.leaves[i]
+	flags := r.byte()
+	l.levels = int(r.uint32())
+	l.def, l.words, l.offsets, l.text, l.at, l.ascii = nil, nil, nil, nil, l.at[:0], false
+	if flags&hasDef != 0 {
+		l.def = r.bytes(l.levels)
+	}
+	if flags&hasRep != 0 {
+		if rep := r.bytes(l.levels); len(b.starts) == 0 {
+			for level, n := range rep {
+				if n == 0 {
+					b.starts = append(b.starts, uint32(level))
+				}
+			}
+			b.starts = append(b.starts, uint32(len(rep)))
+		}
+	}
+	values := int(r.uint32())
+	if t.kind == KindText {
+		l.offsets = r.bytes(4 * (values + 1))
+		if len(l.offsets) == 0 {
+			return errDamaged
+		}
+		l.text = r.bytes(int(binary.LittleEndian.Uint32(l.offsets[4*values:])))
+		l.ascii = isASCII(l.text)
+	} else {
+		l.words = r.bytes(8 * values)
+	}
+	n := l.levels
+	if l.def != nil {
+		n = 0
+		for _, d := range l.def {
+			l.at = append(l.at, int32(n))
+			if d >= t.def {
+				n++
+			}
+		}
+	}
+	if r.failed || n != values || !t.listed && l.levels != b.Rows || t.listed && (len(b.starts) != b.Rows+1 ||
+		l.levels != int(b.starts[b.Rows])) {
+		return errDamaged
+	}
+	return nil
+}
+
+func isASCII(text []byte) bool {
+	for len(text) >= 8 {
+		if binary.LittleEndian.Uint64(text)&0x8080808080808080 != 0 {
+			return false
+		}
+		text = text[8:]
+	}
+	for _, c := range text {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// bytesReader takes a payload to pieces.
+type bytesReader struct {
+	rest   []byte
+	failed bool
+}
+
+func (r *bytesReader) bytes(n int) []byte {
+	if n < 0 || n > len(r.rest) {
+		r.failed, r.rest = true, nil
+		return nil
+	}
+	b := r.rest[:n:n]
+	r.rest = r.rest[n:]
+	return b
+}
+
+func (r *bytesReader) byte() byte {
+	if b := r.bytes(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (r *bytesReader) uint32() uint32 {
+	if b := r.bytes(4); b != nil {
+		return binary.LittleEndian.Uint32(b)
+	}
+	return 0
+}
+
+// there reports whether a field is there, at a level of its leaves.
+func (b *Block) there(f *Field, level int) bool {
+	l := &b.leaves[f.leaf]
+	return l.def == nil || l.def[level] >= f.Def
+}
+
+// place is which of its leaf's values a field has that is there.
+func (l *leaf) place(level int) int {
+	if l.def == nil {
+		return level
+	}
+	return int(l.at[level])
+}
+
+func (b *Block) word(f *Field, level int) uint64 {
+	l := &b.leaves[f.leaf]
+	return binary.LittleEndian.Uint64(l.words[8*l.place(level):])
+}
+
+func (b *Block) int(f *Field, level int) int64      { return int64(b.word(f, level)) }
+func (b *Block) bool(f *Field, level int) int64     { return int64(b.word(f, level) & 1) }
+func (b *Block) double(f *Field, level int) float64 { return math.Float64frombits(b.word(f, level)) }
+
+func (b *Block) text(f *Field, level int) []byte {
+	l := &b.leaves[f.leaf]
+	o := l.offsets[4*l.place(level):]
+	from, to := binary.LittleEndian.Uint32(o), binary.LittleEndian.Uint32(o[4:])
+	return l.text[from:to:to]
+}
+
+// elements are the levels of the elements of a row's list.
+func (b *Block) elements(list *Field, row int) (first, end int) {
+	if list == nil {
+		return 0, 0
+	}
+	first, end = int(b.starts[row]), int(b.starts[row+1])
+	if l := &b.leaves[list.leaf]; l.def != nil && l.def[first] < list.Each {
+		end = first
+	}
+	return first, end
+}
+
+// JSON implements events.Records. The line is the one that package columnar writes.
+func (b *Block) JSON(row int) []byte { return b.appendGroup(nil, b.schema.Fields, row) }
+
+func (b *Block) appendGroup(dst []byte, fields []Field, level int) []byte {
+	dst = append(dst, '{')
+	none := true
+	for i := range fields {
+		f := &fields[i]
+		if f.Kind == KindList {
+			first := int(b.starts[level])
+			if !b.there(f, first) {
+				continue
+			}
+		} else if !b.there(f, level) {
+			continue
+		}
+		begin := len(dst)
+		if !none {
+			dst = append(dst, ',')
+		}
+		dst = append(formats.AppendText(dst, f.Name), ':')
+		value := len(dst)
+		if dst = b.appendValue(dst, f, level); string(dst[value:]) == "null" {
+			dst = dst[:begin]
+			continue
+		}
+		none = false
+	}
+	return append(dst, '}')
+}
+
+func (b *Block) appendValue(dst []byte, f *Field, level int) []byte {
+	switch f.Kind {
+	case KindText:
+		return formats.AppendTextOr64(dst, b.text(f, level))
+	case KindInt:
+		return strconv.AppendInt(dst, b.int(f, level), 10)
+	case KindDouble:
+		return formats.AppendFloat(dst, b.double(f, level))
+	case KindBool:
+		return strconv.AppendBool(dst, b.bool(f, level) == 1)
+	case KindTime:
+		n, second := b.int(f, level), int64(time.Second)/f.Per
+		return formats.AppendTime(dst, time.Unix(n/second, n%second*f.Per).UTC())
+	case KindGroup:
+		return b.appendGroup(dst, f.Fields, level)
+	}
+	dst = append(dst, '[')
+	first, end := b.elements(f, level)
+	for at := first; at < end; at++ {
+		if at > first {
+			dst = append(dst, ',')
+		}
+		if element := &f.Fields[0]; b.there(element, at) {
+			dst = b.appendGroup(dst, element.Fields, at)
+		} else {
+			dst = append(dst, "null"...)
+		}
+	}
+	return append(dst, ']')
+}

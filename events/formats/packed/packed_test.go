@@ -1,0 +1,265 @@
+package packed_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/formats/columnar"
+	"github.com/labeljoin/labeljoin/events/formats/packed"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
+)
+
+type features struct {
+	Price *float64 `parquet:"price,optional"`
+	Brand *string  `parquet:"brand,optional"`
+	Count *int32   `parquet:"count,optional"`
+	Flag  *bool    `parquet:"flag,optional"`
+	Ratio *float32 `parquet:"ratio,optional"`
+	Must  int64    `parquet:"must"`
+}
+
+type item struct {
+	ID       *string   `parquet:"item_id,optional"`
+	Position *int64    `parquet:"position,optional"`
+	Score    *float64  `parquet:"score,optional"`
+	Features *features `parquet:"features,optional"`
+}
+
+// request has all that is packed, and nulls everywhere.
+type request struct {
+	ID       *string   `parquet:"request_id,optional,dict"`
+	TS       *int64    `parquet:"ts,optional"`
+	Model    *string   `parquet:"model,optional,dict"`
+	Version  *string   `parquet:"model_version,optional"`
+	User     *string   `parquet:"user_id,optional"`
+	Score    *float64  `parquet:"score,optional"`
+	Features *features `parquet:"features,optional"`
+	Items    []item    `parquet:"items,list"`
+	Extra    *string   `parquet:"extra,optional"`
+	More     *float64  `parquet:"more,optional"`
+}
+
+// plain is a request without nulls, with a time.
+type plain struct {
+	ID       string   `parquet:"request_id"`
+	TS       int64    `parquet:"ts,timestamp(microsecond)"`
+	Features features `parquet:"features"`
+}
+
+// other has a column that is not packed.
+type other struct {
+	ID   string   `parquet:"request_id"`
+	TS   int64    `parquet:"ts"`
+	Tags []string `parquet:"tags,list"`
+}
+
+type generator struct{ *rand.Rand }
+
+func maybe[T any](g generator, v T) *T {
+	if g.IntN(6) == 0 {
+		return nil
+	}
+	return &v
+}
+
+func (g generator) text() string {
+	return []string{"", "a", "é", "x\"y\\\n\x01", "\xff", "12", strings.Repeat("z", 300), fmt.Sprint(g.IntN(9)),
+		strings.Repeat("long", g.IntN(200))}[g.IntN(9)]
+}
+
+func (g generator) float() float64 {
+	return []float64{0, math.Copysign(0, -1), 5, -3, 1e6, 999999, 1234567, 123456.789, 1e-7, 1e300, math.NaN(),
+		math.Inf(-1), g.NormFloat64(), math.Round(g.Float64()*1e6) / 1e6, 5e-324, 1 << 53}[g.IntN(16)]
+}
+
+func (g generator) int() int64 {
+	return []int64{0, -1, 7, math.MaxInt64, math.MinInt64, 1_700_000_000_000 + g.Int64N(1e9), g.Int64()}[g.IntN(7)]
+}
+
+func (g generator) features() features {
+	return features{Price: maybe(g, g.float()), Brand: maybe(g, g.text()), Count: maybe(g, int32(g.int())),
+		Flag: maybe(g, g.IntN(2) == 0), Ratio: maybe(g, float32(g.float())), Must: g.int()}
+}
+
+func (g generator) request() request {
+	r := request{TS: maybe(g, 1_700_000_000_000+g.Int64N(1e9)), Model: maybe(g, g.text()), Version: maybe(g, "v1"), User: maybe(g, "u"),
+		Score: maybe(g, g.float()), Features: maybe(g, g.features()), Extra: maybe(g, "e"), More: maybe(g, g.float())}
+	id := fmt.Sprint("r", g.Int())
+	if r.ID = &id; g.IntN(8) == 0 {
+		r.ID = maybe(g, g.text())
+	}
+	for range g.IntN(4) {
+		i := item{Position: maybe(g, g.int()), Score: maybe(g, g.float()), Features: maybe(g, g.features())}
+		id := fmt.Sprint("i", g.IntN(5))
+		if i.ID = &id; g.IntN(30) == 0 {
+			i.ID = maybe(g, g.text())
+		}
+		r.Items = append(r.Items, i)
+	}
+	return r
+}
+
+// file writes rows of one of the shapes, in a few row groups, and small pages.
+func (g generator) file(t *testing.T) string {
+	t.Helper()
+	var out bytes.Buffer
+	n := g.IntN(120)
+	options := []parquet.WriterOption{parquet.MaxRowsPerRowGroup(int64(1 + g.IntN(80))), parquet.PageBufferSize(64 + g.IntN(4000))}
+	var err error
+	switch g.IntN(6) {
+	case 0:
+		w := parquet.NewGenericWriter[plain](&out, options...)
+		for range n {
+			_, e := w.Write([]plain{{ID: fmt.Sprint(g.IntN(90)), TS: g.int(), Features: g.features()}})
+			err = errors.Join(err, e)
+		}
+		err = errors.Join(err, w.Close())
+	case 1:
+		w := parquet.NewGenericWriter[other](&out, options...)
+		for range n {
+			_, e := w.Write([]other{{ID: "r", TS: 1, Tags: []string{"a"}}})
+			err = errors.Join(err, e)
+		}
+		err = errors.Join(err, w.Close())
+	default:
+		w := parquet.NewGenericWriter[request](&out, options...)
+		for range n {
+			_, e := w.Write([]request{g.request()})
+			err = errors.Join(err, e)
+		}
+		err = errors.Join(err, w.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := out.Bytes()
+	if g.IntN(3) == 0 && len(data) > 0 { // damaged
+		for range 1 + g.IntN(3) {
+			data[g.IntN(len(data))] ^= byte(1 + g.IntN(255))
+		}
+	}
+	path := filepath.Join(t.TempDir(), "log")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// unpack is the lines that packed rows stand for, each checked against the request that it
+// is, and how many rows were requests without a look at their JSON.
+func unpack(t *testing.T, seed uint64, data []byte) (lines string, rows int) {
+	t.Helper()
+	r := bufio.NewReader(bytes.NewReader(data))
+	p, err := packed.NewReader(r)
+	if err != nil {
+		t.Fatalf("seed %d: %v", seed, err)
+	}
+	if p == nil {
+		text, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text), 0
+	}
+	var all strings.Builder
+	var memory []byte
+	var same events.Request
+	for {
+		payload, block, err := p.Next(memory)
+		if errors.Is(err, io.EOF) {
+			return all.String(), rows
+		}
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		if memory = payload; block == nil {
+			all.Write(payload)
+			continue
+		}
+		for i := range block.Rows {
+			line := block.JSON(i)
+			all.Write(append(line, '\n'))
+			if agrees(t, seed, block, i, &same, line[:len(line):len(line)]) {
+				rows++
+			}
+		}
+	}
+}
+
+// agrees checks that a row is the request that its JSON is, if it says what it is.
+func agrees(t *testing.T, seed uint64, b *packed.Block, i int, req *events.Request, line []byte) bool {
+	t.Helper()
+	d := jsonevent.Decoder{Unit: events.UnitMS}
+	want, wantErr := d.DecodeRequest(line)
+	scan, _ := d.ScanRequest(line)
+	if id, ok := b.ID(i); ok && wantErr == nil && string(id) != want.ID {
+		t.Fatalf("seed %d: the id is %q, of %s", seed, id, line)
+	}
+	unknown, ok := b.Request(i, events.UnitMS, req)
+	if !ok {
+		return false
+	}
+	if wantErr != nil || unknown != scan.Unknown || plainText(req) != plainText(&want) {
+		t.Fatalf("seed %d: %s\nis %s, %d unknown\nwant %s, %d, %v", seed, line, plainText(req), unknown, plainText(&want),
+			scan.Unknown, wantErr)
+	}
+	return true
+}
+
+// plainText is a request whole; empty lists are like none.
+func plainText(r *events.Request) string {
+	c := *r
+	c.Features, c.Items = nil, nil
+	text := fmt.Sprintf("%+v %x", c, math.Float64bits(r.Score))
+	fields := func(list []events.Field) {
+		for _, f := range list {
+			text += fmt.Sprintf(" %s=%+v %x", f.Name, f.Value, math.Float64bits(f.Value.Float))
+		}
+	}
+	fields(r.Features)
+	for _, i := range r.Items {
+		c := i
+		c.Features = nil
+		text += fmt.Sprintf(" item %+v %x", c, math.Float64bits(i.Score))
+		fields(i.Features)
+	}
+	return text
+}
+
+// Packed rows are the lines that are written otherwise, up to where a file is damaged, and
+// the requests that these lines are.
+func TestPackedRowsAreLines(t *testing.T) {
+	total := 0
+	for seed := range uint64(300) {
+		g := generator{rand.New(rand.NewPCG(seed, 71))}
+		path := g.file(t)
+		only := [][]string{nil, nil, {"request_id"}}[g.IntN(3)]
+		var plain, some bytes.Buffer
+		wantErr := columnar.Write(context.Background(), path, &plain, only...)
+		err := columnar.Pack(context.Background(), path, &some, only...)
+		if !reflect.DeepEqual(fmt.Sprint(err), fmt.Sprint(wantErr)) {
+			t.Fatalf("seed %d: packing says %v, writing lines %v", seed, err, wantErr)
+		}
+		lines, rows := unpack(t, seed, some.Bytes())
+		if total += rows; lines != plain.String() {
+			t.Fatalf("seed %d: packed\n%.3000s\nlines\n%.3000s", seed, lines, plain.String())
+		}
+	}
+	if total < 2500 {
+		t.Errorf("only %d rows were requests as they came", total)
+	}
+}

@@ -1,0 +1,174 @@
+package packed
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// Magic begins what the process writes if it packs rows. No JSON begins so.
+const Magic = "\x00ljpack1"
+
+// A block is of either kind: rows in columns, or lines of JSON.
+const (
+	blockColumns byte = iota
+	blockLines
+)
+
+// Column is a column of a block, as Parquet has columns.
+type Column struct {
+	Levels int
+	Def    []byte // empty: each value is there
+	Rep    []byte // of the leaves of a list
+	// Words are numbers, doubles as their bits; texts are parts of Text, the i-th of them
+	// from Offsets[i] to Offsets[i+1].
+	Words   []uint64
+	Text    []byte
+	Offsets []uint32
+}
+
+// Reset empties a column for the next block.
+func (c *Column) Reset() {
+	*c = Column{Def: c.Def[:0], Rep: c.Rep[:0], Words: c.Words[:0], Text: c.Text[:0], Offsets: append(c.Offsets[:0], 0)}
+}
+
+// Writer writes the rows of a file.
+type Writer struct {
+	out    io.Writer
+	schema *Schema
+	buf    []byte
+}
+
+// NewWriter begins to write rows of a schema.
+func NewWriter(out io.Writer, s *Schema) (*Writer, error) {
+	text, err := json.Marshal(s.Fields)
+	if err != nil {
+		return nil, err
+	}
+	head := binary.LittleEndian.AppendUint32([]byte(Magic), uint32(len(text)))
+	_, err = out.Write(append(head, text...))
+	return &Writer{out: out, schema: s}, err
+}
+
+// Most is the definition level of the values of a column, by its number in a block.
+func (s *Schema) Most(leaf int) byte { return s.leaves[leaf].def }
+
+// Listed reports whether a column is of the list.
+func (s *Schema) Listed(leaf int) bool { return s.leaves[leaf].listed }
+
+// blockHead is the length of a block, and its kind.
+const blockHead = 5
+
+// Block writes rows, whose columns are those of the schema's leaves. It returns how many
+// bytes they are.
+func (w *Writer) Block(rows int, columns []Column) (size int, err error) {
+	b := append(w.buf[:0], 0, 0, 0, 0, blockColumns)
+	b = binary.LittleEndian.AppendUint32(b, uint32(rows))
+	for i := range columns {
+		c, t := &columns[i], &w.schema.leaves[i]
+		flags := byte(0)
+		if slices.ContainsFunc(c.Def, func(d byte) bool { return d < t.def }) {
+			flags |= hasDef
+		}
+		if t.listed {
+			flags |= hasRep
+		}
+		b = binary.LittleEndian.AppendUint32(append(b, flags), uint32(c.Levels))
+		if flags&hasDef != 0 {
+			b = append(b, c.Def...)
+		}
+		if flags&hasRep != 0 {
+			b = append(b, c.Rep...)
+		}
+		if t.kind == KindText {
+			b = binary.LittleEndian.AppendUint32(b, uint32(len(c.Offsets)-1))
+			for _, o := range c.Offsets {
+				b = binary.LittleEndian.AppendUint32(b, o)
+			}
+			b = append(b, c.Text...)
+			continue
+		}
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(c.Words)))
+		for _, word := range c.Words {
+			b = binary.LittleEndian.AppendUint64(b, word)
+		}
+	}
+	w.buf = b
+	return len(b), w.flush()
+}
+
+// Lines writes rows as lines of JSON: those of a file that cannot be read to its end.
+func (w *Writer) Lines(lines []byte) error {
+	w.buf = append(append(w.buf[:0], 0, 0, 0, 0, blockLines), lines...)
+	return w.flush()
+}
+
+func (w *Writer) flush() error {
+	if len(w.buf)-blockHead > mostBlock {
+		return fmt.Errorf("a block of %d bytes is larger than is read", len(w.buf))
+	}
+	binary.LittleEndian.PutUint32(w.buf, uint32(len(w.buf)-blockHead))
+	_, err := w.out.Write(w.buf)
+	return err
+}
+
+// mostBlock bounds a block. Rows of a hundred MiB are no requests.
+const mostBlock = 1 << 30
+
+// Reader reads what a Writer has written.
+type Reader struct {
+	from   io.Reader
+	schema *Schema
+}
+
+// NewReader begins to read. It is nil if that is not what r gives: then nothing was read.
+func NewReader(r *bufio.Reader) (*Reader, error) {
+	if magic, _ := r.Peek(len(Magic)); string(magic) != Magic {
+		return nil, nil
+	}
+	_, _ = r.Discard(len(Magic))
+	var size [4]byte
+	if _, err := io.ReadFull(r, size[:]); err != nil {
+		return nil, err
+	}
+	text := make([]byte, binary.LittleEndian.Uint32(size[:]))
+	if _, err := io.ReadFull(r, text); err != nil {
+		return nil, err
+	}
+	var fields []Field
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return nil, err
+	}
+	s, err := NewSchema(fields)
+	return &Reader{from: r, schema: s}, err
+}
+
+// Next reads a block into memory, or into other memory if it is too small, and gives what
+// it holds: rows, or lines if they are nil. The error is io.EOF after the last, or the
+// reader's.
+func (r *Reader) Next(memory []byte) (payload []byte, rows *Block, err error) {
+	var head [blockHead]byte
+	if _, err := io.ReadFull(r.from, head[:]); err != nil {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = errDamaged
+		}
+		return memory, nil, err
+	}
+	n := int(binary.LittleEndian.Uint32(head[:]))
+	if n > mostBlock {
+		return memory, nil, errDamaged
+	}
+	payload = slices.Grow(memory[:0], n)[:n]
+	if _, err := io.ReadFull(r.from, payload); err != nil {
+		return payload, nil, err
+	}
+	if head[4] == blockLines {
+		return payload, nil, nil
+	}
+	b := &Block{schema: r.schema}
+	return payload, b, b.decode(payload)
+}

@@ -108,7 +108,8 @@ func (a *Attribution) FromFirst() bool { return a.To == ToFirst }
 // Choose picks, among the requests that have the key of an outcome and are stamped within
 // the window before it, those that have it. They come in order, see FromFirst; lists says
 // whether one lists the item.
-func (a *Attribution) Choose(matching iter.Seq2[RequestKey, error], lists func(RequestKey) (bool, error)) ([]Assigned, error) {
+func (a *Attribution) Choose(matching iter.Seq2[RequestKey, error], lists func(RequestKey) (bool, error)) ([]Assigned,
+	error) {
 	var chosen []Assigned
 	looked := 0
 	for p, err := range matching {

@@ -10,7 +10,8 @@ import (
 // storedOutcome is an outcome event as the state holds it.
 func storedOutcome(ev *Event, lateSeq uint32) StoredOutcome {
 	o := ev.Outcome
-	return StoredOutcome{Origin: ev.Origin, LateSeq: lateSeq, Booked: ev.Booked, TS: o.TS, ID: o.ID, Hash: o.Hash, Data: ev.Data}
+	return StoredOutcome{Origin: ev.Origin, LateSeq: lateSeq, Booked: ev.Booked, TS: o.TS, ID: o.ID, Hash: o.Hash,
+		Data: ev.Data}
 }
 
 // twins says what a request, or the outcomes that wait for one, know of an outcome.

@@ -179,7 +179,7 @@ def main():
         port = free_port()
         with open(folder / f"{name}.log", "wb") as log:
             server = subprocess.Popen(line(port), stdout=log, stderr=log, env={**os.environ, "MINIO_ROOT_USER":
-                KEY["AWS_ACCESS_KEY_ID"], "MINIO_ROOT_PASSWORD": KEY["AWS_SECRET_ACCESS_KEY"]})
+                KEY["AWS_ACCESS_KEY_ID"], "MINIO_ROOT_PASSWORD": KEY["AWS_SECRET_ACCESS_KEY"], "MINIO_BROWSER": "off"})
         try:
             wait_for(port, server)
             make(port)

@@ -97,7 +97,8 @@ func (r *Recomputed) Commit(ctx context.Context, also func(day string) bool) ([]
 		return nil, s.fail(err)
 	}
 	s.decide()
-	if err := r.fits(); err != nil {
+	brought, err := r.fits()
+	if err != nil {
 		return nil, err
 	}
 	changes := map[string]*DayChange{}
@@ -126,7 +127,12 @@ func (r *Recomputed) Commit(ctx context.Context, also func(day string) bool) ([]
 		return nil, nil
 	}
 	s.tried = true // what is staged may be named from here on
-	op, err := k.Replace(CauseReplay, removed, s.files, true)
+	kind := tablelog.KindReplace
+	if len(s.files) == 0 {
+		kind, brought = tablelog.KindDelete, nil
+	}
+	op, err := k.make(&tablelog.Operation{Kind: kind, Cause: CauseReplay, Removed: removed, Added: s.files,
+		Schema: brought}, true, false)
 	if tablelog.NotMade(err) {
 		s.tried = false
 	}
@@ -143,31 +149,38 @@ func (r *Recomputed) Commit(ctx context.Context, also func(day string) bool) ([]
 	return all, nil
 }
 
-// NewColumnsError says that rows have columns that the table does not have, or has with
-// another type: only the joiner's commits change the columns of a table.
+// NewColumnsError says that rows have columns that the table has with another type, or for
+// something else.
 type NewColumnsError struct {
 	Dir     string
 	Columns []string
 }
 
 func (e *NewColumnsError) Error() string {
-	return fmt.Sprintf("the rows have columns that the table in %s does not have, or has with another type: %s. Let the joiner "+
-		"commit rows with this configuration first, or write the rows to a directory of their own", e.Dir, strings.Join(e.Columns, ", "))
+	return fmt.Sprintf("the rows have columns that the table in %s has with another type, or for something else: %s. Let the "+
+		"joiner commit rows with this configuration first, or write the rows to a directory of their own", e.Dir,
+		strings.Join(e.Columns, ", "))
 }
 
 // Refusal reports that a person has to decide.
 func (e *NewColumnsError) Refusal() bool { return true }
 
-// fits looks whether the rows have the columns of the table.
-func (r *Recomputed) fits() error {
-	var names []string
-	for _, c := range schemaChange(r.known, false, r.stage.table.Columns()) {
-		names = append(names, c.Name)
+// fits looks whether the rows have the columns of the table, and gives those that are new to it.
+func (r *Recomputed) fits() ([]tablelog.SchemaColumn, error) {
+	changed := schemaChange(r.known, false, r.stage.table.Columns())
+	var clash []string
+	for _, c := range changed {
+		if slices.ContainsFunc(r.known, func(is tablelog.SchemaColumn) bool { return strings.EqualFold(is.Name, c.Name) }) {
+			clash = append(clash, c.Name)
+		}
 	}
-	if len(names) > 0 {
-		return &NewColumnsError{Dir: r.keeper.dir, Columns: names}
+	if len(clash) > 0 {
+		return nil, &NewColumnsError{Dir: r.keeper.dir, Columns: clash}
 	}
-	return nil
+	if len(changed) > 0 && len(r.keeper.writer.Schema()) == 0 { // of a version that had no schema
+		changed = append(changed, r.known...)
+	}
+	return changed, nil
 }
 
 // Abort removes what was staged, unless an operation may name it. It is a no-op after

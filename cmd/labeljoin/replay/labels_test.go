@@ -189,3 +189,26 @@ func TestLabelsAreRefused(t *testing.T) {
 		t.Errorf("another type is taken: %v", got.err)
 	}
 }
+
+// TestReplaceBringsColumns computes days again with a label that the table does not have.
+func TestReplaceBringsColumns(t *testing.T) {
+	dir := t.TempDir()
+	l := traffic(1)
+	old := l.written(t, dir, configured(t, dir, oneLabel))
+	old.Complete = true
+	if got := run(t, old); got.err != nil {
+		t.Fatal(got.err)
+	}
+	whole := l.written(t, dir, configured(t, dir, twoLabels))
+	whole.Complete, whole.Out = true, filepath.Join(dir, "whole")
+	if got := run(t, whole); got.err != nil {
+		t.Fatal(got.err)
+	}
+	r := l.written(t, dir, configured(t, dir, twoLabels))
+	r.Complete, r.Replace = true, true
+	if got := run(t, r); got.err != nil {
+		t.Fatal(got.err)
+	}
+	sameRows(t, whole.Out, r.Out)
+	soundWith(t, r, map[string]string{"bought": "double", "bought_ts": "timestamp", "gain": "double"})
+}

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -99,13 +100,13 @@ labels:
   "null": {when: "has_value"}
 `)
 	want := []Label{
-		{"z", `type == "z"`, Duration(10 * time.Minute), 0, Any, ""},
-		{"a", "true", Duration(60 * 24 * time.Hour), 0, Sum, ""},
-		{"on", "type == \"m\" &&\n  value > 1\n", Duration(10 * time.Minute), 0, Any, ""},
-		{"null", "has_value", Duration(10 * time.Minute), 0, Any, ""},
+		{Name: "z", When: `type == "z"`, Window: Duration(10 * time.Minute), Value: Any},
+		{Name: "a", When: "true", Window: Duration(60 * 24 * time.Hour), Value: Sum},
+		{Name: "on", When: "type == \"m\" &&\n  value > 1\n", Window: Duration(10 * time.Minute), Value: Any},
+		{Name: "null", When: "has_value", Window: Duration(10 * time.Minute), Value: Any},
 	}
 	for i, l := range c.Labels {
-		if l != want[i] {
+		if !reflect.DeepEqual(l, want[i]) {
 			t.Errorf("label %d is %+v, want %+v", i, l, want[i])
 		}
 	}

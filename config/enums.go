@@ -100,6 +100,18 @@ const (
 
 func (AttributeTo) words() []string { return []string{"last", "first", "all", "even", "position"} }
 
+// LabelColumnType is the type of a column that a label keeps.
+type LabelColumnType string
+
+// The types.
+const (
+	LabelColumnDouble LabelColumnType = "double"
+	LabelColumnString LabelColumnType = "string"
+	LabelColumnBool   LabelColumnType = "bool"
+)
+
+func (LabelColumnType) words() []string { return []string{"double", "string", "bool"} }
+
 // SampleHash says by which hash of the request id sampling keeps negatives.
 type SampleHash string
 

@@ -56,7 +56,7 @@ type Export struct {
 	// Which negative rows are kept.
 	Sample ExportSample `yaml:"sample"`
 	// Columns that are written besides: revision, reason, label_ts (the time of each
-	// label).
+	// label), label_columns (the columns of labels).
 	//
 	// Default: none. They say how a label came to be, so a model would read the label from
 	// them.
@@ -201,12 +201,15 @@ type ExportColumn string
 
 // The columns.
 const (
-	ExportRevision ExportColumn = "revision"
-	ExportReason   ExportColumn = "reason"
-	ExportLabelTS  ExportColumn = "label_ts"
+	ExportRevision     ExportColumn = "revision"
+	ExportReason       ExportColumn = "reason"
+	ExportLabelTS      ExportColumn = "label_ts"
+	ExportLabelColumns ExportColumn = "label_columns"
 )
 
-func (ExportColumn) words() []string { return []string{"revision", "reason", "label_ts"} }
+func (ExportColumn) words() []string {
+	return []string{"revision", "reason", "label_ts", "label_columns"}
+}
 
 func defaultExport() Export {
 	return Export{

@@ -21,6 +21,9 @@ func (c *Config) Fingerprint() string {
 		From   time.Duration `json:"from,omitempty"`
 		Value  Agg           `json:"value"`
 		Of     string        `json:"of,omitempty"`
+		Until  string        `json:"until,omitempty"`
+		// Columns are names, types and expressions, in turn.
+		Columns [][3]string `json:"columns,omitempty"`
 	}
 	type rules struct {
 		Version    int                    `json:"version"`
@@ -65,7 +68,12 @@ func (c *Config) Fingerprint() string {
 		}
 	}
 	for _, l := range c.Labels {
-		canonical.Labels = append(canonical.Labels, label{l.Name, l.When, l.Window.Std(), l.From.Std(), l.Value, l.Of})
+		of := label{Name: l.Name, When: l.When, Window: l.Window.Std(), From: l.From.Std(), Value: l.Value, Of: l.Of,
+			Until: l.Until}
+		for _, column := range l.Columns {
+			of.Columns = append(of.Columns, [3]string{column.Name, string(column.Type), column.Value})
+		}
+		canonical.Labels = append(canonical.Labels, of)
 	}
 	if c.Features.Mode != FeaturesEvolve {
 		canonical.Mode = c.Features.Mode

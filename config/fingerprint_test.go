@@ -55,6 +55,7 @@ func TestFingerprintSeesWhatDecides(t *testing.T) {
 		{"lateness: 2m", "lateness: 2m, sample_negatives: 0.5"},
 		{"lateness: 2m", "lateness: 2m, sample_negatives: 0.5, sample_hash: sha256"}, {`"view"`, `"seen"`}, {", negatives: seen, impression: 'type == \"view\"'", ""},
 		{"a: 'type", "aa: 'type"}, {`a: 'type == "a"'` + "\n", ""}, {`== "b"`, `!= "b"`}, {"value: sum", "value: mean"}, {"value: sum", "value: sum, window: 1d"}, {"value: sum", "value: sum, from: 1m"},
+		{"value: sum", "value: sum, until: 'type == \"end\"'"}, {"value: sum", "value: sum, columns: {c: attrs.c}"}, {"value: sum", "value: sum, columns: {c: {value: attrs.c, type: string}}"},
 		{"x: int64", "x: string"}, {"x: int64", "z: int64"}, {"features: {", "features: {separator: '.', "},
 		{"features: {", "features: {mode: declared, "}, {"features: {", "features: {mode: frozen, "},
 		{"features:", "inputs: {requests: {time_unit: s}}\nfeatures:"}, {"features:", "inputs: {outcomes: {time_unit: s}}\nfeatures:"},

@@ -26,6 +26,12 @@ type Label struct {
 	//
 	// Default: an outcome counts from the request on, `join.clock_skew` before it included.
 	From Duration `yaml:"from"`
+	// The condition of an outcome that ends the window before its time, as `type ==
+	// "session_end"` does: what is stamped after the first such outcome does not count for this
+	// label. It may look at the outcome alone. Rows wait for the window all the same.
+	//
+	// Default: none. Most windows are a length of time.
+	Until string `yaml:"until"`
 	// What the column holds of the outcomes that count: any, count, sum, mean, max, min,
 	// first, last or latency. All but any, count and latency are of the outcomes' field
 	// value; `sum(attrs.ms / 1000)` is of an expression, which may look at all that a
@@ -34,6 +40,10 @@ type Label struct {
 	//
 	// Default: whether it happened is the commonest label.
 	Value Agg `yaml:"value"`
+	// Columns that keep something of the outcome that decided the label, the one whose time is
+	// <label>_ts: `{dwell_ms: 'attrs.ms'}`. They are null where none decided. A label of others
+	// has none.
+	Columns LabelColumns `yaml:"columns"`
 	// An expression over the labels that stand before this one, instead of `when`. Each is
 	// known by its name, and by its name and _ts the time at which it was decided, which is
 	// compared with durations: `bought == 1 && !(returned == 1 && returned_ts - bought_ts <=
@@ -42,6 +52,47 @@ type Label struct {
 	//
 	// Default: none. Most labels say what happened.
 	Of string `yaml:"of"`
+}
+
+// LabelColumn is a column that keeps something of the outcome that decided a label. One that
+// is only a text is short for one with this value.
+type LabelColumn struct {
+	Name string `yaml:"-"` // the key it stands under
+	// An expression of the outcome, which may look at all that a condition may.
+	//
+	// Default: none. Every column needs one.
+	Value string `yaml:"value"`
+	// The type of the column. A value of another type is null; the log says so once for each
+	// label.
+	//
+	// Default: what the expression is known to be, like string for `lower(attrs.source)`, and
+	// double where that is not known, because most attributes that a label keeps are numbers.
+	Type LabelColumnType `yaml:"type"`
+}
+
+// LabelColumns are the columns of a label, in their order.
+type LabelColumns []LabelColumn
+
+// read implements selfReader.
+func (l *LabelColumns) read(r *reader, n ast.Node, path string) {
+	*l = nil
+	for key, value := range r.entries(n, path) {
+		column, at := LabelColumn{Name: key}, join(path, key)
+		if isText(value) {
+			r.value(value, at, &column.Value)
+			r.source.at[join(at, "value")] = r.source.at[at]
+		} else {
+			r.value(value, at, &column)
+		}
+		*l = append(*l, column)
+	}
+}
+
+// print implements selfPrinter.
+func (l *LabelColumns) print(p *printer) {
+	for i := range *l {
+		p.entry((*l)[i].Name, &(*l)[i])
+	}
 }
 
 // Named are the labels before one that an expression of it names, by what its words look

@@ -57,13 +57,52 @@ func (v *checker) labels() {
 		if v.duration(join(at, "window"), l.Window, 1) && v.duration(join(at, "from"), l.From, 0) && l.From >= l.Window {
 			v.add(join(at, "from"), "%s is not before the end of the window (%s): no outcome would count", l.From, l.Window)
 		}
+		v.until(join(at, "until"), l.Until)
 		v.labelValue(join(at, "value"), l.Value)
+		v.labelColumns(join(at, "columns"), &l)
+	}
+}
+
+// until checks the condition of what ends a window.
+func (v *checker) until(at, condition string) {
+	if _, err := ParseDuration(strings.TrimSpace(condition)); condition != "" && err == nil {
+		v.add(at, "%s is a length of time: a window that ends by time is `window: %s`; until is the condition of an outcome that ends it",
+			condition, condition)
+	}
+	if strings.Contains(condition, "${") {
+		v.add(at, "has a ${...} in it: variables are read for secrets only, so write the condition out")
+	}
+}
+
+// labelColumns checks the columns of a label.
+func (v *checker) labelColumns(at string, l *Label) {
+	if n := len(l.Columns); n > maxLabels {
+		v.add(at, "there are %d columns: %d are allowed", n, maxLabels)
+		return
+	}
+	for _, c := range l.Columns {
+		at := join(at, c.Name)
+		if !isName(c.Name, "") {
+			v.add(at, "%q is no name of a column: use up to 64 letters, digits and _, the first not a digit", clipped(c.Name))
+		}
+		if strings.HasSuffix(strings.ToLower(c.Name), "_ts") {
+			v.add(at, "ends with _ts, as the times of labels do: choose another name")
+		}
+		if strings.TrimSpace(c.Value) == "" {
+			v.add(join(at, "value"), "is missing: say what the column holds, like `attrs.ms`")
+		}
+		if strings.Contains(c.Value, "${") {
+			v.add(join(at, "value"), "has a ${...} in it: variables are read for secrets only, so write the expression out")
+		}
+		if c.Type != "" {
+			v.word(join(at, "type"), string(c.Type), c.Type.words())
+		}
 	}
 }
 
 // ofOthers checks what stands beside the expression of a label of others.
 func (v *checker) ofOthers(at string, l *Label) {
-	for _, setting := range []string{"window", "from", "value"} {
+	for _, setting := range []string{"window", "from", "until", "value", "columns"} {
 		if v.source.has(join(at, setting)) {
 			v.add(join(at, setting), "has no effect beside `of`: the labels that it names have their own")
 		}
@@ -113,6 +152,9 @@ func (v *checker) columns() {
 		at, wayOut := join("labels", l.Name), "choose another name"
 		if claim(at, l.Name, "that of label "+clipped(l.Name), wayOut) {
 			claim(at, l.Name+"_ts", "the time column of label "+clipped(l.Name), wayOut)
+		}
+		for _, column := range l.Columns {
+			claim(join(at, "columns", column.Name), column.Name, "a column of label "+clipped(l.Name), wayOut)
 		}
 	}
 	v.features(claim)

@@ -217,6 +217,10 @@ func (w *walker) setting(s setting) {
 		s.block = true
 		w.found = append(w.found, s)
 		w.fields("labels.<label>", reflect.ValueOf(&Label{Value: Any}).Elem())
+	case t == reflect.TypeFor[LabelColumns]():
+		s.block = true
+		w.found = append(w.found, s)
+		w.fields(s.path+".<column>", reflect.ValueOf(&LabelColumn{}).Elem())
 	case t == reflect.TypeFor[Inputs]():
 		s.block = true
 		w.found = append(w.found, s)

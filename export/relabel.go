@@ -48,6 +48,10 @@ func (k *Keeper) Relabel(opts Options, names []string) (*Relabeled, error) {
 		if !slices.Contains(names, l.Name) {
 			continue
 		}
+		if len(l.Columns) > 0 {
+			return nil, fmt.Errorf("label %s has columns, and only a whole row has what they hold: compute the days again with --replace",
+				l.Name)
+		}
 		value, when := rowfile.LabelTypes(l.Agg)
 		if known[strings.ToLower(l.Name)].Type == "double" {
 			value = rowfile.Type{Scalar: rowfile.ScalarDouble} // integers become doubles, as in a commit

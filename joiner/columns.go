@@ -12,7 +12,7 @@ import (
 )
 
 // Columns stands for everything in a row that comes from its request and its
-// item and not from outcomes: 128 bits of a SHA-256. Two requests with equal
+// item, and for the columns of its labels: 128 bits of a SHA-256. Two requests with equal
 // columns give files with equal values; the reverse need not hold (1 and 1.0 are
 // one value in a column of doubles), and then a row is written once more.
 type Columns [16]byte
@@ -37,9 +37,9 @@ func newColumns(req *events.Request) columnsOf {
 	return c
 }
 
-// row is of the row of an item, or of the whole request (-1), whose score is the
-// request's.
-func (c *columnsOf) row(item int) (sum Columns) {
+// row is of a row: that of an item, or of the whole request, whose score is the request's.
+func (c *columnsOf) row(row *Row) (sum Columns) {
+	item := row.Item
 	d := digest{Hash: sha256.New()}
 	_, _ = d.Write(c.shared[:])
 	has, score := c.req.HasScore, c.req.Score
@@ -50,6 +50,12 @@ func (c *columnsOf) row(item int) (sum Columns) {
 		has, score = i.HasScore, i.Score
 	}
 	d.optional(has, math.Float64bits(score))
+	for i := range row.Extra {
+		if v := &row.Extra[i]; v.Kind != events.ValueNull {
+			d.number(uint64(i))
+			d.value(v)
+		}
+	}
 	c.buf = d.Sum(c.buf[:0])
 	copy(sum[:], c.buf)
 	return sum

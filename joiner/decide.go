@@ -107,9 +107,11 @@ type Decision struct {
 	cells [][]fold       // by row, by label
 	seen  []bool         // by row: an impression was found; nil when the policy does not ask
 	added Distinct
-	edits []edit  // that are not folded yet; none but with SameLast
-	trace []Trace // by row and label; nil unless it is to be explained
-	at    int     // index of the outcome that is added, for the trace
+	edits []edit                      // that are not folded yet; none but with SameLast
+	extra map[RowLabel][]events.Value // what columns keep, by where; nil while they keep nothing
+	ends  map[RowLabel]events.Time    // when an outcome ended the window; nil while none did
+	trace []Trace                     // by row and label; nil unless it is to be explained
+	at    int                         // index of the outcome that is added, for the trace
 
 	faults map[int]*Faults // by label; nil while there are none
 
@@ -133,7 +135,8 @@ func (d *Decision) Begin(rules *Rules, req *events.Request) {
 	}
 	d.rules, d.req, d.items, d.seen, d.trace, d.faults = rules, req, nil, nil, nil, nil
 	d.added.reset()
-	d.added.SameID, d.edits = rules.SameID, d.edits[:0]
+	d.added.SameID, d.edits, d.extra = rules.SameID, d.edits[:0], nil
+	d.ends = nil
 	d.folds = slices.Grow(d.folds[:0], n*labels)[:n*labels]
 	clear(d.folds)
 	d.cells = slices.Grow(d.cells[:0], n)[:n]
@@ -238,6 +241,9 @@ func (d *Decision) fold(row int, o *events.Outcome, f *Fact, e *edit) {
 	delay := o.TS.Sub(d.req.TS)
 	for i := range d.rules.Labels {
 		l := &d.rules.Labels[i]
+		if l.Until != nil && d.ended(RowLabel{row, i}, o, f, e) {
+			continue
+		}
 		if !l.within(delay) || f != nil && !f.qualifies.has(i) || f == nil && !l.When(o) || e != nil && e.gone(l.Window) {
 			continue
 		}
@@ -245,7 +251,9 @@ func (d *Decision) fold(row int, o *events.Outcome, f *Fact, e *edit) {
 		if l.looks() && !d.look(row, i, o, f, &value) {
 			continue
 		}
-		d.cells[row][i].add(l.Agg, o, value)
+		if d.cells[row][i].add(l.Agg, o, value) && len(l.Columns) > 0 {
+			d.keep(row, i, o, f)
+		}
 	}
 	if d.trace != nil {
 		d.traceFolded(row, delay, f, e)
@@ -293,51 +301,6 @@ func (d *Decision) itemOf(row int, o *events.Outcome) int {
 	return item
 }
 
-// Faults are the outcomes of a request for which a label could not be evaluated in a row
-// or, of a label that is made of others, the rows in which it could not. They decide nothing.
-type Faults struct {
-	Count  int64
-	Reason string // of the first of them
-	Fact   *Fact  // the first of them, if it was added as one
-	last   [32]byte
-}
-
-// fault notes that a label cannot be evaluated for an outcome, once if that is so in
-// several rows.
-func (d *Decision) fault(label int, o *events.Outcome, f *Fact, err error) {
-	if err == nil {
-		return
-	}
-	if d.faults == nil {
-		d.faults = map[int]*Faults{}
-	}
-	switch known := d.faults[label]; {
-	case known == nil:
-		d.faults[label] = &Faults{Count: 1, Reason: err.Error(), Fact: f, last: o.Hash}
-	case known.last != o.Hash:
-		known.Count, known.last = known.Count+1, o.Hash
-	}
-}
-
-// faultOfRow notes that a label cannot be made of others in a row.
-func (d *Decision) faultOfRow(label int, err error) {
-	if d.faults == nil {
-		d.faults = map[int]*Faults{}
-	}
-	if f := d.faults[label]; f != nil {
-		f.Count++
-		return
-	}
-	d.faults[label] = &Faults{Count: 1, Reason: err.Error()}
-}
-
-// Faults says for how many outcomes labels could not be evaluated in a row, by label;
-// nil if there are none. No outcome can be added afterwards.
-func (d *Decision) Faults() map[int]*Faults {
-	d.settleEdits()
-	return d.faults
-}
-
 // decided reports whether nothing that may still come can change a label's
 // value in a row, so that it may be written early. Only an AggAny that is 1 is
 // ever decided before its window ends, unless an edit may take it back.
@@ -346,7 +309,7 @@ func (d *Decision) decided(row int) bool {
 		return false
 	}
 	for i := range d.rules.Labels {
-		if l := &d.rules.Labels[i]; l.Of == nil && (l.Agg != AggAny || d.cells[row][i].n == 0) {
+		if l := &d.rules.Labels[i]; l.Of == nil && (l.Agg != AggAny || d.cells[row][i].n == 0 || l.Until != nil) {
 			return false
 		}
 	}
@@ -443,6 +406,9 @@ func (d *Decision) fill(rows []Row, cells []Cell, known events.Time, reason Reas
 				}
 			}
 		}
+		if d.extra != nil {
+			row.Extra = d.extraOf(i, row.Cells)
+		}
 	}
 	d.leaveOut(rows)
 }
@@ -472,7 +438,8 @@ func (d *Decision) open(row, label int, unknown []bool, known events.Time) bool 
 
 // certain reports whether a label is what it is, whatever is not known of its window.
 func (d *Decision) certain(row, label int) bool {
-	return d.rules.Labels[label].Agg == AggAny && d.cells[row][label].n > 0 && d.rules.SameID == SameFirst
+	l := &d.rules.Labels[label]
+	return l.Agg == AggAny && d.cells[row][label].n > 0 && d.rules.SameID == SameFirst && l.Until == nil
 }
 
 // unknown tells, by label, which windows touch a declared gap; nil if none is

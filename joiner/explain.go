@@ -21,6 +21,7 @@ type Trace struct {
 	Inside int // that count
 	Beyond int // that would, were they stamped or read in time
 	First  int // index of the first one beyond; meaningless if there is none
+	Ended  int // that would, were they stamped before the outcome that ended the window
 	Edited int // that would, had no later one of their id replaced them or taken them back
 }
 
@@ -85,6 +86,8 @@ func (d *Decision) traceFolded(row int, delay time.Duration, f *Fact, e *edit) {
 	for j := range d.rules.Labels {
 		switch {
 		case !d.counts(row, j, f):
+		case d.rules.Labels[j].within(delay) && d.endedBefore(RowLabel{row, j}, f.Outcome.TS):
+			d.trace[row*len(d.rules.Labels)+j].Ended++
 		case d.rules.Labels[j].within(delay) && e != nil && e.gone(d.rules.Labels[j].Window):
 			d.trace[row*len(d.rules.Labels)+j].Edited++
 		case d.rules.Labels[j].within(delay):
@@ -93,6 +96,12 @@ func (d *Decision) traceFolded(row int, delay time.Duration, f *Fact, e *edit) {
 			d.noteBeyond(row, j)
 		}
 	}
+}
+
+// endedBefore reports whether the window of a label ended, by an outcome, before a time.
+func (d *Decision) endedBefore(at RowLabel, ts events.Time) bool {
+	end, some := d.ends[at]
+	return some && ts > end
 }
 
 // counts reports whether an outcome meets the condition of a label of a row.

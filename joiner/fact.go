@@ -24,6 +24,7 @@ type Fact struct {
 	Given        bool // it named no request, and was given to this one
 
 	qualifies  set  // of labels
+	ends       set  // of labels: it ends their windows
 	impression bool // it matches Rules.Impression
 	view       *rowView
 }
@@ -41,6 +42,9 @@ func (r *Rules) Fact(o *events.Outcome) Fact {
 	f := Fact{Outcome: *o, Until: events.MinTime}
 	for i := range r.Labels {
 		l := &r.Labels[i]
+		if l.Until != nil && l.Until(o) {
+			f.ends.add(i)
+		}
 		if !l.When(o) {
 			continue
 		}

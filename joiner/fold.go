@@ -17,7 +17,8 @@ type fold struct {
 	first  events.Time
 }
 
-func (f *fold) add(agg Agg, o *events.Outcome, v Number) {
+// add folds an outcome in, and reports whether it is now the one that decides.
+func (f *fold) add(agg Agg, o *events.Outcome, v Number) bool {
 	ts := o.TS
 	f.n++
 	if f.n == 1 {
@@ -26,25 +27,27 @@ func (f *fold) add(agg Agg, o *events.Outcome, v Number) {
 	switch agg {
 	case AggAny, AggLatency:
 		f.ts = f.first
-		return
+		return f.n == 1
 	case AggCount:
 		f.ts = ts
-		return
+		return true
 	case AggCredit:
 		f.ts = ts
 		f.acc += share(o)
-		return
+		return true
 	}
 	if !v.Has {
-		return
+		return false
 	}
 	if agg == AggSum {
 		v.Value *= share(o)
 	}
 	f.valued++
-	if f.takes(agg, v.Value) {
-		f.ts = ts
+	if !f.takes(agg, v.Value) {
+		return false
 	}
+	f.ts = ts
+	return true
 }
 
 // share is how much of an outcome its request has.

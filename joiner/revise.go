@@ -34,7 +34,7 @@ func RowStates(req *events.Request, rows []Row) []RowState {
 		r := &rows[i]
 		out[i] = RowState{
 			Item: itemOf(req, r), Written: r.LeftOut == LeftOutNo, Early: r.Reason == ReasonEarly,
-			Revision: r.Revision, Cells: r.Cells, Weight: r.Weight, Columns: columns.row(r.Item),
+			Revision: r.Revision, Cells: r.Cells, Weight: r.Weight, Columns: columns.row(r),
 		}
 	}
 	return out
@@ -128,7 +128,7 @@ func write(row *Row, s *RowState, reason Reason, columns *columnsOf) bool {
 		takeBack(row, s)
 		return true
 	}
-	sum := columns.row(row.Item)
+	sum := columns.row(row)
 	if s.Written && !s.Withdrawn && !s.Unknown && s.Weight == row.Weight && s.Columns == sum &&
 		slices.EqualFunc(s.Cells, row.Cells, sameCell) {
 		return false
@@ -144,7 +144,7 @@ func write(row *Row, s *RowState, reason Reason, columns *columnsOf) bool {
 
 // takeBack makes a row the next revision of one that should not be there.
 func takeBack(row *Row, s *RowState) {
-	row.Cells = undecided(len(row.Cells))
+	row.Cells, row.Extra = undecided(len(row.Cells)), nil
 	row.Weight, row.LeftOut, row.Reason, row.Revision = 1, LeftOutNo, ReasonWithdrawn, s.Revision+1
 	s.Withdrawn, s.Unknown, s.Revision, s.Cells, s.Weight = true, false, row.Revision, row.Cells, row.Weight
 }

@@ -37,8 +37,10 @@ type Labeled struct {
 
 // Row is one labeled row, still without its request's columns.
 type Row struct {
-	Item     int    // index into the request's items, -1 for a row of the whole request
-	Cells    []Cell // one per label, in the rules' order
+	Item  int    // index into the request's items, -1 for a row of the whole request
+	Cells []Cell // one per label, in the rules' order
+	// Extra are the values of the labels' columns, in the rules' order; nil if all are null.
+	Extra    []events.Value
 	Weight   float64
 	Revision uint32
 	Reason   Reason

@@ -71,12 +71,18 @@ type Label struct {
 	// Fault says why When, which then does not hold, cannot be evaluated for an
 	// outcome; nothing if it can. It decides nothing. Nil: it always can.
 	Fault func(*events.Outcome) string
+	// Until, if not nil, is of an outcome that ends the window before its time: the first in
+	// Order for which it holds, stamped at or after the request, and what is stamped later than
+	// that one does not count.
+	Until func(*events.Outcome) bool
 	// InRow, if not nil, has to hold as well for an outcome to count in a row: see
 	// RowFunc. So When is what the outcome alone can say.
 	InRow RowFunc[bool]
 	// Number, if not nil, is what stands for the outcome's value in this label.
 	Number RowFunc[Number]
-	// Attrs are the attributes that InRow and Number look at, or AllAttrs.
+	// Columns keep something of the outcome that decided the label, each as a column of the row.
+	Columns []Column
+	// Attrs are the attributes that InRow, Number and Columns look at, or AllAttrs.
 	Attrs    []string
 	AllAttrs bool
 	// Of, if not nil, makes the label of others of its row, which are in Needs by their
@@ -102,8 +108,27 @@ type Number struct {
 	Has   bool
 }
 
+// Column is a column of a label beside its value and its time. Value gives what it holds of
+// the outcome that decided the label: null, or a value of Kind, which is events.Double,
+// events.String or events.Bool.
+type Column struct {
+	Name  string
+	Kind  events.ValueKind
+	Value RowFunc[events.Value]
+}
+
+// OwnColumns are the columns that a label has in a row besides its value, which has its name:
+// its time, and those that keep something of the outcome that decided it.
+func (l *Label) OwnColumns() []string {
+	names := []string{l.Name + "_ts"}
+	for i := range l.Columns {
+		names = append(names, l.Columns[i].Name)
+	}
+	return names
+}
+
 // looks reports whether a label looks at more of an outcome than a Fact has.
-func (l *Label) looks() bool { return l.InRow != nil || l.Number != nil }
+func (l *Label) looks() bool { return l.InRow != nil || l.Number != nil || len(l.Columns) > 0 }
 
 // Agg is what a label's column holds.
 type Agg uint8

@@ -171,9 +171,65 @@ func appendQueuedRow(v []byte, u *joiner.QueuedRow) []byte {
 	v = binary.AppendUvarint(v, uint64(u.LateSeq))
 	v = appendBytes(v, []byte(u.Item))
 	v = binary.AppendUvarint(v, uint64(u.Row.Revision))
-	v = append(v, byte(u.Row.Reason))
+	reason := byte(u.Row.Reason)
+	if len(u.Row.Extra) > 0 {
+		reason |= extraFollows
+	}
+	v = append(v, reason)
 	v = binary.BigEndian.AppendUint64(v, math.Float64bits(u.Row.Weight))
-	return appendCells(v, u.Row.Cells)
+	return appendExtra(appendCells(v, u.Row.Cells), u.Row.Extra)
+}
+
+// extraFollows is a flag beside the reason of a row: the values of labels' columns stand behind
+// its cells. Rows of before there were such columns have none.
+const extraFollows = 0x80
+
+// appendExtra adds the values of labels' columns.
+func appendExtra(v []byte, extra []events.Value) []byte {
+	if len(extra) == 0 {
+		return v
+	}
+	v = binary.AppendUvarint(v, uint64(len(extra)))
+	for i := range extra {
+		x := &extra[i]
+		v = append(v, byte(x.Kind))
+		switch x.Kind {
+		case events.ValueBool:
+			v = append(v, byte(x.Int))
+		case events.ValueDouble:
+			v = binary.BigEndian.AppendUint64(v, math.Float64bits(x.Float))
+		case events.ValueString:
+			v = appendBytes(v, []byte(x.Str))
+		}
+	}
+	return v
+}
+
+// extra is what appendExtra added.
+func (d *decoder) extra() []events.Value {
+	n := d.count(1)
+	if n == 0 {
+		if d.err == nil {
+			d.err = errShort
+		}
+		return nil
+	}
+	out := make([]events.Value, n)
+	for i := range out {
+		x := &out[i]
+		switch x.Kind = events.ValueKind(d.byte()); x.Kind {
+		case events.ValueNull:
+		case events.ValueBool:
+			x.Int = int64(d.byte())
+		case events.ValueDouble:
+			x.Float = math.Float64frombits(d.uint64())
+		case events.ValueString:
+			x.Str = string(d.sized())
+		default:
+			d.err = errVersion
+		}
+	}
+	return out
 }
 
 func decodeQueuedRow(v []byte) (joiner.QueuedRow, error) {
@@ -182,10 +238,14 @@ func decodeQueuedRow(v []byte) (joiner.QueuedRow, error) {
 	u := joiner.QueuedRow{
 		Key:     joiner.RequestKey{TS: events.Time(d.uint64()), ID: string(d.sized())},
 		LateSeq: uint32(d.uvarint()), Item: string(d.sized()),
-		Row: joiner.Row{
-			Revision: uint32(d.uvarint()), Reason: joiner.Reason(d.byte()),
-			Weight: math.Float64frombits(d.uint64()), Cells: d.cells(),
-		},
+	}
+	revision, reason := uint32(d.uvarint()), d.byte()
+	u.Row = joiner.Row{
+		Revision: revision, Reason: joiner.Reason(reason &^ extraFollows),
+		Weight: math.Float64frombits(d.uint64()), Cells: d.cells(),
+	}
+	if reason&extraFollows != 0 {
+		u.Row.Extra = d.extra()
 	}
 	if u.Row.Reason >= joiner.Reasons {
 		d.err = errVersion

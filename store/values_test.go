@@ -52,13 +52,23 @@ func histories() *rapid.Generator[joiner.History] {
 	})
 }
 
+func extras() *rapid.Generator[[]events.Value] {
+	return rapid.SliceOfN(rapid.SampledFrom([]events.Value{{}, {Kind: events.ValueDouble, Float: 1.5}, {Kind: events.ValueBool, Int: 1},
+		{Kind: events.ValueString, Str: "feed"}, {Kind: events.ValueString}}), 1, 4)
+}
+
 func unwrittens() *rapid.Generator[joiner.QueuedRow] {
 	return rapid.Custom(func(t *rapid.T) joiner.QueuedRow {
+		var extra []events.Value
+		if rapid.Bool().Draw(t, "has extra") {
+			extra = extras().Draw(t, "extra")
+		}
 		return joiner.QueuedRow{
 			Key: placesOf().Draw(t, "place"), LateSeq: rapid.Uint32().Draw(t, "round"), Item: ids().Draw(t, "item"),
 			Row: joiner.Row{
 				Revision: rapid.Uint32().Draw(t, "revision"), Reason: joiner.Reason(rapid.IntRange(0, joiner.Reasons-1).Draw(t, "reason")),
 				Weight: rapid.Float64().Draw(t, "weight"), Cells: cells().Draw(t, "cells"),
+				Extra: extra,
 			},
 		}
 	})

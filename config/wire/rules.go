@@ -91,6 +91,12 @@ func labelOf(l config.Label, before []joiner.Label) (joiner.Label, error) {
 	}
 	label := joiner.Label{Name: l.Name, Window: l.Window.Std(), From: l.From.Std(), Agg: agg, When: when.Holds,
 		Fault: when.Fault, InRow: joiner.RowFunc[bool](when.InRow), Attrs: when.Attrs, AllAttrs: when.AllAttrs}
+	if err := columnsOf(l, &label); err != nil {
+		return joiner.Label{}, err
+	}
+	if err := untilOf(l, &label); err != nil {
+		return joiner.Label{}, &settingError{"until", err}
+	}
 	if expression == "" {
 		return label, nil
 	}
@@ -104,6 +110,55 @@ func labelOf(l config.Label, before []joiner.Label) (joiner.Label, error) {
 	}
 	label.Attrs, label.AllAttrs = append(label.Attrs, number.Attrs...), label.AllAttrs || number.AllAttrs
 	return label, nil
+}
+
+// untilOf compiles the condition of what ends the window.
+func untilOf(l config.Label, label *joiner.Label) error {
+	if l.Until == "" {
+		return nil
+	}
+	until, err := rule.Compile(l.Until)
+	if err != nil {
+		return err
+	}
+	if until.InRow != nil {
+		return errors.New("it looks at the request or the item, and may look at the outcome alone")
+	}
+	label.Until = until.Holds
+	when := label.Fault
+	if until.Fault == nil {
+		return nil
+	}
+	label.Fault = func(o *events.Outcome) string {
+		if when != nil {
+			if fault := when(o); fault != "" {
+				return fault
+			}
+		}
+		return until.Fault(o)
+	}
+	return nil
+}
+
+// columnsOf compiles the columns of a label.
+func columnsOf(l config.Label, label *joiner.Label) error {
+	for _, c := range l.Columns {
+		column, err := rule.CompileColumn(c.Value, rule.ColumnType(c.Type))
+		if err != nil {
+			return &settingError{"columns." + c.Name, err}
+		}
+		kind := events.ValueDouble
+		switch column.Type {
+		case rule.ColumnString:
+			kind = events.ValueString
+		case rule.ColumnBool:
+			kind = events.ValueBool
+		}
+		label.Columns = append(label.Columns, joiner.Column{Name: c.Name, Kind: kind,
+			Value: joiner.RowFunc[events.Value](column.Of)})
+		label.Attrs, label.AllAttrs = append(label.Attrs, column.Attrs...), label.AllAttrs || column.AllAttrs
+	}
+	return nil
 }
 
 // settingError is what is wrong with another setting of a label than its condition.

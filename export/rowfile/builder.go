@@ -34,7 +34,7 @@ type Builder struct {
 	size   int
 
 	head   [8]column // request_id to score
-	labels []column  // per label its value and its ts, then those of labels before
+	labels []column  // per label its value and its ts, then what labels keep, then those of labels before
 	tail   [3]column // weight, revision, reason
 
 	features map[source]guess   // what was found for each feature by itself
@@ -97,7 +97,7 @@ func (t *Table) NewBuilder() *Builder {
 // builder has the columns that every file has.
 func (l *Layout) builder(t *Table) *Builder {
 	b := &Builder{
-		layout: l, table: t, labels: make([]column, 2*len(l.labels), 2*len(l.labels)+len(l.former)),
+		layout: l, table: t, labels: make([]column, 2*len(l.labels), 2*len(l.labels)+len(l.extra)+len(l.former)),
 		features: map[source]guess{}, byName: map[string]*column{}, moved: map[movedKey]*Moved{},
 		minTS: events.MaxTime, maxTS: events.MinTime,
 	}
@@ -114,6 +114,9 @@ func (l *Layout) builder(t *Table) *Builder {
 		}
 		b.labels[2*i] = fixed(label.Name, typ, false)
 		b.labels[2*i+1] = fixed(label.Name+"_ts", when, false)
+	}
+	for _, c := range l.extra {
+		b.labels = append(b.labels, fixed(c.Name, c.Type, false))
 	}
 	for _, c := range l.former {
 		b.labels = append(b.labels, fixed(c.Name, c.Type, false))
@@ -189,6 +192,9 @@ func (b *Builder) check(req *events.Request, row *joiner.Row) error {
 		return fmt.Errorf("row of request %q: item %d of %d", req.ID, row.Item, len(req.Items))
 	case len(row.Cells) != len(b.layout.labels):
 		return fmt.Errorf("row of request %q: %d labels, want %d", req.ID, len(row.Cells), len(b.layout.labels))
+	case len(row.Extra) != 0 && len(row.Extra) != len(b.layout.extra):
+		return fmt.Errorf("row of request %q: %d values of labels' columns, want %d", req.ID, len(row.Extra),
+			len(b.layout.extra))
 	case row.Reason >= joiner.Reasons:
 		return fmt.Errorf("row of request %q: reason %d is not known", req.ID, uint8(row.Reason))
 	}
@@ -264,10 +270,13 @@ func (b *Builder) addItemHead(req *events.Request, item *events.Item) {
 }
 
 func (b *Builder) addLabels(row *joiner.Row) {
-	for i := range row.Cells { // labels before have none, and are null
+	for i := range row.Cells { // those of labels before are null, for they get no values
 		cell := &row.Cells[i]
 		b.labels[2*i].addCell(cell)
 		b.labels[2*i+1].addIntIf(cell.TS != events.MinTime, micros(cell.TS))
+	}
+	if len(b.layout.extra) > 0 {
+		b.addExtra(row)
 	}
 	b.tail[weight].addDouble(row.Weight)
 	b.tail[revision].addInt(int64(min(row.Revision, math.MaxInt32)))
@@ -293,6 +302,18 @@ func (b *Builder) count(row *joiner.Row) {
 	b.maxRevision = max(b.maxRevision, row.Revision)
 	if row.Reason == joiner.ReasonEarly {
 		b.early++
+	}
+}
+
+// addExtra adds what labels keep. A value of another kind than its column's is none.
+func (b *Builder) addExtra(row *joiner.Row) {
+	columns := b.labels[2*len(b.layout.labels):]
+	for i := range b.layout.extra {
+		v := events.Value{}
+		if len(row.Extra) > 0 && ExtraType(row.Extra[i].Kind) == columns[i].typ {
+			v = row.Extra[i]
+		}
+		b.size += columns[i].add(&v)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/parquet-go/parquet-go/compress"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/colfile"
 	"github.com/labeljoin/labeljoin/joiner"
 )
@@ -19,7 +20,7 @@ type Feature struct {
 
 // Config says which columns the files have besides the undeclared features.
 type Config struct {
-	Labels   []joiner.Label // only names and aggregates are used
+	Labels   []joiner.Label // only names, aggregates and the names and kinds of columns are used
 	Weight   bool           // whether rows have a weight
 	Features []Feature
 	// Rename maps features to the columns they are to have. The key is
@@ -44,8 +45,9 @@ type Config struct {
 type Layout struct {
 	mode     Mode
 	labelled map[string]bool // the columns of labels, in lower case
-	former   []TableColumn   // of labels before: a value and a time each, in turn
+	former   []TableColumn   // of labels before: a value and a time each, in turn, and what labels kept
 	labels   []joiner.Label
+	extra    []Column // what labels keep of the outcomes that decide them, in their order
 	weight   bool
 	declared []declared
 	typed    map[string]bool // the declared columns, in lower case
@@ -90,7 +92,10 @@ func NewLayout(c Config) (*Layout, error) {
 		l.reserved[strings.ToLower(name)] = fmt.Sprintf("the reserved column %q", name)
 	}
 	for _, label := range c.Labels {
-		for _, name := range [...]string{label.Name, label.Name + "_ts"} {
+		for _, extra := range label.Columns {
+			l.extra = append(l.extra, Column{Name: extra.Name, Type: ExtraType(extra.Kind)})
+		}
+		for _, name := range append([]string{label.Name}, label.OwnColumns()...) {
 			if other, taken := l.reserved[strings.ToLower(name)]; taken {
 				return nil, &LabelClashError{Label: label.Name, Column: name, Other: other}
 			}
@@ -125,18 +130,35 @@ func (l *Layout) keepFormer(known []TableColumn) {
 			times[strings.ToLower(c.Name)] = c
 		}
 	}
+	free := func(key string) bool { return l.reserved[key] == "" && !l.typed[key] }
 	for _, c := range known {
 		key := strings.ToLower(c.Name)
-		at, paired := times[key+"_ts"]
-		if c.Kind != KindLabel || !paired || l.reserved[key] != "" || l.reserved[key+"_ts"] != "" || l.typed[key] ||
-			l.typed[key+"_ts"] {
+		if c.Kind != KindLabel || !free(key) {
 			continue
 		}
-		l.former = append(l.former, c, at)
-		for _, of := range []TableColumn{c, at} {
-			l.reserved[strings.ToLower(of.Name)] = fmt.Sprintf("the column %q of the label %q before", of.Name, c.Name)
+		of := []TableColumn{c}
+		switch at, paired := times[key+"_ts"]; {
+		case paired && free(key+"_ts"):
+			of = append(of, at)
+		case paired, c.Type == (Type{Scalar: ScalarTimestamp}):
+			continue // half of a pair; what labels kept is never a time
+		}
+		l.former = append(l.former, of...)
+		for _, column := range of {
+			l.reserved[strings.ToLower(column.Name)] = fmt.Sprintf("the column %q of the label %q before", column.Name, c.Name)
 		}
 	}
+}
+
+// ExtraType is the type of a column in which a label keeps values of a kind.
+func ExtraType(k events.ValueKind) Type {
+	switch k {
+	case events.ValueString:
+		return Type{Scalar: ScalarString}
+	case events.ValueBool:
+		return Type{Scalar: ScalarBool}
+	}
+	return Type{Scalar: ScalarDouble}
 }
 
 // declare checks the declared features. One that is renamed by the name of its

@@ -313,6 +313,11 @@ func (b *Builder) addRunLabels(rows []joiner.Labeled) {
 			ts.addIntIf(cell.TS != events.MinTime, micros(cell.TS))
 		}
 	}
+	if len(b.layout.extra) > 0 {
+		for i := range rows {
+			b.addExtra(rows[i].Row)
+		}
+	}
 	b.tail[weight].addRunDoubles(n, func(i int) float64 { return rows[i].Row.Weight })
 	b.tail[revision].addRunInts(n, func(i int) int64 { return int64(min(rows[i].Row.Revision, math.MaxInt32)) })
 	b.tail[reason].addStrings(n, func(i int) string { return rows[i].Row.Reason.String() })

@@ -299,24 +299,35 @@ func TestLabelsOfBefore(t *testing.T) {
 		{"clicked", Type{Scalar: ScalarDouble}, KindLabel}, {"clicked_ts", when, KindLabel},
 		{"gone", whole, KindLabel}, {"gone_ts", when, KindLabel}, {"weight", Type{Scalar: ScalarDouble}, KindOwn},
 		{"revenue", Type{Scalar: ScalarDouble}, KindFeature},
+		{"source", Type{Scalar: ScalarString}, KindLabel}, {"dwell_ms", Type{Scalar: ScalarDouble}, KindLabel},
 	}
-	l := newLayout(t, Config{Known: known})
+	labels := slices.Clone(testLabels)
+	labels[0].Columns = []joiner.Column{{Name: "dwell_ms", Kind: events.ValueDouble}, {Name: "by", Kind: events.ValueString},
+		{Name: "muted", Kind: events.ValueBool}}
+	l := newLayout(t, Config{Known: known, Labels: labels})
 	b := l.NewTable(known).NewBuilder()
 	s := with(values{"gone": integer(1)}, nil)
 	s.row.Weight = 1
 	for range testLabels {
 		s.row.Cells = append(s.row.Cells, joiner.Cell{Value: 1, TS: events.MinTime})
 	}
-	if _, err := b.Add(&s.req, &s.row); err != nil {
+	s.row.Extra = []events.Value{{Kind: events.ValueDouble, Float: 1.5}, {Kind: events.ValueString, Str: "ann"}, {}}
+	all := []joiner.Labeled{{Request: &s.req, Row: &s.row}, {Request: &s.req, Row: &s.row}}
+	if _, err := b.AddAll(all); err != nil {
 		t.Fatal(err)
 	}
 	rows, columns := readAll(t, first(encode(t, b)))
-	want := []string{"feature_gone", "clicked", "clicked_ts", "revenue", "revenue_ts", "n", "n_ts", "gone", "gone_ts", "weight", "revision", "reason"}
+	want := []string{"feature_gone", "clicked", "clicked_ts", "revenue", "revenue_ts", "n", "n_ts", "dwell_ms", "by", "muted",
+		"gone", "gone_ts", "source", "weight", "revision", "reason"}
 	if !slices.Equal(columns[8:], want) {
 		t.Fatalf("columns %q, want %q", columns[8:], want)
 	}
+	if len(rows) != len(all) || !reflect.DeepEqual(rows[0], rows[1]) {
+		t.Fatalf("rows %v", rows)
+	}
 	r := rows[0]
-	if r["clicked"] != 1.0 || r["n"] != int64(1) || r["gone"] != nil || r["weight"] != 1.0 || r["feature_gone"] != 1.0 {
+	if r["clicked"] != 1.0 || r["n"] != int64(1) || r["gone"] != nil || r["weight"] != 1.0 || r["feature_gone"] != 1.0 ||
+		r["dwell_ms"] != 1.5 || r["by"] != "ann" || r["muted"] != nil || r["source"] != nil {
 		t.Fatalf("row %v", r)
 	}
 }

@@ -294,15 +294,18 @@ func TestWhatTellsTheLabelIsLeftOut(t *testing.T) {
 		return names
 	}
 	o := testOptions(fsys)
+	o.Rules.Labels = slices.Clone(o.Rules.Labels)
+	o.Rules.Labels[0].Columns = []joiner.Column{{Name: "dwell_ms", Kind: events.ValueDouble}}
 	got := names(mustExport(t, o))
-	for _, name := range []string{"revision", "reason", "clicked_ts", "spent_ts"} {
+	for _, name := range []string{"revision", "reason", "clicked_ts", "spent_ts", "dwell_ms"} {
 		if slices.Contains(got, name) {
 			t.Errorf("column %s tells the label, and is there", name)
 		}
 	}
 	o.Revision, o.Reason, o.LabelTimes, o.Exclude, o.Refresh = true, true, true, []string{"tags"}, true
+	o.LabelColumns = true
 	got = names(mustExport(t, o))
-	for _, name := range []string{"revision", "reason", "clicked_ts", "spent_ts"} {
+	for _, name := range []string{"revision", "reason", "clicked_ts", "spent_ts", "dwell_ms"} {
 		if !slices.Contains(got, name) {
 			t.Errorf("column %s was asked for, and is not there", name)
 		}

@@ -99,7 +99,9 @@ type Options struct {
 	// Revision, Reason and LabelTimes say that these columns are written, which tell
 	// the label.
 	Revision, Reason, LabelTimes bool
-	Exclude                      []string // columns that are left out
+	// LabelColumns says so of what labels keep of the outcomes that decided them.
+	LabelColumns bool
+	Exclude      []string // columns that are left out
 
 	// Review looks at a version before it is published, and may refuse it. Nil: nothing does.
 	Review func(context.Context, *Draft) (*Reviewed, error)

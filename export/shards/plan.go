@@ -107,6 +107,11 @@ func newPlan(files []export.TableFile, schema []tablelog.SchemaColumn, o *Option
 			about(Column{Column: rowfile.Column{Name: l.Name + "_ts", Type: rowfile.Type{Scalar: rowfile.ScalarTimestamp}},
 				Role: RoleAbout}, true)
 		}
+		if o.LabelColumns {
+			for _, extra := range l.Columns {
+				about(Column{Column: rowfile.Column{Name: extra.Name, Type: rowfile.ExtraType(extra.Kind)}, Role: RoleAbout}, true)
+			}
+		}
 	}
 	weight := Column{Column: rowfile.Column{Name: "weight", Type: rowfile.Type{Scalar: rowfile.ScalarDouble}},
 		Role:     RoleWeight,

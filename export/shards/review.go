@@ -167,7 +167,7 @@ func (d *dayExport) leftOut() []string {
 	}
 	add("weight", "revision", "reason")
 	for i := range d.opts.Rules.Labels {
-		add(d.opts.Rules.Labels[i].Name + "_ts")
+		add(d.opts.Rules.Labels[i].OwnColumns()...)
 	}
 	add(d.opts.Exclude...)
 	return out

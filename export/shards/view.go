@@ -31,7 +31,7 @@ type liveFiles struct {
 // every column that any file has, each with one type, and the newest revision of every
 // row. dir is the output's directory, or its address in the store.
 func View(engine, dir string, store Store, table *export.Table, o Options) (string, error) {
-	o.LabelTimes, o.Revision, o.Reason = true, true, true
+	o.LabelTimes, o.LabelColumns, o.Revision, o.Reason = true, true, true, true
 	p, err := newPlan(table.Files, table.State.Schema(), &o)
 	if err != nil {
 		return "", err

@@ -58,7 +58,7 @@ func text(req *events.Request, row *joiner.Row) string {
 		item = req.Items[row.Item].ID
 	}
 	return fmt.Sprintf("%q %q %d %s %v weight %v %v revision %d", req.ID, item, req.TS, enginetest.Columns(req, row.Item),
-		row.Cells, row.Weight, row.Reason, row.Revision)
+		row.Cells, row.Weight, row.Reason, row.Revision) + fmt.Sprint(" ", row.Extra)
 }
 
 func (k *kept) Rows(rows []joiner.Labeled) error {

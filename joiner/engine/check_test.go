@@ -41,7 +41,7 @@ func checkBooks(t *testing.T, w *world) {
 
 // differs tells in which columns a row that was written is not what the
 // reference says; empty if it is.
-func differs(got *memory.Row, want enginetest.Row) string {
+func differs(rules *joiner.Rules, got *memory.Row, want enginetest.Row) string {
 	var list []string
 	column := func(name string, same bool, got, want any) {
 		if !same {
@@ -51,6 +51,8 @@ func differs(got *memory.Row, want enginetest.Row) string {
 	columns := enginetest.Columns(&got.Request, got.Item)
 	column("request_ts", got.RequestTS == want.TS, got.RequestTS, want.TS)
 	column("labels", slices.Equal(got.Cells, want.Cells), got.Cells, want.Cells)
+	extra := enginetest.Extra(rules, got.Extra)
+	column("what labels keep", extra == want.Extra, extra, want.Extra)
 	column("weight", got.Weight == want.Weight, got.Weight, want.Weight)
 	column("what is from the request", columns == want.Columns, columns, want.Columns)
 	column("reason", want.Fits(got.Reason), got.Reason, "another")
@@ -69,8 +71,8 @@ func checkBase(t *testing.T, w *world, want enginetest.Answer) {
 			t.Errorf("%q: %v is written, and should be left out", key, r.Cells)
 		case r.Revision > 0 || r.Reason != joiner.ReasonClosed:
 			t.Errorf("%q: revision %d (%v), and nothing came late", key, r.Revision, r.Reason)
-		case differs(&r, row) != "":
-			t.Errorf("%q: %s", key, differs(&r, row))
+		case differs(&w.history.Rules, &r, row) != "":
+			t.Errorf("%q: %s", key, differs(&w.history.Rules, &r, row))
 		}
 		found[key] = true
 	}
@@ -92,8 +94,8 @@ func checkLatest(t *testing.T, w *world, want enginetest.Answer) {
 		switch withdrawn := r.Reason == joiner.ReasonWithdrawn; {
 		case !ok && !withdrawn:
 			t.Errorf("%q: %v (%v) stays, and should be left out", key, r.Cells, r.Reason)
-		case ok && differs(&r, row) != "":
-			t.Errorf("%q: %s (revision %d, %v)", key, differs(&r, row), r.Revision, r.Reason)
+		case ok && differs(&w.history.Rules, &r, row) != "":
+			t.Errorf("%q: %s (revision %d, %v)", key, differs(&w.history.Rules, &r, row), r.Revision, r.Reason)
 		}
 		found[key] = true
 	}

@@ -102,8 +102,8 @@ func cutsAnywhere(t *testing.T, seed uint64, shape enginetest.Shape) {
 func written(w *world) []string {
 	var list []string
 	for r := range w.out.Rows() {
-		list = append(list, fmt.Sprintf("%q %q revision %d %v: %v weight %v %v %s", r.RequestID, r.ItemID, r.Revision, r.Reason,
-			r.RequestTS, r.Weight, r.Cells, enginetest.Columns(&r.Request, r.Item)))
+		list = append(list, fmt.Sprintf("%q %q revision %d %v: %v weight %v %v %s %v", r.RequestID, r.ItemID, r.Revision, r.Reason,
+			r.RequestTS, r.Weight, r.Cells, enginetest.Columns(&r.Request, r.Item), enginetest.Extra(&w.history.Rules, r.Extra)))
 	}
 	slices.Sort(list)
 	return list

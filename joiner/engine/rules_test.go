@@ -117,7 +117,7 @@ func TestIncomplete(t *testing.T) {
 		for row := range w.out.Rows() {
 			key := keyOf(&want, &row)
 			found[key] = true
-			if expected, ok := want.Rows[key]; !ok || differs(&row, expected) != "" {
+			if expected, ok := want.Rows[key]; !ok || differs(&h.Rules, &row, expected) != "" {
 				t.Errorf("%q: %v (%v), want %+v", key, row.Cells, row.Reason, expected)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // Columns are the columns that a row has from its request, but for the id and
@@ -35,6 +36,21 @@ func Columns(req *events.Request, item int) string {
 		}
 	}
 	slices.Sort(list)
+	return strings.Join(list, " ")
+}
+
+// Extra are the values of labels' columns as one text: "kept0=7 kept1=u1". Nil is all null.
+func Extra(rules *joiner.Rules, values []events.Value) string {
+	var list []string
+	at := 0
+	for _, l := range rules.Labels {
+		for _, c := range l.Columns {
+			if at < len(values) && values[at].Kind != events.ValueNull {
+				list = append(list, fmt.Sprintf("%s=%v", c.Name, plain(&values[at])))
+			}
+			at++
+		}
+	}
 	return strings.Join(list, " ")
 }
 

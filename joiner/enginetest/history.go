@@ -72,6 +72,8 @@ type generator struct {
 	rows  *rand.Rand // see labelsInRows
 	edits *rand.Rand // see edit
 	named *rand.Rand // see attribution
+	kept  *rand.Rand // see labelsKeep
+	ends  *rand.Rand // see windowsEnd
 	shape Shape
 	h     History
 	span  time.Duration
@@ -82,7 +84,8 @@ type generator struct {
 func Generate(seed uint64, shape Shape) History {
 	g := generator{Rand: rand.New(rand.NewPCG(seed, 0x6a6f696e)), later: rand.New(rand.NewPCG(seed, 0x66726f6d)),
 		rows: rand.New(rand.NewPCG(seed, 0x726f7773)), edits: rand.New(rand.NewPCG(seed, 0x65646974)),
-		named: rand.New(rand.NewPCG(seed, 0x6e616d65)), shape: shape}
+		named: rand.New(rand.NewPCG(seed, 0x6e616d65)), kept: rand.New(rand.NewPCG(seed, 0x6b657074)),
+		ends: rand.New(rand.NewPCG(seed, 0x656e6473)), shape: shape}
 	g.rules()
 	g.span = time.Duration(1+g.IntN(12)) * g.h.Rules.Longest()
 	if shape.Hot {
@@ -135,6 +138,8 @@ func (g *generator) rules() {
 	}
 	g.windowsLater()
 	g.labelsInRows()
+	g.labelsKeep()
+	g.windowsEnd()
 	g.labelsOfOthers()
 	if g.edits.IntN(4) == 0 {
 		r.SameID = joiner.SameLast

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -125,7 +126,7 @@ func (r *Reference) row(a *Answer, req *events.Request, all []candidate, i int) 
 		found := qualifying(&l, req, c)
 		end := req.TS + events.Time(l.Window)
 		gap := r.gap(req.TS, &l)
-		if sure := l.Agg == joiner.AggAny && len(found) > 0 && r.Rules.SameID == joiner.SameFirst; !sure &&
+		if sure := l.Agg == joiner.AggAny && len(found) > 0 && r.Rules.SameID == joiner.SameFirst && l.Until == nil; !sure &&
 			(end > r.Known || gap) {
 			open[len(open)-1] = true
 			row.Cells = append(row.Cells, null())
@@ -135,6 +136,7 @@ func (r *Reference) row(a *Answer, req *events.Request, all []candidate, i int) 
 		}
 		row.Cells = append(row.Cells, aggregate(l.Agg, req.TS, found))
 	}
+	row.Extra = r.extra(req, c, row.Cells)
 	a.Rows[key] = row
 }
 
@@ -151,6 +153,54 @@ func ofOthers(l *joiner.Label, req *events.Request, item int, cells []joiner.Cel
 		return null(), false
 	}
 	return cell, false
+}
+
+// extra is what labels keep of the outcomes that decided them.
+func (r *Reference) extra(req *events.Request, c *candidate, cells []joiner.Cell) string {
+	var values []events.Value
+	for i, l := range r.Rules.Labels {
+		found := qualifying(&l, req, c)
+		for _, column := range l.Columns {
+			v := events.Value{}
+			if cells[i].TS != events.MinTime {
+				o := deciding(l.Agg, found)
+				v, _ = column.Value(&o, req, itemOf(req, c, &o))
+			}
+			values = append(values, v)
+		}
+	}
+	return Extra(&r.Rules, values)
+}
+
+// deciding is the outcome that decides a label, of those that qualify, of which there is one.
+func deciding(agg joiner.Agg, found []events.Outcome) events.Outcome {
+	valued := slices.DeleteFunc(slices.Clone(found), func(o events.Outcome) bool { return !o.HasValue })
+	switch agg {
+	case joiner.AggAny, joiner.AggLatency:
+		return found[0]
+	case joiner.AggCount, joiner.AggCredit:
+		return found[len(found)-1]
+	case joiner.AggSum, joiner.AggMean, joiner.AggLast:
+		return valued[len(valued)-1]
+	}
+	best := valued[0]
+	for _, o := range valued {
+		if agg == joiner.AggMax && o.Value > best.Value || agg == joiner.AggMin && o.Value < best.Value {
+			best = o
+		}
+	}
+	return best
+}
+
+// itemOf is the item of a row, or, where there is one row, that of an outcome.
+func itemOf(req *events.Request, c *candidate, o *events.Outcome) int {
+	at := c.at
+	for i := range req.Items {
+		if c.item == "" && req.Items[i].ID == o.ItemID {
+			at = i
+		}
+	}
+	return at
 }
 
 // gap reports whether the window of a label, with the skew before the request unless
@@ -203,18 +253,23 @@ func belowLastPositive(all []candidate, i int) bool {
 // for the label. Where there is one row, its item is that of the outcome.
 func qualifying(l *joiner.Label, req *events.Request, c *candidate) []events.Outcome {
 	var out []events.Outcome
+	end := events.MaxTime // of the window, where an outcome ends it
 	for _, o := range c.outcomes {
 		delay := time.Duration(o.TS - req.TS)
+		if l.Until != nil && l.Until(&o) && 0 <= delay && delay <= l.Window && !c.edited(&o, req.TS.Add(l.Window)) {
+			end = min(end, o.TS)
+		}
+	}
+	for _, o := range c.outcomes {
+		delay := time.Duration(o.TS - req.TS)
+		if o.TS > end {
+			continue
+		}
 		if early := l.From > 0 && delay < l.From; early || delay > l.Window || !l.When(&o) ||
 			c.edited(&o, req.TS.Add(l.Window)) {
 			continue
 		}
-		at := c.at
-		for i := range req.Items {
-			if c.item == "" && req.Items[i].ID == o.ItemID {
-				at = i
-			}
-		}
+		at := itemOf(req, c, &o)
 		if l.InRow != nil {
 			if yes, err := l.InRow(&o, req, at); err != nil || !yes {
 				continue

@@ -25,6 +25,7 @@ type Row struct {
 	TS      events.Time // of its request
 	Columns string      // those from its request and its item: see Columns
 	Cells   []joiner.Cell
+	Extra   string // what labels keep of the outcomes that decided them: see Extra
 	Weight  float64
 	// Undecided says that a label is null because the log ends before its window,
 	// Gap that one is because its window touches a declared gap.

@@ -89,7 +89,7 @@ func (g *generator) attrs() string {
 	if g.shape.Unnamed {
 		return g.keys()
 	}
-	looks := func(l joiner.Label) bool { return l.InRow != nil || l.Number != nil }
+	looks := func(l joiner.Label) bool { return l.InRow != nil || l.Number != nil || len(l.Columns) > 0 }
 	if !slices.ContainsFunc(g.h.Rules.Labels, looks) || g.rows.IntN(4) == 0 {
 		return ""
 	}

@@ -55,6 +55,16 @@ func (w *world) columns(r *memory.Row) map[string]string {
 			c[name+"_ts"] = encode(cell.TS.String())
 		}
 	}
+	at := 0
+	for i := range w.o.Rules.Labels {
+		for _, extra := range w.o.Rules.Labels[i].Columns {
+			c[extra.Name] = "null"
+			if len(r.Extra) > 0 {
+				c[extra.Name] = feature(&r.Extra[at])
+			}
+			at++
+		}
+	}
 	return c
 }
 
@@ -126,13 +136,16 @@ func (c *wantedCell) value(rules *joiner.Rules) string {
 func (f *File) Check(o *engine.Options, notation Notation) error {
 	r := &reader{notation: notation}
 	r.checkInputs(f, o)
-	labels := []string{}
+	labels, kept := []string{}, []string{}
 	for _, l := range o.Rules.Labels {
 		labels = append(labels, l.Name, l.Name+"_ts")
+		for _, extra := range l.Columns {
+			kept = append(kept, extra.Name)
+		}
 	}
 	for i := range f.Cases {
 		c := &f.Cases[i]
-		columns := append(append(slices.Clone(rowColumns), labels...), c.features(o)...)
+		columns := slices.Concat(rowColumns, labels, kept, c.features(o))
 		for _, s := range c.steps {
 			if s.expect != nil {
 				r.checkRows(s.expect.rows, columns, &o.Rules)

@@ -27,6 +27,8 @@ var reasons = map[string]string{
 	"Number":    "its value is an expression, and the query knows the outcome's own value only",
 	"Attribute": "outcomes that name no request are given to requests (join.attribute), and the query joins by request_id only",
 	"Of":        "it is made of other labels: their columns are in the query, so write it as one more SELECT around it",
+	"Until":     "its window ends with another outcome",
+	"Columns":   "it keeps attributes of the outcome that decided as columns",
 }
 
 // onlyKnown refuses a struct of which a field that is not known is set.

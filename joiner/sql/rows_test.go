@@ -56,7 +56,8 @@ func history(seed uint64) logs {
 	h.Rules.Labels = slices.DeleteFunc(h.Rules.Labels, func(l joiner.Label) bool { return l.Of != nil })
 	for i := range h.Rules.Labels { // so are labels that look at the request
 		l := &h.Rules.Labels[i]
-		l.InRow, l.Number, l.Attrs, l.AllAttrs = nil, nil, nil, false
+		l.Until = nil
+		l.InRow, l.Number, l.Columns, l.Attrs, l.AllAttrs = nil, nil, nil, nil, false
 	}
 	l := logs{
 		name:     fmt.Sprint("seed ", seed),
@@ -81,7 +82,7 @@ func history(seed uint64) logs {
 // rule that was added to the join since is refused too, and need not be here.
 var refusedScenarios = map[string]bool{
 	"merge": true, "early_merge": true, "whole_row_merge": true, "conditions_request": true, "value_expressions": true,
-	"of_labels": true,
+	"of_labels": true, "label_columns": true, "until": true,
 }
 
 // TestScenarios: the query gives the rows of a replay, whole, for the events of every

@@ -16,6 +16,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/joiner/rule"
 )
 
 // Write says what a configuration means, for people to compare with what
@@ -57,6 +58,9 @@ func Write(w io.Writer, c *config.Config) {
 			"hold rows: below %v of the usual rate, if less probable than %g; without evidence a row waits %s longer",
 			c.Guard.Usual, c.Guard.Tail, c.Guard.Patience)
 	}
+	if c.Join.Outcomes.SameID == config.SameIDLast {
+		line("edits", "a later outcome of one outcome_id replaces the one before it")
+	}
 	line("events stay out", "older than %s or more than %s in the future", c.Join.MaxAge, c.Join.MaxFuture)
 	line("fingerprint", "%.12s", c.Fingerprint())
 	fmt.Fprintln(lines)
@@ -66,12 +70,29 @@ func Write(w io.Writer, c *config.Config) {
 		if l.From > 0 {
 			window = fmt.Sprintf("%s to %s", l.From, l.Window)
 		}
-		value, rule := string(l.Value), l.When
-		if l.Of != "" {
-			value, rule = "of labels", l.Of
+		if l.Until != "" {
+			window += " or until " + oneLine(l.Until)
 		}
-		fmt.Fprintf(lines, "%s\t%s\t%s\t%s\n", l.Name, value, window, strings.ReplaceAll(strings.TrimSpace(rule), "\n", " "))
+		value, says := string(l.Value), l.When
+		if l.Of != "" {
+			value, says = "of labels", l.Of
+		}
+		fmt.Fprintf(lines, "%s\t%s\t%s\t%s\n", l.Name, value, window, oneLine(says))
+		for _, column := range l.Columns {
+			fmt.Fprintf(lines, "  %s\t%s\t\t%s\n", column.Name, typeOf(&column), oneLine(column.Value))
+		}
 	}
+}
+
+func oneLine(text string) string { return strings.ReplaceAll(strings.TrimSpace(text), "\n", " ") }
+
+// typeOf is the type of a column that a label keeps.
+func typeOf(c *config.LabelColumn) string {
+	column, err := rule.CompileColumn(c.Value, rule.ColumnType(c.Type))
+	if err != nil { // it was compiled before
+		return string(c.Type)
+	}
+	return string(column.Type)
 }
 
 // told says when labels are on the label stream that are no positives.
@@ -223,7 +244,11 @@ func labelNotes(c *config.Config) []string {
 	}
 	var notes []string
 	for i := range c.Labels {
-		for _, column := range []string{c.Labels[i].Name, c.Labels[i].Name + "_ts"} {
+		columns := []string{c.Labels[i].Name, c.Labels[i].Name + "_ts"}
+		for _, extra := range c.Labels[i].Columns {
+			columns = append(columns, extra.Name)
+		}
+		for _, column := range columns {
 			if features[strings.ToLower(column)] {
 				notes = append(notes, fmt.Sprintf("label %s: files of the output %s have a feature in the column %s. From now on it holds the label, and the feature is in feature_%s: "+
 					"readers of both kinds of files mix the two up. Choose another name for the label, or begin another output", c.Labels[i].Name, c.Output.Dir, column, column))

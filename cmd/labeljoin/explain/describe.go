@@ -152,7 +152,7 @@ func (t *describer) describeLabels(x *Explanation) {
 		for j := range t.rules.Labels {
 			l := labelDescription{ItemID: item, Label: t.rules.Labels[j].Name, Rule: ruleOf(&t.cfg.Labels[j]),
 				Value: valueOf(&row.Cells[j])}
-			l.Why = t.why(i, j)
+			l.Why = t.why(i, j) + t.kept(row, j)
 			if t.open(row, j) {
 				l.Value = nil
 			}
@@ -160,6 +160,32 @@ func (t *describer) describeLabels(x *Explanation) {
 			x.Answers = append(x.Answers, subject(item)+l.Label+" "+l.Why)
 		}
 	}
+}
+
+// kept tells what the columns of a label hold.
+func (t *describer) kept(row *joiner.Row, label int) string {
+	at := 0
+	for i := range label {
+		at += len(t.rules.Labels[i].Columns)
+	}
+	var list []string
+	for i, c := range t.rules.Labels[label].Columns {
+		if at+i >= len(row.Extra) {
+			break
+		}
+		switch v := &row.Extra[at+i]; v.Kind {
+		case events.ValueDouble:
+			list = append(list, fmt.Sprintf("%s is %v", c.Name, v.Float))
+		case events.ValueBool:
+			list = append(list, fmt.Sprintf("%s is %v", c.Name, v.Int != 0))
+		case events.ValueString:
+			list = append(list, fmt.Sprintf("%s is %q", c.Name, v.Str))
+		}
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return " Of that outcome " + strings.Join(list, ", ") + "."
 }
 
 func subject(item string) string {
@@ -173,7 +199,8 @@ func subject(item string) string {
 // course of things.
 func (t *describer) open(row *joiner.Row, label int) bool {
 	l := &t.rules.Labels[label]
-	certain := t.rules.SameID == joiner.SameFirst && l.Agg == joiner.AggAny && row.Cells[label].Value == 1 &&
+	certain := t.rules.SameID == joiner.SameFirst && l.Until == nil && l.Agg == joiner.AggAny &&
+		row.Cells[label].Value == 1 &&
 		!row.Cells[label].Null
 	ended := t.report.Stats.Watermark > t.report.Request.TS.Add(l.Window)
 	return t.report.Phase == joiner.PhaseOpen && !certain && !ended
@@ -212,6 +239,10 @@ func (t *describer) why(at, label int) string {
 		if trace.Beyond > 0 {
 			first := &t.report.Outcomes[trace.First].Outcome
 			text += fmt.Sprintf("; the first came at %s, %s", first.TS, distance(first.TS, t.report.Request.TS, l))
+		}
+		if trace.Ended > 0 {
+			text += fmt.Sprintf("; %s came after the outcome that ended the window (%s)", plural(trace.Ended, "outcome"),
+				oneLine(t.cfg.Labels[label].Until))
 		}
 		if trace.Edited > 0 {
 			text += fmt.Sprintf("; of %s later ones of the same outcome_id have replaced or taken back all",

@@ -32,7 +32,9 @@ func OptionsOf(c *config.Config) (shards.Options, error) {
 			Eval: e.Split.Eval, Test: e.Split.Test},
 		Sampling: shards.Sampling{Negatives: e.Sample.Negatives, Label: e.Sample.Label, Models: e.Sample.Models},
 		Revision: slices.Contains(e.Include, config.ExportRevision), Reason: slices.Contains(e.Include, config.ExportReason),
-		LabelTimes: slices.Contains(e.Include, config.ExportLabelTS), Exclude: e.Exclude,
+		LabelTimes: slices.Contains(e.Include, config.ExportLabelTS), LabelColumns: slices.Contains(e.Include,
+			config.ExportLabelColumns),
+		Exclude:    e.Exclude,
 		ConfigHash: c.Fingerprint(), Config: string(c.Print()), Version: version.Text(), Workers: runtime.GOMAXPROCS(0),
 	}, nil
 }

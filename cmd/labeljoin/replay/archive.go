@@ -75,7 +75,7 @@ func (r *Replay) archiveOptions(rules *joiner.Rules) archive.Options {
 		FileRows: int(r.Config.Output.Roll.Rows), FileBytes: int(r.Config.Output.Roll.Size),
 	}
 	for i := range rules.Labels {
-		o.Labels = append(o.Labels, rules.Labels[i].Name, rules.Labels[i].Name+"_ts")
+		o.Labels = append(append(o.Labels, rules.Labels[i].Name), rules.Labels[i].OwnColumns()...)
 	}
 	for name, kind := range r.Config.Features.Declare {
 		o.Features = append(o.Features, rowfile.Feature{Name: name, Type: string(kind)})

@@ -150,7 +150,7 @@ type stage struct {
 // Row implements engine.Stage.
 func (s *stage) Row(req *events.Request, row *joiner.Row) error {
 	r := Row{RequestID: req.ID, RequestTS: req.TS, Request: copied(req), Row: *row}
-	r.Cells = slices.Clone(row.Cells)
+	r.Cells, r.Extra = slices.Clone(row.Cells), slices.Clone(row.Extra)
 	if row.Item >= 0 {
 		r.ItemID = req.Items[row.Item].ID
 	}

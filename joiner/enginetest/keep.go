@@ -1,0 +1,50 @@
+package enginetest
+
+import (
+	"fmt"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// labelsKeep has some labels keep attributes of the outcome that decides. It picks by itself.
+func (g *generator) labelsKeep() {
+	for i := range g.h.Rules.Labels {
+		l := &g.h.Rules.Labels[i]
+		if g.kept.IntN(4) > 0 {
+			continue
+		}
+		l.Attrs = append(l.Attrs, "user", "ms")
+		l.Columns = []joiner.Column{
+			{Name: fmt.Sprint("kept_user", i), Kind: events.ValueString, Value: keptUser},
+			{Name: fmt.Sprint("kept_ms", i), Kind: events.ValueDouble, Value: keptMS},
+		}
+	}
+}
+
+// windowsEnd has outcomes end the windows of some labels.
+func (g *generator) windowsEnd() {
+	for i := range g.h.Rules.Labels {
+		if g.ends.IntN(5) == 0 {
+			g.h.Rules.Labels[i].Until = []func(*events.Outcome) bool{ofType("view"), ofType("buy"), valued}[g.ends.IntN(3)]
+		}
+	}
+}
+
+// keptUser is a text with the item, if there is one. Where the user is a number, it cannot be had.
+func keptUser(o *events.Outcome, _ *events.Request, item int) (events.Value, error) {
+	switch user := o.Attrs["user"].(type) {
+	case string:
+		return events.Value{Kind: events.ValueString, Str: fmt.Sprint(user, " ", item)}, nil
+	case nil:
+		return events.Value{}, nil
+	}
+	return events.Value{}, errNoUser
+}
+
+func keptMS(o *events.Outcome, _ *events.Request, _ int) (events.Value, error) {
+	if ms, ok := o.Attrs["ms"].(float64); ok {
+		return events.Value{Kind: events.ValueDouble, Float: ms}, nil
+	}
+	return events.Value{}, nil
+}

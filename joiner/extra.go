@@ -1,0 +1,46 @@
+package joiner
+
+import "github.com/labeljoin/labeljoin/events"
+
+// keep keeps what a label's columns hold of the outcome that decides it in a row.
+func (d *Decision) keep(row, label int, o *events.Outcome, f *Fact) {
+	l, item := &d.rules.Labels[label], d.itemOf(row, o)
+	if f != nil {
+		o = f.whole()
+	}
+	values := make([]events.Value, len(l.Columns))
+	for i := range l.Columns {
+		v, err := l.Columns[i].Value(o, d.req, item)
+		d.fault(label, o, f, err)
+		values[i] = v
+	}
+	if d.extra == nil {
+		d.extra = map[RowLabel][]events.Value{}
+	}
+	d.extra[RowLabel{row, label}] = values
+}
+
+// extraOf are the values of the labels' columns of a row; nil if all are null. Where no
+// outcome decided a label, by what is known, its columns are null.
+func (d *Decision) extraOf(row int, cells []Cell) []events.Value {
+	var all []events.Value
+	some := false
+	for i := range d.rules.Labels {
+		l := &d.rules.Labels[i]
+		if len(l.Columns) == 0 {
+			continue
+		}
+		values := d.extra[RowLabel{row, i}]
+		if values == nil || cells[i].TS == events.MinTime {
+			values = make([]events.Value, len(l.Columns))
+		}
+		for j := range values {
+			some = some || values[j].Kind != events.ValueNull
+		}
+		all = append(all, values...)
+	}
+	if !some {
+		return nil
+	}
+	return all
+}

@@ -12,8 +12,8 @@
 //  1. Rules.Owner says which request of its id an event belongs to.
 //  2. Machine.Alone answers for events that need nothing that is held; what it says is
 //     what Step says of an entry of which nothing else is known.
-//  3. Machine.Step takes in an event; Machine.Gap a declared gap; Machine.SettleEarly
-//     compares what was written early with the close; Machine.Recall makes a lost
+//  3. Machine.Step takes in an event; Machine.Gap a declared gap; Machine.ReviseEarly
+//     compares what was written early with the close; Machine.RestoreHistory makes a lost
 //     history anew; Machine.Explain says how the labels came about.
 //  4. A Decision folds outcomes in Order into rows; closing requests by the million
 //     use it directly.
@@ -23,7 +23,7 @@
 //   - What a step does depends on the entry, the event and Now. It does not depend on
 //     where a commit is cut, nor on what is in memory.
 //   - The highest revision of a row is, whole, what a batch over all events says, as
-//     far as they came within the correction horizon. Standing is what was written.
+//     far as they came within the correction horizon. RowState is what was written.
 //   - Every event is disposed of once. Its disposition may be pending; a later step or
 //     the close gives it.
 //   - What labels need of an outcome is a Fact, whose size does not depend on the size

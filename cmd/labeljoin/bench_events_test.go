@@ -41,7 +41,7 @@ func TestBenchEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := partition.OpenOutput(bucket.NewDir(vfs.Default, out), cfg, &rules, slog.New(slog.DiscardHandler))
+	o, err := partition.OpenOutput(bucket.NewDir(vfs.Default, out), partition.ID{}, cfg, &rules, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

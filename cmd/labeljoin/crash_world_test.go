@@ -139,7 +139,7 @@ func (w *crashWorld) run(fs vfs.FS, committed func(joiner.Receipt)) (how recover
 	}
 	told := &rebuildHandler{heard: w.heard}
 	log := slog.New(told)
-	p, err := partition.Open(fs, &w.cfg, &w.history.Rules, crashState, bucket.NewDir(fs, crashOutput), log)
+	p, err := partition.Open(fs, partition.ID{}, &w.cfg, &w.history.Rules, crashState, bucket.NewDir(fs, crashOutput), log)
 	if err != nil {
 		return "", books, err
 	}

@@ -121,7 +121,7 @@ func TestLookingLeavesNoFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := partition.Open(vfs.Default, cfg, rulesFor(t, cfg), cfg.State.Dir, bucket.NewDir(vfs.Default, cfg.Output.Dir), discardLog())
+	p, err := partition.Open(vfs.Default, partition.ID{}, cfg, rulesFor(t, cfg), cfg.State.Dir, bucket.NewDir(vfs.Default, cfg.Output.Dir), discardLog())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -380,7 +380,7 @@ func (s *simulation) check(x *watcher) error {
 // takenIn makes the gaps that the last commit records part of the rules, and
 // sees that none is missing.
 func (s *simulation) takenIn() error {
-	p, err := partition.Open(s.fs, &s.w.cfg, &s.w.history.Rules, crashState, bucket.NewDir(s.fs, crashOutput), slog.New(slog.DiscardHandler))
+	p, err := partition.Open(s.fs, partition.ID{}, &s.w.cfg, &s.w.history.Rules, crashState, bucket.NewDir(s.fs, crashOutput), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

@@ -134,7 +134,6 @@ var clocks = map[string]string{
 	"cmd/labeljoin/bench/measure.go":       "a benchmark measures time",
 	"cmd/labeljoin/alarms/follow.go":       "new commits are looked for every few seconds; what they say of labels is a function of them",
 	"cmd/labeljoin/top.go":                 "a status is shown again every few seconds",
-	"cmd/labeljoin/bench/stats.go":         "the same, of statistics",
 	"cmd/labeljoin/diskspace/disk.go":      "the room on a disk is looked at every second; reading pauses, and no row changes",
 	"cmd/labeljoin/diskspace/fs.go":        "a write that found no room is tried again every second",
 	"cmd/labeljoin/monitor/refused.go":     "what was rejected is said once a minute",

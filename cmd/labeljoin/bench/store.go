@@ -96,7 +96,7 @@ func (b *Store) Run(ctx context.Context, pending int) (*storeResult, error) {
 		return nil, err
 	}
 	log := terminal.NewLog(cfg.Log, b.Talk)
-	p, err := partition.Open(vfs.Default, cfg, &rules, filepath.Join(dir, "state"),
+	p, err := partition.Open(vfs.Default, partition.ID{}, cfg, &rules, filepath.Join(dir, "state"),
 		bucket.NewDir(vfs.Default, filepath.Join(dir, "out")), log)
 	if err != nil {
 		return nil, err
@@ -120,7 +120,7 @@ func (b *Store) Run(ctx context.Context, pending int) (*storeResult, error) {
 		return nil, err
 	}
 	start := time.Now()
-	if p, err = partition.Open(vfs.Default, cfg, &rules, filepath.Join(dir, "state"),
+	if p, err = partition.Open(vfs.Default, partition.ID{}, cfg, &rules, filepath.Join(dir, "state"),
 		bucket.NewDir(vfs.Default, filepath.Join(dir, "out")), log); err != nil {
 		return nil, err
 	}

@@ -80,7 +80,7 @@ labels: {clicked: 'type == "click"'}
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := partition.OpenOutput(bucket.NewDir(vfs.Default, cfg.Output.Dir), cfg, &rules,
+	out, err := partition.OpenOutput(bucket.NewDir(vfs.Default, cfg.Output.Dir), partition.ID{}, cfg, &rules,
 		slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

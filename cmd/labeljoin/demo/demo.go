@@ -175,7 +175,7 @@ func (d *Demo) report(cfg *config.Config, path string, s sent) error {
 		return err
 	}
 	rows := bucket.NewDir(vfs.Default, cfg.Output.Dir)
-	out, err := partition.OpenOutput(rows, cfg, &rules, slog.New(slog.DiscardHandler))
+	out, err := partition.OpenOutput(rows, partition.ID{}, cfg, &rules, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func findReport(ctx context.Context, cfg *config.Config, rules joiner.Rules, id 
 	if !errors.Is(err, monitor.ErrNotRunning) {
 		return story, err
 	}
-	st, err := partition.OpenReadOnly(cfg)
+	st, err := partition.OpenReadOnly(partition.ID{}, cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -244,7 +244,7 @@ func wanted(ctx context.Context, cfg *config.Config, saved *state.Checkpoint, lo
 
 // savedState is how the state stands; the zero value if there is none.
 func savedState(cfg *config.Config) (saved state.Checkpoint, err error) {
-	st, err := partition.OpenReadOnly(cfg)
+	st, err := partition.OpenReadOnly(partition.ID{}, cfg)
 	if err != nil {
 		return saved, fmt.Errorf("a joiner that runs must be stopped first: %w", err)
 	}

@@ -15,7 +15,7 @@ import (
 // out then, as after the loss of a state.
 func (s *Service) openPlace(rules *joiner.Rules) (*Partition, error) {
 	open := func() (*Partition, error) {
-		return Open(s.disks.State, s.Config, rules, s.Config.State.Dir, s.rows, s.Log)
+		return Open(s.disks.State, s.ID, s.Config, rules, s.Config.State.Dir, s.rows, s.Log)
 	}
 	p, err := open()
 	damaged, ok := errors.AsType[*store.DamagedError](err)

@@ -1,6 +1,6 @@
 // Package partition is a partition of a joiner at work: its state, its output, its connection to NATS and the engine
-// over
-// them, built from a configuration. The commands open one, and let it run.
+// over them, built from a configuration. The commands open one, and let it run; a process can hold several, each with
+// an ID of its own.
 package partition
 
 import (
@@ -28,12 +28,39 @@ import (
 	"github.com/labeljoin/labeljoin/store"
 )
 
-// partition is the one there is: the numbers are in names and formats so that
-// more can come.
-const (
-	Default    = 0
-	partitions = 1
-)
+// Default is the number of the partition that the commands work on: a joiner has one.
+const Default = 0
+
+// ID says which partition of a joiner one is. The zero value is the only one of a joiner that has one. Partitions of
+// one joiner can share a state directory and an output: each has a directory, a log of its table and names of files of
+// its own in them.
+type ID struct {
+	Number int // from 0
+	Of     int // how many there are; 0 means 1
+}
+
+// check reports an ID that no partition has.
+func (id ID) check() error {
+	if of := max(1, id.Of); id.Number < 0 || id.Number >= of || of > tablelog.MaxPartitions {
+		return fmt.Errorf("there is no partition %d of %d: numbers begin at 0, and %d is the most partitions",
+			id.Number, of, tablelog.MaxPartitions)
+	}
+	return nil
+}
+
+// dir is where the partition's state is.
+func (id ID) dir(stateDir string) string {
+	return filepath.Join(stateDir, tablelog.PartitionName(id.Number))
+}
+
+// socketDir is where the partition is asked, and keeps what waits to be sent. That of the first is the state directory
+// itself, where the commands look.
+func (id ID) socketDir(stateDir string) string {
+	if id.Number == Default {
+		return stateDir
+	}
+	return id.dir(stateDir)
+}
 
 // Output is an export.Output as the engine wants it.
 type Output struct {
@@ -61,28 +88,32 @@ func (o Output) Stage(k uint64) (engine.Stage, error) {
 
 // Partition is an opened partition: its state and its output.
 type Partition struct {
+	ID     ID
 	Store  *store.Store
 	Output Output
 }
 
 // Open opens the state of a partition, on a file system, and its output. Whatever another
 // process has open is refused.
-func Open(fs vfs.FS, c *config.Config, rules *joiner.Rules, stateDir string, rows bucket.Bucket,
+func Open(fs vfs.FS, id ID, c *config.Config, rules *joiner.Rules, stateDir string, rows bucket.Bucket,
 	log *slog.Logger) (*Partition, error) {
-	out, err := OpenOutput(rows, c, rules, log)
+	if err := id.check(); err != nil {
+		return nil, err
+	}
+	out, err := OpenOutput(rows, id, c, rules, log)
 	if err != nil {
 		return nil, err
 	}
-	st, err := OpenState(fs, c, stateDir, log)
+	st, err := OpenState(fs, id, c, stateDir, log)
 	if err != nil {
 		return nil, errors.Join(err, out.Close())
 	}
-	return &Partition{Store: st, Output: Output{Output: out}}, nil
+	return &Partition{ID: id, Store: st, Output: Output{Output: out}}, nil
 }
 
-// OpenState opens the state of the partition.
-func OpenState(fs vfs.FS, c *config.Config, stateDir string, log *slog.Logger) (*store.Store, error) {
-	dir := partitionDir(stateDir)
+// OpenState opens the state of a partition.
+func OpenState(fs vfs.FS, id ID, c *config.Config, stateDir string, log *slog.Logger) (*store.Store, error) {
+	dir := id.dir(stateDir)
 	if err := makeDurableDir(fs, dir); err != nil {
 		return nil, fmt.Errorf("making the state directory: %w", err)
 	}
@@ -92,8 +123,8 @@ func OpenState(fs vfs.FS, c *config.Config, stateDir string, log *slog.Logger) (
 
 // OpenReadOnly opens the state for reading, so that a command which another user
 // runs leaves no file that the joiner cannot open. nil says that there is none.
-func OpenReadOnly(c *config.Config) (*store.Store, error) {
-	dir := partitionDir(c.State.Dir)
+func OpenReadOnly(id ID, c *config.Config) (*store.Store, error) {
+	dir := id.dir(c.State.Dir)
 	if _, err := vfs.Default.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -107,21 +138,17 @@ func OpenReadOnly(c *config.Config) (*store.Store, error) {
 	return st, err
 }
 
-// partitionDir is where the partition's state is.
-func partitionDir(stateDir string) string {
-	return filepath.Join(stateDir, fmt.Sprintf("p%04d", Default))
-}
-
 // Close closes the state and the output.
 func (p *Partition) Close() error { return errors.Join(p.Store.Close(), p.Output.Close()) }
 
 // OpenOutput opens the output of a configuration in a place. An output that another process has open is refused.
-func OpenOutput(rows bucket.Bucket, c *config.Config, rules *joiner.Rules, log *slog.Logger) (*export.Output, error) {
-	return export.Open(OutputOptions(rows, c, rules, log))
+func OpenOutput(rows bucket.Bucket, id ID, c *config.Config, rules *joiner.Rules, log *slog.Logger) (*export.Output,
+	error) {
+	return export.Open(OutputOptions(rows, id, c, rules, log))
 }
 
 // OutputOptions are those of OpenOutput.
-func OutputOptions(rows bucket.Bucket, c *config.Config, rules *joiner.Rules, log *slog.Logger) export.Options {
+func OutputOptions(rows bucket.Bucket, id ID, c *config.Config, rules *joiner.Rules, log *slog.Logger) export.Options {
 	features := make([]export.Feature, 0, len(c.Features.Declare))
 	for name, kind := range c.Features.Declare {
 		features = append(features, export.Feature{Name: name, Type: string(kind)})
@@ -131,7 +158,7 @@ func OutputOptions(rows bucket.Bucket, c *config.Config, rules *joiner.Rules, lo
 		config.FeaturesFrozen: export.ModeFrozen,
 	}[c.Features.Mode]
 	o := export.Options{
-		Bucket: rows, Name: c.Name, Partition: Default, Partitions: partitions, RulesHash: c.Fingerprint(),
+		Bucket: rows, Name: c.Name, Partition: id.Number, Partitions: max(1, id.Of), RulesHash: c.Fingerprint(),
 		Labels: rules.Labels, Weight: rules.SampleRate > 0, Features: features, Mode: mode, Rename: c.Output.Rename,
 		FileRows: int(c.Output.Roll.Rows), FileBytes: int64(c.Output.Roll.Size), Log: log,
 	}

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,6 +53,7 @@ type Sources struct {
 // Service is a running joiner and what it has opened, in order of opening.
 type Service struct {
 	Config    *config.Config
+	ID        ID // which partition of the joiner it is
 	Log       *slog.Logger
 	Ephemeral bool              // an embedded server need not survive a power failure
 	Server    *jetstream.Server // nil unless embedded
@@ -125,15 +124,16 @@ func (s *Service) open(ctx context.Context) error {
 	if s.options, err = EngineOptions(s.Config, rules, s.Partition, s.Log); err != nil {
 		return err
 	}
-	if s.daily, err = exports.NewDaily(s.Config, Default, s.Log); err != nil {
+	if s.daily, err = exports.NewDaily(s.Config, s.ID.Number, s.Log); err != nil {
 		return err
 	}
-	s.labels = alarms.New(s.Config, Default, s.Log)
+	s.labels = alarms.New(s.Config, s.ID.Number, s.Log)
 	s.refused = monitor.NewRefused(s.Config, s.Log)
 	s.options.Refused, s.options.Away = s.refused.Add, s.away.Load
 	s.engine.Store(engine.New(s.options)) // it has read nothing, and is asked until there is the one that joins
 	s.disks.SetTarget(s.Partition.Store.DiskBytes, s.stats, false)
-	if s.control, err = monitor.ServeControl(s.Config.State.Dir, s.Config.Name, s.engine.Load, s.tell, s.lastSeq,
+	if s.control, err = monitor.ServeControl(s.ID.socketDir(s.Config.State.Dir), s.Config.Name, s.engine.Load, s.tell,
+		s.lastSeq,
 		s.Log); err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ func (s *Service) Join(ctx context.Context) error {
 	o := s.options
 	o.Inputs, o.Paused = inputs, s.disks.Paused
 	if s.publisher != nil {
-		if err := s.publisher.Spool(filepath.Join(s.Config.State.Dir, spoolName)); err != nil {
+		if err := s.publisher.Spool(filepath.Join(s.ID.socketDir(s.Config.State.Dir), spoolName)); err != nil {
 			return err
 		}
 		o.Publisher = s.publisher
@@ -202,7 +202,7 @@ func (s *Service) Join(ctx context.Context) error {
 		s.labels.Publish = s.sendAlarm
 		s.watching.Go(func() { s.labels.Watch(telling) }) // likewise
 	}
-	if c := exports.NewCompactor(s.Config, Default, s.Log); c != nil {
+	if c := exports.NewCompactor(s.Config, s.ID.Number, s.Log); c != nil {
 		s.watching.Go(func() { c.Watch(telling) }) // likewise
 	}
 	s.disks.SetTarget(s.Partition.Store.DiskBytes, e.Stats, len(inputs) == 1)
@@ -237,7 +237,7 @@ func (s *Service) observe() monitor.Observer {
 		s.tell(stats, to)
 		to.Behind(s.lag.Behind(*stats))
 	}
-	days := func(ctx context.Context) ([]shards.ListedDay, error) { return exports.Days(ctx, s.Config, Default) }
+	days := func(ctx context.Context) ([]shards.ListedDay, error) { return exports.Days(ctx, s.Config, s.ID.Number) }
 	return monitor.Observer{Collector: c, Waits: s.waits, Tell: told, Days: days}
 }
 
@@ -266,24 +266,6 @@ func (s *Service) waits(stats *engine.Stats) []monitor.Wait {
 		list = append([]monitor.Wait{{What: "reading", Reason: monitor.HoldByNATS, Detail: why}}, list...)
 	}
 	return list
-}
-
-// natsAway says why NATS is waited for; nothing if it is not.
-func (s *Service) natsAway() string {
-	nc := s.conn.Load()
-	cause := "the connection is being made"
-	if nc != nil {
-		if nc.IsConnected() && s.found.Load() {
-			return ""
-		}
-		if nc.IsConnected() {
-			cause = "connected, and looking for the streams"
-		}
-		if err := nc.LastError(); err != nil {
-			cause = err.Error()
-		}
-	}
-	return "waiting for NATS: " + cause
 }
 
 // unsent is how many labels wait to be sent, and how many were left out.
@@ -319,55 +301,6 @@ func stopped(ctx context.Context, err error) error {
 		return nil
 	}
 	return err
-}
-
-// Connect connects to NATS, and starts the embedded server before where one is configured.
-func (s *Service) Connect(ctx context.Context) error {
-	if err := MakeDir(s.Config.State.Dir); err != nil {
-		return err
-	}
-	if s.holds.Log == nil {
-		s.holds.Log = s.Log
-	}
-	options, err := connOptions(s.Config, os.LookupEnv)
-	if err != nil {
-		return err
-	}
-	if s.Config.NATS.Embedded {
-		if s.Server, err = startServer(ctx, s.Config, !s.Ephemeral, s.Log); err != nil {
-			return err
-		}
-		options.InProcess = s.Server
-	}
-	if s.Conn, err = jetstream.Connect(options, s.Log); err != nil {
-		return err
-	}
-	s.conn.Store(s.Conn)
-	if p := s.Config.Publish; p != nil {
-		s.publisher, err = jetstream.NewPublisher(ctx, s.Conn, jetstream.PublisherOptions{
-			Subject: p.Subject, Stream: p.Stream, Create: p.Create || s.Config.NATS.Embedded, Log: s.Log,
-			Hold: func(why events.Hold) { s.holds.Set(monitor.WhatLabels, why) },
-		})
-	}
-	return err
-}
-
-// connOptions is how the configuration says to connect, secrets looked up.
-func connOptions(c *config.Config, lookup func(string) (string, bool)) (jetstream.ConnOptions, error) {
-	n := &c.NATS
-	login, err := n.Login(lookup)
-	if err != nil {
-		return jetstream.ConnOptions{}, err
-	}
-	o := jetstream.ConnOptions{
-		URL: strings.Join(n.URL, ","), Name: "labeljoin " + c.Name,
-		CredsFile: n.Creds, NkeyFile: n.NKey,
-		Token: login.Token, User: login.User, Password: login.Password,
-	}
-	if n.TLS != nil {
-		o.CAFile, o.CertFile, o.KeyFile, o.ServerName = n.TLS.CA, n.TLS.Cert, n.TLS.Key, n.TLS.ServerName
-	}
-	return o, nil
 }
 
 // Logs finds the streams.

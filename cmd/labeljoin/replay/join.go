@@ -115,7 +115,7 @@ func (r *Replay) open(ctx context.Context, rules *joiner.Rules) (t target, err e
 	if err != nil {
 		return t, err
 	}
-	o := partition.OutputOptions(rows, r.Config, rules, r.Log)
+	o := partition.OutputOptions(rows, partition.ID{}, r.Config, rules, r.Log)
 	o.Behind, o.FileBytes = true, min(o.FileBytes, r.Memory/fileShare)
 	if r.Replace || len(r.Labels) > 0 {
 		return r.openDays(rows, o, rules)

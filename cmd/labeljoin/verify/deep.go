@@ -118,7 +118,7 @@ func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.Partition, err = partition.Open(vfs.Default, d.cfg, &rules, filepath.Join(d.scratch, "state"),
+	if s.Partition, err = partition.Open(vfs.Default, partition.ID{}, d.cfg, &rules, filepath.Join(d.scratch, "state"),
 		bucket.NewDir(vfs.Default, filepath.Join(d.scratch, "rows")), quiet); err != nil {
 		return err
 	}

@@ -131,7 +131,11 @@ func (j *join) readSuitors(ctx context.Context, wanted map[string]struct{}) (map
 	err := each(ctx, j, j.o.Open[k], func(w *worker, b *events.Batch) (some []suitor) {
 		var req events.Request
 		for i := range b.Messages {
-			w.pieces(k, &b.Messages[i], func(at events.Origin, data []byte, made *events.Decoded) {
+			m := b.Messages[i]
+			if b.Records != nil {
+				m.Data = b.Records.JSON(i)
+			}
+			w.pieces(k, &m, func(at events.Origin, data []byte, made *events.Decoded) {
 				if made != nil && made.Reject != nil {
 					return
 				}

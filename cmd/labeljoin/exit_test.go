@@ -120,6 +120,7 @@ func codedErrors() []codedError {
 // they become a problem of the configuration, an answer by HTTP, or the story of an event.
 var uncoded = []string{
 	"jetstream.scrubbed", "wire.settingError", "ingest.encodingError", "rule.faultError", "s3.missing",
+	"mapping.expressionError",
 }
 
 func TestExitCodes(t *testing.T) {

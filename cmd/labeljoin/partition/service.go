@@ -243,7 +243,8 @@ func (s *Service) observe() monitor.Observer {
 
 // tell adds to a status what the engine does not know.
 func (s *Service) tell(stats *engine.Stats, to *monitor.Status) {
-	to.Waits, to.Features, to.DeadLetters = s.waits(stats), monitor.FeatureStatusOf(s.Partition.Output.FeatureNotes()), s.refused.Status()
+	to.Waits, to.DeadLetters = s.waits(stats), s.refused.Status()
+	to.Features = monitor.FeatureStatusOf(s.Partition.Output.FeatureNotes())
 	oldest, known := monitor.NextClose(s.engine.Load(), stats)
 	to.AddClosing(stats, s.Config, oldest, known)
 	to.AddSources(stats, s.Config.Join.Lateness.Std())

@@ -230,7 +230,7 @@ func (p *packer) block(rows int) error {
 	first := -1 // of the list's leaves
 	for i := range p.leaves {
 		c := &p.columns[i]
-		c.Reset()
+		c.Clear()
 		if err := p.leaves[i].take(c, rows, p.schema.Listed(i)); err != nil {
 			return err
 		}

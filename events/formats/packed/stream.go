@@ -31,8 +31,8 @@ type Column struct {
 	Offsets []uint32
 }
 
-// Reset empties a column for the next block.
-func (c *Column) Reset() {
+// Clear empties a column for the next block.
+func (c *Column) Clear() {
 	*c = Column{Def: c.Def[:0], Rep: c.Rep[:0], Words: c.Words[:0], Text: c.Text[:0], Offsets: append(c.Offsets[:0], 0)}
 }
 

@@ -93,12 +93,12 @@ labels:
 	if err == nil {
 		t.Fatalf("there is nothing wrong:\n%s", out)
 	}
-	want := strings.ReplaceAll(`FILE:3:15: join.impression: a single = is no comparison: write == (at column 6 of the expression)
+	want := strings.ReplaceAll(`FILE:3:21: join.impression: a single = is no comparison: write == (at column 6 of the expression)
      3 |   impression: 'type = "view"'
-       |               ^
-FILE:5:12: labels.clicked.when: unknown name "typ"; did you mean "type"? (at column 1 of the expression)
+       |                     ^
+FILE:5:13: labels.clicked.when: unknown name "typ"; did you mean "type"? (at column 1 of the expression)
      5 |   clicked: 'typ == "click"'
-       |            ^
+       |             ^
 FILE:7:11: labels.bought.when: unknown function "now"; there are `, "FILE", path)
 	if !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("the error is\n%v\nwant\n%s", err, want)

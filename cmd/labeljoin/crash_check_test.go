@@ -59,6 +59,7 @@ type outputRow struct {
 	enginetest.Row
 	revision uint32
 	reason   string
+	kept     []events.Value // of the columns that labels keep, in their order
 }
 
 // writtenOutput is a whole output as another program reads it.
@@ -240,6 +241,9 @@ func (w *crashWorld) readRowFile(text []byte) ([]outputRow, error) {
 func (w *crashWorld) outputRow(schema *parquet.Schema, set map[int]func(*outputRow, parquet.Value), values parquet.Row) outputRow {
 	row := outputRow{Row: enginetest.Row{Weight: 1, Cells: make([]joiner.Cell, len(w.history.Rules.Labels))}}
 	var others []string
+	for _, l := range w.history.Rules.Labels {
+		row.kept = append(row.kept, make([]events.Value, len(l.Columns))...)
+	}
 	for _, v := range values {
 		switch f := set[v.Column()]; {
 		case f != nil:
@@ -250,6 +254,7 @@ func (w *crashWorld) outputRow(schema *parquet.Schema, set map[int]func(*outputR
 	}
 	slices.Sort(others)
 	row.Columns = strings.Join(others, " ")
+	row.Extra = enginetest.Extra(&w.history.Rules, row.kept)
 	return row
 }
 
@@ -271,6 +276,14 @@ func (w *crashWorld) columns(schema *parquet.Schema) map[int]func(*outputRow, pa
 	at("revision", func(r *outputRow, v parquet.Value) { r.revision = uint32(v.Int32()) })
 	at("reason", func(r *outputRow, v parquet.Value) { r.reason = string(v.ByteArray()) })
 	at("weight", func(r *outputRow, v parquet.Value) { r.Weight = v.Double() })
+	kept := 0
+	for _, l := range w.history.Rules.Labels {
+		for _, c := range l.Columns {
+			n := kept
+			at(c.Name, func(r *outputRow, v parquet.Value) { r.kept[n] = keptValue(v) })
+			kept++
+		}
+	}
 	for i, l := range w.history.Rules.Labels {
 		at(l.Name, func(r *outputRow, v parquet.Value) {
 			switch c := &r.Cells[i]; {
@@ -290,6 +303,23 @@ func (w *crashWorld) columns(schema *parquet.Schema) map[int]func(*outputRow, pa
 		})
 	}
 	return set
+}
+
+// keptValue is the value of a column that a label keeps.
+func keptValue(v parquet.Value) events.Value {
+	switch v.Kind() {
+	case parquet.Boolean:
+		value := events.Value{Kind: events.ValueBool}
+		if v.Boolean() {
+			value.Int = 1
+		}
+		return value
+	case parquet.Double:
+		return events.Value{Kind: events.ValueDouble, Float: v.Double()}
+	case parquet.ByteArray:
+		return events.Value{Kind: events.ValueString, Str: string(v.ByteArray())}
+	}
+	return events.Value{}
 }
 
 // differs tells in what a row in a file is not the reference's, to the microsecond
@@ -313,6 +343,7 @@ func (r *outputRow) differs(want *enginetest.Row) string {
 	}
 	column("request_ts", r.TS == micros(want.TS), r.TS, want.TS)
 	column("labels", slices.Equal(r.Cells, cells), r.Cells, cells)
+	column("what labels keep", r.Extra == want.Extra, r.Extra, want.Extra)
 	column("weight", r.Weight == want.Weight, r.Weight, want.Weight)
 	column("what is from the request", r.Columns == want.Columns, r.Columns, want.Columns)
 	column("reason", want.Fits(reasonOf(r.reason)), r.reason, "another")

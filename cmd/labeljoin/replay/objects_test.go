@@ -28,7 +28,11 @@ import (
 // TestMain lets this program read columns, as the command does that a replay starts.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 3 && os.Args[1] == replay.ReadColumnsName {
-		if err := columnar.Write(context.Background(), os.Args[3], os.Stdout, os.Args[4:]...); err != nil {
+		write, rest := columnar.Write, os.Args[2:]
+		if rest[0] == "--"+replay.PackFlag {
+			write, rest = columnar.Pack, rest[1:]
+		}
+		if err := write(context.Background(), rest[1], os.Stdout, rest[2:]...); err != nil { // rest[0] is "--"
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

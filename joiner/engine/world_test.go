@@ -69,6 +69,7 @@ type world struct {
 	endless bool                       // log1 and those after it say nothing at all
 	opened  func(from events.Position) // told where reading begins, if set
 	final   state.Checkpoint           // where the last run ended
+	lost    bool                       // troubled has lost the state
 	decoder *jsonevent.Decoder         // nil: the tests' own
 
 	source func(engine.Source, events.Position) engine.Source // stands around each source, if set
@@ -309,7 +310,7 @@ func (w *world) troubled(t *testing.T, crashes int) {
 			t.Fatal(err)
 		}
 		if w.IntN(8) == 0 {
-			w.fs = vfs.NewCrashableMem() // the state is lost
+			w.fs, w.lost = vfs.NewCrashableMem(), true
 		}
 	}
 	if err := w.run(); err != nil {

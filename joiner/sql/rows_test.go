@@ -81,7 +81,7 @@ func history(seed uint64) logs {
 // refusedScenarios are the files whose configuration a query cannot say. A file with a
 // rule that was added to the join since is refused too, and need not be here.
 var refusedScenarios = map[string]bool{
-	"merge": true, "early_merge": true, "whole_row_merge": true, "conditions_request": true, "value_expressions": true,
+	"attribute": true, "attribute_shares": true, "merge": true, "early_merge": true, "whole_row_merge": true, "conditions_request": true, "value_expressions": true,
 	"of_labels": true, "label_columns": true, "until": true,
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/batch"
 	"github.com/labeljoin/labeljoin/joiner/engine"
@@ -133,10 +132,6 @@ func byEngine(t *testing.T, h *enginetest.History, logs [][]events.Batch, comple
 		}
 	}
 	return k, ledger
-}
-
-func decoders() [events.Kinds]jsonevent.Decoder {
-	return [events.Kinds]jsonevent.Decoder{enginetest.Decoder(), enginetest.Decoder()}
 }
 
 func options(h *enginetest.History, logs [][]events.Batch, complete bool) batch.Options {

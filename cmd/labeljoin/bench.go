@@ -142,7 +142,7 @@ func benchEventsCommand() *cli.Command {
 func turnFlags(turns *int, dir *string, asJSON *bool) []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "turns", Value: 2, Usage: "how often each is measured", Destination: turns},
-		&cli.StringFlag{Name: "dir", Usage: "work in `DIR`, which is kept; what was generated is used again",
+		&cli.StringFlag{Name: "dir", Usage: "work in `DIR`, which has to be new or empty, and is kept",
 			Destination: dir},
 		&cli.BoolFlag{Name: "json", Usage: "print the result as one line of JSON", Destination: asJSON},
 		profileFlag(),

@@ -16,7 +16,7 @@ func benchHTTPCommand() *cli.Command {
 		Name:  "http",
 		Usage: "send events by HTTP: as fast as they are stored, then at a steady rate",
 		Description: "Sender, server, the embedded broker and the join are one process. Every answer comes when the broker has\n" +
-			"synced the events to disk.",
+			"synced the events to disk. Between the two parts it rests until the first one is joined.",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "events", Value: 200_000, Usage: "`N` events as fast as they are stored", Destination: &b.Events},
 			&cli.IntFlag{Name: "batch", Value: 100, Usage: "`N` events to a request", Destination: &b.Batch},

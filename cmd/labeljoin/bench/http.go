@@ -30,6 +30,10 @@ http: {ingest: {listen: "127.0.0.1:0"}}
 log: {level: warn}
 `
 
+// restBetween the parts is longer than httpConfig's window and lateness: else the requests of the
+// first part would close during the second, a hundred times as many as are sent then.
+const restBetween = 15 * time.Second
+
 // HTTP measures what taking events by HTTP costs, and how long an answer takes.
 type HTTP struct {
 	Events   int // in all of the first part, which sends as fast as it is answered
@@ -137,6 +141,9 @@ func (b *HTTP) measure(ctx context.Context) (*httpResult, error) {
 	result.PerS = float64(len(bodies)*b.Batch) / after.at.Sub(before.at).Seconds()
 	result.CPU = float64((after.cpu - before.cpu).Nanoseconds()) / 1e3 / float64(len(bodies)*b.Batch)
 	result.Closed = quantilesOf(took)
+	if err := pauseFor(ctx, restBetween); err != nil {
+		return nil, err
+	}
 	if took, err = b.open(ctx, &g, &next); err != nil {
 		return nil, err
 	}

@@ -93,11 +93,9 @@ func (b *Replay) Run(ctx context.Context, out io.Writer) (err error) {
 // log measures one log in all formats that are wanted.
 func (b *Replay) log(ctx context.Context, l *replayLog) (all []replayComparison, err error) {
 	dir := filepath.Join(b.Dir, fmt.Sprintf("%s-%d", l.name, b.Rows))
-	if _, err := os.Stat(filepath.Join(dir, "labeljoin.yaml")); errors.Is(err, fs.ErrNotExist) {
-		fmt.Fprintf(b.Talk, "writing the log %s\n", l.name)
-		if err := l.writeLogs(b.Rows, dir); err != nil {
-			return nil, err
-		}
+	fmt.Fprintf(b.Talk, "writing the log %s\n", l.name)
+	if err := l.writeLogs(b.Rows, dir); err != nil {
+		return nil, err
 	}
 	formats := []string{"jsonl", "parquet"}
 	if b.Python == "" {
@@ -122,10 +120,8 @@ func (b *Replay) compare(ctx context.Context, l *replayLog, dir, format string) 
 	logs := dir
 	if format == "parquet" {
 		logs = filepath.Join(dir, "parquet")
-		if _, err := os.Stat(logs); errors.Is(err, fs.ErrNotExist) {
-			if _, err := b.duckdb(ctx, "parquet", l, dir, "jsonl", logs); err != nil {
-				return nil, err
-			}
+		if _, err := b.duckdb(ctx, "parquet", l, dir, "jsonl", logs); err != nil {
+			return nil, err
 		}
 	}
 	for _, kind := range []string{"requests", "outcomes"} {

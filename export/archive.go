@@ -202,18 +202,18 @@ const ownColumns = 8
 func tailColumns() []string { return []string{"weight", "revision", "reason"} }
 
 // featuresOf are the columns between those that every file begins with and the
-// labels: pairs of a value and a time, which no feature is.
+// labels: first pairs of a value and a time, which no feature is, and then what labels keep.
 func featuresOf(columns []tablelog.Column) []tablelog.Column {
 	if len(columns) < ownColumns {
 		return nil
 	}
 	columns = columns[ownColumns:]
+	isTime := func(c tablelog.Column) bool { return c.Type == "timestamp" }
+	if at := slices.IndexFunc(columns, isTime); at > 0 {
+		return columns[:at-1] // the first time is the first label's, behind its value
+	}
 	for n := len(columns); n > 0 && slices.Contains(tailColumns(), columns[n-1].Name); n-- {
 		columns = columns[:n-1]
-	}
-	for n := len(columns); n > 1 && columns[n-1].Type == "timestamp" &&
-		columns[n-1].Name == columns[n-2].Name+"_ts"; n -= 2 {
-		columns = columns[:n-2]
 	}
 	return columns
 }

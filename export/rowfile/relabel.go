@@ -2,7 +2,9 @@ package rowfile
 
 import (
 	"io"
+	"math"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/colfile"
 	"github.com/labeljoin/labeljoin/joiner"
 )
@@ -43,7 +45,8 @@ func (m *merger) relabel(i, part int, to *colfile.Column) {
 			c = cells[part/2]
 		}
 		time := part%2 == 1
-		if cells == nil || c.Null && !time || time && c.TS == joiner.Undecided().TS {
+		null := c.Null || math.IsNaN(c.Value) // as column.addCell has it
+		if cells == nil || null && !time || time && c.TS == events.MinTime {
 			to.Def = append(to.Def, 0)
 			continue
 		}
@@ -52,7 +55,7 @@ func (m *merger) relabel(i, part int, to *colfile.Column) {
 		case time:
 			to.Int64s = append(to.Int64s, micros(c.TS))
 		case t.Scalar == ScalarInt32:
-			to.Int32s = append(to.Int32s, int32(c.Value))
+			to.Int32s = append(to.Int32s, int32(min(max(c.Value, math.MinInt32), math.MaxInt32)))
 		default:
 			to.Doubles = append(to.Doubles, c.Value)
 		}

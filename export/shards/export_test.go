@@ -285,17 +285,32 @@ func TestSamplingByModel(t *testing.T) {
 func TestWhatTellsTheLabelIsLeftOut(t *testing.T) {
 	t.Parallel()
 	fsys := vfs.NewMem()
-	writeOutput(t, fsys, [][]testRow{{{id: "r", item: "i", ts: testDay(), tags: []string{"x"}}}}, 10, events.MaxTime-1,
-		nil)
+	o := testOptions(fsys)
+	o.Rules.Labels = slices.Clone(o.Rules.Labels)
+	o.Rules.Labels[0].Columns = []joiner.Column{{Name: "dwell_ms", Kind: events.ValueDouble}}
+	kept := []events.Value{{Kind: events.ValueDouble, Float: 7}}
+	writeLabels(t, fsys, o.Rules.Labels,
+		[][]testRow{{{id: "r", item: "i", ts: testDay(), tags: []string{"x"}, kept: kept}}}, 10, events.MaxTime-1, nil)
+	table, err := archiveOf(t, fsys).Table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other := OtherLabels(table, testRules()); len(other) > 0 {
+		t.Errorf("%q are called labels", other)
+	}
+	for _, f := range table.Files {
+		for _, c := range f.Features {
+			if c.Name != "tags" && c.Name != "price" && c.Name != "item_price" {
+				t.Errorf("column %s is called a feature", c.Name)
+			}
+		}
+	}
 	names := func(m *Manifest) (names []string) {
 		for _, c := range m.Columns {
 			names = append(names, c.Name)
 		}
 		return names
 	}
-	o := testOptions(fsys)
-	o.Rules.Labels = slices.Clone(o.Rules.Labels)
-	o.Rules.Labels[0].Columns = []joiner.Column{{Name: "dwell_ms", Kind: events.ValueDouble}}
 	got := names(mustExport(t, o))
 	for _, name := range []string{"revision", "reason", "clicked_ts", "spent_ts", "dwell_ms"} {
 		if slices.Contains(got, name) {

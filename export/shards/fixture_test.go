@@ -53,6 +53,7 @@ type testRow struct {
 	clicked, spent float64
 	price          float64 // a feature that is an integer on some rows
 	tags           []string
+	kept           []events.Value // what labels keep
 }
 
 func (r *testRow) request() *events.Request {
@@ -74,7 +75,7 @@ func (r *testRow) request() *events.Request {
 func (r *testRow) row() *joiner.Row {
 	return &joiner.Row{
 		Cells:  []joiner.Cell{{Value: r.clicked, TS: events.MinTime}, {Value: r.spent, TS: events.MinTime}},
-		Weight: 1, Revision: r.revision, Reason: r.reason,
+		Weight: 1, Revision: r.revision, Reason: r.reason, Extra: r.kept,
 	}
 }
 
@@ -89,8 +90,15 @@ func (r *testRow) text() string {
 // closed, and gaps what it records.
 func writeOutput(t testing.TB, fsys vfs.FS, commits [][]testRow, fileRows int, closed events.Time, gaps []events.Gap) {
 	t.Helper()
+	writeLabels(t, fsys, testRules().Labels, commits, fileRows, closed, gaps)
+}
+
+// writeLabels is writeOutput with other labels.
+func writeLabels(t testing.TB, fsys vfs.FS, labels []joiner.Label, commits [][]testRow, fileRows int, closed events.Time,
+	gaps []events.Gap) {
+	t.Helper()
 	o, err := export.Open(export.Options{Bucket: bucket.NewDir(fsys, outputDir), Name: "feed", RulesHash: "abc",
-		Labels: testRules().Labels, FileRows: fileRows})
+		Labels: labels, FileRows: fileRows})
 	if err != nil {
 		t.Fatal(err)
 	}

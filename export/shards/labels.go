@@ -51,9 +51,8 @@ func labelsOf(table *export.Table) (names []string) {
 			names = append(names, c.Name)
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { // the times of labels
-		of, isTime := strings.CutSuffix(name, "_ts")
-		return isTime && slices.Contains(names, of)
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return !slices.Contains(names, name+"_ts") // it is a time, or what a label keeps
 	})
 }
 

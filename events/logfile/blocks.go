@@ -181,7 +181,10 @@ func (s *Source) nextPacked() (batch events.Batch, err error) {
 		case err != nil:
 			s.err = fmt.Errorf("%s log %s, line %d: %w", s.kind, s.name, s.line+1, err)
 		case rows == nil:
-			messages, _ = s.messages(text, messages)
+			var at int
+			if messages, at = s.messages(text, messages); at < len(text) {
+				s.err = fmt.Errorf("%s log %s: a block has more than %d lines", s.kind, s.name, batchMessages)
+			}
 		default:
 			batch.Records = rows
 			for range rows.Rows {

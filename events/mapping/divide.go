@@ -31,6 +31,9 @@ func divideCSV(data []byte, most int) (parts [][]byte) {
 	if reject != nil {
 		return nil
 	}
+	if len(table.head) > most/2 {
+		return nil // each part would be names above all, and all parts many times the body
+	}
 	begin := len(table.head)
 	add := func(end int) {
 		if end > begin {
@@ -63,7 +66,7 @@ func divideLogs(data []byte, most int) (parts [][]byte) {
 	if isJSON(data) {
 		marshal = (&plog.JSONMarshaler{}).MarshalLogs
 	}
-	part, size := plog.NewLogs(), 0
+	part, size, total := plog.NewLogs(), 0, 0
 	add := func() {
 		if size > 0 {
 			text, err := marshal(part)
@@ -80,6 +83,10 @@ func divideLogs(data []byte, most int) (parts [][]byte) {
 				one := oneLog(resource, scope, record)
 				text, err := marshal(one)
 				if err != nil {
+					return nil
+				}
+				// A large resource is told with each of its records.
+				if total += len(text); total > mostUnpacked {
 					return nil
 				}
 				// Several together are no larger than each alone and a comma.

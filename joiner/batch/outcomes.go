@@ -199,6 +199,9 @@ func (w *worker) outcomes(b *events.Batch) []outcomeRead {
 			}
 			if err == nil && !info.Heartbeat {
 				r.nameless = len(id) == 0
+				if r.nameless {
+					w.matchOther(data)
+				}
 				r.hash = hashOf(id)
 				r.kept = !r.nameless && w.j.mine(r.hash)
 			}
@@ -336,7 +339,12 @@ func (j *join) limitIDs(entries []entry) (over []overflow, err error) {
 			counts[o.RequestID]++
 		default:
 			entries[i].gone = true
-			over = append(over, overflow{at, data})
+			switch _, given := events.AssignedTo(data); {
+			case !given:
+				over = append(over, overflow{at, data})
+			case !entries[i].booked: // it is not given to that request, and counted once
+				j.tally(k).Disposed[joiner.DispositionOrphan]++
+			}
 		}
 	}
 	return over, nil

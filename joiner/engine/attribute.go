@@ -175,13 +175,14 @@ func (e *Engine) requestAlone(ev *joiner.Event) error {
 // have other requests.
 func (e *Engine) requestChanged(before, after keyed) {
 	a := e.attr
-	if after.ok && (!before.ok || before != after) {
+	if after.ok && before != after {
 		a.index.add(after.key, after.ts, after.place)
 	}
-	for _, k := range []keyed{before, after} {
-		if k.ok {
-			e.reconsider(k.key, k.ts, k.ts.Add(a.rules.Within))
-		}
+	if before.ok && before != after {
+		e.reconsider(before.key, before.ts, before.ts.Add(a.rules.Within))
+	}
+	if after.ok { // its items may have changed
+		e.reconsider(after.key, after.ts, after.ts.Add(a.rules.Within))
 	}
 }
 

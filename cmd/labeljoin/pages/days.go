@@ -25,7 +25,6 @@ const lookAgain = time.Minute
 // looked is what was computed of a day.
 type looked struct {
 	day     string
-	rows    int64 // that there were
 	at      time.Time
 	content *page.Content
 }
@@ -84,7 +83,7 @@ func (p *pages) compute(ctx context.Context, day *shards.ListedDay) (*page.Conte
 		if err != nil {
 			return nil, "", err
 		}
-		found = &looked{day.Day, day.Rows, now, content}
+		found = &looked{day.Day, now, content}
 		p.mu.Lock()
 		p.newest = *found
 		p.mu.Unlock()
@@ -97,7 +96,7 @@ func (p *pages) found(day *shards.ListedDay) *looked {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	l := p.newest
-	if l.day != day.Day || l.rows != day.Rows && time.Since(l.at) > lookAgain {
+	if l.day != day.Day || time.Since(l.at) > lookAgain {
 		return nil
 	}
 	return &l

@@ -119,6 +119,8 @@ func TestLabelThatNothingMatches(t *testing.T) {
 		{"all match", three, nil, nil},
 		{"one does not", three + "  shared: {when: 'type == \"share\"', window: 1h}\n", nil,
 			[]string{"label shared", `types: "buy", "click"`, "--allow-unmatched shared"}},
+		{"two do not", three + "  shared: {when: 'type == \"share\"', window: 1h}\n  liked: {when: 'type == \"like\"', window: 1h}\n", nil,
+			[]string{"--allow-unmatched shared --allow-unmatched liked goes on"}},
 		{"that is allowed", three + "  shared: {when: 'type == \"share\"', window: 1h}\n",
 			func(r *replay.Replay) { r.Unmatched = []string{"shared"} }, nil},
 		{"two do not, and one is allowed",

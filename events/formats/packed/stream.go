@@ -164,6 +164,9 @@ func (r *Reader) Next(memory []byte) (payload []byte, rows *Block, err error) {
 	}
 	payload = slices.Grow(memory[:0], n)[:n]
 	if _, err := io.ReadFull(r.from, payload); err != nil {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			err = errDamaged
+		}
 		return payload, nil, err
 	}
 	if head[4] == blockLines {

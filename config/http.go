@@ -26,7 +26,8 @@ type HTTP struct {
 	// changes.
 	//
 	// Default: on an address of this machine alone, these pages need no token. On any other
-	// address they are not shown.
+	// address they are not shown. Behind a proxy all requests come from this machine: give
+	// this file there too.
 	TokensFile string `yaml:"tokens_file"`
 	// Events by HTTP, for producers without a NATS client. Without this block, none are
 	// taken.

@@ -2,7 +2,9 @@ package ingest
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/labeljoin/labeljoin/events"
 )
@@ -17,6 +19,9 @@ const (
 	mostUnderWay = 2
 	// mostTogether is how large a message is that holds the events of several requests.
 	mostTogether = 512 << 10
+	// mostWait is how long a message waits for others, before its producer is told that the
+	// broker is slow: as long as a message waits for the broker's answer.
+	mostWait = 5 * time.Second
 )
 
 // gather puts messages together.
@@ -46,13 +51,30 @@ func (g *gather) store(ctx context.Context, name string, log Log, message *event
 	p := &parcel{message: *message, done: make(chan struct{})}
 	g.waiting = append(g.waiting, p)
 	g.mu.Unlock()
+	late, stop := context.WithTimeout(ctx, mostWait)
+	defer stop()
 	select {
 	case <-p.done:
 		return p.copies, p.err
-	case <-ctx.Done():
-		// It may be stored all the same.
-		return 0, &events.StoreError{Fault: events.FaultSlow, Reason: "the events were not stored in time"}
+	case <-late.Done():
 	}
+	if !g.takeBack(p) && ctx.Err() == nil { // it is on its way, which has a bound
+		<-p.done
+		return p.copies, p.err
+	}
+	return 0, &events.StoreError{Fault: events.FaultSlow, Reason: "the events were not stored in time"}
+}
+
+// takeBack takes a message from those that wait; it reports whether it was among them. A
+// producer that hangs up again and again must not fill the memory.
+func (g *gather) takeBack(p *parcel) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := slices.Index(g.waiting, p)
+	if i >= 0 {
+		g.waiting = slices.Delete(g.waiting, i, i+1)
+	}
+	return i >= 0
 }
 
 // next is called when a message is not under way any more: those that wait for it follow.
@@ -71,7 +93,7 @@ func (g *gather) next(name string, log Log) {
 		g.underWay--
 		return
 	}
-	together := g.waiting[:n:n]
+	together := slices.Clone(g.waiting[:n])
 	g.waiting = g.waiting[n:]
 	go g.send(name, log, together) // ends when the log has answered, which has a bound
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
@@ -45,6 +46,7 @@ type Dump struct {
 	files   *files
 	report  Report
 	at      *StreamReport // of the stream that is read
+	read    atomic.Int64  // messages of it, for the progress
 }
 
 // From is where reading begins.
@@ -158,7 +160,14 @@ func emptyDir(dir string) error {
 
 // readStreams reads one stream after the other.
 func (d *Dump) readStreams(ctx context.Context, s *partition.Service) error {
-	logs, err := s.Logs(ctx)
+	wanted, err := s.StreamInputs()
+	if err != nil {
+		return err
+	}
+	logs, missing, err := jetstream.Look(ctx, s.Conn, wanted) // which makes none that is missing
+	if err == nil && len(missing) > 0 {
+		err = &jetstream.NoStreamError{Subject: missing[0].Subject, Stream: missing[0].Stream}
+	}
 	if err != nil {
 		return err
 	}
@@ -276,6 +285,7 @@ func (e *GoneError) Refusal() bool { return true }
 func (d *Dump) readStream(ctx context.Context, in *engine.Input, first, last uint64) (err error) {
 	d.at = &StreamReport{Stream: in.Name, First: first, Last: last}
 	d.report.Streams = append(d.report.Streams, d.at)
+	d.read.Store(0)
 	if first > last {
 		return nil
 	}
@@ -285,8 +295,8 @@ func (d *Dump) readStream(ctx context.Context, in *engine.Input, first, last uin
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
 	stop := terminal.WatchProgress(d.Talk, func() (string, float64) {
-		return fmt.Sprintf("reading stream %s, %d messages", in.Name, d.files.messages.Load()),
-			float64(d.files.messages.Load()) / float64(last-first+1)
+		return fmt.Sprintf("reading stream %s, %d messages", in.Name, d.read.Load()),
+			float64(d.read.Load()) / float64(last-first+1)
 	})
 	defer stop()
 	for {
@@ -311,7 +321,7 @@ func (d *Dump) readStream(ctx context.Context, in *engine.Input, first, last uin
 // message copies the events of a message.
 func (d *Dump) message(in *engine.Input, m *events.Message) (err error) {
 	d.at.Messages++
-	d.files.messages.Add(1)
+	d.read.Add(1)
 	jsonevent.EachOf(in.CodecOf(m), &d.options.Decoders[m.Kind], m, func(index uint32, e events.Decoded) bool {
 		err = d.event(in, m, index, &e)
 		return err == nil

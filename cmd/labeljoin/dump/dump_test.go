@@ -317,6 +317,11 @@ func TestFrom(t *testing.T) {
 		if err != nil || len(loaded.Gaps) != 1 {
 			t.Fatalf("gaps %+v: %v", loaded.Gaps, err)
 		}
+		evidence := (*replay.EvidenceError)(nil)
+		if r := (&replay.Replay{Config: w.cfg, Out: filepath.Join(w.dir, "gone-archive"), Talk: new(bytes.Buffer),
+			Dumped: []*replay.Own{(*replay.Own)(loaded)}}); !errors.As(r.Archive(t.Context()), &evidence) {
+			t.Errorf("an archive of a dump with gaps says %v", evidence)
+		}
 		if _, err := w.replayed("gone-replayed",
 			func(r *replay.Replay) { r.Dumped = []*replay.Own{(*replay.Own)(loaded)} }); err != nil {
 			t.Error(err)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -25,7 +24,6 @@ type files struct {
 	kinds    [events.Kinds]file
 	rejected *os.File // nil before the first
 	letters  *bufio.Writer
-	messages atomic.Int64
 }
 
 // file is the file of a kind that is being written.

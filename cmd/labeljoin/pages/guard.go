@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labeljoin/labeljoin/config"
@@ -40,6 +41,8 @@ func (g *guard) before(next http.HandlerFunc) http.Handler {
 		case g.tokens == nil && !g.private:
 			keepOut(w, http.StatusForbidden, "other machines reach this address: add http.tokens_file to the configuration, "+
 				"or listen on 127.0.0.1")
+		case g.tokens == nil && passedOn(r):
+			keepOut(w, http.StatusForbidden, "a proxy passed this on, and who asked it is not known: add http.tokens_file to the configuration")
 		case g.tokens == nil && !local(r.Host):
 			// A web page elsewhere could have given its own name the address of this machine.
 			keepOut(w, http.StatusForbidden, "it is shown under the names of this machine alone: ask for it at 127.0.0.1 or "+
@@ -66,6 +69,12 @@ func (g *guard) known(r *http.Request) bool {
 		g.log.Warn("the file of tokens cannot be read again: what it said before holds", "error", fault)
 	}
 	return known
+}
+
+// passedOn reports whether a proxy says that it has the request from another.
+func passedOn(r *http.Request) bool {
+	return slices.ContainsFunc([]string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip"},
+		func(name string) bool { return r.Header.Get(name) != "" })
 }
 
 // local reports whether the host that a client asks for is a name of this machine.

@@ -32,6 +32,12 @@ func (r *Replay) Archive(ctx context.Context) (err error) {
 	if err := r.bind(); err != nil {
 		return err
 	}
+	for _, own := range r.Dumped {
+		if len(own.Gaps) > 0 && !r.Trusted {
+			return &EvidenceError{"the dump lacks outcomes of some times (dump.json says which), and an archive cannot say so: a query " +
+				"would take them for negatives. Use `labeljoin replay --dump`, or --trust-logs to go on all the same"}
+		}
+	}
 	w, err := archive.New(r.archiveOptions(&rules))
 	if err != nil {
 		return err

@@ -88,7 +88,8 @@ func (v *evidence) matched(c *batch.Coverage, rules *joiner.Rules) error {
 	}
 	return &EvidenceError{fmt.Sprintf("no outcome of the whole log matches label %s: none of %d outcomes (types: %s) meets its condition%s. "+
 		"Look at its condition (when) and at the files of --outcomes; --allow-unmatched %s goes on all the same",
-		strings.Join(without, ", "), v.outcomes, strings.Join(types, ", "), why, strings.Join(without, " --allow-unmatched "))}
+		strings.Join(without, ", "), v.outcomes, strings.Join(types, ", "), why, strings.Join(without,
+			" --allow-unmatched "))}
 }
 
 // checkLabels looks whether the labels that a flag names are those of the configuration.

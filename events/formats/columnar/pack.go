@@ -82,6 +82,7 @@ const (
 	packBytes = 96 << 10
 	packLeast = 16
 	packMost  = 1000
+	packText  = 16 << 20 // of a column of a block: rows that are much larger than those before
 )
 
 // pack writes the rows of a file in blocks. It reports false, and has written nothing, if
@@ -440,6 +441,9 @@ func (v *pageValues) add(c *packed.Column, from, n int) error {
 			c.Words = append(c.Words, math.Float64bits(x))
 		}
 	default:
+		if len(c.Text) > packText {
+			return errors.New("the rows are too large for a block") // they come as lines
+		}
 		base := uint32(len(c.Text)) - v.offsets[from]
 		c.Text = append(c.Text, v.text[v.offsets[from]:v.offsets[end]]...)
 		for _, o := range v.offsets[from+1 : end+1] {

@@ -2,7 +2,6 @@ package export
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -222,15 +221,4 @@ func (r *Relabeled) Abort() {
 	if !r.tried {
 		r.keeper.dropStaged(r.added)
 	}
-}
-
-// columnsFit reports whether the columns that two operations bring can both be.
-func columnsFit(mine, theirs []tablelog.SchemaColumn) error {
-	for _, c := range theirs {
-		i := slices.IndexFunc(mine, func(m tablelog.SchemaColumn) bool { return strings.EqualFold(m.Name, c.Name) })
-		if i >= 0 && (mine[i].Type != c.Type || mine[i].Kind != c.Kind || mine[i].Name != c.Name) {
-			return errors.New("it brought the column " + c.Name + " with another type: run this again")
-		}
-	}
-	return nil
 }

@@ -60,6 +60,19 @@ func (m schemaMap) with(changed []SchemaColumn, commit uint64) schemaMap {
 	return after
 }
 
+// checkBeside reports which column of an operation another one brought meanwhile with another type:
+// both cannot be.
+func checkBeside(mine, theirs *Operation) error {
+	for _, c := range theirs.Schema {
+		i := slices.IndexFunc(mine.Schema, func(m SchemaColumn) bool { return strings.EqualFold(m.Name, c.Name) })
+		if i >= 0 && (mine.Schema[i].Type != c.Type || mine.Schema[i].Kind != c.Kind || mine.Schema[i].Name != c.Name) {
+			return fmt.Errorf("operation %d was made meanwhile, and brought the column %s with another type: run this again",
+				theirs.Number, c.Name)
+		}
+	}
+	return nil
+}
+
 // checkSchema reports what cannot have been written.
 func checkSchema(columns []SchemaColumn, commit uint64) error {
 	seen := map[string]bool{}

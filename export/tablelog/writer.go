@@ -229,6 +229,9 @@ func (w *Writer) giveWay(op, theirs *Operation, opts *Options) error {
 	if opts.Others == nil && theirs.Kind == KindAppend {
 		return &FencedError{Partition: op.Partition, Number: theirs.Number, Mine: op.Nonce, Theirs: theirs.Nonce}
 	}
+	if err := checkBeside(op, theirs); err != nil {
+		return notMade{err}
+	}
 	if opts.Others != nil {
 		if err := opts.Others(theirs); err != nil {
 			return notMade{err}

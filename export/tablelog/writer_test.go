@@ -231,6 +231,26 @@ func TestWhoGivesWay(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+	t.Run("append of a column that a replace brought with another type", func(t *testing.T) {
+		l, a, b := start(t)
+		brings := func(op *Operation, kind string) *Operation {
+			op.Schema = []SchemaColumn{{Name: "device", Type: kind, Kind: SchemaFeature}}
+			return op
+		}
+		mustCommit(t, b, brings(merge(t, b.State(), 3, "m"), "double"))
+		if _, err := a.Commit(brings(appendOf(3, "n3", 3), "string"), Options{}); err == nil || !NotMade(err) {
+			t.Fatalf("it says %v", err)
+		}
+		s, err := l.State()
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := slices.IndexFunc(s.Schema(), func(c SchemaColumn) bool { return c.Name == "device" })
+		if at < 0 || s.Schema()[at].Type != "double" {
+			t.Fatalf("schema %+v", s.Schema())
+		}
+		mustCommit(t, a, brings(appendOf(3, "n4", 3), "double"))
+	})
 	t.Run("replace of what is gone", func(t *testing.T) {
 		l, a, b := start(t)
 		first, second := merge(t, b.State(), 3, "m"), merge(t, a.State(), 3, "o")

@@ -3,6 +3,7 @@ package rowfile
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -62,11 +63,12 @@ func (b *Builder) addRun(rows []joiner.Labeled) (unfit int64) {
 		unfit += b.addRunFeatures(b.guess[1], true)
 	}
 	if before == 0 && b.dropped > 0 {
-		b.tooWide = string([]byte(rows[0].Request.ID))
+		b.tooWide = strings.Clone(rows[0].Request.ID)
 	}
 	b.addRunHead(rows)
 	b.addRunLabels(rows)
 	b.rows += len(rows)
+	b.run.end()
 	return unfit
 }
 
@@ -85,6 +87,12 @@ func (r *run) begin(rows []joiner.Labeled, first int) {
 		r.least = min(r.least, rows[i].Request.TS)
 	}
 	r.values = slices.Grow(r.values[:0], len(rows))[:len(rows)]
+}
+
+// end lets go of the rows, which their owner uses again.
+func (r *run) end() {
+	clear(r.values)
+	r.rows = nil
 }
 
 // take makes the values those of the i-th feature.

@@ -111,7 +111,7 @@ type Options struct {
 	Version    string // of the program
 	Created    time.Time
 	Workers    int   // goroutines; 0: one
-	Memory     int64 // about how many bytes of rows are held at once
+	Memory     int64 // about how many bytes of rows are held at once; twice as many with several workers
 
 	// Progress is told how much of a day's work is done, from 0 to 1; nil: no one is.
 	Progress func(done float64)

@@ -335,7 +335,7 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	if err := e.flush(ctx, false); err != nil {
 		return err
 	}
-	if err := e.recount(ctx, orphans); err != nil {
+	if err := e.recount(ctx); err != nil {
 		return err
 	}
 	former, err := e.formerThrough()
@@ -367,14 +367,13 @@ func (e *Engine) forget(requests, orphans events.Time) error {
 // commit's books. They can differ where reading begins late: by outcomes whose
 // request was known then and is forgotten now, or the reverse, and by requests
 // whose id is used again and again. So many are booked anew; anything else is a
-// log that is not the one that was committed. orphans is the bound of what waits at the
-// commit, but for copies.
-func (e *Engine) recount(ctx context.Context, orphans events.Time) error {
+// log that is not the one that was committed.
+func (e *Engine) recount(ctx context.Context) error {
 	requests, outcomes, err := e.pending()
 	if err != nil {
 		return err
 	}
-	booked, err := e.bookCopies(ctx, outcomes-e.ledger().Kinds[events.KindOutcome].Pending, orphans)
+	booked, err := e.bookAgain(ctx, outcomes-e.ledger().Kinds[events.KindOutcome].Pending)
 	if err != nil {
 		return err
 	}
@@ -401,11 +400,10 @@ func (e *Engine) recount(ctx context.Context, orphans events.Time) error {
 	return nil
 }
 
-// bookCopies notes, of outcomes that wait and that the books have disposed of, up to
-// most, that they are counted already, and says of how many. They are older than what
-// waits, and wait again with a younger copy, because the request that had them is
-// forgotten.
-func (e *Engine) bookCopies(ctx context.Context, most int64, orphans events.Time) (booked int64, err error) {
+// bookAgain notes, of outcomes that wait and that the books have disposed of, up to
+// most, that they are counted already, and says of how many. They wait again because the
+// request that had them is forgotten, so they are the oldest of what waits.
+func (e *Engine) bookAgain(ctx context.Context, most int64) (booked int64, err error) {
 	if most <= 0 {
 		return 0, nil
 	}
@@ -417,7 +415,7 @@ func (e *Engine) bookCopies(ctx context.Context, most int64, orphans events.Time
 		if booked == most {
 			break
 		}
-		if w := &o.Outcome; !w.Booked && w.TS < orphans {
+		if w := &o.Outcome; !w.Booked {
 			e.o.Store.DeleteWaiting(o.RequestID, w)
 			w.Booked = true
 			e.o.Store.PutWaiting(o.RequestID, w)

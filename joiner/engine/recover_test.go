@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -116,6 +117,45 @@ func TestRebuildReadsTheEnd(t *testing.T) {
 	}
 	checkBooks(t, w)
 	checkBase(t, w, want)
+}
+
+// TestRebuildNamesOutcomesAsBefore has outcomes outside the window of requests that are
+// forgotten soon after: a rebuild finds the outcome and not its request. The books go on
+// to say that it was outside the window, and do not call it an orphan.
+func TestRebuildNamesOutcomesAsBefore(t *testing.T) {
+	h := enginetest.Lines(oneLabel())
+	for i := range 40 {
+		at := time.Duration(i) * 10 * time.Minute
+		h.Request(at, "r%d", i)
+		h.Click(at+80*time.Minute, "r%d", i)
+		h.Click(at+81*time.Minute, "gone%d", i)
+	}
+	slices.SortStableFunc(h.Events, func(a, b enginetest.Arrival) int { return cmp.Compare(a.TS, b.TS) })
+	h.End()
+	disposed := func(read int) [joiner.Dispositions]int64 {
+		w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
+		w.roll = engine.Roll{}
+		if read > 0 {
+			if err := w.stopAfter(read); err != nil {
+				t.Fatal(err)
+			}
+			w.fs = vfs.NewCrashableMem()
+		}
+		if err := w.run(); err != nil {
+			t.Fatal(err)
+		}
+		checkBooks(t, w)
+		return w.final.Progress.Ledger.Kinds[events.KindOutcome].Disposed
+	}
+	want := disposed(0)
+	if want[joiner.DispositionOutsideWindow] != 40 || want[joiner.DispositionOrphan] != 40 {
+		t.Fatalf("%v: want 40 outside the window and 40 orphans", want)
+	}
+	for read := 7; read < len(h.Events); read += 12 {
+		if got := disposed(read); got != want {
+			t.Errorf("the state was lost after %d messages: %v, want %v", read, got, want)
+		}
+	}
 }
 
 // TestOneIDForEver has a client that sends the same request id all the time.

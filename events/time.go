@@ -56,6 +56,24 @@ func (t Time) Sub(u Time) time.Duration {
 	return time.Duration(diff)
 }
 
+// Micros is the number of the microsecond that t lies in, since the Unix epoch: the unit of times in files of rows.
+func (t Time) Micros() int64 {
+	n := int64(t) / 1000
+	if int64(t)%1000 < 0 {
+		n--
+	}
+	return n
+}
+
+// Microsecond is the beginning of the microsecond that t lies in, which is what a file says of t. MinTime, MaxTime
+// and what lies within a microsecond of MinTime stay as they are.
+func (t Time) Microsecond() Time {
+	if t < MinTime+1000 || t == MaxTime {
+		return t
+	}
+	return Time(t.Micros() * 1000)
+}
+
 // Std converts to the standard library's time, in UTC.
 func (t Time) Std() time.Time { return time.Unix(0, int64(t)).UTC() }
 

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
@@ -241,70 +240,5 @@ func TestReplayDeadLettersNameTheFile(t *testing.T) {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the dead letter lacks %s: %s", want, text)
 		}
-	}
-}
-
-// testReplayTwice starts a second replay into the directory of one that is not
-// done: it reads a pipe.
-func testReplayTwice(t *testing.T, b *rig) {
-	config := b.configure("labeljoin.yaml", "join: {window: 10s, lateness: 1s}\nlabels: {clicked: 'type == \"click\"'}\noutput: {dir: labeled}\n")
-	pipe := b.path("pipe")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Skipf("no pipe can be made here: %v", err)
-	}
-	putFile(t, b.path("r"), requestLines(0, 4))
-	putFile(t, b.path("o"), clickLines(0, 4))
-	first := b.start("replay", "--config", config, "--requests", pipe, "--outcomes", b.path("o"), "--complete")
-	first.until("the first replay has begun", func() bool {
-		_, err := os.Stat(b.path("labeled/_commits/p0000/LOCK"))
-		return err == nil
-	})
-	second := b.start("replay", "--config", config, "--requests", b.path("r"), "--outcomes", b.path("o"), "--complete")
-	if code := second.code(); code != terminal.ExitFailed || !strings.Contains(second.log.tail(1000), "in use by another process") {
-		t.Errorf("the second one ends with %d: %s", code, second.log.tail(1000))
-	}
-	putFile(t, pipe, requestLines(0, 4))
-	if code := first.code(); code != 0 {
-		t.Errorf("the first one ends with %d", code)
-	}
-	if rows := clickedRows(t, b.path("labeled")); len(rows) != 4 {
-		t.Errorf("rows %q", rows)
-	}
-}
-
-// testReplayStopped stops a replay while it writes: either it has written all,
-// or nothing, and it says which.
-func testReplayStopped(t *testing.T, b *rig) {
-	config := b.configure("labeljoin.yaml", "join: {window: 10s, lateness: 1s}\nlabels: {clicked: 'type == \"click\"'}\noutput: {dir: labeled}\n")
-	const n = 50_000
-	putFile(t, b.path("r"), requestLines(0, n)+"broken\n")
-	putFile(t, b.path("o"), clickLines(0, n))
-	args := []string{"replay", "--config", config, "--requests", b.path("r"), "--outcomes", b.path("o"), "--complete"}
-	for _, c := range []struct{ name, begun string }{
-		{"while it reads", "_commits/p0000/LOCK"},
-		{"while it writes", "_staging/p0000-*"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			out := b.path("labeled")
-			if err := os.RemoveAll(out); err != nil {
-				t.Fatal(err)
-			}
-			child := b.start(args...)
-			child.until("it has begun", func() bool {
-				found, err := filepath.Glob(filepath.Join(out, c.begun))
-				return err == nil && len(found) > 0
-			})
-			if err := child.signal(syscall.SIGINT); err != nil {
-				t.Fatal(err)
-			}
-			code, rows := child.code(), len(clickedRows(t, out))
-			said := strings.Contains(child.log.tail(1000), "nothing was written")
-			switch {
-			case code == 0 && rows == n && !said:
-			case code == terminal.ExitFailed && rows == 0 && said && commitsOf(t, out) == 0:
-			default:
-				t.Errorf("it ends with %d after %d rows in %d commits: %s", code, rows, commitsOf(t, out), child.log.tail(1000))
-			}
-		})
 	}
 }

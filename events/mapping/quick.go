@@ -380,7 +380,7 @@ func quickTime(arguments []ast.Node) func(e *evaluation, v any) (any, bool) {
 	}
 	return func(e *evaluation, v any) (any, bool) {
 		if n, ok := v.(*jsonevent.Node); ok && n.Kind() == jsonevent.NodeWhole && unit != events.UnitAuto {
-			if at, ok := epochOf(n.Int(), unit); ok {
+			if at, ok := unit.Time(n.Int()); ok {
 				return at, true
 			}
 		}

@@ -70,24 +70,6 @@ func epoch(v any, unit events.Unit) (any, error) {
 	return events.Time(ns), nil
 }
 
-// epochOf is epoch for a whole number; ok is false where epoch says what is wrong.
-func epochOf(n int64, unit events.Unit) (t events.Time, ok bool) {
-	scale := int64(1)
-	switch unit {
-	case events.UnitS:
-		scale = 1e9
-	case events.UnitMS:
-		scale = 1e6
-	case events.UnitUS:
-		scale = 1e3
-	case events.UnitNS:
-	default:
-		return 0, false
-	}
-	most := math.MaxInt64/scale - 1
-	return events.Time(n * scale), -most <= n && n <= most
-}
-
 // zones are the time zones that were named, which are files elsewhere. Several goroutines
 // may use them.
 type zones struct{ known sync.Map }

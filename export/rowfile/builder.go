@@ -240,7 +240,7 @@ func (b *Builder) addFeatures(req *events.Request, fields []events.Field, item b
 func (b *Builder) addHead(req *events.Request, item *events.Item) {
 	h := &b.head
 	h[requestID].addText(events.ValueString, req.ID)
-	h[requestTS].addInt(micros(req.TS))
+	h[requestTS].addInt(req.TS.Micros())
 	h[model].addOptionalText(req.Model)
 	h[modelVersion].addOptionalText(req.ModelVersion)
 	h[userID].addOptionalText(req.UserID)
@@ -273,7 +273,7 @@ func (b *Builder) addLabels(row *joiner.Row) {
 	for i := range row.Cells { // those of labels before are null, for they get no values
 		cell := &row.Cells[i]
 		b.labels[2*i].addCell(cell)
-		b.labels[2*i+1].addIntIf(cell.TS != events.MinTime, micros(cell.TS))
+		b.labels[2*i+1].addIntIf(cell.TS != events.MinTime, cell.TS.Micros())
 	}
 	if len(b.layout.extra) > 0 {
 		b.addExtra(row)
@@ -323,15 +323,6 @@ func (c *column) addIntIf(ok bool, v int64) {
 	} else {
 		c.addNull()
 	}
-}
-
-// micros is the microsecond that t lies in.
-func micros(t events.Time) int64 {
-	us := int64(t) / 1000
-	if int64(t)%1000 < 0 {
-		us--
-	}
-	return us
 }
 
 // parts are the columns of a file, in their order.

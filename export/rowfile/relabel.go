@@ -53,7 +53,7 @@ func (m *merger) relabel(i, part int, to *colfile.Column) {
 		to.Def = append(to.Def, 1)
 		switch t := m.columns[i].Type; {
 		case time:
-			to.Int64s = append(to.Int64s, micros(c.TS))
+			to.Int64s = append(to.Int64s, c.TS.Micros())
 		case t.Scalar == ScalarInt32:
 			to.Int32s = append(to.Int32s, int32(min(max(c.Value, math.MinInt32), math.MaxInt32)))
 		default:

@@ -298,7 +298,7 @@ func (c *column) addRunDoubles(n int, at func(int) float64) {
 func (b *Builder) addRunHead(rows []joiner.Labeled) {
 	h, n := &b.head, len(rows)
 	h[requestID].addStrings(n, func(i int) string { return rows[i].Request.ID })
-	h[requestTS].addRunInts(n, func(i int) int64 { return micros(rows[i].Request.TS) })
+	h[requestTS].addRunInts(n, func(i int) int64 { return rows[i].Request.TS.Micros() })
 	h[model].addOptionalStrings(n, func(i int) string { return rows[i].Request.Model })
 	h[modelVersion].addOptionalStrings(n, func(i int) string { return rows[i].Request.ModelVersion })
 	h[userID].addOptionalStrings(n, func(i int) string { return rows[i].Request.UserID })
@@ -318,7 +318,7 @@ func (b *Builder) addRunLabels(rows []joiner.Labeled) {
 		for i := range rows {
 			cell := &rows[i].Row.Cells[l]
 			value.addCell(cell)
-			ts.addIntIf(cell.TS != events.MinTime, micros(cell.TS))
+			ts.addIntIf(cell.TS != events.MinTime, cell.TS.Micros())
 		}
 	}
 	if len(b.layout.extra) > 0 {

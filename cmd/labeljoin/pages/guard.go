@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events/ingest"
@@ -17,6 +18,7 @@ type guard struct {
 	log     *slog.Logger
 	tokens  *ingest.Tokens // nil: there are none
 	private bool           // only this machine reaches the address
+	faulty  atomic.Bool    // the file of tokens could not be read again, which was logged
 }
 
 func newGuard(c *config.Config, log *slog.Logger) (*guard, error) {
@@ -65,7 +67,8 @@ func (g *guard) known(r *http.Request) bool {
 		_, token, _ = r.BasicAuth()
 	}
 	_, known, fault := g.tokens.Of(strings.TrimSpace(token))
-	if fault != "" {
+	// Every request reads the file again while it is bad: the log says so once.
+	if before := g.faulty.Swap(fault != ""); fault != "" && !before {
 		g.log.Warn("the file of tokens cannot be read again: what it said before holds", "error", fault)
 	}
 	return known

@@ -73,7 +73,7 @@ func (p *pages) output(ctx context.Context) (*review.Output, error) {
 	if err != nil {
 		return nil, err
 	}
-	archive, err := export.OpenArchive(at, partition.Default)
+	archive, err := export.OpenArchive(at, p.ID.Number)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (p *pages) output(ctx context.Context) (*review.Output, error) {
 // listed are the days of the output, newest first, and the one that is asked for: the newest if none
 // is. The day is nil where there is no such day.
 func (p *pages) listed(ctx context.Context, r *http.Request) (days []string, day *shards.ListedDay, err error) {
-	list, err := exports.Days(ctx, p.Config, partition.Default)
+	list, err := exports.Days(ctx, p.Config, p.ID.Number)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -96,7 +96,11 @@ func write(t *testing.T, c *config.Config, days ...string) {
 // handler makes the pages of a configuration, and what they refused.
 func handler(t *testing.T, c *config.Config) (http.Handler, *monitor.Refused) {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
+	return handlerThatLogs(t, c, slog.New(slog.DiscardHandler))
+}
+
+func handlerThatLogs(t *testing.T, c *config.Config, log *slog.Logger) (http.Handler, *monitor.Refused) {
+	t.Helper()
 	refused := monitor.NewRefused(c, log)
 	h, err := pages.New(partition.Sources{Config: c, Log: log, Conn: func() *nats.Conn { return nil }, Refused: refused})
 	if err != nil {

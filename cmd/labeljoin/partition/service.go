@@ -43,6 +43,7 @@ type Pages func(Sources) (http.Handler, error)
 // Sources is where pages look.
 type Sources struct {
 	Config *config.Config
+	ID     ID // which partition of the joiner they show
 	Log    *slog.Logger
 	// Conn is nil until there is a connection.
 	Conn    func() *nats.Conn
@@ -143,7 +144,7 @@ func (s *Service) open(ctx context.Context) error {
 	if address := s.Config.HTTP.Listen; address != "" {
 		o := s.observe()
 		if s.Pages != nil {
-			if o.Pages, err = s.Pages(Sources{s.Config, s.Log, s.conn.Load, s.refused, s.labels}); err != nil {
+			if o.Pages, err = s.Pages(Sources{s.Config, s.ID, s.Log, s.conn.Load, s.refused, s.labels}); err != nil {
 				return err
 			}
 		}

@@ -88,7 +88,7 @@ func (s *labelCells) add(req *events.Request, row *joiner.Row) error {
 	if row.Item >= 0 {
 		item = req.Items[row.Item].ID
 	}
-	key := rowKey(req.ID, item, floorMicros(req.TS))
+	key := rowKey(req.ID, item, req.TS.Microsecond())
 	d.buffer = append(d.buffer, key[:]...)
 	incomplete := false
 	for _, i := range s.labels {
@@ -110,14 +110,6 @@ func (s *labelCells) add(req *events.Request, row *joiner.Row) error {
 		return nil
 	}
 	return s.flush(d)
-}
-
-// floorMicros is the beginning of a time's microsecond, as files have it.
-func floorMicros(t events.Time) events.Time {
-	if t%1000 < 0 {
-		return t - t%1000 - 1000
-	}
-	return t - t%1000
 }
 
 // flush writes what is in memory of a day.

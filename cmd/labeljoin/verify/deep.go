@@ -77,7 +77,7 @@ func (d *deep) verify(ctx context.Context) (*deepVerdict, error) {
 	d.boundGone(last.Cut.Progress.Gaps)
 	v := &deepVerdict{From: from.String(), To: to.String()}
 	v.Comparison, err = d.archive.Compare(ctx, replayed, export.CompareOptions{
-		Labels: names, From: from, To: micro(to), RulesHash: d.cfg.Fingerprint(), Former: d.former,
+		Labels: names, From: from, To: to.Microsecond(), RulesHash: d.cfg.Fingerprint(), Former: d.former,
 		Reach: d.cfg.Longest() + d.cfg.Retention(), Excuse: d.excuse,
 	})
 	for i := range d.gone {
@@ -85,9 +85,6 @@ func (d *deep) verify(ctx context.Context) (*deepVerdict, error) {
 	}
 	return v, err
 }
-
-// micro is the start of a time's microsecond, which is what files have.
-func micro(t events.Time) events.Time { return t - t%1000 }
 
 // replay joins what the commits have read, into the scratch directory.
 func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
@@ -160,7 +157,7 @@ func (d *deep) cuts(rules *joiner.Rules, decoders *[events.Kinds]jsonevent.Decod
 			return err
 		}
 		if c.Cut.RulesHash != d.cfg.Fingerprint() {
-			d.former = max(d.former, micro(c.Cut.Progress.ClosedThrough))
+			d.former = max(d.former, c.Cut.Progress.ClosedThrough.Microsecond())
 		}
 		if leapt(&c.Cut) {
 			d.late.cuts = d.late.cuts[:0] // sequences of before are of other messages

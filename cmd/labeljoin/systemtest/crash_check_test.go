@@ -1,4 +1,4 @@
-package main
+package systemtest
 
 import (
 	"bytes"
@@ -325,12 +325,6 @@ func keptValue(v parquet.Value) events.Value {
 // differs tells in what a row in a file is not the reference's, to the microsecond
 // of the files; empty if it is.
 func (r *outputRow) differs(want *enginetest.Row) string {
-	micros := func(t events.Time) events.Time {
-		if t == events.MinTime {
-			return t
-		}
-		return t - (t%1000+1000)%1000
-	}
 	var list []string
 	column := func(name string, same bool, got, want any) {
 		if !same {
@@ -339,9 +333,9 @@ func (r *outputRow) differs(want *enginetest.Row) string {
 	}
 	cells := slices.Clone(want.Cells)
 	for i := range cells {
-		cells[i].TS = micros(cells[i].TS)
+		cells[i].TS = cells[i].TS.Microsecond()
 	}
-	column("request_ts", r.TS == micros(want.TS), r.TS, want.TS)
+	column("request_ts", r.TS == want.TS.Microsecond(), r.TS, want.TS)
 	column("labels", slices.Equal(r.Cells, cells), r.Cells, cells)
 	column("what labels keep", r.Extra == want.Extra, r.Extra, want.Extra)
 	column("weight", r.Weight == want.Weight, r.Weight, want.Weight)

@@ -1,4 +1,4 @@
-package main
+package systemtest
 
 import (
 	"maps"
@@ -384,10 +384,10 @@ func testDoctor(t *testing.T, b *rig) {
 	if _, err := js.CreateStream(t.Context(), w.stream); err != nil {
 		t.Fatal(err)
 	}
-	before := filesBelow(t, b.dir+"/nats")
+	before := b.files("nats")
 	says("before the first start", terminal.ExitDone, "ok     state.dir")
-	if after := filesBelow(t, b.dir+"/nats"); strings.Count(after, "\n") != strings.Count(before, "\n") {
-		t.Errorf("it has changed the server's files: before\n%s\nafter\n%s", before, after)
+	if after := b.files("nats"); !slices.Equal(after, before) {
+		t.Errorf("it has changed the server's files: before\n%q\nafter\n%q", before, after)
 	}
 	c := b.start("run", "--config", w.config)
 	c.joins()

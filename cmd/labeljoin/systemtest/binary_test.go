@@ -1,4 +1,4 @@
-package main
+package systemtest
 
 import (
 	"bytes"
@@ -27,7 +27,7 @@ const patience = 4 * time.Minute
 // TestBinary tries the program as it is built, as a process of its own.
 func TestBinary(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "labeljoin")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", binary, "..").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	for _, test := range []struct {

@@ -1,6 +1,6 @@
 //go:build !race
 
-package main
+package systemtest
 
 const (
 	crashPoints     = 2000      // how many crashes are tried

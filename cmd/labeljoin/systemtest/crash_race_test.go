@@ -1,6 +1,6 @@
 //go:build race
 
-package main
+package systemtest
 
 // With the race detector, which looks at something else, there is less of
 // everything: crashes, restored copies, outcomes of one request.

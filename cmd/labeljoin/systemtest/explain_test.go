@@ -1,4 +1,4 @@
-package main
+package systemtest
 
 import (
 	"encoding/json"
@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/explain"
-	"github.com/labeljoin/labeljoin/cmd/labeljoin/monitor"
 	"github.com/labeljoin/labeljoin/events"
 )
 
@@ -404,28 +403,5 @@ func testLostLog(t *testing.T, b *rig) {
 	}
 	if out, code := b.output("verify", "--config", config); code != 0 {
 		t.Errorf("verify, with code %d: %s", code, out)
-	}
-}
-
-// The path of a socket may be longer than an address has room for.
-func TestControlSocketDeepDown(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), strings.Repeat("deep", 30))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	listener, err := monitor.ListenShort(filepath.Join(dir, monitor.SocketName))
-	if err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Stat(filepath.Join(dir, monitor.SocketName))
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v", info, err)
-	}
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	var s monitor.Status
-	if err := monitor.Ask(t.Context(), dir, "status", nil, &s); err != monitor.ErrNotRunning {
-		t.Errorf("a socket without a listener: %v", err)
 	}
 }

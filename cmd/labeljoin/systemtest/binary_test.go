@@ -26,6 +26,7 @@ const patience = 4 * time.Minute
 
 // TestBinary tries the program as it is built, as a process of its own.
 func TestBinary(t *testing.T) {
+	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "labeljoin")
 	if out, err := exec.Command("go", "build", "-o", binary, "..").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)

@@ -90,6 +90,7 @@ func (f *fullFile) Write(p []byte) (int, error) {
 // TestDiskFullAnywhere joins on a disk that is full for a while, which begins at
 // every operation in turn. The callers may notice nothing but the time.
 func TestDiskFullAnywhere(t *testing.T) {
+	t.Parallel()
 	worlds := 8
 	if testing.Short() {
 		worlds = 2

@@ -38,6 +38,7 @@ const pointsPerSeed = 25
 //
 //	go test ./cmd/labeljoin -run TestCrashes -crashpoints 10000
 func TestCrashes(t *testing.T) {
+	t.Parallel()
 	points := crashPoints
 	if testing.Short() {
 		points = 600 // each kind of operation is drawn about seven times: see check

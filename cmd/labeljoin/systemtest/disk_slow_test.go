@@ -67,6 +67,7 @@ func (f *slowFile) SyncData() error {
 // TestSlowDisk joins on a disk whose syncs take long, and some very long: rows
 // and books are those of any other disk.
 func TestSlowDisk(t *testing.T) {
+	t.Parallel()
 	worlds := uint64(4)
 	if testing.Short() {
 		worlds = 1

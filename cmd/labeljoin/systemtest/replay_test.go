@@ -29,7 +29,7 @@ func (b *rig) rows(out string) int {
 	}
 	n := 0
 	for _, path := range files {
-		if err := demo.ReadRows(path, []string{"request_id"}, func([]string, bool) bool { n++; return true }); err != nil {
+		if err := demo.ReadRows(path, badColumns, func([]string, bool) bool { n++; return true }); err != nil {
 			b.t.Fatal(err)
 		}
 	}

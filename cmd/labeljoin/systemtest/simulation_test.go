@@ -69,6 +69,7 @@ var simulationMustHit = []string{
 // matter of events/jetstream. The machine's clock says only when files are cut, so
 // cutting by rows and bytes at random stands for whatever it does.
 func TestSimulation(t *testing.T) {
+	t.Parallel()
 	n := simulationSeeds
 	if testing.Short() {
 		n = 30

@@ -123,6 +123,7 @@ func (c *Config) Complete() {
 		if label.Value == "" {
 			label.Value = Any
 		}
+		label.completeVotes(func(setting string) bool { return c.source.has(join(join("labels", label.Name), setting)) })
 	}
 	if a := c.Join.Attribute; a != nil {
 		a.complete(c.Longest(), c.source.has("join.attribute.within"))

@@ -151,11 +151,29 @@ const (
 	First   Agg = "first"
 	Last    Agg = "last"
 	Latency Agg = "latency"
+
+	// Of votes, which a label has that says by whom they are.
+	Majority  Agg = "majority"
+	Consensus Agg = "consensus"
+	Median    Agg = "median"
 )
 
 func aggWords() []string {
-	return []string{"any", "count", "sum", "mean", "max", "min", "first", "last", "latency"}
+	return []string{"any", "count", "sum", "mean", "max", "min", "first", "last", "latency", "majority", "consensus",
+		"median"}
 }
+
+// Ties says what a label of votes is where they do not settle it.
+type Ties string
+
+// The rules for ties.
+const (
+	TiesNone    Ties = "none"
+	TiesLowest  Ties = "lowest"
+	TiesHighest Ties = "highest"
+)
+
+func (Ties) words() []string { return []string{"none", "lowest", "highest"} }
 
 // FeaturesMode says which columns features have besides the declared ones.
 type FeaturesMode string

@@ -23,7 +23,8 @@ func (c *Config) Fingerprint() string {
 		Of     string        `json:"of,omitempty"`
 		Until  string        `json:"until,omitempty"`
 		// Columns are names, types and expressions, in turn.
-		Columns [][3]string `json:"columns,omitempty"`
+		Columns [][3]string    `json:"columns,omitempty"`
+		Votes   map[string]any `json:"votes,omitempty"` // unless outcomes are no votes
 	}
 	type rules struct {
 		Version    int                    `json:"version"`
@@ -72,6 +73,9 @@ func (c *Config) Fingerprint() string {
 			Until: l.Until}
 		for _, column := range l.Columns {
 			of.Columns = append(of.Columns, [3]string{column.Name, string(column.Type), column.Value})
+		}
+		if l.IsOfVotes() {
+			of.Votes = map[string]any{"by": l.By, "min": l.Min, "ties": l.Ties, "classes": l.Classes}
 		}
 		canonical.Labels = append(canonical.Labels, of)
 	}

@@ -99,7 +99,7 @@ func TestPrintedTextReadsBack(t *testing.T) {
 			t.Fatalf("name and stream %q %q come back as %q %q", c.Name, c.Inputs.List[0].Stream, again.Name, again.Inputs.List[0].Stream)
 		}
 		if again.Fingerprint() != c.Fingerprint() {
-			t.Fatalf("%q and %q come back as %q and %v", when, name, again.Labels, again.Features.Declare)
+			t.Fatalf("%q and %q come back as %+v and %v", when, name, again.Labels, again.Features.Declare)
 		}
 	})
 }

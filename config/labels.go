@@ -33,13 +33,37 @@ type Label struct {
 	// Default: none. Most windows are a length of time.
 	Until string `yaml:"until"`
 	// What the column holds of the outcomes that count: any, count, sum, mean, max, min,
-	// first, last or latency. All but any, count and latency are of the outcomes' field
-	// value; `sum(attrs.ms / 1000)` is of an expression, which may look at all that a
+	// first, last or latency; of votes (by) majority, consensus, median or mean. All but any,
+	// count and latency are of the outcomes' field value; `sum(attrs.ms / 1000)` is of an expression, which may look at all that a
 	// condition may. An expression without such a word, like `attrs.ms / 1000`, is that of
 	// the first outcome for which it is a number.
 	//
 	// Default: whether it happened is the commonest label.
 	Value Agg `yaml:"value"`
+	// The attribute that names the rater, like attrs.rater: the outcomes that count are votes of
+	// people then, and each rater has one, the last. The value is majority, consensus, median or
+	// mean, of the field value or of an expression. The label has more columns: <label>_votes (how many),
+	// <label>_agreement (the share of the votes that the commonest value has), <label>_raters
+	// (what each rater said, as JSON) and, with classes, <label>_class.
+	//
+	// Default: none. Most outcomes are no votes.
+	By string `yaml:"by"`
+	// How many votes a label needs: with fewer it is null. From 1 to 1000.
+	//
+	// Default: 3, the least number in which one rater that errs is outvoted.
+	Min int64 `yaml:"min"`
+	// What a label is where the votes do not settle it, because two values have the most votes (majority) or
+	// because the two middle votes differ (median): lowest or highest of the two, or none: then a
+	// majority is null; a median of numbers is half the sum of the two, and one of classes is null.
+	//
+	// Default: none. A tie says that people do not know, and a label should not say more.
+	Ties Ties `yaml:"ties"`
+	// The classes that votes are for, from the lowest to the highest: the label holds the place of
+	// the class in this list, from 0, and <label>_class its name. The value says where the
+	// class stands, like `majority(attrs.class)`. A vote for anything else is none.
+	//
+	// Default: none. Votes are numbers.
+	Classes []string `yaml:"classes"`
 	// Columns that keep something of the outcome that decided the label, the one whose time is
 	// <label>_ts: `{dwell_ms: 'attrs.ms'}`. They are null where none decided. A label of others
 	// has none.
@@ -168,7 +192,9 @@ func isOneArgument(text string) bool {
 }
 
 // omits implements omitter: what a label of others has follows from them.
-func (l *Label) omits(key string) bool { return l.Of != "" && key != "of" }
+func (l *Label) omits(key string) bool {
+	return l.Of != "" && key != "of" || !l.IsOfVotes() && key == "min"
+}
 
 // Labels is the block `labels`: a mapping from names to definitions, in the
 // order of the columns. `clicked: 'type == "click"'` is short for

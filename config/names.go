@@ -59,6 +59,7 @@ func (v *checker) labels() {
 		}
 		v.until(join(at, "until"), l.Until)
 		v.labelValue(join(at, "value"), l.Value)
+		v.votes(at, &l)
 		v.labelColumns(join(at, "columns"), &l)
 	}
 }
@@ -102,7 +103,7 @@ func (v *checker) labelColumns(at string, l *Label) {
 
 // ofOthers checks what stands beside the expression of a label of others.
 func (v *checker) ofOthers(at string, l *Label) {
-	for _, setting := range []string{"window", "from", "until", "value", "columns"} {
+	for _, setting := range []string{"window", "from", "until", "value", "by", "min", "ties", "classes", "columns"} {
 		if v.source.has(join(at, setting)) {
 			v.add(join(at, setting), "has no effect beside `of`: the labels that it names have their own")
 		}
@@ -152,6 +153,9 @@ func (v *checker) columns() {
 		at, wayOut := join("labels", l.Name), "choose another name"
 		if claim(at, l.Name, "that of label "+clipped(l.Name), wayOut) {
 			claim(at, l.Name+"_ts", "the time column of label "+clipped(l.Name), wayOut)
+		}
+		for _, column := range l.VoteColumns() {
+			claim(at, column, "a column of the votes of label "+clipped(l.Name), wayOut)
 		}
 		for _, column := range l.Columns {
 			claim(join(at, "columns", column.Name), column.Name, "a column of label "+clipped(l.Name), wayOut)

@@ -306,7 +306,7 @@ func renderReference(settings []setting) []byte {
 // defaultText is the value of the default; nothing where the reason says it.
 func defaultText(s setting) string {
 	v := s.value
-	switch computed := map[string]bool{"nats.url": true, "guard.patience": true, "join.max_age": true, "labels.<label>.window": true, "export.daily.after": true, "output.compact.after": true}; {
+	switch computed := map[string]bool{"nats.url": true, "guard.patience": true, "join.max_age": true, "labels.<label>.window": true, "labels.<label>.min": true, "export.daily.after": true, "output.compact.after": true}; {
 	case computed[s.path]:
 		return ""
 	case v.Kind() == reflect.Slice, v.Kind() == reflect.String && v.Len() == 0, v.Type() == reflect.TypeFor[Secret]():

@@ -110,6 +110,9 @@ type Decision struct {
 	edits []edit                      // that are not folded yet; none but with SameLast
 	extra map[RowLabel][]events.Value // what columns keep, by where; nil while they keep nothing
 	ends  map[RowLabel]events.Time    // when an outcome ended the window; nil while none did
+
+	ballots map[RowLabel]*ballot // the votes, of labels that have some; nil while there are none
+
 	trace []Trace                     // by row and label; nil unless it is to be explained
 	at    int                         // index of the outcome that is added, for the trace
 
@@ -136,7 +139,7 @@ func (d *Decision) Begin(rules *Rules, req *events.Request) {
 	d.rules, d.req, d.items, d.seen, d.trace, d.faults = rules, req, nil, nil, nil, nil
 	d.added.reset()
 	d.added.SameID, d.edits, d.extra = rules.SameID, d.edits[:0], nil
-	d.ends = nil
+	d.ends, d.ballots = nil, nil
 	d.folds = slices.Grow(d.folds[:0], n*labels)[:n*labels]
 	clear(d.folds)
 	d.cells = slices.Grow(d.cells[:0], n)[:n]
@@ -249,6 +252,10 @@ func (d *Decision) fold(row int, o *events.Outcome, f *Fact, e *edit) {
 		}
 		value := Number{o.Value, o.HasValue}
 		if l.looks() && !d.look(row, i, o, f, &value) {
+			continue
+		}
+		if l.Votes != nil {
+			d.vote(row, i, o, f, value)
 			continue
 		}
 		if d.cells[row][i].add(l.Agg, o, value) && len(l.Columns) > 0 {
@@ -380,7 +387,7 @@ func (d *Decision) RowsReuse(known events.Time, reason Reason) []Row {
 // fill makes rows, which are zero, of what was folded.
 func (d *Decision) fill(rows []Row, cells []Cell, known events.Time, reason Reason) {
 	d.settleEdits()
-	unknown := d.unknown()
+	unknown, voted := d.unknown(), false
 	for i := range rows {
 		row := &rows[i]
 		row.Item, row.Reason, row.Weight = i, reason, 1
@@ -394,7 +401,11 @@ func (d *Decision) fill(rows []Row, cells []Cell, known events.Time, reason Reas
 				row.Cells[j] = d.ofOthers(row.Cells, i, j, unknown, known)
 				continue
 			}
-			row.Cells[j] = d.cells[i][j].cell(l.Agg, d.req.TS)
+			if l.Votes != nil {
+				row.Cells[j], voted = d.tally(i, j).cell, true
+			} else {
+				row.Cells[j] = d.cells[i][j].cell(l.Agg, d.req.TS)
+			}
 			switch {
 			case d.certain(i, j): // what was seen stays seen
 			case len(unknown) > 0 && unknown[j]:
@@ -406,8 +417,8 @@ func (d *Decision) fill(rows []Row, cells []Cell, known events.Time, reason Reas
 				}
 			}
 		}
-		if d.extra != nil {
-			row.Extra = d.extraOf(i, row.Cells)
+		if d.extra != nil || voted {
+			row.Extra = d.extraOf(i, row.Cells, unknown, known)
 		}
 	}
 	d.leaveOut(rows)

@@ -4,25 +4,31 @@ import "github.com/labeljoin/labeljoin/events"
 
 // keep keeps what a label's columns hold of the outcome that decides it in a row.
 func (d *Decision) keep(row, label int, o *events.Outcome, f *Fact) {
-	l, item := &d.rules.Labels[label], d.itemOf(row, o)
-	if f != nil {
-		o = f.whole()
-	}
-	values := make([]events.Value, len(l.Columns))
-	for i := range l.Columns {
-		v, err := l.Columns[i].Value(o, d.req, item)
-		d.fault(label, o, f, err)
-		values[i] = v
-	}
 	if d.extra == nil {
 		d.extra = map[RowLabel][]events.Value{}
 	}
-	d.extra[RowLabel{row, label}] = values
+	d.extra[RowLabel{row, label}] = d.valuesOf(d.rules.Labels[label].Columns, row, label, o, f)
+}
+
+// valuesOf are what columns of a label hold of an outcome in a row.
+func (d *Decision) valuesOf(columns []Column, row, label int, o *events.Outcome, f *Fact) []events.Value {
+	item := d.itemOf(row, o)
+	if f != nil {
+		o = f.whole()
+	}
+	values := make([]events.Value, len(columns))
+	for i := range columns {
+		v, err := columns[i].Value(o, d.req, item)
+		d.fault(label, o, f, err)
+		values[i] = v
+	}
+	return values
 }
 
 // extraOf are the values of the labels' columns of a row; nil if all are null. Where no
-// outcome decided a label, by what is known, its columns are null.
-func (d *Decision) extraOf(row int, cells []Cell) []events.Value {
+// outcome decided a label, by what is known, its columns are null. How many votes a label has is
+// known as soon as the label is not open.
+func (d *Decision) extraOf(row int, cells []Cell, unknown []bool, known events.Time) []events.Value {
 	var all []events.Value
 	some := false
 	for i := range d.rules.Labels {
@@ -31,7 +37,9 @@ func (d *Decision) extraOf(row int, cells []Cell) []events.Value {
 			continue
 		}
 		values := d.extra[RowLabel{row, i}]
-		if values == nil || cells[i].TS == events.MinTime {
+		if l.Votes != nil && !d.open(row, i, unknown, known) {
+			values = d.votesOf(row, i)
+		} else if values == nil || cells[i].TS == events.MinTime {
 			values = make([]events.Value, len(l.Columns))
 		}
 		for j := range values {

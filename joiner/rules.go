@@ -80,7 +80,11 @@ type Label struct {
 	InRow RowFunc[bool]
 	// Number, if not nil, is what stands for the outcome's value in this label.
 	Number RowFunc[Number]
+	// Votes, if not nil, says that the outcomes are votes of people. Agg is AggMajority,
+	// AggConsensus, AggMedian or AggMean.
+	Votes *Votes
 	// Columns keep something of the outcome that decided the label, each as a column of the row.
+	// Those of Votes come first.
 	Columns []Column
 	// Attrs are the attributes that InRow, Number and Columns look at, or AllAttrs.
 	Attrs    []string
@@ -109,8 +113,9 @@ type Number struct {
 }
 
 // Column is a column of a label beside its value and its time. Value gives what it holds of
-// the outcome that decided the label: null, or a value of Kind, which is events.Double,
-// events.String or events.Bool.
+// the outcome that decided the label: null, or a value of Kind, which is events.ValueDouble,
+// events.ValueString or events.ValueBool. It is nil for the columns of Votes, which may be of
+// events.ValueInt as well.
 type Column struct {
 	Name  string
 	Kind  events.ValueKind
@@ -127,6 +132,14 @@ func (l *Label) OwnColumns() []string {
 	return names
 }
 
+// Kept are those of the label's columns that keep something of the outcome that decided it.
+func (l *Label) Kept() []Column {
+	if l.Votes == nil {
+		return l.Columns
+	}
+	return l.Columns[l.Votes.ownColumns():]
+}
+
 // looks reports whether a label looks at more of an outcome than a Fact has.
 func (l *Label) looks() bool { return l.InRow != nil || l.Number != nil || len(l.Columns) > 0 }
 
@@ -139,7 +152,7 @@ const (
 	AggAny     Agg = iota // 1 if some outcome qualifies, else 0
 	AggCount              // how many
 	AggSum                // of their values; 0 with none
-	AggMean               // of their values; null with none
+	AggMean               // of their values, or of the votes; null with none
 	AggMax                // of their values; null with none
 	AggMin                // of their values; null with none
 	AggFirst              // the first one's value; null with none
@@ -148,6 +161,9 @@ const (
 	AggTruth              // of other labels: 1 or 0
 	AggFormula            // of other labels: a number
 	AggCredit             // how many, each by its share: see events.Outcome
+	AggMajority           // the value that most votes have; see Votes
+	AggConsensus          // the value that all votes have
+	AggMedian             // the middle vote
 )
 
 // Integer reports whether the aggregate's column is INT32 rather than DOUBLE.

@@ -196,6 +196,8 @@ func appendExtra(v []byte, extra []events.Value) []byte {
 		switch x.Kind {
 		case events.ValueBool:
 			v = append(v, byte(x.Int))
+		case events.ValueInt:
+			v = binary.BigEndian.AppendUint64(v, uint64(x.Int))
 		case events.ValueDouble:
 			v = binary.BigEndian.AppendUint64(v, math.Float64bits(x.Float))
 		case events.ValueString:
@@ -221,6 +223,8 @@ func (d *decoder) extra() []events.Value {
 		case events.ValueNull:
 		case events.ValueBool:
 			x.Int = int64(d.byte())
+		case events.ValueInt:
+			x.Int = int64(d.uint64())
 		case events.ValueDouble:
 			x.Float = math.Float64frombits(d.uint64())
 		case events.ValueString:

@@ -97,7 +97,16 @@ func labelOf(l config.Label, before []joiner.Label) (joiner.Label, error) {
 	if err := untilOf(l, &label); err != nil {
 		return joiner.Label{}, &settingError{"until", err}
 	}
-	if expression == "" {
+	if l.IsOfVotes() {
+		votesOf(l, &label)
+	}
+	switch {
+	case expression == "":
+		return label, nil
+	case l.Classes != nil:
+		if err := classOf(l, expression, &label); err != nil {
+			return joiner.Label{}, &settingError{"value", err}
+		}
 		return label, nil
 	}
 	number, err := rule.CompileValue(expression)
@@ -232,6 +241,12 @@ func aggOf(value config.Agg) (joiner.Agg, error) {
 		return joiner.AggLast, nil
 	case config.Latency:
 		return joiner.AggLatency, nil
+	case config.Majority:
+		return joiner.AggMajority, nil
+	case config.Consensus:
+		return joiner.AggConsensus, nil
+	case config.Median:
+		return joiner.AggMedian, nil
 	}
 	return 0, fmt.Errorf("a label's value cannot be %q", value)
 }

@@ -157,6 +157,8 @@ func ExtraType(k events.ValueKind) Type {
 		return Type{Scalar: ScalarString}
 	case events.ValueBool:
 		return Type{Scalar: ScalarBool}
+	case events.ValueInt:
+		return Type{Scalar: ScalarInt32}
 	}
 	return Type{Scalar: ScalarDouble}
 }

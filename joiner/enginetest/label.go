@@ -134,9 +134,14 @@ func (r *Reference) row(a *Answer, req *events.Request, all []candidate, i int) 
 			row.Gap = row.Gap || gap
 			continue
 		}
+		if l.Votes != nil {
+			cell, _ := ofVotes(&l, lastVotes(&l, found))
+			row.Cells = append(row.Cells, cell)
+			continue
+		}
 		row.Cells = append(row.Cells, aggregate(l.Agg, req.TS, found))
 	}
-	row.Extra = r.extra(req, c, row.Cells)
+	row.Extra = r.extra(req, c, row.Cells, open)
 	a.Rows[key] = row
 }
 
@@ -156,14 +161,29 @@ func ofOthers(l *joiner.Label, req *events.Request, item int, cells []joiner.Cel
 }
 
 // extra is what labels keep of the outcomes that decided them.
-func (r *Reference) extra(req *events.Request, c *candidate, cells []joiner.Cell) string {
+func (r *Reference) extra(req *events.Request, c *candidate, cells []joiner.Cell, open []bool) string {
 	var values []events.Value
 	for i, l := range r.Rules.Labels {
 		found := qualifying(&l, req, c)
-		for _, column := range l.Columns {
+		decided := cells[i].TS != events.MinTime
+		var voted *events.Outcome
+		switch {
+		case l.Votes != nil && open[i]:
+			values = append(values, make([]events.Value, len(l.Columns)-len(l.Kept()))...)
+		case l.Votes != nil:
+			votes := lastVotes(&l, found)
+			values = append(values, voteColumns(&l, votes, cells[i])...)
+			_, voted = ofVotes(&l, votes)
+		}
+		for _, column := range l.Kept() {
 			v := events.Value{}
-			if cells[i].TS != events.MinTime {
-				o := deciding(l.Agg, found)
+			if decided {
+				o := events.Outcome{}
+				if voted != nil {
+					o = *voted
+				} else {
+					o = deciding(l.Agg, found)
+				}
 				v, _ = column.Value(&o, req, itemOf(req, c, &o))
 			}
 			values = append(values, v)

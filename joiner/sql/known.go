@@ -28,6 +28,7 @@ var reasons = map[string]string{
 	"Attribute": "outcomes that name no request are given to requests (join.attribute), and the query joins by request_id only",
 	"Of":        "it is made of other labels: their columns are in the query, so write it as one more SELECT around it",
 	"Until":     "its window ends with another outcome",
+	"Votes":     "its outcomes are votes of raters (by)",
 	"Columns":   "it keeps attributes of the outcome that decided as columns",
 }
 

@@ -82,7 +82,7 @@ func history(seed uint64) logs {
 // rule that was added to the join since is refused too, and need not be here.
 var refusedScenarios = map[string]bool{
 	"attribute": true, "attribute_shares": true, "merge": true, "early_merge": true, "whole_row_merge": true, "conditions_request": true, "value_expressions": true,
-	"of_labels": true, "label_columns": true, "until": true, "until_edits": true,
+	"of_labels": true, "label_columns": true, "votes": true, "votes_classes": true, "until": true, "until_edits": true,
 }
 
 // TestScenarios: the query gives the rows of a replay, whole, for the events of every

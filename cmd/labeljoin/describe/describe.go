@@ -77,6 +77,9 @@ func Write(w io.Writer, c *config.Config) {
 		if l.Of != "" {
 			value, says = "of labels", l.Of
 		}
+		if l.IsOfVotes() {
+			value += fmt.Sprintf(" by %s, min %d", l.By, l.Min)
+		}
 		fmt.Fprintf(lines, "%s\t%s\t%s\t%s\n", l.Name, value, window, oneLine(says))
 		for _, column := range l.Columns {
 			fmt.Fprintf(lines, "  %s\t%s\t\t%s\n", column.Name, typeOf(&column), oneLine(column.Value))
@@ -248,6 +251,7 @@ func labelNotes(c *config.Config) []string {
 		for _, extra := range c.Labels[i].Columns {
 			columns = append(columns, extra.Name)
 		}
+		columns = append(columns, c.Labels[i].VoteColumns()...)
 		for _, column := range columns {
 			if features[strings.ToLower(column)] {
 				notes = append(notes, fmt.Sprintf("label %s: files of the output %s have a feature in the column %s. From now on it holds the label, and the feature is in feature_%s: "+

@@ -164,16 +164,15 @@ func (t *describer) describeLabels(x *Explanation) {
 
 // kept tells what the columns of a label hold.
 func (t *describer) kept(row *joiner.Row, label int) string {
-	at := 0
-	for i := range label {
-		at += len(t.rules.Labels[i].Columns)
+	l := &t.rules.Labels[label]
+	values, kept := t.extraOf(row, label), l.Kept()
+	if values == nil {
+		return ""
 	}
+	values = values[len(l.Columns)-len(kept):]
 	var list []string
-	for i, c := range t.rules.Labels[label].Columns {
-		if at+i >= len(row.Extra) {
-			break
-		}
-		switch v := &row.Extra[at+i]; v.Kind {
+	for i, c := range kept {
+		switch v := &values[i]; v.Kind {
 		case events.ValueDouble:
 			list = append(list, fmt.Sprintf("%s is %v", c.Name, v.Float))
 		case events.ValueBool:
@@ -232,6 +231,9 @@ func (t *describer) why(at, label int) string {
 			g.To, noted(g.Note))
 	case t.open(row, label) && trace.Inside == 0:
 		return fmt.Sprintf("is not decided: no %s has come so far, and its window ends at %s.", what, ends)
+	case t.open(row, label) && l.Votes != nil:
+		_, said := t.votes(row, label)
+		return fmt.Sprintf("is not decided: there is %s so far, and its window ends at %s.", said, ends)
 	case t.open(row, label):
 		return fmt.Sprintf("is not decided: %s came so far, and its window ends at %s.", plural(trace.Inside, what), ends)
 	case trace.Inside == 0:
@@ -257,6 +259,9 @@ func (t *describer) why(at, label int) string {
 	window := fmt.Sprint("within ", l.Window)
 	if l.From > 0 {
 		window = fmt.Sprintf("from %s to %s after the request", l.From, l.Window)
+	}
+	if l.Votes != nil {
+		return t.whyOfVotes(row, label, plural(trace.Inside, what), window, decider)
 	}
 	return fmt.Sprintf("is %s: %s %s%s.", shownValue(cell), plural(trace.Inside, what), window, decider)
 }

@@ -1,0 +1,275 @@
+package joiner
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// Votes says that the outcomes that count for a label are votes: each rater has one, the last
+// in Order that has a value.
+type Votes struct {
+	// By names the rater of an outcome, by its attributes. An outcome for which it is empty, or
+	// longer than 256 bytes, is no vote.
+	By   func(*events.Outcome) string
+	Min  int // with fewer votes the label is null
+	Ties Ties
+	// Classes are the names of the votes 0, 1, 2 and so on; nil if votes are numbers.
+	Classes []string
+}
+
+// Ties says what a label is where votes do not settle it: where two values have the most votes,
+// or where the two middle votes differ.
+type Ties uint8
+
+// The rules for ties. With TiesNone a majority is null; a median is half the sum of the two
+// middle votes, and null between two classes.
+const (
+	TiesNone Ties = iota
+	TiesLowest
+	TiesHighest
+)
+
+// longestRater bounds the name of a rater in bytes, as those of ids are bounded.
+const longestRater = 256
+
+var errNoRater = errors.New("it does not name its rater: the attribute of `by` has to be a text of 1 to 256 bytes, or a number")
+
+// Columns are the columns that a label of votes has, before those that keep something of the
+// outcome that decided it: how many votes there are, which share of them the commonest value
+// has, the votes themselves as JSON, and the name of the class, if it has classes.
+func (v *Votes) Columns(label string) []Column {
+	columns := []Column{
+		{Name: label + "_votes", Kind: events.ValueInt},
+		{Name: label + "_agreement", Kind: events.ValueDouble},
+		{Name: label + "_raters", Kind: events.ValueString},
+	}
+	if v.Classes != nil {
+		columns = append(columns, Column{Name: label + "_class", Kind: events.ValueString})
+	}
+	return columns
+}
+
+// ownColumns are how many of a label's columns the votes have.
+func (v *Votes) ownColumns() int {
+	if v.Classes != nil {
+		return 4
+	}
+	return 3
+}
+
+// vote is what one rater said last.
+type vote struct {
+	rater string
+	value float64
+	ts    events.Time
+	place int            // in Order, among the votes of the label and the row
+	kept  []events.Value // what the label's further columns hold of it
+}
+
+// ballot has the votes for one label of one row, one of each rater.
+type ballot struct {
+	votes  []vote
+	raters map[string]int // their places in votes
+	places int
+}
+
+func (b *ballot) add(v vote) {
+	v.place = b.places
+	b.places++
+	if at, known := b.raters[v.rater]; known {
+		b.votes[at] = v
+		return
+	}
+	if b.raters == nil {
+		b.raters = map[string]int{}
+	}
+	b.raters[v.rater] = len(b.votes)
+	b.votes = append(b.votes, v)
+}
+
+// vote counts an outcome as a vote. The texts of an outcome may be of memory that is used again.
+func (d *Decision) vote(row, label int, o *events.Outcome, f *Fact, value Number) {
+	d.cells[row][label].n++
+	if !value.Has || math.IsInf(value.Value, 0) || math.IsNaN(value.Value) {
+		return
+	}
+	l, whole := &d.rules.Labels[label], o
+	if f != nil {
+		whole = f.whole()
+	}
+	rater := l.Votes.By(whole)
+	if rater == "" || len(rater) > longestRater {
+		d.fault(label, o, f, errNoRater)
+		return
+	}
+	if d.ballots == nil {
+		d.ballots = map[RowLabel]*ballot{}
+	}
+	b := d.ballots[RowLabel{row, label}]
+	if b == nil {
+		b = &ballot{}
+		d.ballots[RowLabel{row, label}] = b
+	}
+	v := vote{rater: strings.Clone(rater), value: value.Value + 0, ts: o.TS} // -0 is 0
+	if kept := l.Kept(); len(kept) > 0 {
+		v.kept = d.valuesOf(kept, row, label, o, f)
+	}
+	b.add(v)
+}
+
+// tally is what votes came to.
+type tally struct {
+	cell      Cell
+	votes     []vote // in the order of the raters' names
+	agreement float64
+	decider   *vote // nil if the cell is null
+}
+
+// tally counts the votes for a label of a row.
+func (d *Decision) tally(row, label int) tally {
+	t := tally{cell: Undecided()}
+	b, l := d.ballots[RowLabel{row, label}], &d.rules.Labels[label]
+	if b == nil {
+		return t
+	}
+	t.votes = slices.Clone(b.votes)
+	slices.SortFunc(t.votes, func(a, b vote) int { return strings.Compare(a.rater, b.rater) })
+	most, lowest, highest := commonest(t.votes)
+	t.agreement = float64(most) / float64(len(t.votes))
+	if len(t.votes) < l.Votes.Min {
+		return t
+	}
+	value, settled := 0.0, true
+	switch l.Agg {
+	case AggMajority:
+		value, settled = l.Votes.between(lowest, highest)
+	case AggConsensus:
+		value, settled = lowest, most == len(t.votes)
+	case AggMedian:
+		value, settled = l.Votes.median(t.votes)
+	default:
+		value = meanOf(t.votes)
+	}
+	if !settled || math.IsInf(value, 0) || math.IsNaN(value) {
+		return t
+	}
+	for i := range t.votes {
+		v := &t.votes[i]
+		said := v.value == value || l.Agg != AggMajority && l.Agg != AggConsensus
+		if said && (t.decider == nil || v.place > t.decider.place) {
+			t.decider = v
+		}
+	}
+	t.cell = Cell{Value: value, TS: t.decider.ts}
+	return t
+}
+
+// commonest says how many votes the commonest value has, and which are the lowest and the
+// highest of the values that have as many.
+func commonest(votes []vote) (most int, lowest, highest float64) {
+	values := valuesInOrder(votes)
+	for from := 0; from < len(values); {
+		to := from
+		for to < len(values) && values[to] == values[from] {
+			to++
+		}
+		switch n := to - from; {
+		case n > most:
+			most, lowest, highest = n, values[from], values[from]
+		case n == most:
+			highest = values[from]
+		}
+		from = to
+	}
+	return most, lowest, highest
+}
+
+// between settles what lies between two values, if they differ, by the rule for ties.
+func (v *Votes) between(lowest, highest float64) (value float64, settled bool) {
+	if v.Ties == TiesHighest {
+		return highest, true
+	}
+	return lowest, v.Ties == TiesLowest || lowest == highest
+}
+
+// median is the middle vote, or what lies between the two in the middle.
+func (v *Votes) median(votes []vote) (value float64, settled bool) {
+	values := valuesInOrder(votes)
+	low, high := values[(len(values)-1)/2], values[len(values)/2]
+	if value, settled = v.between(low, high); settled || v.Classes != nil {
+		return value, settled
+	}
+	return (low + high) / 2, true
+}
+
+// meanOf adds the votes in the order of the raters' names, so that it is one double.
+func meanOf(votes []vote) float64 {
+	sum := 0.0
+	for i := range votes {
+		sum += votes[i].value
+	}
+	return sum / float64(len(votes))
+}
+
+func valuesInOrder(votes []vote) []float64 {
+	values := make([]float64, len(votes))
+	for i := range votes {
+		values[i] = votes[i].value
+	}
+	slices.SortFunc(values, cmp.Compare[float64])
+	return values
+}
+
+// votesOf are the values of the columns of a label of votes.
+func (d *Decision) votesOf(row, label int) []events.Value {
+	l := &d.rules.Labels[label]
+	t := d.tally(row, label)
+	values := make([]events.Value, len(l.Columns))
+	values[0] = events.Value{Kind: events.ValueInt, Int: int64(len(t.votes))}
+	if len(t.votes) == 0 {
+		return values
+	}
+	values[1] = events.Value{Kind: events.ValueDouble, Float: t.agreement}
+	values[2] = events.Value{Kind: events.ValueString, Str: l.Votes.json(t.votes)}
+	if t.decider == nil {
+		return values
+	}
+	if own := l.Votes.ownColumns(); own > 3 {
+		values[3] = events.Value{Kind: events.ValueString, Str: l.Votes.class(t.cell.Value)}
+	}
+	copy(values[l.Votes.ownColumns():], t.decider.kept)
+	return values
+}
+
+// class is the name of a vote.
+func (v *Votes) class(value float64) string {
+	if at := int(value); at >= 0 && at < len(v.Classes) && float64(at) == value {
+		return v.Classes[at]
+	}
+	return ""
+}
+
+// json is an object with what each rater said.
+func (v *Votes) json(votes []vote) string {
+	said := make(map[string]any, len(votes))
+	for i := range votes {
+		if v.Classes != nil {
+			said[votes[i].rater] = v.class(votes[i].value)
+		} else {
+			said[votes[i].rater] = votes[i].value
+		}
+	}
+	var text strings.Builder
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	if e.Encode(said) != nil {
+		return "" // texts and finite numbers can always be encoded
+	}
+	return strings.TrimSuffix(text.String(), "\n")
+}

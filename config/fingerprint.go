@@ -74,9 +74,7 @@ func (c *Config) Fingerprint() string {
 		for _, column := range l.Columns {
 			of.Columns = append(of.Columns, [3]string{column.Name, string(column.Type), column.Value})
 		}
-		if l.IsOfVotes() {
-			of.Votes = map[string]any{"by": l.By, "min": l.Min, "ties": l.Ties, "classes": l.Classes}
-		}
+		of.Votes = l.canonicalVotes()
 		canonical.Labels = append(canonical.Labels, of)
 	}
 	if c.Features.Mode != FeaturesEvolve {

@@ -34,7 +34,8 @@ type Label struct {
 	Until string `yaml:"until"`
 	// What the column holds of the outcomes that count: any, count, sum, mean, max, min,
 	// first, last or latency; of votes (by) majority, consensus, median or mean. All but any,
-	// count and latency are of the outcomes' field value; `sum(attrs.ms / 1000)` is of an expression, which may look at all that a
+	// count and latency are of the outcomes' field value; `sum(attrs.ms / 1000)` is of an
+	// expression, which may look at all that a
 	// condition may. An expression without such a word, like `attrs.ms / 1000`, is that of
 	// the first outcome for which it is a number.
 	//
@@ -44,7 +45,8 @@ type Label struct {
 	// people then, and each rater has one, the last. The value is majority, consensus, median or
 	// mean, of the field value or of an expression. The label has more columns: <label>_votes (how many),
 	// <label>_agreement (the share of the votes that the commonest value has), <label>_raters
-	// (what each rater said, as JSON) and, with classes, <label>_class.
+	// (what each rater said, as JSON) and, with classes, <label>_class. Give votes an outcome_id: of
+	// two without one that are stamped alike and say the same, one is a copy.
 	//
 	// Default: none. Most outcomes are no votes.
 	By string `yaml:"by"`

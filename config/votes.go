@@ -20,6 +20,14 @@ func (l *Label) VoteColumns() []string {
 	return columns
 }
 
+// canonicalVotes is what a label says about raters, for the fingerprint; nil if outcomes are no votes.
+func (l *Label) canonicalVotes() map[string]any {
+	if !l.IsOfVotes() {
+		return nil
+	}
+	return map[string]any{"by": l.By, "min": l.Min, "ties": l.Ties, "classes": l.Classes}
+}
+
 // completeVotes fills in the defaults of a label of votes. has tells which settings are given.
 func (l *Label) completeVotes(has func(setting string) bool) {
 	if !l.IsOfVotes() {
@@ -49,14 +57,16 @@ func (v *checker) votes(at string, l *Label) {
 		}
 		for _, setting := range []string{"min", "ties", "classes"} {
 			if v.source.has(join(at, setting)) {
-				v.add(join(at, "by"), "is missing, and %s has no effect without it: say which attribute names the rater, like `by: attrs.rater`",
+				v.add(join(at, "by"),
+					"is missing, and %s has no effect without it: say which attribute names the rater, like `by: attrs.rater`",
 					setting)
 			}
 		}
 		return
 	}
 	if name, ok := strings.CutPrefix(l.By, "attrs."); !ok || name == "" {
-		v.add(join(at, "by"), "%q is no attribute of an outcome: write the one that names the rater, like attrs.rater", clipped(l.By))
+		v.add(join(at, "by"), "%q is no attribute of an outcome: write the one that names the rater, like attrs.rater",
+			clipped(l.By))
 	}
 	if agg != Mean && !slices.Contains(votesOnly(), agg) {
 		v.add(join(at, "value"), "%s is not of votes: with `by` it is majority, consensus, median or mean", agg)

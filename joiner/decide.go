@@ -113,8 +113,8 @@ type Decision struct {
 
 	ballots map[RowLabel]*ballot // the votes, of labels that have some; nil while there are none
 
-	trace []Trace                     // by row and label; nil unless it is to be explained
-	at    int                         // index of the outcome that is added, for the trace
+	trace []Trace // by row and label; nil unless it is to be explained
+	at    int     // index of the outcome that is added, for the trace
 
 	faults map[int]*Faults // by label; nil while there are none
 

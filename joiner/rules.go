@@ -149,21 +149,21 @@ type Agg uint8
 // The aggregates, over the outcomes that qualify in order of (ts, outcome_id,
 // hash). AggAny and AggCount are integers, the others doubles.
 const (
-	AggAny     Agg = iota // 1 if some outcome qualifies, else 0
-	AggCount              // how many
-	AggSum                // of their values; 0 with none
-	AggMean               // of their values, or of the votes; null with none
-	AggMax                // of their values; null with none
-	AggMin                // of their values; null with none
-	AggFirst              // the first one's value; null with none
-	AggLast               // the last one's value; null with none
-	AggLatency            // seconds from the request to the first; null with none
-	AggTruth              // of other labels: 1 or 0
-	AggFormula            // of other labels: a number
-	AggCredit             // how many, each by its share: see events.Outcome
-	AggMajority           // the value that most votes have; see Votes
-	AggConsensus          // the value that all votes have
-	AggMedian             // the middle vote
+	AggAny       Agg = iota // 1 if some outcome qualifies, else 0
+	AggCount                // how many
+	AggSum                  // of their values; 0 with none
+	AggMean                 // of their values, or of the votes; null with none
+	AggMax                  // of their values; null with none
+	AggMin                  // of their values; null with none
+	AggFirst                // the first one's value; null with none
+	AggLast                 // the last one's value; null with none
+	AggLatency              // seconds from the request to the first; null with none
+	AggTruth                // of other labels: 1 or 0
+	AggFormula              // of other labels: a number
+	AggCredit               // how many, each by its share: see events.Outcome
+	AggMajority             // the value that most votes have; see Votes
+	AggConsensus            // the value that all votes have
+	AggMedian               // the middle vote
 )
 
 // Integer reports whether the aggregate's column is INT32 rather than DOUBLE.

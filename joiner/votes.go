@@ -2,10 +2,11 @@ package joiner
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -38,7 +39,8 @@ const (
 // longestRater bounds the name of a rater in bytes, as those of ids are bounded.
 const longestRater = 256
 
-var errNoRater = errors.New("it does not name its rater: the attribute of `by` has to be a text of 1 to 256 bytes, or a number")
+var errNoRater = errors.New("it does not name its rater: the attribute of `by` has to be a text of 1 to 256 bytes, " +
+	"or a number")
 
 // Columns are the columns that a label of votes has, before those that keep something of the
 // outcome that decided it: how many votes there are, which share of them the commonest value
@@ -255,21 +257,45 @@ func (v *Votes) class(value float64) string {
 	return ""
 }
 
-// json is an object with what each rater said.
+// json is an object of JSON with what each rater said.
 func (v *Votes) json(votes []vote) string {
-	said := make(map[string]any, len(votes))
+	text := []byte{'{'}
 	for i := range votes {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = append(appendText(text, votes[i].rater), ':')
 		if v.Classes != nil {
-			said[votes[i].rater] = v.class(votes[i].value)
+			text = appendText(text, v.class(votes[i].value))
 		} else {
-			said[votes[i].rater] = votes[i].value
+			text = appendNumber(text, votes[i].value)
 		}
 	}
-	var text strings.Builder
-	e := json.NewEncoder(&text)
-	e.SetEscapeHTML(false)
-	if e.Encode(said) != nil {
-		return "" // texts and finite numbers can always be encoded
+	return string(append(text, '}'))
+}
+
+// appendText writes a text, which is UTF-8, as JSON.
+func appendText(to []byte, text string) []byte {
+	to = append(to, '"')
+	for _, c := range []byte(text) {
+		switch {
+		case c == '"' || c == '\\':
+			to = append(to, '\\', c)
+		case c < ' ':
+			to = fmt.Appendf(to, "\\u%04x", c)
+		default:
+			to = append(to, c)
+		}
 	}
-	return strings.TrimSuffix(text.String(), "\n")
+	return append(to, '"')
+}
+
+// appendNumber writes a finite number as JSON: whole ones without a fraction, and with an exponent
+// only what would be long without.
+func appendNumber(to []byte, x float64) []byte {
+	format := byte('f')
+	if size := math.Abs(x); size != 0 && (size < 1e-6 || size >= 1e21) {
+		format = 'e'
+	}
+	return strconv.AppendFloat(to, x, format, -1, 64)
 }

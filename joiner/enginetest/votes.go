@@ -94,7 +94,8 @@ func ofVotes(l *joiner.Label, votes []events.Outcome) (cell joiner.Cell, decided
 					l.Votes.Ties == joiner.TiesHighest && o.Value > p.Value)
 			}
 		}
-		if l.Agg == joiner.AggMajority && !beaten && (others == 0 || better) || l.Agg == joiner.AggConsensus && n == len(votes) {
+		if l.Agg == joiner.AggMajority && !beaten && (others == 0 || better) || l.Agg == joiner.AggConsensus &&
+			n == len(votes) {
 			value = o.Value + 0
 		}
 	}

@@ -30,6 +30,7 @@ type Keeper struct {
 	layout  *rowfile.Layout
 	lock    io.Closer
 	session string // tells what this keeper writes from what others do
+	keep    string // of the files that it leaves be, see Options.Keep
 	runs    int    // how many operations were begun
 	say     *slog.Logger
 }
@@ -41,6 +42,12 @@ type Keeper struct {
 // The error is an *EmptyError if nothing was ever committed, a *LockedError if another
 // process keeps house.
 func OpenKeeper(b bucket.Bucket, partition int, log *slog.Logger) (*Keeper, error) {
+	return OpenKeeperAgain(b, partition, "", log)
+}
+
+// OpenKeeperAgain is OpenKeeper for an operation that was begun before: what was kept for it, by
+// Options.Keep, stays.
+func OpenKeeperAgain(b bucket.Bucket, partition int, keep string, log *slog.Logger) (*Keeper, error) {
 	if err := b.Present(); err != nil {
 		return nil, fmt.Errorf("open output %s: %w", b, err)
 	}
@@ -49,7 +56,7 @@ func OpenKeeper(b bucket.Bucket, partition int, log *slog.Logger) (*Keeper, erro
 		return nil, err
 	}
 	k := &Keeper{bucket: b, dir: b.String(), log: tablelog.Open(b, partition), layout: layout, session: rand.Text(),
-		say: log}
+		keep: keep, say: log}
 	if k.writer, err = k.log.Writer(k.session, tablelog.CheckpointEvery); err != nil {
 		return nil, err
 	}
@@ -91,7 +98,7 @@ func (k *Keeper) begin() error {
 			}
 		}
 	}
-	if err := sweepOperations(k.bucket, state.Partition); err != nil {
+	if err := sweepOperations(k.bucket, state.Partition, k.keep, k.say); err != nil {
 		return err
 	}
 	return k.sweepEnded(state)
@@ -156,25 +163,35 @@ func ended(f tablelog.FileName, state *tablelog.State) bool {
 }
 
 // sweepOperations removes what was staged for operations that were never made. Only
-// who has the keeper's lock may, after all that was made is arranged.
-func sweepOperations(b bucket.Bucket, partition int) error {
+// who has the keeper's lock may, after all that was made is arranged. What was kept stays.
+func sweepOperations(b bucket.Bucket, partition int, keep string, log *slog.Logger) error {
 	names, err := b.List(tablelog.StagingDir)
 	if err != nil {
 		return err
 	}
+	notKept := 0
 	for _, name := range names {
-		if isOperation(name, partition) {
+		if isOperation(name, partition) && !isKept(name, partition, 0, keep) {
 			if err := b.Remove(path.Join(tablelog.StagingDir, name)); err != nil {
 				return err
 			}
+			if strings.HasPrefix(name, keptPrefix(partition, true, "")) {
+				notKept++
+			}
 		}
 	}
+	sayNotKept(log, notKept)
 	return nil
 }
 
 // isOperation reports whether a staged file is of an operation that is no commit.
 func isOperation(staged string, partition int) bool {
-	return strings.HasPrefix(staged, strings.TrimRight(tablelog.OperationName(partition, 0), "0"))
+	return strings.HasPrefix(staged, operationPrefix(partition))
+}
+
+// operationPrefix begins the names of what is staged for operations that are no commits.
+func operationPrefix(partition int) string {
+	return strings.TrimRight(tablelog.OperationName(partition, 0), "0")
 }
 
 // Close gives house-keeping up to others.
@@ -270,7 +287,7 @@ func (o *Output) rollOperations(state *tablelog.State) error {
 	}
 	err = o.log.ArrangeAll(state, o.session)
 	if err == nil {
-		err = sweepOperations(o.bucket, o.opts.Partition)
+		err = sweepOperations(o.bucket, o.opts.Partition, "", o.opts.Log)
 	}
 	return errors.Join(err, lock.Close())
 }

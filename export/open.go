@@ -219,6 +219,8 @@ func (o *Output) findArtifact(op *tablelog.Operation, a *tablelog.Artifact, stat
 
 // sweep removes what commits that never happened have left behind.
 func (o *Output) sweep() error {
+	last, _, _ := o.Last()
+	notKept := 0
 	for dir, prefix := range map[string]string{
 		tablelog.StagingDir:                    tablelog.PartitionName(o.opts.Partition) + "-",
 		tablelog.ManifestDir(o.opts.Partition): bucket.TempPrefix,
@@ -228,13 +230,18 @@ func (o *Output) sweep() error {
 			return err
 		}
 		for _, name := range names {
-			if !strings.HasPrefix(name, prefix) || isOperation(name, o.opts.Partition) {
+			if !strings.HasPrefix(name, prefix) || isOperation(name, o.opts.Partition) ||
+				isKept(name, o.opts.Partition, last.Number+1, o.opts.Keep) {
 				continue
 			}
 			if err := o.bucket.Remove(path.Join(dir, name)); err != nil {
 				return err
 			}
+			if strings.HasPrefix(name, keptPrefix(o.opts.Partition, false, "")) {
+				notKept++
+			}
 		}
 	}
+	sayNotKept(o.opts.Log, notKept)
 	return nil
 }

@@ -57,6 +57,12 @@ type Options struct {
 	// little better: for commits of many files. A commit holds twice FileBytes then.
 	Behind bool
 
+	// Keep lets the finished files of a commit that is not made stay for the next attempt at it, by
+	// the same process or another, that gets the same rows and has the same Keep: see Stage.Leave.
+	// Everything that makes other bytes of the same rows has to change it. It becomes a part of names:
+	// letters and digits. Empty: nothing is kept.
+	Keep string
+
 	// CheckpointEvery is how many operations may follow a checkpoint of the table; 0
 	// means tablelog.CheckpointEvery.
 	CheckpointEvery int

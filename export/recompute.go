@@ -140,6 +140,7 @@ func (r *Recomputed) Commit(ctx context.Context, also func(day string) bool) ([]
 		return nil, err
 	}
 	s.done = true
+	s.removeNotes()
 	all := make([]DayChange, 0, len(changes))
 	for _, day := range slices.Sorted(maps.Keys(changes)) {
 		all = append(all, *changes[day])
@@ -186,6 +187,12 @@ func (r *Recomputed) fits() ([]tablelog.SchemaColumn, error) {
 // Abort removes what was staged, unless an operation may name it. It is a no-op after
 // Commit.
 func (r *Recomputed) Abort() { r.stage.Abort() }
+
+// Leave is Abort that leaves finished files for the next attempt, as Stage.Leave does.
+func (r *Recomputed) Leave() (files int, rows int64) { return r.stage.Leave() }
+
+// Reused is how many files an attempt before had left that are used again.
+func (r *Recomputed) Reused() int { return r.stage.Reused() }
 
 // name is how the commit, or the operation, stands in the names of files.
 func (s *Stage) name() string {

@@ -36,6 +36,7 @@ type Stage struct {
 	lines       int64
 
 	rows, unfit int64
+	reused      int           // files that an attempt before has left, see Options.Keep
 	uploads     []bucket.Move // of the commit, where the bucket is direct; nil before them
 	failed      error
 	// tried says that the manifest may exist, and done that the stage is over.
@@ -179,12 +180,11 @@ func (s *Stage) finishFile(d int64) error {
 	b.Finish()
 	s.out.features.add(b, s.out.opts.Log)
 	n := len(s.files)
-	s.files = append(s.files, tablelog.File{Staging: s.stagingPath(fmt.Sprintf("%03d", n) + tablelog.FileSuffix)})
+	s.files = append(s.files, tablelog.File{Staging: s.dataStaging(n)})
 	s.finishing = make(chan finished, 1)
 	go func(done chan<- finished) { // ended by settle
 		defer b.Release()
-		f, columns, err := s.writeFile(b, n)
-		done <- finished{file: f, columns: columns, err: err}
+		done <- s.finish(b, n)
 	}(s.finishing)
 	if s.out.opts.Behind {
 		return nil
@@ -196,6 +196,7 @@ func (s *Stage) finishFile(d int64) error {
 type finished struct {
 	file    tablelog.File
 	columns []tablelog.Column
+	reused  bool // an attempt before has left it
 	err     error
 }
 
@@ -212,16 +213,39 @@ func (s *Stage) settle() error {
 	if s.columns += len(f.columns); s.columns <= tablelog.MaxColumns {
 		f.file.Columns = f.columns
 	}
+	if f.reused {
+		s.reused++
+	}
 	s.files[len(s.files)-1] = f.file
 	return nil
 }
 
+// finish makes the staged file n of rows, or finds the one that an attempt before has made of them.
+func (s *Stage) finish(b *rowfile.Builder, n int) (f finished) {
+	f.file.Staging = s.files[n].Staging
+	if s.out.opts.Keep == "" {
+		f.err = s.writeFile(b, n, &f)
+		return f
+	}
+	if sum, note, ok := s.findKept(b, f.file.Staging); ok {
+		f.file.Bytes, f.file.SHA256, f.reused = note.Bytes, note.SHA256, true
+		s.describe(&f, n, &sum)
+		return f
+	}
+	if f.err = s.out.bucket.Remove(f.file.Staging + keptSuffix); f.err == nil {
+		f.err = s.writeFile(b, n, &f)
+	}
+	if f.err == nil {
+		f.err = s.writeNote(&f.file)
+	}
+	return f
+}
+
 // writeFile encodes rows into the staged file n and reads it back.
-func (s *Stage) writeFile(b *rowfile.Builder, n int) (f tablelog.File, columns []tablelog.Column, err error) {
-	f.Staging = s.files[n].Staging
-	raw, err := s.out.bucket.Stage(f.Staging)
+func (s *Stage) writeFile(b *rowfile.Builder, n int, f *finished) error {
+	raw, err := s.out.bucket.Stage(f.file.Staging)
 	if err != nil {
-		return f, nil, err
+		return err
 	}
 	w := newChecked(raw)
 	sum, err := b.Encode(w, s.metadata(n))
@@ -230,17 +254,23 @@ func (s *Stage) writeFile(b *rowfile.Builder, n int) (f tablelog.File, columns [
 	}
 	if err != nil {
 		raw.Discard()
-		return f, nil, fmt.Errorf("write %s: %w", f.Staging, err)
+		return fmt.Errorf("write %s: %w", f.file.Staging, err)
 	}
-	f.Path = s.finalPath(tablelog.DataPath(tablelog.DayName(sum.MinTS), s.name(), n))
-	f.Rows, f.Bytes, f.SHA256, f.RowsHash = sum.Rows, w.bytes, w.sha256(), sum.Hash
-	f.MinRequestTS, f.MaxRequestTS = sum.MinTS, sum.MaxTS
-	f.MaxRevision, f.Early = sum.MaxRevision, sum.Early
-	columns = make([]tablelog.Column, len(sum.Columns))
+	f.file.Bytes, f.file.SHA256 = w.bytes, w.sha256()
+	s.describe(f, n, &sum)
+	return readBack(s.out.bucket, &f.file, &sum)
+}
+
+// describe says what the rows of file n are.
+func (s *Stage) describe(f *finished, n int, sum *rowfile.Summary) {
+	f.file.Path = s.finalPath(tablelog.DataPath(tablelog.DayName(sum.MinTS), s.name(), n))
+	f.file.Rows, f.file.RowsHash = sum.Rows, sum.Hash
+	f.file.MinRequestTS, f.file.MaxRequestTS = sum.MinTS, sum.MaxTS
+	f.file.MaxRevision, f.file.Early = sum.MaxRevision, sum.Early
+	f.columns = make([]tablelog.Column, len(sum.Columns))
 	for i, c := range sum.Columns {
-		columns[i] = tablelog.Column{Name: c.Name, Type: c.Type.String()}
+		f.columns[i] = tablelog.Column{Name: c.Name, Type: c.Type.String()}
 	}
-	return f, columns, readBack(s.out.bucket, &f, &sum)
 }
 
 // readBack compares a staged file with what was meant: first its bytes, so that
@@ -368,6 +398,7 @@ func (s *Stage) removeStaged() {
 	for i := range s.files {
 		_ = s.out.bucket.Remove(s.files[i].Staging)
 	}
+	s.removeNotes()
 	s.removeUploaded()
 	if s.deadLetters != nil {
 		_ = s.out.bucket.Remove(s.stagingPath("deadletter" + tablelog.DeadLetterSuffix))

@@ -24,6 +24,20 @@ type Scan struct {
 // DecodeRequest does; the error is a *RejectError.
 func (d *Decoder) ScanRequest(raw []byte) (Scan, error) { return d.scanRequest(raw, nil) }
 
+// Stamp is when an event of a kind is stamped, or a heartbeat. It decodes no more than it has to. The
+// error is a *events.RejectError.
+func (d *Decoder) Stamp(kind events.Kind, raw []byte) (ts events.Time, heartbeat bool, err error) {
+	if kind == events.KindRequest {
+		scan, err := d.ScanRequest(raw)
+		return scan.TS, scan.Heartbeat, err
+	}
+	o, info, err := d.DecodeOutcome(raw)
+	if info.Heartbeat {
+		return info.HeartbeatTS, true, err
+	}
+	return o.TS, false, err
+}
+
 func (d *Decoder) scanRequest(raw []byte, names *unknownNames) (Scan, error) {
 	s := scanner{data: raw, names: names}
 	found, err := s.event(d, inRequest)

@@ -3,6 +3,7 @@ package rowfile
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 
@@ -61,10 +62,46 @@ func (b *Builder) Encode(w io.Writer, meta map[string]string) (sum Summary, err 
 	if err := out.Close(); err != nil {
 		return sum, fmt.Errorf("writing the footer: %w", err)
 	}
+	b.summarize(&sum, digests)
+	return sum, nil
+}
+
+// summarize fills in what is known of the rows besides their columns.
+func (b *Builder) summarize(sum *Summary, digests []*digest) {
 	sum.Rows, sum.MinTS, sum.MaxTS = int64(b.rows), b.minTS, b.maxTS
 	sum.MaxRevision, sum.Early = b.maxRevision, b.early
 	sum.Hash = rowsHash(sum.Columns, digests)
-	return sum, nil
+}
+
+// Digest is the summary that Encode gives of the rows, without a file. Finish has to be called before.
+func (b *Builder) Digest() (sum Summary, err error) {
+	digests, errs := make([]*digest, len(b.finished)), make([]error, len(b.finished))
+	for i, c := range b.finished {
+		digests[i] = newDigest(c.typ.stored(), c.required)
+		sum.Columns = append(sum.Columns, Column{Name: c.name, Type: c.typ.stored()})
+	}
+	workers := newWorkers(len(b.finished))
+	workers.start(func(next func() (int, bool)) {
+		made := new(colfile.Column)
+		for i, ok := next(); ok; i, ok = next() {
+			errs[i] = b.digest(b.finished[i], digests[i], made)
+		}
+	})
+	workers.wait()
+	b.summarize(&sum, digests)
+	return sum, errors.Join(errs...)
+}
+
+// digest adds a column's values, cut as Encode cuts them.
+func (b *Builder) digest(col *column, into *digest, made *colfile.Column) (err error) {
+	defer guard(&err)
+	values := newChunker(col)
+	for end := 0; end < b.rows; {
+		end = min(b.rows, end+b.layout.groupRows)
+		c := values.next(end, made)
+		into.add(&c)
+	}
+	return nil
 }
 
 func (b *Builder) writeColumns(out *colfile.Writer, cols []*column) ([]*digest, error) {

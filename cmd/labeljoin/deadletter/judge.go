@@ -121,7 +121,7 @@ func rank(name string) int {
 
 // event judges an event in labeljoin's own format.
 func (j *judge) event(kind events.Kind, data []byte) fate {
-	ts, heartbeat, err := j.stamp(kind, data)
+	ts, heartbeat, err := j.decoders[kind].Stamp(kind, data)
 	if err != nil {
 		if reject, ok := errors.AsType[*events.RejectError](err); ok {
 			return fate{fateRefused, reject.Reason, reject.Detail}
@@ -143,19 +143,6 @@ func (j *judge) event(kind events.Kind, data []byte) fate {
 		return j.request(ts)
 	}
 	return j.outcome(ts)
-}
-
-// stamp finds the time of an event.
-func (j *judge) stamp(kind events.Kind, data []byte) (ts events.Time, heartbeat bool, err error) {
-	if kind == events.KindRequest {
-		scan, err := j.decoders[kind].ScanRequest(data)
-		return scan.TS, scan.Heartbeat, err
-	}
-	o, info, err := j.decoders[kind].DecodeOutcome(data)
-	if info.Heartbeat {
-		return info.HeartbeatTS, true, err
-	}
-	return o.TS, false, err
 }
 
 func (j *judge) request(ts events.Time) fate {

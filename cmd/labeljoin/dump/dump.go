@@ -56,28 +56,41 @@ type From struct {
 	Stream map[string]uint64 // sequences by stream
 }
 
-// ParseFrom reads a time, a day, a sequence, or a sequence of a stream: STREAM=SEQUENCE.
-func (f *From) ParseFrom(texts []string, parseTime func(string) (events.Time, error)) (err error) {
+// ParseFrom reads times, days, sequences, and sequences of streams: STREAM=SEQUENCE. What can count once
+// only is refused where it is given again: a stream, a time, a sequence without a stream.
+func (f *From) ParseFrom(texts []string, parseTime func(string) (events.Time, error)) error {
 	for _, text := range texts {
-		stream, number, named := strings.Cut(text, "=")
-		if !named {
-			number = text
+		if err := f.parse(text, parseTime); err != nil {
+			return err
 		}
-		seq, failed := strconv.ParseUint(number, 10, 64)
-		switch {
-		case failed == nil && seq > 0 && named:
-			if f.Stream == nil {
-				f.Stream = map[string]uint64{}
-			}
-			f.Stream[stream] = seq
-		case failed == nil && seq > 0:
-			f.Seq = seq
-		case named:
-			return fmt.Errorf("%q: write it STREAM=SEQUENCE, with a sequence from 1 on", text)
-		default:
-			if f.Time, err = parseTime(text); err != nil {
-				return fmt.Errorf("%w, or a sequence, or STREAM=SEQUENCE", err)
-			}
+	}
+	return nil
+}
+
+func (f *From) parse(text string, parseTime func(string) (events.Time, error)) error {
+	stream, number, named := strings.Cut(text, "=")
+	if !named {
+		number = text
+	}
+	seq, err := strconv.ParseUint(number, 10, 64)
+	isSeq := err == nil && seq > 0
+	switch {
+	case named && !isSeq:
+		return fmt.Errorf("%q: write it STREAM=SEQUENCE, with a sequence from 1 on", text)
+	case named && f.Stream[stream] != 0:
+		return fmt.Errorf("%q: stream %s is given twice", text, stream)
+	case named:
+		if f.Stream == nil {
+			f.Stream = map[string]uint64{}
+		}
+		f.Stream[stream] = seq
+	case f.Seq != 0 || f.Time != 0:
+		return fmt.Errorf("%q: reading begins at one time or sequence; for several streams write STREAM=SEQUENCE, once for each", text)
+	case isSeq:
+		f.Seq = seq
+	default:
+		if f.Time, err = parseTime(text); err != nil {
+			return fmt.Errorf("%w, or a sequence, or STREAM=SEQUENCE", err)
 		}
 	}
 	return nil
@@ -117,7 +130,7 @@ func (d *Dump) Run(ctx context.Context) (err error) {
 	if d.options, err = wire.Options(d.Config, rules); err != nil {
 		return err
 	}
-	if err := emptyDir(d.Dir); err != nil {
+	if err := partition.FreshDir(d.Dir); err != nil {
 		return err
 	}
 	s, err := partition.ConnectReading(ctx, d.Config)
@@ -141,21 +154,6 @@ func (d *Dump) Run(ctx context.Context) (err error) {
 		d.tell()
 	}
 	return err
-}
-
-// emptyDir makes the directory of a dump.
-func emptyDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("making the directory of the dump: %w", err)
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	if len(entries) > 0 {
-		return &terminal.UsageError{Err: fmt.Errorf("%s is not empty: give --out a directory of its own", dir)}
-	}
-	return nil
 }
 
 // readStreams reads one stream after the other.
@@ -340,7 +338,7 @@ func (d *Dump) event(in *engine.Input, m *events.Message, index uint32, e *event
 		letter.Reason, letter.Detail = e.Reject.Reason, e.Reject.Detail
 		return d.files.reject(&letter)
 	}
-	ts, heartbeat, err := d.timeOf(e)
+	ts, heartbeat, err := d.options.Decoders[e.Kind].Stamp(e.Kind, e.Data)
 	if reject, ok := errors.AsType[*events.RejectError](err); ok {
 		d.at.Rejected++
 		letter.Reason, letter.Detail = reject.Reason, reject.Detail
@@ -363,20 +361,6 @@ func (d *Dump) event(in *engine.Input, m *events.Message, index uint32, e *event
 		d.at.Outcomes++
 	}
 	return d.files.add(e.Kind, e.Data)
-}
-
-// timeOf is when an event or a heartbeat is stamped.
-func (d *Dump) timeOf(e *events.Decoded) (ts events.Time, heartbeat bool, err error) {
-	decoder := &d.options.Decoders[e.Kind]
-	if e.Kind == events.KindRequest {
-		scan, err := decoder.ScanRequest(e.Data)
-		return scan.TS, scan.Heartbeat, err
-	}
-	o, info, err := decoder.DecodeOutcome(e.Data)
-	if info.Heartbeat {
-		return info.HeartbeatTS, true, err
-	}
-	return o.TS, false, err
 }
 
 // tell says what was copied.

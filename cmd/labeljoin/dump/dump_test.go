@@ -282,10 +282,15 @@ func TestFrom(t *testing.T) {
 				t.Errorf("--from %s: %v", from, err)
 			}
 		}
-		for _, from := range []string{"yesterday", "0", "outcomes=x", "-1"} {
-			if err := new(dump.From).ParseFrom([]string{from}, replay.ParseTime); err == nil {
-				t.Errorf("--from %s is taken", from)
+		for _, from := range [][]string{{"yesterday"}, {"0"}, {"outcomes=x"}, {"-1"}, {"5", "6"}, {"2026-10-01", "2026-10-02"},
+			{"2026-10-01", "5"}, {"outcomes=5", "outcomes=6"}} {
+			if err := new(dump.From).ParseFrom(from, replay.ParseTime); err == nil {
+				t.Errorf("--from %q is taken", from)
 			}
+		}
+		both := new(dump.From)
+		if err := both.ParseFrom([]string{"2026-10-01", "outcomes=5", "requests=6"}, replay.ParseTime); err != nil {
+			t.Error(err)
 		}
 	})
 	t.Run("into a directory that is not empty, or was not completed", func(t *testing.T) {

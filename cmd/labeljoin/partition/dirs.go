@@ -10,15 +10,15 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 )
 
-// FreshDir makes a directory, or takes one that is empty: what a demo or a
-// benchmark makes must not mix with what a joiner has there.
+// FreshDir makes a directory, or takes one that is empty: what a demo, a dump or a
+// benchmark makes must not mix with what is there.
 func FreshDir(dir string) error {
 	entries, err := os.ReadDir(dir)
 	switch {
 	case err == nil && len(entries) > 0:
-		return &terminal.UsageError{Err: fmt.Errorf("%s is not empty: give --dir a new directory", dir)}
+		return &terminal.UsageError{Err: fmt.Errorf("%s is not empty: name a new directory", dir)}
 	case err != nil && !errors.Is(err, os.ErrNotExist):
-		return &terminal.UsageError{Err: fmt.Errorf("--dir: %w", err)}
+		return &terminal.UsageError{Err: err}
 	}
 	return MakeDir(dir)
 }

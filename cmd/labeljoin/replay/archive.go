@@ -45,7 +45,7 @@ func (r *Replay) Archive(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, w.Abort(), os.RemoveAll(r.scratch())) }()
 	seen, err := r.begin(ctx)
 	if err != nil {
-		return stopped(ctx, err)
+		return r.stopped(ctx, err)
 	}
 	o, err := r.batchOptions(&rules, seen)
 	if err != nil {
@@ -62,7 +62,7 @@ func (r *Replay) Archive(ctx context.Context) (err error) {
 		}
 	}
 	stop()
-	if err = stopped(ctx, err); err == nil {
+	if err = r.stopped(ctx, err); err == nil {
 		err = seen.read(&ledger)
 	}
 	if err == nil {

@@ -60,7 +60,7 @@ func (r *Replay) nothingToReplace() error {
 // openDays opens an output whose days are to be replaced. Its joiner may be running. What
 // was declared to be a gap of it counts.
 func (r *Replay) openDays(place bucket.Bucket, o export.Options, rules *joiner.Rules) (t target, err error) {
-	t.keeper, err = export.OpenKeeper(place, partition.Default, r.Log)
+	t.keeper, err = export.OpenKeeperAgain(place, partition.Default, o.Keep, r.Log)
 	if empty := (*export.EmptyError)(nil); errors.As(err, &empty) {
 		return t, r.nothingToReplace()
 	}

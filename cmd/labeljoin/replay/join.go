@@ -84,6 +84,10 @@ type rowWriter interface {
 	batch.Sink
 	Tallies() (rows, unfit int64)
 	Abort()
+	// Leave is Abort that leaves finished files for the next run, and says how many.
+	Leave() (files int, rows int64)
+	// Reused is how many files of a run before are used again.
+	Reused() int
 }
 
 // begin begins to write; nil: nothing is written.
@@ -116,7 +120,7 @@ func (r *Replay) open(ctx context.Context, rules *joiner.Rules) (t target, err e
 		return t, err
 	}
 	o := partition.OutputOptions(rows, partition.ID{}, r.Config, rules, r.Log)
-	o.Behind, o.FileBytes = true, min(o.FileBytes, r.Memory/fileShare)
+	o.Behind, o.FileBytes, o.Keep = true, min(o.FileBytes, r.Memory/fileShare), r.keep()
 	if r.Replace || len(r.Labels) > 0 {
 		return r.openDays(rows, o, rules)
 	}
@@ -200,7 +204,7 @@ func (s *stoppable) Read(p []byte) (int, error) {
 }
 
 // join joins the logs into one commit.
-func (r *Replay) join(ctx context.Context, rules *joiner.Rules, seen *evidence, to *target) (*report, error) {
+func (r *Replay) join(ctx context.Context, rules *joiner.Rules, seen *evidence, to *target) (done *report, err error) {
 	if r.From == 0 && r.To == 0 {
 		r.From, r.To = events.MinTime, events.MaxTime
 	}
@@ -219,7 +223,7 @@ func (r *Replay) join(ctx context.Context, rules *joiner.Rules, seen *evidence, 
 	}
 	if stage != nil {
 		sink.stage = stage
-		defer stage.Abort() // nothing, once it is committed
+		defer func() { r.endStage(ctx, stage, err) }()
 	}
 	stop := r.watch()
 	result, err := batch.Run(ctx, o, sink)
@@ -250,14 +254,16 @@ func (r *Replay) join(ctx context.Context, rules *joiner.Rules, seen *evidence, 
 	if l.Kinds[events.KindRequest].Read+l.Kinds[events.KindOutcome].Read == 0 {
 		return report, nil
 	}
-	if to.relabel != nil {
-		return report, r.commitLabels(ctx, to, report)
+	switch {
+	case to.relabel != nil:
+		err = r.commitLabels(ctx, to, report)
+	case to.again != nil:
+		err = r.commitDays(ctx, to.again, sink, report)
+	case to.out != nil:
+		_, err = stage.(*export.Stage).Commit(context.WithoutCancel(ctx), r.cut(result, rules))
 	}
-	if to.again != nil {
-		return report, r.commitDays(ctx, to.again, sink, report)
-	}
-	if s, ok := stage.(*export.Stage); ok {
-		_, err = s.Commit(context.WithoutCancel(ctx), r.cut(result, rules))
+	if stage != nil {
+		report.Reused = stage.Reused()
 	}
 	return report, err
 }

@@ -138,6 +138,12 @@ func (s *labelCells) Tallies() (rows, unfit int64) { return s.rows, 0 }
 // Abort does nothing: the folder is removed with the rest of the scratch.
 func (s *labelCells) Abort() {}
 
+// Leave leaves nothing.
+func (s *labelCells) Leave() (files int, rows int64) { return 0, 0 }
+
+// Reused is 0.
+func (s *labelCells) Reused() int { return 0 }
+
 // loadedCells are the cells of a day, in memory.
 type loadedCells struct {
 	labels  int

@@ -60,6 +60,10 @@ type Replay struct {
 	reading sync.Mutex           // guards logs: the progress is asked from outside
 	logs    [events.Kinds]*logFiles
 	stage   batch.Stage // what is being done
+	left    struct {    // of a replay that did not end, for the next run
+		files int
+		rows  int64
+	}
 }
 
 // Run joins the files into out.
@@ -94,16 +98,16 @@ func (r *Replay) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, out.close(), os.RemoveAll(r.scratch())) }()
 	gone, err := r.fetch(ctx)
 	if err != nil {
-		return stopped(ctx, err)
+		return r.stopped(ctx, err)
 	}
 	rules.Gaps = withGaps(rules.Gaps, gone)
 	seen, err := r.begin(ctx)
 	if err != nil {
-		return stopped(ctx, err)
+		return r.stopped(ctx, err)
 	}
 	report, err := r.join(ctx, &rules, seen, &out)
 	if err != nil {
-		return stopped(ctx, err)
+		return r.stopped(ctx, err)
 	}
 	return r.tell(report)
 }
@@ -114,14 +118,6 @@ func (r *Replay) begin(ctx context.Context) (*evidence, error) {
 		return nil, err
 	}
 	return r.evidence(ctx)
-}
-
-// stopped is what an error means if it is that the process was asked to stop.
-func stopped(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return errors.New("stopped before the end of the logs: nothing was written; the same command begins again")
-	}
-	return err
 }
 
 // evidence looks at the beginnings of the files, and will look at the rest.

@@ -102,7 +102,8 @@ type report struct {
 	Written  bool                        `json:"written"`
 	Rows     int64                       `json:"rows"`
 	Passes   int                         `json:"passes"`
-	Events   map[string]map[string]int64 `json:"events"` // by kind and what became of them
+	Reused   int                         `json:"files_reused,omitempty"` // that a run which was stopped had made
+	Events   map[string]map[string]int64 `json:"events"`                 // by kind and what became of them
 	Damaged  []string                    `json:"damaged"`
 	Replaced []export.DayChange          `json:"replaced,omitempty"`
 	Unknown  int64                       `json:"rows_of_no_request,omitempty"` // with --labels: they have null
@@ -162,6 +163,9 @@ func (r *Replay) tell(p *report) error {
 	}
 	if p.Passes > 1 {
 		fmt.Fprintf(r.Talk, "the logs were read in %d passes, for want of memory (--memory)\n", p.Passes)
+	}
+	if p.Reused > 0 {
+		fmt.Fprintf(r.Talk, "%d files of a run that was stopped are used again\n", p.Reused)
 	}
 	fmt.Fprintln(r.Talk)
 	t := tabwriter.NewWriter(r.Talk, 0, 0, 2, ' ', tabwriter.AlignRight)

@@ -68,6 +68,7 @@ type replayed struct {
 	report struct {
 		Written bool  `json:"written"`
 		Rows    int64 `json:"rows"`
+		Reused  int   `json:"files_reused"`
 		Days    []struct {
 			Day                                          string
 			Requests, Rows, Positives, Outcomes, Orphans int64

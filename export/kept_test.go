@@ -1,0 +1,297 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// keptOptions are those of a replay that goes on where it was stopped.
+func keptOptions(fs vfs.FS) Options {
+	opts := options(fs)
+	opts.Keep, opts.Behind = "abc", true
+	return opts
+}
+
+// keptRows are the rows of the commit: they make several files, of two days. Variant changes one.
+const keptRows = 23
+
+// rowAdder is a stage, or days that are computed again.
+type rowAdder interface {
+	Row(req *events.Request, row *joiner.Row) error
+}
+
+// stageKept adds the rows of the commit.
+func stageKept(s rowAdder, rows, variant int) error {
+	for i := range rows {
+		r, row := testRow(1, i)
+		if i == 6 && variant > 0 {
+			row.Cells[0].Value = float64(10 + variant)
+		}
+		if err := s.Row(r, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commitKept makes the commit, and says how many files of an attempt before it used.
+func commitKept(fs vfs.FS, variant int) (reused int, err error) {
+	o, err := Open(keptOptions(fs))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, o.Close()) }()
+	s, err := o.Stage(1)
+	if err != nil {
+		return 0, err
+	}
+	defer s.Abort()
+	if err := stageKept(s, keptRows, variant); err != nil {
+		return 0, err
+	}
+	if err := s.DeadLetter(letter()); err != nil {
+		return 0, err
+	}
+	_, err = s.Commit(context.Background(), testCut(1, "nonce"))
+	return s.Reused(), err
+}
+
+// dataOf are the bytes of all data files and dead letters; nothing may be left in _staging.
+func dataOf(t *testing.T, fs vfs.FS) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, dir := range []string{"data", "deadletter"} {
+		days, err := listed(fs, path.Join(testDir, dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, day := range days {
+			names, _ := listed(fs, path.Join(testDir, dir, day))
+			for _, name := range append(names, "") {
+				name = path.Join(dir, day, name)
+				if data, err := contents(fs, path.Join(testDir, name)); err == nil {
+					found[name] = string(data)
+				}
+			}
+		}
+	}
+	if left, _ := listed(fs, testDir+"/_staging"); len(left) > 0 {
+		t.Errorf("left in _staging: %q", left)
+	}
+	return found
+}
+
+// A process dies before every operation, or the power fails there: the next one that gets the same
+// rows uses the files that were finished, and makes the same bytes.
+func TestKeptFilesMakeTheSameBytes(t *testing.T) {
+	t.Parallel()
+	whole := vfs.NewCrashableMem()
+	if reused, err := commitKept(whole, 0); err != nil || reused != 0 {
+		t.Fatal(reused, err)
+	}
+	want := dataOf(t, whole)
+	errKilled := errors.New("killed")
+	most, points := 0, 0
+	for at := 1; ; at++ {
+		base := vfs.NewCrashableMem()
+		n := 0
+		dying := &faulty{FS: base, noLocks: true, before: func(string, string) error {
+			if n++; n >= at {
+				return errKilled
+			}
+			return nil
+		}}
+		if _, err := commitKept(dying, 0); err == nil {
+			break // no operation was left to die at
+		}
+		fs := base
+		if percent := []int{100, 0, 50}[at%3]; percent < 100 {
+			fs = base.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: newRand(uint64(at))})
+		}
+		if reused, made := commitAgain(t, fs, at, want); made {
+			most = max(most, reused)
+			points++
+		}
+	}
+	t.Logf("%d points; at most %d files were used again", points, most)
+	if most < 4 || points < 20 {
+		t.Errorf("at %d points at most %d files were used again, want more", points, most)
+	}
+}
+
+// commitAgain makes the commit, unless it is there, and compares the files.
+func commitAgain(t *testing.T, fs *vfs.MemFS, at int, want map[string]string) (reused int, made bool) {
+	t.Helper()
+	o, err := Open(keptOptions(fs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, there := o.Last()
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !there {
+		if reused, err = commitKept(fs, 0); err != nil {
+			t.Fatalf("killed before operation %d: %v", at, err)
+		}
+	}
+	sameData(t, dataOf(t, fs), want, fmt.Sprintf("killed before operation %d", at))
+	return reused, !there
+}
+
+func sameData(t *testing.T, got, want map[string]string, when string) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("%s: %d files, want %d", when, len(got), len(want))
+	}
+	for name, data := range want {
+		if got[name] != data {
+			t.Errorf("%s: %s has other bytes", when, name)
+		}
+	}
+}
+
+// What was kept is used for the same rows only, and goes with another name or none.
+func TestKeptFilesOfOthersAreNotUsed(t *testing.T) {
+	t.Parallel()
+	leave := func(t *testing.T) *vfs.MemFS {
+		fs := vfs.NewMem()
+		o := open(t, keptOptions(fs))
+		s, err := o.Stage(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stageKept(s, keptRows, 0); err != nil {
+			t.Fatal(err)
+		}
+		if files, rows := s.Leave(); files < 3 || rows < 9 {
+			t.Fatalf("%d files with %d rows were left", files, rows)
+		}
+		if err := o.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return fs
+	}
+	t.Run("other rows", func(t *testing.T) {
+		fs, whole := leave(t), vfs.NewMem()
+		reused, err := commitKept(fs, 1)
+		if err != nil || reused < 2 {
+			t.Fatal(reused, err)
+		}
+		if _, err := commitKept(whole, 1); err != nil {
+			t.Fatal(err)
+		}
+		sameData(t, dataOf(t, fs), dataOf(t, whole), "with another value")
+	})
+	t.Run("changed bytes", func(t *testing.T) {
+		fs, whole := leave(t), vfs.NewMem()
+		staged, _ := listed(fs, testDir+"/_staging")
+		for _, name := range staged {
+			if strings.HasSuffix(name, ".parquet") {
+				spoil(t, fs, path.Join(testDir, "_staging", name))
+			}
+		}
+		if reused, err := commitKept(fs, 0); err != nil || reused != 0 {
+			t.Fatal(reused, err)
+		}
+		if _, err := commitKept(whole, 0); err != nil {
+			t.Fatal(err)
+		}
+		sameData(t, dataOf(t, fs), dataOf(t, whole), "with spoilt files")
+	})
+	for _, keep := range []string{"", "abcd"} {
+		t.Run("keep "+keep, func(t *testing.T) {
+			fs := leave(t)
+			opts := keptOptions(fs)
+			opts.Keep = keep
+			if err := open(t, opts).Close(); err != nil {
+				t.Fatal(err)
+			}
+			if left, _ := listed(fs, testDir+"/_staging"); len(left) > 0 {
+				t.Errorf("left in _staging: %q", left)
+			}
+		})
+	}
+}
+
+// spoil changes a byte in the middle of a file.
+func spoil(t *testing.T, fs vfs.FS, name string) {
+	t.Helper()
+	data, err := contents(fs, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)/2] ^= 1
+	f, err := fs.Create(name, vfs.WriteCategoryUnspecified)
+	if err == nil {
+		_, err = f.Write(data)
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Days that are computed again go on likewise, though the joiner has committed meanwhile. A joiner that
+// starts removes what waits for it.
+func TestKeptFilesOfDays(t *testing.T) {
+	t.Parallel()
+	fs := &faulty{FS: vfs.NewMem(), before: func(string, string) error { return nil }} // which can exchange directories
+	o := open(t, options(fs))
+	mustCommit(t, o, 1)
+	recompute := func(leave bool) (reused int) {
+		k, err := OpenKeeperAgain(placeOf(fs), 0, "abc", slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer closing(t, k)
+		r, err := k.Recompute(keptOptions(fs))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stageKept(r, keptRows, 0); err != nil {
+			t.Fatal(err)
+		}
+		if leave {
+			if files, _ := r.Leave(); files < 3 {
+				t.Fatalf("%d files were left", files)
+			}
+			return 0
+		}
+		if _, err := r.Commit(t.Context(), func(string) bool { return false }); err != nil {
+			t.Fatal(err)
+		}
+		return r.Reused()
+	}
+	recompute(true)
+	mustCommit(t, o, 2)
+	if reused := recompute(false); reused < 3 {
+		t.Errorf("%d files were used again", reused)
+	}
+	if left, _ := listed(fs, testDir+"/_staging"); len(left) > 0 {
+		t.Errorf("left in _staging: %q", left)
+	}
+	recompute(true)
+	closing(t, o)
+	closing(t, open(t, options(fs)))
+	if left, _ := listed(fs, testDir+"/_staging"); len(left) > 0 {
+		t.Errorf("left in _staging after a start: %q", left)
+	}
+}
+
+func closing(t *testing.T, c io.Closer) {
+	t.Helper()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}

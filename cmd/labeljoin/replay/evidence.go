@@ -32,7 +32,7 @@ type evidence struct {
 
 	unmatched []string // labels that no outcome has to match
 
-	rejected map[string]*rejectedLines // by kind and file
+	rejected map[string]*rejectedLines // by kind and path
 	outcomes int64                     // that are in order
 	empty    bool                      // --outcomes is /dev/null: that there are none is said on purpose
 }
@@ -70,11 +70,11 @@ func (v *evidence) refused(d *events.DeadLetter) {
 	if v.rejected == nil {
 		v.rejected = map[string]*rejectedLines{}
 	}
-	r := v.rejected[d.Input]
+	r := v.rejected[file.key(d.Kind)]
 	if r == nil {
 		r = &rejectedLines{kind: d.Kind, first: fmt.Sprintf("line %d: %s: %s", d.Origin.Seq, d.Reason,
 			d.Detail)}
-		v.rejected[d.Input] = r
+		v.rejected[file.key(d.Kind)] = r
 	}
 	if r.last != seq {
 		r.lines, r.last = r.lines+1, seq
@@ -107,7 +107,7 @@ func (v *evidence) read(l *joiner.Ledger) error {
 			return v.refuse("%w", log.damaged[0])
 		}
 		for _, file := range log.files {
-			if err := v.judge(file, v.rejected[file.name(log.kind)]); err != nil {
+			if err := v.judge(file, v.rejected[file.key(log.kind)]); err != nil {
 				return err
 			}
 		}
@@ -188,6 +188,10 @@ func (f *File) name(kind events.Kind) string {
 	}
 	return kind.String() + "s:" + filepath.Base(f.Path)
 }
+
+// key tells a file from those of the same name in other directories, and from itself as the log of
+// another kind.
+func (f *File) key(kind events.Kind) string { return kind.String() + ":" + f.Path }
 
 // ParseShare reads a share like 1% or 0.01.
 func ParseShare(text string) (float64, error) {

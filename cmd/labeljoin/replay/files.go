@@ -88,8 +88,8 @@ func logsBelow(dir string) (files []string, err error) {
 	return files, err
 }
 
-// matchesOf expands a pattern, in which ** stands for any directories. It is an error if
-// there is no match.
+// matchesOf expands a pattern, in which ** stands for any directories. A directory that matches stands for
+// all files below it, as it does where the shell expands the pattern. It is an error if there is no match.
 func matchesOf(path string) ([]string, error) {
 	if !strings.ContainsAny(path, "*?[{") {
 		if strings.Contains(path, ",") {
@@ -97,14 +97,30 @@ func matchesOf(path string) ([]string, error) {
 		}
 		return nil, errors.New("there is no such file")
 	}
-	matches, err := doublestar.FilepathGlob(path, doublestar.WithFilesOnly(), doublestar.WithFailOnIOErrors())
+	matches, err := doublestar.FilepathGlob(path, doublestar.WithFailOnIOErrors())
 	if err != nil {
 		return nil, fmt.Errorf("there is no such file, and as a pattern it is malformed: %w", err)
 	}
-	if slices.Sort(matches); len(matches) == 0 {
+	var files []string
+	for _, match := range matches {
+		info, err := os.Stat(match)
+		if err != nil {
+			return nil, err
+		}
+		if !info.IsDir() {
+			files = append(files, match)
+			continue
+		}
+		below, err := logsBelow(match)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, below...)
+	}
+	if slices.Sort(files); len(files) == 0 {
 		return nil, errors.New("no file matches this pattern")
 	}
-	return matches, nil
+	return slices.Compact(files), nil
 }
 
 // readableLog reports why a file cannot be opened.

@@ -250,7 +250,7 @@ func (r *Replay) join(ctx context.Context, rules *joiner.Rules, seen *evidence, 
 	if err := seen.decided(result, rules); err != nil {
 		return nil, err
 	}
-	report := r.reportOf(result, sink)
+	report := r.reportOf(result, sink, seen)
 	if l.Kinds[events.KindRequest].Read+l.Kinds[events.KindOutcome].Read == 0 {
 		return report, nil
 	}

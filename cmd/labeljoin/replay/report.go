@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -105,6 +106,8 @@ type report struct {
 	Reused   int                         `json:"files_reused,omitempty"` // that a run which was stopped had made
 	Events   map[string]map[string]int64 `json:"events"`                 // by kind and what became of them
 	Damaged  []string                    `json:"damaged"`
+	Rejected []rejectedFileReport        `json:"rejected,omitempty"` // of which a line was
+	Empty    []string                    `json:"empty,omitempty"`    // files without an event
 	Replaced []export.DayChange          `json:"replaced,omitempty"`
 	Unknown  int64                       `json:"rows_of_no_request,omitempty"` // with --labels: they have null
 	LeftOut  int64                       `json:"rows_not_there,omitempty"`     // with --labels: positive, and in no day
@@ -112,7 +115,29 @@ type report struct {
 	ledger   joiner.Ledger
 }
 
-func (r *Replay) reportOf(result *batch.Result, sink *rowSink) *report {
+// rejectedFileReport is what was rejected of a file.
+type rejectedFileReport struct {
+	File  string `json:"file"`
+	Lines int64  `json:"lines"`
+	Of    int64  `json:"of"`
+	First string `json:"first"` // the first of them, with its line
+}
+
+// filesOf says which files had no event, or had lines that were rejected.
+func (p *report) filesOf(seen *evidence, log *logFiles) {
+	for i := range log.files {
+		f := &log.files[i]
+		named := f.Flag + " " + f.Path
+		if f.messages == 0 && f.Path != os.DevNull {
+			p.Empty = append(p.Empty, named)
+		}
+		if r := seen.rejected[f.key(log.kind)]; r != nil {
+			p.Rejected = append(p.Rejected, rejectedFileReport{File: named, Lines: r.lines, Of: f.messages, First: r.first})
+		}
+	}
+}
+
+func (r *Replay) reportOf(result *batch.Result, sink *rowSink, seen *evidence) *report {
 	p := &report{
 		Out: r.Out, Written: sink.stage != nil, Rows: result.Ledger.Rows, Passes: result.Passes,
 		Events: map[string]map[string]int64{}, Damaged: []string{}, Days: []dayReport{}, ledger: result.Ledger,
@@ -131,6 +156,7 @@ func (r *Replay) reportOf(result *batch.Result, sink *rowSink) *report {
 		for _, err := range r.logs[k].damaged {
 			p.Damaged = append(p.Damaged, err.Error())
 		}
+		p.filesOf(seen, r.logs[k])
 	}
 	for n, requests := range result.Coverage.Requests {
 		sink.day(n).Requests = requests
@@ -147,6 +173,28 @@ func (r *Replay) reportOf(result *batch.Result, sink *rowSink) *report {
 	return p
 }
 
+// mostFiles is how many files are named to a person; --json has all.
+const mostFiles = 10
+
+// tellFiles names the files that a person should look at.
+func (r *Replay) tellFiles(p *report) {
+	for _, damage := range p.Damaged {
+		fmt.Fprintf(r.Talk, "damaged: %s\n", damage)
+	}
+	for _, f := range p.Rejected[:min(mostFiles, len(p.Rejected))] {
+		fmt.Fprintf(r.Talk, "rejected: %d of %d lines of %s, the first in %s\n", f.Lines, f.Of, f.File, f.First)
+	}
+	if more := len(p.Rejected) - mostFiles; more > 0 {
+		fmt.Fprintf(r.Talk, "rejected: lines of %d more files (--json names them)\n", more)
+	}
+	for _, f := range p.Empty[:min(mostFiles, len(p.Empty))] {
+		fmt.Fprintf(r.Talk, "empty: %s\n", f)
+	}
+	if more := len(p.Empty) - mostFiles; more > 0 {
+		fmt.Fprintf(r.Talk, "empty: %d more files (--json names them)\n", more)
+	}
+}
+
 // mostDays is how many days are shown to a person; --json has all.
 const mostDays = 40
 
@@ -158,9 +206,7 @@ func (r *Replay) tell(p *report) error {
 		return e.Encode(p)
 	}
 	terminal.PrintLedger(r.Talk, &p.ledger)
-	for _, damage := range p.Damaged {
-		fmt.Fprintf(r.Talk, "damaged: %s\n", damage)
-	}
+	r.tellFiles(p)
 	if p.Passes > 1 {
 		fmt.Fprintf(r.Talk, "the logs were read in %d passes, for want of memory (--memory)\n", p.Passes)
 	}

@@ -66,10 +66,16 @@ type replayed struct {
 	err    error
 	talk   string
 	report struct {
-		Written bool  `json:"written"`
-		Rows    int64 `json:"rows"`
-		Reused  int   `json:"files_reused"`
-		Days    []struct {
+		Written  bool  `json:"written"`
+		Rows     int64 `json:"rows"`
+		Reused   int   `json:"files_reused"`
+		Damaged  []string
+		Empty    []string
+		Rejected []struct {
+			File, First string
+			Lines, Of   int64
+		}
+		Days []struct {
 			Day                                          string
 			Requests, Rows, Positives, Outcomes, Orphans int64
 		} `json:"days"`

@@ -237,5 +237,5 @@ func (k *Keeper) write(f *tablelog.File, sources []*rowfile.Reader, columns []ro
 	for _, c := range sum.Columns {
 		f.Columns = append(f.Columns, tablelog.Column{Name: c.Name, Type: c.Type.String()})
 	}
-	return readBack(k.bucket, f, &sum)
+	return readBackBy(k.bucket, f, &sum)
 }

@@ -170,7 +170,7 @@ func (r *Relabeled) file(from *tablelog.File, cells func(row *rowfile.Stored) []
 	for _, c := range sum.Columns {
 		f.Columns = append(f.Columns, tablelog.Column{Name: c.Name, Type: c.Type.String()})
 	}
-	return &f, readBack(k.bucket, &f, &sum)
+	return &f, readBackBy(k.bucket, &f, &sum)
 }
 
 // columns are those of a file and of the labels, which stand behind the others.

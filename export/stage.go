@@ -258,7 +258,7 @@ func (s *Stage) writeFile(b *rowfile.Builder, n int, f *finished) error {
 	}
 	f.file.Bytes, f.file.SHA256 = w.bytes, w.sha256()
 	s.describe(f, n, &sum)
-	return readBack(s.out.bucket, &f.file, &sum)
+	return readBack(s.out.bucket, &f.file, func(r bucket.Reader) error { return b.Reread(r, r.Size(), &sum) })
 }
 
 // describe says what the rows of file n are.
@@ -275,7 +275,7 @@ func (s *Stage) describe(f *finished, n int, sum *rowfile.Summary) {
 
 // readBack compares a staged file with what was meant: first its bytes, so that
 // the Parquet library never sees foreign ones, then its rows.
-func readBack(b bucket.Bucket, f *tablelog.File, sum *rowfile.Summary) error {
+func readBack(b bucket.Bucket, f *tablelog.File, rows func(bucket.Reader) error) error {
 	r, err := b.Open(f.Staging)
 	if err != nil {
 		return err
@@ -284,10 +284,15 @@ func readBack(b bucket.Bucket, f *tablelog.File, sum *rowfile.Summary) error {
 	if err := checkReader(r, f.Bytes, f.SHA256); err != nil {
 		return &CorruptFileError{Path: f.Staging, Err: err}
 	}
-	if err := rowfile.Verify(r, r.Size(), sum); err != nil {
+	if err := rows(r); err != nil {
 		return &CorruptFileError{Path: f.Staging, Err: err}
 	}
 	return nil
+}
+
+// readBackBy is readBack by the hash of the rows.
+func readBackBy(b bucket.Bucket, f *tablelog.File, sum *rowfile.Summary) error {
+	return readBack(b, f, func(r bucket.Reader) error { return rowfile.Verify(r, r.Size(), sum) })
 }
 
 // metadata is the key-value metadata of file n.

@@ -2,6 +2,7 @@ package jsonevent
 
 import (
 	"crypto/sha256"
+	"unsafe"
 
 	"github.com/labeljoin/labeljoin/events"
 )
@@ -9,14 +10,35 @@ import (
 // Outcome does what Decoder.DecodeOutcome does. All strings of the result are
 // parts of one copy of the event.
 func (p *Parser) Outcome(raw []byte) (events.Outcome, Info, error) {
-	if len(raw) <= p.most {
-		copy(p.page[:], raw)
-		if p.event(inOutcome, len(raw)) && p.isOutcome() {
-			if ts, ok := p.time(); ok {
-				return p.outcomeOf(raw, ts), Info{Unknown: p.unknown}, nil
-			}
-		}
+	if ts, ok := p.readOutcome(raw); ok {
+		o := p.outcomeOf(string(raw), ts)
+		o.Hash = sha256.Sum256(raw)
+		return o, Info{Unknown: p.unknown}, nil
 	}
+	return p.outcomeSlowly(raw)
+}
+
+// view is Outcome with strings that are parts of raw, and perhaps without the hash.
+func (p *Parser) view(raw []byte) (events.Outcome, Info, error) {
+	if ts, ok := p.readOutcome(raw); ok {
+		return p.outcomeOf(unsafe.String(unsafe.SliceData(raw), len(raw)), ts), Info{Unknown: p.unknown}, nil
+	}
+	return p.outcomeSlowly(raw)
+}
+
+// readOutcome reads an outcome that is like most, up to its time.
+func (p *Parser) readOutcome(raw []byte) (ts events.Time, ok bool) {
+	if len(raw) > p.most {
+		return 0, false
+	}
+	copy(p.page[:], raw)
+	if !p.event(inOutcome, len(raw)) || !p.isOutcome() {
+		return 0, false
+	}
+	return p.time()
+}
+
+func (p *Parser) outcomeSlowly(raw []byte) (events.Outcome, Info, error) {
 	p.fallbacks++
 	p.names.reset()
 	return p.d.decodeOutcome(raw, &p.names)
@@ -25,18 +47,13 @@ func (p *Parser) Outcome(raw []byte) (events.Outcome, Info, error) {
 // ScanOutcome finds whose outcome it is, and when, without making it: it accepts and rejects
 // what Outcome does. The id may be a part of raw.
 func (p *Parser) ScanOutcome(raw []byte) (id []byte, ts events.Time, info Info, err error) {
-	if len(raw) <= p.most {
-		copy(p.page[:], raw)
-		if p.event(inOutcome, len(raw)) && p.isOutcome() {
-			if ts, ok := p.time(); ok {
-				if p.given>>fieldRequestID&1 == 0 {
-					return nil, ts, Info{Unknown: p.unknown}, nil
-				}
-				return p.idIn(raw), ts, Info{Unknown: p.unknown}, nil
-			}
+	if ts, ok := p.readOutcome(raw); ok {
+		if p.given>>fieldRequestID&1 == 0 {
+			return nil, ts, Info{Unknown: p.unknown}, nil
 		}
+		return p.idIn(raw), ts, Info{Unknown: p.unknown}, nil
 	}
-	o, info, err := p.Outcome(raw)
+	o, info, err := p.outcomeSlowly(raw)
 	return []byte(o.RequestID), o.TS, info, err
 }
 
@@ -48,15 +65,15 @@ func (p *Parser) isOutcome() bool {
 		(!given(fieldItemID) || p.isID(fieldItemID))
 }
 
-func (p *Parser) outcomeOf(raw []byte, ts events.Time) events.Outcome {
-	p.text = string(raw)
+// outcomeOf makes the outcome on the page, of a text that stays, but for its hash.
+func (p *Parser) outcomeOf(text string, ts events.Time) events.Outcome {
+	p.text = text
 	out := events.Outcome{
 		RequestID: p.textOf(fieldRequestID),
 		ID:        p.textOf(fieldOutcomeID),
 		Type:      p.textOf(fieldType),
 		TS:        ts,
 		ItemID:    p.textOf(fieldItemID),
-		Hash:      sha256.Sum256(raw),
 	}
 	out.Value, out.HasValue = p.floatOf(fieldValue)
 	if p.given>>fieldAttrs&1 == 1 {

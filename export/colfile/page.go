@@ -22,6 +22,7 @@ type pageBuffers struct {
 	values   []byte // encoded
 	packed   []byte // and compressed
 	plain    int    // bytes before compression
+	runs     runs
 }
 
 func some[T any](v T) thrift.Null[T] { return thrift.New(v) }
@@ -76,7 +77,7 @@ func (p *pageBuffers) encodeValues(k *chunk, s *span) (err error) {
 	case k.leaf.kind == format.ByteArray && e == format.Plain:
 		p.values = appendTexts(p.values, c.Text, c.Offsets[from:to+1])
 	case k.leaf.kind != format.Boolean && e == format.RLEDictionary:
-		p.values, err = (*rle.DictionaryEncoding)(nil).EncodeInt32(p.values, k.dict.indexes[from:to])
+		p.values, err = p.runs.appendIndexes(p.values, k.dict.indexes[from:to])
 	case k.leaf.kind == format.Int32 && e == format.DeltaBinaryPacked:
 		p.values, err = (*delta.BinaryPackedEncoding)(nil).EncodeInt32(p.values, c.Int32s[from:to])
 	case k.leaf.kind == format.Int32 && e == format.Plain:

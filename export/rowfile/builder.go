@@ -287,14 +287,30 @@ func (b *Builder) addLabels(row *joiner.Row) {
 
 // addCell adds the value of a label.
 func (c *column) addCell(cell *joiner.Cell) {
+	if word, ok := c.wordOf(cell); ok {
+		c.addNum(c.kindOfCells(), word)
+	} else {
+		c.addNull()
+	}
+}
+
+// kindOfCells is the kind of the values of a label.
+func (c *column) kindOfCells() events.ValueKind {
+	if c.typ.Scalar == ScalarInt32 {
+		return events.ValueInt
+	}
+	return events.ValueDouble
+}
+
+// wordOf is the value of a label as its column holds it, if it is not null.
+func (c *column) wordOf(cell *joiner.Cell) (word uint64, ok bool) {
 	switch {
 	case cell.Null || math.IsNaN(cell.Value):
-		c.addNull()
+		return 0, false
 	case c.typ.Scalar == ScalarInt32:
-		c.addInt(int64(min(max(cell.Value, math.MinInt32), math.MaxInt32)))
-	default:
-		c.addDouble(cell.Value)
+		return uint64(int64(min(max(cell.Value, math.MinInt32), math.MaxInt32))), true
 	}
+	return math.Float64bits(cell.Value), true
 }
 
 // count counts a row for the summary.

@@ -71,10 +71,18 @@ func (k *chunker) levels(end int) []byte {
 	n := end - k.row
 	def := slices.Grow(k.made.Def[:0], n)[:n]
 	k.made.Def = def
-	for i := range def {
-		def[i] = 0
-		if c.tagAt(k.row+i) != events.ValueNull {
-			def[i] = 1
+	clear(def)
+	known := def[:max(0, min(end, c.rows)-k.row)]
+	switch {
+	case c.tags != nil:
+		for i := range known {
+			if c.tags[k.row+i] != events.ValueNull {
+				known[i] = 1
+			}
+		}
+	case c.only != events.ValueNull:
+		for i := range known {
+			known[i] = 1
 		}
 	}
 	return def

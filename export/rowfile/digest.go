@@ -120,10 +120,17 @@ func bitsOfBool(v bool) uint64 {
 	return 0
 }
 
+// textHead is the levels and the length of a text.
+const textHead = 6
+
 // addTexts adds texts, each of which is its length and its bytes after its
 // levels.
 func (d *digest) addTexts(c *colfile.Column) {
-	const head = 6
+	if c.Rep == nil && c.Def == nil {
+		d.addWholeTexts(c)
+		return
+	}
+	const head = textHead
 	at, value := 0, 0
 	for i := range c.Levels {
 		if at > digestBytes-head {
@@ -148,6 +155,31 @@ func (d *digest) addTexts(c *colfile.Column) {
 		d.flush(at)
 		at = 0
 		_, _ = d.hash.Write(text) // never fails
+	}
+	d.flush(at)
+}
+
+// addWholeTexts is addTexts where none is null or in a list.
+func (d *digest) addWholeTexts(c *colfile.Column) {
+	at, from := 0, c.Offsets[0]
+	for _, to := range c.Offsets[1 : c.Levels+1] {
+		text := c.Text[from:to]
+		from = to
+		if at+textHead+len(text) > digestBytes {
+			d.flush(at)
+			at = 0
+		}
+		b := d.scratch[at : at+textHead : at+textHead]
+		b[0], b[1] = 0, d.most
+		binary.LittleEndian.PutUint32(b[2:], uint32(len(text)))
+		at += textHead
+		if len(text) > digestBytes-at {
+			d.flush(at)
+			at = 0
+			_, _ = d.hash.Write(text) // never fails
+			continue
+		}
+		at += copy(d.scratch[at:], text)
 	}
 	d.flush(at)
 }

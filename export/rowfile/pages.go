@@ -1,6 +1,7 @@
 package rowfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -41,6 +42,19 @@ type pageDecoder struct {
 // decode makes c a page: its levels and its values, which are good until the page is
 // released and decode is called again.
 func (d *pageDecoder) decode(page parquet.Page, c *colfile.Column) error {
+	values, err := d.levels(page, c)
+	if err != nil {
+		return err
+	}
+	got, err := d.fill(c, page, values)
+	if err == nil && got < values {
+		err = fmt.Errorf("a page holds %d of %d values that are not null", got, values)
+	}
+	return err
+}
+
+// levels gives c the levels of a page, and says how many values there are.
+func (d *pageDecoder) levels(page parquet.Page, c *colfile.Column) (values int, err error) {
 	c.Levels, c.Rep, c.Def = int(page.NumValues()), page.RepetitionLevels(), page.DefinitionLevels()
 	if len(c.Rep) == 0 {
 		c.Rep = nil
@@ -48,24 +62,13 @@ func (d *pageDecoder) decode(page parquet.Page, c *colfile.Column) error {
 	if len(c.Def) == 0 {
 		c.Def = nil
 	}
-	values := c.Levels
-	if c.Def != nil {
-		values = 0
-		for _, def := range c.Def {
-			if def == d.most {
-				values++
-			}
-		}
+	if c.Rep != nil && len(c.Rep) != c.Levels || c.Def != nil && len(c.Def) != c.Levels {
+		return 0, fmt.Errorf("a page of %d values has %d and %d levels", c.Levels, len(c.Rep), len(c.Def))
 	}
-	got, err := d.fill(c, page, values)
-	if err != nil {
-		return err
+	if c.Def == nil {
+		return c.Levels, nil
 	}
-	if got < values || len(c.Rep) > 0 && len(c.Rep) != c.Levels || len(c.Def) > 0 && len(c.Def) != c.Levels {
-		return fmt.Errorf("a page of %d values has %d and %d levels and holds %d of %d that are not null", c.Levels,
-			len(c.Rep), len(c.Def), got, values)
-	}
-	return nil
+	return bytes.Count(c.Def, []byte{d.most}), nil
 }
 
 // fill makes c the values of a page and returns how many there are. A file that

@@ -80,7 +80,11 @@ func TestRoundTrip(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			in := samples(rng, 1+rng.IntN(60))
 			weighted := seed%2 == 0
-			data, sum := encode(t, build(t, newLayout(t, Config{Weight: weighted}), in))
+			b := build(t, newLayout(t, Config{Weight: weighted}), in)
+			data, sum := encode(t, b)
+			if err := b.Reread(bytes.NewReader(data), int64(len(data)), &sum); err != nil {
+				t.Fatal(err)
+			}
 			want, columns := expected(in, weighted)
 			got, gotColumns := readAll(t, data)
 			if !reflect.DeepEqual(gotColumns, columns) {

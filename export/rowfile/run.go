@@ -38,12 +38,22 @@ func (b *Builder) AddAll(rows []joiner.Labeled) (unfit int64, err error) {
 func (b *Builder) alike(rows []joiner.Labeled) (n int) {
 	for ; n < len(rows); n++ {
 		req, item := rows[n].Request, itemOf(&rows[n])
-		if (item != nil) != (itemOf(&rows[0]) != nil) || len(req.Features) != len(b.guess[0]) ||
-			item != nil && len(item.Features) != len(b.guess[1]) || !b.guessed(req, item) {
+		if (item != nil) != (itemOf(&rows[0]) != nil) || !b.distinct[index(item != nil)] {
+			break
+		}
+		// The rows of a request follow each other.
+		if (n == 0 || req != rows[n-1].Request) && !isGuess(b.guess[0], req.Features) {
+			break
+		}
+		if item != nil && !isGuess(b.guess[1], item.Features) {
 			break
 		}
 	}
 	return n
+}
+
+func isGuess(g []guess, fields []events.Field) bool {
+	return len(fields) == len(g) && startsWith(g, fields)
 }
 
 // itemOf is the item of a row; nil if it is of the whole request, or out of bounds.
@@ -77,34 +87,63 @@ type run struct {
 	rows  []joiner.Labeled
 	first int         // the row of the file that the first is
 	least events.Time // of the requests
-	// values are those of the column at hand.
+	// requests are those of the rows, and times how many rows each has: what is of the
+	// request is looked at once.
+	requests []*events.Request
+	times    []int
+	once     []int // 1 for each row
+	// values are those of the column at hand, and repeat how many rows have each.
 	values []*events.Value
+	repeat []int
 }
 
 func (r *run) begin(rows []joiner.Labeled, first int) {
 	r.rows, r.first, r.least = rows, first, events.MaxTime
+	r.requests, r.times = r.requests[:0], r.times[:0]
 	for i := range rows {
-		r.least = min(r.least, rows[i].Request.TS)
+		req := rows[i].Request
+		if last := len(r.requests) - 1; last >= 0 && r.requests[last] == req {
+			r.times[last]++
+			continue
+		}
+		r.requests, r.times = append(r.requests, req), append(r.times, 1)
+		r.least = min(r.least, req.TS)
 	}
-	r.values = slices.Grow(r.values[:0], len(rows))[:len(rows)]
+	for len(r.once) < len(rows) {
+		r.once = append(r.once, 1)
+	}
 }
 
 // end lets go of the rows, which their owner uses again.
 func (r *run) end() {
-	clear(r.values)
+	clear(r.values[:cap(r.values)])
+	clear(r.requests)
 	r.rows = nil
 }
 
 // take makes the values those of the i-th feature.
 func (r *run) take(i int, ofItem bool) {
+	r.values = r.values[:0]
+	if !ofItem {
+		for _, req := range r.requests {
+			r.values = append(r.values, &req.Features[i].Value)
+		}
+		r.repeat = r.times
+		return
+	}
 	for k := range r.rows {
 		row := &r.rows[k]
-		if ofItem {
-			r.values[k] = &row.Request.Items[row.Row.Item].Features[i].Value
-		} else {
-			r.values[k] = &row.Request.Features[i].Value
-		}
+		r.values = append(r.values, &row.Request.Items[row.Row.Item].Features[i].Value)
 	}
+	r.repeat = r.once[:len(r.rows)]
+}
+
+// requestOf is the request that has the k-th value.
+func (r *run) requestOf(k int, ofItem bool) *events.Request {
+	if ofItem {
+		return r.rows[k].Request
+	}
+	return r.requests[k]
 }
 
 // addRunFeatures adds the features of a part of the guess.
@@ -130,7 +169,7 @@ func (b *Builder) addRunFeatures(g []guess, ofItem bool) (unfit int64) {
 			c.skipTo(b.run.first)
 		}
 		b.run.take(i, ofItem)
-		size, bad := c.addRun(&b.run, &g[i])
+		size, bad := c.addRun(&b.run, &g[i], ofItem)
 		b.size += size
 		unfit += bad
 	}
@@ -138,50 +177,64 @@ func (b *Builder) addRunFeatures(g []guess, ofItem bool) (unfit int64) {
 }
 
 // addRun adds the values of a feature.
-func (c *column) addRun(r *run, g *guess) (size int, unfit int64) {
-	done := 0
+func (c *column) addRun(r *run, g *guess, ofItem bool) (size int, unfit int64) {
+	done, rows := 0, c.rows
 	if c.typed && !c.typ.List && (c.of.by == nil || c.of.by.ts < r.least) {
 		switch c.typ.Scalar {
 		case ScalarDouble:
-			done = c.addDoubles(r.values)
+			done = c.addDoubles(r)
 		case ScalarInt64:
-			done = c.addInts(r.values)
+			done = c.addInts(r)
 		case ScalarString:
-			done, size = c.addTexts(r.values)
+			done, size = c.addTexts(r)
 		}
 		if c.typ.Scalar != ScalarString {
-			size = done * (tagBytes + numBytes)
+			size = (c.rows - rows) * (tagBytes + numBytes)
 		}
 	}
 	for k := done; k < len(r.values); k++ {
-		req, v := r.rows[k].Request, r.values[k]
-		if !c.typed {
-			c.note(req, v, g)
-			size += c.add(v)
-			continue
+		req := r.requestOf(k, ofItem)
+		for range r.repeat[k] {
+			n, bad := c.addValue(req, r.values[k], g)
+			size += n
+			unfit += bad
 		}
-		if by := c.of.by; by != nil && by.after(req) && c.early(req, v, g) {
-			v = &events.Value{}
-		}
-		n, bad := c.addFitting(v)
-		size += n
-		unfit += bad
 	}
 	return size, unfit
 }
 
+// addValue adds the value of a feature of a request. It returns about how many bytes that
+// takes, and how many values did not fit.
+func (c *column) addValue(req *events.Request, v *events.Value, g *guess) (size int, unfit int64) {
+	if !c.typed {
+		c.note(req, v, g)
+		return c.add(v), 0
+	}
+	if by := c.of.by; by != nil && by.after(req) && c.early(req, v, g) {
+		v = &events.Value{}
+	}
+	return c.addFitting(v)
+}
+
 // tagRun begins n rows of kind k.
 func (c *column) tagRun(k events.ValueKind, n int) {
-	if c.tags == nil && (c.rows == 0 || c.only == k) {
-		if n > 0 {
-			c.only, c.seen = k, c.seen|1<<k
-			c.rows += n
-		}
+	switch {
+	case n == 0:
 		return
+	case c.tags == nil && (c.rows == 0 || c.only == k):
+		c.only, c.seen = k, c.seen|1<<k
+		c.rows += n
+		return
+	case c.tags == nil:
+		c.tag(k) // which gives every row its tag
+		n--
 	}
+	c.tags = grown(c.tags, n)
 	for range n {
-		c.tag(k)
+		c.tags = append(c.tags, k)
 	}
+	c.seen |= 1 << k
+	c.rows += n
 }
 
 // grown has room for n more.
@@ -193,120 +246,174 @@ func grown[T any](s []T, n int) []T {
 }
 
 // addDoubles adds values as long as they are numbers, and returns how many.
-func (c *column) addDoubles(values []*events.Value) (n int) {
-	c.nums = grown(c.nums, len(values))
-	for ; n < len(values); n++ {
-		x := values[n].Float
-		switch values[n].Kind {
-		case events.ValueDouble:
-		case events.ValueInt:
-			c.of.notes.Rounded += inexact(values[n].Int)
-			x = float64(values[n].Int)
-		default:
-			c.tagRun(events.ValueDouble, n)
-			return n
+func (c *column) addDoubles(r *run) (n int) {
+	c.nums = grown(c.nums, len(r.rows))
+	before := len(c.nums)
+	for ; n < len(r.values); n++ {
+		v := r.values[n]
+		x := v.Float
+		if v.Kind == events.ValueInt {
+			c.of.notes.Rounded += inexact(v.Int) * int64(r.repeat[n])
+			x = float64(v.Int)
+		} else if v.Kind != events.ValueDouble {
+			break
 		}
-		c.nums = append(c.nums, math.Float64bits(x))
+		for range r.repeat[n] {
+			c.nums = append(c.nums, math.Float64bits(x))
+		}
 	}
-	c.tagRun(events.ValueDouble, n)
+	c.tagRun(events.ValueDouble, len(c.nums)-before)
 	return n
 }
 
 // addInts adds values as long as they are integers, and returns how many.
-func (c *column) addInts(values []*events.Value) (n int) {
-	c.nums = grown(c.nums, len(values))
-	for n < len(values) && values[n].Kind == events.ValueInt {
-		c.nums = append(c.nums, uint64(values[n].Int))
-		n++
+func (c *column) addInts(r *run) (n int) {
+	c.nums = grown(c.nums, len(r.rows))
+	before := len(c.nums)
+	for ; n < len(r.values) && r.values[n].Kind == events.ValueInt; n++ {
+		for range r.repeat[n] {
+			c.nums = append(c.nums, uint64(r.values[n].Int))
+		}
 	}
-	c.tagRun(events.ValueInt, n)
+	c.tagRun(events.ValueInt, len(c.nums)-before)
 	return n
 }
 
 // addTexts adds values as long as they are texts, and returns how many, and about how many
 // bytes they take.
-func (c *column) addTexts(values []*events.Value) (n, size int) {
-	for n < len(values) && values[n].Kind == events.ValueString {
-		size += tagBytes + textBytes + len(values[n].Str)
+func (c *column) addTexts(r *run) (n, size int) {
+	for n < len(r.values) && r.values[n].Kind == events.ValueString {
+		size += (tagBytes + textBytes + len(r.values[n].Str)) * r.repeat[n]
 		n++
 	}
-	c.addStrings(n, func(i int) string { return values[i].Str })
+	c.addStrings(r.repeat[:n], func(i int) string { return r.values[i].Str })
 	return n, size
 }
 
-// addStrings adds n texts.
-func (c *column) addStrings(n int, at func(int) string) {
-	if n == 0 {
+func sum(times []int) (all int) {
+	for _, n := range times {
+		all += n
+	}
+	return all
+}
+
+// addStrings adds texts, each so many times.
+func (c *column) addStrings(times []int, at func(int) string) {
+	rows := sum(times)
+	if rows == 0 {
 		return
 	}
-	c.offsets = grown(c.offsets, n+1)
+	c.offsets = grown(c.offsets, rows+1)
 	if len(c.offsets) == 0 {
 		c.offsets = append(c.offsets, 0)
 	}
 	text, offsets := c.text, c.offsets
-	for i := range n {
+	for i, n := range times {
 		s := valid(at(i))
-		if cap(text)-len(text) < len(s) {
-			text = grown(text, len(s))
+		if cap(text)-len(text) < n*len(s) {
+			text = grown(text, n*len(s))
 		}
-		text = append(text, s...)
-		offsets = append(offsets, uint32(len(text)))
+		for range n {
+			text = append(text, s...)
+			offsets = append(offsets, uint32(len(text)))
+		}
 	}
 	c.text, c.offsets = text, offsets
-	c.tagRun(events.ValueString, n)
+	c.tagRun(events.ValueString, rows)
 }
 
-// addOptionalStrings adds n texts, or null where one is empty.
-func (c *column) addOptionalStrings(n int, at func(int) string) {
-	empty := 0
-	for i := range n {
+// addOptionalStrings adds texts, each so many times, or null where one is empty.
+func (c *column) addOptionalStrings(times []int, at func(int) string) {
+	empty, rows := 0, sum(times)
+	for i, n := range times {
 		if at(i) == "" {
-			empty++
+			empty += n
 		}
 	}
 	switch empty {
 	case 0:
-		c.addStrings(n, at)
-	case n:
-		c.tagRun(events.ValueNull, n)
+		c.addStrings(times, at)
+	case rows:
+		c.tagRun(events.ValueNull, rows)
 	default:
-		for i := range n {
-			c.addOptionalText(at(i))
+		for i, n := range times {
+			for range n {
+				c.addOptionalText(at(i))
+			}
 		}
 	}
 }
 
-// addRunInts adds n integers.
-func (c *column) addRunInts(n int, at func(int) int64) {
-	c.nums = grown(c.nums, n)
-	for i := range n {
-		c.nums = append(c.nums, uint64(at(i)))
+// addNums adds numbers of a kind, each so many times.
+func (c *column) addNums(k events.ValueKind, times []int, at func(int) uint64) {
+	rows, before := sum(times), len(c.nums)
+	c.nums = grown(c.nums, rows)
+	for i, n := range times {
+		for word := at(i); n > 0; n-- {
+			c.nums = append(c.nums, word)
+		}
 	}
-	c.tagRun(events.ValueInt, n)
+	c.tagRun(k, len(c.nums)-before)
 }
 
-// addRunDoubles adds n doubles.
-func (c *column) addRunDoubles(n int, at func(int) float64) {
+// addOptionalNums adds numbers of a kind, or null where there is none.
+func (c *column) addOptionalNums(k events.ValueKind, n int, at func(int) (word uint64, ok bool)) {
 	c.nums = grown(c.nums, n)
-	for i := range n {
-		c.nums = append(c.nums, math.Float64bits(at(i)))
+	for i := 0; i < n; {
+		from := i
+		for ; i < n; i++ {
+			word, ok := at(i)
+			if !ok {
+				break
+			}
+			c.nums = append(c.nums, word)
+		}
+		c.tagRun(k, i-from)
+		for from = i; i < n; i++ {
+			if _, ok := at(i); ok {
+				break
+			}
+		}
+		c.tagRun(events.ValueNull, i-from)
 	}
-	c.tagRun(events.ValueDouble, n)
 }
 
 // addRunHead adds the columns that come from requests and items.
 func (b *Builder) addRunHead(rows []joiner.Labeled) {
-	h, n := &b.head, len(rows)
-	h[requestID].addStrings(n, func(i int) string { return rows[i].Request.ID })
-	h[requestTS].addRunInts(n, func(i int) int64 { return rows[i].Request.TS.Micros() })
-	h[model].addOptionalStrings(n, func(i int) string { return rows[i].Request.Model })
-	h[modelVersion].addOptionalStrings(n, func(i int) string { return rows[i].Request.ModelVersion })
-	h[userID].addOptionalStrings(n, func(i int) string { return rows[i].Request.UserID })
-	for i := range rows {
-		req := rows[i].Request
-		b.size += rowOverhead + len(req.ID) + len(req.Model) + len(req.ModelVersion) + len(req.UserID)
-		b.addItemHead(req, itemOf(&rows[i]))
+	h, reqs, times := &b.head, b.run.requests, b.run.times
+	h[requestID].addStrings(times, func(i int) string { return reqs[i].ID })
+	h[requestTS].addNums(events.ValueInt, times, func(i int) uint64 { return uint64(reqs[i].TS.Micros()) })
+	h[model].addOptionalStrings(times, func(i int) string { return reqs[i].Model })
+	h[modelVersion].addOptionalStrings(times, func(i int) string { return reqs[i].ModelVersion })
+	h[userID].addOptionalStrings(times, func(i int) string { return reqs[i].UserID })
+	for i, req := range reqs {
+		b.size += times[i] * (rowOverhead + len(req.ID) + len(req.Model) + len(req.ModelVersion) + len(req.UserID))
 		b.minTS, b.maxTS = min(b.minTS, req.TS), max(b.maxTS, req.TS)
+	}
+	b.addRunItems(rows)
+}
+
+// addRunItems adds the columns of items, and the scores that requests have without them.
+func (b *Builder) addRunItems(rows []joiner.Labeled) {
+	h, n := &b.head, len(rows)
+	if itemOf(&rows[0]) == nil {
+		h[itemID].tagRun(events.ValueNull, n)
+		h[position].tagRun(events.ValueNull, n)
+		h[score].addOptionalNums(events.ValueDouble, n, func(i int) (uint64, bool) {
+			return math.Float64bits(rows[i].Request.Score), rows[i].Request.HasScore
+		})
+		return
+	}
+	item := func(i int) *events.Item { return &rows[i].Request.Items[rows[i].Row.Item] }
+	h[itemID].addStrings(b.run.once[:n], func(i int) string { return item(i).ID })
+	h[position].addOptionalNums(events.ValueInt, n, func(i int) (uint64, bool) {
+		return uint64(item(i).Position), item(i).HasPosition
+	})
+	h[score].addOptionalNums(events.ValueDouble, n, func(i int) (uint64, bool) {
+		return math.Float64bits(item(i).Score), item(i).HasScore
+	})
+	for i := range rows {
+		b.size += len(item(i).ID)
 	}
 }
 
@@ -315,20 +422,30 @@ func (b *Builder) addRunLabels(rows []joiner.Labeled) {
 	n := len(rows)
 	for l := range rows[0].Row.Cells {
 		value, ts := &b.labels[2*l], &b.labels[2*l+1]
-		for i := range rows {
-			cell := &rows[i].Row.Cells[l]
-			value.addCell(cell)
-			ts.addIntIf(cell.TS != events.MinTime, cell.TS.Micros())
-		}
+		value.addOptionalNums(value.kindOfCells(), n, func(i int) (uint64, bool) {
+			return value.wordOf(&rows[i].Row.Cells[l])
+		})
+		ts.addOptionalNums(events.ValueInt, n, func(i int) (uint64, bool) {
+			at := rows[i].Row.Cells[l].TS
+			return uint64(at.Micros()), at != events.MinTime
+		})
 	}
 	if len(b.layout.extra) > 0 {
 		for i := range rows {
 			b.addExtra(rows[i].Row)
 		}
 	}
-	b.tail[weight].addRunDoubles(n, func(i int) float64 { return rows[i].Row.Weight })
-	b.tail[revision].addRunInts(n, func(i int) int64 { return int64(min(rows[i].Row.Revision, math.MaxInt32)) })
-	b.tail[reason].addStrings(n, func(i int) string { return rows[i].Row.Reason.String() })
+	once := b.run.once[:n]
+	b.tail[weight].addNums(events.ValueDouble, once, func(i int) uint64 { return math.Float64bits(rows[i].Row.Weight) })
+	b.tail[revision].addNums(events.ValueInt, once, func(i int) uint64 {
+		return uint64(min(rows[i].Row.Revision, math.MaxInt32))
+	})
+	for i := 0; i < n; {
+		from := i
+		for i++; i < n && rows[i].Row.Reason == rows[from].Row.Reason; i++ {
+		}
+		b.tail[reason].addStrings([]int{i - from}, func(int) string { return rows[from].Row.Reason.String() })
+	}
 	b.size += labelOverhead * len(rows[0].Row.Cells) * n
 	for i := range rows {
 		b.count(rows[i].Row)

@@ -14,64 +14,87 @@ import (
 // file's checksum first: the Parquet library can exhaust memory on foreign bytes.
 func Verify(r io.ReaderAt, size int64, want *Summary) (err error) {
 	defer guard(&err)
-	f, err := parquet.OpenFile(r, size, parquet.SkipBloomFilters(true))
+	w, err := openWritten(r, size, want)
 	if err != nil {
 		return err
 	}
-	if f.NumRows() != want.Rows {
-		return fmt.Errorf("read back %d rows, wrote %d", f.NumRows(), want.Rows)
+	digests := make([]*digest, len(w.columns))
+	for i, c := range w.columns {
+		digests[i] = newDigest(c.Type, w.required[i])
 	}
-	fields, columns := f.Schema().Fields(), want.Columns
-	if columns == nil {
-		if columns, err = columnsOf(fields); err != nil {
-			return err
+	err = w.each(func(i int, chunks []parquet.ColumnChunk) error {
+		for _, chunk := range chunks {
+			if err := digests[i].addChunk(chunk); err != nil {
+				return err
+			}
 		}
-	}
-	if len(fields) != len(columns) {
-		return fmt.Errorf("read back %d columns, wrote %d", len(fields), len(columns))
-	}
-	for i := range fields {
-		if fields[i].Name() != columns[i].Name {
-			return fmt.Errorf("read back column %q, wrote %q", fields[i].Name(), columns[i].Name)
-		}
-	}
-	digests := make([]*digest, len(fields))
-	for i, c := range columns {
-		digests[i] = newDigest(c.Type, fields[i].Required())
-	}
-	if err := readColumns(f.RowGroups(), columns, digests); err != nil {
+		return nil
+	})
+	if err != nil {
 		return err
 	}
-	if got := rowsHash(columns, digests); got != want.Hash {
+	if got := rowsHash(w.columns, digests); got != want.Hash {
 		return fmt.Errorf("read back other values than were written: rows hash %s, want %s", got, want.Hash)
 	}
 	return nil
 }
 
-// readColumns reads the columns side by side, each from the first row group to
-// the last.
-func readColumns(groups []parquet.RowGroup, columns []Column, digests []*digest) error {
-	workers := newWorkers(len(columns))
-	errs := make([]error, len(columns))
+// written is a file that is read back.
+type written struct {
+	groups   []parquet.RowGroup
+	columns  []Column
+	required []bool
+}
+
+// openWritten opens a file that should have the rows and the columns of a summary.
+func openWritten(r io.ReaderAt, size int64, want *Summary) (*written, error) {
+	f, err := parquet.OpenFile(r, size, parquet.SkipBloomFilters(true))
+	if err != nil {
+		return nil, err
+	}
+	if f.NumRows() != want.Rows {
+		return nil, fmt.Errorf("read back %d rows, wrote %d", f.NumRows(), want.Rows)
+	}
+	fields := f.Schema().Fields()
+	w := &written{groups: f.RowGroups(), columns: want.Columns, required: make([]bool, len(fields))}
+	if w.columns == nil {
+		if w.columns, err = columnsOf(fields); err != nil {
+			return nil, err
+		}
+	}
+	if len(fields) != len(w.columns) {
+		return nil, fmt.Errorf("read back %d columns, wrote %d", len(fields), len(w.columns))
+	}
+	for i := range fields {
+		if fields[i].Name() != w.columns[i].Name {
+			return nil, fmt.Errorf("read back column %q, wrote %q", fields[i].Name(), w.columns[i].Name)
+		}
+		w.required[i] = fields[i].Required()
+	}
+	return w, nil
+}
+
+// each calls read with the chunks of every column, of several columns side by side.
+func (w *written) each(read func(i int, chunks []parquet.ColumnChunk) error) error {
+	workers := newWorkers(len(w.columns))
+	errs := make([]error, len(w.columns))
+	guarded := func(i int, chunks []parquet.ColumnChunk) (err error) {
+		defer guard(&err)
+		return read(i, chunks)
+	}
 	workers.start(func(next func() (int, bool)) {
 		for i, ok := next(); ok; i, ok = next() {
-			errs[i] = readColumn(groups, i, digests[i])
+			chunks := make([]parquet.ColumnChunk, len(w.groups))
+			for g := range w.groups {
+				chunks[g] = w.groups[g].ColumnChunks()[i]
+			}
+			errs[i] = guarded(i, chunks)
 		}
 	})
 	workers.wait()
 	for i, err := range errs {
 		if err != nil {
-			return fmt.Errorf("reading back column %q: %w", columns[i].Name, err)
-		}
-	}
-	return nil
-}
-
-func readColumn(groups []parquet.RowGroup, i int, d *digest) (err error) {
-	defer guard(&err)
-	for _, group := range groups {
-		if err := d.addChunk(group.ColumnChunks()[i]); err != nil {
-			return err
+			return fmt.Errorf("reading back column %q: %w", w.columns[i].Name, err)
 		}
 	}
 	return nil

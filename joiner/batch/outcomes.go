@@ -6,8 +6,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"math/bits"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jsonevent"
@@ -89,11 +92,22 @@ func (t *table) data(e *entry) ([]byte, events.Origin) {
 	return b[:size:size], events.Origin{Input: uint8(events.KindOutcome), Seq: seq, Index: uint32(index)}
 }
 
-// sort brings the entries into the order in which they are looked up.
-func (t *table) sort() {
-	slices.SortFunc(t.entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.at, b.at))
-	})
+// sort brings the entries into the order in which they are looked up, by so many goroutines.
+func (t *table) sort(jobs int) {
+	var group errgroup.Group
+	group.SetLimit(jobs)
+	for part := range t.parts() {
+		group.Go(func() error {
+			slices.SortFunc(part, func(a, b entry) int {
+				if a.hash != b.hash {
+					return cmp.Compare(a.hash, b.hash)
+				}
+				return cmp.Compare(a.at, b.at)
+			})
+			return nil
+		})
+	}
+	_ = group.Wait() // none of them fails
 	prefix := uint(0)
 	for 1<<prefix < len(t.entries) && prefix < 28 {
 		prefix++
@@ -108,6 +122,42 @@ func (t *table) sort() {
 		t.starts[i] = uint32(at)
 	}
 	t.sift()
+}
+
+// parts brings entries together whose hashes begin alike, each where it belongs, and gives
+// those parts in their order. (McIlroy, Bostic, McIlroy: Engineering Radix Sort.)
+func (t *table) parts() iter.Seq[[]entry] {
+	var ends, next [1 << hashPartBits]int
+	first := func(e *entry) uint64 { return e.hash >> (64 - hashPartBits) }
+	for i := range t.entries {
+		ends[first(&t.entries[i])]++
+	}
+	from := 0
+	for p, n := range ends {
+		next[p] = from
+		from += n
+		ends[p] = from
+	}
+	for p := range ends {
+		for next[p] < ends[p] {
+			e := t.entries[next[p]]
+			for of := first(&e); of != uint64(p); of = first(&e) {
+				t.entries[next[of]], e = e, t.entries[next[of]]
+				next[of]++
+			}
+			t.entries[next[p]] = e
+			next[p]++
+		}
+	}
+	return func(yield func([]entry) bool) {
+		from := 0
+		for _, to := range ends {
+			if from < to && !yield(t.entries[from:to]) {
+				return
+			}
+			from = to
+		}
+	}
 }
 
 // of gives the entries of a hash.
@@ -160,7 +210,7 @@ func (j *join) readOutcomes(ctx context.Context) error {
 	})
 	if err == nil {
 		j.addShares()
-		j.outcomes.sort()
+		j.outcomes.sort(len(j.workers))
 	}
 	return err
 }
@@ -373,9 +423,12 @@ func (j *join) orphans() error {
 				continue
 			}
 			data, at := t.data(&t.entries[to])
-			o, err := j.workers[0].parsers[k].Held(data)
+			o, err := j.workers[0].parsers[k].HeldView(data)
 			if err != nil {
 				return joiner.Undecodable("outcome", at, err)
+			}
+			if j.o.Rules.SameID == joiner.SameLast {
+				o.Hash = jsonevent.HashOfHeld(data)
 			}
 			j.workers[0].match(&o)
 			if known[o.RequestID] == nil {

@@ -9,12 +9,14 @@ import (
 	"unsafe"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // holding is an outcome of the request at hand, and its entry.
 type holding struct {
 	outcome events.Outcome
+	data    []byte // as the table has it
 	at      events.Origin
 	entry   *entry
 }
@@ -202,19 +204,41 @@ func (w *worker) outcomesOf(hash uint64, id string) ([]holding, error) {
 			continue
 		}
 		data, at := w.j.outcomes.data(&entries[i])
-		o, err := w.parsers[events.KindOutcome].Held(data)
+		o, err := w.parsers[events.KindOutcome].HeldView(data)
 		if err != nil {
 			return nil, joiner.Undecodable("outcome", at, err)
 		}
 		if o.RequestID == id {
 			w.match(&o)
-			w.held = append(w.held, holding{outcome: o, at: at, entry: &entries[i]})
+			w.held = append(w.held, holding{outcome: o, data: data, at: at, entry: &entries[i]})
 		}
 	}
-	if len(w.held) > 1 {
-		slices.SortStableFunc(w.held, func(a, b holding) int { return joiner.Order(&a.outcome, &b.outcome) })
-	}
+	w.order()
 	return w.held, nil
+}
+
+// order brings the outcomes of an id into joiner.Order. They have hashes only where those
+// tell anything: few outcomes are alike but for them.
+func (w *worker) order() {
+	byOrder := func(a, b holding) int { return joiner.Order(&a.outcome, &b.outcome) }
+	sort := func() {
+		if !slices.IsSortedFunc(w.held, byOrder) {
+			slices.SortStableFunc(w.held, byOrder)
+		}
+	}
+	sort()
+	alike := w.j.o.Rules.SameID == joiner.SameLast // then edits are told apart by their hashes
+	for i := 1; i < len(w.held) && !alike; i++ {
+		a, b := &w.held[i-1].outcome, &w.held[i].outcome
+		alike = a.TS == b.TS && a.ID == b.ID
+	}
+	if !alike {
+		return
+	}
+	for i := range w.held {
+		w.held[i].outcome.Hash = jsonevent.HashOfHeld(w.held[i].data)
+	}
+	sort()
 }
 
 // takeRequest counts a request, and hands over its rows.

@@ -1,0 +1,62 @@
+package colfile
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
+
+	"github.com/parquet-go/parquet-go/encoding/rle"
+)
+
+// groupOf is how many numbers are packed together; a run of fewer is not worth being one.
+const groupOf = 8
+
+// runs encodes numbers as runs of the same one and as packed bits. The library begins a run at
+// every eighth number only; the columns of a request repeat for each of its items, however
+// many they are, and are runs here of whatever length.
+// https://parquet.apache.org/docs/file-format/data-pages/encodings/#run-length-encoding--bit-packing-hybrid-rle--3
+type runs struct{ scratch []byte }
+
+// appendIndexes appends numbers of a dictionary as a page has them: after their width.
+func (r *runs) appendIndexes(dst []byte, indexes []int32) ([]byte, error) {
+	most := int32(0)
+	if len(indexes) > 0 {
+		most = slices.Max(indexes)
+	}
+	width := bits.Len32(uint32(most))
+	return r.append(append(dst, byte(width)), indexes, width)
+}
+
+// append appends numbers of so many bits.
+func (r *runs) append(dst []byte, numbers []int32, width int) ([]byte, error) {
+	var err error
+	packed := 0 // up to where numbers are in dst
+	for from, to := 0, 0; from < len(numbers); from = to {
+		for to = from + 1; to < len(numbers) && numbers[to] == numbers[from]; to++ {
+		}
+		// What is packed before the run takes some of it, up to whole groups.
+		begin := from + (groupOf-(from-packed)%groupOf)%groupOf
+		if to-begin < groupOf {
+			continue
+		}
+		if dst, err = r.pack(dst, numbers[packed:begin], width); err != nil {
+			return dst, err
+		}
+		dst = binary.AppendUvarint(dst, uint64(to-begin)<<1)
+		for value, left := uint32(numbers[begin]), width; left > 0; value, left = value>>8, left-8 {
+			dst = append(dst, byte(value))
+		}
+		packed = to
+	}
+	return r.pack(dst, numbers[packed:], width)
+}
+
+// pack appends numbers that are no long run.
+func (r *runs) pack(dst []byte, numbers []int32, width int) (_ []byte, err error) {
+	if len(numbers) == 0 {
+		return dst, nil
+	}
+	e := rle.Encoding{BitWidth: width}
+	r.scratch, err = e.EncodeInt32(r.scratch, numbers)
+	return append(dst, r.scratch...), err
+}

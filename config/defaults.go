@@ -124,6 +124,9 @@ func (c *Config) Complete() {
 			label.Value = Any
 		}
 		label.completeVotes(func(setting string) bool { return c.source.has(join(join("labels", label.Name), setting)) })
+		if label.Pair != nil && label.Pair.Opens == "" {
+			label.Pair.Opens = PairOpensLast
+		}
 	}
 	if a := c.Join.Attribute; a != nil {
 		a.complete(c.Longest(), c.source.has("join.attribute.within"))

@@ -86,6 +86,17 @@ const (
 
 func (Emit) words() []string { return []string{"close", "early"} }
 
+// PairOpens says which of several outcomes that open a pair is closed.
+type PairOpens string
+
+// The last before the close, or the first since the close before it.
+const (
+	PairOpensLast  PairOpens = "last"
+	PairOpensFirst PairOpens = "first"
+)
+
+func (PairOpens) words() []string { return []string{"last", "first"} }
+
 // AttributeTo says which requests have an outcome that names none.
 type AttributeTo string
 

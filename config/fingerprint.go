@@ -22,6 +22,8 @@ func (c *Config) Fingerprint() string {
 		Value  Agg           `json:"value"`
 		Of     string        `json:"of,omitempty"`
 		Until  string        `json:"until,omitempty"`
+		// Pair are its settings, in their order.
+		Pair []string `json:"pair,omitempty"`
 		// Columns are names, types and expressions, in turn.
 		Columns [][3]string    `json:"columns,omitempty"`
 		Votes   map[string]any `json:"votes,omitempty"` // unless outcomes are no votes
@@ -70,7 +72,7 @@ func (c *Config) Fingerprint() string {
 	}
 	for _, l := range c.Labels {
 		of := label{Name: l.Name, When: l.When, Window: l.Window.Std(), From: l.From.Std(), Value: l.Value, Of: l.Of,
-			Until: l.Until}
+			Until: l.Until, Pair: l.Pair.canonical()}
 		for _, column := range l.Columns {
 			of.Columns = append(of.Columns, [3]string{column.Name, string(column.Type), column.Value})
 		}

@@ -28,15 +28,17 @@ func TestFingerprintIsFixed(t *testing.T) {
 func TestFingerprintIgnoresWhatDecidesNothing(t *testing.T) {
 	want := decodeOK(t, sample).Fingerprint()
 	for what, src := range map[string]string{
-		"comments":            "# hello\n" + strings.ReplaceAll(sample, "labels:", "labels: # these"),
-		"spelled-out default": strings.Replace(sample, "window: 30m", "window: 30m, rows: item, max_age: 30d, sample_negatives: 1.0, sample_hash: sha256", 1),
-		"mode spelled out":    strings.Replace(sample, "features: {", "features: {mode: evolve, ", 1),
-		"another notation":    strings.Replace(sample, "lateness: 2m", "lateness: 120s", 1),
-		"long form":           strings.Replace(sample, `a: 'type == "a"'`, `a: {value: any, window: 0d30m, when: "type == \"a\""}`, 1),
-		"key order":           strings.Replace(sample, "window: 30m, lateness: 2m", "lateness: 2m, window: 30m", 1),
-		"order of features":   strings.Replace(sample, "x: int64, y: double", "y: double, x: int64", 1),
-		"where it runs":       sample + "name: other\nstate: {dir: elsewhere}\nnats: {embedded: true}\nlog: {level: debug}\n",
-		"own output":          sample + "output: {dir: there, roll: {rows: 10}}\npublish: {subject: x}\n",
+		"comments": "# hello\n" + strings.ReplaceAll(sample, "labels:", "labels: # these"),
+		"spelled-out default": strings.Replace(sample, "window: 30m",
+			"window: 30m, rows: item, max_age: 30d, sample_negatives: 1.0, sample_hash: sha256", 1),
+		"mode spelled out": strings.Replace(sample, "features: {", "features: {mode: evolve, ", 1),
+		"another notation": strings.Replace(sample, "lateness: 2m", "lateness: 120s", 1),
+		"long form": strings.Replace(sample, `a: 'type == "a"'`,
+			`a: {value: any, window: 0d30m, when: "type == \"a\""}`, 1),
+		"key order":         strings.Replace(sample, "window: 30m, lateness: 2m", "lateness: 2m, window: 30m", 1),
+		"order of features": strings.Replace(sample, "x: int64, y: double", "y: double, x: int64", 1),
+		"where it runs":     sample + "name: other\nstate: {dir: elsewhere}\nnats: {embedded: true}\nlog: {level: debug}\n",
+		"own output":        sample + "output: {dir: there, roll: {rows: 10}}\npublish: {subject: x}\n",
 	} {
 		if got := decodeOK(t, src).Fingerprint(); got != want {
 			t.Errorf("%s changes the fingerprint", what)
@@ -53,12 +55,19 @@ func TestFingerprintSeesWhatDecides(t *testing.T) {
 		{"lateness: 2m", "lateness: 2m, max_future: 1m"}, {"lateness: 2m", "lateness: 2m, max_age: 31d"},
 		{"lateness: 2m", "lateness: 2m, outcomes: {same_id: last}"},
 		{"lateness: 2m", "lateness: 2m, sample_negatives: 0.5"},
-		{"lateness: 2m", "lateness: 2m, sample_negatives: 0.5, sample_hash: sha256"}, {`"view"`, `"seen"`}, {", negatives: seen, impression: 'type == \"view\"'", ""},
-		{"a: 'type", "aa: 'type"}, {`a: 'type == "a"'` + "\n", ""}, {`== "b"`, `!= "b"`}, {"value: sum", "value: mean"}, {"value: sum", "value: sum, window: 1d"}, {"value: sum", "value: sum, from: 1m"},
-		{"value: sum", "value: sum, until: 'type == \"end\"'"}, {"value: sum", "value: sum, columns: {c: attrs.c}"}, {"value: sum", "value: sum, columns: {c: {value: attrs.c, type: string}}"},
+		{"lateness: 2m", "lateness: 2m, sample_negatives: 0.5, sample_hash: sha256"}, {`"view"`,
+			`"seen"`}, {", negatives: seen, impression: 'type == \"view\"'", ""},
+		{"a: 'type", "aa: 'type"}, {`a: 'type == "a"'` + "\n", ""}, {`== "b"`, `!= "b"`}, {"value: sum",
+			"value: mean"}, {"value: sum", "value: sum, window: 1d"}, {"value: sum", "value: sum, from: 1m"},
+		{"value: sum", "value: sum, until: 'type == \"end\"'"}, {"value: sum",
+			"value: sum, columns: {c: attrs.c}"}, {"value: sum", "value: sum, columns: {c: {value: attrs.c, type: string}}"},
+		{`a: 'type == "a"'`, "a: {pair: {open: 'type == \"a\"', close: 'true'}}"},
+		{`a: 'type == "a"'`, "a: {pair: {open: 'type == \"a\"', close: 'true', by: item_id}}"},
+		{`a: 'type == "a"'`, "a: {pair: {open: 'type == \"a\"', close: 'true', by: item_id, opens: first}}"},
 		{"x: int64", "x: string"}, {"x: int64", "z: int64"}, {"features: {", "features: {separator: '.', "},
 		{"features: {", "features: {mode: declared, "}, {"features: {", "features: {mode: frozen, "},
-		{"features:", "inputs: {requests: {time_unit: s}}\nfeatures:"}, {"features:", "inputs: {outcomes: {time_unit: s}}\nfeatures:"},
+		{"features:", "inputs: {requests: {time_unit: s}}\nfeatures:"}, {"features:",
+			"inputs: {outcomes: {time_unit: s}}\nfeatures:"},
 	} {
 		if !strings.Contains(sample, change[0]) {
 			t.Fatalf("the sample has no %q", change[0])
@@ -77,7 +86,9 @@ func TestFingerprintSeesWhatDecides(t *testing.T) {
 
 // TestPrintedTextReadsBack draws texts that YAML may take for something else.
 func TestPrintedTextReadsBack(t *testing.T) {
-	awkward := []string{"true", "no", "null", "~", "1e3", "0x10", "0b1", ".inf", "-", "a: b", "# c", "[", "{", "'", `"`, `\`, "\u0085", "\u2028", "\ufeff", " a ", "é", "\U0001f600", "%a", "@a", "1_000", "12:30:45", "2020-01-01", "=", "<<", "|", ">", "&a", "*a", "!a"}
+	awkward := []string{"true", "no", "null", "~", "1e3", "0x10", "0b1", ".inf", "-", "a: b", "# c", "[", "{", "'", `"`,
+		`\`, "\u0085", "\u2028", "\ufeff", " a ", "é", "\U0001f600", "%a", "@a", "1_000", "12:30:45", "2020-01-01", "=",
+		"<<", "|", ">", "&a", "*a", "!a"}
 	text := rapid.OneOf(rapid.SampledFrom(awkward), rapid.String(), rapid.StringMatching(`[-+.0-9a-fexoEX_:]{1,6}`))
 	rapid.Check(t, func(t *rapid.T) {
 		c := Default()
@@ -96,10 +107,11 @@ func TestPrintedTextReadsBack(t *testing.T) {
 			t.Fatalf("%v\nof\n%s", err, c.Print())
 		}
 		if again.Name != c.Name || !slices.Equal(again.Inputs.List[0].Stream, c.Inputs.List[0].Stream) {
-			t.Fatalf("name and stream %q %q come back as %q %q", c.Name, c.Inputs.List[0].Stream, again.Name, again.Inputs.List[0].Stream)
+			t.Fatalf("name and stream %q %q come back as %q %q", c.Name, c.Inputs.List[0].Stream, again.Name,
+				again.Inputs.List[0].Stream)
 		}
 		if again.Fingerprint() != c.Fingerprint() {
-			t.Fatalf("%q and %q come back as %+v and %v", when, name, again.Labels, again.Features.Declare)
+			t.Fatalf("%q and %q come back as\n%s", when, name, again.Print())
 		}
 	})
 }

@@ -14,8 +14,16 @@ type Label struct {
 	// describes the language. A label that is only a text is short for a label with this
 	// setting.
 	//
-	// Default: none. Every label needs one, or `of`.
+	// Default: none. Every label needs one, or `pair`, or `of`.
 	When string `yaml:"when"`
+	// Two outcomes that belong together, instead of `when`: what opens a pair and what closes it,
+	// as in `{open: 'type == "open"', close: 'type == "close"', by: attrs.session}`. Then the
+	// label is of the pairs: how long they are in seconds, or, with an expression in `value`, of
+	// the outcome that closes. `value: sum` adds their lengths, max has the longest, count says how
+	// many there are. Both outcomes lie in the window, and an open without a close is no pair.
+	//
+	// Default: none. Most labels are of single outcomes.
+	Pair *Pair `yaml:"pair"`
 	// How long after the request an outcome counts for this label. A request closes when
 	// the longest window of all labels ends. From 1ns to 3650d.
 	//

@@ -48,6 +48,8 @@ func (v *checker) labels() {
 			v.add(join(at, "of"), "stands beside `when`: a label is of outcomes or of other labels, so keep one of the two")
 		case of:
 			v.ofOthers(at, &l)
+		case l.Pair != nil:
+			v.pair(at, &l)
 		case strings.TrimSpace(l.When) == "":
 			v.add(join(at, "when"), "is missing: say which outcomes count, like `when: 'type == \"click\"'`")
 		}
@@ -103,7 +105,7 @@ func (v *checker) labelColumns(at string, l *Label) {
 
 // ofOthers checks what stands beside the expression of a label of others.
 func (v *checker) ofOthers(at string, l *Label) {
-	for _, setting := range []string{"window", "from", "until", "value", "by", "min", "ties", "classes", "columns"} {
+	for _, setting := range []string{"window", "from", "until", "value", "by", "min", "ties", "classes", "columns", "pair"} {
 		if v.source.has(join(at, setting)) {
 			v.add(join(at, setting), "has no effect beside `of`: the labels that it names have their own")
 		}

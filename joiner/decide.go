@@ -111,7 +111,8 @@ type Decision struct {
 	extra map[RowLabel][]events.Value // what columns keep, by where; nil while they keep nothing
 	ends  map[RowLabel]events.Time    // when an outcome ended the window; nil while none did
 
-	ballots map[RowLabel]*ballot // the votes, of labels that have some; nil while there are none
+	ballots map[RowLabel]*ballot   // the votes, of labels that have some; nil while there are none
+	opened  map[pairPlace]openPair // pairs that are not closed; nil while there are none
 
 	trace []Trace // by row and label; nil unless it is to be explained
 	at    int     // index of the outcome that is added, for the trace
@@ -139,7 +140,7 @@ func (d *Decision) Begin(rules *Rules, req *events.Request) {
 	d.rules, d.req, d.items, d.seen, d.trace, d.faults = rules, req, nil, nil, nil, nil
 	d.added.reset()
 	d.added.SameID, d.edits, d.extra = rules.SameID, d.edits[:0], nil
-	d.ends, d.ballots = nil, nil
+	d.ends, d.ballots, d.opened = nil, nil, nil
 	d.folds = slices.Grow(d.folds[:0], n*labels)[:n*labels]
 	clear(d.folds)
 	d.cells = slices.Grow(d.cells[:0], n)[:n]
@@ -251,6 +252,11 @@ func (d *Decision) fold(row int, o *events.Outcome, f *Fact, e *edit) {
 			continue
 		}
 		value := Number{o.Value, o.HasValue}
+		if l.Pair != nil {
+			if value = d.pair(RowLabel{row, i}, o, f); !value.Has {
+				continue
+			}
+		}
 		if l.looks() && !d.look(row, i, o, f, &value) {
 			continue
 		}
@@ -258,8 +264,14 @@ func (d *Decision) fold(row int, o *events.Outcome, f *Fact, e *edit) {
 			d.vote(row, i, o, f, value)
 			continue
 		}
-		if d.cells[row][i].add(l.Agg, o, value) && len(l.Columns) > 0 {
+		if !d.cells[row][i].add(l.Agg, o, value) {
+			continue
+		}
+		if len(l.Columns) > 0 {
 			d.keep(row, i, o, f)
+		}
+		if d.trace != nil {
+			d.trace[row*len(d.rules.Labels)+i].decided()
 		}
 	}
 	if d.trace != nil {

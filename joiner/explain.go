@@ -23,7 +23,17 @@ type Trace struct {
 	First  int // index of the first one beyond; meaningless if there is none
 	Ended  int // that would, were they stamped before the outcome that ended the window
 	Edited int // that would, had no later one of their id replaced them or taken them back
+
+	// Of a label of pairs: the outcomes that count and open or close one, the pairs, and the
+	// one that decides, if there is one.
+	Opens, Closes, Pairs int
+	Decider              TracedPair
+
+	last TracedPair // the one that was closed last
 }
+
+// decided notes that the outcome that was folded last decides, as far as is known.
+func (t *Trace) decided() { t.Decider = t.last }
 
 // Explain decides what is known of a request, as its steps do, and says how.
 func (m *Machine) Explain(x *Entry, now Now) (*Explanation, error) {

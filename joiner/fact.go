@@ -3,6 +3,7 @@ package joiner
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -30,10 +31,11 @@ type Fact struct {
 }
 
 // rowView is what labels look at in a row, and a Fact does not have otherwise. It is kept
-// of an outcome that may count for a label that looks at its row.
+// of an outcome that may count for a label that looks at its row, or is made of pairs.
 type rowView struct {
 	kind  string         // the whole type
 	attrs map[string]any // those that the labels look at
+	roles []labelRole    // in pairs
 }
 
 // Fact evaluates every condition of the rules for an outcome, as far as the outcome
@@ -44,6 +46,10 @@ func (r *Rules) Fact(o *events.Outcome) Fact {
 		l := &r.Labels[i]
 		if l.Until != nil && l.Until(o) {
 			f.ends.add(i)
+		}
+		if l.Pair != nil {
+			f.takePart(i, l, o)
+			continue
 		}
 		if !l.When(o) {
 			continue
@@ -93,13 +99,17 @@ func (f *Fact) whole() *events.Outcome {
 	return &o
 }
 
-// owned is sight whose texts last.
+// owned is a view whose texts last.
 func (s *rowView) owned() *rowView {
 	if s == nil {
 		return nil
 	}
 	attrs, _ := ownedValue(s.attrs).(map[string]any)
-	return &rowView{kind: strings.Clone(s.kind), attrs: attrs}
+	roles := slices.Clone(s.roles)
+	for i := range roles {
+		roles[i].role.Key = strings.Clone(roles[i].role.Key)
+	}
+	return &rowView{kind: strings.Clone(s.kind), attrs: attrs, roles: roles}
 }
 
 // ownedValue copies a value of JSON, so that its texts last.

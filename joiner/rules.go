@@ -75,6 +75,9 @@ type Label struct {
 	// Order for which it holds, stamped at or after the request, and what is stamped later than
 	// that one does not count.
 	Until func(*events.Outcome) bool
+	// Pair, if not nil, makes the label of pairs of outcomes. When is then of those that open
+	// or close one, and InRow is nil.
+	Pair *Pair
 	// InRow, if not nil, has to hold as well for an outcome to count in a row: see
 	// RowFunc. So When is what the outcome alone can say.
 	InRow RowFunc[bool]

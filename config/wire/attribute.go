@@ -75,14 +75,21 @@ func textOfAttr(path []string) func(*events.Outcome) string {
 			}
 			value = object[name]
 		}
-		switch v := value.(type) {
-		case string:
-			return v
-		case float64:
-			return joiner.KeyText(v)
-		case bool:
-			return strconv.FormatBool(v)
-		}
-		return ""
+		return textOf(value)
 	}
+}
+
+// textOf is a value of an outcome as a key has it; empty if it is none that has a text.
+func textOf(value any) string {
+	switch v := value.(type) {
+	case string:
+		return v
+	case float64:
+		return joiner.KeyText(v)
+	case int:
+		return strconv.Itoa(v)
+	case bool:
+		return strconv.FormatBool(v)
+	}
+	return ""
 }

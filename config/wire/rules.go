@@ -80,8 +80,8 @@ func labelOf(l config.Label, before []joiner.Label) (joiner.Label, error) {
 	if l.Of != "" {
 		return labelOfOthers(l, before)
 	}
-	when, err := rule.Compile(l.When)
-	if err != nil {
+	label := joiner.Label{Name: l.Name, Window: l.Window.Std(), From: l.From.Std()}
+	if err := whenOf(l, &label); err != nil {
 		return joiner.Label{}, err
 	}
 	word, expression := l.Value.Parts()
@@ -89,13 +89,12 @@ func labelOf(l config.Label, before []joiner.Label) (joiner.Label, error) {
 	if err != nil {
 		return joiner.Label{}, &settingError{"value", err}
 	}
-	label := joiner.Label{Name: l.Name, Window: l.Window.Std(), From: l.From.Std(), Agg: agg, When: when.Holds,
-		Fault: when.Fault, InRow: joiner.RowFunc[bool](when.InRow), Attrs: when.Attrs, AllAttrs: when.AllAttrs}
+	label.Agg = agg
 	if err := columnsOf(l, &label); err != nil {
 		return joiner.Label{}, err
 	}
 	if err := untilOf(l, &label); err != nil {
-		return joiner.Label{}, &settingError{"until", err}
+		return joiner.Label{}, err
 	}
 	if l.IsOfVotes() {
 		votesOf(l, &label)
@@ -121,17 +120,28 @@ func labelOf(l config.Label, before []joiner.Label) (joiner.Label, error) {
 	return label, nil
 }
 
+// whenOf compiles which outcomes count for a label, or which pairs of them.
+func whenOf(l config.Label, label *joiner.Label) error {
+	if l.Pair != nil {
+		return pairOf(l.Pair, label)
+	}
+	when, err := rule.Compile(l.When)
+	if err != nil {
+		return err
+	}
+	label.When, label.Fault, label.InRow = when.Holds, when.Fault, joiner.RowFunc[bool](when.InRow)
+	label.Attrs, label.AllAttrs = when.Attrs, when.AllAttrs
+	return nil
+}
+
 // untilOf compiles the condition of what ends the window.
 func untilOf(l config.Label, label *joiner.Label) error {
 	if l.Until == "" {
 		return nil
 	}
-	until, err := rule.Compile(l.Until)
+	until, err := alone("until", l.Until)
 	if err != nil {
 		return err
-	}
-	if until.InRow != nil {
-		return errors.New("it looks at the request or the item, and may look at the outcome alone")
 	}
 	label.Until = until.Holds
 	when := label.Fault

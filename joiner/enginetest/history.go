@@ -75,6 +75,7 @@ type generator struct {
 	kept  *rand.Rand // see labelsKeep
 	ends  *rand.Rand // see windowsEnd
 	votes *rand.Rand // see labelsOfVotes
+	pairs *rand.Rand // see labelsOfPairs
 	shape Shape
 	h     History
 	span  time.Duration
@@ -86,7 +87,8 @@ func Generate(seed uint64, shape Shape) History {
 	g := generator{Rand: rand.New(rand.NewPCG(seed, 0x6a6f696e)), later: rand.New(rand.NewPCG(seed, 0x66726f6d)),
 		rows: rand.New(rand.NewPCG(seed, 0x726f7773)), edits: rand.New(rand.NewPCG(seed, 0x65646974)),
 		named: rand.New(rand.NewPCG(seed, 0x6e616d65)), kept: rand.New(rand.NewPCG(seed, 0x6b657074)),
-		ends: rand.New(rand.NewPCG(seed, 0x656e6473)), votes: rand.New(rand.NewPCG(seed, 0x766f7465)), shape: shape}
+		ends: rand.New(rand.NewPCG(seed, 0x656e6473)), votes: rand.New(rand.NewPCG(seed, 0x766f7465)),
+		pairs: rand.New(rand.NewPCG(seed, 0x70616972)), shape: shape}
 	g.rules()
 	g.span = time.Duration(1+g.IntN(12)) * g.h.Rules.Longest()
 	if shape.Hot {
@@ -142,6 +144,7 @@ func (g *generator) rules() {
 	g.labelsKeep()
 	g.windowsEnd()
 	g.labelsOfVotes()
+	g.labelsOfPairs()
 	g.labelsOfOthers()
 	if g.edits.IntN(4) == 0 {
 		r.SameID = joiner.SameLast
@@ -354,6 +357,7 @@ func (g *generator) use(id string, ts events.Time) {
 	for j := range g.IntN(most) {
 		g.outcome(id, j, first)
 	}
+	g.parts(id, first)
 }
 
 func (g *generator) outcome(id string, j int, request events.Time) {

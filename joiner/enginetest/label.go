@@ -269,7 +269,7 @@ func belowLastPositive(all []candidate, i int) bool {
 	return some
 }
 
-// qualifying are the outcomes that count for a label of a row, each with what is its value
+// qualifying are the outcomes, or pairs, that count for a label of a row, each with what is its value
 // for the label. Where there is one row, its item is that of the outcome.
 func qualifying(l *joiner.Label, req *events.Request, c *candidate) []events.Outcome {
 	var out []events.Outcome
@@ -280,15 +280,18 @@ func qualifying(l *joiner.Label, req *events.Request, c *candidate) []events.Out
 			end = min(end, o.TS)
 		}
 	}
+	var counting []events.Outcome
 	for _, o := range c.outcomes {
 		delay := time.Duration(o.TS - req.TS)
-		if o.TS > end {
-			continue
+		if early := l.From > 0 && delay < l.From; !early && delay <= l.Window && o.TS <= end && l.When(&o) &&
+			!c.edited(&o, req.TS.Add(l.Window)) {
+			counting = append(counting, o)
 		}
-		if early := l.From > 0 && delay < l.From; early || delay > l.Window || !l.When(&o) ||
-			c.edited(&o, req.TS.Add(l.Window)) {
-			continue
-		}
+	}
+	if l.Pair != nil {
+		counting = pairsOf(l.Pair, counting)
+	}
+	for _, o := range counting {
 		at := itemOf(req, c, &o)
 		if l.InRow != nil {
 			if yes, err := l.InRow(&o, req, at); err != nil || !yes {

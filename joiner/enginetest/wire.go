@@ -89,7 +89,9 @@ func (g *generator) attrs() string {
 	if g.shape.Unnamed {
 		return g.keys()
 	}
-	looks := func(l joiner.Label) bool { return l.InRow != nil || l.Number != nil || len(l.Columns) > 0 }
+	looks := func(l joiner.Label) bool {
+		return l.InRow != nil || l.Number != nil || len(l.Columns) > 0 || l.Pair != nil
+	}
 	if !slices.ContainsFunc(g.h.Rules.Labels, looks) || g.rows.IntN(4) == 0 {
 		return ""
 	}

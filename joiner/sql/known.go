@@ -29,6 +29,7 @@ var reasons = map[string]string{
 	"Of":        "it is made of other labels: their columns are in the query, so write it as one more SELECT around it",
 	"Until":     "its window ends with another outcome",
 	"Votes":     "its outcomes are votes of raters (by)",
+	"Pair":      "it is made of pairs of outcomes, and the query looks at each outcome alone",
 	"Columns":   "it keeps attributes of the outcome that decided as columns",
 }
 

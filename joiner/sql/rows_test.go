@@ -53,7 +53,9 @@ func history(seed uint64) logs {
 		Timely: r.IntN(2) == 0, Wild: r.IntN(4) == 0, Hot: r.IntN(4) == 0, Again: r.IntN(4) == 0,
 	})
 	h.Rules.Merge = false
-	h.Rules.Labels = slices.DeleteFunc(h.Rules.Labels, func(l joiner.Label) bool { return l.Of != nil })
+	h.Rules.Labels = slices.DeleteFunc(h.Rules.Labels, func(l joiner.Label) bool {
+		return l.Of != nil || l.Pair != nil
+	})
 	for i := range h.Rules.Labels { // so are labels that look at the request
 		l := &h.Rules.Labels[i]
 		l.Until = nil
@@ -83,6 +85,7 @@ func history(seed uint64) logs {
 var refusedScenarios = map[string]bool{
 	"attribute": true, "attribute_shares": true, "merge": true, "early_merge": true, "whole_row_merge": true, "conditions_request": true, "value_expressions": true,
 	"of_labels": true, "label_columns": true, "votes": true, "votes_classes": true, "until": true, "until_edits": true,
+	"pairs": true, "pairs_sequences": true, "pairs_edits": true, "pairs_attributed": true,
 }
 
 // TestScenarios: the query gives the rows of a replay, whole, for the events of every

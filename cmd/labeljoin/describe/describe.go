@@ -73,14 +73,17 @@ func Write(w io.Writer, c *config.Config) {
 		if l.Until != "" {
 			window += " or until " + oneLine(l.Until)
 		}
-		value, says := string(l.Value), l.When
-		if l.Of != "" {
-			value, says = "of labels", l.Of
+		value := string(l.Value)
+		switch {
+		case l.Of != "":
+			value = "of labels"
+		case l.Pair != nil:
+			value += " of pairs"
 		}
 		if l.IsOfVotes() {
 			value += fmt.Sprintf(" by %s, min %d", l.By, l.Min)
 		}
-		fmt.Fprintf(lines, "%s\t%s\t%s\t%s\n", l.Name, value, window, oneLine(says))
+		fmt.Fprintf(lines, "%s\t%s\t%s\t%s\n", l.Name, value, window, oneLine(l.Says()))
 		for _, column := range l.Columns {
 			fmt.Fprintf(lines, "  %s\t%s\t\t%s\n", column.Name, typeOf(&column), oneLine(column.Value))
 		}

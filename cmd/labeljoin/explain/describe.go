@@ -150,7 +150,7 @@ func (t *describer) describeLabels(x *Explanation) {
 			x.Answers = append(x.Answers, left)
 		}
 		for j := range t.rules.Labels {
-			l := labelDescription{ItemID: item, Label: t.rules.Labels[j].Name, Rule: ruleOf(&t.cfg.Labels[j]),
+			l := labelDescription{ItemID: item, Label: t.rules.Labels[j].Name, Rule: t.cfg.Labels[j].Says(),
 				Value: valueOf(&row.Cells[j])}
 			l.Why = t.why(i, j) + t.kept(row, j)
 			if t.open(row, j) {
@@ -229,6 +229,8 @@ func (t *describer) why(at, label int) string {
 		g := &t.report.Gaps[0]
 		return fmt.Sprintf("is unknown: its window, which ends at %s, touches gap %d, from %s to %s%s.", ends, g.ID, g.From,
 			g.To, noted(g.Note))
+	case l.Pair != nil:
+		return t.whyOfPairs(row, trace, label)
 	case t.open(row, label) && trace.Inside == 0:
 		return fmt.Sprintf("is not decided: no %s has come so far, and its window ends at %s.", what, ends)
 	case t.open(row, label) && l.Votes != nil:
@@ -237,33 +239,43 @@ func (t *describer) why(at, label int) string {
 	case t.open(row, label):
 		return fmt.Sprintf("is not decided: %s came so far, and its window ends at %s.", plural(trace.Inside, what), ends)
 	case trace.Inside == 0:
-		text := fmt.Sprintf("is %s: no %s came before the outcome watermark passed %s", shownValue(cell), what, ends)
-		if trace.Beyond > 0 {
-			first := &t.report.Outcomes[trace.First].Outcome
-			text += fmt.Sprintf("; the first came at %s, %s", first.TS, distance(first.TS, t.report.Request.TS, l))
-		}
-		if trace.Ended > 0 {
-			text += fmt.Sprintf("; %s came after the outcome that ended the window (%s)", plural(trace.Ended, "outcome"),
-				oneLine(t.cfg.Labels[label].Until))
-		}
-		if trace.Edited > 0 {
-			text += fmt.Sprintf("; of %s later ones of the same outcome_id have replaced or taken back all",
-				plural(trace.Edited, "outcome"))
-		}
-		return text + t.faulty(l.Name) + "."
+		return fmt.Sprintf("is %s: no %s came before the outcome watermark passed %s%s.", shownValue(cell), what, ends,
+			t.missed(trace, label))
 	}
 	decider := ""
 	if cell.TS != events.MinTime {
 		decider = fmt.Sprintf("; the one that decides is of %s, %s", cell.TS, after(cell.TS.Sub(t.report.Request.TS)))
 	}
-	window := fmt.Sprint("within ", l.Window)
-	if l.From > 0 {
-		window = fmt.Sprintf("from %s to %s after the request", l.From, l.Window)
-	}
 	if l.Votes != nil {
-		return t.whyOfVotes(row, label, plural(trace.Inside, what), window, decider)
+		return t.whyOfVotes(row, label, plural(trace.Inside, what), windowOf(l), decider)
 	}
-	return fmt.Sprintf("is %s: %s %s%s.", shownValue(cell), plural(trace.Inside, what), window, decider)
+	return fmt.Sprintf("is %s: %s %s%s.", shownValue(cell), plural(trace.Inside, what), windowOf(l), decider)
+}
+
+// windowOf says when outcomes count for a label.
+func windowOf(l *joiner.Label) string {
+	if l.From > 0 {
+		return fmt.Sprintf("from %s to %s after the request", l.From, l.Window)
+	}
+	return fmt.Sprint("within ", l.Window)
+}
+
+// missed says what came and does not count for a label.
+func (t *describer) missed(trace *joiner.Trace, label int) (text string) {
+	l := &t.rules.Labels[label]
+	if trace.Beyond > 0 {
+		first := &t.report.Outcomes[trace.First].Outcome
+		text += fmt.Sprintf("; the first came at %s, %s", first.TS, distance(first.TS, t.report.Request.TS, l))
+	}
+	if trace.Ended > 0 {
+		text += fmt.Sprintf("; %s came after the outcome that ended the window (%s)", plural(trace.Ended, "outcome"),
+			oneLine(t.cfg.Labels[label].Until))
+	}
+	if trace.Edited > 0 {
+		text += fmt.Sprintf("; of %s later ones of the same outcome_id have replaced or taken back all",
+			plural(trace.Edited, "outcome"))
+	}
+	return text + t.faulty(l.Name)
 }
 
 // faulty says for how many outcomes a label's condition cannot be evaluated.
@@ -328,14 +340,14 @@ func (t *describer) describeForgotten(x *Explanation) {
 			case c.TS != events.MinTime:
 				text += fmt.Sprintf(": decided by an outcome of %s, %s", c.TS, after(c.TS.Sub(r.RequestTS)))
 			case l.Of != nil:
-				text += ": " + oneLine(ruleOf(&t.cfg.Labels[j]))
+				text += ": " + oneLine(t.cfg.Labels[j].Says())
 			case !c.Null && c.Value == 0:
 				text += fmt.Sprintf(": no outcome for which %s holds came before the watermark passed %s; it was at %s in commit %d",
-					oneLine(ruleOf(&t.cfg.Labels[j])), r.RequestTS.Add(l.Window), r.Commit.Cut.Progress.Watermark(t.rules.Lateness), r.Commit.Cut.Number)
+					oneLine(t.cfg.Labels[j].Says()), r.RequestTS.Add(l.Window), r.Commit.Cut.Progress.Watermark(t.rules.Lateness), r.Commit.Cut.Number)
 			}
 			x.Answers = append(x.Answers, text+".")
 			x.Labels = append(x.Labels, labelDescription{ItemID: r.ItemID, Label: l.Name, Value: valueOf(&r.Labels[j]),
-				Rule: ruleOf(&t.cfg.Labels[j]), Why: text})
+				Rule: t.cfg.Labels[j].Says(), Why: text})
 		}
 	}
 	x.Answers = append(x.Answers, fmt.Sprintf("its events are no longer in the state, which has forgotten requests stamped before %s; the log may still have them.", t.report.Forgotten))

@@ -4,17 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/joiner"
 )
-
-// ruleOf is the expression of a label: its condition, or that over other labels.
-func ruleOf(l *config.Label) string {
-	if l.Of != "" {
-		return l.Of
-	}
-	return l.When
-}
 
 // whyOfOthers says in a sentence why a label that is made of others is what it is.
 func (t *describer) whyOfOthers(row *joiner.Row, label int) string {

@@ -67,7 +67,7 @@ func (v *evidence) matched(c *batch.Coverage, rules *joiner.Rules) error {
 	why := ""
 	for i := range c.Labels {
 		l, label := &c.Labels[i], &rules.Labels[i]
-		inRow := label.InRow != nil && v.complete && l.Covered > 0 && l.Positive == 0
+		inRow := (label.InRow != nil || label.Pair != nil) && v.complete && l.Covered > 0 && l.Positive == 0
 		if l.Matched && !inRow || slices.Contains(v.unmatched, label.Name) {
 			continue
 		}
@@ -75,6 +75,9 @@ func (v *evidence) matched(c *batch.Coverage, rules *joiner.Rules) error {
 		switch {
 		case l.Fault != "" && why == "":
 			why = fmt.Sprintf("; the condition of %s cannot be evaluated for some: %s", label.Name, l.Fault)
+		case l.Matched && why == "" && label.Pair != nil:
+			why = fmt.Sprintf("; some open or close a pair of %s, but no two of them belong together (by) in any row",
+				label.Name)
 		case l.Matched && why == "":
 			why = fmt.Sprintf("; that of %s looks at the request or its item, and holds for no outcome in any row", label.Name)
 		}

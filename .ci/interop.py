@@ -22,6 +22,7 @@ The live case is the demo, read back by both. Exit code 0: all is well.
 
 import hashlib
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -375,6 +376,25 @@ def real(data):
                            positives={"label_" + n: l["positive_rows"] for n, l in b["labels"].items()})
 
 
+def check_schema(binary, work):
+    print(f"ok   schema: {interop_schema.check(binary, work / 'schema')}", flush=True)
+
+
+def check_train(binary, work):
+    print(f"ok   train: {interop_train.check(binary, work / 'train')}", flush=True)
+
+
+def attempt(run):
+    """Tries one run, and returns whether it failed."""
+    name, function, arguments = run
+    try:
+        function(*arguments)
+    except (Failure, interop_export.Failure, subprocess.SubprocessError, duckdb.Error, pyarrow.ArrowException) as e:
+        print(f"FAIL {name}: {e}", flush=True)
+        return True
+    return False
+
+
 def main():
     binary, work = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
     work.mkdir(parents=True)
@@ -382,17 +402,12 @@ def main():
     if len(sys.argv) > 3 and Path(sys.argv[3]).is_dir():
         cases += real(Path(sys.argv[3]).resolve())
     else:
-        print("no real logs here: only generated ones are read")
-    failed = 0
-    runs = [(c.name, lambda c=c: run_case(c, binary, work)) for c in cases] + [("live", lambda: run_live(binary, work))]
-    runs.append(("schema", lambda: print(f"ok   schema: {interop_schema.check(binary, work / 'schema')}", flush=True)))
-    runs.append(("train", lambda: print(f"ok   train: {interop_train.check(binary, work / 'train')}", flush=True)))
-    for name, run in runs:
-        try:
-            run()
-        except (Failure, interop_export.Failure, subprocess.SubprocessError, duckdb.Error, pyarrow.ArrowException) as e:
-            failed += 1
-            print(f"FAIL {name}: {e}", flush=True)
+        print("no real logs here: only generated ones are read", flush=True)
+    runs = [(c.name, run_case, (c, binary, work)) for c in cases]
+    runs += [("live", run_live, (binary, work)), ("schema", check_schema, (binary, work)), ("train", check_train, (binary, work))]
+    # Most of it is Python, which uses one core: two processes use two.
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        failed = sum(pool.imap_unordered(attempt, runs))
     print(f"{len(runs) - failed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
 

@@ -43,7 +43,11 @@ func alikeSamples(rng *rand.Rand, n int) []sample {
 
 // Rows that are added together make the file that they make one by one.
 func TestRunsAreRows(t *testing.T) {
-	for seed := range uint64(150) {
+	seeds := uint64(150)
+	if testing.Short() {
+		seeds = 15
+	}
+	for seed := range seeds {
 		rng := rand.New(rand.NewPCG(seed, 33))
 		in := alikeSamples(rng, 1+rng.IntN(300))
 		l := newLayout(t, Config{Labels: testLabels, Features: []Feature{{Name: "f0", Type: "double"},

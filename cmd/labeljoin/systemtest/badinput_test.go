@@ -190,7 +190,7 @@ func (b *rig) boundedMemory(c *child, most int64) {
 // testTooManyOutcomes sends a million outcomes of one request: a broken
 // producer costs dead letters and no more.
 func testTooManyOutcomes(t *testing.T, b *rig) {
-	total := manyOutcomes
+	total := 1_000_000
 	if testing.Short() {
 		total = 50_000
 	}

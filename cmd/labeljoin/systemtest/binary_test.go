@@ -26,6 +26,9 @@ const patience = 4 * time.Minute
 
 // TestBinary tries the program as it is built, as a process of its own.
 func TestBinary(t *testing.T) {
+	if raced {
+		t.Skip("the program that it builds has no race detector in it")
+	}
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "labeljoin")
 	if out, err := exec.Command("go", "build", "-o", binary, "..").CombinedOutput(); err != nil {

@@ -91,9 +91,9 @@ func (f *fullFile) Write(p []byte) (int, error) {
 // every operation in turn. The callers may notice nothing but the time.
 func TestDiskFullAnywhere(t *testing.T) {
 	t.Parallel()
-	worlds := 8
+	worlds, moments := 8, 60
 	if testing.Short() {
-		worlds = 2
+		worlds, moments = 2, 20
 	}
 	for seed := range worlds {
 		w := newCrashWorld(uint64(seed))
@@ -101,7 +101,7 @@ func TestDiskFullAnywhere(t *testing.T) {
 		if _, _, err := w.run(undisturbed, func(joiner.Receipt) {}); err != nil {
 			t.Fatal(err)
 		}
-		step := max(1, undisturbed.n/60)
+		step := max(1, undisturbed.n/moments)
 		for first := 0; first < undisturbed.n; first += step {
 			disk := &fullFS{FS: vfs.NewMem(), first: first, last: first + 1 + first%5}
 			patient := &diskspace.FS{FS: disk, Wait: &diskspace.Waiter{Pause: 100 * time.Microsecond}}

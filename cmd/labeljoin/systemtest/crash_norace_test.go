@@ -3,8 +3,8 @@
 package systemtest
 
 const (
-	crashPoints     = 2000      // how many crashes are tried
-	simulationSeeds = 60        // how many worlds are simulated
-	restoreSeeds    = 40        // in how many worlds old copies are restored
-	manyOutcomes    = 1_000_000 // how many outcomes one request has
+	raced           = false // whether the race detector watches
+	crashPoints     = 2000  // how many crashes are tried
+	simulationSeeds = 60    // how many worlds are simulated
+	restoreSeeds    = 40    // in how many worlds old copies are restored
 )

@@ -34,7 +34,7 @@ log: {format: json}
 // send again what was not acknowledged. Every acknowledged event must be in the rows, once.
 // To kill more often:
 //
-//	go test ./cmd/labeljoin -run TestBinary/KilledOverHTTP -httpkills 200 -timeout 1h -v
+//	go test ./cmd/labeljoin/systemtest -run TestBinary/KilledOverHTTP -httpkills 200 -timeout 1h -v
 func testKilledOverHTTP(t *testing.T, b *rig) {
 	config := b.path("labeljoin.yaml")
 	if err := os.WriteFile(config, []byte(httpKillConfig), 0o600); err != nil {

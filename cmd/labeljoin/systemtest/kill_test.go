@@ -43,7 +43,7 @@ var killColumns = []string{"request_id", "item_id", "revision", "request_ts", "c
 // takes its state away too. In the end the rows must be those that replay makes
 // of the same events. To kill more often:
 //
-//	go test ./cmd/labeljoin -run TestBinary/Killed -kills 1000 -killevents 1000000 -timeout 2h -v
+//	go test ./cmd/labeljoin/systemtest -run TestBinary/Killed -kills 1000 -killevents 1000000 -timeout 2h -v
 //
 // Half of the kills come as they come: in recovery, in a backlog, or, since the
 // traffic of an interval is published at its beginning, when all is read. The other

@@ -59,11 +59,11 @@ var simulationMustHit = []string{
 // which log, disk and clock go wrong together, and holds what comes of it
 // against the reference join. Which worlds again:
 //
-//	go test ./cmd/labeljoin -run TestSimulation -simseed N
+//	go test ./cmd/labeljoin/systemtest -run TestSimulation -simseed N
 //
 // and many more of them:
 //
-//	go test ./cmd/labeljoin -run TestSimulation -simseeds 1000
+//	go test ./cmd/labeljoin/systemtest -run TestSimulation -simseeds 1000
 //
 // Logs that were forked or rewound are not in here: that they are refused is the
 // matter of events/jetstream. The machine's clock says only when files are cut, so
@@ -72,7 +72,7 @@ func TestSimulation(t *testing.T) {
 	t.Parallel()
 	n := simulationSeeds
 	if testing.Short() {
-		n = 30
+		n = min(n, 30)
 	}
 	if *simSeedsFlag > 0 {
 		n = *simSeedsFlag

@@ -41,7 +41,7 @@ var stormColumns = []string{
 // In the end every row is, in every column, what a replay makes of the same log, and
 // so is what a consumer of the label stream knows. For more of it:
 //
-//	go test ./cmd/labeljoin -run TestBinary/Storm -storms 1000 -timeout 2h -v
+//	go test ./cmd/labeljoin/systemtest -run TestBinary/Storm -storms 1000 -timeout 2h -v
 func testStorm(t *testing.T, b *rig) { storm(t, b, 1) }
 
 // testClusterStorm is testStorm with three servers, of which some are killed or

@@ -28,6 +28,7 @@ import (
 	"github.com/labeljoin/labeljoin/export/health"
 	"github.com/labeljoin/labeljoin/export/review"
 	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/export/sample"
 	"github.com/labeljoin/labeljoin/export/schema"
 	"github.com/labeljoin/labeljoin/export/shards"
 	"github.com/labeljoin/labeljoin/export/stats"
@@ -70,6 +71,7 @@ func codedErrors() []codedError {
 		{&differError{&diff.Result{}}, terminal.ExitRefused},
 		{&schema.Error{}, terminal.ExitUsage},
 		{&health.NoLabelsError{}, terminal.ExitUsage},
+		{&sample.WrongSampleError{}, terminal.ExitUsage},
 		{&anomaliesError{}, terminal.ExitAnomaly},
 		{&review.AnomaliesError{}, terminal.ExitAnomaly},
 		{&review.NoRowsError{}, terminal.ExitUsage},

@@ -62,7 +62,7 @@ func newApp() *cli.App {
 			statusCommand(), topCommand(), explainCommand(), verifyCommand(), diffCommand(), doctorCommand(), gapCommand(),
 			deadletterCommand(),
 			daysCommand(), exportCommand(), viewCommand(), featuresCommand(),
-			statsCommand(), schemaCommand(), validateCommand(), healthCommand(), windowCommand(), reportCommand(),
+			statsCommand(), schemaCommand(), validateCommand(), healthCommand(), windowCommand(), reportCommand(), sampleCommand(),
 			compactCommand(), retainCommand(),
 			benchCommand(), completionCommand(), helpCommand(), noticesCommand(), versionCommand(),
 			readColumnsCommand(), // hidden: replay starts it

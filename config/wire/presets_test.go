@@ -223,7 +223,7 @@ func preset(t *testing.T, name string) *config.Config {
 // TestPresetsAreWhole: every preset is a configuration that can be checked, says what it
 // is for, and is what an input gets that names it.
 func TestPresetsAreWhole(t *testing.T) {
-	if len(config.Presets()) != 9 {
+	if len(config.Presets()) != 10 {
 		t.Errorf("there are the presets %q", config.Presets())
 	}
 	for _, name := range config.Presets() {
@@ -291,6 +291,11 @@ func TestPresetSamples(t *testing.T) {
 			"4 rows of 2 requests; clicked 2 on 4; bought 0 on 4; application item_id user_id user_query"},
 		{"segment", func(*testing.T) logs { return logs{"segment": lines(segmentEvents)} },
 			"4 rows of 2 requests; clicked 2 on 4; bought 2 on 4; index item_id list_id user_id"},
+		{"labelstudio", func(*testing.T) logs {
+			return logs{"labelstudio": {live(labelStudioExport)}, "requests": lines(
+				`{"request_id":"r1","ts":"2026-01-01T00:00:00Z"}` + "\n" +
+					`{"request_id":"r2","ts":"2026-01-01T00:00:00Z","items":[{"item_id":"a"},{"item_id":"b"}]}`)}
+		}, "3 rows of 2 requests; relevant 2 on 1; item_id"},
 		{"cloudevents", func(*testing.T) logs {
 			return logs{"cloudevents": {
 				live(`{"specversion":"1.0","id":"r1","source":"/ranker","type":"shop.request","time":"2026-01-01T00:00:00Z","data":{"query":"cat"}}`),
@@ -362,3 +367,18 @@ const inferenceLogs = `{"resourceLogs":[{"resource":{"attributes":[{"key":"servi
  "attributes":[{"key":"request.id","value":{"stringValue":"9007199254740993"}},
   {"key":"event.name","value":{"stringValue":"outcome.click"}}]},
 {"timeUnixNano":"1764384062000000000","severityText":"INFO","body":{"stringValue":"no event"}}]}]}]}`
+
+// labelStudioExport is what Label Studio exports as JSON of two tasks: the first was judged by three
+// raters, who are numbers or objects, and by one who skipped it; the second by one, with another
+// answer beside; a third task is of another project.
+const labelStudioExport = `[
+{"id":11,"annotations":[
+ {"id":1,"completed_by":7,"result":[{"value":{"choices":["yes"]},"id":"x","from_name":"relevance","to_name":"query","type":"choices","origin":"manual"}],"was_cancelled":false,"ground_truth":false,"created_at":"2026-01-02T10:00:00.123456Z","updated_at":"2026-01-02T10:00:09.123457Z","draft_created_at":null,"lead_time":4.288,"task":11,"project":3,"updated_by":7},
+ {"id":2,"completed_by":{"id":8,"email":"bob@example.com","first_name":"","last_name":""},"result":[{"value":{"choices":["yes"]},"id":"y","from_name":"relevance","to_name":"query","type":"choices"}],"was_cancelled":false,"created_at":"2026-01-02T11:00:00.5Z","updated_at":"2026-01-02T11:00:00.5Z","lead_time":2},
+ {"id":3,"completed_by":{"id":9,"email":"cy@example.com"},"result":[{"value":{"choices":["no"]},"from_name":"relevance","to_name":"query","type":"choices"}],"created_at":"2026-01-02T12:00:00Z"},
+ {"id":4,"completed_by":10,"result":[],"was_cancelled":true,"created_at":"2026-01-02T12:30:00Z","updated_at":"2026-01-02T12:30:00Z"}],
+ "file_upload":"tasks.json","drafts":[],"predictions":[],"data":{"request_id":"r1","query":"cat"},"meta":{"score":0.5},"created_at":"2026-01-02T09:00:00Z","updated_at":"2026-01-02T12:30:00Z","inner_id":1,"total_annotations":3,"project":3},
+{"id":12,"annotations":[
+ {"id":5,"completed_by":7,"result":[{"value":{"choices":["partly"]},"from_name":"relevance","to_name":"query","type":"choices"},{"value":{"rating":4},"from_name":"stars","to_name":"query","type":"rating"}],"was_cancelled":false,"created_at":"2026-01-02T10:05:00Z","updated_at":"2026-01-02T10:05:00Z","lead_time":1.5}],
+ "data":{"request_id":"r2","item_id":"b","query":"dog"},"created_at":"2026-01-02T09:00:00Z"},
+{"id":13,"annotations":[],"data":{"image":"x.jpg"},"created_at":"2026-01-02T09:00:00Z"}]`

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/labeljoin/labeljoin/export/raters"
 )
 
 // Report is the health of the labels of a day.
@@ -19,6 +21,8 @@ type Report struct {
 	Slices      []SliceReport
 	Calibration []Calibration
 	Alarms      []Alarm
+	// Raters is how far raters agree, of each label of votes; nil: not looked at, or there are none.
+	Raters []raters.Agreement `json:",omitempty"`
 	// Small are slices that have too few rows to be shown.
 	Small int
 }
@@ -138,6 +142,12 @@ func (r *Report) Print(w io.Writer) error {
 	}
 	if err := r.printCalibration(w); err != nil {
 		return err
+	}
+	for i := range r.Raters {
+		fmt.Fprintln(w)
+		if err := r.Raters[i].Print(w); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintln(w)
 	for i := range r.Alarms {

@@ -62,6 +62,7 @@ type pageView struct {
 	Labels                          []labelView
 	Slices                          []sliceView
 	Completeness                    []string
+	Raters                          []ratersView
 	Columns                         []columnView
 }
 
@@ -111,6 +112,9 @@ func view(c *Content) *pageView {
 		}
 		for i := range c.Health.Labels {
 			v.Labels = append(v.Labels, labelOf(c, i))
+		}
+		for i := range c.Health.Raters {
+			v.Raters = append(v.Raters, ratersOf(&c.Health.Raters[i]))
 		}
 		for _, s := range c.Health.Slices {
 			for _, l := range s.Labels {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/export/health"
 	"github.com/labeljoin/labeljoin/export/page"
+	"github.com/labeljoin/labeljoin/export/raters"
 	"github.com/labeljoin/labeljoin/export/schema"
 	"github.com/labeljoin/labeljoin/export/stats"
 	"github.com/labeljoin/labeljoin/export/stats/statstest"
@@ -81,7 +82,11 @@ func hostileHealth() (*health.Report, []health.Sufficiency) {
 		t.Deciles = append(t.Deciles, health.Decile{Low: x, High: x + 0.1, Rows: 100, Known: []uint64{100, 100}, Positive: []uint64{uint64(i), 1}, Expected: []int64{int64(x * 100 * (1 << 32)), 1}})
 	}
 	alarms := []health.Alarm{{Kind: health.KindRate, Label: script, Slice: script, From: 1, To: 2, Was: 0.1, Is: 0.2}}
-	return health.NewReport("day", t, alarms, 1), []health.Sufficiency{t.Windows(0, time.Minute, nil)}
+	r := health.NewReport("day", t, alarms, 1)
+	for _, name := range hostileNames() {
+		r.Raters = append(r.Raters, raters.Agreement{Label: name, Raters: []raters.Rater{{Name: name, Kappa: new(0.25)}}})
+	}
+	return r, []health.Sufficiency{t.Windows(0, time.Minute, nil)}
 }
 
 func render(t *testing.T, c *page.Content) string {

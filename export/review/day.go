@@ -9,6 +9,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/export/health"
 	"github.com/labeljoin/labeljoin/export/page"
+	"github.com/labeljoin/labeljoin/export/raters"
 	"github.com/labeljoin/labeljoin/export/schema"
 	"github.com/labeljoin/labeljoin/export/stats"
 	"github.com/labeljoin/labeljoin/export/tfmd"
@@ -224,8 +225,21 @@ func (h *Health) Report(ctx context.Context) (*health.Report, *health.Table, err
 		return nil, nil, err
 	}
 	r := health.NewReport(h.Date, now, alarmsOf(whole, start, end, h.History), h.Least)
-	r.Events, err = h.Output.decided(start)
+	if r.Events, err = h.Output.decided(start); err != nil {
+		return nil, nil, err
+	}
+	r.Raters, err = h.raters(ctx)
 	return r, now, err
+}
+
+// raters says how far the raters of the day's rows agree.
+func (h *Health) raters(ctx context.Context) (_ []raters.Agreement, err error) {
+	rows, err := h.Output.Day(ctx, h.Date, "")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	return raters.Collect(ctx, rows.Sources)
 }
 
 // before are the counts of an earlier day, those that were kept where they are of the same labels

@@ -193,8 +193,8 @@ func (e *Engine) stepKeyed(x *joiner.Entry, ev *joiner.Event, now joiner.Now) (j
 		return joiner.Effects{}, err
 	}
 	fx, err := e.machine.Step(x, ev, now)
-	if err != nil {
-		return fx, err
+	if err != nil || fx.Disposition == joiner.DispositionDuplicate || fx.Reject != nil {
+		return fx, err // nothing about the request has changed
 	}
 	after, err := e.keyedOf(x)
 	e.requestChanged(before, after)

@@ -215,7 +215,7 @@ func TestConfigurationMadeByAProgram(t *testing.T) {
 	}
 	c.Join.Emit = "soon"
 	err := c.Validate()
-	if err == nil || err.Error() != `join.emit: "soon" is not known; it is one of close, early` {
+	if err == nil || err.Error() != `join.emit: "soon" is not known; it is one of close, early, each` {
 		t.Errorf("a wrong word gives %v", err)
 	}
 }

@@ -78,13 +78,26 @@ func (SameID) words() []string { return []string{"first", "last"} }
 // Emit says when a row is written.
 type Emit string
 
-// At the close of its request, or as soon as all its labels are decided.
+// At the close of its request, as soon as all its labels are decided, or without those that are
+// not final.
 const (
 	EmitClose Emit = "close"
 	EmitEarly Emit = "early"
+	EmitEach  Emit = "each"
 )
 
-func (Emit) words() []string { return []string{"close", "early"} }
+func (Emit) words() []string { return []string{"close", "early", "each"} }
+
+// LabelEmit says whether rows wait for a label.
+type LabelEmit string
+
+// They do, or are written without it, and again when it is final.
+const (
+	LabelEmitClose LabelEmit = "close"
+	LabelEmitEach  LabelEmit = "each"
+)
+
+func (LabelEmit) words() []string { return []string{"close", "each"} }
 
 // PairOpens says which of several outcomes that open a pair is closed.
 type PairOpens string

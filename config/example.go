@@ -44,7 +44,7 @@ join:
   corrections: 1h                 # a late outcome still corrects a row for this long
   # rows: request                 # one row per request instead of one per item
   # duplicates: merge             # requests are logged in pieces
-  # emit: early                   # write a row as soon as its labels are decided
+  # emit: each                    # write a row as soon as one label is final, and again with others
   # negatives: seen               # keep only rows that were seen ...
   # impression: 'type == "impression"'   # ... which this outcome proves
   # sample_negatives: 0.1         # keep a tenth of the negatives, with weights

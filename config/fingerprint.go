@@ -82,6 +82,10 @@ func (c *Config) Fingerprint() string {
 	if c.Features.Mode != FeaturesEvolve {
 		canonical.Mode = c.Features.Mode
 	}
+	if stages := c.Stages(); len(stages) > 0 || j.Emit == EmitEach {
+		// Only where and when rows are written counts, whichever labels say so.
+		canonical.Join["emit"], canonical.Join["stages"] = EmitEach, stages
+	}
 	for name, kind := range c.Features.Declare {
 		canonical.Declared[name] = kind
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
@@ -43,8 +44,9 @@ type Join struct {
 	Duplicates Duplicates `yaml:"duplicates"`
 	// What is said of outcomes.
 	Outcomes JoinOutcomes `yaml:"outcomes"`
-	// When a row is written: at the close of its request or, with early, as soon as
-	// all its labels are positive.
+	// When a row is written: at the close of its request; with early, as soon as all its labels
+	// are positive; with each, as soon as its first label is final, without the others, which
+	// the column pending names, and again when the window of one of them has ended.
 	//
 	// Default: a row that is written once is easiest to read.
 	Emit Emit `yaml:"emit"`
@@ -174,6 +176,35 @@ func (c *Config) Longest() time.Duration {
 		longest = max(longest, l.Window)
 	}
 	return time.Duration(longest)
+}
+
+// Stages are the windows, from the shortest on, at whose ends rows are written before their
+// requests close: none while a row waits for a label with the longest window, and else those
+// that are not shorter than that of any label that rows wait for.
+func (c *Config) Stages() []time.Duration {
+	longest, waits := c.Longest(), time.Duration(0)
+	for i := range c.Labels {
+		if l := &c.Labels[i]; !c.each(l) {
+			waits = max(waits, l.Window.Std())
+		}
+	}
+	var stages []time.Duration
+	for i := range c.Labels {
+		w := c.Labels[i].Window.Std()
+		if waits <= w && w < longest && !slices.Contains(stages, w) {
+			stages = append(stages, w)
+		}
+	}
+	slices.Sort(stages)
+	return stages
+}
+
+// each reports whether rows are written without a label that is not final.
+func (c *Config) each(l *Label) bool {
+	if l.Emit == "" {
+		return c.Join.Emit == EmitEach
+	}
+	return l.Emit == LabelEmitEach
 }
 
 // Retention is how long beyond its close a request is remembered.

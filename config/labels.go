@@ -86,6 +86,13 @@ type Label struct {
 	//
 	// Default: none. Most labels say what happened.
 	Of string `yaml:"of"`
+	// Whether rows wait for the label. With close they do. With each they are written without it,
+	// once the labels that they wait for are final, and again when its window has ended; until
+	// then it is null, and the column pending names it.
+	//
+	// Default: each if join.emit is each, and else close. A row that is written once is easiest
+	// to read.
+	Emit LabelEmit `yaml:"emit"`
 }
 
 // LabelColumn is a column that keeps something of the outcome that decided a label. One that
@@ -203,7 +210,7 @@ func isOneArgument(text string) bool {
 
 // omits implements omitter: what a label of others has follows from them.
 func (l *Label) omits(key string) bool {
-	return l.Of != "" && key != "of" || !l.IsOfVotes() && key == "min"
+	return l.Of != "" && key != "of" && key != "emit" || !l.IsOfVotes() && key == "min"
 }
 
 // Labels is the block `labels`: a mapping from names to definitions, in the

@@ -142,6 +142,9 @@ func (v *checker) columns() {
 	for _, name := range ReservedColumns() {
 		taken[name] = "one that every output has"
 	}
+	if len(v.Stages()) > 0 {
+		taken["pending"] = "the one that names the labels that are not final (emit: each)"
+	}
 	claim := func(at, column, owner, wayOut string) bool {
 		key := strings.ToLower(column)
 		if other, ok := taken[key]; ok {

@@ -136,6 +136,7 @@ func TestJoinProblems(t *testing.T) {
 		{"join: {sample_negatives: 0}", "join.sample_negatives", "no share"},
 		{"join: {sample_negatives: 1.5}", "join.sample_negatives", "no share"},
 		{"join: {sample_negatives: .nan}", "join.sample_negatives", "not a number"},
+		{"join: {emit: eech}", "join.emit", `did you mean "each"?`},
 	})
 }
 
@@ -213,6 +214,12 @@ func TestLabelProblems(t *testing.T) {
 		{"labels: {a: {when: x, window: -1h}}", "labels.a.window", "negative"},
 		{"labels: {a: {when: x, window: 0s}}", "labels.a.window", "too short"},
 		{"labels: {a: x, a: y}", "labels.a", "is there twice"},
+		{"labels: {a: {when: x, emit: early}}", "labels.a.emit", "close, each"},
+		{"join: {emit: early}\nlabels: {a: {when: x, emit: each}}", "labels.a.emit", "choose one of the two"},
+		{"join: {emit: each, sample_negatives: 0.5}\nlabels: {a: x, b: {when: x, window: 1d}}", "join.emit", "export.sample"},
+		{"join: {negatives: above_last_positive}\nlabels: {a: x, b: {when: x, window: 1d, emit: each}}", "labels.b.emit",
+			"negatives: above_last_positive"},
+		{"join: {emit: each}\nlabels: {a: x, pending: {when: x, window: 1d}}", "labels.pending", "not final"},
 		{"labels: {a: {when: x, windw: 1h}}", "labels.a.windw", `did you mean "window"`},
 		{"labels:\n  <<: {a: x}", "labels", "cannot be a key"},
 	} {

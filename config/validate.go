@@ -132,6 +132,7 @@ func (v *checker) policy() {
 	if j.Emit == EmitEarly && j.Outcomes.SameID == SameIDLast {
 		v.add("join.emit", "early writes a row when nothing can change it any more, and with outcomes.same_id: last a later outcome can until the window ends: choose another of the two")
 	}
+	v.emit()
 	for _, word := range []struct {
 		path  string
 		value string
@@ -144,6 +145,34 @@ func (v *checker) policy() {
 		{"join.negatives", string(j.Negatives), j.Negatives.words()},
 	} {
 		v.word(word.path, word.value, word.known)
+	}
+}
+
+// emit checks what stands beside rows that are written before all their labels are final.
+func (v *checker) emit() {
+	at := "join.emit"
+	for _, l := range v.Labels {
+		if l.Emit == "" {
+			continue
+		}
+		v.word(join("labels", l.Name, "emit"), string(l.Emit), l.Emit.words())
+		if l.Emit == LabelEmitEach && v.Join.Emit != EmitEach {
+			at = join("labels", l.Name, "emit")
+		}
+	}
+	if at != "join.emit" && v.Join.Emit == EmitEarly {
+		v.add(at, "each writes rows before a label is final, and join.emit: early when all are: choose one of the two")
+	}
+	if len(v.Stages()) == 0 {
+		return
+	}
+	// A row that a policy leaves out in the end would have to be taken back when it is written before.
+	if v.Join.Negatives != NegativesAll {
+		v.add(at, "each writes a row before it is known whether negatives: %s keeps it: keep all of them (negatives: all), or write rows at the close (emit: close)",
+			v.Join.Negatives)
+	}
+	if v.Join.SampleNegatives < 1 {
+		v.add(at, "each writes a row before it is known whether it is a negative that sample_negatives leaves out: keep all of them and sample when you export (export.sample), or write rows at the close (emit: close)")
 	}
 }
 

@@ -134,7 +134,8 @@ func TestPowerLossWhileFilesAreSetAside(t *testing.T) {
 			if err := o.Close(); err != nil {
 				t.Fatal(err)
 			}
-			for _, dir := range []string{"data", "data/dt=2026-11-22", "data/dt=2026-11-23", "deadletter", "_commits/p0000", "_staging", ""} {
+			for _, dir := range []string{"data", "data/dt=2026-11-22", "data/dt=2026-11-23", "deadletter", "_commits/p0000",
+				"_staging", ""} {
 				f, err := base.OpenDir(path.Join(testDir, dir))
 				if err != nil {
 					continue
@@ -222,7 +223,8 @@ func commitRevision(t *testing.T, o *Output, k uint64, day string, revision uint
 		t.Fatal(err)
 	}
 	req := &events.Request{ID: day, TS: events.At(when)}
-	if err := s.Row(req, &joiner.Row{Item: -1, Cells: make([]joiner.Cell, 1), Revision: revision, Reason: joiner.ReasonCorrected}); err != nil {
+	if err := s.Row(req, &joiner.Row{Item: -1, Cells: make([]joiner.Cell, 1), Revision: revision,
+		Reason: joiner.ReasonCorrected}); err != nil {
 		return err
 	}
 	_, err = s.Commit(t.Context(), dayCut(k, newest))
@@ -278,7 +280,7 @@ func TestOldDaysMayBeDeleted(t *testing.T) {
 				}
 			}
 			o = open(t, options(mem))
-			for w, err := range o.Written(events.MinTime, false) {
+			for w, err := range o.Written(events.MinTime, 0, false) {
 				t.Errorf("a row of a deleted day is listed: %v %v", w, err)
 			}
 			if err := commitRevision(t, o, 4, old, 2, today); err != nil {

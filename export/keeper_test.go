@@ -145,7 +145,7 @@ func TestCompact(t *testing.T) {
 // written is what a rebuild is told.
 func written(t testing.TB, o *Output) (out []string) {
 	t.Helper()
-	for w, err := range o.Written(events.MinTime, false) {
+	for w, err := range o.Written(events.MinTime, 0, false) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/rowfile"
@@ -41,8 +42,10 @@ type Options struct {
 	Partitions int           // how many there are; 0 means 1
 	RulesHash  string        // goes into the files' metadata; empty: left out
 
-	Labels   []joiner.Label // only names and aggregates are used
-	Weight   bool           // write the weight column: sampling is configured
+	Labels []joiner.Label // only names, windows and aggregates are used
+	// Stages are those of the rules: rows name the labels that are not final.
+	Stages   []time.Duration
+	Weight   bool // write the weight column: sampling is configured
 	Features []Feature
 	// Mode says which other columns features may have.
 	Mode Mode
@@ -85,7 +88,7 @@ const (
 // layout is what the options say of the columns of files, in a table with some columns.
 func (o *Options) layout(known []rowfile.TableColumn) rowfile.Config {
 	return rowfile.Config{
-		Labels: o.Labels, Weight: o.Weight, Features: o.Features, Rename: o.Rename, Mode: o.Mode,
+		Labels: o.Labels, Stages: o.Stages, Weight: o.Weight, Features: o.Features, Rename: o.Rename, Mode: o.Mode,
 		Known: known, Many: o.Behind,
 	}
 }

@@ -16,20 +16,20 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-// Written lists the rows of requests with ts >= since that have a revision or
-// were written before their close, oldest commit first. RequestTS is cut to the
+// Written lists the rows of requests with ts >= since that have a revision above base or
+// were written early, or every row, oldest commit first. RequestTS is cut to the
 // microsecond, which is what the files have; a request within the microsecond
 // of since is listed. Rows of days that were deleted are not.
-func (o *Output) Written(since events.Time, every bool) iter.Seq2[joiner.Written, error] {
+func (o *Output) Written(since events.Time, base uint32, every bool) iter.Seq2[joiner.Written, error] {
 	return func(yield func(joiner.Written, error) bool) {
-		files, err := o.revised(since, every)
+		files, err := o.revised(since, base, every)
 		if err != nil {
 			yield(joiner.Written{}, err)
 			return
 		}
 		for i := range files {
 			more := true
-			err := o.scan(&files[i], every, func(w joiner.Written) bool {
+			err := o.scan(&files[i], base, every, func(w joiner.Written) bool {
 				if w.RequestTS.Add(time.Microsecond-1) >= since {
 					more = yield(w, nil)
 				}
@@ -47,12 +47,12 @@ func (o *Output) Written(since events.Time, every bool) iter.Seq2[joiner.Written
 
 // revised lists the live files that have rows for Written, those of older commits
 // first.
-func (o *Output) revised(since events.Time, every bool) (files []tablelog.File, err error) {
+func (o *Output) revised(since events.Time, base uint32, every bool) (files []tablelog.File, err error) {
 	for f, err := range o.writer.State().AllFiles(dayBound(since), "") {
 		if err != nil {
 			return nil, err
 		}
-		if (f.MaxRevision > 0 || f.Early > 0 || every) && f.MaxRequestTS >= since {
+		if (f.MaxRevision > base || f.Early > 0 || every) && f.MaxRequestTS >= since {
 			files = append(files, f)
 		}
 	}
@@ -63,7 +63,7 @@ func (o *Output) revised(since events.Time, every bool) (files []tablelog.File, 
 }
 
 // scan reads a committed file, once its bytes are known to be ours.
-func (o *Output) scan(f *tablelog.File, every bool, visit func(joiner.Written) bool) error {
+func (o *Output) scan(f *tablelog.File, base uint32, every bool, visit func(joiner.Written) bool) error {
 	missing := func(reason string) error {
 		return &MissingFileError{Dir: o.dir, Path: f.Path, Number: f.LastCommit, Reason: reason}
 	}
@@ -83,7 +83,7 @@ func (o *Output) scan(f *tablelog.File, every bool, visit func(joiner.Written) b
 	if err := checkReader(r, f.Bytes, f.SHA256); err != nil {
 		return missing(err.Error())
 	}
-	if err := rowfile.Scan(r, r.Size(), every, visit); err != nil {
+	if err := rowfile.Scan(r, r.Size(), base, every, visit); err != nil {
 		return fmt.Errorf("read %s: %w", f.Path, err)
 	}
 	return nil

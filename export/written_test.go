@@ -104,7 +104,7 @@ func TestWritten(t *testing.T) {
 		}
 	}
 	list := func(since events.Time) (got []string) {
-		for w, err := range o.Written(since, false) {
+		for w, err := range o.Written(since, 0, false) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -122,7 +122,7 @@ func TestWritten(t *testing.T) {
 		}
 	}
 	var every []string
-	for w, err := range o.Written(2001, true) {
+	for w, err := range o.Written(2001, 0, true) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,14 +131,14 @@ func TestWritten(t *testing.T) {
 	if want := []string{"2-0", "3-0", "4-0", "4-1"}; !slices.Equal(every, want) {
 		t.Errorf("of every row since 2001 %q, want %q", every, want)
 	}
-	for range o.Written(events.MinTime, false) {
+	for range o.Written(events.MinTime, 0, false) {
 		break // stopping early must not go on
 	}
 	if err := mem.Remove(path.Join(testDir, "data/dt=1970-01-01/p0000-00000000000000000002-000.parquet")); err != nil {
 		t.Fatal(err)
 	}
 	var last error
-	for _, err := range o.Written(events.MinTime, false) {
+	for _, err := range o.Written(events.MinTime, 0, false) {
 		last = err
 	}
 	if missing := (*MissingFileError)(nil); !errors.As(last, &missing) || missing.Number != 2 {

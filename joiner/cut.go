@@ -33,6 +33,7 @@ type Written struct {
 	RequestTS events.Time
 	ItemID    string // empty for a row of the whole request
 	Revision  uint32
-	Early     bool // its reason was Early
+	Early     bool // it was written before its request closed
+	Pending   bool // its reason was Pending: see Rules.Stages
 	Withdrawn bool // its reason was Withdrawn
 }

@@ -399,10 +399,10 @@ func (d *Decision) RowsReuse(known events.Time, reason Reason) []Row {
 // fill makes rows, which are zero, of what was folded.
 func (d *Decision) fill(rows []Row, cells []Cell, known events.Time, reason Reason) {
 	d.settleEdits()
-	unknown, voted := d.unknown(), false
+	unknown, base, voted := d.unknown(), d.rules.Base(), false
 	for i := range rows {
 		row := &rows[i]
-		row.Item, row.Reason, row.Weight = i, reason, 1
+		row.Item, row.Reason, row.Weight, row.Revision = i, reason, 1, base
 		if len(d.req.Items) == 0 || d.rules.PerRequest {
 			row.Item = -1
 		}

@@ -95,9 +95,13 @@ type LabelUpdate struct {
 }
 
 func tell(req *events.Request, row *Row, phase TellPhase, labels []int) LabelUpdate {
+	revision := row.Revision
+	if phase < TellClose {
+		revision = 0 // it is of no row yet
+	}
 	return LabelUpdate{
 		RequestID: req.ID, RequestTS: req.TS, Item: itemOf(req, row), Phase: phase,
-		Revision: row.Revision, Cells: row.Cells, Labels: labels,
+		Revision: revision, Cells: row.Cells, Labels: labels,
 	}
 }
 
@@ -113,7 +117,7 @@ func (r *Rules) certain(label int, c *Cell) bool {
 // anew, the positives are told too: something else may have been told since.
 func (r *Rules) TellClosed(told []LabelUpdate, req *events.Request, rows []Row, h *History, anew bool) []LabelUpdate {
 	for i := range rows {
-		if rows[i].LeftOut != LeftOutNo || h.corrected(itemOf(req, &rows[i]), true) {
+		if rows[i].LeftOut != LeftOutNo || h.corrected(itemOf(req, &rows[i]), true, r.Base()) {
 			continue
 		}
 		if anew {
@@ -175,7 +179,7 @@ func (r *Rules) tellTakenBack(told []LabelUpdate, req *events.Request, rows []Ro
 				kept, t.Cells = rows[i].LeftOut == LeftOutNo, rows[i].Cells
 			}
 		}
-		if !kept && !h.corrected(item, false) {
+		if !kept && !h.corrected(item, false, r.Base()) {
 			t.Cells = r.withoutOthers(t.Cells)
 			told = append(told, t)
 		}

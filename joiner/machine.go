@@ -230,6 +230,9 @@ func (m *Machine) wins(x *Entry, ev *Event, sum [32]byte) (bool, error) {
 // under its smallest timestamp, so an earlier piece moves it; one so early that the
 // request should have closed closes it.
 func (m *Machine) addVersion(x *Entry, fx *Effects, ev *Event, now Now) error {
+	if err := m.rememberStages(x, fx, now); err != nil {
+		return err
+	}
 	before, err := m.positives(x)
 	if err != nil {
 		return err

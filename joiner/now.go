@@ -8,18 +8,20 @@ import (
 
 // Now is how far time has come when an event is met, as bounds of the timestamps
 // of requests. All are strict, and each is at or before the one above it, but for
-// Orphaned, which is a bound of outcomes.
+// Staged, and for Orphaned, which is a bound of outcomes.
 type Now struct {
 	Closed    events.Time // requests stamped before it have closed
 	Final     events.Time // those before it are corrected no more
 	Forgotten events.Time // of those before it nothing is known any more
+	Staged    events.Time // of those before it, rows may have been written before they close: see Rules.Stages
 	Orphaned  events.Time // outcomes of which all waiting copies are before it wait no more
 }
 
 // At is how far time has come at watermark w, where what is stamped before closed
 // has closed already: a changed configuration opens nothing again.
 func (r *Rules) At(w, closed events.Time) Now {
-	n := Now{Closed: r.ClosedThrough(w), Forgotten: r.ForgottenThrough(w), Orphaned: r.OrphanedThrough(w)}
+	n := Now{Closed: r.ClosedThrough(w), Forgotten: r.ForgottenThrough(w), Orphaned: r.OrphanedThrough(w),
+		Staged: events.MinTime}
 	n.Final = n.Closed.Add(-r.Corrections)
 	n.Closed = max(n.Closed, closed)
 	return n
@@ -27,7 +29,8 @@ func (r *Rules) At(w, closed events.Time) Now {
 
 // Never is a time at which nothing has closed: a log is read whole first.
 func Never() Now {
-	return Now{Closed: events.MinTime, Final: events.MinTime, Forgotten: events.MinTime, Orphaned: events.MinTime}
+	return Now{Closed: events.MinTime, Final: events.MinTime, Forgotten: events.MinTime, Staged: events.MinTime,
+		Orphaned: events.MinTime}
 }
 
 // Phase says where a request stamped ts stands.

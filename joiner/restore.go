@@ -68,14 +68,18 @@ func (m *Machine) RestoreFormer(x *Entry, written []Written) (differs bool, err 
 			at = len(h.Rows) - 1
 		}
 		s := &h.Rows[at]
-		s.Written, s.Early = true, s.Early || w.Early
+		if !s.Written {
+			s.Revision = 0 // of which it was written first, these rules do not say
+		}
+		s.Written, s.Early = true, s.Early || w.Early && !w.Pending
 		if w.Revision >= s.Revision {
 			s.Revision, s.Withdrawn = w.Revision, w.Withdrawn
 		}
 	}
 	for i := range h.Rows {
 		s := &h.Rows[i]
-		differs = differs || i >= len(wanted) || s.Written != wanted[i] || s.Revision > 0 || s.Early || s.Withdrawn
+		differs = differs || i >= len(wanted) || s.Written != wanted[i] || s.Revision > m.Rules.Base() || s.Early ||
+			s.Withdrawn
 	}
 	return differs, nil
 }

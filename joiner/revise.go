@@ -42,7 +42,8 @@ func RowStates(req *events.Request, rows []Row) []RowState {
 
 // Revise compares rows as they should be now with how they stand, whole: labels,
 // weight, and the columns of request and item. It returns those to write, each with
-// its next revision, and how the rows then stand.
+// its next revision, and how the rows then stand. The revision that a row comes with is
+// the least that it gets.
 //
 // A row that was written and is now left out cannot be unwritten: it is written
 // again with the reason ReasonWithdrawn and every label null. If its item is gone from the
@@ -70,18 +71,27 @@ func Revise(req *events.Request, rows []Row, standing []RowState, reason Reason)
 	}
 	for i := range next {
 		if s := &next[i]; !listed[s.Item] && s.Written {
-			changed = withdraw(req, s, changed)
+			changed = withdraw(req, s, leastRevision(rows), changed)
 		}
 	}
 	return changed, next
 }
 
+// leastRevision is what rows of a request that closes have at least.
+func leastRevision(rows []Row) uint32 {
+	least := uint32(0)
+	for i := range rows {
+		least = max(least, rows[i].Revision)
+	}
+	return least
+}
+
 // withdraw unwrites the row of an item that the request does not list.
-func withdraw(req *events.Request, s *RowState, changed []Row) []Row {
+func withdraw(req *events.Request, s *RowState, least uint32, changed []Row) []Row {
 	if s.Withdrawn && !s.Unknown {
 		return changed
 	}
-	row := Row{Item: len(req.Items), Cells: make([]Cell, len(s.Cells))}
+	row := Row{Item: len(req.Items), Cells: make([]Cell, len(s.Cells)), Revision: least}
 	takeBack(&row, s)
 	if s.Item == "" {
 		row.Item = -1
@@ -97,10 +107,10 @@ func withdraw(req *events.Request, s *RowState, changed []Row) []Row {
 // append to req.Items what is withdrawn.
 func ReviseAtClose(req *events.Request, rows []Row, early []RowState) (changed []Row, next []RowState) {
 	next = RowStates(req, rows)
-	columns := newColumns(req)
+	columns, least := newColumns(req), leastRevision(rows)
 	for _, s := range early {
 		if s.Early && !slices.ContainsFunc(next[:len(rows)], func(n RowState) bool { return n.Item == s.Item }) {
-			changed = withdraw(req, &s, changed)
+			changed = withdraw(req, &s, least, changed)
 			next = append(next, s)
 		}
 	}
@@ -134,7 +144,7 @@ func write(row *Row, s *RowState, reason Reason, columns *columnsOf) bool {
 		return false
 	}
 	if s.Written {
-		row.Revision = s.Revision + 1
+		row.Revision = max(row.Revision, s.Revision+1)
 	}
 	row.Reason = reason
 	s.Written, s.Withdrawn, s.Unknown, s.Revision = true, false, false, row.Revision
@@ -145,7 +155,8 @@ func write(row *Row, s *RowState, reason Reason, columns *columnsOf) bool {
 // takeBack makes a row the next revision of one that should not be there.
 func takeBack(row *Row, s *RowState) {
 	row.Cells, row.Extra = undecided(len(row.Cells)), nil
-	row.Weight, row.LeftOut, row.Reason, row.Revision = 1, LeftOutNo, ReasonWithdrawn, s.Revision+1
+	// It is later than what the close writes, so that a rebuild knows that it is more than that.
+	row.Weight, row.LeftOut, row.Reason, row.Revision = 1, LeftOutNo, ReasonWithdrawn, max(row.Revision, s.Revision)+1
 	s.Withdrawn, s.Unknown, s.Revision, s.Cells, s.Weight = true, false, row.Revision, row.Cells, row.Weight
 }
 

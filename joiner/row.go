@@ -21,10 +21,12 @@ const (
 	ReasonGap                       // its window touches a declared gap in the log
 	ReasonIncomplete                // the log ended before its window did
 	ReasonWithdrawn                 // it was written, and by what is known now it should not be there
-	Reasons           = 7           // how many there are
+	ReasonPending                   // some of its labels are final, and its request has not closed
+	Reasons           = 8           // how many there are
 )
 
-var reasonNames = [Reasons]string{"closed", "early", "corrected", "late_request", "gap", "incomplete", "withdrawn"}
+var reasonNames = [Reasons]string{"closed", "early", "corrected", "late_request", "gap", "incomplete", "withdrawn",
+	"pending"}
 
 // String is the reason as it is written.
 func (r Reason) String() string { return reasonNames[r] }
@@ -45,6 +47,9 @@ type Row struct {
 	Revision uint32
 	Reason   Reason
 	LeftOut  LeftOut
+	// Stage is 0 if all labels are final, or else the number, from 1 on, of the stage at whose
+	// end the row is written: see Rules.Stages.
+	Stage uint16
 }
 
 // LeftOut says why a row is not written.

@@ -20,13 +20,16 @@ type Rules struct {
 	Merge       bool          // duplicates: merge
 	SameID      SameID        // which of several outcomes with one outcome_id counts
 	Early       bool          // emit: early
-	Negatives   Negatives
-	Impression  func(*events.Outcome) bool // what proves that a row was seen; for NegativesSeen
-	SampleRate  float64                    // share of negative rows kept; 0 means sampling is off
-	SampleHash  SampleHash                 // says which share that is
-	Guard       guard.Config               // when silence is no evidence
-	Gaps        []events.Gap               // declared so far; the slice is replaced, never changed
-	Attribute   *Attribution               // of outcomes that name no request; nil: each has to name one
+	// Stages are those of the Windows, from the shortest on, at whose ends rows are written before
+	// the close, without the labels that are not final. A replay has none.
+	Stages     []time.Duration
+	Negatives  Negatives
+	Impression func(*events.Outcome) bool // what proves that a row was seen; for NegativesSeen
+	SampleRate float64                    // share of negative rows kept; 0 means sampling is off
+	SampleHash SampleHash                 // says which share that is
+	Guard      guard.Config               // when silence is no evidence
+	Gaps       []events.Gap               // declared so far; the slice is replaced, never changed
+	Attribute  *Attribution               // of outcomes that name no request; nil: each has to name one
 }
 
 // SameID says which of the outcomes of a request counts that have one outcome_id.

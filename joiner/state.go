@@ -88,10 +88,10 @@ func (h *History) LastBeforeClose() uint32 {
 }
 
 // corrected reports whether a row was written anew after its request closed, which
-// was told; kept says whether the close itself wrote it.
-func (h *History) corrected(item string, kept bool) bool {
+// was told; kept says whether the close itself wrote it, and base is the revision that it gave.
+func (h *History) corrected(item string, kept bool, base uint32) bool {
 	at := slices.IndexFunc(h.Rows, func(s RowState) bool { return s.Item == item })
-	return at >= 0 && h.Closed && (h.Rows[at].Revision > 0 || h.Rows[at].Written && !kept)
+	return at >= 0 && h.Closed && (h.Rows[at].Revision > base || h.Rows[at].Written && !kept)
 }
 
 // LabelRef is a label of a row, by its item.

@@ -24,6 +24,7 @@ func Rules(c *config.Config) (joiner.Rules, error) {
 		PerRequest:  j.Rows == config.RowsRequest,
 		Merge:       j.Duplicates == config.DuplicatesMerge,
 		Early:       j.Emit == config.EmitEarly,
+		Stages:      c.Stages(),
 		SampleRate:  j.SampleNegatives,
 		Attribute:   attributionOf(c),
 	}

@@ -22,6 +22,8 @@ type Counter struct {
 	hour Hour
 	all  *Cell
 	of   []map[string]*Cell // by column and value
+	// Base is the revision that a row has at the close of its request: see joiner.Rules.Base.
+	Base uint32
 	// doubtful says that a score is no probability.
 	doubtful bool
 }
@@ -38,6 +40,9 @@ func NewCounter(labels, slices []string) *Counter {
 
 // Row implements tablelog.Sink.
 func (c *Counter) Row(req *events.Request, row *joiner.Row) {
+	if row.Stage > 0 {
+		return // it is counted when all its labels are final
+	}
 	hour := Hour(math.Floor(float64(req.TS) / 3600e9))
 	if c.all == nil || hour != c.hour {
 		c.hour, c.all = hour, c.t.Cell(Key{All, hour})
@@ -107,7 +112,7 @@ func fieldText(fields []events.Field, name string) (string, bool) {
 
 // count counts a row in a cell.
 func (c *Counter) count(cell *Cell, req *events.Request, row *joiner.Row) {
-	if row.Revision > 0 {
+	if row.Revision > c.Base {
 		cell.Corrected++
 		return
 	}

@@ -35,7 +35,7 @@ type Builder struct {
 
 	head   [8]column // request_id to score
 	labels []column  // per label its value and its ts, then what labels keep, then those of labels before
-	tail   [3]column // weight, revision, reason
+	tail   [4]column // weight, revision, reason, pending
 
 	features map[source]guess   // what was found for each feature by itself
 	byName   map[string]*column // features that rows have, by column, in lower case
@@ -83,6 +83,7 @@ const (
 	weight = iota
 	revision
 	reason
+	pending
 )
 
 // NewBuilder returns an empty file of the table.
@@ -121,9 +122,9 @@ func (l *Layout) builder(t *Table) *Builder {
 	for _, c := range l.former {
 		b.labels = append(b.labels, fixed(c.Name, c.Type, false))
 	}
-	b.tail = [3]column{
+	b.tail = [4]column{
 		fixed("weight", Type{Scalar: ScalarDouble}, true), fixed("revision", Type{Scalar: ScalarInt32}, true),
-		fixed("reason", str, true),
+		fixed("reason", str, true), fixed(pendingColumn, str, false),
 	}
 	return b
 }
@@ -281,6 +282,9 @@ func (b *Builder) addLabels(row *joiner.Row) {
 	b.tail[weight].addDouble(row.Weight)
 	b.tail[revision].addInt(int64(min(row.Revision, math.MaxInt32)))
 	b.tail[reason].addText(events.ValueString, row.Reason.String())
+	if b.table.pending {
+		b.tail[pending].addOptionalText(b.layout.pendingOf(row))
+	}
 	b.size += labelOverhead * len(row.Cells)
 	b.count(row)
 }
@@ -362,7 +366,7 @@ func (b *Builder) parts() (p parts) {
 		p.labels = append(p.labels, &b.labels[i])
 	}
 	for i := range b.tail {
-		if i != weight || b.table.weight {
+		if (i != weight || b.table.weight) && (i != pending || b.table.pending) {
 			p.tail = append(p.tail, &b.tail[i])
 		}
 	}

@@ -2,8 +2,10 @@ package rowfile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/parquet-go/parquet-go/compress"
 
@@ -20,8 +22,10 @@ type Feature struct {
 
 // Config says which columns the files have besides the undeclared features.
 type Config struct {
-	Labels   []joiner.Label // only names, aggregates and the names and kinds of columns are used
-	Weight   bool           // whether rows have a weight
+	Labels []joiner.Label // only names, windows, aggregates and the names and kinds of columns are used
+	// Stages are those of the rules. If there are any, the files have the column pending.
+	Stages   []time.Duration
+	Weight   bool // whether rows have a weight
 	Features []Feature
 	// Rename maps features to the columns they are to have. The key is
 	// "features.NAME" for a feature of the request, "items.NAME" for one of
@@ -49,6 +53,7 @@ type Layout struct {
 	labels   []joiner.Label
 	extra    []Column // what labels keep of the outcomes that decide them, in their order
 	weight   bool
+	pending  []string // by stage: what the column pending holds
 	declared []declared
 	typed    map[string]bool // the declared columns, in lower case
 	rename   map[string]string
@@ -87,6 +92,9 @@ func NewLayout(c Config) (*Layout, error) {
 	} {
 		l.reserved[name] = fmt.Sprintf("labeljoin's own column %q", name)
 	}
+	if l.pending = pendingNames(c); l.pending != nil || hasPending(c.Known) {
+		l.reserved[pendingColumn] = fmt.Sprintf("labeljoin's own column %q", pendingColumn)
+	}
 	l.reserved["dt"] = `the partition column "dt"`
 	for _, name := range c.Reserve {
 		l.reserved[strings.ToLower(name)] = fmt.Sprintf("the reserved column %q", name)
@@ -105,6 +113,9 @@ func NewLayout(c Config) (*Layout, error) {
 	}
 	if err := l.declare(c.Features); err != nil {
 		return nil, err
+	}
+	if l.pending != nil && slices.ContainsFunc(c.Known, takesPending) {
+		return nil, &PendingTakenError{}
 	}
 	for from, to := range c.Rename {
 		if what, taken := l.reserved[strings.ToLower(to)]; taken {

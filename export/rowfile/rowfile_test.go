@@ -120,7 +120,7 @@ func checkSummary(t *testing.T, sum *Summary, in []sample) {
 func checkScan(t *testing.T, data []byte, in []sample, every bool) {
 	t.Helper()
 	var got, want []joiner.Written
-	err := Scan(bytes.NewReader(data), int64(len(data)), every, func(w joiner.Written) bool {
+	err := Scan(bytes.NewReader(data), int64(len(data)), 0, every, func(w joiner.Written) bool {
 		got = append(got, w)
 		return true
 	})

@@ -446,6 +446,11 @@ func (b *Builder) addRunLabels(rows []joiner.Labeled) {
 		}
 		b.tail[reason].addStrings([]int{i - from}, func(int) string { return rows[from].Row.Reason.String() })
 	}
+	if b.table.pending {
+		for i := range rows {
+			b.tail[pending].addOptionalText(b.layout.pendingOf(rows[i].Row))
+		}
+	}
 	b.size += labelOverhead * len(rows[0].Row.Cells) * n
 	for i := range rows {
 		b.count(rows[i].Row)

@@ -21,16 +21,17 @@ const (
 	scanned
 )
 
-// Scan reads every row, or those that have a revision or were written before their
-// close, in a file of ours whose checksum was checked. Times are the microseconds in
+// Scan reads every row, or those that have a revision above base or were written early, in a file of ours whose
+// checksum was checked. Times are the microseconds in
 // the file. It stops early, without an error, when visit returns false.
-func Scan(r io.ReaderAt, size int64, every bool, visit func(joiner.Written) bool) error {
+func Scan(r io.ReaderAt, size int64, base uint32, every bool,
+	visit func(joiner.Written) bool) error {
 	groups, index, err := openForScan(r, size)
 	if err != nil {
 		return err
 	}
 	for _, group := range groups {
-		written, err := scanGroup(group, index, every)
+		written, err := scanGroup(group, index, base, every)
 		if err != nil {
 			return err
 		}
@@ -61,26 +62,31 @@ func openForScan(r io.ReaderAt, size int64) (groups []parquet.RowGroup, index [s
 
 // scanGroup finds the rows first by their revisions and reasons, which are
 // small columns, and then reads the rest of those.
-func scanGroup(group parquet.RowGroup, index [scanned]int, every bool) (written []joiner.Written, err error) {
+func scanGroup(group parquet.RowGroup, index [scanned]int, base uint32, every bool) (written []joiner.Written,
+	err error) {
 	defer guard(&err)
 	n := group.NumRows()
-	revisions, early, withdrawn := make([]uint32, n), make([]bool, n), make([]bool, n)
+	revisions, reasons := make([]uint32, n), make([]joiner.Reason, n)
 	err = eachRow(group, index[scanRevision], n, func(row int, v *parquet.Value) { revisions[row] = uint32(v.Int32()) })
 	if err != nil {
 		return nil, err
 	}
 	err = eachRow(group, index[scanReason], n, func(row int, v *parquet.Value) {
-		reason := v.ByteArray()
-		early[row] = string(reason) == joiner.ReasonEarly.String()
-		withdrawn[row] = string(reason) == joiner.ReasonWithdrawn.String()
+		for _, reason := range [...]joiner.Reason{joiner.ReasonEarly, joiner.ReasonWithdrawn, joiner.ReasonPending} {
+			if string(v.ByteArray()) == reason.String() {
+				reasons[row] = reason
+			}
+		}
 	})
 	if err != nil {
 		return nil, err
 	}
 	at := make([]int, n) // position in written, plus one
 	for i := range revisions {
-		if every || revisions[i] > 0 || early[i] {
-			written = append(written, joiner.Written{Revision: revisions[i], Early: early[i], Withdrawn: withdrawn[i]})
+		early, pending := reasons[i] == joiner.ReasonEarly, reasons[i] == joiner.ReasonPending
+		if every || revisions[i] > base || early {
+			written = append(written, joiner.Written{Revision: revisions[i], Early: early || pending, Pending: pending,
+				Withdrawn: reasons[i] == joiner.ReasonWithdrawn})
 			at[i] = len(written)
 		}
 	}

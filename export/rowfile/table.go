@@ -52,6 +52,7 @@ type Table struct {
 	undeclared int                      // how many of them are not declared
 	labels     map[string]Type          // what the table has for the columns of labels, in lower case
 	weight     bool
+	pending    bool // its files have the column pending
 	unplaced   unplaced
 }
 
@@ -115,7 +116,8 @@ const mostLeftOut = 100
 // NewTable is the table that commits before have left. Columns of features that the
 // layout declares have the declared type.
 func (l *Layout) NewTable(known []TableColumn) *Table {
-	t := &Table{layout: l, features: map[string]*tableFeature{}, labels: map[string]Type{}, weight: l.weight}
+	t := &Table{layout: l, features: map[string]*tableFeature{}, labels: map[string]Type{}, weight: l.weight,
+		pending: l.pending != nil || hasPending(known)}
 	for _, c := range known {
 		key := strings.ToLower(c.Name)
 		switch {

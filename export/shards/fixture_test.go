@@ -94,7 +94,8 @@ func writeOutput(t testing.TB, fsys vfs.FS, commits [][]testRow, fileRows int, c
 }
 
 // writeLabels is writeOutput with other labels.
-func writeLabels(t testing.TB, fsys vfs.FS, labels []joiner.Label, commits [][]testRow, fileRows int, closed events.Time,
+func writeLabels(t testing.TB, fsys vfs.FS, labels []joiner.Label, commits [][]testRow, fileRows int,
+	closed events.Time,
 	gaps []events.Gap) {
 	t.Helper()
 	o, err := export.Open(export.Options{Bucket: bucket.NewDir(fsys, outputDir), Name: "feed", RulesHash: "abc",
@@ -271,13 +272,15 @@ func newHistory(rng *rand.Rand) *history {
 					r.ts = before.ts // another request would have another id
 				}
 				r.revision, r.reason = before.revision+1, joiner.ReasonCorrected
-				switch rng.IntN(5) {
+				switch rng.IntN(6) {
 				case 0:
 					r.reason = joiner.ReasonWithdrawn
 				case 1:
 					r.reason = joiner.ReasonGap
 				case 2:
 					r.reason = joiner.ReasonIncomplete
+				case 3:
+					r.reason = joiner.ReasonPending
 				}
 			}
 			latest[key] = r
@@ -294,7 +297,7 @@ func newHistory(rng *rand.Rand) *history {
 			h.counts.Withdrawn++
 		case joiner.ReasonGap:
 			h.counts.Gap++
-		case joiner.ReasonIncomplete:
+		case joiner.ReasonIncomplete, joiner.ReasonPending:
 			h.counts.Open++
 		default:
 			h.counts.Written++

@@ -99,6 +99,9 @@ type Options struct {
 	// Revision, Reason and LabelTimes say that these columns are written, which tell
 	// the label.
 	Revision, Reason, LabelTimes bool
+	// Pending says the same of the column that names the labels which are not final: a view
+	// has it, and an export has no such rows.
+	Pending bool
 	// LabelColumns says so of what labels keep of the outcomes that decided them.
 	LabelColumns bool
 	Exclude      []string // columns that are left out

@@ -122,6 +122,10 @@ func newPlan(files []export.TableFile, schema []tablelog.SchemaColumn, o *Option
 		Required: true}, o.Revision)
 	about(Column{Column: rowfile.Column{Name: "reason", Type: rowfile.Type{Scalar: rowfile.ScalarString}}, Role: RoleAbout,
 		Required: true}, o.Reason)
+	if o.Pending {
+		about(Column{Column: rowfile.Column{Name: "pending", Type: rowfile.Type{Scalar: rowfile.ScalarString}},
+			Role: RoleAbout}, true)
+	}
 	p.weights = hasWeight
 	p.key = keyColumns{
 		requestID: p.byName["request_id"], requestTS: p.byName["request_ts"], model: p.byName["model"],

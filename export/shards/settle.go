@@ -143,7 +143,8 @@ func (s *settler) place(vectors []*vector, best int, group []int32) {
 	case string(reason) == joiner.ReasonWithdrawn.String():
 		c.Withdrawn++
 		return
-	case string(reason) == joiner.ReasonIncomplete.String(), ts >= s.through:
+	case string(reason) == joiner.ReasonIncomplete.String(), string(reason) == joiner.ReasonPending.String(),
+		ts >= s.through:
 		c.Open++
 		return
 	case string(reason) == joiner.ReasonGap.String(), s.inGap(microTime(ts)):

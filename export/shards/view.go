@@ -3,10 +3,12 @@ package shards
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 )
 
 // Views are the engines that View knows.
@@ -32,6 +34,9 @@ type liveFiles struct {
 // row. dir is the output's directory, or its address in the store.
 func View(engine, dir string, store Store, table *export.Table, o Options) (string, error) {
 	o.LabelTimes, o.LabelColumns, o.Revision, o.Reason = true, true, true, true
+	o.Pending = slices.ContainsFunc(table.State.Schema(), func(c tablelog.SchemaColumn) bool {
+		return c.Kind == tablelog.SchemaOwn && c.Name == "pending"
+	})
 	p, err := newPlan(table.Files, table.State.Schema(), &o)
 	if err != nil {
 		return "", err

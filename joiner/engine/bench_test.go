@@ -38,7 +38,8 @@ const (
 const origin = 1_700_000_000_000_000_000
 
 func newTraffic(n int) *traffic {
-	return &traffic{n: n, filler: `"features":{"text":"` + strings.Repeat("x", 400) + `","hour":12,"ctr":0.125,"device":"phone"},` +
+	return &traffic{n: n, filler: `"features":{"text":"` + strings.Repeat("x", 400) +
+		`","hour":12,"ctr":0.125,"device":"phone"},` +
 		`"items":[{"item_id":"a","position":0,"score":0.5},{"item_id":"b","position":1,"score":0.25}]`}
 }
 
@@ -53,7 +54,8 @@ func (s *traffic) Next(context.Context) (events.Batch, error) {
 	if s.beats {
 		s.beats = false
 		for k := range events.Kind(events.Kinds) {
-			b.Messages = append(b.Messages, s.message(k, fmt.Appendf(nil, `{"heartbeat":%d}`, origin+24*time.Hour.Nanoseconds())))
+			b.Messages = append(b.Messages, s.message(k, fmt.Appendf(nil, `{"heartbeat":%d}`,
+				origin+24*time.Hour.Nanoseconds())))
 		}
 		return b, nil
 	}
@@ -63,10 +65,14 @@ func (s *traffic) Next(context.Context) (events.Batch, error) {
 	for ; s.at < s.n && len(b.Messages) < 500; s.at++ {
 		ts := origin + int64(s.at)*int64(spacing)
 		data := make([]byte, 0, 704)
-		data = fmt.Appendf(data, `{"request_id":"%032x","ts":%d,"model":"ranker","model_version":"2024-06-01","user_id":"u%06d",%s}`, s.at*2654435761, ts, s.at%1_000_000, s.filler)
+		data = fmt.Appendf(data,
+			`{"request_id":"%032x","ts":%d,"model":"ranker","model_version":"2024-06-01","user_id":"u%06d",%s}`,
+			s.at*2654435761, ts, s.at%1_000_000, s.filler)
 		b.Messages = append(b.Messages, s.message(events.KindRequest, data))
 		if s.at%20 == 0 {
-			data := fmt.Appendf(nil, `{"request_id":"%032x","ts":%d,"outcome_id":"o%d","type":"click","item_id":"a","value":1.5}`, s.at*2654435761, ts+1, s.at)
+			data := fmt.Appendf(nil,
+				`{"request_id":"%032x","ts":%d,"outcome_id":"o%d","type":"click","item_id":"a","value":1.5}`, s.at*2654435761,
+				ts+1, s.at)
 			b.Messages = append(b.Messages, s.message(events.KindOutcome, data))
 		}
 	}
@@ -84,7 +90,7 @@ func (d *discard) Last() (joiner.Cut, joiner.Receipt, bool) {
 }
 func (d *discard) Cuts() iter.Seq2[joiner.Cut, error] { return func(func(joiner.Cut, error) bool) {} }
 func (d *discard) Declared() ([]events.Gap, error)    { return nil, nil }
-func (d *discard) Written(events.Time, bool) iter.Seq2[joiner.Written, error] {
+func (d *discard) Written(events.Time, uint32, bool) iter.Seq2[joiner.Written, error] {
 	return func(func(joiner.Written, error) bool) {}
 }
 func (d *discard) Stage(uint64) (engine.Stage, error)     { d.last = 0; return d, nil }
@@ -97,7 +103,8 @@ func (d *discard) Commit(_ context.Context, cut *joiner.Cut) (joiner.Receipt, er
 	return joiner.Receipt{Number: cut.Number}, nil
 }
 
-func benchEngine(b *testing.B, fs vfs.FS, dir string, source engine.Source, out engine.Output) (*engine.Engine, *store.Store) {
+func benchEngine(b *testing.B, fs vfs.FS, dir string, source engine.Source, out engine.Output) (*engine.Engine,
+	*store.Store) {
 	st, err := store.Open(store.Options{FS: fs, Dir: dir, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
@@ -105,7 +112,8 @@ func benchEngine(b *testing.B, fs vfs.FS, dir string, source engine.Source, out 
 	return engine.New(engine.Options{
 		Name: "bench", RulesHash: "bench", Store: st, Output: out, Log: slog.New(slog.DiscardHandler), Nonce: func() string { return "n" },
 		Rules: joiner.Rules{
-			Labels: []joiner.Label{{Name: "clicked", Window: benchHot, When: func(o *events.Outcome) bool { return o.Type == "click" }}},
+			Labels: []joiner.Label{{Name: "clicked", Window: benchHot,
+				When: func(o *events.Outcome) bool { return o.Type == "click" }}},
 		},
 		Decoders: [events.Kinds]jsonevent.Decoder{enginetest.Decoder(), enginetest.Decoder()},
 		Roll:     engine.Roll{Interval: time.Hour},

@@ -32,6 +32,7 @@ func (e *Engine) due(now time.Time) (bool, error) {
 func (e *Engine) uncommitted() (bool, error) {
 	done := state.PendingCut{
 		Through: e.checkpoint.Committed, RowsQueued: e.checkpoint.RowsCommitted, DeadLetters: e.checkpoint.DeadLetters, Orphaned: e.checkpoint.Orphaned,
+		Staged: e.checkpoint.Staged,
 	}
 	if e.inflight != nil {
 		done = e.inflight.cut
@@ -43,6 +44,9 @@ func (e *Engine) uncommitted() (bool, error) {
 		return true, nil
 	}
 	if some, err := e.o.Store.Closable(done.Through, e.checkpoint.Progress.ClosedThrough); some || err != nil {
+		return some, err
+	}
+	if some, err := e.stageEnded(done.Staged); some || err != nil {
 		return some, err
 	}
 	if e.dayIsOver(done.Through) {
@@ -79,7 +83,7 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 	w := e.checkpoint.Progress.Watermark(e.rules.Lateness)
 	cut := state.PendingCut{
 		Number: e.checkpoint.Progress.Commit + 1, Nonce: e.o.Nonce(),
-		Through: e.checkpoint.Progress.ClosedThrough, Known: known,
+		Through: e.checkpoint.Progress.ClosedThrough, Known: known, Staged: e.stageBounds(),
 		RowsQueued: e.o.Store.RowsQueued(), DeadLetters: e.o.Store.DeadLetters(),
 		Orphaned: e.rules.OrphanedThrough(w), Forgotten: e.rules.ForgottenThrough(w),
 	}
@@ -226,7 +230,7 @@ func (e *Engine) committed(cut *state.PendingCut, result *joiner.Cut, r joiner.R
 	s.Progress.Commit = cut.Number
 	s.Receipt, s.Committed, s.RulesHash = r, max(s.Committed, cut.Through), result.RulesHash
 	s.RowsCommitted, s.DeadLetters = cut.RowsQueued, cut.DeadLetters
-	s.Orphaned = max(s.Orphaned, cut.Orphaned)
+	s.Orphaned, s.Staged = max(s.Orphaned, cut.Orphaned), cut.Staged
 	e.forgettable = max(e.forgettable, cut.Forgotten)
 	s.From = slices.Clone(result.Progress.Inputs)
 	s.Gaps = len(result.Progress.Gaps)

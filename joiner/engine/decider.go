@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"time"
+
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -14,6 +16,7 @@ type decider struct {
 	machine joiner.Machine
 	parsers [events.Kinds]*jsonevent.Parser
 	outcome events.Outcome // scratch
+	within  time.Duration  // after its request no outcome is looked at; 0: all are
 
 	batches [batchesAhead]decisionBatch // those of which are not in use are in spare
 	spare   chan *decisionBatch
@@ -67,7 +70,7 @@ func (d *decider) decide(c *state.Closing, v *decided) error {
 			return nil
 		}
 		v.isAlone = false
-		if h.LateSeq > base {
+		if h.LateSeq > base || d.within > 0 && h.TS.Sub(v.request.TS) > d.within {
 			continue
 		}
 		if d.outcome, err = d.parsers[events.KindOutcome].Held(h.Data); err != nil {

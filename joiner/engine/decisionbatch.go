@@ -2,6 +2,7 @@ package engine
 
 import (
 	"iter"
+	"time"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner/state"
@@ -27,9 +28,11 @@ type decisionBatch struct {
 }
 
 // each decides the requests that a view closes from one time to another, in their
-// order. A verdict is good until the next one is asked for.
-func (d *decider) each(view state.View, from, to events.Time) iter.Seq2[*decided, error] {
+// order, or if within is not 0 decides them of the outcomes stamped so long after the request.
+// A verdict is good until the next one is asked for.
+func (d *decider) each(view state.View, from, to events.Time, within time.Duration) iter.Seq2[*decided, error] {
 	return func(yield func(*decided, error) bool) {
+		d.within = within
 		full, stop := make(chan *decisionBatch, batchesAhead), make(chan struct{})
 		go d.ahead(view, from, to, full, stop) // ended by stop
 		defer func() {

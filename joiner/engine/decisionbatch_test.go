@@ -47,15 +47,18 @@ func newTestDecider() *decider {
 // full or not, and from the same decider again and again.
 func TestVerdictsInOrder(t *testing.T) {
 	d := newTestDecider()
-	for _, n := range []int{0, 1, decisionsPerBatch - 1, decisionsPerBatch, decisionsPerBatch + 1, batchesAhead * decisionsPerBatch, 2000} {
+	for _, n := range []int{0, 1, decisionsPerBatch - 1, decisionsPerBatch, decisionsPerBatch + 1,
+		batchesAhead * decisionsPerBatch, 2000} {
 		at := 0
-		for v, err := range d.each(closings{n: n}, 0, events.MaxTime) {
+		for v, err := range d.each(closings{n: n}, 0, events.MaxTime, 0) {
 			if err != nil {
 				t.Fatal(err)
 			}
 			id := fmt.Sprint("r", at)
-			if v.request.ID != id || len(v.request.Items) != 1 || v.request.Items[0].ID != fmt.Sprint("i", at) || len(v.history.Rows) != at%2 {
-				t.Fatalf("verdict %d of %d is of request %q with items %v and %d standing rows", at, n, v.request.ID, v.request.Items, len(v.history.Rows))
+			if v.request.ID != id || len(v.request.Items) != 1 || v.request.Items[0].ID != fmt.Sprint("i", at) ||
+				len(v.history.Rows) != at%2 {
+				t.Fatalf("verdict %d of %d is of request %q with items %v and %d standing rows", at, n, v.request.ID,
+					v.request.Items, len(v.history.Rows))
 			}
 			at++
 		}
@@ -71,7 +74,7 @@ func TestVerdictsBrokenOff(t *testing.T) {
 	d := newTestDecider()
 	for _, stop := range []int{1, 2, decisionsPerBatch, decisionsPerBatch + 1, 700} {
 		at := 0
-		for v, err := range d.each(closings{n: 1000}, 0, events.MaxTime) {
+		for v, err := range d.each(closings{n: 1000}, 0, events.MaxTime, 0) {
 			if err != nil || v.request.ID != fmt.Sprint("r", at) {
 				t.Fatalf("verdict %d is of %q, %v", at, v.request.ID, err)
 			}
@@ -90,7 +93,7 @@ func TestVerdictsBeforeAnError(t *testing.T) {
 	d, damaged := newTestDecider(), errors.New("damaged")
 	for _, n := range []int{0, 1, decisionsPerBatch, decisionsPerBatch + 5} {
 		at, failed := 0, 0
-		for _, err := range d.each(closings{n: n, err: damaged}, 0, events.MaxTime) {
+		for _, err := range d.each(closings{n: n, err: damaged}, 0, events.MaxTime, 0) {
 			if err == nil && failed == 0 {
 				at++
 			} else if failed++; !errors.Is(err, damaged) {

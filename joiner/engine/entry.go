@@ -87,6 +87,9 @@ func (e *Engine) now() joiner.Now {
 	now := e.at.now
 	// What was forgotten stays so, by whatever configuration.
 	now.Forgotten, now.Orphaned = max(now.Forgotten, e.checkpoint.Forgotten), max(now.Orphaned, e.checkpoint.Orphaned)
+	if len(e.rules.Stages) > 0 {
+		now.Staged = e.stagedThrough()
+	}
 	return now
 }
 

@@ -17,7 +17,7 @@ const maxRestored = 1_000_000
 // former all is known already: see restoreFormer.
 func (e *Engine) restoreWritten(since, former events.Time) error {
 	byRequest := map[string][]joiner.Written{}
-	for w, err := range e.o.Output.Written(since, false) {
+	for w, err := range e.o.Output.Written(since, e.rules.Base(), false) {
 		if err != nil {
 			return err
 		}
@@ -127,7 +127,7 @@ func (e *Engine) formerThrough() (events.Time, error) {
 
 // eachWritten visits all rows in committed files of requests stamped from..to.
 func (e *Engine) eachWritten(from, to events.Time, visit func(joiner.Written)) error {
-	for w, err := range e.o.Output.Written(from, true) {
+	for w, err := range e.o.Output.Written(from, 0, true) {
 		if err != nil {
 			return err
 		}

@@ -126,6 +126,7 @@ func TestLabelStream(t *testing.T) {
 		"unnamed": {Unnamed: true}, "unnamed timely": {Unnamed: true, Timely: true},
 		"timely": {Timely: true}, "any order": {}, "late": {Late: true}, "early": {Early: true}, "late and early": {Late: true, Early: true},
 		"clean": {Clean: true, Early: true}, "wild": {Wild: true}, "hot": {Hot: true},
+		"each": {Each: true}, "each and late": {Each: true, Late: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			windows := 0 // messages of windows that end before their request closes

@@ -43,7 +43,7 @@ func (e *Engine) enter(m mode) {
 // before anything closes, so that there is nothing to guard, nor any row to write early.
 func rulesOf(m mode, rules joiner.Rules) joiner.Rules {
 	if !m.live() {
-		rules.Guard, rules.Early = guard.Config{}, false
+		rules.Guard, rules.Early, rules.Stages = guard.Config{}, false, nil
 	}
 	return rules
 }

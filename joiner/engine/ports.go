@@ -25,8 +25,8 @@ type Output interface {
 	Commits
 	// Written lists the rows of requests with ts >= since, in the order of the commits:
 	// every one, or those that a state rebuilt from the log cannot know of, because
-	// they have a revision or were written early.
-	Written(since events.Time, every bool) iter.Seq2[joiner.Written, error]
+	// they have a revision above base, which is joiner.Rules.Base, or were written early.
+	Written(since events.Time, base uint32, every bool) iter.Seq2[joiner.Written, error]
 	// Declared lists the gaps that were declared, in the order of their numbers.
 	Declared() ([]events.Gap, error)
 	// Stage begins commit k. One stage is open at a time; it is used by one

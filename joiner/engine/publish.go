@@ -78,7 +78,7 @@ func (a *publishing) all(ctx context.Context, p Publisher, from, to events.Time,
 		return nil
 	}
 	var told []joiner.LabelUpdate
-	for v, err := range a.decider.each(a.view, from, to) {
+	for v, err := range a.decider.each(a.view, from, to, 0) {
 		if err != nil {
 			return err
 		}

@@ -152,6 +152,10 @@ func (e *Engine) convert(ctx context.Context) error {
 	if err == nil {
 		err = e.restoreFormer(e.checkpoint.Forgotten, former, nil)
 	}
+	if err == nil {
+		e.checkpoint.Staged = nil // the windows may be others
+		err = e.restoreStaged(nil)
+	}
 	if err != nil {
 		return err
 	}

@@ -323,6 +323,7 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	s.Progress.Guard, s.Gaps, e.rules.Gaps = guard, len(cut.Progress.Gaps), cut.Progress.Gaps
 	s.Progress.Inputs = at
 	s.Committed = cut.Progress.ClosedThrough
+	s.Staged = e.stagedBy(cut)
 	// Without the rules' hash it is a state to be rebuilt: it has one when nothing
 	// is missing any more.
 	s.Receipt, s.RulesHash, s.MaxEvent = r, "", cut.MaxEvent
@@ -348,6 +349,9 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	if err := e.restoreWritten(requests, former); err != nil {
 		return err
 	}
+	if err := e.restoreStaged(func() error { return e.flush(ctx, false) }); err != nil {
+		return err
+	}
 	s.RulesHash = e.o.RulesHash
 	return e.flush(ctx, true)
 }
@@ -355,7 +359,8 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 // forget drops what a commit's bounds say is gone.
 func (e *Engine) forget(requests, orphans events.Time) error {
 	e.cool()
-	f := inflightCommit{cut: state.PendingCut{Forgotten: requests, Orphaned: orphans}, at: e.checkpoint, view: e.o.Store.View()}
+	f := inflightCommit{cut: state.PendingCut{Forgotten: requests, Orphaned: orphans}, at: e.checkpoint,
+		view: e.o.Store.View()}
 	err := e.stager().forgotten(&f)
 	e.o.Store.Forget(f.forget)
 	e.checkpoint.Forgotten = e.o.Store.ForgetRequests(e.checkpoint.Forgotten, requests, math.MaxInt)
@@ -386,8 +391,10 @@ func (e *Engine) recount(ctx context.Context) error {
 		e.bookLost(o, outcomes)
 	}
 	fits := r.Pending-requests <= reused &&
-		rebook(r, requests, joiner.DispositionConflict, joiner.DispositionConflict, joiner.DispositionMerged, joiner.DispositionDuplicate, joiner.DispositionExpired, joiner.DispositionLateRequest) &&
-		rebook(o, outcomes, joiner.DispositionOrphan, joiner.DispositionJoined, joiner.DispositionOutsideWindow, joiner.DispositionDuplicate, joiner.DispositionUnknownItem,
+		rebook(r, requests, joiner.DispositionConflict, joiner.DispositionConflict, joiner.DispositionMerged,
+			joiner.DispositionDuplicate, joiner.DispositionExpired, joiner.DispositionLateRequest) &&
+		rebook(o, outcomes, joiner.DispositionOrphan, joiner.DispositionJoined, joiner.DispositionOutsideWindow,
+			joiner.DispositionDuplicate, joiner.DispositionUnknownItem,
 			joiner.DispositionCorrected, joiner.DispositionLate, joiner.DispositionOrphan)
 	if !fits || !l.Balanced() {
 		return &OtherLogError{Requests: requests, Outcomes: outcomes, Committed: before}

@@ -72,7 +72,7 @@ func (s stager) write(ctx context.Context, f *inflightCommit) (err error) {
 	synced := make(chan error, 1)
 	go func() { synced <- f.view.Sync() }() // ended when write returns
 	defer func() { err = errors.Join(err, <-synced) }()
-	for _, step := range []func(*inflightCommit) error{s.closing, s.outbox, s.deadLetters, s.forgotten} {
+	for _, step := range []func(*inflightCommit) error{s.closing, s.stages, s.outbox, s.deadLetters, s.forgotten} {
 		if err := step(f); err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func (s stager) write(ctx context.Context, f *inflightCommit) (err error) {
 
 // closing writes the requests that closed since the last commit.
 func (s stager) closing(f *inflightCommit) error {
-	for v, err := range s.decider.each(f.view, f.at.Committed, f.cut.Through) {
+	for v, err := range s.decider.each(f.view, f.at.Committed, f.cut.Through, 0) {
 		if err != nil {
 			return err
 		}

@@ -55,7 +55,7 @@ func Want(rules *joiner.Rules, saved *state.Checkpoint, output Commits, there []
 	}
 	oldest, _ := dropped(rules, &cut)
 	decided := cut.Progress.ClosedThrough
-	if rules.Early { // rows may be there of every request
+	if rules.Early || len(rules.Stages) > 0 { // rows may be there of every request
 		decided = max(decided, cut.Progress.Clock.Seen[events.KindRequest].Add(1))
 	}
 	return Wanted{Inputs: from, Rebuild: true, Oldest: oldest, Decided: decided, Clock: cut.Progress.Clock}, nil

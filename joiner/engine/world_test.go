@@ -70,6 +70,7 @@ type world struct {
 	opened  func(from events.Position) // told where reading begins, if set
 	final   state.Checkpoint           // where the last run ended
 	lost    bool                       // troubled has lost the state
+	staged  bool                       // some rules have had stages
 	decoder *jsonevent.Decoder         // nil: the tests' own
 
 	source func(engine.Source, events.Position) engine.Source // stands around each source, if set
@@ -78,7 +79,7 @@ type world struct {
 func newWorld(seed uint64, history enginetest.History, layout enginetest.Layout) *world {
 	r := rand.New(rand.NewPCG(seed, 0x776f726c))
 	w := &world{Rand: r, history: history, fs: vfs.NewCrashableMem(), out: &memory.Output{}, hash: "rules",
-		limit: history.Limit}
+		limit: history.Limit, staged: history.Rules.Stages != nil}
 	w.logs = enginetest.Logs(history.Events, layout, r)
 	w.roll = []engine.Roll{{}, {Rows: 3, Interval: time.Hour}, {Bytes: 500, Interval: time.Hour},
 		{Interval: time.Hour}}[r.IntN(4)]

@@ -51,6 +51,9 @@ type Shape struct {
 	Wild bool
 	// Early histories have the rules write rows early, and labels that allow it.
 	Early bool
+	// Each histories have rows written before their request closes, when the windows of some
+	// labels have ended, and keep all rows.
+	Each bool
 	// Unnamed histories have outcomes that name no request, and rules that give them to
 	// requests. Of timely ones no request has several pieces: a piece may come when other
 	// requests have closed that have its outcomes.
@@ -76,6 +79,7 @@ type generator struct {
 	ends  *rand.Rand // see windowsEnd
 	votes *rand.Rand // see labelsOfVotes
 	pairs *rand.Rand // see labelsOfPairs
+	each  *rand.Rand // see rowsDoNotWait
 	shape Shape
 	h     History
 	span  time.Duration
@@ -88,7 +92,8 @@ func Generate(seed uint64, shape Shape) History {
 		rows: rand.New(rand.NewPCG(seed, 0x726f7773)), edits: rand.New(rand.NewPCG(seed, 0x65646974)),
 		named: rand.New(rand.NewPCG(seed, 0x6e616d65)), kept: rand.New(rand.NewPCG(seed, 0x6b657074)),
 		ends: rand.New(rand.NewPCG(seed, 0x656e6473)), votes: rand.New(rand.NewPCG(seed, 0x766f7465)),
-		pairs: rand.New(rand.NewPCG(seed, 0x70616972)), shape: shape}
+		pairs: rand.New(rand.NewPCG(seed, 0x70616972)),
+		each: rand.New(rand.NewPCG(seed, 0x65616368)), shape: shape}
 	g.rules()
 	g.span = time.Duration(1+g.IntN(12)) * g.h.Rules.Longest()
 	if shape.Hot {
@@ -163,6 +168,7 @@ func (g *generator) rules() {
 		r.SampleRate = one(g, 0, 0, 0.5)
 		r.SampleHash = one(g, joiner.SampleFNV1a, joiner.SampleSHA256)
 	}
+	g.rowsDoNotWait()
 	switch {
 	case g.shape.Timely:
 		g.h.MaxFuture, g.h.MaxAge = one(g, 0, time.Hour), one(g, 0, 24*time.Hour)

@@ -2,6 +2,9 @@ package enginetest
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -29,6 +32,19 @@ func (g *generator) windowsEnd() {
 			g.h.Rules.Labels[i].Until = []func(*events.Outcome) bool{ofType("view"), ofType("buy"), valued}[g.ends.IntN(3)]
 		}
 	}
+}
+
+// rowsDoNotWait has rows written at the ends of some windows, and no policy leave any out.
+func (g *generator) rowsDoNotWait() {
+	if g.shape.Each {
+		g.h.Rules.Negatives, g.h.Rules.SampleRate = joiner.NegativesAll, 0
+		g.h.Rules.Stages = AnyStages(&g.h.Rules, g.each)
+	}
+}
+
+// AnyStages are some of the windows of rules that end before the longest.
+func AnyStages(rules *joiner.Rules, r *rand.Rand) []time.Duration {
+	return slices.DeleteFunc(rules.Windows(), func(time.Duration) bool { return r.IntN(5) == 0 })
 }
 
 // keptUser is a text with the item, if there is one. Where the user is a number, it cannot be had.

@@ -55,6 +55,9 @@ func (w *world) columns(r *memory.Row) map[string]string {
 			c[name+"_ts"] = encode(cell.TS.String())
 		}
 	}
+	if len(w.o.Rules.Stages) > 0 {
+		c["pending"] = text(w.o.Rules.Pending(&r.Row))
+	}
 	at := 0
 	for i := range w.o.Rules.Labels {
 		for _, extra := range w.o.Rules.Labels[i].Columns {
@@ -142,6 +145,9 @@ func (f *File) Check(o *engine.Options, notation Notation) error {
 		for _, extra := range l.Columns {
 			kept = append(kept, extra.Name)
 		}
+	}
+	if len(o.Rules.Stages) > 0 {
+		kept = append(kept, "pending")
 	}
 	for i := range f.Cases {
 		c := &f.Cases[i]

@@ -13,7 +13,7 @@ var (
 	knownRules = []string{"Labels", "ClockSkew", "Corrections", "PerRequest", "Negatives", "Impression", "SampleRate",
 		"SampleHash", "Gaps", "SameID",
 		// Nothing is late in a replay, nothing is written early, and nothing is guarded.
-		"Lateness", "Early", "Guard",
+		"Lateness", "Early", "Stages", "Guard",
 		// It is refused by itself, with its own reason.
 		"Merge"}
 	knownLabel = []string{"Name", "Window", "From", "Agg", "When",

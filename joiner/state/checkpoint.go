@@ -16,8 +16,11 @@ type Checkpoint struct {
 	Progress  joiner.Progress
 	Receipt   joiner.Receipt // of the last finished commit
 	Committed events.Time    // requests stamped before it are in a commit
-	Forgotten events.Time    // none is held that is stamped before it: scans begin here
-	Orphaned  events.Time    // and of the waiting outcomes, here
+	// Staged is the same for each of the rules' stages: of requests stamped before it a commit
+	// has the rows of that stage, or needs none.
+	Staged    []events.Time `json:",omitempty"`
+	Forgotten events.Time   // none is held that is stamped before it: scans begin here
+	Orphaned  events.Time   // and of the waiting outcomes, here
 	RulesHash string
 	// Edits says that of the outcomes that have one outcome_id all are held, and not only what
 	// counts where they are copies: see joiner.SameLast.
@@ -49,14 +52,17 @@ type Moved struct {
 
 // PendingCut is a commit that was begun.
 type PendingCut struct {
-	Number      uint64
-	Nonce       string
-	Through     events.Time // requests stamped before it and at or after Checkpoint.Committed are its base rows
-	RowsQueued  uint64      `json:"Unwritten"` // the rows of the outbox up to this number are in it
-	DeadLetters uint64      // and the dead letters up to this one
-	Orphaned    events.Time // waiting outcomes stamped before it are orphans
-	Forgotten   events.Time // requests stamped before it are dropped after it
-	Known       events.Time // labels whose windows reach past it are incomplete; MaxTime but at the end of a replayed log
+	Number  uint64
+	Nonce   string
+	Through events.Time // requests stamped before it and at or after Checkpoint.Committed are its base rows
+	// Staged bounds likewise the rows of each stage, the longer windows of which have not ended.
+	Staged      []events.Time `json:",omitempty"`
+	RowsQueued  uint64        `json:"Unwritten"` // the rows of the outbox up to this number are in it
+	DeadLetters uint64        // and the dead letters up to this one
+	Orphaned    events.Time   // waiting outcomes stamped before it are orphans
+	Forgotten   events.Time   // requests stamped before it are dropped after it
+	// labels whose windows reach past it are incomplete; MaxTime but at the end of a replayed log
+	Known events.Time
 }
 
 // Forget is what Store.Forget drops.

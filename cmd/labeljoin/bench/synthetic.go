@@ -136,7 +136,7 @@ func (o *nowhere) Cuts() iter.Seq2[joiner.Cut, error] {
 }
 
 // Written implements engine.Output.
-func (o *nowhere) Written(events.Time, bool) iter.Seq2[joiner.Written, error] {
+func (o *nowhere) Written(events.Time, uint32, bool) iter.Seq2[joiner.Written, error] {
 	return func(func(joiner.Written, error) bool) {}
 }
 

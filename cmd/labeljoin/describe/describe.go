@@ -50,7 +50,12 @@ func Write(w io.Writer, c *config.Config) {
 	line("state", "%s", c.State.Dir)
 	longest := config.Duration(c.Longest())
 	line("a request closes", "%s after its time, once events %s later have been read", longest, c.Join.Lateness)
-	line("the first row", "comes about %s after the first request%s", longest+c.Join.Lateness, awaited(c))
+	if stages := c.Stages(); len(stages) > 0 {
+		first := config.Duration(stages[0])
+		line("the first row", "comes about %s after the first request: %s", first+c.Join.Lateness, revisions(c, stages))
+	} else {
+		line("the first row", "comes about %s after the first request%s", longest+c.Join.Lateness, awaited(c))
+	}
 	line("it is remembered", "%s beyond that; late outcomes correct it for %s", config.Duration(c.Retention()),
 		c.Join.Corrections)
 	if c.Guard.Enabled {
@@ -110,6 +115,28 @@ func told(c *config.Config) string {
 	return strings.Join(each, ", ")
 }
 
+// revisions says when a row is written, and without which labels.
+func revisions(c *config.Config, stages []time.Duration) string {
+	pending := func(window config.Duration) (names []string) {
+		for i := range c.Labels {
+			if c.Labels[i].Window > window {
+				names = append(names, c.Labels[i].Name)
+			}
+		}
+		return names
+	}
+	var parts []string
+	for i, window := range stages {
+		again := "a row is written"
+		if i > 0 {
+			again = "again"
+		}
+		parts = append(parts, fmt.Sprintf("%s after %s without %s", again, config.Duration(window),
+			strings.Join(pending(config.Duration(window)), " and ")))
+	}
+	return strings.Join(parts, ", ") + ", and with all labels at the close"
+}
+
 // awaited says for which labels rows wait, where others are known before.
 func awaited(c *config.Config) string {
 	longest := config.Duration(c.Longest())
@@ -124,7 +151,7 @@ func awaited(c *config.Config) string {
 	if len(before) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(": it waits for %s, though %s (a label stream tells each at its own time)",
+	return fmt.Sprintf(": it waits for %s, though %s (emit: each writes a row without it before; a label stream tells each label at its own time)",
 		strings.Join(last, ", "),
 		strings.Join(before, ", "))
 }

@@ -22,7 +22,8 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/engine/memory"
 )
 
-// TestSeveralInOneProcess: two partitions of one joiner work side by side in one process, in one state directory and one
+// TestSeveralInOneProcess: two partitions of one joiner work side by side in one process, in one state directory and
+// one
 // output, and each has its own rows and its own state.
 func TestSeveralInOneProcess(t *testing.T) {
 	fs, rows := vfs.NewMem(), bucket.NewDir(vfs.Default, filepath.Join(t.TempDir(), "out"))
@@ -56,7 +57,7 @@ func TestSeveralInOneProcess(t *testing.T) {
 	for n, p := range opened {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			var ids []string
-			for w, err := range p.Output.Written(events.MinTime, true) {
+			for w, err := range p.Output.Written(events.MinTime, 0, true) {
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -90,11 +90,11 @@ func (r *Replay) Run(ctx context.Context) (err error) {
 	if len(r.Labels) > 0 { // a row that the policies of today leave out may be there
 		rules.Negatives, rules.SampleRate = joiner.NegativesAll, 0
 	}
-	rules.Early = false // everything is read before anything is decided
-	out, err := r.open(ctx, &rules)
+	out, err := r.open(ctx, &rules) // its files have the columns that those of the live joiner have
 	if err != nil {
 		return err
 	}
+	rules.Early, rules.Stages = false, nil // everything is read before anything is decided
 	defer func() { err = errors.Join(err, out.close(), os.RemoveAll(r.scratch())) }()
 	gone, err := r.fetch(ctx)
 	if err != nil {

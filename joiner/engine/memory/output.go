@@ -68,15 +68,16 @@ func (o *Output) Cuts() iter.Seq2[joiner.Cut, error] {
 func (o *Output) Declared() ([]events.Gap, error) { return slices.Clone(o.Gaps), nil }
 
 // Written implements engine.Output.
-func (o *Output) Written(since events.Time, every bool) iter.Seq2[joiner.Written, error] {
+func (o *Output) Written(since events.Time, base uint32, every bool) iter.Seq2[joiner.Written, error] {
 	return func(yield func(joiner.Written, error) bool) {
 		for r := range o.Rows() {
 			early := r.Reason == joiner.ReasonEarly
-			if r.RequestTS < since || r.Revision == 0 && !early && !every {
+			if r.RequestTS < since || r.Revision <= base && !early && !every {
 				continue
 			}
+			pending := r.Stage > 0
 			w := joiner.Written{RequestID: r.RequestID, RequestTS: r.RequestTS, ItemID: r.ItemID, Revision: r.Revision,
-				Early: early, Withdrawn: r.Reason == joiner.ReasonWithdrawn}
+				Early: early || pending, Pending: pending, Withdrawn: r.Reason == joiner.ReasonWithdrawn}
 			if !yield(w, nil) {
 				return
 			}

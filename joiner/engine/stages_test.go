@@ -1,0 +1,132 @@
+package engine_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/engine/memory"
+	"github.com/labeljoin/labeljoin/joiner/enginetest"
+)
+
+// checkStages holds the revisions of a row against their rule where rows are written before
+// their close: they grow, and only a row that is not closed has null labels for that reason.
+func checkStages(t *testing.T, w *world, chain []memory.Row) {
+	t.Helper()
+	for i, r := range chain {
+		if i > 0 && r.Revision <= chain[i-1].Revision {
+			t.Errorf("%q %q: revision %d comes after revision %d", r.RequestID, r.ItemID, r.Revision, chain[i-1].Revision)
+		}
+		if closed := i > 0 && chain[i-1].Stage == 0; closed && r.Stage > 0 {
+			t.Errorf("%q %q: revision %d has pending labels after one that has none", r.RequestID, r.ItemID, r.Revision)
+		}
+		if (r.Stage > 0) != (r.Reason == joiner.ReasonPending) {
+			t.Errorf("%q %q: stage %d with the reason %v", r.RequestID, r.ItemID, r.Stage, r.Reason)
+		}
+	}
+}
+
+// TestStagesAnyOrder is G2 with rows that are written before all their labels are final: what
+// is written last is the reference's.
+func TestStagesAnyOrder(t *testing.T) { anyOrder(t, enginetest.Shape{Each: true}) }
+
+// TestStagesLate is TestStagesAnyOrder with little of the correction horizon to spare.
+func TestStagesLate(t *testing.T) { anyOrder(t, enginetest.Shape{Each: true, Late: true}) }
+
+// TestStagesAgain has ids used again, by events in time.
+func TestStagesAgain(t *testing.T) {
+	anyOrder(t, enginetest.Shape{Each: true, Again: true, Timely: true})
+}
+
+// TestStagesUnnamed has outcomes that name no request.
+func TestStagesUnnamed(t *testing.T) { anyOrder(t, enginetest.Shape{Each: true, Unnamed: true}) }
+
+// TestStagesTimely holds each row that is written before the close, by events in time, against
+// the reference: the labels whose windows have ended are final, and the others null.
+func TestStagesTimely(t *testing.T) {
+	pending, final := 0, 0
+	forSeeds(t, 150, func(t *testing.T, seed uint64) {
+		h := enginetest.Generate(seed, enginetest.Shape{Timely: true, Each: true, Clean: true})
+		reference := h.Reference()
+		want := reference.Join(h.Set())
+		r := newRand(seed)
+		w := newWorld(seed, h, anyLayout(r, true))
+		w.troubled(t, r.IntN(4)*r.IntN(2))
+		checkBooks(t, w)
+		checkLatest(t, w, want)
+		for row := range w.out.Rows() {
+			if row.Stage == 0 {
+				final++
+				if row.Revision != h.Rules.Base() {
+					t.Errorf("%q: revision %d at the close, want %d", row.RequestID, row.Revision, h.Rules.Base())
+				}
+				continue
+			}
+			pending++
+			full, ok := want.Rows[keyOf(&want, &row)]
+			if !ok {
+				t.Errorf("%q %q: a row that is none", row.RequestID, row.ItemID)
+				continue
+			}
+			stage := int(row.Stage) - 1
+			cells := slices.Clone(full.Cells)
+			for j := range cells {
+				if h.Rules.Labels[j].Window > h.Rules.Stages[stage] {
+					cells[j] = joiner.Undecided()
+				}
+			}
+			if !slices.Equal(row.Cells, cells) || row.Revision != uint32(stage) {
+				t.Errorf("%q %q: revision %d at stage %d has %v, want %v", row.RequestID, row.ItemID, row.Revision, stage,
+					row.Cells, cells)
+			}
+		}
+	})
+	if *seedFlag == 0 && (pending == 0 || final == 0) {
+		t.Errorf("%d rows at the end of stages and %d at the close: nothing is tested", pending, final)
+	}
+}
+
+// TestStagesComeAndGo is G2 with a configuration that has other stages at each start.
+func TestStagesComeAndGo(t *testing.T) {
+	forSeeds(t, 150, func(t *testing.T, seed uint64) {
+		h := enginetest.Generate(seed, enginetest.Shape{Each: true})
+		reference := h.Reference()
+		r := newRand(seed)
+		w := newWorld(seed, h, anyLayout(r, false))
+		w.staged = true
+		for range 1 + r.IntN(3) {
+			if err := w.crash(); err != nil {
+				t.Fatal(err)
+			}
+			if r.IntN(8) == 0 {
+				w.fs = vfs.NewCrashableMem() // the state is lost
+			}
+			if r.IntN(2) == 0 {
+				w.history.Rules.Stages = enginetest.AnyStages(&w.history.Rules, r)
+				w.hash = fmt.Sprint("stages ", w.history.Rules.Stages)
+			}
+		}
+		w.troubled(t, 0)
+		checkBooks(t, w)
+		checkLatest(t, w, reference.Join(h.Set()))
+	})
+}
+
+// TestStagesReplayed is G3: a replay writes each row once, when all its labels are final.
+func TestStagesReplayed(t *testing.T) {
+	forSeeds(t, 50, func(t *testing.T, seed uint64) {
+		h := enginetest.Generate(seed, enginetest.Shape{Each: true})
+		reference := h.Reference()
+		w := newWorld(seed, h, anyLayout(newRand(seed), h.MaxFuture > 0))
+		w.staged, w.replay = false, &engine.Replay{Complete: true}
+		if err := w.run(); err != nil {
+			t.Fatal(err)
+		}
+		checkBooks(t, w)
+		checkBase(t, w, reference.Join(h.Set()))
+	})
+}

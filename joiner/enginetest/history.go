@@ -271,28 +271,6 @@ func itemAbove(position int64) joiner.RowFunc[bool] {
 	}
 }
 
-func featureIs(name string, most int64) joiner.RowFunc[bool] {
-	return func(_ *events.Outcome, req *events.Request, _ int) (bool, error) {
-		return hasAtMost(req.Features, name, most),
-			nil
-	}
-}
-
-func itemFeatureIs(name string, most int64) joiner.RowFunc[bool] {
-	return func(_ *events.Outcome, req *events.Request, item int) (bool, error) {
-		return item >= 0 && hasAtMost(req.Items[item].Features, name, most), nil
-	}
-}
-
-func hasAtMost(fields []events.Field, name string, most int64) bool {
-	for i := range fields {
-		if f := &fields[i]; f.Name == name {
-			return f.Value.Int <= most
-		}
-	}
-	return false
-}
-
 // perPosition is an attribute by the position of the item: nothing where either is not
 // given, and no number where the attribute is a text.
 func perPosition(o *events.Outcome, req *events.Request, item int) (joiner.Number, error) {

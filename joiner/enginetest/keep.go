@@ -64,3 +64,25 @@ func keptMS(o *events.Outcome, _ *events.Request, _ int) (events.Value, error) {
 	}
 	return events.Value{}, nil
 }
+
+func featureIs(name string, most int64) joiner.RowFunc[bool] {
+	return func(_ *events.Outcome, req *events.Request, _ int) (bool, error) {
+		return hasAtMost(req.Features, name, most),
+			nil
+	}
+}
+
+func itemFeatureIs(name string, most int64) joiner.RowFunc[bool] {
+	return func(_ *events.Outcome, req *events.Request, item int) (bool, error) {
+		return item >= 0 && hasAtMost(req.Items[item].Features, name, most), nil
+	}
+}
+
+func hasAtMost(fields []events.Field, name string, most int64) bool {
+	for i := range fields {
+		if f := &fields[i]; f.Name == name {
+			return f.Value.Int <= most
+		}
+	}
+	return false
+}

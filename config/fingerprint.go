@@ -82,10 +82,7 @@ func (c *Config) Fingerprint() string {
 	if c.Features.Mode != FeaturesEvolve {
 		canonical.Mode = c.Features.Mode
 	}
-	if stages := c.Stages(); len(stages) > 0 || j.Emit == EmitEach {
-		// Only where and when rows are written counts, whichever labels say so.
-		canonical.Join["emit"], canonical.Join["stages"] = EmitEach, stages
-	}
+	c.canonicalStages(canonical.Join)
 	for name, kind := range c.Features.Declare {
 		canonical.Declared[name] = kind
 	}
@@ -97,4 +94,12 @@ func (c *Config) Fingerprint() string {
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
+}
+
+// canonicalStages says when rows are written before their close: only that counts, and not which
+// labels say so.
+func (c *Config) canonicalStages(join map[string]any) {
+	if stages := c.Stages(); len(stages) > 0 || c.Join.Emit == EmitEach {
+		join["emit"], join["stages"] = EmitEach, stages
+	}
 }

@@ -159,7 +159,8 @@ func OutputOptions(rows bucket.Bucket, id ID, c *config.Config, rules *joiner.Ru
 	}[c.Features.Mode]
 	o := export.Options{
 		Bucket: rows, Name: c.Name, Partition: id.Number, Partitions: max(1, id.Of), RulesHash: c.Fingerprint(),
-		Labels: rules.Labels, Stages: rules.Stages, Weight: rules.SampleRate > 0, Features: features, Mode: mode, Rename: c.Output.Rename,
+		Labels: rules.Labels, Stages: rules.Stages,
+		Weight: rules.SampleRate > 0, Features: features, Mode: mode, Rename: c.Output.Rename,
 		FileRows: int(c.Output.Roll.Rows), FileBytes: int64(c.Output.Roll.Size), Log: log,
 	}
 	if c.Monitor.Labels {

@@ -37,6 +37,7 @@ import pyarrow.parquet
 
 import interop_events
 import interop_export
+import interop_readers
 import interop_schema
 import interop_train
 
@@ -324,7 +325,7 @@ def features_of(event, item_id):
 # ---- cases ----
 
 
-def run_case(case, binary, work):
+def run_case(case, binary, work, book):
     con = duckdb.connect()
     con.execute("set TimeZone = 'UTC'")
     out = replay(case, binary, work / case.name)
@@ -333,13 +334,13 @@ def run_case(case, binary, work):
     labels = check_labels(con, case, files)
     cells = check_features(con, case, read)
     names = list(case.labels)
-    exported = interop_export.check(binary, work / case.name, names, [case.positives[n] for n in names] if case.positives else None)
+    exported = interop_export.check(binary, work / case.name, names, book, [case.positives[n] for n in names] if case.positives else None)
     kinds = Counter(k for columns, _ in read.values() for k in columns.values())
     print(f"ok   {case.name}: {sum(len(r) for _, r in read.values())} rows in {len(files)} files, "
           f"{labels} labels, {cells} feature cells; columns of {len(kinds)} types: {', '.join(sorted(kinds))}; {exported}", flush=True)
 
 
-def run_live(binary, work):
+def run_live(binary, work, _book):
     """The demo: live through NATS, then read by both."""
     subprocess.run([binary, "demo", "--dir", work / "demo", "--duration", "12s"],
                    check=True, timeout=TIMEOUT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -376,23 +377,24 @@ def real(data):
                            positives={"label_" + n: l["positive_rows"] for n, l in b["labels"].items()})
 
 
-def check_schema(binary, work):
-    print(f"ok   schema: {interop_schema.check(binary, work / 'schema')}", flush=True)
+def check_schema(binary, work, book):
+    print(f"ok   schema: {interop_schema.check(binary, work / 'schema', book)}", flush=True)
 
 
-def check_train(binary, work):
-    print(f"ok   train: {interop_train.check(binary, work / 'train')}", flush=True)
+def check_train(binary, work, book):
+    print(f"ok   train: {interop_train.check(binary, work / 'train', book)}", flush=True)
 
 
 def attempt(run):
-    """Tries one run, and returns whether it failed."""
+    """Tries one run, and returns whether it failed, and what large readers have to read."""
     name, function, arguments = run
+    book = interop_readers.Book()
     try:
-        function(*arguments)
+        function(*arguments, book)
     except (Failure, interop_export.Failure, subprocess.SubprocessError, duckdb.Error, pyarrow.ArrowException) as e:
         print(f"FAIL {name}: {e}", flush=True)
-        return True
-    return False
+        return True, book
+    return False, book
 
 
 def main():
@@ -407,7 +409,14 @@ def main():
     runs += [("live", run_live, (binary, work)), ("schema", check_schema, (binary, work)), ("train", check_train, (binary, work))]
     # Most of it is Python, which uses one core: two processes use two.
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        failed = sum(pool.imap_unordered(attempt, runs))
+        attempts = list(pool.imap_unordered(attempt, runs))
+    failed, book = sum(failed for failed, _ in attempts), interop_readers.Book()
+    for _, more in attempts:
+        book.add(more)
+    for words, problems in book.read():
+        failed += bool(problems)
+        mark = "" if words.startswith("SKIPPED") else "FAIL " if problems else "ok   "
+        print("\n".join([mark + words] + problems), flush=True)
     print(f"{len(runs) - failed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
 

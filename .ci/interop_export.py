@@ -1,13 +1,13 @@
 """Exports days as training data and reads them with the readers that trainers use.
 
-Readers that are not installed are named in the line of the case, and left out.
+Readers that are not installed are named in the line of the case, and left out. Large ones read at the end
+(interop_readers.py).
 """
 
 import importlib.util
 import json
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import duckdb
@@ -96,31 +96,6 @@ def sums_polars(files, labels):
     return (data.height, *(data[l].sum() for l in labels))
 
 
-def sums_torch(files, labels):
-    import torch
-
-    class Rows(torch.utils.data.IterableDataset):
-        def __iter__(self):
-            for batch in pyarrow.dataset.dataset(files, partitioning=None).to_batches():
-                yield from batch.select(labels).to_pylist()
-
-    rows = list(torch.utils.data.DataLoader(Rows(), batch_size=None))
-    return (len(rows), *(sum(r[l] or 0 for r in rows) for l in labels))
-
-
-def sums_spark(files, labels):
-    from pyspark.sql import SparkSession, functions
-    spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
-    return tuple(spark.read.parquet(*files).agg(functions.count("*"), *(functions.sum(l) for l in labels)).first())
-
-
-def sums_datasets(root, labels):
-    import datasets
-    with tempfile.TemporaryDirectory() as cache:
-        found = datasets.load_dataset(str(root), cache_dir=cache)
-        return {s: (d.num_rows, *(sum(v or 0 for v in d[l]) for l in labels)) for s, d in found.items()}
-
-
 def sums_tfrecord(files, labels):
     """Reads with the tfrecord package, which checks the checksums of what it reads."""
     from tfrecord.reader import tfrecord_loader
@@ -133,12 +108,12 @@ def sums_tfrecord(files, labels):
     return (rows, *sums)
 
 
-READERS = {"pyarrow": sums_pyarrow, "pandas": sums_pandas, "polars": sums_polars, "torch": sums_torch, "pyspark": sums_spark}
+READERS = {"pyarrow": sums_pyarrow, "pandas": sums_pandas, "polars": sums_polars}
 
 
-def check(binary, directory, labels, expected=None):
-    """Exports the output of a case in both formats. expected gives each label's sum. Returns
-    what was read, in words."""
+def check(binary, directory, labels, book, expected=None):
+    """Exports the output of a case in both formats. expected gives each label's sum. What large readers
+    have to read is added to the book. Returns what was read, in words."""
     config, out = directory / "labeljoin.yaml", directory / "out"
     few = len(json.loads(run(binary, "days", "--config", config, "--json"))) <= FEW_DAYS
     shards = "4" if few else "1"
@@ -161,12 +136,9 @@ def check(binary, directory, labels, expected=None):
             got = read(files, labels)
             expect(near(got, want[split]), name, "reads", got, "from", split, "and DuckDB", want[split])
             used.append(name)
-    if importlib.util.find_spec("datasets") and few:
-        got = sums_datasets(root, labels)
-        expect(set(got) == set(want) and all(near(got[s], want[s]) for s in want), "datasets reads", got, "and DuckDB", want)
-        used.append("datasets")
-    elif few:
-        missing.append("datasets")
+        book.files(f"{directory.name}, {split}", files, labels, want[split])
+    if few:
+        book.dataset(directory.name, root, labels, want)
     if expected is not None:
         expect(total[1:] == expected, "labels sum up to", total[1:], "and should to", expected)
     if importlib.util.find_spec("tfrecord"):
@@ -174,11 +146,14 @@ def check(binary, directory, labels, expected=None):
         for split in SPLITS:
             got = sums_tfrecord(files_of(tf_root, tf, split), labels)
             expect(near(got, want[split], 1e-5), "tfrecord reads", got, "from", split, "and DuckDB", want[split])
+            if split == "train":
+                loader = run(binary, "export", "--config", config, "--format", "tfrecord", "--print-loader", "tf").decode()
+                book.program("tf", directory.name, loader, labels, list(want[split]))
         used.append("tfrecord")
     else:
         missing.append("tfrecord")
     check_same_bytes(binary, directory, root, manifests, shards)
-    used += check_views(binary, config, labels)
+    used += check_views(binary, config, labels, book)
     words = f"{total[0]} rows of {len(manifests)} days exported, read by {', '.join(dict.fromkeys(used))}"
     return words + (f" (not installed: {', '.join(dict.fromkeys(missing))})" if missing else "")
 
@@ -192,7 +167,7 @@ def check_same_bytes(binary, directory, root, manifests, shards):
     shutil.rmtree(again)
 
 
-def check_views(binary, config, labels):
+def check_views(binary, config, labels, book):
     """The views of the live files, whatever types and columns those have, give the same rows."""
     con = duckdb.connect()
     con.execute("set TimeZone = 'UTC'")
@@ -209,9 +184,5 @@ def check_views(binary, config, labels):
     for name in columns:
         nulls = con.execute(f"""select count(*) filter ("{name.replace('"', '""')}" is null) from rows""").fetchone()[0]
         expect(rows[name].null_count == nulls, "the pyarrow view has", rows[name].null_count, "nulls in", name, "and the DuckDB view", nulls)
-    if importlib.util.find_spec("pyspark") is None:
-        return ["views of duckdb, pyarrow"]
-    exec(run(binary, "view", "spark", "--config", config).decode(), space)
-    got = tuple(space["rows"].agg(space["F"].count("*"), *(space["F"].sum(l) for l in labels)).first())
-    expect(near(got, want), "the Spark view reads", got, "and the DuckDB view", want)
-    return ["views of duckdb, pyarrow, spark"]
+    book.program("spark", f"{config.parent.name}, view", run(binary, "view", "spark", "--config", config).decode(), labels, list(want))
+    return ["views of duckdb, pyarrow"]

@@ -1,9 +1,9 @@
-"""A model trains from the printed loaders, and what an export promises of splits, seeds and samples holds.
+"""Models train from the printed loaders, and what an export promises of splits, seeds and samples holds.
 
 Clicks follow a logistic function of two features, so a logistic regression has to find it again.
 """
 
-import importlib.util
+import functools
 import json
 import math
 import random
@@ -12,23 +12,28 @@ from datetime import datetime, timedelta, timezone
 
 import duckdb
 import numpy
+import pandas
 
-from interop_export import expect, files_of, run
+from interop_export import HASH, expect, files_of, run
+
+SAMPLE = "{negatives: 0.5, label: clicked, models: {busy: 0.25}}"
 
 CONFIG = """
 name: train
 join: {window: 30m}
-labels: {clicked: 'type == "click"'}
+labels: {clicked: 'type == "click"', bought: 'type == "buy"'}
 output: {dir: out, roll: {rows: 4000}}
 export:
   seed: SEED
   shards: 3
   split: {by: user, eval: 0.2, test: 0.1}
-  sample: {negatives: 0.5, models: {busy: 0.25}}
-"""
+  sample: """ + SAMPLE + "\n"
+DAYS = ("2026-11-20", "2026-11-21")
 REQUESTS = 12_000
 WEIGHTS = (2.0, -1.0)  # of the features x and y
 BIAS = -2.0
+BOUGHT = (-1.5, 1.0)  # the same of what was bought
+BOUGHT_BIAS = -1.5
 
 
 def write_logs(folder):
@@ -42,10 +47,11 @@ def write_logs(folder):
             request = {"request_id": f"r{i}", "ts": ts.isoformat(), "user_id": f"u{rng.randrange(900)}",
                        "model": rng.choice(["busy", "calm"]), "features": {"x": x, "y": y, "device": rng.choice(["phone", "desk"])}}
             requests.write(json.dumps(request) + "\n")
-            if rng.random() < 1 / (1 + math.exp(-(WEIGHTS[0] * x + WEIGHTS[1] * y + BIAS))):
-                clicks += 1
-                outcome = {"request_id": f"r{i}", "type": "click", "ts": (ts + timedelta(minutes=1)).isoformat()}
-                outcomes.write(json.dumps(outcome) + "\n")
+            for kind, weights, bias in (("click", WEIGHTS, BIAS), ("buy", BOUGHT, BOUGHT_BIAS)):
+                if rng.random() < 1 / (1 + math.exp(-(weights[0] * x + weights[1] * y + bias))):
+                    clicks += kind == "click"
+                    outcome = {"request_id": f"r{i}", "type": kind, "ts": (ts + timedelta(minutes=1)).isoformat()}
+                    outcomes.write(json.dumps(outcome) + "\n")
     return clicks
 
 
@@ -59,34 +65,47 @@ def export(binary, folder, seed, name):
     return root, [json.loads((m.parent / "manifest.json").read_text()) for m in sorted(root.glob("meta/dt=*/v=*/_SUCCESS"))]
 
 
-def frames(binary, folder):
-    """What each printed loader reads, as a frame of pandas; of the split of training and of that of evaluation."""
-    import pandas
-    as_frame = {"pandas": lambda data: data, "polars": lambda data: data.to_pandas(), "torch": lambda data: pandas.DataFrame(list(data)),
-                "spark": lambda data: data.toPandas()}
-    for reader, convert in as_frame.items():
-        if importlib.util.find_spec("pyspark" if reader == "spark" else reader) is None:
-            continue
-        loader = run(binary, "export", "--config", folder / "labeljoin.yaml", "--out", folder / "one", "--print-loader", reader).decode()
-        found = []
-        for split in ("train", "eval"):
-            space = {}
-            exec(loader.replace("train-", f"{split}-"), space)
-            found.append(convert(space["data"]))
-        yield reader, *found
+def print_loader(binary, folder, reader):
+    form = ["--format", "tfrecord"] if reader == "tf" else []
+    return run(binary, "export", "--config", folder / "labeljoin.yaml", "--out", folder / "one", *form, "--print-loader", reader).decode()
 
 
-def regression(train, test):
+def regression(train, test, label="clicked", weight="weight"):
     """Trains with weights. Returns the area under the curve, the coefficients, and the mean of what is predicted."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
     columns = ["x", "y"]
-    model = LogisticRegression().fit(train[columns].to_numpy(), train["clicked"].to_numpy(), sample_weight=train["weight"].to_numpy())
+    model = LogisticRegression().fit(train[columns].to_numpy(), train[label].to_numpy(), sample_weight=train[weight].to_numpy())
     predicted = model.predict_proba(test[columns].to_numpy())[:, 1]
-    return roc_auc_score(test["clicked"], predicted), model.coef_[0], float(numpy.average(predicted, weights=test["weight"]))
+    return roc_auc_score(test[label], predicted), model.coef_[0], float(numpy.average(predicted, weights=test[weight]))
 
 
-def check(binary, folder):
+COLUMNS = ["x", "y", "clicked", "weight"]
+
+
+def judge(test, share, rows, values, problems):
+    """Trains a regression from what a printed loader has read. Returns words about it."""
+    train = pandas.DataFrame(values, columns=COLUMNS)
+    auc, found, mean = regression(train, test)
+    for holds, *what in (
+        (len(train) == rows, "the loader reads", len(train), "rows of", rows),
+        (auc > 0.85, "the model has an area under the curve of", auc),
+        (all(abs(a - b) < 0.3 for a, b in zip(found, WEIGHTS)), "the model found", found, "and the clicks follow", WEIGHTS),
+        (abs(mean - share) < 0.05, "the model predicts", mean, "and", share, "is true: the weights are wrong"),
+    ):
+        if not holds:
+            problems.append(" ".join(map(str, what)))
+    return f"a regression from the printed loader: area under the curve {auc:.3f}"
+
+
+def add_loaders(binary, folder, book, test, share, rows):
+    """Has each printed loader run, as it is printed, and a regression trained from what it reads."""
+    run(binary, "export", "--config", folder / "labeljoin.yaml", "--date", DAYS[0], "--to", DAYS[1], "--out", folder / "one", "--format", "tfrecord")
+    for reader in ("pandas", "polars", "torch", "spark", "tf"):
+        book.program(reader, "train", print_loader(binary, folder, reader), COLUMNS, judge=functools.partial(judge, test, share, rows))
+
+
+def check(binary, folder, book):
     """Returns what was done, in words."""
     folder.mkdir(parents=True)
     clicks = write_logs(folder)
@@ -97,16 +116,31 @@ def check(binary, folder):
     check_splits(root, manifests)
     check_sample(manifests, clicks)
     check_bytes(binary, folder, root, manifests)
-    words = []
-    if importlib.util.find_spec("sklearn") is None:
-        return "SKIPPED: scikit-learn is not installed"
-    for reader, train, test in frames(binary, folder):
-        auc, found, mean = regression(train, test)
-        expect(auc > 0.85, reader, "the model has an area under the curve of", auc)
-        expect(all(abs(a - b) < 0.3 for a, b in zip(found, WEIGHTS)), reader, "the model found", found, "and the clicks follow", WEIGHTS)
-        expect(abs(mean - clicks / REQUESTS) < 0.05, reader, "the model predicts", mean, "and", clicks / REQUESTS, "is true: the weights are wrong")
-        words.append(f"{reader} {auc:.3f}")
-    return f"logistic regression on {len(train)} rows, areas under the curve: {', '.join(words)}; no user in two splits; same seed, same bytes"
+    test = duckdb.sql(f"select * from read_parquet({files_of(root, manifests, 'eval')}, hive_partitioning = false)").df()
+    add_loaders(binary, folder, book, test, clicks / REQUESTS, sum(s["rows"] for m in manifests for s in m["splits"] if s["name"] == "train"))
+    return f"no user in two splits; same seed, same bytes; {check_label_samples(binary, folder)}"
+
+
+def check_label_samples(binary, folder):
+    """Each label has a sample of its own: the rows that the hash says, and a model of each label finds what made it."""
+    config = folder / "bylabel.yaml"
+    config.write_text(CONFIG.replace("SEED", "a").replace(SAMPLE, "{labels: {clicked: 0.4, bought: 0.2}}"), encoding="utf-8")
+    run(binary, "export", "--config", config, "--date", DAYS[0], "--to", DAYS[1], "--out", folder / "bylabel")
+    files = sorted(map(str, (folder / "bylabel").rglob("*.parquet")))
+    share = HASH.format(salt="sample") + " / 2**52"
+    wrong = duckdb.sql(f"""select request_id from (select *, {share} as u from read_parquet({files}, hive_partitioning = false))
+        where clicked_weight <> case when clicked > 0 then 1 when u < 0.4 then 1 / 0.4 else 0 end
+        or bought_weight <> case when bought > 0 then 1 when u < 0.2 then 1 / 0.2 else 0 end
+        or weight <> 1 / greatest(if(clicked > 0, 1, 0.4), if(bought > 0, 1, 0.2))""").fetchall()
+    expect(not wrong, len(wrong), "rows weigh otherwise than their hashes say, such as", wrong[:2])
+    rows = duckdb.sql(f"select * from read_parquet({files}, hive_partitioning = false)").df()
+    expect(0.5 < len(rows) / REQUESTS < 0.8, len(rows), "rows are there of", REQUESTS)
+    for label, truth in (("clicked", WEIGHTS), ("bought", BOUGHT)):
+        for weight in (f"{label}_weight", "weight"):
+            mine = rows[rows[weight] > 0]
+            _, found, _ = regression(mine, mine, label, weight)
+            expect(all(abs(a - b) < 0.35 for a, b in zip(found, truth)), "by", weight, "the model of", label, "found", found, "and", truth, "is true")
+    return "a sample for each label, and a model from each"
 
 
 def check_splits(root, manifests):
@@ -120,7 +154,7 @@ def check_splits(root, manifests):
 
 def check_sample(manifests, clicks):
     splits = [s for m in manifests for s in m["splits"]]
-    expect(sum(l["positive"] for s in splits for l in s["labels"]) == clicks, "positives were sampled out")
+    expect(sum(l["positive"] for s in splits for l in s["labels"] if l["name"] == "clicked") == clicks, "positives were sampled out")
     kept = sum(s["rows"] for s in splits) - clicks
     expect(0.34 < kept / (REQUESTS - clicks) < 0.41, kept, "negatives were kept of", REQUESTS - clicks)
 

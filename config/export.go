@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -151,6 +152,14 @@ type ExportSample struct {
 	//
 	// Default: none. One share for all.
 	Models map[string]float64 `yaml:"models"`
+	// The share of the negatives of one label, by the label's name: {clicked: 0.1, bought: 0.01}.
+	// Other labels have the share that negatives says. Each label then has a sample of its own: a
+	// column <label>_weight, which is 0 in rows that are there for another label alone. A row stays
+	// if any label keeps it. It does not go together with label and models. Each is above 0 and at
+	// most 1.
+	//
+	// Default: none. One sample for all labels.
+	Labels map[string]float64 `yaml:"labels"`
 }
 
 // ExportDaily is the block `export.daily`.
@@ -251,6 +260,7 @@ func (v *checker) export() {
 		v.word(fmt.Sprintf("export.include[%d]", i), string(c), c.words())
 	}
 	v.exportSplit()
+	v.exportSample()
 	v.exportValidate()
 	v.exportDir()
 }
@@ -287,22 +297,37 @@ func (v *checker) exportSplit() {
 	case s.By != ExportByColumn && s.Column != "":
 		v.add("export.split.column", "has no effect with by: %s; write by: column, or remove it", s.By)
 	}
-	if n := v.Export.Sample.Negatives; !(n > 0 && n <= 1) {
-		v.add("export.sample.negatives", "%v is no share: it is above 0 and at most 1, which keeps every negative", n)
-	}
-	for model, n := range v.Export.Sample.Models {
+}
+
+func (v *checker) exportSample() {
+	s := &v.Export.Sample
+	share := func(path string, n float64) {
 		if !(n > 0 && n <= 1) {
-			v.add(join("export.sample.models", model),
-				"%v is no share: it is above 0 and at most 1, which keeps every negative", n)
+			v.add(path, "%v is no share: it is above 0 and at most 1, which keeps every negative", n)
 		}
 	}
-	if name := v.Export.Sample.Label; name != "" {
-		for _, l := range v.Labels {
-			if l.Name == name {
-				return
-			}
+	known := func(path, name string) {
+		if !slices.ContainsFunc(v.Labels, func(l Label) bool { return l.Name == name }) {
+			v.add(path, "there is no label %q", clipped(name))
 		}
-		v.add("export.sample.label", "there is no label %q", clipped(name))
+	}
+	share("export.sample.negatives", s.Negatives)
+	for model, n := range s.Models {
+		share(join("export.sample.models", model), n)
+	}
+	for label, n := range s.Labels {
+		share(join("export.sample.labels", label), n)
+		known(join("export.sample.labels", label), label)
+	}
+	if s.Label != "" {
+		known("export.sample.label", s.Label)
+	}
+	switch {
+	case len(s.Labels) == 0:
+	case s.Label != "":
+		v.add("export.sample.label", "has no effect with labels, which says of each label what its negatives are; remove one of them")
+	case len(s.Models) > 0:
+		v.add("export.sample.models", "does not go together with labels: a row would have two shares; remove one of them")
 	}
 }
 

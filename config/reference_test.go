@@ -231,9 +231,16 @@ func (w *walker) setting(s setting) {
 		w.found = append(w.found, s)
 		w.fields(s.path, v)
 	case t.Kind() == reflect.Map:
-		if s.path += ".<feature>"; strings.HasPrefix(s.path, "inputs.") {
-			s.path = strings.Replace(s.path, "<feature>", "<field>", 1)
+		key := "<feature>"
+		switch {
+		case strings.HasPrefix(s.path, "inputs."):
+			key = "<field>"
+		case s.path == "export.sample.models":
+			key = "<model>"
+		case s.path == "export.sample.labels":
+			key = "<label>"
 		}
+		s.path += "." + key
 		s.typ, s.value = t.Elem(), reflect.New(t.Elem()).Elem()
 		w.found = append(w.found, s)
 	default:

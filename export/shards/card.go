@@ -17,8 +17,15 @@ func (d *dayExport) writeCard() error {
 	if d.opts.Format != FormatParquet {
 		return nil
 	}
-	if err := d.findNewest(); err != nil {
-		return err
+	if d.newest == nil { // afterwards only this process makes versions, as long as it holds the lock
+		found, err := d.newestVersions()
+		if err != nil {
+			return err
+		}
+		d.newest = map[string]Version{}
+		for _, v := range found {
+			d.newest[v.day] = v.version
+		}
 	}
 	if !d.version.Partial {
 		d.newest[d.day] = d.version
@@ -42,30 +49,24 @@ type dayVersion struct {
 	version Version
 }
 
-// findNewest reads the newest versions of the days, without days of which there is only a
-// part. Afterwards only this process makes versions, as long as it holds the lock.
-func (e *Exporter) findNewest() error {
-	if e.newest != nil {
-		return nil
-	}
+// newestVersions are the newest versions of the days, in their order, without days of which there
+// is only a part.
+func (e *Exporter) newestVersions() (newest []dayVersion, err error) {
 	names, err := days(e.bucket)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	newest := map[string]Version{}
 	for _, day := range names {
 		found, err := versions(e.bucket, day)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for _, v := range found {
-			if !v.Partial {
-				newest[day] = v
-			}
+		found = slices.DeleteFunc(found, func(v Version) bool { return v.Partial })
+		if n := len(found); n > 0 {
+			newest = append(newest, dayVersion{day, found[n-1]})
 		}
 	}
-	e.newest = newest
-	return nil
+	return newest, nil
 }
 
 // card is the dataset card: YAML for datasets, and words for people.

@@ -358,7 +358,7 @@ func (d *dayExport) manifest() *Manifest {
 			Settle: settleName(o.Settled), OrderSalt: "order:" +
 				o.Seed, SplitBy: o.Splits.By, SplitOf: o.Splits.Column, SplitSalt: o.Splits.Salt,
 			Eval: o.Splits.Eval, Test: o.Splits.Test, SampleSalt: "sample", Negatives: o.Sampling.Negatives, SampleBy: o.Sampling.Label,
-			Models: o.Sampling.Models,
+			Models: o.Sampling.Models, ByLabel: o.Sampling.Labels,
 		},
 		Source: SourceFacts{
 			Joiner: d.table.Name, Commit: last.Number, CommitHash: d.table.LastHash, ClosedThrough: last.Progress.ClosedThrough.String(),

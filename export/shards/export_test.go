@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -215,69 +214,6 @@ func TestVersions(t *testing.T) {
 	card := string(contents(t, fsys, cardName))
 	if !strings.Contains(card, "v=0002/train") || strings.Contains(card, "v=0001") {
 		t.Errorf("the card names other versions than the newest:\n%s", card)
-	}
-}
-
-// TestSampling keeps all positives, and weighs the negatives that it keeps.
-func TestSampling(t *testing.T) {
-	t.Parallel()
-	fsys := vfs.NewMem()
-	var rows []testRow
-	for i := range 1000 {
-		rows = append(rows, testRow{id: fmt.Sprint("r", i), item: "i", ts: testDay(), clicked: float64(i % 2)})
-	}
-	writeOutput(t, fsys, [][]testRow{rows}, 1000, events.MaxTime-1, nil)
-	o := testOptions(fsys)
-	o.Sampling.Negatives = 0.25
-	m := mustExport(t, o)
-	positives, negatives := 0, int64(0)
-	for _, r := range readShards(t, fsys, m) {
-		if r.clicked == 1 {
-			positives++
-		} else {
-			negatives++
-		}
-	}
-	if positives != 500 || negatives < 80 || negatives > 170 || negatives+m.Counts.Sampled != 500 {
-		t.Errorf("%d positives and %d negatives, %d sampled out", positives, negatives, m.Counts.Sampled)
-	}
-	if !slices.ContainsFunc(m.Columns, func(c ColumnFacts) bool { return c.Role == RoleWeight }) {
-		t.Error("there is no weight")
-	}
-}
-
-// TestSamplingByModel has a share for one model, and another for all others.
-func TestSamplingByModel(t *testing.T) {
-	t.Parallel()
-	fsys := vfs.NewMem()
-	var rows []testRow
-	for i := range 3000 {
-		rows = append(rows, testRow{id: fmt.Sprint("r", i), item: "i", ts: testDay(), clicked: float64(i % 2),
-			model: []string{"thin", "whole", "other"}[i%3]})
-	}
-	writeOutput(t, fsys, [][]testRow{rows}, 1000, events.MaxTime-1, nil)
-	o := testOptions(fsys)
-	o.Sampling = Sampling{Negatives: 0.5, Models: map[string]float64{"thin": 0.1, "whole": 1}}
-	m := mustExport(t, o)
-	kept := map[string]map[float64]float64{}
-	weighed := map[string]float64{}
-	for _, r := range readShards(t, fsys, m) {
-		if kept[r.model] == nil {
-			kept[r.model] = map[float64]float64{}
-		}
-		kept[r.model][r.clicked]++
-		if r.clicked == 0 {
-			weighed[r.model] += r.weight
-		} else if r.weight != 1 {
-			t.Errorf("a positive weighs %v", r.weight)
-		}
-	}
-	for model, share := range map[string]float64{"thin": 0.1, "whole": 1, "other": 0.5} {
-		if n := kept[model][0]; kept[model][1] != 500 || n < 500*share*0.6 || n > 500*share*1.4 ||
-			math.Abs(weighed[model]-n/share) > 1e-6 {
-			t.Errorf("model %s: %v of 500 negatives and 500 positives, which weigh %v, want a share of %v", model, kept[model],
-				weighed[model], share)
-		}
 	}
 }
 

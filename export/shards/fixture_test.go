@@ -191,6 +191,8 @@ type exported struct {
 	shard  int
 	file   string
 	weight float64
+	// The weights of labels with a sample of their own.
+	clickedWeight, spentWeight float64
 }
 
 // readShards reads the files of an export with the Parquet library's own reader.
@@ -222,6 +224,9 @@ func readShards(t testing.TB, fsys vfs.FS, m *Manifest) (rows []exported) {
 				Clicked int32    `parquet:"clicked,optional"`
 				Weight  float64  `parquet:"weight"`
 				Spent   float64  `parquet:"spent,optional"`
+				// Where labels have samples of their own.
+				ClickedWeight float64 `parquet:"clicked_weight"`
+				SpentWeight   float64 `parquet:"spent_weight"`
 			}
 			err := reader.Read(&row)
 			if errors.Is(err, io.EOF) {
@@ -230,7 +235,8 @@ func readShards(t testing.TB, fsys vfs.FS, m *Manifest) (rows []exported) {
 			if err != nil {
 				t.Fatalf("%s: %v", f.Path, err)
 			}
-			rows = append(rows, exported{split: f.Split, shard: shard, file: f.Path, weight: row.Weight, testRow: testRow{
+			rows = append(rows, exported{split: f.Split, shard: shard, file: f.Path, weight: row.Weight,
+				clickedWeight: row.ClickedWeight, spentWeight: row.SpentWeight, testRow: testRow{
 				id: row.ID, item: row.Item, user: row.User, ts: events.Time(row.TS * 1000), clicked: float64(row.Clicked), spent: row.Spent,
 				price: row.Price, tags: row.Tags, model: row.Model,
 			}})

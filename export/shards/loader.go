@@ -1,51 +1,84 @@
 package shards
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
+
+	"github.com/labeljoin/labeljoin/export/rowfile"
 )
 
 // Loaders are the readers that Loader knows.
 func Loaders() []string { return []string{"torch", "tf", "pandas", "polars", "spark"} }
 
-// newestInPython finds the files of the newest whole version of every day.
-const newestInPython = `from pathlib import Path
-root = Path(%q)
-newest = {m.parent.parent.name: m.parent.name for m in sorted(root.glob("meta/dt=*/v=[0-9][0-9][0-9][0-9]/_SUCCESS"))}
-files = [str(f) for day, v in newest.items() for f in sorted(root.glob(f"{day}/{v}/%s"))]
-`
+// Exported is what a loader reads: an export as it is now.
+type Exported struct {
+	Root    string // its directory, or its address in the store
+	Format  Format
+	Store   Store
+	Columns []ColumnFacts // of the newest version; the labels alone where there is none yet
+	// Files are the training files of the newest whole version of every day, below Root.
+	Files []string
+}
 
-// Loader is a Python program that reads the training split of an export. labels are the
-// columns of the labels.
-func Loader(reader, root string, format Format, labels []string) (string, error) {
-	files := "train-*.parquet"
-	if format == FormatTFRecord {
-		files = "Split-train/*.gz"
+// ExportedBy finds what options have exported.
+func ExportedBy(o Options, store Store) (*Exported, error) {
+	x := &Exported{Root: o.Root(), Format: o.Format, Store: store}
+	for _, l := range o.Rules.Labels {
+		value, _ := rowfile.LabelTypes(l.Agg)
+		x.Columns = append(x.Columns, ColumnFacts{Name: l.Name, Type: value.String(), Role: RoleLabel, Nullable: true})
 	}
+	e := &Exporter{bucket: o.place()}
+	if errors.Is(e.bucket.Present(), fs.ErrNotExist) {
+		return x, nil
+	}
+	newest, err := e.newestVersions()
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range newest {
+		m, _, err := readManifest(e.bucket, v.day, v.version)
+		if err != nil {
+			return nil, err
+		}
+		x.Columns = m.Columns
+		for _, f := range m.Files {
+			if f.Split == splitNames[splitTrain] {
+				x.Files = append(x.Files, f.Path)
+			}
+		}
+	}
+	return x, nil
+}
+
+// Loader is a Python program that reads the training split of an export. The error says that there
+// is no such reader, or that it does not read the format.
+func (x *Exported) Loader(reader string) (string, error) {
+	option := x.option(reader)
 	body, ok := map[string]string{
-		"pandas": "import pandas\ndata = pandas.read_parquet(files, partitioning=None)\n",
-		"polars": "import polars\ndata = polars.read_parquet(files, hive_partitioning=False)\n",
-		"spark": "from pyspark.sql import SparkSession\n" +
-			"data = SparkSession.builder.getOrCreate().read.parquet(*files)\n",
+		"pandas": "import pandas\ndata = pandas.read_parquet(files, " + option + "partitioning=None)\n",
+		"polars": "import polars\ndata = polars.read_parquet(files, " + option + "hive_partitioning=False)\n",
+		"spark":  "data = spark.read.parquet(*files)\n",
 		"torch": "import pyarrow.dataset, torch\n" +
 			"class Rows(torch.utils.data.IterableDataset):\n" +
 			"    def __iter__(self):\n" +
 			"        worker = torch.utils.data.get_worker_info()\n" +
 			"        mine = files[worker.id :: worker.num_workers] if worker else files\n" +
-			"        for batch in pyarrow.dataset.dataset(mine, partitioning=None).to_batches() if mine else []:\n" +
+			"        for batch in pyarrow.dataset.dataset(mine, " + option + "partitioning=None).to_batches() if mine else []:\n" +
 			"            yield from batch.to_pylist()\n" +
 			"data = torch.utils.data.DataLoader(Rows(), batch_size=None, num_workers=0)\n",
 		"tf": "import tensorflow as tf\n" +
 			"data = tf.data.TFRecordDataset(files, compression_type=\"GZIP\").map(lambda x: tf.io.parse_single_example(x, {\n" +
-			tfLabels(labels) + "}))\n",
+			x.tfFeatures() + "}))\n",
 	}[reader]
 	switch {
 	case !ok:
 		return "", fmt.Errorf("no loader for %q is known: there are %s", reader, strings.Join(Loaders(), ", "))
-	case (reader == "tf") != (format == FormatTFRecord):
+	case (reader == "tf") != (x.Format == FormatTFRecord):
 		return "", fmt.Errorf("a loader for %s reads %s: give --format %s", reader, formatOf(reader), formatOf(reader))
 	}
-	return fmt.Sprintf(newestInPython, root, files) + body, nil
+	return x.files(reader) + body, nil
 }
 
 func formatOf(reader string) Format {
@@ -55,11 +88,71 @@ func formatOf(reader string) Format {
 	return FormatParquet
 }
 
-func tfLabels(labels []string) string {
+// newestInPython finds the files of the newest whole version of every day.
+const newestInPython = `from pathlib import Path
+root = Path(%q)
+newest = {m.parent.parent.name: m.parent.name for m in sorted(root.glob("meta/dt=*/v=[0-9][0-9][0-9][0-9]/_SUCCESS"))}
+files = [str(f) for day, v in newest.items() for f in sorted(root.glob(f"{day}/{v}/%s"))]
+`
+
+// files are the lines that set files. Those of a store have the files by name, and set how it is
+// reached.
+func (x *Exported) files(reader string) string {
+	if !x.stored() {
+		pattern := "train-*.parquet"
+		if x.Format == FormatTFRecord {
+			pattern = "Split-train/*.gz"
+		}
+		text := fmt.Sprintf(newestInPython, x.Root, pattern)
+		if reader == "spark" {
+			text += "from pyspark.sql import SparkSession\nspark = SparkSession.builder.getOrCreate()\n"
+		}
+		return text
+	}
+	f := &liveFiles{store: x.Store}
+	for _, path := range x.Files {
+		f.names = append(f.names, strings.TrimSuffix(x.Root, "/")+"/"+path)
+	}
+	switch reader {
+	case "polars":
+		return f.inPolars()
+	case "spark":
+		return "from pyspark.sql import SparkSession\n" + f.inSpark()
+	case "tf":
+		return storeNote + "import tensorflow_io  # which reads from stores; AWS_ENDPOINT_URL names one that is not Amazon's\n" +
+			"files = " + f.inPython("s3://") + "\n"
+	}
+	return f.inArrow()
+}
+
+func (x *Exported) stored() bool { return strings.HasPrefix(x.Root, "s3://") }
+
+// option is the argument by which a reader is told how the store is reached.
+func (x *Exported) option(reader string) string {
+	switch {
+	case !x.stored():
+		return ""
+	case reader == "polars":
+		return "storage_options=store, "
+	}
+	return "filesystem=store, "
+}
+
+// tfFeatures are the columns as tf.Example has them.
+func (x *Exported) tfFeatures() string {
 	var b strings.Builder
-	for _, name := range labels {
-		fmt.Fprintf(&b, "    %q: tf.io.VarLenFeature(tf.int64),  # add the features; a column that is null is missing\n",
-			name)
+	b.WriteString("    # A value that is null is missing in a sparse tensor.\n")
+	for _, c := range x.Columns {
+		kind := "int64"
+		if t, err := rowfile.ParseColumnType(c.Type); err == nil {
+			switch t.Scalar {
+			case rowfile.ScalarDouble:
+				kind = "float32"
+			case rowfile.ScalarString, rowfile.ScalarJSON:
+				kind = "string"
+			}
+		}
+		fmt.Fprintf(&b, "    %q: tf.io.VarLenFeature(tf.%s),\n", c.Name, kind)
 	}
 	return b.String()
 }

@@ -72,7 +72,9 @@ type Method struct {
 	Negatives  float64 `json:"negatives"`
 	SampleBy   string  `json:"sample_label,omitzero"`
 	// Models are the shares of negatives of some models; all others have Negatives.
-	Models    map[string]float64 `json:"negatives_by_model,omitempty"`
+	Models map[string]float64 `json:"negatives_by_model,omitempty"`
+	// ByLabel are those of some labels, each of which has a sample of its own then.
+	ByLabel   map[string]float64 `json:"negatives_by_label,omitempty"`
 	Shards    int                `json:"shards"`
 	GroupRows int                `json:"row_group_rows,omitzero"`
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -52,25 +54,39 @@ type Sampling struct {
 	Label string
 	// Models are the shares for the rows of some models, by name; all others have Negatives.
 	Models map[string]float64
+	// Labels are the shares of the negatives of some labels, by name; all others have Negatives.
+	// Each label has a sample of its own then, and a weight. Without Label and Models.
+	Labels map[string]float64
 }
 
-func (s *Sampling) valid() bool {
-	for _, rate := range s.Models {
+// check returns what is wrong with the shares.
+func (s *Sampling) check() error {
+	for _, rate := range s.rates() {
 		if !(rate > 0 && rate <= 1) {
-			return false
+			return errors.New("a share of negatives is above 0 and at most 1")
 		}
 	}
-	return s.Negatives > 0 && s.Negatives <= 1
+	if len(s.Labels) > 0 && (s.Label != "" || len(s.Models) > 0) {
+		return errors.New("shares of negatives by label go neither together with one label nor with shares by model")
+	}
+	return nil
+}
+
+// rates are all shares.
+func (s *Sampling) rates() []float64 {
+	return slices.Concat([]float64{s.Negatives}, slices.Collect(maps.Values(s.Models)),
+		slices.Collect(maps.Values(s.Labels)))
 }
 
 // thins reports whether any negatives are left out.
-func (s *Sampling) thins() bool {
-	for _, rate := range s.Models {
-		if rate < 1 {
-			return true
-		}
+func (s *Sampling) thins() bool { return slices.Min(s.rates()) < 1 }
+
+// labelRate is the share of a label's negatives.
+func (s *Sampling) labelRate(name string) float64 {
+	if rate, known := s.Labels[name]; known {
+		return rate
 	}
-	return s.Negatives < 1
+	return s.Negatives
 }
 
 // Options of an export. All but FS, Out, Name and Rules have defaults.
@@ -164,6 +180,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Progress == nil {
 		o.Progress = func(float64) {}
 	}
+	if err := o.Sampling.check(); err != nil {
+		return o, err
+	}
 	s := &o.Splits
 	switch {
 	case o.Out == "" || o.Name == "":
@@ -172,8 +191,6 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%d shards: there are 1 to %d", o.Shards, MaxShards)
 	case !(s.Eval >= 0 && s.Test >= 0 && s.Eval+s.Test < 1):
 		return o, fmt.Errorf("the shares %v for evaluation and %v for a test leave nothing to train on", s.Eval, s.Test)
-	case !o.Sampling.valid():
-		return o, errors.New("a share of negatives is above 0 and at most 1")
 	case s.By == SplitByColumn && s.Column == "":
 		return o, errors.New("a split by column needs the column")
 	}

@@ -38,6 +38,8 @@ type plan struct {
 	columns []Column         // that are written, in order
 	key     keyColumns
 	labels  []int // the vectors of the labels, -1 where no file has the label
+	// labelWeights are the vectors of the labels' weights; nil: they have none of their own.
+	labelWeights []int
 	split   int   // the vector of the column that splits; -1: none does
 	weights bool  // whether rows have a weight
 }
@@ -94,14 +96,11 @@ func newPlan(files []export.TableFile, schema []tablelog.SchemaColumn, o *Option
 		return p.add(c.Column)
 	}
 	for _, l := range o.Rules.Labels {
-		t := rowfile.Type{Scalar: rowfile.ScalarDouble}
-		if l.Agg.Integer() {
-			t.Scalar = rowfile.ScalarInt32
-		}
 		if _, taken := p.byName[strings.ToLower(l.Name)]; taken {
 			return nil, &LabelTakenError{Label: l.Name}
 		}
-		p.write(Column{Column: rowfile.Column{Name: l.Name, Type: t}, Role: RoleLabel})
+		value, _ := rowfile.LabelTypes(l.Agg)
+		p.write(Column{Column: rowfile.Column{Name: l.Name, Type: value}, Role: RoleLabel})
 		p.labels = append(p.labels, p.byName[strings.ToLower(l.Name)])
 		if o.LabelTimes {
 			about(Column{Column: rowfile.Column{Name: l.Name + "_ts", Type: rowfile.Type{Scalar: rowfile.ScalarTimestamp}},
@@ -117,6 +116,9 @@ func newPlan(files []export.TableFile, schema []tablelog.SchemaColumn, o *Option
 		Role:     RoleWeight,
 		Required: true}
 	about(weight, hasWeight)
+	if err := p.addLabelWeights(o); err != nil {
+		return nil, err
+	}
 	about(Column{Column: rowfile.Column{Name: "revision", Type: rowfile.Type{Scalar: rowfile.ScalarInt32}},
 		Role:     RoleAbout,
 		Required: true}, o.Revision)
@@ -138,6 +140,40 @@ func newPlan(files []export.TableFile, schema []tablelog.SchemaColumn, o *Option
 		rowfile.Column{Type: rowfile.Type{Scalar: rowfile.ScalarBool}})
 	return p, p.choose(o)
 }
+
+// addLabelWeights adds the column of each label's weight, where labels have samples of their own.
+func (p *plan) addLabelWeights(o *Options) error {
+	if len(o.Sampling.Labels) == 0 {
+		return nil
+	}
+	for _, l := range o.Rules.Labels {
+		name := l.Name + weightSuffix
+		if _, taken := p.byName[strings.ToLower(name)]; taken {
+			return &WeightTakenError{Label: l.Name, Column: name}
+		}
+		p.write(Column{Column: rowfile.Column{Name: name, Type: rowfile.Type{Scalar: rowfile.ScalarDouble}},
+			Role: RoleWeight, Required: true})
+		p.labelWeights = append(p.labelWeights, p.byName[strings.ToLower(name)])
+	}
+	return nil
+}
+
+// weightSuffix ends the names of the columns of the labels' weights.
+const weightSuffix = "_weight"
+
+// WeightTakenError says that the output has the column in which a label's weight would be.
+type WeightTakenError struct{ Label, Column string }
+
+func (e *WeightTakenError) Error() string {
+	return fmt.Sprintf("export.sample.labels: the output has a column %q already, where the weight of label %q would be: "+
+		"use sample.negatives or sample.models, or give the label another name", e.Column, e.Label)
+}
+
+// Misuse reports that the configuration has to be changed.
+func (e *WeightTakenError) Misuse() bool { return true }
+
+// isWeight reports whether a vector has weights, which are 1 where no file has them.
+func (p *plan) isWeight(at int) bool { return at == p.key.weight || slices.Contains(p.labelWeights, at) }
 
 // LabelTakenError says that a label of the configuration is a feature in the output.
 type LabelTakenError struct{ Label string }

@@ -152,17 +152,53 @@ func (s *settler) place(vectors []*vector, best int, group []int32) {
 		return
 	}
 	id := vectors[k.requestID].bytes(best)
-	if rate := s.rate(vectors, best); rate < 1 && !s.positive(vectors, best) {
-		if share(s.sample.sum(id)) >= rate {
-			c.Sampled++
-			return
-		}
-		weight := &vectors[k.weight].nums[best]
-		*weight = math.Float64bits(math.Float64frombits(*weight) / rate)
+	if !s.sampled(vectors, best, id) {
+		c.Sampled++
+		return
 	}
 	c.Written++
 	to := s.splitOf(vectors, best, id, ts)
 	s.out[to] = append(s.out[to], int32(best))
+}
+
+// sampled reports whether the sample has a row, and weighs it.
+func (s *settler) sampled(vectors []*vector, row int, id []byte) bool {
+	if len(s.plan.labelWeights) > 0 {
+		return s.sampledByLabel(vectors, row, id)
+	}
+	rate := s.rate(vectors, row)
+	if rate == 1 || s.positive(vectors, row) {
+		return true
+	}
+	if share(s.sample.sum(id)) >= rate {
+		return false
+	}
+	weight := &vectors[s.plan.key.weight].nums[row]
+	*weight = math.Float64bits(math.Float64frombits(*weight) / rate)
+	return true
+}
+
+// sampledByLabel is sampled where each label has a sample of its own. All samples are of one hash,
+// so that the sample of a smaller share is part of that of a larger one, and a row is there with
+// the largest of its labels' chances. Its weight is divided by that; a label's weight by the
+// label's own chance, and it is 0 in rows that are not in the label's sample.
+func (s *settler) sampledByLabel(vectors []*vector, row int, id []byte) bool {
+	u, chance := share(s.sample.sum(id)), 0.0
+	weight := &vectors[s.plan.key.weight].nums[row]
+	whole := math.Float64frombits(*weight)
+	for i, at := range s.plan.labels {
+		v, own, mine := vectors[at], 0.0, s.opts.Sampling.labelRate(s.rules.Labels[i].Name)
+		if !v.null[row] && labelValue(v, row) != 0 {
+			mine = 1
+		}
+		if u < mine && !v.null[row] {
+			own = whole / mine
+		}
+		vectors[s.plan.labelWeights[i]].nums[row] = math.Float64bits(own)
+		chance = max(chance, mine)
+	}
+	*weight = math.Float64bits(whole / chance)
+	return u < chance
 }
 
 // rate is the share of the negatives that are kept of a row's model.

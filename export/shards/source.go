@@ -87,7 +87,7 @@ func (r *portion) add(file *rowfile.Reader, group, number int, ghost bool) error
 			return nil
 		}
 		if from[i] < 0 {
-			if p.read[i].Name == "weight" {
+			if p.isWeight(i) {
 				for range rows {
 					v.addNum(math.Float64bits(1))
 				}

@@ -58,6 +58,8 @@ type LabelTotals struct {
 	Known    int64   `json:"known"`    // rows in which it is not null
 	Positive int64   `json:"positive"` // rows in which it is not zero either
 	Sum      float64 `json:"sum"`
+	// Sampled are the rows of the label's own sample, where it has one.
+	Sampled int64 `json:"sampled,omitzero"`
 }
 
 // write adds a bucket's rows of the split.
@@ -95,6 +97,13 @@ func (w *splitWriter) count(vectors []*vector, rows []int32) {
 			if value := labelValue(v, int(row)); value != 0 {
 				to.Positive++
 				to.Sum += value
+			}
+		}
+	}
+	for i, at := range w.day.plan.labelWeights {
+		for _, row := range rows {
+			if vectors[at].nums[row] != 0 {
+				w.totals.labels[i].Sampled++
 			}
 		}
 	}

@@ -61,15 +61,14 @@ func (r *Exporting) ReadDays(from, to string) error {
 	return nil
 }
 
-// PrintLoader prints the lines of Python with which a reader reads the export. A reader that is not known is an error
-// of
-// usage.
+// PrintLoader prints the lines of Python with which a reader reads the export. A reader that is not
+// known is an error of usage.
 func (r *Exporting) PrintLoader(reader string) error {
-	labels := make([]string, len(r.Config.Labels))
-	for i := range labels {
-		labels[i] = r.Config.Labels[i].Name
+	exported, err := shards.ExportedBy(r.Opts, shards.Store{Endpoint: r.Config.S3.Endpoint, Region: r.Config.S3.Region})
+	if err != nil {
+		return err
 	}
-	text, err := shards.Loader(reader, r.Opts.Root(), r.Opts.Format, labels)
+	text, err := exported.Loader(reader)
 	if err != nil {
 		return &terminal.UsageError{Err: err}
 	}

@@ -54,6 +54,10 @@ func (k *chunk) bounds(s *span) bounds {
 	if from == to {
 		return bounds{min: []byte{}, max: []byte{}}
 	}
+	if c.Book != nil && k.dict.size > 0 {
+		c = k.dict.numbers(k.leaf.kind, from, to)
+		from, to = 0, c.Levels
+	}
 	var b bounds
 	var order func(x, y []byte) int
 	switch k.leaf.kind {

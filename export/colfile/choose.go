@@ -20,28 +20,32 @@ const (
 // time, and so does reading back what it found.
 const worth = 32
 
-// chosen is the codec of a chunk's data, whose first page is given. It depends on nothing
-// but the values.
-func (k *chunk) chosen(page []byte) compress.Codec {
+// compressValues compresses the values of a page. The first page of a chunk says which codec the
+// chunk's data get, which depends on nothing but the values.
+func (k *chunk) compressValues() error {
+	p := &k.page
 	if k.codec != nil {
-		return k.codec
+		return p.compress(k.codec)
 	}
 	k.codec = k.file.codec
 	c, ok := k.codec.(Chooser)
-	if !ok || len(page) < leastSample {
-		return k.codec
+	if !ok || len(p.values) < leastSample {
+		return p.compress(k.codec)
 	}
-	sample := page[:min(len(page), sampleBytes)]
-	searched, err := c.Encode(k.page.packed[:0], sample)
-	if err != nil {
-		return k.codec // it fails again, and says so
+	sample := p.values[:min(len(p.values), sampleBytes)]
+	var err error
+	if p.packed, err = c.Encode(p.packed[:0], sample); err != nil {
+		return err
 	}
-	size := len(searched)
-	k.page.packed = c.EncodeWithoutRepeats(searched, sample)
-	if len(k.page.packed)*(worth-1) <= size*worth {
+	p.other = c.EncodeWithoutRepeats(p.other[:0], sample)
+	if len(p.other)*(worth-1) <= len(p.packed)*worth {
 		k.codec = withoutRepeats{c}
+		p.packed, p.other = p.other, p.packed
 	}
-	return k.codec
+	if len(sample) == len(p.values) { // it is compressed already
+		return p.check()
+	}
+	return p.compress(k.codec)
 }
 
 // withoutRepeats is a codec that does not search.

@@ -2,6 +2,7 @@ package colfile
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/parquet-go/parquet-go/compress"
@@ -101,6 +102,9 @@ func (k *chunk) encode() error {
 	k.meta = format.ColumnMetaData{
 		Type: k.leaf.kind, PathInSchema: k.leaf.path, Codec: k.file.codec.CompressionCodec(), NumValues: int64(k.values.Levels),
 		Encoding: []format.Encoding{format.RLE, k.leaf.encoding}, DictionaryPageOffset: -1,
+	}
+	if k.values.Book != nil && (k.leaf.encoding != format.RLEDictionary || k.leaf.maxRep > 0) {
+		return errors.New("its values are codes of a book, and it has no dictionary or has lists")
 	}
 	if k.leaf.encoding == format.RLEDictionary {
 		k.meta.Encoding = append(k.meta.Encoding, format.Plain)

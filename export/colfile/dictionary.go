@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/parquet-go/parquet-go/format"
 )
@@ -24,6 +25,8 @@ type dictionary struct {
 	slots []uint32
 	shift uint // of a hash
 	seed  maphash.Seed
+
+	coded []int32 // per code of a Book: the number plus one
 
 	used   []uint32 // per number: the page, counted from 1, that had it last
 	page   uint32
@@ -48,23 +51,65 @@ func (d *dictionary) build(c *Column, kind format.Type) {
 		d.seed = maphash.MakeSeed()
 	}
 	d.text, d.offsets, d.words, d.indexes = d.text[:0], append(d.offsets[:0], 0), d.words[:0], d.indexes[:0]
+	d.size = sizeOf(kind)
+	if c.Book != nil {
+		d.addCodes(c)
+		d.forgetPages()
+		return
+	}
 	d.makeSlots(leastSlots)
-	d.size = 0
 	switch kind {
 	case format.Int32:
-		d.size = 4
 		addWords(d, c.Int32s, func(v int32) uint64 { return uint64(uint32(v)) })
 	case format.Int64:
-		d.size = 8
 		addWords(d, c.Int64s, func(v int64) uint64 { return uint64(v) })
 	case format.Double:
-		d.size = 8
 		addWords(d, c.Doubles, math.Float64bits)
 	default:
 		d.addTexts(c)
 	}
-	d.used = append(d.used[:0], make([]uint32, d.len())...)
+	d.forgetPages()
+}
+
+// sizeOf is how many bytes a number of a kind takes; 0: these are texts.
+func sizeOf(kind format.Type) int {
+	switch kind {
+	case format.Int32:
+		return 4
+	case format.Int64, format.Double:
+		return 8
+	}
+	return 0
+}
+
+func (d *dictionary) forgetPages() {
+	d.used = slices.Grow(d.used[:0], d.len())[:d.len()]
+	clear(d.used)
 	d.page = 0
+}
+
+// addCodes numbers values that come as codes of a book. The numbers are those that the values
+// themselves would get.
+func (d *dictionary) addCodes(c *Column) {
+	n := c.Book.Len()
+	d.coded = slices.Grow(d.coded[:0], n)[:n]
+	clear(d.coded)
+	from := len(d.indexes)
+	d.indexes = slices.Grow(d.indexes, len(c.Codes))[:from+len(c.Codes)]
+	for i, code := range c.Codes {
+		number := d.coded[code]
+		if number == 0 {
+			if d.size > 0 {
+				d.words = append(d.words, c.Book.Words[code])
+			} else {
+				d.text = append(d.text, c.Book.TextAt(code)...)
+				d.offsets = append(d.offsets, uint32(len(d.text)))
+			}
+			number = int32(d.len())
+			d.coded[code] = number
+		}
+		d.indexes[from+i] = number - 1
+	}
 }
 
 // makeSlots makes n empty slots, in the memory that there is.
@@ -189,4 +234,21 @@ func (d *dictionary) distinct(indexes []int32) []int32 {
 		}
 	}
 	return d.ranked
+}
+
+// numbers are the distinct numbers of a page whose values are codes.
+func (d *dictionary) numbers(kind format.Type, from, to int) *Column {
+	distinct := d.distinct(d.indexes[from:to])
+	c := &Column{Levels: len(distinct)}
+	for _, n := range distinct {
+		switch word := d.words[n]; kind {
+		case format.Int32:
+			c.Int32s = append(c.Int32s, int32(word))
+		case format.Int64:
+			c.Int64s = append(c.Int64s, int64(word))
+		default:
+			c.Doubles = append(c.Doubles, math.Float64frombits(word))
+		}
+	}
+	return c
 }

@@ -21,6 +21,7 @@ type pageBuffers struct {
 	rep, def []byte
 	values   []byte // encoded
 	packed   []byte // and compressed
+	other    []byte // compressed in another way, to compare
 	plain    int    // bytes before compression
 	runs     runs
 }
@@ -92,17 +93,22 @@ func (p *pageBuffers) encodeValues(k *chunk, s *span) (err error) {
 	if err != nil {
 		return err
 	}
-	return p.compress(k.chosen(p.values))
+	return k.compressValues()
 }
 
 // maxPage is the most bytes of a page that its header can say.
 const maxPage = math.MaxInt32
 
 func (p *pageBuffers) compress(codec compress.Codec) (err error) {
-	p.plain = len(p.values)
 	if p.packed, err = codec.Encode(p.packed[:0], p.values); err != nil {
 		return err
 	}
+	return p.check()
+}
+
+// check says whether the format allows the page, which is compressed.
+func (p *pageBuffers) check() error {
+	p.plain = len(p.values)
 	if size := len(p.rep) + len(p.def) + max(p.plain, len(p.packed)); size > maxPage {
 		return fmt.Errorf("a page of %d bytes is larger than the format allows: one value is too long", size)
 	}

@@ -44,10 +44,10 @@ func (b *Builder) Encode(w io.Writer, meta map[string]string) (sum Summary, err 
 		b.Finish()
 	}
 	cols := b.finished
-	dict := make([]bool, len(cols))
+	dict, repeats := make([]bool, len(cols)), Repeats{}
 	for i, c := range cols {
 		t := c.typ.stored()
-		dict[i] = c.repetitive(b.layout.groupRows)
+		dict[i] = repeats.ofColumn(c, b.layout.groupRows)
 		sum.Columns = append(sum.Columns, Column{Name: c.name, Type: t})
 	}
 	out, err := colfile.NewWriter(w, schema(cols, dict, b.rows),

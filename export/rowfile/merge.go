@@ -126,9 +126,9 @@ func (m *merger) write(w io.Writer, meta map[string]string) error {
 		}
 	}
 	if m.out == nil {
-		dict := make([]bool, len(m.columns))
+		dict, repeats := make([]bool, len(m.columns)), Repeats{}
 		for i, c := range m.columns {
-			dict[i] = repetitive(c.Type, &columns[i], m.layout.groupRows)
+			dict[i] = repeats.OfStored(c.Type, &columns[i], m.layout.groupRows)
 		}
 		var err error
 		m.out, err = colfile.NewWriter(w, NewSchema(m.columns, m.required, dict), colfile.Options{

@@ -107,26 +107,54 @@ func (d *pageDecoder) fill(c *colfile.Column, page parquet.Page, values int) (go
 
 // lookUp makes c the values of a dictionary that a page's indexes stand for.
 func (d *pageDecoder) lookUp(c *colfile.Column, dict parquet.Dictionary, indexes []int32) (got int, err error) {
+	var values colfile.Column
+	if err := d.dictionary(dict, &values); err != nil {
+		return 0, err
+	}
+	return len(indexes), d.lookUpIn(c, &values, indexes)
+}
+
+// dictionary makes c the values of a dictionary.
+func (d *pageDecoder) dictionary(dict parquet.Dictionary, c *colfile.Column) error {
 	data := dict.Page().Data()
 	if data.Kind() != d.scalar.physical() {
-		return 0, fmt.Errorf("it has a dictionary of type %s", data.Kind())
+		return fmt.Errorf("it has a dictionary of type %s", data.Kind())
 	}
 	switch d.scalar {
 	case ScalarString:
-		return d.lookUpTexts(c, &data, indexes)
+		c.Text, c.Offsets = data.ByteArray()
+		c.Levels = max(len(c.Offsets), 1) - 1
 	case ScalarInt32:
-		d.int32s, err = lookUp(d.int32s[:0], data.Int32(), indexes)
-		c.Int32s = d.int32s
+		c.Int32s = data.Int32()
+		c.Levels = len(c.Int32s)
 	case ScalarDouble:
-		d.doubles, err = lookUp(d.doubles[:0], data.Double(), indexes)
-		c.Doubles = d.doubles
+		c.Doubles = data.Double()
+		c.Levels = len(c.Doubles)
 	case ScalarBool:
-		return 0, errors.New("it has a dictionary of Booleans")
+		return errors.New("it has a dictionary of Booleans")
 	default:
-		d.int64s, err = lookUp(d.int64s[:0], data.Int64(), indexes)
+		c.Int64s = data.Int64()
+		c.Levels = len(c.Int64s)
+	}
+	return nil
+}
+
+// lookUpIn makes c the values that indexes stand for.
+func (d *pageDecoder) lookUpIn(c, values *colfile.Column, indexes []int32) (err error) {
+	switch {
+	case values.Offsets != nil:
+		return d.lookUpTexts(c, values, indexes)
+	case values.Int32s != nil:
+		d.int32s, err = lookUp(d.int32s[:0], values.Int32s, indexes)
+		c.Int32s = d.int32s
+	case values.Doubles != nil:
+		d.doubles, err = lookUp(d.doubles[:0], values.Doubles, indexes)
+		c.Doubles = d.doubles
+	default:
+		d.int64s, err = lookUp(d.int64s[:0], values.Int64s, indexes)
 		c.Int64s = d.int64s
 	}
-	return len(indexes), err
+	return err
 }
 
 // lookUp appends the values of a dictionary that indexes stand for.
@@ -141,18 +169,18 @@ func lookUp[T any](to, values []T, indexes []int32) ([]T, error) {
 	return to, nil
 }
 
-func (d *pageDecoder) lookUpTexts(c *colfile.Column, data *encoding.Values, indexes []int32) (int, error) {
-	text, offsets := data.ByteArray()
+func (d *pageDecoder) lookUpTexts(c, values *colfile.Column, indexes []int32) error {
+	text, offsets := values.Text, values.Offsets
 	d.text, d.offsets = d.text[:0], append(d.offsets[:0], 0)
 	for _, i := range indexes {
 		if i < 0 || int(i)+1 >= len(offsets) {
-			return 0, fmt.Errorf("index %d of a dictionary of %d", i, len(offsets)-1)
+			return fmt.Errorf("index %d of a dictionary of %d", i, len(offsets)-1)
 		}
 		d.text = append(d.text, text[offsets[i]:offsets[i+1]]...)
 		d.offsets = append(d.offsets, uint32(len(d.text)))
 	}
 	c.Text, c.Offsets = d.text, d.offsets
-	return len(indexes), nil
+	return nil
 }
 
 // physical is the type that values of s have in the file.

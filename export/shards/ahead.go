@@ -16,9 +16,7 @@ type settledBucket struct {
 
 func (d *dayExport) newSettledBucket() *settledBucket {
 	b := &settledBucket{settler: newSettler(d)}
-	for _, t := range d.plan.types() {
-		b.vectors = append(b.vectors, newVector(t))
-	}
+	b.vectors = d.plan.vectors()
 	return b
 }
 

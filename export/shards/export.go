@@ -207,7 +207,7 @@ func (d *dayExport) make(ctx context.Context, parent string) (m *Manifest, err e
 	if err := d.bucket.SyncDir(stagingDir); err != nil { // the scratch file lies there too
 		return nil, err
 	}
-	s, err := newSpill(d.Exporter.opts.FS, d.scratchPath(), d.plan.types(), d.buckets(), d.opts.Workers)
+	s, err := newSpill(d.Exporter.opts.FS, d.scratchPath(), d.buckets(), d.opts.Workers)
 	if err != nil {
 		return nil, err
 	}

@@ -237,9 +237,9 @@ func readShards(t testing.TB, fsys vfs.FS, m *Manifest) (rows []exported) {
 			}
 			rows = append(rows, exported{split: f.Split, shard: shard, file: f.Path, weight: row.Weight,
 				clickedWeight: row.ClickedWeight, spentWeight: row.SpentWeight, testRow: testRow{
-				id: row.ID, item: row.Item, user: row.User, ts: events.Time(row.TS * 1000), clicked: float64(row.Clicked), spent: row.Spent,
-				price: row.Price, tags: row.Tags, model: row.Model,
-			}})
+					id: row.ID, item: row.Item, user: row.User, ts: events.Time(row.TS * 1000), clicked: float64(row.Clicked), spent: row.Spent,
+					price: row.Price, tags: row.Tags, model: row.Model,
+				}})
 		}
 		_ = reader.Close()
 	}

@@ -25,7 +25,7 @@ func (p *pending) reset(t rowfile.Type) {
 	c := &p.Column
 	p.nulls, c.Levels = 0, 0
 	c.Rep, c.Def, c.Bools, c.Int32s, c.Int64s, c.Doubles, c.Text = c.Rep[:0], c.Def[:0], c.Bools[:0], c.Int32s[:0], c.Int64s[:0], c.Doubles[:0], c.Text[:0]
-	c.Offsets = c.Offsets[:0]
+	c.Offsets, c.Book, c.Codes = c.Offsets[:0], nil, c.Codes[:0]
 	if t.Scalar == rowfile.ScalarString {
 		c.Offsets = append(c.Offsets, 0)
 	}
@@ -37,11 +37,26 @@ func (p *pending) gather(v *vector, rows []int32) {
 		p.gatherLists(v, rows)
 		return
 	}
+	if v.coded && p.gatherCodes(v, rows) {
+		return
+	}
+	p.expand(v.typ)
+	if nulls := p.addLevels(v, rows); nulls == 0 && !v.coded {
+		p.gatherAll(v, rows)
+		return
+	}
+	for _, row := range rows {
+		if !v.null[row] {
+			p.add(v, int(row))
+		}
+	}
+}
+
+// addLevels says which of the rows are null, and returns how many are.
+func (p *pending) addLevels(v *vector, rows []int32) (nulls int) {
 	c := &p.Column
-	from := len(c.Def)
 	c.Levels += len(rows)
-	c.Def = slices.Grow(c.Def, len(rows))[:from+len(rows)]
-	def, nulls := c.Def[from:], 0
+	def := grown(&c.Def, len(rows))
 	for i := range def {
 		def[i] = 1
 	}
@@ -53,15 +68,8 @@ func (p *pending) gather(v *vector, rows []int32) {
 			}
 		}
 	}
-	if p.nulls += nulls; nulls == 0 {
-		p.gatherAll(v, rows)
-		return
-	}
-	for _, row := range rows {
-		if !v.null[row] {
-			p.add(v, int(row))
-		}
-	}
+	p.nulls += nulls
+	return nulls
 }
 
 // gatherAll adds the values of rows, each of which has one.
@@ -123,13 +131,13 @@ func (p *pending) add(v *vector, row int) {
 		c.Text = append(c.Text, v.bytes(row)...)
 		c.Offsets = append(c.Offsets, uint32(len(c.Text)))
 	case rowfile.ScalarBool:
-		c.Bools = append(c.Bools, v.nums[row] != 0)
+		c.Bools = append(c.Bools, v.num(row) != 0)
 	case rowfile.ScalarInt32:
-		c.Int32s = append(c.Int32s, int32(v.nums[row]))
+		c.Int32s = append(c.Int32s, int32(v.num(row)))
 	case rowfile.ScalarDouble:
-		c.Doubles = append(c.Doubles, math.Float64frombits(v.nums[row]))
+		c.Doubles = append(c.Doubles, math.Float64frombits(v.num(row)))
 	default:
-		c.Int64s = append(c.Int64s, int64(v.nums[row]))
+		c.Int64s = append(c.Int64s, int64(v.num(row)))
 	}
 }
 
@@ -172,28 +180,4 @@ func (p *pending) column(t rowfile.Type, required bool) *colfile.Column {
 		}
 	}
 	return &c
-}
-
-// dictionarySample is how many of a column's texts decide on a dictionary.
-const dictionarySample = 8192
-
-// repetitive reports whether a dictionary pays: whether at most a quarter of an even
-// sample of the texts is distinct.
-func (p *pending) repetitive() bool {
-	c := &p.Column
-	n := max(len(c.Offsets), 1) - 1
-	step := n/dictionarySample + 1
-	limit := n / step / 4
-	distinct := map[string]struct{}{}
-	for i := 0; i < n; i += step {
-		text := c.Text[c.Offsets[i]:c.Offsets[i+1]]
-		if _, known := distinct[string(text)]; known {
-			continue
-		}
-		if len(distinct) == limit {
-			return false
-		}
-		distinct[string(text)] = struct{}{}
-	}
-	return n > 0
 }

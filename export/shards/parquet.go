@@ -50,6 +50,8 @@ type parquetEncoder struct {
 	pending []*pending
 	rows    int
 	file    *colfile.Writer // nil before the first row group
+	// dictionary says which columns of the file have one.
+	dictionary []bool
 }
 
 func (e *parquetEncoder) write(vectors []*vector, rows []int32) error {
@@ -75,16 +77,17 @@ func (e *parquetEncoder) write(vectors []*vector, rows []int32) error {
 	return nil
 }
 
-// begin writes the schema, for which the first row group says which texts repeat.
+// begin writes the schema, for which the first row group says which values repeat.
 func (e *parquetEncoder) begin() (err error) {
-	columns, required, dictionary := make([]rowfile.Column, len(e.columns)), make([]bool, len(e.columns)), make([]bool,
-		len(e.columns))
+	n := len(e.columns)
+	columns, required, repeats := make([]rowfile.Column, n), make([]bool, n), rowfile.Repeats{}
+	e.dictionary = make([]bool, n)
 	for i := range e.columns {
 		c := &e.columns[i]
 		columns[i], required[i] = c.Column, c.Required
-		dictionary[i] = c.Type.Scalar == rowfile.ScalarString && e.pending != nil && e.pending[i].repetitive()
+		e.dictionary[i] = e.pending != nil && e.pending[i].repeats(&repeats, c.Type, e.groupRows)
 	}
-	e.file, err = colfile.NewWriter(e.to, rowfile.NewSchema(columns, required, dictionary), colfile.Options{
+	e.file, err = colfile.NewWriter(e.to, rowfile.NewSchema(columns, required, e.dictionary), colfile.Options{
 		CreatedBy: createdBy, Metadata: e.meta, Codec: e.shared.codec, Memory: e.shared.memory,
 	})
 	return err
@@ -102,6 +105,9 @@ func (e *parquetEncoder) flush() error {
 		c := &e.columns[i]
 		if c.Required && e.pending[i].nulls > 0 {
 			return fmt.Errorf("column %q has nulls and must not", c.Name)
+		}
+		if !e.dictionary[i] {
+			e.pending[i].expand(c.Type)
 		}
 		encoder := e.file.NewEncoder()
 		defer encoder.Release()

@@ -40,8 +40,9 @@ type plan struct {
 	labels  []int // the vectors of the labels, -1 where no file has the label
 	// labelWeights are the vectors of the labels' weights; nil: they have none of their own.
 	labelWeights []int
-	split   int   // the vector of the column that splits; -1: none does
-	weights bool  // whether rows have a weight
+	split        int     // the vector of the column that splits; -1: none does
+	weights      bool    // whether rows have a weight
+	books        []*book // of the vectors; nil: values of that one are not looked up
 }
 
 // keyColumns are the numbers of the vectors that say what becomes of a row.
@@ -138,6 +139,7 @@ func newPlan(files []export.TableFile, schema []tablelog.SchemaColumn, o *Option
 	p.read = append(p.read, rowfile.Column{Type: rowfile.Type{Scalar: rowfile.ScalarInt64}},
 		rowfile.Column{Type: rowfile.Type{Scalar: rowfile.ScalarInt32}},
 		rowfile.Column{Type: rowfile.Type{Scalar: rowfile.ScalarBool}})
+	p.makeBooks()
 	return p, p.choose(o)
 }
 
@@ -173,7 +175,9 @@ func (e *WeightTakenError) Error() string {
 func (e *WeightTakenError) Misuse() bool { return true }
 
 // isWeight reports whether a vector has weights, which are 1 where no file has them.
-func (p *plan) isWeight(at int) bool { return at == p.key.weight || slices.Contains(p.labelWeights, at) }
+func (p *plan) isWeight(at int) bool {
+	return at == p.key.weight || slices.Contains(p.labelWeights, at)
+}
 
 // LabelTakenError says that a label of the configuration is a feature in the output.
 type LabelTakenError struct{ Label string }
@@ -233,13 +237,26 @@ func (p *plan) add(c rowfile.Column) int {
 	return len(p.read) - 1
 }
 
-// types are those of the vectors.
-func (p *plan) types() []rowfile.Type {
-	types := make([]rowfile.Type, len(p.read))
+// makeBooks makes a book for each column that may have one: what settling counts with has none.
+func (p *plan) makeBooks() {
+	k := &p.key
+	plain := slices.Concat([]int{k.requestID, k.requestTS, k.revision, k.weight, k.order, k.file, k.ghost}, p.labels,
+		p.labelWeights)
+	p.books = make([]*book, len(p.read))
 	for i := range p.read {
-		types[i] = p.read[i].Type
+		if !slices.Contains(plain, i) {
+			p.books[i] = newBook(p.read[i].Type)
+		}
 	}
-	return types
+}
+
+// vectors are columns without rows.
+func (p *plan) vectors() []*vector {
+	vectors := make([]*vector, len(p.read))
+	for i := range p.read {
+		vectors[i] = newVector(p.read[i].Type, p.books[i])
+	}
+	return vectors
 }
 
 // featureColumns are the features of all files, those of the request before those of

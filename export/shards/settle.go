@@ -46,10 +46,10 @@ type settler struct {
 	lastShare float64
 }
 
-// ranked is a row with the hash that orders it.
+// ranked are rows that lie together and have the same hash.
 type ranked struct {
-	hash uint64
-	row  int32
+	hash      uint64
+	row, rows int32 // the first, and how many
 }
 
 func newSettler(d *dayExport) *settler {
@@ -103,14 +103,17 @@ func (s *settler) sort(vectors []*vector) {
 	hash, ts, revision, file := vectors[k.order].nums, vectors[k.requestTS].nums, vectors[k.revision].nums, vectors[k.file].nums
 	ids, items := vectors[k.requestID], vectors[k.itemID]
 	s.ranked, s.order = s.ranked[:0], s.order[:0]
+	// Rows of one request mostly lie together, so whole runs of a hash are sorted by it first.
 	for row, h := range hash {
-		s.ranked = append(s.ranked, ranked{h, int32(row)})
-	}
-	slices.SortFunc(s.ranked, func(a, b ranked) int {
-		if a.hash != b.hash {
-			return cmp.Compare(a.hash, b.hash)
+		if n := len(s.ranked); n > 0 && s.ranked[n-1].hash == h {
+			s.ranked[n-1].rows++
+			continue
 		}
-		x, y := int(a.row), int(b.row)
+		s.ranked = append(s.ranked, ranked{h, int32(row), 1})
+	}
+	slices.SortFunc(s.ranked, func(a, b ranked) int { return cmp.Compare(a.hash, b.hash) })
+	within := func(a, b int32) int {
+		x, y := int(a), int(b)
 		if c := bytes.Compare(ids.bytes(x), ids.bytes(y)); c != 0 {
 			return c
 		}
@@ -119,9 +122,15 @@ func (s *settler) sort(vectors []*vector) {
 		}
 		return cmp.Or(cmp.Compare(int64(ts[x]), int64(ts[y])), cmp.Compare(int64(revision[x]), int64(revision[y])),
 			cmp.Compare(file[x], file[y]))
-	})
-	for i := range s.ranked {
-		s.order = append(s.order, s.ranked[i].row)
+	}
+	for i := 0; i < len(s.ranked); {
+		from, h := len(s.order), s.ranked[i].hash
+		for ; i < len(s.ranked) && s.ranked[i].hash == h; i++ {
+			for row := range s.ranked[i].rows {
+				s.order = append(s.order, s.ranked[i].row+row)
+			}
+		}
+		slices.SortFunc(s.order[from:], within)
 	}
 }
 
@@ -286,9 +295,9 @@ func (v *vector) appendText(dst []byte, row int) []byte {
 	case rowfile.ScalarString:
 		return append(dst, v.bytes(row)...)
 	case rowfile.ScalarDouble:
-		return strconv.AppendFloat(dst, math.Float64frombits(v.nums[row]), 'g', -1, 64)
+		return strconv.AppendFloat(dst, math.Float64frombits(v.num(row)), 'g', -1, 64)
 	case rowfile.ScalarBool:
-		return strconv.AppendBool(dst, v.nums[row] != 0)
+		return strconv.AppendBool(dst, v.num(row) != 0)
 	}
-	return strconv.AppendInt(dst, int64(v.nums[row]), 10)
+	return strconv.AppendInt(dst, int64(v.num(row)), 10)
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
-	"github.com/labeljoin/labeljoin/export/colfile"
 	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/joiner"
 )
@@ -34,11 +33,8 @@ type portion struct {
 }
 
 func newPortion(p *plan, o *Options) *portion {
-	r := &portion{plan: p, order: newHasher("order:" + o.Seed), workers: o.Workers, unfit: make([]int64, len(p.read))}
-	for _, t := range p.types() {
-		r.vectors = append(r.vectors, newVector(t))
-	}
-	return r
+	return &portion{plan: p, order: newHasher("order:" + o.Seed), workers: o.Workers, unfit: make([]int64, len(p.read)),
+		vectors: p.vectors()}
 }
 
 func (r *portion) rows() int { return r.vectors[r.plan.key.requestID].rows() }
@@ -97,9 +93,18 @@ func (r *portion) add(file *rowfile.Reader, group, number int, ghost bool) error
 			return nil
 		}
 		t := file.Columns()[from[i]].Type
-		return file.Read(group, from[i], func(c *colfile.Column) error {
-			r.unfit[i] += v.addPart(c, t)
-			return nil
+		var codes []uint32 // of the row group's dictionary
+		return file.ReadCoded(group, from[i], func(p *rowfile.Part) error {
+			if codes == nil && p.Dictionary != nil && v.book != nil && v.typ == t {
+				codes = v.book.add(p.Dictionary)
+			}
+			use := codes
+			if p.Dictionary == nil {
+				use = nil
+			}
+			unfit, err := v.addRead(p, t, use)
+			r.unfit[i] += unfit
+			return err
 		})
 	})
 	if err != nil {

@@ -10,8 +10,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/klauspost/compress/s2"
-
-	"github.com/labeljoin/labeljoin/export/rowfile"
 )
 
 // spill spreads rows over the buckets of a scratch file. Rows are added in portions;
@@ -23,7 +21,6 @@ type spill struct {
 	file vfs.File
 	out  *bufio.Writer
 
-	types   []rowfile.Type // of the columns
 	buckets int
 	blocks  [][]block // per bucket
 	end     int64
@@ -45,14 +42,14 @@ type block struct {
 // spillBuffer is how much is written at once, in bytes.
 const spillBuffer = 1 << 20
 
-func newSpill(fs vfs.FS, path string, types []rowfile.Type, buckets, workers int) (*spill, error) {
+func newSpill(fs vfs.FS, path string, buckets, workers int) (*spill, error) {
 	file, err := fs.Create(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return nil, fmt.Errorf("make the scratch file: %w", err)
 	}
 	return &spill{
 		fs: fs, path: path, file: file, out: bufio.NewWriterSize(file, spillBuffer),
-		types: types, buckets: buckets, blocks: make([][]block, buckets), workers: workers,
+		buckets: buckets, blocks: make([][]block, buckets), workers: workers,
 	}, nil
 }
 

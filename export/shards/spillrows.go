@@ -8,12 +8,43 @@ import (
 	"github.com/labeljoin/labeljoin/export/rowfile"
 )
 
-// appendRows appends rows of a vector in the scratch file's form: how many there are, which of
-// them are null (one byte 0: none is), and their values. Null rows have a value too, of nothing.
+// The forms of rows in the scratch file.
+const (
+	rowsNull  = 1 << iota // some are null, and which they are stands before the values
+	rowsCode8             // the values are codes of one byte
+	rowsCode16
+)
+
+// appendRows appends rows of a vector in the scratch file's form: how many there are, which form
+// they have, which of them are null, and their values. Null rows have a value too, of nothing.
 func appendRows(dst []byte, v *vector, rows []int32) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(rows)))
-	dst = appendNulls(dst, v, rows)
+	form := byte(0)
+	if v.nulls {
+		form |= rowsNull
+	}
+	if v.coded && v.codesWidth() == 1 {
+		form |= rowsCode8
+	} else if v.coded {
+		form |= rowsCode16
+	}
+	dst = append(dst, form)
+	if v.nulls {
+		for _, row := range rows {
+			dst = append(dst, byte(bit(v.null[row])))
+		}
+	}
 	switch {
+	case form&rowsCode8 != 0:
+		for _, row := range rows {
+			dst = append(dst, byte(v.codes[row]))
+		}
+		return dst
+	case form&rowsCode16 != 0:
+		for _, row := range rows {
+			dst = binary.LittleEndian.AppendUint16(dst, uint16(v.codes[row]))
+		}
+		return dst
 	case v.typ.List:
 		var elems []int32
 		for _, row := range rows {
@@ -69,18 +100,6 @@ func widthOf(s rowfile.Scalar) int {
 	return 8
 }
 
-// appendNulls appends which of the rows are null.
-func appendNulls(dst []byte, v *vector, rows []int32) []byte {
-	if !v.nulls {
-		return append(dst, 0)
-	}
-	dst = append(dst, 1)
-	for _, row := range rows {
-		dst = append(dst, byte(bit(v.null[row])))
-	}
-	return dst
-}
-
 // errScratch says that the scratch file does not hold what was written to it.
 var errScratch = errors.New("the scratch file is damaged: check the disk and the memory of this machine")
 
@@ -90,21 +109,30 @@ func (v *vector) readRows(src []byte) (rest []byte, err error) {
 	if n <= 0 || n == len(src) {
 		return nil, errScratch
 	}
-	some := src[n] == 1
+	form := src[n]
 	src = src[n+1:]
 	if count > uint64(len(src)) { // a row takes a byte at least
 		return nil, errScratch
 	}
 	rows := int(count)
+	coded := form&(rowsCode8|rowsCode16) != 0
+	if coded {
+		v.code()
+	} else {
+		v.expand()
+	}
 	at := len(v.null)
 	v.null = slices.Grow(v.null, rows)[:at+rows]
 	clear(v.null[at:])
-	if some {
+	if form&rowsNull != 0 {
 		v.nulls = true
 		for i, null := range src[:rows] {
 			v.null[at+i] = null != 0
 		}
 		src = src[rows:]
+	}
+	if coded {
+		return v.readCodes(src, form, at)
 	}
 	if v.typ.List || v.typ.Scalar == rowfile.ScalarString {
 		return v.readEnds(src, rows)
@@ -129,6 +157,37 @@ func (v *vector) readRows(src []byte) (rest []byte, err error) {
 		for i := range to {
 			to[i] = binary.LittleEndian.Uint64(src[8*i:])
 		}
+	}
+	return src[rows*width:], nil
+}
+
+// readCodes adds the codes of the rows from a number on, whose nulls are known.
+func (v *vector) readCodes(src []byte, form byte, from int) (rest []byte, err error) {
+	rows, width := len(v.null)-from, 1
+	if form&rowsCode16 != 0 {
+		width = 2
+	}
+	if v.book == nil || len(src) < rows*width {
+		return nil, errScratch
+	}
+	at := len(v.codes)
+	v.codes = slices.Grow(v.codes, rows)[:at+rows]
+	to, most := v.codes[at:], uint32(v.book.Len())
+	for i := range to {
+		if width == 1 {
+			to[i] = uint32(src[i])
+		} else {
+			to[i] = uint32(binary.LittleEndian.Uint16(src[2*i:]))
+		}
+		if to[i] >= most && !v.null[from+i] {
+			return nil, errScratch
+		}
+	}
+	if v.coded {
+		v.measure(at)
+	} else { // rows before these have values of their own
+		v.appendExpanded(to, v.null[from:])
+		v.codes = v.codes[:at]
 	}
 	return src[rows*width:], nil
 }

@@ -68,9 +68,9 @@ func (e *exampleEncoder) add(name string, v *vector, row int) {
 		case rowfile.ScalarString:
 			e.texts = append(e.texts, v.bytes(i))
 		case rowfile.ScalarDouble:
-			e.floats = append(e.floats, float32(math.Float64frombits(v.nums[i])))
+			e.floats = append(e.floats, float32(math.Float64frombits(v.num(i))))
 		default:
-			e.ints = append(e.ints, int64(v.nums[i]))
+			e.ints = append(e.ints, int64(v.num(i)))
 		}
 	}
 	switch v.typ.Scalar {

@@ -22,12 +22,19 @@ type vector struct {
 
 	elems *vector  // of lists
 	dense []uint64 // memory of addAll
+
+	// Rows of a coded vector have codes of values in the book, and neither nums nor texts.
+	book    *book // of String, Double and Int64; nil: the vector is never coded
+	coded   bool
+	codes   []uint32
+	texts   int64  // how many bytes the texts of the rows have
+	largest uint32 // of the codes
 }
 
-func newVector(t rowfile.Type) *vector {
-	v := &vector{typ: t}
+func newVector(t rowfile.Type, b *book) *vector {
+	v := &vector{typ: t, book: b}
 	if t.List {
-		v.elems = newVector(rowfile.Type{Scalar: t.Scalar})
+		v.elems = newVector(rowfile.Type{Scalar: t.Scalar}, nil)
 	}
 	return v
 }
@@ -38,6 +45,7 @@ func (v *vector) rows() int { return len(v.null) }
 // reset forgets the rows and keeps the memory.
 func (v *vector) reset() {
 	v.null, v.nums, v.ends, v.text, v.nulls = v.null[:0], v.nums[:0], v.ends[:0], v.text[:0], false
+	v.coded, v.codes, v.texts, v.largest = false, v.codes[:0], 0, 0
 	if v.elems != nil {
 		v.elems.reset()
 	}
@@ -52,14 +60,24 @@ func (v *vector) start(row int) uint32 {
 }
 
 // bytes is the text of a row.
-func (v *vector) bytes(row int) []byte { return v.text[v.start(row):v.ends[row]] }
+func (v *vector) bytes(row int) []byte {
+	if !v.coded {
+		return v.text[v.start(row):v.ends[row]]
+	}
+	if v.null[row] {
+		return nil
+	}
+	return v.book.TextAt(v.codes[row])
+}
 
 // addNulls adds n rows without a value.
 func (v *vector) addNulls(n int) {
 	v.nulls = v.nulls || n > 0
 	for range n {
 		v.null = append(v.null, true)
-		if v.typ.List || v.typ.Scalar == rowfile.ScalarString {
+		if v.coded {
+			v.codes = append(v.codes, 0)
+		} else if v.typ.List || v.typ.Scalar == rowfile.ScalarString {
 			v.ends = append(v.ends, v.end())
 		} else {
 			v.nums = append(v.nums, 0)
@@ -274,10 +292,16 @@ func (v *vector) addLists(c *colfile.Column, from rowfile.Type) (unfit int64) {
 	return unfit
 }
 
-// size is about how many bytes a plain encoding of all rows takes.
+// size is about how many bytes a plain encoding of all rows takes, coded or not.
 func (v *vector) size() int64 {
 	if v.elems != nil {
 		return int64(len(v.ends)) + v.elems.size()
+	}
+	if v.coded && v.typ.Scalar == rowfile.ScalarString {
+		return int64(len(v.null))*5 + v.texts
+	}
+	if v.coded {
+		return int64(len(v.null)) * 9
 	}
 	return int64(len(v.null)) + int64(len(v.nums))*8 + int64(len(v.ends))*4 + int64(len(v.text))
 }

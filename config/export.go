@@ -325,7 +325,8 @@ func (v *checker) exportSample() {
 	switch {
 	case len(s.Labels) == 0:
 	case s.Label != "":
-		v.add("export.sample.label", "has no effect with labels, which says of each label what its negatives are; remove one of them")
+		v.add("export.sample.label",
+			"has no effect with labels, which says of each label what its negatives are; remove one of them")
 	case len(s.Models) > 0:
 		v.add("export.sample.models", "does not go together with labels: a row would have two shares; remove one of them")
 	}

@@ -71,7 +71,8 @@ func addRandomPart(t *testing.T, rng *rand.Rand, coded, plain *vector) {
 			dictionary.Text = append(dictionary.Text, fmt.Sprint(rng.IntN(500)*i%7, "x")...)
 			dictionary.Offsets = append(dictionary.Offsets, uint32(len(dictionary.Text)))
 		case rowfile.ScalarDouble:
-			dictionary.Doubles = append(dictionary.Doubles, []float64{0, math.Copysign(0, -1), math.NaN(), rng.Float64()}[rng.IntN(4)])
+			dictionary.Doubles = append(dictionary.Doubles, []float64{0, math.Copysign(0, -1), math.NaN(),
+				rng.Float64()}[rng.IntN(4)])
 		default:
 			dictionary.Int64s = append(dictionary.Int64s, rng.Int64N(400)-200)
 		}

@@ -65,7 +65,8 @@ func (x *Exported) Loader(reader string) (string, error) {
 			"    def __iter__(self):\n" +
 			"        worker = torch.utils.data.get_worker_info()\n" +
 			"        mine = files[worker.id :: worker.num_workers] if worker else files\n" +
-			"        for batch in pyarrow.dataset.dataset(mine, " + option + "partitioning=None).to_batches() if mine else []:\n" +
+			"        for batch in pyarrow.dataset.dataset(mine, " + option +
+			"partitioning=None).to_batches() if mine else []:\n" +
 			"            yield from batch.to_pylist()\n" +
 			"data = torch.utils.data.DataLoader(Rows(), batch_size=None, num_workers=0)\n",
 		"tf": "import tensorflow as tf\n" +

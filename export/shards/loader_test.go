@@ -16,7 +16,8 @@ import (
 func TestLoader(t *testing.T) {
 	t.Parallel()
 	fsys := vfs.NewMem()
-	writeOutput(t, fsys, [][]testRow{{{id: "r", item: "i", ts: testDay(), tags: []string{"x"}}}}, 10, events.MaxTime-1, nil)
+	writeOutput(t, fsys, [][]testRow{{{id: "r", item: "i", ts: testDay(), tags: []string{"x"}}}}, 10, events.MaxTime-1,
+		nil)
 	o := testOptions(fsys)
 	o.Format = FormatTFRecord
 	labels, err := ExportedBy(o, Store{})
@@ -40,13 +41,16 @@ func TestLoader(t *testing.T) {
 		reader string
 		want   []string
 	}{
-		"pandas": {there, "pandas", []string{`Path("exports/feed")`, "train-*.parquet", "read_parquet(files, partitioning=None)"}},
-		"spark":  {there, "spark", []string{"spark = SparkSession", "spark.read.parquet(*files)"}},
+		"pandas": {there, "pandas", []string{`Path("exports/feed")`, "train-*.parquet",
+			"read_parquet(files, partitioning=None)"}},
+		"spark": {there, "spark", []string{"spark = SparkSession", "spark.read.parquet(*files)"}},
 		"tf, before a day is exported": {labels, "tf", []string{"Split-train/*.gz",
 			`"clicked": tf.io.VarLenFeature(tf.int64)`, `"spent": tf.io.VarLenFeature(tf.float32)`}},
-		"tf": {&examples, "tf", []string{`"request_ts": tf.io.VarLenFeature(tf.int64)`, `"tags": tf.io.VarLenFeature(tf.string)`,
+		"tf": {&examples, "tf", []string{`"request_ts": tf.io.VarLenFeature(tf.int64)`,
+			`"tags": tf.io.VarLenFeature(tf.string)`,
 			`"item_price": tf.io.VarLenFeature(tf.float32)`}},
-		"pandas, of a store": {&stored, "pandas", []string{`"` + file, `endpoint_override="127.0.0.1:9000"`, "filesystem=store"}},
+		"pandas, of a store": {&stored, "pandas", []string{`"` + file, `endpoint_override="127.0.0.1:9000"`,
+			"filesystem=store"}},
 		"torch, of a store":  {&stored, "torch", []string{`"` + file, "dataset(mine, filesystem=store, "}},
 		"polars, of a store": {&stored, "polars", []string{`"s3://` + file, "storage_options=store"}},
 		"spark, of a store":  {&stored, "spark", []string{`"s3a://` + file, "import SparkSession", "fs.s3a.endpoint"}},

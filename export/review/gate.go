@@ -188,6 +188,9 @@ func (l *look) statistics(ctx context.Context, o stats.Options) (*tfmd.DatasetFe
 		o.Columns = append(o.Columns, c.Name)
 	}
 	if l.draft.Format != shards.FormatParquet {
+		if !l.draft.InTable(weight) {
+			weight = "" // it is of the export's sample, and the rows of the table are all
+		}
 		rows, err := l.Output.Day(ctx, l.draft.Day, weight)
 		if err != nil {
 			return nil, err

@@ -271,7 +271,8 @@ func TestEventsOfADay(t *testing.T) {
 }
 
 // exportDay exports a day through a gate.
-func exportDay(t *testing.T, o *output, day string, g *review.Gate) (shards.Result, string, error) {
+func exportDay(t *testing.T, o *output, day string, g *review.Gate,
+	change ...func(*shards.Options)) (shards.Result, string, error) {
 	t.Helper()
 	archive, err := export.OpenArchive(bucket.NewDir(vfs.Default, o.dir), 0)
 	if err != nil {
@@ -282,8 +283,12 @@ func exportDay(t *testing.T, o *output, day string, g *review.Gate) (shards.Resu
 		t.Fatal(err)
 	}
 	g.Output = review.Of(o.dir, archive)
-	e, err := shards.New(archive, shards.Options{FS: vfs.Default, Out: filepath.Join(filepath.Dir(o.dir), "exports"), Name: "feed",
-		Rules: rules(), Settled: true, Splits: shards.Splits{Eval: 0.2}, Version: "test", Created: time.Unix(0, 0), Review: g.Look})
+	opts := shards.Options{FS: vfs.Default, Out: filepath.Join(filepath.Dir(o.dir), "exports"), Name: "feed",
+		Rules: rules(), Settled: true, Splits: shards.Splits{Eval: 0.2}, Version: "test", Created: time.Unix(0, 0), Review: g.Look}
+	for _, c := range change {
+		c(&opts)
+	}
+	e, err := shards.New(archive, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -292,6 +297,31 @@ func exportDay(t *testing.T, o *output, day string, g *review.Gate) (shards.Resu
 		t.Fatal(err)
 	}
 	return result, e.Root(), err
+}
+
+// TestSampledExport exports a day of which the export leaves negatives out. The table has no weights,
+// and the statistics beside tf.Example are of the table's rows.
+func TestSampledExport(t *testing.T) {
+	for name, c := range map[string]struct {
+		format shards.Format
+		sample shards.Sampling
+	}{
+		"tf.Example":           {shards.FormatTFRecord, shards.Sampling{Negatives: 0.5}},
+		"tf.Example, by label": {shards.FormatTFRecord, shards.Sampling{Labels: map[string]float64{rules().Labels[0].Name: 0.5}}},
+		"Parquet, by label":    {shards.FormatParquet, shards.Sampling{Labels: map[string]float64{rules().Labels[0].Name: 0.5}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOutput(t)
+			o.commit(day("2026-11-21", 200, phones))
+			o.commit(day("2026-11-22", 200, phones))
+			r, _, err := exportDay(t, o, "2026-11-21", &review.Gate{}, func(opts *shards.Options) {
+				opts.Format, opts.Sampling = c.format, c.sample
+			})
+			if err != nil || r.Manifest.Counts.Sampled == 0 || len(r.Manifest.Beside) != 3 {
+				t.Errorf("%v: %+v", err, r.Manifest)
+			}
+		})
+	}
 }
 
 // TestGate exports a day, and refuses the next one, in which a category has another name.

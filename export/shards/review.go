@@ -7,11 +7,13 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/bucket"
+	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -55,6 +57,13 @@ type BesideFacts struct {
 	Name   string `json:"name"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
+}
+
+// InTable reports whether any file of the table has a column.
+func (d *Draft) InTable(column string) bool {
+	return slices.ContainsFunc(d.Table.Files, func(f export.TableFile) bool {
+		return slices.ContainsFunc(f.Columns, func(c rowfile.Column) bool { return c.Name == column })
+	})
 }
 
 // Open opens a file of the draft.

@@ -127,6 +127,9 @@ type collector struct {
 	seen   map[string]int // slices by column
 	known  map[string]bool
 	one    Cell // of the row that is counted
+	// cell counts all rows of the hour of the row before: mostly the next one is of the same.
+	hour Hour
+	cell *Cell
 }
 
 // take counts the rows of a row group.
@@ -141,7 +144,10 @@ func (c *collector) take(rows int, values []*stats.Values) error {
 		}
 		one := c.row(row, values)
 		hour := Hour(math.Floor(ts.Numbers[row] / 3600e6))
-		c.t.Cell(Key{All, hour}).add(one)
+		if c.cell == nil || hour != c.hour {
+			c.hour, c.cell = hour, c.t.Cell(Key{All, hour})
+		}
+		c.cell.add(one)
 		for i, name := range c.slices {
 			if v := values[3+2*len(c.t.Labels)+i]; v != nil && !v.Null[row] {
 				c.t.Cell(Key{c.slice(name, v, row), hour}).add(one)
@@ -183,6 +189,7 @@ func (c *collector) row(row int, values []*stats.Values) *Cell {
 	reason := joiner.ReasonClosed
 	if v := values[2]; v != nil && !v.Null[row] && v.Texts != nil {
 		switch v.Texts[row] {
+		case joiner.ReasonClosed.String(): // most are
 		case joiner.ReasonCorrected.String():
 			one.Corrected = 1
 		case joiner.ReasonLateRequest.String():

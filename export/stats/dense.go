@@ -51,7 +51,8 @@ type bucket struct {
 	split *dense   // counts by the next bits, where it is divided
 	keys  []uint64 // its numbers, where it is held and all weigh the same
 	pairs []pair   // the same with weights
-	found []entry  // its different numbers in order, once it is resolved
+	done  bool     // it is resolved
+	found []known  // its numbers that hold a quantile, in order, once it is resolved
 }
 
 // pair is the order key of a number with its weight.
@@ -62,16 +63,23 @@ type pair struct {
 
 // spread is what further passes over the numbers of a slice find.
 type spread struct {
-	at       [1 << denseBits]uint8 // 1 + index of the first bucket with the leading bits
-	buckets  []*bucket             // in order
-	edges    []float64             // of the histogram of equal width
-	scale    float64               // buckets per unit
+	// at says by the leading bits whether a number has to be looked at: 1 + index of the first bucket
+	// with them, edgesOnly where there is no such bucket, or 0.
+	at      [1 << denseBits]uint8
+	buckets []*bucket // in order
+	// crossed are the leading bits of numbers between which there is an edge of the histogram or a
+	// pin. All others are counted together.
+	crossed  [1 << denseBits / 64]uint64
+	edges    []float64 // of the histogram of equal width
+	scale    float64   // buckets per unit
 	counts   []uint64
 	weights  []int64
 	counted  bool // the histogram is done
 	weighted bool
 	pins     *pins
 }
+
+const edgesOnly = math.MaxUint8
 
 // prepare says what the next pass has to find: the numbers at the ranks and at
 // the weights of the quantiles, and the counts between the edges.
@@ -82,10 +90,52 @@ func (a *numbers) prepare(quantiles int, edges []float64) {
 		s.scale = float64(len(edges)-1) / (edges[len(edges)-1] - edges[0])
 	}
 	s.buckets = a.dense.wanted(bucket{}, quantiles, a.n, a.weight)
-	s.index()
 	s.pins = a.pins
+	s.countWhole(a.dense)
+	s.index()
 	a.spread = s
 }
+
+// countWhole counts the numbers with the same leading bits together, unless an edge or a pin is
+// between them.
+func (s *spread) countWhole(d *dense) {
+	for i, n := range d.counts {
+		if n == 0 {
+			continue
+		}
+		low, high := fromKey(uint64(i)<<(64-denseBits)), fromKey(uint64(i+1)<<(64-denseBits)-1)
+		if math.IsInf(low, 0) || math.IsInf(high, 0) {
+			s.cross(i) // the other ones with the bits of infinity are no numbers
+			continue
+		}
+		weight := int64(n) * weightScale
+		if d.weights != nil {
+			weight = d.weights[i]
+		}
+		cell, otherCell := -1, -1
+		if len(s.counts) > 0 {
+			low, high := max(low, s.edges[0]), min(high, s.edges[len(s.edges)-1])
+			cell, otherCell = s.cell(low), s.cell(high)
+		}
+		place, otherPlace := 0, 0
+		if s.pins != nil {
+			place, otherPlace = s.pins.place(low), s.pins.place(high)
+		}
+		if cell != otherCell || place != otherPlace {
+			s.cross(i)
+			continue
+		}
+		if cell >= 0 {
+			s.counts[cell] += n
+			s.weights[cell] += weight
+		}
+		if s.pins != nil {
+			s.pins.counts[place] += n
+		}
+	}
+}
+
+func (s *spread) cross(leading int) { s.crossed[leading/64] |= 1 << (leading % 64) }
 
 // wanted are the parts of a range, as counted by d, that hold a quantile.
 func (d *dense) wanted(of bucket, quantiles int, n uint64, weight int64) []*bucket {
@@ -126,21 +176,43 @@ func rankOf(k, q, n uint64) uint64 {
 	return min(rank, n-1)
 }
 
-// index lets add find a number's bucket.
+// index lets again find what is to be done with a number.
 func (s *spread) index() {
 	s.at = [1 << denseBits]uint8{}
+	if !s.counted {
+		for i := range s.at {
+			if s.crossed[i/64]>>(i%64)&1 == 1 {
+				s.at[i] = edgesOnly
+			}
+		}
+	}
 	for i, b := range s.buckets {
-		if top := b.prefix >> (b.bits - denseBits); s.at[top] == 0 {
+		if b.done {
+			continue
+		}
+		if top := b.prefix >> (b.bits - denseBits); s.at[top] == 0 || s.at[top] == edgesOnly {
 			s.at[top] = uint8(i + 1)
 		}
 		switch {
-		case b.found != nil:
 		case b.count > heldKeys && b.bits < 64:
 			b.split = newDense(true)
 		case s.weighted:
 			b.pairs = make([]pair, 0, min(b.count, heldKeys))
 		case b.bits < 64:
 			b.keys = make([]uint64, 0, b.count)
+		}
+	}
+	const zero, minusZero = 1 << (denseBits - 1), 1<<(denseBits-1) - 1
+	if s.at[zero] != 0 && s.at[minusZero] == 0 {
+		s.at[minusZero] = edgesOnly // minus zero is zero
+	}
+}
+
+// againAll takes in numbers of weight 1 that were taken in before.
+func (s *spread) againAll(xs []float64) {
+	for _, x := range xs {
+		if s.at[orderKey(x)>>(64-denseBits)] != 0 {
+			s.again(x, weightScale)
 		}
 	}
 }
@@ -153,19 +225,18 @@ func (s *spread) again(x float64, weight int64) {
 	if x == 0 {
 		x = 0
 	}
-	if !s.counted && s.pins != nil {
-		s.pins.add(x, 1)
-	}
-	if !s.counted && len(s.counts) > 0 && x >= s.edges[0] && x <= s.edges[len(s.edges)-1] {
-		i := s.cell(x)
-		s.counts[i]++
-		s.weights[i] += weight
-	}
 	key := orderKey(x)
-	for i := int(s.at[key>>(64-denseBits)]) - 1; i >= 0 && i < len(s.buckets); i++ {
+	top := key >> (64 - denseBits)
+	if s.at[top] == 0 {
+		return
+	}
+	if !s.counted && s.crossed[top/64]>>(top%64)&1 == 1 {
+		s.count(x, weight)
+	}
+	for i := int(s.at[top]) - 1; i < len(s.buckets); i++ {
 		b := s.buckets[i]
 		if key>>(64-b.bits) != b.prefix {
-			if key>>(64-denseBits) != b.prefix>>(b.bits-denseBits) {
+			if top != b.prefix>>(b.bits-denseBits) {
 				return
 			}
 			continue
@@ -174,10 +245,22 @@ func (s *spread) again(x float64, weight int64) {
 			j := key << b.bits >> (64 - denseBits)
 			b.split.counts[j]++
 			b.split.weights[j] += weight
-		} else if b.found == nil {
+		} else if !b.done {
 			b.hold(key, weight, s.weighted)
 		}
 		return
+	}
+}
+
+// count counts a number between the pins and between the edges.
+func (s *spread) count(x float64, weight int64) {
+	if s.pins != nil {
+		s.pins.add(x, 1)
+	}
+	if len(s.counts) > 0 && x >= s.edges[0] && x <= s.edges[len(s.edges)-1] {
+		i := s.cell(x)
+		s.counts[i]++
+		s.weights[i] += weight
 	}
 }
 
@@ -214,13 +297,13 @@ func (a *numbers) settle(quantiles int) (more bool) {
 	var next []*bucket
 	for _, b := range s.buckets {
 		switch {
-		case b.found != nil:
+		case b.done:
 			next = append(next, b)
 		case b.split != nil:
 			parts := b.split.wanted(*b, quantiles, a.n, a.weight)
 			next, more = append(next, parts...), true
 		default:
-			b.resolve(s.weighted)
+			b.resolve(a, quantiles)
 			next = append(next, b)
 		}
 	}
@@ -231,34 +314,110 @@ func (a *numbers) settle(quantiles int) (more bool) {
 	return more
 }
 
-// resolve makes the different numbers of a bucket out of those that are held.
-func (b *bucket) resolve(weighted bool) {
-	if b.bits == 64 {
-		w := int64(b.count) * weightScale
-		if weighted {
-			w = 0
+// resolve finds the numbers of a bucket that hold a quantile among those that are held.
+func (b *bucket) resolve(a *numbers, quantiles int) {
+	b.done = true
+	r := resolving{bucket: b, ranks: ranksFrom(b.countBefore, b.count, quantiles, a.n)}
+	r.at.countBefore, r.at.weightBefore = b.countBefore, b.weightBefore
+	switch {
+	case b.bits == 64:
+		weight := int64(b.count) * weightScale
+		if a.weighted {
+			weight = 0
 		}
 		for _, p := range b.pairs {
-			w += p.weight
+			weight += p.weight
 		}
-		b.found, b.pairs = []entry{{fromKey(b.prefix), b.count, w}}, nil
-		return
-	}
-	add := func(key uint64, weight int64) {
-		if n := len(b.found); n > 0 && orderKey(b.found[n-1].value) == key {
-			b.found[n-1].count++
-			b.found[n-1].weight += weight
-			return
+		r.add(b.prefix, b.count, weight)
+	case a.weighted:
+		slices.SortFunc(b.pairs, func(x, y pair) int { return cmp.Compare(x.key, y.key) })
+		total := int64(0)
+		for _, p := range b.pairs {
+			total += p.weight
 		}
-		b.found = append(b.found, entry{fromKey(key), 1, weight})
-	}
-	slices.Sort(b.keys)
-	for _, key := range b.keys {
-		add(key, weightScale)
-	}
-	slices.SortFunc(b.pairs, func(x, y pair) int { return cmp.Compare(x.key, y.key) })
-	for _, p := range b.pairs {
-		add(p.key, p.weight)
+		r.weights = ranksFrom(uint64(b.weightBefore), uint64(total), quantiles, uint64(a.weight))
+		for i := 0; i < len(b.pairs); {
+			from, weight := i, int64(0)
+			for ; i < len(b.pairs) && b.pairs[i].key == b.pairs[from].key; i++ {
+				weight += b.pairs[i].weight
+			}
+			r.add(b.pairs[from].key, uint64(i-from), weight)
+		}
+	default:
+		sortKeys(b.keys)
+		for i := 0; i < len(b.keys); {
+			from := i
+			for ; i < len(b.keys) && b.keys[i] == b.keys[from]; i++ {
+			}
+			r.add(b.keys[from], uint64(i-from), int64(i-from)*weightScale)
+		}
 	}
 	b.keys, b.pairs = nil, nil
+}
+
+// resolving goes over the different numbers of a bucket in order.
+type resolving struct {
+	*bucket
+	at             known
+	ranks, weights []uint64 // that are wanted, in order
+}
+
+// add keeps a number if it has a wanted rank, by count or by weight.
+func (r *resolving) add(key, count uint64, weight int64) {
+	r.at.entry = entry{fromKey(key), count, weight}
+	hit := r.bits == 64
+	for ; len(r.ranks) > 0 && r.ranks[0] < r.at.countBefore+count; r.ranks = r.ranks[1:] {
+		hit = true
+	}
+	for ; len(r.weights) > 0 && int64(r.weights[0]) < r.at.weightBefore+weight; r.weights = r.weights[1:] {
+		hit = true
+	}
+	if hit {
+		r.found = append(r.found, r.at)
+	}
+	r.at.countBefore, r.at.weightBefore = r.at.countBefore+count, r.at.weightBefore+weight
+}
+
+// ranksFrom are the ranks of the quantiles of n things that are among the count from before on.
+func ranksFrom(before, count uint64, quantiles int, n uint64) (out []uint64) {
+	for k := range quantiles + 1 {
+		if rank := rankOf(uint64(k), uint64(quantiles), n); rank >= before && rank < before+count {
+			out = append(out, rank)
+		}
+	}
+	return out
+}
+
+// fewKeys is how many numbers are sorted by comparing them.
+const fewKeys = 1 << 10
+
+// sortKeys sorts numbers: many by 11 bits after the other, of those bits in which they differ.
+func sortKeys(keys []uint64) {
+	if len(keys) <= fewKeys {
+		slices.Sort(keys)
+		return
+	}
+	const digit = 11
+	differ := uint64(0)
+	for _, k := range keys {
+		differ |= k ^ keys[0]
+	}
+	from, to := keys, make([]uint64, len(keys))
+	for shift := bits.TrailingZeros64(differ | 1<<63); shift < bits.Len64(differ); shift += digit {
+		var starts [1 << digit]int
+		for _, k := range from {
+			starts[k>>shift&(1<<digit-1)]++
+		}
+		at := 0
+		for i, n := range starts {
+			starts[i], at = at, at+n
+		}
+		for _, k := range from {
+			i := k >> shift & (1<<digit - 1)
+			to[starts[i]] = k
+			starts[i]++
+		}
+		from, to = to, from
+	}
+	copy(keys, from)
 }

@@ -31,7 +31,9 @@ type numbers struct {
 	sum, squares        sum
 	weightSum, weightSq sum
 	few                 *table
+	small               *[smallNumbers]uint32 // whole numbers that are not in few yet; nil: none are
 	dense               *dense
+	powers              *powers // what sum and squares do not have yet; nil: they have all
 	spread              *spread // counts of the second pass
 	pins                *pins   // nil: none were given
 }
@@ -62,11 +64,19 @@ func (a *numbers) add(x float64, weight int64) {
 
 // spill moves the counted values to the other way of counting.
 func (a *numbers) spill() {
-	entries := a.few.entries
-	a.few, a.dense = nil, newDense(a.weighted)
+	entries, small := a.few.entries, a.small
+	a.few, a.small, a.dense = nil, nil, newDense(a.weighted)
 	for _, e := range entries {
 		if e.count > 0 {
 			a.addDense(e.value, e.count, e.weight)
+		}
+	}
+	if small == nil {
+		return
+	}
+	for x, n := range small {
+		if n > 0 {
+			a.addDense(float64(x), uint64(n), int64(n)*weightScale)
 		}
 	}
 }
@@ -84,11 +94,13 @@ func (a *numbers) addDense(x float64, count uint64, weight int64) {
 	a.dense.add(orderKey(x), count, weight)
 }
 
+// smallNumbers are the whole numbers from 0 on that are counted by their value at first.
+const smallNumbers = 4096
+
 // addAll takes in values of weight 1.
 func (a *numbers) addAll(xs []float64) {
-	for a.few != nil && len(xs) > 0 {
-		a.add(xs[0], weightScale)
-		xs = xs[1:]
+	if a.few != nil {
+		xs = a.addFew(xs)
 	}
 	if a.weighted {
 		for _, x := range xs {
@@ -96,15 +108,22 @@ func (a *numbers) addAll(xs []float64) {
 		}
 		return
 	}
-	least, most, n := a.finiteMin, a.finiteMax, uint64(0)
+	if len(xs) == 0 {
+		return
+	}
+	if a.powers == nil {
+		a.powers = new(powers)
+	}
+	least, most, n, zeros, p, counts := a.finiteMin, a.finiteMax, uint64(0), uint64(0), a.powers, a.dense.counts
 	for _, x := range xs {
-		if !(math.Abs(x) <= math.MaxFloat64) {
-			a.addDense(x, 1, weightScale) // NaN and infinities are rare
+		b := math.Float64bits(x)
+		if x == 0 {
+			zeros++ // minus zero too
 			continue
 		}
-		if x == 0 {
-			x = 0 // minus zero is zero
-			a.zeros++
+		if !plain(b) {
+			a.addDense(x, 1, weightScale)
+			continue
 		}
 		n++
 		if x < least {
@@ -113,13 +132,51 @@ func (a *numbers) addAll(xs []float64) {
 		if x > most {
 			most = x
 		}
-		a.sum.add(x)
-		a.squares.addProduct(x, x)
-		a.dense.counts[orderKey(x)>>(64-denseBits)]++
+		p.add(b)
+		counts[orderKey(x)>>(64-denseBits)]++
+	}
+	if p.added += len(xs); p.added > powerAdds {
+		p.fold(&a.sum, &a.squares)
 	}
 	a.n, a.weight = a.n+n, a.weight+int64(n)*weightScale
-	a.finiteMin, a.finiteMax = least, most
+	a.finiteMin, a.finiteMax = min(a.finiteMin, least), max(a.finiteMax, most)
 	a.min, a.max = min(a.min, least), max(a.max, most)
+	if zeros > 0 {
+		a.addDense(0, zeros, int64(zeros)*weightScale)
+	}
+}
+
+// addFew counts each of the values, as long as there are few different ones, and returns those that
+// are left when there are more.
+func (a *numbers) addFew(xs []float64) (rest []float64) {
+	if a.small == nil {
+		a.small = new([smallNumbers]uint32)
+	}
+	for i, x := range xs {
+		if whole := int64(x); uint64(whole) < smallNumbers && float64(whole) == x && a.small[whole] < math.MaxUint32 {
+			a.small[whole]++
+			continue
+		}
+		if a.add(x, weightScale); a.few == nil {
+			return xs[i+1:]
+		}
+	}
+	return nil
+}
+
+// settleSmall counts what addFew has counted apart with the other values.
+func (a *numbers) settleSmall() {
+	if a.few == nil || a.small == nil {
+		return
+	}
+	for x, n := range a.small {
+		if n > 0 && !a.few.add(float64(x), uint64(n), int64(n)*weightScale) {
+			clear(a.small[:x]) // they are counted
+			a.spill()
+			break
+		}
+	}
+	a.small = nil
 }
 
 // note updates everything but the counts by value.
@@ -163,10 +220,7 @@ func addTimes(s, q *sum, x, n float64) {
 // orderKey maps numbers to integers in the same order.
 func orderKey(x float64) uint64 {
 	bits := math.Float64bits(x)
-	if bits>>63 != 0 {
-		return ^bits
-	}
-	return bits | 1<<63
+	return bits ^ (uint64(int64(bits)>>63) | 1<<63) // all bits of a negative number, else the first
 }
 
 // fromKey is the number of an order key.

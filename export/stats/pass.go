@@ -22,6 +22,10 @@ type cells struct {
 	first bool // it is the first pass
 }
 
+// fewHeld is after how many rows no more are kept, if the column has few different numbers: a second pass is
+// not likely then.
+const fewHeld = 1 << 14
+
 // heldPage is a page that is kept for another pass.
 type heldPage struct {
 	group *group
@@ -166,7 +170,10 @@ func (c *cells) hold(g *group, p *page, first int) {
 	if !c.first || c.room < 0 || c.numbers == nil {
 		return
 	}
-	if c.room -= 8*len(p.floats) + 4*len(p.valency); c.room < 0 {
+	if c.room -= 8*len(p.floats) + 4*len(p.valency); c.numbers[0].few != nil && first > fewHeld {
+		c.room = -1
+	}
+	if c.room < 0 {
 		c.held = nil
 		return
 	}
@@ -254,21 +261,21 @@ func (c *cells) valueIn(set int, p *page, at int, w int64) {
 // quick takes in a page where every row counts once and in no slice, and
 // reports whether it could.
 func (c *cells) quick(g *group, p *page) bool {
-	if len(g.in) > 0 || g.weights != nil || g.dropped != nil || p.indexes == nil && c.texts != nil {
+	if len(g.in) > 0 || g.weights != nil || g.dropped != nil {
 		return false
 	}
 	if c.first {
 		c.quickValencies(p)
 	}
 	switch a := c.numbers; {
+	case c.texts != nil && p.indexes == nil:
+		c.texts[0].addAll(p.text, p.offsets)
 	case c.texts != nil:
 		c.quickTexts(p)
 	case c.first:
 		a[0].addAll(p.floats)
 	case a[0].few == nil:
-		for _, x := range p.floats {
-			a[0].spread.again(x, weightScale)
-		}
+		a[0].spread.againAll(p.floats)
 	}
 	return true
 }

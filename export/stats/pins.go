@@ -20,12 +20,16 @@ func newPins(edges []float64) *pins {
 
 // add takes in a number that is not NaN.
 func (p *pins) add(x float64, count uint64) {
+	p.counts[p.place(x)] += count
+}
+
+// place is the place of a number's count.
+func (p *pins) place(x float64) int {
 	i, at := slices.BinarySearch(p.edges, x)
 	if at {
-		p.counts[2*i+1] += count
-	} else {
-		p.counts[2*i] += count
+		return 2*i + 1
 	}
+	return 2 * i
 }
 
 // histogram is the custom statistic.

@@ -26,12 +26,7 @@ func (a *numbers) placed() []known {
 		return out
 	}
 	for _, b := range a.spread.buckets {
-		k := known{countBefore: b.countBefore, weightBefore: b.weightBefore}
-		for _, e := range b.found {
-			k.entry = e
-			out = append(out, k)
-			k.countBefore, k.weightBefore = k.countBefore+e.count, k.weightBefore+e.weight
-		}
+		out = append(out, b.found...)
 	}
 	return out
 }

@@ -30,7 +30,12 @@ func (a *numbers) edges(buckets int) []float64 {
 
 // finishFirst ends the first pass, and reports whether another one is needed.
 func (a *numbers) finishFirst(o Options) (again bool) {
+	a.settleSmall()
 	if a.few == nil {
+		if a.powers != nil {
+			a.powers.fold(&a.sum, &a.squares)
+			a.powers = nil
+		}
 		a.prepare(2*o.Quantiles, a.edges(o.Buckets))
 		return true
 	}

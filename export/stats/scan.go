@@ -54,52 +54,81 @@ func (v *Values) read(g *group, l leaf) error {
 	v.Numbers, v.Texts, v.Null = v.Numbers[:0], v.Texts[:0], v.Null[:0]
 	known := map[string]string{}
 	r := reader{leaf: l, want: l.kind}
-	row, at := 0, 0
-	put := func(p *page, value int) {
-		v.Null = append(v.Null, value < 0)
-		if l.kind == tfmd.FeatureNameStatistics_STRING {
-			text := ""
-			if value >= 0 {
-				raw := p.at(value)
-				if text = known[string(raw)]; text == "" {
-					text = string(raw)
-					known[text] = text
-				}
-			}
-			v.Texts = append(v.Texts, text)
-			return
-		}
-		x := 0.0
-		if value >= 0 {
-			x = p.floats[value]
-		}
-		v.Numbers = append(v.Numbers, x)
-	}
+	row, isText := 0, l.kind == tfmd.FeatureNameStatistics_STRING
 	return r.each(g.ColumnChunks()[l.index], func(p *page) error {
-		at = row
-		if err := p.rowsOf(g, row, func(i, from, to int) {
-			for ; at < i; at++ {
-				if g.dropped == nil || !g.dropped[at] {
-					put(p, -1)
-				}
-			}
-			if g.dropped == nil || !g.dropped[i] {
-				if to != from+1 {
-					from = -1
-				}
-				put(p, from)
-			}
-			at = i + 1
-		}, &row); err != nil {
-			return err
-		}
-		for ; at < row; at++ {
+		first := row
+		at := first // the next row that has no place yet
+		put := func(from int) {
 			if g.dropped == nil || !g.dropped[at] {
-				put(p, -1)
+				v.Null = append(v.Null, from < 0)
+				v.take(p, from, isText, known)
 			}
+			at++
 		}
-		return nil
+		if p.valency == nil && g.dropped == nil && p.values() == p.rows && first+p.rows <= g.rows {
+			row += p.rows
+			v.Null = append(v.Null, make([]bool, p.rows)...)
+			v.takeAll(p, isText, known)
+			return nil
+		}
+		err := p.rowsOf(g, first, func(i, from, to int) {
+			for at < i {
+				put(-1)
+			}
+			if to != from+1 {
+				from = -1
+			}
+			put(from)
+		}, &row)
+		for err == nil && at < row {
+			put(-1)
+		}
+		return err
 	})
+}
+
+// take takes in a value of a page, or none.
+func (v *Values) take(p *page, at int, isText bool, known map[string]string) {
+	switch {
+	case at < 0 && isText:
+		v.Texts = append(v.Texts, "")
+	case at < 0:
+		v.Numbers = append(v.Numbers, 0)
+	case isText:
+		v.Texts = append(v.Texts, oneOf(known, p.at(at)))
+	default:
+		v.Numbers = append(v.Numbers, p.floats[at])
+	}
+}
+
+// takeAll takes in all values of a page.
+func (v *Values) takeAll(p *page, isText bool, known map[string]string) {
+	switch {
+	case !isText:
+		v.Numbers = append(v.Numbers, p.floats...)
+	case p.indexes != nil:
+		table := make([]string, len(p.offsets)-1)
+		for i := range table {
+			table[i] = oneOf(known, p.text[p.offsets[i]:p.offsets[i+1]])
+		}
+		for _, i := range p.indexes {
+			v.Texts = append(v.Texts, table[i])
+		}
+	default:
+		for i := range p.rows {
+			v.Texts = append(v.Texts, oneOf(known, p.at(i)))
+		}
+	}
+}
+
+// oneOf is a text, of which there is one string.
+func oneOf(known map[string]string, raw []byte) string {
+	text, ok := known[string(raw)]
+	if !ok {
+		text = string(raw)
+		known[text] = text
+	}
+	return text
 }
 
 // ColumnNames are the names of the columns of numbers and texts that any of the

@@ -65,7 +65,11 @@ func (t *texts) add(text []byte, count uint64, weight int64) {
 		t.invalid += count
 		text = []byte(invalidText)
 	}
-	hash := xxhash.Sum64(text)
+	t.count(text, xxhash.Sum64(text), count, weight)
+}
+
+// count counts a text that is UTF-8, whose hash is given.
+func (t *texts) count(text []byte, hash, count uint64, weight int64) {
 	if t.over {
 		t.keep(hash)
 		return
@@ -83,6 +87,45 @@ func (t *texts) add(text []byte, count uint64, weight int64) {
 			return
 		}
 	}
+}
+
+// hashedTexts is how many texts are hashed before they are counted: look-ups that do not wait for a hash
+// wait for memory side by side.
+const hashedTexts = 64
+
+// addAll takes in texts of weight 1 that follow each other: the i-th is from offsets[i] to offsets[i+1].
+func (t *texts) addAll(text []byte, offsets []uint32) {
+	var waiting [hashedTexts]struct {
+		text        []byte
+		hash, count uint64
+	}
+	n := 0
+	flush := func() {
+		for i := range waiting[:n] {
+			w := &waiting[i]
+			t.count(w.text, w.hash, w.count, int64(w.count)*weightScale)
+		}
+		n = 0
+	}
+	for i := 1; i < len(offsets); {
+		one := text[offsets[i-1]:offsets[i]]
+		count := uint64(1)
+		// Neighbours are often the same: rows of one request.
+		for i++; i < len(offsets) && bytes.Equal(text[offsets[i-1]:offsets[i]], one); i++ {
+			count++
+		}
+		t.values += count
+		t.bytes += count * uint64(len(one))
+		if !utf8.Valid(one) {
+			t.invalid += count
+			one = []byte(invalidText)
+		}
+		waiting[n].text, waiting[n].hash, waiting[n].count = one, xxhash.Sum64(one), count
+		if n++; n == hashedTexts {
+			flush()
+		}
+	}
+	flush()
 }
 
 // text is the text of an entry.

@@ -48,7 +48,7 @@ func Default() Config {
 		},
 		S3:      S3{Conditional: S3IfNoneMatch},
 		Export:  defaultExport(),
-		Monitor: Monitor{Labels: true},
+		Monitor: Monitor{Labels: true, Features: true},
 		Limits: Limits{
 			EventBytes: 1 << 20, // max_payload of a NATS server as it comes
 			// A thousand times what a person does to one page: beyond it is a

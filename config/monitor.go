@@ -14,6 +14,12 @@ type Monitor struct {
 	// Default: it costs less than a hundredth of the time that a row takes, and a label that dies is
 	// found in its first hour.
 	Labels bool `yaml:"labels"`
+	// Count the values of all other columns too, by hour: how many are missing, numbers by their size, and each of
+	// few texts. An hour that differs from the same hours of the days before is an alarm.
+	//
+	// Default: it costs a few hundredths of the time that a row takes, and a feature that comes in another unit is
+	// found in its first hour.
+	Features bool `yaml:"features"`
 	// Columns whose values are counted one by one: model, model_version, or a feature like device. Of
 	// each, 200 values an hour are told apart.
 	//

@@ -178,6 +178,9 @@ func (s *Stage) finishFile(d int64) error {
 	s.decide()
 	delete(s.builders, d)
 	b.Finish()
+	if s.sink != nil {
+		s.sink.File(b)
+	}
 	s.out.features.add(b, s.out.opts.Log)
 	n := len(s.files)
 	s.files = append(s.files, tablelog.File{Staging: s.dataStaging(n)})

@@ -16,30 +16,36 @@ const (
 	KindTrend       Kind = "trend"       // the same, slowly
 	KindVolume      Kind = "volume"      // there are more or fewer rows
 	KindCalibration Kind = "calibration" // scores say something else about a label than before
+	KindFeature     Kind = "feature"     // a column of the model has other values
 )
 
 // Kinds are all kinds.
-func Kinds() []Kind { return []Kind{KindRate, KindTrend, KindVolume, KindCalibration} }
+func Kinds() []Kind { return []Kind{KindRate, KindTrend, KindVolume, KindCalibration, KindFeature} }
 
 // Alarm is a change that is both certain and large.
 type Alarm struct {
 	Kind     Kind
 	Label    string `json:",omitempty"`
 	Slice    string `json:",omitempty"`
+	Feature  string `json:",omitempty"` // the column, of KindFeature
 	From, To Hour   // To is the first hour after it
-	Was, Is  float64
-	P        float64 // how likely so large a difference is by chance
+	// Was and Is are the rate, rows an hour, or what happens by what scores predict; of KindFeature, Is is
+	// the Jensen-Shannon divergence between the values before and now, in bits.
+	Was, Is float64
+	P       float64 // how likely so large a difference is by chance
 	// Explains are the slices that the change is in most, of a change of all
 	// rows.
 	Explains []string `json:",omitempty"`
+	// Says is more about the values of a column, in words.
+	Says string `json:",omitempty"`
 }
 
 // Rules are the bounds of alarms.
 type Rules struct {
 	P float64 // an alarm needs a smaller probability
 	// An alarm needs a larger relative change of a rate, of a number of rows,
-	// of the ratio of what happens to what is predicted.
-	Rate, Volume, Calibration float64
+	// of the ratio of what happens to what is predicted; or a larger divergence of the values of a column.
+	Rate, Volume, Calibration, Feature float64
 	// History is how many days the same hour of which is compared; Trend is
 	// over how many days a slow change is looked for.
 	History, Trend int
@@ -47,7 +53,7 @@ type Rules struct {
 
 // DefaultRules ask for a change by 20 % that chance makes once in a million.
 func DefaultRules() Rules {
-	return Rules{P: 1e-6, Rate: 0.2, Volume: 0.5, Calibration: 0.2, History: 7, Trend: 28}
+	return Rules{P: 1e-6, Rate: 0.2, Volume: 0.5, Calibration: 0.2, Feature: 0.2, History: 7, Trend: 28}
 }
 
 // GTest is the probability that two groups differ as much as they do by chance:
@@ -94,6 +100,9 @@ func (t *Table) Alarms(r Rules, from, to Hour) []Alarm {
 	for _, s := range t.Slices() {
 		for h := from; h < to; h++ {
 			out = append(out, t.judgeHour(r, s, h)...)
+			if s == All {
+				out = append(out, t.judgeFeatures(r, h)...)
+			}
 		}
 		for day := from.Day(); day < to; day += 24 {
 			out = append(out, t.judgeDay(r, s, day)...)
@@ -159,14 +168,14 @@ func joinHours(alarms []Alarm) []Alarm {
 	var out []Alarm
 	last := map[string]int{}
 	for _, a := range alarms {
-		key := fmt.Sprint(a.Kind, "\x00", a.Label, "\x00", a.Slice)
-		if i, ok := last[key]; ok && (a.Kind == KindRate || a.Kind == KindVolume) {
+		key := fmt.Sprint(a.Kind, "\x00", a.Label, "\x00", a.Slice, "\x00", a.Feature)
+		if i, ok := last[key]; ok && (a.Kind == KindRate || a.Kind == KindVolume || a.Kind == KindFeature) {
 			b := &out[i]
 			sameWay := (b.Is > b.Was) == (a.Is > a.Was)
 			if b.To == a.From && sameWay {
 				b.To = a.To
 				if a.P < b.P {
-					b.P, b.Was, b.Is = a.P, a.Was, a.Is
+					b.P, b.Was, b.Is, b.Says = a.P, a.Was, a.Is, a.Says
 				}
 				continue
 			}
@@ -221,6 +230,12 @@ func (a *Alarm) Text() string {
 		text = fmt.Sprintf("%.0f rows an hour instead of %.0f, of %s", a.Is, a.Was, of)
 	case KindCalibration:
 		text = fmt.Sprintf("label %q of %s: %.2f times what scores predict, instead of %.2f", a.Label, of, a.Is, a.Was)
+	}
+	if a.Kind == KindFeature {
+		text = fmt.Sprintf("feature %q has other values than in the same hours before: divergence %.2f", a.Feature, a.Is)
+		if a.Says != "" {
+			text += "; " + a.Says
+		}
 	}
 	if len(a.Explains) > 0 {
 		text += fmt.Sprintf("; above all in %q", a.Explains)

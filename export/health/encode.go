@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/labeljoin/labeljoin/export/tally"
 )
 
 // tableFormat is the version of the format of counts.
@@ -21,6 +23,8 @@ type tableFile struct {
 	Deciles []Decile      `json:"deciles,omitzero"`
 	Delays  [][][2]uint64 `json:"delays,omitzero"` // per label: milliseconds and rows
 	Early   [][][2]uint64 `json:"early,omitzero"`  // the same of outcomes before the request
+	// Features are the counts of other columns; absent where they are not counted.
+	Features *tally.Table `json:"features,omitzero"`
 }
 
 type cellFile struct {
@@ -58,6 +62,9 @@ func Encode(t *Table, by []string) ([]byte, error) {
 			to.Hits, to.Expected = c.Hits, c.Expected
 		}
 		f.Cells = append(f.Cells, to)
+	}
+	if len(t.Features.Hours) > 0 {
+		f.Features = &t.Features
 	}
 	slices.SortFunc(f.Cells, func(a, b cellFile) int {
 		return cmp.Or(cmp.Compare(a.Slice, b.Slice), cmp.Compare(a.Hour, b.Hour))
@@ -110,6 +117,9 @@ func Decode(data []byte) (t *Table, by []string, err error) {
 	n := len(f.Labels)
 	t = NewTable(f.Labels)
 	t.Deciles = f.Deciles
+	if f.Features != nil {
+		t.Features = *f.Features
+	}
 	for i := range f.Cells {
 		c := &f.Cells[i]
 		if len(c.Known) != n || len(c.Positive) != n || len(c.Delay) != n {

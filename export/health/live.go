@@ -7,8 +7,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/export/stats"
 	"github.com/labeljoin/labeljoin/export/tablelog"
+	"github.com/labeljoin/labeljoin/export/tally"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -16,6 +18,9 @@ import (
 // Only what is written for the first time is in the rates; what is written again counts as
 // corrected. Counts of commits add up in any order (Decode, Table.Join). It is used by one goroutine.
 type Counter struct {
+	// Features says that the values of all other columns are counted too.
+	Features bool
+
 	t      *Table
 	slices []string
 	// The cell that was used last, of all rows and of the slices: rows of one hour come together.
@@ -55,6 +60,13 @@ func (c *Counter) Row(req *events.Request, row *joiner.Row) {
 		if value, ok := sliceValue(column, req, row); ok {
 			c.count(c.slice(i, column, value), req, row)
 		}
+	}
+}
+
+// File implements tablelog.Sink: it counts the other columns of a file.
+func (c *Counter) File(rows *rowfile.Builder) {
+	if c.Features {
+		c.t.Features.Take(rows)
 	}
 }
 
@@ -167,8 +179,8 @@ func scoreOf(req *events.Request, row *joiner.Row) (float64, bool) {
 	return req.Score, req.HasScore
 }
 
-// Statistics implements tablelog.Sink. Where slices make the counts larger than a manifest may
-// carry, they are left out.
+// Statistics implements tablelog.Sink. Where other columns or slices make the counts larger than a
+// manifest may carry, they are left out.
 func (c *Counter) Statistics() (jsontext.Value, error) {
 	if len(c.t.Cells) == 0 {
 		return nil, nil
@@ -178,6 +190,10 @@ func (c *Counter) Statistics() (jsontext.Value, error) {
 	}
 	data, err := Encode(c.t, c.slices)
 	if err != nil || len(data) <= tablelog.MaxStatistics {
+		return data, err
+	}
+	c.t.Features = tally.Table{}
+	if data, err = Encode(c.t, c.slices); err != nil || len(data) <= tablelog.MaxStatistics {
 		return data, err
 	}
 	for k := range c.t.Cells {

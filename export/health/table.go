@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/labeljoin/labeljoin/export/tally"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -97,8 +98,13 @@ type Table struct {
 	// 10 s on in whole seconds.
 	Delays []map[int64]uint64
 
-	// odd are the hours with an alarm, which other hours are not compared with.
-	odd map[Key]bool
+	// Features are the counts of other columns by hour, where they were counted.
+	Features tally.Table
+
+	// odd are the hours with an alarm, which other hours are not compared with, and oddFeatures the same of
+	// other columns.
+	odd         map[Key]bool
+	oddFeatures map[featureKey]bool
 }
 
 // NewTable is a table without rows.
@@ -197,6 +203,7 @@ func (t *Table) Join(o *Table) {
 			t.Delays[i][d] += n
 		}
 	}
+	t.Features.Join(&o.Features)
 }
 
 // Rate is a part of a whole with its 95 % interval (Wilson, 1927).

@@ -4,10 +4,15 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"github.com/labeljoin/labeljoin/export/tally"
 )
 
 // KeepDays is how many days of counts a Watch keeps: as many as a trend is looked for over.
 const KeepDays = 28
+
+// KeepFeatureDays is the same of the counts of other columns: as many as an hour is compared with, and a day.
+const KeepFeatureDays = 8
 
 // Watch judges each hour once, when all its rows are written. It is a function of the counts that it
 // is given and of nothing else. Hours with an alarm are left out when later ones are compared, so
@@ -23,14 +28,14 @@ type Watch struct {
 
 // alarmKey is what an alarm is about.
 type alarmKey struct {
-	Kind         Kind
-	Label, Slice string
+	Kind                  Kind
+	Label, Slice, Feature string
 }
 
 // NewWatch is a watch over rows of these labels that has seen none.
 func NewWatch(labels, by []string) *Watch {
 	t := NewTable(labels)
-	t.odd = map[Key]bool{}
+	t.odd, t.oddFeatures = map[Key]bool{}, map[featureKey]bool{}
 	return &Watch{Rules: DefaultRules(), t: t, by: by, now: map[alarmKey]Alarm{}}
 }
 
@@ -45,6 +50,7 @@ func (w *Watch) Add(t *Table, by []string) {
 // Forget leaves out the hours up to and with one, which are not there whole.
 func (w *Watch) Forget(through Hour) {
 	maps.DeleteFunc(w.t.Cells, func(k Key, _ *Cell) bool { return k.Hour <= through })
+	maps.DeleteFunc(w.t.Features.Hours, func(h int64, _ *tally.Hour) bool { return Hour(h) <= through })
 }
 
 // Table are the counts of the hours that are kept.
@@ -68,9 +74,12 @@ func (w *Watch) Through(end Hour) (raised, ended []Alarm) {
 	for ; w.next < end; w.next++ {
 		found := map[alarmKey]Alarm{}
 		for _, a := range w.t.Alarms(w.Rules, w.next, w.next+1) {
-			found[alarmKey{a.Kind, a.Label, a.Slice}] = a
+			found[alarmKey{a.Kind, a.Label, a.Slice, a.Feature}] = a
 			if a.Kind == KindRate || a.Kind == KindVolume {
 				w.t.odd[Key{a.Slice, w.next}] = true
+			}
+			if a.Kind == KindFeature {
+				w.t.oddFeatures[featureKey{a.Feature, w.next}] = true
 			}
 		}
 		for k, a := range found {
@@ -90,6 +99,9 @@ func (w *Watch) Through(end Hour) (raised, ended []Alarm) {
 	}
 	maps.DeleteFunc(w.t.Cells, func(k Key, _ *Cell) bool { return k.Hour < w.next-atOnce })
 	maps.DeleteFunc(w.t.odd, func(k Key, _ bool) bool { return k.Hour < w.next-atOnce })
+	const features = 24 * KeepFeatureDays
+	maps.DeleteFunc(w.t.Features.Hours, func(h int64, _ *tally.Hour) bool { return Hour(h) < w.next-features })
+	maps.DeleteFunc(w.t.oddFeatures, func(k featureKey, _ bool) bool { return k.hour < w.next-features })
 	sortAlarms(raised)
 	sortAlarms(ended)
 	return raised, ended
@@ -105,9 +117,12 @@ func (w *Watch) Now() []Alarm {
 func sortAlarms(alarms []Alarm) {
 	slices.SortFunc(alarms, func(a, b Alarm) int {
 		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Label, b.Label),
-			cmp.Compare(a.Slice, b.Slice))
+			cmp.Compare(a.Slice, b.Slice), cmp.Compare(a.Feature, b.Feature))
 	})
 }
+
+// FeatureDrifts are those of an hour that is kept.
+func (w *Watch) FeatureDrifts(h Hour) []FeatureDrift { return w.t.FeatureDrifts(w.Rules, h) }
 
 // Hour are the counts of an hour of all rows, and those of the same hour on the days before that it
 // is compared with.

@@ -131,10 +131,11 @@ func (p *page) at(i int) []byte {
 // reader reads a column of a row group. It uses its memory again for the next
 // page.
 type reader struct {
-	leaf leaf
-	want tfmd.FeatureNameStatistics_Type // of the column over all files
-	page page
-	conv []byte
+	leaf   leaf
+	want   tfmd.FeatureNameStatistics_Type // of the column over all files
+	page   page
+	conv   []byte
+	floats []float64
 }
 
 // each calls visit with the pages of a column chunk.
@@ -177,20 +178,25 @@ func (r *reader) read(p parquet.Page) error {
 	if r.want == tfmd.FeatureNameStatistics_STRING {
 		return r.texts(&data, indexes)
 	}
-	r.page.floats = r.page.floats[:0]
-	if err := appendFloats(&r.page.floats, &data, p, dict != nil); err != nil {
+	if indexes == nil && data.Kind() == encoding.Double {
+		r.page.floats = data.Double() // they are read only while the page is there
+		return nil
+	}
+	r.floats = r.floats[:0]
+	if err := appendFloats(&r.floats, &data, p); err != nil {
 		return err
 	}
 	if indexes != nil {
-		table := slices.Clone(r.page.floats)
-		r.page.floats = r.page.floats[:0]
+		table := slices.Clone(r.floats)
+		r.floats = r.floats[:0]
 		for _, i := range indexes {
 			if int(i) >= len(table) || i < 0 {
 				return fmt.Errorf("index %d of a dictionary of %d", i, len(table))
 			}
-			r.page.floats = append(r.page.floats, table[i])
+			r.floats = append(r.floats, table[i])
 		}
 	}
+	r.page.floats = r.floats
 	return nil
 }
 
@@ -234,7 +240,7 @@ func (r *reader) levels(p parquet.Page) {
 }
 
 // appendFloats appends numbers of any type as doubles.
-func appendFloats(to *[]float64, data *encoding.Values, p parquet.Page, dictionary bool) error {
+func appendFloats(to *[]float64, data *encoding.Values, p parquet.Page) error {
 	switch data.Kind() {
 	case encoding.Boolean:
 		bits, n := data.Boolean(), int(p.NumValues()-p.NumNulls())

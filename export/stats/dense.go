@@ -344,13 +344,7 @@ func (b *bucket) resolve(a *numbers, quantiles int) {
 			r.add(b.pairs[from].key, uint64(i-from), weight)
 		}
 	default:
-		sortKeys(b.keys)
-		for i := 0; i < len(b.keys); {
-			from := i
-			for ; i < len(b.keys) && b.keys[i] == b.keys[from]; i++ {
-			}
-			r.add(b.keys[from], uint64(i-from), int64(i-from)*weightScale)
-		}
+		r.sortKeys()
 	}
 	b.keys, b.pairs = nil, nil
 }
@@ -388,36 +382,67 @@ func ranksFrom(before, count uint64, quantiles int, n uint64) (out []uint64) {
 	return out
 }
 
-// fewKeys is how many numbers are sorted by comparing them.
-const fewKeys = 1 << 10
+const (
+	// fewKeys is how many numbers are sorted at once. Of more, those are sorted that share the first digit in
+	// which numbers differ with a wanted rank.
+	fewKeys = 1 << 10
+	// digit is how many bits a digit has.
+	digit = 11
+)
 
-// sortKeys sorts numbers: many by 11 bits after the other, of those bits in which they differ.
-func sortKeys(keys []uint64) {
-	if len(keys) <= fewKeys {
-		slices.Sort(keys)
+// sortKeys adds the numbers that are held and may have a wanted rank, in order.
+func (r *resolving) sortKeys() {
+	if len(r.keys) <= fewKeys {
+		slices.Sort(r.keys)
+		r.addRuns(r.keys)
 		return
 	}
-	const digit = 11
 	differ := uint64(0)
-	for _, k := range keys {
-		differ |= k ^ keys[0]
+	for _, k := range r.keys {
+		differ |= k ^ r.keys[0]
 	}
-	from, to := keys, make([]uint64, len(keys))
-	for shift := bits.TrailingZeros64(differ | 1<<63); shift < bits.Len64(differ); shift += digit {
-		var starts [1 << digit]int
-		for _, k := range from {
-			starts[k>>shift&(1<<digit-1)]++
-		}
-		at := 0
-		for i, n := range starts {
-			starts[i], at = at, at+n
-		}
-		for _, k := range from {
-			i := k >> shift & (1<<digit - 1)
-			to[starts[i]] = k
-			starts[i]++
-		}
-		from, to = to, from
+	shift := max(bits.Len64(differ)-digit, 0)
+	digitOf := func(key uint64) uint64 { return key >> shift & (1<<digit - 1) }
+	var counts [1 << digit]uint64
+	for _, k := range r.keys {
+		counts[digitOf(k)]++
 	}
-	copy(keys, from)
+	var wanted [1 << digit]bool
+	start, ranks := r.at.countBefore, r.ranks
+	for i, n := range counts {
+		start += n
+		for ; len(ranks) > 0 && ranks[0] < start; ranks = ranks[1:] {
+			wanted[i] = true
+		}
+	}
+	kept := r.keys[:0]
+	for _, k := range r.keys {
+		if wanted[digitOf(k)] {
+			kept = append(kept, k)
+		}
+	}
+	slices.Sort(kept)
+	for i, n := range counts {
+		if !wanted[i] {
+			r.skip(n)
+			continue
+		}
+		r.addRuns(kept[:n])
+		kept = kept[n:]
+	}
+}
+
+// skip passes numbers over that have no wanted rank.
+func (r *resolving) skip(n uint64) {
+	r.at.countBefore, r.at.weightBefore = r.at.countBefore+n, r.at.weightBefore+int64(n)*weightScale
+}
+
+// addRuns adds sorted numbers of weight 1.
+func (r *resolving) addRuns(keys []uint64) {
+	for i := 0; i < len(keys); {
+		from := i
+		for i++; i < len(keys) && keys[i] == keys[from]; i++ {
+		}
+		r.add(keys[from], uint64(i-from), int64(i-from)*weightScale)
+	}
 }

@@ -154,8 +154,12 @@ func (t *texts) insert(at *textEntry, e textEntry, text []byte) {
 }
 
 func (t *texts) grow() {
-	old := t.entries
-	t.entries = make([]textEntry, 2*len(old))
+	const many = 1 << 16
+	old, times := t.entries, 4
+	if len(old) >= many {
+		times = 2
+	}
+	t.entries = make([]textEntry, times*len(old))
 	mask := uint64(len(t.entries) - 1)
 	for _, e := range old {
 		if e.count == 0 {

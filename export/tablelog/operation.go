@@ -8,6 +8,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/bucket"
+	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -139,6 +140,9 @@ type DeadLetters struct {
 type Sink interface {
 	// Row is told of a row. Request and row are only read during the call.
 	Row(req *events.Request, row *joiner.Row)
+	// File is told of the rows of each file, once all are there and before they are encoded. They are only read
+	// during the call.
+	File(rows *rowfile.Builder)
 	// Statistics ends the commit. It returns a JSON value of at most MaxStatistics
 	// bytes, or nil if there is nothing to keep.
 	Statistics() (jsontext.Value, error)

@@ -48,6 +48,11 @@ type Follower struct {
 	closed events.Time // requests before it are closed
 	raised map[health.Kind]int64
 	unsent int64
+	// drifted are the columns of the hour that was asked for last.
+	drifted struct {
+		hour   health.Hour
+		status FeaturesStatus
+	}
 }
 
 // New follows what the numbered partition writes. It is nil where no labels are looked at.
@@ -243,14 +248,16 @@ func cutHour(oldest *health.Table, whole bool) health.Hour {
 
 // message is an alarm as it is published.
 type message struct {
-	Joiner string `json:"joiner"`
-	State  string `json:"state"` // raised, ended
-	Kind   string `json:"kind"`
-	Label  string `json:"label,omitempty"`
-	Slice  string `json:"slice,omitempty"` // absent: all rows
-	From   string `json:"from"`
-	To     string `json:"to"`
-	// Was and Is are the rate, rows an hour, or what happens by what scores predict.
+	Joiner  string `json:"joiner"`
+	State   string `json:"state"` // raised, ended
+	Kind    string `json:"kind"`
+	Label   string `json:"label,omitempty"`
+	Slice   string `json:"slice,omitempty"`   // absent: all rows
+	Feature string `json:"feature,omitempty"` // of an alarm about a column
+	From    string `json:"from"`
+	To      string `json:"to"`
+	// Was and Is are the rate, rows an hour, or what happens by what scores predict. Of a column, Is is the
+	// divergence of its values from those before.
 	Was  float64 `json:"was"`
 	Is   float64 `json:"is"`
 	P    float64 `json:"p"`
@@ -259,7 +266,7 @@ type message struct {
 
 // tell says an alarm.
 func (f *Follower) tell(state string, a *health.Alarm) {
-	m := message{Joiner: f.cfg.Name, State: state, Kind: string(a.Kind), Label: a.Label, Slice: a.Slice,
+	m := message{Joiner: f.cfg.Name, State: state, Kind: string(a.Kind), Label: a.Label, Slice: a.Slice, Feature: a.Feature,
 		From: a.From.String(), To: a.To.String(), Was: a.Was, Is: a.Is, P: a.P, Text: a.Text()}
 	level := slog.LevelWarn
 	if state == "ended" {
@@ -267,13 +274,16 @@ func (f *Follower) tell(state string, a *health.Alarm) {
 	}
 	f.log.Log(context.Background(), level, "an alarm about labels has "+map[bool]string{true: "begun",
 		false: "ended"}[state == "raised"],
-		"kind", m.Kind, "label", m.Label, "slice", m.Slice, "from", m.From, "says", m.Text)
+		"kind", m.Kind, "label", m.Label, "slice", m.Slice, "feature", m.Feature, "from", m.From, "says", m.Text)
 	if f.cfg.Monitor.Subject == "" || f.Publish == nil {
 		return
 	}
 	data, err := json.Marshal(&m)
 	if err == nil {
 		id := fmt.Sprintf("%s/%s/%s/%s/%s/%s", m.Joiner, m.State, m.Kind, m.Label, m.Slice, m.From)
+		if m.Feature != "" {
+			id += "/" + m.Feature
+		}
 		err = f.Publish(f.cfg.Monitor.Subject, id, data)
 	}
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/labeljoin/labeljoin/export/health"
+	"github.com/labeljoin/labeljoin/export/tally"
 )
 
 // Status is what the status says of labels.
@@ -14,6 +15,18 @@ type Status struct {
 	Hour   string        `json:"hour,omitempty"` // the last one that is written whole; empty: none is known
 	Labels []LabelStatus `json:"labels,omitempty"`
 	Alarms []AlarmStatus `json:"alarms,omitempty"` // that go on
+	// Features are the columns of that hour; nil: none were counted.
+	Features *FeaturesStatus `json:"features,omitempty"`
+}
+
+// FeaturesStatus are the columns of an hour beside the labels.
+type FeaturesStatus struct {
+	Columns int    `json:"columns"`
+	Rows    uint64 `json:"rows"`
+	// Farthest is the column whose values are farthest from those of the same hours before, and Divergence how
+	// far, from 0 to 1; empty: nothing can be compared yet.
+	Farthest   string  `json:"farthest,omitempty"`
+	Divergence float64 `json:"divergence,omitempty"`
 }
 
 // LabelStatus is a label in that hour.
@@ -28,11 +41,12 @@ type LabelStatus struct {
 
 // AlarmStatus is an alarm that goes on.
 type AlarmStatus struct {
-	Kind  string `json:"kind"`
-	Label string `json:"label,omitempty"`
-	Slice string `json:"slice,omitempty"`
-	From  string `json:"from"`
-	Text  string `json:"text"`
+	Kind    string `json:"kind"`
+	Label   string `json:"label,omitempty"`
+	Slice   string `json:"slice,omitempty"`
+	Feature string `json:"feature,omitempty"`
+	From    string `json:"from"`
+	Text    string `json:"text"`
 }
 
 // Status is how the labels are; nil where they are not looked at, or nothing is known yet.
@@ -57,10 +71,28 @@ func (f *Follower) Status() *Status {
 			s.Labels = append(s.Labels, l)
 		}
 	}
+	s.Features = f.featuresOf(hour)
 	for _, a := range f.watch.Now() {
-		s.Alarms = append(s.Alarms, AlarmStatus{string(a.Kind), a.Label, a.Slice, a.From.String(), a.Text()})
+		s.Alarms = append(s.Alarms, AlarmStatus{string(a.Kind), a.Label, a.Slice, a.Feature, a.From.String(), a.Text()})
 	}
 	return s
+}
+
+// featuresOf are the columns of an hour. What was found is kept until there is another hour. mu is held.
+func (f *Follower) featuresOf(hour health.Hour) *FeaturesStatus {
+	now := f.watch.Table().Features.Hours[int64(hour)]
+	if now == nil {
+		return nil
+	}
+	if f.drifted.hour != hour || f.drifted.status.Rows != now.Rows {
+		s := FeaturesStatus{Columns: len(now.Columns), Rows: now.Rows}
+		if drifts := f.watch.FeatureDrifts(hour); len(drifts) > 0 {
+			s.Farthest, s.Divergence = drifts[0].Feature, drifts[0].Divergence
+		}
+		f.drifted.hour, f.drifted.status = hour, s
+	}
+	s := f.drifted.status
+	return &s
 }
 
 // Counts are the counts of all rows per hour, of the last so many hours that are written whole. It is
@@ -85,6 +117,24 @@ func (f *Follower) Counts(hours int) *health.Table {
 	return out
 }
 
+// Features are the counts of the columns of the rows of a day, as far as its commits were read; nil where
+// columns are not counted, or nothing is known of the day.
+func (f *Follower) Features(day health.Hour) *tally.Hour {
+	if f == nil {
+		return nil
+	}
+	hours := make([]int64, 24)
+	for i := range hours {
+		hours[i] = int64(day.Day()) + int64(i)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if h := f.watch.Table().Features.Sum(hours...); h.Rows > 0 {
+		return h
+	}
+	return nil
+}
+
 func rate(c *health.Cell, label int) *float64 {
 	l := c.Labels[label]
 	if l.Known == 0 {
@@ -105,6 +155,13 @@ func (s *Status) Print(lines io.Writer) {
 			text += fmt.Sprintf("; usual is %s", health.Percent(*l.Usual))
 		}
 		fmt.Fprintf(lines, "label %s\t%s\n", l.Label, text)
+	}
+	if c := s.Features; c != nil {
+		text := fmt.Sprintf("%d columns of %d rows of the hour from %s", c.Columns, c.Rows, s.Hour)
+		if c.Farthest != "" {
+			text += fmt.Sprintf("; farthest from usual: %q, divergence %.2f", c.Farthest, c.Divergence)
+		}
+		fmt.Fprintf(lines, "features\t%s\n", text)
 	}
 	for _, a := range s.Alarms {
 		fmt.Fprintf(lines, "alarm\t%s, since %s: %s\n", a.Kind, a.From, a.Text)
@@ -161,8 +218,8 @@ func (m *Metrics) Collect(f *Follower, gauge, counter func(*prometheus.Desc, flo
 	defer f.mu.Unlock()
 	for _, kind := range health.Kinds() {
 		labels := f.watch.Table().Labels
-		if kind == health.KindVolume {
-			labels = []string{""} // it is about rows
+		if kind == health.KindVolume || kind == health.KindFeature {
+			labels = []string{""} // it is about rows, or about columns, whose names are no labels of metrics
 		}
 		for _, label := range labels {
 			gauge(m.active, active[[2]string{string(kind), label}], string(kind), label)

@@ -1,17 +1,21 @@
 package pages
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/version"
 	"github.com/labeljoin/labeljoin/export/health"
 	"github.com/labeljoin/labeljoin/export/page"
 	"github.com/labeljoin/labeljoin/export/review"
+	"github.com/labeljoin/labeljoin/export/schema"
 	"github.com/labeljoin/labeljoin/export/shards"
+	"github.com/labeljoin/labeljoin/export/tally"
 )
 
 // mostRows is the largest day, in rows of all revisions, that is computed while a page waits: it
@@ -121,11 +125,54 @@ func (p *pages) window(label string) time.Duration {
 }
 
 func (p *pages) features(ctx context.Context, r *http.Request, w io.Writer) error {
+	days, listed, err := p.listed(ctx, r)
+	if err != nil {
+		return err
+	}
+	if listed != nil && (listed.Version.Number == 0 || listed.Foreign) {
+		live, err := p.counted(listed.Day)
+		if err != nil {
+			return err
+		}
+		if live != nil {
+			return page.WriteFeatures(w, &page.DayPage{Name: p.Config.Name, Days: days, Day: listed.Day, Content: live,
+				Note: countedNote})
+		}
+	}
 	day, err := p.day(ctx, r)
 	if err != nil {
 		return err
 	}
 	return page.WriteFeatures(w, day)
+}
+
+// countedNote is what is to be said of counts that were made while rows were written.
+const countedNote = "As it was counted while the rows were written: each row as it was written first. Means, medians " +
+	"and histograms are read off bins, four of each power of two."
+
+// counted is what the commits of a day say of its columns; nil: they say nothing.
+func (p *pages) counted(day string) (*page.Content, error) {
+	start, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return nil, &review.DayError{Text: day}
+	}
+	hour := health.Hour(start.Unix() / 3600)
+	now, before := p.Labels.Features(hour), p.Labels.Features(hour-24)
+	if now == nil {
+		return nil, nil
+	}
+	c := &page.Content{Title: day, Version: version.Text(), Now: now.Statistics()}
+	if before == nil {
+		return c, nil
+	}
+	c.Against, c.Before = start.AddDate(0, 0, -1).Format(time.DateOnly), before.Statistics()
+	for _, name := range now.Names() {
+		if d, ok := tally.Compare(before, now, name); ok {
+			c.Drifts = append(c.Drifts, schema.Drift{Column: name, Pinned: &d.Divergence})
+		}
+	}
+	slices.SortStableFunc(c.Drifts, func(a, b schema.Drift) int { return cmp.Compare(*b.Pinned, *a.Pinned) })
+	return c, nil
 }
 
 // lineHours is how far back labels are shown by hour.

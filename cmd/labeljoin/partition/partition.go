@@ -171,6 +171,7 @@ func OutputOptions(rows bucket.Bucket, id ID, c *config.Config, rules *joiner.Ru
 		o.Statistics = func() tablelog.Sink {
 			counter := health.NewCounter(labels, c.Monitor.Slices)
 			counter.Base = rules.Base()
+			counter.Features = c.Monitor.Features
 			return counter
 		}
 	}

@@ -25,6 +25,11 @@ type Monitor struct {
 	//
 	// Default: none. A fault of one group of rows shows in all rows only if it is large.
 	Slices []string `yaml:"slices"`
+	// The attribute of outcomes (in `attrs`) that says who brought them, such as source or sdk: outcomes that find
+	// no request are counted by it, of at most 64 producers.
+	//
+	// Default: none. They are counted by stream and reason only.
+	Producer string `yaml:"producer"`
 	// The subject that alarms are published to, as JSON, once when they begin and once when they end.
 	// It has no wildcards, and it is no input.
 	//

@@ -15,6 +15,7 @@ func Options(c *config.Config, rules joiner.Rules) (engine.Options, error) {
 		Name: c.Name, Rules: rules, RulesHash: c.Fingerprint(),
 		MaxFuture: c.Join.MaxFuture.Std(), MaxAge: c.Join.MaxAge.Std(),
 		OutcomesPerRequest: int(c.Limits.OutcomesPerRequest),
+		Producer:           c.Monitor.Producer,
 		Roll: engine.Roll{
 			Interval: c.Output.Roll.Interval.Std(), Rows: c.Output.Roll.Rows, Bytes: int64(c.Output.Roll.Size),
 		},

@@ -65,10 +65,12 @@ func TestChangedFeaturesAreFound(t *testing.T) {
 		fault         func(r *events.Request)
 		feature, says string // empty: no alarm
 	}{
-		"quiet":             {func(*events.Request) {}, "", ""},
-		"another unit":      {func(r *events.Request) { r.Features[2].Value.Float *= 1000 }, "latency", "about 1000 times as large"},
-		"a lost feature":    {func(r *events.Request) { r.Features[0].Value = events.Value{} }, "age", "missing in 100"},
-		"a renamed text":    {func(r *events.Request) { r.Features[1].Value.Str = strings.ToUpper(r.Features[1].Value.Str) }, "device", "divergence 1.00"},
+		"quiet": {func(*events.Request) {}, "", ""},
+		"another unit": {func(r *events.Request) { r.Features[2].Value.Float *= 1000 }, "latency",
+			"about 1000 times as large"},
+		"a lost feature": {func(r *events.Request) { r.Features[0].Value = events.Value{} }, "age", "missing in 100"},
+		"a renamed text": {func(r *events.Request) { r.Features[1].Value.Str = strings.ToUpper(r.Features[1].Value.Str) },
+			"device", "divergence 1.00"},
 		"a model that goes": {func(r *events.Request) { r.ModelVersion = "v2" }, "model_version", "divergence 1.00"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -129,7 +129,8 @@ func TestCountsAreThoseOfTheRows(t *testing.T) {
 	size := h.Columns["size"]
 	if size.Present != uint64(len(sizes)) || size.Numbers() != size.Present || size.Min != slices.Min(sizes) ||
 		size.Max != slices.Max(sizes) {
-		t.Errorf("seed %d: size is %+v, want %d values from %v to %v", seed, size, len(sizes), slices.Min(sizes), slices.Max(sizes))
+		t.Errorf("seed %d: size is %+v, want %d values from %v to %v", seed, size, len(sizes), slices.Min(sizes),
+			slices.Max(sizes))
 	}
 	slices.Sort(sizes)
 	if got, want := size.Median(), sizes[len(sizes)/2]; math.Abs(got-want) > max(math.Abs(want)/4, 0.5) {

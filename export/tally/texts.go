@@ -68,7 +68,8 @@ func nameOf(text []byte) string {
 		return string(text)
 	}
 	const shown = 40
-	return fmt.Sprintf("%s... (%d bytes, %016x)", strings.ToValidUTF8(string(text[:shown]), ""), len(text), xxhash.Sum64(text))
+	return fmt.Sprintf("%s... (%d bytes, %016x)", strings.ToValidUTF8(string(text[:shown]), ""), len(text),
+		xxhash.Sum64(text))
 }
 
 // keeper adds texts to those that are kept.
@@ -78,7 +79,9 @@ type keeper struct {
 	// most is the largest hash that may be kept, where full says that there is a bound.
 	most  uint64
 	full  bool
-	place int // of the one that was counted last
+	// recent are places, counted from 1, of texts that were counted, by the end of their hash: most texts are
+	// there.
+	recent [64]int
 }
 
 // add counts a text n times.
@@ -91,13 +94,14 @@ func (k *keeper) add(text []byte, hash, n uint64) {
 		return
 	}
 	t := k.texts
-	if k.place < len(t.Counts) && t.Counts[k.place].hash == hash {
-		t.Counts[k.place].Count += n
+	recent := &k.recent[hash%uint64(len(k.recent))]
+	if at := *recent - 1; at >= 0 && at < len(t.Counts) && t.Counts[at].hash == hash {
+		t.Counts[at].Count += n
 		return
 	}
 	if at, ok := k.slots[hash]; ok {
 		t.Counts[at].Count += n
-		k.place = at
+		*recent = at + 1
 		return
 	}
 	k.slots[hash] = len(t.Counts)

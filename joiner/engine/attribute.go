@@ -113,7 +113,7 @@ func (e *Engine) stepUnnamed(m *events.Message, ev *joiner.Event) {
 	if !ok {
 		e.sightKeyless(ev.Origin, ev.Outcome)
 	} else if ev.Outcome.TS < e.now().Orphaned {
-		e.sightOrphans(ev.Origin.Input, 0, 1)
+		e.sightOrphans(orphanSource{ev.Origin.Input, producerOf(ev.Outcome, e.o.Producer)}, 0, 1)
 	}
 	if !ok || ev.Outcome.TS < e.now().Orphaned {
 		e.dispose(m.Kind, joiner.DispositionOrphan)

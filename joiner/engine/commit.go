@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -123,7 +124,7 @@ func (e *Engine) stager() stager {
 	e.deciders[deciderStaging].rules = &rules
 	machine := e.machine
 	machine.Rules = &rules
-	return stager{machine: &machine, rulesHash: e.o.RulesHash, decider: e.deciders[deciderStaging]}
+	return stager{machine: &machine, rulesHash: e.o.RulesHash, producer: e.o.Producer, decider: e.deciders[deciderStaging]}
 }
 
 // reviseEarly compares the requests that this commit closes with what was
@@ -177,8 +178,8 @@ func (e *Engine) finish(ctx context.Context) error {
 	e.syncedAt = f.begun // staging did that
 	e.committed(&f.cut, &f.result, f.receipt)
 	e.sightRowFaults(f.faults)
-	for input := range e.o.Inputs {
-		e.sightOrphans(uint8(input), f.orphans[uint8(input)], 0)
+	for _, from := range slices.SortedFunc(maps.Keys(f.orphans), byOrphanSource) {
+		e.sightOrphans(from, f.orphans[from], 0)
 	}
 	e.measures = e.measures.plus(f.measures, f.ended.Sub(f.begun), f.ended)
 	if err := e.flush(ctx, false); err != nil {

@@ -29,6 +29,9 @@ type Options struct {
 	// OutcomesPerRequest is how many outcomes of one id are held; the rest are
 	// rejected. 0 is no bound.
 	OutcomesPerRequest int
+	// Producer is the attribute of outcomes that says who brought them: those that find no request are
+	// counted by it. Empty: there is none.
+	Producer string
 
 	Replay    *Replay // not nil: the inputs end, and are read whole before anything closes
 	Roll      Roll

@@ -41,7 +41,7 @@ func sight(t *testing.T, condition string, outcomes ...string) (*engine.Sighting
 }
 
 // sightIn joins a history, and tells what was noticed of it and what was logged.
-func sightIn(t *testing.T, h enginetest.History) (*engine.Sightings, string, *world) {
+func sightIn(t *testing.T, h enginetest.History, change ...func(*engine.Options)) (*engine.Sightings, string, *world) {
 	t.Helper()
 	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
 	w.roll = engine.Roll{}
@@ -52,6 +52,9 @@ func sightIn(t *testing.T, h enginetest.History) (*engine.Sightings, string, *wo
 	var text bytes.Buffer
 	o := w.options(st, -1)
 	o.Log = slog.New(slog.NewTextHandler(&text, nil))
+	for _, f := range change {
+		f(&o)
+	}
 	e := engine.New(o)
 	if err := e.Run(t.Context()); err != nil {
 		t.Fatal(err)
@@ -147,6 +150,36 @@ func TestOrphans(t *testing.T) {
 	s, _, _ := sightIn(t, h)
 	if len(s.Orphans) != 1 || s.Orphans[0].Alone != 2 || s.Orphans[0].Late != 1 {
 		t.Errorf("the orphans are %+v", s.Orphans)
+	}
+}
+
+// TestOrphansByProducer counts them by an attribute: a text, a number, and nothing there.
+func TestOrphansByProducer(t *testing.T) {
+	h := enginetest.Lines(oneLabel())
+	h.Request(0, "r")
+	begin := h.Events[0].TS
+	add := func(id, attrs string, stamped, arrived time.Duration) {
+		h.Events = append(h.Events, enginetest.Arrival{Kind: events.KindOutcome, TS: begin.Add(stamped), At: begin.Add(arrived),
+			Data: fmt.Appendf(nil, `{"request_id":%q,"type":"click","outcome_id":"o","ts":%d%s}`, id, begin.Add(stamped), attrs)})
+	}
+	const later = 1000 * time.Hour
+	add("one", `,"attrs":{"sdk":"web"}`, time.Second, time.Second)
+	add("two", `,"attrs":{"sdk":7}`, time.Second, time.Second)
+	add("three", "", time.Second, time.Second)
+	add("r", "", later, later)
+	h.Request(later, "s")
+	add("late", `,"attrs":{"sdk":"web"}`, 2*time.Second, later+time.Second)
+	h.End()
+	s, _, _ := sightIn(t, h, func(o *engine.Options) { o.Producer = "sdk" })
+	want := map[string][2]int64{"web": {1, 1}, "7": {1, 0}, "": {1, 0}}
+	for _, o := range s.Orphans {
+		if want[o.Producer] != [2]int64{o.Alone, o.Late} {
+			t.Errorf("%d and %d orphans of %q, want %v", o.Alone, o.Late, o.Producer, want[o.Producer])
+		}
+		delete(want, o.Producer)
+	}
+	if len(want) > 0 {
+		t.Errorf("there are no orphans of %v", want)
 	}
 }
 

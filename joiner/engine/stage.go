@@ -30,15 +30,16 @@ type inflightCommit struct {
 	err     error
 
 	begun, ended time.Time
-	measures     *Measures       // of its rows
-	faults       rowFaults       // of the requests that it closes
-	orphans      map[uint8]int64 // outcomes whose request has not come, by input
+	measures     *Measures              // of its rows
+	faults       rowFaults              // of the requests that it closes
+	orphans      map[orphanSource]int64 // outcomes whose request has not come
 }
 
 // stager is what staging a commit needs of the engine: nothing that changes.
 type stager struct {
 	machine   *joiner.Machine
 	rulesHash string
+	producer  string   // the attribute that says who brought an outcome
 	decider   *decider // of this goroutine only
 }
 
@@ -178,7 +179,7 @@ func (s stager) deadLetters(f *inflightCommit) error {
 
 // forgotten counts the orphans, and lists them for the state to drop.
 func (s stager) forgotten(f *inflightCommit) error {
-	f.forget, f.orphans = state.Forget{Cut: f.cut, Orphaned: f.at.Orphaned}, map[uint8]int64{}
+	f.forget, f.orphans = state.Forget{Cut: f.cut, Orphaned: f.at.Orphaned}, map[orphanSource]int64{}
 	known, t := map[joiner.RequestKey]*joiner.Distinct{}, &f.closed.Kinds[events.KindOutcome]
 	for orphan, err := range f.view.Orphans(f.at.Orphaned, f.cut.Orphaned) {
 		if err != nil {
@@ -197,7 +198,7 @@ func (s stager) forgotten(f *inflightCommit) error {
 		case orphan.Outcome.Booked:
 		case distinct.Add(&o):
 			t.Disposed[joiner.DispositionOrphan]++
-			f.orphans[orphan.Outcome.Origin.Input]++
+			f.orphans[orphanSource{orphan.Outcome.Origin.Input, producerOf(&o, s.producer)}]++
 		default:
 			t.Disposed[joiner.DispositionDuplicate]++
 		}

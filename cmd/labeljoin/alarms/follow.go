@@ -266,15 +266,20 @@ type message struct {
 
 // tell says an alarm.
 func (f *Follower) tell(state string, a *health.Alarm) {
-	m := message{Joiner: f.cfg.Name, State: state, Kind: string(a.Kind), Label: a.Label, Slice: a.Slice, Feature: a.Feature,
-		From: a.From.String(), To: a.To.String(), Was: a.Was, Is: a.Is, P: a.P, Text: a.Text()}
+	m := message{Joiner: f.cfg.Name, State: state, Kind: string(a.Kind), Label: a.Label, Slice: a.Slice,
+		Feature: a.Feature, From: a.From.String(), To: a.To.String(), Was: a.Was, Is: a.Is, P: a.P, Text: a.Text()}
 	level := slog.LevelWarn
 	if state == "ended" {
 		level = slog.LevelInfo
 	}
-	f.log.Log(context.Background(), level, "an alarm about labels has "+map[bool]string{true: "begun",
+	about := "labels"
+	if a.Feature != "" {
+		about = "a feature"
+	}
+	f.log.Log(context.Background(), level, "an alarm about "+about+" has "+map[bool]string{true: "begun",
 		false: "ended"}[state == "raised"],
-		"kind", m.Kind, "label", m.Label, "slice", m.Slice, "feature", m.Feature, "from", m.From, "says", m.Text)
+		"kind", m.Kind, "label", m.Label, "slice", m.Slice, "feature", m.Feature,
+		"from", m.From, "says", m.Text)
 	if f.cfg.Monitor.Subject == "" || f.Publish == nil {
 		return
 	}

@@ -29,6 +29,8 @@ type sightStatus struct {
 type orphanStatus struct {
 	Alone int64 `json:"no_request"` // none came while they waited
 	Late  int64 `json:"too_late"`   // they came too late to wait for one
+	// Producers are the same by what monitor.producer says; absent: it is not given.
+	Producers map[string]orphanStatus `json:"producers,omitempty"`
 }
 
 // faultStatus is why a label's condition could not be evaluated, and how often.
@@ -64,12 +66,7 @@ func sightStatusOf(s *engine.Sightings) *sightStatus {
 	for _, t := range s.Types {
 		out.Types[t.Type] = typeStatus{Outcomes: t.Count, Wanted: t.Wanted}
 	}
-	for _, o := range s.Orphans {
-		if out.Orphans == nil {
-			out.Orphans = map[string]orphanStatus{}
-		}
-		out.Orphans[o.Stream] = orphanStatus{o.Alone, o.Late}
-	}
+	out.Orphans = orphansOf(s)
 	for k, fields := range s.Unknown {
 		kind := events.Kind(k).String()
 		for _, f := range fields {
@@ -84,6 +81,25 @@ func sightStatusOf(s *engine.Sightings) *sightStatus {
 	}
 	if len(out.Faults)+len(out.Types)+len(out.Unknown)+len(out.Unheld)+len(out.Orphans) == 0 && out.Keyless == 0 {
 		return nil
+	}
+	return out
+}
+
+// orphansOf are the outcomes without a request by stream; nil: there are none.
+func orphansOf(s *engine.Sightings) (out map[string]orphanStatus) {
+	for _, o := range s.Orphans {
+		if out == nil {
+			out = map[string]orphanStatus{}
+		}
+		of := out[o.Stream]
+		of.Alone, of.Late = of.Alone+o.Alone, of.Late+o.Late
+		if o.Producer != "" {
+			if of.Producers == nil {
+				of.Producers = map[string]orphanStatus{}
+			}
+			of.Producers[o.Producer] = orphanStatus{Alone: o.Alone, Late: o.Late}
+		}
+		out[o.Stream] = of
 	}
 	return out
 }
@@ -118,6 +134,13 @@ func (s *sightStatus) Print(lines io.Writer) {
 		o := s.Orphans[stream]
 		fmt.Fprintf(lines, "orphans\toutcomes of stream %s since the start without a request: %d for which none came, %d that came too late\n",
 			stream, o.Alone, o.Late)
+		var producers []string
+		for _, name := range sorted(o.Producers) {
+			producers = append(producers, fmt.Sprintf("%q (%d)", name, o.Producers[name].Alone+o.Producers[name].Late))
+		}
+		if len(producers) > 0 {
+			fmt.Fprintf(lines, "orphans\tof stream %s by producer: %s\n", stream, shown(producers))
+		}
 	}
 	if s.Keyless > 0 {
 		fmt.Fprintf(lines, "no request\t%d outcomes name none and lack a field of join.attribute.by: they are orphans\n",
@@ -168,9 +191,9 @@ func (m *sightMetrics) Collect(s *engine.Sightings, counter func(*prometheus.Des
 	}
 	counter(m.unwanted, float64(unwanted))
 	counter(m.keyless, float64(s.Keyless))
-	for _, o := range s.Orphans {
-		counter(m.orphans, float64(o.Alone), o.Stream, "no_request")
-		counter(m.orphans, float64(o.Late), o.Stream, "too_late")
+	for stream, o := range orphansOf(s) { // producers are named by events, and those names are no labels of metrics
+		counter(m.orphans, float64(o.Alone), stream, "no_request")
+		counter(m.orphans, float64(o.Late), stream, "too_late")
 	}
 	for k, n := range s.Unheld {
 		counter(m.unheld, float64(n), events.Kind(k).String())

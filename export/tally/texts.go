@@ -77,8 +77,8 @@ type keeper struct {
 	texts *Texts
 	slots map[uint64]int // where a hash is
 	// most is the largest hash that may be kept, where full says that there is a bound.
-	most  uint64
-	full  bool
+	most uint64
+	full bool
 	// recent are places, counted from 1, of texts that were counted, by the end of their hash: most texts are
 	// there.
 	recent [64]int

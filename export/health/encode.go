@@ -6,8 +6,7 @@ import (
 	"slices"
 
 	"github.com/go-json-experiment/json"
-
-	"github.com/labeljoin/labeljoin/export/tally"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // tableFormat is the version of the format of counts.
@@ -24,7 +23,7 @@ type tableFile struct {
 	Delays  [][][2]uint64 `json:"delays,omitzero"` // per label: milliseconds and rows
 	Early   [][][2]uint64 `json:"early,omitzero"`  // the same of outcomes before the request
 	// Features are the counts of other columns; absent where they are not counted.
-	Features *tally.Table `json:"features,omitzero"`
+	Features jsontext.Value `json:"features,omitzero"`
 }
 
 type cellFile struct {
@@ -64,7 +63,11 @@ func Encode(t *Table, by []string) ([]byte, error) {
 		f.Cells = append(f.Cells, to)
 	}
 	if len(t.Features.Hours) > 0 {
-		f.Features = &t.Features
+		features, err := json.Marshal(&t.Features, json.Deterministic(true))
+		if err != nil {
+			return nil, err
+		}
+		f.Features = features
 	}
 	slices.SortFunc(f.Cells, func(a, b cellFile) int {
 		return cmp.Or(cmp.Compare(a.Slice, b.Slice), cmp.Compare(a.Hour, b.Hour))
@@ -106,24 +109,37 @@ func (f *cellFile) nulls(c *Cell) {
 
 // Decode reads what Encode has written, and the columns by which the rows are counted too.
 func Decode(data []byte) (t *Table, by []string, err error) {
+	t, by, features, err := decode(data)
+	if err == nil && features != nil {
+		if err = json.Unmarshal(features, &t.Features); err != nil {
+			return nil, nil, fmt.Errorf("these are no counts of columns: %w", err)
+		}
+	}
+	return t, by, err
+}
+
+// DecodeLabels is Decode without the counts of other columns, which are the larger part.
+func DecodeLabels(data []byte) (t *Table, by []string, err error) {
+	t, by, _, err = decode(data)
+	return t, by, err
+}
+
+func decode(data []byte) (t *Table, by []string, features jsontext.Value, err error) {
 	var f tableFile
 	if err := json.Unmarshal(data, &f); err != nil {
-		return nil, nil, fmt.Errorf("these are no counts of labels: %w", err)
+		return nil, nil, nil, fmt.Errorf("these are no counts of labels: %w", err)
 	}
 	if f.Format != tableFormat {
-		return nil, nil, fmt.Errorf("counts of labels have format %d, this version of labeljoin reads %d", f.Format,
+		return nil, nil, nil, fmt.Errorf("counts of labels have format %d, this version of labeljoin reads %d", f.Format,
 			tableFormat)
 	}
 	n := len(f.Labels)
 	t = NewTable(f.Labels)
 	t.Deciles = f.Deciles
-	if f.Features != nil {
-		t.Features = *f.Features
-	}
 	for i := range f.Cells {
 		c := &f.Cells[i]
 		if len(c.Known) != n || len(c.Positive) != n || len(c.Delay) != n {
-			return nil, nil, fmt.Errorf("the counts of hour %s are not of %d labels", c.Hour, n)
+			return nil, nil, nil, fmt.Errorf("the counts of hour %s are not of %d labels", c.Hour, n)
 		}
 		to := t.Cell(Key{c.Slice, c.Hour})
 		to.Rows, to.Covered, to.Corrected, to.Late, to.Cut = c.Rows, c.Covered, c.Corrected, c.Late, c.Cut
@@ -143,7 +159,7 @@ func Decode(data []byte) (t *Table, by []string, err error) {
 	}
 	for _, d := range t.Deciles {
 		if len(d.Known) != n || len(d.Positive) != n || len(d.Expected) != n {
-			return nil, nil, fmt.Errorf("the counts by score are not of %d labels", n)
+			return nil, nil, nil, fmt.Errorf("the counts by score are not of %d labels", n)
 		}
 	}
 	for l := range min(n, len(f.Delays)) {
@@ -156,7 +172,7 @@ func Decode(data []byte) (t *Table, by []string, err error) {
 			t.Delays[l][-int64(d[0])] = d[1]
 		}
 	}
-	return t, f.By, nil
+	return t, f.By, f.Features, nil
 }
 
 // UnmarshalText reads the start of an hour.

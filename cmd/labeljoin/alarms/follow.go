@@ -29,6 +29,9 @@ const (
 // mostRead bounds how many manifests are read for the history, at the start.
 const mostRead = 20_000
 
+// featureHistory is how far back the counts of columns are read at the start.
+const featureHistory = (health.KeepFeatureDays + 1) * 24 * time.Hour
+
 // judgedAgain is how many hours are judged again at the start.
 const judgedAgain = 8 * 24
 
@@ -132,7 +135,7 @@ func (f *Follower) take(op *tablelog.Operation) {
 	if op.Commit == nil {
 		return
 	}
-	counts, by := f.countsOf(op)
+	counts, by := f.countsOf(op, health.Decode)
 	f.mu.Lock()
 	if counts != nil {
 		f.watch.Add(counts, by)
@@ -167,11 +170,12 @@ func (f *Follower) endOf(closed events.Time) health.Hour {
 }
 
 // countsOf are the counts that a commit carries; nil if it has none that can be read.
-func (f *Follower) countsOf(op *tablelog.Operation) (*health.Table, []string) {
+func (f *Follower) countsOf(op *tablelog.Operation,
+	decode func([]byte) (*health.Table, []string, error)) (*health.Table, []string) {
 	if len(op.Statistics) == 0 {
 		return nil, nil
 	}
-	counts, by, err := health.Decode(op.Statistics)
+	counts, by, err := decode(op.Statistics)
 	if err != nil {
 		f.log.Debug("a commit's counts of labels cannot be read", "commit", op.Commit.Number, "error", err)
 		return nil, nil
@@ -209,7 +213,11 @@ func (f *Follower) readHistory(ctx context.Context, log *tablelog.Log) error {
 		if op.Commit == nil {
 			continue
 		}
-		counts, by := f.countsOf(op)
+		decode := health.Decode
+		if state.Last != nil && op.Commit.MaxEvent < state.Last.MaxEvent.Add(-featureHistory) {
+			decode = health.DecodeLabels
+		}
+		counts, by := f.countsOf(op, decode)
 		if counts == nil && op.Summary.RowsAdded > 0 {
 			break // it was made before commits carried counts
 		}

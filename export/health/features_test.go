@@ -2,6 +2,7 @@ package health_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -38,7 +39,7 @@ func featureHour(t *testing.T, rng *rand.Rand, at int, fault func(r *events.Requ
 		r := &events.Request{ID: fmt.Sprint(at, "-", i), TS: ts, ModelVersion: "v1", Features: []events.Field{
 			{Name: "age", Value: number(30 + 10*rng.NormFloat64())},
 			{Name: "device", Value: text([]string{"phone", "phone", "tablet", "tv"}[rng.IntN(4)])},
-			{Name: "latency", Value: number(rng.ExpFloat64() * (1 + float64(at%24)/24))},
+			{Name: "latency", Value: number(math.Exp(0.3*rng.NormFloat64()) * (1 + float64(at%24)/24))},
 			{Name: "day", Value: text(fmt.Sprint("day ", at/24))}, // another one every day
 			{Name: "session", Value: text(fmt.Sprint(rng.Uint64()))},
 		}, Items: []events.Item{{ID: "a"}, {ID: "b"}}}

@@ -155,7 +155,7 @@ func Unit(before, now *Hour, name string) (text string) {
 	}
 	was, is := a.Median(), b.Median()
 	for _, f := range unitFactors() {
-		const about = 1.2
+		const about = 1.35 // medians of some hundred rows, read off bins
 		for _, k := range []float64{f, 1 / f} {
 			if r := is / was / k; r > 1/about && r < about {
 				if k > 1 {

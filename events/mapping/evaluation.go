@@ -31,6 +31,8 @@ type evaluation struct {
 
 	env  map[string]any // of the machine
 	told bool           // env says what event is
+	// toldIt says that env says what it is.
+	toldIt bool
 
 	objects []object // that quick evaluations have made of the record at hand
 	values  []any    // of objects and lists
@@ -93,7 +95,11 @@ func (e *evaluation) run(p *program) (any, error) {
 		e.env[nameEvent], e.env[nameSubject], e.env[nameHeaders] = plain(e.event), e.subject, e.headers
 		e.env[nameStored] = e.stored
 	}
-	e.env[nameIt], e.env[nameKind] = plain(e.it), e.kind
+	if !e.toldIt {
+		e.toldIt = true
+		e.env[nameIt] = plain(e.it)
+	}
+	e.env[nameKind] = e.kind
 	return e.vm.Run(p.code, e.env)
 }
 
@@ -116,10 +122,14 @@ func (e *evaluation) begin(msg *events.Message, headers bool) {
 
 // next takes the next record.
 func (e *evaluation) next(record any) {
-	e.event, e.it, e.kind, e.told = record, nil, "", false
+	e.event, e.told = record, false
+	e.element(nil)
 	clear(e.values)
 	e.objects, e.values = e.objects[:0], e.values[:0]
 }
+
+// element takes the next element of each.
+func (e *evaluation) element(it any) { e.it, e.kind, e.toldIt = it, "", false }
 
 // So many values and bytes are kept, so that one large record does not cost memory for good.
 const (

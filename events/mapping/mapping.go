@@ -204,7 +204,7 @@ func (m *Mapping) events(e *evaluation, record any, raw []byte, emit func(events
 		return
 	}
 	for _, element := range elements {
-		e.it, e.kind = element, ""
+		e.element(element)
 		if err := e.budget.step(false); err != nil {
 			emit(events.Decoded{Kind: m.kinds[0], Record: raw, Reject: failed("each", m.each, err)})
 			return

@@ -92,19 +92,20 @@ func (b *Replay) Run(ctx context.Context, out io.Writer) (err error) {
 
 // log measures one log in all formats that are wanted.
 func (b *Replay) log(ctx context.Context, l *replayLog) (all []replayComparison, err error) {
+	formats := []string{"jsonl", "parquet"}
+	if b.Python == "" {
+		formats = formats[:1]
+	}
+	formats = slices.DeleteFunc(formats, func(f string) bool { return !strings.HasPrefix(l.name+"-"+f, b.Only) })
+	if len(formats) == 0 {
+		return nil, nil // its files may be large
+	}
 	dir := filepath.Join(b.Dir, fmt.Sprintf("%s-%d", l.name, b.Rows))
 	fmt.Fprintf(b.Talk, "writing the log %s\n", l.name)
 	if err := l.writeLogs(b.Rows, dir); err != nil {
 		return nil, err
 	}
-	formats := []string{"jsonl", "parquet"}
-	if b.Python == "" {
-		formats = formats[:1]
-	}
 	for _, format := range formats {
-		if name := l.name + "-" + format; b.Only != "" && !strings.HasPrefix(name, b.Only) {
-			continue
-		}
 		c, err := b.compare(ctx, l, dir, format)
 		if err != nil {
 			return nil, err

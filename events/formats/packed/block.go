@@ -40,14 +40,11 @@ const (
 // errDamaged says that a block is none. Only this program writes blocks.
 var errDamaged = errors.New("a block of rows is damaged")
 
-// decode makes b the rows of a payload, in which it lies.
+// decode makes b, which is new, the rows of a payload, in which it lies.
 func (b *Block) decode(payload []byte) error {
 	r := &bytesReader{rest: payload}
 	b.Rows = int(r.uint32())
-	if len(b.leaves) != len(b.schema.leaves) {
-		b.leaves = make([]leaf, len(b.schema.leaves))
-	}
-	b.starts = b.starts[:0]
+	b.leaves = make([]leaf, len(b.schema.leaves))
 	for i := range b.leaves {
 		if err := b.decodeLeaf(i, r); err != nil {
 			return err
@@ -63,7 +60,6 @@ func (b *Block) decodeLeaf(i int, r *bytesReader) error {
 	l, t := &b.leaves[i], &b.schema.leaves[i]
 	flags := r.byte()
 	l.levels = int(r.uint32())
-	l.def, l.words, l.offsets, l.text, l.at, l.ascii = nil, nil, nil, nil, l.at[:0], false
 	if flags&hasDef != 0 {
 		l.def = r.bytes(l.levels)
 	}
@@ -90,7 +86,7 @@ func (b *Block) decodeLeaf(i int, r *bytesReader) error {
 	}
 	n := l.levels
 	if l.def != nil {
-		n = 0
+		n, l.at = 0, make([]int32, 0, len(l.def))
 		for _, d := range l.def {
 			l.at = append(l.at, int32(n))
 			if d >= t.def {

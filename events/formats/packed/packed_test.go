@@ -102,6 +102,13 @@ func (g generator) request() request {
 	if r.ID = &id; g.IntN(8) == 0 {
 		r.ID = maybe(g, g.text())
 	}
+	if g.IntN(20) == 0 { // more than are looked through, and nothing odd in them
+		for range 70 {
+			id := fmt.Sprint("i", g.IntN(100))
+			r.Items = append(r.Items, item{ID: &id, Position: maybe(g, g.int())})
+		}
+		return r
+	}
 	for range g.IntN(4) {
 		i := item{Position: maybe(g, g.int()), Score: maybe(g, g.float()), Features: maybe(g, g.features())}
 		id := fmt.Sprint("i", g.IntN(5))

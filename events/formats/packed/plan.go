@@ -2,6 +2,7 @@ package packed
 
 import (
 	"math"
+	"slices"
 	"unicode/utf8"
 	"unsafe"
 
@@ -280,6 +281,10 @@ func (b *Block) items(row int, req *events.Request) bool {
 		return false
 	}
 	ok := true
+	var known map[string]struct{} // ids that were listed; nil: they are few
+	if end-first > fewItems {
+		known = make(map[string]struct{}, end-first)
+	}
 	for level := first; ok && level < end; level++ {
 		if len(list) < cap(list) {
 			list = list[:len(list)+1]
@@ -287,7 +292,7 @@ func (b *Block) items(row int, req *events.Request) bool {
 			list = append(list, events.Item{})
 		}
 		item := &list[len(list)-1]
-		if ok = b.item(level, item); ok && listed(list[:len(list)-1], item.ID) {
+		if ok = b.item(level, item); ok && listed(list[:len(list)-1], known, item.ID) {
 			list = list[:len(list)-1]
 		}
 	}
@@ -299,14 +304,18 @@ func (b *Block) items(row int, req *events.Request) bool {
 	return ok
 }
 
-// listed reports whether an id was listed before: only the first of a name counts.
-func listed(before []events.Item, id string) bool {
-	for i := range before {
-		if before[i].ID == id {
-			return true
-		}
+// fewItems are looked through faster than a map is made of them.
+const fewItems = 32
+
+// listed reports whether an id was listed before: only the first of a name counts. It is
+// known from now on.
+func listed(before []events.Item, known map[string]struct{}, id string) bool {
+	if known == nil {
+		return slices.ContainsFunc(before, func(i events.Item) bool { return i.ID == id })
 	}
-	return false
+	_, is := known[id]
+	known[id] = struct{}{}
+	return is
 }
 
 func (b *Block) item(level int, item *events.Item) bool {

@@ -11,7 +11,13 @@ import (
 func Definition(c *config.Config, rules joiner.Rules) sql.Definition {
 	d := sql.Definition{Name: c.Name, Rules: rules, Impression: c.Join.Impression, Limit: int(c.Limits.OutcomesPerRequest)}
 	for i := range c.Labels {
-		d.When = append(d.When, c.Labels[i].When)
+		l := &c.Labels[i]
+		texts := sql.LabelTexts{Until: l.Until}
+		_, texts.Number = l.Value.Parts()
+		for _, column := range l.Columns {
+			texts.Columns = append(texts.Columns, column.Value)
+		}
+		d.When, d.Texts = append(d.When, l.When), append(d.Texts, texts)
 	}
 	return d
 }

@@ -286,10 +286,8 @@ func compileRow(source string, drop without, options ...expr.Option) (*vm.Progra
 	return program, nil
 }
 
-// split makes a condition of an expression that looks at the row: what of it the
-// outcome alone can say, and the rest.
-func split(source string, tree ast.Node) (Condition, error) {
-	var alone, rest []ast.Node
+// parts are what of a condition the outcome alone can say, and the rest: all have to hold.
+func parts(tree ast.Node) (alone, rest []ast.Node) {
 	for _, part := range conjuncts(tree, nil) {
 		if l := looksOf(part); l.row {
 			rest = append(rest, part)
@@ -297,6 +295,13 @@ func split(source string, tree ast.Node) (Condition, error) {
 			alone = append(alone, part)
 		}
 	}
+	return alone, rest
+}
+
+// split makes a condition of an expression that looks at the row: what of it the
+// outcome alone can say, and the rest.
+func split(source string, tree ast.Node) (Condition, error) {
+	alone, rest := parts(tree)
 	program, err := compileRow(source, alone, expr.AsBool())
 	if err != nil {
 		return Condition{}, err

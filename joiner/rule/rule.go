@@ -109,14 +109,40 @@ func (c *Condition) interpreted(program *vm.Program) {
 	c.Fault = func(o *events.Outcome) string { _, err := run(o); return faultOf(err) }
 }
 
-// Tree is a condition over the outcome alone as expr's machine runs it: checked, with
-// constants folded. It is for those who say a condition in another language, and must not be
+// Trees is a condition as expr's machine runs it: checked, and with constants folded where it is. All of
+// them have to hold. One that looks at the request or the item is in two: what the outcome alone can
+// say, and the rest. They are for those who say a condition in another language, and must not be
 // changed. The error is an *Error.
-func Tree(source string) (ast.Node, error) {
+func Trees(source string) ([]ast.Node, error) {
+	tree, err := parse(source)
+	if err != nil {
+		return nil, err
+	}
+	alone, rest := parts(tree)
+	var trees []ast.Node
+	if len(alone) > 0 {
+		program, err := compileAlone(source, rest)
+		if err != nil {
+			return nil, err
+		}
+		trees = append(trees, program.Node())
+	}
+	if len(rest) > 0 {
+		program, err := compileRow(source, alone, expr.AsBool())
+		if err != nil {
+			return nil, err
+		}
+		trees = append(trees, program.Node())
+	}
+	return trees, nil
+}
+
+// ValueTree is an expression that gives something of an outcome in a row, as Trees is a condition.
+func ValueTree(source string) (ast.Node, error) {
 	if _, err := parse(source); err != nil {
 		return nil, err
 	}
-	program, err := compileAlone(source, nil)
+	program, err := compileRow(source, nil)
 	if err != nil {
 		return nil, err
 	}

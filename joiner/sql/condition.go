@@ -16,6 +16,9 @@ import (
 type translator struct {
 	dialect    Dialect
 	attributes []attribute        // that some condition reads
+	fields     []PlanField        // of rows, that some condition reads
+	perRequest bool               // a row is a request
+	looked     bool               // something of the row was read
 	scope      map[string]operand // variables of let
 	refused    string             // why the condition cannot be said; the first reason
 }
@@ -26,16 +29,38 @@ const mostSQL = 64 << 10
 
 // condition makes SQL of a condition: a boolean that is never NULL.
 func (t *translator) condition(what, source string) (string, error) {
-	tree, err := rule.Tree(source)
+	trees, err := rule.Trees(source)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", what, err)
 	}
+	holds := always
+	for _, tree := range trees {
+		o, err := t.expression(what, tree)
+		if err != nil {
+			return "", err
+		}
+		holds = and(holds, o.ok, o.is(kindBool), o.truth)
+	}
+	return string(holds), nil
+}
+
+// expression translates the tree of an expression.
+func (t *translator) expression(what string, tree ast.Node) (operand, error) {
 	t.refused, t.scope = "", map[string]operand{}
 	o := t.operand(tree)
 	if t.refused != "" {
-		return "", &RefusedError{What: what, Reason: t.refused}
+		return o, &RefusedError{What: what, Reason: t.refused}
 	}
-	return string(and(o.ok, o.is(kindBool), o.truth)), nil
+	return o, nil
+}
+
+// value translates an expression that gives a value.
+func (t *translator) value(what, source string) (operand, error) {
+	tree, err := rule.ValueTree(source)
+	if err != nil {
+		return operand{}, fmt.Errorf("%s: %w", what, err)
+	}
+	return t.expression(what, tree)
 }
 
 // refuse notes why a condition cannot be said, and gives something of any kind.
@@ -119,6 +144,8 @@ func (t *translator) variable(name string) operand {
 		return boolean(always, truth("("+t.dialect.name("value")+" IS NOT NULL)"))
 	case "attrs":
 		return t.refuse("attrs is used as a whole; name one of its keys")
+	case "request", "item":
+		return t.inRow(name, nil)
 	}
 	return t.refuse("the query does not know the name %q", name)
 }
@@ -201,7 +228,12 @@ func (t *translator) member(n *ast.MemberNode) operand {
 	for node := ast.Node(n); ; {
 		m, ok := node.(*ast.MemberNode)
 		if !ok {
-			if id, ok := node.(*ast.IdentifierNode); !ok || id.Value != "attrs" {
+			id, ok := node.(*ast.IdentifierNode)
+			if ok && (id.Value == "request" || id.Value == "item") {
+				slices.Reverse(path)
+				return t.inRow(id.Value, path)
+			}
+			if !ok || id.Value != "attrs" {
 				return t.refuse("a key is taken of something that is not attrs")
 			}
 			break

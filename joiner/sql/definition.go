@@ -14,9 +14,10 @@ import (
 type Definition struct {
 	Name       string // of the configuration, for the first line
 	Rules      joiner.Rules
-	When       []string // the condition of each label of Rules
-	Impression string   // the condition that Rules.Impression is
-	Limit      int      // of different outcomes of one id; 0: there is none
+	When       []string     // the condition of each label of Rules
+	Texts      []LabelTexts // the other expressions of each label of Rules; nil: none has any
+	Impression string       // the condition that Rules.Impression is
+	Limit      int          // of different outcomes of one id; 0: there is none
 	// Complete says that nothing is missing after the end of the logs.
 	Complete bool
 	// Requests and Outcomes are the tables that `labeljoin archive` wrote, as they are

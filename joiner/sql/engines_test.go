@@ -139,7 +139,7 @@ func prepare(t *testing.T, l *logs, dialect sql.Dialect, dir string) comparison 
 	rules := &l.def.Rules
 	var labels []string
 	for i := range rules.Labels {
-		labels = append(labels, rules.Labels[i].Name, rules.Labels[i].Name+"_ts")
+		labels = append(append(labels, rules.Labels[i].Name), rules.Labels[i].OwnColumns()...)
 	}
 	w, err := archive.New(archive.Options{Dir: dir, Labels: labels, Features: l.features, PerRequest: rules.PerRequest})
 	if err != nil {

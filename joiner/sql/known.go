@@ -16,21 +16,19 @@ var (
 		"Lateness", "Early", "Stages", "Guard",
 		// It is refused by itself, with its own reason.
 		"Merge"}
-	knownLabel = []string{"Name", "Window", "From", "Agg", "When",
+	knownLabel = []string{"Name", "Window", "From", "Agg", "When", "InRow", "Number", "Until", "Columns",
 		// It says why When does not hold, and decides nothing.
-		"Fault"}
+		"Fault",
+		// What has to be decoded of an outcome: the archive has all of it.
+		"Attrs", "AllAttrs"}
 )
 
 // reasons say in words what some of the others are.
 var reasons = map[string]string{
-	"InRow":     "its condition looks at the request or the item, and the query joins them afterwards",
-	"Number":    "its value is an expression, and the query knows the outcome's own value only",
 	"Attribute": "outcomes that name no request are given to requests (join.attribute), and the query joins by request_id only",
 	"Of":        "it is made of other labels: their columns are in the query, so write it as one more SELECT around it",
-	"Until":     "its window ends with another outcome",
 	"Votes":     "its outcomes are votes of raters (by)",
 	"Pair":      "it is made of pairs of outcomes, and the query looks at each outcome alone",
-	"Columns":   "it keeps attributes of the outcome that decided as columns",
 }
 
 // onlyKnown refuses a struct of which a field that is not known is set.

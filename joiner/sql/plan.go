@@ -34,11 +34,12 @@ type Plan struct {
 	Limit, Copies      int   // of different outcomes, and of different request events
 	Attributes         []PlanAttribute
 	Labels             []PlanLabel
-	Impression         string // a condition; empty: none is asked
-	Negatives          string // all, seen or above_last_positive
-	SampleRate, Weight string // literals; empty: there is no sampling
-	SampleSHA256       bool   // the share of an id is computed, and not the archive's
-	Least, Most        int64  // the bounds of the times that a query calculates with
+	RowFields          []PlanField // of requests and items, that some condition looks at
+	Impression         string      // a condition; empty: none is asked
+	Negatives          string      // all, seen or above_last_positive
+	SampleRate, Weight string      // literals; empty: there is no sampling
+	SampleSHA256       bool        // the share of an id is computed, and not the archive's
+	Least, Most        int64       // the bounds of the times that a query calculates with
 
 	dialect Dialect
 }
@@ -54,12 +55,29 @@ type PlanAttribute struct {
 type PlanLabel struct {
 	Column, TS, Qualifies string // names
 	Counted               string // the name of the number of values, for a mean
+	Value                 string // the name of the outcome's value: its own, or what Number is
+	Number, NumberComment string // an expression; empty: the value is the outcome's own
+	Until, UntilComment   string // a condition of what ends the window; empty: nothing does
+	Ends                  string // the name of the time at which it ends
+	Columns               []PlanColumn
 	Agg                   string
+	Certain               bool // it is 1 for good once it is 1
 	From, Window          int64
 	When                  string // a condition
 	Gap                   string // on the time of the request (r.labeljoin_ts): a gap touches the window; empty: none
 	Comment               string
 }
+
+// PlanColumn is what a label keeps of the outcome that decided it.
+type PlanColumn struct {
+	Name       string // of the column
+	Kept       string // the name of what an outcome has for it
+	Expression string
+	Comment    string
+}
+
+// PlanField is something of a request or an item, as a column.
+type PlanField struct{ Column, Name string }
 
 // NewPlan says a definition in a dialect. The error is a *RefusedError, or says that a
 // condition is none.
@@ -84,18 +102,13 @@ func NewPlan(def Definition, dialect Dialect) (*Plan, error) {
 		p.SampleSHA256 = r.SampleHash == joiner.SampleSHA256
 	}
 	p.Create = def.Create.sql()
-	t := translator{dialect: dialect}
+	t := translator{dialect: dialect, perRequest: r.PerRequest}
 	for i := range r.Labels {
-		l := &r.Labels[i]
-		when, err := t.condition("label "+l.Name, def.When[i])
+		label, err := t.label(&def, i)
 		if err != nil {
 			return nil, err
 		}
-		p.Labels = append(p.Labels, PlanLabel{
-			Column: dialect.name(l.Name), TS: dialect.name(l.Name + "_ts"), Qualifies: dialect.name("q_" + l.Name),
-			Counted: dialect.name("n_" + l.Name), Agg: aggregateName(l.Agg), From: int64(l.From), Window: int64(l.Window),
-			When: when, Gap: gapsOf(r, l), Comment: comment(l.Name + ": " + def.When[i]),
-		})
+		p.Labels = append(p.Labels, label)
 	}
 	if r.Negatives == joiner.NegativesSeen {
 		var err error
@@ -108,7 +121,13 @@ func NewPlan(def Definition, dialect Dialect) (*Plan, error) {
 			Name: a.name, Key: dialect.text(pointer(a.path)), Comment: comment("attrs." + strings.Join(a.path, ".")),
 		})
 	}
+	p.RowFields = t.fields
 	return p, nil
+}
+
+// Ends reports whether an outcome may end the window of a label.
+func (p *Plan) Ends() bool {
+	return slices.ContainsFunc(p.Labels, func(l PlanLabel) bool { return l.Until != "" })
 }
 
 // gapsOf says when a declared gap touches the window of a label, whose request is stamped

@@ -56,17 +56,17 @@ func history(seed uint64) logs {
 	h.Rules.Labels = slices.DeleteFunc(h.Rules.Labels, func(l joiner.Label) bool {
 		return l.Of != nil || l.Pair != nil
 	})
-	for i := range h.Rules.Labels { // so are labels that look at the request
-		l := &h.Rules.Labels[i]
-		l.Until = nil
-		l.InRow, l.Number, l.Columns, l.Attrs, l.AllAttrs = nil, nil, nil, nil, false
+	for i := range h.Rules.Labels {
+		if l := &h.Rules.Labels[i]; l.Votes != nil {
+			l.Votes, l.Agg = nil, joiner.AggCount
+		}
 	}
+	texts := writeLabels(r, &h)
 	l := logs{
 		name:     fmt.Sprint("seed ", seed),
 		decoders: [events.Kinds]jsonevent.Decoder{enginetest.Decoder(), enginetest.Decoder()},
-		def: sql.Definition{Name: fmt.Sprint("seed ", seed), Rules: h.Rules, When: h.When, Impression: enginetest.Impression,
-			Limit:    h.Limit,
-			Complete: r.IntN(2) == 0},
+		def: sql.Definition{Name: fmt.Sprint("seed ", seed), Rules: h.Rules, When: h.When, Texts: texts,
+			Impression: enginetest.Impression, Limit: h.Limit, Complete: r.IntN(2) == 0},
 	}
 	if r.IntN(4) == 0 {
 		at := h.Events[r.IntN(len(h.Events))].At
@@ -80,11 +80,91 @@ func history(seed uint64) logs {
 	return l
 }
 
+// What labels of random histories may be written with.
+func writtenWith(what string) []string {
+	return map[string][]string{
+		"condition": {`request.user_id == "u1"`, `attrs.user == request.user_id`, `item.position > 1`, `item.score > 0.5`,
+			`!(item.score > 0.5)`, `(request.model != "" || item.item_id == "i1")`, `item.item_id == item_id`,
+			`request.request_id contains "1"`, `request.model_version in ["", "2"]`, `item.position in [0, 2, 3]`,
+			`(attrs.ms > 100 || request.user_id != "u1")`},
+		"value": {`attrs.ms / 1000`, `value * 2 - attrs.ms`, `attrs.ms ?? value`, `type == "buy"`, `item.position + value`,
+			`attrs.user`, `nil`, `3`, `value * 1e308 * 10`},
+		"until":  {`type == "view"`, `type == "buy"`, `value > 0`, `attrs.ms > 100 || type == "click"`},
+		"string": {`attrs.user`, `type`, `item_id`, `request.user_id + "/" + type`, `attrs.ms`},
+		"double": {`attrs.ms`, `value`, `item.position`, `attrs.ms / 2`, `attrs.user`},
+		"bool":   {`has_value`, `attrs.ms > 50`, `type == "click" ? true : nil`},
+	}[what]
+}
+
+// writeLabels has some labels look at the row, at expressions and at what ends their windows.
+func writeLabels(r *rand.Rand, h *enginetest.History) []sql.LabelTexts {
+	texts := make([]sql.LabelTexts, len(h.Rules.Labels))
+	pick := func(what string) string {
+		for {
+			list := writtenWith(what)
+			if text := list[r.IntN(len(list))]; !h.Rules.PerRequest || !strings.Contains(text, "item.") {
+				return text
+			}
+		}
+	}
+	lines := "labels:\n"
+	for i := range h.Rules.Labels {
+		l := &h.Rules.Labels[i]
+		if r.IntN(3) == 0 {
+			h.When[i] += " && " + pick("condition")
+		}
+		lines += fmt.Sprintf("  %s: {when: '%s', window: %dms", l.Name, h.When[i], l.Window.Milliseconds())
+		if word := aggWord(l.Agg); word != "" && r.IntN(3) == 0 {
+			texts[i].Number = pick("value")
+			lines += fmt.Sprintf(", value: '%s(%s)'", word, texts[i].Number)
+		}
+		if r.IntN(4) == 0 {
+			texts[i].Until = pick("until")
+			lines += fmt.Sprintf(", until: '%s'", texts[i].Until)
+		}
+		if r.IntN(3) == 0 {
+			var columns []string
+			for _, typ := range []string{"string", "double", "bool"} {
+				text := pick(typ)
+				texts[i].Columns = append(texts[i].Columns, text)
+				columns = append(columns, fmt.Sprintf("kept_%s_%s: {value: '%s', type: %s}", l.Name, typ, text, typ))
+			}
+			lines += ", columns: {" + strings.Join(columns, ", ") + "}"
+		}
+		lines += "}\n"
+	}
+	for i, c := range rulesOf(lines) {
+		l := &h.Rules.Labels[i]
+		l.When, l.InRow, l.Number, l.Until, l.Columns = c.When, c.InRow, c.Number, c.Until, c.Columns
+		l.Attrs, l.AllAttrs = c.Attrs, c.AllAttrs
+	}
+	return texts
+}
+
+// aggWord is what configurations call an aggregate of values; empty if it is none.
+func aggWord(a joiner.Agg) string {
+	return map[joiner.Agg]string{joiner.AggSum: "sum", joiner.AggMean: "mean", joiner.AggMax: "max", joiner.AggMin: "min",
+		joiner.AggFirst: "first", joiner.AggLast: "last"}[a]
+}
+
+// rulesOf are the labels of a configuration.
+func rulesOf(lines string) []joiner.Label {
+	c, err := config.DecodeRules("labels", []byte(lines))
+	if err != nil {
+		panic(fmt.Sprint(lines, err)) // a defect of the test
+	}
+	rules, err := wire.Rules(c)
+	if err != nil {
+		panic(fmt.Sprint(lines, err))
+	}
+	return rules.Labels
+}
+
 // refusedScenarios are the files whose configuration a query cannot say. A file with a
 // rule that was added to the join since is refused too, and need not be here.
 var refusedScenarios = map[string]bool{
 	"attribute": true, "attribute_shares": true, "merge": true, "early_merge": true, "whole_row_merge": true, "conditions_request": true, "value_expressions": true,
-	"of_labels": true, "label_columns": true, "votes": true, "votes_classes": true, "until": true, "until_edits": true,
+	"of_labels": true, "label_columns": true, "votes": true, "votes_classes": true,
 	"pairs": true, "pairs_sequences": true, "pairs_edits": true, "pairs_attributed": true,
 }
 
@@ -146,10 +226,8 @@ func scenarioLogs(t *testing.T, path string) ([]logs, error) {
 		return nil, err
 	}
 	l := logs{decoders: options.Decoders}
-	l.def = sql.Definition{Name: path, Rules: rules, Impression: c.Join.Impression, Limit: options.OutcomesPerRequest}
-	for i := range c.Labels {
-		l.def.When = append(l.def.When, c.Labels[i].When)
-	}
+	l.def = wire.Definition(c, rules)
+	l.def.Name, l.def.Limit = path, options.OutcomesPerRequest
 	for name, kind := range c.Features.Declare {
 		l.features = append(l.features, rowfile.Feature{Name: name, Type: string(kind)})
 	}

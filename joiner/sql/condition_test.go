@@ -104,6 +104,10 @@ func TestRefusedConditions(t *testing.T) {
 		`attrs[type] == 1`:              "not written out",
 		`attrs.x == 9007199254740993`:   "beyond 2^53",
 		`hasPrefix(attrs.country, "d")`: "may be no text",
+		`request.features.x == 1`:       "looks at request.features",
+		`item.features["x"] == 1`:       "looks at item.features",
+		`request.score > 1`:             "is in no row",
+		`request == nil`:                "as a whole",
 		strings.Repeat("(", 30) + "attrs.bot" + strings.Repeat(" ? attrs.a : attrs.b)", 30): "write it shorter",
 	} {
 		t.Run(text[:min(len(text), 40)], func(t *testing.T) {

@@ -27,8 +27,9 @@ import (
 var (
 	seedFlag   = flag.Uint64("seed", 0, "run only this seed")
 	seedsFlag  = flag.Int("seeds", 0, "run so many seeds; 0: the test's own number")
-	engineFlag = flag.String("engines", "", "the engines that have to run the queries: duckdb, spark, or both with a comma; "+
-		"without it, duckdb where it is there")
+	engineFlag = flag.String("engines", "",
+		"the engines that have to run the queries: duckdb, spark, or both with a comma; "+
+			"without it, duckdb where it is there")
 )
 
 // engines are those that the tests run, by dialect. The environment variable PYTHON names

@@ -127,14 +127,24 @@ func set(t *testing.T, field reflect.Value) {
 	}
 }
 
+// zero is a number of each outcome.
+func zero(*events.Outcome, *events.Request, int) (joiner.Number, error) { return joiner.Number{}, nil }
+
 // TestUnknownRules: the value of a rule that the plan does not know is refused.
 func TestUnknownRules(t *testing.T) {
 	for name, change := range map[string]func(*sql.Definition){
-		"aggregate":     func(d *sql.Definition) { d.Rules.Labels[0].Agg = 99 },
-		"policy":        func(d *sql.Definition) { d.Rules.Negatives = 99 },
-		"sample hash":   func(d *sql.Definition) { d.Rules.SampleRate, d.Rules.SampleHash = 0.5, 99 },
-		"pieces":        func(d *sql.Definition) { d.Rules.Merge = true },
-		"long memories": func(d *sql.Definition) { d.Rules.Corrections = 100 * 365 * 24 * time.Hour },
+		"aggregate":   func(d *sql.Definition) { d.Rules.Labels[0].Agg = 99 },
+		"policy":      func(d *sql.Definition) { d.Rules.Negatives = 99 },
+		"sample hash": func(d *sql.Definition) { d.Rules.SampleRate, d.Rules.SampleHash = 0.5, 99 },
+		"pieces":      func(d *sql.Definition) { d.Rules.Merge = true },
+		"an item without rows of items": func(d *sql.Definition) {
+			d.Rules.PerRequest = true
+			d.When[0] = "item.position > 1"
+		},
+		"a row that the rule does not look at": func(d *sql.Definition) { d.When[0] = `request.user_id == "u"` },
+		"a value without its text":             func(d *sql.Definition) { d.Rules.Labels[0].Number = zero },
+		"a text without its value":             func(d *sql.Definition) { d.Texts = []sql.LabelTexts{{Number: "value"}} },
+		"long memories":                        func(d *sql.Definition) { d.Rules.Corrections = 100 * 365 * 24 * time.Hour },
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := clicked()

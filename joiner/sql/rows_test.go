@@ -264,3 +264,37 @@ func inLogs(path string, cases []scenario.Case, l logs) (all []logs) {
 	}
 	return all
 }
+
+// TestColumnsOfWhatIsNotKnown: what a label keeps is null where the label is, because the log ends before its
+// window or a gap touches it; an `any` that is 1 keeps what it has.
+func TestColumnsOfWhatIsNotKnown(t *testing.T) {
+	const labels = `labels:
+  seen: {when: 'true', window: 1m, columns: {seen_by: {value: attrs.user, type: string}}}
+  short: {when: 'true', window: 1s, value: sum, columns: {short_by: {value: attrs.user, type: string}}}
+  total: {when: 'true', window: 1m, value: sum, columns: {total_by: {value: attrs.user, type: string}}}
+  latest: {when: 'true', window: 1m, value: count, until: 'type == "buy"', columns: {latest_by: {value: attrs.user, type: string}}}
+  ended: {when: 'true', window: 1m, until: 'type == "buy"', columns: {ended_by: {value: attrs.user, type: string}}}
+`
+	c, err := config.DecodeRules("labels", []byte(labels))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := wire.Rules(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := logs{def: wire.Definition(c, rules)}
+	for i := range 3 {
+		at := 1000 + 100_000*i
+		l.messages = append(l.messages, events.Message{Kind: events.KindRequest,
+			Data: fmt.Appendf(nil, `{"request_id":"r%d","ts":%d}`, i, at)})
+		for j, kind := range []string{"view", "buy", "view"} {
+			l.messages = append(l.messages, events.Message{Kind: events.KindOutcome, Data: fmt.Appendf(nil,
+				`{"request_id":"r%d","ts":%d,"type":"%s","value":%d,"attrs":{"user":"%d %d"}}`, i, at+200*j, kind, j, i, j)})
+		}
+	}
+	gap := events.Gap{From: events.Time(103 * time.Second), To: events.Time(104 * time.Second)}
+	gap.Kinds[events.KindOutcome] = true
+	l.name, l.def.Rules.Gaps = "the second in a gap, the third at the end", []events.Gap{gap}
+	compare(t, []logs{l})
+}

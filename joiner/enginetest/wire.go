@@ -89,6 +89,10 @@ func (g *generator) attrs() string {
 	if g.shape.Unnamed {
 		return g.keys()
 	}
+	votes := func(l joiner.Label) bool { return l.Votes != nil }
+	if slices.ContainsFunc(g.h.Rules.Labels, votes) && g.votes.IntN(4) > 0 { // few raters, who vote again
+		return fmt.Sprintf(`,"attrs":{"user":"u%d","ms":1500}`, g.votes.IntN(3))
+	}
 	looks := func(l joiner.Label) bool {
 		return l.InRow != nil || l.Number != nil || len(l.Columns) > 0 || l.Pair != nil
 	}

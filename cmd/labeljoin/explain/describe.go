@@ -235,7 +235,7 @@ func (t *describer) why(at, label int) string {
 		return fmt.Sprintf("is not decided: no %s has come so far, and its window ends at %s.", what, ends)
 	case t.open(row, label) && l.Votes != nil:
 		_, said := t.votes(row, label)
-		return fmt.Sprintf("is not decided: there is %s so far, and its window ends at %s.", said, ends)
+		return fmt.Sprintf("is not decided: so far it has %s, and its window ends at %s.", said, ends)
 	case t.open(row, label):
 		return fmt.Sprintf("is not decided: %s came so far, and its window ends at %s.", plural(trace.Inside, what), ends)
 	case trace.Inside == 0:

@@ -27,7 +27,7 @@ func (t *describer) votes(row *joiner.Row, label int) (n int, said string) {
 		return 0, "no vote"
 	}
 	n = int(values[0].Int)
-	return n, fmt.Sprintf("%s, %s, of which the commonest has %.3g", plural(n, "vote"), values[2].Str, values[1].Float)
+	return n, fmt.Sprintf("%s (%s; agreement %.3g)", plural(n, "vote"), values[2].Str, values[1].Float)
 }
 
 // whyOfVotes says in a sentence why a label of votes is what it is, when outcomes came.

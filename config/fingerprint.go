@@ -72,11 +72,10 @@ func (c *Config) Fingerprint() string {
 	}
 	for _, l := range c.Labels {
 		of := label{Name: l.Name, When: l.When, Window: l.Window.Std(), From: l.From.Std(), Value: l.Value, Of: l.Of,
-			Until: l.Until, Pair: l.Pair.canonical()}
+			Until: l.Until, Pair: l.Pair.canonical(), Votes: l.canonicalVotes()}
 		for _, column := range l.Columns {
 			of.Columns = append(of.Columns, [3]string{column.Name, string(column.Type), column.Value})
 		}
-		of.Votes = l.canonicalVotes()
 		canonical.Labels = append(canonical.Labels, of)
 	}
 	if c.Features.Mode != FeaturesEvolve {

@@ -105,7 +105,9 @@ func (v *checker) labelColumns(at string, l *Label) {
 
 // ofOthers checks what stands beside the expression of a label of others.
 func (v *checker) ofOthers(at string, l *Label) {
-	for _, setting := range []string{"window", "from", "until", "value", "by", "min", "ties", "classes", "columns", "pair"} {
+	for _, setting := range []string{
+		"window", "from", "until", "value", "by", "min", "ties", "classes", "columns", "pair",
+	} {
 		if v.source.has(join(at, setting)) {
 			v.add(join(at, setting), "has no effect beside `of`: the labels that it names have their own")
 		}

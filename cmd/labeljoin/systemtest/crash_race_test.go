@@ -8,5 +8,5 @@ const (
 	raced           = true
 	crashPoints     = 100
 	simulationSeeds = 8 // how many worlds are simulated
-	restoreSeeds    = 4
+	restoreSeeds    = 15
 )

@@ -19,10 +19,6 @@ func (s *Store) PutRequest(p joiner.RequestKey, r *joiner.StoredRequest) {
 	s.putSingle(p, s.value)
 }
 
-// DeleteRequest implements engine.Store. What a group has of it stays there and
-// does not count any more.
-func (s *Store) DeleteRequest(p joiner.RequestKey) { s.putSingle(p, goneValue) }
-
 func (s *Store) putSingle(p joiner.RequestKey, value []byte) {
 	h := s.hash(p.ID)
 	s.index.addSingle(h, p.TS)
@@ -77,12 +73,6 @@ func (s *Store) PutHistory(p joiner.RequestKey, h *joiner.History) {
 	s.set(s.key, s.value)
 }
 
-// DeleteHistory implements engine.Store.
-func (s *Store) DeleteHistory(p joiner.RequestKey) {
-	s.dirty.add(s.hash(p.ID))
-	s.delete(appendKey(s.key[:0], spaceHistory, p))
-}
-
 // QueueRow implements engine.Store.
 func (s *Store) QueueRow(u *joiner.QueuedRow) {
 	s.rowsQueued++
@@ -90,8 +80,27 @@ func (s *Store) QueueRow(u *joiner.QueuedRow) {
 	s.set(numbered(spaceOutbox, s.rowsQueued), s.value)
 }
 
-// MoveQueued implements engine.Store.
-func (s *Store) MoveQueued(from, to joiner.RequestKey) error {
+// Move implements engine.Store. What a group has of the request stays there and does not count any more.
+func (s *Store) Move(from, to joiner.RequestKey) error {
+	s.putSingle(from, goneValue)
+	for o, err := range s.Outcomes(from) {
+		if err != nil {
+			return err
+		}
+		s.DeleteOutcome(from, &o)
+		s.PutOutcome(to, &o)
+	}
+	h, ok, err := s.History(from)
+	if !ok || err != nil {
+		return err // what has no history has no row in the outbox
+	}
+	s.delete(appendKey(s.key[:0], spaceHistory, from))
+	s.PutHistory(to, &h)
+	return s.moveQueued(from, to)
+}
+
+// moveQueued gives the rows of a request in the outbox its new key. It reads all that no finished commit holds.
+func (s *Store) moveQueued(from, to joiner.RequestKey) error {
 	return scan(s.db.Load(), numbered(spaceOutbox, s.saved.RowsCommitted+1), []byte{spaceOutbox + 1},
 		func(key, value []byte) error {
 			u, err := decodeQueuedRow(value)

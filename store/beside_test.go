@@ -44,8 +44,9 @@ func holds(s *Store) (string, error) {
 			continue
 		}
 		_, ok, err := s.Request(joiner.RequestKey{TS: 1, ID: id})
-		if n := s.OutcomeCount(id); err != nil || !ok || n != 1 || s.RowsQueued() != unwritten {
-			return "", errors.Join(err, fmt.Errorf("%s: its request is there: %v, outcomes: %d, unwritten rows: %d", id, ok, n, s.RowsQueued()))
+		rows, _ := s.Queued()
+		if n := s.OutcomeCount(id); err != nil || !ok || n != 1 || rows != unwritten {
+			return "", errors.Join(err, fmt.Errorf("%s: its request is there: %v, outcomes: %d, unwritten rows: %d", id, ok, n, rows))
 		}
 		return id, nil
 	}

@@ -228,7 +228,7 @@ func (m *model) reads(t *rapid.T, s *Store, colliding bool) {
 	if got, ok, err := s.Oldest(from); err != nil || ok != (want < events.MaxTime) || ok && got != want {
 		t.Fatalf("the oldest from %v on is %v, %v: %v; want %v", from, got, ok, err, want)
 	}
-	if s.RowsQueued() != m.written || s.DeadLetters() != m.letters {
-		t.Fatalf("%d unwritten, %d dead letters, want %d and %d", s.RowsQueued(), s.DeadLetters(), m.written, m.letters)
+	if rows, letters := s.Queued(); rows != m.written || letters != m.letters {
+		t.Fatalf("%d unwritten, %d dead letters, want %d and %d", rows, letters, m.written, m.letters)
 	}
 }

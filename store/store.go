@@ -262,11 +262,8 @@ func (s *Store) newest(space byte) (uint64, error) {
 // Progress implements engine.Store.
 func (s *Store) Progress() state.Checkpoint { return s.saved }
 
-// RowsQueued implements engine.Store.
-func (s *Store) RowsQueued() uint64 { return s.rowsQueued }
-
-// DeadLetters implements engine.Store.
-func (s *Store) DeadLetters() uint64 { return s.deadLetters }
+// Queued implements engine.Store.
+func (s *Store) Queued() (rows, deadLetters uint64) { return s.rowsQueued, s.deadLetters }
 
 // records calls visit with each record under a prefix. A prefix ends in the
 // terminator of an id, so the next possible key differs in its last byte.
@@ -307,7 +304,7 @@ func flush(db *pebble.DB) error {
 	return nil
 }
 
-// Close implements engine.Store. What was applied is flushed: Pebble would drop
+// Close ends the use of the state. What was applied is flushed: Pebble would drop
 // it, and it would be read from the log again.
 func (s *Store) Close() error {
 	err := s.batch.Close()

@@ -161,7 +161,11 @@ func (d *driver) number(t *rapid.T) {
 		d.m.held[d.m.letters] = show(l)
 		return
 	}
-	u := unwrittens().Draw(t, "row")
+	d.queue(unwrittens().Draw(t, "row"))
+}
+
+// queue puts a row into the outbox.
+func (d *driver) queue(u joiner.QueuedRow) {
 	d.s.QueueRow(&u)
 	d.m.written++
 	d.m.unwritten[d.m.written] = show(u)
@@ -173,24 +177,20 @@ func (d *driver) move(t *rapid.T) {
 	if to.ID = from.ID; to.TS < d.saved.Forgotten || d.m.requests[to] != "" {
 		t.Skip("taken")
 	}
+	if d.m.histories[from] != "" { // what has no history has no row in the outbox
+		u := unwrittens().Draw(t, "row of it")
+		u.Key = from
+		d.queue(u)
+	}
 	d.apply(t)
 	r, _, err := d.s.Request(from)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.s.DeleteRequest(from)
-	d.s.PutRequest(to, &r)
-	for i := range d.m.outcomes[from] {
-		d.s.DeleteOutcome(from, &d.m.outcomes[from][i])
-		d.s.PutOutcome(to, &d.m.outcomes[from][i])
-	}
-	if h, ok, err := d.s.History(from); ok && err == nil {
-		d.s.DeleteHistory(from)
-		d.s.PutHistory(to, &h)
-	}
-	if err := d.s.MoveQueued(from, to); err != nil {
+	if err := d.s.Move(from, to); err != nil {
 		t.Fatal(err)
 	}
+	d.s.PutRequest(to, &r)
 	d.m.requests[to], d.m.late[to], d.m.outcomes[to] = d.m.requests[from], d.m.late[from], d.m.outcomes[from]
 	if d.m.histories[from] != "" {
 		d.m.histories[to] = d.m.histories[from]
@@ -202,8 +202,8 @@ func (d *driver) move(t *rapid.T) {
 		gone()
 	}
 	for n, row := range d.m.unwritten {
-		if prefix := "{Place:" + show(from) + " "; len(row) > len(prefix) && row[:len(prefix)] == prefix {
-			d.m.unwritten[n] = "{Place:" + show(to) + " " + row[len(prefix):]
+		if prefix := "{Key:" + show(from) + " "; len(row) > len(prefix) && row[:len(prefix)] == prefix {
+			d.m.unwritten[n] = "{Key:" + show(to) + " " + row[len(prefix):]
 		}
 	}
 }

@@ -41,7 +41,7 @@ func (e *Engine) uncommitted() (bool, error) {
 	if len(e.checkpoint.Progress.Gaps) > e.checkpoint.Gaps && e.inflight == nil {
 		return true, nil
 	}
-	if e.o.Store.RowsQueued() > done.RowsQueued || e.o.Store.DeadLetters() > done.DeadLetters {
+	if rows, letters := e.o.Store.Queued(); rows > done.RowsQueued || letters > done.DeadLetters {
 		return true, nil
 	}
 	if some, err := e.o.Store.Closable(done.Through, e.checkpoint.Progress.ClosedThrough); some || err != nil {
@@ -82,10 +82,11 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 		return err
 	}
 	w := e.checkpoint.Progress.Watermark(e.rules.Lateness)
+	rows, letters := e.o.Store.Queued()
 	cut := state.PendingCut{
 		Number: e.checkpoint.Progress.Commit + 1, Nonce: e.o.Nonce(),
 		Through: e.checkpoint.Progress.ClosedThrough, Known: known, Staged: e.stageBounds(),
-		RowsQueued: e.o.Store.RowsQueued(), DeadLetters: e.o.Store.DeadLetters(),
+		RowsQueued: rows, DeadLetters: letters,
 		Orphaned: e.rules.OrphanedThrough(w), Forgotten: e.rules.ForgottenThrough(w),
 	}
 	// What has not been announced is still needed, however long the broker is away.

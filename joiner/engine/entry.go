@@ -257,7 +257,7 @@ func (e *Engine) save(m *events.Message, x *joiner.Entry, ev *joiner.Event, fx *
 func (e *Engine) saveEntry(x *joiner.Entry, ev *joiner.Event, s *joiner.Save) error {
 	st, p := e.o.Store, x.Key
 	if s.Moved != nil {
-		if err := e.move(*s.Moved, p); err != nil {
+		if err := st.Move(*s.Moved, p); err != nil {
 			return err
 		}
 	}
@@ -322,25 +322,4 @@ func (e *Engine) mark(p joiner.RequestKey, changed []joiner.StoredOutcome) error
 		}
 	}
 	return nil
-}
-
-// move takes what is held of a request to an earlier timestamp. The request itself
-// is saved by the caller.
-func (e *Engine) move(from, to joiner.RequestKey) error {
-	st := e.o.Store
-	st.DeleteRequest(from)
-	for o, err := range st.Outcomes(from) {
-		if err != nil {
-			return err
-		}
-		st.DeleteOutcome(from, &o)
-		st.PutOutcome(to, &o)
-	}
-	h, ok, err := st.History(from)
-	if !ok || err != nil {
-		return err
-	}
-	st.DeleteHistory(from)
-	st.PutHistory(to, &h)
-	return st.MoveQueued(from, to)
 }

@@ -131,7 +131,7 @@ func (e *Engine) beginAgain(ctx context.Context) error {
 // What the old configuration has forgotten stays so: Checkpoint.Forgotten and
 // Checkpoint.Orphaned bound what the new one remembers, however long its memory.
 func (e *Engine) convert(ctx context.Context) error {
-	if e.o.Store.RowsQueued() > e.checkpoint.RowsCommitted {
+	if rows, _ := e.o.Store.Queued(); rows > e.checkpoint.RowsCommitted {
 		return errors.New("it has rows that no commit holds yet: start the joiner once more with the configuration as it was and stop it by SIGTERM, which commits them")
 	}
 	if e.rules.SameID == joiner.SameLast && !e.checkpoint.Edits {

@@ -36,10 +36,9 @@ type Store interface {
 	History(p joiner.RequestKey) (h joiner.History, ok bool, err error)
 	// Histories lists them for requests stamped from..to, to excluded.
 	Histories(from, to events.Time) iter.Seq2[joiner.RequestKey, error]
-	// RowsQueued is the number of the newest unwritten row, and DeadLetters that
-	// of the newest dead letter: 0 before the first.
-	RowsQueued() uint64
-	DeadLetters() uint64
+	// Queued are the numbers of the newest row that waits in the outbox, and of the newest dead letter: 0 before
+	// the first.
+	Queued() (rows, deadLetters uint64)
 	// Closable reports whether any request stamped from..to, to excluded, is held.
 	Closable(from, to events.Time) (bool, error)
 	// Orphaned reports the same of the waiting outcomes.
@@ -56,17 +55,15 @@ type Store interface {
 	// was read; data must stay as it is until Apply.
 	AddRequest(p joiner.RequestKey, at events.Origin, data []byte)
 	PutRequest(p joiner.RequestKey, r *joiner.StoredRequest)
-	DeleteRequest(p joiner.RequestKey)
 	PutOutcome(p joiner.RequestKey, o *joiner.StoredOutcome)
 	DeleteOutcome(p joiner.RequestKey, o *joiner.StoredOutcome)
 	PutWaiting(id string, o *joiner.StoredOutcome)
 	DeleteWaiting(id string, o *joiner.StoredOutcome)
 	PutHistory(p joiner.RequestKey, h *joiner.History)
-	DeleteHistory(p joiner.RequestKey)
 	QueueRow(u *joiner.QueuedRow)
-	// MoveQueued gives the applied unwritten rows of a request that is moved
-	// its new place. It reads all that no finished commit holds.
-	MoveQueued(from, to joiner.RequestKey) error
+	// Move takes what was applied of a request to another timestamp: its outcomes, its history and its rows in the
+	// outbox. The request itself is not held at the old one any more, and the caller puts it at the new one.
+	Move(from, to joiner.RequestKey) error
 	AddDeadLetter(d *events.DeadLetter)
 	// Apply commits the batch with the progress it leads to. Not synced, it may
 	// be lost by a power failure, as a whole, with all that came after it.
@@ -82,12 +79,11 @@ type Store interface {
 	// and says at which time: that is where Checkpoint.Forgotten is now.
 	ForgetRequests(from, to events.Time, about int) (through events.Time)
 	// Reset begins an empty state beside the one there is, which is what a crash and
-	// Close leave, until Adopt puts the new one in its place. Restore gives the new one
+	// a stop leave, until Adopt puts the new one in its place. Restore gives the new one
 	// up. Both do nothing without a Reset before.
 	Reset() error
 	Adopt() error
 	Restore() error
-	Close() error
 }
 
 // stateFormat is the form of what the state remembers for the rules. A state of another

@@ -93,7 +93,7 @@ func Generate(seed uint64, shape Shape) History {
 		named: rand.New(rand.NewPCG(seed, 0x6e616d65)), kept: rand.New(rand.NewPCG(seed, 0x6b657074)),
 		ends: rand.New(rand.NewPCG(seed, 0x656e6473)), votes: rand.New(rand.NewPCG(seed, 0x766f7465)),
 		pairs: rand.New(rand.NewPCG(seed, 0x70616972)),
-		each: rand.New(rand.NewPCG(seed, 0x65616368)), shape: shape}
+		each:  rand.New(rand.NewPCG(seed, 0x65616368)), shape: shape}
 	g.rules()
 	g.span = time.Duration(1+g.IntN(12)) * g.h.Rules.Longest()
 	if shape.Hot {

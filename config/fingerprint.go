@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"time"
 )
 
@@ -82,9 +83,7 @@ func (c *Config) Fingerprint() string {
 		canonical.Mode = c.Features.Mode
 	}
 	c.canonicalStages(canonical.Join)
-	for name, kind := range c.Features.Declare {
-		canonical.Declared[name] = kind
-	}
+	maps.Copy(canonical.Declared, c.Features.Declare)
 	data, err := json.Marshal(canonical)
 	if err != nil {
 		// Only a number that JSON cannot hold gets here, and Validate refuses

@@ -68,6 +68,7 @@ func codedErrors() []codedError {
 		{&sql.RefusedError{}, terminal.ExitUsage},
 		{&rowfile.LabelClashError{}, terminal.ExitUsage},
 		{&rowfile.PendingTakenError{}, terminal.ExitUsage},
+		{&shards.WeightTakenError{}, terminal.ExitUsage},
 		{&stats.OptionError{}, terminal.ExitUsage},
 		{&differError{&diff.Result{}}, terminal.ExitRefused},
 		{&schema.Error{}, terminal.ExitUsage},

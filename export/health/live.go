@@ -179,6 +179,10 @@ func scoreOf(req *events.Request, row *joiner.Row) (float64, bool) {
 	return req.Score, req.HasScore
 }
 
+// mostBytes bounds the counts of a commit, in bytes: a manifest has a space after each comma and colon, which is
+// at most as much again.
+const mostBytes = tablelog.MaxStatistics / 2
+
 // Statistics implements tablelog.Sink. Where other columns or slices make the counts larger than a
 // manifest may carry, they are left out.
 func (c *Counter) Statistics() (jsontext.Value, error) {
@@ -189,11 +193,11 @@ func (c *Counter) Statistics() (jsontext.Value, error) {
 		c.t.forgetScores()
 	}
 	data, err := Encode(c.t, c.slices)
-	if err != nil || len(data) <= tablelog.MaxStatistics {
+	if err != nil || len(data) <= mostBytes {
 		return data, err
 	}
 	c.t.Features = tally.Table{}
-	if data, err = Encode(c.t, c.slices); err != nil || len(data) <= tablelog.MaxStatistics {
+	if data, err = Encode(c.t, c.slices); err != nil || len(data) <= mostBytes {
 		return data, err
 	}
 	for k := range c.t.Cells {
@@ -201,7 +205,7 @@ func (c *Counter) Statistics() (jsontext.Value, error) {
 			delete(c.t.Cells, k)
 		}
 	}
-	if data, err = Encode(c.t, nil); err != nil || len(data) > tablelog.MaxStatistics {
+	if data, err = Encode(c.t, nil); err != nil || len(data) > mostBytes {
 		return nil, err
 	}
 	return data, nil

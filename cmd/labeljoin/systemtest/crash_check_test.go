@@ -314,6 +314,8 @@ func keptValue(v parquet.Value) events.Value {
 			value.Int = 1
 		}
 		return value
+	case parquet.Int32:
+		return events.Value{Kind: events.ValueInt, Int: int64(v.Int32())}
 	case parquet.Double:
 		return events.Value{Kind: events.ValueDouble, Float: v.Double()}
 	case parquet.ByteArray:

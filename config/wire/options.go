@@ -20,6 +20,11 @@ func Options(c *config.Config, rules joiner.Rules) (engine.Options, error) {
 			Interval: c.Output.Roll.Interval.Std(), Rows: c.Output.Roll.Rows, Bytes: int64(c.Output.Roll.Size),
 		},
 	}
+	if d := c.Export.Daily; d != nil {
+		if o.DayAfter = d.After.Std(); c.Export.Settle == config.ExportSettleCorrections {
+			o.DayAfter += rules.Retention()
+		}
+	}
 	for kind := range o.Decoders {
 		o.HeartbeatRequired[kind] = needsHeartbeats(c, events.Kind(kind))
 		unit, err := events.ParseUnit(string(unitOf(c, events.Kind(kind))))

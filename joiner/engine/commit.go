@@ -58,14 +58,19 @@ func (e *Engine) uncommitted() (bool, error) {
 
 // dayIsOver reports whether the clock has passed the end of a UTC day since the commit that closed
 // what lies before committed: all requests of the day have closed, or besides none of them is
-// remembered any more. A commit without rows says so, because those who wait for whole days read
-// manifests. In a silence these are two commits a day.
+// remembered any more, or the day is due to be exported. A commit without rows says so, because
+// those who wait for whole days read manifests. In a silence these are three commits a day.
 func (e *Engine) dayIsOver(committed events.Time) bool {
-	closed, retention := e.checkpoint.Progress.ClosedThrough, e.rules.Retention()
+	closed := e.checkpoint.Progress.ClosedThrough
 	if !e.mode.live() || e.checkpoint.Progress.Commit == 0 || closed <= committed {
 		return false
 	}
-	return dayOf(committed) != dayOf(closed) || dayOf(committed.Add(-retention)) != dayOf(closed.Add(-retention))
+	for _, after := range [...]time.Duration{0, e.rules.Retention(), e.o.DayAfter} {
+		if dayOf(committed.Add(-after)) != dayOf(closed.Add(-after)) {
+			return true
+		}
+	}
+	return false
 }
 
 // dayOf is the start of the UTC day that a time lies in.

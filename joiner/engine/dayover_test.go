@@ -34,8 +34,8 @@ func (p *patient) Next(ctx context.Context) (events.Batch, error) {
 }
 
 // TestDayIsOver lets the clock run on over midnight, without requests: a commit says that the
-// requests of the day have closed, and another that nothing remembers them any more. A clock that
-// only moves within a day makes no commit.
+// requests of the day have closed, another that nothing remembers them any more, and a third that an
+// export of the day is due. A clock that only moves within a day makes no commit.
 func TestDayIsOver(t *testing.T) {
 	rules := oneLabel()
 	rules.Corrections = 6 * time.Hour
@@ -43,6 +43,7 @@ func TestDayIsOver(t *testing.T) {
 	midnight := h.At(0).Std().Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(h.At(0).Std())
 	h.Request(midnight-time.Hour, "r")
 	h.Click(midnight-time.Hour+time.Second, "r")
+	due := rules.Retention() + 15*time.Minute
 	past := rules.Longest() + rules.Lateness // what the watermark has to pass a time by
 	var waits []int
 	for _, b := range []struct {
@@ -54,6 +55,8 @@ func TestDayIsOver(t *testing.T) {
 		{midnight + past + time.Second, 1}, // the day has closed
 		{midnight + past + rules.Retention() - time.Second, 0},
 		{midnight + past + rules.Retention() + time.Second, 1}, // and is settled
+		{midnight + past + due - time.Second, 0},
+		{midnight + past + due + time.Second, 1}, // and is due
 		{midnight + past + 20*time.Hour, 0},
 	} {
 		h.Heartbeats(b.at)
@@ -61,7 +64,7 @@ func TestDayIsOver(t *testing.T) {
 	}
 	waits = append([]int{0, 0, 0}, waits...)
 	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
-	w.roll = engine.Roll{}
+	w.roll, w.days = engine.Roll{}, due
 	made := make(chan struct{}, 100)
 	w.out.Fail = func(_ uint64, created bool) error {
 		if created {
@@ -79,10 +82,10 @@ func TestDayIsOver(t *testing.T) {
 	for _, c := range w.out.Commits {
 		got = append(got, fmt.Sprint(len(c.Rows), " rows, closed through ", c.Cut.Progress.ClosedThrough.Sub(h.At(midnight))))
 	}
-	if len(got) != 3 {
-		t.Fatalf("commits: %q, want the row's, one after the day and one after the corrections", got)
+	if len(got) != 4 {
+		t.Fatalf("commits: %q, want the row's, one after the day, one after the corrections and one for an export", got)
 	}
-	for i, least := range []time.Duration{-time.Hour, 0, rules.Retention()} {
+	for i, least := range []time.Duration{-time.Hour, 0, rules.Retention(), due} {
 		if c := &w.out.Commits[i]; c.Cut.Progress.ClosedThrough < h.At(midnight+least) || (len(c.Rows) > 0) != (i == 0) {
 			t.Errorf("commit %d: %s", i+1, got[i])
 		}

@@ -33,6 +33,10 @@ type Options struct {
 	// counted by it. Empty: there is none.
 	Producer string
 
+	// DayAfter is how long after the end of a UTC day, by what has closed, a commit says that the day
+	// is over, even if there are no rows to write: then an export of the day is due. 0: none is.
+	DayAfter time.Duration
+
 	Replay    *Replay // not nil: the inputs end, and are read whole before anything closes
 	Roll      Roll
 	Store     Store

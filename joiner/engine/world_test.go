@@ -63,7 +63,8 @@ type world struct {
 	replay  *engine.Replay
 	labels  engine.Publisher
 	roll    engine.Roll
-	limit   int // of outcomes per request
+	days    time.Duration // engine.Options.DayAfter
+	limit   int           // of outcomes per request
 	nonces  int
 	first   uint64                     // first message of every log
 	endless bool                       // log1 and those after it say nothing at all
@@ -113,7 +114,7 @@ func (w *world) options(st engine.Store, stop int) engine.Options {
 		Decoders:  w.history.Decoders(),
 		MaxFuture: w.history.MaxFuture, MaxAge: w.history.MaxAge,
 		OutcomesPerRequest: w.limit,
-		Replay:             w.replay, Roll: w.roll, Store: piecemeal{st, w.IntN(4)}, Output: w.out, Publisher: w.labels,
+		Replay:             w.replay, Roll: w.roll, DayAfter: w.days, Store: piecemeal{st, w.IntN(4)}, Output: w.out, Publisher: w.labels,
 		Log:   slog.New(slog.DiscardHandler),
 		Nonce: func() string { w.nonces++; return fmt.Sprint("nonce", w.nonces) },
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/review"
 	"github.com/labeljoin/labeljoin/export/shards"
+	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // How often the running joiner looks whether a day is complete, and how long it waits
@@ -40,8 +41,11 @@ type Daily struct {
 	mu    sync.Mutex
 	state Status
 	due   events.Time // when the oldest day that is not exported should be; 0: there is none
-	seen  events.Time // when the next day can be complete
-	held  held
+
+	oldest *shards.ListedDay // that is not exported, as it was found; nil: there was none
+	listed uint64            // the newest commit when the days were listed
+	seen   events.Time       // when the next day can be complete
+	held   held
 }
 
 // held is a day that was refused. It is looked at again when its rows or the schema have changed.
@@ -112,8 +116,9 @@ func (d *Daily) Status() *Status {
 	return &s
 }
 
-// Look exports the days that are complete and were not looked at. Only when another day
-// may be complete does it read more than the newest manifest.
+// Look exports the days that are complete and were not looked at. Only when another day may be
+// complete, or the first rows of a day may have come, does it read more than the newest manifest.
+// Its clock is the output's: how far the newest commit has closed requests.
 func (d *Daily) Look(ctx context.Context) error {
 	_, archive, last, err := newest(ctx, d.cfg, d.part)
 	if err != nil || last == nil {
@@ -121,7 +126,8 @@ func (d *Daily) Look(ctx context.Context) error {
 	}
 	after := d.cfg.Export.Daily.After.Std()
 	until := shards.CompleteThrough(last, d.Opts.Rules, d.Opts.Settled).Add(-after)
-	if until < d.seen {
+	if until < d.seen && (d.oldest != nil || d.listed == last.Number) {
+		d.stillPends(last)
 		return nil
 	}
 	table, err := archive.Table()
@@ -154,12 +160,23 @@ func (d *Daily) Look(ctx context.Context) error {
 		}
 		d.pends(nil)
 	}
-	d.seen = shards.NextDay(until)
+	d.listed, d.seen = last.Number, shards.NextDay(until)
 	return nil
+}
+
+// stillPends says of the oldest day that is not exported what the newest commit says of it.
+func (d *Daily) stillPends(last *joiner.Cut) {
+	if d.oldest == nil {
+		return
+	}
+	day := *d.oldest
+	day.Readiness = shards.ReadinessOf(last, d.Opts.Rules, day.Start, d.Opts.Settled)
+	d.pends(&day)
 }
 
 // pends says which day is the oldest that is not exported; nil: there is none.
 func (d *Daily) pends(day *shards.ListedDay) {
+	d.oldest = day
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.state.Pending, d.state.Due, d.state.Waits, d.due = "", "", "", 0

@@ -15,7 +15,6 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/health"
 	"github.com/labeljoin/labeljoin/export/tablelog"
 )
@@ -100,15 +99,8 @@ func (f *Follower) Committed() {
 
 // Look takes in the commits that were made since it looked last, and judges the hours that they end.
 func (f *Follower) Look(ctx context.Context) error {
-	at, err := place.Of(ctx, f.cfg, f.cfg.Output.Dir)
-	if err != nil {
-		return err
-	}
-	archive, err := export.OpenArchive(at, f.part)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	_, archive, err := place.Output(ctx, f.cfg, f.part)
+	if err != nil || archive == nil {
 		return err
 	}
 	if f.next == 0 {

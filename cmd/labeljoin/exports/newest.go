@@ -2,8 +2,6 @@ package exports
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/config"
@@ -15,15 +13,8 @@ import (
 // newest is the output of a partition and its newest commit; nil if there is none yet.
 func newest(ctx context.Context, c *config.Config, part int) (rows bucket.Bucket, archive *export.Archive,
 	cut *joiner.Cut, err error) {
-	rows, err = place.Of(ctx, c, c.Output.Dir)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	archive, err = export.OpenArchive(rows, part)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil, nil
-	}
-	if err != nil {
+	rows, archive, err = place.Output(ctx, c, part)
+	if err != nil || archive == nil {
 		return nil, nil, nil, err
 	}
 	last, ok, err := archive.Last()

@@ -2,8 +2,6 @@ package exports
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"runtime"
 	"slices"
 
@@ -56,15 +54,8 @@ func GateOf(c *config.Config, outputDir string, archive *export.Archive, allow b
 
 // Days lists the days of what the numbered partition wrote; none before there is an output.
 func Days(ctx context.Context, c *config.Config, part int) ([]shards.ListedDay, error) {
-	rows, err := place.Of(ctx, c, c.Output.Dir)
-	if err != nil {
-		return nil, err
-	}
-	archive, err := export.OpenArchive(rows, part)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	_, archive, err := place.Output(ctx, c, part)
+	if err != nil || archive == nil {
 		return nil, err
 	}
 	table, err := archive.Table()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -18,7 +17,6 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/version"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/guard"
@@ -30,16 +28,12 @@ func FindStatus(ctx context.Context, cfg *config.Config, number int) (s Status, 
 	if !errors.Is(err, ErrNotRunning) {
 		return s, true, err
 	}
-	rows, err := place.Of(ctx, cfg, cfg.Output.Dir)
+	_, archive, err := place.Output(ctx, cfg, number)
 	if err != nil {
 		return s, false, err
 	}
-	archive, err := export.OpenArchive(rows, number)
-	if errors.Is(err, fs.ErrNotExist) {
+	if archive == nil {
 		return statusOf(cfg.Name, nothingRead()), false, nil
-	}
-	if err != nil {
-		return s, false, err
 	}
 	last, ok, err := archive.Last()
 	if err != nil || !ok {

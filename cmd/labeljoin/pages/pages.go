@@ -16,7 +16,6 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/monitor"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
-	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/page"
 	"github.com/labeljoin/labeljoin/export/review"
 	"github.com/labeljoin/labeljoin/export/shards"
@@ -69,11 +68,7 @@ func refuse(w http.ResponseWriter, err error) {
 
 // output is the output of the joiner.
 func (p *pages) output(ctx context.Context) (*review.Output, error) {
-	at, err := place.Of(ctx, p.Config, p.Config.Output.Dir)
-	if err != nil {
-		return nil, err
-	}
-	archive, err := export.OpenArchive(at, p.ID.Number)
+	at, archive, err := place.Output(ctx, p.Config, p.ID.Number)
 	if err != nil {
 		return nil, err
 	}

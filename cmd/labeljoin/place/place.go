@@ -3,6 +3,8 @@ package place
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/bucket/s3"
 )
@@ -33,6 +36,19 @@ func Of(ctx context.Context, c *config.Config, dir string) (bucket.Bucket, error
 		return nil, err // a nil *s3.Bucket in the interface would not be nil
 	}
 	return b, nil
+}
+
+// Output is the place of the rows that the configuration names, and what the numbered partition wrote
+// there, opened for reading. The archive is nil if there is no output yet.
+func Output(ctx context.Context, c *config.Config, number int) (at bucket.Bucket, archive *export.Archive, err error) {
+	if at, err = Of(ctx, c, c.Output.Dir); err != nil {
+		return nil, nil, err
+	}
+	archive, err = export.OpenArchive(at, number)
+	if errors.Is(err, fs.ErrNotExist) {
+		return at, nil, nil
+	}
+	return at, archive, err
 }
 
 // Lasting is the place of that name on a file system, for a process that stays. A store is

@@ -4,19 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
-	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/export/tablelog"
 )
-
-// partsKey is the key of a merged file's metadata that says which rows come from which
-// commit: "operation/commit/rows", in the order of the rows, with commas between.
-const partsKey = "labeljoin.parts"
 
 // CompactOptions says what Compact merges.
 type CompactOptions struct {
@@ -133,11 +128,10 @@ func unionOf(files []tablelog.File) ([]rowfile.Column, error) {
 
 // compactDay merges runs of files of a day, in one operation.
 func (k *Keeper) compactDay(day string, plan plannedDay) (bytes int64, err error) {
-	state := k.writer.State()
 	var added []tablelog.File
 	var removed []string
 	for i, run := range plan.runs {
-		f, err := k.mergeRun(state, day, i, run, &plan)
+		f, err := k.mergeRun(day, i, run, &plan)
 		if err != nil {
 			k.dropStaged(added)
 			return 0, err
@@ -169,73 +163,29 @@ func (k *Keeper) dropStaged(files []tablelog.File) {
 }
 
 // mergeRun stages the merged file, and reads it back.
-func (k *Keeper) mergeRun(state *tablelog.State, day string, i int, run []tablelog.File,
-	plan *plannedDay) (*tablelog.File,
-	error) {
+func (k *Keeper) mergeRun(day string, i int, run []tablelog.File, plan *plannedDay) (*tablelog.File, error) {
 	columns, err := plan.runColumns(run)
 	if err != nil {
 		return nil, err
 	}
-	name := tablelog.OperationName(state.Partition, state.Number+1)
-	f := &tablelog.File{
-		Path: tablelog.DataPath(day, name, i), Staging: path.Join(tablelog.StagingDir,
-			fmt.Sprintf("%s-%s-%d-%03d%s", name, k.session, k.runs, i, tablelog.FileSuffix)),
-		MinRequestTS: run[0].MinRequestTS, MaxRequestTS: run[0].MaxRequestTS, FirstCommit: run[0].FirstCommit, RulesHash: run[0].RulesHash,
-	}
-	if k.bucket.Direct() {
-		f.Path = tablelog.WithToken(f.Path, fmt.Sprintf("%s.%d", k.session, k.runs))
-	}
-	var sources []*rowfile.Reader
+	f := &tablelog.File{MinRequestTS: run[0].MinRequestTS, MaxRequestTS: run[0].MaxRequestTS,
+		FirstCommit: run[0].FirstCommit, RulesHash: run[0].RulesHash}
+	k.place(f, day, i)
+	var rows []*rowfile.Reader
 	var parts []string
 	for j := range run {
 		from := &run[j]
-		r, err := k.log.OpenFile(from.Artifact())
+		source, err := k.source(from)
 		if err != nil {
 			return nil, err
 		}
-		defer r.Close() // all are open until the merged file is written
-		if err := checkReader(r, from.Bytes, from.SHA256); err != nil {
-			return nil, &MissingFileError{Dir: k.dir, Path: from.Path, Number: from.LastCommit, Reason: err.Error()}
-		}
-		source, err := rowfile.NewReader(r, r.Size())
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", from.Path, err)
-		}
-		part, err := partsOf(from, r)
-		if err != nil {
-			return nil, err
-		}
-		sources, parts = append(sources, source), append(parts, part)
+		defer source.Close() // all are open until the merged file is written
+		rows, parts = append(rows, source.rows), append(parts, source.parts)
 		f.MinRequestTS, f.MaxRequestTS = min(f.MinRequestTS, from.MinRequestTS), max(f.MaxRequestTS, from.MaxRequestTS)
 		f.MaxRevision, f.Early, f.LastCommit = max(f.MaxRevision, from.MaxRevision), f.Early+from.Early, max(f.LastCommit,
 			from.LastCommit)
 	}
-	meta := map[string]string{
-		"labeljoin.name": state.Name, "labeljoin.partition": strconv.Itoa(state.Partition), "labeljoin.partitions": strconv.Itoa(state.Partitions),
-		"labeljoin.rules_hash": f.RulesHash, partsKey: strings.Join(parts, ","),
-	}
-	return f, k.write(f, sources, columns, meta)
-}
-
-// write writes the merged file and reads it back.
-func (k *Keeper) write(f *tablelog.File, sources []*rowfile.Reader, columns []rowfile.Column,
-	meta map[string]string) error {
-	raw, err := k.bucket.Stage(f.Staging)
-	if err != nil {
-		return err
-	}
-	w := newChecked(raw)
-	sum, err := k.layout.Merge(w, sources, columns, meta)
-	if err == nil {
-		err = w.finish()
-	}
-	if err != nil {
-		raw.Discard()
-		return fmt.Errorf("write %s: %w", f.Staging, err)
-	}
-	f.Rows, f.Bytes, f.SHA256, f.RowsHash = sum.Rows, w.bytes, w.sha256(), sum.Hash
-	for _, c := range sum.Columns {
-		f.Columns = append(f.Columns, tablelog.Column{Name: c.Name, Type: c.Type.String()})
-	}
-	return readBackBy(k.bucket, f, &sum)
+	return f, k.write(f, strings.Join(parts, ","), func(w io.Writer, meta map[string]string) (rowfile.Summary, error) {
+		return k.layout.Merge(w, rows, columns, meta)
+	})
 }

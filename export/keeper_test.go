@@ -13,6 +13,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/tablelog"
+	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // keeperOf opens an output to keep house in.
@@ -404,7 +405,7 @@ func recomputeDay(t *testing.T, fsys vfs.FS) error {
 	for i := range 3 {
 		req, row := testRow(1, i)
 		req.ID = fmt.Sprint("again", i)
-		if err := r.Row(req, row); err != nil {
+		if err := r.Rows([]joiner.Labeled{{Request: req, Row: row}}); err != nil {
 			return err
 		}
 	}

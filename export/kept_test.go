@@ -12,7 +12,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -28,7 +27,7 @@ const keptRows = 23
 
 // rowAdder is a stage, or days that are computed again.
 type rowAdder interface {
-	Row(req *events.Request, row *joiner.Row) error
+	Rows(rows []joiner.Labeled) error
 }
 
 // stageKept adds the rows of the commit.
@@ -38,7 +37,7 @@ func stageKept(s rowAdder, rows, variant int) error {
 		if i == 6 && variant > 0 {
 			row.Cells[0].Value = float64(10 + variant)
 		}
-		if err := s.Row(r, row); err != nil {
+		if err := s.Rows([]joiner.Labeled{{Request: r, Row: row}}); err != nil {
 			return err
 		}
 	}

@@ -25,31 +25,15 @@ type Recomputed struct {
 // are written, as they do for Open; the place is the keeper's. The error is a *ChainError
 // if the output belongs to another joiner.
 func (k *Keeper) Recompute(opts Options) (*Recomputed, error) {
-	opts.Bucket = k.bucket
-	opts, err := opts.withDefaults()
+	o, schema, err := k.outputOf(opts)
 	if err != nil {
 		return nil, err
 	}
-	if err := k.writer.Refresh(); err != nil {
-		return nil, err
-	}
-	state := k.writer.State()
-	o := &Output{opts: opts, bucket: k.bucket, dir: k.dir, session: k.session, log: k.log,
-		writer: k.writer}
-	if err := o.belongs(state); err != nil {
-		return nil, err
-	}
-	if state.Last == nil {
-		return nil, &EmptyError{Dir: k.dir}
-	}
-	if err := o.findSchema(state); err != nil {
-		return nil, err
-	}
-	schema, _ := o.schema()
 	known, err := knownColumns(schema)
 	if err != nil {
 		return nil, err
 	}
+	state := k.writer.State()
 	k.runs++
 	return &Recomputed{keeper: k, known: schema, stage: &Stage{
 		out: o, number: state.Last.Number, opNumber: state.Number + 1, attempt: k.runs,
@@ -57,8 +41,33 @@ func (k *Keeper) Recompute(opts Options) (*Recomputed, error) {
 	}}, nil
 }
 
-// Row adds a row, as Stage.Row does.
-func (r *Recomputed) Row(req *events.Request, row *joiner.Row) error { return r.stage.Row(req, row) }
+// outputOf is the keeper's output as the options have it, which nothing but its keeper writes, and the
+// columns of its table. The error is a *ChainError if the output belongs to another joiner, an
+// *EmptyError if nothing was committed.
+func (k *Keeper) outputOf(opts Options) (*Output, []tablelog.SchemaColumn, error) {
+	opts.Bucket = k.bucket
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := k.writer.Refresh(); err != nil {
+		return nil, nil, err
+	}
+	state := k.writer.State()
+	o := &Output{opts: opts, bucket: k.bucket, dir: k.dir, session: k.session, log: k.log,
+		writer: k.writer}
+	if err := o.belongs(state); err != nil {
+		return nil, nil, err
+	}
+	if state.Last == nil {
+		return nil, nil, &EmptyError{Dir: k.dir}
+	}
+	if err := o.findSchema(state); err != nil {
+		return nil, nil, err
+	}
+	schema, _ := o.schema()
+	return o, schema, nil
+}
 
 // Rows adds rows, as Stage.Rows does.
 func (r *Recomputed) Rows(rows []joiner.Labeled) error { return r.stage.Rows(rows) }

@@ -3,10 +3,9 @@ package export
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
-	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/labeljoin/labeljoin/export/rowfile"
@@ -32,14 +31,13 @@ type Relabeled struct {
 // *ChainError if the output belongs to another joiner, a *NewColumnsError if it has a column
 // of a label's name that is none of a label, or has another type.
 func (k *Keeper) Relabel(opts Options, names []string) (*Relabeled, error) {
-	again, err := k.Recompute(opts)
+	_, schema, err := k.outputOf(opts)
 	if err != nil {
 		return nil, err
 	}
-	again.Abort() // it has found out whether the output is ours, and what columns there are
 	r := &Relabeled{keeper: k, state: k.writer.State()}
 	known := map[string]tablelog.SchemaColumn{}
-	for _, c := range again.known {
+	for _, c := range schema {
 		known[strings.ToLower(c.Name)] = c
 	}
 	var clash []string
@@ -71,7 +69,7 @@ func (k *Keeper) Relabel(opts Options, names []string) (*Relabeled, error) {
 		return nil, &NewColumnsError{Dir: k.dir, Columns: clash}
 	}
 	if len(r.state.Schema()) == 0 { // of a version that had none: it is what the files have
-		r.schema = append(r.schema, again.known...)
+		r.schema = append(r.schema, schema...)
 	}
 	slices.SortFunc(r.schema, func(a, b tablelog.SchemaColumn) int { return strings.Compare(a.Name, b.Name) })
 	k.runs++
@@ -119,58 +117,23 @@ func (r *Relabeled) Day(ctx context.Context, day string, cells func(row *rowfile
 // file stages a file with the rows of another.
 func (r *Relabeled) file(from *tablelog.File, cells func(row *rowfile.Stored) []joiner.Cell) (*tablelog.File, error) {
 	k := r.keeper
-	in, err := k.log.OpenFile(from.Artifact())
+	source, err := k.source(from)
 	if err != nil {
 		return nil, err
 	}
-	defer in.Close()
-	if err := checkReader(in, from.Bytes, from.SHA256); err != nil {
-		return nil, &MissingFileError{Dir: k.dir, Path: from.Path, Number: from.LastCommit, Reason: err.Error()}
-	}
-	source, err := rowfile.NewReader(in, in.Size())
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", from.Path, err)
-	}
-	parts, err := partsOf(from, in)
-	if err != nil {
-		return nil, err
-	}
+	defer source.Close()
 	var values [][]joiner.Cell
-	err = rowfile.Labels(in, in.Size(), nil, func(row *rowfile.Stored) { values = append(values, cells(row)) })
+	err = rowfile.Labels(source, source.Size(), nil, func(row *rowfile.Stored) { values = append(values, cells(row)) })
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", from.Path, err)
 	}
 	f := *from
-	n := len(r.added)
-	name := tablelog.OperationName(r.state.Partition, r.state.Number+1)
-	f.Operation, f.Path = 0, tablelog.DataPath(from.Day(), name, n)
-	f.Staging = path.Join(tablelog.StagingDir, fmt.Sprintf("%s-%s-%d-%03d%s", name, k.session, k.runs, n,
-		tablelog.FileSuffix))
-	if k.bucket.Direct() {
-		f.Path = tablelog.WithToken(f.Path, fmt.Sprintf("%s.%d", k.session, k.runs))
-	}
-	raw, err := k.bucket.Stage(f.Staging)
-	if err != nil {
-		return nil, err
-	}
-	w := newChecked(raw)
-	sum, err := k.layout.Relabel(w, source, r.columns(source.Columns()), r.labels,
-		func(row int64) []joiner.Cell { return values[row] }, map[string]string{
-			"labeljoin.name": r.state.Name, "labeljoin.partition": strconv.Itoa(r.state.Partition),
-			"labeljoin.partitions": strconv.Itoa(r.state.Partitions), "labeljoin.rules_hash": f.RulesHash, partsKey: parts,
-		})
-	if err == nil {
-		err = w.finish()
-	}
-	if err != nil {
-		raw.Discard()
-		return nil, fmt.Errorf("write %s: %w", f.Staging, err)
-	}
-	f.Rows, f.Bytes, f.SHA256, f.RowsHash, f.Columns = sum.Rows, w.bytes, w.sha256(), sum.Hash, nil
-	for _, c := range sum.Columns {
-		f.Columns = append(f.Columns, tablelog.Column{Name: c.Name, Type: c.Type.String()})
-	}
-	return &f, readBackBy(k.bucket, &f, &sum)
+	f.Operation = 0
+	k.place(&f, from.Day(), len(r.added))
+	return &f, k.write(&f, source.parts, func(w io.Writer, meta map[string]string) (rowfile.Summary, error) {
+		return k.layout.Relabel(w, source.rows, r.columns(source.rows.Columns()), r.labels,
+			func(row int64) []joiner.Cell { return values[row] }, meta)
+	})
 }
 
 // columns are those of a file and of the labels, which stand behind the others.

@@ -13,6 +13,7 @@ import (
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/bucket/s3"
 	"github.com/labeljoin/labeljoin/export/bucket/s3/s3test"
+	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // recomputeIn computes the first day again, in an object store: three rows stand for what it had.
@@ -30,7 +31,7 @@ func recomputeIn(t *testing.T, b bucket.Bucket) (err error) {
 	for i := range 3 {
 		req, row := testRow(1, i)
 		req.ID = fmt.Sprint("again", i)
-		if err := r.Row(req, row); err != nil {
+		if err := r.Rows([]joiner.Labeled{{Request: req, Row: row}}); err != nil {
 			return err
 		}
 	}

@@ -382,6 +382,10 @@ func (e *Engine) recount(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if booked > 0 {
+		e.o.Log.Warn("rebuild: outcomes wait again that were counted before, and the oldest that wait are taken for them",
+			"outcomes", booked)
+	}
 	outcomes -= booked
 	l, before := e.ledger(), *e.ledger()
 	r, o := &l.Kinds[events.KindRequest], &l.Kinds[events.KindOutcome]

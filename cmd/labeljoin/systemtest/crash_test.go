@@ -164,6 +164,7 @@ func crashSeed(t *testing.T, seed uint64, tally *crashTally) {
 		}
 		for i := range x.points {
 			c := crash{w: w, r: r, tally: tally, percent: x.clone.UnsyncedDataPercent}
+			w.again.Store(0)
 			if err := c.recover(&x.points[i]); err != nil {
 				fail("%s: %v", strings.Join(c.trail, ", then "), err)
 				return

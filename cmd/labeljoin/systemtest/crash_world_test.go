@@ -47,6 +47,7 @@ type crashWorld struct {
 	gapped bool                                                                              // labels may be made unknown after the close
 	disk   func(vfs.FS) vfs.FS                                                               // what the disk does besides; nil: nothing
 	heard  func(message string)                                                              // told what the joiner logs; nil: not called
+	again  *atomic.Int64                                                                     // outcomes that the joiner says wait again after a lost state
 	first  func(input int) uint64                                                            // where a log begins; nil: at its beginning
 	feed   func(ctx context.Context, input int, from events.Position) (engine.Source, error) // nil: the whole logs, at once
 }
@@ -58,7 +59,7 @@ func crashRand(seed, stream uint64) *rand.Rand { return rand.New(rand.NewPCG(see
 // have a hot id, or values at the ends of float64.
 func newCrashWorld(seed uint64) *crashWorld {
 	r := crashRand(seed, 1)
-	w := &crashWorld{seed: seed, shape: enginetest.Shape{
+	w := &crashWorld{seed: seed, again: new(atomic.Int64), shape: enginetest.Shape{
 		Timely: r.IntN(3) > 0, Late: r.IntN(2) == 0, Early: r.IntN(3) == 0, Hot: r.IntN(6) == 0, Wild: r.IntN(6) == 0,
 	}}
 	w.history = enginetest.Generate(seed, w.shape)
@@ -137,7 +138,7 @@ func (w *crashWorld) run(fs vfs.FS, committed func(joiner.Receipt)) (how recover
 	if w.disk != nil {
 		fs = w.disk(fs)
 	}
-	told := &rebuildHandler{heard: w.heard}
+	told := &rebuildHandler{heard: w.heard, again: w.again}
 	log := slog.New(told)
 	p, err := partition.Open(fs, partition.ID{}, &w.cfg, &w.history.Rules, crashState, bucket.NewDir(fs, crashOutput), log)
 	if err != nil {
@@ -169,7 +170,8 @@ func (w *crashWorld) run(fs vfs.FS, committed func(joiner.Receipt)) (how recover
 type rebuildHandler struct {
 	slog.Handler
 	rebuilding atomic.Bool
-	heard      func(string) // or nil
+	heard      func(string)  // or nil
+	again      *atomic.Int64 // see crashWorld
 }
 
 func (h *rebuildHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelInfo }
@@ -177,6 +179,9 @@ func (h *rebuildHandler) Enabled(_ context.Context, l slog.Level) bool { return 
 func (h *rebuildHandler) Handle(_ context.Context, r slog.Record) error {
 	if strings.Contains(r.Message, "rebuilding") {
 		h.rebuilding.Store(true)
+	}
+	if strings.Contains(r.Message, "outcomes wait again") {
+		r.Attrs(func(a slog.Attr) bool { h.again.Add(a.Value.Int64()); return true })
 	}
 	if h.heard != nil {
 		h.heard(r.Message)

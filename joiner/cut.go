@@ -34,6 +34,6 @@ type Written struct {
 	ItemID    string // empty for a row of the whole request
 	Revision  uint32
 	Early     bool // it was written before its request closed
-	Pending   bool // its reason was Pending: see Rules.Stages
+	Pending   bool // it was written at the end of a stage: see Rules.Stages
 	Withdrawn bool // its reason was Withdrawn
 }

@@ -65,6 +65,45 @@ func TestPendingNamesWhatIsNotFinal(t *testing.T) {
 	}
 }
 
+// TestScanKnowsRowsOfStages: a row that was written at the end of a stage is known as one
+// when its file is read again, whatever its reason is, and no other row is.
+func TestScanKnowsRowsOfStages(t *testing.T) {
+	labels := []joiner.Label{{Name: "a", Window: time.Hour}, {Name: "b", Window: 3 * time.Hour}}
+	taken := []joiner.Label{{Name: "pending", Window: time.Hour}, {Name: "b", Window: 3 * time.Hour}}
+	feature := []events.Field{{Name: "pending", Value: events.Value{Kind: events.ValueString, Str: "a text"}}}
+	stages := []time.Duration{time.Hour}
+	for name, c := range map[string]struct {
+		config   Config
+		features []events.Field
+		row      joiner.Row
+		pending  bool
+	}{
+		"pending":                  {Config{Labels: labels, Stages: stages}, nil, joiner.Row{Stage: 1, Reason: joiner.ReasonPending}, true},
+		"a gap at a stage":         {Config{Labels: labels, Stages: stages}, nil, joiner.Row{Stage: 1, Reason: joiner.ReasonGap}, true},
+		"a gap at the close":       {Config{Labels: labels, Stages: stages}, nil, joiner.Row{Reason: joiner.ReasonGap}, false},
+		"no stages":                {Config{Labels: labels}, nil, joiner.Row{Reason: joiner.ReasonGap}, false},
+		"a feature has the column": {Config{Labels: labels}, feature, joiner.Row{Reason: joiner.ReasonGap}, false},
+		"a label has the column":   {Config{Labels: taken}, nil, joiner.Row{Reason: joiner.ReasonGap}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newLayout(t, c.config).NewTable(nil).NewBuilder()
+			c.row.Item, c.row.Weight, c.row.Cells = -1, 1, []joiner.Cell{{Value: 1}, joiner.Undecided()}
+			if _, err := b.Add(&events.Request{ID: "r", Features: c.features}, &c.row); err != nil {
+				t.Fatal(err)
+			}
+			data, _ := encode(t, b)
+			var got []joiner.Written
+			err := Scan(bytes.NewReader(data), int64(len(data)), 0, true, func(w joiner.Written) bool {
+				got = append(got, w)
+				return true
+			})
+			if err != nil || len(got) != 1 || got[0].Pending != c.pending || got[0].Early != c.pending {
+				t.Errorf("%+v, %v; want one row, pending: %v", got, err, c.pending)
+			}
+		})
+	}
+}
+
 // TestPendingIsTaken: a table in which a feature has the column cannot have such rows.
 func TestPendingIsTaken(t *testing.T) {
 	_, err := NewLayout(Config{Labels: []joiner.Label{{Name: "a", Window: time.Hour}},

@@ -18,6 +18,7 @@ const (
 	scanItem
 	scanRevision
 	scanReason
+	scanPending // -1: the file has no such column
 	scanned
 )
 
@@ -50,12 +51,17 @@ func openForScan(r io.ReaderAt, size int64) (groups []parquet.RowGroup, index [s
 	if err != nil {
 		return nil, index, err
 	}
-	for i, name := range [scanned]string{"request_id", "request_ts", "item_id", "revision", "reason"} {
+	for i, name := range [scanPending]string{"request_id", "request_ts", "item_id", "revision", "reason"} {
 		leaf, ok := file.Schema().Lookup(name)
 		if !ok {
 			return nil, index, fmt.Errorf("it has no column %q", name)
 		}
 		index[i] = leaf.ColumnIndex
+	}
+	index[scanPending] = -1
+	leaf, ok := file.Schema().Lookup(pendingColumn)
+	if ok && leaf.ColumnIndex > index[scanReason] { // else a feature or a label has the name
+		index[scanPending] = leaf.ColumnIndex
 	}
 	return file.RowGroups(), index, nil
 }
@@ -66,26 +72,15 @@ func scanGroup(group parquet.RowGroup, index [scanned]int, base uint32, every bo
 	err error) {
 	defer guard(&err)
 	n := group.NumRows()
-	revisions, reasons := make([]uint32, n), make([]joiner.Reason, n)
-	err = eachRow(group, index[scanRevision], n, func(row int, v *parquet.Value) { revisions[row] = uint32(v.Int32()) })
-	if err != nil {
-		return nil, err
-	}
-	err = eachRow(group, index[scanReason], n, func(row int, v *parquet.Value) {
-		for _, reason := range [...]joiner.Reason{joiner.ReasonEarly, joiner.ReasonWithdrawn, joiner.ReasonPending} {
-			if string(v.ByteArray()) == reason.String() {
-				reasons[row] = reason
-			}
-		}
-	})
+	revisions, reasons, pending, err := scanMarks(group, index, n)
 	if err != nil {
 		return nil, err
 	}
 	at := make([]int, n) // position in written, plus one
 	for i := range revisions {
-		early, pending := reasons[i] == joiner.ReasonEarly, reasons[i] == joiner.ReasonPending
+		early := reasons[i] == joiner.ReasonEarly
 		if every || revisions[i] > base || early {
-			written = append(written, joiner.Written{Revision: revisions[i], Early: early || pending, Pending: pending,
+			written = append(written, joiner.Written{Revision: revisions[i], Early: early || pending[i], Pending: pending[i],
 				Withdrawn: reasons[i] == joiner.ReasonWithdrawn})
 			at[i] = len(written)
 		}
@@ -109,6 +104,32 @@ func scanGroup(group parquet.RowGroup, index [scanned]int, base uint32, every bo
 		}
 	}
 	return written, nil
+}
+
+// scanMarks reads of each row its revision, its reason, if it is one of those that Scan looks
+// for, and whether it was written at the end of a stage. The reason alone does not say the
+// latter: it is that of a gap if one makes a final label unknown.
+func scanMarks(group parquet.RowGroup, index [scanned]int, n int64) (revisions []uint32, reasons []joiner.Reason,
+	pending []bool, err error) {
+	revisions, reasons, pending = make([]uint32, n), make([]joiner.Reason, n), make([]bool, n)
+	err = eachRow(group, index[scanRevision], n, func(row int, v *parquet.Value) { revisions[row] = uint32(v.Int32()) })
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	err = eachRow(group, index[scanReason], n, func(row int, v *parquet.Value) {
+		for _, reason := range [...]joiner.Reason{joiner.ReasonEarly, joiner.ReasonWithdrawn, joiner.ReasonPending} {
+			if string(v.ByteArray()) == reason.String() {
+				reasons[row], pending[row] = reason, reason == joiner.ReasonPending
+			}
+		}
+	})
+	if err != nil || index[scanPending] < 0 {
+		return revisions, reasons, pending, err
+	}
+	err = eachRow(group, index[scanPending], n, func(row int, v *parquet.Value) {
+		pending[row] = pending[row] || !v.IsNull()
+	})
+	return revisions, reasons, pending, err
 }
 
 // batchRows is how many values are read at a time, so that they stay in the

@@ -20,7 +20,7 @@ func (m *Machine) Assign(x *Entry, at events.Origin, give *Event, now Now) (fx E
 		fx.Disposition = DispositionLate
 		return fx, false, nil
 	}
-	if x.History.LateSeq >= maxLateEvents {
+	if x.History.lateEvents() >= maxLateEvents {
 		fx.Disposition = DispositionLate
 		return fx, false, nil
 	}

@@ -144,3 +144,43 @@ func TestCorrectionDecodesOnce(t *testing.T) {
 		t.Errorf("it decodes %d requests and %d outcomes, want 1 and %d", w.Requests, w.Outcomes, held)
 	}
 }
+
+// TestLateEventsCountFromTheClose: how many late events a request takes in does not depend on
+// whether a commit was cut, and wrote rows of a stage, before its pieces came.
+func TestLateEventsCountFromTheClose(t *testing.T) {
+	const most, pieces = 1000, 5
+	rules := &joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.AggAny), clicks(time.Hour, joiner.AggAny)},
+		Stages: []time.Duration{time.Minute}, Corrections: 24 * time.Hour, Merge: true}
+	for name, staged := range map[string]events.Time{"no row was written": events.MinTime, "a stage was written": t0 + 1} {
+		t.Run(name, func(t *testing.T) {
+			m, now := machine(rules), rules.At(t0.Add(2*time.Minute), events.MinTime)
+			now.Staged = staged
+			x := &joiner.Entry{Key: joiner.RequestKey{ID: "r"}}
+			step := func(ev *joiner.Event) joiner.Effects {
+				t.Helper()
+				fx, err := m.Step(x, ev, now)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return fx
+			}
+			for i := range uint64(pieces) {
+				step(requestEvent(i+1, t0, fmt.Sprintf(`,"user_id":"u%d"`, i)))
+			}
+			if remembered := x.History.LateSeq > 0; remembered != (staged > t0) {
+				t.Fatalf("the history is %+v", x.History)
+			}
+			now = rules.At(t0.Add(2*time.Hour), events.MinTime)
+			for i := range uint64(most) {
+				fx := step(outcomeEvent(m, pieces+i+1, t0.Add(time.Duration(i)), "click"))
+				if fx.Reject != nil {
+					t.Fatalf("late event %d: %v", i+1, fx.Reject)
+				}
+			}
+			if fx := step(outcomeEvent(m, most+pieces+1, t0.Add(most), "click")); fx.Reject == nil ||
+				fx.Reject.Reason != "too_many_corrections" {
+				t.Errorf("one more is not rejected: %+v", fx.Disposition)
+			}
+		})
+	}
+}

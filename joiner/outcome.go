@@ -177,7 +177,7 @@ func (m *Machine) onLateOutcome(x *Entry, fx *Effects, ev *Event, now Now) error
 	if m.tooMany(fx, t) {
 		return nil
 	}
-	if x.History.LateSeq >= maxLateEvents {
+	if x.History.lateEvents() >= maxLateEvents {
 		fx.reject("too_many_corrections", fmt.Sprintf("its request closed and was corrected by %d late events already",
 			maxLateEvents))
 		return nil

@@ -87,6 +87,10 @@ func (h *History) LastBeforeClose() uint32 {
 	return h.LateSeq
 }
 
+// lateEvents is how many events were taken in since the close. Those that came before it
+// are none, whether or not a row was written by then.
+func (h *History) lateEvents() uint32 { return h.LateSeq - h.LastBeforeClose() }
+
 // corrected reports whether a row was written anew after its request closed, which
 // was told; kept says whether the close itself wrote it, and base is the revision that it gave.
 func (h *History) corrected(item string, kept bool, base uint32) bool {

@@ -154,7 +154,7 @@ func (e *Engine) convert(ctx context.Context) error {
 	}
 	if err == nil {
 		e.checkpoint.Staged = nil // the windows may be others
-		err = e.restoreStaged(nil)
+		err = e.restoreStaged(true, nil)
 	}
 	if err != nil {
 		return err

@@ -349,7 +349,7 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	if err := e.restoreWritten(requests, former); err != nil {
 		return err
 	}
-	if err := e.restoreStaged(func() error { return e.flush(ctx, false) }); err != nil {
+	if err := e.restoreStaged(false, func() error { return e.flush(ctx, false) }); err != nil {
 		return err
 	}
 	s.RulesHash = e.o.RulesHash

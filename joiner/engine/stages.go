@@ -102,8 +102,9 @@ func (e *Engine) stagedBy(cut *joiner.Cut) []events.Time {
 
 // restoreStaged finds in the committed files what was written of requests that are open, and
 // remembers it of those of which the close has to know: see joiner.Machine.RestoreStaged.
-// apply is as of restoreFormer.
-func (e *Engine) restoreStaged(apply func() error) error {
+// apply is as of restoreFormer. converts says that the histories which are read are as another
+// configuration left them.
+func (e *Engine) restoreStaged(converts bool, apply func() error) error {
 	since := e.checkpoint.Committed
 	from, _ := e.rules.Reach(since)
 	rows, pending := 0, false
@@ -124,7 +125,7 @@ func (e *Engine) restoreStaged(apply func() error) error {
 			}
 		})
 		if err == nil {
-			err = e.restoreStagedOf(since, byRequest, staged, apply)
+			err = e.restoreStagedOf(since, byRequest, staged, converts, apply)
 		}
 	}
 	return err
@@ -133,12 +134,12 @@ func (e *Engine) restoreStaged(apply func() error) error {
 // restoreStagedOf does that for the requests stamped from a time on whose ids have rows that
 // were written at the end of a stage.
 func (e *Engine) restoreStagedOf(from events.Time, rows map[string][]joiner.Written, staged map[string]bool,
-	apply func() error) error {
+	converts bool, apply func() error) error {
 	v, changed := e.o.Store.View(), 0
 	for p, err := range v.Requests(from, events.MaxTime) {
 		if err == nil && staged[p.ID] {
 			var differs bool
-			if differs, err = e.restoreStagedRequest(p, rows[p.ID]); differs {
+			if differs, err = e.restoreStagedRequest(p, rows[p.ID], converts); differs {
 				changed++
 			}
 		}
@@ -152,10 +153,16 @@ func (e *Engine) restoreStagedOf(from events.Time, rows map[string][]joiner.Writ
 	return v.Close()
 }
 
-func (e *Engine) restoreStagedRequest(p joiner.RequestKey, rows []joiner.Written) (differs bool, err error) {
+func (e *Engine) restoreStagedRequest(p joiner.RequestKey, rows []joiner.Written, converts bool) (differs bool,
+	err error) {
 	x, err := e.loadAll(p)
 	if x == nil || err != nil || x.History.Closed {
 		return false, err
+	}
+	if converts { // what redecide made of it waits in the batch, and what is read is older
+		if err := e.machine.Redecide(x, false); err != nil {
+			return false, err
+		}
 	}
 	places, err := e.keysOf(p.ID)
 	if err != nil {

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/engine/memory"
@@ -129,4 +131,48 @@ func TestStagesReplayed(t *testing.T) {
 		checkBooks(t, w)
 		checkBase(t, w, reference.Join(h.Set()))
 	})
+}
+
+// stagedRules have rows written at the end of a short window, and a long one.
+func stagedRules() joiner.Rules {
+	rules := oneLabel()
+	long := countLabel()
+	long.Name, long.Window = "in_two_hours", 2*time.Hour
+	rules.Labels, rules.Stages = append(rules.Labels, long), []time.Duration{30 * time.Minute}
+	return rules
+}
+
+// TestStagesConverted adds a label while an open request has a row at the end of a stage that
+// is none any more: it is withdrawn with as many labels as there are then.
+func TestStagesConverted(t *testing.T) {
+	h := enginetest.Lines(stagedRules())
+	items := func(at time.Duration, list string) {
+		h.Event(events.KindRequest, at, `{"request_id":"r","ts":%d,"items":[%s]}`, h.At(at), list)
+	}
+	items(time.Minute, `{"item_id":"a"},{"item_id":"b"}`)
+	h.Heartbeats(40 * time.Minute)
+	written := len(h.Events)
+	items(0, `{"item_id":"a"}`)
+	before := len(h.Events)
+	h.End()
+	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
+	w.roll = engine.Roll{}
+	whole := w.logs[0]
+	for _, n := range []int{written, before} {
+		w.logs[0] = whole[:n]
+		if err := w.run(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.logs[0], w.first, w.hash = whole[before:], uint64(before)+1, "with a label" // so nothing can be rebuilt
+	w.history.Rules.Labels = append(slices.Clone(w.history.Rules.Labels), countLabel())
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	checkBooks(t, w)
+	for item, reason := range map[string]joiner.Reason{"a": joiner.ReasonCorrected, "b": joiner.ReasonWithdrawn} {
+		if r := w.latest()[[2]string{"r", item}]; r.Reason != reason || len(r.Cells) != 3 {
+			t.Errorf("%q: %v with %d labels, want %v with 3", item, r.Reason, len(r.Cells), reason)
+		}
+	}
 }

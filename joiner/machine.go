@@ -438,7 +438,9 @@ func (m *Machine) reviseEarly(x *Entry, fx *Effects) error {
 	}
 	changed, standing := ReviseAtClose(req, d.Rows(events.MaxTime, ReasonClosed), h.Rows)
 	fx.write(x.Key, req, changed, h.LateSeq)
-	fx.tellCorrected(req, changed)
+	fx.tellCorrected(req, slices.DeleteFunc(changed, func(r Row) bool { // of the others the close tells
+		return r.Reason != ReasonCorrected && r.Reason != ReasonWithdrawn
+	}))
 	h.Closed, h.Base, h.Rows, fx.History = true, h.LateSeq, standing, true
 	return nil
 }

@@ -103,8 +103,9 @@ func withdraw(req *events.Request, s *RowState, least uint32, changed []Row) []R
 
 // ReviseAtClose compares the rows of a request that closes with those written early:
 // it returns what of the latter has to be written again, and how all rows stand
-// once the others are written as the close decided them. As Revise does, it may
-// append to req.Items what is withdrawn.
+// once the others are written as the close decided them. A row that was written at the end of
+// a stage keeps the reason of the close; what it changes of others is corrected. As Revise
+// does, it may append to req.Items what is withdrawn.
 func ReviseAtClose(req *events.Request, rows []Row, early []RowState) (changed []Row, next []RowState) {
 	next = RowStates(req, rows)
 	columns, least := newColumns(req), leastRevision(rows)
@@ -119,9 +120,11 @@ func ReviseAtClose(req *events.Request, rows []Row, early []RowState) (changed [
 		if at < 0 {
 			continue
 		}
-		row := rows[i]
-		next[i] = early[at]
-		if write(&row, &next[i], ReasonCorrected, &columns) {
+		row, reason := rows[i], ReasonCorrected
+		if next[i] = early[at]; next[i].Unknown && next[i].Revision < row.Revision {
+			reason = row.Reason // it is of a stage: the close writes it as one that is not remembered
+		}
+		if write(&row, &next[i], reason, &columns) {
 			changed = append(changed, row)
 		}
 	}

@@ -177,3 +177,41 @@ func TestStagesConverted(t *testing.T) {
 		}
 	}
 }
+
+// TestStagesGaps is TestStagesComeAndGo with gaps that are declared on the way: a row at the
+// end of a stage may have labels that are null because of one.
+func TestStagesGaps(t *testing.T) {
+	unknown := 0
+	forSeeds(t, 150, func(t *testing.T, seed uint64) {
+		h := enginetest.Generate(seed, enginetest.Shape{Each: true})
+		r := newRand(seed)
+		w := newWorld(seed, h, anyLayout(r, false))
+		w.staged = true
+		for n := range 1 + r.IntN(3) {
+			if err := w.crash(); err != nil {
+				t.Fatal(err)
+			}
+			w.out.Gaps = append(w.out.Gaps, someGap(r, &h, uint64(n+1)))
+			if r.IntN(8) == 0 {
+				w.fs = vfs.NewCrashableMem() // the state is lost
+			}
+			if r.IntN(2) == 0 {
+				w.history.Rules.Stages = enginetest.AnyStages(&w.history.Rules, r)
+				w.hash = fmt.Sprint("stages ", w.history.Rules.Stages)
+			}
+		}
+		w.troubled(t, 0)
+		checkBooks(t, w)
+		reference := h.Reference()
+		reference.Rules.Gaps = w.final.Progress.Gaps
+		checkLatest(t, w, reference.Join(h.Set()))
+		for row := range w.out.Rows() {
+			if row.Stage > 0 && row.Reason == joiner.ReasonGap {
+				unknown++
+			}
+		}
+	})
+	if *seedFlag == 0 && !testing.Short() && unknown == 0 {
+		t.Error("no row at the end of a stage has a label that is null because of a gap")
+	}
+}

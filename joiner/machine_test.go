@@ -149,9 +149,13 @@ func TestCorrectionDecodesOnce(t *testing.T) {
 // whether a commit was cut, and wrote rows of a stage, before its pieces came.
 func TestLateEventsCountFromTheClose(t *testing.T) {
 	const most, pieces = 1000, 5
-	rules := &joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.AggAny), clicks(time.Hour, joiner.AggAny)},
-		Stages: []time.Duration{time.Minute}, Corrections: 24 * time.Hour, Merge: true}
-	for name, staged := range map[string]events.Time{"no row was written": events.MinTime, "a stage was written": t0 + 1} {
+	rules := &joiner.Rules{
+		Labels: []joiner.Label{clicks(time.Minute, joiner.AggAny), clicks(time.Hour, joiner.AggAny)},
+		Stages: []time.Duration{time.Minute}, Corrections: 24 * time.Hour, Merge: true,
+	}
+	for name, staged := range map[string]events.Time{
+		"no row was written": events.MinTime, "a stage was written": t0 + 1,
+	} {
 		t.Run(name, func(t *testing.T) {
 			m, now := machine(rules), rules.At(t0.Add(2*time.Minute), events.MinTime)
 			now.Staged = staged

@@ -71,16 +71,16 @@ func TestScanKnowsRowsOfStages(t *testing.T) {
 	labels := []joiner.Label{{Name: "a", Window: time.Hour}, {Name: "b", Window: 3 * time.Hour}}
 	taken := []joiner.Label{{Name: "pending", Window: time.Hour}, {Name: "b", Window: 3 * time.Hour}}
 	feature := []events.Field{{Name: "pending", Value: events.Value{Kind: events.ValueString, Str: "a text"}}}
-	stages := []time.Duration{time.Hour}
+	staged := Config{Labels: labels, Stages: []time.Duration{time.Hour}}
 	for name, c := range map[string]struct {
 		config   Config
 		features []events.Field
 		row      joiner.Row
 		pending  bool
 	}{
-		"pending":                  {Config{Labels: labels, Stages: stages}, nil, joiner.Row{Stage: 1, Reason: joiner.ReasonPending}, true},
-		"a gap at a stage":         {Config{Labels: labels, Stages: stages}, nil, joiner.Row{Stage: 1, Reason: joiner.ReasonGap}, true},
-		"a gap at the close":       {Config{Labels: labels, Stages: stages}, nil, joiner.Row{Reason: joiner.ReasonGap}, false},
+		"pending":                  {staged, nil, joiner.Row{Stage: 1, Reason: joiner.ReasonPending}, true},
+		"a gap at a stage":         {staged, nil, joiner.Row{Stage: 1, Reason: joiner.ReasonGap}, true},
+		"a gap at the close":       {staged, nil, joiner.Row{Reason: joiner.ReasonGap}, false},
 		"no stages":                {Config{Labels: labels}, nil, joiner.Row{Reason: joiner.ReasonGap}, false},
 		"a feature has the column": {Config{Labels: labels}, feature, joiner.Row{Reason: joiner.ReasonGap}, false},
 		"a label has the column":   {Config{Labels: taken}, nil, joiner.Row{Reason: joiner.ReasonGap}, false},

@@ -101,6 +101,7 @@ type Attribute struct {
 	// What has to be equal: fields of the request (user_id, model, model_version or
 	// features.NAME), each with a field of the outcome (attrs.NAME). `item: item_id` asks
 	// that the request listed the item. As in `{user_id: attrs.user, item: item_id}`.
+	// An attribute that is a number from 2^53 on equals nothing: send large numbers as text.
 	//
 	// Default: none. It is required.
 	By map[string]string `yaml:"by"`

@@ -50,7 +50,8 @@ type Label struct {
 	// Default: whether it happened is the commonest label.
 	Value Agg `yaml:"value"`
 	// The attribute that names the rater, like attrs.rater: the outcomes that count are votes of
-	// people then, and each rater has one, the last. The value is majority, consensus, median or
+	// people then, and each rater has one, the last. The attribute is a text, or a number below 2^53 (send large
+	// numbers as text). The value is majority, consensus, median or
 	// mean, of the field value or of an expression. The label has more columns: <label>_votes (how many),
 	// <label>_agreement (the share of the votes that the commonest value has), <label>_raters
 	// (what each rater said, as JSON) and, with classes, <label>_class. Give votes an outcome_id: of

@@ -15,7 +15,8 @@ type Pair struct {
 	// Default: none. It is required.
 	Close string `yaml:"close"`
 	// What both outcomes share: an expression of the outcome that gives a text or a number, like
-	// `attrs.session` or `item_id`. An outcome for which it gives nothing is in no pair.
+	// `attrs.session` or `item_id`. An outcome for which it gives nothing, or a number from 2^53 on,
+	// is in no pair: send large numbers as text.
 	//
 	// Default: nothing. All outcomes of a row belong together.
 	By string `yaml:"by"`

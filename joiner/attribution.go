@@ -186,9 +186,13 @@ func ReadUnnamed(held []byte) (has []Assigned, data []byte, err error) {
 }
 
 // KeyText is a number of an event as a key has it: a whole number is its digits, as an id
-// would be.
+// would be. A number from 2^53 on, or below -2^53, has no text: it may have been another one
+// before it became a float64, and two different ids must not be one key.
 func KeyText(f float64) string {
-	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+	switch {
+	case !(math.Abs(f) < 1<<53):
+		return ""
+	case f == math.Trunc(f):
 		return strconv.FormatInt(int64(f), 10)
 	}
 	return strconv.FormatFloat(f, 'g', -1, 64)

@@ -40,7 +40,7 @@ const (
 const longestRater = 256
 
 var errNoRater = errors.New("it does not name its rater: the attribute of `by` has to be a text of 1 to 256 bytes, " +
-	"or a number")
+	"or a number below 2^53; send large numbers as text")
 
 // Columns are the columns that a label of votes has, before those that keep something of the
 // outcome that decided it: how many votes there are, which share of them the commonest value

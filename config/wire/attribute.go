@@ -67,29 +67,37 @@ func textOfValue(v *events.Value) string {
 // an attribute, and within objects what is in them.
 func textOfAttr(path []string) func(*events.Outcome) string {
 	return func(o *events.Outcome) string {
-		var value any = o.Attrs
-		for _, name := range path {
-			object, ok := value.(map[string]any)
-			if !ok {
-				return ""
-			}
-			value = object[name]
+		value := attrOf(o, path)
+		if truth, ok := value.(bool); ok {
+			return strconv.FormatBool(truth)
 		}
-		return textOf(value)
+		return keyText(value)
 	}
 }
 
-// textOf is a value of an outcome as a key has it; empty if it is none that has a text.
-func textOf(value any) string {
+// attrOf is an attribute of an outcome, or what is in it; nil if there is none.
+func attrOf(o *events.Outcome, path []string) any {
+	var value any = o.Attrs
+	for _, name := range path {
+		object, ok := value.(map[string]any)
+		if !ok {
+			return nil
+		}
+		value = object[name]
+	}
+	return value
+}
+
+// keyText is a text or a number of an outcome as a key has it; empty if it is neither, or a
+// number that is too large to be told from others.
+func keyText(value any) string {
 	switch v := value.(type) {
 	case string:
 		return v
 	case float64:
 		return joiner.KeyText(v)
-	case int:
-		return strconv.Itoa(v)
-	case bool:
-		return strconv.FormatBool(v)
+	case int: // an expression made it of attributes, which are float64
+		return joiner.KeyText(float64(v))
 	}
 	return ""
 }

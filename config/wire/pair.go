@@ -71,7 +71,8 @@ func alone(setting, source string) (rule.Condition, error) {
 }
 
 // errNoKey says that an outcome belongs with no other.
-var errNoKey = errors.New("`by` of its pair gives neither a text nor a number, so it is in no pair")
+var errNoKey = errors.New("`by` of its pair gives neither a text nor a number below 2^53, so it is in no pair: " +
+	"send large numbers as text")
 
 // keyOf compiles what outcomes share that belong together. A whole number is its digits, as in
 // the keys of join.attribute.
@@ -85,7 +86,7 @@ func keyOf(source string) (func(*events.Outcome) (string, error), error) {
 		if err != nil {
 			return "", err
 		}
-		if text := textOf(value); text != "" {
+		if text := keyText(value); text != "" {
 			return text, nil
 		}
 		return "", errNoKey

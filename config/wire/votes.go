@@ -15,9 +15,14 @@ import (
 func votesOf(l config.Label, label *joiner.Label) {
 	path := strings.Split(strings.TrimPrefix(l.By, "attrs."), ".")
 	ties := map[config.Ties]joiner.Ties{config.TiesLowest: joiner.TiesLowest, config.TiesHighest: joiner.TiesHighest}
-	label.Votes = &joiner.Votes{By: textOfAttr(path), Min: int(l.Min), Ties: ties[l.Ties], Classes: l.Classes}
+	label.Votes = &joiner.Votes{By: raterOf(path), Min: int(l.Min), Ties: ties[l.Ties], Classes: l.Classes}
 	label.Attrs = append(label.Attrs, path[0])
 	label.Columns = append(label.Votes.Columns(l.Name), label.Columns...)
+}
+
+// raterOf gives the rater that an attribute of an outcome names, empty if it names none.
+func raterOf(path []string) func(*events.Outcome) string {
+	return func(o *events.Outcome) string { return keyText(attrOf(o, path)) }
 }
 
 // classOf compiles the expression of a class: its number among the classes.

@@ -119,7 +119,8 @@ func (e *Engine) sightKeyless(at events.Origin, o *events.Outcome) {
 	s.stale = true
 	if s.now.Keyless++; s.now.Keyless == 1 {
 		came := e.eventRef(at, o.TS, 0)
-		e.o.Log.Warn("an outcome names no request and lacks a field of join.attribute.by, so it belongs to none: it is an orphan",
+		e.o.Log.Warn("an outcome names no request and lacks a field of join.attribute.by, so it belongs to none: it is an orphan "+
+			"(a number from 2^53 on is no field: send large numbers as text)",
 			"type", shortName(o.Type), "stream", came.Input, "sequence", at.Seq)
 	}
 }

@@ -113,6 +113,8 @@ type Decision struct {
 
 	ballots map[RowLabel]*ballot   // the votes, of labels that have some; nil while there are none
 	opened  map[pairPlace]openPair // pairs that are not closed; nil while there are none
+	held    int                    // votes and pairs that are not closed, at most mostHeld
+	name    string                 // of the rater or the key that was held last
 
 	trace []Trace // by row and label; nil unless it is to be explained
 	at    int     // index of the outcome that is added, for the trace
@@ -140,7 +142,7 @@ func (d *Decision) Begin(rules *Rules, req *events.Request) {
 	d.rules, d.req, d.items, d.seen, d.trace, d.faults = rules, req, nil, nil, nil, nil
 	d.added.reset()
 	d.added.SameID, d.edits, d.extra = rules.SameID, d.edits[:0], nil
-	d.ends, d.ballots, d.opened = nil, nil, nil
+	d.ends, d.ballots, d.opened, d.held, d.name = nil, nil, nil, 0, ""
 	d.folds = slices.Grow(d.folds[:0], n*labels)[:n*labels]
 	clear(d.folds)
 	d.cells = slices.Grow(d.cells[:0], n)[:n]

@@ -1,7 +1,6 @@
 package joiner
 
 import (
-	"strings"
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -81,15 +80,21 @@ func (d *Decision) pair(at RowLabel, o *events.Outcome, f *Fact) (length Number)
 	if role.Closes && stands {
 		length = Number{Value: float64(o.TS.Sub(open.ts)) / float64(time.Second), Has: true}
 		delete(d.opened, place)
+		d.held--
 	}
 	if d.trace != nil {
 		d.tracePair(at, role, open, length.Has)
 	}
-	if role.Opens && (!stands || length.Has || !d.rules.Labels[at.Label].Pair.First) {
+	stands = stands && !length.Has
+	switch {
+	case !role.Opens || stands && d.rules.Labels[at.Label].Pair.First:
+	case !stands && !d.hold():
+		d.fault(at.Label, o, f, errTooManyHeld)
+	default:
 		if d.opened == nil {
 			d.opened = map[pairPlace]openPair{}
 		}
-		place.key = strings.Clone(place.key) // what an event holds may be of memory that is used again
+		place.key = d.own(place.key)
 		d.opened[place] = openPair{o.TS, d.at}
 	}
 	return length

@@ -81,6 +81,15 @@ type ballot struct {
 	places int
 }
 
+// has reports whether a rater has a vote.
+func (b *ballot) has(rater string) bool {
+	if b == nil {
+		return false
+	}
+	_, known := b.raters[rater]
+	return known
+}
+
 func (b *ballot) add(v vote) {
 	v.place = b.places
 	b.places++
@@ -110,15 +119,20 @@ func (d *Decision) vote(row, label int, o *events.Outcome, f *Fact, value Number
 		d.fault(label, o, f, errNoRater)
 		return
 	}
-	if d.ballots == nil {
-		d.ballots = map[RowLabel]*ballot{}
+	at := RowLabel{row, label}
+	b := d.ballots[at]
+	if !b.has(rater) && !d.hold() {
+		d.fault(label, o, f, errTooManyHeld)
+		return
 	}
-	b := d.ballots[RowLabel{row, label}]
 	if b == nil {
+		if d.ballots == nil {
+			d.ballots = map[RowLabel]*ballot{}
+		}
 		b = &ballot{}
-		d.ballots[RowLabel{row, label}] = b
+		d.ballots[at] = b
 	}
-	v := vote{rater: strings.Clone(rater), value: value.Value + 0, ts: o.TS} // -0 is 0
+	v := vote{rater: d.own(rater), value: value.Value + 0, ts: o.TS} // -0 is 0
 	if kept := l.Kept(); len(kept) > 0 {
 		v.kept = d.valuesOf(kept, row, label, o, f)
 	}

@@ -25,10 +25,23 @@ func (d *Decision) valuesOf(columns []Column, row, label int, o *events.Outcome,
 	return values
 }
 
+// hasExtra reports whether a row may have values in the labels' columns.
+func (d *Decision) hasExtra() bool {
+	if d.extra != nil {
+		return true
+	}
+	for i := range d.rules.Labels {
+		if d.rules.Labels[i].Votes != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // extraOf are the values of the labels' columns of a row; nil if all are null. Where no
 // outcome decided a label, by what is known, its columns are null. How many votes a label has is
-// known as soon as the label is not open.
-func (d *Decision) extraOf(row int, cells []Cell, unknown []bool, known events.Time) []events.Value {
+// known as soon as the label is not open. The tallies are those of the row, by label.
+func (d *Decision) extraOf(row int, cells []Cell, tallies []tally, unknown []bool, known events.Time) []events.Value {
 	var all []events.Value
 	some := false
 	for i := range d.rules.Labels {
@@ -38,7 +51,7 @@ func (d *Decision) extraOf(row int, cells []Cell, unknown []bool, known events.T
 		}
 		values := d.extra[RowLabel{row, i}]
 		if l.Votes != nil && !d.open(row, i, unknown, known) {
-			values = d.votesOf(row, i)
+			values = l.votesOf(&tallies[i])
 		} else if values == nil || cells[i].TS == events.MinTime {
 			values = make([]events.Value, len(l.Columns))
 		}

@@ -374,25 +374,32 @@ func (m *Machine) react(x *Entry, fx *Effects, before []LabelRef) error {
 		return err
 	}
 	if m.Watched {
-		rows := d.Rows(events.MaxTime, ReasonEarly)
 		x.positives, x.positivesKnown = labelRefs(req, d), true
-		fresh := m.takeBack(x, fx, before, x.positives)
-		slices.SortFunc(fresh, orderLabelRefs)
-		for i := range rows {
-			for j := range rows[i].Cells {
-				if m.Rules.Labels[j].Agg != AggAny {
-					continue // it is told when its window ends
-				}
-				if _, isNew := slices.BinarySearchFunc(fresh, LabelRef{itemOf(req, &rows[i]), j}, orderLabelRefs); isNew {
-					fx.Updates = append(fx.Updates, tell(req, &rows[i], TellEarly, []int{j}))
-				}
-			}
-		}
+		m.tellFresh(fx, req, d, m.takeBack(x, fx, before, x.positives))
 	}
 	if m.Early {
 		m.writeEarly(x, fx, req, d)
 	}
 	return nil
+}
+
+// tellFresh tells the positives that are new.
+func (m *Machine) tellFresh(fx *Effects, req *events.Request, d *Decision, fresh []LabelRef) {
+	fresh = slices.DeleteFunc(fresh, func(r LabelRef) bool {
+		return m.Rules.Labels[r.Label].Agg != AggAny // it is told when its window ends
+	})
+	if len(fresh) == 0 {
+		return
+	}
+	slices.SortFunc(fresh, orderLabelRefs)
+	rows := d.RowsToTell(ReasonEarly)
+	for i := range rows {
+		for j := range rows[i].Cells {
+			if _, isNew := slices.BinarySearchFunc(fresh, LabelRef{itemOf(req, &rows[i]), j}, orderLabelRefs); isNew {
+				fx.Updates = append(fx.Updates, tell(req, &rows[i], TellEarly, []int{j}))
+			}
+		}
+	}
 }
 
 // silent reports whether nothing can have been told of an open request.

@@ -52,7 +52,7 @@ func (r *Rules) Pending(row *Row) string {
 func (d *Decision) RowsAtStage(stage int) []Row {
 	window := d.rules.Stages[stage]
 	known := d.req.TS.Add(window)
-	rows, unknown := d.RowsReuse(known, ReasonPending), d.unknown()
+	rows, unknown, columns := d.rowsReuse(known, ReasonPending, false), d.unknown(), d.hasExtra()
 	for i := range rows {
 		row := &rows[i]
 		row.Stage, row.Revision, row.Reason = uint16(stage)+1, uint32(stage), ReasonPending
@@ -64,8 +64,8 @@ func (d *Decision) RowsAtStage(stage int) []Row {
 				row.Reason = ReasonGap
 			}
 		}
-		if row.Extra != nil {
-			row.Extra = d.extraOf(i, row.Cells, unknown, known)
+		if columns {
+			row.Extra = d.extraOf(i, row.Cells, d.tallies(i), unknown, known)
 		}
 	}
 	return rows

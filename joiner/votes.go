@@ -186,6 +186,17 @@ func (d *Decision) tally(row, label int) tally {
 	return t
 }
 
+// tallies are those of a row, by label.
+func (d *Decision) tallies(row int) []tally {
+	all := make([]tally, len(d.rules.Labels))
+	for i := range all {
+		if d.rules.Labels[i].Votes != nil {
+			all[i] = d.tally(row, i)
+		}
+	}
+	return all
+}
+
 // commonest says how many votes the commonest value has, and which are the lowest and the
 // highest of the values that have as many.
 func commonest(votes []vote) (most int, lowest, highest float64) {
@@ -243,9 +254,7 @@ func valuesInOrder(votes []vote) []float64 {
 }
 
 // votesOf are the values of the columns of a label of votes.
-func (d *Decision) votesOf(row, label int) []events.Value {
-	l := &d.rules.Labels[label]
-	t := d.tally(row, label)
+func (l *Label) votesOf(t *tally) []events.Value {
 	values := make([]events.Value, len(l.Columns))
 	values[0] = events.Value{Kind: events.ValueInt, Int: int64(len(t.votes))}
 	if len(t.votes) == 0 {

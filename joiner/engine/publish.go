@@ -84,7 +84,7 @@ func (a *publishing) all(ctx context.Context, p Publisher, from, to events.Time,
 		}
 		// Of a request that is alone nothing else can have been told of its close.
 		anew := v.request.TS <= a.anew && !v.isAlone
-		told = tell(told[:0], v, v.decision.RowsReuse(events.MaxTime, joiner.ReasonClosed), anew)
+		told = tell(told[:0], v, v.decision.RowsToTell(joiner.ReasonClosed), anew)
 		for i := range told {
 			a.labels.add(&told[i], anew)
 		}

@@ -180,10 +180,10 @@ func (l *look) statistics(ctx context.Context, o stats.Options) (*tfmd.DatasetFe
 	weight := ""
 	for _, c := range l.draft.Columns {
 		if c.Role == shards.RoleWeight {
-			if weight != "" {
+			if c.Name != weightColumn {
 				continue // a label's own weight says how the export samples; the table has no such column
 			}
-			weight = c.Name
+			weight = weightColumn
 		}
 		o.Columns = append(o.Columns, c.Name)
 	}

@@ -324,6 +324,31 @@ func TestSampledExport(t *testing.T) {
 	}
 }
 
+// TestWeightThatIsLeftOut exports without the weight of rows: the weight of a label is not taken for it.
+func TestWeightThatIsLeftOut(t *testing.T) {
+	for name, exclude := range map[string][]string{"weighed": nil, "left out": {"weight"}} {
+		t.Run(name, func(t *testing.T) {
+			o := newOutput(t)
+			o.commit(day("2026-11-21", 200, phones))
+			o.commit(day("2026-11-22", 200, phones))
+			_, root, err := exportDay(t, o, "2026-11-21", &review.Gate{}, func(opts *shards.Options) {
+				opts.Sampling, opts.Exclude = shards.Sampling{Labels: map[string]float64{"clicked": 0.5}}, exclude
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := os.ReadFile(filepath.Join(root, "meta", "dt=2026-11-21", "v=0001", review.StatsName))
+			if err != nil {
+				t.Fatal(err)
+			}
+			list, err := stats.Decode(data)
+			if err != nil || (list.Datasets[0].GetWeightedNumExamples() > 0) != (exclude == nil) {
+				t.Errorf("%v: %v rows weigh %v", err, list.Datasets[0].GetNumExamples(), list.Datasets[0].GetWeightedNumExamples())
+			}
+		})
+	}
+}
+
 // TestGate exports a day, and refuses the next one, in which a category has another name.
 func TestGate(t *testing.T) {
 	o := newOutput(t)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -80,6 +81,14 @@ func (s *Sampling) rates() []float64 {
 
 // thins reports whether any negatives are left out.
 func (s *Sampling) thins() bool { return slices.Min(s.rates()) < 1 }
+
+// weighs reports whether the sample makes a column of weights.
+func (s *Sampling) weighs(column string) bool {
+	if strings.EqualFold(column, "weight") {
+		return s.thins()
+	}
+	return len(s.Labels) > 0 && strings.HasSuffix(strings.ToLower(column), weightSuffix)
+}
 
 // labelRate is the share of a label's negatives.
 func (s *Sampling) labelRate(name string) float64 {

@@ -78,16 +78,12 @@ const itemPrefix = "item_"
 // there was one, that of the first file that has it, widened by those after it.
 func newPlan(files []export.TableFile, schema []tablelog.SchemaColumn, o *Options) (*plan, error) {
 	p := &plan{byName: map[string]int{}, split: -1}
-	hasWeight := o.Sampling.thins()
+	hasWeight := o.Sampling.thins() || hasColumn(files, "weight")
 	for _, c := range headColumns() {
 		p.write(c)
 	}
 	for _, c := range featureColumns(files, schema) {
 		p.write(Column{Column: c, Role: RoleFeature})
-	}
-	for i := range files {
-		hasWeight = hasWeight || slices.ContainsFunc(files[i].Columns,
-			func(c rowfile.Column) bool { return c.Name == "weight" })
 	}
 	about := func(c Column, wanted bool) int {
 		if wanted {

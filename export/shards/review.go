@@ -61,8 +61,13 @@ type BesideFacts struct {
 
 // InTable reports whether any file of the table has a column.
 func (d *Draft) InTable(column string) bool {
-	return slices.ContainsFunc(d.Table.Files, func(f export.TableFile) bool {
-		return slices.ContainsFunc(f.Columns, func(c rowfile.Column) bool { return c.Name == column })
+	return hasColumn(d.Table.Files, column)
+}
+
+// hasColumn reports whether any file has a column, whose name is compared without case.
+func hasColumn(files []export.TableFile, column string) bool {
+	return slices.ContainsFunc(files, func(f export.TableFile) bool {
+		return slices.ContainsFunc(f.Columns, func(c rowfile.Column) bool { return strings.EqualFold(c.Name, column) })
 	})
 }
 

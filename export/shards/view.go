@@ -37,6 +37,11 @@ func View(engine, dir string, store Store, table *export.Table, o Options) (stri
 	o.Pending = slices.ContainsFunc(table.State.Schema(), func(c tablelog.SchemaColumn) bool {
 		return c.Kind == tablelog.SchemaOwn && c.Name == "pending"
 	})
+	// Weights that the export's sample makes are in no live file.
+	o.Exclude = slices.DeleteFunc(slices.Clone(o.Exclude), func(name string) bool {
+		return o.Sampling.weighs(name) && !hasColumn(table.Files, name)
+	})
+	o.Sampling = Sampling{Negatives: 1}
 	p, err := newPlan(table.Files, table.State.Schema(), &o)
 	if err != nil {
 		return "", err

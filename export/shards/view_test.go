@@ -64,6 +64,34 @@ func TestView(t *testing.T) {
 	}
 }
 
+// TestViewOfSampledExport prints what reads live files, which have no weights of the export's sample.
+func TestViewOfSampledExport(t *testing.T) {
+	t.Parallel()
+	table := twoTypes(t)
+	plain, err := View("duckdb", "out", Store{}, table, testOptions(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, sample := range map[string]Sampling{
+		"by label": {Negatives: 1, Labels: map[string]float64{"clicked": 0.5}},
+		"all":      {Negatives: 0.5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, exclude := range [][]string{nil, {"weight"}} {
+				o := testOptions(nil)
+				o.Sampling, o.Exclude = sample, exclude
+				text, err := View("duckdb", "out", Store{}, table, o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if text != plain {
+					t.Errorf("without %q it is\n%s\nwant\n%s", exclude, text, plain)
+				}
+			}
+		})
+	}
+}
+
 // TestViewOfStore prints what reads the live files by their names, as a store has others too.
 func TestViewOfStore(t *testing.T) {
 	t.Parallel()

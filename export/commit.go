@@ -130,7 +130,7 @@ func (s *Stage) create(op *tablelog.Operation) (joiner.Receipt, error) {
 		}
 	}
 	s.done = true
-	s.removeNotes()
+	s.removeKept()
 	o.features.took(s.table, o.opts.Log)
 	o.release(s)
 	_, receipt, _ := o.Last()

@@ -112,7 +112,7 @@ func (s *Stage) writeNote(f *tablelog.File) error {
 	return w.Finish()
 }
 
-// removeNotes removes the notes of a stage that is over. What cannot be removed is swept when the
+// removeNotes removes the notes of a stage that is aborted. What cannot be removed is swept when the
 // output is opened next.
 func (s *Stage) removeNotes() {
 	if s.out.opts.Keep == "" {
@@ -120,6 +120,26 @@ func (s *Stage) removeNotes() {
 	}
 	for i := range s.files {
 		_ = s.out.bucket.Remove(s.files[i].Staging + keptSuffix)
+	}
+}
+
+// removeKept removes what is kept under this name once the stage is committed: its notes, and files of
+// attempts before that it had no use for. What cannot be removed is swept when the output is opened next.
+func (s *Stage) removeKept() {
+	o := &s.out.opts
+	if o.Keep == "" {
+		return
+	}
+	names, err := s.out.bucket.List(tablelog.StagingDir)
+	if err != nil {
+		s.removeNotes()
+		return
+	}
+	prefix := keptPrefix(o.Partition, s.opNumber > 0, o.Keep)
+	for _, name := range names {
+		if strings.HasPrefix(name, prefix) {
+			_ = s.out.bucket.Remove(path.Join(tablelog.StagingDir, name))
+		}
 	}
 }
 

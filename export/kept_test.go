@@ -224,6 +224,45 @@ func TestKeptFilesOfOthersAreNotUsed(t *testing.T) {
 	}
 }
 
+// TestKeptFilesThatAreNotNeeded: an attempt left more files than the commit has, and files of another
+// attempt. Nothing of them is left once the commit is made.
+func TestKeptFilesThatAreNotNeeded(t *testing.T) {
+	t.Parallel()
+	fs := vfs.NewMem()
+	o := open(t, keptOptions(fs))
+	for _, rows := range []int{keptRows, 4 * keptRows} {
+		s, err := o.Stage(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stageKept(s, rows, 0); err != nil {
+			t.Fatal(err)
+		}
+		if files, _ := s.Leave(); files < 3 {
+			t.Fatalf("%d files were left", files)
+		}
+	}
+	s, err := o.Stage(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stageKept(s, 5, 0); err != nil {
+		t.Fatal(err)
+	}
+	cut := testCut(1, "nonce")
+	cut.Progress.Ledger.Rows, cut.Closed.Rows = 5, 5
+	if _, err := s.Commit(t.Context(), cut); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := listed(fs, testDir+"/_staging"); len(left) > 0 {
+		t.Errorf("left in _staging: %q", left)
+	}
+	closing(t, o)
+	if v := verified(t, fs); !v.Sound() || v.Rows != 5 {
+		t.Errorf("verdict %+v", v)
+	}
+}
+
 // spoil changes a byte in the middle of a file.
 func spoil(t *testing.T, fs vfs.FS, name string) {
 	t.Helper()

@@ -149,7 +149,7 @@ func (r *Recomputed) Commit(ctx context.Context, also func(day string) bool) ([]
 		return nil, err
 	}
 	s.done = true
-	s.removeNotes()
+	s.removeKept()
 	all := make([]DayChange, 0, len(changes))
 	for _, day := range slices.Sorted(maps.Keys(changes)) {
 		all = append(all, *changes[day])

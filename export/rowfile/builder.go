@@ -51,8 +51,10 @@ type Builder struct {
 	tooWide  string              // the request of the first such row
 	spare    memory              // of columns that come
 	run      run                 // of rows that are added together
-	// finished are the file's columns in their order, once no row can come.
-	finished []*column
+	// finished are the file's columns in their order, once no row can come; ofFeatures is how many of them are
+	// of features.
+	finished   []*column
+	ofFeatures int
 
 	minTS, maxTS events.Time
 	maxRevision  uint32
@@ -378,5 +380,5 @@ func (b *Builder) parts() (p parts) {
 func (b *Builder) Finish() {
 	b.table.Settle(b)
 	p := b.parts()
-	b.finished = slices.Concat(p.head, p.features, p.labels, p.tail)
+	b.finished, b.ofFeatures = slices.Concat(p.head, p.features, p.labels, p.tail), len(p.features)
 }

@@ -38,16 +38,28 @@ func (b *Builder) FirstRevisions(hourOf func(micros int64) int64) (parts []Stret
 
 // EachStretch shows the columns of stretches, as they will be in the file. The stretches are in order and do not
 // overlap. Finish must have been called. What visit gets may only be read, and only during the call.
-func (b *Builder) EachStretch(parts []Stretch, visit func(c Column, part int, values *colfile.Column)) {
+func (b *Builder) EachStretch(parts []Stretch, visit func(c TableColumn, part int, values *colfile.Column)) {
 	var made colfile.Column
-	for _, c := range b.finished {
+	for n, c := range b.finished {
 		k := newChunker(c)
+		of := TableColumn{Name: c.name, Type: k.typ, Kind: b.kindOf(n)}
 		for i, p := range parts {
 			if p.From > k.row {
 				k.next(p.From, &made)
 			}
 			values := k.next(p.To, &made)
-			visit(Column{Name: c.name, Type: k.typ}, i, &values)
+			visit(of, i, &values)
 		}
 	}
+}
+
+// kindOf is what the finished column n is for.
+func (b *Builder) kindOf(n int) Kind {
+	switch n -= len(b.head); {
+	case n >= 0 && n < b.ofFeatures:
+		return KindFeature
+	case n >= b.ofFeatures && n < b.ofFeatures+len(b.labels):
+		return KindLabel
+	}
+	return KindOwn
 }

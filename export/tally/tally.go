@@ -64,19 +64,24 @@ func (t *Table) Take(b *rowfile.Builder) {
 		h := t.hour(p.Hour)
 		h.Rows, h.Requests = h.Rows+uint64(p.To-p.From), h.Requests+uint64(p.Requests)
 	}
-	b.EachStretch(parts, func(c rowfile.Column, part int, values *colfile.Column) {
+	b.EachStretch(parts, func(c rowfile.TableColumn, part int, values *colfile.Column) {
 		if counted(c) {
 			t.hour(parts[part].Hour).column(c.Name).take(c.Type, values, t.scratch)
 		}
 	})
 }
 
-// counted reports whether a column is counted: not if each of its values is new, and not if it is of
-// the label rather than of the model.
-func counted(c rowfile.Column) bool {
-	switch c.Name {
-	case "request_id", "user_id", "item_id", "request_ts", "weight", "revision", "reason":
+// counted reports whether a column is counted: not if it is of a label or says how labels came to be, not if
+// each of its values is new, and not if it has times.
+func counted(c rowfile.TableColumn) bool {
+	switch c.Kind {
+	case rowfile.KindLabel:
 		return false
+	case rowfile.KindOwn:
+		switch c.Name {
+		case "request_id", "user_id", "item_id", "request_ts", "weight", "revision", "reason", "pending":
+			return false
+		}
 	}
 	return c.Type.Scalar != rowfile.ScalarTimestamp
 }

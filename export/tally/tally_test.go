@@ -177,6 +177,47 @@ func TestCountsAreThoseOfTheRows(t *testing.T) {
 	}
 }
 
+// TestLabelsAreNotCounted: neither labels, nor what they keep, nor labels of before are features. A feature is
+// one, whatever its name.
+func TestLabelsAreNotCounted(t *testing.T) {
+	text := rowfile.Type{Scalar: rowfile.ScalarString}
+	known := []rowfile.TableColumn{{Name: "bought", Type: rowfile.Type{Scalar: rowfile.ScalarInt32}, Kind: rowfile.KindLabel},
+		{Name: "bought_ts", Type: rowfile.Type{Scalar: rowfile.ScalarTimestamp}, Kind: rowfile.KindLabel},
+		{Name: "votes_raters", Type: text, Kind: rowfile.KindLabel}}
+	labels := []joiner.Label{{Name: "clicked", Window: time.Hour,
+		Columns: []joiner.Column{{Name: "clicked_where", Kind: events.ValueString}}}, {Name: "late", Window: 2 * time.Hour}}
+	for name, c := range map[string]struct {
+		config  rowfile.Config
+		feature string
+		want    []string
+	}{
+		"all at the close": {rowfile.Config{Labels: labels, Known: known}, "pending", []string{"model", "model_version", "pending",
+			"position", "score"}},
+		"in stages": {rowfile.Config{Labels: labels, Known: known, Stages: []time.Duration{time.Hour}}, "size",
+			[]string{"model", "model_version", "position", "score", "size"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			layout, err := rowfile.NewLayout(c.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := layout.NewTable(known).NewBuilder()
+			row := &joiner.Row{Item: -1, Weight: 1, Cells: []joiner.Cell{{Value: 1, TS: 5}, joiner.Undecided()},
+				Extra: []events.Value{{Kind: events.ValueString, Str: "somewhere"}}}
+			if _, err := b.Add(&events.Request{ID: "r", Model: "m", Features: []events.Field{{Name: c.feature,
+				Value: events.Value{Kind: events.ValueInt, Int: 1}}}}, row); err != nil {
+				t.Fatal(err)
+			}
+			b.Finish()
+			table := &tally.Table{}
+			table.Take(b)
+			if got := table.Sum(0).Names(); !slices.Equal(got, c.want) {
+				t.Errorf("the columns are %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 // TestDamagedCountsAreErrors reads what is no counts.
 func TestDamagedCountsAreErrors(t *testing.T) {
 	for name, text := range map[string]string{

@@ -39,7 +39,7 @@ func (b *Builder) FirstRevisions(hourOf func(micros int64) int64) (parts []Stret
 // EachStretch shows the columns of stretches, as they will be in the file. The stretches are in order and do not
 // overlap. Finish must have been called. What visit gets may only be read, and only during the call.
 func (b *Builder) EachStretch(parts []Stretch, visit func(c TableColumn, part int, values *colfile.Column)) {
-	var made colfile.Column
+	var made, values colfile.Column
 	for n, c := range b.finished {
 		k := newChunker(c)
 		of := TableColumn{Name: c.name, Type: k.typ, Kind: b.kindOf(n)}
@@ -47,7 +47,7 @@ func (b *Builder) EachStretch(parts []Stretch, visit func(c TableColumn, part in
 			if p.From > k.row {
 				k.next(p.From, &made)
 			}
-			values := k.next(p.To, &made)
+			values = k.next(p.To, &made)
 			visit(of, i, &values)
 		}
 	}

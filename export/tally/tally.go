@@ -14,6 +14,7 @@ type Table struct {
 	Hours map[int64]*Hour
 
 	scratch *bins
+	gather  gatherer
 }
 
 // Hour are the counts of the rows of an hour that were written for the first time.
@@ -64,9 +65,12 @@ func (t *Table) Take(b *rowfile.Builder) {
 		h := t.hour(p.Hour)
 		h.Rows, h.Requests = h.Rows+uint64(p.To-p.From), h.Requests+uint64(p.Requests)
 	}
+	t.gather.begin(parts)
 	b.EachStretch(parts, func(c rowfile.TableColumn, part int, values *colfile.Column) {
 		if counted(c) {
-			t.hour(parts[part].Hour).column(c.Name).take(c.Type, values, t.scratch)
+			if whole := t.gather.add(part, c.Type.List, values); whole != nil {
+				t.hour(parts[part].Hour).column(c.Name).take(c.Type, whole, t.scratch)
+			}
 		}
 	})
 }

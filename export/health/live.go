@@ -1,6 +1,7 @@
 package health
 
 import (
+	"maps"
 	"math"
 	"strings"
 
@@ -31,6 +32,8 @@ type Counter struct {
 	Base uint32
 	// doubtful says that a score is no probability.
 	doubtful bool
+	// ofSlices is how many bytes the cells of slices have at least as JSON.
+	ofSlices int
 }
 
 // NewCounter counts rows of these labels, and by the values of these columns: model, model_version,
@@ -61,12 +64,25 @@ func (c *Counter) Row(req *events.Request, row *joiner.Row) {
 			c.count(c.slice(i, column, value), req, row)
 		}
 	}
+	if c.ofSlices > mostBytes {
+		c.leaveOut(true)
+	}
 }
 
 // File implements tablelog.Sink: it counts the other columns of a file.
 func (c *Counter) File(rows *rowfile.Builder) {
-	if c.Features {
-		c.t.Features.Take(rows)
+	if c.Features && c.t.Features.Take(rows) > mostBytes {
+		c.leaveOut(false)
+	}
+}
+
+// leaveOut forgets the counts of other columns, and those of slices, and counts no more of them. A commit may
+// be all of a long log, so what Statistics would leave out for certain is not collected first.
+func (c *Counter) leaveOut(ofSlices bool) {
+	c.Features, c.t.Features = false, tally.Table{}
+	if ofSlices {
+		c.slices, c.of, c.ofSlices = nil, nil, 0
+		maps.DeleteFunc(c.t.Cells, func(k Key, _ *Cell) bool { return k.Slice != All })
 	}
 }
 
@@ -78,13 +94,23 @@ func (c *Counter) slice(i int, column, value string) *Cell {
 		if len(c.of[i]) >= MaxSlices || len(value) > maxSliceText {
 			name = column + " (other)"
 		}
+		before := len(c.t.Cells)
 		cell = c.t.Cell(Key{name, c.hour})
+		if len(c.t.Cells) > before {
+			c.ofSlices += len(name) + leastCell + leastOfLabel*len(c.t.Labels)
+		}
 		if len(c.of[i]) < MaxSlices {
 			c.of[i][strings.Clone(value)] = cell
 		}
 	}
 	return cell
 }
+
+// What a cell of a slice has at least as JSON, without its name, and each label in it, in bytes.
+const (
+	leastCell    = len(`{"slice":"","hour":"2026-11-21T05","rows":0,"known":,"positive":,"delay_ms":}`)
+	leastOfLabel = len(`,0,0,0`)
+)
 
 // maxSliceText bounds the value that a slice is named by, in bytes.
 const maxSliceText = 100
@@ -196,16 +222,12 @@ func (c *Counter) Statistics() (jsontext.Value, error) {
 	if err != nil || len(data) <= mostBytes {
 		return data, err
 	}
-	c.t.Features = tally.Table{}
+	c.leaveOut(false)
 	if data, err = Encode(c.t, c.slices); err != nil || len(data) <= mostBytes {
 		return data, err
 	}
-	for k := range c.t.Cells {
-		if k.Slice != All {
-			delete(c.t.Cells, k)
-		}
-	}
-	if data, err = Encode(c.t, nil); err != nil || len(data) > mostBytes {
+	c.leaveOut(true)
+	if data, err = Encode(c.t, c.slices); err != nil || len(data) > mostBytes {
 		return nil, err
 	}
 	return data, nil

@@ -63,6 +63,24 @@ func (c *Column) file() *columnFile {
 	return f
 }
 
+// measure finds how many bytes the hour has at least as JSON. Counts only grow, and so do the numbers of columns,
+// bins and texts; a text can give way to a shorter one, so of texts only the quotes count.
+func (h *Hour) measure() {
+	h.least = len(`{"hour":"2026-11-21T05","rows":1,"requests":0,"columns":{}}`)
+	for name, c := range h.Columns {
+		h.least += len(name) + len(`"":{}`)
+		if c.Present > 0 {
+			h.least += len(`"present":1`)
+		}
+		if n := len(c.Bins); n > 0 {
+			h.least += len(`"bins":[]`) + n*len(`[0,1,0],`) - 1
+		}
+		if n := len(c.Texts.Counts); n > 0 {
+			h.least += len(`"texts":[],"counts":[]`) + n*len(`"",1,`) - 2
+		}
+	}
+}
+
 // UnmarshalJSON reads what MarshalJSON has written.
 func (t *Table) UnmarshalJSON(data []byte) error {
 	var files []hourFile

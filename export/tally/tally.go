@@ -15,6 +15,7 @@ type Table struct {
 
 	scratch *bins
 	gather  gatherer
+	least   int // the sum of those of the hours
 }
 
 // Hour are the counts of the rows of an hour that were written for the first time.
@@ -24,6 +25,8 @@ type Hour struct {
 	// rows of one request the features are no independent ones.
 	Requests uint64
 	Columns  map[string]*Column
+
+	least int // the bytes that the hour has at least as JSON, when rows were taken last
 }
 
 // Column are the counts of the values of a column.
@@ -52,11 +55,12 @@ func newColumn() *Column { return &Column{Min: math.Inf(1), Max: math.Inf(-1)} }
 // hourOf is the hour of a time in microseconds.
 func hourOf(micros int64) int64 { return int64(math.Floor(float64(micros) / 3600e6)) }
 
-// Take counts the rows of a file that is finished and not encoded yet.
-func (t *Table) Take(b *rowfile.Builder) {
+// Take counts the rows of a file that is finished and not encoded yet. It returns how many bytes MarshalJSON
+// gives at least for the rows that were taken, whatever rows follow.
+func (t *Table) Take(b *rowfile.Builder) (atLeast int) {
 	parts := b.FirstRevisions(hourOf)
 	if len(parts) == 0 {
-		return
+		return t.least
 	}
 	if t.scratch == nil {
 		t.scratch = new(bins)
@@ -73,6 +77,13 @@ func (t *Table) Take(b *rowfile.Builder) {
 			}
 		}
 	})
+	for _, first := range t.gather.first {
+		h := t.hour(parts[first].Hour)
+		t.least -= h.least
+		h.measure()
+		t.least += h.least
+	}
+	return t.least
 }
 
 // counted reports whether a column is counted: not if it is of a label or says how labels came to be, not if

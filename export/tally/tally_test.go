@@ -83,6 +83,20 @@ func TestShortStretchesCostLittle(t *testing.T) {
 	}
 }
 
+// TestSizeOfCounts: the bytes that counts have at least never shrink, and are a fair part of those they have.
+func TestSizeOfCounts(t *testing.T) {
+	seed := rand.Uint64()
+	rng := rand.New(rand.NewPCG(seed, 0))
+	table, before := &tally.Table{}, 0
+	for range 5 {
+		least := table.Take(file(t, requests(rng, 300), 7))
+		if is := len(encoded(t, table)); least < before || least > is || least < is/5 {
+			t.Errorf("seed %d: counts of %d bytes have at least %d, before %d", seed, is, least, before)
+		}
+		before = least
+	}
+}
+
 func encoded(t *testing.T, table *tally.Table) []byte {
 	t.Helper()
 	data, err := table.MarshalJSON()

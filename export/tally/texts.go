@@ -52,6 +52,9 @@ func (t *Texts) take(text []byte, offsets []uint32) {
 	}
 	k.add(last, hash, run)
 	t.prune()
+	if cap(t.Counts) > 2*MaxTexts {
+		t.Counts = slices.Clone(t.Counts) // the others, which had room for a while, are no longer held
+	}
 }
 
 // hashOf is the hash of a text's name.

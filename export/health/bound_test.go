@@ -31,7 +31,7 @@ func TestLongCommitIsBounded(t *testing.T) {
 		c, plain := NewCounter(labels, nil), NewCounter(labels, nil)
 		c.Features = true
 		most := 0
-		for day := range 20 {
+		for day := range 8 {
 			b := dayFile(t, rng, day, func(req *events.Request, row *joiner.Row) {
 				c.Row(req, row)
 				plain.Row(req, row)
@@ -39,7 +39,7 @@ func TestLongCommitIsBounded(t *testing.T) {
 			c.File(b)
 			most = max(most, len(c.t.Features.Hours))
 		}
-		if c.Features || most < 24 || most > 10*24 || len(c.t.Features.Hours) > 0 {
+		if c.Features || most < 24 || most > 6*24 || len(c.t.Features.Hours) > 0 {
 			t.Errorf("seed %d: features are counted: %v; of %d hours at most", seed, c.Features, most)
 		}
 		if got, want := statistics(t, c), statistics(t, plain); !bytes.Equal(got, want) {

@@ -47,6 +47,15 @@ type AlarmStatus struct {
 	Feature string `json:"feature,omitempty"`
 	From    string `json:"from"`
 	Text    string `json:"text"`
+	Says    string `json:"says,omitempty"` // more about the values of the feature
+}
+
+// Words are all that is said of an alarm.
+func (a *AlarmStatus) Words() string {
+	if a.Says == "" {
+		return a.Text
+	}
+	return a.Text + "; " + a.Says
 }
 
 // Status is how the labels are; nil where they are not looked at, or nothing is known yet.
@@ -73,7 +82,9 @@ func (f *Follower) Status() *Status {
 	}
 	s.Features = f.featuresOf(hour)
 	for _, a := range f.watch.Now() {
-		s.Alarms = append(s.Alarms, AlarmStatus{string(a.Kind), a.Label, a.Slice, a.Feature, a.From.String(), a.Text()})
+		says := a.Says
+		a.Says = ""
+		s.Alarms = append(s.Alarms, AlarmStatus{string(a.Kind), a.Label, a.Slice, a.Feature, a.From.String(), a.Text(), says})
 	}
 	return s
 }
@@ -164,7 +175,7 @@ func (s *Status) Print(lines io.Writer) {
 		fmt.Fprintf(lines, "features\t%s\n", text)
 	}
 	for _, a := range s.Alarms {
-		fmt.Fprintf(lines, "alarm\t%s, since %s: %s\n", a.Kind, a.From, a.Text)
+		fmt.Fprintf(lines, "alarm\t%s, since %s: %s\n", a.Kind, a.From, a.Words())
 	}
 }
 

@@ -41,7 +41,7 @@ type unfitFeature struct {
 	Column  string `json:"column"`
 	Type    string `json:"type"`
 	Values  int64  `json:"values"`
-	Example string `json:"example"` // one of the values, as JSON
+	Example string `json:"example,omitempty"` // one of the values, as JSON; empty: it is not shown
 }
 
 type movedFeature struct {
@@ -82,8 +82,12 @@ func (s *featureStatus) Print(lines io.Writer) {
 			c.Column, c.To, c.From)
 	}
 	for _, u := range s.Unfit {
-		fmt.Fprintf(lines, "feature %q\tis of type %s, and %d values since the start do not fit and are null, one of them %q; features.declare gives it another type\n",
-			u.Column, u.Type, u.Values, u.Example)
+		example := ""
+		if u.Example != "" {
+			example = fmt.Sprintf(", one of them %q", u.Example)
+		}
+		fmt.Fprintf(lines, "feature %q\tis of type %s, and %d values since the start do not fit and are null%s; features.declare gives it another type\n",
+			u.Column, u.Type, u.Values, example)
 	}
 	if s.LeftOutValues > 0 {
 		fmt.Fprintf(lines, "features\t%d values since the start are left out by features.mode, of %q\n", s.LeftOutValues,

@@ -17,13 +17,12 @@ const homeRefresh = 10
 
 // serveHome answers with the first screen: what /readyz and the status command
 // say, as a page.
-func serveHome(w http.ResponseWriter, name string, now engine.Stats, observers []Observer) {
+func serveHome(w http.ResponseWriter, r *http.Request, name string, now engine.Stats, observers []Observer) {
 	var waits []Wait
-	s := statusOf(name, now)
 	for _, o := range observers {
 		waits = append(waits, o.Waits(&now)...)
-		o.Tell(&now, &s)
 	}
+	s := statusFor(r, name, &now, observers)
 	h := page.Home{Name: name, Refresh: homeRefresh}
 	h.Text, h.Ready = readiness(now.Joining, waits)
 	if l := s.Labels; l != nil {
@@ -33,7 +32,7 @@ func serveHome(w http.ResponseWriter, name string, now engine.Stats, observers [
 				Unknown: one.Rows - one.Known, Rate: one.Rate, UsualRate: one.Usual})
 		}
 		for _, a := range l.Alarms {
-			h.Alarms = append(h.Alarms, page.HomeAlarm{Kind: a.Kind, From: a.From, Text: a.Text})
+			h.Alarms = append(h.Alarms, page.HomeAlarm{Kind: a.Kind, From: a.From, Text: a.Words()})
 		}
 	}
 	var text, html bytes.Buffer

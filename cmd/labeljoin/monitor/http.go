@@ -137,14 +137,23 @@ func handler(name string, stats func() engine.Stats, observers ...Observer) http
 			mux.Handle("GET /", o.Pages)
 		}
 	}
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { serveHome(w, name, stats(), observers) })
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { serveHome(w, r, name, stats(), observers) })
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
 		now := stats()
-		s := statusOf(name, now)
-		for _, o := range observers {
-			o.Tell(&now, &s)
-		}
-		writeJSON(w, s)
+		writeJSON(w, statusFor(r, name, &now, observers))
 	})
 	return mux
+}
+
+// statusFor is the status for the client of a request: without values of events, unless it may see them.
+func statusFor(r *http.Request, name string, now *engine.Stats, observers []Observer) Status {
+	s, shows := statusOf(name, *now), false
+	for _, o := range observers {
+		o.Tell(now, &s)
+		shows = shows || o.Pages != nil && o.Pages.Shows(r)
+	}
+	if !shows {
+		s.leaveOutValues()
+	}
+	return s
 }

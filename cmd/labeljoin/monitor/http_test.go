@@ -2,13 +2,17 @@ package monitor
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/alarms"
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/guard"
@@ -46,6 +50,46 @@ labeljoin_watermark_timestamp_seconds{kind="request",name="feed"} 3
 	}
 	if problems, err := testutil.CollectAndLint(c); err != nil || len(problems) > 0 {
 		t.Errorf("%v, %v", problems, err)
+	}
+}
+
+// showing are pages without any, for clients that may see values of events, or may not.
+type showing bool
+
+func (s showing) ServeHTTP(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
+
+func (s showing) Shows(*http.Request) bool { return bool(s) }
+
+// TestStatusWithoutValues: over HTTP, only a client that may see values of events gets them in a status, and on
+// the first screen.
+func TestStatusWithoutValues(t *testing.T) {
+	const secret = "secret"
+	now := exampleStats()
+	now.Sightings = &engine.Sightings{Orphans: []engine.OrphanCount{{Stream: "OUTCOMES", Producer: secret, Alone: 3}}}
+	tell := func(_ *engine.Stats, s *Status) {
+		s.Labels = &alarms.Status{Alarms: []alarms.AlarmStatus{{Kind: "feature", Feature: "age", Text: "other values", Says: secret}}}
+		s.Features = FeatureStatusOf(export.FeatureNotes{UnfitValues: 1,
+			Unfit: []export.UnfitFeature{{Column: "age", Values: 1, Example: secret}}})
+	}
+	for name, c := range map[string]struct {
+		pages Pages
+		want  int // of "/status"
+	}{"no pages": {nil, 0}, "a client without a token": {showing(false), 0}, "one with a token": {showing(true), 3}} {
+		t.Run(name, func(t *testing.T) {
+			h := handler("feed", func() engine.Stats { return now }, Observer{Collector: prometheus.NewRegistry(),
+				Waits: func(*engine.Stats) []Wait { return nil }, Tell: tell, Pages: c.pages})
+			for _, path := range []string{"/status", "/"} {
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+				text := w.Body.String()
+				if got := strings.Count(text, secret); got < c.want || got > 2*c.want {
+					t.Errorf("%s has %d values:\n%s", path, got, text)
+				}
+				if !strings.Contains(text, "other values") || !strings.Contains(text, "OUTCOMES") {
+					t.Errorf("%s lacks what may be told:\n%s", path, text)
+				}
+			}
+		})
 	}
 }
 

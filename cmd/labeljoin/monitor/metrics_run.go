@@ -28,7 +28,14 @@ type Observer struct {
 	// Days lists the days of the output; nil: there is no list.
 	Days func(context.Context) ([]shards.ListedDay, error)
 	// Pages answers about values of events, at paths of their own; nil: there are no such pages.
-	Pages http.Handler
+	Pages Pages
+}
+
+// Pages answers about values of events.
+type Pages interface {
+	http.Handler
+	// Shows reports whether the client of a request may see values of events.
+	Shows(*http.Request) bool
 }
 
 // runCollector makes metrics of what a running joiner measures. Label values

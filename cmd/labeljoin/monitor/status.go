@@ -162,6 +162,26 @@ func statusOf(name string, s engine.Stats) Status {
 	return out
 }
 
+// leaveOutValues leaves out what has values of events.
+func (s *Status) leaveOutValues() {
+	if s.Sightings != nil {
+		for stream, o := range s.Sightings.Orphans {
+			o.Producers = nil
+			s.Sightings.Orphans[stream] = o
+		}
+	}
+	if s.Labels != nil {
+		for i := range s.Labels.Alarms {
+			s.Labels.Alarms[i].Says = ""
+		}
+	}
+	if s.Features != nil {
+		for i := range s.Features.Unfit {
+			s.Features.Unfit[i].Example = ""
+		}
+	}
+}
+
 // timeText is a time in words: nothing has been read before the first event.
 func timeText(t string) string {
 	if t == events.MinTime.String() {

@@ -35,24 +35,40 @@ func newGuard(c *config.Config, log *slog.Logger) (*guard, error) {
 func (g *guard) before(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
-		switch {
-		case g.tokens != nil && !g.known(r):
-			w.Header().Set("WWW-Authenticate", `Basic realm="labeljoin: a token as the password", charset="UTF-8"`)
-			keepOut(w, http.StatusUnauthorized, "it needs a token of http.tokens_file, as the password with any user name, "+
-				"or in the header Authorization: Bearer TOKEN")
-		case g.tokens == nil && !g.private:
-			keepOut(w, http.StatusForbidden, "other machines reach this address: add http.tokens_file to the configuration, "+
-				"or listen on 127.0.0.1")
-		case g.tokens == nil && passedOn(r):
-			keepOut(w, http.StatusForbidden, "a proxy passed this on, and who asked it is not known: add http.tokens_file to the configuration")
-		case g.tokens == nil && !local(r.Host):
-			// A web page elsewhere could have given its own name the address of this machine.
-			keepOut(w, http.StatusForbidden, "it is shown under the names of this machine alone: ask for it at 127.0.0.1 or "+
-				"localhost")
-		default:
+		code, why := g.refusal(r)
+		switch code {
+		case http.StatusOK:
 			next(w, r)
+			return
+		case http.StatusUnauthorized:
+			w.Header().Set("WWW-Authenticate", `Basic realm="labeljoin: a token as the password", charset="UTF-8"`)
 		}
+		keepOut(w, code, why)
 	})
+}
+
+// Shows implements monitor.Pages.
+func (g *guard) Shows(r *http.Request) bool {
+	code, _ := g.refusal(r)
+	return code == http.StatusOK
+}
+
+// refusal is why the client of a request may not see values of events; http.StatusOK says that it may.
+func (g *guard) refusal(r *http.Request) (code int, why string) {
+	switch {
+	case g.tokens != nil && !g.known(r):
+		return http.StatusUnauthorized, "it needs a token of http.tokens_file, as the password with any user name, " +
+			"or in the header Authorization: Bearer TOKEN"
+	case g.tokens == nil && !g.private:
+		return http.StatusForbidden, "other machines reach this address: add http.tokens_file to the configuration, " +
+			"or listen on 127.0.0.1"
+	case g.tokens == nil && passedOn(r):
+		return http.StatusForbidden, "a proxy passed this on, and who asked it is not known: add http.tokens_file to the configuration"
+	case g.tokens == nil && !local(r.Host):
+		// A web page elsewhere could have given its own name the address of this machine.
+		return http.StatusForbidden, "it is shown under the names of this machine alone: ask for it at 127.0.0.1 or localhost"
+	}
+	return http.StatusOK, ""
 }
 
 // keepOut says why a page is not shown.

@@ -31,7 +31,7 @@ type pages struct {
 }
 
 // New makes the pages. The error is about the file of tokens.
-func New(s partition.Sources) (http.Handler, error) {
+func New(s partition.Sources) (monitor.Pages, error) {
 	g, err := newGuard(s.Config, s.Log)
 	if err != nil {
 		return nil, err
@@ -53,7 +53,13 @@ func New(s partition.Sources) (http.Handler, error) {
 		}))
 	}
 	mux.Handle("GET "+page.ReportPath, g.before(p.report))
-	return mux, nil
+	return guarded{mux, g}, nil
+}
+
+// guarded are the pages and who may see them.
+type guarded struct {
+	http.Handler
+	*guard
 }
 
 // refuse answers with an error: what was asked for is not there, or cannot be shown.

@@ -175,6 +175,13 @@ func TestGuard(t *testing.T) {
 				if c.want != 200 && strings.Contains(w.Body.String(), "script") {
 					t.Errorf("%s shows values", path)
 				}
+				r := httptest.NewRequest("GET", "http://127.0.0.1:8428"+path, nil)
+				if c.change != nil {
+					c.change(r)
+				}
+				if shows := h.(monitor.Pages).Shows(r); shows != (c.want == 200) {
+					t.Errorf("to the client of %s values are shown: %v", path, shows)
+				}
 				if asks := w.Header().Get("WWW-Authenticate") != ""; asks != (c.want == 401) {
 					t.Errorf("%s asks for a token: %v", path, asks)
 				}

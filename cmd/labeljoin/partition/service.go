@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -38,7 +37,7 @@ func RunLive(ctx context.Context, cfg *config.Config, log *slog.Logger, pages Pa
 }
 
 // Pages makes the pages of a running joiner that show values of events.
-type Pages func(Sources) (http.Handler, error)
+type Pages func(Sources) (monitor.Pages, error)
 
 // Sources is where pages look.
 type Sources struct {

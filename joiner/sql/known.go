@@ -13,7 +13,7 @@ var (
 	knownRules = []string{"Labels", "ClockSkew", "Corrections", "PerRequest", "Negatives", "Impression", "SampleRate",
 		"SampleHash", "Gaps", "SameID",
 		// Nothing is late in a replay, nothing is written early, and nothing is guarded.
-		"Lateness", "Early", "Stages", "Guard",
+		"Lateness", "Early", "Guard",
 		// It is refused by itself, with its own reason.
 		"Merge"}
 	knownLabel = []string{"Name", "Window", "From", "Agg", "When", "InRow", "Number", "Until", "Columns",
@@ -26,9 +26,11 @@ var (
 // reasons say in words what some of the others are.
 var reasons = map[string]string{
 	"Attribute": "outcomes that name no request are given to requests (join.attribute), and the query joins by request_id only",
-	"Of":        "it is made of other labels: their columns are in the query, so write it as one more SELECT around it",
-	"Votes":     "its outcomes are votes of raters (by)",
-	"Pair":      "it is made of pairs of outcomes, and the query looks at each outcome alone",
+	"Stages": "with emit: each, the files of a replay have a column `pending`, and a feature of that name is another column, " +
+		"while the query has neither: leave `emit` out of the configuration for SQL",
+	"Of":    "it is made of other labels: their columns are in the query, so write it as one more SELECT around it",
+	"Votes": "its outcomes are votes of raters (by)",
+	"Pair":  "it is made of pairs of outcomes, and the query looks at each outcome alone",
 }
 
 // onlyKnown refuses a struct of which a field that is not known is set.

@@ -49,6 +49,10 @@ func (d Dialect) name(s string) string {
 	return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
 }
 
+// inner is the identifier of something that a query calculates on the way for a label or a column of one. The
+// colon is in no name of a configuration, so it is none of these, whatever they are called.
+func (d Dialect) inner(what, of string) string { return d.name(what + ":" + of) }
+
 // text is a text literal. What has more than plain printable characters is written as its
 // bytes: how quotes, backslashes and ${} are read depends on an engine's settings.
 func (d Dialect) text(s string) string {

@@ -10,10 +10,11 @@ import (
 // label makes SQL of a label.
 func (t *translator) label(def *Definition, i int) (p PlanLabel, err error) {
 	l, texts, what := &def.Rules.Labels[i], def.textsOf(i), "label "+def.Rules.Labels[i].Name
-	name := func(prefix string) string { return t.dialect.name(prefix + l.Name) }
 	p = PlanLabel{
-		Column: name(""), TS: t.dialect.name(l.Name + "_ts"), Qualifies: name("q_"), Counted: name("n_"),
-		Value: t.dialect.name("value"), Ends: name("e_"), Agg: aggregateName(l.Agg), From: int64(l.From),
+		Column: t.dialect.name(l.Name), TS: t.dialect.name(l.Name + "_ts"),
+		Found: t.dialect.inner("label", l.Name), FoundTS: t.dialect.inner("time", l.Name),
+		Qualifies: t.dialect.inner("counts", l.Name), Counted: t.dialect.inner("number", l.Name),
+		Value: t.dialect.name("value"), Ends: t.dialect.inner("end", l.Name), Agg: aggregateName(l.Agg), From: int64(l.From),
 		Window: int64(l.Window), Gap: gapsOf(&def.Rules, l), Comment: comment(l.Name + ": " + def.When[i]),
 		Certain: l.Agg == joiner.AggAny && def.Rules.SameID == joiner.SameFirst && l.Until == nil,
 	}
@@ -34,13 +35,13 @@ func (t *translator) label(def *Definition, i int) (p PlanLabel, err error) {
 		}
 	}
 	if l.Number != nil {
-		p.Value, p.NumberComment = name("v_"), comment(l.Name+": the value is "+texts.Number)
+		p.Value, p.NumberComment = t.dialect.inner("value", l.Name), comment(l.Name+": the value is "+texts.Number)
 		if p.Number, err = t.number(what+", value", texts.Number); err != nil {
 			return p, err
 		}
 	}
 	for j, c := range l.Columns {
-		column := PlanColumn{Name: t.dialect.name(c.Name), Kept: t.dialect.name("k_" + c.Name),
+		column := PlanColumn{Name: t.dialect.name(c.Name), Kept: t.dialect.inner("kept", c.Name),
 			Comment: comment(c.Name + ": " + texts.Columns[j])}
 		if column.Expression, err = t.column(what+", column "+c.Name, texts.Columns[j], c.Kind); err != nil {
 			return p, err

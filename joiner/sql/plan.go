@@ -53,7 +53,9 @@ type PlanAttribute struct {
 
 // PlanLabel is a label.
 type PlanLabel struct {
-	Column, TS, Qualifies string // names
+	Column, TS            string // names of the columns that rows have
+	Found, FoundTS        string // names of what was found for them, before the end of the log and gaps count
+	Qualifies             string // the name of whether an outcome counts
 	Counted               string // the name of the number of values, for a mean
 	Value                 string // the name of the outcome's value: its own, or what Number is
 	Number, NumberComment string // an expression; empty: the value is the outcome's own

@@ -30,21 +30,32 @@ const argsRows = "[FILE | DIR ...]"
 
 // openRows opens what the command line names.
 func openRows(ctx context.Context, c *cli.Context) (*review.Rows, error) {
+	rows, _, err := openRowsOf(ctx, c, func() (*config.Config, error) { return configOf(c) })
+	return rows, err
+}
+
+// openRowsOf is openRows, with the output that the rows are of; nil: they are files that the command line names.
+// The configuration is read if it has to say where the output is.
+func openRowsOf(ctx context.Context, c *cli.Context, read func() (*config.Config, error)) (*review.Rows, *review.Output,
+	error,
+) {
 	if date := c.String("date"); date != "" {
 		if c.NArg() > 0 {
-			return nil, &terminal.UsageError{Err: errors.New("give --date or files, not both")}
+			return nil, nil, &terminal.UsageError{Err: errors.New("give --date or files, not both")}
 		}
-		o, err := outputOf(c)
+		o, err := outputIn(c, read)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return o.Day(ctx, date, c.String("weight"))
+		rows, err := o.Day(ctx, date, c.String("weight"))
+		return rows, o, err
 	}
 	if c.NArg() == 0 {
-		return nil, &terminal.UsageError{Err: fmt.Errorf("%s needs rows: --date DAY, or Parquet files or a folder of them",
+		return nil, nil, &terminal.UsageError{Err: fmt.Errorf("%s needs rows: --date DAY, or Parquet files or a folder of them",
 			c.Command.HelpName)}
 	}
-	return review.Paths(ctx, strings.Join(c.Args().Slice(), ", "), c.String("weight"), c.Args().Slice()...)
+	rows, err := review.Paths(ctx, strings.Join(c.Args().Slice(), ", "), c.String("weight"), c.Args().Slice()...)
+	return rows, nil, err
 }
 
 // fromFlag names the output that a command reads. Commands that write nothing called it --out
@@ -56,10 +67,15 @@ func fromFlag(aliases ...string) cli.Flag {
 
 // outputOf opens the output that the command line means.
 func outputOf(c *cli.Context) (*review.Output, error) {
+	return outputIn(c, func() (*config.Config, error) { return configOf(c) })
+}
+
+// outputIn is outputOf, with what reads the configuration if it has to say where the output is.
+func outputIn(c *cli.Context, read func() (*config.Config, error)) (*review.Output, error) {
 	dir, cfg := c.String("from"), (*config.Config)(nil)
 	if dir == "" {
 		var err error
-		if cfg, err = configOf(c); err != nil {
+		if cfg, err = read(); err != nil {
 			return nil, err
 		}
 		dir = cfg.Output.Dir

@@ -4,12 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/export/review"
 	"github.com/labeljoin/labeljoin/export/sample"
 )
 
@@ -49,13 +53,18 @@ func runSample(c *cli.Context) (err error) {
 	if c.Int("n") < 1 {
 		return &terminal.UsageError{Err: fmt.Errorf("-n %d chooses nothing: give a number from 1 on", c.Int("n"))}
 	}
-	rows, err := openRows(c.Context, c)
+	read := sync.OnceValues(func() (*config.Config, error) { return configOf(c) }) // standard input can be read once
+	rows, output, err := openRowsOf(c.Context, c, read)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
+	hide, err := keptByLabels(c, read, output)
+	if err != nil {
+		return err
+	}
 	s := &sample.Sample{By: sample.By(c.String("by")), N: c.Int("n"), Salt: c.String("salt"), Label: c.String("label"),
-		Slices: listOf(c, "slice"), Show: listOf(c, "columns"), Hide: keptByLabels(c)}
+		Slices: listOf(c, "slice"), Show: listOf(c, "columns"), Hide: hide}
 	chosen, err := s.Choose(c.Context, rows.Sources)
 	if err != nil {
 		return err
@@ -80,18 +89,34 @@ func runSample(c *cli.Context) (err error) {
 	return nil
 }
 
-// keptByLabels are the columns in which labels keep something of their outcomes, as far as the
-// configuration says.
-func keptByLabels(c *cli.Context) []string {
-	cfg, err := configOf(c)
+// keptByLabels are the columns that are of labels, as far as the configuration and the output say: those in which
+// labels keep something of their outcomes are among them. Files can be sampled without a configuration, but one that
+// is named or there has to be readable: else raters would see what labels keep.
+func keptByLabels(c *cli.Context, read func() (*config.Config, error), output *review.Output) ([]string, error) {
+	cfg, err := read()
+	file, ofFile := errors.AsType[*config.FileError](err)
+	if ofFile && errors.Is(file, fs.ErrNotExist) && !c.IsSet("config") {
+		cfg, err = nil, nil
+	}
 	if err != nil {
-		return nil // files can be sampled without one
+		return nil, err
 	}
 	var columns []string
-	for i := range cfg.Labels {
-		for _, column := range cfg.Labels[i].Columns {
-			columns = append(columns, column.Name)
+	if output != nil {
+		if columns, err = output.LabelColumns(); err != nil {
+			return nil, err
 		}
 	}
-	return columns
+	if cfg == nil && len(columns) == 0 && len(listOf(c, "columns")) == 0 {
+		fmt.Fprintf(c.App.ErrWriter, "labeljoin: there is no configuration at %s, so it is not known which columns labels "+
+			"keep of outcomes, and raters see them: name it with --config, or the columns with --columns\n", c.String("config"))
+	}
+	if cfg != nil {
+		for i := range cfg.Labels {
+			for _, column := range cfg.Labels[i].Columns {
+				columns = append(columns, column.Name)
+			}
+		}
+	}
+	return columns, nil
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -197,6 +198,9 @@ func TestDayIsTheTable(t *testing.T) {
 	}
 	if there, err := output.Has(name); err != nil || !there {
 		t.Errorf("Has: %v, %v", there, err)
+	}
+	if of, err := output.LabelColumns(); err != nil || !slices.Equal(of, []string{"clicked", "clicked_ts"}) {
+		t.Errorf("the columns of labels are %q, %v", of, err)
 	}
 }
 

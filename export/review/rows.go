@@ -82,6 +82,22 @@ func (o *Output) state() (*tablelog.State, error) {
 	return s, nil
 }
 
+// LabelColumns are the columns of labels that the table has or had: their values, their times, and what they keep of
+// outcomes. There are none where there are no manifests.
+func (o *Output) LabelColumns() ([]string, error) {
+	s, err := o.state()
+	if err != nil || s == nil {
+		return nil, err
+	}
+	var names []string
+	for _, c := range s.Schema() {
+		if c.Kind == tablelog.SchemaLabel {
+			names = append(names, c.Name)
+		}
+	}
+	return names, nil
+}
+
 // folder is where the rows of a day are in an output without manifests: Parquet files that were
 // copied there.
 func (o *Output) folder(day string) string { return filepath.Join(o.Dir, "data", "dt="+day) }

@@ -72,24 +72,61 @@ func (r *Replay) LogPaths(ctx context.Context, flag string, given []string) ([]s
 
 // logsBelow lists the files below a directory, in order. Those whose names begin with
 // a dot or an underscore are no logs: tools leave them to mark that they are done.
-func logsBelow(dir string) (files []string, err error) {
-	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		hidden := path != dir && strings.ContainsAny(e.Name()[:1], "._")
-		switch {
-		case err != nil:
-			return err
-		case hidden && e.IsDir():
-			return fs.SkipDir
-		case !hidden && !e.IsDir():
-			files = append(files, path)
-		}
-		return nil
-	})
-	return files, err
+// A link to a directory is that directory, and a file that comes twice by way of links is there once.
+func logsBelow(dir string) ([]string, error) {
+	w := walk{walked: map[string]bool{}}
+	if err := w.below(dir); err != nil || !w.linked {
+		return w.files, err
+	}
+	slices.Sort(w.files)
+	return eachOnce(w.files)
 }
 
+// walk collects the files below a directory.
+type walk struct {
+	files  []string
+	linked bool            // some may be there twice
+	walked map[string]bool // directories that links lead to: one may lead up
+}
+
+func (w *walk) below(dir string) error {
+	root, err := filepath.EvalSymlinks(dir) // a walk does not follow its root
+	if err != nil || w.walked[root] {
+		return err
+	}
+	w.walked[root] = true
+	return filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		below, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		named := filepath.Join(dir, below)
+		switch hidden := path != root && isHidden(e.Name()); {
+		case hidden && e.IsDir():
+			return fs.SkipDir
+		case hidden || e.IsDir():
+			return nil
+		case e.Type()&fs.ModeSymlink != 0:
+			w.linked = true
+			if info, err := os.Stat(path); err == nil && info.IsDir() {
+				return w.below(named)
+			}
+		}
+		w.files = append(w.files, named)
+		return nil
+	})
+}
+
+// isHidden reports whether a name is one that tools give to what is no log.
+func isHidden(name string) bool { return name != "" && strings.ContainsAny(name[:1], "._") }
+
 // matchesOf expands a pattern, in which ** stands for any directories. A directory that matches stands for
-// all files below it, as it does where the shell expands the pattern. It is an error if there is no match.
+// all files below it, as it does where the shell expands the pattern. What lies in directories whose names begin
+// with a dot or an underscore is left out, unless the pattern names them so. A file that comes twice, by way of a
+// link, is there once. It is an error if there is no match.
 func matchesOf(path string) ([]string, error) {
 	if !strings.ContainsAny(path, "*?[{") {
 		if strings.Contains(path, ",") {
@@ -101,11 +138,23 @@ func matchesOf(path string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("there is no such file, and as a pattern it is malformed: %w", err)
 	}
+	base, rest := doublestar.SplitPattern(filepath.ToSlash(filepath.Clean(path)))
+	namesHidden := slices.ContainsFunc(strings.Split(rest, "/"), isHidden)
 	var files []string
 	for _, match := range matches {
 		info, err := os.Stat(match)
 		if err != nil {
 			return nil, err
+		}
+		dir := match
+		if !info.IsDir() {
+			dir = filepath.Dir(match)
+		}
+		switch below, err := filepath.Rel(base, dir); {
+		case err != nil:
+			return nil, err
+		case !namesHidden && inHidden(below):
+			continue
 		}
 		if !info.IsDir() {
 			files = append(files, match)
@@ -120,7 +169,33 @@ func matchesOf(path string) ([]string, error) {
 	if slices.Sort(files); len(files) == 0 {
 		return nil, errors.New("no file matches this pattern")
 	}
-	return slices.Compact(files), nil
+	return eachOnce(files)
+}
+
+// inHidden reports whether a directory is hidden, or lies in one that is.
+func inHidden(dir string) bool {
+	return slices.ContainsFunc(strings.Split(filepath.ToSlash(dir), "/"), func(name string) bool {
+		return name != "." && name != ".." && isHidden(name)
+	})
+}
+
+// eachOnce leaves out paths of files that are there already, by another way.
+func eachOnce(paths []string) (files []string, err error) {
+	met := map[string]bool{}
+	for _, path := range paths {
+		target, err := filepath.Abs(path)
+		if err != nil {
+			return nil, err
+		}
+		if target, err = filepath.EvalSymlinks(target); err != nil {
+			return nil, err
+		}
+		if !met[target] {
+			files = append(files, path)
+		}
+		met[target] = true
+	}
+	return files, nil
 }
 
 // readableLog reports why a file cannot be opened.

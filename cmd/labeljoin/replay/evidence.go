@@ -32,7 +32,7 @@ type evidence struct {
 
 	unmatched []string // labels that no outcome has to match
 
-	rejected map[string]*rejectedLines // by kind and path
+	rejected map[string]*rejectedLines // by kind, input and path
 	outcomes int64                     // that are in order
 	empty    bool                      // --outcomes is /dev/null: that there are none is said on purpose
 }
@@ -190,8 +190,8 @@ func (f *File) name(kind events.Kind) string {
 }
 
 // key tells a file from those of the same name in other directories, and from itself as the log of
-// another kind.
-func (f *File) key(kind events.Kind) string { return kind.String() + ":" + f.Path }
+// another kind or input.
+func (f *File) key(kind events.Kind) string { return kind.String() + ":" + f.Input + ":" + f.Path }
 
 // ParseShare reads a share like 1% or 0.01.
 func ParseShare(text string) (float64, error) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/replay"
 	"github.com/labeljoin/labeljoin/events"
 )
 
@@ -103,6 +104,24 @@ func TestRejectedByFile(t *testing.T) {
 	r.MaxRejected = 0.005 // one of 289 is less, and four are more
 	if got := run(t, r); got.err != nil || len(got.report.Rejected) != 4 {
 		t.Errorf("%v, %+v", got.err, got.report.Rejected)
+	}
+}
+
+// Lines that are rejected are counted by input, even if several inputs read one file.
+func TestRejectedByInput(t *testing.T) {
+	dir, logs := t.TempDir(), traffic(1)
+	logs.outcomes.WriteString("no event\n")
+	r := logs.written(t, dir, configured(t, dir, "  app: {subject: a, kind: outcome, map: {request_id: event.request_id, ts: event.ts, type: event.type}}\n"))
+	r.Named = replay.Files("--events app", "app", r.Files[events.KindOutcome])
+	r.MaxRejected = 0.005 // one of 318 is less, and two are more
+	got := run(t, r)
+	if got.err != nil || len(got.report.Rejected) != 2 {
+		t.Fatalf("%v, %+v", got.err, got.report.Rejected)
+	}
+	for _, f := range got.report.Rejected {
+		if f.Lines != 1 {
+			t.Errorf("%d lines of %s are rejected, want 1", f.Lines, f.File)
+		}
 	}
 }
 

@@ -97,7 +97,8 @@ func (s *Sample) Choose(ctx context.Context, sources []stats.Source) (*Chosen, e
 	if err != nil {
 		return nil, err
 	}
-	var rows []Row
+	var c Chosen
+	slicesOf := map[string]*best{} // all in one, if rows are not chosen by slice
 	group := 0
 	if err := stats.Scan(ctx, sources, columns, func(n int, values []*stats.Values) error {
 		for row := range n {
@@ -105,26 +106,31 @@ func (s *Sample) Choose(ctx context.Context, sources []stats.Source) (*Chosen, e
 			if err != nil {
 				return err
 			}
-			if ok {
-				r.place = place{group, row}
-				rows = append(rows, r)
+			if !ok {
+				continue
 			}
+			r.place = place{group, row}
+			if slicesOf[r.slice] == nil {
+				slicesOf[r.slice] = &best{n: s.N} // no slice gives more
+			}
+			slicesOf[r.slice].add(r)
+			c.From++
 		}
 		group++
 		return nil
 	}); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(rows, func(a, b Row) int {
-		return cmp.Or(cmp.Compare(a.worth, b.worth), cmp.Compare(a.hash, b.hash), strings.Compare(a.request, b.request),
-			strings.Compare(a.item, b.item))
-	})
-	c := &Chosen{From: len(rows)}
+	var rows []Row
+	for _, b := range slicesOf {
+		rows = append(rows, b.rows...)
+	}
+	slices.SortFunc(rows, compareRows)
 	if s.By == BySlice {
 		rows, c.Slices = takeTurns(rows)
 	}
 	c.Rows = rows[:min(len(rows), s.N)]
-	return c, nil
+	return &c, nil
 }
 
 // The columns that a choice looks at: request_id, item_id, the label's votes, then what it goes by.

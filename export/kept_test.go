@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -104,9 +105,9 @@ func TestKeptFilesMakeTheSameBytes(t *testing.T) {
 	most, points := 0, 0
 	for at := 1; ; at++ {
 		base := vfs.NewCrashableMem()
-		n := 0
+		n := atomic.Int64{} // a file is finished beside the next one
 		dying := &faulty{FS: base, noLocks: true, before: func(string, string) error {
-			if n++; n >= at {
+			if n.Add(1) >= int64(at) {
 				return errKilled
 			}
 			return nil

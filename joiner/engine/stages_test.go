@@ -88,7 +88,7 @@ func TestStagesTimely(t *testing.T) {
 			}
 		}
 	})
-	if *seedFlag == 0 && (pending == 0 || final == 0) {
+	if *seedFlag == 0 && !testing.Short() && (pending == 0 || final == 0) { // few seeds may have none
 		t.Errorf("%d rows at the end of stages and %d at the close: nothing is tested", pending, final)
 	}
 }

@@ -22,7 +22,7 @@ import (
 
 // patience is how long tests wait for what must come. It says when to give up,
 // not what is fast enough.
-const patience = 4 * time.Minute
+const patience = 10 * time.Minute
 
 // TestBinary tries the program as it is built, as a process of its own.
 func TestBinary(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 
 // atOnce is how many tests run beside each other. Most of them wait, for a joiner, its broker or a second that
 // must pass, so there are more of them than processors.
-const atOnce = "8"
+const atOnce = "4"
 
 // TestMain fails if a goroutine outlives what the tests ran in this process.
 func TestMain(m *testing.M) {

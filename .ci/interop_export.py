@@ -14,6 +14,9 @@ import duckdb
 import pandas
 import pyarrow.dataset
 
+import interop_digest
+import interop_tfexample
+
 TIMEOUT = 300
 SPLITS = ("train", "eval")
 FEW_DAYS = 30  # with more, there is one file of each split, and datasets, which takes long, is left out
@@ -85,6 +88,27 @@ def sums_pyarrow(files, labels):
     return (table.num_rows, *(pyarrow.compute.sum(table[l]).as_py() for l in labels))
 
 
+def digest(files, manifests):
+    """What pyarrow reads, which has the columns and the types of the manifests. DuckDB and polars read the same."""
+    table = pyarrow.dataset.dataset(files, partitioning=None).to_table()
+    found = interop_digest.of_arrow(table)
+    for c in manifests[-1]["columns"]:
+        expect(found[c["name"]][0] == c["type"], c["name"], "is", found[c["name"]][0], "for pyarrow, and", c["type"], "by the manifest")
+    con = duckdb.connect()
+    con.execute("set TimeZone = 'UTC'")
+    con.execute("set enable_progress_bar = false")
+    con.register("arrow", table)
+    con.execute(f"create view duck as select * from read_parquet({files}, hive_partitioning = false)")
+    for ours, theirs in (("arrow", "duck"), ("duck", "arrow")):
+        rows = con.execute(f"select * from {ours} except all select * from {theirs}").fetchall()
+        expect(not rows, "rows of", ours, "that", theirs, "does not have, such as", rows[:2])
+    if importlib.util.find_spec("polars"):
+        import polars
+        words = interop_digest.differ(interop_digest.of_arrow(polars.read_parquet(files, hive_partitioning=False).to_arrow()), found)
+        expect(not words, "polars:", words)
+    return found
+
+
 def sums_pandas(files, labels):
     data = pandas.read_parquet(files, partitioning=None)
     return (len(data), *(float(data[l].sum()) for l in labels))
@@ -97,14 +121,12 @@ def sums_polars(files, labels):
 
 
 def sums_tfrecord(files, labels):
-    """Reads with the tfrecord package, which checks the checksums of what it reads."""
-    from tfrecord.reader import tfrecord_loader
     rows, sums = 0, [0] * len(labels)
     for f in files:
-        for example in tfrecord_loader(f, None, compression_type="gzip"):
+        for example in interop_tfexample.rows(f):
             rows += 1
             for i, l in enumerate(labels):
-                sums[i] += float(example[l][0]) if l in example else 0
+                sums[i] += sum(example.get(l, []))
     return (rows, *sums)
 
 
@@ -120,7 +142,7 @@ def check(binary, directory, labels, book, expected=None):
     root, manifests = export(binary, config, "--shards", shards)
     check_rows(out, root, manifests, labels)
     total, used, missing = [0] * (len(labels) + 1), ["duckdb"], []
-    want = {}
+    want, digests = {}, {}
     for split in SPLITS:
         files = files_of(root, manifests, split)
         want[split] = tuple(sums_duckdb(files, labels))
@@ -136,22 +158,19 @@ def check(binary, directory, labels, book, expected=None):
             got = read(files, labels)
             expect(near(got, want[split]), name, "reads", got, "from", split, "and DuckDB", want[split])
             used.append(name)
-        book.files(f"{directory.name}, {split}", files, labels, want[split])
+        digests[split] = digest(files, manifests)
+        book.files(f"{directory.name}, {split}", files, digests[split], readers=("spark", "torch"))
     if few:
-        book.dataset(directory.name, root, labels, want)
+        book.dataset(directory.name, root, digests)
     if expected is not None:
         expect(total[1:] == expected, "labels sum up to", total[1:], "and should to", expected)
-    if importlib.util.find_spec("tfrecord"):
-        tf_root, tf = export(binary, config, "--shards", "2", "--format", "tfrecord")
-        for split in SPLITS:
-            got = sums_tfrecord(files_of(tf_root, tf, split), labels)
-            expect(near(got, want[split], 1e-5), "tfrecord reads", got, "from", split, "and DuckDB", want[split])
-            if split == "train":
-                loader = run(binary, "export", "--config", config, "--format", "tfrecord", "--print-loader", "tf").decode()
-                book.program("tf", directory.name, loader, labels, list(want[split]))
-        used.append("tfrecord")
-    else:
-        missing.append("tfrecord")
+    tf_root, tf = export(binary, config, "--shards", "2", "--format", "tfrecord")
+    for split in SPLITS:
+        got = sums_tfrecord(files_of(tf_root, tf, split), labels)
+        expect(near(got, want[split], 1e-5), "protobuf reads", got, "of tf.Example from", split, "and DuckDB", want[split])
+    loader = run(binary, "export", "--config", config, "--format", "tfrecord", "--print-loader", "tf").decode()
+    book.program("tf", directory.name, loader, labels, list(want["train"]))
+    used.append("protobuf (tf.Example)")
     check_same_bytes(binary, directory, root, manifests, shards)
     used += check_views(binary, config, labels, book)
     words = f"{total[0]} rows of {len(manifests)} days exported, read by {', '.join(dict.fromkeys(used))}"

@@ -5,7 +5,7 @@ of it in one process, by an interpreter that has the reader: that of SPARK_PYTHO
 TF_PYTHON or DATASETS_PYTHON, or the one that runs the checks. Where there is none, it is said.
 
 As a program of its own (interop_readers.py READER TASKS ANSWERS) it is such a process. It imports
-nothing of the other checks, since its interpreter may lack what they need.
+nothing of the checks that call it, since its interpreter may lack what they need.
 """
 
 import json
@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import interop_digest
 
 TIMEOUT = 600
 # The module of each reader, and the environment variable that names an interpreter with it.
@@ -52,14 +54,14 @@ class Book:
         for reader, tasks in other.tasks.items():
             self.tasks[reader] += tasks
 
-    def files(self, name, files, columns, want, readers=("spark", "torch")):
-        """Parquet files: want is how many rows they have, and the sums of columns."""
+    def files(self, name, files, want, readers=("spark", "torch", "datasets")):
+        """Parquet files: want is their digest (interop_digest.py)."""
         for reader in readers:
-            self.tasks[reader].append({"name": name, "files": [str(f) for f in files], "columns": columns, "want": list(want)})
+            self.tasks[reader].append({"name": name, "files": [str(f) for f in files], "want": want})
 
-    def dataset(self, name, root, columns, want):
-        """An export, by its dataset card: want has the rows and sums of each split."""
-        self.tasks["datasets"].append({"name": name, "root": str(root), "columns": columns, "want": {s: list(w) for s, w in want.items()}})
+    def dataset(self, name, root, want):
+        """An export, by its dataset card: want has the digest of each split."""
+        self.tasks["datasets"].append({"name": name, "root": str(root), "want": want})
 
     def program(self, reader, name, text, columns, want=None, judge=None):
         """A printed program, which is run as it is: want is how many rows it gives, and the sums of columns.
@@ -102,11 +104,14 @@ def judge(reader, task, answer, problems):
     if task.get("judge") is not None:
         return task["judge"](answer["values"], problems)
     got, want = answer["got"], task["want"]
-    tolerance = 1e-5 if reader == "tf" else 1e-9  # tf.Example has floats of 32 bits
-    same = (near(got, want, tolerance) if isinstance(want, list)
-            else set(got) == set(want) and all(near(got[s], want[s], tolerance) for s in want))
-    if not same:
-        problems.append(f"{name}: reads {got}, want {want}")
+    if "program" in task:  # rows, and sums of columns
+        tolerance = 1e-5 if reader == "tf" else 1e-9  # tf.Example has floats of 32 bits
+        if not near(got, want, tolerance):
+            problems.append(f"{name}: reads {got}, want {want}")
+        return None
+    pairs = [("", got, want)] if "files" in task else [(s, got.get(s, {}), want.get(s, {})) for s in got.keys() | want]
+    # Batches that a DataLoader gives have no types.
+    problems += [f"{name} {s}: {words}" for s, g, w in pairs if (words := interop_digest.differ(g, w, types=reader != "torch"))]
     return None
 
 
@@ -140,8 +145,7 @@ def spark_session():
 
 
 def read_spark(task):
-    frame = spark_session().read.parquet(*task["files"])
-    return sums_spark(frame, task["columns"])
+    return interop_digest.of_spark(spark_session().read.parquet(*task["files"]))
 
 
 def sums_spark(frame, columns):
@@ -150,26 +154,48 @@ def sums_spark(frame, columns):
 
 
 def read_torch(task):
-    """The DataLoader has two workers, which share the files."""
+    """The DataLoader has two workers, which share the files. It gives tensors of numbers, and lists of all else."""
+    import pyarrow
     import pyarrow.dataset
     import torch
 
-    class Rows(torch.utils.data.IterableDataset):
+    def given(column):
+        if pyarrow.types.is_timestamp(column.type):
+            column = column.cast(pyarrow.int64())
+            return [None if v is None else v % interop_digest.REST for v in column.to_pylist()]
+        if column.null_count or not (pyarrow.types.is_integer(column.type) or pyarrow.types.is_floating(column.type)):
+            return column.to_pylist()
+        return torch.tensor(column.to_pylist(), dtype=torch.int64 if pyarrow.types.is_integer(column.type) else torch.float64)
+
+    class Batches(torch.utils.data.IterableDataset):
         def __iter__(self):
             worker = torch.utils.data.get_worker_info()
             mine = task["files"][worker.id:: worker.num_workers]
             for batch in pyarrow.dataset.dataset(mine, partitioning=None).to_batches() if mine else []:
-                yield from batch.select(task["columns"]).to_pylist()
+                yield {name: given(batch[name]) for name in batch.schema.names}
 
-    return sums(torch.utils.data.DataLoader(Rows(), batch_size=None, num_workers=2, multiprocessing_context="fork"), task["columns"])
+    total = {}
+    for batch in torch.utils.data.DataLoader(Batches(), batch_size=None, num_workers=2, multiprocessing_context="fork"):
+        for name, values in batch.items():
+            told = total.setdefault(name, ["", 0, 0])
+            if isinstance(values, torch.Tensor):
+                told[1], told[2] = told[1] + values.numel(), told[2] + values.double().sum().item()
+                continue
+            values = [v for v in values if v is not None]
+            told[1], told[2] = told[1] + len(values), told[2] + sum(map(interop_digest.number, values))
+    return total
 
 
 def read_datasets(task):
     import datasets
+    import pyarrow
     datasets.disable_progress_bars()
     with tempfile.TemporaryDirectory() as cache:
-        found = datasets.load_dataset(task["root"], cache_dir=cache)
-        return {s: sums(d.select_columns(task["columns"]), task["columns"]) for s, d in found.items()}
+        if "root" in task:
+            found = datasets.load_dataset(task["root"], cache_dir=cache)
+            return {s: interop_digest.of_arrow(d.with_format("arrow")[:]) for s, d in found.items()}
+        data = datasets.load_dataset("parquet", data_files=task["files"], split="train", cache_dir=cache)
+        return interop_digest.of_arrow(data.with_format("arrow")[:])
 
 
 def rows_of(reader, data, columns):
@@ -178,6 +204,8 @@ def rows_of(reader, data, columns):
         return [row.asDict() for row in data.select(*columns).collect()]
     if reader == "torch":
         return list(data)
+    if reader == "datasets":
+        return data.select_columns(columns).to_list()
     if reader == "polars":
         return data.select(columns).to_dicts()
     if reader == "tf":

@@ -21,6 +21,7 @@ import pandas
 import pyarrow.dataset
 import pyarrow.parquet
 
+import interop_digest
 from interop_export import TIMEOUT, expect, run
 
 WAIT = 60  # seconds for rows to be there
@@ -126,11 +127,13 @@ def check(binary, directory, book):
         for column, want in WANT.items():
             expect(values(frame, column) == want, "the view of", name, "reads", column, values(frame, column))
     before = len(list(Path(day).glob("*.parquet")))
-    # Spark reads no column of two types by itself, so it gets the view, of a copy that compact leaves alone.
+    # These read no column of two types by themselves, so they get views, of a copy that compact leaves alone.
     kept = directory / "kept"
     shutil.copytree(directory / "out", kept)
     sums = sum(age or 0 for age in WANT["age"])
-    book.program("spark", "live files, view", run(binary, "view", "spark", "--config", config, "--from", kept).decode(), ["age"], [first, sums])
+    for reader in ("spark", "datasets", "torch"):
+        text = run(binary, "view", reader, "--config", config, "--from", kept).decode()
+        book.program(reader, "live files, view", text, ["age"], [first, sums])
     run(binary, "compact", "--config", config, "--before", "2999-12-31")
     run(binary, "verify", "--config", config)
     schemas = {str(pyarrow.parquet.read_schema(f).remove_metadata()) for f in Path(day).glob("*.parquet")}
@@ -138,7 +141,8 @@ def check(binary, directory, book):
     for name, frame in plain_readers(day, merged=True):
         for column, want in WANT.items():
             expect(values(frame, column) == want, "after compact,", name, "reads", column, values(frame, column))
-    book.files("merged live files", sorted(Path(day).glob("*.parquet")), ["age"], [first, sums])
+    merged = sorted(map(str, Path(day).glob("*.parquet")))
+    book.files("merged live files", merged, interop_digest.of_arrow(pyarrow.dataset.dataset(merged, partitioning=None).to_table()))
     return f"{first} rows of {before} live files, and of {len(list(Path(day).glob('*.parquet')))} merged ones, read by {', '.join(used)} without options, and by the views"
 
 

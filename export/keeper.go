@@ -46,7 +46,7 @@ func OpenKeeper(b bucket.Bucket, partition int, log *slog.Logger) (*Keeper, erro
 }
 
 // OpenKeeperAgain is OpenKeeper for an operation that was begun before: what was kept for it, by
-// Options.Keep, stays.
+// Options.Keep, stays, and what was kept for others is removed.
 func OpenKeeperAgain(b bucket.Bucket, partition int, keep string, log *slog.Logger) (*Keeper, error) {
 	if err := b.Present(); err != nil {
 		return nil, fmt.Errorf("open output %s: %w", b, err)
@@ -163,21 +163,32 @@ func ended(f tablelog.FileName, state *tablelog.State) bool {
 }
 
 // sweepOperations removes what was staged for operations that were never made. Only
-// who has the keeper's lock may, after all that was made is arranged. What was kept stays.
+// who has the keeper's lock may, after all that was made is arranged. What was kept under a name
+// stays; without a name, all that was kept does, for the replay that goes on with it.
 func sweepOperations(b bucket.Bucket, partition int, keep string, log *slog.Logger) error {
+	return removeStaged(b, log, partition, func(name string) bool {
+		return isOperation(name, partition) && !isKept(name, partition, 0, keep) &&
+			(keep != "" || !isKeptOperation(name, partition))
+	})
+}
+
+// removeStaged removes the staged files that are gone, and tells how many of them were kept for an
+// operation.
+func removeStaged(b bucket.Bucket, log *slog.Logger, partition int, gone func(name string) bool) error {
 	names, err := b.List(tablelog.StagingDir)
 	if err != nil {
 		return err
 	}
 	notKept := 0
 	for _, name := range names {
-		if isOperation(name, partition) && !isKept(name, partition, 0, keep) {
-			if err := b.Remove(path.Join(tablelog.StagingDir, name)); err != nil {
-				return err
-			}
-			if strings.HasPrefix(name, keptPrefix(partition, true, "")) {
-				notKept++
-			}
+		if !gone(name) {
+			continue
+		}
+		if err := b.Remove(path.Join(tablelog.StagingDir, name)); err != nil {
+			return err
+		}
+		if isKeptOperation(name, partition) {
+			notKept++
 		}
 	}
 	sayNotKept(log, notKept)
@@ -269,7 +280,7 @@ func (o *Output) rollOperations(state *tablelog.State) error {
 	}
 	waiting := false
 	for _, name := range names {
-		waiting = waiting || isOperation(name, o.opts.Partition)
+		waiting = waiting || isOperation(name, o.opts.Partition) && !isKeptOperation(name, o.opts.Partition)
 	}
 	newest, err := o.log.Read(state.Number)
 	if err != nil {

@@ -53,6 +53,11 @@ func isKept(staged string, partition int, number uint64, keep string) bool {
 	return keep != "" && strings.HasPrefix(staged, keptPrefix(partition, number == 0, keep)+fmt.Sprintf("%d-", number))
 }
 
+// isKeptOperation reports whether a staged file, or its note, is kept for any operation.
+func isKeptOperation(staged string, partition int) bool {
+	return strings.HasPrefix(staged, keptPrefix(partition, true, ""))
+}
+
 // dataStaging is where the file n of this attempt is staged. That of a kept one is the same in the next
 // process.
 func (s *Stage) dataStaging(n int) string {

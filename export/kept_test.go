@@ -13,6 +13,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -281,50 +282,93 @@ func spoil(t *testing.T, fs vfs.FS, name string) {
 	}
 }
 
-// Days that are computed again go on likewise, though the joiner has committed meanwhile. A joiner that
-// starts removes what waits for it.
+// TestKeptFilesOfDays: days that are computed again go on likewise, though the joiner has committed and
+// was started again meanwhile, and small files were merged. What is never gone on with is removed when
+// old days are ended, or when days are computed again otherwise.
 func TestKeptFilesOfDays(t *testing.T) {
 	t.Parallel()
 	fs := &faulty{FS: vfs.NewMem(), before: func(string, string) error { return nil }} // which can exchange directories
 	o := open(t, options(fs))
 	mustCommit(t, o, 1)
-	recompute := func(leave bool) (reused int) {
-		k, err := OpenKeeperAgain(placeOf(fs), 0, "abc", slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer closing(t, k)
-		r, err := k.Recompute(keptOptions(fs))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := stageKept(r, keptRows, 0); err != nil {
-			t.Fatal(err)
-		}
-		if leave {
-			if files, _ := r.Leave(); files < 3 {
-				t.Fatalf("%d files were left", files)
-			}
-			return 0
-		}
-		if _, err := r.Commit(t.Context(), func(string) bool { return false }); err != nil {
-			t.Fatal(err)
-		}
-		return r.Reused()
+	if reused := computeDays(t, fs, "abc", true); reused != 0 {
+		t.Errorf("%d files were used again by the first attempt", reused)
 	}
-	recompute(true)
 	mustCommit(t, o, 2)
-	if reused := recompute(false); reused < 3 {
+	closing(t, o)
+	o = open(t, options(fs))
+	defer func() { closing(t, o) }()
+	keeping(t, fs, func(k *Keeper) error {
+		_, err := k.Compact(t.Context(), CompactOptions{Before: "2999-12-31"})
+		return err
+	})
+	if reused := computeDays(t, fs, "abc", false); reused < 3 {
 		t.Errorf("%d files were used again", reused)
 	}
-	if left, _ := listed(fs, testDir+"/_staging"); len(left) > 0 {
-		t.Errorf("left in _staging: %q", left)
+	noneStaged(t, fs, "after they were used")
+
+	computeDays(t, fs, "abc", true)
+	keeping(t, fs, func(k *Keeper) error {
+		_, err := k.Retain(t.Context(), RetainOptions{From: "2000-01-01", Needed: events.MinTime})
+		return err
+	})
+	noneStaged(t, fs, "after old days were ended")
+
+	computeDays(t, fs, "abc", true)
+	if reused := computeDays(t, fs, "abcd", false); reused != 0 {
+		t.Errorf("%d files of another configuration were used", reused)
 	}
-	recompute(true)
-	closing(t, o)
-	closing(t, open(t, options(fs)))
+	noneStaged(t, fs, "after the days were computed otherwise")
+}
+
+// keeping keeps house, for no replay.
+func keeping(t *testing.T, fs vfs.FS, do func(*Keeper) error) {
+	t.Helper()
+	k, err := OpenKeeper(placeOf(fs), 0, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closing(t, k)
+	if err := do(k); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// computeDays computes the days of the rows again, or leaves what is finished, and says how many files
+// of an attempt before were used.
+func computeDays(t *testing.T, fs vfs.FS, keep string, leave bool) (reused int) {
+	t.Helper()
+	k, err := OpenKeeperAgain(placeOf(fs), 0, keep, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closing(t, k)
+	opts := keptOptions(fs)
+	opts.Keep = keep
+	r, err := k.Recompute(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stageKept(r, keptRows, 0); err != nil {
+		t.Fatal(err)
+	}
+	if leave {
+		reused = r.Reused()
+		if files, _ := r.Leave(); files < 3 {
+			t.Fatalf("%d files were left", files)
+		}
+		return reused
+	}
+	if _, err := r.Commit(t.Context(), func(string) bool { return false }); err != nil {
+		t.Fatal(err)
+	}
+	return r.Reused()
+}
+
+// noneStaged looks that nothing is left in _staging.
+func noneStaged(t *testing.T, fs vfs.FS, when string) {
+	t.Helper()
 	if left, _ := listed(fs, testDir+"/_staging"); len(left) > 0 {
-		t.Errorf("left in _staging after a start: %q", left)
+		t.Errorf("left in _staging %s: %q", when, left)
 	}
 }
 

@@ -33,7 +33,7 @@ type Retention struct {
 
 // Retain ends the days before a day: their files leave the table and are removed. It
 // ends old manifests too, with their dead letters: the newest commit and what a rebuild
-// of the state needs stay. It is one operation.
+// of the state needs stay. It is one operation. Files that a stopped replay has kept are removed.
 func (k *Keeper) Retain(ctx context.Context, opts RetainOptions) (ended Retention, err error) {
 	if err := k.writer.Refresh(); err != nil {
 		return ended, err
@@ -62,8 +62,13 @@ func (k *Keeper) Retain(ctx context.Context, opts RetainOptions) (ended Retentio
 		return ended, err
 	}
 	ended.Manifests = begins - state.Begins
-	if opts.DryRun || len(removed) == 0 && ended.Manifests == 0 {
+	if opts.DryRun {
 		return ended, nil
+	}
+	partition := state.Partition
+	err = removeStaged(k.bucket, k.say, partition, func(name string) bool { return isKeptOperation(name, partition) })
+	if err != nil || len(removed) == 0 && ended.Manifests == 0 {
+		return ended, err
 	}
 	// Ended manifests are in a checkpoint of the table, or nothing could be read.
 	op := &tablelog.Operation{Kind: tablelog.KindDelete, Cause: CauseRetain, Removed: removed, Begins: begins}

@@ -20,7 +20,7 @@ import (
 func viewCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "view",
-		ArgsUsage: "duckdb|polars|pyarrow|spark",
+		ArgsUsage: strings.Join(shards.Views(), "|"),
 		Usage:     "print what an engine needs to read the live rows as one table",
 		Description: "Live files differ in their columns: older ones lack those that came later. The view has all of them, each of\n" +
 			"one type, and of every row its newest revision. Print it again when columns have come.\n\n" +

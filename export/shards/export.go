@@ -98,6 +98,7 @@ type dayExport struct {
 	unfit     []int64
 	groupRows int
 	shared    *parquetMemory
+	sealing   *sealing
 }
 
 // NoDayError says that there are no rows of a day.
@@ -268,6 +269,8 @@ func (d *dayExport) sizes(s *spill) (shards int) {
 
 // write settles bucket after bucket and writes its rows into the files of the splits.
 func (d *dayExport) write(ctx context.Context, s *spill, shards int) (writers []*splitWriter, err error) {
+	d.sealing = newSealing(d)
+	defer func() { err = cmp.Or(err, d.sealing.end()) }()
 	for split := range splits {
 		if split == splitEval && d.opts.Splits.Eval == 0 || split == splitTest && d.opts.Splits.Test == 0 {
 			continue

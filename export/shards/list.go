@@ -7,6 +7,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/bucket"
 )
 
 // ListedDay is a day of the output or of the exports.
@@ -21,6 +22,8 @@ type ListedDay struct {
 	Manifest *Manifest // of that version
 	// Foreign says that the version was made of another output's rows.
 	Foreign bool
+	// Exported says that some version has the whole day as this output has it, or had it.
+	Exported bool
 }
 
 // List lists the days of which there are rows, oldest first, with their newest versions.
@@ -73,8 +76,32 @@ func addVersions(byDay map[string]*ListedDay, table *export.Table, o Options) er
 		if d.Foreign, err = isForeign(table, d.Manifest); err != nil {
 			return err
 		}
+		if d.Exported, err = isExported(b, table, d, found[:len(found)-1]); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// isExported reports whether a version is whole and this output's: the newest, or one before it. A
+// person may have made the newest of another output on purpose.
+func isExported(b bucket.Bucket, table *export.Table, d *ListedDay, before []Version) (bool, error) {
+	if !d.Foreign {
+		return !d.Version.Partial, nil
+	}
+	for _, v := range slices.Backward(before) {
+		if v.Partial {
+			continue
+		}
+		m, _, err := readManifest(b, d.Day, v)
+		if err != nil {
+			return false, err
+		}
+		if foreign, err := isForeign(table, m); err != nil || !foreign {
+			return !foreign, err
+		}
+	}
+	return false, nil
 }
 
 // isForeign reports whether a version was made of another output: at a commit that this one has

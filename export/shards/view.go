@@ -12,7 +12,7 @@ import (
 )
 
 // Views are the engines that View knows.
-func Views() []string { return []string{"duckdb", "polars", "pyarrow", "spark"} }
+func Views() []string { return []string{"datasets", "duckdb", "polars", "pyarrow", "spark", "torch"} }
 
 // Store is how an object store is reached; the zero Store is Amazon S3. Keys are no part of a
 // view: readers take them from where the tools of AWS do.
@@ -62,6 +62,10 @@ func View(engine, dir string, store Store, table *export.Table, o Options) (stri
 		return arrowView(files, p.columns), nil
 	case "spark":
 		return sparkView(files, p.columns), nil
+	case "datasets":
+		return arrowView(files, p.columns) + datasetsRows, nil
+	case "torch":
+		return arrowView(files, p.columns) + torchRows, nil
 	}
 	return "", fmt.Errorf("no view for %q is known: there are %s", engine, strings.Join(Views(), ", "))
 }
@@ -201,6 +205,29 @@ rows = rows.filter(pc.not_equal(rows["reason"], "withdrawn"))
 `)
 	return b.String()
 }
+
+// datasetsRows and torchRows give the rows of the view for pyarrow to others, which read no files of
+// different columns and types.
+const (
+	datasetsRows = `
+import datasets
+
+rows = datasets.Dataset(datasets.table.InMemoryTable(rows))
+`
+	torchRows = `
+from torch.utils.data import DataLoader, Dataset
+
+class Rows(Dataset):
+    """The rows as dictionaries. DataLoader(Rows(), batch_size=...) needs a collate_fn where values are null."""
+    def __len__(self):
+        return len(table)
+    def __getitem__(self, i):
+        return table.slice(i, 1).to_pylist()[0]
+
+table = rows.combine_chunks()
+rows = DataLoader(Rows(), batch_size=None)
+`
+)
 
 // inArrow are the lines that set files, and store, the file system in which they are.
 func (f *liveFiles) inArrow() string {

@@ -43,9 +43,11 @@ func TestView(t *testing.T) {
 	for engine, want := range map[string][]string{
 		"duckdb": {`try_cast("item_price" as double)`, `try_cast("tags" as varchar[])`, "'out/data/*/*.parquet'",
 			"reason <> 'withdrawn'"},
-		"pyarrow": {`("item_price", pa.float64())`, `("tags", pa.list_(pa.string()))`, `Path("out/data")`},
-		"polars":  {`"item_price": pl.Float64`, `"tags": pl.List(pl.String)`, `Path("out/data")`},
-		"spark":   {`("item_price", "double")`, `("tags", "array<string>")`, `glob.glob("out/data/*/*.parquet")`},
+		"pyarrow":  {`("item_price", pa.float64())`, `("tags", pa.list_(pa.string()))`, `Path("out/data")`},
+		"polars":   {`"item_price": pl.Float64`, `"tags": pl.List(pl.String)`, `Path("out/data")`},
+		"datasets": {`("item_price", pa.float64())`, "rows = datasets.Dataset("},
+		"torch":    {`("item_price", pa.float64())`, "rows = DataLoader("},
+		"spark":    {`("item_price", "double")`, `("tags", "array<string>")`, `glob.glob("out/data/*/*.parquet")`},
 	} {
 		t.Run(engine, func(t *testing.T) {
 			text, err := View(engine, "out", Store{}, table, testOptions(nil))

@@ -153,16 +153,14 @@ func (w *splitWriter) finish() error {
 	if err == nil {
 		err = w.out.buf.Flush()
 	}
-	if err == nil {
-		err = w.raw.Finish()
-	}
 	if err != nil {
 		return w.failed(err)
 	}
 	f.Rows, f.Bytes, f.SHA256 = w.rows, w.out.bytes, w.out.sum()
+	raw := w.raw
 	w.encoder, w.raw, w.out = nil, nil, nil
 	w.at++
-	return w.day.readBack(f)
+	return w.day.sealing.seal(raw, *f)
 }
 
 // failed names the file of an error.

@@ -144,7 +144,7 @@ func (d *Daily) Look(ctx context.Context) error {
 	d.pends(nil)
 	for i := range listed {
 		day := &listed[i]
-		if day.Version.Number > 0 && !day.Version.Partial {
+		if day.Exported {
 			if d.held.day == day.Day { // a person has exported it
 				d.held = held{}
 				d.note(func(s *Status) { s.Held, s.Problem = "", "" })
@@ -227,6 +227,7 @@ func (d *Daily) export(ctx context.Context, archive *export.Archive, table *expo
 	day *shards.ListedDay) (err error) {
 	opts := d.Opts
 	opts.Created = time.Now()
+	opts.Refresh = day.Foreign // what is there has other rows, such as those of a joiner before this one
 	if g := GateOf(d.cfg, d.cfg.Output.Dir, archive, false); g != nil {
 		opts.Review = g.Look
 	}

@@ -48,32 +48,39 @@ func start(t *testing.T, exportBlock string) *living {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	c.State.Dir, c.Output.Dir, c.Export.Dir = filepath.Join(dir, "state"), filepath.Join(dir, "labeled"),
-		filepath.Join(dir, "exports")
+	c.State.Dir, c.Export.Dir = filepath.Join(dir, "state"), filepath.Join(dir, "exports")
 	l := &living{T: t, cfg: c}
 	if l.rules, err = wire.Rules(c); err != nil {
 		t.Fatal(err)
 	}
-	o, err := wire.Options(c, l.rules)
+	l.writesTo(filepath.Join(dir, "labeled"))
+	return l
+}
+
+// writesTo begins an output in a directory, as a joiner does that has lost its state and its output.
+func (l *living) writesTo(dir string) {
+	l.Helper()
+	l.cfg.Output.Dir, l.commit = dir, 0
+	o, err := wire.Options(l.cfg, l.rules)
 	if err != nil {
-		t.Fatal(err)
+		l.Fatal(err)
 	}
-	at, err := place.Of(t.Context(), c, c.Output.Dir)
+	at, err := place.Of(l.Context(), l.cfg, dir)
 	if err != nil {
-		t.Fatal(err)
+		l.Fatal(err)
 	}
 	l.after = o.DayAfter
-	l.out, err = export.Open(export.Options{Bucket: at, Name: c.Name, RulesHash: o.RulesHash, Labels: l.rules.Labels})
+	out, err := export.Open(export.Options{Bucket: at, Name: l.cfg.Name, RulesHash: o.RulesHash, Labels: l.rules.Labels})
 	if err != nil {
-		t.Fatal(err)
+		l.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := l.out.Close(); err != nil {
-			t.Error(err)
+	l.out = out
+	l.Cleanup(func() {
+		if err := out.Close(); err != nil {
+			l.Error(err)
 		}
 	})
 	l.restart()
-	return l
 }
 
 // restart begins the exports anew, as a joiner does that was stopped.
@@ -260,6 +267,28 @@ func TestDailyAcrossMidnight(t *testing.T) {
 	both := firstDay + " v=0001, " + secondDay + " v=0001: first=1 last=0 morning=1 noon=1 second=0 third=0"
 	if got := l.exported(); got != both {
 		t.Errorf("exported %s, want %s", got, both)
+	}
+}
+
+// TestDayOfAnotherOutput: a day whose only version was made of another output's rows is exported anew,
+// once. One that this output has exported is not, though another output has a newer version of it.
+func TestDayOfAnotherOutput(t *testing.T) {
+	l := start(t, "{daily: {after: 0s}, settle: close, split: {eval: 0}}")
+	noon := midnight.Add(-12 * time.Hour)
+	l.goesTo(midnight, written{"lost", noon, 1, 0})
+	first := l.cfg.Output.Dir
+	l.writesTo(first + "-2")
+	s := l.goesTo(midnight, written{"found", noon, 0, 0})
+	if want := (exports.Status{Exported: 1, Last: firstDay}); *s != want {
+		t.Errorf("status %+v, want %+v", *s, want)
+	}
+	if got, want := l.exported(), firstDay+" v=0002: found=0 lost=1"; got != want {
+		t.Errorf("exported %s, want %s", got, want)
+	}
+	l.cfg.Output.Dir = first
+	l.restart()
+	if s := l.look(); *s != (exports.Status{}) {
+		t.Errorf("status %+v, want none exported and none pending", *s)
 	}
 }
 

@@ -4,8 +4,9 @@
 Each server that is found (moto_server, versitygw, minio, by name in PATH) is started on this
 machine and gets an output by `replay`, which is stopped and started in the middle, is verified,
 compared with a directory's, read by the printed views, merged and exported. The export has to be the
-same, byte by byte, as that of a directory. What cannot be had is skipped, and said. It needs nothing
-but Python's library; pyarrow and polars for the views.
+same, byte by byte, as that of a directory. Then a running joiner loses the store for a while
+(objectstore_live.py). What cannot be had is skipped, and said. It needs nothing but Python's library;
+pyarrow and polars for the views.
 """
 
 import importlib.util
@@ -20,6 +21,8 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+
+import objectstore_live
 
 TIMEOUT = 300
 KEY = {"AWS_ACCESS_KEY_ID": "labeljoin", "AWS_SECRET_ACCESS_KEY": "labeljoin-secret"}
@@ -161,7 +164,8 @@ def check(binary, folder, name, port, server):
     export(binary, there, env)
     if "v=0001" not in labeljoin(binary, "export", "--config", there, "--date", DAYS[0], env=env):
         raise Failure("the day that was exported to the store is not found there")
-    return labeljoin(binary, "verify", "--config", conf, env=env).strip()
+    sound = labeljoin(binary, "verify", "--config", conf, env=env).strip()
+    return f"{sound}; {objectstore_live.check(binary, folder, name, BUCKET, port, env)}"
 
 
 def main():
@@ -184,7 +188,7 @@ def main():
             wait_for(port, server)
             make(port)
             print(f"ok {name}: {check(binary, folder, name, port, server)}")
-        except Failure as failure:
+        except (Failure, objectstore_live.Failure) as failure:
             failed += 1
             print(f"not ok {name}: {failure}")
         finally:

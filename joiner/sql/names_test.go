@@ -2,6 +2,7 @@ package sql_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/labeljoin/labeljoin/config"
@@ -68,6 +69,42 @@ labels:
 		all = append(all, l)
 	}
 	compare(t, all)
+}
+
+// TestFeaturesNamedAsTheQueryNamesThings: a feature may be called as a step, a column of one, or a variable. Some ids
+// come twice, so that the steps for those have rows.
+func TestFeaturesNamedAsTheQueryNamesThings(t *testing.T) {
+	var features []string
+	for i, name := range []string{"lj_next", "lj_first", "lj_use", "lj_starts", "lj_rank", "lj_number", "lj_requests", "lj_rows",
+		"lj_refused", "lj_positive", "lj_known", "r", "l", "k", "u", "o", "c", "s", "a", "x", "b", "v", "known", "refused", "copies",
+		"ts", "ts_ns", "hash", "value", "type", "outcome_id", "ix", "items", "attrs", "row_model"} {
+		features = append(features, fmt.Sprintf("%q:%d", name, i))
+	}
+	all := "{" + strings.Join(features, ",") + "}"
+	var cases []logs
+	for _, rows := range []string{"item", "request"} {
+		c, err := config.DecodeRules("labels", []byte("join: {rows: "+rows+"}\nlabels:\n"+
+			"  clicks: {when: 'type == \"click\" && request.model == \"m\"', window: 1m, value: sum}\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules, err := wire.Rules(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := logs{name: "rows: " + rows, def: wire.Definition(c, rules)}
+		for i := range 4 {
+			for copy := range 1 + i%2 {
+				l.messages = append(l.messages, events.Message{Kind: events.KindRequest, Data: fmt.Appendf(nil,
+					`{"request_id":"r%d","ts":%d,"model":"m","features":%s,"items":[{"item_id":"a","features":%s},{"item_id":"b"}]}`,
+					i, 1000+i*100_000+copy, all, all)})
+			}
+			l.messages = append(l.messages, events.Message{Kind: events.KindOutcome, Data: fmt.Appendf(nil,
+				`{"request_id":"r%d","ts":%d,"type":"click","item_id":"%c","value":%d}`, i, 1001+i*100_000, 'a'+i%2, i)})
+		}
+		cases = append(cases, l)
+	}
+	compare(t, cases)
 }
 
 // TestInnerNames: what a query names for itself has a colon, which config.isName refuses.

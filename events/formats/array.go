@@ -43,7 +43,7 @@ func (a *Array) Next() (n uint64, element []byte, err error) {
 	}
 	a.buf = a.buf[:0]
 	for s := (scope{depth: 1}); ; {
-		c, err := a.from.ReadByte()
+		_, err := a.from.Peek(1)
 		if errors.Is(err, io.EOF) {
 			a.inside, a.ended = false, true
 			if half := bytes.TrimSpace(a.buf); len(half) > 0 {
@@ -55,9 +55,17 @@ func (a *Array) Next() (n uint64, element []byte, err error) {
 		if err != nil {
 			return 0, nil, fmt.Errorf("element %d: %w", a.n+1, err)
 		}
-		s.take(c)
-		closed := s.depth == 0
-		if closed || s.depth == 1 && !s.quoted && c == ',' {
+		text, _ := a.from.Peek(a.from.Buffered()) // it does not read
+		size, ended := s.element(text)
+		if keep := min(size, a.longest+1-len(a.buf)); keep > 0 {
+			a.buf = append(a.buf, text[:keep]...)
+		}
+		if ended {
+			size++
+		}
+		_, _ = a.from.Discard(size) // nor does this
+		if ended {
+			closed := s.depth == 0
 			a.inside = !closed
 			element := bytes.TrimSpace(a.buf)
 			if len(element) == 0 && closed {
@@ -65,9 +73,6 @@ func (a *Array) Next() (n uint64, element []byte, err error) {
 			}
 			a.n++
 			return a.n, element, nil
-		}
-		if len(a.buf) <= a.longest {
-			a.buf = append(a.buf, c)
 		}
 	}
 }

@@ -96,6 +96,44 @@ func (s *scope) take(c byte) {
 	}
 }
 
+// element takes the text of an element of an array up to what ends it: a comma or the bracket that closes the array,
+// if that is there.
+func (s *scope) element(text []byte) (size int, ended bool) {
+	for ; size < len(text); size++ {
+		if s.quoted && !s.escaped {
+			if size += plainText(text[size:]); size == len(text) {
+				break
+			}
+		}
+		c := text[size]
+		s.take(c)
+		if s.depth == 0 || s.depth == 1 && !s.quoted && c == ',' {
+			return size, true
+		}
+	}
+	return size, false
+}
+
+// plainText is how many bytes stand before the next quote or backslash. It looks a part at a time for the one and for
+// the other, as either alone may be far away.
+func plainText(text []byte) (size int) {
+	const part = 256
+	for size < len(text) {
+		some := text[size:min(len(text), size+part)]
+		at := bytes.IndexByte(some, '"')
+		if at < 0 {
+			at = len(some)
+		}
+		if escape := bytes.IndexByte(some[:at], '\\'); escape >= 0 {
+			return size + escape
+		}
+		if size += at; at < len(some) {
+			return size
+		}
+	}
+	return size
+}
+
 // Separator is what separates the names in the header of a table: a comma, a semicolon, a
 // tab or a bar; 0 if a line does not look like a header.
 func Separator(header []byte) rune { return separatorOf(header) }

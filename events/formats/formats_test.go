@@ -152,6 +152,52 @@ func TestArray(t *testing.T) {
 	}
 }
 
+// TestArraysAreCutWhereBytesSay: random texts are cut as a plain reading of each byte cuts them, however the reader
+// comes by its parts, and of a long element one byte more than the limit is kept.
+func TestArraysAreCutWhereBytesSay(t *testing.T) {
+	for seed := range uint64(500) {
+		rng := rand.New(rand.NewPCG(seed, 5))
+		var inner strings.Builder
+		for range rng.IntN(60) {
+			inner.WriteString([]string{"x", " ", `\`, `"`, `{`, `}`, `[`, `]`, `,`, `\"`,
+				strings.Repeat("long", rng.IntN(200))}[rng.IntN(11)])
+		}
+		text, longest := "["+inner.String(), rng.IntN(300)
+		var want []string
+		element, depth, quoted, escaped := "", 1, false, false
+		for i, c := range []byte(inner.String()) {
+			switch {
+			case escaped:
+				escaped = false
+			case quoted:
+				escaped, quoted = c == '\\', c != '"'
+			default:
+				quoted = c == '"'
+				depth += map[byte]int{'[': 1, '{': 1, ']': -1, '}': -1}[c]
+			}
+			if depth == 0 || depth == 1 && !quoted && c == ',' {
+				element = strings.TrimSpace(element[:min(len(element), longest+1)])
+				if depth == 1 || element != "" {
+					want = append(want, element)
+				}
+				if element = ""; depth == 0 {
+					text = text[:i+2]
+					break
+				}
+				continue
+			}
+			element += string(c)
+		}
+		if half := strings.TrimSpace(element[:min(len(element), longest+1)]); depth > 0 && half != "" {
+			want = append(want, half)
+		}
+		got, _ := elements(text, longest) // what stands behind an array, or that it is not closed, is another test's
+		if fmt.Sprintf("%q", got) != fmt.Sprintf("%q", want) {
+			t.Fatalf("seed %d: %q is cut to\n%q, want\n%q", seed, text, got, want)
+		}
+	}
+}
+
 // table reads a table whole, as "line: event".
 func table(t *testing.T, text string) (all []string) {
 	t.Helper()

@@ -222,6 +222,8 @@ func benchReplayCommand() *cli.Command {
 			&cli.StringFlag{Name: "only",
 				Usage:       "measure only what begins with `NAME`: plain, slates, plain-jsonl, plain-parquet, ...",
 				Destination: &b.Only},
+			&cli.BoolFlag{Name: "float32", Usage: "features that are doubles are written with single precision, by both",
+				Destination: &b.Singles},
 			pythonFlag(&b.Python),
 		}, turnFlags(&b.Turns, &b.Dir, &b.JSON)...),
 		OnUsageError: onUsageError,

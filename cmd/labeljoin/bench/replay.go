@@ -27,6 +27,7 @@ type Replay struct {
 	// and only from JSON lines.
 	Python, Dir, Only, Profile string
 	JSON                       bool
+	Singles                    bool // features that are doubles are declared float32, on both sides
 	Talk                       io.Writer
 }
 
@@ -73,6 +74,9 @@ func (b *Replay) Run(ctx context.Context, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, clean()) }()
 	result := &replayResult{Threads: runtime.GOMAXPROCS(0)}
 	for _, log := range replayLogs() {
+		if b.Singles {
+			log.features = strings.ReplaceAll(log.features, "=DOUBLE", "=FLOAT")
+		}
 		some, err := b.log(ctx, &log)
 		if err != nil {
 			return fmt.Errorf("%s: %w", log.name, err)

@@ -58,8 +58,10 @@ func (l *replayLog) writeLogs(rows int, dir string) (err error) {
 	config := fmt.Appendf(nil, replayConfig, replayWindow.Milliseconds())
 	config = append(config, "features:\n  declare:\n"...)
 	for pair := range strings.SplitSeq(l.features, ",") {
-		if name, whole := strings.CutSuffix(pair, "=BIGINT"); whole { // else numbers are doubles
-			config = fmt.Appendf(config, "    %s: int64\n", name)
+		name, kind, _ := strings.Cut(pair, "=")
+		// else numbers are doubles
+		if declared := map[string]string{"BIGINT": "int64", "FLOAT": "float32"}[kind]; declared != "" {
+			config = fmt.Appendf(config, "    %s: %s\n", name, declared)
 		}
 	}
 	return errors.Join(err, requests.Close(), outcomes.Close(),

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 from pyiceberg.catalog import load_catalog
+from pyiceberg.types import DoubleType, NestedField
 
 import interop_schema
 
@@ -88,19 +89,28 @@ class World:
         return len(table.snapshots())
 
 
+DECLARE = "\nfeatures: {declare: {near: TYPE, around: list<TYPE>}}"
+
+
 def widened(binary, folder):
     """A label that is counted, and then summed, and a feature: the integers of old files become doubles."""
     world = World(binary, folder)
     out = world.folder / "out"
-    interop_schema.run_joiner(world.binary, world.folder, "labels: {bought: {when: 'type == \"click\"', value: count}}", 0, [{"n": 1}, {"n": 2}])
+    interop_schema.run_joiner(world.binary, world.folder, "labels: {bought: {when: 'type == \"click\"', value: count}}" + DECLARE.replace("TYPE", "float32"),
+                               0, [{"n": 1, "near": 0.1, "around": [0.1]}, {"n": 2}])
     world.follow()
-    before = load_catalog("default", **world.catalog).load_table("ml.labels").schema().find_field("bought")
-    interop_schema.run_joiner(world.binary, world.folder, "labels: {bought: {when: 'type == \"click\"', value: sum}}", 2, [{"n": 3}])
+    table = load_catalog("default", **world.catalog).load_table("ml.labels")
+    before, near = table.schema().find_field("bought"), table.schema().find_field("near")
+    interop_schema.run_joiner(world.binary, world.folder, "labels: {bought: {when: 'type == \"click\"', value: sum}}" + DECLARE.replace("TYPE", "double"),
+                               2, [{"n": 3, "near": 0.1, "around": [0.1, 0.2]}])
     world.follow()
     table = load_catalog("default", **world.catalog).load_table("ml.labels")
     after = table.schema().find_field("bought")
     expect(str(before.field_type) == "int" and str(after.field_type) == "double" and before.field_id != after.field_id,
            "the column was", before, "and is", after)
+    expect(str(near.field_type) == "float" and table.schema().find_field("near") == NestedField(near.field_id, "near", DoubleType(), near.required)
+           and str(table.schema().find_field("around").field_type) == "list<double>", "float32 became", table.schema().find_field("near"))
+    world.same("features of float32 that became doubles", "count(*), sum(near::double), sum(hash(request_id, around::double[]))")
     world.same("a label whose integers became doubles", "count(*), sum(bought), count(bought), sum(hash(request_id, revision, bought::double))")
     copies = [f.file.file_path for f in table.scan().plan_files() if "/doubles/" in f.file.file_path]
     expect(copies and len(copies) < len(list(out.glob("data/*/*.parquet"))), "copies:", copies)

@@ -9,6 +9,7 @@ import asyncio
 import importlib.util
 import json
 import shutil
+import struct
 import subprocess
 import time
 from datetime import datetime, timezone
@@ -28,17 +29,19 @@ WAIT = 60  # seconds for rows to be there
 
 # One run each: what is configured, the features of its requests, and how many rows it makes.
 RUNS = [
-    ("labels: {clicked: 'type == \"click\"'}",
-     [{"age": 30, "tags": []}, {"age": 31, "lang": "de"}]),
+    ("labels: {clicked: 'type == \"click\"'}\nfeatures: {declare: {near: float32, around: list<float32>}}",
+     [{"age": 30, "tags": [], "near": 0.1}, {"age": 31, "lang": "de", "around": [0.1, 1e39, 16777217]}]),
     ("labels: {clicked: {when: 'type == \"click\"', value: count}, bought: 'type == \"buy\"'}\nfeatures: {declare: {shape: json}}",
      [{"age": 30.5, "tags": ["a"], "shape": [1, "x"]}, {"age": "old", "lang": 7}, {"lang": "en", "new": True}]),
     ("labels: {bought: {when: 'type == \"buy\"', value: sum}}",
-     [{"age": 2, "new": False, "last": [1, 2.5]}]),
+     [{"age": 2, "new": False, "last": [1, 2.5], "near": 0.1}]),
 ]
+SINGLE = struct.unpack("f", struct.pack("f", 0.1))[0]
 # What rows hold in the end, by their number: null where a value does not fit, or did not exist.
 WANT = {
     "age": [30.0, 31.0, 30.5, None, None, 2.0], "lang": [None, "de", None, None, "en", None],
     "new": [None, None, None, None, True, False],
+    "near": [SINGLE, None, None, None, None, SINGLE],  # its declaration is gone, and its type stays
 }
 
 

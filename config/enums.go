@@ -216,20 +216,22 @@ type FeatureType string
 
 // The types of columns.
 const (
-	FeatureBool       FeatureType = "bool"
-	FeatureInt64      FeatureType = "int64"
-	FeatureDouble     FeatureType = "double"
-	FeatureString     FeatureType = "string"
-	FeatureListBool   FeatureType = "list<bool>"
-	FeatureListInt64  FeatureType = "list<int64>"
-	FeatureListDouble FeatureType = "list<double>"
-	FeatureListString FeatureType = "list<string>"
-	FeatureJSON       FeatureType = "json"
+	FeatureBool        FeatureType = "bool"
+	FeatureInt64       FeatureType = "int64"
+	FeatureDouble      FeatureType = "double"
+	FeatureFloat32     FeatureType = "float32"
+	FeatureString      FeatureType = "string"
+	FeatureListBool    FeatureType = "list<bool>"
+	FeatureListInt64   FeatureType = "list<int64>"
+	FeatureListDouble  FeatureType = "list<double>"
+	FeatureListFloat32 FeatureType = "list<float32>"
+	FeatureListString  FeatureType = "list<string>"
+	FeatureJSON        FeatureType = "json"
 )
 
 func (FeatureType) words() []string {
-	return []string{"bool", "int64", "double", "string", "list<bool>", "list<int64>", "list<double>", "list<string>",
-		"json"}
+	return []string{"bool", "int64", "double", "float32", "string", "list<bool>", "list<int64>", "list<double>",
+		"list<float32>", "list<string>", "json"}
 }
 
 // LogLevel is the least severity that is logged.

@@ -149,7 +149,8 @@ type Features struct {
 	// json everything so.
 	//
 	// Default: a column has the type of the first value that comes for it, and numbers are
-	// double. Declare int64 for ids, and json for what has no one type.
+	// double. Declare int64 for ids, float32 for embeddings and scores, to halve their size,
+	// and json for what has no one type.
 	Declare map[string]FeatureType `yaml:"declare"`
 }
 

@@ -171,7 +171,7 @@ func (n *featureNotes) changed(c ChangedFeature, log *slog.Logger) {
 	case known == nil:
 		once(&n.full.changed, log, "the types of still more columns have changed; those are not named")
 	case fresh:
-		log.Warn("a column has another type from now on than in the files before; labeljoin compact brings whole numbers to doubles, and labeljoin view prints what reads all files",
+		log.Warn("a column has another type from now on than in the files before; labeljoin compact brings whole numbers and float32 to double, and labeljoin view prints what reads all files",
 			"column", c.Column, "type_before", c.From, "type", c.To)
 	default:
 		*known = c

@@ -69,8 +69,11 @@ func (k *chunk) bounds(s *span) bounds {
 	case format.Int64:
 		b = plainBounds(uint64(slices.Min(c.Int64s[from:to])), uint64(slices.Max(c.Int64s[from:to])), 8)
 		order = compareAs(func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) })
+	case format.Float:
+		b = floatBounds(c.Doubles[from:to], singleBits, 4)
+		order = compareAs(func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) })
 	case format.Double:
-		b = doubleBounds(c.Doubles[from:to])
+		b = floatBounds(c.Doubles[from:to], math.Float64bits, 8)
 		order = compareAs(func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) })
 	default:
 		b, order = k.textBounds(from, to), bytes.Compare
@@ -111,9 +114,10 @@ func boolBounds(bools []bool) bounds {
 	return plainBounds(least, greatest, 1)
 }
 
-// doubleBounds leaves NaN out, as the format asks for, and has both zeros where
-// there is one. A page of nothing but NaN is bounded by the infinities.
-func doubleBounds(doubles []float64) bounds {
+// floatBounds leaves NaN out, as the format asks for, and has both zeros where
+// there is one. A page of nothing but NaN is bounded by the infinities. The file has numbers
+// as their bits, of so many bytes.
+func floatBounds(doubles []float64, bits func(float64) uint64, size int) bounds {
 	least, greatest, nan := math.Inf(1), math.Inf(-1), false
 	for _, v := range doubles {
 		if v < least {
@@ -133,7 +137,7 @@ func doubleBounds(doubles []float64) bounds {
 	if greatest == 0 {
 		greatest = 0
 	}
-	b := plainBounds(math.Float64bits(least), math.Float64bits(greatest), 8)
+	b := plainBounds(bits(least), bits(greatest), size)
 	b.inexact = nan
 	return b
 }

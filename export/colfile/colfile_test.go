@@ -34,10 +34,12 @@ var kinds = []struct {
 	{"plain_int32", parquet.Encoded(parquet.Leaf(parquet.Int32Type), &parquet.Plain)},
 	{"plain_int64", parquet.Encoded(parquet.Leaf(parquet.Int64Type), &parquet.Plain)},
 	{"double", parquet.Leaf(parquet.DoubleType)},
+	{"float", parquet.Leaf(parquet.FloatType)},
 	{"text", parquet.Encoded(parquet.String(), &parquet.Plain)},
 	{"word", parquet.Encoded(parquet.String(), &parquet.RLEDictionary)},
 	{"few_int32", parquet.Encoded(parquet.Leaf(parquet.Int32Type), &parquet.RLEDictionary)},
 	{"few_int64", parquet.Encoded(parquet.Leaf(parquet.Int64Type), &parquet.RLEDictionary)},
+	{"few_float", parquet.Encoded(parquet.Leaf(parquet.FloatType), &parquet.RLEDictionary)},
 	{"few_double", parquet.Encoded(parquet.Leaf(parquet.DoubleType), &parquet.RLEDictionary)},
 }
 
@@ -113,6 +115,11 @@ func value(rng *rand.Rand, l *leaf, c *Column) parquet.Value {
 	case format.Int64:
 		c.Int64s = append(c.Int64s, pick(rng, 0, 1, -1, math.MaxInt64, math.MinInt64, int64(rng.Uint64())))
 		return parquet.Int64Value(c.Int64s[len(c.Int64s)-1])
+	case format.Float:
+		x := pick(rng, 0, float32(math.Copysign(0, -1)), float32(math.NaN()), float32(math.Inf(1)), math.MaxFloat32,
+			math.SmallestNonzeroFloat32, float32(rng.NormFloat64()), float32(rng.NormFloat64()))
+		c.Doubles = append(c.Doubles, float64(x))
+		return parquet.FloatValue(x)
 	case format.Double:
 		c.Doubles = append(c.Doubles, pick(rng, 0, math.Copysign(0, -1), math.NaN(), math.Inf(1), math.Inf(-1), rng.NormFloat64(), rng.NormFloat64()))
 		return parquet.DoubleValue(c.Doubles[len(c.Doubles)-1])
@@ -303,6 +310,11 @@ func order(x, y parquet.Value) int {
 		return cmp.Compare(x.Int32(), y.Int32())
 	case parquet.Int64:
 		return cmp.Compare(x.Int64(), y.Int64())
+	case parquet.Float:
+		if x.Float() != x.Float() || x.Float() == y.Float() {
+			return 0
+		}
+		return cmp.Compare(x.Float(), y.Float())
 	case parquet.Double:
 		if math.IsNaN(x.Double()) || x.Double() == y.Double() {
 			return 0
@@ -321,7 +333,8 @@ func checkStatistics(t testing.TB, name string, v parquet.Value, meta *format.Co
 		return
 	}
 	least, greatest := v.Kind().Value(s.MinValue), v.Kind().Value(s.MaxValue)
-	if outside(v, least, greatest) || v.Kind() == parquet.Double && math.IsNaN(v.Double()) {
+	nan := v.Kind() == parquet.Double && math.IsNaN(v.Double()) || v.Kind() == parquet.Float && v.Float() != v.Float()
+	if outside(v, least, greatest) || nan {
 		t.Fatalf("%s: value %+v is not between the chunk's %+v and %+v", name, v, least, greatest)
 	}
 }
@@ -426,8 +439,8 @@ func TestMisuse(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	float := parquet.NewSchema("row", parquet.Group{"a": parquet.Leaf(parquet.FloatType)})
-	w, err := NewWriter(io.Discard, float, Options{Codec: &zstd.Codec{}})
+	uuid := parquet.NewSchema("row", parquet.Group{"a": parquet.UUID()})
+	w, err := NewWriter(io.Discard, uuid, Options{Codec: &zstd.Codec{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ type Column struct {
 	Bools   []bool
 	Int32s  []int32
 	Int64s  []int64
-	Doubles []float64
+	Doubles []float64 // of doubles, and of floats, which files have with single precision
 	// Text are the bytes of all texts. The i-th is from Offsets[i] to
 	// Offsets[i+1], and Offsets is one longer than there are texts.
 	Text    []byte

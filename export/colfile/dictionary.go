@@ -18,6 +18,7 @@ type dictionary struct {
 	offsets []uint32
 	words   []uint64 // numbers, as their bits
 	size    int      // of a number in the file, in bytes; 0: these are texts
+	single  bool     // numbers are doubles, of which the file has single precision
 	indexes []int32  // of the column's values
 
 	// slots find the number of a value by its hash: the number plus one, 0 where there is
@@ -51,7 +52,7 @@ func (d *dictionary) build(c *Column, kind format.Type) {
 		d.seed = maphash.MakeSeed()
 	}
 	d.text, d.offsets, d.words, d.indexes = d.text[:0], append(d.offsets[:0], 0), d.words[:0], d.indexes[:0]
-	d.size = sizeOf(kind)
+	d.size, d.single = sizeOf(kind), kind == format.Float
 	if c.Book != nil {
 		d.addCodes(c)
 		d.forgetPages()
@@ -65,6 +66,8 @@ func (d *dictionary) build(c *Column, kind format.Type) {
 		addWords(d, c.Int64s, func(v int64) uint64 { return uint64(v) })
 	case format.Double:
 		addWords(d, c.Doubles, math.Float64bits)
+	case format.Float:
+		addWords(d, c.Doubles, singleBits)
 	default:
 		d.addTexts(c)
 	}
@@ -74,7 +77,7 @@ func (d *dictionary) build(c *Column, kind format.Type) {
 // sizeOf is how many bytes a number of a kind takes; 0: these are texts.
 func sizeOf(kind format.Type) int {
 	switch kind {
-	case format.Int32:
+	case format.Int32, format.Float:
 		return 4
 	case format.Int64, format.Double:
 		return 8
@@ -99,7 +102,9 @@ func (d *dictionary) addCodes(c *Column) {
 	for i, code := range c.Codes {
 		number := d.coded[code]
 		if number == 0 {
-			if d.size > 0 {
+			if d.single {
+				d.words = append(d.words, singleBits(math.Float64frombits(c.Book.Words[code])))
+			} else if d.size > 0 {
 				d.words = append(d.words, c.Book.Words[code])
 			} else {
 				d.text = append(d.text, c.Book.TextAt(code)...)
@@ -236,6 +241,9 @@ func (d *dictionary) distinct(indexes []int32) []int32 {
 	return d.ranked
 }
 
+// singleBits are the bits that a file of single precision has of a double.
+func singleBits(x float64) uint64 { return uint64(math.Float32bits(float32(x))) }
+
 // numbers are the distinct numbers of a page whose values are codes.
 func (d *dictionary) numbers(kind format.Type, from, to int) *Column {
 	distinct := d.distinct(d.indexes[from:to])
@@ -246,6 +254,8 @@ func (d *dictionary) numbers(kind format.Type, from, to int) *Column {
 			c.Int32s = append(c.Int32s, int32(word))
 		case format.Int64:
 			c.Int64s = append(c.Int64s, int64(word))
+		case format.Float:
+			c.Doubles = append(c.Doubles, float64(math.Float32frombits(uint32(word))))
 		default:
 			c.Doubles = append(c.Doubles, math.Float64frombits(word))
 		}

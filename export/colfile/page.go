@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/parquet-go/parquet-go/compress"
 	"github.com/parquet-go/parquet-go/encoding/delta"
@@ -75,6 +76,8 @@ func (p *pageBuffers) encodeValues(k *chunk, s *span) (err error) {
 		p.values = appendBits(p.values, c.Bools[from:to])
 	case k.leaf.kind == format.Double && e == format.Plain:
 		p.values, err = (*plain.Encoding)(nil).EncodeDouble(p.values, c.Doubles[from:to])
+	case k.leaf.kind == format.Float && e == format.Plain:
+		p.values = appendSingles(p.values, c.Doubles[from:to])
 	case k.leaf.kind == format.ByteArray && e == format.Plain:
 		p.values = appendTexts(p.values, c.Text, c.Offsets[from:to+1])
 	case k.leaf.kind != format.Boolean && e == format.RLEDictionary:
@@ -131,6 +134,16 @@ func appendBits(dst []byte, bools []bool) []byte {
 			}
 		}
 		dst = append(dst, b)
+	}
+	return dst
+}
+
+// appendSingles appends doubles with single precision.
+func appendSingles(dst []byte, doubles []float64) []byte {
+	at := len(dst)
+	dst = slices.Grow(dst, 4*len(doubles))[:at+4*len(doubles)]
+	for i, x := range doubles {
+		binary.LittleEndian.PutUint32(dst[at+4*i:], math.Float32bits(float32(x)))
 	}
 	return dst
 }

@@ -36,6 +36,7 @@ from pyarrow import types
 from pyiceberg.catalog import load_catalog
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
+from pyiceberg.types import DoubleType
 
 OPERATION = "labeljoin.operation"
 MANIFEST = "labeljoin.manifest"
@@ -89,7 +90,7 @@ def follow(output, table, manifest, digest):
         added[uri] = uri
     if not added and not manifest.get("removed"):
         return
-    new, doubles, widened = fitting(table, added)
+    new, doubles, widened, promoted = fitting(table, added)
     removed = {original(str((output / name).resolve())) for name in manifest.get("removed", [])}
     live = [task.file for task in table.scan().plan_files()] if removed or widened else []
     gone = [file for file in live if original(file.file_path) in removed]
@@ -108,6 +109,10 @@ def follow(output, table, manifest, digest):
             with change.update_schema(allow_incompatible_changes=True) as update:
                 for name in widened:
                     update.delete_column(name)
+        if promoted:
+            with change.update_schema() as update:
+                for name, path in promoted.items():
+                    update.update_column(path, field_type=DoubleType())
         if new:
             with change.update_schema() as update:
                 update.union_by_name(pyarrow.schema(new))
@@ -137,21 +142,38 @@ def number(kind):
     return "double" if types.is_floating(kind) else None
 
 
+def double(kind):
+    """The type of doubles in the place of other numbers, or of a list of them."""
+    return pyarrow.list_(pyarrow.float64()) if hasattr(kind, "value_type") else pyarrow.float64()
+
+
+def single(kind):
+    """Whether it is a number of single precision, or a list of them."""
+    return types.is_float32(kind.value_type if number(kind) and hasattr(kind, "value_type") else kind)
+
+
 def fitting(table, paths):
     """What the columns of files ask of the table: fields that are new, the names of the columns that
-    are doubles then, and of those that were integers before."""
+    are doubles then, of those that were integers before, and the paths of those that were of single
+    precision, by name."""
     have = {field.name: field for field in table.schema().as_arrow()}
-    new, widened = {}, set()
+    new, widened, promoted = {}, set(), {}
     for path in paths:
         for field in schema_of(table, path):
             before = have.get(field.name)
             if before is None or number(before.type) == "int" and number(field.type) == "double":
                 if before is not None and field.name not in new:
                     widened.add(field.name)
-                have[field.name] = new[field.name] = field
+                have[field.name] = new[field.name] = field if before is None else field.with_type(double(field.type))
+            elif single(before.type) and number(field.type) == "double" and not single(field.type):
+                have[field.name] = field
+                if field.name in new:
+                    new[field.name] = field
+                else:
+                    promoted[field.name] = (field.name, "element") if hasattr(field.type, "value_type") else (field.name,)
             elif (number(before.type) is None) != (number(field.type) is None):
                 raise Refusal(f"column {field.name} of {path} is {field.type}, and {before.type} in the table: begin with a new table")
-    return list(new.values()), {name for name, field in have.items() if number(field.type) == "double"}, widened
+    return list(new.values()), {name for name, field in have.items() if number(field.type) == "double"}, widened, promoted
 
 
 def integers_in(table, path, names):
@@ -172,7 +194,6 @@ def write_doubles(table, path, names):
     """Writes the copy of a file in which the columns of some names are doubles, and returns where it is."""
     columns = hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16]
     target = f"{table.location().rstrip('/')}{DOUBLES}{original(path)}-{columns}.parquet"
-    double = lambda kind: pyarrow.float64() if not hasattr(kind, "value_type") else pyarrow.list_(pyarrow.float64())
     with table.io.new_input(path).open() as source, table.io.new_output(target).create(overwrite=True) as out:
         file = pyarrow.parquet.ParquetFile(source)
         schema = pyarrow.schema([f.with_type(double(f.type)) if f.name in names else f for f in file.schema_arrow])

@@ -114,7 +114,7 @@ func (k *chunker) scalars(n int) (c colfile.Column) {
 			m.Int32s = append(m.Int32s, int32(v))
 		}
 		c.Int32s = m.Int32s
-	case ScalarDouble:
+	case ScalarDouble, ScalarFloat32:
 		c.Doubles = as[float64](nums)
 	default:
 		c.Int64s = as[int64](nums)

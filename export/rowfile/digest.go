@@ -48,7 +48,7 @@ func (d *digest) add(c *colfile.Column) {
 		addNumbers(d, c, c.Bools, 1, bitsOfBool)
 	case d.scalar == ScalarInt32:
 		addNumbers(d, c, c.Int32s, 8, func(v int32) uint64 { return uint64(v) })
-	case d.scalar == ScalarDouble:
+	case d.scalar.IsFloat():
 		addWords(d, c, wordsOf(c.Doubles))
 	default:
 		addWords(d, c, wordsOf(c.Int64s))

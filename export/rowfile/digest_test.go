@@ -65,6 +65,8 @@ func valueBytes(v parquet.Value) []byte {
 		return binary.LittleEndian.AppendUint64(b, uint64(v.Int32()))
 	case v.Kind() == parquet.Int64:
 		return binary.LittleEndian.AppendUint64(b, uint64(v.Int64()))
+	case v.Kind() == parquet.Float:
+		return binary.LittleEndian.AppendUint64(b, math.Float64bits(float64(v.Float())))
 	case v.Kind() == parquet.Double:
 		return binary.LittleEndian.AppendUint64(b, math.Float64bits(v.Double()))
 	}

@@ -15,8 +15,8 @@ import (
 // Merge writes the rows of files into one, file after file, each in its order, with meta
 // in its footer. Columns are those of all files, of which each has some, in the order
 // that they are to have; a row of a file without one is null there, but its weight is 1.
-// Integers become doubles where the column has those: the error is ErrInexact if a double
-// does not hold one. The summary has rows, columns and hash only.
+// Integers and singles become doubles where the column has those: the error is ErrInexact
+// if a double does not hold an integer. The summary has rows, columns and hash only.
 func (l *Layout) Merge(w io.Writer, sources []*Reader, columns []Column, meta map[string]string) (Summary, error) {
 	return l.merge(w, &merger{}, sources, columns, meta)
 }
@@ -182,7 +182,7 @@ func (m *merger) gather(i int, to *colfile.Column) error {
 		}
 		from := p.reader.columns[at].Type
 		err := p.reader.Read(p.group, at, func(c *colfile.Column) error {
-			if from != t && !toDoubles(c) {
+			if from != t && !from.Scalar.IsFloat() && !toDoubles(c) {
 				return fmt.Errorf("column %q: %w", m.columns[i].Name, ErrInexact)
 			}
 			appendColumn(to, c, most, t.List)
@@ -201,11 +201,11 @@ var ErrInexact = errors.New("it has an integer that no double holds")
 // weightColumn is null in no row: where there is no such column, every weight is 1.
 const weightColumn = "weight"
 
-// converts reports whether values of one type can become those of another: integers can
-// become doubles.
+// converts reports whether values of one type can become those of another: integers and
+// singles can become doubles.
 func (t Type) converts(to Type) bool {
 	return t.List == to.List && to.Scalar == ScalarDouble &&
-		(t.Scalar == ScalarInt64 || t.Scalar == ScalarInt32 && !t.List)
+		(t.Scalar == ScalarInt64 || t.Scalar == ScalarFloat32 || t.Scalar == ScalarInt32 && !t.List)
 }
 
 // Converts reports the same of types as they stand in manifests.

@@ -254,6 +254,8 @@ func decoded(values []parquet.Value, list bool) any {
 			return int64(v.Int32())
 		case v.Kind() == parquet.Int64:
 			return v.Int64()
+		case v.Kind() == parquet.Float:
+			return v.Float()
 		case v.Kind() == parquet.Double:
 			return v.Double()
 		}

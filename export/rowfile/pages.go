@@ -100,6 +100,10 @@ func (d *pageDecoder) fill(c *colfile.Column, page parquet.Page, values int) (go
 	case ScalarDouble:
 		c.Doubles = data.Double()
 		return len(c.Doubles), nil
+	case ScalarFloat32:
+		d.doubles = appendDoubles(d.doubles[:0], data.Float())
+		c.Doubles = d.doubles
+		return len(c.Doubles), nil
 	}
 	c.Int64s = data.Int64()
 	return len(c.Int64s), nil
@@ -130,6 +134,9 @@ func (d *pageDecoder) dictionary(dict parquet.Dictionary, c *colfile.Column) err
 	case ScalarDouble:
 		c.Doubles = data.Double()
 		c.Levels = len(c.Doubles)
+	case ScalarFloat32:
+		c.Doubles = appendDoubles(nil, data.Float())
+		c.Levels = len(c.Doubles)
 	case ScalarBool:
 		return errors.New("it has a dictionary of Booleans")
 	default:
@@ -155,6 +162,14 @@ func (d *pageDecoder) lookUpIn(c, values *colfile.Column, indexes []int32) (err 
 		c.Int64s = d.int64s
 	}
 	return err
+}
+
+func appendDoubles(to []float64, singles []float32) []float64 {
+	to = slices.Grow(to, len(singles))
+	for _, x := range singles {
+		to = append(to, float64(x))
+	}
+	return to
 }
 
 // lookUp appends the values of a dictionary that indexes stand for.
@@ -192,6 +207,8 @@ func (s Scalar) physical() encoding.Kind {
 		return encoding.Int32
 	case ScalarDouble:
 		return encoding.Double
+	case ScalarFloat32:
+		return encoding.Float
 	case ScalarString:
 		return encoding.ByteArray
 	}

@@ -34,7 +34,7 @@ func (r *Repeats) OfStored(t Type, c *colfile.Column, group int) bool {
 		return r.Texts(max(len(c.Offsets), 1)-1, func(i int) []byte { return c.Text[c.Offsets[i]:c.Offsets[i+1]] })
 	case t.List || t.Scalar == ScalarBool:
 		return false
-	case t.Scalar == ScalarDouble:
+	case t.Scalar.IsFloat():
 		return r.Numbers(len(c.Doubles), func(i int) uint64 { return math.Float64bits(c.Doubles[i]) }, group)
 	case t.Scalar == ScalarInt32:
 		return r.Numbers(len(c.Int32s), func(i int) uint64 { return uint64(c.Int32s[i]) }, group)

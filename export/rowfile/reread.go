@@ -115,7 +115,7 @@ func (c *comparison) sameValues(got *colfile.Column, n int) bool {
 		return slices.Equal(got.Bools[:n], want.Bools[from:to])
 	case ScalarInt32:
 		return slices.Equal(got.Int32s[:n], want.Int32s[from:to])
-	case ScalarDouble: // by their bits, as NaN is not itself
+	case ScalarDouble, ScalarFloat32: // by their bits, as NaN is not itself
 		return slices.Equal(wordsOf(got.Doubles[:n]), wordsOf(want.Doubles[from:to]))
 	}
 	return slices.Equal(got.Int64s[:n], want.Int64s[from:to])

@@ -181,7 +181,7 @@ func (c *column) addRun(r *run, g *guess, ofItem bool) (size int, unfit int64) {
 	done, rows := 0, c.rows
 	if c.typed && !c.typ.List && (c.of.by == nil || c.of.by.ts < r.least) {
 		switch c.typ.Scalar {
-		case ScalarDouble:
+		case ScalarDouble, ScalarFloat32:
 			done = c.addDoubles(r)
 		case ScalarInt64:
 			done = c.addInts(r)
@@ -245,18 +245,24 @@ func grown[T any](s []T, n int) []T {
 	return s
 }
 
-// addDoubles adds values as long as they are numbers, and returns how many.
+// addDoubles adds values as long as they are numbers that the column holds, and returns how many.
 func (c *column) addDoubles(r *run) (n int) {
 	c.nums = grown(c.nums, len(r.rows))
-	before := len(c.nums)
+	before, single := len(c.nums), c.typ.Scalar == ScalarFloat32
 	for ; n < len(r.values); n++ {
 		v := r.values[n]
-		x := v.Float
+		x, fits := v.Float, v.Kind == events.ValueDouble
 		if v.Kind == events.ValueInt {
-			c.of.notes.Rounded += inexact(v.Int) * int64(r.repeat[n])
-			x = float64(v.Int)
-		} else if v.Kind != events.ValueDouble {
+			x, fits = float64(v.Int), true
+		}
+		if single && fits {
+			x, fits = Single(x)
+		}
+		if !fits {
 			break
+		}
+		if v.Kind == events.ValueInt && !single {
+			c.of.notes.Rounded += inexact(v.Int) * int64(r.repeat[n])
 		}
 		for range r.repeat[n] {
 			c.nums = append(c.nums, math.Float64bits(x))

@@ -51,8 +51,8 @@ func TestRunsAreRows(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 33))
 		in := alikeSamples(rng, 1+rng.IntN(300))
 		l := newLayout(t, Config{Labels: testLabels, Features: []Feature{{Name: "f0", Type: "double"},
-			{Name: "f1", Type: "int64"}, {Name: "f2",
-				Type: "string"}}, Rename: map[string]string{"features.f3": "other", "features.f4": ""}})
+			{Name: "f1", Type: "int64"}, {Name: "f2", Type: "string"}, {Name: "f5", Type: "float32"},
+			{Name: "f6", Type: "list<float32>"}, {Name: "item_item0", Type: "float32"}}, Rename: map[string]string{"features.f3": "other", "features.f4": ""}})
 		cut, files := rng.IntN(len(in)), [2][]byte{}
 		var told [2]string
 		for way := range files {

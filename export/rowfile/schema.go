@@ -85,6 +85,8 @@ func scalarOf(t parquet.Type) (Scalar, error) {
 			}
 		}
 		return ScalarInt64, nil
+	case parquet.Float:
+		return ScalarFloat32, nil
 	case parquet.Double:
 		return ScalarDouble, nil
 	case parquet.ByteArray:
@@ -111,6 +113,8 @@ func leaf(s Scalar, dict, full bool) parquet.Node {
 		node = parquet.Leaf(parquet.Int64Type)
 	case ScalarDouble:
 		node = parquet.Leaf(parquet.DoubleType)
+	case ScalarFloat32:
+		node = parquet.Leaf(parquet.FloatType)
 	case ScalarTimestamp:
 		node = parquet.Timestamp(parquet.Microsecond)
 	default:

@@ -144,7 +144,7 @@ func (c *column) addFitting(v *events.Value) (size int, unfit int64) {
 		case v.Kind == events.ValueNull:
 			c.addNull()
 			return tagBytes, 0
-		case v.Kind == c.typ.Scalar.natural():
+		case v.Kind == c.typ.Scalar.natural() && c.typ.Scalar != ScalarFloat32:
 			return c.add(v), 0
 		case v.Kind == events.ValueInt && c.typ.Scalar == ScalarDouble:
 			c.of.notes.Rounded += inexact(v.Int)

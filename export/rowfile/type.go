@@ -2,6 +2,7 @@ package rowfile
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -17,9 +18,10 @@ const (
 	ScalarString
 	ScalarTimestamp // microseconds since the Unix epoch, UTC
 	ScalarJSON      // a text that is JSON; files have it as String
+	ScalarFloat32   // a double of which files keep single precision; in memory it is a double
 )
 
-var scalarNames = [...]string{"bool", "int32", "int64", "double", "string", "timestamp", "json"}
+var scalarNames = [...]string{"bool", "int32", "int64", "double", "string", "timestamp", "json", "float32"}
 
 // Type is the type of a column.
 type Type struct {
@@ -35,6 +37,15 @@ func (t Type) String() string {
 	return scalarNames[t.Scalar]
 }
 
+// IsFloat reports whether the values are doubles in memory, of double or single precision in files.
+func (s Scalar) IsFloat() bool { return s == ScalarDouble || s == ScalarFloat32 }
+
+// Single is x with single precision, rounded to the nearest. It is false if that is too large for it.
+func Single(x float64) (rounded float64, ok bool) {
+	rounded = float64(float32(x))
+	return rounded, !math.IsInf(rounded, 0) || math.IsInf(x, 0)
+}
+
 // stored is the type that a file has for the column.
 func (t Type) stored() Type {
 	if t.Scalar == ScalarJSON {
@@ -43,13 +54,13 @@ func (t Type) stored() Type {
 	return t
 }
 
-// ParseType reads the type of a declared feature: bool, int64, double, string,
+// ParseType reads the type of a declared feature: bool, int64, double, float32, string,
 // a list of one of these, or json.
 func ParseType(s string) (Type, error) {
 	if s == scalarNames[ScalarJSON] {
 		return Type{Scalar: ScalarJSON}, nil
 	}
-	return parseType(s, ScalarBool, ScalarInt64, ScalarDouble, ScalarString)
+	return parseType(s, ScalarBool, ScalarInt64, ScalarDouble, ScalarFloat32, ScalarString)
 }
 
 // ParseColumnType reads the type of any column, as it stands in manifests.
@@ -57,7 +68,8 @@ func ParseColumnType(s string) (Type, error) {
 	if s == scalarNames[ScalarJSON] {
 		return Type{Scalar: ScalarJSON}, nil
 	}
-	return parseType(s, ScalarBool, ScalarInt32, ScalarInt64, ScalarDouble, ScalarString, ScalarTimestamp)
+	return parseType(s, ScalarBool, ScalarInt32, ScalarInt64, ScalarDouble, ScalarFloat32, ScalarString,
+		ScalarTimestamp)
 }
 
 func parseType(s string, scalars ...Scalar) (Type, error) {
@@ -77,5 +89,5 @@ func parseType(s string, scalars ...Scalar) (Type, error) {
 }
 
 func unknownType(s string) error {
-	return fmt.Errorf("type %q is not known: use bool, int64, double, string, list<...> of one of these, or json", s)
+	return fmt.Errorf("type %q is not known: use bool, int64, double, float32, string, list<...> of one of these, or json", s)
 }

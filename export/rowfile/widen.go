@@ -51,7 +51,7 @@ func (s Scalar) natural() events.ValueKind {
 	switch s {
 	case ScalarBool:
 		return events.ValueBool
-	case ScalarDouble:
+	case ScalarDouble, ScalarFloat32:
 		return events.ValueDouble
 	case ScalarString:
 		return events.ValueString
@@ -158,6 +158,16 @@ func fitScalar(v *events.Value, s Scalar, declared bool) (events.Value, int64) {
 		}
 		if v.Kind == events.ValueInt {
 			return events.Value{Kind: events.ValueDouble, Float: float64(v.Int)}, 0
+		}
+	case ScalarFloat32:
+		x := v.Float
+		if v.Kind == events.ValueInt {
+			x = float64(v.Int)
+		} else if v.Kind != events.ValueDouble {
+			break
+		}
+		if single, ok := Single(x); ok {
+			return events.Value{Kind: events.ValueDouble, Float: single}, 0
 		}
 	case ScalarJSON: // everything has a JSON text
 		return events.Value{Kind: events.ValueJSON, Str: string(appendJSON(nil, v))}, 0

@@ -30,7 +30,7 @@ func newBook(t rowfile.Type) *book {
 		return nil
 	case t.Scalar == rowfile.ScalarString:
 		return &book{typ: t, texts: map[string]uint32{}, Book: colfile.Book{Offsets: []uint32{0}}}
-	case t.Scalar == rowfile.ScalarDouble, t.Scalar == rowfile.ScalarInt64:
+	case t.Scalar.IsFloat(), t.Scalar == rowfile.ScalarInt64:
 		return &book{typ: t, numbers: map[uint64]uint32{}}
 	}
 	return nil
@@ -45,7 +45,7 @@ func (b *book) add(dictionary *colfile.Column) []uint32 {
 		switch b.typ.Scalar {
 		case rowfile.ScalarString:
 			numbers[i], known = b.text(dictionary.Text[dictionary.Offsets[i]:dictionary.Offsets[i+1]])
-		case rowfile.ScalarDouble:
+		case rowfile.ScalarDouble, rowfile.ScalarFloat32:
 			numbers[i], known = b.word(math.Float64bits(dictionary.Doubles[i]))
 		default:
 			numbers[i], known = b.word(uint64(dictionary.Int64s[i]))

@@ -118,6 +118,8 @@ func hfType(s rowfile.Scalar) string {
 		return "int64"
 	case rowfile.ScalarDouble:
 		return "float64"
+	case rowfile.ScalarFloat32:
+		return "float32"
 	case rowfile.ScalarTimestamp:
 		return "timestamp[us, tz=UTC]"
 	}

@@ -167,7 +167,7 @@ func (p *pending) expand(t rowfile.Type) {
 		case rowfile.ScalarString:
 			c.Text = append(c.Text, b.TextAt(code)...)
 			c.Offsets = append(c.Offsets, uint32(len(c.Text)))
-		case rowfile.ScalarDouble:
+		case rowfile.ScalarDouble, rowfile.ScalarFloat32:
 			c.Doubles = append(c.Doubles, math.Float64frombits(b.Words[code]))
 		default:
 			c.Int64s = append(c.Int64s, int64(b.Words[code]))

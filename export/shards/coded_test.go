@@ -19,7 +19,7 @@ func TestCodedRowsAreTheSame(t *testing.T) {
 	for seed := uint64(1); seed <= uint64(4**exportSeeds); seed++ {
 		rng := newRand(seed)
 		c := Column{Column: rowfile.Column{Name: "f", Type: rowfile.Type{Scalar: []rowfile.Scalar{
-			rowfile.ScalarString, rowfile.ScalarDouble, rowfile.ScalarInt64}[rng.IntN(3)]}}}
+			rowfile.ScalarString, rowfile.ScalarDouble, rowfile.ScalarInt64, rowfile.ScalarFloat32}[rng.IntN(4)]}}}
 		b := newBook(c.Type)
 		var rows, pages [2][]*vector // with the book, and without
 		var totals [2]int64
@@ -73,6 +73,9 @@ func addRandomPart(t *testing.T, rng *rand.Rand, coded, plain *vector) {
 		case rowfile.ScalarDouble:
 			dictionary.Doubles = append(dictionary.Doubles, []float64{0, math.Copysign(0, -1), math.NaN(),
 				rng.Float64()}[rng.IntN(4)])
+		case rowfile.ScalarFloat32:
+			dictionary.Doubles = append(dictionary.Doubles, []float64{0, math.Copysign(0, -1), math.NaN(),
+				float64(rng.Float32())}[rng.IntN(4)])
 		default:
 			dictionary.Int64s = append(dictionary.Int64s, rng.Int64N(400)-200)
 		}

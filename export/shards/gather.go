@@ -87,7 +87,7 @@ func (p *pending) gatherAll(v *vector, rows []int32) {
 		for i, row := range rows {
 			to[i] = int32(v.nums[row])
 		}
-	case rowfile.ScalarDouble:
+	case rowfile.ScalarDouble, rowfile.ScalarFloat32:
 		to := grown(&c.Doubles, len(rows))
 		for i, row := range rows {
 			to[i] = math.Float64frombits(v.nums[row])
@@ -134,7 +134,7 @@ func (p *pending) add(v *vector, row int) {
 		c.Bools = append(c.Bools, v.num(row) != 0)
 	case rowfile.ScalarInt32:
 		c.Int32s = append(c.Int32s, int32(v.num(row)))
-	case rowfile.ScalarDouble:
+	case rowfile.ScalarDouble, rowfile.ScalarFloat32:
 		c.Doubles = append(c.Doubles, math.Float64frombits(v.num(row)))
 	default:
 		c.Int64s = append(c.Int64s, int64(v.num(row)))

@@ -147,7 +147,7 @@ func (x *Exported) tfFeatures() string {
 		kind := "int64"
 		if t, err := rowfile.ParseColumnType(c.Type); err == nil {
 			switch t.Scalar {
-			case rowfile.ScalarDouble:
+			case rowfile.ScalarDouble, rowfile.ScalarFloat32:
 				kind = "float32"
 			case rowfile.ScalarString, rowfile.ScalarJSON:
 				kind = "string"

@@ -244,7 +244,7 @@ func (s *settler) positive(vectors []*vector, row int) bool {
 
 // labelValue is the value of a label that is not null.
 func labelValue(v *vector, row int) float64 {
-	if v.typ.Scalar == rowfile.ScalarDouble {
+	if v.typ.Scalar.IsFloat() {
 		return math.Float64frombits(v.nums[row])
 	}
 	return float64(int64(v.nums[row]))
@@ -296,6 +296,8 @@ func (v *vector) appendText(dst []byte, row int) []byte {
 		return append(dst, v.bytes(row)...)
 	case rowfile.ScalarDouble:
 		return strconv.AppendFloat(dst, math.Float64frombits(v.num(row)), 'g', -1, 64)
+	case rowfile.ScalarFloat32:
+		return strconv.AppendFloat(dst, math.Float64frombits(v.num(row)), 'g', -1, 32)
 	case rowfile.ScalarBool:
 		return strconv.AppendBool(dst, v.num(row) != 0)
 	}

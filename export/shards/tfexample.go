@@ -67,7 +67,7 @@ func (e *exampleEncoder) add(name string, v *vector, row int) {
 		switch v.typ.Scalar {
 		case rowfile.ScalarString:
 			e.texts = append(e.texts, v.bytes(i))
-		case rowfile.ScalarDouble:
+		case rowfile.ScalarDouble, rowfile.ScalarFloat32:
 			e.floats = append(e.floats, float32(math.Float64frombits(v.num(i))))
 		default:
 			e.ints = append(e.ints, int64(v.num(i)))
@@ -76,7 +76,7 @@ func (e *exampleEncoder) add(name string, v *vector, row int) {
 	switch v.typ.Scalar {
 	case rowfile.ScalarString:
 		e.example.Texts(name, e.texts...)
-	case rowfile.ScalarDouble:
+	case rowfile.ScalarDouble, rowfile.ScalarFloat32:
 		e.example.Floats(name, e.floats...)
 	default:
 		e.example.Ints(name, e.ints...)

@@ -16,7 +16,7 @@ type vector struct {
 	null  []bool
 	nulls bool // whether a row may be null
 
-	nums []uint64 // of Bool, Int32, Int64, Double and Timestamp: the value's bits
+	nums []uint64 // of Bool, Int32, Int64, Double, Float32 (a double's) and Timestamp: the value's bits
 	ends []uint32 // of String and lists: where the row's bytes or elements end
 	text []byte   // of String
 
@@ -142,7 +142,7 @@ func (v *vector) addAll(c *colfile.Column) {
 	}
 	var dense []uint64
 	switch v.typ.Scalar {
-	case rowfile.ScalarDouble:
+	case rowfile.ScalarDouble, rowfile.ScalarFloat32:
 		dense = asBits(c.Doubles)
 	case rowfile.ScalarInt32:
 		for _, n := range c.Int32s {
@@ -228,13 +228,9 @@ func (v *vector) addValue(c *colfile.Column, from rowfile.Scalar, i int) (unfit 
 		v.addSame(c, i)
 		return 0
 	}
-	if v.typ.Scalar == rowfile.ScalarDouble {
-		switch from {
-		case rowfile.ScalarInt32:
-			v.addNum(math.Float64bits(float64(c.Int32s[i])))
-			return 0
-		case rowfile.ScalarInt64:
-			v.addNum(math.Float64bits(float64(c.Int64s[i])))
+	if v.typ.Scalar.IsFloat() {
+		if x, ok := v.floatOf(c, from, i); ok {
+			v.addNum(math.Float64bits(x))
 			return 0
 		}
 	}
@@ -246,6 +242,24 @@ func (v *vector) addValue(c *colfile.Column, from rowfile.Scalar, i int) (unfit 
 	return 1
 }
 
+// floatOf is a number of a part as one of the vector, whose values are doubles or singles.
+func (v *vector) floatOf(c *colfile.Column, from rowfile.Scalar, i int) (x float64, ok bool) {
+	switch from {
+	case rowfile.ScalarInt32:
+		x = float64(c.Int32s[i])
+	case rowfile.ScalarInt64:
+		x = float64(c.Int64s[i])
+	case rowfile.ScalarDouble, rowfile.ScalarFloat32:
+		x = c.Doubles[i]
+	default:
+		return 0, false
+	}
+	if v.typ.Scalar == rowfile.ScalarFloat32 {
+		return rowfile.Single(x)
+	}
+	return x, true
+}
+
 func (v *vector) addSame(c *colfile.Column, i int) {
 	switch v.typ.Scalar {
 	case rowfile.ScalarString:
@@ -254,7 +268,7 @@ func (v *vector) addSame(c *colfile.Column, i int) {
 		v.addNum(bit(c.Bools[i]))
 	case rowfile.ScalarInt32:
 		v.addNum(uint64(int64(c.Int32s[i])))
-	case rowfile.ScalarDouble:
+	case rowfile.ScalarDouble, rowfile.ScalarFloat32:
 		v.addNum(math.Float64bits(c.Doubles[i]))
 	default:
 		v.addNum(uint64(c.Int64s[i]))

@@ -157,7 +157,7 @@ func sqlText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + 
 func duckType(t rowfile.Type) string {
 	s := map[rowfile.Scalar]string{
 		rowfile.ScalarBool: "boolean", rowfile.ScalarInt32: "integer",
-		rowfile.ScalarInt64: "bigint", rowfile.ScalarDouble: "double",
+		rowfile.ScalarInt64: "bigint", rowfile.ScalarDouble: "double", rowfile.ScalarFloat32: "float",
 		rowfile.ScalarString: "varchar", rowfile.ScalarTimestamp: "timestamptz",
 	}[t.Scalar]
 	if t.List {
@@ -248,7 +248,7 @@ func (f *liveFiles) inArrow() string {
 func arrowType(t rowfile.Type) string {
 	s := map[rowfile.Scalar]string{
 		rowfile.ScalarBool: "pa.bool_()", rowfile.ScalarInt32: "pa.int32()",
-		rowfile.ScalarInt64: "pa.int64()", rowfile.ScalarDouble: "pa.float64()",
+		rowfile.ScalarInt64: "pa.int64()", rowfile.ScalarDouble: "pa.float64()", rowfile.ScalarFloat32: "pa.float32()",
 		rowfile.ScalarString: "pa.string()", rowfile.ScalarTimestamp: `pa.timestamp("us", tz="UTC")`,
 	}[t.Scalar]
 	if t.List {
@@ -303,7 +303,7 @@ func (f *liveFiles) inPolars() string {
 func polarsType(t rowfile.Type) string {
 	s := map[rowfile.Scalar]string{
 		rowfile.ScalarBool: "pl.Boolean", rowfile.ScalarInt32: "pl.Int32",
-		rowfile.ScalarInt64: "pl.Int64", rowfile.ScalarDouble: "pl.Float64",
+		rowfile.ScalarInt64: "pl.Int64", rowfile.ScalarDouble: "pl.Float64", rowfile.ScalarFloat32: "pl.Float32",
 		rowfile.ScalarString: "pl.String", rowfile.ScalarTimestamp: `pl.Datetime("us", "UTC")`,
 	}[t.Scalar]
 	if t.List {
@@ -369,7 +369,7 @@ func (f *liveFiles) inSpark() string {
 func sparkType(t rowfile.Type) string {
 	s := map[rowfile.Scalar]string{
 		rowfile.ScalarBool: "boolean", rowfile.ScalarInt32: "int",
-		rowfile.ScalarInt64: "bigint", rowfile.ScalarDouble: "double",
+		rowfile.ScalarInt64: "bigint", rowfile.ScalarDouble: "double", rowfile.ScalarFloat32: "float",
 		rowfile.ScalarString: "string", rowfile.ScalarTimestamp: "timestamp",
 	}[t.Scalar]
 	if t.List {

@@ -135,7 +135,7 @@ func (c *Column) take(t rowfile.Type, v *colfile.Column, scratch *bins) {
 		c.Present += uint64(len(v.Offsets) - 1)
 		c.Texts.take(v.Text, v.Offsets)
 		return
-	case rowfile.ScalarDouble:
+	case rowfile.ScalarDouble, rowfile.ScalarFloat32:
 		c.Present += uint64(len(v.Doubles))
 		count(scratch, c, v.Doubles)
 	case rowfile.ScalarInt32:

@@ -23,6 +23,8 @@ func (c *Config) Fingerprint() string {
 		Value  Agg           `json:"value"`
 		Of     string        `json:"of,omitempty"`
 		Until  string        `json:"until,omitempty"`
+		// Provisional is the age from which on the label has a value that is not final.
+		Provisional time.Duration `json:"provisional,omitempty"`
 		// Pair are its settings, in their order.
 		Pair []string `json:"pair,omitempty"`
 		// Columns are names, types and expressions, in turn.
@@ -73,7 +75,7 @@ func (c *Config) Fingerprint() string {
 	}
 	for _, l := range c.Labels {
 		of := label{Name: l.Name, When: l.When, Window: l.Window.Std(), From: l.From.Std(), Value: l.Value, Of: l.Of,
-			Until: l.Until, Pair: l.Pair.canonical(), Votes: l.canonicalVotes()}
+			Until: l.Until, Provisional: l.Provisional.Std(), Pair: l.Pair.canonical(), Votes: l.canonicalVotes()}
 		for _, column := range l.Columns {
 			of.Columns = append(of.Columns, [3]string{column.Name, string(column.Type), column.Value})
 		}

@@ -180,25 +180,41 @@ func (c *Config) Longest() time.Duration {
 	return time.Duration(longest)
 }
 
-// Stages are the windows, from the shortest on, at whose ends rows are written before their
-// requests close: none while a row waits for a label with the longest window, and else those
-// that are not shorter than that of any label that rows wait for.
+// Stages are the windows, and the ages at which labels are provisional, from the shortest on, at
+// whose ends rows are written before their requests close: none while a row waits for a label with
+// the longest window, and else those that are not shorter than what rows wait for.
 func (c *Config) Stages() []time.Duration {
-	longest, waits := c.Longest(), time.Duration(0)
-	for i := range c.Labels {
-		if l := &c.Labels[i]; !c.each(l) {
-			waits = max(waits, l.Window.Std())
-		}
-	}
+	_, waits := c.awaited()
 	var stages []time.Duration
+	longest := c.Longest()
 	for i := range c.Labels {
-		w := c.Labels[i].Window.Std()
-		if waits <= w && w < longest && !slices.Contains(stages, w) {
-			stages = append(stages, w)
+		for _, w := range [...]Duration{c.Labels[i].Window, c.Labels[i].Provisional} {
+			if w := w.Std(); 0 < w && waits <= w && w < longest && !slices.Contains(stages, w) {
+				stages = append(stages, w)
+			}
 		}
 	}
 	slices.Sort(stages)
 	return stages
+}
+
+// awaited is the label that rows wait for longest, and how long: its window or, if it is
+// provisional before, until then. It is nil if rows wait for none.
+func (c *Config) awaited() (last *Label, waits time.Duration) {
+	for i := range c.Labels {
+		l := &c.Labels[i]
+		if c.each(l) {
+			continue
+		}
+		until := l.Window
+		if l.Provisional > 0 {
+			until = l.Provisional
+		}
+		if last == nil || until.Std() > waits {
+			last, waits = l, until.Std()
+		}
+	}
+	return last, waits
 }
 
 // each reports whether rows are written without a label that is not final.

@@ -29,6 +29,14 @@ type Label struct {
 	//
 	// Default: join.window. Most labels look at the same visit.
 	Window Duration `yaml:"window"`
+	// How long after the request a row has a provisional value of the label: what it would be if
+	// its window ended then. The row is written then, with `provisional` in the column stage, and
+	// again when the label is final. The label has two more columns, both in seconds after the
+	// request: <label>_elapsed (up to when outcomes count in this row) and <label>_delay (when the
+	// one came that decided). More than from and less than window.
+	//
+	// Default: none. A row that is written once is easiest to read.
+	Provisional Duration `yaml:"provisional"`
 	// How long after the request an outcome begins to count for this label, as in a label
 	// for who comes back after two days: `from: 48h, window: 72h`. Less than window.
 	//
@@ -87,7 +95,7 @@ type Label struct {
 	//
 	// Default: none. Most labels say what happened.
 	Of string `yaml:"of"`
-	// Whether rows wait for the label. With close they do. With each they are written without it,
+	// Whether rows wait for the label, or for its provisional value if it has one. With close they do. With each they are written without it,
 	// once the labels that they wait for are final, and again when its window has ended; until
 	// then it is null, and the column pending names it.
 	//

@@ -60,6 +60,7 @@ func (v *checker) labels() {
 			v.add(join(at, "from"), "%s is not before the end of the window (%s): no outcome would count", l.From, l.Window)
 		}
 		v.until(join(at, "until"), l.Until)
+		v.provisional(join(at, "provisional"), &l)
 		v.labelValue(join(at, "value"), l.Value)
 		v.votes(at, &l)
 		v.labelColumns(join(at, "columns"), &l)
@@ -106,7 +107,7 @@ func (v *checker) labelColumns(at string, l *Label) {
 // ofOthers checks what stands beside the expression of a label of others.
 func (v *checker) ofOthers(at string, l *Label) {
 	for _, setting := range []string{
-		"window", "from", "until", "value", "by", "min", "ties", "classes", "columns", "pair",
+		"window", "provisional", "from", "until", "value", "by", "min", "ties", "classes", "columns", "pair",
 	} {
 		if v.source.has(join(at, setting)) {
 			v.add(join(at, setting), "has no effect beside `of`: the labels that it names have their own")
@@ -147,6 +148,9 @@ func (v *checker) columns() {
 	if len(v.Stages()) > 0 {
 		taken["pending"] = "the one that names the labels that are not final (emit: each)"
 	}
+	if slices.ContainsFunc(v.Labels, func(l Label) bool { return l.Provisional > 0 }) {
+		taken["stage"] = "the one that says how final a row is (provisional)"
+	}
 	claim := func(at, column, owner, wayOut string) bool {
 		key := strings.ToLower(column)
 		if other, ok := taken[key]; ok {
@@ -163,6 +167,9 @@ func (v *checker) columns() {
 		}
 		for _, column := range l.VoteColumns() {
 			claim(at, column, "a column of the votes of label "+clipped(l.Name), wayOut)
+		}
+		for _, column := range l.ProvisionalColumns() {
+			claim(at, column, "a column of the provisional label "+clipped(l.Name), wayOut)
 		}
 		for _, column := range l.Columns {
 			claim(join(at, "columns", column.Name), column.Name, "a column of label "+clipped(l.Name), wayOut)

@@ -150,29 +150,32 @@ func (v *checker) policy() {
 
 // emit checks what stands beside rows that are written before all their labels are final.
 func (v *checker) emit() {
-	at := "join.emit"
+	at, does := "join.emit", "each"
 	for _, l := range v.Labels {
+		if l.Provisional > 0 && at == "join.emit" && v.Join.Emit != EmitEach {
+			at, does = join("labels", l.Name, "provisional"), "it"
+		}
 		if l.Emit == "" {
 			continue
 		}
 		v.word(join("labels", l.Name, "emit"), string(l.Emit), l.Emit.words())
 		if l.Emit == LabelEmitEach && v.Join.Emit != EmitEach {
-			at = join("labels", l.Name, "emit")
+			at, does = join("labels", l.Name, "emit"), "each"
 		}
 	}
 	if at != "join.emit" && v.Join.Emit == EmitEarly {
-		v.add(at, "each writes rows before a label is final, and join.emit: early when all are: choose one of the two")
+		v.add(at, does+" writes rows before a label is final, and join.emit: early when all are: choose one of the two")
 	}
 	if len(v.Stages()) == 0 {
 		return
 	}
 	// A row that a policy leaves out in the end would have to be taken back when it is written before.
 	if v.Join.Negatives != NegativesAll {
-		v.add(at, "each writes a row before it is known whether negatives: %s keeps it: keep all of them (negatives: all), or write rows at the close (emit: close)",
+		v.add(at, does+" writes a row before it is known whether negatives: %s keeps it: keep all of them (negatives: all), or write rows at the close (emit: close)",
 			v.Join.Negatives)
 	}
 	if v.Join.SampleNegatives < 1 {
-		v.add(at, "each writes a row before it is known whether it is a negative that sample_negatives leaves out: keep all of them and sample when you export (export.sample), or write rows at the close (emit: close)")
+		v.add(at, does+" writes a row before it is known whether it is a negative that sample_negatives leaves out: keep all of them and sample when you export (export.sample), or write rows at the close (emit: close)")
 	}
 }
 

@@ -199,7 +199,7 @@ func (a *Archive) FeatureColumns() (map[string]bool, error) {
 const ownColumns = 8
 
 // tailColumns are those that a file ends with.
-func tailColumns() []string { return []string{"weight", "revision", "reason", "pending"} }
+func tailColumns() []string { return []string{"weight", "revision", "reason", "pending", "stage"} }
 
 // featuresOf are the columns between those that every file begins with and the
 // labels: first pairs of a value and a time, which no feature is, and then what labels keep.

@@ -341,8 +341,8 @@ func (d *Decision) decided(row int) bool {
 type RowLabel struct{ Row, Label int }
 
 // Positives lists where a label has something that may have been told before the close.
-// An outcome counts for it, and it is an AggAny, which is told at once, or its window ends
-// before the longest one. Or it is made of others, has such a window, and its row is kept. It
+// An outcome counts for it, and it is an AggAny, which is told at once, or is provisional
+// before, or its window ends before the longest one. Or it is made of others, has such a window, and its row is kept. It
 // uses the memory of RowsReuse.
 func (d *Decision) Positives() []RowLabel {
 	d.settleEdits()
@@ -359,7 +359,8 @@ func (d *Decision) Positives() []RowLabel {
 	}
 	for row := range d.cells {
 		for label := range d.rules.Labels {
-			if d.cells[row][label].n > 0 && (d.rules.Labels[label].Window < longest || d.rules.Labels[label].Agg == AggAny) {
+			l := &d.rules.Labels[label]
+			if d.cells[row][label].n > 0 && (l.Window < longest || l.Agg == AggAny || l.Provisional > 0) {
 				spots = append(spots, RowLabel{row, label})
 			}
 		}

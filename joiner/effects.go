@@ -92,6 +92,8 @@ type LabelUpdate struct {
 	Revision  uint32
 	Cells     []Cell // all labels of the row
 	Labels    []int  // which of them are told; nil: all
+	// Window is, with TellWindow, the one that has ended. A label with a longer one is provisional.
+	Window time.Duration
 }
 
 func tell(req *events.Request, row *Row, phase TellPhase, labels []int) LabelUpdate {
@@ -138,8 +140,9 @@ func (r *Rules) TellClosed(told []LabelUpdate, req *events.Request, rows []Row, 
 }
 
 // TellWindow appends what the end of a window newly says of a request that is open: of the
-// rows that are kept by what is known so far, the labels that have this window, but for the
-// positives, which were told already. If anew, those too, as in TellClosed.
+// rows that are kept by what is known so far, the labels that have this window or are provisional
+// from then on, but for the positives, which were told already. If anew, those too, as in
+// TellClosed.
 func (r *Rules) TellWindow(told []LabelUpdate, req *events.Request, rows []Row, window time.Duration,
 	anew bool) []LabelUpdate {
 	for i := range rows {
@@ -148,12 +151,14 @@ func (r *Rules) TellWindow(told []LabelUpdate, req *events.Request, rows []Row, 
 		}
 		var labels []int
 		for j := range rows[i].Cells {
-			if r.Labels[j].Window == window && (anew || !r.certain(j, &rows[i].Cells[j])) {
+			l := &r.Labels[j]
+			if (l.Window == window || l.Provisional == window) && (anew || !r.certain(j, &rows[i].Cells[j])) {
 				labels = append(labels, j)
 			}
 		}
 		if len(labels) > 0 {
 			told = append(told, tell(req, &rows[i], TellWindow, labels))
+			told[len(told)-1].Window = window
 		}
 	}
 	return told

@@ -1,13 +1,21 @@
 package joiner
 
-import "github.com/labeljoin/labeljoin/events"
+import (
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+)
 
 // keep keeps what a label's columns hold of the outcome that decides it in a row.
 func (d *Decision) keep(row, label int, o *events.Outcome, f *Fact) {
+	kept := d.rules.Labels[label].Kept()
+	if len(kept) == 0 {
+		return
+	}
 	if d.extra == nil {
 		d.extra = map[RowLabel][]events.Value{}
 	}
-	d.extra[RowLabel{row, label}] = d.valuesOf(d.rules.Labels[label].Columns, row, label, o, f)
+	d.extra[RowLabel{row, label}] = d.valuesOf(kept, row, label, o, f)
 }
 
 // valuesOf are what columns of a label hold of an outcome in a row.
@@ -31,7 +39,7 @@ func (d *Decision) hasExtra() bool {
 		return true
 	}
 	for i := range d.rules.Labels {
-		if d.rules.Labels[i].Votes != nil {
+		if l := &d.rules.Labels[i]; l.Votes != nil || l.Provisional > 0 {
 			return true
 		}
 	}
@@ -39,9 +47,11 @@ func (d *Decision) hasExtra() bool {
 }
 
 // extraOf are the values of the labels' columns of a row; nil if all are null. Where no
-// outcome decided a label, by what is known, its columns are null. How many votes a label has is
-// known as soon as the label is not open. The tallies are those of the row, by label.
-func (d *Decision) extraOf(row int, cells []Cell, tallies []tally, unknown []bool, known events.Time) []events.Value {
+// outcome decided a label, by what is known, its columns are null. How many votes a label has, and
+// how long after the request, is known as soon as the label is not open. The tallies are those of
+// the row, by label. The age is that of the request, or finalAge.
+func (d *Decision) extraOf(row int, cells []Cell, tallies []tally, unknown []bool, known events.Time,
+	age time.Duration) []events.Value {
 	var all []events.Value
 	some := false
 	for i := range d.rules.Labels {
@@ -49,16 +59,24 @@ func (d *Decision) extraOf(row int, cells []Cell, tallies []tally, unknown []boo
 		if len(l.Columns) == 0 {
 			continue
 		}
-		values := d.extra[RowLabel{row, i}]
-		if l.Votes != nil && !d.open(row, i, unknown, known) {
-			values = l.votesOf(&tallies[i])
-		} else if values == nil || cells[i].TS == events.MinTime {
-			values = make([]events.Value, len(l.Columns))
+		at := len(all)
+		all = append(all, make([]events.Value, len(l.Columns))...)
+		values := all[at:]
+		open := d.open(row, i, unknown, known)
+		if l.provisionalAt(age) {
+			open = d.hidden(row, i, unknown)
+		}
+		if l.Votes != nil && !open {
+			l.votesOf(&tallies[i], values)
+		} else if kept := d.extra[RowLabel{row, i}]; cells[i].TS != events.MinTime {
+			copy(values[len(values)-len(kept):], kept)
+		}
+		if l.Provisional > 0 && !open {
+			l.agesOf(values, cells[i].TS.Sub(d.req.TS), cells[i].TS != events.MinTime, age)
 		}
 		for j := range values {
 			some = some || values[j].Kind != events.ValueNull
 		}
-		all = append(all, values...)
 	}
 	if !some {
 		return nil

@@ -100,7 +100,7 @@ func (d *Decision) fill(rows []Row, cells []Cell, known events.Time, reason Reas
 			}
 		}
 		if columns {
-			row.Extra = d.extraOf(i, row.Cells, tallies, unknown, known)
+			row.Extra = d.extraOf(i, row.Cells, tallies, unknown, known, finalAge)
 		}
 	}
 	d.leaveOut(rows)
@@ -137,13 +137,4 @@ func (d *Decision) certain(row, label int) bool {
 
 // unknown tells, by label, which windows touch a declared gap; nil if none is
 // declared, which is nearly always.
-func (d *Decision) unknown() []bool {
-	if len(d.rules.Gaps) == 0 {
-		return nil
-	}
-	touched := make([]bool, len(d.rules.Labels))
-	for j := range touched {
-		touched[j] = d.rules.unknown(d.req.TS, &d.rules.Labels[j])
-	}
-	return touched
-}
+func (d *Decision) unknown() []bool { return d.unknownBy(finalAge) }

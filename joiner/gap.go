@@ -1,6 +1,10 @@
 package joiner
 
-import "github.com/labeljoin/labeljoin/events"
+import (
+	"time"
+
+	"github.com/labeljoin/labeljoin/events"
+)
 
 // Decided is the bound of the requests that were decided by a state that is lost:
 // what comes of one stamped before it, and is not known, is not a new request.
@@ -21,9 +25,9 @@ func (r *Rules) Touches(g *events.Gap, ts events.Time) bool {
 		ts.Add(-r.ClockSkew) <= g.To && ts.Add(r.Longest()) >= g.From
 }
 
-// unknown reports whether a label of a request has a window that touches a gap
-// in the outcomes. Both ends of both count.
-func (r *Rules) unknown(ts events.Time, l *Label) bool {
+// unknown reports whether a label of a request, with a window of that length, touches a gap in
+// the outcomes. Both ends of both count.
+func (r *Rules) unknown(ts events.Time, l *Label, window time.Duration) bool {
 	from := ts.Add(-r.ClockSkew)
 	if l.From > 0 {
 		from = ts.Add(l.From)
@@ -31,7 +35,7 @@ func (r *Rules) unknown(ts events.Time, l *Label) bool {
 	for i := range r.Gaps {
 		g := &r.Gaps[i]
 		if g.Kinds[events.KindOutcome] && !g.Quiet && ts >= g.Since &&
-			from <= g.To && ts.Add(l.Window) >= g.From {
+			from <= g.To && ts.Add(window) >= g.From {
 			return true
 		}
 	}

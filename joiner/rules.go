@@ -21,7 +21,7 @@ type Rules struct {
 	SameID      SameID        // which of several outcomes with one outcome_id counts
 	Early       bool          // emit: early
 	// Stages are those of the Windows, from the shortest on, at whose ends rows are written before
-	// the close, without the labels that are not final. A replay has none.
+	// the close, without the labels that are not final, but for provisional values. A replay has none.
 	Stages     []time.Duration
 	Negatives  Negatives
 	Impression func(*events.Outcome) bool // what proves that a row was seen; for NegativesSeen
@@ -68,6 +68,9 @@ const (
 type Label struct {
 	Name   string
 	Window time.Duration // after its request an outcome counts no more
+	// Provisional, if not 0, is an age of the request, less than Window: from then on a row that is
+	// written before the label is final has its value as it is by then, and not null.
+	Provisional time.Duration
 	From   time.Duration // before it, it does not yet; 0: from the request on, ClockSkew before it included
 	Agg    Agg
 	When   func(*events.Outcome) bool
@@ -90,7 +93,7 @@ type Label struct {
 	// AggConsensus, AggMedian or AggMean.
 	Votes *Votes
 	// Columns keep something of the outcome that decided the label, each as a column of the row.
-	// Those of Votes come first.
+	// Those of Votes come first, and then the ProvisionalColumns of a label that has them.
 	Columns []Column
 	// Attrs are the attributes that InRow, Number and Columns look at, or AllAttrs.
 	Attrs    []string
@@ -121,7 +124,7 @@ type Number struct {
 // Column is a column of a label beside its value and its time. Value gives what it holds of
 // the outcome that decided the label: null, or a value of Kind, which is events.ValueDouble,
 // events.ValueString or events.ValueBool. It is nil for the columns of Votes, which may be of
-// events.ValueInt as well.
+// events.ValueInt as well, and for ProvisionalColumns.
 type Column struct {
 	Name  string
 	Kind  events.ValueKind
@@ -140,14 +143,20 @@ func (l *Label) OwnColumns() []string {
 
 // Kept are those of the label's columns that keep something of the outcome that decided it.
 func (l *Label) Kept() []Column {
-	if l.Votes == nil {
-		return l.Columns
+	own := 0
+	if l.Votes != nil {
+		own = l.Votes.ownColumns()
 	}
-	return l.Columns[l.Votes.ownColumns():]
+	if l.Provisional > 0 {
+		own += provisionalColumns
+	}
+	return l.Columns[own:]
 }
 
 // looks reports whether a label looks at more of an outcome than a Fact has.
-func (l *Label) looks() bool { return l.InRow != nil || l.Number != nil || len(l.Columns) > 0 }
+func (l *Label) looks() bool {
+	return l.InRow != nil || l.Number != nil || len(l.Columns) > 0 && (l.Votes != nil || len(l.Kept()) > 0)
+}
 
 // Agg is what a label's column holds.
 type Agg uint8
@@ -206,14 +215,17 @@ func (r *Rules) Longest() time.Duration {
 	return longest
 }
 
-// Windows are the windows that end before the longest one, from the shortest on: when each
-// ends, the labels that have it are told on the label stream.
+// Windows are the windows that end before the longest one, and the ages at which labels are
+// provisional, from the shortest on: when each ends, the labels that have it are told on the
+// label stream.
 func (r *Rules) Windows() []time.Duration {
 	var windows []time.Duration
 	longest := r.Longest()
 	for i := range r.Labels {
-		if w := r.Labels[i].Window; w < longest && !slices.Contains(windows, w) {
-			windows = append(windows, w)
+		for _, w := range [...]time.Duration{r.Labels[i].Window, r.Labels[i].Provisional} {
+			if 0 < w && w < longest && !slices.Contains(windows, w) {
+				windows = append(windows, w)
+			}
 		}
 	}
 	slices.Sort(windows)

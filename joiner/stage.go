@@ -48,24 +48,14 @@ func (r *Rules) Pending(row *Row) string {
 }
 
 // RowsAtStage is RowsReuse at the end of a stage, of the outcomes stamped by then: labels
-// with a longer window are null, also an AggAny that is 1 already.
+// with a longer window are null, also an AggAny that is 1 already, unless they are provisional.
 func (d *Decision) RowsAtStage(stage int) []Row {
-	window := d.rules.Stages[stage]
-	known := d.req.TS.Add(window)
-	rows, unknown, columns := d.rowsReuse(known, ReasonPending, false), d.unknown(), d.hasExtra()
+	rows, gaps := d.rowsAt(d.rules.Stages[stage], true)
 	for i := range rows {
 		row := &rows[i]
 		row.Stage, row.Revision, row.Reason = uint16(stage)+1, uint32(stage), ReasonPending
-		for j := range row.Cells {
-			switch {
-			case d.rules.Labels[j].Window > window:
-				row.Cells[j] = Undecided()
-			case d.open(i, j, unknown, known): // it is final, but for a gap
-				row.Reason = ReasonGap
-			}
-		}
-		if columns {
-			row.Extra = d.extraOf(i, row.Cells, d.tallies(i), unknown, known)
+		if gaps[i] {
+			row.Reason = ReasonGap
 		}
 	}
 	return rows

@@ -253,23 +253,21 @@ func valuesInOrder(votes []vote) []float64 {
 	return values
 }
 
-// votesOf are the values of the columns of a label of votes.
-func (l *Label) votesOf(t *tally) []events.Value {
-	values := make([]events.Value, len(l.Columns))
+// votesOf sets the values of the columns of a label of votes, which are null.
+func (l *Label) votesOf(t *tally, values []events.Value) {
 	values[0] = events.Value{Kind: events.ValueInt, Int: int64(len(t.votes))}
 	if len(t.votes) == 0 {
-		return values
+		return
 	}
 	values[1] = events.Value{Kind: events.ValueDouble, Float: t.agreement}
 	values[2] = events.Value{Kind: events.ValueString, Str: l.Votes.json(t.votes)}
 	if t.decider == nil {
-		return values
+		return
 	}
-	if own := l.Votes.ownColumns(); own > 3 {
+	if l.Votes.ownColumns() > 3 {
 		values[3] = events.Value{Kind: events.ValueString, Str: l.Votes.class(t.cell.Value)}
 	}
-	copy(values[l.Votes.ownColumns():], t.decider.kept)
-	return values
+	copy(values[len(values)-len(t.decider.kept):], t.decider.kept)
 }
 
 // class is the name of a vote.

@@ -81,7 +81,7 @@ func labelOf(l config.Label, before []joiner.Label) (joiner.Label, error) {
 	if l.Of != "" {
 		return labelOfOthers(l, before)
 	}
-	label := joiner.Label{Name: l.Name, Window: l.Window.Std(), From: l.From.Std()}
+	label := joiner.Label{Name: l.Name, Window: l.Window.Std(), From: l.From.Std(), Provisional: l.Provisional.Std()}
 	if err := whenOf(l, &label); err != nil {
 		return joiner.Label{}, err
 	}
@@ -96,6 +96,9 @@ func labelOf(l config.Label, before []joiner.Label) (joiner.Label, error) {
 	}
 	if err := untilOf(l, &label); err != nil {
 		return joiner.Label{}, err
+	}
+	if l.Provisional > 0 {
+		label.Columns = append(joiner.ProvisionalColumns(l.Name), label.Columns...)
 	}
 	if l.IsOfVotes() {
 		votesOf(l, &label)

@@ -35,7 +35,7 @@ type Builder struct {
 
 	head   [8]column // request_id to score
 	labels []column  // per label its value and its ts, then what labels keep, then those of labels before
-	tail   [4]column // weight, revision, reason, pending
+	tail   [5]column // weight, revision, reason, pending, stage
 
 	features map[source]guess   // what was found for each feature by itself
 	byName   map[string]*column // features that rows have, by column, in lower case
@@ -86,6 +86,7 @@ const (
 	revision
 	reason
 	pending
+	stage
 )
 
 // NewBuilder returns an empty file of the table.
@@ -124,9 +125,9 @@ func (l *Layout) builder(t *Table) *Builder {
 	for _, c := range l.former {
 		b.labels = append(b.labels, fixed(c.Name, c.Type, false))
 	}
-	b.tail = [4]column{
+	b.tail = [5]column{
 		fixed("weight", Type{Scalar: ScalarDouble}, true), fixed("revision", Type{Scalar: ScalarInt32}, true),
-		fixed("reason", str, true), fixed(pendingColumn, str, false),
+		fixed("reason", str, true), fixed(pendingColumn, str, false), fixed(stageColumn, str, false),
 	}
 	return b
 }
@@ -284,9 +285,7 @@ func (b *Builder) addLabels(row *joiner.Row) {
 	b.tail[weight].addDouble(row.Weight)
 	b.tail[revision].addInt(int64(min(row.Revision, math.MaxInt32)))
 	b.tail[reason].addText(events.ValueString, row.Reason.String())
-	if b.table.pending {
-		b.tail[pending].addOptionalText(b.layout.pendingOf(row))
-	}
+	b.addStage(row)
 	b.size += labelOverhead * len(row.Cells)
 	b.count(row)
 }
@@ -368,7 +367,7 @@ func (b *Builder) parts() (p parts) {
 		p.labels = append(p.labels, &b.labels[i])
 	}
 	for i := range b.tail {
-		if (i != weight || b.table.weight) && (i != pending || b.table.pending) {
+		if (i != weight || b.table.weight) && (i != pending || b.table.pending) && (i != stage || b.table.staged) {
 			p.tail = append(p.tail, &b.tail[i])
 		}
 	}

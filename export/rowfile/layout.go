@@ -2,7 +2,6 @@ package rowfile
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,7 +22,8 @@ type Feature struct {
 // Config says which columns the files have besides the undeclared features.
 type Config struct {
 	Labels []joiner.Label // only names, windows, aggregates and the names and kinds of columns are used
-	// Stages are those of the rules. If there are any, the files have the column pending.
+	// Stages are those of the rules. If there are any, the files have the column pending, and if a
+	// label may be provisional, the column stage.
 	Stages   []time.Duration
 	Weight   bool // whether rows have a weight
 	Features []Feature
@@ -53,7 +53,8 @@ type Layout struct {
 	labels   []joiner.Label
 	extra    []Column // what labels keep of the outcomes that decide them, in their order
 	weight   bool
-	pending  []string // by stage: what the column pending holds
+	stages   []stageTexts // of final rows, and then by stage
+	staged   []string     // which of the columns that say so the files have
 	declared []declared
 	typed    map[string]bool // the declared columns, in lower case
 	rename   map[string]string
@@ -92,8 +93,11 @@ func NewLayout(c Config) (*Layout, error) {
 	} {
 		l.reserved[name] = fmt.Sprintf("labeljoin's own column %q", name)
 	}
-	if l.pending = pendingNames(c); l.pending != nil || hasPending(c.Known) {
-		l.reserved[pendingColumn] = fmt.Sprintf("labeljoin's own column %q", pendingColumn)
+	var fills []string
+	l.stages = stageTextsOf(c)
+	l.staged, fills = stageColumns(c)
+	for _, name := range l.staged {
+		l.reserved[name] = fmt.Sprintf("labeljoin's own column %q", name)
 	}
 	l.reserved["dt"] = `the partition column "dt"`
 	for _, name := range c.Reserve {
@@ -114,8 +118,8 @@ func NewLayout(c Config) (*Layout, error) {
 	if err := l.declare(c.Features); err != nil {
 		return nil, err
 	}
-	if l.pending != nil && slices.ContainsFunc(c.Known, takesPending) {
-		return nil, &PendingTakenError{}
+	if err := checkTaken(fills, c.Known); err != nil {
+		return nil, err
 	}
 	for from, to := range c.Rename {
 		if what, taken := l.reserved[strings.ToLower(to)]; taken {

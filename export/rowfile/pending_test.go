@@ -109,7 +109,7 @@ func TestPendingIsTaken(t *testing.T) {
 	_, err := NewLayout(Config{Labels: []joiner.Label{{Name: "a", Window: time.Hour}},
 		Stages: []time.Duration{time.Minute},
 		Known:  []TableColumn{{Name: "Pending", Kind: KindFeature}}})
-	if taken := new(PendingTakenError); !errors.As(err, &taken) {
+	if taken := new(StageTakenError); !errors.As(err, &taken) {
 		t.Errorf("the error is %v", err)
 	}
 }

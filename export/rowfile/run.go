@@ -452,9 +452,9 @@ func (b *Builder) addRunLabels(rows []joiner.Labeled) {
 		}
 		b.tail[reason].addStrings([]int{i - from}, func(int) string { return rows[from].Row.Reason.String() })
 	}
-	if b.table.pending {
+	if b.table.pending || b.table.staged {
 		for i := range rows {
-			b.tail[pending].addOptionalText(b.layout.pendingOf(rows[i].Row))
+			b.addStage(rows[i].Row)
 		}
 	}
 	b.size += labelOverhead * len(rows[0].Row.Cells) * n

@@ -53,6 +53,7 @@ type Table struct {
 	labels     map[string]Type          // what the table has for the columns of labels, in lower case
 	weight     bool
 	pending    bool // its files have the column pending
+	staged     bool // its files have the column stage
 	unplaced   unplaced
 }
 
@@ -117,7 +118,8 @@ const mostLeftOut = 100
 // layout declares have the declared type.
 func (l *Layout) NewTable(known []TableColumn) *Table {
 	t := &Table{layout: l, features: map[string]*tableFeature{}, labels: map[string]Type{}, weight: l.weight,
-		pending: l.pending != nil || hasPending(known)}
+		pending: slices.Contains(l.staged, pendingColumn) || hasOwn(known, pendingColumn),
+		staged:  slices.Contains(l.staged, stageColumn) || hasOwn(known, stageColumn)}
 	for _, c := range known {
 		key := strings.ToLower(c.Name)
 		switch {

@@ -75,7 +75,7 @@ func freezeRange(c *column, f *tfmd.Feature) {
 // addedByJoin reports whether requests have a column only after they are joined.
 func addedByJoin(v *view, name string) bool {
 	switch name {
-	case "weight", "revision", "reason", "pending":
+	case "weight", "revision", "reason", "pending", "stage":
 		return v.byPath["revision"] != nil && v.byPath["request_id"] != nil
 	case "request_ts":
 		return false

@@ -127,6 +127,8 @@ type Options struct {
 	// Pending says the same of the column that names the labels which are not final: a view
 	// has it, and an export has no such rows.
 	Pending bool
+	// Stage says the same of the column that says how final a row is.
+	Stage bool
 	// LabelColumns says so of what labels keep of the outcomes that decided them.
 	LabelColumns bool
 	Exclude      []string // columns that are left out

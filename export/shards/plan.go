@@ -125,6 +125,10 @@ func newPlan(files []export.TableFile, schema []tablelog.SchemaColumn, o *Option
 		about(Column{Column: rowfile.Column{Name: "pending", Type: rowfile.Type{Scalar: rowfile.ScalarString}},
 			Role: RoleAbout}, true)
 	}
+	if o.Stage {
+		about(Column{Column: rowfile.Column{Name: "stage", Type: rowfile.Type{Scalar: rowfile.ScalarString}},
+			Role: RoleAbout}, true)
+	}
 	p.weights = hasWeight
 	p.key = keyColumns{
 		requestID: p.byName["request_id"], requestTS: p.byName["request_ts"], model: p.byName["model"],

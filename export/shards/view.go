@@ -34,9 +34,10 @@ type liveFiles struct {
 // row. dir is the output's directory, or its address in the store.
 func View(engine, dir string, store Store, table *export.Table, o Options) (string, error) {
 	o.LabelTimes, o.LabelColumns, o.Revision, o.Reason = true, true, true, true
-	o.Pending = slices.ContainsFunc(table.State.Schema(), func(c tablelog.SchemaColumn) bool {
-		return c.Kind == tablelog.SchemaOwn && c.Name == "pending"
-	})
+	for _, c := range table.State.Schema() {
+		own := c.Kind == tablelog.SchemaOwn
+		o.Pending, o.Stage = o.Pending || own && c.Name == "pending", o.Stage || own && c.Name == "stage"
+	}
 	// Weights that the export's sample makes are in no live file.
 	o.Exclude = slices.DeleteFunc(slices.Clone(o.Exclude), func(name string) bool {
 		return o.Sampling.weighs(name) && !hasColumn(table.Files, name)

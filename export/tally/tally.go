@@ -94,7 +94,7 @@ func counted(c rowfile.TableColumn) bool {
 		return false
 	case rowfile.KindOwn:
 		switch c.Name {
-		case "request_id", "user_id", "item_id", "request_ts", "weight", "revision", "reason", "pending":
+		case "request_id", "user_id", "item_id", "request_ts", "weight", "revision", "reason", "pending", "stage":
 			return false
 		}
 	}

@@ -56,6 +56,7 @@ type message struct {
 	Labels    map[string]struct {
 		Value *float64 `json:"value"`
 		TS    string   `json:"ts"`
+		Stage string   `json:"stage"`
 	} `json:"labels"`
 }
 
@@ -68,6 +69,7 @@ type label struct {
 type known struct {
 	value    *float64
 	revision uint32
+	stage    string
 }
 
 // consume does what a consumer of the stream should: in order of arrival, what a
@@ -84,7 +86,7 @@ func (b *broker) consume() map[label]known {
 		}
 		for name, v := range m.Labels {
 			at := label{enginetest.Key{RequestID: m.RequestID, ItemID: m.ItemID}, name}
-			view[at] = known{v.Value, m.Revision}
+			view[at] = known{v.Value, m.Revision, v.Stage}
 		}
 	}
 	return view
@@ -104,6 +106,9 @@ func checkLabels(t *testing.T, w *world, b *broker) {
 			got, ok := view[at]
 			if !ok || (got.value == nil) != c.Null || got.value != nil && *got.value != c.Value {
 				t.Errorf("%q: the stream says %v %+v, the row %v (revision %d, %v)", at, ok, got, c, r.Revision, r.Reason)
+			}
+			if got.stage != "" {
+				t.Errorf("%q: the request has closed, and the stream's last word is %s", at, got.stage)
 			}
 		}
 	}
@@ -129,7 +134,7 @@ func TestLabelStream(t *testing.T) {
 		"each": {Each: true}, "each and late": {Each: true, Late: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			windows := 0 // messages of windows that end before their request closes
+			windows, provisional := 0, 0 // messages of windows that end before their request closes
 			forSeeds(t, 50, func(t *testing.T, seed uint64) {
 				h := enginetest.Generate(seed, shape)
 				r := newRand(seed)
@@ -151,7 +156,11 @@ func TestLabelStream(t *testing.T) {
 				checkBooks(t, w)
 				checkLabels(t, w, b)
 				windows += b.said("window")
+				provisional += b.provisional()
 			})
+			if provisional == 0 && *seedFlag == 0 && !testing.Short() && shape.Each {
+				t.Error("no value was provisional")
+			}
 			if t.Logf("%d messages of windows", windows); windows == 0 && *seedFlag == 0 && !testing.Short() && shape.Timely {
 				t.Error("no window ended before its request closed")
 			}
@@ -166,6 +175,23 @@ func (b *broker) said(phase string) int {
 		var m message
 		if json.Unmarshal(b.messages[id], &m) == nil && m.Phase == phase {
 			n++
+		}
+	}
+	return n
+}
+
+// provisional counts the values that are provisional.
+func (b *broker) provisional() int {
+	n := 0
+	for _, id := range b.order {
+		var m message
+		if json.Unmarshal(b.messages[id], &m) != nil {
+			continue
+		}
+		for _, v := range m.Labels {
+			if v.Stage == joiner.StageProvisional {
+				n++
+			}
 		}
 	}
 	return n

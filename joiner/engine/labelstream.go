@@ -34,11 +34,15 @@ type labelMessage struct {
 	Labels    map[string]*value `json:"labels"`
 }
 
-// value is one label: its value, null when unknown, and the time of the
-// outcome that decided it.
+// value is one label: its value, null when unknown, the time of the outcome that decided it, and
+// whether it is provisional.
 type value struct {
 	Value *float64 `json:"value"`
 	TS    string   `json:"ts,omitempty"`
+	// Of a value that is provisional: the word, and up to how many seconds after the request
+	// outcomes count in it.
+	Stage   string  `json:"stage,omitempty"`
+	Elapsed float64 `json:"elapsed,omitempty"`
 }
 
 // add makes a message of what is known. If anew, it has an id of its own, so that the
@@ -57,7 +61,11 @@ func (h *labelStream) add(t *joiner.LabelUpdate, anew bool) {
 		}
 	}
 	for _, j := range t.Labels {
-		a.Labels[h.rules.Labels[j].Name] = valueOf(&t.Cells[j])
+		v := valueOf(&t.Cells[j])
+		if h.rules.ProvisionalAt(j, t.Window) {
+			v.Stage, v.Elapsed = joiner.StageProvisional, t.Window.Seconds()
+		}
+		a.Labels[h.rules.Labels[j].Name] = v
 	}
 	if len(a.Labels) == 0 {
 		return

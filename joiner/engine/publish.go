@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -47,7 +48,7 @@ type publishing struct {
 // engine.
 func (a *publishing) run(ctx context.Context, p Publisher) {
 	defer close(a.done)
-	a.err = a.all(ctx, p, a.from, a.to, func(told []joiner.LabelUpdate, v *decided, rows []joiner.Row,
+	a.err = a.all(ctx, p, a.from, a.to, 0, func(told []joiner.LabelUpdate, v *decided, rows []joiner.Row,
 		anew bool) []joiner.LabelUpdate {
 		return a.labels.rules.TellClosed(told, &v.request, rows, &v.history, anew)
 	})
@@ -56,7 +57,11 @@ func (a *publishing) run(ctx context.Context, p Publisher) {
 		if a.err != nil {
 			break
 		}
-		a.err = a.all(ctx, p, max(w.PublishedThrough, a.to), w.Through,
+		by := time.Duration(0)
+		if a.labels.rules.ProvisionalFrom(w.Window) {
+			by = w.Window
+		}
+		a.err = a.all(ctx, p, max(w.PublishedThrough, a.to), w.Through, by,
 			func(told []joiner.LabelUpdate, v *decided, rows []joiner.Row, anew bool) []joiner.LabelUpdate {
 				return a.labels.rules.TellWindow(told, &v.request, rows, w.Window, anew)
 			})
@@ -64,8 +69,9 @@ func (a *publishing) run(ctx context.Context, p Publisher) {
 	a.err = errors.Join(a.err, a.view.Close())
 }
 
-// all publishes what is to be told of the requests stamped from..to, to excluded.
-func (a *publishing) all(ctx context.Context, p Publisher, from, to events.Time,
+// all publishes what is to be told of the requests stamped from..to, to excluded: if by is not 0,
+// by the outcomes stamped so long after the request.
+func (a *publishing) all(ctx context.Context, p Publisher, from, to events.Time, by time.Duration,
 	tell func(told []joiner.LabelUpdate, v *decided, rows []joiner.Row, anew bool) []joiner.LabelUpdate) error {
 	if from >= to {
 		return nil
@@ -78,13 +84,13 @@ func (a *publishing) all(ctx context.Context, p Publisher, from, to events.Time,
 		return nil
 	}
 	var told []joiner.LabelUpdate
-	for v, err := range a.decider.each(a.view, from, to, 0) {
+	for v, err := range a.decider.each(a.view, from, to, by) {
 		if err != nil {
 			return err
 		}
 		// Of a request that is alone nothing else can have been told of its close.
 		anew := v.request.TS <= a.anew && !v.isAlone
-		told = tell(told[:0], v, v.decision.RowsToTell(joiner.ReasonClosed), anew)
+		told = tell(told[:0], v, rowsToTell(&v.decision, by), anew)
 		for i := range told {
 			a.labels.add(&told[i], anew)
 		}
@@ -95,6 +101,14 @@ func (a *publishing) all(ctx context.Context, p Publisher, from, to events.Time,
 		}
 	}
 	return send()
+}
+
+// rowsToTell are what a decision says, or if by is not 0 what it says so long after the request.
+func rowsToTell(d *joiner.Decision, by time.Duration) []joiner.Row {
+	if by > 0 {
+		return d.RowsToTellAt(by)
+	}
+	return d.RowsToTell(joiner.ReasonClosed)
 }
 
 // overlaps reports whether something is being told of requests stamped in a range, both

@@ -80,6 +80,7 @@ type generator struct {
 	votes *rand.Rand // see labelsOfVotes
 	pairs *rand.Rand // see labelsOfPairs
 	each  *rand.Rand // see rowsDoNotWait
+	early *rand.Rand // see labelsAreProvisional
 	shape Shape
 	h     History
 	span  time.Duration
@@ -93,7 +94,8 @@ func Generate(seed uint64, shape Shape) History {
 		named: rand.New(rand.NewPCG(seed, 0x6e616d65)), kept: rand.New(rand.NewPCG(seed, 0x6b657074)),
 		ends: rand.New(rand.NewPCG(seed, 0x656e6473)), votes: rand.New(rand.NewPCG(seed, 0x766f7465)),
 		pairs: rand.New(rand.NewPCG(seed, 0x70616972)),
-		each:  rand.New(rand.NewPCG(seed, 0x65616368)), shape: shape}
+		each:  rand.New(rand.NewPCG(seed, 0x65616368)),
+		early: rand.New(rand.NewPCG(seed, 0x70726f76)), shape: shape}
 	g.rules()
 	g.span = time.Duration(1+g.IntN(12)) * g.h.Rules.Longest()
 	if shape.Hot {
@@ -151,6 +153,7 @@ func (g *generator) rules() {
 	g.labelsOfVotes()
 	g.labelsOfPairs()
 	g.labelsOfOthers()
+	g.labelsAreProvisional()
 	if g.edits.IntN(4) == 0 {
 		r.SameID = joiner.SameLast
 	}

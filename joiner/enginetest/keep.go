@@ -34,6 +34,24 @@ func (g *generator) windowsEnd() {
 	}
 }
 
+// labelsAreProvisional has some labels have a value before their windows end, where rows are written
+// then: now and then from the end of the window of another on.
+func (g *generator) labelsAreProvisional() {
+	for i := range g.h.Rules.Labels {
+		l := &g.h.Rules.Labels[i]
+		if !g.shape.Each || l.Of != nil || l.Window-l.From < 2 || g.early.IntN(2) == 0 {
+			continue
+		}
+		own := len(l.Columns) - len(l.Kept())
+		l.Provisional = l.From + 1 + time.Duration(g.early.Int64N(int64(l.Window-l.From)-1))
+		other := g.h.Rules.Labels[g.early.IntN(len(g.h.Rules.Labels))].Window
+		if g.early.IntN(3) == 0 && l.From < other && other < l.Window {
+			l.Provisional = other
+		}
+		l.Columns = slices.Insert(slices.Clone(l.Columns), own, joiner.ProvisionalColumns(l.Name)...)
+	}
+}
+
 // rowsDoNotWait has rows written at the ends of some windows, and no policy leave any out.
 func (g *generator) rowsDoNotWait() {
 	if g.shape.Each {

@@ -117,6 +117,10 @@ func (r *Reference) row(a *Answer, req *events.Request, all []candidate, i int) 
 	}
 	var open []bool // by label: it is not decided
 	for _, l := range r.Rules.Labels {
+		if l = r.atAge(l); r.Age > 0 && l.Window > r.Age {
+			row.Cells, open = append(row.Cells, null()), append(open, true)
+			continue
+		}
 		if l.Of != nil {
 			cell, waits := ofOthers(&l, req, c.at, row.Cells, open)
 			row.Cells, open = append(row.Cells, cell), append(open, waits)
@@ -164,17 +168,23 @@ func ofOthers(l *joiner.Label, req *events.Request, item int, cells []joiner.Cel
 func (r *Reference) extra(req *events.Request, c *candidate, cells []joiner.Cell, open []bool) string {
 	var values []events.Value
 	for i, l := range r.Rules.Labels {
+		l = r.atAge(l)
 		found := qualifying(&l, req, c)
 		decided := cells[i].TS != events.MinTime
 		var voted *events.Outcome
-		switch {
-		case l.Votes != nil && open[i]:
-			values = append(values, make([]events.Value, len(l.Columns)-len(l.Kept()))...)
-		case l.Votes != nil:
+		own := make([]events.Value, len(l.Columns)-len(l.Kept()))
+		if l.Votes != nil && !open[i] {
 			votes := lastVotes(&l, found)
-			values = append(values, voteColumns(&l, votes, cells[i])...)
+			copy(own, voteColumns(&l, votes, cells[i]))
 			_, voted = ofVotes(&l, votes)
 		}
+		if l.Provisional > 0 && !open[i] {
+			own[len(own)-2] = inSeconds(events.Time(l.Window))
+		}
+		if l.Provisional > 0 && decided {
+			own[len(own)-1] = inSeconds(cells[i].TS - req.TS)
+		}
+		values = append(values, own...)
 		for _, column := range l.Kept() {
 			v := events.Value{}
 			if decided {
@@ -190,6 +200,19 @@ func (r *Reference) extra(req *events.Request, c *candidate, cells []joiner.Cell
 		}
 	}
 	return Extra(&r.Rules, values)
+}
+
+func inSeconds(t events.Time) events.Value {
+	return events.Value{Kind: events.ValueDouble, Float: float64(t) / 1e9}
+}
+
+// atAge is a label at the age of the requests that is asked for: if it is provisional then, it is
+// what it would be with a window that ends then.
+func (r *Reference) atAge(l joiner.Label) joiner.Label {
+	if r.Age > 0 && 0 < l.Provisional && l.Provisional <= r.Age && r.Age < l.Window {
+		l.Window = r.Age
+	}
+	return l
 }
 
 // deciding is the outcome that decides a label, of those that qualify, of which there is one.

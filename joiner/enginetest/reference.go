@@ -86,6 +86,9 @@ type Reference struct {
 	// Limit bounds the different outcomes of an id: of more, the first to arrive
 	// count. 0 is no bound.
 	Limit int
+	// Age is how old requests are, if it is not 0: labels with longer windows are null then, or
+	// provisional.
+	Age time.Duration
 	// Known bounds what is known of the outcomes: a label whose window reaches
 	// past it is null. MaxTime knows everything.
 	Known events.Time

@@ -20,7 +20,13 @@ var (
 		"weight", "revision", "reason",
 	}
 	messageColumns = []string{"request_id", "request_ts", "item_id", "phase", "revision"}
-	textColumns    = []string{"request_id", "model", "model_version", "user_id", "item_id", "reason", "phase"}
+	textColumns    = []string{"request_id", "model", "model_version", "user_id", "item_id", "reason", "phase", "stage"}
+)
+
+// What a message says of a provisional value is in columns with the label's name and these.
+const (
+	stageSuffix   = "_stage"
+	elapsedSuffix = "_elapsed"
 )
 
 // itemPrefix is what the columns of items' features begin with.
@@ -57,6 +63,9 @@ func (w *world) columns(r *memory.Row) map[string]string {
 	}
 	if len(w.o.Rules.Stages) > 0 {
 		c["pending"] = text(w.o.Rules.Pending(&r.Row))
+	}
+	if w.o.Rules.HasProvisional() {
+		c["stage"] = encode(w.o.Rules.StageOf(&r.Row))
 	}
 	at := 0
 	for i := range w.o.Rules.Labels {
@@ -121,6 +130,12 @@ func isTime(rules *joiner.Rules, column string) bool {
 		func(l joiner.Label) bool { return l.Name+"_ts" == column })
 }
 
+// isStage reports whether a column of a message says whether a label is provisional.
+func isStage(rules *joiner.Rules, column string) bool {
+	return slices.ContainsFunc(rules.Labels,
+		func(l joiner.Label) bool { return l.Provisional > 0 && l.Name+stageSuffix == column })
+}
+
 // value is what a wanted cell asks for, as a value of JSON.
 func (c *wantedCell) value(rules *joiner.Rules) string {
 	switch {
@@ -128,7 +143,7 @@ func (c *wantedCell) value(rules *joiner.Rules) string {
 		return "null"
 	case isTime(rules, c.column):
 		return encode(c.ts.String())
-	case slices.Contains(textColumns, c.column):
+	case slices.Contains(textColumns, c.column), isStage(rules, c.column):
 		return encode(c.text)
 	}
 	return c.json
@@ -139,8 +154,11 @@ func (c *wantedCell) value(rules *joiner.Rules) string {
 func (f *File) Check(o *engine.Options, notation Notation) error {
 	r := &reader{notation: notation}
 	r.checkInputs(f, o)
-	labels, kept := []string{}, []string{}
+	labels, kept, told := []string{}, []string{}, slices.Clone(messageColumns)
 	for _, l := range o.Rules.Labels {
+		if l.Provisional > 0 {
+			told = append(told, l.Name+stageSuffix, l.Name+elapsedSuffix)
+		}
 		labels = append(labels, l.Name, l.Name+"_ts")
 		for _, extra := range l.Columns {
 			kept = append(kept, extra.Name)
@@ -149,13 +167,16 @@ func (f *File) Check(o *engine.Options, notation Notation) error {
 	if len(o.Rules.Stages) > 0 {
 		kept = append(kept, "pending")
 	}
+	if o.Rules.HasProvisional() {
+		kept = append(kept, "stage")
+	}
 	for i := range f.Cases {
 		c := &f.Cases[i]
 		columns := slices.Concat(rowColumns, labels, kept, c.features(o))
 		for _, s := range c.steps {
 			if s.expect != nil {
 				r.checkRows(s.expect.rows, columns, &o.Rules)
-				r.checkRows(s.expect.published, append(slices.Clone(messageColumns), labels...), &o.Rules)
+				r.checkRows(s.expect.published, slices.Concat(told, labels), &o.Rules)
 			}
 		}
 	}

@@ -239,7 +239,7 @@ func (w *world) messages() ([]map[string]string, error) {
 		for name, value := range m {
 			columns[name] = string(value)
 		}
-		var labels map[string]struct{ Value, TS json.RawMessage }
+		var labels map[string]struct{ Value, TS, Stage, Elapsed json.RawMessage }
 		if err := json.Unmarshal(m["labels"], &labels); err != nil {
 			return nil, fmt.Errorf("a message of the label stream has no labels: %w", err)
 		}
@@ -249,10 +249,18 @@ func (w *world) messages() ([]map[string]string, error) {
 			if len(l.TS) > 0 {
 				columns[name+"_ts"] = string(l.TS)
 			}
+			columns[name+stageSuffix], columns[name+elapsedSuffix] = orNull(l.Stage), orNull(l.Elapsed)
 		}
 		messages = append(messages, columns)
 	}
 	return messages, nil
+}
+
+func orNull(v json.RawMessage) string {
+	if len(v) == 0 {
+		return "null"
+	}
+	return string(v)
 }
 
 // stream is a label stream that drops repetitions, as the broker does.

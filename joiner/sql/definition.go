@@ -58,6 +58,15 @@ const mostReach = math.MaxInt64 / 4
 
 // refusals are about the join as a whole, and about all of a label but its condition.
 func refusals(d *Definition) error {
+	for i := range d.Rules.Labels {
+		l := &d.Rules.Labels[i]
+		if err := onlyKnown("label "+l.Name, *l, knownLabel); err != nil {
+			return err
+		}
+		if aggregateName(l.Agg) == "" {
+			return &RefusedError{"label " + l.Name, fmt.Sprintf("the query does not know aggregate %d", l.Agg)}
+		}
+	}
 	if err := onlyKnown("the join", d.Rules, knownRules); err != nil {
 		return err
 	}
@@ -76,15 +85,6 @@ func refusals(d *Definition) error {
 	}
 	if r := reach(&d.Rules); r > mostReach {
 		return &RefusedError{"the longest window", "requests are remembered for more than 70 years"}
-	}
-	for i := range d.Rules.Labels {
-		l := &d.Rules.Labels[i]
-		if err := onlyKnown("label "+l.Name, *l, knownLabel); err != nil {
-			return err
-		}
-		if aggregateName(l.Agg) == "" {
-			return &RefusedError{"label " + l.Name, fmt.Sprintf("the query does not know aggregate %d", l.Agg)}
-		}
 	}
 	return nil
 }

@@ -164,18 +164,19 @@ func (v *checker) emit() {
 		}
 	}
 	if at != "join.emit" && v.Join.Emit == EmitEarly {
-		v.add(at, does+" writes rows before a label is final, and join.emit: early when all are: choose one of the two")
+		v.add(at, "%s writes rows before a label is final, and join.emit: early when all are: choose one of the two", does)
 	}
 	if len(v.Stages()) == 0 {
 		return
 	}
 	// A row that a policy leaves out in the end would have to be taken back when it is written before.
 	if v.Join.Negatives != NegativesAll {
-		v.add(at, does+" writes a row before it is known whether negatives: %s keeps it: keep all of them (negatives: all), or write rows at the close (emit: close)",
-			v.Join.Negatives)
+		v.add(at, "%s writes a row before it is known whether negatives: %s keeps it: keep all of them (negatives: all), or write rows at the close (emit: close, and no provisional)",
+			does, v.Join.Negatives)
 	}
 	if v.Join.SampleNegatives < 1 {
-		v.add(at, does+" writes a row before it is known whether it is a negative that sample_negatives leaves out: keep all of them and sample when you export (export.sample), or write rows at the close (emit: close)")
+		v.add(at, "%s writes a row before it is known whether it is a negative that sample_negatives leaves out: keep all of them and sample when you export (export.sample), or write rows at the close (emit: close, and no provisional)",
+			does)
 	}
 }
 

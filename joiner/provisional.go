@@ -66,10 +66,10 @@ func (r *Rules) ProvisionalFrom(age time.Duration) bool {
 	return false
 }
 
-// ProvisionalAt reports whether a label, by its number, has a value at the end of a window that is
-// not final.
-func (r *Rules) ProvisionalAt(label int, window time.Duration) bool {
-	return r.Labels[label].provisionalAt(window)
+// ToldProvisional reports whether the value of a label, by its number, is provisional in an update. An
+// AggAny that is 1 is told at once, as one that stands unless it is taken back, and so it is later.
+func (r *Rules) ToldProvisional(label int, t *LabelUpdate) bool {
+	return r.Labels[label].provisionalAt(t.Window) && !r.certain(label, &t.Cells[label])
 }
 
 // The words of the column stage.

@@ -71,9 +71,9 @@ type Label struct {
 	// Provisional, if not 0, is an age of the request, less than Window: from then on a row that is
 	// written before the label is final has its value as it is by then, and not null.
 	Provisional time.Duration
-	From   time.Duration // before it, it does not yet; 0: from the request on, ClockSkew before it included
-	Agg    Agg
-	When   func(*events.Outcome) bool
+	From        time.Duration // before it, it does not yet; 0: from the request on, ClockSkew before it included
+	Agg         Agg
+	When        func(*events.Outcome) bool
 	// Fault says why When, which then does not hold, cannot be evaluated for an
 	// outcome; nothing if it can. It decides nothing. Nil: it always can.
 	Fault func(*events.Outcome) string

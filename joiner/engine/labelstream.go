@@ -62,7 +62,7 @@ func (h *labelStream) add(t *joiner.LabelUpdate, anew bool) {
 	}
 	for _, j := range t.Labels {
 		v := valueOf(&t.Cells[j])
-		if h.rules.ProvisionalAt(j, t.Window) {
+		if h.rules.ToldProvisional(j, t) {
 			v.Stage, v.Elapsed = joiner.StageProvisional, t.Window.Seconds()
 		}
 		a.Labels[h.rules.Labels[j].Name] = v

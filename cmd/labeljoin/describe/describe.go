@@ -78,6 +78,9 @@ func Write(w io.Writer, c *config.Config) {
 		if l.Until != "" {
 			window += " or until " + oneLine(l.Until)
 		}
+		if l.Provisional > 0 {
+			window += fmt.Sprintf(", provisional after %s", l.Provisional)
+		}
 		value := string(l.Value)
 		switch {
 		case l.Of != "":
@@ -110,20 +113,28 @@ func typeOf(c *config.LabelColumn) string {
 func told(c *config.Config) string {
 	var each []string
 	for i := range c.Labels {
-		each = append(each, fmt.Sprintf("%s after %s", c.Labels[i].Name, c.Labels[i].Window+c.Join.Lateness))
+		text := fmt.Sprintf("%s after %s", c.Labels[i].Name, c.Labels[i].Window+c.Join.Lateness)
+		if p := c.Labels[i].Provisional; p > 0 {
+			text += fmt.Sprintf(" (provisional after %s)", p+c.Join.Lateness)
+		}
+		each = append(each, text)
 	}
 	return strings.Join(each, ", ")
 }
 
 // revisions says when a row is written, and without which labels.
 func revisions(c *config.Config, stages []time.Duration) string {
-	pending := func(window config.Duration) (names []string) {
+	pending := func(window config.Duration) (without, provisional []string) {
 		for i := range c.Labels {
-			if c.Labels[i].Window > window {
-				names = append(names, c.Labels[i].Name)
+			switch l := &c.Labels[i]; {
+			case l.Window <= window:
+			case 0 < l.Provisional && l.Provisional <= window:
+				provisional = append(provisional, l.Name)
+			default:
+				without = append(without, l.Name)
 			}
 		}
-		return names
+		return without, provisional
 	}
 	var parts []string
 	for i, window := range stages {
@@ -131,8 +142,15 @@ func revisions(c *config.Config, stages []time.Duration) string {
 		if i > 0 {
 			again = "again"
 		}
-		parts = append(parts, fmt.Sprintf("%s after %s without %s", again, config.Duration(window),
-			strings.Join(pending(config.Duration(window)), " and ")))
+		part := fmt.Sprintf("%s after %s", again, config.Duration(window))
+		without, provisional := pending(config.Duration(window))
+		if len(without) > 0 {
+			part += " without " + strings.Join(without, " and ")
+		}
+		if len(provisional) > 0 {
+			part += " with a provisional " + strings.Join(provisional, " and ")
+		}
+		parts = append(parts, part)
 	}
 	return strings.Join(parts, ", ") + ", and with all labels at the close"
 }
@@ -281,7 +299,7 @@ func labelNotes(c *config.Config) []string {
 		for _, extra := range c.Labels[i].Columns {
 			columns = append(columns, extra.Name)
 		}
-		columns = append(columns, c.Labels[i].VoteColumns()...)
+		columns = append(append(columns, c.Labels[i].VoteColumns()...), c.Labels[i].ProvisionalColumns()...)
 		for _, column := range columns {
 			if features[strings.ToLower(column)] {
 				notes = append(notes, fmt.Sprintf("label %s: files of the output %s have a feature in the column %s. From now on it holds the label, and the feature is in feature_%s: "+

@@ -20,11 +20,12 @@ func TestStages(t *testing.T) {
 		"rows wait for no longest label": {"labels: {a: {when: x, window: 1h}, b: {when: x, window: 2h}, c: {when: x, window: 3h, emit: each}}", []time.Duration{2 * h}},
 		"rows wait for one label":        {"join: {emit: each}\nlabels: {a: {when: x, window: 1h}, b: {when: x, window: 2h, emit: close}, c: {when: x, window: 3h}}", []time.Duration{2 * h}},
 		"rows wait for the longest":      {"join: {emit: each}\nlabels: {a: {when: x, window: 1h}, b: {when: x, window: 2h, emit: close}}", nil},
-		"provisional":                    {"labels: {a: {when: x, window: 1h}, b: {when: x, window: 9h, provisional: 1h}}", []time.Duration{h}},
-		"provisional, and each":          {"join: {emit: each}\nlabels: {a: {when: x, window: 1h}, b: {when: x, window: 9h, provisional: 2h}}", []time.Duration{h, 2 * h}},
-		"provisional before a window":    {"labels: {a: {when: x, window: 3h, emit: each}, b: {when: x, window: 9h, provisional: 2h}}", []time.Duration{2 * h, 3 * h}},
-		"two that are provisional":       {"labels: {a: {when: x, window: 8h, provisional: 2h}, b: {when: x, window: 9h, provisional: 2h}}", []time.Duration{2 * h, 8 * h}},
-		"a label of labels":              {"join: {emit: each}\nlabels: {a: {when: x, window: 1h}, b: {when: x, window: 2h}, c: {of: a + b}}", []time.Duration{h}},
+		"provisional": {"labels: {a: {when: x, window: 1h}, b: {when: x, window: 9h, provisional: 1h}}",
+			[]time.Duration{h}},
+		"provisional, and each":       {"join: {emit: each}\nlabels: {a: {when: x, window: 1h}, b: {when: x, window: 9h, provisional: 2h}}", []time.Duration{h, 2 * h}},
+		"provisional before a window": {"labels: {a: {when: x, window: 3h, emit: each}, b: {when: x, window: 9h, provisional: 2h}}", []time.Duration{2 * h, 3 * h}},
+		"two that are provisional":    {"labels: {a: {when: x, window: 8h, provisional: 2h}, b: {when: x, window: 9h, provisional: 2h}}", []time.Duration{2 * h, 8 * h}},
+		"a label of labels":           {"join: {emit: each}\nlabels: {a: {when: x, window: 1h}, b: {when: x, window: 2h}, c: {of: a + b}}", []time.Duration{h}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			read, err := Decode("", []byte("name: feed\nnats: {embedded: true}\n"+c.src+"\n"))
@@ -62,17 +63,27 @@ func TestFingerprintSaysWhenRowsAreWritten(t *testing.T) {
 // and what to change.
 func TestProvisionalIsRefused(t *testing.T) {
 	for name, c := range map[string]struct{ src, at, want string }{
-		"not before the end":     {"labels: {b: {when: x, window: 1h, provisional: 1h}}", "labels.b.provisional", "not before the end of the window (1h)"},
-		"before it begins":       {"labels: {b: {when: x, window: 3h, from: 2h, provisional: 1h}}", "labels.b.provisional", "not after `from` (2h)"},
-		"emit: close":            {"labels: {b: {when: x, window: 3h, provisional: 1h, emit: close}}", "labels.b.provisional", "remove one of the two lines"},
-		"rows wait for another":  {"labels: {a: {when: x, window: 2h}, b: {when: x, window: 3h, provisional: 1h}}", "labels.b.provisional", "rows wait for a until 2h after the request: give a `emit: each`"},
-		"of labels wait for it":  {"labels: {b: {when: x, window: 3h, provisional: 1h}, c: {of: b == 1}}", "labels.b.provisional", "rows wait for c until 3h"},
-		"of others":              {"labels: {b: {when: x, window: 3h}, c: {of: b == 1, provisional: 1h}}", "labels.c.provisional", "has no effect beside `of`"},
-		"emit: early":            {"join: {emit: early}\nlabels: {b: {when: x, window: 3h, provisional: 1h}}", "labels.b.provisional", "join.emit: early when all are"},
-		"negatives":              {"join: {negatives: above_last_positive}\nlabels: {b: {when: x, window: 3h, provisional: 1h}}", "labels.b.provisional", "keep all of them"},
-		"a sample":               {"join: {sample_negatives: 0.5}\nlabels: {b: {when: x, window: 3h, provisional: 1h}}", "labels.b.provisional", "export.sample"},
-		"another has the column": {"labels: {b: {when: x, window: 3h, provisional: 1h}, b_delay: x}", "labels.b_delay", "a column of the provisional label b"},
-		"a label is called so":   {"labels: {b: {when: x, window: 3h, provisional: 1h}, stage: {when: x, window: 30m}}", "labels.stage", "says how final a row is"},
+		"not before the end": {"labels: {b: {when: x, window: 1h, provisional: 1h}}", "labels.b.provisional",
+			"not before the end of the window (1h)"},
+		"before it begins": {"labels: {b: {when: x, window: 3h, from: 2h, provisional: 1h}}", "labels.b.provisional",
+			"not after `from` (2h)"},
+		"emit: close": {"labels: {b: {when: x, window: 3h, provisional: 1h, emit: close}}",
+			"labels.b.provisional", "remove one of the two lines"},
+		"rows wait for another": {"labels: {a: {when: x, window: 2h}, b: {when: x, window: 3h, provisional: 1h}}",
+			"labels.b.provisional", "rows wait for a until 2h after the request: give a `emit: each`"},
+		"of labels wait for it": {"labels: {b: {when: x, window: 3h, provisional: 1h}, c: {of: b == 1}}",
+			"labels.b.provisional", "rows wait for c until 3h"},
+		"of others": {"labels: {b: {when: x, window: 3h}, c: {of: b == 1, provisional: 1h}}",
+			"labels.c.provisional", "has no effect beside `of`"},
+		"emit: early": {"join: {emit: early}\nlabels: {b: {when: x, window: 3h, provisional: 1h}}",
+			"labels.b.provisional", "join.emit: early when all are"},
+		"negatives": {"join: {negatives: above_last_positive}\nlabels: {b: {when: x, window: 3h, provisional: 1h}}", "labels.b.provisional", "keep all of them"},
+		"a sample": {"join: {sample_negatives: 0.5}\nlabels: {b: {when: x, window: 3h, provisional: 1h}}",
+			"labels.b.provisional", "export.sample"},
+		"another has the column": {"labels: {b: {when: x, window: 3h, provisional: 1h}, b_delay: x}", "labels.b_delay",
+			"a column of the provisional label b"},
+		"a label is called so": {"labels: {b: {when: x, window: 3h, provisional: 1h}, stage: {when: x, window: 30m}}",
+			"labels.stage", "says how final a row is"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Decode("", []byte("name: feed\nnats: {embedded: true}\n"+c.src+"\n"))

@@ -247,6 +247,9 @@ func (e *Engine) save(m *events.Message, x *joiner.Entry, ev *joiner.Event, fx *
 	for i := range fx.Rows {
 		e.o.Store.QueueRow(&fx.Rows[i])
 	}
+	if fx.Moved != nil && len(fx.Updates) > 0 {
+		e.labels.addRange(fx.Moved.TS) // what is being told of it is told where it was
+	}
 	for i := range fx.Updates {
 		e.addUpdate(x.Key, &fx.Updates[i])
 	}

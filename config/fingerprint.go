@@ -16,14 +16,13 @@ import (
 // through this hash, so it must never change.
 func (c *Config) Fingerprint() string {
 	type label struct {
-		Name   string        `json:"name"`
-		When   string        `json:"when"`
-		Window time.Duration `json:"window"`
-		From   time.Duration `json:"from,omitempty"`
-		Value  Agg           `json:"value"`
-		Of     string        `json:"of,omitempty"`
-		Until  string        `json:"until,omitempty"`
-		// Provisional is the age from which on the label has a value that is not final.
+		Name        string        `json:"name"`
+		When        string        `json:"when"`
+		Window      time.Duration `json:"window"`
+		From        time.Duration `json:"from,omitempty"`
+		Value       Agg           `json:"value"`
+		Of          string        `json:"of,omitempty"`
+		Until       string        `json:"until,omitempty"`
 		Provisional time.Duration `json:"provisional,omitempty"`
 		// Pair are its settings, in their order.
 		Pair []string `json:"pair,omitempty"`

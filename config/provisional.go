@@ -28,6 +28,7 @@ func (v *checker) provisional(at string, l *Label) {
 	}
 	if awaited, waits := v.awaited(); awaited != nil && waits > l.Provisional.Std() {
 		v.add(at, "no row is written after %s, because rows wait for %s until %s after the request: give %s `emit: each`, "+
-			"or a `provisional` that is not later, or remove this line", l.Provisional, awaited.Name, Duration(waits), awaited.Name)
+			"or a `provisional` that is not later, or remove this line", l.Provisional, awaited.Name, Duration(waits),
+			awaited.Name)
 	}
 }

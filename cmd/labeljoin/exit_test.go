@@ -67,7 +67,7 @@ func codedErrors() []codedError {
 		{&archive.ExistsError{}, terminal.ExitUsage},
 		{&sql.RefusedError{}, terminal.ExitUsage},
 		{&rowfile.LabelClashError{}, terminal.ExitUsage},
-		{&rowfile.PendingTakenError{}, terminal.ExitUsage},
+		{&rowfile.StageTakenError{Column: "stage"}, terminal.ExitUsage},
 		{&shards.WeightTakenError{}, terminal.ExitUsage},
 		{&stats.OptionError{}, terminal.ExitUsage},
 		{&differError{&diff.Result{}}, terminal.ExitRefused},

@@ -166,7 +166,7 @@ var refusedScenarios = map[string]bool{
 	"attribute": true, "attribute_shares": true, "merge": true, "early_merge": true, "whole_row_merge": true, "conditions_request": true, "value_expressions": true,
 	"of_labels": true, "label_columns": true, "votes": true, "votes_classes": true,
 	"pairs": true, "pairs_sequences": true, "pairs_edits": true, "pairs_attributed": true,
-	"each": true, "each_label": true,
+	"each": true, "each_label": true, "provisional": true, "provisional_stages": true,
 }
 
 // TestScenarios: the query gives the rows of a replay, whole, for the events of every

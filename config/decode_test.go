@@ -74,9 +74,11 @@ func TestDefaults(t *testing.T) {
 		{"memory", c.Retention(), time.Hour},
 		{"longest", c.Longest(), 30 * time.Minute},
 	} {
-		if check.got != check.want {
-			t.Errorf("%s is %v, want %v", check.what, check.got, check.want)
-		}
+		t.Run(check.what, func(t *testing.T) {
+			if check.got != check.want {
+				t.Errorf("%s is %v, want %v", check.what, check.got, check.want)
+			}
+		})
 	}
 	if c.Publish != nil || c.NATS.TLS != nil {
 		t.Errorf("there is a label stream or TLS without being asked for: %+v %+v", c.Publish, c.NATS.TLS)
@@ -145,9 +147,11 @@ func TestLoadMakesPathsAbsolute(t *testing.T) {
 		{c.NATS.TLS.CA, filepath.Join(dir, "ca.pem")},
 		{c.NATS.TLS.Cert, ""},
 	} {
-		if check.got != check.want {
-			t.Errorf("path %q, want %q", check.got, check.want)
-		}
+		t.Run(check.got, func(t *testing.T) {
+			if check.got != check.want {
+				t.Errorf("path %q, want %q", check.got, check.want)
+			}
+		})
 	}
 	if _, err := Load(filepath.Join(dir, "none.yaml")); err == nil || !strings.Contains(err.Error(), "config init") {
 		t.Errorf("a missing file gives %v, without the way out", err)
@@ -241,14 +245,16 @@ publish: {subject: "labels.feed"}
 		"with a byte order mark":  "\ufeff" + src,
 		"as a marked document":    "---\n" + src + "...\n",
 	} {
-		c, err := Decode("", []byte(variant))
-		if err != nil {
-			t.Errorf("%s: %v", what, err)
-			continue
-		}
-		if c.Fingerprint() != want || c.Name != "feed" {
-			t.Errorf("%s it is another configuration:\n%s", what, c.Print())
-		}
+		t.Run(what, func(t *testing.T) {
+			c, err := Decode("", []byte(variant))
+			if err != nil {
+				t.Errorf("%s: %v", what, err)
+				return
+			}
+			if c.Fingerprint() != want || c.Name != "feed" {
+				t.Errorf("%s it is another configuration:\n%s", what, c.Print())
+			}
+		})
 	}
 }
 
@@ -265,9 +271,11 @@ func TestGuard(t *testing.T) {
 		"guard: {patience: 0s}": "guard.patience", "guard: {tail: 1}": "guard.tail", "guard: {usual: 0}": "guard.usual",
 		"guard: {learn: 0}": "guard.learn", "guard: {patient: 1h}": "patient", `guard: {tail: "1e-6"}`: "not a number",
 	} {
-		if _, err := Decode("labeljoin.yaml", []byte(minimal+src+"\n")); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s gives %v", src, err)
-		}
+		t.Run(src, func(t *testing.T) {
+			if _, err := Decode("labeljoin.yaml", []byte(minimal+src+"\n")); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s gives %v", src, err)
+			}
+		})
 	}
 	for _, text := range []string{"1e-6", "1E-6", "0.000001", "1.0e-6"} {
 		if got := decodeOK(t, minimal+"guard: {tail: "+text+"}\n").Guard.Tail; got != 1e-6 {

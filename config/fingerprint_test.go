@@ -40,9 +40,11 @@ func TestFingerprintIgnoresWhatDecidesNothing(t *testing.T) {
 		"where it runs":     sample + "name: other\nstate: {dir: elsewhere}\nnats: {embedded: true}\nlog: {level: debug}\n",
 		"own output":        sample + "output: {dir: there, roll: {rows: 10}}\npublish: {subject: x}\n",
 	} {
-		if got := decodeOK(t, src).Fingerprint(); got != want {
-			t.Errorf("%s changes the fingerprint", what)
-		}
+		t.Run(what, func(t *testing.T) {
+			if got := decodeOK(t, src).Fingerprint(); got != want {
+				t.Errorf("%s changes the fingerprint", what)
+			}
+		})
 	}
 }
 

@@ -21,18 +21,22 @@ func TestParseDuration(t *testing.T) {
 		"0": 0, "0s": 0, "90s": 90 * time.Second, "1.5h": 90 * time.Minute, "-1d": -day, "+2d": 2 * day, "500µs": 500_000,
 		"12h1d": 36 * time.Hour, "100000d": 100_000 * day, "-1d12h": -36 * time.Hour, ".5s": 500 * time.Millisecond,
 	} {
-		if got, err := ParseDuration(text); err != nil || got.Std() != want {
-			t.Errorf("%s is %v (%v), want %v", text, got.Std(), err, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			if got, err := ParseDuration(text); err != nil || got.Std() != want {
+				t.Errorf("%s is %v (%v), want %v", text, got.Std(), err, want)
+			}
+		})
 	}
 	for text, want := range map[string]string{
 		"30": "write 30s, 30m, 30h or 30d", "1.5": "has no unit", "-3": "has no unit", "": "not a duration", "d": "whole numbers",
 		"1.5d": "whole numbers", "1y": "not a duration", "1d-12h": "not a duration", "5 m": "not a duration", "200000d": "not a duration",
 		"99999999999d": "whole numbers", "1e3s": "not a duration", "7D": "not a duration", "inf": "no unit", "1h1": "not a duration",
 	} {
-		if got, err := ParseDuration(text); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q is %v (%v), want %s", text, got, err, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			if got, err := ParseDuration(text); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q is %v (%v), want %s", text, got, err, want)
+			}
+		})
 	}
 }
 
@@ -59,17 +63,21 @@ func TestParseSize(t *testing.T) {
 		"0B": 0, "1B": 1, "64KiB": 64 << 10, "128MiB": 128 << 20, "1GiB": 1 << 30, "2TiB": 2 << 40, "10MB": 10_000_000,
 		"1kB": 1000, "1KB": 1000, "1.5GiB": 3 << 29, "1 MiB": 1 << 20, "-1B": -1, "8388607TiB": 8388607 << 40,
 	} {
-		if got, err := ParseSize(text); err != nil || got != want {
-			t.Errorf("%s is %d (%v), want %d", text, got, err, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			if got, err := ParseSize(text); err != nil || got != want {
+				t.Errorf("%s is %d (%v), want %d", text, got, err, want)
+			}
+		})
 	}
 	for text, want := range map[string]string{
 		"128": "write 128B, 128KiB or 128MiB", "": "not a size", "MiB": "not a size", "1 M": "not a size", "1Mib": "not a size",
 		"99999999TiB": "not a size", "NaNB": "not a size", "infB": "not a size", "1e400B": "not a size", "nan": "has no unit",
 	} {
-		if got, err := ParseSize(text); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q is %d (%v), want %s", text, got, err, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			if got, err := ParseSize(text); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q is %d (%v), want %s", text, got, err, want)
+			}
+		})
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		s := Size(rapid.Int64().Draw(t, "size"))
@@ -133,11 +141,13 @@ func TestOverlap(t *testing.T) {
 		{"a", "a", true}, {"a", "b", false}, {"a.b", "a", false}, {"a.>", "a", false}, {"a.>", "a.b.c", true}, {">", "x", true},
 		{"*.b", "a.*", true}, {"a.*", "a.b.c", false}, {"a.*.c", "a.b.>", true}, {"a.b.>", "a.c.>", false}, {"*", ">", true}, {"a.>", "a.>", true},
 	} {
-		if got := overlap(c.a, c.b); got != c.want {
-			t.Errorf("%s and %s overlap: %v, want %v", c.a, c.b, got, c.want)
-		}
-		if got := overlap(c.b, c.a); got != c.want {
-			t.Errorf("%s and %s overlap: %v, want %v", c.b, c.a, got, c.want)
-		}
+		t.Run(c.a, func(t *testing.T) {
+			if got := overlap(c.a, c.b); got != c.want {
+				t.Errorf("%s and %s overlap: %v, want %v", c.a, c.b, got, c.want)
+			}
+			if got := overlap(c.b, c.a); got != c.want {
+				t.Errorf("%s and %s overlap: %v, want %v", c.b, c.a, got, c.want)
+			}
+		})
 	}
 }

@@ -223,10 +223,12 @@ func TestLabelProblems(t *testing.T) {
 		{"labels: {a: {when: x, windw: 1h}}", "labels.a.windw", `did you mean "window"`},
 		{"labels:\n  <<: {a: x}", "labels", "cannot be a key"},
 	} {
-		_, err := Decode("", []byte(c.src+"\n"))
-		if err == nil || !strings.Contains(err.Error(), c.path+": ") || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: want %s: %s in\n%v", c.src, c.path, c.want, err)
-		}
+		t.Run(c.src, func(t *testing.T) {
+			_, err := Decode("", []byte(c.src+"\n"))
+			if err == nil || !strings.Contains(err.Error(), c.path+": ") || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s: want %s: %s in\n%v", c.src, c.path, c.want, err)
+			}
+		})
 	}
 }
 
@@ -262,10 +264,12 @@ func TestProblemsOfOthersGetTheirPlace(t *testing.T) {
 	for path, want := range map[string][2]int{
 		"labels.a.when": {3, 11}, "labels.b.when": {4, 6}, "labels.b.window": {4, 6}, "join.impression": {1, 1},
 	} {
-		p := c.Problem(path, "is wrong")
-		if got := [2]int{p.Line, p.Column}; got != want {
-			t.Errorf("%s is at %v, want %v", path, got, want)
-		}
+		t.Run(path, func(t *testing.T) {
+			p := c.Problem(path, "is wrong")
+			if got := [2]int{p.Line, p.Column}; got != want {
+				t.Errorf("%s is at %v, want %v", path, got, want)
+			}
+		})
 	}
 	if err := c.Fail(); err != nil {
 		t.Errorf("no problems are the error %v", err)
@@ -284,11 +288,13 @@ func TestNotYAML(t *testing.T) {
 		{"labels:\n  a: value > 1 ? true : false\n", "put the value in quotes"},
 		{"labels:\n  a: 'type == 'click''\n", "put the whole value in quotes"},
 	} {
-		_, err := Decode("f", []byte(c.src))
-		var known *Error
-		if !errors.As(err, &known) || len(known.Problems) != 1 || !strings.Contains(err.Error(), c.want) && c.want != "2:1" {
-			t.Errorf("%.20q gives %v, want one problem: %s", c.src, err, c.want)
-		}
+		t.Run(c.src, func(t *testing.T) {
+			_, err := Decode("f", []byte(c.src))
+			var known *Error
+			if !errors.As(err, &known) || len(known.Problems) != 1 || !strings.Contains(err.Error(), c.want) && c.want != "2:1" {
+				t.Errorf("%.20q gives %v, want one problem: %s", c.src, err, c.want)
+			}
+		})
 	}
 }
 
@@ -331,8 +337,10 @@ func TestNearest(t *testing.T) {
 		"windw": "window", "widnow": "window", "WINDOW": "window", "whne": "when", "correction": "corrections",
 		"corections": "corrections", "size": "", "": "", "w": "", "outcomes": "",
 	} {
-		if got := Nearest(name, known); got != want {
-			t.Errorf("nearest to %q is %q, want %q", name, got, want)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := Nearest(name, known); got != want {
+				t.Errorf("nearest to %q is %q, want %q", name, got, want)
+			}
+		})
 	}
 }

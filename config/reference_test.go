@@ -168,9 +168,11 @@ func TestReferenceOf(t *testing.T) {
 		"lateness":    "did you mean join.lateness?",
 		"no such one": "or a block: name, nats, inputs",
 	} {
-		if _, err := ReferenceOf(path); err == nil || !strings.Contains(err.Error(), said) {
-			t.Errorf("%s: got %v, want %q", path, err, said)
-		}
+		t.Run(path, func(t *testing.T) {
+			if _, err := ReferenceOf(path); err == nil || !strings.Contains(err.Error(), said) {
+				t.Errorf("%s: got %v, want %q", path, err, said)
+			}
+		})
 	}
 }
 

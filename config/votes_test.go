@@ -21,11 +21,13 @@ func TestVotes(t *testing.T) {
 		"by": "by: attrs.user", "min": "by: attrs.rater, min: 2", "ties": "by: attrs.rater, ties: lowest",
 		"classes": "by: attrs.rater, classes: [a, b]",
 	} {
-		base := decodeOK(t, `labels: {good: {when: 'true', value: majority(attrs.c), by: attrs.rater}}`)
-		changed := decodeOK(t, `labels: {good: {when: 'true', value: majority(attrs.c), `+other+`}}`)
-		if base.Fingerprint() == changed.Fingerprint() {
-			t.Errorf("%s decides labels, and is not in the fingerprint", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			base := decodeOK(t, `labels: {good: {when: 'true', value: majority(attrs.c), by: attrs.rater}}`)
+			changed := decodeOK(t, `labels: {good: {when: 'true', value: majority(attrs.c), `+other+`}}`)
+			if base.Fingerprint() == changed.Fingerprint() {
+				t.Errorf("%s decides labels, and is not in the fingerprint", name)
+			}
+		})
 	}
 }
 
@@ -46,9 +48,11 @@ func TestWrongVotes(t *testing.T) {
 		`{when: 'true', value: majority, by: attrs.rater, columns: {a_votes: 'attrs.ms'}}`: "its column a_votes is a column of the votes of label a",
 		`{of: 'b == 1', by: attrs.rater}`:                                                  "labels.a.by: has no effect beside `of`",
 	} {
-		_, err := Decode("f.yaml", []byte("labels: {a: "+label+"}"))
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v does not say %q", label, err, want)
-		}
+		t.Run(label, func(t *testing.T) {
+			_, err := Decode("f.yaml", []byte("labels: {a: "+label+"}"))
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v does not say %q", label, err, want)
+			}
+		})
 	}
 }

@@ -28,18 +28,22 @@ func TestParseTime(t *testing.T) {
 		"2024-06-04T19:02:41.5Z": 5e8, "2024-06-04T19:02:41.000000001Z": 1, "2024-06-04T19:02:41.998+00:00": 998e6,
 		"2024-06-04T19:02:41.0000000019Z": 1, "2024-06-04T19:02:41.999999999999999999999999Z": 999999999,
 	} {
-		got, err := events.ParseTime(text)
-		if err != nil || got != mustParse(t, base).Add(after) {
-			t.Errorf("%s: %v, %v; want %v", text, got, err, mustParse(t, base).Add(after))
-		}
+		t.Run(text, func(t *testing.T) {
+			got, err := events.ParseTime(text)
+			if err != nil || got != mustParse(t, base).Add(after) {
+				t.Errorf("%s: %v, %v; want %v", text, got, err, mustParse(t, base).Add(after))
+			}
+		})
 	}
 	for text, want := range map[string]events.Time{
 		"1970-01-01T00:00:00Z": 0, "1969-12-31T23:59:59.999999999Z": -1, "2262-04-11T23:47:16.854775806Z": events.MaxTime - 1, "1677-09-21T00:12:43.145224193Z": events.MinTime + 1,
 		"2000-02-29T00:00:00Z": 951782400e9, "1900-03-01T00:00:00Z": -2203891200e9,
 	} {
-		if got, err := events.ParseTime(text); err != nil || got != want {
-			t.Errorf("%s: %d, %v; want %d", text, got, err, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			if got, err := events.ParseTime(text); err != nil || got != want {
+				t.Errorf("%s: %d, %v; want %d", text, got, err, want)
+			}
+		})
 	}
 	for _, text := range []string{
 		"", "Z", "2024-06-04", "2024-06-04T19:02Z", "2024-06-04T19:02:41", "2024-06-04T19:02:41+00", "2024-06-04T19:02:41+0", "2024-06-04T19:02:41+000", "2024-06-04T19:02:41+00:0",

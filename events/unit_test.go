@@ -11,9 +11,11 @@ import (
 
 func TestParseUnit(t *testing.T) {
 	for name, want := range map[string]events.Unit{"": events.UnitAuto, "auto": events.UnitAuto, "s": events.UnitS, "ms": events.UnitMS, "us": events.UnitUS, "ns": events.UnitNS} {
-		if got, err := events.ParseUnit(name); err != nil || got != want {
-			t.Errorf("%q: %v, %v", name, got, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got, err := events.ParseUnit(name); err != nil || got != want {
+				t.Errorf("%q: %v, %v", name, got, err)
+			}
+		})
 	}
 	if _, err := events.ParseUnit("h"); err == nil || !strings.Contains(err.Error(), "ms") {
 		t.Errorf("an unknown unit gives %v, want the known ones", err)

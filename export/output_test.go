@@ -313,8 +313,10 @@ func TestStageIsUsedUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, cut := range map[string]*joiner.Cut{"number": testCut(2, "n"), "nonce": testCut(1, "")} {
-		if _, err := s.commit(context.Background(), cut); err == nil {
-			t.Fatalf("a cut with the wrong %s was committed", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if _, err := s.commit(context.Background(), cut); err == nil {
+				t.Fatalf("a cut with the wrong %s was committed", name)
+			}
+		})
 	}
 }

@@ -379,16 +379,18 @@ func TestCompare(t *testing.T) {
 			return true
 		}, Comparison{Compared: 9, Differ: 1}, 0},
 	} {
-		got, err := output(c.hash, c.change).Compare(t.Context(), log, CompareOptions{Labels: []string{"clicked"}, From: events.MinTime, To: events.MaxTime, RulesHash: "abc", Former: cmp.Or(c.former, events.MinTime)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n := got.Differ + got.Missing + got.Extra; int64(len(got.Examples)) != n {
-			t.Errorf("%s: %d examples of %d: %q", what, len(got.Examples), n, got.Examples)
-		}
-		if got.Examples = nil; !reflect.DeepEqual(got, c.want) {
-			t.Errorf("%s: %+v, want %+v", what, got, c.want)
-		}
+		t.Run(what, func(t *testing.T) {
+			got, err := output(c.hash, c.change).Compare(t.Context(), log, CompareOptions{Labels: []string{"clicked"}, From: events.MinTime, To: events.MaxTime, RulesHash: "abc", Former: cmp.Or(c.former, events.MinTime)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := got.Differ + got.Missing + got.Extra; int64(len(got.Examples)) != n {
+				t.Errorf("%s: %d examples of %d: %q", what, len(got.Examples), n, got.Examples)
+			}
+			if got.Examples = nil; !reflect.DeepEqual(got, c.want) {
+				t.Errorf("%s: %+v, want %+v", what, got, c.want)
+			}
+		})
 	}
 }
 

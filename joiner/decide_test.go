@@ -57,7 +57,7 @@ func decide(rules *joiner.Rules, req *events.Request, list ...events.Outcome) (*
 
 func TestWindowEdges(t *testing.T) {
 	const window, skew = time.Minute, time.Second
-	for _, c := range []struct {
+	for i, c := range []struct {
 		after time.Duration
 		fate  joiner.Disposition
 		value float64
@@ -66,12 +66,14 @@ func TestWindowEdges(t *testing.T) {
 		{window, joiner.DispositionJoined, 1}, {window + 1, joiner.DispositionJoined, 0}, // in the other label's window
 		{2 * window, joiner.DispositionJoined, 0}, {2*window + 1, joiner.DispositionOutsideWindow, 0},
 	} {
-		rules := joiner.Rules{ClockSkew: skew, Labels: []joiner.Label{clicks(window, joiner.AggAny), {Window: 2 * window, When: is("buy")}}}
-		d, fates := decide(&rules, request(), click("o", c.after, ""))
-		cell := d.Rows(events.MaxTime, joiner.ReasonClosed)[0].Cells[0]
-		if fates[0] != c.fate || cell.Value != c.value || cell.Null {
-			t.Errorf("an outcome %v after its request is %v and gives %+v, want %v and %v", c.after, fates[0], cell, c.fate, c.value)
-		}
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			rules := joiner.Rules{ClockSkew: skew, Labels: []joiner.Label{clicks(window, joiner.AggAny), {Window: 2 * window, When: is("buy")}}}
+			d, fates := decide(&rules, request(), click("o", c.after, ""))
+			cell := d.Rows(events.MaxTime, joiner.ReasonClosed)[0].Cells[0]
+			if fates[0] != c.fate || cell.Value != c.value || cell.Null {
+				t.Errorf("an outcome %v after its request is %v and gives %+v, want %v and %v", c.after, fates[0], cell, c.fate, c.value)
+			}
+		})
 	}
 }
 
@@ -94,16 +96,18 @@ func TestItems(t *testing.T) {
 		{"a row for the request", &whole, request("a", "b"), "b", joiner.DispositionJoined, []float64{1}},
 		{"a row for the request, unknown item", &whole, request("a", "b"), "c", joiner.DispositionUnknownItem, []float64{0}},
 	} {
-		d, fates := decide(c.rules, c.req, click("o", 1, c.item))
-		var got []float64
-		for i, row := range d.Rows(events.MaxTime, joiner.ReasonClosed) {
-			if got = append(got, row.Cells[0].Value); row.Item != i && (row.Item != -1 || len(c.rows) != 1) {
-				t.Errorf("%s: row %d is of item %d", c.name, i, row.Item)
+		t.Run(c.name, func(t *testing.T) {
+			d, fates := decide(c.rules, c.req, click("o", 1, c.item))
+			var got []float64
+			for i, row := range d.Rows(events.MaxTime, joiner.ReasonClosed) {
+				if got = append(got, row.Cells[0].Value); row.Item != i && (row.Item != -1 || len(c.rows) != 1) {
+					t.Errorf("%s: row %d is of item %d", c.name, i, row.Item)
+				}
 			}
-		}
-		if fates[0] != c.fate || !slices.Equal(got, c.rows) {
-			t.Errorf("%s: %v, %v, want %v, %v", c.name, fates[0], got, c.fate, c.rows)
-		}
+			if fates[0] != c.fate || !slices.Equal(got, c.rows) {
+				t.Errorf("%s: %v, %v, want %v, %v", c.name, fates[0], got, c.fate, c.rows)
+			}
+		})
 	}
 }
 
@@ -153,14 +157,16 @@ func TestCopies(t *testing.T) {
 		"zero and minus zero": {[]events.Outcome{zero, negative}, []joiner.Disposition{joiner.DispositionJoined, joiner.DispositionDuplicate}, 0},
 		"smallest is outside": {[]events.Outcome{valued("o", -1, 7), valued("o", 1, 8), valued("p", 2, 9)}, []joiner.Disposition{joiner.DispositionOutsideWindow, joiner.DispositionDuplicate, joiner.DispositionJoined}, 9},
 	} {
-		for range 2 {
-			slices.Reverse(c.list)
-			d, fates := decide(&rules, request(), slices.Clone(c.list)...)
-			cell := d.Rows(events.MaxTime, joiner.ReasonClosed)[0].Cells[0]
-			if !slices.Equal(fates, c.fates) || cell.Value != c.value || cell.Null {
-				t.Errorf("%s: %v, %+v, want %v, %v", name, fates, cell, c.fates, c.value)
+		t.Run(name, func(t *testing.T) {
+			for range 2 {
+				slices.Reverse(c.list)
+				d, fates := decide(&rules, request(), slices.Clone(c.list)...)
+				cell := d.Rows(events.MaxTime, joiner.ReasonClosed)[0].Cells[0]
+				if !slices.Equal(fates, c.fates) || cell.Value != c.value || cell.Null {
+					t.Errorf("%s: %v, %+v, want %v, %v", name, fates, cell, c.fates, c.value)
+				}
 			}
-		}
+		})
 	}
 }
 

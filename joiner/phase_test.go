@@ -2,6 +2,7 @@ package joiner_test
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -16,16 +17,18 @@ func TestPhaseEdges(t *testing.T) {
 	const window, skew, corrections = 10, 3, 5
 	r := joiner.Rules{Labels: []joiner.Label{clicks(window, joiner.AggAny), clicks(1, joiner.AggAny)}, ClockSkew: skew, Corrections: corrections}
 	memory := events.Time(window + skew)
-	for _, c := range []struct {
+	for i, c := range []struct {
 		w    events.Time // after the request
 		want joiner.Phase
 	}{
 		{-1, joiner.PhaseOpen}, {window, joiner.PhaseOpen}, {window + 1, joiner.PhaseCorrectable}, {window + corrections, joiner.PhaseCorrectable},
 		{window + corrections + 1, joiner.PhaseRemembered}, {window + memory, joiner.PhaseRemembered}, {window + memory + 1, joiner.PhaseForgotten},
 	} {
-		if got := r.Phase(t0, t0+c.w); got != c.want {
-			t.Errorf("%d ns after it a request is %v, want %v", c.w, got, c.want)
-		}
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			if got := r.Phase(t0, t0+c.w); got != c.want {
+				t.Errorf("%d ns after it a request is %v, want %v", c.w, got, c.want)
+			}
+		})
 	}
 }
 

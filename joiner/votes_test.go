@@ -34,13 +34,15 @@ func TestVotesTellNothingEarly(t *testing.T) {
 		kind        string
 		rows, tells int
 	}{{"a", 0, 0}, {"b", 0, 0}, {"click", 1, 1}, {"c", 0, 0}} {
-		made = 0
-		ev := outcomeEvent(m, uint64(2+i), t0.Add(time.Duration(i)), c.kind)
-		fx, err := m.Step(x, ev, rules.At(t0, events.MinTime))
-		if err != nil || made != c.rows || len(fx.Updates) != c.tells {
-			t.Errorf("outcome %s: rows are made %d times, %d are told (%v), want %d and %d", c.kind, made, len(fx.Updates), err,
-				c.rows, c.tells)
-		}
+		t.Run(c.kind, func(t *testing.T) {
+			made = 0
+			ev := outcomeEvent(m, uint64(2+i), t0.Add(time.Duration(i)), c.kind)
+			fx, err := m.Step(x, ev, rules.At(t0, events.MinTime))
+			if err != nil || made != c.rows || len(fx.Updates) != c.tells {
+				t.Errorf("outcome %s: rows are made %d times, %d are told (%v), want %d and %d", c.kind, made, len(fx.Updates), err,
+					c.rows, c.tells)
+			}
+		})
 	}
 }
 

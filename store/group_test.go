@@ -60,13 +60,15 @@ func TestGroupsEnd(t *testing.T) {
 	}{
 		"small": {10, 1, groupMost}, "large": {groupBytes / 10, 1, 10}, "huge": {2 * groupBytes, 1, 1}, "across slices": {10, 1 << (sliceBits - 2), 4},
 	} {
-		var list []newRequest
-		for i := range 2 * groupMost {
-			list = append(list, newRequest{key: joiner.RequestKey{TS: events.Time(i * c.step)}, data: make([]byte, c.size)})
-		}
-		if got := s.groupOf(list); got != c.want {
-			t.Errorf("%s: %d requests make a group, want %d", name, got, c.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			var list []newRequest
+			for i := range 2 * groupMost {
+				list = append(list, newRequest{key: joiner.RequestKey{TS: events.Time(i * c.step)}, data: make([]byte, c.size)})
+			}
+			if got := s.groupOf(list); got != c.want {
+				t.Errorf("%s: %d requests make a group, want %d", name, got, c.want)
+			}
+		})
 	}
 }
 

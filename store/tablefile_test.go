@@ -47,25 +47,27 @@ func TestTablesAreGathered(t *testing.T) {
 		"sync to": func(f vfs.File) error { _, err := f.SyncTo(int64(len(block))); return err },
 	}
 	for how, end := range ends {
-		for name, fewest := range map[string]int{"000007.sst": 1, "MANIFEST-000007": 100} {
-			under := &countingFS{FS: vfs.NewMem(), most: 100}
-			f, err := tableFS{under}.Create(name, vfs.WriteCategoryUnspecified)
-			for range 100 {
-				if err == nil {
-					_, err = f.Write(bytes.Clone(block)) // a file may modify it
+		t.Run(how, func(t *testing.T) {
+			for name, fewest := range map[string]int{"000007.sst": 1, "MANIFEST-000007": 100} {
+				under := &countingFS{FS: vfs.NewMem(), most: 100}
+				f, err := tableFS{under}.Create(name, vfs.WriteCategoryUnspecified)
+				for range 100 {
+					if err == nil {
+						_, err = f.Write(bytes.Clone(block)) // a file may modify it
+					}
+				}
+				if err = errors.Join(err, end(f)); err != nil {
+					t.Fatal(how, err)
+				}
+				info, err := under.Stat(name)
+				if err != nil || info.Size() != int64(100*len(block)) {
+					t.Errorf("%s: %s has %v bytes after %d writes, error %v", how, name, info.Size(), 100*len(block), err)
+				}
+				if n := under.made.writes; n < fewest || n > 100*len(block)/tableBuffer+fewest {
+					t.Errorf("%s: %s was written %d times", how, name, n)
 				}
 			}
-			if err = errors.Join(err, end(f)); err != nil {
-				t.Fatal(how, err)
-			}
-			info, err := under.Stat(name)
-			if err != nil || info.Size() != int64(100*len(block)) {
-				t.Errorf("%s: %s has %v bytes after %d writes, error %v", how, name, info.Size(), 100*len(block), err)
-			}
-			if n := under.made.writes; n < fewest || n > 100*len(block)/tableBuffer+fewest {
-				t.Errorf("%s: %s was written %d times", how, name, n)
-			}
-		}
+		})
 	}
 }
 

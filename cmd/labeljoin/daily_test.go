@@ -93,9 +93,11 @@ func TestRefusedDay(t *testing.T) {
 `,
 		"outcomes.jsonl": "",
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 	t.Chdir(dir)
 	if code, _, talk := runLine(t, "replay", "--requests", "requests.jsonl", "--outcomes", "outcomes.jsonl", "--complete"); code != 0 {

@@ -124,9 +124,11 @@ func TestContainerfile(t *testing.T) {
 		"CMD": `["run", "--config", "/etc/labeljoin/labeljoin.yaml"]`,
 	}
 	for instruction, rest := range want {
-		if said[instruction] != rest {
-			t.Errorf("%s is %q, want %q", instruction, said[instruction], rest)
-		}
+		t.Run(instruction, func(t *testing.T) {
+			if said[instruction] != rest {
+				t.Errorf("%s is %q, want %q", instruction, said[instruction], rest)
+			}
+		})
 	}
 	if _, ok := said["RUN"]; ok {
 		t.Error("RUN needs a shell, and an image from scratch has none")

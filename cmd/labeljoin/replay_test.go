@@ -158,7 +158,9 @@ func TestReplayWantsEvidence(t *testing.T) {
 		"two":        requestLines(0, 2),
 		"fewforeign": strings.ReplaceAll(clickLines(0, 4), `: "r`, `: "R-`),
 	} {
-		putFile(t, name, text)
+		t.Run(name, func(t *testing.T) {
+			putFile(t, name, text)
+		})
 	}
 	for i, c := range []struct {
 		name, args string

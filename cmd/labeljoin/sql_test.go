@@ -26,10 +26,12 @@ func TestArchiveAndSQL(t *testing.T) {
 	for dialect, table := range map[string]string{
 		"duckdb": "read_parquet('archive/requests/*.parquet'", "spark": "parquet.`archive/requests`",
 	} {
-		got := runMain(t, "sql", "--dialect", dialect, "--create", "x.labels", "--complete")
-		if got.code != 0 || !strings.Contains(got.stdout, table) || !strings.Contains(got.stdout, "CREATE TABLE ") {
-			t.Errorf("%s ends with %d: %s%s", dialect, got.code, got.stdout, got.stderr)
-		}
+		t.Run(dialect, func(t *testing.T) {
+			got := runMain(t, "sql", "--dialect", dialect, "--create", "x.labels", "--complete")
+			if got.code != 0 || !strings.Contains(got.stdout, table) || !strings.Contains(got.stdout, "CREATE TABLE ") {
+				t.Errorf("%s ends with %d: %s%s", dialect, got.code, got.stdout, got.stderr)
+			}
+		})
 	}
 }
 

@@ -71,8 +71,10 @@ func TestStatsCountTheLastStateOfRows(t *testing.T) {
 		"no such column":          {"stats", "--out", dir, "--date", "2026-11-21", "--slice", "browser"},
 		"no such file":            {"stats", filepath.Join(dir, "nothing")},
 	} {
-		if code, _, talk := runLine(t, args...); code != terminal.ExitUsage || talk == "" {
-			t.Errorf("%s: exit code %d, %q", name, code, talk)
-		}
+		t.Run(name, func(t *testing.T) {
+			if code, _, talk := runLine(t, args...); code != terminal.ExitUsage || talk == "" {
+				t.Errorf("%s: exit code %d, %q", name, code, talk)
+			}
+		})
 	}
 }

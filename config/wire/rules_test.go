@@ -104,14 +104,16 @@ func TestWrongExpressions(t *testing.T) {
 		`labels: {a: 'item.positon < 3'}`:                                                 `labels.a.when: unknown name of the item "positon"; did you mean "position"?`,
 		`{labels: {a: 'true'}, join: {negatives: seen, impression: 'item.position < 3'}}`: "join.impression: it looks at the request or the item",
 	} {
-		c, err := config.Decode("labeljoin.yaml", []byte(src))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err = Rules(c); err == nil || !strings.Contains(err.Error(), want) ||
-			!strings.HasPrefix(err.Error(), "labeljoin.yaml:1:") {
-			t.Errorf("%s: %v does not say %q", src, err, want)
-		}
+		t.Run(src, func(t *testing.T) {
+			c, err := config.Decode("labeljoin.yaml", []byte(src))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = Rules(c); err == nil || !strings.Contains(err.Error(), want) ||
+				!strings.HasPrefix(err.Error(), "labeljoin.yaml:1:") {
+				t.Errorf("%s: %v does not say %q", src, err, want)
+			}
+		})
 	}
 }
 

@@ -45,9 +45,11 @@ func TestDetect(t *testing.T) {
 		"Obj\x01\x00":                      formats.FormatAvro,
 		"Obj":                              formats.FormatLines,
 	} {
-		if got := formats.Detect([]byte(text)); got != want {
-			t.Errorf("%q is %s, want %s", text, got, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			if got := formats.Detect([]byte(text)); got != want {
+				t.Errorf("%q is %s, want %s", text, got, want)
+			}
+		})
 	}
 }
 
@@ -134,10 +136,12 @@ func TestArray(t *testing.T) {
 		"[{},]":                             {"{}"},
 		"[{},,{}]":                          {"{}", "", "{}"},
 	} {
-		got, err := elements(text, 1000)
-		if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
-			t.Errorf("%q: %q, %v; want %q", text, got, err, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			got, err := elements(text, 1000)
+			if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%q: %q, %v; want %q", text, got, err, want)
+			}
+		})
 	}
 	got, err := elements("[{},{\"a\":", 1000)
 	if !errors.Is(err, io.ErrUnexpectedEOF) || len(got) != 2 {

@@ -237,10 +237,12 @@ func TestOptionsThatContradictEachOther(t *testing.T) {
 		"unescaped password": {URL: "nats://joe:" + secret + "@host:4222"},
 		"no host":            {URL: "nats://"},
 	} {
-		_, err := Connect(opts, nil)
-		if err == nil || strings.Contains(err.Error(), "s3cr3t") {
-			t.Errorf("%s: got %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			_, err := Connect(opts, nil)
+			if err == nil || strings.Contains(err.Error(), "s3cr3t") {
+				t.Errorf("%s: got %v", name, err)
+			}
+		})
 	}
 }
 
@@ -253,9 +255,11 @@ func TestRedact(t *testing.T) {
 		"nats://token@a:1,tls://joe:p@ss@b:2,c:3":    "nats://xxxxx@a:1,tls://xxxxx@b:2,c:3",
 		"nats://" + secret + "@host," + "nats://b:1": "nats://xxxxx@host,nats://b:1",
 	} {
-		if got := redact(address); got != want {
-			t.Errorf("%q becomes %q, want %q", address, got, want)
-		}
+		t.Run(address, func(t *testing.T) {
+			if got := redact(address); got != want {
+				t.Errorf("%q becomes %q, want %q", address, got, want)
+			}
+		})
 	}
 }
 

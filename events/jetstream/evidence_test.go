@@ -535,8 +535,10 @@ func TestPatternsOfTransforms(t *testing.T) {
 		"plain.>":                   "plain.>",
 		fmt.Sprintf("x.{{%s}}", "slicefromleft(1,2)") + ".>": "x.*.>",
 	} {
-		if got := pattern(dest); got != want {
-			t.Errorf("%s makes %s, want %s", dest, got, want)
-		}
+		t.Run(dest, func(t *testing.T) {
+			if got := pattern(dest); got != want {
+				t.Errorf("%s makes %s, want %s", dest, got, want)
+			}
+		})
 	}
 }

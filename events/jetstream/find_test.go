@@ -111,8 +111,10 @@ func TestFilteredSaysWhetherOthersMayBeInTheStream(t *testing.T) {
 		"all of it":   {jetstream.StreamConfig{Mirror: &jetstream.StreamSource{}}, []string{">"}, false},
 		"transformed": {jetstream.StreamConfig{Subjects: []string{"a"}, SubjectTransform: &jetstream.SubjectTransformConfig{}}, []string{"a"}, true},
 	} {
-		if got := filtered(&c.config, c.subjects); got != c.want {
-			t.Errorf("%s: %v", name, got)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := filtered(&c.config, c.subjects); got != c.want {
+				t.Errorf("%s: %v", name, got)
+			}
+		})
 	}
 }

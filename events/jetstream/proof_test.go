@@ -132,34 +132,36 @@ func TestALogThatIsTrimmedWhileItIsAskedProvesNothing(t *testing.T) {
 	nc := dial(t, ConnOptions{URL: guarded(t, func(*server.Options) {}).ClientURL()})
 	info := infoJSON(time.Unix(500, 0).UTC(), 9, time.Unix(1000, 0))
 	for first, nothing := range map[string]bool{"6": true, "7": false} {
-		answers := map[string][]string{
-			"$JS.API.STREAM.INFO.log":    {info, info, strings.Replace(info, `"first_seq":1`, `"first_seq":`+first, 1), info},
-			"$JS.API.STREAM.MSG.GET.log": {`{"error":{"code":404,"err_code":10037,"description":"no message found"}}`},
-		}
-		sub, err := nc.Subscribe("$JS.API.>", func(m *nats.Msg) {
-			if list := answers[m.Subject]; len(list) > 0 {
-				answers[m.Subject] = list[1:]
-				_ = m.Respond([]byte(list[0]))
+		t.Run(first, func(t *testing.T) {
+			answers := map[string][]string{
+				"$JS.API.STREAM.INFO.log":    {info, info, strings.Replace(info, `"first_seq":1`, `"first_seq":`+first, 1), info},
+				"$JS.API.STREAM.MSG.GET.log": {`{"error":{"code":404,"err_code":10037,"description":"no message found"}}`},
+			}
+			sub, err := nc.Subscribe("$JS.API.>", func(m *nats.Msg) {
+				if list := answers[m.Subject]; len(list) > 0 {
+					answers[m.Subject] = list[1:]
+					_ = m.Respond([]byte(list[0]))
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			js, err := jetstream.New(nc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := answer{received: 5, passed: 5}
+			log := Log{Stream: "log", Filtered: true, Inputs: []Input{requests("log.x")}}
+			if err := a.fill(deadline(t), js, &log, func() time.Duration { return time.Hour }); err != nil {
+				t.Fatal(err)
+			}
+			if a.nothing != nothing {
+				t.Errorf("with a first message %s, message 5 being the last one read: nothing follows is %v", first, a.nothing)
+			}
+			if err := sub.Unsubscribe(); err != nil {
+				t.Fatal(err)
 			}
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		js, err := jetstream.New(nc)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a := answer{received: 5, passed: 5}
-		log := Log{Stream: "log", Filtered: true, Inputs: []Input{requests("log.x")}}
-		if err := a.fill(deadline(t), js, &log, func() time.Duration { return time.Hour }); err != nil {
-			t.Fatal(err)
-		}
-		if a.nothing != nothing {
-			t.Errorf("with a first message %s, message 5 being the last one read: nothing follows is %v", first, a.nothing)
-		}
-		if err := sub.Unsubscribe(); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 

@@ -132,9 +132,11 @@ func TestNewPublisherTellsWhatIsWrong(t *testing.T) {
 	nc := inProcess(t)
 	loose(t, nc, jetstream.StreamConfig{Name: "taken", Subjects: []string{"something"}})
 	for subject, says := range map[string]string{"": "empty", "a.>": "wildcards", "nowhere": "create: true"} {
-		if _, err := NewPublisher(deadline(t), nc, PublisherOptions{Subject: subject}); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%q: got %v", subject, err)
-		}
+		t.Run(subject, func(t *testing.T) {
+			if _, err := NewPublisher(deadline(t), nc, PublisherOptions{Subject: subject}); err == nil || !strings.Contains(err.Error(), says) {
+				t.Errorf("%q: got %v", subject, err)
+			}
+		})
 	}
 	if _, err := NewPublisher(deadline(t), nc, PublisherOptions{Subject: "a", Stream: "taken", Create: true}); err == nil {
 		t.Error("a stream without the subject passed")

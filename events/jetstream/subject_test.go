@@ -55,9 +55,11 @@ func TestCovers(t *testing.T) {
 		{"*", ">", false},
 		{"a.b", "a.b.c", false},
 	} {
-		if got := covers(c.pattern, c.subject); got != c.want {
-			t.Errorf("covers(%q, %q) is %v", c.pattern, c.subject, got)
-		}
+		t.Run(c.pattern, func(t *testing.T) {
+			if got := covers(c.pattern, c.subject); got != c.want {
+				t.Errorf("covers(%q, %q) is %v", c.pattern, c.subject, got)
+			}
+		})
 	}
 }
 
@@ -78,8 +80,10 @@ func TestStreamName(t *testing.T) {
 	for subject, want := range map[string]string{
 		"requests.>": "requests", "labels.feed": "labels_feed", "a.*.b": "a_b", ">": "events", "a/b": "a_b",
 	} {
-		if got := streamName(subject); got != want {
-			t.Errorf("%q becomes %q, want %q", subject, got, want)
-		}
+		t.Run(subject, func(t *testing.T) {
+			if got := streamName(subject); got != want {
+				t.Errorf("%q becomes %q, want %q", subject, got, want)
+			}
+		})
 	}
 }

@@ -189,13 +189,15 @@ func TestOptionsOfTheDecoder(t *testing.T) {
 		{d: jsonevent.Decoder{MaxDepth: 3}, reason: events.ReasonTooDeep},
 		{d: jsonevent.Decoder{MaxBytes: len(raw) - 1}, reason: events.ReasonTooLarge},
 	} {
-		req, err := c.d.DecodeRequest(raw)
-		if reasonOf(t, err) != c.reason {
-			t.Errorf("%+v: %v, want reason %q", c.d, err, c.reason)
-		}
-		if err == nil && (req.TS != c.ts || req.Features[0].Name != c.name) {
-			t.Errorf("%+v: ts %d, feature %s; want %d, %s", c.d, req.TS, req.Features[0].Name, c.ts, c.name)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			req, err := c.d.DecodeRequest(raw)
+			if reasonOf(t, err) != c.reason {
+				t.Errorf("%+v: %v, want reason %q", c.d, err, c.reason)
+			}
+			if err == nil && (req.TS != c.ts || req.Features[0].Name != c.name) {
+				t.Errorf("%+v: ts %d, feature %s; want %d, %s", c.d, req.TS, req.Features[0].Name, c.ts, c.name)
+			}
+		})
 	}
 }
 
@@ -227,7 +229,9 @@ func TestNumbersAreExact(t *testing.T) {
 		"1.7976931348623157e308": math.MaxFloat64, "5e-324": 5e-324, "1e-400": 0, "0.3": 0.3, "123456789012345678901234567890": 1.2345678901234568e29,
 		"2.2250738585072011e-308": 2.2250738585072011e-308, "0.000000000000000000000000000001": 1e-30, "8.41e21": 8.41e21, "18446744073709551616": 1 << 64,
 	} {
-		checkScore(t, text, want)
+		t.Run(text, func(t *testing.T) {
+			checkScore(t, text, want)
+		})
 	}
 	r := rand.New(rand.NewPCG(5, 6)) // fixed: every run is the same
 	for range 20_000 {
@@ -266,13 +270,15 @@ func TestEndsOfInt64(t *testing.T) {
 		"9223372036854775807": events.ValueInt, "-9223372036854775808": events.ValueInt, "9223372036854775808": events.ValueDouble, "-9223372036854775809": events.ValueDouble,
 		"-9999999999999999999": events.ValueDouble, "99999999999999999999": events.ValueDouble, "0": events.ValueInt, "-1": events.ValueInt, "1.0": events.ValueDouble, "1E0": events.ValueDouble,
 	} {
-		req, err := new(jsonevent.Decoder).DecodeRequest([]byte(`{"request_id":"r","ts":1,"features":{"x":` + text + `}}`))
-		if err != nil || req.Features[0].Value.Kind != kind {
-			t.Fatalf("%s: %+v, %v; want kind %d", text, req.Features, err, kind)
-		}
-		if v := req.Features[0].Value; kind == events.ValueInt && strconv.FormatInt(v.Int, 10) != text || kind == events.ValueDouble && v.Float != strconvFloat(t, text) {
-			t.Errorf("%s became %+v", text, v)
-		}
+		t.Run(text, func(t *testing.T) {
+			req, err := new(jsonevent.Decoder).DecodeRequest([]byte(`{"request_id":"r","ts":1,"features":{"x":` + text + `}}`))
+			if err != nil || req.Features[0].Value.Kind != kind {
+				t.Fatalf("%s: %+v, %v; want kind %d", text, req.Features, err, kind)
+			}
+			if v := req.Features[0].Value; kind == events.ValueInt && strconv.FormatInt(v.Int, 10) != text || kind == events.ValueDouble && v.Float != strconvFloat(t, text) {
+				t.Errorf("%s became %+v", text, v)
+			}
+		})
 	}
 }
 

@@ -26,9 +26,11 @@ func TestEpochUnits(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]events.Time{"1e3": 1e9, "1.5e3": 15e8, "1000.0": 1e9, "10000e-1": 1e9, "-1e0": -1e6, "0e99": 0, "-0.0": 0, "0.1e1": 1e6, "100000000000000000000000e-20": 1e9} {
-		scan, err := new(jsonevent.Decoder).ScanRequest([]byte(`{"request_id":"r","ts":` + text + `}`))
-		if err != nil || scan.TS != want {
-			t.Errorf("%s: %d, %v; want %d", text, scan.TS, err, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			scan, err := new(jsonevent.Decoder).ScanRequest([]byte(`{"request_id":"r","ts":` + text + `}`))
+			if err != nil || scan.TS != want {
+				t.Errorf("%s: %d, %v; want %d", text, scan.TS, err, want)
+			}
+		})
 	}
 }

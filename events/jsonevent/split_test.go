@@ -58,9 +58,11 @@ func TestSplit(t *testing.T) {
 		"[1,\n{\"b\":2}":                         {`[1,`, `{"b":2}`},
 		"{\"a\":\"\u2028\"}\n{\"b\":\"\u0085\"}": {"{\"a\":\"\u2028\"}", "{\"b\":\"\u0085\"}"},
 	} {
-		if got := pieces(t, []byte(payload)); !slices.Equal(got, want) {
-			t.Errorf("%.80q: %.200q, want %.200q", payload, got, want)
-		}
+		t.Run(payload, func(t *testing.T) {
+			if got := pieces(t, []byte(payload)); !slices.Equal(got, want) {
+				t.Errorf("%.80q: %.200q, want %.200q", payload, got, want)
+			}
+		})
 	}
 }
 

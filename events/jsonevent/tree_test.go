@@ -149,9 +149,11 @@ func TestTreeShortest(t *testing.T) {
 	}
 	for raw, want := range map[string]bool{"0.000001": true, "0.0000001": false, "-12.5": true, "1.0": false,
 		"0.1234567890123456": false, "12345678901.2345": true, "123456789012.3456": false} {
-		if root := tree.Read(&jsonevent.Decoder{}, []byte(raw)); root == nil || root.Shortest() != want {
-			t.Errorf("%s: want %v", raw, want)
-		}
+		t.Run(raw, func(t *testing.T) {
+			if root := tree.Read(&jsonevent.Decoder{}, []byte(raw)); root == nil || root.Shortest() != want {
+				t.Errorf("%s: want %v", raw, want)
+			}
+		})
 	}
 }
 

@@ -132,9 +132,11 @@ func TestByteOrderMark(t *testing.T) {
 		bom + bom:             {bom},
 		`{"a":"` + bom + `"}`: {`{"a":"` + bom + `"}`},
 	} {
-		if got := pieces(t, []byte(payload)); !slices.Equal(got, want) {
-			t.Errorf("%q: %q, want %q", payload, got, want)
-		}
+		t.Run(payload, func(t *testing.T) {
+			if got := pieces(t, []byte(payload)); !slices.Equal(got, want) {
+				t.Errorf("%q: %q, want %q", payload, got, want)
+			}
+		})
 	}
 }
 
@@ -157,10 +159,12 @@ func TestHints(t *testing.T) {
 		`{"request_id":1.0,"ts":1}`: "a fraction or an exponent",
 		`{"request_id":"r","ts":1,"score":"1,5"}`: `score is the string "1,5"`,
 	} {
-		_, err := d.ScanRequest([]byte(raw))
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want something about %q", raw, err, want)
-		}
+		t.Run(raw, func(t *testing.T) {
+			_, err := d.ScanRequest([]byte(raw))
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q: %v, want something about %q", raw, err, want)
+			}
+		})
 	}
 }
 
@@ -173,10 +177,12 @@ func TestOtherUnit(t *testing.T) {
 		`{"request_id":"r","ts":"1970-01-21T10:06:28Z"}`: "",
 		`{"request_id":"r","ts":17}`:                     "",
 	} {
-		var d jsonevent.Decoder
-		if got, _ := d.OtherUnit([]byte(raw), near); got != want {
-			t.Errorf("%s: %q, want %q", raw, got, want)
-		}
+		t.Run(raw, func(t *testing.T) {
+			var d jsonevent.Decoder
+			if got, _ := d.OtherUnit([]byte(raw), near); got != want {
+				t.Errorf("%s: %q, want %q", raw, got, want)
+			}
+		})
 	}
 	right := jsonevent.Decoder{Unit: events.UnitS}
 	if got, _ := right.OtherUnit([]byte(`{"request_id":"r","ts":1764388738,"type":"t"}`), near); got != "" {

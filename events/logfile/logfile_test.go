@@ -232,17 +232,19 @@ func TestTruncatedFiles(t *testing.T) {
 		fmt.Fprintf(&text, "{\"request_id\":\"%x\"}\n", i*i*2654435761)
 	}
 	for name, data := range map[string][]byte{"gzip": zipped(t, []byte(text.String())), "zstd": zstandard(t, []byte(text.String()))} {
-		path := write(t, data[:len(data)*2/3])
-		got, err := drain(t, open(t, path, 1))
-		if err == nil || !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Fatalf("%s: %v, want a file that is not complete", name, err)
-		}
-		if want := fmt.Sprintf("outcome log %s, line %d: ", path, len(got)+1); len(got) == 0 || !strings.HasPrefix(err.Error(), want) {
-			t.Errorf("%s: error %q after %d lines, want it to begin with %q", name, err, len(got), want)
-		}
-		if last := got[len(got)-1]; !bytes.HasSuffix(last.Data, []byte("}")) {
-			t.Errorf("%s: half a line came out: %q", name, last.Data)
-		}
+		t.Run(name, func(t *testing.T) {
+			path := write(t, data[:len(data)*2/3])
+			got, err := drain(t, open(t, path, 1))
+			if err == nil || !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Fatalf("%s: %v, want a file that is not complete", name, err)
+			}
+			if want := fmt.Sprintf("outcome log %s, line %d: ", path, len(got)+1); len(got) == 0 || !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("%s: error %q after %d lines, want it to begin with %q", name, err, len(got), want)
+			}
+			if last := got[len(got)-1]; !bytes.HasSuffix(last.Data, []byte("}")) {
+				t.Errorf("%s: half a line came out: %q", name, last.Data)
+			}
+		})
 	}
 	broken := zipped(t, []byte(text.String()))
 	broken[len(broken)-5] ^= 1 // in the checksum

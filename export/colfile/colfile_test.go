@@ -431,13 +431,15 @@ func TestMisuse(t *testing.T) {
 			return err
 		},
 	} {
-		w, err := NewWriter(io.Discard, schema, Options{Codec: &zstd.Codec{}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := steps(w); err == nil {
-			t.Errorf("%s: accepted", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			w, err := NewWriter(io.Discard, schema, Options{Codec: &zstd.Codec{}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := steps(w); err == nil {
+				t.Errorf("%s: accepted", name)
+			}
+		})
 	}
 	uuid := parquet.NewSchema("row", parquet.Group{"a": parquet.UUID()})
 	w, err := NewWriter(io.Discard, uuid, Options{Codec: &zstd.Codec{}})

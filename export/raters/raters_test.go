@@ -61,9 +61,11 @@ func TestAlpha(t *testing.T) {
 	}
 	for name, lines := range map[string][]string{"one rater": {"1 2 3"}, "all the same": {"1 1", "1 1"},
 		"nothing in common": {"1 .", ". 1"}} {
-		if a := votesOf(t, lines...).Agreement().Alpha; a.Nominal != nil || a.Ordinal != nil || a.Interval != nil {
-			t.Errorf("%s: there is an alpha: %v", name, a)
-		}
+		t.Run(name, func(t *testing.T) {
+			if a := votesOf(t, lines...).Agreement().Alpha; a.Nominal != nil || a.Ordinal != nil || a.Interval != nil {
+				t.Errorf("%s: there is an alpha: %v", name, a)
+			}
+		})
 	}
 }
 

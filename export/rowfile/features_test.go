@@ -84,22 +84,24 @@ func TestDeclaredFeatures(t *testing.T) {
 		{"j", raw, "[{}]", 0}, {"j", text("x"), `"x"`, 0}, {"j", integer(5), "5", 0}, {"j", list(integer(1), yes), "[1,true]", 0},
 		{"j", double(math.NaN()), `"NaN"`, 0}, {"j", null, nil, 0},
 	} {
-		s := with(values{c.name: c.v}, nil)
-		unfit, err := b.Add(&s.req, &s.row)
-		if err != nil || unfit != c.unfit {
-			t.Fatalf("case %d: %d unfit, want %d: %v", i, unfit, c.unfit, err)
-		}
-		one := l.NewTable(nil).NewBuilder()
-		if _, err := one.Add(&s.req, &s.row); err != nil {
-			t.Fatal(err)
-		}
-		rows, columns := readAll(t, first(encode(t, one)))
-		if !same(rows[0][c.name], c.want) {
-			t.Fatalf("case %d: column %s holds %#v, want %#v", i, c.name, rows[0][c.name], c.want)
-		}
-		if want := []string{"b", "d", "i", "j", "li", "never", "s", "item_ls"}; !slices.Equal(columns[8:16], want) {
-			t.Fatalf("columns %q, want %q: what is declared is always there", columns[8:16], want)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			s := with(values{c.name: c.v}, nil)
+			unfit, err := b.Add(&s.req, &s.row)
+			if err != nil || unfit != c.unfit {
+				t.Fatalf("case %d: %d unfit, want %d: %v", i, unfit, c.unfit, err)
+			}
+			one := l.NewTable(nil).NewBuilder()
+			if _, err := one.Add(&s.req, &s.row); err != nil {
+				t.Fatal(err)
+			}
+			rows, columns := readAll(t, first(encode(t, one)))
+			if !same(rows[0][c.name], c.want) {
+				t.Fatalf("case %d: column %s holds %#v, want %#v", i, c.name, rows[0][c.name], c.want)
+			}
+			if want := []string{"b", "d", "i", "j", "li", "never", "s", "item_ls"}; !slices.Equal(columns[8:16], want) {
+				t.Fatalf("columns %q, want %q: what is declared is always there", columns[8:16], want)
+			}
+		})
 	}
 }
 
@@ -134,9 +136,11 @@ func TestStrangeNamesAndValues(t *testing.T) {
 		t.Errorf("%d of 7 numbers are there, in columns %.40q", numbers, columns)
 	}
 	for name, want := range map[string]any{"request_id": "r\uFFFD", "bad": "a\uFFFDb", "inf": math.Inf(-1), "_": 1.0, "a.b": 2.0, "a_b_c": 3.0} {
-		if got[name] != want {
-			t.Errorf("column %q holds %#v, want %#v", name, got[name], want)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got[name] != want {
+				t.Errorf("column %q holds %#v, want %#v", name, got[name], want)
+			}
+		})
 	}
 	if f, ok := rows[0]["nan"].(float64); !ok || !math.IsNaN(f) {
 		t.Errorf("NaN came back as %#v", rows[0]["nan"])
@@ -187,8 +191,10 @@ func TestRowsThatCannotBe(t *testing.T) {
 		"item": {Item: 0, Cells: cells}, "negative item": {Item: -2, Cells: cells},
 		"labels": {Item: -1}, "reason": {Item: -1, Cells: cells, Reason: 99},
 	} {
-		if _, err := l.NewTable(nil).NewBuilder().Add(&events.Request{ID: "r"}, &row); err == nil {
-			t.Errorf("%s: accepted", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if _, err := l.NewTable(nil).NewBuilder().Add(&events.Request{ID: "r"}, &row); err == nil {
+				t.Errorf("%s: accepted", name)
+			}
+		})
 	}
 }

@@ -218,10 +218,12 @@ func TestIntegersOfOldBecomeDoubles(t *testing.T) {
 		v     events.Value
 		unfit int64
 	}{{one, integer(1 << 60), 0}, {other, integer(3), 0}, {other, events.Value{Kind: events.ValueDouble, Float: 4}, 0}, {one, half, 1}} {
-		s := row(c.v)
-		if unfit, err := c.to.Add(&s.req, &s.row); err != nil || unfit != c.unfit {
-			t.Fatalf("row %d: %d do not fit, want %d: %v", i, unfit, c.unfit, err)
-		}
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			s := row(c.v)
+			if unfit, err := c.to.Add(&s.req, &s.row); err != nil || unfit != c.unfit {
+				t.Fatalf("row %d: %d do not fit, want %d: %v", i, unfit, c.unfit, err)
+			}
+		})
 	}
 	rows, _ := readAll(t, first(encode(t, one)))
 	more, _ := readAll(t, first(encode(t, other)))

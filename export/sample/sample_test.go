@@ -161,9 +161,11 @@ func TestWrongSamples(t *testing.T) {
 		{Sample{By: BySlice, Slices: []string{"devise"}}, `no column "devise"`},
 		{Sample{By: ByRandom, Label: "bad"}, `"bad" is no label of votes of these rows: there are good`},
 	} {
-		if _, err := c.s.Choose(t.Context(), sources); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%+v: %v does not say %q", c.s, err, c.want)
-		}
+		t.Run(c.want, func(t *testing.T) {
+			if _, err := c.s.Choose(t.Context(), sources); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%+v: %v does not say %q", c.s, err, c.want)
+			}
+		})
 	}
 	s := Sample{By: ByRandom, N: 1, Show: []string{"gone"}}
 	chosen, err := s.Choose(t.Context(), sources)

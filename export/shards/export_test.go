@@ -297,7 +297,7 @@ func TestOverdue(t *testing.T) {
 	last.Progress.Clock.Observe(events.KindOutcome, testDay().Add(22*time.Hour))
 	last.Progress.ClosedThrough = testDay().Add(21 * time.Hour)
 	r := ReadinessOf(&last, testRules(), testDay(), false)
-	for _, c := range []struct {
+	for i, c := range []struct {
 		now     events.Time
 		overdue bool
 		words   []string
@@ -305,16 +305,18 @@ func TestOverdue(t *testing.T) {
 		{r.Expected, false, []string{"expected 2026-11-23T00:30:00Z"}},
 		{r.Expected.Add(time.Second), true, []string{"waits for outcomes after 2026-11-22T22:00:00Z", "heartbeat"}},
 	} {
-		e := &NotReadyError{Day: "2026-11-22", Readiness: r, Now: c.now}
-		text := r.Words(c.now) + " / " + e.Error()
-		if r.Overdue(c.now) != c.overdue {
-			t.Errorf("at %s overdue is %v", c.now, !c.overdue)
-		}
-		for _, part := range c.words {
-			if !strings.Contains(text, part) {
-				t.Errorf("at %s there is no %q in %q", c.now, part, text)
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			e := &NotReadyError{Day: "2026-11-22", Readiness: r, Now: c.now}
+			text := r.Words(c.now) + " / " + e.Error()
+			if r.Overdue(c.now) != c.overdue {
+				t.Errorf("at %s overdue is %v", c.now, !c.overdue)
 			}
-		}
+			for _, part := range c.words {
+				if !strings.Contains(text, part) {
+					t.Errorf("at %s there is no %q in %q", c.now, part, text)
+				}
+			}
+		})
 	}
 }
 

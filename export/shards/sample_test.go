@@ -67,11 +67,13 @@ func TestSamplingByModel(t *testing.T) {
 		}
 	}
 	for model, share := range map[string]float64{"thin": 0.1, "whole": 1, "other": 0.5} {
-		if n := kept[model][0]; kept[model][1] != 500 || n < 500*share*0.6 || n > 500*share*1.4 ||
-			math.Abs(weighed[model]-n/share) > 1e-6 {
-			t.Errorf("model %s: %v of 500 negatives and 500 positives, which weigh %v, want a share of %v", model, kept[model],
-				weighed[model], share)
-		}
+		t.Run(model, func(t *testing.T) {
+			if n := kept[model][0]; kept[model][1] != 500 || n < 500*share*0.6 || n > 500*share*1.4 ||
+				math.Abs(weighed[model]-n/share) > 1e-6 {
+				t.Errorf("model %s: %v of 500 negatives and 500 positives, which weigh %v, want a share of %v", model, kept[model],
+					weighed[model], share)
+			}
+		})
 	}
 }
 

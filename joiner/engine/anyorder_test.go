@@ -49,8 +49,8 @@ func TestEarlyComesAndGoes(t *testing.T) {
 				w.fs = vfs.NewCrashableMem() // the state is lost
 			}
 			if r.IntN(2) == 0 {
-				w.history.Rules.Early = !w.history.Rules.Early
-				w.hash = fmt.Sprint("early ", w.history.Rules.Early)
+				w.History.Rules.Early = !w.History.Rules.Early
+				w.hash = fmt.Sprint("early ", w.History.Rules.Early)
 			}
 		}
 		w.troubled(t, 0)
@@ -108,7 +108,7 @@ func TestReplay(t *testing.T) {
 		reference := h.Reference()
 		want := reference.Join(h.Set())
 		w := newWorld(seed, h, anyLayout(r, h.MaxFuture > 0))
-		w.replay = &engine.Replay{Complete: true}
+		w.Replay = &engine.Replay{Complete: true}
 		w.troubled(t, r.IntN(3))
 		checkBooks(t, w)
 		checkBase(t, w, want)

@@ -51,7 +51,7 @@ func TestUnnamedReplay(t *testing.T) {
 		reference := h.Reference()
 		want := reference.Join(h.Set())
 		w := newWorld(seed, h, anyLayout(r, h.MaxFuture > 0))
-		w.replay = &engine.Replay{Complete: true}
+		w.Replay = &engine.Replay{Complete: true}
 		w.troubled(t, r.IntN(3))
 		checkBooks(t, w)
 		checkBase(t, w, want)

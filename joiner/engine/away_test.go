@@ -24,7 +24,7 @@ func TestAway(t *testing.T) {
 	h.End()
 	reference := h.Reference()
 	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
-	w.roll = engine.Roll{Bytes: 1} // two commits' worth is two bytes
+	w.Roll = engine.Roll{Bytes: 1} // two commits' worth is two bytes
 	st, err := w.open()
 	if err != nil {
 		t.Fatal(err)

@@ -1,9 +1,6 @@
 package engine_test
 
 import (
-	"fmt"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -30,7 +27,7 @@ func checkBooks(t *testing.T, w *world) {
 			t.Errorf("commit %d: the books have %d rows, the files %d", i+1, l.Rows, rows)
 		}
 	}
-	for _, chain := range w.out.Chains(enginetest.Reach(&w.history.Rules)) {
+	for _, chain := range w.out.Chains(enginetest.Reach(&w.History.Rules)) {
 		if w.staged {
 			checkStages(t, w, chain)
 			continue
@@ -43,70 +40,39 @@ func checkBooks(t *testing.T, w *world) {
 	}
 }
 
-// differs tells in which columns a row that was written is not what the
-// reference says; empty if it is.
-func differs(rules *joiner.Rules, got *memory.Row, want enginetest.Row) string {
-	var list []string
-	column := func(name string, same bool, got, want any) {
-		if !same {
-			list = append(list, fmt.Sprintf("%s is %v, want %v", name, got, want))
-		}
-	}
-	columns := enginetest.Columns(&got.Request, got.Item)
-	column("request_ts", got.RequestTS == want.TS, got.RequestTS, want.TS)
-	column("labels", slices.Equal(got.Cells, want.Cells), got.Cells, want.Cells)
-	extra := enginetest.Extra(rules, got.Extra)
-	column("what labels keep", extra == want.Extra, extra, want.Extra)
-	column("weight", got.Weight == want.Weight, got.Weight, want.Weight)
-	column("what is from the request", columns == want.Columns, columns, want.Columns)
-	column("reason", want.Fits(got.Reason), got.Reason, "another")
-	return strings.Join(list, "; ")
+// written is a row as it is compared with the reference's.
+func (w *world) written(r *memory.Row) *enginetest.Written {
+	return &enginetest.Written{Revision: r.Revision, Reason: r.Reason, Row: enginetest.Row{
+		TS: r.RequestTS, Columns: enginetest.Columns(&r.Request, r.Item), Cells: r.Cells,
+		Extra: enginetest.Extra(&w.History.Rules, r.Extra), Weight: r.Weight,
+	}}
 }
 
 // checkBase holds base rows against the answer, and that there are no others.
 func checkBase(t *testing.T, w *world, want enginetest.Answer) {
 	t.Helper()
-	found := map[enginetest.Key]bool{}
+	found := map[enginetest.Key]*enginetest.Written{}
 	for r := range w.out.Rows() {
 		key := keyOf(&want, &r)
-		row, ok := want.Rows[key]
-		switch {
-		case !ok:
-			t.Errorf("%q: %v is written, and should be left out", key, r.Cells)
-		case r.Revision > 0 || r.Reason != joiner.ReasonClosed:
+		found[key] = w.written(&r)
+		if r.Revision > 0 || r.Reason != joiner.ReasonClosed {
 			t.Errorf("%q: revision %d (%v), and nothing came late", key, r.Revision, r.Reason)
-		case differs(&w.history.Rules, &r, row) != "":
-			t.Errorf("%q: %s", key, differs(&w.history.Rules, &r, row))
 		}
-		found[key] = true
 	}
-	for key := range want.Rows {
-		if !found[key] {
-			t.Errorf("%q is missing: %v", key, want.Rows[key])
-		}
+	if err := want.Check(found, enginetest.Same); err != nil {
+		t.Error(err)
 	}
 }
 
-// checkLatest holds the highest revisions against the answer. A row that was
-// withdrawn counts as absent.
+// checkLatest holds the highest revisions against the answer.
 func checkLatest(t *testing.T, w *world, want enginetest.Answer) {
 	t.Helper()
-	found := map[enginetest.Key]bool{}
-	for _, r := range w.out.Latest(enginetest.Reach(&w.history.Rules)) {
-		key := keyOf(&want, &r)
-		row, ok := want.Rows[key]
-		switch withdrawn := r.Reason == joiner.ReasonWithdrawn; {
-		case !ok && !withdrawn:
-			t.Errorf("%q: %v (%v) stays, and should be left out", key, r.Cells, r.Reason)
-		case ok && differs(&w.history.Rules, &r, row) != "":
-			t.Errorf("%q: %s (revision %d, %v)", key, differs(&w.history.Rules, &r, row), r.Revision, r.Reason)
-		}
-		found[key] = true
+	found := map[enginetest.Key]*enginetest.Written{}
+	for _, r := range w.out.Latest(enginetest.Reach(&w.History.Rules)) {
+		found[keyOf(&want, &r)] = w.written(&r)
 	}
-	for key := range want.Rows {
-		if !found[key] {
-			t.Errorf("%q is missing: %v", key, want.Rows[key])
-		}
+	if err := want.Check(found, enginetest.Same); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -121,11 +87,7 @@ func checkDisposed(t *testing.T, w *world, l *joiner.Ledger, want enginetest.Ans
 		if got.Pending != 0 {
 			t.Errorf("%d events of kind %v are pending at the end", got.Pending, events.Kind(k))
 		}
-		// Of copies that are outside the window, one may come when the request has
-		// closed: then the first to come is the one that counts.
-		extra := got.Disposed[joiner.DispositionOutsideWindow] - want.Disposed[k][joiner.DispositionOutsideWindow]
-		got.Disposed[joiner.DispositionOutsideWindow] -= extra
-		got.Disposed[joiner.DispositionUnknownItem] += extra
+		got.Disposed = want.Comparable(events.Kind(k), got.Disposed)
 		for d := range joiner.Disposition(joiner.Dispositions) {
 			if got.Disposed[d] != want.Disposed[k][d] {
 				t.Errorf("%v %v: %d, want %d", events.Kind(k), d, got.Disposed[d], want.Disposed[k][d])

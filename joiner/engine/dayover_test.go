@@ -64,7 +64,7 @@ func TestDayIsOver(t *testing.T) {
 	}
 	waits = append([]int{0, 0, 0}, waits...)
 	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
-	w.roll, w.days = engine.Roll{}, due
+	w.Roll, w.days = engine.Roll{}, due
 	made := make(chan struct{}, 100)
 	w.out.Fail = func(_ uint64, created bool) error {
 		if created {

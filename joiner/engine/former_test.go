@@ -40,9 +40,9 @@ func TestOtherRows(t *testing.T) {
 				h.Event(events.KindOutcome, time.Minute, `{"request_id":"r","ts":%d,"type":"click","item_id":"a"}`, h.At(time.Minute))
 				h.End()
 				w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
-				w.roll = engine.Roll{}
-				log := w.logs[0]
-				w.logs[0] = log[:before]
+				w.Roll = engine.Roll{}
+				log := w.Logs[0]
+				w.Logs[0] = log[:before]
 				run := func() {
 					t.Helper()
 					if err := w.run(); err != nil {
@@ -50,7 +50,7 @@ func TestOtherRows(t *testing.T) {
 					}
 				}
 				run()
-				w.hash, w.history.Rules = "after", c.after
+				w.hash, w.History.Rules = "after", c.after
 				switch how {
 				case "the log is short":
 					w.first = 1 << 40
@@ -60,7 +60,7 @@ func TestOtherRows(t *testing.T) {
 					run()
 					w.fs = vfs.NewCrashableMem()
 				}
-				w.logs[0] = log
+				w.Logs[0] = log
 				run()
 				checkBooks(t, w)
 				latest := w.latest()

@@ -88,9 +88,9 @@ func TestGaps(t *testing.T) {
 			}
 		}
 		replayed := newWorld(seed, h, anyLayout(r, false))
-		replayed.replay = &engine.Replay{Complete: true}
-		replayed.history.Rules.Gaps = reference.Rules.Gaps
-		replayed.history.MaxFuture, replayed.history.MaxAge = h.MaxFuture, h.MaxAge
+		replayed.Replay = &engine.Replay{Complete: true}
+		replayed.History.Rules.Gaps = reference.Rules.Gaps
+		replayed.History.MaxFuture, replayed.History.MaxAge = h.MaxFuture, h.MaxAge
 		if err := replayed.run(); err != nil {
 			t.Fatal(err)
 		}

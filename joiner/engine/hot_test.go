@@ -75,13 +75,13 @@ func TestGapBesideHot(t *testing.T) {
 	outcome(101, "click")
 	h.End()
 	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
-	w.roll = engine.Roll{Interval: time.Hour}
-	log := w.logs[0]
-	w.logs[0] = log[:committed]
+	w.Roll = engine.Roll{Interval: time.Hour}
+	log := w.Logs[0]
+	w.Logs[0] = log[:committed]
 	if err := w.run(); err != nil {
 		t.Fatal(err)
 	}
-	w.logs[0] = log
+	w.Logs[0] = log
 	taken := make(chan struct{})
 	w.source = func(s engine.Source, _ events.Position) engine.Source { return &waiting{Source: s, may: taken} }
 	st, err := w.open()
@@ -150,7 +150,7 @@ func TestLateOnHot(t *testing.T) {
 	}
 	h.End()
 	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 10})
-	w.roll = engine.Roll{Interval: time.Hour}
+	w.Roll = engine.Roll{Interval: time.Hour}
 	st, err := w.open()
 	if err != nil {
 		t.Fatal(err)

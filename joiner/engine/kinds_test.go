@@ -74,7 +74,7 @@ func cutsAnywhere(t *testing.T, seed uint64, shape enginetest.Shape) {
 	var first *world
 	for _, roll := range []engine.Roll{{Interval: time.Hour}, {}, {Rows: 1, Interval: time.Hour}, {Bytes: 300, Interval: time.Hour}} {
 		w := newWorld(seed, h, enginetest.Layout{Inputs: 1, Messages: 2, Batches: 2})
-		w.roll = roll
+		w.Roll = roll
 		if err := w.run(); err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +103,7 @@ func written(w *world) []string {
 	var list []string
 	for r := range w.out.Rows() {
 		list = append(list, fmt.Sprintf("%q %q revision %d %v: %v weight %v %v %s %v", r.RequestID, r.ItemID, r.Revision, r.Reason,
-			r.RequestTS, r.Weight, r.Cells, enginetest.Columns(&r.Request, r.Item), enginetest.Extra(&w.history.Rules, r.Extra)))
+			r.RequestTS, r.Weight, r.Cells, enginetest.Columns(&r.Request, r.Item), enginetest.Extra(&w.History.Rules, r.Extra)))
 	}
 	slices.Sort(list)
 	return list
@@ -146,7 +146,7 @@ func TestRejectedMovesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(1, c.history, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 100})
-			w.roll = engine.Roll{Interval: time.Hour}
+			w.Roll = engine.Roll{Interval: time.Hour}
 			if err := w.run(); err != nil {
 				t.Fatal(err)
 			}

@@ -99,11 +99,11 @@ func checkLabels(t *testing.T, w *world, b *broker) {
 	t.Helper()
 	view := b.consume()
 	latest := map[enginetest.Key]bool{}
-	for _, r := range w.out.Latest(enginetest.Reach(&w.history.Rules)) {
+	for _, r := range w.out.Latest(enginetest.Reach(&w.History.Rules)) {
 		key := enginetest.Key{RequestID: r.RequestID, ItemID: r.ItemID}
 		latest[key] = true
 		for i, c := range r.Cells {
-			at := label{key, w.history.Rules.Labels[i].Name}
+			at := label{key, w.History.Rules.Labels[i].Name}
 			got, ok := view[at]
 			if !ok || (got.value == nil) != c.Null || got.value != nil && *got.value != c.Value {
 				t.Errorf("%q: the stream says %v %+v, the row %v (revision %d, %v)", at, ok, got, c, r.Revision, r.Reason)

@@ -32,11 +32,13 @@ func TestFarBehind(t *testing.T) {
 		"ahead itself":              {ahead + 1, t0, events.MinTime, false},
 		"known to be read to there": {t0, ahead + 1, t0 + 1, false},
 	} {
-		e := apart(c.requests, c.outcomes)
-		e.checkpoint.Progress.Clock.ReadThrough[events.KindRequest] = c.proven
-		if got := e.exceedsDrift(0); got != c.want {
-			t.Errorf("%s: far behind is %v", name, got)
-		}
+		t.Run(name, func(t *testing.T) {
+			e := apart(c.requests, c.outcomes)
+			e.checkpoint.Progress.Clock.ReadThrough[events.KindRequest] = c.proven
+			if got := e.exceedsDrift(0); got != c.want {
+				t.Errorf("%s: far behind is %v", name, got)
+			}
+		})
 	}
 }
 
@@ -51,31 +53,33 @@ func TestReceiveWaitsForWhoIsBehind(t *testing.T) {
 		"far behind": {t0.Add(time.Hour), true},
 		"not far":    {t0.Add(time.Second), false},
 	} {
-		e := apart(t0, c.ahead)
-		inbox := []chan delivery{make(chan delivery), make(chan delivery, 1)}
-		inbox[1] <- delivery{input: 1}
-		begun := time.Now()
-		d, err := e.receive(context.Background(), inbox, make([]bool, 2), make(chan time.Time))
-		if err != nil || d == nil || d.input != 1 {
-			t.Fatalf("%s: received %v, %v", name, d, err)
-		}
-		if waited := time.Since(begun) >= alignWait; c.waits && !waited {
-			t.Errorf("%s: was not waited for", name)
-		}
-		// A tick is not held up, nor is the end.
-		if c.waits {
-			ticks := make(chan time.Time, 1)
-			ticks <- begun
-			if d, err := e.receive(context.Background(), inbox, make([]bool, 2), ticks); d != nil || err != nil {
-				t.Errorf("%s: received %v, %v in place of a tick", name, d, err)
+		t.Run(name, func(t *testing.T) {
+			e := apart(t0, c.ahead)
+			inbox := []chan delivery{make(chan delivery), make(chan delivery, 1)}
+			inbox[1] <- delivery{input: 1}
+			begun := time.Now()
+			d, err := e.receive(context.Background(), inbox, make([]bool, 2), make(chan time.Time))
+			if err != nil || d == nil || d.input != 1 {
+				t.Fatalf("%s: received %v, %v", name, d, err)
 			}
-		}
-		// What the one behind has comes first, whatever the other has.
-		inbox[0], inbox[1] = make(chan delivery, 1), make(chan delivery, 1)
-		inbox[0] <- delivery{input: 0}
-		inbox[1] <- delivery{input: 1}
-		if d, err := e.receive(context.Background(), inbox, make([]bool, 2), make(chan time.Time)); err != nil || d == nil || d.input != 0 {
-			t.Errorf("%s: received %v, %v, want the input behind", name, d, err)
-		}
+			if waited := time.Since(begun) >= alignWait; c.waits && !waited {
+				t.Errorf("%s: was not waited for", name)
+			}
+			// A tick is not held up, nor is the end.
+			if c.waits {
+				ticks := make(chan time.Time, 1)
+				ticks <- begun
+				if d, err := e.receive(context.Background(), inbox, make([]bool, 2), ticks); d != nil || err != nil {
+					t.Errorf("%s: received %v, %v in place of a tick", name, d, err)
+				}
+			}
+			// What the one behind has comes first, whatever the other has.
+			inbox[0], inbox[1] = make(chan delivery, 1), make(chan delivery, 1)
+			inbox[0] <- delivery{input: 0}
+			inbox[1] <- delivery{input: 1}
+			if d, err := e.receive(context.Background(), inbox, make([]bool, 2), make(chan time.Time)); err != nil || d == nil || d.input != 0 {
+				t.Errorf("%s: received %v, %v, want the input behind", name, d, err)
+			}
+		})
 	}
 }

@@ -37,13 +37,13 @@ func halfway(t *testing.T) (w *world, whole []events.Batch) {
 	h.Request(42*time.Minute, "new")
 	h.End()
 	w = newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
-	w.roll = engine.Roll{}
-	whole = w.logs[0]
-	w.logs[0] = whole[:before]
+	w.Roll = engine.Roll{}
+	whole = w.Logs[0]
+	w.Logs[0] = whole[:before]
 	if err := w.run(); err != nil {
 		t.Fatal(err)
 	}
-	w.logs[0] = whole
+	w.Logs[0] = whole
 	return w, whole
 }
 
@@ -95,7 +95,7 @@ func TestConfigurationChangesOnAnyLog(t *testing.T) {
 		t.Run("the log lacks "+what, func(t *testing.T) {
 			w, _ := halfway(t)
 			take(w)
-			w.hash, w.history.Rules.Labels = "with a label", append(slices.Clone(w.history.Rules.Labels), countLabel())
+			w.hash, w.History.Rules.Labels = "with a label", append(slices.Clone(w.History.Rules.Labels), countLabel())
 			if err := w.run(); err != nil {
 				t.Fatal(err)
 			}
@@ -111,7 +111,7 @@ func TestConfigurationChangesOnAnyLog(t *testing.T) {
 				}
 			}
 			rows := len(slices.Collect(w.out.Rows()))
-			w.hash, w.history.Rules = "as before", oneLabel()
+			w.hash, w.History.Rules = "as before", oneLabel()
 			if err := w.run(); err != nil {
 				t.Fatal(err)
 			}
@@ -133,16 +133,16 @@ func TestEarlyIsSettledWithoutEmitEarly(t *testing.T) {
 	h.Request(5*time.Second, "r") // an earlier copy
 	h.End()
 	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
-	w.roll = engine.Roll{}
-	whole := w.logs[0]
-	w.logs[0] = whole[:before]
+	w.Roll = engine.Roll{}
+	whole := w.Logs[0]
+	w.Logs[0] = whole[:before]
 	if err := w.run(); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(slices.Collect(w.out.Rows())); n != 1 {
 		t.Fatalf("%d rows are written early, want 1", n)
 	}
-	w.logs[0], w.hash, w.history.Rules.Early = whole, "not early", false
+	w.Logs[0], w.hash, w.History.Rules.Early = whole, "not early", false
 	if err := w.run(); err != nil {
 		t.Fatal(err)
 	}
@@ -194,13 +194,13 @@ func TestConfigurationChangesBeforeTheFirstCommit(t *testing.T) {
 	before := len(h.Events)
 	h.End()
 	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
-	whole := w.logs[0]
-	w.logs[0] = whole[:before]
+	whole := w.Logs[0]
+	w.Logs[0] = whole[:before]
 	if err := w.run(); err != nil || len(w.out.Commits) > 0 {
 		t.Fatalf("%v, %d commits", err, len(w.out.Commits))
 	}
-	w.logs[0] = whole[before:]
-	w.first, w.hash, w.history.Rules.Labels = uint64(before)+1, "with a label", append(w.history.Rules.Labels, countLabel())
+	w.Logs[0] = whole[before:]
+	w.first, w.hash, w.History.Rules.Labels = uint64(before)+1, "with a label", append(w.History.Rules.Labels, countLabel())
 	if err := w.run(); err != nil {
 		t.Fatal(err)
 	}
@@ -223,16 +223,16 @@ func TestPendingMessageErased(t *testing.T) {
 	before := len(h.Events)
 	h.End()
 	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
-	w.roll = engine.Roll{}
-	whole := w.logs[0]
+	w.Roll = engine.Roll{}
+	whole := w.Logs[0]
 	for _, n := range []int{committed, before} {
-		w.logs[0] = whole[:n]
+		w.Logs[0] = whole[:n]
 		if err := w.run(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.logs[0] = slices.Concat(whole[:committed], whole[committed+1:])
-	w.hash, w.history.Rules.Labels = "with a label", append(w.history.Rules.Labels, countLabel())
+	w.Logs[0] = slices.Concat(whole[:committed], whole[committed+1:])
+	w.hash, w.History.Rules.Labels = "with a label", append(w.History.Rules.Labels, countLabel())
 	if err := w.run(); err != nil {
 		t.Fatal(err)
 	}
@@ -285,18 +285,18 @@ func TestConvertedIsRebuilt(t *testing.T) {
 			layout := anyLayout(r, h.MaxFuture > 0)
 			layout.Inputs = 1 // of two logs each is read as it comes, and what is late depends on it
 			w := newWorld(seed, h, layout)
-			w.roll = engine.Roll{}
-			whole := slices.Clone(w.logs)
-			for i := range w.logs {
-				w.logs[i] = whole[i][:len(whole[i])*(1+r.IntN(3))/4]
+			w.Roll = engine.Roll{}
+			whole := slices.Clone(w.Logs)
+			for i := range w.Logs {
+				w.Logs[i] = whole[i][:len(whole[i])*(1+r.IntN(3))/4]
 			}
 			if err := w.run(); err != nil {
 				t.Fatal(err)
 			}
 			last := w.out.Commits[max(0, len(w.out.Commits)-1):]
 			beyond = beyond || len(last) == 0 || !slices.Equal(last[0].Cut.Progress.Inputs, w.final.Progress.Inputs)
-			w.logs, w.hash = whole, "changed"
-			changeRules(r, &w.history.Rules)
+			w.Logs, w.hash = whole, "changed"
+			changeRules(r, &w.History.Rules)
 			switch how {
 			case "as it is":
 				w.first = 1 << 40
@@ -371,7 +371,7 @@ func sameRows(t *testing.T, one, two *memory.Output, how string) {
 // latest is the highest revision of every row, by request and item.
 func (w *world) latest() map[[2]string]memory.Row {
 	rows := map[[2]string]memory.Row{}
-	for _, r := range w.out.Latest(enginetest.Reach(&w.history.Rules)) {
+	for _, r := range w.out.Latest(enginetest.Reach(&w.History.Rules)) {
 		rows[[2]string{r.RequestID, r.ItemID}] = r
 	}
 	return rows

@@ -49,9 +49,9 @@ func TestStateLost(t *testing.T) {
 		h, want := quiet(seed)
 		r := newRand(seed)
 		w := newWorld(seed, h, anyLayout(r, true))
-		w.roll = engine.Roll{}
+		w.Roll = engine.Roll{}
 		old := w.fs
-		for read := r.IntN(6); read < len(w.logs[0]); read += 1 + r.IntN(20) {
+		for read := r.IntN(6); read < len(w.Logs[0]); read += 1 + r.IntN(20) {
 			if err := w.stopAfter(read); err != nil {
 				t.Fatal(err)
 			}
@@ -98,14 +98,14 @@ func oneLabel() joiner.Rules {
 func TestRebuildReadsTheEnd(t *testing.T) {
 	h, want := longAgo(50)
 	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
-	whole := w.logs[0]
+	whole := w.Logs[0]
 	for n := 10; n < len(whole); n += 10 { // the log grows, and is joined to its end each time
-		w.logs[0] = whole[:n]
+		w.Logs[0] = whole[:n]
 		if err := w.run(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.logs[0] = whole
+	w.Logs[0] = whole
 	w.fs = vfs.NewCrashableMem()
 	first := uint64(1 << 60)
 	w.opened = func(from events.Position) { first = min(first, from.Next) }
@@ -134,7 +134,7 @@ func TestRebuildNamesOutcomesAsBefore(t *testing.T) {
 	h.End()
 	disposed := func(read int) [joiner.Dispositions]int64 {
 		w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
-		w.roll = engine.Roll{}
+		w.Roll = engine.Roll{}
 		if read > 0 {
 			if err := w.stopAfter(read); err != nil {
 				t.Fatal(err)
@@ -169,8 +169,8 @@ func TestOneIDForEver(t *testing.T) {
 		}
 		h.End()
 		w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
-		w.roll = engine.Roll{Rows: 7, Interval: time.Hour}
-		for read := 10; read < len(w.logs[0]); read += 37 {
+		w.Roll = engine.Roll{Rows: 7, Interval: time.Hour}
+		for read := 10; read < len(w.Logs[0]); read += 37 {
 			if err := w.stopAfter(read); err != nil {
 				t.Fatal(err)
 			}
@@ -208,7 +208,7 @@ func finished(t *testing.T) (*world, enginetest.Answer) {
 	t.Helper()
 	h, want := longAgo(8)
 	w := newWorld(1, h, enginetest.Layout{Inputs: 2, Messages: 1, Batches: 1})
-	w.roll = engine.Roll{}
+	w.Roll = engine.Roll{}
 	if err := w.run(); err != nil {
 		t.Fatal(err)
 	}
@@ -251,8 +251,8 @@ func TestForeignOutput(t *testing.T) {
 
 func TestOtherInputs(t *testing.T) {
 	w, _ := finished(t)
-	logs := w.logs
-	w.logs = logs[:1]
+	logs := w.Logs
+	w.Logs = logs[:1]
 	if e := refusal[*engine.InputsError](t, w); !slices.Equal(e.Had, []string{"log0", "log1"}) || !slices.Equal(e.Have, []string{"log0"}) {
 		t.Errorf("%+v", e)
 	}
@@ -278,7 +278,7 @@ func TestShorterLog(t *testing.T) {
 	w, _ := finished(t)
 	w.fs = vfs.NewCrashableMem()
 	w.out.Commits = w.out.Commits[:len(w.out.Commits)/2]
-	w.logs = [][]events.Batch{nil, nil}
+	w.Logs = [][]events.Batch{nil, nil}
 	refusal[*engine.BooksError](t, w)
 }
 
@@ -314,7 +314,7 @@ func TestSourceFailsBesideRebuild(t *testing.T) {
 func TestCompletesCommit(t *testing.T) {
 	h, want := longAgo(8)
 	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
-	w.roll = engine.Roll{Interval: time.Hour}
+	w.Roll = engine.Roll{Interval: time.Hour}
 	w.out.Fail = func(_ uint64, created bool) error {
 		if created {
 			return errCrash
@@ -382,13 +382,13 @@ func TestRebuildInterrupted(t *testing.T) {
 	h.End()
 	for batch := 1; batch <= 6; batch++ {
 		w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
-		w.roll = engine.Roll{}
-		whole := w.logs[0]
-		w.logs[0] = whole[:3]
+		w.Roll = engine.Roll{}
+		whole := w.Logs[0]
+		w.Logs[0] = whole[:3]
 		if err := w.run(); err != nil {
 			t.Fatal(err)
 		}
-		w.logs[0], w.fs = whole, vfs.NewCrashableMem()
+		w.Logs[0], w.fs = whole, vfs.NewCrashableMem()
 		if err := errors.Join(w.applies(batch), w.run()); err != nil {
 			t.Fatal(err)
 		}

@@ -33,7 +33,7 @@ func TestRowFaults(t *testing.T) {
 	events := len(h.Events)
 	h.End()
 	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
-	w.roll = engine.Roll{}
+	w.Roll = engine.Roll{}
 	st, err := w.open()
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func TestRowFaults(t *testing.T) {
 	if f.Count != 1 || f.Came.Origin.Seq == 0 || f.Came.TS != at+1 || !strings.Contains(f.Reason, "nil < nil is not possible") {
 		t.Errorf("%+v", f)
 	}
-	w.fs, w.out, w.logs[0] = vfs.NewCrashableMem(), &memory.Output{}, w.logs[0][:events]
+	w.fs, w.out, w.Logs[0] = vfs.NewCrashableMem(), &memory.Output{}, w.Logs[0][:events]
 	if st, err = w.open(); err != nil {
 		t.Fatal(err)
 	}

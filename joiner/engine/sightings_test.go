@@ -44,7 +44,7 @@ func sight(t *testing.T, condition string, outcomes ...string) (*engine.Sighting
 func sightIn(t *testing.T, h enginetest.History, change ...func(*engine.Options)) (*engine.Sightings, string, *world) {
 	t.Helper()
 	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
-	w.roll = engine.Roll{}
+	w.Roll = engine.Roll{}
 	st, err := w.open()
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func TestConditionErrors(t *testing.T) {
 	s, text, w := sight(t, `type == "dwell" && attrs.ms >= 30000`,
 		`"type":"click"`, `"type":"dwell","attrs":{"ms":"31000"}`, `"type":"dwell","attrs":{"ms":"32000"}`, `"type":"dwell","attrs":{"ms":31000}`)
 	f := s.Faults[0]
-	if f.Count != 2 || f.Label != "clicked" || !strings.Contains(f.Reason, "text >= number") || f.Came.TS != w.history.Events[0].TS.Add(2*time.Second) {
+	if f.Count != 2 || f.Label != "clicked" || !strings.Contains(f.Reason, "text >= number") || f.Came.TS != w.History.Events[0].TS.Add(2*time.Second) {
 		t.Errorf("%+v", f)
 	}
 	if n := strings.Count(text, "cannot be evaluated"); n != 1 || !strings.Contains(text, fmt.Sprintf("sequence=%d", f.Came.Origin.Seq)) || !strings.Contains(text, "label=clicked") {
@@ -193,9 +193,9 @@ func TestStorySaysWhatCannotBeEvaluated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.history.Rules.Labels[0].When, w.history.Rules.Labels[0].Fault = when.Holds, when.Fault
+	w.History.Rules.Labels[0].When, w.History.Rules.Labels[0].Fault = when.Holds, when.Fault
 	// Once more, without the heartbeats at the end, after which it is forgotten.
-	w.fs, w.out, w.logs[0] = vfs.NewCrashableMem(), &memory.Output{}, w.logs[0][:3]
+	w.fs, w.out, w.Logs[0] = vfs.NewCrashableMem(), &memory.Output{}, w.Logs[0][:3]
 	if err := w.run(); err != nil {
 		t.Fatal(err)
 	}

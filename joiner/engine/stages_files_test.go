@@ -30,7 +30,7 @@ func (f files) Declared() ([]events.Gap, error) { return []events.Gap{f.gap}, ni
 func (w *world) runInto(t *testing.T, fs vfs.FS, gap events.Gap) (rows []joiner.Written) {
 	t.Helper()
 	out, err := export.Open(export.Options{Bucket: bucket.NewDir(fs, "out"), Name: "test", RulesHash: w.hash,
-		Labels: w.history.Rules.Labels, Stages: w.history.Rules.Stages})
+		Labels: w.History.Rules.Labels, Stages: w.History.Rules.Stages})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,16 +73,16 @@ func TestStagesInFiles(t *testing.T) {
 	for name, read := range map[string][]int{"one stage": {first}, "two stages": {first, second}} {
 		t.Run(name, func(t *testing.T) {
 			w, fs := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1}), vfs.NewMem()
-			w.roll = engine.Roll{}
-			whole := w.logs[0]
+			w.Roll = engine.Roll{}
+			whole := w.Logs[0]
 			for i, n := range read {
-				w.logs[0] = whole[:n]
+				w.Logs[0] = whole[:n]
 				rows := w.runInto(t, fs, gap)
 				if last := rows[len(rows)-1]; len(rows) != i+1 || !last.Pending || last.Revision != uint32(i) {
 					t.Fatalf("at the end of stage %d the files have %+v", i, rows)
 				}
 			}
-			w.logs[0], w.fs, w.hash, w.history.Rules.Stages = whole, vfs.NewCrashableMem(), "close", nil
+			w.Logs[0], w.fs, w.hash, w.History.Rules.Stages = whole, vfs.NewCrashableMem(), "close", nil
 			rows := w.runInto(t, fs, gap)
 			if last := rows[len(rows)-1]; len(rows) != len(read)+1 || last.Pending || last.Revision != uint32(len(read)) {
 				t.Errorf("after the close the files have %+v", rows)

@@ -115,8 +115,8 @@ func TestStagesComeAndGo(t *testing.T) {
 				w.fs = vfs.NewCrashableMem() // the state is lost
 			}
 			if r.IntN(2) == 0 {
-				w.history.Rules.Stages = enginetest.AnyStages(&w.history.Rules, r)
-				w.hash = fmt.Sprint("stages ", w.history.Rules.Stages)
+				w.History.Rules.Stages = enginetest.AnyStages(&w.History.Rules, r)
+				w.hash = fmt.Sprint("stages ", w.History.Rules.Stages)
 			}
 		}
 		w.troubled(t, 0)
@@ -131,7 +131,7 @@ func TestStagesReplayed(t *testing.T) {
 		h := enginetest.Generate(seed, enginetest.Shape{Each: true})
 		reference := h.Reference()
 		w := newWorld(seed, h, anyLayout(newRand(seed), h.MaxFuture > 0))
-		w.staged, w.replay = false, &engine.Replay{Complete: true}
+		w.staged, w.Replay = false, &engine.Replay{Complete: true}
 		if err := w.run(); err != nil {
 			t.Fatal(err)
 		}
@@ -163,24 +163,26 @@ func TestStagesConverted(t *testing.T) {
 	before := len(h.Events)
 	h.End()
 	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
-	w.roll = engine.Roll{}
-	whole := w.logs[0]
+	w.Roll = engine.Roll{}
+	whole := w.Logs[0]
 	for _, n := range []int{written, before} {
-		w.logs[0] = whole[:n]
+		w.Logs[0] = whole[:n]
 		if err := w.run(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.logs[0], w.first, w.hash = whole[before:], uint64(before)+1, "with a label" // so nothing can be rebuilt
-	w.history.Rules.Labels = append(slices.Clone(w.history.Rules.Labels), countLabel())
+	w.Logs[0], w.first, w.hash = whole[before:], uint64(before)+1, "with a label" // so nothing can be rebuilt
+	w.History.Rules.Labels = append(slices.Clone(w.History.Rules.Labels), countLabel())
 	if err := w.run(); err != nil {
 		t.Fatal(err)
 	}
 	checkBooks(t, w)
 	for item, reason := range map[string]joiner.Reason{"a": joiner.ReasonClosed, "b": joiner.ReasonWithdrawn} {
-		if r := w.latest()[[2]string{"r", item}]; r.Reason != reason || len(r.Cells) != 3 {
-			t.Errorf("%q: %v with %d labels, want %v with 3", item, r.Reason, len(r.Cells), reason)
-		}
+		t.Run(item, func(t *testing.T) {
+			if r := w.latest()[[2]string{"r", item}]; r.Reason != reason || len(r.Cells) != 3 {
+				t.Errorf("%q: %v with %d labels, want %v with 3", item, r.Reason, len(r.Cells), reason)
+			}
+		})
 	}
 }
 
@@ -202,8 +204,8 @@ func TestStagesGaps(t *testing.T) {
 				w.fs = vfs.NewCrashableMem() // the state is lost
 			}
 			if r.IntN(2) == 0 {
-				w.history.Rules.Stages = enginetest.AnyStages(&w.history.Rules, r)
-				w.hash = fmt.Sprint("stages ", w.history.Rules.Stages)
+				w.History.Rules.Stages = enginetest.AnyStages(&w.History.Rules, r)
+				w.hash = fmt.Sprint("stages ", w.History.Rules.Stages)
 			}
 		}
 		w.troubled(t, 0)

@@ -56,7 +56,7 @@ func TestStopWhileCommitEnds(t *testing.T) {
 	for n := 1; n <= 12; n++ {
 		t.Run(fmt.Sprint("call ", n), func(t *testing.T) {
 			w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
-			w.roll = engine.Roll{}
+			w.Roll = engine.Roll{}
 			st, err := w.open()
 			if err != nil {
 				t.Fatal(err)

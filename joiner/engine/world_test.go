@@ -5,11 +5,9 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"log/slog"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
@@ -34,6 +32,7 @@ var (
 //	go test ./joiner/engine -run 'TestName' -seed N
 func forSeeds(t *testing.T, n int, property func(t *testing.T, seed uint64)) {
 	t.Helper()
+	t.Parallel()
 	if *seedFlag != 0 {
 		property(t, *seedFlag)
 		return
@@ -51,22 +50,18 @@ func forSeeds(t *testing.T, n int, property func(t *testing.T, seed uint64)) {
 	}
 }
 
-// world is a partition: its logs, its disk and its output, which outlive the
-// engines that run over them.
+// world is a world with the disk of a state, which crashes, and an output in memory.
 type world struct {
+	enginetest.World
 	*rand.Rand
-	history enginetest.History
-	logs    [][]events.Batch
 	fs      *vfs.MemFS
 	out     *memory.Output
 	hash    string // of the rules
-	replay  *engine.Replay
 	labels  engine.Publisher
-	roll    engine.Roll
-	days    time.Duration // engine.Options.DayAfter
-	limit   int           // of outcomes per request
-	nonces  int
+	days    time.Duration              // engine.Options.DayAfter
+	limit   int                        // of outcomes per request
 	first   uint64                     // first message of every log
+	stop    int                        // after so many batches every log fails; -1: none does
 	endless bool                       // log1 and those after it say nothing at all
 	opened  func(from events.Position) // told where reading begins, if set
 	final   state.Checkpoint           // where the last run ended
@@ -79,10 +74,10 @@ type world struct {
 
 func newWorld(seed uint64, history enginetest.History, layout enginetest.Layout) *world {
 	r := rand.New(rand.NewPCG(seed, 0x776f726c))
-	w := &world{Rand: r, history: history, fs: vfs.NewCrashableMem(), out: &memory.Output{}, hash: "rules",
-		limit: history.Limit, staged: history.Rules.Stages != nil}
-	w.logs = enginetest.Logs(history.Events, layout, r)
-	w.roll = []engine.Roll{{}, {Rows: 3, Interval: time.Hour}, {Bytes: 500, Interval: time.Hour},
+	w := &world{World: enginetest.NewWorld(history, layout, r), Rand: r, fs: vfs.NewCrashableMem(), out: &memory.Output{},
+		hash: "rules", limit: history.Limit, stop: -1, staged: history.Rules.Stages != nil}
+	w.First, w.Open = func(int) uint64 { return w.first }, w.openLog
+	w.Roll = []engine.Roll{{}, {Rows: 3, Interval: time.Hour}, {Bytes: 500, Interval: time.Hour},
 		{Interval: time.Hour}}[r.IntN(4)]
 	return w
 }
@@ -90,9 +85,9 @@ func newWorld(seed uint64, history enginetest.History, layout enginetest.Layout)
 // repeated is how many more heartbeats the logs hold than the history: where outcomes
 // lie in several logs, each has all of theirs.
 func (w *world) repeated() (n int64) {
-	for _, e := range w.history.Events {
+	for _, e := range w.History.Events {
 		if e.Kind == events.KindOutcome && bytes.HasPrefix(e.Data, []byte(`{"heartbeat"`)) {
-			n += int64(max(0, len(w.logs)-2))
+			n += int64(max(0, len(w.Logs)-2))
 		}
 	}
 	return n
@@ -109,51 +104,34 @@ func anyLayout(r *rand.Rand, timely bool) enginetest.Layout {
 
 // options are what an engine over the world is made of.
 func (w *world) options(st engine.Store, stop int) engine.Options {
+	w.stop = stop
 	o := engine.Options{
-		Name: "test", Rules: w.history.Rules, RulesHash: w.hash,
-		Decoders:  w.history.Decoders(),
-		MaxFuture: w.history.MaxFuture, MaxAge: w.history.MaxAge,
+		Name: "test", Rules: w.History.Rules, RulesHash: w.hash,
+		Decoders:  w.History.Decoders(),
+		MaxFuture: w.History.MaxFuture, MaxAge: w.History.MaxAge,
 		OutcomesPerRequest: w.limit,
-		Replay:             w.replay, Roll: w.roll, DayAfter: w.days, Store: piecemeal{st, w.IntN(4)}, Output: w.out, Publisher: w.labels,
-		Log:   slog.New(slog.DiscardHandler),
-		Nonce: func() string { w.nonces++; return fmt.Sprint("nonce", w.nonces) },
+		Replay:             w.Replay, Roll: w.Roll, DayAfter: w.days, Store: piecemeal{st, w.IntN(4)}, Output: w.out, Publisher: w.labels,
 	}
 	if w.decoder != nil {
 		o.Decoders = [events.Kinds]jsonevent.Decoder{*w.decoder, *w.decoder}
 	}
-	kinds := [][]events.Kind{{events.KindRequest}, {events.KindOutcome}}
-	if len(w.logs) == 1 {
-		kinds = [][]events.Kind{{events.KindRequest, events.KindOutcome}}
-	}
-	for i := range w.logs {
-		o.Inputs = append(o.Inputs, engine.Input{
-			Name: fmt.Sprint("log", i), Created: 1, First: w.first, Last: w.last(i), Kinds: kinds[min(i, 1)],
-			Open: func(ctx context.Context, from events.Position) (engine.Source, error) {
-				if w.opened != nil {
-					w.opened(from)
-				}
-				source, err := memory.Log(w.logs[i]).Open(ctx, from)
-				if w.source != nil {
-					source = w.source(source, from)
-				}
-				if w.endless && i > 0 {
-					return silent{}, nil
-				}
-				return &breaking{Source: source, left: stop}, err
-			},
-		})
-	}
+	w.Surround(&o)
 	return o
 }
 
-// last is the newest message of a log.
-func (w *world) last(log int) uint64 {
-	for _, b := range slices.Backward(w.logs[log]) {
-		if n := len(b.Messages); n > 0 {
-			return b.Messages[n-1].Seq
-		}
+// openLog opens a log as the world has it now.
+func (w *world) openLog(ctx context.Context, input int, from events.Position) (engine.Source, error) {
+	if w.opened != nil {
+		w.opened(from)
 	}
-	return 0
+	source, err := memory.Log(w.Logs[input]).Open(ctx, from)
+	if w.source != nil {
+		source = w.source(source, from)
+	}
+	if w.endless && input > 0 {
+		return silent{}, nil
+	}
+	return &breaking{Source: source, left: w.stop}, err
 }
 
 var errCrash = errors.New("crash")
@@ -228,43 +206,9 @@ func (w *world) run() error {
 	err = engine.New(w.options(st, -1)).Run(context.Background())
 	w.final = st.Progress()
 	if err == nil {
-		err = w.count(st)
+		_, err = memory.Pending(st.View(), &w.final)
 	}
 	return errors.Join(err, st.Close())
-}
-
-// count holds what the state has pending against the books.
-func (w *world) count(st *store.Store) error {
-	v := st.View()
-	var pending [events.Kinds]int64
-	for c, err := range v.Closing(w.final.Committed, events.MaxTime) {
-		if err != nil {
-			return errors.Join(err, v.Close())
-		}
-		pending[events.KindRequest]++
-		for o, err := c.Outcome(); o != nil || err != nil; o, err = c.Outcome() {
-			if err != nil {
-				return errors.Join(err, v.Close())
-			}
-			if !o.Booked {
-				pending[events.KindOutcome]++
-			}
-		}
-	}
-	for o, err := range v.Orphans(events.MinTime, events.MaxTime) {
-		if err != nil {
-			return errors.Join(err, v.Close())
-		}
-		if !o.Outcome.Booked {
-			pending[events.KindOutcome]++
-		}
-	}
-	l := &w.final.Progress.Ledger
-	if booked := [events.Kinds]int64{l.Kinds[0].Pending, l.Kinds[1].Pending}; booked != pending || !l.Balanced() {
-		return errors.Join(fmt.Errorf("the state holds %v pending events, its books say %v: %+v", pending, booked, l),
-			v.Close())
-	}
-	return v.Close()
 }
 
 // crash runs an engine that comes to an end on the way, if the logs do not come
@@ -278,7 +222,7 @@ func (w *world) crash() error {
 	o := w.options(st, -1)
 	switch w.IntN(3) {
 	case 0:
-		o = w.options(st, w.IntN(1+len(w.logs[0])))
+		o = w.options(st, w.IntN(1+len(w.Logs[0])))
 	case 1:
 		o.Store = &faulty{Store: o.Store, left: 1 + w.IntN(30), after: w.IntN(2) == 0}
 	case 2:

@@ -1,4 +1,5 @@
-// Package enginetest holds a naive reference join and generated histories; only tests import it.
+// Package enginetest holds a naive reference join, generated histories and the world in which joiners go through them;
+// only tests import it.
 //
 // The reference is written from SEMANTICS.md and shares no code with the
 // deciding parts of package joiner: it collects, sorts and loops where they

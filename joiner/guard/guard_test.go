@@ -195,13 +195,15 @@ func TestAMonthWithoutAFalseAlarm(t *testing.T) {
 // most Patience.
 func TestQuietTrafficIsNotHeldForLong(t *testing.T) {
 	for name, want := range map[string]time.Duration{"high": 15 * time.Minute, "middling": 30 * time.Minute, "low": 2*time.Hour + 2*time.Minute} {
-		c := sites[name]
-		c.days = 3
-		s := simulate(t, c, *guardSeed)
-		t.Logf("-guardseed %d: %s: rows wait %s on average, %s at most", *guardSeed, name, s.wait/time.Duration(s.steps), s.delays)
-		if s.delays > want {
-			t.Errorf("%s: rows wait up to %s longer than without a guard", name, s.delays)
-		}
+		t.Run(name, func(t *testing.T) {
+			c := sites[name]
+			c.days = 3
+			s := simulate(t, c, *guardSeed)
+			t.Logf("-guardseed %d: %s: rows wait %s on average, %s at most", *guardSeed, name, s.wait/time.Duration(s.steps), s.delays)
+			if s.delays > want {
+				t.Errorf("%s: rows wait up to %s longer than without a guard", name, s.delays)
+			}
+		})
 	}
 }
 

@@ -124,14 +124,16 @@ func TestCommonFormsAreNative(t *testing.T) {
 		`value in [1, 2]`:                               false,
 		`"a" < type`:                                    false,
 	} {
-		tree, err := parse(expr)
-		if err != nil {
-			t.Errorf("%s: %v", expr, err)
-			continue
-		}
-		if _, got := native(tree); got != want {
-			t.Errorf("%s is native: %v, want %v", expr, got, want)
-		}
+		t.Run(expr, func(t *testing.T) {
+			tree, err := parse(expr)
+			if err != nil {
+				t.Errorf("%s: %v", expr, err)
+				return
+			}
+			if _, got := native(tree); got != want {
+				t.Errorf("%s is native: %v, want %v", expr, got, want)
+			}
+		})
 	}
 }
 

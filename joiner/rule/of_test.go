@@ -41,20 +41,22 @@ func TestLabelsOfOthers(t *testing.T) {
 		{`bought * item.features.none`, Number{}, "number * nil is not possible", false, "bought"},
 		{`clicks == 3 && string(clicks) != "14d"`, Number{1, true}, "", true, "clicks"},
 	} {
-		of, err := CompileOf(c.expr, labels)
-		if err != nil {
-			t.Errorf("%s: %v", c.expr, err)
-			continue
-		}
-		got, err := of.Eval(func(name string) (float64, bool) { v, ok := values[name]; return v, ok },
-			func(name string) (int64, bool) { ns, ok := times[name]; return ns, ok }, aRequest(), 0)
-		slices.Sort(of.Needs)
-		wanted := strings.Fields(c.needs)
-		slices.Sort(wanted)
-		if got != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) ||
-			of.Truth != c.truth || !slices.Equal(of.Needs, wanted) {
-			t.Errorf("%s is %v (%v), truth %v, of %v; want %+v", c.expr, got, err, of.Truth, of.Needs, c)
-		}
+		t.Run(c.expr, func(t *testing.T) {
+			of, err := CompileOf(c.expr, labels)
+			if err != nil {
+				t.Errorf("%s: %v", c.expr, err)
+				return
+			}
+			got, err := of.Eval(func(name string) (float64, bool) { v, ok := values[name]; return v, ok },
+				func(name string) (int64, bool) { ns, ok := times[name]; return ns, ok }, aRequest(), 0)
+			slices.Sort(of.Needs)
+			wanted := strings.Fields(c.needs)
+			slices.Sort(wanted)
+			if got != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) ||
+				of.Truth != c.truth || !slices.Equal(of.Needs, wanted) {
+				t.Errorf("%s is %v (%v), truth %v, of %v; want %+v", c.expr, got, err, of.Truth, of.Needs, c)
+			}
+		})
 	}
 }
 
@@ -70,10 +72,12 @@ func TestWhatNoLabelIsMadeOf(t *testing.T) {
 		`bought_ts < 14 days`:                `(at column 16 of the expression)`,
 		`any([bought], any([rated], # > 0))`: `any within another loop`,
 	} {
-		_, err := CompileOf(expr, []string{"bought", "rated"})
-		var known *Error
-		if !errors.As(err, &known) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v does not say %q", expr, err, want)
-		}
+		t.Run(expr, func(t *testing.T) {
+			_, err := CompileOf(expr, []string{"bought", "rated"})
+			var known *Error
+			if !errors.As(err, &known) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v does not say %q", expr, err, want)
+			}
+		})
 	}
 }

@@ -53,16 +53,18 @@ func TestWhatTheRowSays(t *testing.T) {
 		{`attrs.ms > 3 && request.user_id == "u1"`, -1, false},
 		{`request.features.n < 3 && attrs.ms > "3"`, -1, false},
 	} {
-		condition, err := Compile(c.expr)
-		if err != nil {
-			t.Errorf("%s: %v", c.expr, err)
-			continue
-		}
-		o := &events.Outcome{Type: "click"}
-		yes, err := condition.InRow(o, aRequest(), c.item)
-		if got := condition.Holds(o) && yes && err == nil; got != c.want {
-			t.Errorf("%s is %v (%v), want %v", c.expr, got, err, c.want)
-		}
+		t.Run(c.expr, func(t *testing.T) {
+			condition, err := Compile(c.expr)
+			if err != nil {
+				t.Errorf("%s: %v", c.expr, err)
+				return
+			}
+			o := &events.Outcome{Type: "click"}
+			yes, err := condition.InRow(o, aRequest(), c.item)
+			if got := condition.Holds(o) && yes && err == nil; got != c.want {
+				t.Errorf("%s is %v (%v), want %v", c.expr, got, err, c.want)
+			}
+		})
 	}
 }
 
@@ -134,18 +136,20 @@ func TestAttributesThatAreLookedAt(t *testing.T) {
 		`attrs[request.model] == 1`:                       "all",
 		`let a = attrs; a.x == request.model`:             "all",
 	} {
-		condition, err := Compile(expr)
-		if err != nil {
-			t.Errorf("%s: %v", expr, err)
-			continue
-		}
-		got := strings.Join(condition.Attrs, " ")
-		if condition.AllAttrs {
-			got = "all"
-		}
-		if got != want {
-			t.Errorf("%s looks at %q, want %q", expr, got, want)
-		}
+		t.Run(expr, func(t *testing.T) {
+			condition, err := Compile(expr)
+			if err != nil {
+				t.Errorf("%s: %v", expr, err)
+				return
+			}
+			got := strings.Join(condition.Attrs, " ")
+			if condition.AllAttrs {
+				got = "all"
+			}
+			if got != want {
+				t.Errorf("%s looks at %q, want %q", expr, got, want)
+			}
+		})
 	}
 }
 
@@ -159,11 +163,13 @@ func TestWhatIsNotInARow(t *testing.T) {
 		`request.user_id == 3`:         `mismatched types string and int`,
 		`request.features.f() == true`: `cannot be called`,
 	} {
-		_, err := Compile(expr)
-		var known *Error
-		if !errors.As(err, &known) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v does not say %q", expr, err, want)
-		}
+		t.Run(expr, func(t *testing.T) {
+			_, err := Compile(expr)
+			var known *Error
+			if !errors.As(err, &known) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v does not say %q", expr, err, want)
+			}
+		})
 	}
 }
 
@@ -197,17 +203,19 @@ func TestValues(t *testing.T) {
 		{`request.score * 2`, Number{1, true}, ""},
 		{`len(type)`, Number{5, true}, ""},
 	} {
-		v, err := CompileValue(c.expr)
-		if err != nil {
-			t.Errorf("%s: %v", c.expr, err)
-			continue
-		}
-		o := &events.Outcome{Type: "click", Value: 9, HasValue: true, Attrs: map[string]any{"ms": 1500.0, "name": "x"}}
-		got, err := v.Of(o, aRequest(), 0)
-		if math.Abs(got.Value-c.want.Value) > 1e-15 || got.Has != c.want.Has || (err == nil) != (c.err == "") ||
-			err != nil && !strings.Contains(err.Error(), c.err) {
-			t.Errorf("%s is %v (%v), want %v (%s)", c.expr, got, err, c.want, c.err)
-		}
+		t.Run(c.expr, func(t *testing.T) {
+			v, err := CompileValue(c.expr)
+			if err != nil {
+				t.Errorf("%s: %v", c.expr, err)
+				return
+			}
+			o := &events.Outcome{Type: "click", Value: 9, HasValue: true, Attrs: map[string]any{"ms": 1500.0, "name": "x"}}
+			got, err := v.Of(o, aRequest(), 0)
+			if math.Abs(got.Value-c.want.Value) > 1e-15 || got.Has != c.want.Has || (err == nil) != (c.err == "") ||
+				err != nil && !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%s is %v (%v), want %v (%s)", c.expr, got, err, c.want, c.err)
+			}
+		})
 	}
 	for expr, want := range map[string]string{
 		`type`:        "the value must be a number, but this is text",
@@ -215,8 +223,10 @@ func TestValues(t *testing.T) {
 		`attrs.ms /`:  "ends too early",
 		`secs / 1000`: `unknown name "secs"`,
 	} {
-		if _, err := CompileValue(expr); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v does not say %q", expr, err, want)
-		}
+		t.Run(expr, func(t *testing.T) {
+			if _, err := CompileValue(expr); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v does not say %q", expr, err, want)
+			}
+		})
 	}
 }

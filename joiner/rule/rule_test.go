@@ -2,6 +2,7 @@ package rule
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"sync"
@@ -70,14 +71,16 @@ func TestWhatQualifies(t *testing.T) {
 		{`int(attrs.tags) > 1`, rich, false},
 		{`true`, plain, true},
 	} {
-		f, err := Compile(c.expr)
-		if err != nil {
-			t.Errorf("%s: %v", c.expr, err)
-			continue
-		}
-		if got := f.Holds(c.o); got != c.want {
-			t.Errorf("%s is %v for %+v, want %v", c.expr, got, c.o, c.want)
-		}
+		t.Run(c.expr, func(t *testing.T) {
+			f, err := Compile(c.expr)
+			if err != nil {
+				t.Errorf("%s: %v", c.expr, err)
+				return
+			}
+			if got := f.Holds(c.o); got != c.want {
+				t.Errorf("%s is %v for %+v, want %v", c.expr, got, c.o, c.want)
+			}
+		})
 	}
 }
 
@@ -112,18 +115,20 @@ func TestWhatIsRefused(t *testing.T) {
 		{`type == "` + strings.Repeat("x", maxBytes) + `"`, `4096 are allowed`},
 		{strings.Repeat("!", 2000) + `true`, `exceeds`},
 	} {
-		_, err := Compile(c.expr)
-		var known *Error
-		if !errors.As(err, &known) {
-			t.Errorf("%.60s: error %v is not ours", c.expr, err)
-			continue
-		}
-		if !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%.60s: %q does not say %q", c.expr, err, c.want)
-		}
-		if known.Line < 1 || known.Column < 1 {
-			t.Errorf("%.60s: no place: %+v", c.expr, known)
-		}
+		t.Run(c.expr, func(t *testing.T) {
+			_, err := Compile(c.expr)
+			var known *Error
+			if !errors.As(err, &known) {
+				t.Errorf("%.60s: error %v is not ours", c.expr, err)
+				return
+			}
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%.60s: %q does not say %q", c.expr, err, c.want)
+			}
+			if known.Line < 1 || known.Column < 1 {
+				t.Errorf("%.60s: no place: %+v", c.expr, known)
+			}
+		})
 	}
 }
 
@@ -176,14 +181,16 @@ func TestMemoryOfOneEvaluationIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct {
+	for i, c := range []struct {
 		n    int
 		want bool
 	}{{10, true}, {100_000, false}} {
-		o := &events.Outcome{Attrs: map[string]any{"s": make([]any, c.n)}}
-		if got := f.Holds(o); got != c.want {
-			t.Errorf("with %d elements it is %v, want %v", c.n, got, c.want)
-		}
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			o := &events.Outcome{Attrs: map[string]any{"s": make([]any, c.n)}}
+			if got := f.Holds(o); got != c.want {
+				t.Errorf("with %d elements it is %v, want %v", c.n, got, c.want)
+			}
+		})
 	}
 }
 

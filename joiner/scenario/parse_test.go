@@ -77,15 +77,17 @@ func TestWhatIsWrongWithAFile(t *testing.T) {
 		{test("    counts: {requests: {rows: 1}}\n"), `unknown name "rows"`},
 		{test("    rows: [r1]\n"), `"r1" is not a mapping`},
 	} {
-		_, err := scenario.Parse("f.yaml", []byte(c.src), notation())
-		var known *scenario.Error
-		if !errors.As(err, &known) {
-			t.Errorf("%.80q: error %v is not ours", c.src, err)
-			continue
-		}
-		if !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%.80q gives\n%v\nwhich does not say\n%s", c.src, err, c.want)
-		}
+		t.Run(c.src, func(t *testing.T) {
+			_, err := scenario.Parse("f.yaml", []byte(c.src), notation())
+			var known *scenario.Error
+			if !errors.As(err, &known) {
+				t.Errorf("%.80q: error %v is not ours", c.src, err)
+				return
+			}
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%.80q gives\n%v\nwhich does not say\n%s", c.src, err, c.want)
+			}
+		})
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -50,7 +49,7 @@ func (c *Case) Messages() []events.Message {
 // output, publisher and replay are its own. The error says that the engine
 // stopped; failures are expectations that were not met.
 func Run(ctx context.Context, o engine.Options, c *Case) (failures []Failure, err error) {
-	w := &world{o: o, c: c, stream: &stream{}, out: &memory.Output{}}
+	w := &world{World: memory.World{Logs: make([][]events.Batch, 1)}, o: o, c: c, stream: &stream{}, out: &memory.Output{}}
 	w.codecs = &codecs{own: o.Decoders, by: map[uint64]events.Codec{}}
 	if err := w.open(vfs.NewMem()); err != nil {
 		return nil, err
@@ -66,18 +65,18 @@ func Run(ctx context.Context, o engine.Options, c *Case) (failures []Failure, er
 	return failures, nil
 }
 
-// world is an engine's surroundings, in memory.
+// world is a world with a state and an output. Its only log is every event so far, a message each.
 type world struct {
+	memory.World
 	o      engine.Options
 	c      *Case
 	fs     vfs.FS
 	store  *store.Store
 	out    *memory.Output
 	stream *stream
-	log    memory.Log // every event so far, a message each
-	seq    uint64     // of the newest of them
+	seq    uint64 // of the newest message
 	codecs *codecs
-	fresh  bool // the last batch of it was not read yet
+	unread bool // the last batch was not read yet
 }
 
 func (w *world) open(fs vfs.FS) error {
@@ -95,7 +94,7 @@ func (w *world) step(ctx context.Context, s *step) ([]Failure, error) {
 		w.arrive(m)
 		return nil, nil
 	}
-	if w.fresh {
+	if w.unread {
 		if err := w.run(ctx, nil); err != nil {
 			return nil, err
 		}
@@ -122,13 +121,13 @@ func (w *world) step(ctx context.Context, s *step) ([]Failure, error) {
 
 // arrive adds a message to the batch that the engine reads next.
 func (w *world) arrive(m events.Message) {
-	if !w.fresh {
-		w.log = append(w.log, events.Batch{ReadThrough: events.MinTime})
-		w.fresh = true
+	if !w.unread {
+		w.Logs[0] = append(w.Logs[0], events.Batch{ReadThrough: events.MinTime})
+		w.unread = true
 	}
 	w.seq++
 	m.Seq = w.seq
-	last := &w.log[len(w.log)-1]
+	last := &w.Logs[0][len(w.Logs[0])-1]
 	last.Messages = append(last.Messages, m)
 }
 
@@ -150,7 +149,9 @@ func (w *world) run(ctx context.Context, p *proof) error {
 	// One input carries both kinds, which makes the order of arrival that of
 	// the test. What is proven of one source only is said of an input that
 	// carries nothing else, while it brings no events.
-	input := engine.Input{Name: "test", Kinds: bothKinds(), Open: w.log.Open}
+	w.Surround(&o)
+	input := &o.Inputs[0]
+	input.Last = 0 // these are pauses of one joiner, and no starts after which labels would be told again
 	if p != nil {
 		input.Kinds = p.kinds
 		at := p.at
@@ -158,18 +159,15 @@ func (w *world) run(ctx context.Context, p *proof) error {
 			at = at.Add(o.Rules.Lateness)
 			o.HeartbeatRequired = [events.Kinds]bool{}
 		}
-		input.Open = append(w.log[:len(w.log):len(w.log)], events.Batch{ReadThrough: at}).Open
+		input.Open = memory.Log(append(slices.Clone(w.Logs[0]), events.Batch{ReadThrough: at})).Open
 	}
 	if w.c.inputs() {
 		input.Feeds = []engine.Feed{{Name: input.Name, Kinds: input.Kinds, Codec: w.codecs}}
 	}
-	o.Inputs = []engine.Input{input}
 	o.Store, o.Output, o.Publisher = w.store, w.out, w.stream
 	o.Replay = w.c.replay
 	o.Roll = engine.Roll{Interval: time.Hour} // a run commits when it ends
-	o.Log = slog.New(slog.DiscardHandler)
-	o.Nonce = func() string { return strconv.Itoa(len(w.out.Commits)) }
-	w.fresh = false
+	w.unread = false
 	if err := engine.New(o).Run(ctx); err != nil {
 		return fmt.Errorf("the engine stopped: %w", err)
 	}
@@ -189,21 +187,14 @@ type seen struct {
 }
 
 func (w *world) look() (*seen, error) {
-	p := w.store.Progress().Progress
-	s := &seen{ledger: p.Ledger, open: []string{}, letters: []string{}}
-	view := w.store.View()
-	for c, err := range view.Closing(p.ClosedThrough, events.MaxTime) {
-		if err != nil {
-			return nil, errors.Join(err, view.Close())
-		}
-		s.open = append(s.open, c.Key.ID)
-	}
-	if err := view.Close(); err != nil {
+	checkpoint := w.store.Progress()
+	s := &seen{ledger: checkpoint.Progress.Ledger, open: []string{}, letters: []string{}}
+	open, err := memory.Pending(w.store.View(), &checkpoint)
+	if err != nil {
 		return nil, err
 	}
-	if n := p.Ledger.Kinds[events.KindRequest].Pending; int(n) != len(s.open) {
-		return nil, fmt.Errorf("the books say that %d requests are pending, the state holds %q: %w", n, s.open,
-			&engine.BooksError{Ledger: p.Ledger})
+	for _, key := range open {
+		s.open = append(s.open, key.ID)
 	}
 	for _, r := range w.out.Latest(reach(&w.o.Rules)) {
 		s.rows = append(s.rows, w.columns(&r))
@@ -219,7 +210,6 @@ func (w *world) look() (*seen, error) {
 			s.letters = append(s.letters, commit.DeadLetters[i].Reason)
 		}
 	}
-	var err error
 	s.published, err = w.messages()
 	return s, err
 }

@@ -116,10 +116,12 @@ func TestWhatFails(t *testing.T) {
 		{"published: []", "early"},
 		{"published: [{clicked: 1}]", "close"},
 	} {
-		text := run(t, story+"    "+c.expected+"\n")
-		if !strings.Contains(text, c.want) {
-			t.Errorf("%s gives\n%s\nwhich does not say\n%s", c.expected, text, c.want)
-		}
+		t.Run(c.expected, func(t *testing.T) {
+			text := run(t, story+"    "+c.expected+"\n")
+			if !strings.Contains(text, c.want) {
+				t.Errorf("%s gives\n%s\nwhich does not say\n%s", c.expected, text, c.want)
+			}
+		})
 	}
 }
 

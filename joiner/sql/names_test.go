@@ -48,25 +48,27 @@ labels:
   lj_kept: {when: 'type == "rate"', window: 1m}
 `,
 	} {
-		c, err := config.DecodeRules("labels", []byte(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		rules, err := wire.Rules(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		l := logs{name: name, def: wire.Definition(c, rules)}
-		for i := range 4 {
-			l.messages = append(l.messages, events.Message{Kind: events.KindRequest, Data: fmt.Appendf(nil,
-				`{"request_id":"r%d","ts":%d,"items":[{"item_id":"a"},{"item_id":"b"}]}`, i, 1000+i*100_000)})
-			for j, kind := range []string{"view", "rate", "rate", "view", "end"}[:2+i] {
-				l.messages = append(l.messages, events.Message{Kind: events.KindOutcome, Data: fmt.Appendf(nil,
-					`{"request_id":"r%d","ts":%d,"type":"%s","item_id":"%c","value":%d,"attrs":{"user":"u%d"}}`,
-					i, 1001+i*100_000+j, kind, 'a'+i%2, j+3, j)})
+		t.Run(name, func(t *testing.T) {
+			c, err := config.DecodeRules("labels", []byte(text))
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-		all = append(all, l)
+			rules, err := wire.Rules(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := logs{name: name, def: wire.Definition(c, rules)}
+			for i := range 4 {
+				l.messages = append(l.messages, events.Message{Kind: events.KindRequest, Data: fmt.Appendf(nil,
+					`{"request_id":"r%d","ts":%d,"items":[{"item_id":"a"},{"item_id":"b"}]}`, i, 1000+i*100_000)})
+				for j, kind := range []string{"view", "rate", "rate", "view", "end"}[:2+i] {
+					l.messages = append(l.messages, events.Message{Kind: events.KindOutcome, Data: fmt.Appendf(nil,
+						`{"request_id":"r%d","ts":%d,"type":"%s","item_id":"%c","value":%d,"attrs":{"user":"u%d"}}`,
+						i, 1001+i*100_000+j, kind, 'a'+i%2, j+3, j)})
+				}
+			}
+			all = append(all, l)
+		})
 	}
 	compare(t, all)
 }

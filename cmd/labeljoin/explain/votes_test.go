@@ -42,8 +42,10 @@ labels:
 		`is null: a tie (ties: none): 4 votes ({"a":1,"b":1,"c":0,"d":0}; agreement 0.5)`:                                                                   explained(0, 1, 1, 0, 0),
 		`is null: the raters do not agree: 2 votes ({"a":1,"b":0}; agreement 0.5)`:                                                                          explained(1, 1, 0),
 	} {
-		if !strings.HasPrefix(got, want) {
-			t.Errorf("it says\n%s\nwant\n%s", got, want)
-		}
+		t.Run(want, func(t *testing.T) {
+			if !strings.HasPrefix(got, want) {
+				t.Errorf("it says\n%s\nwant\n%s", got, want)
+			}
+		})
 	}
 }

@@ -171,9 +171,11 @@ func TestLabelsAreRefused(t *testing.T) {
 		"with --partition": {Labels: []string{"x"}, Parts: 3, From: events.MinTime, To: events.MaxTime},
 		"part of a day":    {Labels: []string{"x"}, From: 5, To: events.MaxTime},
 	} {
-		if err := r.CheckReplace(); err == nil || !strings.Contains(err.Error(), "--labels") {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if err := r.CheckReplace(); err == nil || !strings.Contains(err.Error(), "--labels") {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
 	}
 	r := l.written(t, t.TempDir(), configured(t, dir, strings.Replace(twoLabels, "clicked:", "wide:", 1)))
 	r.Complete, r.Labels, r.Out = true, []string{"wide"}, old.Out

@@ -138,10 +138,12 @@ func TestPatternsMatchDirectories(t *testing.T) {
 		}
 	}
 	for pattern, want := range map[string]int{"logs/*": 2, "logs/*.jsonl": 2, "logs/**/*.jsonl": 2, "logs/a*": 1} {
-		if found, err := r.LogPaths(t.Context(), "requests", []string{filepath.Join(dir, pattern)}); err != nil ||
-			len(found) != want {
-			t.Errorf("%s: %q %v", pattern, found, err)
-		}
+		t.Run(pattern, func(t *testing.T) {
+			if found, err := r.LogPaths(t.Context(), "requests", []string{filepath.Join(dir, pattern)}); err != nil ||
+				len(found) != want {
+				t.Errorf("%s: %q %v", pattern, found, err)
+			}
+		})
 	}
 }
 

@@ -239,9 +239,9 @@ func (w *crashWorld) readRowFile(text []byte) ([]outputRow, error) {
 
 // outputRow is one row. Columns that the join does not decide come from its request.
 func (w *crashWorld) outputRow(schema *parquet.Schema, set map[int]func(*outputRow, parquet.Value), values parquet.Row) outputRow {
-	row := outputRow{Row: enginetest.Row{Weight: 1, Cells: make([]joiner.Cell, len(w.history.Rules.Labels))}}
+	row := outputRow{Row: enginetest.Row{Weight: 1, Cells: make([]joiner.Cell, len(w.History.Rules.Labels))}}
 	var others []string
-	for _, l := range w.history.Rules.Labels {
+	for _, l := range w.History.Rules.Labels {
 		row.kept = append(row.kept, make([]events.Value, len(l.Columns))...)
 	}
 	for _, v := range values {
@@ -254,7 +254,7 @@ func (w *crashWorld) outputRow(schema *parquet.Schema, set map[int]func(*outputR
 	}
 	slices.Sort(others)
 	row.Columns = strings.Join(others, " ")
-	row.Extra = enginetest.Extra(&w.history.Rules, row.kept)
+	row.Extra = enginetest.Extra(&w.History.Rules, row.kept)
 	return row
 }
 
@@ -277,14 +277,14 @@ func (w *crashWorld) columns(schema *parquet.Schema) map[int]func(*outputRow, pa
 	at("reason", func(r *outputRow, v parquet.Value) { r.reason = string(v.ByteArray()) })
 	at("weight", func(r *outputRow, v parquet.Value) { r.Weight = v.Double() })
 	kept := 0
-	for _, l := range w.history.Rules.Labels {
+	for _, l := range w.History.Rules.Labels {
 		for _, c := range l.Columns {
 			n := kept
 			at(c.Name, func(r *outputRow, v parquet.Value) { r.kept[n] = keptValue(v) })
 			kept++
 		}
 	}
-	for i, l := range w.history.Rules.Labels {
+	for i, l := range w.History.Rules.Labels {
 		at(l.Name, func(r *outputRow, v parquet.Value) {
 			switch c := &r.Cells[i]; {
 			case v.IsNull():
@@ -324,28 +324,6 @@ func keptValue(v parquet.Value) events.Value {
 	return events.Value{}
 }
 
-// differs tells in what a row in a file is not the reference's, to the microsecond
-// of the files; empty if it is.
-func (r *outputRow) differs(want *enginetest.Row) string {
-	var list []string
-	column := func(name string, same bool, got, want any) {
-		if !same {
-			list = append(list, fmt.Sprintf("%s is %v, want %v", name, got, want))
-		}
-	}
-	cells := slices.Clone(want.Cells)
-	for i := range cells {
-		cells[i].TS = cells[i].TS.Microsecond()
-	}
-	column("request_ts", r.TS == want.TS.Microsecond(), r.TS, want.TS)
-	column("labels", slices.Equal(r.Cells, cells), r.Cells, cells)
-	column("what labels keep", r.Extra == want.Extra, r.Extra, want.Extra)
-	column("weight", r.Weight == want.Weight, r.Weight, want.Weight)
-	column("what is from the request", r.Columns == want.Columns, r.Columns, want.Columns)
-	column("reason", want.Fits(reasonOf(r.reason)), r.reason, "another")
-	return strings.Join(list, "; ")
-}
-
 // reasonOf is the reason that is written so; one beyond all for a text that is none.
 func reasonOf(text string) joiner.Reason {
 	reason := joiner.ReasonClosed
@@ -353,8 +331,6 @@ func reasonOf(text string) joiner.Reason {
 	}
 	return reason
 }
-
-func (r *outputRow) withdrawn() bool { return r.reason == joiner.ReasonWithdrawn.String() }
 
 // check holds a finished output against the history: nothing lost, nothing
 // doubled, nothing unreadable, and no commit undone that had been made.
@@ -373,12 +349,12 @@ func (w *crashWorld) check(fsys vfs.FS, acked []joiner.Receipt) error {
 
 func (w *crashWorld) checkRows(out *writtenOutput) error {
 	var errs []error
-	latest := map[enginetest.Key]*outputRow{}
+	latest := map[enginetest.Key]*enginetest.Written{}
 	for i := range out.rows {
 		r := &out.rows[i]
 		due := uint32(0)
 		if before := latest[r.Key]; before != nil {
-			due = before.revision + 1
+			due = before.Revision + 1
 		}
 		if r.revision != due {
 			errs = append(errs, fmt.Errorf("%q: revision %d (%s) is written where %d was due", r.Key, r.revision, r.reason, due))
@@ -386,23 +362,9 @@ func (w *crashWorld) checkRows(out *writtenOutput) error {
 		if late := r.revision > 0 || r.reason != "closed"; late && w.shape.Timely && !w.shape.Early && !w.gapped {
 			errs = append(errs, fmt.Errorf("%q: revision %d (%s), and nothing came late", r.Key, r.revision, r.reason))
 		}
-		latest[r.Key] = r
+		latest[r.Key] = &enginetest.Written{Row: r.Row, Revision: r.revision, Reason: reasonOf(r.reason)}
 	}
-	for key, r := range latest {
-		want, ok := w.answer.Rows[key]
-		switch {
-		case !ok && !r.withdrawn():
-			errs = append(errs, fmt.Errorf("%q: %v is there, and should be left out", key, r.Cells))
-		case ok && r.differs(&want) != "":
-			errs = append(errs, fmt.Errorf("%q: %s (revision %d, %s)", key, r.differs(&want), r.revision, r.reason))
-		}
-	}
-	for key := range w.answer.Rows {
-		if latest[key] == nil {
-			errs = append(errs, fmt.Errorf("%q is lost", key))
-		}
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, w.answer.Check(latest, events.Time.Microsecond))...)
 }
 
 // checkBooks holds the ledger against the set of events, and where all of them
@@ -416,11 +378,7 @@ func (w *crashWorld) checkBooks(books *joiner.Ledger) error {
 		if got.Read != read || got.Pending != 0 || !got.Balanced() {
 			return fmt.Errorf("%v events: %+v, want %d of them read and none pending", events.Kind(kind), got, read)
 		}
-		// Of copies outside the window, one may come when the request has closed:
-		// then the first to come is the one that counts.
-		extra := got.Disposed[joiner.DispositionOutsideWindow] - want[joiner.DispositionOutsideWindow]
-		got.Disposed[joiner.DispositionOutsideWindow] -= extra
-		got.Disposed[joiner.DispositionUnknownItem] += extra
+		got.Disposed = w.answer.Comparable(events.Kind(kind), got.Disposed)
 		if w.shape.Timely && got.Disposed != want && !w.countedAgain(events.Kind(kind), &got.Disposed, &want) {
 			return fmt.Errorf("%v dispositions: %v, want %v", events.Kind(kind), got.Disposed, want)
 		}

@@ -19,7 +19,6 @@ import (
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
-	"github.com/labeljoin/labeljoin/joiner/engine/memory"
 	"github.com/labeljoin/labeljoin/joiner/enginetest"
 	"github.com/labeljoin/labeljoin/joiner/state"
 )
@@ -30,26 +29,21 @@ const (
 	crashOutput = "out"
 )
 
-// crashWorld is a history in its logs, the configuration that joins it and the
-// rows that must come of it, whatever happens on the way.
+// crashWorld is a world, the configuration that joins it and the rows that must come of it, whatever happens on the
+// way.
 type crashWorld struct {
+	enginetest.World
 	seed    uint64
 	shape   enginetest.Shape
-	history enginetest.History
 	answer  enginetest.Answer
-	logs    [][]events.Batch
 	cfg     config.Config
-	roll    engine.Roll
 	patient bool // reading waits for commits, so that there are many of them
 	full    int  // in a hundred batches after which a memory table is full; 0: commits flush first
 
-	replay *engine.Replay                                                                    // nil: live
-	gapped bool                                                                              // labels may be made unknown after the close
-	disk   func(vfs.FS) vfs.FS                                                               // what the disk does besides; nil: nothing
-	heard  func(message string)                                                              // told what the joiner logs; nil: not called
-	again  *atomic.Int64                                                                     // outcomes that the joiner says wait again after a lost state
-	first  func(input int) uint64                                                            // where a log begins; nil: at its beginning
-	feed   func(ctx context.Context, input int, from events.Position) (engine.Source, error) // nil: the whole logs, at once
+	gapped bool                 // labels may be made unknown after the close
+	disk   func(vfs.FS) vfs.FS  // what the disk does besides; nil: nothing
+	heard  func(message string) // told what the joiner logs; nil: not called
+	again  *atomic.Int64        // outcomes that the joiner says wait again after a lost state
 }
 
 func crashRand(seed, stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }
@@ -62,16 +56,16 @@ func newCrashWorld(seed uint64) *crashWorld {
 	w := &crashWorld{seed: seed, again: new(atomic.Int64), shape: enginetest.Shape{
 		Timely: r.IntN(3) > 0, Late: r.IntN(2) == 0, Early: r.IntN(3) == 0, Hot: r.IntN(6) == 0, Wild: r.IntN(6) == 0,
 	}}
-	w.history = enginetest.Generate(seed, w.shape)
-	w.history.Events = append(deadLetters(r, w.history.Events[0].At), w.history.Events...)
-	reference := w.history.Reference()
-	w.answer = reference.Join(w.history.Set())
-	w.logs = enginetest.Logs(w.history.Events, enginetest.Layout{
+	history := enginetest.Generate(seed, w.shape)
+	history.Events = append(deadLetters(r, history.Events[0].At), history.Events...)
+	reference := history.Reference()
+	w.answer = reference.Join(history.Set())
+	w.World = enginetest.NewWorld(history, enginetest.Layout{
 		Inputs: 1 + r.IntN(2), Messages: 1 + r.IntN(4), Batches: 1 + r.IntN(3), Proofs: w.shape.Timely && r.IntN(2) == 0,
 	}, r)
-	w.roll = []engine.Roll{{}, {Rows: 2}, {Bytes: 150}, {Bytes: 400}, {Bytes: 1000}}[r.IntN(5)]
-	if w.roll != (engine.Roll{}) {
-		w.roll.Interval = time.Hour
+	w.Roll = []engine.Roll{{}, {Rows: 2}, {Bytes: 150}, {Bytes: 400}, {Bytes: 1000}}[r.IntN(5)]
+	if w.Roll != (engine.Roll{}) {
+		w.Roll.Interval = time.Hour
 	}
 	w.patient = r.IntN(4) > 0
 	w.full = []int{0, 5, 40}[crashRand(seed, 14).IntN(3)]
@@ -94,14 +88,14 @@ func (w *crashWorld) configure(r *rand.Rand) {
 	w.cfg.Name = "crash"
 	w.cfg.State.Cache = 1 << 20
 	w.cfg.Output.Roll.Rows = 1 + r.Int64N(4) // of a file: most commits have several
-	rules := &w.history.Rules
+	rules := &w.History.Rules
 	for i := range rules.Labels {
 		w.cfg.Labels = append(w.cfg.Labels, config.Label{Name: rules.Labels[i].Name, Window: config.Duration(rules.Labels[i].Window)})
 	}
 	w.cfg.Complete()
-	w.cfg.Join.MaxFuture, w.cfg.Join.MaxAge = config.Duration(w.history.MaxFuture), config.Duration(w.history.MaxAge)
-	if w.history.Limit > 0 {
-		w.cfg.Limits.OutcomesPerRequest = int64(w.history.Limit)
+	w.cfg.Join.MaxFuture, w.cfg.Join.MaxAge = config.Duration(w.History.MaxFuture), config.Duration(w.History.MaxAge)
+	if w.History.Limit > 0 {
+		w.cfg.Limits.OutcomesPerRequest = int64(w.History.Limit)
 	}
 	w.cfg.Inputs.List[0].TimeUnit, w.cfg.Inputs.List[1].TimeUnit = "ns", "ns"
 }
@@ -140,7 +134,7 @@ func (w *crashWorld) run(fs vfs.FS, committed func(joiner.Receipt)) (how recover
 	}
 	told := &rebuildHandler{heard: w.heard, again: w.again}
 	log := slog.New(told)
-	p, err := partition.Open(fs, partition.ID{}, &w.cfg, &w.history.Rules, crashState, bucket.NewDir(fs, crashOutput), log)
+	p, err := partition.Open(fs, partition.ID{}, &w.cfg, &w.History.Rules, crashState, bucket.NewDir(fs, crashOutput), log)
 	if err != nil {
 		return "", books, err
 	}
@@ -152,11 +146,11 @@ func (w *crashWorld) run(fs vfs.FS, committed func(joiner.Receipt)) (how recover
 		}
 	}()
 	how = recoveryOf(p)
-	o, err := partition.EngineOptions(&w.cfg, w.history.Rules, p, log)
+	o, err := partition.EngineOptions(&w.cfg, w.History.Rules, p, log)
 	if err != nil {
 		return how, books, err
 	}
-	o.Roll, o.Inputs, o.Replay = w.roll, w.inputs(), w.replay
+	o.Roll, o.Inputs, o.Replay = w.Roll, w.Inputs(), w.Replay
 	staging := &sync.Mutex{}
 	o.Output = tellingOutput{Output: o.Output, committed: committed, staging: staging}
 	o.Store = fullStore{Store: o.Store, full: w.full, rand: crashRand(w.seed, 15)}
@@ -187,30 +181,6 @@ func (h *rebuildHandler) Handle(_ context.Context, r slog.Record) error {
 		h.heard(r.Message)
 	}
 	return nil
-}
-
-func (w *crashWorld) inputs() []engine.Input {
-	kinds := [][]events.Kind{{events.KindRequest}, {events.KindOutcome}}
-	if len(w.logs) == 1 {
-		kinds = [][]events.Kind{{events.KindRequest, events.KindOutcome}}
-	}
-	var inputs []engine.Input
-	for i := range w.logs {
-		first := uint64(0)
-		if w.first != nil {
-			first = w.first(i)
-		}
-		inputs = append(inputs, engine.Input{
-			Name: fmt.Sprint("log", i), Created: 1, Kinds: kinds[i], First: first,
-			Open: func(ctx context.Context, from events.Position) (engine.Source, error) {
-				if w.feed != nil {
-					return w.feed(ctx, i, from)
-				}
-				return memory.Log(w.logs[i]).Open(ctx, from)
-			},
-		})
-	}
-	return inputs
 }
 
 // tellingOutput tells of commits that were made, and holds a lock while one is

@@ -141,8 +141,8 @@ func newSimulation(seed uint64, hits *simulationHits) *simulation {
 	r := crashRand(seed, 11)
 	s := &simulation{w: w, r: r, hits: hits, fs: vfs.NewCrashableMem()}
 	if w.shape.Timely && r.IntN(2) == 0 {
-		longest := w.history.Rules.Longest()
-		w.history.Rules.Guard = guard.Config{
+		longest := w.History.Rules.Longest()
+		w.History.Rules.Guard = guard.Config{
 			Patience: time.Duration(1+r.IntN(4)) * longest, Tail: 0.1 + r.Float64()/2, Learn: float64(1 + r.IntN(5)), Usual: 0.5 + r.Float64()/2,
 		}
 	}
@@ -150,7 +150,7 @@ func newSimulation(seed uint64, hits *simulationHits) *simulation {
 	if r.IntN(4) == 0 {
 		s.jumpStored()
 	}
-	s.cut, s.first = make([]int, len(w.logs)), make([]uint64, len(w.logs))
+	s.cut, s.first = make([]int, len(w.Logs)), make([]uint64, len(w.Logs))
 	w.heard = s.hear
 	return s
 }
@@ -160,22 +160,22 @@ func newSimulation(seed uint64, hits *simulationHits) *simulation {
 // proof is of the broker's clock and therefore none here.
 func (s *simulation) jumpStored() {
 	s.hits.hit("broker's clock jumped")
-	list := s.w.history.Events
+	list := s.w.History.Events
 	from := s.r.IntN(len(list) - 1)
 	to := min(from+1+s.r.IntN(8), len(list)-events.Kinds) // not what ends the history
 	by := []time.Duration{time.Hour, -time.Hour, 30 * 24 * time.Hour}[s.r.IntN(3)]
-	reference := s.w.history.Reference()
-	before := reference.Join(s.w.history.Set())
+	reference := s.w.History.Reference()
+	before := reference.Join(s.w.History.Set())
 	for i := from; i < to; i++ {
 		list[i].At = list[i].At.Add(by)
 	}
-	s.w.answer = reference.Join(s.w.history.Set())
+	s.w.answer = reference.Join(s.w.History.Set())
 	for k := range before.Disposed {
 		if s.w.answer.Disposed[k][joiner.DispositionQuarantined] > before.Disposed[k][joiner.DispositionQuarantined] {
 			s.hits.hit("event quarantined by the jump")
 		}
 	}
-	s.w.logs = enginetest.Logs(list, enginetest.Layout{Inputs: len(s.w.logs), Messages: 1, Batches: 1 + s.r.IntN(3)}, s.r)
+	s.w.Logs = enginetest.Logs(list, enginetest.Layout{Inputs: len(s.w.Logs), Messages: 1, Batches: 1 + s.r.IntN(3)}, s.r)
 }
 
 func (s *simulation) hear(message string) {
@@ -197,10 +197,10 @@ func (s *simulation) run() error {
 		}
 	}
 	for i := range s.cut {
-		s.cut[i], s.first[i] = len(s.w.logs[i]), 0
+		s.cut[i], s.first[i] = len(s.w.Logs[i]), 0
 	}
-	s.w.disk, s.w.feed = nil, s.source(simulatedLog{late: -1})
-	if s.w.history.Rules.Guard.Patience > 0 {
+	s.w.disk, s.w.Open = nil, s.source(simulatedLog{late: -1})
+	if s.w.History.Rules.Guard.Patience > 0 {
 		quiet := events.Gap{From: events.MinTime + 1, To: events.MaxTime - 1, Quiet: true}
 		quiet.Kinds[events.KindOutcome] = true
 		if err := s.declare(quiet); err != nil {
@@ -220,7 +220,7 @@ func never(string, int, int) bool { return false }
 // episode is the life of one joiner.
 func (s *simulation) episode() error {
 	for i := range s.cut {
-		s.cut[i] += s.r.IntN(len(s.w.logs[i]) - s.cut[i] + 1)
+		s.cut[i] += s.r.IntN(len(s.w.Logs[i]) - s.cut[i] + 1)
 	}
 	if s.w.gapped && s.r.IntN(3) == 0 {
 		if err := s.declare(s.someGap()); err != nil {
@@ -250,7 +250,7 @@ func (s *simulation) episode() error {
 		faulty.FS = fs
 		return &diskspace.FS{FS: faulty, Wait: &diskspace.Waiter{Stop: make(chan struct{}), Pause: 20 * time.Microsecond}}
 	}
-	s.w.feed = s.source(simulatedLog{
+	s.w.Open = s.source(simulatedLog{
 		late: s.r.IntN(6) - 1, behind: 1 + s.r.IntN(4), pauses: s.r.IntN(4) == 0, unproven: s.r.IntN(3) == 0,
 	})
 	s.trail = append(s.trail, fmt.Sprintf("logs up to %v, from %v, full %d, fails %d", s.cut, s.first, faulty.full, faulty.fails))
@@ -308,7 +308,7 @@ func (s *simulation) trim() {
 	s.hits.hit("log trimmed behind the cursor")
 	for i, n := range s.cut {
 		if n > 0 {
-			last := s.w.logs[i][n-1].Messages
+			last := s.w.Logs[i][n-1].Messages
 			s.first[i] = max(s.first[i], last[len(last)-1].Seq)
 		}
 	}
@@ -317,7 +317,7 @@ func (s *simulation) trim() {
 // join runs a joiner. A state that Pebble does not open because some of the
 // unsynced survived has to be deleted: its issue 5825.
 func (s *simulation) join(x *watcher) error {
-	s.w.first = func(i int) uint64 { return s.first[i] }
+	s.w.First = func(i int) uint64 { return s.first[i] }
 	how, err := x.run()
 	if err != nil && strings.Contains(err.Error(), "opening the state") && s.partial {
 		s.hits.hit("state not opened by Pebble")
@@ -334,13 +334,13 @@ func (s *simulation) join(x *watcher) error {
 
 // someGap is a gap about the time of the events.
 func (s *simulation) someGap() events.Gap {
-	list := s.w.history.Events
+	list := s.w.History.Events
 	e := list[s.r.IntN(len(list))]
 	for e.TS == events.MinTime {
 		e = list[s.r.IntN(len(list))]
 	}
 	g := events.Gap{From: e.TS.Add(-time.Duration(s.r.IntN(3)) * time.Second), Quiet: s.r.IntN(5) == 0}
-	g.To = g.From.Add(time.Duration(s.r.Int64N(int64(s.w.history.Rules.Longest()))))
+	g.To = g.From.Add(time.Duration(s.r.Int64N(int64(s.w.History.Rules.Longest()))))
 	g.Kinds[events.KindOutcome] = true
 	return g
 }
@@ -362,8 +362,8 @@ func (s *simulation) check(x *watcher) error {
 	if err := s.takenIn(); err != nil {
 		return err
 	}
-	reference := s.w.history.Reference()
-	s.w.answer = reference.Join(s.w.history.Set())
+	reference := s.w.History.Reference()
+	s.w.answer = reference.Join(s.w.History.Set())
 	out, err := s.w.readOutput(s.fs)
 	if err != nil {
 		return err
@@ -381,7 +381,7 @@ func (s *simulation) check(x *watcher) error {
 // takenIn makes the gaps that the last commit records part of the rules, and
 // sees that none is missing.
 func (s *simulation) takenIn() error {
-	p, err := partition.Open(s.fs, partition.ID{}, &s.w.cfg, &s.w.history.Rules, crashState, bucket.NewDir(s.fs, crashOutput), slog.New(slog.DiscardHandler))
+	p, err := partition.Open(s.fs, partition.ID{}, &s.w.cfg, &s.w.History.Rules, crashState, bucket.NewDir(s.fs, crashOutput), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -389,7 +389,7 @@ func (s *simulation) takenIn() error {
 	if err := p.Close(); err != nil {
 		return err
 	}
-	s.w.history.Rules.Gaps = progress.Gaps
+	s.w.History.Rules.Gaps = progress.Gaps
 	if len(progress.Gaps) != len(s.gaps) {
 		return fmt.Errorf("%d gaps were declared, %d are taken in", len(s.gaps), len(progress.Gaps))
 	}
@@ -399,9 +399,9 @@ func (s *simulation) takenIn() error {
 // checkReplay joins the same logs as a replay does.
 func (s *simulation) checkReplay() error {
 	w := *s.w
-	w.disk, w.first, w.feed, w.gapped = nil, nil, nil, true
+	w.disk, w.First, w.Open, w.gapped = nil, nil, nil, true
 	fs := vfs.NewMem()
-	w.replay = &engine.Replay{Complete: true}
+	w.Replay = &engine.Replay{Complete: true}
 	if _, _, err := w.run(fs, func(joiner.Receipt) {}); err != nil {
 		return fmt.Errorf("replay: %w", err)
 	}
@@ -438,7 +438,7 @@ func (s *simulation) source(l simulatedLog) func(context.Context, int, events.Po
 		if from.Next < s.first[i] {
 			return nil, fmt.Errorf("message %d is asked for, the first is %d: %w", from.Next, s.first[i], errTrimmed)
 		}
-		source, err := memory.Log(s.w.logs[i][:s.cut[i]]).Open(ctx, from)
+		source, err := memory.Log(s.w.Logs[i][:s.cut[i]]).Open(ctx, from)
 		return &simulatedSource{Source: source, log: l, input: i, handed: handed}, err
 	}
 }

@@ -27,13 +27,15 @@ func TestLogFormat(t *testing.T) {
 	NewLog(config.Log{Format: config.LogAuto, Level: config.LogInfo}, &pipe).Info("hello", "n", 1)
 	NewLog(config.Log{Format: config.LogText, Level: config.LogInfo}, &text).Info("hello", "n", 1)
 	for name, line := range map[string][]byte{"file": written, "pipe": pipe.Bytes()} {
-		var record struct {
-			Msg string
-			N   int
-		}
-		if err := json.Unmarshal(line, &record); err != nil || record.Msg != "hello" || record.N != 1 {
-			t.Errorf("%s: %s, %v", name, line, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			var record struct {
+				Msg string
+				N   int
+			}
+			if err := json.Unmarshal(line, &record); err != nil || record.Msg != "hello" || record.N != 1 {
+				t.Errorf("%s: %s, %v", name, line, err)
+			}
+		})
 	}
 	if !bytes.HasSuffix(text.Bytes(), []byte("msg=hello n=1\n")) {
 		t.Errorf("text: %s", &text)

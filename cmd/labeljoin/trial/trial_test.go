@@ -54,10 +54,12 @@ func TestTrial(t *testing.T) {
 		"the request is none":     {Expression: `type == "x"`, Outcomes: []byte(outcomes), Request: []byte(`{}`)},
 		"the expression ends too": {Expression: `type ==`, Outcomes: []byte(outcomes)},
 	} {
-		var out bytes.Buffer
-		if err := Write(&out, &o); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%+v: %v does not say %q", o, err, want)
-		}
+		t.Run(want, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := Write(&out, &o); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%+v: %v does not say %q", o, err, want)
+			}
+		})
 	}
 	var out bytes.Buffer
 	if err := Write(&out, &Options{Expression: `has_value`, Outcomes: []byte(outcomes), JSON: true}); err != nil ||

@@ -194,11 +194,13 @@ func TestAvro(t *testing.T) {
 // TestTruncated: of a file that is not complete, the end is missed.
 func TestTruncated(t *testing.T) {
 	for name, whole := range map[string][]byte{"Parquet": parquetFile(t), "Avro": avroFile(t, 50)} {
-		for _, cut := range []int{1, 8, 17, len(whole) / 3, len(whole) / 2} {
-			if got, err := lines(t, whole[:len(whole)-cut]); err == nil {
-				t.Errorf("%s without its last %d bytes: no error, %d records", name, cut, strings.Count(got, "\n"))
+		t.Run(name, func(t *testing.T) {
+			for _, cut := range []int{1, 8, 17, len(whole) / 3, len(whole) / 2} {
+				if got, err := lines(t, whole[:len(whole)-cut]); err == nil {
+					t.Errorf("%s without its last %d bytes: no error, %d records", name, cut, strings.Count(got, "\n"))
+				}
 			}
-		}
+		})
 	}
 	for _, data := range []string{"", "PAR1", "PAR1PAR1", "PAR1\xff\xff\xff\x7fPAR1", "Obj\x01", "{}\n"} {
 		if _, err := lines(t, []byte(data)); err == nil {
@@ -218,28 +220,30 @@ func TestHostile(t *testing.T) {
 		n = 10
 	}
 	for name, whole := range files {
-		for range n {
-			data := bytes.Clone(whole)
-			for range 1 + r.IntN(3) {
-				data[4+r.IntN(len(data)-8)] ^= 1 << r.IntN(8)
+		t.Run(name, func(t *testing.T) {
+			for range n {
+				data := bytes.Clone(whole)
+				for range 1 + r.IntN(3) {
+					data[4+r.IntN(len(data)-8)] ^= 1 << r.IntN(8)
+				}
+				path := put(t, data)
+				begun := time.Now()
+				lines, err := columnar.Child(context.Background(), os.Args[0], "read-columns", path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = io.Copy(io.Discard, lines)
+				if took := time.Since(begun); took > time.Minute {
+					t.Errorf("seed %d: %s took %s", seed, name, took)
+				}
+				if err != nil && (err.Error() == "" || strings.HasPrefix(err.Error(), "goroutine")) {
+					t.Errorf("seed %d: %s: %q is no reason", seed, name, err)
+				}
+				if err := lines.Close(); err != nil {
+					t.Error(err)
+				}
 			}
-			path := put(t, data)
-			begun := time.Now()
-			lines, err := columnar.Child(context.Background(), os.Args[0], "read-columns", path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = io.Copy(io.Discard, lines)
-			if took := time.Since(begun); took > time.Minute {
-				t.Errorf("seed %d: %s took %s", seed, name, took)
-			}
-			if err != nil && (err.Error() == "" || strings.HasPrefix(err.Error(), "goroutine")) {
-				t.Errorf("seed %d: %s: %q is no reason", seed, name, err)
-			}
-			if err := lines.Close(); err != nil {
-				t.Error(err)
-			}
-		}
+		})
 	}
 }
 

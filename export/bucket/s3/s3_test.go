@@ -101,9 +101,11 @@ func TestObjects(t *testing.T) {
 	}
 	for dir, want := range map[string][]string{"data": {"dt=1", "dt=2"}, "data/dt=2": {"y", "z"}, "no/such": nil,
 		"_staging": nil} {
-		if names, err := b.List(dir); err != nil || !slices.Equal(slices.Sorted(slices.Values(names)), want) {
-			t.Errorf("%s has %q, want %q: %v", dir, names, want, err)
-		}
+		t.Run(dir, func(t *testing.T) {
+			if names, err := b.List(dir); err != nil || !slices.Equal(slices.Sorted(slices.Values(names)), want) {
+				t.Errorf("%s has %q, want %q: %v", dir, names, want, err)
+			}
+		})
 	}
 	if err := errors.Join(b.RemoveAll("data"), b.Remove("empty"), b.Remove("empty")); err != nil {
 		t.Fatal(err)

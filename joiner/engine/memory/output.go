@@ -1,5 +1,5 @@
-// Package memory holds the engine's ports in memory: an output that keeps rows
-// and a source that says what it is told. Unit tests of label configurations
+// Package memory holds the engine's ports in memory: an output that keeps rows,
+// a source that says what it is told, and the world that engines run in. Unit tests of label configurations
 // run on them, and so do tests of the engine.
 package memory
 

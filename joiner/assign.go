@@ -55,7 +55,7 @@ func (m *Machine) assignOpen(x *Entry, at events.Origin, give *Event) (fx Effect
 		return true
 	})
 	if taken {
-		x.crowd.forget()
+		x.forgetMade()
 		x.positivesKnown = false
 		if m.Watched && m.silent(x) {
 			m.takeBack(x, &fx, before, nil)
@@ -85,7 +85,7 @@ func (m *Machine) takeLate(x *Entry, fx *Effects, at events.Origin) {
 			fx.Mark = append(fx.Mark, f.stored())
 			x.Gone = append(x.Gone, f)
 		}
-		x.crowd.forget()
+		x.forgetMade()
 		return true
 	})
 }

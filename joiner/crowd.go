@@ -65,6 +65,7 @@ func (c *crowd) forget() { c.smallest = nil }
 func (x *Entry) take(f Fact) {
 	x.crowd.add(&f)
 	if n := len(x.Outcomes); n > 0 && orderFacts(x.Outcomes[n-1], f) > 0 {
+		x.folded.forget()
 		x.Outcomes = insert(x.Outcomes, f)
 	} else {
 		x.Outcomes = append(x.Outcomes, f)

@@ -42,6 +42,7 @@ type Entry struct {
 
 	decoded        []*events.Request // of the pieces; nil until needed
 	crowd          crowd             // of Outcomes; see compare
+	folded         folded            // of Outcomes; see decideAll
 	positives      []LabelRef        // the positives of Outcomes, if positivesKnown
 	positivesKnown bool
 	work           Work

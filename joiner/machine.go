@@ -238,6 +238,7 @@ func (m *Machine) addVersion(x *Entry, fx *Effects, ev *Event, now Now) error {
 		return err
 	}
 	held := &x.Request
+	x.folded.forget()
 	piece := StoredPiece{Origin: ev.Origin, Data: string(ev.Data)}
 	if len(x.History.Rows) > 0 { // rows were written, of the pieces so far
 		x.History.LateSeq++
@@ -369,7 +370,7 @@ func (m *Machine) react(x *Entry, fx *Effects, before []LabelRef) error {
 	if !m.tells() || m.silent(x) {
 		return nil
 	}
-	req, d, err := x.decide(m, m.Rules, lateSeqAny)
+	req, d, err := x.decideAll(m)
 	if err != nil {
 		return err
 	}
@@ -396,7 +397,9 @@ func (m *Machine) tellFresh(fx *Effects, req *events.Request, d *Decision, fresh
 	for i := range rows {
 		for j := range rows[i].Cells {
 			if _, isNew := slices.BinarySearchFunc(fresh, LabelRef{itemOf(req, &rows[i]), j}, orderLabelRefs); isNew {
-				fx.Updates = append(fx.Updates, tell(req, &rows[i], TellEarly, []int{j}))
+				u := tell(req, &rows[i], TellEarly, []int{j})
+				u.Cells = slices.Clone(u.Cells) // the decision may go on, in the memory of its rows
+				fx.Updates = append(fx.Updates, u)
 			}
 		}
 	}

@@ -135,7 +135,7 @@ func (m *Machine) copied(x *Entry, o *events.Outcome, first events.Time) bool {
 // as many are held as may be, only the one that counts is.
 func (m *Machine) replace(x *Entry, fx *Effects, o *events.Outcome) {
 	short := shorten(o)
-	x.crowd.forget()
+	x.forgetMade()
 	x.Outcomes = slices.DeleteFunc(x.Outcomes, func(f Fact) bool {
 		if !m.Rules.Same(&f.Outcome, &short) {
 			return false

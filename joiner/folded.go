@@ -1,0 +1,41 @@
+package joiner
+
+import "github.com/labeljoin/labeljoin/events"
+
+// folded is the fold of an open request's outcomes, which goes on with the next of them. A
+// producer that sends the outcomes of one request by the thousand would else have all of them
+// folded again for each.
+//
+// Invariant: decision is that of the first n of the entry's outcomes and of all pieces. What
+// changes either forgets it.
+type folded struct {
+	decision *Decision // nil: nothing was folded
+	req      *events.Request
+	n        int
+}
+
+func (k *folded) forget() { *k = folded{} }
+
+// forgetMade forgets what was made of the outcomes, as one of them is taken away.
+func (x *Entry) forgetMade() {
+	x.crowd.forget()
+	x.folded.forget()
+}
+
+// decideAll is decide with all outcomes of an open request, and folds those that it did not
+// fold before. The decision is good until the next call.
+func (x *Entry) decideAll(m *Machine) (*events.Request, *Decision, error) {
+	k := &x.folded
+	if k.decision == nil || k.decision.rules != m.Rules {
+		req, d, err := x.decide(m, m.Rules, lateSeqAny)
+		if err == nil && m.Rules.SameID == SameFirst { // edits are folded when all are there
+			*k = folded{decision: d, req: req, n: len(x.Outcomes)}
+		}
+		return req, d, err
+	}
+	for ; k.n < len(x.Outcomes); k.n++ {
+		k.decision.AddFact(&x.Outcomes[k.n])
+		x.work.Folded++
+	}
+	return k.req, k.decision, nil
+}

@@ -275,8 +275,10 @@ func (e *Engine) saveEntry(x *joiner.Entry, ev *joiner.Event, s *joiner.Save) er
 	for i := range s.Remove {
 		st.DeleteOutcome(p, &s.Remove[i])
 	}
-	if err := e.mark(p, s.Mark); err != nil {
-		return err
+	if len(s.Mark) > 0 {
+		if err := e.mark(p, s.Mark); err != nil {
+			return err
+		}
 	}
 	if s.Outcome != nil {
 		st.PutOutcome(p, s.Outcome)
@@ -309,9 +311,6 @@ func (e *Engine) saveEntry(x *joiner.Entry, ev *joiner.Event, s *joiner.Save) er
 
 // mark saves that outcomes of a request are gone, or are there again.
 func (e *Engine) mark(p joiner.RequestKey, changed []joiner.StoredOutcome) error {
-	if len(changed) == 0 {
-		return nil
-	}
 	for o, err := range e.o.Store.Outcomes(p) {
 		if err != nil {
 			return err

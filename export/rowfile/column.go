@@ -81,9 +81,18 @@ const (
 // quarter and copy a large column many times.
 func append1[T any](s []T, v T) []T {
 	if len(s) == cap(s) {
-		s = slices.Grow(s, max(minGrow, len(s)))
+		s = grow(s, 1)
 	}
 	return append(s, v)
+}
+
+// grow makes room for n more, and for as many as there are. Unlike append and slices.Grow
+// it does not write to the new room, of which a large column may never use the end: memory
+// that comes from the system costs no time before it is touched.
+func grow[T any](s []T, n int) []T {
+	to := make([]T, len(s), len(s)+max(n, minGrow, len(s)))
+	copy(to, s)
+	return to
 }
 
 // minGrow is the first capacity of a column, in values.
@@ -154,7 +163,7 @@ func (c *column) addText(k events.ValueKind, s string) {
 	s = valid(s)
 	c.tag(k)
 	if cap(c.text)-len(c.text) < len(s) {
-		c.text = slices.Grow(c.text, max(len(s), len(c.text)))
+		c.text = grow(c.text, len(s))
 	}
 	c.text = append(c.text, s...)
 	if len(c.offsets) == 0 {

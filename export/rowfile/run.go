@@ -2,7 +2,6 @@ package rowfile
 
 import (
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -240,7 +239,7 @@ func (c *column) tagRun(k events.ValueKind, n int) {
 // grown has room for n more.
 func grown[T any](s []T, n int) []T {
 	if cap(s)-len(s) < n {
-		s = slices.Grow(s, max(n, minGrow, len(s)))
+		s = grow(s, n)
 	}
 	return s
 }

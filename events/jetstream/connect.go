@@ -30,6 +30,10 @@ type ConnOptions struct {
 	User      string
 	Password  string
 
+	// Once is set by commands, which a person waits for: a server that cannot be
+	// reached at first is an error.
+	Once bool
+
 	CAFile     string // PEM; implies TLS
 	CertFile   string // PEM, with KeyFile: mutual TLS
 	KeyFile    string
@@ -50,8 +54,8 @@ func (e *OptionsError) Unwrap() error { return e.Err }
 func (e *OptionsError) Misuse() bool { return true }
 
 // Connect opens a connection that lasts until it is closed: it reconnects for
-// ever, also when no server could be reached at first, and logs changes of its
-// state calmly. Errors are those that waiting does not heal: options that
+// ever, also when no server could be reached at first, unless ConnOptions.Once
+// says otherwise, and logs changes of its state calmly. Errors are those that waiting does not heal: options that
 // contradict each other, files that cannot be read, credentials or
 // certificates that were refused. No secret is printed or part of an error.
 func Connect(opts ConnOptions, log *slog.Logger) (*nats.Conn, error) {
@@ -67,7 +71,7 @@ func Connect(opts ConnOptions, log *slog.Logger) (*nats.Conn, error) {
 	switch {
 	case err == nil:
 		return nc, nil
-	case lasting(err):
+	case opts.Once || lasting(err):
 		return nil, fmt.Errorf("connect to %s: %w", redact(address), opts.scrub(err))
 	}
 	orSilent(log).Warn("nats is away, trying for ever", "url", redact(address), "cause", opts.scrub(err))

@@ -142,6 +142,8 @@ func explain(err error) error {
 	case unservedBy(err):
 		return fmt.Errorf("%w: JetStream does not answer; enable it on the server and for the account, and allow $JS.API.>",
 			err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w: JetStream did not answer; is the server running, and may this user ask $JS.API.>?", err)
 	case errors.Is(err, nats.ErrConnectionClosed):
 		return fmt.Errorf("%w: it was closed before its users were done", err)
 	}

@@ -139,9 +139,6 @@ func (d *Doctor) nats(ctx context.Context, running bool) {
 		return
 	}
 	s, err := partition.ConnectReading(ctx, d.Config)
-	if err == nil && !s.Conn.IsConnected() {
-		err = errors.Join(s.Conn.LastError(), s.Close(), errors.New("it is away"))
-	}
 	d.tell("NATS: connect and log in", err, "check nats.url, the login and the server")
 	if err != nil {
 		return

@@ -162,7 +162,9 @@ func (d *Dump) readStreams(ctx context.Context, s *partition.Service) error {
 	if err != nil {
 		return err
 	}
-	logs, missing, err := jetstream.Look(ctx, s.Conn, wanted) // which makes none that is missing
+	asking, cancel := context.WithTimeout(ctx, partition.AskTimeout)
+	defer cancel()
+	logs, missing, err := jetstream.Look(asking, s.Conn, wanted) // which makes none that is missing
 	if err == nil && len(missing) > 0 {
 		err = &jetstream.NoStreamError{Subject: missing[0].Subject, Stream: missing[0].Stream}
 	}

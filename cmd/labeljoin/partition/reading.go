@@ -32,7 +32,7 @@ func DeclaredSpans(declared []events.Gap, stream string, created ...events.Time)
 }
 
 // ConnectReading connects to the log and changes nothing of it. An embedded server is
-// started if no joiner runs that has it.
+// started if no joiner runs that has it. It fails if no server can be reached.
 func ConnectReading(ctx context.Context, cfg *config.Config) (*Service, error) {
 	reading := *cfg
 	reading.Inputs.Create = false
@@ -59,6 +59,7 @@ func ConnectReading(ctx context.Context, cfg *config.Config) (*Service, error) {
 			options.URL = running.String()
 		}
 	}
+	options.Once = true
 	if s.Conn, err = jetstream.Connect(options, s.Log); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -160,7 +160,9 @@ func (d *deep) replayWhatIsThere(ctx context.Context, cut *joiner.Cut) error {
 
 // findGone finds the messages that the streams lack of what the commits have read.
 func (d *deep) findGone(ctx context.Context, s *partition.Service, cut *joiner.Cut) error {
-	logs, err := s.Logs(ctx)
+	asking, cancel := context.WithTimeout(ctx, partition.AskTimeout)
+	defer cancel()
+	logs, err := s.Logs(asking)
 	if err != nil {
 		return err
 	}

@@ -112,6 +112,7 @@ type Decision struct {
 	ends  map[RowLabel]events.Time    // when an outcome ended the window; nil while none did
 
 	ballots map[RowLabel]*ballot   // the votes, of labels that have some; nil while there are none
+	copies  []copiedVote           // outcomes that are votes and were taken for copies
 	opened  map[pairPlace]openPair // pairs that are not closed; nil while there are none
 	held    int                    // votes and pairs that are not closed, at most mostHeld
 	name    string                 // of the rater or the key that was held last
@@ -142,7 +143,7 @@ func (d *Decision) Begin(rules *Rules, req *events.Request) {
 	d.rules, d.req, d.items, d.seen, d.trace, d.faults = rules, req, nil, nil, nil, nil
 	d.added.reset()
 	d.added.SameID, d.edits, d.extra = rules.SameID, d.edits[:0], nil
-	d.ends, d.ballots, d.opened, d.held, d.name = nil, nil, nil, 0, ""
+	d.ends, d.ballots, d.copies, d.opened, d.held, d.name = nil, nil, nil, nil, 0, ""
 	d.folds = slices.Grow(d.folds[:0], n*labels)[:n*labels]
 	clear(d.folds)
 	d.cells = slices.Grow(d.cells[:0], n)[:n]
@@ -164,6 +165,7 @@ func (d *Decision) AddFact(f *Fact) Disposition { return d.add(&f.Outcome, f) }
 
 func (d *Decision) add(o *events.Outcome, f *Fact) Disposition {
 	if !d.added.Add(o) {
+		d.sightCopy(o, f)
 		return DispositionDuplicate
 	}
 	row, known := d.row(o)

@@ -44,5 +44,6 @@ func (d *Decision) faultOfRow(label int, err error) {
 // nil if there are none. No outcome can be added afterwards.
 func (d *Decision) Faults() map[int]*Faults {
 	d.settleEdits()
+	d.settleCopies()
 	return d.faults
 }

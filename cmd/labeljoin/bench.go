@@ -29,10 +29,14 @@ func benchLiveCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "live",
 		Usage: "publish a backlog to an embedded server, read it raw, then join it to committed Parquet",
+		Description: "With --attribute the backlog is joined by turns, --turns of each: by outcomes that name their requests, and\n" +
+			"by the same outcomes that name only their users, which join.attribute gives to requests.",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "requests", Value: 3_000_000, Usage: "requests of 709 bytes in the backlog"},
 			&cli.Float64Flag{Name: "outcomes", Value: 0.05, Usage: "outcomes for each request"},
 			&cli.IntFlag{Name: "per-message", Value: 1, Usage: "events to a message"},
+			&cli.BoolFlag{Name: "attribute", Usage: "measure what it costs that outcomes name no request"},
+			&cli.IntFlag{Name: "turns", Value: 2, Usage: "with --attribute: how often each is measured"},
 			&cli.StringFlag{Name: "dir", Usage: "work in `DIR` instead of a temporary one"},
 			&cli.BoolFlag{Name: "json", Usage: "print one line of JSON"},
 			profileFlag(),
@@ -46,6 +50,12 @@ func benchLiveCommand() *cli.Command {
 			if b.Requests < 1 || b.Outcomes < 0 || b.Outcomes > 10 || b.PerMessage < 1 || b.PerMessage > 1000 {
 				return &terminal.UsageError{Err: errors.New("--requests from 1, --outcomes 0 to 10, --per-message 1 to 1000")}
 			}
+			if c.Bool("attribute") {
+				return benchAttribute(c, b)
+			}
+			if c.IsSet("turns") {
+				return &terminal.UsageError{Err: errors.New("--turns has no effect without --attribute")}
+			}
 			result, err := b.Run(c.Context)
 			if err != nil {
 				return err
@@ -53,6 +63,18 @@ func benchLiveCommand() *cli.Command {
 			return bench.PrintResult(c.App.Writer, c.Bool("json"), result, result.Lines())
 		},
 	}
+}
+
+func benchAttribute(c *cli.Context, live bench.Live) error {
+	b := bench.Attribute{Live: live, Turns: c.Int("turns")}
+	if b.Turns < 1 {
+		return &terminal.UsageError{Err: errors.New("--turns from 1")}
+	}
+	result, err := b.Run(c.Context)
+	if err != nil {
+		return err
+	}
+	return bench.PrintResult(c.App.Writer, c.Bool("json"), result, result.Lines())
 }
 
 func benchStoreCommand() *cli.Command {

@@ -81,7 +81,14 @@ func labelOf(l config.Label, before []joiner.Label) (joiner.Label, error) {
 	if l.Of != "" {
 		return labelOfOthers(l, before)
 	}
+<<<<<<< HEAD
 	label := joiner.Label{Name: l.Name, Window: l.Window.Std(), From: l.From.Std(), Provisional: l.Provisional.Std()}
+=======
+	if OfRowAlone(&l) {
+		return labelOfRow(l, before)
+	}
+	label := joiner.Label{Name: l.Name, Window: l.Window.Std(), From: l.From.Std()}
+>>>>>>> 124c1b4 (Attribution is measured end to end (bench live --attribute) and seen (metrics, status); votes that are taken for copies are counted; a condition over the request alone needs no outcome)
 	if err := whenOf(l, &label); err != nil {
 		return joiner.Label{}, err
 	}
@@ -122,6 +129,23 @@ func labelOf(l config.Label, before []joiner.Label) (joiner.Label, error) {
 	}
 	label.Attrs, label.AllAttrs = append(label.Attrs, number.Attrs...), label.AllAttrs || number.AllAttrs
 	return label, nil
+}
+
+// OfRowAlone reports whether a label says something of the request and the item alone, by its
+// condition, so that it needs no outcome: it is what the same expression would be as `of`.
+func OfRowAlone(l *config.Label) bool {
+	return l.Of == "" && l.Pair == nil && l.Value == config.Any && l.By == "" && l.Until == "" && l.From == 0 &&
+		len(l.Columns) == 0 && rule.LooksAtRowAlone(l.When)
+}
+
+// labelOfRow compiles a label of the request and the item alone.
+func labelOfRow(l config.Label, before []joiner.Label) (joiner.Label, error) {
+	l.Of = l.When
+	label, err := labelOfOthers(l, before)
+	if e, ok := errors.AsType[*settingError](err); ok {
+		err = e.err // it stands in `when`
+	}
+	return label, err
 }
 
 // whenOf compiles which outcomes count for a label, or which pairs of them.

@@ -61,6 +61,21 @@ func newAttributing(rules *joiner.Attribution) *attributing {
 	return &attributing{rules: rules, index: newKeyIndex(rules.Within)}
 }
 
+// AttributionStats is how outcomes that name no request stand.
+type AttributionStats struct {
+	Requests int64 // that are found by their keys: all that are remembered and have one
+	Bytes    int64 // of memory that finding them takes, about
+	Waiting  int   // outcomes that wait until the watermark has passed them
+}
+
+// stats is nil where nothing is attributed.
+func (a *attributing) stats() *AttributionStats {
+	if a == nil {
+		return nil
+	}
+	return &AttributionStats{Requests: a.index.requests, Bytes: a.index.bytes, Waiting: len(a.due)}
+}
+
 // beginAttributing makes the engine's own of what a state holds, after recovery.
 func (e *Engine) beginAttributing() error {
 	at := &e.checkpoint.Progress.Attributed
@@ -83,14 +98,30 @@ func (e *Engine) indexHeld(v state.View) error {
 		if err != nil {
 			return err
 		}
-		x := joiner.Entry{Request: h.Request}
-		req, err := x.At(&e.machine, joiner.LateSeqAny)
-		if err != nil {
+		req := &e.attr.request
+		if err := e.requestOf(&h.Request, req); err != nil {
 			return err
 		}
-		if key, ok := e.attr.rules.KeyOfRequest(&req); ok {
+		if key, ok := e.attr.rules.KeyOfRequest(req); ok {
 			e.attr.index.add(key, req.TS, h.Key)
 		}
+	}
+	return nil
+}
+
+// requestOf decodes a request that is held, into memory that is used again.
+func (e *Engine) requestOf(held *joiner.StoredRequest, into *events.Request) (err error) {
+	if len(held.Pieces) > 1 {
+		x := joiner.Entry{Request: *held}
+		*into, err = x.At(&e.machine, joiner.LateSeqAny)
+		return err
+	}
+	if len(held.Pieces) == 0 {
+		return joiner.ErrNoPieces
+	}
+	piece := &held.Pieces[0]
+	if err := e.parsers[events.KindRequest].Request(piece.Data, into); err != nil {
+		return joiner.Undecodable("request", piece.Origin, err)
 	}
 	return nil
 }
@@ -290,8 +321,7 @@ func (e *Engine) assign(ctx context.Context, key string, h *joiner.StoredOutcome
 	if err != nil || slices.Equal(has, wants) {
 		return err
 	}
-	moves := movesOf(has, wants)
-	dirty := e.o.Store.Dirty(key)
+	moves, dirty := movesOf(has, wants), false
 	for _, m := range moves {
 		dirty = dirty || e.o.Store.Dirty(m.id)
 	}
@@ -343,16 +373,8 @@ func (e *Engine) hasKey(ctx context.Context, hit keyHit, key string, into *event
 	if !ok || err != nil {
 		return false, err
 	}
-	if len(held.Pieces) == 1 {
-		piece := &held.Pieces[0]
-		if err := e.parsers[events.KindRequest].Request(piece.Data, into); err != nil {
-			return false, joiner.Undecodable("request", piece.Origin, err)
-		}
-	} else {
-		x := joiner.Entry{Request: held}
-		if *into, err = x.At(&e.machine, joiner.LateSeqAny); err != nil {
-			return false, err
-		}
+	if err := e.requestOf(&held, into); err != nil {
+		return false, err
 	}
 	own, ok := e.attr.rules.KeyOfRequest(into)
 	return ok && own == key && into.TS == hit.ts, nil

@@ -157,6 +157,8 @@ type Stats struct {
 	Measures  Measures
 	Sightings *Sightings // of events; nil: of no engine that runs
 	Aside     Quarantine
+	// Attribution is how outcomes that name no request stand; nil: the rules have none.
+	Attribution *AttributionStats
 }
 
 // New returns an engine over an opened store and output. Run does the rest.
@@ -233,6 +235,7 @@ func (e *Engine) publishStats() {
 		Measures: *e.measures, Aside: e.quarantine, Sightings: e.sighted.latest()}
 	s.Progress.Inputs, s.Progress.Clock = slices.Clone(s.Progress.Inputs), s.Progress.Clock.Clone()
 	s.Progress.Guard = s.Progress.Guard.Header()
+	s.Attribution = e.attr.stats()
 	for k := range s.Sources {
 		s.Sources[k] = s.Progress.Clock.Source(events.Kind(k), e.rules.Lateness)
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-// keyIndex finds the requests that have a key, in memory: a request takes some 60 bytes and
-// its id. It is cut into slices of time, which are dropped as they are forgotten. What it
+// keyIndex finds the requests that have a key, in memory: all that the state holds, and no
+// others, so what bounds the state bounds it. It is cut into slices of time, which are dropped as they are forgotten. What it
 // finds is a hint: another key may have the same hash, and a request that has changed since
 // is there under each key and time that it had.
 type keyIndex struct {
@@ -22,7 +22,13 @@ type keyIndex struct {
 	slices map[int64]*keySlice
 	// odd are the few that are not held under their own time, by hash: see keyed.
 	odd map[uint64][]keyHit
+
+	requests, bytes int64 // that it has, and about how much memory they take
 }
+
+// About how much memory a request takes beside its id: its entry, its place in the map of its
+// slice, and what both have in reserve.
+const keyEntryBytes = 60
 
 // keySlice has the requests of one slice. Those of one hash are a chain, the newest first.
 type keySlice struct {
@@ -64,6 +70,7 @@ func (x *keyIndex) number(t events.Time) int64 {
 // add adds a request that has a key.
 func (x *keyIndex) add(key string, ts events.Time, p joiner.RequestKey) {
 	h, next := xxhash.Sum64String(key), int32(-1)
+	x.requests, x.bytes = x.requests+1, x.bytes+keyEntryBytes+int64(len(p.ID))
 	if ts != p.TS {
 		x.odd[h] = append(x.odd[h], keyHit{ts, p})
 		return
@@ -146,15 +153,27 @@ func (x *keyIndex) forget(before events.Time) {
 		return
 	}
 	for h, hits := range x.odd {
-		hits = slices.DeleteFunc(hits, func(k keyHit) bool { return k.place.TS < before })
+		hits = slices.DeleteFunc(hits, func(k keyHit) bool {
+			gone := k.place.TS < before
+			if gone {
+				x.drop(1, len(k.place.ID))
+			}
+			return gone
+		})
 		if x.odd[h] = hits; len(hits) == 0 {
 			delete(x.odd, h)
 		}
 	}
 	bound := x.number(before)
-	for n := range x.slices {
+	for n, s := range x.slices {
 		if n < bound {
+			x.drop(len(s.entries), len(s.ids))
 			delete(x.slices, n)
 		}
 	}
+}
+
+// drop counts requests that are forgotten, whose ids have so many bytes.
+func (x *keyIndex) drop(requests, ids int) {
+	x.requests, x.bytes = x.requests-int64(requests), x.bytes-int64(requests*keyEntryBytes+ids)
 }

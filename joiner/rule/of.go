@@ -92,6 +92,24 @@ func CompileOf(source string, labels []string) (Of, error) {
 	return of, nil
 }
 
+// LooksAtRowAlone reports whether a condition looks at the request or the item, and at nothing of
+// an outcome. Of what is no condition it says false.
+func LooksAtRowAlone(source string) bool {
+	tree, err := parse(source)
+	if err != nil {
+		return false
+	}
+	seen := named{}
+	ast.Walk(&tree, &seen)
+	of := func(name, what string) bool {
+		rest, found := strings.CutPrefix(name, what)
+		return found && (rest == "" || strings.ContainsRune(".[?", rune(rest[0])))
+	}
+	return len(seen.all) > 0 && !slices.ContainsFunc(seen.all, func(name string) bool {
+		return !of(name, "request") && !of(name, "item")
+	})
+}
+
 // memberTypes are the types of what the request or the item has.
 func memberTypes(of string) types.Map {
 	m := types.Map{}

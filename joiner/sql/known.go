@@ -30,7 +30,7 @@ var reasons = map[string]string{
 		"while the query has neither: leave `emit` out of the configuration for SQL",
 	"Provisional": "it has a provisional value (provisional), and the files of a replay have columns for that, which the query " +
 		"has not: leave `provisional` out of the configuration for SQL",
-	"Of":    "it is made of other labels: their columns are in the query, so write it as one more SELECT around it",
+	"Of":    "it is made of other labels or of the request: their columns are in the query, so write it as one more SELECT around it",
 	"Votes": "its outcomes are votes of raters (by)",
 	"Pair":  "it is made of pairs of outcomes, and the query looks at each outcome alone",
 }

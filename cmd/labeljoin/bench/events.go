@@ -43,7 +43,7 @@ func WriteEvents(requests int, outcomes float64, dir string) (result *eventsResu
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	err = eachEvent(requests, outcomes, begin, window,
 		func(event []byte) error { result.Requests++; return asked.Add(event) },
-		func(event []byte) error { result.Outcomes++; return came.Add(event) })
+		func(event []byte) error { result.Outcomes++; return came.Add(event) }, nil)
 	return result, errors.Join(err, asked.Close(), came.Close())
 }
 
@@ -92,13 +92,18 @@ func backlogTimes(requests int) (span, window time.Duration) {
 }
 
 // eachEvent makes a backlog: all requests in order of time, then the outcomes in
-// order of theirs.
-func eachEvent(requests int, outcomes float64, begin time.Time, window time.Duration, request,
-	outcome func([]byte) error) error {
+// order of theirs, once with the ids of their requests and, unless unnamed is nil, once with
+// their users instead.
+func eachEvent(requests int, outcomes float64, begin time.Time, window time.Duration, request, outcome,
+	unnamed func([]byte) error) error {
 	g := generator{rand: rand.New(rand.NewPCG(7, 7)), begin: begin}
+	var users []int32 // of the requests
 	for n := range requests {
 		if err := request(g.request(n)); err != nil {
 			return err
+		}
+		if unnamed != nil {
+			users = append(users, int32(g.user))
 		}
 	}
 	// Delays are all the same, so that outcomes sort as their requests do.
@@ -106,6 +111,12 @@ func eachEvent(requests int, outcomes float64, begin time.Time, window time.Dura
 	for n := range requests {
 		for due += outcomes; due >= 1; due-- {
 			if err := outcome(g.outcome(n, window/2)); err != nil {
+				return err
+			}
+			if unnamed == nil {
+				continue
+			}
+			if err := unnamed(g.unnamed(users[n], n, window/2)); err != nil {
 				return err
 			}
 		}
@@ -118,6 +129,7 @@ func eachEvent(requests int, outcomes float64, begin time.Time, window time.Dura
 type generator struct {
 	rand  *rand.Rand
 	begin time.Time
+	user  int // of the newest request
 }
 
 func (g *generator) at(n int) time.Time {
@@ -129,8 +141,9 @@ func (g *generator) request(n int) []byte { return g.body(requestID(n), g.at(n))
 // body is a request of an id of 36 bytes.
 func (g *generator) body(id string, at time.Time) []byte {
 	const size = 709
+	g.user = g.rand.IntN(1e6)
 	b := fmt.Appendf(nil, `{"request_id":"%s","ts":%d,"model":"ranker","model_version":"2026-11-01","user_id":"user-%07d","score":%.6f,"features":{`,
-		id, at.UnixMilli(), g.rand.IntN(1e6), g.rand.Float64())
+		id, at.UnixMilli(), g.user, g.rand.Float64())
 	for i := 0; len(b) < size-40; i++ {
 		switch i % 4 {
 		case 0, 1:
@@ -150,6 +163,12 @@ func (g *generator) body(id string, at time.Time) []byte {
 
 func (g *generator) outcome(n int, delay time.Duration) []byte {
 	return g.click(requestID(n), n, g.at(n).Add(delay))
+}
+
+// unnamed is the n-th outcome as a producer sends it that knows the user and no request.
+func (g *generator) unnamed(user int32, n int, delay time.Duration) []byte {
+	return fmt.Appendf(nil, `{"outcome_id":"o-%09d","type":"click","ts":%d,"value":%d,"attrs":{"user":"user-%07d"}}`,
+		n, g.at(n).Add(delay).UnixMilli(), n%100, user)
 }
 
 // click is the n-th outcome, of a request.

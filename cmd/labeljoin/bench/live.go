@@ -102,7 +102,7 @@ func (b *Live) Run(ctx context.Context) (result *liveResult, err error) {
 	// The newest request closes as soon as the log is known to be read.
 	begin := time.Now().Add(-span - 5*window - 5*time.Second) // the guard waits four windows for evidence
 	result = &liveResult{}
-	if err := b.publish(ctx, &s, begin, window, result); err != nil {
+	if err := b.publish(ctx, &s, begin, window, result, false); err != nil {
 		return nil, err
 	}
 	// The machine's speed drifts by more than what is to be measured, so reading is
@@ -127,9 +127,9 @@ func (b *Live) Run(ctx context.Context) (result *liveResult, err error) {
 }
 
 // publish publishes the backlog: requests in order of time, and the outcomes in
-// order of theirs.
+// order of theirs; unnamed says that they are also published without their requests.
 func (b *Live) publish(ctx context.Context, s *partition.Service, begin time.Time, window time.Duration,
-	result *liveResult) error {
+	result *liveResult, unnamed bool) error {
 	if _, err := s.Inputs(ctx); err != nil { // creates the streams
 		return err
 	}
@@ -140,15 +140,22 @@ func (b *Live) publish(ctx context.Context, s *partition.Service, begin time.Tim
 	fmt.Fprintf(b.Talk, "publishing %d requests\n", b.Requests)
 	requests := publisher{js: js, subject: "bench.requests", per: b.PerMessage, result: result}
 	outcomes := publisher{js: js, subject: "bench.outcomes", per: b.PerMessage, result: result}
-	if err := eachEvent(b.Requests, b.Outcomes, begin, window, requests.Add, outcomes.Add); err != nil {
-		return err
+	publishers := []*publisher{&requests, &outcomes}
+	var addUnnamed func([]byte) error
+	if unnamed {
+		// They are no more events of a join: it reads one of the two.
+		p := publisher{js: js, subject: unnamedSubject, per: b.PerMessage, result: &liveResult{}}
+		publishers, addUnnamed = append(publishers, &p), p.Add
 	}
-	if err := errors.Join(requests.flush(), outcomes.flush()); err != nil {
+	if err := eachEvent(b.Requests, b.Outcomes, begin, window, requests.Add, outcomes.Add, addUnnamed); err != nil {
 		return err
 	}
 	// The events are of the past, and only what bears out the broker's time lets the
 	// newest of them close at once.
-	for _, p := range []*publisher{&requests, &outcomes} {
+	for _, p := range publishers {
+		if err := p.flush(); err != nil {
+			return err
+		}
 		if _, err := js.PublishAsync(p.subject, fmt.Appendf(nil, `{"heartbeat":%d}`, time.Now().UnixMilli()),
 			natsjs.WithStallWait(time.Minute)); err != nil {
 			return err

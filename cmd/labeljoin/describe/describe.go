@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner/rule"
 )
@@ -66,6 +68,9 @@ func Write(w io.Writer, c *config.Config) {
 	if c.Join.Outcomes.SameID == config.SameIDLast {
 		line("edits", "a later outcome of one outcome_id replaces the one before it")
 	}
+	if slices.ContainsFunc(c.Labels, func(l config.Label) bool { return l.IsOfVotes() }) {
+		line("votes", "need an outcome_id each: of two without one that are stamped alike and say the same, one is a copy")
+	}
 	line("events stay out", "older than %s or more than %s in the future", c.Join.MaxAge, c.Join.MaxFuture)
 	line("fingerprint", "%.12s", c.Fingerprint())
 	fmt.Fprintln(lines)
@@ -85,6 +90,8 @@ func Write(w io.Writer, c *config.Config) {
 		switch {
 		case l.Of != "":
 			value = "of labels"
+		case wire.OfRowAlone(&l):
+			value = "of the request"
 		case l.Pair != nil:
 			value += " of pairs"
 		}

@@ -18,7 +18,7 @@ func (t *describer) whyOfOthers(row *joiner.Row, label int) string {
 		}
 		of = append(of, text)
 	}
-	from := "it is " + oneLine(t.cfg.Labels[label].Of)
+	from := "it is " + oneLine(t.cfg.Labels[label].Says())
 	if len(of) > 0 {
 		from += ", and " + strings.Join(of, ", ")
 	}

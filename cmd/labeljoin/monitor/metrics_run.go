@@ -60,6 +60,7 @@ type runCollector struct {
 	alarms                                         alarms.Metrics
 	ingest                                         ingestMetrics
 	sights                                         sightMetrics
+	attribution                                    attributionMetrics
 	rows, delay, commit, lastCommit, lag, messages *prometheus.Desc
 	paused, pauses, room, waiting, retries, wrote  *prometheus.Desc
 	build, held, aside                             *prometheus.Desc
@@ -106,6 +107,8 @@ func NewRunCollector(name string) *runCollector {
 		alarms:   alarms.NewMetrics(describe),
 		ingest:   newIngestMetrics(describe),
 		sights:   newSightMetrics(describe),
+
+		attribution: newAttributionMetrics(describe),
 
 		labelsWaiting: describe("labels_waiting",
 			"Labels that wait in the state directory because the label stream does not take them."),
@@ -187,6 +190,7 @@ func (c *runCollector) Collect(to chan<- prometheus.Metric) {
 	c.alarms.Collect(c.Alarms, gauge, counter)
 	c.ingest.collect(c.Ingest, to, gauge, counter)
 	c.sights.Collect(s.Sightings, counter)
+	c.attribution.Collect(s.Attribution, gauge)
 	counter(c.aside, float64(s.Aside.Future), "max_future")
 	counter(c.aside, float64(s.Aside.Past), "max_age")
 	gauge(c.build, 1, version.Text())

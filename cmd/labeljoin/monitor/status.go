@@ -54,17 +54,18 @@ func nothingRead() engine.Stats {
 
 // Status is what /status and the command say.
 type Status struct {
-	Name        string            `json:"name"`
-	Version     string            `json:"version"`
-	Joining     bool              `json:"joining"`
-	Watermark   string            `json:"watermark"`
-	Guard       *guardStatus      `json:"guard,omitempty"`        // nil: nothing is guarded
-	Waits       []Wait            `json:"waits,omitempty"`        // what is held, and why
-	Aside       *asideStatus      `json:"aside,omitempty"`        // nil: nothing was quarantined since the start
-	Features    *featureStatus    `json:"features,omitempty"`     // nil: nothing is to be said of them
-	Closing     *closingStatus    `json:"closing,omitempty"`      // nil: nothing is pending
-	DeadLetters *deadLetterStatus `json:"dead_letters,omitempty"` // nil: none since the start
-	Ingest      *ingestStatus     `json:"ingest,omitempty"`       // nil: no events are taken by HTTP
+	Name        string             `json:"name"`
+	Version     string             `json:"version"`
+	Joining     bool               `json:"joining"`
+	Watermark   string             `json:"watermark"`
+	Guard       *guardStatus       `json:"guard,omitempty"`        // nil: nothing is guarded
+	Waits       []Wait             `json:"waits,omitempty"`        // what is held, and why
+	Aside       *asideStatus       `json:"aside,omitempty"`        // nil: nothing was quarantined since the start
+	Attribution *attributionStatus `json:"attribution,omitempty"`  // nil: join.attribute is not configured, or it does not run
+	Features    *featureStatus     `json:"features,omitempty"`     // nil: nothing is to be said of them
+	Closing     *closingStatus     `json:"closing,omitempty"`      // nil: nothing is pending
+	DeadLetters *deadLetterStatus  `json:"dead_letters,omitempty"` // nil: none since the start
+	Ingest      *ingestStatus      `json:"ingest,omitempty"`       // nil: no events are taken by HTTP
 	// nil: nothing was noticed of events since the start
 	Sightings *sightStatus           `json:"sightings,omitempty"`
 	Exports   *exports.Status        `json:"exports,omitempty"` // nil: no daily exports are configured
@@ -141,6 +142,7 @@ func statusOf(name string, s engine.Stats) Status {
 		Guard: GuardStatusOf(&s.Progress.Guard), Aside: asideStatusOf(s.Aside), Sightings: sightStatusOf(s.Sightings), Gaps: len(s.Progress.Gaps),
 		Commits: s.Progress.Commit, Rows: s.Progress.Ledger.Rows, Inputs: []inputStatus{}, Events: map[string]eventStatus{},
 	}
+	out.Attribution = attributionStatusOf(s.Attribution)
 	for _, p := range s.Progress.Inputs {
 		in := inputStatus{Input: p.Input, Next: p.Next, Skip: p.Skip}
 		if p.Created != 0 {
@@ -258,6 +260,9 @@ func (s *Status) Print(to io.Writer, running bool) error {
 	}
 	if s.Aside != nil {
 		fmt.Fprintf(lines, "set aside\t%s\n", s.Aside)
+	}
+	if s.Attribution != nil {
+		fmt.Fprintf(lines, "attribution\t%s\n", s.Attribution)
 	}
 	fmt.Fprintf(lines, "written\t%d rows in %d commits\n", s.Rows, s.Commits)
 	if s.Exports != nil {

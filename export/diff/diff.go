@@ -115,6 +115,8 @@ type differ struct {
 	index map[string]int // of these
 	out   *Result
 	asked map[string]bool // keys of the rows that are told of
+
+	valued bool // the values themselves are compared, and not their sums
 }
 
 // held is a row of one pass.
@@ -123,6 +125,7 @@ type held struct {
 	revision int64
 	gone     bool
 	sums     []uint64 // of the values; 0 is null
+	values   []string // themselves, as of valueText, where they are asked for
 }
 
 // rowSize is about how many bytes a row takes.

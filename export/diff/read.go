@@ -204,7 +204,7 @@ func (d *differ) read(ctx context.Context, s *side, pass, passes uint64) (map[st
 		if maphash.String(d.seed, key)%passes != pass {
 			return nil
 		}
-		h := held{sums: make([]uint64, len(d.names))}
+		h := d.newRow()
 		for i, name := range row.Names {
 			value := row.Values[i]
 			switch name {
@@ -215,7 +215,11 @@ func (d *differ) read(ctx context.Context, s *side, pass, passes uint64) (map[st
 			case reasonColumn:
 				h.gone = string(value) == `"withdrawn"`
 			}
-			if at, compared := d.index[name]; compared {
+			at, compared := d.index[name]
+			switch {
+			case compared && d.valued:
+				h.values[at] = valueText(value)
+			case compared:
 				h.sums[at] = d.sum(value)
 			}
 		}
@@ -223,6 +227,13 @@ func (d *differ) read(ctx context.Context, s *side, pass, passes uint64) (map[st
 		return nil
 	})
 	return rows, err
+}
+
+func (d *differ) newRow() held {
+	if d.valued {
+		return held{values: make([]string, len(d.names))}
+	}
+	return held{sums: make([]uint64, len(d.names))}
 }
 
 // sum stands for a value; 0 for null. A number is its value: the two outputs may have

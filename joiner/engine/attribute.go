@@ -206,6 +206,9 @@ func (e *Engine) requestAlone(ev *joiner.Event) error {
 // have other requests.
 func (e *Engine) requestChanged(before, after keyed) {
 	a := e.attr
+	if before.ok && before != after {
+		a.index.remove(before.key, before.ts, before.place)
+	}
 	if after.ok && before != after {
 		a.index.add(after.key, after.ts, after.place)
 	}
@@ -346,26 +349,24 @@ func (e *Engine) assign(ctx context.Context, key string, h *joiner.StoredOutcome
 // choose finds the requests that an outcome belongs to.
 func (e *Engine) choose(ctx context.Context, key string, o *events.Outcome) ([]joiner.Assigned, error) {
 	rules, forgotten := e.attr.rules, e.now().Forgotten
-	var req events.Request
+	var place joiner.RequestKey // of the one that is looked at
 	matching := func(yield func(joiner.RequestKey, error) bool) {
 		for p := range e.attr.index.find(key, o.TS.Add(-rules.Within), o.TS, rules.FromFirst()) {
-			if p.place.TS < forgotten {
-				continue
-			}
-			matches, err := e.hasKey(ctx, p, key, &req)
-			if (matches || err != nil) && !yield(joiner.RequestKey{TS: p.ts, ID: p.place.ID}, err) {
+			if place = p.place; place.TS >= forgotten && !yield(joiner.RequestKey{TS: p.ts, ID: place.ID}, nil) {
 				return
 			}
 		}
 	}
 	return rules.Choose(iter.Seq2[joiner.RequestKey, error](matching), func(joiner.RequestKey) (bool, error) {
-		return rules.Lists(&req, o), nil
+		return e.lists(ctx, place, o)
 	})
 }
 
-// hasKey reads a request, and reports whether it is as the index says.
-func (e *Engine) hasKey(ctx context.Context, hit keyHit, key string, into *events.Request) (bool, error) {
-	p := hit.place
+// lists reports whether a request has the item that an outcome asks for.
+func (e *Engine) lists(ctx context.Context, p joiner.RequestKey, o *events.Outcome) (bool, error) {
+	if !e.attr.rules.Item {
+		return true, nil
+	}
 	if err := e.flushIfDirty(ctx, p.ID); err != nil {
 		return false, err
 	}
@@ -373,11 +374,10 @@ func (e *Engine) hasKey(ctx context.Context, hit keyHit, key string, into *event
 	if !ok || err != nil {
 		return false, err
 	}
-	if err := e.requestOf(&held, into); err != nil {
+	if err := e.requestOf(&held, &e.attr.request); err != nil {
 		return false, err
 	}
-	own, ok := e.attr.rules.KeyOfRequest(into)
-	return ok && own == key && into.TS == hit.ts, nil
+	return e.attr.rules.Lists(&e.attr.request, o), nil
 }
 
 // shareMove is what changes for one request: what it has of an outcome goes, and it is

@@ -1,0 +1,233 @@
+package diff
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"hash/maphash"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/labeljoin/labeljoin/export/raters"
+)
+
+// LabelPair is two labels that are compared, or other columns.
+type LabelPair struct{ A, B string }
+
+// LabelsResult is what was found of labels that were compared. Rows are as of Result.
+type LabelsResult struct {
+	Rows  int64        `json:"rows"` // that were compared: those of the output, or those that both have
+	OnlyA int64        `json:"rows_only_in_a,omitempty"`
+	OnlyB int64        `json:"rows_only_in_b,omitempty"`
+	Pairs []LabelsPair `json:"pairs"`
+}
+
+// LabelsPair is how far two labels agree.
+type LabelsPair struct {
+	A     string `json:"a"`
+	B     string `json:"b"`
+	Both  int64  `json:"both"`   // rows in which neither is null; what follows is of these
+	OnlyA int64  `json:"only_a"` // rows in which B is null
+	OnlyB int64  `json:"only_b"`
+	None  int64  `json:"neither"`
+	// Agree is the share of equal values; Kappa is Cohen's, and Alpha Krippendorff's: of values as names and,
+	// of numbers, as ranks and as numbers. Nil: there is nothing to compare, or chance leaves nothing over.
+	Agree         *float64 `json:"agree"`
+	Kappa         *float64 `json:"kappa"`
+	Alpha         *float64 `json:"alpha"`
+	AlphaOrdinal  *float64 `json:"alpha_ordinal,omitempty"`
+	AlphaInterval *float64 `json:"alpha_interval,omitempty"`
+	// Precision is the share of the rows in which A is 1 in which B is 1 too, and Recall the reverse. Nil
+	// unless both are 0 and 1.
+	Precision *float64 `json:"precision,omitempty"`
+	Recall    *float64 `json:"recall,omitempty"`
+	// Table has a row for each value of A, and in it a count for each value of B. Nil: there are
+	// more than MostShown values.
+	Values   []string  `json:"values,omitempty"`
+	Table    [][]int64 `json:"table,omitempty"`
+	Examples []Example `json:"examples,omitempty"`
+
+	counts raters.Table
+}
+
+// MostShown is how many values a table of two labels has at most.
+const MostShown = 20
+
+// CompareLabels holds labels against each other: those of one output, or, with b, those of A against those
+// of B in the rows that both have. A and B are as of Compare. Of Options, Ignore has no effect.
+func CompareLabels(ctx context.Context, a, b string, pairs []LabelPair, o Options) (*LabelsResult, error) {
+	o.Memory = cmp.Or(o.Memory, 256<<20)
+	d := &differ{opts: o, seed: maphash.MakeSeed(), out: &Result{}, index: map[string]int{}, valued: true}
+	out := &LabelsResult{Pairs: make([]LabelsPair, len(pairs))}
+	for _, p := range pairs {
+		for _, name := range []string{p.A, p.B} {
+			if _, known := d.index[name]; !known {
+				d.index[name] = len(d.names)
+				d.names = append(d.names, name)
+			}
+		}
+	}
+	sides := []string{a, b}[:2]
+	if b == "" {
+		sides = sides[:1]
+	}
+	for i, at := range sides {
+		if err := d.survey(ctx, &d.sides[i], at); err != nil {
+			return nil, err
+		}
+		for k, p := range pairs {
+			names := []string{p.A, p.B}
+			if b != "" {
+				names = names[i : i+1]
+			}
+			for _, name := range names {
+				if err := d.sides[i].has(at, name); err != nil {
+					return nil, err
+				}
+			}
+			out.Pairs[k].A, out.Pairs[k].B = p.A, p.B
+		}
+	}
+	passes := uint64(1 + (d.sides[0].rows+d.sides[1].rows)*d.rowSize()/o.Memory)
+	for pass := range passes {
+		var held [2]map[string][]held
+		for i := range sides {
+			var err error
+			if held[i], err = d.read(ctx, &d.sides[i], pass, passes); err != nil {
+				return nil, err
+			}
+		}
+		if b == "" {
+			held[1] = held[0]
+		}
+		d.pairUp(held[0], held[1], out)
+	}
+	for i := range out.Pairs {
+		out.Pairs[i].settle()
+	}
+	return out, nil
+}
+
+// has says which labels there are, if one is not.
+func (s *side) has(at, name string) error {
+	if slices.Contains(s.columns, name) {
+		return nil
+	}
+	var labels []string
+	for _, c := range s.columns {
+		if slices.Contains(s.columns, c+"_ts") && c != "request" {
+			labels = append(labels, c)
+		}
+	}
+	return fmt.Errorf("%s has no column %q: its labels are %s", at, name, strings.Join(labels, ", "))
+}
+
+// pairUp counts the rows of a pass that both sides have.
+func (d *differ) pairUp(a, b map[string][]held, out *LabelsResult) {
+	for key, rows := range a {
+		inA, inB := uses(rows), uses(b[key])
+		single := len(inA) == 1 && len(inB) == 1
+		for i := range inA {
+			at := slices.IndexFunc(inB, func(h held) bool { return single || h.ts == inA[i].ts })
+			if at < 0 {
+				out.OnlyA++
+				continue
+			}
+			out.Rows++
+			for k := range out.Pairs {
+				p := &out.Pairs[k]
+				p.add(key, inA[i].values[d.index[p.A]], inB[at].values[d.index[p.B]], d.opts.Examples)
+			}
+			inB = slices.Delete(inB, at, at+1)
+		}
+		out.OnlyB += int64(len(inB))
+	}
+	for key, rows := range b {
+		if len(a[key]) == 0 {
+			out.OnlyB += int64(len(uses(rows)))
+		}
+	}
+}
+
+// add counts a row.
+func (p *LabelsPair) add(key, a, b string, examples int) {
+	switch {
+	case a == "" && b == "":
+		p.None++
+	case b == "":
+		p.OnlyA++
+	case a == "":
+		p.OnlyB++
+	default:
+		p.Both++
+		p.counts.Add(raters.Both{A: a, B: b}, 1)
+		if a != b {
+			p.example(key, a, b, examples)
+		}
+	}
+}
+
+// example keeps the first rows that differ, by their keys.
+func (p *LabelsPair) example(key, a, b string, most int) {
+	id, item := splitKey(key)
+	e := Example{RequestID: id, ItemID: item, A: []byte(a), B: []byte(b)}
+	at, _ := slices.BinarySearchFunc(p.Examples, e, func(x, y Example) int {
+		return cmp.Or(strings.Compare(x.RequestID, y.RequestID), strings.Compare(x.ItemID, y.ItemID))
+	})
+	if at == most {
+		return
+	}
+	p.Examples = slices.Insert(p.Examples, at, e)
+	p.Examples = p.Examples[:min(most, len(p.Examples))]
+}
+
+// settle makes the figures of the counts.
+func (p *LabelsPair) settle() {
+	t := &p.counts
+	alpha := t.Alpha()
+	p.Agree, p.Kappa = t.Agree(), t.Kappa()
+	p.Alpha, p.AlphaOrdinal, p.AlphaInterval = alpha.Nominal, alpha.Ordinal, alpha.Interval
+	values := t.Values()
+	if t.Crowded || len(values) > MostShown {
+		return
+	}
+	p.Values, p.Table = values, make([][]int64, len(values))
+	for i, a := range values {
+		for _, b := range values {
+			p.Table[i] = append(p.Table[i], t.Counts[raters.Both{A: a, B: b}])
+		}
+	}
+	if slices.ContainsFunc(values, func(v string) bool { return v != "0" && v != "1" }) {
+		return
+	}
+	hits := t.Counts[raters.Both{A: "1", B: "1"}]
+	share := func(of int64) *float64 {
+		if hits+of == 0 {
+			return nil
+		}
+		return new(float64(hits) / float64(hits+of))
+	}
+	p.Precision, p.Recall = share(t.Counts[raters.Both{A: "1", B: "0"}]), share(t.Counts[raters.Both{A: "0", B: "1"}])
+}
+
+// valueText is the JSON of a value by which it is compared; empty: it is null. A number is its value,
+// whatever the type of its column, and true and false are 1 and 0, as labels have them.
+func valueText(value []byte) string {
+	switch text := string(value); {
+	case text == "null":
+		return ""
+	case text == "true":
+		return "1"
+	case text == "false":
+		return "0"
+	case text[0] == '-' || text[0] >= '0' && text[0] <= '9':
+		if f, err := strconv.ParseFloat(text, 64); err == nil && (f != math.Trunc(f) || math.Abs(f) < 1<<53) {
+			return strconv.FormatFloat(f+0, 'g', -1, 64)
+		}
+		return text
+	default:
+		return text
+	}
+}

@@ -23,19 +23,25 @@ func diffCommand() *cli.Command {
 			"request_id and item_id. Of several revisions the highest counts, and a row that was withdrawn counts\n" +
 			"as absent; revision and reason are not compared unless --ignore names others. The memory is bounded.\n\n" +
 			"It exits with 0 if all rows are the same, and with 3 if any differ.\n\n" +
+			"With --labels it says how far labels agree instead, and exits with 0: with one output each of the labels\n" +
+			"with each other, with two each with the one of its name. x=y compares x (in A) with y (in B). A label may be\n" +
+			"any column, like relevant_class. Rows in which either is null are counted and not compared.\n\n" +
 			"Example, live against a replay of its log:\n  labeljoin replay --requests requests.jsonl --outcomes outcomes.jsonl --out again && labeljoin diff labeled again",
-		ArgsUsage: "A B",
+		ArgsUsage: "A [B]",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "config", Usage: "the configuration `FILE` that says how an object store is reached"},
 			&cli.BoolFlag{Name: "json", Usage: "print the result as JSON"},
 			&cli.BoolFlag{Name: "skew",
 				Usage: "print the counters of TensorFlow Data Validation's feature skew, as JSON: A is the base, B the test"},
+			&cli.StringSliceFlag{Name: "labels",
+				Usage: "say how far `LABELS` agree (a,b or a=b): confusion table, Cohen's kappa, Krippendorff's alpha"},
 			&cli.IntFlag{Name: "examples", Value: 3, Usage: "tell of `N` rows for each difference"},
 			&cli.StringSliceFlag{Name: "ignore", Usage: "do not compare `COLUMN`; once for each (default: revision, reason)"},
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			if c.NArg() != 2 {
+			labels := listOf(c, "labels")
+			if c.NArg() != 2 && (len(labels) == 0 || c.NArg() != 1) {
 				return &terminal.UsageError{Err: fmt.Errorf("%s takes two outputs: labeljoin diff A B", c.Command.HelpName)}
 			}
 			o := diff.Options{Ignore: c.StringSlice("ignore"), Examples: c.Int("examples")}
@@ -50,6 +56,9 @@ func diffCommand() *cli.Command {
 				}
 			}
 			o.Place = func(address string) (bucket.Bucket, error) { return place.Of(c.Context, cfg, address) }
+			if len(labels) > 0 {
+				return diffLabels(c, labels, o)
+			}
 			result, err := diff.Compare(c.Context, c.Args().Get(0), c.Args().Get(1), o)
 			if err != nil {
 				return err
@@ -57,6 +66,29 @@ func diffCommand() *cli.Command {
 			return tellDiff(c.App.Writer, result, c.Bool("json"), c.Bool("skew"))
 		},
 	}
+}
+
+// diffLabels says how far labels agree.
+func diffLabels(c *cli.Context, labels []string, o diff.Options) error {
+	for _, flag := range []string{"skew", "ignore"} {
+		if c.IsSet(flag) {
+			return &terminal.UsageError{Err: fmt.Errorf("--%s has no effect with --labels: leave one of the two out", flag)}
+		}
+	}
+	pairs, err := diff.PairsOf(labels, c.NArg() == 1)
+	if err != nil {
+		return &terminal.UsageError{Err: err}
+	}
+	result, err := diff.CompareLabels(c.Context, c.Args().Get(0), c.Args().Get(1), pairs, o)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		e := json.NewEncoder(c.App.Writer)
+		e.SetIndent("", "  ")
+		return e.Encode(result)
+	}
+	return result.Print(c.App.Writer)
 }
 
 // tellDiff prints a result. It is an error if something differs.

@@ -5,10 +5,12 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"io"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/labeljoin/labeljoin/export/raters"
 )
@@ -50,6 +52,34 @@ type LabelsPair struct {
 	Examples []Example `json:"examples,omitempty"`
 
 	counts raters.Table
+}
+
+// PairsOf are the pairs of labels that some words say: a=b is a pair. Of names alone, each is compared
+// with each, in one output, or with that of its name in the other output.
+func PairsOf(words []string, oneOutput bool) (pairs []LabelPair, err error) {
+	var names []string
+	for _, word := range words {
+		a, b, both := strings.Cut(word, "=")
+		switch {
+		case a == "" || both && b == "":
+			return nil, fmt.Errorf("%q names no two labels: write a=b", word)
+		case both && a == b && oneOutput:
+			return nil, fmt.Errorf("%q is one label, and there is one output: name two labels or two outputs", word)
+		case both:
+			pairs = append(pairs, LabelPair{a, b})
+		case !oneOutput:
+			pairs = append(pairs, LabelPair{a, a})
+		default:
+			for _, name := range names {
+				pairs = append(pairs, LabelPair{name, a})
+			}
+			names = append(names, a)
+		}
+	}
+	if len(names) == 1 {
+		return nil, fmt.Errorf("%q alone is compared with nothing: name two labels, or two outputs", names[0])
+	}
+	return pairs, nil
 }
 
 // MostShown is how many values a table of two labels has at most.
@@ -210,6 +240,80 @@ func (p *LabelsPair) settle() {
 		return new(float64(hits) / float64(hits+of))
 	}
 	p.Precision, p.Recall = share(t.Counts[raters.Both{A: "1", B: "0"}]), share(t.Counts[raters.Both{A: "0", B: "1"}])
+}
+
+// Print writes the result for people.
+func (r *LabelsResult) Print(w io.Writer) error {
+	fmt.Fprintf(w, "%d rows", r.Rows)
+	if r.OnlyA+r.OnlyB > 0 {
+		fmt.Fprintf(w, " in both; %d only in A, %d only in B", r.OnlyA, r.OnlyB)
+	}
+	fmt.Fprintln(w)
+	for i := range r.Pairs {
+		if err := r.Pairs[i].print(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *LabelsPair) print(w io.Writer) error {
+	fmt.Fprintf(w, "\n%s and %s: %d rows have both, %d only %s, %d only %s, %d neither\n", p.A, p.B, p.Both, p.OnlyA,
+		p.nameA(), p.OnlyB, p.nameB(), p.None)
+	fmt.Fprintf(w, "  equal %s; Cohen's kappa %s; Krippendorff's alpha %s", raters.Figure(p.Agree), raters.Figure(p.Kappa),
+		raters.Figure(p.Alpha))
+	if p.AlphaInterval != nil {
+		fmt.Fprintf(w, " (as ranks %s, as numbers %s)", raters.Figure(p.AlphaOrdinal), raters.Figure(p.AlphaInterval))
+	}
+	fmt.Fprintln(w)
+	if p.Precision != nil || p.Recall != nil {
+		fmt.Fprintf(w, "  where %s is 1, %s is 1 in %s of the rows; where %s is 1, %s is 1 in %s\n", p.nameA(), p.nameB(),
+			raters.Figure(p.Precision), p.nameB(), p.nameA(), raters.Figure(p.Recall))
+	}
+	if len(p.Values) > 0 {
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+		fmt.Fprint(t, "  \t")
+		for _, v := range p.Values {
+			fmt.Fprintf(t, "%s %s\t", p.nameB(), v)
+		}
+		for i, v := range p.Values {
+			fmt.Fprintf(t, "\n  %s %s\t", p.nameA(), v)
+			for _, n := range p.Table[i] {
+				fmt.Fprintf(t, "%d\t", n)
+			}
+		}
+		fmt.Fprintln(t)
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	} else if p.Both > 0 {
+		fmt.Fprintf(w, "  they have more than %d values: there is no table\n", MostShown)
+	}
+	for _, e := range p.Examples {
+		item := ""
+		if e.ItemID != "" {
+			item = fmt.Sprintf(", item %q", e.ItemID)
+		}
+		if _, err := fmt.Fprintf(w, "  for one: request %q%s: %s and %s\n", e.RequestID, item, e.A, e.B); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nameA and nameB tell the two apart if they have one name.
+func (p *LabelsPair) nameA() string {
+	if p.A == p.B {
+		return "A's " + p.A
+	}
+	return p.A
+}
+
+func (p *LabelsPair) nameB() string {
+	if p.A == p.B {
+		return "B's " + p.B
+	}
+	return p.B
 }
 
 // valueText is the JSON of a value by which it is compared; empty: it is null. A number is its value,

@@ -43,7 +43,7 @@ func TestBinary(t *testing.T) {
 		{"SecondProcess", testSecondProcess}, {"Terminated", testTerminated}, {"TerminatedTwice", testTerminatedTwice}, {"TerminatedAtStart", testTerminatedAtStart},
 		{"LabelStreamRefuses", testLabelStreamRefuses}, {"WaitsForNATS", testWaitsForNATS}, {"PortInUse", testPortInUse},
 		{"ReplayTwice", testReplayTwice}, {"ReplayStopped", testReplayStopped}, {"DamagedState", testDamagedState},
-		{"ServerAway", testServerAway}, {"Explained", testExplained}, {"Outage", testOutage}, {"LostLog", testLostLog},
+		{"ServerAway", testServerAway}, {"Attributed", testAttributed}, {"Explained", testExplained}, {"Outage", testOutage}, {"LostLog", testLostLog},
 		{"WaysOut", testWaysOut}, {"GapTakenBack", testGapTakenBack}, {"Doctor", testDoctor}, {"BeginsLate", testBeginsLate}, {"DeepErased", testDeepErased}, {"DeepRestored", testDeepRestored}, {"PurgedBySubject", testPurgedBySubject}, {"RenamedWhileAway", testRenamedWhileAway}, {"MisspeltSubject", testMisspeltSubject},
 		{"DiskFullReserve", testDiskFullReserve}, {"DiskFullToTheBrim", testDiskFullToTheBrim}, {"DiskFullEmbedded", testDiskFullEmbedded},
 	} {

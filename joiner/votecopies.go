@@ -41,7 +41,8 @@ func (d *Decision) sightCopy(o *events.Outcome, f *Fact) {
 			whole = f.whole()
 		}
 		if rater := l.Votes.By(whole); rater != "" {
-			copied := copiedVote{at: RowLabel{max(row, 0), i}, rater: d.own(rater), o: events.Outcome{TS: o.TS, Hash: o.Hash}, fact: f}
+			copied := copiedVote{at: RowLabel{max(row, 0), i}, rater: d.own(rater), o: events.Outcome{TS: o.TS, Hash: o.Hash},
+				fact: f}
 			d.copies = append(d.copies, copied)
 		}
 	}

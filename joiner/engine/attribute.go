@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -29,15 +30,20 @@ type attributing struct {
 	rules *joiner.Attribution
 	index *keyIndex
 	due   dueHeap // outcomes that wait for the watermark
+	bytes int     // of those of them that are at hand
 
 	request events.Request // scratch
 }
 
-// dueOutcomes are those of a key at one time.
+// dueOutcomes are those of a key at one time, or one of them that is at hand.
 type dueOutcomes struct {
-	ts  events.Time
-	key string
+	ts   events.Time
+	key  string
+	held *joiner.StoredOutcome // nil: they have to be read
 }
+
+// mostAtHand bounds the bytes of outcomes that are at hand until they are due; others are read.
+const mostAtHand = 32 << 20
 
 // dueHeap is a heap.Interface: the earliest is the first.
 type dueHeap []dueOutcomes
@@ -50,6 +56,7 @@ func (h dueHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
 func (h *dueHeap) Push(x any)   { *h = append(*h, x.(dueOutcomes)) }
 func (h *dueHeap) Pop() any {
 	last := (*h)[len(*h)-1]
+	(*h)[len(*h)-1] = dueOutcomes{} // it keeps nothing in memory
 	*h = (*h)[:len(*h)-1]
 	return last
 }
@@ -132,7 +139,7 @@ func (e *Engine) collectDue(v state.View, from events.Time) error {
 			return err
 		}
 		if joiner.IsUnnamed(o.RequestID) {
-			heap.Push(&e.attr.due, dueOutcomes{o.Outcome.TS, o.RequestID})
+			heap.Push(&e.attr.due, dueOutcomes{ts: o.Outcome.TS, key: o.RequestID})
 		}
 	}
 	return nil
@@ -151,15 +158,43 @@ func (e *Engine) stepUnnamed(m *events.Message, ev *joiner.Event) {
 		return
 	}
 	o := ev.Outcome
-	held := joiner.StoredOutcome{Origin: ev.Origin, Until: o.TS, TS: o.TS, ID: o.ID, Hash: o.Hash,
+	held := joiner.StoredOutcome{Origin: ev.Origin, Until: o.TS, TS: o.TS, ID: strings.Clone(o.ID), Hash: o.Hash,
 		Data: joiner.AppendUnnamed(nil, nil, ev.Data)}
 	e.o.Store.PutWaiting(key, &held)
 	e.tally(m.Kind).Pending++
 	if e.reads() || o.TS >= e.checkpoint.Progress.Attributed.Through {
-		heap.Push(&e.attr.due, dueOutcomes{o.TS, key})
+		e.attr.await(key, &held)
 		return
 	}
 	e.reconsider(key, o.TS, o.TS)
+}
+
+// await has an outcome wait for the watermark.
+func (a *attributing) await(key string, o *joiner.StoredOutcome) {
+	due := dueOutcomes{ts: o.TS, key: key}
+	if a.bytes+len(o.Data) <= mostAtHand {
+		due.held, a.bytes = o, a.bytes+len(o.Data)
+	}
+	heap.Push(&a.due, due)
+}
+
+// next takes the outcomes that are due first, all of one key and one time: held are those, unless one
+// of them is not at hand.
+func (a *attributing) next() (due dueOutcomes, held []*joiner.StoredOutcome) {
+	due = a.due[0]
+	all := true
+	for len(a.due) > 0 && a.due[0].ts == due.ts && a.due[0].key == due.key {
+		o := heap.Pop(&a.due).(dueOutcomes).held
+		if all = all && o != nil; o != nil {
+			a.bytes -= len(o.Data)
+			held = append(held, o)
+		}
+	}
+	if !all {
+		return due, nil
+	}
+	slices.SortFunc(held, compareStoredOutcomes)
+	return due, held
 }
 
 // reconsider notes that outcomes may have other requests now.
@@ -256,13 +291,20 @@ func (e *Engine) attribute(ctx context.Context) error {
 func (e *Engine) attributeTo(ctx context.Context, to events.Time) error {
 	through := &e.checkpoint.Progress.Attributed.Through
 	for len(e.attr.due) > 0 && e.attr.due[0].ts < to {
-		next := e.attr.due[0]
+		next, held := e.attr.next()
 		*through = max(*through, next.ts)
-		if err := e.assignBetween(ctx, next.key, next.ts, next.ts); err != nil {
-			return err
+		if held == nil {
+			if err := e.assignBetween(ctx, next.key, next.ts, next.ts); err != nil {
+				return err
+			}
 		}
-		for len(e.attr.due) > 0 && e.attr.due[0] == next {
-			heap.Pop(&e.attr.due)
+		for _, h := range held {
+			if h.TS < e.now().Orphaned {
+				continue
+			}
+			if err := e.assign(ctx, next.key, h); err != nil {
+				return err
+			}
 		}
 	}
 	*through = max(*through, to)

@@ -134,7 +134,8 @@ func (b *Attribute) service(dir, config string) (*partition.Service, error) {
 }
 
 // turn joins the backlog once, and adds what it measured.
-func (b *Attribute) turn(ctx context.Context, dir, config string, published *liveResult, to *[]*liveResult) (err error) {
+func (b *Attribute) turn(ctx context.Context, dir, config string, published *liveResult,
+	to *[]*liveResult) (err error) {
 	s, err := b.service(dir, config)
 	if err != nil {
 		return err

@@ -31,8 +31,9 @@ func testAttributed(t *testing.T, b *rig) {
 	at := func(d time.Duration) string { return base.Add(d).Format(time.RFC3339) }
 	f := newTraffic(t, b.broker.URL(), 0)
 	request := func(id, user string, d time.Duration) {
-		f.now(events.KindRequest, fmt.Sprintf(`{"request_id":%q,"user_id":%q,"ts":%q,"items":[{"item_id":"a"},{"item_id":"b"}]}`,
-			id, user, at(d)))
+		f.now(events.KindRequest,
+			fmt.Sprintf(`{"request_id":%q,"user_id":%q,"ts":%q,"items":[{"item_id":"a"},{"item_id":"b"}]}`,
+				id, user, at(d)))
 	}
 	click := func(user, item string, d time.Duration) {
 		f.now(events.KindOutcome, fmt.Sprintf(`{"type":"click","item_id":%q,"ts":%q,"attrs":{"user":%q}}`, item, at(d), user))

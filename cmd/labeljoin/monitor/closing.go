@@ -1,9 +1,11 @@
 package monitor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/labeljoin/labeljoin/config"
@@ -26,6 +28,26 @@ type nextClose struct {
 	At      string     `json:"at"`              // the end of its window: it closes when all up to this have been read
 	Waits   []evidence `json:"waits,omitempty"` // for this; none: for nothing but the next batch
 	Guard   string     `json:"guard,omitempty"` // up to when the stall guard believes outcomes, if that is too little
+	Labels  []labelEnd `json:"labels"`          // of that request, the first to be final first
+}
+
+// labelEnd is when a label of a request is final.
+type labelEnd struct {
+	Label string `json:"label"`
+	At    string `json:"window_ends"`
+	Final bool   `json:"final"` // all up to this have been read
+}
+
+// labelEnds are the labels of a request stamped ts.
+func labelEnds(c *config.Config, ts, watermark events.Time) (ends []labelEnd) {
+	labels := slices.SortedStableFunc(slices.Values(c.Labels), func(a, b config.Label) int {
+		return cmp.Compare(a.Window, b.Window)
+	})
+	for i := range labels {
+		at := ts.Add(labels[i].Window.Std())
+		ends = append(ends, labelEnd{labels[i].Name, at.String(), watermark > at})
+	}
+	return ends
 }
 
 // evidence is a kind of events that has not been read far enough for a close.
@@ -66,7 +88,7 @@ func (s *Status) AddClosing(stats *engine.Stats, c *config.Config, oldest events
 		return
 	}
 	at := oldest.Add(c.Longest())
-	next := &nextClose{Request: oldest.String(), At: at.String()}
+	next := &nextClose{Request: oldest.String(), At: at.String(), Labels: labelEnds(c, oldest, stats.Watermark)}
 	for k, read := range stats.Sources {
 		if read <= at {
 			next.Waits = append(next.Waits, evidence{
@@ -95,6 +117,20 @@ func (c *closingStatus) Print(lines io.Writer) {
 		return
 	}
 	fmt.Fprintf(lines, "next close\tat %s, of the request stamped %s and its window of %s\n", n.At, n.Request, c.Window)
+	var open, final []string
+	for _, l := range n.Labels {
+		if l.Final {
+			final = append(final, l.Label)
+		} else {
+			open = append(open, l.Label+" until "+l.At)
+		}
+	}
+	if len(open) > 0 {
+		fmt.Fprintf(lines, "next close\tlabels that are not final: %s\n", shown(open))
+	}
+	if len(final) > 0 {
+		fmt.Fprintf(lines, "next close\tlabels that are final: %s\n", shown(final))
+	}
 	for _, w := range n.Waits {
 		fmt.Fprintf(lines, "next close\twaits for %ss: their watermark is %s; it needs an event or heartbeat stamped after %s, or the broker's word that nothing before %s is pending\n",
 			w.Kind, w.Read, w.Event, n.At)

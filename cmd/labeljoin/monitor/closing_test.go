@@ -14,7 +14,8 @@ import (
 func TestNextClose(t *testing.T) {
 	cfg := config.Default()
 	cfg.Join.Window, cfg.Join.Lateness = config.Duration(10*time.Minute), config.Duration(time.Minute)
-	cfg.Labels = []config.Label{{Name: "clicked", Window: config.Duration(10 * time.Minute)}}
+	cfg.Labels = []config.Label{{Name: "bought", Window: config.Duration(10 * time.Minute)},
+		{Name: "clicked", Window: config.Duration(time.Minute)}}
 	oldest := events.At(time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC))
 	end := oldest.Add(10 * time.Minute)
 	for name, c := range map[string]struct {
@@ -26,6 +27,8 @@ func TestNextClose(t *testing.T) {
 		"nothing was read":     {end.Add(1), events.MinTime, true, false, "waits for outcomes: their watermark is none yet", "waits for requests"},
 		"all is there":         {end.Add(1), end.Add(1), true, false, "at 2026-11-22T10:10:00Z, of the request stamped 2026-11-22T10:00:00Z and its window of 10m", "waits"},
 		"the guard holds":      {end.Add(1), end.Add(1), true, true, "waits for the guard", "waits for outcomes"},
+		"a label is not final": {oldest.Add(5 * time.Minute), oldest.Add(5 * time.Minute), true, false, "next close\tlabels that are not final: bought until 2026-11-22T10:10:00Z\nnext close\tlabels that are final: clicked\n", "waits for the guard"},
+		"all labels are final": {end.Add(1), end.Add(1), true, false, "labels that are final: clicked, bought\n", "not final"},
 		"it is not known":      {end, end, false, false, "closes", "next close"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"container/heap"
 	"context"
 	"errors"
 	"iter"
@@ -35,52 +34,11 @@ type attributing struct {
 	request events.Request // scratch
 }
 
-// dueOutcomes are those of a key at one time, or one of them that is at hand.
-type dueOutcomes struct {
-	ts   events.Time
-	key  string
-	held *joiner.StoredOutcome // nil: they have to be read
-}
-
-// mostAtHand bounds the bytes of outcomes that are at hand until they are due; others are read.
-const mostAtHand = 32 << 20
-
-// dueHeap is a heap.Interface: the earliest is the first.
-type dueHeap []dueOutcomes
-
-func (h dueHeap) Len() int { return len(h) }
-func (h dueHeap) Less(i, j int) bool {
-	return h[i].ts < h[j].ts || h[i].ts == h[j].ts && h[i].key < h[j].key
-}
-func (h dueHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *dueHeap) Push(x any)   { *h = append(*h, x.(dueOutcomes)) }
-func (h *dueHeap) Pop() any {
-	last := (*h)[len(*h)-1]
-	(*h)[len(*h)-1] = dueOutcomes{} // it keeps nothing in memory
-	*h = (*h)[:len(*h)-1]
-	return last
-}
-
 func newAttributing(rules *joiner.Attribution) *attributing {
 	if rules == nil {
 		return nil
 	}
 	return &attributing{rules: rules, index: newKeyIndex(rules.Within)}
-}
-
-// AttributionStats is how outcomes that name no request stand.
-type AttributionStats struct {
-	Requests int64 // that are found by their keys: all that are remembered and have one
-	Bytes    int64 // of memory that finding them takes, about
-	Waiting  int   // outcomes that wait until the watermark has passed them
-}
-
-// stats is nil where nothing is attributed.
-func (a *attributing) stats() *AttributionStats {
-	if a == nil {
-		return nil
-	}
-	return &AttributionStats{Requests: a.index.requests, Bytes: a.index.bytes, Waiting: len(a.due)}
 }
 
 // beginAttributing makes the engine's own of what a state holds, after recovery.
@@ -133,18 +91,6 @@ func (e *Engine) requestOf(held *joiner.StoredRequest, into *events.Request) (er
 	return nil
 }
 
-func (e *Engine) collectDue(v state.View, from events.Time) error {
-	for o, err := range v.Orphans(from, events.MaxTime) {
-		if err != nil {
-			return err
-		}
-		if joiner.IsUnnamed(o.RequestID) {
-			heap.Push(&e.attr.due, dueOutcomes{ts: o.Outcome.TS, key: o.RequestID})
-		}
-	}
-	return nil
-}
-
 // stepUnnamed takes in an outcome that names no request.
 func (e *Engine) stepUnnamed(m *events.Message, ev *joiner.Event) {
 	key, ok := e.attr.rules.KeyOfOutcome(ev.Outcome)
@@ -167,34 +113,6 @@ func (e *Engine) stepUnnamed(m *events.Message, ev *joiner.Event) {
 		return
 	}
 	e.reconsider(key, o.TS, o.TS)
-}
-
-// await has an outcome wait for the watermark.
-func (a *attributing) await(key string, o *joiner.StoredOutcome) {
-	due := dueOutcomes{ts: o.TS, key: key}
-	if a.bytes+len(o.Data) <= mostAtHand {
-		due.held, a.bytes = o, a.bytes+len(o.Data)
-	}
-	heap.Push(&a.due, due)
-}
-
-// next takes the outcomes that are due first, all of one key and one time: held are those, unless one
-// of them is not at hand.
-func (a *attributing) next() (due dueOutcomes, held []*joiner.StoredOutcome) {
-	due = a.due[0]
-	all := true
-	for len(a.due) > 0 && a.due[0].ts == due.ts && a.due[0].key == due.key {
-		o := heap.Pop(&a.due).(dueOutcomes).held
-		if all = all && o != nil; o != nil {
-			a.bytes -= len(o.Data)
-			held = append(held, o)
-		}
-	}
-	if !all {
-		return due, nil
-	}
-	slices.SortFunc(held, compareStoredOutcomes)
-	return due, held
 }
 
 // reconsider notes that outcomes may have other requests now.

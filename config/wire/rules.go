@@ -135,7 +135,7 @@ func labelOf(l config.Label, before []joiner.Label) (joiner.Label, error) {
 // condition, so that it needs no outcome: it is what the same expression would be as `of`.
 func OfRowAlone(l *config.Label) bool {
 	return l.Of == "" && l.Pair == nil && l.Value == config.Any && l.By == "" && l.Until == "" && l.From == 0 &&
-		len(l.Columns) == 0 && rule.LooksAtRowAlone(l.When)
+		l.Provisional == 0 && len(l.Columns) == 0 && rule.LooksAtRowAlone(l.When)
 }
 
 // labelOfRow compiles a label of the request and the item alone.

@@ -81,14 +81,10 @@ func labelOf(l config.Label, before []joiner.Label) (joiner.Label, error) {
 	if l.Of != "" {
 		return labelOfOthers(l, before)
 	}
-<<<<<<< HEAD
-	label := joiner.Label{Name: l.Name, Window: l.Window.Std(), From: l.From.Std(), Provisional: l.Provisional.Std()}
-=======
 	if OfRowAlone(&l) {
 		return labelOfRow(l, before)
 	}
-	label := joiner.Label{Name: l.Name, Window: l.Window.Std(), From: l.From.Std()}
->>>>>>> 124c1b4 (Attribution is measured end to end (bench live --attribute) and seen (metrics, status); votes that are taken for copies are counted; a condition over the request alone needs no outcome)
+	label := joiner.Label{Name: l.Name, Window: l.Window.Std(), From: l.From.Std(), Provisional: l.Provisional.Std()}
 	if err := whenOf(l, &label); err != nil {
 		return joiner.Label{}, err
 	}

@@ -82,6 +82,7 @@ func TestProvisionalIsRefused(t *testing.T) {
 			"labels.b.provisional", "export.sample"},
 		"another has the column": {"labels: {b: {when: x, window: 3h, provisional: 1h}, b_delay: x}", "labels.b_delay",
 			"a column of the provisional label b"},
+		"exports want it": {"labels: {b: x}\nexport: {include: [provisional]}", "export.include[0]", "no label is provisional"},
 		"a label is called so": {"labels: {b: {when: x, window: 3h, provisional: 1h}, stage: {when: x, window: 30m}}",
 			"labels.stage", "says how final a row is"},
 	} {

@@ -57,7 +57,8 @@ type Export struct {
 	// Which negative rows are kept.
 	Sample ExportSample `yaml:"sample"`
 	// Columns that are written besides: revision, reason, label_ts (the time of each
-	// label), label_columns (the columns of labels).
+	// label), label_columns (the columns of labels). With provisional, the rows with provisional
+	// labels are written too, each before the final one, with the columns stage and label_columns.
 	//
 	// Default: none. They say how a label came to be, so a model would read the label from
 	// them.
@@ -214,10 +215,11 @@ const (
 	ExportReason       ExportColumn = "reason"
 	ExportLabelTS      ExportColumn = "label_ts"
 	ExportLabelColumns ExportColumn = "label_columns"
+	ExportProvisional  ExportColumn = "provisional"
 )
 
 func (ExportColumn) words() []string {
-	return []string{"revision", "reason", "label_ts", "label_columns"}
+	return []string{"revision", "reason", "label_ts", "label_columns", "provisional"}
 }
 
 func defaultExport() Export {
@@ -257,7 +259,10 @@ func (v *checker) export() {
 	v.word("export.settle", string(e.Settle), e.Settle.words())
 	v.word("export.split.by", string(e.Split.By), e.Split.By.words())
 	for i, c := range e.Include {
-		v.word(fmt.Sprintf("export.include[%d]", i), string(c), c.words())
+		at := fmt.Sprintf("export.include[%d]", i)
+		if v.word(at, string(c), c.words()); c == ExportProvisional && !v.hasProvisional() {
+			v.add(at, "no label is provisional: give one `provisional`, like `bought: {window: 7d, provisional: 30m}`, or remove the word")
+		}
 	}
 	v.exportSplit()
 	v.exportSample()

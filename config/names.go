@@ -148,7 +148,7 @@ func (v *checker) columns() {
 	if len(v.Stages()) > 0 {
 		taken["pending"] = "the one that names the labels that are not final (emit: each)"
 	}
-	if slices.ContainsFunc(v.Labels, func(l Label) bool { return l.Provisional > 0 }) {
+	if v.hasProvisional() {
 		taken["stage"] = "the one that says how final a row is (provisional)"
 	}
 	claim := func(at, column, owner, wayOut string) bool {

@@ -1,5 +1,7 @@
 package config
 
+import "slices"
+
 // ProvisionalColumns are the columns that a label has which may be provisional, besides its value
 // and its time.
 func (l *Label) ProvisionalColumns() []string {
@@ -7,6 +9,11 @@ func (l *Label) ProvisionalColumns() []string {
 		return nil
 	}
 	return []string{l.Name + "_elapsed", l.Name + "_delay"}
+}
+
+// hasProvisional reports whether a label may be provisional.
+func (c *Config) hasProvisional() bool {
+	return slices.ContainsFunc(c.Labels, func(l Label) bool { return l.Provisional > 0 })
 }
 
 // provisional checks the age from which on a label has a value that is not final.

@@ -54,6 +54,7 @@ type testRow struct {
 	price          float64 // a feature that is an integer on some rows
 	tags           []string
 	kept           []events.Value // what labels keep
+	stage          uint16         // of joiner.Row
 }
 
 func (r *testRow) request() *events.Request {
@@ -75,7 +76,7 @@ func (r *testRow) request() *events.Request {
 func (r *testRow) row() *joiner.Row {
 	return &joiner.Row{
 		Cells:  []joiner.Cell{{Value: r.clicked, TS: events.MinTime}, {Value: r.spent, TS: events.MinTime}},
-		Weight: 1, Revision: r.revision, Reason: r.reason, Extra: r.kept,
+		Weight: 1, Revision: r.revision, Reason: r.reason, Extra: r.kept, Stage: r.stage,
 	}
 }
 
@@ -98,8 +99,9 @@ func writeLabels(t testing.TB, fsys vfs.FS, labels []joiner.Label, commits [][]t
 	closed events.Time,
 	gaps []events.Gap) {
 	t.Helper()
+	rules := joiner.Rules{Labels: labels}
 	o, err := export.Open(export.Options{Bucket: bucket.NewDir(fsys, outputDir), Name: "feed", RulesHash: "abc",
-		Labels: labels, FileRows: fileRows})
+		Labels: labels, Stages: rules.Windows(), FileRows: fileRows})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -129,6 +129,9 @@ type Options struct {
 	Pending bool
 	// Stage says the same of the column that says how final a row is.
 	Stage bool
+	// Provisional writes the revisions of a row that have provisional labels, too, where the row is
+	// written. It needs Stage.
+	Provisional bool
 	// LabelColumns says so of what labels keep of the outcomes that decided them.
 	LabelColumns bool
 	Exclude      []string // columns that are left out

@@ -48,6 +48,7 @@ type plan struct {
 // keyColumns are the numbers of the vectors that say what becomes of a row.
 type keyColumns struct {
 	requestID, requestTS, model, itemID, userID, revision, reason, weight int
+	stage                                                                 int // with Options.Stage
 	// These are no columns of files: the hash that orders, the file's number in the
 	// order of commits, and whether the row is of another day, and is only there to
 	// replace one of this day.
@@ -134,6 +135,7 @@ func newPlan(files []export.TableFile, schema []tablelog.SchemaColumn, o *Option
 		requestID: p.byName["request_id"], requestTS: p.byName["request_ts"], model: p.byName["model"],
 		itemID: p.byName["item_id"], userID: p.byName["user_id"],
 		revision: p.byName["revision"], reason: p.byName["reason"], weight: p.byName["weight"],
+		stage: p.byName["stage"],
 		order: len(p.read), file: len(p.read) + 1, ghost: len(p.read) + 2,
 	}
 	p.read = append(p.read, rowfile.Column{Type: rowfile.Type{Scalar: rowfile.ScalarInt64}},

@@ -23,6 +23,8 @@ type Counts struct {
 	Open      int64 `json:"unfinished"` // their windows had not ended
 	Sampled   int64 `json:"sampled_out"`
 	Written   int64 `json:"written"`
+	// Provisional are those of the written that have provisional labels.
+	Provisional int64 `json:"provisional,omitempty"`
 }
 
 // settler decides which rows of a bucket are written, in which order and where.
@@ -167,7 +169,30 @@ func (s *settler) place(vectors []*vector, best int, group []int32) {
 	}
 	c.Written++
 	to := s.splitOf(vectors, best, id, ts)
+	if s.opts.Provisional {
+		s.placeProvisional(vectors, best, group, to)
+	}
 	s.out[to] = append(s.out[to], int32(best))
+}
+
+// placeProvisional writes the revisions of a row that have provisional labels, before the newest one,
+// with its weights: a row is in a sample with all of them, or with none. What a gap has made unknown
+// is left out.
+func (s *settler) placeProvisional(vectors []*vector, best int, group []int32, to int) {
+	k, c := &s.plan.key, s.counts
+	stage := vectors[k.stage]
+	for _, row := range group {
+		if int(row) == best || vectors[k.ghost].nums[row] == 1 || stage.null[row] ||
+			string(stage.bytes(int(row))) != joiner.StageProvisional ||
+			string(vectors[k.reason].bytes(int(row))) == joiner.ReasonGap.String() {
+			continue
+		}
+		for _, at := range append([]int{k.weight}, s.plan.labelWeights...) {
+			vectors[at].nums[row] = vectors[at].nums[best]
+		}
+		s.out[to] = append(s.out[to], row)
+		c.Replaced, c.Written, c.Provisional = c.Replaced-1, c.Written+1, c.Provisional+1
+	}
 }
 
 // sampled reports whether the sample has a row, and weighs it.

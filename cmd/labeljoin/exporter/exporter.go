@@ -217,6 +217,9 @@ func exportLine(r *shards.Result, root, config string) string {
 		return line
 	}
 	line := fmt.Sprintf("%s: %d rows in %d files of %s", r.Day, m.Counts.Written, len(m.Files), where)
+	if n := m.Counts.Provisional; n > 0 {
+		line += fmt.Sprintf("; %d of them with provisional labels", n)
+	}
 	for _, s := range m.Splits {
 		line += fmt.Sprintf("; %s %d", s.Name, s.Rows)
 		for _, l := range s.Labels {

@@ -23,6 +23,7 @@ func OptionsOf(c *config.Config) (shards.Options, error) {
 		return shards.Options{}, err
 	}
 	e := &c.Export
+	provisional := slices.Contains(e.Include, config.ExportProvisional)
 	return shards.Options{
 		FS: vfs.Default, Out: e.Dir, Name: exportName(c), Rules: &rules, Settled: e.Settle == config.ExportSettleCorrections,
 		Format: shards.Format(e.Format), Shards: int(e.Shards), ShardBytes: int64(e.ShardSize), GroupBytes: int64(e.RowGroupSize), Seed: e.Seed,
@@ -31,8 +32,9 @@ func OptionsOf(c *config.Config) (shards.Options, error) {
 		Sampling: shards.Sampling{Negatives: e.Sample.Negatives, Label: e.Sample.Label, Models: e.Sample.Models,
 			Labels: e.Sample.Labels},
 		Revision: slices.Contains(e.Include, config.ExportRevision), Reason: slices.Contains(e.Include, config.ExportReason),
-		LabelTimes: slices.Contains(e.Include, config.ExportLabelTS), LabelColumns: slices.Contains(e.Include,
-			config.ExportLabelColumns),
+		LabelTimes:   slices.Contains(e.Include, config.ExportLabelTS),
+		LabelColumns: provisional || slices.Contains(e.Include, config.ExportLabelColumns),
+		Stage:        provisional, Provisional: provisional,
 		Exclude:    e.Exclude,
 		ConfigHash: c.Fingerprint(), Config: string(c.Print()), Version: version.Text(), Workers: runtime.GOMAXPROCS(0),
 	}, nil

@@ -29,7 +29,7 @@ func TestProvisional(t *testing.T) {
 		rows      []export.Row
 		want      string
 	}{
-		"before the age":         {time.Hour, joiner.PhaseOpen, nil,
+		"before the age": {time.Hour, joiner.PhaseOpen, nil,
 			"is written when the watermark passes 2026-11-22T11:00:00Z"},
 		"no commit yet":          {time.Hour + 1, joiner.PhaseOpen, nil, "no row with a value is written yet"},
 		"the newest row has one": {time.Hour + 1, joiner.PhaseOpen, written, "Its provisional value is 3, in revision 1."},

@@ -42,7 +42,7 @@ import interop_schema
 import interop_train
 
 HERE = Path(__file__).resolve().parent
-TIMEOUT = 300  # seconds, for any one run of the binary
+TIMEOUT = 900  # seconds, for any one run of the binary
 
 
 class Failure(Exception):

@@ -39,26 +39,30 @@ func recomputeIn(t *testing.T, b bucket.Bucket) (err error) {
 	return err
 }
 
+// soundRows are the ids of an output's rows, once verify is green.
+func soundRows(t *testing.T, b bucket.Bucket) string {
+	t.Helper()
+	ids, _, err := liveRows(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive, err := OpenArchive(b, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := archive.Verify(t.Context(), VerifyOptions{}); err != nil || !v.Sound() {
+		t.Fatalf("verify: %+v, %v", v.Findings, err)
+	}
+	return strings.Join(ids, " ")
+}
+
 // A process that computes a day again dies at every request that it makes of the store, before or
 // after the store did it. Another machine finds the day as it was or as it is to be, whole; the
 // joiner goes on; and the same command completes it.
 func TestStoreRecomputeDiesAtEveryRequest(t *testing.T) {
 	t.Parallel()
 	const commits = 1
-	see := func(b bucket.Bucket) string {
-		ids, _, err := liveRows(b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		archive, err := OpenArchive(b, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if v, err := archive.Verify(t.Context(), VerifyOptions{}); err != nil || !v.Sound() {
-			t.Fatalf("verify: %+v, %v", v.Findings, err)
-		}
-		return strings.Join(ids, " ")
-	}
+	see := func(b bucket.Bucket) string { return soundRows(t, b) }
 	before, after, completed, points, seen := "", "", "", 0, map[string]int{}
 	for at := int64(1); after == ""; at += int64(stride()) {
 		for _, done := range []bool{false, true} {

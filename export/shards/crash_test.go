@@ -39,10 +39,14 @@ func corrected(t *testing.T) (fsys *vfs.MemFS, o Options) {
 	return fsys, o
 }
 
-// whole checks every version that says that it is whole, and returns the newest.
+// whole checks every version of a directory that says that it is whole, and returns the newest.
 func whole(t *testing.T, fsys vfs.FS) (newest int, problem error) {
 	t.Helper()
-	b := bucket.NewDir(fsys, path.Join(exportsDir, "feed"))
+	return wholeIn(bucket.NewDir(fsys, path.Join(exportsDir, "feed")))
+}
+
+// wholeIn is whole in any place.
+func wholeIn(b bucket.Bucket) (newest int, problem error) {
 	found, err := versions(b, "2026-11-22")
 	if err != nil {
 		return 0, err

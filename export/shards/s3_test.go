@@ -2,6 +2,7 @@ package shards
 
 import (
 	"errors"
+	"net/http"
 	"path"
 	"sync"
 	"testing"
@@ -82,5 +83,60 @@ func TestStore(t *testing.T) {
 	}
 	if left, err := dead.Place.List(bucket.StagingDir); err != nil || len(left) > 0 {
 		t.Errorf("left %q: %v", left, err)
+	}
+}
+
+// TestStoreDiesAtEveryRequest: a process that makes version 2 in an object store dies at a request, before
+// or after the store did it. Version 1 is whole, version 2 is whole or is not there, and the next export
+// has the same bytes under a number of its own.
+func TestStoreDiesAtEveryRequest(t *testing.T) {
+	t.Parallel()
+	const step = 3 // odd, so that every other request is done
+	base, o := corrected(t)
+	o.Scratch = ""
+	want := mustExport(t, o)
+	points := 0
+	for at := 1; ; at += step {
+		store := s3test.New(t)
+		first := inStore(t, store, o)
+		first.FS, first.Refresh = vfs.Default, false
+		first.Splits.Eval = 0.3 // another way, which the refresh leaves
+		if _, err := exportFrom(archiveOf(t, base), first); err != nil {
+			t.Fatal(err)
+		}
+		dying := inStore(t, store, o)
+		dying.FS = vfs.Default
+		dying.Place.(*s3.Bucket).Patience = time.Nanosecond
+		store.Break(func(n int, _ *http.Request) s3test.Fault {
+			switch {
+			case n < at:
+				return s3test.FaultNone
+			case n == at && at%2 == 0:
+				return s3test.FaultLose
+			}
+			return s3test.FaultDrop
+		})
+		_, died := exportFrom(archiveOf(t, base), dying)
+		store.Break(nil)
+		newest, err := wholeIn(first.Place)
+		if err != nil || newest < 1 || newest > 2 || died == nil && newest != 2 {
+			t.Fatalf("dead at request %d (%v): version %d is the newest, %v", at, died, newest, err)
+		}
+		if died == nil {
+			break // no request was left to die at
+		}
+		points++
+		again := inStore(t, store, o)
+		again.FS = vfs.Default
+		r, err := exportFrom(archiveOf(t, base), again)
+		if err != nil || r.Made == (newest == 2) || r.Manifest.Files[0].SHA256 != want.Files[0].SHA256 {
+			t.Fatalf("dead at request %d: the next export gives %+v, %v", at, r, err)
+		}
+		if _, err := wholeIn(first.Place); err != nil {
+			t.Fatalf("dead at request %d: after the next export: %v", at, err)
+		}
+	}
+	if points < 8 {
+		t.Errorf("%d points", points)
 	}
 }

@@ -28,7 +28,7 @@ def kind_of_arrow(t):
         return f"list<{kind_of_arrow(t.value_type)}>"
     if is_a.is_timestamp(t):
         return "timestamp" if t.tz and t.unit == "us" else str(t)
-    return "string" if is_a.is_large_string(t) else str(t)
+    return {"large_string": "string", "float": "float32"}.get(str(t), str(t))
 
 
 def of_arrow(table):
@@ -64,7 +64,7 @@ def of_spark(frame):
             return f"aggregate(filter({column}, x -> x is not null), 0D, (a, x) -> a + {stands(kind[6:-1], 'x')})"
         return f"cast({column} as double)"
 
-    names = {"boolean": "bool", "int": "int32", "bigint": "int64"}
+    names = {"boolean": "bool", "int": "int32", "bigint": "int64", "float": "float32"}
     expressions, kinds = [], []
     for name, kind in frame.dtypes:
         column = "`" + name.replace("`", "``") + "`"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import interop_digest
 
-TIMEOUT = 600
+TIMEOUT = 1800
 # The module of each reader, and the environment variable that names an interpreter with it.
 READERS = {
     "pandas": ("pandas", "PANDAS_PYTHON"), "polars": ("polars", "POLARS_PYTHON"), "spark": ("pyspark", "SPARK_PYTHON"),

@@ -107,6 +107,7 @@ func (s *Stage) addRun(rows []joiner.Labeled) (n int, err error) {
 		return n, err
 	}
 	s.buffered += int64(b.Size()) - size
+	s.foresee(b, size)
 	if s.sink != nil {
 		for i := range rows[:n] {
 			s.sink.Row(rows[i].Request, rows[i].Row)
@@ -115,6 +116,18 @@ func (s *Stage) addRun(rows []joiner.Labeled) (n int, err error) {
 	s.rows += int64(n)
 	s.unfit += unfit
 	return n, s.roll(d, b)
+}
+
+// foreseeAt is at which part of a file its first rows tell how much memory it will take.
+const foreseeAt = 16
+
+// foresee gives a file its memory once it has passed that part. Files of other days take a share of the bytes.
+func (s *Stage) foresee(b *rowfile.Builder, before int64) {
+	o := &s.out.opts
+	if part := o.FileBytes / foreseeAt; !o.Behind || before >= part || int64(b.Size()) < part {
+		return
+	}
+	b.Foresee(min(float64(o.FileBytes)/float64(s.buffered), float64(o.FileRows)/float64(b.Rows())))
 }
 
 func (s *Stage) addRow(req *events.Request, row *joiner.Row) error {

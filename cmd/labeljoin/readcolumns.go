@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
 
@@ -9,6 +10,10 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/events/formats/columnar"
 )
+
+// readColumnsGC is how much garbage there may be beside the pages of a file, which hold no pointers: collecting costs
+// little, and the process stands beside a replay whose memory is bounded.
+const readColumnsGC = 25
 
 // readColumnsCommand writes the records of a file as lines. It is a process of its own
 // because a damaged file can end it.
@@ -26,6 +31,7 @@ func readColumnsCommand() *cli.Command {
 			if err := columnar.LimitMemory(); err != nil {
 				return fmt.Errorf("bounding the memory: %w", err)
 			}
+			debug.SetGCPercent(readColumnsGC)
 			write := columnar.Write
 			if c.Bool(replay.PackFlag) {
 				write = columnar.Pack

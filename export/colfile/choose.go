@@ -10,7 +10,7 @@ type Chooser interface {
 	EncodeWithoutRepeats(dst, src []byte) []byte
 }
 
-// A sample of so many bytes, of the first page of a chunk, tells whether its values repeat.
+// A sample of so many bytes, of a dictionary or of the first page of a chunk, tells whether its values repeat.
 const (
 	leastSample = 4 << 10
 	sampleBytes = 32 << 10
@@ -22,30 +22,35 @@ const worth = 32
 
 // compressValues compresses the values of a page. The first page of a chunk says which codec the
 // chunk's data get, which depends on nothing but the values.
-func (k *chunk) compressValues() error {
-	p := &k.page
+func (k *chunk) compressValues() (err error) {
 	if k.codec != nil {
-		return p.compress(k.codec)
+		return k.page.compress(k.codec)
 	}
-	k.codec = k.file.codec
-	c, ok := k.codec.(Chooser)
+	k.codec, err = k.page.compressBest(k.file.codec)
+	return err
+}
+
+// compressBest compresses the values with the codec, or without its search for repetitions, and
+// says with which.
+func (p *pageBuffers) compressBest(codec compress.Codec) (compress.Codec, error) {
+	c, ok := codec.(Chooser)
 	if !ok || len(p.values) < leastSample {
-		return p.compress(k.codec)
+		return codec, p.compress(codec)
 	}
 	sample := p.values[:min(len(p.values), sampleBytes)]
 	var err error
 	if p.packed, err = c.Encode(p.packed[:0], sample); err != nil {
-		return err
+		return nil, err
 	}
 	p.other = c.EncodeWithoutRepeats(p.other[:0], sample)
 	if len(p.other)*(worth-1) <= len(p.packed)*worth {
-		k.codec = withoutRepeats{c}
+		codec = withoutRepeats{c}
 		p.packed, p.other = p.other, p.packed
 	}
 	if len(sample) == len(p.values) { // it is compressed already
-		return p.check()
+		return codec, p.check()
 	}
-	return p.compress(k.codec)
+	return codec, p.compress(codec)
 }
 
 // withoutRepeats is a codec that does not search.

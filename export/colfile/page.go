@@ -121,7 +121,8 @@ func (p *pageBuffers) check() error {
 func (p *pageBuffers) encodeDictionary(d *dictionary, codec compress.Codec) error {
 	p.rep, p.def = p.rep[:0], p.def[:0]
 	p.values = d.appendPlain(p.values[:0])
-	return p.compress(codec)
+	_, err := p.compressBest(codec)
+	return err
 }
 
 // appendBits appends bools as bits, the first the lowest.

@@ -160,6 +160,15 @@ func (b *Builder) Rows() int { return b.rows }
 // Size is about how many bytes the rows take in memory.
 func (b *Builder) Size() int { return b.size }
 
+// Foresee gives the columns memory for so many times the rows that there are, which are like
+// those to come.
+func (b *Builder) Foresee(times float64) {
+	b.eachFixed(func(c *column) { c.foresee(times) })
+	for _, c := range b.byName {
+		c.foresee(times)
+	}
+}
+
 // Add adds a row and returns how many of its feature values did not fit: their
 // column's type, or the number of features that a row and the table can have. Values of
 // columns that are not decided yet are counted by Table.Settle. After an error the

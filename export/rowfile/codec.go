@@ -8,6 +8,10 @@ import (
 	"github.com/parquet-go/parquet-go/compress/zstd"
 )
 
+// window is how far back the search for repetitions looks: a page is mostly smaller. An encoder
+// holds twice as much.
+const window = 512 << 10
+
 // newCodec is the compression of all files: it keeps its encoders, which are large. The
 // fastest level costs a tenth more bytes than the default one and saves a fifth of the
 // time that writing takes.
@@ -17,7 +21,7 @@ func newCodec(dense bool) (compress.Codec, error) {
 		return fast, nil
 	}
 	encoder, err := kpzstd.NewWriter(nil, kpzstd.WithEncoderLevel(kpzstd.SpeedFastest), kpzstd.WithZeroFrames(true),
-		kpzstd.WithEncoderCRC(false), kpzstd.WithAllLitEntropyCompression(true),
+		kpzstd.WithEncoderCRC(false), kpzstd.WithAllLitEntropyCompression(true), kpzstd.WithWindowSize(window),
 		kpzstd.WithEncoderConcurrency(min(runtime.GOMAXPROCS(0), maxWorkers)))
 	return &denseCodec{Codec: fast, encoder: encoder}, err
 }

@@ -2,7 +2,6 @@ package rowfile
 
 import (
 	"math"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -26,6 +25,7 @@ type column struct {
 	name     string
 	typ      Type // if typed
 	required bool
+	foreseen bool    // how much memory the rows take is known, nearly
 	mark     int     // row for which a feature was last resolved to this column, plus one
 	elems    *column // the elements of all lists, one row each
 
@@ -77,32 +77,52 @@ const (
 	textBytes = 4
 )
 
-// append1 appends v, doubling the capacity where append alone would grow by a
-// quarter and copy a large column many times.
-func append1[T any](s []T, v T) []T {
-	if len(s) == cap(s) {
-		s = grow(s, 1)
-	}
-	return append(s, v)
-}
-
-// grow makes room for n more, and for as many as there are. Unlike append and slices.Grow
-// it does not write to the new room, of which a large column may never use the end: memory
-// that comes from the system costs no time before it is touched.
-func grow[T any](s []T, n int) []T {
-	to := make([]T, len(s), len(s)+max(n, minGrow, len(s)))
-	copy(to, s)
-	return to
-}
-
 // minGrow is the first capacity of a column, in values.
 const minGrow = 16
+
+// grown has room for n more values of the column. It doubles the capacity, where append alone
+// would grow by a quarter and copy a large column many times.
+func grown[T any](c *column, s []T, n int) []T {
+	if cap(s)-len(s) >= n {
+		return s
+	}
+	more := max(n, minGrow, len(s))
+	if c.foreseen { // little is missing
+		more = max(n, minGrow, len(s)/8)
+	}
+	return withRoom(s, len(s)+more)
+}
+
+// withRoom is s with room for so many values in all. Unlike append and slices.Grow it does not
+// write to the new room, of which a large column may never use the end: memory that comes from
+// the system costs no time before it is touched.
+func withRoom[T any](s []T, room int) []T {
+	if cap(s) >= room {
+		return s
+	}
+	return append(make([]T, 0, room), s...)
+}
+
+// foresee gives the column room for so many times what it holds, and a little more: then the
+// rest of the rows copies nothing, and little of the memory stays empty.
+func (c *column) foresee(times float64) {
+	room := func(n int) int { return int(float64(n) * times * (1 + 1.0/32)) }
+	c.foreseen = true
+	if c.tags != nil {
+		c.tags = withRoom(c.tags, room(len(c.tags)))
+	}
+	c.nums, c.text = withRoom(c.nums, room(len(c.nums))), withRoom(c.text, room(len(c.text)))
+	c.offsets, c.lens = withRoom(c.offsets, room(len(c.offsets))), withRoom(c.lens, room(len(c.lens)))
+	if c.elems != nil {
+		c.elems.foresee(times)
+	}
+}
 
 // tag begins the next row, of kind k.
 func (c *column) tag(k events.ValueKind) {
 	switch {
 	case c.tags != nil:
-		c.tags = append1(c.tags, k)
+		c.tags = append(grown(c, c.tags, 1), k)
 		c.seen |= 1 << k
 	case c.rows == 0:
 		c.only = k
@@ -115,7 +135,7 @@ func (c *column) tag(k events.ValueKind) {
 
 // tagAll gives every row its tag, as the next is the first of another kind.
 func (c *column) tagAll(k events.ValueKind) {
-	c.tags = slices.Grow(c.spare[:0], c.rows+1)
+	c.tags = grown(c, c.spare[:0], c.rows+1)
 	for range c.rows {
 		c.tags = append(c.tags, c.only)
 	}
@@ -151,7 +171,7 @@ func (c *column) addNull() { c.tag(events.ValueNull) }
 
 func (c *column) addNum(k events.ValueKind, bits uint64) {
 	c.tag(k)
-	c.nums = append1(c.nums, bits)
+	c.nums = append(grown(c, c.nums, 1), bits)
 }
 
 func (c *column) addInt(v int64)      { c.addNum(events.ValueInt, uint64(v)) }
@@ -162,14 +182,12 @@ func (c *column) addDouble(v float64) { c.addNum(events.ValueDouble, math.Float6
 func (c *column) addText(k events.ValueKind, s string) {
 	s = valid(s)
 	c.tag(k)
-	if cap(c.text)-len(c.text) < len(s) {
-		c.text = grow(c.text, len(s))
-	}
-	c.text = append(c.text, s...)
+	c.text = append(grown(c, c.text, len(s)), s...)
+	c.offsets = grown(c, c.offsets, 2)
 	if len(c.offsets) == 0 {
-		c.offsets = append1(c.offsets, 0)
+		c.offsets = append(c.offsets, 0)
 	}
-	c.offsets = append1(c.offsets, uint32(len(c.text)))
+	c.offsets = append(c.offsets, uint32(len(c.text)))
 }
 
 // valid is a text as a file can have it.
@@ -225,7 +243,7 @@ func (c *column) addList(list []events.Value) int {
 		size += c.elems.add(e)
 	}
 	c.tag(events.ValueList)
-	c.lens = append1(c.lens, uint32(len(list)))
+	c.lens = append(grown(c, c.lens, 1), uint32(len(list)))
 	return size
 }
 

@@ -1,8 +1,10 @@
 package rowfile
 
 import (
+	"encoding/binary"
 	"math"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -228,7 +230,7 @@ func (c *column) tagRun(k events.ValueKind, n int) {
 		c.tag(k) // which gives every row its tag
 		n--
 	}
-	c.tags = grown(c.tags, n)
+	c.tags = grown(c, c.tags, n)
 	for range n {
 		c.tags = append(c.tags, k)
 	}
@@ -236,17 +238,9 @@ func (c *column) tagRun(k events.ValueKind, n int) {
 	c.rows += n
 }
 
-// grown has room for n more.
-func grown[T any](s []T, n int) []T {
-	if cap(s)-len(s) < n {
-		s = grow(s, n)
-	}
-	return s
-}
-
 // addDoubles adds values as long as they are numbers that the column holds, and returns how many.
 func (c *column) addDoubles(r *run) (n int) {
-	c.nums = grown(c.nums, len(r.rows))
+	c.nums = grown(c, c.nums, len(r.rows))
 	before, single := len(c.nums), c.typ.Scalar == ScalarFloat32
 	for ; n < len(r.values); n++ {
 		v := r.values[n]
@@ -273,7 +267,7 @@ func (c *column) addDoubles(r *run) (n int) {
 
 // addInts adds values as long as they are integers, and returns how many.
 func (c *column) addInts(r *run) (n int) {
-	c.nums = grown(c.nums, len(r.rows))
+	c.nums = grown(c, c.nums, len(r.rows))
 	before := len(c.nums)
 	for ; n < len(r.values) && r.values[n].Kind == events.ValueInt; n++ {
 		for range r.repeat[n] {
@@ -308,15 +302,26 @@ func (c *column) addStrings(times []int, at func(int) string) {
 	if rows == 0 {
 		return
 	}
-	c.offsets = grown(c.offsets, rows+1)
+	c.offsets = grown(c, c.offsets, rows+1)
 	if len(c.offsets) == 0 {
 		c.offsets = append(c.offsets, 0)
 	}
+	before, texts := len(c.text), len(c.offsets)
+	c.appendStrings(times, at)
+	if !isASCII(c.text[before:]) { // each text has to be valid by itself
+		c.text, c.offsets = c.text[:before], c.offsets[:texts]
+		c.appendStrings(times, func(i int) string { return valid(at(i)) })
+	}
+	c.tagRun(events.ValueString, rows)
+}
+
+// appendStrings appends texts, for which there are offsets.
+func (c *column) appendStrings(times []int, at func(int) string) {
 	text, offsets := c.text, c.offsets
 	for i, n := range times {
-		s := valid(at(i))
+		s := at(i)
 		if cap(text)-len(text) < n*len(s) {
-			text = grown(text, n*len(s))
+			text = grown(c, text, n*len(s))
 		}
 		for range n {
 			text = append(text, s...)
@@ -324,7 +329,23 @@ func (c *column) addStrings(times []int, at func(int) string) {
 		}
 	}
 	c.text, c.offsets = text, offsets
-	c.tagRun(events.ValueString, rows)
+}
+
+// isASCII looks at all texts of a run at once, which takes a fraction of the time of looking at each.
+func isASCII(text []byte) bool {
+	const tops = 0x8080808080808080
+	word := binary.LittleEndian.Uint64
+	for ; len(text) >= 32; text = text[32:] {
+		if (word(text)|word(text[8:])|word(text[16:])|word(text[24:]))&tops != 0 {
+			return false
+		}
+	}
+	for _, c := range text {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // addOptionalStrings adds texts, each so many times, or null where one is empty.
@@ -352,7 +373,7 @@ func (c *column) addOptionalStrings(times []int, at func(int) string) {
 // addNums adds numbers of a kind, each so many times.
 func (c *column) addNums(k events.ValueKind, times []int, at func(int) uint64) {
 	rows, before := sum(times), len(c.nums)
-	c.nums = grown(c.nums, rows)
+	c.nums = grown(c, c.nums, rows)
 	for i, n := range times {
 		for word := at(i); n > 0; n-- {
 			c.nums = append(c.nums, word)
@@ -363,7 +384,7 @@ func (c *column) addNums(k events.ValueKind, times []int, at func(int) uint64) {
 
 // addOptionalNums adds numbers of a kind, or null where there is none.
 func (c *column) addOptionalNums(k events.ValueKind, n int, at func(int) (word uint64, ok bool)) {
-	c.nums = grown(c.nums, n)
+	c.nums = grown(c, c.nums, n)
 	for i := 0; i < n; {
 		from := i
 		for ; i < n; i++ {

@@ -89,6 +89,9 @@ func addParts(t *testing.T, b *Builder, rows []sample, together bool, rng *rand.
 		}
 		rows = rows[len(list):]
 		if together {
+			if rng.IntN(3) == 0 {
+				b.Foresee(3 * rng.Float64()) // which makes no other file
+			}
 			bad, err := b.AddAll(list)
 			if unfit += bad; err != nil {
 				t.Fatal(err)
@@ -103,4 +106,42 @@ func addParts(t *testing.T, b *Builder, rows []sample, together bool, rng *rand.
 		}
 	}
 	return unfit
+}
+
+// A part of a character is no text, even if the rest of it is the next one.
+func TestTextsAreValidOneByOne(t *testing.T) {
+	texts := []string{"a", "\xc3", "\xa9", "\u00e9", "b\xff"}
+	var c column
+	c.addStrings([]int{2, 1, 1, 3, 1}, func(i int) string { return texts[i] })
+	var got []string
+	for i := range c.texts() {
+		got = append(got, string(c.textAt(i)))
+	}
+	if want := []string{"a", "a", "\uFFFD", "\uFFFD", "é", "é", "é", "b\uFFFD"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A file whose size is foreseen takes hardly more memory than its values.
+func TestForeseenMemoryIsFull(t *testing.T) {
+	const first, rows = 1000, 20_000
+	rng := rand.New(rand.NewPCG(1, 1))
+	in := samples(rng, 1)[0]
+	b := newLayout(t, Config{Labels: testLabels}).NewTable(nil).NewBuilder()
+	for n := range rows {
+		if n == first {
+			b.Foresee(rows / first)
+		}
+		if _, err := b.Add(&in.req, &in.row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	used, room := 0, 0
+	b.eachFixed(func(c *column) {
+		used += 8*len(c.nums) + len(c.text) + 4*len(c.offsets)
+		room += 8*cap(c.nums) + cap(c.text) + 4*cap(c.offsets)
+	})
+	if room > used+used/8 {
+		t.Errorf("there is room for %d bytes, and %d are used", room, used)
+	}
 }

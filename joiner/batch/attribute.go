@@ -289,8 +289,7 @@ func (j *join) addShares() {
 		s := &j.shares.list[i]
 		id, _ := events.AssignedTo(s.data)
 		if j.mine(s.hash) && j.keeps([]byte(id)) {
-			j.outcomes.add(s.hash, s.ts, s.at, s.data)
-			j.outcomes.entries[len(j.outcomes.entries)-1].booked = s.booked
+			j.outcomes.add(s.hash, s.ts, s.at, s.data).booked = s.booked
 		}
 	}
 }

@@ -30,10 +30,22 @@ func (w *worker) idOf(k events.Kind, data []byte) (id []byte, ok bool) {
 	return id, err == nil && !info.Heartbeat
 }
 
-// eachID calls visit with the ids of the requests in a message.
-func (w *worker) eachID(b *events.Batch, i int, visit func(id []byte)) {
+// eachID calls visit with the ids of the requests in a batch.
+func (w *worker) eachID(b *events.Batch, visit func(id []byte)) {
 	const k = events.KindRequest
-	if b.Records != nil {
+	piece := func(_ events.Origin, data []byte, made *events.Decoded) {
+		if made != nil && made.Reject != nil {
+			return
+		}
+		if id, ok := w.idOf(k, data); ok {
+			visit(id)
+		}
+	}
+	for i := range b.Messages {
+		if b.Records == nil {
+			w.pieces(k, &b.Messages[i], piece)
+			continue
+		}
 		id, ok := b.Records.ID(i)
 		if !ok {
 			id, ok = w.idOf(k, b.Records.JSON(i))
@@ -41,16 +53,7 @@ func (w *worker) eachID(b *events.Batch, i int, visit func(id []byte)) {
 		if ok {
 			visit(id)
 		}
-		return
 	}
-	w.pieces(k, &b.Messages[i], func(_ events.Origin, data []byte, made *events.Decoded) {
-		if made != nil && made.Reject != nil {
-			return
-		}
-		if id, ok := w.idOf(k, data); ok {
-			visit(id)
-		}
-	})
 }
 
 // hashOf parts ids into passes, and finds their outcomes.
@@ -70,13 +73,11 @@ func (j *join) readIDs(ctx context.Context) error {
 	}
 	err := each(ctx, j, open, func(w *worker, b *events.Batch) []uint64 {
 		some := make([]uint64, 0, len(b.Messages))
-		for i := range b.Messages {
-			w.eachID(b, i, func(id []byte) {
-				if h := hashOf(id); j.mine(h) && j.keeps(id) {
-					some = append(some, h)
-				}
-			})
-		}
+		w.eachID(b, func(id []byte) {
+			if h := hashOf(id); j.mine(h) && j.keeps(id) {
+				some = append(some, h)
+			}
+		})
 		return some
 	}, func(some []uint64) error {
 		known.add(some)

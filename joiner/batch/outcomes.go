@@ -19,7 +19,9 @@ import (
 
 // table holds the outcomes of a pass as they were written, by the hashes of their ids.
 type table struct {
-	entries []entry // in order of hash and arrival, once sorted
+	added   [][]entry // in the order of arrival, until they are sorted
+	count   int       // of entries
+	entries []entry   // in order of hash and arrival, once sorted
 	pages   [][]byte
 	used    int64
 	starts  []uint32 // of the entries whose hashes begin with a number
@@ -60,26 +62,35 @@ type entry struct {
 }
 
 // pageSize is how much of a table is allocated at once.
-const pageSize = 4 << 20
+const pageSize = 1 << 20
+
+// entriesAtOnce is for how many entries memory is allocated at once.
+const entriesAtOnce = 4 << 10
 
 // entrySize is about how many bytes an entry takes.
 const entrySize = 32 + 10
 
-func (t *table) size() int64 { return t.used + int64(len(t.entries))*entrySize }
+func (t *table) size() int64 { return t.used + int64(t.count)*entrySize }
 
-// add copies an outcome into the table.
-func (t *table) add(hash uint64, ts events.Time, at events.Origin, data []byte) {
+// add copies an outcome into the table. The entry is good until the table is sorted.
+func (t *table) add(hash uint64, ts events.Time, at events.Origin, data []byte) *entry {
 	need := len(data) + 3*binary.MaxVarintLen64
 	if len(t.pages) == 0 || len(t.pages[len(t.pages)-1])+need > cap(t.pages[len(t.pages)-1]) {
 		t.pages = append(t.pages, make([]byte, 0, max(pageSize, need)))
 	}
 	t.used += int64(need)
 	page := &t.pages[len(t.pages)-1]
-	t.entries = append(t.entries, entry{hash: hash, ts: ts, at: uint64(len(t.pages)-1)<<32 | uint64(len(*page))})
+	if t.count%entriesAtOnce == 0 {
+		t.added = append(t.added, make([]entry, 0, entriesAtOnce))
+	}
+	t.count++
+	last := &t.added[len(t.added)-1]
+	*last = append(*last, entry{hash: hash, ts: ts, at: uint64(len(t.pages)-1)<<32 | uint64(len(*page))})
 	*page = binary.AppendUvarint(*page, uint64(len(data)))
 	*page = binary.AppendUvarint(*page, at.Seq)
 	*page = binary.AppendUvarint(*page, uint64(at.Index))
 	*page = append(*page, data...)
+	return &(*last)[len(*last)-1]
 }
 
 // data is the outcome of an entry, and where it was read.
@@ -124,31 +135,31 @@ func (t *table) sort(jobs int) {
 	t.sift()
 }
 
-// parts brings entries together whose hashes begin alike, each where it belongs, and gives
-// those parts in their order. (McIlroy, Bostic, McIlroy: Engineering Radix Sort.)
+// parts brings the entries that were added together whose hashes begin alike, and gives those
+// parts in their order.
 func (t *table) parts() iter.Seq[[]entry] {
-	var ends, next [1 << hashPartBits]int
+	var ends [1 << hashPartBits]int // first how many there are, then where the next one goes
 	first := func(e *entry) uint64 { return e.hash >> (64 - hashPartBits) }
-	for i := range t.entries {
-		ends[first(&t.entries[i])]++
+	for _, some := range t.added {
+		for i := range some {
+			ends[first(&some[i])]++
+		}
 	}
 	from := 0
 	for p, n := range ends {
-		next[p] = from
-		from += n
 		ends[p] = from
+		from += n
 	}
-	for p := range ends {
-		for next[p] < ends[p] {
-			e := t.entries[next[p]]
-			for of := first(&e); of != uint64(p); of = first(&e) {
-				t.entries[next[of]], e = e, t.entries[next[of]]
-				next[of]++
-			}
-			t.entries[next[p]] = e
-			next[p]++
+	t.entries = make([]entry, t.count)
+	for k, some := range t.added {
+		for i := range some {
+			to := &ends[first(&some[i])]
+			t.entries[*to] = some[i]
+			*to++
 		}
+		t.added[k] = nil
 	}
+	t.added = nil
 	return func(yield func([]entry) bool) {
 		from := 0
 		for _, to := range ends {

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"unsafe"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -73,14 +75,13 @@ func (j *join) readRequests(ctx context.Context) error {
 			made = &verdicts{}
 		}
 		made.n = 0
+		visit := func(at events.Origin, data []byte, of *events.Decoded) { w.request(made, at, data, of) }
 		for i := range b.Messages {
 			if b.Records != nil {
 				w.record(made, b, i)
 				continue
 			}
-			w.pieces(events.KindRequest, &b.Messages[i], func(at events.Origin, data []byte, of *events.Decoded) {
-				w.request(made, at, data, of)
-			})
+			w.pieces(events.KindRequest, &b.Messages[i], visit)
 		}
 		return made
 	}, func(made *verdicts) error {
@@ -107,12 +108,11 @@ func (w *worker) request(made *verdicts, at events.Origin, data []byte, of *even
 		}
 		return
 	}
-	if id, ok := w.idOf(k, data); ok {
-		if h := hashOf(id); !j.keeps(id) || !j.first() && !j.mine(h) {
+	if !j.first() || j.o.Keep != nil {
+		switch id, ok := w.idOf(k, data); {
+		case !ok && !j.first(), ok && !j.keeps(id), ok && !j.first() && !j.mine(hashOf(id)):
 			return
 		}
-	} else if !j.first() {
-		return
 	}
 	v := made.next()
 	v.at, v.data, v.err, v.failed, v.rows = at, data, nil, false, nil
@@ -123,7 +123,7 @@ func (w *worker) request(made *verdicts, at events.Origin, data []byte, of *even
 	if v.unknown = unknown; of != nil {
 		v.unknown += of.Unused
 	}
-	w.judge(v, hashOf([]byte(v.request.ID)), err)
+	w.judge(v, xxhash.Sum64String(v.request.ID), err)
 }
 
 // judge says what a request that was read is, and decides it if no other can have its id.
@@ -204,14 +204,17 @@ func (w *worker) outcomesOf(hash uint64, id string) ([]holding, error) {
 			continue
 		}
 		data, at := w.j.outcomes.data(&entries[i])
-		o, err := w.parsers[events.KindOutcome].HeldView(data)
-		if err != nil {
+		w.held = append(w.held, holding{data: data, at: at, entry: &entries[i]})
+		h := &w.held[len(w.held)-1]
+		var err error
+		if h.outcome, err = w.parsers[events.KindOutcome].HeldView(data); err != nil {
 			return nil, joiner.Undecodable("outcome", at, err)
 		}
-		if o.RequestID == id {
-			w.match(&o)
-			w.held = append(w.held, holding{outcome: o, data: data, at: at, entry: &entries[i]})
+		if h.outcome.RequestID != id { // it has the same hash
+			w.held = w.held[:len(w.held)-1]
+			continue
 		}
+		w.match(&h.outcome)
 	}
 	w.order()
 	return w.held, nil

@@ -151,32 +151,49 @@ func (p *peakRSS) stop() int64 {
 // 0 where there is no such thing.
 func resident() int64 { return residentOf(os.Getpid()) }
 
-// residentTree is that of a process and of its children, and theirs.
+// residentTree is that of a process and of its children, and theirs. The pages of files, which are those of the
+// program that all of them run, count once.
 func residentTree(pid int) int64 {
-	size := residentOf(pid)
+	own, ofFiles := treeOf(pid)
+	return own + ofFiles
+}
+
+// treeOf are the pages of a process and those below it, in bytes: those that are its own, and the most that one
+// of them has of files.
+func treeOf(pid int) (own, ofFiles int64) {
+	own, ofFiles = pagesOf(pid)
 	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	for _, list := range lists {
 		text, _ := os.ReadFile(list)
 		for _, child := range strings.Fields(string(text)) {
 			if n, err := strconv.Atoi(child); err == nil {
-				size += residentTree(n)
+				more, files := treeOf(n)
+				own, ofFiles = own+more, max(ofFiles, files)
 			}
 		}
 	}
-	return size
+	return own, ofFiles
 }
 
 func residentOf(pid int) int64 {
+	own, ofFiles := pagesOf(pid)
+	return own + ofFiles
+}
+
+// pagesOf are the resident pages of a process, in bytes: its own, and those of files.
+func pagesOf(pid int) (own, ofFiles int64) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	fields := strings.Fields(string(text))
-	if err != nil || len(fields) < 2 {
-		return 0
+	if err != nil || len(fields) < 3 {
+		return 0, 0
 	}
-	pages, err := strconv.ParseInt(fields[1], 10, 64)
-	if err != nil {
-		return 0
+	all, errAll := strconv.ParseInt(fields[1], 10, 64)
+	shared, errShared := strconv.ParseInt(fields[2], 10, 64)
+	if errAll != nil || errShared != nil {
+		return 0, 0
 	}
-	return pages * int64(os.Getpagesize())
+	page := int64(os.Getpagesize())
+	return (all - shared) * page, shared * page
 }
 
 // StartProfile begins a profile, if one is wanted. stop ends it.

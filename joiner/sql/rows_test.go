@@ -166,6 +166,7 @@ var refusedScenarios = map[string]bool{
 	"attribute": true, "attribute_shares": true, "merge": true, "early_merge": true, "whole_row_merge": true, "conditions_request": true, "value_expressions": true,
 	"of_labels": true, "label_columns": true, "votes": true, "votes_classes": true,
 	"pairs": true, "pairs_sequences": true, "pairs_edits": true, "pairs_attributed": true,
+	"votes_attributed": true, "votes_shares": true, "of_request": true,
 	"each": true, "each_label": true, "provisional": true, "provisional_stages": true,
 }
 

@@ -87,7 +87,7 @@ func (s *Stage) operation(cut *joiner.Cut) (*tablelog.Operation, error) {
 	}
 	if s.sink != nil {
 		var err error
-		if op.Statistics, err = s.sink.Statistics(); err != nil {
+		if op.Statistics, err = s.sink.Statistics(cut); err != nil {
 			return nil, fmt.Errorf("the statistics of the commit: %w", err)
 		}
 	}

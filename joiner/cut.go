@@ -18,6 +18,9 @@ type Cut struct {
 	// Progress is where the partition stands once the commit is done:
 	// Progress.Commit == Number, and the ledger balances.
 	Progress Progress
+	// Orphans are those in Closed, and those booked since the commit before. They are in no books, and the
+	// manifest has them only in the statistics.
+	Orphans Orphans
 }
 
 // Receipt is what a committed cut leaves in the state: which manifest it was.

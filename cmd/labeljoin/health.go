@@ -40,7 +40,7 @@ func healthCommand() *cli.Command {
 				return err
 			}
 			h := review.Health{Output: o, Date: c.String("date"), History: c.Int("history"),
-				Least: uint64(max(c.Int("least"), 0)), Options: health.Options{Slices: listOf(c, "slice")}}
+				Least: uint64(max(c.Int("least"), 0)), Features: true, Options: health.Options{Slices: listOf(c, "slice")}}
 			r, _, err := h.Report(c.Context)
 			if err != nil {
 				return err

@@ -38,7 +38,8 @@ func reportCommand() *cli.Command {
 				return err
 			}
 			d := review.Day{Output: o, Date: c.String("date"), Against: c.String("against"), Slices: listOf(c, "slice"),
-				Version: version.Text(), Windows: func(label string) time.Duration { return windowInUse(c, label) }}
+				Features: true,
+				Version:  version.Text(), Windows: func(label string) time.Duration { return windowInUse(c, label) }}
 			if file := c.String("schema"); file != "" {
 				if d.Schema, err = review.ReadSchema(file); err != nil {
 					return err

@@ -19,7 +19,7 @@ func TestLongCommitIsBounded(t *testing.T) {
 	cell := []joiner.Cell{{Value: 1, TS: 5}}
 	statistics := func(t *testing.T, c *Counter) []byte {
 		t.Helper()
-		data, err := c.Statistics()
+		data, err := c.Statistics(&joiner.Cut{})
 		if err != nil || len(data) == 0 {
 			t.Fatal(len(data), err)
 		}

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // Parity compares a slice with all other rows. Where outcomes of a slice are lost, or come after the
@@ -63,6 +66,8 @@ type Events struct {
 	From, To uint64 // the commits, both included
 	// Requests and Outcomes are events by what became of them, like orphan or rejected.
 	Requests, Outcomes map[string]int64
+	// Orphans are the outcomes that found no request, by who brought them; nil where no manifest says so.
+	Orphans joiner.Orphans `json:",omitempty"`
 }
 
 // lost are the outcomes that are in no label, by what became of them.
@@ -92,6 +97,37 @@ func (e *Events) Lines() []string {
 	if total > 0 {
 		out = append(out, fmt.Sprintf("%s of the outcomes are in no label (%s)",
 			Percent(float64(missed)/float64(total)), strings.Join(lost(), ", ")))
+	}
+	return append(out, orphanLines(e.Orphans)...)
+}
+
+// mostOrphanLines is how many streams and producers are named: those with the most orphans.
+const mostOrphanLines = 20
+
+// orphanLines say in words who brought the outcomes that found no request, and why they did not.
+func orphanLines(orphans joiner.Orphans) (out []string) {
+	sorted := slices.Clone(orphans)
+	slices.SortStableFunc(sorted, func(a, b joiner.OrphanCount) int { return cmp.Compare(b.Total(), a.Total()) })
+	for i := range sorted[:min(len(sorted), mostOrphanLines)] {
+		o := &sorted[i]
+		of := fmt.Sprintf("stream %q", o.Stream)
+		if o.Producer != "" {
+			of += fmt.Sprintf(", producer %q", o.Producer)
+		}
+		var parts []string
+		for _, p := range []struct {
+			n   int64
+			why string
+		}{{o.Alone, "no request came for them"}, {o.Late, "they came too late"},
+			{o.Keyless, "they name no request and have no key"}} {
+			if p.n > 0 {
+				parts = append(parts, fmt.Sprintf("%d because %s", p.n, p.why))
+			}
+		}
+		out = append(out, fmt.Sprintf("orphans of %s: %d (%s)", of, o.Total(), strings.Join(parts, ", ")))
+	}
+	if n := len(sorted) - len(out); n > 0 {
+		out = append(out, fmt.Sprintf("orphans of %d more streams and producers are not shown", n))
 	}
 	return out
 }

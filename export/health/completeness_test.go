@@ -36,7 +36,7 @@ func TestCompleteness(t *testing.T) {
 	add("phone", 20, 0, 0, joiner.ReasonIncomplete)
 	add("phone", 10, 0, 0, joiner.ReasonCorrected) // null for another reason
 	add("one person", 3, 3, second, joiner.ReasonClosed)
-	data, err := c.Statistics()
+	data, err := c.Statistics(&joiner.Cut{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // tableFormat is the version of the format of counts.
@@ -24,6 +26,16 @@ type tableFile struct {
 	Early   [][][2]uint64 `json:"early,omitzero"`  // the same of outcomes before the request
 	// Features are the counts of other columns; absent where they are not counted.
 	Features jsontext.Value `json:"features,omitzero"`
+	// Orphans are outcomes that found no request; absent: there are none.
+	Orphans []orphansFile `json:"orphans,omitzero"`
+}
+
+type orphansFile struct {
+	Stream    string `json:"stream"`
+	Producer  string `json:"producer,omitzero"`
+	NoRequest int64  `json:"no_request,omitzero"`
+	TooLate   int64  `json:"too_late,omitzero"`
+	NoKey     int64  `json:"no_key,omitzero"`
 }
 
 type cellFile struct {
@@ -68,6 +80,9 @@ func Encode(t *Table, by []string) ([]byte, error) {
 			return nil, err
 		}
 		f.Features = features
+	}
+	for _, o := range t.Orphans {
+		f.Orphans = append(f.Orphans, orphansFile{o.Stream, o.Producer, o.Alone, o.Late, o.Keyless})
 	}
 	slices.SortFunc(f.Cells, func(a, b cellFile) int {
 		return cmp.Or(cmp.Compare(a.Slice, b.Slice), cmp.Compare(a.Hour, b.Hour))
@@ -136,6 +151,10 @@ func decode(data []byte) (t *Table, by []string, features jsontext.Value, err er
 	n := len(f.Labels)
 	t = NewTable(f.Labels)
 	t.Deciles = f.Deciles
+	for _, o := range f.Orphans {
+		c := joiner.OrphanCount{Stream: o.Stream, Producer: o.Producer, Alone: o.NoRequest, Late: o.TooLate, Keyless: o.NoKey}
+		t.Orphans = t.Orphans.Plus(joiner.Orphans{c}, 0)
+	}
 	for i := range f.Cells {
 		c := &f.Cells[i]
 		if len(c.Known) != n || len(c.Positive) != n || len(c.Delay) != n {

@@ -80,7 +80,7 @@ func TestChangedFeaturesAreFound(t *testing.T) {
 			w := health.NewWatch([]string{"clicked"}, nil)
 			w.Begin(0)
 			for at := range featureDays * 24 {
-				data, err := featureHour(t, rng, at, c.fault).Statistics()
+				data, err := featureHour(t, rng, at, c.fault).Statistics(&joiner.Cut{})
 				if err != nil {
 					t.Fatal(err)
 				}

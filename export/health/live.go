@@ -211,8 +211,9 @@ const mostBytes = tablelog.MaxStatistics / 2
 
 // Statistics implements tablelog.Sink. Where other columns or slices make the counts larger than a
 // manifest may carry, they are left out.
-func (c *Counter) Statistics() (jsontext.Value, error) {
-	if len(c.t.Cells) == 0 {
+func (c *Counter) Statistics(cut *joiner.Cut) (jsontext.Value, error) {
+	c.t.Orphans = cut.Orphans
+	if len(c.t.Cells)+len(c.t.Orphans) == 0 {
 		return nil, nil
 	}
 	if c.doubtful {

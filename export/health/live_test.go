@@ -33,7 +33,7 @@ func TestCommitsAddUp(t *testing.T) {
 		whole.Row(req, row)
 		parts[rng.IntN(3)].Row(req, row)
 	}
-	want, err := whole.Statistics()
+	want, err := whole.Statistics(&joiner.Cut{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestCommitsAddUp(t *testing.T) {
 		rng.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
 		sum := health.NewTable(labels)
 		for _, p := range parts {
-			data, err := p.Statistics()
+			data, err := p.Statistics(&joiner.Cut{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +74,7 @@ func TestScoresThatAreNoProbabilities(t *testing.T) {
 	for _, score := range []float64{0.5, 12} {
 		c.Row(&events.Request{Score: score, HasScore: true}, &joiner.Row{Item: -1, Cells: []joiner.Cell{{Value: 1, TS: 5}}})
 	}
-	data, err := c.Statistics()
+	data, err := c.Statistics(&joiner.Cut{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,6 +100,8 @@ type Table struct {
 
 	// Features are the counts of other columns by hour, where they were counted.
 	Features tally.Table
+	// Orphans are outcomes that found no request, as the commits say that wrote the rows.
+	Orphans joiner.Orphans
 
 	// odd are the hours with an alarm, which other hours are not compared with, and oddFeatures the same of
 	// other columns.
@@ -204,6 +206,7 @@ func (t *Table) Join(o *Table) {
 		}
 	}
 	t.Features.Join(&o.Features)
+	t.Orphans = t.Orphans.Plus(o.Orphans, 0)
 }
 
 // Rate is a part of a whole with its 95 % interval (Wilson, 1927).

@@ -44,6 +44,7 @@ func NewWatch(labels, by []string) *Watch {
 func (w *Watch) Add(t *Table, by []string) {
 	if slices.Equal(t.Labels, w.t.Labels) && slices.Equal(by, w.by) {
 		w.t.Join(t)
+		w.t.Orphans = nil // of a day they are asked for, and not of an hour
 	}
 }
 

@@ -46,7 +46,9 @@ type Day struct {
 	Slices  []string                         // columns whose values are counted too
 	Schema  *tfmd.Schema                     // nil: that of the day it is compared with
 	Windows func(label string) time.Duration // in use; 0: not known
-	Version string                           // of the program
+	// Features has alarms about other columns too: see Health.Features.
+	Features bool
+	Version  string // of the program
 }
 
 // Content finds out what a page about the day shows.
@@ -128,7 +130,7 @@ func isID(column string) bool {
 
 // labels adds the health of the labels, where there are any.
 func (d *Day) labels(ctx context.Context, c *page.Content) error {
-	h := Health{Output: d.Output, Date: d.Date, History: HistoryDays, Least: LeastRows,
+	h := Health{Output: d.Output, Date: d.Date, History: HistoryDays, Least: LeastRows, Features: d.Features,
 		Options: health.Options{Slices: d.Slices}}
 	report, table, err := h.Report(ctx)
 	if lacks := (*health.NoLabelsError)(nil); errors.As(err, &lacks) && lacks.Column == "" {
@@ -184,6 +186,8 @@ type Health struct {
 	History int    // days before, of which any may be missing
 	Least   uint64 // rows of a slice that is shown
 	Options health.Options
+	// Features judges the other columns too, as commits have counted them. All manifests of these days are read.
+	Features bool
 	// Counted gives the counts of an earlier day that were kept, and the columns by which its rows
 	// are counted too. Nil, and any error: the rows are read.
 	Counted func(day string) (t *health.Table, by []string, err error)
@@ -220,12 +224,19 @@ func (h *Health) Report(ctx context.Context) (*health.Report, *health.Table, err
 		}
 		whole.Join(before)
 	}
+	if h.Features {
+		features, err := h.Output.features(start, h.History)
+		if err != nil {
+			return nil, nil, err
+		}
+		whole.Features = *features
+	}
 	end, err := h.Output.through()
 	if err != nil {
 		return nil, nil, err
 	}
 	r := health.NewReport(h.Date, now, alarmsOf(whole, start, end, h.History), h.Least)
-	if r.Events, err = h.Output.decided(start); err != nil {
+	if r.Events, err = h.Output.Decided(h.Date); err != nil {
 		return nil, nil, err
 	}
 	r.Raters, err = h.raters(ctx)

@@ -3,19 +3,25 @@ package review
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"sort"
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/health"
 	"github.com/labeljoin/labeljoin/export/tablelog"
+	"github.com/labeljoin/labeljoin/export/tally"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-// decided says what became of the events of a day: of those that were decided in the commits that
-// closed its requests. It is nil where no manifest says so: there are none, or those of that time were
+// Decided says what became of the events of a day like 2026-11-22: of those that were decided in the commits
+// that closed its requests. It is nil where no manifest says so: there are none, or those of that time were
 // ended. Few manifests are read: commits close requests in the order of time.
-func (o *Output) decided(start time.Time) (*health.Events, error) {
+func (o *Output) Decided(day string) (*health.Events, error) {
+	start, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return nil, &DayError{day}
+	}
 	s, err := o.state()
 	if err != nil || s == nil || s.Last == nil {
 		return nil, err
@@ -51,8 +57,66 @@ func (o *Output) decided(start time.Time) (*health.Events, error) {
 		}
 		return out
 	}
-	return &health.Events{From: first.Cut.Number, To: end.Number, Requests: of(events.KindRequest),
-		Outcomes: of(events.KindOutcome)}, nil
+	out := &health.Events{From: first.Cut.Number, To: end.Number, Requests: of(events.KindRequest),
+		Outcomes: of(events.KindOutcome)}
+	if out.Outcomes[joiner.DispositionOrphan.String()] > 0 {
+		err = eachCounted(log, first.number, end.Number, health.DecodeLabels, func(t *health.Table) {
+			out.Orphans = out.Orphans.Plus(t.Orphans, 0)
+		})
+	}
+	return out, err
+}
+
+// eachCounted visits the counts that commits carry, from an operation on, up to a commit. Those that cannot
+// be read, and those of operations that were ended meanwhile, are left out.
+func eachCounted(log *tablelog.Log, from, through uint64, decode func([]byte) (*health.Table, []string, error),
+	visit func(*health.Table)) error {
+	for n := from; ; n++ {
+		op, err := log.Read(n)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if op.Commit == nil {
+			continue
+		}
+		if counts, _, err := decode(op.Statistics); err == nil {
+			visit(counts)
+		}
+		if op.Commit.Number >= through {
+			return nil
+		}
+	}
+}
+
+// features are the counts of columns of so many days before a day, and of it, as far as the manifests are kept.
+func (o *Output) features(start time.Time, days int) (*tally.Table, error) {
+	out := &tally.Table{}
+	s, err := o.state()
+	if err != nil || s == nil || s.Last == nil {
+		return out, err
+	}
+	log, from, to := o.archive.Log(), start.AddDate(0, 0, -days), start.AddDate(0, 0, 1)
+	first, err := firstThrough(log, s, events.At(from)+1)
+	if err != nil || first == nil {
+		return out, err
+	}
+	last, err := firstThrough(log, s, events.At(to))
+	if err != nil {
+		return out, err
+	}
+	end := s.Last.Number // the day goes on
+	if last != nil {
+		end = last.Cut.Number
+	}
+	return out, eachCounted(log, first.number, end, health.Decode, func(t *health.Table) {
+		maps.DeleteFunc(t.Features.Hours, func(h int64, _ *tally.Hour) bool {
+			return h < from.Unix()/3600 || h >= to.Unix()/3600
+		})
+		out.Join(&t.Features)
+	})
 }
 
 // numbered is a commit with the number of its operation.

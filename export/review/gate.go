@@ -14,8 +14,10 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/labeljoin/labeljoin/export/colfile"
 	"github.com/labeljoin/labeljoin/export/health"
 	"github.com/labeljoin/labeljoin/export/page"
+	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/export/schema"
 	"github.com/labeljoin/labeljoin/export/shards"
 	"github.com/labeljoin/labeljoin/export/stats"
@@ -95,13 +97,22 @@ func ReadSchema(file string) (*tfmd.Schema, error) {
 	return s, nil
 }
 
-// Look is for shards.Options.Review.
-func (g *Gate) Look(ctx context.Context, d *shards.Draft) (*shards.Reviewed, error) {
+// Begin is for shards.Options.Review.
+func (g *Gate) Begin(d *shards.Draft) (shards.Reviewer, error) {
 	l := &look{Gate: g, draft: d, content: &page.Content{Title: d.Day, Version: g.Version}}
 	var err error
 	if l.yesterday, err = Before(d.Day, Yesterday); err != nil {
 		return nil, err
 	}
+	return l, l.prepare()
+}
+
+// Take implements shards.Reviewer.
+func (l *look) Take(column int, values *colfile.Column) error { return l.counter.Take(column, values) }
+
+// Look implements shards.Reviewer.
+func (l *look) Look(ctx context.Context, d *shards.Draft) (*shards.Reviewed, error) {
+	l.draft = d
 	for _, step := range []func(context.Context) error{l.columns, l.labels} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -116,6 +127,10 @@ type look struct {
 	draft     *shards.Draft
 	yesterday string
 	content   *page.Content
+	schema    *tfmd.Schema                       // nil: there is none
+	before    *tfmd.DatasetFeatureStatisticsList // of the day before; nil: there are none
+	options   stats.Options
+	counter   *stats.Counter
 	found     []string // what counts as anomalies, in words
 	objects   []shards.Object
 }
@@ -123,25 +138,41 @@ type look struct {
 // kept is what lies beside the exported days.
 func (l *look) kept() Kept { return Kept{l.draft.Beside} }
 
-// columns looks at the files that are exported.
-func (l *look) columns(ctx context.Context) error {
-	var s *tfmd.Schema
+// prepare reads what the files will be compared with.
+func (l *look) prepare() (err error) {
 	if l.SchemaFile != "" {
 		whole, err := ReadSchema(l.SchemaFile)
 		if err != nil {
 			return err
 		}
-		s = without(whole, l.draft.LeftOut)
+		l.schema = without(whole, l.draft.LeftOut)
 	}
-	before, err := l.kept().Statistics(l.yesterday)
-	if err != nil {
+	if l.before, err = l.kept().Statistics(l.yesterday); err != nil {
 		return err
 	}
-	o := stats.Options{Categorical: schema.Categorical(s), PinNext: true}
-	if before != nil {
-		o.Pins = stats.PinsOf(before.Datasets[0])
+	l.options = stats.Options{Categorical: schema.Categorical(l.schema), PinNext: true}
+	if l.before != nil {
+		l.options.Pins = stats.PinsOf(l.before.Datasets[0])
 	}
-	now, err := l.statistics(ctx, o)
+	columns := make([]rowfile.Column, len(l.draft.Columns))
+	for i, c := range l.draft.Columns {
+		columns[i] = c.Column
+		if c.Role == shards.RoleWeight {
+			if c.Name != weightColumn {
+				continue // a label's own weight says how the export samples; the table has no such column
+			}
+			l.options.Weight = weightColumn
+		}
+		l.options.Columns = append(l.options.Columns, c.Name)
+	}
+	l.counter = stats.NewCounter(columns, l.options)
+	return nil
+}
+
+// columns looks at the files that are exported.
+func (l *look) columns(ctx context.Context) error {
+	s, before := l.schema, l.before
+	now, err := l.statistics(ctx)
 	if err != nil {
 		return err
 	}
@@ -176,18 +207,9 @@ func without(s *tfmd.Schema, leftOut []string) *tfmd.Schema {
 
 // statistics are those of the files that are exported; of TFRecord, of the same columns of the
 // table's rows.
-func (l *look) statistics(ctx context.Context, o stats.Options) (*tfmd.DatasetFeatureStatisticsList, error) {
-	weight := ""
-	for _, c := range l.draft.Columns {
-		if c.Role == shards.RoleWeight {
-			if c.Name != weightColumn {
-				continue // a label's own weight says how the export samples; the table has no such column
-			}
-			weight = weightColumn
-		}
-		o.Columns = append(o.Columns, c.Name)
-	}
+func (l *look) statistics(ctx context.Context) (_ *tfmd.DatasetFeatureStatisticsList, err error) {
 	if l.draft.Format != shards.FormatParquet {
+		weight := l.options.Weight
 		if !l.draft.InTable(weight) {
 			weight = "" // it is of the export's sample, and the rows of the table are all
 		}
@@ -195,18 +217,23 @@ func (l *look) statistics(ctx context.Context, o stats.Options) (*tfmd.DatasetFe
 		if err != nil {
 			return nil, err
 		}
-		return Statistics(ctx, rows, o)
+		return Statistics(ctx, rows, l.options)
 	}
 	files := &stats.Files{}
+	defer func() { err = errors.Join(err, files.Close()) }()
 	for i := range l.draft.Files {
 		f := &l.draft.Files[i]
 		r, err := l.draft.Open(f)
 		if err != nil {
-			return nil, errors.Join(err, files.Close())
+			return nil, err
 		}
 		files.Add(f.Path, r, r.Size())
 	}
-	return Statistics(ctx, &Rows{Files: files, Weight: weight}, o)
+	result, err := l.counter.Of(ctx, files.Sources)
+	if err != nil {
+		return nil, err
+	}
+	return result.Statistics, nil
 }
 
 // labels looks at the labels of the table's rows, which say when outcomes came.

@@ -17,10 +17,12 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/bucket"
+	"github.com/labeljoin/labeljoin/export/health"
 	"github.com/labeljoin/labeljoin/export/review"
 	"github.com/labeljoin/labeljoin/export/schema"
 	"github.com/labeljoin/labeljoin/export/shards"
 	"github.com/labeljoin/labeljoin/export/stats"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/export/tfmd"
 	"github.com/labeljoin/labeljoin/joiner"
 )
@@ -53,14 +55,16 @@ type output struct {
 	out *export.Output
 	n   uint64
 	// closed is the time before which requests are closed; 0: that of all rows.
-	closed events.Time
-	ledger joiner.Ledger // as it stands
+	closed  events.Time
+	ledger  joiner.Ledger  // as it stands
+	orphans joiner.Orphans // of each commit
 }
 
 func newOutput(t *testing.T) *output {
 	o := &output{t: t, dir: filepath.Join(t.TempDir(), "labeled")}
 	var err error
-	if o.out, err = export.Open(export.Options{Bucket: bucket.NewDir(vfs.Default, o.dir), Name: "feed", RulesHash: "abc", Labels: rules().Labels}); err != nil {
+	if o.out, err = export.Open(export.Options{Bucket: bucket.NewDir(vfs.Default, o.dir), Name: "feed", RulesHash: "abc", Labels: rules().Labels,
+		Statistics: func() tablelog.Sink { return health.NewCounter([]string{"clicked"}, nil) }}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = o.out.Close() }) // closed before in some tests
@@ -96,7 +100,12 @@ func (o *output) stage(rows []made) *export.Stage {
 
 func (o *output) commit(rows []made) {
 	o.t.Helper()
-	s := o.stage(rows)
+	o.finish(o.stage(rows))
+}
+
+// finish commits what was staged.
+func (o *output) finish(s *export.Stage) {
+	o.t.Helper()
 	closed := o.closed
 	if closed == 0 {
 		closed = start("2027-01-01")
@@ -108,6 +117,7 @@ func (o *output) commit(rows []made) {
 			Commit: o.n, Clock: joiner.NewClock(), ClosedThrough: closed, PublishedThrough: start("2027-01-01"),
 			Inputs: []events.Position{{Input: "S", Created: 5, Next: o.n*10 + 10}}, Ledger: o.ledger,
 		},
+		Orphans: o.orphans,
 	})
 	if err != nil {
 		o.t.Fatal(err)
@@ -247,6 +257,7 @@ func TestEventsOfADay(t *testing.T) {
 			tally := &o.ledger.Kinds[events.KindOutcome]
 			tally.Disposed[joiner.DispositionOrphan] += int64(d + 1)
 			tally.Read += int64(d + 1)
+			o.orphans = joiner.Orphans{{Stream: "OUTCOMES", Producer: "ios", Late: int64(d + 1)}}
 			o.commit([]made{{id: 10*d + part, at: o.closed.Add(-time.Hour), device: "phone"}})
 		}
 		k, err := export.OpenKeeper(bucket.NewDir(vfs.Default, o.dir), 0, slog.New(slog.DiscardHandler))
@@ -270,6 +281,8 @@ func TestEventsOfADay(t *testing.T) {
 		}
 		if e := r.Events; e == nil || e.Outcomes["orphan"] != int64(4*(d+1)) || e.From != uint64(4*d+1) || e.To != uint64(4*d+4) {
 			t.Errorf("of the events of day %d it says %+v", d, e)
+		} else if len(e.Orphans) != 1 || e.Orphans[0].Late != int64(4*(d+1)) || e.Orphans[0].Producer != "ios" {
+			t.Errorf("the orphans of day %d are %+v", d, e.Orphans)
 		}
 	}
 }
@@ -288,7 +301,7 @@ func exportDay(t *testing.T, o *output, day string, g *review.Gate,
 	}
 	g.Output = review.Of(o.dir, archive)
 	opts := shards.Options{FS: vfs.Default, Out: filepath.Join(filepath.Dir(o.dir), "exports"), Name: "feed",
-		Rules: rules(), Settled: true, Splits: shards.Splits{Eval: 0.2}, Version: "test", Created: time.Unix(0, 0), Review: g.Look}
+		Rules: rules(), Settled: true, Splits: shards.Splits{Eval: 0.2}, Version: "test", Created: time.Unix(0, 0), Review: g.Begin}
 	for _, c := range change {
 		c(&opts)
 	}

@@ -99,6 +99,7 @@ type dayExport struct {
 	groupRows int
 	shared    *parquetMemory
 	sealing   *sealing
+	reviewer  Reviewer // nil: nothing looks at the version
 }
 
 // NoDayError says that there are no rows of a day.
@@ -217,6 +218,9 @@ func (d *dayExport) make(ctx context.Context, parent string) (m *Manifest, err e
 		return nil, err
 	}
 	shards := d.sizes(s)
+	if err := d.beginReview(); err != nil {
+		return nil, err
+	}
 	writers, err := d.write(ctx, s, shards)
 	if err != nil {
 		for _, w := range writers {
@@ -417,11 +421,15 @@ func (d *dayExport) newEncoder(to io.Writer, split, shard, shards int) (encoder,
 	if d.opts.Format == FormatTFRecord {
 		return newExampleEncoder(to, d.plan.columns)
 	}
-	return &parquetEncoder{
+	e := &parquetEncoder{
 		to: to, columns: d.plan.columns, groupRows: d.groupRows, workers: d.opts.Workers, shared: d.shared,
 		meta: map[string]string{
 			"labeljoin.export": d.opts.Name, "labeljoin.day": d.day, "labeljoin.split": splitNames[split],
 			"labeljoin.shard": fmt.Sprintf("%d of %d", shard, shards),
 		},
-	}, nil
+	}
+	if d.reviewer != nil {
+		e.take = d.reviewer.Take
+	}
+	return e, nil
 }

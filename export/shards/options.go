@@ -1,7 +1,6 @@
 package shards
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -136,8 +135,9 @@ type Options struct {
 	LabelColumns bool
 	Exclude      []string // columns that are left out
 
-	// Review looks at a version before it is published, and may refuse it. Nil: nothing does.
-	Review func(context.Context, *Draft) (*Reviewed, error)
+	// Review begins to look at a version whose files are not written yet. What it gives may refuse the version
+	// before it is published. Nil: nothing looks.
+	Review func(*Draft) (Reviewer, error)
 
 	ConfigHash string // of the configuration that the rows should be decided by
 	Config     string // the block of the configuration that this export follows

@@ -46,6 +46,7 @@ type parquetEncoder struct {
 	groupRows int
 	workers   int
 	shared    *parquetMemory
+	take      func(column int, values *colfile.Column) error // is shown what is written; nil: nothing is
 
 	pending []*pending
 	rows    int
@@ -111,7 +112,10 @@ func (e *parquetEncoder) flush() error {
 		}
 		encoder := e.file.NewEncoder()
 		defer encoder.Release()
-		chunks[i], err = encoder.Encode(i, e.pending[i].column(c.Type, c.Required))
+		values := e.pending[i].column(c.Type, c.Required)
+		if chunks[i], err = encoder.Encode(i, values); err == nil && e.take != nil {
+			err = e.take(i, values)
+		}
 		e.pending[i].reset(c.Type)
 		return err
 	})

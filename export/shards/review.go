@@ -13,6 +13,7 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/bucket"
+	"github.com/labeljoin/labeljoin/export/colfile"
 	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/joiner"
 )
@@ -20,7 +21,16 @@ import (
 // refusedDir has what is said of days that were refused.
 const refusedDir = "_refused"
 
-// Draft is a version of a day that is written and not published yet.
+// Reviewer looks at one version of a day.
+type Reviewer interface {
+	// Take is shown the next rows of a column of Draft.Columns, as a Parquet file gets them. They are only read
+	// during the call. Different columns come from different goroutines at the same time.
+	Take(column int, values *colfile.Column) error
+	// Look looks at the version once its files are written, which the draft lists now.
+	Look(context.Context, *Draft) (*Reviewed, error)
+}
+
+// Draft is a version of a day that is not published yet.
 type Draft struct {
 	Day     string
 	Start   events.Time
@@ -29,7 +39,7 @@ type Draft struct {
 	Rules   *joiner.Rules
 	Format  Format
 	Columns []Column // of the files
-	Files   []File
+	Files   []File   // none before they are written
 	// LeftOut are columns of the table that the way of exporting leaves out.
 	LeftOut []string
 
@@ -124,16 +134,31 @@ func readObject(b bucket.Bucket, name string) ([]byte, error) {
 	return data, nil
 }
 
+// beginReview lets the files be looked at while they are written, where that is wished.
+func (d *dayExport) beginReview() (err error) {
+	if d.opts.Review == nil {
+		return nil
+	}
+	if d.reviewer, err = d.opts.Review(d.draft(nil)); err != nil {
+		return fmt.Errorf("look at %s: %w", d.day, err)
+	}
+	return nil
+}
+
+func (d *dayExport) draft(files []File) *Draft {
+	return &Draft{
+		Day: d.day, Start: d.start, Version: d.version, Table: d.table, Rules: d.opts.Rules, Format: d.opts.Format,
+		Columns: d.plan.columns, Files: files, LeftOut: d.leftOut(), day: d,
+	}
+}
+
 // review has a version looked at before it is published, where that is wished. It adds to the
 // manifest what was found. A day that is refused leaves what is said of it, and no version.
 func (d *dayExport) review(ctx context.Context, m *Manifest) ([]Object, error) {
-	if d.opts.Review == nil {
+	if d.reviewer == nil {
 		return nil, nil
 	}
-	said, err := d.opts.Review(ctx, &Draft{
-		Day: d.day, Start: d.start, Version: d.version, Table: d.table, Rules: d.opts.Rules, Format: d.opts.Format,
-		Columns: d.plan.columns, Files: m.Files, LeftOut: d.leftOut(), day: d,
-	})
+	said, err := d.reviewer.Look(ctx, d.draft(m.Files))
 	if err != nil {
 		return nil, fmt.Errorf("look at %s: %w", d.day, err)
 	}

@@ -87,6 +87,11 @@ func Of(ctx context.Context, sources []Source, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	return t.result(ctx, left, func(string) *cells { return nil })
+}
+
+// result computes the statistics. counted gives a column that the first pass was made over; nil: it was not.
+func (t *rows) result(ctx context.Context, left []string, counted func(name string) *cells) (*Result, error) {
 	result := &Result{LeftOut: left, Slices: map[string]int{}}
 	if err := t.weigh(); err != nil {
 		return nil, err
@@ -101,7 +106,7 @@ func Of(ctx context.Context, sources []Source, o Options) (*Result, error) {
 	for i, name := range names {
 		work.Go(func() error {
 			var err error
-			features[i], err = t.column(ctx, name)
+			features[i], err = t.column(ctx, name, counted(name))
 			if err != nil {
 				return fmt.Errorf("column %q: %w", name, err)
 			}

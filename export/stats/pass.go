@@ -33,15 +33,18 @@ type heldPage struct {
 	page  page
 }
 
-// column computes the statistics of a column, in every data set.
-func (t *rows) column(ctx context.Context, name string) ([]*tfmd.FeatureNameStatistics, error) {
-	n := len(t.slices) + 1
-	kind := t.kinds[name]
-	named := kind == tfmd.FeatureNameStatistics_INT && slices.Contains(t.o.Categorical, name)
+// named reports whether a column has whole numbers that are names.
+func (t *rows) named(name string) bool {
+	return t.kinds[name] == tfmd.FeatureNameStatistics_INT && slices.Contains(t.o.Categorical, name)
+}
+
+// newCells are the cells of a column of which nothing was gathered.
+func (t *rows) newCells(name string) *cells {
+	n, kind := len(t.slices)+1, t.kinds[name]
 	c := &cells{t: t, kind: kind, valencies: make([]valencies, n), room: t.o.Hold, first: true}
 	weighted := t.o.Weight != ""
 	for i := range n {
-		if kind == tfmd.FeatureNameStatistics_STRING || named {
+		if kind == tfmd.FeatureNameStatistics_STRING || t.named(name) {
 			limit := t.o.Distinct
 			if i > 0 {
 				limit = max(limit/len(t.slices), 4096)
@@ -55,19 +58,28 @@ func (t *rows) column(ctx context.Context, name string) ([]*tfmd.FeatureNameStat
 			c.numbers = append(c.numbers, a)
 		}
 	}
-	want := kind
-	if named {
+	return c
+}
+
+// column computes the statistics of a column, in every data set. c is what the first pass has gathered; nil:
+// there was none.
+func (t *rows) column(ctx context.Context, name string, c *cells) ([]*tfmd.FeatureNameStatistics, error) {
+	want := t.kinds[name]
+	if t.named(name) {
 		want = tfmd.FeatureNameStatistics_STRING
 	}
-	if err := c.pass(ctx, name, want); err != nil {
-		return nil, err
+	if c == nil {
+		c = t.newCells(name)
+		if err := c.pass(ctx, name, want); err != nil {
+			return nil, err
+		}
 	}
 	if err := c.further(ctx, name, want); err != nil {
 		return nil, err
 	}
-	out := make([]*tfmd.FeatureNameStatistics, n)
+	out := make([]*tfmd.FeatureNameStatistics, len(c.valencies))
 	for i := range out {
-		out[i] = c.feature(i, name, weighted)
+		out[i] = c.feature(i, name, t.o.Weight != "")
 	}
 	return out, nil
 }

@@ -24,6 +24,9 @@ type textEntry struct {
 	weight int64
 }
 
+// textEntrySize is how many bytes an entry takes.
+const textEntrySize = 32
+
 // texts takes in the texts of one column in one slice.
 type texts struct {
 	weighted bool

@@ -143,9 +143,9 @@ type Sink interface {
 	// File is told of the rows of each file, once all are there and before they are encoded. They are only read
 	// during the call.
 	File(rows *rowfile.Builder)
-	// Statistics ends the commit. It returns a JSON value of at most MaxStatistics
+	// Statistics ends the commit, which is cut as it says. It returns a JSON value of at most MaxStatistics
 	// bytes, or nil if there is nothing to keep.
-	Statistics() (jsontext.Value, error)
+	Statistics(cut *joiner.Cut) (jsontext.Value, error)
 }
 
 // MaxStatistics bounds the statistics of one commit, in bytes.

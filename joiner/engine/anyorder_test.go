@@ -29,6 +29,9 @@ func anyOrder(t *testing.T, shape enginetest.Shape) {
 		w := newWorld(seed, h, anyLayout(r, false))
 		w.troubled(t, r.IntN(4)*r.IntN(2))
 		checkBooks(t, w)
+		if !w.lost {
+			checkOrphans(t, w)
+		}
 		checkLatest(t, w, reference.Join(h.Set()))
 	})
 }

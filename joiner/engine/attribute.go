@@ -96,8 +96,9 @@ func (e *Engine) stepUnnamed(m *events.Message, ev *joiner.Event) {
 	key, ok := e.attr.rules.KeyOfOutcome(ev.Outcome)
 	if !ok {
 		e.sightKeyless(ev.Origin, ev.Outcome)
+		e.noteOrphans(e.sourceOf(ev), joiner.OrphanCount{Keyless: 1})
 	} else if ev.Outcome.TS < e.now().Orphaned {
-		e.sightOrphans(orphanSource{ev.Origin.Input, producerOf(ev.Outcome, e.o.Producer)}, 0, 1)
+		e.noteOrphans(e.sourceOf(ev), joiner.OrphanCount{Late: 1})
 	}
 	if !ok || ev.Outcome.TS < e.now().Orphaned {
 		e.dispose(m.Kind, joiner.DispositionOrphan)

@@ -25,6 +25,7 @@ func TestUnnamed(t *testing.T) {
 			// A rebuild finds some outcomes waiting that were counted before, or the
 			// reverse, and moves as many in the books: see Engine.recount.
 			if !w.lost {
+				checkOrphans(t, w)
 				checkDisposed(t, w, &w.final.Progress.Ledger, want)
 			}
 		}

@@ -40,6 +40,21 @@ func checkBooks(t *testing.T, w *world) {
 	}
 }
 
+// checkOrphans holds what commits tell of outcomes without a request against the books. A rebuild moves some in
+// the books, of which no commit tells.
+func checkOrphans(t *testing.T, w *world) {
+	t.Helper()
+	told := int64(0)
+	for i, c := range w.out.Commits {
+		for _, o := range c.Cut.Orphans {
+			told += o.Total()
+		}
+		if n := c.Cut.Progress.Ledger.Kinds[events.KindOutcome].Disposed[joiner.DispositionOrphan]; n != told {
+			t.Errorf("commit %d: the books have %d orphans, the commits tell of %d", i+1, n, told)
+		}
+	}
+}
+
 // written is a row as it is compared with the reference's.
 func (w *world) written(r *memory.Row) *enginetest.Written {
 	return &enginetest.Written{Revision: r.Revision, Reason: r.Reason, Row: enginetest.Row{

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -86,12 +85,13 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 	if err := e.reviseEarly(); err != nil {
 		return err
 	}
+	e.bookNoted()
 	w := e.checkpoint.Progress.Watermark(e.rules.Lateness)
 	rows, letters := e.o.Store.Queued()
 	cut := state.PendingCut{
 		Number: e.checkpoint.Progress.Commit + 1, Nonce: e.o.Nonce(),
 		Through: e.checkpoint.Progress.ClosedThrough, Known: known, Staged: e.stageBounds(),
-		RowsQueued: rows, DeadLetters: letters,
+		RowsQueued: rows, DeadLetters: letters, Orphans: e.checkpoint.Orphans,
 		Orphaned: e.rules.OrphanedThrough(w), Forgotten: e.rules.ForgottenThrough(w),
 	}
 	// What has not been announced is still needed, however long the broker is away.
@@ -184,9 +184,7 @@ func (e *Engine) finish(ctx context.Context) error {
 	e.syncedAt = f.begun // staging did that
 	e.committed(&f.cut, &f.result, f.receipt)
 	e.sightRowFaults(f.faults)
-	for _, from := range slices.SortedFunc(maps.Keys(f.orphans), byOrphanSource) {
-		e.sightOrphans(from, f.orphans[from], 0)
-	}
+	e.sightOrphans(f.orphans)
 	e.measures = e.measures.plus(f.measures, f.ended.Sub(f.begun), f.ended)
 	if err := e.flush(ctx, false); err != nil {
 		return err
@@ -237,6 +235,7 @@ func (e *Engine) committed(cut *state.PendingCut, result *joiner.Cut, r joiner.R
 	s.Progress.Commit = cut.Number
 	s.Receipt, s.Committed, s.RulesHash = r, max(s.Committed, cut.Through), result.RulesHash
 	s.RowsCommitted, s.DeadLetters = cut.RowsQueued, cut.DeadLetters
+	s.Orphans = s.Orphans.Minus(cut.Orphans)
 	s.Orphaned, s.Staged = max(s.Orphaned, cut.Orphaned), cut.Staged
 	e.forgettable = max(e.forgettable, cut.Forgotten)
 	s.From = slices.Clone(result.Progress.Inputs)

@@ -142,8 +142,9 @@ type Engine struct {
 	quarantineReported   int64      // of those, this many were told of in the log
 	quarantineReportedAt time.Time  // when; zero: never
 
-	sighted  sighted   // of events, for people
-	measures *Measures // as of the commit finished last; replaced, never changed
+	sighted  sighted                              // of events, for people
+	noted    map[orphanSource]*joiner.OrphanCount // since the batch was applied
+	measures *Measures                            // as of the commit finished last; replaced, never changed
 }
 
 // Stats is what there is to say about an engine's progress, as of the batch
@@ -164,7 +165,7 @@ type Stats struct {
 // New returns an engine over an opened store and output. Run does the rest.
 func New(o Options) *Engine {
 	e := &Engine{o: o, onCommit: func(Stats) {}, inspections: make(chan inspection), arrived: make(chan struct{}, 1),
-		forgettable: events.MinTime}
+		forgettable: events.MinTime, noted: map[orphanSource]*joiner.OrphanCount{}}
 	begins := modeLive
 	if o.Replay != nil {
 		begins = modeReplay
@@ -221,6 +222,7 @@ func (e *Engine) flush(ctx context.Context, sync bool) error {
 	}
 	e.advance()
 	e.endAnew()
+	e.bookNoted()
 	e.events, e.unapplied = 0, false
 	if err := e.o.Store.Apply(&e.checkpoint, sync); err != nil {
 		return err
@@ -231,8 +233,9 @@ func (e *Engine) flush(ctx context.Context, sync bool) error {
 
 // publishStats makes the engine's standing known to Stats.
 func (e *Engine) publishStats() {
-	s := Stats{Joining: e.recovered, Progress: e.checkpoint.Progress, Watermark: e.watermark(), Committed: e.checkpoint.Committed,
-		Measures: *e.measures, Aside: e.quarantine, Sightings: e.sighted.latest()}
+	s := Stats{Joining: e.recovered, Progress: e.checkpoint.Progress, Watermark: e.watermark(),
+		Committed: e.checkpoint.Committed,
+		Measures:  *e.measures, Aside: e.quarantine, Sightings: e.sighted.latest()}
 	s.Progress.Inputs, s.Progress.Clock = slices.Clone(s.Progress.Inputs), s.Progress.Clock.Clone()
 	s.Progress.Guard = s.Progress.Guard.Header()
 	s.Attribution = e.attr.stats()

@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -20,45 +21,56 @@ func byOrphanSource(a, b orphanSource) int {
 	return cmp.Or(cmp.Compare(a.input, b.input), cmp.Compare(a.producer, b.producer))
 }
 
-// mostProducers is how many producers are told apart, of all streams.
-const mostProducers = 64
-
-// otherProducers is what the others are called.
-const otherProducers = "(other)"
-
-// sightOrphans notices outcomes that found no request.
-func (e *Engine) sightOrphans(from orphanSource, alone, late int64) {
-	if alone+late == 0 || e.mode.rereads() {
+// noteOrphans notices outcomes that are booked as orphans now, and not by a commit. The next commit says whose
+// they were.
+func (e *Engine) noteOrphans(from orphanSource, n joiner.OrphanCount) {
+	if n.Total() == 0 || e.mode.rereads() {
 		return
 	}
-	s, name := &e.sighted, e.o.Inputs[from.input].Name
-	s.stale = true
-	list := &s.now.Orphans
-	of := func(producer string) int {
-		return slices.IndexFunc(*list, func(o OrphanCount) bool { return o.Stream == name && o.Producer == producer })
+	c := e.noted[from]
+	if c == nil {
+		c = &joiner.OrphanCount{}
+		from.producer = strings.Clone(from.producer)
+		e.noted[from] = c
 	}
-	at := of(from.producer)
-	if at < 0 && len(*list) >= mostProducers {
-		from.producer = otherProducers
-		at = of(otherProducers)
+	c.Add(&n)
+}
+
+// bookNoted takes what was noticed into the checkpoint.
+func (e *Engine) bookNoted() {
+	for _, from := range slices.SortedFunc(maps.Keys(e.noted), byOrphanSource) {
+		c := e.noted[from]
+		c.Stream, c.Producer = e.o.Inputs[from.input].Name, from.producer
+		e.checkpoint.Orphans = e.checkpoint.Orphans.Plus(joiner.Orphans{*c}, joiner.MostProducers)
+		if c.Keyless = 0; c.Total() > 0 { // those without a key are told apart: see sightKeyless
+			e.sightOrphans(joiner.Orphans{*c})
+		}
 	}
-	if at < 0 {
-		at = len(*list)
-		*list = append(*list, OrphanCount{Stream: name, Producer: strings.Clone(from.producer)})
+	clear(e.noted)
+}
+
+// sightOrphans notices outcomes that found no request.
+func (e *Engine) sightOrphans(more joiner.Orphans) {
+	if len(more) > 0 {
+		e.sighted.stale = true
+		e.sighted.now.Orphans = e.sighted.now.Orphans.Plus(more, joiner.MostProducers)
 	}
-	(*list)[at].Alone += alone
-	(*list)[at].Late += late
 }
 
 // sightStep notices the orphans of a step. The outcomes of one request are taken to be of one stream and
 // of one producer.
 func (e *Engine) sightStep(ev *joiner.Event, fx *joiner.Effects) {
 	if ev != nil && ev.Outcome != nil && fx.Disposition == joiner.DispositionOrphan && fx.Reject == nil && !fx.Pending {
-		e.sightOrphans(orphanSource{ev.Origin.Input, producerOf(ev.Outcome, e.o.Producer)}, 0, 1)
+		e.noteOrphans(e.sourceOf(ev), joiner.OrphanCount{Late: 1})
 	}
 	if n := fx.Disposed[joiner.DispositionOrphan]; n > 0 && len(fx.Drop) > 0 {
-		e.sightOrphans(orphanSource{fx.Drop[0].Origin.Input, e.storedProducer(fx.Drop[0].Data)}, n, 0)
+		e.noteOrphans(orphanSource{fx.Drop[0].Origin.Input, e.storedProducer(fx.Drop[0].Data)}, joiner.OrphanCount{Alone: n})
 	}
+}
+
+// sourceOf is where an outcome came from.
+func (e *Engine) sourceOf(ev *joiner.Event) orphanSource {
+	return orphanSource{ev.Origin.Input, producerOf(ev.Outcome, e.o.Producer)}
 }
 
 // storedProducer is the producer of an outcome that is stored.

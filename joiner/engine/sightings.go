@@ -21,7 +21,7 @@ type Sightings struct {
 	// OtherUnknown those that there was no room for.
 	Unknown      [events.Kinds][]SeenField
 	OtherUnknown [events.Kinds]int64
-	Orphans      []OrphanCount       // by stream and producer, in the order in which they came first
+	Orphans      joiner.Orphans
 	Unheld       [events.Kinds]int64 // values that nothing here can hold, which count as null
 	// Keyless are outcomes that name no request, and lack what would say whose they are.
 	Keyless int64
@@ -48,16 +48,6 @@ type SeenField struct {
 	Count int64
 }
 
-// OrphanCount counts the outcomes of a stream and a producer that found no request.
-type OrphanCount struct {
-	Stream string
-	// Producer is what the outcomes have in the attribute Options.Producer; empty where they have nothing
-	// there, or there is no such attribute.
-	Producer string
-	Alone    int64 // no request came while they waited
-	Late     int64 // they came when no request could come for them any more
-}
-
 // What is remembered by name is bounded, whatever events bring.
 const (
 	mostTypes  = 64
@@ -68,7 +58,7 @@ const (
 // clone is a copy that is not changed any more.
 func (s *Sightings) clone() *Sightings {
 	c := *s
-	c.Faults, c.Types, c.Orphans = slices.Clone(s.Faults), slices.Clone(s.Types), slices.Clone(s.Orphans)
+	c.Faults, c.Types = slices.Clone(s.Faults), slices.Clone(s.Types)
 	for k := range c.Unknown {
 		c.Unknown[k] = slices.Clone(s.Unknown[k])
 	}

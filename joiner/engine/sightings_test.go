@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/engine/memory"
 	"github.com/labeljoin/labeljoin/joiner/enginetest"
@@ -170,7 +172,14 @@ func TestOrphansByProducer(t *testing.T) {
 	h.Request(later, "s")
 	add("late", `,"attrs":{"sdk":"web"}`, 2*time.Second, later+time.Second)
 	h.End()
-	s, _, _ := sightIn(t, h, func(o *engine.Options) { o.Producer = "sdk" })
+	s, _, w := sightIn(t, h, func(o *engine.Options) { o.Producer = "sdk" })
+	var told joiner.Orphans
+	for _, c := range w.out.Commits {
+		told = told.Plus(c.Cut.Orphans, 0)
+	}
+	if !slices.Equal(told, s.Orphans) {
+		t.Errorf("the commits tell of the orphans %+v, want %+v", told, s.Orphans)
+	}
 	want := map[string][2]int64{"web": {1, 1}, "7": {1, 0}, "": {1, 0}}
 	for _, o := range s.Orphans {
 		if want[o.Producer] != [2]int64{o.Alone, o.Late} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -30,9 +31,9 @@ type inflightCommit struct {
 	err     error
 
 	begun, ended time.Time
-	measures     *Measures              // of its rows
-	faults       rowFaults              // of the requests that it closes
-	orphans      map[orphanSource]int64 // outcomes whose request has not come
+	measures     *Measures      // of its rows
+	faults       rowFaults      // of the requests that it closes
+	orphans      joiner.Orphans // outcomes whose request has not come
 }
 
 // stager is what staging a commit needs of the engine: nothing that changes.
@@ -179,7 +180,8 @@ func (s stager) deadLetters(f *inflightCommit) error {
 
 // forgotten counts the orphans, and lists them for the state to drop.
 func (s stager) forgotten(f *inflightCommit) error {
-	f.forget, f.orphans = state.Forget{Cut: f.cut, Orphaned: f.at.Orphaned}, map[orphanSource]int64{}
+	f.forget = state.Forget{Cut: f.cut, Orphaned: f.at.Orphaned}
+	orphans := map[orphanSource]int64{}
 	known, t := map[joiner.RequestKey]*joiner.Distinct{}, &f.closed.Kinds[events.KindOutcome]
 	for orphan, err := range f.view.Orphans(f.at.Orphaned, f.cut.Orphaned) {
 		if err != nil {
@@ -198,11 +200,15 @@ func (s stager) forgotten(f *inflightCommit) error {
 		case orphan.Outcome.Booked:
 		case distinct.Add(&o):
 			t.Disposed[joiner.DispositionOrphan]++
-			f.orphans[orphanSource{orphan.Outcome.Origin.Input, producerOf(&o, s.producer)}]++
+			orphans[orphanSource{orphan.Outcome.Origin.Input, producerOf(&o, s.producer)}]++
 		default:
 			t.Disposed[joiner.DispositionDuplicate]++
 		}
 		f.forget.Orphans = append(f.forget.Orphans, joiner.RequestKey{TS: orphan.Outcome.Until, ID: of.ID})
+	}
+	for _, from := range slices.SortedFunc(maps.Keys(orphans), byOrphanSource) {
+		c := joiner.OrphanCount{Stream: f.at.Progress.Inputs[from.input].Input, Producer: from.producer, Alone: orphans[from]}
+		f.orphans = f.orphans.Plus(joiner.Orphans{c}, joiner.MostProducers)
 	}
 	return nil
 }
@@ -233,6 +239,7 @@ func (s stager) book(f *inflightCommit) {
 	f.result = joiner.Cut{
 		Number: f.cut.Number, Nonce: f.cut.Nonce, RulesHash: s.rulesHash,
 		From: f.at.From, MaxEvent: f.at.MaxEvent, Closed: f.closed, Progress: p,
+		Orphans: f.cut.Orphans.Plus(f.orphans, joiner.MostProducers),
 	}
 }
 

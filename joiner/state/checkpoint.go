@@ -37,6 +37,9 @@ type Checkpoint struct {
 	// never changed.
 	Moved []Moved `json:",omitempty"`
 
+	// Orphans were booked when they came, and no finished commit says whose they were.
+	Orphans joiner.Orphans `json:",omitempty"`
+
 	// How many rows of the outbox, and how many dead letters, commits hold.
 	RowsCommitted uint64 `json:"Unwritten"`
 	DeadLetters   uint64
@@ -63,6 +66,8 @@ type PendingCut struct {
 	Forgotten   events.Time   // requests stamped before it are dropped after it
 	// labels whose windows reach past it are incomplete; MaxTime but at the end of a replayed log
 	Known events.Time
+	// Orphans are those of Checkpoint.Orphans that it says.
+	Orphans joiner.Orphans `json:",omitempty"`
 }
 
 // Forget is what Store.Forget drops.

@@ -23,12 +23,13 @@ const checkpointNames = `
 	.Progress.Clock.Sources.Proven .Progress.Clock.Sources.Seen .Progress.ClosedThrough .Progress.Commit
 	.Progress.Guard .Progress.Guard.Active .Progress.Guard.Beat .Progress.Guard.Beaten .Progress.Guard.Filling
 	.Progress.Windows.Announced .Progress.Windows.Through .Progress.Windows.Window .RulesHash .Unwritten
-	.Staged .Pending.Staged`
+	.Staged .Pending.Staged .Orphans .Orphans.Alone .Orphans.Keyless .Orphans.Late .Orphans.Producer .Orphans.Stream
+	.Pending.Orphans`
 
 // TestNamesOfTheCheckpoint: a field may be renamed in Go, and keeps its name in the state.
 func TestNamesOfTheCheckpoint(t *testing.T) {
 	c := state.Checkpoint{
-		Pending: &state.PendingCut{Staged: []events.Time{1}}, Staged: []events.Time{1}, From: []events.Position{{Created: 1,
+		Pending: &state.PendingCut{Staged: []events.Time{1}, Orphans: joiner.Orphans{{}}}, Orphans: joiner.Orphans{{}}, Staged: []events.Time{1}, From: []events.Position{{Created: 1,
 			Skip: 1, Mark: events.Mark{Seq: 1}}}, Anew: 1,
 		Progress: joiner.Progress{
 			Clock:   joiner.Clock{Sources: []joiner.SourceClock{{}}},

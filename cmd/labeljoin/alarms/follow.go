@@ -215,7 +215,9 @@ func (f *Follower) readHistory(ctx context.Context, log *tablelog.Log) error {
 		}
 		if counts != nil {
 			watch.Add(counts, by)
-			oldest = counts
+			if len(counts.Cells) > 0 { // it may tell of outcomes without a request alone
+				oldest = counts
+			}
 		}
 	}
 	watch.Forget(cutHour(oldest, whole))

@@ -230,7 +230,7 @@ func (b *Export) export(ctx context.Context, archive *export.Archive, table *exp
 		Splits: shards.Splits{By: shards.SplitByUser, Eval: 0.1}, Version: version.Text(), Workers: runtime.GOMAXPROCS(0),
 	}
 	if report {
-		o.Review = (&review.Gate{Output: review.Of(filepath.Join(b.Dir, "labeled"), archive)}).Look
+		o.Review = (&review.Gate{Output: review.Of(filepath.Join(b.Dir, "labeled"), archive)}).Begin
 	}
 	e, err := shards.New(archive, o)
 	if err != nil {

@@ -96,7 +96,7 @@ func (r *Exporting) Run(ctx context.Context) (err error) {
 		line.Show(fmt.Sprintf("%s: %.0f%%", shards.DayName(r.days[day]), 100*done), left)
 	}
 	if g := exports.GateOf(r.Config, r.From, archive, r.Allow); g != nil {
-		r.Opts.Review = g.Look
+		r.Opts.Review = g.Begin
 	}
 	e, err := shards.New(archive, r.Opts)
 	if err != nil {

@@ -229,7 +229,7 @@ func (d *Daily) export(ctx context.Context, archive *export.Archive, table *expo
 	opts.Created = time.Now()
 	opts.Refresh = day.Foreign // what is there has other rows, such as those of a joiner before this one
 	if g := GateOf(d.cfg, d.cfg.Output.Dir, archive, false); g != nil {
-		opts.Review = g.Look
+		opts.Review = g.Begin
 	}
 	e, err := shards.New(archive, opts)
 	if err != nil {

@@ -65,7 +65,7 @@ func (s showing) Shows(*http.Request) bool { return bool(s) }
 func TestStatusWithoutValues(t *testing.T) {
 	const secret = "secret"
 	now := exampleStats()
-	now.Sightings = &engine.Sightings{Orphans: []engine.OrphanCount{{Stream: "OUTCOMES", Producer: secret, Alone: 3}}}
+	now.Sightings = &engine.Sightings{Orphans: joiner.Orphans{{Stream: "OUTCOMES", Producer: secret, Alone: 3}}}
 	tell := func(_ *engine.Stats, s *Status) {
 		s.Labels = &alarms.Status{Alarms: []alarms.AlarmStatus{{Kind: "feature", Feature: "age", Text: "other values", Says: secret}}}
 		s.Features = FeatureStatusOf(export.FeatureNotes{UnfitValues: 1,

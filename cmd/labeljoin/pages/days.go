@@ -54,11 +54,26 @@ func (p *pages) day(ctx context.Context, r *http.Request) (*page.DayPage, error)
 			return nil, err
 		}
 		out.Note = "As it was found out when the day was exported."
+		if err := p.decided(ctx, out.Content); err != nil {
+			return nil, err
+		}
 	}
 	if out.Content == nil {
 		out.Content, out.Note, err = p.compute(ctx, day)
 	}
 	return out, err
+}
+
+// decided adds what became of the events of a day to what was found out when it was exported.
+func (p *pages) decided(ctx context.Context, c *page.Content) error {
+	if c == nil || c.Health == nil {
+		return nil
+	}
+	output, err := p.output(ctx)
+	if err == nil {
+		c.Health.Events, err = output.Decided(c.Health.Day)
+	}
+	return err
 }
 
 // compute looks at the rows of a day that was not exported. One day is computed at a time.

@@ -269,7 +269,7 @@ func exportDays(t *testing.T, c *config.Config, days ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Settled, o.Review = false, exports.GateOf(c, c.Output.Dir, archive, true).Look
+	o.Settled, o.Review = false, exports.GateOf(c, c.Output.Dir, archive, true).Begin
 	e, err := shards.New(archive, o)
 	if err != nil {
 		t.Fatal(err)

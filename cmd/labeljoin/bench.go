@@ -36,7 +36,8 @@ func benchLiveCommand() *cli.Command {
 			&cli.Float64Flag{Name: "outcomes", Value: 0.05, Usage: "outcomes for each request"},
 			&cli.IntFlag{Name: "per-message", Value: 1, Usage: "events to a message"},
 			&cli.BoolFlag{Name: "attribute", Usage: "measure what it costs that outcomes name no request"},
-			&cli.IntFlag{Name: "turns", Value: 2, Usage: "with --attribute: how often each is measured"},
+			&cli.BoolFlag{Name: "statistics", Usage: "measure what it costs that the rows of each commit are counted"},
+			&cli.IntFlag{Name: "turns", Value: 2, Usage: "with --attribute and --statistics: how often each is measured"},
 			&cli.StringFlag{Name: "dir", Usage: "work in `DIR` instead of a temporary one"},
 			&cli.BoolFlag{Name: "json", Usage: "print one line of JSON"},
 			profileFlag(),
@@ -50,11 +51,14 @@ func benchLiveCommand() *cli.Command {
 			if b.Requests < 1 || b.Outcomes < 0 || b.Outcomes > 10 || b.PerMessage < 1 || b.PerMessage > 1000 {
 				return &terminal.UsageError{Err: errors.New("--requests from 1, --outcomes 0 to 10, --per-message 1 to 1000")}
 			}
-			if c.Bool("attribute") {
-				return benchAttribute(c, b)
-			}
-			if c.IsSet("turns") {
-				return &terminal.UsageError{Err: errors.New("--turns has no effect without --attribute")}
+			attribute, statistics := c.Bool("attribute"), c.Bool("statistics")
+			switch {
+			case attribute && statistics:
+				return &terminal.UsageError{Err: errors.New("--attribute and --statistics are measured one at a time")}
+			case attribute || statistics:
+				return benchTurns(c, b)
+			case c.IsSet("turns"):
+				return &terminal.UsageError{Err: errors.New("--turns has no effect without --attribute or --statistics")}
 			}
 			result, err := b.Run(c.Context)
 			if err != nil {
@@ -65,12 +69,21 @@ func benchLiveCommand() *cli.Command {
 	}
 }
 
-func benchAttribute(c *cli.Context, live bench.Live) error {
-	b := bench.Attribute{Live: live, Turns: c.Int("turns")}
-	if b.Turns < 1 {
+// benchTurns measures by turns with and without what a flag names.
+func benchTurns(c *cli.Context, live bench.Live) error {
+	turns := c.Int("turns")
+	if turns < 1 {
 		return &terminal.UsageError{Err: errors.New("--turns from 1")}
 	}
-	result, err := b.Run(c.Context)
+	if c.Bool("attribute") {
+		b := bench.Attribute{Live: live, Turns: turns}
+		result, err := b.Run(c.Context)
+		if err != nil {
+			return err
+		}
+		return bench.PrintResult(c.App.Writer, c.Bool("json"), result, result.Lines())
+	}
+	result, err := live.Counting(c.Context, turns)
 	if err != nil {
 		return err
 	}

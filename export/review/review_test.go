@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +47,7 @@ type made struct {
 	revision uint32
 	clicked  bool
 	device   string
+	times    float64 // what the price is multiplied by; 0: nothing
 }
 
 // output is an output in a directory, to which commits are added.
@@ -60,11 +62,17 @@ type output struct {
 	orphans joiner.Orphans // of each commit
 }
 
+// counter counts the rows of a commit.
+func counter() tablelog.Sink {
+	c := health.NewCounter([]string{"clicked"}, nil)
+	c.Features = true
+	return c
+}
+
 func newOutput(t *testing.T) *output {
 	o := &output{t: t, dir: filepath.Join(t.TempDir(), "labeled")}
 	var err error
-	if o.out, err = export.Open(export.Options{Bucket: bucket.NewDir(vfs.Default, o.dir), Name: "feed", RulesHash: "abc", Labels: rules().Labels,
-		Statistics: func() tablelog.Sink { return health.NewCounter([]string{"clicked"}, nil) }}); err != nil {
+	if o.out, err = export.Open(export.Options{Bucket: bucket.NewDir(vfs.Default, o.dir), Name: "feed", RulesHash: "abc", Labels: rules().Labels, Statistics: counter}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = o.out.Close() }) // closed before in some tests
@@ -81,7 +89,7 @@ func (o *output) stage(rows []made) *export.Stage {
 	for _, r := range rows {
 		req := &events.Request{ID: fmt.Sprint("r", r.id), TS: r.at, Features: []events.Field{
 			{Name: "device", Value: events.Value{Kind: events.ValueString, Str: r.device}},
-			{Name: "price", Value: events.Value{Kind: events.ValueDouble, Float: float64(r.id%17) + 0.5}},
+			{Name: "price", Value: events.Value{Kind: events.ValueDouble, Float: max(r.times, 1) * (float64(r.id%17) + 0.5)}},
 		}}
 		cell := joiner.Cell{TS: events.MinTime}
 		if r.clicked {
@@ -241,6 +249,52 @@ func TestDayThatGoesOn(t *testing.T) {
 			r, _, err := h.Report(t.Context())
 			if err != nil || (len(r.Alarms) > 0) != c.alarms {
 				t.Errorf("%v: %+v", err, r.Alarms)
+			}
+		})
+	}
+}
+
+// TestFeaturesOfADay: a price that is a thousand times as large is found in the counts of commits, on its day
+// and where it is asked for.
+func TestFeaturesOfADay(t *testing.T) {
+	o := newOutput(t)
+	days := []string{"2026-11-20", "2026-11-21", "2026-11-22", "2026-11-23"}
+	for d, name := range days {
+		rows := day(name, 900, phones)
+		for i := range rows {
+			rows[i].id += 1000 * d
+			if d == 3 {
+				rows[i].times = 1000
+			}
+		}
+		o.closed = start(name).Add(24 * time.Hour)
+		o.commit(rows[:450])
+		o.commit(rows[450:])
+	}
+	output, err := review.Open(bucket.NewDir(vfs.Default, o.dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		day      string
+		features bool
+		want     int
+	}{"the day": {days[3], true, 1}, "the day before": {days[2], true, 0}, "not asked for": {days[3], false, 0}} {
+		t.Run(name, func(t *testing.T) {
+			h := review.Health{Output: output, Date: c.day, History: review.HistoryDays, Least: review.LeastRows,
+				Features: c.features}
+			r, _, err := h.Report(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var found []string
+			for _, a := range r.Alarms {
+				if a.Kind == health.KindFeature {
+					found = append(found, a.Feature+": "+a.Says)
+				}
+			}
+			if len(found) != c.want || c.want > 0 && !strings.Contains(found[0], "1000 times as large") {
+				t.Errorf("the alarms are %q, want %d", found, c.want)
 			}
 		})
 	}

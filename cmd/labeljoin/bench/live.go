@@ -76,6 +76,8 @@ type Live struct {
 	Dir        string
 	Talk       io.Writer
 	Profile    string
+	// NoStatistics writes rows that nothing counts.
+	NoStatistics bool
 }
 
 // Run publishes the backlog, reads it, and joins it.
@@ -87,7 +89,11 @@ func (b *Live) Run(ctx context.Context) (result *liveResult, err error) {
 	defer func() { err = errors.Join(err, clean()) }()
 	span, window := backlogTimes(b.Requests)
 	path := filepath.Join(b.Dir, "labeljoin.yaml")
-	if err := os.WriteFile(path, fmt.Appendf(nil, benchConfig, window.Milliseconds()), 0o600); err != nil {
+	config := fmt.Appendf(nil, benchConfig, window.Milliseconds())
+	if b.NoStatistics {
+		config = append(config, "monitor: {labels: false, features: false}\n"...)
+	}
+	if err := os.WriteFile(path, config, 0o600); err != nil {
 		return nil, err
 	}
 	cfg, err := partition.LoadConfig(path)

@@ -39,9 +39,8 @@ func replayCommand() *cli.Command {
 			"--labels NAME writes a label over days that are there, as for a label that is new: rows, revisions and all other\n" +
 			"values stay as they are.\n\n" +
 			"What does not fit into --memory is read again, a share of the ids at a time.\n\n" +
-			"A replay that was stopped is gone on with by the same command, to the same bytes. The logs are read and\n" +
-			"joined again; files of rows that were finished are not written again. --partition makes parts that are\n" +
-			"whole by themselves.\n\n" +
+			"After a stop the same command goes on, and ends in the same bytes. It reads and joins the logs again, and\n" +
+			"uses the files of rows that were finished. --partition makes parts, each of which ends by itself.\n\n" +
 			"Example:\n  labeljoin replay --requests requests.jsonl --outcomes outcomes.jsonl --out replayed --complete",
 		Flags:        replayFlags(),
 		OnUsageError: onUsageError,

@@ -92,6 +92,9 @@ func TestRelabelCrashesAnywhere(t *testing.T) {
 	}
 	seen := map[bool]int{}
 	for i, p := range points {
+		if i%stride() > 0 {
+			continue
+		}
 		all, err := labelled(t, p.fs)
 		if err == nil {
 			seen[all]++

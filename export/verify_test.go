@@ -246,7 +246,7 @@ func TestVerifyEveryBit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := 0; i < len(data); i += 1 + len(data)/200 {
+		for i := 0; i < len(data); i += stride() * (1 + len(data)/200) {
 			changed := slices.Clone(data)
 			changed[i] ^= 1 << (i % 8)
 			overwrite(t, mem, testDir+"/"+name, string(changed))

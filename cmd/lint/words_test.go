@@ -38,6 +38,12 @@ var namesToAvoid = map[string]string{
 	"luck":      "score",
 	"frozen":    "paused, or a mode",
 	"mute":      "disabled",
+
+	"teller":    "describe, or report",
+	"rearrange": "add a version",
+	"barren":    "empty restart",
+	"dismiss":   "delete, of a consumer",
+	"thaw":      "a mode",
 }
 
 // namesAllowed are names that have such a word all the same, because users see it.

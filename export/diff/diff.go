@@ -91,7 +91,7 @@ func Compare(ctx context.Context, a, b string, o Options) (*Result, error) {
 	d.settleColumns()
 	passes := uint64(1 + (d.sides[0].rows+d.sides[1].rows)*d.rowSize()/o.Memory)
 	for pass := range passes {
-		var held [2]map[string][]held
+		var held [2]map[string][]passRow
 		for i := range held {
 			var err error
 			if held[i], err = d.read(ctx, &d.sides[i], pass, passes); err != nil {
@@ -119,8 +119,8 @@ type differ struct {
 	valued bool // the values themselves are compared, and not their sums
 }
 
-// held is a row of one pass.
-type held struct {
+// passRow is a row of one pass.
+type passRow struct {
 	ts       string // request_ts, as JSON
 	revision int64
 	gone     bool
@@ -146,7 +146,7 @@ func (d *differ) settleColumns() {
 }
 
 // merge compares the rows of one pass.
-func (d *differ) merge(a, b map[string][]held) {
+func (d *differ) merge(a, b map[string][]passRow) {
 	for _, key := range slices.Sorted(maps.Keys(a)) {
 		usesA, usesB := uses(a[key]), uses(b[key])
 		d.out.RowsA += int64(len(usesA))
@@ -156,7 +156,7 @@ func (d *differ) merge(a, b map[string][]held) {
 			continue
 		}
 		for i := range usesA {
-			at := slices.IndexFunc(usesB, func(h held) bool { return h.ts == usesA[i].ts })
+			at := slices.IndexFunc(usesB, func(h passRow) bool { return h.ts == usesA[i].ts })
 			if at < 0 {
 				d.only(key, &d.out.OnlyA, &d.out.ExamplesA)
 				continue
@@ -181,15 +181,15 @@ func (d *differ) merge(a, b map[string][]held) {
 
 // uses are the newest revisions of the rows of one key. Two rows with one revision are
 // of two requests of one id, which their times tell apart.
-func uses(rows []held) []held {
+func uses(rows []passRow) []passRow {
 	if len(rows) == 0 {
 		return nil
 	}
 	again := false
 	for i := range rows {
-		again = again || slices.ContainsFunc(rows[:i], func(h held) bool { return h.revision == rows[i].revision })
+		again = again || slices.ContainsFunc(rows[:i], func(h passRow) bool { return h.revision == rows[i].revision })
 	}
-	newest := map[string]held{}
+	newest := map[string]passRow{}
 	for _, h := range rows {
 		use := ""
 		if again {
@@ -199,7 +199,7 @@ func uses(rows []held) []held {
 			newest[use] = h
 		}
 	}
-	var out []held
+	var out []passRow
 	for _, use := range slices.Sorted(maps.Keys(newest)) {
 		if h := newest[use]; !h.gone {
 			out = append(out, h)
@@ -218,7 +218,7 @@ func (d *differ) only(key string, n *int64, examples *[]Example) {
 }
 
 // compare counts a row that both sides have.
-func (d *differ) compare(key string, a, b *held) {
+func (d *differ) compare(key string, a, b *passRow) {
 	d.out.Both++
 	same := true
 	for i := range d.names {

@@ -122,7 +122,7 @@ func CompareLabels(ctx context.Context, a, b string, pairs []LabelPair, o Option
 	}
 	passes := uint64(1 + (d.sides[0].rows+d.sides[1].rows)*d.rowSize()/o.Memory)
 	for pass := range passes {
-		var held [2]map[string][]held
+		var held [2]map[string][]passRow
 		for i := range sides {
 			var err error
 			if held[i], err = d.read(ctx, &d.sides[i], pass, passes); err != nil {
@@ -155,12 +155,12 @@ func (s *side) has(at, name string) error {
 }
 
 // pairUp counts the rows of a pass that both sides have.
-func (d *differ) pairUp(a, b map[string][]held, out *LabelsResult) {
+func (d *differ) pairUp(a, b map[string][]passRow, out *LabelsResult) {
 	for key, rows := range a {
 		inA, inB := uses(rows), uses(b[key])
 		single := len(inA) == 1 && len(inB) == 1
 		for i := range inA {
-			at := slices.IndexFunc(inB, func(h held) bool { return single || h.ts == inA[i].ts })
+			at := slices.IndexFunc(inB, func(h passRow) bool { return single || h.ts == inA[i].ts })
 			if at < 0 {
 				out.OnlyA++
 				continue

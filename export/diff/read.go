@@ -198,8 +198,8 @@ func textOf(value []byte) string {
 }
 
 // read holds the rows of one pass, by key.
-func (d *differ) read(ctx context.Context, s *side, pass, passes uint64) (map[string][]held, error) {
-	rows := map[string][]held{}
+func (d *differ) read(ctx context.Context, s *side, pass, passes uint64) (map[string][]passRow, error) {
+	rows := map[string][]passRow{}
 	err := d.rows(ctx, s, func(key string, row *columnar.Row) error {
 		if maphash.String(d.seed, key)%passes != pass {
 			return nil
@@ -229,11 +229,11 @@ func (d *differ) read(ctx context.Context, s *side, pass, passes uint64) (map[st
 	return rows, err
 }
 
-func (d *differ) newRow() held {
+func (d *differ) newRow() passRow {
 	if d.valued {
-		return held{values: make([]string, len(d.names))}
+		return passRow{values: make([]string, len(d.names))}
 	}
-	return held{sums: make([]uint64, len(d.names))}
+	return passRow{sums: make([]uint64, len(d.names))}
 }
 
 // sum stands for a value; 0 for null. A number is its value: the two outputs may have

@@ -23,7 +23,7 @@ func TestSingles(t *testing.T) {
 		{Name: "many", Type: "list<float32>"}}})
 	table := l.NewTable(nil)
 	b := table.NewBuilder()
-	for i, c := range []struct {
+	for i, step := range []struct {
 		x, many events.Value
 		unfit   int64
 	}{
@@ -36,15 +36,15 @@ func TestSingles(t *testing.T) {
 		{events.Value{Kind: events.ValueString, Str: "7"}, list(events.Value{Kind: events.ValueString, Str: "7"}), 2},
 		{whole(math.MaxInt64), list(whole(math.MinInt64)), 0},
 	} {
-		s := with(values{"x": c.x, "many": c.many}, nil)
-		if unfit, err := b.Add(&s.req, &s.row); err != nil || unfit != c.unfit {
-			t.Errorf("row %d: %d values do not fit, want %d: %v", i, unfit, c.unfit, err)
+		s := with(values{"x": step.x, "many": step.many}, nil)
+		if unfit, err := b.Add(&s.req, &s.row); err != nil || unfit != step.unfit {
+			t.Errorf("row %d: %d values do not fit, want %d: %v", i, unfit, step.unfit, err)
 		}
 	}
 	data, sum := encode(t, b)
 	rows, _ := readAll(t, data)
 	tenth, most := float32(0.1), float32(math.MaxFloat32)
-	for i, want := range []struct{ x, many any }{
+	for i, step := range []struct{ x, many any }{
 		{tenth, []any{tenth, float32(1 << 24), nil}},
 		{float32(1 << 24), []any{}},
 		{float32(math.Copysign(0, -1)), nil},
@@ -54,8 +54,8 @@ func TestSingles(t *testing.T) {
 		{nil, []any{nil}},
 		{float32(1 << 63), []any{float32(-1 << 63)}},
 	} {
-		if x, many := rows[i]["x"], rows[i]["many"]; !reflect.DeepEqual(x, want.x) || !reflect.DeepEqual(many, want.many) {
-			t.Errorf("row %d: %#v and %#v, want %#v and %#v", i, x, many, want.x, want.many)
+		if x, many := rows[i]["x"], rows[i]["many"]; !reflect.DeepEqual(x, step.x) || !reflect.DeepEqual(many, step.many) {
+			t.Errorf("row %d: %#v and %#v, want %#v and %#v", i, x, many, step.x, step.many)
 		}
 	}
 	if err := Verify(bytes.NewReader(data), int64(len(data)), &sum); err != nil {

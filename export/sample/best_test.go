@@ -14,7 +14,7 @@ func TestBestIsTheBeginningOfAll(t *testing.T) {
 		b := best{n: n}
 		var all []Row
 		for i := range 500 {
-			row := Row{request: fmt.Sprint("r", r.IntN(200)), worth: float64(r.IntN(5)), place: place{group: i / 10, row: i % 10}}
+			row := Row{request: fmt.Sprint("r", r.IntN(200)), worth: float64(r.IntN(5)), rowIndex: rowIndex{group: i / 10, row: i % 10}}
 			row.hash = Hash("salt", row.request, "")
 			all = append(all, row)
 			if b.add(row); len(b.rows) > n {

@@ -57,15 +57,15 @@ type Chosen struct {
 
 // Row is a row that a rater gets.
 type Row struct {
-	place       // where it is
+	rowIndex    // where it is
 	request     string
 	item        string
 	hash, worth float64
 	slice       string
 }
 
-// place is where a row is among those that stats.Scan gives.
-type place struct{ group, row int }
+// rowIndex is where a row is among those that stats.Scan gives.
+type rowIndex struct{ group, row int }
 
 // WrongSampleError says that rows cannot be chosen in the way that was asked for.
 type WrongSampleError struct{ Reason string }
@@ -109,7 +109,7 @@ func (s *Sample) Choose(ctx context.Context, sources []stats.Source) (*Chosen, e
 			if !ok {
 				continue
 			}
-			r.place = place{group, row}
+			r.rowIndex = rowIndex{group, row}
 			if slicesOf[r.slice] == nil {
 				slicesOf[r.slice] = &best{n: s.N} // no slice gives more
 			}

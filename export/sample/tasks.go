@@ -37,16 +37,16 @@ func (s *Sample) WriteTasks(ctx context.Context, w io.Writer, sources []stats.So
 	if err != nil {
 		return err
 	}
-	at := make(map[place]int, len(c.Rows))
+	at := make(map[rowIndex]int, len(c.Rows))
 	for i := range c.Rows {
-		at[c.Rows[i].place] = i
+		at[c.Rows[i].rowIndex] = i
 	}
 	tasks := make([]task, len(c.Rows))
 	columns := append(slices.Clone(shown), "score", "model")
 	group := 0
 	if err := stats.Scan(ctx, sources, columns, func(n int, values []*stats.Values) error {
 		for row := range n {
-			if i, chosen := at[place{group, row}]; chosen {
+			if i, chosen := at[rowIndex{group, row}]; chosen {
 				tasks[i] = s.task(&c.Rows[i], columns, values, row, len(shown))
 			}
 		}

@@ -126,18 +126,18 @@ func (d *Demo) Join(ctx context.Context, cfg *config.Config) (sent, error) {
 	return counts, errors.Join(err, <-result, s.Close())
 }
 
-// demoPatience is how long a demo waits for the joiner to catch up on a machine
+// demoTimeout is how long a demo waits for the joiner to catch up on a machine
 // that is too slow for the rate.
-const demoPatience = 2 * time.Minute
+const demoTimeout = 2 * time.Minute
 
 // waitFor waits until done, or interrupted, or the joiner ends; what that said
 // stays to be read.
 func waitFor(ctx context.Context, result chan error, done func() bool) {
-	patience := time.After(demoPatience)
+	timeout := time.After(demoTimeout)
 	for !done() {
 		select {
 		case <-time.After(50 * time.Millisecond):
-		case <-patience:
+		case <-timeout:
 			return
 		case <-ctx.Done():
 			return

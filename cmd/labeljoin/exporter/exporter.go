@@ -146,8 +146,8 @@ func (r *Exporting) hint(err error) error {
 	return err
 }
 
-// exportPatience is how long to wait before a day is looked at again.
-const exportPatience = 5 * time.Second
+// lookAgainAfter is how long to wait before a day is looked at again.
+const lookAgainAfter = 5 * time.Second
 
 // export exports a day, and waits for it if that is wished.
 func (r *Exporting) export(ctx context.Context, archive *export.Archive, e *shards.Exporter,
@@ -187,7 +187,7 @@ func (r *Exporting) export(ctx context.Context, archive *export.Archive, e *shar
 		select {
 		case <-ctx.Done():
 			return result, context.Cause(ctx)
-		case <-time.After(exportPatience):
+		case <-time.After(lookAgainAfter):
 		}
 	}
 }

@@ -57,9 +57,9 @@ type evidence struct {
 	Event string `json:"event_after"` // an event or a heartbeat stamped after it is proof
 }
 
-// nextPatience is how long the loop may take to say which request closes next: one that
+// nextTimeout is how long the loop may take to say which request closes next: one that
 // waits for a broker or a disk says nothing, and a status is told without it.
-const nextPatience = time.Second
+const nextTimeout = time.Second
 
 // NextClose asks an engine for the time of the oldest request that has not closed; ok is false
 // if it does not say, or if there is none.
@@ -67,7 +67,7 @@ func NextClose(e *engine.Engine, stats *engine.Stats) (ts events.Time, ok bool) 
 	if !stats.Joining || stats.Progress.Ledger.Kinds[events.KindRequest].Pending == 0 {
 		return 0, false
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), nextPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), nextTimeout)
 	defer cancel()
 	ts, ok, err := e.NextClose(ctx)
 	return ts, ok && err == nil

@@ -24,9 +24,9 @@ import (
 // answers the other commands. A user who may read the directory may ask.
 const SocketName = "control.sock"
 
-// controlPatience is how long a joiner may take to answer: it does so between
+// controlTimeout is how long a joiner may take to answer: it does so between
 // two batches, and one that waits for a broker or a disk not before that is back.
-const controlPatience = 15 * time.Second
+const controlTimeout = 15 * time.Second
 
 // ErrNotRunning says that no joiner answers at the socket.
 var ErrNotRunning = errors.New("no joiner runs on this state directory")
@@ -59,7 +59,7 @@ func ServeControl(stateDir, name string, e func() *engine.Engine, more func(*eng
 		writeJSON(w, s)
 	})
 	mux.HandleFunc("GET /explain", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), controlPatience)
+		ctx, cancel := context.WithTimeout(r.Context(), controlTimeout)
 		defer cancel()
 		story, err := e().Inspect(ctx, r.URL.Query().Get("id"))
 		if err != nil {
@@ -129,7 +129,7 @@ func Ask(ctx context.Context, stateDir, what string, query url.Values, answer an
 		return conn, err
 	}}}
 	defer client.CloseIdleConnections()
-	ctx, cancel := context.WithTimeout(ctx, 2*controlPatience)
+	ctx, cancel := context.WithTimeout(ctx, 2*controlTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://labeljoin/"+what+"?"+query.Encode(), nil)
 	if err != nil {

@@ -57,8 +57,8 @@ func Serve(address, name string, stats func() engine.Stats, log *slog.Logger, ob
 	return w, nil
 }
 
-// closePatience is how long clients may take over their last answer.
-const closePatience = time.Second
+// closeTimeout is how long clients may take over their last answer.
+const closeTimeout = time.Second
 
 // Close stops answering.
 func (w *Web) Close() error { return closeServer(w.server, w.done) }
@@ -66,7 +66,7 @@ func (w *Web) Close() error { return closeServer(w.server, w.done) }
 // closeServer ends a server and waits for it. A client that is in the middle of
 // a request is no reason for the joiner not to end well.
 func closeServer(server *http.Server, done <-chan error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	if err := server.Shutdown(ctx); err != nil {
 		_ = server.Close() // its error is that of a client's connection

@@ -205,8 +205,8 @@ func (s *Status) Behind(messages map[string]uint64) {
 // measureLag asks how much of the streams is not read yet. A broker that does
 // not answer is no reason for a status not to be told.
 func (s *Status) measureLag(ctx context.Context, last func(ctx context.Context, stream string) (uint64, error)) {
-	const patience = time.Second
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	const timeout = time.Second
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	for i := range s.Inputs {
 		in := &s.Inputs[i]

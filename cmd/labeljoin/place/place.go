@@ -18,9 +18,9 @@ import (
 	"github.com/labeljoin/labeljoin/export/bucket/s3"
 )
 
-// patience is how long a command waits for an object store, and a joiner that starts: then
+// storeTimeout is how long a command waits for an object store, and a joiner that starts: then
 // a person or a supervisor is told.
-const patience = 30 * time.Second
+const storeTimeout = 30 * time.Second
 
 // uploadsDir is the folder of the state directory in which files wait to be uploaded.
 const uploadsDir = "uploads"
@@ -87,7 +87,7 @@ func Reading(ctx context.Context, c *config.Config, name string) (*s3.Bucket, er
 	return store(ctx, vfs.Default, c, "s3://"+name, uploadsDir)
 }
 
-// store is the object store at an address. It waits for as long as patience.
+// store is the object store at an address. It waits for as long as storeTimeout.
 func store(ctx context.Context, fs vfs.FS, c *config.Config, address, local string) (*s3.Bucket, error) {
 	if c == nil {
 		unset := config.Default()
@@ -108,7 +108,7 @@ func store(ctx context.Context, fs vfs.FS, c *config.Config, address, local stri
 	name, prefix, _ := s3.ParseAddress(address)
 	return s3.New(s3.Options{
 		Client: client, Bucket: name, Prefix: prefix, Local: bucket.NewDir(fs, fs.PathJoin(c.State.Dir, local)),
-		Patience: patience, Stop: ctx.Done(),
+		Patience: storeTimeout, Stop: ctx.Done(),
 	}), nil
 }
 

@@ -20,9 +20,9 @@ import (
 	"github.com/labeljoin/labeljoin/events/jetstream"
 )
 
-// patience is how long tests wait for what must come. It says when to give up,
+// giveUpAfter is how long tests wait for what must come. It says when to give up,
 // not what is fast enough.
-const patience = 10 * time.Minute
+const giveUpAfter = 10 * time.Minute
 
 // TestBinary tries the program as it is built, as a process of its own.
 func TestBinary(t *testing.T) {
@@ -151,7 +151,7 @@ func (c *child) code() int {
 	c.t.Helper()
 	select {
 	case <-c.done:
-	case <-time.After(patience):
+	case <-time.After(giveUpAfter):
 		c.t.Fatalf("the program does not end:\n%s", c.log.tail(4000))
 	}
 	return c.cmd.ProcessState.ExitCode()
@@ -171,7 +171,7 @@ func (c *child) stop() {
 // until waits until something is so, and fails when the child ends before.
 func (c *child) until(what string, so func() bool) {
 	c.t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(giveUpAfter); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if so() {
 			return
 		}

@@ -55,7 +55,7 @@ func (b *rig) configureSilent(text string) string {
 
 func (w *silentWorld) publish(subject, id, more string) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(w.t.Context(), giveUpAfter)
 	defer cancel()
 	if _, err := w.js.Publish(ctx, subject, fmt.Appendf(nil, `{"request_id":%q,"ts":%d%s}`, id, time.Now().UnixMilli(), more)); err != nil {
 		w.t.Fatal(err)

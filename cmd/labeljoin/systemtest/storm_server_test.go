@@ -136,7 +136,7 @@ func (s *stormServer) end(sig syscall.Signal) {
 	s.signal(syscall.SIGCONT)
 	select {
 	case <-s.done:
-	case <-time.After(patience):
+	case <-time.After(giveUpAfter):
 		s.t.Errorf("%s does not end", s.Name)
 	}
 	s.cmd = nil

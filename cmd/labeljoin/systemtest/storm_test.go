@@ -252,7 +252,7 @@ func (s *weather) happen() {
 // that never has a leader would try nothing.
 func (s *weather) flows() {
 	s.t.Helper()
-	before, deadline := s.acked.Load(), time.Now().Add(patience)
+	before, deadline := s.acked.Load(), time.Now().Add(giveUpAfter)
 	for s.acked.Load() < before+20 && time.Now().Before(deadline) {
 		time.Sleep(10 * time.Millisecond)
 	}

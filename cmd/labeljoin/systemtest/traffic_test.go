@@ -116,7 +116,7 @@ func (f *traffic) settle() error {
 	select {
 	case <-f.js.PublishAsyncComplete():
 		return nil
-	case <-time.After(patience):
+	case <-time.After(giveUpAfter):
 		return fmt.Errorf("the broker has not stored everything")
 	}
 }
@@ -124,7 +124,7 @@ func (f *traffic) settle() error {
 // now publishes a message.
 func (f *traffic) now(kind events.Kind, data string) {
 	f.t.Helper()
-	if _, err := f.js.PublishAsync(trafficSubjects[kind], []byte(data), jetstream.WithStallWait(patience)); err != nil {
+	if _, err := f.js.PublishAsync(trafficSubjects[kind], []byte(data), jetstream.WithStallWait(giveUpAfter)); err != nil {
 		f.t.Fatal(err)
 	}
 	f.read[kind] += int64(strings.Count(data, "\n") + 1)
@@ -139,7 +139,7 @@ func (f *traffic) publish(now time.Time) error {
 			if err := f.send(d.kind, d.data); err != nil {
 				return err
 			}
-		} else if _, err := f.js.PublishAsync(trafficSubjects[d.kind], []byte(d.data), jetstream.WithStallWait(patience)); err != nil {
+		} else if _, err := f.js.PublishAsync(trafficSubjects[d.kind], []byte(d.data), jetstream.WithStallWait(giveUpAfter)); err != nil {
 			return err
 		}
 		f.read[d.kind] += d.events
@@ -277,7 +277,7 @@ func (f *traffic) stored(ctx context.Context, subject string) ([]byte, error) {
 
 // insist does something until it works, for as long as tests wait for anything.
 func insist(ctx context.Context, do func(context.Context) error) error {
-	for deadline := time.Now().Add(patience); ; {
+	for deadline := time.Now().Add(giveUpAfter); ; {
 		once, cancel := context.WithTimeout(ctx, 10*time.Second)
 		err := do(once)
 		cancel()

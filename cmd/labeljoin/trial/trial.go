@@ -94,9 +94,9 @@ func write(w io.Writer, o *Options, t Told, data []byte) error {
 		_, err := fmt.Fprintf(w, "event %d is no outcome: %s\n  %.200s\n", t.Event, t.Wrong, data)
 		return err
 	}
-	fmt.Fprintf(w, "event %d: %s\n", t.Event, verdict(&t.Whole))
+	fmt.Fprintf(w, "event %d: %s\n", t.Event, inWords(&t.Whole))
 	for i := range t.Parts {
-		fmt.Fprintf(w, "  %-40s  %s\n", t.Parts[i].Source, verdict(&t.Parts[i]))
+		fmt.Fprintf(w, "  %-40s  %s\n", t.Parts[i].Source, inWords(&t.Parts[i]))
 	}
 	for i := range t.Names {
 		name := &t.Names[i]
@@ -111,8 +111,8 @@ func write(w io.Writer, o *Options, t Told, data []byte) error {
 	return nil
 }
 
-// verdict is what is said, in words.
-func verdict(s *rule.Said) string {
+// inWords is what is said, in words.
+func inWords(s *rule.Said) string {
 	switch {
 	case s.Fault != "":
 		return "cannot be evaluated, so it does not count: " + s.Fault

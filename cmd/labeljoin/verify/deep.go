@@ -41,8 +41,8 @@ type deep struct {
 	former events.Time // requests before it closed under another configuration
 }
 
-// deepVerdict is what verify --deep says beside the verdict on the files.
-type deepVerdict struct {
+// deepReport is what verify --deep says beside the verdict on the files.
+type deepReport struct {
 	From string `json:"from"` // requests stamped from here on are compared
 	To   string `json:"to"`   // and before this: those had closed
 	// Gone says which messages that were read the streams do not hold any more, and of
@@ -52,12 +52,12 @@ type deepVerdict struct {
 }
 
 // sound reports whether nothing is wrong, as far as that can be told.
-func (v *deepVerdict) sound() bool { return v.Same() }
+func (v *deepReport) sound() bool { return v.Same() }
 
-func (d *deep) verify(ctx context.Context) (*deepVerdict, error) {
+func (d *deep) verify(ctx context.Context) (*deepReport, error) {
 	last, ok, err := d.archive.Last()
 	if err != nil || !ok {
-		return &deepVerdict{Comparison: export.Comparison{Examples: []string{}}}, err
+		return &deepReport{Comparison: export.Comparison{Examples: []string{}}}, err
 	}
 	if err := d.replayWhatIsThere(ctx, &last.Cut); err != nil {
 		return nil, fmt.Errorf("reading the log again: %w", err)
@@ -75,7 +75,7 @@ func (d *deep) verify(ctx context.Context) (*deepVerdict, error) {
 		from = max(from, d.since)
 	}
 	d.boundGone(last.Cut.Progress.Gaps)
-	v := &deepVerdict{From: from.String(), To: to.String()}
+	v := &deepReport{From: from.String(), To: to.String()}
 	v.Comparison, err = d.archive.Compare(ctx, replayed, export.CompareOptions{
 		Labels: names, From: from, To: to.Microsecond(), RulesHash: d.cfg.Fingerprint(), Former: d.former,
 		Reach: d.cfg.Longest() + d.cfg.Retention(), Excuse: d.excuse,

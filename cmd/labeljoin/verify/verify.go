@@ -38,10 +38,10 @@ type Verification struct {
 // Refusal reports that a person has to decide.
 func (e *DamagedError) Refusal() bool { return true }
 
-// verdict is what verify --json prints.
-type verdict struct {
+// report is what verify --json prints.
+type report struct {
 	export.Verdict
-	Deep *deepVerdict `json:"deep,omitempty"`
+	Deep *deepReport `json:"deep,omitempty"`
 }
 
 // Run verifies and prints the verdict. The error is a DamagedError if something is wrong.
@@ -57,7 +57,7 @@ func (v *Verification) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var found verdict
+	var found report
 	if found.Verdict, err = v.files(ctx, archive); err != nil {
 		return fmt.Errorf("verifying %s: %w", v.Dir, err)
 	}
@@ -88,7 +88,7 @@ func (v *Verification) files(ctx context.Context, archive *export.Archive) (expo
 }
 
 // rows checks it against the log.
-func (v *Verification) rows(ctx context.Context, archive *export.Archive) (found *deepVerdict, err error) {
+func (v *Verification) rows(ctx context.Context, archive *export.Archive) (found *deepReport, err error) {
 	scratch, err := os.MkdirTemp("", "labeljoin-verify-")
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func (v *Verification) rows(ctx context.Context, archive *export.Archive) (found
 }
 
 // Print writes a verdict for people.
-func (v *verdict) Print(to io.Writer) error {
+func (v *report) Print(to io.Writer) error {
 	w := &terminal.LineWriter{To: to}
 	for _, f := range v.Findings {
 		w.Line("%s: %s", f.Path, f.Problem)
@@ -115,7 +115,7 @@ func (v *verdict) Print(to io.Writer) error {
 	return w.Err
 }
 
-func (d *deepVerdict) Print(w *terminal.LineWriter) {
+func (d *deepReport) Print(w *terminal.LineWriter) {
 	for _, example := range d.Examples {
 		w.Line("%s", example)
 	}

@@ -1,9 +1,11 @@
 package rowfile
 
 import (
+	"encoding/binary"
 	"math"
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/labeljoin/labeljoin/events"
 )
@@ -192,10 +194,29 @@ func (c *column) addText(k events.ValueKind, s string) {
 
 // valid is a text as a file can have it.
 func valid(s string) string {
-	if utf8.ValidString(s) {
+	if isASCII(s) || utf8.ValidString(s) {
 		return s
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// isASCII reports whether a text has ASCII alone, as most have. It looks at eight bytes at a
+// time, the last eight included, where utf8.ValidString goes through what is left one by one.
+func isASCII(s string) bool {
+	const high = 0x8080808080808080
+	if len(s) < 8 {
+		var all byte
+		for i := range len(s) {
+			all |= s[i]
+		}
+		return all < utf8.RuneSelf
+	}
+	text := unsafe.Slice(unsafe.StringData(s), len(s))
+	all := binary.LittleEndian.Uint64(text[len(text)-8:])
+	for ; len(text) > 8; text = text[8:] {
+		all |= binary.LittleEndian.Uint64(text)
+	}
+	return all&high == 0
 }
 
 // addOptionalText adds s, or null if it is empty.

@@ -194,24 +194,24 @@ func (c *column) addText(k events.ValueKind, s string) {
 
 // valid is a text as a file can have it.
 func valid(s string) string {
-	if isASCII(s) || utf8.ValidString(s) {
+	if isASCII(unsafe.Slice(unsafe.StringData(s), len(s))) || utf8.ValidString(s) {
 		return s
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// isASCII reports whether a text has ASCII alone, as most have. It looks at eight bytes at a
-// time, the last eight included, where utf8.ValidString goes through what is left one by one.
-func isASCII(s string) bool {
+// isASCII reports whether texts have ASCII alone, as most have: one, or all of a run at once. It
+// looks at eight bytes at a time, the last eight included, where utf8.ValidString goes through
+// what is left one by one.
+func isASCII(text []byte) bool {
 	const high = 0x8080808080808080
-	if len(s) < 8 {
+	if len(text) < 8 {
 		var all byte
-		for i := range len(s) {
-			all |= s[i]
+		for _, c := range text {
+			all |= c
 		}
 		return all < utf8.RuneSelf
 	}
-	text := unsafe.Slice(unsafe.StringData(s), len(s))
 	all := binary.LittleEndian.Uint64(text[len(text)-8:])
 	for ; len(text) > 8; text = text[8:] {
 		all |= binary.LittleEndian.Uint64(text)

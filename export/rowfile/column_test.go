@@ -10,13 +10,13 @@ import (
 func TestTextsAreUTF8(t *testing.T) {
 	for size := range 40 {
 		text := strings.Repeat("a\x00~", 14)[:size]
-		if !isASCII(text) || valid(text) != text {
+		if !isASCII([]byte(text)) || valid(text) != text {
 			t.Fatalf("%q is not taken for ASCII", text)
 		}
 		for at := range size {
 			for _, one := range []string{"\x80", "\xff", "é", "\u2028"} {
 				other := text[:at] + one + text[at+1:]
-				if isASCII(other) {
+				if isASCII([]byte(other)) {
 					t.Fatalf("%q is taken for ASCII", other)
 				}
 				if want := strings.ToValidUTF8(other, "\uFFFD"); valid(other) != want {

@@ -1,10 +1,8 @@
 package rowfile
 
 import (
-	"encoding/binary"
 	"math"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -329,23 +327,6 @@ func (c *column) appendStrings(times []int, at func(int) string) {
 		}
 	}
 	c.text, c.offsets = text, offsets
-}
-
-// isASCII looks at all texts of a run at once, which takes a fraction of the time of looking at each.
-func isASCII(text []byte) bool {
-	const tops = 0x8080808080808080
-	word := binary.LittleEndian.Uint64
-	for ; len(text) >= 32; text = text[32:] {
-		if (word(text)|word(text[8:])|word(text[16:])|word(text[24:]))&tops != 0 {
-			return false
-		}
-	}
-	for _, c := range text {
-		if c >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
 }
 
 // addOptionalStrings adds texts, each so many times, or null where one is empty.

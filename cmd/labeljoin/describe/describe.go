@@ -74,6 +74,11 @@ func Write(w io.Writer, c *config.Config) {
 	line("events stay out", "older than %s or more than %s in the future", c.Join.MaxAge, c.Join.MaxFuture)
 	line("fingerprint", "%.12s", c.Fingerprint())
 	fmt.Fprintln(lines)
+	writeLabels(lines, c)
+}
+
+// writeLabels says what each label is.
+func writeLabels(lines io.Writer, c *config.Config) {
 	fmt.Fprintln(lines, "label\tvalue\twindow\twhen")
 	for _, l := range c.Labels {
 		window := l.Window.String()

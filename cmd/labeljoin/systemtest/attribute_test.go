@@ -74,10 +74,11 @@ func testAttributed(t *testing.T, b *rig) {
 		t.Fatal(err)
 	}
 	c = b.start("run", "--config", config)
-	// One more has closed, the late one is written, and one that lost its click is written again.
+	// One more has closed (two rows). The late one is written (two), and again with the click that it takes over;
+	// and the one that loses it is written again.
 	c.until("all that came is committed", func() bool {
 		s, ok := c.status()
-		return ok && s.Events["request"].Read == 3*users+3 && s.Events["request"].Pending == 1 && s.Rows == 2*3*users+2+2+1
+		return ok && s.Events["request"].Read == 3*users+3 && s.Events["request"].Pending == 1 && s.Rows == 2*3*users+2+2+2
 	})
 	if out, code := b.output("verify", "--config", config, "--deep"); code != 0 ||
 		!strings.Contains(out, "every row is what the log gives") {

@@ -92,6 +92,7 @@ def main():
     shutil.rmtree(args.folder, ignore_errors=True)
     args.folder.mkdir(parents=True)
     (args.folder / "labeljoin.yaml").write_text(CONFIG)
+    limit = int(args.memory[:-3]) * UNITS[args.memory[-3:]]
     write_logs(args.folder, args.requests, args.outcomes)
     size = sum(f.stat().st_size for f in args.folder.glob("*.zst"))
     seconds, cpu, peak = replay(args.binary.resolve(), args.folder, args.memory)
@@ -100,7 +101,6 @@ def main():
     rows, want = found(args.folder), wanted(args.requests, args.outcomes)
     if rows != want:
         sys.exit(f"rows, clicks, spent and times are {rows}, want {want}")
-    limit = int(args.memory[:-3]) * UNITS[args.memory[-3:]]
     if peak > limit:
         sys.exit(f"that is more than {limit >> 20} MiB")
     print("rows, clicks, spent and times are as they have to be:", rows)

@@ -30,14 +30,15 @@ func benchLiveCommand() *cli.Command {
 		Name:  "live",
 		Usage: "publish a backlog to an embedded server, read it raw, then join it to committed Parquet",
 		Description: "With --attribute the backlog is joined by turns, --turns of each: by outcomes that name their requests, and\n" +
-			"by the same outcomes that name only their users, which join.attribute gives to requests.",
+			"by the same outcomes that name only their users, which join.attribute gives to requests. With --statistics it is\n" +
+			"joined by turns with and without counting the rows of each commit.",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "requests", Value: 3_000_000, Usage: "requests of 709 bytes in the backlog"},
 			&cli.Float64Flag{Name: "outcomes", Value: 0.05, Usage: "outcomes for each request"},
 			&cli.IntFlag{Name: "per-message", Value: 1, Usage: "events to a message"},
 			&cli.BoolFlag{Name: "attribute", Usage: "measure what it costs that outcomes name no request"},
 			&cli.BoolFlag{Name: "statistics", Usage: "measure what it costs that the rows of each commit are counted"},
-			&cli.IntFlag{Name: "turns", Value: 2, Usage: "with --attribute and --statistics: how often each is measured"},
+			&cli.IntFlag{Name: "turns", Value: 2, Usage: "with --attribute or --statistics: how often each is measured"},
 			&cli.StringFlag{Name: "dir", Usage: "work in `DIR` instead of a temporary one"},
 			&cli.BoolFlag{Name: "json", Usage: "print one line of JSON"},
 			profileFlag(),

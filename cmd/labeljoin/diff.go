@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -41,8 +42,12 @@ func diffCommand() *cli.Command {
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			labels := listOf(c, "labels")
-			if c.NArg() != 2 && (len(labels) == 0 || c.NArg() != 1) {
-				return &terminal.UsageError{Err: fmt.Errorf("%s takes two outputs: labeljoin diff A B", c.Command.HelpName)}
+			switch {
+			case c.IsSet("labels") && len(labels) == 0:
+				return &terminal.UsageError{Err: errors.New("--labels names no label")}
+			case c.NArg() != 2 && (len(labels) == 0 || c.NArg() != 1):
+				return &terminal.UsageError{Err: fmt.Errorf(
+					"%s takes two outputs, or one with --labels: labeljoin diff A B", c.Command.HelpName)}
 			}
 			o := diff.Options{Ignore: c.StringSlice("ignore"), Examples: c.Int("examples")}
 			if !c.IsSet("ignore") {

@@ -149,7 +149,7 @@ var clocks = map[string]string{
 	"cmd/labeljoin/bench/store.go":         "the same, of its state",
 	"cmd/labeljoin/bench/replay.go":        "the same, of a replay",
 	"cmd/labeljoin/bench/attribute.go":     "the backlog that it publishes is of the last minutes",
-	"cmd/labeljoin/partition/gc.go":        "the garbage collector's room is looked after every second",
+	"cmd/labeljoin/partition/gc.go":        "the garbage collector's room is looked after ten times a second",
 	"cmd/labeljoin/exports/daily.go":       "how often is looked whether a day is complete; which days are is a function of event time",
 	"cmd/labeljoin/exports/compact.go":     "the same, of days whose files are merged",
 	"cmd/labeljoin/exporter/exporter.go":   "when an export was made stands in its manifest, and it waits for a day; no row depends on it",

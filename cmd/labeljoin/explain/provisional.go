@@ -25,7 +25,7 @@ func (t *describer) provisional(row *joiner.Row, item string, label int) string 
 	case t.report.Stats.Watermark <= from:
 		return fmt.Sprintf(" A row with its provisional value is written when the watermark passes %s.", from)
 	case last == nil || last.Labels[label].Null:
-		return fmt.Sprintf(" It is provisional since %s, and no row with a value is written yet.", from)
+		return fmt.Sprintf(" It has been provisional since %s, and no row with a value is written yet.", from)
 	}
 	return fmt.Sprintf(" Its provisional value is %s, in revision %d.", shownValue(&last.Labels[label]), last.Revision)
 }

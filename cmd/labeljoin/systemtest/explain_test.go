@@ -203,7 +203,7 @@ func (b *rig) checkForgotten(config string, at func(time.Duration) string) {
 const outageConfig = `
 join: {window: 2s, lateness: 500ms, corrections: 1h}
 labels: {clicked: 'type == "click"'}
-guard: {giveUpAfter: 3s, learn: 50}
+guard: {patience: 3s, learn: 50}
 output: {roll: {interval: 100ms}}
 `
 

@@ -82,7 +82,7 @@ func labelOf(l config.Label, before []joiner.Label) (joiner.Label, error) {
 		return labelOfOthers(l, before)
 	}
 	if OfRowAlone(&l) {
-		return labelOfRow(l, before)
+		return labelOfRow(l)
 	}
 	label := joiner.Label{Name: l.Name, Window: l.Window.Std(), From: l.From.Std(), Provisional: l.Provisional.Std()}
 	if err := whenOf(l, &label); err != nil {
@@ -134,14 +134,33 @@ func OfRowAlone(l *config.Label) bool {
 		l.Provisional == 0 && len(l.Columns) == 0 && rule.LooksAtRowAlone(l.When)
 }
 
-// labelOfRow compiles a label of the request and the item alone.
-func labelOfRow(l config.Label, before []joiner.Label) (joiner.Label, error) {
-	l.Of = l.When
-	label, err := labelOfOthers(l, before)
-	if e, ok := errors.AsType[*settingError](err); ok {
-		err = e.err // it stands in `when`
+// labelOfRow compiles a label of the request and the item alone. Its condition is the one that it
+// would be of an outcome: what is neither true nor false cannot be evaluated, and no label's name
+// stands for the request or the item.
+func labelOfRow(l config.Label) (joiner.Label, error) {
+	when, err := rule.Compile(l.When)
+	if err != nil {
+		return joiner.Label{}, err
 	}
-	return label, err
+	none := &events.Outcome{}
+	return joiner.Label{Name: l.Name, Window: l.Window.Std(), Agg: joiner.AggTruth,
+		When: func(*events.Outcome) bool { return false },
+		Of: func(_ []joiner.Cell, req *events.Request, item int) (joiner.Cell, error) {
+			if when.Fault != nil { // of a part that looks at nothing at all
+				if fault := when.Fault(none); fault != "" {
+					return joiner.Undecided(), errors.New(fault)
+				}
+			}
+			yes, err := when.InRow(none, req, item)
+			if err != nil {
+				return joiner.Undecided(), err
+			}
+			cell := joiner.Cell{TS: events.MinTime}
+			if yes && when.Holds(none) {
+				cell.Value = 1
+			}
+			return cell, nil
+		}}, nil
 }
 
 // whenOf compiles which outcomes count for a label, or which pairs of them.

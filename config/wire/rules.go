@@ -42,7 +42,7 @@ func Rules(c *config.Config) (joiner.Rules, error) {
 	}
 	var problems []config.Problem
 	for _, l := range c.Labels {
-		label, err := labelOf(l, rules.Labels)
+		label, err := labelOf(l, j.Rows, rules.Labels)
 		if err != nil {
 			setting := "when"
 			if e, ok := errors.AsType[*settingError](err); ok {
@@ -77,11 +77,11 @@ func Rules(c *config.Config) (joiner.Rules, error) {
 }
 
 // labelOf compiles one label, which may be made of those before it.
-func labelOf(l config.Label, before []joiner.Label) (joiner.Label, error) {
+func labelOf(l config.Label, rows config.Rows, before []joiner.Label) (joiner.Label, error) {
 	if l.Of != "" {
 		return labelOfOthers(l, before)
 	}
-	if OfRowAlone(&l) {
+	if OfRowAlone(&l, rows) {
 		return labelOfRow(l)
 	}
 	label := joiner.Label{Name: l.Name, Window: l.Window.Std(), From: l.From.Std(), Provisional: l.Provisional.Std()}
@@ -128,10 +128,15 @@ func labelOf(l config.Label, before []joiner.Label) (joiner.Label, error) {
 }
 
 // OfRowAlone reports whether a label says something of the request and the item alone, by its
-// condition, so that it needs no outcome: it is what the same expression would be as `of`.
-func OfRowAlone(l *config.Label) bool {
-	return l.Of == "" && l.Pair == nil && l.Value == config.Any && l.By == "" && l.Until == "" && l.From == 0 &&
-		l.Provisional == 0 && len(l.Columns) == 0 && rule.LooksAtRowAlone(l.When)
+// condition, so that it needs no outcome. Where all items of a request have one row, the item is that of
+// the outcome, and so a condition that looks at it needs one.
+func OfRowAlone(l *config.Label, rows config.Rows) bool {
+	if l.Of != "" || l.Pair != nil || l.Value != config.Any || l.By != "" || l.Until != "" || l.From != 0 ||
+		l.Provisional != 0 || len(l.Columns) > 0 {
+		return false
+	}
+	alone, item := rule.LooksAtRowAlone(l.When)
+	return alone && (rows != config.RowsRequest || !item)
 }
 
 // labelOfRow compiles a label of the request and the item alone. Its condition is the one that it

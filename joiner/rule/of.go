@@ -93,11 +93,11 @@ func CompileOf(source string, labels []string) (Of, error) {
 }
 
 // LooksAtRowAlone reports whether a condition looks at the request or the item, and at nothing of
-// an outcome. Of what is no condition it says false.
-func LooksAtRowAlone(source string) bool {
+// an outcome, and whether it looks at the item. Of what is no condition it says false.
+func LooksAtRowAlone(source string) (alone, item bool) {
 	tree, err := parse(source)
 	if err != nil {
-		return false
+		return false, false
 	}
 	seen := named{}
 	ast.Walk(&tree, &seen)
@@ -105,9 +105,12 @@ func LooksAtRowAlone(source string) bool {
 		rest, found := strings.CutPrefix(name, what)
 		return found && (rest == "" || strings.ContainsRune(".[?", rune(rest[0])))
 	}
-	return len(seen.all) > 0 && !slices.ContainsFunc(seen.all, func(name string) bool {
-		return !of(name, "request") && !of(name, "item")
-	})
+	for _, name := range seen.all {
+		if item = item || of(name, "item"); !of(name, "request") && !of(name, "item") {
+			return false, false
+		}
+	}
+	return len(seen.all) > 0, item
 }
 
 // memberTypes are the types of what the request or the item has.

@@ -95,7 +95,7 @@ func writeLabels(lines io.Writer, c *config.Config) {
 		switch {
 		case l.Of != "":
 			value = "of labels"
-		case wire.OfRowAlone(&l):
+		case wire.OfRowAlone(&l, c.Join.Rows):
 			value = "of the request"
 		case l.Pair != nil:
 			value += " of pairs"

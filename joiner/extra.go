@@ -71,7 +71,8 @@ func (d *Decision) extraOf(row int, cells []Cell, tallies []tally, unknown []boo
 		} else if kept := d.extra[RowLabel{row, i}]; cells[i].TS != events.MinTime {
 			copy(values[len(values)-len(kept):], kept)
 		}
-		if l.Provisional > 0 && !open {
+		// An any that is 1 is not open, though a row that is written before its age has null in it.
+		if l.Provisional > 0 && !open && (l.Window <= age || l.provisionalAt(age)) {
 			l.agesOf(values, cells[i].TS.Sub(d.req.TS), cells[i].TS != events.MinTime, age)
 		}
 		for j := range values {

@@ -29,6 +29,8 @@ func (c *Config) Fingerprint() string {
 		// Columns are names, types and expressions, in turn.
 		Columns [][3]string    `json:"columns,omitempty"`
 		Votes   map[string]any `json:"votes,omitempty"` // unless outcomes are no votes
+		// Of the request alone the condition says more than it did: it once needed an outcome.
+		RowAlone bool `json:"row_alone,omitempty"`
 	}
 	type rules struct {
 		Version    int                    `json:"version"`
@@ -74,7 +76,7 @@ func (c *Config) Fingerprint() string {
 	}
 	for _, l := range c.Labels {
 		of := label{Name: l.Name, When: l.When, Window: l.Window.Std(), From: l.From.Std(), Value: l.Value, Of: l.Of,
-			Until: l.Until, Provisional: l.Provisional.Std(), Pair: l.Pair.canonical(), Votes: l.canonicalVotes()}
+			Until: l.Until, Provisional: l.Provisional.Std(), Pair: l.Pair.canonical(), Votes: l.canonicalVotes(), RowAlone: l.RowAlone(c.Join.Rows)}
 		for _, column := range l.Columns {
 			of.Columns = append(of.Columns, [3]string{column.Name, string(column.Type), column.Value})
 		}

@@ -194,7 +194,7 @@ func (l *Label) within(delay time.Duration) bool {
 func (r *Rules) GuardRules() *guard.Rules {
 	labels := make([]guard.Label, len(r.Labels))
 	for j := range labels {
-		labels[j] = guard.Label{Name: r.Labels[j].Name, Window: r.Labels[j].Window}
+		labels[j] = guard.Label{Name: r.Labels[j].Name, Window: r.Labels[j].Window, None: r.Labels[j].Of != nil}
 	}
 	return &guard.Rules{Config: r.Guard, Labels: labels, Longest: r.Longest(), Gaps: r.Gaps}
 }

@@ -3,6 +3,7 @@ package wire
 import (
 	"testing"
 
+	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
 )
@@ -35,5 +36,26 @@ func TestLabelsOfTheRow(t *testing.T) {
 				t.Errorf("it is %+v (%v), want %+v", got, err, want)
 			}
 		})
+	}
+}
+
+// TestFingerprintsOfTheRow: the fingerprint has a mark for the labels of the request alone, which once
+// needed an outcome, and for no others. What the mark is made of is a text, and here it is an expression.
+func TestFingerprintsOfTheRow(t *testing.T) {
+	for _, rows := range []config.Rows{config.RowsItem, config.RowsRequest} {
+		for _, when := range []string{
+			"request.features.five", "item.position <= 2", `request.model == "type"`, `request.features["a b"] == 'value'`,
+			`request.features.type == 1`, `request?.features?.value == 1`, `any(request.features.tags, # == "x")`,
+			`type == "x"`, "true", `type == "item"`, `attrs.request == 1`, `type == "x" && item.position < 3`,
+			`request.features.a == attrs.a`, `request.features[attrs.a] == 1`, `item.item_id == item_id`,
+			`request.user_id == "it\\"s type"`, "value > request.score",
+		} {
+			t.Run(string(rows)+" "+when, func(t *testing.T) {
+				l := config.Label{Name: "a", When: when, Value: config.Any}
+				if marked := l.RowAlone(rows); marked != OfRowAlone(&l, rows) {
+					t.Errorf("it is %v in the fingerprint", marked)
+				}
+			})
+		}
 	}
 }

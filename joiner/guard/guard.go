@@ -40,6 +40,7 @@ type Rules struct {
 type Label struct {
 	Name   string
 	Window time.Duration // after its request an outcome counts no more
+	None   bool          // no outcome counts for it
 }
 
 const (
@@ -135,10 +136,14 @@ func New(r *Rules, before *Guard) Guard {
 	for j := range g.Rates {
 		g.Rates[j].Label = r.Labels[j].Name
 		for _, known := range before.Rates {
-			if known.Label == g.Rates[j].Label {
+			// A label that had outcomes and has none any more would be silent for ever.
+			if known.Label == g.Rates[j].Label && !r.Labels[j].None {
 				g.Rates[j] = known
 			}
 		}
+	}
+	if slices.ContainsFunc(r.Labels, func(l Label) bool { return l.None && l.Name == g.Held.Label }) {
+		g.Held = Hold{} // nothing is missing of it
 	}
 	g.Active = g.Active && len(g.Rates) > 0
 	if g.Width > 0 && g.Released > events.MinTime {

@@ -280,7 +280,7 @@ func (o *Output) rollOperations(state *tablelog.State) error {
 	}
 	waiting := false
 	for _, name := range names {
-		waiting = waiting || isOperation(name, o.opts.Partition) && !isKeptOperation(name, o.opts.Partition)
+		waiting = waiting || isOperation(name, o.opts.Partition) // kept ones too: their operation may have been made
 	}
 	newest, err := o.log.Read(state.Number)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -318,6 +319,44 @@ func TestKeptFilesOfDays(t *testing.T) {
 		t.Errorf("%d files of another configuration were used", reused)
 	}
 	noneStaged(t, fs, "after the days were computed otherwise")
+}
+
+// TestKeptFilesOfAnOperationThatWasMade: a process dies once its operation is made, and before the days show it.
+// The joiner commits meanwhile, so that the newest operation is no reason to look at what was before it.
+func TestKeptFilesOfAnOperationThatWasMade(t *testing.T) {
+	t.Parallel()
+	dead, mem := false, vfs.NewMem()
+	fs := able(mem)
+	books := grown(t, fs, 4)
+	made := testDir + "/" + tablelog.ManifestPath(0, 5)
+	dying := &faulty{FS: fs, before: func(string, string) error {
+		if _, err := fs.Stat(made); err == nil {
+			dead = true
+			return errors.New("the process is dead")
+		}
+		return nil
+	}}
+	k, err := OpenKeeperAgain(placeOf(dying), 0, "abc", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := k.Recompute(keptOptions(dying))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stageKept(r, keptRows, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Commit(t.Context(), func(string) bool { return false }); err == nil || !dead {
+		t.Fatalf("the process did not die: %v", err)
+	}
+	_ = k.Close() // as the system gives up the lock of a process that is dead
+	books.commit(t, 0, [2]int{50, 0})
+	closing(t, books.out)
+	closing(t, open(t, options(fs)))
+	if v := verified(t, mem); !v.Sound() {
+		t.Errorf("the joiner was started again: %+v", v.Findings)
+	}
 }
 
 // keeping keeps house, for no replay.

@@ -225,7 +225,7 @@ func (h *Health) Report(ctx context.Context) (*health.Report, *health.Table, err
 		whole.Join(before)
 	}
 	if h.Features {
-		features, err := h.Output.features(start, h.History)
+		features, err := h.Output.features(ctx, start, h.History)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -236,7 +236,7 @@ func (h *Health) Report(ctx context.Context) (*health.Report, *health.Table, err
 		return nil, nil, err
 	}
 	r := health.NewReport(h.Date, now, alarmsOf(whole, start, end, h.History), h.Least)
-	if r.Events, err = h.Output.Decided(h.Date); err != nil {
+	if r.Events, err = h.Output.Decided(ctx, h.Date, nil); err != nil {
 		return nil, nil, err
 	}
 	r.Raters, err = h.raters(ctx)

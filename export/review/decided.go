@@ -1,6 +1,7 @@
 package review
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"maps"
@@ -16,8 +17,10 @@ import (
 
 // Decided says what became of the events of a day like 2026-11-22: of those that were decided in the commits
 // that closed its requests. It is nil where no manifest says so: there are none, or those of that time were
-// ended. Few manifests are read: commits close requests in the order of time.
-func (o *Output) Decided(day string) (*health.Events, error) {
+// ended. Commits close requests in the order of time, so that the first and the last one are found with few
+// manifests; but where outcomes were orphans all manifests between are read, 1,440 of a commit a minute. So
+// known, what was said of the day before or nil, is returned where nothing came to it since.
+func (o *Output) Decided(ctx context.Context, day string, known *health.Events) (*health.Events, error) {
 	start, err := time.Parse(time.DateOnly, day)
 	if err != nil {
 		return nil, &DayError{day}
@@ -40,6 +43,9 @@ func (o *Output) Decided(day string) (*health.Events, error) {
 	if last != nil {
 		end = &last.Cut
 	}
+	if known != nil && known.From == first.Cut.Number && known.To == end.Number {
+		return known, nil
+	}
 	var before joiner.Ledger
 	if first.Cut.Number > 1 {
 		earlier, err := commitAt(log, first.number-1, s.Begins, -1)
@@ -60,7 +66,7 @@ func (o *Output) Decided(day string) (*health.Events, error) {
 	out := &health.Events{From: first.Cut.Number, To: end.Number, Requests: of(events.KindRequest),
 		Outcomes: of(events.KindOutcome)}
 	if out.Outcomes[joiner.DispositionOrphan.String()] > 0 {
-		err = eachCounted(log, first.number, end.Number, health.DecodeLabels, func(t *health.Table) {
+		err = eachCounted(ctx, log, first.number, end.Number, health.DecodeLabels, func(t *health.Table) {
 			out.Orphans = out.Orphans.Plus(t.Orphans, 0)
 		})
 	}
@@ -69,9 +75,12 @@ func (o *Output) Decided(day string) (*health.Events, error) {
 
 // eachCounted visits the counts that commits carry, from an operation on, up to a commit. Those that cannot
 // be read, and those of operations that were ended meanwhile, are left out.
-func eachCounted(log *tablelog.Log, from, through uint64, decode func([]byte) (*health.Table, []string, error),
-	visit func(*health.Table)) error {
+func eachCounted(ctx context.Context, log *tablelog.Log, from, through uint64,
+	decode func([]byte) (*health.Table, []string, error), visit func(*health.Table)) error {
 	for n := from; ; n++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		op, err := log.Read(n)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -92,7 +101,7 @@ func eachCounted(log *tablelog.Log, from, through uint64, decode func([]byte) (*
 }
 
 // features are the counts of columns of so many days before a day, and of it, as far as the manifests are kept.
-func (o *Output) features(start time.Time, days int) (*tally.Table, error) {
+func (o *Output) features(ctx context.Context, start time.Time, days int) (*tally.Table, error) {
 	out := &tally.Table{}
 	s, err := o.state()
 	if err != nil || s == nil || s.Last == nil {
@@ -111,7 +120,7 @@ func (o *Output) features(start time.Time, days int) (*tally.Table, error) {
 	if last != nil {
 		end = last.Cut.Number
 	}
-	return out, eachCounted(log, first.number, end, health.Decode, func(t *health.Table) {
+	return out, eachCounted(ctx, log, first.number, end, health.Decode, func(t *health.Table) {
 		maps.DeleteFunc(t.Features.Hours, func(h int64, _ *tally.Hour) bool {
 			return h < from.Unix()/3600 || h >= to.Unix()/3600
 		})

@@ -54,8 +54,8 @@ func (p *pages) day(ctx context.Context, r *http.Request) (*page.DayPage, error)
 			return nil, err
 		}
 		out.Note = "As it was found out when the day was exported."
-		if err := p.decided(ctx, out.Content); err != nil {
-			return nil, err
+		if p.addEvents(ctx, out.Content) {
+			out.Note = "As it was found out when the day was exported; what became of its events is of now."
 		}
 	}
 	if out.Content == nil {
@@ -64,16 +64,58 @@ func (p *pages) day(ctx context.Context, r *http.Request) (*page.DayPage, error)
 	return out, err
 }
 
-// decided adds what became of the events of a day to what was found out when it was exported.
-func (p *pages) decided(ctx context.Context, c *page.Content) error {
+// mostDecided is of how many days is kept what became of their events.
+const mostDecided = 100
+
+// addEvents adds what became of the events of a day to what was found out when it was exported, and reports whether
+// it did. The rest of the page is worth showing without it.
+func (p *pages) addEvents(ctx context.Context, c *page.Content) bool {
 	if c == nil || c.Health == nil {
-		return nil
+		return false
 	}
+	found, err := p.eventsOf(ctx, c.Health.Day)
+	if err != nil && ctx.Err() == nil {
+		p.Log.Warn("what became of the events of a day is not shown", "day", c.Health.Day, "error", err)
+	}
+	c.Health.Events = found
+	return found != nil
+}
+
+// eventsOf is what became of the events of a day. It may read a thousand manifests: one day is looked at at a time.
+func (p *pages) eventsOf(ctx context.Context, day string) (*health.Events, error) {
+	release, err := p.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	output, err := p.output(ctx)
-	if err == nil {
-		c.Health.Events, err = output.Decided(c.Health.Day)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	p.mu.Lock()
+	known := p.decided[day]
+	p.mu.Unlock()
+	found, err := output.Decided(ctx, day, known)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.decided) >= mostDecided {
+		clear(p.decided)
+	}
+	p.decided[day] = found
+	return found, nil
+}
+
+// look waits until no other request looks at the rows or the commits of a day.
+func (p *pages) look(ctx context.Context) (release func(), err error) {
+	select {
+	case p.looks <- struct{}{}:
+		return func() { <-p.looks }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // compute looks at the rows of a day that was not exported. One day is computed at a time.
@@ -83,12 +125,11 @@ func (p *pages) compute(ctx context.Context, day *shards.ListedDay) (*page.Conte
 			"labeljoin report --date %s makes one, and export.daily exports days with what is said of them.", day.Rows,
 			mostRows, day.Day), nil
 	}
-	select {
-	case p.looks <- struct{}{}:
-		defer func() { <-p.looks }()
-	case <-ctx.Done():
-		return nil, "", ctx.Err()
+	release, err := p.look(ctx)
+	if err != nil {
+		return nil, "", err
 	}
+	defer release()
 	found := p.found(day)
 	if found == nil {
 		output, err := p.output(ctx)

@@ -16,6 +16,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/monitor"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
+	"github.com/labeljoin/labeljoin/export/health"
 	"github.com/labeljoin/labeljoin/export/page"
 	"github.com/labeljoin/labeljoin/export/review"
 	"github.com/labeljoin/labeljoin/export/shards"
@@ -26,8 +27,9 @@ type pages struct {
 	partition.Sources
 	looks chan struct{} // its only place is taken while a day is computed
 
-	mu     sync.Mutex
-	newest looked
+	mu      sync.Mutex
+	newest  looked
+	decided map[string]*health.Events // what became of the events of days, as it was found last
 }
 
 // New makes the pages. The error is about the file of tokens.
@@ -36,7 +38,7 @@ func New(s partition.Sources) (monitor.Pages, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pages{Sources: s, looks: make(chan struct{}, 1)}
+	p := &pages{Sources: s, looks: make(chan struct{}, 1), decided: map[string]*health.Events{}}
 	mux := http.NewServeMux()
 	for path, write := range map[string]func(context.Context, *http.Request, io.Writer) error{
 		page.FeaturesPath: p.features, page.LabelsPath: p.labels, page.EventsPath: p.events, page.RequestPath: p.request,

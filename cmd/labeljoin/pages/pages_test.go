@@ -1,6 +1,7 @@
 package pages_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -24,6 +25,7 @@ import (
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/page"
 	"github.com/labeljoin/labeljoin/export/shards"
+	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -52,7 +54,7 @@ func write(t *testing.T, c *config.Config, days ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := export.Open(export.Options{Bucket: at, Name: c.Name, RulesHash: "abc",
+	out, err := export.Open(export.Options{Bucket: at, Name: c.Name, RulesHash: "abc", CheckpointEvery: 1,
 		Labels: []joiner.Label{{Name: "clicked", Window: 30 * time.Minute}}})
 	if err != nil {
 		t.Fatal(err)
@@ -247,6 +249,32 @@ func TestDaysByPage(t *testing.T) {
 		if w := get(h, path, nil); w.Code != 404 {
 			t.Errorf("%s is %d: %s", path, w.Code, w.Body)
 		}
+	}
+}
+
+// TestADayWhoseCommitsCannotBeRead: what became of the events is left out, and the log says so.
+func TestADayWhoseCommitsCannotBeRead(t *testing.T) {
+	c := configure(t, "{listen: '127.0.0.1:8428'}")
+	write(t, c, "2026-11-20", "2026-11-21")
+	exportDays(t, c, "2026-11-20")
+	var log bytes.Buffer
+	h, _ := handlerThatLogs(t, c, slog.New(slog.NewTextHandler(&log, nil)))
+	const now = "what became of its events is of now"
+	for range 2 { // the second time, it is known
+		if w := get(h, page.LabelsPath+"?day=2026-11-20", nil); w.Code != 200 || !strings.Contains(w.Body.String(), now) {
+			t.Fatalf("%d: %s", w.Code, w.Body)
+		}
+	}
+	manifest := filepath.Join(c.Output.Dir, filepath.FromSlash(tablelog.ManifestPath(0, 1)))
+	if err := os.WriteFile(manifest, []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w := get(h, page.LabelsPath+"?day=2026-11-20", nil)
+	if w.Code != 200 || strings.Contains(w.Body.String(), now) || !strings.Contains(w.Body.String(), "10 positive of 100 known rows") {
+		t.Errorf("%d: %s", w.Code, w.Body)
+	}
+	if !strings.Contains(log.String(), "is not shown") {
+		t.Errorf("the log is %q", &log)
 	}
 }
 

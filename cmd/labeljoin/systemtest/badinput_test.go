@@ -214,7 +214,7 @@ func testTooManyOutcomes(t *testing.T, b *rig) {
 	}
 	b.closeAll(c, f)
 	// By OPERATIONS.md: 256 MiB of Pebble's cache and memory tables, which are in Go's heap where there is no cgo, a
-	// commit of up to 64 MiB, 160 MiB for the collector, and 55 MiB of the program itself. 570 to 640 MB were seen.
+	// commit of up to 128 MiB, 160 MiB for the collector, and 55 MiB of the program itself. 570 to 640 MB were seen.
 	b.boundedMemory(c, 800<<20)
 	c.stop()
 	rows := b.revisions("labeled", badColumns)

@@ -331,12 +331,17 @@ func (d *Decision) decided(row int) bool {
 	if d.rules.SameID == SameLast {
 		return false
 	}
+	some := false
 	for i := range d.rules.Labels {
-		if l := &d.rules.Labels[i]; l.Of == nil && (l.Agg != AggAny || d.cells[row][i].n == 0 || l.Until != nil) {
+		l := &d.rules.Labels[i]
+		if l.Of != nil {
+			continue // it is what the others, or the request, make it
+		}
+		if some = true; l.Agg != AggAny || d.cells[row][i].n == 0 || l.Until != nil {
 			return false
 		}
 	}
-	return true
+	return some
 }
 
 // RowLabel is one label of one row.

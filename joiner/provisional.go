@@ -72,11 +72,17 @@ func (r *Rules) ToldProvisional(label int, t *LabelUpdate) bool {
 	return r.Labels[label].provisionalAt(t.Window) && !r.certain(label, &t.Cells[label])
 }
 
+// ElapsedIsKnown reports whether a provisional value in an update, by the label's number, is one of
+// outcomes up to an age: a gap may make it unknown.
+func (r *Rules) ElapsedIsKnown(label int, t *LabelUpdate) bool {
+	return !r.unknown(t.RequestTS, &r.Labels[label], t.Window)
+}
+
 // The words of the column stage.
 const (
 	StageFinal       = "final"       // all labels are
-	StageProvisional = "provisional" // a label has a value that is not final
-	StagePending     = "pending"     // a label is not final, and none of these has a value
+	StageProvisional = "provisional" // the age of a label has passed and its window has not
+	StagePending     = "pending"     // a label is not final, and the age of none of these has passed
 )
 
 // StageOf says how final a row is, as the column stage does.

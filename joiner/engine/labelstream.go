@@ -40,7 +40,7 @@ type value struct {
 	Value *float64 `json:"value"`
 	TS    string   `json:"ts,omitempty"`
 	// Of a value that is provisional: the word, and up to how many seconds after the request
-	// outcomes count in it.
+	// outcomes count in it, unless a gap hides it.
 	Stage   string  `json:"stage,omitempty"`
 	Elapsed float64 `json:"elapsed,omitempty"`
 }
@@ -63,7 +63,10 @@ func (h *labelStream) add(t *joiner.LabelUpdate, anew bool) {
 	for _, j := range t.Labels {
 		v := valueOf(&t.Cells[j])
 		if h.rules.ToldProvisional(j, t) {
-			v.Stage, v.Elapsed = joiner.StageProvisional, t.Window.Seconds()
+			v.Stage = joiner.StageProvisional
+			if h.rules.ElapsedIsKnown(j, t) {
+				v.Elapsed = t.Window.Seconds()
+			}
 		}
 		a.Labels[h.rules.Labels[j].Name] = v
 	}

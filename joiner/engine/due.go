@@ -35,11 +35,17 @@ func (h *dueHeap) Pop() any {
 	return last
 }
 
+// sizeAtHand is about how many bytes an outcome takes at hand. A small one is mostly what is around its data.
+func sizeAtHand(key string, o *joiner.StoredOutcome) int {
+	const around = 256
+	return len(o.Data) + len(o.ID) + len(key) + around
+}
+
 // await has an outcome wait for the watermark.
 func (a *attributing) await(key string, o *joiner.StoredOutcome) {
 	due := dueOutcomes{ts: o.TS, key: key}
-	if a.bytes+len(o.Data) <= mostAtHand {
-		due.held, a.bytes = o, a.bytes+len(o.Data)
+	if size := sizeAtHand(key, o); a.bytes+size <= mostAtHand {
+		due.held, a.bytes = o, a.bytes+size
 	}
 	heap.Push(&a.due, due)
 }
@@ -52,7 +58,7 @@ func (a *attributing) next() (due dueOutcomes, held []*joiner.StoredOutcome) {
 	for len(a.due) > 0 && a.due[0].ts == due.ts && a.due[0].key == due.key {
 		o := heap.Pop(&a.due).(dueOutcomes).held
 		if all = all && o != nil; o != nil {
-			a.bytes -= len(o.Data)
+			a.bytes -= sizeAtHand(due.key, o)
 			held = append(held, o)
 		}
 	}

@@ -184,12 +184,27 @@ def fitting(file):
         if f.name not in found.column_names:
             return pa.nulls(found.num_rows, f.type)
         try:
+            if f.type in (pa.float32(), pa.list_(pa.float32())) and numbers(found[f.name].type, pa.types.is_list(f.type)):
+                return single(found[f.name])
             return found[f.name].cast(f.type)
         except pa.ArrowInvalid:
             return pa.array([fit(v, f.type) for v in found[f.name].to_pylist()], f.type)
         except pa.ArrowNotImplementedError:
             return pa.nulls(found.num_rows, f.type)
     return pa.table([column(f) for f in schema], schema=schema)
+
+def numbers(kind, in_lists):
+    kind = kind.value_type if in_lists and pa.types.is_list(kind) else kind
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind)
+
+def single(values):
+    """The nearest numbers of single precision; null for those that are too large."""
+    if pa.types.is_list(values.type):
+        lists = values.combine_chunks()
+        return pa.ListArray.from_arrays(lists.offsets, single(lists.values), mask=lists.is_null())
+    double = values.cast(pa.float64(), safe=False)
+    near = double.cast(pa.float32(), safe=False)
+    return pc.if_else(pc.and_(pc.is_inf(near), pc.is_finite(double)), pa.scalar(None, pa.float32()), near)
 
 def fit(value, kind):
     try:
@@ -272,7 +287,19 @@ def fitting(file):
     found = pl.scan_parquet(file, storage_options=store)
     names = found.collect_schema().names()
     return found.select(
-        (pl.col(n).cast(t, strict=False) if n in names else pl.lit(None, t)).alias(n) for n, t in schema.items())
+        (cast(pl.col(n), t) if n in names else pl.lit(None, t)).alias(n) for n, t in schema.items())
+
+def cast(column, kind):
+    if kind == pl.Float32:
+        return single(column)
+    if kind == pl.List(pl.Float32):
+        return column.cast(pl.List(pl.Float64), strict=False).list.eval(single(pl.element()))
+    return column.cast(kind, strict=False)
+
+def single(numbers):
+    """The nearest numbers of single precision; null for those that are too large."""
+    near, double = numbers.cast(pl.Float32, strict=False), numbers.cast(pl.Float64, strict=False)
+    return pl.when((near.is_infinite() & double.is_finite()).not_()).then(near)
 
 # The newest revision of every row, and no row that was withdrawn.
 rows = (pl.concat([fitting(f) for f in files])
@@ -338,7 +365,20 @@ def fitting(files):
     found = spark.read.parquet(*files)
     quoted = lambda name: "` + "`" + `" + name.replace("` + "`" + `", "` + "``" + `") + "` + "`" + `"
     column = lambda name: F.col(quoted(name)) if name in found.columns else F.lit(None)
-    return found.select([column(n).cast(t).alias(n) for n, t in columns])
+    return found.select([cast(column(n), t).alias(n) for n, t in columns])
+
+def cast(column, kind):
+    if kind == "float":
+        return single(column)
+    if kind == "array<float>":
+        return F.transform(column.cast("array<double>"), single)
+    return column.cast(kind)
+
+def single(number):
+    """The nearest number of single precision; null for one that is too large."""
+    near, infinite = number.cast("float"), float("inf")
+    large = (F.abs(near) == infinite) & (F.abs(number.cast("double")) != infinite)
+    return F.when(large, None).otherwise(near)
 
 rows = None
 for files in by_schema.values():

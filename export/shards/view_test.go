@@ -43,11 +43,13 @@ func TestView(t *testing.T) {
 	for engine, want := range map[string][]string{
 		"duckdb": {`try_cast("item_price" as double)`, `try_cast("tags" as varchar[])`, "'out/data/*/*.parquet'",
 			"reason <> 'withdrawn'"},
-		"pyarrow":  {`("item_price", pa.float64())`, `("tags", pa.list_(pa.string()))`, `Path("out/data")`},
-		"polars":   {`"item_price": pl.Float64`, `"tags": pl.List(pl.String)`, `Path("out/data")`},
+		"pyarrow": {`("item_price", pa.float64())`, `("tags", pa.list_(pa.string()))`, `Path("out/data")`,
+			"return single(found[f.name])"},
+		"polars":   {`"item_price": pl.Float64`, `"tags": pl.List(pl.String)`, `Path("out/data")`, "return single(column)"},
 		"datasets": {`("item_price", pa.float64())`, "rows = datasets.Dataset("},
 		"torch":    {`("item_price", pa.float64())`, "rows = DataLoader("},
-		"spark":    {`("item_price", "double")`, `("tags", "array<string>")`, `glob.glob("out/data/*/*.parquet")`},
+		"spark": {`("item_price", "double")`, `("tags", "array<string>")`, `glob.glob("out/data/*/*.parquet")`,
+			"return single(column)"},
 	} {
 		t.Run(engine, func(t *testing.T) {
 			text, err := View(engine, "out", Store{}, table, testOptions(nil))

@@ -165,8 +165,9 @@ def fitting(table, paths):
                 if before is not None and field.name not in new:
                     widened.add(field.name)
                 have[field.name] = new[field.name] = field if before is None else field.with_type(double(field.type))
-            elif single(before.type) and number(field.type) == "double" and not single(field.type):
-                have[field.name] = field
+            elif single(before.type) and number(field.type) and not single(field.type):
+                # Integers need doubles too: single precision has not all of them.
+                have[field.name] = field = field.with_type(double(field.type))
                 if field.name in new:
                     new[field.name] = field
                 else:

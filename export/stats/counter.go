@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/labeljoin/labeljoin/export/colfile"
 	"github.com/labeljoin/labeljoin/export/rowfile"
@@ -109,10 +110,20 @@ func (c *Counter) claim(k *counting) {
 // size is how many bytes a column holds, about.
 func (c *cells) size() (n int64) {
 	for _, t := range c.texts {
-		n += int64(len(t.entries))*int64(textEntrySize) + int64(len(t.pool))*poolBlock + 8*int64(cap(t.smallest))
+		pool := max(t.size, len(t.pool)*poolBlock) // a long text has a block of its own
+		n += int64(len(t.entries))*int64(textEntrySize) + int64(pool) + 8*int64(cap(t.smallest))
 	}
 	for _, a := range c.numbers {
-		if n += 8 * tableValues; a.dense != nil {
+		if a.few != nil {
+			n += int64(len(a.few.entries)) * int64(unsafe.Sizeof(entry{}))
+		}
+		if a.small != nil {
+			n += int64(unsafe.Sizeof(*a.small))
+		}
+		if a.powers != nil {
+			n += int64(unsafe.Sizeof(*a.powers))
+		}
+		if a.dense != nil {
 			n += 8 << denseBits
 		}
 	}

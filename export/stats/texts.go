@@ -184,7 +184,7 @@ func (t *texts) overflow(hash uint64) {
 			t.keep(e.hash)
 		}
 	}
-	t.entries, t.pool = nil, nil
+	t.entries, t.pool, t.size = nil, nil, 0
 	t.keep(hash)
 }
 

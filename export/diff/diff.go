@@ -116,7 +116,8 @@ type differ struct {
 	out   *Result
 	asked map[string]bool // keys of the rows that are told of
 
-	valued bool // the values themselves are compared, and not their sums
+	valued bool              // the values themselves are compared, and not their sums
+	texts  map[string]string // the values that were read first: labels have few, and rows share them
 }
 
 // passRow is a row of one pass.
@@ -129,7 +130,13 @@ type passRow struct {
 }
 
 // rowSize is about how many bytes a row takes.
-func (d *differ) rowSize() int64 { return int64(160 + 8*len(d.names)) }
+func (d *differ) rowSize() int64 {
+	column := 8
+	if d.valued { // the head of a text, and the text: a number, or one that rows share
+		column = 32
+	}
+	return int64(160 + column*len(d.names))
+}
 
 // settleColumns lists the columns of both sides.
 func (d *differ) settleColumns() {

@@ -89,7 +89,8 @@ const MostShown = 20
 // of B in the rows that both have. A and B are as of Compare. Of Options, Ignore has no effect.
 func CompareLabels(ctx context.Context, a, b string, pairs []LabelPair, o Options) (*LabelsResult, error) {
 	o.Memory = cmp.Or(o.Memory, 256<<20)
-	d := &differ{opts: o, seed: maphash.MakeSeed(), out: &Result{}, index: map[string]int{}, valued: true}
+	d := &differ{opts: o, seed: maphash.MakeSeed(), out: &Result{}, index: map[string]int{}, valued: true,
+		texts: map[string]string{}}
 	out := &LabelsResult{Pairs: make([]LabelsPair, len(pairs))}
 	for _, p := range pairs {
 		for _, name := range []string{p.A, p.B} {
@@ -334,4 +335,18 @@ func valueText(value []byte) string {
 	default:
 		return text
 	}
+}
+
+// mostTexts is how many values rows share. Labels that have more are numbers, as a rule, which are short.
+const mostTexts = 1 << 12
+
+// shared is a text that rows with the same one share, so that a pass holds long ones once.
+func (d *differ) shared(text string) string {
+	if known, ok := d.texts[text]; ok {
+		return known
+	}
+	if len(d.texts) < mostTexts {
+		d.texts[text] = text
+	}
+	return text
 }

@@ -218,7 +218,7 @@ func (d *differ) read(ctx context.Context, s *side, pass, passes uint64) (map[st
 			at, compared := d.index[name]
 			switch {
 			case compared && d.valued:
-				h.values[at] = valueText(value)
+				h.values[at] = d.shared(valueText(value))
 			case compared:
 				h.sums[at] = d.sum(value)
 			}

@@ -106,10 +106,11 @@ func withRoom[T any](s []T, room int) []T {
 }
 
 // foresee gives the column room for so many times what it holds, and a little more: then the
-// rest of the rows copies nothing, and little of the memory stays empty.
+// rest of the rows copies nothing, and little of the memory stays empty. Of a column that holds
+// nothing yet nothing is known, and it grows like others.
 func (c *column) foresee(times float64) {
 	room := func(n int) int { return int(float64(n) * times * (1 + 1.0/32)) }
-	c.foreseen = true
+	c.foreseen = len(c.tags) > 0 || len(c.nums) > 0 || len(c.offsets) > 0 || len(c.lens) > 0
 	if c.tags != nil {
 		c.tags = withRoom(c.tags, room(len(c.tags)))
 	}

@@ -26,3 +26,20 @@ func TestTextsAreUTF8(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingIsForeseenOfAnEmptyColumn: one whose first value comes late doubles, as others do, and does not copy
+// all it has for every eighth that comes.
+func TestNothingIsForeseenOfAnEmptyColumn(t *testing.T) {
+	c := &column{}
+	c.foresee(20)
+	copies := 0
+	for i := range 10_000 {
+		before := cap(c.nums)
+		if c.addInt(int64(i)); cap(c.nums) != before {
+			copies++
+		}
+	}
+	if copies > 12 {
+		t.Errorf("it grew %d times", copies)
+	}
+}

@@ -84,7 +84,7 @@ func columnNames(f *TableFile) string {
 // the table after every commit.
 func TestSchemaHoldsStill(t *testing.T) {
 	mem := vfs.NewMem()
-	for i, c := range []struct {
+	for i, step := range []struct {
 		labels []joiner.Label
 		weight bool
 		rows   [][]events.Field
@@ -102,32 +102,30 @@ func TestSchemaHoldsStill(t *testing.T) {
 		{[]joiner.Label{{Name: "clicked"}}, false, [][]events.Field{{}},
 			"Tags string, age double, feature_clicked double, clicked double, bought double, weight double", 0},
 	} {
-		t.Run(c.want, func(t *testing.T) {
-			var text bytes.Buffer
-			opts := options(mem)
-			opts.Labels, opts.Weight, opts.CheckpointEvery, opts.Log = c.labels, c.weight, 1, slog.New(slog.NewJSONHandler(&text, nil))
-			o := open(t, opts)
-			commitFeatures(t, o, c.rows...)
-			notes := o.FeatureNotes()
-			if err := o.Close(); err != nil {
-				t.Fatal(err)
+		var text bytes.Buffer
+		opts := options(mem)
+		opts.Labels, opts.Weight, opts.CheckpointEvery, opts.Log = step.labels, step.weight, 1, slog.New(slog.NewJSONHandler(&text, nil))
+		o := open(t, opts)
+		commitFeatures(t, o, step.rows...)
+		notes := o.FeatureNotes()
+		if err := o.Close(); err != nil {
+			t.Fatal(err)
+		}
+		files, schema := liveFiles(t, mem)
+		if got := columnNames(&files[i]); got != step.want {
+			t.Errorf("commit %d: columns %s, want %s", i+1, got, step.want)
+		}
+		if got := strings.Count(text.String(), "WARN"); got != step.said {
+			t.Errorf("commit %d: %d warnings, want %d:\n%s", i+1, got, step.said, &text)
+		}
+		if i == 1 && !slices.Equal(notes.Unfit, []UnfitFeature{{Column: "age", Type: "double", Values: 2, Example: `"old"`}}) {
+			t.Errorf("unfit %+v", notes.Unfit)
+		}
+		for _, col := range files[i].Columns {
+			if !slices.ContainsFunc(schema, func(s tablelog.SchemaColumn) bool { return s.Name == col.Name && s.Type == col.Type.String() }) {
+				t.Errorf("commit %d: the schema has no %v: %+v", i+1, col, schema)
 			}
-			files, schema := liveFiles(t, mem)
-			if got := columnNames(&files[i]); got != c.want {
-				t.Errorf("commit %d: columns %s, want %s", i+1, got, c.want)
-			}
-			if got := strings.Count(text.String(), "WARN"); got != c.said {
-				t.Errorf("commit %d: %d warnings, want %d:\n%s", i+1, got, c.said, &text)
-			}
-			if i == 1 && !slices.Equal(notes.Unfit, []UnfitFeature{{Column: "age", Type: "double", Values: 2, Example: `"old"`}}) {
-				t.Errorf("unfit %+v", notes.Unfit)
-			}
-			for _, col := range files[i].Columns {
-				if !slices.ContainsFunc(schema, func(s tablelog.SchemaColumn) bool { return s.Name == col.Name && s.Type == col.Type.String() }) {
-					t.Errorf("commit %d: the schema has no %v: %+v", i+1, col, schema)
-				}
-			}
-		})
+		}
 	}
 	if v := verified(t, mem); !v.Sound() {
 		t.Fatalf("verdict %+v", v)

@@ -30,19 +30,17 @@ func TestVotesTellNothingEarly(t *testing.T) {
 	m.Watched = true
 	x := &joiner.Entry{Known: true, Key: joiner.RequestKey{TS: t0, ID: "r"}}
 	x.Request.Pieces = []joiner.StoredPiece{{Data: string(requestEvent(1, t0, "").Data)}}
-	for i, c := range []struct {
+	for i, step := range []struct {
 		kind        string
 		rows, tells int
 	}{{"a", 0, 0}, {"b", 0, 0}, {"click", 1, 1}, {"c", 0, 0}} {
-		t.Run(c.kind, func(t *testing.T) {
-			made = 0
-			ev := outcomeEvent(m, uint64(2+i), t0.Add(time.Duration(i)), c.kind)
-			fx, err := m.Step(x, ev, rules.At(t0, events.MinTime))
-			if err != nil || made != c.rows || len(fx.Updates) != c.tells {
-				t.Errorf("outcome %s: rows are made %d times, %d are told (%v), want %d and %d", c.kind, made, len(fx.Updates), err,
-					c.rows, c.tells)
-			}
-		})
+		made = 0
+		ev := outcomeEvent(m, uint64(2+i), t0.Add(time.Duration(i)), step.kind)
+		fx, err := m.Step(x, ev, rules.At(t0, events.MinTime))
+		if err != nil || made != step.rows || len(fx.Updates) != step.tells {
+			t.Errorf("outcome %s: rows are made %d times, %d are told (%v), want %d and %d", step.kind, made, len(fx.Updates), err,
+				step.rows, step.tells)
+		}
 	}
 }
 

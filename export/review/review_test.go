@@ -69,10 +69,11 @@ func counter() tablelog.Sink {
 	return c
 }
 
-func newOutput(t *testing.T) *output {
+func newOutput(t *testing.T, declared ...export.Feature) *output {
 	o := &output{t: t, dir: filepath.Join(t.TempDir(), "labeled")}
 	var err error
-	if o.out, err = export.Open(export.Options{Bucket: bucket.NewDir(vfs.Default, o.dir), Name: "feed", RulesHash: "abc", Labels: rules().Labels, Statistics: counter}); err != nil {
+	if o.out, err = export.Open(export.Options{Bucket: bucket.NewDir(vfs.Default, o.dir), Name: "feed", RulesHash: "abc",
+		Labels: rules().Labels, Statistics: counter, Features: declared}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = o.out.Close() }) // closed before in some tests

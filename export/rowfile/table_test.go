@@ -218,17 +218,15 @@ func TestIntegersOfOldBecomeDoubles(t *testing.T) {
 	}
 	table := l.NewTable(known)
 	one, other := table.NewBuilder(), table.NewBuilder()
-	for i, c := range []struct {
+	for i, step := range []struct {
 		to    *Builder
 		v     events.Value
 		unfit int64
 	}{{one, integer(1 << 60), 0}, {other, integer(3), 0}, {other, events.Value{Kind: events.ValueDouble, Float: 4}, 0}, {one, half, 1}} {
-		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			s := row(c.v)
-			if unfit, err := c.to.Add(&s.req, &s.row); err != nil || unfit != c.unfit {
-				t.Fatalf("row %d: %d do not fit, want %d: %v", i, unfit, c.unfit, err)
-			}
-		})
+		s := row(step.v)
+		if unfit, err := step.to.Add(&s.req, &s.row); err != nil || unfit != step.unfit {
+			t.Fatalf("row %d: %d do not fit, want %d: %v", i, unfit, step.unfit, err)
+		}
 	}
 	rows, _ := readAll(t, first(encode(t, one)))
 	more, _ := readAll(t, first(encode(t, other)))

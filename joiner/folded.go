@@ -14,6 +14,13 @@ type folded struct {
 	n        int
 }
 
+// mostKept bounds the parts of a decision that is kept: they take some 10 MB then. A larger one is made
+// anew, as it would be of a request that is not at hand.
+const mostKept = 100_000
+
+// parts is what a decision holds: folds, votes and pairs.
+func (d *Decision) parts() int { return len(d.folds) + d.held + len(d.copies) }
+
 func (k *folded) forget() { *k = folded{} }
 
 // forgetMade forgets what was made of the outcomes, as one of them is taken away.
@@ -28,7 +35,8 @@ func (x *Entry) decideAll(m *Machine) (*events.Request, *Decision, error) {
 	k := &x.folded
 	if k.decision == nil || k.decision.rules != m.Rules {
 		req, d, err := x.decide(m, m.Rules, lateSeqAny)
-		if err == nil && m.Rules.SameID == SameFirst { // edits are folded when all are there
+		// Edits are folded when all are there.
+		if err == nil && m.Rules.SameID == SameFirst && d.parts() <= mostKept {
 			*k = folded{decision: d, req: req, n: len(x.Outcomes)}
 		}
 		return req, d, err
@@ -37,5 +45,9 @@ func (x *Entry) decideAll(m *Machine) (*events.Request, *Decision, error) {
 		k.decision.AddFact(&x.Outcomes[k.n])
 		x.work.Folded++
 	}
-	return k.req, k.decision, nil
+	req, d := k.req, k.decision
+	if d.parts() > mostKept {
+		k.forget()
+	}
+	return req, d, nil
 }

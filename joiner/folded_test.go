@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,5 +106,32 @@ func TestEachOutcomeIsFoldedOnce(t *testing.T) {
 	}
 	if len(told) != 1 || told[0].Cells[0].Value != 1 || told[0].Cells[0].TS != t0 {
 		t.Errorf("told is %+v", told)
+	}
+}
+
+// TestLargeDecisionIsNotKept: what is folded of a request with very many items and labels is folded anew,
+// as it would fill the memory.
+func TestLargeDecisionIsNotKept(t *testing.T) {
+	rules := &joiner.Rules{}
+	for range 101 {
+		rules.Labels = append(rules.Labels, clicks(time.Minute, joiner.AggAny))
+	}
+	items := make([]string, 1000)
+	for i := range items {
+		items[i] = fmt.Sprintf(`{"item_id":"%d"}`, i)
+	}
+	m, now := machine(rules), rules.At(t0, events.MinTime)
+	m.Watched = true
+	x := &joiner.Entry{Key: joiner.RequestKey{ID: "r"}}
+	if _, err := m.Step(x, requestEvent(1, t0, `,"items":[`+strings.Join(items, ",")+"]"), now); err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint64(3) {
+		if _, err := m.Step(x, outcomeEvent(m, 2+i, t0.Add(time.Duration(i)), "click"), now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if folded := x.Work().Folded; folded != 1+2+3 {
+		t.Errorf("3 outcomes were folded %d times in all", folded)
 	}
 }

@@ -85,7 +85,8 @@ func write(t *testing.T, c *config.Config, days ...string) {
 		if _, err := s.Commit(context.Background(), &joiner.Cut{Number: uint64(n + 1), Nonce: fmt.Sprint(n),
 			RulesHash: "abc", MaxEvent: closed,
 			From: []events.Position{{Input: "S", Created: 5, Next: uint64(n*10 + 10)}},
-			Progress: joiner.Progress{Commit: uint64(n + 1), Clock: joiner.NewClock(), ClosedThrough: closed, PublishedThrough: closed,
+			Progress: joiner.Progress{Commit: uint64(n + 1), Clock: joiner.NewClock(), ClosedThrough: closed,
+				PublishedThrough: closed,
 				Inputs: []events.Position{{Input: "S", Created: 5, Next: uint64(n*10 + 20)}}}}); err != nil {
 			t.Fatal(err)
 		}
@@ -270,7 +271,8 @@ func TestADayWhoseCommitsCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := get(h, page.LabelsPath+"?day=2026-11-20", nil)
-	if w.Code != 200 || strings.Contains(w.Body.String(), now) || !strings.Contains(w.Body.String(), "10 positive of 100 known rows") {
+	if w.Code != 200 || strings.Contains(w.Body.String(), now) ||
+		!strings.Contains(w.Body.String(), "10 positive of 100 known rows") {
 		t.Errorf("%d: %s", w.Code, w.Body)
 	}
 	if !strings.Contains(log.String(), "is not shown") {

@@ -87,7 +87,7 @@ func write(t *testing.T, c *config.Config, days ...string) {
 			From: []events.Position{{Input: "S", Created: 5, Next: uint64(n*10 + 10)}},
 			Progress: joiner.Progress{Commit: uint64(n + 1), Clock: joiner.NewClock(), ClosedThrough: closed,
 				PublishedThrough: closed,
-				Inputs: []events.Position{{Input: "S", Created: 5, Next: uint64(n*10 + 20)}}}}); err != nil {
+				Inputs:           []events.Position{{Input: "S", Created: 5, Next: uint64(n*10 + 20)}}}}); err != nil {
 			t.Fatal(err)
 		}
 	}

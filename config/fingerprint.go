@@ -15,27 +15,10 @@ import (
 // default is spelled out. The shape of that JSON is stored with every commit
 // through this hash, so it must never change.
 func (c *Config) Fingerprint() string {
-	type label struct {
-		Name        string        `json:"name"`
-		When        string        `json:"when"`
-		Window      time.Duration `json:"window"`
-		From        time.Duration `json:"from,omitempty"`
-		Value       Agg           `json:"value"`
-		Of          string        `json:"of,omitempty"`
-		Until       string        `json:"until,omitempty"`
-		Provisional time.Duration `json:"provisional,omitempty"`
-		// Pair are its settings, in their order.
-		Pair []string `json:"pair,omitempty"`
-		// Columns are names, types and expressions, in turn.
-		Columns [][3]string    `json:"columns,omitempty"`
-		Votes   map[string]any `json:"votes,omitempty"` // unless outcomes are no votes
-		// Of the request alone the condition says more than it did: it once needed an outcome.
-		RowAlone bool `json:"row_alone,omitempty"`
-	}
 	type rules struct {
 		Version    int                    `json:"version"`
 		Join       map[string]any         `json:"join"`
-		Labels     []label                `json:"labels"`
+		Labels     []canonicalLabel       `json:"labels"`
 		Separator  string                 `json:"separator"`
 		Declared   map[string]FeatureType `json:"declared"`
 		Mode       FeaturesMode           `json:"mode,omitempty"` // unless it is evolve
@@ -54,7 +37,7 @@ func (c *Config) Fingerprint() string {
 			"max_future": j.MaxFuture.Std(), "max_age": j.MaxAge.Std(),
 			"negatives": j.Negatives, "impression": j.Impression, "sample_negatives": j.SampleNegatives,
 		},
-		Labels:     []label{},
+		Labels:     []canonicalLabel{},
 		Separator:  c.Features.Separator,
 		Declared:   map[string]FeatureType{},
 		RequestsTS: c.Inputs.unit(InputRequests),
@@ -75,12 +58,7 @@ func (c *Config) Fingerprint() string {
 		}
 	}
 	for _, l := range c.Labels {
-		of := label{Name: l.Name, When: l.When, Window: l.Window.Std(), From: l.From.Std(), Value: l.Value, Of: l.Of,
-			Until: l.Until, Provisional: l.Provisional.Std(), Pair: l.Pair.canonical(), Votes: l.canonicalVotes(), RowAlone: l.RowAlone(c.Join.Rows)}
-		for _, column := range l.Columns {
-			of.Columns = append(of.Columns, [3]string{column.Name, string(column.Type), column.Value})
-		}
-		canonical.Labels = append(canonical.Labels, of)
+		canonical.Labels = append(canonical.Labels, l.canonical(c.Join.Rows))
 	}
 	if c.Features.Mode != FeaturesEvolve {
 		canonical.Mode = c.Features.Mode
@@ -95,6 +73,38 @@ func (c *Config) Fingerprint() string {
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
+}
+
+// canonicalLabel is what a fingerprint says of a label.
+type canonicalLabel struct {
+	Name        string        `json:"name"`
+	When        string        `json:"when"`
+	Window      time.Duration `json:"window"`
+	From        time.Duration `json:"from,omitempty"`
+	Value       Agg           `json:"value"`
+	Of          string        `json:"of,omitempty"`
+	Until       string        `json:"until,omitempty"`
+	Provisional time.Duration `json:"provisional,omitempty"`
+	// Pair are its settings, in their order.
+	Pair []string `json:"pair,omitempty"`
+	// Columns are names, types and expressions, in turn.
+	Columns [][3]string    `json:"columns,omitempty"`
+	Votes   map[string]any `json:"votes,omitempty"` // unless outcomes are no votes
+	// Of the request alone the condition says more than it did: it once needed an outcome.
+	RowAlone bool `json:"row_alone,omitempty"`
+}
+
+// canonical is what the fingerprint says of the label, where there are rows of that kind.
+func (l *Label) canonical(rows Rows) canonicalLabel {
+	of := canonicalLabel{
+		Name: l.Name, When: l.When, Window: l.Window.Std(), From: l.From.Std(), Value: l.Value, Of: l.Of,
+		Until: l.Until, Provisional: l.Provisional.Std(), Pair: l.Pair.canonical(), Votes: l.canonicalVotes(),
+		RowAlone: l.RowAlone(rows),
+	}
+	for _, column := range l.Columns {
+		of.Columns = append(of.Columns, [3]string{column.Name, string(column.Type), column.Value})
+	}
+	return of
 }
 
 // canonicalStages says when rows are written before their close: only that counts, and not which

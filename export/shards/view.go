@@ -184,7 +184,8 @@ def fitting(file):
         if f.name not in found.column_names:
             return pa.nulls(found.num_rows, f.type)
         try:
-            if f.type in (pa.float32(), pa.list_(pa.float32())) and numbers(found[f.name].type, pa.types.is_list(f.type)):
+            listed = pa.types.is_list(f.type)
+            if f.type in (pa.float32(), pa.list_(pa.float32())) and numbers(found[f.name].type, listed):
                 return single(found[f.name])
             return found[f.name].cast(f.type)
         except pa.ArrowInvalid:

@@ -167,6 +167,7 @@ var refusedScenarios = map[string]bool{
 	"of_labels": true, "label_columns": true, "votes": true, "votes_classes": true,
 	"pairs": true, "pairs_sequences": true, "pairs_edits": true, "pairs_attributed": true,
 	"votes_attributed": true, "votes_shares": true, "of_request": true,
+	"early_request": true, "early_request_only": true, "provisional_any": true, "rows_request_item": true,
 	"each": true, "each_label": true, "provisional": true, "provisional_stages": true,
 }
 

@@ -95,10 +95,9 @@ type Label struct {
 	//
 	// Default: none. Most labels say what happened.
 	Of string `yaml:"of"`
-	// Whether rows wait for the label, or for its provisional value if it has one. With close they do. With each they are
-	// written without it,
-	// once the labels that they wait for are final, and again when its window has ended; until
-	// then it is null, and the column pending names it.
+	// Whether rows wait for the label, or for its provisional value if it has one. With close they
+	// do. With each they are written without it, once the labels that they wait for are final, and
+	// again when its window has ended; until then it is null, and the column pending names it.
 	//
 	// Default: each if join.emit is each, and else close. A row that is written once is easiest
 	// to read.

@@ -349,9 +349,8 @@ type RowLabel struct{ Row, Label int }
 
 // Positives lists where a label has something that may have been told before the close.
 // An outcome counts for it, and it is an AggAny, which is told at once, or is provisional
-// before, or its window ends before the longest one. Or it is made of others, has such a window, and its row is kept.
-// It
-// uses the memory of RowsReuse.
+// before, or its window ends before the longest one. Or it is made of others, has such a
+// window, and its row is kept. It uses the memory of RowsReuse.
 func (d *Decision) Positives() []RowLabel {
 	d.settleEdits()
 	var spots []RowLabel

@@ -96,17 +96,7 @@ func TestQuestionsAreAskedInTheOrderOfTheArgument(t *testing.T) {
 		},
 		"$JS.API.STREAM.MSG.GET.log": {`{"error":{"code":404,"err_code":10037,"description":"no message found"}}`},
 	}
-	sub, err := nc.Subscribe("$JS.API.>", func(m *nats.Msg) {
-		asked = append(asked, m.Subject)
-		if list := answers[m.Subject]; len(list) > 0 {
-			answers[m.Subject] = list[1:]
-			_ = m.Respond([]byte(list[0]))
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sub.Unsubscribe()
+	defer answering(t, nc, answers, &asked)()
 	js, err := jetstream.New(nc)
 	if err != nil {
 		t.Fatal(err)
@@ -137,15 +127,8 @@ func TestALogThatIsTrimmedWhileItIsAskedProvesNothing(t *testing.T) {
 				"$JS.API.STREAM.INFO.log":    {info, info, strings.Replace(info, `"first_seq":1`, `"first_seq":`+first, 1), info},
 				"$JS.API.STREAM.MSG.GET.log": {`{"error":{"code":404,"err_code":10037,"description":"no message found"}}`},
 			}
-			sub, err := nc.Subscribe("$JS.API.>", func(m *nats.Msg) {
-				if list := answers[m.Subject]; len(list) > 0 {
-					answers[m.Subject] = list[1:]
-					_ = m.Respond([]byte(list[0]))
-				}
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
+			var asked []string
+			defer answering(t, nc, answers, &asked)()
 			js, err := jetstream.New(nc)
 			if err != nil {
 				t.Fatal(err)
@@ -158,10 +141,28 @@ func TestALogThatIsTrimmedWhileItIsAskedProvesNothing(t *testing.T) {
 			if a.nothing != nothing {
 				t.Errorf("with a first message %s, message 5 being the last one read: nothing follows is %v", first, a.nothing)
 			}
-			if err := sub.Unsubscribe(); err != nil {
-				t.Fatal(err)
-			}
 		})
+	}
+}
+
+// answering has a broker answer as it is told, by subject, one answer after the other, until stop. It notes
+// what was asked.
+func answering(t *testing.T, nc *nats.Conn, answers map[string][]string, asked *[]string) (stop func()) {
+	t.Helper()
+	sub, err := nc.Subscribe("$JS.API.>", func(m *nats.Msg) {
+		*asked = append(*asked, m.Subject)
+		if list := answers[m.Subject]; len(list) > 0 {
+			answers[m.Subject] = list[1:]
+			_ = m.Respond([]byte(list[0]))
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := sub.Unsubscribe(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -89,16 +89,8 @@ func Compare(ctx context.Context, a, b string, o Options) (*Result, error) {
 		}
 	}
 	d.settleColumns()
-	passes := uint64(1 + (d.sides[0].rows+d.sides[1].rows)*d.rowSize()/o.Memory)
-	for pass := range passes {
-		var held [2]map[string][]passRow
-		for i := range held {
-			var err error
-			if held[i], err = d.read(ctx, &d.sides[i], pass, passes); err != nil {
-				return nil, err
-			}
-		}
-		d.merge(held[0], held[1])
+	if err := d.eachPass(ctx, len(d.sides), func(rows [2]map[string][]passRow) { d.merge(rows[0], rows[1]) }); err != nil {
+		return nil, err
 	}
 	if err := d.lookUp(ctx); err != nil {
 		return nil, err
@@ -136,6 +128,23 @@ func (d *differ) rowSize() int64 {
 		column = 32
 	}
 	return int64(160 + column*len(d.names))
+}
+
+// eachPass reads the rows of the first sides, so many of them, in as many passes as the memory asks for. take gets those of
+// one pass, by key.
+func (d *differ) eachPass(ctx context.Context, sides int, take func(rows [2]map[string][]passRow)) error {
+	passes := uint64(1 + (d.sides[0].rows+d.sides[1].rows)*d.rowSize()/d.opts.Memory)
+	for pass := range passes {
+		var rows [2]map[string][]passRow
+		for i := range sides {
+			var err error
+			if rows[i], err = d.read(ctx, &d.sides[i], pass, passes); err != nil {
+				return err
+			}
+		}
+		take(rows)
+	}
+	return nil
 }
 
 // settleColumns lists the columns of both sides.

@@ -100,9 +100,9 @@ func CompareLabels(ctx context.Context, a, b string, pairs []LabelPair, o Option
 			}
 		}
 	}
-	sides := []string{a, b}[:2]
-	if b == "" {
-		sides = sides[:1]
+	sides := []string{a}
+	if b != "" {
+		sides = append(sides, b)
 	}
 	for i, at := range sides {
 		if err := d.survey(ctx, &d.sides[i], at); err != nil {
@@ -121,19 +121,14 @@ func CompareLabels(ctx context.Context, a, b string, pairs []LabelPair, o Option
 			out.Pairs[k].A, out.Pairs[k].B = p.A, p.B
 		}
 	}
-	passes := uint64(1 + (d.sides[0].rows+d.sides[1].rows)*d.rowSize()/o.Memory)
-	for pass := range passes {
-		var held [2]map[string][]passRow
-		for i := range sides {
-			var err error
-			if held[i], err = d.read(ctx, &d.sides[i], pass, passes); err != nil {
-				return nil, err
-			}
+	err := d.eachPass(ctx, len(sides), func(rows [2]map[string][]passRow) {
+		if len(sides) == 1 {
+			rows[1] = rows[0]
 		}
-		if b == "" {
-			held[1] = held[0]
-		}
-		d.pairUp(held[0], held[1], out)
+		d.pairUp(rows[0], rows[1], out)
+	})
+	if err != nil {
+		return nil, err
 	}
 	for i := range out.Pairs {
 		out.Pairs[i].settle()

@@ -121,14 +121,12 @@ func valueOf(c *joiner.Cell) *value {
 
 // messageID is the same whenever the same thing is announced. What a crash
 // makes come in another order may be announced anew with other contents: were
-// its id the same, the broker would drop the new and keep the old. And what is provisional
-// may be told again after the close was: then the close has to be told again too, and what
-// follows it, so that with provisional labels each start of the engine has ids of its own.
+// its id the same, the broker would drop the new and keep the old.
 func (h *labelStream) messageID(data []byte, anew bool) string {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%d:%s", len(h.name), h.name)
 	sum.Write(data)
-	if anew || h.rules.HasProvisional() {
+	if anew {
 		sum.Write([]byte(h.start))
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:16])

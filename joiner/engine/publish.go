@@ -88,8 +88,9 @@ func (a *publishing) all(ctx context.Context, p Publisher, from, to events.Time,
 		if err != nil {
 			return err
 		}
-		// Of a request that is alone nothing else can have been told of its close.
-		anew := v.request.TS <= a.anew && !v.isAlone
+		// Of a request that is alone nothing else can have been told than the same again, unless it was told
+		// while it was provisional.
+		anew := v.request.TS <= a.anew && (!v.isAlone || a.labels.rules.HasProvisional())
 		told = tell(told[:0], v, rowsToTell(&v.decision, by), anew)
 		for i := range told {
 			a.labels.add(&told[i], anew)

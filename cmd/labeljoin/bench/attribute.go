@@ -1,11 +1,13 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
@@ -110,10 +112,8 @@ func (b *Attribute) Run(ctx context.Context) (result *attributeResult, err error
 			return nil, err
 		}
 	}
-	speed := func(r *liveResult) float64 { return r.EndToEndPerS }
-	cpu := func(r *liveResult) float64 { return -r.CPUMicros }
-	result.Ratio = bestOf(result.Unnamed, speed) / bestOf(result.Named, speed)
-	result.CPU = bestOf(result.Unnamed, cpu) / bestOf(result.Named, cpu)
+	result.Ratio = mostPerSOf(result.Unnamed) / mostPerSOf(result.Named)
+	result.CPU = leastCPUOf(result.Unnamed) / leastCPUOf(result.Named)
 	return result, nil
 }
 
@@ -149,11 +149,12 @@ func (b *Attribute) turn(ctx context.Context, dir, config string, published *liv
 	return b.joinAll(ctx, s, &result)
 }
 
-// bestOf is the largest figure of the turns.
-func bestOf(turns []*liveResult, figure func(*liveResult) float64) float64 {
-	most := figure(turns[0])
-	for _, r := range turns {
-		most = max(most, figure(r))
-	}
-	return most
+// mostPerSOf is how many events a second the fastest turn joined.
+func mostPerSOf(turns []*liveResult) float64 {
+	return slices.MaxFunc(turns, func(a, b *liveResult) int { return cmp.Compare(a.EndToEndPerS, b.EndToEndPerS) }).EndToEndPerS
+}
+
+// leastCPUOf is the CPU of an event, in microseconds, in the turn that used least.
+func leastCPUOf(turns []*liveResult) float64 {
+	return slices.MinFunc(turns, func(a, b *liveResult) int { return cmp.Compare(a.CPUMicros, b.CPUMicros) }).CPUMicros
 }

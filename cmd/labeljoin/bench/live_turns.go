@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"math"
 	"path/filepath"
 )
 
@@ -17,14 +16,9 @@ type countingResult struct {
 }
 
 func (r *countingResult) Lines() (lines []string) {
-	turn := func(name string, turns []*liveResult) {
-		for i, t := range turns {
-			lines = append(lines, fmt.Sprintf("%-20s turn %d: %6.2f us of CPU an event, %9.0f events/s", name, i+1, t.CPUMicros,
-				t.EndToEndPerS))
-		}
+	for i, without := range r.Without {
+		lines = append(lines, turnLine("without statistics", without), turnLine("with statistics", r.With[i]))
 	}
-	turn("without statistics", r.Without)
-	turn("with statistics", r.With)
 	return append(lines, fmt.Sprintf("statistics: %.1f %% more CPU", 100*r.Cost))
 }
 
@@ -49,13 +43,6 @@ func (b *Live) Counting(ctx context.Context, turns int) (*countingResult, error)
 			}
 		}
 	}
-	least := func(turns []*liveResult) float64 {
-		cpu := math.Inf(1)
-		for _, t := range turns {
-			cpu = min(cpu, t.CPUMicros)
-		}
-		return cpu
-	}
-	r.Cost = least(r.With)/least(r.Without) - 1
+	r.Cost = leastCPUOf(r.With)/leastCPUOf(r.Without) - 1
 	return r, nil
 }

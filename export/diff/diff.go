@@ -130,7 +130,7 @@ func (d *differ) rowSize() int64 {
 	return int64(160 + column*len(d.names))
 }
 
-// eachPass reads the rows of the first sides, so many of them, in as many passes as the memory asks for. take gets those of
+// eachPass reads the rows of the first sides, in as many passes as the memory asks for. take gets those of
 // one pass, by key.
 func (d *differ) eachPass(ctx context.Context, sides int, take func(rows [2]map[string][]passRow)) error {
 	passes := uint64(1 + (d.sides[0].rows+d.sides[1].rows)*d.rowSize()/d.opts.Memory)

@@ -151,7 +151,8 @@ func (b *Attribute) turn(ctx context.Context, dir, config string, published *liv
 
 // mostPerSOf is how many events a second the fastest turn joined.
 func mostPerSOf(turns []*liveResult) float64 {
-	return slices.MaxFunc(turns, func(a, b *liveResult) int { return cmp.Compare(a.EndToEndPerS, b.EndToEndPerS) }).EndToEndPerS
+	fastest := slices.MaxFunc(turns, func(a, b *liveResult) int { return cmp.Compare(a.EndToEndPerS, b.EndToEndPerS) })
+	return fastest.EndToEndPerS
 }
 
 // leastCPUOf is the CPU of an event, in microseconds, in the turn that used least.

@@ -41,7 +41,7 @@ func (s *Stage) commit(ctx context.Context, cut *joiner.Cut) (joiner.Receipt, er
 			return joiner.Receipt{}, err
 		}
 	}
-	if err := s.settle(); err != nil {
+	if err := s.settleAll(); err != nil {
 		return joiner.Receipt{}, err
 	}
 	s.decide()

@@ -14,6 +14,7 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/gathered"
 )
 
 // keeperOf opens an output to keep house in.
@@ -406,7 +407,7 @@ func recomputeDay(t *testing.T, fsys vfs.FS) error {
 	for i := range 3 {
 		req, row := testRow(1, i)
 		req.ID = fmt.Sprint("again", i)
-		if err := r.Rows([]joiner.Labeled{{Request: req, Row: row}}); err != nil {
+		if err := r.Rows(&gathered.Rows{List: []joiner.Labeled{{Request: req, Row: row}}}); err != nil {
 			return err
 		}
 	}

@@ -100,8 +100,11 @@ func (s *Stage) readNote(staging string) (note keptNote, ok bool) {
 	return note, err == nil && json.Unmarshal(data, &note) == nil
 }
 
-// writeNote says what a finished file holds.
+// writeNote says what a finished file holds, with Options.Keep.
 func (s *Stage) writeNote(f *tablelog.File) error {
+	if s.out.opts.Keep == "" {
+		return nil
+	}
 	data, err := json.Marshal(keptNote{Bytes: f.Bytes, SHA256: f.SHA256, RowsHash: f.RowsHash})
 	if err != nil {
 		return err
@@ -158,7 +161,11 @@ func (s *Stage) Leave() (files int, rows int64) {
 		s.Abort()
 		return 0, 0
 	}
-	if err := s.settle(); err != nil {
+	if s.settleSync() != nil {
+		s.Abort() // a file before the last is not whole
+		return 0, 0
+	}
+	if s.settleAll() != nil {
 		s.files = s.files[:len(s.files)-1] // the last one is not whole
 	}
 	for i := range s.files {

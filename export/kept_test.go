@@ -16,6 +16,7 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/gathered"
 )
 
 // keptOptions are those of a replay that goes on where it was stopped.
@@ -30,7 +31,7 @@ const keptRows = 23
 
 // rowAdder is a stage, or days that are computed again.
 type rowAdder interface {
-	Rows(rows []joiner.Labeled) error
+	Rows(rows *gathered.Rows) error
 }
 
 // stageKept adds the rows of the commit.
@@ -40,7 +41,7 @@ func stageKept(s rowAdder, rows, variant int) error {
 		if i == 6 && variant > 0 {
 			row.Cells[0].Value = float64(10 + variant)
 		}
-		if err := s.Rows([]joiner.Labeled{{Request: r, Row: row}}); err != nil {
+		if err := s.Rows(&gathered.Rows{List: []joiner.Labeled{{Request: r, Row: row}}}); err != nil {
 			return err
 		}
 	}

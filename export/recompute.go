@@ -10,7 +10,7 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/export/tablelog"
-	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/gathered"
 )
 
 // Recomputed is rows that will stand for all rows of their days. Nothing of it is visible
@@ -70,7 +70,7 @@ func (k *Keeper) outputOf(opts Options) (*Output, []tablelog.SchemaColumn, error
 }
 
 // Rows adds rows, as Stage.Rows does.
-func (r *Recomputed) Rows(rows []joiner.Labeled) error { return r.stage.Rows(rows) }
+func (r *Recomputed) Rows(rows *gathered.Rows) error { return r.stage.Rows(rows) }
 
 // DeadLetter does nothing: the dead letters of an output are those of its commits.
 func (r *Recomputed) DeadLetter(*events.DeadLetter) error { return nil }
@@ -102,7 +102,7 @@ func (r *Recomputed) Commit(ctx context.Context, also func(day string) bool) ([]
 			return nil, s.fail(err)
 		}
 	}
-	if err := s.settle(); err != nil {
+	if err := s.settleAll(); err != nil {
 		return nil, s.fail(err)
 	}
 	s.decide()

@@ -14,6 +14,7 @@ import (
 	"github.com/labeljoin/labeljoin/export/bucket/s3"
 	"github.com/labeljoin/labeljoin/export/bucket/s3/s3test"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/gathered"
 )
 
 // recomputeIn computes the first day again, in an object store: three rows stand for what it had.
@@ -31,7 +32,7 @@ func recomputeIn(t *testing.T, b bucket.Bucket) (err error) {
 	for i := range 3 {
 		req, row := testRow(1, i)
 		req.ID = fmt.Sprint("again", i)
-		if err := r.Rows([]joiner.Labeled{{Request: req, Row: row}}); err != nil {
+		if err := r.Rows(&gathered.Rows{List: []joiner.Labeled{{Request: req, Row: row}}}); err != nil {
 			return err
 		}
 	}

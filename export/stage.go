@@ -7,12 +7,14 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/gathered"
 )
 
 // Stage is a commit being written. Nothing of it is visible before Commit. It
@@ -27,8 +29,10 @@ type Stage struct {
 	builders map[int64]*rowfile.Builder // by day
 	buffered int64                      // bytes in all of them
 	files    []tablelog.File            // finished, and the one being finished
-	// finishing is where the file will come from that is being finished; nil: none is.
+	// finishing is where the file will come from that is being finished; nil: none is. syncing is where it
+	// will be said whether the file before it is durable; nil: it is.
 	finishing chan finished
+	syncing   chan error
 	columns   int // of all files together
 
 	sink        tablelog.Sink // nil: nothing counts the rows
@@ -81,36 +85,37 @@ func (s *Stage) Row(req *events.Request, row *joiner.Row) error {
 }
 
 // Rows adds rows, as Row does one after the other.
-func (s *Stage) Rows(rows []joiner.Labeled) error {
+func (s *Stage) Rows(rows *gathered.Rows) error {
 	if err := s.usable(); err != nil {
 		return err
 	}
-	for len(rows) > 0 {
-		n, err := s.addRun(rows)
+	for from := 0; from < len(rows.List); {
+		n, err := s.addRun(rows, from)
 		if err != nil {
 			return s.fail(err)
 		}
-		rows = rows[n:]
+		from += n
 	}
 	return nil
 }
 
-// addRun adds the rows of the first day, as far as its file has room, and says how many.
-func (s *Stage) addRun(rows []joiner.Labeled) (n int, err error) {
-	d := day(rows[0].Request.TS)
+// addRun adds the rows from one on that are of its day, as far as its file has room, and says how many.
+func (s *Stage) addRun(rows *gathered.Rows, from int) (n int, err error) {
+	list := rows.List[from:]
+	d := day(list[0].Request.TS)
 	b, size := s.builder(d)
-	for room := s.out.opts.FileRows - b.Rows(); n < len(rows) && n < room && day(rows[n].Request.TS) == d; {
+	for room := s.out.opts.FileRows - b.Rows(); n < len(list) && n < room && day(list[n].Request.TS) == d; {
 		n++
 	}
-	unfit, err := b.AddAll(rows[:n])
+	unfit, err := b.AddAll(rows, from, from+n)
 	if err != nil {
 		return n, err
 	}
 	s.buffered += int64(b.Size()) - size
 	s.foresee(b, size)
 	if s.sink != nil {
-		for i := range rows[:n] {
-			s.sink.Row(rows[i].Request, rows[i].Row)
+		for i := range list[:n] {
+			s.sink.Row(list[i].Request, list[i].Row)
 		}
 	}
 	s.rows += int64(n)
@@ -191,21 +196,24 @@ func (s *Stage) finishFile(d int64) error {
 	s.decide()
 	delete(s.builders, d)
 	b.Finish()
-	if s.sink != nil {
-		s.sink.File(b)
-	}
 	s.out.features.add(b, s.out.opts.Log)
 	n := len(s.files)
 	s.files = append(s.files, tablelog.File{Staging: s.dataStaging(n)})
 	s.finishing = make(chan finished, 1)
 	go func(done chan<- finished) { // ended by settle
-		defer b.Release()
-		done <- s.finish(b, n)
+		var counting sync.WaitGroup
+		if s.sink != nil {
+			counting.Go(func() { s.sink.File(b) })
+		}
+		f := s.finish(b, n)
+		counting.Wait()
+		b.Release() // before the next file wants the memory
+		done <- f
 	}(s.finishing)
 	if s.out.opts.Behind {
 		return nil
 	}
-	return s.settle()
+	return s.settleAll()
 }
 
 // finished is a staged file, or why there is none.
@@ -214,17 +222,33 @@ type finished struct {
 	columns []tablelog.Column
 	reused  bool // an attempt before has left it
 	err     error
+	// durable says once whether the file, and its note, are durable; nil: they are.
+	durable chan error
 }
 
-// settle waits for the file that is being finished, if there is one.
+// settleAll waits until all files are finished and durable.
+func (s *Stage) settleAll() error { return errors.Join(s.settle(), s.settleSync()) }
+
+// settleSync waits until the file is durable that was finished last.
+func (s *Stage) settleSync() (err error) {
+	if s.syncing != nil {
+		err, s.syncing = <-s.syncing, nil
+	}
+	return err
+}
+
+// settle waits for the file that is being finished, if there is one. It may become durable later; those before it
+// are.
 func (s *Stage) settle() error {
 	if s.finishing == nil {
 		return nil
 	}
 	f := <-s.finishing
 	s.finishing = nil
-	if f.err != nil {
-		return f.err
+	err := s.settleSync()
+	s.syncing = f.durable
+	if err = errors.Join(f.err, err); err != nil {
+		return err
 	}
 	if s.columns += len(f.columns); s.columns <= tablelog.MaxColumns {
 		f.file.Columns = f.columns
@@ -251,13 +275,11 @@ func (s *Stage) finish(b *rowfile.Builder, n int) (f finished) {
 	if f.err = s.out.bucket.Remove(f.file.Staging + keptSuffix); f.err == nil {
 		f.err = s.writeFile(b, n, &f)
 	}
-	if f.err == nil {
-		f.err = s.writeNote(&f.file)
-	}
 	return f
 }
 
-// writeFile encodes rows into the staged file n and reads it back.
+// writeFile encodes rows into the staged file n and reads it back. With Options.Behind it becomes durable meanwhile,
+// and after: a disk takes its time, and the rows need not stay in memory for it.
 func (s *Stage) writeFile(b *rowfile.Builder, n int, f *finished) error {
 	raw, err := s.out.bucket.Stage(f.file.Staging)
 	if err != nil {
@@ -266,7 +288,7 @@ func (s *Stage) writeFile(b *rowfile.Builder, n int, f *finished) error {
 	w := newChecked(raw)
 	sum, err := b.Encode(w, s.metadata(n))
 	if err == nil {
-		err = w.finish()
+		err = w.buf.Flush()
 	}
 	if err != nil {
 		raw.Discard()
@@ -274,7 +296,30 @@ func (s *Stage) writeFile(b *rowfile.Builder, n int, f *finished) error {
 	}
 	f.file.Bytes, f.file.SHA256 = w.bytes, w.sha256()
 	s.describe(f, n, &sum)
-	return readBack(s.out.bucket, &f.file, func(r bucket.Reader) error { return b.Reread(r, r.Size(), &sum) })
+	readBack := func() error {
+		return readBack(s.out.bucket, &f.file, func(r bucket.Reader) error { return b.Reread(r, r.Size(), &sum) })
+	}
+	if !s.out.opts.Behind {
+		if err := raw.Finish(); err != nil {
+			return fmt.Errorf("write %s: %w", f.file.Staging, err)
+		}
+		if err := readBack(); err != nil {
+			return err
+		}
+		return s.writeNote(&f.file)
+	}
+	whole, durable, file := make(chan bool, 1), make(chan error, 1), f.file
+	f.durable = durable
+	go func() { // ended by settleSync
+		err := raw.Finish()
+		if <-whole && err == nil {
+			err = s.writeNote(&file)
+		}
+		durable <- err
+	}()
+	err = readBack()
+	whole <- err == nil
+	return err
 }
 
 // describe says what the rows of file n are.
@@ -400,7 +445,7 @@ func (s *Stage) Abort() {
 		return
 	}
 	s.done = true
-	_ = s.settle() // it is removed below
+	_ = s.settleAll() // what they are of is removed below
 	if s.deadLetters != nil {
 		s.deadLetters.w.Discard()
 	}

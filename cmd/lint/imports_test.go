@@ -105,8 +105,13 @@ var importRules = []importRule{
 	},
 	{
 		pkg: "joiner/batch", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events",
-			"events/jsonevent", "joiner", "joiner/guard", "joiner/batch"),
+			"events/jsonevent", "joiner", "joiner/gathered", "joiner/guard", "joiner/batch"),
 		why: "logs that are there whole need no state, and their rows go through an interface",
+	},
+	{
+		pkg: "joiner/gathered", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events",
+			"events/jsonevent", "joiner", "joiner/gathered", "joiner/guard"),
+		why: "rows are put beside each other, whoever decided them and wherever they go",
 	},
 	{
 		pkg: "joiner/sql", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events",

@@ -16,6 +16,7 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/batch"
+	"github.com/labeljoin/labeljoin/joiner/gathered"
 )
 
 // messages is a log in memory. It implements batch.Source.
@@ -45,8 +46,8 @@ type table struct {
 	records  []string // that the letters keep
 }
 
-func (s *table) Rows(rows []joiner.Labeled) error {
-	for _, r := range rows {
+func (s *table) Rows(rows *gathered.Rows) error {
+	for _, r := range rows.List {
 		s.row(r.Request, r.Row)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math"
 	"strings"
+	"sync/atomic"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -17,7 +18,7 @@ import (
 
 // Counter counts the rows of a commit while they are written, for the statistics in its manifest.
 // Only what is written for the first time is in the rates; what is written again counts as
-// corrected. Counts of commits add up in any order (Decode, Table.Join). It is used by one goroutine.
+// corrected. Counts of commits add up in any order (Decode, Table.Join). It is used as tablelog.Sink says.
 type Counter struct {
 	// Features says that the values of all other columns are counted too.
 	Features bool
@@ -34,6 +35,9 @@ type Counter struct {
 	doubtful bool
 	// ofSlices is how many bytes the cells of slices have at least as JSON.
 	ofSlices int
+	// full says that the counts of slices alone were too many, and so those of other columns are not wanted: File may
+	// run beside Row.
+	full atomic.Bool
 }
 
 // NewCounter counts rows of these labels, and by the values of these columns: model, model_version,
@@ -65,25 +69,27 @@ func (c *Counter) Row(req *events.Request, row *joiner.Row) {
 		}
 	}
 	if c.ofSlices > mostBytes {
-		c.leaveOut(true)
+		c.leaveOutSlices()
+		c.full.Store(true)
 	}
 }
 
 // File implements tablelog.Sink: it counts the other columns of a file.
 func (c *Counter) File(rows *rowfile.Builder) {
-	if c.Features && c.t.Features.Take(rows) > mostBytes {
-		c.leaveOut(false)
+	if c.full.Load() || c.Features && c.t.Features.Take(rows) > mostBytes {
+		c.leaveOutFeatures()
 	}
 }
 
-// leaveOut forgets the counts of other columns, and those of slices, and counts no more of them. A commit may
-// be all of a long log, so what Statistics would leave out for certain is not collected first.
-func (c *Counter) leaveOut(ofSlices bool) {
-	c.Features, c.t.Features = false, tally.Table{}
-	if ofSlices {
-		c.slices, c.of, c.ofSlices = nil, nil, 0
-		maps.DeleteFunc(c.t.Cells, func(k Key, _ *Cell) bool { return k.Slice != All })
-	}
+// A commit may be all of a long log, so what Statistics would leave out for certain is not collected first.
+
+// leaveOutFeatures forgets the counts of other columns, and counts no more of them.
+func (c *Counter) leaveOutFeatures() { c.Features, c.t.Features = false, tally.Table{} }
+
+// leaveOutSlices does so with the counts of slices.
+func (c *Counter) leaveOutSlices() {
+	c.slices, c.of, c.ofSlices = nil, nil, 0
+	maps.DeleteFunc(c.t.Cells, func(k Key, _ *Cell) bool { return k.Slice != All })
 }
 
 // slice is the cell of a value in the hour.
@@ -212,7 +218,9 @@ const mostBytes = tablelog.MaxStatistics / 2
 // Statistics implements tablelog.Sink. Where other columns or slices make the counts larger than a
 // manifest may carry, they are left out.
 func (c *Counter) Statistics(cut *joiner.Cut) (jsontext.Value, error) {
-	c.t.Orphans = cut.Orphans
+	if c.t.Orphans = cut.Orphans; c.full.Load() {
+		c.leaveOutFeatures()
+	}
 	if len(c.t.Cells)+len(c.t.Orphans) == 0 {
 		return nil, nil
 	}
@@ -223,11 +231,11 @@ func (c *Counter) Statistics(cut *joiner.Cut) (jsontext.Value, error) {
 	if err != nil || len(data) <= mostBytes {
 		return data, err
 	}
-	c.leaveOut(false)
+	c.leaveOutFeatures()
 	if data, err = Encode(c.t, c.slices); err != nil || len(data) <= mostBytes {
 		return data, err
 	}
-	c.leaveOut(true)
+	c.leaveOutSlices()
 	if data, err = Encode(c.t, c.slices); err != nil || len(data) > mostBytes {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/gathered"
 )
 
 // MaxFeatures bounds the feature columns of one file, and so the features of a
@@ -51,6 +52,7 @@ type Builder struct {
 	tooWide  string              // the request of the first such row
 	spare    memory              // of columns that come
 	run      run                 // of rows that are added together
+	gathered gathered.Rows       // of those that come without
 	// finished are the file's columns in their order, once no row can come; ofFeatures is how many of them are
 	// of features.
 	finished   []*column

@@ -6,101 +6,91 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/gathered"
 )
 
-// AddAll adds rows, as Add does with each of them. Rows with the same features, as most
-// that follow each other have, are added a column at a time. It returns what Add does,
-// summed up. The rows are only read during the call.
-func (b *Builder) AddAll(rows []joiner.Labeled) (unfit int64, err error) {
-	for len(rows) > 0 {
-		n := b.alike(rows)
-		if n == 0 { // the first decides which columns the next have
-			bad, err := b.Add(rows[0].Request, rows[0].Row)
+// AddAll adds the rows from one to before another, as Add does with each of them. Rows with the same features, as most
+// that follow each other have, are added a column at a time. It returns what Add does, summed up. The rows are only
+// read during the call.
+func (b *Builder) AddAll(rows *gathered.Rows, from, to int) (unfit int64, err error) {
+	defer func() { b.gathered.List = nil }()
+	for from < to {
+		alike := b.isGuess(&rows.List[from])
+		if alike && from >= rows.Alike { // they were not gathered where they were decided
+			b.gathered.List = rows.List[from:to]
+			b.gathered.Gather()
+			rows, from, to = &b.gathered, 0, to-from
+		}
+		if !alike || rows.Alike == 0 { // it decides which columns the next have, or is large
+			bad, err := b.Add(rows.List[from].Request, rows.List[from].Row)
 			if unfit += bad; err != nil {
 				return unfit, err
 			}
-			rows = rows[1:]
+			from++
 			continue
 		}
-		for i := range rows[:n] {
-			if err := b.check(rows[i].Request, rows[i].Row); err != nil {
+		end := min(to, rows.Alike)
+		for i := range rows.List[from:end] {
+			if err := b.check(rows.List[from+i].Request, rows.List[from+i].Row); err != nil {
 				return unfit, err
 			}
 		}
-		unfit += b.addRun(rows[:n])
-		rows = rows[n:]
+		unfit += b.addRun(rows, from, end)
+		from = end
 	}
 	return unfit, nil
 }
 
-// alike is how many rows have exactly the features of the guess.
-func (b *Builder) alike(rows []joiner.Labeled) (n int) {
-	for ; n < len(rows); n++ {
-		req, item := rows[n].Request, itemOf(&rows[n])
-		if (item != nil) != (itemOf(&rows[0]) != nil) || !b.distinct[index(item != nil)] {
-			break
-		}
-		// The rows of a request follow each other.
-		if (n == 0 || req != rows[n-1].Request) && !isGuess(b.guess[0], req.Features) {
-			break
-		}
-		if item != nil && !isGuess(b.guess[1], item.Features) {
-			break
-		}
-	}
-	return n
-}
-
-func isGuess(g []guess, fields []events.Field) bool {
-	return len(fields) == len(g) && startsWith(g, fields)
-}
-
-// itemOf is the item of a row; nil if it is of the whole request, or out of bounds.
-func itemOf(r *joiner.Labeled) *events.Item {
-	if i := r.Row.Item; i >= 0 && i < len(r.Request.Items) {
-		return &r.Request.Items[i]
-	}
-	return nil
+// isGuess reports whether a row has exactly the features of the guess.
+func (b *Builder) isGuess(row *joiner.Labeled) bool {
+	same := func(g []guess, fields []events.Field) bool { return len(fields) == len(g) && startsWith(g, fields) }
+	item := gathered.ItemOf(row)
+	return b.distinct[index(item != nil)] && same(b.guess[0], row.Request.Features) &&
+		(item == nil || same(b.guess[1], item.Features))
 }
 
 // addRun adds rows that are alike.
-func (b *Builder) addRun(rows []joiner.Labeled) (unfit int64) {
-	before := b.dropped
-	b.run.begin(rows, b.rows)
+func (b *Builder) addRun(rows *gathered.Rows, from, to int) (unfit int64) {
+	before, list := b.dropped, rows.List[from:to]
+	b.run.begin(rows, from, to, b.rows)
 	unfit = b.addRunFeatures(b.guess[0], false)
-	if item := itemOf(&rows[0]); item != nil {
+	if gathered.ItemOf(&list[0]) != nil {
 		unfit += b.addRunFeatures(b.guess[1], true)
 	}
 	if before == 0 && b.dropped > 0 {
-		b.tooWide = strings.Clone(rows[0].Request.ID)
+		b.tooWide = strings.Clone(list[0].Request.ID)
 	}
-	b.addRunHead(rows)
-	b.addRunLabels(rows)
-	b.rows += len(rows)
+	b.addRunHead(list)
+	b.addRunLabels(list)
+	b.rows += len(list)
 	b.run.end()
 	return unfit
 }
 
 // run is rows that are being added.
 type run struct {
-	rows  []joiner.Labeled
-	first int         // the row of the file that the first is
-	least events.Time // of the requests
+	gathered *gathered.Rows
+	at       int // which of them the first row is
+	rows     []joiner.Labeled
+	first    int         // the row of the file that the first is
+	least    events.Time // of the requests
 	// requests are those of the rows, and times how many rows each has: what is of the
 	// request is looked at once.
 	requests []*events.Request
 	times    []int
 	once     []int // 1 for each row
-	// values are those of the column at hand, and repeat how many rows have each.
-	values []*events.Value
-	repeat []int
+	// column is the feature at hand: of the requests or of the items, and which.
+	column  *gathered.Column
+	ofItem  bool
+	feature int
 }
 
-func (r *run) begin(rows []joiner.Labeled, first int) {
-	r.rows, r.first, r.least = rows, first, events.MaxTime
+func (r *run) begin(rows *gathered.Rows, from, to, first int) {
+	r.gathered, r.at, r.rows = rows, from, rows.List[from:to]
+	r.first, r.least = first, events.MaxTime
 	r.requests, r.times = r.requests[:0], r.times[:0]
-	for i := range rows {
-		req := rows[i].Request
+	for i := range r.rows {
+		req := r.rows[i].Request
 		if last := len(r.requests) - 1; last >= 0 && r.requests[last] == req {
 			r.times[last]++
 			continue
@@ -108,42 +98,36 @@ func (r *run) begin(rows []joiner.Labeled, first int) {
 		r.requests, r.times = append(r.requests, req), append(r.times, 1)
 		r.least = min(r.least, req.TS)
 	}
-	for len(r.once) < len(rows) {
+	for len(r.once) < len(r.rows) {
 		r.once = append(r.once, 1)
 	}
 }
 
 // end lets go of the rows, which their owner uses again.
 func (r *run) end() {
-	clear(r.values[:cap(r.values)])
 	clear(r.requests)
-	r.rows = nil
+	r.gathered, r.rows, r.column = nil, nil, nil
 }
 
-// take makes the values those of the i-th feature.
+// take makes the i-th feature the one at hand.
 func (r *run) take(i int, ofItem bool) {
-	r.values = r.values[:0]
-	if !ofItem {
-		for _, req := range r.requests {
-			r.values = append(r.values, &req.Features[i].Value)
-		}
-		r.repeat = r.times
-		return
-	}
-	for k := range r.rows {
-		row := &r.rows[k]
-		r.values = append(r.values, &row.Request.Items[row.Row.Item].Features[i].Value)
-	}
-	r.repeat = r.once[:len(r.rows)]
+	r.column, r.feature, r.ofItem = &r.gathered.Columns(ofItem)[i], i, ofItem
 }
 
-// requestOf is the request that has the k-th value.
-func (r *run) requestOf(k int, ofItem bool) *events.Request {
-	if ofItem {
-		return r.rows[k].Request
+// value is the value of a row.
+func (r *run) value(row int) *events.Value {
+	l := &r.rows[row]
+	if r.ofItem {
+		return &l.Request.Items[l.Row.Item].Features[r.feature].Value
 	}
-	return r.requests[k]
+	return &l.Request.Features[r.feature].Value
 }
+
+// words are the numbers of the rows.
+func (r *run) words() []uint64 { return r.column.Words[r.at : r.at+len(r.rows)] }
+
+// kind is that of the number of a row.
+func (r *run) kind(row int) events.ValueKind { return r.column.KindOf(r.at + row) }
 
 // addRunFeatures adds the features of a part of the guess.
 func (b *Builder) addRunFeatures(g []guess, ofItem bool) (unfit int64) {
@@ -168,7 +152,7 @@ func (b *Builder) addRunFeatures(g []guess, ofItem bool) (unfit int64) {
 			c.skipTo(b.run.first)
 		}
 		b.run.take(i, ofItem)
-		size, bad := c.addRun(&b.run, &g[i], ofItem)
+		size, bad := c.addRun(&b.run, &g[i])
 		b.size += size
 		unfit += bad
 	}
@@ -176,30 +160,51 @@ func (b *Builder) addRunFeatures(g []guess, ofItem bool) (unfit int64) {
 }
 
 // addRun adds the values of a feature.
-func (c *column) addRun(r *run, g *guess, ofItem bool) (size int, unfit int64) {
+func (c *column) addRun(r *run, g *guess) (size int, unfit int64) {
 	done, rows := 0, c.rows
-	if c.typed && !c.typ.List && (c.of.by == nil || c.of.by.ts < r.least) {
-		switch c.typ.Scalar {
-		case ScalarDouble, ScalarFloat32:
+	switch {
+	case !c.typed && c.first != nil && c.first.ts < r.least: // the values say no more than how large they are
+		done, size = c.addUntyped(r)
+	case c.typed && !c.typ.List && (c.of.by == nil || c.of.by.ts < r.least):
+		switch s := c.typ.Scalar; {
+		case s.IsFloat() && r.column.Numbers():
 			done = c.addDoubles(r)
-		case ScalarInt64:
+		case s == ScalarInt64 && r.column.Numbers():
 			done = c.addInts(r)
-		case ScalarString:
+		case s == ScalarString && r.column.Only(events.ValueString):
 			done, size = c.addTexts(r)
 		}
 		if c.typ.Scalar != ScalarString {
 			size = (c.rows - rows) * (tagBytes + numBytes)
 		}
 	}
-	for k := done; k < len(r.values); k++ {
-		req := r.requestOf(k, ofItem)
-		for range r.repeat[k] {
-			n, bad := c.addValue(req, r.values[k], g)
-			size += n
-			unfit += bad
-		}
+	for row := done; row < len(r.rows); row++ {
+		n, bad := c.addValue(r.rows[row].Request, r.value(row), g)
+		size += n
+		unfit += bad
 	}
 	return size, unfit
+}
+
+// addUntyped adds the values, if they are numbers or texts, to a column without a type, and returns how many, and about
+// how many bytes they take.
+func (c *column) addUntyped(r *run) (n, size int) {
+	if r.column.Only(events.ValueString) {
+		return c.addTexts(r)
+	}
+	if !r.column.Numbers() {
+		return 0, 0
+	}
+	words := r.words()
+	if kind := r.kind(0); r.column.Only(kind) {
+		c.nums = append(grown(c, c.nums, len(words)), words...)
+		c.tagRun(kind, len(words))
+	} else {
+		for i, word := range words {
+			c.addNum(r.kind(i), word)
+		}
+	}
+	return len(words), len(words) * (tagBytes + numBytes)
 }
 
 // addValue adds the value of a feature of a request. It returns about how many bytes that
@@ -236,54 +241,70 @@ func (c *column) tagRun(k events.ValueKind, n int) {
 	c.rows += n
 }
 
-// addDoubles adds values as long as they are numbers that the column holds, and returns how many.
+// addDoubles adds numbers as long as the column holds them, and returns how many.
 func (c *column) addDoubles(r *run) (n int) {
-	c.nums = grown(c, c.nums, len(r.rows))
-	before, single := len(c.nums), c.typ.Scalar == ScalarFloat32
-	for ; n < len(r.values); n++ {
-		v := r.values[n]
-		x, fits := v.Float, v.Kind == events.ValueDouble
-		if v.Kind == events.ValueInt {
-			x, fits = float64(v.Int), true
+	words, single := r.words(), c.typ.Scalar == ScalarFloat32
+	c.nums = grown(c, c.nums, len(words))
+	if r.column.Only(events.ValueDouble) && !single {
+		c.nums = append(c.nums, words...)
+		c.tagRun(events.ValueDouble, len(words))
+		return len(words)
+	}
+	for n < len(words) {
+		whole, x, fits := r.kind(n) == events.ValueInt, 0.0, true
+		if whole {
+			x = float64(int64(words[n]))
+		} else {
+			x = math.Float64frombits(words[n])
 		}
-		if single && fits {
+		if single {
 			x, fits = Single(x)
 		}
 		if !fits {
 			break
 		}
-		if v.Kind == events.ValueInt && !single {
-			c.of.notes.Rounded += inexact(v.Int) * int64(r.repeat[n])
+		if whole && !single {
+			c.of.notes.Rounded += inexact(int64(words[n]))
 		}
-		for range r.repeat[n] {
-			c.nums = append(c.nums, math.Float64bits(x))
-		}
-	}
-	c.tagRun(events.ValueDouble, len(c.nums)-before)
-	return n
-}
-
-// addInts adds values as long as they are integers, and returns how many.
-func (c *column) addInts(r *run) (n int) {
-	c.nums = grown(c, c.nums, len(r.rows))
-	before := len(c.nums)
-	for ; n < len(r.values) && r.values[n].Kind == events.ValueInt; n++ {
-		for range r.repeat[n] {
-			c.nums = append(c.nums, uint64(r.values[n].Int))
-		}
-	}
-	c.tagRun(events.ValueInt, len(c.nums)-before)
-	return n
-}
-
-// addTexts adds values as long as they are texts, and returns how many, and about how many
-// bytes they take.
-func (c *column) addTexts(r *run) (n, size int) {
-	for n < len(r.values) && r.values[n].Kind == events.ValueString {
-		size += (tagBytes + textBytes + len(r.values[n].Str)) * r.repeat[n]
+		c.nums = append(c.nums, math.Float64bits(x))
 		n++
 	}
-	c.addStrings(r.repeat[:n], func(i int) string { return r.values[i].Str })
+	c.tagRun(events.ValueDouble, n)
+	return n
+}
+
+// addInts adds numbers as long as they are integers, and returns how many.
+func (c *column) addInts(r *run) (n int) {
+	words := r.words()
+	for n < len(words) && r.kind(n) == events.ValueInt {
+		n++
+	}
+	c.nums = append(grown(c, c.nums, n), words[:n]...)
+	c.tagRun(events.ValueInt, n)
+	return n
+}
+
+// addTexts adds texts, and returns how many, and about how many bytes they take.
+func (c *column) addTexts(r *run) (n, size int) {
+	offsets := r.column.Offsets[r.at : r.at+len(r.rows)+1]
+	n = len(offsets) - 1
+	from := offsets[0]
+	text := r.column.Text[from:offsets[n]]
+	size = n*(tagBytes+textBytes) + len(text)
+	if !isASCII(text) { // each text has to be valid by itself
+		c.addStrings(r.once[:n], func(i int) string { return r.value(i).Str })
+		return n, size
+	}
+	c.text = append(grown(c, c.text, len(text)), text...)
+	c.offsets = grown(c, c.offsets, n+1)
+	if len(c.offsets) == 0 {
+		c.offsets = append(c.offsets, 0)
+	}
+	by := uint32(len(c.text)-len(text)) - from
+	for _, end := range offsets[1:] {
+		c.offsets = append(c.offsets, end+by)
+	}
+	c.tagRun(events.ValueString, n)
 	return n, size
 }
 
@@ -403,7 +424,7 @@ func (b *Builder) addRunHead(rows []joiner.Labeled) {
 // addRunItems adds the columns of items, and the scores that requests have without them.
 func (b *Builder) addRunItems(rows []joiner.Labeled) {
 	h, n := &b.head, len(rows)
-	if itemOf(&rows[0]) == nil {
+	if gathered.ItemOf(&rows[0]) == nil {
 		h[itemID].tagRun(events.ValueNull, n)
 		h[position].tagRun(events.ValueNull, n)
 		h[score].addOptionalNums(events.ValueDouble, n, func(i int) (uint64, bool) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/gathered"
 )
 
 // alikeSamples are samples of which many have the features of the one before.
@@ -52,7 +53,8 @@ func TestRunsAreRows(t *testing.T) {
 		in := alikeSamples(rng, 1+rng.IntN(300))
 		l := newLayout(t, Config{Labels: testLabels, Features: []Feature{{Name: "f0", Type: "double"},
 			{Name: "f1", Type: "int64"}, {Name: "f2", Type: "string"}, {Name: "f5", Type: "float32"},
-			{Name: "f6", Type: "list<float32>"}, {Name: "item_item0", Type: "float32"}}, Rename: map[string]string{"features.f3": "other", "features.f4": ""}})
+			{Name: "f6", Type: "list<float32>"}, {Name: "item_item0",
+				Type: "float32"}}, Rename: map[string]string{"features.f3": "other", "features.f4": ""}})
 		cut, files := rng.IntN(len(in)), [2][]byte{}
 		var told [2]string
 		for way := range files {
@@ -79,6 +81,21 @@ func TestRunsAreRows(t *testing.T) {
 	}
 }
 
+// addAll adds rows at once, gathered before or not, or in two parts of what was gathered.
+func addAll(b *Builder, list []joiner.Labeled, rng *rand.Rand) (unfit int64, err error) {
+	rows := &gathered.Rows{List: list}
+	if rng.IntN(4) > 0 {
+		rows.Gather()
+	}
+	cut := rng.IntN(len(list) + 1)
+	unfit, err = b.AddAll(rows, 0, cut)
+	if err != nil {
+		return unfit, err
+	}
+	more, err := b.AddAll(rows, cut, len(list))
+	return unfit + more, err
+}
+
 // addParts adds rows one by one, or in parts of any size.
 func addParts(t *testing.T, b *Builder, rows []sample, together bool, rng *rand.Rand) (unfit int64) {
 	t.Helper()
@@ -92,7 +109,7 @@ func addParts(t *testing.T, b *Builder, rows []sample, together bool, rng *rand.
 			if rng.IntN(3) == 0 {
 				b.Foresee(3 * rng.Float64()) // which makes no other file
 			}
-			bad, err := b.AddAll(list)
+			bad, err := addAll(b, list, rng)
 			if unfit += bad; err != nil {
 				t.Fatal(err)
 			}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/gathered"
 )
 
 var seedsFlag = flag.Uint64("seeds", 0, "how many random histories of types are tried; 0 is the test's own number")
@@ -201,7 +202,8 @@ func unfitOf(in []sample) (n int64) {
 // decidedBefore reports whether a request before row i has decided the type.
 func decidedBefore(in []sample, values []events.Value, i int) bool {
 	return slices.ContainsFunc(in, func(s sample) bool {
-		return s.req.TS < in[i].req.TS && typeNamed(values[slices.IndexFunc(in, func(x sample) bool { return x.req.ID == s.req.ID })]) != ""
+		return s.req.TS < in[i].req.TS && typeNamed(values[slices.IndexFunc(in,
+			func(x sample) bool { return x.req.ID == s.req.ID })]) != ""
 	})
 }
 
@@ -209,7 +211,8 @@ func decidedBefore(in []sample, values []events.Value, i int) bool {
 // Then it is one of doubles, in every file from then on.
 func TestIntegersOfOldBecomeDoubles(t *testing.T) {
 	l := newLayout(t, Config{Labels: nil, Features: []Feature{{Name: "kept", Type: "int64"}}})
-	known := []TableColumn{{"size", Type{Scalar: ScalarInt64}, KindFeature}, {"kept", Type{Scalar: ScalarInt64}, KindFeature}}
+	known := []TableColumn{{"size", Type{Scalar: ScalarInt64}, KindFeature},
+		{"kept", Type{Scalar: ScalarInt64}, KindFeature}}
 	half := events.Value{Kind: events.ValueDouble, Float: 0.5}
 	row := func(v events.Value) sample {
 		s := with(values{"size": v, "kept": v}, nil)
@@ -222,7 +225,8 @@ func TestIntegersOfOldBecomeDoubles(t *testing.T) {
 		to    *Builder
 		v     events.Value
 		unfit int64
-	}{{one, integer(1 << 60), 0}, {other, integer(3), 0}, {other, events.Value{Kind: events.ValueDouble, Float: 4}, 0}, {one, half, 1}} {
+	}{{one, integer(1 << 60), 0}, {other, integer(3), 0}, {other, events.Value{Kind: events.ValueDouble, Float: 4},
+		0}, {one, half, 1}} {
 		s := row(step.v)
 		if unfit, err := step.to.Add(&s.req, &s.row); err != nil || unfit != step.unfit {
 			t.Fatalf("row %d: %d do not fit, want %d: %v", i, unfit, step.unfit, err)
@@ -239,7 +243,8 @@ func TestIntegersOfOldBecomeDoubles(t *testing.T) {
 		t.Fatalf("values %v, want %v", got, want)
 	}
 	notes := table.Notes()
-	if len(notes) != 2 || notes[1].Column != "size" || notes[1].From.String() != "int64" || notes[1].Type.String() != "double" ||
+	if len(notes) != 2 || notes[1].Column != "size" || notes[1].From.String() != "int64" ||
+		notes[1].Type.String() != "double" ||
 		notes[1].Rounded != 0 || notes[0].Unfit != 1 || notes[0].Example != "0.5" {
 		t.Fatalf("notes %+v", notes)
 	}
@@ -307,7 +312,8 @@ func TestLabelsOfBefore(t *testing.T) {
 		{"source", Type{Scalar: ScalarString}, KindLabel}, {"dwell_ms", Type{Scalar: ScalarDouble}, KindLabel},
 	}
 	labels := slices.Clone(testLabels)
-	labels[0].Columns = []joiner.Column{{Name: "dwell_ms", Kind: events.ValueDouble}, {Name: "by", Kind: events.ValueString},
+	labels[0].Columns = []joiner.Column{{Name: "dwell_ms", Kind: events.ValueDouble},
+		{Name: "by", Kind: events.ValueString},
 		{Name: "muted", Kind: events.ValueBool}}
 	l := newLayout(t, Config{Known: known, Labels: labels})
 	b := l.NewTable(known).NewBuilder()
@@ -318,11 +324,12 @@ func TestLabelsOfBefore(t *testing.T) {
 	}
 	s.row.Extra = []events.Value{{Kind: events.ValueDouble, Float: 1.5}, {Kind: events.ValueString, Str: "ann"}, {}}
 	all := []joiner.Labeled{{Request: &s.req, Row: &s.row}, {Request: &s.req, Row: &s.row}}
-	if _, err := b.AddAll(all); err != nil {
+	if _, err := b.AddAll(&gathered.Rows{List: all}, 0, len(all)); err != nil {
 		t.Fatal(err)
 	}
 	rows, columns := readAll(t, first(encode(t, b)))
-	want := []string{"feature_gone", "clicked", "clicked_ts", "revenue", "revenue_ts", "n", "n_ts", "dwell_ms", "by", "muted",
+	want := []string{"feature_gone", "clicked", "clicked_ts", "revenue", "revenue_ts", "n", "n_ts", "dwell_ms", "by",
+		"muted",
 		"gone", "gone_ts", "source", "weight", "revision", "reason"}
 	if !slices.Equal(columns[8:], want) {
 		t.Fatalf("columns %q, want %q", columns[8:], want)

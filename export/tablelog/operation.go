@@ -136,12 +136,13 @@ type DeadLetters struct {
 
 // Sink is told of every row that a commit writes, and gives what the commit's
 // manifest carries as its statistics. An Output makes one for each commit, and
-// uses it from one goroutine.
+// uses it from one goroutine, but for File: that may be called from another, one
+// file at a time.
 type Sink interface {
 	// Row is told of a row. Request and row are only read during the call.
 	Row(req *events.Request, row *joiner.Row)
-	// File is told of the rows of each file, once all are there and before they are encoded. They are only read
-	// during the call.
+	// File is told of the rows of each file, once all are there. They are only read during the call, and may be
+	// encoded meanwhile.
 	File(rows *rowfile.Builder)
 	// Statistics ends the commit, which is cut as it says. It returns a JSON value of at most MaxStatistics
 	// bytes, or nil if there is nothing to keep.

@@ -55,7 +55,7 @@ func newColumn() *Column { return &Column{Min: math.Inf(1), Max: math.Inf(-1)} }
 // hourOf is the hour of a time in microseconds.
 func hourOf(micros int64) int64 { return int64(math.Floor(float64(micros) / 3600e6)) }
 
-// Take counts the rows of a file that is finished and not encoded yet. It returns how many bytes MarshalJSON
+// Take counts the rows of a file that is finished. It returns how many bytes MarshalJSON
 // gives at least for the rows that were taken, whatever rows follow.
 func (t *Table) Take(b *rowfile.Builder) (atLeast int) {
 	parts := b.FirstRevisions(hourOf)

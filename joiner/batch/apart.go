@@ -7,6 +7,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/gathered"
 )
 
 // copyOf is one event of a request.
@@ -48,6 +49,7 @@ func (j *join) decideID(hash uint64, id string, all []copyOf) error {
 		places[i] = joiner.RequestKey{TS: use[0].Request.TS, ID: id}
 	}
 	var d joiner.Decision
+	var one gathered.Rows // of the request at hand
 	for i, use := range uses {
 		req := j.o.Rules.Assemble(use)
 		var fates [joiner.Dispositions]int64
@@ -60,8 +62,10 @@ func (j *join) decideID(hash uint64, id string, all []copyOf) error {
 				outcomes[h].entry.gone = true
 			}
 		}
-		j.write(&req, d.RowsReuse(j.known, joiner.ReasonClosed), &fates)
-		if err := j.handOver(); err != nil {
+		rows := d.RowsReuse(j.known, joiner.ReasonClosed)
+		j.book(&req, rows, &fates)
+		one.List = appendWritten(one.List, &req, rows)
+		if err := j.handOver(&one); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/gathered"
 )
 
 // The outcomes that name no request are given to requests before anything else is done:
@@ -68,9 +69,11 @@ func assignAll(ctx context.Context, o *Options, workers []*worker) (*shares, err
 		return nil, err
 	}
 	j.outcomes = &table{}
-	if err := j.readIDs(ctx); err != nil {
+	var ids hashes
+	if err := j.readIDs(ctx, &ids); err != nil {
 		return nil, err
 	}
+	j.apart = &apart{ids: ids.several(len(j.workers))}
 	wanted := map[string]struct{}{}
 	for i := range all {
 		if all[i].ok {
@@ -87,7 +90,7 @@ func assignAll(ctx context.Context, o *Options, workers []*worker) (*shares, err
 // nowhere is a sink of nothing.
 type nowhere struct{}
 
-func (nowhere) Rows([]joiner.Labeled) error         { return nil }
+func (nowhere) Rows(*gathered.Rows) error           { return nil }
 func (nowhere) DeadLetter(*events.DeadLetter) error { return nil }
 
 func (j *join) readNameless(ctx context.Context) (all []nameless, err error) {

@@ -11,9 +11,12 @@ import (
 	"runtime"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/gathered"
 )
 
 // Source reads a log once, from its beginning. Next returns io.EOF at its end.
@@ -31,9 +34,8 @@ type Recycler interface {
 
 // Sink takes what is decided, in an order that depends on the logs alone.
 type Sink interface {
-	// Rows adds rows, those of a request after each other. They are only read during the
-	// call.
-	Rows(rows []joiner.Labeled) error
+	// Rows adds rows, at least one. They are only read during the call.
+	Rows(rows *gathered.Rows) error
 	// DeadLetter keeps an event that was rejected.
 	DeadLetter(d *events.DeadLetter) error
 }
@@ -166,7 +168,6 @@ type join struct {
 	outcomes *table
 	matches  *matches
 	apart    *apart
-	decided  []joiner.Labeled // of the batch at hand
 	workers  []*worker
 }
 
@@ -204,19 +205,7 @@ func newWorkers(o *Options) []*worker {
 // run reads the logs once for each share of the ids.
 func (j *join) run(ctx context.Context) error {
 	for j.pass = range j.passes {
-		if err := j.readOutcomes(ctx); err != nil {
-			return err
-		}
-		if err := j.limit(ctx); err != nil {
-			return err
-		}
-		if j.first() {
-			j.known = j.result.Seen[events.KindOutcome]
-			if j.o.Complete {
-				j.known = events.MaxTime
-			}
-		}
-		if err := j.readIDs(ctx); err != nil {
+		if err := j.prepare(ctx); err != nil {
 			return err
 		}
 		if err := j.settle(); err != nil {
@@ -230,6 +219,36 @@ func (j *join) run(ctx context.Context) error {
 		}
 		if err := j.orphans(); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// prepare reads the outcomes and, beside them, the ids of the requests: neither needs the other.
+func (j *join) prepare(ctx context.Context) error {
+	group, reading := errgroup.WithContext(ctx)
+	var ids hashes
+	j.outcomes = &table{}
+	group.Go(func() error {
+		j.advance(events.KindOutcome, false)
+		if err := j.readOutcomes(reading); err != nil {
+			return err
+		}
+		j.advance(events.KindRequest, false)
+		return j.limit(reading)
+	})
+	group.Go(func() error { return j.readIDs(reading, &ids) })
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if err := j.fits(&ids); err != nil {
+		return err
+	}
+	j.apart = &apart{ids: ids.several(len(j.workers))}
+	if j.first() {
+		j.known = j.result.Seen[events.KindOutcome]
+		if j.o.Complete {
+			j.known = events.MaxTime
 		}
 	}
 	return nil

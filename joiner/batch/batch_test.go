@@ -20,6 +20,7 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/engine/memory"
 	"github.com/labeljoin/labeljoin/joiner/enginetest"
+	"github.com/labeljoin/labeljoin/joiner/gathered"
 	"github.com/labeljoin/labeljoin/store"
 )
 
@@ -60,8 +61,8 @@ func text(req *events.Request, row *joiner.Row) string {
 		row.Cells, row.Weight, row.Reason, row.Revision) + fmt.Sprint(" ", row.Extra)
 }
 
-func (k *kept) Rows(rows []joiner.Labeled) error {
-	for _, r := range rows {
+func (k *kept) Rows(rows *gathered.Rows) error {
+	for _, r := range rows.List {
 		k.rows = append(k.rows, text(r.Request, r.Row))
 	}
 	return k.fail
@@ -249,7 +250,8 @@ func agreesOn(t *testing.T, seed uint64, shape enginetest.Shape, r *rand.Rand) {
 
 // join adds up what an outcome may count as while it is known of which request it is.
 func join(tally *joiner.Tally) {
-	for _, d := range []joiner.Disposition{joiner.DispositionDuplicate, joiner.DispositionUnknownItem, joiner.DispositionOutsideWindow} {
+	for _, d := range []joiner.Disposition{joiner.DispositionDuplicate, joiner.DispositionUnknownItem,
+		joiner.DispositionOutsideWindow} {
 		tally.Disposed[joiner.DispositionJoined] += tally.Disposed[d]
 		tally.Disposed[d] = 0
 	}
@@ -259,7 +261,8 @@ func join(tally *joiner.Tally) {
 // and a nanosecond further.
 func TestReach(t *testing.T) {
 	rules := joiner.Rules{
-		Labels:      []joiner.Label{{Name: "clicked", Window: 10, Agg: joiner.AggAny, When: func(*events.Outcome) bool { return true }}},
+		Labels:      []joiner.Label{{Name: "clicked", Window: 10, Agg: joiner.AggAny,
+			When: func(*events.Outcome) bool { return true }}},
 		Corrections: 30,
 	}
 	const reach = 40

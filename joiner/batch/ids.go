@@ -62,16 +62,13 @@ func hashOf(id []byte) uint64 { return xxhash.Sum64(id) }
 // keeps reports whether an id is joined at all.
 func (j *join) keeps(id []byte) bool { return j.o.Keep == nil || j.o.Keep(id) }
 
-// readIDs finds the ids of which there are several requests.
-func (j *join) readIDs(ctx context.Context) error {
-	j.advance(events.KindRequest, false)
-	var known hashes
-	room := max(j.o.Memory-j.outcomes.size(), j.o.Memory/8)
+// readIDs finds the hashes of the ids of the requests.
+func (j *join) readIDs(ctx context.Context, known *hashes) error {
 	open := j.o.OpenIDs
 	if open == nil {
 		open = j.o.Open[events.KindRequest]
 	}
-	err := each(ctx, j, open, func(w *worker, b *events.Batch) []uint64 {
+	return each(ctx, j, open, func(w *worker, b *events.Batch) []uint64 {
 		some := make([]uint64, 0, len(b.Messages))
 		w.eachID(b, func(id []byte) {
 			if h := hashOf(id); j.mine(h) && j.keeps(id) {
@@ -81,15 +78,17 @@ func (j *join) readIDs(ctx context.Context) error {
 		return some
 	}, func(some []uint64) error {
 		known.add(some)
-		if known.size > room && !j.settled {
-			return errTooMuch
-		}
-		return nil
+		return j.fits(known)
 	})
-	if err != nil {
-		return err
+}
+
+// fits says whether the ids of a pass have room beside its outcomes. As long as those are being read, it depends on the
+// moment how soon it says that there is none, and never whether it does.
+func (j *join) fits(ids *hashes) error {
+	room := max(j.o.Memory-j.outcomes.size(), j.o.Memory/8)
+	if ids.size > room && !j.settled {
+		return errTooMuch
 	}
-	j.apart = &apart{ids: known.several(len(j.workers))}
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"math/bits"
 	"slices"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,8 +24,8 @@ type table struct {
 	count   int       // of entries
 	entries []entry   // in order of hash and arrival, once sorted
 	pages   [][]byte
-	used    int64
-	starts  []uint32 // of the entries whose hashes begin with a number
+	used    atomic.Int64 // bytes, asked for from beside
+	starts  []uint32     // of the entries whose hashes begin with a number
 	shift   uint
 	// filter has a bit for the first bits of each hash: most requests have no outcome, and
 	// the filter is small enough for the processor's cache.
@@ -70,7 +71,7 @@ const entriesAtOnce = 4 << 10
 // entrySize is about how many bytes an entry takes.
 const entrySize = 32 + 10
 
-func (t *table) size() int64 { return t.used + int64(t.count)*entrySize }
+func (t *table) size() int64 { return t.used.Load() }
 
 // add copies an outcome into the table. The entry is good until the table is sorted.
 func (t *table) add(hash uint64, ts events.Time, at events.Origin, data []byte) *entry {
@@ -78,7 +79,7 @@ func (t *table) add(hash uint64, ts events.Time, at events.Origin, data []byte) 
 	if len(t.pages) == 0 || len(t.pages[len(t.pages)-1])+need > cap(t.pages[len(t.pages)-1]) {
 		t.pages = append(t.pages, make([]byte, 0, max(pageSize, need)))
 	}
-	t.used += int64(need)
+	t.used.Add(int64(need) + entrySize)
 	page := &t.pages[len(t.pages)-1]
 	if t.count%entriesAtOnce == 0 {
 		t.added = append(t.added, make([]entry, 0, entriesAtOnce))
@@ -205,8 +206,6 @@ type outcomeRead struct {
 
 // readOutcomes reads the log of outcomes, and holds those of the pass.
 func (j *join) readOutcomes(ctx context.Context) error {
-	j.advance(events.KindOutcome, false)
-	j.outcomes = &table{}
 	const k = events.KindOutcome
 	err := each(ctx, j, j.o.Open[k], (*worker).outcomes, func(some []outcomeRead) error {
 		for i := range some {

@@ -75,7 +75,7 @@ func each[T any](ctx context.Context, j *join, open func(context.Context) (Sourc
 	return group.Wait()
 }
 
-// worker decodes, in one goroutine.
+// worker decodes, the events of each kind in one goroutine.
 type worker struct {
 	j       *join
 	parsers [events.Kinds]*jsonevent.Parser

@@ -13,6 +13,7 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/gathered"
 )
 
 // holding is an outcome of the request at hand, and its entry.
@@ -50,10 +51,11 @@ const (
 	verdictElsewhere // it is of another pass
 )
 
-// verdicts are those of a batch. Their memory is used again.
+// verdicts are those of a batch, and the rows that are written of it. Their memory is used again.
 type verdicts struct {
 	list []verdict
 	n    int
+	rows gathered.Rows
 }
 
 func (v *verdicts) next() *verdict {
@@ -83,6 +85,7 @@ func (j *join) readRequests(ctx context.Context) error {
 			}
 			w.pieces(events.KindRequest, &b.Messages[i], visit)
 		}
+		made.gather()
 		return made
 	}, func(made *verdicts) error {
 		for i := range made.list[:made.n] {
@@ -90,7 +93,7 @@ func (j *join) readRequests(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := j.handOver(); err != nil {
+		if err := j.handOver(&made.rows); err != nil {
 			return err
 		}
 		spare.Put(made)
@@ -244,7 +247,7 @@ func (w *worker) order() {
 	sort()
 }
 
-// takeRequest counts a request, and hands over its rows.
+// takeRequest counts a request.
 func (j *join) takeRequest(v *verdict) error {
 	const k = events.KindRequest
 	if v.failed {
@@ -270,25 +273,42 @@ func (j *join) takeRequest(v *verdict) error {
 		j.apart.held = append(j.apart.held, setAside{hash: v.hash, at: v.at, data: bytes.Clone(v.data)})
 		return nil
 	case verdictRows:
-		j.write(&v.request, v.rows, &v.fates)
+		j.book(&v.request, v.rows, &v.fates)
 	}
 	return nil
 }
 
-// handOver hands the rows over that were decided.
-func (j *join) handOver() error {
-	if len(j.decided) == 0 {
-		return nil
+// gather gathers the rows that are written.
+func (v *verdicts) gather() {
+	for i := range v.list[:v.n] {
+		if d := &v.list[i]; d.kind == verdictRows {
+			v.rows.List = appendWritten(v.rows.List, &d.request, d.rows)
+		}
 	}
-	err := j.sink.Rows(j.decided)
-	clear(j.decided)
-	j.decided = j.decided[:0]
-	return err
+	v.rows.Gather()
 }
 
-// write counts what became of a request and its outcomes, and keeps its rows until they are
-// handed over.
-func (j *join) write(req *events.Request, rows []joiner.Row, fates *[joiner.Dispositions]int64) {
+// appendWritten appends the rows of a request that are not left out.
+func appendWritten(list []joiner.Labeled, req *events.Request, rows []joiner.Row) []joiner.Labeled {
+	for i := range rows {
+		if rows[i].LeftOut == joiner.LeftOutNo {
+			list = append(list, joiner.Labeled{Request: req, Row: &rows[i]})
+		}
+	}
+	return list
+}
+
+// handOver hands the rows over that were decided.
+func (j *join) handOver(rows *gathered.Rows) error {
+	if len(rows.List) == 0 {
+		return nil
+	}
+	defer rows.Begin()
+	return j.sink.Rows(rows)
+}
+
+// book counts what became of a request, its outcomes and its rows.
+func (j *join) book(req *events.Request, rows []joiner.Row, fates *[joiner.Dispositions]int64) {
 	l := &j.result.Ledger
 	l.Kinds[events.KindRequest].Disposed[joiner.DispositionAccepted]++
 	for fate, n := range fates {
@@ -301,8 +321,6 @@ func (j *join) write(req *events.Request, rows []joiner.Row, fates *[joiner.Disp
 			l.Unseen++
 		case joiner.LeftOutSampled:
 			l.SampledOut++
-		default:
-			j.decided = append(j.decided, joiner.Labeled{Request: req, Row: &rows[i]})
 		}
 	}
 }

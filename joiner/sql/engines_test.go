@@ -19,8 +19,8 @@ import (
 	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/export/archive"
 	"github.com/labeljoin/labeljoin/export/rowfile"
-	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/batch"
+	"github.com/labeljoin/labeljoin/joiner/gathered"
 	"github.com/labeljoin/labeljoin/joiner/sql"
 )
 
@@ -190,8 +190,8 @@ type sink struct {
 	tooMany bool
 }
 
-func (s *sink) Rows(rows []joiner.Labeled) error {
-	_, err := s.builder.AddAll(rows)
+func (s *sink) Rows(rows *gathered.Rows) error {
+	_, err := s.builder.AddAll(rows, 0, len(rows.List))
 	return err
 }
 

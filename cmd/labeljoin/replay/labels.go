@@ -17,6 +17,7 @@ import (
 	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/gathered"
 )
 
 // labelCells keeps the cells of some labels for the rows of days, in a file for each day. It is
@@ -67,9 +68,9 @@ func rowKey(id, item string, ts events.Time) (key [keySize]byte) {
 }
 
 // Rows implements batch.Sink.
-func (s *labelCells) Rows(rows []joiner.Labeled) error {
-	for i := range rows {
-		if err := s.add(rows[i].Request, rows[i].Row); err != nil {
+func (s *labelCells) Rows(rows *gathered.Rows) error {
+	for _, r := range rows.List {
+		if err := s.add(r.Request, r.Row); err != nil {
 			return err
 		}
 	}

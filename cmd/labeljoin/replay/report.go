@@ -16,6 +16,7 @@ import (
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/batch"
+	"github.com/labeljoin/labeljoin/joiner/gathered"
 )
 
 // rowSink writes the rows that are wanted, and counts them by day.
@@ -24,7 +25,7 @@ type rowSink struct {
 	from, to   events.Time
 	strict     bool
 	rows       int64
-	wanted     []joiner.Labeled // of those at hand
+	some       gathered.Rows // of those at hand, where not all are wanted
 	days       map[int64]*dayReport
 	incomplete map[string]int64 // rows with that reason, by day
 	ofOthers   []bool           // by label: it is made of other labels
@@ -56,19 +57,30 @@ func (s *rowSink) day(n int64) *dayReport {
 }
 
 // Rows implements batch.Sink.
-func (s *rowSink) Rows(rows []joiner.Labeled) error {
-	s.wanted = s.wanted[:0]
-	for i := range rows {
-		if req := rows[i].Request; req.TS >= s.from && req.TS < s.to {
-			s.wanted = append(s.wanted, rows[i])
-			s.count(req, rows[i].Row)
+func (s *rowSink) Rows(rows *gathered.Rows) error {
+	wanted := 0
+	for _, r := range rows.List {
+		if s.wants(r.Request) {
+			wanted++
+			s.count(r.Request, r.Row)
 		}
 	}
-	if s.stage == nil || len(s.wanted) == 0 {
+	if wanted < len(rows.List) {
+		s.some.Begin()
+		for _, r := range rows.List {
+			if s.wants(r.Request) {
+				s.some.List = append(s.some.List, r)
+			}
+		}
+		rows = &s.some
+	}
+	if s.stage == nil || wanted == 0 {
 		return nil
 	}
-	return s.stage.Rows(s.wanted)
+	return s.stage.Rows(rows)
 }
+
+func (s *rowSink) wants(req *events.Request) bool { return req.TS >= s.from && req.TS < s.to }
 
 // count counts a row for the report.
 func (s *rowSink) count(req *events.Request, row *joiner.Row) {

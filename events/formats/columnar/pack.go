@@ -401,18 +401,45 @@ func (v *pageValues) move(c *packed.Column, from, n int) error {
 	if n == 0 {
 		return nil
 	}
-	if v.indexes != nil {
-		if from+n > len(v.indexes) {
-			return io.ErrUnexpectedEOF
+	if v.indexes == nil {
+		return v.add(c, from, n)
+	}
+	if from+n > len(v.indexes) {
+		return io.ErrUnexpectedEOF
+	}
+	indexes := v.indexes[from : from+n]
+	switch v.kind {
+	case encoding.Int64:
+		c.Words = appendOf(c.Words, v.int64s, indexes, func(x int64) uint64 { return uint64(x) })
+	case encoding.Double:
+		c.Words = appendOf(c.Words, v.doubles, indexes, math.Float64bits)
+	case encoding.ByteArray:
+		for _, i := range indexes {
+			if len(c.Text) > packText {
+				return errTooLarge
+			}
+			c.Text = append(c.Text, v.text[v.offsets[i]:v.offsets[i+1]]...)
+			c.Offsets = append(c.Offsets, uint32(len(c.Text)))
 		}
-		for _, i := range v.indexes[from : from+n] {
+	default:
+		for _, i := range indexes {
 			if err := v.add(c, int(i), 1); err != nil {
 				return err
 			}
 		}
-		return nil
 	}
-	return v.add(c, from, n)
+	return nil
+}
+
+// errTooLarge says that rows come as lines.
+var errTooLarge = errors.New("the rows are too large for a block")
+
+// appendOf appends the words of values of a dictionary.
+func appendOf[T any](words []uint64, values []T, indexes []int32, word func(T) uint64) []uint64 {
+	for _, i := range indexes {
+		words = append(words, word(values[i]))
+	}
+	return words
 }
 
 // add appends n values of the page or the dictionary. An index out of bounds is a panic,
@@ -442,7 +469,7 @@ func (v *pageValues) add(c *packed.Column, from, n int) error {
 		}
 	default:
 		if len(c.Text) > packText {
-			return errors.New("the rows are too large for a block") // they come as lines
+			return errTooLarge
 		}
 		base := uint32(len(c.Text)) - v.offsets[from]
 		c.Text = append(c.Text, v.text[v.offsets[from]:v.offsets[end]]...)

@@ -261,7 +261,7 @@ func join(tally *joiner.Tally) {
 // and a nanosecond further.
 func TestReach(t *testing.T) {
 	rules := joiner.Rules{
-		Labels:      []joiner.Label{{Name: "clicked", Window: 10, Agg: joiner.AggAny,
+		Labels: []joiner.Label{{Name: "clicked", Window: 10, Agg: joiner.AggAny,
 			When: func(*events.Outcome) bool { return true }}},
 		Corrections: 30,
 	}

@@ -110,7 +110,11 @@ func (e *Engine) stepUnnamed(m *events.Message, ev *joiner.Event) {
 	e.o.Store.PutWaiting(key, &held)
 	e.tally(m.Kind).Pending++
 	if e.reads() || o.TS >= e.checkpoint.Progress.Attributed.Through {
-		e.attr.await(key, &held)
+		met := events.MinTime
+		if e.pace != nil {
+			met = e.pace.watermark
+		}
+		e.attr.await(key, &held, met)
 		return
 	}
 	e.reconsider(key, o.TS, o.TS)
@@ -212,6 +216,9 @@ func (e *Engine) attributeTo(ctx context.Context, to events.Time) error {
 	for len(e.attr.due) > 0 && e.attr.due[0].ts < to {
 		next, held := e.attr.next()
 		*through = max(*through, next.ts)
+		if e.pace != nil { // what was forgotten when they were given for the first time has none of them
+			e.pace.watermark = max(next.ts, next.met)
+		}
 		if held == nil {
 			if err := e.assignBetween(ctx, next.key, next.ts, next.ts); err != nil {
 				return err
@@ -236,7 +243,11 @@ func (e *Engine) attributeRebuilt(ctx context.Context, cut *joiner.Cut) error {
 	if e.attr == nil {
 		return nil
 	}
-	return e.attributeTo(ctx, cut.Progress.Watermark(e.rules.Lateness))
+	to := cut.Progress.Read(e.rules.Lateness)
+	if cut.Progress.Attributed.On { // it does not go back, though the configuration may have more lateness now
+		to = cut.Progress.Attributed.Through
+	}
+	return e.attributeTo(ctx, to)
 }
 
 // assignBetween gives the outcomes of a key to their requests, those stamped from..to, both

@@ -13,6 +13,7 @@ import (
 type dueOutcomes struct {
 	ts   events.Time
 	key  string
+	met  events.Time           // how far time had come when they were read, of a rebuild; MinTime: that is not known
 	held *joiner.StoredOutcome // nil: they have to be read
 }
 
@@ -41,9 +42,9 @@ func sizeAtHand(key string, o *joiner.StoredOutcome) int {
 	return len(o.Data) + len(o.ID) + len(key) + around
 }
 
-// await has an outcome wait for the watermark.
-func (a *attributing) await(key string, o *joiner.StoredOutcome) {
-	due := dueOutcomes{ts: o.TS, key: key}
+// await has an outcome wait for the watermark. met is as in dueOutcomes.
+func (a *attributing) await(key string, o *joiner.StoredOutcome, met events.Time) {
+	due := dueOutcomes{ts: o.TS, key: key, met: met}
 	if size := sizeAtHand(key, o); a.bytes+size <= mostAtHand {
 		due.held, a.bytes = o, a.bytes+size
 	}
@@ -51,12 +52,14 @@ func (a *attributing) await(key string, o *joiner.StoredOutcome) {
 }
 
 // next takes the outcomes that are due first, all of one key and one time: held are those, unless one
-// of them is not at hand.
+// of them is not at hand. Time had come as far as due.met when the first of them was read.
 func (a *attributing) next() (due dueOutcomes, held []*joiner.StoredOutcome) {
 	due = a.due[0]
 	all := true
 	for len(a.due) > 0 && a.due[0].ts == due.ts && a.due[0].key == due.key {
-		o := heap.Pop(&a.due).(dueOutcomes).held
+		one := heap.Pop(&a.due).(dueOutcomes)
+		due.met = min(due.met, one.met)
+		o := one.held
 		if all = all && o != nil; o != nil {
 			a.bytes -= sizeAtHand(due.key, o)
 			held = append(held, o)
@@ -76,7 +79,7 @@ func (e *Engine) collectDue(v state.View, from events.Time) error {
 			return err
 		}
 		if joiner.IsUnnamed(o.RequestID) {
-			heap.Push(&e.attr.due, dueOutcomes{ts: o.Outcome.TS, key: o.RequestID})
+			heap.Push(&e.attr.due, dueOutcomes{ts: o.Outcome.TS, key: o.RequestID, met: events.MinTime})
 		}
 	}
 	return nil

@@ -125,15 +125,20 @@ func checkLabels(t *testing.T, w *world, b *broker) {
 	}
 }
 
-// TestLabelStream holds the label stream, with a broker and engines that die on
-// the way, against the rows. After a crash two logs are met in another order.
-func TestLabelStream(t *testing.T) {
-	for name, shape := range map[string]enginetest.Shape{
+// labelShapes are the histories that the label stream is held against.
+func labelShapes() map[string]enginetest.Shape {
+	return map[string]enginetest.Shape{
 		"unnamed": {Unnamed: true}, "unnamed timely": {Unnamed: true, Timely: true},
 		"timely": {Timely: true}, "any order": {}, "late": {Late: true}, "early": {Early: true}, "late and early": {Late: true, Early: true},
 		"clean": {Clean: true, Early: true}, "wild": {Wild: true}, "hot": {Hot: true},
 		"each": {Each: true}, "each and late": {Each: true, Late: true},
-	} {
+	}
+}
+
+// TestLabelStream holds the label stream, with a broker and engines that die on
+// the way, against the rows. After a crash two logs are met in another order.
+func TestLabelStream(t *testing.T) {
+	for name, shape := range labelShapes() {
 		t.Run(name, func(t *testing.T) {
 			windows, provisional := 0, 0 // messages of windows that end before their request closes
 			forSeeds(t, 50, func(t *testing.T, seed uint64) {

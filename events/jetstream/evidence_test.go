@@ -155,6 +155,63 @@ func TestARenamingThatIsAddedIsNoticed(t *testing.T) {
 	}
 }
 
+// TestSubjectsThatGoElsewhereAreNoticed: what is published is not in the stream that is read
+// then, and its silence would look like no one doing anything.
+func TestSubjectsThatGoElsewhereAreNoticed(t *testing.T) {
+	t.Parallel()
+	subjects := func(list ...string) jetstream.StreamConfig {
+		return jetstream.StreamConfig{Name: "log", Subjects: list}
+	}
+	beside := func(subject string) jetstream.StreamConfig {
+		return jetstream.StreamConfig{Name: "other", Subjects: []string{subject}}
+	}
+	noMore := func(subject string) string { return fmt.Sprintf("does not hold subject %q any more", subject) }
+	for name, c := range map[string]struct {
+		before jetstream.StreamConfig
+		stream string                   // that the configuration names
+		after  []jetstream.StreamConfig // one after the other; those of other names are made
+		says   string                   // empty: it is read on
+	}{
+		"held no more":                  {subjects("out.>"), "", []jetstream.StreamConfig{subjects("out.web")}, noMore("out.>")},
+		"one of two is held":            {subjects("out.web", "out.app"), "", []jetstream.StreamConfig{subjects("out.web")}, noMore("out.app")},
+		"named, and held no more":       {subjects("out.web", "out.app"), "log", []jetstream.StreamConfig{subjects("out.web")}, noMore("out.app")},
+		"it came and went":              {subjects("out.web"), "", []jetstream.StreamConfig{subjects("out.web", "out.app"), subjects("out.web")}, noMore("out.app")},
+		"another stream takes the rest": {subjects("out.web"), "", []jetstream.StreamConfig{beside("out.app")}, "spread over the streams"},
+		"what is read was all":          {subjects("out.>", "in.>"), "", []jetstream.StreamConfig{subjects("out.>")}, ""},
+		"written in another way":        {subjects("out.web", "out.app"), "", []jetstream.StreamConfig{subjects("out.>")}, ""},
+		"another stream is not meant":   {subjects("out.web"), "log", []jetstream.StreamConfig{beside("out.app")}, ""},
+		"another stream is apart":       {subjects("out.web"), "", []jetstream.StreamConfig{beside("in.app")}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			nc := inProcess(t)
+			loose(t, nc, c.before)
+			s := open(t, nc, find(t, nc, Input{Kind: events.KindOutcome, Subject: "out.>", Stream: c.stream}), 1)
+			proof(t, s)
+			js, err := jetstream.New(nc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, after := range c.after {
+				if _, err := js.CreateOrUpdateStream(deadline(t), after); err != nil {
+					t.Fatal(err)
+				}
+				if i < len(c.after)-1 || c.says == "" {
+					proof(t, s)
+					proof(t, s) // this one was asked for after the change
+				}
+			}
+			if c.says == "" {
+				return
+			}
+			_, err = fault(t, s)
+			if e, ok := errors.AsType[*LogError](err); !ok || e.Fault != FaultChanged || !strings.Contains(err.Error(), c.says) {
+				t.Fatalf("the source says %v, want %q", err, c.says)
+			}
+		})
+	}
+}
+
 // shared is a stream of outcomes and of what is not read, with some messages.
 func shared(t *testing.T, nc *nats.Conn, config jetstream.StreamConfig) Log {
 	t.Helper()

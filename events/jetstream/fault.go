@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
 )
@@ -101,6 +102,22 @@ func (e *LogError) Incomplete() string {
 	}
 	return ""
 }
+
+// SpreadError says that several streams hold messages of a subject, and that none of
+// them is named.
+type SpreadError struct {
+	Subject string
+	Streams []string
+}
+
+// Error implements error.
+func (e *SpreadError) Error() string {
+	return fmt.Sprintf("subject %q is spread over the streams %s: name those to read as the input's stream, or publish into one stream",
+		e.Subject, strings.Join(e.Streams, ", "))
+}
+
+// Misuse reports that the configuration has to say more.
+func (e *SpreadError) Misuse() bool { return true }
 
 // NoStreamError says that no stream holds a subject that is to be read.
 type NoStreamError struct {

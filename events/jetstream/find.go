@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -52,6 +51,7 @@ type Log struct {
 	Filtered bool          // the stream may hold messages that are no input of ours
 	Warnings []string      // what in the stream's configuration can lose messages unread
 	MaxAge   time.Duration // after which the stream drops messages; 0: never
+	Stores   []string      // patterns of the subjects that its messages may have
 	Borrows  bool          // its messages come from other streams, or under other subjects than they are published to
 }
 
@@ -174,13 +174,9 @@ func checkInputs(inputs []Input) error {
 func locate(ctx context.Context, js jetstream.JetStream, subject, name string) (*jetstream.StreamInfo, error) {
 	if name == "" {
 		var names []string
-		err := persist(ctx, func(ctx context.Context) error {
-			lister := js.StreamNames(ctx, jetstream.WithStreamListSubject(subject))
-			names = nil
-			for n := range lister.Name() {
-				names = append(names, n)
-			}
-			return lister.Err()
+		err := persist(ctx, func(ctx context.Context) (err error) {
+			names, err = holders(ctx, js, subject)
+			return err
 		})
 		switch {
 		case err != nil:
@@ -188,8 +184,7 @@ func locate(ctx context.Context, js jetstream.JetStream, subject, name string) (
 		case len(names) == 0:
 			return nil, nil
 		case len(names) > 1:
-			return nil, fmt.Errorf("subject %q is spread over the streams %s: name the one to read, or publish into one stream",
-				subject, strings.Join(names, ", "))
+			return nil, &SpreadError{Subject: subject, Streams: names}
 		}
 		name = names[0]
 	}
@@ -238,7 +233,7 @@ func group(inputs []Input, found []*jetstream.StreamInfo) ([]Log, error) {
 			logs = append(logs, Log{
 				Stream: info.Config.Name, Created: events.At(info.Created), First: info.State.FirstSeq, Last: info.State.LastSeq, Begins: begins(info),
 				Deleted: info.State.NumDeleted, Warnings: warnings(&info.Config), MaxAge: info.Config.MaxAge,
-				Borrows: borrows(&info.Config),
+				Stores: storedSubjects(&info.Config), Borrows: borrows(&info.Config),
 			})
 		}
 		logs[at].Inputs = append(logs[at].Inputs, inputs[i])

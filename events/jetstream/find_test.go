@@ -61,7 +61,7 @@ func TestFindTellsWhatIsWrong(t *testing.T) {
 		says   []string
 	}{
 		"no stream":      {[]Input{missing}, []string{`"nowhere.>"`, "create: true"}},
-		"spread":         {[]Input{requests("many.*")}, []string{`"many.*"`, "one, two", "name the one"}},
+		"spread":         {[]Input{requests("many.*")}, []string{`"many.*"`, "one, two", "name those"}},
 		"overlap":        {[]Input{requests("a.>"), outcomes("a.b")}, []string{`"a.>"`, `"a.b"`, "overlap"}},
 		"malformed":      {[]Input{requests("a..b")}, []string{`"a..b"`, "dot"}},
 		"queue":          {[]Input{requests("queue")}, []string{`"queue"`, "retention"}},

@@ -80,6 +80,7 @@ type answer struct {
 	forked   bool                  // the stream has another one in its place
 	subjects *subjects             // nil: they were not looked for
 	origins  *origins              // nil: they were not asked
+	other    string                // which other stream takes what is read here; empty: none does
 	gone     []uint64              // sequences after passed that the stream has lost; nil: none that was not known
 	deleted  []uint64              // all that it has lost; nil: as many as were known
 }
@@ -176,6 +177,9 @@ func (a *answer) fill(ctx context.Context, js jetstream.JetStream, log *Log, ela
 		if err := a.fillGone(ctx, stream, log); err != nil {
 			return err
 		}
+	}
+	if a.other, err = elsewhere(ctx, js, log); err != nil {
+		return err
 	}
 	return a.fillEvidence(ctx, js, log, &second.Config)
 }
@@ -286,6 +290,10 @@ func (s *Source) onAnswer(a answer) {
 	}
 	if err := s.watchConfig(&a.info.Config); err != nil {
 		s.stopReader(err)
+		return
+	}
+	if a.other != "" {
+		s.stopReader(s.changed(a.other))
 		return
 	}
 	e := &p.evidence

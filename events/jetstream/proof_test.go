@@ -82,9 +82,12 @@ func TestProofsHoldWhilePublishing(t *testing.T) {
 	}
 }
 
+// namesJSON says that the stream log is the only one that holds a subject.
+const namesJSON = `{"total":1,"offset":0,"limit":1024,"streams":["log"]}`
+
 // The order and use of the questions, against a broker of which each answer is
 // scripted: the time is the first answer's, the end the second's, then whether
-// anything follows, and what is gone is asked last.
+// anything follows, what is gone, and last which streams hold the subject.
 func TestQuestionsAreAskedInTheOrderOfTheArgument(t *testing.T) {
 	t.Parallel()
 	nc := dial(t, ConnOptions{URL: guarded(t, func(*server.Options) {}).ClientURL()})
@@ -95,6 +98,7 @@ func TestQuestionsAreAskedInTheOrderOfTheArgument(t *testing.T) {
 			infoJSON(created, 5, time.Unix(1000, 0)), infoJSON(created, 6, time.Unix(2000, 0)), infoJSON(created, 7, time.Unix(3000, 0)),
 		},
 		"$JS.API.STREAM.MSG.GET.log": {`{"error":{"code":404,"err_code":10037,"description":"no message found"}}`},
+		"$JS.API.STREAM.NAMES":       {namesJSON},
 	}
 	defer answering(t, nc, answers, &asked)()
 	js, err := jetstream.New(nc)
@@ -109,7 +113,8 @@ func TestQuestionsAreAskedInTheOrderOfTheArgument(t *testing.T) {
 	if !a.info.TimeStamp.Equal(time.Unix(1000, 0)) || a.end != 6 || !a.nothing || a.at != time.Hour {
 		t.Fatalf("got %+v of %+v", a, a.info)
 	}
-	want := []string{"$JS.API.STREAM.INFO.log", "$JS.API.STREAM.INFO.log", "$JS.API.STREAM.MSG.GET.log", "$JS.API.STREAM.INFO.log"}
+	want := []string{"$JS.API.STREAM.INFO.log", "$JS.API.STREAM.INFO.log", "$JS.API.STREAM.MSG.GET.log",
+		"$JS.API.STREAM.INFO.log", "$JS.API.STREAM.NAMES"}
 	if !slices.Equal(asked, want) {
 		t.Fatalf("asked %q", asked)
 	}
@@ -126,6 +131,7 @@ func TestALogThatIsTrimmedWhileItIsAskedProvesNothing(t *testing.T) {
 			answers := map[string][]string{
 				"$JS.API.STREAM.INFO.log":    {info, info, strings.Replace(info, `"first_seq":1`, `"first_seq":`+first, 1), info},
 				"$JS.API.STREAM.MSG.GET.log": {`{"error":{"code":404,"err_code":10037,"description":"no message found"}}`},
+				"$JS.API.STREAM.NAMES":       {namesJSON},
 			}
 			var asked []string
 			defer answering(t, nc, answers, &asked)()

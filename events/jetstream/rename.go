@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,6 +30,57 @@ func misses(config *jetstream.StreamConfig, subject string) string {
 			t.Source, t.Destination, subject)
 	}
 	return ""
+}
+
+// shrunk says which of the subjects that a stream stored, and that an input reads, it
+// stores no more; empty is that there is none. Who publishes to such a subject is told
+// that no stream took the message, or another stream has it.
+func shrunk(before []string, config *jetstream.StreamConfig, inputs []Input) string {
+	now := storedSubjects(config)
+	for i := range inputs {
+		for _, held := range before {
+			read := inputs[i].Subject // the part of what it held that is read
+			if covers(read, held) {
+				read = held
+			} else if !covers(held, read) {
+				continue
+			}
+			if !slices.ContainsFunc(now, func(s string) bool { return covers(s, read) }) {
+				return fmt.Sprintf("it does not hold subject %q any more, only %s: what is published to it is not there to "+
+					"be read. Where no producer uses it any more, start the joiner again", read, strings.Join(now, ", "))
+			}
+		}
+	}
+	return ""
+}
+
+// holders lists the streams that take some of the messages of a subject.
+func holders(ctx context.Context, js jetstream.JetStream, subject string) ([]string, error) {
+	var names []string
+	lister := js.StreamNames(ctx, jetstream.WithStreamListSubject(subject))
+	for n := range lister.Name() {
+		names = append(names, n)
+	}
+	return names, lister.Err()
+}
+
+// elsewhere says which other stream takes messages of a subject that is read; empty is
+// that none does. An input that names its stream wants no other.
+func elsewhere(ctx context.Context, js jetstream.JetStream, log *Log) (string, error) {
+	for i := range log.Inputs {
+		if log.Inputs[i].Stream != "" {
+			continue
+		}
+		subject := log.Inputs[i].Subject
+		names, err := holders(ctx, js, subject)
+		if err != nil {
+			return "", err
+		}
+		if slices.ContainsFunc(names, func(n string) bool { return n != log.Stream }) {
+			return (&SpreadError{Subject: subject, Streams: names}).Error(), nil
+		}
+	}
+	return "", nil
 }
 
 // transforms are all by which a stream renames messages. An empty destination

@@ -170,7 +170,23 @@ func (s *Source) inspect(ctx context.Context, next uint64, fresh bool, known eve
 	if err := s.identify(ctx, info, next, fresh, known); err != nil {
 		return nil, err
 	}
-	return info, s.watchConfig(&info.Config)
+	if err := s.watchConfig(&info.Config); err != nil {
+		return nil, err
+	}
+	other, err := elsewhere(ctx, s.js, &s.in)
+	if err != nil {
+		return nil, err
+	}
+	if other != "" {
+		return nil, s.changed(other)
+	}
+	return info, nil
+}
+
+// changed is the fault of a stream, or of those beside it, that was changed so that
+// events are not read.
+func (s *Source) changed(detail string) *LogError {
+	return &LogError{Stream: s.in.Stream, Fault: FaultChanged, Detail: detail}
 }
 
 // identify finds out whether a stream is the one that was read. One that was
@@ -261,7 +277,7 @@ func hasMark(ctx context.Context, js jetstream.JetStream, stream string, known e
 // can lose messages unread is warned of, once, and what takes events away from
 // the joiner is a fault, for their absence would look like users who do nothing.
 func (s *Source) watchConfig(config *jetstream.StreamConfig) error {
-	detail := ""
+	detail := shrunk(s.in.Stores, config, s.in.Inputs)
 	for i := range s.in.Inputs {
 		if why := misses(config, s.in.Inputs[i].Subject); why != "" {
 			detail = why
@@ -271,8 +287,9 @@ func (s *Source) watchConfig(config *jetstream.StreamConfig) error {
 		detail = fmt.Sprintf("its retention is %s, which deletes messages that others have acknowledged", config.Retention)
 	}
 	if detail != "" {
-		return &LogError{Stream: s.in.Stream, Fault: FaultChanged, Detail: detail}
+		return s.changed(detail)
 	}
+	s.in.Stores = storedSubjects(config)
 	for _, text := range warnings(config) {
 		if !slices.Contains(s.in.Warnings, text) {
 			s.in.Warnings = append(slices.Clip(s.in.Warnings), text)

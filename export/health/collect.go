@@ -23,10 +23,6 @@ type Options struct {
 	Scores *tfmd.FeatureNameStatistics
 }
 
-// MaxSlices bounds the slices of a column in an hour's count: the first by bytes
-// of what is beyond are counted as other.
-const MaxSlices = 200
-
 // Collect counts rows. They must have the columns of labeljoin.
 func Collect(ctx context.Context, sources []stats.Source, o Options) (*Table, error) {
 	names, err := stats.ColumnNames(sources)
@@ -52,21 +48,25 @@ func Collect(ctx context.Context, sources []stats.Source, o Options) (*Table, er
 		}
 		o.Scores = r.Statistics.Datasets[0].Features[0]
 	}
-	edges := scoreEdges(o.Scores)
-	c := &collector{t: NewTable(labels), slices: o.Slices, seen: map[string]int{}}
-	c.one = Cell{Labels: make([]Label, len(labels)), Hits: make([]uint64, len(labels)),
-		Expected: make([]int64, len(labels))}
-	for i := range len(edges) - 1 {
-		n := len(labels)
-		c.t.Deciles = append(c.t.Deciles, Decile{Low: edges[i], High: edges[i+1], Known: make([]uint64, n),
-			Positive: make([]uint64, n), Expected: make([]int64, n)})
-	}
 	columns := []string{"request_ts", scoreColumn, "reason"}
 	for _, l := range labels {
 		columns = append(columns, l, l+"_ts")
 	}
 	columns = append(columns, o.Slices...)
-	return c.t, stats.Scan(ctx, sources, columns, c.take)
+	var parts []*collector
+	edges := scoreEdges(o.Scores)
+	if err := stats.ScanParts(ctx, sources, columns, func() stats.Visit {
+		c := newCollector(labels, o.Slices, edges)
+		parts = append(parts, c)
+		return c.take
+	}); err != nil {
+		return nil, err
+	}
+	whole := newCollector(labels, o.Slices, edges)
+	for _, c := range parts {
+		whole.join(c)
+	}
+	return whole.table(), nil
 }
 
 // LabelsIn are the columns that labeljoin has written as labels, by the names of
@@ -120,16 +120,50 @@ func scoreEdges(f *tfmd.FeatureNameStatistics) []float64 {
 	return edges
 }
 
-// collector counts the rows of a table.
+// collector counts some of the rows of a table.
 type collector struct {
-	t      *Table
-	slices []string
-	seen   map[string]int // slices by column
-	known  map[string]bool
-	one    Cell // of the row that is counted
+	t     *Table
+	by    []*division
+	highs []float64 // the upper bounds of the deciles
+	one   Cell      // of a row that is counted in several cells
 	// cell counts all rows of the hour of the row before: mostly the next one is of the same.
 	hour Hour
 	cell *Cell
+}
+
+// newCollector makes a collector of these labels, slices and bounds of deciles.
+func newCollector(labels, slices []string, edges []float64) *collector {
+	n := len(labels)
+	c := &collector{t: NewTable(labels)}
+	c.one = Cell{Labels: make([]Label, n), Hits: make([]uint64, n), Expected: make([]int64, n)}
+	for i := range len(edges) - 1 {
+		c.t.Deciles = append(c.t.Deciles, Decile{Low: edges[i], High: edges[i+1], Known: make([]uint64, n),
+			Positive: make([]uint64, n), Expected: make([]int64, n)})
+		c.highs = append(c.highs, edges[i+1])
+	}
+	for _, column := range slices {
+		c.by = append(c.by, newDivision(column, n))
+	}
+	return c
+}
+
+// join adds the rows of another collector with the same labels, slices and deciles.
+func (c *collector) join(o *collector) {
+	c.t.Join(o.t)
+	for i := range o.t.Deciles {
+		c.t.Deciles[i].add(&o.t.Deciles[i])
+	}
+	for i := range o.by {
+		c.by[i].join(o.by[i])
+	}
+}
+
+// table is the table of the rows.
+func (c *collector) table() *Table {
+	for _, d := range c.by {
+		d.addTo(c.t)
+	}
+	return c.t
 }
 
 // take counts the rows of a row group.
@@ -142,70 +176,65 @@ func (c *collector) take(rows int, values []*stats.Values) error {
 		if ts.Null[row] {
 			continue
 		}
-		one := c.row(row, values)
 		hour := Hour(math.Floor(ts.Numbers[row] / 3600e6))
 		if c.cell == nil || hour != c.hour {
 			c.hour, c.cell = hour, c.t.Cell(Key{All, hour})
 		}
+		if len(c.by) == 0 {
+			c.count(row, values, c.cell)
+			continue
+		}
+		one := &c.one
+		clear(one.Labels)
+		clear(one.Hits)
+		clear(one.Expected)
+		*one = Cell{Labels: one.Labels, Hits: one.Hits, Expected: one.Expected}
+		c.count(row, values, one)
 		c.cell.add(one)
-		for i, name := range c.slices {
+		for i, d := range c.by {
 			if v := values[3+2*len(c.t.Labels)+i]; v != nil && !v.Null[row] {
-				c.t.Cell(Key{c.slice(name, v, row), hour}).add(one)
+				d.cell(textOf(v, row), hour).add(one)
 			}
 		}
 	}
 	return nil
 }
 
-// slice is what the slice of a value is called.
-func (c *collector) slice(column string, v *stats.Values, row int) string {
-	value := ""
+// textOf is the value that a row's slice is called by.
+func textOf(v *stats.Values, row int) string {
 	if v.Texts != nil {
-		value = v.Texts[row]
-	} else {
-		value = stats.Number(v.Numbers[row])
+		return v.Texts[row]
 	}
-	name := column + "=" + value
-	if c.known == nil {
-		c.known = map[string]bool{}
-	}
-	if !c.known[name] {
-		if c.seen[column] == MaxSlices {
-			return column + " (other)"
-		}
-		c.seen[column]++
-		c.known[name] = true
-	}
-	return name
+	return stats.Number(v.Numbers[row])
 }
 
-// row are the counts of one row.
-func (c *collector) row(row int, values []*stats.Values) *Cell {
-	one := &c.one
-	clear(one.Labels)
-	clear(one.Hits)
-	clear(one.Expected)
-	*one = Cell{Rows: 1, Labels: one.Labels, Hits: one.Hits, Expected: one.Expected}
+// count adds one row to a cell.
+func (c *collector) count(row int, values []*stats.Values, to *Cell) {
+	to.Rows++
 	reason := joiner.ReasonClosed
 	if v := values[2]; v != nil && !v.Null[row] && v.Texts != nil {
 		switch v.Texts[row] {
 		case joiner.ReasonClosed.String(): // most are
 		case joiner.ReasonCorrected.String():
-			one.Corrected = 1
+			to.Corrected++
 		case joiner.ReasonLateRequest.String():
-			one.Late = 1
+			to.Late++
 		case joiner.ReasonGap.String():
-			reason, one.Cut = joiner.ReasonGap, 1
+			reason = joiner.ReasonGap
+			to.Cut++
 		case joiner.ReasonIncomplete.String():
-			reason, one.Cut = joiner.ReasonIncomplete, 1
+			reason = joiner.ReasonIncomplete
+			to.Cut++
 		}
 	}
 	score, decile := c.score(row, values[1])
 	if decile != nil {
-		one.Scored, one.Predicted = 1, score
+		to.Scored++
+		to.Predicted += score
 		decile.Rows++
 		decile.Predicted += score
 	}
+	covered := uint64(0)
 	for i := range c.t.Labels {
 		label, at := values[3+2*i], values[4+2*i]
 		positive := at != nil && !at.Null[row]
@@ -213,12 +242,12 @@ func (c *collector) row(row int, values []*stats.Values) *Cell {
 		// known where anything decided them.
 		known := positive || label != nil && !label.Null[row]
 		if !known {
-			one.Labels[i].null(reason)
+			to.Labels[i].null(reason)
 			continue
 		}
-		one.Labels[i].Known = 1
+		to.Labels[i].Known++
 		if decile != nil {
-			one.Expected[i] = score
+			to.Expected[i] += score
 			decile.Known[i]++
 			decile.Expected[i] += score
 		}
@@ -226,15 +255,16 @@ func (c *collector) row(row int, values []*stats.Values) *Cell {
 			continue
 		}
 		delay := int64(math.Floor((at.Numbers[row] - values[0].Numbers[row]) / 1e3))
-		one.Covered = 1
-		one.Labels[i].Positive, one.Labels[i].Delay = 1, delay
+		covered = 1
+		to.Labels[i].Positive++
+		to.Labels[i].Delay += delay
 		c.t.Delays[i][coarse(delay)]++
 		if decile != nil {
-			one.Hits[i] = 1
+			to.Hits[i]++
 			decile.Positive[i]++
 		}
 	}
-	return one
+	to.Covered += covered
 }
 
 // score is a row's score in units of 2^-32 and its decile; nil if it has none.
@@ -243,12 +273,16 @@ func (c *collector) score(row int, v *stats.Values) (int64, *Decile) {
 		return 0, nil
 	}
 	x := v.Numbers[row]
-	for i := range c.t.Deciles {
-		if d := &c.t.Deciles[i]; x <= d.High {
-			return int64(math.Round(x * predictedScale)), d
+	if last := &c.t.Deciles[len(c.t.Deciles)-1]; !(x <= last.High) {
+		return 0, nil
+	}
+	i := 0
+	for _, high := range c.highs {
+		if x > high { // scores have no order: a sum is faster than a search that ends somewhere
+			i++
 		}
 	}
-	return 0, nil
+	return int64(math.Round(x * predictedScale)), &c.t.Deciles[i]
 }
 
 // coarse rounds delays in milliseconds of 10 s or more down to whole seconds, so

@@ -134,6 +134,16 @@ type Decile struct {
 	Expected  []int64  `json:"expected"` // sum of the scores of the known rows, per label
 }
 
+// add adds the rows of the same decile.
+func (d *Decile) add(o *Decile) {
+	d.Rows, d.Predicted = d.Rows+o.Rows, d.Predicted+o.Predicted
+	for i := range o.Known {
+		d.Known[i] += o.Known[i]
+		d.Positive[i] += o.Positive[i]
+		d.Expected[i] += o.Expected[i]
+	}
+}
+
 // Calibration is what scores say of a label, and what happened.
 type Calibration struct {
 	Label             string

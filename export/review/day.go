@@ -199,11 +199,11 @@ func (h *Health) Report(ctx context.Context) (*health.Report, *health.Table, err
 	if err != nil {
 		return nil, nil, &DayError{h.Date}
 	}
-	o := h.Options
-	now, err := h.collect(ctx, h.Date, o)
+	now, agreement, err := h.day(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
+	o := h.Options
 	o.Labels, o.Scores = now.Labels, nil
 	whole := health.NewTable(now.Labels)
 	whole.Join(now)
@@ -236,21 +236,23 @@ func (h *Health) Report(ctx context.Context) (*health.Report, *health.Table, err
 		return nil, nil, err
 	}
 	r := health.NewReport(h.Date, now, alarmsOf(whole, start, end, h.History), h.Least)
-	if r.Events, err = h.Output.Decided(ctx, h.Date, nil); err != nil {
-		return nil, nil, err
-	}
-	r.Raters, err = h.raters(ctx)
+	r.Raters = agreement
+	r.Events, err = h.Output.Decided(ctx, h.Date, nil)
 	return r, now, err
 }
 
-// raters says how far the raters of the day's rows agree.
-func (h *Health) raters(ctx context.Context) (_ []raters.Agreement, err error) {
+// day counts the rows of the day, and says how far their raters agree.
+func (h *Health) day(ctx context.Context) (t *health.Table, agreement []raters.Agreement, err error) {
 	rows, err := h.Output.Day(ctx, h.Date, "")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	return raters.Collect(ctx, rows.Sources)
+	if t, err = health.Collect(ctx, rows.Sources, h.Options); err != nil {
+		return nil, nil, err
+	}
+	agreement, err = raters.Collect(ctx, rows.Sources)
+	return t, agreement, err
 }
 
 // before are the counts of an earlier day, those that were kept where they are of the same labels

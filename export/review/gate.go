@@ -108,7 +108,7 @@ func (g *Gate) Begin(d *shards.Draft) (shards.Reviewer, error) {
 }
 
 // Take implements shards.Reviewer.
-func (l *look) Take(column int, values *colfile.Column) error { return l.counter.Take(column, values) }
+func (l *look) Take(column int, values *colfile.Column) { l.counter.Take(column, values) }
 
 // Look implements shards.Reviewer.
 func (l *look) Look(ctx context.Context, d *shards.Draft) (*shards.Reviewed, error) {

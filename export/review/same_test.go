@@ -109,13 +109,10 @@ func (c *counts) begin(d *shards.Draft) (shards.Reviewer, error) {
 	return c, nil
 }
 
-func (c *counts) Take(column int, values *colfile.Column) error {
+func (c *counts) Take(column int, values *colfile.Column) {
 	for _, counter := range c.counters {
-		if err := counter.Take(column, values); err != nil {
-			return err
-		}
+		counter.Take(column, values)
 	}
-	return nil
 }
 
 func (c *counts) Look(ctx context.Context, d *shards.Draft) (*shards.Reviewed, error) {

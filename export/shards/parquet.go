@@ -46,7 +46,7 @@ type parquetEncoder struct {
 	groupRows int
 	workers   int
 	shared    *parquetMemory
-	take      func(column int, values *colfile.Column) error // is shown what is written; nil: nothing is
+	take      func(column int, values *colfile.Column) // is shown what is written; nil: nothing is
 
 	pending []*pending
 	rows    int
@@ -114,7 +114,7 @@ func (e *parquetEncoder) flush() error {
 		defer encoder.Release()
 		values := e.pending[i].column(c.Type, c.Required)
 		if chunks[i], err = encoder.Encode(i, values); err == nil && e.take != nil {
-			err = e.take(i, values)
+			e.take(i, values)
 		}
 		e.pending[i].reset(c.Type)
 		return err

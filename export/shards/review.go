@@ -24,8 +24,9 @@ const refusedDir = "_refused"
 // Reviewer looks at one version of a day.
 type Reviewer interface {
 	// Take is shown the next rows of a column of Draft.Columns, as a Parquet file gets them. They are only read
-	// during the call. Different columns come from different goroutines at the same time.
-	Take(column int, values *colfile.Column) error
+	// during the call; a book stays as it is until Look. Different columns come from different goroutines at the
+	// same time.
+	Take(column int, values *colfile.Column)
 	// Look looks at the version once its files are written, which the draft lists now.
 	Look(context.Context, *Draft) (*Reviewed, error)
 }

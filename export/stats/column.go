@@ -103,10 +103,11 @@ type page struct {
 	valency []int32 // per row, -1 where it is null; nil where every row has one value
 	rows    int
 	floats  []float64
-	// Texts: those of a dictionary by index, or one after another.
+	times   []uint64 // how often each of floats is there; nil: once
 	text    []byte
 	offsets []uint32
-	indexes []int32 // nil: the texts follow each other
+	// indexes say which of floats, or of the texts, the values are; nil: they follow each other.
+	indexes []int32
 }
 
 // values is how many values a page has.
@@ -118,6 +119,14 @@ func (p *page) values() int {
 		return max(len(p.offsets), 1) - 1
 	}
 	return len(p.floats)
+}
+
+// number is a value of a page of numbers.
+func (p *page) number(i int) float64 {
+	if p.indexes != nil {
+		i = int(p.indexes[i])
+	}
+	return p.floats[i]
 }
 
 // at is a text of a page of texts.
@@ -186,17 +195,17 @@ func (r *reader) read(p parquet.Page) error {
 	if err := appendFloats(&r.floats, &data, p); err != nil {
 		return err
 	}
-	if indexes != nil {
-		table := slices.Clone(r.floats)
-		r.floats = r.floats[:0]
-		for _, i := range indexes {
-			if int(i) >= len(table) || i < 0 {
-				return fmt.Errorf("index %d of a dictionary of %d", i, len(table))
-			}
-			r.floats = append(r.floats, table[i])
+	r.page.floats, r.page.indexes = r.floats, indexes
+	return checkIndexes(indexes, len(r.floats))
+}
+
+// checkIndexes reports an index beyond a dictionary of n values.
+func checkIndexes(indexes []int32, n int) error {
+	for _, i := range indexes {
+		if uint(i) >= uint(n) {
+			return fmt.Errorf("index %d of a dictionary of %d", i, n)
 		}
 	}
-	r.page.floats = r.floats
 	return nil
 }
 
@@ -277,12 +286,7 @@ func (r *reader) texts(data *encoding.Values, indexes []int32) error {
 	case encoding.ByteArray:
 		r.page.text, r.page.offsets = data.ByteArray()
 		r.page.indexes = indexes
-		for _, i := range indexes {
-			if i < 0 || int(i)+1 >= len(r.page.offsets) {
-				return fmt.Errorf("index %d of a dictionary of %d", i, len(r.page.offsets)-1)
-			}
-		}
-		return nil
+		return checkIndexes(indexes, max(len(r.page.offsets), 1)-1)
 	case encoding.Undefined:
 		r.page.offsets = []uint32{0}
 		return nil

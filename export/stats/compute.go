@@ -278,7 +278,7 @@ func (t *rows) weigh() error {
 			err := r.each(g.ColumnChunks()[l.index], func(p *page) error {
 				return p.rowsOf(g, row, func(at int, from, to int) {
 					if to == from+1 {
-						g.weights[at] = fixed(p.floats[from])
+						g.weights[at] = fixed(p.number(from))
 					}
 				}, &row)
 			})

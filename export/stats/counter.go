@@ -1,8 +1,8 @@
 package stats
 
 import (
+	"bytes"
 	"context"
-	"fmt"
 	"math"
 	"slices"
 	"sync/atomic"
@@ -33,12 +33,12 @@ type counting struct {
 	typ  rowfile.Type
 	rows int
 	used int64
-	page page
-	all  *group // says that every row counts
-	// scratch
-	floats  []float64
-	valency []int32
-	indexes []int32
+	// codes says how often each value of a book is there, which is looked at once, when all have come. nil: no rows
+	// have come with a book.
+	book  *colfile.Book
+	codes []uint64
+	// converted are numbers of another type as doubles: scratch.
+	converted []float64
 }
 
 // NewCounter counts rows of these columns, in their order.
@@ -57,8 +57,7 @@ func NewCounter(columns []rowfile.Column, o Options) *Counter {
 			continue
 		}
 		c.t.kinds[column.Name] = kind
-		c.columns[i] = &counting{cells: c.t.newCells(column.Name), name: column.Name, typ: column.Type,
-			all: &group{}, indexes: []int32{}}
+		c.columns[i] = &counting{cells: c.t.newCells(column.Name), name: column.Name, typ: column.Type}
 	}
 	return c
 }
@@ -76,19 +75,14 @@ func kindOfScalar(s rowfile.Scalar) (tfmd.FeatureNameStatistics_Type, bool) {
 	return 0, false
 }
 
-// Take takes in the next rows of a column. It only reads them, and keeps none. Different columns may come
-// from different goroutines at the same time.
-func (c *Counter) Take(column int, v *colfile.Column) error {
+// Take takes in the next rows of a column. It only reads them, and keeps none; but the values of a book have to stay as
+// they are until Of. Different columns may come from different goroutines at the same time.
+func (c *Counter) Take(column int, v *colfile.Column) {
 	k := c.columns[column]
 	if k == nil {
-		return nil
+		return
 	}
-	k.read(v)
-	if err := k.take(k.all, &k.page, k.rows); err != nil {
-		return fmt.Errorf("count column %q: %w", k.name, err)
-	}
-	k.hold(k.all, &k.page, k.rows)
-	k.rows += k.page.rows
+	k.takeColumn(v)
 	if c.claim(k); c.room.Load() < 0 && k.numbers != nil {
 		k.held, k.room = nil, -1 // the second pass reads the files
 		c.claim(k)
@@ -97,12 +91,11 @@ func (c *Counter) Take(column int, v *colfile.Column) error {
 		c.room.Add(k.used)
 		c.columns[column] = nil
 	}
-	return nil
 }
 
 // claim takes the room that a column has now.
 func (c *Counter) claim(k *counting) {
-	size := k.size()
+	size := k.size() + 8*int64(cap(k.codes))
 	c.room.Add(k.used - size)
 	k.used = size
 }
@@ -110,8 +103,7 @@ func (c *Counter) claim(k *counting) {
 // size is how many bytes a column holds, about.
 func (c *cells) size() (n int64) {
 	for _, t := range c.texts {
-		pool := max(t.size, len(t.pool)*poolBlock) // a long text has a block of its own
-		n += int64(len(t.entries))*int64(textEntrySize) + int64(pool) + 8*int64(cap(t.smallest))
+		n += int64(t.known.size()) + 8*int64(cap(t.smallest))
 	}
 	for _, a := range c.numbers {
 		if a.few != nil {
@@ -128,7 +120,7 @@ func (c *cells) size() (n int64) {
 		}
 	}
 	for i := range c.held {
-		n += 8*int64(len(c.held[i].page.floats)) + 4*int64(len(c.held[i].page.valency))
+		n += int64(c.held[i].page.size())
 	}
 	return n
 }
@@ -148,56 +140,77 @@ func (c *Counter) Of(ctx context.Context, sources []Source) (*Result, error) {
 	}
 	return whole.result(ctx, left, func(name string) *cells {
 		if k := counted[name]; k != nil && int64(k.rows) == whole.total {
+			k.settleCodes()
 			return k.cells
 		}
 		return nil
 	})
 }
 
-// read makes a page of a column as a file gets it.
-func (k *counting) read(v *colfile.Column) {
-	p := &k.page
-	*p = page{rows: v.Levels}
-	k.readLevels(v)
-	b := v.Book
-	if b != nil {
-		k.indexes = slices.Grow(k.indexes[:0], len(v.Codes))[:len(v.Codes)]
-		for i, code := range v.Codes {
-			k.indexes[i] = int32(code)
-		}
+// takeColumn takes in the next rows of a column as a file gets it.
+func (k *counting) takeColumn(v *colfile.Column) {
+	rows := k.countLevels(v)
+	switch {
+	case v.Book != nil:
+		k.countCodes(v)
+	case k.texts != nil:
+		k.texts[0].addAll(v.Text, v.Offsets)
+	default:
+		k.quickValues(&page{floats: k.numbersIn(v)}, k.rows)
 	}
-	if k.typ.Scalar == rowfile.ScalarString {
-		if p.text, p.offsets = v.Text, v.Offsets; b != nil {
-			p.text, p.offsets, p.indexes = b.Text, b.Offsets, k.indexes
-		}
-		return
-	}
-	p.floats = k.numbersOf(v)
+	k.rows += rows
 }
 
-// numbersOf are the numbers of a column.
-func (k *counting) numbersOf(v *colfile.Column) []float64 {
-	to := k.floats[:0]
-	switch {
-	case v.Book != nil && k.typ.Scalar.IsFloat():
-		for _, code := range v.Codes {
-			to = append(to, math.Float64frombits(v.Book.Words[code]))
+// countCodes counts values by their numbers in a book.
+func (k *counting) countCodes(v *colfile.Column) {
+	if k.book != v.Book {
+		k.settleCodes()
+		k.book, k.codes = v.Book, make([]uint64, v.Book.Len())
+	}
+	for _, code := range v.Codes {
+		k.codes[code]++
+	}
+}
+
+// settleCodes takes in the values that were counted by their numbers in a book.
+func (k *counting) settleCodes() {
+	b, codes := k.book, k.codes
+	k.book, k.codes = nil, nil
+	if b == nil {
+		return
+	}
+	var p page
+	for code, n := range codes {
+		switch {
+		case n == 0:
+		case k.texts != nil:
+			k.texts[0].add(b.TextAt(uint32(code)), n, int64(n)*weightScale)
+		case k.typ.Scalar.IsFloat():
+			p.floats, p.times = append(p.floats, math.Float64frombits(b.Words[code])), append(p.times, n)
+		default:
+			p.floats, p.times = append(p.floats, float64(int64(b.Words[code]))), append(p.times, n)
 		}
-	case v.Book != nil:
-		for _, code := range v.Codes {
-			to = append(to, float64(int64(v.Book.Words[code])))
-		}
-	case k.typ.Scalar == rowfile.ScalarDouble:
+	}
+	if k.texts == nil {
+		k.quickValues(&p, k.rows)
+	}
+}
+
+// numbersIn are the numbers of a column that has them itself.
+func (k *counting) numbersIn(v *colfile.Column) []float64 {
+	to := k.converted[:0]
+	switch k.typ.Scalar {
+	case rowfile.ScalarDouble:
 		return v.Doubles
-	case k.typ.Scalar == rowfile.ScalarFloat32:
+	case rowfile.ScalarFloat32:
 		for _, x := range v.Doubles {
 			to = append(to, float64(float32(x))) // as the file has it
 		}
-	case k.typ.Scalar == rowfile.ScalarInt32:
+	case rowfile.ScalarInt32:
 		for _, x := range v.Int32s {
 			to = append(to, float64(x))
 		}
-	case k.typ.Scalar == rowfile.ScalarBool:
+	case rowfile.ScalarBool:
 		for _, x := range v.Bools {
 			one := 0.0
 			if x {
@@ -210,36 +223,38 @@ func (k *counting) numbersOf(v *colfile.Column) []float64 {
 			to = append(to, float64(x))
 		}
 	}
-	k.floats = to
+	k.converted = to
 	return to
 }
 
-// readLevels finds out how many values each row has.
-func (k *counting) readLevels(v *colfile.Column) {
-	p := &k.page
-	k.valency = k.valency[:0]
-	switch {
-	case k.typ.List:
-		for i, rep := range v.Rep {
-			def := v.Def[i]
-			if rep == 0 {
-				n := int32(0)
-				if def < rowfile.ListEmpty {
-					n = -1
-				}
-				k.valency = append(k.valency, n)
+// countLevels counts how many values the rows have, and returns how many rows there are.
+func (k *counting) countLevels(v *colfile.Column) (rows int) {
+	to := &k.valencies[0]
+	if !k.typ.List {
+		nulls := 0
+		if v.Def != nil {
+			nulls = bytes.Count(v.Def, []byte{0})
+		}
+		to.addScalars(uint64(v.Levels-nulls), uint64(nulls))
+		return v.Levels
+	}
+	valency := 0
+	for i, rep := range v.Rep {
+		def := v.Def[i]
+		if rep == 0 {
+			if rows > 0 {
+				to.add(valency, weightScale)
 			}
-			if def == rowfile.ElementSet {
-				k.valency[len(k.valency)-1]++
+			if rows, valency = rows+1, 0; def < rowfile.ListEmpty {
+				valency = -1
 			}
 		}
-		p.rows = len(k.valency)
-	case v.Def == nil:
-		return
-	default:
-		for _, def := range v.Def {
-			k.valency = append(k.valency, 2*int32(def)-1)
+		if def == rowfile.ElementSet {
+			valency++
 		}
 	}
-	p.valency = k.valency
+	if rows > 0 {
+		to.add(valency, weightScale)
+	}
+	return rows
 }

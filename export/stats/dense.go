@@ -52,6 +52,7 @@ type bucket struct {
 	keys  []uint64 // its numbers, where it is held and all weigh the same
 	pairs []pair   // the same with weights
 	done  bool     // it is resolved
+	whole bool     // its numbers weigh the same, are all with these leading bits, and are held and not counted
 	found []known  // its numbers that hold a quantile, in order, once it is resolved
 }
 
@@ -200,6 +201,7 @@ func (s *spread) index() {
 			b.pairs = make([]pair, 0, min(b.count, heldKeys))
 		case b.bits < 64:
 			b.keys = make([]uint64, 0, b.count)
+			b.whole = b.bits == denseBits && s.crossed[b.prefix/64]>>(b.prefix%64)&1 == 0
 		}
 	}
 	const zero, minusZero = 1 << (denseBits - 1), 1<<(denseBits-1) - 1
@@ -208,17 +210,28 @@ func (s *spread) index() {
 	}
 }
 
-// againAll takes in numbers of weight 1 that were taken in before.
-func (s *spread) againAll(xs []float64) {
-	for _, x := range xs {
-		if s.at[orderKey(x)>>(64-denseBits)] != 0 {
-			s.again(x, weightScale)
+// againAll takes in numbers of weight 1 that were taken in before. times says how often each is there; nil: once.
+func (s *spread) againAll(xs []float64, times []uint64) {
+	count := uint64(1)
+	for i, x := range xs {
+		key := orderKey(x)
+		at := s.at[key>>(64-denseBits)]
+		if at == 0 {
+			continue
 		}
+		if times != nil {
+			count = times[i]
+		}
+		if at != edgesOnly && s.buckets[at-1].whole {
+			s.buckets[at-1].hold(key, count, 0, false)
+			continue
+		}
+		s.again(x, count, int64(count)*weightScale)
 	}
 }
 
-// again takes in a number that was taken in before.
-func (s *spread) again(x float64, weight int64) {
+// again takes in a number that was taken in before, with all its weight.
+func (s *spread) again(x float64, count uint64, weight int64) {
 	if math.IsNaN(x) {
 		return
 	}
@@ -231,7 +244,7 @@ func (s *spread) again(x float64, weight int64) {
 		return
 	}
 	if !s.counted && s.crossed[top/64]>>(top%64)&1 == 1 {
-		s.count(x, weight)
+		s.count(x, count, weight)
 	}
 	for i := int(s.at[top]) - 1; i < len(s.buckets); i++ {
 		b := s.buckets[i]
@@ -243,23 +256,23 @@ func (s *spread) again(x float64, weight int64) {
 		}
 		if b.split != nil {
 			j := key << b.bits >> (64 - denseBits)
-			b.split.counts[j]++
+			b.split.counts[j] += count
 			b.split.weights[j] += weight
 		} else if !b.done {
-			b.hold(key, weight, s.weighted)
+			b.hold(key, count, weight, s.weighted)
 		}
 		return
 	}
 }
 
 // count counts a number between the pins and between the edges.
-func (s *spread) count(x float64, weight int64) {
+func (s *spread) count(x float64, count uint64, weight int64) {
 	if s.pins != nil {
-		s.pins.add(x, 1)
+		s.pins.add(x, count)
 	}
 	if len(s.counts) > 0 && x >= s.edges[0] && x <= s.edges[len(s.edges)-1] {
 		i := s.cell(x)
-		s.counts[i]++
+		s.counts[i] += count
 		s.weights[i] += weight
 	}
 }
@@ -277,16 +290,18 @@ func (s *spread) cell(x float64) int {
 	return i
 }
 
-// hold keeps a number. The numbers of a bucket of 64 bits are equal, so that there is nothing to keep
-// but weights, and those in one place when there are too many.
-func (b *bucket) hold(key uint64, weight int64, weighted bool) {
+// hold keeps a number: with weights, one that is there once. The numbers of a bucket of 64 bits are equal, so that
+// there is nothing to keep but weights, and those in one place when there are too many.
+func (b *bucket) hold(key, count uint64, weight int64, weighted bool) {
 	switch {
 	case weighted && len(b.pairs) == cap(b.pairs) && b.bits == 64 && len(b.pairs) > 0:
 		b.pairs[0].weight += weight
 	case weighted:
 		b.pairs = append(b.pairs, pair{key, weight})
 	case b.bits < 64:
-		b.keys = append(b.keys, key)
+		for range count {
+			b.keys = append(b.keys, key)
+		}
 	}
 }
 

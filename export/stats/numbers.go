@@ -31,7 +31,7 @@ type numbers struct {
 	sum, squares        sum
 	weightSum, weightSq sum
 	few                 *table
-	small               *[smallNumbers]uint32 // whole numbers that are not in few yet; nil: none are
+	small               *[smallNumbers]uint64 // whole numbers that are not in few yet; nil: none are
 	dense               *dense
 	powers              *powers // what sum and squares do not have yet; nil: they have all
 	spread              *spread // counts of the second pass
@@ -44,22 +44,22 @@ func newNumbers(weighted bool) *numbers {
 	}
 }
 
-// add takes in a value. Its weight is in units of 1/weightScale.
-func (a *numbers) add(x float64, weight int64) {
+// add takes in a value that occurs count times. All its weight is in units of 1/weightScale.
+func (a *numbers) add(x float64, count uint64, weight int64) {
 	if a.few != nil {
 		if x == 0 {
 			x = 0 // minus zero is zero
 		}
 		if math.IsNaN(x) {
-			a.nan++
+			a.nan += count
 			return
 		}
-		if a.few.add(x, 1, weight) {
+		if a.few.add(x, count, weight) {
 			return
 		}
 		a.spill()
 	}
-	a.addDense(x, 1, weight)
+	a.addDense(x, count, weight)
 }
 
 // spill moves the counted values to the other way of counting.
@@ -76,7 +76,7 @@ func (a *numbers) spill() {
 	}
 	for x, n := range small {
 		if n > 0 {
-			a.addDense(float64(x), uint64(n), int64(n)*weightScale)
+			a.addDense(float64(x), n, int64(n)*weightScale)
 		}
 	}
 }
@@ -97,16 +97,13 @@ func (a *numbers) addDense(x float64, count uint64, weight int64) {
 // smallNumbers are the whole numbers from 0 on that are counted by their value at first.
 const smallNumbers = 4096
 
-// addAll takes in values of weight 1.
-func (a *numbers) addAll(xs []float64) {
+// addAll takes in values of weight 1. times says how often each is there; nil: once.
+func (a *numbers) addAll(xs []float64, times []uint64) {
 	if a.few != nil {
-		xs = a.addFew(xs)
-	}
-	if a.weighted {
-		for _, x := range xs {
-			a.addDense(x, 1, weightScale)
+		taken := a.addFew(xs, times)
+		if xs = xs[taken:]; times != nil {
+			times = times[taken:]
 		}
-		return
 	}
 	if len(xs) == 0 {
 		return
@@ -115,28 +112,33 @@ func (a *numbers) addAll(xs []float64) {
 		a.powers = new(powers)
 	}
 	least, most, n, zeros, p, counts := a.finiteMin, a.finiteMax, uint64(0), uint64(0), a.powers, a.dense.counts
-	for _, x := range xs {
+	count := uint64(1)
+	for i, x := range xs {
+		if times != nil {
+			count = times[i]
+		}
 		b := math.Float64bits(x)
 		if x == 0 {
-			zeros++ // minus zero too
+			zeros += count // minus zero too
 			continue
 		}
-		if !plain(b) {
-			a.addDense(x, 1, weightScale)
+		if !plain(b) || count > powerTimes {
+			a.addDense(x, count, int64(count)*weightScale)
 			continue
 		}
-		n++
+		n += count
 		if x < least {
 			least = x
 		}
 		if x > most {
 			most = x
 		}
-		p.add(b)
-		counts[orderKey(x)>>(64-denseBits)]++
-	}
-	if p.added += len(xs); p.added > powerAdds {
-		p.fold(&a.sum, &a.squares)
+		if p.added += count; p.added > powerAdds {
+			p.fold(&a.sum, &a.squares)
+			p.added = count
+		}
+		p.add(b, count)
+		counts[orderKey(x)>>(64-denseBits)] += count
 	}
 	a.n, a.weight = a.n+n, a.weight+int64(n)*weightScale
 	a.finiteMin, a.finiteMax = min(a.finiteMin, least), max(a.finiteMax, most)
@@ -146,22 +148,25 @@ func (a *numbers) addAll(xs []float64) {
 	}
 }
 
-// addFew counts each of the values, as long as there are few different ones, and returns those that
-// are left when there are more.
-func (a *numbers) addFew(xs []float64) (rest []float64) {
+// addFew counts each of the values, as long as there are few different ones, and returns how many it has taken in.
+func (a *numbers) addFew(xs []float64, times []uint64) (taken int) {
 	if a.small == nil {
-		a.small = new([smallNumbers]uint32)
+		a.small = new([smallNumbers]uint64)
 	}
+	count := uint64(1)
 	for i, x := range xs {
-		if whole := int64(x); uint64(whole) < smallNumbers && float64(whole) == x && a.small[whole] < math.MaxUint32 {
-			a.small[whole]++
+		if times != nil {
+			count = times[i]
+		}
+		if whole := int64(x); uint64(whole) < smallNumbers && float64(whole) == x {
+			a.small[whole] += count
 			continue
 		}
-		if a.add(x, weightScale); a.few == nil {
-			return xs[i+1:]
+		if a.add(x, count, int64(count)*weightScale); a.few == nil {
+			return i + 1
 		}
 	}
-	return nil
+	return len(xs)
 }
 
 // settleSmall counts what addFew has counted apart with the other values.
@@ -170,7 +175,7 @@ func (a *numbers) settleSmall() {
 		return
 	}
 	for x, n := range a.small {
-		if n > 0 && !a.few.add(float64(x), uint64(n), int64(n)*weightScale) {
+		if n > 0 && !a.few.add(float64(x), n, int64(n)*weightScale) {
 			clear(a.small[:x]) // they are counted
 			a.spill()
 			break

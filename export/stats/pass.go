@@ -3,6 +3,7 @@ package stats
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/labeljoin/labeljoin/export/tfmd"
@@ -20,6 +21,10 @@ type cells struct {
 	held  []heldPage
 	room  int
 	first bool // it is the first pass
+	// scratch
+	floats []float64
+	times  []uint64
+	counts []uint64
 }
 
 // fewHeld is after how many rows no more are kept, if the column has few different numbers: a second pass is
@@ -28,7 +33,7 @@ const fewHeld = 1 << 14
 
 // heldPage is a page that is kept for another pass.
 type heldPage struct {
-	group *group
+	group *group // nil: every row counts once, and in no slice
 	first int
 	page  page
 }
@@ -138,7 +143,9 @@ func (c *cells) pass(ctx context.Context, name string, want tfmd.FeatureNameStat
 	if !c.first && c.room >= 0 {
 		for i := range c.held {
 			h := &c.held[i]
-			if err := c.take(h.group, &h.page, h.first); err != nil {
+			if h.group == nil {
+				c.numbersOf(&h.page)
+			} else if err := c.take(h.group, &h.page, h.first); err != nil {
 				return err
 			}
 		}
@@ -159,7 +166,6 @@ func (c *cells) pass(ctx context.Context, name string, want tfmd.FeatureNameStat
 					return fmt.Errorf("it has more values than there are rows")
 				}
 				err := c.take(g, p, row)
-				c.hold(g, p, row)
 				row += p.rows
 				return err
 			})
@@ -182,16 +188,20 @@ func (c *cells) hold(g *group, p *page, first int) {
 	if !c.first || c.room < 0 || c.numbers == nil {
 		return
 	}
-	if c.room -= 8*len(p.floats) + 4*len(p.valency); c.numbers[0].few != nil && first > fewHeld {
+	kept := heldPage{g, first, page{rows: p.rows, floats: slices.Clone(p.floats), times: slices.Clone(p.times),
+		indexes: slices.Clone(p.indexes), valency: slices.Clone(p.valency)}}
+	if c.room -= kept.page.size(); c.numbers[0].few != nil && first > fewHeld {
 		c.room = -1
 	}
 	if c.room < 0 {
 		c.held = nil
 		return
 	}
-	c.held = append(c.held, heldPage{g, first, page{rows: p.rows, floats: slices.Clone(p.floats),
-		valency: slices.Clone(p.valency)}})
+	c.held = append(c.held, kept)
 }
+
+// size is how many bytes a page of numbers holds.
+func (p *page) size() int { return 8*(len(p.floats)+len(p.times)) + 4*(len(p.valency)+len(p.indexes)) }
 
 // absent takes in the rows of a file that has no such column.
 func (c *cells) absent(g *group) {
@@ -222,9 +232,10 @@ func (c *cells) take(g *group, p *page, first int) error {
 	if p.valency == nil && p.values() != p.rows {
 		return fmt.Errorf("a page has %d values for %d rows", p.values(), p.rows)
 	}
-	if c.quick(g, p) {
+	if c.quick(g, p, first) {
 		return nil
 	}
+	c.hold(g, p, first)
 	at := 0
 	for i := range p.rows {
 		n := 1
@@ -264,57 +275,110 @@ func (c *cells) valueIn(set int, p *page, at int, w int64) {
 	case c.texts != nil:
 		c.texts[set].add(p.at(at), 1, w)
 	case c.first:
-		c.numbers[set].add(p.floats[at], w)
+		c.numbers[set].add(p.number(at), 1, w)
 	case c.numbers[set].few == nil:
-		c.numbers[set].spread.again(p.floats[at], w)
+		c.numbers[set].spread.again(p.number(at), 1, w)
 	}
 }
 
 // quick takes in a page where every row counts once and in no slice, and
 // reports whether it could.
-func (c *cells) quick(g *group, p *page) bool {
+func (c *cells) quick(g *group, p *page, first int) bool {
 	if len(g.in) > 0 || g.weights != nil || g.dropped != nil {
 		return false
 	}
-	if c.first {
-		c.quickValencies(p)
+	if c.first && p.valency == nil {
+		c.valencies[0].addScalars(uint64(p.rows), 0)
+	} else if c.first {
+		for _, n := range p.valency {
+			c.valencies[0].add(int(n), weightScale)
+		}
 	}
-	switch a := c.numbers; {
+	c.quickValues(p, first)
+	return true
+}
+
+// quickValues takes in the values of a page where every row counts once and in no slice.
+func (c *cells) quickValues(p *page, first int) {
+	switch {
 	case c.texts != nil && p.indexes == nil:
 		c.texts[0].addAll(p.text, p.offsets)
 	case c.texts != nil:
 		c.quickTexts(p)
-	case c.first:
-		a[0].addAll(p.floats)
-	case a[0].few == nil:
-		a[0].spread.againAll(p.floats)
+	default:
+		together := c.together(p)
+		c.numbersOf(&together)
+		c.hold(nil, &together, first)
 	}
-	return true
 }
 
-func (c *cells) quickValencies(p *page) {
-	v := &c.valencies[0]
-	if p.valency == nil {
-		v.one += uint64(p.rows)
-		v.values += uint64(p.rows)
-		v.weight += int64(p.rows) * weightScale
-		v.valuesW += int64(p.rows) * weightScale
-		return
-	}
-	for _, n := range p.valency {
-		v.add(int(n), weightScale)
+// numbersOf takes in the numbers of a page that counts as quickValues says.
+func (c *cells) numbersOf(p *page) {
+	if a := c.numbers[0]; c.first {
+		a.addAll(p.floats, p.times)
+	} else if a.few == nil {
+		a.spread.againAll(p.floats, p.times)
 	}
 }
 
 // quickTexts counts the texts of a page by their place in its dictionary.
 func (c *cells) quickTexts(p *page) {
-	counts := make([]uint64, len(p.offsets)-1)
-	for _, i := range p.indexes {
-		counts[i]++
-	}
-	for i, n := range counts {
+	for i, n := range c.countIndexes(p, len(p.offsets)-1) {
 		if n > 0 {
 			c.texts[0].add(p.text[p.offsets[i]:p.offsets[i+1]], n, int64(n)*weightScale)
 		}
 	}
+}
+
+// countIndexes says how often a page has each of the n values of its dictionary.
+func (c *cells) countIndexes(p *page, n int) []uint64 {
+	c.counts = slices.Grow(c.counts[:0], n)[:n]
+	clear(c.counts)
+	for _, i := range p.indexes {
+		c.counts[i]++
+	}
+	return c.counts
+}
+
+// together are the numbers of a page with equal ones together, as far as that is cheap: those of a dictionary, and
+// neighbours, where rows of one request follow each other. It is of use until the next call.
+func (c *cells) together(p *page) page {
+	c.floats, c.times = c.floats[:0], c.times[:0]
+	switch {
+	case p.times != nil:
+		return *p
+	case p.indexes != nil && len(p.floats) <= len(p.indexes):
+		for i, n := range c.countIndexes(p, len(p.floats)) {
+			if n > 0 {
+				c.floats, c.times = append(c.floats, p.floats[i]), append(c.times, n)
+			}
+		}
+		return page{floats: c.floats, times: c.times}
+	case p.indexes != nil:
+		for _, i := range p.indexes {
+			c.floats = append(c.floats, p.floats[i])
+		}
+		return page{floats: c.floats}
+	case !repeats(p.floats):
+		return page{floats: p.floats}
+	}
+	for i := 0; i < len(p.floats); {
+		from := i
+		for i++; i < len(p.floats) && math.Float64bits(p.floats[i]) == math.Float64bits(p.floats[from]); i++ {
+		}
+		c.floats, c.times = append(c.floats, p.floats[from]), append(c.times, uint64(i-from))
+	}
+	return page{floats: c.floats, times: c.times}
+}
+
+// repeats reports whether neighbours among the first numbers are mostly the same.
+func repeats(xs []float64) bool {
+	const sample = 512
+	n, same := min(len(xs), sample), 0
+	for i := 1; i < n; i++ {
+		if math.Float64bits(xs[i]) == math.Float64bits(xs[i-1]) {
+			same++
+		}
+	}
+	return 2*same > n
 }

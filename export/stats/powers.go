@@ -11,7 +11,7 @@ import (
 type powers struct {
 	// by sign and exponent, the upper 12 bits of a double
 	at    [1 << 12]power
-	added int // since fold
+	added uint64 // since fold
 }
 
 // power are the sums of the mantissas of numbers with one sign and exponent: of their lower and upper
@@ -26,6 +26,8 @@ const (
 	leastPower, mostPower = 600, 1400
 	// powerAdds is how often can be added before the sums have to be folded: a square has 106 bits.
 	powerAdds = 1 << 21
+	// powerTimes is how often a number can be added at once, so that no fold comes too late.
+	powerTimes = 1 << 20
 	// mantissaBits is how many bits of the mantissa a double has.
 	mantissaBits = 52
 	// expBias is what the exponent of a double of unit 1 has in its bits.
@@ -35,16 +37,17 @@ const (
 // plain reports whether a number with these bits may be added.
 func plain(b uint64) bool { return b>>mantissaBits&0x7ff-leastPower <= mostPower-leastPower }
 
-// add adds a number for which plain is true, by its bits.
-func (p *powers) add(b uint64) {
+// add adds a number for which plain is true, by its bits, so many times.
+func (p *powers) add(b, count uint64) {
 	at := &p.at[b>>mantissaBits]
 	m := b&(1<<mantissaBits-1) | 1<<mantissaBits
-	at.low += m & math.MaxUint32
-	at.high += m >> 32
+	at.low += m & math.MaxUint32 * count
+	at.high += m >> 32 * count
 	hi, lo := bits.Mul64(m, m)
+	over, lo := bits.Mul64(lo, count)
 	var carry uint64
 	at.squareLow, carry = bits.Add64(at.squareLow, lo, 0)
-	at.squareHi += hi + carry
+	at.squareHi += hi*count + over + carry
 }
 
 // fold moves what was added to a sum of numbers and one of squares.

@@ -119,6 +119,13 @@ func (v *valencies) add(n int, weight int64) {
 	v.valuesW += weight * int64(n)
 }
 
+// addScalars takes in rows of weight 1: those with one value, and those where the column is null.
+func (v *valencies) addScalars(ones, nulls uint64) {
+	v.one, v.values, v.missing = v.one+ones, v.values+ones, v.missing+nulls
+	v.weight, v.valuesW = v.weight+int64(ones)*weightScale, v.valuesW+int64(ones)*weightScale
+	v.missedW += int64(nulls) * weightScale
+}
+
 // valencyBuckets are the buckets of the histogram of valencies; TFDV has no
 // option for it.
 const valencyBuckets = 10

@@ -17,10 +17,10 @@ func TestRoomOfAColumn(t *testing.T) {
 		t.Errorf("without its texts a column takes %d bytes", size)
 	}
 	few := newNumbers(false)
-	few.small = new([smallNumbers]uint32)
+	few.small = new([smallNumbers]uint64)
 	before := (&cells{numbers: []*numbers{few}}).size()
 	few.powers = new(powers)
-	if size := (&cells{numbers: []*numbers{few}}).size(); before < 4*smallNumbers || size-before < 32<<12 {
+	if size := (&cells{numbers: []*numbers{few}}).size(); before < 8*smallNumbers || size-before < 32<<12 {
 		t.Errorf("numbers take %d bytes, and %d with powers", before, size)
 	}
 }

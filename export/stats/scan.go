@@ -3,6 +3,10 @@ package stats
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/labeljoin/labeljoin/export/tfmd"
 )
@@ -15,38 +19,96 @@ type Values struct {
 	Null    []bool
 }
 
-// Scan calls visit with the rows of each row group of the sources that count,
-// in order. Of the columns named it gets the values; a column that a file lacks
-// is nil. The values are used again for the next call.
-func Scan(ctx context.Context, sources []Source, columns []string, visit func(rows int, values []*Values) error) error {
-	for _, s := range sources {
-		f, _, err := open(s)
+// Visit is shown the rows of a row group that count: of each column that is scanned the values, nil where the file
+// lacks it. The values are used again for the next row group.
+type Visit func(rows int, values []*Values) error
+
+// Scan calls visit with the row groups of the sources, in order.
+func Scan(ctx context.Context, sources []Source, columns []string, visit Visit) error {
+	s := newScanner(columns)
+	for i := range sources {
+		f, err := openNamed(&sources[i])
 		if err != nil {
-			return fmt.Errorf("%s: %w", s.Name, err)
+			return err
 		}
-		memory := make([]Values, len(columns))
-		for i := range f.groups {
-			g := &f.groups[i]
-			values := make([]*Values, len(columns))
-			for k, name := range columns {
-				l, ok := f.leaves[name]
-				if !ok {
-					continue
-				}
-				if err := memory[k].read(g, l); err != nil {
-					return fmt.Errorf("%s: column %q: %w", s.Name, name, err)
-				}
-				values[k] = &memory[k]
-			}
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := visit(g.kept(), values); err != nil {
+		for g := range f.groups {
+			if err := s.visit(ctx, f, &f.groups[g], visit); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// ScanParts scans with as many goroutines as there are processors. Each has a Visit of its own from begin, and each
+// row group goes to one of them, in no order.
+func ScanParts(ctx context.Context, sources []Source, columns []string, begin func() Visit) error {
+	type part struct {
+		file  *file
+		group *group
+	}
+	var parts []part
+	for i := range sources {
+		f, err := openNamed(&sources[i])
+		if err != nil {
+			return err
+		}
+		for g := range f.groups {
+			parts = append(parts, part{f, &f.groups[g]})
+		}
+	}
+	var next atomic.Int64
+	work, ctx := errgroup.WithContext(ctx)
+	for range min(runtime.GOMAXPROCS(0), len(parts)) {
+		visit := begin()
+		work.Go(func() error {
+			s := newScanner(columns)
+			for i := next.Add(1) - 1; i < int64(len(parts)); i = next.Add(1) - 1 {
+				if err := s.visit(ctx, parts[i].file, parts[i].group, visit); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return work.Wait()
+}
+
+func openNamed(s *Source) (*file, error) {
+	f, _, err := open(*s)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.Name, err)
+	}
+	return f, nil
+}
+
+// scanner reads columns of row groups, one after the other.
+type scanner struct {
+	columns []string
+	memory  []Values
+	values  []*Values
+}
+
+func newScanner(columns []string) *scanner {
+	return &scanner{columns: columns, memory: make([]Values, len(columns)), values: make([]*Values, len(columns))}
+}
+
+// visit shows a row group of a file.
+func (s *scanner) visit(ctx context.Context, f *file, g *group, visit Visit) error {
+	for k, name := range s.columns {
+		l, ok := f.leaves[name]
+		if s.values[k] = nil; !ok {
+			continue
+		}
+		if err := s.memory[k].read(g, l); err != nil {
+			return fmt.Errorf("%s: column %q: %w", f.name, name, err)
+		}
+		s.values[k] = &s.memory[k]
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return visit(g.kept(), s.values)
 }
 
 // read takes the values of a column in a row group.
@@ -97,13 +159,17 @@ func (v *Values) take(p *page, at int, isText bool, known map[string]string) {
 	case isText:
 		v.Texts = append(v.Texts, oneOf(known, p.at(at)))
 	default:
-		v.Numbers = append(v.Numbers, p.floats[at])
+		v.Numbers = append(v.Numbers, p.number(at))
 	}
 }
 
 // takeAll takes in all values of a page.
 func (v *Values) takeAll(p *page, isText bool, known map[string]string) {
 	switch {
+	case !isText && p.indexes != nil:
+		for _, i := range p.indexes {
+			v.Numbers = append(v.Numbers, p.floats[i])
+		}
 	case !isText:
 		v.Numbers = append(v.Numbers, p.floats...)
 	case p.indexes != nil:

@@ -79,7 +79,7 @@ func (f *file) numbersOf(g *group, name string, visit func(row int, x float64)) 
 	r := reader{leaf: l, want: tfmd.FeatureNameStatistics_FLOAT}
 	row := 0
 	return r.each(g.ColumnChunks()[l.index], func(p *page) error {
-		return p.rowsOf(g, row, func(at, from, _ int) { visit(at, p.floats[from]) }, &row)
+		return p.rowsOf(g, row, func(at, from, _ int) { visit(at, p.number(from)) }, &row)
 	})
 }
 

@@ -15,18 +15,6 @@ import (
 // invalidText is what TFDV calls every text that is not UTF-8.
 const invalidText = "__BYTES_VALUE__"
 
-// textEntry is a text and how often it occurs.
-type textEntry struct {
-	hash   uint64
-	at     uint32 // in pool
-	length uint32
-	count  uint64
-	weight int64
-}
-
-// textEntrySize is how many bytes an entry takes.
-const textEntrySize = 32
-
 // texts takes in the texts of one column in one slice.
 type texts struct {
 	weighted bool
@@ -35,10 +23,7 @@ type texts struct {
 	bytes    uint64
 	invalid  uint64
 
-	pool    [][]byte // blocks of texts
-	entries []textEntry
-	used    int
-	size    int // of the different texts
+	known textTable
 	// Beyond the limit only the smallest hashes are kept: their spacing says
 	// how many different texts there are, and depends on the set alone.
 	over     bool
@@ -46,18 +31,14 @@ type texts struct {
 }
 
 const (
-	// poolBlock is the size of a block of texts; a longer text has its own.
-	poolBlock = 1 << 16
-	// poolLimit is how many bytes of different texts are held.
-	poolLimit = 256 << 20
+	// textLimit is how many bytes of different texts are held.
+	textLimit = 256 << 20
 	// keptHashes is how many hashes the estimate goes by: its standard error is
 	// 1/sqrt(keptHashes), 0.4 %.
 	keptHashes = 1 << 16
 )
 
-func newTexts(weighted bool, limit int) *texts {
-	return &texts{weighted: weighted, limit: limit, entries: make([]textEntry, 64)}
-}
+func newTexts(weighted bool, limit int) *texts { return &texts{weighted: weighted, limit: limit} }
 
 // add takes in a text that occurs count times. Of a text that is not UTF-8 the
 // bytes count, and its name is common to all.
@@ -77,19 +58,14 @@ func (t *texts) count(text []byte, hash, count uint64, weight int64) {
 		t.keep(hash)
 		return
 	}
-	mask := uint64(len(t.entries) - 1)
-	for i := hash & mask; ; i = (i + 1) & mask {
-		e := &t.entries[i]
-		if e.count == 0 {
-			t.insert(e, textEntry{hash: hash, count: count, weight: weight}, text)
-			return
-		}
-		if e.hash == hash && bytes.Equal(t.text(e), text) {
-			e.count += count
-			e.weight += weight
-			return
-		}
+	if t.known.count(text, hash, count, weight) {
+		return
 	}
+	if t.known.used == t.limit || t.known.bytes+len(text) > textLimit {
+		t.overflow(hash)
+		return
+	}
+	t.known.insert(text, hash, count, weight)
 }
 
 // hashedTexts is how many texts are hashed before they are counted: look-ups that do not wait for a hash
@@ -98,12 +74,10 @@ const hashedTexts = 64
 
 // addAll takes in texts of weight 1 that follow each other: the i-th is from offsets[i] to offsets[i+1].
 func (t *texts) addAll(text []byte, offsets []uint32) {
-	var waiting [hashedTexts]struct {
-		text        []byte
-		hash, count uint64
-	}
+	var waiting [hashedTexts]waitingText
 	n := 0
 	flush := func() {
+		t.known.touch(waiting[:n])
 		for i := range waiting[:n] {
 			w := &waiting[i]
 			t.count(w.text, w.hash, w.count, int64(w.count)*weightScale)
@@ -131,60 +105,11 @@ func (t *texts) addAll(text []byte, offsets []uint32) {
 	flush()
 }
 
-// text is the text of an entry.
-func (t *texts) text(e *textEntry) []byte {
-	block := t.pool[e.at/poolBlock]
-	at := e.at % poolBlock
-	return block[at : at+e.length]
-}
-
-func (t *texts) insert(at *textEntry, e textEntry, text []byte) {
-	if t.size += len(text); t.used == t.limit || t.size > poolLimit {
-		t.overflow(e.hash)
-		return
-	}
-	last := len(t.pool) - 1
-	if last < 0 || len(t.pool[last])+len(text) > cap(t.pool[last]) {
-		t.pool = append(t.pool, make([]byte, 0, max(poolBlock, len(text))))
-		last++
-	}
-	e.at, e.length = uint32(last*poolBlock+len(t.pool[last])), uint32(len(text))
-	t.pool[last] = append(t.pool[last], text...)
-	*at = e
-	if t.used++; 2*t.used > len(t.entries) {
-		t.grow()
-	}
-}
-
-func (t *texts) grow() {
-	const many = 1 << 16
-	old, times := t.entries, 4
-	if len(old) >= many {
-		times = 2
-	}
-	t.entries = make([]textEntry, times*len(old))
-	mask := uint64(len(t.entries) - 1)
-	for _, e := range old {
-		if e.count == 0 {
-			continue
-		}
-		i := e.hash & mask
-		for t.entries[i].count != 0 {
-			i = (i + 1) & mask
-		}
-		t.entries[i] = e
-	}
-}
-
 // overflow goes on with hashes alone.
 func (t *texts) overflow(hash uint64) {
 	t.over = true
-	for _, e := range t.entries {
-		if e.count > 0 {
-			t.keep(e.hash)
-		}
-	}
-	t.entries, t.pool, t.size = nil, nil, 0
+	t.known.each(func(r record) { t.keep(xxhash.Sum64(r.text())) })
+	t.known = textTable{}
 	t.keep(hash)
 }
 
@@ -208,7 +133,7 @@ func (t *texts) prune() {
 // unique is how many different texts there are.
 func (t *texts) unique() uint64 {
 	if !t.over {
-		return uint64(t.used)
+		return uint64(t.known.used)
 	}
 	t.prune()
 	if len(t.smallest) < keptHashes {
@@ -228,23 +153,19 @@ func (t *texts) result(common *tfmd.CommonStatistics, o Options) *tfmd.StringSta
 	if t.over {
 		return out
 	}
-	var found []*textEntry
-	for i := range t.entries {
-		if t.entries[i].count > 0 {
-			found = append(found, &t.entries[i])
-		}
-	}
+	found := make([]record, 0, t.known.used)
+	t.known.each(func(r record) { found = append(found, r) })
 	// By count, and of equal ones the larger text first.
-	order := func(measure func(*textEntry) float64) (top []*tfmd.StringStatistics_FreqAndValue,
+	order := func(measure func(record) float64) (top []*tfmd.StringStatistics_FreqAndValue,
 		ranks *tfmd.RankHistogram) {
 		ranks = &tfmd.RankHistogram{}
-		for i, e := range first(found, max(o.TopValues, o.Ranks), func(a, b *textEntry) int {
+		for i, e := range first(found, max(o.TopValues, o.Ranks), func(a, b record) int {
 			if c := cmp.Compare(measure(b), measure(a)); c != 0 {
 				return c
 			}
-			return bytes.Compare(t.text(b), t.text(a))
+			return bytes.Compare(b.text(), a.text())
 		}) {
-			text, n := string(t.text(e)), measure(e)
+			text, n := string(e.text()), measure(e)
 			if i < o.TopValues {
 				top = append(top, &tfmd.StringStatistics_FreqAndValue{Value: text, Frequency: n})
 			}
@@ -255,10 +176,10 @@ func (t *texts) result(common *tfmd.CommonStatistics, o Options) *tfmd.StringSta
 		}
 		return top, ranks
 	}
-	out.TopValues, out.RankHistogram = order(func(e *textEntry) float64 { return float64(e.count) })
+	out.TopValues, out.RankHistogram = order(func(r record) float64 { return float64(r.count()) })
 	if t.weighted {
 		w := &tfmd.WeightedStringStatistics{}
-		w.TopValues, w.RankHistogram = order(func(e *textEntry) float64 { return float64(e.weight) / weightScale })
+		w.TopValues, w.RankHistogram = order(func(r record) float64 { return float64(r.weight()) / weightScale })
 		out.WeightedStringStats = w
 	}
 	return out

@@ -21,8 +21,11 @@ func sqlCommand() *cli.Command {
 		Usage: "print the join as one SQL query, for DuckDB or Spark",
 		Description: "The query reads what `labeljoin archive` wrote, and gives the rows that `labeljoin replay` gives of the\n" +
 			"same events. What SQL cannot say exactly is refused, with its reason. --archive may be a pattern for\n" +
-			"several archives; --requests and --outcomes name the tables in which an engine holds them.\n\n" +
-			"Example:\n  labeljoin sql --dialect duckdb --archive archive --create labels | duckdb labels.db",
+			"several archives; --requests and --outcomes name the tables in which an engine holds them.\n" +
+			"With --raw these are tables of JSON lines, or files of them, as replay reads them: the query decodes\n" +
+			"the lines itself, and stops at one that is not plain. It needs `features.mode: declared`.\n\n" +
+			"Examples:\n  labeljoin sql --dialect duckdb --archive archive --create labels | duckdb labels.db\n" +
+			"  labeljoin sql --dialect duckdb --raw --requests 'logs/requests-*.jsonl' --outcomes raw.outcomes",
 		Flags: []cli.Flag{
 			configFileFlag(),
 			&cli.StringFlag{Name: "dialect", Usage: "the `ENGINE`: " + strings.Join(sql.Dialects(), " or ") + " (required)"},
@@ -30,6 +33,9 @@ func sqlCommand() *cli.Command {
 			&cli.StringFlag{Name: "requests",
 				Usage: "read requests from `TABLE`, which has what an archive has; it is part of the query as it is"},
 			&cli.StringFlag{Name: "outcomes", Usage: "read outcomes from `TABLE`"},
+			&cli.BoolFlag{Name: "raw",
+				Usage: "the tables have one column, of JSON lines; or they are files: names ending in .jsonl, " +
+					".ndjson or .json, also .gz and .zst"},
 			&cli.StringFlag{Name: "create", Usage: "make the rows a new table `NAME`"},
 			&cli.StringFlag{Name: "view", Usage: "make the query a view `NAME`"},
 			&cli.BoolFlag{Name: "complete", Usage: "the logs are whole: nothing is missing after their end"},
@@ -75,6 +81,15 @@ func sqlQuery(c *cli.Context) (string, error) {
 	}
 	if c.IsSet("requests") {
 		def.Requests, def.Outcomes = c.String("requests"), c.String("outcomes")
+	}
+	if c.Bool("raw") {
+		if !c.IsSet("requests") {
+			return "", &terminal.UsageError{Err: errors.New("--raw needs --requests and --outcomes: the tables or files of JSON lines")}
+		}
+		if def.Raw, err = wire.Raw(cfg, rules); err != nil {
+			return "", err
+		}
+		def.Requests, def.Outcomes = sql.Lines(def.Requests), sql.Lines(def.Outcomes)
 	}
 	if def.Create, err = sqlCreate(c, dialect); err != nil {
 		return "", &terminal.UsageError{Err: err}

@@ -35,6 +35,19 @@ func TestArchiveAndSQL(t *testing.T) {
 	}
 }
 
+// TestRawSQL: the query reads files and tables of lines.
+func TestRawSQL(t *testing.T) {
+	replayDir(t)
+	putFile(t, "labeljoin.yaml",
+		"labels: {clicked: 'type == \"click\"'}\nfeatures: {mode: declared, declare: {age: int64}}\n")
+	got := runMain(t, "sql", "--dialect", "duckdb", "--raw", "--requests", "logs/*.jsonl.gz", "--outcomes", "raw.outcomes")
+	for _, want := range []string{"read_ndjson_objects('logs/*.jsonl.gz')", "SELECT * FROM raw.outcomes", `AS "age"`} {
+		if got.code != 0 || !strings.Contains(got.stdout, want) {
+			t.Errorf("ends with %d, without %s: %s%s", got.code, want, got.stdout, got.stderr)
+		}
+	}
+}
+
 // TestSQLRefuses: what cannot be said ends with 2 and the reason, and stdout stays empty.
 func TestSQLRefuses(t *testing.T) {
 	replayDir(t)
@@ -42,8 +55,12 @@ func TestSQLRefuses(t *testing.T) {
 		config, want string
 		args         []string
 	}{
-		"a condition":   {`labels: {clicked: 'type matches "^c"'}`, "label clicked cannot be written as SQL: regular expressions", nil},
-		"merge":         {"join: {duplicates: merge}\nlabels: {clicked: 'true'}", "duplicates: merge cannot", nil},
+		"a condition": {`labels: {clicked: 'type matches "^c"'}`,
+			"label clicked cannot be written as SQL: regular expressions", nil},
+		"merge": {"join: {duplicates: merge}\nlabels: {clicked: 'true'}", "duplicates: merge cannot", nil},
+		"raw, open": {`labels: {clicked: 'true'}`, "features.mode cannot",
+			[]string{"--raw", "--requests", "r", "--outcomes", "o"}},
+		"raw, no table": {`labels: {clicked: 'true'}`, "--raw needs", []string{"--raw"}},
 		"a dialect":     {`labels: {clicked: 'true'}`, "unknown dialect", []string{"--dialect", "oracle"}},
 		"one table":     {`labels: {clicked: 'true'}`, "together", []string{"--requests", "r"}},
 		"two to create": {`labels: {clicked: 'true'}`, "give one", []string{"--create", "a", "--view", "b"}},

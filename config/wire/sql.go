@@ -21,3 +21,22 @@ func Definition(c *config.Config, rules joiner.Rules) sql.Definition {
 	}
 	return d
 }
+
+// Raw is how a query reads lines of JSON: as the configuration has replay read them.
+func Raw(c *config.Config, rules joiner.Rules) (*sql.Raw, error) {
+	options, err := Options(c, rules)
+	if err != nil {
+		return nil, err
+	}
+	raw := &sql.Raw{
+		MaxBytes: int(c.Limits.EventBytes), MaxDepth: int(c.Limits.Depth),
+		Open: c.Features.Mode == config.FeaturesEvolve, Renamed: len(c.Output.Rename) > 0,
+	}
+	for k := range raw.Units {
+		raw.Units[k] = options.Decoders[k].Unit
+	}
+	for name, kind := range c.Features.Declare {
+		raw.Features = append(raw.Features, sql.RawFeature{Column: name, Type: string(kind)})
+	}
+	return raw, nil
+}

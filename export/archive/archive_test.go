@@ -13,6 +13,7 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/export/archive"
+	"github.com/labeljoin/labeljoin/export/rowfile"
 )
 
 // read gives the rows of a file, each as text.
@@ -110,6 +111,17 @@ func plain(v any) any {
 		return string(b)
 	}
 	return v
+}
+
+// TestModeDeclared: features that are not declared have no columns, as in the output of a replay.
+func TestModeDeclared(t *testing.T) {
+	dir := t.TempDir()
+	o := archive.Options{Dir: dir, Mode: rowfile.ModeDeclared, Features: []rowfile.Feature{{Name: "age", Type: "int64"}}}
+	write(t, o, messages(events.KindRequest, `{"request_id":"r1","ts":1000,"features":{"age":7,"other":1}}`)...)
+	row := read(t, filepath.Join(dir, archive.RequestsDir, "part-00000.parquet"))[0]
+	if _, other := row["other"]; other || row["age"] != int64(7) || row["labeljoin_ts"] != int64(1_000_000_000) {
+		t.Errorf("the row is %v", row)
+	}
 }
 
 // TestPlace: an archive is there whole or not at all, and is never written over.

@@ -58,7 +58,7 @@ func newRequests(dir string, o *Options) (*requests, error) {
 			return nil, &FeatureError{Name: name}
 		}
 	}
-	layout, err := rowfile.NewLayout(rowfile.Config{Features: features, Rename: o.Rename, Reserve: o.Labels})
+	layout, err := rowfile.NewLayout(rowfile.Config{Features: features, Mode: o.Mode, Rename: o.Rename, Reserve: o.Labels})
 	if err != nil {
 		return nil, err
 	}

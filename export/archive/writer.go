@@ -28,8 +28,9 @@ type Options struct {
 	// Labels are the columns of labels, with those of their times: no feature gets their names, as in
 	// the output of a joiner.
 	Labels []string
-	// Features and Rename are the columns of features, as in the output of a joiner.
+	// Features, Mode and Rename are the columns of features, as in the output of a joiner.
 	Features []rowfile.Feature
+	Mode     rowfile.Mode
 	Rename   map[string]string
 	// PerRequest writes one row for each request, and not one for each of its items.
 	PerRequest bool

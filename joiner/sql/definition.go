@@ -23,6 +23,8 @@ type Definition struct {
 	// Requests and Outcomes are the tables that `labeljoin archive` wrote, as they are
 	// named behind FROM. They become part of the query as they are.
 	Requests, Outcomes string
+	// Raw says that these tables have one column, of lines of JSON; nil: they are archives.
+	Raw *Raw
 	// Create makes a table or a view of the rows; its zero value only selects them.
 	Create Create
 }

@@ -134,8 +134,35 @@ func run(t *testing.T, engine, file string, n int) {
 	}
 }
 
-// prepare writes the archive that a query reads, and the rows that it has to give.
+// prepare writes what a query reads, and the rows that it has to give.
 func prepare(t *testing.T, l *logs, dialect sql.Dialect, dir string) comparison {
+	t.Helper()
+	def := l.def
+	if def.Raw != nil {
+		def.Requests, def.Outcomes = linesOf(t, l, dir)
+	} else {
+		writeArchive(t, l, dir)
+		def.Requests, def.Outcomes = tables(dialect, dir)
+	}
+	plan, err := sql.NewPlan(def, dialect)
+	if err != nil {
+		t.Fatalf("%s: %v", l.name, err)
+	}
+	c := comparison{Name: l.name, Expected: filepath.Join(dir, "expected.parquet")}
+	if c.Query, err = plan.Query(); err != nil {
+		t.Fatalf("%s: %v", l.name, err)
+	}
+	if replay(t, l, c.Expected) {
+		c.Expected, c.Error = "", "use labeljoin replay"
+	}
+	if l.stops != "" {
+		c.Expected, c.Error = "", l.stops
+	}
+	return c
+}
+
+// writeArchive writes the archive of logs.
+func writeArchive(t *testing.T, l *logs, dir string) {
 	t.Helper()
 	rules := &l.def.Rules
 	var labels []string
@@ -155,23 +182,6 @@ func prepare(t *testing.T, l *logs, dialect sql.Dialect, dir string) comparison 
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	def := l.def
-	def.Requests, def.Outcomes = tables(dialect, dir)
-	plan, err := sql.NewPlan(def, dialect)
-	if err != nil {
-		t.Fatalf("%s: %v", l.name, err)
-	}
-	c := comparison{Name: l.name, Expected: filepath.Join(dir, "expected.parquet")}
-	if c.Query, err = plan.Query(); err != nil {
-		t.Fatalf("%s: %v", l.name, err)
-	}
-	if replay(t, l, c.Expected) {
-		c.Expected, c.Error = "", "use labeljoin replay"
-	}
-	if l.stops != "" {
-		c.Expected, c.Error = "", l.stops
-	}
-	return c
 }
 
 // tables are the archive's tables as an engine names them.
@@ -221,8 +231,12 @@ func (l *log) Close() error { return nil }
 func replay(t *testing.T, l *logs, path string) (tooMany bool) {
 	t.Helper()
 	rules := &l.def.Rules
+	mode := rowfile.ModeEvolve
+	if l.def.Raw != nil {
+		mode = rowfile.ModeDeclared
+	}
 	layout, err := rowfile.NewLayout(rowfile.Config{Labels: rules.Labels, Weight: rules.SampleRate > 0,
-		Features: l.features})
+		Features: l.features, Mode: mode})
 	if err != nil {
 		t.Fatal(err)
 	}

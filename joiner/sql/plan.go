@@ -12,7 +12,7 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-//go:embed duckdb.sql.tmpl spark.sql.tmpl
+//go:embed duckdb.sql.tmpl duckdb_raw.sql.tmpl spark.sql.tmpl
 var templates embed.FS
 
 // mostCopies is how many different events of one id a query takes.
@@ -22,11 +22,12 @@ const mostCopies = joiner.MaxCopies
 // template is filled with: names, literals and expressions are SQL already, durations
 // are nanoseconds.
 type Plan struct {
-	Title              string // for a comment
-	Create             string // what stands before the query; may be empty
-	Requests, Outcomes string // tables, or what stands for them
-	PerRequest         bool   // rows: request
-	Edits              bool   // an outcome replaces those before it that have its id
+	Title              string   // for a comment
+	Create             string   // what stands before the query; may be empty
+	Requests, Outcomes string   // tables, or what stands for them
+	Raw                *PlanRaw // they hold lines of JSON; nil: what an archive holds
+	PerRequest         bool     // rows: request
+	Edits              bool     // an outcome replaces those before it that have its id
 	Complete           bool
 	Skew               int64 // how long before its request an outcome may be stamped
 	Longest            int64 // the longest window
@@ -49,6 +50,7 @@ type PlanAttribute struct {
 	Name    string // what its columns begin with
 	Key     string // its JSON Pointer, as a literal
 	Comment string
+	At      string // its value as JSON, of raw lines
 }
 
 // PlanLabel is a label.
@@ -85,6 +87,9 @@ type PlanField struct{ Column, Name string }
 // condition is none.
 func NewPlan(def Definition, dialect Dialect) (*Plan, error) {
 	if err := refusals(&def); err != nil {
+		return nil, err
+	}
+	if err := rawRefusals(&def, dialect); err != nil {
 		return nil, err
 	}
 	r := &def.Rules
@@ -124,6 +129,7 @@ func NewPlan(def Definition, dialect Dialect) (*Plan, error) {
 		})
 	}
 	p.RowFields = t.fields
+	p.raw(def.Raw)
 	return p, nil
 }
 
@@ -165,7 +171,7 @@ func (p *Plan) Query() (string, error) {
 	if p.dialect == DialectSpark {
 		name = "spark.sql.tmpl"
 	}
-	t, err := template.ParseFS(templates, name)
+	t, err := template.New(name).Funcs(rawDuckDB(p)).ParseFS(templates, "*.sql.tmpl")
 	if err != nil {
 		return "", fmt.Errorf("the template for %s: %w", p.dialect, err)
 	}

@@ -153,14 +153,10 @@ func OutputOptions(rows bucket.Bucket, id ID, c *config.Config, rules *joiner.Ru
 	for name, kind := range c.Features.Declare {
 		features = append(features, export.Feature{Name: name, Type: string(kind)})
 	}
-	mode := map[config.FeaturesMode]export.Mode{
-		config.FeaturesEvolve: export.ModeEvolve, config.FeaturesDeclared: export.ModeDeclared,
-		config.FeaturesFrozen: export.ModeFrozen,
-	}[c.Features.Mode]
 	o := export.Options{
 		Bucket: rows, Name: c.Name, Partition: id.Number, Partitions: max(1, id.Of), RulesHash: c.Fingerprint(),
 		Labels: rules.Labels, Stages: rules.Stages,
-		Weight: rules.SampleRate > 0, Features: features, Mode: mode, Rename: c.Output.Rename,
+		Weight: rules.SampleRate > 0, Features: features, Mode: FeaturesMode(c), Rename: c.Output.Rename,
 		FileRows: int(c.Output.Roll.Rows), FileBytes: int64(c.Output.Roll.Size), Log: log,
 	}
 	if c.Monitor.Labels {
@@ -176,6 +172,14 @@ func OutputOptions(rows bucket.Bucket, id ID, c *config.Config, rules *joiner.Ru
 		}
 	}
 	return o
+}
+
+// FeaturesMode says which columns features have besides the declared ones.
+func FeaturesMode(c *config.Config) export.Mode {
+	return map[config.FeaturesMode]export.Mode{
+		config.FeaturesEvolve: export.ModeEvolve, config.FeaturesDeclared: export.ModeDeclared,
+		config.FeaturesFrozen: export.ModeFrozen,
+	}[c.Features.Mode]
 }
 
 // LoadConfig reads and checks a configuration file, its expressions included.

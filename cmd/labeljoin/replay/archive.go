@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
@@ -77,7 +78,7 @@ func (r *Replay) Archive(ctx context.Context) (err error) {
 // archiveOptions give features the columns that they have in an output.
 func (r *Replay) archiveOptions(rules *joiner.Rules) archive.Options {
 	o := archive.Options{
-		Dir: r.Out, Rename: r.Config.Output.Rename, PerRequest: rules.PerRequest,
+		Dir: r.Out, Mode: partition.FeaturesMode(r.Config), Rename: r.Config.Output.Rename, PerRequest: rules.PerRequest,
 		FileRows: int(r.Config.Output.Roll.Rows), FileBytes: int(r.Config.Output.Roll.Size),
 	}
 	for i := range rules.Labels {

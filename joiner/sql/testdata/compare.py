@@ -3,7 +3,8 @@
 usage: compare.py duckdb|spark CASES
 
 CASES is a file of JSON lines: {"name": ..., "query": ..., "expected": a Parquet file, "error": ...}. Either rows are
-expected or an error that has the given text. One line of JSON for each case is written to stdout: {"name": ...,
+expected or an error that has the given text; with "write": a file, the rows, which are texts, are written to that as
+lists in JSON. One line of JSON for each case is written to stdout: {"name": ...,
 "problem": ...}, with an empty problem if all is as expected.
 """
 
@@ -74,6 +75,10 @@ def judge(engine, case, reader):
         if case.get("error") and case["error"] in str(e):
             return ""
         return "the query failed: " + str(e)[:2000]
+    if case.get("write"):
+        with open(case["write"], "w", encoding="utf-8") as out:
+            out.writelines(json.dumps(["" if v is None else v for v in row]) + "\n" for row in rows)
+        return ""
     if case.get("error"):
         return f"{len(rows)} rows, want the error {case['error']!r}"
     if len(set(columns)) != len(columns):

@@ -23,6 +23,7 @@ import (
 type behind struct {
 	*broker
 	committed chan struct{} // closed when a commit is made, or none will be
+	wait      time.Duration // for a commit that need not come
 }
 
 func (b behind) Publish(ctx context.Context, labels []events.Label) error {
@@ -33,20 +34,24 @@ func (b behind) Publish(ctx context.Context, labels []events.Label) error {
 	select {
 	case <-b.committed:
 		return errCrash
-	case <-time.After(noCommit): // the loop itself tells of a late request, and cuts nothing meanwhile
+	case <-time.After(b.wait): // the loop itself tells of a late request, and cuts nothing meanwhile
 		return errCrash
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// noCommit is how long to wait for a commit that need not come: no commit within it makes the test a weaker one.
-const noCommit = 200 * time.Millisecond
+// How long a test waits for a commit. In a generated history it need not come: without it, that history shows less.
+const (
+	certainCommit  = time.Minute
+	possibleCommit = 200 * time.Millisecond
+)
 
 // lingering is a source that ends when a commit is made.
 type lingering struct {
 	engine.Source
 	committed chan struct{}
+	wait      time.Duration
 	give      func()
 }
 
@@ -57,7 +62,7 @@ func (l lingering) Next(ctx context.Context) (events.Batch, error) {
 	}
 	select {
 	case <-l.committed:
-	case <-time.After(noCommit): // nothing closes in this history
+	case <-time.After(l.wait): // nothing closes in this history
 		l.give()
 	case <-ctx.Done():
 		return b, ctx.Err()
@@ -67,14 +72,14 @@ func (l lingering) Next(ctx context.Context) (events.Batch, error) {
 
 // toldAfterLoss joins a history until a commit says that requests have closed of which nothing is told, loses the
 // state, and joins to the end.
-func toldAfterLoss(t *testing.T, w *world) *broker {
+func toldAfterLoss(t *testing.T, w *world, wait time.Duration) *broker {
 	t.Helper()
 	b := &broker{t: t, messages: map[string][]byte{}}
 	committed := make(chan struct{})
 	give := sync.OnceFunc(func() { close(committed) })
 	w.Roll = engine.Roll{}
-	w.labels = behind{b, committed}
-	w.source = func(s engine.Source, _ events.Position) engine.Source { return lingering{s, committed, give} }
+	w.labels = behind{b, committed, wait}
+	w.source = func(s engine.Source, _ events.Position) engine.Source { return lingering{s, committed, wait, give} }
 	w.out.Fail = func(_ uint64, created bool) error {
 		if created {
 			give()
@@ -108,7 +113,7 @@ func TestToldAfterLoss(t *testing.T) {
 			h.End()
 			h.End() // when the last event is read, the request is forgotten
 			w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 9})
-			b := toldAfterLoss(t, w)
+			b := toldAfterLoss(t, w, certainCommit)
 			if len(w.out.Commits) == 0 || w.out.Commits[0].Cut.Progress.PublishedThrough > h.At(0) {
 				t.Fatal("the first commit does not say that a request has closed of which nothing is told")
 			}
@@ -133,7 +138,7 @@ func TestHistoriesToldAfterLoss(t *testing.T) {
 			forSeeds(t, 4, func(t *testing.T, seed uint64) {
 				h := enginetest.Generate(seed, shape)
 				w := newWorld(seed, h, anyLayout(newRand(seed), shape.Timely))
-				b := toldAfterLoss(t, w)
+				b := toldAfterLoss(t, w, possibleCommit)
 				checkBooks(t, w)
 				checkLabels(t, w, b)
 			})

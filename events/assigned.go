@@ -22,21 +22,21 @@ func AppendAssigned(b []byte, requestID string, share float64, data []byte) []by
 
 // AssignedTo is the id of the request that what AppendAssigned has made is given to; ok is
 // false if it is anything else.
-func AssignedTo(held []byte) (requestID string, ok bool) {
-	requestID, _, _, ok = Assigned(held)
+func AssignedTo(stored []byte) (requestID string, ok bool) {
+	requestID, _, _, ok = Assigned(stored)
 	return requestID, ok
 }
 
 // Assigned parts what AppendAssigned has made; ok is false if it is anything else, and data is
 // that then.
-func Assigned(held []byte) (requestID string, share float64, data []byte, ok bool) {
-	if len(held) == 0 || held[0] != assignedMark {
-		return "", 0, held, false
+func Assigned(stored []byte) (requestID string, share float64, data []byte, ok bool) {
+	if len(stored) == 0 || stored[0] != assignedMark {
+		return "", 0, stored, false
 	}
-	n, size := binary.Uvarint(held[1:])
-	rest := held[1+max(0, size):]
+	n, size := binary.Uvarint(stored[1:])
+	rest := stored[1+max(0, size):]
 	if size <= 0 || n > MaxID || uint64(len(rest)) < n+8 {
-		return "", 0, held, false
+		return "", 0, stored, false
 	}
 	return string(rest[:n]), math.Float64frombits(binary.BigEndian.Uint64(rest[n:])), rest[n+8:], true
 }

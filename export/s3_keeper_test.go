@@ -39,7 +39,7 @@ func TestStoreKeeperDiesAtEveryRequest(t *testing.T) {
 				}
 				before = soundRows(t, b)
 				dying := inStore(t, store, &mortal{at: at, done: at%2 == 0})
-				dying.(*s3.Bucket).Patience = time.Nanosecond
+				dying.(*s3.Bucket).RetryFor = time.Nanosecond
 				err := keepHouse(dying, do)
 				seen[soundRows(t, b)] = true
 				if err == nil {

@@ -78,7 +78,7 @@ func TestStoreRecomputeDiesAtEveryRequest(t *testing.T) {
 			}
 			before = see(b)
 			dying := inStore(t, store, &mortal{at: at, done: done})
-			dying.(*s3.Bucket).Patience = time.Nanosecond
+			dying.(*s3.Bucket).RetryFor = time.Nanosecond
 			err := recomputeIn(t, dying)
 			got := see(b)
 			if err == nil {

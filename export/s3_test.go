@@ -31,7 +31,7 @@ func inStore(t testing.TB, store *s3test.Store, transport http.RoundTripper) buc
 		}
 	}
 	return s3.New(s3.Options{Client: client, Bucket: s3test.Name, Prefix: testDir, Local: bucket.NewDir(vfs.NewMem(), "uploads"),
-		Scratch: t.TempDir(), Pause: time.Millisecond, Patience: time.Minute})
+		Scratch: t.TempDir(), Pause: time.Millisecond, RetryFor: time.Minute})
 }
 
 func storeOptions(t testing.TB, b bucket.Bucket) Options {
@@ -159,7 +159,7 @@ func TestStoreCrashAtEveryRequest(t *testing.T) {
 		for at := int64(1); ; at += int64(stride()) {
 			store := s3test.New(t)
 			dying := inStore(t, store, &mortal{at: at, done: done})
-			dying.(*s3.Bucket).Patience = time.Nanosecond // it is dead, and does not try again
+			dying.(*s3.Bucket).RetryFor = time.Nanosecond // it is dead, and does not try again
 			var acked uint64
 			o, err := Open(storeOptions(t, dying))
 			if err == nil {

@@ -27,12 +27,12 @@ func (m *Machine) Assign(x *Entry, at events.Origin, give *Event, now Now) (fx E
 	if err := m.reviseEarly(x, &fx); err != nil {
 		return fx, false, err
 	}
-	m.takeLate(x, &fx, at)
+	m.removeLate(x, &fx, at)
 	if give == nil {
 		x.History.LateSeq++
 		return fx, false, m.revise(x, &fx)
 	}
-	if m.takeAgain(x, &fx, give) {
+	if m.restoreGone(x, &fx, give) {
 		fx.Disposition = DispositionCorrected
 		x.History.LateSeq++
 		return fx, false, m.revise(x, &fx)
@@ -45,20 +45,20 @@ func (m *Machine) assignOpen(x *Entry, at events.Origin, give *Event) (fx Effect
 	if err != nil {
 		return fx, false, err
 	}
-	taken := false
+	removed := false
 	x.Outcomes = slices.DeleteFunc(x.Outcomes, func(f Fact) bool {
 		if f.Origin != at {
 			return false
 		}
-		taken, back = true, back || !f.Booked
+		removed, back = true, back || !f.Booked
 		fx.Remove = append(fx.Remove, f.stored())
 		return true
 	})
-	if taken {
+	if removed {
 		x.forgetMade()
 		x.positivesKnown = false
 		if m.Watched && m.silent(x) {
-			m.takeBack(x, &fx, before, nil)
+			m.retract(x, &fx, before, nil)
 		}
 		err = m.react(x, &fx, before)
 	}
@@ -71,9 +71,9 @@ func (m *Machine) assignOpen(x *Entry, at events.Origin, give *Event) (fx Effect
 	return fx, back, m.onOutcome(x, &fx, give)
 }
 
-// takeLate takes an outcome away from a request that has closed. What counted at the close
+// removeLate takes an outcome away from a request that has closed. What counted at the close
 // is kept for the rows of the close.
-func (m *Machine) takeLate(x *Entry, fx *Effects, at events.Origin) {
+func (m *Machine) removeLate(x *Entry, fx *Effects, at events.Origin) {
 	x.Outcomes = slices.DeleteFunc(x.Outcomes, func(f Fact) bool {
 		switch {
 		case f.Origin != at:
@@ -90,8 +90,8 @@ func (m *Machine) takeLate(x *Entry, fx *Effects, at events.Origin) {
 	})
 }
 
-// takeAgain gives a request back what counted at its close.
-func (m *Machine) takeAgain(x *Entry, fx *Effects, give *Event) bool {
+// restoreGone gives a request back what counted at its close.
+func (m *Machine) restoreGone(x *Entry, fx *Effects, give *Event) bool {
 	at := slices.IndexFunc(x.Gone, func(f Fact) bool {
 		return f.Origin == give.Origin && f.Outcome.Hash == give.Outcome.Hash
 	})
@@ -102,7 +102,7 @@ func (m *Machine) takeAgain(x *Entry, fx *Effects, give *Event) bool {
 	x.Gone = slices.Delete(x.Gone, at, at+1)
 	f.Gone = false
 	fx.Mark = append(fx.Mark, f.stored())
-	x.take(f)
+	x.insertFact(f)
 	return true
 }
 

@@ -166,12 +166,12 @@ func AppendUnnamed(b []byte, has []Assigned, data []byte) []byte {
 var errUnnamed = errors.New("an outcome that names no request is not as it was written: the state is damaged; delete its directory and it is rebuilt from the log")
 
 // ReadUnnamed parts what AppendUnnamed has written.
-func ReadUnnamed(held []byte) (has []Assigned, data []byte, err error) {
-	n, size := binary.Uvarint(held)
+func ReadUnnamed(stored []byte) (has []Assigned, data []byte, err error) {
+	n, size := binary.Uvarint(stored)
 	if size <= 0 || n > MaxShares {
 		return nil, nil, errUnnamed
 	}
-	rest := held[size:]
+	rest := stored[size:]
 	for range n {
 		length, size := binary.Uvarint(rest)
 		if size <= 0 || length > events.MaxID || uint64(len(rest)-size) < length+8 {

@@ -40,8 +40,8 @@ func NewClock() Clock {
 
 // IsNew reports whether the clock has seen nothing, and nothing is proven.
 func (c *Clock) IsNew() bool {
-	fresh := NewClock()
-	return c.Seen == fresh.Seen && c.ReadThrough == fresh.ReadThrough
+	empty := NewClock()
+	return c.Seen == empty.Seen && c.ReadThrough == empty.ReadThrough
 }
 
 // Clone copies the clock, so that neither copy sees what the other is told.

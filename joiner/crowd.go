@@ -62,7 +62,7 @@ func (c *crowd) add(f *Fact) {
 func (c *crowd) forget() { c.smallest = nil }
 
 // take adds an outcome to those of the request.
-func (x *Entry) take(f Fact) {
+func (x *Entry) insertFact(f Fact) {
 	x.crowd.add(&f)
 	if n := len(x.Outcomes); n > 0 && orderFacts(x.Outcomes[n-1], f) > 0 {
 		x.folded.forget()

@@ -111,11 +111,11 @@ type Decision struct {
 	extra map[RowLabel][]events.Value // what columns keep, by where; nil while they keep nothing
 	ends  map[RowLabel]events.Time    // when an outcome ended the window; nil while none did
 
-	ballots map[RowLabel]*ballot   // the votes, of labels that have some; nil while there are none
-	copies  []copiedVote           // outcomes that are votes and were taken for copies
-	opened  map[pairPlace]openPair // pairs that are not closed; nil while there are none
-	held    int                    // votes and pairs that are not closed, at most mostHeld
-	name    string                 // of the rater or the key that was held last
+	ballots       map[RowLabel]*ballot // the votes, of labels that have some; nil while there are none
+	copies        []copiedVote         // outcomes that are votes and were taken for copies
+	opened        map[pairKey]openPair // pairs that are not closed; nil while there are none
+	votesAndPairs int                  // votes and pairs that are not closed, at most maxVotesAndPairs
+	name          string               // of the rater or the key that was held last
 
 	trace []Trace // by row and label; nil unless it is to be explained
 	at    int     // index of the outcome that is added, for the trace
@@ -143,7 +143,7 @@ func (d *Decision) Begin(rules *Rules, req *events.Request) {
 	d.rules, d.req, d.items, d.seen, d.trace, d.faults = rules, req, nil, nil, nil, nil
 	d.added.reset()
 	d.added.SameID, d.edits, d.extra = rules.SameID, d.edits[:0], nil
-	d.ends, d.ballots, d.copies, d.opened, d.held, d.name = nil, nil, nil, nil, 0, ""
+	d.ends, d.ballots, d.copies, d.opened, d.votesAndPairs, d.name = nil, nil, nil, nil, 0, ""
 	d.folds = slices.Grow(d.folds[:0], n*labels)[:n*labels]
 	clear(d.folds)
 	d.cells = slices.Grow(d.cells[:0], n)[:n]
@@ -352,11 +352,11 @@ type RowLabel struct{ Row, Label int }
 // before, or its window ends before the longest one. Or it is made of others, has such a
 // window, and its row is kept. It uses the memory of RowsReuse.
 func (d *Decision) Positives() []RowLabel {
-	d.settleEdits()
+	d.foldEdits()
 	var spots []RowLabel
 	longest := d.rules.Longest()
 	if d.rules.ofOthersEarly() {
-		for _, row := range d.RowsToTell(ReasonEarly) {
+		for _, row := range d.RowsToPublish(ReasonEarly) {
 			for label := range d.rules.Labels {
 				if l := &d.rules.Labels[label]; l.Of != nil && l.Window < longest && row.LeftOut == LeftOutNo {
 					spots = append(spots, RowLabel{max(row.Item, 0), label})

@@ -40,8 +40,8 @@ func (d *Decision) edit(o *events.Outcome, f *Fact, row int) {
 	d.edits = append(d.edits, edit{fact: f, row: row, at: d.at})
 }
 
-// settleEdits folds the outcomes that were kept, in Order, which they were added in.
-func (d *Decision) settleEdits() {
+// foldEdits folds the outcomes that were kept, in Order, which they were added in.
+func (d *Decision) foldEdits() {
 	if len(d.edits) == 0 {
 		return
 	}

@@ -28,19 +28,19 @@ type Effects struct {
 // Save is what of an entry has to be saved. Outcomes have the data of the event,
 // if they are the event.
 type Save struct {
-	New     bool            // the request is its first event alone, and nothing is held of it so far
-	Request bool            // the request's record
-	Moved   *RequestKey     // where the request was held before: it has another timestamp now
-	History bool            // its history
-	Outcome *StoredOutcome  // the event, as an outcome of the request
-	Wait    *StoredOutcome  // the event, as one that waits
-	Remove  []StoredOutcome // outcomes of the request that are disposed of; without Data
-	Mark    []StoredOutcome // outcomes of the request whose Gone has changed; without Data
-	Adopt   []StoredOutcome // these wait no more: they are the request's now
-	Take    []Former        // these of another request of the id are this one's
-	Spare   []StoredOutcome // of those, these wait for another request of the id as well
-	Drop    []StoredOutcome // these wait no more: they are disposed of
-	Rewait  []Rewaited      // these wait longer
+	New      bool            // the request is its first event alone, and nothing is held of it so far
+	Request  bool            // the request's record
+	Moved    *RequestKey     // where the request was held before: it has another timestamp now
+	History  bool            // its history
+	Outcome  *StoredOutcome  // the event, as an outcome of the request
+	Wait     *StoredOutcome  // the event, as one that waits
+	Remove   []StoredOutcome // outcomes of the request that are disposed of; without Data
+	Mark     []StoredOutcome // outcomes of the request whose Gone has changed; without Data
+	Adopt    []StoredOutcome // these wait no more: they are the request's now
+	Transfer []Former        // these of another request of the id are this one's
+	Spare    []StoredOutcome // of those, these wait for another request of the id as well
+	Drop     []StoredOutcome // these wait no more: they are disposed of
+	Rewait   []Rewaited      // these wait longer
 }
 
 // Rewaited is an outcome that waits longer than before.
@@ -69,36 +69,36 @@ func (fx *Effects) write(p RequestKey, req *events.Request, rows []Row, lateSeq 
 	}
 }
 
-// TellPhase says on what occasion something is told on the label stream.
-type TellPhase uint8
+// UpdatePhase says on what occasion something is told on the label stream.
+type UpdatePhase uint8
 
 // The phases. What is told in a later one replaces what was told in an earlier one.
 const (
-	TellEarly TellPhase = iota
-	TellWindow
-	TellClose
-	TellCorrected
+	UpdateEarly UpdatePhase = iota
+	UpdateWindow
+	UpdateClose
+	UpdateCorrected
 )
 
 // String is the phase as it is published.
-func (p TellPhase) String() string { return [...]string{"early", "window", "close", "corrected"}[p] }
+func (p UpdatePhase) String() string { return [...]string{"early", "window", "close", "corrected"}[p] }
 
 // LabelUpdate is one message of the label stream: what is newly known of one row.
 type LabelUpdate struct {
 	RequestID string
 	RequestTS events.Time
 	Item      string // empty for a row of the whole request
-	Phase     TellPhase
+	Phase     UpdatePhase
 	Revision  uint32
 	Cells     []Cell // all labels of the row
 	Labels    []int  // which of them are told; nil: all
-	// Window is, with TellWindow, the one that has ended. A label with a longer one is provisional.
+	// Window is, with UpdateWindow, the one that has ended. A label with a longer one is provisional.
 	Window time.Duration
 }
 
-func tell(req *events.Request, row *Row, phase TellPhase, labels []int) LabelUpdate {
+func newUpdate(req *events.Request, row *Row, phase UpdatePhase, labels []int) LabelUpdate {
 	revision := row.Revision
-	if phase < TellClose {
+	if phase < UpdateClose {
 		revision = 0 // it is of no row yet
 	}
 	return LabelUpdate{
@@ -113,17 +113,18 @@ func (r *Rules) certain(label int, c *Cell) bool {
 	return r.Labels[label].Agg == AggAny && !c.Null && c.Value == 1
 }
 
-// TellClosed appends what the close of a request newly says: of its kept rows all but
+// CloseUpdates appends what the close of a request newly says: of its kept rows all but
 // the positives, which were told already; of others, the positives that were told and
 // are none any more. Rows that were corrected meanwhile were told whole by that. If
 // anew, the positives are told too: something else may have been told since.
-func (r *Rules) TellClosed(told []LabelUpdate, req *events.Request, rows []Row, h *History, anew bool) []LabelUpdate {
+func (r *Rules) CloseUpdates(updates []LabelUpdate, req *events.Request, rows []Row, h *History,
+	anew bool) []LabelUpdate {
 	for i := range rows {
 		if rows[i].LeftOut != LeftOutNo || h.corrected(itemOf(req, &rows[i]), true, r.Base()) {
 			continue
 		}
 		if anew {
-			told = append(told, tell(req, &rows[i], TellClose, nil))
+			updates = append(updates, newUpdate(req, &rows[i], UpdateClose, nil))
 			continue
 		}
 		labels := make([]int, 0, len(rows[i].Cells))
@@ -133,17 +134,17 @@ func (r *Rules) TellClosed(told []LabelUpdate, req *events.Request, rows []Row, 
 			}
 		}
 		if len(labels) > 0 {
-			told = append(told, tell(req, &rows[i], TellClose, labels))
+			updates = append(updates, newUpdate(req, &rows[i], UpdateClose, labels))
 		}
 	}
-	return r.tellTakenBack(told, req, rows, h)
+	return r.appendRetractions(updates, req, rows, h)
 }
 
-// TellWindow appends what the end of a window newly says of a request that is open: of the
+// WindowUpdates appends what the end of a window newly says of a request that is open: of the
 // rows that are kept by what is known so far, the labels that have this window or are provisional
 // from then on, but for the positives, which were told already. If anew, those too, as in
-// TellClosed.
-func (r *Rules) TellWindow(told []LabelUpdate, req *events.Request, rows []Row, window time.Duration,
+// CloseUpdates.
+func (r *Rules) WindowUpdates(updates []LabelUpdate, req *events.Request, rows []Row, window time.Duration,
 	anew bool) []LabelUpdate {
 	for i := range rows {
 		if rows[i].LeftOut != LeftOutNo {
@@ -157,26 +158,27 @@ func (r *Rules) TellWindow(told []LabelUpdate, req *events.Request, rows []Row, 
 			}
 		}
 		if len(labels) > 0 {
-			told = append(told, tell(req, &rows[i], TellWindow, labels))
-			told[len(told)-1].Window = window
+			updates = append(updates, newUpdate(req, &rows[i], UpdateWindow, labels))
+			updates[len(updates)-1].Window = window
 		}
 	}
-	return told
+	return updates
 }
 
-// tellTakenBack appends the positives that were told of rows that are not kept: with
+// appendRetractions appends the positives that were told of rows that are not kept: with
 // their values, or null if the request does not list the item any more.
-func (r *Rules) tellTakenBack(told []LabelUpdate, req *events.Request, rows []Row, h *History) []LabelUpdate {
+func (r *Rules) appendRetractions(updates []LabelUpdate, req *events.Request, rows []Row, h *History) []LabelUpdate {
 	byItem := map[string][]int{}
 	var items []string
-	for _, s := range h.TakenBack {
+	for _, s := range h.Retracted {
 		if byItem[s.Item] == nil {
 			items = append(items, s.Item)
 		}
 		byItem[s.Item] = append(byItem[s.Item], s.Label)
 	}
 	for _, item := range items {
-		t := LabelUpdate{RequestID: req.ID, RequestTS: req.TS, Item: item, Phase: TellClose, Cells: undecided(len(r.Labels)),
+		t := LabelUpdate{RequestID: req.ID, RequestTS: req.TS, Item: item, Phase: UpdateClose,
+			Cells:  undecided(len(r.Labels)),
 			Labels: byItem[item]}
 		kept := false
 		for i := range rows {
@@ -186,10 +188,10 @@ func (r *Rules) tellTakenBack(told []LabelUpdate, req *events.Request, rows []Ro
 		}
 		if !kept && !h.corrected(item, false, r.Base()) {
 			t.Cells = r.withoutOthers(t.Cells)
-			told = append(told, t)
+			updates = append(updates, t)
 		}
 	}
-	return told
+	return updates
 }
 
 // withoutOthers are the cells of a row that is not there: what is made of others is null.
@@ -206,18 +208,18 @@ func (r *Rules) withoutOthers(cells []Cell) []Cell {
 	return cells
 }
 
-// tellLate is of a request that closes as it comes: its rows are told whole.
-func (fx *Effects) tellLate(req *events.Request, rows []Row) {
+// updateAtClose is of a request that closes as it comes: its rows are told whole.
+func (fx *Effects) updateAtClose(req *events.Request, rows []Row) {
 	for i := range rows {
 		if rows[i].LeftOut == LeftOutNo {
-			fx.Updates = append(fx.Updates, tell(req, &rows[i], TellClose, nil))
+			fx.Updates = append(fx.Updates, newUpdate(req, &rows[i], UpdateClose, nil))
 		}
 	}
 }
 
-// tellCorrected is of rows that are written again, whole.
-func (fx *Effects) tellCorrected(req *events.Request, rows []Row) {
+// updateCorrected is of rows that are written again, whole.
+func (fx *Effects) updateCorrected(req *events.Request, rows []Row) {
 	for i := range rows {
-		fx.Updates = append(fx.Updates, tell(req, &rows[i], TellCorrected, nil))
+		fx.Updates = append(fx.Updates, newUpdate(req, &rows[i], UpdateCorrected, nil))
 	}
 }

@@ -37,7 +37,7 @@ type Entry struct {
 	// Outcomes are those of the request, in Order, copies included. They are only
 	// needed for some steps: see Machine.Needs.
 	Outcomes []Fact
-	// Gone are those that the request has no more, as of HeldOutcome.Gone.
+	// Gone are those that the request has no more, as of StoredOutcome.Gone.
 	Gone []Fact
 
 	decoded        []*events.Request // of the pieces; nil until needed
@@ -93,7 +93,7 @@ func (x *Entry) AddOutcome(m *Machine, h *StoredOutcome) error {
 		x.Gone = append(x.Gone, f)
 		return nil
 	}
-	x.take(f)
+	x.insertFact(f)
 	return nil
 }
 
@@ -129,7 +129,7 @@ func (x *Entry) AddBeside(m *Machine, h *StoredOutcome) error {
 
 // fact decodes an outcome of the state.
 func (m *Machine) fact(h *StoredOutcome) (Fact, error) {
-	o, err := m.Decoders[events.KindOutcome].DecodeHeld(h.Data)
+	o, err := m.Decoders[events.KindOutcome].DecodeStored(h.Data)
 	if err != nil {
 		return Fact{}, Undecodable("outcome", h.Origin, err)
 	}

@@ -48,7 +48,7 @@ func (r *Rules) Fact(o *events.Outcome) Fact {
 			f.ends.add(i)
 		}
 		if l.Pair != nil {
-			f.takePart(i, l, o)
+			f.noteRole(i, l, o)
 			continue
 		}
 		if !l.When(o) {

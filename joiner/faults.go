@@ -43,7 +43,7 @@ func (d *Decision) faultOfRow(label int, err error) {
 // Faults says for how many outcomes labels could not be evaluated in a row, by label;
 // nil if there are none. No outcome can be added afterwards.
 func (d *Decision) Faults() map[int]*Faults {
-	d.settleEdits()
-	d.settleCopies()
+	d.foldEdits()
+	d.countCopies()
 	return d.faults
 }

@@ -22,7 +22,7 @@ func (d *Decision) Decided() []Row {
 
 // anyDecided reports whether Decided gives a row.
 func (d *Decision) anyDecided() bool {
-	d.settleEdits()
+	d.foldEdits()
 	for row := range d.cells {
 		if d.decided(row) {
 			return true
@@ -47,9 +47,11 @@ func (d *Decision) RowsReuse(known events.Time, reason Reason) []Row {
 	return d.rowsReuse(known, reason, true)
 }
 
-// RowsToTell is RowsReuse for the label stream, where nothing is unknown and which has no columns
+// RowsToPublish is RowsReuse for the label stream, where nothing is unknown and which has no columns
 // of labels: Extra is nil, and not made.
-func (d *Decision) RowsToTell(reason Reason) []Row { return d.rowsReuse(events.MaxTime, reason, false) }
+func (d *Decision) RowsToPublish(reason Reason) []Row {
+	return d.rowsReuse(events.MaxTime, reason, false)
+}
 
 func (d *Decision) rowsReuse(known events.Time, reason Reason, columns bool) []Row {
 	cells := len(d.cells) * len(d.rules.Labels)
@@ -62,7 +64,7 @@ func (d *Decision) rowsReuse(known events.Time, reason Reason, columns bool) []R
 
 // fill makes rows, which are zero, of what was folded; without columns, Extra stays nil.
 func (d *Decision) fill(rows []Row, cells []Cell, known events.Time, reason Reason, columns bool) {
-	d.settleEdits()
+	d.foldEdits()
 	unknown, base := d.unknown(), d.rules.Base()
 	columns = columns && d.hasExtra()
 	var tallies []tally // of one row, by label; nil if no label is of votes

@@ -43,7 +43,7 @@ func (f *fold) add(agg Agg, o *events.Outcome, v Number) bool {
 		v.Value *= share(o)
 	}
 	f.valued++
-	if !f.takes(agg, v.Value) {
+	if !f.mergeValue(agg, v.Value) {
 		return false
 	}
 	f.ts = ts
@@ -59,7 +59,7 @@ func share(o *events.Outcome) float64 {
 }
 
 // takes merges a value and reports whether its outcome is the deciding one.
-func (f *fold) takes(agg Agg, v float64) bool {
+func (f *fold) mergeValue(agg Agg, v float64) bool {
 	switch {
 	case agg == AggSum || agg == AggMean:
 		f.acc += v

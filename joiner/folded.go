@@ -19,7 +19,7 @@ type folded struct {
 const mostKept = 100_000
 
 // parts is what a decision holds: folds, votes and pairs.
-func (d *Decision) parts() int { return len(d.folds) + d.held + len(d.copies) }
+func (d *Decision) parts() int { return len(d.folds) + d.votesAndPairs + len(d.copies) }
 
 func (k *folded) forget() { *k = folded{} }
 

@@ -46,7 +46,7 @@ func TestFoldGoesOn(t *testing.T) {
 				Outcomes: slices.Clone(kept.Outcomes)}
 			anew.Request, anew.History = kept.Request, kept.History
 			anew.Request.Pieces, anew.Request.Copies = slices.Clone(kept.Request.Pieces), slices.Clone(kept.Request.Copies)
-			anew.History.Rows, anew.History.TakenBack = slices.Clone(kept.History.Rows), slices.Clone(kept.History.TakenBack)
+			anew.History.Rows, anew.History.Retracted = slices.Clone(kept.History.Rows), slices.Clone(kept.History.Retracted)
 			got, err := m.Step(kept, ev, now)
 			want, failed := m.Step(anew, ev, now)
 			if err != nil || failed != nil || !reflect.DeepEqual(got, want) {

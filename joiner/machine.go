@@ -41,7 +41,7 @@ type Event struct {
 	Origin  events.Origin
 	Key     RequestKey      // of a request: its ts and id
 	Outcome *events.Outcome // nil: it is a request
-	Booked  bool            // of an outcome: it is counted elsewhere, as of a HeldOutcome
+	Booked  bool            // of an outcome: it is counted elsewhere, as of a StoredOutcome
 	Data    []byte
 }
 
@@ -80,7 +80,7 @@ func (m *Machine) Needs(x *Entry, ev *Event, now Now) bool {
 	}
 	switch now.Phase(x.Key.TS) {
 	case PhaseOpen:
-		return m.tells() || len(x.Waiting) > 0 || now.Phase(ev.Key.TS) != PhaseOpen
+		return m.emitsWhileOpen() || len(x.Waiting) > 0 || now.Phase(ev.Key.TS) != PhaseOpen
 	case PhaseCorrectable:
 		return true
 	}
@@ -88,15 +88,15 @@ func (m *Machine) Needs(x *Entry, ev *Event, now Now) bool {
 }
 
 // tells reports whether anything is said of a request before it closes.
-func (m *Machine) tells() bool { return m.Early || m.Watched }
+func (m *Machine) emitsWhileOpen() bool { return m.Early || m.Watched }
 
 // Alone takes in an event that needs no entry, because a step on one would find
 // nothing in it that matters and do no more than keep the event; ok is false if it
 // takes a step. place is where the event's request is held, nil if it is not known,
 // and outcomes is how many are held of the id, at least.
-func (m *Machine) Alone(ev *Event, place *Found, outcomes int, now Now) (fx Effects, ok bool) {
+func (m *Machine) Alone(ev *Event, found *Found, outcomes int, now Now) (fx Effects, ok bool) {
 	switch {
-	case ev.Outcome == nil && place == nil && outcomes == 0:
+	case ev.Outcome == nil && found == nil && outcomes == 0:
 		switch {
 		case m.expired(ev.Key.TS, now):
 			fx.Disposition = DispositionExpired
@@ -105,24 +105,24 @@ func (m *Machine) Alone(ev *Event, place *Found, outcomes int, now Now) (fx Effe
 			fx.New, fx.Pending, fx.Counts = true, true, true
 			return fx, true
 		}
-	case ev.Outcome != nil && place == nil && outcomes == 0:
+	case ev.Outcome != nil && found == nil && outcomes == 0:
 		if ev.Outcome.TS < now.Orphaned {
 			fx.Disposition = DispositionOrphan
 			return fx, true
 		}
-		held := storedOutcome(ev, 0)
-		held.Until = held.TS
-		fx.Pending, fx.Wait = true, &held
+		stored := storedOutcome(ev, 0)
+		stored.Until = stored.TS
+		fx.Pending, fx.Wait = true, &stored
 		return fx, true
-	case ev.Outcome != nil && place != nil && !place.Late && now.Phase(place.Key.TS) == PhaseOpen:
+	case ev.Outcome != nil && found != nil && !found.Late && now.Phase(found.Key.TS) == PhaseOpen:
 		// Beside others it may be one too many, and it may change what is told: if it
 		// qualifies, or if it is a copy of one that did.
-		if m.Outcomes > 0 && outcomes >= m.Outcomes || m.tells() && (outcomes > 0 || m.qualifies(ev.Outcome)) ||
-			m.Rules.elsewhere(place.Key.TS, ev.Outcome.TS) {
+		if m.Outcomes > 0 && outcomes >= m.Outcomes || m.emitsWhileOpen() && (outcomes > 0 || m.qualifies(ev.Outcome)) ||
+			m.Rules.elsewhere(found.Key.TS, ev.Outcome.TS) {
 			return fx, false
 		}
-		held := storedOutcome(ev, 0)
-		fx.Pending, fx.Outcome = true, &held
+		stored := storedOutcome(ev, 0)
+		fx.Pending, fx.Outcome = true, &stored
 		return fx, true
 	}
 	return fx, false
@@ -166,18 +166,18 @@ func (m *Machine) onRequest(x *Entry, fx *Effects, ev *Event, now Now) error {
 
 // onDuplicate takes in another event of a request.
 func (m *Machine) onDuplicate(x *Entry, fx *Effects, ev *Event, now Now) error {
-	held := &x.Request
+	stored := &x.Request
 	sum := hashOf(string(ev.Data))
 	same := func(h StoredPiece) bool { return hashOf(h.Data) == sum }
-	if slices.Contains(held.Copies, sum) || slices.ContainsFunc(held.Pieces, same) {
+	if slices.Contains(stored.Copies, sum) || slices.ContainsFunc(stored.Pieces, same) {
 		fx.Disposition = DispositionDuplicate
 		return nil
 	}
-	if len(held.Copies)+len(held.Pieces) >= MaxCopies {
+	if len(stored.Copies)+len(stored.Pieces) >= MaxCopies {
 		fx.reject("too_many_copies", fmt.Sprintf("its request has %d different copies already", MaxCopies))
 		return nil
 	}
-	if m.Rules.Merge && held.bytes() >= MaxPieces {
+	if m.Rules.Merge && stored.bytes() >= MaxPieces {
 		fx.reject("too_many_pieces", fmt.Sprintf("its request has %d MiB of pieces already", MaxPieces>>20))
 		return nil
 	}
@@ -193,7 +193,7 @@ func (m *Machine) onDuplicate(x *Entry, fx *Effects, ev *Event, now Now) error {
 		return err
 	case !wins, phase == PhaseRemembered, phase == PhaseOpen && own == PhaseForgotten:
 		// It takes no part. If it is the smallest by its time, it came too late.
-		held.Copies = append(held.Copies, sum)
+		stored.Copies = append(stored.Copies, sum)
 		return nil
 	case phase == PhaseOpen:
 		return m.addVersion(x, fx, ev, now)
@@ -202,7 +202,8 @@ func (m *Machine) onDuplicate(x *Entry, fx *Effects, ev *Event, now Now) error {
 		return err
 	}
 	x.History.LateSeq++
-	held.Pieces = append(held.Pieces, StoredPiece{Origin: ev.Origin, LateSeq: x.History.LateSeq, Data: string(ev.Data)})
+	stored.Pieces = append(stored.Pieces, StoredPiece{Origin: ev.Origin, LateSeq: x.History.LateSeq,
+		Data: string(ev.Data)})
 	return m.revise(x, fx)
 }
 
@@ -237,7 +238,7 @@ func (m *Machine) addVersion(x *Entry, fx *Effects, ev *Event, now Now) error {
 	if err != nil {
 		return err
 	}
-	held := &x.Request
+	stored := &x.Request
 	x.folded.forget()
 	piece := StoredPiece{Origin: ev.Origin, Data: string(ev.Data)}
 	if len(x.History.Rows) > 0 { // rows were written, of the pieces so far
@@ -245,10 +246,10 @@ func (m *Machine) addVersion(x *Entry, fx *Effects, ev *Event, now Now) error {
 		piece.LateSeq, fx.History = x.History.LateSeq, true
 	}
 	if m.Rules.Merge || piece.LateSeq > 0 {
-		held.Pieces = append(held.Pieces, piece)
+		stored.Pieces = append(stored.Pieces, piece)
 	} else {
-		held.Copies = append(held.Copies, hashOf(held.Pieces[0].Data))
-		held.Pieces[0], x.decoded = piece, nil
+		stored.Copies = append(stored.Copies, hashOf(stored.Pieces[0].Data))
+		stored.Pieces[0], x.decoded = piece, nil
 	}
 	if ts := ev.Key.TS; ts < x.Key.TS {
 		from := x.Key
@@ -258,7 +259,7 @@ func (m *Machine) addVersion(x *Entry, fx *Effects, ev *Event, now Now) error {
 	if now.Phase(x.Key.TS) == PhaseOpen {
 		return m.react(x, fx, before)
 	}
-	held.Late, fx.Closed = true, true
+	stored.Late, fx.Closed = true, true
 	return m.closeLate(x, fx, before)
 }
 
@@ -277,10 +278,10 @@ func (m *Machine) closeLate(x *Entry, fx *Effects, before []LabelRef) error {
 		x.work.Folded++
 	}
 	if m.Watched {
-		m.takeBack(x, fx, before, labelRefs(&req, d))
+		m.retract(x, fx, before, labelRefs(&req, d))
 	}
 	rows := d.Rows(events.MaxTime, ReasonLateRequest)
-	fx.Updates = m.Rules.tellTakenBack(fx.Updates, &req, rows, &x.History)
+	fx.Updates = m.Rules.appendRetractions(fx.Updates, &req, rows, &x.History)
 	if len(x.History.Rows) > 0 {
 		var changed []Row
 		changed, x.History.Rows = ReviseAtClose(&req, rows, x.History.Rows)
@@ -288,7 +289,7 @@ func (m *Machine) closeLate(x *Entry, fx *Effects, before []LabelRef) error {
 		x.History.Closed, x.History.Base, fx.History = true, x.History.LateSeq, true
 	}
 	fx.write(x.Key, &req, rows, x.History.LateSeq)
-	fx.tellLate(&req, rows)
+	fx.updateAtClose(&req, rows)
 	return nil
 }
 
@@ -336,9 +337,9 @@ func orderLabelRefs(a, b LabelRef) int {
 	return a.Label - b.Label
 }
 
-// takeBack remembers which of the positives that were told are none any more, and
+// retract remembers which of the positives that were told are none any more, and
 // returns those that are new.
-func (m *Machine) takeBack(x *Entry, fx *Effects, before, after []LabelRef) (fresh []LabelRef) {
+func (m *Machine) retract(x *Entry, fx *Effects, before, after []LabelRef) (added []LabelRef) {
 	old, now := slices.Clone(before), slices.Clone(after)
 	slices.SortFunc(old, orderLabelRefs)
 	slices.SortFunc(now, orderLabelRefs)
@@ -348,26 +349,26 @@ func (m *Machine) takeBack(x *Entry, fx *Effects, before, after []LabelRef) (fre
 	}
 	for _, s := range after {
 		if !has(old, s) {
-			fresh = append(fresh, s)
+			added = append(added, s)
 		}
 	}
 	for _, s := range before {
-		if !has(now, s) && !slices.Contains(x.History.TakenBack, s) {
-			x.History.TakenBack = append(x.History.TakenBack, s)
+		if !has(now, s) && !slices.Contains(x.History.Retracted, s) {
+			x.History.Retracted = append(x.History.Retracted, s)
 			fx.History = true
 		}
 	}
-	n := len(x.History.TakenBack)
-	x.History.TakenBack = slices.DeleteFunc(x.History.TakenBack, func(s LabelRef) bool { return has(now, s) })
-	fx.History = fx.History || n != len(x.History.TakenBack)
-	return fresh
+	n := len(x.History.Retracted)
+	x.History.Retracted = slices.DeleteFunc(x.History.Retracted, func(s LabelRef) bool { return has(now, s) })
+	fx.History = fx.History || n != len(x.History.Retracted)
+	return added
 }
 
 // react tells what an open request's outcomes have decided so far: positives that
 // are new, and rows when they are written early. before is what was positive before
 // the event.
 func (m *Machine) react(x *Entry, fx *Effects, before []LabelRef) error {
-	if !m.tells() || m.silent(x) {
+	if !m.emitsWhileOpen() || m.silent(x) {
 		return nil
 	}
 	req, d, err := x.decideAll(m)
@@ -376,7 +377,7 @@ func (m *Machine) react(x *Entry, fx *Effects, before []LabelRef) error {
 	}
 	if m.Watched {
 		x.positives, x.positivesKnown = labelRefs(req, d), true
-		m.tellFresh(fx, req, d, m.takeBack(x, fx, before, x.positives))
+		m.updatePositives(fx, req, d, m.retract(x, fx, before, x.positives))
 	}
 	if m.Early {
 		m.writeEarly(x, fx, req, d)
@@ -384,20 +385,20 @@ func (m *Machine) react(x *Entry, fx *Effects, before []LabelRef) error {
 	return nil
 }
 
-// tellFresh tells the positives that are new.
-func (m *Machine) tellFresh(fx *Effects, req *events.Request, d *Decision, fresh []LabelRef) {
-	fresh = slices.DeleteFunc(fresh, func(r LabelRef) bool {
+// updatePositives tells the positives that are new.
+func (m *Machine) updatePositives(fx *Effects, req *events.Request, d *Decision, added []LabelRef) {
+	added = slices.DeleteFunc(added, func(r LabelRef) bool {
 		return m.Rules.Labels[r.Label].Agg != AggAny // it is told when its window ends
 	})
-	if len(fresh) == 0 {
+	if len(added) == 0 {
 		return
 	}
-	slices.SortFunc(fresh, orderLabelRefs)
-	rows := d.RowsToTell(ReasonEarly)
+	slices.SortFunc(added, orderLabelRefs)
+	rows := d.RowsToPublish(ReasonEarly)
 	for i := range rows {
 		for j := range rows[i].Cells {
-			if _, isNew := slices.BinarySearchFunc(fresh, LabelRef{itemOf(req, &rows[i]), j}, orderLabelRefs); isNew {
-				u := tell(req, &rows[i], TellEarly, []int{j})
+			if _, isNew := slices.BinarySearchFunc(added, LabelRef{itemOf(req, &rows[i]), j}, orderLabelRefs); isNew {
+				u := newUpdate(req, &rows[i], UpdateEarly, []int{j})
 				u.Cells = slices.Clone(u.Cells) // the decision may go on, in the memory of its rows
 				fx.Updates = append(fx.Updates, u)
 			}
@@ -418,14 +419,14 @@ func (m *Machine) writeEarly(x *Entry, fx *Effects, req *events.Request, d *Deci
 	for i := range x.History.Rows {
 		written[x.History.Rows[i].Item] = true
 	}
-	var fresh []Row
+	var newRows []Row
 	for i, s := range RowStates(req, decided) {
 		if s.Written && !written[s.Item] {
 			x.History.Rows, fx.History = append(x.History.Rows, s), true
-			fresh = append(fresh, decided[i])
+			newRows = append(newRows, decided[i])
 		}
 	}
-	fx.write(x.Key, req, fresh, x.History.LateSeq)
+	fx.write(x.Key, req, newRows, x.History.LateSeq)
 }
 
 // ReviseEarly compares a request that has closed with what was written of it early,
@@ -448,7 +449,7 @@ func (m *Machine) reviseEarly(x *Entry, fx *Effects) error {
 	}
 	changed, standing := ReviseAtClose(req, d.Rows(events.MaxTime, ReasonClosed), h.Rows)
 	fx.write(x.Key, req, changed, h.LateSeq)
-	fx.tellCorrected(req, slices.DeleteFunc(changed, func(r Row) bool { // of the others the close tells
+	fx.updateCorrected(req, slices.DeleteFunc(changed, func(r Row) bool { // of the others the close tells
 		return r.Reason != ReasonCorrected && r.Reason != ReasonWithdrawn
 	}))
 	h.Closed, h.Base, h.Rows, fx.History = true, h.LateSeq, standing, true
@@ -464,7 +465,7 @@ func (m *Machine) revise(x *Entry, fx *Effects) error {
 	var changed []Row
 	changed, x.History.Rows = Revise(req, d.Rows(events.MaxTime, ReasonCorrected), x.History.Rows, ReasonCorrected)
 	fx.write(x.Key, req, changed, x.History.LateSeq)
-	fx.tellCorrected(req, changed)
+	fx.updateCorrected(req, changed)
 	fx.History = true
 	return nil
 }
@@ -486,7 +487,7 @@ func (m *Machine) Gap(x *Entry, with *Rules) (fx Effects, err error) {
 	}
 	changed, x.History.Rows = Revise(req, d.Rows(events.MaxTime, reason), x.History.Rows, reason)
 	fx.write(x.Key, req, changed, x.History.LateSeq)
-	fx.tellCorrected(req, changed)
+	fx.updateCorrected(req, changed)
 	fx.History = len(fx.Rows) > 0
 	return fx, nil
 }

@@ -59,15 +59,15 @@ func (r *Rules) Reach(ts events.Time) (from, to events.Time) {
 // OfRequest finds, among the requests that are held of an id, the one that an event
 // stamped ts is a copy or a piece of: of those within reach, the youngest that is not
 // younger than it, or else the oldest. It is -1 if there is none.
-func (r *Rules) OfRequest(held []RequestKey, ts events.Time) int {
+func (r *Rules) OfRequest(keys []RequestKey, ts events.Time) int {
 	from, to := r.Reach(ts)
 	best := -1
-	for i := range held {
-		t := held[i].TS
+	for i := range keys {
+		t := keys[i].TS
 		if t < from || t > to {
 			continue
 		}
-		if best < 0 || closer(held[best].TS, t, ts) {
+		if best < 0 || closer(keys[best].TS, t, ts) {
 			best = i
 		}
 	}
@@ -77,14 +77,14 @@ func (r *Rules) OfRequest(held []RequestKey, ts events.Time) int {
 // OfOutcome finds the request that an outcome stamped ts belongs to: the youngest
 // that is stamped at most ClockSkew after it, however far before, or else, if all are
 // younger, the oldest, if the outcome is within its reach. It is -1 if there is none.
-func (r *Rules) OfOutcome(held []RequestKey, ts events.Time) int {
+func (r *Rules) OfOutcome(keys []RequestKey, ts events.Time) int {
 	latest := ts.Add(r.ClockSkew)
 	best := -1
-	for i := range held {
-		if from, _ := r.Reach(held[i].TS); ts < from {
+	for i := range keys {
+		if from, _ := r.Reach(keys[i].TS); ts < from {
 			continue
 		}
-		if best < 0 || closer(held[best].TS, held[i].TS, latest) {
+		if best < 0 || closer(keys[best].TS, keys[i].TS, latest) {
 			best = i
 		}
 	}
@@ -93,15 +93,15 @@ func (r *Rules) OfOutcome(held []RequestKey, ts events.Time) int {
 
 // Owner finds the request that an event belongs to, of those that are held of its id;
 // -1 if it is none of them.
-func (r *Rules) Owner(held []Found, ev *Event) int {
-	places := make([]RequestKey, len(held))
-	for i := range held {
-		places[i] = held[i].Key
+func (r *Rules) Owner(found []Found, ev *Event) int {
+	keys := make([]RequestKey, len(found))
+	for i := range found {
+		keys[i] = found[i].Key
 	}
 	if ev.Outcome == nil {
-		return r.OfRequest(places, ev.Key.TS)
+		return r.OfRequest(keys, ev.Key.TS)
 	}
-	return r.OfOutcome(places, ev.Outcome.TS)
+	return r.OfOutcome(keys, ev.Outcome.TS)
 }
 
 // elsewhere reports whether an outcome that is taken for one of a request may be of

@@ -33,11 +33,11 @@ func (m *Machine) compareStored(x *Entry, o *events.Outcome) twins {
 	return x.crowd.compare(x.Outcomes, &short, m.Rules.SameID)
 }
 
-func (m *Machine) compare(x *Entry, o *events.Outcome, held func(yield func(*Fact) bool)) twins {
+func (m *Machine) compare(x *Entry, o *events.Outcome, facts func(yield func(*Fact) bool)) twins {
 	t := twins{smallest: true}
 	distinct := Distinct{SameID: m.Rules.SameID}
 	shown := shorten(o)
-	for f := range held {
+	for f := range facts {
 		if m.Rules.Same(&f.Outcome, &shown) {
 			if !t.some || f.Outcome.TS < t.first {
 				t.first = f.Outcome.TS
@@ -103,11 +103,11 @@ func (m *Machine) onOutcome(x *Entry, fx *Effects, ev *Event) error {
 	if m.full(x) && t.smallest && t.some && !m.Rules.elsewhere(x.Key.TS, ev.Outcome.TS) {
 		m.replace(x, fx, ev.Outcome)
 	}
-	held := storedOutcome(ev, 0)
-	fx.Pending, fx.Outcome = true, &held
+	stored := storedOutcome(ev, 0)
+	fx.Pending, fx.Outcome = true, &stored
 	f := m.Rules.Fact(ev.Outcome)
 	f.Origin, f.Booked = ev.Origin, ev.Booked
-	x.take(f.Owned())
+	x.insertFact(f.Owned())
 	return m.react(x, fx, before)
 }
 
@@ -208,9 +208,9 @@ func (m *Machine) onLateOutcome(x *Entry, fx *Effects, ev *Event, now Now) error
 		x.History.LateSeq++
 		f.LateSeq, fx.History = x.History.LateSeq, true
 	}
-	held := storedOutcome(ev, f.LateSeq)
-	fx.Outcome = &held
-	x.take(f.Owned())
+	stored := storedOutcome(ev, f.LateSeq)
+	fx.Outcome = &stored
+	x.insertFact(f.Owned())
 	if !correctable || !counts {
 		return nil
 	}
@@ -250,12 +250,12 @@ func (m *Machine) spare(x *Entry, fx *Effects, ev *Event) {
 }
 
 func (m *Machine) keepWaiting(x *Entry, fx *Effects, ev *Event, until events.Time, booked bool) {
-	held := storedOutcome(ev, 0)
-	held.Until, held.Booked = until, booked
+	stored := storedOutcome(ev, 0)
+	stored.Until, stored.Booked = until, booked
 	f := m.Rules.Fact(ev.Outcome)
 	f.Origin, f.Until, f.Booked = ev.Origin, until, booked
-	x.Waiting = append(x.Waiting, Waiting{held, f})
-	fx.Wait = &held
+	x.Waiting = append(x.Waiting, Waiting{stored, f})
+	fx.Wait = &stored
 }
 
 // until is how long an outcome and its copies that wait do so: as long as the youngest
@@ -333,34 +333,34 @@ func (m *Machine) orphan(x *Entry, fx *Effects, now Now) {
 // that an open request of the same id had meanwhile.
 func (m *Machine) attachWaiting(x *Entry, fx *Effects, now Now) {
 	m.orphan(x, fx, now)
-	has, taken := map[events.Origin]bool{}, map[events.Origin]bool{}
+	has, transferred := map[events.Origin]bool{}, map[events.Origin]bool{}
 	for i := range x.Outcomes {
 		has[x.Outcomes[i].Origin] = true
 	}
 	for _, o := range x.Former {
-		taken[o.Fact.Origin] = true
-		fx.Take = append(fx.Take, o)
-		x.take(o.Fact)
+		transferred[o.Fact.Origin] = true
+		fx.Transfer = append(fx.Transfer, o)
+		x.insertFact(o.Fact)
 	}
 	x.Former = nil
-	places := append(slices.Clone(x.Others), x.Key)
+	keys := append(slices.Clone(x.Others), x.Key)
 	rest := x.Waiting[:0]
 	for _, w := range x.Waiting {
 		switch {
-		case taken[w.Stored.Origin] && m.Rules.elsewhere(x.Key.TS, w.Stored.TS):
+		case transferred[w.Stored.Origin] && m.Rules.elsewhere(x.Key.TS, w.Stored.TS):
 			rest = append(rest, w) // another request may turn out to be as old as it
 			continue
-		case taken[w.Stored.Origin]:
+		case transferred[w.Stored.Origin]:
 			fx.Drop = append(fx.Drop, w.Stored)
 			continue
-		case has[w.Stored.Origin], m.Rules.OfOutcome(places, w.Stored.TS) != len(places)-1:
+		case has[w.Stored.Origin], m.Rules.OfOutcome(keys, w.Stored.TS) != len(keys)-1:
 			rest = append(rest, w) // it waits for another request, should one come
 			continue
 		}
 		fx.Adopt = append(fx.Adopt, w.Stored)
 		f := w.Fact
 		f.Until = events.MinTime
-		x.take(f)
+		x.insertFact(f)
 		if m.Rules.elsewhere(x.Key.TS, w.Stored.TS) {
 			w.Stored.Booked, w.Fact.Booked = true, true
 			fx.Spare = append(fx.Spare, w.Stored)

@@ -35,8 +35,8 @@ type labelRole struct {
 	role  PairRole
 }
 
-// takePart notes that an outcome takes part in the pairs of a label, if it does.
-func (f *Fact) takePart(label int, l *Label, o *events.Outcome) {
+// noteRole notes that an outcome takes part in the pairs of a label, if it does.
+func (f *Fact) noteRole(label int, l *Label, o *events.Outcome) {
 	role := l.Pair.Role(o)
 	if !role.Any() {
 		return
@@ -59,8 +59,8 @@ func (d *Decision) roleOf(label int, o *events.Outcome, f *Fact) PairRole {
 	return PairRole{}
 }
 
-// pairPlace is where outcomes belong together.
-type pairPlace struct {
+// pairKey is where outcomes belong together.
+type pairKey struct {
 	at  RowLabel
 	key string
 }
@@ -75,12 +75,12 @@ type openPair struct {
 // the pair that the outcome closes, if it closes one.
 func (d *Decision) pair(at RowLabel, o *events.Outcome, f *Fact) (length Number) {
 	role := d.roleOf(at.Label, o, f)
-	place := pairPlace{at, role.Key}
-	open, stands := d.opened[place]
+	key := pairKey{at, role.Key}
+	open, stands := d.opened[key]
 	if role.Closes && stands {
 		length = Number{Value: float64(o.TS.Sub(open.ts)) / float64(time.Second), Has: true}
-		delete(d.opened, place)
-		d.held--
+		delete(d.opened, key)
+		d.votesAndPairs--
 	}
 	if d.trace != nil {
 		d.tracePair(at, role, open, length.Has)
@@ -88,14 +88,14 @@ func (d *Decision) pair(at RowLabel, o *events.Outcome, f *Fact) (length Number)
 	stands = stands && !length.Has
 	switch {
 	case !role.Opens || stands && d.rules.Labels[at.Label].Pair.First:
-	case !stands && !d.hold():
-		d.fault(at.Label, o, f, errTooManyHeld)
+	case !stands && !d.makeRoom():
+		d.fault(at.Label, o, f, errTooManyVotes)
 	default:
 		if d.opened == nil {
-			d.opened = map[pairPlace]openPair{}
+			d.opened = map[pairKey]openPair{}
 		}
-		place.key = d.own(place.key)
-		d.opened[place] = openPair{o.TS, d.at}
+		key.key = d.own(key.key)
+		d.opened[key] = openPair{o.TS, d.at}
 	}
 	return length
 }

@@ -66,9 +66,9 @@ func (r *Rules) ProvisionalFrom(age time.Duration) bool {
 	return false
 }
 
-// ToldProvisional reports whether the value of a label, by its number, is provisional in an update. An
+// IsProvisional reports whether the value of a label, by its number, is provisional in an update. An
 // AggAny that is 1 is told at once, as one that stands unless it is taken back, and so it is later.
-func (r *Rules) ToldProvisional(label int, t *LabelUpdate) bool {
+func (r *Rules) IsProvisional(label int, t *LabelUpdate) bool {
 	return r.Labels[label].provisionalAt(t.Window) && !r.certain(label, &t.Cells[label])
 }
 
@@ -128,9 +128,9 @@ func (d *Decision) unknownBy(age time.Duration) []bool {
 	return touched
 }
 
-// RowsToTellAt is RowsToTell at the end of a window, of the outcomes stamped by then, as in
+// RowsToPublishAt is RowsToPublish at the end of a window, of the outcomes stamped by then, as in
 // RowsAtStage.
-func (d *Decision) RowsToTellAt(window time.Duration) []Row {
+func (d *Decision) RowsToPublishAt(window time.Duration) []Row {
 	rows, _ := d.rowsAt(window, false)
 	return rows
 }

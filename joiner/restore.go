@@ -56,7 +56,7 @@ func (m *Machine) RestoreFormer(x *Entry, written []Written) (differs bool, err 
 		return false, err
 	}
 	h := &x.History
-	h.Closed, h.Base, h.Rows, h.TakenBack = true, h.LateSeq, RowStates(req, d.Rows(events.MaxTime, ReasonClosed)), nil
+	h.Closed, h.Base, h.Rows, h.Retracted = true, h.LateSeq, RowStates(req, d.Rows(events.MaxTime, ReasonClosed)), nil
 	wanted := make([]bool, len(h.Rows))
 	for i := range h.Rows {
 		wanted[i], h.Rows[i].Written = h.Rows[i].Written, false
@@ -89,7 +89,7 @@ func (m *Machine) RestoreFormer(x *Entry, written []Written) (differs bool, err 
 // written early of one that is open is compared with the close anew.
 func (m *Machine) Redecide(x *Entry, closed bool) error {
 	h := &x.History
-	h.TakenBack = nil // labels may have other places among the rules
+	h.Retracted = nil // labels may have other places among the rules
 	if !closed {
 		for i := range h.Rows {
 			h.Rows[i].Unknown, h.Rows[i].Cells = true, undecided(len(m.Rules.Labels))

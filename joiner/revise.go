@@ -51,16 +51,16 @@ func RowStates(req *events.Request, rows []Row) []RowState {
 // name.
 func Revise(req *events.Request, rows []Row, standing []RowState, reason Reason) (changed []Row, next []RowState) {
 	next = slices.Clone(standing)
-	place := make(map[string]int, len(next))
+	index := make(map[string]int, len(next))
 	for i := range next {
-		place[next[i].Item] = i
+		index[next[i].Item] = i
 	}
 	columns := newColumns(req)
 	listed := make(map[string]bool, len(rows))
 	for i := range rows {
 		row, item := rows[i], itemOf(req, &rows[i])
 		listed[item] = true
-		at, stands := place[item]
+		at, stands := index[item]
 		if !stands {
 			next = append(next, RowState{Item: item})
 			at = len(next) - 1
@@ -92,7 +92,7 @@ func withdraw(req *events.Request, s *RowState, least uint32, changed []Row) []R
 		return changed
 	}
 	row := Row{Item: len(req.Items), Cells: make([]Cell, len(s.Cells)), Revision: least}
-	takeBack(&row, s)
+	markWithdrawn(&row, s)
 	if s.Item == "" {
 		row.Item = -1
 		return append(changed, row)
@@ -138,7 +138,7 @@ func write(row *Row, s *RowState, reason Reason, columns *columnsOf) bool {
 		if !s.Written || s.Withdrawn && !s.Unknown {
 			return false
 		}
-		takeBack(row, s)
+		markWithdrawn(row, s)
 		return true
 	}
 	sum := columns.row(row)
@@ -155,8 +155,8 @@ func write(row *Row, s *RowState, reason Reason, columns *columnsOf) bool {
 	return true
 }
 
-// takeBack makes a row the next revision of one that should not be there.
-func takeBack(row *Row, s *RowState) {
+// markWithdrawn makes a row the next revision of one that should not be there.
+func markWithdrawn(row *Row, s *RowState) {
 	row.Cells, row.Extra = undecided(len(row.Cells)), nil
 	// It is later than what the close writes, so that a rebuild knows that it is more than that.
 	row.Weight, row.LeftOut, row.Reason, row.Revision = 1, LeftOutNo, ReasonWithdrawn, max(row.Revision, s.Revision)+1

@@ -74,9 +74,9 @@ type History struct {
 	Base   uint32
 	Closed bool
 	Rows   []RowState // that were written early, or all of them once Closed
-	// TakenBack are positives that the label stream was told of and that are none
+	// Retracted are positives that the label stream was told of and that are none
 	// any more. The close says so where no row does.
-	TakenBack []LabelRef
+	Retracted []LabelRef
 }
 
 // LastBeforeClose is the last LateSeq before the close.

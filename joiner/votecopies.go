@@ -48,8 +48,8 @@ func (d *Decision) sightCopy(o *events.Outcome, f *Fact) {
 	}
 }
 
-// settleCopies counts those of them whose rater has no vote of that time or later: another one's counts.
-func (d *Decision) settleCopies() {
+// countCopies counts those of them whose rater has no vote of that time or later: another one's counts.
+func (d *Decision) countCopies() {
 	for i := range d.copies {
 		c := &d.copies[i]
 		b := d.ballots[c.at]

@@ -67,18 +67,18 @@ func (v *Votes) ownColumns() int {
 
 // vote is what one rater said last.
 type vote struct {
-	rater string
-	value float64
-	ts    events.Time
-	place int            // in Order, among the votes of the label and the row
-	kept  []events.Value // what the label's further columns hold of it
+	rater    string
+	value    float64
+	ts       events.Time
+	position int            // in Order, among the votes of the label and the row
+	kept     []events.Value // what the label's further columns hold of it
 }
 
 // ballot has the votes for one label of one row, one of each rater.
 type ballot struct {
-	votes  []vote
-	raters map[string]int // their places in votes
-	places int
+	votes     []vote
+	raters    map[string]int // their indexes in votes
+	positions int
 }
 
 // has reports whether a rater has a vote.
@@ -91,8 +91,8 @@ func (b *ballot) has(rater string) bool {
 }
 
 func (b *ballot) add(v vote) {
-	v.place = b.places
-	b.places++
+	v.position = b.positions
+	b.positions++
 	if at, known := b.raters[v.rater]; known {
 		b.votes[at] = v
 		return
@@ -121,8 +121,8 @@ func (d *Decision) vote(row, label int, o *events.Outcome, f *Fact, value Number
 	}
 	at := RowLabel{row, label}
 	b := d.ballots[at]
-	if !b.has(rater) && !d.hold() {
-		d.fault(label, o, f, errTooManyHeld)
+	if !b.has(rater) && !d.makeRoom() {
+		d.fault(label, o, f, errTooManyVotes)
 		return
 	}
 	if b == nil {
@@ -161,24 +161,24 @@ func (d *Decision) tally(row, label int) tally {
 	if len(t.votes) < l.Votes.Min {
 		return t
 	}
-	value, settled := 0.0, true
+	value, decided := 0.0, true
 	switch l.Agg {
 	case AggMajority:
-		value, settled = l.Votes.between(lowest, highest)
+		value, decided = l.Votes.between(lowest, highest)
 	case AggConsensus:
-		value, settled = lowest, most == len(t.votes)
+		value, decided = lowest, most == len(t.votes)
 	case AggMedian:
-		value, settled = l.Votes.median(t.votes)
+		value, decided = l.Votes.median(t.votes)
 	default:
 		value = meanOf(t.votes)
 	}
-	if !settled || math.IsInf(value, 0) || math.IsNaN(value) {
+	if !decided || math.IsInf(value, 0) || math.IsNaN(value) {
 		return t
 	}
 	for i := range t.votes {
 		v := &t.votes[i]
 		said := v.value == value || l.Agg != AggMajority && l.Agg != AggConsensus
-		if said && (t.decider == nil || v.place > t.decider.place) {
+		if said && (t.decider == nil || v.position > t.decider.position) {
 			t.decider = v
 		}
 	}
@@ -218,7 +218,7 @@ func commonest(votes []vote) (most int, lowest, highest float64) {
 }
 
 // between settles what lies between two values, if they differ, by the rule for ties.
-func (v *Votes) between(lowest, highest float64) (value float64, settled bool) {
+func (v *Votes) between(lowest, highest float64) (value float64, decided bool) {
 	if v.Ties == TiesHighest {
 		return highest, true
 	}
@@ -226,11 +226,11 @@ func (v *Votes) between(lowest, highest float64) (value float64, settled bool) {
 }
 
 // median is the middle vote, or what lies between the two in the middle.
-func (v *Votes) median(votes []vote) (value float64, settled bool) {
+func (v *Votes) median(votes []vote) (value float64, decided bool) {
 	values := valuesInOrder(votes)
 	low, high := values[(len(values)-1)/2], values[len(values)/2]
-	if value, settled = v.between(low, high); settled || v.Classes != nil {
-		return value, settled
+	if value, decided = v.between(low, high); decided || v.Classes != nil {
+		return value, decided
 	}
 	return (low + high) / 2, true
 }

@@ -31,15 +31,15 @@ func TestVotesTellNothingEarly(t *testing.T) {
 	x := &joiner.Entry{Known: true, Key: joiner.RequestKey{TS: t0, ID: "r"}}
 	x.Request.Pieces = []joiner.StoredPiece{{Data: string(requestEvent(1, t0, "").Data)}}
 	for i, step := range []struct {
-		kind        string
-		rows, tells int
+		kind                 string
+		rows, emitsWhileOpen int
 	}{{"a", 0, 0}, {"b", 0, 0}, {"click", 1, 1}, {"c", 0, 0}} {
 		made = 0
 		ev := outcomeEvent(m, uint64(2+i), t0.Add(time.Duration(i)), step.kind)
 		fx, err := m.Step(x, ev, rules.At(t0, events.MinTime))
-		if err != nil || made != step.rows || len(fx.Updates) != step.tells {
+		if err != nil || made != step.rows || len(fx.Updates) != step.emitsWhileOpen {
 			t.Errorf("outcome %s: rows are made %d times, %d are told (%v), want %d and %d", step.kind, made, len(fx.Updates), err,
-				step.rows, step.tells)
+				step.rows, step.emitsWhileOpen)
 		}
 	}
 }
@@ -55,7 +55,7 @@ func TestRowsToTell(t *testing.T) {
 		}
 		want[i].Extra = nil
 	}
-	if got := d.RowsToTell(joiner.ReasonClosed); !reflect.DeepEqual(got, want) {
+	if got := d.RowsToPublish(joiner.ReasonClosed); !reflect.DeepEqual(got, want) {
 		t.Errorf("the rows to tell are %+v, want %+v", got, want)
 	}
 }

@@ -90,7 +90,7 @@ func (s *Store) Move(from, to joiner.RequestKey) error {
 		s.DeleteOutcome(from, &o)
 		s.PutOutcome(to, &o)
 	}
-	h, ok, err := s.History(from)
+	h, ok, err := s.history(from)
 	if !ok || err != nil {
 		return err // what has no history has no row in the outbox
 	}

@@ -43,7 +43,7 @@ func holds(s *Store) (string, error) {
 		if saved.RulesHash != id {
 			continue
 		}
-		_, ok, err := s.Request(joiner.RequestKey{TS: 1, ID: id})
+		_, _, ok, err := s.Get(joiner.RequestKey{TS: 1, ID: id})
 		rows, _ := s.Queued()
 		if n := s.OutcomeCount(id); err != nil || !ok || n != 1 || rows != unwritten {
 			return "", errors.Join(err, fmt.Errorf("%s: its request is there: %v, outcomes: %d, unwritten rows: %d", id, ok, n, rows))

@@ -16,14 +16,14 @@ type closingIter struct {
 	walk                walk // of whole requests
 	outcomes, histories *pebble.Iterator
 
-	closing state.Closing
-	piece   [1]joiner.StoredPiece // of a request in a group
-	prefix  []byte                // key of the current request, as it stands behind the space
-	key     []byte                // scratch
-	chunk   int                   // number of that which the last request was in
-	held    joiner.StoredOutcome  // the last one given
-	given   bool                  // the iterator still stands at it
-	err     error
+	closing     state.Closing
+	piece       [1]joiner.StoredPiece // of a request in a group
+	prefix      []byte                // key of the current request, as it stands behind the space
+	key         []byte                // scratch
+	portion     int                   // number of that which the last request was in
+	lastOutcome joiner.StoredOutcome  // the last one given
+	given       bool                  // the iterator still stands at it
+	err         error
 }
 
 func (c *closingIter) run(r pebble.Reader, yield func(*state.Closing, error) bool) error {
@@ -32,8 +32,8 @@ func (c *closingIter) run(r pebble.Reader, yield func(*state.Closing, error) boo
 	}
 	err := c.open(r)
 	if err == nil {
-		err = c.walk.run(r, func(w *walked, of *chunk) bool {
-			if !c.take(w, of) {
+		err = c.walk.run(r, func(w *walked, of *portion) bool {
+			if !c.begin(w, of) {
 				return c.err == nil
 			}
 			return yield(&c.closing, nil) && c.err == nil
@@ -52,7 +52,7 @@ func (c *closingIter) open(r pebble.Reader) (err error) {
 }
 
 // take makes a request the current one; false means that it is not one to close.
-func (c *closingIter) take(w *walked, of *chunk) bool {
+func (c *closingIter) begin(w *walked, of *portion) bool {
 	c.closing.Key = w.key
 	if c.closing.Request = (joiner.StoredRequest{Pieces: c.piece[:]}); w.single != nil {
 		c.closing.Request = w.single.StoredRequest
@@ -61,12 +61,12 @@ func (c *closingIter) take(w *walked, of *chunk) bool {
 	}
 	c.prefix = appendKey(c.prefix[:0], 0, w.key)
 	c.prefix = append(c.prefix[:0], c.prefix[1:]...)
-	if back := of.goesOn && c.chunk != of.number; back {
+	if back := of.goesOn && c.portion != of.number; back {
 		// The slice is gone through once more from its beginning.
 		c.outcomes.SeekGE(c.at(spaceOutcome))
 		c.histories.SeekGE(c.at(spaceHistory))
 	}
-	c.chunk, c.given = of.number, false
+	c.portion, c.given = of.number, false
 	c.closing.History, c.err = c.history()
 	return !c.closing.Request.Late && c.err == nil
 }
@@ -127,10 +127,10 @@ func (c *closingIter) outcome() (*joiner.StoredOutcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.held = joiner.StoredOutcome{TS: readTime(key)}
-	if err := errors.Join(readTail(&c.held, key[8:]), decodeOutcome(&c.held, value)); err != nil {
+	c.lastOutcome = joiner.StoredOutcome{TS: readTime(key)}
+	if err := errors.Join(readTail(&c.lastOutcome, key[8:]), decodeOutcome(&c.lastOutcome, value)); err != nil {
 		return nil, err
 	}
 	c.given = true
-	return &c.held, nil
+	return &c.lastOutcome, nil
 }

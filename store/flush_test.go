@@ -45,8 +45,8 @@ func TestStateWithALog(t *testing.T) {
 			t.Fatal(err)
 		}
 		s = open(t, fs, 0, nil)
-		held, ok, err := s.Request(old)
-		if found := ok && held.Pieces[0].Data == "{}"; err != nil || found != (round == 0) {
+		stored, _, ok, err := s.Get(old)
+		if found := ok && stored.Pieces[0].Data == "{}"; err != nil || found != (round == 0) {
 			t.Fatalf("round %d: found %v, error %v", round, found, err)
 		}
 		if saved := s.Progress(); int(saved.MaxEvent) != 1+round {

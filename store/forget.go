@@ -60,7 +60,7 @@ func (s *Store) forgetRange(space byte, from, to events.Time) {
 
 // forgetSingles takes the requests that stand by themselves out of the index.
 func (s *Store) forgetSingles(from, to events.Time, d *discount) error {
-	return s.keys(s.db.Load(), spaceRequest, from, to, func(key []byte) error {
+	return keys(s.db.Load(), spaceRequest, from, to, func(key []byte) error {
 		p, _, err := readKey(key)
 		if err != nil {
 			return err
@@ -135,7 +135,7 @@ func (d *discount) outcomes(h uint64, t events.Time) error {
 		d.done = map[hashed]struct{}{}
 	}
 	d.done[hashed{t, h}] = struct{}{}
-	return s.keys(s.db.Load(), spaceOutcome, t, t+1, func(key []byte) error {
+	return keys(s.db.Load(), spaceOutcome, t, t+1, func(key []byte) error {
 		p, _, err := readKey(key)
 		if err == nil && s.hash(p.ID) == h {
 			s.index.dropOutcomes(h, 1)

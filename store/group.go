@@ -179,15 +179,15 @@ func (g *group) each(id string, visit func(*slot) (bool, error)) (more bool, err
 }
 
 // fetch reads what a group holds of a request.
-func (g *group) fetch(r pebble.Reader, s *slot, at groupRef) (held joiner.StoredRequest, err error) {
+func (g *group) fetch(r pebble.Reader, s *slot, at groupRef) (stored joiner.StoredRequest, err error) {
 	value, closer, err := r.Get(groupKey(nil, spaceEvents, at.slice, at.number))
 	if err != nil {
-		return held, fmt.Errorf("reading a group of requests: %w", err)
+		return stored, fmt.Errorf("reading a group of requests: %w", err)
 	}
 	defer func() { err = errors.Join(err, closer.Close()) }()
 	text, events, err := g.text(value)
 	if err != nil {
-		return held, err
+		return stored, err
 	}
 	piece := joiner.StoredPiece{Origin: s.origin, Data: strings.Clone(text[events+s.data.from : events+s.data.to])}
 	return joiner.StoredRequest{Pieces: []joiner.StoredPiece{piece}}, nil

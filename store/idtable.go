@@ -10,7 +10,7 @@ package store
 // times with thirty million requests; a missing answer is certain.
 type idTable struct {
 	shards [idShards]idShard
-	held   int
+	used   int
 }
 
 const (
@@ -42,7 +42,7 @@ func (x *idTable) add(h uint64, group uint32) {
 		s.resize(max(fewest, len(s.entries)+len(s.entries)/4))
 	}
 	s.put(idEntry{tag: tag, group: group})
-	x.held++
+	x.used++
 }
 
 // find appends the groups of the entries with a hash.
@@ -83,7 +83,7 @@ func (x *idTable) remove(h uint64, group uint32) bool {
 	for i := s.home(tag); s.entries[i].group != 0; i = s.after(i) {
 		if s.entries[i] == (idEntry{tag: tag, group: group}) {
 			s.vacate(i)
-			x.held--
+			x.used--
 			if s.used < len(s.entries)/4 && len(s.entries) > fewest {
 				s.resize(max(fewest, len(s.entries)/2))
 			}

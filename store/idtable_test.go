@@ -22,8 +22,8 @@ func TestIDTableIsAMap(t *testing.T) {
 			got := x.find(nil, h)
 			slices.Sort(got)
 			slices.Sort(model[h])
-			if !slices.Equal(got, model[h]) || x.has(h) != (len(got) > 0) || x.held != held {
-				t.Fatalf("%x has %v of %d entries, want %v of %d", h, got, x.held, model[h], held)
+			if !slices.Equal(got, model[h]) || x.has(h) != (len(got) > 0) || x.used != held {
+				t.Fatalf("%x has %v of %d entries, want %v of %d", h, got, x.used, model[h], held)
 			}
 		}
 		t.Repeat(map[string]func(*rapid.T){
@@ -91,8 +91,8 @@ func TestIDTableFillsAndEmpties(t *testing.T) {
 			t.Fatalf("entry %d cannot be removed", i)
 		}
 	}
-	if left := size(); left > n/2 || x.held != n/100 {
-		t.Errorf("%d places for the last %d entries", left, x.held)
+	if left := size(); left > n/2 || x.used != n/100 {
+		t.Errorf("%d places for the last %d entries", left, x.used)
 	}
 }
 

@@ -57,7 +57,7 @@ func inOrder(a, b joiner.StoredOutcome) int {
 	return int(a.Origin.Seq) - int(b.Origin.Seq)
 }
 
-func byPlace(a, b joiner.RequestKey) int {
+func byKey(a, b joiner.RequestKey) int {
 	if a.TS != b.TS {
 		return int(a.TS - b.TS)
 	}
@@ -66,15 +66,18 @@ func byPlace(a, b joiner.RequestKey) int {
 
 func show(v any) string { return fmt.Sprintf("%+v", v) }
 
-// dump is everything that a view should say, in order of place or, where that is
+// dump is everything that a view should say, in order of key or, where that is
 // all that can be said, sorted.
 func (m *model) dump(sorted bool) []string {
 	var out []string
-	places := slices.SortedFunc(maps.Keys(m.requests), byPlace)
-	for _, p := range places {
+	keys := slices.SortedFunc(maps.Keys(m.requests), byKey)
+	for _, p := range keys {
 		out = append(out, show(p)+m.requests[p])
 	}
-	for _, p := range places {
+	for _, p := range slices.SortedFunc(maps.Keys(m.histories), byKey) {
+		out = append(out, "history "+show(p))
+	}
+	for _, p := range keys {
 		if m.late[p] {
 			continue
 		}
@@ -91,7 +94,7 @@ func (m *model) dump(sorted bool) []string {
 		}
 	}
 	slices.SortFunc(orphans, func(a, b state.Orphan) int {
-		if order := byPlace(joiner.RequestKey{TS: a.Outcome.Until, ID: a.RequestID}, joiner.RequestKey{TS: b.Outcome.Until, ID: b.RequestID}); order != 0 {
+		if order := byKey(joiner.RequestKey{TS: a.Outcome.Until, ID: a.RequestID}, joiner.RequestKey{TS: b.Outcome.Until, ID: b.RequestID}); order != 0 {
 			return order
 		}
 		x, y := a.Outcome, b.Outcome
@@ -124,6 +127,12 @@ func dump(v state.View) (out []string, err error) {
 			return nil, errors.Join(err, fmt.Errorf("%v is listed and not there", p))
 		}
 		out = append(out, show(p)+show(r))
+	}
+	for p, err := range v.Histories(events.MinTime, events.MaxTime) {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, "history "+show(p))
 	}
 	for c, err := range v.Closing(events.MinTime, events.MaxTime) {
 		if err != nil {
@@ -185,8 +194,8 @@ func (m *model) reads(t *rapid.T, s *Store, colliding bool) {
 				t.Fatalf("%v is found, late is %v, want %v", f.Key, f.Late, m.late[f.Key])
 			}
 		}
-		slices.SortFunc(got, byPlace)
-		slices.SortFunc(want, byPlace)
+		slices.SortFunc(got, byKey)
+		slices.SortFunc(want, byKey)
 		counted, waits := s.OutcomeCount(id), s.HasWaiting(id)
 		if colliding {
 			counted, waits = min(counted, outcomes), waits && len(m.waiting[id]) > 0
@@ -195,13 +204,23 @@ func (m *model) reads(t *rapid.T, s *Store, colliding bool) {
 			t.Fatalf("%q is found at %v with %d outcomes, waiting %v; want %v with %d, %d waiting",
 				id, got, s.OutcomeCount(id), s.HasWaiting(id), want, outcomes, len(m.waiting[id]))
 		}
-		waiting, err := s.Waiting(id)
+		waiting, err := s.Waiting(id, events.MinTime, events.MaxTime)
 		slices.SortFunc(waiting, inOrder)
 		if err != nil || show(waiting) != show(m.waiting[id]) {
 			t.Fatalf("%q: %v wait, %v, want %v", id, waiting, err, m.waiting[id])
 		}
+		bounds := []events.Time{moment(t, "waiting from"), moment(t, "waiting to")}
+		slices.Sort(bounds)
+		some, err := s.Waiting(id, bounds[0], bounds[1])
+		slices.SortFunc(some, inOrder)
+		within := slices.DeleteFunc(slices.Clone(m.waiting[id]), func(o joiner.StoredOutcome) bool {
+			return o.Until < bounds[0] || o.Until >= bounds[1]
+		})
+		if err != nil || show(some) != show(within) {
+			t.Fatalf("%q: %v wait until %v, %v, want %v", id, some, bounds, err, within)
+		}
 		for _, p := range want {
-			r, ok, err := s.Request(p)
+			r, h, ok, err := s.Get(p)
 			if err != nil || !ok || show(r) != m.requests[p] {
 				t.Fatalf("%v holds %v %v, %v, want %v", p, r, ok, err, m.requests[p])
 			}
@@ -212,21 +231,14 @@ func (m *model) reads(t *rapid.T, s *Store, colliding bool) {
 				}
 				held = append(held, o)
 			}
-			h, ok, err := s.History(p)
-			if err != nil || show(held) != show(m.outcomes[p]) || ok != (m.histories[p] != "") || ok && show(h) != m.histories[p] {
+			wanted := m.histories[p]
+			if wanted == "" {
+				wanted = show(joiner.History{})
+			}
+			if show(held) != show(m.outcomes[p]) || show(h) != wanted {
 				t.Fatalf("%v: outcomes %v, history %v %v, want %v, %v", p, held, h, err, m.outcomes[p], m.histories[p])
 			}
 		}
-	}
-	from := moment(t, "oldest from")
-	want := events.MaxTime
-	for p := range m.requests {
-		if p.TS >= from {
-			want = min(want, p.TS)
-		}
-	}
-	if got, ok, err := s.Oldest(from); err != nil || ok != (want < events.MaxTime) || ok && got != want {
-		t.Fatalf("the oldest from %v on is %v, %v: %v; want %v", from, got, ok, err, want)
 	}
 	if rows, letters := s.Queued(); rows != m.written || letters != m.letters {
 		t.Fatalf("%d unwritten, %d dead letters, want %d and %d", rows, letters, m.written, m.letters)

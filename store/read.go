@@ -99,8 +99,26 @@ func (s *Store) OutcomeCount(id string) int { return int(s.index.outcomes[s.hash
 // Dirty implements engine.Store.
 func (s *Store) Dirty(id string) bool { return s.dirty.has(s.hash(id)) }
 
-// Request implements engine.Store.
-func (s *Store) Request(p joiner.RequestKey) (held joiner.StoredRequest, ok bool, err error) {
+// Get implements engine.Store.
+func (s *Store) Get(p joiner.RequestKey) (r joiner.StoredRequest, h joiner.History, ok bool, err error) {
+	if r, ok, err = s.request(p); !ok || err != nil {
+		return r, h, false, err
+	}
+	h, _, err = s.history(p)
+	return r, h, err == nil, err
+}
+
+func (s *Store) history(p joiner.RequestKey) (joiner.History, bool, error) {
+	value, ok, err := get(s.db.Load(), appendKey(nil, spaceHistory, p))
+	if !ok || err != nil {
+		return joiner.History{}, false, err
+	}
+	h, err := decodeHistory(value)
+	return h, err == nil, err
+}
+
+// request reads a request from where it stands by itself, or from its group.
+func (s *Store) request(p joiner.RequestKey) (stored joiner.StoredRequest, ok bool, err error) {
 	h := s.hash(p.ID)
 	if s.index.singles.holds(h, p.TS) {
 		r, found, err := getSingle(s.db.Load(), p)
@@ -109,17 +127,17 @@ func (s *Store) Request(p joiner.RequestKey) (held joiner.StoredRequest, ok bool
 		}
 	}
 	if p.TS < s.saved.Forgotten {
-		return held, false, nil
+		return stored, false, nil
 	}
 	err = s.inGroups(h, p.ID, func(at *slot, g groupRef) (bool, error) {
 		if ok = at.ts == p.TS; !ok {
 			return true, nil
 		}
 		var err error
-		held, err = s.group.fetch(s.db.Load(), at, g)
+		stored, err = s.group.fetch(s.db.Load(), at, g)
 		return false, err
 	})
-	return held, ok && err == nil, err
+	return stored, ok && err == nil, err
 }
 
 // getSingle reads the record of a request that stands by itself.
@@ -128,8 +146,8 @@ func getSingle(r pebble.Reader, p joiner.RequestKey) (storedSingle, bool, error)
 	if !ok || err != nil {
 		return storedSingle{}, false, err
 	}
-	held, err := decodeSingle(value)
-	return held, err == nil, err
+	stored, err := decodeSingle(value)
+	return stored, err == nil, err
 }
 
 // get copies a value, since Pebble's own is good only until its closer closes.
@@ -143,32 +161,6 @@ func get(r pebble.Reader, key []byte) ([]byte, bool, error) {
 	}
 	value = append([]byte(nil), value...)
 	return value, true, closer.Close()
-}
-
-// History implements engine.Store.
-func (s *Store) History(p joiner.RequestKey) (joiner.History, bool, error) {
-	value, ok, err := get(s.db.Load(), appendKey(nil, spaceHistory, p))
-	if !ok || err != nil {
-		return joiner.History{}, false, err
-	}
-	h, err := decodeHistory(value)
-	return h, err == nil, err
-}
-
-// Histories implements engine.Store.
-func (s *Store) Histories(from, to events.Time) iter.Seq2[joiner.RequestKey, error] {
-	return func(yield func(joiner.RequestKey, error) bool) {
-		err := s.keys(s.db.Load(), spaceHistory, from, to, func(key []byte) error {
-			p, _, err := readKey(key)
-			if err == nil && !yield(p, nil) {
-				return io.EOF
-			}
-			return err
-		})
-		if err != nil && !errors.Is(err, io.EOF) {
-			yield(joiner.RequestKey{}, err)
-		}
-	}
 }
 
 // Closable implements engine.Store.
@@ -203,56 +195,13 @@ func (s *Store) Closable(from, to events.Time) (bool, error) {
 	return found, err
 }
 
-// Oldest implements engine.Store. It reads no more than the slice in which the oldest is.
-func (s *Store) Oldest(from events.Time) (oldest events.Time, ok bool, err error) {
-	oldest, from = events.MaxTime, max(from, s.saved.Forgotten) // what is forgotten may not be deleted yet
-	err = scan(s.db.Load(), bound(spaceRequest, from), bound(spaceRequest, events.MaxTime), func(key, value []byte) error {
-		r, err := decodeSingle(value)
-		if err != nil || r.gone {
-			return err
-		}
-		p, _, err := readKey(key)
-		if err == nil {
-			oldest, err = p.TS, io.EOF
-		}
-		return err
-	})
-	if err != nil && !errors.Is(err, io.EOF) {
-		return 0, false, err
-	}
-	err = eachGroup(s.db.Load(), from, oldest, &s.group, func(g groupRef) error {
-		if g.slice > oldest {
-			return io.EOF
-		}
-		for i := range s.group.slots {
-			r := &s.group.slots[i]
-			if r.ts < from || r.ts >= oldest {
-				continue
-			}
-			id := s.group.id(r)
-			hidden, err := s.hidden(s.hashBytes(id), joiner.RequestKey{TS: r.ts, ID: string(id)})
-			if err != nil {
-				return err
-			}
-			if !hidden {
-				oldest = r.ts
-			}
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, io.EOF) {
-		return 0, false, err
-	}
-	return oldest, oldest < events.MaxTime, nil
-}
-
 // Orphaned implements engine.Store.
 func (s *Store) Orphaned(from, to events.Time) (bool, error) { return s.any(spaceWaiting, from, to) }
 
 // any reports whether a space has a key from one time to another.
 func (s *Store) any(space byte, from, to events.Time) (bool, error) {
 	found := false
-	err := s.keys(s.db.Load(), space, from, to, func([]byte) error {
+	err := keys(s.db.Load(), space, from, to, func([]byte) error {
 		found = true
 		return io.EOF
 	})
@@ -285,33 +234,23 @@ func (s *Store) Outcomes(p joiner.RequestKey) iter.Seq2[joiner.StoredOutcome, er
 	}
 }
 
-// WaitingAt implements engine.Store.
-func (s *Store) WaitingAt(t events.Time, id string) (held []joiner.StoredOutcome, err error) {
-	prefix := appendID(appendTime([]byte{spaceWaiting}, t), id)
-	err = s.records(prefix, func(key, value []byte) error {
-		o := joiner.StoredOutcome{Until: t}
-		if err := readTail(&o, key[len(prefix):]); err != nil {
-			return err
-		}
-		held = append(held, o)
-		return decodeWaiting(&held[len(held)-1], append([]byte(nil), value...))
-	})
-	return held, err
-}
-
 // Waiting implements engine.Store.
-func (s *Store) Waiting(id string) ([]joiner.StoredOutcome, error) {
-	var held []joiner.StoredOutcome
+func (s *Store) Waiting(id string, from, to events.Time) (stored []joiner.StoredOutcome, err error) {
 	seen := map[events.Time]bool{}
-	var err error
 	s.index.waiting.each(s.hash(id), func(t events.Time) {
-		if seen[t] || err != nil {
+		if seen[t] || err != nil || t < from || t >= to {
 			return
 		}
 		seen[t] = true
-		var some []joiner.StoredOutcome
-		some, err = s.WaitingAt(t, id)
-		held = append(held, some...)
+		prefix := appendID(appendTime([]byte{spaceWaiting}, t), id)
+		err = s.records(prefix, func(key, value []byte) error {
+			o := joiner.StoredOutcome{Until: t}
+			if err := readTail(&o, key[len(prefix):]); err != nil {
+				return err
+			}
+			stored = append(stored, o)
+			return decodeWaiting(&stored[len(stored)-1], append([]byte(nil), value...))
+		})
 	})
-	return held, err
+	return stored, err
 }

@@ -78,8 +78,8 @@ func BenchmarkOpen(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed())/float64(b.N*held), "ns/request")
-	if s.index.requests.held != held {
-		b.Errorf("%d requests are known again, want %d", s.index.requests.held, held)
+	if s.index.requests.used != held {
+		b.Errorf("%d requests are known again, want %d", s.index.requests.used, held)
 	}
 	if err := s.Close(); err != nil {
 		b.Fatal(err)

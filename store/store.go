@@ -75,11 +75,11 @@ type Store struct {
 
 	deleted events.Time // nothing of requests stamped before it is left
 
-	colliding  bool // ids of the same length have the same hash: for tests
-	groupBytes int
-	chunkBytes int
-	failed     error // first error of a write of the batch
-	unflushed  bool  // something was applied that only a view may have flushed
+	colliding    bool // ids of the same length have the same hash: for tests
+	groupBytes   int
+	portionBytes int
+	failed       error // first error of a write of the batch
+	unflushed    bool  // something was applied that only a view may have flushed
 }
 
 // Open opens or creates a state and rebuilds its index. A directory that
@@ -87,7 +87,7 @@ type Store struct {
 // written is a *DamagedError.
 func Open(o Options) (*Store, error) {
 	s := &Store{o: o, cache: pebble.NewCache(cmp.Or(o.CacheSize, defaultCache)), groupBytes: groupBytes,
-		chunkBytes: chunkBytes}
+		portionBytes: portionBytes}
 	s.damage = &damage{fs: o.FS, dir: o.Dir, readOnly: o.ReadOnly, log: logger{log: o.Log, fatal: o.Fatal}}
 	name, err := pointed(o.FS, o.Dir)
 	var db *pebble.DB
@@ -187,7 +187,7 @@ func (s *Store) loadIndex() error {
 	if err := s.loadGroups(); err != nil {
 		return err
 	}
-	err := s.keys(s.db.Load(), spaceRequest, s.saved.Forgotten, events.MaxTime, func(key []byte) error {
+	err := keys(s.db.Load(), spaceRequest, s.saved.Forgotten, events.MaxTime, func(key []byte) error {
 		p, _, err := readKey(key)
 		s.index.addSingle(s.hash(p.ID), p.TS)
 		return err
@@ -195,7 +195,7 @@ func (s *Store) loadIndex() error {
 	if err != nil {
 		return err
 	}
-	err = s.keys(s.db.Load(), spaceOutcome, s.saved.Forgotten, events.MaxTime, func(key []byte) error {
+	err = keys(s.db.Load(), spaceOutcome, s.saved.Forgotten, events.MaxTime, func(key []byte) error {
 		p, _, err := readKey(key)
 		s.index.addOutcome(s.hash(p.ID))
 		return err
@@ -203,7 +203,7 @@ func (s *Store) loadIndex() error {
 	if err != nil {
 		return err
 	}
-	return s.keys(s.db.Load(), spaceWaiting, events.MinTime, events.MaxTime, func(key []byte) error {
+	return keys(s.db.Load(), spaceWaiting, events.MinTime, events.MaxTime, func(key []byte) error {
 		p, _, err := readKey(key)
 		s.index.waiting.add(s.hash(p.ID), p.TS)
 		s.index.addOutcome(s.hash(p.ID))
@@ -230,7 +230,7 @@ func (s *Store) loadGroups() error {
 
 // keys calls visit with each key of a space from one time to another, the
 // latter excluded. The key is good during the call.
-func (s *Store) keys(r pebble.Reader, space byte, from, to events.Time, visit func(key []byte) error) error {
+func keys(r pebble.Reader, space byte, from, to events.Time, visit func(key []byte) error) error {
 	if from >= to {
 		return nil
 	}

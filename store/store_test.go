@@ -47,7 +47,7 @@ type driver struct {
 // tune makes what is rare at the real sizes common.
 func (d *driver) tune(s *Store) {
 	if d.small {
-		s.groupBytes, s.chunkBytes = 30, 1
+		s.groupBytes, s.portionBytes = 30, 1
 	}
 	s.colliding = d.colliding
 }
@@ -124,7 +124,7 @@ func (d *driver) any(t *rapid.T) joiner.RequestKey {
 	for p := range d.m.requests {
 		all = append(all, p)
 	}
-	slices.SortFunc(all, byPlace)
+	slices.SortFunc(all, byKey)
 	return rapid.SampledFrom(all).Draw(t, "place")
 }
 
@@ -183,7 +183,7 @@ func (d *driver) move(t *rapid.T) {
 		d.queue(u)
 	}
 	d.apply(t)
-	r, _, err := d.s.Request(from)
+	r, _, _, err := d.s.Get(from)
 	if err != nil {
 		t.Fatal(err)
 	}

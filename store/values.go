@@ -135,10 +135,10 @@ func appendHistory(v []byte, h *joiner.History) []byte {
 		v = append(v, s.Columns[:]...)
 		v = appendCells(v, s.Cells)
 	}
-	v = binary.AppendUvarint(v, uint64(len(h.TakenBack)))
-	for i := range h.TakenBack {
-		v = appendBytes(v, []byte(h.TakenBack[i].Item))
-		v = binary.AppendUvarint(v, uint64(h.TakenBack[i].Label))
+	v = binary.AppendUvarint(v, uint64(len(h.Retracted)))
+	for i := range h.Retracted {
+		v = appendBytes(v, []byte(h.Retracted[i].Item))
+		v = binary.AppendUvarint(v, uint64(h.Retracted[i].Label))
 	}
 	return v
 }
@@ -159,7 +159,7 @@ func decodeHistory(v []byte) (joiner.History, error) {
 		h.Rows = append(h.Rows, s)
 	}
 	for n := d.count(leastSpot); n > 0; n-- {
-		h.TakenBack = append(h.TakenBack, joiner.LabelRef{Item: string(d.sized()), Label: int(d.uvarint())})
+		h.Retracted = append(h.Retracted, joiner.LabelRef{Item: string(d.sized()), Label: int(d.uvarint())})
 	}
 	return h, d.done()
 }

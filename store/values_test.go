@@ -38,7 +38,7 @@ func histories() *rapid.Generator[joiner.History] {
 			LateSeq: rapid.Uint32().Draw(t, "round"), Base: rapid.Uint32().Draw(t, "base"), Closed: rapid.Bool().Draw(t, "settled"),
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "taken back") {
-			h.TakenBack = append(h.TakenBack, joiner.LabelRef{Item: ids().Draw(t, "item"), Label: rapid.IntRange(0, 1000).Draw(t, "label")})
+			h.Retracted = append(h.Retracted, joiner.LabelRef{Item: ids().Draw(t, "item"), Label: rapid.IntRange(0, 1000).Draw(t, "label")})
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "rows") {
 			h.Rows = append(h.Rows, joiner.RowState{

@@ -14,15 +14,16 @@ import (
 
 // view is a snapshot of the state.
 type view struct {
-	db         *pebble.DB
-	snap       *pebble.Snapshot
-	forgotten  events.Time
-	chunkBytes int
+	db           *pebble.DB
+	snap         *pebble.Snapshot
+	forgotten    events.Time
+	portionBytes int
 }
 
 // View implements engine.Store.
 func (s *Store) View() state.View {
-	return &view{db: s.db.Load(), snap: s.db.Load().NewSnapshot(), forgotten: s.saved.Forgotten, chunkBytes: s.chunkBytes}
+	return &view{db: s.db.Load(), snap: s.db.Load().NewSnapshot(), forgotten: s.saved.Forgotten,
+		portionBytes: s.portionBytes}
 }
 
 // Sync implements engine.View. It flushes whatever was applied before it was
@@ -33,7 +34,7 @@ func (v *view) Sync() error { return flush(v.db) }
 func (v *view) Close() error { return v.snap.Close() }
 
 func (v *view) walk(from, to events.Time, whole bool) walk {
-	return walk{from: max(from, v.forgotten), to: to, whole: whole, chunkBytes: v.chunkBytes}
+	return walk{from: max(from, v.forgotten), to: to, whole: whole, portionBytes: v.portionBytes}
 }
 
 // Request implements engine.View. It looks through the groups of a slice, since a
@@ -45,7 +46,7 @@ func (v *view) Request(p joiner.RequestKey) (joiner.StoredRequest, bool, error) 
 	if r, ok, err := getSingle(v.snap, p); ok || err != nil {
 		return r.StoredRequest, ok && !r.gone, err
 	}
-	var held joiner.StoredRequest
+	var stored joiner.StoredRequest
 	found, g := false, group{}
 	err := eachGroup(v.snap, p.TS, p.TS+1, &g, func(group groupRef) error {
 		_, err := g.each(p.ID, func(at *slot) (bool, error) {
@@ -53,7 +54,7 @@ func (v *view) Request(p joiner.RequestKey) (joiner.StoredRequest, bool, error) 
 				return true, nil
 			}
 			var err error
-			held, err = g.fetch(v.snap, at, group)
+			stored, err = g.fetch(v.snap, at, group)
 			return false, err
 		})
 		if found && err == nil {
@@ -64,7 +65,7 @@ func (v *view) Request(p joiner.RequestKey) (joiner.StoredRequest, bool, error) 
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
-	return held, found && err == nil, err
+	return stored, found && err == nil, err
 }
 
 // Outbox implements engine.View.
@@ -108,8 +109,24 @@ func numberedRecords[T any](r pebble.Reader, space byte, through uint64, decode 
 func (v *view) Requests(from, to events.Time) iter.Seq2[joiner.RequestKey, error] {
 	return func(yield func(joiner.RequestKey, error) bool) {
 		w := v.walk(from, to, false)
-		err := w.run(v.snap, func(r *walked, _ *chunk) bool { return yield(r.key, nil) })
+		err := w.run(v.snap, func(r *walked, _ *portion) bool { return yield(r.key, nil) })
 		if err != nil {
+			yield(joiner.RequestKey{}, err)
+		}
+	}
+}
+
+// Histories implements engine.View.
+func (v *view) Histories(from, to events.Time) iter.Seq2[joiner.RequestKey, error] {
+	return func(yield func(joiner.RequestKey, error) bool) {
+		err := keys(v.snap, spaceHistory, max(from, v.forgotten), to, func(key []byte) error {
+			p, _, err := readKey(key)
+			if err == nil && !yield(p, nil) {
+				return io.EOF
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, io.EOF) {
 			yield(joiner.RequestKey{}, err)
 		}
 	}
@@ -119,7 +136,7 @@ func (v *view) Requests(from, to events.Time) iter.Seq2[joiner.RequestKey, error
 func (v *view) Stored(from, to events.Time) iter.Seq2[state.Stored, error] {
 	return func(yield func(state.Stored, error) bool) {
 		w := v.walk(from, to, true)
-		err := w.run(v.snap, func(r *walked, _ *chunk) bool {
+		err := w.run(v.snap, func(r *walked, _ *portion) bool {
 			h := state.Stored{Key: r.key}
 			if r.single != nil {
 				h.Request = r.single.StoredRequest

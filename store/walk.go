@@ -16,35 +16,35 @@ import (
 
 // walk goes through the requests of a range of time, in order of key. It takes
 // the slices one after the other and sorts what is in each. A slice that is larger
-// than chunkBytes comes in several chunks, each sorted by itself. While one chunk is
+// than portionBytes comes in several portions, each sorted by itself. While one portion is
 // visited, a goroutine reads the next: reading and decompressing is a third of the
 // work of closing.
 type walk struct {
 	from, to events.Time
 	whole    bool // with their events
-	// chunkBytes is how much of a slice is in memory at once, at least.
-	chunkBytes int
+	// portionBytes is how much of a slice is in memory at once, at least.
+	portionBytes int
 
 	groups, events, singles *pebble.Iterator
 	group                   group
 	key                     []byte // scratch
 
-	slice int64                              // number of the slice that is walked
-	begun bool                               // there is one
-	alone map[joiner.RequestKey]storedSingle // what of it stands by itself; nil if nothing does
-	chunk chunk                              // being read
+	slice   int64                              // number of the slice that is walked
+	begun   bool                               // there is one
+	alone   map[joiner.RequestKey]storedSingle // what of it stands by itself; nil if nothing does
+	portion portion                            // being read
 }
 
-// chunk is a part of a slice, or the whole.
-type chunk struct {
+// portion is a part of a slice, or the whole.
+type portion struct {
 	walked []walked
 	number int
 	goesOn bool // it is not the first of its slice
 }
 
-const chunkBytes = 32 << 20
+const portionBytes = 32 << 20
 
-// walked is a request of a chunk.
+// walked is a request of a portion.
 type walked struct {
 	key    joiner.RequestKey
 	origin events.Origin
@@ -52,8 +52,8 @@ type walked struct {
 	single *storedSingle // not nil: it stands by itself, and origin and data are none
 }
 
-// run calls visit with each request and its chunk as long as it returns true.
-func (w *walk) run(r pebble.Reader, visit func(*walked, *chunk) bool) error {
+// run calls visit with each request and its portion as long as it returns true.
+func (w *walk) run(r pebble.Reader, visit func(*walked, *portion) bool) error {
 	if w.from >= w.to {
 		return nil
 	}
@@ -64,35 +64,35 @@ func (w *walk) run(r pebble.Reader, visit func(*walked, *chunk) bool) error {
 	return errors.Join(err, closeAll(w.groups, w.events, w.singles))
 }
 
-// readAhead has the chunks read by a goroutine, which has ended when it returns.
-func (w *walk) readAhead(visit func(*walked, *chunk) bool) error {
-	var failed error // read when chunks is closed
-	chunks, used, stop := make(chan chunk), make(chan []walked, 1), make(chan struct{})
+// readAhead has the portions read by a goroutine, which has ended when it returns.
+func (w *walk) readAhead(visit func(*walked, *portion) bool) error {
+	var failed error // read when portions is closed
+	portions, used, stop := make(chan portion), make(chan []walked, 1), make(chan struct{})
 	go func() { // ended by stop
-		defer close(chunks)
+		defer close(portions)
 		for {
 			more, err := w.load()
 			if failed = err; !more || err != nil {
 				return
 			}
 			select {
-			case chunks <- w.chunk:
+			case portions <- w.portion:
 			case <-stop:
 				return
 			}
 			select {
-			case w.chunk.walked = <-used:
+			case w.portion.walked = <-used:
 			default:
-				w.chunk.walked = nil
+				w.portion.walked = nil
 			}
 		}
 	}()
 	defer func() {
 		close(stop)
-		for range chunks { // until it has ended
+		for range portions { // until it has ended
 		}
 	}()
-	for c := range chunks {
+	for c := range portions {
 		for i := range c.walked {
 			if !visit(&c.walked[i], &c) {
 				return nil
@@ -138,9 +138,9 @@ func closeAll(iterators ...*pebble.Iterator) error {
 	return errors.Join(errs...)
 }
 
-// load reads the next chunk that has anything in it.
+// load reads the next portion that has anything in it.
 func (w *walk) load() (bool, error) {
-	c := &w.chunk
+	c := &w.portion
 	c.walked = c.walked[:0]
 	for len(c.walked) == 0 {
 		groups, singles := w.next(w.groups), w.next(w.singles)
@@ -197,15 +197,15 @@ func (w *walk) loadSingles() error {
 		}
 		w.alone[p] = r
 		if !r.gone {
-			w.chunk.walked = append(w.chunk.walked, walked{key: p, single: &r})
+			w.portion.walked = append(w.portion.walked, walked{key: p, single: &r})
 		}
 	}
 	return nil
 }
 
-// loadGroups reads groups of the slice until there is enough for a chunk.
+// loadGroups reads groups of the slice until there is enough for a portion.
 func (w *walk) loadGroups() error {
-	for size := 0; size < w.chunkBytes && w.next(w.groups) == w.slice; w.groups.Next() {
+	for size := 0; size < w.portionBytes && w.next(w.groups) == w.slice; w.groups.Next() {
 		slice, _, err := readGroupKey(w.groups.Key())
 		if err != nil {
 			return err
@@ -225,7 +225,7 @@ func (w *walk) loadGroups() error {
 	return nil
 }
 
-// take puts the requests of a group into the chunk.
+// take puts the requests of a group into the portion.
 func (w *walk) take() error {
 	g := &w.group
 	within := func(s slot) bool { return w.from <= s.ts && s.ts < w.to }
@@ -253,7 +253,7 @@ func (w *walk) take() error {
 		if w.whole {
 			r.data = text[data+s.data.from : data+s.data.to]
 		}
-		w.chunk.walked = append(w.chunk.walked, r)
+		w.portion.walked = append(w.portion.walked, r)
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func nobodyReads(t *testing.T) {
 // TestWalkStopsAnywhere stops a walk after each request: what reads ahead has
 // ended then, and holds nothing of the snapshot.
 func TestWalkStopsAnywhere(t *testing.T) {
-	s := open(t, vfs.NewMem(), 0, func(s *Store) { s.groupBytes, s.chunkBytes = 30, 1 })
+	s := open(t, vfs.NewMem(), 0, func(s *Store) { s.groupBytes, s.portionBytes = 30, 1 })
 	p := prefix{s: s, saved: s.Progress(), ends: []int{0}}
 	const requests = 40
 	p.apply(t, requests)
@@ -61,18 +61,18 @@ func TestWalkStopsAnywhere(t *testing.T) {
 // TestWalkTellsOfDamage damages a group in the middle: what is before it is seen,
 // and then the error.
 func TestWalkTellsOfDamage(t *testing.T) {
-	s := open(t, vfs.NewMem(), 0, func(s *Store) { s.groupBytes, s.chunkBytes = 30, 1 })
+	s := open(t, vfs.NewMem(), 0, func(s *Store) { s.groupBytes, s.portionBytes = 30, 1 })
 	p := prefix{s: s, saved: s.Progress(), ends: []int{0}}
 	p.apply(t, 40)
-	var keys [][]byte
-	err := s.keys(s.db.Load(), spaceEvents, events.MinTime, events.MaxTime, func(key []byte) error {
-		keys = append(keys, append([]byte(nil), key...))
+	var all [][]byte
+	err := keys(s.db.Load(), spaceEvents, events.MinTime, events.MaxTime, func(key []byte) error {
+		all = append(all, append([]byte(nil), key...))
 		return nil
 	})
-	if err != nil || len(keys) < 10 {
-		t.Fatal(len(keys), err)
+	if err != nil || len(all) < 10 {
+		t.Fatal(len(all), err)
 	}
-	if err := s.db.Load().Delete(keys[len(keys)/2], pebble.NoSync); err != nil {
+	if err := s.db.Load().Delete(all[len(all)/2], pebble.NoSync); err != nil {
 		t.Fatal(err)
 	}
 	v, seen, failed := s.View(), 0, error(nil)

@@ -9,7 +9,7 @@ import (
 )
 
 // told is how many refused events an answer lists.
-const told = 100
+const maxDetailed = 100
 
 // Refused is an event that was not taken, as answers tell it.
 type Refused struct {
@@ -35,7 +35,7 @@ func (r *result) refuse(index int, reject *events.RejectError) {
 		r.byReason = map[string]int{}
 	}
 	r.byReason[reject.Reason]++
-	if len(r.refused) < told {
+	if len(r.refused) < maxDetailed {
 		r.refused = append(r.refused, Refused{Index: index, Reason: reject.Reason, Detail: clipDetail(reject.Detail)})
 	}
 }

@@ -25,17 +25,17 @@ const reused = 1 << 20
 
 // body is the body of a request, decompressed.
 type body struct {
-	data  []byte
-	size  int // bytes as they came
-	s     *Server
-	taken int64 // bytes of the server's room
-	buf   *bytes.Buffer
+	data     []byte
+	size     int // bytes as they came
+	s        *Server
+	reserved int64 // bytes of the server's room
+	buf      *bytes.Buffer
 }
 
 // release gives memory back.
 func (b *body) release() {
-	b.s.room.Release(b.taken)
-	b.taken = 0
+	b.s.room.Release(b.reserved)
+	b.reserved = 0
 	if b.buf != nil && b.buf.Cap() <= reused {
 		b.buf.Reset()
 		b.s.buffers.pool.Put(b.buf)
@@ -104,7 +104,7 @@ func (b *body) fill(from io.Reader, most int64) error {
 		if !b.s.room.TryAcquire(step) {
 			return errNoRoom
 		}
-		b.taken += step
+		b.reserved += step
 		b.buf.Grow(step)
 		n, err := io.CopyN(b.buf, from, step)
 		switch {

@@ -58,16 +58,16 @@ func (g *gather) store(ctx context.Context, name string, log Log, message *event
 		return p.copies, p.err
 	case <-late.Done():
 	}
-	if !g.takeBack(p) && ctx.Err() == nil { // it is on its way, which has a bound
+	if !g.withdraw(p) && ctx.Err() == nil { // it is on its way, which has a bound
 		<-p.done
 		return p.copies, p.err
 	}
 	return 0, &events.StoreError{Fault: events.FaultSlow, Reason: "the events were not stored in time"}
 }
 
-// takeBack takes a message from those that wait; it reports whether it was among them. A
+// withdraw takes a message from those that wait; it reports whether it was among them. A
 // producer that hangs up again and again must not fill the memory.
-func (g *gather) takeBack(p *parcel) bool {
+func (g *gather) withdraw(p *parcel) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	i := slices.Index(g.waiting, p)

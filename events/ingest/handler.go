@@ -84,14 +84,14 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request, name string) (*r
 	failed := s.admit(w, r, name)
 	var result *result
 	if failed == nil {
-		result, failed = s.take(r, s.inputs[name])
+		result, failed = s.accept(r, s.inputs[name])
 	}
 	if failed != nil {
 		s.failed(w, name, failed)
 		return nil, failed
 	}
 	s.stats.took(name, result)
-	s.tellRefused(s.inputs[name], result)
+	s.logRefused(s.inputs[name], result)
 	return result, nil
 }
 
@@ -141,7 +141,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, name string) *fai
 }
 
 // take reads the body of a request, and stores its events.
-func (s *Server) take(r *http.Request, in *input) (*result, *failure) {
+func (s *Server) accept(r *http.Request, in *input) (*result, *failure) {
 	form, failed := in.mediaOf(r.Header)
 	if failed != nil {
 		return nil, failed
@@ -194,8 +194,8 @@ func (s *Server) notStored(ctx context.Context, err error) *failure {
 	return &failure{http.StatusServiceUnavailable, stored.Reason, 5}
 }
 
-// tellRefused says in the log, calmly, what was refused.
-func (s *Server) tellRefused(in *input, r *result) {
+// logRefused says in the log, calmly, what was refused.
+func (s *Server) logRefused(in *input, r *result) {
 	for _, f := range r.refused {
 		if n := r.byReason[f.Reason]; n > 0 {
 			s.notices.add(in.Name+" "+f.Reason,

@@ -24,10 +24,10 @@ type notices struct {
 }
 
 type notice struct {
-	n, told int64
-	toldAt  time.Time // zero: never
-	text    string
-	args    []any // of the newest
+	n, logged int64
+	loggedAt  time.Time // zero: never
+	text      string
+	args      []any // of the newest
 }
 
 // add notes that something happened n times. The key tells it from other things.
@@ -69,10 +69,10 @@ func (l *notices) say(log *slog.Logger, now time.Time, last bool) {
 	defer l.mu.Unlock()
 	for _, key := range slices.Sorted(maps.Keys(l.seen)) {
 		one := l.seen[key]
-		if one.n == one.told || !last && !one.toldAt.IsZero() && now.Sub(one.toldAt) < sayEvery {
+		if one.n == one.logged || !last && !one.loggedAt.IsZero() && now.Sub(one.loggedAt) < sayEvery {
 			continue
 		}
-		log.Warn(one.text, append(slices.Clone(one.args), "times", one.n-one.told, "since_start", one.n)...)
-		one.told, one.toldAt = one.n, now
+		log.Warn(one.text, append(slices.Clone(one.args), "times", one.n-one.logged, "since_start", one.n)...)
+		one.logged, one.loggedAt = one.n, now
 	}
 }

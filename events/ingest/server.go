@@ -200,16 +200,16 @@ func (s *Server) loopback() bool {
 	return ok && address.IP.IsLoopback()
 }
 
-// drainPatience is how long requests that have begun may take once the server ends: the
+// drainTimeout is how long requests that have begun may take once the server ends: the
 // time in which a slow broker answers, and a little more.
-const drainPatience = 8 * time.Second
+const drainTimeout = 8 * time.Second
 
 // Drain takes no new connections, and returns when the requests that had begun are
 // answered, or after some seconds.
 func (s *Server) Drain() {
 	s.drain.Do(func() {
 		s.draining.Store(true)
-		ctx, cancel := context.WithTimeout(context.Background(), drainPatience)
+		ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 		defer cancel()
 		if err := s.server.Shutdown(ctx); err != nil {
 			_ = s.server.Close() // its error is that of a client's connection

@@ -263,7 +263,7 @@ func TestBroker(t *testing.T) {
 		t.Fatal(err)
 	}
 	appender, err := jetstream.NewAppender(nc, jetstream.AppenderOptions{Queue: 50 * time.Millisecond,
-		Patience: 2 * time.Second})
+		AckTimeout: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -332,7 +332,7 @@ func TestSlowBroker(t *testing.T) {
 		t.Fatal(err)
 	}
 	appender, err := jetstream.NewAppender(nc, jetstream.AppenderOptions{Bytes: 1000, Queue: 20 * time.Millisecond,
-		Patience: 300 * time.Millisecond})
+		AckTimeout: 300 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,9 +25,9 @@ type Appender struct {
 
 // AppenderOptions bounds what is under way. The zero value is the default.
 type AppenderOptions struct {
-	Bytes    int64         // of messages that are not acknowledged yet; 0: 32 MiB
-	Queue    time.Duration // how long a message waits for room among them; 0: 1 s
-	Patience time.Duration // how long an acknowledgement may take; 0: 5 s
+	Bytes      int64         // of messages that are not acknowledged yet; 0: 32 MiB
+	Queue      time.Duration // how long a message waits for room among them; 0: 1 s
+	AckTimeout time.Duration // how long an acknowledgement may take; 0: 5 s
 }
 
 // NewAppender makes an appender over a connection, which belongs to the caller.
@@ -38,11 +38,11 @@ func NewAppender(nc *nats.Conn, opts AppenderOptions) (*Appender, error) {
 	if opts.Queue <= 0 {
 		opts.Queue = time.Second
 	}
-	if opts.Patience <= 0 {
-		opts.Patience = 5 * time.Second // what a broker that elects a leader takes
+	if opts.AckTimeout <= 0 {
+		opts.AckTimeout = 5 * time.Second // what a broker that elects a leader takes
 	}
 	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(1<<20), // room bounds it
-		jetstream.WithPublishAsyncTimeout(2*opts.Patience))
+		jetstream.WithPublishAsyncTimeout(2*opts.AckTimeout))
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (a *Appender) Append(ctx context.Context, list []events.Outgoing) (copies i
 	if err != nil {
 		return 0, err
 	}
-	ctx, cancel = context.WithTimeout(ctx, a.opts.Patience)
+	ctx, cancel = context.WithTimeout(ctx, a.opts.AckTimeout)
 	defer cancel()
 	for i, f := range futures {
 		select {
@@ -150,7 +150,7 @@ func (a *Appender) fault(m *events.Outgoing, err error) error {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
 		errors.Is(err, jetstream.ErrAsyncPublishTimeout), errors.Is(err, jetstream.ErrTooManyStalledMsgs):
 		return &events.StoreError{Fault: events.FaultSlow,
-			Reason: fmt.Sprintf("the broker has not stored the events within %v", a.opts.Patience)}
+			Reason: fmt.Sprintf("the broker has not stored the events within %v", a.opts.AckTimeout)}
 	}
 	return a.away(err)
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 )
 
-// chunk is messages that are handed over at once.
-type chunk struct {
+// portion is messages that are handed over at once.
+type portion struct {
 	messages []events.Message
 	bytes    int
-	through  uint64 // every message of ours up to this stream sequence is in this chunk or was before it
+	through  uint64 // every message of ours up to this stream sequence is in this portion or was before it
 }
 
 // buffer stands between the goroutine that receives messages and the one that
@@ -25,10 +25,10 @@ type buffer struct {
 
 	mu       sync.Mutex
 	owner    *reader // the only one that may add
-	queue    []chunk
-	held     int    // bytes in the queue
+	queue    []portion
+	queued   int    // bytes in the queue
 	received uint64 // stream sequence of the last message seen, whether or not it is ours
-	fresh    bool   // nothing has been received since the beginning of the log
+	atStart  bool   // nothing has been received since the beginning of the log
 
 	// last is the newest message of ours that was received, by which the log is
 	// known again; before the first, where reading began has it as mark.
@@ -39,13 +39,13 @@ type buffer struct {
 	recent  []uint64 // sequences of ours received since watch
 }
 
-// limits are a chunk's.
+// limits are a portion's.
 type limits struct{ messages, bytes int }
 
-// chunksHeld is how many chunks are held, and also how many times a chunk's bytes: a
-// message that is larger than a chunk has one of its own, and large ones are held
+// maxPortions is how many portions are held, and also how many times a portion's bytes: a
+// message that is larger than a portion has one of its own, and large ones are held
 // one at a time.
-const chunksHeld = 8
+const maxPortions = 8
 
 func newBuffer(l limits) *buffer {
 	return &buffer{limits: l, filled: make(chan struct{}, 1), room: make(chan struct{}, 1)}
@@ -79,7 +79,7 @@ func (b *buffer) insert(seq uint64, m *events.Message) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.admit(m) {
-		b.queue = append(b.queue, chunk{})
+		b.queue = append(b.queue, portion{})
 	}
 	b.put(seq, m)
 }
@@ -91,7 +91,7 @@ func (b *buffer) skip(seq uint64) {
 	b.received = max(b.received, seq)
 }
 
-// admit makes sure that there is a chunk to put m into; false says that the
+// admit makes sure that there is a portion to put m into; false says that the
 // buffer is full. The lock is held.
 func (b *buffer) admit(m *events.Message) bool {
 	if n := len(b.queue); n > 0 {
@@ -99,39 +99,39 @@ func (b *buffer) admit(m *events.Message) bool {
 		if m == nil || len(last.messages) < b.limits.messages && last.bytes+len(m.Data) <= b.limits.bytes {
 			return true
 		}
-		if n >= chunksHeld || m != nil && b.held+len(m.Data) > chunksHeld*b.limits.bytes {
+		if n >= maxPortions || m != nil && b.queued+len(m.Data) > maxPortions*b.limits.bytes {
 			return false
 		}
 	}
-	b.queue = append(b.queue, chunk{})
+	b.queue = append(b.queue, portion{})
 	return true
 }
 
-// put stores m in the last chunk. The lock is held.
+// put stores m in the last portion. The lock is held.
 func (b *buffer) put(seq uint64, m *events.Message) {
 	last := &b.queue[len(b.queue)-1]
 	if m != nil {
 		last.messages = append(last.messages, *m)
 		last.bytes += len(m.Data)
-		b.held += len(m.Data)
+		b.queued += len(m.Data)
 		b.last = *m
 		if b.watched {
 			b.recent = append(b.recent, seq)
 		}
 	}
-	last.through, b.received, b.fresh = seq, seq, false
+	last.through, b.received, b.atStart = seq, seq, false
 }
 
-// take hands over the oldest chunk.
-func (b *buffer) take() (chunk, bool) {
+// take hands over the oldest portion.
+func (b *buffer) take() (portion, bool) {
 	b.mu.Lock()
 	if len(b.queue) == 0 {
 		b.mu.Unlock()
-		return chunk{}, false
+		return portion{}, false
 	}
 	first := b.queue[0]
-	b.held -= first.bytes
-	b.queue[0] = chunk{}
+	b.queued -= first.bytes
+	b.queue[0] = portion{}
 	if b.queue = b.queue[1:]; len(b.queue) == 0 {
 		b.queue = nil
 	}
@@ -143,11 +143,11 @@ func (b *buffer) take() (chunk, bool) {
 // own makes r the only one that may add; nil is none. It returns the last
 // sequence received so far, and whether the log's first message is still to
 // come.
-func (b *buffer) own(r *reader) (received uint64, fresh bool) {
+func (b *buffer) own(r *reader) (received uint64, atStart bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.owner = r
-	return b.received, b.fresh
+	return b.received, b.atStart
 }
 
 // watch is the last sequence received. From here on until unread, what is received
@@ -200,7 +200,7 @@ func (b *buffer) truncate(seq uint64, known events.Mark) {
 				return false
 			}
 			c.bytes -= len(m.Data)
-			b.held -= len(m.Data)
+			b.queued -= len(m.Data)
 			return true
 		})
 		c.through = min(c.through, seq)

@@ -20,9 +20,9 @@ type Finding struct {
 	Way  string
 }
 
-// checkPatience is how long an answer is waited for. What is not permitted is not
+// checkTimeout is how long an answer is waited for. What is not permitted is not
 // answered.
-const checkPatience = 3 * time.Second
+const checkTimeout = 3 * time.Second
 
 // CheckLog tries all that reading a log needs, and changes nothing. now is the
 // machine's time, which the broker's is compared with.
@@ -33,7 +33,7 @@ func CheckLog(ctx context.Context, nc *nats.Conn, log *Log, now func() events.Ti
 	}
 	var found []Finding
 	try := func(what, subject string, f func(ctx context.Context) error) bool {
-		once, cancel := context.WithTimeout(ctx, checkPatience)
+		once, cancel := context.WithTimeout(ctx, checkTimeout)
 		defer cancel()
 		err := f(once)
 		way := ""
@@ -80,7 +80,7 @@ func CheckLog(ctx context.Context, nc *nats.Conn, log *Log, now func() events.Ti
 	}
 	name := consumer.CachedInfo().Name
 	try("read", api+"CONSUMER.MSG.NEXT."+log.Stream+".>", func(ctx context.Context) error {
-		batch, err := consumer.Fetch(1, jetstream.FetchMaxWait(checkPatience/2))
+		batch, err := consumer.Fetch(1, jetstream.FetchMaxWait(checkTimeout/2))
 		if err != nil {
 			return err
 		}

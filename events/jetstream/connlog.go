@@ -19,11 +19,11 @@ type connLog struct {
 	repeated *rateLimitedLog
 	elapsed  func() time.Duration
 
-	mu      sync.Mutex
-	away    bool
-	healing bool          // the connection will be replaced
-	lost    time.Duration // when
-	told    time.Duration // when it was last said to be away
+	mu         sync.Mutex
+	away       bool
+	healing    bool          // the connection will be replaced
+	lost       time.Duration // when
+	lastLogged time.Duration // when it was last said to be away
 }
 
 func newConnLog(log *slog.Logger, opts *ConnOptions) *connLog {
@@ -52,7 +52,7 @@ func (c *connLog) disconnected(err error) {
 	defer c.mu.Unlock()
 	if !c.away {
 		c.away, c.lost = true, c.elapsed()
-		c.told = c.lost
+		c.lastLogged = c.lost
 		c.log.Warn("nats disconnected, reconnecting for ever", "cause", c.opts.scrub(err))
 	}
 }
@@ -62,10 +62,10 @@ func (c *connLog) stillAway(err error) {
 	defer c.mu.Unlock()
 	now := c.elapsed()
 	if !c.away {
-		c.away, c.lost, c.told = true, now, now
+		c.away, c.lost, c.lastLogged = true, now, now
 	}
-	if now-c.told >= repeatEvery {
-		c.told = now
+	if now-c.lastLogged >= repeatEvery {
+		c.lastLogged = now
 		c.log.Warn("nats is still away", "for", (now - c.lost).Round(time.Second), "cause", c.opts.scrub(err))
 	}
 }

@@ -270,8 +270,8 @@ func filtered(config *jetstream.StreamConfig, subjects []string) bool {
 	if borrows(config) {
 		return true
 	}
-	return slices.ContainsFunc(config.Subjects, func(held string) bool {
-		return !slices.ContainsFunc(subjects, func(s string) bool { return covers(s, held) })
+	return slices.ContainsFunc(config.Subjects, func(bound string) bool {
+		return !slices.ContainsFunc(subjects, func(s string) bool { return covers(s, bound) })
 	})
 }
 

@@ -26,23 +26,23 @@ import (
 // again has the lag from before. Both look like a link at rest, for a moment. So
 // the link must have been found current in every answer for steady, and what is
 // claimed is put back by underway. A pause that no answer shows is shorter than
-// fresh plus the time between two answers, and underway is longer than that.
+// maxSilence plus the time between two answers, and underway is longer than that.
 //
 // The origin may itself be a copy, of which its link says nothing. So the origin
 // is asked; a copy of a copy proves nothing, and neither does an origin that does
 // not answer or refuses messages.
 const (
-	fresh    = 3 * time.Second
-	steady   = 15 * time.Second
-	underway = 10 * time.Second
-	unbroken = 5 * time.Second // two answers further apart are no row of answers
+	maxSilence = 3 * time.Second
+	steady     = 15 * time.Second
+	underway   = 10 * time.Second
+	unbroken   = 5 * time.Second // two answers further apart are no row of answers
 )
 
 // How often origins are asked what they are, and how long they may take.
 const (
-	askOrigins     = time.Minute
-	askAgain       = 10 * time.Second // those that did not answer, or were not right
-	originPatience = time.Second
+	askOrigins    = time.Minute
+	askAgain      = 10 * time.Second // those that did not answer, or were not right
+	originTimeout = time.Second
 )
 
 // links watches the links of a copy.
@@ -115,7 +115,7 @@ func stale(s *jetstream.StreamSourceInfo) string {
 		return fmt.Sprintf("the server says of its link to %q: %s", s.Name, s.Error.Description)
 	case s.Active < 0:
 		return fmt.Sprintf("nothing has come over its link to %q", s.Name)
-	case s.Active > fresh:
+	case s.Active > maxSilence:
 		return fmt.Sprintf("nothing has come over its link to %q for %v", s.Name, s.Active.Round(time.Second))
 	case s.Lag > 0:
 		return fmt.Sprintf("%d messages of %q are still to come", s.Lag, s.Name)
@@ -156,7 +156,7 @@ func originsOf(config *jetstream.StreamConfig) []*jetstream.StreamSource {
 // askOriginsOf asks what the origins of a stream are.
 func askOriginsOf(ctx context.Context, js jetstream.JetStream, config *jetstream.StreamConfig,
 	at time.Duration) origins {
-	ctx, cancel := context.WithTimeout(ctx, originPatience)
+	ctx, cancel := context.WithTimeout(ctx, originTimeout)
 	defer cancel()
 	o := origins{asked: at, known: true}
 	for _, source := range originsOf(config) {

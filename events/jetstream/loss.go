@@ -69,8 +69,8 @@ type lossFinder struct {
 
 func (f *lossFinder) find(ctx context.Context) ([]Loss, error) {
 	p := &f.want.From
-	fresh := p.Next == 0
-	err := f.source.identify(ctx, f.info, p.Next, fresh, p.Mark)
+	atStart := p.Next == 0
+	err := f.source.identify(ctx, f.info, p.Next, atStart, p.Mark)
 	if err == nil {
 		err = f.source.sameLog(ctx, p.Mark)
 	}

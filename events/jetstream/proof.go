@@ -109,7 +109,7 @@ type prover struct {
 	clear   uint64      // nothing of ours is unread up to here; at least what was received when it was set
 
 	before  uint64 // R of the answer before
-	quiet   int    // answers in a row between which nothing arrived
+	unmoved int    // answers in a row between which nothing arrived
 	ageless bool   // it was said that the server does not tell its time
 }
 
@@ -138,8 +138,8 @@ func (p *prover) untilDue() time.Duration {
 // ask puts the questions in a goroutine of its own, which ends by itself after
 // a few seconds and is waited for by close.
 func (p *prover) ask(js jetstream.JetStream, log *Log, received uint64, known events.Mark, q question) {
-	const patience = 5 * time.Second
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	const answerTimeout = 5 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 	p.cancel = cancel
 	p.asking, p.begun, p.asked = true, true, p.elapsed()
 	a := answer{epoch: p.epoch, ask: q, received: received, passed: max(received, p.clear), known: known}
@@ -262,7 +262,7 @@ func (p *prover) proven(handed uint64) (events.Time, bool) {
 func (p *prover) forget() {
 	p.cancel()
 	p.epoch++
-	p.claimed, p.quiet = false, 0
+	p.claimed, p.unmoved = false, 0
 }
 
 func (p *prover) close() {
@@ -306,22 +306,22 @@ func (s *Source) onAnswer(a answer) {
 	}
 	received, empty := s.buffer.progress()
 	if empty && a.received == received && a.received == p.before {
-		p.quiet++
+		p.unmoved++
 	} else {
-		p.quiet = 0
+		p.unmoved = 0
 	}
 	p.before = a.received
 
 	// What is trimmed, or exists and does not come, may still be on its way
 	// to us: that is trouble only if nothing at all has come for a while.
-	const patience = 2
+	const maxUnmoved = 2
 	if fault, ok := errors.AsType[*LogError](s.compare(a.info, a.passed+1, false)); ok {
-		if fault.Fault != FaultTrimmed || p.quiet >= patience {
+		if fault.Fault != FaultTrimmed || p.unmoved >= maxUnmoved {
 			s.stopReader(fault)
 		}
 		return
 	}
-	if more := s.in.Filtered && !a.nothing || !s.in.Filtered && a.end > a.received; more && p.quiet >= patience {
+	if more := s.in.Filtered && !a.nothing || !s.in.Filtered && a.end > a.received; more && p.unmoved >= maxUnmoved {
 		s.stopReader(errStalled)
 		return
 	}

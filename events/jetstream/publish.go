@@ -28,17 +28,17 @@ type PublisherOptions struct {
 
 // Publisher sends the label stream. Several goroutines may use it.
 type Publisher struct {
-	js       jetstream.JetStream
-	opts     PublisherOptions
-	log      *rateLimitedLog
-	skipped  atomic.Int64 // labels that were left out
-	patience time.Duration
+	js         jetstream.JetStream
+	opts       PublisherOptions
+	log        *rateLimitedLog
+	skipped    atomic.Int64 // labels that were left out
+	ackTimeout time.Duration
 
-	spool    *spool                // nil: Publish waits for the broker
-	told     atomic.Pointer[error] // why labels went to the spool last
-	wake     chan struct{}
-	stop     context.CancelFunc
-	draining sync.WaitGroup
+	spool      *spool                // nil: Publish waits for the broker
+	spoolCause atomic.Pointer[error] // why labels went to the spool last
+	wake       chan struct{}
+	stop       context.CancelFunc
+	draining   sync.WaitGroup
 }
 
 // How much is under way at once: enough to hide the round trip, little enough
@@ -71,8 +71,8 @@ func NewPublisher(ctx context.Context, nc *nats.Conn, opts PublisherOptions) (*P
 	if opts.Hold == nil {
 		opts.Hold = func(events.Hold) {}
 	}
-	const patience = 5 * time.Second // what a broker that elects a leader takes
-	p := &Publisher{js: js, opts: opts, log: newRateLimitedLog(opts.Log, newElapsed()), patience: patience,
+	const ackTimeout = 5 * time.Second // what a broker that elects a leader takes
+	p := &Publisher{js: js, opts: opts, log: newRateLimitedLog(opts.Log, newElapsed()), ackTimeout: ackTimeout,
 		wake: make(chan struct{}, 1), stop: func() {}}
 	if err := p.provision(ctx); err != nil {
 		js.CleanupPublisher()
@@ -118,14 +118,14 @@ func (p *Publisher) Publish(ctx context.Context, labels []events.Label) error {
 		return ctx.Err()
 	}
 	if p.spool.len() == 0 {
-		direct, cancel := context.WithTimeout(ctx, p.patience)
+		direct, cancel := context.WithTimeout(ctx, p.ackTimeout)
 		left, err := p.deliverAll(direct, labels)
 		cancel()
 		if len(left) == 0 || ctx.Err() != nil {
 			return ctx.Err()
 		}
 		labels = left
-		p.told.Store(&err)
+		p.spoolCause.Store(&err)
 	}
 	skipped, err := p.spool.add(labels)
 	if err != nil {

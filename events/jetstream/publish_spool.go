@@ -83,7 +83,7 @@ func (p *Publisher) drainAll(ctx context.Context) (n int, err error) {
 // sayWaiting says how many labels wait, and why.
 func (p *Publisher) sayWaiting() {
 	why := ""
-	if err := p.told.Load(); err != nil && *err != nil {
+	if err := p.spoolCause.Load(); err != nil && *err != nil {
 		why = ": " + (*err).Error()
 	}
 	p.opts.Hold(events.Hold{Reason: HoldLabelStream, Detail: fmt.Sprintf(

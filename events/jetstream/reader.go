@@ -33,7 +33,7 @@ type reader struct {
 	// Used by the delivering goroutine only.
 	consumerSeq uint64
 	streamSeq   uint64
-	fresh       bool // the first message may come at any sequence
+	atStart     bool // the first message may come at any sequence
 }
 
 // Irregularities. Whether messages are really missing is found out by asking
@@ -51,7 +51,7 @@ var (
 // It asks for no more than the server and the stream allow: idle, unless 0, bounds
 // how long a consumer may be without a pull; how many messages may be asked for at
 // once the server says in the consumer's configuration.
-func startReader(ctx context.Context, js jetstream.JetStream, s *Source, next uint64, fresh bool, idle time.Duration) (*reader, error) {
+func startReader(ctx context.Context, js jetstream.JetStream, s *Source, next uint64, atStart bool, idle time.Duration) (*reader, error) {
 	const (
 		forgotten = 30 * time.Second // the server drops a consumer that is not pulled from
 		expiry    = 5 * time.Second
@@ -78,7 +78,7 @@ func startReader(ctx context.Context, js jetstream.JetStream, s *Source, next ui
 	r := &reader{
 		log: &s.in, input: s.input, buffer: s.buffer, lost: s.opts.Lost,
 		trouble: make(chan error, 1), stopped: make(chan struct{}),
-		name: consumer.CachedInfo().Name, streamSeq: max(next, 1) - 1, fresh: fresh,
+		name: consumer.CachedInfo().Name, streamSeq: max(next, 1) - 1, atStart: atStart,
 	}
 	r.buffer.own(r)
 	var amount jetstream.PullConsumeOpt = jetstream.PullMaxBytes(s.ahead())
@@ -123,11 +123,11 @@ func (r *reader) deliver(msg jetstream.Msg) {
 	case at.consumer != r.consumerSeq+1, at.stream <= r.streamSeq:
 		r.halt(errOutOfOrder)
 		return
-	case !r.log.Filtered && !r.fresh && at.stream != r.streamSeq+1 && !r.lost.cover(r.streamSeq+1, at.stream):
+	case !r.log.Filtered && !r.atStart && at.stream != r.streamSeq+1 && !r.lost.cover(r.streamSeq+1, at.stream):
 		r.halt(errOutOfOrder)
 		return
 	}
-	r.consumerSeq, r.streamSeq, r.fresh = at.consumer, at.stream, false
+	r.consumerSeq, r.streamSeq, r.atStart = at.consumer, at.stream, false
 	// The client has copied the data already.
 	m, ours := r.log.message(r.input, msg.Subject(), msg.Headers(), at.stream, at.stored, msg.Data())
 	if !ours {

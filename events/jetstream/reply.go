@@ -7,7 +7,7 @@ import (
 )
 
 // place is what the reply subject of a delivered message says about it.
-type place struct {
+type delivered struct {
 	stream   uint64 // its sequence in the stream
 	consumer uint64 // its sequence in the consumer, dense from 1
 	stored   events.Time
@@ -20,17 +20,17 @@ type place struct {
 //	$JS.ACK.<domain>.<account hash>.<stream>. ... .<pending>[.<random>]
 //
 // The client library parses it too, but allocates for every message.
-func parseReply(reply string) (place, bool) {
+func parseReply(reply string) (delivered, bool) {
 	const prefix, oldForm, newForm = "$JS.ACK.", 9, 11
 	if !strings.HasPrefix(reply, prefix) {
-		return place{}, false
+		return delivered{}, false
 	}
 	skip := 3 // stream, consumer, delivered
 	switch tokens := strings.Count(reply, ".") + 1; {
 	case tokens >= newForm:
 		skip += 2
 	case tokens != oldForm:
-		return place{}, false
+		return delivered{}, false
 	}
 	rest := reply[len(prefix):]
 	for range skip {
@@ -42,14 +42,14 @@ func parseReply(reply string) (place, bool) {
 		token, rest, _ = strings.Cut(rest, ".")
 		n, ok := parseNumber(token)
 		if !ok {
-			return place{}, false
+			return delivered{}, false
 		}
 		numbers[i] = n
 	}
 	if numbers[0] == 0 || numbers[1] == 0 || numbers[2] > uint64(events.MaxTime) {
-		return place{}, false
+		return delivered{}, false
 	}
-	return place{stream: numbers[0], consumer: numbers[1], stored: events.Time(numbers[2])}, true
+	return delivered{stream: numbers[0], consumer: numbers[1], stored: events.Time(numbers[2])}, true
 }
 
 // parseNumber reads decimal digits that fit a uint64.

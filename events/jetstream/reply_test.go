@@ -10,21 +10,21 @@ import (
 
 var replies = []struct {
 	reply string
-	want  place
+	want  delivered
 	ok    bool
 }{
-	{"$JS.ACK.S.C.1.22.3.1700000000000000000.5", place{22, 3, 1700000000000000000}, true},
-	{"$JS.ACK.hub.acc.S.C.1.22.3.1700000000000000000.5", place{22, 3, 1700000000000000000}, true},
-	{"$JS.ACK._.acc.S.C.1.22.3.1700000000000000000.5.rnd", place{22, 3, 1700000000000000000}, true},
-	{"", place{}, false},
-	{"$JS.ACK.", place{}, false},
-	{"$JS.ACK.S.C.1.22.3.5", place{}, false},
-	{"$JS.ACK.S.C.1.0.3.5.0", place{}, false},
-	{"$JS.ACK.S.C.1.2.0.5.0", place{}, false},
-	{"$JS.ACK.S.C.1.x.3.5.0", place{}, false},
-	{"$JS.ACK.S.C.1.18446744073709551617.3.5.0", place{}, false},
-	{"$JS.ACK.S.C.1.2.3.9999999999999999999.0", place{}, false},
-	{"_INBOX.S.C.1.22.3.1700000000000000000.5", place{}, false},
+	{"$JS.ACK.S.C.1.22.3.1700000000000000000.5", delivered{22, 3, 1700000000000000000}, true},
+	{"$JS.ACK.hub.acc.S.C.1.22.3.1700000000000000000.5", delivered{22, 3, 1700000000000000000}, true},
+	{"$JS.ACK._.acc.S.C.1.22.3.1700000000000000000.5.rnd", delivered{22, 3, 1700000000000000000}, true},
+	{"", delivered{}, false},
+	{"$JS.ACK.", delivered{}, false},
+	{"$JS.ACK.S.C.1.22.3.5", delivered{}, false},
+	{"$JS.ACK.S.C.1.0.3.5.0", delivered{}, false},
+	{"$JS.ACK.S.C.1.2.0.5.0", delivered{}, false},
+	{"$JS.ACK.S.C.1.x.3.5.0", delivered{}, false},
+	{"$JS.ACK.S.C.1.18446744073709551617.3.5.0", delivered{}, false},
+	{"$JS.ACK.S.C.1.2.3.9999999999999999999.0", delivered{}, false},
+	{"_INBOX.S.C.1.22.3.1700000000000000000.5", delivered{}, false},
 }
 
 func TestParseReply(t *testing.T) {

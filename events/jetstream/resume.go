@@ -57,8 +57,8 @@ func (s *Source) start(ctx context.Context) error {
 // whileConnected gives requests a few seconds, and up when the connection is
 // lost, for then they will never be answered.
 func (s *Source) whileConnected(ctx context.Context, do func(context.Context) error) error {
-	const patience = 5 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	const requestTimeout = 5 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	for len(s.lost) > 0 {
 		<-s.lost // an earlier loss
@@ -99,15 +99,15 @@ func (s *Source) await(ctx context.Context, n int) error {
 // stream has the right identity now, the consumer belongs to it and not to one
 // that was replaced in between.
 func (s *Source) startOnce(ctx context.Context) error {
-	passed, fresh := s.passed()
+	passed, atStart := s.passed()
 	known := s.buffer.known()
-	info, err := s.inspect(ctx, passed+1, fresh, known)
+	info, err := s.inspect(ctx, passed+1, atStart, known)
 	if err != nil {
 		return err
 	}
 	switch first := info.State.FirstSeq; {
 	case first <= passed+1:
-	case fresh:
+	case atStart:
 		// The log lost its beginning before it was read. What is gone
 		// counts as passed, so that an empty log can be proven empty.
 		s.buffer.skip(first - 1)
@@ -128,13 +128,13 @@ func (s *Source) startOnce(ctx context.Context) error {
 		}
 		known = s.buffer.known()
 	}
-	passed, fresh = s.passed()
-	r, err := startReader(ctx, s.js, s, passed+1, fresh, info.Config.ConsumerLimits.InactiveThreshold)
+	passed, atStart = s.passed()
+	r, err := startReader(ctx, s.js, s, passed+1, atStart, info.Config.ConsumerLimits.InactiveThreshold)
 	if err != nil {
 		return s.orMissing(err)
 	}
 	s.reader, s.started = r, start{after: passed, at: s.opts.Elapsed()}
-	_, err = s.inspect(ctx, passed+1, fresh, known)
+	_, err = s.inspect(ctx, passed+1, atStart, known)
 	if err == nil {
 		err = s.sameLog(ctx, known)
 	}
@@ -151,14 +151,14 @@ func (s *Source) startOnce(ctx context.Context) error {
 // passed is the sequence up to which nothing of ours is still to come, and
 // whether that is only so because nothing was read yet. No reader runs when it is
 // called.
-func (s *Source) passed() (seq uint64, fresh bool) {
-	received, fresh := s.buffer.own(nil)
-	return max(received, s.prover.clear), fresh
+func (s *Source) passed() (seq uint64, atStart bool) {
+	received, atStart := s.buffer.own(nil)
+	return max(received, s.prover.clear), atStart
 }
 
 // inspect asks the stream's leader what it is and compares it with what was read,
 // of which known is the newest message.
-func (s *Source) inspect(ctx context.Context, next uint64, fresh bool, known events.Mark) (*jetstream.StreamInfo, error) {
+func (s *Source) inspect(ctx context.Context, next uint64, atStart bool, known events.Mark) (*jetstream.StreamInfo, error) {
 	stream, err := s.js.Stream(ctx, s.in.Stream)
 	if err != nil {
 		return nil, s.orMissing(err)
@@ -167,7 +167,7 @@ func (s *Source) inspect(ctx context.Context, next uint64, fresh bool, known eve
 	if s.created == 0 {
 		s.created = events.At(info.Created)
 	}
-	if err := s.identify(ctx, info, next, fresh, known); err != nil {
+	if err := s.identify(ctx, info, next, atStart, known); err != nil {
 		return nil, err
 	}
 	if err := s.watchConfig(&info.Config); err != nil {
@@ -192,7 +192,7 @@ func (s *Source) changed(detail string) *LogError {
 // identify finds out whether a stream is the one that was read. One that was
 // created at another time is, if it has the newest message that was read in its
 // place: it was restored from a backup then, or the server has changed its time.
-func (s *Source) identify(ctx context.Context, info *jetstream.StreamInfo, next uint64, fresh bool, known events.Mark) error {
+func (s *Source) identify(ctx context.Context, info *jetstream.StreamInfo, next uint64, atStart bool, known events.Mark) error {
 	if have := events.At(info.Created); have != s.created && known.Seq > 0 {
 		is, there, err := hasMark(ctx, s.js, s.in.Stream, known)
 		if err != nil {
@@ -204,7 +204,7 @@ func (s *Source) identify(ctx context.Context, info *jetstream.StreamInfo, next 
 			s.created = have
 		}
 	}
-	if fault := s.compare(info, next, fresh); fault != nil {
+	if fault := s.compare(info, next, atStart); fault != nil {
 		return fault
 	}
 	if info.State.LastSeq < known.Seq { // what was read is read again from further back
@@ -216,7 +216,7 @@ func (s *Source) identify(ctx context.Context, info *jetstream.StreamInfo, next 
 // compare checks that a stream is the one that was read and still holds what
 // follows. The stream of a reader that has not read anything yet may begin
 // anywhere.
-func (s *Source) compare(info *jetstream.StreamInfo, next uint64, fresh bool) error {
+func (s *Source) compare(info *jetstream.StreamInfo, next uint64, atStart bool) error {
 	fault := &LogError{
 		Stream: s.in.Stream, Next: next,
 		First: info.State.FirstSeq, Last: info.State.LastSeq,
@@ -227,7 +227,7 @@ func (s *Source) compare(info *jetstream.StreamInfo, next uint64, fresh bool) er
 		fault.Fault = FaultRecreated
 	case fault.Last+1 < next:
 		fault.Fault = FaultRewound
-	case fault.First > next && !fresh && !lost(s.opts.Lost).cover(next, fault.First):
+	case fault.First > next && !atStart && !lost(s.opts.Lost).cover(next, fault.First):
 		fault.Fault = FaultTrimmed
 	default:
 		return nil
@@ -319,7 +319,7 @@ func (s *Source) orMissing(err error) error {
 // "Status" for a word of the server, and one larger than the prefetch is never
 // sent. And fetching settles whether the stream still holds it.
 func (s *Source) recover(ctx context.Context, info *jetstream.StreamInfo) error {
-	passed, fresh := s.passed()
+	passed, atStart := s.passed()
 	if info.State.LastSeq <= passed {
 		return nil
 	}
@@ -339,7 +339,7 @@ func (s *Source) recover(ctx context.Context, info *jetstream.StreamInfo) error 
 		}
 		s.buffer.insert(got.Seq, &m)
 		return nil
-	case s.in.Filtered, fresh:
+	case s.in.Filtered, atStart:
 		return nil
 	}
 	return s.overHole(ctx, passed+1, info.State.LastSeq+1)

@@ -80,8 +80,8 @@ func StartServer(opts ServerOptions) (*Server, error) {
 // awaitReady waits until a server takes connections, which may be long: it reads its
 // streams first. It ends early when the server cannot go on, or is not wanted any more.
 func awaitReady(s *server.Server, opts ServerOptions, failed <-chan string) error {
-	const often, patience = 100 * time.Millisecond, 10 * time.Minute
-	for waited := time.Duration(0); waited < patience; waited += often {
+	const often, readyTimeout = 100 * time.Millisecond, 10 * time.Minute
+	for waited := time.Duration(0); waited < readyTimeout; waited += often {
 		if s.ReadyForConnections(often) {
 			if s.JetStreamEnabled() {
 				return nil
@@ -96,7 +96,7 @@ func awaitReady(s *server.Server, opts ServerOptions, failed <-chan string) erro
 		default:
 		}
 	}
-	return fmt.Errorf("embedded NATS server: not ready within %v: is %s writable?", patience, opts.StoreDir)
+	return fmt.Errorf("embedded NATS server: not ready within %v: is %s writable?", readyTimeout, opts.StoreDir)
 }
 
 func (o *ServerOptions) translate() *server.Options {

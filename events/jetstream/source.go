@@ -120,7 +120,7 @@ func Open(ctx context.Context, nc *nats.Conn, log Log, input uint8, from events.
 		s.created = log.Created
 	}
 	s.handed = max(from.Next, 1) - 1
-	s.buffer.received, s.buffer.fresh = s.handed, from.Next <= 1
+	s.buffer.received, s.buffer.atStart = s.handed, from.Next <= 1
 	s.buffer.mark = from.Mark
 	if err := s.start(ctx); err != nil {
 		s.Close()
@@ -260,8 +260,8 @@ func (s *Source) deleteConsumer() {
 	}
 	s.reader.stop()
 	if s.nc.IsConnected() {
-		const patience = 500 * time.Millisecond
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		const deleteTimeout = 500 * time.Millisecond
+		ctx, cancel := context.WithTimeout(context.Background(), deleteTimeout)
 		_ = s.js.DeleteConsumer(ctx, s.in.Stream, s.reader.name)
 		cancel()
 	}

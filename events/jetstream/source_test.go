@@ -290,7 +290,7 @@ func TestLargeMessagesAreReadAhead(t *testing.T) {
 		}
 		count += len(b.Messages)
 		s.buffer.mu.Lock()
-		held := s.buffer.held
+		held := s.buffer.queued
 		s.buffer.mu.Unlock()
 		if held > large {
 			t.Fatalf("%d bytes are held, more than one message", held)
@@ -316,7 +316,7 @@ func TestReadingAheadIsBounded(t *testing.T) {
 	full := func() bool {
 		s.buffer.mu.Lock()
 		defer s.buffer.mu.Unlock()
-		return len(s.buffer.queue) == chunksHeld
+		return len(s.buffer.queue) == maxPortions
 	}
 	for end := time.Now().Add(patience); !full(); {
 		if time.Now().After(end) {
@@ -324,8 +324,8 @@ func TestReadingAheadIsBounded(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if got, _ := s.buffer.progress(); got > chunksHeld*10 {
-		t.Fatalf("%d messages are held, want at most %d", got, chunksHeld*10)
+	if got, _ := s.buffer.progress(); got > maxPortions*10 {
+		t.Fatalf("%d messages are held, want at most %d", got, maxPortions*10)
 	}
 	read(t, s, total)
 }

@@ -34,7 +34,7 @@ func spooling(t *testing.T, config jetstream.StreamConfig, path string) (*Publis
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.patience = 50 * time.Millisecond
+	p.ackTimeout = 50 * time.Millisecond
 	if err := p.Spool(path); err != nil {
 		t.Fatal(err)
 	}

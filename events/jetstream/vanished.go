@@ -80,8 +80,8 @@ func (s *Source) neverRead() bool {
 	if s.opts.Known != nil {
 		return s.opts.Known() == events.MinTime
 	}
-	_, fresh := s.buffer.own(nil)
-	return fresh
+	_, atStart := s.buffer.own(nil)
+	return atStart
 }
 
 // judgeVanished makes of sequences that are gone unread what has to be made of

@@ -26,13 +26,13 @@ func (b *builder) features(i int) ([]events.Field, int) {
 // flatten adds the features of the object at i. Null features are left out.
 func (b *builder) flatten(i int, prefix string) int {
 	for i = b.next(i + 1); b.text[i] != '}'; {
-		name, held := "", true
-		name, held, i = b.textAt(i)
+		name, fits := "", true
+		name, fits, i = b.textAt(i)
 		if prefix != "" {
 			name = prefix + name
 		}
 		i = b.next(b.next(i) + 1)
-		if !held {
+		if !fits {
 			i = b.comma(b.skip(i))
 			continue
 		}
@@ -53,8 +53,8 @@ func (b *builder) flatten(i int, prefix string) int {
 func (b *builder) value(i int) (events.Value, int) {
 	switch b.text[i] {
 	case '"':
-		text, held, end := b.textAt(i)
-		if !held {
+		text, fits, end := b.textAt(i)
+		if !fits {
 			return events.Value{}, end
 		}
 		return events.Value{Kind: events.ValueString, Str: text}, end
@@ -238,7 +238,7 @@ func (b *builder) plain(i int) (string, int) {
 }
 
 // textAt is the string at i, and whether it is a text.
-func (b *builder) textAt(i int) (text string, held bool, end int) {
+func (b *builder) textAt(i int) (text string, fits bool, end int) {
 	if b.odd {
 		if end, _ := b.strEnd(i); !holdsText(b.text[i+1 : end-1]) {
 			return "", false, end

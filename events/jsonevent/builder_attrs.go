@@ -4,11 +4,11 @@ package jsonevent
 func (b *builder) object(i int) (map[string]any, int) {
 	members := make(map[string]any)
 	for i = b.next(i + 1); b.text[i] != '}'; i = b.comma(i) {
-		name, held := "", true
-		name, held, i = b.textAt(i)
+		name, fits := "", true
+		name, fits, i = b.textAt(i)
 		var v any
 		v, i = b.any(b.next(b.next(i) + 1))
-		if held {
+		if fits {
 			members[name] = v
 		}
 	}
@@ -29,8 +29,8 @@ func (b *builder) any(i int) (any, int) {
 		}
 		return list, i + 1
 	case '"':
-		text, held, end := b.textAt(i)
-		if !held {
+		text, fits, end := b.textAt(i)
+		if !fits {
 			return nil, end
 		}
 		return text, end
@@ -50,7 +50,7 @@ func (b *builder) any(i int) (any, int) {
 	if b.exact {
 		return exactly(b.text[i:end]), end
 	}
-	if f, held := finite(b.text[i:end]); held {
+	if f, fits := finite(b.text[i:end]); fits {
 		return f, end
 	}
 	return nil, end

@@ -8,7 +8,7 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 )
 
-// A number is read in two ways, byte by byte (takeApart) or eight bytes at once
+// A number is read in two ways, byte by byte (parseDecimal) or eight bytes at once
 // (page.numeral), into one form, which has one arithmetic.
 
 // numeral is a number without exponent, of at most 19 digits.
@@ -75,8 +75,8 @@ type decimal struct {
 	exponent int // index of what follows the e, 0 if there is none
 }
 
-// takeApart reads a valid JSON number byte by byte.
-func takeApart[T string | []byte](text T) decimal {
+// parseDecimal reads a valid JSON number byte by byte.
+func parseDecimal[T string | []byte](text T) decimal {
 	var d decimal
 	end := len(text)
 	for i := range len(text) {
@@ -119,7 +119,7 @@ func (d *decimal) int() (int64, bool) {
 // number is a JSON number as a value: Int if it is written as an integer and
 // fits, which makes an Int of -0 too, else Double.
 func number(text string) events.Value {
-	d := takeApart(text)
+	d := parseDecimal(text)
 	if n, ok := d.int(); ok {
 		return events.Value{Kind: events.ValueInt, Int: n}
 	}
@@ -128,7 +128,7 @@ func number(text string) events.Value {
 
 // float is a JSON number as a float64, correctly rounded.
 func float(text string) float64 {
-	d := takeApart(text)
+	d := parseDecimal(text)
 	return d.float(text)
 }
 
@@ -145,7 +145,7 @@ func (d *decimal) float(text string) float64 {
 // integral is the value of a JSON number if it is a whole one that fits int64,
 // however it is written: 2, 2.0 and 20e-1 are the same number.
 func integral[T string | []byte](text T) (int64, bool) {
-	d := takeApart(text)
+	d := parseDecimal(text)
 	if n, ok := d.int(); ok {
 		return n, true
 	}

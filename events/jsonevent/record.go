@@ -57,14 +57,14 @@ func NumberOf[T string | []byte](text T) (v any, ok bool) {
 
 // exactly is the number that a JSON number stands for.
 func exactly(text string) any {
-	d := takeApart(text)
+	d := parseDecimal(text)
 	if n, ok := d.int(); ok && text != "-0" {
 		return int(n)
 	}
 	if d.fraction == 0 && d.exponent == 0 {
 		return Digits(text)
 	}
-	if f, held := finite(text); held {
+	if f, fits := finite(text); fits {
 		return f
 	}
 	return nil

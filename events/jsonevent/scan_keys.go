@@ -77,9 +77,9 @@ func (k *keyStack) push(name []byte, hash uint64) {
 // addField adds a field of the schema. It is false if the object has it.
 func (set *keySet) addField(f field) bool {
 	bit := uint32(1) << f
-	fresh := set.known&bit == 0
+	first := set.known&bit == 0
 	set.known |= bit
-	return fresh
+	return first
 }
 
 // add adds any other name. It is false if the object has it.
@@ -123,8 +123,8 @@ func (k *keyStack) addLarge(set *keySet, name []byte) bool {
 	if 2*(count+1) > len(set.table) {
 		k.index(set, count)
 	}
-	slot, taken := k.find(set, name)
-	if taken {
+	slot, found := k.find(set, name)
+	if found {
 		return false
 	}
 	k.push(name, 0)
@@ -154,7 +154,7 @@ func (k *keyStack) index(set *keySet, count int) {
 }
 
 // find returns the slot of a name, or the free one where it belongs.
-func (k *keyStack) find(set *keySet, name []byte) (slot uint64, taken bool) {
+func (k *keyStack) find(set *keySet, name []byte) (slot uint64, found bool) {
 	mask := uint64(len(set.table) - 1)
 	for slot = maphash.Bytes(set.seed, name) & mask; set.table[slot] != 0; slot = (slot + 1) & mask {
 		if bytes.Equal(k.at(set.base+int(set.table[slot])-1).name, name) {

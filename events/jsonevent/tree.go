@@ -381,7 +381,7 @@ func (n *Node) Text() string {
 
 // Int is a whole number.
 func (n *Node) Int() int64 {
-	d := takeApart(n.Raw())
+	d := parseDecimal(n.Raw())
 	whole, _ := d.int()
 	return whole
 }

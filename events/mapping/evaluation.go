@@ -29,10 +29,10 @@ type evaluation struct {
 	headers   any
 	stored    any
 
-	env  map[string]any // of the machine
-	told bool           // env says what event is
-	// toldIt says that env says what it is.
-	toldIt bool
+	env        map[string]any // of the machine
+	eventKnown bool           // env says what event is
+	// itKnown says that env says what it is.
+	itKnown bool
 
 	objects []object // that quick evaluations have made of the record at hand
 	values  []any    // of objects and lists
@@ -90,13 +90,13 @@ func (e *evaluation) run(p *program) (any, error) {
 			return v, nil
 		}
 	}
-	if !e.told {
-		e.told = true
+	if !e.eventKnown {
+		e.eventKnown = true
 		e.env[nameEvent], e.env[nameSubject], e.env[nameHeaders] = plain(e.event), e.subject, e.headers
 		e.env[nameStored] = e.stored
 	}
-	if !e.toldIt {
-		e.toldIt = true
+	if !e.itKnown {
+		e.itKnown = true
 		e.env[nameIt] = plain(e.it)
 	}
 	e.env[nameKind] = e.kind
@@ -122,14 +122,14 @@ func (e *evaluation) begin(msg *events.Message, headers bool) {
 
 // next takes the next record.
 func (e *evaluation) next(record any) {
-	e.event, e.told = record, false
+	e.event, e.eventKnown = record, false
 	e.element(nil)
 	clear(e.values)
 	e.objects, e.values = e.objects[:0], e.values[:0]
 }
 
 // element takes the next element of each.
-func (e *evaluation) element(it any) { e.it, e.kind, e.toldIt = it, "", false }
+func (e *evaluation) element(it any) { e.it, e.kind, e.itKnown = it, "", false }
 
 // So many values and bytes are kept, so that one large record does not cost memory for good.
 const (
@@ -139,7 +139,7 @@ const (
 
 // end lets go of what was decoded.
 func (e *evaluation) end() {
-	if e.told {
+	if e.eventKnown {
 		clear(e.env)
 		e.env[nameBudget] = &e.budget
 	}

@@ -25,7 +25,7 @@ func inStore(t testing.TB, store *s3test.Store, o Options) Options {
 	}
 	local := t.TempDir()
 	o.Place = s3.New(s3.Options{Client: client, Bucket: s3test.Name, Prefix: "exports/feed", Scratch: local,
-		Local: bucket.NewDir(vfs.Default, local), Pause: time.Millisecond, Patience: time.Minute})
+		Local: bucket.NewDir(vfs.Default, local), Pause: time.Millisecond, RetryFor: time.Minute})
 	o.Scratch = path.Join(local, bucket.StagingDir)
 	return o
 }
@@ -106,7 +106,7 @@ func TestStoreDiesAtEveryRequest(t *testing.T) {
 		}
 		dying := inStore(t, store, o)
 		dying.FS = vfs.Default
-		dying.Place.(*s3.Bucket).Patience = time.Nanosecond
+		dying.Place.(*s3.Bucket).RetryFor = time.Nanosecond
 		store.Break(func(n int, _ *http.Request) s3test.Fault {
 			switch {
 			case n < at:

@@ -44,9 +44,9 @@ func (j *join) decideID(hash uint64, id string, all []copyOf) error {
 	if err != nil {
 		return err
 	}
-	places := make([]joiner.RequestKey, len(uses))
+	keys := make([]joiner.RequestKey, len(uses))
 	for i, use := range uses {
-		places[i] = joiner.RequestKey{TS: use[0].Request.TS, ID: id}
+		keys[i] = joiner.RequestKey{TS: use[0].Request.TS, ID: id}
 	}
 	var d joiner.Decision
 	var one gathered.Rows // of the request at hand
@@ -55,7 +55,7 @@ func (j *join) decideID(hash uint64, id string, all []copyOf) error {
 		var fates [joiner.Dispositions]int64
 		d.Begin(j.o.Rules, &req)
 		for h := range outcomes {
-			if j.o.Rules.OfOutcome(places, outcomes[h].outcome.TS) == i {
+			if j.o.Rules.OfOutcome(keys, outcomes[h].outcome.TS) == i {
 				if fate := d.Add(&outcomes[h].outcome); !outcomes[h].entry.booked {
 					fates[fate]++
 				}

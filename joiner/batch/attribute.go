@@ -63,7 +63,7 @@ func assignAll(ctx context.Context, o *Options, workers []*worker) (*shares, err
 	whole := *o
 	whole.Keep, whole.Refused, whole.Advanced = nil, nil, nil
 	j := newJoin(&whole, nowhere{}, 1, workers)
-	j.settled = true // what is rejected is told of by the join itself
+	j.passesFixed = true // what is rejected is told of by the join itself
 	all, err := j.readNameless(ctx)
 	if err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func (j *join) readSuitors(ctx context.Context, wanted map[string]struct{}) (map
 	if err != nil {
 		return nil, err
 	}
-	j.apart.held = aside
+	j.apart.aside = aside
 	err = j.eachApart(func(_ uint64, _ string, all []copyOf) error {
 		uses, err := j.uses(all)
 		for _, use := range uses {
@@ -265,9 +265,9 @@ func (j *join) choose(n *nameless, list []suitor) ([]joiner.Assigned, error) {
 	})
 }
 
-// takeNameless counts the next outcome that names no request. It is false if it is not of
+// countNameless counts the next outcome that names no request. It is false if it is not of
 // this part.
-func (j *join) takeNameless(r *outcomeRead) bool {
+func (j *join) countNameless(r *outcomeRead) bool {
 	s := j.shares
 	owner, fate := s.owners[s.next], s.fates[s.next]
 	s.next++
@@ -300,19 +300,19 @@ func (j *join) addShares() {
 // eachApart visits the events that were set aside, by id; within one they are in the order of
 // arrival.
 func (j *join) eachApart(visit func(hash uint64, id string, all []copyOf) error) error {
-	held := j.apart.held
-	slices.SortFunc(held, func(a, b setAside) int { return orderAside(&a, &b) })
-	for from, to := 0, 0; from < len(held); from = to {
+	aside := j.apart.aside
+	slices.SortFunc(aside, func(a, b setAside) int { return orderAside(&a, &b) })
+	for from, to := 0, 0; from < len(aside); from = to {
 		byID := map[string][]copyOf{}
-		for to = from; to < len(held) && held[to].hash == held[from].hash; to++ {
-			piece, err := j.copyOf(&held[to])
+		for to = from; to < len(aside) && aside[to].hash == aside[from].hash; to++ {
+			piece, err := j.copyOf(&aside[to])
 			if err != nil {
 				return err
 			}
 			byID[piece.Request.ID] = append(byID[piece.Request.ID], piece)
 		}
 		for _, id := range slices.Sorted(maps.Keys(byID)) {
-			if err := visit(held[from].hash, id, byID[id]); err != nil {
+			if err := visit(aside[from].hash, id, byID[id]); err != nil {
 				return err
 			}
 		}

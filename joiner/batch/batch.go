@@ -160,7 +160,7 @@ type join struct {
 	result      *Result
 	letters     []events.DeadLetter // until it is certain that the memory suffices
 	lettersSize int64
-	settled     bool        // it is
+	passesFixed bool        // it is
 	known       events.Time // of outcomes: what is stamped later is not known
 	heartbeat   events.Time // the largest of the outcomes
 
@@ -208,7 +208,7 @@ func (j *join) run(ctx context.Context) error {
 		if err := j.prepare(ctx); err != nil {
 			return err
 		}
-		if err := j.settle(); err != nil {
+		if err := j.flushLetters(); err != nil {
 			return err
 		}
 		if err := j.readRequests(ctx); err != nil {
@@ -255,8 +255,8 @@ func (j *join) prepare(ctx context.Context) error {
 }
 
 // settle hands over what was held back while the number of passes was open.
-func (j *join) settle() error {
-	j.settled = true
+func (j *join) flushLetters() error {
+	j.passesFixed = true
 	for i := range j.letters {
 		if err := j.deliver(&j.letters[i]); err != nil {
 			return err
@@ -287,7 +287,7 @@ func (j *join) reject(k events.Kind, at events.Origin, data []byte, reason, deta
 	d := events.DeadLetter{
 		Origin: at, Input: j.o.Inputs[k], Kind: k, Reason: reason, Detail: detail, Stored: events.MinTime, Data: data,
 	}
-	if j.settled {
+	if j.passesFixed {
 		return j.deliver(&d)
 	}
 	if j.lettersSize += int64(len(data)) + 200; j.lettersSize > j.o.Memory {

@@ -86,7 +86,7 @@ func (j *join) readIDs(ctx context.Context, known *hashes) error {
 // moment how soon it says that there is none, and never whether it does.
 func (j *join) fits(ids *hashes) error {
 	room := max(j.o.Memory-j.outcomes.size(), j.o.Memory/8)
-	if ids.size > room && !j.settled {
+	if ids.size > room && !j.passesFixed {
 		return errTooMuch
 	}
 	return nil
@@ -139,8 +139,8 @@ func (h *hashes) several(jobs int) map[uint64]struct{} {
 // apart are the requests of which there may be several of an id. They are decided when
 // all of them have been read.
 type apart struct {
-	ids  map[uint64]struct{} // by their hashes
-	held []setAside
+	ids   map[uint64]struct{} // by their hashes
+	aside []setAside
 }
 
 type setAside struct {

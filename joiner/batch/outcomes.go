@@ -209,11 +209,11 @@ func (j *join) readOutcomes(ctx context.Context) error {
 	const k = events.KindOutcome
 	err := each(ctx, j, j.o.Open[k], (*worker).outcomes, func(some []outcomeRead) error {
 		for i := range some {
-			if err := j.takeOutcome(&some[i]); err != nil {
+			if err := j.countOutcome(&some[i]); err != nil {
 				return err
 			}
 		}
-		if j.outcomes.size() > j.o.Memory/2 && !j.settled && j.passes < maxPasses {
+		if j.outcomes.size() > j.o.Memory/2 && !j.passesFixed && j.passes < maxPasses {
 			return errTooMuch
 		}
 		return nil
@@ -241,7 +241,7 @@ func (w *worker) outcomes(b *events.Batch) []outcomeRead {
 			if !w.j.first() || w.j.o.Keep != nil {
 				id, ok := w.idOf(k, data)
 				switch {
-				case ok && len(id) == 0: // it names no request: see takeNameless
+				case ok && len(id) == 0: // it names no request: see countNameless
 					if !w.j.first() {
 						return
 					}
@@ -271,8 +271,8 @@ func (w *worker) outcomes(b *events.Batch) []outcomeRead {
 	return some
 }
 
-// takeOutcome counts an outcome and holds it.
-func (j *join) takeOutcome(r *outcomeRead) error {
+// countOutcome counts an outcome and holds it.
+func (j *join) countOutcome(r *outcomeRead) error {
 	const k = events.KindOutcome
 	if j.first() {
 		switch {
@@ -283,7 +283,7 @@ func (j *join) takeOutcome(r *outcomeRead) error {
 			j.result.Ledger.Heartbeats++
 			j.heartbeat = max(j.heartbeat, r.info.HeartbeatTS)
 			j.observe(k, r.info.HeartbeatTS)
-		case r.nameless && !j.takeNameless(r):
+		case r.nameless && !j.countNameless(r):
 			return nil
 		default:
 			j.tally(k).Read++
@@ -383,7 +383,7 @@ func (j *join) limitIDs(entries []entry) (over []overflow, err error) {
 	counts := map[string]int{}
 	for i := range entries {
 		data, at := j.outcomes.data(&entries[i])
-		o, err := j.o.Decoders[k].DecodeHeld(data)
+		o, err := j.o.Decoders[k].DecodeStored(data)
 		if err != nil {
 			return nil, joiner.Undecodable("outcome", at, err)
 		}
@@ -433,12 +433,12 @@ func (j *join) orphans() error {
 				continue
 			}
 			data, at := t.data(&t.entries[to])
-			o, err := j.workers[0].parsers[k].HeldView(data)
+			o, err := j.workers[0].parsers[k].StoredView(data)
 			if err != nil {
 				return joiner.Undecodable("outcome", at, err)
 			}
 			if j.o.Rules.SameID == joiner.SameLast {
-				o.Hash = jsonevent.HashOfHeld(data)
+				o.Hash = jsonevent.HashOfStored(data)
 			}
 			j.workers[0].match(&o)
 			if known[o.RequestID] == nil {

@@ -14,7 +14,7 @@ import (
 // each reads a log once: workers make something of its batches side by side, and take
 // is given what they made in the order of the log. It keeps nothing of the batch.
 func each[T any](ctx context.Context, j *join, open func(context.Context) (Source, error),
-	work func(*worker, *events.Batch) T, take func(T) error) (err error) {
+	work func(*worker, *events.Batch) T, consume func(T) error) (err error) {
 	source, err := open(ctx)
 	if err != nil {
 		return err
@@ -60,7 +60,7 @@ func each[T any](ctx context.Context, j *join, open func(context.Context) (Sourc
 		for t := range order {
 			select {
 			case made := <-t.made:
-				if err := take(made); err != nil {
+				if err := consume(made); err != nil {
 					return err
 				}
 				if recycles {
@@ -79,7 +79,7 @@ func each[T any](ctx context.Context, j *join, open func(context.Context) (Sourc
 type worker struct {
 	j       *join
 	parsers [events.Kinds]*jsonevent.Parser
-	held    []holding
+	stored  []holding
 	types   []string // of outcomes that were looked at, see match
 }
 

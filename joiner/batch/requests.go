@@ -25,7 +25,7 @@ type holding struct {
 }
 
 // verdict is one request that was read: decided, set aside or rejected.
-type verdict struct {
+type requestRead struct {
 	at       events.Origin
 	data     []byte
 	letter   []byte // for the dead letters
@@ -33,7 +33,7 @@ type verdict struct {
 	failed   bool   // it cannot
 	ts       events.Time
 	unknown  int
-	kind     verdictKind
+	kind     requestKind
 	hash     uint64
 	request  events.Request
 	decision joiner.Decision
@@ -41,26 +41,26 @@ type verdict struct {
 	fates    [joiner.Dispositions]int64
 }
 
-type verdictKind uint8
+type requestKind uint8
 
 const (
-	verdictRows      verdictKind = iota
-	verdictApart                 // its id may have several requests
-	verdictHeartbeat             // it is no request
-	verdictRejected
-	verdictElsewhere // it is of another pass
+	requestRows      requestKind = iota
+	requestApart                 // its id may have several requests
+	requestHeartbeat             // it is no request
+	requestRejected
+	requestElsewhere // it is of another pass
 )
 
 // verdicts are those of a batch, and the rows that are written of it. Their memory is used again.
-type verdicts struct {
-	list []verdict
+type requestsRead struct {
+	list []requestRead
 	n    int
 	rows gathered.Rows
 }
 
-func (v *verdicts) next() *verdict {
+func (v *requestsRead) next() *requestRead {
 	if v.n == len(v.list) {
-		v.list = append(v.list, verdict{})
+		v.list = append(v.list, requestRead{})
 	}
 	v.n++
 	return &v.list[v.n-1]
@@ -71,10 +71,10 @@ func (v *verdicts) next() *verdict {
 func (j *join) readRequests(ctx context.Context) error {
 	j.advance(events.KindRequest, true)
 	var spare sync.Pool
-	return each(ctx, j, j.o.Open[events.KindRequest], func(w *worker, b *events.Batch) *verdicts {
-		made, ok := spare.Get().(*verdicts)
+	return each(ctx, j, j.o.Open[events.KindRequest], func(w *worker, b *events.Batch) *requestsRead {
+		made, ok := spare.Get().(*requestsRead)
 		if !ok {
-			made = &verdicts{}
+			made = &requestsRead{}
 		}
 		made.n = 0
 		visit := func(at events.Origin, data []byte, of *events.Decoded) { w.request(made, at, data, of) }
@@ -87,9 +87,9 @@ func (j *join) readRequests(ctx context.Context) error {
 		}
 		made.gather()
 		return made
-	}, func(made *verdicts) error {
+	}, func(made *requestsRead) error {
 		for i := range made.list[:made.n] {
-			if err := j.takeRequest(&made.list[i]); err != nil {
+			if err := j.countRequest(&made.list[i]); err != nil {
 				return err
 			}
 		}
@@ -102,12 +102,12 @@ func (j *join) readRequests(ctx context.Context) error {
 }
 
 // request reads one request, and decides it if no other can have its id.
-func (w *worker) request(made *verdicts, at events.Origin, data []byte, of *events.Decoded) {
+func (w *worker) request(made *requestsRead, at events.Origin, data []byte, of *events.Decoded) {
 	const k = events.KindRequest
 	j := w.j
 	if of != nil && of.Reject != nil {
 		if j.first() {
-			*made.next() = verdict{at: at, letter: data, err: of.Reject, kind: verdictRejected}
+			*made.next() = requestRead{at: at, letter: data, err: of.Reject, kind: requestRejected}
 		}
 		return
 	}
@@ -130,26 +130,26 @@ func (w *worker) request(made *verdicts, at events.Origin, data []byte, of *even
 }
 
 // judge says what a request that was read is, and decides it if no other can have its id.
-func (w *worker) judge(v *verdict, hash uint64, err error) {
+func (w *worker) judge(v *requestRead, hash uint64, err error) {
 	v.ts, v.hash = v.request.TS, hash
 	_, several := w.j.apart.ids[v.hash]
 	switch {
 	case err != nil:
-		v.kind, v.err = verdictRejected, err
+		v.kind, v.err = requestRejected, err
 	case v.request.ID == "":
-		v.kind = verdictHeartbeat
+		v.kind = requestHeartbeat
 	case !w.j.mine(v.hash):
-		v.kind = verdictElsewhere
+		v.kind = requestElsewhere
 	case several:
-		v.kind = verdictApart
+		v.kind = requestApart
 	default:
-		v.kind = verdictRows
+		v.kind = requestRows
 		w.decide(v)
 	}
 }
 
 // record is request for one that did not come as JSON.
-func (w *worker) record(made *verdicts, b *events.Batch, i int) {
+func (w *worker) record(made *requestsRead, b *events.Batch, i int) {
 	j, d := w.j, &w.j.o.Decoders[events.KindRequest]
 	at := events.Origin{Input: b.Messages[i].Input, Seq: b.Messages[i].Seq}
 	id, ok := b.Records.ID(i)
@@ -170,57 +170,57 @@ func (w *worker) record(made *verdicts, b *events.Batch, i int) {
 	}
 	v.at, v.data, v.letter, v.err, v.failed, v.rows, v.unknown = at, nil, nil, nil, false, nil, unknown
 	clear(v.fates[:])
-	if w.judge(v, hash, nil); v.kind == verdictApart {
+	if w.judge(v, hash, nil); v.kind == requestApart {
 		v.data = b.Records.JSON(i)
 		v.letter = v.data
 	}
 }
 
 // decide decides a request that is the only one of its id.
-func (w *worker) decide(v *verdict) {
+func (w *worker) decide(v *requestRead) {
 	j := w.j
-	held, err := w.outcomesOf(v.hash, v.request.ID)
+	outcomes, err := w.outcomesOf(v.hash, v.request.ID)
 	if err != nil {
 		v.err, v.failed = err, true
 		return
 	}
-	place := []joiner.RequestKey{{TS: v.request.TS, ID: v.request.ID}}
+	keys := []joiner.RequestKey{{TS: v.request.TS, ID: v.request.ID}}
 	v.decision.Begin(j.o.Rules, &v.request)
-	for i := range held {
-		if j.o.Rules.OfOutcome(place, held[i].outcome.TS) < 0 {
+	for i := range outcomes {
+		if j.o.Rules.OfOutcome(keys, outcomes[i].outcome.TS) < 0 {
 			continue // it stays for orphans
 		}
-		if fate := v.decision.Add(&held[i].outcome); !held[i].entry.booked {
+		if fate := v.decision.Add(&outcomes[i].outcome); !outcomes[i].entry.booked {
 			v.fates[fate]++
 		}
-		held[i].entry.gone = true
+		outcomes[i].entry.gone = true
 	}
 	v.rows = v.decision.RowsReuse(j.known, joiner.ReasonClosed)
 }
 
 // outcomesOf decodes the outcomes of an id, in joiner.Order.
 func (w *worker) outcomesOf(hash uint64, id string) ([]holding, error) {
-	w.held = w.held[:0]
+	w.stored = w.stored[:0]
 	entries := w.j.outcomes.of(hash)
 	for i := range entries {
 		if entries[i].gone {
 			continue
 		}
 		data, at := w.j.outcomes.data(&entries[i])
-		w.held = append(w.held, holding{data: data, at: at, entry: &entries[i]})
-		h := &w.held[len(w.held)-1]
+		w.stored = append(w.stored, holding{data: data, at: at, entry: &entries[i]})
+		h := &w.stored[len(w.stored)-1]
 		var err error
-		if h.outcome, err = w.parsers[events.KindOutcome].HeldView(data); err != nil {
+		if h.outcome, err = w.parsers[events.KindOutcome].StoredView(data); err != nil {
 			return nil, joiner.Undecodable("outcome", at, err)
 		}
 		if h.outcome.RequestID != id { // it has the same hash
-			w.held = w.held[:len(w.held)-1]
+			w.stored = w.stored[:len(w.stored)-1]
 			continue
 		}
 		w.match(&h.outcome)
 	}
 	w.order()
-	return w.held, nil
+	return w.stored, nil
 }
 
 // order brings the outcomes of an id into joiner.Order. They have hashes only where those
@@ -228,60 +228,60 @@ func (w *worker) outcomesOf(hash uint64, id string) ([]holding, error) {
 func (w *worker) order() {
 	byOrder := func(a, b holding) int { return joiner.Order(&a.outcome, &b.outcome) }
 	sort := func() {
-		if !slices.IsSortedFunc(w.held, byOrder) {
-			slices.SortStableFunc(w.held, byOrder)
+		if !slices.IsSortedFunc(w.stored, byOrder) {
+			slices.SortStableFunc(w.stored, byOrder)
 		}
 	}
 	sort()
 	alike := w.j.o.Rules.SameID == joiner.SameLast // then edits are told apart by their hashes
-	for i := 1; i < len(w.held) && !alike; i++ {
-		a, b := &w.held[i-1].outcome, &w.held[i].outcome
+	for i := 1; i < len(w.stored) && !alike; i++ {
+		a, b := &w.stored[i-1].outcome, &w.stored[i].outcome
 		alike = a.TS == b.TS && a.ID == b.ID
 	}
 	if !alike {
 		return
 	}
-	for i := range w.held {
-		w.held[i].outcome.Hash = jsonevent.HashOfHeld(w.held[i].data)
+	for i := range w.stored {
+		w.stored[i].outcome.Hash = jsonevent.HashOfStored(w.stored[i].data)
 	}
 	sort()
 }
 
-// takeRequest counts a request.
-func (j *join) takeRequest(v *verdict) error {
+// countRequest counts a request.
+func (j *join) countRequest(v *requestRead) error {
 	const k = events.KindRequest
 	if v.failed {
 		return v.err
 	}
 	if j.first() {
-		if v.kind != verdictHeartbeat {
+		if v.kind != requestHeartbeat {
 			j.tally(k).Read++
 		}
-		if v.kind == verdictRejected {
+		if v.kind == requestRejected {
 			return j.rejectError(k, v.at, v.letter, v.err)
 		}
 		j.result.Ledger.UnknownFields += int64(v.unknown)
 		j.observe(k, v.ts)
-		if v.kind == verdictHeartbeat {
+		if v.kind == requestHeartbeat {
 			j.result.Ledger.Heartbeats++
 			return nil
 		}
 		j.result.MaxEvent = max(j.result.MaxEvent, v.ts)
 	}
 	switch v.kind {
-	case verdictApart:
-		j.apart.held = append(j.apart.held, setAside{hash: v.hash, at: v.at, data: bytes.Clone(v.data)})
+	case requestApart:
+		j.apart.aside = append(j.apart.aside, setAside{hash: v.hash, at: v.at, data: bytes.Clone(v.data)})
 		return nil
-	case verdictRows:
+	case requestRows:
 		j.book(&v.request, v.rows, &v.fates)
 	}
 	return nil
 }
 
 // gather gathers the rows that are written.
-func (v *verdicts) gather() {
+func (v *requestsRead) gather() {
 	for i := range v.list[:v.n] {
-		if d := &v.list[i]; d.kind == verdictRows {
+		if d := &v.list[i]; d.kind == requestRows {
 			v.rows.List = appendWritten(v.rows.List, &d.request, d.rows)
 		}
 	}

@@ -49,7 +49,7 @@ func (e *Engine) endAnew() {
 
 // addUpdate makes a message for the batch: of a request that is held at a place.
 func (e *Engine) addUpdate(p joiner.RequestKey, t *joiner.LabelUpdate) {
-	if t.Phase == joiner.TellEarly { // it is not the last word
+	if t.Phase == joiner.UpdateEarly { // it is not the last word
 		if e.checkpoint.Progress.Ended(p.TS) {
 			e.labels.addRange(p.TS) // but it has to come after what the end of a window tells
 		}

@@ -53,12 +53,12 @@ func (e *Engine) beginAttributing() error {
 		*at = joiner.Attributed{On: true, Through: e.checkpoint.Progress.Read(e.rules.Lateness)}
 	}
 	v := e.o.Store.View()
-	err := errors.Join(e.indexHeld(v), e.collectDue(v, at.Through))
+	err := errors.Join(e.indexStored(v), e.collectDue(v, at.Through))
 	return errors.Join(err, v.Close())
 }
 
-// indexHeld puts the requests of a state into the index.
-func (e *Engine) indexHeld(v state.View) error {
+// indexStored puts the requests of a state into the index.
+func (e *Engine) indexStored(v state.View) error {
 	for h, err := range v.Stored(e.checkpoint.Forgotten, events.MaxTime) {
 		if err != nil {
 			return err
@@ -75,16 +75,16 @@ func (e *Engine) indexHeld(v state.View) error {
 }
 
 // requestOf decodes a request that is held, into memory that is used again.
-func (e *Engine) requestOf(held *joiner.StoredRequest, into *events.Request) (err error) {
-	if len(held.Pieces) > 1 {
-		x := joiner.Entry{Request: *held}
+func (e *Engine) requestOf(stored *joiner.StoredRequest, into *events.Request) (err error) {
+	if len(stored.Pieces) > 1 {
+		x := joiner.Entry{Request: *stored}
 		*into, err = x.At(&e.machine, joiner.LateSeqAny)
 		return err
 	}
-	if len(held.Pieces) == 0 {
+	if len(stored.Pieces) == 0 {
 		return joiner.ErrNoPieces
 	}
-	piece := &held.Pieces[0]
+	piece := &stored.Pieces[0]
 	if err := e.parsers[events.KindRequest].Request(piece.Data, into); err != nil {
 		return joiner.Undecodable("request", piece.Origin, err)
 	}
@@ -105,16 +105,16 @@ func (e *Engine) stepUnnamed(m *events.Message, ev *joiner.Event) {
 		return
 	}
 	o := ev.Outcome
-	held := joiner.StoredOutcome{Origin: ev.Origin, Until: o.TS, TS: o.TS, ID: strings.Clone(o.ID), Hash: o.Hash,
+	stored := joiner.StoredOutcome{Origin: ev.Origin, Until: o.TS, TS: o.TS, ID: strings.Clone(o.ID), Hash: o.Hash,
 		Data: joiner.AppendUnnamed(nil, nil, ev.Data)}
-	e.o.Store.PutWaiting(key, &held)
+	e.o.Store.PutWaiting(key, &stored)
 	e.tally(m.Kind).Pending++
 	if e.reads() || o.TS >= e.checkpoint.Progress.Attributed.Through {
 		met := events.MinTime
 		if e.pace != nil {
 			met = e.pace.watermark
 		}
-		e.attr.await(key, &held, met)
+		e.attr.await(key, &stored, met)
 		return
 	}
 	e.reconsider(key, o.TS, o.TS)
@@ -130,10 +130,10 @@ func (e *Engine) reconsider(key string, from, to events.Time) {
 
 // keyed is a request as far as outcomes are given to it.
 type keyed struct {
-	ts    events.Time
-	place joiner.RequestKey // one that has closed may have an earlier time since
-	key   string
-	ok    bool // it has a key
+	ts      events.Time
+	request joiner.RequestKey // one that has closed may have an earlier time since
+	key     string
+	ok      bool // it has a key
 }
 
 // keyedOf is what an entry says of its request.
@@ -145,7 +145,7 @@ func (e *Engine) keyedOf(x *joiner.Entry) (k keyed, err error) {
 	if err != nil {
 		return keyed{}, err
 	}
-	k.ts, k.place = req.TS, x.Key
+	k.ts, k.request = req.TS, x.Key
 	k.key, k.ok = e.attr.rules.KeyOfRequest(&req)
 	return k, nil
 }
@@ -156,7 +156,7 @@ func (e *Engine) requestAlone(ev *joiner.Event) error {
 		return joiner.Undecodable("request", ev.Origin, err)
 	}
 	key, ok := e.attr.rules.KeyOfRequest(&e.attr.request)
-	e.requestChanged(keyed{}, keyed{ts: ev.Key.TS, place: ev.Key, key: key, ok: ok})
+	e.requestChanged(keyed{}, keyed{ts: ev.Key.TS, request: ev.Key, key: key, ok: ok})
 	return nil
 }
 
@@ -165,10 +165,10 @@ func (e *Engine) requestAlone(ev *joiner.Event) error {
 func (e *Engine) requestChanged(before, after keyed) {
 	a := e.attr
 	if before.ok && before != after {
-		a.index.remove(before.key, before.ts, before.place)
+		a.index.remove(before.key, before.ts, before.request)
 	}
 	if after.ok && before != after {
-		a.index.add(after.key, after.ts, after.place)
+		a.index.add(after.key, after.ts, after.request)
 	}
 	if before.ok && before != after {
 		e.reconsider(before.key, before.ts, before.ts.Add(a.rules.Within))
@@ -214,17 +214,17 @@ func (e *Engine) attribute(ctx context.Context) error {
 func (e *Engine) attributeTo(ctx context.Context, to events.Time) error {
 	through := &e.checkpoint.Progress.Attributed.Through
 	for len(e.attr.due) > 0 && e.attr.due[0].ts < to {
-		next, held := e.attr.next()
+		next, stored := e.attr.next()
 		*through = max(*through, next.ts)
 		if e.pace != nil { // what was forgotten when they were given for the first time has none of them
 			e.pace.watermark = max(next.ts, next.met)
 		}
-		if held == nil {
+		if stored == nil {
 			if err := e.assignBetween(ctx, next.key, next.ts, next.ts); err != nil {
 				return err
 			}
 		}
-		for _, h := range held {
+		for _, h := range stored {
 			if h.TS < e.now().Orphaned {
 				continue
 			}
@@ -256,22 +256,16 @@ func (e *Engine) assignBetween(ctx context.Context, key string, from, to events.
 	if err := e.flushIfDirty(ctx, key); err != nil {
 		return err
 	}
-	var held []joiner.StoredOutcome
-	var err error
-	if from == to {
-		held, err = e.o.Store.WaitingAt(from, key)
-	} else {
-		held, err = e.o.Store.Waiting(key)
-	}
+	stored, err := e.o.Store.Waiting(key, from, to.Add(1))
 	if err != nil {
 		return err
 	}
 	orphaned, through := e.now().Orphaned, e.checkpoint.Progress.Attributed.Through
-	slices.SortFunc(held, func(a, b joiner.StoredOutcome) int { return compareStoredOutcomes(&a, &b) })
-	for i := range held {
-		h := &held[i]
+	slices.SortFunc(stored, func(a, b joiner.StoredOutcome) int { return compareStoredOutcomes(&a, &b) })
+	for i := range stored {
+		h := &stored[i]
 		due := from != to && h.TS >= through // it is looked at when the watermark has passed it
-		if h.TS < from || h.TS > to || h.TS < orphaned || due {
+		if h.TS < orphaned || due {
 			continue
 		}
 		if err := e.assign(ctx, key, h); err != nil {
@@ -321,16 +315,16 @@ func (e *Engine) assign(ctx context.Context, key string, h *joiner.StoredOutcome
 // choose finds the requests that an outcome belongs to.
 func (e *Engine) choose(ctx context.Context, key string, o *events.Outcome) ([]joiner.Assigned, error) {
 	rules, forgotten := e.attr.rules, e.now().Forgotten
-	var place joiner.RequestKey // of the one that is looked at
+	var request joiner.RequestKey // of the one that is looked at
 	matching := func(yield func(joiner.RequestKey, error) bool) {
 		for p := range e.attr.index.find(key, o.TS.Add(-rules.Within), o.TS, rules.FromFirst()) {
-			if place = p.place; place.TS >= forgotten && !yield(joiner.RequestKey{TS: p.ts, ID: place.ID}, nil) {
+			if request = p.request; request.TS >= forgotten && !yield(joiner.RequestKey{TS: p.ts, ID: request.ID}, nil) {
 				return
 			}
 		}
 	}
 	return rules.Choose(iter.Seq2[joiner.RequestKey, error](matching), func(joiner.RequestKey) (bool, error) {
-		return e.lists(ctx, place, o)
+		return e.lists(ctx, request, o)
 	})
 }
 
@@ -342,11 +336,11 @@ func (e *Engine) lists(ctx context.Context, p joiner.RequestKey, o *events.Outco
 	if err := e.flushIfDirty(ctx, p.ID); err != nil {
 		return false, err
 	}
-	held, ok, err := e.o.Store.Request(p)
+	stored, _, ok, err := e.o.Store.Get(p)
 	if !ok || err != nil {
 		return false, err
 	}
-	if err := e.requestOf(&held, &e.attr.request); err != nil {
+	if err := e.requestOf(&stored, &e.attr.request); err != nil {
 		return false, err
 	}
 	return e.attr.rules.Lists(&e.attr.request, o), nil
@@ -355,10 +349,10 @@ func (e *Engine) lists(ctx context.Context, p joiner.RequestKey, o *events.Outco
 // shareMove is what changes for one request: what it has of an outcome goes, and it is
 // given a share, or neither.
 type shareMove struct {
-	id    string
-	take  bool
-	give  bool
-	share float64
+	id     string
+	remove bool
+	give   bool
+	share  float64
 }
 
 // movesOf are the changes from those who have an outcome to those it belongs to. What is
@@ -367,13 +361,13 @@ func movesOf(has, wants []joiner.Assigned) []shareMove {
 	var moves []shareMove
 	for _, a := range has {
 		if !slices.ContainsFunc(wants, func(b joiner.Assigned) bool { return a.ID == b.ID }) {
-			moves = append(moves, shareMove{id: a.ID, take: true})
+			moves = append(moves, shareMove{id: a.ID, remove: true})
 		}
 	}
 	for _, b := range wants {
 		at := slices.IndexFunc(has, func(a joiner.Assigned) bool { return a.ID == b.ID })
 		if at < 0 || has[at].Share != b.Share {
-			moves = append(moves, shareMove{id: b.ID, take: at >= 0, give: true, share: b.Share})
+			moves = append(moves, shareMove{id: b.ID, remove: at >= 0, give: true, share: b.Share})
 		}
 	}
 	return moves
@@ -384,8 +378,8 @@ func (e *Engine) moveShare(move *shareMove, h *joiner.StoredOutcome, o events.Ou
 	booked *bool) error {
 	now := e.now()
 	ev := joiner.Event{Origin: h.Origin, Outcome: &o, Booked: *booked, Key: joiner.RequestKey{TS: o.TS, ID: move.id}}
-	place, err := e.find(move.id, &ev, now)
-	if place == nil || err != nil {
+	found, err := e.find(move.id, &ev, now)
+	if found == nil || err != nil {
 		return err // it is forgotten
 	}
 	delete(e.hot, move.id)
@@ -393,16 +387,16 @@ func (e *Engine) moveShare(move *shareMove, h *joiner.StoredOutcome, o events.Ou
 	if move.give {
 		give = &ev
 		ev.Data = events.AppendAssigned(nil, move.id, move.share, data)
-		if o, err = e.o.Decoders[events.KindOutcome].DecodeHeld(ev.Data); err != nil {
+		if o, err = e.o.Decoders[events.KindOutcome].DecodeStored(ev.Data); err != nil {
 			return joiner.Undecodable("outcome", h.Origin, err)
 		}
-		if fx, alone := e.machine.Alone(give, place, e.o.Store.OutcomeCount(move.id), now); alone && !move.take {
-			e.alone.Key = place.Key
+		if fx, alone := e.machine.Alone(give, found, e.o.Store.OutcomeCount(move.id), now); alone && !move.remove {
+			e.alone.Key = found.Key
 			e.bookShare(&fx, booked)
 			return e.save(nil, &e.alone, nil, &fx)
 		}
 	}
-	x, err := e.load(move.id, place)
+	x, err := e.load(move.id, found)
 	if err == nil {
 		err = e.loadOutcomes(x)
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -136,26 +137,28 @@ func (e *Engine) stager() stager {
 // reviseEarly compares the requests that this commit closes with what was
 // written of them early, by this configuration or by one before.
 func (e *Engine) reviseEarly() error {
-	for p, err := range e.o.Store.Histories(e.checkpoint.Committed, e.checkpoint.Progress.ClosedThrough) {
-		if err != nil {
-			return err
-		}
-		x, err := e.loadAll(p)
-		if err != nil {
-			return err
-		}
-		if x == nil || x.History.Closed || len(x.History.Rows) == 0 {
-			continue
-		}
-		fx, err := e.machine.ReviseEarly(x)
+	v := e.o.Store.View()
+	for p, err := range v.Histories(e.checkpoint.Committed, e.checkpoint.Progress.ClosedThrough) {
 		if err == nil {
-			err = e.save(nil, x, nil, &fx)
+			err = e.reviseRequestEarly(p)
 		}
 		if err != nil {
-			return err
+			return errors.Join(err, v.Close())
 		}
 	}
-	return nil
+	return v.Close()
+}
+
+func (e *Engine) reviseRequestEarly(p joiner.RequestKey) error {
+	x, err := e.loadAll(p)
+	if err != nil || x == nil || x.History.Closed || len(x.History.Rows) == 0 {
+		return err
+	}
+	fx, err := e.machine.ReviseEarly(x)
+	if err != nil {
+		return err
+	}
+	return e.save(nil, x, nil, &fx)
 }
 
 // finish waits for the commit in flight and drops what it wrote. If ctx ends on the

@@ -73,7 +73,7 @@ func (d *decider) decide(c *state.Closing, v *decided) error {
 		if h.LateSeq > base || d.within > 0 && h.TS.Sub(v.request.TS) > d.within {
 			continue
 		}
-		if d.outcome, err = d.parsers[events.KindOutcome].Held(h.Data); err != nil {
+		if d.outcome, err = d.parsers[events.KindOutcome].Stored(h.Data); err != nil {
 			return joiner.Undecodable("outcome", h.Origin, err)
 		}
 		if d.rules.SameID == joiner.SameLast {
@@ -98,16 +98,16 @@ func (d *decider) edit(h *joiner.StoredOutcome, v *decided) {
 }
 
 // decode decodes a request of one piece, which nearly all are, without allocating.
-func (d *decider) decode(held *joiner.StoredRequest, lateSeq uint32, into *events.Request) (err error) {
-	if len(held.Pieces) == 1 && held.Pieces[0].LateSeq <= lateSeq {
-		p := &held.Pieces[0]
+func (d *decider) decode(stored *joiner.StoredRequest, lateSeq uint32, into *events.Request) (err error) {
+	if len(stored.Pieces) == 1 && stored.Pieces[0].LateSeq <= lateSeq {
+		p := &stored.Pieces[0]
 		if err := d.parsers[events.KindRequest].Request(p.Data, into); err != nil {
 			return joiner.Undecodable("request", p.Origin, err)
 		}
 		return nil
 	}
 	d.machine.Rules = d.rules
-	x := joiner.Entry{Request: *held}
+	x := joiner.Entry{Request: *stored}
 	*into, err = x.At(&d.machine, lateSeq)
 	return err
 }

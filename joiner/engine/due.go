@@ -11,10 +11,10 @@ import (
 
 // dueOutcomes are those of a key at one time, or one of them that is at hand.
 type dueOutcomes struct {
-	ts   events.Time
-	key  string
-	met  events.Time           // how far time had come when they were read, of a rebuild; MinTime: that is not known
-	held *joiner.StoredOutcome // nil: they have to be read
+	ts     events.Time
+	key    string
+	met    events.Time           // how far time had come when they were read, of a rebuild; MinTime: that is not known
+	stored *joiner.StoredOutcome // nil: they have to be read
 }
 
 // mostAtHand bounds the bytes of outcomes that are at hand until they are due; others are read.
@@ -46,30 +46,30 @@ func sizeAtHand(key string, o *joiner.StoredOutcome) int {
 func (a *attributing) await(key string, o *joiner.StoredOutcome, met events.Time) {
 	due := dueOutcomes{ts: o.TS, key: key, met: met}
 	if size := sizeAtHand(key, o); a.bytes+size <= mostAtHand {
-		due.held, a.bytes = o, a.bytes+size
+		due.stored, a.bytes = o, a.bytes+size
 	}
 	heap.Push(&a.due, due)
 }
 
 // next takes the outcomes that are due first, all of one key and one time: held are those, unless one
 // of them is not at hand. Time had come as far as due.met when the first of them was read.
-func (a *attributing) next() (due dueOutcomes, held []*joiner.StoredOutcome) {
+func (a *attributing) next() (due dueOutcomes, stored []*joiner.StoredOutcome) {
 	due = a.due[0]
 	all := true
 	for len(a.due) > 0 && a.due[0].ts == due.ts && a.due[0].key == due.key {
 		one := heap.Pop(&a.due).(dueOutcomes)
 		due.met = min(due.met, one.met)
-		o := one.held
+		o := one.stored
 		if all = all && o != nil; o != nil {
 			a.bytes -= sizeAtHand(due.key, o)
-			held = append(held, o)
+			stored = append(stored, o)
 		}
 	}
 	if !all {
 		return due, nil
 	}
-	slices.SortFunc(held, compareStoredOutcomes)
-	return due, held
+	slices.SortFunc(stored, compareStoredOutcomes)
+	return due, stored
 }
 
 // collectDue finds the outcomes in the state that wait for the watermark.

@@ -22,20 +22,20 @@ func (e *Engine) step(m *events.Message, ev *joiner.Event) (reject *events.Rejec
 		}
 		delete(e.hot, id)
 	}
-	place, err := e.find(id, ev, now)
+	found, err := e.find(id, ev, now)
 	if err != nil {
 		return nil, err
 	}
-	again := len(e.found) > 1 || len(e.found) == 1 && place == nil // the id is used again
+	again := len(e.found) > 1 || len(e.found) == 1 && found == nil // the id is used again
 	outcomes := 0
-	if place != nil && ev.Outcome != nil || again || e.o.Store.HasWaiting(id) {
+	if found != nil && ev.Outcome != nil || again || e.o.Store.HasWaiting(id) {
 		outcomes = e.o.Store.OutcomeCount(id)
 	}
-	fx, alone := e.machine.Alone(ev, place, outcomes, now)
+	fx, alone := e.machine.Alone(ev, found, outcomes, now)
 	if alone {
 		x := &e.alone
-		if x.Key = ev.Key; place != nil {
-			x.Key = place.Key
+		if x.Key = ev.Key; found != nil {
+			x.Key = found.Key
 		}
 		if fx.New && e.attr != nil {
 			if err := e.requestAlone(ev); err != nil {
@@ -44,12 +44,12 @@ func (e *Engine) step(m *events.Message, ev *joiner.Event) (reject *events.Rejec
 		}
 		return nil, e.save(m, x, ev, &fx)
 	}
-	x, err := e.load(id, place)
+	x, err := e.load(id, found)
 	if err == nil && e.machine.Needs(x, ev, now) {
 		err = e.loadOutcomes(x)
 	}
 	if err == nil && again {
-		err = e.loadOthers(x, place, ev, outcomes, now)
+		err = e.loadOthers(x, found, ev, outcomes, now)
 	}
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (e *Engine) step(m *events.Message, ev *joiner.Event) (reject *events.Rejec
 	if err != nil {
 		return nil, err
 	}
-	if err = e.save(m, x, ev, &fx); err == nil && place != nil && !again && ev.Outcome != nil && x.Lasting() {
+	if err = e.save(m, x, ev, &fx); err == nil && found != nil && !again && ev.Outcome != nil && x.Lasting() {
 		e.keepHot(x)
 	}
 	return fx.Reject, err
@@ -117,10 +117,10 @@ func (e *Engine) find(id string, ev *joiner.Event, now joiner.Now) (*joiner.Foun
 
 // load reads what is known of a request, or of the outcomes that wait for one, but
 // not the request's outcomes.
-func (e *Engine) load(id string, place *joiner.Found) (*joiner.Entry, error) {
+func (e *Engine) load(id string, found *joiner.Found) (*joiner.Entry, error) {
 	x := &joiner.Entry{Key: joiner.RequestKey{ID: id}}
 	if e.o.Store.HasWaiting(id) {
-		waiting, err := e.o.Store.Waiting(id)
+		waiting, err := e.o.Store.Waiting(id, events.MinTime, events.MaxTime)
 		if err != nil {
 			return nil, err
 		}
@@ -133,19 +133,15 @@ func (e *Engine) load(id string, place *joiner.Found) (*joiner.Entry, error) {
 			}
 		}
 	}
-	if place == nil {
+	if found == nil {
 		return x, nil
 	}
-	x.Known, x.Key = true, place.Key
+	x.Known, x.Key = true, found.Key
 	var ok bool
 	var err error
-	if x.Request, ok, err = e.o.Store.Request(x.Key); err == nil && !ok {
+	if x.Request, x.History, ok, err = e.o.Store.Get(x.Key); err == nil && !ok {
 		err = fmt.Errorf("request %q was found in the state, and is not there: %w", id, joiner.ErrNoPieces)
 	}
-	if err != nil {
-		return nil, err
-	}
-	x.History, _, err = e.o.Store.History(x.Key)
 	return x, err
 }
 
@@ -165,18 +161,18 @@ func (e *Engine) loadOutcomes(x *joiner.Entry) error {
 // loadOthers reads, of the other requests of an id, what an event needs: the outcomes
 // that open ones have and that belong to the request that comes now, or, where there
 // may be too many outcomes, all.
-func (e *Engine) loadOthers(x *joiner.Entry, place *joiner.Found, ev *joiner.Event, outcomes int,
+func (e *Engine) loadOthers(x *joiner.Entry, found *joiner.Found, ev *joiner.Event, outcomes int,
 	now joiner.Now) error {
 	for _, f := range e.found {
 		if !x.Known || f.Key != x.Key {
 			x.Others = append(x.Others, f.Key)
 		}
 	}
-	begins := ev.Outcome == nil && place == nil
+	begins := ev.Outcome == nil && found == nil
 	if !begins && (ev.Outcome == nil || e.machine.Outcomes == 0 || outcomes < e.machine.Outcomes) {
 		return nil
 	}
-	places := append(slices.Clone(x.Others), ev.Key)
+	keys := append(slices.Clone(x.Others), ev.Key)
 	for _, f := range e.found {
 		if x.Known && f.Key == x.Key {
 			continue
@@ -189,7 +185,7 @@ func (e *Engine) loadOthers(x *joiner.Entry, place *joiner.Found, ev *joiner.Eve
 			case err != nil:
 			case !begins:
 				err = x.AddBeside(&e.machine, &h)
-			case e.rules.OfOutcome(places, h.TS) == len(places)-1:
+			case e.rules.OfOutcome(keys, h.TS) == len(keys)-1:
 				err = x.AddFormer(&e.machine, f.Key, &h)
 			}
 			if err != nil {
@@ -202,14 +198,11 @@ func (e *Engine) loadOthers(x *joiner.Entry, place *joiner.Found, ev *joiner.Eve
 
 // loadAll reads everything that is known of a request that closed; nil if it is gone.
 func (e *Engine) loadAll(p joiner.RequestKey) (*joiner.Entry, error) {
-	held, ok, err := e.o.Store.Request(p)
+	stored, history, ok, err := e.o.Store.Get(p)
 	if err != nil || !ok {
 		return nil, err
 	}
-	x := &joiner.Entry{Key: p, Known: true, Request: held}
-	if x.History, _, err = e.o.Store.History(p); err != nil {
-		return nil, err
-	}
+	x := &joiner.Entry{Key: p, Known: true, Request: stored, History: history}
 	return x, e.loadOutcomes(x)
 }
 
@@ -299,9 +292,9 @@ func (e *Engine) saveEntry(x *joiner.Entry, ev *joiner.Event, s *joiner.Save) er
 	for i := range s.Spare {
 		st.PutWaiting(p.ID, &s.Spare[i])
 	}
-	for i := range s.Take {
-		st.DeleteOutcome(s.Take[i].From, &s.Take[i].Stored)
-		st.PutOutcome(p, &s.Take[i].Stored)
+	for i := range s.Transfer {
+		st.DeleteOutcome(s.Transfer[i].From, &s.Transfer[i].Stored)
+		st.PutOutcome(p, &s.Transfer[i].Stored)
 	}
 	if s.Wait != nil {
 		st.PutWaiting(p.ID, s.Wait)

@@ -24,15 +24,15 @@ func (e *Engine) restoreWritten(since, former events.Time) error {
 		byRequest[w.RequestID] = append(byRequest[w.RequestID], w)
 	}
 	for id, rows := range byRequest {
-		places, err := e.keysOf(id)
+		keys, err := e.keysOf(id)
 		if err != nil {
 			return err
 		}
-		for _, p := range places {
+		for _, p := range keys {
 			if p.TS < former {
 				continue
 			}
-			if err := e.restoreHistory(p, e.rowsOf(p, places, rows)); err != nil {
+			if err := e.restoreHistory(p, e.rowsOf(p, keys, rows)); err != nil {
 				return err
 			}
 		}
@@ -46,19 +46,19 @@ func (e *Engine) keysOf(id string) ([]joiner.RequestKey, error) {
 	if e.found, err = e.o.Store.Find(e.found[:0], id); err != nil {
 		return nil, err
 	}
-	places := make([]joiner.RequestKey, len(e.found))
+	keys := make([]joiner.RequestKey, len(e.found))
 	for i, f := range e.found {
-		places[i] = f.Key
+		keys[i] = f.Key
 	}
-	return places, nil
+	return keys, nil
 }
 
 // rowsOf picks the rows of one request among those of its id: one that was used again
 // has several.
-func (e *Engine) rowsOf(p joiner.RequestKey, places []joiner.RequestKey, rows []joiner.Written) []joiner.Written {
+func (e *Engine) rowsOf(p joiner.RequestKey, keys []joiner.RequestKey, rows []joiner.Written) []joiner.Written {
 	var own []joiner.Written
 	for _, w := range rows {
-		if at := e.rules.OfRequest(places, w.RequestTS); at >= 0 && places[at] == p {
+		if at := e.rules.OfRequest(keys, w.RequestTS); at >= 0 && keys[at] == p {
 			own = append(own, w)
 		}
 	}
@@ -168,11 +168,11 @@ func (e *Engine) restoreFormerRequest(p joiner.RequestKey, rows []joiner.Written
 	if x.History.Closed {
 		return false, nil
 	}
-	places, err := e.keysOf(p.ID)
+	keys, err := e.keysOf(p.ID)
 	if err != nil {
 		return false, err
 	}
-	differs, err = e.machine.RestoreFormer(x, e.rowsOf(p, places, rows))
+	differs, err = e.machine.RestoreFormer(x, e.rowsOf(p, keys, rows))
 	if err != nil || !differs {
 		return false, err
 	}

@@ -21,8 +21,8 @@ const lookForGaps = time.Second
 // for which requests. A crash on the way is harmless: the rows that were written
 // again stand, and the declaration is found anew.
 func (e *Engine) applyGaps(ctx context.Context) error {
-	fresh := e.unappliedGaps()
-	if len(fresh) == 0 {
+	unapplied := e.unappliedGaps()
+	if len(unapplied) == 0 {
 		return nil
 	}
 	if err := e.commitClosed(ctx); err != nil {
@@ -33,7 +33,7 @@ func (e *Engine) applyGaps(ctx context.Context) error {
 	rules := *e.rules
 	rules.Gaps = slices.Clone(rules.Gaps)
 	var changed []events.Gap // by which labels become unknown, or known again
-	for _, g := range fresh {
+	for _, g := range unapplied {
 		g.Since = since
 		if at := slices.IndexFunc(rules.Gaps, func(old events.Gap) bool { return old.ID == g.Removes }); at >= 0 {
 			changed = append(changed, rules.Gaps[at])
@@ -47,13 +47,13 @@ func (e *Engine) applyGaps(ctx context.Context) error {
 		return err
 	}
 	p.Gaps, e.rules.Gaps = rules.Gaps, rules.Gaps
-	e.checkpoint.Gaps = min(e.checkpoint.Gaps, len(rules.Gaps)-len(fresh)) // one that was taken back leaves room
+	e.checkpoint.Gaps = min(e.checkpoint.Gaps, len(rules.Gaps)-len(unapplied)) // one that was taken back leaves room
 	if e.mode.closes() {
 		before := p.Guard.Held
 		p.Guard.Declared(e.rules.GuardRules(), p.Clock.Watermark(e.rules.Lateness))
 		e.logHold(before, &p.Guard.Held)
 	}
-	for _, g := range fresh {
+	for _, g := range unapplied {
 		if g.Removes != 0 {
 			e.o.Log.Info("a gap was taken back: labels that it made unknown are known again", "gap", g.Removes,
 				"rows_written_again", rows)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"slices"
 
@@ -119,7 +120,12 @@ func (e *Engine) NextClose(ctx context.Context) (ts events.Time, ok bool, err er
 	answer := make(chan oldest, 1) // so that Run never waits
 	ask := func(context.Context) error {
 		var o oldest
-		o.ts, o.ok, o.err = e.o.Store.Oldest(e.checkpoint.Progress.ClosedThrough)
+		v := e.o.Store.View()
+		for p, err := range v.Requests(e.checkpoint.Progress.ClosedThrough, events.MaxTime) {
+			o = oldest{ts: p.TS, ok: err == nil, err: err}
+			break
+		}
+		o.err = errors.Join(o.err, v.Close())
 		answer <- o
 		return nil
 	}
@@ -139,11 +145,11 @@ func (e *Engine) NextClose(ctx context.Context) (ts events.Time, ok bool, err er
 func (e *Engine) reportOf(id string) (*RequestReport, error) {
 	s := &RequestReport{ID: id, Stats: e.Stats(), Forgotten: e.checkpoint.Forgotten, Read: e.Stats().Progress.Inputs}
 	now := e.now()
-	place, err := e.youngest(id, now)
+	found, err := e.youngest(id, now)
 	if err != nil {
 		return nil, err
 	}
-	x, err := e.load(id, place)
+	x, err := e.load(id, found)
 	if err != nil {
 		return nil, err
 	}
@@ -151,11 +157,11 @@ func (e *Engine) reportOf(id string) (*RequestReport, error) {
 		for i := range x.Waiting {
 			s.Outcomes = append(s.Outcomes, e.outcomeReport(&x.Waiting[i].Fact, waiting))
 		}
-		held, err := e.o.Store.Waiting(id)
+		stored, err := e.o.Store.Waiting(id, events.MinTime, events.MaxTime)
 		if err != nil {
 			return nil, err
 		}
-		return s, e.addFaults(s, storedValues(held))
+		return s, e.addFaults(s, storedValues(stored))
 	}
 	if err := e.loadOutcomes(x); err != nil {
 		return nil, err
@@ -182,10 +188,10 @@ func (e *Engine) reportOf(id string) (*RequestReport, error) {
 	return s, e.addPieces(s, &x.Request)
 }
 
-func storedValues(held []joiner.StoredOutcome) iter.Seq2[joiner.StoredOutcome, error] {
+func storedValues(stored []joiner.StoredOutcome) iter.Seq2[joiner.StoredOutcome, error] {
 	return func(yield func(joiner.StoredOutcome, error) bool) {
-		for i := range held {
-			if !yield(held[i], nil) {
+		for i := range stored {
+			if !yield(stored[i], nil) {
 				return
 			}
 		}
@@ -194,26 +200,26 @@ func storedValues(held []joiner.StoredOutcome) iter.Seq2[joiner.StoredOutcome, e
 
 // addFaults says of each outcome which conditions cannot be evaluated for it. That is
 // not kept, nor are the attributes, so outcomes are decoded again, one at a time.
-func (e *Engine) addFaults(s *RequestReport, held iter.Seq2[joiner.StoredOutcome, error]) error {
+func (e *Engine) addFaults(s *RequestReport, stored iter.Seq2[joiner.StoredOutcome, error]) error {
 	if !slices.ContainsFunc(e.rules.Labels, func(l joiner.Label) bool {
 		return l.Fault != nil || l.InRow != nil ||
 			l.Number != nil
 	}) {
 		return nil
 	}
-	place := make(map[events.Origin]int, len(s.Outcomes))
+	index := make(map[events.Origin]int, len(s.Outcomes))
 	for i := range s.Outcomes {
-		place[s.Outcomes[i].Origin] = i
+		index[s.Outcomes[i].Origin] = i
 	}
-	for h, err := range held {
+	for h, err := range stored {
 		if err != nil {
 			return err
 		}
-		at, told := place[h.Origin]
-		if !told {
+		at, reported := index[h.Origin]
+		if !reported {
 			continue
 		}
-		o, err := e.o.Decoders[events.KindOutcome].DecodeHeld(h.Data)
+		o, err := e.o.Decoders[events.KindOutcome].DecodeStored(h.Data)
 		if err != nil {
 			return err
 		}
@@ -244,16 +250,16 @@ func faultsOf(labels []joiner.Label, o *events.Outcome) map[string]string {
 }
 
 // youngest is where the youngest request is held that has an id; nil if none is.
-func (e *Engine) youngest(id string, now joiner.Now) (place *joiner.Found, err error) {
+func (e *Engine) youngest(id string, now joiner.Now) (found *joiner.Found, err error) {
 	if e.found, err = e.o.Store.Find(e.found[:0], id); err != nil {
 		return nil, err
 	}
 	for i := range e.found {
-		if f := &e.found[i]; f.Key.TS >= now.Forgotten && (place == nil || f.Key.TS > place.Key.TS) {
-			place = f
+		if f := &e.found[i]; f.Key.TS >= now.Forgotten && (found == nil || f.Key.TS > found.Key.TS) {
+			found = f
 		}
 	}
-	return place, nil
+	return found, nil
 }
 
 func (e *Engine) eventRef(at events.Origin, ts events.Time, lateSeq uint32) EventRef {
@@ -269,14 +275,14 @@ func (e *Engine) outcomeReport(f *joiner.Fact, fate string) OutcomeReport {
 		Given: f.Given}
 }
 
-func (e *Engine) addPieces(s *RequestReport, held *joiner.StoredRequest) error {
+func (e *Engine) addPieces(s *RequestReport, stored *joiner.StoredRequest) error {
 	d := &e.o.Decoders[events.KindRequest]
-	for i := range held.Pieces {
-		scan, err := d.ScanRequest([]byte(held.Pieces[i].Data))
+	for i := range stored.Pieces {
+		scan, err := d.ScanRequest([]byte(stored.Pieces[i].Data))
 		if err != nil {
 			return err
 		}
-		s.Pieces = append(s.Pieces, e.eventRef(held.Pieces[i].Origin, scan.TS, held.Pieces[i].LateSeq))
+		s.Pieces = append(s.Pieces, e.eventRef(stored.Pieces[i].Origin, scan.TS, stored.Pieces[i].LateSeq))
 	}
 	return nil
 }

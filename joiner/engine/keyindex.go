@@ -68,8 +68,8 @@ const slicesPerWindow = 64
 
 // keyHit is a request that has a key.
 type keyHit struct {
-	ts    events.Time
-	place joiner.RequestKey
+	ts      events.Time
+	request joiner.RequestKey
 }
 
 func newKeyIndex(within time.Duration) *keyIndex {
@@ -204,7 +204,8 @@ func visit(found []keyHit, fromFirst bool, yield func(keyHit) bool) bool {
 
 // compareHits is the order of requests, and then of where they were held.
 func compareHits(a, b keyHit) int {
-	return cmp.Or(cmp.Compare(a.ts, b.ts), strings.Compare(a.place.ID, b.place.ID), cmp.Compare(a.place.TS, b.place.TS))
+	return cmp.Or(cmp.Compare(a.ts, b.ts), strings.Compare(a.request.ID, b.request.ID),
+		cmp.Compare(a.request.TS, b.request.TS))
 }
 
 // forget drops what is held before a time: the slices that lie before it as a whole.
@@ -214,9 +215,9 @@ func (x *keyIndex) forget(before events.Time) {
 	}
 	for h, entries := range x.odd {
 		entries = slices.DeleteFunc(entries, func(o oddEntry) bool {
-			gone := o.hit.place.TS < before
+			gone := o.hit.request.TS < before
 			if gone {
-				x.count(-1, len(o.hit.place.ID)+len(o.check))
+				x.count(-1, len(o.hit.request.ID)+len(o.check))
 			}
 			return gone
 		})
@@ -227,14 +228,14 @@ func (x *keyIndex) forget(before events.Time) {
 	bound := x.number(before)
 	for n, s := range x.slices {
 		if n < bound {
-			x.requests, x.bytes = x.requests-s.held(), x.bytes-s.held()*keyEntryBytes-int64(s.size)
+			x.requests, x.bytes = x.requests-s.requestCount(), x.bytes-s.requestCount()*keyEntryBytes-int64(s.size)
 			delete(x.slices, n)
 		}
 	}
 }
 
 // held is how many requests are in a slice that are not removed.
-func (s *keySlice) held() (n int64) {
+func (s *keySlice) requestCount() (n int64) {
 	for i := range s.entries {
 		if s.entries[i].z > 0 {
 			n++

@@ -34,7 +34,7 @@ func TestKeyIndexIsItsModel(t *testing.T) {
 				case 0:
 					if len(model) > 0 {
 						at := r.IntN(len(model))
-						x.remove(model[at].key, model[at].hit.ts, model[at].hit.place)
+						x.remove(model[at].key, model[at].hit.ts, model[at].hit.request)
 						model = slices.Delete(model, at, at+1)
 					}
 				case 1:
@@ -42,7 +42,7 @@ func TestKeyIndexIsItsModel(t *testing.T) {
 						// Up to a slice is forgotten later.
 						whole := events.Time(x.number(before) * int64(x.width))
 						x.forget(whole)
-						model = slices.DeleteFunc(model, func(m indexed) bool { return m.hit.place.TS < whole })
+						model = slices.DeleteFunc(model, func(m indexed) bool { return m.hit.request.TS < whole })
 					}
 				case 2:
 					key := keys[r.IntN(len(keys))]
@@ -66,12 +66,12 @@ func TestKeyIndexIsItsModel(t *testing.T) {
 					if r.IntN(4) == 0 {
 						m.hit.ts = now.Add(-time.Duration(1+r.IntN(50)) * time.Millisecond)
 					}
-					x.add(m.key, m.hit.ts, m.hit.place)
+					x.add(m.key, m.hit.ts, m.hit.request)
 					model = append(model, m)
 				}
 				bytes := int64(0)
 				for _, m := range model {
-					bytes += keyEntryBytes + int64(len(m.hit.place.ID)+len(checkOf(m.key)))
+					bytes += keyEntryBytes + int64(len(m.hit.request.ID)+len(checkOf(m.key)))
 				}
 				if x.requests != int64(len(model)) || x.bytes != bytes {
 					t.Fatalf("step %d: %d requests and %d bytes are counted, want %d and %d", n, x.requests, x.bytes, len(model), bytes)

@@ -62,7 +62,7 @@ func (h *labelStream) add(t *joiner.LabelUpdate, anew bool) {
 	}
 	for _, j := range t.Labels {
 		v := valueOf(&t.Cells[j])
-		if h.rules.ToldProvisional(j, t) {
+		if h.rules.IsProvisional(j, t) {
 			v.Stage = joiner.StageProvisional
 			if h.rules.ElapsedIsKnown(j, t) {
 				v.Elapsed = t.Window.Seconds()
@@ -78,7 +78,7 @@ func (h *labelStream) add(t *joiner.LabelUpdate, anew bool) {
 		data = fmt.Appendf(nil, `{"request_id":%q,"error":%q}`, a.RequestID, err.Error())
 	}
 	label := events.Label{ID: h.messageID(data, anew), Data: data}
-	if t.Phase != joiner.TellCorrected {
+	if t.Phase != joiner.UpdateCorrected {
 		h.pending = append(h.pending, label)
 		return
 	}

@@ -48,9 +48,9 @@ type publishing struct {
 // engine.
 func (a *publishing) run(ctx context.Context, p Publisher) {
 	defer close(a.done)
-	a.err = a.all(ctx, p, a.from, a.to, 0, func(told []joiner.LabelUpdate, v *decided, rows []joiner.Row,
+	a.err = a.all(ctx, p, a.from, a.to, 0, func(updates []joiner.LabelUpdate, v *decided, rows []joiner.Row,
 		anew bool) []joiner.LabelUpdate {
-		return a.labels.rules.TellClosed(told, &v.request, rows, &v.history, anew)
+		return a.labels.rules.CloseUpdates(updates, &v.request, rows, &v.history, anew)
 	})
 	for i := range a.windows {
 		w := &a.windows[i]
@@ -62,8 +62,8 @@ func (a *publishing) run(ctx context.Context, p Publisher) {
 			by = w.Window
 		}
 		a.err = a.all(ctx, p, max(w.PublishedThrough, a.to), w.Through, by,
-			func(told []joiner.LabelUpdate, v *decided, rows []joiner.Row, anew bool) []joiner.LabelUpdate {
-				return a.labels.rules.TellWindow(told, &v.request, rows, w.Window, anew)
+			func(updates []joiner.LabelUpdate, v *decided, rows []joiner.Row, anew bool) []joiner.LabelUpdate {
+				return a.labels.rules.WindowUpdates(updates, &v.request, rows, w.Window, anew)
 			})
 	}
 	a.err = errors.Join(a.err, a.view.Close())
@@ -72,7 +72,7 @@ func (a *publishing) run(ctx context.Context, p Publisher) {
 // all publishes what is to be told of the requests stamped from..to, to excluded: if by is not 0,
 // by the outcomes stamped so long after the request.
 func (a *publishing) all(ctx context.Context, p Publisher, from, to events.Time, by time.Duration,
-	tell func(told []joiner.LabelUpdate, v *decided, rows []joiner.Row, anew bool) []joiner.LabelUpdate) error {
+	updatesOf func(updates []joiner.LabelUpdate, v *decided, rows []joiner.Row, anew bool) []joiner.LabelUpdate) error {
 	if from >= to {
 		return nil
 	}
@@ -83,7 +83,7 @@ func (a *publishing) all(ctx context.Context, p Publisher, from, to events.Time,
 		a.labels.reset()
 		return nil
 	}
-	var told []joiner.LabelUpdate
+	var updates []joiner.LabelUpdate
 	for v, err := range a.decider.each(a.view, from, to, by) {
 		if err != nil {
 			return err
@@ -91,9 +91,9 @@ func (a *publishing) all(ctx context.Context, p Publisher, from, to events.Time,
 		// Of a request that is alone nothing else can have been told than the same again, unless it was told
 		// while it was provisional.
 		anew := v.request.TS <= a.anew && (!v.isAlone || a.labels.rules.HasProvisional())
-		told = tell(told[:0], v, rowsToTell(&v.decision, by), anew)
-		for i := range told {
-			a.labels.add(&told[i], anew)
+		updates = updatesOf(updates[:0], v, rowsToPublish(&v.decision, by), anew)
+		for i := range updates {
+			a.labels.add(&updates[i], anew)
 		}
 		if len(a.labels.pending) >= maxBatch {
 			if err := send(); err != nil {
@@ -104,12 +104,12 @@ func (a *publishing) all(ctx context.Context, p Publisher, from, to events.Time,
 	return send()
 }
 
-// rowsToTell are what a decision says, or if by is not 0 what it says so long after the request.
-func rowsToTell(d *joiner.Decision, by time.Duration) []joiner.Row {
+// rowsToPublish are what a decision says, or if by is not 0 what it says so long after the request.
+func rowsToPublish(d *joiner.Decision, by time.Duration) []joiner.Row {
 	if by > 0 {
-		return d.RowsToTellAt(by)
+		return d.RowsToPublishAt(by)
 	}
-	return d.RowsToTell(joiner.ReasonClosed)
+	return d.RowsToPublish(joiner.ReasonClosed)
 }
 
 // overlaps reports whether something is being told of requests stamped in a range, both

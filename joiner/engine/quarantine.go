@@ -63,9 +63,9 @@ func (e *Engine) setAside(bound string, ts, stored events.Time) {
 	q.Off = ts.Sub(stored)
 }
 
-// tellQuarantined says in the log, once a minute at most, that events were set
+// logQuarantined says in the log, once a minute at most, that events were set
 // aside. One event is one producer; many are a clock.
-func (e *Engine) tellQuarantined(now time.Time) {
+func (e *Engine) logQuarantined(now time.Time) {
 	n := e.quarantine.total() - e.quarantineReported
 	if n == 0 || !e.quarantineReportedAt.IsZero() && now.Sub(e.quarantineReportedAt) < sayQuarantined {
 		return

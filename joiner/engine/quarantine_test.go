@@ -23,21 +23,21 @@ func TestManyQuarantinedEventsAreToldOnceAMinute(t *testing.T) {
 		}
 	}
 	start := time.Unix(1000, 0)
-	e.tellQuarantined(start)
+	e.logQuarantined(start)
 	if text.Len() > 0 {
 		t.Fatalf("nothing was set aside, and the log says %s", text.String())
 	}
 	aside(3, 15*time.Minute)
 	for _, after := range []time.Duration{time.Second, 2 * time.Second, 30 * time.Second} {
-		e.tellQuarantined(start.Add(after))
+		e.logQuarantined(start.Add(after))
 	}
 	aside(4, 15*time.Minute)
 	aside(1, -2*time.Hour)
-	e.tellQuarantined(start.Add(40 * time.Second))
+	e.logQuarantined(start.Add(40 * time.Second))
 	if got := strings.Count(text.String(), "events are set aside"); got != 1 || !strings.Contains(text.String(), "events=3 newest_off=15m0s") {
 		t.Fatalf("within a minute the log says %d times: %s", got, text.String())
 	}
-	e.tellQuarantined(start.Add(62 * time.Second))
+	e.logQuarantined(start.Add(62 * time.Second))
 	if !strings.Contains(text.String(), "events=5 newest_off=-2h0m0s") {
 		t.Fatalf("after a minute the log says %s", text.String())
 	}

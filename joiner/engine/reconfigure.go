@@ -140,13 +140,17 @@ func (e *Engine) convert(ctx context.Context) error {
 	if err := e.readsTheSame(); err != nil {
 		return err
 	}
-	for p, err := range e.o.Store.Histories(e.checkpoint.Forgotten, events.MaxTime) {
+	v := e.o.Store.View()
+	for p, err := range v.Histories(e.checkpoint.Forgotten, events.MaxTime) {
 		if err == nil {
 			err = e.redecide(p)
 		}
 		if err != nil {
-			return err
+			return errors.Join(err, v.Close())
 		}
+	}
+	if err := v.Close(); err != nil {
+		return err
 	}
 	former, err := e.formerThrough()
 	if err == nil {
@@ -203,20 +207,16 @@ func (e *Engine) readsTheSame() error {
 }
 
 func (e *Engine) readsRequest(p joiner.RequestKey) error {
-	held, _, err := e.o.Store.Request(p)
+	stored, history, _, err := e.o.Store.Get(p)
 	if err != nil {
 		return err
 	}
-	history, _, err := e.o.Store.History(p)
-	if err != nil {
-		return err
-	}
-	if e.rules.Merge && len(held.Copies) > 0 {
+	if e.rules.Merge && len(stored.Copies) > 0 {
 		return fmt.Errorf("duplicates: merge needs all events of request %q, and only the one that counted was kept", p.ID)
 	}
 	earliest := events.MaxTime
-	for i := range held.Pieces {
-		h := &held.Pieces[i]
+	for i := range stored.Pieces {
+		h := &stored.Pieces[i]
 		if h.LateSeq > history.LastBeforeClose() { // it came late, and the request stays where it closed
 			continue
 		}
@@ -248,7 +248,7 @@ func (e *Engine) readsOutcome(id string, h *joiner.StoredOutcome) error {
 			return err
 		}
 	}
-	o, err := e.o.Decoders[events.KindOutcome].DecodeHeld(data)
+	o, err := e.o.Decoders[events.KindOutcome].DecodeStored(data)
 	switch {
 	case err != nil:
 		return fmt.Errorf("an outcome of request %q (message %d) was accepted, and would be rejected now: %w", id,

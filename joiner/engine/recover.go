@@ -82,11 +82,11 @@ func (e *Engine) recover(ctx context.Context) error {
 		e.rules.Gaps = e.checkpoint.Progress.Gaps
 	}
 	cut, receipt, _ := e.o.Output.Last()
-	fresh := len(e.checkpoint.Progress.Inputs) == 0
+	empty := len(e.checkpoint.Progress.Inputs) == 0
 	switch pending := e.checkpoint.Pending; {
-	case fresh && receipt.Number == 0:
+	case empty && receipt.Number == 0:
 		return e.begin(ctx)
-	case fresh:
+	case empty:
 		e.o.Log.Info("no state: rebuilding it from the log", "commits", receipt.Number)
 		return e.rebuild(ctx, &cut, receipt, false)
 	case e.checkpoint.Format != stateFormat && receipt.Number >= e.checkpoint.Progress.Commit:

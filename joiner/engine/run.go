@@ -190,7 +190,7 @@ func (e *Engine) loop(ctx context.Context, inbox []chan delivery, until []events
 		case d.err != nil:
 			return d.err
 		default:
-			if err := e.take(ctx, d, until); err != nil {
+			if err := e.foldBatch(ctx, d, until); err != nil {
 				return err
 			}
 		}
@@ -224,10 +224,10 @@ func (e *Engine) reached(ctx context.Context, ended []bool, until []events.Posit
 // others, the less has to wait in the state. Before it waits, what was folded is applied.
 func (e *Engine) receive(ctx context.Context, inbox []chan delivery, ended []bool, ticks <-chan time.Time) (*delivery,
 	error) {
-	first, held := e.furthestBehind(), e.pausedKinds()
+	first, paused := e.furthestBehind(), e.pausedKinds()
 	open := e.open[:0] // that are to be read, the one behind first
 	for n := range inbox {
-		if i := (first + n) % len(inbox); !ended[i] && !e.isPaused(i, held) {
+		if i := (first + n) % len(inbox); !ended[i] && !e.isPaused(i, paused) {
 			open = append(open, inbox[i])
 		}
 	}
@@ -298,9 +298,9 @@ func (e *Engine) pausedKinds() [events.Kinds]bool {
 }
 
 // isPaused reports whether an input carries a kind that is held.
-func (e *Engine) isPaused(input int, held [events.Kinds]bool) bool {
+func (e *Engine) isPaused(input int, paused [events.Kinds]bool) bool {
 	for _, k := range e.o.Inputs[input].Kinds {
-		if held[k] {
+		if paused[k] {
 			return true
 		}
 	}
@@ -310,7 +310,7 @@ func (e *Engine) isPaused(input int, held [events.Kinds]bool) bool {
 // take folds a batch. Up to the position that until gives; what lies beyond
 // it is read again later. Small ones are applied together, as long as there are
 // more: see receive.
-func (e *Engine) take(ctx context.Context, d *delivery, until []events.Position) error {
+func (e *Engine) foldBatch(ctx context.Context, d *delivery, until []events.Position) error {
 	for i := range d.batch.Messages {
 		m, limit := &d.batch.Messages[i], uint32(math.MaxUint32)
 		m.Input = uint8(d.input)
@@ -395,7 +395,7 @@ func (e *Engine) tend(ctx context.Context) error {
 	}
 	e.forgetSome()
 	now := time.Now()
-	e.tellQuarantined(now)
+	e.logQuarantined(now)
 	if e.inflight != nil || e.pausedKinds() == allKinds || now.Sub(e.syncedAt) < syncEvery {
 		return nil
 	}

@@ -131,14 +131,14 @@ func (s stager) outbox(f *inflightCommit) error {
 		if err != nil {
 			return err
 		}
-		held, ok, err := f.view.Request(u.Key)
+		stored, ok, err := f.view.Request(u.Key)
 		if err == nil && !ok {
 			err = fmt.Errorf("a row of request %q is to be written, but the request is gone from the state: the state is damaged; delete its directory and it is rebuilt from the log", u.Key.ID)
 		}
 		if err != nil {
 			return err
 		}
-		x := joiner.Entry{Request: held}
+		x := joiner.Entry{Request: stored}
 		req, err := x.At(s.machine, u.LateSeq)
 		if err != nil {
 			return err

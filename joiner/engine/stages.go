@@ -164,7 +164,7 @@ func (e *Engine) restoreStagedRequest(p joiner.RequestKey, rows []joiner.Written
 			return false, err
 		}
 	}
-	places, err := e.keysOf(p.ID)
+	keys, err := e.keysOf(p.ID)
 	if err != nil {
 		return false, err
 	}
@@ -172,7 +172,7 @@ func (e *Engine) restoreStagedRequest(p joiner.RequestKey, rows []joiner.Written
 	for int(next) < len(e.checkpoint.Staged) && p.TS < e.checkpoint.Staged[next] {
 		next++
 	}
-	differs, err = e.machine.RestoreStaged(x, e.rowsOf(p, places, rows), next)
+	differs, err = e.machine.RestoreStaged(x, e.rowsOf(p, keys, rows), next)
 	if differs && err == nil {
 		e.o.Store.PutHistory(p, &x.History)
 	}

@@ -20,22 +20,17 @@ type Store interface {
 	// Find appends where a request of this id is held. More than one is possible
 	// when an id is used again: what is forgotten goes with a commit.
 	Find(found []joiner.Found, id string) ([]joiner.Found, error)
-	// Request reads a request; ok is false if it is not held there.
-	Request(p joiner.RequestKey) (r joiner.StoredRequest, ok bool, err error)
+	// Get reads a request, and its history: zero, if the request was neither written early nor corrected. ok is false
+	// if no request is held there.
+	Get(p joiner.RequestKey) (r joiner.StoredRequest, h joiner.History, ok bool, err error)
 	// Outcomes reads the outcomes held for a request, in Order.
 	Outcomes(p joiner.RequestKey) iter.Seq2[joiner.StoredOutcome, error]
 	// OutcomeCount is how many outcomes are held for an id, waiting or not.
 	OutcomeCount(id string) int
 	// HasWaiting reports whether an outcome without its request may be held for
-	// an id, and Waiting reads those that are.
+	// an id, and Waiting reads those that wait until from..to, to excluded.
 	HasWaiting(id string) bool
-	Waiting(id string) ([]joiner.StoredOutcome, error)
-	// WaitingAt reads those of them that wait until a time.
-	WaitingAt(until events.Time, id string) ([]joiner.StoredOutcome, error)
-	// History reads what is remembered of a request written early or corrected.
-	History(p joiner.RequestKey) (h joiner.History, ok bool, err error)
-	// Histories lists them for requests stamped from..to, to excluded.
-	Histories(from, to events.Time) iter.Seq2[joiner.RequestKey, error]
+	Waiting(id string, from, to events.Time) ([]joiner.StoredOutcome, error)
 	// Queued are the numbers of the newest row that waits in the outbox, and of the newest dead letter: 0 before
 	// the first.
 	Queued() (rows, deadLetters uint64)
@@ -43,9 +38,6 @@ type Store interface {
 	Closable(from, to events.Time) (bool, error)
 	// Orphaned reports the same of the waiting outcomes.
 	Orphaned(from, to events.Time) (bool, error)
-	// Oldest is the least time of the requests stamped from or later that are held; ok
-	// is false if none is.
-	Oldest(from events.Time) (ts events.Time, ok bool, err error)
 
 	// Dirty reports whether the batch being written touches an id. HasWaiting and
 	// OutcomeCount know of what it writes at once, the others only after Apply.

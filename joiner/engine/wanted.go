@@ -36,15 +36,15 @@ type Wanted struct {
 // it needs Name, Created and First.
 func Want(rules *joiner.Rules, saved *state.Checkpoint, output Commits, there []Input) (Wanted, error) {
 	cut, receipt, _ := output.Last()
-	fresh := len(saved.Progress.Inputs) == 0
-	if receipt.Number == 0 && fresh {
+	empty := len(saved.Progress.Inputs) == 0
+	if receipt.Number == 0 && empty {
 		return Wanted{Oldest: events.MinTime, Decided: events.MinTime, Clock: joiner.NewClock()}, nil
 	}
 	pending := saved.Pending
 	completes := pending != nil && pending.Number == receipt.Number && pending.Nonce == cut.Nonce
 	// A changed configuration needs no rebuild: where the log is not whole, the state
 	// as it is will do.
-	whole := !fresh && saved.RulesHash != "" && saved.Format == stateFormat
+	whole := !empty && saved.RulesHash != "" && saved.Format == stateFormat
 	if receipt.Number == 0 || whole && (completes || saved.Progress.Commit >= receipt.Number) {
 		return Wanted{Inputs: saved.Progress.Inputs, Oldest: events.MinTime, Decided: events.MinTime,
 			Clock: saved.Progress.Clock}, nil

@@ -358,8 +358,8 @@ func (g *Guard) forget(r *Rules) {
 // declared reports whether a person has said what became of the outcomes in a
 // stretch, its end not included: then too few of them raise no alarm. What was just
 // quiet is usual all the same, from now on.
-func (r *Rules) declared(from, to events.Time, quiet bool) bool {
+func (r *Rules) declared(from, to events.Time, withQuiet bool) bool {
 	return slices.ContainsFunc(r.Gaps, func(g events.Gap) bool {
-		return g.Kinds[events.KindOutcome] && (quiet || !g.Quiet) && from <= g.To && to > g.From
+		return g.Kinds[events.KindOutcome] && (withQuiet || !g.Quiet) && from <= g.To && to > g.From
 	})
 }

@@ -67,8 +67,8 @@ func (g *Guard) hold(improbable Hold) {
 		g.Held.Cleared = g.Complete
 		fallthrough
 	default:
-		quiet := g.Backfilled <= catchingUp*g.OnTime || g.Backfilled < 1
-		if quiet || g.Complete >= g.Held.Cleared+slotsPerPatience {
+		caughtUp := g.Backfilled <= catchingUp*g.OnTime || g.Backfilled < 1
+		if caughtUp || g.Complete >= g.Held.Cleared+slotsPerPatience {
 			g.Held = Hold{}
 		}
 	}

@@ -35,8 +35,8 @@ type Of struct {
 // compared with durations like 14d. The request and the row's item are known as in a
 // condition. The error is as of Compile.
 func CompileOf(source string, labels []string) (Of, error) {
-	text, places := durations(source)
-	fail := func(err error) (Of, error) { return Of{}, places.back(source, err) }
+	text, moved := durations(source)
+	fail := func(err error) (Of, error) { return Of{}, moved.back(source, err) }
 	tree, err := parse(text)
 	if err != nil {
 		return fail(err)
@@ -250,7 +250,7 @@ func (s shifts) back(source string, err error) error {
 // durations writes durations, like 14d or 1h30m, as whole numbers of nanoseconds.
 func durations(source string) (string, shifts) {
 	var out strings.Builder
-	var places shifts
+	var moved shifts
 	quote := byte(0)
 	for i := 0; i < len(source); {
 		c := source[i]
@@ -269,7 +269,7 @@ func durations(source string) (string, shifts) {
 			if d, end := duration(source, i); end > i {
 				out.WriteString(strconv.FormatInt(int64(d), 10))
 				i = end
-				places = append(places, struct{ from, was int }{out.Len(), end})
+				moved = append(moved, struct{ from, was int }{out.Len(), end})
 				continue
 			}
 			for i < len(source) && (inName(source[i]) || source[i] == '.') { // the number as it is
@@ -281,7 +281,7 @@ func durations(source string) (string, shifts) {
 		out.WriteByte(c)
 		i++
 	}
-	return out.String(), places
+	return out.String(), moved
 }
 
 func inName(c byte) bool {

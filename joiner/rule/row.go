@@ -313,7 +313,7 @@ func split(source string, tree ast.Node) (Condition, error) {
 			out, err := run(o, req, item)
 			yes, ok := out.(bool)
 			if err == nil && !ok {
-				err = errNoVerdict
+				err = errNotBoolean
 			}
 			return yes, err
 		}}

@@ -284,12 +284,12 @@ type machine struct {
 
 // What an expression turned out not to be.
 var (
-	errNoVerdict = errors.New("it is neither true nor false")
-	errNoNumber  = errors.New("it is no number")
+	errNotBoolean = errors.New("it is neither true nor false")
+	errNoNumber   = errors.New("it is no number")
 )
 
-// interpret runs the program on expr's machine. The error says why it could not be run
-// to a verdict.
+// interpret runs the program on expr's machine. The error says why it gave
+// neither true nor false.
 func interpret(program *vm.Program) func(*events.Outcome) (bool, error) {
 	machines := &sync.Pool{New: func() any {
 		return &machine{vm: vm.VM{MemoryBudget: maxMemory}}
@@ -305,7 +305,7 @@ func interpret(program *vm.Program) func(*events.Outcome) (bool, error) {
 		machines.Put(m)
 		yes, ok := out.(bool)
 		if err == nil && !ok {
-			err = errNoVerdict
+			err = errNotBoolean
 		}
 		return yes, err
 	}

@@ -60,19 +60,19 @@ func listed(names []string) string { return "[" + strings.Join(names, ", ") + "]
 // no match, empty if there are none. The column tells apart rows of the same
 // request and item.
 func (w *world) compareRows(want []wantedRow, got []map[string]string, column string) string {
-	m := matching{want: len(want), taken: make([]int, len(got))}
-	for i := range m.taken {
-		m.taken[i] = -1
+	m := matching{want: len(want), wantedOf: make([]int, len(got))}
+	for i := range m.wantedOf {
+		m.wantedOf[i] = -1
 	}
 	m.fits = func(i, j int) bool { return w.fits(&want[i], got[j]) }
 	var missing []int
 	for i := range want {
-		if !m.place(i, make([]bool, len(got))) {
+		if !m.assign(i, make([]bool, len(got))) {
 			missing = append(missing, i)
 		}
 	}
 	var extra []int
-	for j, i := range m.taken {
+	for j, i := range m.wantedOf {
 		if i < 0 {
 			extra = append(extra, j)
 		}
@@ -97,19 +97,19 @@ func (w *world) fits(want *wantedRow, got map[string]string) bool {
 // paired, by augmenting paths: a row that asks for little must not take the
 // only one that fits another.
 type matching struct {
-	want  int
-	taken []int // by written row: the wanted one, or -1
-	fits  func(want, got int) bool
+	want     int
+	wantedOf []int // by written row: the wanted one, or -1
+	fits     func(want, got int) bool
 }
 
-func (m *matching) place(i int, tried []bool) bool {
-	for j := range m.taken {
+func (m *matching) assign(i int, tried []bool) bool {
+	for j := range m.wantedOf {
 		if tried[j] || !m.fits(i, j) {
 			continue
 		}
 		tried[j] = true
-		if m.taken[j] < 0 || m.place(m.taken[j], tried) {
-			m.taken[j] = i
+		if m.wantedOf[j] < 0 || m.assign(m.wantedOf[j], tried) {
+			m.wantedOf[j] = i
 			return true
 		}
 	}

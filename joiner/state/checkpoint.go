@@ -91,6 +91,8 @@ type View interface {
 	Orphans(from, to events.Time) iter.Seq2[Orphan, error]
 	// Requests lists the requests stamped from..to, to excluded.
 	Requests(from, to events.Time) iter.Seq2[joiner.RequestKey, error]
+	// Histories lists those of them that have a history: they were written early, or corrected.
+	Histories(from, to events.Time) iter.Seq2[joiner.RequestKey, error]
 	// Stored lists the same requests with their events.
 	Stored(from, to events.Time) iter.Seq2[Stored, error]
 	// Sync returns when what the view shows survives a power failure.

@@ -66,7 +66,7 @@ func Lasting(ctx context.Context, fs vfs.FS, c *config.Config, dir string, waits
 	if err != nil {
 		return nil, err
 	}
-	b.Patience, b.Waits = 0, waits
+	b.RetryFor, b.Waits = 0, waits
 	return b, nil
 }
 
@@ -108,7 +108,7 @@ func store(ctx context.Context, fs vfs.FS, c *config.Config, address, local stri
 	name, prefix, _ := s3.ParseAddress(address)
 	return s3.New(s3.Options{
 		Client: client, Bucket: name, Prefix: prefix, Local: bucket.NewDir(fs, fs.PathJoin(c.State.Dir, local)),
-		Patience: storeTimeout, Stop: ctx.Done(),
+		RetryFor: storeTimeout, Stop: ctx.Done(),
 	}), nil
 }
 

@@ -145,7 +145,7 @@ type restRows struct {
 	skip  int64
 	out   *packed.Writer
 	lines []byte
-	held  int
+	rows  int
 }
 
 func (r *restRows) take() error {
@@ -153,18 +153,18 @@ func (r *restRows) take() error {
 		return nil
 	}
 	r.lines = append(r.lines, r.line...)
-	if r.held++; r.held < packMost && len(r.lines) < packBytes {
+	if r.rows++; r.rows < packMost && len(r.lines) < packBytes {
 		return nil
 	}
 	return r.flush()
 }
 
 func (r *restRows) flush() error {
-	if r.held == 0 {
+	if r.rows == 0 {
 		return nil
 	}
 	err := r.out.Lines(r.lines)
-	r.lines, r.held = r.lines[:0], 0
+	r.lines, r.rows = r.lines[:0], 0
 	return err
 }
 

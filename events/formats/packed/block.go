@@ -153,7 +153,7 @@ func (b *Block) there(f *Field, level int) bool {
 }
 
 // place is which of its leaf's values a field has that is there.
-func (l *leaf) place(level int) int {
+func (l *leaf) valueIndex(level int) int {
 	if l.def == nil {
 		return level
 	}
@@ -162,7 +162,7 @@ func (l *leaf) place(level int) int {
 
 func (b *Block) word(f *Field, level int) uint64 {
 	l := &b.leaves[f.leaf]
-	return binary.LittleEndian.Uint64(l.words[8*l.place(level):])
+	return binary.LittleEndian.Uint64(l.words[8*l.valueIndex(level):])
 }
 
 func (b *Block) int(f *Field, level int) int64      { return int64(b.word(f, level)) }
@@ -171,7 +171,7 @@ func (b *Block) double(f *Field, level int) float64 { return math.Float64frombit
 
 func (b *Block) text(f *Field, level int) []byte {
 	l := &b.leaves[f.leaf]
-	o := l.offsets[4*l.place(level):]
+	o := l.offsets[4*l.valueIndex(level):]
 	from, to := binary.LittleEndian.Uint32(o), binary.LittleEndian.Uint32(o[4:])
 	return l.text[from:to:to]
 }

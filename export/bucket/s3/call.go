@@ -32,7 +32,7 @@ func (b *Bucket) call(what string, size int64, request func(ctx context.Context)
 			return told(b.String(), what, err)
 		}
 		err = &UnreachableError{Place: b.String(), What: what, Err: err}
-		if b.Patience > 0 && time.Since(begun)+pause > b.Patience {
+		if b.RetryFor > 0 && time.Since(begun)+pause > b.RetryFor {
 			return err
 		}
 		number = b.wait(number, err)
@@ -48,7 +48,7 @@ func (b *Bucket) call(what string, size int64, request func(ctx context.Context)
 func (b *Bucket) steadfast() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.fit && b.Patience == 0
+	return b.fit && b.RetryFor == 0
 }
 
 // once makes a request once.

@@ -66,7 +66,7 @@ func (b *Bucket) probe() (shown bool, err error) {
 	case answerOf(err).StatusCode == http.StatusNotImplemented:
 		return false, b.unfit("it knows no conditional requests")
 	case !isTaken(err):
-		return false, settled(err)
+		return false, permanent(err)
 	}
 	return b.race(second)
 }
@@ -87,7 +87,7 @@ func (b *Bucket) race(name string) (shown bool, err error) {
 		case err == nil:
 			winner, won = i, won+1
 		case status != http.StatusPreconditionFailed && status != http.StatusConflict:
-			return false, settled(err)
+			return false, permanent(err)
 		}
 	}
 	switch {
@@ -109,7 +109,7 @@ func (b *Bucket) race(name string) (shown bool, err error) {
 }
 
 // settled is nil for an error after which the probe may be made again.
-func settled(err error) error {
+func permanent(err error) error {
 	if again(err) {
 		return nil
 	}

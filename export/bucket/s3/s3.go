@@ -30,9 +30,9 @@ type Options struct {
 	// has a file without a name; empty: the system's.
 	Scratch string
 
-	// Patience is how long a request that the store does not answer is tried again; 0 is
+	// RetryFor is how long a request that the store does not answer is tried again; 0 is
 	// for as long as Stop is open.
-	Patience time.Duration
+	RetryFor time.Duration
 	// Stop ends all waiting when it is closed: each request is made once then, and has a
 	// few seconds. nil: never.
 	Stop <-chan struct{}

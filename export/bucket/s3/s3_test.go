@@ -28,7 +28,7 @@ func at(t testing.TB, store *s3test.Store, change func(o *Options)) *Bucket {
 	}
 	o := Options{
 		Client: client, Bucket: s3test.Name, Prefix: "ml/feed", Local: bucket.NewDir(vfs.NewMem(), "state/uploads"),
-		Scratch: t.TempDir(), Pause: time.Millisecond, Patience: 10 * time.Second,
+		Scratch: t.TempDir(), Pause: time.Millisecond, RetryFor: 10 * time.Second,
 	}
 	if change != nil {
 		change(&o)
@@ -279,7 +279,7 @@ func TestStoreIsAway(t *testing.T) {
 	stop := make(chan struct{})
 	told := make(chan error, 1000)
 	b := at(t, store, func(o *Options) {
-		o.Patience, o.Stop, o.Waits = 0, stop, func(cause error) { told <- cause }
+		o.RetryFor, o.Stop, o.Waits = 0, stop, func(cause error) { told <- cause }
 	})
 	if err := b.CreateIfAbsent("a", nil); err != nil {
 		t.Fatal(err)
@@ -308,7 +308,7 @@ func TestStoreIsAway(t *testing.T) {
 	if err := b.CreateIfAbsent("c", nil); !errors.As(err, new(*UnreachableError)) {
 		t.Errorf("after a stop: %v", err)
 	}
-	hasty := at(t, store, func(o *Options) { o.Patience = 20 * time.Millisecond })
+	hasty := at(t, store, func(o *Options) { o.RetryFor = 20 * time.Millisecond })
 	if _, err := hasty.Open("a"); !errors.As(err, new(*UnreachableError)) {
 		t.Errorf("after its patience: %v", err)
 	}

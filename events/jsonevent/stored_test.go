@@ -7,7 +7,7 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 )
 
-// HeldView is Held, once it has the hash.
+// StoredView is Stored, once it has the hash.
 func TestHeldViewIsHeld(t *testing.T) {
 	usual := []byte(`{"request_id":"r","outcome_id":"o","type":"click","ts":1700000000000,"value":2,"attrs":{"a":[1,"x"]}}`)
 	for name, held := range map[string][]byte{
@@ -19,12 +19,12 @@ func TestHeldViewIsHeld(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := new(Decoder).NewParser()
-			want, wrong := p.Held(held)
-			got, err := p.HeldView(held)
+			want, wrong := p.Stored(held)
+			got, err := p.StoredView(held)
 			if got.Hash = want.Hash; !reflect.DeepEqual(got, want) || (err == nil) != (wrong == nil) {
 				t.Fatalf("%+v, %v; Held gives %+v, %v", got, err, want, wrong)
 			}
-			if wrong == nil && want.Hash != HashOfHeld(held) {
+			if wrong == nil && want.Hash != HashOfStored(held) {
 				t.Fatal("the hash is another one")
 			}
 		})

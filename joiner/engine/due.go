@@ -51,7 +51,7 @@ func (a *attributing) await(key string, o *joiner.StoredOutcome, met events.Time
 	heap.Push(&a.due, due)
 }
 
-// next takes the outcomes that are due first, all of one key and one time: held are those, unless one
+// next takes the outcomes that are due first, all of one key and one time: stored are those, unless one
 // of them is not at hand. Time had come as far as due.met when the first of them was read.
 func (a *attributing) next() (due dueOutcomes, stored []*joiner.StoredOutcome) {
 	due = a.due[0]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/parquet-go/parquet-go/compress"
 	"github.com/parquet-go/parquet-go/format"
@@ -118,6 +119,10 @@ func (k *chunk) encode() error {
 		k.next(&s)
 		if err := k.writePage(&s); err != nil {
 			return err
+		}
+		if s.level == 0 { // the other pages are about as large
+			page := len(k.bytes) - int(k.meta.DataPageOffset)
+			k.bytes = slices.Grow(k.bytes, page*(k.values.Levels-s.levels)/s.levels*9/8)
 		}
 		s.level, s.value = s.level+s.levels, s.value+s.values
 	}

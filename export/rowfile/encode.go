@@ -113,7 +113,7 @@ func (b *Builder) writeColumns(out *colfile.Writer, cols []*column) ([]*digest, 
 	}
 	for end := 0; end < b.rows; {
 		end = min(b.rows, end+b.layout.groupRows)
-		if err := writeGroup(out, parts, end); err != nil {
+		if err := b.writeGroup(out, parts, end); err != nil {
 			return nil, err
 		}
 	}
@@ -143,12 +143,13 @@ func (p *part) encode(number, end int, e *colfile.Encoder, made *colfile.Column)
 
 // writeGroup writes a row group. Its columns are encoded side by side, and
 // written in their order.
-func writeGroup(out *colfile.Writer, parts []part, end int) error {
+func (b *Builder) writeGroup(out *colfile.Writer, parts []part, end int) error {
 	workers := newWorkers(len(parts))
 	defer workers.stop()
 	workers.start(func(next func() (int, bool)) {
-		e, made := out.NewEncoder(), new(colfile.Column)
+		e, made := out.NewEncoder(), b.layout.takeColumn()
 		defer e.Release()
+		defer b.layout.columns.Put(made)
 		for i, ok := next(); ok; i, ok = next() {
 			parts[i].done <- parts[i].encode(i, end, e, made)
 		}

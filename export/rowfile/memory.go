@@ -1,5 +1,7 @@
 package rowfile
 
+import "github.com/labeljoin/labeljoin/export/colfile"
+
 // memory is what the columns of an earlier file grew to, by name: a file mostly
 // has the columns of the one before, in which they need not grow again. It lies
 // in a pool of the layout, from which the garbage collector takes it if no file
@@ -17,6 +19,14 @@ func (l *Layout) takeMemory() memory {
 	}
 	m, _ := l.memory.Get().(memory)
 	return m
+}
+
+// takeColumn is memory for what is made of a column, from those that were put back.
+func (l *Layout) takeColumn() *colfile.Column {
+	if c, ok := l.columns.Get().(*colfile.Column); ok {
+		return c
+	}
+	return new(colfile.Column)
 }
 
 // giveTo gives a column without rows its memory, if there is some.

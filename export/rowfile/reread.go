@@ -26,7 +26,9 @@ func (b *Builder) Reread(r io.ReaderAt, size int64, sum *Summary) (err error) {
 	}
 	return w.each(func(i int, chunks []parquet.ColumnChunk) error {
 		c := b.finished[i]
-		d := comparison{pageDecoder: newPageDecoder(c.typ.stored(), c.required), chunker: newChunker(c)}
+		d := comparison{pageDecoder: newPageDecoder(c.typ.stored(), c.required), chunker: newChunker(c),
+			made: b.layout.takeColumn()}
+		defer b.layout.columns.Put(d.made)
 		end := 0
 		for g, chunk := range chunks {
 			if end += int(w.groups[g].NumRows()); end > b.rows {
@@ -47,14 +49,14 @@ var errOther = errors.New("read back other values than were written")
 type comparison struct {
 	pageDecoder
 	chunker      *chunker
-	made         colfile.Column // memory of want
-	want         colfile.Column // of the row group
-	level, value int            // how far it was compared
+	made         *colfile.Column // memory of want
+	want         colfile.Column  // of the row group
+	level, value int             // how far it was compared
 }
 
 // chunk compares the rows up to end, which are those of a column chunk.
 func (c *comparison) chunk(chunk parquet.ColumnChunk, end int) error {
-	c.want, c.level, c.value = c.chunker.next(end, &c.made), 0, 0
+	c.want, c.level, c.value = c.chunker.next(end, c.made), 0, 0
 	var got colfile.Column
 	err := eachPage(chunk, func(page parquet.Page) error { return c.page(page, &got) })
 	if err == nil && c.level != c.want.Levels {

@@ -205,13 +205,17 @@ func newWorkers(o *Options) []*worker {
 // run reads the logs once for each share of the ids.
 func (j *join) run(ctx context.Context) error {
 	for j.pass = range j.passes {
-		if err := j.prepare(ctx); err != nil {
+		requests, err := readAhead(ctx, j.o.Open[events.KindRequest])
+		if err != nil {
 			return err
 		}
-		if err := j.flushLetters(); err != nil {
-			return err
+		if err = j.prepare(ctx); err == nil {
+			err = j.flushLetters()
 		}
-		if err := j.readRequests(ctx); err != nil {
+		if err != nil {
+			return errors.Join(err, requests.Close())
+		}
+		if err := j.readRequests(ctx, requests); err != nil {
 			return err
 		}
 		if err := j.decideApart(); err != nil {

@@ -75,6 +75,56 @@ func each[T any](ctx context.Context, j *join, open func(context.Context) (Sourc
 	return group.Wait()
 }
 
+// ahead is a source whose first batch is read before it is asked for: a log may take its time to open.
+type ahead struct {
+	Source
+	first chan fetched // nil: it was taken
+}
+
+type fetched struct {
+	batch events.Batch
+	err   error
+}
+
+// readAhead opens a source, and begins to read it.
+func readAhead(ctx context.Context, open func(context.Context) (Source, error)) (*ahead, error) {
+	source, err := open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a := &ahead{Source: source, first: make(chan fetched, 1)}
+	go func(first chan<- fetched) { // ended by Next or Close
+		batch, err := source.Next(ctx)
+		first <- fetched{batch, err}
+	}(a.first)
+	return a, nil
+}
+
+// Next implements Source.
+func (a *ahead) Next(ctx context.Context) (events.Batch, error) {
+	if a.first == nil {
+		return a.Source.Next(ctx)
+	}
+	f := <-a.first
+	a.first = nil
+	return f.batch, f.err
+}
+
+// Recycle implements Recycler.
+func (a *ahead) Recycle(b *events.Batch) {
+	if r, ok := a.Source.(Recycler); ok {
+		r.Recycle(b)
+	}
+}
+
+// Close implements Source.
+func (a *ahead) Close() error {
+	if a.first != nil {
+		<-a.first
+	}
+	return a.Source.Close()
+}
+
 // worker decodes, the events of each kind in one goroutine.
 type worker struct {
 	j       *join

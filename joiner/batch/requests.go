@@ -68,10 +68,11 @@ func (v *requestsRead) next() *requestRead {
 
 // readRequests reads the log of requests and decides those of the pass. Those that may
 // be several of one id are set aside.
-func (j *join) readRequests(ctx context.Context) error {
+func (j *join) readRequests(ctx context.Context, from Source) error {
 	j.advance(events.KindRequest, true)
 	var spare sync.Pool
-	return each(ctx, j, j.o.Open[events.KindRequest], func(w *worker, b *events.Batch) *requestsRead {
+	open := func(context.Context) (Source, error) { return from, nil }
+	return each(ctx, j, open, func(w *worker, b *events.Batch) *requestsRead {
 		made, ok := spare.Get().(*requestsRead)
 		if !ok {
 			made = &requestsRead{}

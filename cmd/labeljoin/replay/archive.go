@@ -45,6 +45,9 @@ func (r *Replay) Archive(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, w.Abort(), os.RemoveAll(r.scratch())) }()
 	seen, err := r.begin(ctx)
+	if err == nil {
+		err = r.look(ctx, seen)
+	}
 	if err != nil {
 		return r.stopped(ctx, err)
 	}

@@ -30,6 +30,7 @@ type evidence struct {
 	decoders    [events.Kinds]jsonevent.Decoder
 	talk        io.Writer
 
+	looked    bool     // at the beginnings of the files
 	unmatched []string // labels that no outcome has to match
 
 	rejected map[string]*rejectedLines // by kind, input and path

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -226,7 +227,7 @@ func (r *Replay) join(ctx context.Context, rules *joiner.Rules, seen *evidence, 
 		defer func() { r.endStage(ctx, stage, err) }()
 	}
 	stop := r.watch()
-	result, err := batch.Run(ctx, o, sink)
+	result, err := r.run(ctx, o, sink, seen)
 	stop()
 	if err != nil {
 		return nil, err
@@ -268,6 +269,23 @@ func (r *Replay) join(ctx context.Context, rules *joiner.Rules, seen *evidence, 
 	return report, err
 }
 
+// run joins the logs, and looks at the beginnings of the files of requests beside it: what is wrong with those comes
+// first.
+func (r *Replay) run(ctx context.Context, o batch.Options, sink *rowSink, seen *evidence) (*batch.Result, error) {
+	joining, stop := context.WithCancel(ctx)
+	defer stop()
+	looked := make(chan error, 1)
+	go func() { // ended below
+		err := r.look(ctx, seen)
+		if err != nil {
+			stop()
+		}
+		looked <- err
+	}()
+	result, err := batch.Run(joining, o, sink)
+	return result, cmp.Or(<-looked, err)
+}
+
 // batchOptions say how the logs are joined.
 func (r *Replay) batchOptions(rules *joiner.Rules, seen *evidence) (batch.Options, error) {
 	e, err := wire.Options(r.Config, *rules)
@@ -294,13 +312,18 @@ func (r *Replay) batchOptions(rules *joiner.Rules, seen *evidence) (batch.Option
 	return o, nil
 }
 
-// openLog begins to read a log; with ids, no more of it than has to be to find those.
+// openLog begins to read a log; with ids, no more of it than has to be to find those. It is read for them while it is
+// opened to be joined.
 func (r *Replay) openLog(k events.Kind, ids bool) *logFiles {
 	r.reading.Lock()
 	defer r.reading.Unlock()
-	r.logs[k] = openLogs(r.files[k], k, uint8(k))
-	r.logs[k].strict, r.logs[k].ids = r.Strict, ids
-	return r.logs[k]
+	l := openLogs(r.files[k], k, uint8(k))
+	if l.strict, l.ids = r.Strict, ids; ids {
+		r.idLog = l
+	} else {
+		r.logs[k] = l
+	}
+	return l
 }
 
 // inputName is how the log of a kind is called.
@@ -356,7 +379,11 @@ func (r *Replay) watch() (stop func()) {
 		case r.stage.Kind == events.KindRequest:
 			at, doing = at+1, "looking for ids that come twice"
 		}
-		read, size := r.logs[r.stage.Kind].Progress()
+		log := r.logs[r.stage.Kind]
+		if r.stage.Kind == events.KindRequest && !r.stage.Deciding && r.idLog != nil {
+			log = r.idLog
+		}
+		read, size := log.Progress()
 		share := float64(at) / float64(max(1, 3*r.stage.Passes))
 		if size > 0 {
 			share += float64(read) / float64(size) / float64(max(1, 3*r.stage.Passes))

@@ -59,6 +59,7 @@ type Replay struct {
 	codecs  []events.Codec       // of the feeds
 	reading sync.Mutex           // guards logs: the progress is asked from outside
 	logs    [events.Kinds]*logFiles
+	idLog   *logFiles // of requests, read for their ids alone; nil before
 	stage   batch.Stage // what is being done
 	left    struct {    // of a replay that did not end, for the next run
 		files int
@@ -112,16 +113,16 @@ func (r *Replay) Run(ctx context.Context) (err error) {
 	return r.tell(report)
 }
 
-// begin reads standard input, if that is a log, and looks at the beginnings of the files.
+// begin reads standard input, if that is a log.
 func (r *Replay) begin(ctx context.Context) (*evidence, error) {
 	if err := r.spool(ctx); err != nil {
 		return nil, err
 	}
-	return r.evidence(ctx)
+	return r.evidence()
 }
 
-// evidence looks at the beginnings of the files, and will look at the rest.
-func (r *Replay) evidence(ctx context.Context) (*evidence, error) {
+// evidence will look at the files.
+func (r *Replay) evidence() (*evidence, error) {
 	for k := range r.logs {
 		r.logs[k] = openLogs(r.files[k], events.Kind(k), uint8(k))
 	}
@@ -133,19 +134,28 @@ func (r *Replay) evidence(ctx context.Context) (*evidence, error) {
 		return nil, err
 	}
 	v.decoders = o.Decoders
+	return v, nil
+}
+
+// look looks at the beginnings of the files of requests, once.
+func (r *Replay) look(ctx context.Context, v *evidence) error {
+	if v.looked {
+		return nil
+	}
+	v.looked = true
 	for i := range r.files[events.KindRequest] {
 		file := &r.files[events.KindRequest][i]
 		if file.mapped {
 			continue // its mapping says what it holds
 		}
 		if holds, err := v.holdsOutcomes(ctx, file); err != nil {
-			return nil, err
+			return err
 		} else if holds && !r.Trusted {
-			return nil, v.refuse("--requests %s holds outcomes: each of its first events has a type, and none has items, features, a model or a score",
+			return v.refuse("--requests %s holds outcomes: each of its first events has a type, and none has items, features, a model or a score",
 				file.Path)
 		}
 	}
-	return v, nil
+	return nil
 }
 
 // bind finds out how files are read: by the inputs of the configuration that they are of.

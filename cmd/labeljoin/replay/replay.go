@@ -59,7 +59,7 @@ type Replay struct {
 	codecs  []events.Codec       // of the feeds
 	reading sync.Mutex           // guards logs: the progress is asked from outside
 	logs    [events.Kinds]*logFiles
-	idLog   *logFiles // of requests, read for their ids alone; nil before
+	idLog   *logFiles   // of requests, read for their ids alone; nil before
 	stage   batch.Stage // what is being done
 	left    struct {    // of a replay that did not end, for the next run
 		files int

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Reads what labeljoin wrote with other readers than its own, and checks it.
 
-usage: interop.py LABELJOIN WORKDIR [DATADIR]
+usage: interop.py LABELJOIN WORKDIR [DATADIR [NAMES]]
 
 LABELJOIN is the binary, WORKDIR a new directory, DATADIR a folder of real logs
-with expected.json files (left out: not used). Each case is a replay of logs:
+with expected.json files (left out: not used). NAMES, as in obd,vw,live, are how the
+names of the cases begin that are run (left out: all). Each case is a replay of logs:
 
   manifest  every file under data/ is in a manifest, with its checksum, rows,
             columns; every event read is accounted for
@@ -328,6 +329,7 @@ def features_of(event, item_id):
 def run_case(case, binary, work, book):
     con = duckdb.connect()
     con.execute("set TimeZone = 'UTC'")
+    con.execute("set enable_progress_bar = false")
     out = replay(case, binary, work / case.name)
     files = check_manifests(out)
     read = check_readers(con, files)
@@ -346,6 +348,7 @@ def run_live(binary, work, _book):
                    check=True, timeout=TIMEOUT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     con = duckdb.connect()
     con.execute("set TimeZone = 'UTC'")
+    con.execute("set enable_progress_bar = false")
     files = check_manifests(work / "demo" / "labeled")
     rows = sum(len(r) for _, r in check_readers(con, files).values())
     data = work / "demo" / "labeled" / "data"
@@ -407,6 +410,8 @@ def main():
         print("no real logs here: only generated ones are read", flush=True)
     runs = [(c.name, run_case, (c, binary, work)) for c in cases]
     runs += [("live", run_live, (binary, work)), ("schema", check_schema, (binary, work)), ("train", check_train, (binary, work))]
+    if len(sys.argv) > 4:
+        runs = [r for r in runs if r[0].startswith(tuple(sys.argv[4].split(",")))]
     # Most of it is Python, which uses one core: two processes use two.
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         attempts = list(pool.imap_unordered(attempt, runs))

@@ -14,6 +14,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import interop_digest
@@ -70,26 +72,34 @@ class Book:
 
     def read(self):
         """Has everything read. Yields for each reader what was done, in words, and the problems."""
-        for reader, tasks in self.tasks.items():
-            module, variable = READERS[reader]
-            python = interpreter_of(reader)
-            if not tasks:
-                continue
-            if python is None:
-                yield f"SKIPPED: {reader} (pip install {module}, and name that interpreter with {variable})", []
-                continue
-            problems = []
-            words = [text for text in (judge(reader, t, a, problems) for t, a in zip(tasks, ask(python, reader, tasks))) if text]
-            yield f"{reader} read {len(tasks)} times{', ' if words else ''}{', '.join(words)}", problems
+        asked = {reader: tasks for reader, tasks in self.tasks.items() if tasks}
+        with ThreadPoolExecutor(2) as pool:  # each waits for a process of its own
+            for (reader, tasks), (answers, seconds) in zip(asked.items(), pool.map(ask, asked, asked.values())):
+                if answers is None:
+                    module, variable = READERS[reader]
+                    yield f"SKIPPED: {reader} (pip install {module}, and name that interpreter with {variable})", []
+                    continue
+                problems = []
+                words = [text for text in (judge(reader, t, a, problems) for t, a in zip(tasks, answers)) if text]
+                yield f"{reader} read {len(tasks)} times in {seconds:.0f} s{', ' if words else ''}{', '.join(words)}", problems
 
 
-def ask(python, reader, tasks):
-    """What a reader finds, task by task."""
+def ask(reader, tasks):
+    """What a reader finds, task by task, and in how many seconds. None: it is not here."""
+    start, python = time.monotonic(), interpreter_of(reader)
+    answers = None if python is None else answers_of(python, reader, tasks)
+    return answers, time.monotonic() - start
+
+
+def answers_of(python, reader, tasks):
     with tempfile.TemporaryDirectory() as folder:
         asked, answered = Path(folder, "tasks.json"), Path(folder, "answers.json")
         asked.write_text(json.dumps([{k: v for k, v in t.items() if k not in ("want", "judge")} | {"values": t.get("judge") is not None}
                                      for t in tasks]), encoding="utf-8")
-        done = subprocess.run([python, __file__, reader, asked, answered], timeout=TIMEOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            done = subprocess.run([python, __file__, reader, asked, answered], timeout=TIMEOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        except subprocess.TimeoutExpired:
+            return [{"error": f"{reader} has not read it all within {TIMEOUT} s"}] * len(tasks)
         if done.returncode:
             return [{"error": f"ended with {done.returncode}: {done.stdout.decode(errors='replace')[-2000:]}"}] * len(tasks)
         return json.loads(answered.read_text(encoding="utf-8"))
@@ -138,8 +148,11 @@ def sums(rows, columns):
 def spark_session():
     from pyspark.sql import SparkSession
     os.environ["PYSPARK_PYTHON"] = sys.executable
+    # The tables are small: to compile a query takes longer than to run it.
     session = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
-               .config("spark.sql.shuffle.partitions", "1").getOrCreate())
+               .config("spark.sql.shuffle.partitions", "1").config("spark.sql.codegen.wholeStage", "false")
+               .config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+               .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC").getOrCreate())
     session.sparkContext.setLogLevel("ERROR")
     return session
 

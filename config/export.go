@@ -38,10 +38,11 @@ type Export struct {
 	// Default: small days need no more than one file. Fix it where workers share the files
 	// out.
 	Shards int64 `yaml:"shards"`
-	// About how large a day's rows in one file are, before compression, where shards is 0.
-	// From 1MiB to 1TiB.
+	// How large a file of training rows is, at most, where shards is 0: about the half of it to
+	// all of it, as the file is on disk. From 1MiB to 1TiB.
 	//
-	// Default: after compression some 50 to 100 MB, which loaders fetch in a second or two.
+	// Default: files of 128 to 256 MiB are few, and loaders fetch one in seconds; TensorFlow's
+	// guide asks for 100 MB and more.
 	ShardSize Size `yaml:"shard_size"`
 	// About how large a row group is, before compression. From 1MiB to 512MiB.
 	//

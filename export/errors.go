@@ -48,7 +48,8 @@ type MissingFileError struct {
 }
 
 func (e *MissingFileError) Error() string {
-	return fmt.Sprintf("output %s: file %s of commit %d: %s; restore the output whole from a backup, or start over with an empty output.dir and state.dir", e.Dir, e.Path, e.Number, e.Reason)
+	return fmt.Sprintf("output %s: file %s of commit %d: %s; restore the output whole from a backup, compute the day again with `labeljoin replay --replace`, or start over with an empty output.dir and state.dir",
+		e.Dir, e.Path, e.Number, e.Reason)
 }
 
 // Refusal reports that a person has to decide.

@@ -38,12 +38,12 @@ func viewCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			table, dir, opts, err := tableOf(c)
+			t, err := tableOf(c)
 			if err != nil {
 				return err
 			}
 			store := shards.Store{Endpoint: cfg.S3.Endpoint, Region: cfg.S3.Region}
-			text, err := shards.View(c.Args().First(), dir, store, table, opts)
+			text, err := shards.View(c.Args().First(), t.dir, store, t.Table, t.opts)
 			if err != nil {
 				return &terminal.UsageError{Err: err}
 			}
@@ -53,29 +53,36 @@ func viewCommand() *cli.Command {
 	}
 }
 
+// readTable is the table of an output, and how the configuration wants it exported.
+type readTable struct {
+	*export.Table
+	archive *export.Archive
+	dir     string
+	opts    shards.Options
+}
+
 // tableOf reads the manifests of the output that a command is about.
-func tableOf(c *cli.Context) (table *export.Table, dir string, opts shards.Options, err error) {
+func tableOf(c *cli.Context) (*readTable, error) {
 	cfg, err := configOf(c)
 	if err != nil {
-		return nil, "", opts, err
+		return nil, err
 	}
-	dir = cfg.Output.Dir
+	t := &readTable{dir: cfg.Output.Dir}
 	if c.IsSet("from") {
-		if dir, err = place.Abs(c.String("from")); err != nil {
-			return nil, "", opts, err
+		if t.dir, err = place.Abs(c.String("from")); err != nil {
+			return nil, err
 		}
 	}
-	archive, err := exporter.OpenArchive(c.Context, cfg, dir)
-	if err != nil {
-		return nil, "", opts, err
+	if t.archive, err = exporter.OpenArchive(c.Context, cfg, t.dir); err != nil {
+		return nil, err
 	}
-	if table, err = archive.Table(); err != nil {
-		return nil, "", opts, err
+	if t.Table, err = t.archive.Table(); err != nil {
+		return nil, err
 	}
-	if opts, err = exports.OptionsOf(cfg); err == nil {
-		err = exports.Place(c.Context, cfg, &opts)
+	if t.opts, err = exports.OptionsOf(cfg); err == nil {
+		err = exports.Place(c.Context, cfg, &t.opts)
 	}
-	return table, dir, opts, err
+	return t, err
 }
 
 func featuresCommand() *cli.Command {
@@ -96,11 +103,11 @@ func featuresCommand() *cli.Command {
 			},
 			OnUsageError: onUsageError,
 			Action: func(c *cli.Context) error {
-				table, _, _, err := tableOf(c)
+				t, err := tableOf(c)
 				if err != nil {
 					return err
 				}
-				return printSuggestions(c.App.Writer, shards.Suggest(table))
+				return printSuggestions(c.App.Writer, shards.Suggest(t.Table))
 			},
 		}},
 	}

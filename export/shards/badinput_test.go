@@ -1,8 +1,11 @@
 package shards
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
+	"path"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -58,6 +61,8 @@ func TestOtherConfiguration(t *testing.T) {
 		"columns":  func(o *Options) { o.Exclude = []string{"user_id"} },
 		"number":   func(o *Options) { o.Shards = 3 },
 		"settling": func(o *Options) { o.Settled = !o.Settled },
+		"size":     func(o *Options) { o.Shards = 0 },
+		"groups":   func(o *Options) { o.GroupBytes *= 2 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			fsys := oneRow(t)
@@ -79,6 +84,57 @@ func TestOtherConfiguration(t *testing.T) {
 				t.Errorf("version %d is the newest, %v", newest, err)
 			}
 		})
+	}
+}
+
+// TestDamagedManifest: a manifest of an export that is not what was written is refused by its full name. Once its
+// folder is removed, the day is exported again.
+func TestDamagedManifest(t *testing.T) {
+	t.Parallel()
+	fsys := oneRow(t)
+	o := testOptions(fsys)
+	want := mustExport(t, o)
+	meta := path.Join(exportsDir, "feed", metaPath(want.Day, Version{Number: 1}))
+	replaceFile(t, fsys, path.Join(meta, manifestName), []byte("{"))
+	if _, err := exportDay(t, o); err == nil || !strings.Contains(err.Error(), path.Join(meta, manifestName)) {
+		t.Errorf("got %v", err)
+	}
+	if err := fsys.RemoveAll(meta); err != nil {
+		t.Fatal(err)
+	}
+	if m := mustExport(t, o); m.Version != 1 || m.Files[0].SHA256 != want.Files[0].SHA256 {
+		t.Errorf("made version %d again, with %v", m.Version, m.Files)
+	}
+	if newest, err := whole(t, fsys); newest != 1 || err != nil {
+		t.Errorf("version %d is the newest, %v", newest, err)
+	}
+}
+
+// TestOlderManifest: a version whose manifest does not say which sizes were asked for is as it should be.
+func TestOlderManifest(t *testing.T) {
+	t.Parallel()
+	fsys := oneRow(t)
+	o := testOptions(fsys)
+	name := path.Join(metaPath(mustExport(t, o).Day, Version{Number: 1}), manifestName)
+	older := regexp.MustCompile(`,\s*"(row_group_size|config_hash)": [^,\n]*`).ReplaceAll(contents(t, fsys, name), nil)
+	if bytes.Contains(older, []byte("row_group_size")) {
+		t.Fatalf("%s", older)
+	}
+	replaceFile(t, fsys, path.Join(exportsDir, "feed", name), older)
+	if r, err := exportDay(t, o); err != nil || r.Made || r.Stale {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func replaceFile(t *testing.T, fsys vfs.FS, name string, data []byte) {
+	t.Helper()
+	f, err := fsys.Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -169,18 +169,9 @@ func TestDamagedInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := path.Join(outputDir, table.Files[0].Path)
-	damaged, err := fsys.Create(name, vfs.WriteCategoryUnspecified)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := damaged.Write(bytes.Repeat([]byte("x"), int(table.Files[0].Bytes))); err != nil {
-		t.Fatal(err)
-	}
-	if err := damaged.Close(); err != nil {
-		t.Fatal(err)
-	}
+	replaceFile(t, fsys, name, bytes.Repeat([]byte("x"), int(table.Files[0].Bytes)))
 	_, err = exportFrom(archive, testOptions(fsys))
-	if _, ok := errors.AsType[*export.MissingFileError](err); !ok {
+	if _, ok := errors.AsType[*export.MissingFileError](err); !ok || !strings.Contains(err.Error(), "replay --replace") {
 		t.Errorf("got %v, want that the file is not what was committed", err)
 	}
 	if !missing(fsys, "dt=2026-11-22") {

@@ -1,13 +1,13 @@
 package shards
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
-	"math/bits"
 	"path"
 	"slices"
 	"time"
@@ -190,6 +190,9 @@ func (d *dayExport) newestManifest(result *Result) (m *Manifest, hash string, er
 func (d *dayExport) stale(m *Manifest) bool {
 	now := d.manifest()
 	now.Method.GroupRows, now.Method.Shards = m.Method.GroupRows, m.Method.Shards
+	if m.Method.GroupBytes == 0 && m.Method.ShardBytes == 0 { // it does not say
+		now.Method.GroupBytes, now.Method.ShardBytes = 0, 0
+	}
 	same := func(x, y any) bool {
 		a, errA := encode(x)
 		b, errB := encode(y)
@@ -217,7 +220,10 @@ func (d *dayExport) make(ctx context.Context, parent string) (m *Manifest, err e
 	if err := d.spillDay(ctx, s); err != nil {
 		return nil, err
 	}
-	shards := d.sizes(s)
+	shards, err := d.sizes(ctx, s)
+	if err != nil {
+		return nil, err
+	}
 	if err := d.beginReview(); err != nil {
 		return nil, err
 	}
@@ -256,19 +262,6 @@ func (d *dayExport) buckets() int {
 		size += max(f.Bytes*4, f.Rows*int64(len(d.plan.read))*9)
 	}
 	return int(min(size/d.opts.Memory+1, most))
-}
-
-// sizes is how many files a split has. It also fixes the row groups. Both follow from
-// the rows alone, however the files are cut that they were read from.
-func (d *dayExport) sizes(s *spill) (shards int) {
-	const most, unit = 1 << 20, 1 << 10
-	row := max(s.size/max(s.rows, 1), 1)
-	d.groupRows = int(min(max(d.opts.GroupBytes/row/unit*unit, unit), most))
-	if d.opts.Shards > 0 {
-		return d.opts.Shards
-	}
-	want := s.size / d.opts.ShardBytes
-	return min(1<<bits.Len64(uint64(want)), MaxShards)
 }
 
 // write settles bucket after bucket and writes its rows into the files of the splits.
@@ -314,8 +307,8 @@ func (d *dayExport) unstage(files []File) {
 	}
 }
 
-// publish makes the version visible: its files first, then what is said of them, and at
-// last _SUCCESS, without which no reader takes the version for whole.
+// publish makes the version visible: its files and what is said of them, and at last _SUCCESS, without which no
+// reader takes the version for whole.
 func (d *dayExport) publish(ctx context.Context, m *Manifest, beside []Object) error {
 	data, err := encode(m)
 	if err != nil {
@@ -331,27 +324,54 @@ func (d *dayExport) publish(ctx context.Context, m *Manifest, beside []Object) e
 		d.unstage(m.Files)
 		return err
 	}
-	if err := d.bucket.SyncDir(stagingDir); err != nil {
-		return err
+	staged, err := d.stageObjects(append(beside, Object{schemaName, schema}, Object{manifestName, data}))
+	if err != nil {
+		d.unstage(m.Files)
+		return fmt.Errorf("publish %s: %w", d.day, err)
 	}
-	moves := make([]bucket.Move, len(m.Files))
-	for i := range m.Files {
-		moves[i] = bucket.Move{From: m.Files[i].staging, To: m.Files[i].Path}
+	staged = append(staged, m.Files...)
+	moves := make([]bucket.Move, len(staged))
+	for i := range staged {
+		moves[i] = bucket.Move{From: staged[i].staging, To: staged[i].Path}
 	}
 	if err := d.bucket.Publish(moves); err != nil {
 		return err
 	}
 	if d.bucket.Direct() {
-		d.unstage(m.Files)
+		d.unstage(staged)
 	}
-	meta := metaPath(d.day, d.version)
-	for _, object := range append(beside, Object{schemaName, schema}, Object{manifestName, data},
-		Object{successName, nil}) {
-		if err := d.bucket.CreateIfAbsent(path.Join(meta, object.Name), object.Data); err != nil {
-			return fmt.Errorf("publish %s: %w", d.day, err)
-		}
+	if err := d.bucket.CreateIfAbsent(path.Join(metaPath(d.day, d.version), successName), nil); err != nil {
+		return fmt.Errorf("publish %s: %w", d.day, err)
 	}
 	return d.writeCard()
+}
+
+// stageObjects stages what lies beside the version, so that all of it is published at once. What was staged
+// before an error is removed.
+func (d *dayExport) stageObjects(objects []Object) (staged []File, err error) {
+	for i := range objects {
+		o := &objects[i]
+		f := File{Path: path.Join(metaPath(d.day, d.version), o.Name), staging: path.Join(stagingDir,
+			fmt.Sprintf("%s-%s-%s", d.day, d.token, o.Name))}
+		staged = append(staged, f)
+		if err := d.stageObject(f.staging, o.Data); err != nil {
+			d.unstage(staged)
+			return nil, err
+		}
+	}
+	return staged, nil
+}
+
+func (d *dayExport) stageObject(name string, data []byte) error {
+	w, err := d.bucket.Stage(name)
+	if err != nil {
+		return err
+	}
+	defer w.Discard()
+	if _, err := w.Write(bytes.Clone(data)); err != nil { // vfs.File may modify what it is given
+		return err
+	}
+	return w.Finish()
 }
 
 // manifest is what is known of a version before it is made.
@@ -360,7 +380,8 @@ func (d *dayExport) manifest() *Manifest {
 	m := &Manifest{
 		Format: manifestFormat, Name: o.Name, Day: d.day, Version: d.version.Number, Partial: d.version.Partial,
 		Created: o.Created.UTC().Format("2006-01-02T15:04:05Z"), Software: o.Version, FileFormat: o.Format, Config: o.Config,
-		Counts: d.counts, Files: []File{}, Splits: []SplitFacts{}, Unfit: []Unfit{}, Labels: []LabelFacts{},
+		ConfigHash: o.ConfigHash,
+		Counts:     d.counts, Files: []File{}, Splits: []SplitFacts{}, Unfit: []Unfit{}, Labels: []LabelFacts{},
 		Method: Method{
 			Settle: settleName(o.Settled), OrderSalt: "order:" +
 				o.Seed, SplitBy: o.Splits.By, SplitOf: o.Splits.Column, SplitSalt: o.Splits.Salt,
@@ -382,6 +403,12 @@ func (d *dayExport) manifest() *Manifest {
 		if n > 0 {
 			m.Unfit = append(m.Unfit, Unfit{Column: d.plan.read[i].Name, Values: n})
 		}
+	}
+	if o.Shards == 0 {
+		m.Method.ShardBytes = o.ShardBytes
+	}
+	if o.Format == FormatParquet {
+		m.Method.GroupBytes = o.GroupBytes
 	}
 	d.source(&m.Source)
 	return m

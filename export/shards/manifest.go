@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -33,9 +34,12 @@ type Manifest struct {
 	Counts     Counts       `json:"rows"`
 	Unfit      []Unfit      `json:"unfit_values"`
 
-	Method  Method        `json:"method"`
-	Labels  []LabelFacts  `json:"labels"`
-	Config  string        `json:"config"`
+	Method Method       `json:"method"`
+	Labels []LabelFacts `json:"labels"`
+	Config string       `json:"config"`
+	// ConfigHash is the hash of the configuration, as Source.RulesHashes has those that decided rows.
+	ConfigHash string `json:"config_hash,omitzero"`
+
 	Source  SourceFacts   `json:"source"`
 	Columns []ColumnFacts `json:"columns"`
 
@@ -77,6 +81,10 @@ type Method struct {
 	ByLabel   map[string]float64 `json:"negatives_by_label,omitempty"`
 	Shards    int                `json:"shards"`
 	GroupRows int                `json:"row_group_rows,omitzero"`
+	// ShardBytes is the size that Shards follows from; 0: it was fixed. GroupBytes is the same of GroupRows.
+	// Versions of before them have neither.
+	ShardBytes int64 `json:"shard_size,omitzero"`
+	GroupBytes int64 `json:"row_group_size,omitzero"`
 }
 
 // LabelFacts are a label's window and aggregate.
@@ -151,7 +159,7 @@ func readManifest(b bucket.Bucket, day string, v Version) (m *Manifest, hash str
 	}
 	m = &Manifest{}
 	if err := json.Unmarshal(data, m, json.RejectUnknownMembers(true)); err != nil {
-		return nil, "", &ManifestError{Path: name, Err: err}
+		return nil, "", &ManifestError{Path: strings.TrimSuffix(b.String(), "/") + "/" + name, Err: err}
 	}
 	return m, hashOf(data), nil
 }
@@ -163,7 +171,8 @@ type ManifestError struct {
 }
 
 func (e *ManifestError) Error() string {
-	return fmt.Sprintf("%s: %v: it was changed from outside, or is of another version of labeljoin: restore it, or export under another name", e.Path, e.Err)
+	return fmt.Sprintf("%s: %v: it was changed from outside, or a newer labeljoin wrote it: restore it, or remove its folder and export the day again",
+		e.Path, e.Err)
 }
 
 func (e *ManifestError) Unwrap() error { return e.Err }

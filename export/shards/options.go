@@ -115,7 +115,7 @@ type Options struct {
 
 	Format     Format
 	Shards     int   // files of each split; 0: by ShardBytes
-	ShardBytes int64 // about how large a file of training rows is, before compression
+	ShardBytes int64 // how large a file of training rows is, at most and about
 	GroupBytes int64 // about how large a row group is, before compression
 	Seed       string
 	Splits     Splits

@@ -21,6 +21,7 @@ type Log struct {
 	bucket    bucket.Bucket
 	dir       string
 	partition int
+	recent    recent
 }
 
 // Open returns the log of a partition in a bucket. Nothing is read yet: an output that
@@ -68,7 +69,7 @@ func (l *Log) readAny(n uint64) (*Operation, error) {
 	if err != nil {
 		return nil, err
 	}
-	op, err := decode(data)
+	op, err := l.recent.decode(data)
 	if err != nil {
 		return nil, l.chainError(n, err.Error())
 	}

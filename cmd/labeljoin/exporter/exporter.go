@@ -33,6 +33,7 @@ type Exporting struct {
 	Out, Talk    io.Writer
 
 	toldLabels bool
+	exporter   *shards.Exporter // holds the export's lock; nil before the first day and while the command waits
 }
 
 // ReadDays lists the days from one to another.
@@ -98,13 +99,9 @@ func (r *Exporting) Run(ctx context.Context) (err error) {
 	if g := exports.GateOf(r.Config, r.From, archive, r.Allow); g != nil {
 		r.Opts.Review = g.Begin
 	}
-	e, err := shards.New(archive, r.Opts)
-	if err != nil {
-		return r.hint(err)
-	}
-	defer func() { err = errors.Join(err, e.Close()) }()
+	defer func() { err = errors.Join(err, r.release()) }()
 	for ; day < len(r.days); day++ {
-		result, err := r.export(ctx, archive, e, r.days[day])
+		result, err := r.export(ctx, archive, r.days[day])
 		line.End()
 		if _, none := errors.AsType[*shards.NoDayError](err); none && len(r.days) > 1 {
 			fmt.Fprintf(r.Talk, "%s: there are no rows\n", shards.DayName(r.days[day]))
@@ -113,7 +110,7 @@ func (r *Exporting) Run(ctx context.Context) (err error) {
 		if err != nil {
 			return r.hint(err)
 		}
-		if _, err := fmt.Fprintln(r.Out, exportLine(&result, e.Root(), r.Opts.ConfigHash)); err != nil {
+		if _, err := fmt.Fprintln(r.Out, exportLine(&result, r.Opts.Root(), r.Opts.ConfigHash)); err != nil {
 			return err
 		}
 	}
@@ -149,9 +146,8 @@ func (r *Exporting) hint(err error) error {
 // lookAgainAfter is how long to wait before a day is looked at again.
 const lookAgainAfter = 5 * time.Second
 
-// export exports a day, and waits for it if that is wished.
-func (r *Exporting) export(ctx context.Context, archive *export.Archive, e *shards.Exporter,
-	day events.Time) (shards.Result, error) {
+// export exports a day, and waits for it if that is wished. Meanwhile others may export.
+func (r *Exporting) export(ctx context.Context, archive *export.Archive, day events.Time) (shards.Result, error) {
 	said := ""
 	for {
 		table, err := archive.Table()
@@ -159,11 +155,7 @@ func (r *Exporting) export(ctx context.Context, archive *export.Archive, e *shar
 			return shards.Result{}, err
 		}
 		r.tellOtherLabels(table)
-		result, err := e.Day(ctx, table, day)
-		notReady, waits := errors.AsType[*shards.NotReadyError](err)
-		if waits {
-			notReady.Now = events.At(time.Now())
-		}
+		result, err := r.attempt(ctx, archive, table, day)
 		if again, gone := errors.AsType[*shards.GoneFileError](err); gone {
 			now, err := archive.Table()
 			if err != nil {
@@ -174,15 +166,16 @@ func (r *Exporting) export(ctx context.Context, archive *export.Archive, e *shar
 			}
 			return result, again
 		}
-		_, absent := errors.AsType[*shards.NoDayError](err)
-		absent = absent && !shards.ReadinessOf(&table.Last, r.Opts.Rules, day, r.Opts.Settled).Ready
-		if !r.Wait || !waits && !absent || waits && notReady.Ended {
+		kind := r.waitsFor(err, table, day)
+		if kind == "" {
 			return result, err
 		}
-		// It is said once, and once more when the day is overdue.
-		if overdue := fmt.Sprint(waits && notReady.Overdue(notReady.Now)); overdue != said {
+		if err := r.release(); err != nil {
+			return result, err
+		}
+		if kind != said {
 			fmt.Fprintf(r.Talk, "waiting: %v\n", err)
-			said = overdue
+			said = kind
 		}
 		select {
 		case <-ctx.Done():
@@ -190,6 +183,50 @@ func (r *Exporting) export(ctx context.Context, archive *export.Archive, e *shar
 		case <-time.After(lookAgainAfter):
 		}
 	}
+}
+
+// attempt exports a day as it is now.
+func (r *Exporting) attempt(ctx context.Context, archive *export.Archive, table *export.Table,
+	day events.Time) (result shards.Result, err error) {
+	if r.exporter == nil {
+		if r.exporter, err = shards.New(archive, r.Opts); err != nil {
+			return result, err
+		}
+	}
+	result, err = r.exporter.Day(ctx, table, day)
+	if notReady, waits := errors.AsType[*shards.NotReadyError](err); waits {
+		notReady.Now = events.At(time.Now())
+	}
+	return result, err
+}
+
+// release lets others export.
+func (r *Exporting) release() error {
+	if r.exporter == nil {
+		return nil
+	}
+	err := r.exporter.Close()
+	r.exporter = nil
+	return err
+}
+
+// waitsFor is what --wait waits for after an error, so that it is said once, and once more when a day is overdue.
+// Empty: it does not wait.
+func (r *Exporting) waitsFor(err error, table *export.Table, day events.Time) string {
+	if !r.Wait {
+		return ""
+	}
+	if notReady, ok := errors.AsType[*shards.NotReadyError](err); ok && !notReady.Ended {
+		return fmt.Sprint("the day, overdue: ", notReady.Overdue(notReady.Now))
+	}
+	_, absent := errors.AsType[*shards.NoDayError](err)
+	if absent && !shards.ReadinessOf(&table.Last, r.Opts.Rules, day, r.Opts.Settled).Ready {
+		return "rows of the day"
+	}
+	if _, locked := errors.AsType[*shards.LockedError](err); locked && !errors.Is(err, fs.ErrPermission) {
+		return "another process that exports"
+	}
+	return ""
 }
 
 // OpenArchive opens the output that is read.
@@ -272,10 +309,11 @@ func (r *Exporting) tell(archive *export.Archive) error {
 			w.Line("%v", &shards.NotReadyError{Day: name, Readiness: listed[at].Readiness, Settled: r.Opts.Settled,
 				Now: events.At(time.Now())})
 		case listed[at].Version.Number > 0 && !r.Opts.Refresh:
-			w.Line("%s: %d rows in %d files; it is exported already, as %s", name, listed[at].Rows, listed[at].Files,
+			w.Line("%s: %d rows, of %d files of the output; it is exported already, as %s", name, listed[at].Rows,
+				listed[at].Files,
 				listed[at].Version)
 		default:
-			w.Line("%s: %d rows in %d files would be exported to %s", name, listed[at].Rows, listed[at].Files,
+			w.Line("%s: %d rows, of %d files of the output, would be exported to %s", name, listed[at].Rows, listed[at].Files,
 				r.Opts.Root())
 		}
 	}

@@ -126,7 +126,11 @@ func duckValue(kind, x string) string {
 // duckTime is x as a time, in nanoseconds; NULL where it is not plainly written. A number counts units of so many
 // nanoseconds.
 func duckTime(x string, unit int64) string {
-	const pattern = `(?:18|19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?(?:Z|[-+](?:[01][0-9]|2[0-3]):[0-5][0-9])`
+	const (
+		day     = `(?:18|19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}`
+		clock   = `(?:[01][0-9]|2[0-3]):[0-5][0-9]`
+		pattern = day + `T` + clock + `:[0-5][0-9](?:\.[0-9]{1,9})?(?:Z|[-+]` + clock + `)`
+	)
 	text := "json_extract_string(" + x + ", '$')"
 	offset := func(part int) string {
 		return fmt.Sprintf(`TRY_CAST(regexp_extract(%s, '([-+])([0-9]{2}):([0-9]{2})$', %d) AS BIGINT)`, text, part)
@@ -136,7 +140,8 @@ func duckTime(x string, unit int64) string {
       WHEN json_type(%[1]s) = 'VARCHAR' AND regexp_full_match(%[2]s, '%[4]s')
       THEN epoch_us(TRY_CAST(concat(left(%[2]s, 10), ' ', substr(%[2]s, 12, 8)) AS TIMESTAMP)) * 1000
         + CAST(rpad(regexp_extract(%[2]s, '\.([0-9]+)', 1), 9, '0') AS BIGINT)
-        - coalesce((%[5]s * 60 + %[6]s) * 60000000000, 0) * CASE WHEN regexp_matches(%[2]s, '-[0-9]{2}:[0-9]{2}$') THEN -1 ELSE 1 END
+        - coalesce((%[5]s * 60 + %[6]s) * 60000000000, 0)
+          * CASE WHEN regexp_matches(%[2]s, '-[0-9]{2}:[0-9]{2}$') THEN -1 ELSE 1 END
     END`, x, text, unit, pattern, offset(2), offset(3))
 }
 
@@ -144,14 +149,16 @@ func duckTime(x string, unit int64) string {
 func (r *PlanRaw) duckStart() string {
 	return fmt.Sprintf(`WHEN line IS NULL THEN 'it is NULL'
       WHEN event IS NULL
-      THEN 'it is no object of strict JSON on one line, with at most %d bytes, %d objects and lists in each other, and without -0'
+      THEN 'it is no object of strict JSON on one line, with at most %d bytes and %d levels, and without -0'
       WHEN len(list_filter(list_transform(list_filter(list_prepend(event, json_extract(event, '$..*')),
-        lambda x: starts_with(CAST(x AS VARCHAR), '{')), lambda x: json_keys(x)), lambda k: len(k) <> list_unique(k))) > 0
+        lambda x: starts_with(CAST(x AS VARCHAR), '{')), lambda x: json_keys(x)),
+        lambda k: len(k) <> list_unique(k))) > 0
       THEN 'an object has two members of one name'
       WHEN NOT named AND NOT (%s AND len(json_keys(event)) = 1) THEN 'request_id is not given'
       WHEN ts IS NULL THEN 'its time is no whole number, and not written like 2026-01-31T23:59:59.999Z'
       WHEN NOT named THEN NULL
-      WHEN NOT %s THEN 'request_id is no text of 1 to %d bytes'`, r.MaxBytes, r.MaxDepth, duckGiven("f[3]"), r.duckID("f[1]"), r.MaxID)
+      WHEN NOT %s THEN 'request_id is no text of 1 to %d bytes'`,
+		r.MaxBytes, r.MaxDepth, duckGiven("f[3]"), r.duckID("f[1]"), r.MaxID)
 }
 
 // duckFeatures is what is wrong with the names of features, as parts of a CASE: no feature may have the column of a
@@ -163,7 +170,8 @@ func duckFeatures(of string, names PlanNames) string {
 		declared = "k IN (" + names.Exact + ") OR "
 	}
 	return fmt.Sprintf(`WHEN NOT %s THEN 'features is no object'
-      WHEN list_contains(json_type(%s, '$.*'), 'OBJECT') THEN 'features hold an object, whose members have columns of their own'
+      WHEN list_contains(json_type(%s, '$.*'), 'OBJECT')
+      THEN 'features hold an object, whose members have columns of their own'
       WHEN len(list_filter(json_keys(%s), lambda k: NOT (%s%s))) > 0
       THEN 'a feature has a name that is not plain, or that differs from a declared one in case only'`,
 		duckMaybe("object", of), of, of, declared, plain)

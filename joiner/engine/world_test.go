@@ -24,7 +24,8 @@ import (
 
 var (
 	seedsFlag = flag.Int("seeds", 0, "how many histories each property is held against; 0 is the property's own number")
-	seedFlag  = flag.Uint64("seed", 0, "hold properties against the history of this seed only")
+	seedFlag  = flag.Uint64("seed", 0,
+		"hold properties against the history of this seed only, or with -seeds of so many from it on")
 )
 
 // forSeeds holds a property against histories. To see one again:
@@ -33,16 +34,18 @@ var (
 func forSeeds(t *testing.T, n int, property func(t *testing.T, seed uint64)) {
 	t.Helper()
 	t.Parallel()
-	if *seedFlag != 0 {
-		property(t, *seedFlag)
-		return
-	}
-	if *seedsFlag > 0 {
+	first := uint64(1)
+	switch {
+	case *seedFlag != 0:
+		first, n = *seedFlag, max(1, *seedsFlag)
+	case *seedsFlag > 0:
 		n = *seedsFlag
-	} else if n = n/fewer + 1; testing.Short() {
-		n = n/10 + 1
+	default:
+		if n = n/fewer + 1; testing.Short() {
+			n = n/10 + 1
+		}
 	}
-	for seed := uint64(1); seed <= uint64(n); seed++ {
+	for seed := first; seed < first+uint64(n); seed++ {
 		property(t, seed)
 		if t.Failed() {
 			t.Fatalf("%s fails; to see it again: go test ./joiner/engine -run '^%s$' -seed %d", t.Name(), t.Name(), seed)
@@ -110,7 +113,8 @@ func (w *world) options(st engine.Store, stop int) engine.Options {
 		Decoders:  w.History.Decoders(),
 		MaxFuture: w.History.MaxFuture, MaxAge: w.History.MaxAge,
 		OutcomesPerRequest: w.limit,
-		Replay:             w.Replay, Roll: w.Roll, DayAfter: w.days, Store: piecemeal{st, w.IntN(4)}, Output: w.out, Publisher: w.labels,
+		Replay:             w.Replay, Roll: w.Roll, DayAfter: w.days, Store: piecemeal{st,
+			w.IntN(4)}, Output: w.out, Publisher: w.labels,
 	}
 	if w.decoder != nil {
 		o.Decoders = [events.Kinds]jsonevent.Decoder{*w.decoder, *w.decoder}

@@ -34,6 +34,8 @@ type HomeLabel struct {
 	Rows, Positive  uint64
 	Unknown         uint64   // rows in which it is null
 	Rate, UsualRate *float64 // nil: nothing is known
+	// DayBefore and WeekBefore are the rates of the same hour then; nil: nothing is known.
+	DayBefore, WeekBefore *float64
 }
 
 // RateText is the rate in words.
@@ -41,6 +43,11 @@ func (l HomeLabel) RateText() string { return partText(l.Rate, "unknown") }
 
 // UsualText is what is usual at that hour, in words.
 func (l HomeLabel) UsualText() string { return partText(l.UsualRate, "not known yet") }
+
+// BeforeText are the rates of a day and of a week before, in words.
+func (l HomeLabel) BeforeText() string {
+	return "a day before: " + partText(l.DayBefore, "not known") + ", a week before: " + partText(l.WeekBefore, "not known")
+}
 
 func partText(part *float64, none string) string {
 	if part == nil {

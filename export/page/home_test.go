@@ -26,12 +26,13 @@ func TestHomeShowsLabels(t *testing.T) {
 	rate := 0.021
 	var out bytes.Buffer
 	if err := page.WriteHome(&out, &page.Home{Name: "feed", Ready: true, Refresh: 10, Hour: "2026-11-21T10:00Z",
-		Labels: []page.HomeLabel{{Name: script, Rows: 1000, Positive: 21, Rate: &rate}},
+		Labels: []page.HomeLabel{{Name: script, Rows: 1000, Positive: 21, Rate: &rate, DayBefore: new(0.034)}},
 		Alarms: []page.HomeAlarm{{Kind: "rate", From: "2026-11-21T10:00Z", Text: script + strings.Repeat("x", 100_000)}}}); err != nil {
 		t.Fatal(err)
 	}
 	html := out.String()
-	for _, want := range []string{"2.1 %", "usual: not known yet", "21 positive of 1000 rows", "&lt;script&gt;"} {
+	for _, want := range []string{"2.1 %", "usual: not known yet",
+		"a day before: 3.4 %, a week before: not known", "21 positive of 1000 rows", "&lt;script&gt;"} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the page has no %q", want)
 		}

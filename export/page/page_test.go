@@ -116,6 +116,18 @@ func TestHostileNamesAreText(t *testing.T) {
 	}
 }
 
+// TestNotesAreShownWhole: what the page itself says is no name that is cut.
+func TestNotesAreShownWhole(t *testing.T) {
+	note := strings.Repeat("a sentence of a note. ", 12)
+	var out bytes.Buffer
+	if err := page.WriteFeatures(&out, &page.DayPage{Name: "feed", Day: "2026-11-21", Note: note}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), note) {
+		t.Errorf("the page is %s", &out)
+	}
+}
+
 // TestViewsShowText: hostile names and values are text on every page of a running joiner.
 func TestViewsShowText(t *testing.T) {
 	for name, html := range views(t) {

@@ -113,8 +113,8 @@ func (w *world) options(st engine.Store, stop int) engine.Options {
 		Decoders:  w.History.Decoders(),
 		MaxFuture: w.History.MaxFuture, MaxAge: w.History.MaxAge,
 		OutcomesPerRequest: w.limit,
-		Replay:             w.Replay, Roll: w.Roll, DayAfter: w.days, Store: piecemeal{st,
-			w.IntN(4)}, Output: w.out, Publisher: w.labels,
+		Replay:             w.Replay, Roll: w.Roll, DayAfter: w.days,
+		Store: piecemeal{st, w.IntN(4)}, Output: w.out, Publisher: w.labels,
 	}
 	if w.decoder != nil {
 		o.Decoders = [events.Kinds]jsonevent.Decoder{*w.decoder, *w.decoder}

@@ -123,6 +123,9 @@ func TestFollower(t *testing.T) {
 	if s == nil || len(s.Labels) != 1 || s.Labels[0].Rate == nil || *s.Labels[0].Rate != 0.05 || s.Labels[0].Usual == nil || s.Hour != "2026-11-22T11:00Z" {
 		t.Fatalf("the status is %+v", s)
 	}
+	if l := s.Labels[0]; l.DayBefore == nil || *l.DayBefore != 0.05 || l.WeekBefore != nil {
+		t.Errorf("a day before it was %v, a week before %v", l.DayBefore, l.WeekBefore)
+	}
 	dead := start.AddDate(0, 0, 3)
 	w.hour(dead.Add(time.Hour), 0, 20)
 	w.look(f)

@@ -37,6 +37,9 @@ type LabelStatus struct {
 	Positive uint64   `json:"positive"`
 	Rate     *float64 `json:"rate,omitempty"`  // absent where nothing is known
 	Usual    *float64 `json:"usual,omitempty"` // of the same hour on the days before; absent: there were none
+	// DayBefore and WeekBefore are the rates of the same hour then; absent: nothing is known of it.
+	DayBefore  *float64 `json:"day_before,omitempty"`
+	WeekBefore *float64 `json:"week_before,omitempty"`
 }
 
 // AlarmStatus is an alarm that goes on.
@@ -72,11 +75,12 @@ func (f *Follower) Status() *Status {
 	s := &Status{}
 	hour := next - 1
 	now, past := f.watch.Hour(hour)
+	day, week := f.watch.Table().Sum(health.All, hour-24, hour-23), f.watch.Table().Sum(health.All, hour-7*24, hour-7*24+1)
 	if now.Rows > 0 || past.Rows > 0 {
 		s.Hour = hour.String()
 		for i, label := range f.watch.Table().Labels {
 			l := LabelStatus{Label: label, Rows: now.Rows, Known: now.Labels[i].Known, Positive: now.Labels[i].Positive}
-			l.Rate, l.Usual = rate(&now, i), rate(&past, i)
+			l.Rate, l.Usual, l.DayBefore, l.WeekBefore = rate(&now, i), rate(&past, i), rate(&day, i), rate(&week, i)
 			s.Labels = append(s.Labels, l)
 		}
 	}
@@ -164,6 +168,12 @@ func (s *Status) Print(lines io.Writer) {
 		text := fmt.Sprintf("positive in %s of %d rows of the hour from %s", health.Percent(*l.Rate), l.Rows, s.Hour)
 		if l.Usual != nil {
 			text += fmt.Sprintf("; usual is %s", health.Percent(*l.Usual))
+		}
+		if l.DayBefore != nil {
+			text += fmt.Sprintf("; a day before %s", health.Percent(*l.DayBefore))
+		}
+		if l.WeekBefore != nil {
+			text += fmt.Sprintf("; a week before %s", health.Percent(*l.WeekBefore))
 		}
 		fmt.Fprintf(lines, "label %s\t%s\n", l.Label, text)
 	}

@@ -29,7 +29,8 @@ func serveHome(w http.ResponseWriter, r *http.Request, name string, now engine.S
 		h.Hour = l.Hour
 		for _, one := range l.Labels {
 			h.Labels = append(h.Labels, page.HomeLabel{Name: one.Label, Rows: one.Rows, Positive: one.Positive,
-				Unknown: one.Rows - one.Known, Rate: one.Rate, UsualRate: one.Usual})
+				Unknown: one.Rows - one.Known, Rate: one.Rate, UsualRate: one.Usual,
+				DayBefore: one.DayBefore, WeekBefore: one.WeekBefore})
 		}
 		for _, a := range l.Alarms {
 			h.Alarms = append(h.Alarms, page.HomeAlarm{Kind: a.Kind, From: a.From, Text: a.Words()})

@@ -46,7 +46,8 @@ func (l HomeLabel) UsualText() string { return partText(l.UsualRate, "not known 
 
 // BeforeText are the rates of a day and of a week before, in words.
 func (l HomeLabel) BeforeText() string {
-	return "a day before: " + partText(l.DayBefore, "not known") + ", a week before: " + partText(l.WeekBefore, "not known")
+	return "a day before: " + partText(l.DayBefore, "not known") + ", a week before: " + partText(l.WeekBefore,
+		"not known")
 }
 
 func partText(part *float64, none string) string {

@@ -24,7 +24,7 @@ type holding struct {
 	entry   *entry
 }
 
-// verdict is one request that was read: decided, set aside or rejected.
+// requestRead is one request that was read: decided, set aside or rejected.
 type requestRead struct {
 	at       events.Origin
 	data     []byte
@@ -51,7 +51,7 @@ const (
 	requestElsewhere // it is of another pass
 )
 
-// verdicts are those of a batch, and the rows that are written of it. Their memory is used again.
+// requestsRead are those of a batch, and the rows that are written of it. Their memory is used again.
 type requestsRead struct {
 	list []requestRead
 	n    int

@@ -184,6 +184,10 @@ const (
 // Integer reports whether the aggregate's column is INT32 rather than DOUBLE.
 func (a Agg) Integer() bool { return a == AggAny || a == AggCount || a == AggTruth }
 
+// OfValues reports whether the aggregate is of the values of outcomes: one without a value
+// has no part in it.
+func (a Agg) OfValues() bool { return a >= AggSum && a <= AggLast }
+
 // within reports whether an outcome counts for the label that comes a delay after its
 // request, if it does not come more than the clocks' skew before it.
 func (l *Label) within(delay time.Duration) bool {

@@ -17,6 +17,8 @@ type Coverage struct {
 	// Types are those of the outcomes, as far as they were looked at: of all outcomes if a
 	// label is not Matched, and no more than a dozen.
 	Types []string
+	// Impressed says that an outcome of the log is an impression, where negatives need one.
+	Impressed bool
 	// Requests counts the requests by the day (UTC, since 1970-01-01) of their time.
 	Requests map[int64]int64
 }
@@ -24,9 +26,10 @@ type Coverage struct {
 // LabelCoverage is how the outcomes cover a label.
 type LabelCoverage struct {
 	// Matched says that an outcome of the log, whether it has a request or not, meets what
-	// the condition says of the outcome alone. It is true of a label of other labels.
+	// the condition says of the outcome alone, and has a value where the label is made of
+	// values. It is true of a label of other labels.
 	Matched bool
-	// Fault is why the condition could not be evaluated for an outcome, if that was so.
+	// Fault is why the condition or the value could not be evaluated for an outcome, if that was so.
 	Fault string
 	// Before counts the requests whose window had ended before the first outcome, After those
 	// stamped after the last one, and Covered the others.
@@ -41,8 +44,9 @@ const mostTypes = 12
 // matches finds out, in several goroutines, which labels have an outcome that meets their
 // condition.
 type matches struct {
-	labels []labelMatch
-	left   atomic.Int64 // labels without one
+	labels    []labelMatch
+	impressed atomic.Bool  // some outcome is an impression, or none is needed
+	left      atomic.Int64 // labels without one, and impressions
 }
 
 type labelMatch struct {
@@ -52,6 +56,11 @@ type labelMatch struct {
 
 func newMatches(rules *joiner.Rules) *matches {
 	m := &matches{labels: make([]labelMatch, len(rules.Labels))}
+	if rules.Negatives == joiner.NegativesSeen && rules.Impression != nil {
+		m.left.Add(1)
+	} else {
+		m.impressed.Store(true)
+	}
 	for i := range rules.Labels {
 		if rules.Labels[i].Of != nil {
 			m.labels[i].found.Store(true)
@@ -76,24 +85,45 @@ func (w *worker) match(o *events.Outcome) {
 		w.types = append(w.types, strings.Clone(o.Type)) // what it is part of is large
 	}
 	m, rules := w.j.matches, w.j.o.Rules
+	if !m.impressed.Load() && rules.Impression(o) && m.impressed.CompareAndSwap(false, true) {
+		m.left.Add(-1)
+	}
 	for i := range m.labels {
 		l, label := &m.labels[i], &rules.Labels[i]
 		if l.found.Load() {
 			continue
 		}
-		if label.When(o) {
-			if l.found.CompareAndSwap(false, true) {
+		why := ""
+		switch {
+		case label.When(o):
+			if has, fault := hasValue(label, o); has && l.found.CompareAndSwap(false, true) {
 				m.left.Add(-1)
+			} else {
+				why = fault
 			}
-			continue
+		case label.Fault != nil && l.fault.Load() == nil:
+			why = label.Fault(o)
 		}
-		if label.Fault == nil || l.fault.Load() != nil {
-			continue
-		}
-		if why := label.Fault(o); why != "" {
+		if why != "" {
 			l.fault.CompareAndSwap(nil, &why)
 		}
 	}
+}
+
+// hasValue reports whether an outcome has what a label is made of, and else why that cannot
+// be evaluated, if that is so. What needs the request may be there in a row all the same.
+func hasValue(label *joiner.Label, o *events.Outcome) (has bool, fault string) {
+	switch {
+	case !label.Agg.OfValues() || label.Votes != nil:
+		return true, ""
+	case label.Number == nil:
+		return o.HasValue || label.Pair != nil, ""
+	}
+	number, err := label.Number(o, &events.Request{}, -1)
+	if err != nil {
+		return false, err.Error()
+	}
+	return number.Has, ""
 }
 
 // matchOther does so with an outcome of an id that is not joined.
@@ -109,6 +139,7 @@ func (w *worker) matchOther(data []byte) {
 // heard takes what the workers have found in the end.
 func (j *join) heard() {
 	c := &j.result.Coverage
+	c.Impressed = j.matches.impressed.Load()
 	for i := range c.Labels {
 		l := &j.matches.labels[i]
 		c.Labels[i].Matched = l.found.Load()

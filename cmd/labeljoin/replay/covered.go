@@ -63,18 +63,25 @@ func nextDay(ts events.Time) string { return tablelog.DayName((ts - 1).Add(24 * 
 
 // matched looks whether every label has an outcome that matches it.
 func (v *evidence) matched(c *batch.Coverage, rules *joiner.Rules) error {
+	if !c.Impressed {
+		return v.refuse("no outcome of the whole log meets join.impression: none of %d outcomes (types: %s) does, "+
+			"and every negative would be left out as unseen. Look at join.impression and at the files of --outcomes",
+			v.outcomes, quoted(c.Types))
+	}
 	var without []string
 	why := ""
 	for i := range c.Labels {
 		l, label := &c.Labels[i], &rules.Labels[i]
 		inRow := (label.InRow != nil || label.Pair != nil) && v.complete && l.Covered > 0 && l.Positive == 0
-		if l.Matched && !inRow || slices.Contains(v.unmatched, label.Name) {
+		if (l.Matched || l.Positive > 0) && !inRow || slices.Contains(v.unmatched, label.Name) {
 			continue
 		}
 		without = append(without, label.Name)
 		switch {
 		case l.Fault != "" && why == "":
-			why = fmt.Sprintf("; the condition of %s cannot be evaluated for some: %s", label.Name, l.Fault)
+			why = fmt.Sprintf("; the condition or the value of %s cannot be evaluated for some: %s", label.Name, l.Fault)
+		case !l.Matched && why == "" && label.Agg.OfValues() && label.Pair == nil:
+			why = fmt.Sprintf(" or, as %s is made of values, none of those that do has one", label.Name)
 		case l.Matched && why == "" && label.Pair != nil:
 			why = fmt.Sprintf("; some open or close a pair of %s, but no two of them belong together (by) in any row",
 				label.Name)
@@ -85,14 +92,19 @@ func (v *evidence) matched(c *batch.Coverage, rules *joiner.Rules) error {
 	if len(without) == 0 {
 		return nil
 	}
-	types := make([]string, len(c.Types))
-	for i := range c.Types {
-		types[i] = strconv.Quote(c.Types[i])
-	}
 	return &EvidenceError{fmt.Sprintf("no outcome of the whole log matches label %s: none of %d outcomes (types: %s) meets its condition%s. "+
 		"Look at its condition (when) and at the files of --outcomes; --allow-unmatched %s goes on all the same",
-		strings.Join(without, ", "), v.outcomes, strings.Join(types, ", "), why, strings.Join(without,
+		strings.Join(without, ", "), v.outcomes, quoted(c.Types), why, strings.Join(without,
 			" --allow-unmatched "))}
+}
+
+// quoted are texts of events in quotes.
+func quoted(texts []string) string {
+	quotes := make([]string, len(texts))
+	for i := range texts {
+		quotes[i] = strconv.Quote(texts[i])
+	}
+	return strings.Join(quotes, ", ")
 }
 
 // checkLabels looks whether the labels that a flag names are those of the configuration.

@@ -128,6 +128,15 @@ func TestLabelThatNothingMatches(t *testing.T) {
 			func(r *replay.Replay) { r.Unmatched = []string{"shared"} }, []string{"label liked"}},
 		{"its condition cannot be evaluated", three + "  long: {when: 'attrs.ms > 5', window: 1h}\n", nil,
 			[]string{"label long", "cannot be evaluated"}},
+		{"it is made of values, and none has one", three + "  spent: {when: 'type == \"buy\"', value: 'sum(attrs.price)', window: 2h}\n", nil,
+			[]string{"label spent", "spent is made of values"}},
+		{"its value cannot be evaluated", three + "  spent: {when: 'type == \"buy\"', value: 'sum(attrs.price / 2)', window: 2h}\n", nil,
+			[]string{"label spent", "the value of spent cannot be evaluated"}},
+		{"its value needs the request", three +
+			"  spent: {when: 'type == \"buy\"', value: 'sum(request.request_id == \"\" ? nil : value)', window: 2h}\n", nil, nil},
+		{"no outcome is an impression", "join: {negatives: seen, impression: 'type == \"veiw\"'}\n" + three, nil,
+			[]string{"join.impression", `types: "buy", "click"`}},
+		{"some outcome is an impression", "join: {negatives: seen, impression: 'type == \"buy\"'}\n" + three, nil, nil},
 		{"a label of others needs none", three + "  both: {of: 'clicked == 1 && bought == 1'}\n", nil, nil},
 		{"it looks at the request, and holds in no row", three +
 			"  own: {when: 'type == \"click\" && request.model == \"x\"', window: 30m}\n",
@@ -152,6 +161,40 @@ func TestLabelThatNothingMatches(t *testing.T) {
 			t.Errorf("it says %v", got.err)
 		}
 	})
+}
+
+// TestOutcomesOfNoRow: the outcomes have requests, and yet none counts for any label. A few may all
+// have come too late; of many the times or the items are written in another way.
+func TestOutcomesOfNoRow(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		outcomes int
+		item     string
+		later    time.Duration
+		says     []string // nothing: it goes on
+	}{
+		{"items of other names", 20, `"item_id":"sku-a",`, time.Minute, []string{"none of 20 outcomes counts", "20 unknown_item"}},
+		{"two items of other names", 2, `"item_id":"sku-a",`, time.Minute, nil},
+		{"items of these names", 20, `"item_id":"a",`, time.Minute, nil},
+		{"all are late", 20, "", 3 * time.Hour, []string{"none of 20 outcomes counts", "20 outside_window"}},
+		{"two are late", 2, "", 3 * time.Hour, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := &logs{}
+			for i := range 300 {
+				at := noon.Add(time.Duration(i) * time.Minute)
+				fmt.Fprintf(&l.requests, `{"request_id":"r%d","ts":%q,"items":[{"item_id":"a"}]}`+"\n", i, at.Format(time.RFC3339))
+				if i%(300/c.outcomes) == 0 {
+					fmt.Fprintf(&l.outcomes, `{"request_id":"r%d","type":"click","value":1,%s"ts":%q}`+"\n", i, c.item,
+						at.Add(c.later).Format(time.RFC3339))
+				}
+			}
+			dir := t.TempDir()
+			r := l.written(t, dir, configured(t, dir, ""))
+			r.Unmatched = []string{"bought"}
+			stops(t, r, c.says)
+		})
+	}
 }
 
 // TestCoverageByDay holds the report against logs that are counted by hand: in one pass and with a

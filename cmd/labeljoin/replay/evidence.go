@@ -147,27 +147,41 @@ func (v *evidence) decided(result *batch.Result, rules *joiner.Rules) error {
 	if v.trusted || v.outcomes == 0 {
 		return nil
 	}
-	if outcomes.Disposed[joiner.DispositionJoined] == 0 {
-		if err := v.noneJoined(outcomes); err != nil {
-			return err
-		}
+	none := outcomes.Disposed[joiner.DispositionJoined] == 0
+	if none && beside(outcomes) == 0 {
+		return v.noneBelongs(outcomes)
 	}
 	if err := v.covered(result, rules); err != nil {
 		return err
 	}
+	if none {
+		if err := v.noneCounts(outcomes); err != nil {
+			return err
+		}
+	}
 	return v.matched(&result.Coverage, rules)
 }
 
-// noneJoined looks at outcomes of which none counts.
-func (v *evidence) noneJoined(outcomes *joiner.Tally) error {
-	// Outcomes that name a request are evidence, even if all come after the window.
-	if known := outcomes.Disposed[joiner.DispositionOutsideWindow] +
-		outcomes.Disposed[joiner.DispositionUnknownItem]; known > 0 {
-		_, err := fmt.Fprintf(v.talk, "none of %d outcomes counts for a label (%d outside_window, %d unknown_item): "+
-			"look at the windows, and at the times of both logs (time_unit)\n\n",
-			v.outcomes, outcomes.Disposed[joiner.DispositionOutsideWindow], outcomes.Disposed[joiner.DispositionUnknownItem])
-		return err
+// beside counts the outcomes that have a request and yet are of none of its rows.
+func beside(outcomes *joiner.Tally) int64 {
+	return outcomes.Disposed[joiner.DispositionOutsideWindow] + outcomes.Disposed[joiner.DispositionUnknownItem]
+}
+
+// noneCounts looks at outcomes of which some have a request and none counts. A few may all have
+// come too late; of many it is their times or their items that are written in another way.
+func (v *evidence) noneCounts(outcomes *joiner.Tally) error {
+	what := fmt.Sprintf("none of %d outcomes counts for a label (%d outside_window, %d unknown_item)", v.outcomes,
+		outcomes.Disposed[joiner.DispositionOutsideWindow], outcomes.Disposed[joiner.DispositionUnknownItem])
+	if beside(outcomes) >= improbable {
+		return v.refuse("%s, so every label would be a negative: compare the items (item_id) and the times (time_unit, windows) of both logs",
+			what)
 	}
+	_, err := fmt.Fprintf(v.talk, "%s: look at the windows, and at the times of both logs (time_unit)\n\n", what)
+	return err
+}
+
+// noneBelongs refuses outcomes of which none has a request.
+func (v *evidence) noneBelongs(outcomes *joiner.Tally) error {
 	var parts []string
 	for d, n := range outcomes.Disposed {
 		if n > 0 {

@@ -75,6 +75,11 @@ def of_spark(frame):
     return {name: [kind, row[2 * i], row[2 * i + 1] or 0] for i, (name, kind) in enumerate(zip(frame.columns, kinds))}
 
 
+def together(one, other):
+    """The digest of the rows of two digests of the same columns."""
+    return {name: [kind, there + other[name][1], total + other[name][2]] for name, (kind, there, total) in one.items()}
+
+
 def differ(got, want, types=True):
     """How two digests differ, in words; empty: they agree. The last digits of sums depend on the order of adding."""
     if set(got) != set(want):

@@ -99,7 +99,8 @@ def answers_of(python, reader, tasks):
         try:
             done = subprocess.run([python, __file__, reader, asked, answered], timeout=TIMEOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         except subprocess.TimeoutExpired:
-            return [{"error": f"{reader} has not read it all within {TIMEOUT} s"}] * len(tasks)
+            read = json.loads(answered.read_text(encoding="utf-8")) if answered.exists() else []
+            return read + [{"error": f"{reader} has not come to it within {TIMEOUT} s"}] * (len(tasks) - len(read))
         if done.returncode:
             return [{"error": f"ended with {done.returncode}: {done.stdout.decode(errors='replace')[-2000:]}"}] * len(tasks)
         return json.loads(answered.read_text(encoding="utf-8"))
@@ -250,7 +251,9 @@ def main():
                 answers.append({"got": {"spark": read_spark, "torch": read_torch, "datasets": read_datasets}[reader](task)})
         except Exception as e:  # whatever a reader throws is what it found
             answers.append({"error": f"{type(e).__name__}: {e}"[:2000]})
-    Path(sys.argv[3]).write_text(json.dumps(answers), encoding="utf-8")
+        begun = Path(sys.argv[3] + ".new")  # what was read counts, should the rest take too long
+        begun.write_text(json.dumps(answers), encoding="utf-8")
+        begun.replace(sys.argv[3])
 
 
 if __name__ == "__main__":

@@ -46,6 +46,8 @@ func TestCommandLine(t *testing.T) {
 		{args: "explain", code: 2, says: "one REQUEST_ID"},
 		{args: "explain a b", code: 2, says: "one REQUEST_ID"},
 		{args: "test", code: 2, says: "name the test files"},
+		{args: "export --date 2026-01-01 --format csv", code: 2, says: `--format is parquet or tfrecord, and not "csv"`},
+		{args: "export --date 2026-01-01 --shards 10001", code: 2, says: "--shards is from 0 to 10000, and not 10001"},
 		{args: "config check a.yaml b.yaml", code: 2, says: "takes one configuration, and there are 2"},
 		{args: "config init a.yaml b.yaml", code: 2, says: "writes one file"},
 		{args: "run a.yaml --config b.yaml", code: 2, says: "takes one configuration, and there are 2"},

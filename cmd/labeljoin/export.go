@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/urfave/cli/v2"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
+	"github.com/labeljoin/labeljoin/export/shards"
 )
 
 func exportCommand() *cli.Command {
@@ -71,12 +73,16 @@ func exportCommand() *cli.Command {
 func readExportFlags(c *cli.Context, r *exporter.Exporting) (err error) {
 	cfg := *r.Config
 	if c.IsSet("format") {
-		if cfg.Export.Format = config.ExportFormat(c.String("format")); cfg.Export.Format == "" {
-			return &terminal.UsageError{Err: errors.New("--format is parquet or tfrecord")}
+		cfg.Export.Format = config.ExportFormat(c.String("format"))
+		if f := cfg.Export.Format; f != config.ExportParquet && f != config.ExportTFRecord {
+			return &terminal.UsageError{Err: fmt.Errorf("--format is parquet or tfrecord, and not %q", f)}
 		}
 	}
 	if c.IsSet("shards") {
 		cfg.Export.Shards = int64(c.Int("shards"))
+		if n := cfg.Export.Shards; n < 0 || n > shards.MaxShards {
+			return &terminal.UsageError{Err: fmt.Errorf("--shards is from 0 to %d, and not %d", shards.MaxShards, n)}
+		}
 	}
 	if c.IsSet("out") {
 		if cfg.Export.Dir, err = place.Abs(c.String("out")); err != nil {

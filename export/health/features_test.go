@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,7 +90,7 @@ func TestChangedFeaturesAreFound(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.Add(counts, by)
-				raised, _ := w.Through(health.Hour(at + 1))
+				raised := slices.DeleteFunc(w.Through(health.Hour(at+1)), func(c health.Change) bool { return c.Ended })
 				switch {
 				case at == featureFault && c.feature != "":
 					if len(raised) != 1 || raised[0].Kind != health.KindFeature || raised[0].Feature != c.feature ||

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -22,11 +23,14 @@ func TestCommitsAddUp(t *testing.T) {
 	whole := health.NewCounter(labels, by)
 	parts := []*health.Counter{health.NewCounter(labels, by), health.NewCounter(labels, by), health.NewCounter(labels, by)}
 	for i := range 2000 {
-		req := &events.Request{ID: fmt.Sprint(i), TS: events.Time(rng.Int64N(5) * int64(time.Hour)), ModelVersion: []string{"", "v1", "v2"}[rng.IntN(3)],
-			Features: []events.Field{{Name: "device", Value: events.Value{Kind: events.ValueString, Str: []string{"phone", "tv"}[rng.IntN(2)]}}},
+		req := &events.Request{ID: fmt.Sprint(i), TS: events.Time(rng.Int64N(5) * int64(time.Hour)),
+			ModelVersion: []string{"", "v1", "v2"}[rng.IntN(3)],
+			Features: []events.Field{{Name: "device", Value: events.Value{Kind: events.ValueString,
+				Str: []string{"phone", "tv"}[rng.IntN(2)]}}},
 			Items: []events.Item{{ID: "x", Score: rng.Float64(), HasScore: true,
 				Features: []events.Field{{Name: "kind", Value: events.Value{Kind: events.ValueInt, Int: int64(rng.IntN(3))}}}}}}
-		row := &joiner.Row{Item: 0, Cells: []joiner.Cell{{TS: events.MinTime, Null: rng.IntN(9) == 0}}, Revision: uint32(rng.IntN(10) / 9)}
+		row := &joiner.Row{Item: 0, Cells: []joiner.Cell{{TS: events.MinTime, Null: rng.IntN(9) == 0}},
+			Revision: uint32(rng.IntN(10) / 9)}
 		if rng.IntN(4) == 0 {
 			row.Cells[0] = joiner.Cell{Value: 1, TS: req.TS.Add(time.Duration(rng.Int64N(1e12)))}
 		}
@@ -60,7 +64,8 @@ func TestCommitsAddUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if names := table.Slices(); !slices.Contains(names, "device=phone") || !slices.Contains(names, "item_kind=2") || !slices.Contains(names, "model_version=v1") {
+	if names := table.Slices(); !slices.Contains(names, "device=phone") || !slices.Contains(names, "item_kind=2") ||
+		!slices.Contains(names, "model_version=v1") {
 		t.Errorf("the slices are %q", names)
 	}
 	if c := table.Sum(health.All, 0, 5); c.Rows+c.Corrected != 2000 || c.Corrected == 0 || c.Scored != c.Rows {
@@ -101,15 +106,9 @@ func TestWatchSaysOnce(t *testing.T) {
 	w := health.NewWatch([]string{"clicked"}, []string{"device"})
 	w.Begin(firstHour)
 	said := map[string]health.Hour{}
-	note := func(what string, alarms []health.Alarm, at health.Hour) {
-		for _, a := range alarms {
-			key := fmt.Sprint(what, " ", a.Kind, " ", a.Slice)
-			if _, twice := said[key]; twice {
-				t.Errorf("seed %d: %s is said twice", seed, key)
-			}
-			said[key] = at - firstHour
-		}
-	}
+	late := health.NewWatch([]string{"clicked"}, []string{"device"}) // judges several hours at once
+	late.Begin(firstHour)
+	var now, later []health.Change
 	for h := firstHour; h < firstHour+monthHours; h++ {
 		part := health.NewTable([]string{"clicked"})
 		for k, c := range m.t.Cells {
@@ -118,9 +117,20 @@ func TestWatchSaysOnce(t *testing.T) {
 			}
 		}
 		w.Add(part, []string{"device"})
-		raised, ended := w.Through(h + 1)
-		note("raised", raised, h)
-		note("ended", ended, h)
+		now = append(now, w.Through(h+1)...)
+		if late.Add(part, []string{"device"}); (h-firstHour)%9 == 8 || h == firstHour+monthHours-1 {
+			later = append(later, late.Through(h+1)...)
+		}
+	}
+	for _, c := range now {
+		key := fmt.Sprint(map[bool]string{true: "ended", false: "raised"}[c.Ended], " ", c.Kind, " ", c.Slice)
+		if _, twice := said[key]; twice {
+			t.Errorf("seed %d: %s is said twice", seed, key)
+		}
+		said[key] = c.Hour - firstHour
+	}
+	if !reflect.DeepEqual(now, later) {
+		t.Errorf("seed %d: several hours at once say\n%v\nwant\n%v", seed, later, now)
 	}
 	if at, ok := said["raised rate device=phone"]; !ok || at != begin {
 		t.Errorf("seed %d: raised at %d, want %d; said %v", seed, at, begin, said)
@@ -139,7 +149,8 @@ func BenchmarkCounter(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			c := health.NewCounter([]string{"clicked", "bought"}, by)
 			req := &events.Request{TS: 1e18, Score: 0.25, HasScore: true,
-				Features: []events.Field{{Name: "country"}, {Name: "device", Value: events.Value{Kind: events.ValueString, Str: "phone"}}}}
+				Features: []events.Field{{Name: "country"}, {Name: "device",
+					Value: events.Value{Kind: events.ValueString, Str: "phone"}}}}
 			row := &joiner.Row{Item: -1, Cells: []joiner.Cell{{Value: 1, TS: 1e18 + 1e9}, {TS: events.MinTime}}}
 			b.ReportAllocs()
 			for b.Loop() {

@@ -63,16 +63,24 @@ func (w *Watch) Judged() (h Hour, ok bool) { return w.next, w.began }
 // Begin says that the hours before one are not judged any more: they were when they ended.
 func (w *Watch) Begin(at Hour) { w.next, w.began = at, true }
 
-// Through judges the hours before one, and returns the alarms that began and those that ended, in a
-// fixed order.
-func (w *Watch) Through(end Hour) (raised, ended []Alarm) {
+// Change is an alarm that begins or ends.
+type Change struct {
+	Alarm
+	Ended bool
+	Hour  Hour // that was judged
+}
+
+// Through judges the hours before one, and returns which alarms began and which ended, hour after hour, so that what
+// is said last of an alarm is how it stands. Those of one hour are in a fixed order.
+func (w *Watch) Through(end Hour) (changes []Change) {
 	if !w.began {
 		w.Begin(end)
-		return nil, nil
+		return nil
 	}
 	const atOnce = 24 * KeepDays
 	w.next = max(w.next, end-atOnce) // a clock that jumps
 	for ; w.next < end; w.next++ {
+		var raised, ended []Alarm
 		found := map[alarmKey]Alarm{}
 		for _, a := range w.t.Alarms(w.Rules, w.next, w.next+1) {
 			found[alarmKey{a.Kind, a.Label, a.Slice, a.Feature}] = a
@@ -97,15 +105,23 @@ func (w *Watch) Through(end Hour) (raised, ended []Alarm) {
 				delete(w.now, k)
 			}
 		}
+		changes = w.changed(w.changed(changes, raised, false), ended, true)
 	}
 	maps.DeleteFunc(w.t.Cells, func(k Key, _ *Cell) bool { return k.Hour < w.next-atOnce })
 	maps.DeleteFunc(w.t.odd, func(k Key, _ bool) bool { return k.Hour < w.next-atOnce })
 	const features = 24 * KeepFeatureDays
 	maps.DeleteFunc(w.t.Features.Hours, func(h int64, _ *tally.Hour) bool { return Hour(h) < w.next-features })
 	maps.DeleteFunc(w.t.oddFeatures, func(k featureKey, _ bool) bool { return k.hour < w.next-features })
-	sortAlarms(raised)
-	sortAlarms(ended)
-	return raised, ended
+	return changes
+}
+
+// changed adds alarms that begin or end with the hour at hand.
+func (w *Watch) changed(to []Change, alarms []Alarm, ended bool) []Change {
+	sortAlarms(alarms)
+	for _, a := range alarms {
+		to = append(to, Change{Alarm: a, Ended: ended, Hour: w.next})
+	}
+	return to
 }
 
 // Now are the alarms that go on, in a fixed order.

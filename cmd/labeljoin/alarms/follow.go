@@ -133,16 +133,15 @@ func (f *Follower) take(op *tablelog.Operation) {
 		f.watch.Add(counts, by)
 	}
 	f.closed = op.Commit.Progress.ClosedThrough
-	raised, ended := f.watch.Through(f.endOf(f.closed))
-	for i := range raised {
-		f.raised[raised[i].Kind]++
+	changes := f.watch.Through(f.endOf(f.closed))
+	for i := range changes {
+		if !changes[i].Ended {
+			f.raised[changes[i].Kind]++
+		}
 	}
 	f.mu.Unlock()
-	for i := range raised {
-		f.tell("raised", &raised[i])
-	}
-	for i := range ended {
-		f.tell("ended", &ended[i])
+	for i := range changes {
+		f.tell(&changes[i])
 	}
 }
 
@@ -266,20 +265,20 @@ type message struct {
 	Text string  `json:"text"`
 }
 
-// tell says an alarm.
-func (f *Follower) tell(state string, a *health.Alarm) {
+// tell says that an alarm begins or ends. The message has an id of its own for each hour: an alarm that ended may begin
+// again.
+func (f *Follower) tell(a *health.Change) {
+	state, level, verb := "raised", slog.LevelWarn, "begun"
+	if a.Ended {
+		state, level, verb = "ended", slog.LevelInfo, "ended"
+	}
 	m := message{Joiner: f.cfg.Name, State: state, Kind: string(a.Kind), Label: a.Label, Slice: a.Slice,
 		Feature: a.Feature, From: a.From.String(), To: a.To.String(), Was: a.Was, Is: a.Is, P: a.P, Text: a.Text()}
-	level := slog.LevelWarn
-	if state == "ended" {
-		level = slog.LevelInfo
-	}
 	about := "labels"
 	if a.Feature != "" {
 		about = "a feature"
 	}
-	f.log.Log(context.Background(), level, "an alarm about "+about+" has "+map[bool]string{true: "begun",
-		false: "ended"}[state == "raised"],
+	f.log.Log(context.Background(), level, "an alarm about "+about+" has "+verb,
 		"kind", m.Kind, "label", m.Label, "slice", m.Slice, "feature", m.Feature,
 		"from", m.From, "says", m.Text)
 	if f.cfg.Monitor.Subject == "" || f.Publish == nil {
@@ -287,7 +286,7 @@ func (f *Follower) tell(state string, a *health.Alarm) {
 	}
 	data, err := json.Marshal(&m)
 	if err == nil {
-		id := fmt.Sprintf("%s/%s/%s/%s/%s/%s", m.Joiner, m.State, m.Kind, m.Label, m.Slice, m.From)
+		id := fmt.Sprintf("%s/%s/%s/%s/%s/%s", m.Joiner, m.State, m.Kind, m.Label, m.Slice, a.Hour)
 		if m.Feature != "" {
 			id += "/" + m.Feature
 		}

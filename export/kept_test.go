@@ -165,6 +165,40 @@ func sameData(t *testing.T, got, want map[string]string, when string) {
 	}
 }
 
+// A file that does not become durable is in no commit, though the rows after it were added meanwhile.
+func TestFilesThatAreNotDurableAreNotCommitted(t *testing.T) {
+	t.Parallel()
+	files := 0
+	for ; ; files++ {
+		base, syncs := vfs.NewMem(), atomic.Int64{}
+		errLost := errors.New("the disk has lost it")
+		losing := &faulty{FS: base, noLocks: true, before: func(op, name string) error {
+			if op == "sync" && strings.HasSuffix(name, tablelog.FileSuffix) && syncs.Add(1) == int64(files+1) {
+				return errLost
+			}
+			return nil
+		}}
+		if _, err := commitKept(losing, 0); err == nil {
+			break // there was no such file
+		} else if !errors.Is(err, errLost) {
+			t.Fatalf("file %d: %v", files, err)
+		}
+		o, err := Open(keptOptions(base))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, receipt, there := o.Last(); there {
+			t.Errorf("file %d was lost, and there is commit %d", files, receipt.Number)
+		}
+		if err := o.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if files < 4 {
+		t.Errorf("the commit has %d files, which is too few to test", files)
+	}
+}
+
 // What was kept is used for the same rows only, and goes with another name or none.
 func TestKeptFilesOfOthersAreNotUsed(t *testing.T) {
 	t.Parallel()

@@ -247,7 +247,10 @@ func (s *Stage) settle() error {
 	s.finishing = nil
 	err := s.settleSync()
 	s.syncing = f.durable
-	if err = errors.Join(f.err, err); err != nil {
+	if f.err != nil { // a file that does not become durable is removed, and then cannot be read back
+		err = errors.Join(err, s.settleSync(), f.err)
+	}
+	if err != nil {
 		return err
 	}
 	if s.columns += len(f.columns); s.columns <= tablelog.MaxColumns {

@@ -45,7 +45,8 @@ func duckMaybe(kind, x string) string {
 }
 
 // duckIs reports whether x is of a kind; NULL where there is no x. A kind is the type of a declared feature, or text
-// (which an id or a whole number is, too), number, list or object.
+// (which an id or a whole number is, too), number, list or object, or whole: a number without point and exponent,
+// because to a double 1e-400 is 0.
 func duckIs(kind, x string) string {
 	const whole = "('UBIGINT', 'BIGINT')"
 	double := "TRY_CAST(" + x + " AS DOUBLE)"
@@ -60,6 +61,9 @@ func duckIs(kind, x string) string {
 		return "json_type(" + x + ") = 'ARRAY'"
 	case "object":
 		return "json_type(" + x + ") = 'OBJECT'"
+	case "whole":
+		return "CASE WHEN json_type(" + x + ") IN " + whole + " THEN TRY_CAST(json_extract_string(" + x +
+			", '$') AS BIGINT) IS NOT NULL END"
 	case "int64":
 		return "CASE WHEN json_type(" + x + ") IN " + whole + " THEN TRY_CAST(json_extract_string(" + x +
 			", '$') AS BIGINT) IS NOT NULL " +
@@ -99,7 +103,7 @@ func duckType(kind string) string {
 	switch kind {
 	case "bool":
 		return "BOOLEAN"
-	case "int64":
+	case "int64", "whole":
 		return "BIGINT"
 	case "float32":
 		return "FLOAT"

@@ -2,6 +2,7 @@ package systemtest
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -187,14 +188,18 @@ func (b *rig) boundedMemory(c *child, most int64) {
 	}
 }
 
-// testTooManyOutcomes sends a million outcomes of one request: a broken
+var tooManyFlag = flag.Int("toomany", 200_000,
+	"how many outcomes of one request TestBinary/TooManyOutcomes sends; 1000000 are what a release is tried with")
+
+// testTooManyOutcomes sends outcomes of one request, many more than it may have: a broken
 // producer costs dead letters and no more.
 func testTooManyOutcomes(t *testing.T, b *rig) {
-	total := 1_000_000
+	total := *tooManyFlag
 	if testing.Short() {
 		total = 50_000
 	}
 	const held, batch = 10_000, 10_000 // limits.outcomes_per_request as it comes, and outcomes to a message
+	total -= total % batch
 	c := b.start("run", "--config", b.configure("labeljoin.yaml", badConfig+"publish: {subject: labels.feed, create: true}\n"))
 	c.joins()
 	f := openTraffic(t, b.broker.URL(), 0)

@@ -122,6 +122,15 @@ func (a *Archive) Gaps() ([]events.Gap, error) {
 	return withoutRemoved(gaps), nil
 }
 
+// Begun returns an *EmptyError where no joiner ever opened the output, so that a disk that is not
+// mounted is not taken for an output without rows.
+func (a *Archive) Begun() error {
+	if _, ok, err := a.Last(); err != nil || ok || !a.bucket.Direct() {
+		return err
+	}
+	return a.begun()
+}
+
 // begun returns an *EmptyError where no joiner ever opened the output.
 func (a *Archive) begun() error {
 	names, err := a.bucket.List(tablelog.ManifestDir(a.partition))

@@ -113,7 +113,8 @@ func (o *Output) belongs(state *tablelog.State) error {
 	case state.Number == 0:
 		return nil
 	case state.Name != o.opts.Name:
-		return refuse(fmt.Sprintf("it belongs to the joiner %q, not to %q", state.Name, o.opts.Name))
+		return refuse(fmt.Sprintf("it belongs to the joiner %q, not to %q: if name was changed in the configuration, write it back, "+
+			"or give this joiner an output.dir and a state.dir of its own. If it was not", state.Name, o.opts.Name))
 	case state.Partition != o.opts.Partition || state.Partitions != o.opts.Partitions:
 		return refuse(fmt.Sprintf("it is of partition %d of %d, not %d of %d", state.Partition, state.Partitions,
 			o.opts.Partition, o.opts.Partitions))

@@ -44,6 +44,8 @@ func TestCommandLine(t *testing.T) {
 		{args: "demo foo", code: 2, says: "takes no arguments"},
 		{args: "replay requests.jsonl", code: 2, says: "takes no arguments"},
 		{args: "explain", code: 2, says: "one REQUEST_ID"},
+		{args: "replay --requests empty.jsonl --outcomes empty.jsonl --jobs -5", code: 2, says: "--jobs -5"},
+		{args: "gap remove 1", code: 2, says: "there is no output at"},
 		{args: "explain a b", code: 2, says: "one REQUEST_ID"},
 		{args: "test", code: 2, says: "name the test files"},
 		{args: "export --date 2026-01-01 --format csv", code: 2, says: `--format is parquet or tfrecord, and not "csv"`},

@@ -125,6 +125,12 @@ func readReplayFlags(c *cli.Context, r *replay.Replay) (err error) {
 	if err := readReplayFiles(c, r); err != nil {
 		return err
 	}
+	if r.Jobs < 0 {
+		return &terminal.UsageError{Err: fmt.Errorf("--jobs %d: give it 1 or more, or leave it out", r.Jobs)}
+	}
+	if c.IsSet("out") && c.String("out") == "" {
+		return &terminal.UsageError{Err: errors.New("--out names no directory")}
+	}
 	return readReplayBounds(c, r)
 }
 

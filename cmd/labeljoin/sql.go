@@ -47,7 +47,7 @@ func sqlCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			_, err = io.WriteString(c.App.Writer, query)
+			_, err = io.WriteString(terminal.Program(c.App.Writer), query)
 			return err
 		},
 	}

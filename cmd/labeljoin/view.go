@@ -47,7 +47,7 @@ func viewCommand() *cli.Command {
 			if err != nil {
 				return &terminal.UsageError{Err: err}
 			}
-			_, err = io.WriteString(c.App.Writer, text)
+			_, err = io.WriteString(terminal.Program(c.App.Writer), text)
 			return err
 		},
 	}

@@ -73,12 +73,15 @@ type side struct {
 	rows    int64    // revisions and all
 }
 
+// ignored are the columns that say how a row came to be, which is not compared unless a caller says so.
+func ignored() []string { return []string{"revision", "reason"} }
+
 // Compare holds the rows of two outputs against each other, by request_id and item_id,
 // and by request_ts where an id was used again. A and B name directories of outputs, or
 // of other Parquet files with such columns, or files, or are addresses of outputs.
 func Compare(ctx context.Context, a, b string, o Options) (*Result, error) {
 	if o.Ignore == nil {
-		o.Ignore = []string{"revision", "reason"}
+		o.Ignore = ignored()
 	}
 	o.Examples = cmp.Or(o.Examples, 3)
 	o.Memory = cmp.Or(o.Memory, 256<<20)
@@ -88,7 +91,9 @@ func Compare(ctx context.Context, a, b string, o Options) (*Result, error) {
 			return nil, err
 		}
 	}
-	d.settleColumns()
+	if err := d.settleColumns(); err != nil {
+		return nil, err
+	}
 	if err := d.eachPass(ctx, len(d.sides), func(rows [2]map[string][]passRow) { d.merge(rows[0], rows[1]) }); err != nil {
 		return nil, err
 	}
@@ -147,10 +152,30 @@ func (d *differ) eachPass(ctx context.Context, sides int, take func(rows [2]map[
 	return nil
 }
 
+// UnknownColumnError says that a column is to be left out which neither side has.
+type UnknownColumnError struct {
+	Name  string
+	There []string // the columns that there are
+}
+
+func (e *UnknownColumnError) Error() string {
+	return fmt.Sprintf("there is no column %q to ignore; there are %s", e.Name, strings.Join(e.There, ", "))
+}
+
+// Misuse reports that the command line is wrong.
+func (e *UnknownColumnError) Misuse() bool { return true }
+
 // settleColumns lists the columns of both sides.
-func (d *differ) settleColumns() {
+func (d *differ) settleColumns() error {
 	d.index, d.asked = map[string]int{}, map[string]bool{}
-	for _, name := range slices.Concat(d.sides[0].columns, d.sides[1].columns) {
+	there := slices.Concat(d.sides[0].columns, d.sides[1].columns)
+	for _, name := range d.opts.Ignore {
+		if !slices.Contains(there, name) && !slices.Contains(ignored(), name) {
+			slices.Sort(there)
+			return &UnknownColumnError{Name: name, There: slices.Compact(there)}
+		}
+	}
+	for _, name := range there {
 		_, known := d.index[name]
 		if known || name == idColumn || name == itemColumn || slices.Contains(d.opts.Ignore, name) {
 			continue
@@ -159,6 +184,7 @@ func (d *differ) settleColumns() {
 		d.names = append(d.names, name)
 		d.out.Columns = append(d.out.Columns, Column{Name: name})
 	}
+	return nil
 }
 
 // merge compares the rows of one pass.

@@ -67,6 +67,9 @@ func open(ctx context.Context, cfg *config.Config, now time.Time) (*office, erro
 		return nil, &terminal.UsageError{Err: fmt.Errorf("there is no output at %s yet, and so no dead letters: %w",
 			cfg.Output.Dir, err)}
 	}
+	if err == nil {
+		err = archive.Begun()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -239,7 +239,10 @@ func OpenArchive(ctx context.Context, cfg *config.Config, dir string) (*export.A
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &terminal.UsageError{Err: fmt.Errorf("there is no output at %s: give --config or --from", dir)}
 	}
-	return archive, err
+	if err != nil {
+		return nil, err
+	}
+	return archive, archive.Begun()
 }
 
 // exportLine is what became of a day, in a line. config is the hash of the configuration.

@@ -69,6 +69,9 @@ func List(ctx context.Context, cfg *config.Config) ([]listedGap, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := archive.Begun(); err != nil {
+		return nil, err
+	}
 	last, _, err := archive.Last()
 	if err != nil {
 		return nil, err

@@ -22,6 +22,9 @@ func Remove(ctx context.Context, cfg *config.Config, id uint64, note string, out
 	if err != nil {
 		return err
 	}
+	if err := rows.Present(); err != nil {
+		return &terminal.UsageError{Err: fmt.Errorf("there is no output at %s yet, and so no gap: %w", rows, err)}
+	}
 	archive, err := export.OpenArchive(rows, partition.Default)
 	if err != nil {
 		return err
@@ -85,6 +88,11 @@ func DryRun(ctx context.Context, cfg *config.Config, gap events.Gap, out io.Writ
 		return err
 	}
 	w := &terminal.LineWriter{To: out}
+	if gap.Quiet || !gap.Kinds[events.KindOutcome] {
+		w.Line("%s from %s to %s: it changes no label; labels are null only where outcomes are missing", What(gap),
+			gap.From, gap.To)
+		return w.Err
+	}
 	w.Line("%s from %s to %s: of the rows that are written, %d would be written again with null labels", What(gap),
 		gap.From, gap.To, touched)
 	w.Line("rows of requests stamped before %s would stay as they are; those that close from now on would be null where their windows touch the gap", gap.Since)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/mattn/go-isatty"
 )
 
 // Ids, types, notes and names of files come from producers and may hold anything,
@@ -35,6 +37,15 @@ func Raw(w io.Writer) io.Writer {
 		return safe.To
 	}
 	return w
+}
+
+// Program is where a writer writes to for text that a program reads, such as SQL, in which an
+// escape is another name: as it is, but on a terminal with the escapes of a SafeWriter.
+func Program(w io.Writer) io.Writer {
+	if f, ok := terminalOf(w); ok && isatty.IsTerminal(f.Fd()) {
+		return w
+	}
+	return Raw(w)
 }
 
 // SafeWriter escapes what is unsafe in what is written.

@@ -69,10 +69,11 @@ type State struct {
 	//
 	// Default: beside the configuration, so that a first try leaves one folder to delete.
 	Dir string `yaml:"dir"`
-	// Memory for blocks that are read back from disk. From 1MiB to 1TiB.
+	// Memory for blocks that are read back from disk, and for the tables that wait to be
+	// written there. From 1MiB to 1TiB.
 	//
-	// Default: it fits the smallest machine that is worth running this on (1 GiB), and
-	// holds the blocks that corrections and lookups of old requests come back to.
+	// Default: requests that close are read back once, where no cache helps. It holds the
+	// blocks that corrections and lookups of old requests come back to.
 	Cache Size `yaml:"cache"`
 	// The room that the disks of state and output keep. With less, the joiner reads
 	// nothing until there is more. On a small disk, a tenth of the disk is enough. From

@@ -23,9 +23,9 @@ func Default() Config {
 		Features: Features{Separator: "_", Mode: FeaturesEvolve},
 		State: State{
 			Dir: "state",
-			// Fits the smallest machine worth running this on (1 GiB), and holds
-			// the blocks that corrections and lookups of old requests come back to.
-			Cache: 256 << 20,
+			// Requests that close are read back once, where no cache helps. It holds the
+			// blocks that corrections and lookups of old requests come back to.
+			Cache: 128 << 20,
 			// What is under way must be able to end: a commit of the default size
 			// before compression, and the memory tables that are flushed for it.
 			Reserve: 256 << 20,

@@ -123,9 +123,9 @@ func (a *Archive) Gaps() ([]events.Gap, error) {
 }
 
 // Begun returns an *EmptyError where no joiner ever opened the output, so that a disk that is not
-// mounted is not taken for an output without rows.
+// mounted is not taken for an output without rows. In a store, a prefix without objects is all that there is of it.
 func (a *Archive) Begun() error {
-	if _, ok, err := a.Last(); err != nil || ok || !a.bucket.Direct() {
+	if _, ok, err := a.Last(); err != nil || ok || a.bucket.Direct() {
 		return err
 	}
 	return a.begun()

@@ -62,6 +62,8 @@ func codedErrors() []codedError {
 		{&replay.EvidenceError{}, terminal.ExitRefused},
 		{&dump.GoneError{}, terminal.ExitRefused},
 		{&jetstream.OptionsError{Err: cause}, terminal.ExitUsage},
+		{&jetstream.SpreadError{}, terminal.ExitUsage},
+		{&diff.UnknownColumnError{}, terminal.ExitUsage},
 		{&rowfile.ColumnClashError{}, terminal.ExitUsage},
 		{&archive.FeatureError{}, terminal.ExitUsage},
 		{&archive.ExistsError{}, terminal.ExitUsage},

@@ -122,14 +122,14 @@ func replayFlags() []cli.Flag {
 
 // readReplayFlags finds the files, and what is done with them.
 func readReplayFlags(c *cli.Context, r *replay.Replay) (err error) {
-	if err := readReplayFiles(c, r); err != nil {
-		return err
-	}
 	if r.Jobs < 0 {
 		return &terminal.UsageError{Err: fmt.Errorf("--jobs %d: give it 1 or more, or leave it out", r.Jobs)}
 	}
 	if c.IsSet("out") && c.String("out") == "" {
 		return &terminal.UsageError{Err: errors.New("--out names no directory")}
+	}
+	if err := readReplayFiles(c, r); err != nil {
+		return err
 	}
 	return readReplayBounds(c, r)
 }

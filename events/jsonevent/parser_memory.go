@@ -108,7 +108,11 @@ func (k *memory) learn(at *knownObject, hash uint64, name []byte) *member {
 	}
 	before := &k.seen[hash%uint64(len(k.seen))]
 	if now := (seenKey{uint32(hash >> 32), k.events}); before.name != now.name || before.event == now.event {
-		*before = now
+		// Of two names in one place the first is learned first, and the other after it. If each took the place of the
+		// other, neither would be.
+		if before.event != now.event {
+			*before = now
+		}
 		return nil
 	}
 	if k.keys == 0 {

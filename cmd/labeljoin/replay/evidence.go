@@ -167,14 +167,14 @@ func beside(outcomes *joiner.Tally) int64 {
 	return outcomes.Disposed[joiner.DispositionOutsideWindow] + outcomes.Disposed[joiner.DispositionUnknownItem]
 }
 
-// noneCounts looks at outcomes of which some have a request and none counts. A few may all have
-// come too late; of many it is their times or their items that are written in another way.
+// noneCounts looks at outcomes of which some have a request and none counts. Outcomes that come after the window are
+// evidence, however many they are. Where all are of items that no request listed, the items are written in another way.
 func (v *evidence) noneCounts(outcomes *joiner.Tally) error {
-	what := fmt.Sprintf("none of %d outcomes counts for a label (%d outside_window, %d unknown_item)", v.outcomes,
-		outcomes.Disposed[joiner.DispositionOutsideWindow], outcomes.Disposed[joiner.DispositionUnknownItem])
-	if beside(outcomes) >= improbable {
-		return v.refuse("%s, so every label would be a negative: compare the items (item_id) and the times (time_unit, windows) of both logs",
-			what)
+	late, unlisted := outcomes.Disposed[joiner.DispositionOutsideWindow], outcomes.Disposed[joiner.DispositionUnknownItem]
+	what := fmt.Sprintf("none of %d outcomes counts for a label (%d outside_window, %d unknown_item)", v.outcomes, late,
+		unlisted)
+	if late == 0 && unlisted >= improbable {
+		return v.refuse("%s, so every label would be a negative: compare the items (item_id) of both logs", what)
 	}
 	_, err := fmt.Fprintf(v.talk, "%s: look at the windows, and at the times of both logs (time_unit)\n\n", what)
 	return err

@@ -89,6 +89,9 @@ type Label struct {
 	InRow RowFunc[bool]
 	// Number, if not nil, is what stands for the outcome's value in this label.
 	Number RowFunc[Number]
+	// NumberInRow says that Number looks at the request or the item, so that the outcome alone does
+	// not say whether there is a number.
+	NumberInRow bool
 	// Votes, if not nil, says that the outcomes are votes of people. Agg is AggMajority,
 	// AggConsensus, AggMedian or AggMean.
 	Votes *Votes

@@ -119,6 +119,7 @@ func labelOf(l config.Label, rows config.Rows, before []joiner.Label) (joiner.La
 	if err != nil {
 		return joiner.Label{}, &settingError{"value", err}
 	}
+	label.NumberInRow = number.LooksAtRow
 	label.Number = func(o *events.Outcome, req *events.Request, item int) (joiner.Number, error) {
 		n, err := number.Of(o, req, item)
 		return joiner.Number(n), err

@@ -27,7 +27,7 @@ type Coverage struct {
 type LabelCoverage struct {
 	// Matched says that an outcome of the log, whether it has a request or not, meets what
 	// the condition says of the outcome alone, and has a value where the label is made of
-	// values. It is true of a label of other labels.
+	// values that the outcome alone says. It is true of a label of other labels.
 	Matched bool
 	// Fault is why the condition or the value could not be evaluated for an outcome, if that was so.
 	Fault string
@@ -111,10 +111,11 @@ func (w *worker) match(o *events.Outcome) {
 }
 
 // hasValue reports whether an outcome has what a label is made of, and else why that cannot
-// be evaluated, if that is so. What needs the request may be there in a row all the same.
+// be evaluated, if that is so. A value that looks at the request or the item counts as there:
+// the outcome alone does not say.
 func hasValue(label *joiner.Label, o *events.Outcome) (has bool, fault string) {
 	switch {
-	case !label.Agg.OfValues() || label.Votes != nil:
+	case !label.Agg.OfValues() || label.Votes != nil || label.NumberInRow:
 		return true, ""
 	case label.Number == nil:
 		return o.HasValue || label.Pair != nil, ""

@@ -203,7 +203,7 @@ func (g *generator) labelsInRows() {
 			l.Attrs = []string{"user"}
 		}
 		if g.rows.IntN(6) == 0 {
-			l.Number, l.Attrs = perPosition, append(l.Attrs, "ms")
+			l.Number, l.NumberInRow, l.Attrs = perPosition, true, append(l.Attrs, "ms")
 		}
 	}
 }

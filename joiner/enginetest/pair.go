@@ -44,7 +44,7 @@ func (g *generator) labelsOfPairs() {
 		l.Until = roles[g.pairs.IntN(4)]
 	}
 	if g.pairs.IntN(5) == 0 {
-		l.Number, l.Attrs = perPosition, append(l.Attrs, "ms")
+		l.Number, l.NumberInRow, l.Attrs = perPosition, true, append(l.Attrs, "ms")
 	}
 	if g.pairs.IntN(3) == 0 {
 		l.Attrs = append(l.Attrs, "user", "ms")

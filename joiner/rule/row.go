@@ -332,6 +332,8 @@ func split(source string, tree ast.Node) (Condition, error) {
 type Value struct {
 	// Of is the number; ok is false where it is nil, NaN or infinite: there is none then.
 	Of InRow[Number]
+	// LooksAtRow says that it looks at the request or the item, and not at the outcome alone.
+	LooksAtRow bool
 	// Attrs are the attributes that it looks at, or AllAttrs.
 	Attrs    []string
 	AllAttrs bool
@@ -361,7 +363,7 @@ func CompileValue(source string) (Value, error) {
 	}
 	l := looksOf(tree)
 	run := inRow(program, l)
-	return Value{Attrs: l.attrs.names, AllAttrs: l.attrs.all(),
+	return Value{LooksAtRow: l.row, Attrs: l.attrs.names, AllAttrs: l.attrs.all(),
 		Of: func(o *events.Outcome, req *events.Request, item int) (Number, error) {
 			out, err := run(o, req, item)
 			if err != nil {

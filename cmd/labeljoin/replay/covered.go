@@ -72,7 +72,8 @@ func (v *evidence) matched(c *batch.Coverage, rules *joiner.Rules) error {
 	why := ""
 	for i := range c.Labels {
 		l, label := &c.Labels[i], &rules.Labels[i]
-		inRow := (label.InRow != nil || label.Pair != nil) && v.complete && l.Covered > 0 && l.Positive == 0
+		valueInRow := label.NumberInRow && label.Agg.OfValues()
+		inRow := (label.InRow != nil || label.Pair != nil || valueInRow) && v.complete && l.Covered > 0 && l.Positive == 0
 		if (l.Matched || l.Positive > 0) && !inRow || slices.Contains(v.unmatched, label.Name) {
 			continue
 		}
@@ -85,6 +86,8 @@ func (v *evidence) matched(c *batch.Coverage, rules *joiner.Rules) error {
 		case l.Matched && why == "" && label.Pair != nil:
 			why = fmt.Sprintf("; some open or close a pair of %s, but no two of them belong together (by) in any row",
 				label.Name)
+		case l.Matched && why == "" && label.InRow == nil:
+			why = fmt.Sprintf("; the value of %s looks at the request or its item, and no outcome has one in any row", label.Name)
 		case l.Matched && why == "":
 			why = fmt.Sprintf("; that of %s looks at the request or its item, and holds for no outcome in any row", label.Name)
 		}

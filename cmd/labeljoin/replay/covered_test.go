@@ -134,6 +134,15 @@ func TestLabelThatNothingMatches(t *testing.T) {
 			[]string{"label spent", "the value of spent cannot be evaluated"}},
 		{"its value needs the request", three +
 			"  spent: {when: 'type == \"buy\"', value: 'sum(request.request_id == \"\" ? nil : value)', window: 2h}\n", nil, nil},
+		{"its value needs the request, and the outcome that matches is of another part", three +
+			"  spent: {when: 'type == \"buy\"', value: 'sum(request.request_id == \"\" ? nil : value)', window: 2h}\n",
+			func(r *replay.Replay) { r.Part, r.Parts = 3, 200 }, nil},
+		{"its value cannot be evaluated without the request", three +
+			"  spent: {when: 'type == \"buy\"', value: 'sum(len(request.request_id) > 0 ? value : attrs.none / 2)', window: 2h}\n",
+			func(r *replay.Replay) { r.Part, r.Parts = 3, 200 }, nil},
+		{"its value needs the request, and no row has one", three +
+			"  spent: {when: 'type == \"buy\"', value: 'sum(request.request_id == \"\" ? value : nil)', window: 2h}\n",
+			func(r *replay.Replay) { r.Complete = true }, []string{"label spent", "the value of spent looks at the request"}},
 		{"no outcome is an impression", "join: {negatives: seen, impression: 'type == \"veiw\"'}\n" + three, nil,
 			[]string{"join.impression", `types: "buy", "click"`}},
 		{"some outcome is an impression", "join: {negatives: seen, impression: 'type == \"buy\"'}\n" + three, nil, nil},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/replay"
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner/batch"
 )
 
 // TestOutcomesOfAnotherTime gives logs of which one is of another time than the other. Nothing may
@@ -203,6 +204,39 @@ func TestOutcomesOfNoRow(t *testing.T) {
 			r.Unmatched = []string{"bought"}
 			stops(t, r, c.says)
 		})
+	}
+}
+
+// TestOutcomesOfNoRowInOnePart: the outcomes of one part are all of one request and of items that it
+// does not list, and those of the other parts are in order. Only a replay of all can judge that.
+func TestOutcomesOfNoRowInOnePart(t *testing.T) {
+	l := &logs{}
+	const parts = 2
+	odd := false
+	for i := range 100 {
+		id, at := fmt.Sprintf("r%d", i), noon.Add(time.Duration(i)*time.Minute)
+		fmt.Fprintf(&l.requests, `{"request_id":%q,"ts":%q,"items":[{"item_id":"a"}]}`+"\n", id, at.Format(time.RFC3339))
+		item, times := "a", 1
+		if batch.Part([]byte(id), parts) == 0 {
+			if odd {
+				continue
+			}
+			odd, item, times = true, "gone", 20
+		}
+		for n := range times {
+			fmt.Fprintf(&l.outcomes, `{"request_id":%q,"type":"click","item_id":%q,"ts":%q}`+"\n", id, item,
+				at.Add(time.Duration(1+n)*time.Second).Format(time.RFC3339))
+		}
+	}
+	dir := t.TempDir()
+	r := l.written(t, dir, configured(t, dir, ""))
+	r.Unmatched, r.Part, r.Parts = []string{"bought"}, 0, parts
+	got := run(t, r)
+	if got.err != nil || !got.report.Written {
+		t.Fatalf("it does not go on: %v", got.err)
+	}
+	if !strings.Contains(got.talk, "in this part, none of 20 outcomes counts for a label (0 outside_window, 20 unknown_item)") {
+		t.Errorf("it does not say so:\n%s", got.talk)
 	}
 }
 

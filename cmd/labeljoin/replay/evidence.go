@@ -32,6 +32,7 @@ type evidence struct {
 
 	looked    bool     // at the beginnings of the files
 	unmatched []string // labels that no outcome has to match
+	parted    bool     // one part of several is joined, which says little of all outcomes
 
 	rejected map[string]*rejectedLines // by kind, input and path
 	outcomes int64                     // that are in order
@@ -169,10 +170,16 @@ func beside(outcomes *joiner.Tally) int64 {
 
 // noneCounts looks at outcomes of which some have a request and none counts. Outcomes that come after the window are
 // evidence, however many they are. Where all are of items that no request listed, the items are written in another way.
+// Those of one part of several are too few to say so: they may be of a few requests.
 func (v *evidence) noneCounts(outcomes *joiner.Tally) error {
 	late, unlisted := outcomes.Disposed[joiner.DispositionOutsideWindow], outcomes.Disposed[joiner.DispositionUnknownItem]
 	what := fmt.Sprintf("none of %d outcomes counts for a label (%d outside_window, %d unknown_item)", v.outcomes, late,
 		unlisted)
+	if v.parted {
+		_, err := fmt.Fprintf(v.talk, "in this part, %s: if it is so in the other parts too, compare the items (item_id) and the times "+
+			"(time_unit) of both logs, and look at the windows\n\n", what)
+		return err
+	}
 	if late == 0 && unlisted >= improbable {
 		return v.refuse("%s, so every label would be a negative: compare the items (item_id) of both logs", what)
 	}

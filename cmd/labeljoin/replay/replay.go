@@ -127,7 +127,7 @@ func (r *Replay) evidence() (*evidence, error) {
 		r.logs[k] = openLogs(r.files[k], events.Kind(k), uint8(k))
 	}
 	v := &evidence{maxRejected: r.MaxRejected, trusted: r.Trusted, complete: r.Complete, logs: &r.logs, talk: r.Talk,
-		unmatched: r.Unmatched}
+		unmatched: r.Unmatched, parted: r.Parts > 1}
 	v.empty = len(r.files[events.KindOutcome]) == 1 && r.files[events.KindOutcome][0].Path == os.DevNull
 	o, err := wire.Options(r.Config, joiner.Rules{})
 	if err != nil {

@@ -272,18 +272,35 @@ func (r *Replay) join(ctx context.Context, rules *joiner.Rules, seen *evidence, 
 // run joins the logs, and looks at the beginnings of the files of requests beside it: what is wrong with those comes
 // first.
 func (r *Replay) run(ctx context.Context, o batch.Options, sink *rowSink, seen *evidence) (*batch.Result, error) {
-	joining, stop := context.WithCancel(ctx)
-	defer stop()
+	return besides(ctx, func(ctx context.Context) error { return r.look(ctx, seen) },
+		func(ctx context.Context) (*batch.Result, error) { return batch.Run(ctx, o, sink) })
+}
+
+// besides joins and looks at the same time. Either that fails stops the other, and its error is the one returned: an
+// object store that does not answer one of them does not hide what the other has found.
+func besides(ctx context.Context, look func(context.Context) error,
+	join func(context.Context) (*batch.Result, error)) (*batch.Result, error) {
+	joining, stopJoin := context.WithCancel(ctx)
+	defer stopJoin()
+	looking, stopLook := context.WithCancel(ctx)
+	defer stopLook()
 	looked := make(chan error, 1)
 	go func() { // ended below
-		err := r.look(ctx, seen)
+		err := look(looking)
 		if err != nil {
-			stop()
+			stopJoin()
 		}
 		looked <- err
 	}()
-	result, err := batch.Run(joining, o, sink)
-	return result, cmp.Or(<-looked, err)
+	result, err := join(joining)
+	if err != nil {
+		stopLook()
+	}
+	wrong := <-looked
+	if err != nil && errors.Is(wrong, context.Canceled) {
+		return nil, err
+	}
+	return result, cmp.Or(wrong, err)
 }
 
 // batchOptions say how the logs are joined.

@@ -167,26 +167,32 @@ func TestSubjectsThatGoElsewhereAreNoticed(t *testing.T) {
 	}
 	noMore := func(subject string) string { return fmt.Sprintf("does not hold subject %q any more", subject) }
 	for name, c := range map[string]struct {
+		reads  string
 		before jetstream.StreamConfig
 		stream string                   // that the configuration names
 		after  []jetstream.StreamConfig // one after the other; those of other names are made
 		says   string                   // empty: it is read on
 	}{
-		"held no more":                  {subjects("out.>"), "", []jetstream.StreamConfig{subjects("out.web")}, noMore("out.>")},
-		"one of two is held":            {subjects("out.web", "out.app"), "", []jetstream.StreamConfig{subjects("out.web")}, noMore("out.app")},
-		"named, and held no more":       {subjects("out.web", "out.app"), "log", []jetstream.StreamConfig{subjects("out.web")}, noMore("out.app")},
-		"it came and went":              {subjects("out.web"), "", []jetstream.StreamConfig{subjects("out.web", "out.app"), subjects("out.web")}, noMore("out.app")},
-		"another stream takes the rest": {subjects("out.web"), "", []jetstream.StreamConfig{beside("out.app")}, "spread over the streams"},
-		"what is read was all":          {subjects("out.>", "in.>"), "", []jetstream.StreamConfig{subjects("out.>")}, ""},
-		"written in another way":        {subjects("out.web", "out.app"), "", []jetstream.StreamConfig{subjects("out.>")}, ""},
-		"another stream is not meant":   {subjects("out.web"), "log", []jetstream.StreamConfig{beside("out.app")}, ""},
-		"another stream is apart":       {subjects("out.web"), "", []jetstream.StreamConfig{beside("in.app")}, ""},
+		"held no more":                             {"out.>", subjects("out.>"), "", []jetstream.StreamConfig{subjects("out.web")}, noMore("out.>")},
+		"one of two is held":                       {"out.>", subjects("out.web", "out.app"), "", []jetstream.StreamConfig{subjects("out.web")}, noMore("out.app")},
+		"named, and held no more":                  {"out.>", subjects("out.web", "out.app"), "log", []jetstream.StreamConfig{subjects("out.web")}, noMore("out.app")},
+		"it came and went":                         {"out.>", subjects("out.web"), "", []jetstream.StreamConfig{subjects("out.web", "out.app"), subjects("out.web")}, noMore("out.app")},
+		"another stream takes the rest":            {"out.>", subjects("out.web"), "", []jetstream.StreamConfig{beside("out.app")}, "spread over the streams"},
+		"what is read was all":                     {"out.>", subjects("out.>", "in.>"), "", []jetstream.StreamConfig{subjects("out.>")}, ""},
+		"written in another way":                   {"out.>", subjects("out.web", "out.app"), "", []jetstream.StreamConfig{subjects("out.>")}, ""},
+		"another stream is not meant":              {"out.>", subjects("out.web"), "log", []jetstream.StreamConfig{beside("out.app")}, ""},
+		"another stream is apart":                  {"out.>", subjects("out.web"), "", []jetstream.StreamConfig{beside("in.app")}, ""},
+		"it was read in part, and is held no more": {"*.out", subjects("web.*", "app.*"), "", []jetstream.StreamConfig{subjects("web.*")}, noMore("app.out")},
+		"it is held as far as it is read":          {"*.out", subjects("web.*", "app.*"), "", []jetstream.StreamConfig{subjects("web.*", "app.out")}, ""},
+		"none of it was read":                      {"*.out", subjects("web.*", "app.in"), "", []jetstream.StreamConfig{subjects("web.*")}, ""},
+		"more is held":                             {"*.out", subjects("web.*", "app.*"), "", []jetstream.StreamConfig{subjects("web.>", "app.*")}, ""},
+		"written as several":                       {"out.>", subjects("out.>"), "", []jetstream.StreamConfig{subjects("out.*", "out.*.>")}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			nc := inProcess(t)
 			loose(t, nc, c.before)
-			s := open(t, nc, find(t, nc, Input{Kind: events.KindOutcome, Subject: "out.>", Stream: c.stream}), 1)
+			s := open(t, nc, find(t, nc, Input{Kind: events.KindOutcome, Subject: c.reads, Stream: c.stream}), 1)
 			proof(t, s)
 			js, err := jetstream.New(nc)
 			if err != nil {

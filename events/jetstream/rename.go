@@ -39,13 +39,8 @@ func shrunk(before []string, config *jetstream.StreamConfig, inputs []Input) str
 	now := storedSubjects(config)
 	for i := range inputs {
 		for _, held := range before {
-			read := inputs[i].Subject // the part of what it held that is read
-			if covers(read, held) {
-				read = held
-			} else if !covers(held, read) {
-				continue
-			}
-			if !slices.ContainsFunc(now, func(s string) bool { return covers(s, read) }) {
+			read, some := common(inputs[i].Subject, held) // the part of what it held that is read
+			if some && escapes(read, now) {
 				return fmt.Sprintf("it does not hold subject %q any more, only %s: what is published to it is not there to "+
 					"be read. Where no producer uses it any more, start the joiner again", read, strings.Join(now, ", "))
 			}

@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -64,6 +65,71 @@ func covers(pattern, subject string) bool {
 		}
 		pattern, subject = restP, restS
 	}
+}
+
+// common is the pattern of the subjects that match two patterns; ok is false if there is none.
+func common(a, b string) (both string, ok bool) {
+	if !Overlap(a, b) {
+		return "", false
+	}
+	var parts []string
+	for {
+		ta, restA, more := strings.Cut(a, ".")
+		tb, restB, _ := strings.Cut(b, ".")
+		switch {
+		case ta == ">":
+			return strings.Join(append(parts, b), "."), true
+		case tb == ">":
+			return strings.Join(append(parts, a), "."), true
+		case ta == "*":
+			ta = tb
+		}
+		if parts = append(parts, ta); !more {
+			return strings.Join(parts, "."), true
+		}
+		a, b = restA, restB
+	}
+}
+
+// escapes reports whether some subject that matches a pattern matches none of others. Several of
+// those may cover the pattern together. It goes through the parts of the pattern; of the others,
+// what is left of those that match so far goes with it.
+func escapes(subject string, others []string) bool {
+	if len(others) == 0 {
+		return true
+	}
+	token, rest, more := strings.Cut(subject, ".")
+	words := []string{token}
+	if token == "*" || token == ">" {
+		words = []string{""} // stands for a part that none of the others names
+		for _, o := range others {
+			if word, _, _ := strings.Cut(o, "."); word != "*" && word != ">" && !slices.Contains(words, word) {
+				words = append(words, word)
+			}
+		}
+	}
+	for _, word := range words {
+		var left []string // of the others that go on
+		ended, all := false, false
+		for _, o := range others {
+			first, after, goesOn := strings.Cut(o, ".")
+			switch {
+			case first == ">":
+				all = true
+			case first != "*" && first != word:
+			case goesOn:
+				left = append(left, after)
+			default:
+				ended = true
+			}
+		}
+		switch {
+		case all:
+		case !more && !ended, more && escapes(rest, left), token == ">" && escapes(">", left):
+			return true
+		}
+	}
+	return false
 }
 
 // streamName derives a stream's name from the subject it is created for:

@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,6 +62,51 @@ func TestCovers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPatternsTogether compares what patterns have in common, and what escapes two of them, with all
+// subjects of a small world, in which z is what no pattern names.
+func TestPatternsTogether(t *testing.T) {
+	subjects := wordsOf([]string{"a", "z"}, 4)
+	patterns := wordsOf([]string{"a", "*"}, 3)
+	for _, p := range wordsOf([]string{"a", "*"}, 2) {
+		patterns = append(patterns, p+".>")
+	}
+	patterns = append(patterns, ">")
+	for _, p := range patterns {
+		for _, q := range patterns {
+			both, ok := common(p, q)
+			for _, s := range subjects {
+				if got, want := ok && covers(both, s), covers(p, s) && covers(q, s); got != want {
+					t.Fatalf("%q and %q have %q in common, which takes %q: %v", p, q, both, s, got)
+				}
+			}
+			for _, r := range patterns {
+				want := slices.ContainsFunc(subjects, func(s string) bool { return covers(p, s) && !covers(q, s) && !covers(r, s) })
+				if got := escapes(p, []string{q, r}); got != want {
+					t.Fatalf("a subject of %q escapes %q and %q: %v", p, q, r, got)
+				}
+			}
+		}
+	}
+	if !escapes("a.>", nil) || escapes(">", []string{"*", "*.*", "*.*.>"}) || !escapes(">", []string{"*", "*.*", "*.*.*.>"}) {
+		t.Error("none, or three, cover another thing than they do")
+	}
+}
+
+// wordsOf are all subjects of up to so many parts.
+func wordsOf(parts []string, most int) []string {
+	all, longest := slices.Clone(parts), parts
+	for range most - 1 {
+		var longer []string
+		for _, begin := range longest {
+			for _, part := range parts {
+				longer = append(longer, begin+"."+part)
+			}
+		}
+		all, longest = append(all, longer...), longer
+	}
+	return all
 }
 
 func TestCheckSubject(t *testing.T) {

@@ -175,7 +175,7 @@ func locate(ctx context.Context, js jetstream.JetStream, subject, name string) (
 	if name == "" {
 		var names []string
 		err := persist(ctx, func(ctx context.Context) (err error) {
-			names, err = holders(ctx, js, subject)
+			names, err = holders(ctx, js, subject, "")
 			return err
 		})
 		switch {

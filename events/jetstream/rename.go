@@ -2,11 +2,13 @@ package jetstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
 )
 
 // A stream can store messages under other subjects than those they are published
@@ -49,30 +51,78 @@ func shrunk(before []string, config *jetstream.StreamConfig, inputs []Input) str
 	return ""
 }
 
-// holders lists the streams that take some of the messages of a subject.
-func holders(ctx context.Context, js jetstream.JetStream, subject string) ([]string, error) {
+// holders lists the streams that take some of the messages of a subject. A server of a
+// cluster also lists a stream without subjects, a mirror or one with sources, if its name
+// looks like the subject; that is not one of them. The stream that is known to be read is
+// not asked.
+func holders(ctx context.Context, js jetstream.JetStream, subject, known string) ([]string, error) {
 	var names []string
 	lister := js.StreamNames(ctx, jetstream.WithStreamListSubject(subject))
 	for n := range lister.Name() {
 		names = append(names, n)
 	}
-	return names, lister.Err()
+	if err := lister.Err(); err != nil {
+		return nil, err
+	}
+	var holding []string
+	for _, name := range names {
+		takes := true
+		if name != known && Overlap(subject, name) {
+			var err error
+			if takes, err = takesOf(ctx, js, name, subject); err != nil {
+				return nil, err
+			}
+		}
+		if takes {
+			holding = append(holding, name)
+		}
+	}
+	return holding, nil
+}
+
+// takesOf reports whether what is published to a subject may come into a stream.
+func takesOf(ctx context.Context, js jetstream.JetStream, name, subject string) (bool, error) {
+	stream, err := js.Stream(ctx, name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return false, nil // it was deleted meanwhile
+	}
+	if err != nil {
+		return false, err
+	}
+	config := &stream.CachedInfo().Config
+	taken := config.Subjects
+	if len(taken) == 0 && len(originsOf(config)) == 0 {
+		taken = []string{name} // as the server has it
+	}
+	return slices.ContainsFunc(taken, func(s string) bool { return Overlap(s, subject) }), nil
 }
 
 // elsewhere says which other stream takes messages of a subject that is read; empty is
-// that none does. An input that names its stream wants no other.
+// that none does. An input that names its stream wants no other. The subjects are asked
+// side by side, as there may be many and the answer is needed soon.
 func elsewhere(ctx context.Context, js jetstream.JetStream, log *Log) (string, error) {
+	const sideBySide = 16
+	var asked []string
 	for i := range log.Inputs {
-		if log.Inputs[i].Stream != "" {
-			continue
+		if in := &log.Inputs[i]; in.Stream == "" && !slices.Contains(asked, in.Subject) {
+			asked = append(asked, in.Subject)
 		}
-		subject := log.Inputs[i].Subject
-		names, err := holders(ctx, js, subject)
-		if err != nil {
-			return "", err
-		}
-		if slices.ContainsFunc(names, func(n string) bool { return n != log.Stream }) {
-			return (&SpreadError{Subject: subject, Streams: names}).Error(), nil
+	}
+	names := make([][]string, len(asked))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(sideBySide)
+	for i, subject := range asked {
+		group.Go(func() (err error) {
+			names[i], err = holders(ctx, js, subject, log.Stream)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return "", err
+	}
+	for i, subject := range asked {
+		if slices.ContainsFunc(names[i], func(n string) bool { return n != log.Stream }) {
+			return (&SpreadError{Subject: subject, Streams: names[i]}).Error(), nil
 		}
 	}
 	return "", nil

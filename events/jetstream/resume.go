@@ -105,6 +105,13 @@ func (s *Source) startOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	other, err := elsewhere(ctx, s.js, &s.in) // once: every proof asks again
+	if err != nil {
+		return err
+	}
+	if other != "" {
+		return s.changed(other)
+	}
 	switch first := info.State.FirstSeq; {
 	case first <= passed+1:
 	case atStart:
@@ -172,13 +179,6 @@ func (s *Source) inspect(ctx context.Context, next uint64, atStart bool, known e
 	}
 	if err := s.watchConfig(&info.Config); err != nil {
 		return nil, err
-	}
-	other, err := elsewhere(ctx, s.js, &s.in)
-	if err != nil {
-		return nil, err
-	}
-	if other != "" {
-		return nil, s.changed(other)
 	}
 	return info, nil
 }

@@ -200,7 +200,7 @@ func TestAFencedProcessSetsNothingAside(t *testing.T) {
 	checkVisible(t, mem, 3)
 }
 
-// at is a cut whose newest event is of that day.
+// dayCut is a cut whose newest event is of that day.
 func dayCut(k uint64, newest string) *joiner.Cut {
 	cut := testCut(k, fmt.Sprint("nonce", k))
 	when, err := time.Parse(time.DateOnly, newest)

@@ -56,7 +56,7 @@ func open(t testing.TB, opts Options) *Output {
 	return o
 }
 
-// row is a row of commit k; its id tells everything.
+// testRow is a row of commit k; its id tells everything.
 func testRow(k uint64, i int) (*events.Request, *joiner.Row) {
 	ts := events.At(time.Date(2026, 11, 22, 23, 59, 0, 0, time.UTC)).Add(time.Duration(i) * 20 * time.Second)
 	req := &events.Request{

@@ -271,7 +271,7 @@ func (k *Keeper) make(op *tablelog.Operation, whole, checkpoint bool) (*tablelog
 	return made, nil
 }
 
-// roll completes, when an output is opened for writing, what keepers before have left,
+// rollOperations completes, when an output is opened for writing, what keepers before have left,
 // unless one is at work.
 func (o *Output) rollOperations(state *tablelog.State) error {
 	names, err := o.bucket.List(tablelog.StagingDir)

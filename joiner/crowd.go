@@ -61,7 +61,7 @@ func (c *crowd) add(f *Fact) {
 // forget has the crowd made anew when it is asked next.
 func (c *crowd) forget() { c.smallest = nil }
 
-// take adds an outcome to those of the request.
+// insertFact adds an outcome to those of the request.
 func (x *Entry) insertFact(f Fact) {
 	x.crowd.add(&f)
 	if n := len(x.Outcomes); n > 0 && orderFacts(x.Outcomes[n-1], f) > 0 {

@@ -58,7 +58,7 @@ func share(o *events.Outcome) float64 {
 	return o.Share
 }
 
-// takes merges a value and reports whether its outcome is the deciding one.
+// mergeValue merges a value and reports whether its outcome is the deciding one.
 func (f *fold) mergeValue(agg Agg, v float64) bool {
 	switch {
 	case agg == AggSum || agg == AggMean:

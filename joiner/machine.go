@@ -87,7 +87,7 @@ func (m *Machine) Needs(x *Entry, ev *Event, now Now) bool {
 	return false
 }
 
-// tells reports whether anything is said of a request before it closes.
+// emitsWhileOpen reports whether anything is said of a request before it closes.
 func (m *Machine) emitsWhileOpen() bool { return m.Early || m.Watched }
 
 // Alone takes in an event that needs no entry, because a step on one would find

@@ -51,7 +51,7 @@ func (c *closingIter) open(r pebble.Reader) (err error) {
 	return err
 }
 
-// take makes a request the current one; false means that it is not one to close.
+// begin makes a request the current one; false means that it is not one to close.
 func (c *closingIter) begin(w *walked, of *portion) bool {
 	c.closing.Key = w.key
 	if c.closing.Request = (joiner.StoredRequest{Pieces: c.piece[:]}); w.single != nil {

@@ -64,7 +64,7 @@ type expectation struct {
 	} `json:"by_window"`
 }
 
-// case of real data: one window of one expectation, with all its labels.
+// dataCase is a case of real data: one window of one expectation, with all its labels.
 type dataCase struct {
 	set, block, window string
 	expectation        expectation

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 )
 
 func TestPackageDocs(t *testing.T) {
@@ -51,6 +53,40 @@ func checkFuncDoc(t *testing.T, f *goFile, d *ast.FuncDecl) {
 		}
 	} else if !strings.HasPrefix(said, d.Name.Name+" ") {
 		t.Errorf("%s: the comment of %s does not begin with its name", f.at(d), d.Name)
+	}
+}
+
+// TestCommentsBeginWithTheName: the comment of a function or a type begins with its name, whether it is exported or
+// not, or else it is a sentence of its own, which begins with a capital letter. What begins otherwise has most likely
+// kept the name from before a renaming.
+func TestCommentsBeginWithTheName(t *testing.T) {
+	for _, f := range goFiles(t) {
+		for _, decl := range f.ast.Decls {
+			switch d := decl.(type) {
+			case *ast.FuncDecl:
+				checkFirstWord(t, f, d.Name, d.Doc)
+			case *ast.GenDecl:
+				for _, spec := range d.Specs {
+					if s, ok := spec.(*ast.TypeSpec); ok && d.Lparen.IsValid() {
+						checkFirstWord(t, f, s.Name, s.Doc)
+					} else if ok {
+						checkFirstWord(t, f, s.Name, d.Doc)
+					}
+				}
+			}
+		}
+	}
+}
+
+func checkFirstWord(t *testing.T, f *goFile, name *ast.Ident, doc *ast.CommentGroup) {
+	words := strings.Fields(doc.Text())
+	if len(words) == 0 {
+		return
+	}
+	first, _ := utf8.DecodeRuneInString(words[0])
+	if word := strings.TrimRight(words[0], ",.:"); unicode.IsLower(first) && word != name.Name && word != name.Name+"'s" {
+		t.Errorf("%s: the comment of %s begins with %q: it begins with the name, or with a capital letter", f.at(name), name,
+			words[0])
 	}
 }
 

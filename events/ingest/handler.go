@@ -140,7 +140,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, name string) *fai
 	return nil
 }
 
-// take reads the body of a request, and stores its events.
+// accept reads the body of a request, and stores its events.
 func (s *Server) accept(r *http.Request, in *input) (*result, *failure) {
 	form, failed := in.mediaOf(r.Header)
 	if failed != nil {

@@ -32,7 +32,7 @@ func publisher(t *testing.T, nc *nats.Conn) *Publisher {
 	return p
 }
 
-// stored reads the label stream as its consumers would.
+// storedLabels reads the label stream as its consumers would.
 func storedLabels(t *testing.T, nc *nats.Conn, n int) {
 	t.Helper()
 	s := open(t, nc, find(t, nc, requests("labels.feed")), 0)

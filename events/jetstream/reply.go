@@ -6,7 +6,7 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 )
 
-// place is what the reply subject of a delivered message says about it.
+// delivered is what the reply subject of a delivered message says about it.
 type delivered struct {
 	stream   uint64 // its sequence in the stream
 	consumer uint64 // its sequence in the consumer, dense from 1

@@ -86,7 +86,7 @@ func (f *liveFiles) inPython(prefix string) string {
 	return b.String()
 }
 
-// scheme and host are the parts of the store's endpoint.
+// parts are the scheme and the host of the store's endpoint.
 func (s *Store) parts() (scheme, host string) {
 	u, err := url.Parse(s.Endpoint)
 	if err != nil || s.Endpoint == "" {

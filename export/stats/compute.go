@@ -47,7 +47,7 @@ func (e *OptionError) Error() string { return e.text }
 // Misuse reports that the command line has to be changed.
 func (e *OptionError) Misuse() bool { return true }
 
-// table is the files and what they have in common.
+// rows are the files and what they have in common.
 type rows struct {
 	files []*file
 	kinds map[string]tfmd.FeatureNameStatistics_Type

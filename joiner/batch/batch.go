@@ -258,7 +258,7 @@ func (j *join) prepare(ctx context.Context) error {
 	return nil
 }
 
-// settle hands over what was held back while the number of passes was open.
+// flushLetters hands over what was held back while the number of passes was open.
 func (j *join) flushLetters() error {
 	j.passesFixed = true
 	for i := range j.letters {

@@ -11,7 +11,7 @@ import (
 	"github.com/labeljoin/labeljoin/events/jsonevent"
 )
 
-// each reads a log once: workers make something of its batches side by side, and take
+// each reads a log once: workers make something of its batches side by side, and consume
 // is given what they made in the order of the log. It keeps nothing of the batch.
 func each[T any](ctx context.Context, j *join, open func(context.Context) (Source, error),
 	work func(*worker, *events.Batch) T, consume func(T) error) (err error) {

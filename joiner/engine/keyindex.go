@@ -234,7 +234,7 @@ func (x *keyIndex) forget(before events.Time) {
 	}
 }
 
-// held is how many requests are in a slice that are not removed.
+// requestCount is how many requests are in a slice that are not removed.
 func (s *keySlice) requestCount() (n int64) {
 	for i := range s.entries {
 		if s.entries[i].z > 0 {

@@ -47,7 +47,7 @@ func halfway(t *testing.T) (w *world, whole []events.Batch) {
 	return w, whole
 }
 
-// count is a label that a configuration may get beside the first.
+// countLabel is a label that a configuration may get beside the first.
 func countLabel() joiner.Label {
 	return joiner.Label{Name: "clicks", Window: 30 * time.Minute, Agg: joiner.AggCount, When: func(o *events.Outcome) bool { return o.Type == "click" }}
 }

@@ -307,7 +307,7 @@ func (e *Engine) isPaused(input int, paused [events.Kinds]bool) bool {
 	return false
 }
 
-// take folds a batch. Up to the position that until gives; what lies beyond
+// foldBatch folds a batch, up to the position that until gives; what lies beyond
 // it is read again later. Small ones are applied together, as long as there are
 // more: see receive.
 func (e *Engine) foldBatch(ctx context.Context, d *delivery, until []events.Position) error {

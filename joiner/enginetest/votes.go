@@ -64,7 +64,7 @@ func lastVotes(l *joiner.Label, found []events.Outcome) []events.Outcome {
 	return votes
 }
 
-// counted is how many votes there are for a value.
+// countVotes is how many votes there are for a value.
 func countVotes(votes []events.Outcome, value float64) int {
 	n := 0
 	for _, o := range votes {

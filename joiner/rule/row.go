@@ -63,7 +63,7 @@ func conjuncts(n ast.Node, into []ast.Node) []ast.Node {
 	return append(into, n)
 }
 
-// join is a condition of parts that all have to hold.
+// joinAll is a condition of parts that all have to hold.
 func joinAll(parts []ast.Node) ast.Node {
 	var whole ast.Node = &ast.BoolNode{Value: true}
 	for i, part := range parts {

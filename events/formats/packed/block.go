@@ -152,7 +152,7 @@ func (b *Block) there(f *Field, level int) bool {
 	return l.def == nil || l.def[level] >= f.Def
 }
 
-// place is which of its leaf's values a field has that is there.
+// valueIndex is which of its leaf's values a field has that is there.
 func (l *leaf) valueIndex(level int) int {
 	if l.def == nil {
 		return level

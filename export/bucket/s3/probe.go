@@ -108,7 +108,7 @@ func (b *Bucket) race(name string) (shown bool, err error) {
 	return true, nil
 }
 
-// settled is nil for an error after which the probe may be made again.
+// permanent is nil for an error after which the probe may be made again.
 func permanent(err error) error {
 	if again(err) {
 		return nil

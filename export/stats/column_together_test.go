@@ -79,6 +79,38 @@ func TestNumbersTogether(t *testing.T) {
 	}
 }
 
+// TestMinusZeroIsZero: beside numbers that begin with the same bits, minus zero is counted as zero.
+func TestMinusZeroIsZero(t *testing.T) {
+	var xs []float64
+	for i := range 4000 {
+		xs = append(xs, 1+float64(i)/1000)
+		if i < 3000 {
+			xs = append(xs, -5e-324, math.Copysign(0, -1))
+		}
+	}
+	got := statisticsOf([][]float64{xs}, make([][]uint64, 1)).GetNumStats()
+	zeros := slices.Clone(xs)
+	for i, x := range zeros {
+		zeros[i] = x + 0 // which makes minus zero to zero
+	}
+	if want := statisticsOf([][]float64{zeros}, make([][]uint64, 1)).GetNumStats(); !proto.Equal(got, want) ||
+		got.Median != 0 || math.Signbit(got.Median) {
+		t.Errorf("%v\nwant\n%v", got, want)
+	}
+}
+
+// TestWeightsAreTaken: a page of a file with weights does not take the way of those without.
+func TestWeightsAreTaken(t *testing.T) {
+	c := (&rows{kinds: map[string]tfmd.FeatureNameStatistics_Type{"x": tfmd.FeatureNameStatistics_FLOAT},
+		o: Options{Weight: "w"}.withDefaults()}).newCells("x")
+	if c.quick(&group{rows: 1, weights: []int64{weightScale}}, &page{rows: 1, floats: []float64{1}}, 0) {
+		t.Error("it takes the quick way, which counts no weights")
+	}
+	if c.quick(&group{rows: 1}, &page{rows: 1, floats: []float64{1}}, 0) {
+		t.Error("it takes the quick way though the numbers of the column are weighted")
+	}
+}
+
 // TestPowersOfMany: a number that is there very often adds as often, whatever is folded in between.
 func TestPowersOfMany(t *testing.T) {
 	for _, n := range []uint64{1, 3, powerTimes, powerTimes + 1, 10 * powerAdds} {

@@ -52,8 +52,10 @@ type bucket struct {
 	keys  []uint64 // its numbers, where it is held and all weigh the same
 	pairs []pair   // the same with weights
 	done  bool     // it is resolved
-	whole bool     // its numbers weigh the same, are all with these leading bits, and are held and not counted
-	found []known  // its numbers that hold a quantile, in order, once it is resolved
+	// whole: its numbers weigh the same, are all with these leading bits, and are held and not counted. Minus zero
+	// has them not, but is zero.
+	whole bool
+	found []known // its numbers that hold a quantile, in order, once it is resolved
 }
 
 // pair is the order key of a number with its weight.
@@ -179,6 +181,7 @@ func rankOf(k, q, n uint64) uint64 {
 
 // index lets again find what is to be done with a number.
 func (s *spread) index() {
+	const zero, minusZero = 1 << (denseBits - 1), 1<<(denseBits-1) - 1 // the leading bits of both
 	s.at = [1 << denseBits]uint8{}
 	if !s.counted {
 		for i := range s.at {
@@ -201,10 +204,9 @@ func (s *spread) index() {
 			b.pairs = make([]pair, 0, min(b.count, heldKeys))
 		case b.bits < 64:
 			b.keys = make([]uint64, 0, b.count)
-			b.whole = b.bits == denseBits && s.crossed[b.prefix/64]>>(b.prefix%64)&1 == 0
+			b.whole = b.bits == denseBits && s.crossed[b.prefix/64]>>(b.prefix%64)&1 == 0 && b.prefix != minusZero
 		}
 	}
-	const zero, minusZero = 1 << (denseBits - 1), 1<<(denseBits-1) - 1
 	if s.at[zero] != 0 && s.at[minusZero] == 0 {
 		s.at[minusZero] = edgesOnly // minus zero is zero
 	}

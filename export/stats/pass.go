@@ -284,7 +284,7 @@ func (c *cells) valueIn(set int, p *page, at int, w int64) {
 // quick takes in a page where every row counts once and in no slice, and
 // reports whether it could.
 func (c *cells) quick(g *group, p *page, first int) bool {
-	if len(g.in) > 0 || g.weights != nil || g.dropped != nil {
+	if len(g.in) > 0 || c.t.o.Weight != "" || g.dropped != nil {
 		return false
 	}
 	if c.first && p.valency == nil {

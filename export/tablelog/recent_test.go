@@ -1,6 +1,7 @@
 package tablelog
 
 import (
+	"bytes"
 	"reflect"
 	"strings"
 	"testing"
@@ -60,5 +61,14 @@ func TestLargeManifestsAreRemembered(t *testing.T) {
 	}
 	if len(l.recent.ops) != recentKept {
 		t.Errorf("%d manifests are remembered", len(l.recent.ops))
+	}
+	for range 3 {
+		data = append(data, bytes.Repeat([]byte{'\n'}, recentMost/4)...)
+		if _, err := l.recent.decode(data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := l.recent.size(); n > recentMost || len(l.recent.ops) != 1 {
+		t.Errorf("%d manifests of %d bytes are remembered", len(l.recent.ops), n)
 	}
 }

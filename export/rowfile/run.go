@@ -14,12 +14,17 @@ import (
 // read during the call.
 func (b *Builder) AddAll(rows *gathered.Rows, from, to int) (unfit int64, err error) {
 	defer func() { b.gathered.List = nil }()
+	alone := from // rows before it are added one by one
 	for from < to {
-		alike := b.isGuess(&rows.List[from])
+		alike := from >= alone && b.isGuess(&rows.List[from])
 		if alike && from >= rows.Alike { // they were not gathered where they were decided
 			b.gathered.List = rows.List[from:to]
 			b.gathered.Gather()
-			rows, from, to = &b.gathered, 0, to-from
+			rows, from, to, alone = &b.gathered, 0, to-from, 0
+			// What is too large to be gathered for all rows of a request is not tried again for all but one.
+			for rows.Alike == 0 && alone < to && rows.List[alone].Request == rows.List[0].Request {
+				alone++
+			}
 		}
 		if !alike || rows.Alike == 0 { // it decides which columns the next have, or is large
 			bad, err := b.Add(rows.List[from].Request, rows.List[from].Row)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -78,6 +79,33 @@ func TestRunsAreRows(t *testing.T) {
 		if !bytes.Equal(files[0], files[1]) {
 			t.Fatalf("seed %d: the files differ", seed)
 		}
+	}
+}
+
+// TestLargeRequestIsGatheredOnce: of a request whose text is too large to be there for each item, the rows are added
+// one by one, and not gathered again for those that are left.
+func TestLargeRequestIsGatheredOnce(t *testing.T) {
+	const items = 500
+	b := newLayout(t, Config{Labels: testLabels}).NewTable(nil).NewBuilder()
+	for n := range 2 {
+		req := events.Request{ID: fmt.Sprint("r", n), Features: []events.Field{
+			{Name: "n", Value: events.Value{Kind: events.ValueInt, Int: 7}},
+			{Name: "text", Value: events.Value{Kind: events.ValueString, Str: strings.Repeat("x", 10_000)}}}}
+		rows := &gathered.Rows{}
+		for i := range items {
+			req.Items = append(req.Items, events.Item{ID: fmt.Sprint("i", i)})
+			rows.List = append(rows.List, joiner.Labeled{Request: &req, Row: &joiner.Row{Item: i,
+				Cells: make([]joiner.Cell, len(testLabels))}})
+		}
+		if _, err := b.AddAll(rows, 0, items); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b.Rows() != 2*items {
+		t.Errorf("%d rows", b.Rows())
+	}
+	if last := len(b.gathered.Columns(false)[0].Words); last != items {
+		t.Errorf("the last time, %d rows were gathered: they were gathered again and again", last)
 	}
 }
 

@@ -20,9 +20,11 @@ func TestTheErrorThatStopsTheOther(t *testing.T) {
 		look, join func(context.Context) error
 		want       error
 	}{
-		"the join fails while it is still looked": {t.Context(), stopped, func(context.Context) error { return damaged }, damaged},
-		"what is found stops the join":            {t.Context(), func(context.Context) error { return damaged }, stopped, damaged},
-		"both are stopped":                        {ended, stopped, stopped, context.Canceled},
+		"the join fails while it is still looked": {t.Context(), stopped, func(context.Context) error { return damaged },
+			damaged},
+		"what is found stops the join": {t.Context(), func(context.Context) error { return damaged }, stopped,
+			damaged},
+		"both are stopped": {ended, stopped, stopped, context.Canceled},
 		"neither fails": {t.Context(), func(context.Context) error { return nil },
 			func(context.Context) error { return nil }, nil},
 	} {

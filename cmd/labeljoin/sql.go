@@ -89,7 +89,7 @@ func sqlQuery(c *cli.Context) (string, error) {
 		if def.Raw, err = wire.Raw(cfg, rules); err != nil {
 			return "", err
 		}
-		def.Requests, def.Outcomes = sql.Lines(def.Requests), sql.Lines(def.Outcomes)
+		def.Requests, def.Outcomes = def.Raw.Lines(def.Requests), def.Raw.Lines(def.Outcomes)
 	}
 	if def.Create, err = sqlCreate(c, dialect); err != nil {
 		return "", &terminal.UsageError{Err: err}

@@ -41,7 +41,7 @@ func TestRawSQL(t *testing.T) {
 	putFile(t, "labeljoin.yaml",
 		"labels: {clicked: 'type == \"click\"'}\nfeatures: {mode: declared, declare: {age: int64}}\n")
 	got := runMain(t, "sql", "--dialect", "duckdb", "--raw", "--requests", "logs/*.jsonl.gz", "--outcomes", "raw.outcomes")
-	for _, want := range []string{"read_ndjson_objects('logs/*.jsonl.gz')", "SELECT * FROM raw.outcomes", `AS "age"`} {
+	for _, want := range []string{"FROM read_csv('logs/*.jsonl.gz', ", "SELECT * FROM raw.outcomes", `AS "age"`} {
 		if got.code != 0 || !strings.Contains(got.stdout, want) {
 			t.Errorf("ends with %d, without %s: %s%s", got.code, want, got.stdout, got.stderr)
 		}

@@ -150,16 +150,6 @@ func (d Dialect) Archive(dir string) (requests, outcomes string) {
 	return read("requests", ", union_by_name = true"), read("outcomes", "")
 }
 
-// Lines is what stands behind FROM in DuckDB for lines of JSON: a table as it is, or files by their names. A pattern
-// with * stands for several files.
-func Lines(from string) string {
-	name := strings.TrimSuffix(strings.TrimSuffix(from, ".gz"), ".zst")
-	if ext := path.Ext(name); ext != ".jsonl" && ext != ".ndjson" && ext != ".json" {
-		return from
-	}
-	return "read_ndjson_objects('" + strings.ReplaceAll(from, "'", "''") + "')"
-}
-
 // Table is the name of a table or view, quoted: a part before each dot is that of a schema
 // or catalog.
 func (d Dialect) Table(name string) (string, error) {

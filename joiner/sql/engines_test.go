@@ -74,7 +74,9 @@ type logs struct {
 	messages []events.Message
 	decoders [events.Kinds]jsonevent.Decoder
 	features []rowfile.Feature
-	stops    string // what the query has to say when it ends with an error; empty: it need not
+	// tables, if not nil, writes what a query over raw lines reads, and names it; nil: linesOf does.
+	tables func(t *testing.T, l *logs, dir string) (requests, outcomes string)
+	stops  string // what the query has to say when it ends with an error; empty: it need not
 }
 
 // comparison is a line of what compare.py reads.
@@ -139,7 +141,7 @@ func prepare(t *testing.T, l *logs, dialect sql.Dialect, dir string) comparison 
 	t.Helper()
 	def := l.def
 	if def.Raw != nil {
-		def.Requests, def.Outcomes = linesOf(t, l, dir)
+		def.Requests, def.Outcomes = l.raw(t, dir)
 	} else {
 		writeArchive(t, l, dir)
 		def.Requests, def.Outcomes = tables(dialect, dir)

@@ -152,8 +152,8 @@ func oddLine(r *rand.Rand, members []string) string {
 	if r.IntN(12) > 0 {
 		return line
 	}
-	pieces := []string{"{", "}", "[", "]", `"`, ",", ":", `\`, "0", "-", "e", ".", " ", "\n", "\r", "\t", "\u00a0",
-		"\ufeff", "\u0000", "null", "{}", `"ts":1`, "//", "#"}
+	pieces := []string{"{", "}", "[", "]", `"`, ",", ":", `\`, "0", "-", "e", ".", " ", "\n", "\r", "\r\n", "\t", "\f",
+		"\v", "\u0085", "\u00a0", "\ufeff", "\u0000", "null", "{}", `"ts":1`, "//", "#"}
 	piece := pieces[r.IntN(len(pieces))]
 	switch at := r.IntN(len(line) + 1); r.IntN(5) {
 	case 0: // something before or behind the line

@@ -76,6 +76,15 @@ func linesOf(t *testing.T, l *logs, dir string) (requests, outcomes string) {
 	return "read_parquet('" + requests + "')", "read_parquet('" + outcomes + "')"
 }
 
+// raw writes the lines that a query reads, and names them as DuckDB does.
+func (l *logs) raw(t *testing.T, dir string) (requests, outcomes string) {
+	t.Helper()
+	if l.tables != nil {
+		return l.tables(t, l, dir)
+	}
+	return linesOf(t, l, dir)
+}
+
 // TestRawHistories: a query that reads the lines itself gives the rows of a replay, whole, for generated histories.
 func TestRawHistories(t *testing.T) {
 	inDuckDB(t)
@@ -194,7 +203,7 @@ func problems(t *testing.T, l *logs) map[string]string {
 	t.Helper()
 	dir := t.TempDir()
 	def := l.def
-	def.Requests, def.Outcomes = linesOf(t, l, dir)
+	def.Requests, def.Outcomes = l.raw(t, dir)
 	plan, err := sql.NewPlan(def, sql.DialectDuckDB)
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,8 @@ var (
 	knownLabel = []string{"Name", "Window", "From", "Agg", "When", "InRow", "Number", "Until", "Columns",
 		// It says why When does not hold, and decides nothing.
 		"Fault",
+		// It says whether a replay can judge a value by the outcome alone, and decides nothing.
+		"NumberInRow",
 		// What has to be decoded of an outcome: the archive has all of it.
 		"Attrs", "AllAttrs"}
 )

@@ -125,7 +125,7 @@ func TestRefusedDay(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, talk)
 	}
 	code, out, talk := runLine(t, "export", "--date", "2026-11-21", "--allow-anomalies")
-	if code != terminal.ExitDone || !strings.Contains(out, "with 1 anomalies, which were allowed") {
+	if code != terminal.ExitDone || !strings.Contains(out, "with 1 anomaly, allowed all the same") {
 		t.Errorf("exit code %d: %s%s", code, out, talk)
 	}
 	if err := d.Look(t.Context()); err != nil {

@@ -46,7 +46,7 @@ type anomaliesError struct {
 	count int
 }
 
-func (e *anomaliesError) Error() string { return fmt.Sprintf("%s: %d anomalies", e.what, e.count) }
+func (e *anomaliesError) Error() string { return e.what + ": " + schema.CountText(e.count) }
 
 // Anomalies reports that the command did its work, and found something.
 func (e *anomaliesError) Anomalies() bool { return true }

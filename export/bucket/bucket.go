@@ -18,6 +18,9 @@ var ErrExist = errors.New("object exists already")
 // directory, a pipe, a device. Reading it could wait for ever.
 var ErrNotFile = errors.New("not a regular file")
 
+// ErrLocked says that a lock is held already, by another process or by this one.
+var ErrLocked = errors.New("the lock is held")
+
 // ErrGone says that the place itself is gone.
 var ErrGone = errors.New("the directory is gone")
 
@@ -66,7 +69,8 @@ type Bucket interface {
 	// Remove removes an object that need not exist.
 	Remove(name string) error
 	// Lock makes this process the only one to hold the name, until the closer
-	// is closed or the process ends.
+	// is closed or the process ends. The error is ErrLocked if the name is held, and another one if
+	// that could not be found out.
 	Lock(name string) (io.Closer, error)
 }
 

@@ -10,6 +10,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -336,6 +337,9 @@ func (d *Dir) Lock(name string) (io.Closer, error) {
 		return nil, err
 	}
 	lock, err := d.fs.Lock(d.path(name))
+	if held(err) {
+		return nil, fmt.Errorf("%w: %v", ErrLocked, err) // not %w: EACCES of a held lock is no missing right
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -343,6 +347,16 @@ func (d *Dir) Lock(name string) (io.Closer, error) {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return lock, nil
+}
+
+// held reports whether an error of vfs.FS.Lock says that the lock is held. fcntl says so with one of three numbers,
+// without a path, where os.Create, which comes before, names one; and Pebble says so of its own process in words alone.
+func held(err error) bool {
+	if err == nil || errors.As(err, new(*fs.PathError)) {
+		return false
+	}
+	return errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EWOULDBLOCK) || errors.Is(err, syscall.EACCES) ||
+		strings.Contains(err.Error(), "lock held by current process")
 }
 
 type fileWriter struct {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -163,6 +164,18 @@ func TestDirectoriesThatOthersDelete(t *testing.T) {
 	})
 }
 
+// TestLockThatIsADirectory: an error that does not say that the lock is held is none that passes by waiting.
+func TestLockThatIsADirectory(t *testing.T) {
+	root := t.TempDir()
+	d := newDir(t, vfs.Default, root)
+	if err := d.SyncDir("c/LOCK"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Lock("c/LOCK"); err == nil || errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), root) {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestLockAndRemove(t *testing.T) {
 	both(t, func(t *testing.T, fsys vfs.FS, root string) {
 		d := newDir(t, fsys, root)
@@ -170,8 +183,8 @@ func TestLockAndRemove(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := newDir(t, fsys, root).Lock("c/LOCK"); err == nil {
-			t.Fatal("locked twice")
+		if _, err := newDir(t, fsys, root).Lock("c/LOCK"); !errors.Is(err, ErrLocked) {
+			t.Fatalf("locked twice: %v", err)
 		}
 		if err := lock.Close(); err != nil {
 			t.Fatal(err)

@@ -58,8 +58,8 @@ type AnomaliesError struct {
 }
 
 func (e *AnomaliesError) Error() string {
-	return fmt.Sprintf("day %s is not exported: %d anomalies, which %s shows: %s; mend the rows or the schema, or export it "+
-		"all the same with `labeljoin export --date %s --allow-anomalies`", e.Day, e.Count, e.Page,
+	return fmt.Sprintf("day %s is not exported: %s, which %s shows: %s; mend the rows or the schema, or export it "+
+		"all the same with `labeljoin export --date %s --allow-anomalies`", e.Day, schema.CountText(e.Count), e.Page,
 		strings.Join(e.Found, "; "), e.Day)
 }
 

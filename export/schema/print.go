@@ -135,6 +135,14 @@ func Texts(a *tfmd.Anomalies) (out []string) {
 	return out
 }
 
+// CountText is a number of anomalies in words.
+func CountText(n int) string {
+	if n == 1 {
+		return "1 anomaly"
+	}
+	return fmt.Sprintf("%d anomalies", n)
+}
+
 // Count is how many reasons there are in all.
 func Count(a *tfmd.Anomalies) int {
 	n := len(a.GetDatasetAnomalyInfo().GetReason())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -124,6 +125,50 @@ func TestOlderManifest(t *testing.T) {
 	if r, err := exportDay(t, o); err != nil || r.Made || r.Stale {
 		t.Errorf("%+v, %v", r, err)
 	}
+}
+
+// TestFixedNumberOfFiles: a version whose number of files was fixed is stale where their size decides now, also in
+// TFRecord, of which no size is said then.
+func TestFixedNumberOfFiles(t *testing.T) {
+	t.Parallel()
+	o := testOptions(oneRow(t))
+	o.Format, o.ConfigHash, o.Shards = FormatTFRecord, "abc", 8
+	mustExport(t, o)
+	if r, err := exportDay(t, o); err != nil || r.Stale {
+		t.Errorf("as it was, %+v, %v", r, err)
+	}
+	o.Shards = 0
+	if r, err := exportDay(t, o); err != nil || !r.Stale {
+		t.Errorf("with files of a size, %+v, %v", r, err)
+	}
+}
+
+// TestLock: an export that another one holds is told from one that cannot be locked, for which no one has to wait.
+func TestLock(t *testing.T) {
+	t.Parallel()
+	t.Run("held", func(t *testing.T) {
+		o := testOptions(oneRow(t))
+		e, err := New(archiveOf(t, o.FS), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		if _, err := New(archiveOf(t, o.FS), o); !errors.As(err, new(*LockedError)) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("a directory", func(t *testing.T) {
+		o := testOptions(oneRow(t))
+		archive := archiveOf(t, o.FS)
+		o.FS, o.Out = vfs.Default, t.TempDir() // the one in memory replaces a directory
+		if err := o.FS.MkdirAll(filepath.Join(o.Out, "feed", lockName), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		_, err := New(archive, o)
+		if err == nil || errors.As(err, new(*LockedError)) || !strings.Contains(err.Error(), o.Out) {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 func replaceFile(t *testing.T, fsys vfs.FS, name string, data []byte) {

@@ -39,7 +39,8 @@ type Exporter struct {
 	newest  map[string]Version // by day, of whole versions; nil: not read yet
 }
 
-// New opens an export for writing. A *LockedError says that another process does.
+// New opens an export for writing. A *LockedError says that another process does. Any other error does not pass by
+// waiting.
 func New(archive *export.Archive, opts Options) (*Exporter, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
@@ -50,8 +51,10 @@ func New(archive *export.Archive, opts Options) (*Exporter, error) {
 	if err := e.bucket.SyncDir("."); err != nil {
 		return nil, fmt.Errorf("open the export %s: %w", e.root, err)
 	}
-	if e.lock, err = e.bucket.Lock(lockName); err != nil {
+	if e.lock, err = e.bucket.Lock(lockName); errors.Is(err, bucket.ErrLocked) {
 		return nil, &LockedError{Dir: e.root, Err: err}
+	} else if err != nil {
+		return nil, fmt.Errorf("lock the export %s: %w", e.root, err)
 	}
 	if err := e.sweep(); err != nil {
 		return nil, errors.Join(fmt.Errorf("removing what an interrupted export left: %w", err), e.lock.Close())
@@ -190,7 +193,7 @@ func (d *dayExport) newestManifest(result *Result) (m *Manifest, hash string, er
 func (d *dayExport) stale(m *Manifest) bool {
 	now := d.manifest()
 	now.Method.GroupRows, now.Method.Shards = m.Method.GroupRows, m.Method.Shards
-	if m.Method.GroupBytes == 0 && m.Method.ShardBytes == 0 { // it does not say
+	if m.ConfigHash == "" && m.Method.GroupBytes == 0 && m.Method.ShardBytes == 0 { // it is too old to say
 		now.Method.GroupBytes, now.Method.ShardBytes = 0, 0
 	}
 	same := func(x, y any) bool {

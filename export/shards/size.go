@@ -32,6 +32,10 @@ func (d *dayExport) sizes(ctx context.Context, s *spill) (shards int, err error)
 // errTried ends the reading of buckets where enough rows were tried.
 var errTried = errors.New("enough rows were tried")
 
+// leastTried is how many rows are tried at least, where there are so many: fewer say little of the others. A row
+// group has more.
+const leastTried = 256
+
 // trainingBytes is about how large the files of the training rows are together. The first rows, up to a row
 // group of them, are written to nowhere. They stand for all, because the order is that of a hash: the hash of the
 // last of them says which share of all rows they are.
@@ -43,7 +47,7 @@ func (d *dayExport) trainingBytes(ctx context.Context, s *spill, rows int64) (in
 	if err != nil {
 		return 0, err
 	}
-	left, reach := int(min(rows, int64(d.groupRows))), 1.0
+	left, reach := int(min(max(rows, leastTried), int64(d.groupRows))), 1.0
 	err = trial.eachBucket(ctx, s, func(_ int, b *settledBucket) error {
 		train := b.rows[splitTrain]
 		train = train[:min(len(train), left)]

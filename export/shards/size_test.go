@@ -21,11 +21,13 @@ func TestShardSize(t *testing.T) {
 		name   string
 		format Format
 		text   func(i int) string
+		group  int64 // bytes of a row group
 		shards int
 	}{
-		{"texts that repeat", FormatParquet, func(int) string { return fmt.Sprintf("%0128d", 7) }, 1},
-		{"random texts", FormatParquet, randomText(), 16},
-		{"random texts in TFRecord", FormatTFRecord, randomText(), 8},
+		{"texts that repeat", FormatParquet, func(int) string { return fmt.Sprintf("%0128d", 7) }, 200_000, 1},
+		{"random texts", FormatParquet, randomText(), 200_000, 16},
+		{"random texts, of which few make a row group", FormatParquet, randomText(), 1, 16},
+		{"random texts in TFRecord", FormatTFRecord, randomText(), 200_000, 8},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -43,7 +45,7 @@ func TestShardSize(t *testing.T) {
 					fsys := vfs.NewMem()
 					writeOutput(t, fsys, [][]testRow{day}, way.fileRows, events.MaxTime-1, nil)
 					o := testOptions(fsys)
-					o.Format, o.Shards, o.ShardBytes, o.GroupBytes, o.Memory = c.format, 0, size, 200_000, way.memory
+					o.Format, o.Shards, o.ShardBytes, o.GroupBytes, o.Memory = c.format, 0, size, c.group, way.memory
 					m := mustExport(t, o)
 					if m.Counts.Read != rows || m.Counts.Written != rows {
 						t.Errorf("counted %+v", m.Counts)

@@ -19,6 +19,7 @@ import (
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/schema"
 	"github.com/labeljoin/labeljoin/export/shards"
 )
 
@@ -223,7 +224,7 @@ func (r *Exporting) waitsFor(err error, table *export.Table, day events.Time) st
 	if absent && !shards.ReadinessOf(&table.Last, r.Opts.Rules, day, r.Opts.Settled).Ready {
 		return "rows of the day"
 	}
-	if _, locked := errors.AsType[*shards.LockedError](err); locked && !errors.Is(err, fs.ErrPermission) {
+	if _, locked := errors.AsType[*shards.LockedError](err); locked {
 		return "another process that exports"
 	}
 	return ""
@@ -283,7 +284,7 @@ func exportLine(r *shards.Result, root, config string) string {
 		line += "; some rows were decided by another configuration, as rules_hashes in the manifest says"
 	}
 	if m.Anomalies > 0 {
-		line += fmt.Sprintf("; with %d anomalies, which were allowed", m.Anomalies)
+		line += fmt.Sprintf("; with %s, allowed all the same", schema.CountText(m.Anomalies))
 	}
 	return line
 }

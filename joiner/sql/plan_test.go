@@ -28,7 +28,8 @@ func TestEveryRuleIsSaidOrRefused(t *testing.T) {
 		"Rules.Lateness": true, "Rules.Early": true, "Rules.Guard": true, // see replay in SEMANTICS.md
 		"Rules.Impression": true, "Rules.SampleHash": true, // alone; they say how another rule works
 		"Label.When": true, "Label.Fault": true, // the condition is compiled from its text
-		"Label.Attrs": true, "Label.AllAttrs": true, // the archive has all attributes
+		"Label.NumberInRow": true,                         // so is the value
+		"Label.Attrs":       true, "Label.AllAttrs": true, // the archive has all attributes
 	}
 	plain := query(t, clicked())
 	try := func(t *testing.T, name string, d sql.Definition) {

@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -29,7 +30,7 @@ func statisticsOf(portions [][]float64, times [][]uint64) *tfmd.FeatureNameStati
 		}
 		c.valencies[0].addScalars(n, 0)
 	}
-	if err := c.further(nil, "x", 0); err != nil {
+	if err := c.further(context.Background(), "x", 0); err != nil {
 		panic(err)
 	}
 	return c.feature(0, "x", false)

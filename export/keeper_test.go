@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/gathered"
@@ -391,15 +392,14 @@ func TestReplaceOfWholeDays(t *testing.T) {
 	}
 }
 
-// Where nothing was ever committed there is nothing to keep.
 // recomputeDay computes the first day again: three rows stand for what it had.
-func recomputeDay(t *testing.T, fsys vfs.FS) error {
-	k, err := OpenKeeper(placeOf(fsys), 0, slog.New(slog.DiscardHandler))
+func recomputeDay(t *testing.T, b bucket.Bucket, opts Options) (err error) {
+	k, err := OpenKeeper(b, 0, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	defer k.Close()
-	r, err := k.Recompute(options(fsys))
+	defer func() { err = errors.Join(err, k.Close()) }()
+	r, err := k.Recompute(opts)
 	if err != nil {
 		return err
 	}
@@ -429,7 +429,7 @@ func TestRecomputeCrashesAnywhere(t *testing.T) {
 		points = append(points, &point{n: len(points), op: op + " " + name, fs: base.CrashClone(vfs.CrashCloneCfg{})})
 		return nil
 	}}
-	if err := recomputeDay(t, hooked); err != nil {
+	if err := recomputeDay(t, placeOf(hooked), options(hooked)); err != nil {
 		t.Fatal(err)
 	}
 	after := rowsOfAll(t, base)
@@ -467,7 +467,7 @@ func TestRecomputeCrashesAnywhere(t *testing.T) {
 				t.Fatal(lost(fmt.Sprintf("the joiner opened it, and readers see %q", got)))
 			}
 		}
-		if err := recomputeDay(t, able(p.fs)); err != nil {
+		if err := recomputeDay(t, placeOf(able(p.fs)), options(able(p.fs))); err != nil {
 			t.Fatal(lost(err.Error()))
 		}
 		if got, v := rowsOfAll(t, p.fs), verified(t, p.fs); !slices.Equal(got, after) || !v.Sound() {

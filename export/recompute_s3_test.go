@@ -3,8 +3,6 @@ package export
 import (
 	"cmp"
 	"errors"
-	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -13,32 +11,7 @@ import (
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/bucket/s3"
 	"github.com/labeljoin/labeljoin/export/bucket/s3/s3test"
-	"github.com/labeljoin/labeljoin/joiner"
-	"github.com/labeljoin/labeljoin/joiner/gathered"
 )
-
-// recomputeIn computes the first day again, in an object store: three rows stand for what it had.
-func recomputeIn(t *testing.T, b bucket.Bucket) (err error) {
-	k, err := OpenKeeper(b, 0, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, k.Close()) }()
-	r, err := k.Recompute(storeOptions(t, b))
-	if err != nil {
-		return err
-	}
-	defer r.Abort()
-	for i := range 3 {
-		req, row := testRow(1, i)
-		req.ID = fmt.Sprint("again", i)
-		if err := r.Rows(&gathered.Rows{List: []joiner.Labeled{{Request: req, Row: row}}}); err != nil {
-			return err
-		}
-	}
-	_, err = r.Commit(t.Context(), func(string) bool { return false })
-	return err
-}
 
 // soundRows are the ids of an output's rows, once verify is green.
 func soundRows(t *testing.T, b bucket.Bucket) string {
@@ -79,7 +52,7 @@ func TestStoreRecomputeDiesAtEveryRequest(t *testing.T) {
 			before = see(b)
 			dying := inStore(t, store, &mortal{at: at, done: done})
 			dying.(*s3.Bucket).RetryFor = time.Nanosecond
-			err := recomputeIn(t, dying)
+			err := recomputeDay(t, dying, storeOptions(t, dying))
 			got := see(b)
 			if err == nil {
 				after = got // no request was left to die at
@@ -87,7 +60,8 @@ func TestStoreRecomputeDiesAtEveryRequest(t *testing.T) {
 			}
 			points++
 			seen[got]++
-			if err := recomputeIn(t, inStore(t, store, nil)); err != nil {
+			there := inStore(t, store, nil)
+			if err := recomputeDay(t, there, storeOptions(t, there)); err != nil {
 				t.Fatalf("dead at request %d, done %v: it is done again: %v", at, done, err)
 			}
 			now := see(b)

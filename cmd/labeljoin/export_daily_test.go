@@ -22,11 +22,7 @@ import (
 // one of which a day's files were deleted.
 func TestDaily(t *testing.T) {
 	dir := t.TempDir()
-	write := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		putFile(t, path, text)
-		return path
-	}
+	write := func(name, text string) string { return writeFile(t, dir, name, text) }
 	file := write("labeljoin.yaml", "labels: {clicked: 'type == \"click\"'}\nexport: {daily: {after: 0s}, split: {eval: 0}}\n")
 	requests := write("requests.jsonl", `{"request_id":"a","ts":"2026-11-20T10:00:00Z"}
 {"request_id":"b","ts":"2026-11-21T10:00:00Z"}

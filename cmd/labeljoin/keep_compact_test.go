@@ -15,11 +15,7 @@ import (
 // of which one is old enough.
 func TestCompactsByItself(t *testing.T) {
 	dir := t.TempDir()
-	write := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		putFile(t, path, text)
-		return path
-	}
+	write := func(name, text string) string { return writeFile(t, dir, name, text) }
 	file := write("labeljoin.yaml", "labels: {clicked: 'type == \"click\"'}\noutput: {roll: {rows: 1}, compact: {after: 12h}}\n")
 	requests := write("requests.jsonl", `{"request_id":"a","ts":"2026-11-20T10:00:00Z"}
 {"request_id":"b","ts":"2026-11-20T11:00:00Z"}

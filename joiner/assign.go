@@ -46,7 +46,7 @@ func (m *Machine) assignOpen(x *Entry, at events.Origin, give *Event) (fx Effect
 		return fx, false, err
 	}
 	removed := false
-	x.Outcomes = slices.DeleteFunc(x.Outcomes, func(f Fact) bool {
+	x.Outcomes = slices.DeleteFunc(x.Outcomes, func(f *Fact) bool {
 		if f.Origin != at {
 			return false
 		}
@@ -74,16 +74,17 @@ func (m *Machine) assignOpen(x *Entry, at events.Origin, give *Event) (fx Effect
 // removeLate takes an outcome away from a request that has closed. What counted at the close
 // is kept for the rows of the close.
 func (m *Machine) removeLate(x *Entry, fx *Effects, at events.Origin) {
-	x.Outcomes = slices.DeleteFunc(x.Outcomes, func(f Fact) bool {
+	x.Outcomes = slices.DeleteFunc(x.Outcomes, func(f *Fact) bool {
 		switch {
 		case f.Origin != at:
 			return false
 		case f.LateSeq > x.History.Base:
 			fx.Remove = append(fx.Remove, f.stored())
 		default:
-			f.Gone = true
-			fx.Mark = append(fx.Mark, f.stored())
-			x.Gone = append(x.Gone, f)
+			gone := *f
+			gone.Gone = true
+			fx.Mark = append(fx.Mark, gone.stored())
+			x.Gone = append(x.Gone, gone)
 		}
 		x.forgetMade()
 		return true

@@ -36,13 +36,13 @@ type Entry struct {
 	Beside []Fact
 	// Outcomes are those of the request, in Order, copies included. They are only
 	// needed for some steps: see Machine.Needs.
-	Outcomes []Fact
+	Outcomes []*Fact
 	// Gone are those that the request has no more, as of StoredOutcome.Gone.
 	Gone []Fact
 
 	decoded        []*events.Request // of the pieces; nil until needed
-	crowd          crowd             // of Outcomes; see compare
-	folded         folded            // of Outcomes; see decideAll
+	crowd          crowd             // of Outcomes; see compareStored
+	firsts         firsts            // of Outcomes; see decideFirst
 	positives      []LabelRef        // the positives of Outcomes, if positivesKnown
 	positivesKnown bool
 	work           Work
@@ -75,7 +75,7 @@ type Former struct {
 type Work struct {
 	Requests int // events of the request that were decoded
 	Outcomes int // outcomes that were decoded
-	Folded   int // outcomes that were folded into rows
+	Folded   int // outcomes that were folded into rows, or looked at for the first one that counts in a row
 }
 
 // Work is what was done for the entry so far.
@@ -202,8 +202,8 @@ func (x *Entry) decide(m *Machine, rules *Rules, lateSeq uint32) (*events.Reques
 	}
 	d := new(Decision)
 	d.Begin(rules, &req)
-	for i := range x.Outcomes {
-		if f := &x.Outcomes[i]; f.LateSeq <= lateSeq {
+	for _, f := range x.Outcomes {
+		if f.LateSeq <= lateSeq {
 			d.AddFact(f)
 			x.work.Folded++
 		}

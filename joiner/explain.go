@@ -44,8 +44,7 @@ func (m *Machine) Explain(x *Entry, now Now) (*Explanation, error) {
 	ex := &Explanation{Request: req, Dispositions: make([]Disposition, len(x.Outcomes))}
 	d := Decide(m.Rules, &ex.Request)
 	d.trace = make([]Trace, len(d.cells)*len(m.Rules.Labels))
-	for i := range x.Outcomes {
-		f := &x.Outcomes[i]
+	for i, f := range x.Outcomes {
 		d.at = i
 		if f.LateSeq == LateSeqBeyond {
 			ex.Dispositions[i] = DispositionLate

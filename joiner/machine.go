@@ -239,7 +239,7 @@ func (m *Machine) addVersion(x *Entry, fx *Effects, ev *Event, now Now) error {
 		return err
 	}
 	stored := &x.Request
-	x.folded.forget()
+	x.firsts.forget()
 	piece := StoredPiece{Origin: ev.Origin, Data: string(ev.Data)}
 	if len(x.History.Rows) > 0 { // rows were written, of the pieces so far
 		x.History.LateSeq++
@@ -271,8 +271,8 @@ func (m *Machine) closeLate(x *Entry, fx *Effects, before []LabelRef) error {
 		return err
 	}
 	d := Decide(m.Rules, &req)
-	for i := range x.Outcomes {
-		if fate := d.AddFact(&x.Outcomes[i]); !x.Outcomes[i].Booked {
+	for _, f := range x.Outcomes {
+		if fate := d.AddFact(f); !f.Booked {
 			fx.Disposed[fate]++
 		}
 		x.work.Folded++
@@ -309,7 +309,7 @@ func (m *Machine) positives(x *Entry) ([]LabelRef, error) {
 	if x.positivesKnown {
 		return x.positives, nil
 	}
-	req, d, err := x.decide(m, m.Rules, lateSeqAny)
+	req, d, err := x.decideFirst(m)
 	if err != nil {
 		return nil, err
 	}
@@ -371,8 +371,8 @@ func (m *Machine) react(x *Entry, fx *Effects, before []LabelRef) error {
 	if !m.emitsWhileOpen() || m.silent(x) {
 		return nil
 	}
-	req, d, err := x.decideAll(m)
-	if err != nil {
+	req, d, err := x.decideFirst(m)
+	if err != nil || !x.firsts.hasChanged() {
 		return err
 	}
 	if m.Watched {

@@ -1,10 +1,6 @@
 package joiner
 
-import (
-	"slices"
-
-	"github.com/labeljoin/labeljoin/events"
-)
+import "github.com/labeljoin/labeljoin/events"
 
 // Now is how far time has come when an event is met, as bounds of the timestamps
 // of requests. All are strict, and each is at or before the one above it, but for
@@ -123,10 +119,4 @@ func closer(best, t, bound events.Time) bool {
 }
 
 // orderFacts is Order for facts.
-func orderFacts(a, b Fact) int { return Order(&a.Outcome, &b.Outcome) }
-
-// insert puts a fact where it belongs in Order.
-func insert(facts []Fact, f Fact) []Fact {
-	at, _ := slices.BinarySearchFunc(facts, f, orderFacts)
-	return slices.Insert(facts, at, f)
-}
+func orderFacts(a, b *Fact) int { return Order(&a.Outcome, &b.Outcome) }

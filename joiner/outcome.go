@@ -119,8 +119,7 @@ func (m *Machine) copied(x *Entry, o *events.Outcome, first events.Time) bool {
 		return true
 	}
 	short := shorten(o)
-	for i := range x.Outcomes {
-		f := &x.Outcomes[i]
+	for _, f := range x.Outcomes {
 		if Order(&f.Outcome, &short) > 0 {
 			return false
 		}
@@ -135,25 +134,20 @@ func (m *Machine) copied(x *Entry, o *events.Outcome, first events.Time) bool {
 // as many are held as may be, only the one that counts is.
 func (m *Machine) replace(x *Entry, fx *Effects, o *events.Outcome) {
 	short := shorten(o)
-	x.forgetMade()
-	x.Outcomes = slices.DeleteFunc(x.Outcomes, func(f Fact) bool {
-		if !m.Rules.Same(&f.Outcome, &short) {
-			return false
-		}
+	for _, f := range x.removeCopies(&short, m.Rules.SameID) {
 		if !f.Booked {
 			fx.Disposed[DispositionDuplicate]++
 		}
 		fx.Remove = append(fx.Remove, f.stored())
-		return true
-	})
+	}
 }
 
 // full reports whether as many outcomes are held, copies included, as may be held.
 func (m *Machine) full(x *Entry) bool { return m.Outcomes > 0 && len(x.Outcomes) >= m.Outcomes }
 
 func (x *Entry) outcomes(yield func(*Fact) bool) {
-	for i := range x.Outcomes {
-		if !yield(&x.Outcomes[i]) {
+	for _, f := range x.Outcomes {
+		if !yield(f) {
 			return
 		}
 	}
@@ -334,8 +328,8 @@ func (m *Machine) orphan(x *Entry, fx *Effects, now Now) {
 func (m *Machine) attachWaiting(x *Entry, fx *Effects, now Now) {
 	m.orphan(x, fx, now)
 	has, transferred := map[events.Origin]bool{}, map[events.Origin]bool{}
-	for i := range x.Outcomes {
-		has[x.Outcomes[i].Origin] = true
+	for _, f := range x.Outcomes {
+		has[f.Origin] = true
 	}
 	for _, o := range x.Former {
 		transferred[o.Fact.Origin] = true

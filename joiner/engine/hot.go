@@ -6,8 +6,7 @@ import (
 )
 
 // mostHot is how many requests with many outcomes are kept at hand. One takes some
-// 3 MB at the default limit of outcomes, and what is folded of it some 10 MB more at most, where it has many
-// items and labels, or votes.
+// 5 MB at the default limit of outcomes, and where it has many items and labels some 10 MB more.
 const mostHot = 16
 
 // stepHot takes in an outcome of a request that is kept at hand: nothing has to be

@@ -174,8 +174,8 @@ func (e *Engine) reportOf(id string) (*RequestReport, error) {
 	s.Phase, s.Closes = now.Phase(x.Key.TS), x.Key.TS.Add(e.rules.Longest())
 	s.Committed = x.Key.TS < e.checkpoint.Committed
 	s.Request, s.Rows, s.Labels, s.RowStates = ex.Request, ex.Rows, ex.Labels, x.History.Rows
-	for i := range x.Outcomes {
-		s.Outcomes = append(s.Outcomes, e.outcomeReport(&x.Outcomes[i], ex.Dispositions[i].String()))
+	for i, f := range x.Outcomes {
+		s.Outcomes = append(s.Outcomes, e.outcomeReport(f, ex.Dispositions[i].String()))
 	}
 	for _, g := range e.rules.Gaps {
 		if e.rules.Touches(&g, s.Request.TS) {

@@ -26,7 +26,7 @@ type Entry struct {
 	Known   bool       // the request has come
 	Request StoredRequest
 	History History
-	Waiting []Waiting // outcomes of the id that belong to no request that is known
+	Waiting []*Waiting // outcomes of the id that belong to no request that is known
 	// Former are outcomes of open requests of the id that are this one's, by when they
 	// are stamped: see Rules.OfOutcome.
 	Former []Former
@@ -41,6 +41,7 @@ type Entry struct {
 	Gone []Fact
 
 	decoded        []*events.Request // of the pieces; nil until needed
+	queue          queue             // of Waiting; see compareWaiting
 	crowd          crowd             // of Outcomes; see compareStored
 	firsts         firsts            // of Outcomes; see decideFirst
 	positives      []LabelRef        // the positives of Outcomes, if positivesKnown
@@ -55,7 +56,10 @@ const ManyOutcomes = fewOutcomes
 // Lasting reports whether an entry may serve the next event of its id as well: it is
 // all that is known of the id, and large. Its texts are then its own.
 func (x *Entry) Lasting() bool {
-	return x.Known && len(x.Outcomes) >= ManyOutcomes && len(x.Waiting) == 0 && len(x.Others) == 0
+	if !x.Known {
+		return len(x.Waiting) >= ManyOutcomes && len(x.Others) == 0
+	}
+	return len(x.Outcomes) >= ManyOutcomes && len(x.Waiting) == 0 && len(x.Others) == 0
 }
 
 // Waiting is an outcome that waits for its request.
@@ -104,7 +108,7 @@ func (x *Entry) AddWaiting(m *Machine, h *StoredOutcome) error {
 		return err
 	}
 	x.work.Outcomes++
-	x.Waiting = append(x.Waiting, Waiting{*h, f})
+	x.Waiting = append(x.Waiting, &Waiting{*h, f})
 	return nil
 }
 

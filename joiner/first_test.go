@@ -45,8 +45,11 @@ func TestEntryGoesOn(t *testing.T) {
 				ev = itemOutcome(m, i+1, last, rapid.IntRange(0, 20).Draw(t, "id"),
 					rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "item"))
 			}
-			anew := &joiner.Entry{Key: kept.Key, Known: kept.Known, Waiting: slices.Clone(kept.Waiting),
-				Outcomes: slices.Clone(kept.Outcomes)}
+			anew := &joiner.Entry{Key: kept.Key, Known: kept.Known, Outcomes: slices.Clone(kept.Outcomes)}
+			for _, w := range kept.Waiting {
+				copied := *w
+				anew.Waiting = append(anew.Waiting, &copied)
+			}
 			anew.Request, anew.History = kept.Request, kept.History
 			anew.Request.Pieces, anew.Request.Copies = slices.Clone(kept.Request.Pieces), slices.Clone(kept.Request.Copies)
 			anew.History.Rows, anew.History.Retracted = slices.Clone(kept.History.Rows), slices.Clone(kept.History.Retracted)
@@ -327,6 +330,37 @@ func TestOutcomeCostsTheSame(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestWaitingOutcomeCostsTheSame: so it is with outcomes that come before their request, and with copies
+// of them when as many wait as may.
+func TestWaitingOutcomeCostsTheSame(t *testing.T) {
+	const outcomes, limit = 3000, 1000
+	rules := &joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.AggAny)}}
+	asked := 0
+	rules.Labels[0].When = func(o *events.Outcome) bool { asked++; return o.Type == "click" }
+	m, now := machine(rules), rules.At(t0, events.MinTime)
+	m.Outcomes = limit
+	x := &joiner.Entry{Key: joiner.RequestKey{ID: "r"}}
+	pending, duplicates := int64(0), int64(0)
+	for seq := range uint64(outcomes) {
+		i := int(outcomes - 1 - seq)
+		fx, err := m.Step(x, oneOfMany(m, 2+seq, i, fmt.Sprintf(`"type":"click","outcome_id":"o%d"`, i%limit)), now)
+		if err != nil || fx.Reject != nil {
+			t.Fatal(err, fx.Reject)
+		}
+		if fx.Pending {
+			pending++
+		}
+		duplicates += fx.Disposed[joiner.DispositionDuplicate]
+	}
+	if len(x.Waiting) != limit || pending != outcomes || duplicates != outcomes-limit {
+		t.Errorf("%d wait, %d came to wait, %d were duplicates", len(x.Waiting), pending, duplicates)
+	}
+	fx, err := m.Step(x, requestEvent(1, t0, ""), now)
+	if err != nil || len(fx.Adopt) != limit || len(x.Outcomes) != limit || asked != outcomes {
+		t.Errorf("%d became its request's, %d conditions were asked (%v)", len(fx.Adopt), asked, err)
 	}
 }
 

@@ -2,7 +2,6 @@ package joiner
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/labeljoin/labeljoin/events"
 )
@@ -59,9 +58,9 @@ func (m *Machine) compare(x *Entry, o *events.Outcome, facts func(yield func(*Fa
 	for i := range x.Beside {
 		beside(&x.Beside[i])
 	}
-	for i := range x.Waiting {
+	for _, w := range x.Waiting {
 		if x.Known {
-			beside(&x.Waiting[i].Fact)
+			beside(&w.Fact)
 		}
 	}
 	return t
@@ -153,14 +152,6 @@ func (x *Entry) outcomes(yield func(*Fact) bool) {
 	}
 }
 
-func (x *Entry) waiting(yield func(*Fact) bool) {
-	for i := range x.Waiting {
-		if !yield(&x.Waiting[i].Fact) {
-			return
-		}
-	}
-}
-
 // onLateOutcome takes in an outcome of a closed request.
 func (m *Machine) onLateOutcome(x *Entry, fx *Effects, ev *Event, now Now) error {
 	t := m.compareStored(x, ev.Outcome)
@@ -209,157 +200,4 @@ func (m *Machine) onLateOutcome(x *Entry, fx *Effects, ev *Event, now Now) error
 		return nil
 	}
 	return m.revise(x, fx)
-}
-
-// onEarlyOutcome takes in an outcome whose request is not known. Copies of one outcome wait
-// together, as long as the youngest of them does, so that the one that counts is still
-// there when the request comes.
-func (m *Machine) onEarlyOutcome(x *Entry, fx *Effects, ev *Event, now Now) {
-	m.orphan(x, fx, now)
-	t := m.compare(x, ev.Outcome, x.waiting)
-	if m.tooMany(fx, t) {
-		return
-	}
-	until := m.until(x, ev.Outcome)
-	if until < now.Orphaned {
-		fx.Disposition = DispositionOrphan
-		return
-	}
-	smaller := m.Outcomes > 0 && len(x.Waiting) >= m.Outcomes && t.some && m.thin(x, fx, ev.Outcome)
-	m.rewait(x, fx, ev.Outcome, until)
-	if smaller {
-		fx.Disposition = DispositionDuplicate
-		return
-	}
-	fx.Pending = true
-	m.keepWaiting(x, fx, ev, until, false)
-}
-
-// spare has an outcome of a request wait as well, for another request of the id. It
-// is counted with the one that it was taken for.
-func (m *Machine) spare(x *Entry, fx *Effects, ev *Event) {
-	until := m.until(x, ev.Outcome)
-	m.rewait(x, fx, ev.Outcome, until)
-	m.keepWaiting(x, fx, ev, until, true)
-}
-
-func (m *Machine) keepWaiting(x *Entry, fx *Effects, ev *Event, until events.Time, booked bool) {
-	stored := storedOutcome(ev, 0)
-	stored.Until, stored.Booked = until, booked
-	f := m.Rules.Fact(ev.Outcome)
-	f.Origin, f.Until, f.Booked = ev.Origin, until, booked
-	x.Waiting = append(x.Waiting, Waiting{stored, f})
-	fx.Wait = &stored
-}
-
-// until is how long an outcome and its copies that wait do so: as long as the youngest
-// of them does.
-func (m *Machine) until(x *Entry, o *events.Outcome) events.Time {
-	short, until := shorten(o), o.TS
-	for f := range x.waiting {
-		if m.Rules.Same(&f.Outcome, &short) {
-			until = max(until, f.Until)
-		}
-	}
-	return until
-}
-
-// rewait has the copies of an outcome wait until a time.
-func (m *Machine) rewait(x *Entry, fx *Effects, o *events.Outcome, until events.Time) {
-	short := shorten(o)
-	for i := range x.Waiting {
-		w := &x.Waiting[i]
-		if w.Stored.Until < until && m.Rules.Same(&w.Fact.Outcome, &short) {
-			fx.Rewait = append(fx.Rewait, Rewaited{Outcome: w.Stored, Until: until})
-			w.Stored.Until, w.Fact.Until = until, until
-		}
-	}
-}
-
-// thin has only the copy that counts wait, where as many wait as may: it drops the
-// larger copies of an outcome, and reports whether a smaller one waits. Copies out of
-// reach of each other may be of two requests that have the same id: then each counts.
-func (m *Machine) thin(x *Entry, fx *Effects, o *events.Outcome) (smaller bool) {
-	short := shorten(o)
-	from, to := m.Rules.Reach(o.TS)
-	near := func(f *Fact) bool {
-		return f.Outcome.TS >= from && f.Outcome.TS <= to && m.Rules.Same(&f.Outcome, &short)
-	}
-	for f := range x.waiting {
-		if near(f) && Order(&f.Outcome, &short) <= 0 {
-			return true
-		}
-	}
-	x.Waiting = slices.DeleteFunc(x.Waiting, func(w Waiting) bool {
-		if !near(&w.Fact) {
-			return false
-		}
-		if !w.Stored.Booked {
-			fx.Disposed[DispositionDuplicate]++
-		}
-		fx.Drop = append(fx.Drop, w.Stored)
-		return true
-	})
-	return false
-}
-
-// orphan disposes of what has waited too long: a commit has not come to it yet, but
-// what becomes of an event must not depend on when that is.
-func (m *Machine) orphan(x *Entry, fx *Effects, now Now) {
-	distinct := Distinct{SameID: m.Rules.SameID}
-	x.Waiting = slices.DeleteFunc(x.Waiting, func(w Waiting) bool {
-		if w.Stored.Until >= now.Orphaned {
-			return false
-		}
-		switch {
-		case w.Stored.Booked:
-		case distinct.Add(&w.Fact.Outcome):
-			fx.Disposed[DispositionOrphan]++
-		default:
-			fx.Disposed[DispositionDuplicate]++
-		}
-		fx.Drop = append(fx.Drop, w.Stored)
-		return true
-	})
-}
-
-// attachWaiting gives a request the outcomes that came before it: those that waited, and those
-// that an open request of the same id had meanwhile.
-func (m *Machine) attachWaiting(x *Entry, fx *Effects, now Now) {
-	m.orphan(x, fx, now)
-	has, transferred := map[events.Origin]bool{}, map[events.Origin]bool{}
-	for _, f := range x.Outcomes {
-		has[f.Origin] = true
-	}
-	for _, o := range x.Former {
-		transferred[o.Fact.Origin] = true
-		fx.Transfer = append(fx.Transfer, o)
-		x.insertFact(o.Fact)
-	}
-	x.Former = nil
-	keys := append(slices.Clone(x.Others), x.Key)
-	rest := x.Waiting[:0]
-	for _, w := range x.Waiting {
-		switch {
-		case transferred[w.Stored.Origin] && m.Rules.elsewhere(x.Key.TS, w.Stored.TS):
-			rest = append(rest, w) // another request may turn out to be as old as it
-			continue
-		case transferred[w.Stored.Origin]:
-			fx.Drop = append(fx.Drop, w.Stored)
-			continue
-		case has[w.Stored.Origin], m.Rules.OfOutcome(keys, w.Stored.TS) != len(keys)-1:
-			rest = append(rest, w) // it waits for another request, should one come
-			continue
-		}
-		fx.Adopt = append(fx.Adopt, w.Stored)
-		f := w.Fact
-		f.Until = events.MinTime
-		x.insertFact(f)
-		if m.Rules.elsewhere(x.Key.TS, w.Stored.TS) {
-			w.Stored.Booked, w.Fact.Booked = true, true
-			fx.Spare = append(fx.Spare, w.Stored)
-			rest = append(rest, w)
-		}
-	}
-	x.Waiting = rest
 }

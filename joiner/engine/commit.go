@@ -117,6 +117,8 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 	f := &inflightCommit{cut: cut, at: at, view: e.o.Store.View(), stage: stage, cancel: cancel, done: make(chan struct{}),
 		begun: time.Now(), measures: newMeasures(len(e.rules.Labels))}
 	e.inflight, e.firstUncommittedAt, e.volume = f, time.Time{}, Roll{}
+	e.cool() // what has waited too long is the commit's now
+
 	go e.stager().run(staging, f) // ended by finish, which waits for done, or by abortInflight
 	return nil
 }

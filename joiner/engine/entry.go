@@ -17,7 +17,7 @@ func (e *Engine) step(m *events.Message, ev *joiner.Event) (reject *events.Rejec
 		return nil, nil
 	}
 	if x := e.hot[id]; x != nil {
-		if ev.Outcome != nil && x.Key.TS >= now.Forgotten {
+		if ev.Outcome != nil && (!x.Known || x.Key.TS >= now.Forgotten) {
 			return e.stepHot(m, x, ev, now)
 		}
 		delete(e.hot, id)
@@ -62,7 +62,7 @@ func (e *Engine) step(m *events.Message, ev *joiner.Event) (reject *events.Rejec
 	if err != nil {
 		return nil, err
 	}
-	if err = e.save(m, x, ev, &fx); err == nil && found != nil && !again && ev.Outcome != nil && x.Lasting() {
+	if err = e.save(m, x, ev, &fx); err == nil && !again && ev.Outcome != nil && x.Lasting() {
 		e.keepHot(x)
 	}
 	return fx.Reject, err

@@ -9,12 +9,12 @@ import (
 // 5 MB at the default limit of outcomes, and where it has many items and labels some 10 MB more.
 const mostHot = 16
 
-// stepHot takes in an outcome of a request that is kept at hand: nothing has to be
-// read, so that its cost does not grow with what its request has had before.
+// stepHot takes in an outcome of a request that is kept at hand, or of one that has not come: nothing
+// has to be read, so that its cost does not grow with what its request has had before.
 //
 // Invariant: an entry of e.hot is what the state and the batch together hold of its
-// request, and nothing else is held of its id. What changes that in another way than
-// by an outcome of the id lets go of it.
+// request, but for what a commit in flight disposes of, and nothing else is held of its id.
+// What changes that in another way than by an outcome of the id lets go of it.
 func (e *Engine) stepHot(m *events.Message, x *joiner.Entry, ev *joiner.Event, now joiner.Now) (*events.RejectError,
 	error) {
 	fx, err := e.machine.Step(x, ev, now)

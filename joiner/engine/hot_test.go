@@ -121,6 +121,12 @@ func (r *reading) Outcomes(p joiner.RequestKey) iter.Seq2[joiner.StoredOutcome, 
 	}
 }
 
+func (r *reading) Waiting(id string, from, to events.Time) ([]joiner.StoredOutcome, error) {
+	stored, err := r.Store.Waiting(id, from, to)
+	r.read += len(stored)
+	return stored, err
+}
+
 func (r *reading) PutOutcome(p joiner.RequestKey, o *joiner.StoredOutcome) {
 	r.written++
 	r.Store.PutOutcome(p, o)
@@ -170,5 +176,39 @@ func TestLateOnHot(t *testing.T) {
 	}
 	if most := 2 * (held + late + late/10); counted.written > most {
 		t.Errorf("%d outcomes were written, want at most %d", counted.written, most)
+	}
+}
+
+// TestWaitingIsHot has very many outcomes of a request that has not come: what one of them costs does not
+// grow with what waits.
+func TestWaitingIsHot(t *testing.T) {
+	const waiting = 2000
+	h := enginetest.Lines(oneLabel())
+	for n := range waiting {
+		h.Event(events.KindOutcome, time.Minute, `{"request_id":"r","ts":%d,"type":"click","outcome_id":"o%d"}`,
+			h.At(time.Minute-time.Duration(n)), n)
+	}
+	h.Request(0, "r")
+	h.Heartbeats(40 * time.Minute)
+	h.End()
+	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 10})
+	w.Roll = engine.Roll{Interval: time.Hour}
+	st, err := w.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	o, counted := w.options(st, -1), &reading{Store: st}
+	o.Store = counted
+	if err := engine.New(o).Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	w.final = st.Progress()
+	checkBooks(t, w)
+	if joined := w.final.Progress.Ledger.Kinds[events.KindOutcome].Disposed[joiner.DispositionJoined]; joined != waiting {
+		t.Errorf("%d outcomes joined, want %d", joined, waiting)
+	}
+	if most := 3 * waiting; counted.read > most {
+		t.Errorf("%d outcomes were read for %d that came, want at most %d", counted.read, waiting, most)
 	}
 }

@@ -154,8 +154,8 @@ func (e *Engine) reportOf(id string) (*RequestReport, error) {
 		return nil, err
 	}
 	if !x.Known {
-		for i := range x.Waiting {
-			s.Outcomes = append(s.Outcomes, e.outcomeReport(&x.Waiting[i].Fact, waiting))
+		for _, w := range x.Waiting {
+			s.Outcomes = append(s.Outcomes, e.outcomeReport(&w.Fact, waiting))
 		}
 		stored, err := e.o.Store.Waiting(id, events.MinTime, events.MaxTime)
 		if err != nil {

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/labeljoin/labeljoin/events"
 )
 
 // ReservedColumns lists the columns that every output may have, and dt, the
@@ -89,7 +91,7 @@ func (v *checker) labelColumns(at string, l *Label) {
 		if !isName(c.Name, "") {
 			v.add(at, "%q is no name of a column: use up to 64 letters, digits and _, the first not a digit", clipped(c.Name))
 		}
-		if strings.HasSuffix(strings.ToLower(c.Name), "_ts") {
+		if strings.HasSuffix(events.ColumnKey(c.Name), "_ts") {
 			v.add(at, "ends with _ts, as the times of labels do: choose another name")
 		}
 		if strings.TrimSpace(c.Value) == "" {
@@ -139,7 +141,7 @@ func (v *checker) labelValue(at string, value Agg) {
 
 // columns checks that no two things of the configuration fall on one column.
 // Readers like DuckDB ignore case in the names of columns, so case does not
-// tell two columns apart.
+// tell two columns apart: see events.ColumnKey.
 func (v *checker) columns() {
 	taken := map[string]string{} // column in lower case -> whose it is
 	for _, name := range ReservedColumns() {
@@ -152,7 +154,7 @@ func (v *checker) columns() {
 		taken["stage"] = "the one that says how final a row is (provisional)"
 	}
 	claim := func(at, column, owner, wayOut string) bool {
-		key := strings.ToLower(column)
+		key := events.ColumnKey(column)
 		if other, ok := taken[key]; ok {
 			v.add(at, "its column %s is %s: %s", clipped(column), other, wayOut)
 			return false

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"iter"
 	"slices"
-	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/bucket"
@@ -171,7 +170,7 @@ func (a *Archive) FeatureColumns() (map[string]bool, error) {
 	found, looked := map[string]bool{}, 0
 	for _, c := range state.Schema() {
 		if c.Kind == tablelog.SchemaFeature {
-			found[strings.ToLower(c.Name)] = true
+			found[events.ColumnKey(c.Name)] = true
 		}
 	}
 	days, err := state.Days()
@@ -185,7 +184,7 @@ func (a *Archive) FeatureColumns() (map[string]bool, error) {
 		}
 		for i := range files {
 			for _, c := range featuresOf(files[i].Columns) {
-				found[strings.ToLower(c.Name)] = true
+				found[events.ColumnKey(c.Name)] = true
 			}
 		}
 		if looked += len(files); looked >= recentFiles {

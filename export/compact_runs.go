@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/export/tablelog"
 )
@@ -98,7 +99,7 @@ func columnsOfDay(files []tablelog.File) []tablelog.Column {
 				}
 				continue
 			}
-			key := strings.ToLower(c.Name)
+			key := events.ColumnKey(c.Name)
 			switch before := found[key]; {
 			case before == nil:
 				if found[key] = &c; c.Kind == tablelog.SchemaFeature {
@@ -125,7 +126,7 @@ func columnsOfDay(files []tablelog.File) []tablelog.Column {
 }
 
 func itemRank(name string) int {
-	if strings.HasPrefix(strings.ToLower(name), "item_") {
+	if strings.HasPrefix(events.ColumnKey(name), "item_") {
 		return 1
 	}
 	return 0

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/rowfile"
 )
 
@@ -110,10 +111,10 @@ func (n *featureNotes) begin(known, now []rowfile.TableColumn, log *slog.Logger)
 	defer n.mu.Unlock()
 	before := map[string]rowfile.TableColumn{}
 	for _, c := range known {
-		before[strings.ToLower(c.Name)] = c
+		before[events.ColumnKey(c.Name)] = c
 	}
 	for _, c := range now {
-		if was, there := before[strings.ToLower(c.Name)]; there && was.Type != c.Type {
+		if was, there := before[events.ColumnKey(c.Name)]; there && was.Type != c.Type {
 			n.changed(ChangedFeature{Column: c.Name, From: was.Type.String(), To: c.Type.String()}, log)
 		}
 	}

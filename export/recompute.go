@@ -180,7 +180,7 @@ func (r *Recomputed) fits() ([]tablelog.SchemaColumn, error) {
 	changed := schemaChange(r.known, false, r.stage.table.Columns())
 	var clash []string
 	for _, c := range changed {
-		if slices.ContainsFunc(r.known, func(is tablelog.SchemaColumn) bool { return strings.EqualFold(is.Name, c.Name) }) {
+		if slices.ContainsFunc(r.known, func(is tablelog.SchemaColumn) bool { return events.SameColumn(is.Name, c.Name) }) {
 			clash = append(clash, c.Name)
 		}
 	}

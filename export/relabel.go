@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/export/tablelog"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -38,7 +39,7 @@ func (k *Keeper) Relabel(opts Options, names []string) (*Relabeled, error) {
 	r := &Relabeled{keeper: k, state: k.writer.State()}
 	known := map[string]tablelog.SchemaColumn{}
 	for _, c := range schema {
-		known[strings.ToLower(c.Name)] = c
+		known[events.ColumnKey(c.Name)] = c
 	}
 	var clash []string
 	for _, l := range opts.Labels {
@@ -50,13 +51,13 @@ func (k *Keeper) Relabel(opts Options, names []string) (*Relabeled, error) {
 				l.Name)
 		}
 		value, when := rowfile.LabelTypes(l.Agg)
-		if known[strings.ToLower(l.Name)].Type == "double" {
+		if known[events.ColumnKey(l.Name)].Type == "double" {
 			value = rowfile.Type{Scalar: rowfile.ScalarDouble} // integers become doubles, as in a commit
 		}
 		r.labels = append(r.labels, rowfile.NewLabel{Name: l.Name, Type: value})
 		for name, t := range map[string]rowfile.Type{l.Name: value, l.Name + "_ts": when} {
 			is := tablelog.SchemaColumn{Name: name, Type: t.String(), Kind: tablelog.SchemaLabel}
-			was, there := known[strings.ToLower(name)]
+			was, there := known[events.ColumnKey(name)]
 			switch was.Since = 0; {
 			case !there:
 				r.schema = append(r.schema, is)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/export/tablelog"
 )
@@ -58,11 +59,11 @@ func (o *Output) schema() (columns []tablelog.SchemaColumn, fresh bool) {
 func schemaChange(known []tablelog.SchemaColumn, fresh bool, now []rowfile.TableColumn) (out []tablelog.SchemaColumn) {
 	before := map[string]tablelog.SchemaColumn{}
 	for _, c := range known {
-		before[strings.ToLower(c.Name)] = c
+		before[events.ColumnKey(c.Name)] = c
 	}
 	for _, c := range now {
 		is := tablelog.SchemaColumn{Name: c.Name, Type: c.Type.String(), Kind: kindName(c.Kind)}
-		was, there := before[strings.ToLower(c.Name)]
+		was, there := before[events.ColumnKey(c.Name)]
 		if fresh {
 			is.Since = was.Since // what this version finds has no manifest that says it
 		} else if was.Since = 0; there && was == is {
@@ -93,7 +94,7 @@ func (o *Output) schemaOfFiles(state *tablelog.State) ([]tablelog.SchemaColumn, 
 			return nil, err
 		}
 		for _, c := range kindsOf(columns) {
-			key := strings.ToLower(c.Name)
+			key := events.ColumnKey(c.Name)
 			before := found[key]
 			if before == nil {
 				c.Since = files[i].FirstCommit

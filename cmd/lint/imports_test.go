@@ -140,7 +140,7 @@ var importRules = []importRule{
 		why: "one file system under state and output lets one simulated crash cover both; a database in the output it does not need",
 	},
 	{
-		pkg: "config", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("config"),
+		pkg: "config", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events", "config"),
 		why: "a configuration can be checked where nothing else works; config/wire and cmd/labeljoin are where it meets the rest",
 	},
 	{

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/rowfile"
@@ -117,7 +116,7 @@ func (w *Writer) Abort() error {
 
 // own reports whether a name is like those of the archive's own columns.
 func own(name string) bool {
-	return len(name) >= len(Prefix) && strings.EqualFold(name[:len(Prefix)], Prefix)
+	return len(name) >= len(Prefix) && events.SameColumn(name[:len(Prefix)], Prefix)
 }
 
 // create makes a file of an archive.

@@ -67,7 +67,7 @@ func (l *Layout) part(row []assigned) {
 	order, keys, used := make([]int, 0, len(row)), make([]string, len(row)), map[string]bool{}
 	for i := range row {
 		if row[i].column != "" {
-			keys[i] = strings.ToLower(row[i].column)
+			keys[i] = events.ColumnKey(row[i].column)
 			order, used[keys[i]] = append(order, i), true
 		}
 	}
@@ -77,7 +77,7 @@ func (l *Layout) part(row []assigned) {
 			cmp.Compare(index(x.altered()), index(y.altered())), cmp.Compare(x.name, y.name), cmp.Compare(i, j))
 	})
 	free := func(column string) bool {
-		column = strings.ToLower(column)
+		column = events.ColumnKey(column)
 		_, reserved := l.reserved[column]
 		return !reserved && !used[column]
 	}
@@ -87,9 +87,9 @@ func (l *Layout) part(row []assigned) {
 			continue
 		}
 		a := &row[i]
-		name := strings.ToLower(a.own())
+		name := events.ColumnKey(a.own())
 		column, next := a.another(max(2, numbers[name]), free)
-		numbers[name], used[strings.ToLower(column)] = next, true
+		numbers[name], used[events.ColumnKey(column)] = next, true
 		a.column, a.assignment = column, assignedOther
 	}
 }
@@ -100,7 +100,7 @@ func (l *Layout) limit(row []assigned) {
 	for i := range row {
 		a := &row[i]
 		switch {
-		case a.column == "" || l.typed[strings.ToLower(a.column)]:
+		case a.column == "" || l.typed[events.ColumnKey(a.column)]:
 		case room == 0:
 			a.column, a.assignment = "", assignedTooMany
 		default:

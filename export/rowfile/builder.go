@@ -115,7 +115,7 @@ func (l *Layout) builder(t *Table) *Builder {
 	}
 	for i, label := range l.labels {
 		typ, _ := LabelTypes(label.Agg)
-		if double := (Type{Scalar: ScalarDouble}); t.labels[strings.ToLower(label.Name)] == double {
+		if double := (Type{Scalar: ScalarDouble}); t.labels[events.ColumnKey(label.Name)] == double {
 			typ = double
 		}
 		b.labels[2*i] = fixed(label.Name, typ, false)

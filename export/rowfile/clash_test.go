@@ -69,6 +69,8 @@ func TestFeaturesThatClash(t *testing.T) {
 		"twice in one request":       {row: listed("a_b", "a_b", "a_b"), want: []string{"a_b", "feature_a_b", "feature_a_b_2"}},
 		"twice in one item":          {row: listed("item:a", "item:a"), want: []string{"item_a", "item_feature_a"}},
 		"case":                       {row: listed("age", "Age"), want: []string{"feature_age", "Age"}},
+		"the Kelvin sign":            {row: listed("\u212Aey", "key"), want: []string{"feature_\u212Aey", "key"}},
+		"the long s":                 {row: listed("\u017Fize", "size"), want: []string{"\u017Fize", "size"}},
 		"case, the other way round":  {row: listed("Age", "age"), want: []string{"Age", "feature_age"}},
 		"the other name is a name":   {row: listed("score", "feature_score"), want: []string{"feature_score", "feature_feature_score"}},
 		"the other name, alone":      {row: listed("feature_score"), want: []string{"feature_feature_score"}},

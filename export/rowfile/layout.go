@@ -2,7 +2,6 @@ package rowfile
 
 import (
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -102,18 +101,18 @@ func NewLayout(c Config) (*Layout, error) {
 	}
 	l.reserved["dt"] = `the partition column "dt"`
 	for _, name := range c.Reserve {
-		l.reserved[strings.ToLower(name)] = fmt.Sprintf("the reserved column %q", name)
+		l.reserved[events.ColumnKey(name)] = fmt.Sprintf("the reserved column %q", name)
 	}
 	for _, label := range c.Labels {
 		for _, extra := range label.Columns {
 			l.extra = append(l.extra, Column{Name: extra.Name, Type: ExtraType(extra.Kind)})
 		}
 		for _, name := range append([]string{label.Name}, label.OwnColumns()...) {
-			if other, taken := l.reserved[strings.ToLower(name)]; taken {
+			if other, taken := l.reserved[events.ColumnKey(name)]; taken {
 				return nil, &LabelClashError{Label: label.Name, Column: name, Other: other}
 			}
-			l.reserved[strings.ToLower(name)] = fmt.Sprintf("the column %q of label %q", name, label.Name)
-			l.labelled[strings.ToLower(name)] = true
+			l.reserved[events.ColumnKey(name)] = fmt.Sprintf("the column %q of label %q", name, label.Name)
+			l.labelled[events.ColumnKey(name)] = true
 		}
 	}
 	if err := l.declare(c.Features); err != nil {
@@ -123,14 +122,14 @@ func NewLayout(c Config) (*Layout, error) {
 		return nil, err
 	}
 	for from, to := range c.Rename {
-		if what, taken := l.reserved[strings.ToLower(to)]; taken {
+		if what, taken := l.reserved[events.ColumnKey(to)]; taken {
 			return nil, &ColumnClashError{Column: to, First: what, Second: fmt.Sprintf("the renamed feature %q", from),
 				Key: from}
 		}
 	}
 	for from, to := range c.Rename {
 		if to != "" {
-			l.reserved[strings.ToLower(to)] = fmt.Sprintf("the column of the renamed feature %q", from)
+			l.reserved[events.ColumnKey(to)] = fmt.Sprintf("the column of the renamed feature %q", from)
 		}
 	}
 	l.keepFormer(c.Known)
@@ -143,12 +142,12 @@ func (l *Layout) keepFormer(known []TableColumn) {
 	times := map[string]TableColumn{}
 	for _, c := range known {
 		if c.Kind == KindLabel && c.Type == (Type{Scalar: ScalarTimestamp}) {
-			times[strings.ToLower(c.Name)] = c
+			times[events.ColumnKey(c.Name)] = c
 		}
 	}
 	free := func(key string) bool { return l.reserved[key] == "" && !l.typed[key] }
 	for _, c := range known {
-		key := strings.ToLower(c.Name)
+		key := events.ColumnKey(c.Name)
 		if c.Kind != KindLabel || !free(key) {
 			continue
 		}
@@ -161,7 +160,7 @@ func (l *Layout) keepFormer(known []TableColumn) {
 		}
 		l.former = append(l.former, of...)
 		for _, column := range of {
-			l.reserved[strings.ToLower(column.Name)] = fmt.Sprintf("the column %q of the label %q before", column.Name, c.Name)
+			l.reserved[events.ColumnKey(column.Name)] = fmt.Sprintf("the column %q of the label %q before", column.Name, c.Name)
 		}
 	}
 }
@@ -189,7 +188,7 @@ func (l *Layout) declare(features []Feature) error {
 				continue
 			}
 		}
-		key := strings.ToLower(name)
+		key := events.ColumnKey(name)
 		t, err := ParseType(f.Type)
 		switch {
 		case err != nil:

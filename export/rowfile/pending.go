@@ -3,8 +3,8 @@ package rowfile
 import (
 	"fmt"
 	"slices"
-	"strings"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -77,7 +77,7 @@ func stageColumns(c Config) (has, fills []string) {
 func checkTaken(fills []string, known []TableColumn) error {
 	for _, name := range fills {
 		taken := func(c TableColumn) bool {
-			return strings.EqualFold(c.Name, name) && (c.Kind != KindOwn || c.Name != name)
+			return events.SameColumn(c.Name, name) && (c.Kind != KindOwn || c.Name != name)
 		}
 		if slices.ContainsFunc(known, taken) {
 			return &StageTakenError{Column: name}

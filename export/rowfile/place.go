@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/labeljoin/labeljoin/events"
 )
 
 // itemPrefix begins the columns of item features, and of nothing else unless
@@ -40,10 +42,10 @@ func (l *Layout) place(s source) place {
 	if to, ok := l.rename[own]; ok {
 		return place{column: to}
 	}
-	if !l.taken(s.item, strings.ToLower(own)) {
+	if !l.taken(s.item, events.ColumnKey(own)) {
 		return place{column: own}
 	}
-	free := func(name string) bool { _, reserved := l.reserved[strings.ToLower(name)]; return !reserved }
+	free := func(name string) bool { _, reserved := l.reserved[events.ColumnKey(name)]; return !reserved }
 	column, _ := s.another(2, free)
 	return place{column: column, other: true}
 }

@@ -136,7 +136,7 @@ func (b *Builder) find(s source) guess {
 // column is the column of that name, compared without case, made if there is none
 // yet. It is nil where the table has none for it.
 func (b *Builder) column(name string) (*column, assignment) {
-	key := strings.ToLower(name)
+	key := events.ColumnKey(name)
 	c := b.byName[key]
 	if c != nil {
 		return c, assignedOwn

@@ -121,7 +121,7 @@ func (l *Layout) NewTable(known []TableColumn) *Table {
 		pending: slices.Contains(l.staged, pendingColumn) || hasOwn(known, pendingColumn),
 		staged:  slices.Contains(l.staged, stageColumn) || hasOwn(known, stageColumn)}
 	for _, c := range known {
-		key := strings.ToLower(c.Name)
+		key := events.ColumnKey(c.Name)
 		switch {
 		case c.Kind == KindLabel:
 			t.labels[key] = c.Type
@@ -134,7 +134,7 @@ func (l *Layout) NewTable(known []TableColumn) *Table {
 		}
 	}
 	for _, d := range l.declared {
-		t.features[strings.ToLower(d.name)] = &tableFeature{name: d.name, typ: d.typ, decided: true, declared: true}
+		t.features[events.ColumnKey(d.name)] = &tableFeature{name: d.name, typ: d.typ, decided: true, declared: true}
 	}
 	for _, f := range t.features {
 		if f.fixed = f.declared || l.mode != ModeEvolve; !f.declared {
@@ -306,4 +306,4 @@ func inOrder(features []*column) {
 	})
 }
 
-func itemRank(name string) int { return index(strings.HasPrefix(strings.ToLower(name), itemPrefix)) }
+func itemRank(name string) int { return index(strings.HasPrefix(events.ColumnKey(name), itemPrefix)) }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 )
@@ -83,10 +84,10 @@ func (s *Sampling) thins() bool { return slices.Min(s.rates()) < 1 }
 
 // weighs reports whether the sample makes a column of weights.
 func (s *Sampling) weighs(column string) bool {
-	if strings.EqualFold(column, "weight") {
+	if events.SameColumn(column, "weight") {
 		return s.thins()
 	}
-	return len(s.Labels) > 0 && strings.HasSuffix(strings.ToLower(column), weightSuffix)
+	return len(s.Labels) > 0 && strings.HasSuffix(events.ColumnKey(column), weightSuffix)
 }
 
 // labelRate is the share of a label's negatives.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/export/tablelog"
@@ -94,12 +95,12 @@ func newPlan(files []export.TableFile, schema []tablelog.SchemaColumn, o *Option
 		return p.add(c.Column)
 	}
 	for _, l := range o.Rules.Labels {
-		if _, taken := p.byName[strings.ToLower(l.Name)]; taken {
+		if _, taken := p.byName[events.ColumnKey(l.Name)]; taken {
 			return nil, &LabelTakenError{Label: l.Name}
 		}
 		value, _ := rowfile.LabelTypes(l.Agg)
 		p.write(Column{Column: rowfile.Column{Name: l.Name, Type: value}, Role: RoleLabel})
-		p.labels = append(p.labels, p.byName[strings.ToLower(l.Name)])
+		p.labels = append(p.labels, p.byName[events.ColumnKey(l.Name)])
 		if o.LabelTimes {
 			about(Column{Column: rowfile.Column{Name: l.Name + "_ts", Type: rowfile.Type{Scalar: rowfile.ScalarTimestamp}},
 				Role: RoleAbout}, true)
@@ -152,12 +153,12 @@ func (p *plan) addLabelWeights(o *Options) error {
 	}
 	for _, l := range o.Rules.Labels {
 		name := l.Name + weightSuffix
-		if _, taken := p.byName[strings.ToLower(name)]; taken {
+		if _, taken := p.byName[events.ColumnKey(name)]; taken {
 			return &WeightTakenError{Label: l.Name, Column: name}
 		}
 		p.write(Column{Column: rowfile.Column{Name: name, Type: rowfile.Type{Scalar: rowfile.ScalarDouble}},
 			Role: RoleWeight, Required: true})
-		p.labelWeights = append(p.labelWeights, p.byName[strings.ToLower(name)])
+		p.labelWeights = append(p.labelWeights, p.byName[events.ColumnKey(name)])
 	}
 	return nil
 }
@@ -194,7 +195,7 @@ func (e *LabelTakenError) Misuse() bool { return true }
 // choose leaves out what is not wanted, and finds the column that splits.
 func (p *plan) choose(o *Options) error {
 	if name := o.Splits.Column; o.Splits.By == SplitByColumn {
-		at, ok := p.byName[strings.ToLower(name)]
+		at, ok := p.byName[events.ColumnKey(name)]
 		if !ok || p.read[at].Type.List {
 			return &ColumnError{Setting: "export.split.column", Column: name}
 		}
@@ -202,7 +203,7 @@ func (p *plan) choose(o *Options) error {
 	}
 	for _, name := range o.Exclude {
 		before := len(p.columns)
-		p.columns = slices.DeleteFunc(p.columns, func(c Column) bool { return strings.EqualFold(c.Name, name) })
+		p.columns = slices.DeleteFunc(p.columns, func(c Column) bool { return events.SameColumn(c.Name, name) })
 		if len(p.columns) == before {
 			return &ColumnError{Setting: "export.exclude", Column: name}
 		}
@@ -234,7 +235,7 @@ func (p *plan) write(c Column) {
 
 // add adds a column that is read, and returns its number.
 func (p *plan) add(c rowfile.Column) int {
-	p.byName[strings.ToLower(c.Name)] = len(p.read)
+	p.byName[events.ColumnKey(c.Name)] = len(p.read)
 	p.read = append(p.read, c)
 	return len(p.read) - 1
 }
@@ -267,7 +268,7 @@ func featureColumns(files []export.TableFile, schema []tablelog.SchemaColumn) []
 	known := map[string]*rowfile.Column{}
 	for i := range files {
 		for _, c := range files[i].Features {
-			key := strings.ToLower(c.Name)
+			key := events.ColumnKey(c.Name)
 			if before := known[key]; before == nil {
 				known[key] = &c
 			} else {
@@ -276,7 +277,7 @@ func featureColumns(files []export.TableFile, schema []tablelog.SchemaColumn) []
 		}
 	}
 	for _, c := range schema {
-		of := known[strings.ToLower(c.Name)]
+		of := known[events.ColumnKey(c.Name)]
 		t, err := rowfile.ParseColumnType(c.Type)
 		if of == nil || err != nil || c.Kind != tablelog.SchemaFeature {
 			continue
@@ -297,7 +298,7 @@ func featureColumns(files []export.TableFile, schema []tablelog.SchemaColumn) []
 }
 
 func itemRank(name string) int {
-	if strings.HasPrefix(strings.ToLower(name), itemPrefix) {
+	if strings.HasPrefix(events.ColumnKey(name), itemPrefix) {
 		return 1
 	}
 	return 0

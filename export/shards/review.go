@@ -78,7 +78,7 @@ func (d *Draft) InTable(column string) bool {
 // hasColumn reports whether any file has a column, whose name is compared without case.
 func hasColumn(files []export.TableFile, column string) bool {
 	return slices.ContainsFunc(files, func(f export.TableFile) bool {
-		return slices.ContainsFunc(f.Columns, func(c rowfile.Column) bool { return strings.EqualFold(c.Name, column) })
+		return slices.ContainsFunc(f.Columns, func(c rowfile.Column) bool { return events.SameColumn(c.Name, column) })
 	})
 }
 

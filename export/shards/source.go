@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -60,7 +59,7 @@ func (r *portion) add(file *rowfile.Reader, group, number int, ghost bool) error
 		from[i] = -1
 	}
 	for i, c := range file.Columns() {
-		at, wanted := p.byName[strings.ToLower(c.Name)]
+		at, wanted := p.byName[events.ColumnKey(c.Name)]
 		if wanted && (!ghost || p.isKey(at)) {
 			from[at] = i
 		}

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
+
+	"github.com/labeljoin/labeljoin/events"
 )
 
 // SchemaColumn is a column of the table: every file that is written has it, from the
@@ -50,7 +51,7 @@ func (m schemaMap) with(changed []SchemaColumn, commit uint64) schemaMap {
 		after = schemaMap{}
 	}
 	for _, c := range changed {
-		key := strings.ToLower(c.Name)
+		key := events.ColumnKey(c.Name)
 		before, known := m[key]
 		if c.Since = cmp.Or(c.Since, commit); known {
 			c.Since = min(c.Since, before.Since)
@@ -64,7 +65,7 @@ func (m schemaMap) with(changed []SchemaColumn, commit uint64) schemaMap {
 // both cannot be.
 func checkBeside(mine, theirs *Operation) error {
 	for _, c := range theirs.Schema {
-		i := slices.IndexFunc(mine.Schema, func(m SchemaColumn) bool { return strings.EqualFold(m.Name, c.Name) })
+		i := slices.IndexFunc(mine.Schema, func(m SchemaColumn) bool { return events.SameColumn(m.Name, c.Name) })
 		if i >= 0 && (mine.Schema[i].Type != c.Type || mine.Schema[i].Kind != c.Kind || mine.Schema[i].Name != c.Name) {
 			return fmt.Errorf("operation %d was made meanwhile, and brought the column %s with another type: run this again",
 				theirs.Number, c.Name)
@@ -77,7 +78,7 @@ func checkBeside(mine, theirs *Operation) error {
 func checkSchema(columns []SchemaColumn, commit uint64) error {
 	seen := map[string]bool{}
 	for _, c := range columns {
-		key := strings.ToLower(c.Name)
+		key := events.ColumnKey(c.Name)
 		known := c.Kind == SchemaOwn || c.Kind == SchemaFeature || c.Kind == SchemaLabel
 		if c.Name == "" || c.Type == "" || !known || seen[key] || c.Since > commit {
 			return fmt.Errorf("column %q of the schema cannot be, or is listed twice", c.Name)

@@ -83,7 +83,7 @@ func rawRefusals(d *Definition, dialect Dialect) error {
 				"requests, or use `labeljoin archive`"}
 	}
 	for _, f := range d.Raw.Features {
-		what, lower := "features.declare."+f.Column, strings.ToLower(f.Column)
+		what, lower := "features.declare."+f.Column, events.ColumnKey(f.Column)
 		switch rest := strings.TrimPrefix(lower, itemPrefix); {
 		case f.Type == "json":
 			return &RefusedError{what,
@@ -131,7 +131,7 @@ func (n *PlanNames) add(d Dialect, name string) {
 	if n.Exact != "" {
 		n.Exact, n.Lower = n.Exact+", ", n.Lower+", "
 	}
-	n.Exact, n.Lower = n.Exact+d.text(name), n.Lower+d.text(strings.ToLower(name))
+	n.Exact, n.Lower = n.Exact+d.text(name), n.Lower+d.text(events.ColumnKey(name))
 }
 
 // element is the i-th element of a list in DuckDB, from 0.

@@ -17,6 +17,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner/rule"
 )
@@ -313,7 +314,7 @@ func labelNotes(c *config.Config) []string {
 		}
 		columns = append(append(columns, c.Labels[i].VoteColumns()...), c.Labels[i].ProvisionalColumns()...)
 		for _, column := range columns {
-			if features[strings.ToLower(column)] {
+			if features[events.ColumnKey(column)] {
 				notes = append(notes, fmt.Sprintf("label %s: files of the output %s have a feature in the column %s. From now on it holds the label, and the feature is in feature_%s: "+
 					"readers of both kinds of files mix the two up. Choose another name for the label, or begin another output", c.Labels[i].Name, c.Output.Dir, column, column))
 			}

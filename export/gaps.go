@@ -12,6 +12,7 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/tablelog"
+	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // Gaps is the folder of an output directory in which gaps are declared. A
@@ -115,11 +116,59 @@ func (a *Archive) Gaps() ([]events.Gap, error) {
 	}
 	gaps := slices.Clone(last.Cut.Progress.Gaps)
 	for _, d := range declared {
-		if !slices.ContainsFunc(gaps, func(g events.Gap) bool { return g.ID == d.ID }) {
+		if !isTaken(gaps, &d) {
 			gaps = append(gaps, d)
 		}
 	}
 	return withoutRemoved(gaps), nil
+}
+
+// Untaken lists the declarations that the commit and those before it have not taken in: by them,
+// labels will become unknown, or known again. What takes a gap back has the times of that gap.
+func (g *Gaps) Untaken(last *joiner.Cut) ([]events.Gap, error) {
+	declared, err := g.List()
+	if err != nil {
+		return nil, err
+	}
+	taken := last.Progress.Gaps
+	var out []events.Gap
+	for _, d := range declared {
+		if isTaken(taken, &d) {
+			continue
+		}
+		if d.Removes != 0 {
+			was := slices.IndexFunc(taken, func(t events.Gap) bool { return t.ID == d.Removes })
+			if was < 0 {
+				continue // it takes back what was never in force
+			}
+			d.From, d.To, d.Kinds, d.Quiet = taken[was].From, taken[was].To, taken[was].Kinds, taken[was].Quiet
+		}
+		if d.Kinds[events.KindOutcome] && !d.Quiet {
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}
+
+// isTaken reports whether a declaration is among the gaps of a commit. The gaps of a replay have the
+// numbers of another output, so the number alone does not say it.
+func isTaken(taken []events.Gap, d *events.Gap) bool {
+	return slices.ContainsFunc(taken, func(t events.Gap) bool {
+		return t.ID == d.ID && t.From == d.From && t.To == d.To && t.Removes == d.Removes
+	})
+}
+
+// Untaken is as of Gaps.
+func (a *Archive) Untaken(last *joiner.Cut) ([]events.Gap, error) {
+	return OpenGaps(a.bucket).Untaken(last)
+}
+
+// Untaken lists the declarations that no commit of the table has taken in: see Gaps.Untaken.
+func (t *Table) Untaken() ([]events.Gap, error) {
+	if t.gaps == nil {
+		return nil, nil
+	}
+	return t.gaps.Untaken(&t.Last)
 }
 
 // Begun returns an *EmptyError where no joiner ever opened the output, so that a disk that is not

@@ -19,6 +19,8 @@ type Table struct {
 	// State is the table as the log has it, with the newest operation and the days.
 	State *tablelog.State
 	Files []TableFile
+
+	gaps *Gaps // that are declared; nil: the table was made by hand
 }
 
 // TableFile is a file of the table.
@@ -35,7 +37,7 @@ func (a *Archive) Table() (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Table{Name: state.Name, LastHash: state.Receipt.Hash, State: state}
+	t := &Table{Name: state.Name, LastHash: state.Receipt.Hash, State: state, gaps: OpenGaps(a.bucket)}
 	if state.Last != nil {
 		t.Last = *state.Last
 	}

@@ -95,7 +95,8 @@ type dayExport struct {
 	files   []int  // of the table
 	others  []int  // files of other days that may replace rows
 	reach   time.Duration
-	through events.Time // requests before it are closed
+	through events.Time  // requests before it are closed
+	gaps    []events.Gap // all that were declared and not taken back, in force or not yet
 
 	counts    Counts
 	unfit     []int64
@@ -120,10 +121,20 @@ func (e *NoDayError) Error() string {
 // *NotReadyError if the day is not complete, and a *NoDayError if nothing is there.
 func (e *Exporter) Day(ctx context.Context, table *export.Table, start events.Time) (Result, error) {
 	o := e.opts
-	ready := ReadinessOf(&table.Last, o.Rules, start, o.Settled)
+	untaken, err := table.Untaken()
+	if err != nil {
+		return Result{}, err
+	}
+	ready := ReadinessOf(&table.Last, untaken, o.Rules, start, o.Settled)
 	d := &dayExport{
 		Exporter: e, opts: &o, table: table, start: start, day: DayName(start), token: rand.Text(),
 		reach: reachOf(o.Rules), through: table.Last.Progress.ClosedThrough, shared: newParquetMemory(),
+		gaps: table.Last.Progress.Gaps,
+	}
+	for _, g := range untaken {
+		if g.Removes == 0 {
+			d.gaps = append(slices.Clip(d.gaps), g)
+		}
 	}
 	result := Result{Day: d.day}
 	if ready.Ended {
@@ -135,7 +146,6 @@ func (e *Exporter) Day(ctx context.Context, table *export.Table, start events.Ti
 	if !ready.Ready && !o.Partial {
 		return result, &NotReadyError{Day: d.day, Readiness: ready, Settled: o.Settled, Now: events.MinTime}
 	}
-	var err error
 	if err := CheckLabels(table, o.Rules); err != nil {
 		return result, err
 	}
@@ -423,8 +433,8 @@ func (d *dayExport) source(s *SourceFacts) {
 		s.Inputs = append(s.Inputs, InputFacts{Stream: p.Inputs[i].Input, Created: p.Inputs[i].Created.String(),
 			Next: p.Inputs[i].Next})
 	}
-	for _, g := range p.Gaps {
-		if g.From < d.start.Add(dayLength).Add(d.opts.Rules.Longest()) && g.To >= d.start.Add(-d.opts.Rules.ClockSkew) {
+	for i := range d.gaps {
+		if g := &d.gaps[i]; touchesDay(d.opts.Rules, g, d.start) {
 			s.Gaps = append(s.Gaps, GapFacts{ID: g.ID, From: g.From.String(), To: g.To.String()})
 		}
 	}

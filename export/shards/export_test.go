@@ -140,6 +140,77 @@ func TestGapRowsAreLeftOutWhole(t *testing.T) {
 	}
 }
 
+// TestGapThatNoCommitHas declares gaps that no commit has taken in: a day that one touches is not complete, and
+// a part of it has no rows that the gap touches. What takes a gap back waits likewise.
+func TestGapThatNoCommitHas(t *testing.T) {
+	t.Parallel()
+	at := testDay().Add(12 * time.Hour)
+	declare := func(from, to events.Time, kind events.Kind) events.Gap {
+		g := events.Gap{From: from, To: to}
+		g.Kinds[kind] = true
+		return g
+	}
+	whole := declare(at, at.Add(time.Hour), events.KindOutcome)
+	quiet := whole
+	quiet.Quiet = true
+	taken := whole
+	taken.ID, taken.Since = 1, events.MinTime
+	for name, c := range map[string]struct {
+		taken    []events.Gap // by the commit
+		declared []events.Gap
+		waits    uint64 // for the gap of that number
+		rows     int    // that a part of the day has
+	}{
+		"none":                     {nil, nil, 0, 3},
+		"touches the day":          {nil, []events.Gap{whole}, 1, 2},
+		"of requests":              {nil, []events.Gap{declare(at, at.Add(time.Hour), events.KindRequest)}, 0, 3},
+		"quiet":                    {nil, []events.Gap{quiet}, 0, 3},
+		"of another day":           {nil, []events.Gap{declare(at.Add(48*time.Hour), at.Add(49*time.Hour), events.KindOutcome)}, 0, 3},
+		"at the day's last window": {nil, []events.Gap{declare(testDay().Add(dayLength), at.Add(49*time.Hour), events.KindOutcome)}, 1, 3},
+		"taken in":                 {[]events.Gap{taken}, []events.Gap{whole}, 0, 2},
+		"one of two is taken in":   {[]events.Gap{taken}, []events.Gap{whole, whole}, 2, 2},
+		"taken back, not yet":      {[]events.Gap{taken}, []events.Gap{whole, {Removes: 1}}, 2, 2},
+		"taken back before":        {nil, []events.Gap{whole, {Removes: 1}}, 0, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fsys := vfs.NewMem()
+			rows := []testRow{{id: "before", item: "i", ts: at.Add(-2 * time.Hour)}, {id: "in", item: "i", ts: at.Add(-time.Minute)},
+				{id: "after", item: "i", ts: at.Add(2 * time.Hour)}}
+			writeOutput(t, fsys, [][]testRow{rows}, 100, events.MaxTime-1, c.taken)
+			gaps := export.OpenGaps(bucket.NewDir(fsys, outputDir))
+			for _, g := range c.declared {
+				if _, err := gaps.Declare(g); err != nil {
+					t.Fatal(err)
+				}
+			}
+			o := testOptions(fsys)
+			table, err := archiveOf(t, fsys).Table()
+			if err != nil {
+				t.Fatal(err)
+			}
+			listed, err := List(table, o)
+			if err != nil || len(listed) != 1 || listed[0].Gap != c.waits || listed[0].Ready != (c.waits == 0) {
+				t.Errorf("the list says %+v, %v; want that it waits for gap %d", listed, err, c.waits)
+			}
+			r, err := exportDay(t, o)
+			notReady, waits := errors.AsType[*NotReadyError](err)
+			if waits != (c.waits > 0) || waits && (notReady.Gap != c.waits || !strings.Contains(err.Error(), fmt.Sprint("gap ", c.waits))) {
+				t.Fatalf("got %v, want that it waits for gap %d", err, c.waits)
+			}
+			if waits {
+				o.Partial = true
+				if r, err = exportDay(t, o); err != nil || !r.Version.Partial {
+					t.Fatalf("a part: %v, %+v", err, r.Version)
+				}
+			}
+			if got := len(readShards(t, fsys, r.Manifest)); got != c.rows {
+				t.Errorf("%d rows, want %d", got, c.rows)
+			}
+		})
+	}
+}
+
 // TestReadiness moves the point up to which requests are closed over a day's end and what
 // corrections may change.
 func TestReadiness(t *testing.T) {
@@ -296,7 +367,7 @@ func TestOverdue(t *testing.T) {
 	last.Progress.Clock.Observe(events.KindRequest, testDay().Add(23*time.Hour))
 	last.Progress.Clock.Observe(events.KindOutcome, testDay().Add(22*time.Hour))
 	last.Progress.ClosedThrough = testDay().Add(21 * time.Hour)
-	r := ReadinessOf(&last, testRules(), testDay(), false)
+	r := ReadinessOf(&last, nil, testRules(), testDay(), false)
 	for i, c := range []struct {
 		now     events.Time
 		overdue bool

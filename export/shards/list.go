@@ -28,6 +28,10 @@ type ListedDay struct {
 
 // List lists the days of which there are rows, oldest first, with their newest versions.
 func List(table *export.Table, o Options) ([]ListedDay, error) {
+	untaken, err := table.Untaken()
+	if err != nil {
+		return nil, err
+	}
 	byDay := map[string]*ListedDay{}
 	for i := range table.Files {
 		f := &table.Files[i]
@@ -38,7 +42,7 @@ func List(table *export.Table, o Options) ([]ListedDay, error) {
 			if err != nil {
 				return nil, err
 			}
-			d = &ListedDay{Day: day, Start: start, Readiness: ReadinessOf(&table.Last, o.Rules, start, o.Settled)}
+			d = &ListedDay{Day: day, Start: start, Readiness: ReadinessOf(&table.Last, untaken, o.Rules, start, o.Settled)}
 			byDay[day] = d
 		}
 		d.Rows += f.Rows

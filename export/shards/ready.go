@@ -24,6 +24,9 @@ type Readiness struct {
 	// its events up to Known have been read.
 	Source events.Kind
 	Known  events.Time
+	// Gap is the number of a declared gap that touches the day and that no commit has taken in
+	// yet; 0: there is none.
+	Gap uint64
 	// Guarded says that the stall guard holds the outcomes.
 	Guarded bool
 	// Expected is when the day should be ready if events come as they are stamped.
@@ -32,13 +35,15 @@ type Readiness struct {
 }
 
 // ReadinessOf says whether the day that begins at start is complete by what the newest
-// commit records. With settled, no correction and no late request may change it either.
+// commit records, and by the declared gaps that it has not taken in. With settled, no correction
+// and no late request may change it either.
 //
 // A request closes when the watermark has passed its window, and the joiner's
 // watermark is behind both sources by the lateness, and behind the guard. After its
 // close a request is remembered: as long, late outcomes correct it, and late copies and
 // late requests add rows. A log that has ended brings neither.
-func ReadinessOf(last *joiner.Cut, rules *joiner.Rules, start events.Time, settled bool) Readiness {
+func ReadinessOf(last *joiner.Cut, untaken []events.Gap, rules *joiner.Rules, start events.Time,
+	settled bool) Readiness {
 	end := start.Add(dayLength)
 	p := &last.Progress
 	r := Readiness{Through: p.ClosedThrough, Needed: end, Ended: p.ClosedThrough == events.MaxTime}
@@ -56,17 +61,35 @@ func ReadinessOf(last *joiner.Cut, rules *joiner.Rules, start events.Time, settl
 		r.Expected = r.Expected.Add(memory)
 	}
 	r.Known, r.Guarded = p.Clock.Source(r.Source, 0), p.Guard.Held.On()
-	r.Ready = last.Number > 0 && r.Through >= end
+	for i := range untaken {
+		if touchesDay(rules, &untaken[i], start) {
+			r.Gap = untaken[i].ID
+			break
+		}
+	}
+	r.Ready = last.Number > 0 && r.Through >= end && r.Gap == 0
 	return r
 }
+
+// touchesDay reports whether a gap touches the window of a request of the day that begins at start.
+func touchesDay(rules *joiner.Rules, g *events.Gap, start events.Time) bool {
+	return g.From < start.Add(dayLength).Add(rules.Longest()) && g.To >= start.Add(-rules.ClockSkew)
+}
+
+// waitsForGap says that all is there but for a gap that a commit has to take in.
+func (r *Readiness) waitsForGap() bool { return r.Gap != 0 && r.Through >= r.Needed }
 
 // Words say in few words at a time whether the day is complete.
 func (r *Readiness) Words(now events.Time) string {
 	switch {
 	case r.Ready:
 		return "yes"
+	case r.Gap != 0 && r.Ended:
+		return fmt.Sprintf("no, and the log has ended before gap %d was declared", r.Gap)
 	case r.Ended:
 		return "no, and the log has ended"
+	case r.waitsForGap():
+		return "no, it waits for " + r.Waits()
 	case r.Overdue(now):
 		return fmt.Sprintf("no, expected %s; it waits for %s", r.Expected, r.Waits())
 	}
@@ -78,6 +101,9 @@ func (r *Readiness) Overdue(now events.Time) bool { return !r.Ready && !r.Ended 
 
 // Waits says which events a day waits for, from which time on.
 func (r *Readiness) Waits() string {
+	if r.waitsForGap() {
+		return fmt.Sprintf("gap %d, which was declared and which no commit has taken in yet", r.Gap)
+	}
 	what := "requests"
 	if r.Source == events.KindOutcome {
 		what = "outcomes"
@@ -93,7 +119,7 @@ func (r *Readiness) Waits() string {
 
 // CompleteThrough is the time before which every request is as it stays.
 func CompleteThrough(last *joiner.Cut, rules *joiner.Rules, settled bool) events.Time {
-	return ReadinessOf(last, rules, 0, settled).Through
+	return ReadinessOf(last, nil, rules, 0, settled).Through
 }
 
 // NextDay is the end of the UTC day that a time lies in.
@@ -117,6 +143,16 @@ func (e *NotReadyError) Error() string {
 	state := "closed"
 	if e.Settled {
 		state = "closed and past every correction"
+	}
+	if e.Gap != 0 && e.Ended {
+		return fmt.Sprintf("day %s is not complete: gap %d touches it, was declared after its rows were made by a replay, and no joiner takes it in: "+
+			"replay again with --gaps-of, or take it back (labeljoin gap remove %d); --partial exports what is decided, without the rows that the gap touches",
+			e.Day, e.Gap, e.Gap)
+	}
+	if e.waitsForGap() {
+		return fmt.Sprintf("day %s is not complete: it waits for %s: a running joiner does so with its next commit (labeljoin status says whether it runs). "+
+			"--wait waits for it; labeljoin gap remove %d takes it back; --partial exports what is decided, without the rows that the gap touches",
+			e.Day, e.Waits(), e.Gap)
 	}
 	if e.Ended {
 		return fmt.Sprintf("day %s is not complete: the log has ended, and its %s prove requests only up to %s: --partial exports what is decided",

@@ -59,7 +59,7 @@ func newSettler(d *dayExport) *settler {
 		plan: d.plan, opts: d.opts, rules: d.opts.Rules, start: int64(d.start) / 1000, through: int64(d.through) / 1000,
 		reach: d.reach, split: newHasher(d.opts.Splits.Salt), sample: newHasher("sample"), counts: &d.counts,
 	}
-	for _, g := range d.table.Last.Progress.Gaps {
+	for _, g := range d.gaps {
 		// The joiner could not write old rows again. What they say is doubtful all the
 		// same: outcomes that would have made them positive are missing.
 		g.Since = events.MinTime

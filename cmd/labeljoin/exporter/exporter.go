@@ -221,7 +221,7 @@ func (r *Exporting) waitsFor(err error, table *export.Table, day events.Time) st
 		return fmt.Sprint("the day, overdue: ", notReady.Overdue(notReady.Now))
 	}
 	_, absent := errors.AsType[*shards.NoDayError](err)
-	if absent && !shards.ReadinessOf(&table.Last, r.Opts.Rules, day, r.Opts.Settled).Ready {
+	if absent && !shards.ReadinessOf(&table.Last, nil, r.Opts.Rules, day, r.Opts.Settled).Ready {
 		return "rows of the day"
 	}
 	if _, locked := errors.AsType[*shards.LockedError](err); locked {

@@ -126,9 +126,8 @@ func (d *Daily) Look(ctx context.Context) error {
 	}
 	after := d.cfg.Export.Daily.After.Std()
 	until := shards.CompleteThrough(last, d.Opts.Rules, d.Opts.Settled).Add(-after)
-	if until < d.seen && (d.oldest != nil || d.listed == last.Number) {
-		d.stillPends(last)
-		return nil
+	if until < d.seen && (d.oldest != nil && d.oldest.Gap == 0 || d.listed == last.Number) {
+		return d.stillPends(archive, last)
 	}
 	table, err := archive.Table()
 	if err != nil {
@@ -164,14 +163,20 @@ func (d *Daily) Look(ctx context.Context) error {
 	return nil
 }
 
-// stillPends says of the oldest day that is not exported what the newest commit says of it.
-func (d *Daily) stillPends(last *joiner.Cut) {
+// stillPends says of the oldest day that is not exported what the newest commit says of it, and the
+// gaps that were declared since.
+func (d *Daily) stillPends(archive *export.Archive, last *joiner.Cut) error {
 	if d.oldest == nil {
-		return
+		return nil
+	}
+	untaken, err := archive.Untaken(last)
+	if err != nil {
+		return err
 	}
 	day := *d.oldest
-	day.Readiness = shards.ReadinessOf(last, d.Opts.Rules, day.Start, d.Opts.Settled)
+	day.Readiness = shards.ReadinessOf(last, untaken, d.Opts.Rules, day.Start, d.Opts.Settled)
 	d.pends(&day)
+	return nil
 }
 
 // pends says which day is the oldest that is not exported; nil: there is none.

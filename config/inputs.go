@@ -29,13 +29,19 @@ const (
 // Formats lists the formats of records, labeljoin's own first.
 func Formats() []string { return []string{FormatNative, "cloudevents", "csv", FormatJSON, "otlp"} }
 
-// Inputs says where the events are. Beside create, every key is the name of an input.
+// Inputs says where the events are. Beside create and retired, every key is the name of an input.
 type Inputs struct {
 	// Whether the joiner creates the streams that are missing. With nats.embedded it
 	// always does.
 	//
 	// Default: a subject that was typed wrong must not create a stream.
 	Create bool `yaml:"create"`
+	// The streams that were inputs before and are none any more, by their names. What
+	// was read of them stays, and nothing more of them is read.
+	//
+	// Default: a start without a stream that was read before is refused, because a
+	// stream that is left out by mistake would make negatives of its outcomes.
+	Retired Texts `yaml:"retired"`
 
 	List []Input `yaml:"-"` // requests and outcomes first, the others as they are written
 }
@@ -134,8 +140,12 @@ func (in *Inputs) read(r *reader, n ast.Node, path string) {
 	in.List = nil
 	for key, value := range r.entries(n, path) {
 		at := join(path, key)
-		if key == "create" {
+		switch key {
+		case "create":
 			r.value(value, at, &in.Create)
+			continue
+		case "retired":
+			r.value(value, at, &in.Retired)
 			continue
 		}
 		one := newInput(key)
@@ -191,6 +201,9 @@ func (in *Inputs) complete() {
 // print implements selfPrinter.
 func (in *Inputs) print(p *printer) {
 	p.entry("create", &in.Create)
+	if len(in.Retired) > 0 {
+		p.entry("retired", &in.Retired)
+	}
 	for i := range in.List {
 		p.entry(in.List[i].Name, &in.List[i])
 	}

@@ -37,6 +37,8 @@ type Records interface {
 	// counts the fields that nothing here knows; false if only the JSON says what it is. The
 	// strings are good as long as the batch is.
 	Request(i int, unit Unit, req *Request) (unknown int, ok bool)
+	// Unknown lists the fields of a record that nothing here knows.
+	Unknown(i int) []string
 	// JSON is the record as the data of a message.
 	JSON(i int) []byte
 }

@@ -17,7 +17,7 @@ type Clock struct {
 	// nothing is. Where a kind has several sources, it is the least of theirs.
 	ReadThrough [events.Kinds]events.Time `json:"Proven"`
 	// Sources tells the sources apart, as soon as some kind has several. It is empty
-	// while each kind has one: then Seen and ReadThrough say it all.
+	// as long as each kind has had one: then Seen and ReadThrough say it all.
 	Sources []SourceClock `json:",omitempty"`
 }
 
@@ -54,9 +54,11 @@ func (c *Clock) Clone() Clock {
 // Fit makes the clock one of the given sources, whose clocks are ignored. A source that
 // is known stays where it is. One that is not begins where its kind had come to, so that
 // no watermark goes back; from there on it has to be heard of itself.
+//
+// Sources that were told apart once stay so, even where each kind has one again: what is
+// known of the kind is of sources, too, that are none any more.
 func (c *Clock) Fit(sources []SourceClock, lateness time.Duration) {
-	if !c.several(sources) {
-		c.Sources = nil
+	if len(c.Sources) == 0 && !c.several(sources) {
 		return
 	}
 	fitted := make([]SourceClock, len(sources))

@@ -83,3 +83,26 @@ func TestHindmost(t *testing.T) {
 		t.Error("a copy of the clock changed the clock")
 	}
 }
+
+// TestClockWithoutASource takes a source out that had come further than the one that stays: what is known of that one
+// decides, as before. A clock that never had several sources tells none apart.
+func TestClockWithoutASource(t *testing.T) {
+	outcomes := [events.Kinds]bool{events.KindOutcome: true}
+	web, app := joiner.SourceClock{Name: "web", Kinds: outcomes}, joiner.SourceClock{Name: "app", Kinds: outcomes}
+	c := joiner.NewClock()
+	c.Fit([]joiner.SourceClock{web}, 0)
+	if len(c.Sources) > 0 {
+		t.Errorf("one source is told apart: %+v", c.Sources)
+	}
+	c.Fit([]joiner.SourceClock{web, app}, 0)
+	c.ObserveAt(0, events.KindOutcome, 100)
+	c.ObserveAt(1, events.KindOutcome, 50)
+	c.Fit([]joiner.SourceClock{app}, 0)
+	if w := c.Source(events.KindOutcome, 0); w != 50 {
+		t.Errorf("without the other the watermark is %d, want 50: nothing beyond was read", w)
+	}
+	c.ObserveAt(0, events.KindOutcome, 60)
+	if w := c.Source(events.KindOutcome, 0); w != 60 {
+		t.Errorf("the watermark is %d, want 60", w)
+	}
+}

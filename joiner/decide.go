@@ -117,6 +117,9 @@ type Decision struct {
 	votesAndPairs int                  // votes and pairs that are not closed, at most maxVotesAndPairs
 	name          string               // of the rater or the key that was held last
 
+	counted []countedOutcomes // by label; empty while no outcome counts
+	folded  uint64            // how many outcomes were folded
+
 	trace []Trace // by row and label; nil unless it is to be explained
 	at    int     // index of the outcome that is added, for the trace
 
@@ -144,6 +147,7 @@ func (d *Decision) Begin(rules *Rules, req *events.Request) {
 	d.added.reset()
 	d.added.SameID, d.edits, d.extra = rules.SameID, d.edits[:0], nil
 	d.ends, d.ballots, d.copies, d.opened, d.votesAndPairs, d.name = nil, nil, nil, nil, 0, ""
+	d.counted, d.folded = d.counted[:0], 0
 	d.folds = slices.Grow(d.folds[:0], n*labels)[:n*labels]
 	clear(d.folds)
 	d.cells = slices.Grow(d.cells[:0], n)[:n]
@@ -192,6 +196,7 @@ func (d *Decision) add(o *events.Outcome, f *Fact) Disposition {
 
 // foldInto counts an outcome for a row, or with -1 for every row.
 func (d *Decision) foldInto(row int, o *events.Outcome, f *Fact, e *edit) {
+	d.folded++
 	if row >= 0 {
 		d.fold(row, o, f, e)
 		return
@@ -264,6 +269,7 @@ func (d *Decision) fold(row int, o *events.Outcome, f *Fact, e *edit) {
 		if l.looks() && !d.look(row, i, o, f, &value) {
 			continue
 		}
+		d.count(i)
 		if l.Votes != nil {
 			d.vote(row, i, o, f, value)
 			continue

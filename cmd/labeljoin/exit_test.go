@@ -85,6 +85,7 @@ func codedErrors() []codedError {
 		{&engine.OutputBehindError{}, terminal.ExitRefused},
 		{&engine.ForeignOutputError{}, terminal.ExitRefused},
 		{&engine.InputsError{}, terminal.ExitRefused},
+		{&engine.RetiredError{}, terminal.ExitRefused},
 		{&engine.TrimmedError{}, terminal.ExitRefused},
 		{&engine.BooksError{}, terminal.ExitRefused},
 		{&engine.OtherLogError{}, terminal.ExitRefused},

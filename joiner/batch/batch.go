@@ -96,6 +96,7 @@ type Result struct {
 	// day (UTC, since 1970-01-01) of their time.
 	Outcomes, Orphans map[int64]int64
 	Coverage          Coverage
+	Unknown           [events.Kinds]joiner.Fields // that nothing here knows, by kind of event
 }
 
 // DayOf is the day of a time, UTC, since 1970-01-01.
@@ -176,7 +177,7 @@ func newJoin(o *Options, sink Sink, passes int, workers []*worker) *join {
 	j.matches = newMatches(o.Rules)
 	j.result.Coverage.Labels = make([]LabelCoverage, len(o.Rules.Labels))
 	for _, w := range workers {
-		w.j, w.types = j, nil
+		w.j, w.types, w.unknown = j, nil, [events.Kinds]joiner.Fields{}
 	}
 	return j
 }

@@ -36,6 +36,8 @@ type LabelCoverage struct {
 	Before, After, Covered int64
 	// Positive counts those of Covered with a row in which an outcome decides the label.
 	Positive int64
+	// Outcomes counts the outcomes that count for the label in some row.
+	Outcomes int64
 }
 
 // mostTypes is how many types of outcomes are told to a person.
@@ -96,7 +98,7 @@ func (w *worker) match(o *events.Outcome) {
 		why := ""
 		switch {
 		case label.When(o):
-			if has, fault := hasValue(label, o); has && l.found.CompareAndSwap(false, true) {
+			if has, fault := label.HasValue(o); has && l.found.CompareAndSwap(false, true) {
 				m.left.Add(-1)
 			} else {
 				why = fault
@@ -108,23 +110,6 @@ func (w *worker) match(o *events.Outcome) {
 			l.fault.CompareAndSwap(nil, &why)
 		}
 	}
-}
-
-// hasValue reports whether an outcome has what a label is made of, and else why that cannot
-// be evaluated, if that is so. A value that looks at the request or the item counts as there:
-// the outcome alone does not say.
-func hasValue(label *joiner.Label, o *events.Outcome) (has bool, fault string) {
-	switch {
-	case !label.Agg.OfValues() || label.Votes != nil || label.NumberInRow:
-		return true, ""
-	case label.Number == nil:
-		return o.HasValue || label.Pair != nil, ""
-	}
-	number, err := label.Number(o, &events.Request{}, -1)
-	if err != nil {
-		return false, err.Error()
-	}
-	return number.Has, ""
 }
 
 // matchOther does so with an outcome of an id that is not joined.
@@ -151,6 +136,9 @@ func (j *join) heard() {
 	for _, w := range j.workers {
 		c.Types = append(c.Types, w.types...)
 		w.types = nil
+		for k := range w.unknown {
+			j.result.Unknown[k].Plus(&w.unknown[k])
+		}
 	}
 	slices.Sort(c.Types)
 	c.Types = slices.Compact(c.Types)
@@ -158,7 +146,7 @@ func (j *join) heard() {
 }
 
 // cover counts a request with all its rows, those that are left out too.
-func (j *join) cover(req *events.Request, rows []joiner.Row) {
+func (j *join) cover(req *events.Request, rows []joiner.Row, d *joiner.Decision) {
 	o, c := j.o, &j.result.Coverage
 	if req.TS < o.From || req.TS >= o.To {
 		return
@@ -167,6 +155,7 @@ func (j *join) cover(req *events.Request, rows []joiner.Row) {
 	first, last := j.result.First[events.KindOutcome], j.result.Seen[events.KindOutcome]
 	for i := range c.Labels {
 		l := &c.Labels[i]
+		l.Outcomes += d.Counted(i)
 		switch {
 		case req.TS.Add(o.Rules.Labels[i].Window) < first:
 			l.Before++

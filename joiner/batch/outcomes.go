@@ -254,6 +254,9 @@ func (w *worker) outcomes(b *events.Batch) []outcomeRead {
 			}
 			id, ts, info, err := w.parsers[k].ScanOutcome(data)
 			r := outcomeRead{at: at, ts: ts, data: data, letter: letterOf(data, made), info: info, err: err}
+			if err == nil {
+				w.fields(k, info.Unknown, made)
+			}
 			if made != nil {
 				r.info.Unknown += made.Unused
 			}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jsonevent"
+	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // each reads a log once: workers make something of its batches side by side, and consume
@@ -131,6 +132,21 @@ type worker struct {
 	parsers [events.Kinds]*jsonevent.Parser
 	stored  []holding
 	types   []string // of outcomes that were looked at, see match
+	unknown [events.Kinds]joiner.Fields
+}
+
+// fields counts the fields of an event that nothing here knows, of which there are so many: those
+// of the parser and, unless made is nil, those that a codec has left.
+func (w *worker) fields(k events.Kind, parsed int, made *events.Decoded) {
+	if !w.j.first() {
+		return
+	}
+	if parsed > 0 {
+		w.unknown[k].AddAll(parsed, w.parsers[k].UnknownNames())
+	}
+	if made != nil && made.Unused > 0 {
+		w.unknown[k].AddAll(made.Unused, made.Left)
+	}
 }
 
 // pieces calls visit with the events of a kind that a message holds. Of one that a codec

@@ -124,6 +124,9 @@ func (w *worker) request(made *requestsRead, at events.Origin, data []byte, of *
 	clear(v.fates[:])
 	text := unsafe.String(unsafe.SliceData(data), len(data)) // events do not change later
 	unknown, err := w.parsers[k].RequestAndUnknown(text, &v.request)
+	if err == nil {
+		w.fields(k, unknown, of)
+	}
 	if v.unknown = unknown; of != nil {
 		v.unknown += of.Unused
 	}
@@ -171,6 +174,9 @@ func (w *worker) record(made *requestsRead, b *events.Batch, i int) {
 	}
 	v.at, v.data, v.letter, v.err, v.failed, v.rows, v.unknown = at, nil, nil, nil, false, nil, unknown
 	clear(v.fates[:])
+	if unknown > 0 && j.first() {
+		w.unknown[events.KindRequest].AddAll(unknown, b.Records.Unknown(i))
+	}
 	if w.judge(v, hash, nil); v.kind == requestApart {
 		v.data = b.Records.JSON(i)
 		v.letter = v.data
@@ -274,7 +280,7 @@ func (j *join) countRequest(v *requestRead) error {
 		j.apart.aside = append(j.apart.aside, setAside{hash: v.hash, at: v.at, data: bytes.Clone(v.data)})
 		return nil
 	case requestRows:
-		j.book(&v.request, v.rows, &v.fates)
+		j.book(&v.request, v.rows, &v.decision, &v.fates)
 	}
 	return nil
 }
@@ -309,13 +315,14 @@ func (j *join) handOver(rows *gathered.Rows) error {
 }
 
 // book counts what became of a request, its outcomes and its rows.
-func (j *join) book(req *events.Request, rows []joiner.Row, fates *[joiner.Dispositions]int64) {
+func (j *join) book(req *events.Request, rows []joiner.Row, d *joiner.Decision,
+	fates *[joiner.Dispositions]int64) {
 	l := &j.result.Ledger
 	l.Kinds[events.KindRequest].Disposed[joiner.DispositionAccepted]++
 	for fate, n := range fates {
 		l.Kinds[events.KindOutcome].Disposed[fate] += n
 	}
-	j.cover(req, rows)
+	j.cover(req, rows, d)
 	for i := range rows {
 		switch rows[i].LeftOut {
 		case joiner.LeftOutUnseen:

@@ -115,11 +115,13 @@ func (e *Engine) cut(ctx context.Context, known events.Time) error {
 	// A stop must not break off a commit: staging ends with the commit in flight, not with ctx.
 	staging, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f := &inflightCommit{cut: cut, at: at, view: e.o.Store.View(), stage: stage, cancel: cancel, done: make(chan struct{}),
-		begun: time.Now(), measures: newMeasures(len(e.rules.Labels))}
+		begun: time.Now(), measures: newMeasures(len(e.rules.Labels)), watch: e.watch()}
 	e.inflight, e.firstUncommittedAt, e.volume = f, time.Time{}, Roll{}
 	e.cool() // what has waited too long is the commit's now
 
-	go e.stager().run(staging, f) // ended by finish, which waits for done, or by abortInflight
+	s := e.stager()
+	s.decider.watched = f.watch.labels
+	go s.run(staging, f) // ended by finish, which waits for done, or by abortInflight
 	return nil
 }
 
@@ -189,6 +191,7 @@ func (e *Engine) finish(ctx context.Context) error {
 	e.syncedAt = f.begun // staging did that
 	e.committed(&f.cut, &f.result, f.receipt)
 	e.sightRowFaults(f.faults)
+	e.sightLabels(&f.watch)
 	e.sightOrphans(f.orphans)
 	e.measures = e.measures.plus(f.measures, f.ended.Sub(f.begun), f.ended)
 	if err := e.flush(ctx, false); err != nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -17,6 +18,7 @@ type decider struct {
 	parsers [events.Kinds]*jsonevent.Parser
 	outcome events.Outcome // scratch
 	within  time.Duration  // after its request no outcome is looked at; 0: all are
+	watched []int          // labels of which it is told how far outcomes come; see labelWatch
 
 	batches [batchesAhead]decisionBatch // those of which are not in use are in spare
 	spare   chan *decisionBatch
@@ -31,6 +33,7 @@ type decided struct {
 	history  joiner.History // what was written of it before
 	isAlone  bool           // it is one event, without an outcome
 	faults   rowFaults
+	fates    []joiner.LabelFates // of the outcomes, by label that is watched
 }
 
 // Who has a decider.
@@ -58,6 +61,8 @@ func (d *decider) decide(c *state.Closing, v *decided) error {
 	}
 	clear(v.disposed[:])
 	v.faults = nil
+	v.fates = slices.Grow(v.fates[:0], len(d.watched))[:len(d.watched)]
+	clear(v.fates)
 	v.history, v.isAlone = c.History, len(c.Request.Pieces) == 1 && len(c.Request.Copies) == 0
 	v.decision.Begin(d.rules, &v.request)
 	for {
@@ -80,9 +85,11 @@ func (d *decider) decide(c *state.Closing, v *decided) error {
 			d.edit(h, v)
 			continue
 		}
-		if fate := v.decision.Add(&d.outcome); !h.Booked {
+		fate := v.decision.Add(&d.outcome)
+		if !h.Booked {
 			v.disposed[fate]++
 		}
+		d.noteFate(v, &d.outcome, fate)
 		v.faults.note(&v.decision, h, &d.outcome)
 	}
 }
@@ -92,8 +99,17 @@ func (d *decider) decide(c *state.Closing, v *decided) error {
 func (d *decider) edit(h *joiner.StoredOutcome, v *decided) {
 	f := d.rules.Fact(&d.outcome)
 	f.Origin = h.Origin
-	if fate := v.decision.AddFact(new(f.Owned())); !h.Booked {
+	fate := v.decision.AddFact(new(f.Owned()))
+	if !h.Booked {
 		v.disposed[fate]++
+	}
+	d.noteFate(v, &d.outcome, fate)
+}
+
+// noteFate notices, for labels that are watched, how far an outcome came.
+func (d *decider) noteFate(v *decided, o *events.Outcome, fate joiner.Disposition) {
+	for i, label := range d.watched {
+		v.fates[i].Note(&d.rules.Labels[label], o, o.TS.Sub(v.request.TS), fate)
 	}
 }
 

@@ -71,6 +71,8 @@ type Input struct {
 	Feeds []Feed
 	// Open starts reading at a position.
 	Open func(ctx context.Context, from events.Position) (Source, error)
+
+	retired bool // see Retired
 }
 
 // Feed is one input of the configuration, as far as one log holds it.
@@ -183,7 +185,7 @@ func New(o Options) *Engine {
 	e.labels.reset()
 	e.enter(begins)
 	e.measures = newMeasures(len(o.Rules.Labels))
-	e.sighted.now.Faults = newFaults(o.Rules.Labels)
+	e.sighted.now.Faults, e.sighted.now.Labels = newFaults(o.Rules.Labels), newLabelSights(o.Rules.Labels)
 	e.stats.Store(&Stats{Measures: *e.measures, Watermark: events.MinTime, Committed: events.MinTime,
 		Sources: [events.Kinds]events.Time{events.MinTime, events.MinTime}})
 	return e

@@ -131,10 +131,7 @@ func (e *Engine) sightLeft(d *events.Decoded) {
 		return
 	}
 	e.sighted.stale = true
-	for _, name := range d.Left {
-		e.sightField(d.Kind, shortName(name))
-	}
-	e.sighted.now.OtherUnknown[d.Kind] += int64(d.Unused - len(d.Left))
+	e.sightFields(d.Kind, d.Unused, d.Left)
 }
 
 // indices lists the positions of the events of a message.
@@ -184,6 +181,9 @@ func (e *Engine) furthestBehind() int {
 func (e *Engine) exceedsDrift(input int) bool {
 	_, known := e.heard(input)
 	for i := range e.o.Inputs {
+		if e.o.Inputs[i].retired {
+			continue // it is not ahead of any, as it brings nothing
+		}
 		if seen, _ := e.heard(i); i != input && known.Add(maxDrift) < seen {
 			return true
 		}

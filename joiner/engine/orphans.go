@@ -92,10 +92,10 @@ func producerOf(o *events.Outcome, attribute string) string {
 	}
 	switch v := o.Attrs[attribute].(type) {
 	case string:
-		return shortName(v)
+		return joiner.ShortName(v)
 	case nil, map[string]any, []any:
 		return ""
 	default:
-		return shortName(fmt.Sprint(v))
+		return joiner.ShortName(fmt.Sprint(v))
 	}
 }

@@ -109,6 +109,9 @@ func (e *Engine) beginAgain(ctx context.Context) error {
 	if err := e.sameInputs(begun); err != nil {
 		return err
 	}
+	if err := e.lacksRetired(begun, e.checkpoint.Progress.Inputs); err != nil {
+		return err
+	}
 	for i := range begun {
 		if first := e.o.Inputs[i].First; first > max(begun[i].Next, 1) {
 			return &TrimmedError{Input: begun[i].Input, First: first, Need: begun[i].Next}

@@ -40,18 +40,6 @@ func (e *ForeignOutputError) Error() string {
 // Refusal reports that a person has to decide.
 func (e *ForeignOutputError) Refusal() bool { return true }
 
-// InputsError says that the state or output was made from other logs.
-type InputsError struct{ Had, Have []string }
-
-// Error implements error.
-func (e *InputsError) Error() string {
-	return fmt.Sprintf("what was joined so far came from %q, the configuration now reads %q: "+
-		"put the inputs back, or begin anew with other state and output directories", e.Had, e.Have)
-}
-
-// Refusal reports that a person has to decide.
-func (e *InputsError) Refusal() bool { return true }
-
 // TrimmedError says that a log has lost messages that a rebuild needs.
 type TrimmedError struct {
 	Input       string
@@ -168,7 +156,13 @@ func (e *Engine) withNew(at []events.Position) []events.Position {
 	if len(at) >= len(e.o.Inputs) {
 		return at
 	}
-	return append(slices.Clip(at), e.beginnings()[len(at):]...)
+	more := e.beginnings()[len(at):]
+	for i := range more {
+		if e.o.Inputs[len(at)+i].retired {
+			more[i].Next = 1 // where it was begun is not known
+		}
+	}
+	return append(slices.Clip(at), more...)
 }
 
 // InputNames are the inputs of positions.
@@ -219,6 +213,9 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 	leapt := e.acceptLost(from, declared)
 	if e.lacking = slices.Contains(leapt, true) || mayLack(from, until, declared); e.lacking && whole {
 		return errDeclaredLost
+	}
+	if err := e.lacksRetired(from, until); err != nil {
+		return err
 	}
 	for i := range from {
 		if leapt[i] {

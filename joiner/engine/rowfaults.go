@@ -31,7 +31,7 @@ func (r *rowFaults) note(d *joiner.Decision, h *joiner.StoredOutcome, o *events.
 		}
 		of := (*r)[label]
 		if of == nil {
-			of = &rowFault{reason: f.Reason, at: h.Origin, ts: o.TS, requestID: o.RequestID, kind: shortName(o.Type)}
+			of = &rowFault{reason: f.Reason, at: h.Origin, ts: o.TS, requestID: o.RequestID, kind: joiner.ShortName(o.Type)}
 			(*r)[label] = of
 		}
 		of.count = f.Count
@@ -50,7 +50,7 @@ func (r *rowFaults) noteEdits(rules *joiner.Rules, d *joiner.Decision) {
 		}
 		o := &f.Fact.Outcome
 		r.plus(rowFaults{label: {count: f.Count, reason: f.Reason, at: f.Fact.Origin, ts: o.TS,
-			requestID: o.RequestID, kind: shortName(o.Type)}})
+			requestID: o.RequestID, kind: joiner.ShortName(o.Type)}})
 	}
 }
 

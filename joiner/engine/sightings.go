@@ -13,16 +13,18 @@ import (
 // not changed any more.
 type Sightings struct {
 	Faults []LabelFault // in the rules' order
+	// Came are all outcomes, but for those that were rejected or set aside. Labels are in the
+	// rules' order.
+	Came       int64
+	Labels     []LabelSight
+	Impression ImpressionSight
 	// Types are the types of outcomes that came, in the order in which they came first;
 	// OtherTypes are the outcomes of types that there was no room for.
 	Types      []SeenType
 	OtherTypes int64
-	// Unknown are the fields that nothing here knows, by kind of event and name, and
-	// OtherUnknown those that there was no room for.
-	Unknown      [events.Kinds][]SeenField
-	OtherUnknown [events.Kinds]int64
-	Orphans      joiner.Orphans
-	Unheld       [events.Kinds]int64 // values that nothing here can hold, which count as null
+	Unknown    [events.Kinds]joiner.Fields // that nothing here knows
+	Orphans    joiner.Orphans
+	Unheld     [events.Kinds]int64 // values that nothing here can hold, which count as null
 	// Keyless are outcomes that name no request, and lack what would say whose they are.
 	Keyless int64
 }
@@ -42,25 +44,18 @@ type SeenType struct {
 	Wanted bool // some label's condition held for one of them
 }
 
-// SeenField counts events with a field.
-type SeenField struct {
-	Name  string
-	Count int64
-}
-
-// What is remembered by name is bounded, whatever events bring.
-const (
-	mostTypes  = 64
-	mostFields = 64 // by kind
-	mostName   = 64 // bytes of a name
-)
+// mostTypes bounds what is remembered by name, whatever events bring.
+const mostTypes = 64
 
 // clone is a copy that is not changed any more.
 func (s *Sightings) clone() *Sightings {
 	c := *s
-	c.Faults, c.Types = slices.Clone(s.Faults), slices.Clone(s.Types)
+	c.Faults, c.Types, c.Labels = slices.Clone(s.Faults), slices.Clone(s.Types), slices.Clone(s.Labels)
+	for i := range c.Labels {
+		c.Labels[i].Columns = slices.Clone(c.Labels[i].Columns)
+	}
 	for k := range c.Unknown {
-		c.Unknown[k] = slices.Clone(s.Unknown[k])
+		c.Unknown[k].Named = slices.Clone(s.Unknown[k].Named)
 	}
 	return &c
 }
@@ -93,11 +88,7 @@ func (e *Engine) sightEvent(k events.Kind, unknown, unheld int) {
 	if unknown == 0 {
 		return
 	}
-	names := e.parsers[k].UnknownNames()
-	for _, name := range names {
-		e.sightField(k, shortName(name))
-	}
-	s.now.OtherUnknown[k] += int64(unknown - len(names))
+	e.sightFields(k, unknown, e.parsers[k].UnknownNames())
 }
 
 // sightKeyless notices an outcome that names no request and has no key.
@@ -111,42 +102,48 @@ func (e *Engine) sightKeyless(at events.Origin, o *events.Outcome) {
 		came := e.eventRef(at, o.TS, 0)
 		e.o.Log.Warn("an outcome names no request and lacks a field of join.attribute.by, so it belongs to none: it is an orphan "+
 			"(a number from 2^53 on is no field: send large numbers as text)",
-			"type", shortName(o.Type), "stream", came.Input, "sequence", at.Seq)
+			"type", joiner.ShortName(o.Type), "stream", came.Input, "sequence", at.Seq)
 	}
 }
 
-func (e *Engine) sightField(k events.Kind, name string) {
-	list := &e.sighted.now.Unknown[k]
-	at := slices.IndexFunc(*list, func(f SeenField) bool { return f.Name == name })
-	if at < 0 {
-		if len(*list) == mostFields {
-			e.sighted.now.OtherUnknown[k]++
-			return
-		}
-		e.o.Log.Info("events have a field that nothing here knows; it is ignored", "kind", k.String(), "field", name)
-		at, *list = len(*list), append(*list, SeenField{Name: strings.Clone(name)})
+// sightFields counts the fields of an event that nothing here knows, of which some are named.
+func (e *Engine) sightFields(k events.Kind, all int, names []string) {
+	f := &e.sighted.now.Unknown[k]
+	known := len(f.Named)
+	f.AddAll(all, names)
+	for _, c := range f.Named[known:] {
+		e.o.Log.Info("events have a field that nothing here knows; it is ignored", "kind", k.String(), "field", c.Name)
 	}
-	(*list)[at].Count++
 }
 
-// sightOutcome notices an outcome's type, whether any label wants it, and conditions
-// that cannot be evaluated for it.
+// sightOutcome notices an outcome's type, whether any label wants it, conditions that
+// cannot be evaluated for it, and labels that have counted nothing so far.
 func (e *Engine) sightOutcome(at events.Origin, o *events.Outcome) {
 	if e.mode.rereads() {
 		return
 	}
 	s := &e.sighted
 	s.stale = true
+	s.now.Came++
+	if i := &s.now.Impression; e.rules.Negatives == joiner.NegativesSeen && !i.Met {
+		i.Met = e.rules.Impression(o)
+	}
 	seen := s.now.typeOf(o.Type)
 	for i := range e.rules.Labels {
-		l := &e.rules.Labels[i]
-		if l.Fault == nil && (seen == nil || seen.Wanted) {
+		l, sight := &e.rules.Labels[i], &s.now.Labels[i]
+		if l.Fault == nil && (seen == nil || seen.Wanted) && sight.Decided > 0 {
 			continue // nothing more is to be known
 		}
 		switch holds := l.When(o); {
-		case holds && seen != nil:
-			seen.Wanted = true
-		case !holds && l.Fault != nil:
+		case holds:
+			if seen != nil {
+				seen.Wanted = true
+			}
+			if sight.Decided == 0 {
+				sight.met(l, o)
+				e.judgeLabel(i)
+			}
+		case l.Fault != nil:
 			if reason := l.Fault(o); reason != "" {
 				e.sightFault(i, 1, at, o, reason)
 			}
@@ -165,7 +162,7 @@ func newFaults(labels []joiner.Label) []LabelFault {
 
 // typeOf counts a type; nil if there is no room for it.
 func (s *Sightings) typeOf(name string) *SeenType {
-	name = shortName(name)
+	name = joiner.ShortName(name)
 	i := slices.IndexFunc(s.Types, func(t SeenType) bool { return t.Type == name })
 	if i < 0 {
 		if len(s.Types) == mostTypes {
@@ -195,14 +192,6 @@ func (e *Engine) sightFault(label int, n int64, at events.Origin, o *events.Outc
 	e.o.Log.Warn("the condition of a label cannot be evaluated for an outcome, which then does not count for it",
 		"label", e.rules.Labels[label].Name, "because", reason, "request_id", o.RequestID, "type", o.Type,
 		"stream", f.Came.Input, "sequence", at.Seq, "index", at.Index)
-}
-
-// shortName is the beginning of a name that events brought.
-func shortName(name string) string {
-	if len(name) <= mostName {
-		return name
-	}
-	return strings.ToValidUTF8(name[:mostName], "") + "..."
 }
 
 // UnwantedTypes are the types of outcomes that came and that no label wants.

@@ -118,7 +118,7 @@ func TestOutcomeTypes(t *testing.T) {
 // be held.
 func TestUnknownFields(t *testing.T) {
 	s, text, _ := sight(t, `type == "buy"`, `"type":"buy","amount":9`, `"type":"buy","amount":9,"currency":"EUR"`, `"type":"buy","attrs":{"x":NaN}`, `"type":"buy","value":1e999`)
-	if u := s.Unknown[events.KindOutcome]; len(u) != 2 || u[0] != (engine.SeenField{Name: "amount", Count: 2}) || u[1] != (engine.SeenField{Name: "currency", Count: 1}) {
+	if u := s.Unknown[events.KindOutcome].Named; len(u) != 2 || u[0] != (joiner.FieldCount{Name: "amount", Count: 2}) || u[1] != (joiner.FieldCount{Name: "currency", Count: 1}) {
 		t.Errorf("%+v", u)
 	}
 	if s.Unheld[events.KindOutcome] != 2 || s.Unheld[events.KindRequest] != 0 {

@@ -33,6 +33,7 @@ type inflightCommit struct {
 	begun, ended time.Time
 	measures     *Measures      // of its rows
 	faults       rowFaults      // of the requests that it closes
+	watch        labelWatch     // of labels that have counted nothing so far
 	orphans      joiner.Orphans // outcomes whose request has not come
 }
 
@@ -96,6 +97,7 @@ func (s stager) closing(f *inflightCommit) error {
 			f.closed.Kinds[events.KindOutcome].Disposed[fate] += n
 		}
 		f.faults.plus(v.faults)
+		f.watch.fates(v.fates)
 		rows := v.decision.RowsReuse(f.cut.Known, joiner.ReasonClosed)
 		f.faults.noteRows(s.decider.rules, &v.decision, &v.request)
 		if len(v.history.Rows) > 0 {
@@ -110,6 +112,7 @@ func (s stager) closing(f *inflightCommit) error {
 
 func (s stager) rows(f *inflightCommit, req *events.Request, rows []joiner.Row) error {
 	for i := range rows {
+		f.watch.row(s.decider.rules, &rows[i], true)
 		switch rows[i].LeftOut {
 		case joiner.LeftOutUnseen:
 			f.closed.Unseen++
@@ -149,6 +152,7 @@ func (s stager) outbox(f *inflightCommit) error {
 			return err
 		}
 		f.measures.row(req.TS, &row)
+		f.watch.row(s.decider.rules, &row, false)
 	}
 	return nil
 }

@@ -86,6 +86,7 @@ func (s stager) stage(f *inflightCommit, stage int, from, to events.Time) error 
 			if err := f.stage.Row(&v.request, &rows[i]); err != nil {
 				return err
 			}
+			f.watch.row(s.decider.rules, &rows[i], false)
 		}
 	}
 	return nil

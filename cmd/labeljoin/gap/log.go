@@ -34,6 +34,7 @@ type Losses struct {
 	want     engine.Wanted
 	declared []events.Gap
 	lost     int
+	missing  int // inputs of the configuration whose streams are not there
 }
 
 // Run prints what each stream has lost, and declares it if so told.
@@ -58,7 +59,7 @@ func (g *Losses) Run(ctx context.Context) (err error) {
 	if g.want, g.declared, err = wanted(ctx, g.Config, &saved, logs); err != nil {
 		return err
 	}
-	if err := g.sameStreams(logs); err != nil {
+	if err := g.sameStreams(s, logs); err != nil {
 		return err
 	}
 	for i := range logs {
@@ -91,6 +92,7 @@ func (g *Losses) streams(ctx context.Context, s *partition.Service) ([]jetstream
 		return nil, err
 	}
 	logs, missing, err := jetstream.Look(ctx, s.Conn, wanted)
+	g.missing = len(missing)
 	if err != nil || len(missing) == 0 || !g.Declare {
 		return logs, err
 	}
@@ -104,12 +106,21 @@ func (g *Losses) streams(ctx context.Context, s *partition.Service) ([]jetstream
 
 // sameStreams tells of streams that are gone, and refuses if others are configured
 // than were read.
-func (g *Losses) sameStreams(logs []jetstream.Log) error {
+func (g *Losses) sameStreams(s *partition.Service, logs []jetstream.Log) error {
 	if g.want.Inputs == nil {
 		return nil
 	}
 	for _, p := range g.want.Inputs {
+		if slices.Contains(g.Config.Inputs.Retired, p.Input) {
+			g.Out.Line("stream %s: it is no input any more (inputs.retired); it was read up to message %d", p.Input, max(p.Next, 1)-1)
+			continue
+		}
 		if !slices.ContainsFunc(logs, func(l jetstream.Log) bool { return l.Stream == p.Input }) {
+			if s != nil && g.missing == 0 {
+				g.Out.Line("stream %s: no input of the configuration reads it; it was read up to message %d. Put its input back,\n"+
+					"  or name the stream in inputs.retired if it is to be read no more", p.Input, max(p.Next, 1)-1)
+				continue
+			}
 			g.lost++
 			g.Out.Line("stream %s: it is gone; it was read up to message %d. With --yes it is made again if inputs.create is set,\n"+
 				"  and the joiner goes on with what comes then", p.Input, max(p.Next, 1)-1)
@@ -238,7 +249,11 @@ func wanted(ctx context.Context, cfg *config.Config, saved *state.Checkpoint, lo
 	for i := range logs {
 		there = append(there, engine.Input{Name: logs[i].Stream, Created: logs[i].Created, First: logs[i].First})
 	}
-	want, err = engine.Want(&rules, saved, commits, there)
+	before := saved.Progress.Inputs
+	if len(before) == 0 {
+		before = commits.last.Cut.Progress.Inputs
+	}
+	want, err = engine.Want(&rules, saved, commits, partition.InPlace(there, before, cfg.Inputs.Retired))
 	return want, declared, err
 }
 

@@ -28,7 +28,9 @@ func (l *Lag) Watch(ctx context.Context, nc *nats.Conn, inputs []engine.Input) {
 	defer ticker.Stop()
 	for ctx.Err() == nil {
 		for i := range inputs {
-			l.ask(ctx, nc, inputs[i].Name)
+			if !inputs[i].IsRetired() { // no one reads what is behind in it
+				l.ask(ctx, nc, inputs[i].Name)
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -189,7 +189,7 @@ func (c *runCollector) Collect(to chan<- prometheus.Metric) {
 	c.exports.Collect(c.Daily, gauge, counter)
 	c.alarms.Collect(c.Alarms, gauge, counter)
 	c.ingest.collect(c.Ingest, to, gauge, counter)
-	c.sights.Collect(s.Sightings, counter)
+	c.sights.Collect(s.Sightings, counter, gauge)
 	c.attribution.Collect(s.Attribution, gauge)
 	counter(c.aside, float64(s.Aside.Future), "max_future")
 	counter(c.aside, float64(s.Aside.Past), "max_age")

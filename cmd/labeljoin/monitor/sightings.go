@@ -23,6 +23,17 @@ type sightStatus struct {
 	Unheld  map[string]int64            `json:"unheld_values,omitempty"`           // by kind
 	Keyless int64                       `json:"outcomes_without_key,omitempty"`    // that name no request either
 	Orphans map[string]orphanStatus     `json:"orphans,omitempty"`                 // by stream
+	Silent  map[string]silentStatus     `json:"silent_labels,omitempty"`           // by label
+	// Columns are those of labels that are null in every row so far, by label; Impression says
+	// that no outcome meets join.impression so far.
+	Columns    map[string][]string `json:"null_columns,omitempty"`
+	Impression bool                `json:"no_impression,omitempty"`
+}
+
+// silentStatus is why a label counts no outcome, though so many came that it should.
+type silentStatus struct {
+	Reason string `json:"reason"`
+	Says   string `json:"says"`
 }
 
 // orphanStatus counts the outcomes of a stream that found no request.
@@ -55,8 +66,10 @@ func sightStatusOf(s *engine.Sightings) *sightStatus {
 	out := &sightStatus{
 		Faults: map[string]faultStatus{}, Types: map[string]typeStatus{}, Other: s.OtherTypes,
 		Unknown: map[string]map[string]int64{}, Unheld: map[string]int64{},
-		Keyless: s.Keyless,
+		Keyless: s.Keyless, Silent: map[string]silentStatus{}, Columns: map[string][]string{},
+		Impression: s.Impression.Silent,
 	}
+	out.addSilent(s)
 	for _, f := range s.Faults {
 		if f.Count > 0 {
 			out.Faults[f.Label] = faultStatus{Outcomes: f.Count, Because: f.Reason, Stream: f.Came.Input,
@@ -67,9 +80,9 @@ func sightStatusOf(s *engine.Sightings) *sightStatus {
 		out.Types[t.Type] = typeStatus{Outcomes: t.Count, Wanted: t.Wanted}
 	}
 	out.Orphans = orphansOf(s)
-	for k, fields := range s.Unknown {
+	for k := range s.Unknown {
 		kind := events.Kind(k).String()
-		for _, f := range fields {
+		for _, f := range s.Unknown[k].Named {
 			if out.Unknown[kind] == nil {
 				out.Unknown[kind] = map[string]int64{}
 			}
@@ -79,10 +92,26 @@ func sightStatusOf(s *engine.Sightings) *sightStatus {
 			out.Unheld[kind] = s.Unheld[k]
 		}
 	}
-	if len(out.Faults)+len(out.Types)+len(out.Unknown)+len(out.Unheld)+len(out.Orphans) == 0 && out.Keyless == 0 {
+	named := len(out.Faults) + len(out.Types) + len(out.Unknown) + len(out.Unheld) + len(out.Orphans)
+	if named+len(out.Silent)+len(out.Columns) == 0 && out.Keyless == 0 && !out.Impression {
 		return nil
 	}
 	return out
+}
+
+// addSilent adds the labels that count nothing, and their columns that have no value.
+func (s *sightStatus) addSilent(of *engine.Sightings) {
+	for i := range of.Labels {
+		l := &of.Labels[i]
+		if l.Silence != "" {
+			s.Silent[l.Label] = silentStatus{Reason: string(l.Silence), Says: l.Says()}
+		}
+		for _, c := range l.Columns {
+			if c.Silent {
+				s.Columns[l.Label] = append(s.Columns[l.Label], c.Name)
+			}
+		}
+	}
 }
 
 // orphansOf are the outcomes without a request by stream; nil: there are none.
@@ -113,6 +142,16 @@ func (s *sightStatus) Print(lines io.Writer) {
 		f := s.Faults[label]
 		fmt.Fprintf(lines, "label %s\tcannot be evaluated for %d outcomes since the start, which do not count for it: %s; the first is message %d of %s\n",
 			label, f.Outcomes, f.Because, f.Sequence, f.Stream)
+	}
+	for _, label := range sorted(s.Silent) {
+		fmt.Fprintf(lines, "label %s\tcounts nothing since the start: %s\n", label, s.Silent[label].Says)
+	}
+	for _, label := range sorted(s.Columns) {
+		fmt.Fprintf(lines, "label %s\tis null in every row so far in its columns %s: look at their expressions and at the attributes of the outcomes\n",
+			label, strings.Join(s.Columns[label], ", "))
+	}
+	if s.Impression {
+		fmt.Fprintf(lines, "negatives\tno outcome meets join.impression so far, so every negative is left out as unseen\n")
 	}
 	var unwanted []string
 	for _, name := range sorted(s.Types) {
@@ -163,12 +202,21 @@ func shown(names []string) string {
 
 // sightMetrics are the same as metrics. Types and fields are named by events, and
 // names of events are no labels of metrics: they are counted together.
-type sightMetrics struct{ faults, unwanted, unheld, orphans, keyless *prometheus.Desc }
+type sightMetrics struct {
+	faults, unwanted, unheld, orphans, keyless *prometheus.Desc
+	silent, columns, impression                *prometheus.Desc
+}
 
 func newSightMetrics(describe func(metric, help string, labels ...string) *prometheus.Desc) sightMetrics {
 	return sightMetrics{
 		faults:   describe("condition_errors_total", "Outcomes since the start for which the condition of a label could not be evaluated, so that they do not count for it.", "label"),
 		unwanted: describe("unwanted_outcomes_total", "Outcomes since the start of types that no label wants so far."),
+		silent: describe("label_silent",
+			"1 while a label counts nothing since the start though so many outcomes came that it should, by label and reason.", "label", "reason"),
+		columns: describe("label_column_silent",
+			"1 while a column of a label is null in every row since the start.", "label", "column"),
+		impression: describe("impression_silent",
+			"1 while no outcome since the start meets join.impression, so that every negative is left out."),
 		keyless: describe("keyless_outcomes_total",
 			"Outcomes since the start that name no request and lack a field of join.attribute.by, so that they are orphans."),
 		unheld: describe("unheld_values_total",
@@ -178,7 +226,7 @@ func newSightMetrics(describe func(metric, help string, labels ...string) *prome
 	}
 }
 
-func (m *sightMetrics) Collect(s *engine.Sightings, counter func(*prometheus.Desc, float64, ...string)) {
+func (m *sightMetrics) Collect(s *engine.Sightings, counter, gauge func(*prometheus.Desc, float64, ...string)) {
 	if s == nil {
 		return
 	}
@@ -191,6 +239,7 @@ func (m *sightMetrics) Collect(s *engine.Sightings, counter func(*prometheus.Des
 	}
 	counter(m.unwanted, float64(unwanted))
 	counter(m.keyless, float64(s.Keyless))
+	m.collectSilent(s, gauge)
 	for stream, o := range orphansOf(s) { // producers are named by events, and those names are no labels of metrics
 		counter(m.orphans, float64(o.Alone), stream, "no_request")
 		counter(m.orphans, float64(o.Late), stream, "too_late")
@@ -198,4 +247,20 @@ func (m *sightMetrics) Collect(s *engine.Sightings, counter func(*prometheus.Des
 	for k, n := range s.Unheld {
 		counter(m.unheld, float64(n), events.Kind(k).String())
 	}
+}
+
+// collectSilent tells of labels that count nothing, of their columns and of impressions.
+func (m *sightMetrics) collectSilent(s *engine.Sightings, gauge func(*prometheus.Desc, float64, ...string)) {
+	for i := range s.Labels {
+		l := &s.Labels[i]
+		if l.Silence != "" {
+			gauge(m.silent, 1, l.Label, string(l.Silence))
+		}
+		for _, c := range l.Columns {
+			if c.Silent {
+				gauge(m.columns, 1, l.Label, c.Name)
+			}
+		}
+	}
+	gauge(m.impression, oneIf(s.Impression.Silent))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -67,6 +68,7 @@ type Service struct {
 	web       *monitor.Web       // nil unless it listens
 	control   *monitor.Control   // answers the other commands
 	Gaps      []events.Gap       // declared; nil: those of the output
+	Before    []events.Position  // how far the streams were read, where there is no Partition
 	Pages     Pages              // nil: there are none
 	OnCommit  func(engine.Stats) // called after every commit; nil: it is not called
 	holds     monitor.Holds
@@ -311,26 +313,26 @@ func (s *Service) Logs(ctx context.Context) ([]jetstream.Log, error) {
 		return nil, err
 	}
 	logs, err := jetstream.Find(ctx, s.Conn, wanted)
+	before := engine.InputNames(s.readBefore())
 	if none := (*jetstream.NoStreamError)(nil); errors.As(err, &none) {
-		none.Read = s.readBefore()
+		none.Read = before
 	}
 	if err != nil {
 		return nil, err
 	}
-	return wire.InOrder(logs, s.readBefore()), nil
+	return wire.InOrder(logs, before), nil
 }
 
-// readBefore are the names of the streams that were read so far, in the order in which
-// positions count.
-func (s *Service) readBefore() []string {
+// readBefore is how far the streams were read, in the order in which positions count.
+func (s *Service) readBefore() []events.Position {
 	if s.Partition == nil {
-		return nil
+		return s.Before
 	}
 	at := s.Partition.Store.Progress().Progress.Inputs
 	if cut, _, ok := s.Partition.Output.Last(); ok && len(at) == 0 {
 		at = cut.Progress.Inputs
 	}
-	return engine.InputNames(at)
+	return at
 }
 
 // StreamInputs is what the configuration says of the streams.
@@ -358,8 +360,12 @@ func (s *Service) Inputs(ctx context.Context) ([]engine.Input, error) {
 	if err := s.feedIngest(logs); err != nil {
 		return nil, err
 	}
-	inputs := wire.Inputs(logs, feeds)
-	for i, l := range logs {
+	inputs, err := s.withRetired(wire.Inputs(logs, feeds))
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range logs {
+		i := slices.IndexFunc(inputs, func(in engine.Input) bool { return in.Name == l.Stream })
 		for _, warning := range l.Warnings {
 			s.Log.Warn("the stream can lose messages before they are read", "stream", l.Stream, "because", warning)
 		}

@@ -1,6 +1,7 @@
 package replay_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -287,5 +288,71 @@ func TestCoverageByDay(t *testing.T) {
 				t.Errorf("%q: %s: %+v, want %+v", more, d.Day, has, want[d.Day])
 			}
 		}
+	}
+}
+
+// TestReportOfLabels holds what the report says of labels and of unknown fields against logs that are counted by
+// hand: in one pass, in several, and of some days. An outcome of the whole request counts once, though it has two rows.
+func TestReportOfLabels(t *testing.T) {
+	l := &logs{}
+	for i := range 40 {
+		id, at := fmt.Sprintf("r%d", i), noon.Add(time.Duration(i)*time.Hour)
+		fmt.Fprintf(&l.requests, `{"request_id":%q,"ts":%q,"items":[{"item_id":"a"},{"item_id":"b","rank":1}],"sesion":1}`+"\n",
+			id, at.Format(time.RFC3339))
+		if i%2 == 0 {
+			l.outcome(id, "click", at.Add(time.Minute))
+			l.outcome(id, "click", at.Add(2*time.Minute))
+		}
+		if i%4 == 0 {
+			fmt.Fprintf(&l.outcomes, `{"request_id":%q,"item_id":"b","type":"buy","value":3,"amount":3,"ts":%q}`+"\n", id,
+				at.Add(time.Minute).Format(time.RFC3339))
+		}
+	}
+	l.outcome("r39", "end", noon.Add(50*time.Hour))
+	const many = `[{clicked 40 40 0 40} {bought 10 70 0 10} {rated 0 0 80 0}]`
+	for name, c := range map[string]struct {
+		change func(*replay.Replay)
+		labels string
+	}{
+		"whole":       {func(*replay.Replay) {}, many},
+		"passes":      {func(r *replay.Replay) { r.Memory = 12 << 10 }, many},
+		"of some":     {func(r *replay.Replay) { r.To = events.At(noon.Add(20 * time.Hour)) }, `[{clicked 20 20 0 20} {bought 5 35 0 5} {rated 0 0 40 0}]`},
+		"for persons": {func(*replay.Replay) {}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			r := l.written(t, dir, configured(t, dir, "labels:\n  clicked: {when: 'type == \"click\"', window: 30m}\n"+
+				"  bought: {when: 'type == \"buy\"', window: 30m, value: sum}\n  rated: {when: 'type == \"rate\"', window: 30m, value: mean}\n"))
+			r.Unmatched = []string{"rated"}
+			r.From, r.To = events.MinTime, events.MaxTime
+			c.change(r)
+			if c.labels == "" {
+				var talk bytes.Buffer
+				r.Talk = &talk
+				if err := r.Run(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				for _, line := range []string{"clicked        40        40     0        40", `unknown fields of outcomes, ignored: "amount" (10)`,
+					`unknown fields of requests, ignored: "items[].rank" (40), "sesion" (40)`} {
+					if !strings.Contains(talk.String(), line) {
+						t.Errorf("it does not say %q:\n%s", line, &talk)
+					}
+				}
+				return
+			}
+			got := run(t, r)
+			if got.err != nil {
+				t.Fatal(got.err)
+			}
+			if several := got.report.Passes > 1; several != (name == "passes") {
+				t.Errorf("%d passes", got.report.Passes)
+			}
+			if labels := fmt.Sprint(got.report.Labels); labels != c.labels {
+				t.Errorf("labels %s, want %s", labels, c.labels)
+			}
+			if fields := fmt.Sprint(got.report.Fields); fields != "map[outcome:map[amount:10] request:map[items[].rank:40 sesion:40]]" {
+				t.Errorf("unknown fields %s", fields)
+			}
+		})
 	}
 }

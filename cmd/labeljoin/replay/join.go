@@ -214,9 +214,10 @@ func (r *Replay) join(ctx context.Context, rules *joiner.Rules, seen *evidence, 
 		return nil, err
 	}
 	sink := &rowSink{from: r.From, to: r.To, strict: r.Strict, days: map[int64]*dayReport{},
-		incomplete: map[string]int64{}, ofOthers: make([]bool, len(rules.Labels))}
+		incomplete: map[string]int64{}, ofOthers: make([]bool, len(rules.Labels)),
+		labels: make([]labelReport, len(rules.Labels))}
 	for i := range rules.Labels {
-		sink.ofOthers[i] = rules.Labels[i].Of != nil
+		sink.ofOthers[i], sink.labels[i].Label = rules.Labels[i].Of != nil, rules.Labels[i].Name
 	}
 	stage, err := to.begin()
 	if err != nil {

@@ -29,7 +29,8 @@ type rowSink struct {
 	days       map[int64]*dayReport
 	incomplete map[string]int64 // rows with that reason, by day
 	ofOthers   []bool           // by label: it is made of other labels
-	last       *dayReport       // of lastDay
+	labels     []labelReport
+	last       *dayReport // of lastDay
 	lastDay    int64
 }
 
@@ -87,14 +88,37 @@ func (s *rowSink) count(req *events.Request, row *joiner.Row) {
 	d := s.day(batch.DayOf(req.TS))
 	s.rows++
 	d.Rows++
+	positive := false
 	for i := range row.Cells {
-		if row.Cells[i].TS != events.MinTime && !s.ofOthers[i] {
-			d.Positives++
-			break
-		}
+		c := &row.Cells[i]
+		positive = positive || c.TS != events.MinTime && !s.ofOthers[i]
+		s.labels[i].count(c)
+	}
+	if positive {
+		d.Positives++
 	}
 	if row.Reason == joiner.ReasonIncomplete {
 		s.incomplete[d.Day]++
+	}
+}
+
+// labelReport is what a replay has of a label.
+type labelReport struct {
+	Label    string `json:"label"`
+	Positive int64  `json:"positive"` // rows in which it is neither 0 nor null
+	Negative int64  `json:"negative"` // rows in which it is 0
+	Null     int64  `json:"null"`
+	Outcomes int64  `json:"outcomes"` // that count for it in some row
+}
+
+func (l *labelReport) count(c *joiner.Cell) {
+	switch {
+	case c.Null:
+		l.Null++
+	case c.Value == 0:
+		l.Negative++
+	default:
+		l.Positive++
 	}
 }
 
@@ -124,7 +148,12 @@ type report struct {
 	Unknown  int64                       `json:"rows_of_no_request,omitempty"` // with --labels: they have null
 	LeftOut  int64                       `json:"rows_not_there,omitempty"`     // with --labels: positive, and in no day
 	Days     []dayReport                 `json:"days"`
-	ledger   joiner.Ledger
+	Labels   []labelReport               `json:"labels"`
+	// Fields are those that nothing here knows, by kind of event and name; OtherFields those of
+	// which no name was kept.
+	Fields      map[string]map[string]int64 `json:"unknown_fields,omitempty"`
+	OtherFields map[string]int64            `json:"other_unknown_fields,omitempty"`
+	ledger      joiner.Ledger
 }
 
 // rejectedFileReport is what was rejected of a file.
@@ -152,7 +181,8 @@ func (p *report) filesOf(seen *evidence, log *logFiles) {
 func (r *Replay) reportOf(result *batch.Result, sink *rowSink, seen *evidence) *report {
 	p := &report{
 		Out: r.Out, Written: sink.stage != nil, Rows: result.Ledger.Rows, Passes: result.Passes,
-		Events: map[string]map[string]int64{}, Damaged: []string{}, Days: []dayReport{}, ledger: result.Ledger,
+		Events: map[string]map[string]int64{}, Damaged: []string{}, Days: []dayReport{}, Labels: []labelReport{},
+		ledger: result.Ledger,
 	}
 	if !p.Written {
 		p.Out = ""
@@ -170,6 +200,11 @@ func (r *Replay) reportOf(result *batch.Result, sink *rowSink, seen *evidence) *
 		}
 		p.filesOf(seen, r.logs[k])
 	}
+	for i, l := range sink.labels {
+		l.Outcomes = result.Coverage.Labels[i].Outcomes
+		p.Labels = append(p.Labels, l)
+	}
+	p.addFields(&result.Unknown)
 	for n, requests := range result.Coverage.Requests {
 		sink.day(n).Requests = requests
 	}
@@ -183,6 +218,57 @@ func (r *Replay) reportOf(result *batch.Result, sink *rowSink, seen *evidence) *
 		p.Days = append(p.Days, *sink.days[n])
 	}
 	return p
+}
+
+// addFields adds the fields that nothing here knows.
+func (p *report) addFields(unknown *[events.Kinds]joiner.Fields) {
+	for k := range unknown {
+		kind, f := events.Kind(k).String(), &unknown[k]
+		for _, c := range f.Named {
+			if p.Fields == nil {
+				p.Fields = map[string]map[string]int64{}
+			}
+			if p.Fields[kind] == nil {
+				p.Fields[kind] = map[string]int64{}
+			}
+			p.Fields[kind][c.Name] = c.Count
+		}
+		if f.Other > 0 {
+			if p.OtherFields == nil {
+				p.OtherFields = map[string]int64{}
+			}
+			p.OtherFields[kind] = f.Other
+		}
+	}
+}
+
+// mostNames is how many unknown fields are named to a person; --json has more.
+const mostNames = 10
+
+// tellFields names the fields that nothing here knows.
+func (r *Replay) tellFields(p *report) {
+	for _, kind := range slices.Sorted(maps.Keys(p.Fields)) {
+		var names []string
+		for _, name := range slices.Sorted(maps.Keys(p.Fields[kind])) {
+			names = append(names, fmt.Sprintf("%q (%d)", name, p.Fields[kind][name]))
+		}
+		more := ""
+		if n := len(names) - mostNames; n > 0 {
+			names, more = names[:mostNames], fmt.Sprintf(" and %d more (--json names them)", n)
+		}
+		fmt.Fprintf(r.Talk, "unknown fields of %ss, ignored: %s%s\n", kind, strings.Join(names, ", "), more)
+	}
+}
+
+// tellLabels says what each label is in the rows.
+func (r *Replay) tellLabels(p *report) error {
+	t := tabwriter.NewWriter(r.Talk, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "label\tpositive\tnegative\tnull\toutcomes\t")
+	for _, l := range p.Labels {
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t\n", l.Label, l.Positive, l.Negative, l.Null, l.Outcomes)
+	}
+	fmt.Fprintln(t)
+	return t.Flush()
 }
 
 // mostFiles is how many files are named to a person; --json has all.
@@ -218,6 +304,7 @@ func (r *Replay) tell(p *report) error {
 		return e.Encode(p)
 	}
 	terminal.PrintLedger(r.Talk, &p.ledger)
+	r.tellFields(p)
 	r.tellFiles(p)
 	if p.Passes > 1 {
 		fmt.Fprintf(r.Talk, "the logs were read in %d passes, for want of memory (--memory)\n", p.Passes)
@@ -226,6 +313,9 @@ func (r *Replay) tell(p *report) error {
 		fmt.Fprintf(r.Talk, "%d files of a run that was stopped are used again\n", p.Reused)
 	}
 	fmt.Fprintln(r.Talk)
+	if err := r.tellLabels(p); err != nil {
+		return err
+	}
 	t := tabwriter.NewWriter(r.Talk, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "day\trequests\trows\tpositives\toutcomes\torphans\t")
 	for i, d := range p.Days {

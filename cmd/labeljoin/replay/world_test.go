@@ -68,6 +68,7 @@ type replayed struct {
 	report struct {
 		Written  bool  `json:"written"`
 		Rows     int64 `json:"rows"`
+		Passes   int   `json:"passes"`
 		Reused   int   `json:"files_reused"`
 		Damaged  []string
 		Empty    []string
@@ -75,7 +76,12 @@ type replayed struct {
 			File, First string
 			Lines, Of   int64
 		}
-		Days []struct {
+		Labels []struct {
+			Label                              string
+			Positive, Negative, Null, Outcomes int64
+		}
+		Fields map[string]map[string]int64 `json:"unknown_fields"`
+		Days   []struct {
 			Day                                          string
 			Requests, Rows, Positives, Outcomes, Orphans int64
 		} `json:"days"`

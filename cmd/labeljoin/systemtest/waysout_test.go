@@ -1,6 +1,7 @@
 package systemtest
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -176,6 +177,26 @@ func (w *outWorld) change(old, new string) {
 	}
 }
 
+// more is an input of another stream.
+func (w *outWorld) more() string {
+	return fmt.Sprintf("more: {kind: outcome, subject: %[1]s-more, stream: %[1]s-more}, ", w.name)
+}
+
+// addInput has a joiner read an input of another stream.
+func (w *outWorld) addInput() {
+	w.t.Helper()
+	more := jetstream.StreamConfig{Name: w.name + "-more", Subjects: []string{w.name + "-more"}}
+	if _, err := w.js.CreateStream(w.t.Context(), more); err != nil {
+		w.t.Fatal(err)
+	}
+	w.change("inputs: {", "inputs: {"+w.more())
+	w.publish(more.Name, "c2", `,"type":"click"`)
+	w.join("c", 6)
+}
+
+// removeInput takes it out again, and puts something in its place.
+func (w *outWorld) removeInput(instead string) { w.t.Helper(); w.change(w.more(), instead) }
+
 // inStream does something to the stream.
 func (w *outWorld) inStream(do func(s jetstream.Stream) error) {
 	w.t.Helper()
@@ -255,6 +276,22 @@ func waysOutOfFiles() []wayOut {
 			},
 			refusal: "the configuration now reads", advice: "put the inputs back", follow: func(w *outWorld) {
 				w.change(w.name+"-other", w.name)
+			},
+		},
+		{
+			name: "input taken out", spoil: func(w *outWorld) { w.addInput(); w.removeInput("") },
+			refusal: "the configuration now reads", advice: "name it in inputs.retired", follow: func(w *outWorld) {
+				w.change("inputs: {", "inputs: {retired: "+w.name+"-more, ")
+			},
+		},
+		{
+			name: "state gone after an input was taken out", spoil: func(w *outWorld) {
+				w.addInput()
+				w.removeInput("retired: " + w.name + "-more, ")
+				w.remove("state/p0000")
+			},
+			refusal: "which is in inputs.retired", advice: "Put its input back", follow: func(w *outWorld) {
+				w.change("retired: "+w.name+"-more, ", w.more())
 			},
 		},
 		{

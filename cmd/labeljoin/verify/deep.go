@@ -102,6 +102,7 @@ func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
 	if err := d.findGone(ctx, s, cut); err != nil {
 		return err
 	}
+	s.Before = cut.Progress.Inputs
 	s.Gaps = append(slices.Clip(cut.Progress.Gaps), passOver(d.gone)...)
 	inputs, err := s.Inputs(ctx)
 	if err != nil {

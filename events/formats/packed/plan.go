@@ -139,7 +139,7 @@ func (b *Block) Request(row int, unit events.Unit, req *events.Request) (unknown
 		return 0, false
 	}
 	for _, f := range p.unknown {
-		if b.there(f, row) && !(f.Kind == KindDouble && !finite(b.double(f, row))) {
+		if b.given(f, row) {
 			unknown++
 		}
 		if f.Kind == KindText && b.there(f, row) {
@@ -150,6 +150,21 @@ func (b *Block) Request(row int, unit events.Unit, req *events.Request) (unknown
 		}
 	}
 	return unknown, b.used <= mostText
+}
+
+// given reports whether a row has a value of a field that JSON can hold.
+func (b *Block) given(f *Field, row int) bool {
+	return b.there(f, row) && !(f.Kind == KindDouble && !finite(b.double(f, row)))
+}
+
+// Unknown implements events.Records.
+func (b *Block) Unknown(row int) (names []string) {
+	for _, f := range b.schema.plan.unknown {
+		if b.given(f, row) {
+			names = append(names, f.Name)
+		}
+	}
+	return names
 }
 
 // view is text as a string. The block does not change while the request is used.

@@ -71,7 +71,7 @@ func alone(setting, source string) (rule.Condition, error) {
 }
 
 // errNoKey says that an outcome belongs with no other.
-var errNoKey = errors.New("`by` of its pair gives neither a text nor a number below 2^53, so it is in no pair: " +
+var errNoKey = errors.New("`by` of its pair gives no text, an empty one or a number from 2^53 on, so it is in no pair: " +
 	"send large numbers as text")
 
 // keyOf compiles what outcomes share that belong together. A whole number is its digits, as in

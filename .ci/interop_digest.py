@@ -52,6 +52,49 @@ def of_arrow(table):
     return found
 
 
+def as_examples(table):
+    """What tf.Example has of a table, as of_examples and of_tf find it: each column that has values, with its type, how
+    many values it has, those of lists one by one, and the sum of the numbers that stand for them. There are no nulls in
+    lists, and floats have 32 bits."""
+    import pyarrow
+    import pyarrow.compute as compute
+    found = {}
+    for name in table.column_names:
+        column = table[name].drop_null()
+        if pyarrow.types.is_list(column.type):
+            column = compute.list_flatten(column).drop_null()
+        if pyarrow.types.is_floating(column.type):
+            column = column.cast(pyarrow.float32())
+        kind, there, total = of_arrow(pyarrow.table({name: column}))[name]
+        if there:
+            found[name] = [kind if kind in ("string", "float32") else "int64", there, total]
+    return found
+
+
+def of_examples(rows, times):
+    """The same of rows that are dicts of lists (interop_tfexample.py). times are the columns that hold times."""
+    found, kinds = {}, {bytes: "string", float: "float32", int: "int64"}
+    for row in rows:
+        for name, values in row.items():
+            if values:
+                count_values(found.setdefault(name, [kinds[type(values[0])], 0, 0]), values, name in times)
+    return found
+
+
+def of_tf(batches, times):
+    """The same of batches of sparse tensors, as the printed loader of TensorFlow makes them."""
+    found = {}
+    for batch in batches:
+        for name, tensor in batch.items():
+            count_values(found.setdefault(name, [tensor.dtype.name, 0, 0]), tensor.values.numpy().tolist(), name in times)
+    return {name: told for name, told in found.items() if told[1]}
+
+
+def count_values(told, values, are_times):
+    told[1] += len(values)
+    told[2] += sum(v % REST for v in values) if are_times else sum(map(number, values))
+
+
 def of_spark(frame):
     def stands(kind, column):
         if kind == "string":

@@ -70,8 +70,9 @@ func (x *Exported) Loader(reader string) (string, error) {
 			"            yield from batch.to_pylist()\n" +
 			"data = torch.utils.data.DataLoader(Rows(), batch_size=None, num_workers=0)\n",
 		"tf": "import tensorflow as tf\n" +
-			"data = tf.data.TFRecordDataset(files, compression_type=\"GZIP\").map(lambda x: tf.io.parse_single_example(x, {\n" +
-			x.tfFeatures() + "}))\n",
+			"data = tf.data.TFRecordDataset(files, compression_type=\"GZIP\").batch(1024)\n" +
+			"data = data.map(lambda x: tf.io.parse_example(x, {\n" +
+			x.tfFeatures() + "}), num_parallel_calls=tf.data.AUTOTUNE)\n",
 	}[reader]
 	switch {
 	case !ok:
@@ -142,7 +143,7 @@ func (x *Exported) option(reader string) string {
 // tfFeatures are the columns as tf.Example has them.
 func (x *Exported) tfFeatures() string {
 	var b strings.Builder
-	b.WriteString("    # A value that is null is missing in a sparse tensor.\n")
+	b.WriteString("    # Sparse tensors of many rows, in which a value that is null is missing; data.unbatch() has single rows.\n")
 	for _, c := range x.Columns {
 		kind := "int64"
 		if t, err := rowfile.ParseColumnType(c.Type); err == nil {

@@ -73,3 +73,23 @@ func gcPercent(alive, room uint64) int {
 	percent := min(room*100/max(alive, 1), gcMost)
 	return max(gcLeast, int(percent)/10*10)
 }
+
+// Of the memory that a process may take, this share is for what the collector does not know: the program itself.
+// Below limitLeast it would collect all the time, and keep no bound: that is what reading and writing take at least.
+const (
+	limitShare = 12
+	limitLeast = 192 << 20
+)
+
+// BoundMemory has the collector keep the process within so many bytes, however much garbage TuneGCTo leaves room for,
+// until the function it returns is called. A user who sets GOMEMLIMIT has decided otherwise.
+func BoundMemory(bytes int64) (stop func()) {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return func() {}
+	}
+	before := debug.SetMemoryLimit(memoryLimit(bytes))
+	return func() { debug.SetMemoryLimit(before) }
+}
+
+// memoryLimit is the collector's limit of a process that may take so many bytes.
+func memoryLimit(bytes int64) int64 { return max(bytes-bytes/limitShare, limitLeast) }

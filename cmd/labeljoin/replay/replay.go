@@ -71,6 +71,7 @@ type Replay struct {
 func (r *Replay) Run(ctx context.Context) (err error) {
 	r.Memory = cmp.Or(r.Memory, DefaultMemory)
 	defer partition.TuneGCTo(uint64(r.Memory / garbageShare))()
+	defer partition.BoundMemory(r.Memory)()
 	rules, err := wire.Rules(r.Config)
 	if err != nil {
 		return err

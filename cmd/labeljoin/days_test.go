@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestDaysCount: positives of a day that is not exported are counted when that is asked for, each row in its
@@ -53,4 +54,42 @@ func TestDaysCount(t *testing.T) {
 	}
 	read("--count")
 	check("v=0001")
+}
+
+// TestExportEmptyDays: days without rows are told in one line, those before and after a day with rows apart. A range
+// without any is refused, as such a day is.
+func TestExportEmptyDays(t *testing.T) {
+	replayDir(t)
+	putFile(t, "labeljoin.yaml", "join: {window: 10m}\nlabels: {clicked: 'type == \"click\"'}\n")
+	putFile(t, "r", requestLines(0, 20))
+	putFile(t, "o", clickLines(0, 14))
+	if s := runMain(t, "replay", "--requests", "r", "--outcomes", "o", "--complete"); s.code != 0 {
+		t.Fatal(s.stderr)
+	}
+	var days []struct{ Day string }
+	_, list, _ := runLine(t, "days", "--json")
+	if err := json.Unmarshal([]byte(list), &days); err != nil || len(days) != 1 {
+		t.Fatalf("%v: %s", err, list)
+	}
+	day, err := time.Parse(time.DateOnly, days[0].Day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := func(after int) string { return day.AddDate(0, 0, after).Format(time.DateOnly) }
+	for _, dry := range []bool{true, false} {
+		args := []string{"export", "--date", name(-3), "--to", name(1)}
+		if dry {
+			args = append(args, "--dry-run")
+		}
+		code, out, talk := runLine(t, args...)
+		before, after := name(-3)+" to "+name(-1)+": there are no rows\n", name(1)+": there are no rows\n"
+		if told := talk + out; code != 0 || strings.Count(told, "there are no rows") != 2 ||
+			!strings.Contains(told, before) || !strings.Contains(told, after) {
+			t.Errorf("ends with %d, and says %s%s", code, out, talk)
+		}
+	}
+	if code, _, talk := runLine(t, "export", "--date", name(2), "--to", name(4)); code != 1 ||
+		!strings.Contains(talk, "has no rows") {
+		t.Errorf("of days without rows, ends with %d: %s", code, talk)
+	}
 }

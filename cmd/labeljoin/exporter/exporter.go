@@ -101,21 +101,54 @@ func (r *Exporting) Run(ctx context.Context) (err error) {
 		r.Opts.Review = g.Begin
 	}
 	defer func() { err = errors.Join(err, r.release()) }()
+	empty := emptyDays{say: func(text string) { fmt.Fprintln(r.Talk, text) }}
 	for ; day < len(r.days); day++ {
 		result, err := r.export(ctx, archive, r.days[day])
 		line.End()
-		if _, none := errors.AsType[*shards.NoDayError](err); none && len(r.days) > 1 {
-			fmt.Fprintf(r.Talk, "%s: there are no rows\n", shards.DayName(r.days[day]))
+		if _, none := errors.AsType[*shards.NoDayError](err); none && empty.add(r.days[day]) < len(r.days) {
 			continue
 		}
 		if err != nil {
 			return r.hint(err)
 		}
+		empty.tell()
 		if _, err := fmt.Fprintln(r.Out, exportLine(&result, r.Opts.Root(), r.Opts.ConfigHash)); err != nil {
 			return err
 		}
 	}
+	empty.tell()
 	return nil
+}
+
+// emptyDays are days after each other of which there are no rows: they are told together.
+type emptyDays struct {
+	say         func(text string)
+	first, last events.Time
+	untold, all int // how many days
+}
+
+// add adds the next day, and says how many there were so far.
+func (e *emptyDays) add(day events.Time) int {
+	if e.untold == 0 {
+		e.first = day
+	}
+	e.last = day
+	e.untold++
+	e.all++
+	return e.all
+}
+
+// tell tells the days that were added since the last time.
+func (e *emptyDays) tell() {
+	if e.untold == 0 {
+		return
+	}
+	days := shards.DayName(e.first)
+	if e.untold > 1 {
+		days += " to " + shards.DayName(e.last)
+	}
+	e.untold = 0
+	e.say(days + ": there are no rows")
 }
 
 // tellOtherLabels says once which labels of the output are left out.
@@ -304,11 +337,15 @@ func (r *Exporting) tell(archive *export.Archive) error {
 		return err
 	}
 	w := &terminal.LineWriter{To: r.Out}
+	empty := emptyDays{say: func(text string) { w.Line("%s", text) }}
 	for _, day := range r.days {
 		at := slices.IndexFunc(listed, func(d shards.ListedDay) bool { return d.Start == day })
+		if at < 0 {
+			empty.add(day)
+			continue
+		}
+		empty.tell()
 		switch name := shards.DayName(day); {
-		case at < 0:
-			w.Line("%s: there are no rows", name)
 		case !listed[at].Ready && !r.Opts.Partial:
 			w.Line("%v", &shards.NotReadyError{Day: name, Readiness: listed[at].Readiness, Settled: r.Opts.Settled,
 				Now: events.At(time.Now())})
@@ -321,5 +358,6 @@ func (r *Exporting) tell(archive *export.Archive) error {
 				r.Opts.Root())
 		}
 	}
+	empty.tell()
 	return w.Err
 }

@@ -30,6 +30,7 @@ export:
   sample: """ + SAMPLE + "\n"
 DAYS = ("2026-11-20", "2026-11-21")
 REQUESTS = 12_000
+LOADERS = ("pandas", "polars", "torch", "spark", "tf")
 WEIGHTS = (2.0, -1.0)  # of the features x and y
 BIAS = -2.0
 BOUGHT = (-1.5, 1.0)  # the same of what was bought
@@ -45,7 +46,7 @@ def write_logs(folder):
             ts = start + timedelta(seconds=14 * i)
             x, y = rng.gauss(0, 1), rng.gauss(0, 1)
             request = {"request_id": f"r{i}", "ts": ts.isoformat(), "user_id": f"u{rng.randrange(900)}",
-                       "model": rng.choice(["busy", "calm"]), "features": {"x": x, "y": y, "device": rng.choice(["phone", "desk"])}}
+                       "model": rng.choice(["busy", "calm"]), "features": {"x": x, "y": y, "device": rng.choice(["phone", "desk"]), "n": i % 7}}
             requests.write(json.dumps(request) + "\n")
             for kind, weights, bias in (("click", WEIGHTS, BIAS), ("buy", BOUGHT, BOUGHT_BIAS)):
                 if rng.random() < 1 / (1 + math.exp(-(weights[0] * x + weights[1] * y + bias))):
@@ -65,9 +66,9 @@ def export(binary, folder, seed, name):
     return root, [json.loads((m.parent / "manifest.json").read_text()) for m in sorted(root.glob("meta/dt=*/v=*/_SUCCESS"))]
 
 
-def print_loader(binary, folder, reader):
+def print_loader(binary, folder, reader, name="one"):
     form = ["--format", "tfrecord"] if reader == "tf" else []
-    return run(binary, "export", "--config", folder / "labeljoin.yaml", "--out", folder / "one", *form, "--print-loader", reader).decode()
+    return run(binary, "export", "--config", folder / "labeljoin.yaml", "--out", folder / name, *form, "--print-loader", reader).decode()
 
 
 def regression(train, test, label="clicked", weight="weight"):
@@ -101,8 +102,21 @@ def judge(test, share, rows, values, problems):
 def add_loaders(binary, folder, book, test, share, rows):
     """Has each printed loader run, as it is printed, and a regression trained from what it reads."""
     run(binary, "export", "--config", folder / "labeljoin.yaml", "--date", DAYS[0], "--to", DAYS[1], "--out", folder / "one", "--format", "tfrecord")
-    for reader in ("pandas", "polars", "torch", "spark", "tf"):
+    for reader in LOADERS:
         book.program(reader, "train", print_loader(binary, folder, reader), COLUMNS, judge=functools.partial(judge, test, share, rows))
+
+
+def add_new_column(binary, folder, book):
+    """Has the printed loaders read a day that has no column n yet, and after it one that has."""
+    config, plain = folder / "labeljoin.yaml", (folder / "labeljoin.yaml").read_text()
+    for form in ("parquet", "tfrecord"):
+        for day, exclude in zip(DAYS, ("\n  exclude: [n]", "")):
+            config.write_text(plain.replace("\n  shards: 3", exclude + "\n  shards: 3"), encoding="utf-8")
+            run(binary, "export", "--config", config, "--date", day, "--out", folder / "new", "--format", form)
+    files = [str(f) for f in sorted((folder / "new").glob("train/dt=*/v=0001/train-*.parquet"))]
+    want = list(duckdb.sql(f"select count(*), sum(n) from read_parquet({files}, union_by_name = true, hive_partitioning = false)").fetchall()[0])
+    for reader in LOADERS:
+        book.program(reader, "a column that is new", print_loader(binary, folder, reader, "new"), ["n"], want)
 
 
 def check(binary, folder, book):
@@ -117,6 +131,7 @@ def check(binary, folder, book):
     check_sample(manifests, clicks)
     check_bytes(binary, folder, root, manifests)
     test = duckdb.sql(f"select * from read_parquet({files_of(root, manifests, 'eval')}, hive_partitioning = false)").df()
+    add_new_column(binary, folder, book)
     add_loaders(binary, folder, book, test, clicks / REQUESTS, sum(s["rows"] for m in manifests for s in m["splits"] if s["name"] == "train"))
     return f"no user in two splits; same seed, same bytes; {check_label_samples(binary, folder)}"
 

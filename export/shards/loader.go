@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/labeljoin/labeljoin/export/rowfile"
@@ -17,7 +18,7 @@ type Exported struct {
 	Root    string // its directory, or its address in the store
 	Format  Format
 	Store   Store
-	Columns []ColumnFacts // of the newest version; the labels alone where there is none yet
+	Columns []ColumnFacts // of any day; the labels alone where there is none yet
 	// Files are the training files of the newest whole version of every day, below Root.
 	Files []string
 }
@@ -37,17 +38,25 @@ func ExportedBy(o Options, store Store) (*Exported, error) {
 	if err != nil {
 		return nil, err
 	}
+	var columns []ColumnFacts
 	for _, v := range newest {
 		m, _, err := readManifest(e.bucket, v.day, v.version)
 		if err != nil {
 			return nil, err
 		}
-		x.Columns = m.Columns
+		for _, c := range m.Columns {
+			if !slices.ContainsFunc(columns, func(known ColumnFacts) bool { return known.Name == c.Name }) {
+				columns = append(columns, c)
+			}
+		}
 		for _, f := range m.Files {
 			if f.Split == splitNames[splitTrain] {
 				x.Files = append(x.Files, f.Path)
 			}
 		}
+	}
+	if len(newest) > 0 {
+		x.Columns = columns
 	}
 	return x, nil
 }
@@ -55,19 +64,25 @@ func ExportedBy(o Options, store Store) (*Exported, error) {
 // Loader is a Python program that reads the training split of an export. The error says that there
 // is no such reader, or that it does not read the format.
 func (x *Exported) Loader(reader string) (string, error) {
-	option := x.option(reader)
+	store := x.option(reader)
+	const growing = "# A day from before a column was there has nulls in it.\n"
+	schema := growing + "schema = pyarrow.unify_schemas([pyarrow.parquet.read_schema(f" + store + ") for f in files])\n"
 	body, ok := map[string]string{
-		"pandas": "import pandas\ndata = pandas.read_parquet(files, " + option + "partitioning=None)\n",
-		"polars": "import polars\ndata = polars.read_parquet(files, " + option + "hive_partitioning=False)\n",
-		"spark":  "data = spark.read.parquet(*files)\n",
-		"torch": "import pyarrow.dataset, torch\n" +
+		"pandas": "import pandas, pyarrow, pyarrow.parquet\n" + schema +
+			"data = pandas.read_parquet(files, schema=schema, partitioning=None" + store + ")\n",
+		"polars": "import polars\n" + growing +
+			"tables = [polars.read_parquet(f, hive_partitioning=False" + store + ") for f in files]\n" +
+			"data = polars.concat(tables, how=\"diagonal\")\n",
+		"spark": growing + "data = spark.read.option(\"mergeSchema\", \"true\").parquet(*files)\n",
+		"torch": "import pyarrow, pyarrow.dataset, pyarrow.parquet, torch\n" + schema +
 			"class Rows(torch.utils.data.IterableDataset):\n" +
 			"    def __iter__(self):\n" +
 			"        worker = torch.utils.data.get_worker_info()\n" +
 			"        mine = files[worker.id :: worker.num_workers] if worker else files\n" +
-			"        for batch in pyarrow.dataset.dataset(mine, " + option +
-			"partitioning=None).to_batches() if mine else []:\n" +
-			"            yield from batch.to_pylist()\n" +
+			"        if mine:\n" +
+			"            rows = pyarrow.dataset.dataset(mine, schema=schema, partitioning=None" + store + ")\n" +
+			"            for batch in rows.to_batches():\n" +
+			"                yield from batch.to_pylist()\n" +
 			"data = torch.utils.data.DataLoader(Rows(), batch_size=None, num_workers=0)\n",
 		"tf": "import tensorflow as tf\n" +
 			"data = tf.data.TFRecordDataset(files, compression_type=\"GZIP\").batch(1024)\n" +
@@ -135,9 +150,9 @@ func (x *Exported) option(reader string) string {
 	case !x.stored():
 		return ""
 	case reader == "polars":
-		return "storage_options=store, "
+		return ", storage_options=store"
 	}
-	return "filesystem=store, "
+	return ", filesystem=store"
 }
 
 // tfFeatures are the columns as tf.Example has them.

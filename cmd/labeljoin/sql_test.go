@@ -79,3 +79,16 @@ func TestSQLRefuses(t *testing.T) {
 		})
 	}
 }
+
+// TestSQLHasNamesAsTheyAre: an escape would be the name of another column, which there is not.
+func TestSQLHasNamesAsTheyAre(t *testing.T) {
+	replayDir(t)
+	const name = "a\u202eb"
+	putFile(t, "r", `{"request_id": "r0", "ts": "2026-01-01T00:00:00Z", "features": {"`+name+`": 1}}`+"\n")
+	if got := runMain(t, "replay", "--requests", "r", "--outcomes", "/dev/null", "--complete", "--out", "again"); got.code != 0 {
+		t.Fatal(got.stderr)
+	}
+	if got := runMain(t, "view", "duckdb", "--from", "again"); got.code != 0 || !strings.Contains(got.stdout, name) {
+		t.Errorf("ends with %d; the name is not there: %s\n%s", got.code, got.stderr, got.stdout)
+	}
+}

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -303,22 +302,4 @@ func TestConfigurationIsChanged(t *testing.T) {
 			}
 		})
 	}
-}
-
-// lockedText is a text that goroutines may write to.
-type lockedText struct {
-	mu  sync.Mutex
-	all strings.Builder
-}
-
-func (l *lockedText) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.all.Write(p)
-}
-
-func (l *lockedText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.all.String()
 }

@@ -157,3 +157,24 @@ func wellFormed(payload []byte) (list []string, ok bool) {
 	}
 	return list, len(list) > 0
 }
+
+// TestByteOrderMark passes over a mark before an event, on any line, and takes it for
+// no part of the event.
+func TestByteOrderMark(t *testing.T) {
+	const bom = "\xef\xbb\xbf"
+	for payload, want := range map[string][]string{
+		bom + `{"a":1}`:                               {`{"a":1}`},
+		bom + " \r\n{\"a\":1}\r\n":                    {`{"a":1}`},
+		bom + `[{"a":1},{"b":2}]`:                     {`{"a":1}`, `{"b":2}`},
+		bom + "{\"a\":1}\r\n" + bom + "{\"b\":2}\r\n": {`{"a":1}`, `{"b":2}`},
+		bom:                   {""},
+		bom + bom:             {bom},
+		`{"a":"` + bom + `"}`: {`{"a":"` + bom + `"}`},
+	} {
+		t.Run(payload, func(t *testing.T) {
+			if got := pieces(t, []byte(payload)); !slices.Equal(got, want) {
+				t.Errorf("%q: %q, want %q", payload, got, want)
+			}
+		})
+	}
+}

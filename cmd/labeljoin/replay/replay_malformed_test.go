@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -122,73 +121,5 @@ func TestRejectedByInput(t *testing.T) {
 		if f.Lines != 1 {
 			t.Errorf("%d lines of %s are rejected, want 1", f.Lines, f.File)
 		}
-	}
-}
-
-// A directory that a pattern matches stands for the files below it.
-func TestPatternsMatchDirectories(t *testing.T) {
-	dir, logs := t.TempDir(), traffic(1)
-	r := logs.written(t, dir, configured(t, dir, ""))
-	for _, name := range []string{"logs/a.jsonl", "logs/day.jsonl/b.jsonl", "logs/day.jsonl/_SUCCESS"} {
-		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for pattern, want := range map[string]int{"logs/*": 2, "logs/*.jsonl": 2, "logs/**/*.jsonl": 2, "logs/a*": 1} {
-		t.Run(pattern, func(t *testing.T) {
-			if found, err := r.LogPaths(t.Context(), "requests", []string{filepath.Join(dir, pattern)}); err != nil ||
-				len(found) != want {
-				t.Errorf("%s: %q %v", pattern, found, err)
-			}
-		})
-	}
-}
-
-// What tools hide beside logs is no log, and a link to a directory is that directory, once.
-func TestPatternsHiddenAndLinked(t *testing.T) {
-	dir, logs := t.TempDir(), traffic(1)
-	r := logs.written(t, dir, configured(t, dir, ""))
-	for _, name := range []string{
-		"logs/dt=1/a.jsonl", "logs/_temporary/0/a.jsonl", "logs/.ipynb_checkpoints/a.jsonl", "logs/dt=1/_delta_log/0.jsonl",
-		"elsewhere/b.jsonl", "_raw/dt=1/c.jsonl", "looped/a.jsonl",
-	} {
-		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for link, target := range map[string]string{"logs/latest": "dt=1", "logs/more": filepath.Join(dir, "elsewhere"),
-		"looped/up": "../looped"} {
-		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
-			t.Skipf("there are no links here: %v", err)
-		}
-	}
-	for given, want := range map[string][]string{
-		"logs/*":            {"logs/dt=1/a.jsonl", "logs/more/b.jsonl"},
-		"logs/**":           {"logs/dt=1/a.jsonl", "logs/more/b.jsonl"},
-		"logs/**/*.jsonl":   {"logs/dt=1/a.jsonl", "logs/more/b.jsonl"},
-		"logs":              {"logs/dt=1/a.jsonl", "logs/more/b.jsonl"},
-		"logs/l*":           {"logs/latest/a.jsonl"},
-		"logs/latest":       {"logs/latest/a.jsonl"},
-		"logs/_*":           {"logs/_temporary/0/a.jsonl"},
-		"logs/.ipynb*":      {"logs/.ipynb_checkpoints/a.jsonl"},
-		"looped":            {"looped/a.jsonl"},
-		"_raw/*":            {"_raw/dt=1/c.jsonl"},
-		"logs/*/_*/*.jsonl": {"logs/dt=1/_delta_log/0.jsonl"},
-	} {
-		t.Run(given, func(t *testing.T) {
-			found, err := r.LogPaths(t.Context(), "requests", []string{filepath.Join(dir, given)})
-			for i := range found {
-				found[i] = strings.TrimPrefix(found[i], dir+string(filepath.Separator))
-			}
-			if err != nil || !slices.Equal(found, want) {
-				t.Errorf("%q %v, want %q", found, err, want)
-			}
-		})
 	}
 }

@@ -1,40 +1,12 @@
 package health_test
 
 import (
-	"fmt"
 	"math"
 	"testing"
 	"time"
 
 	"github.com/labeljoin/labeljoin/export/health"
 )
-
-// TestGTest compares with scipy.stats.chi2_contingency(correction=False,
-// lambda_="log-likelihood").
-func TestGTest(t *testing.T) {
-	for i, c := range []struct{ k1, n1, k2, n2, p float64 }{
-		{10, 1000, 10, 1000, 1},
-		{100, 10000, 0, 10000, 4.12143e-32},
-		{20, 1000, 40, 1000, 0.00814118},
-	} {
-		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			if p := health.GTest(c.k1, c.n1, c.k2, c.n2); math.Abs(p-c.p) > 1e-4*c.p {
-				t.Errorf("%v of %v against %v of %v: p %g, want %g", c.k1, c.n1, c.k2, c.n2, p, c.p)
-			}
-		})
-	}
-}
-
-// TestWilson has figures of statsmodels, proportion_confint(method='wilson').
-func TestWilson(t *testing.T) {
-	r := health.RateOf(10, 100)
-	if math.Abs(r.Low-0.0552291) > 1e-6 || math.Abs(r.High-0.1743657) > 1e-6 || r.Value != 0.1 {
-		t.Errorf("10 of 100 is %v from %v to %v", r.Value, r.Low, r.High)
-	}
-	if r := health.RateOf(0, 0); !math.IsNaN(r.Value) || r.Low != 0 || r.High != 1 {
-		t.Errorf("nothing has the rate %v from %v to %v", r.Value, r.Low, r.High)
-	}
-}
 
 // TestWindows has delays spread evenly over ten minutes.
 func TestWindows(t *testing.T) {

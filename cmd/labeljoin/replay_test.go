@@ -162,6 +162,7 @@ func TestReplayWantsEvidence(t *testing.T) {
 			putFile(t, name, text)
 		})
 	}
+	putBytes(t, "columns", asParquet(t, clickLines(0, 200)))
 	for i, c := range []struct {
 		name, args string
 		code       int
@@ -175,6 +176,7 @@ func TestReplayWantsEvidence(t *testing.T) {
 		{name: "too many requests rejected", args: "--requests badr --outcomes o", code: 3, says: "4 of 204 lines of --requests badr", onward: "--max-rejected 2%"},
 		{name: "requests as outcomes", args: "--requests r --outcomes two", code: 3, says: "--outcomes two holds requests", onward: "--max-rejected=100%"},
 		{name: "outcomes as requests", args: "--requests o --outcomes foreign", code: 3, says: "--requests o holds outcomes", onward: "--trust-logs"},
+		{name: "outcomes as requests, in Parquet", args: "--requests columns --outcomes foreign", code: 3, says: "--requests columns holds outcomes", onward: "--trust-logs"},
 		{name: "exchanged", args: "--requests o --outcomes r", code: 3, says: "holds outcomes", onward: "--trust-logs --max-rejected=1"},
 		{name: "ids of another kind", args: "--requests r --outcomes foreign", code: 3, says: "none of 100 outcomes belongs to any request (100 orphan)", onward: "--trust-logs"},
 		{name: "times of another zone", args: "--requests r --outcomes early", code: 3, says: "none of 100 outcomes belongs to any request (100 orphan)", onward: "--trust-logs"},

@@ -143,6 +143,9 @@ func (s *Source) Progress() (read, size int64) {
 	return s.file.read.Load(), s.size
 }
 
+// Packed reports whether rows come packed, see package packed: then they are requests.
+func (s *Source) Packed() bool { return s.packed != nil }
+
 // Format is what the file holds.
 func (s *Source) Format() formats.Format { return s.format }
 

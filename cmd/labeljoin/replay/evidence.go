@@ -239,11 +239,14 @@ func (v *evidence) holdsOutcomes(ctx context.Context, file *File) (holds bool, e
 	if info, err := os.Stat(file.Path); file.object == nil && (err != nil || !info.Mode().IsRegular()) {
 		return false, nil // a pipe can be read only once
 	}
-	source, err := logfile.Open(file.options(events.KindRequest, 0, ReadColumns))
+	source, err := logfile.Open(file.options(events.KindRequest, 0, packRequests))
 	if err != nil {
 		return false, nil // reading it says what is wrong with it
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
+	if source.Packed() {
+		return false, nil
+	}
 	batch, err := source.Next(ctx)
 	if err != nil {
 		return false, ctx.Err()

@@ -115,7 +115,10 @@ func (w *writer) pack(file *os.File) (done bool, err error) {
 		}
 	}
 	p.columns = make([]packed.Column, len(p.leaves))
-	if p.out, err = packed.NewWriter(w.to, schema); err != nil {
+	if p.out, err = packed.NewWriter(w.to, schema); err == nil {
+		err = w.to.Flush() // that it is packed is all that some want to know
+	}
+	if err != nil {
 		return true, err
 	}
 	p.schema = schema

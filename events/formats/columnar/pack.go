@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding"
@@ -51,7 +52,7 @@ func packFields(trees []*tree) (fields []packed.Field, ok bool) {
 func packKind(t *tree) (k packed.Kind, per int64, ok bool) {
 	kind := t.node.Type().Kind()
 	if kind == parquet.ByteArray && formats.IsNested(t.name) {
-		return "", 0, false
+		return 0, 0, false
 	}
 	if l := t.node.Type().LogicalType(); l != nil {
 		switch l := l.Value.(type) {
@@ -62,7 +63,7 @@ func packKind(t *tree) (k packed.Kind, per int64, ok bool) {
 		case *format.IntType:
 			return packed.KindInt, 0, l.IsSigned && (kind == parquet.Int32 || kind == parquet.Int64)
 		}
-		return "", 0, false
+		return 0, 0, false
 	}
 	switch kind {
 	case parquet.Boolean:
@@ -74,12 +75,12 @@ func packKind(t *tree) (k packed.Kind, per int64, ok bool) {
 	case parquet.ByteArray:
 		return packed.KindText, 0, true
 	}
-	return "", 0, false
+	return 0, 0, false
 }
 
 // A block has as many rows as make so many bytes, within bounds.
 const (
-	packBytes = 96 << 10
+	packBytes = 48 << 10
 	packLeast = 16
 	packMost  = 1000
 	packText  = 16 << 20 // of a column of a block: rows that are much larger than those before
@@ -417,13 +418,15 @@ func (v *pageValues) move(c *packed.Column, from, n int) error {
 	case encoding.Double:
 		c.Words = appendOf(c.Words, v.doubles, indexes, math.Float64bits)
 	case encoding.ByteArray:
+		text, offsets := c.Text, slices.Grow(c.Offsets, len(indexes))
 		for _, i := range indexes {
-			if len(c.Text) > packText {
+			if len(text) > packText {
 				return errTooLarge
 			}
-			c.Text = append(c.Text, v.text[v.offsets[i]:v.offsets[i+1]]...)
-			c.Offsets = append(c.Offsets, uint32(len(c.Text)))
+			text = append(text, v.text[v.offsets[i]:v.offsets[i+1]]...)
+			offsets = append(offsets, uint32(len(text)))
 		}
+		c.Text, c.Offsets = text, offsets
 	default:
 		for _, i := range indexes {
 			if err := v.add(c, int(i), 1); err != nil {
@@ -439,8 +442,18 @@ var errTooLarge = errors.New("the rows are too large for a block")
 
 // appendOf appends the words of values of a dictionary.
 func appendOf[T any](words []uint64, values []T, indexes []int32, word func(T) uint64) []uint64 {
+	words = slices.Grow(words, len(indexes))
 	for _, i := range indexes {
 		words = append(words, word(values[i]))
+	}
+	return words
+}
+
+// appendWords appends the words of values.
+func appendWords[T any](words []uint64, values []T, word func(T) uint64) []uint64 {
+	words = slices.Grow(words, len(values))
+	for _, x := range values {
+		words = append(words, word(x))
 	}
 	return words
 }
@@ -455,21 +468,13 @@ func (v *pageValues) add(c *packed.Column, from, n int) error {
 			c.Words = append(c.Words, uint64(v.bits[i/8]>>(i%8)&1))
 		}
 	case encoding.Int32:
-		for _, x := range v.int32s[from:end] {
-			c.Words = append(c.Words, uint64(int64(x)))
-		}
+		c.Words = appendWords(c.Words, v.int32s[from:end], func(x int32) uint64 { return uint64(int64(x)) })
 	case encoding.Int64:
-		for _, x := range v.int64s[from:end] {
-			c.Words = append(c.Words, uint64(x))
-		}
+		c.Words = appendWords(c.Words, v.int64s[from:end], func(x int64) uint64 { return uint64(x) })
 	case encoding.Float:
-		for _, x := range v.floats[from:end] {
-			c.Words = append(c.Words, math.Float64bits(float64(x)))
-		}
+		c.Words = appendWords(c.Words, v.floats[from:end], func(x float32) uint64 { return math.Float64bits(float64(x)) })
 	case encoding.Double:
-		for _, x := range v.doubles[from:end] {
-			c.Words = append(c.Words, math.Float64bits(x))
-		}
+		c.Words = appendWords(c.Words, v.doubles[from:end], math.Float64bits)
 	default:
 		if len(c.Text) > packText {
 			return errTooLarge

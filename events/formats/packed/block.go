@@ -160,9 +160,19 @@ func (l *leaf) valueIndex(level int) int {
 	return int(l.at[level])
 }
 
+// word is the number of an index, as its bits.
+func (l *leaf) word(index int) uint64 { return binary.LittleEndian.Uint64(l.words[8*index:]) }
+
+// textAt is the text of an index.
+func (l *leaf) textAt(index int) []byte {
+	o := l.offsets[4*index:]
+	from, to := binary.LittleEndian.Uint32(o), binary.LittleEndian.Uint32(o[4:])
+	return l.text[from:to:to]
+}
+
 func (b *Block) word(f *Field, level int) uint64 {
 	l := &b.leaves[f.leaf]
-	return binary.LittleEndian.Uint64(l.words[8*l.valueIndex(level):])
+	return l.word(l.valueIndex(level))
 }
 
 func (b *Block) int(f *Field, level int) int64      { return int64(b.word(f, level)) }
@@ -171,9 +181,7 @@ func (b *Block) double(f *Field, level int) float64 { return math.Float64frombit
 
 func (b *Block) text(f *Field, level int) []byte {
 	l := &b.leaves[f.leaf]
-	o := l.offsets[4*l.valueIndex(level):]
-	from, to := binary.LittleEndian.Uint32(o), binary.LittleEndian.Uint32(o[4:])
-	return l.text[from:to:to]
+	return l.textAt(l.valueIndex(level))
 }
 
 // elements are the levels of the elements of a row's list.

@@ -11,18 +11,18 @@ import (
 	"unicode/utf8"
 )
 
-// Kind says what a field holds.
-type Kind string
+// Kind says what a field holds. It is a number, as it is asked for with each value.
+type Kind uint8
 
 // The kinds.
 const (
-	KindText   Kind = "text" // texts that need not be UTF-8
-	KindInt    Kind = "int"
-	KindDouble Kind = "double"
-	KindBool   Kind = "bool"
-	KindTime   Kind = "time" // whole numbers of Field.Per nanoseconds since 1970 in UTC
-	KindGroup  Kind = "group"
-	KindList   Kind = "list" // of groups
+	KindText Kind = iota + 1 // texts that need not be UTF-8
+	KindInt
+	KindDouble
+	KindBool
+	KindTime // whole numbers of Field.Per nanoseconds since 1970 in UTC
+	KindGroup
+	KindList // of groups
 )
 
 // Field is a column, or a group or a list of them.

@@ -215,75 +215,75 @@ const wholeBelow = 1e6
 
 // fields reads the features of a group, in the memory of others.
 func (b *Block) fields(group *Field, level int, to *[]events.Field) bool {
-	before := *to
+	before, n, ok := *to, 0, true
 	list := before[:0]
 	if group != nil && b.there(group, level) {
+		list = slices.Grow(list, len(group.Fields))[:len(group.Fields)]
 		for i := range group.Fields {
 			f := &group.Fields[i]
-			if !b.there(f, level) {
-				continue
+			l, index := &b.leaves[f.leaf], level
+			if l.def != nil {
+				if l.def[level] < f.Def {
+					continue
+				}
+				index = int(l.at[level])
 			}
-			if len(list) < cap(list) {
-				list = list[:len(list)+1]
-			} else {
-				list = append(list, events.Field{})
+			var found bool
+			if found, ok = b.value(f.Kind, l, index, &list[n].Value); !ok {
+				break
 			}
-			at := &list[len(list)-1]
-			switch found, ok := b.value(f, level, &at.Value); {
-			case !ok:
-				*to = list
-				return false
-			case !found:
-				list = list[:len(list)-1]
-			default:
-				at.Name = f.Name
+			if found {
+				list[n].Name = f.Name
+				n++
 			}
 		}
 	}
-	if len(before) > len(list) {
-		clear(before[len(list):])
+	if len(before) > n {
+		clear(before[n:])
 	}
-	*to = list
-	return true
+	*to = list[:n]
+	return ok
 }
 
 // value reads the value of a feature, if there is one. It is not ok if only the JSON says
 // what it is.
-func (b *Block) value(f *Field, level int, v *events.Value) (found, ok bool) {
-	become := func(kind events.ValueKind) {
-		if v.Kind != kind {
-			*v = events.Value{Kind: kind}
-		}
-	}
-	switch f.Kind {
+func (b *Block) value(kind Kind, l *leaf, index int, v *events.Value) (found, ok bool) {
+	switch kind {
 	case KindInt:
-		become(events.ValueInt)
-		v.Int = b.int(f, level)
+		become(v, events.ValueInt)
+		v.Int = int64(l.word(index))
 	case KindBool:
-		become(events.ValueBool)
-		v.Int = b.bool(f, level)
+		become(v, events.ValueBool)
+		v.Int = int64(l.word(index) & 1)
 	case KindDouble:
-		x := b.double(f, level)
-		switch {
-		case !finite(x):
+		x := math.Float64frombits(l.word(index))
+		if !finite(x) {
 			return false, true
-		case x == math.Trunc(x) && math.Abs(x) < wholeBelow:
-			become(events.ValueInt)
-			v.Int = int64(x)
-		default:
-			become(events.ValueDouble)
+		}
+		if whole := int64(x); math.Abs(x) < wholeBelow && float64(whole) == x {
+			become(v, events.ValueInt)
+			v.Int = whole
+		} else {
+			become(v, events.ValueDouble)
 			v.Float = x
 		}
 	case KindText:
-		become(events.ValueString)
-		text := b.text(f, level)
+		become(v, events.ValueString)
+		text := l.textAt(index)
 		b.used += len(text)
 		v.Str = view(text)
-		return true, b.isUTF8(f, text)
+		return true, l.ascii || utf8.Valid(text)
 	default:
 		return false, false // a time is a text there
 	}
 	return true, true
+}
+
+// become makes a value, which may be used again, one of a kind.
+func become(v *events.Value, kind events.ValueKind) {
+	if v.Kind != kind {
+		*v = events.Value{Kind: kind}
+	}
 }
 
 // items reads the items of a row, in the memory of others.

@@ -2,6 +2,7 @@ package packed
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -71,7 +72,7 @@ func (w *Writer) Block(rows int, columns []Column) (size int, err error) {
 	for i := range columns {
 		c, t := &columns[i], &w.schema.leaves[i]
 		flags := byte(0)
-		if slices.ContainsFunc(c.Def, func(d byte) bool { return d < t.def }) {
+		if bytes.Count(c.Def, []byte{t.def}) < len(c.Def) {
 			flags |= hasDef
 		}
 		if t.listed {
@@ -85,20 +86,20 @@ func (w *Writer) Block(rows int, columns []Column) (size int, err error) {
 			b = append(b, c.Rep...)
 		}
 		if t.kind == KindText {
-			b = binary.LittleEndian.AppendUint32(b, uint32(len(c.Offsets)-1))
-			for _, o := range c.Offsets {
-				b = binary.LittleEndian.AppendUint32(b, o)
-			}
+			b = appendNumbers(binary.LittleEndian.AppendUint32(b, uint32(len(c.Offsets)-1)), c.Offsets)
 			b = append(b, c.Text...)
 			continue
 		}
-		b = binary.LittleEndian.AppendUint32(b, uint32(len(c.Words)))
-		for _, word := range c.Words {
-			b = binary.LittleEndian.AppendUint64(b, word)
-		}
+		b = appendNumbers(binary.LittleEndian.AppendUint32(b, uint32(len(c.Words))), c.Words)
 	}
 	w.buf = b
 	return len(b), w.flush()
+}
+
+// appendNumbers appends numbers, all at once.
+func appendNumbers[T uint32 | uint64](b []byte, numbers []T) []byte {
+	b, _ = binary.Append(b, binary.LittleEndian, numbers) // it knows such slices, so it does not fail
+	return b
 }
 
 // Lines writes rows as lines of JSON: those of a file that cannot be read to its end.

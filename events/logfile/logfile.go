@@ -24,10 +24,11 @@ import (
 const MaxLine = 16 << 20
 
 // A batch ends with the message that reaches either. What decoding makes of a batch is
-// several times as large, and should stay in the processor's cache.
+// several times as large, and should stay in the processor's cache: with 64 KiB a replay takes
+// a twentieth more CPU.
 const (
 	batchMessages = 1000
-	batchBytes    = 64 << 10
+	batchBytes    = 32 << 10
 )
 
 // readAhead is the memory through which a process that reads a file is read.

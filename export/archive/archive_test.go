@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
@@ -14,6 +15,7 @@ import (
 	"github.com/labeljoin/labeljoin/events/jsonevent"
 	"github.com/labeljoin/labeljoin/export/archive"
 	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/joiner/rule"
 )
 
 // read gives the rows of a file, each as text.
@@ -111,6 +113,40 @@ func plain(v any) any {
 		return string(b)
 	}
 	return v
+}
+
+// TestKeptFeatures: features that conditions look at are kept with their kinds, whatever their columns hold.
+func TestKeptFeatures(t *testing.T) {
+	dir := t.TempDir()
+	o := archive.Options{Dir: dir, Mode: rowfile.ModeDeclared, Features: []rowfile.Feature{{Name: "a", Type: "double"}},
+		Keep: []rule.Feature{{OfItem: true, Name: "p"}, {Name: "a"}, {Name: "g_c"}}}
+	write(t, o, messages(events.KindRequest,
+		`{"request_id":"r1","ts":1000,"features":{"a":"x:y"},"items":[{"item_id":"i","features":{"p":3}},{"item_id":"j","features":{"p":3.0}}]}`,
+		`{"request_id":"r2","ts":1000,"features":{"a":9007199254740993,"g":{"c":true}}}`,
+		`{"request_id":"r3","ts":1000,"features":{"a":[1],"g_c":1e300}}`,
+		`{"request_id":"r4","ts":1000,"features":{"a":-9007199254740991,"g_c":0.1}}`)...)
+	rows := read(t, filepath.Join(dir, archive.RequestsDir, "part-00000.parquet"))
+	for i, want := range []string{"w:3|t:x:y|-", "n:3|t:x:y|-", "-|h:9007199254740993|b:true", "-|l:|n:1e+300",
+		"-|w:-9007199254740991|n:0.1"} {
+		if names := elements(rows[i]["labeljoin_kept"]); names != "item.features.p|request.features.a|request.features.g_c" {
+			t.Errorf("row %d: %s", i, names)
+		}
+		if got := elements(rows[i]["labeljoin_features"]); got != want {
+			t.Errorf("row %d: %s, want %s", i, got, want)
+		}
+	}
+}
+
+// elements are the texts of a list.
+func elements(list any) string {
+	var texts []string
+	for _, e := range list.([]any) {
+		if e = plain(e); e == nil {
+			e = "-"
+		}
+		texts = append(texts, e.(string))
+	}
+	return strings.Join(texts, "|")
 }
 
 // TestModeDeclared: features that are not declared have no columns, as in the output of a replay.

@@ -10,6 +10,7 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/rule"
 )
 
 // The archive's own columns of requests.
@@ -19,6 +20,9 @@ const (
 	columnShare = Prefix + "share" // of the id, for sample_hash: fnv1a
 	columnIndex = Prefix + "index" // of the item in its request, from 0; null: a row of the whole request
 	columnItems = Prefix + "items" // ids of all items; in rows of whole requests only
+	// The names of the features that are kept as they are, and the values of a row in the same order, see exact.
+	columnKept     = Prefix + "kept"
+	columnFeatures = Prefix + "features"
 )
 
 // requests writes rows as a joiner writes them, without labels: so their features are in
@@ -31,11 +35,17 @@ type requests struct {
 	fileRows   int
 	fileBytes  int
 	perRequest bool
+	keep       []rule.Feature
+	kept       events.Value   // their names
 	fields     []events.Field // memory of the request's features
 }
 
 func newRequests(dir string, o *Options) (*requests, error) {
-	r := &requests{dir: dir, fileRows: o.FileRows, fileBytes: o.FileBytes, perRequest: o.PerRequest}
+	r := &requests{dir: dir, fileRows: o.FileRows, fileBytes: o.FileBytes, perRequest: o.PerRequest, keep: o.Keep}
+	r.kept.Kind = events.ValueList
+	for _, f := range o.Keep {
+		r.kept.List = append(r.kept.List, events.Value{Kind: events.ValueString, Str: f.String()})
+	}
 	if r.fileRows <= 0 {
 		r.fileRows = 1_000_000
 	}
@@ -44,7 +54,8 @@ func newRequests(dir string, o *Options) (*requests, error) {
 	}
 	features := append(slices.Clone(o.Features),
 		rowfile.Feature{Name: columnTS, Type: "int64"}, rowfile.Feature{Name: columnHash, Type: "string"},
-		rowfile.Feature{Name: columnShare, Type: "double"}, rowfile.Feature{Name: columnIndex, Type: "int64"})
+		rowfile.Feature{Name: columnShare, Type: "double"}, rowfile.Feature{Name: columnIndex, Type: "int64"},
+		rowfile.Feature{Name: columnKept, Type: "list<string>"}, rowfile.Feature{Name: columnFeatures, Type: "list<string>"})
 	if o.PerRequest {
 		features = append(features, rowfile.Feature{Name: columnItems, Type: "list<string>"})
 	}
@@ -90,8 +101,9 @@ func (r *requests) add(req *events.Request, hash [32]byte) error {
 		events.Field{Name: columnHash, Value: events.Value{Kind: events.ValueString, Str: hex.EncodeToString(hash[:])}},
 		events.Field{Name: columnShare, Value: events.Value{Kind: events.ValueDouble,
 			Float: joiner.SampleFNV1a.Share(req.ID)}},
-		events.Field{Name: columnIndex}), req.Features...)
-	index := &r.fields[3].Value
+		events.Field{Name: columnIndex}, events.Field{Name: columnKept, Value: r.kept},
+		events.Field{Name: columnFeatures, Value: events.Value{Kind: events.ValueList}}), req.Features...)
+	index, features := &r.fields[3].Value, &r.fields[5].Value
 	if r.perRequest {
 		ids := make([]events.Value, len(req.Items))
 		for i := range req.Items {
@@ -100,12 +112,23 @@ func (r *requests) add(req *events.Request, hash [32]byte) error {
 		r.fields = append(r.fields, events.Field{Name: columnItems, Value: events.Value{Kind: events.ValueList, List: ids}})
 	}
 	whole.Features = r.fields
+	features.List = make([]events.Value, len(r.keep))
+	for i, f := range r.keep {
+		if !f.OfItem {
+			features.List[i] = exact(f.In(req.Features))
+		}
+	}
 	if r.perRequest || len(req.Items) == 0 {
 		*index = events.Value{}
 		return r.row(&whole, -1)
 	}
 	for i := range req.Items {
 		*index = events.Value{Kind: events.ValueInt, Int: int64(i)}
+		for k, f := range r.keep {
+			if f.OfItem {
+				features.List[k] = exact(f.In(req.Items[i].Features))
+			}
+		}
 		if err := r.row(&whole, i); err != nil {
 			return err
 		}

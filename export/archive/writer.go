@@ -9,6 +9,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/rowfile"
+	"github.com/labeljoin/labeljoin/joiner/rule"
 )
 
 // The folders of an archive.
@@ -31,6 +32,8 @@ type Options struct {
 	Features []rowfile.Feature
 	Mode     rowfile.Mode
 	Rename   map[string]string
+	// Keep are the features that conditions look at. They are kept as they are, besides their columns.
+	Keep []rule.Feature
 	// PerRequest writes one row for each request, and not one for each of its items.
 	PerRequest bool
 	// FileRows and FileBytes end a file of requests; 0: 1,000,000 rows, 128 MiB in memory.

@@ -122,6 +122,12 @@ func (l *looks) Visit(node *ast.Node) {
 		} else if k := l.features(n.Node); k != nil {
 			k.key(name.Value)
 		}
+	case *ast.BinaryNode:
+		if name, written := n.Left.(*ast.StringNode); written && n.Operator == "in" {
+			if k := l.features(n.Right); k != nil {
+				k.key(name.Value)
+			}
+		}
 	}
 }
 

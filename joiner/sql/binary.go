@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -37,10 +38,7 @@ func (t *translator) binary(n *ast.BinaryNode) operand {
 		o.ok = and(a.ok, a.is(kindBool), or(a.truth, b.ok))
 		return o
 	case "==", "!=":
-		if a.kind == "" && b.kind == "" {
-			return t.refuse("two attributes are compared, which may be lists or objects")
-		}
-		holds := equal(&a, &b)
+		holds := t.equal(&a, &b)
 		if n.Operator == "!=" {
 			holds = not(holds)
 		}
@@ -68,9 +66,6 @@ func (t *translator) search(operator string, a, b *operand) operand {
 
 // arithmetic calculates with numbers; + also joins texts.
 func (t *translator) arithmetic(n *ast.BinaryNode, a, b *operand) operand {
-	if n.Operator == "/" && !divisor(n.Right) {
-		return t.refuse("a division by what may be 0 differs between engines; divide by a number that is written out")
-	}
 	numbers, texts := and(a.is(kindNumber), b.is(kindNumber)), never
 	o := operand{kind: kindNumber}
 	if n.Operator == "+" {
@@ -78,6 +73,13 @@ func (t *translator) arithmetic(n *ast.BinaryNode, a, b *operand) operand {
 	}
 	if numbers != never {
 		o.number, o.nan = t.dialect.withoutNaN("("+a.number+" "+n.Operator+" "+b.number+")"), true
+		switch {
+		case n.Operator != "/":
+			o.whole = and(a.isWhole(), b.isWhole())
+			o.number = t.calculated(o.number, o.whole)
+		case !divisor(n.Right):
+			o.number = t.dialect.divided(a.number, b.number, o.number)
+		}
 	}
 	if texts != never {
 		o.kind, o.kinds = "", "CASE WHEN "+string(numbers)+" THEN 'number' ELSE 'text' END"
@@ -88,6 +90,28 @@ func (t *translator) arithmetic(n *ast.BinaryNode, a, b *operand) operand {
 	}
 	o.ok = and(a.ok, b.ok, or(numbers, texts))
 	return o
+}
+
+// calculated is the result of a calculation, which is in integers where whole holds. These have no minus zero, and what
+// is in no double exactly stops the query.
+func (t *translator) calculated(result string, whole truth) string {
+	if whole == never {
+		return result
+	}
+	return fmt.Sprintf("CASE WHEN %s AND %s = 0 THEN %s WHEN %s AND abs(%s) > 9007199254740991 THEN %s ELSE %s END",
+		whole, result, t.dialect.number(0), whole, result,
+		t.dialect.stop("a condition calculates with whole numbers beyond 2^53"), result)
+}
+
+// divided is a quotient whose divisor may be 0. Then engines have NULL or an error, and the language has what IEEE 754
+// says: NaN, or infinity with the signs of both.
+func (d Dialect) divided(a, b, quotient string) string {
+	minusZero, infinity := "signbit("+b+")", "'inf'::DOUBLE"
+	if d == DialectSpark {
+		minusZero, infinity = "CAST("+b+" AS STRING) = '-0.0'", "double('Infinity')"
+	}
+	return fmt.Sprintf("CASE WHEN %[2]s = 0 THEN CASE WHEN %[1]s <> 0 THEN CASE WHEN (%[1]s > 0) = (%[3]s) THEN - %[4]s "+
+		"ELSE %[4]s END END ELSE %[5]s END", a, b, minusZero, infinity, quotient)
 }
 
 // divisor reports whether a node is a number that is not 0.
@@ -101,8 +125,11 @@ func divisor(node ast.Node) bool {
 	return false
 }
 
-// membership is `a in list`, and `"key" in attrs`.
+// membership is `a in list`, `"key" in attrs` and `"name" in request.features`.
 func (t *translator) membership(n *ast.BinaryNode) operand {
+	if m, ok := n.Right.(*ast.MemberNode); ok {
+		return t.inFeatures(n, m)
+	}
 	if id, ok := n.Right.(*ast.IdentifierNode); ok && id.Value == "attrs" {
 		key, ok := n.Left.(*ast.StringNode)
 		if !ok {
@@ -134,10 +161,7 @@ func (t *translator) membership(n *ast.BinaryNode) operand {
 	}
 	o := boolean(a.ok, never)
 	for i := range elements {
-		if a.kind == "" && elements[i].kind == "" {
-			return t.refuse("two attributes are compared, which may be lists or objects")
-		}
-		o.ok, o.truth = and(o.ok, elements[i].ok), or(o.truth, equal(&elements[i], &a))
+		o.ok, o.truth = and(o.ok, elements[i].ok), or(o.truth, t.equal(&elements[i], &a))
 	}
 	return o
 }

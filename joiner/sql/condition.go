@@ -17,6 +17,7 @@ type translator struct {
 	dialect    Dialect
 	attributes []attribute        // that some condition reads
 	fields     []PlanField        // of rows, that some condition reads
+	features   []rule.Feature     // of rows, that some condition reads
 	perRequest bool               // a row is a request
 	looked     bool               // something of the row was read
 	scope      map[string]operand // variables of let
@@ -81,7 +82,7 @@ func (t *translator) operand(node ast.Node) operand {
 		return t.refuse("")
 	}
 	o := t.node(node)
-	if size := len(o.ok) + len(o.kinds) + len(o.number) + len(o.text) + len(o.truth); size > mostSQL {
+	if size := len(o.ok) + len(o.kinds) + len(o.number) + len(o.text) + len(o.truth) + len(o.whole); size > mostSQL {
 		return t.refuse("its parts depend on each other so much that its SQL would be too long; write it shorter")
 	}
 	return o
@@ -100,10 +101,13 @@ func (t *translator) node(node ast.Node) operand {
 		if n.Value > 1<<53 || n.Value < -1<<53 {
 			return t.refuse("the whole number %d is beyond 2^53", n.Value)
 		}
-		return operand{kind: kindNumber, ok: always, number: t.dialect.number(float64(n.Value))}
+		return operand{kind: kindNumber, ok: always, number: t.dialect.number(float64(n.Value)), whole: always}
 	case *ast.FloatNode:
 		if math.IsNaN(n.Value) || math.IsInf(n.Value, 0) {
 			return t.refuse("a number is not finite")
+		}
+		if n.Value == 0 && math.Signbit(n.Value) {
+			return t.refuse("engines take minus zero, where it is written out, for zero; write 0")
 		}
 		return operand{kind: kindNumber, ok: always, number: t.dialect.number(n.Value)}
 	case *ast.StringNode:
@@ -178,6 +182,9 @@ func (t *translator) conditional(n *ast.ConditionalNode) operand {
 }
 
 func (t *translator) unary(n *ast.UnaryNode) operand {
+	if i, ok := n.Node.(*ast.IntegerNode); ok && n.Operator == "-" {
+		return t.operand(&ast.IntegerNode{Value: -i.Value})
+	}
 	o := t.operand(n.Node)
 	if t.refused != "" {
 		return t.refuse("")
@@ -186,7 +193,8 @@ func (t *translator) unary(n *ast.UnaryNode) operand {
 	case "!", "not":
 		return boolean(and(o.ok, o.is(kindBool)), not(o.truth))
 	case "-":
-		return operand{kind: kindNumber, ok: and(o.ok, o.is(kindNumber)), number: "(- " + o.number + ")", nan: o.nan}
+		return operand{kind: kindNumber, ok: and(o.ok, o.is(kindNumber)),
+			number: t.calculated("(- "+o.number+")", o.isWhole()), nan: o.nan, whole: o.whole}
 	case "+":
 		return o // the machine does nothing
 	}
@@ -210,7 +218,8 @@ func (t *translator) function(n *ast.BuiltinNode) operand {
 	case t.refused != "":
 	case n.Name == "abs" && len(args) == 1:
 		o := args[0]
-		return operand{kind: kindNumber, ok: and(o.ok, o.is(kindNumber)), number: "abs(" + o.number + ")", nan: o.nan}
+		return operand{kind: kindNumber, ok: and(o.ok, o.is(kindNumber)), number: "abs(" + o.number + ")", nan: o.nan,
+			whole: o.whole}
 	case len(args) == 2 && args[0].kind == kindText && args[1].kind == kindText:
 		operator := "startsWith"
 		if n.Name == "hasSuffix" {

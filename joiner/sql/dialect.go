@@ -120,6 +120,15 @@ func (d Dialect) withoutNaN(x string) string {
 	return "nullif(" + x + ", 'nan'::DOUBLE)"
 }
 
+// stop ends the query with an error, where it is evaluated.
+func (d Dialect) stop(what string) string {
+	function := "error"
+	if d == DialectSpark {
+		function = "raise_error"
+	}
+	return function + "(" + d.text(what+": use labeljoin replay") + ")"
+}
+
 // comment is a text as it may stand behind --, on one line. Spark joins a line that ends
 // with a backslash to the next one, and replaces variables everywhere.
 func comment(s string) string {

@@ -22,6 +22,9 @@ func rawDuckDB(p *Plan) template.FuncMap {
 		"text":          duckText,
 		"time":          duckTime,
 		"value":         duckValue,
+		"fits":          duckFits,
+		"featureFits":   duckFeatureFits,
+		"exact":         duckExact,
 		"sqlType":       duckType,
 	}
 }
@@ -179,4 +182,26 @@ func duckFeatures(of string, names PlanNames) string {
       WHEN len(list_filter(json_keys(%s), lambda k: NOT (%s%s))) > 0
       THEN 'a feature has a name that is not plain, or that differs from a declared one in case only'`,
 		duckMaybe("object", of), of, of, declared, plain)
+}
+
+// duckFits reports whether a double holds x, if x is a number.
+func duckFits(x string) string {
+	return "(coalesce(json_type(" + x + "), 'NULL') IN ('VARCHAR', 'BOOLEAN', 'NULL', 'OBJECT', 'ARRAY') OR " +
+		duckMaybe("number", x) + ")"
+}
+
+// duckFeatureFits reports whether a replay surely holds x as a feature. A list that has objects or lists is missing
+// there as a whole if anything in it cannot be held.
+func duckFeatureFits(x string) string {
+	return "(" + duckFits(x) + " AND NOT coalesce(json_type(" + x + ") = 'ARRAY' AND list_has_any(json_type(" + x +
+		", '$[*]'), ['ARRAY', 'OBJECT']), false))"
+}
+
+// duckExact is x as an archive keeps a feature that a condition looks at: a letter for its kind, a colon and the value.
+func duckExact(x string) string {
+	text := "json_extract_string(" + x + ", '$')"
+	return fmt.Sprintf(`CASE json_type(%[1]s) WHEN 'VARCHAR' THEN 't:' || %[2]s WHEN 'BOOLEAN' THEN 'b:' || %[2]s
+      WHEN 'ARRAY' THEN 'l:' WHEN 'OBJECT' THEN 'o:' WHEN 'NULL' THEN NULL WHEN 'DOUBLE' THEN 'n:' || %[2]s
+      ELSE CASE WHEN TRY_CAST(%[2]s AS BIGINT) BETWEEN -9007199254740991 AND 9007199254740991 THEN 'w:' || %[2]s
+        WHEN TRY_CAST(%[2]s AS BIGINT) IS NOT NULL THEN 'h:' || %[2]s ELSE 'n:' || %[2]s END END`, x, text)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/rule"
 )
 
 // label makes SQL of a label.
@@ -166,12 +167,18 @@ func (t *translator) inRow(of string, path []string) operand {
 	if len(path) == 0 {
 		return t.refuse("%s is used as a whole; name one of its fields", of)
 	}
-	if path[0] == "features" {
-		return t.refuse("it looks at %s.features: a feature is a column of one type there, and what that does not hold is null, "+
-			"while the join sees it as it is", of)
-	}
 	if of == "item" && t.perRequest {
 		return t.refuse("with rows: request the rows have no items")
+	}
+	if path[0] == "features" {
+		switch len(path) {
+		case 1:
+			return t.refuse("%s.features is used as a whole; name one of its features", of)
+		case 2:
+			return t.feature(rule.Feature{OfItem: of == "item", Name: path[1]})
+		}
+		return t.refuse("it looks into the feature %s: an object in features is several features, and %s_%s may be the name of one",
+			path[1], path[1], path[2])
 	}
 	switch of + "." + path[0] {
 	case "request.request_id":

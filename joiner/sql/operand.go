@@ -20,6 +20,17 @@ type operand struct {
 	number, text string
 	truth        truth
 	nan          bool // the number may be NULL, which stands for NaN
+	// whole is whether the number is an integer of the language, which calculates with two of them in integers; empty:
+	// it never is.
+	whole truth
+}
+
+// isWhole reports whether the number is an integer of the language.
+func (o *operand) isWhole() truth {
+	if o.whole == "" {
+		return never
+	}
+	return o.whole
 }
 
 func (o *operand) is(kind string) truth {
@@ -81,12 +92,21 @@ func (t *translator) choose(which truth, a, b *operand) operand {
 	c.number = pick(a.number, b.number, "CAST(NULL AS DOUBLE)")
 	c.text = pick(a.text, b.text, t.dialect.nullText())
 	c.truth = truth(pick(string(a.truth), string(b.truth), string(never)))
+	c.whole = truth(pick(string(a.whole), string(b.whole), string(never)))
 	return c
 }
 
-// equal compares as the language does: things of different kinds are not equal. It must
-// not be asked of two operands that may both be lists or objects.
-func equal(a, b *operand) truth {
+// equal compares as the language does: things of different kinds are not equal. Two lists or
+// two objects stop the query, because it has not what is in them.
+func (t *translator) equal(a, b *operand) truth {
+	if a.kind != "" || b.kind != "" {
+		return equalScalars(a, b)
+	}
+	return truth("CASE WHEN " + a.kinds + " = " + b.kinds + " AND " + a.kinds + " IN ('list', 'object') THEN " +
+		t.dialect.stop("a condition compares two lists or two objects") + " ELSE " + string(equalScalars(a, b)) + " END")
+}
+
+func equalScalars(a, b *operand) truth {
 	numbers := truth("(" + a.number + " = " + b.number + ")")
 	if a.nan || b.nan {
 		numbers = truth("coalesce(" + a.number + " = " + b.number + ", false)")

@@ -36,6 +36,7 @@ type Plan struct {
 	Attributes         []PlanAttribute
 	Labels             []PlanLabel
 	RowFields          []PlanField // of requests and items, that some condition looks at
+	Kept               []PlanKept  // features that some condition looks at
 	Impression         string      // a condition; empty: none is asked
 	Negatives          string      // all, seen or above_last_positive
 	SampleRate, Weight string      // literals; empty: there is no sampling
@@ -129,6 +130,7 @@ func NewPlan(def Definition, dialect Dialect) (*Plan, error) {
 		})
 	}
 	p.RowFields = t.fields
+	p.kept(t.features)
 	p.raw(def.Raw)
 	return p, nil
 }

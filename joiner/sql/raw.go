@@ -55,6 +55,7 @@ const (
 )
 
 // Where the values of declared features and of attributes stand, behind the fields of events that the templates name.
+// Features that conditions look at stand behind declared ones.
 const (
 	requestFields = 9
 	itemFields    = 4
@@ -120,6 +121,16 @@ func (p *Plan) raw(raw *Raw) {
 			Column: p.dialect.name(f.Column), Text: p.dialect.text(f.Column), Path: p.dialect.text(path), Type: f.Type, At: at,
 		})
 		names.add(p.dialect, name)
+	}
+	inRequest, inItem := requestFields+len(r.RequestFeatures), itemFields+len(r.ItemFeatures)
+	for i := range p.Kept {
+		if k := &p.Kept[i]; k.OfItem {
+			k.At = element("g", inItem)
+			inItem++
+		} else {
+			k.At = element("f", inRequest)
+			inRequest++
+		}
 	}
 	for i := range p.Attributes {
 		p.Attributes[i].At = element("f", outcomeFields+i)

@@ -75,8 +75,9 @@ type logs struct {
 	decoders [events.Kinds]jsonevent.Decoder
 	features []rowfile.Feature
 	// tables, if not nil, writes what a query over raw lines reads, and names it; nil: linesOf does.
-	tables func(t *testing.T, l *logs, dir string) (requests, outcomes string)
-	stops  string // what the query has to say when it ends with an error; empty: it need not
+	tables   func(t *testing.T, l *logs, dir string) (requests, outcomes string)
+	keepNone bool   // the archive keeps no feature as it is
+	stops    string // what the query has to say when it ends with an error; empty: it need not
 }
 
 // comparison is a line of what compare.py reads.
@@ -171,7 +172,14 @@ func writeArchive(t *testing.T, l *logs, dir string) {
 	for i := range rules.Labels {
 		labels = append(append(labels, rules.Labels[i].Name), rules.Labels[i].OwnColumns()...)
 	}
-	w, err := archive.New(archive.Options{Dir: dir, Labels: labels, Features: l.features, PerRequest: rules.PerRequest})
+	o := archive.Options{Dir: dir, Labels: labels, Features: l.features, PerRequest: rules.PerRequest}
+	if !l.keepNone {
+		var err error
+		if o.Keep, err = l.def.Features(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w, err := archive.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,11 @@ func (r *Replay) Archive(ctx context.Context) (err error) {
 				"would take them for negatives. Use `labeljoin replay --dump`, or --trust-logs to go on all the same"}
 		}
 	}
-	w, err := archive.New(r.archiveOptions(&rules))
+	options, err := r.archiveOptions(&rules)
+	if err != nil {
+		return err
+	}
+	w, err := archive.New(options)
 	if err != nil {
 		return err
 	}
@@ -79,9 +83,15 @@ func (r *Replay) Archive(ctx context.Context) (err error) {
 }
 
 // archiveOptions give features the columns that they have in an output.
-func (r *Replay) archiveOptions(rules *joiner.Rules) archive.Options {
+func (r *Replay) archiveOptions(rules *joiner.Rules) (archive.Options, error) {
+	def := wire.Definition(r.Config, *rules)
+	keep, err := def.Features()
+	if err != nil {
+		return archive.Options{}, err
+	}
 	o := archive.Options{
-		Dir: r.Out, Mode: partition.FeaturesMode(r.Config), Rename: r.Config.Output.Rename, PerRequest: rules.PerRequest,
+		Keep: keep,
+		Dir:  r.Out, Mode: partition.FeaturesMode(r.Config), Rename: r.Config.Output.Rename, PerRequest: rules.PerRequest,
 		FileRows: int(r.Config.Output.Roll.Rows), FileBytes: int(r.Config.Output.Roll.Size),
 	}
 	for i := range rules.Labels {
@@ -90,7 +100,7 @@ func (r *Replay) archiveOptions(rules *joiner.Rules) archive.Options {
 	for name, kind := range r.Config.Features.Declare {
 		o.Features = append(o.Features, rowfile.Feature{Name: name, Type: string(kind)})
 	}
-	return o
+	return o, nil
 }
 
 // archiveLog writes the events of one kind.

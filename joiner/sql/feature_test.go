@@ -71,8 +71,8 @@ func featureLogs(t *testing.T, name string, conditions []string, more string, va
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := logs{name: name, def: wire.Definition(c, rules), features: []rowfile.Feature{{Name: "a", Type: "string"},
-		{Name: "item_a", Type: "string"}}}
+	l := logs{name: name, def: wire.Definition(c, rules), interpreted: more == "",
+		features: []rowfile.Feature{{Name: "a", Type: "string"}, {Name: "item_a", Type: "string"}}}
 	l.def.Complete = true
 	for i, a := range values {
 		// No two of them are lists at once: to compare these stops the query.

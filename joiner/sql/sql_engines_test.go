@@ -1,7 +1,6 @@
 package sql_test
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -75,9 +74,10 @@ type logs struct {
 	decoders [events.Kinds]jsonevent.Decoder
 	features []rowfile.Feature
 	// tables, if not nil, writes what a query over raw lines reads, and names it; nil: linesOf does.
-	tables   func(t *testing.T, l *logs, dir string) (requests, outcomes string)
-	keepNone bool   // the archive keeps no feature as it is
-	stops    string // what the query has to say when it ends with an error; empty: it need not
+	tables      func(t *testing.T, l *logs, dir string) (requests, outcomes string)
+	keepNone    bool   // the archive keeps no feature as it is
+	interpreted bool   // see comparison
+	stops       string // what the query has to say when it ends with an error; empty: it need not
 }
 
 // comparison is a line of what compare.py reads.
@@ -86,6 +86,8 @@ type comparison struct {
 	Query    string `json:"query"`
 	Expected string `json:"expected,omitempty"`
 	Error    string `json:"error,omitempty"`
+	// Interpreted has Spark compile nothing for the query.
+	Interpreted bool `json:"interpreted,omitempty"`
 }
 
 // compare has every engine join the logs, and holds the rows against those of a replay.
@@ -111,29 +113,27 @@ func compare(t *testing.T, all []logs) {
 	}
 }
 
-// run runs compare.py.
+// run has compare.py run the cases of a file.
 func run(t *testing.T, engine, file string, n int) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), python(), "testdata/compare.py", engine, file)
-	var talk bytes.Buffer
-	cmd.Stderr = &talk
-	out, err := cmd.Output()
+	c, err := map[string]func() (*comparer, error){"duckdb": inTheDuckDB, "spark": inTheSpark}[engine]()
 	if err != nil {
-		t.Fatalf("compare.py: %v\n%s", err, talk.Bytes())
+		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(bytes.NewReader(out))
-	lines.Buffer(nil, 1<<24)
-	for lines.Scan() {
+	if _, err := fmt.Fprintln(c.files, file); err != nil {
+		t.Fatalf("compare.py: %v\n%s", err, c.talk.String())
+	}
+	for c.lines.Scan() && len(c.lines.Bytes()) > 0 {
 		var r struct{ Name, Problem string }
-		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
-			t.Fatalf("%v: %s", err, lines.Bytes())
+		if err := json.Unmarshal(c.lines.Bytes(), &r); err != nil {
+			t.Fatalf("%v: %s", err, c.lines.Bytes())
 		}
 		if n--; r.Problem != "" {
 			t.Errorf("%s: %s", r.Name, r.Problem)
 		}
 	}
 	if n != 0 {
-		t.Errorf("%d cases were not run:\n%s", n, talk.Bytes())
+		t.Errorf("%d cases were not run:\n%s", n, c.talk.String())
 	}
 }
 
@@ -151,7 +151,7 @@ func prepare(t *testing.T, l *logs, dialect sql.Dialect, dir string) comparison 
 	if err != nil {
 		t.Fatalf("%s: %v", l.name, err)
 	}
-	c := comparison{Name: l.name, Expected: filepath.Join(dir, "expected.parquet")}
+	c := comparison{Name: l.name, Interpreted: l.interpreted, Expected: filepath.Join(dir, "expected.parquet")}
 	if c.Query, err = plan.Query(); err != nil {
 		t.Fatalf("%s: %v", l.name, err)
 	}

@@ -57,7 +57,7 @@ labels:
 			if err != nil {
 				t.Fatal(err)
 			}
-			l := logs{name: name, def: wire.Definition(c, rules)}
+			l := logs{name: name, def: wire.Definition(c, rules), interpreted: true}
 			for i := range 4 {
 				l.messages = append(l.messages, events.Message{Kind: events.KindRequest, Data: fmt.Appendf(nil,
 					`{"request_id":"r%d","ts":%d,"items":[{"item_id":"a"},{"item_id":"b"}]}`, i, 1000+i*100_000)})
@@ -94,7 +94,7 @@ func TestFeaturesNamedAsTheQueryNamesThings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := logs{name: "rows: " + rows, def: wire.Definition(c, rules)}
+		l := logs{name: "rows: " + rows, def: wire.Definition(c, rules), interpreted: true}
 		for i := range 4 {
 			for copy := range 1 + i%2 {
 				l.messages = append(l.messages, events.Message{Kind: events.KindRequest, Data: fmt.Appendf(nil,

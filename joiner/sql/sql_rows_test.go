@@ -249,7 +249,7 @@ func scenarioLogs(t *testing.T, path string) ([]logs, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := logs{decoders: options.Decoders}
+	l := logs{decoders: options.Decoders, interpreted: true}
 	l.def = wire.Definition(c, rules)
 	l.def.Name, l.def.Limit = path, options.OutcomesPerRequest
 	for name, kind := range c.Features.Declare {

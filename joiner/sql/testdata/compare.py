@@ -1,14 +1,16 @@
 """Runs queries in an engine and compares their rows, whole, with expected ones.
 
-usage: compare.py duckdb|spark CASES
+usage: compare.py duckdb|spark
 
-CASES is a file of JSON lines: {"name": ..., "query": ..., "expected": a Parquet file, "error": ...}. Either rows are
+It reads names of files, a line each. A file has JSON lines: {"name": ..., "query": ..., "expected": a Parquet file, "error": ...}. Either rows are
 expected or an error that has the given text; with "write": a file, the rows, which are texts, are written to that as
-lists in JSON. One line of JSON for each case is written to stdout: {"name": ...,
-"problem": ...}, with an empty problem if all is as expected.
+lists in JSON. With "interpreted", Spark compiles nothing for the query. One line of JSON for each case is written to
+stdout: {"name": ..., "problem": ...}, with an empty problem if all is as expected; and an empty line at the end of a
+file.
 """
 
 import collections
+import concurrent.futures
 import datetime
 import json
 import os
@@ -39,38 +41,49 @@ def counted(columns, rows):
 
 
 class DuckDB:
+    workers = 1  # how many queries run side by side
+
     def __init__(self):
         self.con = duckdb.connect()
         self.con.execute("SET threads = 2; SET TimeZone = 'UTC'")
 
-    def rows(self, query):
-        cursor = self.con.execute(query)
+    def rows(self, query, interpreted=False):
+        cursor = self.con.cursor()
+        cursor.execute(query)
         return [c[0] for c in cursor.description], cursor.fetchall()
 
 
 class Spark:
+    workers = 2  # a query is planned by one thread
+
     def __init__(self):
         from pyspark.sql import SparkSession
 
         os.environ["TZ"] = "UTC"
-        self.spark = (
+        self.compiling = (
             SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
             .config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
+            # No code runs for long: the first compiler is enough, and one thread collects the garbage.
+            .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
             .config("spark.sql.session.timeZone", "UTC")
             # The logs are small: what prepares for large ones takes longer than the join.
             .config("spark.sql.shuffle.partitions", "1").config("spark.sql.adaptive.enabled", "false")
             .config("spark.sql.codegen.wholeStage", "false").config("spark.ui.showConsoleProgress", "false")
             .getOrCreate())
-        self.spark.sparkContext.setLogLevel("OFF")
+        self.compiling.sparkContext.setLogLevel("OFF")
+        # Most of the time of a small query is that of Spark's compiler.
+        self.interpreting = self.compiling.newSession()
+        self.interpreting.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+        self.interpreting.conf.set("spark.sql.codegen.wholeStage", "false")
 
-    def rows(self, query):
-        frame = self.spark.sql(query)
+    def rows(self, query, interpreted=False):
+        frame = (self.interpreting if interpreted else self.compiling).sql(query)
         return frame.columns, [tuple(r) for r in frame.collect()]
 
 
 def judge(engine, case, reader):
     try:
-        columns, rows = engine.rows(case["query"])
+        columns, rows = engine.rows(case["query"], case.get("interpreted", False))
     except Exception as e:  # what engines raise has no common type
         if case.get("error") and case["error"] in str(e):
             return ""
@@ -93,9 +106,13 @@ def judge(engine, case, reader):
 def main():
     engine = {"duckdb": DuckDB, "spark": Spark}[sys.argv[1]]()
     reader = DuckDB()
-    for line in open(sys.argv[2], encoding="utf-8"):
-        case = json.loads(line)
-        print(json.dumps({"name": case["name"], "problem": judge(engine, case, reader)}), flush=True)
+    with concurrent.futures.ThreadPoolExecutor(engine.workers) as pool:
+        for name in iter(sys.stdin.readline, ""):
+            with open(name.rstrip("\n"), encoding="utf-8") as file:
+                cases = [json.loads(line) for line in file]
+            for case, problem in zip(cases, pool.map(lambda case: judge(engine, case, reader), cases)):
+                print(json.dumps({"name": case["name"], "problem": problem}), flush=True)
+            print(flush=True)
 
 
 main()

@@ -10,7 +10,7 @@ import (
 )
 
 // comparer is a compare.py that runs, with its engine. It runs cases for all tests, because to start an engine takes
-// longer than most queries. It ends with the tests, when nobody can tell it of another file any more.
+// longer than most queries. It ends with the tests, when its standard input is closed.
 type comparer struct {
 	files io.Writer
 	lines *bufio.Scanner

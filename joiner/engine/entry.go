@@ -17,7 +17,7 @@ func (e *Engine) step(m *events.Message, ev *joiner.Event) (reject *events.Rejec
 		return nil, nil
 	}
 	if x := e.hot[id]; x != nil {
-		if ev.Outcome != nil && (!x.Known || x.Key.TS >= now.Forgotten) {
+		if e.isOf(x, ev, now) {
 			return e.stepHot(m, x, ev, now)
 		}
 		delete(e.hot, id)
@@ -62,7 +62,7 @@ func (e *Engine) step(m *events.Message, ev *joiner.Event) (reject *events.Rejec
 	if err != nil {
 		return nil, err
 	}
-	if err = e.save(m, x, ev, &fx); err == nil && !again && ev.Outcome != nil && x.Lasting() {
+	if err = e.save(m, x, ev, &fx); err == nil && e.isAlone(found) && ev.Outcome != nil && x.Lasting() {
 		e.keepHot(x)
 	}
 	return fx.Reject, err
@@ -101,10 +101,12 @@ type timed struct {
 }
 
 // find returns where the request is held that an event belongs to; nil if it is not
-// known. In e.found are all that are held of its id.
+// known. In e.found are all that are held of its id and not forgotten, in e.held how many are
+// held at all.
 func (e *Engine) find(id string, ev *joiner.Event, now joiner.Now) (*joiner.Found, error) {
 	var err error
-	if e.found, err = e.o.Store.Find(e.found[:0], id); err != nil || len(e.found) == 0 {
+	e.found, err = e.o.Store.Find(e.found[:0], id)
+	if e.held = len(e.found); err != nil || e.held == 0 {
 		return nil, err
 	}
 	e.found = slices.DeleteFunc(e.found, func(f joiner.Found) bool { return f.Key.TS < now.Forgotten })

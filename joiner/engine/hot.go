@@ -27,6 +27,21 @@ func (e *Engine) stepHot(m *events.Message, x *joiner.Entry, ev *joiner.Event, n
 	return fx.Reject, err
 }
 
+// isOf reports whether an event is an outcome that an entry which is kept at hand takes in: one of its
+// request, as find would say, or one of an id whose request has not come.
+func (e *Engine) isOf(x *joiner.Entry, ev *joiner.Event, now joiner.Now) bool {
+	if ev.Outcome == nil || !x.Known {
+		return ev.Outcome != nil
+	}
+	return x.Key.TS >= now.Forgotten && e.rules.OfOutcome([]joiner.RequestKey{x.Key}, ev.Outcome.TS) == 0
+}
+
+// isAlone reports, after find, whether no other request of the id is held. One that is forgotten counts as
+// well: in a rebuild time may go back, and then it is known again.
+func (e *Engine) isAlone(found *joiner.Found) bool {
+	return e.held == 0 || e.held == 1 && found != nil
+}
+
 // keepHot keeps an entry at hand for the next event of its id.
 func (e *Engine) keepHot(x *joiner.Entry) {
 	if len(e.hot) >= mostHot {

@@ -38,16 +38,17 @@ func (d *declaring) Apply(s *state.Checkpoint, sync bool) error {
 	return d.Store.Apply(s, sync)
 }
 
-// waiting is a source that passes on its second message when it may.
+// waiting is a source that passes on some messages at once, and what follows, or an error, when it may.
 type waiting struct {
 	engine.Source
-	may  <-chan struct{}
-	read int
+	may    <-chan struct{}
+	atOnce int
+	read   int
 }
 
 func (w *waiting) Next(ctx context.Context) (events.Batch, error) {
 	b, err := w.Source.Next(ctx)
-	if w.read += len(b.Messages); w.read > 1 {
+	if w.read += len(b.Messages); w.read > w.atOnce || err != nil {
 		select {
 		case <-w.may:
 		case <-ctx.Done():
@@ -83,7 +84,9 @@ func TestGapBesideHot(t *testing.T) {
 	}
 	w.Logs[0] = log
 	taken := make(chan struct{})
-	w.source = func(s engine.Source, _ events.Position) engine.Source { return &waiting{Source: s, may: taken} }
+	w.source = func(s engine.Source, _ events.Position) engine.Source {
+		return &waiting{Source: s, may: taken, atOnce: 1}
+	}
 	st, err := w.open()
 	if err != nil {
 		t.Fatal(err)
@@ -210,5 +213,56 @@ func TestWaitingIsHot(t *testing.T) {
 	}
 	if most := 3 * waiting; counted.read > most {
 		t.Errorf("%d outcomes were read for %d that came, want at most %d", counted.read, waiting, most)
+	}
+}
+
+// hotViews is how many outcomes that say nothing make a request be kept at hand.
+const hotViews = joiner.ManyOutcomes + 1
+
+// views adds outcomes that say nothing, as many as it takes.
+func views(h *enginetest.History, at time.Duration) {
+	for n := range hotViews {
+		h.Event(events.KindOutcome, at, `{"request_id":"r","ts":%d,"type":"view","outcome_id":"v%d"}`, h.At(at), n)
+	}
+}
+
+// TestOutOfReachOfHot has an outcome that is stamped so long before a request with many outcomes that it is not
+// one of it. It is no copy of one that is, though it has the same outcome_id, whether the request is at hand or
+// comes later.
+func TestOutOfReachOfHot(t *testing.T) {
+	request := func(h *enginetest.History) {
+		h.Request(3*time.Hour, "r")
+		h.Event(events.KindOutcome, 3*time.Hour, `{"request_id":"r","ts":%d,"type":"click","outcome_id":"o"}`, h.At(3*time.Hour))
+		views(h, 3*time.Hour)
+	}
+	before := func(h *enginetest.History) {
+		h.Event(events.KindOutcome, time.Hour, `{"request_id":"r","ts":%d,"type":"view","outcome_id":"o"}`, h.At(time.Hour))
+	}
+	for name, add := range map[string][]func(*enginetest.History){
+		"it comes before the request": {before, request},
+		"the request is at hand":      {request, before},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := enginetest.Lines(oneLabel())
+			h.Rules.Lateness = 10 * time.Hour
+			for _, a := range add {
+				a(&h)
+			}
+			h.Heartbeats(4 * time.Hour)
+			h.End()
+			w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
+			w.labels = &broker{t: t, messages: map[string][]byte{}}
+			if err := w.run(); err != nil {
+				t.Fatal(err)
+			}
+			checkBooks(t, w)
+			if r := w.latest()[[2]string{"r", ""}]; len(r.Cells) != 1 || r.Cells[0].Value != 1 {
+				t.Errorf("the label is %v, want 1", r.Cells)
+			}
+			disposed := w.final.Progress.Ledger.Kinds[events.KindOutcome].Disposed
+			if disposed[joiner.DispositionOrphan] != 1 || disposed[joiner.DispositionJoined] != hotViews+1 {
+				t.Errorf("%v, want one orphan, and all others joined", disposed)
+			}
+		})
 	}
 }

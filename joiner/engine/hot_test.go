@@ -266,3 +266,69 @@ func TestOutOfReachOfHot(t *testing.T) {
 		})
 	}
 }
+
+// putting is a state that says when so many outcomes have come to wait.
+type putting struct {
+	engine.Store
+	left int
+	done chan struct{}
+}
+
+func (p *putting) PutWaiting(id string, o *joiner.StoredOutcome) {
+	p.Store.PutWaiting(id, o)
+	if p.left--; p.left == 0 {
+		close(p.done)
+	}
+}
+
+// runPutting is run with such a state.
+func (w *world) runPutting(t *testing.T, p *putting) {
+	t.Helper()
+	st, err := w.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	o := w.options(st, -1)
+	p.Store, o.Store = o.Store, p
+	if err := engine.New(o).Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	w.final = st.Progress()
+}
+
+// TestBrokenRebuildLeavesNothingAtHand changes the configuration where a message of the log is gone, behind many
+// outcomes that wait for the request that it has. The state goes on as it was, and the request is known in it.
+func TestBrokenRebuildLeavesNothingAtHand(t *testing.T) {
+	h := enginetest.Lines(oneLabel())
+	h.Request(0, "old")
+	views(&h, 51*time.Minute)
+	h.Request(50*time.Minute, "r")
+	before := len(h.Events)
+	h.Click(52*time.Minute, "r")
+	h.End()
+	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
+	w.Roll = engine.Roll{}
+	whole := w.Logs[0]
+	w.Logs[0] = whole[:before]
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.out.Commits) == 0 {
+		t.Fatal("nothing is committed")
+	}
+	w.Logs[0], w.hash = whole, "other"
+	gone := whole[before-1].Messages[0].Seq // the request
+	p := &putting{left: hotViews, done: make(chan struct{})}
+	w.source = func(s engine.Source, from events.Position) engine.Source {
+		if from.Next > gone {
+			return s
+		}
+		return &waiting{Source: holed{s, gone}, may: p.done, atOnce: before - 1}
+	}
+	w.runPutting(t, p)
+	checkBooks(t, w)
+	if r := w.latest()[[2]string{"r", ""}]; len(r.Cells) != 1 || r.Cells[0].Value != 1 {
+		t.Errorf("the label is %v, want 1", r.Cells)
+	}
+}

@@ -32,8 +32,10 @@ func (m mode) rereads() bool { return m == modeRebuild }
 // is told its gaps, and its state goes with it.
 func (m mode) live() bool { return m == modeLive }
 
-// enter makes the engine run in a mode, with all that follows from it.
+// enter makes the engine run in a mode, with all that follows from it. The state may be another one from
+// here on: a rebuild that was broken off leaves the one that was.
 func (e *Engine) enter(m mode) {
+	e.cool()
 	e.mode = m
 	e.machine.Early = m == modeLive && e.rules.Early
 	e.labels.disabled = m.rereads() || e.o.Publisher == nil

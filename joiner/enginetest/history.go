@@ -81,6 +81,7 @@ type generator struct {
 	pairs *rand.Rand // see labelsOfPairs
 	each  *rand.Rand // see rowsDoNotWait
 	early *rand.Rand // see labelsAreProvisional
+	many  *rand.Rand // see crowds
 	shape Shape
 	h     History
 	span  time.Duration
@@ -95,7 +96,7 @@ func Generate(seed uint64, shape Shape) History {
 		ends: rand.New(rand.NewPCG(seed, 0x656e6473)), votes: rand.New(rand.NewPCG(seed, 0x766f7465)),
 		pairs: rand.New(rand.NewPCG(seed, 0x70616972)),
 		each:  rand.New(rand.NewPCG(seed, 0x65616368)),
-		early: rand.New(rand.NewPCG(seed, 0x70726f76)), shape: shape}
+		early: rand.New(rand.NewPCG(seed, 0x70726f76)), many: rand.New(rand.NewPCG(seed, 0x6d616e79)), shape: shape}
 	g.rules()
 	g.span = time.Duration(1+g.IntN(12)) * g.h.Rules.Longest()
 	if shape.Hot {
@@ -110,6 +111,7 @@ func Generate(seed uint64, shape Shape) History {
 	for i := range g.IntN(4) {
 		g.orphan(i)
 	}
+	g.crowds()
 	for range g.IntN(4) {
 		g.noise()
 	}
@@ -422,6 +424,22 @@ func (g *generator) delay() time.Duration {
 func (g *generator) orphan(i int) {
 	ts := start.Add(g.within(g.span))
 	g.add(events.KindOutcome, ts, g.outcomeJSON(fmt.Sprint("x", i), one(g, "", "o"), ts))
+}
+
+// crowds lets half of the hot histories have so many outcomes of an id that the engine keeps the
+// id at hand: of a request, and of ids whose request never comes.
+func (g *generator) crowds() {
+	if !g.shape.Hot || g.many.IntN(2) == 0 {
+		return
+	}
+	g.h.Limit = joiner.ManyOutcomes + g.many.IntN(20)
+	for i := range g.many.IntN(3) {
+		ts, apart := start.Add(time.Duration(g.many.Int64N(int64(g.span)))), int64(g.h.Rules.Longest())
+		for j := range 1 + g.many.IntN(40) {
+			at := ts.Add(time.Duration(g.many.Int64N(apart)))
+			g.add(events.KindOutcome, at, g.outcomeJSON(fmt.Sprint("y", i), fmt.Sprint("o", j), at))
+		}
+	}
 }
 
 // noise adds heartbeats and what is no event, or none that counts.

@@ -415,7 +415,6 @@ func (e *Engine) bookAgain(ctx context.Context, most int64) (booked int64, err e
 	if most <= 0 {
 		return 0, nil
 	}
-	e.cool()
 	v := e.o.Store.View()
 	for o, err := range v.Orphans(e.checkpoint.Orphaned, events.MaxTime) {
 		if err != nil {

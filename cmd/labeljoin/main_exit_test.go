@@ -86,6 +86,7 @@ func codedErrors() []codedError {
 		{&engine.ForeignOutputError{}, terminal.ExitRefused},
 		{&engine.InputsError{}, terminal.ExitRefused},
 		{&engine.RetiredError{}, terminal.ExitRefused},
+		{&engine.LeftOutError{}, terminal.ExitRefused},
 		{&engine.TrimmedError{}, terminal.ExitRefused},
 		{&engine.BooksError{}, terminal.ExitRefused},
 		{&engine.OtherLogError{}, terminal.ExitRefused},

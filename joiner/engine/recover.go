@@ -209,6 +209,10 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 	if err != nil {
 		return err
 	}
+	left, want, err := e.leftOut(from, cut)
+	if err != nil {
+		return err
+	}
 	from, until := e.withNew(from), e.withNew(slices.Clone(cut.Progress.Inputs))
 	leapt := e.acceptLost(from, declared)
 	if e.lacking = slices.Contains(leapt, true) || mayLack(from, until, declared); e.lacking && whole {
@@ -239,7 +243,11 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 	e.enter(modeRebuild)
 	err = e.join(ctx, until)
 	if errors.Is(err, io.EOF) {
-		err = e.attributeRebuilt(ctx, cut)
+		if read := eventsRead(e.ledger()); len(left) > 0 && read < want && !e.lacking {
+			err = &LeftOutError{Inputs: left, Lacks: want - read}
+		} else {
+			err = e.attributeRebuilt(ctx, cut)
+		}
 	}
 	e.enter(was)
 	e.pace = nil

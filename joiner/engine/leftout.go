@@ -1,0 +1,60 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
+)
+
+// LeftOutError says that a rebuilt state would lack events of inputs that shared their stream with
+// others and are none any more: the stream is read again, but not for them.
+type LeftOutError struct {
+	Inputs []string
+	Lacks  int64 // events
+}
+
+// Incomplete is as of a TrimmedError.
+func (e *LeftOutError) Incomplete() string {
+	return fmt.Sprintf("%d events of the inputs %q, which are left out of the configuration, are needed", e.Lacks, e.Inputs)
+}
+
+// Error implements error.
+func (e *LeftOutError) Error() string {
+	return fmt.Sprintf("the state is gone or does not fit, and it is rebuilt from the log, of which %d events are not read any more: "+
+		"the inputs %q are left out of the configuration. Put them back until the joiner has started", e.Lacks, e.Inputs)
+}
+
+// Refusal reports that a person has to decide.
+func (e *LeftOutError) Refusal() bool { return true }
+
+// leftOut lists the inputs that the commits behind some positions have read and that are none any
+// more, and says how many events these commits have read of all inputs. An input that has another
+// name now is listed too, but nothing is lacking of it when the log is read again.
+func (e *Engine) leftOut(from []events.Position, cut *joiner.Cut) (names []string, read int64, err error) {
+	now, before := e.sources(), int64(0)
+	for c, err := range e.o.Output.Cuts() {
+		if err != nil {
+			return nil, 0, err
+		}
+		if sameMessages(c.Progress.Inputs, from) {
+			names, before = nil, eventsRead(&c.Progress.Ledger)
+			continue
+		}
+		for _, s := range c.Progress.Clock.Sources {
+			is := func(of joiner.SourceClock) bool { return of.Name == s.Name }
+			if !slices.ContainsFunc(now, is) && !slices.Contains(names, s.Name) {
+				names = append(names, s.Name)
+			}
+		}
+	}
+	return names, eventsRead(&cut.Progress.Ledger) - before, nil
+}
+
+// sameMessages reports whether positions are before the same messages.
+func sameMessages(a, b []events.Position) bool {
+	return slices.EqualFunc(a, b, func(a, b events.Position) bool {
+		return a.Input == b.Input && a.Created == b.Created && a.Next == b.Next && a.Skip == b.Skip
+	})
+}

@@ -1,0 +1,93 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/jsonevent"
+	"github.com/labeljoin/labeljoin/joiner/engine"
+	"github.com/labeljoin/labeljoin/joiner/engine/memory"
+)
+
+// without is a world's log as it is read when the app is no input any more; a name puts the app's
+// messages back under another one.
+func (w *world) without(name string) func(*engine.Options) {
+	feeds := w.feeds()
+	return func(o *engine.Options) {
+		feeds(o)
+		o.RulesHash = "other rules"
+		in := &o.Inputs[0]
+		if name != "" {
+			in.Feeds[1].Name = name
+			return
+		}
+		in.Feeds = in.Feeds[:1]
+		var log []events.Batch
+		for _, b := range w.Logs[0] {
+			b.Messages = slices.DeleteFunc(slices.Clone(b.Messages), func(m events.Message) bool { return m.Feed == 1 })
+			log = append(log, b)
+		}
+		in.Open = memory.Log(log).Open
+	}
+}
+
+// TestInputLeftOutOfItsStream leaves an input out that shares its stream with another: what was read
+// of it stays, also where the state would be read again from the stream.
+func TestInputLeftOutOfItsStream(t *testing.T) {
+	web := func(data string) events.Message { return events.Message{Data: []byte(data)} }
+	app := func(data string) events.Message {
+		return events.Message{Feed: 1, Kind: events.KindOutcome, Data: []byte(data)}
+	}
+	messages := []events.Message{
+		web(`request={"request_id":"a","ts":1000}|request={"request_id":"b","ts":190000}`),
+		app(`{"request_id":"b","ts":191000,"type":"click"}`),
+		app(`{"heartbeat":200000}`),
+		web(`request={"heartbeat":200000}|outcome={"heartbeat":200000}`),
+	}
+	for name, c := range map[string]struct {
+		renamed    string // how the app is called then; empty: it is left out
+		lost, fail bool
+	}{
+		"left out": {"", false, false}, "renamed": {"mobile", false, false},
+		"left out, the state is lost": {"", true, true}, "renamed, the state is lost": {"mobile", true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := mixed(slices.Clone(messages)...)
+			w.decoder = &jsonevent.Decoder{}
+			w.runWith(t, w.feeds())
+			if l := w.final.Progress.Ledger.Kinds[events.KindRequest]; l.Pending != 1 || len(w.out.Commits) != 1 {
+				t.Fatalf("the test needs a commit and a request that is open: %+v", l)
+			}
+			w.Logs = mixed(append(slices.Clone(messages), web(`request={"heartbeat":900000}|outcome={"heartbeat":900000}`),
+				app(`{"heartbeat":900000}`))...).Logs
+			if c.lost {
+				w.fs = vfs.NewCrashableMem()
+			}
+			if c.fail {
+				st, err := w.open()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer st.Close()
+				o := w.options(st, -1)
+				w.without(c.renamed)(&o)
+				var left *engine.LeftOutError
+				if err := engine.New(o).Run(context.Background()); !errors.As(err, &left) || left.Lacks != 2 {
+					t.Errorf("it runs with %v, want that the app is needed", err)
+				}
+				return
+			}
+			w.runWith(t, w.without(c.renamed))
+			rows := w.out.Latest(time.Hour)
+			if len(rows) != 2 || rows[1].RequestID != "b" || !positive(rows[1].Cells[0]) {
+				t.Errorf("the rows are %+v", rows)
+			}
+		})
+	}
+}

@@ -120,7 +120,7 @@ type Engine struct {
 	parsers   [events.Kinds]*jsonevent.Parser
 	first     []int          // by input: the place of its first feed among all feeds
 	found     []joiner.Found // scratch, see find
-	held      int            // scratch, see find
+	stored    int            // of an id, scratch, see find
 	decoded   events.Outcome // scratch
 	labels    labelStream    // what is to be published before the batch is applied
 	events    int            // folded since the batch was applied

@@ -101,12 +101,12 @@ type timed struct {
 }
 
 // find returns where the request is held that an event belongs to; nil if it is not
-// known. In e.found are all that are held of its id and not forgotten, in e.held how many are
+// known. In e.found are all that are held of its id and not forgotten, in e.stored how many are
 // held at all.
 func (e *Engine) find(id string, ev *joiner.Event, now joiner.Now) (*joiner.Found, error) {
 	var err error
 	e.found, err = e.o.Store.Find(e.found[:0], id)
-	if e.held = len(e.found); err != nil || e.held == 0 {
+	if e.stored = len(e.found); err != nil || e.stored == 0 {
 		return nil, err
 	}
 	e.found = slices.DeleteFunc(e.found, func(f joiner.Found) bool { return f.Key.TS < now.Forgotten })

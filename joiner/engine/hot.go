@@ -39,7 +39,7 @@ func (e *Engine) isOf(x *joiner.Entry, ev *joiner.Event, now joiner.Now) bool {
 // isAlone reports, after find, whether no other request of the id is held. One that is forgotten counts as
 // well: in a rebuild time may go back, and then it is known again.
 func (e *Engine) isAlone(found *joiner.Found) bool {
-	return e.held == 0 || e.held == 1 && found != nil
+	return e.stored == 0 || e.stored == 1 && found != nil
 }
 
 // keepHot keeps an entry at hand for the next event of its id.

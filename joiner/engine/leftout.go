@@ -52,6 +52,15 @@ func (e *Engine) leftOut(from []events.Position, cut *joiner.Cut) (names []strin
 	return names, eventsRead(&cut.Progress.Ledger) - before, nil
 }
 
+// lacksLeftOut is an error if a rebuild has read fewer events than the commits did, because inputs are left out. Where
+// messages are declared lost, fewer are read by rights.
+func (e *Engine) lacksLeftOut(left []string, want int64) error {
+	if read := eventsRead(e.ledger()); len(left) > 0 && read < want && !e.lacking {
+		return &LeftOutError{Inputs: left, Lacks: want - read}
+	}
+	return nil
+}
+
 // sameMessages reports whether positions are before the same messages.
 func sameMessages(a, b []events.Position) bool {
 	return slices.EqualFunc(a, b, func(a, b events.Position) bool {

@@ -243,11 +243,7 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 	e.enter(modeRebuild)
 	err = e.join(ctx, until)
 	if errors.Is(err, io.EOF) {
-		if read := eventsRead(e.ledger()); len(left) > 0 && read < want && !e.lacking {
-			err = &LeftOutError{Inputs: left, Lacks: want - read}
-		} else {
-			err = e.attributeRebuilt(ctx, cut)
-		}
+		err = errors.Join(e.lacksLeftOut(left, want), e.attributeRebuilt(ctx, cut))
 	}
 	e.enter(was)
 	e.pace = nil

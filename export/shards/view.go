@@ -341,8 +341,8 @@ func polarsType(t rowfile.Type) string {
 	return s
 }
 
-// sparkView reads the files of each schema by themselves, since Spark reads no column that
-// has two types, and unites them.
+// sparkView reads all files at once, where each column has one type: to ask for the schema of each takes
+// Spark a job a file. Else it reads those of each schema by themselves, and unites them.
 func sparkView(files *liveFiles, columns []Column) string {
 	var b strings.Builder
 	b.WriteString(`import glob
@@ -357,13 +357,21 @@ from pyspark.sql import SparkSession, functions as F, Window
 	}
 	b.WriteString(`]
 
-by_schema = defaultdict(list)
-for file in files:
-    by_schema[spark.read.parquet(file).schema.json()].append(file)
+def read(files):
+    return spark.read.option("mergeSchema", "true").parquet(*files)
+
+try:
+    read(files)
+    alike = [files]
+except Exception:  # in old files a column may have another type: files of one schema are read together then
+    by_schema = defaultdict(list)
+    for file in files:
+        by_schema[read([file]).schema.json()].append(file)
+    alike = list(by_schema.values())
 
 def fitting(files):
-    """The rows of files of one schema, with the columns and types of the table."""
-    found = spark.read.parquet(*files)
+    """The rows of files that are alike, with the columns and types of the table."""
+    found = read(files)
     quoted = lambda name: "` + "`" + `" + name.replace("` + "`" + `", "` + "``" + `") + "` + "`" + `"
     column = lambda name: F.col(quoted(name)) if name in found.columns else F.lit(None)
     return found.select([cast(column(n), t).alias(n) for n, t in columns])
@@ -382,7 +390,7 @@ def single(number):
     return F.when(large, None).otherwise(near)
 
 rows = None
-for files in by_schema.values():
+for files in alike:
     rows = fitting(files) if rows is None else rows.unionByName(fitting(files))
 # The newest revision of every row, and no row that was withdrawn.
 order = Window.partitionBy("request_id", "item_id").orderBy(F.desc("revision"))

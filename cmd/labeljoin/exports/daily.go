@@ -127,7 +127,9 @@ func (d *Daily) Look(ctx context.Context) error {
 	after := d.cfg.Export.Daily.After.Std()
 	until := shards.CompleteThrough(last, d.Opts.Rules, d.Opts.Settled).Add(-after)
 	if until < d.seen && (d.oldest != nil && d.oldest.Gap == 0 || d.listed == last.Number) {
-		return d.stillPends(archive, last)
+		if waits, err := d.stillPends(archive, last); waits || err != nil {
+			return err
+		}
 	}
 	table, err := archive.Table()
 	if err != nil {
@@ -164,19 +166,22 @@ func (d *Daily) Look(ctx context.Context) error {
 }
 
 // stillPends says of the oldest day that is not exported what the newest commit says of it, and the
-// gaps that were declared since.
-func (d *Daily) stillPends(archive *export.Archive, last *joiner.Cut) error {
+// gaps that were declared since. It does not wait any more if it waited for a gap that was taken back.
+func (d *Daily) stillPends(archive *export.Archive, last *joiner.Cut) (waits bool, err error) {
 	if d.oldest == nil {
-		return nil
+		return true, nil
 	}
 	untaken, err := archive.Untaken(last)
 	if err != nil {
-		return err
+		return false, err
 	}
 	day := *d.oldest
 	day.Readiness = shards.ReadinessOf(last, untaken, d.Opts.Rules, day.Start, d.Opts.Settled)
+	if d.oldest.Gap != 0 && day.Ready {
+		return false, nil
+	}
 	d.pends(&day)
-	return nil
+	return true, nil
 }
 
 // pends says which day is the oldest that is not exported; nil: there is none.

@@ -307,3 +307,29 @@ func TestPendingFromItsFirstRow(t *testing.T) {
 		t.Errorf("status %+v, want %s pending", *s, secondDay)
 	}
 }
+
+// TestGapIsTakenBack: a day that waits for a gap is exported once that is taken back, also where no commit comes.
+func TestGapIsTakenBack(t *testing.T) {
+	t.Parallel()
+	l := start(t, "{daily: {after: 0s}, settle: close, split: {eval: 0}}")
+	at, err := place.Of(l.Context(), l.cfg, l.cfg.Output.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	noon := midnight.Add(-12 * time.Hour)
+	gap := events.Gap{From: noon, To: noon.Add(time.Hour)}
+	gap.Kinds[events.KindOutcome] = true
+	id, err := export.OpenGaps(at).Declare(gap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := l.goesTo(midnight, written{id: "a", ts: noon}); s.Pending != firstDay || s.Last != "" {
+		t.Fatalf("with the gap it is %+v, want that %s waits", s, firstDay)
+	}
+	if _, err := export.OpenGaps(at).Declare(events.Gap{Removes: id}); err != nil {
+		t.Fatal(err)
+	}
+	if s := l.look(); s.Last != firstDay {
+		t.Errorf("without the gap it is %+v, want that %s is exported", s, firstDay)
+	}
+}

@@ -32,7 +32,6 @@ const (
 	SilenceNoOutcome    Silence = "no_outcome"     // none meets the condition
 	SilenceNotEvaluated Silence = "not_evaluated"  // none does, and for some it cannot be evaluated
 	SilenceNoValue      Silence = "no_value"       // none of those that meet it has a value
-	SilenceNoRequest    Silence = "no_request"     // none of those is of a request that has closed
 	SilenceUnlisted     Silence = "unlisted_items" // each is of an item that its request does not list
 	SilenceOutside      Silence = "outside_window" // each is outside of the label's window
 	SilenceNoRow        Silence = "no_row"         // none counts in a row, because of the request, a pair or votes
@@ -128,8 +127,6 @@ func (s *LabelSight) silence(l *joiner.Label, came, faults int64) Silence {
 		return SilenceNoOutcome
 	case s.Met >= fewOutcomes && s.Valued == 0, f.Valueless >= fewOutcomes && f.Valueless == closed && s.Valued == 0:
 		return SilenceNoValue
-	case s.Met >= fewOutcomes && closed == 0 && enough:
-		return SilenceNoRequest
 	case f.Unlisted >= fewOutcomes && f.Unlisted == closed:
 		return SilenceUnlisted
 	case f.Outside >= someOutcomes && f.Outside == closed:
@@ -151,8 +148,6 @@ func (s *LabelSight) Says() string {
 		return fmt.Sprintf("no outcome meets its condition so far, in %d closed rows, and for some it cannot be evaluated: look at the condition (when)", s.Rows)
 	case SilenceNoValue:
 		return fmt.Sprintf("%d outcomes meet its condition and none has a value: look at the label's value, and at the value and the attributes of the outcomes", max(s.Met, f.Valueless))
-	case SilenceNoRequest:
-		return fmt.Sprintf("%d outcomes meet its condition and none is of a request that has closed: compare the request ids of requests and outcomes", s.Met)
 	case SilenceUnlisted:
 		return met + ", and each is of an item that its request does not list: compare the items (item_id) of requests and outcomes"
 	case SilenceOutside:
@@ -191,7 +186,7 @@ func (e *Engine) judgeLabel(i int) {
 
 // judgeColumn does so for a column of a label.
 func (e *Engine) judgeColumn(s *LabelSight, c *ColumnSight) {
-	silent := c.Values == 0 && s.Decided >= fewOutcomes
+	silent := c.Values == 0 && s.Decided >= someRows
 	switch {
 	case silent && !c.Silent:
 		e.o.Log.Warn("a column of a label is null in every row: look at its expression (columns), and at the attributes of the outcomes",

@@ -191,7 +191,7 @@ func TestSilentColumn(t *testing.T) {
 		silent bool
 	}{"misspelt": {"attrs.msec", true}, "there": {"attrs.ms", false}} {
 		t.Run(name, func(t *testing.T) {
-			h := silentTraffic(silentLabel(t, `type == "click"`, "", c.column), 200, `"type":"click","attrs":{"ms":7}`)
+			h := silentTraffic(silentLabel(t, `type == "click"`, "", c.column), 1200, `"type":"click","attrs":{"ms":7}`)
 			h.End()
 			s, text, _ := sightIn(t, h)
 			if l := s.Labels[0]; l.Silence != "" || l.Columns[0].Silent != c.silent {

@@ -125,7 +125,7 @@ func FuzzConfig(f *testing.F) {
 		string(Example()), sample, minimal, "labels:\n  a: |\n    x\n     y\n", "labels: {a: \"\\u00e9\\n\\0\"}\n",
 		minimal + "nats: {embedded: true, port: 0, listen: '::1'}\npublish: {subject: a.b}\n",
 		minimal + "nats: {url: ['nats://a', 'tls://b'], tls: {}, user: '${A}', password: '${B}'}\noutput: {rename: {a: b}}\n",
-		"a: &x [*x]", "? {a: b}\n: c", "a: !!binary x", "%YAML 1.2\n---\n", "- a\n-\n", "a: [", "{", "\"", "a:\n\tb", "a: >-\n\n", "--- a\n...\n--- b",
+		"a: &x [*x]", "labels: {A: \".0\"}", "? {a: b}\n: c", "a: !!binary x", "%YAML 1.2\n---\n", "- a\n-\n", "a: [", "{", "\"", "a:\n\tb", "a: >-\n\n", "--- a\n...\n--- b",
 		minimal + "features: {declare: {true: bool, 1: int64, \"\\t\": string}}\njoin: {sample_negatives: 1e-3, window: 1w}\n",
 	} {
 		f.Add([]byte(seed))

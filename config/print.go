@@ -17,7 +17,7 @@ import (
 func (c *Config) Print() []byte {
 	p := &printer{
 		bare:     regexp.MustCompile(`^(?:[A-Za-z_./][A-Za-z0-9_./-]*|[0-9]+[A-Za-z][A-Za-z0-9.]*)$`),
-		mistaken: regexp.MustCompile(`^(?i:true|false|null|yes|no|on|off|y|n|[-+.0-9].*e.*|0[box].*|\.inf|\.nan|\.+)$`),
+		mistaken: regexp.MustCompile(`^(?i:true|false|null|yes|no|on|off|y|n|[-+.0-9].*e.*|0[box].*|\.inf|\.nan|\.+[0-9_.]*)$`),
 	}
 	p.settings(reflect.ValueOf(c).Elem())
 	return p.out.Bytes()

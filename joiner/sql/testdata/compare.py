@@ -15,6 +15,7 @@ import datetime
 import json
 import os
 import sys
+import tempfile
 
 import duckdb
 
@@ -60,11 +61,15 @@ class Spark:
         from pyspark.sql import SparkSession
 
         os.environ["TZ"] = "UTC"
+        self.warehouse = tempfile.TemporaryDirectory()
         self.compiling = (
             SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
             .config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
-            # No code runs for long: the first compiler is enough, and one thread collects the garbage.
-            .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+            # No code runs for long: the first compiler is enough, and one thread collects the garbage. Alone it has room
+            # for 48 MB of code, which queries fill, and then nothing is compiled any more.
+            .config("spark.driver.extraJavaOptions",
+                    "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC")
+            .config("spark.sql.warehouse.dir", self.warehouse.name)  # else it is made where the program runs
             .config("spark.sql.session.timeZone", "UTC")
             # The logs are small: what prepares for large ones takes longer than the join.
             .config("spark.sql.shuffle.partitions", "1").config("spark.sql.adaptive.enabled", "false")
@@ -104,6 +109,9 @@ def judge(engine, case, reader):
 
 
 def main():
+    # What else is printed, as by Java, is talk.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
     engine = {"duckdb": DuckDB, "spark": Spark}[sys.argv[1]]()
     reader = DuckDB()
     with concurrent.futures.ThreadPoolExecutor(engine.workers) as pool:
@@ -111,8 +119,8 @@ def main():
             with open(name.rstrip("\n"), encoding="utf-8") as file:
                 cases = [json.loads(line) for line in file]
             for case, problem in zip(cases, pool.map(lambda case: judge(engine, case, reader), cases)):
-                print(json.dumps({"name": case["name"], "problem": problem}), flush=True)
-            print(flush=True)
+                print(json.dumps({"name": case["name"], "problem": problem}), file=answers, flush=True)
+            print(file=answers, flush=True)
 
 
 main()

@@ -239,8 +239,17 @@ func (e *Engine) watch() labelWatch {
 	return w
 }
 
-// fates takes in how far the outcomes of a request came, by label that is watched.
-func (w *labelWatch) fates(of []joiner.LabelFates) {
+// fates takes in how far the outcomes of a request came, by label that is watched. The labels of a
+// gap's rows are null, whatever its outcomes are, so these say nothing.
+func (w *labelWatch) fates(of []joiner.LabelFates, rows []joiner.Row) {
+	if len(w.labels) == 0 {
+		return
+	}
+	for i := range rows {
+		if rows[i].Reason == joiner.ReasonGap {
+			return
+		}
+	}
 	for at, i := range w.labels {
 		w.found[i].Fates = w.found[i].Fates.Plus(of[at])
 	}

@@ -98,9 +98,7 @@ func (s stager) closing(f *inflightCommit) error {
 		}
 		f.faults.plus(v.faults)
 		rows := v.decision.RowsReuse(f.cut.Known, joiner.ReasonClosed)
-		if !slices.ContainsFunc(rows, func(r joiner.Row) bool { return r.Reason == joiner.ReasonGap }) {
-			f.watch.fates(v.fates) // the labels of a gap's rows are null, whatever its outcomes are
-		}
+		f.watch.fates(v.fates, rows)
 		f.faults.noteRows(s.decider.rules, &v.decision, &v.request)
 		if len(v.history.Rows) > 0 {
 			rows = joiner.UnlessEarly(&v.request, rows, v.history.Rows)

@@ -89,7 +89,8 @@ func toldAfterLoss(t *testing.T, w *world, wait time.Duration) *broker {
 	if err := w.run(); err != nil && !errors.Is(err, errCrash) {
 		t.Fatal(err)
 	}
-	w.fs, w.labels, w.source, w.out.Fail, b.lost = vfs.NewCrashableMem(), b, nil, nil, len(b.order)
+	w.fs, w.labels, w.source, w.out.Fail = vfs.NewCrashableMem(), b, nil, nil
+	b.crashed()
 	if err := w.run(); err != nil {
 		t.Fatal(err)
 	}

@@ -71,6 +71,7 @@ type world struct {
 	lost    bool                       // troubled has lost the state
 	staged  bool                       // some rules have had stages
 	decoder *jsonevent.Decoder         // nil: the tests' own
+	crashed func()                     // told of every crash of an engine, if set
 
 	source func(engine.Source, events.Position) engine.Source // stands around each source, if set
 }
@@ -245,6 +246,9 @@ func (w *world) crash() error {
 	w.out.Fail = nil
 	if err != nil && !errors.Is(err, errCrash) {
 		return err
+	}
+	if w.crashed != nil {
+		w.crashed()
 	}
 	if w.IntN(2) == 0 {
 		w.fs = w.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: w.IntN(101), RNG: w.Rand})

@@ -72,6 +72,7 @@ type world struct {
 	staged  bool                       // some rules have had stages
 	decoder *jsonevent.Decoder         // nil: the tests' own
 	crashed func()                     // told of every crash of an engine, if set
+	moved   int64                      // outcomes that rebuilds have moved in the books, as the log says
 
 	source func(engine.Source, events.Position) engine.Source // stands around each source, if set
 }
@@ -121,6 +122,7 @@ func (w *world) options(st engine.Store, stop int) engine.Options {
 		o.Decoders = [events.Kinds]jsonevent.Decoder{*w.decoder, *w.decoder}
 	}
 	w.Surround(&o)
+	o.Log = slog.New(movedHandler{o.Log.Handler(), &w.moved})
 	return o
 }
 

@@ -23,6 +23,10 @@ func (m *Machine) RestoreHistory(x *Entry, written []Written, closed bool) error
 	if closed {
 		h.Rows = RowStates(req, d.Rows(events.MaxTime, ReasonClosed))
 	}
+	kept := map[string]bool{} // items of rows that the events say are there
+	for i := range h.Rows {
+		kept[h.Rows[i].Item] = h.Rows[i].Written
+	}
 	for _, w := range written {
 		at := slices.IndexFunc(h.Rows, func(s RowState) bool { return s.Item == w.ItemID })
 		if at < 0 {
@@ -31,11 +35,11 @@ func (m *Machine) RestoreHistory(x *Entry, written []Written, closed bool) error
 		}
 		s := &h.Rows[at]
 		if !s.Written {
-			s.Cells, s.Withdrawn, s.Unknown = undecided(len(m.Rules.Labels)), closed, !closed
+			s.Cells, s.Unknown = undecided(len(m.Rules.Labels)), !closed
 		}
 		s.Written, s.Early = true, s.Early || w.Early
 		if w.Revision >= s.Revision {
-			s.Revision, s.Withdrawn = w.Revision, w.Withdrawn || s.Withdrawn && closed
+			s.Revision, s.Withdrawn = w.Revision, w.Withdrawn || closed && !kept[w.ItemID]
 		}
 	}
 	return nil

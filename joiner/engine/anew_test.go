@@ -138,9 +138,11 @@ func TestHistoriesToldAfterLoss(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			forSeeds(t, 4, func(t *testing.T, seed uint64) {
 				h := enginetest.Generate(seed, shape)
+				reference := h.Reference()
 				w := newWorld(seed, h, anyLayout(newRand(seed), shape.Timely))
 				b := toldAfterLoss(t, w, possibleCommit)
 				checkBooks(t, w)
+				checkLatest(t, w, reference.Join(h.Set()))
 				checkLabels(t, w, b)
 			})
 		})

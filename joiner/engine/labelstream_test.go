@@ -155,6 +155,7 @@ func TestLabelStream(t *testing.T) {
 			windows, provisional := 0, 0 // messages of windows that end before their request closes
 			forSeeds(t, 50, func(t *testing.T, seed uint64) {
 				h := enginetest.Generate(seed, shape)
+				reference := h.Reference()
 				r := newRand(seed)
 				w := newWorld(seed, h, anyLayout(r, shape.Timely))
 				b := &broker{t: t, messages: map[string][]byte{}}
@@ -175,6 +176,7 @@ func TestLabelStream(t *testing.T) {
 				b.left = 0
 				w.troubled(t, r.IntN(1+troubles))
 				checkBooks(t, w)
+				checkLatest(t, w, reference.Join(h.Set()))
 				checkLabels(t, w, b)
 				windows += b.said("window")
 				provisional += b.provisional()

@@ -88,6 +88,7 @@ func codedErrors() []codedError {
 		{&engine.RetiredError{}, terminal.ExitRefused},
 		{&engine.LeftOutError{}, terminal.ExitRefused},
 		{&engine.TrimmedError{}, terminal.ExitRefused},
+		{&engine.ReadGoneError{}, terminal.ExitRefused},
 		{&engine.BooksError{}, terminal.ExitRefused},
 		{&engine.OtherLogError{}, terminal.ExitRefused},
 		{&engine.ReconfigureError{}, terminal.ExitRefused},

@@ -91,3 +91,29 @@ func TestInputLeftOutOfItsStream(t *testing.T) {
 		})
 	}
 }
+
+// TestInputLeftOutBeforeTheFirstCommit does so where nothing is committed yet, so that only the state knows of the
+// input.
+func TestInputLeftOutBeforeTheFirstCommit(t *testing.T) {
+	messages := []events.Message{
+		{Data: []byte(`request={"request_id":"b","ts":190000}`)},
+		{Feed: 1, Kind: events.KindOutcome, Data: []byte(`{"request_id":"b","ts":191000,"type":"click"}`)},
+	}
+	for name, renamed := range map[string]string{"left out": "", "renamed": "mobile"} {
+		t.Run(name, func(t *testing.T) {
+			w := mixed(slices.Clone(messages)...)
+			w.decoder = &jsonevent.Decoder{}
+			w.runWith(t, w.feeds())
+			if l := w.final.Progress.Ledger.Kinds[events.KindOutcome]; l.Pending != 1 || len(w.out.Commits) != 0 {
+				t.Fatalf("the test needs an outcome that is pending, and no commit: %+v", l)
+			}
+			w.Logs = mixed(append(slices.Clone(messages),
+				events.Message{Data: []byte(`request={"heartbeat":900000}|outcome={"heartbeat":900000}`)},
+				events.Message{Feed: 1, Kind: events.KindOutcome, Data: []byte(`{"heartbeat":900000}`)})...).Logs
+			w.runWith(t, w.without(renamed))
+			if rows := w.out.Latest(time.Hour); len(rows) != 1 || !positive(rows[0].Cells[0]) {
+				t.Errorf("the rows are %+v, want that b was clicked", rows)
+			}
+		})
+	}
+}

@@ -61,7 +61,7 @@ func (e *Engine) reconfigure(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	e.o.Log.Info("the configuration changed: rebuilding the state from the log; it applies to requests that close from here on")
 	var err error
 	if r.Number > 0 {
-		err = e.holdsWhatWasRead(ctx, cut, &before.Progress)
+		err = e.holdsWhatWasRead(ctx, cut.Progress.Inputs, &cut.Progress.Ledger, &before.Progress)
 	}
 	if err == nil {
 		err = e.rebuild(ctx, cut, r, true)
@@ -91,7 +91,7 @@ var errDeclaredLost = errors.New("messages that a rebuild would read were declar
 // lacking is what a log lacks, if an error is about that; else nothing. The errors
 // of sources say it of themselves.
 func lacking(err error) string {
-	if errors.Is(err, errDeclaredLost) || errors.Is(err, errReadGone) {
+	if errors.Is(err, errDeclaredLost) {
 		return err.Error()
 	}
 	if of, ok := errors.AsType[interface {
@@ -105,17 +105,21 @@ func lacking(err error) string {
 
 // beginAgain reads the log from where reading it began, with no commit made yet.
 func (e *Engine) beginAgain(ctx context.Context) error {
-	begun := e.checkpoint.From
-	if err := e.sameInputs(begun); err != nil {
+	if err := e.sameInputs(e.checkpoint.From); err != nil {
 		return err
 	}
-	if err := e.lacksRetired(begun, e.checkpoint.Progress.Inputs); err != nil {
+	begun, read := e.withNew(e.checkpoint.From), e.checkpoint.Progress
+	read.Inputs = e.withNew(read.Inputs)
+	if err := e.lacksRetired(begun, read.Inputs); err != nil {
 		return err
 	}
 	for i := range begun {
 		if first := e.o.Inputs[i].First; first > max(begun[i].Next, 1) {
 			return &TrimmedError{Input: begun[i].Input, First: first, Need: begun[i].Next}
 		}
+	}
+	if err := e.holdsWhatWasRead(ctx, begun, &joiner.Ledger{}, &read); err != nil {
+		return err
 	}
 	if err := e.o.Store.Reset(); err != nil {
 		return err

@@ -3,36 +3,53 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-// errReadGone says that the log lacks messages that were read after the last commit.
-var errReadGone = errors.New("the log no longer holds all messages that were read after the last commit")
+// ReadGoneError says that the log lacks events that a state has read since the last commit, or since the
+// beginning if there is none.
+type ReadGoneError struct{ Read, Found int64 }
 
-// holdsWhatWasRead checks that the log still has what a state read beyond the last
-// commit: a rebuilt state stands at that commit, and reads it again. Events are
-// counted, since a log with others' messages in it has holes that say nothing.
-func (e *Engine) holdsWhatWasRead(ctx context.Context, cut *joiner.Cut, state *joiner.Progress) error {
-	want := eventsRead(&state.Ledger) - eventsRead(&cut.Progress.Ledger)
+// Incomplete is as of a TrimmedError.
+func (e *ReadGoneError) Incomplete() string {
+	return fmt.Sprintf("of %d events that were read since the last commit it gives %d", e.Read, e.Found)
+}
+
+// Error implements error.
+func (e *ReadGoneError) Error() string {
+	return fmt.Sprintf("the state does not fit, and cannot be rebuilt from the log: %s. Put back what is gone: messages, or "+
+		"an input that is left out of the configuration; or begin anew with other state and output directories", e.Incomplete())
+}
+
+// Refusal reports that a person has to decide.
+func (e *ReadGoneError) Refusal() bool { return true }
+
+// holdsWhatWasRead checks that the log still gives what a state has read from some positions on, where the books were
+// such: a rebuilt state stands there, and reads it again. Events are counted, since a log with others' messages in it
+// has holes that say nothing; an input that is left out is such a hole.
+func (e *Engine) holdsWhatWasRead(ctx context.Context, from []events.Position, books *joiner.Ledger,
+	state *joiner.Progress) error {
+	want := eventsRead(&state.Ledger) - eventsRead(books)
 	if want == 0 {
 		return nil
 	}
 	got := int64(0)
-	for i := range cut.Progress.Inputs {
-		if state.Inputs[i].Created != cut.Progress.Inputs[i].Created {
-			return errReadGone // what was read before is in another stream
+	for i := range from {
+		if state.Inputs[i].Created != from[i].Created {
+			return &ReadGoneError{Read: want, Found: got} // what was read before is in another stream
 		}
-		n, err := e.countBetween(ctx, i, cut.Progress.Inputs[i], state.Inputs[i])
+		n, err := e.countBetween(ctx, i, from[i], state.Inputs[i])
 		if err != nil {
 			return err
 		}
 		got += n
 	}
 	if got != want {
-		return errReadGone
+		return &ReadGoneError{Read: want, Found: got}
 	}
 	return nil
 }

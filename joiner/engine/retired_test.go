@@ -68,6 +68,45 @@ func TestRetiredInputThatWasAdded(t *testing.T) {
 	}
 }
 
+// TestRetiredBeforeTheFirstCommit adds an input and takes it out again before anything is committed, with and without
+// a configuration that changes besides: what was read of it counts.
+func TestRetiredBeforeTheFirstCommit(t *testing.T) {
+	for _, hash := range []string{"rules", "other rules"} {
+		t.Run(hash, func(t *testing.T) {
+			h := enginetest.Lines(oneLabel())
+			h.Request(0, "a")
+			h.End()
+			w := newWorld(1, h, enginetest.Layout{Inputs: 2, Messages: 1, Batches: 1})
+			whole := w.Logs
+			w.Logs = [][]events.Batch{whole[0][:1], nil}
+			if err := w.run(); err != nil {
+				t.Fatal(err)
+			}
+			w.Logs = append(w.Logs, clickOf(&h, "a", time.Minute))
+			if err := w.run(); err != nil {
+				t.Fatal(err)
+			}
+			at := w.final.Progress.Inputs[2]
+			if len(w.out.Commits) > 0 || at.Next != 2 {
+				t.Fatal("the test needs a click that is in no commit")
+			}
+			w.Logs, w.hash = whole, hash
+			if err := w.retiring(at); err != nil {
+				t.Fatal(err)
+			}
+			if rows := w.latest(); rows[[2]string{"a", ""}].Cells[0].Value != 1 {
+				t.Errorf("the rows are %v, want that a was clicked", rows)
+			}
+		})
+	}
+}
+
+// clickOf is a log with a click of a request.
+func clickOf(h *enginetest.History, id string, at time.Duration) []events.Batch {
+	return []events.Batch{{ReadThrough: events.MinTime, Messages: []events.Message{{Kind: events.KindOutcome, Seq: 1, Stored: h.At(at),
+		Data: fmt.Appendf(nil, `{"request_id":%q,"ts":%d,"type":"click"}`, id, h.At(at))}}}}
+}
+
 // names reports whether an event of a log names a request.
 func names(log []events.Batch, id string) bool {
 	return slices.ContainsFunc(log, func(b events.Batch) bool {

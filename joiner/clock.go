@@ -16,8 +16,7 @@ type Clock struct {
 	// ReadThrough is the time before which every event of a kind is proven read; MinTime if
 	// nothing is. Where a kind has several sources, it is the least of theirs.
 	ReadThrough [events.Kinds]events.Time `json:"Proven"`
-	// Sources tells the sources apart, as soon as some kind has several. It is empty
-	// as long as each kind has had one: then Seen and ReadThrough say it all.
+	// Sources tells the sources apart. It is empty until Fit was told of them.
 	Sources []SourceClock `json:",omitempty"`
 }
 
@@ -28,6 +27,9 @@ type SourceClock struct {
 	Seen        [events.Kinds]events.Time
 	ReadThrough [events.Kinds]events.Time `json:"Proven"`
 }
+
+// Brings reports whether a source brings events of any kind; one that is retired does not.
+func (s *SourceClock) Brings() bool { return s.Kinds != [events.Kinds]bool{} }
 
 // NewClock returns a clock that has seen nothing.
 func NewClock() Clock {
@@ -52,24 +54,20 @@ func (c *Clock) Clone() Clock {
 }
 
 // Fit makes the clock one of the given sources, whose clocks are ignored. A source that
-// is known stays where it is. One that is not begins where its kind had come to, so that
+// is known of a kind stays where it is. One that is not begins where its kind had come to, so that
 // no watermark goes back; from there on it has to be heard of itself.
 //
-// Sources that were told apart once stay so, even where each kind has one again: what is
-// known of the kind is of sources, too, that are none any more.
+// They are told apart, too, where each kind has one: what is known of the kind may be of another that was there before.
 func (c *Clock) Fit(sources []SourceClock, lateness time.Duration) {
-	if len(c.Sources) == 0 && !c.several(sources) {
-		return
-	}
 	fitted := make([]SourceClock, len(sources))
 	for i, s := range sources {
+		at := slices.IndexFunc(c.Sources, func(old SourceClock) bool { return old.Name == s.Name })
 		for k := range s.Seen {
+			if at >= 0 && c.Sources[at].Kinds[k] {
+				s.Seen[k], s.ReadThrough[k] = c.Sources[at].Seen[k], c.Sources[at].ReadThrough[k]
+				continue
+			}
 			s.Seen[k], s.ReadThrough[k] = events.MinTime, c.Source(events.Kind(k), lateness)
-		}
-		if at := slices.IndexFunc(c.Sources, func(old SourceClock) bool { return old.Name == s.Name }); at >= 0 {
-			kinds := s.Kinds
-			s = c.Sources[at]
-			s.Kinds = kinds
 		}
 		fitted[i] = s
 	}
@@ -77,19 +75,6 @@ func (c *Clock) Fit(sources []SourceClock, lateness time.Duration) {
 	for k := range events.Kind(events.Kinds) {
 		c.ReadThrough[k] = max(c.ReadThrough[k], c.leastRead(k))
 	}
-}
-
-// several reports whether some kind has more than one source.
-func (c *Clock) several(sources []SourceClock) bool {
-	var of [events.Kinds]int
-	for i := range sources {
-		for k, has := range sources[i].Kinds {
-			if has {
-				of[k]++
-			}
-		}
-	}
-	return slices.Max(of[:]) > 1
 }
 
 // Observe records an event or heartbeat of a kind that has one source.

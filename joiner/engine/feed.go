@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"iter"
+	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jsonevent"
@@ -16,6 +17,9 @@ func FeedName(input, log string) string {
 	}
 	return input + " (" + log + ")"
 }
+
+// isOfLog reports whether a feed of this name is one of a log.
+func isOfLog(name, log string) bool { return name == log || strings.HasSuffix(name, " ("+log+")") }
 
 // countFeeds finds out which place the feeds have among all.
 func (e *Engine) countFeeds() {

@@ -12,18 +12,26 @@ import (
 // others and are none any more: the stream is read again, but not for them.
 type LeftOutError struct {
 	Inputs []string
-	Lacks  int64 // events
+	Lacks  int64 // events; 0: the state that is gone may have read more than the commits
+}
+
+// what is what is lacking.
+func (e *LeftOutError) what() string {
+	if e.Lacks == 0 {
+		return "the events that were read after the last commit"
+	}
+	return fmt.Sprintf("%d events", e.Lacks)
 }
 
 // Incomplete is as of a TrimmedError.
 func (e *LeftOutError) Incomplete() string {
-	return fmt.Sprintf("%d events of the inputs %q, which are left out of the configuration, are needed", e.Lacks, e.Inputs)
+	return fmt.Sprintf("%s of the inputs %q, which are left out of the configuration, are needed", e.what(), e.Inputs)
 }
 
 // Error implements error.
 func (e *LeftOutError) Error() string {
-	return fmt.Sprintf("the state is gone or does not fit, and it is rebuilt from the log, of which %d events are not read any more: "+
-		"the inputs %q are left out of the configuration. Put them back until the joiner has started", e.Lacks, e.Inputs)
+	return fmt.Sprintf("the state is gone or does not fit, and it is rebuilt from the log, of which %s are not read any more: "+
+		"the inputs %q are left out of the configuration. Put them back until the joiner has started", e.what(), e.Inputs)
 }
 
 // Refusal reports that a person has to decide.
@@ -57,6 +65,34 @@ func (e *Engine) leftOut(from []events.Position, cut *joiner.Cut) (names []strin
 func (e *Engine) lacksLeftOut(left []string, want int64) error {
 	if read := eventsRead(e.ledger()); len(left) > 0 && read < want && !e.lacking {
 		return &LeftOutError{Inputs: left, Lacks: want - read}
+	}
+	return nil
+}
+
+// leftPast is a *LeftOutError if the state that is gone may have read more of inputs than its last commit, and they are
+// left out: only a commit that was made without them says that no more was read. A stream that has as many new inputs
+// instead has them under other names, as far as can be told.
+func (e *Engine) leftPast(cut *joiner.Cut) error {
+	brings := func(list []joiner.SourceClock, name string) bool {
+		return slices.ContainsFunc(list, func(s joiner.SourceClock) bool { return s.Name == name && s.Brings() })
+	}
+	now, before := e.sources(), cut.Progress.Clock.Sources
+	for i := range e.o.Inputs {
+		var left []string
+		anew := 0
+		for _, s := range now {
+			if isOfLog(s.Name, e.o.Inputs[i].Name) && !brings(before, s.Name) {
+				anew++
+			}
+		}
+		for _, s := range before {
+			if isOfLog(s.Name, e.o.Inputs[i].Name) && s.Brings() && !brings(now, s.Name) {
+				left = append(left, s.Name)
+			}
+		}
+		if len(left) > anew {
+			return &LeftOutError{Inputs: left}
+		}
 	}
 	return nil
 }

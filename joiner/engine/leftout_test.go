@@ -117,3 +117,79 @@ func TestInputLeftOutBeforeTheFirstCommit(t *testing.T) {
 		})
 	}
 }
+
+// TestInputLeftOutPastTheLastCommit loses a state that has read more of such an input than the last commit.
+func TestInputLeftOutPastTheLastCommit(t *testing.T) {
+	messages := []events.Message{
+		{Data: []byte(`request={"request_id":"a","ts":1000}|request={"request_id":"b","ts":190000}`)},
+		{Data: []byte(`request={"heartbeat":200000}|outcome={"heartbeat":200000}`)},
+		{Feed: 1, Kind: events.KindOutcome, Data: []byte(`{"request_id":"b","ts":191000,"type":"click"}`)},
+	}
+	w := mixed(messages...)
+	w.decoder = &jsonevent.Decoder{}
+	log := w.Logs[0][0]
+	w.Logs[0] = []events.Batch{{Messages: log.Messages[:2], ReadThrough: events.MinTime}, {ReadThrough: events.Time(180 * time.Second)}}
+	w.runWith(t, w.feeds())
+	w.Logs[0] = []events.Batch{log}
+	w.runWith(t, w.feeds())
+	if l := w.final.Progress.Ledger.Kinds[events.KindOutcome]; l.Pending != 1 || len(w.out.Commits) != 1 {
+		t.Fatalf("the test needs a commit, and an outcome that is in none: %+v, %d commits", l, len(w.out.Commits))
+	}
+	for name, c := range map[string]struct {
+		renamed string
+		runs    bool
+	}{"left out": {"", false}, "renamed": {"mobile", true}} {
+		t.Run(name, func(t *testing.T) {
+			w.fs = vfs.NewCrashableMem()
+			st, err := w.open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer st.Close()
+			o := w.options(st, -1)
+			w.without(c.renamed)(&o)
+			err = engine.New(o).Run(context.Background())
+			if left := (*engine.LeftOutError)(nil); c.runs && err != nil || !c.runs && !errors.As(err, &left) {
+				t.Errorf("it runs with %v", err)
+			}
+		})
+	}
+}
+
+// TestInputReplacedInItsStream puts an input of outcomes in the place of the only one there was, in the same stream.
+func TestInputReplacedInItsStream(t *testing.T) {
+	feeds := func(w *world, name string, hash string, read func(*events.Message) bool) func(*engine.Options) {
+		return func(o *engine.Options) {
+			var log []events.Batch
+			for _, b := range w.Logs[0] {
+				b.Messages = slices.DeleteFunc(slices.Clone(b.Messages), func(m events.Message) bool { return !read(&m) })
+				log = append(log, b)
+			}
+			o.RulesHash = hash
+			o.Inputs = []engine.Input{{Name: "log0", Created: 1, Kinds: []events.Kind{events.KindRequest, events.KindOutcome}, Feeds: []engine.Feed{
+				{Name: "web", Kinds: []events.Kind{events.KindRequest}}, {Name: name, Kinds: []events.Kind{events.KindOutcome}},
+			}, Open: memory.Log(log).Open}}
+		}
+	}
+	click := func(data string) events.Message {
+		return events.Message{Feed: 1, Kind: events.KindOutcome, Data: []byte(data)}
+	}
+	messages := []events.Message{
+		{Data: []byte(`{"request_id":"a","ts":1000}`)},
+		{Data: []byte(`{"request_id":"b","ts":190000}`)},
+		click(`{"request_id":"b","ts":191000,"type":"click"}`),
+		{Data: []byte(`{"heartbeat":200000}`)}, click(`{"heartbeat":200000}`),
+	}
+	w := mixed(slices.Clone(messages)...)
+	w.decoder = &jsonevent.Decoder{}
+	w.runWith(t, feeds(w, "clicks", "rules", func(*events.Message) bool { return true }))
+	if len(w.out.Commits) != 1 {
+		t.Fatal("the test needs a commit")
+	}
+	w.Logs = mixed(append(messages, events.Message{Data: []byte(`{"heartbeat":900000}`)}, click(`{"heartbeat":900000}`))...).Logs
+	w.runWith(t, feeds(w, "taps", "other rules", func(m *events.Message) bool { return m.Feed == 0 || m.Seq > 5 }))
+	rows := w.out.Latest(time.Hour)
+	if len(rows) != 2 || rows[1].RequestID != "b" || !positive(rows[1].Cells[0]) {
+		t.Errorf("the rows are %+v, want that b was clicked", rows)
+	}
+}

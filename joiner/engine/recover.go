@@ -221,6 +221,11 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 	if err := e.lacksRetired(from, until); err != nil {
 		return err
 	}
+	if !whole {
+		if err := e.lacksPast(cut); err != nil {
+			return err
+		}
+	}
 	for i := range from {
 		if leapt[i] {
 			until[i] = from[i] // nothing of what was read is left, or it cannot be told from what came later
@@ -243,7 +248,10 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 	e.enter(modeRebuild)
 	err = e.join(ctx, until)
 	if errors.Is(err, io.EOF) {
-		err = errors.Join(e.lacksLeftOut(left, want), e.attributeRebuilt(ctx, cut))
+		if err = e.lacksLeftOut(left, want); err == nil && !whole {
+			err = e.leftPast(cut)
+		}
+		err = errors.Join(err, e.attributeRebuilt(ctx, cut))
 	}
 	e.enter(was)
 	e.pace = nil

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // Retired is an input that was read up to a position and is none any more: positions keep
@@ -30,20 +32,29 @@ func (endedLog) Close() error { return nil }
 
 // RetiredError says that a state has to be rebuilt from a stream that is no input any more.
 type RetiredError struct {
-	Input      string
-	Need, Read uint64 // the messages from Need on, before Read
+	Input string
+	Need  uint64 // messages from here on
+	Read  uint64 // up to here; 0: the state that is gone may have read more than the commits
+}
+
+// what is what is needed of the stream.
+func (e *RetiredError) what() string {
+	if e.Read == 0 {
+		return fmt.Sprintf("the messages from %d on, as far as they were read after the last commit,", e.Need)
+	}
+	return fmt.Sprintf("messages %d to %d", e.Need, e.Read)
 }
 
 // Incomplete is as of a TrimmedError.
 func (e *RetiredError) Incomplete() string {
-	return fmt.Sprintf("messages %d to %d of stream %q, which is in inputs.retired, are needed", e.Need, e.Read, e.Input)
+	return fmt.Sprintf("%s of stream %q, which is in inputs.retired, are needed", e.what(), e.Input)
 }
 
 // Error implements error.
 func (e *RetiredError) Error() string {
-	return fmt.Sprintf("the state is gone or does not fit, and it is rebuilt from the log, of which messages %d to %d are in stream %q, which is in inputs.retired. "+
+	return fmt.Sprintf("the state is gone or does not fit, and it is rebuilt from the log, of which %s are in stream %q, which is in inputs.retired. "+
 		"Put its input back into the configuration, and take it out of inputs.retired, until the joiner has started; "+
-		"if the stream is gone, labeljoin gap log --yes goes on without it then", e.Need, e.Read, e.Input)
+		"if the stream is gone, labeljoin gap log --yes goes on without it then", e.what(), e.Input)
 }
 
 // Refusal reports that a person has to decide.
@@ -55,6 +66,19 @@ func (e *Engine) lacksRetired(from, until []events.Position) error {
 	for i := range e.o.Inputs {
 		if e.o.Inputs[i].retired && (from[i].Next != until[i].Next || from[i].Skip != until[i].Skip) {
 			return &RetiredError{Input: from[i].Input, Need: from[i].Next, Read: max(until[i].Next, 1) - 1}
+		}
+	}
+	return nil
+}
+
+// lacksPast returns a *RetiredError if the state that is gone may have read more of an input that is retired than its
+// last commit: only a commit that was made without the input says that no more was read.
+func (e *Engine) lacksPast(cut *joiner.Cut) error {
+	for i := range e.o.Inputs {
+		in := &e.o.Inputs[i]
+		known := slices.ContainsFunc(cut.Progress.Clock.Sources, func(s joiner.SourceClock) bool { return s.Name == in.Name && !s.Brings() })
+		if in.retired && !known {
+			return &RetiredError{Input: in.Name, Need: in.First}
 		}
 	}
 	return nil

@@ -101,6 +101,59 @@ func TestRetiredBeforeTheFirstCommit(t *testing.T) {
 	}
 }
 
+// TestRetiredInputReadPastTheLastCommit loses a state that has read more of an input than the last commit: whether it
+// has, no one knows any more, so the input is needed until a commit was made without it.
+func TestRetiredInputReadPastTheLastCommit(t *testing.T) {
+	h := enginetest.Lines(oneLabel())
+	h.Request(0, "a")
+	h.Click(time.Minute, "a")
+	h.Heartbeats(40 * time.Minute)
+	h.Request(41*time.Minute, "b")
+	open := len(h.Events)
+	for n := range 6 {
+		h.Heartbeats(time.Duration(n+2) * time.Hour)
+	}
+	h.End()
+	w := newWorld(1, h, enginetest.Layout{Inputs: 2, Messages: 1, Batches: 1})
+	w.Roll = engine.Roll{}
+	whole := append(w.Logs, clickOf(&h, "b", 42*time.Minute))
+	w.Logs = append(upTo(whole[:2], h.Events[open-1].At), []events.Batch{{ReadThrough: h.At(45 * time.Minute)}})
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	cut, _, any := w.out.Last()
+	committed := cut.Progress.Inputs[2]
+	w.Logs[2] = append(w.Logs[2], whole[2]...)
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	at := w.final.Progress.Inputs[2]
+	if !any || len(w.out.Commits) != 1 || committed.Next != 1 || at.Next != 2 {
+		t.Fatalf("the test needs a click that is read and in no commit: %+v", at)
+	}
+
+	kept := w.fs
+	w.fs, w.Logs = vfs.NewCrashableMem(), whole
+	var needs *engine.RetiredError
+	if err := w.retiring(committed); !errors.As(err, &needs) || needs.Input != "log2" {
+		t.Fatalf("without a state it runs with %v, want that log2 is needed", err)
+	}
+	w.fs = kept
+	for n := range 6 { // with a commit in each hour
+		w.Logs = append(upTo(whole[:2], h.At(time.Duration(n+2)*time.Hour+time.Minute)), nil)
+		if err := w.retiring(at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if rows := w.latest(); rows[[2]string{"b", ""}].Cells[0].Value != 1 {
+		t.Errorf("the rows are %v, want that b was clicked", rows)
+	}
+	w.fs = vfs.NewCrashableMem() // the commits since then say that it was retired
+	if err := w.retiring(at); err != nil {
+		t.Errorf("without a state it runs with %v, when all that was read of log2 is forgotten", err)
+	}
+}
+
 // clickOf is a log with a click of a request.
 func clickOf(h *enginetest.History, id string, at time.Duration) []events.Batch {
 	return []events.Batch{{ReadThrough: events.MinTime, Messages: []events.Message{{Kind: events.KindOutcome, Seq: 1, Stored: h.At(at),

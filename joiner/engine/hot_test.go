@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"iter"
+	"sync"
 	"testing"
 	"time"
 
@@ -330,5 +331,37 @@ func TestBrokenRebuildLeavesNothingAtHand(t *testing.T) {
 	checkBooks(t, w)
 	if r := w.latest()[[2]string{"r", ""}]; len(r.Cells) != 1 || r.Cells[0].Value != 1 {
 		t.Errorf("the label is %v, want 1", r.Cells)
+	}
+}
+
+// TestNothingAtHandOfWhatACommitHas has many outcomes that have waited too long, and a copy of one that comes while
+// the commit is staged which counts them as orphans: it is an orphan too, and no copy of what is counted already.
+func TestNothingAtHandOfWhatACommitHas(t *testing.T) {
+	h := enginetest.Lines(oneLabel())
+	h.Request(0, "other")
+	views(&h, time.Minute)
+	h.Heartbeats(10 * time.Hour)
+	before := len(h.Events)
+	h.Event(events.KindOutcome, 10*time.Hour, `{"request_id":"r","ts":%d,"type":"view","outcome_id":"v0"}`, h.At(time.Minute))
+	h.Click(10*time.Hour, "last")
+	h.End()
+	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
+	w.Roll = engine.Roll{Rows: 1, Interval: time.Hour}
+	staged := make(chan struct{})
+	p := &putting{left: hotViews + 1, done: make(chan struct{})} // the last one waits, too
+	once := sync.OnceFunc(func() { close(staged) })
+	w.out.Fail = func(uint64, bool) error {
+		once()
+		<-p.done
+		return nil
+	}
+	w.source = func(s engine.Source, _ events.Position) engine.Source {
+		return &waiting{Source: s, may: staged, atOnce: before}
+	}
+	w.runPutting(t, p)
+	checkBooks(t, w)
+	disposed := w.final.Progress.Ledger.Kinds[events.KindOutcome].Disposed
+	if disposed[joiner.DispositionOrphan] != hotViews+2 || disposed[joiner.DispositionDuplicate] != 0 {
+		t.Errorf("%v, want %d orphans and no copy", disposed, hotViews+2)
 	}
 }

@@ -18,8 +18,8 @@ func FeedName(input, log string) string {
 	return input + " (" + log + ")"
 }
 
-// isOfLog reports whether a feed of this name is one of a log.
-func isOfLog(name, log string) bool { return name == log || strings.HasSuffix(name, " ("+log+")") }
+// IsOfLog reports whether a feed of this name is one of a log.
+func IsOfLog(name, log string) bool { return name == log || strings.HasSuffix(name, " ("+log+")") }
 
 // countFeeds finds out which place the feeds have among all.
 func (e *Engine) countFeeds() {

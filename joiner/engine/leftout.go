@@ -81,12 +81,12 @@ func (e *Engine) leftPast(cut *joiner.Cut) error {
 		var left []string
 		anew := 0
 		for _, s := range now {
-			if isOfLog(s.Name, e.o.Inputs[i].Name) && !brings(before, s.Name) {
+			if IsOfLog(s.Name, e.o.Inputs[i].Name) && !brings(before, s.Name) {
 				anew++
 			}
 		}
 		for _, s := range before {
-			if isOfLog(s.Name, e.o.Inputs[i].Name) && s.Brings() && !brings(now, s.Name) {
+			if IsOfLog(s.Name, e.o.Inputs[i].Name) && s.Brings() && !brings(now, s.Name) {
 				left = append(left, s.Name)
 			}
 		}

@@ -138,6 +138,7 @@ func (d *Dump) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	partition.TellRetired(d.Talk, d.Config, "what a joiner has read of it before is not copied, so labels that it decided may differ in a replay")
 	d.files = newFiles(d.Dir)
 	d.report = Report{Version: 1, Name: d.Config.Name}
 	if err := d.readStreams(ctx, s); err != nil {

@@ -236,6 +236,20 @@ func TestRowsAreThoseOfLive(t *testing.T) {
 	}
 }
 
+// TestRetiredIsTold: a dump, which a replay of streams makes as well, says that a retired stream is not in it.
+func TestRetiredIsTold(t *testing.T) {
+	w := newWorld(t)
+	w.cfg.Inputs.Retired = []string{"taps"}
+	w.histories()
+	talk := new(bytes.Buffer)
+	if err := (&dump.Dump{Config: w.cfg, Dir: filepath.Join(w.dir, "dumped"), Talk: talk}).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(talk.String(), "stream taps is in inputs.retired and is not read") {
+		t.Errorf("it does not say that taps is not copied: %s", talk)
+	}
+}
+
 // TestFrom begins to read later: by time, by sequence, and where messages have gone.
 func TestFrom(t *testing.T) {
 	w := newWorld(t)

@@ -2,9 +2,11 @@ package partition
 
 import (
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
@@ -25,6 +27,14 @@ func InPlace(inputs []engine.Input, before []events.Position, retired []string) 
 		}
 	}
 	return append(list, inputs...)
+}
+
+// TellRetired tells people of each stream that is in inputs.retired, so that a command does not read it, and what
+// follows from that.
+func TellRetired(to io.Writer, c *config.Config, follows string) {
+	for _, stream := range c.Inputs.Retired {
+		fmt.Fprintf(to, "stream %s is in inputs.retired and is not read: %s\n", stream, follows)
+	}
 }
 
 // withRetired is InPlace for the inputs of the configuration. It says which are retired.

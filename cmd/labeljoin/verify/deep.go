@@ -116,6 +116,14 @@ func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
 	if err != nil {
 		return err
 	}
+	left, after, err := d.leftOut(inputs)
+	if err != nil {
+		return err
+	}
+	d.began = max(d.began, after)
+	for _, name := range left {
+		fmt.Fprintf(d.talk, "input %s is left out of the configuration and is not read: only requests are compared that came when it was\n", name)
+	}
 	if s.Partition, err = partition.Open(vfs.Default, partition.ID{}, d.cfg, &rules, filepath.Join(d.scratch, "state"),
 		bucket.NewDir(vfs.Default, filepath.Join(d.scratch, "rows")), quiet); err != nil {
 		return err

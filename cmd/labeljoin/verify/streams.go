@@ -90,6 +90,45 @@ func (d *deep) beginning(inputs []engine.Input, known []created) ([]events.Posit
 	return from, nil
 }
 
+// leftOut lists the inputs that shared a stream with others and are none any more, and says from which requests on
+// no event of them counts.
+func (d *deep) leftOut(inputs []engine.Input) (names []string, from events.Time, err error) {
+	isLeft := func(name string) bool {
+		ofLog := false
+		for i := range inputs {
+			in := &inputs[i]
+			ofLog = ofLog || !in.IsRetired() && engine.IsOfLog(name, in.Name)
+			if slices.ContainsFunc(in.Feeds, func(f engine.Feed) bool { return engine.FeedName(f.Name, in.Name) == name }) {
+				return false
+			}
+		}
+		return ofLog
+	}
+	from = events.MinTime
+	before := false // the commit before has read one
+	for c, err := range d.archive.Commits() {
+		if err != nil {
+			return nil, 0, err
+		}
+		if before {
+			from = c.Cut.MaxEvent.Add(d.cfg.Join.ClockSkew.Std() + time.Microsecond)
+		}
+		before = false
+		for _, s := range c.Cut.Progress.Clock.Sources {
+			if !s.Brings() || !isLeft(s.Name) {
+				continue
+			}
+			if before = true; !slices.Contains(names, s.Name) {
+				names = append(names, s.Name)
+			}
+		}
+	}
+	if before {
+		from = events.MaxTime
+	}
+	return names, from, nil
+}
+
 // readable reports whether the streams are those of a commit's positions, and still
 // hold what comes from there on.
 func readable(at []events.Position, inputs []engine.Input, known []created) bool {

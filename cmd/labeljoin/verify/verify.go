@@ -94,6 +94,7 @@ func (v *Verification) rows(ctx context.Context, archive *export.Archive) (found
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	partition.TellRetired(v.Talk, v.Config, "only requests are compared that came when it was retired")
 	d := deep{cfg: v.Config, archive: archive, since: v.Since, scratch: scratch, talk: v.Talk}
 	return d.verify(ctx)
 }

@@ -135,3 +135,27 @@ func (w *silentWorld) restoreStream(name string) {
 		}
 	}
 }
+
+// testDeepLeftOut leaves an input out that shares its stream with others: what was made of it is not compared, and that
+// is said.
+func testDeepLeftOut(t *testing.T, b *rig) {
+	const app = "app: {kind: outcome, subject: ev.app, stream: ev}, "
+	w := newSilentWorld(t, b, strings.Replace(silentConfig, "inputs: {", "inputs: {"+app, 1))
+	c := b.start("run", "--config", w.config)
+	c.joins()
+	w.request("a")
+	w.publish("ev.app", "a", `,"type":"click"`)
+	w.closed(c, 1)
+	c.stop()
+	w.deep("with the app", 0, "1 rows of requests", "every row is what the log gives")
+	w.config = b.configureSilent(silentConfig)
+	c = b.start("run", "--config", w.config)
+	w.request("b")
+	w.closed(c, 2)
+	w.request("c")
+	w.closed(c, 3)
+	c.stop()
+	w.deep("without the app", 0, "input app (ev) is left out of the configuration", "every row is what the log gives")
+	w.config = b.configureSilent(strings.Replace(silentConfig, "inputs: {", "inputs: {retired: other, ", 1))
+	w.deep("with a retired stream", 0, "stream other is in inputs.retired and is not read")
+}

@@ -76,8 +76,8 @@ func (e *Engine) lacksRetired(from, until []events.Position) error {
 func (e *Engine) lacksPast(cut *joiner.Cut) error {
 	for i := range e.o.Inputs {
 		in := &e.o.Inputs[i]
-		known := slices.ContainsFunc(cut.Progress.Clock.Sources, func(s joiner.SourceClock) bool { return s.Name == in.Name && !s.Brings() })
-		if in.retired && !known {
+		ended := func(s joiner.SourceClock) bool { return s.Name == in.Name && !s.Brings() }
+		if in.retired && !slices.ContainsFunc(cut.Progress.Clock.Sources, ended) {
 			return &RetiredError{Input: in.Name, Need: in.First}
 		}
 	}

@@ -27,6 +27,16 @@ output: {roll: {interval: 100ms}}
 // code.
 func (b *rig) output(args ...string) (out string, code int) {
 	b.t.Helper()
+	out, talk, code := b.outputs(args...)
+	if code != 0 {
+		b.t.Logf("%s: %s", strings.Join(args, " "), talk)
+	}
+	return out, code
+}
+
+// outputs is output, with what the command says on stderr.
+func (b *rig) outputs(args ...string) (out, talk string, code int) {
+	b.t.Helper()
 	cmd := exec.Command(b.binary, args...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
@@ -34,10 +44,7 @@ func (b *rig) output(args ...string) (out string, code int) {
 	if _, exited := err.(*exec.ExitError); err != nil && !exited {
 		b.t.Fatal(err)
 	}
-	if cmd.ProcessState.ExitCode() != 0 {
-		b.t.Logf("%s: %s", strings.Join(args, " "), stderr.String())
-	}
-	return string(stdout), cmd.ProcessState.ExitCode()
+	return string(stdout), stderr.String(), cmd.ProcessState.ExitCode()
 }
 
 // testExplained asks why, in ten situations, beside the joiner and without it.

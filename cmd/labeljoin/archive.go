@@ -27,7 +27,7 @@ func archiveCommand() *cli.Command {
 				Usage: "`FILES` of outcomes; once for each; /dev/null: there are none (required without --events or --dump)"},
 			&cli.StringSliceFlag{Name: "events",
 				Usage: "`NAME=FILES` of an input of the configuration, which its mapping reads; once for each"},
-			&cli.StringSliceFlag{Name: "dump", Usage: "the logs that `labeljoin dump` wrote to `DIR`; once for each"},
+			&cli.StringSliceFlag{Name: "dump", Usage: "the logs in `DIR`, which labeljoin dump wrote; once for each"},
 			&cli.StringFlag{Name: "out", Value: defaultArchive, Usage: "write to `DIR`; it must not hold an archive yet"},
 			&cli.StringFlag{Name: "max-rejected", Value: "1%", Usage: "stop if a larger `SHARE` of a file's lines is rejected"},
 			&cli.BoolFlag{Name: "strict", Usage: "stop at the first event that is rejected and the first file that is damaged"},

@@ -34,7 +34,7 @@ func exportCommand() *cli.Command {
 			fromFlag(),
 			&cli.StringFlag{Name: "out", Usage: "write to `DIR` instead of export.dir"},
 			&cli.StringFlag{Name: "format", Usage: "parquet or tfrecord, instead of export.format"},
-			&cli.IntFlag{Name: "shards", Usage: "`N` files of each split, instead of export.shards"},
+			&cli.IntFlag{Name: "shards", Usage: "`N` files of each split", DefaultText: "export.shards"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "say what would be done, and write nothing"},
 			&cli.BoolFlag{Name: "wait", Usage: "wait until the day is complete"},
 			&cli.BoolFlag{Name: "partial",

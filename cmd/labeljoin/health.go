@@ -66,7 +66,7 @@ func windowCommand() *cli.Command {
 		Description: "Of the outcomes that decided a label: how late they came, what part a shorter window would not find, and whether\nthey still come when the window ends.",
 		Flags: append(rowFlags(),
 			&cli.StringFlag{Name: "label", Usage: "the `LABEL` (default: every one)"},
-			&cli.DurationFlag{Name: "window", Usage: "the window in use (default: the configuration's, or the longest delay)"},
+			&cli.DurationFlag{Name: "window", Usage: "the `WINDOW` in use, like 30m", DefaultText: "the configuration's, or the longest delay"},
 			&cli.BoolFlag{Name: "json", Usage: "as one JSON array"},
 		),
 		OnUsageError: onUsageError,

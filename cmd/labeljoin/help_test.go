@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/urfave/cli/v2"
+
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/labeltest"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
@@ -111,6 +113,32 @@ func TestHelp(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHelpOfFlags: each flag has one placeholder at most, and says one default at most: none
+// where it is off, or where its text says what happens without it.
+func TestHelpOfFlags(t *testing.T) {
+	var look func(path string, commands []*cli.Command)
+	look = func(path string, commands []*cli.Command) {
+		for _, command := range commands {
+			for _, f := range command.VisibleFlags() {
+				name := path + command.Name + " --" + f.Names()[0]
+				t.Run(name, func(t *testing.T) {
+					usage := f.(cli.DocGenerationFlag).GetUsage()
+					if strings.Count(usage, "`") > 2 {
+						t.Errorf("the first text in backticks is what the help writes after the flag, so there is one: %q", usage)
+					}
+					help := f.String()
+					nothing := regexp.MustCompile(`\(default: (false|0s?)\)`).MatchString(help)
+					if nothing || strings.Count(help, "(default") > 1 {
+						t.Errorf("it says %q", help)
+					}
+				})
+			}
+			look(path+command.Name+" ", command.Subcommands)
+		}
+	}
+	look("", newApp().Commands)
 }
 
 func codeOf(err error) int {

@@ -57,7 +57,7 @@ func retainCommand() *cli.Command {
 			"as a whole. The days that corrections can still change cannot be ended.",
 		Flags: []cli.Flag{
 			configFileFlag(),
-			&cli.IntFlag{Name: "days", Usage: "how many `DAYS` to keep (required)"},
+			&cli.IntFlag{Name: "days", Usage: "how many `DAYS` to keep", DefaultText: "none, so it is required"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "say what would be ended, and change nothing"},
 			&cli.BoolFlag{Name: "json", Usage: "print the result as JSON"},
 		},

@@ -46,7 +46,7 @@ func perform(ctx context.Context, app *cli.App, args []string) error {
 }
 
 func newApp() *cli.App {
-	return &cli.App{
+	app := &cli.App{
 		Name:        "labeljoin",
 		Usage:       "join requests and outcomes into labeled training data, exactly once",
 		Description: "Start with `labeljoin demo`, which needs nothing.\n\nExit codes:\n" + terminal.ExitCodesText(),
@@ -75,6 +75,20 @@ func newApp() *cli.App {
 		},
 		OnUsageError:   onUsageError,
 		ExitErrHandler: func(*cli.Context, error) {}, // execute prints errors, once
+	}
+	offUnlessGiven(app.Commands)
+	return app
+}
+
+// offUnlessGiven keeps the help from saying of every switch that it is off by default.
+func offUnlessGiven(commands []*cli.Command) {
+	for _, command := range commands {
+		for _, f := range command.Flags {
+			if a, ok := f.(*cli.BoolFlag); ok && !a.Value {
+				a.DisableDefaultText = true
+			}
+		}
+		offUnlessGiven(command.Subcommands)
 	}
 }
 

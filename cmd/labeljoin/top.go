@@ -24,7 +24,7 @@ func topCommand() *cli.Command {
 		Flags: []cli.Flag{
 			configFileFlag(),
 			&cli.DurationFlag{Name: "every", Value: 2 * time.Second, Usage: "how often, at least 100ms"},
-			&cli.IntFlag{Name: "times", Usage: "end after `N` times (default: never)"},
+			&cli.IntFlag{Name: "times", Usage: "end after `N` times", DefaultText: "never"},
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -101,6 +102,10 @@ func configFileFlag() cli.Flag {
 // configOf loads the configuration that a command line names.
 func configOf(c *cli.Context) (*config.Config, error) {
 	if path := c.String("config"); path != "-" {
+		info, err := os.Stat(path)
+		if err == nil && info.IsDir() {
+			return nil, &terminal.UsageError{Err: fmt.Errorf("%s is a directory, and a configuration is a file%s", path, namedOtherwise(c))}
+		}
 		return partition.LoadConfig(path)
 	}
 	cfg, err := config.Read("standard input", c.App.Reader)
@@ -108,6 +113,14 @@ func configOf(c *cli.Context) (*config.Config, error) {
 		return nil, err
 	}
 	return partition.CheckExpressions(cfg)
+}
+
+// namedOtherwise says how a command is told of a directory, if it reads outputs.
+func namedOtherwise(c *cli.Context) string {
+	if slices.ContainsFunc(c.Command.Flags, func(f cli.Flag) bool { return f.Names()[0] == "from" }) {
+		return ": an output is named with --from"
+	}
+	return ""
 }
 
 // initConfig writes the example, or a preset. Unless forced, it never replaces a file.
@@ -125,8 +138,7 @@ func initConfig(c *cli.Context, path string) error {
 	}
 	f, err := os.OpenFile(path, flags, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists: name another file, or replace it with labeljoin config init --force %s: %w", path,
-			path, err)
+		return &terminal.UsageError{Err: fmt.Errorf("%s exists: name another file, or replace it with --force", path)}
 	}
 	if err != nil {
 		return fmt.Errorf("write the configuration: %w", err)

@@ -2,13 +2,12 @@ package main
 
 import (
 	"bytes"
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 )
 
@@ -37,7 +36,7 @@ func TestConfigInitCheckPrint(t *testing.T) {
 	if err != nil || !strings.Contains(out, "labeljoin config check labeljoin.yaml") {
 		t.Fatalf("init says %q (%v)", out, err)
 	}
-	if _, err := runConfig(t, "init"); !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), "--force") {
+	if _, err := runConfig(t, "init"); codeOf(err) != terminal.ExitUsage || !strings.Contains(err.Error(), "--force") {
 		t.Errorf("init a second time gives %v", err)
 	}
 	if err := os.WriteFile("labeljoin.yaml", []byte("broken: [a, much longer text than the example has at its beginning"), 0o600); err != nil {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -48,6 +51,12 @@ func diffCommand() *cli.Command {
 			case c.NArg() != 2 && (len(labels) == 0 || c.NArg() != 1):
 				return &terminal.UsageError{Err: fmt.Errorf(
 					"%s takes two outputs, or one with --labels: labeljoin diff A B", c.Command.HelpName)}
+			}
+			for _, side := range c.Args().Slice() {
+				_, err := os.Stat(side)
+				if errors.Is(err, fs.ErrNotExist) && !strings.HasPrefix(side, "s3://") {
+					return &terminal.UsageError{Err: fmt.Errorf("there is no output and no file at %s", side)}
+				}
 			}
 			o := diff.Options{Ignore: c.StringSlice("ignore"), Examples: c.Int("examples")}
 			if !c.IsSet("ignore") {

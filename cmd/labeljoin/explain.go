@@ -20,7 +20,7 @@ func explainCommand() *cli.Command {
 		Flags:        []cli.Flag{configFileFlag(), &cli.BoolFlag{Name: "json", Usage: "as one JSON object"}},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			if c.NArg() != 1 {
+			if c.NArg() != 1 || c.Args().First() == "" {
 				return &terminal.UsageError{Err: errors.New("explain needs one REQUEST_ID; a configuration is given with --config FILE")}
 			}
 			cfg, err := configOf(c)

@@ -84,9 +84,12 @@ func printHelp(c *cli.Context, name string) error {
 		}
 	}
 	for _, command := range c.App.Commands {
-		known = append(known, command.Name)
+		if !command.Hidden {
+			known = append(known, command.Name)
+		}
 	}
 	slices.Sort(known)
+	known = slices.Compact(known) // config is a command and a topic
 	message := fmt.Sprintf("there is no command or topic %q", name)
 	if near := config.Nearest(name, known); near != "" {
 		message += fmt.Sprintf(": did you mean %s?", near)

@@ -48,13 +48,18 @@ func TestCommandLine(t *testing.T) {
 		{args: "gap remove 1", code: 2, says: "there is no output at"},
 		{args: "explain a b", code: 2, says: "one REQUEST_ID"},
 		{args: "test", code: 2, says: "name the test files"},
+		{args: "diff nothing labeled", code: 2, says: "there is no output and no file at nothing"},
+		{args: "diff --labels a,b nothing", code: 2, says: "there is no output and no file at nothing"},
+		{args: "view excel", code: 2, says: "takes one of datasets, duckdb"},
+		{args: "help frobnicate", code: 2, says: "there are archive, bench, compact, completion, conditions, config, days,"},
+		{args: "verify " + dir, code: 2, says: "an output is named with --from"},
 		{args: "export --date 2026-01-01 --format csv", code: 2, says: `--format is parquet or tfrecord, and not "csv"`},
 		{args: "export --date 2026-01-01 --shards 10001", code: 2, says: "--shards is from 0 to 10000, and not 10001"},
 		{args: "config check a.yaml b.yaml", code: 2, says: "takes one configuration, and there are 2"},
 		{args: "config init a.yaml b.yaml", code: 2, says: "writes one file"},
+		{args: "config init staging.yaml", code: 2, says: "staging.yaml exists: name another file, or replace it with --force"},
 		{args: "run a.yaml --config b.yaml", code: 2, says: "takes one configuration, and there are 2"},
 		{args: "run other.yaml", code: 2, says: "no configuration at other.yaml"},
-		{args: "verify " + dir, code: 2, says: "is a directory"},
 		{args: "run --config " + dir, code: 2, says: "is a directory"},
 		{args: "status staging.yaml", code: 1, says: "not running"},
 		{args: "status --json staging.yaml", code: 1, says: `"name": "staging"`},
@@ -75,7 +80,14 @@ func TestCommandLine(t *testing.T) {
 		{args: "replay --requests empty.jsonl --outcomes /dev/null --out r2 --gaps-of nothing", code: 2, says: "nothing"},
 		{args: "verify --out nothing", code: 2, says: "no output at nothing"},
 		{args: "verify --since monday", code: 2, says: "2026-11-23"},
-		{args: "demo --duration soon", code: 2, says: "soon"},
+		{args: "demo --duration soon", code: 2, says: `--duration "soon" is no length of time: write it like 90s or 30m`},
+		{args: "demo --duration 20", code: 2, says: `--duration "20" is no length of time`},
+		{args: "demo --rate 2x", code: 2, says: `--rate "2x" is no whole number`},
+		{args: "retain --days x", code: 2, says: `--days "x" is no whole number`},
+		{args: "bench live --outcomes x", code: 2, says: `--outcomes "x" is no number`},
+		{args: "status --json=maybe", code: 2, says: `--json is given without a value`},
+		{args: "status -x", code: 2, says: "has no flag -x"},
+		{args: "gap add --dry-run --from 2026-01-01T00:00:00Z --to 2026-01-02T00:00:00Z", code: 2, says: "there is no output at"},
 
 		// Help and version.
 		{args: "--version", code: 0, says: "labeljoin "},
@@ -101,6 +113,9 @@ func TestCommandLine(t *testing.T) {
 				t.Errorf("a wrong command line prints to standard output: %s", got.stdout)
 			}
 		})
+	}
+	if got := runMainWith(t, "", "explain", ""); got.code != 2 || !strings.Contains(got.stderr, "one REQUEST_ID") {
+		t.Errorf("explaining no id ends with %d and says %s", got.code, got.stderr)
 	}
 	for _, name := range []string{"state", "labeled"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -31,7 +32,7 @@ func viewCommand() *cli.Command {
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			if c.NArg() != 1 {
+			if c.NArg() != 1 || !slices.Contains(shards.Views(), c.Args().First()) {
 				return &terminal.UsageError{Err: fmt.Errorf("`labeljoin view` takes one of %s", strings.Join(shards.Views(), ", "))}
 			}
 			cfg, err := configOf(c)

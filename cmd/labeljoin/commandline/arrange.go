@@ -5,7 +5,9 @@ package commandline
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -128,7 +130,7 @@ func (l *line) read(rest []string) error {
 		}
 		flag := l.flagNamed(name)
 		if flag == nil {
-			return l.unknownFlag(name)
+			return l.unknownFlag(strings.TrimSuffix(arg, "="+value))
 		}
 		if takesValue(flag) && !assigned {
 			if len(rest) == 0 {
@@ -136,6 +138,9 @@ func (l *line) read(rest []string) error {
 			}
 			value, rest = rest[0], rest[1:]
 			assigned = true
+		}
+		if err := fits(flag, name, value, assigned); err != nil {
+			return err
 		}
 		if err := l.give(flag, value, assigned); err != nil {
 			return err
@@ -197,15 +202,40 @@ func (l *line) flagNamed(name string) cli.Flag {
 	return nil
 }
 
-func (l *line) unknownFlag(name string) error {
+// unknownFlag names a flag as it was written, with its hyphens.
+func (l *line) unknownFlag(written string) error {
 	known := []string{"help"}
 	for _, f := range l.flags {
 		known = append(known, f.Names()[0])
 	}
-	if near := config.Nearest(name, known); near != "" {
-		return fmt.Errorf("`%s` has no flag --%s; did you mean --%s?", l.name, name, near)
+	if near := config.Nearest(strings.TrimLeft(written, "-"), known); near != "" {
+		return fmt.Errorf("`%s` has no flag %s; did you mean --%s?", l.name, written, near)
 	}
-	return fmt.Errorf("`%s` has no flag --%s; it has --%s", l.name, name, strings.Join(known, ", --"))
+	return fmt.Errorf("`%s` has no flag %s; it has --%s", l.name, written, strings.Join(known, ", --"))
+}
+
+// fits refuses a value that a flag cannot have, in words that say how it is written.
+func fits(f cli.Flag, name, value string, assigned bool) (err error) {
+	wanted := ""
+	switch f.(type) {
+	case *cli.BoolFlag:
+		if assigned && value != "true" && value != "false" {
+			return fmt.Errorf("--%s is given without a value, and there is %q", name, value)
+		}
+	case *cli.IntFlag, *cli.IntSliceFlag:
+		wanted = "whole number"
+		_, err = strconv.Atoi(value)
+	case *cli.Float64Flag:
+		wanted = "number"
+		_, err = strconv.ParseFloat(value, 64)
+	case *cli.DurationFlag:
+		wanted = "length of time: write it like 90s or 30m"
+		_, err = time.ParseDuration(value)
+	}
+	if err != nil {
+		return fmt.Errorf("--%s %q is no %s", name, value, wanted)
+	}
+	return nil
 }
 
 // takesValue reports whether a flag is followed by a value.

@@ -13,17 +13,27 @@ import (
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-// Remove takes a gap back.
-func Remove(ctx context.Context, cfg *config.Config, id uint64, note string, out io.Writer) error {
+// written is the output of a configuration, which must be there.
+func written(ctx context.Context, cfg *config.Config) (bucket.Bucket, error) {
 	rows, err := place.Of(ctx, cfg, cfg.Output.Dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := rows.Present(); err != nil {
-		return &terminal.UsageError{Err: fmt.Errorf("there is no output at %s yet, and so no gap: %w", rows, err)}
+		return nil, &terminal.UsageError{Err: fmt.Errorf("there is no output at %s yet, and so no gap: %w", rows, err)}
+	}
+	return rows, nil
+}
+
+// Remove takes a gap back.
+func Remove(ctx context.Context, cfg *config.Config, id uint64, note string, out io.Writer) error {
+	rows, err := written(ctx, cfg)
+	if err != nil {
+		return err
 	}
 	archive, err := export.OpenArchive(rows, partition.Default)
 	if err != nil {
@@ -66,7 +76,7 @@ func DryRun(ctx context.Context, cfg *config.Config, gap events.Gap, out io.Writ
 	if err != nil {
 		return err
 	}
-	rows, err := place.Of(ctx, cfg, cfg.Output.Dir)
+	rows, err := written(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -152,7 +152,7 @@ func (t *describer) describeLabels(x *Explanation) {
 		for j := range t.rules.Labels {
 			l := labelDescription{ItemID: item, Label: t.rules.Labels[j].Name, Rule: t.cfg.Labels[j].Says(),
 				Value: valueOf(&row.Cells[j])}
-			l.Why = t.why(i, j) + t.kept(row, j) + t.provisional(row, item, j)
+			l.Why = t.why(i, j) + t.kept(row, j) + t.provisional(row, item, j) + t.former(row, item, j)
 			if t.open(row, j) {
 				l.Value = nil
 			}

@@ -217,11 +217,19 @@ func (x *Explanation) Print(to io.Writer) error {
 		w.Line("\nwritten")
 	}
 	for _, r := range x.Written {
-		w.Line("  %s row %d, commit %d (watermark %s): item %q, revision %d, %s", r.File, r.Row, r.Commit, r.Watermark,
-			r.ItemID, r.Revision, r.Reason)
+		w.Line("  %s row %d, commit %d (watermark %s): %srevision %d, %s", r.File, r.Row, r.Commit, r.Watermark,
+			itemOf(r.ItemID), r.Revision, r.Reason)
 	}
 	w.Line("\nwatermark %s (requests %s, outcomes %s)", x.Watermark.Joiner, x.Watermark.Request, x.Watermark.Outcome)
 	return w.Err
+}
+
+// itemOf names the item of a row; a row of a request without items has none.
+func itemOf(id string) string {
+	if id == "" {
+		return ""
+	}
+	return fmt.Sprintf("item %q, ", id)
 }
 
 // shareOf says how much of an outcome a request has.

@@ -3,7 +3,6 @@ package explain
 import (
 	"fmt"
 
-	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -14,13 +13,7 @@ func (t *describer) provisional(row *joiner.Row, item string, label int) string 
 	if l.Provisional == 0 || !t.open(row, label) {
 		return ""
 	}
-	var last *export.Row
-	for i := range t.rows {
-		if r := &t.rows[i]; r.ItemID == item && (last == nil || r.Revision >= last.Revision) {
-			last = r
-		}
-	}
-	from := t.report.Request.TS.Add(l.Provisional)
+	last, from := t.newest(item), t.report.Request.TS.Add(l.Provisional)
 	switch {
 	case t.report.Stats.Watermark <= from:
 		return fmt.Sprintf(" A row with its provisional value is written when the watermark passes %s.", from)

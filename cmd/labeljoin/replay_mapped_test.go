@@ -242,6 +242,10 @@ func TestReplayRoads(t *testing.T) {
 		{"no name", "write it NAME=FILES", []string{"--events", "csv"}},
 		{"rejected", "of --events clicks native.o were rejected",
 			[]string{"--requests", "native.r", "--events", "clicks=native.o"}},
+		{"what a mapping makes of it", "`labeljoin map --input clicks native.o` shows why: correct the mapping or the file",
+			[]string{"--requests", "native.r", "--events", "clicks=native.o"}},
+		{"read without its mapping", "--requests reads labeljoin's own format: name the files of an input with a mapping by --events impressions=FILES, --events both=FILES",
+			[]string{"--requests", "lines", "--outcomes", "native.o"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := runMain(t, append([]string{"replay", "--out", filepath.Join(t.TempDir(), "out")}, c.args...)...)

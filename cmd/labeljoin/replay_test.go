@@ -211,8 +211,13 @@ func TestReplayWantsEvidence(t *testing.T) {
 		})
 	}
 	t.Run("without --complete nothing is taken for a negative", func(t *testing.T) {
-		if got := runMain(t, "replay", "--requests", "r", "--outcomes", "empty", "--out", "incomplete"); got.code != 0 {
+		got := runMain(t, "replay", "--requests", "r", "--outcomes", "empty", "--out", "incomplete")
+		if got.code != 0 {
 			t.Errorf("ends with %d: %s", got.code, got.stderr)
+		}
+		if says := "200 of 200 rows have the reason incomplete: labels whose windows reach past the last outcome are null in them; " +
+			"--complete says that no outcome is missing after it"; !strings.Contains(got.stderr, says) {
+			t.Errorf("it does not say %q: %s", says, got.stderr)
 		}
 		for _, row := range clickedRows(t, "incomplete") {
 			if !strings.HasSuffix(row, "null incomplete") {

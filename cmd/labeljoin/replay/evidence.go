@@ -28,6 +28,7 @@ type evidence struct {
 	complete    bool                     // nothing is missing after the end of the logs
 	logs        *[events.Kinds]*logFiles // as they are being read
 	decoders    [events.Kinds]jsonevent.Decoder
+	mapped      [events.Kinds][]string // inputs of the configuration that have a mapping
 	talk        io.Writer
 
 	looked    bool     // at the beginnings of the files
@@ -138,8 +139,21 @@ func (v *evidence) judge(file logFile, r *rejectedLines) error {
 		return &EvidenceError{fmt.Sprintf("%s %s holds %ss: exchange the files", file.Flag, file.Path, other)}
 	}
 	return &EvidenceError{fmt.Sprintf("%d of %d lines of %s %s were rejected, the first in %s; "+
-		"more than --max-rejected (%s) would make negatives of outcomes that could not be read: mend the file, or raise --max-rejected",
-		r.lines, file.messages, file.Flag, file.Path, r.first, percent(v.maxRejected))}
+		"more than --max-rejected (%s) would make negatives of outcomes that could not be read: %s, or raise --max-rejected",
+		r.lines, file.messages, file.Flag, file.Path, r.first, percent(v.maxRejected), v.wayOut(&file, r))}
+}
+
+// wayOut says what to do about a file of which too much was rejected. If it is all of it, the file is perhaps of an
+// input that has a mapping.
+func (v *evidence) wayOut(file *logFile, r *rejectedLines) string {
+	if file.mapped {
+		return fmt.Sprintf("`labeljoin map --input %s %s` shows why: correct the mapping or the file", file.Input, file.Path)
+	}
+	if mapped := v.mapped[r.kind]; len(mapped) > 0 && r.lines == file.messages {
+		return fmt.Sprintf("%s reads labeljoin's own format: name the files of an input with a mapping by --events %s=FILES",
+			file.Flag, strings.Join(mapped, "=FILES, --events "))
+	}
+	return "correct the file"
 }
 
 // decided is asked when every row is decided, before any is committed.

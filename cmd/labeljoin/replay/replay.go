@@ -135,6 +135,14 @@ func (r *Replay) evidence() (*evidence, error) {
 		return nil, err
 	}
 	v.decoders = o.Decoders
+	for i := range r.Config.Inputs.List {
+		in := &r.Config.Inputs.List[i]
+		for kind := range v.mapped {
+			if !in.Native() && in.Brings(events.Kind(kind).String()) {
+				v.mapped[kind] = append(v.mapped[kind], in.Name)
+			}
+		}
+	}
 	return v, nil
 }
 

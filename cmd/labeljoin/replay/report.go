@@ -147,8 +147,10 @@ type report struct {
 	Replaced []export.DayChange          `json:"replaced,omitempty"`
 	Unknown  int64                       `json:"rows_of_no_request,omitempty"` // with --labels: they have null
 	LeftOut  int64                       `json:"rows_not_there,omitempty"`     // with --labels: positive, and in no day
-	Days     []dayReport                 `json:"days"`
-	Labels   []labelReport               `json:"labels"`
+	// Incomplete are the rows of which a label is null because the log ends before its window does.
+	Incomplete int64         `json:"rows_incomplete,omitempty"`
+	Days       []dayReport   `json:"days"`
+	Labels     []labelReport `json:"labels"`
 	// Fields are those that nothing here knows, by kind of event and name; OtherFields those of
 	// which no name was kept.
 	Fields      map[string]map[string]int64 `json:"unknown_fields,omitempty"`
@@ -216,6 +218,9 @@ func (r *Replay) reportOf(result *batch.Result, sink *rowSink, seen *evidence) *
 	}
 	for _, n := range slices.Sorted(maps.Keys(sink.days)) {
 		p.Days = append(p.Days, *sink.days[n])
+	}
+	for _, n := range sink.incomplete {
+		p.Incomplete += n
 	}
 	return p
 }
@@ -341,6 +346,10 @@ func (r *Replay) tell(p *report) error {
 	if p.LeftOut > 0 {
 		fmt.Fprintf(r.Talk, "\n%d rows with an outcome for these labels are not in the days, where a policy left them out: "+
 			"--replace writes them", p.LeftOut)
+	}
+	if p.Incomplete > 0 {
+		fmt.Fprintf(r.Talk, "\n%d of %d rows have the reason incomplete: labels whose windows reach past the last outcome are null in them; "+
+			"--complete says that no outcome is missing after it", p.Incomplete, p.Rows)
 	}
 	if !p.Written {
 		_, err := fmt.Fprintf(r.Talk, "\nnothing was written (--dry-run)\n")

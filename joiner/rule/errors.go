@@ -2,6 +2,7 @@ package rule
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -28,7 +29,7 @@ func (e *Error) Within() (expression string, line, column int) { return e.Source
 func (e *Error) Misuse() bool { return true }
 
 // reword says in the language's own terms what expr said in Go's.
-func reword(message string) string {
+func reword(source, message string) string {
 	if name, ok := strings.CutPrefix(message, "unknown name "); ok {
 		switch name {
 		case "position":
@@ -38,6 +39,10 @@ func reword(message string) string {
 				name)
 		case "user_id", "model", "model_version", "request_id":
 			return fmt.Sprintf("unknown name %q: the request has it: request.%s", name, name)
+		}
+		if known := Variables(); nearest(name, known) == "" {
+			return fmt.Sprintf("unknown name %q: a text is written in quotes, %q; of names there are %s", name, name,
+				strings.Join(known, ", "))
 		}
 		return unknown("name", name, Variables())
 	}
@@ -53,18 +58,46 @@ func reword(message string) string {
 	if kind, ok := strings.CutPrefix(message, "expected bool, but got "); ok {
 		return fmt.Sprintf("the condition must be true or false, but this is %s: compare it with something", kindOf(kind))
 	}
-	switch {
-	case strings.Contains(message, `unexpected token Operator("=")`):
-		return "a single = is no comparison: write =="
-	case strings.Contains(message, `unexpected token Identifier("AND")`),
-		strings.Contains(message, `unexpected token Identifier("OR")`):
-		return "AND and OR are written in small letters: and, or; or as && and ||"
-	case strings.Contains(message, `unexpected token Operator(",")`):
-		return "a list stands in brackets: type in [\"a\", \"b\"]"
-	case message == "unexpected token EOF":
-		return "the expression ends too early"
+	if mixed := regexp.MustCompile(`^invalid operation: (\S+) \(mismatched types (\w+) and (\w+)\)$`).FindStringSubmatch(message); mixed != nil {
+		return fmt.Sprintf("%s stands between %s and %s, which do not go together", mixed[1], kindOf(mixed[2]), kindOf(mixed[3]))
+	}
+	if token := regexp.MustCompile(`^unexpected token (\w+)(?:\("(.*)"\))?`).FindStringSubmatch(message); token != nil {
+		if said := unexpected(source, token[1], token[2]); said != "" {
+			return said
+		}
 	}
 	return strings.ToLower(message[:min(1, len(message))]) + message[min(1, len(message)):]
+}
+
+// unexpected says what to write in place of what other languages have; empty if it is nothing of that.
+func unexpected(source, kind, token string) string {
+	switch {
+	case kind == "EOF":
+		return "the expression ends too early"
+	case strings.Contains(source, "=~"):
+		return `a pattern is matched with matches: type matches "^a"`
+	case token == "=":
+		return "a single = is no comparison: write =="
+	case token == ">" && strings.Contains(source, "<>"):
+		return `"not equal" is written !=`
+	case token == ",":
+		return "a list stands in brackets: type in [\"a\", \"b\"]"
+	}
+	switch strings.ToLower(token) {
+	case "and", "or":
+		return "AND and OR are written in small letters: and, or; or as && and ||"
+	case "like":
+		return token + " is not part of the language: write startsWith, endsWith, contains or matches"
+	case "is":
+		return token + " is not part of the language: compare with nil, as in attrs.x != nil, or ask has_value"
+	}
+	if kind == "Identifier" && strings.Contains(source, "NOT ") {
+		return "NOT is written in small letters"
+	}
+	if token == "" {
+		return ""
+	}
+	return fmt.Sprintf("%q is not expected here", token)
 }
 
 // kindOf names a Go type as a reader of a configuration would.

@@ -160,7 +160,7 @@ func TestWhatIsNotInARow(t *testing.T) {
 		`user_id == "a"`:               `the request has it: request.user_id`,
 		`request.userid == "a"`:        `unknown name of the request "userid"; did you mean "user_id"? (at column 9 of the expression)`,
 		`item.colour == "a"`:           `unknown name of the item "colour"; there are features, item_id, position, score`,
-		`request.user_id == 3`:         `mismatched types string and int`,
+		`request.user_id == 3`:         `stands between text and a number`,
 		`request.features.f() == true`: `cannot be called`,
 	} {
 		t.Run(expr, func(t *testing.T) {

@@ -191,7 +191,7 @@ func explain(source string, err error) error {
 	if errors.As(err, &at) {
 		e.Line, e.Column, e.Message = at.Line, at.Column+1, at.Message
 	}
-	e.Message = reword(e.Message)
+	e.Message = reword(source, e.Message)
 	return e
 }
 
@@ -214,7 +214,7 @@ func (g *gate) Visit(node *ast.Node) {
 		if id, ok := n.Callee.(*ast.IdentifierNode); ok {
 			g.refuse(n, unknown("function", id.Value, g.functions))
 		}
-		g.refuse(n, "an attribute cannot be called: only functions can")
+		g.refuse(n, "an attribute cannot be called: only functions can, and an operator stands between: type startsWith \"a\"")
 	case *ast.BinaryNode:
 		switch n.Operator {
 		case "..":

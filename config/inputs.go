@@ -1,6 +1,8 @@
 package config
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -254,7 +256,12 @@ func (in *Input) check(add func(key, format string, args ...any)) {
 			"(labeljoin help mapping)", in.Format)
 	case !in.Native():
 	case in.Kind != "" && !plain:
-		add("kind", "%q is request or outcome: an expression needs a map beside it", clipped(in.Kind))
+		near := ""
+		if kind := Nearest(in.Kind, []string{KindRequest, KindOutcome}); kind != "" {
+			near = fmt.Sprintf("; did you mean %q?", kind)
+		}
+		add("kind", "%q is not known%s it is request or outcome; an expression needs a map beside it", clipped(in.Kind),
+			cmp.Or(near, ":"))
 	case len(in.Map) > 0 || in.Each != "" || in.Only != "":
 		add("format", "format native has no mapping: remove it, or map, each and only")
 	}

@@ -128,7 +128,9 @@ func (l *LabelColumns) read(r *reader, n ast.Node, path string) {
 	*l = nil
 	for key, value := range r.entries(n, path) {
 		column, at := LabelColumn{Name: key}, join(path, key)
-		if isText(value) {
+		if isNull(value) {
+			r.problem(placeOf(value), at, "has no condition: write one, like `%s: 'type == \"click\"'`", key)
+		} else if isText(value) {
 			r.value(value, at, &column.Value)
 			r.source.at[join(at, "value")] = r.source.at[at]
 		} else {
@@ -240,7 +242,9 @@ func (l *Labels) read(r *reader, n ast.Node, path string) {
 	for key, value := range r.entries(n, path) {
 		label := Label{Name: key, Value: Any}
 		at := join(path, key)
-		if isText(value) {
+		if isNull(value) {
+			r.problem(placeOf(value), at, "has no condition: write one, like `%s: 'type == \"click\"'`", key)
+		} else if isText(value) {
 			r.value(value, at, &label.When)
 			r.source.at[join(at, "when")] = r.source.at[at]
 		} else {

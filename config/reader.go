@@ -66,7 +66,7 @@ func (r *reader) parse() (root ast.Node) {
 	file, err := parser.ParseBytes(r.source.src, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		at, message := syntax(err)
-		message += r.source.yamlAdvice(at)
+		message += r.source.yamlAdvice(at, message)
 		if bytes.Contains(r.source.src, []byte("${")) {
 			message += " (within { and }, a ${NAME} needs quotes)"
 		}
@@ -84,7 +84,7 @@ func (r *reader) parse() (root ast.Node) {
 		}
 	}
 	if root != nil && !isMapping(root) {
-		r.breaks(placeOf(root), shown(root)+" is not a mapping (settings as `name: value`)")
+		r.breaks(placeOf(root), shown(root)+" stands where settings belong, as name: value")
 		return nil
 	}
 	return root
@@ -106,18 +106,25 @@ func syntax(err error) (place, string) {
 }
 
 // yamlAdvice is the way out of what people stumble over in YAML; empty if the line shows none of it.
-func (s *source) yamlAdvice(at place) string {
+func (s *source) yamlAdvice(at place, message string) string {
 	lines := strings.Split(string(s.src), "\n")
 	if at.line < 1 || at.line > len(lines) {
 		return ""
 	}
 	line := lines[at.line-1]
-	_, value, _ := strings.Cut(line, ":")
+	_, value, colon := strings.Cut(line, ":")
 	switch indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]; {
 	case strings.Contains(indent, "\t"):
 		return ": indent with spaces, YAML takes no tabs"
+	case !colon && strings.TrimSpace(line) != "":
+		return ": is a colon missing in this line?"
 	case strings.HasPrefix(strings.TrimSpace(value), "{"), strings.HasPrefix(strings.TrimSpace(value), "["):
-		return ""
+		if !strings.Contains(message, "must be specified") {
+			return ""
+		}
+		return ": within { and }, a text with brackets, quotes or a comma stands in quotes"
+	case len(indent) > 0 && at.column == len(indent)+1 && !strings.Contains(value, ": "):
+		return ": is this line indented by mistake, or the line before it not finished?"
 	case strings.Contains(value, ": "):
 		return ": put the value in quotes, because it has a colon in it"
 	case strings.ContainsAny(value, "!&*{}[]'\"?"):
@@ -195,7 +202,7 @@ func (r *reader) fields(n ast.Node, path string, v reflect.Value) {
 	for i, f := range known {
 		names[i] = f.name
 	}
-	for key, value := range r.entries(n, path) {
+	for key, value := range r.entries(n, path, names...) {
 		i := slices.Index(names, key)
 		at := r.source.at[join(path, key)]
 		switch {
@@ -238,12 +245,17 @@ func (r *reader) list(n ast.Node, path string, v reflect.Value) {
 	}
 }
 
-// entries walks a mapping in its order, without keys that came before.
-func (r *reader) entries(n ast.Node, path string) iter.Seq2[string, ast.Node] {
+// entries walks a mapping in its order, without keys that came before. The known ones, if they are given, are named
+// where there is none.
+func (r *reader) entries(n ast.Node, path string, known ...string) iter.Seq2[string, ast.Node] {
 	return func(yield func(string, ast.Node) bool) {
 		mapping, ok := n.(ast.MapNode)
 		if !ok {
-			r.problem(placeOf(n), path, "%s is not a mapping (settings as `name: value`)", shown(n))
+			there := ""
+			if len(known) > 0 {
+				there = "; there are " + strings.Join(known, ", ")
+			}
+			r.problem(placeOf(n), path, "%s stands where settings belong, as name: value%s", shown(n), there)
 			return
 		}
 		first := map[string]place{}

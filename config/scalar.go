@@ -30,7 +30,7 @@ func (r *reader) text(n ast.Node, path string) (string, bool) {
 		return "", false
 	}
 	// Within brackets, YAML takes a:b for a mapping; so it may be meant as text.
-	r.problem(placeOf(n), path, "%s is not text: put it in quotes if it is meant to be", shown(n))
+	r.problem(placeOf(n), path, "%s stands where text belongs: put it in quotes", shown(n))
 	return "", false
 }
 
@@ -91,7 +91,7 @@ func (r *reader) number(n ast.Node, path string, v reflect.Value) {
 	case n.Type() == ast.IntegerType, n.Type() == ast.FloatType, scientific(n):
 		written = strings.ReplaceAll(n.GetToken().Value, "_", "")
 	default:
-		r.problem(at, path, "%s is not a number", shown(n))
+		r.problem(at, path, "%s is not a number%s", shown(n), withoutPercent(n))
 		return
 	}
 	if v.Kind() == reflect.Int64 {
@@ -146,7 +146,7 @@ func keyText(key ast.MapKeyNode) (string, bool) {
 func shown(n ast.Node) string {
 	switch n := n.(type) {
 	case ast.MapNode:
-		return "a mapping"
+		return "a block of settings"
 	case *ast.SequenceNode:
 		return "a list"
 	case nil, *ast.NullNode:
@@ -157,6 +157,19 @@ func shown(n ast.Node) string {
 		return strconv.Quote(clipped(n.Value.Value))
 	}
 	return clipped(n.GetToken().Value)
+}
+
+// withoutPercent says how a share is written that someone gave in percent.
+func withoutPercent(n ast.Node) string {
+	text, ok := n.(*ast.StringNode)
+	if !ok {
+		return ""
+	}
+	percent, err := strconv.ParseFloat(strings.TrimSuffix(text.Value, "%"), 64)
+	if err != nil || !strings.HasSuffix(text.Value, "%") {
+		return ""
+	}
+	return fmt.Sprintf(": write %v", percent/100)
 }
 
 // clipped keeps errors readable.

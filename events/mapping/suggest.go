@@ -84,11 +84,11 @@ func (s *survey) look(v any, path []string) {
 func usualNames(field string, kind events.Kind) []string {
 	switch field {
 	case "request_id":
-		names := []string{"requestid", "impressionid", "queryid", "inferenceid", "predictionid", "correlationid", "ranking"}
+		names := []string{"requestid", "impressionid", "queryid", "inferenceid", "predictionid", "correlationid", "ranking", "impid"}
 		if kind == events.KindRequest {
 			names = append(names, "eventid", "messageid", "id", "uuid")
 		}
-		return append(names, "request", "query", "impression", "traceid", "sessionid")
+		return append(names, "request", "query", "impression", "imp", "traceid", "sessionid")
 	case "outcome_id":
 		return []string{"outcomeid", "eventid", "messageid", "id", "uuid"}
 	case "ts":
@@ -97,9 +97,9 @@ func usualNames(field string, kind events.Kind) []string {
 			"datetime", "date", "sentat", "receivedat",
 		}
 	case "type":
-		return []string{"type", "eventtype", "action", "actionname", "event", "eventname", "name", "kind"}
+		return []string{"type", "eventtype", "action", "actionname", "event", "eventname", "evt", "name", "kind"}
 	case "item_id":
-		return []string{"itemid", "item", "sku", "productid", "documentid", "docid", "objectid", "adid", "contentid", "id"}
+		return []string{"itemid", "item", "sku", "productid", "documentid", "docid", "objectid", "adid", "contentid", "product", "id"}
 	case "position":
 		return []string{"position", "rank", "pos", "index", "slot"}
 	case "value":
@@ -115,7 +115,7 @@ func usualNames(field string, kind events.Kind) []string {
 	case "items":
 		return []string{
 			"items", "slots", "products", "results", "candidates", "documents", "impressions", "hits", "recommendations",
-			"itemids", "ids",
+			"itemids", "ids", "slate",
 		}
 	case "features":
 		return []string{"features", "context", "ctx", "inputs", "properties", "attributes"}
@@ -128,7 +128,7 @@ func usualNames(field string, kind events.Kind) []string {
 // suggest finds the likeliest path for a field whose values fit it.
 func (s *survey) suggest(field string, kind events.Kind) (Suggestion, bool) {
 	names := usualNames(field, kind)
-	rank := func(p *sight) int { return slices.Index(names, plainName(p.path[len(p.path)-1])) }
+	rank := func(p *sight) int { return p.rank(names, kind) }
 	var found []*sight
 	for _, key := range slices.Sorted(maps.Keys(s.at)) {
 		if p := s.at[key]; rank(p) >= 0 {
@@ -143,7 +143,46 @@ func (s *survey) suggest(field string, kind events.Kind) (Suggestion, bool) {
 			return Suggestion{Field: field, Expression: expression, Why: why}, true
 		}
 	}
+	if field == "ts" {
+		return s.time()
+	}
 	return Suggestion{}, false
+}
+
+// rank is the place of a path among the names of a field; -1 if it has none of them. An id within something, as in
+// user.id, is named by both; where that is the name of another field, it is not of this one.
+func (p *sight) rank(names []string, kind events.Kind) int {
+	last := plainName(p.path[len(p.path)-1])
+	if len(p.path) > 1 {
+		both := plainName(p.path[len(p.path)-2]) + last
+		if i := slices.Index(names, both); i >= 0 {
+			return i
+		}
+		for _, f := range fieldsOf(kind) {
+			if slices.Contains(usualNames(f.name, kind), both) {
+				return -1
+			}
+		}
+	}
+	return slices.Index(names, last)
+}
+
+// time finds a time by its values, where the name only sounds like one: the least deep, and of those the first.
+func (s *survey) time() (found Suggestion, ok bool) {
+	depth := deepestSeen + 1
+	for _, key := range slices.Sorted(maps.Keys(s.at)) {
+		p := s.at[key]
+		name := plainName(p.path[len(p.path)-1])
+		sounds := strings.Contains(name, "time") || strings.Contains(name, "date") || strings.HasSuffix(name, "at") ||
+			strings.HasSuffix(name, "ts")
+		if !sounds || len(p.path) >= depth {
+			continue
+		}
+		if expression, why, fits := fit("ts", p, s.total); fits {
+			found, ok, depth = Suggestion{Field: "ts", Expression: expression, Why: why}, true, len(p.path)
+		}
+	}
+	return found, ok
 }
 
 // plainName is a name in small letters, without signs between.

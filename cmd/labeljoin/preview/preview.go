@@ -108,11 +108,13 @@ func (p *Preview) choose() ([]*reading, error) {
 	case p.Input != "":
 	case p.NATS:
 		wanted = names
+	case len(mapped) == 0 || p.Kind != "": // records of another shape, for which there is no mapping yet
+		return []*reading{{own: jsonevent.Decoder{}}}, nil
 	case len(mapped) == 1:
 		wanted = mapped
 	default:
-		return nil, &terminal.UsageError{Err: fmt.Errorf("say which input the records are of: --input %s",
-			strings.Join(names, ", --input "))}
+		return nil, &terminal.UsageError{Err: fmt.Errorf("say which input the records are of: --input %s; "+
+			"or let --kind request or --kind outcome suggest a mapping", strings.Join(names, ", --input "))}
 	}
 	var chosen []*reading
 	for _, name := range wanted {

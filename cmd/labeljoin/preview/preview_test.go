@@ -75,6 +75,18 @@ func TestPreview(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a configuration without a mapping", func(t *testing.T) {
+		own, err := config.Decode("own.yaml", []byte("labels: {clicked: 'true'}\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := preview(t, Preview{Config: own}, "serve.jsonl", `{"imp": "i", "served_at": 1764384000123, "slate": [{"sku": "a"}]}`)
+		for _, want := range []string{"kind: request", "request_id: event.imp", "items: 'map(event.slate, {item_id: .sku})'"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("it lacks %q:\n%s", want, got)
+			}
+		}
+	})
 	t.Run("a field that nothing looks like", func(t *testing.T) {
 		got := preview(t, Preview{}, "clicks.json", `{"what": 7, "type": "click", "sku": 6, "happened": "soon"}`)
 		for _, want := range []string{"kind: outcome", "item_id: event.sku", "request_id: event. ", "ts: event. ",

@@ -274,8 +274,12 @@ func (t *telling) writeSuggestions(b *strings.Builder, list []mapping.Suggestion
 	for _, name := range mapping.Required(of) {
 		found := slices.ContainsFunc(list, func(s mapping.Suggestion) bool { return s.Field == name })
 		if t.mapping == nil && !found {
-			fmt.Fprintf(table, "%s%s: event.\t# every %s needs one, and no field looks like it: which one is it?\n", indent,
-				name, of)
+			other := ""
+			if name == "request_id" && of == events.KindOutcome {
+				other = " If outcomes know only a user, a session or an item, see join.attribute"
+			}
+			fmt.Fprintf(table, "%s%s: event.\t# every %s needs one, and no field looks like it: which one is it?%s\n", indent,
+				name, of, other)
 		}
 	}
 	_ = table.Flush() // into memory

@@ -104,7 +104,8 @@ func configOf(c *cli.Context) (*config.Config, error) {
 	if path := c.String("config"); path != "-" {
 		info, err := os.Stat(path)
 		if err == nil && info.IsDir() {
-			return nil, &terminal.UsageError{Err: fmt.Errorf("%s is a directory, and a configuration is a file%s", path, namedOtherwise(c))}
+			return nil, &terminal.UsageError{Err: fmt.Errorf("%s is a directory, and a configuration is a file%s", path,
+				namedOtherwise(c))}
 		}
 		return partition.LoadConfig(path)
 	}

@@ -124,6 +124,7 @@ func TestMapping(t *testing.T) {
 		{"numbers of doubles", `{"id":"a","s":2.0,"f":2.0}`,
 			request("event.id", "stored", "score", "event.s", "features", "{f: event.f}"),
 			`request {"request_id":"a","ts":"2023-11-14T22:13:20Z","score":2,"features":{"f":2.0}}`},
+		{"a number without its unit", `{"id":"a","t":"1767323045000"}`, request("event.id", "event.t"), `request rejected mapping: map.ts: event.t: time: "1767323045000" is not written as in ISO 8601, like 2026-01-31T15:04:05Z; a number needs its unit: time(x, "ms")`},
 		{"a zone that may be several", `{"id":"a","t":"2026-01-02 03:04:05 CST"}`, request("event.id", `time(event.t)`), `request rejected mapping: map.ts: time(event.t): time: "2026-01-02 03:04:05 CST" has no offset: name its zone, like time(x, "iso", "UTC") (at column 1 of the expression)`},
 		{"a zone of another place", `{"id":"a","t":"2026-01-02 03:04:05 CST"}`, request("event.id", `time(event.t, "iso", "UTC")`), `request rejected mapping: map.ts: time(event.t, "iso", "UTC"): time: "2026-01-02 03:04:05 CST" has the zone CST, which may be several: name the one, like time(x, "iso", "Europe/Berlin") (at column 1 of the expression)`},
 		{"items by their ids alone", `{"id":"a","ids":[3,"x"]}`, request("event.id", "stored", "items", "event.ids"),

@@ -84,7 +84,8 @@ func (s *survey) look(v any, path []string) {
 func usualNames(field string, kind events.Kind) []string {
 	switch field {
 	case "request_id":
-		names := []string{"requestid", "impressionid", "queryid", "inferenceid", "predictionid", "correlationid", "ranking", "impid"}
+		names := []string{"requestid", "impressionid", "impid", "queryid", "inferenceid", "predictionid", "correlationid",
+			"ranking"}
 		if kind == events.KindRequest {
 			names = append(names, "eventid", "messageid", "id", "uuid")
 		}
@@ -99,7 +100,9 @@ func usualNames(field string, kind events.Kind) []string {
 	case "type":
 		return []string{"type", "eventtype", "action", "actionname", "event", "eventname", "evt", "name", "kind"}
 	case "item_id":
-		return []string{"itemid", "item", "sku", "productid", "documentid", "docid", "objectid", "adid", "contentid", "product", "id"}
+		return []string{
+			"itemid", "item", "sku", "productid", "documentid", "docid", "objectid", "adid", "contentid", "product", "id",
+		}
 	case "position":
 		return []string{"position", "rank", "pos", "index", "slot"}
 	case "value":

@@ -137,8 +137,12 @@ func written(zones *zones, text, layout, zone string) (any, error) {
 	if layout == "iso" {
 		layout = ""
 	}
-	return nil, fmt.Errorf("time: %q is not written as %s", clip(text),
-		or(layout, "in ISO 8601, like 2026-01-31T15:04:05Z"))
+	number := ""
+	if layout == "" && unitOf(text) != events.UnitAuto {
+		number = `; a number needs its unit: time(x, "ms")`
+	}
+	return nil, fmt.Errorf("time: %q is not written as %s%s", clip(text),
+		or(layout, "in ISO 8601, like 2026-01-31T15:04:05Z"), number)
 }
 
 // goLayout is a layout as Go writes it. It may be written with % as in C and Python.

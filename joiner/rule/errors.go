@@ -58,7 +58,8 @@ func reword(source, message string) string {
 	if kind, ok := strings.CutPrefix(message, "expected bool, but got "); ok {
 		return fmt.Sprintf("the condition must be true or false, but this is %s: compare it with something", kindOf(kind))
 	}
-	if mixed := regexp.MustCompile(`^invalid operation: (\S+) \(mismatched types (\w+) and (\w+)\)$`).FindStringSubmatch(message); mixed != nil {
+	mixture := regexp.MustCompile(`^invalid operation: (\S+) \(mismatched types (\w+) and (\w+)\)$`)
+	if mixed := mixture.FindStringSubmatch(message); mixed != nil {
 		return fmt.Sprintf("%s stands between %s and %s, which do not go together", mixed[1], kindOf(mixed[2]), kindOf(mixed[3]))
 	}
 	if token := regexp.MustCompile(`^unexpected token (\w+)(?:\("(.*)"\))?`).FindStringSubmatch(message); token != nil {

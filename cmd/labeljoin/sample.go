@@ -85,8 +85,22 @@ func runSample(c *cli.Context) (err error) {
 	if chosen.Slices > 0 {
 		of = fmt.Sprintf(" in %d slices", chosen.Slices)
 	}
+	if chosen.From == 0 {
+		of = fmt.Sprintf(": --by %s chooses among rows %s", s.By, candidates(s.By))
+	}
 	fmt.Fprintf(c.App.ErrWriter, "labeljoin: %d of %d rows%s\n", len(chosen.Rows), chosen.From, of)
 	return nil
+}
+
+// candidates says which rows can be chosen.
+func candidates(by sample.By) string {
+	switch by {
+	case sample.ByUncertainty:
+		return "with a score, on which nobody has voted"
+	case sample.ByDisagreement:
+		return "on which raters disagree"
+	}
+	return "on which nobody has voted"
 }
 
 // keptByLabels are the columns that are of labels, as far as the configuration and the output say: those in which

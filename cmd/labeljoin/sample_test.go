@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parquet-go/parquet-go"
+
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 )
 
@@ -50,5 +52,25 @@ labels: {clicked: {when: 'type == "click"', columns: {device: {value: attrs.devi
 				t.Errorf("there is no task: %s", out.String())
 			}
 		})
+	}
+}
+
+// TestSampleSaysWhatItChoosesAmong: where no row can be chosen, it is said which ones could.
+func TestSampleSaysWhatItChoosesAmong(t *testing.T) {
+	type scored struct {
+		RequestID string   `parquet:"request_id"`
+		ItemID    string   `parquet:"item_id"`
+		Score     *float64 `parquet:"score,optional"`
+		Revision  int32    `parquet:"revision"`
+		Reason    string   `parquet:"reason"`
+	}
+	t.Chdir(t.TempDir())
+	putFile(t, "labeljoin.yaml", "output: {dir: out}\nlabels: {clicked: 'true'}\n")
+	if err := parquet.WriteFile("rows.parquet", []scored{{RequestID: "a", Reason: "closed"}}); err != nil {
+		t.Fatal(err)
+	}
+	got := runMain(t, "sample", "--by", "uncertainty", "rows.parquet")
+	if want := "0 of 0 rows: --by uncertainty chooses among rows with a score"; got.code != 0 || !strings.Contains(got.stderr, want) {
+		t.Errorf("it ends with %d, and does not say %q: %s", got.code, want, got.stderr)
 	}
 }

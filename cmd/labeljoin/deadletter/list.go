@@ -89,7 +89,7 @@ func eachJSON[T any](out io.Writer, list []T) error {
 
 func writeCounts(out io.Writer, cfg *config.Config, list []*counted) error {
 	if len(list) == 0 {
-		_, err := fmt.Fprintln(out, "there are no dead letters")
+		_, err := fmt.Fprintln(out, "there are no dead letters; a running joiner writes new ones with its next commit")
 		return err
 	}
 	lines := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

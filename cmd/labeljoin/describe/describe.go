@@ -43,7 +43,7 @@ func Write(w io.Writer, c *config.Config) {
 		line("events by http", "%s", ingestOf(c))
 	}
 	if c.Publish != nil {
-		line("label stream", "%s: a positive at once, and else %s", c.Publish.Subject, told(c))
+		line("label stream", "%s: a positive at once, anything else later: %s", c.Publish.Subject, told(c))
 	}
 	line("rows", "one per %s, to %s", c.Join.Rows, c.Output.Dir)
 	line("negatives", "%s", negativesOf(&c.Join))
@@ -194,7 +194,7 @@ func authOf(c *config.Config) string {
 	case config.AuthNone:
 		return "every process of this machine may connect and delete events"
 	case config.AuthLocal:
-		return password + ", but for processes of the joiner's own user on this machine"
+		return password + ", except for processes of the joiner's own user on this machine"
 	}
 	return password
 }

@@ -47,7 +47,7 @@ func ConnectReading(ctx context.Context, cfg *config.Config) (*Service, error) {
 		}
 		// A server without its files would begin with empty ones.
 		if streams := filepath.Join(reading.State.Dir, "nats"); !isDir(streams) {
-			return nil, fmt.Errorf("the embedded server's streams are not at %s: is the disk of state.dir mounted?", streams)
+			return nil, fmt.Errorf("the embedded server's streams are not at %s: is the disk of state.dir mounted, and has the joiner run before?", streams)
 		}
 		if s.Server, err = startServer(ctx, &reading, true, s.Log); err == nil {
 			options.InProcess = s.Server

@@ -80,7 +80,7 @@ func (d *Doctor) Check(ctx context.Context) error {
 	}
 	d.nats(ctx, running)
 	if d.Out.Err == nil && d.bad > 0 {
-		return fmt.Errorf("%d things are wrong", d.bad)
+		return errors.New(terminal.Count(d.bad, "thing") + " found wrong")
 	}
 	return d.Out.Err
 }

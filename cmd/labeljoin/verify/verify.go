@@ -107,9 +107,10 @@ func (v *report) Print(to io.Writer) error {
 	}
 	words := "all is as it was written"
 	if n := len(v.Findings); n > 0 {
-		words = fmt.Sprintf("%d things are wrong", n)
+		words = terminal.Count(n, "thing") + " found wrong"
 	}
-	w.Line("%d commits, %d files, %d rows, %d bytes: %s", v.Commits, v.Files, v.Rows, v.Bytes, words)
+	w.Line("%s, %s, %s, %d bytes: %s", terminal.Count(v.Commits, "commit"), terminal.Count(v.Files, "file"),
+		terminal.Count(v.Rows, "row"), v.Bytes, words)
 	if d := v.Deep; d != nil {
 		d.Print(w)
 	}

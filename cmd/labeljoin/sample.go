@@ -96,11 +96,11 @@ func runSample(c *cli.Context) (err error) {
 func candidates(by sample.By) string {
 	switch by {
 	case sample.ByUncertainty:
-		return "with a score, on which nobody has voted"
+		return "with a score, on which there are no votes"
 	case sample.ByDisagreement:
 		return "on which raters disagree"
 	}
-	return "on which nobody has voted"
+	return "on which there are no votes"
 }
 
 // keptByLabels are the columns that are of labels, as far as the configuration and the output say: those in which

@@ -60,7 +60,8 @@ func reword(source, message string) string {
 	}
 	mixture := regexp.MustCompile(`^invalid operation: (\S+) \(mismatched types (\w+) and (\w+)\)$`)
 	if mixed := mixture.FindStringSubmatch(message); mixed != nil {
-		return fmt.Sprintf("%s stands between %s and %s, which do not go together", mixed[1], kindOf(mixed[2]), kindOf(mixed[3]))
+		return fmt.Sprintf("%s stands between %s and %s, which do not go together", mixed[1], kindOf(mixed[2]),
+			kindOf(mixed[3]))
 	}
 	if token := regexp.MustCompile(`^unexpected token (\w+)(?:\("(.*)"\))?`).FindStringSubmatch(message); token != nil {
 		if said := unexpected(source, token[1], token[2]); said != "" {

@@ -14,7 +14,6 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/alarms"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
-	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/version"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
@@ -265,7 +264,7 @@ func (s *Status) Print(to io.Writer, running bool) error {
 	if s.Attribution != nil {
 		fmt.Fprintf(lines, "attribution\t%s\n", s.Attribution)
 	}
-	fmt.Fprintf(lines, "written\t%s in %s\n", terminal.Count(s.Rows, "row"), terminal.Count(s.Commits, "commit"))
+	fmt.Fprintf(lines, "written\t%d rows in %d commits\n", s.Rows, s.Commits)
 	if s.Exports != nil {
 		fmt.Fprintf(lines, "exports\t%s\n", s.Exports)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -223,11 +224,7 @@ func (f *traffic) outcome(request, id, item string, at time.Time) {
 // dump writes the events of a subject and those below it into a JSON Lines file.
 func (f *traffic) dump(subject, path string) {
 	f.t.Helper()
-	var text []byte
-	err := insist(f.t.Context(), func(ctx context.Context) (err error) {
-		text, err = f.stored(ctx, subject+".>")
-		return err
-	})
+	text, err := f.stored(subject + ".>")
 	if err == nil {
 		err = os.WriteFile(path, text, 0o600)
 	}
@@ -236,43 +233,83 @@ func (f *traffic) dump(subject, path string) {
 	}
 }
 
-// stored is everything that the broker has of a subject, a line for each message.
-func (f *traffic) stored(ctx context.Context, subject string) ([]byte, error) {
-	name, err := f.js.StreamNameBySubject(ctx, subject)
+// stored is everything that the broker has of a subject, a line for each message. A
+// cluster at load answers now and then that nobody is there to read from. What has been
+// read stays read then, and reading goes on behind it.
+func (f *traffic) stored(subject string) ([]byte, error) {
+	r := storedReader{subject: subject, next: 1}
+	err := insist(f.t.Context(), func(ctx context.Context) error { return r.find(ctx, f.js) })
 	if err != nil {
 		return nil, err
 	}
-	s, err := f.js.Stream(ctx, name)
+	err = insist(f.t.Context(), r.read)
+	return r.text.Bytes(), err
+}
+
+// storedReader reads what a stream has of a subject.
+type storedReader struct {
+	subject string
+	stream  jetstream.Stream
+	next    uint64 // the first sequence that may not have been read
+	left    int    // messages to be read
+	text    bytes.Buffer
+}
+
+// find finds the stream, and how many messages it has.
+func (r *storedReader) find(ctx context.Context, js jetstream.JetStream) error {
+	name, err := js.StreamNameBySubject(ctx, r.subject)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	consumer, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}})
+	if r.stream, err = js.Stream(ctx, name); err != nil {
+		return err
+	}
+	info, err := r.stream.Info(ctx, jetstream.WithSubjectFilter(r.subject))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	info, err := s.Info(ctx, jetstream.WithSubjectFilter(subject))
-	if err != nil {
-		return nil, err
-	}
-	left := 0
+	r.left = 0
 	for _, n := range info.State.Subjects {
-		left += int(n)
+		r.left += int(n)
 	}
-	var text bytes.Buffer
-	for left > 0 && ctx.Err() == nil {
-		batch, err := consumer.Fetch(min(left, 500))
+	return nil
+}
+
+// read reads on with a consumer of its own, until everything is read or ctx ends.
+func (r *storedReader) read(ctx context.Context) error {
+	consumer, err := r.stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		FilterSubject: r.subject, AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1,
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: r.next, InactiveThreshold: time.Minute,
+	})
+	if err != nil {
+		return err
+	}
+	for read := uint64(0); r.left > 0; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		batch, err := consumer.Fetch(min(r.left, 5000))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for m := range batch.Messages() {
-			text.Write(append(m.Data(), '\n'))
-			left--
+			at, err := m.Metadata()
+			if err != nil {
+				return err
+			}
+			if read++; at.Sequence.Consumer != read {
+				return fmt.Errorf("the consumer's message %d came in place of message %d", at.Sequence.Consumer, read)
+			}
+			r.text.Write(append(m.Data(), '\n'))
+			r.left, r.next = r.left-1, at.Sequence.Stream+1
 		}
-		if err := batch.Error(); err != nil {
-			return nil, err
+		if err := batch.Error(); errors.Is(err, nats.ErrNoResponders) {
+			time.Sleep(20 * time.Millisecond) // the way to a new consumer is not known everywhere at once
+		} else if err != nil {
+			return err
 		}
 	}
-	return text.Bytes(), ctx.Err()
+	return nil
 }
 
 // insist does something until it works, for as long as tests wait for anything.

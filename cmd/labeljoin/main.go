@@ -28,8 +28,12 @@ func main() {
 func execute(ctx context.Context, args []string, in io.Reader, out, talk io.Writer) int {
 	app := newApp()
 	talk = &terminal.SafeWriter{To: talk}
-	app.Reader, app.Writer, app.ErrWriter = in, &terminal.SafeWriter{To: out}, talk
+	results := &terminal.SafeWriter{To: out}
+	app.Reader, app.Writer, app.ErrWriter = in, results, talk
 	err := perform(ctx, app, args)
+	if err == nil {
+		err = results.Err // some that print do not look: a help page, a report of tests
+	}
 	if err != nil {
 		fmt.Fprintln(talk, "labeljoin: "+err.Error())
 	}

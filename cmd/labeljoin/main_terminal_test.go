@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -35,6 +36,37 @@ func TestCommandsEscape(t *testing.T) {
 				if terminal.UnsafeRune(r) {
 					t.Fatalf("it prints %q:\n%q\n%q", r, got.stdout, got.stderr)
 				}
+			}
+		})
+	}
+}
+
+// fullDisk is a standard output that takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+// TestResultsThatAreNotWritten prints where nothing can be written. Who asked must learn it.
+func TestResultsThatAreNotWritten(t *testing.T) {
+	t.Chdir(t.TempDir())
+	putFile(t, "labeljoin.yaml", "name: feed\nnats: {embedded: true}\njoin: {window: 10s, lateness: 1s}\n"+
+		"labels: {clicked: 'type == \"click\"'}\noutput: {dir: labeled}\n")
+	putFile(t, "labels_test.yaml", "config: labeljoin.yaml\ntests:\n  - name: a negative\n    events:\n"+
+		"      - request: {request_id: r1, ts: 0s}\n      - end: true\n    rows:\n      - {request_id: r1, clicked: 0}\n")
+	putFile(t, "o", clickLines(1, 2))
+	for _, args := range [][]string{
+		{"test", "labels_test.yaml"}, {"test", "--json", "labels_test.yaml"}, {"try", `type == "click"`, "--event", "o"},
+		{"map", "--input", "outcomes", "o"}, {"config", "check"}, {"config", "print"}, {"config", "reference"},
+		{"help"}, {"--help"}, {"run", "--help"}, {"help", "conditions"}, {"version"}, {"--version"}, {"notices"},
+	} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			if got := runMain(t, args...); got.code != terminal.ExitDone {
+				t.Fatalf("it ends with %d: %s", got.code, got.stderr)
+			}
+			var talk strings.Builder
+			code := execute(t.Context(), append([]string{"labeljoin"}, args...), strings.NewReader(""), fullDisk{}, &talk)
+			if code != terminal.ExitFailed || !strings.Contains(talk.String(), "no space left") {
+				t.Errorf("it ends with %d and says %q", code, talk.String())
 			}
 		})
 	}

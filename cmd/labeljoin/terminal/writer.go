@@ -48,9 +48,10 @@ func Program(w io.Writer) io.Writer {
 	return Raw(w)
 }
 
-// SafeWriter escapes what is unsafe in what is written.
+// SafeWriter escapes what is unsafe in what is written, and remembers the first error.
 type SafeWriter struct {
 	To   io.Writer
+	Err  error
 	rest []byte // the beginning of a rune whose end is not written yet
 }
 
@@ -76,6 +77,9 @@ func (w *SafeWriter) Write(p []byte) (int, error) {
 		text = text[size:]
 	}
 	if _, err := io.WriteString(w.To, out.String()); err != nil {
+		if w.Err == nil {
+			w.Err = err
+		}
 		return 0, err
 	}
 	return len(p), nil

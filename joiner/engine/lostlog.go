@@ -4,14 +4,15 @@ import (
 	"slices"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner"
 )
 
 // acceptLost goes on behind messages that a person has declared lost, where
-// reading cannot go on in the stream as it stands, and says of which inputs. Only a
-// declaration that names exactly the message that is wanted next is followed, so it
-// is followed once: from then on another message is wanted.
-func (e *Engine) acceptLost(at []events.Position, declared []events.Gap) (leapt []bool) {
-	leapt = make([]bool, len(at))
+// reading cannot go on in the stream as it stands, and says by which declaration for
+// each input, nil if by none. Only a declaration that names exactly the message that is
+// wanted next is followed, so it is followed once: from then on another message is wanted.
+func (e *Engine) acceptLost(at []events.Position, declared []events.Gap) (leaps []*events.Gap) {
+	leaps = make([]*events.Gap, len(at))
 	for i := range at {
 		n := slices.IndexFunc(declared, func(g events.Gap) bool {
 			return g.Log != nil &&
@@ -22,11 +23,19 @@ func (e *Engine) acceptLost(at []events.Position, declared []events.Gap) (leapt 
 		}
 		g := &declared[n]
 		g.Log.Leap(&at[i])
-		leapt[i] = true
+		leaps[i] = g
 		e.o.Log.Warn("messages were declared lost: reading goes on behind them", "stream", g.Log.Input, "from", g.Log.From,
 			"next", g.Log.Next, "gap", g.ID)
 	}
-	return leapt
+	return leaps
+}
+
+// wentOn reports whether a commit had read behind a leap already: then a rebuild reads
+// on from there as far as the commit did. Else nothing of what the commit had read is
+// left, or it cannot be told from what came later.
+func wentOn(leap *events.Gap, from *events.Position, cut *joiner.Cut, until *events.Position) bool {
+	taken := slices.ContainsFunc(cut.Progress.Gaps, func(g events.Gap) bool { return g.ID == leap.ID })
+	return taken && until.Created == from.Created && until.Next >= from.Next
 }
 
 // mayLack reports whether a message that a rebuild reads, of those from..until, is

@@ -214,8 +214,9 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 		return err
 	}
 	from, until := e.withNew(from), e.withNew(slices.Clone(cut.Progress.Inputs))
-	leapt := e.acceptLost(from, declared)
-	if e.lacking = slices.Contains(leapt, true) || mayLack(from, until, declared); e.lacking && whole {
+	leaps := e.acceptLost(from, declared)
+	leapt := slices.ContainsFunc(leaps, func(g *events.Gap) bool { return g != nil })
+	if e.lacking = leapt || mayLack(from, until, declared); e.lacking && whole {
 		return errDeclaredLost
 	}
 	if err := e.lacksRetired(from, until); err != nil {
@@ -227,8 +228,8 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 		}
 	}
 	for i := range from {
-		if leapt[i] {
-			until[i] = from[i] // nothing of what was read is left, or it cannot be told from what came later
+		if leaps[i] != nil && !wentOn(leaps[i], &from[i], cut, &until[i]) {
+			until[i] = from[i]
 		}
 		if first := e.o.Inputs[i].First; coveredTo(declared, from[i].Input, from[i].Created, from[i].Next) < first {
 			return &TrimmedError{Input: from[i].Input, First: first, Need: from[i].Next}

@@ -229,6 +229,22 @@ func (c *child) joins() {
 	})
 }
 
+// joinsOrEnds waits until the child joins, which it reports, or has ended.
+func (c *child) joinsOrEnds() (joins bool) {
+	c.t.Helper()
+	c.until("it joins or ends", func() bool {
+		s, ok := c.status()
+		joins = ok && s.Joining
+		select {
+		case <-c.done:
+			return true
+		default:
+			return joins
+		}
+	})
+	return joins
+}
+
 // lineLog keeps what a child says.
 type lineLog struct {
 	mu  sync.Mutex

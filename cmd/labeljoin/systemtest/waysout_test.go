@@ -24,6 +24,8 @@ type wayOut struct {
 	advice  string // and what it advises
 	follow  func(w *outWorld)
 	unsound bool // what is lost stays so: verify --deep has nothing to compare
+	// needsState: a state that is lost afterwards is another refusal, with another way out.
+	needsState bool
 }
 
 // outWorld is a joiner that has made commits, is stopped, and gets into trouble. before
@@ -35,8 +37,9 @@ type outWorld struct {
 
 // testWaysOut gets a joiner into every state in which a start refuses with 3 that a
 // person can cause, and does what the refusal advises: the joiner goes on, and its
-// output is sound. An error type that is in none of these is met in another test, or by
-// a damaged disk or a defect only.
+// output is sound. So it is when the state is lost afterwards, and once more. An error
+// type that is in none of these is met in another test, or by a damaged disk or a defect
+// only.
 func testWaysOut(t *testing.T, b *rig) {
 	js := openTraffic(t, b.broker.URL(), 0).js
 	for _, c := range waysOut() {
@@ -56,26 +59,46 @@ func testWaysOut(t *testing.T, b *rig) {
 				}
 			}
 			c.follow(w)
-			child := w.start("run", "--config", w.config)
-			child.joins()
-			before, _ := child.status()
-			w.send("request", "later", "")
-			child.until("requests close", func() bool {
-				s, ok := child.status()
-				r := s.Events["request"]
-				return ok && r.Pending == 0 && r.Read > before.Events["request"].Read && s.Rows > before.Rows
-			})
-			child.stop()
-			if got := w.last(); got["later"] == "" {
-				t.Errorf("the request that came then has no row: %v", got)
-			}
-			if out, code := w.output("verify", "--config", w.config); code != 0 {
-				t.Errorf("verify says %d: %s", code, out)
-			}
-			if out, code := w.output("verify", "--config", w.config, "--deep"); code != 0 && !c.unsound {
-				t.Errorf("verify --deep says %d: %s", code, out)
+			w.goesOn("later", c.unsound)
+			for _, id := range []string{"later still", "last"} {
+				if !c.needsState {
+					w.remove("state/p0000")
+				}
+				w.goesOn(id, c.unsound)
 			}
 		})
+	}
+}
+
+// goesOn starts the joiner, which may want to be told to go on without what is lost, and
+// has it make a row. The output is sound then.
+func (w *outWorld) goesOn(id string, unsound bool) {
+	w.t.Helper()
+	c := w.start("run", "--config", w.config)
+	if !c.joinsOrEnds() {
+		if code := c.code(); code != terminal.ExitRefused {
+			w.t.Fatalf("before %q the start ends with %d: %s", id, code, c.log.tail(2000))
+		}
+		w.declare()
+		c = w.start("run", "--config", w.config)
+	}
+	c.joins()
+	before, _ := c.status()
+	w.send("request", id, "")
+	c.until("requests close", func() bool {
+		s, ok := c.status()
+		r := s.Events["request"]
+		return ok && r.Pending == 0 && r.Read > before.Events["request"].Read && s.Rows > before.Rows
+	})
+	c.stop()
+	if got := w.last(); got[id] == "" {
+		w.t.Errorf("request %q has no row: %v", id, got)
+	}
+	if out, code := w.output("verify", "--config", w.config); code != 0 {
+		w.t.Errorf("after %q verify says %d: %s", id, code, out)
+	}
+	if out, code := w.output("verify", "--config", w.config, "--deep"); code != 0 && !unsound {
+		w.t.Errorf("after %q verify --deep says %d: %s", id, code, out)
 	}
 }
 
@@ -283,6 +306,7 @@ func waysOutOfFiles() []wayOut {
 			refusal: "the configuration now reads", advice: "name it in inputs.retired", follow: func(w *outWorld) {
 				w.change("inputs: {", "inputs: {retired: "+w.name+"-more, ")
 			},
+			needsState: true,
 		},
 		{
 			name: "state gone after an input was taken out", spoil: func(w *outWorld) {

@@ -284,6 +284,35 @@ func TestVerifyFindsRows(t *testing.T) {
 	}
 }
 
+// TestVerifyOfStages: of rows that are written before all their labels are final, some
+// revisions are never written. None is there twice for that.
+func TestVerifyOfStages(t *testing.T) {
+	for what, c := range map[string]struct {
+		rows [][2]int
+		want string
+	}{
+		"a revision is left out":        {rows: [][2]int{{0, 1}, {1, 2}, {2, 4}}},
+		"the first ones are left out":   {rows: [][2]int{{9, 2}, {10, 1}}},
+		"a revision is there once more": {rows: [][2]int{{2, 0}}, want: `request "r0-2", item "", revision 0: the same revision of a row is there twice`},
+	} {
+		t.Run(what, func(t *testing.T) {
+			mem := vfs.NewMem()
+			o := options(mem)
+			o.Stages = []time.Duration{time.Second, time.Minute}
+			b := keeper{out: open(t, o)}
+			b.commit(t, 0, [2]int{0, 0}, [2]int{1, 0}, [2]int{2, 0})
+			b.commit(t, 0, c.rows...)
+			if err := b.out.Close(); err != nil {
+				t.Fatal(err)
+			}
+			v := verified(t, mem)
+			if v.Sound() != (c.want == "") || slices.ContainsFunc(v.Findings, func(f Finding) bool { return f.Problem != c.want }) {
+				t.Errorf("found %+v, want %q", v.Findings, c.want)
+			}
+		})
+	}
+}
+
 func flip(t *testing.T, mem *vfs.MemFS, name string, where float64) {
 	t.Helper()
 	data, err := contents(mem, name)

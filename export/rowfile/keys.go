@@ -14,6 +14,9 @@ type Key struct {
 	RequestID, ItemID string
 	Revision          uint32
 	RequestTS         events.Time // the microsecond in the file
+	// Staged says that the file has rows that are written before all their labels are final:
+	// then numbers of revisions may be missing.
+	Staged bool
 }
 
 // Keys reads the keys of all rows, in order, in a file of ours whose checksum
@@ -29,6 +32,7 @@ func Keys(r io.ReaderAt, size int64, visit func(Key) bool) error {
 			return err
 		}
 		for _, k := range keys {
+			k.Staged = index[scanPending] >= 0
 			if !visit(k) {
 				return nil
 			}

@@ -161,17 +161,21 @@ func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
 // cuts reads where the commits were cut, and which watermark they had.
 func (d *deep) cuts(rules *joiner.Rules, decoders *[events.Kinds]jsonevent.Decoder, inputs int) error {
 	d.late, d.former = newLateness(rules, decoders, inputs), events.MinTime
+	anotherBefore := false
 	for c, err := range d.archive.Commits() {
 		if err != nil {
 			return err
 		}
-		if c.Cut.RulesHash != d.cfg.Fingerprint() {
+		another := c.Cut.RulesHash != d.cfg.Fingerprint()
+		if another {
 			d.former = max(d.former, c.Cut.Progress.ClosedThrough.Microsecond())
 		}
 		if leapt(&c.Cut) {
 			d.late.cuts = d.late.cuts[:0] // sequences of before are of other messages
 		}
-		d.late.Add(&c.Cut, rules.Lateness)
+		// What it read last, another configuration may leave to the next commit.
+		d.late.Add(&c.Cut, rules.Lateness, another || anotherBefore)
+		anotherBefore = another
 	}
 	return nil
 }

@@ -17,7 +17,9 @@ import (
 //
 // An event came too late if the watermark had passed by more than corrections the
 // close of its request. Which watermark it met lies between those of the commit
-// before it and of its own, which the manifests have; the later one is taken.
+// before it and of its own, which the manifests have; the later one is taken. An event
+// that came after the close while another configuration ran came too late as well: that
+// one may have had no corrections, or no label that wanted it.
 type lateness struct {
 	longest, corrections time.Duration
 	cuts                 []cutPoint
@@ -28,10 +30,11 @@ type lateness struct {
 	met []map[uint64]events.Time
 }
 
-// cutPoint is where a commit was cut.
+// cutPoint is where a commit was cut. met is its watermark; it is later by corrections
+// where another configuration decided.
 type cutPoint struct {
-	inputs    []events.Position
-	watermark events.Time
+	inputs         []events.Position
+	watermark, met events.Time
 }
 
 func newLateness(rules *joiner.Rules, decoders *[events.Kinds]jsonevent.Decoder, inputs int) *lateness {
@@ -42,13 +45,17 @@ func newLateness(rules *joiner.Rules, decoders *[events.Kinds]jsonevent.Decoder,
 	return l
 }
 
-// Add adds the next commit.
-func (l *lateness) Add(cut *joiner.Cut, late time.Duration) {
-	l.cuts = append(l.cuts, cutPoint{inputs: slices.Clone(cut.Progress.Inputs), watermark: cut.Progress.Watermark(late)})
+// Add adds the next commit, which another configuration may have decided.
+func (l *lateness) Add(cut *joiner.Cut, late time.Duration, another bool) {
+	c := cutPoint{inputs: slices.Clone(cut.Progress.Inputs), watermark: cut.Progress.Watermark(late)}
+	if c.met = c.watermark; another {
+		c.met = c.met.Add(l.corrections)
+	}
+	l.cuts = append(l.cuts, c)
 }
 
-// watermark is the one that an event of an input met at the latest.
-func (l *lateness) watermark(input int, seq uint64, index uint32) events.Time {
+// metAt is the watermark that an event of an input met at the latest.
+func (l *lateness) metAt(input int, seq uint64, index uint32) events.Time {
 	at, _ := slices.BinarySearchFunc(l.cuts, true, func(c cutPoint, _ bool) int {
 		if input >= len(c.inputs) {
 			return -1 // it was not read yet
@@ -62,7 +69,7 @@ func (l *lateness) watermark(input int, seq uint64, index uint32) events.Time {
 	if at == len(l.cuts) {
 		return events.MaxTime
 	}
-	return l.cuts[at].watermark
+	return l.cuts[at].met
 }
 
 // before is a watermark that was passed before a message of a stream was read, that of
@@ -89,7 +96,7 @@ func (l *lateness) see(input int, codec events.Codec, m *events.Message) {
 		if !ok {
 			return true // a heartbeat, or it is rejected in a replay too
 		}
-		if w := l.watermark(input, m.Seq, index); w > bound {
+		if w := l.metAt(input, m.Seq, index); w > bound {
 			if known, ok := l.met[input][id]; !ok || w > known {
 				l.met[input][id] = w
 			}

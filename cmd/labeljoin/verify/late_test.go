@@ -63,15 +63,55 @@ func TestWhichRowsMayDiffer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var decoders [events.Kinds]jsonevent.Decoder
 			l := newLateness(lateRules(), &decoders, 2)
-			l.Add(lateCut(10, 10, 0, at(20)), 0)
-			l.Add(lateCut(20, 20, 1, at(90)), 0)  // exactly the close and corrections of a request at 0
-			l.Add(lateCut(30, 30, 0, at(180)), 0) // long after
+			l.Add(lateCut(10, 10, 0, at(20)), 0, false)
+			l.Add(lateCut(20, 20, 1, at(90)), 0, false)  // exactly the close and corrections of a request at 0
+			l.Add(lateCut(30, 30, 0, at(180)), 0, false) // long after
 			l.see(int(c.kind), nil, &events.Message{Kind: c.kind, Seq: c.seq, Data: c.data})
 			if got := l.excuse(export.RequestHash("r"), at(0)); got != c.want {
 				t.Errorf("excused: %v", got)
 			}
 			if l.excuse(export.RequestHash("r"), at(200)) && c.seq != 99 {
 				t.Error("a later use of the id is excused")
+			}
+		})
+	}
+}
+
+// What came after the close while another configuration ran may not have counted, however
+// long the corrections are now.
+func TestWhichRowsMayDifferByAnotherConfiguration(t *testing.T) {
+	at := func(minutes int) events.Time {
+		return events.Time(int64(minutes) * int64(time.Minute)).Add(1_000_000 * time.Hour)
+	}
+	outcome := fmt.Appendf(nil, `{"request_id": "r", "type": "click", "ts": %q}`, at(10))
+	request := fmt.Appendf(nil, `{"request_id": "r", "ts": %q}`, at(0))
+	for name, c := range map[string]struct {
+		seq     uint64
+		outcome bool // else it is a request
+		want    bool // that the request r, stamped 0, is excused
+	}{
+		"an outcome before the close":          {5, true, false},
+		"a copy before the close":              {5, false, false},
+		"an outcome after it":                  {15, true, true},
+		"a copy after it":                      {15, false, true},
+		"an outcome when all is as before":     {25, true, false},
+		"a copy when all is as before":         {25, false, false},
+		"beyond the corrections of before too": {35, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var decoders [events.Kinds]jsonevent.Decoder
+			l := newLateness(lateRules(), &decoders, 2)
+			l.Add(lateCut(10, 10, 0, at(30)), 0, true)
+			l.Add(lateCut(20, 20, 0, at(60)), 0, true)
+			l.Add(lateCut(30, 30, 0, at(60)), 0, false)
+			l.Add(lateCut(40, 40, 0, at(180)), 0, false)
+			m := &events.Message{Kind: events.KindRequest, Seq: c.seq, Data: request}
+			if c.outcome {
+				m.Kind, m.Data = events.KindOutcome, outcome
+			}
+			l.see(int(m.Kind), nil, m)
+			if got := l.excuse(export.RequestHash("r"), at(0)); got != c.want {
+				t.Errorf("excused: %v", got)
 			}
 		})
 	}

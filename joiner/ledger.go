@@ -38,6 +38,7 @@ func (d Disposition) String() string { return dispositionNames[d] }
 // Tally counts events of one kind.
 type Tally struct {
 	Read     int64               // events read, heartbeats not included
+	Again    int64               // of these, read once more: a configuration rejected them, and the next one does not
 	Pending  int64               // read and not yet disposed of
 	Disposed [Dispositions]int64 // by disposition
 }

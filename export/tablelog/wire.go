@@ -122,9 +122,10 @@ type ledger struct {
 }
 
 type tally struct {
-	Read     int64    `json:"read"`
-	Pending  int64    `json:"pending"`
-	Disposed disposed `json:"disposed"`
+	Read      int64    `json:"read"`
+	ReadAgain int64    `json:"read_again,omitempty"`
+	Pending   int64    `json:"pending"`
+	Disposed  disposed `json:"disposed"`
 }
 
 // disposed maps the names of dispositions to counts; those that are zero are

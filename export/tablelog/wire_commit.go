@@ -123,7 +123,7 @@ func fromLedger(l *ledger) joiner.Ledger {
 }
 
 func toTally(t *joiner.Tally) tally {
-	out := tally{Read: t.Read, Pending: t.Pending, Disposed: disposed{}}
+	out := tally{Read: t.Read, ReadAgain: t.Again, Pending: t.Pending, Disposed: disposed{}}
 	for d := range joiner.Disposition(joiner.Dispositions) {
 		if n := t.Disposed[d]; n != 0 {
 			out.Disposed[d.String()] = n
@@ -133,7 +133,7 @@ func toTally(t *joiner.Tally) tally {
 }
 
 func fromTally(t *tally) joiner.Tally {
-	out := joiner.Tally{Read: t.Read, Pending: t.Pending}
+	out := joiner.Tally{Read: t.Read, Again: t.ReadAgain, Pending: t.Pending}
 	for d := range joiner.Disposition(joiner.Dispositions) {
 		out.Disposed[d] = t.Disposed[d.String()]
 	}

@@ -38,16 +38,16 @@ func (e *LeftOutError) Error() string {
 func (e *LeftOutError) Refusal() bool { return true }
 
 // leftOut lists the inputs that the commits behind some positions have read and that are none any
-// more, and says how many events these commits have read of all inputs. An input that has another
+// more, and says how the books stood there. An input that has another
 // name now is listed too, but nothing is lacking of it when the log is read again.
-func (e *Engine) leftOut(from []events.Position, cut *joiner.Cut) (names []string, read int64, err error) {
-	now, before := e.sources(), int64(0)
+func (e *Engine) leftOut(from []events.Position) (names []string, books joiner.Ledger, err error) {
+	now := e.sources()
 	for c, err := range e.o.Output.Cuts() {
 		if err != nil {
-			return nil, 0, err
+			return nil, books, err
 		}
 		if sameMessages(c.Progress.Inputs, from) {
-			names, before = nil, eventsRead(&c.Progress.Ledger)
+			names, books = nil, c.Progress.Ledger
 			continue
 		}
 		for _, s := range c.Progress.Clock.Sources {
@@ -57,7 +57,7 @@ func (e *Engine) leftOut(from []events.Position, cut *joiner.Cut) (names []strin
 			}
 		}
 	}
-	return names, eventsRead(&cut.Progress.Ledger) - before, nil
+	return names, books, nil
 }
 
 // lacksLeftOut is an error if a rebuild has read fewer events than the commits did, because inputs are left out. Where

@@ -11,12 +11,16 @@ import (
 // recount counts what is pending in a rebuilt state and holds it against the
 // commit's books. They can differ where reading begins late: by outcomes whose
 // request was known then and is forgotten now, or the reverse, and by requests
-// whose id is used again and again. So many are booked anew; anything else is a
-// log that is not the one that was committed.
-func (e *Engine) recount(ctx context.Context) error {
+// whose id is used again and again. So many are booked anew, and those that another
+// configuration had rejected are counted as read again; anything else is a log that is
+// not the one that was committed.
+func (e *Engine) recount(ctx context.Context, accepted [events.Kinds]int64) error {
 	requests, outcomes, err := e.pending()
 	if err != nil {
 		return err
+	}
+	if n := e.readAgain(accepted, requests, outcomes); n > 0 {
+		e.o.Log.Info("the configuration before rejected events that are accepted now: they are counted as read once more", "events", n)
 	}
 	booked, err := e.bookAgain(ctx, outcomes-e.ledger().Kinds[events.KindOutcome].Pending)
 	if err != nil {
@@ -49,6 +53,33 @@ func (e *Engine) recount(ctx context.Context) error {
 			"outcomes_before", before.Kinds[events.KindOutcome].Pending, "outcomes_after", outcomes)
 	}
 	return nil
+}
+
+// acceptedNow is how many events of each kind another configuration has rejected since the books stood so, and
+// this one accepts.
+func (e *Engine) acceptedNow(cut *joiner.Cut, books *joiner.Ledger) (n [events.Kinds]int64) {
+	if cut.RulesHash == e.o.RulesHash || e.lacking {
+		return n
+	}
+	refused := func(t *joiner.Tally) int64 {
+		return t.Disposed[joiner.DispositionRejected] + t.Disposed[joiner.DispositionQuarantined]
+	}
+	for k := range n {
+		n[k] = max(0, refused(&cut.Progress.Ledger.Kinds[k])-refused(&books.Kinds[k])-refused(e.tally(events.Kind(k))))
+	}
+	return n
+}
+
+// readAgain counts events that are pending now and that another configuration had rejected, and says how many
+// they are. They stay counted as rejected, too: there are dead letters of them.
+func (e *Engine) readAgain(accepted [events.Kinds]int64, pending ...int64) (all int64) {
+	for k, found := range pending {
+		t := e.tally(events.Kind(k))
+		if n := min(accepted[k], found-t.Pending); n > 0 {
+			t.Read, t.Again, t.Pending, all = t.Read+n, t.Again+n, t.Pending+n, all+n
+		}
+	}
+	return all
 }
 
 // bookAgain notes, of outcomes that wait and that the books have disposed of, up to

@@ -209,7 +209,7 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 	if err != nil {
 		return err
 	}
-	left, want, err := e.leftOut(from, cut)
+	left, books, err := e.leftOut(from)
 	if err != nil {
 		return err
 	}
@@ -249,7 +249,7 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 	e.enter(modeRebuild)
 	err = e.join(ctx, until)
 	if errors.Is(err, io.EOF) {
-		if err = e.lacksLeftOut(left, want); err == nil && !whole {
+		if err = e.lacksLeftOut(left, eventsRead(&cut.Progress.Ledger)-eventsRead(&books)); err == nil && !whole {
 			err = e.leftPast(cut)
 		}
 		err = errors.Join(err, e.attributeRebuilt(ctx, cut))
@@ -259,7 +259,7 @@ func (e *Engine) rebuild(ctx context.Context, cut *joiner.Cut, r joiner.Receipt,
 	if err != nil {
 		return err
 	}
-	if err := e.adoptCommit(ctx, cut, r, until); err != nil {
+	if err := e.adoptCommit(ctx, cut, r, until, e.acceptedNow(cut, &books)); err != nil {
 		return err
 	}
 	return e.o.Store.Adopt()
@@ -323,8 +323,9 @@ func dropped(rules *joiner.Rules, cut *joiner.Cut) (requests, outcomes events.Ti
 }
 
 // adoptCommit makes the events read so far the state of a commit. Reading goes on
-// at the positions given.
-func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Receipt, at []events.Position) error {
+// at the positions given. accepted is how many events of each kind were rejected when the commit was made.
+func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Receipt, at []events.Position,
+	accepted [events.Kinds]int64) error {
 	s := &e.checkpoint
 	guard := s.Progress.Guard // what the log says; the commit has the rest
 	guard.Backfilled, guard.OnTime = cut.Progress.Guard.Backfilled, cut.Progress.Guard.OnTime
@@ -346,7 +347,7 @@ func (e *Engine) adoptCommit(ctx context.Context, cut *joiner.Cut, r joiner.Rece
 	if err := e.flush(ctx, false); err != nil {
 		return err
 	}
-	if err := e.recount(ctx); err != nil {
+	if err := e.recount(ctx, accepted); err != nil {
 		return err
 	}
 	former, err := e.formerThrough()

@@ -55,7 +55,8 @@ func (e *Engine) holdsWhatWasRead(ctx context.Context, from []events.Position, b
 }
 
 func eventsRead(l *joiner.Ledger) int64 {
-	return l.Kinds[events.KindRequest].Read + l.Kinds[events.KindOutcome].Read + l.Heartbeats
+	r, o := &l.Kinds[events.KindRequest], &l.Kinds[events.KindOutcome]
+	return r.Read - r.Again + o.Read - o.Again + l.Heartbeats
 }
 
 // countBetween counts the events of an input between two positions in it.

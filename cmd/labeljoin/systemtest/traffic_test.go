@@ -234,8 +234,8 @@ func (f *traffic) dump(subject, path string) {
 }
 
 // stored is everything that the broker has of a subject, a line for each message. A
-// cluster at load answers now and then that nobody is there to read from. What has been
-// read stays read then, and reading goes on behind it.
+// cluster at load answers now and then that no server has the stream. What has been read
+// stays read then, and reading goes on behind it.
 func (f *traffic) stored(subject string) ([]byte, error) {
 	r := storedReader{subject: subject, next: 1}
 	err := insist(f.t.Context(), func(ctx context.Context) error { return r.find(ctx, f.js) })

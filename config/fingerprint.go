@@ -9,9 +9,9 @@ import (
 )
 
 // Fingerprint identifies what decides the rows: the join, the labels in their
-// order, the features and the units of timestamps. It is the SHA-256, in hex,
-// of canonical JSON, and is the same for configurations that differ only in
-// comments, in the order of their keys (the labels' excepted), or in whether a
+// order, the features, the units of timestamps and the limits of events. It is the
+// SHA-256, in hex, of canonical JSON, and is the same for configurations that differ
+// only in comments, in the order of their keys (the labels' excepted), or in whether a
 // default is spelled out. The shape of that JSON is stored with every commit
 // through this hash, so it must never change.
 func (c *Config) Fingerprint() string {
@@ -25,6 +25,7 @@ func (c *Config) Fingerprint() string {
 		RequestsTS TimeUnit               `json:"requests_ts"`
 		OutcomesTS TimeUnit               `json:"outcomes_ts"`
 		Inputs     []map[string]any       `json:"inputs,omitempty"` // as soon as there are others than the two
+		Limits     *Limits                `json:"limits,omitempty"` // unless they are the defaults
 	}
 	j := &c.Join
 	canonical := rules{
@@ -62,6 +63,9 @@ func (c *Config) Fingerprint() string {
 	}
 	if c.Features.Mode != FeaturesEvolve {
 		canonical.Mode = c.Features.Mode
+	}
+	if c.Limits != Default().Limits {
+		canonical.Limits = &c.Limits // what they reject is in no row
 	}
 	c.canonicalStages(canonical.Join)
 	maps.Copy(canonical.Declared, c.Features.Declare)

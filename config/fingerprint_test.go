@@ -35,10 +35,11 @@ func TestFingerprintIgnoresWhatDecidesNothing(t *testing.T) {
 		"another notation": strings.Replace(sample, "lateness: 2m", "lateness: 120s", 1),
 		"long form": strings.Replace(sample, `a: 'type == "a"'`,
 			`a: {value: any, window: 0d30m, when: "type == \"a\""}`, 1),
-		"key order":         strings.Replace(sample, "window: 30m, lateness: 2m", "lateness: 2m, window: 30m", 1),
-		"order of features": strings.Replace(sample, "x: int64, y: double", "y: double, x: int64", 1),
-		"where it runs":     sample + "name: other\nstate: {dir: elsewhere}\nnats: {embedded: true}\nlog: {level: debug}\n",
-		"own output":        sample + "output: {dir: there, roll: {rows: 10}}\npublish: {subject: x}\n",
+		"key order":          strings.Replace(sample, "window: 30m, lateness: 2m", "lateness: 2m, window: 30m", 1),
+		"order of features":  strings.Replace(sample, "x: int64, y: double", "y: double, x: int64", 1),
+		"where it runs":      sample + "name: other\nstate: {dir: elsewhere}\nnats: {embedded: true}\nlog: {level: debug}\n",
+		"spelled-out limits": sample + "limits: {depth: 32, outcomes_per_request: 10000, event_bytes: 1MiB}\n",
+		"own output":         sample + "output: {dir: there, roll: {rows: 10}}\npublish: {subject: x}\n",
 	} {
 		t.Run(what, func(t *testing.T) {
 			if got := decodeOK(t, src).Fingerprint(); got != want {
@@ -68,6 +69,8 @@ func TestFingerprintSeesWhatDecides(t *testing.T) {
 		{`a: 'type == "a"'`, "a: {pair: {open: 'type == \"a\"', close: 'true', by: item_id, opens: first}}"},
 		{"x: int64", "x: string"}, {"x: int64", "z: int64"}, {"features: {", "features: {separator: '.', "},
 		{"features: {", "features: {mode: declared, "}, {"features: {", "features: {mode: frozen, "},
+		{"features:", "limits: {depth: 8}\nfeatures:"}, {"features:", "limits: {event_bytes: 2MiB}\nfeatures:"},
+		{"features:", "limits: {outcomes_per_request: 5}\nfeatures:"},
 		{"features:", "inputs: {requests: {time_unit: s}}\nfeatures:"}, {"features:",
 			"inputs: {outcomes: {time_unit: s}}\nfeatures:"},
 	} {

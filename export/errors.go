@@ -38,6 +38,9 @@ func (e *LockedError) Error() string {
 
 func (e *LockedError) Unwrap() error { return e.Err }
 
+// Misuse reports that output.dir names a file: waiting does not help then.
+func (e *LockedError) Misuse() bool { return errors.Is(e.Err, syscall.ENOTDIR) }
+
 // MissingFileError says that a committed file is not there, or not the one that
 // was committed.
 type MissingFileError struct {

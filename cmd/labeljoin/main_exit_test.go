@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/dump"
@@ -120,6 +121,7 @@ func codedErrors() []codedError {
 		{&jetstream.NoStreamError{}, terminal.ExitFailed},
 		{&store.DamagedError{Err: cause}, terminal.ExitFailed},
 		{&export.LockedError{Err: cause}, terminal.ExitFailed},
+		{&export.LockedError{Err: syscall.ENOTDIR}, terminal.ExitUsage},
 		{&tablelog.ConflictError{}, terminal.ExitFailed},
 		{&events.RejectError{}, terminal.ExitFailed},
 	}

@@ -37,6 +37,11 @@ type Records interface {
 	// counts the fields that nothing here knows; false if only the JSON says what it is. The
 	// strings are good as long as the batch is.
 	Request(i int, unit Unit, req *Request) (unknown int, ok bool)
+	// Columns are the features of all records, in the memory of others; false if they are not all there, or if some are
+	// neither numbers nor texts. They are good as long as the batch is.
+	Columns(memory []FeatureColumn) (columns []FeatureColumn, ok bool)
+	// Head is Request without the features, where Columns has them.
+	Head(i int, unit Unit, req *Request) (unknown int, ok bool)
 	// Unknown lists the fields of a record that nothing here knows.
 	Unknown(i int) []string
 	// JSON is the record as the data of a message.

@@ -300,7 +300,8 @@ func (s *Stage) writeFile(b *rowfile.Builder, n int, f *finished) error {
 	f.file.Bytes, f.file.SHA256 = w.bytes, w.sha256()
 	s.describe(f, n, &sum)
 	readBack := func() error {
-		return readBack(s.out.bucket, &f.file, func(r bucket.Reader) error { return b.Reread(r, r.Size(), &sum) })
+		return readBack(s.out.bucket, f.file.Staging, w.checkQuick,
+			func(r bucket.Reader) error { return b.Reread(r, r.Size(), &sum) })
 	}
 	if !s.out.opts.Behind {
 		if err := raw.Finish(); err != nil {
@@ -339,24 +340,24 @@ func (s *Stage) describe(f *finished, n int, sum *rowfile.Summary) {
 
 // readBack compares a staged file with what was meant: first its bytes, so that
 // the Parquet library never sees foreign ones, then its rows.
-func readBack(b bucket.Bucket, f *tablelog.File, rows func(bucket.Reader) error) error {
-	r, err := b.Open(f.Staging)
+func readBack(b bucket.Bucket, staging string, bytes, rows func(bucket.Reader) error) error {
+	r, err := b.Open(staging)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	if err := checkReader(r, f.Bytes, f.SHA256); err != nil {
-		return &CorruptFileError{Path: f.Staging, Err: err}
-	}
-	if err := rows(r); err != nil {
-		return &CorruptFileError{Path: f.Staging, Err: err}
+	for _, check := range [...]func(bucket.Reader) error{bytes, rows} {
+		if err := check(r); err != nil {
+			return &CorruptFileError{Path: staging, Err: err}
+		}
 	}
 	return nil
 }
 
-// readBackBy is readBack by the hash of the rows.
+// readBackBy is readBack by the hashes of the bytes and of the rows.
 func readBackBy(b bucket.Bucket, f *tablelog.File, sum *rowfile.Summary) error {
-	return readBack(b, f, func(r bucket.Reader) error { return rowfile.Verify(r, r.Size(), sum) })
+	return readBack(b, f.Staging, func(r bucket.Reader) error { return checkReader(r, f.Bytes, f.SHA256) },
+		func(r bucket.Reader) error { return rowfile.Verify(r, r.Size(), sum) })
 }
 
 // metadata is the key-value metadata of file n.

@@ -214,7 +214,7 @@ func TestReplayRoads(t *testing.T) {
 		{"native", []string{"--requests", "native.r", "--outcomes", "native.o"}},
 		{"mapped", []string{"--events", "impressions=lines", "--outcomes", "native.o"}},
 		{"a table", []string{"--events", "impressions=array", "--events", "clicks=csv"}},
-		{"both kinds in one file, in passes", []string{"--events", "both=both", "--memory", "32MiB", "--jobs", "3"}},
+		{"both kinds in one file, three jobs", []string{"--events", "both=both", "--memory", "128MiB", "--jobs", "3"}},
 		{"Parquet", []string{"--events", "impressions=parquet", "--events", "clicks=csv"}},
 		{"HTTP", []string{"--requests", "http.requests", "--outcomes", "http.outcomes"}},
 		{"mapped, by HTTP", []string{"--events", "impressions=http.impressions", "--events", "clicks=http.clicks"}},

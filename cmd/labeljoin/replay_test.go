@@ -187,6 +187,7 @@ func TestReplayWantsEvidence(t *testing.T) {
 		{name: "no outcome, said so", args: "--requests r --outcomes /dev/null"},
 		{name: "too few requests to tell", args: "--requests two --outcomes empty"},
 		{name: "no share", args: "--requests r --outcomes o --max-rejected many", code: 2, says: "--max-rejected"},
+		{name: "less memory than is kept", args: "--requests r --outcomes o --memory 127MiB", code: 2, says: "give it 128MiB or more"},
 		{name: "a share beyond all", args: "--requests r --outcomes o --max-rejected 101%", code: 2, says: "--max-rejected"},
 		{name: "a directory", args: "--requests . --outcomes o", code: 2, says: "is given as --requests and as --outcomes"},
 		{name: "no match", args: "--requests r*.gz --outcomes o", code: 2, says: "no file matches"},

@@ -32,7 +32,7 @@ const (
 )
 
 // readAhead is the memory through which a process that reads a file is read.
-const readAhead = 64 << 10
+const readAhead = 4 << 10
 
 // Source is a file that is read once, from a line on. It implements the
 // engine's Source; one goroutine uses it.

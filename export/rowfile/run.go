@@ -9,51 +9,6 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/gathered"
 )
 
-// AddAll adds the rows from one to before another, as Add does with each of them. Rows with the same features, as most
-// that follow each other have, are added a column at a time. It returns what Add does, summed up. The rows are only
-// read during the call.
-func (b *Builder) AddAll(rows *gathered.Rows, from, to int) (unfit int64, err error) {
-	defer func() { b.gathered.List = nil }()
-	alone := from // rows before it are added one by one
-	for from < to {
-		alike := from >= alone && b.isGuess(&rows.List[from])
-		if alike && from >= rows.Alike { // they were not gathered where they were decided
-			b.gathered.List = rows.List[from:to]
-			b.gathered.Gather()
-			rows, from, to, alone = &b.gathered, 0, to-from, 0
-			// What is too large to be gathered for all rows of a request is not tried again for all but one.
-			for rows.Alike == 0 && alone < to && rows.List[alone].Request == rows.List[0].Request {
-				alone++
-			}
-		}
-		if !alike || rows.Alike == 0 { // it decides which columns the next have, or is large
-			bad, err := b.Add(rows.List[from].Request, rows.List[from].Row)
-			if unfit += bad; err != nil {
-				return unfit, err
-			}
-			from++
-			continue
-		}
-		end := min(to, rows.Alike)
-		for i := range rows.List[from:end] {
-			if err := b.check(rows.List[from+i].Request, rows.List[from+i].Row); err != nil {
-				return unfit, err
-			}
-		}
-		unfit += b.addRun(rows, from, end)
-		from = end
-	}
-	return unfit, nil
-}
-
-// isGuess reports whether a row has exactly the features of the guess.
-func (b *Builder) isGuess(row *joiner.Labeled) bool {
-	same := func(g []guess, fields []events.Field) bool { return len(fields) == len(g) && startsWith(g, fields) }
-	item := gathered.ItemOf(row)
-	return b.distinct[index(item != nil)] && same(b.guess[0], row.Request.Features) &&
-		(item == nil || same(b.guess[1], item.Features))
-}
-
 // addRun adds rows that are alike.
 func (b *Builder) addRun(rows *gathered.Rows, from, to int) (unfit int64) {
 	before, list := b.dropped, rows.List[from:to]
@@ -85,9 +40,10 @@ type run struct {
 	times    []int
 	once     []int // 1 for each row
 	// column is the feature at hand: of the requests or of the items, and which.
-	column  *gathered.Column
+	column  *events.FeatureColumn
 	ofItem  bool
 	feature int
+	made    events.Value // the one at hand, of a column that was attached
 }
 
 func (r *run) begin(rows *gathered.Rows, from, to, first int) {
@@ -121,6 +77,10 @@ func (r *run) take(i int, ofItem bool) {
 
 // value is the value of a row.
 func (r *run) value(row int) *events.Value {
+	if r.gathered.Attached() {
+		r.made = r.column.Value(r.at + row)
+		return &r.made
+	}
 	l := &r.rows[row]
 	if r.ofItem {
 		return &l.Request.Items[l.Row.Item].Features[r.feature].Value

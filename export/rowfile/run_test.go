@@ -43,6 +43,28 @@ func alikeSamples(rng *rand.Rand, n int) []sample {
 	return out
 }
 
+// plainSamples are samples without items, whose features are numbers and texts, and mostly those of the one before.
+func plainSamples(rng *rand.Rand, n int) []sample {
+	out := samples(rng, n)
+	kinds := [][]events.ValueKind{{events.ValueInt}, {events.ValueDouble}, {events.ValueInt, events.ValueDouble}, {events.ValueString}}
+	var names []string
+	var of [][]events.ValueKind
+	for i := range out {
+		s := &out[i]
+		if s.row.Item, s.req.Items, s.req.Features = -1, nil, nil; i == 0 || rng.IntN(40) == 0 {
+			names, of = nil, nil
+			for _, k := range rng.Perm(8)[:1+rng.IntN(7)] {
+				names, of = append(names, fmt.Sprint("f", k)), append(of, kinds[rng.IntN(len(kinds))])
+			}
+		}
+		for k := range names {
+			v := value(rng, of[k][rng.IntN(len(of[k]))])
+			s.req.Features = append(s.req.Features, events.Field{Name: names[k], Value: v})
+		}
+	}
+	return out
+}
+
 // Rows that are added together make the file that they make one by one.
 func TestRunsAreRows(t *testing.T) {
 	seeds := uint64(150)
@@ -52,6 +74,9 @@ func TestRunsAreRows(t *testing.T) {
 	for seed := range seeds {
 		rng := rand.New(rand.NewPCG(seed, 33))
 		in := alikeSamples(rng, 1+rng.IntN(300))
+		if seed%3 == 0 {
+			in = plainSamples(rng, len(in))
+		}
 		l := newLayout(t, Config{Labels: testLabels, Features: []Feature{{Name: "f0", Type: "double"},
 			{Name: "f1", Type: "int64"}, {Name: "f2", Type: "string"}, {Name: "f5", Type: "float32"},
 			{Name: "f6", Type: "list<float32>"}, {Name: "item_item0",
@@ -109,11 +134,51 @@ func TestLargeRequestIsGatheredOnce(t *testing.T) {
 	}
 }
 
+// attached are the rows, if all are alike and have no items: their requests have their features in columns alone.
+func attached(rows *gathered.Rows) (*gathered.Rows, bool) {
+	list := rows.List
+	odd := func(c events.FeatureColumn) bool { return !c.Numbers() && !c.Only(events.ValueString) }
+	columns := slices.Clone(rows.Columns(false))
+	if rows.Alike < len(list) || gathered.ItemOf(&list[0]) != nil || len(columns) == 0 || slices.ContainsFunc(columns, odd) {
+		return rows, false
+	}
+	out := &gathered.Rows{}
+	for _, l := range list {
+		bare := *l.Request
+		bare.Features = nil
+		out.List = append(out.List, joiner.Labeled{Request: &bare, Row: l.Row})
+	}
+	out.Attach(columns)
+	return out, true
+}
+
+// TestAttachedRowsOfAll: most rows of plain samples can be attached, so that TestRunsAreRows is about those too.
+func TestAttachedRowsOfAll(t *testing.T) {
+	some := 0
+	for seed := range uint64(50) {
+		in := plainSamples(rand.New(rand.NewPCG(seed, 1)), 20)
+		rows := &gathered.Rows{}
+		for i := range in {
+			rows.List = append(rows.List, joiner.Labeled{Request: &in[i].req, Row: &in[i].row})
+		}
+		rows.Gather()
+		if _, ok := attached(rows); ok {
+			some++
+		}
+	}
+	if some < 20 {
+		t.Errorf("of 50 samples %d can be attached", some)
+	}
+}
+
 // addAll adds rows at once, gathered before or not, or in two parts of what was gathered.
 func addAll(b *Builder, list []joiner.Labeled, rng *rand.Rand) (unfit int64, err error) {
 	rows := &gathered.Rows{List: list}
 	if rng.IntN(4) > 0 {
 		rows.Gather()
+	}
+	if rng.IntN(2) == 0 {
+		rows, _ = attached(rows)
 	}
 	cut := rng.IntN(len(list) + 1)
 	unfit, err = b.AddAll(rows, 0, cut)

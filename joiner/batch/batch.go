@@ -68,6 +68,8 @@ type Options struct {
 	Memory int64
 	// Jobs is how many goroutines decode; 0 is as many as there are processors.
 	Jobs int
+	// Columns says that the sink takes features of rows that are alike from their columns: requests need not have them.
+	Columns bool
 	// Refused is told of every event that goes to the dead letters, and may change where
 	// it was read. Nil: nothing is told.
 	Refused func(*events.DeadLetter)
@@ -158,6 +160,7 @@ type join struct {
 	sink        Sink
 	passes      int
 	pass        int
+	columns     bool // see columnsSuffice
 	result      *Result
 	letters     []events.DeadLetter // until it is certain that the memory suffices
 	lettersSize int64
@@ -174,7 +177,7 @@ type join struct {
 
 func newJoin(o *Options, sink Sink, passes int, workers []*worker) *join {
 	j := &join{o: o, sink: sink, passes: passes, workers: workers, result: newResult(), heartbeat: events.MinTime}
-	j.matches = newMatches(o.Rules)
+	j.matches, j.columns = newMatches(o.Rules), j.columnsSuffice()
 	j.result.Coverage.Labels = make([]LabelCoverage, len(o.Rules.Labels))
 	for _, w := range workers {
 		w.j, w.types, w.unknown = j, nil, [events.Kinds]joiner.Fields{}

@@ -38,6 +38,8 @@ type requestRead struct {
 	request  events.Request
 	decision joiner.Decision
 	rows     []joiner.Row
+	bare     bool // the features of the request are in the columns of its batch, and there alone
+	row      int  // of which it is this row
 	fates    [joiner.Dispositions]int64
 }
 
@@ -56,6 +58,9 @@ type requestsRead struct {
 	list []requestRead
 	n    int
 	rows gathered.Rows
+	// columns are the features of the whole batch, if it has some: then requests need none.
+	columns    []events.FeatureColumn
+	hasColumns bool
 }
 
 func (v *requestsRead) next() *requestRead {
@@ -78,6 +83,7 @@ func (j *join) readRequests(ctx context.Context, from Source) error {
 			made = &requestsRead{}
 		}
 		made.n = 0
+		made.takeColumns(j, b)
 		visit := func(at events.Origin, data []byte, of *events.Decoded) { w.request(made, at, data, of) }
 		for i := range b.Messages {
 			if b.Records != nil {
@@ -86,7 +92,7 @@ func (j *join) readRequests(ctx context.Context, from Source) error {
 			}
 			w.pieces(events.KindRequest, &b.Messages[i], visit)
 		}
-		made.gather()
+		made.gather(len(b.Messages))
 		return made
 	}, func(made *requestsRead) error {
 		for i := range made.list[:made.n] {
@@ -119,7 +125,7 @@ func (w *worker) request(made *requestsRead, at events.Origin, data []byte, of *
 		}
 	}
 	v := made.next()
-	v.at, v.data, v.err, v.failed, v.rows = at, data, nil, false, nil
+	v.at, v.data, v.err, v.failed, v.rows, v.bare = at, data, nil, false, nil, false
 	v.letter = letterOf(data, of)
 	clear(v.fates[:])
 	text := unsafe.String(unsafe.SliceData(data), len(data)) // events do not change later
@@ -165,8 +171,11 @@ func (w *worker) record(made *requestsRead, b *events.Batch, i int) {
 	if !j.keeps(id) || !j.first() && !j.mine(hash) {
 		return
 	}
-	v := made.next()
-	unknown, ok := b.Records.Request(i, d.Unit, &v.request)
+	v, read := made.next(), b.Records.Request
+	if v.bare, v.row = made.hasColumns && w.alone(hash), i; v.bare {
+		read = b.Records.Head
+	}
+	unknown, ok := read(i, d.Unit, &v.request)
 	if !ok {
 		made.n--
 		w.request(made, at, b.Records.JSON(i), nil)
@@ -183,13 +192,36 @@ func (w *worker) record(made *requestsRead, b *events.Batch, i int) {
 	}
 }
 
+// takeColumns takes the features of a batch a column at a time, where that is enough.
+func (v *requestsRead) takeColumns(j *join, b *events.Batch) {
+	if v.hasColumns = false; j.columns && b.Records != nil {
+		v.columns, v.hasColumns = b.Records.Columns(v.columns)
+	}
+}
+
+// columnsSuffice reports whether the features of requests are only written. What looks at them looks at an outcome
+// too, but for labels of labels. If not all rows of a batch are of this pass, little is left of a column.
+func (j *join) columnsSuffice() bool {
+	ofLabels := slices.ContainsFunc(j.o.Rules.Labels, func(l joiner.Label) bool { return l.Of != nil })
+	return j.o.Columns && !ofLabels && j.passes == 1 && j.o.Keep == nil
+}
+
+// alone reports whether a request has no outcome, and no other has its id.
+func (w *worker) alone(hash uint64) bool {
+	_, several := w.j.apart.ids[hash]
+	return !several && len(w.j.outcomes.of(hash)) == 0
+}
+
 // decide decides a request that is the only one of its id.
 func (w *worker) decide(v *requestRead) {
 	j := w.j
-	outcomes, err := w.outcomesOf(v.hash, v.request.ID)
-	if err != nil {
-		v.err, v.failed = err, true
-		return
+	var outcomes []holding
+	if !v.bare { // else it has none
+		var err error
+		if outcomes, err = w.outcomesOf(v.hash, v.request.ID); err != nil {
+			v.err, v.failed = err, true
+			return
+		}
 	}
 	keys := []joiner.RequestKey{{TS: v.request.TS, ID: v.request.ID}}
 	v.decision.Begin(j.o.Rules, &v.request)
@@ -285,11 +317,23 @@ func (j *join) countRequest(v *requestRead) error {
 	return nil
 }
 
-// gather gathers the rows that are written.
-func (v *requestsRead) gather() {
+// gather gathers the rows that are written, of a batch of so many messages.
+func (v *requestsRead) gather(messages int) {
+	whole := v.hasColumns && v.n == messages
 	for i := range v.list[:v.n] {
-		if d := &v.list[i]; d.kind == requestRows {
+		d := &v.list[i]
+		if d.kind == requestRows {
 			v.rows.List = appendWritten(v.rows.List, &d.request, d.rows)
+		}
+		whole = whole && len(v.rows.List) == i+1
+	}
+	if whole {
+		v.rows.Attach(v.columns)
+		return
+	}
+	for i := range v.list[:v.n] {
+		if d := &v.list[i]; d.bare {
+			d.request.Features = events.AppendFeatures(d.request.Features[:0], v.columns, d.row)
 		}
 	}
 	v.rows.Gather()

@@ -19,23 +19,8 @@ type Rows struct {
 	// the features of the first, in its order.
 	Alike int
 
-	parts [2][]Column // by index
-}
-
-// Column is a feature of the rows that are alike. It has as many values as they are, or more.
-type Column struct {
-	Name string
-	// Kinds are those of all values, a bit for each events.ValueKind. Of other kinds than numbers and texts, and
-	// where numbers and texts are mixed, the values are not here.
-	Kinds uint16
-	// Words are numbers: integers, and doubles as their bits. Tags say which, where there are both; else it is empty.
-	Words []uint64
-	Tags  []events.ValueKind
-	// Text has texts, the i-th from Offsets[i] to Offsets[i+1].
-	Text    []byte
-	Offsets []uint32
-
-	last events.ValueKind
+	parts    [2][]events.FeatureColumn // by index
+	attached []events.FeatureColumn    // of the requests, which need not have features then; nil: parts has them
 }
 
 func index(ofItem bool) int {
@@ -46,12 +31,35 @@ func index(ofItem bool) int {
 }
 
 // Columns are the features of the requests, or of the items, of the rows that are alike.
-func (r *Rows) Columns(ofItem bool) []Column { return r.parts[index(ofItem)] }
+func (r *Rows) Columns(ofItem bool) []events.FeatureColumn {
+	if r.attached != nil && !ofItem {
+		return r.attached
+	}
+	return r.parts[index(ofItem)]
+}
+
+// Attach gathers all rows, which have no items, without looking at them: these are their features, all numbers or
+// texts. The columns are good until Begin.
+func (r *Rows) Attach(columns []events.FeatureColumn) {
+	r.attached, r.parts[1], r.Alike = columns, r.parts[1][:0], len(r.List)
+}
+
+// Attached reports whether the rows were gathered by Attach. Their requests need not have features then, but for
+// those that Complete was called for.
+func (r *Rows) Attached() bool { return r.attached != nil }
+
+// Complete gives the requests of the rows from one to before another the features that Attach has left out.
+func (r *Rows) Complete(from, to int) {
+	for i := from; i < to && r.attached != nil; i++ {
+		req := r.List[i].Request
+		req.Features = events.AppendFeatures(req.Features[:0], r.attached, i)
+	}
+}
 
 // Begin empties the rows.
 func (r *Rows) Begin() {
 	clear(r.List)
-	r.List, r.Alike = r.List[:0], 0
+	r.List, r.Alike, r.attached = r.List[:0], 0, nil
 }
 
 // ItemOf is the item of a row; nil if the row is of the whole request, or out of bounds.
@@ -71,7 +79,7 @@ const (
 // Gather gathers the first rows.
 func (r *Rows) Gather() {
 	list := r.List[:min(len(r.List), mostRows)]
-	if r.Alike = 0; len(list) == 0 {
+	if r.Alike, r.attached = 0, nil; len(list) == 0 {
 		return
 	}
 	first := ItemOf(&list[0])
@@ -103,14 +111,14 @@ func (r *Rows) begin(part int, fields []events.Field) {
 	columns := slices.Grow(r.parts[part][:0], len(fields))[:len(fields)]
 	for i := range columns {
 		c := &columns[i]
-		*c = Column{Name: fields[i].Name, Words: c.Words[:0], Tags: c.Tags[:0], Text: c.Text[:0],
-			Offsets: append(c.Offsets[:0], 0), last: fields[i].Value.Kind}
+		*c = events.FeatureColumn{Name: fields[i].Name, Words: c.Words[:0], Tags: c.Tags[:0], Text: c.Text[:0],
+			Offsets: append(c.Offsets[:0], 0)}
 	}
 	r.parts[part] = columns
 }
 
 // add adds features, each so many times. It is false if they are not those of the columns, or too large.
-func add(columns []Column, fields []events.Field, times int) bool {
+func add(columns []events.FeatureColumn, fields []events.Field, times int) bool {
 	if len(fields) != len(columns) {
 		return false
 	}
@@ -122,15 +130,15 @@ func add(columns []Column, fields []events.Field, times int) bool {
 			}
 			c.Name = name // the next row has likely been decoded by the same parser
 		}
-		c.Kinds |= 1 << v.Kind
-		if v.Kind != c.last {
-			c.mix(v.Kind)
+		if c.Kinds>>v.Kind&1 == 0 {
+			mix(c)
+			c.Kinds |= 1 << v.Kind
 		}
 		switch v.Kind {
 		case events.ValueDouble:
-			c.addWord(v.Kind, math.Float64bits(v.Float), times)
+			addWord(c, v.Kind, math.Float64bits(v.Float), times)
 		case events.ValueInt:
-			c.addWord(v.Kind, uint64(v.Int), times)
+			addWord(c, v.Kind, uint64(v.Int), times)
 		case events.ValueString:
 			if len(c.Text)+times*len(v.Str) > mostText {
 				return false
@@ -144,7 +152,7 @@ func add(columns []Column, fields []events.Field, times int) bool {
 	return true
 }
 
-func (c *Column) addWord(kind events.ValueKind, word uint64, times int) {
+func addWord(c *events.FeatureColumn, kind events.ValueKind, word uint64, times int) {
 	for range times {
 		c.Words = append(c.Words, word)
 	}
@@ -156,25 +164,16 @@ func (c *Column) addWord(kind events.ValueKind, word uint64, times int) {
 }
 
 // mix gives each number its tag, as the next value is the first of another kind.
-func (c *Column) mix(kind events.ValueKind) {
-	if len(c.Tags) == 0 {
-		for range c.Words {
-			c.Tags = append(c.Tags, c.last)
-		}
+func mix(c *events.FeatureColumn) {
+	for len(c.Tags) < len(c.Words) {
+		c.Tags = append(c.Tags, kindOfNumbers(c.Kinds))
 	}
-	c.last = kind
 }
 
-// Numbers reports whether the values are numbers, all of them here.
-func (c *Column) Numbers() bool { return c.Kinds&^(1<<events.ValueInt|1<<events.ValueDouble) == 0 }
-
-// Only reports whether all values are of a kind.
-func (c *Column) Only(kind events.ValueKind) bool { return c.Kinds == 1<<kind }
-
-// KindOf is the kind of a value, where all are numbers.
-func (c *Column) KindOf(i int) events.ValueKind {
-	if len(c.Tags) > 0 {
-		return c.Tags[i]
+// kindOfNumbers is the one kind of numbers among some kinds.
+func kindOfNumbers(kinds uint16) events.ValueKind {
+	if kinds>>events.ValueInt&1 == 1 {
+		return events.ValueInt
 	}
-	return c.last
+	return events.ValueDouble
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,7 +101,7 @@ func likeFirst(rows *gathered.Rows, i int) bool {
 }
 
 // check compares a row with the columns.
-func check(t *testing.T, seed uint64, columns []gathered.Column, fields []events.Field, row int) {
+func check(t *testing.T, seed uint64, columns []events.FeatureColumn, fields []events.Field, row int) {
 	t.Helper()
 	for i := range fields {
 		c, v := &columns[i], &fields[i].Value
@@ -133,5 +135,38 @@ func TestLargeIsBounded(t *testing.T) {
 	rows.Gather()
 	if n := len(rows.Columns(false)[0].Text); n > 5<<20 {
 		t.Errorf("%d bytes are gathered", n)
+	}
+}
+
+// TestCompleteIsWhatWasThere: rows whose columns are attached get the features that the columns were made of.
+func TestCompleteIsWhatWasThere(t *testing.T) {
+	seed := rand.Uint64()
+	rng := rand.New(rand.NewPCG(seed, 0))
+	attached := 0
+	for range 300 {
+		var rows gathered.Rows
+		var want [][]events.Field
+		for range 1 + rng.IntN(20) {
+			want = append(want, features(rng, 2))
+			rows.List = append(rows.List, joiner.Labeled{Request: &events.Request{Features: want[len(want)-1]}, Row: &joiner.Row{Item: -1}})
+		}
+		rows.Gather()
+		odd := func(c events.FeatureColumn) bool { return !c.Numbers() && !c.Only(events.ValueString) }
+		if columns := slices.Clone(rows.Columns(false)); !slices.ContainsFunc(columns, odd) {
+			attached++
+			for i := range rows.List {
+				rows.List[i].Request = &events.Request{}
+			}
+			rows.Attach(columns)
+			rows.Complete(0, len(rows.List))
+		}
+		for i := range rows.List {
+			if got := rows.List[i].Request.Features; !reflect.DeepEqual(got, want[i]) {
+				t.Fatalf("seed %d: row %d has %+v, want %+v", seed, i, got, want[i])
+			}
+		}
+	}
+	if attached < 30 {
+		t.Errorf("seed %d: %d were attached", seed, attached)
 	}
 }

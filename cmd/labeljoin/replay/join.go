@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,8 +25,12 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/guard"
 )
 
-// LeastMemory is enough for batches on their way and a file being written.
-const LeastMemory = 32 << 20
+// ownMemory is about what a replay takes beside the events that it holds: for the program, batches on their way, and
+// files being made.
+const ownMemory = 80 << 20
+
+// LeastMemory leaves more than half as much for events.
+const LeastMemory = 128 << 20
 
 // DefaultMemory is what a replay takes unless it is told otherwise.
 const DefaultMemory = 1 << 30
@@ -312,7 +317,8 @@ func (r *Replay) batchOptions(rules *joiner.Rules, seen *evidence) (batch.Option
 	}
 	o := batch.Options{
 		Rules: rules, Decoders: e.Decoders, Limit: e.OutcomesPerRequest, Complete: r.Complete,
-		From: r.From, To: r.To, Codecs: r.codecs, Memory: r.Memory, Jobs: r.Jobs, Refused: seen.refused,
+		From: r.From, To: r.To, Codecs: r.codecs, Memory: r.Memory - ownMemory, Jobs: r.Jobs,
+		Refused: seen.refused, Columns: !r.slicesByFeature(),
 		Advanced: func(s batch.Stage) {
 			r.reading.Lock()
 			r.stage = s
@@ -328,6 +334,12 @@ func (r *Replay) batchOptions(rules *joiner.Rules, seen *evidence) (batch.Option
 	}
 	o.OpenIDs = func(context.Context) (batch.Source, error) { return r.openLog(events.KindRequest, true), nil }
 	return o, nil
+}
+
+// slicesByFeature reports whether the counts of labels look at the features of a row.
+func (r *Replay) slicesByFeature() bool {
+	ofFeature := func(column string) bool { return column != "model" && column != "model_version" }
+	return slices.ContainsFunc(r.Config.Monitor.Slices, ofFeature)
 }
 
 // openLog begins to read a log; with ids, no more of it than has to be to find those. It is read for them while it is

@@ -68,6 +68,7 @@ func (s *rowSink) Rows(rows *gathered.Rows) error {
 	}
 	if wanted < len(rows.List) {
 		s.some.Begin()
+		rows.Complete(0, len(rows.List))
 		for _, r := range rows.List {
 			if s.wants(r.Request) {
 				s.some.List = append(s.some.List, r)

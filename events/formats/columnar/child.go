@@ -34,6 +34,7 @@ func Child(ctx context.Context, command ...string) (io.ReadCloser, error) {
 	c.cmd.Stderr = &beginning{to: &c.stderr}
 	var err error
 	if c.out, err = c.cmd.StdoutPipe(); err == nil {
+		widen(c.out)
 		err = c.cmd.Start()
 	}
 	if err != nil {

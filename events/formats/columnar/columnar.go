@@ -39,7 +39,7 @@ func write(ctx context.Context, path string, to io.Writer, packs bool, only []st
 		return fmt.Errorf("reading its beginning: %w", err)
 	}
 	out := bufio.NewWriterSize(to, 256<<10)
-	w := &writer{ctx: ctx, to: out, only: only, packs: packs}
+	w := &writer{ctx: ctx, to: out, blocks: to, only: only, packs: packs}
 	err = w.read(file, formats.Detect(magic))
 	if flushed := out.Flush(); err == nil {
 		err = flushed
@@ -49,9 +49,11 @@ func write(ctx context.Context, path string, to io.Writer, packs bool, only []st
 
 // writer writes records as lines.
 type writer struct {
-	ctx  context.Context
-	to   *bufio.Writer
-	only []string
+	ctx context.Context
+	to  *bufio.Writer
+	// blocks is what to writes to: blocks of rows are large, and need not be copied once more.
+	blocks io.Writer
+	only   []string
 	// packs says that rows are packed if they can be.
 	packs bool
 	n     int64 // records written

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"unsafe"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding"
@@ -116,10 +117,7 @@ func (w *writer) pack(file *os.File) (done bool, err error) {
 		}
 	}
 	p.columns = make([]packed.Column, len(p.leaves))
-	if p.out, err = packed.NewWriter(w.to, schema); err == nil {
-		err = w.to.Flush() // that it is packed is all that some want to know
-	}
-	if err != nil {
+	if p.out, err = packed.NewWriter(w.blocks, schema); err != nil {
 		return true, err
 	}
 	p.schema = schema
@@ -458,6 +456,11 @@ func appendWords[T any](words []uint64, values []T, word func(T) uint64) []uint6
 	return words
 }
 
+// wordsOf are numbers of eight bytes as their bits.
+func wordsOf[T int64 | float64](values []T) []uint64 {
+	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(values))), len(values))
+}
+
 // add appends n values of the page or the dictionary. An index out of bounds is a panic,
 // which group makes an error.
 func (v *pageValues) add(c *packed.Column, from, n int) error {
@@ -470,11 +473,11 @@ func (v *pageValues) add(c *packed.Column, from, n int) error {
 	case encoding.Int32:
 		c.Words = appendWords(c.Words, v.int32s[from:end], func(x int32) uint64 { return uint64(int64(x)) })
 	case encoding.Int64:
-		c.Words = appendWords(c.Words, v.int64s[from:end], func(x int64) uint64 { return uint64(x) })
+		c.Words = append(c.Words, wordsOf(v.int64s[from:end])...)
 	case encoding.Float:
 		c.Words = appendWords(c.Words, v.floats[from:end], func(x float32) uint64 { return math.Float64bits(float64(x)) })
 	case encoding.Double:
-		c.Words = appendWords(c.Words, v.doubles[from:end], math.Float64bits)
+		c.Words = append(c.Words, wordsOf(v.doubles[from:end])...)
 	default:
 		if len(c.Text) > packText {
 			return errTooLarge

@@ -18,6 +18,8 @@ type Block struct {
 	leaves []leaf
 	starts []uint32 // of each row, its first level in leaves of the list; one more for the end
 	used   int      // bytes of text in the request at hand
+	// featureText is how many bytes of text the features of all rows have, once Columns has looked.
+	featureText int
 }
 
 // leaf is a column of a block.
@@ -25,8 +27,8 @@ type leaf struct {
 	levels  int
 	def     []byte // of each level; nil: each value is there
 	at      []int32
-	words   []byte // numbers, of eight bytes each
-	offsets []byte // of texts, of four bytes each, one more than there are texts
+	words   []uint64
+	offsets []uint32 // of texts, one more than there are
 	text    []byte
 	ascii   bool
 }
@@ -75,14 +77,14 @@ func (b *Block) decodeLeaf(i int, r *bytesReader) error {
 	}
 	values := int(r.uint32())
 	if t.kind == KindText {
-		l.offsets = r.bytes(4 * (values + 1))
+		l.offsets = numbersOf[uint32](r, values+1)
 		if len(l.offsets) == 0 {
 			return errDamaged
 		}
-		l.text = r.bytes(int(binary.LittleEndian.Uint32(l.offsets[4*values:])))
+		l.text = r.bytes(int(l.offsets[values]))
 		l.ascii = isASCII(l.text)
 	} else {
-		l.words = r.bytes(8 * values)
+		l.words = numbersOf[uint64](r, values)
 	}
 	n := l.levels
 	if l.def != nil {
@@ -119,6 +121,7 @@ func isASCII(text []byte) bool {
 // bytesReader takes a payload to pieces.
 type bytesReader struct {
 	rest   []byte
+	at     int // how much was taken
 	failed bool
 }
 
@@ -128,7 +131,7 @@ func (r *bytesReader) bytes(n int) []byte {
 		return nil
 	}
 	b := r.rest[:n:n]
-	r.rest = r.rest[n:]
+	r.rest, r.at = r.rest[n:], r.at+n
 	return b
 }
 
@@ -160,19 +163,18 @@ func (l *leaf) valueIndex(level int) int {
 	return int(l.at[level])
 }
 
-// word is the number of an index, as its bits.
-func (l *leaf) word(index int) uint64 { return binary.LittleEndian.Uint64(l.words[8*index:]) }
+// texts is how many texts there are.
+func (l *leaf) texts() int { return max(len(l.offsets), 1) - 1 }
 
 // textAt is the text of an index.
 func (l *leaf) textAt(index int) []byte {
-	o := l.offsets[4*index:]
-	from, to := binary.LittleEndian.Uint32(o), binary.LittleEndian.Uint32(o[4:])
+	from, to := l.offsets[index], l.offsets[index+1]
 	return l.text[from:to:to]
 }
 
 func (b *Block) word(f *Field, level int) uint64 {
 	l := &b.leaves[f.leaf]
-	return l.word(l.valueIndex(level))
+	return l.words[l.valueIndex(level)]
 }
 
 func (b *Block) int(f *Field, level int) int64      { return int64(b.word(f, level)) }

@@ -60,6 +60,23 @@ type plain struct {
 	Features features `parquet:"features"`
 }
 
+// whole is a request whose features can come as columns.
+type whole struct {
+	ID       string        `parquet:"request_id"`
+	TS       int64         `parquet:"ts,timestamp(microsecond)"`
+	Model    *string       `parquet:"model,optional"`
+	Features wholeFeatures `parquet:"features"`
+}
+
+type wholeFeatures struct {
+	Price float64  `parquet:"price"`
+	Brand string   `parquet:"brand,dict"`
+	None  *float64 `parquet:"none,optional"`
+	Count int32    `parquet:"count"`
+	Some  *int64   `parquet:"some,optional"`
+	Ratio float32  `parquet:"ratio"`
+}
+
 // other has a column that is not packed.
 type other struct {
 	ID   string   `parquet:"request_id"`
@@ -95,6 +112,27 @@ func (g generator) features() features {
 		Flag: maybe(g, g.IntN(2) == 0), Ratio: maybe(g, float32(g.float())), Must: g.int()}
 }
 
+// wholes are requests whose features are mostly all there.
+func (g generator) wholes(n int) (rows []whole) {
+	odd, some := g.IntN(3) == 0, g.IntN(2) == 0
+	for range n {
+		r := whole{ID: fmt.Sprint("r", g.IntN(90)), TS: g.int(), Model: maybe(g, "m")}
+		r.Features = wholeFeatures{Price: []float64{5, 0.25, -7, 1e6, g.NormFloat64()}[g.IntN(5)], Count: int32(g.int()),
+			Brand: []string{"", "a", "é", strings.Repeat("z", g.IntN(300))}[g.IntN(4)], Ratio: float32(g.IntN(9)) / 4}
+		if odd && g.IntN(40) == 0 {
+			r.Features.Price, r.Features.Brand = g.float(), g.text()
+		}
+		if one := int64(1); some || odd && g.IntN(40) == 0 {
+			r.Features.Some = &one
+		}
+		if odd && g.IntN(40) == 0 {
+			r.Features.Brand = strings.Repeat("long", 20_000)
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
 func (g generator) request() request {
 	r := request{TS: maybe(g, 1_700_000_000_000+g.Int64N(1e9)), Model: maybe(g, g.text()), Version: maybe(g, "v1"), User: maybe(g, "u"),
 		Score: maybe(g, g.float()), Features: maybe(g, g.features()), Extra: maybe(g, "e"), More: maybe(g, g.float())}
@@ -127,7 +165,11 @@ func (g generator) file(t *testing.T) string {
 	n := g.IntN(120)
 	options := []parquet.WriterOption{parquet.MaxRowsPerRowGroup(int64(1 + g.IntN(80))), parquet.PageBufferSize(64 + g.IntN(4000))}
 	var err error
-	switch g.IntN(6) {
+	switch g.IntN(8) {
+	case 6, 7:
+		w := parquet.NewGenericWriter[whole](&out, options...)
+		_, err = w.Write(g.wholes(n))
+		err = errors.Join(err, w.Close())
 	case 0:
 		w := parquet.NewGenericWriter[plain](&out, options...)
 		for range n {
@@ -167,8 +209,8 @@ func (g generator) file(t *testing.T) string {
 }
 
 // unpack is the lines that packed rows stand for, each checked against the request that it
-// is, and how many rows were requests without a look at their JSON.
-func unpack(t *testing.T, seed uint64, data []byte) (lines string, rows int) {
+// is, how many rows were requests without a look at their JSON, and how many blocks had columns.
+func unpack(t *testing.T, seed uint64, data []byte) (lines string, rows, columns int) {
 	t.Helper()
 	r := bufio.NewReader(bytes.NewReader(data))
 	p, err := packed.NewReader(r)
@@ -180,7 +222,7 @@ func unpack(t *testing.T, seed uint64, data []byte) (lines string, rows int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return string(text), 0
+		return string(text), 0, 0
 	}
 	var all strings.Builder
 	var memory []byte
@@ -188,7 +230,7 @@ func unpack(t *testing.T, seed uint64, data []byte) (lines string, rows int) {
 	for {
 		payload, block, err := p.Next(memory)
 		if errors.Is(err, io.EOF) {
-			return all.String(), rows
+			return all.String(), rows, columns
 		}
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
@@ -196,6 +238,9 @@ func unpack(t *testing.T, seed uint64, data []byte) (lines string, rows int) {
 		if memory = payload; block == nil {
 			all.Write(payload)
 			continue
+		}
+		if columnsAgree(t, seed, block) {
+			columns++
 		}
 		for i := range block.Rows {
 			line := block.JSON(i)
@@ -227,6 +272,26 @@ func agrees(t *testing.T, seed uint64, b *packed.Block, i int, req *events.Reque
 	return true
 }
 
+// columnsAgree checks that the columns of a block, if it has some, and the heads of its requests are its requests.
+func columnsAgree(t *testing.T, seed uint64, b *packed.Block) bool {
+	t.Helper()
+	columns, ok := b.Columns(nil)
+	if !ok {
+		return false
+	}
+	var want, got events.Request
+	for i := range b.Rows {
+		unknown, ok := b.Request(i, events.UnitMS, &want)
+		headUnknown, headOK := b.Head(i, events.UnitMS, &got)
+		got.Features = events.AppendFeatures(got.Features[:0], columns, i)
+		if headOK && (!ok || headUnknown != unknown || plainText(&got) != plainText(&want)) {
+			t.Fatalf("seed %d: by columns %v %d %s\nwant %v %d %s", seed, headOK, headUnknown, plainText(&got), ok, unknown,
+				plainText(&want))
+		}
+	}
+	return true
+}
+
 // plainText is a request whole; empty lists are like none.
 func plainText(r *events.Request) string {
 	c := *r
@@ -250,7 +315,7 @@ func plainText(r *events.Request) string {
 // Packed rows are the lines that are written otherwise, up to where a file is damaged, and
 // the requests that these lines are.
 func TestPackedRowsAreLines(t *testing.T) {
-	total := 0
+	total, withColumns := 0, 0
 	for seed := range uint64(300) {
 		g := generator{rand.New(rand.NewPCG(seed, 71))}
 		path := g.file(t)
@@ -261,12 +326,16 @@ func TestPackedRowsAreLines(t *testing.T) {
 		if !reflect.DeepEqual(fmt.Sprint(err), fmt.Sprint(wantErr)) {
 			t.Fatalf("seed %d: packing says %v, writing lines %v", seed, err, wantErr)
 		}
-		lines, rows := unpack(t, seed, some.Bytes())
+		lines, rows, columns := unpack(t, seed, some.Bytes())
+		withColumns += columns
 		if total += rows; lines != plain.String() {
 			t.Fatalf("seed %d: packed\n%.3000s\nlines\n%.3000s", seed, lines, plain.String())
 		}
 	}
 	if total < 2500 {
 		t.Errorf("only %d rows were requests as they came", total)
+	}
+	if withColumns < 100 {
+		t.Errorf("only %d blocks had columns", withColumns)
 	}
 }

@@ -116,6 +116,22 @@ func (b *Block) ID(row int) (id []byte, ok bool) {
 
 // Request implements events.Records.
 func (b *Block) Request(row int, unit events.Unit, req *events.Request) (unknown int, ok bool) {
+	if unknown, ok = b.head(row, unit, req); !ok {
+		return 0, false
+	}
+	ok = b.fields(b.schema.plan.features, row, &req.Features) && b.items(row, req)
+	return unknown, ok && b.used <= mostText
+}
+
+// Head implements events.Records.
+func (b *Block) Head(row int, unit events.Unit, req *events.Request) (unknown int, ok bool) {
+	req.Features, req.Items = req.Features[:0], req.Items[:0]
+	unknown, ok = b.head(row, unit, req)
+	return unknown, ok && b.used+b.featureText <= mostText
+}
+
+// head reads what is neither features nor items.
+func (b *Block) head(row int, unit events.Unit, req *events.Request) (unknown int, ok bool) {
 	p := &b.schema.plan
 	if p.ts == nil || !b.there(p.ts, row) {
 		return 0, false
@@ -131,11 +147,7 @@ func (b *Block) Request(row int, unit events.Unit, req *events.Request) (unknown
 	}
 	ok = b.optional(p.model, row, &req.Model) && b.optional(p.version, row, &req.ModelVersion) &&
 		b.optional(p.user, row, &req.UserID)
-	req.Score, req.HasScore = b.number(p.score, row)
-	if ok = ok && b.fields(p.features, row, &req.Features); !ok {
-		return 0, false
-	}
-	if ok = b.items(row, req); !ok {
+	if req.Score, req.HasScore = b.number(p.score, row); !ok {
 		return 0, false
 	}
 	for _, f := range p.unknown {
@@ -149,7 +161,7 @@ func (b *Block) Request(row int, unit events.Unit, req *events.Request) (unknown
 			}
 		}
 	}
-	return unknown, b.used <= mostText
+	return unknown, true
 }
 
 // given reports whether a row has a value of a field that JSON can hold.
@@ -213,6 +225,9 @@ func (b *Block) number(f *Field, level int) (float64, bool) {
 // exponent, and hence read as a whole number.
 const wholeBelow = 1e6
 
+// isWhole reports whether that is so of a double.
+func isWhole(x float64) bool { return math.Abs(x) < wholeBelow && float64(int64(x)) == x }
+
 // fields reads the features of a group, in the memory of others.
 func (b *Block) fields(group *Field, level int, to *[]events.Field) bool {
 	before, n, ok := *to, 0, true
@@ -251,18 +266,18 @@ func (b *Block) value(kind Kind, l *leaf, index int, v *events.Value) (found, ok
 	switch kind {
 	case KindInt:
 		become(v, events.ValueInt)
-		v.Int = int64(l.word(index))
+		v.Int = int64(l.words[index])
 	case KindBool:
 		become(v, events.ValueBool)
-		v.Int = int64(l.word(index) & 1)
+		v.Int = int64(l.words[index] & 1)
 	case KindDouble:
-		x := math.Float64frombits(l.word(index))
+		x := math.Float64frombits(l.words[index])
 		if !finite(x) {
 			return false, true
 		}
-		if whole := int64(x); math.Abs(x) < wholeBelow && float64(whole) == x {
+		if isWhole(x) {
 			become(v, events.ValueInt)
-			v.Int = whole
+			v.Int = int64(x)
 		} else {
 			become(v, events.ValueDouble)
 			v.Float = x

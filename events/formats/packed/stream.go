@@ -61,13 +61,18 @@ func (s *Schema) Most(leaf int) byte { return s.leaves[leaf].def }
 // Listed reports whether a column is of the list.
 func (s *Schema) Listed(leaf int) bool { return s.leaves[leaf].listed }
 
-// blockHead is the length of a block, and its kind.
-const blockHead = 5
+// A block begins with its length, of four bytes, and its kind. The rest is as long as the largest numbers in it, so
+// that those stand where memory has them.
+const (
+	blockKind = 4
+	blockHead = 8
+)
 
 // Block writes rows, whose columns are those of the schema's leaves. It returns how many
 // bytes they are.
 func (w *Writer) Block(rows int, columns []Column) (size int, err error) {
-	b := append(w.buf[:0], 0, 0, 0, 0, blockColumns)
+	b := append(w.buf[:0], make([]byte, blockHead)...)
+	b[blockKind] = blockColumns
 	b = binary.LittleEndian.AppendUint32(b, uint32(rows))
 	for i := range columns {
 		c, t := &columns[i], &w.schema.leaves[i]
@@ -96,15 +101,11 @@ func (w *Writer) Block(rows int, columns []Column) (size int, err error) {
 	return len(b), w.flush()
 }
 
-// appendNumbers appends numbers, all at once.
-func appendNumbers[T uint32 | uint64](b []byte, numbers []T) []byte {
-	b, _ = binary.Append(b, binary.LittleEndian, numbers) // it knows such slices, so it does not fail
-	return b
-}
-
 // Lines writes rows as lines of JSON: those of a file that cannot be read to its end.
 func (w *Writer) Lines(lines []byte) error {
-	w.buf = append(append(w.buf[:0], 0, 0, 0, 0, blockLines), lines...)
+	w.buf = append(w.buf[:0], make([]byte, blockHead)...)
+	w.buf[blockKind] = blockLines
+	w.buf = append(w.buf, lines...)
 	return w.flush()
 }
 
@@ -170,7 +171,7 @@ func (r *Reader) Next(memory []byte) (payload []byte, rows *Block, err error) {
 		}
 		return payload, nil, err
 	}
-	if head[4] == blockLines {
+	if head[blockKind] == blockLines {
 		return payload, nil, nil
 	}
 	b := &Block{schema: r.schema}

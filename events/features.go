@@ -1,0 +1,69 @@
+package events
+
+import (
+	"math"
+	"math/bits"
+	"unsafe"
+)
+
+// FeatureColumn is a feature of requests, or of items, that follow each other. It has as many values as they are, or
+// more.
+type FeatureColumn struct {
+	Name string
+	// Kinds are those of all values, a bit for each ValueKind. Of other kinds than numbers and texts, and where numbers
+	// and texts are mixed, the values are not here.
+	Kinds uint16
+	// Words are numbers: integers, and doubles as their bits. Tags say which, where there are both; else it is empty.
+	Words []uint64
+	Tags  []ValueKind
+	// Text has texts, the i-th from Offsets[i] to Offsets[i+1].
+	Text    []byte
+	Offsets []uint32
+
+	words []uint64 // of Mixed
+	tags  []ValueKind
+}
+
+// Numbers reports whether the values are numbers, all of them here.
+func (c *FeatureColumn) Numbers() bool { return c.Kinds&^(1<<ValueInt|1<<ValueDouble) == 0 }
+
+// Only reports whether all values are of a kind.
+func (c *FeatureColumn) Only(kind ValueKind) bool { return c.Kinds == 1<<kind }
+
+// KindOf is the kind of a value, where all are numbers.
+func (c *FeatureColumn) KindOf(i int) ValueKind {
+	if len(c.Tags) > 0 {
+		return c.Tags[i]
+	}
+	return ValueKind(bits.TrailingZeros16(c.Kinds))
+}
+
+// Value is the i-th value, where all are numbers or all are texts. A text is good as long as the column is.
+func (c *FeatureColumn) Value(i int) Value {
+	if c.Only(ValueString) {
+		text := c.Text[c.Offsets[i]:c.Offsets[i+1]]
+		return Value{Kind: ValueString, Str: unsafe.String(unsafe.SliceData(text), len(text))}
+	}
+	if c.KindOf(i) == ValueInt {
+		return Value{Kind: ValueInt, Int: int64(c.Words[i])}
+	}
+	return Value{Kind: ValueDouble, Float: math.Float64frombits(c.Words[i])}
+}
+
+// Mixed makes so many numbers, some of them integers and some doubles, those of the column, in memory that it has
+// from the last time. The caller fills them in.
+func (c *FeatureColumn) Mixed(n int) (words []uint64, tags []ValueKind) {
+	if cap(c.words) < n {
+		c.words, c.tags = make([]uint64, n), make([]ValueKind, n)
+	}
+	c.Kinds, c.Words, c.Tags = 1<<ValueInt|1<<ValueDouble, c.words[:n], c.tags[:n]
+	return c.Words, c.Tags
+}
+
+// AppendFeatures appends the i-th values of columns whose values are all here.
+func AppendFeatures(fields []Field, columns []FeatureColumn, i int) []Field {
+	for k := range columns {
+		fields = append(fields, Field{Name: columns[k].Name, Value: columns[k].Value(i)})
+	}
+	return fields
+}

@@ -1,0 +1,85 @@
+package packed
+
+import (
+	"math"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/labeljoin/labeljoin/events"
+)
+
+// Columns implements events.Records.
+func (b *Block) Columns(memory []events.FeatureColumn) (columns []events.FeatureColumn, ok bool) {
+	p := &b.schema.plan
+	if p.features == nil || p.items != nil {
+		return memory, false
+	}
+	fields := p.features.Fields
+	columns = slices.Grow(memory[:0], len(fields))[:len(fields)]
+	n := 0
+	b.featureText = 0
+	for i := range fields {
+		l := &b.leaves[fields[i].leaf]
+		if len(l.words) == 0 && l.texts() == 0 {
+			continue // no row has the feature
+		}
+		if !b.column(&fields[i], l, &columns[n]) {
+			return columns, false
+		}
+		b.featureText += len(l.text)
+		n++
+	}
+	return columns[:n], n > 0 && b.featureText <= mostText // a row of more text is left to its JSON
+}
+
+// column makes c a feature, if all its values are there and say what they are without the JSON.
+func (b *Block) column(f *Field, l *leaf, c *events.FeatureColumn) bool {
+	c.Name, c.Kinds, c.Words, c.Tags, c.Text, c.Offsets = f.Name, 0, nil, nil, nil, nil
+	switch {
+	case l.def != nil:
+		return false
+	case f.Kind == KindInt:
+		c.Kinds, c.Words = 1<<events.ValueInt, l.words
+		return true
+	case f.Kind == KindDouble:
+		return doubles(c, l.words)
+	case f.Kind == KindText:
+		c.Kinds, c.Text, c.Offsets = 1<<events.ValueString, l.text, l.offsets
+		return l.ascii || b.allUTF8(l)
+	}
+	return false
+}
+
+// allUTF8 reports whether each text is UTF-8.
+func (b *Block) allUTF8(l *leaf) bool {
+	for i := range b.Rows {
+		if !utf8.Valid(l.textAt(i)) {
+			return false
+		}
+	}
+	return true
+}
+
+// doubles makes c the values of a column of doubles, as Block.value has them.
+func doubles(c *events.FeatureColumn, words []uint64) bool {
+	whole := false
+	for _, word := range words {
+		x := math.Float64frombits(word)
+		if !finite(x) {
+			return false
+		}
+		whole = whole || isWhole(x)
+	}
+	if !whole {
+		c.Kinds, c.Words = 1<<events.ValueDouble, words
+		return true
+	}
+	mixed, tags := c.Mixed(len(words))
+	for i, word := range words {
+		mixed[i], tags[i] = word, events.ValueDouble
+		if x := math.Float64frombits(word); isWhole(x) {
+			mixed[i], tags[i] = uint64(int64(x)), events.ValueInt
+		}
+	}
+	return true
+}

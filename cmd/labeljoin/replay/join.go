@@ -317,7 +317,7 @@ func (r *Replay) batchOptions(rules *joiner.Rules, seen *evidence) (batch.Option
 	}
 	o := batch.Options{
 		Rules: rules, Decoders: e.Decoders, Limit: e.OutcomesPerRequest, Complete: r.Complete,
-		From: r.From, To: r.To, Codecs: r.codecs, Memory: r.Memory - ownMemory, Jobs: r.Jobs,
+		From: r.From, To: r.To, Codecs: r.codecs, Memory: max(1, r.Memory-ownMemory), Jobs: r.Jobs,
 		Refused: seen.refused, Columns: !r.slicesByFeature(),
 		Advanced: func(s batch.Stage) {
 			r.reading.Lock()

@@ -249,26 +249,28 @@ func TestManifestOfAnEarlierAttempt(t *testing.T) {
 
 func TestCorruptStagedFileIsNoticed(t *testing.T) {
 	for suffix, says := range map[string]string{".parquet": "its hash is", ".jsonl": "SHA-256"} {
-		mem := vfs.NewMem()
-		hits := 0
-		bad := &faulty{FS: mem, before: calm, mangle: func(name string, p []byte) {
-			if strings.HasSuffix(name, suffix) && len(p) > 20 {
-				p[len(p)/2] ^= 4
-				hits++
+		t.Run(suffix, func(t *testing.T) {
+			mem := vfs.NewMem()
+			hits := 0
+			bad := &faulty{FS: mem, before: calm, mangle: func(name string, p []byte) {
+				if strings.HasSuffix(name, suffix) && len(p) > 20 {
+					p[len(p)/2] ^= 4
+					hits++
+				}
+			}}
+			o := open(t, options(bad))
+			_, err := commit(o, 1, "n")
+			// The checksum must tell, before the Parquet library sees such bytes.
+			if corrupt := (*CorruptFileError)(nil); hits == 0 || !errors.As(err, &corrupt) || !strings.Contains(err.Error(), says) {
+				t.Fatalf("%s: %d corruptions, error %v", suffix, hits, err)
 			}
-		}}
-		o := open(t, options(bad))
-		_, err := commit(o, 1, "n")
-		// The checksum must tell, before the Parquet library sees such bytes.
-		if corrupt := (*CorruptFileError)(nil); hits == 0 || !errors.As(err, &corrupt) || !strings.Contains(err.Error(), says) {
-			t.Fatalf("%s: %d corruptions, error %v", suffix, hits, err)
-		}
-		if _, err := mem.Stat(testDir + "/_commits/p0000/00000000000000000001.json"); !errors.Is(err, fs.ErrNotExist) {
-			t.Fatalf("%s: there is a manifest: %v", suffix, err)
-		}
-		bad.mangle = nil
-		mustCommit(t, o, 1) // nothing was decided: the commit can be tried again
-		checkVisible(t, mem, 1)
+			if _, err := mem.Stat(testDir + "/_commits/p0000/00000000000000000001.json"); !errors.Is(err, fs.ErrNotExist) {
+				t.Fatalf("%s: there is a manifest: %v", suffix, err)
+			}
+			bad.mangle = nil
+			mustCommit(t, o, 1) // nothing was decided: the commit can be tried again
+			checkVisible(t, mem, 1)
+		})
 	}
 }
 

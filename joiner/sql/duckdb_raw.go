@@ -11,7 +11,7 @@ import (
 func rawDuckDB(p *Plan) template.FuncMap {
 	return template.FuncMap{
 		"plainEvent": func() string {
-			return fmt.Sprintf(`CASE WHEN strlen(line) <= %d AND regexp_full_match(line, '%s')
+			return fmt.Sprintf(`CASE WHEN bytes <= %d AND regexp_full_match(line, '%s')
     AND json_valid(line) THEN CAST(line AS JSON) END`, p.Raw.MaxBytes, p.Raw.Line)
 		},
 		"plainStart":    p.Raw.duckStart,

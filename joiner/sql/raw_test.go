@@ -158,8 +158,13 @@ func oddLogs(t *testing.T, seed uint64, perRequest bool) logs {
 		l.messages = append(l.messages, events.Message{Kind: events.KindRequest, Data: []byte(oddRequest(r, i))},
 			events.Message{Kind: events.KindOutcome, Data: []byte(oddOutcome(r, i))})
 	}
+	l.messages = append(l.messages, events.Message{Kind: events.KindRequest,
+		Data: []byte(paddedRequest + strings.Repeat(" ", 1<<20))})
 	return l
 }
+
+// paddedRequest has so many spaces behind it that it is longer than limits.event_bytes.
+const paddedRequest = `{"request_id":"padded","ts":1000}`
 
 // TestRawLines: what a query takes for plain, of lines that are odd in every place, it reads as a replay does. All
 // other lines have a problem, with which the query stops.
@@ -176,6 +181,9 @@ func TestRawLines(t *testing.T) {
 			before := len(l.messages)
 			bad := problems(t, &l)
 			l.messages = plainOf(l.messages, bad)
+			if bad["request "+paddedRequest] == "" {
+				t.Errorf("%s: a line that is too long for a replay is plain", l.name)
+			}
 			if len(l.messages) < before/3 || len(l.messages) > before*9/10 {
 				t.Errorf("%s: %d of %d lines are plain", l.name, len(l.messages), before)
 			}

@@ -25,7 +25,7 @@ func (c *Config) Fingerprint() string {
 		RequestsTS TimeUnit               `json:"requests_ts"`
 		OutcomesTS TimeUnit               `json:"outcomes_ts"`
 		Inputs     []map[string]any       `json:"inputs,omitempty"` // as soon as there are others than the two
-		Limits     *Limits                `json:"limits,omitempty"` // unless they are the defaults
+		Limits     map[string]int64       `json:"limits,omitempty"` // those that are not the defaults
 	}
 	j := &c.Join
 	canonical := rules{
@@ -64,9 +64,7 @@ func (c *Config) Fingerprint() string {
 	if c.Features.Mode != FeaturesEvolve {
 		canonical.Mode = c.Features.Mode
 	}
-	if c.Limits != Default().Limits {
-		canonical.Limits = &c.Limits // what they reject is in no row
-	}
+	canonical.Limits = c.Limits.canonical()
 	c.canonicalStages(canonical.Join)
 	maps.Copy(canonical.Declared, c.Features.Declare)
 	data, err := json.Marshal(canonical)
@@ -77,6 +75,21 @@ func (c *Config) Fingerprint() string {
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
+}
+
+// canonical is what the fingerprint says of the limits, by their settings: what they reject is in no row.
+func (l *Limits) canonical() map[string]int64 {
+	usual, canonical := Default().Limits, map[string]int64{}
+	if l.EventBytes != usual.EventBytes {
+		canonical["event_bytes"] = int64(l.EventBytes)
+	}
+	if l.OutcomesPerRequest != usual.OutcomesPerRequest {
+		canonical["outcomes_per_request"] = l.OutcomesPerRequest
+	}
+	if l.Depth != usual.Depth {
+		canonical["depth"] = l.Depth
+	}
+	return canonical
 }
 
 // canonicalLabel is what a fingerprint says of a label.

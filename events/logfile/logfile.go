@@ -31,7 +31,8 @@ const (
 	batchBytes    = 32 << 10
 )
 
-// readAhead is the memory through which a process that reads a file is read.
+// readAhead is the memory through which a process that reads a file is read: its heads. What follows is read in
+// blocks, which are larger and pass it by.
 const readAhead = 4 << 10
 
 // Source is a file that is read once, from a line on. It implements the

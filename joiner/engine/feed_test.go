@@ -12,6 +12,7 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/engine"
 	"github.com/labeljoin/labeljoin/joiner/engine/memory"
 	"github.com/labeljoin/labeljoin/joiner/enginetest"
+	"github.com/labeljoin/labeljoin/store"
 )
 
 // upper is a codec for the tests: a record is KIND=event, several with | between.
@@ -68,9 +69,7 @@ func (w *world) runWith(t *testing.T, change func(*engine.Options)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := w.options(st, -1)
-	change(&o)
-	if err := engine.New(o).Run(context.Background()); err != nil {
+	if err := w.runOver(st, change); err != nil {
 		t.Fatal(err)
 	}
 	w.final = st.Progress()
@@ -80,6 +79,27 @@ func (w *world) runWith(t *testing.T, change func(*engine.Options)) {
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// runOver runs an engine over an opened state, with options that are changed.
+func (w *world) runOver(st *store.Store, change func(*engine.Options)) error {
+	o := w.options(st, -1)
+	change(&o)
+	return engine.New(o).Run(context.Background())
+}
+
+// tryWith is runWith where the engine may end with an error.
+func (w *world) tryWith(t *testing.T, change func(*engine.Options)) error {
+	t.Helper()
+	st, err := w.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = w.runOver(st, change)
+	if closed := st.Close(); closed != nil {
+		t.Fatal(closed)
+	}
+	return err
 }
 
 // TestCodecSaysTheKind: one message of a codec's input has events of both kinds, and what

@@ -38,8 +38,8 @@ func (e *LeftOutError) Error() string {
 func (e *LeftOutError) Refusal() bool { return true }
 
 // leftOut lists the inputs that the commits behind some positions have read and that are none any
-// more, and says how the books stood there. An input that has another
-// name now is listed too, but nothing is lacking of it when the log is read again.
+// more, and says how the books stood at those positions. An input that has another name now is
+// listed too, but nothing is lacking of it when the log is read again.
 func (e *Engine) leftOut(from []events.Position) (names []string, books joiner.Ledger, err error) {
 	now := e.sources()
 	for c, err := range e.o.Output.Cuts() {

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -70,15 +69,8 @@ func TestInputLeftOutOfItsStream(t *testing.T) {
 				w.fs = vfs.NewCrashableMem()
 			}
 			if c.fail {
-				st, err := w.open()
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer st.Close()
-				o := w.options(st, -1)
-				w.without(c.renamed)(&o)
 				var left *engine.LeftOutError
-				if err := engine.New(o).Run(context.Background()); !errors.As(err, &left) || left.Lacks != 2 {
+				if err := w.tryWith(t, w.without(c.renamed)); !errors.As(err, &left) || left.Lacks != 2 {
 					t.Errorf("it runs with %v, want that the app is needed", err)
 				}
 				return
@@ -141,14 +133,7 @@ func TestInputLeftOutPastTheLastCommit(t *testing.T) {
 	}{"left out": {"", false}, "renamed": {"mobile", true}} {
 		t.Run(name, func(t *testing.T) {
 			w.fs = vfs.NewCrashableMem()
-			st, err := w.open()
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer st.Close()
-			o := w.options(st, -1)
-			w.without(c.renamed)(&o)
-			err = engine.New(o).Run(context.Background())
+			err := w.tryWith(t, w.without(c.renamed))
 			if left := (*engine.LeftOutError)(nil); c.runs && err != nil || !c.runs && !errors.As(err, &left) {
 				t.Errorf("it runs with %v", err)
 			}

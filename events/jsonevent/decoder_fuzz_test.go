@@ -31,6 +31,7 @@ func goodInputs() []string {
 		`{"request_id":12345678901234567890123,"ts":1,"model_version":1.10,"score":"-0.5","items":[{"item_id":7,"position":"2","score":"1e-3"}]}`,
 		`{"request_id":-7,"outcome_id":9007199254740993,"type":"buy","ts":1,"item_id":0,"value":"19.90","attrs":{"a":NaN,"b":[Infinity,-Infinity,1e999],"c":"\ud83d","\ud83d":{"d":1}}}`,
 		`{"request_id":"r","ts":1,"user_id":"\udc00","score":NaN,"features":{"a":NaN,"b":"\ud83dx","\ud83d":1,"c":[1,NaN,"\ud83d"],"d":[[-Infinity]],"e":1e999,"f":"ok"},"items":[{"item_id":"a","position":Infinity,"score":-1e999}],"x":NaN}`,
+		`{"request_id":"r","ts":1,"heartbeat":[NaN],"features":{"d":[[ NaN]],"e":[1,["\ud83d"]],"f":[1,{"g":-1e999}],"g":[1,NaN]}}`,
 	}
 }
 
@@ -48,8 +49,8 @@ func seed(f *testing.F) {
 }
 
 // checkSyntax holds the verdict against jsontext's, which by default refuses
-// duplicate names and what is not UTF-8 too. It is told of the event as it would be
-// with null for what cannot be held.
+// duplicate names and what is not UTF-8 too. It is told of the event with unheld for what
+// cannot be held.
 func checkSyntax(t *testing.T, raw []byte, reason string) {
 	t.Helper()
 	mended, _ := mended(raw)
@@ -101,7 +102,7 @@ func checkRequest(t *testing.T, raw []byte, req *events.Request, unknown int) {
 	checkNumber(t, raw, top["score"], req.Score, req.HasScore)
 	checkFeatures(t, raw, top["features"], req.Features)
 	want := countUnknown(top, "request_id", "ts", "model", "model_version", "user_id", "score", "features", "items")
-	if v, given := top["heartbeat"]; given && v == nil {
+	if v, named := top["heartbeat"]; named && !isGiven(v) {
 		want--
 	}
 	items, _ := top["items"].([]any)
@@ -140,9 +141,30 @@ func generic(t *testing.T, raw []byte) map[string]any {
 	return top
 }
 
-// orEmpty is a text, or the digits of a number.
+// isGiven reports whether a value is not null, and all in it can be held.
+func isGiven(v any) bool { return v != nil && isHeld(v) }
+
+// isHeld reports whether everything in a value can be held.
+func isHeld(v any) bool {
+	switch v := v.(type) {
+	case json.Number:
+		_, err := v.Float64()
+		return err == nil
+	case []any:
+		return !slices.ContainsFunc(v, func(e any) bool { return !isHeld(e) })
+	case map[string]any:
+		for _, e := range v {
+			if !isHeld(e) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// orEmpty is a text, or the digits of a number that can be held.
 func orEmpty(v any) string {
-	if n, ok := v.(json.Number); ok {
+	if n, ok := v.(json.Number); ok && isHeld(n) {
 		return n.String()
 	}
 	text, _ := v.(string)
@@ -154,10 +176,8 @@ func numberIn(v any) any {
 	if text, ok := v.(string); ok && numberForm.FindString(text) == text {
 		v = json.Number(text)
 	}
-	if n, ok := v.(json.Number); ok {
-		if _, err := n.Float64(); err != nil {
-			return nil
-		}
+	if !isHeld(v) {
+		return nil
 	}
 	return v
 }
@@ -206,12 +226,10 @@ func checkFeatures(t *testing.T, raw []byte, object any, fields []events.Field) 
 
 func flattened(lines []string, prefix string, object map[string]any) []string {
 	for name, v := range object {
-		switch v := v.(type) {
-		case nil:
-		case map[string]any:
-			lines = flattened(lines, prefix+name+"_", v)
-		default:
-			lines = append(lines, prefix+name+"="+printedAny(v))
+		if nested, ok := v.(map[string]any); ok {
+			lines = flattened(lines, prefix+name+"_", nested)
+		} else if value := printedAny(v); value != "null" {
+			lines = append(lines, prefix+name+"="+value)
 		}
 	}
 	return lines
@@ -257,13 +275,19 @@ func printedAny(v any) string {
 		if n, err := strconv.ParseInt(v.String(), 10, 64); err == nil {
 			return fmt.Sprintf("int %d", n)
 		}
-		f, _ := v.Float64()
+		f, err := v.Float64()
+		if err != nil {
+			return "null"
+		}
 		return fmt.Sprintf("double %x", math.Float64bits(f))
 	}
 	var b strings.Builder
 	for _, e := range v.([]any) {
 		switch e.(type) {
 		case []any, map[string]any:
+			if !isHeld(v) {
+				return "null" // as a whole, since it is kept as its text
+			}
 			return fmt.Sprintf("json %q", v)
 		}
 		b.WriteString(printedAny(e) + ",")
@@ -271,11 +295,14 @@ func printedAny(v any) string {
 	return "[" + b.String() + "]"
 }
 
-// floats is a value with float64 for its numbers.
+// floats is a value with float64 for its numbers, and null for those that cannot be held.
 func floats(v any) any {
 	switch v := v.(type) {
 	case json.Number:
-		f, _ := v.Float64()
+		f, err := v.Float64()
+		if err != nil {
+			return nil
+		}
 		return f
 	case []any:
 		for i := range v {
@@ -314,7 +341,7 @@ func FuzzDecodeOutcome(f *testing.F) {
 			t.Fatalf("%q: decoded as %+v", raw, out)
 		}
 		want := countUnknown(top, "request_id", "ts", "type", "outcome_id", "item_id", "value", "attrs")
-		if v, given := top["heartbeat"]; given && v == nil {
+		if v, named := top["heartbeat"]; named && !isGiven(v) {
 			want--
 		}
 		if info.Unknown != want {
@@ -329,9 +356,12 @@ var (
 	escapeForm = regexp.MustCompile(`\\(u[0-9a-fA-F]{4}|["\\/bfnrt])`)
 )
 
-// mended is an event with null in the place of every value that cannot be held, and
-// in the place of every name that is no text another one, of which there are named.
-// It knows no more of JSON than where strings and numbers are.
+// unheld is JSON of a value that cannot be held, apart from what stands around it.
+const unheld = " 1e999 "
+
+// mended is an event with unheld in the place of every word and every string that cannot
+// be held, and in the place of every name that is no text another one, of which there are
+// named. It knows no more of JSON than where strings and words are.
 func mended(raw []byte) (out []byte, named int) {
 	for i := 0; i < len(raw); {
 		if raw[i] == '"' {
@@ -343,23 +373,15 @@ func mended(raw []byte) (out []byte, named int) {
 				named++
 				out = strconv.AppendQuote(out, "no text "+strconv.Itoa(named))
 			default:
-				out = append(out, "null"...)
+				out = append(out, unheld...)
 			}
 			i = end
 			continue
 		}
 		begins := i == 0 || bytes.IndexByte([]byte(" \t\r\n,:[{"), raw[i-1]) >= 0
 		if word := wordForm.Find(raw[i:]); begins && word != nil {
-			out = append(out, "null"...)
+			out = append(out, unheld...)
 			i += len(word)
-			continue
-		}
-		if number := numberForm.Find(raw[i:]); begins && number != nil {
-			if _, err := strconv.ParseFloat(string(number), 64); err != nil {
-				number, i = []byte("null"), i+len(number)-4
-			}
-			out = append(out, number...)
-			i += len(number)
 			continue
 		}
 		out = append(out, raw[i])

@@ -24,11 +24,21 @@ func TestAgain(t *testing.T) {
 	onTime(t, enginetest.Shape{Timely: true, Again: true})
 }
 
+// TestHotAgain is TestAgain for ids with very many outcomes, which are kept at hand: where several
+// logs are met again after a loss of the state, time goes back, and a request that was forgotten is
+// known again.
+func TestHotAgain(t *testing.T) {
+	onTime(t, enginetest.Shape{Timely: true, Hot: true, Again: true})
+}
+
 // onTime holds joiners that crash, over events that come in time, against the
 // reference: base rows, and books.
 func onTime(t *testing.T, shape enginetest.Shape) {
 	forSeeds(t, 100, func(t *testing.T, seed uint64) {
 		h := enginetest.Generate(seed, shape)
+		if shape.Again {
+			h.Limit = 0 // the reference counts all of the log, and a joiner what it remembers
+		}
 		reference := h.Reference()
 		want := reference.Join(h.Set())
 		r := newRand(seed)

@@ -16,18 +16,19 @@ import (
 )
 
 func main() {
-	ctx, stop := untilSignal(context.Background()) // first of all: a signal ends the process before
+	talk := stderr()
+	ctx, stop := untilSignal(context.Background(), talk) // first of all: a signal ends the process before
 	keepPrivate()
-	code := execute(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
+	code := execute(ctx, os.Args, os.Stdin, os.Stdout, talk)
 	stop()
 	os.Exit(code)
 }
 
 // execute runs a command line and returns the exit code. Results go to out, and
-// all that is said about them to talk.
+// all that is said about them to talk: where that cannot be written, nothing fails.
 func execute(ctx context.Context, args []string, in io.Reader, out, talk io.Writer) int {
 	app := newApp()
-	talk = &terminal.SafeWriter{To: talk}
+	talk = &terminal.SafeWriter{To: talk, Talk: true}
 	results := &terminal.SafeWriter{To: out}
 	app.Reader, app.Writer, app.ErrWriter = in, results, talk
 	err := perform(ctx, app, args)

@@ -71,3 +71,23 @@ func TestResultsThatAreNotWritten(t *testing.T) {
 		})
 	}
 }
+
+// TestTalkThatIsNotWritten talks where nothing can be written. The work is done all the same.
+func TestTalkThatIsNotWritten(t *testing.T) {
+	replayDir(t)
+	putFile(t, "r", requestLines(0, 20))
+	putFile(t, "o", clickLines(2, 18))
+	for _, args := range [][]string{
+		{"replay", "--requests", "r", "--outcomes", "o", "--complete"},
+		{"archive", "--requests", "r", "--outcomes", "o"},
+		{"verify"}, {"compact"},
+	} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			var out strings.Builder
+			code := execute(t.Context(), append([]string{"labeljoin"}, args...), strings.NewReader(""), &out, fullDisk{})
+			if code != terminal.ExitDone {
+				t.Errorf("it ends with %d and prints %q", code, out.String())
+			}
+		})
+	}
+}

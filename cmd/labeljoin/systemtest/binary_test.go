@@ -42,7 +42,7 @@ func TestBinary(t *testing.T) {
 		{"BadInput", testBadInput}, {"TooManyOutcomes", testTooManyOutcomes},
 		{"SecondProcess", testSecondProcess}, {"Terminated", testTerminated}, {"TerminatedTwice", testTerminatedTwice}, {"TerminatedAtStart", testTerminatedAtStart},
 		{"LabelStreamRefuses", testLabelStreamRefuses}, {"WaitsForNATS", testWaitsForNATS}, {"PortInUse", testPortInUse},
-		{"ReplayTwice", testReplayTwice}, {"ReplayStopped", testReplayStopped}, {"DamagedState", testDamagedState},
+		{"ReplayTwice", testReplayTwice}, {"ReplayStopped", testReplayStopped}, {"ReplayUnheard", testReplayUnheard}, {"HungUp", testHungUp}, {"DamagedState", testDamagedState},
 		{"ServerAway", testServerAway}, {"Attributed", testAttributed}, {"Explained", testExplained}, {"Outage", testOutage}, {"LostLog", testLostLog},
 		{"WaysOut", testWaysOut}, {"GapTakenBack", testGapTakenBack}, {"Doctor", testDoctor}, {"BeginsLate", testBeginsLate}, {"DeepErased", testDeepErased}, {"DeepRestored", testDeepRestored}, {"DeepLeftOut", testDeepLeftOut}, {"PurgedBySubject", testPurgedBySubject}, {"RenamedWhileAway", testRenamedWhileAway}, {"MisspeltSubject", testMisspeltSubject},
 		{"DiskFullReserve", testDiskFullReserve}, {"DiskFullToTheBrim", testDiskFullToTheBrim}, {"DiskFullEmbedded", testDiskFullEmbedded},
@@ -108,7 +108,13 @@ type child struct {
 // start starts a child. It is killed at the end of the test, if not before.
 func (b *rig) start(args ...string) *child {
 	b.t.Helper()
-	c := &child{t: b.t, cmd: exec.Command(b.binary, args...), log: &lineLog{}, done: make(chan struct{})}
+	return b.startWith(exec.Command(b.binary, args...))
+}
+
+// startWith starts a child by a command that becomes it.
+func (b *rig) startWith(command *exec.Cmd) *child {
+	b.t.Helper()
+	c := &child{t: b.t, cmd: command, log: &lineLog{}, done: make(chan struct{})}
 	c.cmd.Stderr = c.log
 	if err := c.cmd.Start(); err != nil {
 		b.t.Fatal(err)
@@ -123,7 +129,7 @@ func (b *rig) start(args ...string) *child {
 		}
 		<-c.done
 		if b.t.Failed() {
-			b.t.Logf("%s %s:\n%s", filepath.Base(b.binary), strings.Join(args, " "), c.log.tail(4000))
+			b.t.Logf("%s:\n%s", strings.Join(command.Args, " "), c.log.tail(4000))
 		}
 	})
 	return c

@@ -1,8 +1,10 @@
 package systemtest
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -89,9 +91,13 @@ func testReplayStopped(t *testing.T, b *rig) {
 	b.put("r", requests+"broken\n")
 	b.put("o", clicks)
 	args := []string{"replay", "--config", config, "--requests", b.path("r"), "--outcomes", b.path("o"), "--complete"}
-	for _, c := range []struct{ name, begun string }{
-		{"while it reads", "_commits/p0000/LOCK"},
-		{"while it writes", "_staging/p0000-*"},
+	for _, c := range []struct {
+		name, begun string
+		by          os.Signal
+	}{
+		{"while it reads", "_commits/p0000/LOCK", syscall.SIGINT},
+		{"while it writes", "_staging/p0000-*", syscall.SIGINT},
+		{"by a terminal that closes", "_commits/p0000/LOCK", syscall.SIGHUP},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out := b.path("labeled")
@@ -103,7 +109,7 @@ func testReplayStopped(t *testing.T, b *rig) {
 				found, err := filepath.Glob(filepath.Join(out, c.begun))
 				return err == nil && len(found) > 0
 			})
-			if err := child.signal(syscall.SIGINT); err != nil {
+			if err := child.signal(c.by); err != nil {
 				t.Fatal(err)
 			}
 			code, rows, commits := child.code(), b.rows("labeled"), len(b.manifests())
@@ -115,5 +121,28 @@ func testReplayStopped(t *testing.T, b *rig) {
 				t.Errorf("it ends with %d after %d rows in %d commits: %s", code, rows, commits, child.log.tail(1000))
 			}
 		})
+	}
+}
+
+// testReplayUnheard replays while what it says goes into a pipe that has no reader any more.
+func testReplayUnheard(t *testing.T, b *rig) {
+	config := b.configure("labeljoin.yaml", replayConfig)
+	requests, clicks := requestsAndClicks(4)
+	b.put("r", requests)
+	b.put("o", clicks)
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := read.Close(); err != nil {
+		t.Fatal(err)
+	}
+	replay := exec.Command(b.binary, "replay", "--config", config, "--requests", b.path("r"), "--outcomes", b.path("o"), "--complete")
+	replay.Stderr = write
+	if err := errors.Join(replay.Run(), write.Close()); err != nil {
+		t.Error(err)
+	}
+	if rows := b.rows("labeled"); rows != 4 {
+		t.Errorf("%d rows, want 4", rows)
 	}
 }

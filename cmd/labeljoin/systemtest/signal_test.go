@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,6 +84,40 @@ func testTerminatedTwice(t *testing.T, b *rig) {
 	if code := c.code(); code != terminal.ExitStopped {
 		t.Errorf("exit code %d, want %d", code, terminal.ExitStopped)
 	}
+}
+
+// testHungUp closes the terminal of a joiner, which is told so twice: it ends well. One that
+// was started by nohup goes on.
+func testHungUp(t *testing.T, b *rig) {
+	config := b.configure("labeljoin.yaml", badConfig)
+	c := b.start("run", "--config", config)
+	c.joins()
+	for _, s := range []os.Signal{syscall.SIGSTOP, syscall.SIGHUP, syscall.SIGCONT, syscall.SIGHUP} {
+		if err := c.signal(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code := c.code(); code != 0 {
+		t.Errorf("exit code %d after SIGHUP", code)
+	}
+	c = b.startWith(exec.Command("nohup", b.binary, "run", "--config", config))
+	c.joins()
+	if err := c.signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	f := openTraffic(t, b.broker.URL(), 0)
+	f.now(events.KindRequest, fmt.Sprintf(`{"request_id":"r","ts":%d}`, time.Now().UnixMilli()))
+	if err := f.settle(); err != nil {
+		t.Fatal(err)
+	}
+	c.until("the joiner of nohup has read a request", func() bool {
+		s, ok := c.status()
+		return ok && s.Events["request"].Read == 1
+	})
+	if text := c.log.text(); strings.Contains(text, "finishing") {
+		t.Errorf("it says\n%s", text)
+	}
+	c.stop()
 }
 
 // testLabelStreamRefuses takes the label stream away, which may not be made again.

@@ -16,7 +16,8 @@ func explainCommand() *cli.Command {
 		Usage:     "tell the story of one request: what came, what became of it, and why each label is what it is",
 		ArgsUsage: "REQUEST_ID",
 		Description: "It asks the joiner that runs on the configuration's state directory, or reads the state if none runs,\n" +
-			"and looks the request's rows up in the output.",
+			"and looks the request's rows up in the output. Where nothing is known of the id, it says so and ends with 1,\n" +
+			"since the request may come yet.",
 		Flags:        []cli.Flag{configFileFlag(), &cli.BoolFlag{Name: "json", Usage: "as one JSON object"}},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
@@ -31,12 +32,17 @@ func explainCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if !c.Bool("json") {
-				return x.Print(c.App.Writer)
+			if c.Bool("json") {
+				encoder := json.NewEncoder(c.App.Writer)
+				encoder.SetIndent("", "  ")
+				err = encoder.Encode(x)
+			} else {
+				err = x.Print(c.App.Writer)
 			}
-			encoder := json.NewEncoder(c.App.Writer)
-			encoder.SetIndent("", "  ")
-			return encoder.Encode(x)
+			if err == nil {
+				err = x.Err()
+			}
+			return err
 		},
 	}
 }

@@ -15,8 +15,10 @@ import (
 	"testing"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/dump"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/explain"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/replay"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/trial"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/verify"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
@@ -78,6 +80,7 @@ func codedErrors() []codedError {
 		{&health.NoLabelsError{}, terminal.ExitUsage},
 		{&sample.WrongSampleError{}, terminal.ExitUsage},
 		{&anomaliesError{}, terminal.ExitAnomaly},
+		{&trial.AnomaliesError{}, terminal.ExitAnomaly},
 		{&review.AnomaliesError{}, terminal.ExitAnomaly},
 		{&review.NoRowsError{}, terminal.ExitUsage},
 		{&review.DayError{}, terminal.ExitUsage},
@@ -114,8 +117,8 @@ func codedErrors() []codedError {
 		{&export.NewColumnsError{}, terminal.ExitRefused},
 		{&verify.DamagedError{}, terminal.ExitRefused},
 
-		// A store or a broker is away for a while, a state is a cache, another process ends, and an event that cannot be
-		// decoded goes to the dead letters.
+		// A store or a broker is away for a while, a state is a cache, another process ends, an event that cannot be
+		// decoded goes to the dead letters, and a request may come yet.
 		{&s3.UnreachableError{Err: cause}, terminal.ExitFailed},
 		{&events.StoreError{}, terminal.ExitFailed},
 		{&jetstream.NoStreamError{}, terminal.ExitFailed},
@@ -124,6 +127,7 @@ func codedErrors() []codedError {
 		{&export.LockedError{Err: syscall.ENOTDIR}, terminal.ExitUsage},
 		{&tablelog.ConflictError{}, terminal.ExitFailed},
 		{&events.RejectError{}, terminal.ExitFailed},
+		{&explain.UnknownError{}, terminal.ExitFailed},
 	}
 }
 

@@ -18,7 +18,9 @@ func tryCommand() *cli.Command {
 		Usage:     "show what an expression of a label says of outcomes, and why",
 		ArgsUsage: "EXPRESSION",
 		Description: "EXPRESSION is a condition (`when`) or what gives a number (in `value`): labeljoin help conditions.\n" +
-			"Beside what it says stand the parts of it that are joined by and, each by itself, and what it looks at.",
+			"Beside what it says stand the parts of it that are joined by and, each by itself, and what it looks at.\n" +
+			"It ends with 4 if it cannot be evaluated for some outcome, or says neither yes or no nor a number, or if some\n" +
+			"event is no outcome. A heartbeat is passed over.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "event", Usage: "a `FILE` with outcomes in JSON, one a line; - is the standard input"},
 			&cli.StringFlag{Name: "request", Usage: "a `FILE` with their request in JSON"},

@@ -52,7 +52,7 @@ func (t *describer) describe() *Explanation {
 		x.Answers = append(x.Answers, fmt.Sprintf("no request %q has come; %s for it.", s.ID,
 			plural(len(s.Outcomes), "outcome waits")))
 	default:
-		x.Standing = "unknown"
+		x.Standing = standingUnknown
 		t.describeUnknown(x)
 	}
 	return x
@@ -357,17 +357,19 @@ func (t *describer) describeForgotten(x *Explanation) {
 func (t *describer) describeUnknown(x *Explanation) {
 	x.Answers = append(x.Answers,
 		fmt.Sprintf("request %q is not known: it is not in the state, and no row of it was written.", t.report.ID))
-	if len(t.report.Read) == 0 {
-		x.Answers = append(x.Answers, "nothing was read yet.")
-		return
-	}
 	var read []string
 	for i, p := range t.report.Read {
 		first := uint64(1)
 		if i < len(t.began) {
 			first = t.began[i].Next
 		}
-		read = append(read, fmt.Sprintf("%s from message %d to %d", p.Input, first, p.Next-1))
+		if p.Next > first {
+			read = append(read, fmt.Sprintf("%s from message %d to %d", p.Input, first, p.Next-1))
+		}
+	}
+	if len(read) == 0 {
+		x.Answers = append(x.Answers, "nothing was read yet.")
+		return
 	}
 	x.Answers = append(x.Answers, fmt.Sprintf("what was read is %s: had it come there and been accepted, it would be here. If it was rejected, it is in deadletter/.", strings.Join(read, " and ")))
 	if t.report.Forgotten > events.MinTime {

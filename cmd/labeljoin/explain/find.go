@@ -106,6 +106,26 @@ func (t *describer) lookUp(ctx context.Context) error {
 	return err
 }
 
+// UnknownError says that nothing is known of an id. It may come yet, so it is a failure that
+// may be gone when the command is given again.
+type UnknownError struct{ ID string }
+
+// Error implements error.
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("nothing is known of request %q: compare the id with that of the event", e.ID)
+}
+
+// Err is an *UnknownError if there is nothing to explain.
+func (x *Explanation) Err() error {
+	if x.Standing == standingUnknown {
+		return &UnknownError{ID: x.RequestID}
+	}
+	return nil
+}
+
+// standingUnknown is the standing of an id of which nothing is known.
+const standingUnknown = "unknown"
+
 // Explanation is what explain --json prints. Times are RFC 3339 in UTC.
 type Explanation struct {
 	RequestID string               `json:"request_id"`

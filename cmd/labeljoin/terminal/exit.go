@@ -30,7 +30,7 @@ func ExitCodes() []ExitMeaning {
 		{ExitFailed, "something did not work; trying again may help"},
 		{ExitUsage, "the command line or the configuration is wrong"},
 		{ExitRefused, "state, output and log do not fit together, or the output is damaged: a person must decide"},
-		{ExitAnomaly, "done, and the rows are not as they should be"},
+		{ExitAnomaly, "done, and rows or events are not as they should be"},
 		{ExitStopped, "stopped by a second signal"},
 	}
 }
@@ -49,7 +49,7 @@ func ExitCodesText() string {
 //   - Misuse: the command line or the configuration has to be changed.
 //   - Refusal: state, output and log do not fit together, and a person has to
 //     decide.
-//   - Anomalies: the command did its work, and rows are not as they should be.
+//   - Anomalies: the command did its work, and rows or events are not as they should be.
 //
 // All other errors are failures. TestExitCodes has every error type.
 

@@ -32,9 +32,25 @@ type Told struct {
 	Parts []rule.Said `json:"parts,omitempty"` // those joined by and, each by itself
 	Names []rule.Said `json:"names,omitempty"` // that it looks at
 	Wrong string      `json:"rejected,omitempty"`
+
+	heartbeat bool // which is no outcome, and as it should be
 }
 
-// Write tries the expression on each outcome.
+// AnomaliesError says that the expression was tried, and does not count for some events
+// though it should say something of each.
+type AnomaliesError struct{ Events, Rejected, Faulty int }
+
+// Error implements error.
+func (e *AnomaliesError) Error() string {
+	return fmt.Sprintf("%s tried: %d rejected, %d without a result that counts", terminal.Count(e.Events, "event"),
+		e.Rejected, e.Faulty)
+}
+
+// Anomalies reports that the command did its work, and events are not as they should be.
+func (e *AnomaliesError) Anomalies() bool { return true }
+
+// Write tries the expression on each outcome. The error is an *AnomaliesError if there are
+// events that are no outcomes, or outcomes that it says nothing of.
 func Write(w io.Writer, o *Options) error {
 	trial, err := rule.Try(o.Expression)
 	if err != nil {
@@ -56,12 +72,23 @@ func Write(w io.Writer, o *Options) error {
 	if o.Item != "" && at < 0 {
 		return &terminal.UsageError{Err: fmt.Errorf("the request lists no item %q", o.Item)}
 	}
-	n := 0
+	var found AnomaliesError
 	for _, data := range d.Split(o.Outcomes) {
-		n++
-		if err := write(w, o, tell(trial, n, data, &req, at), data); err != nil {
+		found.Events++
+		told := tell(trial, found.Events, data, &req, at)
+		switch {
+		case told.heartbeat:
+		case told.Wrong != "":
+			found.Rejected++
+		case !counts(&told.Whole):
+			found.Faulty++
+		}
+		if err := write(w, o, told, data); err != nil {
 			return err
 		}
+	}
+	if found.Rejected+found.Faulty > 0 {
+		return &found
 	}
 	return nil
 }
@@ -74,7 +101,7 @@ func tell(trial *rule.Trial, n int, data []byte, req *events.Request, item int) 
 	case err != nil:
 		return Told{Event: n, Wrong: err.Error()}
 	case info.Heartbeat:
-		return Told{Event: n, Wrong: "it is a heartbeat"}
+		return Told{Event: n, Wrong: "it is a heartbeat", heartbeat: true}
 	}
 	if own := slices.IndexFunc(req.Items, func(i events.Item) bool { return i.ID == out.ItemID }); item < 0 && own >= 0 {
 		item = own
@@ -111,6 +138,11 @@ func write(w io.Writer, o *Options, t Told, data []byte) error {
 	return nil
 }
 
+// counts reports whether a label can take what is said: a truth, or a number.
+func counts(s *rule.Said) bool {
+	return s.Fault == "" && (s.Result == "true" || s.Result == "false" || s.Kind == "number")
+}
+
 // inWords is what is said, in words.
 func inWords(s *rule.Said) string {
 	switch {
@@ -120,7 +152,7 @@ func inWords(s *rule.Said) string {
 		return "yes"
 	case s.Result == "false":
 		return "no"
-	case s.Kind == "number":
+	case counts(s):
 		return s.Result
 	}
 	return fmt.Sprintf("neither true nor false nor a number, so it does not count: it is %s", s.Result)

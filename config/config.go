@@ -253,22 +253,9 @@ func readSome(r io.Reader) ([]byte, error) {
 
 // resolve makes the relative paths absolute: dir is what they are relative to.
 func (c *Config) resolve(dir string) {
-	paths := []*string{
-		&c.State.Dir, &c.Output.Dir, &c.Export.Dir,
-		&c.NATS.Creds, &c.NATS.NKey, &c.NATS.TokenFile, &c.NATS.PasswordFile, &c.S3.SecretKeyFile, &c.S3.CA,
-	}
-	if tls := c.NATS.TLS; tls != nil {
-		paths = append(paths, &tls.CA, &tls.Cert, &tls.Key)
-	}
-	paths = append(paths, &c.HTTP.TokensFile)
-	if in := c.HTTP.Ingest; in != nil {
-		paths = append(paths, &in.TokensFile)
-		if in.TLS != nil {
-			paths = append(paths, &in.TLS.Cert, &in.TLS.Key, &in.TLS.ClientCA)
-		}
-	}
-	if c.Export.Validate != nil {
-		paths = append(paths, &c.Export.Validate.Schema)
+	paths := []*string{&c.State.Dir, &c.Output.Dir, &c.Export.Dir}
+	for _, f := range c.files() {
+		paths = append(paths, f.path)
 	}
 	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) && !IsAddress(*p) {

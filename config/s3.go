@@ -101,8 +101,10 @@ func (v *checker) s3() {
 		v.add("s3.secret_key_file", "goes not together with secret_key: remove one of the two")
 	case s.AccessKey.Given() && !secret:
 		v.add("s3.access_key", "needs a secret key: add secret_key: ${NAME} or secret_key_file")
+	case s.SecretKey.Given() && !s.AccessKey.Given():
+		v.add("s3.secret_key", "goes together with an access key: add access_key, or remove it")
 	case secret && !s.AccessKey.Given():
-		v.add("s3.access_key", "is missing, and there is a secret key: add it")
+		v.add("s3.secret_key_file", "goes together with an access key: add access_key, or remove it")
 	}
 }
 

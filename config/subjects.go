@@ -80,21 +80,26 @@ func (v *checker) login() {
 			ways = append(ways, way.name)
 		}
 	}
-	passwords := 0
-	for _, given := range []bool{n.Password.Given(), n.PasswordFile != ""} {
-		if given {
-			passwords++
+	var passwords []string
+	for _, way := range []struct {
+		name  string
+		given bool
+	}{{"password", n.Password.Given()}, {"password_file", n.PasswordFile != ""}} {
+		if way.given {
+			passwords = append(passwords, way.name)
 		}
 	}
 	switch {
-	case n.Embedded && len(ways)+passwords > 0:
+	case n.Embedded && len(ways)+len(passwords) > 0:
 		v.add("nats", "the embedded server makes its own password (see nats.auth): remove the credentials, or embedded: true")
 	case len(ways) > 1:
 		v.add("nats."+ways[1], "there are several ways to log in (%s): keep one", strings.Join(ways, ", "))
-	case passwords > 1:
+	case len(passwords) > 1:
 		v.add("nats.password_file", "there are both password and password_file: keep one")
-	case n.User.Given() != (passwords == 1):
-		v.add("nats.user", "user and password go together: give both, or neither")
+	case n.User.Given() && len(passwords) == 0:
+		v.add("nats.user", "goes together with a password: add password: ${NAME} or password_file, or remove it")
+	case len(passwords) == 1 && !n.User.Given():
+		v.add("nats."+passwords[0], "goes together with a user: add user, or remove it")
 	}
 }
 

@@ -181,7 +181,10 @@ func checkConfig(out io.Writer, path string, c *config.Config, lookup func(strin
 	w := &strings.Builder{}
 	fmt.Fprintf(w, "%s is fine.\n\n", path)
 	describe.Write(w, c)
-	for _, note := range describe.Notes(c, lookup) {
+	for _, m := range c.Missing(lookup) {
+		fmt.Fprintf(w, "warning: %s:%d: %s: %s\n", path, m.Line, m.Path, m.Message)
+	}
+	for _, note := range describe.Notes(c) {
 		fmt.Fprintf(w, "note: %s\n", note)
 	}
 	_, err := io.WriteString(out, w.String())

@@ -109,18 +109,39 @@ FILE:7:11: labels.bought.when: unknown function "now"; there are `, "FILE", path
 
 func TestConfigCheckNotesWhatIsMissingAround(t *testing.T) {
 	path := write(t, `labels: {clicked: 'type == "click"'}
-nats: {token: '${LABELJOIN_TEST_TOKEN}', tls: {ca: none.pem}}
+nats:
+  token: '${LABELJOIN_TEST_TOKEN}'
+  tls: {ca: none.pem}
+http:
+  listen: 127.0.0.1:0
+  tokens_file: .
+s3:
+  access_key: '${LABELJOIN_TEST_KEY}'
+  secret_key_file: secret
 `)
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "secret"), []byte("s3cr3t"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	out, err := runConfig(t, "check", path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"note: the configuration refers to ${LABELJOIN_TEST_TOKEN}, which is not set", filepath.Join(filepath.Dir(path), "none.pem") + " does not exist"} {
+	for _, want := range []string{
+		":3: nats.token: the configuration refers to ${LABELJOIN_TEST_TOKEN}, which is not set",
+		":4: nats.tls.ca: " + filepath.Join(filepath.Dir(path), "none.pem") + " does not exist",
+		":7: http.tokens_file: " + filepath.Dir(path) + " is a directory",
+		":9: s3.access_key: the configuration refers to ${LABELJOIN_TEST_KEY}, which is not set",
+	} {
+		want = "warning: " + path + want
 		if !strings.Contains(out, want) {
 			t.Errorf("check does not say %q:\n%s", want, out)
 		}
 	}
+	if strings.Contains(out, "secret_key_file: /") || strings.Contains(out, "s3cr3t") {
+		t.Errorf("check warns of what is there, or prints it:\n%s", out)
+	}
 	t.Setenv("LABELJOIN_TEST_TOKEN", "s3cr3t")
+	t.Setenv("LABELJOIN_TEST_KEY", "s3cr3t")
 	for _, command := range []string{"check", "print"} {
 		out, err = runConfig(t, command, path)
 		if err != nil || strings.Contains(out, "s3cr3t") || strings.Contains(out, "which is not set") {

@@ -3,11 +3,8 @@ package describe
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -255,43 +252,12 @@ func negativesOf(j *config.Join) string {
 	return text
 }
 
-// Notes lists what is not wrong with the configuration but missing around
-// it: the machine that checks may not be the one that runs.
-func Notes(c *config.Config, lookup func(string) (string, bool)) []string {
-	var notes []string
-	for _, resolve := range []func(func(string) (string, bool)) (string, error){c.NATS.Token.Resolve, c.NATS.User.Resolve,
-		c.NATS.Password.Resolve} {
-		if _, err := resolve(lookup); err != nil {
-			notes = append(notes, err.Error())
-		}
-	}
-	paths := []string{c.NATS.Creds, c.NATS.NKey, c.NATS.TokenFile, c.NATS.PasswordFile}
-	if tls := c.NATS.TLS; tls != nil {
-		paths = append(paths, tls.CA, tls.Cert, tls.Key)
-	}
-	if in := c.HTTP.Ingest; in != nil {
-		paths = append(paths, in.TokensFile)
-		if in.TLS != nil {
-			paths = append(paths, in.TLS.Cert, in.TLS.Key, in.TLS.ClientCA)
-		}
-	}
-	for _, path := range paths {
-		if path == "" {
-			continue
-		}
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			notes = append(notes, fmt.Sprintf("%s does not exist on this machine", path))
-		}
-	}
-	return append(notes, labelNotes(c)...)
-}
-
 // lookTime is how long an object store may take to answer: the machine that checks a
 // configuration may not reach it.
 const lookTime = 3 * time.Second
 
-// labelNotes says which labels take a column that a feature has in the output.
-func labelNotes(c *config.Config) []string {
+// Notes says which labels take a column that a feature has in the output.
+func Notes(c *config.Config) []string {
 	ctx, cancel := context.WithTimeout(context.Background(), lookTime)
 	defer cancel()
 	b, err := place.Of(ctx, c, c.Output.Dir)

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 )
 
 // TestCommandLine tries what people type. Nothing that is not understood may be
@@ -121,5 +123,39 @@ func TestCommandLine(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
 			t.Errorf("looking makes the directory %s", name)
 		}
+	}
+}
+
+// TestOneRow looks at an output of one row, and at what is not in it.
+func TestOneRow(t *testing.T) {
+	replayDir(t)
+	putFile(t, "r", requestLines(0, 1))
+	putFile(t, "o", clickLines(0, 1))
+	putFile(t, "rejected", clickLines(0, 1)+requestLines(0, 1))
+	putFile(t, "faulty", clickLines(0, 1))
+	gap := []string{"gap", "add", "--from", "2026-01-01T00:00:00Z", "--to", "2026-01-01T01:00:00Z"}
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"replay", "--requests", "r", "--outcomes", "o", "--complete"}, terminal.ExitDone, "rows are in"},
+		{[]string{"status"}, terminal.ExitFailed, "1 row in 1 commit\n"},
+		{[]string{"explain", "r0"}, terminal.ExitDone, "clicked is 1"},
+		{[]string{"explain", "r1"}, terminal.ExitFailed, `request "r1" is not known`},
+		{[]string{"explain", "r1", "--json"}, terminal.ExitFailed, `"standing": "unknown"`},
+		{gap, terminal.ExitDone, "gap 1"},
+		{[]string{"gap", "remove", "1"}, terminal.ExitDone, "gap 1 is taken back"},
+		{[]string{"gap", "list"}, terminal.ExitDone, "gap 1 was taken back"},
+		{[]string{"try", `type == "click"`, "--event", "o"}, terminal.ExitDone, "event 1: yes"},
+		{[]string{"try", `type == "click"`, "--event", "rejected"}, terminal.ExitAnomaly, "2 events tried: 1 rejected, 0 without a result that counts"},
+		{[]string{"try", `attrs.ms > 3`, "--event", "faulty"}, terminal.ExitAnomaly, "1 event tried: 0 rejected, 1 without"},
+	} {
+		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+			got := runMain(t, c.args...)
+			if got.code != c.code || !strings.Contains(got.stdout+got.stderr, c.says) {
+				t.Errorf("it ends with %d, want %d, and says, not %q:\n%s%s", got.code, c.code, c.says, got.stdout, got.stderr)
+			}
+		})
 	}
 }

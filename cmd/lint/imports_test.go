@@ -154,7 +154,7 @@ var importRules = []importRule{
 	room("place", "terminal"),
 	room("exports", "version", "place"),
 	room("alarms", "place"),
-	room("monitor", "diskspace", "version", "exports", "alarms", "place"),
+	room("monitor", "terminal", "diskspace", "version", "exports", "alarms", "place"),
 	room("partition", "terminal", "version", "diskspace", "exports", "alarms", "monitor", "place"),
 	commandRoom("bench"),
 	commandRoom("deadletter"),

@@ -84,7 +84,7 @@ func List(ctx context.Context, cfg *config.Config) ([]listedGap, error) {
 	for _, g := range declared {
 		l := listedGap{ID: g.ID, From: g.From.String(), To: g.To.String(), What: What(g), Note: g.Note, InForce: "not yet"}
 		if g.Removes != 0 {
-			l.What = fmt.Sprintf("takes gap %d back", g.Removes)
+			l.What = fmt.Sprintf("gap %d was taken back", g.Removes) // and is not in the list
 		}
 		taken := slices.IndexFunc(last.Cut.Progress.Gaps, func(t events.Gap) bool { return t.ID == g.ID })
 		if taken >= 0 {

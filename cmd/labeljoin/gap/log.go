@@ -33,6 +33,7 @@ type Losses struct {
 
 	want     engine.Wanted
 	declared []events.Gap
+	read     []events.Position // how far the streams were read, by the state or else by the last commit
 	lost     int
 	missing  int // inputs of the configuration whose streams are not there
 }
@@ -56,7 +57,7 @@ func (g *Losses) Run(ctx context.Context) (err error) {
 			return fmt.Errorf("looking at the streams: %w", err)
 		}
 	}
-	if g.want, g.declared, err = wanted(ctx, g.Config, &saved, logs); err != nil {
+	if err := g.findWanted(ctx, &saved, logs); err != nil {
 		return err
 	}
 	if err := g.sameStreams(s, logs); err != nil {
@@ -112,18 +113,18 @@ func (g *Losses) sameStreams(s *partition.Service, logs []jetstream.Log) error {
 	}
 	for _, p := range g.want.Inputs {
 		if slices.Contains(g.Config.Inputs.Retired, p.Input) {
-			g.Out.Line("stream %s: it is no input any more (inputs.retired); it was read up to message %d", p.Input, max(p.Next, 1)-1)
+			g.Out.Line("stream %s: it is no input any more (inputs.retired); %s", p.Input, g.readOf(p.Input))
 			continue
 		}
 		if !slices.ContainsFunc(logs, func(l jetstream.Log) bool { return l.Stream == p.Input }) {
 			if s != nil && g.missing == 0 {
-				g.Out.Line("stream %s: no input of the configuration reads it; it was read up to message %d. Put its input back,\n"+
-					"  or name the stream in inputs.retired if it is to be read no more", p.Input, max(p.Next, 1)-1)
+				g.Out.Line("stream %s: no input of the configuration reads it; %s. Put its input back,\n"+
+					"  or name the stream in inputs.retired if it is to be read no more", p.Input, g.readOf(p.Input))
 				continue
 			}
 			g.lost++
-			g.Out.Line("stream %s: it is gone; it was read up to message %d. With --yes it is made again if inputs.create is set,\n"+
-				"  and the joiner goes on with what comes then", p.Input, max(p.Next, 1)-1)
+			g.Out.Line("stream %s: it is gone; %s. With --yes it is made again if inputs.create is set,\n"+
+				"  and the joiner goes on with what comes then", p.Input, g.readOf(p.Input))
 		}
 	}
 	if !g.Declare || g.lost == 0 {
@@ -137,6 +138,16 @@ func (g *Losses) sameStreams(s *partition.Service, logs []jetstream.Log) error {
 		e.Have = append(e.Have, l.Stream)
 	}
 	return e
+}
+
+// readOf says how far a stream was read.
+func (g *Losses) readOf(stream string) string {
+	for _, p := range g.read {
+		if p.Input == stream && p.Next > 1 {
+			return fmt.Sprintf("it was read up to message %d", p.Next-1)
+		}
+	}
+	return "nothing of it was read"
 }
 
 // log says what a stream has lost.
@@ -218,17 +229,16 @@ func (g *Losses) gapOf(log *jetstream.Log, p *events.Position, loss *jetstream.L
 	return gap
 }
 
-// wanted is what the next start wants of the streams, and what was declared lost. It
-// makes nothing that is not there. No joiner may run.
-func wanted(ctx context.Context, cfg *config.Config, saved *state.Checkpoint, logs []jetstream.Log) (want engine.Wanted,
-	declared []events.Gap, err error) {
-	rules, err := wire.Rules(cfg)
+// findWanted finds out what the next start wants of the streams, how far they were read,
+// and what was declared lost. It makes nothing that is not there. No joiner may run.
+func (g *Losses) findWanted(ctx context.Context, saved *state.Checkpoint, logs []jetstream.Log) error {
+	rules, err := wire.Rules(g.Config)
 	if err != nil {
-		return want, nil, err
+		return err
 	}
-	rows, err := place.Of(ctx, cfg, cfg.Output.Dir)
+	rows, err := place.Of(ctx, g.Config, g.Config.Output.Dir)
 	if err != nil {
-		return want, nil, err
+		return err
 	}
 	commits := &archived{}
 	commits.archive, err = export.OpenArchive(rows, partition.Default)
@@ -236,25 +246,24 @@ func wanted(ctx context.Context, cfg *config.Config, saved *state.Checkpoint, lo
 	case errors.Is(err, fs.ErrNotExist):
 		commits.archive = nil
 	case err != nil:
-		return want, nil, err
+		return err
 	default:
 		if commits.last, commits.any, err = commits.archive.Last(); err != nil {
-			return want, nil, err
+			return err
 		}
-		if declared, err = export.OpenGaps(rows).List(); err != nil {
-			return want, nil, err
+		if g.declared, err = export.OpenGaps(rows).List(); err != nil {
+			return err
 		}
 	}
 	var there []engine.Input
 	for i := range logs {
 		there = append(there, engine.Input{Name: logs[i].Stream, Created: logs[i].Created, First: logs[i].First})
 	}
-	before := saved.Progress.Inputs
-	if len(before) == 0 {
-		before = commits.last.Cut.Progress.Inputs
+	if g.read = saved.Progress.Inputs; len(g.read) == 0 {
+		g.read = commits.last.Cut.Progress.Inputs
 	}
-	want, err = engine.Want(&rules, saved, commits, partition.InPlace(there, before, cfg.Inputs.Retired))
-	return want, declared, err
+	g.want, err = engine.Want(&rules, saved, commits, partition.InPlace(there, g.read, g.Config.Inputs.Retired))
+	return err
 }
 
 // savedState is how the state stands; the zero value if there is none.

@@ -14,6 +14,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/alarms"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/version"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
@@ -264,7 +265,7 @@ func (s *Status) Print(to io.Writer, running bool) error {
 	if s.Attribution != nil {
 		fmt.Fprintf(lines, "attribution\t%s\n", s.Attribution)
 	}
-	fmt.Fprintf(lines, "written\t%d rows in %d commits\n", s.Rows, s.Commits)
+	fmt.Fprintf(lines, "written\t%s in %s\n", terminal.Count(s.Rows, "row"), terminal.Count(s.Commits, "commit"))
 	if s.Exports != nil {
 		fmt.Fprintf(lines, "exports\t%s\n", s.Exports)
 	}
@@ -285,7 +286,7 @@ func (s *Status) Print(to io.Writer, running bool) error {
 		if in.Behind != nil {
 			behind = fmt.Sprintf(", %d behind", *in.Behind)
 		}
-		fmt.Fprintf(lines, "stream %s\tread up to message %d%s\n", in.Input, in.Next-1, behind)
+		fmt.Fprintf(lines, "stream %s\t%s%s\n", in.Input, ReadUpTo(in.Next), behind)
 	}
 	for _, in := range s.Sources {
 		fmt.Fprintf(lines, "input %s\t%ss; watermark %s; newest %s\n", in.Input, in.Kind, timeText(in.Watermark),
@@ -303,6 +304,14 @@ func (s *Status) Print(to io.Writer, running bool) error {
 		fmt.Fprintf(lines, "%ss\t%s\n", kind, strings.Join(parts, "; "))
 	}
 	return lines.Flush()
+}
+
+// ReadUpTo says how far a stream is read, of which the message with the sequence next comes next.
+func ReadUpTo(next uint64) string {
+	if next <= 1 {
+		return "nothing is read yet"
+	}
+	return fmt.Sprintf("read up to message %d", next-1)
 }
 
 // String says it in words.

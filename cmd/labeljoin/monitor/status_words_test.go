@@ -13,3 +13,13 @@ func TestOffInWords(t *testing.T) {
 		})
 	}
 }
+
+func TestReadUpTo(t *testing.T) {
+	for next, want := range map[uint64]string{0: "nothing is read yet", 1: "nothing is read yet", 2: "read up to message 1"} {
+		t.Run(want, func(t *testing.T) {
+			if got := ReadUpTo(next); got != want {
+				t.Errorf("%d: %q, want %q", next, got, want)
+			}
+		})
+	}
+}

@@ -77,7 +77,7 @@ func source(m *shards.Manifest) []page.NamedText {
 	}
 	for _, in := range s.Inputs {
 		list = append(list, page.NamedText{Name: "stream " + in.Stream,
-			Text: fmt.Sprintf("created %s, read up to message %d", in.Created, in.Next-1)})
+			Text: fmt.Sprintf("created %s, %s", in.Created, monitor.ReadUpTo(in.Next))})
 	}
 	for _, g := range s.Gaps {
 		list = append(list, page.NamedText{Name: fmt.Sprintf("gap %d", g.ID), Text: g.From + " to " + g.To})

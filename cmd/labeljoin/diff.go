@@ -129,8 +129,8 @@ type differError struct{ result *diff.Result }
 
 // Error implements error.
 func (e *differError) Error() string {
-	return fmt.Sprintf("the outputs differ: %d rows only in A, %d only in B, %d with other values", e.result.OnlyA,
-		e.result.OnlyB, e.result.Differ)
+	return fmt.Sprintf("the outputs differ: %s only in A, %d only in B, %d with other values",
+		terminal.Count(e.result.OnlyA, "row"), e.result.OnlyB, e.result.Differ)
 }
 
 // Refusal reports that a person has to decide.

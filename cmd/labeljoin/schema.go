@@ -87,6 +87,6 @@ func changeSchema(c *cli.Context, exists bool, change func(*tfmd.Schema, *tfmd.D
 	if err := os.WriteFile(file, schema.Format(s), 0o644); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.App.ErrWriter, "labeljoin: %s has %d features\n", file, len(s.Feature))
+	_, err = fmt.Fprintf(c.App.ErrWriter, "labeljoin: %s has %s\n", file, terminal.Count(len(s.Feature), "feature"))
 	return err
 }

@@ -233,7 +233,7 @@ func (v *validation) print(w io.Writer) error {
 		}
 	}
 	if schema.Count(v.found)+v.sliceFindings == 0 {
-		fmt.Fprintf(w, "no anomalies in %d rows\n", v.now.Datasets[0].NumExamples)
+		fmt.Fprintf(w, "no anomalies in %s\n", terminal.Count(v.now.Datasets[0].NumExamples, "row"))
 	}
 	if len(v.drifts) == 0 {
 		return nil

@@ -187,7 +187,7 @@ func (d *Demo) report(cfg *config.Config, path string, s sent) error {
 	l := &last.Progress.Ledger
 	fmt.Fprintf(d.Out, "\nWhat went in: %d requests (%d of them sent twice), %d outcomes (%d sent twice, %d late, %d of no known request)\n",
 		s.requests, s.requestsTwice, s.outcomes, s.outcomesTwice, s.late, s.orphans)
-	fmt.Fprintf(d.Out, "\nWhat became of them, in %d commits:\n", last.Number)
+	fmt.Fprintf(d.Out, "\nWhat became of them, in %s:\n", terminal.Count(last.Number, "commit"))
 	terminal.PrintLedger(d.Out, l)
 	data := filepath.Join(d.Dir, "labeled", "data")
 	fmt.Fprintf(d.Out, "\nFive labeled rows:\n")

@@ -369,8 +369,9 @@ func (d *Dump) event(in *engine.Input, m *events.Message, index uint32, e *event
 // tell says what was copied.
 func (d *Dump) tell() {
 	for _, s := range d.report.Streams {
-		fmt.Fprintf(d.Talk, "stream %s, messages %d to %d: %d requests, %d outcomes, %d heartbeats, %d rejected, %d quarantined\n",
-			s.Stream, s.First, s.Last, s.Requests, s.Outcomes, s.Heartbeats, s.Rejected, s.Quarantined)
+		fmt.Fprintf(d.Talk, "stream %s, messages %d to %d: %s, %s, %s, %d rejected, %d quarantined\n",
+			s.Stream, s.First, s.Last, terminal.Count(s.Requests, "request"), terminal.Count(s.Outcomes, "outcome"),
+			terminal.Count(s.Heartbeats, "heartbeat"), s.Rejected, s.Quarantined)
 	}
 	if d.report.Missing != 0 {
 		fmt.Fprintf(d.Talk, "outcomes that were stored before %s are not in it: labels whose windows begin before that will be null\n",

@@ -284,13 +284,14 @@ func exportLine(r *shards.Result, root, config string) string {
 	m := r.Manifest
 	where := strings.TrimSuffix(root, "/") + "/dt=" + r.Day + "/" + r.Version.String()
 	if !r.Made {
-		line := fmt.Sprintf("%s is exported already: %d rows in %s", r.Day, m.Counts.Written, where)
+		line := fmt.Sprintf("%s is exported already: %s in %s", r.Day, terminal.Count(m.Counts.Written, "row"), where)
 		if r.Stale {
 			line += "; rows, or how they are exported, have changed since: --refresh makes another version"
 		}
 		return line
 	}
-	line := fmt.Sprintf("%s: %d rows in %d files of %s", r.Day, m.Counts.Written, len(m.Files), where)
+	line := fmt.Sprintf("%s: %s in %s of %s", r.Day, terminal.Count(m.Counts.Written, "row"),
+		terminal.Count(len(m.Files), "file"), where)
 	if n := m.Counts.Provisional; n > 0 {
 		line += fmt.Sprintf("; %d of them with provisional labels", n)
 	}
@@ -350,12 +351,11 @@ func (r *Exporting) tell(archive *export.Archive) error {
 			w.Line("%v", &shards.NotReadyError{Day: name, Readiness: listed[at].Readiness, Settled: r.Opts.Settled,
 				Now: events.At(time.Now())})
 		case listed[at].Version.Number > 0 && !r.Opts.Refresh:
-			w.Line("%s: %d rows, of %d files of the output; it is exported already, as %s", name, listed[at].Rows,
-				listed[at].Files,
-				listed[at].Version)
+			w.Line("%s: %s, of %s of the output; it is exported already, as %s", name,
+				terminal.Count(listed[at].Rows, "row"), terminal.Count(listed[at].Files, "file"), listed[at].Version)
 		default:
-			w.Line("%s: %d rows, of %d files of the output, would be exported to %s", name, listed[at].Rows, listed[at].Files,
-				r.Opts.Root())
+			w.Line("%s: %s, of %s of the output, would be exported to %s", name, terminal.Count(listed[at].Rows, "row"),
+				terminal.Count(listed[at].Files, "file"), r.Opts.Root())
 		}
 	}
 	empty.tell()

@@ -265,6 +265,9 @@ func (d *Daily) export(ctx context.Context, archive *export.Archive, table *expo
 // String says it in words.
 func (s *Status) String() string {
 	text := fmt.Sprintf("%d days since the start", s.Exported)
+	if s.Exported == 1 {
+		text = "1 day since the start"
+	}
 	if s.Last != "" {
 		text += ", the last " + s.Last
 	}

@@ -34,8 +34,8 @@ func PrintCompaction(out io.Writer, done *export.Compaction, asJSON, dry bool) e
 	if dry {
 		did = "would merge"
 	}
-	_, err := fmt.Fprintf(out, "%s %d files of %d days into %d: %d rows\n", did, done.FilesBefore, done.Days,
-		done.FilesAfter, done.Rows)
+	_, err := fmt.Fprintf(out, "%s %s of %s into %d: %s\n", did, terminal.Count(done.FilesBefore, "file"),
+		terminal.Count(done.Days, "day"), done.FilesAfter, terminal.Count(done.Rows, "row"))
 	return err
 }
 
@@ -49,11 +49,12 @@ func PrintRetention(out io.Writer, ended *export.Retention, asJSON, dry bool) er
 		did = "would end"
 	}
 	if ended.Days == 0 {
-		_, err := fmt.Fprintf(out, "no day is that old; %s %d manifests\n", did, ended.Manifests)
+		_, err := fmt.Fprintf(out, "no day is that old; %s %s\n", did, terminal.Count(ended.Manifests, "manifest"))
 		return err
 	}
-	_, err := fmt.Fprintf(out, "%s %d days, %s to %s: %d files, %d rows; %d manifests\n",
-		did, ended.Days, ended.First, ended.Last, ended.Files, ended.Rows, ended.Manifests)
+	_, err := fmt.Fprintf(out, "%s %s, %s to %s: %s, %s; %s\n",
+		did, terminal.Count(ended.Days, "day"), ended.First, ended.Last, terminal.Count(ended.Files, "file"),
+		terminal.Count(ended.Rows, "row"), terminal.Count(ended.Manifests, "manifest"))
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"unicode/utf8"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/mapping"
 )
@@ -197,8 +198,9 @@ func (t *telling) end(kind string) error {
 	}
 	var b strings.Builder
 	if t.input != nil {
-		fmt.Fprintf(&b, "%d records: %d requests, %d outcomes, %d rejected, %d without an event\n", t.messages,
-			t.made[events.KindRequest], t.made[events.KindOutcome], t.rejected, t.none)
+		fmt.Fprintf(&b, "%s: %s, %s, %d rejected, %d without an event\n", terminal.Count(t.messages, "record"),
+			terminal.Count(t.made[events.KindRequest], "request"), terminal.Count(t.made[events.KindOutcome], "outcome"),
+			t.rejected, t.none)
 	}
 	if len(t.unused) > 0 {
 		b.WriteString("unused fields:")

@@ -336,10 +336,11 @@ func (r *Replay) tell(p *report) error {
 	}
 	for _, d := range p.Replaced {
 		if len(r.Labels) > 0 {
-			fmt.Fprintf(r.Talk, "\n%s was written over %s: %d rows", strings.Join(r.Labels, ", "), d.Day, d.After)
+			fmt.Fprintf(r.Talk, "\n%s was written over %s: %s", strings.Join(r.Labels, ", "), d.Day,
+				terminal.Count(d.After, "row"))
 			continue
 		}
-		fmt.Fprintf(r.Talk, "\n%s was replaced: %d rows before, %d now", d.Day, d.Before, d.After)
+		fmt.Fprintf(r.Talk, "\n%s was replaced: %s before, %d now", d.Day, terminal.Count(d.Before, "row"), d.After)
 	}
 	if p.Unknown > 0 {
 		fmt.Fprintf(r.Talk, "\n%d rows are of no request in the logs: they have null", p.Unknown)

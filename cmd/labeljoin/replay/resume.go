@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/version"
 )
 
@@ -37,8 +38,8 @@ func (r *Replay) endStage(ctx context.Context, stage rowWriter, err error) {
 func (r *Replay) stopped(ctx context.Context, err error) error {
 	again := "nothing was written; the same command begins again"
 	if r.left.files > 0 {
-		again = fmt.Sprintf("nothing was committed; %d files with %d rows are kept, and the same command goes on with them",
-			r.left.files, r.left.rows)
+		again = fmt.Sprintf("nothing was committed; the same command goes on with what is kept, %s with %s",
+			terminal.Count(r.left.files, "file"), terminal.Count(r.left.rows, "row"))
 	}
 	switch {
 	case err == nil:

@@ -125,7 +125,7 @@ func (d *deepReport) Print(w *terminal.LineWriter) {
 	if !d.Same() {
 		words = fmt.Sprintf("%d rows are not what the log gives, %d are missing, %d too many", d.Differ, d.Missing, d.Extra)
 	}
-	w.Line("%d rows of requests from %s to %s compared: %s", d.Compared, d.From, d.To, words)
+	w.Line("%s of requests from %s to %s compared: %s", terminal.Count(d.Compared, "row"), d.From, d.To, words)
 	for _, gone := range d.Gone {
 		w.Line("%s", gone)
 	}

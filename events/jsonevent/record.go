@@ -21,7 +21,7 @@ func (d *Decoder) Record(raw []byte) (any, *events.RejectError) {
 	s := scanner{data: raw, maxDepth: d.maxDepth()}
 	start := s.space(0)
 	if start == len(raw) {
-		return nil, reject(events.ReasonEmpty, "there is nothing in it")
+		return nil, reject(events.ReasonEmpty, nothingInIt)
 	}
 	if hint := hintOfFormat(raw[start:]); hint != "" {
 		return nil, reject(events.ReasonNotJSON, hint)

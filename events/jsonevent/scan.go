@@ -81,7 +81,7 @@ func (s *scanner) event(d *Decoder, in shape) (Scan, *events.RejectError) {
 	s.maxDepth, s.separator = d.maxDepth(), len(d.separator())
 	start := s.space(0)
 	if start == len(s.data) {
-		return Scan{}, reject(events.ReasonEmpty, "there is nothing in it")
+		return Scan{}, reject(events.ReasonEmpty, nothingInIt)
 	}
 	var end int
 	isObject := s.data[start] == '{'
@@ -174,7 +174,7 @@ func (s *scanner) at(found Scan, p span, f field, unit events.Unit) (Scan, *even
 	}
 	if !ok {
 		return Scan{}, reject(events.ReasonBadTS,
-			schema[f].name+" "+excerpt(raw)+": want RFC 3339 or an integer epoch, between 1678 and 2262"+hintOfTime(raw))
+			schema[f].name+" "+asWritten(raw)+": want RFC 3339 or an integer epoch, between 1678 and 2262"+hintOfTime(raw))
 	}
 	return found, nil
 }
@@ -237,9 +237,25 @@ func (s *scanner) note(reason, detail string) {
 
 // excerpt quotes the beginning of untrusted bytes.
 func excerpt(b []byte) string {
-	const most = 48
-	if len(b) > most {
-		return strconv.Quote(string(b[:most])) + "..."
+	if len(b) > mostOfExcerpt {
+		return strconv.Quote(string(b[:mostOfExcerpt])) + "..."
 	}
 	return strconv.Quote(string(b))
 }
+
+// asWritten shows the beginning of a valid JSON value as it stands: a text in its quotes, and a
+// number without any.
+func asWritten(raw []byte) string {
+	text, more := raw, ""
+	if len(raw) > mostOfExcerpt {
+		text, more = raw[:mostOfExcerpt], "..."
+	}
+	return string(bytes.ToValidUTF8(text, []byte("\ufffd"))) + more
+}
+
+// nothingInIt is said of what has no bytes but white space.
+const nothingInIt = "there is nothing in it: if NATS left it where other messages were deleted (a delete marker), " +
+	"nothing is wrong"
+
+// mostOfExcerpt is how many bytes of a value are shown.
+const mostOfExcerpt = 48

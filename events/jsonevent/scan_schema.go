@@ -225,7 +225,7 @@ func (s *scanner) known(f field, in shape, i, depth int) int {
 // position checks that an item's position is a whole number.
 func (s *scanner) position(at span) {
 	if _, ok := integral(s.data[at.start:at.end]); !ok {
-		s.noteItem("position " + excerpt(s.data[at.start:at.end]) + ": want an integer")
+		s.noteItem("position " + asWritten(s.data[at.start:at.end]) + ": want an integer")
 	}
 }
 
@@ -264,7 +264,7 @@ func (s *scanner) understand(f field, in shape, at *span) bool {
 	if raw[0] != '"' {
 		if bytes.ContainsAny(raw, ".eE") && !isOptionalText(f) {
 			s.noteUnderstood(f, in,
-				" "+excerpt(raw)+" is a number with a fraction or an exponent: want a string, or a whole number")
+				" "+asWritten(raw)+" is a number with a fraction or an exponent: want a string, or a whole number")
 			return false
 		}
 		return true

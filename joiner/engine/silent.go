@@ -143,7 +143,7 @@ func (s *LabelSight) Says() string {
 	met := fmt.Sprintf("%d outcomes of closed requests meet its condition", f.All())
 	switch s.Silence {
 	case SilenceNoOutcome:
-		return fmt.Sprintf("no outcome meets its condition so far, in %d closed rows: look at the condition (when) and at the types of the outcomes that came", s.Rows)
+		return fmt.Sprintf("no outcome meets its condition so far, in %d closed rows: that is so where such outcomes are rare, and where the condition (when) is misspelt. Compare it with the types of the outcomes that came", s.Rows)
 	case SilenceNotEvaluated:
 		return fmt.Sprintf("no outcome meets its condition so far, in %d closed rows, and for some it cannot be evaluated: look at the condition (when)", s.Rows)
 	case SilenceNoValue:

@@ -44,7 +44,7 @@ func TestPreview(t *testing.T) {
 		for _, want := range []string{
 			`clicks.csv:2: outcome`, `request_id  "007"`, `time(event.at, "s")`, "unused  sku, user-id",
 			`clicks.csv:3: rejected as mapping: map.ts: time(event.at, "s"): time: "soon" is no number`,
-			"2 records: 0 requests, 1 outcomes, 1 rejected, 0 without an event", "item_id: event.sku",
+			"2 records: 0 requests, 1 outcome, 1 rejected, 0 without an event", "item_id: event.sku",
 		} {
 			if !strings.Contains(got, want) {
 				t.Errorf("it lacks %q:\n%s", want, got)

@@ -57,7 +57,7 @@ func testDeepRestored(t *testing.T, b *rig) {
 	w.closed(c, 1)
 	c.stop()
 	w.restoreStream("ev")
-	w.deep("restored", 0, "1 rows of requests", "every row is what the log gives")
+	w.deep("restored", 0, "1 row of requests", "every row is what the log gives")
 	c = b.start("run", "--config", w.config)
 	w.request("b")
 	w.closed(c, 2)
@@ -149,7 +149,7 @@ func testDeepLeftOut(t *testing.T, b *rig) {
 	w.click("a") // of a subject without a message silence proves nothing
 	w.closed(c, 1)
 	c.stop()
-	w.deep("with the app", 0, "1 rows of requests", "every row is what the log gives")
+	w.deep("with the app", 0, "1 row of requests", "every row is what the log gives")
 	w.config = b.configureSilent(silentConfig)
 	c = b.start("run", "--config", w.config)
 	w.request("b")

@@ -47,7 +47,12 @@ func (r *Replay) Archive(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.Abort(), os.RemoveAll(r.scratch())) }()
+	defer func() { err = errors.Join(err, w.Abort()) }()
+	release, err := r.takeScratch()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	seen, err := r.begin(ctx)
 	if err == nil {
 		err = r.look(ctx, seen)

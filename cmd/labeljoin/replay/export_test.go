@@ -2,3 +2,9 @@ package replay
 
 // OwnMemory lets tests say how much memory is for events.
 const OwnMemory = ownMemory
+
+// TakeScratch lets tests be another replay of the same output.
+func (r *Replay) TakeScratch() (release func() error, err error) { return r.takeScratch() }
+
+// Scratch lets tests look into the scratch.
+func (r *Replay) Scratch() string { return r.scratch() }

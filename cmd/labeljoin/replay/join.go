@@ -138,9 +138,6 @@ func (r *Replay) open(ctx context.Context, rules *joiner.Rules) (t target, err e
 			"or --replace to put the rows in the place of whole days", r.Out, receipt.Number)}
 		return target{}, errors.Join(err, t.out.Close())
 	}
-	if err := os.RemoveAll(r.scratch()); err != nil {
-		return target{}, errors.Join(fmt.Errorf("removing what an interrupted replay left: %w", err), t.out.Close())
-	}
 	return t, nil
 }
 

@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -97,7 +96,12 @@ func (r *Replay) Run(ctx context.Context) (err error) {
 		return err
 	}
 	rules.Early, rules.Stages = false, nil // everything is read before anything is decided
-	defer func() { err = errors.Join(err, out.close(), os.RemoveAll(r.scratch())) }()
+	defer func() { err = errors.Join(err, out.close()) }()
+	release, err := r.takeScratch()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	gone, err := r.fetch(ctx)
 	if err != nil {
 		return r.stopped(ctx, err)
@@ -215,14 +219,6 @@ func (r *Replay) bind() error {
 		r.addOwn("--dump", own)
 	}
 	return nil
-}
-
-// scratch is where what came through a pipe is, as long as the replay takes.
-func (r *Replay) scratch() string {
-	if config.IsAddress(r.Out) {
-		return filepath.Join(r.Config.State.Dir, "_replay")
-	}
-	return filepath.Join(r.Out, "_replay")
 }
 
 // GapsOf is what was declared for an output, in a directory or in an object store that the

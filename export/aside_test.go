@@ -379,15 +379,21 @@ func TestLockThatCannotBeOpened(t *testing.T) {
 	}
 }
 
-// TestOutputThatIsAFile: the error says that, and does not speak of another process.
+// TestOutputThatIsAFile: the error says that, and does not speak of another process. So it does of each of its folders.
 func TestOutputThatIsAFile(t *testing.T) {
-	opts := options(vfs.Default)
-	t.Chdir(t.TempDir())
-	if err := errors.Join(os.MkdirAll(filepath.Dir(testDir), 0o755), os.WriteFile(testDir, nil, 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	_, err := Open(opts)
-	if err == nil || !strings.Contains(err.Error(), "is a file") || strings.Contains(err.Error(), "process") {
-		t.Fatalf("error %v", err)
+	for _, folder := range []string{".", "data", tablelog.StagingDir, "_commits", tablelog.ManifestDir(0), "deadletter"} {
+		t.Run(folder, func(t *testing.T) {
+			opts := options(vfs.Default)
+			t.Chdir(t.TempDir())
+			file := filepath.Join(testDir, folder)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, nil, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Open(opts)
+			folder := (*FolderError)(nil)
+			if !errors.As(err, &folder) || !strings.Contains(err.Error(), "is a file") || strings.Contains(err.Error(), "process") {
+				t.Fatalf("error %v", err)
+			}
+		})
 	}
 }

@@ -26,9 +26,6 @@ type LockedError struct {
 }
 
 func (e *LockedError) Error() string {
-	if errors.Is(e.Err, syscall.ENOTDIR) {
-		return fmt.Sprintf("output %s is a file, or one of its folders is: name a folder in output.dir", e.Dir)
-	}
 	if pathErr, ok := errors.AsType[*fs.PathError](e.Err); ok { // it could not even be opened
 		return fmt.Sprintf("output %s, partition %d, cannot be locked: %v: its lock is a file that this process may write",
 			e.Dir, e.Partition, pathErr)
@@ -38,8 +35,37 @@ func (e *LockedError) Error() string {
 
 func (e *LockedError) Unwrap() error { return e.Err }
 
-// Misuse reports that output.dir names a file: waiting does not help then.
-func (e *LockedError) Misuse() bool { return errors.Is(e.Err, syscall.ENOTDIR) }
+// FolderError says that a file is where an output has a folder.
+type FolderError struct {
+	Dir string
+	Err error
+}
+
+func (e *FolderError) Error() string {
+	return fmt.Sprintf("output %s is a file, or one of its folders is (%v): name a folder in output.dir, or take the file away",
+		e.Dir, e.Err)
+}
+
+func (e *FolderError) Unwrap() error { return e.Err }
+
+// Misuse reports that waiting does not help.
+func (e *FolderError) Misuse() bool { return true }
+
+// notLocked explains why an output could not be locked.
+func notLocked(dir string, partition int, err error) error {
+	if errors.Is(err, syscall.ENOTDIR) {
+		return &FolderError{Dir: dir, Err: err}
+	}
+	return &LockedError{Dir: dir, Partition: partition, Err: err}
+}
+
+// inFolders explains an error of an output if it is that a file is where a folder ought to be.
+func inFolders(dir string, err error) error {
+	if errors.Is(err, syscall.ENOTDIR) {
+		return &FolderError{Dir: dir, Err: err}
+	}
+	return err
+}
 
 // MissingFileError says that a committed file is not there, or not the one that
 // was committed.

@@ -65,7 +65,7 @@ func OpenKeeperAgain(b bucket.Bucket, partition int, keep string, log *slog.Logg
 		return nil, &EmptyError{Dir: k.dir}
 	}
 	if k.lock, err = b.Lock(path.Join(tablelog.ManifestDir(partition), keeperLock)); err != nil {
-		return nil, &LockedError{Dir: k.dir, Partition: partition, Err: err}
+		return nil, notLocked(k.dir, partition, err)
 	}
 	if err := k.begin(); err != nil {
 		return nil, errors.Join(err, k.lock.Close())

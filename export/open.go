@@ -25,7 +25,7 @@ const lockName = "LOCK"
 // Files of commits that have no manifest are set aside by the first commit: see
 // FORMAT.md, Recovery.
 //
-// Errors: *LockedError, *ChainError, *MissingFileError, *ColumnClashError,
+// Errors: *LockedError, *FolderError, *ChainError, *MissingFileError, *ColumnClashError,
 // *LabelClashError, and the file system's.
 func Open(opts Options) (*Output, error) {
 	opts, err := opts.withDefaults()
@@ -44,11 +44,11 @@ func Open(opts Options) (*Output, error) {
 		return nil, fmt.Errorf("open output %s: %w", o.dir, err)
 	}
 	if o.lock, err = o.bucket.Lock(path.Join(tablelog.ManifestDir(opts.Partition), lockName)); err != nil {
-		return nil, &LockedError{Dir: o.dir, Partition: opts.Partition, Err: err}
+		return nil, notLocked(o.dir, opts.Partition, err)
 	}
 	if err := o.recover(); err != nil {
 		_ = o.lock.Close() // the error that matters is the first
-		return nil, err
+		return nil, inFolders(o.dir, err)
 	}
 	return o, nil
 }

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/dump"
@@ -124,7 +123,7 @@ func codedErrors() []codedError {
 		{&jetstream.NoStreamError{}, terminal.ExitFailed},
 		{&store.DamagedError{Err: cause}, terminal.ExitFailed},
 		{&export.LockedError{Err: cause}, terminal.ExitFailed},
-		{&export.LockedError{Err: syscall.ENOTDIR}, terminal.ExitUsage},
+		{&export.FolderError{Err: cause}, terminal.ExitUsage},
 		{&tablelog.ConflictError{}, terminal.ExitFailed},
 		{&events.RejectError{}, terminal.ExitFailed},
 		{&explain.UnknownError{}, terminal.ExitFailed},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -48,8 +49,15 @@ func makeDurableDir(fs vfs.FS, dir string) error {
 }
 
 // MakeDir makes a directory that only its owner reads.
-func MakeDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+func MakeDir(dir string) error { return making(dir, os.MkdirAll(dir, 0o700)) }
+
+// making explains an error of making a directory. Waiting does not help where a file is in its place.
+func making(dir string, err error) error {
+	if errors.Is(err, syscall.ENOTDIR) {
+		return &terminal.UsageError{Err: fmt.Errorf("%s is a file, or lies in one (%w): name another folder, or take the file away",
+			dir, err)}
+	}
+	if err != nil {
 		return fmt.Errorf("making %s: %w", dir, err)
 	}
 	return nil

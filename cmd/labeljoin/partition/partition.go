@@ -114,8 +114,8 @@ func Open(fs vfs.FS, id ID, c *config.Config, rules *joiner.Rules, stateDir stri
 // OpenState opens the state of a partition.
 func OpenState(fs vfs.FS, id ID, c *config.Config, stateDir string, log *slog.Logger) (*store.Store, error) {
 	dir := id.dir(stateDir)
-	if err := makeDurableDir(fs, dir); err != nil {
-		return nil, fmt.Errorf("making the state directory: %w", err)
+	if err := making(dir, makeDurableDir(fs, dir)); err != nil {
+		return nil, err
 	}
 	return store.Open(store.Options{FS: fs, Dir: dir, CacheSize: int64(c.State.Cache), Log: log,
 		Fatal: func() { os.Exit(terminal.ExitFailed) }})

@@ -3,11 +3,15 @@ package archive
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/rowfile"
 	"github.com/labeljoin/labeljoin/joiner/rule"
 )
@@ -17,6 +21,7 @@ const (
 	RequestsDir = "requests"
 	OutcomesDir = "outcomes"
 	stagingDir  = "_staging"
+	lockName    = "_LOCK"
 )
 
 // Prefix begins the columns of requests that are the archive's own.
@@ -56,27 +61,44 @@ func (e *ExistsError) Misuse() bool { return true }
 // it.
 type Writer struct {
 	dir      string
+	lock     io.Closer // nil: it is released
 	requests *requests
 	outcomes *outcomes
 }
 
 // New begins an archive.
 func New(o Options) (*Writer, error) {
-	for _, name := range []string{RequestsDir, OutcomesDir} {
-		if _, err := os.Stat(filepath.Join(o.Dir, name)); !errors.Is(err, fs.ErrNotExist) {
-			if err != nil {
-				return nil, err
-			}
-			return nil, &ExistsError{Dir: o.Dir}
+	lock, err := bucket.NewDir(vfs.Default, o.Dir).Lock(lockName)
+	if errors.Is(err, bucket.ErrLocked) {
+		return nil, fmt.Errorf("%s is written by another process (%w): name another directory, or wait until that one ends",
+			o.Dir, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("locking %s: %w", o.Dir, err)
+	}
+	w, err := begin(&o, lock)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return w, nil
+}
+
+// begin makes the folders. What a process left that was killed is removed, also the outcomes that were in their place
+// when the requests were not.
+func begin(o *Options, lock io.Closer) (*Writer, error) {
+	staging := filepath.Join(o.Dir, stagingDir)
+	halfway := there(staging)
+	if there(filepath.Join(o.Dir, RequestsDir)) || there(filepath.Join(o.Dir, OutcomesDir)) && !halfway {
+		return nil, &ExistsError{Dir: o.Dir}
+	}
+	for _, dir := range []string{filepath.Join(o.Dir, OutcomesDir), staging} { // the staging last: it says that the rest is a remnant
+		if err := os.RemoveAll(dir); err != nil {
+			return nil, fmt.Errorf("removing what an interrupted run left: %w", err)
 		}
 	}
-	staging := filepath.Join(o.Dir, stagingDir)
-	if err := os.RemoveAll(staging); err != nil {
-		return nil, fmt.Errorf("removing what an interrupted run left: %w", err)
-	}
-	w := &Writer{dir: o.Dir, outcomes: &outcomes{dir: filepath.Join(staging, OutcomesDir)}}
+	w := &Writer{dir: o.Dir, lock: lock, outcomes: &outcomes{dir: filepath.Join(staging, OutcomesDir)}}
 	var err error
-	if w.requests, err = newRequests(filepath.Join(staging, RequestsDir), &o); err != nil {
+	if w.requests, err = newRequests(filepath.Join(staging, RequestsDir), o); err != nil {
 		return nil, err
 	}
 	for _, dir := range []string{w.requests.dir, w.outcomes.dir} {
@@ -85,6 +107,12 @@ func New(o Options) (*Writer, error) {
 		}
 	}
 	return w, nil
+}
+
+// there reports whether something has a name, or may have it.
+func there(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // Request adds a request, with the SHA-256 of its event's bytes.
@@ -108,13 +136,22 @@ func (w *Writer) Close() error {
 			return err
 		}
 	}
-	return os.Remove(filepath.Join(w.dir, stagingDir))
+	return errors.Join(os.Remove(filepath.Join(w.dir, stagingDir)), w.release())
 }
 
 // Abort removes what was written. After Close it does nothing.
 func (w *Writer) Abort() error {
+	if w.lock == nil {
+		return nil // another process may write here by now
+	}
 	w.outcomes.abandon()
-	return os.RemoveAll(filepath.Join(w.dir, stagingDir))
+	return errors.Join(os.RemoveAll(filepath.Join(w.dir, stagingDir)), w.release())
+}
+
+func (w *Writer) release() error {
+	lock := w.lock
+	w.lock = nil
+	return lock.Close()
 }
 
 // own reports whether a name is like those of the archive's own columns.

@@ -174,7 +174,7 @@ func TestPlace(t *testing.T) {
 	if err := w.Abort(); err != nil {
 		t.Fatal(err)
 	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 || left[0].Name() != "_LOCK" {
 		t.Errorf("an archive that was given up leaves %v (%v)", left, err)
 	}
 	write(t, archive.Options{Dir: dir}, m...)

@@ -91,7 +91,8 @@ func begin(o *Options, lock io.Closer) (*Writer, error) {
 	if there(filepath.Join(o.Dir, RequestsDir)) || there(filepath.Join(o.Dir, OutcomesDir)) && !halfway {
 		return nil, &ExistsError{Dir: o.Dir}
 	}
-	for _, dir := range []string{filepath.Join(o.Dir, OutcomesDir), staging} { // the staging last: it says that the rest is a remnant
+	// The staging goes last, for it says that the rest is a remnant.
+	for _, dir := range []string{filepath.Join(o.Dir, OutcomesDir), staging} {
 		if err := os.RemoveAll(dir); err != nil {
 			return nil, fmt.Errorf("removing what an interrupted run left: %w", err)
 		}

@@ -25,7 +25,8 @@ func sqlCommand() *cli.Command {
 			"With --raw these are tables of JSON lines, or files of them, as replay reads them: the query decodes\n" +
 			"the lines itself, and stops at one that is not plain. It needs `features.mode: declared`.\n\n" +
 			"Examples:\n  labeljoin sql --dialect duckdb --archive archive --create labels | duckdb labels.db\n" +
-			"  labeljoin sql --dialect duckdb --raw --requests 'logs/requests-*.jsonl' --outcomes raw.outcomes",
+			"  labeljoin sql --dialect duckdb --raw --requests 'logs/requests-*.jsonl' --outcomes raw.outcomes\n" +
+			"  labeljoin sql --dialect spark --raw --requests raw.requests --outcomes '(SELECT value FROM raw.outcomes)'",
 		Flags: []cli.Flag{
 			configFileFlag(),
 			&cli.StringFlag{Name: "dialect", Usage: "the `ENGINE`: " + strings.Join(sql.Dialects(), " or ") + " (required)"},
@@ -35,7 +36,7 @@ func sqlCommand() *cli.Command {
 			&cli.StringFlag{Name: "outcomes", Usage: "read outcomes from `TABLE`"},
 			&cli.BoolFlag{Name: "raw",
 				Usage: "the tables have one column, of JSON lines; or they are files: names ending in .jsonl, " +
-					".ndjson or .json, also .gz and .zst"},
+					".ndjson or .json, also .gz, and in DuckDB .zst"},
 			&cli.StringFlag{Name: "create", Usage: "make the rows a new table `NAME`"},
 			&cli.StringFlag{Name: "view", Usage: "make the query a view `NAME`"},
 			&cli.BoolFlag{Name: "complete", Usage: "the logs are whole: nothing is missing after their end"},
@@ -89,7 +90,11 @@ func sqlQuery(c *cli.Context) (string, error) {
 		if def.Raw, err = wire.Raw(cfg, rules); err != nil {
 			return "", err
 		}
-		def.Requests, def.Outcomes = def.Raw.Lines(def.Requests), def.Raw.Lines(def.Outcomes)
+		for _, from := range []*string{&def.Requests, &def.Outcomes} {
+			if *from, err = def.Raw.Lines(dialect, *from); err != nil {
+				return "", err
+			}
+		}
 	}
 	if def.Create, err = sqlCreate(c, dialect); err != nil {
 		return "", &terminal.UsageError{Err: err}

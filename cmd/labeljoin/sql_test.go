@@ -46,6 +46,12 @@ func TestRawSQL(t *testing.T) {
 			t.Errorf("ends with %d, without %s: %s%s", got.code, want, got.stdout, got.stderr)
 		}
 	}
+	got = runMain(t, "sql", "--dialect", "spark", "--raw", "--requests", "logs/r*.jsonl.gz", "--outcomes", "raw.outcomes")
+	for _, want := range []string{"FROM text.`logs/r*.jsonl.gz` WITH (lineSep", "SELECT * FROM raw.outcomes", "AS `age`"} {
+		if got.code != 0 || !strings.Contains(got.stdout, want) {
+			t.Errorf("ends with %d, without %s: %s%s", got.code, want, got.stdout, got.stderr)
+		}
+	}
 }
 
 // TestSQLRefuses: what cannot be said ends with 2 and the reason, and stdout stays empty.
@@ -60,6 +66,8 @@ func TestSQLRefuses(t *testing.T) {
 		"merge": {"join: {duplicates: merge}\nlabels: {clicked: 'true'}", "duplicates: merge cannot", nil},
 		"raw, open": {`labels: {clicked: 'true'}`, "features.mode cannot",
 			[]string{"--raw", "--requests", "r", "--outcomes", "o"}},
+		"raw, a .zst file": {"labels: {clicked: 'true'}\nfeatures: {mode: declared}", "logs/r.jsonl.zst cannot",
+			[]string{"--dialect", "spark", "--raw", "--requests", "logs/r.jsonl.zst", "--outcomes", "o"}},
 		"raw, no table": {`labels: {clicked: 'true'}`, "--raw needs", []string{"--raw"}},
 		"a dialect":     {`labels: {clicked: 'true'}`, "unknown dialect", []string{"--dialect", "oracle"}},
 		"one table":     {`labels: {clicked: 'true'}`, "together", []string{"--requests", "r"}},

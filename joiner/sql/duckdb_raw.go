@@ -6,54 +6,39 @@ import (
 	"text/template"
 )
 
-// rawDuckDB are the functions of the template that reads lines of JSON in DuckDB. Their arguments are SQL: x is a
-// value as JSON, or NULL where there is none.
-func rawDuckDB(p *Plan) template.FuncMap {
-	return template.FuncMap{
-		"plainEvent": func() string {
-			return fmt.Sprintf(`CASE WHEN bytes <= %d AND regexp_full_match(line, '%s')
-    AND json_valid(line) THEN CAST(line AS JSON) END`, p.Raw.MaxBytes, p.Raw.Line)
-		},
-		"plainStart":    p.Raw.duckStart,
-		"plainFeatures": duckFeatures,
-		"given":         duckGiven,
-		"maybe":         duckMaybe,
-		"id":            p.Raw.duckID,
-		"text":          duckText,
-		"time":          duckTime,
-		"value":         duckValue,
-		"fits":          duckFits,
-		"featureFits":   duckFeatureFits,
-		"exact":         duckExact,
-		"sqlType":       duckType,
+// rawDuckDB asks for what is in lines in DuckDB. A value that the query asked for is JSON, or NULL where there is none.
+type rawDuckDB struct{ p *Plan }
+
+// Signs of the types that JSON has in DuckDB: a number from 0 to 2^64-1 without point and exponent is a UBIGINT, one
+// below 0 a BIGINT, any other one a DOUBLE.
+const (
+	duckWhole   = "('UBIGINT', 'BIGINT')"
+	duckNumbers = "('UBIGINT', 'BIGINT', 'DOUBLE')"
+)
+
+func (r rawDuckDB) plain(line string) string {
+	return fmt.Sprintf("CASE WHEN bytes <= %d AND regexp_full_match(%s, '%s') AND json_valid(%s) THEN CAST(%s AS JSON) END",
+		r.p.Raw.MaxBytes, line, r.p.Raw.Line, line, line)
+}
+
+func (r rawDuckDB) fields(object string, paths [][]string) string {
+	var pointers []string
+	for _, path := range paths {
+		pointers = append(pointers, r.p.dialect.text(pointer(path)))
 	}
+	return "json_extract(" + object + ", [" + strings.Join(pointers, ", ") + "])"
 }
 
-func duckGiven(x string) string { return "(coalesce(json_type(" + x + "), 'NULL') <> 'NULL')" }
-
-// duckText is a text, or the digits of a whole number.
-func duckText(x string) string {
-	return "CASE WHEN json_type(" + x + ") IN ('VARCHAR', 'UBIGINT') THEN json_extract_string(" + x + ", '$') END"
+func (r rawDuckDB) kind(x string) string {
+	return "CASE coalesce(json_type(" + x + "), '') WHEN '' THEN 'absent' WHEN 'VARCHAR' THEN 'text' WHEN 'BOOLEAN' THEN 'bool' " +
+		"WHEN 'NULL' THEN 'null' WHEN 'OBJECT' THEN 'object' WHEN 'ARRAY' THEN 'list' ELSE 'number' END"
 }
 
-// duckID reports whether x is an id: a text of some bytes, or a whole number.
-func (r *PlanRaw) duckID(x string) string {
-	return fmt.Sprintf("coalesce(json_type(%s) IN ('VARCHAR', 'UBIGINT') AND strlen(%s) BETWEEN 1 AND %d, false)", x,
-		duckText(x), r.MaxID)
-}
-
-// duckMaybe reports whether x is not given or null, or of a kind.
-func duckMaybe(kind, x string) string {
-	return "(NOT " + duckGiven(x) + " OR coalesce(" + duckIs(kind, x) + ", false))"
-}
-
-// duckIs reports whether x is of a kind; NULL where there is no x. A kind is the type of a declared feature, or text
-// (which an id or a whole number is, too), number, list or object, or whole: a number without point and exponent,
-// because to a double 1e-400 is 0.
-func duckIs(kind, x string) string {
-	const whole = "('UBIGINT', 'BIGINT')"
+func (r rawDuckDB) is(kind, x string) string {
 	double := "TRY_CAST(" + x + " AS DOUBLE)"
 	switch kind {
+	case "null":
+		return "(coalesce(json_type(" + x + "), 'NULL') = 'NULL')"
 	case "text":
 		return "json_type(" + x + ") IN ('VARCHAR', 'UBIGINT')"
 	case "string":
@@ -65,43 +50,49 @@ func duckIs(kind, x string) string {
 	case "object":
 		return "json_type(" + x + ") = 'OBJECT'"
 	case "whole":
-		return "CASE WHEN json_type(" + x + ") IN " + whole + " THEN TRY_CAST(json_extract_string(" + x +
+		return "CASE WHEN json_type(" + x + ") IN " + duckWhole + " THEN TRY_CAST(json_extract_string(" + x +
 			", '$') AS BIGINT) IS NOT NULL END"
 	case "int64":
-		return "CASE WHEN json_type(" + x + ") IN " + whole + " THEN TRY_CAST(json_extract_string(" + x +
+		return "CASE WHEN json_type(" + x + ") IN " + duckWhole + " THEN TRY_CAST(json_extract_string(" + x +
 			", '$') AS BIGINT) IS NOT NULL " +
 			"WHEN json_type(" + x + ") = 'DOUBLE' THEN " + double + " = trunc(" + double + ") AND abs(" + double +
 			") < 9007199254740992 END"
+	case "finite":
+		return "CASE WHEN json_type(" + x + ") = 'DOUBLE' THEN coalesce(isfinite(" + double + "), false) END"
 	case "number", "double":
-		return "CASE WHEN json_type(" + x + ") IN " + whole + " THEN true WHEN json_type(" + x +
+		return "CASE WHEN json_type(" + x + ") IN " + duckWhole + " THEN true WHEN json_type(" + x +
 			") = 'DOUBLE' THEN isfinite(" + double + ") END"
 	case "float32":
-		return "CASE WHEN json_type(" + x + ") IN ('UBIGINT', 'BIGINT', 'DOUBLE') THEN abs(" + double +
-			") <= 3.4028234e38 END"
+		return "CASE WHEN json_type(" + x + ") IN " + duckNumbers + " THEN abs(" + double + ") <= " + mostSingle + " END"
 	}
-	element := strings.TrimSuffix(strings.TrimPrefix(kind, "list<"), ">")
-	types, fits := "'UBIGINT', 'BIGINT', 'DOUBLE'", "true"
+	return r.isList(strings.TrimSuffix(strings.TrimPrefix(kind, "list<"), ">"), x)
+}
+
+// mostSingle is the largest number that is surely no infinity as a float32.
+const mostSingle = "3.4028234e38"
+
+// isList reports whether x is a list with elements of a kind.
+func (r rawDuckDB) isList(element, x string) string {
+	types, fits := duckNumbers, "true"
 	switch element {
 	case "bool":
-		types = "'BOOLEAN'"
+		types = "('BOOLEAN')"
 	case "string":
-		types = "'VARCHAR'"
+		types = "('VARCHAR')"
 	case "int64":
-		types = "'UBIGINT', 'BIGINT'"
-		fits = "TRY_CAST(" + x + " AS BIGINT[]) IS NOT NULL"
+		types, fits = duckWhole, "TRY_CAST("+x+" AS BIGINT[]) IS NOT NULL"
 	case "double":
 		fits = "len(list_filter(TRY_CAST(" + x + " AS DOUBLE[]), lambda e: NOT isfinite(e))) = 0"
 	case "float32":
-		fits = "len(list_filter(TRY_CAST(" + x + " AS DOUBLE[]), lambda e: abs(e) > 3.4028234e38)) = 0"
+		fits = "len(list_filter(TRY_CAST(" + x + " AS DOUBLE[]), lambda e: abs(e) > " + mostSingle + ")) = 0"
 	}
-	return "json_type(" + x + ") = 'ARRAY' AND len(list_filter(json_type(" + x + ", '$[*]'), lambda t: t NOT IN (" +
-		types + ", 'NULL'))) = 0 AND " + fits
+	return "json_type(" + x + ") = 'ARRAY' AND len(list_filter(json_type(" + x + ", '$[*]'), lambda t: t NOT IN " + types +
+		" AND t <> 'NULL')) = 0 AND " + fits
 }
 
-// duckType is the type of a column of features.
-func duckType(kind string) string {
+func (r rawDuckDB) sqlType(kind string) string {
 	if element, ok := strings.CutPrefix(kind, "list<"); ok {
-		return duckType(strings.TrimSuffix(element, ">")) + "[]"
+		return r.sqlType(strings.TrimSuffix(element, ">")) + "[]"
 	}
 	switch kind {
 	case "bool":
@@ -116,23 +107,26 @@ func duckType(kind string) string {
 	return "DOUBLE"
 }
 
-// duckValue is x as a value of a kind; NULL where it is of another one.
-func duckValue(kind, x string) string {
-	value := "TRY_CAST(" + x + " AS " + duckType(kind) + ")"
-	switch {
-	case kind == "string":
+func (r rawDuckDB) value(kind, x string) string {
+	value := "TRY_CAST(" + x + " AS " + r.sqlType(kind) + ")"
+	switch kind {
+	case "string":
 		value = "json_extract_string(" + x + ", '$')"
-	case kind == "float32":
+	case "float32":
 		value = "CAST(TRY_CAST(" + x + " AS DOUBLE) AS FLOAT)"
-	case kind == "list<float32>":
+	case "list<float32>":
 		value = "CAST(TRY_CAST(" + x + " AS DOUBLE[]) AS FLOAT[])"
 	}
-	return "CASE WHEN " + duckIs(kind, x) + " THEN " + value + " END"
+	return "CASE WHEN " + r.is(kind, x) + " THEN " + value + " END"
 }
 
-// duckTime is x as a time, in nanoseconds; NULL where it is not plainly written. A number counts units of so many
-// nanoseconds.
-func duckTime(x string, unit int64) string {
+func (r rawDuckDB) text(x string) string {
+	return "CASE WHEN " + r.is("text", x) + " THEN json_extract_string(" + x + ", '$') END"
+}
+
+func (r rawDuckDB) size(text string) string { return "strlen(" + text + ")" }
+
+func (r rawDuckDB) time(x string, unit int64) string {
 	const (
 		day     = `(?:18|19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}`
 		clock   = `(?:[01][0-9]|2[0-3]):[0-5][0-9]`
@@ -152,56 +146,65 @@ func duckTime(x string, unit int64) string {
     END`, x, text, unit, pattern, offset(2), offset(3))
 }
 
-// duckStart is what is wrong with any event, as parts of a CASE. What has no request_id is a heartbeat.
-func (r *PlanRaw) duckStart() string {
-	return fmt.Sprintf(`WHEN line IS NULL THEN 'it is NULL'
-      WHEN event IS NULL
-      THEN 'it is no object of strict JSON on one line, with at most %d bytes and %d levels, and without -0'
-      WHEN len(list_filter(list_transform(list_filter(list_prepend(event, json_extract(event, '$..*')),
-        lambda x: starts_with(CAST(x AS VARCHAR), '{')), lambda x: json_keys(x)),
-        lambda k: len(k) <> list_unique(k))) > 0
-      THEN 'an object has two members of one name'
-      WHEN NOT named AND NOT (%s AND len(json_keys(event)) = 1) THEN 'request_id is not given'
-      WHEN ts IS NULL THEN 'its time is no whole number, and not written like 2026-01-31T23:59:59.999Z'
-      WHEN NOT named THEN NULL
-      WHEN NOT %s THEN 'request_id is no text of 1 to %d bytes'`,
-		r.MaxBytes, r.MaxDepth, duckGiven("f[3]"), r.duckID("f[1]"), r.MaxID)
+func (r rawDuckDB) nested(x string) string {
+	return "json_type(" + x + ") = 'ARRAY' AND list_has_any(json_type(" + x + ", '$[*]'), ['ARRAY', 'OBJECT'])"
 }
 
-// duckFeatures is what is wrong with the names of features, as parts of a CASE: no feature may have the column of a
-// declared one but that itself, and none may be so long that the event is rejected.
-func duckFeatures(of string, names PlanNames) string {
-	plain, declared := "regexp_full_match(k, '[ -~]{1,200}')", ""
-	if names.Exact != "" {
-		plain += " AND lower(k) NOT IN (" + names.Lower + ")"
-		declared = "k IN (" + names.Exact + ") OR "
-	}
-	return fmt.Sprintf(`WHEN NOT %s THEN 'features is no object'
-      WHEN list_contains(json_type(%s, '$.*'), 'OBJECT')
-      THEN 'features hold an object, whose members have columns of their own'
-      WHEN len(list_filter(json_keys(%s), lambda k: NOT (%s%s))) > 0
-      THEN 'a feature has a name that is not plain, or that differs from a declared one in case only'`,
-		duckMaybe("object", of), of, of, declared, plain)
-}
-
-// duckFits reports whether a double holds x, if x is a number.
-func duckFits(x string) string {
-	return "(coalesce(json_type(" + x + "), 'NULL') IN ('VARCHAR', 'BOOLEAN', 'NULL', 'OBJECT', 'ARRAY') OR " +
-		duckMaybe("number", x) + ")"
-}
-
-// duckFeatureFits reports whether a replay surely holds x as a feature. A list that has objects or lists is missing
-// there as a whole if anything in it cannot be held.
-func duckFeatureFits(x string) string {
-	return "(" + duckFits(x) + " AND NOT coalesce(json_type(" + x + ") = 'ARRAY' AND list_has_any(json_type(" + x +
-		", '$[*]'), ['ARRAY', 'OBJECT']), false))"
-}
-
-// duckExact is x as an archive keeps a feature that a condition looks at: a letter for its kind, a colon and the value.
-func duckExact(x string) string {
+func (r rawDuckDB) exact(x string) string {
 	text := "json_extract_string(" + x + ", '$')"
 	return fmt.Sprintf(`CASE json_type(%[1]s) WHEN 'VARCHAR' THEN 't:' || %[2]s WHEN 'BOOLEAN' THEN 'b:' || %[2]s
       WHEN 'ARRAY' THEN 'l:' WHEN 'OBJECT' THEN 'o:' WHEN 'NULL' THEN NULL WHEN 'DOUBLE' THEN 'n:' || %[2]s
       ELSE CASE WHEN TRY_CAST(%[2]s AS BIGINT) BETWEEN -9007199254740991 AND 9007199254740991 THEN 'w:' || %[2]s
         WHEN TRY_CAST(%[2]s AS BIGINT) IS NOT NULL THEN 'h:' || %[2]s ELSE 'n:' || %[2]s END END`, x, text)
+}
+
+func (r rawDuckDB) holdsObject(x string) string {
+	return "list_contains(json_type(" + x + ", '$.*'), 'OBJECT')"
+}
+
+func (r rawDuckDB) otherName(x, condition string) string {
+	return "len(list_filter(json_keys(" + x + "), lambda k: NOT (" + condition + "))) > 0"
+}
+
+func (r rawDuckDB) printable(most int) string {
+	return fmt.Sprintf("regexp_full_match(k, '[ -~]{1,%d}')", most)
+}
+
+func (r rawDuckDB) more() template.FuncMap {
+	id := func(item string) string { return "json_extract_string(" + item + ", '/item_id')" }
+	return template.FuncMap{
+		"inline":     func() string { return "AS NOT MATERIALIZED" },
+		"once":       func() string { return "AS MATERIALIZED" },
+		"notInlined": func() string { return "" },
+		"allBut":     func(columns string) string { return "* EXCLUDE (" + columns + ")" },
+		"raise":      func() string { return "error" },
+		"trimmed":    func(line string) string { return `trim(CAST(` + line + ` AS VARCHAR), E' \t\r\n')` },
+		"hash":       func(line string) string { return "sha256(" + line + ")" },
+		"timestamp": func(ts string) string {
+			return fmt.Sprintf("make_timestamptz((%[1]s - ((%[1]s %% 1000) + 1000) %% 1000) // 1000)", ts)
+		},
+		"without": func() string { return "and without -0" },
+		"sameMembers": func(event string) string {
+			return `
+      WHEN len(list_filter(list_transform(list_filter(list_prepend(` + event + `, json_extract(` + event + `, '$..*')),
+        lambda x: starts_with(CAST(x AS VARCHAR), '{')), lambda x: json_keys(x)),
+        lambda k: len(k) <> list_unique(k))) > 0
+      THEN 'an object has two members of one name'`
+		},
+		"members":  func(object string) string { return "len(json_keys(" + object + "))" },
+		"isObject": func(x string) string { return "coalesce(" + r.is("object", x) + ", false)" },
+		"elements": func(x string) string {
+			return "CASE WHEN json_type(" + x + ") = 'ARRAY' THEN json_extract(" + x + ", '$[*]') END"
+		},
+		"sameItems": func(items string) string {
+			return fmt.Sprintf(`len(list_filter(%[1]s, lambda i: %[2]s IS NULL)) > 0
+        OR len(list_distinct(list_transform(%[1]s, lambda i: %[2]s))) <> len(%[1]s)
+     `, items, id("i"))
+		},
+		"itemIDs": func(items string) string { return "list_transform(" + items + ", lambda i: " + id("i") + ")" },
+		"unnest": func(items string) string {
+			return fmt.Sprintf(`unnest(CASE WHEN len(%[1]s) > 0 THEN %[1]s ELSE [NULL] END) AS item,
+    unnest(CASE WHEN len(%[1]s) > 0 THEN range(len(%[1]s)) ELSE [NULL] END) AS ix`, items)
+		},
+	}
 }

@@ -8,8 +8,8 @@ import (
 // Problems is a query that says of each raw line what is wrong with it: kind, line, problem.
 func (p *Plan) Problems() (string, error) {
 	text := `WITH {{template "raw" .}}lj_end AS (SELECT 1)
-SELECT 'request' AS kind, line, problem FROM lj_request_rows UNION ALL SELECT 'outcome', line, problem FROM lj_outcome_rows`
-	t, err := template.New("problems").Funcs(rawDuckDB(p)).ParseFS(templates, "duckdb_raw.sql.tmpl")
+SELECT kind, line, problem FROM lj_problems`
+	t, err := template.New("problems").Funcs(rawFuncs(p)).ParseFS(templates, "raw.sql.tmpl")
 	if err != nil {
 		return "", err
 	}

@@ -37,8 +37,7 @@ type PlanKept struct {
 	Key     string // what an archive calls it, as a literal
 	Comment string
 	OfItem  bool
-	Path    string // a JSON Pointer to it, as a literal
-	At      string // its value as JSON, of raw lines
+	At      string // where its value stands, of raw lines
 }
 
 // feature is a feature of the request or the item of the row, as an archive keeps it.
@@ -62,7 +61,6 @@ func (p *Plan) kept(features []rule.Feature) {
 	for i, f := range features {
 		p.Kept = append(p.Kept, PlanKept{
 			Name: featureName(i), Key: p.dialect.text(f.String()), Comment: comment(f.String()), OfItem: f.OfItem,
-			Path: p.dialect.text(pointer([]string{"features", f.Name})),
 		})
 	}
 }

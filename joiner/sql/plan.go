@@ -12,7 +12,7 @@ import (
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
-//go:embed duckdb.sql.tmpl duckdb_raw.sql.tmpl spark.sql.tmpl
+//go:embed duckdb.sql.tmpl spark.sql.tmpl raw.sql.tmpl
 var templates embed.FS
 
 // mostCopies is how many different events of one id a query takes.
@@ -51,7 +51,7 @@ type PlanAttribute struct {
 	Name    string // what its columns begin with
 	Key     string // its JSON Pointer, as a literal
 	Comment string
-	At      string // its value as JSON, of raw lines
+	At      string // where its value stands, of raw lines
 }
 
 // PlanLabel is a label.
@@ -90,7 +90,7 @@ func NewPlan(def Definition, dialect Dialect) (*Plan, error) {
 	if err := refusals(&def); err != nil {
 		return nil, err
 	}
-	if err := rawRefusals(&def, dialect); err != nil {
+	if err := rawRefusals(&def); err != nil {
 		return nil, err
 	}
 	r := &def.Rules
@@ -131,7 +131,7 @@ func NewPlan(def Definition, dialect Dialect) (*Plan, error) {
 	}
 	p.RowFields = t.fields
 	p.kept(t.features)
-	p.raw(def.Raw)
+	p.raw(def.Raw, &t)
 	return p, nil
 }
 
@@ -173,7 +173,7 @@ func (p *Plan) Query() (string, error) {
 	if p.dialect == DialectSpark {
 		name = "spark.sql.tmpl"
 	}
-	t, err := template.New(name).Funcs(rawDuckDB(p)).ParseFS(templates, "*.sql.tmpl")
+	t, err := template.New(name).Funcs(rawFuncs(p)).ParseFS(templates, "*.sql.tmpl")
 	if err != nil {
 		return "", fmt.Errorf("the template for %s: %w", p.dialect, err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
+	"github.com/labeljoin/labeljoin/joiner/rule"
 )
 
 // Raw says how a query reads lines of JSON, which no archive has decoded.
@@ -26,18 +27,20 @@ type RawFeature struct{ Column, Type string }
 type PlanRaw struct {
 	RequestFeatures, ItemFeatures []PlanFeature
 	RequestNames, ItemNames       PlanNames
-	RequestUnit, OutcomeUnit      int64  // of times that are numbers, in nanoseconds
-	Line                          string // a regular expression of lines that are plain, without a single quote
-	MaxBytes, MaxDepth, MaxID     int
+	// The names that lead to the values which the query asks for. At the begin are those that the template counts.
+	RequestPaths, ItemPaths, OutcomePaths [][]string
+	RequestUnit, OutcomeUnit              int64  // of times that are numbers, in nanoseconds
+	Line                                  string // a regular expression that a plain line is as a whole
+	MaxBytes, MaxDepth, MaxID             int
 }
 
 // PlanFeature is a declared feature.
 type PlanFeature struct {
 	Column string // its name, quoted
+	Name   string // what its value is called before it has that name
 	Text   string // the column, as a literal
-	Path   string // a JSON Pointer to the value, as a literal
 	Type   string // as configurations name it
-	At     string // the value, as JSON
+	At     string // where its value stands in the query
 }
 
 // PlanNames are the names of declared features, as literals with commas between them: as they are, and in
@@ -54,22 +57,11 @@ const (
 	archivePrefix = "labeljoin_"
 )
 
-// Where the values of declared features and of attributes stand, behind the fields of events that the templates name.
-// Features that conditions look at stand behind declared ones.
-const (
-	requestFields = 9
-	itemFields    = 4
-	outcomeFields = 8
-)
-
 // rawRefusals are about what a query cannot read from lines.
-func rawRefusals(d *Definition, dialect Dialect) error {
+func rawRefusals(d *Definition) error {
 	switch raw := d.Raw; {
 	case raw == nil:
 		return nil
-	case dialect != DialectDuckDB:
-		return &RefusedError{"a table of raw lines", "the query for " + dialect.String() +
-			" reads archives: use `labeljoin archive`"}
 	case raw.Open:
 		return &RefusedError{"features.mode",
 			"the columns of a query over raw lines are known before its rows: set it to declared, " +
@@ -98,44 +90,65 @@ func rawRefusals(d *Definition, dialect Dialect) error {
 	return nil
 }
 
-// raw plans how lines are read. The attributes are told where their values stand.
-func (p *Plan) raw(raw *Raw) {
+// raw plans how lines are read. What conditions look at is told where its values stand.
+func (p *Plan) raw(raw *Raw, t *translator) {
 	if raw == nil {
 		return
 	}
+	depth := min(raw.MaxDepth, rawDepth)
 	r := &PlanRaw{
 		RequestUnit: unitOf(raw.Units[events.KindRequest]), OutcomeUnit: unitOf(raw.Units[events.KindOutcome]),
-		Line: plainLine(min(raw.MaxDepth, rawDepth)), MaxBytes: raw.MaxBytes, MaxDepth: min(raw.MaxDepth,
-			rawDepth), MaxID: events.MaxID,
+		Line: plainLine(depth, p.dialect), MaxBytes: raw.MaxBytes, MaxDepth: depth, MaxID: events.MaxID,
+		RequestPaths: names("request_id", "ts", "heartbeat", "model", "model_version", "user_id", "score", "features",
+			"items"),
+		ItemPaths:    names("item_id", "position", "score", "features"),
+		OutcomePaths: names("request_id", "ts", "heartbeat", "outcome_id", "type", "item_id", "value", "attrs"),
 	}
 	features := slices.Clone(raw.Features)
 	slices.SortFunc(features, func(a, b RawFeature) int { return strings.Compare(a.Column, b.Column) })
 	for _, f := range features {
 		name, ofItem := strings.CutPrefix(f.Column, itemPrefix)
-		list, names, at := &r.RequestFeatures, &r.RequestNames, element("f", requestFields+len(r.RequestFeatures))
-		path := pointer([]string{"features", name})
+		of, list, names := "request", &r.RequestFeatures, &r.RequestNames
 		if ofItem {
-			list, names, at = &r.ItemFeatures, &r.ItemNames, element("g", itemFields+len(r.ItemFeatures))
+			of, list, names = "item", &r.ItemFeatures, &r.ItemNames
 		}
 		*list = append(*list, PlanFeature{
-			Column: p.dialect.name(f.Column), Text: p.dialect.text(f.Column), Path: p.dialect.text(path), Type: f.Type, At: at,
+			Column: p.dialect.name(f.Column), Name: fmt.Sprintf("%s_value_%d", of, len(*list)+1),
+			Text: p.dialect.text(f.Column), Type: f.Type,
+			At: p.feature(r, rule.Feature{OfItem: ofItem, Name: name}),
 		})
 		names.add(p.dialect, name)
 	}
-	inRequest, inItem := requestFields+len(r.RequestFeatures), itemFields+len(r.ItemFeatures)
-	for i := range p.Kept {
-		if k := &p.Kept[i]; k.OfItem {
-			k.At = element("g", inItem)
-			inItem++
-		} else {
-			k.At = element("f", inRequest)
-			inRequest++
-		}
+	for i, f := range t.features {
+		p.Kept[i].At = p.feature(r, f)
 	}
-	for i := range p.Attributes {
-		p.Attributes[i].At = element("f", outcomeFields+i)
+	for i, a := range t.attributes {
+		p.Attributes[i].At = p.dialect.asked("f", &r.OutcomePaths, append([]string{"attrs"}, a.path...))
 	}
 	p.Raw = r
+}
+
+// names are paths of one name each.
+func names(of ...string) (paths [][]string) {
+	for _, name := range of {
+		paths = append(paths, []string{name})
+	}
+	return paths
+}
+
+// feature has the query ask for a feature.
+func (p *Plan) feature(r *PlanRaw, f rule.Feature) string {
+	path := []string{"features", f.Name}
+	if f.OfItem {
+		return p.dialect.asked("g", &r.ItemPaths, path)
+	}
+	return p.dialect.asked("f", &r.RequestPaths, path)
+}
+
+// asked has the query ask for the value at a path, and says where it stands.
+func (d Dialect) asked(list string, paths *[][]string, path []string) string {
+	*paths = append(*paths, path)
+	return d.element(list, len(*paths))
 }
 
 func (n *PlanNames) add(d Dialect, name string) {
@@ -145,8 +158,13 @@ func (n *PlanNames) add(d Dialect, name string) {
 	n.Exact, n.Lower = n.Exact+d.text(name), n.Lower+d.text(events.ColumnKey(name))
 }
 
-// element is the i-th element of a list in DuckDB, from 0.
-func element(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i+1) }
+// element is the i-th element of a list, from 1.
+func (d Dialect) element(list string, i int) string {
+	if d == DialectSpark {
+		i--
+	}
+	return fmt.Sprintf("%s[%d]", list, i)
+}
 
 func unitOf(u events.Unit) int64 {
 	switch u {
@@ -158,23 +176,4 @@ func unitOf(u events.Unit) int64 {
 		return 1
 	}
 	return 1e6
-}
-
-// plainLine is a regular expression of lines that may be an object of strict JSON, at most depth objects and lists in
-// each other. With a reader of JSON that allows more than RFC 8259 it makes one that does not: no comma before a
-// bracket, no comment, no NaN, no other quotes. It also leaves out -0 as a whole number, which readers take
-// differently. Nothing in it goes back, so that it takes linear time in RE2.
-func plainLine(depth int) string {
-	const (
-		escape = `\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})`
-		text   = `"(?:[^"\\\x00-\x1f]|` + escape + `)*"`
-		number = `(?:-?[1-9][0-9]*|0)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|-0\.[0-9]+(?:[eE][-+]?[0-9]+)?`
-		space  = `[ \t\r]*`
-		scalar = text + `|` + number + `|true|false|null`
-	)
-	value := scalar
-	for range depth - 1 {
-		value = scalar + `|[{\[]` + space + `(?:,?` + space + `(?:` + value + `)` + space + `:?` + space + `)*[}\]]`
-	}
-	return `\{` + space + `(?:,?` + space + `(?:` + value + `)` + space + `:?` + space + `)*\}`
 }

@@ -1,6 +1,7 @@
 package sql_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -13,9 +14,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/joiner/sql"
 )
 
-// fileEndings are how the names of files end that a query over raw lines reads.
+// fileEndings are how the names of files end that a query over raw lines reads. Spark has no .zst.
 var fileEndings = []string{".jsonl", ".jsonl.gz", ".jsonl.zst"}
 
 // writeFile writes a file, packed as its name says.
@@ -54,8 +56,8 @@ func writeFile(t *testing.T, path, content string) {
 
 // inFiles has a query read the lines of logs from files: what stands before the lines of each kind, and behind every
 // line, is given. A file lies in a directory that is named like a partition of Hive, and has a quote in its name.
-func inFiles(ending, before, behind string) func(*testing.T, *logs, string) (requests, outcomes string) {
-	return func(t *testing.T, l *logs, dir string) (requests, outcomes string) {
+func inFiles(ending, before, behind string) func(*testing.T, *logs, sql.Dialect, string) (requests, outcomes string) {
+	return func(t *testing.T, l *logs, dialect sql.Dialect, dir string) (requests, outcomes string) {
 		t.Helper()
 		var names [events.Kinds]string
 		for k := range names {
@@ -71,47 +73,54 @@ func inFiles(ending, before, behind string) func(*testing.T, *logs, string) (req
 				t.Fatal(err)
 			}
 			writeFile(t, filepath.Join(in, "it's"+ending), content.String())
-			names[k] = l.def.Raw.Lines(filepath.Join(dir, events.Kind(k).String(), "*", "*"+ending))
+			var err error
+			names[k], err = l.def.Raw.Lines(dialect, filepath.Join(dir, events.Kind(k).String(), "dt=*", "it*"+ending))
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
 		return names[events.KindRequest], names[events.KindOutcome]
 	}
 }
 
 // TestRawFiles: of the lines of files a query takes the same ones for plain as of those of tables, and reads them as a
-// replay does. Lines with a carriage return are left out: they stop the query, which TestRawFilesStop shows.
+// replay does. For DuckDB, lines with a carriage return are left out: they stop the query, which TestRawFilesStop shows.
 func TestRawFiles(t *testing.T) {
-	inDuckDB(t)
 	first, n := uint64(1), uint64(1+*seedsFlag/50)
 	if *seedFlag != 0 {
 		first, n = *seedFlag, *seedFlag
 	}
-	var all []logs
-	for seed := first; seed <= n; seed++ {
-		l := oddLogs(t, seed, seed%2 == 0)
-		l.messages = slices.DeleteFunc(l.messages, func(m events.Message) bool {
-			line := string(m.Data)
-			return strings.ContainsAny(line, "\r\n") || strings.Contains(line, "\t \t ")
-		})
-		bad := problems(t, &l)
-		plain := plainOf(l.messages, bad)
-		for _, ending := range fileEndings[:2] {
-			l := l
-			l.name = fmt.Sprint(l.name, " in ", ending)
-			l.tables = inFiles(ending, "\n", "\n")
-			inFile := problems(t, &l)
-			for line := range inFile {
-				if bad[line] == "" {
-					t.Errorf("%s: %q is not plain: %s", l.name, line, inFile[line])
+	inEach(t, func(t *testing.T, dialect sql.Dialect) {
+		var all []logs
+		for seed := first; seed <= n; seed++ {
+			l := oddLogs(t, seed, seed%2 == 0)
+			l.interpreted = true
+			l.messages = slices.DeleteFunc(l.messages, func(m events.Message) bool {
+				line := string(m.Data)
+				return strings.Contains(line, "\n") || dialect == sql.DialectDuckDB &&
+					(strings.Contains(line, "\r") || strings.Contains(line, "\t \t "))
+			})
+			bad := problems(t, dialect, &l)
+			plain := plainOf(l.messages, bad)
+			for _, ending := range fileEndings[:2] {
+				l := l
+				l.name = fmt.Sprint(l.name, " in ", ending)
+				l.tables = inFiles(ending, "\n", "\n")
+				inFile := problems(t, dialect, &l)
+				for line := range inFile {
+					if bad[line] == "" {
+						t.Errorf("%s: %q is not plain: %s", l.name, line, inFile[line])
+					}
 				}
+				if !maps.Equal(bad, inFile) {
+					t.Errorf("%s: %d lines have a problem, want %d", l.name, len(inFile), len(bad))
+				}
+				l.messages = plain
+				all = append(all, l)
 			}
-			if !maps.Equal(bad, inFile) {
-				t.Errorf("%s: %d lines have a problem, want %d", l.name, len(inFile), len(bad))
-			}
-			l.messages = plain
-			all = append(all, l)
 		}
-	}
-	compare(t, all)
+		compareIn(t, dialect, all)
+	})
 	if t.Failed() {
 		t.Logf("to see one again: go test ./joiner/sql -run '^%s$' -seed N", t.Name())
 	}
@@ -119,8 +128,16 @@ func TestRawFiles(t *testing.T) {
 
 // TestRawFilesRead: what stands around plain lines, and is no event to a replay, is none to a query.
 func TestRawFilesRead(t *testing.T) {
-	inDuckDB(t)
-	var all []logs
+	inEach(t, func(t *testing.T, dialect sql.Dialect) { compareIn(t, dialect, readFromFiles(t, dialect)) })
+}
+
+// readFromFiles are logs with files that have something around plain lines.
+func readFromFiles(t *testing.T, dialect sql.Dialect) (all []logs) {
+	t.Helper()
+	endings := fileEndings
+	if dialect == sql.DialectSpark {
+		endings = endings[:2]
+	}
 	for _, c := range []struct{ what, before, behind string }{
 		{"lines", "", "\n"},
 		{"a byte order mark", "\ufeff", "\n"},
@@ -128,8 +145,9 @@ func TestRawFilesRead(t *testing.T) {
 		{"white space", " \t", " \t\n\t"},
 		{"no end of the last line", "", ""}, // each kind has one line
 	} {
-		ending := fileEndings[len(all)%len(fileEndings)]
+		ending := endings[len(all)%len(endings)]
 		l := stopping(t, "join: {rows: request}\n")
+		l.interpreted = true
 		l.name, l.tables = c.what+" in "+ending, inFiles(ending, c.before, c.behind)
 		l.messages = []events.Message{
 			{Kind: events.KindRequest, Data: []byte(`{"request_id":"a","ts":1000,"features":{"age":7}}`)},
@@ -139,18 +157,19 @@ func TestRawFilesRead(t *testing.T) {
 	}
 	l := stopping(t, "join: {rows: request}\n")
 	l.name, l.tables = "empty files", inFiles(".jsonl", "", "\n")
+	l.interpreted = true
 	l.messages = []events.Message{{Kind: events.KindRequest, Data: []byte(`{"request_id":"a","ts":1000}`)}}
-	all = append(all, l)
-	compare(t, all)
+	return append(all, l)
 }
 
-// TestRawFilesStop: a query stops at what a replay rejects in a file, though a reader of JSON or of CSV would pass over
-// it, and at what the reader of DuckDB would take differently. Each outcome would be the label of the request.
-func TestRawFilesStop(t *testing.T) {
-	inDuckDB(t)
-	const line = `{"request_id":"a","ts":1001,"type":"click","attrs":{"n":2}}`
-	var all []logs
-	for content, says := range map[string]string{
+// stoppingLine is an outcome that would be the label of its request.
+const stoppingLine = `{"request_id":"a","ts":1001,"type":"click","attrs":{"n":2}}`
+
+// stoppingFiles are the contents of files that DuckDB stops at, and what it says: at what a replay rejects, though a
+// reader of JSON or of CSV would pass over it, and at what the reader of DuckDB would take differently ("CSV"). Each
+// outcome would be the label of the request.
+func stoppingFiles(line string) map[string]string {
+	return map[string]string{
 		"\v" + line:                          "strict JSON",
 		line + "\f":                          "strict JSON",
 		line + "\n\f":                        "strict JSON",
@@ -179,16 +198,91 @@ func TestRawFilesStop(t *testing.T) {
 		"[" + line + "]":                     "strict JSON",
 		"lines\n" + line:                     "strict JSON",
 		strings.Replace(line, ":", ":\n", 1): "strict JSON",
-	} {
-		ending := fileEndings[len(all)%len(fileEndings)]
-		l := stopping(t, "join: {rows: request}\n")
-		l.name, l.stops = fmt.Sprintf("%.100q in %s", content, ending), says
-		l.messages = []events.Message{
-			{Kind: events.KindRequest, Data: []byte(`{"request_id":"a","ts":1000}`)},
-			{Kind: events.KindOutcome, Data: []byte(content)},
-		}
-		l.tables = inFiles(ending, "", []string{"", "\n"}[len(all)%2])
-		all = append(all, l)
 	}
-	compare(t, all)
+}
+
+// TestRawFilesStop: a query stops at what a replay rejects in a file.
+func TestRawFilesStop(t *testing.T) {
+	inEach(t, func(t *testing.T, dialect sql.Dialect) {
+		if dialect == sql.DialectSpark {
+			problemsOfFiles(t)
+			return
+		}
+		var all []logs
+		for content, says := range stoppingFiles(stoppingLine) {
+			ending := fileEndings[len(all)%len(fileEndings)]
+			l := stopping(t, "join: {rows: request}\n")
+			l.name, l.stops = fmt.Sprintf("%.100q in %s", content, ending), says
+			l.messages = []events.Message{
+				{Kind: events.KindRequest, Data: []byte(`{"request_id":"a","ts":1000}`)},
+				{Kind: events.KindOutcome, Data: []byte(content)},
+			}
+			l.tables = inFiles(ending, "", []string{"", "\n"}[len(all)%2])
+			all = append(all, l)
+		}
+		compareIn(t, dialect, all)
+	})
+}
+
+// problemsOfFiles asks Spark what is wrong with the lines of files, of all by one query. What DuckDB's reader takes
+// differently is plain where a replay takes it.
+func problemsOfFiles(t *testing.T) {
+	t.Helper()
+	const line = stoppingLine
+	plain := []string{line + "\r", line + "\r\n", line + "\r\r\n", "{\r" + line[1:], "\t \t " + line}
+	contents := slices.Sorted(maps.Keys(stoppingFiles(line)))
+	mark := func(i int) string { return fmt.Sprintf(`"click%02d"`, i) }
+	l := stopping(t, "join: {rows: request}\n")
+	l.interpreted = true
+	l.tables = func(t *testing.T, l *logs, dialect sql.Dialect, dir string) (requests, outcomes string) {
+		t.Helper()
+		for i, content := range contents {
+			content = strings.ReplaceAll(content, `"click"`, mark(i))
+			writeFile(t, filepath.Join(dir, fmt.Sprint("o", i, fileEndings[i%2])), content)
+		}
+		writeFile(t, filepath.Join(dir, "requests.jsonl"), "")
+		lines := func(pattern string) string {
+			from, err := l.def.Raw.Lines(dialect, filepath.Join(dir, pattern))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return from
+		}
+		return lines("requests.jsonl"),
+			"(SELECT * FROM " + lines("o*.jsonl") + " UNION ALL SELECT * FROM " + lines("o*.jsonl.gz") + ")"
+	}
+	found := problems(t, sql.DialectSpark, &l)
+	for i, content := range contents {
+		wrong := false
+		for at := range found {
+			_, bad, _ := strings.Cut(at, " ")
+			wrong = wrong || strings.Contains(bad, mark(i)) || slices.Contains(strings.Split(content, "\n"), bad)
+		}
+		if want := !slices.Contains(plain, content); wrong != want {
+			t.Errorf("%.100q has a problem: %v, want %v", content, wrong, want)
+		}
+	}
+}
+
+// TestRawFilesRefused: files are refused by their names that Spark may leave out or cut off in silence.
+func TestRawFilesRefused(t *testing.T) {
+	r := &sql.Raw{MaxBytes: 1000}
+	for name, says := range map[string]string{
+		"logs/a.jsonl": "", "logs/*": "", "raw.requests": "", "a.json.gz": "", "logs/[!._]*/[!._]?.jsonl": "", "logs/dt=*/p*.ndjson": "",
+		"_logs/a.jsonl": "", "s3a://b/logs/a.jsonl": "",
+		"a.jsonl.zst": "first frame", "logs/**/a.jsonl": "**", "logs/a**.jsonl": "**", "logs/*.jsonl": "[!._]*.jsonl", "*/a.jsonl": "[!._]*",
+		"logs/?a.jsonl": "[!._]?a.jsonl", "{_a,a}.jsonl": "underscore", "logs/[ab].jsonl": "underscore", "logs/_a.jsonl": "rename it",
+		"logs/.a.jsonl": "rename it", "logs/.jsonl": "rename it",
+	} {
+		t.Run(name, func(t *testing.T) {
+			from, err := r.Lines(sql.DialectSpark, name)
+			refused, ok := errors.AsType[*sql.RefusedError](err)
+			switch {
+			case says == "" && (err != nil || !strings.Contains(from, name)):
+				t.Errorf("it is %q, %v", from, err)
+			case says != "" && (!ok || !strings.Contains(refused.Reason, says)):
+				t.Errorf("the error is %v, want a refusal that says %q", err, says)
+			}
+		})
+	}
 }

@@ -73,8 +73,8 @@ type logs struct {
 	messages []events.Message
 	decoders [events.Kinds]jsonevent.Decoder
 	features []rowfile.Feature
-	// tables, if not nil, writes what a query over raw lines reads, and names it; nil: linesOf does.
-	tables      func(t *testing.T, l *logs, dir string) (requests, outcomes string)
+	// tables, if not nil, writes what a query over raw lines reads, and names it as an engine does.
+	tables      func(t *testing.T, l *logs, dialect sql.Dialect, dir string) (requests, outcomes string)
 	keepNone    bool   // the archive keeps no feature as it is
 	interpreted bool   // see comparison
 	stops       string // what the query has to say when it ends with an error; empty: it need not
@@ -86,6 +86,8 @@ type comparison struct {
 	Query    string `json:"query"`
 	Expected string `json:"expected,omitempty"`
 	Error    string `json:"error,omitempty"`
+	// Write is a file to which the rows are written, which are texts.
+	Write string `json:"write,omitempty"`
 	// Interpreted has Spark compile nothing for the query.
 	Interpreted bool `json:"interpreted,omitempty"`
 }
@@ -93,30 +95,40 @@ type comparison struct {
 // compare has every engine join the logs, and holds the rows against those of a replay.
 func compare(t *testing.T, all []logs) {
 	t.Helper()
+	inEach(t, func(t *testing.T, dialect sql.Dialect) { compareIn(t, dialect, all) })
+}
+
+// inEach runs a test for each engine.
+func inEach(t *testing.T, test func(*testing.T, sql.Dialect)) {
+	t.Helper()
 	for dialect, name := range engines(t) {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			var cases bytes.Buffer
-			for i := range all {
-				line, err := json.Marshal(prepare(t, &all[i], dialect, filepath.Join(dir, fmt.Sprint(i))))
-				if err != nil {
-					t.Fatal(err)
-				}
-				cases.Write(append(line, '\n'))
-			}
-			file := filepath.Join(dir, "cases")
-			if err := os.WriteFile(file, cases.Bytes(), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			run(t, name, file, len(all))
-		})
+		t.Run(name, func(t *testing.T) { test(t, dialect) })
 	}
 }
 
-// run has compare.py run the cases of a file.
-func run(t *testing.T, engine, file string, n int) {
+// compareIn has an engine join the logs, and holds the rows against those of a replay.
+func compareIn(t *testing.T, dialect sql.Dialect, all []logs) {
 	t.Helper()
-	c, err := map[string]func() (*comparer, error){"duckdb": inTheDuckDB, "spark": inTheSpark}[engine]()
+	dir := t.TempDir()
+	var cases bytes.Buffer
+	for i := range all {
+		line, err := json.Marshal(prepare(t, &all[i], dialect, filepath.Join(dir, fmt.Sprint(i))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cases.Write(append(line, '\n'))
+	}
+	file := filepath.Join(dir, "cases")
+	if err := os.WriteFile(file, cases.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, dialect, file, len(all))
+}
+
+// run has compare.py run the cases of a file.
+func run(t *testing.T, dialect sql.Dialect, file string, n int) {
+	t.Helper()
+	c, err := map[sql.Dialect]func() (*comparer, error){sql.DialectDuckDB: inTheDuckDB, sql.DialectSpark: inTheSpark}[dialect]()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +154,7 @@ func prepare(t *testing.T, l *logs, dialect sql.Dialect, dir string) comparison 
 	t.Helper()
 	def := l.def
 	if def.Raw != nil {
-		def.Requests, def.Outcomes = l.raw(t, dir)
+		def.Requests, def.Outcomes = l.raw(t, dialect, dir)
 	} else {
 		writeArchive(t, l, dir)
 		def.Requests, def.Outcomes = tables(dialect, dir)

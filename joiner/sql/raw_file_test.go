@@ -84,29 +84,26 @@ func inFiles(ending, before, behind string) func(*testing.T, *logs, sql.Dialect,
 }
 
 // TestRawFiles: of the lines of files a query takes the same ones for plain as of those of tables, and reads them as a
-// replay does. For DuckDB, lines with a carriage return are left out: they stop the query, which TestRawFilesStop shows.
+// replay does. Lines with a carriage return are left out: they stop the query, which TestRawFilesStop shows.
 func TestRawFiles(t *testing.T) {
 	first, n := uint64(1), uint64(1+*seedsFlag/50)
 	if *seedFlag != 0 {
 		first, n = *seedFlag, *seedFlag
 	}
-	inEach(t, func(t *testing.T, dialect sql.Dialect) {
+	in(t, sql.DialectDuckDB, func(t *testing.T) {
 		var all []logs
 		for seed := first; seed <= n; seed++ {
 			l := oddLogs(t, seed, seed%2 == 0)
-			l.interpreted = true
 			l.messages = slices.DeleteFunc(l.messages, func(m events.Message) bool {
-				line := string(m.Data)
-				return strings.Contains(line, "\n") || dialect == sql.DialectDuckDB &&
-					(strings.Contains(line, "\r") || strings.Contains(line, "\t \t "))
+				return strings.ContainsAny(string(m.Data), "\r\n") || strings.Contains(string(m.Data), "\t \t ")
 			})
-			bad := problems(t, dialect, &l)
+			bad := problems(t, sql.DialectDuckDB, &l)
 			plain := plainOf(l.messages, bad)
 			for _, ending := range fileEndings[:2] {
 				l := l
 				l.name = fmt.Sprint(l.name, " in ", ending)
 				l.tables = inFiles(ending, "\n", "\n")
-				inFile := problems(t, dialect, &l)
+				inFile := problems(t, sql.DialectDuckDB, &l)
 				for line := range inFile {
 					if bad[line] == "" {
 						t.Errorf("%s: %q is not plain: %s", l.name, line, inFile[line])
@@ -119,7 +116,7 @@ func TestRawFiles(t *testing.T) {
 				all = append(all, l)
 			}
 		}
-		compareIn(t, dialect, all)
+		compareIn(t, sql.DialectDuckDB, all)
 	})
 	if t.Failed() {
 		t.Logf("to see one again: go test ./joiner/sql -run '^%s$' -seed N", t.Name())
@@ -128,16 +125,12 @@ func TestRawFiles(t *testing.T) {
 
 // TestRawFilesRead: what stands around plain lines, and is no event to a replay, is none to a query.
 func TestRawFilesRead(t *testing.T) {
-	inEach(t, func(t *testing.T, dialect sql.Dialect) { compareIn(t, dialect, readFromFiles(t, dialect)) })
+	in(t, sql.DialectDuckDB, func(t *testing.T) { compareIn(t, sql.DialectDuckDB, readFromFiles(t)) })
 }
 
 // readFromFiles are logs with files that have something around plain lines.
-func readFromFiles(t *testing.T, dialect sql.Dialect) (all []logs) {
+func readFromFiles(t *testing.T) (all []logs) {
 	t.Helper()
-	endings := fileEndings
-	if dialect == sql.DialectSpark {
-		endings = endings[:2]
-	}
 	for _, c := range []struct{ what, before, behind string }{
 		{"lines", "", "\n"},
 		{"a byte order mark", "\ufeff", "\n"},
@@ -145,9 +138,8 @@ func readFromFiles(t *testing.T, dialect sql.Dialect) (all []logs) {
 		{"white space", " \t", " \t\n\t"},
 		{"no end of the last line", "", ""}, // each kind has one line
 	} {
-		ending := endings[len(all)%len(endings)]
+		ending := fileEndings[len(all)%len(fileEndings)]
 		l := stopping(t, "join: {rows: request}\n")
-		l.interpreted = true
 		l.name, l.tables = c.what+" in "+ending, inFiles(ending, c.before, c.behind)
 		l.messages = []events.Message{
 			{Kind: events.KindRequest, Data: []byte(`{"request_id":"a","ts":1000,"features":{"age":7}}`)},
@@ -157,7 +149,6 @@ func readFromFiles(t *testing.T, dialect sql.Dialect) (all []logs) {
 	}
 	l := stopping(t, "join: {rows: request}\n")
 	l.name, l.tables = "empty files", inFiles(".jsonl", "", "\n")
-	l.interpreted = true
 	l.messages = []events.Message{{Kind: events.KindRequest, Data: []byte(`{"request_id":"a","ts":1000}`)}}
 	return append(all, l)
 }
@@ -203,11 +194,7 @@ func stoppingFiles(line string) map[string]string {
 
 // TestRawFilesStop: a query stops at what a replay rejects in a file.
 func TestRawFilesStop(t *testing.T) {
-	inEach(t, func(t *testing.T, dialect sql.Dialect) {
-		if dialect == sql.DialectSpark {
-			problemsOfFiles(t)
-			return
-		}
+	in(t, sql.DialectDuckDB, func(t *testing.T) {
 		var all []logs
 		for content, says := range stoppingFiles(stoppingLine) {
 			ending := fileEndings[len(all)%len(fileEndings)]
@@ -220,48 +207,8 @@ func TestRawFilesStop(t *testing.T) {
 			l.tables = inFiles(ending, "", []string{"", "\n"}[len(all)%2])
 			all = append(all, l)
 		}
-		compareIn(t, dialect, all)
+		compareIn(t, sql.DialectDuckDB, all)
 	})
-}
-
-// problemsOfFiles asks Spark what is wrong with the lines of files, of all by one query. What DuckDB's reader takes
-// differently is plain where a replay takes it.
-func problemsOfFiles(t *testing.T) {
-	t.Helper()
-	const line = stoppingLine
-	plain := []string{line + "\r", line + "\r\n", line + "\r\r\n", "{\r" + line[1:], "\t \t " + line}
-	contents := slices.Sorted(maps.Keys(stoppingFiles(line)))
-	mark := func(i int) string { return fmt.Sprintf(`"click%02d"`, i) }
-	l := stopping(t, "join: {rows: request}\n")
-	l.interpreted = true
-	l.tables = func(t *testing.T, l *logs, dialect sql.Dialect, dir string) (requests, outcomes string) {
-		t.Helper()
-		for i, content := range contents {
-			content = strings.ReplaceAll(content, `"click"`, mark(i))
-			writeFile(t, filepath.Join(dir, fmt.Sprint("o", i, fileEndings[i%2])), content)
-		}
-		writeFile(t, filepath.Join(dir, "requests.jsonl"), "")
-		lines := func(pattern string) string {
-			from, err := l.def.Raw.Lines(dialect, filepath.Join(dir, pattern))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return from
-		}
-		return lines("requests.jsonl"),
-			"(SELECT * FROM " + lines("o*.jsonl") + " UNION ALL SELECT * FROM " + lines("o*.jsonl.gz") + ")"
-	}
-	found := problems(t, sql.DialectSpark, &l)
-	for i, content := range contents {
-		wrong := false
-		for at := range found {
-			_, bad, _ := strings.Cut(at, " ")
-			wrong = wrong || strings.Contains(bad, mark(i)) || slices.Contains(strings.Split(content, "\n"), bad)
-		}
-		if want := !slices.Contains(plain, content); wrong != want {
-			t.Errorf("%.100q has a problem: %v, want %v", content, wrong, want)
-		}
-	}
 }
 
 // TestRawFilesRefused: files are refused by their names that Spark may leave out or cut off in silence.

@@ -80,35 +80,46 @@ var minusZero = regexp.MustCompile(`:-0\.0\b`)
 
 // TestRawHistories: a query that reads the lines itself gives the rows of a replay, whole, for generated histories.
 func TestRawHistories(t *testing.T) {
-	n := uint64(15)
-	if testing.Short() || strings.Contains(*engineFlag, "spark") {
-		n = 5
-	}
-	if *seedsFlag > 0 {
-		n = uint64(*seedsFlag+3) / 4 // the query is long
-	}
-	first := uint64(1)
-	if *seedFlag != 0 {
-		first, n = *seedFlag, *seedFlag
-	}
-	var all []logs
-	for seed := first; seed <= n; seed++ {
-		l := history(seed)
-		if l.def.Rules.SampleRate > 0 {
-			l.def.Rules.SampleHash = joiner.SampleSHA256
+	inEach(t, func(t *testing.T, dialect sql.Dialect) {
+		n := uint64(15)
+		if dialect == sql.DialectSpark {
+			n = 5
+			skipLong(t)
 		}
-		l.messages = slices.DeleteFunc(l.messages, func(m events.Message) bool {
-			_, _, err := l.decoders[m.Kind].Stamp(m.Kind, m.Data)
-			return err != nil || minusZero.Match(m.Data) && strings.Contains(*engineFlag, "spark") // it would stop the query
-		})
-		raw(&l, rowfile.Feature{Name: "f0", Type: "double"}, rowfile.Feature{Name: "f1", Type: "int64"},
-			rowfile.Feature{Name: "f2", Type: "float32"}, rowfile.Feature{Name: "item_h1", Type: "int64"})
-		all = append(all, l)
-	}
-	compare(t, all)
+		if testing.Short() {
+			n = 5
+		}
+		if *seedsFlag > 0 {
+			n = uint64(*seedsFlag+3) / 4 // the query is long
+		}
+		first := uint64(1)
+		if *seedFlag != 0 {
+			first, n = *seedFlag, *seedFlag
+		}
+		var all []logs
+		for seed := first; seed <= n; seed++ {
+			all = append(all, rawHistory(seed, dialect))
+		}
+		compareIn(t, dialect, all)
+	})
 	if t.Failed() {
 		t.Logf("to see one again: go test ./joiner/sql -run '^%s$' -seed N", t.Name())
 	}
+}
+
+// rawHistory is a generated history, without the lines that would stop the query.
+func rawHistory(seed uint64, dialect sql.Dialect) logs {
+	l := history(seed)
+	if l.def.Rules.SampleRate > 0 {
+		l.def.Rules.SampleHash = joiner.SampleSHA256
+	}
+	l.messages = slices.DeleteFunc(l.messages, func(m events.Message) bool {
+		_, _, err := l.decoders[m.Kind].Stamp(m.Kind, m.Data)
+		return err != nil || dialect == sql.DialectSpark && minusZero.Match(m.Data)
+	})
+	raw(&l, rowfile.Feature{Name: "f0", Type: "double"}, rowfile.Feature{Name: "f1", Type: "int64"},
+		rowfile.Feature{Name: "f2", Type: "float32"}, rowfile.Feature{Name: "item_h1", Type: "int64"})
+	return l
 }
 
 const rawLabels = `labels:
@@ -165,29 +176,33 @@ func TestRawLines(t *testing.T) {
 	if *seedFlag != 0 {
 		first, n = *seedFlag, *seedFlag
 	}
-	inEach(t, func(t *testing.T, dialect sql.Dialect) {
+	in(t, sql.DialectDuckDB, func(t *testing.T) {
 		var all []logs
 		for seed := first; seed <= n; seed++ {
 			for _, perRequest := range []bool{false, true} {
 				l := oddLogs(t, seed, perRequest)
-				l.interpreted = true
-				before := len(l.messages)
-				bad := problems(t, dialect, &l)
-				l.messages = plainOf(l.messages, bad)
-				if bad["request "+paddedRequest] == "" {
-					t.Errorf("%s: a line that is too long for a replay is plain", l.name)
-				}
-				if len(l.messages) < before/3 || len(l.messages) > before*9/10 {
-					t.Errorf("%s: %d of %d lines are plain", l.name, len(l.messages), before)
-				}
+				l.messages = somePlain(t, &l, problems(t, sql.DialectDuckDB, &l))
 				all = append(all, l)
 			}
 		}
-		compareIn(t, dialect, all)
+		compareIn(t, sql.DialectDuckDB, all)
 	})
 	if t.Failed() {
 		t.Logf("to see one again: go test ./joiner/sql -run '^%s$' -seed N", t.Name())
 	}
+}
+
+// somePlain are the messages of odd logs whose lines have no problem: some of all.
+func somePlain(t *testing.T, l *logs, bad map[string]string) []events.Message {
+	t.Helper()
+	if bad["request "+paddedRequest] == "" {
+		t.Errorf("%s: a line that is too long for a replay is plain", l.name)
+	}
+	plain := plainOf(l.messages, bad)
+	if len(plain) < len(l.messages)/3 || len(plain) > len(l.messages)*9/10 {
+		t.Errorf("%s: %d of %d lines are plain", l.name, len(plain), len(l.messages))
+	}
+	return plain
 }
 
 // plainOf are the messages whose lines have no problem.
@@ -241,82 +256,76 @@ func problems(t *testing.T, dialect sql.Dialect, l *logs) map[string]string {
 	return found
 }
 
+// goodMessages are a request and an outcome of it.
+var goodMessages = []events.Message{
+	{Kind: events.KindRequest, Data: []byte(`{"request_id":"a","ts":1000}`)},
+	{Kind: events.KindOutcome, Data: []byte(`{"request_id":"a","ts":1001,"type":"click"}`)},
+}
+
+// stoppingRequests are requests that are not plain, and what is wrong with them.
+var stoppingRequests = map[string]string{
+	`{"request_id":"b","ts":1000`:                                                              "strict JSON",
+	`{"request_id":"b","ts":1000,"score":-0}`:                                                  "strict JSON",
+	`{"request_id":"b","ts":1000,"x":{"y":{"a":1,"\u0061":2}}}`:                                "two members of one name",
+	`{"request_id":"b","ts":"yesterday"}`:                                                      "its time",
+	`{"ts":1000}`:                                                                              "request_id is not given",
+	`{"request_id":1.5,"ts":1000}`:                                                             "request_id is no text",
+	`{"request_id":"b","ts":1000,"score":"0.5"}`:                                               "score is no number",
+	`{"request_id":"b","ts":1000,"features":{"age":"old"}}`:                                    "not of its type: age",
+	`{"request_id":"b","ts":1000,"features":{"Age":1}}`:                                        "in case only",
+	`{"request_id":"b","ts":1000,"features":{"a":1e999}}`:                                      "does not hold the number",
+	`{"request_id":"b","ts":1000,"features":{"a":[[1]]}}`:                                      "a list of lists",
+	`{"request_id":"b","ts":1000,"features":{"geo":{"lat":1}}}`:                                "features hold an object",
+	`{"request_id":"b","ts":1000,"items":[{"item_id":"a"},{"item_id":"a"}]}`:                   "that of another item",
+	`{"request_id":"b","ts":1000,"items":[{"item_id":"a","score":"1"}]}`:                       "score is no number",
+	`{"request_id":"b","ts":1000,"items":[{"item_id":"a"},{"item_id":"b","position":0.5}]}`:    "position is no whole number",
+	`{"request_id":"b","ts":1000,"items":[{"item_id":"a"},{"item_id":"b","position":1e-400}]}`: "position is no whole number",
+}
+
+// stoppingOutcomes are outcomes like that, of a request that is there.
+var stoppingOutcomes = map[string]string{
+	`{"request_id":"a","ts":1001,"type":"click","value":"1"}`:         "value is no number",
+	`{"request_id":"a","ts":1001,"type":7}`:                           "type is not given",
+	`{"request_id":"a","ts":1001,"type":"click","item_id":""}`:        "item_id is no text",
+	`{"request_id":"a","ts":1001,"type":"click","attrs":[]}`:          "attrs is no object",
+	`{"request_id":"a","ts":1001,"type":"click","attrs":{"n":1e999}}`: "a double does not hold",
+	`{"heartbeat":1001,"x":1}`:                                        "request_id is not given",
+}
+
 // TestRawLinesStop: one line that is not plain stops the query, and the error says what is wrong with it, whichever
-// rows the query would give without it. In Spark, where a query takes long, one query says what is wrong with all of
-// them, and few are stopped.
+// rows the query would give without it.
 func TestRawLinesStop(t *testing.T) {
-	good := []events.Message{
-		{Kind: events.KindRequest, Data: []byte(`{"request_id":"a","ts":1000}`)},
-		{Kind: events.KindOutcome, Data: []byte(`{"request_id":"a","ts":1001,"type":"click"}`)},
-	}
-	requests := map[string]string{
-		`{"request_id":"b","ts":1000`:                                                              "strict JSON",
-		`{"request_id":"b","ts":1000,"score":-0}`:                                                  "strict JSON",
-		`{"request_id":"b","ts":1000,"x":{"y":{"a":1,"\u0061":2}}}`:                                "two members of one name",
-		`{"request_id":"b","ts":"yesterday"}`:                                                      "its time",
-		`{"ts":1000}`:                                                                              "request_id is not given",
-		`{"request_id":1.5,"ts":1000}`:                                                             "request_id is no text",
-		`{"request_id":"b","ts":1000,"score":"0.5"}`:                                               "score is no number",
-		`{"request_id":"b","ts":1000,"features":{"age":"old"}}`:                                    "not of its type: age",
-		`{"request_id":"b","ts":1000,"features":{"Age":1}}`:                                        "in case only",
-		`{"request_id":"b","ts":1000,"features":{"geo":{"lat":1}}}`:                                "features hold an object",
-		`{"request_id":"b","ts":1000,"items":[{"item_id":"a"},{"item_id":"a"}]}`:                   "that of another item",
-		`{"request_id":"b","ts":1000,"items":[{"item_id":"a","score":"1"}]}`:                       "score is no number",
-		`{"request_id":"b","ts":1000,"items":[{"item_id":"a"},{"item_id":"b","position":0.5}]}`:    "position is no whole number",
-		`{"request_id":"b","ts":1000,"items":[{"item_id":"a"},{"item_id":"b","position":1e-400}]}`: "position is no whole number",
-	}
-	outcomes := map[string]string{
-		`{"request_id":"a","ts":1001,"type":"click","value":"1"}`:         "value is no number",
-		`{"request_id":"a","ts":1001,"type":7}`:                           "type is not given",
-		`{"request_id":"a","ts":1001,"type":"click","item_id":""}`:        "item_id is no text",
-		`{"request_id":"a","ts":1001,"type":"click","attrs":[]}`:          "attrs is no object",
-		`{"request_id":"a","ts":1001,"type":"click","attrs":{"n":1e999}}`: "a double does not hold",
-		`{"heartbeat":1001,"x":1}`:                                        "request_id is not given",
-	}
 	var all []logs
-	for _, line := range slices.Sorted(maps.Keys(requests)) {
+	for _, line := range slices.Sorted(maps.Keys(stoppingRequests)) {
 		l := stopping(t, "join: {rows: "+[]string{"item", "request"}[len(all)%2]+"}\n")
-		l.name, l.stops = line, requests[line]
+		l.name, l.stops = line, stoppingRequests[line]
 		if len(all)%3 > 0 { // else it is alone, and there is no row
-			l.messages = append(l.messages, good...)
+			l.messages = append(l.messages, goodMessages...)
 		}
 		l.messages = append(l.messages, events.Message{Kind: events.KindRequest, Data: []byte(line)})
 		all = append(all, l)
 	}
-	for _, line := range slices.Sorted(maps.Keys(outcomes)) {
-		// without the line, the query has no row
-		l := stopping(t, "join: {negatives: seen, impression: 'type == \"view\"'}\n")
-		l.name, l.stops = line, outcomes[line]
-		l.messages = append(l.messages, good[0], events.Message{Kind: events.KindOutcome, Data: []byte(line)})
+	for _, line := range slices.Sorted(maps.Keys(stoppingOutcomes)) {
+		l := withoutRows(t)
+		l.name, l.stops = line, stoppingOutcomes[line]
+		l.messages = append(l.messages, events.Message{Kind: events.KindOutcome, Data: []byte(line)})
 		all = append(all, l)
 	}
-	inEach(t, func(t *testing.T, dialect sql.Dialect) {
-		some := all
-		if dialect == sql.DialectSpark {
-			some = []logs{all[0], all[1], all[len(all)-1]}
-			l := stopping(t, "join: {rows: item}\n")
-			for i := range all {
-				l.messages = append(l.messages, all[i].messages...)
-			}
-			found := problems(t, dialect, &l)
-			for i := range all {
-				bad := all[i].messages[len(all[i].messages)-1]
-				if problem := found[bad.Kind.String()+" "+all[i].name]; !strings.Contains(problem, all[i].stops) {
-					t.Errorf("%s: the problem is %q, want %q", all[i].name, problem, all[i].stops)
-				}
-			}
-			if len(found) != len(all) {
-				t.Errorf("%d lines have a problem, want %d: %v", len(found), len(all), found)
-			}
-		}
-		compareIn(t, dialect, some)
-	})
+	in(t, sql.DialectDuckDB, func(t *testing.T) { compareIn(t, sql.DialectDuckDB, all) })
 }
 
-// stopping is a configuration with a label that reads an attribute.
+// withoutRows is a log with a request of which the query makes no row.
+func withoutRows(t *testing.T) logs {
+	t.Helper()
+	l := stopping(t, "join: {negatives: seen, impression: 'type == \"view\"'}\n")
+	l.messages = append(l.messages, goodMessages[0])
+	return l
+}
+
+// stopping is a configuration with a label that reads an attribute and a feature.
 func stopping(t *testing.T, join string) logs {
 	t.Helper()
-	c, err := config.DecodeRules("labels", []byte(join+"labels:\n  clicked: {when: 'attrs.n != 1', window: 1m}\n"))
+	c, err := config.DecodeRules("labels", []byte(join+"labels:\n  clicked: {when: 'attrs.n != 1 || request.features.a == 1', window: 1m}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -35,7 +36,6 @@ var (
 // an interpreter that has their modules. An engine that is asked for has to be there.
 func engines(t *testing.T) map[sql.Dialect]string {
 	t.Helper()
-	modules := map[string]string{"duckdb": "duckdb", "spark": "pyspark, duckdb"}
 	found := map[sql.Dialect]string{}
 	absent := t.Fatalf
 	if *engineFlag == "" {
@@ -46,12 +46,25 @@ func engines(t *testing.T) map[sql.Dialect]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if out, err := exec.Command(python(), "-c", "import "+modules[name]).CombinedOutput(); err != nil {
-			absent("%s does not run here (set PYTHON to an interpreter that has it): %v: %s", dialect, err, lastLine(out))
+		if err := imports[name](); err != nil {
+			absent("%s does not run here (set PYTHON to an interpreter that has it): %v", dialect, err)
 		}
 		found[dialect] = name
 	}
 	return found
+}
+
+// imports have Python import an engine's modules, once, and say what is wrong.
+var imports = map[string]func() error{
+	"duckdb": sync.OnceValue(func() error { return imported("duckdb") }),
+	"spark":  sync.OnceValue(func() error { return imported("pyspark, duckdb") }),
+}
+
+func imported(modules string) error {
+	if out, err := exec.Command(python(), "-c", "import "+modules).CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, lastLine(out))
+	}
+	return nil
 }
 
 func lastLine(out []byte) []byte {
@@ -77,6 +90,7 @@ type logs struct {
 	tables      func(t *testing.T, l *logs, dialect sql.Dialect, dir string) (requests, outcomes string)
 	keepNone    bool   // the archive keeps no feature as it is
 	interpreted bool   // see comparison
+	usual       bool   // see comparison
 	stops       string // what the query has to say when it ends with an error; empty: it need not
 }
 
@@ -90,6 +104,8 @@ type comparison struct {
 	Write string `json:"write,omitempty"`
 	// Interpreted has Spark compile nothing for the query.
 	Interpreted bool `json:"interpreted,omitempty"`
+	// Usual has Spark run the query as it does over large logs.
+	Usual bool `json:"usual,omitempty"`
 }
 
 // compare has every engine join the logs, and holds the rows against those of a replay.
@@ -104,6 +120,16 @@ func inEach(t *testing.T, test func(*testing.T, sql.Dialect)) {
 	for dialect, name := range engines(t) {
 		t.Run(name, func(t *testing.T) { test(t, dialect) })
 	}
+}
+
+// in runs a test for one engine, if that is among those that run.
+func in(t *testing.T, dialect sql.Dialect, test func(*testing.T)) {
+	t.Helper()
+	name, ok := engines(t)[dialect]
+	if !ok {
+		t.Skipf("%s is not asked for", dialect)
+	}
+	t.Run(name, test)
 }
 
 // compareIn has an engine join the logs, and holds the rows against those of a replay.
@@ -142,7 +168,9 @@ func run(t *testing.T, dialect sql.Dialect, file string, n int) {
 		}
 		if n--; r.Problem != "" {
 			t.Errorf("%s: %s", r.Name, r.Problem)
+			continue
 		}
+		t.Logf("%s: as expected, %d are left", r.Name, n) // how far Spark is: it takes minutes
 	}
 	if n != 0 {
 		t.Errorf("%d cases were not run:\n%s", n, c.talk.String())
@@ -163,7 +191,7 @@ func prepare(t *testing.T, l *logs, dialect sql.Dialect, dir string) comparison 
 	if err != nil {
 		t.Fatalf("%s: %v", l.name, err)
 	}
-	c := comparison{Name: l.name, Interpreted: l.interpreted, Expected: filepath.Join(dir, "expected.parquet")}
+	c := comparison{Name: l.name, Interpreted: l.interpreted, Usual: l.usual, Expected: filepath.Join(dir, "expected.parquet")}
 	if c.Query, err = plan.Query(); err != nil {
 		t.Fatalf("%s: %v", l.name, err)
 	}

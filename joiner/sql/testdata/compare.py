@@ -4,9 +4,9 @@ usage: compare.py duckdb|spark
 
 It reads names of files, a line each. A file has JSON lines: {"name": ..., "query": ..., "expected": a Parquet file, "error": ...}. Either rows are
 expected or an error that has the given text; with "write": a file, the rows, which are texts, are written to that as
-lists in JSON. With "interpreted", Spark compiles nothing for the query. One line of JSON for each case is written to
-stdout: {"name": ..., "problem": ...}, with an empty problem if all is as expected; and an empty line at the end of a
-file.
+lists in JSON. With "interpreted", Spark compiles nothing for the query; with "usual", it runs it as over large logs.
+One line of JSON for each case is written to stdout: {"name": ..., "problem": ...}, with an empty problem if all is as
+expected; and an empty line at the end of a file.
 """
 
 import collections
@@ -48,7 +48,7 @@ class DuckDB:
         self.con = duckdb.connect()
         self.con.execute("SET threads = 2; SET TimeZone = 'UTC'")
 
-    def rows(self, query, interpreted=False):
+    def rows(self, query, _how=""):
         cursor = self.con.cursor()
         cursor.execute(query)
         return [c[0] for c in cursor.description], cursor.fetchall()
@@ -74,21 +74,30 @@ class Spark:
             # The logs are small: what prepares for large ones takes longer than the join.
             .config("spark.sql.shuffle.partitions", "1").config("spark.sql.adaptive.enabled", "false")
             .config("spark.sql.codegen.wholeStage", "false").config("spark.ui.showConsoleProgress", "false")
+            # Queries over raw lines stop at a damaged file, whatever is set.
+            .config("spark.sql.files.ignoreCorruptFiles", "true")
             .getOrCreate())
         self.compiling.sparkContext.setLogLevel("OFF")
         # Most of the time of a small query is that of Spark's compiler.
         self.interpreting = self.compiling.newSession()
         self.interpreting.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
         self.interpreting.conf.set("spark.sql.codegen.wholeStage", "false")
+        # As over large logs: the plan changes while it runs, and no table is small enough to be handed to all tasks.
+        self.usual = self.compiling.newSession()
+        for name in ("spark.sql.adaptive.enabled", "spark.sql.codegen.wholeStage"):
+            self.usual.conf.set(name, "true")
+        self.usual.conf.set("spark.sql.shuffle.partitions", "3")
+        self.usual.conf.set("spark.sql.autoBroadcastJoinThreshold", "-1")
 
-    def rows(self, query, interpreted=False):
-        frame = (self.interpreting if interpreted else self.compiling).sql(query)
+    def rows(self, query, how="compiling"):
+        frame = getattr(self, how).sql(query)
         return frame.columns, [tuple(r) for r in frame.collect()]
 
 
 def judge(engine, case, reader):
     try:
-        columns, rows = engine.rows(case["query"], case.get("interpreted", False))
+        how = "usual" if case.get("usual") else "interpreting" if case.get("interpreted") else "compiling"
+        columns, rows = engine.rows(case["query"], how)
     except Exception as e:  # what engines raise has no common type
         if case.get("error") and case["error"] in str(e):
             return ""

@@ -16,12 +16,31 @@ type FeatureColumn struct {
 	// Words are numbers: integers, and doubles as their bits. Tags say which, where there are both; else it is empty.
 	Words []uint64
 	Tags  []ValueKind
-	// Text has texts, the i-th from Offsets[i] to Offsets[i+1].
+	// Text has texts, the i-th from Offsets[i] to Offsets[i+1]. With a Book it has none: Codes are the numbers that
+	// they have there.
 	Text    []byte
 	Offsets []uint32
+	Book    *Book
+	Codes   []uint32
 
 	words []uint64 // of Mixed
 	tags  []ValueKind
+}
+
+// Book is texts that columns name by their numbers. It does not change.
+type Book struct {
+	// The i-th text is from Offsets[i] to Offsets[i+1].
+	Text    []byte
+	Offsets []uint32
+}
+
+// Len is how many texts there are.
+func (b *Book) Len() int { return len(b.Offsets) - 1 }
+
+// At is the text of a number.
+func (b *Book) At(code uint32) []byte {
+	from, to := b.Offsets[code], b.Offsets[code+1]
+	return b.Text[from:to:to]
 }
 
 // Numbers reports whether the values are numbers, all of them here.
@@ -41,13 +60,20 @@ func (c *FeatureColumn) KindOf(i int) ValueKind {
 // Value is the i-th value, where all are numbers or all are texts. A text is good as long as the column is.
 func (c *FeatureColumn) Value(i int) Value {
 	if c.Only(ValueString) {
-		text := c.Text[c.Offsets[i]:c.Offsets[i+1]]
+		text := c.textAt(i)
 		return Value{Kind: ValueString, Str: unsafe.String(unsafe.SliceData(text), len(text))}
 	}
 	if c.KindOf(i) == ValueInt {
 		return Value{Kind: ValueInt, Int: int64(c.Words[i])}
 	}
 	return Value{Kind: ValueDouble, Float: math.Float64frombits(c.Words[i])}
+}
+
+func (c *FeatureColumn) textAt(i int) []byte {
+	if c.Book != nil {
+		return c.Book.At(c.Codes[i])
+	}
+	return c.Text[c.Offsets[i]:c.Offsets[i+1]]
 }
 
 // Mixed makes so many numbers, some of them integers and some doubles, those of the column, in memory that it has

@@ -90,6 +90,11 @@ func (k *chunker) levels(end int) []byte {
 
 // scalars takes the next n values that are not null, of a column of scalars.
 func (k *chunker) scalars(n int) (c colfile.Column) {
+	if k.typ.Scalar == ScalarString && k.col.book != nil {
+		c.Book, c.Codes = &k.col.book.Book, k.col.codes[k.text:k.text+n]
+		k.text += n
+		return c
+	}
 	if k.typ.Scalar == ScalarString {
 		c.Text, c.Offsets = k.col.text, noTexts
 		if n > 0 {

@@ -50,7 +50,10 @@ type buffers struct {
 	text    []byte             // String and JSON
 	offsets []uint32           // where each text starts and the last ends; empty: there is none
 	lens    []uint32           // how many elements each list has
-	spare   []events.ValueKind // for tags
+	// book, if not nil, has the texts instead, each once, and codes are their numbers there.
+	book  *book
+	codes []uint32
+	spare []events.ValueKind // for tags
 }
 
 // emptied is the same memory with nothing in it.
@@ -58,7 +61,8 @@ func (b *buffers) emptied() buffers {
 	if b.tags != nil {
 		b.spare = b.tags
 	}
-	return buffers{nums: b.nums[:0], text: b.text[:0], offsets: b.offsets[:0], lens: b.lens[:0], spare: b.spare[:0]}
+	return buffers{nums: b.nums[:0], text: b.text[:0], offsets: b.offsets[:0], lens: b.lens[:0], spare: b.spare[:0],
+		codes: b.codes[:0]}
 }
 
 // kinds is a set of value kinds.
@@ -110,12 +114,13 @@ func withRoom[T any](s []T, room int) []T {
 // nothing yet nothing is known, and it grows like others.
 func (c *column) foresee(times float64) {
 	room := func(n int) int { return int(float64(n) * times * (1 + 1.0/32)) }
-	c.foreseen = len(c.tags) > 0 || len(c.nums) > 0 || len(c.offsets) > 0 || len(c.lens) > 0
+	c.foreseen = len(c.tags) > 0 || len(c.nums) > 0 || len(c.offsets) > 0 || len(c.lens) > 0 || len(c.codes) > 0
 	if c.tags != nil {
 		c.tags = withRoom(c.tags, room(len(c.tags)))
 	}
 	c.nums, c.text = withRoom(c.nums, room(len(c.nums))), withRoom(c.text, room(len(c.text)))
 	c.offsets, c.lens = withRoom(c.offsets, room(len(c.offsets))), withRoom(c.lens, room(len(c.lens)))
+	c.codes = withRoom(c.codes, room(len(c.codes)))
 	if c.elems != nil {
 		c.elems.foresee(times)
 	}
@@ -185,6 +190,11 @@ func (c *column) addDouble(v float64) { c.addNum(events.ValueDouble, math.Float6
 func (c *column) addText(k events.ValueKind, s string) {
 	s = valid(s)
 	c.tag(k)
+	if c.book != nil {
+		c.codes = append(grown(c, c.codes, 1), c.book.number(s))
+		c.bound()
+		return
+	}
 	c.text = append(grown(c, c.text, len(s)), s...)
 	c.offsets = grown(c, c.offsets, 2)
 	if len(c.offsets) == 0 {
@@ -270,9 +280,12 @@ func (c *column) addList(list []events.Value) int {
 }
 
 // texts is how many texts there are.
-func (c *column) texts() int { return max(len(c.offsets), 1) - 1 }
+func (c *column) texts() int { return max(len(c.offsets), 1) - 1 + len(c.codes) }
 
 // textAt is the i-th text.
 func (c *column) textAt(i int) []byte {
+	if c.book != nil {
+		return c.book.TextAt(c.codes[i])
+	}
 	return c.text[c.offsets[i]:c.offsets[i+1]:c.offsets[i+1]]
 }

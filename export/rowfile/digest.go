@@ -42,6 +42,8 @@ const digestBytes = 8 << 10
 // add adds values with their levels.
 func (d *digest) add(c *colfile.Column) {
 	switch {
+	case d.scalar == ScalarString && c.Book != nil:
+		d.addCodes(c)
 	case d.scalar == ScalarString:
 		d.addTexts(c)
 	case d.scalar == ScalarBool:
@@ -145,6 +147,36 @@ func (d *digest) addTexts(c *colfile.Column) {
 			continue
 		}
 		text := c.Text[c.Offsets[value]:c.Offsets[value+1]]
+		value++
+		binary.LittleEndian.PutUint32(b[2:], uint32(len(text)))
+		at += 4
+		if len(text) <= digestBytes-at {
+			at += copy(d.scratch[at:], text)
+			continue
+		}
+		d.flush(at)
+		at = 0
+		_, _ = d.hash.Write(text) // never fails
+	}
+	d.flush(at)
+}
+
+// addCodes is addTexts of texts that are numbers of a book, none of them in a list.
+func (d *digest) addCodes(c *colfile.Column) {
+	at, value := 0, 0
+	for i := range c.Levels {
+		if at > digestBytes-textHead {
+			d.flush(at)
+			at = 0
+		}
+		_, def := d.levels(c, i)
+		b := d.scratch[at : at+textHead : at+textHead]
+		b[0], b[1] = 0, def
+		at += 2
+		if def != d.most {
+			continue
+		}
+		text := c.Book.TextAt(c.Codes[value])
 		value++
 		binary.LittleEndian.PutUint32(b[2:], uint32(len(text)))
 		at += 4

@@ -21,6 +21,8 @@ func (r *Repeats) ofColumn(c *column, group int) bool {
 	switch t := c.typ.stored(); {
 	case t.List || t.Scalar == ScalarBool:
 		return false
+	case t.Scalar == ScalarString && c.book != nil:
+		return r.codes(c.codes, c.book.Len())
 	case t.Scalar == ScalarString:
 		return r.Texts(c.texts(), c.textAt)
 	}
@@ -56,6 +58,25 @@ func (r *Repeats) Texts(n int, at func(int) []byte) bool {
 			return false
 		}
 		distinct[string(text)] = struct{}{}
+	}
+	return n > 0
+}
+
+// codes is Texts of texts that are named by their numbers, of which there are so many.
+func (r *Repeats) codes(codes []uint32, texts int) bool {
+	n := len(codes)
+	step := n/dictionarySample + 1
+	limit := n / step / 4
+	known, distinct := make([]bool, texts), 0
+	for i := 0; i < n; i += step {
+		if known[codes[i]] {
+			continue
+		}
+		if distinct == limit {
+			return false
+		}
+		known[codes[i]] = true
+		distinct++
 	}
 	return n > 0
 }

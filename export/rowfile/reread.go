@@ -52,11 +52,13 @@ type comparison struct {
 	made         *colfile.Column // memory of want
 	want         colfile.Column  // of the row group
 	level, value int             // how far it was compared
+	codeOf       []uint32        // per number of the file's dictionary: the code wanted of the same text, plus one; 0: not known
 }
 
 // chunk compares the rows up to end, which are those of a column chunk.
 func (c *comparison) chunk(chunk parquet.ColumnChunk, end int) error {
 	c.want, c.level, c.value = c.chunker.next(end, c.made), 0, 0
+	clear(c.codeOf)
 	var got colfile.Column
 	err := eachPage(chunk, func(page parquet.Page) error { return c.page(page, &got) })
 	if err == nil && c.level != c.want.Levels {
@@ -112,7 +114,7 @@ func (c *comparison) sameValues(got *colfile.Column, n int) bool {
 	want, from, to := &c.want, c.value, c.value+n
 	switch c.scalar {
 	case ScalarString:
-		return sameTexts(got, want, from, n)
+		return want.Book == nil && sameTexts(got, want, from, n) // a book makes a dictionary
 	case ScalarBool:
 		return slices.Equal(got.Bools[:n], want.Bools[from:to])
 	case ScalarInt32:
@@ -142,6 +144,9 @@ func (c *comparison) sameByDictionary(dict parquet.Dictionary, indexes []int32, 
 		return false
 	}
 	text, places := data.ByteArray()
+	if c.want.Book != nil {
+		return c.sameByCodes(text, places, indexes[:n])
+	}
 	offsets := c.want.Offsets[c.value : c.value+n+1]
 	for i, index := range indexes[:n] {
 		if index < 0 || int(index)+1 >= len(places) {
@@ -150,6 +155,26 @@ func (c *comparison) sameByDictionary(dict parquet.Dictionary, indexes []int32, 
 		if !bytes.Equal(text[places[index]:places[index+1]], c.want.Text[offsets[i]:offsets[i+1]]) {
 			return false
 		}
+	}
+	return true
+}
+
+// sameByCodes compares texts that indexes stand for with texts that codes stand for: each two of them once.
+func (c *comparison) sameByCodes(text []byte, places []uint32, indexes []int32) bool {
+	texts := max(len(places), 1) - 1
+	c.codeOf = slices.Grow(c.codeOf[:0], texts)[:texts] // all pages of a chunk have the same dictionary
+	for i, index := range indexes {
+		if index < 0 || int(index) >= texts {
+			return false
+		}
+		code := c.want.Codes[c.value+i]
+		if c.codeOf[index] == code+1 {
+			continue
+		}
+		if !bytes.Equal(text[places[index]:places[index+1]], c.want.Book.TextAt(code)) {
+			return false
+		}
+		c.codeOf[index] = code + 1
 	}
 	return true
 }

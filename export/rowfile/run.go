@@ -251,12 +251,15 @@ func (c *column) addInts(r *run) (n int) {
 
 // addTexts adds texts, and returns how many, and about how many bytes they take.
 func (c *column) addTexts(r *run) (n, size int) {
+	if r.column.Book != nil {
+		return c.addCodes(r)
+	}
 	offsets := r.column.Offsets[r.at : r.at+len(r.rows)+1]
 	n = len(offsets) - 1
 	from := offsets[0]
 	text := r.column.Text[from:offsets[n]]
 	size = n*(tagBytes+textBytes) + len(text)
-	if !isASCII(text) { // each text has to be valid by itself
+	if c.book != nil || !isASCII(text) { // each text has to be valid by itself
 		c.addStrings(r.once[:n], func(i int) string { return r.value(i).Str })
 		return n, size
 	}
@@ -284,6 +287,10 @@ func sum(times []int) (all int) {
 func (c *column) addStrings(times []int, at func(int) string) {
 	rows := sum(times)
 	if rows == 0 {
+		return
+	}
+	if c.book != nil {
+		c.addToBook(times, at)
 		return
 	}
 	c.offsets = grown(c, c.offsets, rows+1)

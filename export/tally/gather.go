@@ -41,7 +41,8 @@ func (g *gatherer) add(part int, list bool, v *colfile.Column) *colfile.Column {
 	to := &g.values[n]
 	if part == g.first[n] {
 		*to = colfile.Column{Rep: to.Rep[:0], Def: to.Def[:0], Bools: to.Bools[:0], Int32s: to.Int32s[:0],
-			Int64s: to.Int64s[:0], Doubles: to.Doubles[:0], Text: to.Text[:0], Offsets: to.Offsets[:0]}
+			Int64s: to.Int64s[:0], Doubles: to.Doubles[:0], Text: to.Text[:0], Offsets: to.Offsets[:0],
+			Codes: to.Codes[:0]}
 	}
 	if list {
 		to.Rep, to.Def = append(to.Rep, v.Rep...), append(to.Def, v.Def...)
@@ -57,6 +58,10 @@ func (g *gatherer) add(part int, list bool, v *colfile.Column) *colfile.Column {
 }
 
 func appendTexts(to, v *colfile.Column) {
+	if v.Book != nil { // the stretches of a column have the same one
+		to.Book, to.Codes = v.Book, append(to.Codes, v.Codes...)
+		return
+	}
 	if len(v.Offsets) == 0 {
 		return
 	}

@@ -132,6 +132,11 @@ func (c *Column) take(t rowfile.Type, v *colfile.Column, scratch *bins) {
 	}
 	switch t.Scalar {
 	case rowfile.ScalarString:
+		if v.Book != nil {
+			c.Present += uint64(len(v.Codes))
+			c.Texts.takeCodes(v.Book, v.Codes)
+			return
+		}
 		c.Present += uint64(len(v.Offsets) - 1)
 		c.Texts.take(v.Text, v.Offsets)
 		return

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
+
+	"github.com/labeljoin/labeljoin/export/colfile"
 )
 
 const (
@@ -34,11 +36,7 @@ type TextCount struct {
 
 // take counts texts that follow each other.
 func (t *Texts) take(text []byte, offsets []uint32) {
-	k := keeper{texts: t, slots: map[uint64]int{}}
-	for i := range t.Counts {
-		k.slots[t.Counts[i].hash] = i
-	}
-	k.bound()
+	k := t.keeper()
 	var last []byte
 	run, hash := uint64(0), uint64(0)
 	for i := 1; i < len(offsets); i++ {
@@ -51,10 +49,23 @@ func (t *Texts) take(text []byte, offsets []uint32) {
 		last, run, hash = one, 1, hashOf(one)
 	}
 	k.add(last, hash, run)
-	t.prune()
-	if cap(t.Counts) > 2*MaxTexts {
-		t.Counts = slices.Clone(t.Counts) // the others, which had room for a while, are no longer held
+	k.end()
+}
+
+// takeCodes counts texts that are named by their numbers.
+func (t *Texts) takeCodes(book *colfile.Book, codes []uint32) {
+	counts := make([]uint64, book.Len())
+	for _, code := range codes {
+		counts[code]++
 	}
+	k := t.keeper()
+	for code, n := range counts {
+		if n > 0 {
+			text := book.TextAt(uint32(code))
+			k.add(text, hashOf(text), n)
+		}
+	}
+	k.end()
 }
 
 // hashOf is the hash of a text's name.
@@ -116,6 +127,25 @@ func (k *keeper) add(text []byte, hash, n uint64) {
 			k.slots[t.Counts[i].hash] = i
 		}
 		k.bound()
+	}
+}
+
+// keeper is one of the texts, which adds to them.
+func (t *Texts) keeper() *keeper {
+	k := &keeper{texts: t, slots: map[uint64]int{}}
+	for i := range t.Counts {
+		k.slots[t.Counts[i].hash] = i
+	}
+	k.bound()
+	return k
+}
+
+// end leaves those that are kept.
+func (k *keeper) end() {
+	t := k.texts
+	t.prune()
+	if cap(t.Counts) > 2*MaxTexts {
+		t.Counts = slices.Clone(t.Counts) // the others, which had room for a while, are no longer held
 	}
 }
 

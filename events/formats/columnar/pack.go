@@ -15,6 +15,7 @@ import (
 	"github.com/parquet-go/parquet-go/encoding"
 	"github.com/parquet-go/parquet-go/format"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/formats"
 	"github.com/labeljoin/labeljoin/events/formats/packed"
 )
@@ -192,6 +193,8 @@ type packLeaf struct {
 	level    int // used
 	value    int // used
 	values   pageValues
+	book     *events.Book // the dictionary of the chunk; nil: it is not one of few texts
+	booked   bool         // it was looked at
 }
 
 // group packs a row group.
@@ -303,9 +306,49 @@ func (l *packLeaf) move(c *packed.Column, end int) error {
 	if l.rep != nil {
 		c.Rep = append(c.Rep, l.rep[l.level:end]...)
 	}
-	err := l.values.move(c, l.value, values)
+	err := l.moveValues(c, values)
 	l.level, l.value = end, l.value+values
 	return err
+}
+
+// moveValues moves the next n values into a column: as numbers of its book as long as all values of the block can.
+func (l *packLeaf) moveValues(c *packed.Column, n int) error {
+	if l.book == nil || l.values.indexes == nil || len(c.Offsets) > 1 {
+		if !c.Decode(packText) {
+			return errTooLarge
+		}
+		return l.values.move(c, l.value, n)
+	}
+	if l.value+n > len(l.values.indexes) {
+		return io.ErrUnexpectedEOF
+	}
+	c.Book, c.Codes = l.book, slices.Grow(c.Codes, n)
+	texts := uint32(l.book.Len())
+	for _, i := range l.values.indexes[l.value : l.value+n] {
+		if uint32(i) >= texts {
+			return fmt.Errorf("damaged: text %d of a dictionary of %d", i, texts)
+		}
+		c.Codes = append(c.Codes, uint32(i))
+	}
+	return nil
+}
+
+// A dictionary is handed over once for all blocks of a row group if it has few texts, which are short.
+const (
+	bookTexts = 4096
+	bookBytes = 64 << 10
+)
+
+// takeBook takes the dictionary of the chunk, if it is such a one.
+func (l *packLeaf) takeBook() {
+	v := &l.values
+	if l.booked || v.indexes == nil {
+		return
+	}
+	l.booked = true
+	if n := len(v.offsets) - 1; v.kind == encoding.ByteArray && n > 0 && n <= bookTexts && v.offsets[n]-v.offsets[0] <= bookBytes {
+		l.book = &events.Book{Text: bytes.Clone(v.text[:v.offsets[n]]), Offsets: slices.Clone(v.offsets)}
+	}
 }
 
 // fill goes to the next page.
@@ -325,7 +368,11 @@ func (l *packLeaf) fill() (err error) {
 	if l.def != nil && len(l.def) != l.levels || l.rep != nil && len(l.rep) != l.levels {
 		return errors.New("a page has another number of levels than it says")
 	}
-	return l.values.of(l.page)
+	if err := l.values.of(l.page); err != nil {
+		return err
+	}
+	l.takeBook()
+	return nil
 }
 
 func (l *packLeaf) release() {

@@ -1,13 +1,16 @@
 package packed
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/formats"
 )
 
@@ -31,24 +34,35 @@ type leaf struct {
 	offsets []uint32 // of texts, one more than there are
 	text    []byte
 	ascii   bool
+	// book, if not nil, has the texts instead, and codes are their numbers there.
+	book   *book
+	codes  []uint32
+	length int // of all texts
+}
+
+// book is texts of a leaf, for more than one block.
+type book struct {
+	events.Book
+	ascii, valid bool // all of them are ASCII, or UTF-8
 }
 
 // What a leaf has in a block.
 const (
 	hasDef = 1 << iota
 	hasRep
+	hasCodes
 )
 
 // errDamaged says that a block is none. Only this program writes blocks.
 var errDamaged = errors.New("a block of rows is damaged")
 
-// decode makes b, which is new, the rows of a payload, in which it lies.
-func (b *Block) decode(payload []byte) error {
+// decode makes b, which is new, the rows of a payload, in which it lies. Books are those of the leaves so far.
+func (b *Block) decode(payload []byte, books []*book) error {
 	r := &bytesReader{rest: payload}
 	b.Rows = int(r.uint32())
 	b.leaves = make([]leaf, len(b.schema.leaves))
 	for i := range b.leaves {
-		if err := b.decodeLeaf(i, r); err != nil {
+		if err := b.decodeLeaf(i, r, &books[i]); err != nil {
 			return err
 		}
 	}
@@ -58,7 +72,7 @@ func (b *Block) decode(payload []byte) error {
 	return nil
 }
 
-func (b *Block) decodeLeaf(i int, r *bytesReader) error {
+func (b *Block) decodeLeaf(i int, r *bytesReader, of **book) error {
 	l, t := &b.leaves[i], &b.schema.leaves[i]
 	flags := r.byte()
 	l.levels = int(r.uint32())
@@ -75,15 +89,22 @@ func (b *Block) decodeLeaf(i int, r *bytesReader) error {
 			b.starts = append(b.starts, uint32(len(rep)))
 		}
 	}
-	values := int(r.uint32())
-	if t.kind == KindText {
-		l.offsets = numbersOf[uint32](r, values+1)
-		if len(l.offsets) == 0 {
+	values := 0
+	switch {
+	case flags&hasCodes != 0:
+		if !l.decodeCodes(r, of) {
 			return errDamaged
 		}
-		l.text = r.bytes(int(l.offsets[values]))
+		values = len(l.codes)
+	case t.kind == KindText:
+		var ok bool
+		if l.text, l.offsets, ok = textsOf(r); !ok {
+			return errDamaged
+		}
+		values, l.length = l.texts(), len(l.text)
 		l.ascii = isASCII(l.text)
-	} else {
+	default:
+		values = int(r.uint32())
 		l.words = numbersOf[uint64](r, values)
 	}
 	n := l.levels
@@ -101,6 +122,50 @@ func (b *Block) decodeLeaf(i int, r *bytesReader) error {
 		return errDamaged
 	}
 	return nil
+}
+
+// textsOf takes texts, after their number.
+func textsOf(r *bytesReader) (text []byte, offsets []uint32, ok bool) {
+	values := int(r.uint32())
+	if offsets = numbersOf[uint32](r, values+1); len(offsets) == 0 {
+		return nil, nil, false
+	}
+	text = r.bytes(int(offsets[values]))
+	return text, offsets, !r.failed
+}
+
+// decodeCodes takes the numbers of texts, after the book that has them if it is a new one.
+func (l *leaf) decodeCodes(r *bytesReader, of **book) (ok bool) {
+	if r.byte() == 1 {
+		text, offsets, ok := textsOf(r)
+		if !ok {
+			return false
+		}
+		*of = newBook(bytes.Clone(text), slices.Clone(offsets))
+	}
+	if l.book = *of; l.book == nil {
+		return false
+	}
+	l.ascii, l.codes = l.book.ascii, numbersOf[uint32](r, int(r.uint32()))
+	offsets := l.book.Offsets
+	for _, code := range l.codes {
+		if int(code)+1 >= len(offsets) {
+			return false
+		}
+		l.length += int(offsets[code+1] - offsets[code])
+	}
+	return true
+}
+
+func newBook(text []byte, offsets []uint32) *book {
+	b := &book{Book: events.Book{Text: text, Offsets: offsets}, ascii: isASCII(text)}
+	b.valid = b.ascii
+	for i := 0; !b.ascii && i < b.Len(); i++ {
+		if b.valid = utf8.Valid(b.At(uint32(i))); !b.valid {
+			break
+		}
+	}
+	return b
 }
 
 func isASCII(text []byte) bool {
@@ -164,10 +229,13 @@ func (l *leaf) valueIndex(level int) int {
 }
 
 // texts is how many texts there are.
-func (l *leaf) texts() int { return max(len(l.offsets), 1) - 1 }
+func (l *leaf) texts() int { return max(len(l.offsets), 1) - 1 + len(l.codes) }
 
 // textAt is the text of an index.
 func (l *leaf) textAt(index int) []byte {
+	if l.book != nil {
+		return l.book.At(l.codes[index])
+	}
 	from, to := l.offsets[index], l.offsets[index+1]
 	return l.text[from:to:to]
 }

@@ -26,7 +26,7 @@ func (b *Block) Columns(memory []events.FeatureColumn) (columns []events.Feature
 		if !b.column(&fields[i], l, &columns[n]) {
 			return columns, false
 		}
-		b.featureText += len(l.text)
+		b.featureText += l.length
 		n++
 	}
 	return columns[:n], n > 0 && b.featureText <= mostText // a row of more text is left to its JSON
@@ -34,7 +34,7 @@ func (b *Block) Columns(memory []events.FeatureColumn) (columns []events.Feature
 
 // column makes c a feature, if all its values are there and say what they are without the JSON.
 func (b *Block) column(f *Field, l *leaf, c *events.FeatureColumn) bool {
-	c.Name, c.Kinds, c.Words, c.Tags, c.Text, c.Offsets = f.Name, 0, nil, nil, nil, nil
+	c.Name, c.Kinds, c.Words, c.Tags, c.Text, c.Offsets, c.Book, c.Codes = f.Name, 0, nil, nil, nil, nil, nil, nil
 	switch {
 	case l.def != nil:
 		return false
@@ -43,6 +43,9 @@ func (b *Block) column(f *Field, l *leaf, c *events.FeatureColumn) bool {
 		return true
 	case f.Kind == KindDouble:
 		return doubles(c, l.words)
+	case f.Kind == KindText && l.book != nil:
+		c.Kinds, c.Book, c.Codes = 1<<events.ValueString, &l.book.Book, l.codes
+		return l.book.valid
 	case f.Kind == KindText:
 		c.Kinds, c.Text, c.Offsets = 1<<events.ValueString, l.text, l.offsets
 		return l.ascii || b.allUTF8(l)

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/labeljoin/labeljoin/events"
 )
 
 // Magic begins what the process writes if it packs rows. No JSON begins so.
@@ -30,11 +32,28 @@ type Column struct {
 	Words   []uint64
 	Text    []byte
 	Offsets []uint32
+	// Book, if not nil, has the texts instead, and Codes are their numbers there.
+	Book  *events.Book
+	Codes []uint32
 }
 
 // Clear empties a column for the next block.
 func (c *Column) Clear() {
-	*c = Column{Def: c.Def[:0], Rep: c.Rep[:0], Words: c.Words[:0], Text: c.Text[:0], Offsets: append(c.Offsets[:0], 0)}
+	*c = Column{Def: c.Def[:0], Rep: c.Rep[:0], Words: c.Words[:0], Text: c.Text[:0], Offsets: append(c.Offsets[:0], 0),
+		Codes: c.Codes[:0]}
+}
+
+// Decode makes texts of the codes of a column, if it has some. It is false if they are longer than most, in bytes.
+func (c *Column) Decode(most int) bool {
+	for _, code := range c.Codes {
+		if len(c.Text) > most {
+			return false
+		}
+		c.Text = append(c.Text, c.Book.At(code)...)
+		c.Offsets = append(c.Offsets, uint32(len(c.Text)))
+	}
+	c.Book, c.Codes = nil, c.Codes[:0]
+	return true
 }
 
 // Writer writes the rows of a file.
@@ -42,6 +61,7 @@ type Writer struct {
 	out    io.Writer
 	schema *Schema
 	buf    []byte
+	books  []*events.Book // by leaf: the one that was written last
 }
 
 // NewWriter begins to write rows of a schema.
@@ -52,7 +72,7 @@ func NewWriter(out io.Writer, s *Schema) (*Writer, error) {
 	}
 	head := binary.LittleEndian.AppendUint32([]byte(Magic), uint32(len(text)))
 	_, err = out.Write(append(head, text...))
-	return &Writer{out: out, schema: s}, err
+	return &Writer{out: out, schema: s, books: make([]*events.Book, len(s.leaves))}, err
 }
 
 // Most is the definition level of the values of a column, by its number in a block.
@@ -83,6 +103,9 @@ func (w *Writer) Block(rows int, columns []Column) (size int, err error) {
 		if t.listed {
 			flags |= hasRep
 		}
+		if c.Book != nil {
+			flags |= hasCodes
+		}
 		b = binary.LittleEndian.AppendUint32(append(b, flags), uint32(c.Levels))
 		if flags&hasDef != 0 {
 			b = append(b, c.Def...)
@@ -90,15 +113,34 @@ func (w *Writer) Block(rows int, columns []Column) (size int, err error) {
 		if flags&hasRep != 0 {
 			b = append(b, c.Rep...)
 		}
-		if t.kind == KindText {
-			b = appendNumbers(binary.LittleEndian.AppendUint32(b, uint32(len(c.Offsets)-1)), c.Offsets)
-			b = append(b, c.Text...)
+		switch {
+		case c.Book != nil:
+			b = w.appendCodes(b, i, c)
+			continue
+		case t.kind == KindText:
+			b = appendTexts(b, c.Text, c.Offsets)
 			continue
 		}
 		b = appendNumbers(binary.LittleEndian.AppendUint32(b, uint32(len(c.Words))), c.Words)
 	}
 	w.buf = b
 	return len(b), w.flush()
+}
+
+func appendTexts(b, text []byte, offsets []uint32) []byte {
+	b = appendNumbers(binary.LittleEndian.AppendUint32(b, uint32(len(offsets)-1)), offsets)
+	return append(b, text...)
+}
+
+// appendCodes appends the codes of a leaf, after their book if it is another one than in the block before.
+func (w *Writer) appendCodes(b []byte, leaf int, c *Column) []byte {
+	if w.books[leaf] == c.Book {
+		b = append(b, 0)
+	} else {
+		w.books[leaf] = c.Book
+		b = appendTexts(append(b, 1), c.Book.Text, c.Book.Offsets)
+	}
+	return appendNumbers(binary.LittleEndian.AppendUint32(b, uint32(len(c.Codes))), c.Codes)
 }
 
 // Lines writes rows as lines of JSON: those of a file that cannot be read to its end.
@@ -125,6 +167,7 @@ const mostBlock = 1 << 30
 type Reader struct {
 	from   io.Reader
 	schema *Schema
+	books  []*book // by leaf: the one that was read last
 }
 
 // NewReader begins to read. It is nil if that is not what r gives: then nothing was read.
@@ -146,7 +189,10 @@ func NewReader(r *bufio.Reader) (*Reader, error) {
 		return nil, err
 	}
 	s, err := NewSchema(fields)
-	return &Reader{from: r, schema: s}, err
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{from: r, schema: s, books: make([]*book, len(s.leaves))}, nil
 }
 
 // Next reads a block into memory, or into other memory if it is too small, and gives what
@@ -175,5 +221,5 @@ func (r *Reader) Next(memory []byte) (payload []byte, rows *Block, err error) {
 		return payload, nil, nil
 	}
 	b := &Block{schema: r.schema}
-	return payload, b, b.decode(payload)
+	return payload, b, b.decode(payload, r.books)
 }

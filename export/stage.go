@@ -201,6 +201,7 @@ func (s *Stage) finishFile(d int64) error {
 	s.files = append(s.files, tablelog.File{Staging: s.dataStaging(n)})
 	s.finishing = make(chan finished, 1)
 	go func(done chan<- finished) { // ended by settle
+		b.CodeTexts()
 		var counting sync.WaitGroup
 		if s.sink != nil {
 			counting.Go(func() { s.sink.File(b) })

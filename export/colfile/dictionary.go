@@ -34,6 +34,20 @@ type dictionary struct {
 	ranked []int32 // numbers of the page at hand
 }
 
+// Coder makes books of texts. Its memory is used again; it is used by one goroutine.
+type Coder struct{ dict dictionary }
+
+// Code returns a book of texts, the i-th of which is from offsets[i] to offsets[i+1], and appends their codes.
+func (k *Coder) Code(text []byte, offsets, codes []uint32) (Book, []uint32) {
+	d := &k.dict
+	d.build(&Column{Text: text, Offsets: offsets}, format.ByteArray)
+	codes = slices.Grow(codes, len(d.indexes))
+	for _, n := range d.indexes {
+		codes = append(codes, uint32(n))
+	}
+	return Book{Text: bytes.Clone(d.text), Offsets: slices.Clone(d.offsets)}, codes
+}
+
 // leastSlots is how many slots there are at first.
 const leastSlots = 1 << 10
 

@@ -41,6 +41,30 @@ func (b *book) number(text string) uint32 {
 	return n
 }
 
+// CodeTexts gives a book to the columns of texts that the file has a dictionary of. What counts, encodes and compares
+// them looks at each text once then. Finish must have been called, and nothing else may use the builder meanwhile.
+func (b *Builder) CodeTexts() {
+	workers := newWorkers(len(b.finished))
+	workers.start(func(next func() (int, bool)) {
+		coder, ok := b.layout.coders.Get().(*colfile.Coder)
+		if !ok {
+			coder = new(colfile.Coder)
+		}
+		defer b.layout.coders.Put(coder)
+		var repeats Repeats
+		for i, ok := next(); ok; i, ok = next() {
+			c := b.finished[i]
+			if t := c.typ.stored(); t.Scalar != ScalarString || t.List || c.book != nil || !repeats.ofColumn(c, b.layout.groupRows) {
+				continue
+			}
+			c.book = &book{}
+			c.book.Book, c.codes = coder.Code(c.text, c.offsets, c.codes[:0])
+			c.text, c.offsets = c.text[:0], c.offsets[:0]
+		}
+	})
+	workers.wait()
+}
+
 // begin makes those of a book the codes that translate knows.
 func (b *book) begin(from *events.Book) {
 	if b.from != from {

@@ -66,6 +66,7 @@ type Layout struct {
 	kept        chan memory // instead of it, if memory is kept; nil: it is not
 	encoding    colfile.Memory
 	columns     sync.Pool // of *colfile.Column, for what is made of columns
+	coders      sync.Pool // of *colfile.Coder
 	groupRows   int
 	maxFeatures int
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
@@ -79,7 +80,7 @@ func (c *comparison) page(page parquet.Page, got *colfile.Column) error {
 		return errOther
 	}
 	same := values == 0 // of the same levels, as many values are wanted
-	if dict := page.Dictionary(); !same && dict != nil && c.scalar == ScalarString {
+	if dict := page.Dictionary(); !same && dict != nil {
 		data := page.Data()
 		same = c.sameByDictionary(dict, data.Int32(), values)
 	} else if !same {
@@ -137,11 +138,25 @@ func sameTexts(got, want *colfile.Column, from, n int) bool {
 	return bytes.Equal(got.Text[theirs[0]:theirs[n]], want.Text[ours[0]:ours[n]])
 }
 
-// sameByDictionary compares texts that indexes stand for.
+// sameByDictionary compares values that indexes stand for.
 func (c *comparison) sameByDictionary(dict parquet.Dictionary, indexes []int32, n int) bool {
 	data := dict.Page().Data()
 	if data.Kind() != c.scalar.physical() || len(indexes) < n {
 		return false
+	}
+	from, to := c.value, c.value+n
+	switch c.scalar {
+	case ScalarString:
+	case ScalarInt32:
+		return sameIndexed(data.Int32(), indexes, c.want.Int32s[from:to])
+	case ScalarDouble:
+		return sameIndexed(wordsOf(data.Double()), indexes, wordsOf(c.want.Doubles[from:to]))
+	case ScalarFloat32:
+		return sameSingles(data.Float(), indexes, c.want.Doubles[from:to])
+	case ScalarBool:
+		return false // none is written
+	default:
+		return sameIndexed(data.Int64(), indexes, c.want.Int64s[from:to])
 	}
 	text, places := data.ByteArray()
 	if c.want.Book != nil {
@@ -153,6 +168,26 @@ func (c *comparison) sameByDictionary(dict parquet.Dictionary, indexes []int32, 
 			return false
 		}
 		if !bytes.Equal(text[places[index]:places[index+1]], c.want.Text[offsets[i]:offsets[i+1]]) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameIndexed compares numbers of a dictionary that indexes stand for with those that are wanted.
+func sameIndexed[T int32 | int64 | uint64](values []T, indexes []int32, want []T) bool {
+	for i, index := range indexes[:len(want)] {
+		if uint(index) >= uint(len(values)) || values[index] != want[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// sameSingles is sameIndexed of singles, which are wanted as doubles: by their bits, as NaN is not itself.
+func sameSingles(values []float32, indexes []int32, want []float64) bool {
+	for i, index := range indexes[:len(want)] {
+		if uint(index) >= uint(len(values)) || math.Float64bits(float64(values[index])) != math.Float64bits(want[i]) {
 			return false
 		}
 	}

@@ -21,6 +21,9 @@ func TestRereadIsVerify(t *testing.T) {
 		l := newLayout(t, Config{Labels: testLabels})
 		l.groupRows = 1 + rng.IntN(250)
 		b := build(t, l, in)
+		if b.Finish(); seed%2 == 0 {
+			b.CodeTexts()
+		}
 		data, sum := encode(t, b)
 		s := &in[rng.IntN(len(in))]
 		switch rng.IntN(5) {
@@ -82,6 +85,9 @@ func TestRereadFindsOtherValues(t *testing.T) {
 			written := []map[int]events.Value{{}, {50: null}, {51: null}, {50: other}, {51: other}, {50: other, 51: null}}
 			for i := range written {
 				b := ofValues(t, with(written[i]))
+				if b.Finish(); i%2 == 0 {
+					b.CodeTexts()
+				}
 				_, sum := encode(t, b)
 				for k := range written {
 					data, _ := encode(t, ofValues(t, with(written[k])))

@@ -92,7 +92,13 @@ func TestRunsAreRows(t *testing.T) {
 				unfit += table.Settle(b)
 				told[way] += fmt.Sprint(b.Size(), b.Rows(), b.Moved(), b.dropped, b.tooWide)
 				if b.Rows() > 0 {
-					data, _ := encode(t, b)
+					if b.Finish(); way == 1 && rng.IntN(2) == 0 {
+						b.CodeTexts()
+					}
+					data, sum := encode(t, b)
+					if err := b.Reread(bytes.NewReader(data), int64(len(data)), &sum); err != nil {
+						t.Fatalf("seed %d: %v", seed, err)
+					}
 					files[way] = append(files[way], data...)
 				}
 			}
@@ -152,6 +158,32 @@ func attached(rows *gathered.Rows) (*gathered.Rows, bool) {
 	return out, true
 }
 
+// coded gives some columns of texts a book, which has texts too that are in no row.
+func coded(rows *gathered.Rows, rng *rand.Rand) {
+	columns := rows.Columns(false)
+	for i := range columns {
+		c := &columns[i]
+		if !rows.Attached() || !c.Only(events.ValueString) || rng.IntN(3) == 0 {
+			continue
+		}
+		texts := []string{"no row has it", "\xff"}
+		for row := range rows.List {
+			texts = append(texts, c.Value(row).Str)
+		}
+		rng.Shuffle(len(texts), func(i, j int) { texts[i], texts[j] = texts[j], texts[i] })
+		book := &events.Book{Offsets: []uint32{0}}
+		for _, text := range texts { // one that is there twice has two codes
+			book.Text = append(book.Text, text...)
+			book.Offsets = append(book.Offsets, uint32(len(book.Text)))
+		}
+		var codes []uint32
+		for row := range rows.List {
+			codes = append(codes, uint32(slices.Index(texts, c.Value(row).Str)))
+		}
+		c.Text, c.Offsets, c.Book, c.Codes = nil, nil, book, codes
+	}
+}
+
 // TestAttachedRowsOfAll: most rows of plain samples can be attached, so that TestRunsAreRows is about those too.
 func TestAttachedRowsOfAll(t *testing.T) {
 	some := 0
@@ -179,6 +211,7 @@ func addAll(b *Builder, list []joiner.Labeled, rng *rand.Rand) (unfit int64, err
 	}
 	if rng.IntN(2) == 0 {
 		rows, _ = attached(rows)
+		coded(rows, rng)
 	}
 	cut := rng.IntN(len(list) + 1)
 	unfit, err = b.AddAll(rows, 0, cut)

@@ -28,7 +28,7 @@ func (b *Builder) FirstRevisions(hourOf func(micros int64) int64) (parts []Stret
 			parts, n = append(parts, Stretch{From: row, To: row, Hour: hour}), n+1
 		}
 		parts[n].To++
-		if id := ids.text[ids.offsets[row]:ids.offsets[row+1]]; last == nil || !bytes.Equal(id, last) {
+		if id := ids.textAt(row); last == nil || !bytes.Equal(id, last) {
 			parts[n].Requests++
 			last = id
 		}

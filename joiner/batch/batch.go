@@ -171,6 +171,7 @@ type join struct {
 	shares   *shares // nil: every outcome names its request
 	outcomes *table
 	matches  *matches
+	days     dayCounts // of Coverage.Requests
 	apart    *apart
 	workers  []*worker
 }
@@ -178,6 +179,7 @@ type join struct {
 func newJoin(o *Options, sink Sink, passes int, workers []*worker) *join {
 	j := &join{o: o, sink: sink, passes: passes, workers: workers, result: newResult(), heartbeat: events.MinTime}
 	j.matches, j.columns = newMatches(o.Rules), j.columnsSuffice()
+	j.days.counts = j.result.Coverage.Requests
 	j.result.Coverage.Labels = make([]LabelCoverage, len(o.Rules.Labels))
 	for _, w := range workers {
 		w.j, w.types, w.unknown = j, nil, [events.Kinds]joiner.Fields{}

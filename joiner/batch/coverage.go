@@ -143,6 +143,28 @@ func (j *join) heard() {
 	slices.Sort(c.Types)
 	c.Types = slices.Compact(c.Types)
 	c.Types = c.Types[:min(len(c.Types), mostTypes)]
+	j.days.flush()
+}
+
+// dayCounts counts by day. Most of what is counted is of the day of the one before.
+type dayCounts struct {
+	counts map[int64]int64
+	day, n int64 // of the last day, what is not in counts
+}
+
+func (d *dayCounts) count(day int64) {
+	if day != d.day {
+		d.flush()
+		d.day = day
+	}
+	d.n++
+}
+
+func (d *dayCounts) flush() {
+	if d.n > 0 {
+		d.counts[d.day] += d.n
+		d.n = 0
+	}
 }
 
 // cover counts a request with all its rows, those that are left out too.
@@ -151,7 +173,7 @@ func (j *join) cover(req *events.Request, rows []joiner.Row, d *joiner.Decision)
 	if req.TS < o.From || req.TS >= o.To {
 		return
 	}
-	c.Requests[DayOf(req.TS)]++
+	j.days.count(DayOf(req.TS))
 	first, last := j.result.First[events.KindOutcome], j.result.Seen[events.KindOutcome]
 	for i := range c.Labels {
 		l := &c.Labels[i]

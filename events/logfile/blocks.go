@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/formats/packed"
 )
 
 // Memory is what batches were read into, for those that follow. Sources share it that are
@@ -19,6 +20,7 @@ type Memory struct {
 	mu       sync.Mutex
 	texts    [][]byte
 	messages [][]events.Message
+	rows     []*packed.Block
 }
 
 // maxSpare is how many batches' memory is kept. More are not on their way at once.
@@ -35,7 +37,26 @@ func (m *Memory) Recycle(b *events.Batch) {
 	if b.Messages != nil && len(m.messages) < maxSpare {
 		m.messages = append(m.messages, b.Messages[:0])
 	}
+	if rows, ok := b.Records.(*packed.Block); ok && len(m.rows) < maxSpare {
+		m.rows = append(m.rows, rows)
+	}
 	*b = events.Batch{}
+}
+
+// takeRows is a block for a batch; nil if there is none.
+func (m *Memory) takeRows() *packed.Block {
+	if m == nil {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := len(m.rows)
+	if n == 0 {
+		return nil
+	}
+	rows := m.rows[n-1]
+	m.rows = m.rows[:n-1]
+	return rows
 }
 
 // take is memory for a batch; nil of what there is none of.
@@ -173,7 +194,7 @@ func (s *Source) nextPacked() (batch events.Batch, err error) {
 	batch.ReadThrough = events.MinTime
 	text, messages := s.memory.take()
 	for s.err == nil && len(messages) == 0 {
-		payload, rows, err := s.packed.Next(text)
+		payload, rows, err := s.packed.Next(text, s.memory.takeRows())
 		text = payload
 		switch {
 		case errors.Is(err, io.EOF):

@@ -43,10 +43,7 @@ type Encoder struct {
 
 // NewEncoder returns an encoder of the file's columns.
 func (f *Writer) NewEncoder() *Encoder {
-	e, ok := f.memory.encoders.Get().(*Encoder)
-	if !ok {
-		e = new(Encoder)
-	}
+	e := f.memory.takeEncoder()
 	e.file = f
 	return e
 }
@@ -55,7 +52,7 @@ func (f *Writer) NewEncoder() *Encoder {
 func (e *Encoder) Release() {
 	memory := e.file.memory
 	e.file = nil
-	memory.encoders.Put(e)
+	memory.putEncoder(e)
 }
 
 // Encode encodes a column of a row group: the one of that number in the schema.
@@ -64,9 +61,7 @@ func (e *Encoder) Encode(number int, c *Column) (*Chunk, error) {
 		return nil, fmt.Errorf("there is no column %d: the schema has %d", number, len(e.file.leaves))
 	}
 	k := &chunk{Encoder: e, leaf: &e.file.leaves[number], values: c, Chunk: &Chunk{column: number}}
-	if spare, ok := e.file.memory.chunks.Get().(*[]byte); ok {
-		k.bytes = (*spare)[:0]
-	}
+	k.bytes = e.file.memory.takeChunk()
 	if err := k.encode(); err != nil {
 		return nil, fmt.Errorf("column %q: %w", k.leaf.path, err)
 	}

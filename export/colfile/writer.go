@@ -36,6 +36,66 @@ type Options struct {
 type Memory struct {
 	encoders sync.Pool // of *Encoder
 	chunks   sync.Pool // of *[]byte
+	// What Keep keeps of them; nil: nothing.
+	keptEncoders chan *Encoder
+	keptChunks   chan []byte
+}
+
+// Bounds of what Keep keeps: more chunks are seldom on their way at once, and hardly larger ones.
+const (
+	keptEncoders = 4
+	keptChunks   = 8
+	keptBytes    = 1 << 20 // of a chunk
+)
+
+// Keep says that files follow one another without a pause: some of the memory is not left to the garbage collector,
+// which otherwise takes it several times a file. It is called before the first file.
+func (m *Memory) Keep() {
+	m.keptEncoders, m.keptChunks = make(chan *Encoder, keptEncoders), make(chan []byte, keptChunks)
+}
+
+func (m *Memory) takeEncoder() *Encoder {
+	select {
+	case e := <-m.keptEncoders:
+		return e
+	default:
+	}
+	if e, ok := m.encoders.Get().(*Encoder); ok {
+		return e
+	}
+	return new(Encoder)
+}
+
+func (m *Memory) putEncoder(e *Encoder) {
+	select {
+	case m.keptEncoders <- e:
+	default:
+		m.encoders.Put(e)
+	}
+}
+
+// takeChunk is memory for a chunk; nil if there is none.
+func (m *Memory) takeChunk() []byte {
+	select {
+	case b := <-m.keptChunks:
+		return b[:0]
+	default:
+	}
+	if b, ok := m.chunks.Get().(*[]byte); ok {
+		return (*b)[:0]
+	}
+	return nil
+}
+
+func (m *Memory) putChunk(b []byte) {
+	if cap(b) <= keptBytes {
+		select {
+		case m.keptChunks <- b:
+			return
+		default:
+		}
+	}
+	m.chunks.Put(&b)
 }
 
 // Writer writes one file: its columns in the schema's order, row group by row
@@ -166,7 +226,7 @@ func (f *Writer) Column(k *Chunk) error {
 	if err := f.write(k.bytes); err != nil {
 		return err
 	}
-	f.memory.chunks.Put(&k.bytes)
+	f.memory.putChunk(k.bytes)
 	f.group.Columns = append(f.group.Columns, format.ColumnChunk{MetaData: k.meta})
 	f.group.TotalByteSize += k.meta.TotalUncompressedSize
 	f.group.TotalCompressedSize += k.meta.TotalCompressedSize

@@ -56,11 +56,12 @@ const (
 // errDamaged says that a block is none. Only this program writes blocks.
 var errDamaged = errors.New("a block of rows is damaged")
 
-// decode makes b, which is new, the rows of a payload, in which it lies. Books are those of the leaves so far.
+// decode makes b, whose memory is used again, the rows of a payload, in which it lies. Books are those of the leaves so far.
 func (b *Block) decode(payload []byte, books []*book) error {
 	r := &bytesReader{rest: payload}
 	b.Rows = int(r.uint32())
-	b.leaves = make([]leaf, len(b.schema.leaves))
+	b.starts, b.used, b.featureText = b.starts[:0], 0, 0
+	b.leaves = slices.Grow(b.leaves[:0], len(b.schema.leaves))[:len(b.schema.leaves)]
 	for i := range b.leaves {
 		if err := b.decodeLeaf(i, r, &books[i]); err != nil {
 			return err
@@ -74,6 +75,7 @@ func (b *Block) decode(payload []byte, books []*book) error {
 
 func (b *Block) decodeLeaf(i int, r *bytesReader, of **book) error {
 	l, t := &b.leaves[i], &b.schema.leaves[i]
+	*l = leaf{at: l.at[:0]}
 	flags := r.byte()
 	l.levels = int(r.uint32())
 	if flags&hasDef != 0 {
@@ -109,7 +111,7 @@ func (b *Block) decodeLeaf(i int, r *bytesReader, of **book) error {
 	}
 	n := l.levels
 	if l.def != nil {
-		n, l.at = 0, make([]int32, 0, len(l.def))
+		n, l.at = 0, slices.Grow(l.at, len(l.def))
 		for _, d := range l.def {
 			l.at = append(l.at, int32(n))
 			if d >= t.def {

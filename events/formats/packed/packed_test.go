@@ -226,9 +226,10 @@ func unpack(t *testing.T, seed uint64, data []byte) (lines string, rows, columns
 	}
 	var all strings.Builder
 	var memory []byte
+	var spare *packed.Block
 	var same events.Request
 	for {
-		payload, block, err := p.Next(memory)
+		payload, block, err := p.Next(memory, spare)
 		if errors.Is(err, io.EOF) {
 			return all.String(), rows, columns
 		}
@@ -236,10 +237,11 @@ func unpack(t *testing.T, seed uint64, data []byte) (lines string, rows, columns
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 		if memory = payload; block == nil {
+			spare = nil
 			all.Write(payload)
 			continue
 		}
-		if columnsAgree(t, seed, block) {
+		if spare = block; columnsAgree(t, seed, block) {
 			columns++
 		}
 		for i := range block.Rows {

@@ -196,9 +196,9 @@ func NewReader(r *bufio.Reader) (*Reader, error) {
 }
 
 // Next reads a block into memory, or into other memory if it is too small, and gives what
-// it holds: rows, or lines if they are nil. The error is io.EOF after the last, or the
-// reader's.
-func (r *Reader) Next(memory []byte) (payload []byte, rows *Block, err error) {
+// it holds: rows, or lines if they are nil. The rows are in the memory of spare, of which nothing is used any more,
+// unless it is nil. The error is io.EOF after the last, or the reader's.
+func (r *Reader) Next(memory []byte, spare *Block) (payload []byte, rows *Block, err error) {
 	var head [blockHead]byte
 	if _, err := io.ReadFull(r.from, head[:]); err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
@@ -220,6 +220,10 @@ func (r *Reader) Next(memory []byte) (payload []byte, rows *Block, err error) {
 	if head[blockKind] == blockLines {
 		return payload, nil, nil
 	}
-	b := &Block{schema: r.schema}
+	b := spare
+	if b == nil {
+		b = new(Block)
+	}
+	b.schema = r.schema
 	return payload, b, b.decode(payload, r.books)
 }

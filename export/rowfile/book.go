@@ -54,7 +54,8 @@ func (b *Builder) CodeTexts() {
 		var repeats Repeats
 		for i, ok := next(); ok; i, ok = next() {
 			c := b.finished[i]
-			if t := c.typ.stored(); t.Scalar != ScalarString || t.List || c.book != nil || !repeats.ofColumn(c, b.layout.groupRows) {
+			t := c.typ.stored()
+			if t.Scalar != ScalarString || t.List || c.book != nil || !repeats.ofColumn(c, b.layout.groupRows) {
 				continue
 			}
 			c.book = &book{}

@@ -53,7 +53,8 @@ type comparison struct {
 	made         *colfile.Column // memory of want
 	want         colfile.Column  // of the row group
 	level, value int             // how far it was compared
-	codeOf       []uint32        // per number of the file's dictionary: the code wanted of the same text, plus one; 0: not known
+	// codeOf is, per number of the file's dictionary, the code wanted of the same text, plus one; 0: it is not known.
+	codeOf []uint32
 }
 
 // chunk compares the rows up to end, which are those of a column chunk.

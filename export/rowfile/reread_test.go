@@ -62,7 +62,10 @@ func TestRereadFindsOtherValues(t *testing.T) {
 	text := func(s string) events.Value { return events.Value{Kind: events.ValueString, Str: s} }
 	whole := func(n int64) events.Value { return events.Value{Kind: events.ValueInt, Int: n} }
 	list := func(of ...events.Value) events.Value { return events.Value{Kind: events.ValueList, List: of} }
+	half := events.Value{Kind: events.ValueDouble, Float: 0.5}
 	for name, pair := range map[string][2]events.Value{
+		"int64":   {whole(1), whole(2)}, // declared so
+		"float32": {half, {Kind: events.ValueDouble, Float: 0.25}},
 		"text":    {text("aaaa"), text("aaab")},
 		"lengths": {text("aaaa"), text("aaa")},
 		"whole":   {whole(1), whole(2)},
@@ -84,13 +87,13 @@ func TestRereadFindsOtherValues(t *testing.T) {
 			}
 			written := []map[int]events.Value{{}, {50: null}, {51: null}, {50: other}, {51: other}, {50: other, 51: null}}
 			for i := range written {
-				b := ofValues(t, with(written[i]))
+				b := ofValues(t, name, with(written[i]))
 				if b.Finish(); i%2 == 0 {
 					b.CodeTexts()
 				}
 				_, sum := encode(t, b)
 				for k := range written {
-					data, _ := encode(t, ofValues(t, with(written[k])))
+					data, _ := encode(t, ofValues(t, name, with(written[k])))
 					if err := b.Reread(bytes.NewReader(data), int64(len(data)), &sum); (err == nil) != (i == k) {
 						t.Fatalf("%v was written, %v read: %v", written[i], written[k], err)
 					}
@@ -100,11 +103,15 @@ func TestRereadFindsOtherValues(t *testing.T) {
 	}
 }
 
-// ofValues is a file of rows with these values of one feature.
-func ofValues(t *testing.T, values [100]events.Value) *Builder {
+// ofValues is a file of rows with these values of one feature, which is declared if the name is that of a type.
+func ofValues(t *testing.T, name string, values [100]events.Value) *Builder {
 	t.Helper()
 	in := samples(rand.New(rand.NewPCG(1, 1)), 1)
-	b := newLayout(t, Config{}).NewTable(nil).NewBuilder()
+	var c Config
+	if _, err := ParseType(name); err == nil {
+		c.Features = []Feature{{Name: "f", Type: name}}
+	}
+	b := newLayout(t, c).NewTable(nil).NewBuilder()
 	for _, v := range values {
 		req := in[0].req
 		req.Features = []events.Field{{Name: "f", Value: v}}

@@ -56,7 +56,8 @@ const (
 // errDamaged says that a block is none. Only this program writes blocks.
 var errDamaged = errors.New("a block of rows is damaged")
 
-// decode makes b, whose memory is used again, the rows of a payload, in which it lies. Books are those of the leaves so far.
+// decode makes b, whose memory is used again, the rows of a payload, in which it lies. Books are those of the leaves
+// so far.
 func (b *Block) decode(payload []byte, books []*book) error {
 	r := &bytesReader{rest: payload}
 	b.Rows = int(r.uint32())

@@ -37,7 +37,8 @@ type dictionary struct {
 // Coder makes books of texts. Its memory is used again; it is used by one goroutine.
 type Coder struct{ dict dictionary }
 
-// Code returns a book of texts, the i-th of which is from offsets[i] to offsets[i+1], and appends their codes.
+// Code returns a book of texts, the i-th of which is from offsets[i] to offsets[i+1], and appends their codes, which
+// may be in the memory of the offsets.
 func (k *Coder) Code(text []byte, offsets, codes []uint32) (Book, []uint32) {
 	d := &k.dict
 	d.build(&Column{Text: text, Offsets: offsets}, format.ByteArray)

@@ -41,17 +41,14 @@ type Memory struct {
 	keptChunks   chan []byte
 }
 
-// Bounds of what Keep keeps: more chunks are seldom on their way at once, and hardly larger ones.
-const (
-	keptEncoders = 4
-	keptChunks   = 8
-	keptBytes    = 1 << 20 // of a chunk
-)
+// keptBytes bounds a chunk whose memory Keep keeps: few are larger.
+const keptBytes = 512 << 10
 
-// Keep says that files follow one another without a pause: some of the memory is not left to the garbage collector,
-// which otherwise takes it several times a file. It is called before the first file.
-func (m *Memory) Keep() {
-	m.keptEncoders, m.keptChunks = make(chan *Encoder, keptEncoders), make(chan []byte, keptChunks)
+// Keep says that files follow one another without a pause, and that so many columns are encoded at once: their memory
+// is not left to the garbage collector, which otherwise takes it several times a file. It is called before the first
+// file.
+func (m *Memory) Keep(columns int) {
+	m.keptEncoders, m.keptChunks = make(chan *Encoder, columns), make(chan []byte, 2*columns)
 }
 
 func (m *Memory) takeEncoder() *Encoder {

@@ -59,8 +59,8 @@ func (b *Builder) CodeTexts() {
 				continue
 			}
 			c.book = &book{}
-			c.book.Book, c.codes = coder.Code(c.text, c.offsets, c.codes[:0])
-			c.text, c.offsets = c.text[:0], c.offsets[:0]
+			c.book.Book, c.codes = coder.Code(c.text, c.offsets, c.offsets[:0])
+			c.text, c.offsets = c.text[:0], nil
 		}
 	})
 	workers.wait()
@@ -128,11 +128,12 @@ func (c *column) encode() bool {
 		return false
 	}
 	b := newBook()
-	c.codes = c.codes[:0]
-	for i := range c.texts() {
-		c.codes = append(c.codes, b.number(string(c.textAt(i))))
+	codes := make([]uint32, c.texts())
+	for i := range codes {
+		codes[i] = b.number(string(c.textAt(i)))
 	}
-	c.book, c.text, c.offsets = b, c.text[:0], c.offsets[:0]
+	c.codes = append(c.offsets[:0], codes...)
+	c.book, c.text, c.offsets = b, c.text[:0], nil
 	return true
 }
 
@@ -145,10 +146,13 @@ func (c *column) bound() {
 
 // decode gives a column with a book its texts.
 func (c *column) decode() {
-	text, offsets := c.text[:0], append(grown(c, c.offsets[:0], len(c.codes)+1), 0)
-	for _, code := range c.codes {
+	text := c.text[:0]
+	offsets := append(grown(c, c.codes, 1), 0) // the last is the end
+	start := uint32(0)
+	for i, code := range c.codes {
 		text = append(text, c.book.TextAt(code)...)
-		offsets = append(offsets, uint32(len(text)))
+		offsets[i], start = start, uint32(len(text))
 	}
-	c.text, c.offsets, c.book, c.codes = text, offsets, nil, c.codes[:0]
+	offsets[len(c.codes)] = start
+	c.text, c.offsets, c.book, c.codes = text, offsets, nil, nil
 }

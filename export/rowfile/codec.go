@@ -1,8 +1,6 @@
 package rowfile
 
 import (
-	"runtime"
-
 	kpzstd "github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go/compress"
 	"github.com/parquet-go/parquet-go/compress/zstd"
@@ -22,7 +20,7 @@ func newCodec(dense bool) (compress.Codec, error) {
 	}
 	encoder, err := kpzstd.NewWriter(nil, kpzstd.WithEncoderLevel(kpzstd.SpeedFastest), kpzstd.WithZeroFrames(true),
 		kpzstd.WithEncoderCRC(false), kpzstd.WithAllLitEntropyCompression(true), kpzstd.WithWindowSize(window),
-		kpzstd.WithEncoderConcurrency(min(runtime.GOMAXPROCS(0), maxWorkers)))
+		kpzstd.WithEncoderConcurrency(workersAtOnce()))
 	return &denseCodec{Codec: fast, encoder: encoder}, err
 }
 

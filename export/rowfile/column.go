@@ -50,7 +50,7 @@ type buffers struct {
 	text    []byte             // String and JSON
 	offsets []uint32           // where each text starts and the last ends; empty: there is none
 	lens    []uint32           // how many elements each list has
-	// book, if not nil, has the texts instead, each once, and codes are their numbers there.
+	// book, if not nil, has the texts instead, each once, and codes are their numbers there, in the memory of offsets.
 	book  *book
 	codes []uint32
 	spare []events.ValueKind // for tags
@@ -61,8 +61,10 @@ func (b *buffers) emptied() buffers {
 	if b.tags != nil {
 		b.spare = b.tags
 	}
-	return buffers{nums: b.nums[:0], text: b.text[:0], offsets: b.offsets[:0], lens: b.lens[:0], spare: b.spare[:0],
-		codes: b.codes[:0]}
+	if b.book != nil {
+		b.offsets = b.codes
+	}
+	return buffers{nums: b.nums[:0], text: b.text[:0], offsets: b.offsets[:0], lens: b.lens[:0], spare: b.spare[:0]}
 }
 
 // kinds is a set of value kinds.

@@ -82,7 +82,7 @@ func NewLayout(c Config) (*Layout, error) {
 		mode: c.Mode, labelled: map[string]bool{}, typed: map[string]bool{},
 		groupRows: rowGroupRows, maxFeatures: MaxFeatures}
 	if c.Many {
-		l.encoding.Keep()
+		l.encoding.Keep(workersAtOnce())
 		l.kept = make(chan memory, 2)
 	}
 	var err error

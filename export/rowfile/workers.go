@@ -18,11 +18,14 @@ type workers struct {
 // rest of the joiner has use for some.
 const maxWorkers = 4
 
+// workersAtOnce is how many there are.
+func workersAtOnce() int { return min(runtime.GOMAXPROCS(0), maxWorkers) }
+
 func newWorkers(columns int) *workers { return &workers{columns: int64(columns)} }
 
 // start starts the goroutines, which work until next has no column left.
 func (w *workers) start(work func(next func() (int, bool))) {
-	for range min(runtime.GOMAXPROCS(0), maxWorkers) {
+	for range workersAtOnce() {
 		w.running.Go(func() { work(w.next) })
 	}
 }

@@ -25,6 +25,9 @@ type CompareOptions struct {
 	Labels []string
 	// Requests stamped From..To are compared, To excluded, both to the microsecond.
 	From, To events.Time
+	// Through is the last commit of this output whose rows are compared: its joiner may
+	// write more meanwhile. 0 is without end.
+	Through uint64
 	// RulesHash leaves out rows of commits that another configuration decided;
 	// empty compares all.
 	RulesHash string
@@ -87,6 +90,8 @@ func (a *Archive) Compare(ctx context.Context, other *Archive, opts CompareOptio
 	}
 	passes := uint64(rows/passRows) + 1
 	bad := map[[2]uint64]string{}
+	all := opts // Through numbers the commits of this output
+	all.Through = 0
 	lacks, err := a.decidedSince(ctx, &opts)
 	if err != nil {
 		return out, err
@@ -96,13 +101,13 @@ func (a *Archive) Compare(ctx context.Context, other *Archive, opts CompareOptio
 		if err != nil {
 			return out, err
 		}
-		theirs, err := other.latest(ctx, &opts, pass, passes, "")
+		theirs, err := other.latest(ctx, &all, pass, passes, "")
 		if err != nil {
 			return out, err
 		}
 		out.merge(mine, theirs, &opts, lacks, bad)
 	}
-	return out, out.name(ctx, []*Archive{a, other}, &opts, bad)
+	return out, out.name(ctx, []side{{a, &opts}, {other, &all}}, bad)
 }
 
 // latest reads the newest revisions of one pass's rows, in order of their keys and
@@ -182,7 +187,7 @@ func (a *Archive) eachRow(ctx context.Context, opts *CompareOptions,
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if f.MaxRequestTS < from || f.MinRequestTS >= to {
+		if f.MaxRequestTS < from || f.MinRequestTS >= to || opts.Through > 0 && f.FirstCommit > opts.Through {
 			continue
 		}
 		err := a.read(&f, func(r io.ReaderAt, size int64) error {
@@ -281,15 +286,21 @@ func (o *CompareOptions) order(mine, theirs *latestRow) int {
 	return order
 }
 
+// side is an output that is compared, and what of it.
+type side struct {
+	output *Archive
+	opts   *CompareOptions
+}
+
 // name looks up the rows that are told of.
-func (c *Comparison) name(ctx context.Context, sides []*Archive, opts *CompareOptions, bad map[[2]uint64]string) error {
+func (c *Comparison) name(ctx context.Context, sides []side, bad map[[2]uint64]string) error {
 	if len(bad) == 0 {
 		return nil
 	}
 	type told struct{ text [2]string }
 	rows, order := map[[2]uint64]*told{}, [][2]uint64{}
 	for i, side := range sides {
-		err := side.eachRow(ctx, opts, func(_ *tablelog.File, s *rowfile.Stored) {
+		err := side.output.eachRow(ctx, side.opts, func(_ *tablelog.File, s *rowfile.Stored) {
 			key := keyOf(&s.Key).row
 			if bad[key] == "" {
 				return
@@ -299,7 +310,7 @@ func (c *Comparison) name(ctx context.Context, sides []*Archive, opts *CompareOp
 				order = append(order, key)
 			}
 			rows[key].text[i] = fmt.Sprintf("request %q, item %q, revision %d, %s: %s", s.RequestID, s.ItemID, s.Revision,
-				s.Reason, shown(opts.Labels, s.Labels))
+				s.Reason, shown(side.opts.Labels, s.Labels))
 		})
 		if err != nil {
 			return err

@@ -423,6 +423,55 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// What a joiner commits while its output is compared is not of the log that was read.
+func TestCompareWhatIsCommittedMeanwhile(t *testing.T) {
+	written := func(commits uint64) *Archive {
+		mem := vfs.NewMem()
+		out := open(t, options(mem))
+		for n := range commits {
+			s, err := out.Stage(n + 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req, row := testRow(1, 2)
+			row.Revision, row.Cells[0].Value = uint32(n), float64(n)
+			if err := s.Row(req, row); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Commit(t.Context(), testCut(n+1, "nonce")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := out.Close(); err != nil {
+			t.Fatal(err)
+		}
+		a, err := OpenArchive(placeOf(mem), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	for what, c := range map[string]struct {
+		through uint64
+		want    Comparison
+	}{
+		"all commits":      {0, Comparison{Compared: 1, Differ: 1}},
+		"up to the first":  {1, Comparison{Compared: 1}},
+		"up to the second": {2, Comparison{Compared: 1, Differ: 1}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			got, err := written(2).Compare(t.Context(), written(1), CompareOptions{
+				Labels: []string{"clicked"}, From: events.MinTime, To: events.MaxTime, Through: c.through})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Examples = nil; !reflect.DeepEqual(got, c.want) {
+				t.Errorf("%+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
 func boolTo(b bool) float64 {
 	if b {
 		return 1

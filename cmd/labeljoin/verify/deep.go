@@ -77,7 +77,8 @@ func (d *deep) verify(ctx context.Context) (*deepReport, error) {
 	d.boundGone(last.Cut.Progress.Gaps)
 	v := &deepReport{From: from.String(), To: to.String()}
 	v.Comparison, err = d.archive.Compare(ctx, replayed, export.CompareOptions{
-		Labels: names, From: from, To: to.Microsecond(), RulesHash: d.cfg.Fingerprint(), Former: d.former,
+		Labels: names, From: from, To: to.Microsecond(), Through: last.Cut.Number,
+		RulesHash: d.cfg.Fingerprint(), Former: d.former,
 		Reach: d.cfg.Longest() + d.cfg.Retention(), Excuse: d.excuse,
 	})
 	for i := range d.gone {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/big"
 	"os"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -214,5 +215,19 @@ func avroLeaf(dst []byte, schema avro.Schema, v any) []byte {
 		}
 		return append(dst, v.FloatString(scale)...)
 	}
+	if r := reflect.ValueOf(v); r.Kind() == reflect.Array && r.Type().Elem().Kind() == reflect.Uint8 {
+		return appendFixed(dst, schema, r)
+	}
 	return formats.AppendText(dst, fmt.Sprint(v))
+}
+
+// appendFixed appends bytes of a fixed length, which the library gives as an array. It
+// does not know that they may be a UUID.
+func appendFixed(dst []byte, schema avro.Schema, array reflect.Value) []byte {
+	data := make([]byte, array.Len())
+	reflect.Copy(reflect.ValueOf(data), array)
+	if s, ok := schema.(*avro.FixedSchema); ok && s.Prop("logicalType") == "uuid" {
+		return formats.AppendText(dst, uuidText(data))
+	}
+	return appendBytes(dst, data, false)
 }

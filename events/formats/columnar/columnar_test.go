@@ -191,6 +191,40 @@ func TestAvro(t *testing.T) {
 	}
 }
 
+// Bytes of a fixed length are what bytes are: a text, base64 if they are none, and a UUID
+// where the schema says so.
+func TestAvroFixed(t *testing.T) {
+	const fixed = `{"type":"fixed","name":"f","size":16}`
+	id := [16]byte([]byte("0123456789abcdef"))
+	for name, c := range map[string]struct {
+		schema string
+		value  any
+		want   string
+	}{
+		"a text":     {fixed, id, `"0123456789abcdef"`},
+		"no text":    {fixed, [16]byte{0xff}, `"/wAAAAAAAAAAAAAAAAAAAA=="`},
+		"in a union": {`["null",` + fixed + `,"long"]`, map[string]any{"f": id}, `"0123456789abcdef"`},
+		"a UUID": {`{"type":"fixed","name":"f","size":16,"logicalType":"uuid"}`, id,
+			`"30313233-3435-3637-3839-616263646566"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			e, err := ocf.NewEncoder(`{"type":"record","name":"request","fields":[{"name":"request_id","type":`+c.schema+`}]}`, &b,
+				ocf.WithSchemaMarshaler(ocf.FullSchemaMarshaler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(e.Encode(map[string]any{"request_id": c.value}), e.Close()); err != nil {
+				t.Fatal(err)
+			}
+			want := `{"request_id":` + c.want + "}\n"
+			if got, err := lines(t, b.Bytes()); err != nil || got != want {
+				t.Errorf("%v, got %s, want %s", err, got, want)
+			}
+		})
+	}
+}
+
 // TestTruncated: of a file that is not complete, the end is missed.
 func TestTruncated(t *testing.T) {
 	for name, whole := range map[string][]byte{"Parquet": parquetFile(t), "Avro": avroFile(t, 50)} {

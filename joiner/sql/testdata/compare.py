@@ -101,7 +101,7 @@ def judge(engine, case, reader):
     except Exception as e:  # what engines raise has no common type
         if case.get("error") and case["error"] in str(e):
             return ""
-        return "the query failed: " + str(e)[:2000]
+        return "the query failed: " + str(e)[:2000] + "".join("\n" + line for line in str(e).splitlines() if "Caused by" in line)
     if case.get("write"):
         with open(case["write"], "w", encoding="utf-8") as out:
             out.writelines(json.dumps(["" if v is None else v for v in row]) + "\n" for row in rows)

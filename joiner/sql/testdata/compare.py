@@ -69,6 +69,8 @@ class Spark:
             # for 48 MB of code, which queries fill, and then nothing is compiled any more.
             .config("spark.driver.extraJavaOptions",
                     "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC")
+            # Plans of long queries are kept, and fill the usual gigabyte.
+            .config("spark.driver.memory", "3g")
             .config("spark.sql.warehouse.dir", self.warehouse.name)  # else it is made where the program runs
             .config("spark.sql.session.timeZone", "UTC")
             # The logs are small: what prepares for large ones takes longer than the join.

@@ -26,7 +26,8 @@ type CompareOptions struct {
 	// Requests stamped From..To are compared, To excluded, both to the microsecond.
 	From, To events.Time
 	// Through is the last commit of this output whose rows are compared: its joiner may
-	// write more meanwhile. 0 is without end.
+	// write more meanwhile. 0 is without end. A file that was merged of earlier and of later
+	// commits is compared whole.
 	Through uint64
 	// RulesHash leaves out rows of commits that another configuration decided;
 	// empty compares all.

@@ -330,6 +330,19 @@ func remove(t *testing.T, mem *vfs.MemFS, name string) {
 	}
 }
 
+// closed is an output as others read it, once it is closed.
+func closed(t *testing.T, out *Output, mem *vfs.MemFS) *Archive {
+	t.Helper()
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a, err := OpenArchive(placeOf(mem), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
 // TestCompare holds an output against others of the same events, which differ in
 // one thing each.
 func TestCompare(t *testing.T) {
@@ -366,14 +379,7 @@ func TestCompare(t *testing.T) {
 		if _, err := s.Commit(context.Background(), cut); err != nil {
 			t.Fatal(err)
 		}
-		if err := out.Close(); err != nil {
-			t.Fatal(err)
-		}
-		a, err := OpenArchive(placeOf(mem), 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return a
+		return closed(t, out, mem)
 	}
 	same := func(*events.Request, *joiner.Row) bool { return true }
 	log := output("", same)
@@ -442,14 +448,7 @@ func TestCompareWhatIsCommittedMeanwhile(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := out.Close(); err != nil {
-			t.Fatal(err)
-		}
-		a, err := OpenArchive(placeOf(mem), 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return a
+		return closed(t, out, mem)
 	}
 	for what, c := range map[string]struct {
 		through uint64

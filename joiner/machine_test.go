@@ -145,6 +145,37 @@ func TestCorrectionDecodesOnce(t *testing.T) {
 	}
 }
 
+// BenchmarkLateOutcome is a late outcome of a closed request that has 8,000: all of them are folded again.
+func BenchmarkLateOutcome(b *testing.B) {
+	const outcomes, late = 8000, 500
+	rules := &joiner.Rules{Labels: []joiner.Label{clicks(time.Minute, joiner.AggCount)}, Corrections: time.Hour}
+	m := machine(rules)
+	var x *joiner.Entry
+	seq := uint64(0)
+	step := func(now joiner.Now) {
+		seq++
+		ev := oneOfMany(m, 1+seq, int(seq), `"type":"click"`)
+		if fx, err := m.Step(x, ev, now); err != nil || fx.Reject != nil {
+			b.Fatal(err, fx.Reject)
+		}
+	}
+	open, shut := rules.At(t0, events.MinTime), rules.At(t0.Add(2*time.Minute), events.MinTime)
+	for n := 0; b.Loop(); n++ {
+		if n%late == 0 {
+			b.StopTimer()
+			x, seq = &joiner.Entry{Key: joiner.RequestKey{ID: "r"}}, 0
+			if _, err := m.Step(x, requestEvent(1, t0, ""), open); err != nil {
+				b.Fatal(err)
+			}
+			for range outcomes {
+				step(open)
+			}
+			b.StartTimer()
+		}
+		step(shut)
+	}
+}
+
 // TestLateEventsCountFromTheClose: how many late events a request takes in does not depend on
 // whether a commit was cut, and wrote rows of a stage, before its pieces came.
 func TestLateEventsCountFromTheClose(t *testing.T) {

@@ -152,7 +152,7 @@ var importRules = []importRule{
 	room("commandline", "terminal"),
 	room("diskspace"),
 	room("place", "terminal"),
-	room("exports", "version", "place"),
+	room("exports", "terminal", "version", "place"),
 	room("alarms", "place"),
 	room("monitor", "terminal", "diskspace", "version", "exports", "alarms", "place"),
 	room("partition", "terminal", "version", "diskspace", "exports", "alarms", "monitor", "place"),

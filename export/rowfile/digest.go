@@ -42,8 +42,6 @@ const digestBytes = 8 << 10
 // add adds values with their levels.
 func (d *digest) add(c *colfile.Column) {
 	switch {
-	case d.scalar == ScalarString && c.Book != nil:
-		d.addCodes(c)
 	case d.scalar == ScalarString:
 		d.addTexts(c)
 	case d.scalar == ScalarBool:
@@ -128,7 +126,7 @@ const textHead = 6
 // addTexts adds texts, each of which is its length and its bytes after its
 // levels.
 func (d *digest) addTexts(c *colfile.Column) {
-	if c.Rep == nil && c.Def == nil {
+	if c.Rep == nil && c.Def == nil && c.Book == nil {
 		d.addWholeTexts(c)
 		return
 	}
@@ -146,7 +144,7 @@ func (d *digest) addTexts(c *colfile.Column) {
 		if def != d.most {
 			continue
 		}
-		text := c.Text[c.Offsets[value]:c.Offsets[value+1]]
+		text := textOf(c, value)
 		value++
 		binary.LittleEndian.PutUint32(b[2:], uint32(len(text)))
 		at += 4
@@ -161,34 +159,12 @@ func (d *digest) addTexts(c *colfile.Column) {
 	d.flush(at)
 }
 
-// addCodes is addTexts of texts that are numbers of a book, none of them in a list.
-func (d *digest) addCodes(c *colfile.Column) {
-	at, value := 0, 0
-	for i := range c.Levels {
-		if at > digestBytes-textHead {
-			d.flush(at)
-			at = 0
-		}
-		_, def := d.levels(c, i)
-		b := d.scratch[at : at+textHead : at+textHead]
-		b[0], b[1] = 0, def
-		at += 2
-		if def != d.most {
-			continue
-		}
-		text := c.Book.TextAt(c.Codes[value])
-		value++
-		binary.LittleEndian.PutUint32(b[2:], uint32(len(text)))
-		at += 4
-		if len(text) <= digestBytes-at {
-			at += copy(d.scratch[at:], text)
-			continue
-		}
-		d.flush(at)
-		at = 0
-		_, _ = d.hash.Write(text) // never fails
+// textOf is a text of a column, which may have it in its book.
+func textOf(c *colfile.Column, i int) []byte {
+	if c.Book != nil {
+		return c.Book.TextAt(c.Codes[i])
 	}
-	d.flush(at)
+	return c.Text[c.Offsets[i]:c.Offsets[i+1]]
 }
 
 // addWholeTexts is addTexts where none is null or in a list.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
@@ -264,10 +265,7 @@ func (d *Daily) export(ctx context.Context, archive *export.Archive, table *expo
 
 // String says it in words.
 func (s *Status) String() string {
-	text := fmt.Sprintf("%d days since the start", s.Exported)
-	if s.Exported == 1 {
-		text = "1 day since the start"
-	}
+	text := terminal.Count(s.Exported, "day") + " since the start"
 	if s.Last != "" {
 		text += ", the last " + s.Last
 	}

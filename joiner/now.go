@@ -71,17 +71,21 @@ func (r *Rules) OfRequest(keys []RequestKey, ts events.Time) int {
 }
 
 // OfOutcome finds the request that an outcome stamped ts belongs to: the youngest
-// that is stamped at most ClockSkew after it, however far before, or else, if all are
-// younger, the oldest, if the outcome is within its reach. It is -1 if there is none.
+// that is stamped at most ClockSkew after it, or else, if all are younger, the oldest, if
+// the outcome is within its reach. An outcome that is too late to be within the reach of
+// the request before it is of the next one, if it is within the reach of that. So it does
+// not matter whether the one before is forgotten. It is -1 if there is none.
 func (r *Rules) OfOutcome(keys []RequestKey, ts events.Time) int {
 	latest := ts.Add(r.ClockSkew)
-	best := -1
+	best, far := -1, false
 	for i := range keys {
-		if from, _ := r.Reach(keys[i].TS); ts < from {
+		from, to := r.Reach(keys[i].TS)
+		if ts < from {
 			continue
 		}
-		if best < 0 || closer(keys[best].TS, keys[i].TS, latest) {
-			best = i
+		beyond := latest > to
+		if best < 0 || far && !beyond || far == beyond && closer(keys[best].TS, keys[i].TS, latest) {
+			best, far = i, beyond
 		}
 	}
 	return best

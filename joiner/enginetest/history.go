@@ -324,8 +324,18 @@ func (g *generator) request(i int) {
 	}
 	for range uses {
 		g.use(id, ts)
-		ts = ts.Add(2*Reach(&g.h.Rules) + g.within(2*Reach(&g.h.Rules)))
+		ts = ts.Add(g.apart())
 	}
+}
+
+// apart picks how far apart two uses of an id are. Where events come too late, one of the older use
+// must not be within reach of the younger one.
+func (g *generator) apart() time.Duration {
+	reach := Reach(&g.h.Rules)
+	if !g.shape.Timely || g.IntN(2) == 0 {
+		return 2*reach + g.within(2*reach)
+	}
+	return reach + one(g, 1, 2, g.within(reach))
 }
 
 // use adds one request of an id.
@@ -350,7 +360,7 @@ func (g *generator) use(id string, ts events.Time) {
 }
 
 func (g *generator) outcome(id string, j int, request events.Time) {
-	ts := g.after(request)
+	ts := g.near(request)
 	name := one(g, "", fmt.Sprint("o", j), fmt.Sprint("o", j))
 	g.add(events.KindOutcome, ts, g.outcomeJSON(id, name, ts))
 	if g.shape.Clean || name == "" || !g.chance(20) {
@@ -359,10 +369,10 @@ func (g *generator) outcome(id string, j int, request events.Time) {
 	}
 	other := ts.Add(one[time.Duration](g, 0, 1, -1, g.within(10*time.Second)))
 	if g.chance(30) {
-		other = g.after(request)
+		other = g.near(request)
 	}
-	if g.shape.Again {
-		other = max(other, request.Add(-g.h.Rules.ClockSkew))
+	if g.shape.Again { // what is of no use is counted by whether the use before is known still
+		other = max(other, request.Add(-Reach(&g.h.Rules)))
 	}
 	// In late histories copies must not be so far apart that the one is forgotten
 	// before the other comes.
@@ -389,14 +399,13 @@ func (g *generator) edit(id, name string, ts, request events.Time) {
 	}
 }
 
-// after picks when an outcome of a request is stamped. Where ids are used again, what
-// is stamped before a request is of an earlier one, which need not be known any more.
-func (g *generator) after(request events.Time) events.Time {
-	ts := request.Add(g.delay())
-	if g.shape.Again {
-		ts = max(ts, request.Add(-g.h.Rules.ClockSkew))
+// near picks when an outcome of a request is stamped. Where ids are used again, it may be as long
+// before the request as it can be of it: the use before need not be known any more.
+func (g *generator) near(request events.Time) events.Time {
+	if reach := Reach(&g.h.Rules); g.shape.Again && g.named.IntN(6) == 0 {
+		return request.Add(-one(g, reach, reach-1, g.within(reach)))
 	}
-	return ts
+	return request.Add(g.delay())
 }
 
 // delay picks how long after its request an outcome is stamped: mostly at an

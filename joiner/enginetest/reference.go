@@ -157,9 +157,10 @@ func (r *Reference) uses(all []request) [][]request {
 }
 
 // share gives each use of an id its outcomes: those stamped from when it began,
-// the skew before it included, until the next one began; what is stamped before
-// the first is the first one's, unless it is further away than a request is
-// remembered: then it has none.
+// the skew before it included, until the next one began. What is further after it
+// than a request is remembered, and no further before the next one, is of the next one.
+// What is stamped before the first is the first one's, unless it is further away than
+// that: then it has none.
 func (r *Reference) share(uses [][]request, all []events.Outcome) (shares [][]events.Outcome,
 	orphans []events.Outcome) {
 	shares = make([][]events.Outcome, len(uses))
@@ -173,6 +174,11 @@ func (r *Reference) share(uses [][]request, all []events.Outcome) (shares [][]ev
 			if uses[i][0].TS <= o.TS.Add(r.Rules.ClockSkew) {
 				at = i
 			}
+		}
+		reach := Reach(&r.Rules)
+		if next := at + 1; next < len(uses) && o.TS.Add(r.Rules.ClockSkew).Sub(uses[at][0].TS) > reach &&
+			uses[next][0].TS.Sub(o.TS) <= reach {
+			at = next
 		}
 		shares[at] = append(shares[at], o)
 	}

@@ -60,7 +60,14 @@ func TestBounds(t *testing.T) {
 			"request c 100", "request c 141", "request c 181", "request c 182", "outcome c 183 1 o1",
 			"request d 100", "outcome d 60 1 o1", "outcome d 105 1 o1", // the copy before is within reach, and counts
 			"request e 100", "outcome e 59 1 o1", "outcome e 105 1 o1", // beyond it, it is none
-			"request f 100", "request f 200", "outcome f 150 1 o1", "outcome f 205 1 o1"),
+			"request f 100", "request f 200", "outcome f 150 1 o1", "outcome f 205 1 o1",
+			// Between two uses: of the older within its reach, else of the younger within its reach, else of the older.
+			"request g 100", "request g 200", "outcome g 160 1 o1", "outcome g 205 1 o1",
+			"request h 100", "request h 200", "outcome h 159 1 o1", "outcome h 205 1 o1",
+			"request i 100", "request i 170", "outcome i 140 1 o1", "outcome i 175 1 o1",
+			"request j 100", "request j 170", "outcome j 141 1 o1", "outcome j 175 1 o1",
+			"request k 100", "request k 170", "request k 300", "outcome k 141 1 o1", "outcome k 175 1 o1",
+			"outcome k 270 1 o2", "outcome k 305 1 o2"),
 		logOf(t, "sums", define(joiner.AggSum, 100),
 			"request a 0", "outcome a 1 0.1 o3", "outcome a 2 1e16 o2", "outcome a 3 -1e16 o1", "outcome a 4 0.3 o0",
 			"request b 0", "outcome b 4 0.1 o3", "outcome b 3 1e16 o2", "outcome b 2 -1e16 o1", "outcome b 1 0.3 o0",

@@ -23,16 +23,17 @@ type Gaps struct{ bucket bucket.Bucket }
 func OpenGaps(b bucket.Bucket) *Gaps { return &Gaps{bucket: b} }
 
 // Declare writes a declaration, durably, and returns its number. Two processes
-// that declare at once get two numbers.
-func (g *Gaps) Declare(d events.Gap) (uint64, error) {
+// that declare at once get two numbers. taken are the gaps of the newest commit: a joiner
+// knows a gap by its number, and the declarations of those may be gone.
+func (g *Gaps) Declare(d events.Gap, taken []events.Gap) (uint64, error) {
 	for {
 		known, err := g.List() // the newest is in it: what takes it back is newer
 		if err != nil {
 			return 0, err
 		}
 		d.ID, d.Since = 1, events.MinTime
-		if len(known) > 0 {
-			d.ID = known[len(known)-1].ID + 1
+		for _, k := range slices.Concat(known, taken) {
+			d.ID = max(d.ID, k.ID+1)
 		}
 		data, err := tablelog.EncodeGap(&d)
 		if err != nil {

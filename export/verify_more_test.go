@@ -28,7 +28,7 @@ func withGaps(t *testing.T) *vfs.MemFS {
 	declare := func(note string, log *events.LogGap) {
 		d := events.Gap{From: at, To: at.Add(time.Hour), Note: note, Log: log}
 		d.Kinds[events.KindOutcome] = true
-		if _, err := g.Declare(d); err != nil {
+		if _, err := g.Declare(d, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

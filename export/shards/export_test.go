@@ -180,7 +180,7 @@ func TestGapThatNoCommitHas(t *testing.T) {
 			writeOutput(t, fsys, [][]testRow{rows}, 100, events.MaxTime-1, c.taken)
 			gaps := export.OpenGaps(bucket.NewDir(fsys, outputDir))
 			for _, g := range c.declared {
-				if _, err := gaps.Declare(g); err != nil {
+				if _, err := gaps.Declare(g, nil); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -319,14 +319,14 @@ func TestGapIsTakenBack(t *testing.T) {
 	noon := midnight.Add(-12 * time.Hour)
 	gap := events.Gap{From: noon, To: noon.Add(time.Hour)}
 	gap.Kinds[events.KindOutcome] = true
-	id, err := export.OpenGaps(at).Declare(gap)
+	id, err := export.OpenGaps(at).Declare(gap, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s := l.goesTo(midnight, written{id: "a", ts: noon}); s.Pending != firstDay || s.Last != "" {
 		t.Fatalf("with the gap it is %+v, want that %s waits", s, firstDay)
 	}
-	if _, err := export.OpenGaps(at).Declare(events.Gap{Removes: id}); err != nil {
+	if _, err := export.OpenGaps(at).Declare(events.Gap{Removes: id}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if s := l.look(); s.Last != firstDay {

@@ -2,6 +2,7 @@
 package gap
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,17 @@ func Declare(ctx context.Context, cfg *config.Config, gap events.Gap) (uint64, e
 		return 0, &terminal.UsageError{Err: fmt.Errorf("there is no output at %s yet, so nothing can be missing from it: %w",
 			rows, err)}
 	}
-	return export.OpenGaps(rows).Declare(gap)
+	archive, err := export.OpenArchive(rows, partition.Default)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, err
+	}
+	var last export.Commit
+	if archive != nil {
+		if last, _, err = archive.Last(); err != nil {
+			return 0, err
+		}
+	}
+	return export.OpenGaps(rows).Declare(gap, last.Cut.Progress.Gaps)
 }
 
 // What says in words which events a gap is about.
@@ -56,7 +67,7 @@ type listedGap struct {
 	Note    string `json:"note,omitempty"`
 }
 
-// List lists what was declared, and since when it counts.
+// List lists what was declared, or is in force though its declaration is gone, and since when it counts.
 func List(ctx context.Context, cfg *config.Config) ([]listedGap, error) {
 	rows, err := place.Of(ctx, cfg, cfg.Output.Dir)
 	if err != nil {
@@ -76,12 +87,13 @@ func List(ctx context.Context, cfg *config.Config) ([]listedGap, error) {
 	if err != nil {
 		return nil, err
 	}
-	declared, err := export.OpenGaps(rows).List()
+	gaps, err := archive.Gaps()
 	if err != nil {
 		return nil, err
 	}
+	slices.SortFunc(gaps, func(a, b events.Gap) int { return cmp.Compare(a.ID, b.ID) })
 	var out []listedGap
-	for _, g := range declared {
+	for _, g := range gaps {
 		l := listedGap{ID: g.ID, From: g.From.String(), To: g.To.String(), What: What(g), Note: g.Note, InForce: "not yet"}
 		if g.Removes != 0 {
 			l.What = fmt.Sprintf("gap %d was taken back", g.Removes) // and is not in the list

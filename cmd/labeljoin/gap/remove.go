@@ -43,21 +43,21 @@ func Remove(ctx context.Context, cfg *config.Config, id uint64, note string, out
 	if err != nil {
 		return err
 	}
-	gaps := export.OpenGaps(rows)
-	declared, err := gaps.List()
+	gaps, err := archive.Gaps()
 	if err != nil {
 		return err
 	}
-	at := slices.IndexFunc(declared, func(g events.Gap) bool { return g.ID == id && g.Removes == 0 })
+	at := slices.IndexFunc(gaps, func(g events.Gap) bool { return g.ID == id && g.Removes == 0 })
 	if at < 0 {
 		return &terminal.UsageError{Err: fmt.Errorf("no gap %d is declared, or it was taken back: labeljoin gap list has those there are", id)}
 	}
 	taken := slices.ContainsFunc(last.Cut.Progress.Gaps, func(g events.Gap) bool { return g.ID == id })
-	g := &declared[at]
+	g := &gaps[at]
 	if taken && g.Log != nil {
 		return &terminal.UsageError{Err: fmt.Errorf("gap %d stands for messages of stream %q that are gone, and reading has gone on behind them: without it, their absence would be taken for a no", id, g.Log.Input)}
 	}
-	if _, err := gaps.Declare(events.Gap{From: g.From, To: g.To, Removes: id, Note: note}); err != nil {
+	back := events.Gap{From: g.From, To: g.To, Removes: id, Note: note}
+	if _, err := export.OpenGaps(rows).Declare(back, last.Cut.Progress.Gaps); err != nil {
 		return err
 	}
 	w := &terminal.LineWriter{To: out}

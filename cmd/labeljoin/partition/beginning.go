@@ -42,7 +42,7 @@ func (s *Service) declareLost(l *jetstream.Log) error {
 	if slices.ContainsFunc(declared, func(d events.Gap) bool { return d.From == gap.From && d.Note == gap.Note }) {
 		return nil // a first start did that, and was killed
 	}
-	id, err := export.OpenGaps(s.rows).Declare(gap)
+	id, err := export.OpenGaps(s.rows).Declare(gap, s.Partition.Output.Gaps())
 	if err != nil {
 		return err
 	}

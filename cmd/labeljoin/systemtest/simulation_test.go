@@ -349,7 +349,7 @@ func (s *simulation) declare(g events.Gap) error {
 	if err := s.fs.MkdirAll(crashOutput, 0o755); err != nil {
 		return err
 	}
-	_, err := export.OpenGaps(bucket.NewDir(s.fs, crashOutput)).Declare(g)
+	_, err := export.OpenGaps(bucket.NewDir(s.fs, crashOutput)).Declare(g, nil)
 	if err == nil {
 		s.gaps = append(s.gaps, g)
 	}

@@ -415,6 +415,10 @@ func testGapTakenBack(t *testing.T, b *rig) {
 	sound("nothing has changed", known)
 	w.do(append(stretch, "--note", "a mistake")...)
 	sound("the gap is taken in", map[string]string{"a1": "1 closed", "a2": "<null> gap", "b1": "1 closed", "b2": "<null> gap"})
+	w.remove("labeled/_gaps") // the gap stays in force, is listed, and its number is not given again
+	if out := w.do("gap", "list"); !strings.Contains(out, "outcomes missing") || !strings.Contains(out, "for requests since") {
+		t.Errorf("a gap whose declaration is gone is not listed: %s", out)
+	}
 	w.do("gap", "remove", "1", "--note", "it was one")
 	sound("the gap is taken back", map[string]string{"a1": "1 closed", "a2": "0 corrected", "b1": "1 closed", "b2": "0 corrected"})
 	if out, code := w.output("gap", "remove", "1", "--config", w.config); code != terminal.ExitUsage {

@@ -24,6 +24,11 @@ func TestAgain(t *testing.T) {
 	onTime(t, enginetest.Shape{Timely: true, Again: true})
 }
 
+// TestAgainNear is TestAgain with uses that are just out of reach of each other.
+func TestAgainNear(t *testing.T) {
+	onTime(t, enginetest.Shape{Timely: true, Again: true, Near: true})
+}
+
 // TestHotAgain is TestAgain for ids with very many outcomes, which are kept at hand: where several
 // logs are met again after a loss of the state, time goes back, and a request that was forgotten is
 // known again.

@@ -47,6 +47,9 @@ type Shape struct {
 	Hot bool
 	// Again histories use ids again, further apart than requests are remembered.
 	Again bool
+	// Near histories, with Again, have uses that are just out of reach of each other. Their requests have one
+	// event each: which use an event is of must not depend on the order in which logs are read.
+	Near bool
 	// Wild histories have values at the ends of float64, whose sums lie beyond.
 	Wild bool
 	// Early histories have the rules write rows early, and labels that allow it.
@@ -328,21 +331,20 @@ func (g *generator) request(i int) {
 	}
 }
 
-// apart picks how far apart two uses of an id are. Where events come too late, one of the older use
-// must not be within reach of the younger one.
+// apart picks how far apart two uses of an id are.
 func (g *generator) apart() time.Duration {
 	reach := Reach(&g.h.Rules)
-	if !g.shape.Timely || g.IntN(2) == 0 {
-		return 2*reach + g.within(2*reach)
+	if g.shape.Near {
+		return reach + one(g, 1, 2, 1+g.within(reach))
 	}
-	return reach + one(g, 1, 2, g.within(reach))
+	return 2*reach + g.within(2*reach)
 }
 
 // use adds one request of an id.
 func (g *generator) use(id string, ts events.Time) {
 	first := ts
 	g.add(events.KindRequest, ts, g.requestJSON(id, ts))
-	if whole := g.shape.Unnamed && g.shape.Timely; !g.shape.Clean && g.chance(30) && !whole {
+	if whole := g.shape.Near || g.shape.Unnamed && g.shape.Timely; !g.shape.Clean && g.chance(30) && !whole {
 		for range 1 + g.IntN(2) {
 			piece := ts.Add(one[time.Duration](g, 0, 1, g.within(time.Second), g.within(g.h.Rules.Longest())))
 			g.add(events.KindRequest, piece, g.requestJSON(id, piece))

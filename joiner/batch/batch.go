@@ -167,6 +167,7 @@ type join struct {
 	passesFixed bool        // it is
 	known       events.Time // of outcomes: what is stamped later is not known
 	heartbeat   events.Time // the largest of the outcomes
+	others      events.Time // the largest of outcomes of other parts, and of those that name no request
 
 	shares   *shares // nil: every outcome names its request
 	outcomes *table
@@ -177,7 +178,8 @@ type join struct {
 }
 
 func newJoin(o *Options, sink Sink, passes int, workers []*worker) *join {
-	j := &join{o: o, sink: sink, passes: passes, workers: workers, result: newResult(), heartbeat: events.MinTime}
+	j := &join{o: o, sink: sink, passes: passes, workers: workers, result: newResult(), heartbeat: events.MinTime,
+		others: events.MinTime}
 	j.matches, j.columns = newMatches(o.Rules), j.columnsSuffice()
 	j.days.counts = j.result.Coverage.Requests
 	j.result.Coverage.Labels = make([]LabelCoverage, len(o.Rules.Labels))
@@ -256,7 +258,7 @@ func (j *join) prepare(ctx context.Context) error {
 	}
 	j.apart = &apart{ids: ids.several(len(j.workers))}
 	if j.first() {
-		j.known = j.result.Seen[events.KindOutcome]
+		j.known = max(j.result.Seen[events.KindOutcome], j.others)
 		if j.o.Complete {
 			j.known = events.MaxTime
 		}

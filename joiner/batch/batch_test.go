@@ -239,12 +239,12 @@ func agreesOn(t *testing.T, seed uint64, shape enginetest.Shape, r *rand.Rand) {
 	}
 	var parts []string
 	for part := range 3 {
-		o := options(&h, logs, true)
+		o := options(&h, logs, complete)
 		o.Keep = func(id []byte) bool { return batch.Part(id, 3) == part }
 		some, _ := byBatch(t, o)
 		parts = append(parts, some.rows...)
 	}
-	whole, _ := byBatch(t, options(&h, logs, true))
+	whole, _ := byBatch(t, options(&h, logs, complete))
 	sameLines(t, "rows of the parts", parts, whole.rows)
 }
 

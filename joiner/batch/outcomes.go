@@ -202,6 +202,7 @@ type outcomeRead struct {
 	err    error
 
 	nameless bool // it names no request
+	other    bool // it is of another part: only its time counts
 }
 
 // readOutcomes reads the log of outcomes, and holds those of the pass.
@@ -247,6 +248,7 @@ func (w *worker) outcomes(b *events.Batch) []outcomeRead {
 					}
 				case ok && !w.j.keeps(id):
 					w.matchOther(data)
+					some = w.appendOther(some, data)
 					return
 				case !w.j.first() && (!ok || !w.j.mine(hashOf(id))):
 					return
@@ -274,11 +276,31 @@ func (w *worker) outcomes(b *events.Batch) []outcomeRead {
 	return some
 }
 
+// appendOther adds an outcome of another part, of which only the time is asked.
+func (w *worker) appendOther(some []outcomeRead, data []byte) []outcomeRead {
+	if !w.j.first() || w.j.o.Complete {
+		return some
+	}
+	_, ts, info, err := w.parsers[events.KindOutcome].ScanOutcome(data)
+	switch {
+	case err != nil:
+		return some
+	case info.Heartbeat:
+		ts = info.HeartbeatTS
+	}
+	return append(some, outcomeRead{ts: ts, other: true})
+}
+
 // countOutcome counts an outcome and holds it.
 func (j *join) countOutcome(r *outcomeRead) error {
 	const k = events.KindOutcome
 	if j.first() {
+		if r.other || r.nameless {
+			j.others = max(j.others, r.ts)
+		}
 		switch {
+		case r.other:
+			return nil
 		case r.err != nil:
 			j.tally(k).Read++
 			return j.rejectError(k, r.at, r.letter, r.err)

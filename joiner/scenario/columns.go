@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,8 +30,11 @@ const (
 	elapsedSuffix = "_elapsed"
 )
 
-// itemPrefix is what the columns of items' features begin with.
-const itemPrefix = "item_"
+// What the columns of items' features begin with, and those of features whose names are taken.
+const (
+	itemPrefix  = "item_"
+	otherPrefix = "feature_"
+)
 
 // columns gives a row's columns as values of JSON.
 func (w *world) columns(r *memory.Row) map[string]string {
@@ -41,17 +45,11 @@ func (w *world) columns(r *memory.Row) map[string]string {
 		"item_id": text(r.ItemID), "position": "null", "score": number(req.Score, req.HasScore),
 		"weight": number(r.Weight, true), "revision": strconv.Itoa(int(r.Revision)), "reason": encode(r.Reason.String()),
 	}
-	for _, f := range req.Features {
-		c[f.Name] = feature(&f.Value)
-	}
 	if r.Item >= 0 {
 		item := &req.Items[r.Item]
 		c["score"] = number(item.Score, item.HasScore)
 		if item.HasPosition {
 			c["position"] = strconv.FormatInt(item.Position, 10)
-		}
-		for _, f := range item.Features {
-			c[itemPrefix+f.Name] = feature(&f.Value)
 		}
 	}
 	for i, cell := range r.Cells {
@@ -77,7 +75,27 @@ func (w *world) columns(r *memory.Row) map[string]string {
 			at++
 		}
 	}
+	taken := slices.Collect(maps.Keys(c))
+	for _, f := range req.Features {
+		c[featureColumn("", f.Name, taken)] = feature(&f.Value)
+	}
+	if r.Item >= 0 {
+		for _, f := range req.Items[r.Item].Features {
+			c[featureColumn(itemPrefix, f.Name, taken)] = feature(&f.Value)
+		}
+	}
 	return c
+}
+
+// featureColumn is the column of a feature, as an output has it: of one that is named like another
+// column, or like one of an item's features, it is feature_NAME or item_feature_NAME.
+func featureColumn(prefix, name string, taken []string) string {
+	column := events.ColumnKey(prefix + name)
+	if prefix == "" && strings.HasPrefix(column, itemPrefix) ||
+		slices.ContainsFunc(taken, func(t string) bool { return events.ColumnKey(t) == column }) {
+		return prefix + otherPrefix + name
+	}
+	return prefix + name
 }
 
 func encode(v any) string {
@@ -172,7 +190,8 @@ func (f *File) Check(o *engine.Options, notation Notation) error {
 	}
 	for i := range f.Cases {
 		c := &f.Cases[i]
-		columns := slices.Concat(rowColumns, labels, kept, c.features(o))
+		columns := slices.Concat(rowColumns, labels, kept)
+		columns = append(columns, c.features(o, columns)...)
 		for _, s := range c.steps {
 			if s.expect != nil {
 				r.checkRows(s.expect.rows, columns, &o.Rules)
@@ -198,8 +217,8 @@ func (r *reader) checkRows(rows []wantedRow, columns []string, rules *joiner.Rul
 	}
 }
 
-// features are the columns that the requests of a case have.
-func (c *Case) features(o *engine.Options) []string {
+// features are the columns of features that the requests of a case have, beside those that are taken.
+func (c *Case) features(o *engine.Options, taken []string) []string {
 	var names []string
 	d := &o.Decoders[events.KindRequest]
 	add := func(_ uint32, made events.Decoded) bool {
@@ -211,11 +230,11 @@ func (c *Case) features(o *engine.Options) []string {
 			return true // the engine will reject it
 		}
 		for _, f := range req.Features {
-			names = append(names, f.Name)
+			names = append(names, featureColumn("", f.Name, taken))
 		}
 		for _, item := range req.Items {
 			for _, f := range item.Features {
-				names = append(names, itemPrefix+f.Name)
+				names = append(names, featureColumn(itemPrefix, f.Name, taken))
 			}
 		}
 		return true

@@ -141,3 +141,26 @@ tests:
 		t.Errorf("both expectations in between fail and the last holds, got\n%s", text)
 	}
 }
+
+// TestFeaturesWithTakenNames: a feature hides no column that every row has, and none of a label.
+func TestFeaturesWithTakenNames(t *testing.T) {
+	for name, row := range map[string]string{
+		"the row's own columns": "{request_id: r1, item_id: a, score: 0.5, weight: 1, clicked: 0}",
+		"a feature of the request": "{request_id: r1, item_id: a, feature_score: 7, feature_Weight: 8, feature_clicked: 9, " +
+			"feature_item_x: 10}",
+		"a feature of the item": "{request_id: r1, item_id: a, item_feature_id: 11, item_x: 12}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if text := run(t, `config: c.yaml
+tests:
+  - name: t
+    events:
+      - request: {request_id: r1, ts: 0s, features: {score: 7, Weight: 8, clicked: 9, item_x: 10}, items: [{item_id: a, score: 0.5, features: {id: 11, x: 12}}]}
+      - end: true
+    rows: [`+row+`]
+`); text != "" {
+				t.Error(text)
+			}
+		})
+	}
+}

@@ -135,7 +135,7 @@ func (s *scanner) object(i, depth int, in shape, prefix int) int {
 			return s.fail(events.ReasonNotJSON, i, "want a colon after a member's name")
 		}
 		i = s.space(i + 1)
-		if broken && in == inFeatures {
+		if broken && (in == inFeatures || in == inAnything) {
 			i = s.nameless(&names, key, i, depth)
 		} else {
 			i = s.member(&names, key, i, depth, in, prefix)
@@ -179,7 +179,7 @@ func (s *scanner) member(names *keySet, key []byte, i, depth int, in shape, pref
 	return s.value(i, depth)
 }
 
-// nameless scans a member, at i, whose name is no text. As a feature it cannot be held.
+// nameless scans a member, at i, whose name is no text, so it cannot be held.
 func (s *scanner) nameless(names *keySet, key []byte, i, depth int) int {
 	if !s.keys.add(names, key) {
 		return s.duplicate(i, key)

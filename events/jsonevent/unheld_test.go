@@ -59,4 +59,14 @@ func TestWhatCannotBeHeld(t *testing.T) {
 			t.Errorf("%d values cannot be held", scan.Unheld)
 		}
 	})
+	t.Run("a name in a list", func(t *testing.T) {
+		raw := `{"request_id":"r","ts":1,"features":{"in_list":[{"\ud83d":1}],"deeper":[[{"a":{"\ud83d":NaN}}]],"ok":[{"a":1}]}}`
+		req, err := d.DecodeRequest([]byte(raw))
+		if err != nil || len(req.Features) != 1 || req.Features[0].Name != "ok" {
+			t.Errorf("%+v, %v", req, err)
+		}
+		if scan, _ := d.ScanRequest([]byte(raw)); scan.Unheld != 2 {
+			t.Errorf("%d values cannot be held", scan.Unheld)
+		}
+	})
 }

@@ -44,7 +44,6 @@ type Log struct {
 	Stream   string
 	Created  events.Time   // when the stream was created: its identity
 	First    uint64        // sequence of the first message it held when it was found
-	Begins   events.Time   // when that was stored; the broker's time if there is no message
 	Last     uint64        // and of the newest
 	Deleted  int           // how many it lacked between them, as far as the server knows
 	Inputs   []Input       // what is read of it
@@ -231,7 +230,7 @@ func group(inputs []Input, found []*jetstream.StreamInfo) ([]Log, error) {
 			}
 			at = len(logs)
 			logs = append(logs, Log{
-				Stream: info.Config.Name, Created: events.At(info.Created), First: info.State.FirstSeq, Last: info.State.LastSeq, Begins: begins(info),
+				Stream: info.Config.Name, Created: events.At(info.Created), First: info.State.FirstSeq, Last: info.State.LastSeq,
 				Deleted: info.State.NumDeleted, Warnings: warnings(&info.Config), MaxAge: info.Config.MaxAge,
 				Stores: storedSubjects(&info.Config), Borrows: borrows(&info.Config),
 			})
@@ -250,14 +249,6 @@ func group(inputs []Input, found []*jetstream.StreamInfo) ([]Log, error) {
 		}
 	}
 	return logs, nil
-}
-
-// begins is when the oldest message of a stream was stored.
-func begins(info *jetstream.StreamInfo) events.Time {
-	if info.State.Msgs == 0 {
-		return events.At(info.TimeStamp)
-	}
-	return events.At(info.State.FirstTime)
 }
 
 // filtered reports whether the stream may hold messages that none of the

@@ -29,7 +29,15 @@ type Loss struct {
 	// From and To are when the neighbours of what is lost were stored: From is MinTime
 	// if that is not known, To the broker's time if nothing follows.
 	From, To events.Time
+	// Before are messages of the inputs shortly before a hole, the oldest first, and After is the
+	// first that follows a loss; nil: none does. Their events tell of which time the lost ones
+	// were. The broker's clock does not, where it is wrong or old events were published late.
+	Before []events.Message
+	After  *events.Message
 }
+
+// mostBefore is how far before a hole messages are looked at.
+const mostBefore = 100
 
 // mostHoles is how many stretches of missing messages are told apart. More of them
 // become wider ones: each is a line in every manifest.
@@ -119,9 +127,39 @@ func (f *lossFinder) leap(ctx context.Context, fault *LogError) (Loss, error) {
 func (f *lossFinder) until(ctx context.Context, loss *Loss, seq uint64) error {
 	next, err := following(ctx, f.js, &Log{Stream: f.log.Stream, Inputs: f.log.Inputs, Filtered: true}, seq-1)
 	if err == nil && next != nil {
-		loss.To = events.At(next.Time)
+		loss.To, loss.After = events.At(next.Time), f.log.ours(next)
 	}
 	return err
+}
+
+// ours is a stored message as the log has it; nil: it is of no input.
+func (l *Log) ours(got *stored) *events.Message {
+	m, ok := l.message(0, got.Subject, got.header(), got.Seq, events.At(got.Time), got.Data)
+	if !ok {
+		return nil
+	}
+	return &m
+}
+
+// before reads the messages of ours that come shortly before a sequence.
+func (f *lossFinder) before(ctx context.Context, seq uint64) (list []events.Message, err error) {
+	from := max(1, f.info.State.FirstSeq)
+	if seq > mostBefore {
+		from = max(from, seq-mostBefore)
+	}
+	for ; from < seq; from++ {
+		got, err := getMessage(ctx, f.js, f.log.Stream, from, "")
+		if err != nil {
+			return nil, err
+		}
+		if got == nil {
+			continue
+		}
+		if m := f.log.ours(got); m != nil {
+			list = append(list, *m)
+		}
+	}
+	return list, nil
 }
 
 // firstAfter is the sequence of the first message that was stored after a time, or
@@ -163,6 +201,9 @@ func (f *lossFinder) holes(ctx context.Context, next uint64) ([]Loss, error) {
 			loss.From = events.At(previous.Time)
 		case mark.Seq > 0 && mark.Seq < s.From:
 			loss.From = mark.Stored
+		}
+		if loss.Before, err = f.before(ctx, s.From); err != nil {
+			return nil, err
 		}
 		if err := f.until(ctx, &loss, s.Next); err != nil {
 			return nil, err

@@ -70,6 +70,12 @@ func TestHolesAreDeclaredAndPassedOver(t *testing.T) {
 				if want := read20[l.Gap.From-2].Stored; l.From != want {
 					t.Errorf("the loss %+v begins at %s, want %s", l.Gap, l.From, want)
 				}
+				if n := len(l.Before); n == 0 || l.Before[n-1].Mark() != lastBefore(read20, c.gone, l.Gap.From).Mark() {
+					t.Errorf("before the loss %+v come %+v", l.Gap, l.Before)
+				}
+				if l.Gap.Next > 20 != (l.After == nil) || l.After != nil && l.After.Mark() != read20[l.Gap.Next-1].Mark() {
+					t.Errorf("after the loss %+v comes %+v", l.Gap, l.After)
+				}
 				if l.Gap.Next <= 20 && l.To != read20[l.Gap.Next-1].Stored {
 					t.Errorf("the loss %+v ends at %s, want %s", l.Gap, l.To, read20[l.Gap.Next-1].Stored)
 				}
@@ -101,6 +107,14 @@ func TestHolesAreDeclaredAndPassedOver(t *testing.T) {
 			}
 		})
 	}
+}
+
+// lastBefore is the newest message before a sequence that is not gone.
+func lastBefore(all []events.Message, gone []uint64, seq uint64) *events.Message {
+	for seq--; slices.Contains(gone, seq); {
+		seq--
+	}
+	return &all[seq-1]
 }
 
 // TestLossAfterAForkReachesToTheFirstNewMessage: unread messages were lost between

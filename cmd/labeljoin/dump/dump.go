@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
@@ -175,12 +176,16 @@ func (d *Dump) readStreams(ctx context.Context, s *partition.Service) error {
 	if err := d.checkFrom(logs); err != nil {
 		return err
 	}
+	times, err := partition.NewLostTimes(d.Config, logs, time.Now())
+	if err != nil {
+		return err
+	}
 	begin := make([]uint64, len(logs))
 	for i := range logs {
-		if begin[i], err = d.beginning(ctx, s, &logs[i]); err != nil {
+		if begin[i], err = d.beginning(ctx, s, &logs[i], &times[i]); err != nil {
 			return err
 		}
-		if err := d.findGone(ctx, s, &logs[i], begin[i]); err != nil {
+		if err := d.findGone(ctx, s, &logs[i], begin[i], &times[i]); err != nil {
 			return err
 		}
 	}
@@ -221,7 +226,7 @@ func (d *Dump) checkFrom(logs []jetstream.Log) error {
 
 // beginning is the sequence from which on a stream is read. What outcomes were before it is not
 // known then.
-func (d *Dump) beginning(ctx context.Context, s *partition.Service, l *jetstream.Log) (uint64, error) {
+func (d *Dump) beginning(ctx context.Context, s *partition.Service, l *jetstream.Log, times *partition.LostTimes) (uint64, error) {
 	first := max(1, l.First)
 	switch seq, named := d.From.Stream[l.Stream]; {
 	case named:
@@ -238,13 +243,16 @@ func (d *Dump) beginning(ctx context.Context, s *partition.Service, l *jetstream
 	if first == 1 || !l.Has(events.KindOutcome) {
 		return first, nil
 	}
-	stored, err := jetstream.StoredAt(ctx, s.Conn, l, first)
-	d.report.Missing = max(d.report.Missing, stored)
-	return first, err
+	next, stored, err := jetstream.FirstFrom(ctx, s.Conn, l, first)
+	if err != nil {
+		return 0, err
+	}
+	d.report.Missing = max(d.report.Missing, times.End(next, stored))
+	return first, nil
 }
 
 // findGone finds the messages that are gone from the middle of a stream.
-func (d *Dump) findGone(ctx context.Context, s *partition.Service, l *jetstream.Log, first uint64) error {
+func (d *Dump) findGone(ctx context.Context, s *partition.Service, l *jetstream.Log, first uint64, times *partition.LostTimes) error {
 	if l.Deleted == 0 || first > l.Last {
 		return nil
 	}
@@ -262,7 +270,8 @@ func (d *Dump) findGone(ctx context.Context, s *partition.Service, l *jetstream.
 		s.Gaps = append(s.Gaps, events.Gap{Log: &loss.Gap})
 		fmt.Fprintf(d.Talk, "stream %s: messages %d to %d are gone\n", l.Stream, loss.Gap.From, loss.Gap.Next-1)
 		if l.Has(events.KindOutcome) {
-			d.report.Gone = append(d.report.Gone, [2]events.Time{loss.From, loss.To})
+			from, to := times.Span(loss, events.MaxTime)
+			d.report.Gone = append(d.report.Gone, [2]events.Time{from.Add(-d.Config.Join.Lateness.Std()), to})
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -63,8 +64,12 @@ func (g *Losses) Run(ctx context.Context) (err error) {
 	if err := g.sameStreams(s, logs); err != nil {
 		return err
 	}
+	times, err := partition.NewLostTimes(g.Config, logs, time.Now())
+	if err != nil {
+		return err
+	}
 	for i := range logs {
-		if err := g.log(ctx, s, &logs[i]); err != nil {
+		if err := g.log(ctx, s, &logs[i], &times[i]); err != nil {
 			return err
 		}
 	}
@@ -151,7 +156,7 @@ func (g *Losses) readOf(stream string) string {
 }
 
 // log says what a stream has lost.
-func (g *Losses) log(ctx context.Context, s *partition.Service, log *jetstream.Log) error {
+func (g *Losses) log(ctx context.Context, s *partition.Service, log *jetstream.Log, times *partition.LostTimes) error {
 	p := events.Position{Input: log.Stream, Created: log.Created, Next: max(1, log.First)}
 	for _, q := range g.want.Inputs {
 		if q.Input == log.Stream {
@@ -174,7 +179,7 @@ func (g *Losses) log(ctx context.Context, s *partition.Service, log *jetstream.L
 				log.Stream, loss.Fault.What(), loss.Gap.Next)
 			continue
 		}
-		if err := g.tell(ctx, log, &p, &loss); err != nil {
+		if err := g.tell(ctx, log, &p, &loss, times); err != nil {
 			return err
 		}
 	}
@@ -185,9 +190,9 @@ func (g *Losses) log(ctx context.Context, s *partition.Service, log *jetstream.L
 }
 
 // tell says what is lost, and declares it.
-func (g *Losses) tell(ctx context.Context, log *jetstream.Log, p *events.Position, loss *jetstream.Loss) error {
+func (g *Losses) tell(ctx context.Context, log *jetstream.Log, p *events.Position, loss *jetstream.Loss, times *partition.LostTimes) error {
 	g.lost++
-	gap := g.gapOf(log, p, loss)
+	gap := g.gapOf(log, p, loss, times)
 	g.Out.Line("stream %s: %s", log.Stream, loss.Fault.What())
 	if loss.Gap.Decided != 0 {
 		g.Out.Line("  the state is gone that was made of them: requests that were not decided are lost with it")
@@ -204,17 +209,18 @@ func (g *Losses) tell(ctx context.Context, log *jetstream.Log, p *events.Positio
 	return err
 }
 
-// gapOf is the loss as a gap. An event may have been stored up to lateness after its
-// time, so the gap begins that much before the message before. Of a state that is
-// lost too, all is missing that it held.
-func (g *Losses) gapOf(log *jetstream.Log, p *events.Position, loss *jetstream.Loss) events.Gap {
-	gap := events.Gap{From: loss.From, To: loss.To, Note: g.Note, Log: &loss.Gap}
+// gapOf is the loss as a gap. An event may come up to lateness after its time, so the gap
+// begins that much before the events before it. Of a state that is lost too, all is
+// missing that it held.
+func (g *Losses) gapOf(log *jetstream.Log, p *events.Position, loss *jetstream.Loss, times *partition.LostTimes) events.Gap {
+	gap := events.Gap{Note: g.Note, Log: &loss.Gap}
 	seen := events.MaxTime
 	for k := range gap.Kinds {
 		if gap.Kinds[k] = log.Has(events.Kind(k)); gap.Kinds[k] {
 			seen = min(seen, g.want.Clock.Seen[k])
 		}
 	}
+	gap.From, gap.To = times.Span(loss, seen)
 	switch gap.From = gap.From.Add(-g.Config.Join.Lateness.Std()); {
 	case gap.From != events.MinTime:
 	case g.want.Rebuild:

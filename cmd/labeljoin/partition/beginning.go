@@ -1,8 +1,10 @@
 package partition
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
@@ -12,16 +14,20 @@ import (
 // declareBeginning declares, at the first start of all, that what is gone from the
 // beginning of the outcomes' stream is missing: outcomes that expired or were purged
 // before anything was read. Without it the requests of that time would be negatives.
-func (s *Service) declareBeginning(logs []jetstream.Log) error {
+func (s *Service) declareBeginning(ctx context.Context, logs []jetstream.Log) error {
 	if s.Partition == nil || s.Gaps != nil || len(s.Partition.Store.Progress().Progress.Inputs) > 0 {
 		return nil
 	}
 	if _, _, any := s.Partition.Output.Last(); any {
 		return nil
 	}
+	times, err := NewLostTimes(s.Config, logs, time.Now())
+	if err != nil {
+		return err
+	}
 	for i := range logs {
 		if l := &logs[i]; l.Has(events.KindOutcome) && l.First > 1 {
-			if err := s.declareLost(l); err != nil {
+			if err := s.declareLost(ctx, l, &times[i]); err != nil {
 				return err
 			}
 		}
@@ -31,8 +37,12 @@ func (s *Service) declareBeginning(logs []jetstream.Log) error {
 
 // declareLost declares that what a stream of outcomes had before its first message is
 // missing.
-func (s *Service) declareLost(l *jetstream.Log) error {
-	gap := events.Gap{From: events.MinTime, To: l.Begins}
+func (s *Service) declareLost(ctx context.Context, l *jetstream.Log, times *LostTimes) error {
+	next, stored, err := jetstream.FirstFrom(ctx, s.Conn, l, l.First)
+	if err != nil {
+		return err
+	}
+	gap := events.Gap{From: events.MinTime, To: times.End(next, stored)}
 	gap.Note = fmt.Sprintf("stream %s begins with message %d: what was before is gone", l.Stream, l.First)
 	gap.Kinds[events.KindOutcome] = true
 	declared, err := s.Partition.Output.Declared()
@@ -47,6 +57,6 @@ func (s *Service) declareLost(l *jetstream.Log) error {
 		return err
 	}
 	s.Log.Warn("the outcomes' stream does not begin with its first message: labels whose windows begin before it are null",
-		"stream", l.Stream, "first", l.First, "stored", l.Begins.String(), "gap", id)
+		"stream", l.Stream, "first", l.First, "stored", stored.String(), "gap", id)
 	return nil
 }

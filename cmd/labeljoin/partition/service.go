@@ -354,7 +354,7 @@ func (s *Service) Inputs(ctx context.Context) ([]engine.Input, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.declareBeginning(logs); err != nil {
+	if err := s.declareBeginning(ctx, logs); err != nil {
 		return nil, err
 	}
 	if err := s.feedIngest(logs); err != nil {

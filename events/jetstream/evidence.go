@@ -19,11 +19,12 @@ const (
 	holdFull        = "full"         // the stream refuses new messages
 	holdNoMatch     = "no_match"     // no message ever had the subject
 	holdDeletions   = "deletions"    // messages vanished unread, which is usual in this stream
+	holdUnanswered  = "unanswered"   // the broker does not say whether anything is unread
 )
 
 // HoldReasons lists the reasons that a source gives to Options.Hold.
 func HoldReasons() []string {
-	return []string{holdClockAhead, holdClockBehind, holdLink, holdFull, holdNoMatch, holdDeletions}
+	return []string{holdClockAhead, holdClockBehind, holdLink, holdFull, holdNoMatch, holdDeletions, holdUnanswered}
 }
 
 // refuses says why a stream takes no new messages; empty is that it does. What

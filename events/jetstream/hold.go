@@ -16,14 +16,20 @@ const HoldUnreadable = "unreadable"
 // HoldLabelStream is the reason when the label stream does not take labels.
 const HoldLabelStream = "label_stream"
 
-// unreadable says that a stream cannot be read, and why. What NATS has refused is
-// not in the error of the request, which just is not answered.
+// unreadable says that a stream cannot be read, and why.
 func unreadable(nc *nats.Conn, stream string, cause error) events.Hold {
-	if last := nc.LastError(); errors.Is(last, nats.ErrPermissionViolation) {
-		cause = last
-	}
 	return events.Hold{Reason: HoldUnreadable, Detail: fmt.Sprintf(
-		"stream %q cannot be read: %v; labeljoin doctor says what the joiner must be allowed and offered", stream, cause)}
+		"stream %q cannot be read: %v; labeljoin doctor says what the joiner must be allowed and offered", stream,
+		refusal(nc, cause))}
+}
+
+// refusal is why a request failed. What NATS has refused is not in the error of the
+// request, which just is not answered.
+func refusal(nc *nats.Conn, cause error) error {
+	if last := nc.LastError(); errors.Is(last, nats.ErrPermissionViolation) {
+		return last
+	}
+	return cause
 }
 
 // silences counts requests that NATS did not answer, though it is connected. A server

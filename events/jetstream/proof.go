@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -107,6 +108,9 @@ type prover struct {
 	claimed bool        // there is a claim to be made
 	through uint64      // claimed once handed over to here
 	clear   uint64      // nothing of ours is unread up to here; at least what was received when it was set
+
+	failing bool          // the newest question was not answered
+	failed  time.Duration // when the first one in a row was not
 
 	before  uint64 // R of the answer before
 	unmoved int    // answers in a row between which nothing arrived
@@ -281,9 +285,12 @@ func (s *Source) onAnswer(a answer) {
 	if a.err != nil {
 		if errors.Is(a.err, jetstream.ErrStreamNotFound) {
 			s.stopReader(a.err)
+		} else {
+			s.unanswered(a.err)
 		}
-		return // silence is not our trouble: the connection's log tells
+		return
 	}
+	p.failing = false
 	if a.forked {
 		s.stopReader(s.forked(a.known))
 		return
@@ -326,6 +333,24 @@ func (s *Source) onAnswer(a answer) {
 		return
 	}
 	p.accept(a, s.in.Filtered, s.unlike(&a))
+}
+
+// unanswered says that silence proves nothing, when questions stay without an answer for
+// longer than an election takes: reading may go on meanwhile, so that nothing else tells.
+// While the connection is lost, that is said.
+func (s *Source) unanswered(cause error) {
+	const patience = 5 * time.Second
+	p, now := s.prover, s.opts.Elapsed()
+	switch {
+	case !s.nc.IsConnected():
+		p.failing = false
+	case !p.failing:
+		p.failing, p.failed = true, now
+	case now-p.failed >= patience:
+		p.hold(events.Hold{Reason: holdUnanswered, Detail: fmt.Sprintf(
+			"the broker does not answer whether anything of stream %q is unread: %v. Silence of it proves nothing until it does; events and heartbeats do. "+
+				"labeljoin doctor says what the joiner must be allowed", s.in.Stream, refusal(s.nc, cause))})
+	}
 }
 
 // inquire puts the questions.

@@ -164,3 +164,70 @@ func TestPermissionIsTakenAndGivenBack(t *testing.T) {
 		})
 	}
 }
+
+// TestUnansweredQuestionsAreSaid takes the joiner's user the right to ask what a proof
+// needs, while reading goes on. A quiet stream's rows wait then: the reason is told, and
+// that it is over.
+func TestUnansweredQuestionsAreSaid(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a question is waited for for seconds")
+	}
+	t.Parallel()
+	for _, denied := range []string{"$JS.API.STREAM.MSG.GET.>", "$JS.API.STREAM.INFO.>", "$JS.API.STREAM.NAMES"} {
+		t.Run(denied, func(t *testing.T) {
+			t.Parallel()
+			user := func(p *server.Permissions) []*server.User {
+				return []*server.User{{Username: "joiner", Password: "pw", Permissions: p}, {Username: "feed", Password: "pw"}}
+			}
+			s, options := serveWith(t, func(o *server.Options) { o.Users = user(nil) })
+			reload := func(p *server.Permissions) {
+				t.Helper()
+				changed := options.Clone()
+				changed.Users = user(p)
+				if err := s.ReloadOptions(changed); err != nil {
+					t.Fatal(err)
+				}
+			}
+			nc := dial(t, ConnOptions{URL: s.ClientURL(), User: "joiner", Password: "pw"})
+			feed := dial(t, ConnOptions{URL: s.ClientURL(), User: "feed", Password: "pw"})
+			log := find(t, nc, requests("log.>"))
+			w := witness{known: events.At(time.Now()), heard: true}
+			source, err := Open(deadline(t), nc, log, 0, positionOf(log), w.options())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer source.Close()
+			publish(t, feed, "log.a", 0, 10)
+			read(t, source, 10)
+			w.until(t, source, "")
+			reload(&server.Permissions{Publish: &server.SubjectPermission{Deny: []string{denied}}})
+			if hold := w.until(t, source, holdUnanswered); !strings.Contains(hold.Detail, "Permissions Violation") {
+				t.Errorf("it does not say what was refused: %q", hold.Detail)
+			}
+			reload(nil)
+			w.until(t, source, "")
+		})
+	}
+}
+
+// until reads on, also beyond the end of the log, until the newest hold that was told has
+// a reason; none is that silence proves something again.
+func (w *witness) until(t *testing.T, s *Source, reason string) events.Hold {
+	t.Helper()
+	for end := deadline(t); end.Err() == nil; {
+		ctx, cancel := context.WithTimeout(end, 100*time.Millisecond)
+		_, err := s.Next(ctx)
+		cancel()
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		w.mu.Lock()
+		hold, told := w.hold, w.told
+		w.mu.Unlock()
+		if told > 0 && hold.Reason == reason {
+			return hold
+		}
+	}
+	t.Fatalf("the hold %q was never told", reason)
+	return events.Hold{}
+}

@@ -52,12 +52,15 @@ func NewAppender(nc *nats.Conn, opts AppenderOptions) (*Appender, error) {
 // Close gives up waiting for acknowledgements.
 func (a *Appender) Close() { a.js.CleanupPublisher() }
 
-// headerRoom is what the headers of a message may take of the largest one.
+// headerRoom is what the headers of a message may take of the largest one, but at most half of it.
 const headerRoom = 8 << 10
 
 // MaxBytes is the most that the data of a message may have, with room for headers; 0 while
 // the server has never been reached.
-func (a *Appender) MaxBytes() int { return int(max(0, a.nc.MaxPayload()-headerRoom)) }
+func (a *Appender) MaxBytes() int {
+	most := a.nc.MaxPayload()
+	return int(most - min(headerRoom, most/2))
+}
 
 // Append returns when the broker has stored all messages: then copies says how many of
 // their events it had already. The error is a *events.StoreError; some of the messages may

@@ -63,7 +63,8 @@ func (g *clockGuard) admit(t events.Time, at time.Duration) (events.Time, events
 	case off < -tolerated:
 		return t, events.Hold{Reason: holdClockBehind, Detail: fmt.Sprintf(
 			"the broker's clock says %s, %v behind the time that it and others have shown before. "+
-				"Silence proves nothing until it has caught up: set the broker's clock right", t, (-off).Round(time.Second))}
+				"Silence proves nothing until it has caught up: set the broker's clock right. If it is right, it and a producer's were ahead together before: "+
+				"events are late or expired until it has caught up, and a replay has their rows", t, (-off).Round(time.Second))}
 	}
 	return min(t, bound), events.Hold{}
 }

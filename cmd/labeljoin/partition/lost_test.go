@@ -53,6 +53,7 @@ func TestTimesOfLostEvents(t *testing.T) {
 		{name: "nothing follows, and the broker is behind", before: []events.Message{click(0, 0)}, broker: -2 * minute, now: 2 * minute, reached: 0, from: 0, through: 2 * minute},
 		{name: "nothing follows, and this machine is two days ahead", before: []events.Message{click(0, 0)}, broker: 2 * minute, now: 48 * hour, reached: 0, from: 0, through: 7 * minute},
 		{name: "nothing that is there before tells", before: []events.Message{foreign}, after: []events.Message{click(2*minute, 2*minute)}, reached: -second, from: -second, through: 2 * minute},
+		{name: "the broker is set back, and nothing that follows tells", before: []events.Message{click(0, 0)}, after: []events.Message{{Kind: events.KindOutcome, Seq: 9, Stored: base.Add(-2 * minute), Data: []byte("no event")}}, reached: 0, from: 0, through: 0},
 		{name: "nothing at all tells", before: []events.Message{foreign}, after: []events.Message{foreign}, reached: unknown, from: 0, through: 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -160,7 +160,7 @@ func gapLogCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			g := gap.Losses{Config: cfg, Declare: c.Bool("yes"), Note: c.String("note"),
+			g := gap.Losses{Config: cfg, Declare: c.Bool("yes"), Note: c.String("note"), Now: events.At(time.Now()),
 				Out: &terminal.LineWriter{To: c.App.Writer}}
 			return g.Run(c.Context)
 		},

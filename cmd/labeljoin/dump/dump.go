@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
@@ -176,7 +175,7 @@ func (d *Dump) readStreams(ctx context.Context, s *partition.Service) error {
 	if err := d.checkFrom(logs); err != nil {
 		return err
 	}
-	times, err := partition.NewLostTimes(d.Config, logs, time.Now())
+	times, err := partition.NewLostTimes(d.Config, logs, events.MinTime)
 	if err != nil {
 		return err
 	}
@@ -226,7 +225,8 @@ func (d *Dump) checkFrom(logs []jetstream.Log) error {
 
 // beginning is the sequence from which on a stream is read. What outcomes were before it is not
 // known then.
-func (d *Dump) beginning(ctx context.Context, s *partition.Service, l *jetstream.Log, times *partition.LostTimes) (uint64, error) {
+func (d *Dump) beginning(ctx context.Context, s *partition.Service, l *jetstream.Log,
+	times *partition.LostTimes) (uint64, error) {
 	first := max(1, l.First)
 	switch seq, named := d.From.Stream[l.Stream]; {
 	case named:
@@ -252,7 +252,8 @@ func (d *Dump) beginning(ctx context.Context, s *partition.Service, l *jetstream
 }
 
 // findGone finds the messages that are gone from the middle of a stream.
-func (d *Dump) findGone(ctx context.Context, s *partition.Service, l *jetstream.Log, first uint64, times *partition.LostTimes) error {
+func (d *Dump) findGone(ctx context.Context, s *partition.Service, l *jetstream.Log, first uint64,
+	times *partition.LostTimes) error {
 	if l.Deleted == 0 || first > l.Last {
 		return nil
 	}

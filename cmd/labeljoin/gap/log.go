@@ -8,7 +8,6 @@ import (
 	"iter"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -30,6 +29,7 @@ type Losses struct {
 	Config  *config.Config
 	Declare bool
 	Note    string
+	Now     events.Time // of this machine
 	Out     *terminal.LineWriter
 
 	want     engine.Wanted
@@ -64,7 +64,7 @@ func (g *Losses) Run(ctx context.Context) (err error) {
 	if err := g.sameStreams(s, logs); err != nil {
 		return err
 	}
-	times, err := partition.NewLostTimes(g.Config, logs, time.Now())
+	times, err := partition.NewLostTimes(g.Config, logs, g.Now)
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,8 @@ func (g *Losses) log(ctx context.Context, s *partition.Service, log *jetstream.L
 }
 
 // tell says what is lost, and declares it.
-func (g *Losses) tell(ctx context.Context, log *jetstream.Log, p *events.Position, loss *jetstream.Loss, times *partition.LostTimes) error {
+func (g *Losses) tell(ctx context.Context, log *jetstream.Log, p *events.Position, loss *jetstream.Loss,
+	times *partition.LostTimes) error {
 	g.lost++
 	gap := g.gapOf(log, p, loss, times)
 	g.Out.Line("stream %s: %s", log.Stream, loss.Fault.What())
@@ -212,7 +213,8 @@ func (g *Losses) tell(ctx context.Context, log *jetstream.Log, p *events.Positio
 // gapOf is the loss as a gap. An event may come up to lateness after its time, so the gap
 // begins that much before the events before it. Of a state that is lost too, all is
 // missing that it held.
-func (g *Losses) gapOf(log *jetstream.Log, p *events.Position, loss *jetstream.Loss, times *partition.LostTimes) events.Gap {
+func (g *Losses) gapOf(log *jetstream.Log, p *events.Position, loss *jetstream.Loss,
+	times *partition.LostTimes) events.Gap {
 	gap := events.Gap{Note: g.Note, Log: &loss.Gap}
 	seen := events.MaxTime
 	for k := range gap.Kinds {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jetstream"
@@ -21,7 +20,7 @@ func (s *Service) declareBeginning(ctx context.Context, logs []jetstream.Log) er
 	if _, _, any := s.Partition.Output.Last(); any {
 		return nil
 	}
-	times, err := NewLostTimes(s.Config, logs, time.Now())
+	times, err := NewLostTimes(s.Config, logs, events.MinTime)
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,6 @@
 package partition
 
 import (
-	"time"
-
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
@@ -12,8 +10,8 @@ import (
 )
 
 // NewLostTimes reads events as a configuration says, those of each log; now is the time of
-// this machine.
-func NewLostTimes(c *config.Config, logs []jetstream.Log, now time.Time) ([]LostTimes, error) {
+// this machine, MinTime if it is not to count.
+func NewLostTimes(c *config.Config, logs []jetstream.Log, now events.Time) ([]LostTimes, error) {
 	rules, err := wire.Rules(c)
 	if err != nil {
 		return nil, err
@@ -29,7 +27,7 @@ func NewLostTimes(c *config.Config, logs []jetstream.Log, now time.Time) ([]Lost
 	inputs := wire.Inputs(logs, feeds)
 	times := make([]LostTimes, len(logs))
 	for i := range logs {
-		times[i] = LostTimes{Input: &inputs[i], Options: &options, Now: events.At(now)}
+		times[i] = LostTimes{Input: &inputs[i], Options: &options, Now: now}
 	}
 	return times, nil
 }

@@ -19,7 +19,7 @@ func TestTimesOfLostEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	times, err := partition.NewLostTimes(cfg, []jetstream.Log{{Stream: "log"}}, time.Time{})
+	times, err := partition.NewLostTimes(cfg, []jetstream.Log{{Stream: "log"}}, events.MinTime)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -39,6 +40,9 @@ type deep struct {
 	damaged bool
 
 	former events.Time // requests before it closed under another configuration
+
+	limited *limited
+	notices bool // what limits rejected is noticed, and read all the same
 }
 
 // deepReport is what verify --deep says beside the verdict on the files.
@@ -48,6 +52,10 @@ type deepReport struct {
 	// Gone says which messages that were read the streams do not hold any more, and of
 	// which requests rows may differ therefore.
 	Gone []string `json:"gone,omitempty"`
+	// Limited is what limits rejected when it was read; nil: nothing.
+	Limited *rejectedByLimit `json:"limited,omitempty"`
+	// BeyondLimit is how many rows differ, and may, because a replay rejects events by a limit that live accepted.
+	BeyondLimit int64 `json:"beyond_limit,omitempty"`
 	export.Comparison
 }
 
@@ -59,36 +67,81 @@ func (d *deep) verify(ctx context.Context) (*deepReport, error) {
 	if err != nil || !ok {
 		return &deepReport{Comparison: export.Comparison{Examples: []string{}}}, err
 	}
-	if err := d.replayWhatIsThere(ctx, &last.Cut); err != nil {
-		return nil, fmt.Errorf("reading the log again: %w", err)
+	if d.limited, err = limitedOf(d.archive); err != nil {
+		return nil, err
 	}
-	replayed, err := export.OpenArchive(bucket.NewDir(vfs.Default, filepath.Join(d.scratch, "rows")), partition.Default)
+	replayed, err := d.replayed(ctx, &last.Cut)
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, len(d.cfg.Labels))
-	for i := range names {
-		names[i] = d.cfg.Labels[i].Name
+	itself, err := limitedOf(replayed)
+	if err != nil {
+		return nil, err
 	}
-	from, to := d.began, last.Cut.Progress.ClosedThrough
-	if d.since != 0 {
-		from = max(from, d.since)
-	}
-	d.boundGone(last.Cut.Progress.Gaps)
-	v := &deepReport{From: from.String(), To: to.String()}
-	v.Comparison, err = d.archive.Compare(ctx, replayed, export.CompareOptions{
-		Labels: names, From: from, To: to.Microsecond(), Through: last.Cut.Number,
-		RulesHash: d.cfg.Fingerprint(), Former: d.former,
-		Reach: d.cfg.Longest() + d.cfg.Retention(), Excuse: d.excuse,
+	v, doubted := &deepReport{}, map[uint64]int64{}
+	v.Comparison, err = d.compare(ctx, &last.Cut, replayed, func(request uint64, ts events.Time) bool {
+		if d.excuse(request, ts) {
+			return true
+		}
+		if len(d.limited.met)+len(itself.events) == 0 {
+			return false
+		}
+		doubted[request]++
+		return true
 	})
+	if n := len(d.limited.requests); n > 0 {
+		v.Limited = &rejectedByLimit{n, d.limited.met}
+	}
+	if len(doubted) > 0 && err == nil {
+		err = d.doubt(ctx, &last.Cut, v, itself, doubted)
+	}
+	from, to := d.bounds(&last.Cut)
+	v.From, v.To = from.String(), to.String()
 	for i := range d.gone {
 		v.Gone = append(v.Gone, d.gone[i].say())
 	}
 	return v, err
 }
 
-// replay joins what the commits have read, into the scratch directory.
+// bounds are the times of the requests that can be compared: from the first on, and before the second.
+func (d *deep) bounds(last *joiner.Cut) (from, to events.Time) {
+	if from = d.began; d.since != 0 {
+		from = max(from, d.since)
+	}
+	return from, last.Progress.ClosedThrough
+}
+
+// replayed replays what is there of the log.
+func (d *deep) replayed(ctx context.Context, last *joiner.Cut) (*export.Archive, error) {
+	if err := d.replayWhatIsThere(ctx, last); err != nil {
+		return nil, fmt.Errorf("reading the log again: %w", err)
+	}
+	d.boundGone(last.Progress.Gaps)
+	return export.OpenArchive(bucket.NewDir(vfs.Default, filepath.Join(d.scratch, "rows")), partition.Default)
+}
+
+// compare compares the rows with those of a replay.
+func (d *deep) compare(ctx context.Context, last *joiner.Cut, replayed *export.Archive,
+	excuse func(request uint64, ts events.Time) bool) (export.Comparison, error) {
+	names := make([]string, len(d.cfg.Labels))
+	for i := range names {
+		names[i] = d.cfg.Labels[i].Name
+	}
+	from, to := d.bounds(last)
+	return d.archive.Compare(ctx, replayed, export.CompareOptions{
+		Labels: names, From: from, To: to.Microsecond(), Through: last.Number,
+		RulesHash: d.cfg.Fingerprint(), Former: d.former,
+		Reach: d.cfg.Longest() + d.cfg.Retention(), Excuse: excuse,
+	})
+}
+
+// replay joins what the commits have read, into the scratch directory. What was there goes.
 func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
+	for _, made := range []string{"state", "rows"} {
+		if err := os.RemoveAll(filepath.Join(d.scratch, made)); err != nil {
+			return err
+		}
+	}
 	rules, err := wire.Rules(d.cfg)
 	if err != nil {
 		return err
@@ -137,6 +190,7 @@ func (d *deep) replay(ctx context.Context, cut *joiner.Cut) (err error) {
 	if err := d.cuts(&rules, &o.Decoders, len(inputs)); err != nil {
 		return err
 	}
+	d.limited.limit(inputs, &o.Decoders, d.notices)
 	for i := range inputs {
 		until, open := cut.Progress.Inputs[i], inputs[i].Open
 		inputs[i].First = from[i].Next
@@ -247,7 +301,7 @@ func (b *bounded) Next(ctx context.Context) (events.Batch, error) {
 // beginningOf is the events of a message that the commit had read. What a codec reads
 // cannot be cut; there commits are cut between messages only.
 func (b *bounded) beginningOf(m *events.Message) []byte {
-	if b.input.CodecOf(m) != nil {
+	if codecOf(b.input, m) != nil {
 		return m.Data
 	}
 	var read [][]byte

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -187,11 +185,6 @@ func (d *deep) replayWhatIsThere(ctx context.Context, cut *joiner.Cut) error {
 	err := d.replay(ctx, cut)
 	if fault, ok := errors.AsType[*jetstream.LogError](err); !ok || fault.Fault != jetstream.FaultHole {
 		return err
-	}
-	for _, made := range []string{"state", "rows"} {
-		if err := os.RemoveAll(filepath.Join(d.scratch, made)); err != nil {
-			return err
-		}
 	}
 	d.damaged = true
 	return d.replay(ctx, cut)

@@ -123,20 +123,35 @@ func (d *deepReport) Print(w *terminal.LineWriter) {
 	}
 	words := "every row is what the log gives"
 	if !d.Same() {
-		words = fmt.Sprintf("%d rows are not what the log gives, %d are missing, %d too many", d.Differ, d.Missing, d.Extra)
+		words = fmt.Sprintf("not what the log gives: %d, missing: %d, too many: %d", d.Differ, d.Missing, d.Extra)
 	}
 	w.Line("%s of requests from %s to %s compared: %s", terminal.Count(d.Compared, "row"), d.From, d.To, words)
 	for _, gone := range d.Gone {
 		w.Line("%s", gone)
+	}
+	if d.Limited != nil {
+		w.Line("%s", d.Limited.say())
+	}
+	if d.BeyondLimit > 0 {
+		w.Line("%s: limits count the events of an id that is used again together in a replay, and rejected some",
+			mayDiffer(d.BeyondLimit))
 	}
 	if d.Excused > 0 {
 		why := "events of their requests came too late to count, which a replay does not know"
 		if len(d.Gone) > 0 {
 			why += ", or are gone"
 		}
-		w.Line("%d more rows differ and may: %s", d.Excused, why)
+		w.Line("%s: %s", mayDiffer(d.Excused), why)
 	}
 	if d.LeftOut > 0 {
-		w.Line("%d rows were decided by another configuration and were not compared", d.LeftOut)
+		w.Line("not compared: %s that another configuration decided", terminal.Count(d.LeftOut, "row"))
 	}
+}
+
+// mayDiffer says of how many rows it is no damage that they differ.
+func mayDiffer(rows int64) string {
+	if rows == 1 {
+		return "1 more row differs and may"
+	}
+	return fmt.Sprintf("%d more rows differ and may", rows)
 }

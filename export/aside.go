@@ -124,14 +124,14 @@ func (o *Output) deleted(op *tablelog.Operation, a *tablelog.Artifact, state *ta
 	return gone, err
 }
 
-// dayDeleted reports whether a day's folder is empty and of a day before the newest
-// event's.
+// dayDeleted reports whether a day's folder has no file of rows and is of a day before the
+// newest event's.
 func (o *Output) dayDeleted(newest events.Time, dir string) (bool, error) {
 	if dir >= tablelog.DayDir(tablelog.DayName(newest)) {
 		return false, nil
 	}
 	names, err := o.bucket.List(dir)
-	return len(names) == 0, err
+	return !slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(name, tablelog.FileSuffix) }), err
 }
 
 // present returns a *GoneError if the last commit is not there any more. It keeps a

@@ -158,6 +158,55 @@ func written(t testing.TB, o *Output) (out []string) {
 	return out
 }
 
+// noDirectoryLinks refuses to link directories, as the file systems of disks do.
+type noDirectoryLinks struct{ vfs.FS }
+
+func (n noDirectoryLinks) Link(oldname, newname string) error {
+	if info, err := n.Stat(oldname); err != nil || info.IsDir() {
+		return errors.Join(err, fs.ErrPermission)
+	}
+	return n.FS.Link(oldname, newname)
+}
+
+// TestCompactBesideForeignFiles: what other programs leave in a day's folder is in nobody's
+// way, stays, and does not keep a day from being one that was deleted.
+func TestCompactBesideForeignFiles(t *testing.T) {
+	mem := vfs.NewMem()
+	fsys := able(noDirectoryLinks{mem})
+	b := grown(t, fsys, 6)
+	if err := b.out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before := verified(t, mem)
+	days, err := listed(fsys, testDir+"/data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range days {
+		if err := mem.MkdirAll(testDir+"/data/"+d+"/@eaDir", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		overwrite(t, mem, testDir+"/data/"+d+"/.DS_Store", "x")
+	}
+	k := keeperOf(t, fsys)
+	if _, err := k.Compact(t.Context(), CompactOptions{Before: afterAll}); err != nil {
+		t.Fatal(err)
+	}
+	after := verified(t, mem)
+	if !after.Sound() || len(after.Foreign) != 2*len(days) || after.Rows != before.Rows || after.Files >= before.Files {
+		t.Errorf("%+v, before %+v", after, before)
+	}
+	if _, err := k.Retain(t.Context(), RetainOptions{From: afterAll, Needed: events.MaxTime}); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if after := verified(t, mem); !after.Sound() || after.Rows != 0 || len(after.Foreign) != 2*len(days) {
+		t.Errorf("after all days have ended: %+v", after)
+	}
+}
+
 // The folders of days show every row once, whenever one looks: before every single
 // operation on the file system while files are merged, and after a crash there, whatever process
 // opens the output next.

@@ -30,6 +30,9 @@ type Verdict struct {
 	Rows     int64     `json:"rows"`
 	Bytes    int64     `json:"bytes"`
 	Findings []Finding `json:"findings"`
+	// Foreign are files and directories of other programs, below the output directory, that
+	// no reader takes for data: what a file manager, a file system or a copy leaves.
+	Foreign []string `json:"foreign,omitempty"`
 }
 
 // Sound reports whether nothing is wrong.
@@ -100,6 +103,7 @@ func (a *Archive) Verify(ctx context.Context, opts VerifyOptions) (Verdict, erro
 	if err := errors.Join(v.strangers(), v.declared()); err != nil {
 		return v.verdict, err
 	}
+	slices.Sort(v.verdict.Foreign)
 	if err := v.files(live); err != nil {
 		return v.verdict, err
 	}
@@ -112,13 +116,6 @@ func (v *verifier) find(name, format string, args ...any) {
 
 // list finds what readers may take for data or dead letters.
 func (v *verifier) list() error {
-	list := func(dir string) error {
-		entries, err := v.bucket.List(dir)
-		for _, e := range entries {
-			v.there[path.Join(dir, e)] = true
-		}
-		return err
-	}
 	days, err := v.bucket.List(tablelog.DataDir)
 	if err != nil {
 		return err
@@ -126,14 +123,48 @@ func (v *verifier) list() error {
 	for _, d := range days {
 		dir := path.Join(tablelog.DataDir, d)
 		if !strings.HasPrefix(d, tablelog.DayPrefix) {
-			v.there[dir] = true
+			v.look(dir, tablelog.FileSuffix, 0)
 			continue
 		}
-		if err := list(dir); err != nil {
+		names, err := v.bucket.List(dir)
+		if err != nil {
 			v.find(dir, "it cannot be listed: %s", err)
 		}
+		for _, name := range names {
+			v.look(path.Join(dir, name), tablelog.FileSuffix, 0)
+		}
 	}
-	return list(tablelog.DeadLetterDir)
+	letters, err := v.bucket.List(tablelog.DeadLetterDir)
+	for _, name := range letters {
+		v.look(path.Join(tablelog.DeadLetterDir, name), tablelog.DeadLetterSuffix, 0)
+	}
+	return err
+}
+
+// deepestForeign is how many directories of others within each other are looked into: a
+// link may lead back.
+const deepestForeign = 4
+
+// look tells files that readers find by a pattern from what other programs leave. Hidden
+// ones are found as well, by DuckDB, and so is what lies in a directory.
+func (v *verifier) look(name, suffix string, depth int) {
+	if strings.HasSuffix(name, suffix) {
+		v.there[name] = true
+		return
+	}
+	if depth == 0 {
+		v.verdict.Foreign = append(v.verdict.Foreign, name)
+	}
+	if depth == deepestForeign {
+		return
+	}
+	below, err := v.bucket.List(name)
+	if err != nil {
+		return // it is a file, or not ours to look into
+	}
+	for _, each := range below {
+		v.look(path.Join(name, each), suffix, depth+1)
+	}
 }
 
 // unnamed tells of the files that no manifest names. Another partition's files are

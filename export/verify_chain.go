@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -264,7 +265,11 @@ func (v *verifier) strangers() error {
 		known[tablelog.PartitionName(p)] = true
 	}
 	for _, name := range partitions {
-		if !known[name] {
+		switch n, err := strconv.Atoi(strings.TrimPrefix(name, "p")); {
+		case known[name]:
+		case err != nil || tablelog.PartitionName(n) != name:
+			v.verdict.Foreign = append(v.verdict.Foreign, path.Join(tablelog.CommitsDir, name))
+		default:
 			v.find(path.Join(tablelog.CommitsDir, name), "this output has %d partitions, and this is none of them: remove it",
 				v.partitions)
 		}
@@ -275,10 +280,21 @@ func (v *verifier) strangers() error {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		if _, ok := tablelog.ManifestNumber(name); !ok && name != lockName && name != keeperLock &&
-			!strings.HasPrefix(name, bucket.TempPrefix) {
-			v.find(path.Join(tablelog.ManifestDir(v.partition), name), "it is no manifest: remove it")
+		if _, ok := tablelog.ManifestNumber(name); !ok && name != lockName && name != keeperLock {
+			v.stranger(path.Join(tablelog.ManifestDir(v.partition), name), "it is no manifest: remove it")
 		}
 	}
 	return nil
+}
+
+// stranger tells of a name among manifests or declarations that is none of them. Without
+// their suffix it is of another program.
+func (v *verifier) stranger(name, problem string) {
+	switch {
+	case strings.HasPrefix(path.Base(name), bucket.TempPrefix): // a process that died has left it
+	case strings.HasSuffix(name, tablelog.ManifestSuffix):
+		v.find(name, "%s", problem)
+	default:
+		v.verdict.Foreign = append(v.verdict.Foreign, name)
+	}
 }

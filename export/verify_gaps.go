@@ -5,10 +5,8 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/labeljoin/labeljoin/events"
-	"github.com/labeljoin/labeljoin/export/bucket"
 	"github.com/labeljoin/labeljoin/export/tablelog"
 )
 
@@ -46,9 +44,7 @@ func (v *verifier) declared() error {
 	for _, name := range names {
 		id, ok := gapNumber(name)
 		if !ok {
-			if !strings.HasPrefix(name, bucket.TempPrefix) {
-				v.find(path.Join(tablelog.GapsDir, name), "it is no declaration of a gap: remove it")
-			}
+			v.stranger(path.Join(tablelog.GapsDir, name), "it is no declaration of a gap: remove it")
 			continue
 		}
 		declared, err := g.read(id)

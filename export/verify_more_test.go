@@ -77,7 +77,7 @@ func TestVerifyFindsChangedGaps(t *testing.T) {
 		"all deleted":             {func(t *testing.T, mem *vfs.MemFS) { _ = mem.RemoveAll(testDir + "/_gaps") }, "it is missing"},
 		"one not taken in broken": {func(t *testing.T, mem *vfs.MemFS) { overwrite(t, mem, gaps+"000003.json", "{") }, "it is not the declaration of a gap"},
 		"renumbered":              {func(t *testing.T, mem *vfs.MemFS) { _ = mem.Rename(gaps+"000003.json", gaps+"000004.json") }, "it declares gap 3"},
-		"something else there":    {func(t *testing.T, mem *vfs.MemFS) { overwrite(t, mem, gaps+"note.txt", "x") }, "it is no declaration"},
+		"something else there":    {func(t *testing.T, mem *vfs.MemFS) { overwrite(t, mem, gaps+"note.json", "x") }, "it is no declaration"},
 		"a directory":             {func(t *testing.T, mem *vfs.MemFS) { _ = mem.MkdirAll(gaps+"000009.json", 0o755) }, "not a regular file"},
 		"one changed in a manifest": {func(t *testing.T, mem *vfs.MemFS) {
 			edit(t, mem, manifests+"00000000000000000002.json", `"since": "2026-11-22T12`, `"since": "2026-11-22T11`)
@@ -107,6 +107,7 @@ func TestVerifyFindsChangedGaps(t *testing.T) {
 func TestVerifyOfNothing(t *testing.T) {
 	for name, dirs := range map[string][]string{
 		"empty": nil, "empty folders": {"data", "_commits/p0000", "_staging", "deadletter"}, "another use": {"lost+found"},
+		"foreign folders": {"data/lost+found", "deadletter/.Trash"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			mem := vfs.NewMem()

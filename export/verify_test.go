@@ -200,9 +200,16 @@ func TestVerifyFindsDamage(t *testing.T) {
 		"a doubled file of a partition that does not exist": {func(t *testing.T, mem *vfs.MemFS) {
 			copied(t, mem, dt+name, dt+"p0001-00000000000000000001-000.parquet")
 		}, "no manifest names it"},
-		"something else in data/":               {func(t *testing.T, mem *vfs.MemFS) { overwrite(t, mem, testDir+"/data/note.txt", "x") }, "no manifest names it"},
+		"something else in data/":         {func(t *testing.T, mem *vfs.MemFS) { overwrite(t, mem, dt+"part-00000.parquet", "x") }, "no manifest names it"},
+		"a hidden file that readers take": {func(t *testing.T, mem *vfs.MemFS) { copied(t, mem, dt+name, dt+".copy.parquet") }, "no manifest names it"},
+		"a folder of rows beside the days": {func(t *testing.T, mem *vfs.MemFS) {
+			if err := mem.MkdirAll(testDir+"/data/backup", 0o755); err != nil {
+				t.Fatal(err)
+			}
+			copied(t, mem, dt+name, testDir+"/data/backup/"+name)
+		}, "no manifest names it"},
 		"something else beside manifests":       {func(t *testing.T, mem *vfs.MemFS) { overwrite(t, mem, manifests+"old.json", "{}") }, "it is no manifest"},
-		"dead letters that were not written":    {func(t *testing.T, mem *vfs.MemFS) { copied(t, mem, dead, dead+"l") }, "no manifest names it"},
+		"dead letters that were not written":    {func(t *testing.T, mem *vfs.MemFS) { copied(t, mem, dead, testDir+"/deadletter/copy.jsonl") }, "no manifest names it"},
 		"a manifest under another's name":       {func(t *testing.T, mem *vfs.MemFS) { copied(t, mem, manifestOf(2), manifestOf(3)) }, "it is of commit 2"},
 		"a manifest that is not a file of ours": {func(t *testing.T, mem *vfs.MemFS) { overwrite(t, mem, manifestOf(3), "{}") }, "its format is 0"},
 		"a manifest of another run": {func(t *testing.T, mem *vfs.MemFS) {
@@ -231,6 +238,31 @@ func TestVerifyFindsDamage(t *testing.T) {
 				t.Errorf("found %+v, want one that says %q", v.Findings, c.want)
 			}
 		})
+	}
+}
+
+// TestVerifyOfForeignFiles: what other programs leave is named once, and is no damage.
+func TestVerifyOfForeignFiles(t *testing.T) {
+	mem := honest(t)
+	want := []string{
+		"_commits/.DS_Store", "_commits/p0000/.DS_Store", "_gaps/note.txt", "data/.DS_Store", "data/dt=2026-11-22/.nfs0000000000ab",
+		"data/dt=2026-11-22/@eaDir", "data/lost+found", "data/note.txt", "deadletter/.DS_Store",
+	}
+	if err := mem.MkdirAll(testDir+"/_gaps", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range want {
+		if strings.HasSuffix(name, "lost+found") || strings.HasSuffix(name, "@eaDir") {
+			if err := mem.MkdirAll(testDir+"/"+name, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			overwrite(t, mem, testDir+"/"+name+"/more", "x")
+			continue
+		}
+		overwrite(t, mem, testDir+"/"+name, "x")
+	}
+	if v := verified(t, mem); !v.Sound() || !slices.Equal(v.Foreign, want) {
+		t.Errorf("found %+v, foreign %q, want %q", v.Findings, v.Foreign, want)
 	}
 }
 

@@ -18,7 +18,7 @@ func verifyCommand() *cli.Command {
 		ArgsUsage: commandline.ArgsConfig,
 		Usage:     "prove that an output is what its joiner wrote",
 		Description: "Reads every manifest and every file: the chain of commits is unbroken, every file has the bytes and\n" +
-			"rows that were committed, nothing else is in data/, no row is there twice, the books add up from the\n" +
+			"rows that were committed, no other Parquet is in data/, no row is there twice, the books add up from the\n" +
 			"first commit to the last. It may run beside the joiner.\n" +
 			"Exit codes: 0 all is well, 3 something is not, 1 it could not look.",
 		Flags: []cli.Flag{

@@ -25,11 +25,16 @@ func (d *Dir) Arrange(dir, aside string, want map[string]string, drop map[string
 	if err := d.ensure(aside); err != nil {
 		return err
 	}
+	want = maps.Clone(want)
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		err := d.fs.Link(d.path(want[name]), d.path(path.Join(aside, name)))
-		if err != nil && !errors.Is(err, fs.ErrExist) {
+		if err == nil || errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if info, statErr := d.fs.Stat(d.path(want[name])); statErr != nil || !info.IsDir() {
 			return fmt.Errorf("link %s: %w", want[name], err)
 		}
+		delete(want, name) // a directory of another program cannot be linked: it is moved back at the end
 	}
 	if err := d.syncDir(d.path(aside)); err != nil {
 		return err

@@ -197,9 +197,8 @@ func (w *world) dumped(name string, from ...string) (string, *dump.Dumped) {
 func TestRowsAreThoseOfLive(t *testing.T) {
 	w := newWorld(t)
 	w.histories()
-	var loaded *dump.Dumped
 	w.joined(80, func() {
-		_, loaded = w.dumped("dumped")
+		w.dumped("dumped")
 		for _, stream := range []string{"requests", "outcomes"} {
 			info, err := w.js.StreamInfo(stream)
 			if err != nil || info.State.Msgs == 0 || info.State.FirstSeq != 1 {
@@ -207,6 +206,15 @@ func TestRowsAreThoseOfLive(t *testing.T) {
 			}
 		}
 	})
+	for _, left := range []string{"requests/.DS_Store", "outcomes/.DS_Store"} {
+		if err := os.WriteFile(filepath.Join(w.dir, "dumped", left), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	loaded, err := dump.Load(filepath.Join(w.dir, "dumped"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	from, err := w.replayed("from-dump", func(r *replay.Replay) { r.Dumped = []*replay.Own{(*replay.Own)(loaded)} })
 	if err != nil {
 		t.Fatal(err)

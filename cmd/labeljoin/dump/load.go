@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/events"
@@ -41,6 +42,9 @@ func Load(dir string) (*Dumped, error) {
 			return nil, err
 		}
 		for _, e := range entries { // in the order in which they were written
+			if strings.HasPrefix(e.Name(), ".") || e.IsDir() {
+				continue // what a file manager or a file system leaves
+			}
 			d.Files[k] = append(d.Files[k], filepath.Join(dir, folder(events.Kind(k)), e.Name()))
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
@@ -99,11 +100,26 @@ func (v *Verification) rows(ctx context.Context, archive *export.Archive) (found
 	return d.verify(ctx)
 }
 
+// mostForeign is how many files of other programs are named.
+const mostForeign = 10
+
+// more ends a list of which n are left out.
+func more(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and %d more", n)
+}
+
 // Print writes a verdict for people.
 func (v *report) Print(to io.Writer) error {
 	w := &terminal.LineWriter{To: to}
 	for _, f := range v.Findings {
 		w.Line("%s: %s", f.Path, f.Problem)
+	}
+	if n := len(v.Foreign); n > 0 {
+		few := v.Foreign[:min(n, mostForeign)]
+		w.Line("not of labeljoin, and no reader takes it for data (%d): %s", n, strings.Join(few, ", ")+more(n-len(few)))
 	}
 	words := "all is as it was written"
 	if n := len(v.Findings); n > 0 {

@@ -111,13 +111,26 @@ func (w *walk) below(dir string) error {
 			return nil
 		case e.Type()&fs.ModeSymlink != 0:
 			w.linked = true
-			if info, err := os.Stat(path); err == nil && info.IsDir() {
+			info, err := os.Stat(path)
+			if err == nil && info.IsDir() {
 				return w.below(named)
 			}
+			if err == nil && !info.Mode().IsRegular() {
+				return noFile(named)
+			}
+		case !e.Type().IsRegular():
+			return noFile(named)
 		}
 		w.files = append(w.files, named)
 		return nil
 	})
+}
+
+// noFile refuses a pipe, a socket or a device that was found and not named: reading it may
+// wait for ever, and leaving it out may leave events out.
+func noFile(path string) error {
+	return fmt.Errorf("%s is a pipe, a socket or a device, and not a file: take it away, or, if it is a pipe with a log, name it with a flag of its own",
+		path)
 }
 
 // isHidden reports whether a name is one that tools give to what is no log.
@@ -134,9 +147,9 @@ func matchesOf(path string) ([]string, error) {
 		}
 		return nil, errors.New("there is no such file")
 	}
-	matches, err := doublestar.FilepathGlob(path, doublestar.WithFailOnIOErrors())
+	matches, err := glob(path)
 	if err != nil {
-		return nil, fmt.Errorf("there is no such file, and as a pattern it is malformed: %w", err)
+		return nil, err
 	}
 	base, rest := doublestar.SplitPattern(filepath.ToSlash(filepath.Clean(path)))
 	namesHidden := slices.ContainsFunc(strings.Split(rest, "/"), isHidden)
@@ -157,6 +170,9 @@ func matchesOf(path string) ([]string, error) {
 			continue
 		}
 		if !info.IsDir() {
+			if !info.Mode().IsRegular() {
+				return nil, noFile(match)
+			}
 			files = append(files, match)
 			continue
 		}
@@ -183,11 +199,8 @@ func inHidden(dir string) bool {
 func eachOnce(paths []string) (files []string, err error) {
 	met := map[string]bool{}
 	for _, path := range paths {
-		target, err := filepath.Abs(path)
+		target, err := realPath(path)
 		if err != nil {
-			return nil, err
-		}
-		if target, err = filepath.EvalSymlinks(target); err != nil {
 			return nil, err
 		}
 		if !met[target] {

@@ -22,9 +22,6 @@ type FeatureColumn struct {
 	Offsets []uint32
 	Book    *Book
 	Codes   []uint32
-
-	words []uint64 // of Mixed
-	tags  []ValueKind
 }
 
 // Book is texts that columns name by their numbers. It does not change.
@@ -74,16 +71,6 @@ func (c *FeatureColumn) textAt(i int) []byte {
 		return c.Book.At(c.Codes[i])
 	}
 	return c.Text[c.Offsets[i]:c.Offsets[i+1]]
-}
-
-// Mixed makes so many numbers, some of them integers and some doubles, those of the column, in memory that it has
-// from the last time. The caller fills them in.
-func (c *FeatureColumn) Mixed(n int) (words []uint64, tags []ValueKind) {
-	if cap(c.words) < n {
-		c.words, c.tags = make([]uint64, n), make([]ValueKind, n)
-	}
-	c.Kinds, c.Words, c.Tags = 1<<ValueInt|1<<ValueDouble, c.words[:n], c.tags[:n]
-	return c.Words, c.Tags
 }
 
 // AppendFeatures appends the i-th values of columns whose values are all here.

@@ -109,7 +109,8 @@ func AppendTime(dst []byte, t time.Time) []byte {
 	return append(t.AppendFormat(dst, time.RFC3339Nano), '"')
 }
 
-// AppendFloat appends the shortest number that reads as f again. What JSON has no
+// AppendFloat appends the shortest number that reads as f again and that has a fraction or
+// an exponent: 7.0 is no 7, which could be an id, and -0.0 keeps its sign. What JSON has no
 // number for is a null.
 func AppendFloat(dst []byte, f float64) []byte {
 	if f-f != 0 {
@@ -118,7 +119,10 @@ func AppendFloat(dst []byte, f float64) []byte {
 	if dst, ok := appendShort(dst, f); ok {
 		return dst
 	}
-	return strconv.AppendFloat(dst, f, 'g', -1, 64)
+	if dst = strconv.AppendFloat(dst, f, 'g', -1, 64); f == 0 {
+		dst = append(dst, ".0"...)
+	}
+	return dst
 }
 
 // shortDigits is how many digits appendShort writes behind the point.
@@ -143,7 +147,7 @@ func appendShort(dst []byte, f float64) ([]byte, bool) {
 	}
 	dst = strconv.AppendUint(dst, n/scale, 10)
 	if n %= scale; n == 0 {
-		return dst, true
+		return append(dst, ".0"...), true
 	}
 	var digits [1 + shortDigits]byte
 	digits[0] = '.'

@@ -73,7 +73,7 @@ func requests() []request {
 
 const wanted = `{"request_id":"a\"1","ts":"2026-01-01T00:00:00.000001Z","model":"m","score":0.10000000149011612,"small":200,"price":-0.05,` +
 	`"items":[{"item_id":"i","position":3,"features":{"f":0.5},"tags":["x","y"]},{"item_id":"j","features":{},"tags":[]}],"old":[1,2],"attrs":{"x": [1]},"features":{"age":7,"active":false}}
-{"request_id":"b","ts":"1969-12-31T23:59:59.999999Z","score":0,"small":0,"price":0.00,"items":[],"old":[],"attrs":"text","features":{"age":0,"active":true}}
+{"request_id":"b","ts":"1969-12-31T23:59:59.999999Z","score":0.0,"small":0,"price":0.00,"items":[],"old":[],"attrs":"text","features":{"age":0,"active":true}}
 `
 
 func parquetFile(t *testing.T) []byte {

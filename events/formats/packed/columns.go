@@ -42,7 +42,8 @@ func (b *Block) column(f *Field, l *leaf, c *events.FeatureColumn) bool {
 		c.Kinds, c.Words = 1<<events.ValueInt, l.words
 		return true
 	case f.Kind == KindDouble:
-		return doubles(c, l.words)
+		c.Kinds, c.Words = 1<<events.ValueDouble, l.words
+		return allFinite(l.words)
 	case f.Kind == KindText && l.book != nil:
 		c.Kinds, c.Book, c.Codes = 1<<events.ValueString, &l.book.Book, l.codes
 		return l.book.valid
@@ -63,25 +64,11 @@ func (b *Block) allUTF8(l *leaf) bool {
 	return true
 }
 
-// doubles makes c the values of a column of doubles, as Block.value has them.
-func doubles(c *events.FeatureColumn, words []uint64) bool {
-	whole := false
+// allFinite reports whether JSON has a number for each double.
+func allFinite(words []uint64) bool {
 	for _, word := range words {
-		x := math.Float64frombits(word)
-		if !finite(x) {
+		if !finite(math.Float64frombits(word)) {
 			return false
-		}
-		whole = whole || isWhole(x)
-	}
-	if !whole {
-		c.Kinds, c.Words = 1<<events.ValueDouble, words
-		return true
-	}
-	mixed, tags := c.Mixed(len(words))
-	for i, word := range words {
-		mixed[i], tags[i] = word, events.ValueDouble
-		if x := math.Float64frombits(word); isWhole(x) {
-			mixed[i], tags[i] = uint64(int64(x)), events.ValueInt
 		}
 	}
 	return true

@@ -221,13 +221,6 @@ func (b *Block) number(f *Field, level int) (float64, bool) {
 	return v, true
 }
 
-// wholeBelow is below which a double that is a whole number is written without a point or an
-// exponent, and hence read as a whole number.
-const wholeBelow = 1e6
-
-// isWhole reports whether that is so of a double.
-func isWhole(x float64) bool { return math.Abs(x) < wholeBelow && float64(int64(x)) == x }
-
 // fields reads the features of a group, in the memory of others.
 func (b *Block) fields(group *Field, level int, to *[]events.Field) bool {
 	before, n, ok := *to, 0, true
@@ -275,13 +268,8 @@ func (b *Block) value(kind Kind, l *leaf, index int, v *events.Value) (found, ok
 		if !finite(x) {
 			return false, true
 		}
-		if isWhole(x) {
-			become(v, events.ValueInt)
-			v.Int = int64(x)
-		} else {
-			become(v, events.ValueDouble)
-			v.Float = x
-		}
+		become(v, events.ValueDouble)
+		v.Float = x
 	case KindText:
 		become(v, events.ValueString)
 		text := l.textAt(index)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/dump"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/explain"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/preview"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/replay"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/trial"
@@ -80,6 +81,7 @@ func codedErrors() []codedError {
 		{&sample.WrongSampleError{}, terminal.ExitUsage},
 		{&anomaliesError{}, terminal.ExitAnomaly},
 		{&trial.AnomaliesError{}, terminal.ExitAnomaly},
+		{&preview.RejectedError{}, terminal.ExitAnomaly},
 		{&review.AnomaliesError{}, terminal.ExitAnomaly},
 		{&review.NoRowsError{}, terminal.ExitUsage},
 		{&review.DayError{}, terminal.ExitUsage},

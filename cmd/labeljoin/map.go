@@ -20,7 +20,8 @@ func mapCommand() *cli.Command {
 		ArgsUsage: "[FILE...]",
 		Description: "It reads the first records of files, or with --nats the newest messages of the input, and shows beside each\n" +
 			"record the event that becomes of it, field by field. Nothing is written anywhere. Without a configuration it\n" +
-			"suggests a mapping by the names and values that it sees: labeljoin help mapping.\n\n" +
+			"suggests a mapping by the names and values that it sees: labeljoin help mapping. It ends with 4 if an input\n" +
+			"rejects records.\n\n" +
 			"Examples:\n  labeljoin map events.jsonl\n  labeljoin map --input clicks clicks.csv\n" +
 			"  labeljoin map --input clicks --nats --last 5\n  labeljoin map --preset ubi queries.jsonl",
 		Flags: []cli.Flag{

@@ -48,6 +48,7 @@ type sample struct {
 
 // Run looks at the records.
 func (p *Preview) Run(ctx context.Context) error {
+	var found *RejectedError
 	if p.NATS == (len(p.Files) > 0) {
 		return &terminal.UsageError{Err: errors.New("name files with records, or give --nats for the newest messages of the input")}
 	}
@@ -80,9 +81,28 @@ func (p *Preview) Run(ctx context.Context) error {
 		if err := t.end(p.Kind); err != nil {
 			return err
 		}
+		// Where several inputs are tried on the same records, those of one are none of the others.
+		if found == nil || t.rejected < found.Rejected {
+			found = &RejectedError{Records: t.messages, Rejected: t.rejected}
+		}
 	}
-	return nil
+	if p.Config == nil || found == nil || found.Rejected == 0 { // without a mapping, one is suggested
+		return nil
+	}
+	return found
 }
+
+// RejectedError says that records were shown, and that some make no event.
+type RejectedError struct{ Records, Rejected int }
+
+// Error implements error.
+func (e *RejectedError) Error() string {
+	return fmt.Sprintf("%s shown: %d rejected, which a joiner would put into the dead letters", terminal.Count(e.Records, "record"),
+		e.Rejected)
+}
+
+// Anomalies reports that the command did its work, and events are not as they should be.
+func (e *RejectedError) Anomalies() bool { return true }
 
 // choose finds the inputs that the records are of.
 func (p *Preview) choose() ([]*reading, error) {

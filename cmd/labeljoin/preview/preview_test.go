@@ -3,6 +3,7 @@ package preview
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,8 +27,14 @@ func preview(t *testing.T, p Preview, file, data string) string {
 	}
 	var out bytes.Buffer
 	p.Files, p.Last, p.Out = []string{path}, 20, &out
-	if err := p.Run(t.Context()); err != nil {
+	err := p.Run(t.Context())
+	rejected, ok := errors.AsType[*RejectedError](err)
+	if err != nil && !ok {
 		t.Fatal(err)
+	}
+	wants := p.Config != nil && (strings.Contains(out.String(), "rejected as") || strings.Contains(out.String(), `"reason":`))
+	if wants != ok || ok && (rejected.Rejected != 1 || rejected.Records != 2) {
+		t.Errorf("error %v, and it shows\n%s", err, out.String())
 	}
 	return strings.ReplaceAll(out.String(), filepath.Dir(path)+"/", "")
 }

@@ -90,7 +90,7 @@ func (a *Archive) Compare(ctx context.Context, other *Archive, opts CompareOptio
 		rows += d.Rows
 	}
 	passes := uint64(rows/passRows) + 1
-	bad := map[[2]uint64]string{}
+	bad := map[[2]uint64]badRow{}
 	all := opts // Through numbers the commits of this output
 	all.Through = 0
 	lacks, err := a.decidedSince(ctx, &opts)
@@ -232,9 +232,16 @@ func digest(s *rowfile.Stored) uint64 {
 // mostExamples is how many rows are told of.
 const mostExamples = 20
 
+// badRow is what is wrong with a row, and the time of its request: its id may have been
+// used for others.
+type badRow struct {
+	what string
+	ts   events.Time
+}
+
 // merge walks through both sides' rows.
 func (c *Comparison) merge(mine, theirs []latestRow, opts *CompareOptions, lacks func(*latestRow) bool,
-	bad map[[2]uint64]string) {
+	bad map[[2]uint64]badRow) {
 	tell := func(r *latestRow, ts events.Time, n *int64, what string) {
 		if opts.Excuse != nil && opts.Excuse(r.request, ts) {
 			c.Excused++
@@ -242,7 +249,7 @@ func (c *Comparison) merge(mine, theirs []latestRow, opts *CompareOptions, lacks
 		}
 		*n++
 		if len(bad) < mostExamples {
-			bad[r.row] = what
+			bad[r.row] = badRow{what, r.ts}
 		}
 	}
 	for len(mine) > 0 || len(theirs) > 0 {
@@ -294,24 +301,31 @@ type side struct {
 }
 
 // name looks up the rows that are told of.
-func (c *Comparison) name(ctx context.Context, sides []side, bad map[[2]uint64]string) error {
+func (c *Comparison) name(ctx context.Context, sides []side, bad map[[2]uint64]badRow) error {
 	if len(bad) == 0 {
 		return nil
 	}
-	type told struct{ text [2]string }
+	type told struct {
+		text     [2]string
+		revision [2]uint32
+	}
 	rows, order := map[[2]uint64]*told{}, [][2]uint64{}
 	for i, side := range sides {
 		err := side.output.eachRow(ctx, side.opts, func(_ *tablelog.File, s *rowfile.Stored) {
 			key := keyOf(&s.Key).row
-			if bad[key] == "" {
+			if b, ok := bad[key]; !ok || !side.opts.together(b.ts, s.RequestTS) {
 				return
 			}
 			if rows[key] == nil {
 				rows[key] = &told{}
 				order = append(order, key)
 			}
-			rows[key].text[i] = fmt.Sprintf("request %q, item %q, revision %d, %s: %s", s.RequestID, s.ItemID, s.Revision,
-				s.Reason, shown(side.opts.Labels, s.Labels))
+			if rows[key].text[i] != "" && s.Revision < rows[key].revision[i] {
+				return // files are not in the order of revisions
+			}
+			rows[key].revision[i] = s.Revision
+			rows[key].text[i] = fmt.Sprintf("request %q of %s, item %q, revision %d, %s: %s", s.RequestID, s.RequestTS, s.ItemID,
+				s.Revision, s.Reason, shown(side.opts.Labels, s.Labels))
 		})
 		if err != nil {
 			return err
@@ -319,7 +333,7 @@ func (c *Comparison) name(ctx context.Context, sides []side, bad map[[2]uint64]s
 	}
 	for _, key := range order {
 		text := rows[key].text
-		line := cmp.Or(text[0], text[1]) + "; it " + bad[key]
+		line := cmp.Or(text[0], text[1]) + "; it " + bad[key].what
 		if text[0] != "" && text[1] != "" {
 			line += ", " + text[1]
 		}

@@ -210,11 +210,3 @@ func (s *Stage) name() string {
 	}
 	return tablelog.CommitName(s.out.opts.Partition, s.number)
 }
-
-// what is how it is called in errors.
-func (s *Stage) what() string {
-	if s.opNumber > 0 {
-		return "computing days again"
-	}
-	return fmt.Sprintf("commit %d", s.number)
-}

@@ -60,7 +60,10 @@ func (s *Stage) usable() error {
 // fail remembers the error: from it on, the stage can only be aborted.
 func (s *Stage) fail(err error) error {
 	if s.failed == nil && err != nil {
-		s.failed = fmt.Errorf("%s: %w", s.what(), s.out.whether(err))
+		s.failed = s.out.whether(err) // whose commit it is says which
+		if s.opNumber > 0 {
+			s.failed = fmt.Errorf("computing days again: %w", s.failed)
+		}
 	}
 	return s.failed
 }

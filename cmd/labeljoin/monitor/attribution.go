@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
@@ -24,8 +25,8 @@ func attributionStatusOf(s *engine.AttributionStats) *attributionStatus {
 
 // String says it in words.
 func (a *attributionStatus) String() string {
-	return fmt.Sprintf("%d requests are found by their keys, in about %.1f MiB of memory; %d outcomes without a request_id wait until the watermark has passed them",
-		a.Requests, float64(a.Bytes)/(1<<20), a.Waiting)
+	return fmt.Sprintf("found by their keys: %s, in about %.1f MiB of memory; without a request_id, and waiting until the watermark has passed: %s",
+		terminal.Count(a.Requests, "request"), float64(a.Bytes)/(1<<20), terminal.Count(a.Waiting, "outcome"))
 }
 
 // attributionMetrics are the same as metrics.

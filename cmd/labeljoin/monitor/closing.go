@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner/engine"
@@ -105,8 +106,8 @@ func (s *Status) AddClosing(stats *engine.Stats, c *config.Config, oldest events
 
 // String says it in words.
 func (c *closingStatus) String() string {
-	return fmt.Sprintf("%d requests are pending: one closes %s after its time, when both sources have been read %s beyond that; stamped before %s all have closed",
-		c.Pending, c.Window, c.Needs, c.Through)
+	return fmt.Sprintf("pending: %s; one closes %s after its time, when both sources have been read %s beyond that; stamped before %s all have closed",
+		terminal.Count(c.Pending, "request"), c.Window, c.Needs, c.Through)
 }
 
 // Print writes what pending requests wait for, and which of them is the next to close.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
@@ -140,8 +141,8 @@ const mostShown = 8
 func (s *sightStatus) Print(lines io.Writer) {
 	for _, label := range sorted(s.Faults) {
 		f := s.Faults[label]
-		fmt.Fprintf(lines, "label %s\tcannot be evaluated for %d outcomes since the start, which do not count for it: %s; the first is message %d of %s\n",
-			label, f.Outcomes, f.Because, f.Sequence, f.Stream)
+		fmt.Fprintf(lines, "label %s\tdoes not count %s since the start, for which it cannot be evaluated: %s; the first is message %d of %s\n",
+			label, terminal.Count(f.Outcomes, "outcome"), f.Because, f.Sequence, f.Stream)
 	}
 	for _, label := range sorted(s.Silent) {
 		fmt.Fprintf(lines, "label %s\tcounts nothing since the start: %s\n", label, s.Silent[label].Says)
@@ -182,8 +183,8 @@ func (s *sightStatus) Print(lines io.Writer) {
 		}
 	}
 	if s.Keyless > 0 {
-		fmt.Fprintf(lines, "no request\t%d outcomes name none and lack a field of join.attribute.by: they are orphans\n",
-			s.Keyless)
+		fmt.Fprintf(lines, "no request\torphans, because they name none and lack a field of join.attribute.by: %s\n",
+			terminal.Count(s.Keyless, "outcome"))
 	}
 	for _, kind := range sorted(s.Unheld) {
 		fmt.Fprintf(lines, "null values\t%d of %ss cannot be held (NaN, infinite, beyond float64, not UTF-8) and count as null\n", s.Unheld[kind], kind)

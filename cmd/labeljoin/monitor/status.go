@@ -110,8 +110,8 @@ func asideStatusOf(q engine.Quarantine) *asideStatus {
 
 // String says it in words.
 func (a *asideStatus) String() string {
-	return fmt.Sprintf("%d events since the start are in no row: %d stamped too long after the broker's time of them (max_future), %d too long before (max_age); "+
-		"the newest %s. A producer's clock or the broker's is wrong, or the unit of its timestamps (time_unit)", a.Future+a.Past, a.Future, a.Past, offInWords(a.Off))
+	return fmt.Sprintf("in no row since the start: %s, of them %d stamped too long after the broker's time of them (max_future), %d too long before (max_age); "+
+		"the newest %s. A producer's clock or the broker's is wrong, or the unit of its timestamps (time_unit)", terminal.Count(a.Future+a.Past, "event"), a.Future, a.Past, offInWords(a.Off))
 }
 
 // offInWords says by how many seconds an event is stamped after the broker's time.

@@ -316,7 +316,7 @@ func (r *Replay) tell(p *report) error {
 		fmt.Fprintf(r.Talk, "the logs were read in %d passes, for want of memory (--memory)\n", p.Passes)
 	}
 	if p.Reused > 0 {
-		fmt.Fprintf(r.Talk, "%d files of a run that was stopped are used again\n", p.Reused)
+		fmt.Fprintf(r.Talk, "used again, of a run that was stopped: %s\n", terminal.Count(p.Reused, "file"))
 	}
 	fmt.Fprintln(r.Talk)
 	if err := r.tellLabels(p); err != nil {
@@ -343,11 +343,11 @@ func (r *Replay) tell(p *report) error {
 		fmt.Fprintf(r.Talk, "\n%s was replaced: %s before, %d now", d.Day, terminal.Count(d.Before, "row"), d.After)
 	}
 	if p.Unknown > 0 {
-		fmt.Fprintf(r.Talk, "\n%d rows are of no request in the logs: they have null", p.Unknown)
+		fmt.Fprintf(r.Talk, "\nof no request in the logs, and therefore null: %s", terminal.Count(p.Unknown, "row"))
 	}
 	if p.LeftOut > 0 {
-		fmt.Fprintf(r.Talk, "\n%d rows with an outcome for these labels are not in the days, where a policy left them out: "+
-			"--replace writes them", p.LeftOut)
+		fmt.Fprintf(r.Talk, "\nwith an outcome for these labels, but not in the days, where a policy left them out: %s; "+
+			"--replace writes them", terminal.Count(p.LeftOut, "row"))
 	}
 	if p.Incomplete > 0 {
 		fmt.Fprintf(r.Talk, "\n%d of %d rows have the reason incomplete: labels whose windows reach past the last outcome are null in them; "+

@@ -3,7 +3,6 @@ package batch
 import (
 	"context"
 	"errors"
-	"io"
 
 	"golang.org/x/sync/errgroup"
 
@@ -14,6 +13,10 @@ import (
 
 // each reads a log once: workers make something of its batches side by side, and consume
 // is given what they made in the order of the log. It keeps nothing of the batch.
+//
+// A worker reads the batch that it works on, and hands over what it made of it if that is next, so that a batch mostly
+// stays with one processor. Read, work and consume of different batches run beside each other; neither read nor
+// consume does beside itself.
 func each[T any](ctx context.Context, j *join, open func(context.Context) (Source, error),
 	work func(*worker, *events.Batch) T, consume func(T) error) (err error) {
 	source, err := open(ctx)
@@ -21,58 +24,11 @@ func each[T any](ctx context.Context, j *join, open func(context.Context) (Sourc
 		return err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	recycler, recycles := source.(Recycler)
-	type task struct {
-		batch events.Batch
-		made  chan T
-	}
+	batches := newTurns(source, 2*len(j.workers), consume)
 	group, reading := errgroup.WithContext(ctx)
-	todo, order := make(chan task, len(j.workers)), make(chan task, 2*len(j.workers))
-	group.Go(func() error {
-		defer close(todo)
-		defer close(order)
-		for {
-			batch, err := source.Next(reading)
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			t := task{batch: batch, made: make(chan T, 1)}
-			for _, to := range []chan task{order, todo} {
-				select {
-				case to <- t:
-				case <-reading.Done():
-					return reading.Err()
-				}
-			}
-		}
-	})
 	for _, w := range j.workers {
-		group.Go(func() error {
-			for t := range todo {
-				t.made <- work(w, &t.batch)
-			}
-			return nil
-		})
+		group.Go(func() error { return batches.run(reading, func(b *events.Batch) T { return work(w, b) }) })
 	}
-	group.Go(func() error {
-		for t := range order {
-			select {
-			case made := <-t.made:
-				if err := consume(made); err != nil {
-					return err
-				}
-				if recycles {
-					recycler.Recycle(&t.batch)
-				}
-			case <-reading.Done():
-				return reading.Err()
-			}
-		}
-		return nil
-	})
 	return group.Wait()
 }
 

@@ -27,8 +27,8 @@ type table struct {
 	used    atomic.Int64 // bytes, asked for from beside
 	starts  []uint32     // of the entries whose hashes begin with a number
 	shift   uint
-	// filter has a bit for the first bits of each hash: most requests have no outcome, and
-	// the filter is small enough for the processor's cache.
+	// filter has bits for each hash: most requests have no outcome, and the filter is small enough for the processor's
+	// cache. The first bits of a hash say in which word they are, and those after them which two.
 	filter []uint64
 	narrow uint
 }
@@ -36,19 +36,28 @@ type table struct {
 // filterBits is how many bits of a filter there are for each outcome, at least.
 const filterBits = 8
 
+// filterBitsOf are the bits that a hash has in its word of a filter.
+func (t *table) filterBitsOf(hash uint64) (word, bits uint64) {
+	rest := hash >> (t.narrow - 12)
+	return hash >> t.narrow, 1<<(rest%64) | 1<<(rest/64%64)
+}
+
 // mayHave reports whether there may be entries of a hash.
 func (t *table) mayHave(hash uint64) bool {
-	bit := hash >> t.narrow
-	return t.filter[bit/64]>>(bit%64)&1 == 1
+	if len(t.filter) == 0 {
+		return false
+	}
+	word, bits := t.filterBitsOf(hash)
+	return t.filter[word]&bits == bits
 }
 
 // sift makes the filter.
 func (t *table) sift() {
-	t.narrow = uint(64 - max(6, bits.Len(uint(len(t.entries)*filterBits))))
-	t.filter = make([]uint64, 1<<(64-t.narrow)/64)
+	words := bits.Len(uint(len(t.entries) * filterBits / 64))
+	t.filter, t.narrow = make([]uint64, 1<<words), uint(64-words)
 	for i := range t.entries {
-		bit := t.entries[i].hash >> t.narrow
-		t.filter[bit/64] |= 1 << (bit % 64)
+		word, bits := t.filterBitsOf(t.entries[i].hash)
+		t.filter[word] |= bits
 	}
 }
 
@@ -174,7 +183,7 @@ func (t *table) parts() iter.Seq[[]entry] {
 
 // of gives the entries of a hash.
 func (t *table) of(hash uint64) []entry {
-	if len(t.entries) == 0 || !t.mayHave(hash) {
+	if !t.mayHave(hash) {
 		return nil
 	}
 	prefix := hash >> t.shift

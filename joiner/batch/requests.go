@@ -61,6 +61,14 @@ type requestsRead struct {
 	// columns are the features of the whole batch, if it has some: then requests need none.
 	columns    []events.FeatureColumn
 	hasColumns bool
+	ids        []idRead // of the records of a batch that has some
+}
+
+// idRead is what the id of a record says by itself.
+type idRead struct {
+	hash  uint64
+	ok    bool // it is an id
+	joins bool // it may have outcomes, or several requests
 }
 
 func (v *requestsRead) next() *requestRead {
@@ -84,6 +92,7 @@ func (j *join) readRequests(ctx context.Context, from Source) error {
 		}
 		made.n = 0
 		made.takeColumns(j, b)
+		made.takeIDs(j, b)
 		visit := func(at events.Origin, data []byte, of *events.Decoded) { w.request(made, at, data, of) }
 		for i := range b.Messages {
 			if b.Records != nil {
@@ -162,17 +171,21 @@ func (w *worker) judge(v *requestRead, hash uint64, err error) {
 func (w *worker) record(made *requestsRead, b *events.Batch, i int) {
 	j, d := w.j, &w.j.o.Decoders[events.KindRequest]
 	at := events.Origin{Input: b.Messages[i].Input, Seq: b.Messages[i].Seq}
-	id, ok := b.Records.ID(i)
-	if !ok || d.MaxBytes > 0 && d.MaxBytes < events.RecordBytes || d.MaxDepth > 0 && d.MaxDepth < events.RecordDepth {
+	id := &made.ids[i]
+	if !id.ok || d.MaxBytes > 0 && d.MaxBytes < events.RecordBytes || d.MaxDepth > 0 && d.MaxDepth < events.RecordDepth {
 		w.request(made, at, b.Records.JSON(i), nil)
 		return
 	}
-	hash := hashOf(id)
-	if !j.keeps(id) || !j.first() && !j.mine(hash) {
+	if !j.first() && !j.mine(id.hash) {
 		return
 	}
+	if j.o.Keep != nil {
+		if text, _ := b.Records.ID(i); !j.o.Keep(text) {
+			return
+		}
+	}
 	v, read := made.next(), b.Records.Request
-	if v.bare, v.row = made.hasColumns && w.alone(hash), i; v.bare {
+	if v.bare, v.row = made.hasColumns && (!id.joins || w.alone(id.hash)), i; v.bare {
 		read = b.Records.Head
 	}
 	unknown, ok := read(i, d.Unit, &v.request)
@@ -186,7 +199,7 @@ func (w *worker) record(made *requestsRead, b *events.Batch, i int) {
 	if unknown > 0 && j.first() {
 		w.unknown[events.KindRequest].AddAll(unknown, b.Records.Unknown(i))
 	}
-	if w.judge(v, hash, nil); v.kind == requestApart {
+	if w.judge(v, id.hash, nil); v.kind == requestApart {
 		v.data = b.Records.JSON(i)
 		v.letter = v.data
 	}
@@ -196,6 +209,29 @@ func (w *worker) record(made *requestsRead, b *events.Batch, i int) {
 func (v *requestsRead) takeColumns(j *join, b *events.Batch) {
 	if v.hasColumns = false; j.columns && b.Records != nil {
 		v.columns, v.hasColumns = b.Records.Columns(v.columns)
+	}
+}
+
+// takeIDs looks at the ids of the records of a batch. What is asked of one does not wait for what was asked of
+// another, so that the processor fetches the memory for several at a time.
+func (v *requestsRead) takeIDs(j *join, b *events.Batch) {
+	v.ids = v.ids[:0]
+	if b.Records == nil {
+		return
+	}
+	for i := range b.Messages {
+		id, ok := b.Records.ID(i)
+		v.ids = append(v.ids, idRead{hash: hashOf(id), ok: ok})
+	}
+	for i := range v.ids {
+		id := &v.ids[i]
+		id.joins = j.outcomes.mayHave(id.hash)
+	}
+	if len(j.apart.ids) > 0 {
+		for i := range v.ids {
+			_, several := j.apart.ids[v.ids[i].hash]
+			v.ids[i].joins = v.ids[i].joins || several
+		}
 	}
 }
 

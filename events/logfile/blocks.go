@@ -21,7 +21,11 @@ type Memory struct {
 	texts    [][]byte
 	messages [][]events.Message
 	rows     []*packed.Block
+	room     *packed.Room
 }
+
+// SetRoom says where the reader of a file with columns puts rows; nil: nowhere. It is called before a file is opened.
+func (m *Memory) SetRoom(room *packed.Room) { m.room = room }
 
 // maxSpare is how many batches' memory is kept. More are not on their way at once.
 const maxSpare = 16
@@ -37,8 +41,10 @@ func (m *Memory) Recycle(b *events.Batch) {
 	if b.Messages != nil && len(m.messages) < maxSpare {
 		m.messages = append(m.messages, b.Messages[:0])
 	}
-	if rows, ok := b.Records.(*packed.Block); ok && len(m.rows) < maxSpare {
-		m.rows = append(m.rows, rows)
+	if rows, ok := b.Records.(*packed.Block); ok {
+		if rows.Release(); len(m.rows) < maxSpare {
+			m.rows = append(m.rows, rows)
+		}
 	}
 	*b = events.Batch{}
 }
@@ -57,6 +63,24 @@ func (m *Memory) takeRows() *packed.Block {
 	rows := m.rows[n-1]
 	m.rows = m.rows[:n-1]
 	return rows
+}
+
+// Room is what SetRoom has said.
+func (m *Memory) Room() *packed.Room {
+	if m == nil {
+		return nil
+	}
+	return m.room
+}
+
+// keep takes memory back that take has given, and that a batch does not use.
+func (m *Memory) keep(text []byte) {
+	if m == nil || text == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.texts = append(m.texts, text)
 }
 
 // take is memory for a batch; nil of what there is none of.
@@ -219,7 +243,11 @@ func (s *Source) nextPacked() (batch events.Batch, err error) {
 	if len(messages) == 0 {
 		return batch, s.err
 	}
-	if batch.Messages = messages; s.memory != nil {
+	batch.Messages = messages
+	switch rows, _ := batch.Records.(*packed.Block); {
+	case rows != nil && rows.InRoom():
+		s.memory.keep(text)
+	case s.memory != nil:
 		batch.Memory = text
 	}
 	return batch, nil

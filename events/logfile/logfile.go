@@ -203,7 +203,7 @@ func (s *Source) columns(codec string, o *Options) error {
 	}
 	s.closers = append(s.closers, lines.Close)
 	s.lines, s.size = bufio.NewReaderSize(lines, readAhead), 0
-	if s.packed, err = packed.NewReader(s.lines); err != nil {
+	if s.packed, err = packed.NewReader(s.lines, s.memory.Room()); err != nil {
 		return err
 	}
 	if s.packed != nil && s.from > 1 {

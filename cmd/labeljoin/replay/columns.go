@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/labeljoin/labeljoin/events/formats/columnar"
+	"github.com/labeljoin/labeljoin/events/formats/packed"
 )
 
 // ReadColumnsName is the command that a replay starts for each Parquet and Avro file: a
@@ -15,31 +17,32 @@ const ReadColumnsName = "read-columns"
 
 // ReadColumns reads a file by a process of this program.
 func ReadColumns(ctx context.Context, path string) (io.ReadCloser, error) {
-	return readColumns(ctx, path)
+	return readColumns(ctx, nil, nil, path)
 }
 
-// PackFlag has the process pack rows.
-const PackFlag = "pack"
+// PackFlag has the process pack rows, and RoomFlag put them into a room, which it is given as file columnar.RoomFD.
+const (
+	PackFlag = "pack"
+	RoomFlag = "room"
+)
 
-// packRequests is ReadColumns for requests in labeljoin's own format.
-func packRequests(ctx context.Context, path string) (io.ReadCloser, error) {
-	return readColumns(ctx, path, "--"+PackFlag)
+// packRequests is ReadColumns for requests in labeljoin's own format, of which only the columns that are named are
+// read, or all if none is.
+func packRequests(room *packed.Room, only ...string) columnReader {
+	flags := []string{"--" + PackFlag}
+	if room != nil {
+		flags = append(flags, "--"+RoomFlag)
+	}
+	return func(ctx context.Context, path string) (io.ReadCloser, error) {
+		return readColumns(ctx, room, flags, path, only...)
+	}
 }
 
-// packIDs is packRequests for finding ids: records have nothing else.
-func packIDs(ctx context.Context, path string) (io.ReadCloser, error) {
-	return readColumns(ctx, path, "--"+PackFlag, "request_id")
-}
-
-// readColumns reads the columns that are named after the flags, or all if none is.
-func readColumns(ctx context.Context, path string, given ...string) (io.ReadCloser, error) {
+func readColumns(ctx context.Context, room *packed.Room, flags []string, path string, only ...string) (io.ReadCloser,
+	error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program, to read %s by a process of its own: %w", path, err)
 	}
-	command := []string{program, ReadColumnsName}
-	if len(given) > 0 {
-		command, given = append(command, given[0]), given[1:]
-	}
-	return columnar.Child(ctx, append(append(command, "--", path), given...)...)
+	return columnar.Child(ctx, room, slices.Concat([]string{program, ReadColumnsName}, flags, []string{"--", path}, only)...)
 }

@@ -253,7 +253,7 @@ func (v *evidence) holdsOutcomes(ctx context.Context, file *File) (holds bool, e
 	if info, err := os.Stat(file.Path); file.object == nil && (err != nil || !info.Mode().IsRegular()) {
 		return false, nil // a pipe can be read only once
 	}
-	source, err := logfile.Open(file.options(events.KindRequest, 0, packRequests))
+	source, err := logfile.Open(file.options(events.KindRequest, 0, packRequests(nil)))
 	if err != nil {
 		return false, nil // reading it says what is wrong with it
 	}

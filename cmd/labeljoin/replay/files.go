@@ -17,6 +17,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/formats/packed"
 	"github.com/labeljoin/labeljoin/events/logfile"
 )
 
@@ -285,8 +286,9 @@ type logFiles struct {
 	paths  []File
 	kind   events.Kind
 	input  uint8
-	strict bool // a file that is damaged ends the reading
-	ids    bool // of files with columns, only the ids are read
+	strict bool          // a file that is damaged ends the reading
+	ids    bool          // of files with columns, only the ids are read
+	rooms  *packed.Rooms // where the log has its room from; nil: it has none
 
 	mu     sync.Mutex      // guards what follows: the progress is asked from outside
 	source *logfile.Source // nil: none is open
@@ -381,6 +383,9 @@ func (l *logFiles) current() (*logfile.Source, error) {
 		return nil, io.EOF
 	}
 	file := l.paths[len(l.files)]
+	if l.kind == events.KindRequest && !file.mapped && l.rooms != nil && l.memory.Room() == nil {
+		l.memory.SetRoom(l.rooms.Take())
+	}
 	l.files = append(l.files, logFile{File: file, base: l.last})
 	o := file.options(l.kind, l.input, l.columnsOf(&file))
 	o.Memory = l.memoryOf(&file)
@@ -399,9 +404,9 @@ func (l *logFiles) columnsOf(f *File) columnReader {
 	case f.mapped || l.kind != events.KindRequest:
 		return ReadColumns
 	case l.ids:
-		return packIDs
+		return packRequests(l.memory.Room(), "request_id")
 	}
-	return packRequests
+	return packRequests(l.memory.Room())
 }
 
 // memoryOf is the memory of batches of a file, if it can be used again: what a mapping made
@@ -428,7 +433,14 @@ func (l *logFiles) closeCurrent() error {
 }
 
 // Close implements batch.Source.
-func (l *logFiles) Close() error { return l.closeCurrent() }
+func (l *logFiles) Close() error {
+	err := l.closeCurrent()
+	if room := l.memory.Room(); room != nil {
+		l.memory.SetRoom(nil)
+		l.rooms.Put(room)
+	}
+	return err
+}
 
 // Progress is how many bytes of all files have been read, and how many there
 // are. It may be called from any goroutine.

@@ -345,6 +345,7 @@ func (r *Replay) openLog(k events.Kind, ids bool) *logFiles {
 	r.reading.Lock()
 	defer r.reading.Unlock()
 	l := openLogs(r.files[k], k, uint8(k))
+	l.rooms = &r.rooms
 	if l.strict, l.ids = r.Strict, ids; ids {
 		r.idLog = l
 	} else {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/replay"
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/formats/columnar"
+	"github.com/labeljoin/labeljoin/events/formats/packed"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/export/bucket/s3"
 	"github.com/labeljoin/labeljoin/export/bucket/s3/s3test"
@@ -28,17 +30,30 @@ import (
 // TestMain lets this program read columns, as the command does that a replay starts.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 3 && os.Args[1] == replay.ReadColumnsName {
-		write, rest := columnar.Write, os.Args[2:]
-		if rest[0] == "--"+replay.PackFlag {
-			write, rest = columnar.Pack, rest[1:]
-		}
-		if err := write(context.Background(), rest[1], os.Stdout, rest[2:]...); err != nil { // rest[0] is "--"
+		if err := readColumns(os.Args[2:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
+}
+
+// readColumns is that command with its arguments.
+func readColumns(args []string) error {
+	end := slices.Index(args, "--")
+	flags, path, only := args[:end], args[end+1], args[end+2:]
+	if !slices.Contains(flags, "--"+replay.PackFlag) {
+		return columnar.Write(context.Background(), path, os.Stdout, only...)
+	}
+	var room *packed.Room
+	if slices.Contains(flags, "--"+replay.RoomFlag) {
+		var err error
+		if room, err = packed.OpenRoom(os.NewFile(columnar.RoomFD, "room")); err != nil {
+			return err
+		}
+	}
+	return columnar.Pack(context.Background(), path, os.Stdout, room, only...)
 }
 
 // inStore is what a configuration says of a store.

@@ -21,6 +21,7 @@ import (
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
+	"github.com/labeljoin/labeljoin/events/formats/packed"
 	"github.com/labeljoin/labeljoin/export"
 	"github.com/labeljoin/labeljoin/joiner"
 	"github.com/labeljoin/labeljoin/joiner/batch"
@@ -58,7 +59,8 @@ type Replay struct {
 	codecs  []events.Codec       // of the feeds
 	reading sync.Mutex           // guards logs: the progress is asked from outside
 	logs    [events.Kinds]*logFiles
-	idLog   *logFiles   // of requests, read for their ids alone; nil before
+	idLog   *logFiles // of requests, read for their ids alone; nil before
+	rooms   packed.Rooms
 	stage   batch.Stage // what is being done
 	left    struct {    // of a replay that did not end, for the next run
 		files int

@@ -12,8 +12,8 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 )
 
-// packed is a text, compressed.
-func packed(t *testing.T, text string) []byte {
+// gzipped is a text, compressed.
+func gzipped(t *testing.T, text string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
@@ -30,7 +30,7 @@ func packed(t *testing.T, text string) []byte {
 func TestMalformedLogs(t *testing.T) {
 	whole := traffic(1)
 	good := whole.requests.String()
-	zipped := packed(t, good)
+	zipped := gzipped(t, good)
 	const bomb = 32 << 20
 	for name, c := range map[string]struct {
 		file    []byte
@@ -46,7 +46,7 @@ func TestMalformedLogs(t *testing.T) {
 			strict: "line 289: wrong_type", says: "line 289: wrong_type"},
 		"no object":     {file: []byte(good + "\n\n7\n"), strict: "line 291", says: "line 291"},
 		"an empty file": {says: "empty"},
-		"a decompression bomb": {file: packed(t, good+strings.Repeat("\x00", bomb)), strict: "line 289: too_large",
+		"a decompression bomb": {file: gzipped(t, good+strings.Repeat("\x00", bomb)), strict: "line 289: too_large",
 			says: "line 289: too_large"},
 	} {
 		t.Run(name, func(t *testing.T) {

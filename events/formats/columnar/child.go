@@ -6,9 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
+
+	"github.com/labeljoin/labeljoin/events/formats/packed"
 )
+
+// RoomFD is the descriptor of the room in the process that reads a file, if it is given one.
+const RoomFD = 3
 
 // MaxMemory is how much memory the process may take that reads a file, in bytes: a row
 // group of an ordinary file fits in, and what a damaged one asks for does not.
@@ -27,14 +33,19 @@ type child struct {
 // Child has a file read by a process of its own, and gives the lines that it writes.
 // The command is a program and its arguments that call Write with the file and standard
 // output, after LimitMemory. The error at the end of the lines is io.EOF, or what was
-// wrong with the file.
-func Child(ctx context.Context, command ...string) (io.ReadCloser, error) {
+// wrong with the file. A room, if it is not nil, is file RoomFD of the process.
+func Child(ctx context.Context, room *packed.Room, command ...string) (io.ReadCloser, error) {
 	ctx, stop := context.WithCancel(ctx)
 	c := &child{cmd: exec.CommandContext(ctx, command[0], command[1:]...), stop: stop}
 	c.cmd.Stderr = &beginning{to: &c.stderr}
+	if file := room.ForWriter(); file != nil {
+		c.cmd.ExtraFiles = []*os.File{file} // the first of which is RoomFD
+	}
 	var err error
 	if c.out, err = c.cmd.StdoutPipe(); err == nil {
-		widen(c.out)
+		if c.cmd.ExtraFiles == nil {
+			widen(c.out)
+		}
 		err = c.cmd.Start()
 	}
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"os"
 
 	"github.com/labeljoin/labeljoin/events/formats"
+	"github.com/labeljoin/labeljoin/events/formats/packed"
 )
 
 // Write reads a file, which is Parquet or Avro by its first bytes, and writes each record
@@ -19,16 +20,16 @@ import (
 // before it have been written. With only, records have no fields but those of these
 // names, as far as the format can leave others out; an Avro file cannot.
 func Write(ctx context.Context, path string, to io.Writer, only ...string) error {
-	return write(ctx, path, to, false, only)
+	return write(path, to, &writer{ctx: ctx, only: only})
 }
 
 // Pack is Write, but that rows of Parquet that have the fields of requests, or of those that
-// are named, are written as package packed has them.
-func Pack(ctx context.Context, path string, to io.Writer, only ...string) error {
-	return write(ctx, path, to, true, only)
+// are named, are written as package packed has them: to the room, unless it is nil or full.
+func Pack(ctx context.Context, path string, to io.Writer, room *packed.Room, only ...string) error {
+	return write(path, to, &writer{ctx: ctx, only: only, packs: true, room: room})
 }
 
-func write(ctx context.Context, path string, to io.Writer, packs bool, only []string) (err error) {
+func write(path string, to io.Writer, w *writer) (err error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -39,7 +40,7 @@ func write(ctx context.Context, path string, to io.Writer, packs bool, only []st
 		return fmt.Errorf("reading its beginning: %w", err)
 	}
 	out := bufio.NewWriterSize(to, 256<<10)
-	w := &writer{ctx: ctx, to: out, blocks: to, only: only, packs: packs}
+	w.to, w.blocks = out, to
 	err = w.read(file, formats.Detect(magic))
 	if flushed := out.Flush(); err == nil {
 		err = flushed
@@ -56,6 +57,7 @@ type writer struct {
 	only   []string
 	// packs says that rows are packed if they can be.
 	packs bool
+	room  *packed.Room
 	n     int64 // records written
 	line  []byte
 }

@@ -262,7 +262,7 @@ func TestHostile(t *testing.T) {
 				}
 				path := put(t, data)
 				begun := time.Now()
-				lines, err := columnar.Child(context.Background(), os.Args[0], "read-columns", path)
+				lines, err := columnar.Child(context.Background(), nil, os.Args[0], "read-columns", path)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -284,14 +284,14 @@ func TestHostile(t *testing.T) {
 // TestThroughAProcess: the lines and the errors of another process are those of this one.
 func TestThroughAProcess(t *testing.T) {
 
-	lines, err := columnar.Child(context.Background(), os.Args[0], "read-columns", put(t, parquetFile(t)))
+	lines, err := columnar.Child(context.Background(), nil, os.Args[0], "read-columns", put(t, parquetFile(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, err := io.ReadAll(lines); err != nil || string(got) != wanted {
 		t.Errorf("a good file through a process: %v, %s", err, got)
 	}
-	lines, err = columnar.Child(context.Background(), os.Args[0], "read-columns", put(t, parquetFile(t)[:200]))
+	lines, err = columnar.Child(context.Background(), nil, os.Args[0], "read-columns", put(t, parquetFile(t)[:200]))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -117,7 +117,7 @@ func (w *writer) pack(file *os.File) (done bool, err error) {
 		}
 	}
 	p.columns = make([]packed.Column, len(p.leaves))
-	if p.out, err = packed.NewWriter(w.blocks, schema); err != nil {
+	if p.out, err = packed.NewWriter(w.blocks, schema, w.room); err != nil {
 		return true, err
 	}
 	p.schema = schema

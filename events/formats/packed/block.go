@@ -23,6 +23,19 @@ type Block struct {
 	used   int      // bytes of text in the request at hand
 	// featureText is how many bytes of text the features of all rows have, once Columns has looked.
 	featureText int
+	room        *Room // where the rows lie; nil: they are in memory that Reader.Next was given
+	slot        int
+}
+
+// InRoom reports whether the rows are in memory of both processes.
+func (b *Block) InRoom() bool { return b.room != nil }
+
+// Release gives such memory back. Nothing of the rows is used any more.
+func (b *Block) Release() {
+	if b.room != nil {
+		b.room.free(b.slot)
+		b.room = nil
+	}
 }
 
 // leaf is a column of a block.

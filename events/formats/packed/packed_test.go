@@ -213,7 +213,7 @@ func (g generator) file(t *testing.T) string {
 func unpack(t *testing.T, seed uint64, data []byte) (lines string, rows, columns int) {
 	t.Helper()
 	r := bufio.NewReader(bytes.NewReader(data))
-	p, err := packed.NewReader(r)
+	p, err := packed.NewReader(r, nil)
 	if err != nil {
 		t.Fatalf("seed %d: %v", seed, err)
 	}
@@ -324,7 +324,7 @@ func TestPackedRowsAreLines(t *testing.T) {
 		only := [][]string{nil, nil, {"request_id"}}[g.IntN(3)]
 		var plain, some bytes.Buffer
 		wantErr := columnar.Write(context.Background(), path, &plain, only...)
-		err := columnar.Pack(context.Background(), path, &some, only...)
+		err := columnar.Pack(context.Background(), path, &some, nil, only...)
 		if !reflect.DeepEqual(fmt.Sprint(err), fmt.Sprint(wantErr)) {
 			t.Fatalf("seed %d: packing says %v, writing lines %v", seed, err, wantErr)
 		}

@@ -16,10 +16,11 @@ import (
 // Magic begins what the process writes if it packs rows. No JSON begins so.
 const Magic = "\x00ljpack1"
 
-// A block is of either kind: rows in columns, or lines of JSON.
+// A block is of one of these kinds: rows in columns, lines of JSON, or rows whose columns lie in a slot of the room.
 const (
 	blockColumns byte = iota
 	blockLines
+	blockInRoom
 )
 
 // Column is a column of a block, as Parquet has columns.
@@ -60,19 +61,20 @@ func (c *Column) Decode(most int) bool {
 type Writer struct {
 	out    io.Writer
 	schema *Schema
+	room   *Room // nil: all goes through the pipe
 	buf    []byte
 	books  []*events.Book // by leaf: the one that was written last
 }
 
-// NewWriter begins to write rows of a schema.
-func NewWriter(out io.Writer, s *Schema) (*Writer, error) {
+// NewWriter begins to write rows of a schema, to the room as far as it has some and is not nil.
+func NewWriter(out io.Writer, s *Schema, room *Room) (*Writer, error) {
 	text, err := json.Marshal(s.Fields)
 	if err != nil {
 		return nil, err
 	}
 	head := binary.LittleEndian.AppendUint32([]byte(Magic), uint32(len(text)))
 	_, err = out.Write(append(head, text...))
-	return &Writer{out: out, schema: s, books: make([]*events.Book, len(s.leaves))}, err
+	return &Writer{out: out, schema: s, room: room, books: make([]*events.Book, len(s.leaves))}, err
 }
 
 // Most is the definition level of the values of a column, by its number in a block.
@@ -81,17 +83,40 @@ func (s *Schema) Most(leaf int) byte { return s.leaves[leaf].def }
 // Listed reports whether a column is of the list.
 func (s *Schema) Listed(leaf int) bool { return s.leaves[leaf].listed }
 
-// A block begins with its length, of four bytes, and its kind. The rest is as long as the largest numbers in it, so
-// that those stand where memory has them.
+// A block begins with its length, of four bytes, its kind, and the number of its slot. The rest is as long as the
+// largest numbers in it, so that those stand where memory has them.
 const (
 	blockKind = 4
+	blockSlot = 5
 	blockHead = 8
 )
 
 // Block writes rows, whose columns are those of the schema's leaves. It returns how many
 // bytes they are.
 func (w *Writer) Block(rows int, columns []Column) (size int, err error) {
-	b := append(w.buf[:0], make([]byte, blockHead)...)
+	slot, memory := w.room.take()
+	if slot < 0 {
+		memory = w.buf
+	}
+	b := w.appendBlock(memory[:0], rows, columns)
+	if slot >= 0 && len(b) > len(memory) {
+		w.room.drop(slot)
+		slot = -1
+	}
+	if slot < 0 {
+		w.buf = b
+		return len(b), w.flush()
+	}
+	var head [blockHead]byte
+	binary.LittleEndian.PutUint32(head[:], uint32(len(b)-blockHead))
+	head[blockKind], head[blockSlot] = blockInRoom, byte(slot)
+	_, err = w.out.Write(head[:])
+	return len(b), err
+}
+
+// appendBlock appends rows with their head to b, which is empty.
+func (w *Writer) appendBlock(b []byte, rows int, columns []Column) []byte {
+	b = append(b, make([]byte, blockHead)...)
 	b[blockKind] = blockColumns
 	b = binary.LittleEndian.AppendUint32(b, uint32(rows))
 	for i := range columns {
@@ -123,8 +148,7 @@ func (w *Writer) Block(rows int, columns []Column) (size int, err error) {
 		}
 		b = appendNumbers(binary.LittleEndian.AppendUint32(b, uint32(len(c.Words))), c.Words)
 	}
-	w.buf = b
-	return len(b), w.flush()
+	return b
 }
 
 func appendTexts(b, text []byte, offsets []uint32) []byte {
@@ -167,11 +191,13 @@ const mostBlock = 1 << 30
 type Reader struct {
 	from   io.Reader
 	schema *Schema
+	room   *Room
 	books  []*book // by leaf: the one that was read last
 }
 
-// NewReader begins to read. It is nil if that is not what r gives: then nothing was read.
-func NewReader(r *bufio.Reader) (*Reader, error) {
+// NewReader begins to read. It is nil if that is not what r gives: then nothing was read. The room is that of the
+// Writer; nil if it has none.
+func NewReader(r *bufio.Reader, room *Room) (*Reader, error) {
 	if magic, _ := r.Peek(len(Magic)); string(magic) != Magic {
 		return nil, nil
 	}
@@ -192,12 +218,12 @@ func NewReader(r *bufio.Reader) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{from: r, schema: s, books: make([]*book, len(s.leaves))}, nil
+	return &Reader{from: r, schema: s, room: room, books: make([]*book, len(s.leaves))}, nil
 }
 
 // Next reads a block into memory, or into other memory if it is too small, and gives what
 // it holds: rows, or lines if they are nil. The rows are in the memory of spare, of which nothing is used any more,
-// unless it is nil. The error is io.EOF after the last, or the reader's.
+// unless it is nil. Rows that are InRoom do not use the memory. The error is io.EOF after the last, or the reader's.
 func (r *Reader) Next(memory []byte, spare *Block) (payload []byte, rows *Block, err error) {
 	var head [blockHead]byte
 	if _, err := io.ReadFull(r.from, head[:]); err != nil {
@@ -207,6 +233,10 @@ func (r *Reader) Next(memory []byte, spare *Block) (payload []byte, rows *Block,
 		return memory, nil, err
 	}
 	n := int(binary.LittleEndian.Uint32(head[:]))
+	if head[blockKind] == blockInRoom {
+		rows, err := r.inRoom(int(head[blockSlot]), n, spare)
+		return memory, rows, err
+	}
 	if n > mostBlock {
 		return memory, nil, errDamaged
 	}
@@ -220,10 +250,30 @@ func (r *Reader) Next(memory []byte, spare *Block) (payload []byte, rows *Block,
 	if head[blockKind] == blockLines {
 		return payload, nil, nil
 	}
-	b := spare
-	if b == nil {
-		b = new(Block)
+	rows = r.block(spare)
+	return payload, rows, rows.decode(payload, r.books)
+}
+
+// block is spare, or a new block, for rows that are read.
+func (r *Reader) block(spare *Block) *Block {
+	if spare == nil {
+		spare = new(Block)
 	}
-	b.schema = r.schema
-	return payload, b, b.decode(payload, r.books)
+	spare.schema, spare.room = r.schema, nil
+	return spare
+}
+
+// inRoom gives the rows in a slot, where they stay until they are released.
+func (r *Reader) inRoom(slot, bytes int, spare *Block) (*Block, error) {
+	payload, ok := r.room.hold(slot, bytes)
+	if !ok {
+		return nil, errDamaged
+	}
+	rows := r.block(spare)
+	rows.room, rows.slot = r.room, slot
+	if err := rows.decode(payload, r.books); err != nil {
+		rows.Release()
+		return nil, err
+	}
+	return rows, nil
 }

@@ -3,7 +3,9 @@ package batch
 import (
 	"bytes"
 	"context"
+	"math/bits"
 	"slices"
+	"sync/atomic"
 
 	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sync/errgroup"
@@ -92,8 +94,8 @@ func (j *join) fits(ids *hashes) error {
 	return nil
 }
 
-// hashes are those of ids, parted by their first bits: a part is sorted faster than all
-// are, and beside the others.
+// hashes are those of ids, parted by their first bits: a part fits into the processor's cache, and is looked through
+// beside the others.
 type hashes struct {
 	parts [1 << hashPartBits][]uint64
 	size  int64 // bytes allocated
@@ -114,16 +116,13 @@ func (h *hashes) add(some []uint64) {
 // goroutines.
 func (h *hashes) several(jobs int) map[uint64]struct{} {
 	found := make([][]uint64, len(h.parts))
+	var taken atomic.Int64
 	var group errgroup.Group
-	group.SetLimit(jobs)
-	for p := range h.parts {
+	for range jobs {
 		group.Go(func() error {
-			part := h.parts[p]
-			slices.Sort(part)
-			for i := 1; i < len(part); i++ {
-				if part[i] == part[i-1] {
-					found[p] = append(found[p], part[i])
-				}
+			var table []uint64
+			for p := taken.Add(1) - 1; p < int64(len(h.parts)); p = taken.Add(1) - 1 {
+				found[p], table = repeated(h.parts[p], table)
 			}
 			return nil
 		})
@@ -134,6 +133,51 @@ func (h *hashes) several(jobs int) map[uint64]struct{} {
 		all[hash] = struct{}{}
 	}
 	return all
+}
+
+// mostProbes is how many hashes may want one place of a table. Where it is more they were made to: an id is chosen by
+// whoever makes the events.
+const mostProbes = 64
+
+// repeated are the hashes of a part that are there more than once; one may be given several times. It uses a table,
+// in the memory of the one before, which it returns for the next.
+func repeated(part, memory []uint64) (found, table []uint64) {
+	size := bits.Len(uint(2 * len(part)))
+	table = slices.Grow(memory[:0], 1<<size)[:1<<size]
+	clear(table)
+	mask, zeros := uint64(len(table)-1), 0
+	for _, hash := range part {
+		if hash == 0 { // in the table it is an empty place
+			if zeros++; zeros == 2 {
+				found = append(found, hash)
+			}
+			continue
+		}
+		i := hash << hashPartBits >> (64 - size)
+		probes := 0
+		for ; table[i&mask] != 0 && table[i&mask] != hash && probes < mostProbes; probes++ {
+			i++
+		}
+		switch {
+		case probes == mostProbes:
+			return repeatedSorted(part), table
+		case table[i&mask] == hash:
+			found = append(found, hash)
+		}
+		table[i&mask] = hash
+	}
+	return found, table
+}
+
+// repeatedSorted is repeated in any case, and slower. It sorts the part.
+func repeatedSorted(part []uint64) (found []uint64) {
+	slices.Sort(part)
+	for i := 1; i < len(part); i++ {
+		if part[i] == part[i-1] {
+			found = append(found, part[i])
+		}
+	}
+	return found
 }
 
 // apart are the requests of which there may be several of an id. They are decided when

@@ -359,11 +359,11 @@ func (v *pageValues) add(c *packed.Column, from, n int) error {
 	case encoding.Int32:
 		c.Words = appendWords(c.Words, v.int32s[from:end], func(x int32) uint64 { return uint64(int64(x)) })
 	case encoding.Int64:
-		c.Words = append(c.Words, wordsOf(v.int64s[from:end])...)
+		c.Lend(wordsOf(v.int64s[from:end]))
 	case encoding.Float:
 		c.Words = appendWords(c.Words, v.floats[from:end], func(x float32) uint64 { return math.Float64bits(float64(x)) })
 	case encoding.Double:
-		c.Words = append(c.Words, wordsOf(v.doubles[from:end])...)
+		c.Lend(wordsOf(v.doubles[from:end]))
 	default:
 		if len(c.Text) > packText {
 			return errTooLarge

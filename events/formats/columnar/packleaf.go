@@ -33,6 +33,7 @@ type packLeaf struct {
 func (l *packLeaf) take(c *packed.Column, rows int, listed bool) error {
 	for begun := 0; ; {
 		if l.level == l.levels {
+			c.Own() // the page goes
 			switch err := l.fill(); {
 			case errors.Is(err, io.EOF) && begun == rows:
 				return nil

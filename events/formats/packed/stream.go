@@ -36,11 +36,34 @@ type Column struct {
 	// Book, if not nil, has the texts instead, and Codes are their numbers there.
 	Book  *events.Book
 	Codes []uint32
+
+	memory []uint64 // for Words
+	lent   bool     // Words are not in it: see Lend
+}
+
+// Lend appends words that stay where they are until the column is cleared, or Own is called.
+func (c *Column) Lend(words []uint64) {
+	if len(c.Words) == 0 {
+		c.Words, c.lent = words[:len(words):len(words)], true
+		return
+	}
+	c.Own()
+	c.Words = append(c.Words, words...)
+}
+
+// Own has the column keep the words that it was lent.
+func (c *Column) Own() {
+	if c.lent {
+		c.Words, c.lent = append(c.memory[:0], c.Words...), false
+	}
 }
 
 // Clear empties a column for the next block.
 func (c *Column) Clear() {
-	*c = Column{Def: c.Def[:0], Rep: c.Rep[:0], Words: c.Words[:0], Text: c.Text[:0], Offsets: append(c.Offsets[:0], 0),
+	if !c.lent {
+		c.memory = c.Words[:0]
+	}
+	*c = Column{Def: c.Def[:0], Rep: c.Rep[:0], Words: c.memory, memory: c.memory, Text: c.Text[:0], Offsets: append(c.Offsets[:0], 0),
 		Codes: c.Codes[:0]}
 }
 

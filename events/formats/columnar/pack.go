@@ -8,7 +8,10 @@ import (
 	"io"
 	"math"
 	"os"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/parquet-go/parquet-go"
@@ -197,6 +200,9 @@ func (p *packer) group(group parquet.RowGroup) (err error) {
 		chunk := chunks[l.number]
 		*l = packLeaf{number: l.number, most: p.schema.Most(i), pages: chunk.Pages()}
 	}
+	if err := p.firstPages(); err != nil {
+		return err
+	}
 	for left := group.NumRows(); left > 0; {
 		if err := p.ctx.Err(); err != nil {
 			return err
@@ -209,6 +215,28 @@ func (p *packer) group(group parquet.RowGroup) (err error) {
 	}
 	for i := range p.leaves {
 		if err := p.leaves[i].atEnd(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// firstPages reads the first page of each leaf, several at a time: some programs write one page for all rows of a
+// group, and then nothing follows before all of them are decoded.
+func (p *packer) firstPages() error {
+	var taken atomic.Int64
+	failed := make([]error, len(p.leaves))
+	var reading sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(p.leaves)) {
+		reading.Go(func() {
+			for i := taken.Add(1) - 1; i < int64(len(p.leaves)); i = taken.Add(1) - 1 {
+				failed[i] = p.leaves[i].first()
+			}
+		})
+	}
+	reading.Wait()
+	for _, err := range failed {
+		if err != nil {
 			return err
 		}
 	}

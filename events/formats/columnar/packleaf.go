@@ -127,6 +127,19 @@ func (l *packLeaf) takeBook() {
 	}
 }
 
+// first goes to the first page, if there is one: take says what it means if there is none.
+func (l *packLeaf) first() (err error) {
+	defer func() {
+		if r := recover(); r != nil { // the library panics on some damaged files
+			err = fmt.Errorf("damaged: %v", r)
+		}
+	}()
+	if err := l.fill(); !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
+}
+
 // fill goes to the next page.
 func (l *packLeaf) fill() (err error) {
 	l.release()

@@ -84,7 +84,7 @@ func packKind(t *tree) (k packed.Kind, per int64, ok bool) {
 
 // A block has as many rows as make so many bytes, within bounds.
 const (
-	packBytes = 48 << 10
+	packBytes = 96 << 10
 	packLeast = 16
 	packMost  = 1000
 	packText  = 16 << 20 // of a column of a block: rows that are much larger than those before

@@ -23,7 +23,7 @@ type Room struct {
 // The memory begins with the states of the slots.
 const (
 	roomSlots = 12
-	slotBytes = 64 << 10
+	slotBytes = 128 << 10
 	slotsFrom = 4 << 10
 	roomBytes = slotsFrom + roomSlots*slotBytes
 )

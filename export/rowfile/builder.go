@@ -391,8 +391,9 @@ func (b *Builder) Finish() {
 	b.table.Settle(b)
 	p := b.parts()
 	b.finished, b.ofFeatures = slices.Concat(p.head, p.features, p.labels, p.tail), len(p.features)
+	var repeats Repeats
 	for _, c := range b.finished {
-		if c.book != nil && !new(Repeats).ofColumn(c, b.layout.groupRows) {
+		if c.book != nil && !repeats.ofColumn(c, b.layout.groupRows) {
 			c.decode() // the file has no dictionary of it
 		}
 	}

@@ -2,6 +2,10 @@ package rowfile
 
 import (
 	"math"
+	"math/bits"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/labeljoin/labeljoin/export/colfile"
 )
@@ -13,7 +17,34 @@ const dictionarySample = 8192
 // nothing but the values. Its memory is used again for the next column; it is used by one
 // goroutine.
 type Repeats struct {
-	slots []uint64 // of the numbers that were seen
+	slots []uint64 // of the numbers that were seen; 0 is an empty one
+	bits  int      // how many bits of a hash say where a number begins to look for its slot
+	zero  bool     // 0 was seen
+}
+
+// begin forgets what was seen. No more than so many numbers are seen before the next call.
+func (r *Repeats) begin(most int) {
+	r.bits, r.zero = bits.Len(uint(2*most)), false
+	r.slots = slices.Grow(r.slots[:0], 1<<r.bits)[:1<<r.bits]
+	clear(r.slots)
+}
+
+// see sees a number, and reports whether it is the first time.
+func (r *Repeats) see(word uint64) bool {
+	if word == 0 {
+		first := !r.zero
+		r.zero = true
+		return first
+	}
+	slot := int((word ^ word>>32) * 0x9e3779b97f4a7c15 >> (64 - r.bits))
+	for r.slots[slot] != 0 {
+		if r.slots[slot] == word {
+			return false
+		}
+		slot = (slot + 1) & (len(r.slots) - 1)
+	}
+	r.slots[slot] = word
+	return true
 }
 
 // ofColumn says so of a column, in row groups of so many rows.
@@ -44,20 +75,19 @@ func (r *Repeats) OfStored(t Type, c *colfile.Column, group int) bool {
 	return r.Numbers(len(c.Int64s), func(i int) uint64 { return uint64(c.Int64s[i]) }, group)
 }
 
-// Texts reports whether at most a quarter of an even sample of n texts is distinct.
+// Texts reports whether at most a quarter of an even sample of n texts is distinct, by their hashes.
 func (r *Repeats) Texts(n int, at func(int) []byte) bool {
 	step := n/dictionarySample + 1
 	limit := n / step / 4
-	distinct := map[string]struct{}{}
+	r.begin(limit + 1)
+	distinct := 0
 	for i := 0; i < n; i += step {
-		text := at(i)
-		if _, known := distinct[string(text)]; known {
+		if !r.see(xxhash.Sum64(at(i))) {
 			continue
 		}
-		if len(distinct) == limit {
+		if distinct++; distinct > limit {
 			return false
 		}
-		distinct[string(text)] = struct{}{}
 	}
 	return n > 0
 }
@@ -99,30 +129,15 @@ func (r *Repeats) Numbers(n int, at func(int) uint64, group int) bool {
 	if step > 1 {
 		limit = int(float64(few) * -math.Expm1(-float64(sample)/float64(few)))
 	}
-	if r.slots == nil {
-		r.slots = make([]uint64, 4*dictionarySample)
-	}
-	clear(r.slots)
-	slots, distinct, zero := r.slots, 0, false
+	r.begin(limit + 1)
+	distinct := 0
 	for i := 0; i < n; i += step {
-		word := at(i)
-		if word == 0 {
-			zero = true
+		if !r.see(at(i)) {
 			continue
 		}
-		slot := (word ^ word>>32) * 0x9e3779b97f4a7c15 >> (64 - 15)
-		for slots[slot] != 0 && slots[slot] != word {
-			slot = (slot + 1) % uint64(len(slots))
-		}
-		if slots[slot] == 0 {
-			slots[slot] = word
-			if distinct++; distinct > limit {
-				return false
-			}
+		if distinct++; distinct > limit {
+			return false
 		}
 	}
-	if zero {
-		distinct++
-	}
-	return distinct <= limit
+	return true
 }

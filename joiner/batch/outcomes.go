@@ -186,8 +186,12 @@ func (t *table) of(hash uint64) []entry {
 	if !t.mayHave(hash) {
 		return nil
 	}
-	prefix := hash >> t.shift
-	some := t.entries[t.starts[prefix]:t.starts[prefix+1]]
+	return t.from(hash, t.starts[hash>>t.shift])
+}
+
+// from gives the entries of a hash, which are not before one.
+func (t *table) from(hash uint64, first uint32) []entry {
+	some := t.entries[first:t.starts[hash>>t.shift+1]]
 	from := 0
 	for from < len(some) && some[from].hash < hash {
 		from++

@@ -68,7 +68,8 @@ type requestsRead struct {
 type idRead struct {
 	hash  uint64
 	ok    bool // it is an id
-	joins bool // it may have outcomes, or several requests
+	joins bool // it has outcomes, or several requests
+	first uint32
 }
 
 func (v *requestsRead) next() *requestRead {
@@ -185,7 +186,7 @@ func (w *worker) record(made *requestsRead, b *events.Batch, i int) {
 		}
 	}
 	v, read := made.next(), b.Records.Request
-	if v.bare, v.row = made.hasColumns && (!id.joins || w.alone(id.hash)), i; v.bare {
+	if v.bare, v.row = made.hasColumns && !id.joins, i; v.bare {
 		read = b.Records.Head
 	}
 	unknown, ok := read(i, d.Unit, &v.request)
@@ -223,9 +224,17 @@ func (v *requestsRead) takeIDs(j *join, b *events.Batch) {
 		id, ok := b.Records.ID(i)
 		v.ids = append(v.ids, idRead{hash: hashOf(id), ok: ok})
 	}
+	t := j.outcomes
 	for i := range v.ids {
 		id := &v.ids[i]
-		id.joins = j.outcomes.mayHave(id.hash)
+		if id.joins = t.mayHave(id.hash); id.joins {
+			id.first = t.starts[id.hash>>t.shift]
+		}
+	}
+	for i := range v.ids {
+		if id := &v.ids[i]; id.joins {
+			id.joins = len(t.from(id.hash, id.first)) > 0
+		}
 	}
 	if len(j.apart.ids) > 0 {
 		for i := range v.ids {
@@ -240,12 +249,6 @@ func (v *requestsRead) takeIDs(j *join, b *events.Batch) {
 func (j *join) columnsSuffice() bool {
 	ofLabels := slices.ContainsFunc(j.o.Rules.Labels, func(l joiner.Label) bool { return l.Of != nil })
 	return j.o.Columns && !ofLabels && j.passes == 1 && j.o.Keep == nil
-}
-
-// alone reports whether a request has no outcome, and no other has its id.
-func (w *worker) alone(hash uint64) bool {
-	_, several := w.j.apart.ids[hash]
-	return !several && len(w.j.outcomes.of(hash)) == 0
 }
 
 // decide decides a request that is the only one of its id.

@@ -130,10 +130,6 @@ func (d *digest) addTexts(c *colfile.Column) {
 		d.addWholeTexts(c)
 		return
 	}
-	if c.Rep == nil && c.Def == nil && c.Book.Len() <= c.Levels && len(c.Book.Text) <= mostPieces {
-		d.addCodes(c)
-		return
-	}
 	const head = textHead
 	at, value := 0, 0
 	for i := range c.Levels {
@@ -192,34 +188,6 @@ func (d *digest) addWholeTexts(c *colfile.Column) {
 			continue
 		}
 		at += copy(d.scratch[at:], text)
-	}
-	d.flush(at)
-}
-
-// mostPieces bounds the texts of a book of which addCodes makes pieces.
-const mostPieces = 1 << 20
-
-// addCodes is addTexts of a book where none is null or in a list: what is hashed of a text is made once.
-func (d *digest) addCodes(c *colfile.Column) {
-	pieces, ends := make([]byte, 0, len(c.Book.Text)+textHead*c.Book.Len()), make([]uint32, 1, 1+c.Book.Len())
-	for i := range c.Book.Len() {
-		text := c.Book.TextAt(uint32(i))
-		pieces = binary.LittleEndian.AppendUint32(append(pieces, 0, d.most), uint32(len(text)))
-		pieces = append(pieces, text...)
-		ends = append(ends, uint32(len(pieces)))
-	}
-	at := 0
-	for _, code := range c.Codes[:c.Levels] {
-		piece := pieces[ends[code]:ends[code+1]]
-		if len(piece) > digestBytes-at {
-			d.flush(at)
-			at = 0
-			if len(piece) > digestBytes {
-				_, _ = d.hash.Write(piece) // never fails
-				continue
-			}
-		}
-		at += copy(d.scratch[at:], piece)
 	}
 	d.flush(at)
 }

@@ -210,10 +210,10 @@ func (g generator) file(t *testing.T) string {
 
 // unpack is the lines that packed rows stand for, each checked against the request that it
 // is, how many rows were requests without a look at their JSON, and how many blocks had columns.
-func unpack(t *testing.T, seed uint64, data []byte) (lines string, rows, columns int) {
+func unpack(t *testing.T, seed uint64, data []byte, room *packed.Room) (lines string, rows, columns int) {
 	t.Helper()
 	r := bufio.NewReader(bytes.NewReader(data))
-	p, err := packed.NewReader(r, nil)
+	p, err := packed.NewReader(r, room)
 	if err != nil {
 		t.Fatalf("seed %d: %v", seed, err)
 	}
@@ -251,6 +251,7 @@ func unpack(t *testing.T, seed uint64, data []byte) (lines string, rows, columns
 				rows++
 			}
 		}
+		block.Release()
 	}
 }
 
@@ -328,7 +329,7 @@ func TestPackedRowsAreLines(t *testing.T) {
 		if !reflect.DeepEqual(fmt.Sprint(err), fmt.Sprint(wantErr)) {
 			t.Fatalf("seed %d: packing says %v, writing lines %v", seed, err, wantErr)
 		}
-		lines, rows, columns := unpack(t, seed, some.Bytes())
+		lines, rows, columns := unpack(t, seed, some.Bytes(), nil)
 		withColumns += columns
 		if total += rows; lines != plain.String() {
 			t.Fatalf("seed %d: packed\n%.3000s\nlines\n%.3000s", seed, lines, plain.String())

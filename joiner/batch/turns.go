@@ -21,13 +21,12 @@ type turns[T any] struct {
 	reading sync.Mutex // held while a batch is read
 	ended   bool       // guarded by reading: there is none after
 
-	mu        sync.Mutex // guards what follows
-	changed   sync.Cond  // a batch was consumed, or the reading failed
-	read      int        // batches
-	consumed  int        // batches
-	consuming bool
-	made      map[int]made[T] // by the number of its batch
-	failed    bool
+	mu       sync.Mutex      // guards what follows
+	changed  sync.Cond       // a batch was consumed, or the reading failed
+	read     int             // batches
+	consumed int             // batches
+	made     map[int]made[T] // by the number of its batch
+	failed   bool
 }
 
 // made is what was made of a batch.
@@ -92,20 +91,19 @@ func (t *turns[T]) handOver(number int, m made[T]) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.made[number] = m
-	for !t.consuming && !t.failed {
-		m, ok := t.made[t.consumed]
+	for !t.failed {
+		m, ok := t.made[t.consumed] // it is not there while it is being consumed
 		if !ok {
 			break
 		}
 		delete(t.made, t.consumed)
-		t.consuming = true
 		t.mu.Unlock()
 		err := t.consume(m.of)
 		if r, ok := t.source.(Recycler); ok && err == nil {
 			r.Recycle(&m.batch)
 		}
 		t.mu.Lock()
-		if t.consuming = false; err != nil {
+		if err != nil {
 			return err
 		}
 		t.consumed++

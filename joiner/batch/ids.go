@@ -135,8 +135,8 @@ func (h *hashes) several(jobs int) map[uint64]struct{} {
 	return all
 }
 
-// mostProbes is how many hashes may want one place of a table. Where it is more they were made to: an id is chosen by
-// whoever makes the events.
+// mostProbes is how many hashes may want one place of a table. Where it is more they were made to: the producer of
+// the events chooses the ids.
 const mostProbes = 64
 
 // repeated are the hashes of a part that are there more than once; one may be given several times. It uses a table,

@@ -44,5 +44,6 @@ func readColumns(ctx context.Context, room *packed.Room, flags []string, path st
 	if err != nil {
 		return nil, fmt.Errorf("finding this program, to read %s by a process of its own: %w", path, err)
 	}
-	return columnar.Child(ctx, room, slices.Concat([]string{program, ReadColumnsName}, flags, []string{"--", path}, only)...)
+	command := slices.Concat([]string{program, ReadColumnsName}, flags, []string{"--", path}, only)
+	return columnar.Child(ctx, room, command...)
 }

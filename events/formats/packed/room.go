@@ -12,12 +12,12 @@ import (
 //
 // It has slots of a block each. A slot is taken by the process that writes, which never touches it again until it is
 // free, and made free by the one that reads, once nothing of its block is used. If none is free the block goes through
-// the pipe, so neither process ever waits for a slot, and one that is not given back is missed by nobody.
+// the pipe, so neither process ever waits for a slot, and nothing stops for one that is not given back.
 type Room struct {
 	file   *os.File
 	memory []byte
 	states []atomic.Uint32 // of the slots, in the memory: 0 is free
-	held   []atomic.Bool   // slots whose blocks are used by this process, which reads
+	used   []atomic.Bool   // slots whose blocks are used by this process, which reads
 }
 
 // The memory begins with the states of the slots.
@@ -42,7 +42,7 @@ func OpenRoom(file *os.File) (*Room, error) {
 		return nil, fmt.Errorf("the memory of both processes: %w", err)
 	}
 	return &Room{
-		file: file, memory: memory, held: make([]atomic.Bool, roomSlots),
+		file: file, memory: memory, used: make([]atomic.Bool, roomSlots),
 		states: unsafe.Slice((*atomic.Uint32)(unsafe.Pointer(unsafe.SliceData(memory))), roomSlots),
 	}, nil
 }
@@ -54,7 +54,7 @@ func (r *Room) ForWriter() *os.File {
 		return nil
 	}
 	for i := range r.states {
-		if !r.held[i].Load() {
+		if !r.used[i].Load() {
 			r.states[i].Store(0)
 		}
 	}
@@ -88,7 +88,7 @@ func (r *Room) drop(n int) {
 
 // hold gives the first bytes of a slot, which was handed over: this process uses them.
 func (r *Room) hold(n, bytes int) (payload []byte, ok bool) {
-	if r == nil || n >= roomSlots || bytes > slotBytes-blockHead || r.states[n].Load() != 1 || r.held[n].Swap(true) {
+	if r == nil || n >= roomSlots || bytes > slotBytes-blockHead || r.states[n].Load() != 1 || r.used[n].Swap(true) {
 		return nil, false
 	}
 	return r.slot(n)[blockHead : blockHead+bytes : blockHead+bytes], true
@@ -96,7 +96,7 @@ func (r *Room) hold(n, bytes int) (payload []byte, ok bool) {
 
 // free gives a slot back: nothing of its block is used any more.
 func (r *Room) free(n int) {
-	r.held[n].Store(false)
+	r.used[n].Store(false)
 	r.states[n].Store(0)
 }
 
@@ -128,8 +128,8 @@ func (r *Rooms) Take() *Room {
 
 // Put takes a room back, unless some of its blocks are still used.
 func (r *Rooms) Put(room *Room) {
-	for i := range room.held {
-		if room.held[i].Load() {
+	for i := range room.used {
+		if room.used[i].Load() {
 			return
 		}
 	}

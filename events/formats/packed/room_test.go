@@ -86,11 +86,11 @@ func TestRoomKeepsBlocks(t *testing.T) {
 	}
 	g := rand.New(rand.NewPCG(1, 2))
 	var releasing sync.WaitGroup
-	type held struct {
+	type taken struct {
 		block *packed.Block
 		n     int
 	}
-	var using []held
+	var using []taken
 	release := func(i int) {
 		h := using[i]
 		using = append(using[:i], using[i+1:]...)
@@ -110,7 +110,7 @@ func TestRoomKeepsBlocks(t *testing.T) {
 		if b.InRoom() {
 			inRoom++
 		}
-		if using = append(using, held{b, n}); len(using) > most {
+		if using = append(using, taken{b, n}); len(using) > most {
 			release(g.IntN(len(using)))
 		}
 	}
@@ -126,8 +126,8 @@ func TestRoomKeepsBlocks(t *testing.T) {
 	}
 }
 
-// TestRoomIsNeverWaitedFor: blocks that are not given back are missed by nobody, and the next process has the room of
-// those that were not handed over.
+// TestRoomIsNeverWaitedFor: nothing stops for blocks that are not given back, and the next process has the room of those
+// that were not handed over.
 func TestRoomIsNeverWaitedFor(t *testing.T) {
 	reader, writer := rooms(t)
 	inRoom := func(room *packed.Room) (n int) {

@@ -63,7 +63,8 @@ func (c *Column) Clear() {
 	if !c.lent {
 		c.memory = c.Words[:0]
 	}
-	*c = Column{Def: c.Def[:0], Rep: c.Rep[:0], Words: c.memory, memory: c.memory, Text: c.Text[:0], Offsets: append(c.Offsets[:0], 0),
+	*c = Column{Def: c.Def[:0], Rep: c.Rep[:0], Words: c.memory, memory: c.memory,
+		Text: c.Text[:0], Offsets: append(c.Offsets[:0], 0),
 		Codes: c.Codes[:0]}
 }
 

@@ -1,7 +1,6 @@
 package packed
 
 import (
-	"math"
 	"slices"
 	"unicode/utf8"
 

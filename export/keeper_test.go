@@ -168,8 +168,8 @@ func (n noDirectoryLinks) Link(oldname, newname string) error {
 	return n.FS.Link(oldname, newname)
 }
 
-// TestCompactBesideForeignFiles: what other programs leave in a day's folder is in nobody's
-// way, stays, and does not keep a day from being one that was deleted.
+// TestCompactBesideForeignFiles: what other programs leave in a day's folder does not keep
+// compact and retain from their work, and stays.
 func TestCompactBesideForeignFiles(t *testing.T) {
 	mem := vfs.NewMem()
 	fsys := able(noDirectoryLinks{mem})

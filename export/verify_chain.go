@@ -281,15 +281,15 @@ func (v *verifier) strangers() error {
 	slices.Sort(names)
 	for _, name := range names {
 		if _, ok := tablelog.ManifestNumber(name); !ok && name != lockName && name != keeperLock {
-			v.stranger(path.Join(tablelog.ManifestDir(v.partition), name), "it is no manifest: remove it")
+			v.unlisted(path.Join(tablelog.ManifestDir(v.partition), name), "it is no manifest: remove it")
 		}
 	}
 	return nil
 }
 
-// stranger tells of a name among manifests or declarations that is none of them. Without
+// unlisted tells of a name among manifests or declarations that is none of them. Without
 // their suffix it is of another program.
-func (v *verifier) stranger(name, problem string) {
+func (v *verifier) unlisted(name, problem string) {
 	switch {
 	case strings.HasPrefix(path.Base(name), bucket.TempPrefix): // a process that died has left it
 	case strings.HasSuffix(name, tablelog.ManifestSuffix):

@@ -44,7 +44,7 @@ func (v *verifier) declared() error {
 	for _, name := range names {
 		id, ok := gapNumber(name)
 		if !ok {
-			v.stranger(path.Join(tablelog.GapsDir, name), "it is no declaration of a gap: remove it")
+			v.unlisted(path.Join(tablelog.GapsDir, name), "it is no declaration of a gap: remove it")
 			continue
 		}
 		declared, err := g.read(id)

@@ -142,7 +142,8 @@ func codecOf(in *engine.Input, m *events.Message) events.Codec {
 // and the events with it that a limit had rejected before: then such rows are of the whole
 // log. Where an id is used again, a replay counts the outcomes of all its requests against
 // the limit and live does not: there the replay proves nothing.
-func (d *deep) doubt(ctx context.Context, last *joiner.Cut, v *deepReport, itself *limited, doubted map[uint64]int64) error {
+func (d *deep) doubt(ctx context.Context, last *joiner.Cut, v *deepReport, itself *limited,
+	doubted map[uint64]int64) error {
 	d.limited, d.notices = itself, true
 	replayed, err := d.replayed(ctx, last)
 	if err != nil {

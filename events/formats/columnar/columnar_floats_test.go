@@ -30,7 +30,8 @@ func TestFloats(t *testing.T) {
 	}
 	var rows []row
 	inJSON := ""
-	for _, f := range []float64{0, math.Copysign(0, -1), 7, -7, 1234567, 1 << 60, 0.5} {
+	floats := []float64{0, math.Copysign(0, -1), 7, -7, 1234567, 1 << 60, 0.5}
+	for _, f := range floats {
 		rows = append(rows, row{f, 1796000000000, features{f, float32(f)}})
 		inJSON += fmt.Sprintf(`{"request_id":%[1]s,"ts":1796000000000,"features":{"x":%[1]s,"y":%[2]s}}`+"\n", pointed(f), pointed(float64(float32(f))))
 	}
@@ -51,10 +52,11 @@ func TestFloats(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string]string{"JSON": inJSON}
-	for name, data := range map[string][]byte{"Parquet": asParquet.Bytes(), "Avro": asAvro.Bytes()} {
-		if got[name], err = lines(t, data); err != nil {
-			t.Fatal(err)
-		}
+	if got["Parquet"], err = lines(t, asParquet.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	if got["Avro"], err = lines(t, asAvro.Bytes()); err != nil {
+		t.Fatal(err)
 	}
 	for name, text := range got {
 		t.Run(name, func(t *testing.T) {

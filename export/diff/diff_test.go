@@ -108,7 +108,7 @@ func TestOtherTypes(t *testing.T) {
 // TestExamples names what differs.
 func TestExamples(t *testing.T) {
 	r := compare(t, write(t, row{ID: "a", Price: 1.5}, row{ID: "x"}), write(t, row{ID: "a", Price: 2}), diff.Options{})
-	for _, want := range []string{`only in A: request "x"`, `for one: request "a": 1.5 in A, 2 in B`, "price: 0 match, 1 differ"} {
+	for _, want := range []string{`only in A: request "x"`, `for one: request "a": 1.5 in A, 2.0 in B`, "price: 0 match, 1 differ"} {
 		if !strings.Contains(r.String(), want) {
 			t.Errorf("%q is not in\n%s", want, r)
 		}

@@ -59,7 +59,7 @@ func (j *join) decideID(hash uint64, id string, all []copyOf) error {
 				if fate := d.Add(&outcomes[h].outcome); !outcomes[h].entry.booked {
 					fates[fate]++
 				}
-				outcomes[h].entry.gone = true
+				j.outcomes.leave(outcomes[h].entry)
 			}
 		}
 		rows := d.RowsReuse(j.known, joiner.ReasonClosed)

@@ -271,7 +271,7 @@ func (w *worker) decide(v *requestRead) {
 		if fate := v.decision.Add(&outcomes[i].outcome); !outcomes[i].entry.booked {
 			v.fates[fate]++
 		}
-		outcomes[i].entry.gone = true
+		j.outcomes.leave(outcomes[i].entry)
 	}
 	v.rows = v.decision.RowsReuse(j.known, joiner.ReasonClosed)
 }

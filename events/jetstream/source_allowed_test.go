@@ -170,7 +170,7 @@ func TestPermissionIsTakenAndGivenBack(t *testing.T) {
 // that it is over.
 func TestUnansweredQuestionsAreSaid(t *testing.T) {
 	if testing.Short() {
-		t.Skip("a question is waited for for seconds")
+		t.Skip("the reason is told after many seconds; go test without -short runs it, as CI does")
 	}
 	t.Parallel()
 	for _, denied := range []string{"$JS.API.STREAM.MSG.GET.>", "$JS.API.STREAM.INFO.>", "$JS.API.STREAM.NAMES"} {

@@ -8,6 +8,19 @@ import (
 	"github.com/labeljoin/labeljoin/joiner/engine"
 )
 
+// Reading is how events are read, by the rules of the configuration: what it says to the engine, and its feeds.
+func Reading(c *config.Config) (o engine.Options, feeds []engine.Feed, err error) {
+	rules, err := Rules(c)
+	if err != nil {
+		return o, nil, err
+	}
+	if o, err = Options(c, rules); err != nil {
+		return o, nil, err
+	}
+	feeds, err = Feeds(c)
+	return o, feeds, err
+}
+
 // Options is what the configuration says to the engine. Inputs, store, output,
 // publisher, log and nonce are the caller's. An error is an unknown time unit.
 func Options(c *config.Config, rules joiner.Rules) (engine.Options, error) {

@@ -26,19 +26,12 @@ type judge struct {
 }
 
 func newJudge(cfg *config.Config, watermark, now events.Time) (*judge, error) {
-	rules, err := wire.Rules(cfg)
+	options, feeds, err := wire.Reading(cfg)
 	if err != nil {
 		return nil, err
 	}
-	options, err := wire.Options(cfg, rules)
-	if err != nil {
-		return nil, err
-	}
-	feeds, err := wire.Feeds(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return &judge{cfg: cfg, feeds: feeds, decoders: options.Decoders, rules: rules, watermark: watermark, now: now}, nil
+	return &judge{cfg: cfg, feeds: feeds, decoders: options.Decoders, rules: options.Rules, watermark: watermark,
+		now: now}, nil
 }
 
 // The fates of a dead letter, if it were published now.

@@ -55,15 +55,7 @@ func IngestOptions(c *config.Config) (ingest.Options, error) {
 	if in.TLS != nil {
 		o.CertFile, o.KeyFile, o.ClientCA = in.TLS.Cert, in.TLS.Key, in.TLS.ClientCA
 	}
-	rules, err := wire.Rules(c)
-	if err != nil {
-		return o, err
-	}
-	engine, err := wire.Options(c, rules)
-	if err != nil {
-		return o, err
-	}
-	feeds, err := wire.Feeds(c)
+	engine, feeds, err := wire.Reading(c)
 	if err != nil {
 		return o, err
 	}

@@ -12,15 +12,7 @@ import (
 // NewLostTimes reads events as a configuration says, those of each log; now is the time of
 // this machine, MinTime if it is not to count.
 func NewLostTimes(c *config.Config, logs []jetstream.Log, now events.Time) ([]LostTimes, error) {
-	rules, err := wire.Rules(c)
-	if err != nil {
-		return nil, err
-	}
-	options, err := wire.Options(c, rules)
-	if err != nil {
-		return nil, err
-	}
-	feeds, err := wire.Feeds(c)
+	options, feeds, err := wire.Reading(c)
 	if err != nil {
 		return nil, err
 	}

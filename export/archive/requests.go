@@ -23,6 +23,7 @@ const (
 	// The names of the features that are kept as they are, and the values of a row in the same order, see exact.
 	columnKept     = Prefix + "kept"
 	columnFeatures = Prefix + "features"
+	columnKinds    = Prefix + "kinds" // what is seen of undeclared features for the first time, see kinds
 )
 
 // requests writes rows as a joiner writes them, without labels: so their features are in
@@ -36,7 +37,8 @@ type requests struct {
 	fileBytes  int
 	perRequest bool
 	keep       []rule.Feature
-	kept       events.Value   // their names
+	kept       events.Value // their names
+	kinds      *kinds
 	fields     []events.Field // memory of the request's features
 }
 
@@ -55,7 +57,8 @@ func newRequests(dir string, o *Options) (*requests, error) {
 	features := append(slices.Clone(o.Features),
 		rowfile.Feature{Name: columnTS, Type: "int64"}, rowfile.Feature{Name: columnHash, Type: "string"},
 		rowfile.Feature{Name: columnShare, Type: "double"}, rowfile.Feature{Name: columnIndex, Type: "int64"},
-		rowfile.Feature{Name: columnKept, Type: "list<string>"}, rowfile.Feature{Name: columnFeatures, Type: "list<string>"})
+		rowfile.Feature{Name: columnKept, Type: "list<string>"}, rowfile.Feature{Name: columnFeatures, Type: "list<string>"},
+		rowfile.Feature{Name: columnKinds, Type: "list<string>"})
 	if o.PerRequest {
 		features = append(features, rowfile.Feature{Name: columnItems, Type: "list<string>"})
 	}
@@ -73,7 +76,7 @@ func newRequests(dir string, o *Options) (*requests, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.table = layout.NewTable(nil)
+	r.table, r.kinds = layout.NewTable(nil), newKinds(layout)
 	return r, nil
 }
 
@@ -102,8 +105,10 @@ func (r *requests) add(req *events.Request, hash [32]byte) error {
 		events.Field{Name: columnShare, Value: events.Value{Kind: events.ValueDouble,
 			Float: joiner.SampleFNV1a.Share(req.ID)}},
 		events.Field{Name: columnIndex}, events.Field{Name: columnKept, Value: r.kept},
-		events.Field{Name: columnFeatures, Value: events.Value{Kind: events.ValueList}}), req.Features...)
-	index, features := &r.fields[3].Value, &r.fields[5].Value
+		events.Field{Name: columnFeatures, Value: events.Value{Kind: events.ValueList}},
+		events.Field{Name: columnKinds}), req.Features...)
+	index, features, noted := &r.fields[3].Value, &r.fields[5].Value, &r.fields[6].Value
+	*noted = listed(r.kinds.note(nil, req.Features, false))
 	if r.perRequest {
 		ids := make([]events.Value, len(req.Items))
 		for i := range req.Items {
@@ -124,6 +129,7 @@ func (r *requests) add(req *events.Request, hash [32]byte) error {
 	}
 	for i := range req.Items {
 		*index = events.Value{Kind: events.ValueInt, Int: int64(i)}
+		*noted = listed(r.kinds.note(noted.List, req.Items[i].Features, true))
 		for k, f := range r.keep {
 			if f.OfItem {
 				features.List[k] = exact(f.In(req.Items[i].Features))
@@ -132,8 +138,17 @@ func (r *requests) add(req *events.Request, hash [32]byte) error {
 		if err := r.row(&whole, i); err != nil {
 			return err
 		}
+		*noted = events.Value{}
 	}
 	return nil
+}
+
+// listed is a list, or null where it is empty.
+func listed(list []events.Value) events.Value {
+	if len(list) == 0 {
+		return events.Value{}
+	}
+	return events.Value{Kind: events.ValueList, List: list}
 }
 
 // foreign refuses features that would fall on the archive's own columns.

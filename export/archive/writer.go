@@ -127,6 +127,10 @@ func (w *Writer) Outcome(o *events.Outcome) error { return w.outcomes.add(outcom
 // Heartbeat adds a heartbeat of the outcomes: it says up to which time they are known.
 func (w *Writer) Heartbeat(ts events.Time) error { return w.outcomes.add(row{TS: int64(ts)}) }
 
+// Mixed lists columns of undeclared features, in lower case, that have values of several types. A query over the
+// archive stops because of them. They are 20 at most.
+func (w *Writer) Mixed() []string { return w.requests.kinds.mixed }
+
 // Close completes the archive and puts it into its place.
 func (w *Writer) Close() error {
 	if err := errors.Join(w.requests.finish(), w.outcomes.finish()); err != nil {

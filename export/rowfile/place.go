@@ -50,6 +50,16 @@ func (l *Layout) place(s source) place {
 	return place{column: column, other: true}
 }
 
+// Undecided is the column of a feature of the request or of an item, in lower case. It is
+// empty if the type of the column is declared, or if the feature has no column.
+func (l *Layout) Undecided(item bool, name string) (column string) {
+	column = events.ColumnKey(l.place(source{item: item, name: name}).column)
+	if l.mode != ModeEvolve || l.typed[column] {
+		return ""
+	}
+	return column
+}
+
 // taken reports whether a name, in lower case, is not a feature's to have:
 // because it is reserved, because item_ begins the columns of item features, or
 // because another feature has it whose own name is taken.

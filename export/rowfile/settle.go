@@ -14,7 +14,7 @@ func (c *column) note(req *events.Request, v *events.Value, g *guess) {
 	if c.first != nil && v.Kind != events.ValueList && c.first.before(req) {
 		return // as of nearly every value: no more is to be known of it
 	}
-	typ, ok := typeOf(v)
+	typ, ok := TypeOf(v)
 	switch {
 	case ok && (c.first == nil || !c.first.before(req)):
 		c.first = &firstValue{ts: req.TS, id: strings.Clone(req.ID), typ: typ, name: strings.Clone(g.column)}
@@ -27,7 +27,7 @@ func (c *column) note(req *events.Request, v *events.Value, g *guess) {
 // commit. It reports whether the value is null therefore.
 func (c *column) early(req *events.Request, v *events.Value, g *guess) (null bool) {
 	f := c.of
-	typ, ok := typeOf(v)
+	typ, ok := TypeOf(v)
 	if !ok {
 		f.nulled = f.nulled || v.Kind == events.ValueList
 		return true

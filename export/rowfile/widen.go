@@ -9,9 +9,9 @@ import (
 	"github.com/labeljoin/labeljoin/events"
 )
 
-// typeOf is the type that an undeclared column has whose first value v is. ok is false
+// TypeOf is the type that an undeclared column has whose first value v is. ok is false
 // where v has none: it is null, or a list without an element that is not null.
-func typeOf(v *events.Value) (t Type, ok bool) {
+func TypeOf(v *events.Value) (t Type, ok bool) {
 	if v.Kind != events.ValueList {
 		scalar, ok := plainType(v.Kind)
 		return Type{Scalar: scalar}, ok

@@ -160,6 +160,45 @@ func TestFeaturesStop(t *testing.T) {
 	compare(t, append(all, l))
 }
 
+// TestMixedFeatures: which type the column of an undeclared feature has, the rows decide that are written. So values of
+// several types stop the query, wherever they are: in a copy that loses, in a request that no row is written of, in
+// another archive. A declared feature has its type.
+func TestMixedFeatures(t *testing.T) {
+	first := `{"request_id":"r","ts":1000,"features":{"a":5,"Size":1},"items":[{"item_id":"i","features":{"p":true}}]}`
+	inEach(t, func(t *testing.T, dialect sql.Dialect) {
+		// What the engine says itself that has to read columns of several types from several files.
+		several := map[sql.Dialect]string{sql.DialectDuckDB: "type", sql.DialectSpark: "Failed to create plan for direct query on files"}[dialect]
+		var all []logs
+		for name, second := range map[string]string{
+			"":                           `{"request_id":"s","ts":2000,"features":{"a":5.5,"size":null},"items":[{"item_id":"i"}]}`,
+			"another request":            `{"request_id":"s","ts":2000,"features":{"a":"late"}}`,
+			"a copy that loses":          `{"request_id":"r","ts":2000,"features":{"a":"late"}}`,
+			"a list":                     `{"request_id":"s","ts":2000,"features":{"a":[1]}}`,
+			"an item":                    `{"request_id":"s","ts":2000,"items":[{"item_id":"k","features":{"p":0}}]}`,
+			"a name in another case":     `{"request_id":"s","ts":2000,"features":{"SIZE":"large"}}`,
+			"a feature that is declared": `{"request_id":"s","ts":2000,"features":{"d":[2]}}`,
+		} {
+			for _, archives := range []int{1, 2} {
+				l := featureLogs(t, fmt.Sprintf("%s, archives %d", name, archives), []string{"true"}, "", nil)
+				l.features = []rowfile.Feature{{Name: "D", Type: "string"}}
+				l.archives, l.messages = archives, []events.Message{
+					{Kind: events.KindRequest, Data: []byte(first)}, {Kind: events.KindRequest, Data: []byte(second)},
+					{Kind: events.KindRequest, Data: []byte(`{"request_id":"z","ts":3000,"features":{"d":1}}`)},
+					{Kind: events.KindOutcome, Data: []byte(`{"request_id":"r","ts":1500,"type":"click"}`)},
+				}
+				if same := name == "" || name == "a feature that is declared"; !same {
+					l.stops = "are of several types"
+					if archives == 2 {
+						l.stops = several
+					}
+				}
+				all = append(all, l)
+			}
+		}
+		compareIn(t, dialect, all)
+	})
+}
+
 // TestFeaturesOfDefinition: what an archive has to keep.
 func TestFeaturesOfDefinition(t *testing.T) {
 	d := sql.Definition{When: []string{`request.features.x == 1`, ``}, Texts: []sql.LabelTexts{

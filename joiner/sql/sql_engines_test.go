@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -91,6 +92,7 @@ type logs struct {
 	keepNone    bool   // the archive keeps no feature as it is
 	interpreted bool   // see comparison
 	usual       bool   // see comparison
+	archives    int    // in how many the events lie; 0 is one
 	stops       string // what the query has to say when it ends with an error; empty: it need not
 }
 
@@ -184,8 +186,10 @@ func prepare(t *testing.T, l *logs, dialect sql.Dialect, dir string) comparison 
 	if def.Raw != nil {
 		def.Requests, def.Outcomes = l.raw(t, dialect, dir)
 	} else {
-		writeArchive(t, l, dir)
-		def.Requests, def.Outcomes = tables(dialect, dir)
+		for i := range max(l.archives, 1) {
+			writeArchive(t, l, i, filepath.Join(dir, fmt.Sprint("archive", i)))
+		}
+		def.Requests, def.Outcomes = dialect.Archive(filepath.Join(dir, "archive*"))
 	}
 	plan, err := sql.NewPlan(def, dialect)
 	if err != nil {
@@ -198,14 +202,54 @@ func prepare(t *testing.T, l *logs, dialect sql.Dialect, dir string) comparison 
 	if replay(t, l, c.Expected) {
 		c.Expected, c.Error = "", "use labeljoin replay"
 	}
-	if l.stops != "" {
+	switch {
+	case l.stops != "":
 		c.Expected, c.Error = "", l.stops
+	case l.mixed(t):
+		c.Expected, c.Error = "", "are of several types"
 	}
 	return c
 }
 
-// writeArchive writes the archive of logs.
-func writeArchive(t *testing.T, l *logs, dir string) {
+// mixed reports whether an undeclared feature has values of several types, in whatever event. Raw lines have declared
+// features only.
+func (l *logs) mixed(t *testing.T) bool {
+	t.Helper()
+	types := map[string]rowfile.Type{}
+	mixed := false
+	look := func(prefix string, features []events.Field) {
+		for i := range features {
+			column := strings.ToLower(prefix + features[i].Name)
+			if slices.ContainsFunc(l.features, func(f rowfile.Feature) bool { return strings.EqualFold(f.Name, column) }) {
+				continue
+			}
+			if typ, ok := rowfile.TypeOf(&features[i].Value); ok {
+				known, seen := types[column]
+				mixed, types[column] = mixed || seen && known != typ, typ
+			}
+		}
+	}
+	for i := range l.messages {
+		m := &l.messages[i]
+		if m.Kind != events.KindRequest || l.def.Raw != nil {
+			continue
+		}
+		for _, data := range l.decoders[m.Kind].Split(m.Data) {
+			req, err := l.decoders[m.Kind].DecodeRequest(data)
+			if err != nil {
+				continue // it is rejected
+			}
+			look("", req.Features)
+			for j := range req.Items {
+				look("item_", req.Items[j].Features)
+			}
+		}
+	}
+	return mixed
+}
+
+// writeArchive writes one of the archives of logs.
+func writeArchive(t *testing.T, l *logs, number int, dir string) {
 	t.Helper()
 	rules := &l.def.Rules
 	var labels []string
@@ -223,7 +267,7 @@ func writeArchive(t *testing.T, l *logs, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range l.messages {
+	for i := number; i < len(l.messages); i += max(l.archives, 1) {
 		m := &l.messages[i]
 		if _, err := w.Message(m, &l.decoders[m.Kind], func(*events.DeadLetter) error { return nil }); err != nil {
 			t.Fatal(err)
@@ -232,16 +276,6 @@ func writeArchive(t *testing.T, l *logs, dir string) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// tables are the archive's tables as an engine names them.
-func tables(dialect sql.Dialect, dir string) (requests, outcomes string) {
-	if dialect == sql.DialectSpark {
-		return "parquet.`" + filepath.Join(dir, archive.RequestsDir) + "`",
-			"parquet.`" + filepath.Join(dir, archive.OutcomesDir) + "`"
-	}
-	return "read_parquet('" + filepath.Join(dir, archive.RequestsDir, "*.parquet") + "', union_by_name = true)",
-		"read_parquet('" + filepath.Join(dir, archive.OutcomesDir, "*.parquet") + "')"
 }
 
 // sink writes rows to a file, and says whether an event was one too many.

@@ -67,6 +67,7 @@ func history(seed uint64) logs {
 		// Their values are of several kinds.
 		features: []rowfile.Feature{{Name: "g", Type: "string"}, {Name: "item_h0", Type: "string"}},
 		name:     fmt.Sprint("seed ", seed),
+		archives: 1 + int(seed%2),
 		decoders: [events.Kinds]jsonevent.Decoder{enginetest.Decoder(), enginetest.Decoder()},
 		def: sql.Definition{Name: fmt.Sprint("seed ", seed), Rules: h.Rules, When: h.When, Texts: texts,
 			Impression: enginetest.Impression, Limit: h.Limit, Complete: r.IntN(2) == 0},

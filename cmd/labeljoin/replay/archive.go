@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/config/wire"
@@ -84,7 +85,7 @@ func (r *Replay) Archive(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return r.tellArchive(&ledger)
+	return r.tellArchive(&ledger, w.Mixed())
 }
 
 // archiveOptions give features the columns that they have in an output.
@@ -176,13 +177,17 @@ func (r *Replay) unmapped(m *events.Message, k events.Kind, refuse func(*events.
 }
 
 // tellArchive says what was archived.
-func (r *Replay) tellArchive(l *joiner.Ledger) error {
+func (r *Replay) tellArchive(l *joiner.Ledger, mixed []string) error {
 	for k := range l.Kinds {
 		t := &l.Kinds[k]
 		fmt.Fprintf(r.Talk, "%ss: %d read, %d rejected\n", events.Kind(k), t.Read, t.Disposed[joiner.DispositionRejected])
 		for _, err := range r.logs[k].damaged {
 			fmt.Fprintf(r.Talk, "damaged: %s\n", err)
 		}
+	}
+	if len(mixed) > 0 {
+		fmt.Fprintf(r.Talk, "\nundeclared features have values of several types, in the columns %s: a query over this archive stops. "+
+			"Declare their types (features.declare) and archive again\n", strings.Join(mixed, ", "))
 	}
 	_, err := fmt.Fprintf(r.Talk, "\nthe archive is %s; next: labeljoin sql --dialect duckdb --archive %s\n", r.Out, r.Out)
 	return err

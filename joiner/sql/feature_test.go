@@ -170,7 +170,7 @@ func TestMixedFeatures(t *testing.T) {
 		several := map[sql.Dialect]string{sql.DialectDuckDB: "type", sql.DialectSpark: "Failed to create plan for direct query on files"}[dialect]
 		var all []logs
 		for name, second := range map[string]string{
-			"":                           `{"request_id":"s","ts":2000,"features":{"a":5.5,"size":null},"items":[{"item_id":"i"}]}`,
+			"":                           `{"request_id":"s","ts":2000,"features":{"a":5.5,"size":2},"items":[{"item_id":"i"}]}`,
 			"another request":            `{"request_id":"s","ts":2000,"features":{"a":"late"}}`,
 			"a copy that loses":          `{"request_id":"r","ts":2000,"features":{"a":"late"}}`,
 			"a list":                     `{"request_id":"s","ts":2000,"features":{"a":[1]}}`,

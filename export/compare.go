@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
 	"slices"
@@ -26,8 +25,8 @@ type CompareOptions struct {
 	// Requests stamped From..To are compared, To excluded, both to the microsecond.
 	From, To events.Time
 	// Through is the last commit of this output whose rows are compared: its joiner may
-	// write more meanwhile. 0 is without end. A file that was merged of earlier and of later
-	// commits is compared whole.
+	// write more meanwhile, and another process may merge what it wrote with what was there.
+	// 0 is without end.
 	Through uint64
 	// RulesHash leaves out rows of commits that another configuration decided;
 	// empty compares all.
@@ -191,9 +190,13 @@ func (a *Archive) eachRow(ctx context.Context, opts *CompareOptions,
 		if f.MaxRequestTS < from || f.MinRequestTS >= to || opts.Through > 0 && f.FirstCommit > opts.Through {
 			continue
 		}
-		err := a.read(&f, func(r io.ReaderAt, size int64) error {
-			return rowfile.Labels(r, size, opts.Labels, func(s *rowfile.Stored) {
-				if s.RequestTS >= from && s.RequestTS < to {
+		err := a.readSized(&f, func(r sizedReader) error {
+			ofLater, err := laterThan(&f, r, opts.Through)
+			if err != nil {
+				return err
+			}
+			return rowfile.Labels(r, r.Size(), opts.Labels, func(s *rowfile.Stored) {
+				if !ofLater() && s.RequestTS >= from && s.RequestTS < to {
 					visit(&f, s)
 				}
 			})

@@ -40,9 +40,12 @@ type sizedReader interface {
 // commitsOf finds the commits that rows of a file come from, by their numbers in the
 // file. A commit whose manifest was ended has its number only.
 func (a *Archive) commitsOf(f *tablelog.File, rows []rowfile.Stored) ([]Commit, error) {
-	parts := ""
-	err := a.readSized(f, func(r sizedReader) (err error) {
-		parts, err = partsOf(f, r)
+	var parts []part
+	err := a.readSized(f, func(r sizedReader) error {
+		text, err := partsOf(f, r)
+		if err == nil {
+			parts, err = parseParts(text)
+		}
 		return err
 	})
 	if err != nil {
@@ -51,10 +54,11 @@ func (a *Archive) commitsOf(f *tablelog.File, rows []rowfile.Stored) ([]Commit, 
 	out := make([]Commit, len(rows))
 	known := map[uint64]Commit{}
 	for i := range rows {
-		operation, number, err := partAt(parts, rows[i].Row)
+		of, err := partAt(parts, rows[i].Row)
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", f.Path, err)
 		}
+		operation, number := of.operation, of.commit
 		c, ok := known[operation]
 		if !ok && operation == 0 {
 			c = Commit{Cut: joiner.Cut{Number: number}}
@@ -77,23 +81,64 @@ func (a *Archive) commitsOf(f *tablelog.File, rows []rowfile.Stored) ([]Commit, 
 	return out, nil
 }
 
-// partAt is the operation and the commit that a row comes from.
-func partAt(parts string, row int64) (operation, commit uint64, err error) {
-	before := int64(0)
-	for part := range strings.SplitSeq(parts, ",") {
-		fields := strings.Split(part, "/")
+// part are rows of a file that come from one commit.
+type part struct {
+	operation, commit uint64
+	rows              int64
+}
+
+// parseParts reads what partsOf says.
+func parseParts(text string) (parts []part, err error) {
+	for one := range strings.SplitSeq(text, ",") {
+		fields := strings.Split(one, "/")
 		if len(fields) != 3 {
-			break
+			return nil, fmt.Errorf("%q is not made of parts like operation/commit/rows", text)
 		}
-		operation, err1 := strconv.ParseUint(fields[0], 10, 64)
-		commit, err2 := strconv.ParseUint(fields[1], 10, 64)
-		rows, err3 := strconv.ParseInt(fields[2], 10, 64)
-		if err := errors.Join(err1, err2, err3); err != nil {
-			return 0, 0, err
+		var p part
+		var errs [3]error
+		p.operation, errs[0] = strconv.ParseUint(fields[0], 10, 64)
+		p.commit, errs[1] = strconv.ParseUint(fields[1], 10, 64)
+		p.rows, errs[2] = strconv.ParseInt(fields[2], 10, 64)
+		if err := errors.Join(errs[:]...); err != nil {
+			return nil, err
 		}
-		if before += rows; row < before {
-			return operation, commit, nil
+		parts = append(parts, p)
+	}
+	return parts, nil
+}
+
+// partAt is the part that a row is in.
+func partAt(parts []part, row int64) (part, error) {
+	before := int64(0)
+	for _, p := range parts {
+		if before += p.rows; row < before {
+			return p, nil
 		}
 	}
-	return 0, 0, fmt.Errorf("row %d is of no commit in %q", row, parts)
+	return part{}, fmt.Errorf("row %d is of no commit, as the file has %d rows of commits", row, before)
+}
+
+// laterThan tells of each row of a file, one call a row, whether a commit after one wrote it; 0 is without end.
+func laterThan(f *tablelog.File, r sizedReader, through uint64) (isLater func() bool, err error) {
+	if through == 0 || f.LastCommit <= through {
+		return func() bool { return false }, nil
+	}
+	text, err := partsOf(f, r)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := parseParts(text)
+	if err != nil {
+		return nil, err
+	}
+	return func() bool {
+		for len(parts) > 0 && parts[0].rows == 0 {
+			parts = parts[1:]
+		}
+		if len(parts) == 0 {
+			return false
+		}
+		parts[0].rows--
+		return parts[0].operation > 0 && parts[0].commit > through // a replay put what is of no operation there
+	}, nil
 }

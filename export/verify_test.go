@@ -461,11 +461,12 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// What a joiner commits while its output is compared is not of the log that was read.
+// What a joiner commits while its output is compared is not of the log that was read, also where it was merged with
+// what was there.
 func TestCompareWhatIsCommittedMeanwhile(t *testing.T) {
-	written := func(commits uint64) *Archive {
+	written := func(commits uint64, merged bool) *Archive {
 		mem := vfs.NewMem()
-		out := open(t, options(mem))
+		out := open(t, options(able(mem)))
 		for n := range commits {
 			s, err := out.Stage(n + 1)
 			if err != nil {
@@ -480,18 +481,31 @@ func TestCompareWhatIsCommittedMeanwhile(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		if merged {
+			k := keeperOf(t, able(mem))
+			if done, err := k.Compact(t.Context(), CompactOptions{Before: afterAll}); err != nil || done.FilesAfter != 1 {
+				t.Fatalf("%+v: %v", done, err)
+			}
+			if err := k.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
 		return closed(t, out, mem)
 	}
 	for what, c := range map[string]struct {
+		merged  bool
 		through uint64
 		want    Comparison
 	}{
-		"all commits":      {0, Comparison{Compared: 1, Differ: 1}},
-		"up to the first":  {1, Comparison{Compared: 1}},
-		"up to the second": {2, Comparison{Compared: 1, Differ: 1}},
+		"all commits":              {false, 0, Comparison{Compared: 1, Differ: 1}},
+		"up to the first":          {false, 1, Comparison{Compared: 1}},
+		"up to the second":         {false, 2, Comparison{Compared: 1, Differ: 1}},
+		"merged, all commits":      {true, 0, Comparison{Compared: 1, Differ: 1}},
+		"merged, up to the first":  {true, 1, Comparison{Compared: 1}},
+		"merged, up to the second": {true, 2, Comparison{Compared: 1, Differ: 1}},
 	} {
 		t.Run(what, func(t *testing.T) {
-			got, err := written(2).Compare(t.Context(), written(1), CompareOptions{
+			got, err := written(2, c.merged).Compare(t.Context(), written(1, false), CompareOptions{
 				Labels: []string{"clicked"}, From: events.MinTime, To: events.MaxTime, Through: c.through})
 			if err != nil {
 				t.Fatal(err)

@@ -15,12 +15,23 @@ type Gap struct {
 	// Since is the bound of what the declaration came too late for: requests
 	// stamped before it keep the labels they have.
 	Since Time
+	// Until, unless 0, says that the gap was taken back, too late for some: requests
+	// stamped before it keep the labels they have, and the gap holds for no others.
+	Until Time
 	// Removes, unless 0, says that this is no gap: it takes back the one of that number.
 	// Kinds has none then.
 	Removes uint64
 	Note    string  // why, in the words of who declared it
 	Log     *LogGap // the messages that are gone; nil if only the time is known
 }
+
+// Holds reports whether the gap may make labels unknown of requests stamped at a time.
+func (g *Gap) Holds(request Time) bool {
+	return g.Kinds[KindOutcome] && !g.Quiet && request >= g.Since && (g.Until == 0 || request < g.Until)
+}
+
+// InForce reports whether it is a gap, and not taken back.
+func (g *Gap) InForce() bool { return g.Removes == 0 && g.Until == 0 }
 
 // LogGap names messages of a log that are lost, by decision of a person to go on
 // without them.

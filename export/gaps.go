@@ -76,13 +76,13 @@ func (g *Gaps) List() ([]events.Gap, error) {
 	return withoutRemoved(out), nil
 }
 
-// withoutRemoved are the gaps that were not taken back, and what takes others back.
+// withoutRemoved are the gaps that were not taken back, or too late for some requests, and what takes others back.
 func withoutRemoved(gaps []events.Gap) []events.Gap {
 	removed := map[uint64]bool{}
 	for i := range gaps {
 		removed[gaps[i].Removes] = gaps[i].Removes != 0
 	}
-	return slices.DeleteFunc(gaps, func(g events.Gap) bool { return removed[g.ID] })
+	return slices.DeleteFunc(gaps, func(g events.Gap) bool { return removed[g.ID] && g.Until == 0 })
 }
 
 func (g *Gaps) read(id uint64) (*events.Gap, error) {

@@ -11,16 +11,24 @@ import (
 )
 
 // continues reports whether a manifest's gaps are those of the one before, and
-// perhaps more. From when on a gap applies does not change either.
+// perhaps more. From when on a gap applies does not change either; one that is taken
+// back goes, or holds for some requests only.
 func continues(now, before []events.Gap) bool {
 	removed := map[uint64]bool{}
 	for i := range now {
 		removed[now[i].Removes] = now[i].Removes != 0
 	}
-	before = slices.DeleteFunc(slices.Clone(before), func(g events.Gap) bool { return removed[g.ID] })
-	return len(now) >= len(before) && slices.EqualFunc(now[:len(before)], before, func(x, y events.Gap) bool {
-		return sameDeclaration(&x, &y) && x.Since == y.Since
-	})
+	for i := range before {
+		was := &before[i]
+		same := len(now) > 0 && sameDeclaration(&now[0], was) && now[0].Since == was.Since
+		switch back := removed[was.ID] && was.Until == 0; {
+		case same && (now[0].Until == was.Until || back):
+			now = now[1:]
+		case !back:
+			return false
+		}
+	}
+	return true
 }
 
 // sameDeclaration compares what was declared.
@@ -64,6 +72,7 @@ func (v *verifier) declared() error {
 	for i := range v.before.Progress.Gaps {
 		taken := &v.before.Progress.Gaps[i]
 		switch declared, there := files[taken.ID]; {
+		case !there && !taken.InForce() && taken.Removes == 0: // it was taken back, and what it said is told here
 		case !there:
 			v.find(gapPath(taken.ID), "it is missing, and the manifest of commit %d records its gap: restore it from a backup",
 				v.before.Number)

@@ -21,8 +21,7 @@ func (r *Rules) Decided() events.Time {
 // Touches reports whether a gap makes anything of a request unknown that is not
 // certain without what is missing.
 func (r *Rules) Touches(g *events.Gap, ts events.Time) bool {
-	return g.Kinds[events.KindOutcome] && !g.Quiet && ts >= g.Since &&
-		ts.Add(-r.ClockSkew) <= g.To && ts.Add(r.Longest()) >= g.From
+	return g.Holds(ts) && ts.Add(-r.ClockSkew) <= g.To && ts.Add(r.Longest()) >= g.From
 }
 
 // unknown reports whether a label of a request, with a window of that length, touches a gap in
@@ -33,9 +32,7 @@ func (r *Rules) unknown(ts events.Time, l *Label, window time.Duration) bool {
 		from = ts.Add(l.From)
 	}
 	for i := range r.Gaps {
-		g := &r.Gaps[i]
-		if g.Kinds[events.KindOutcome] && !g.Quiet && ts >= g.Since &&
-			from <= g.To && ts.Add(window) >= g.From {
+		if g := &r.Gaps[i]; g.Holds(ts) && from <= g.To && ts.Add(window) >= g.From {
 			return true
 		}
 	}

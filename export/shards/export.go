@@ -129,11 +129,10 @@ func (e *Exporter) Day(ctx context.Context, table *export.Table, start events.Ti
 	d := &dayExport{
 		Exporter: e, opts: &o, table: table, start: start, day: DayName(start), token: rand.Text(),
 		reach: reachOf(o.Rules), through: table.Last.Progress.ClosedThrough, shared: newParquetMemory(),
-		gaps: table.Last.Progress.Gaps,
 	}
-	for _, g := range untaken {
-		if g.Removes == 0 {
-			d.gaps = append(slices.Clip(d.gaps), g)
+	for _, g := range slices.Concat(table.Last.Progress.Gaps, untaken) {
+		if g.InForce() {
+			d.gaps = append(d.gaps, g)
 		}
 	}
 	result := Result{Day: d.day}

@@ -20,6 +20,7 @@ type gap struct {
 	Sources []string `json:"sources"`
 	Quiet   bool     `json:"quiet"`
 	Since   instant  `json:"since"`
+	Until   instant  `json:"until,omitzero"`
 	Note    string   `json:"note"`
 	Removes uint64   `json:"removes,omitzero"`
 	Log     *logGap  `json:"log,omitzero"`
@@ -39,7 +40,7 @@ func toGaps(gaps []events.Gap) []gap {
 	for i := range gaps {
 		g := &gaps[i]
 		to := gap{ID: g.ID, From: instant(g.From), To: instant(g.To), Sources: []string{}, Quiet: g.Quiet,
-			Since: instant(g.Since), Note: g.Note, Removes: g.Removes}
+			Since: instant(g.Since), Until: instant(g.Until), Note: g.Note, Removes: g.Removes}
 		for k, has := range g.Kinds {
 			if has {
 				to.Sources = append(to.Sources, events.Kind(k).String())
@@ -59,7 +60,7 @@ func fromGaps(gaps []gap) []events.Gap {
 	for i := range gaps {
 		g := &gaps[i]
 		to := events.Gap{
-			ID: g.ID, From: events.Time(g.From), To: events.Time(g.To), Quiet: g.Quiet, Since: events.Time(g.Since), Note: g.Note, Removes: g.Removes,
+			ID: g.ID, From: events.Time(g.From), To: events.Time(g.To), Quiet: g.Quiet, Since: events.Time(g.Since), Until: events.Time(g.Until), Note: g.Note, Removes: g.Removes,
 		}
 		for k := range to.Kinds {
 			to.Kinds[k] = slices.Contains(g.Sources, events.Kind(k).String())

@@ -2,8 +2,12 @@ package engine_test
 
 import (
 	"math/rand/v2"
+	"reflect"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -99,6 +103,84 @@ func TestGaps(t *testing.T) {
 	if *seedFlag == 0 && !testing.Short() && rewritten == 0 {
 		t.Error("no gap was declared after the close: rows were never written again")
 	}
+}
+
+// TestGapsTakenBack: gaps that are declared and taken back at any time, with crashes and lost states between. A gap that
+// is taken back too late for some requests holds for these, live, in a replay and after the loss of the state.
+func TestGapsTakenBack(t *testing.T) {
+	tooLate := 0
+	forSeeds(t, 300, func(t *testing.T, seed uint64) {
+		r := newRand(seed)
+		h := enginetest.Generate(seed, enginetest.Shape{Timely: r.IntN(2) == 0, Early: r.IntN(3) == 0})
+		w := newWorld(seed, h, anyLayout(r, false))
+		var standing []events.Gap
+		for n := range 2 + r.IntN(4) {
+			if err := w.crash(); err != nil {
+				t.Fatal(err)
+			}
+			g := someGap(r, &h, uint64(n+1))
+			if len(standing) > 0 && r.IntN(3) > 0 {
+				i := r.IntN(len(standing))
+				g = events.Gap{ID: g.ID, Removes: standing[i].ID, From: standing[i].From, To: standing[i].To}
+				standing = slices.Delete(standing, i, i+1)
+			} else {
+				standing = append(standing, g)
+			}
+			w.out.Gaps = append(w.out.Gaps, g)
+			if r.IntN(8) == 0 {
+				w.fs = vfs.NewCrashableMem() // the state is lost
+			}
+		}
+		w.troubled(t, r.IntN(3))
+		checkBooks(t, w)
+		gaps := w.final.Progress.Gaps
+		for _, g := range standing {
+			if !slices.ContainsFunc(gaps, func(taken events.Gap) bool { return taken.ID == g.ID && taken.InForce() }) {
+				t.Fatalf("gap %d is not in force: %+v", g.ID, gaps)
+			}
+		}
+		want := joinWithGaps(&h, gaps)
+		if inForce := withoutLate(gaps, true); !reflect.DeepEqual(want, joinWithGaps(&h, inForce)) {
+			tooLate++
+		}
+		// A row that is null without the gap too is not written again: its reason stays.
+		for key, never := range joinWithGaps(&h, withoutLate(gaps, false)).Rows {
+			row := want.Rows[key]
+			row.Gap = row.Gap || never.Gap
+			want.Rows[key] = row
+		}
+		checkLatest(t, w, want)
+		replayed := newWorld(seed, h, anyLayout(r, false))
+		replayed.Replay = &engine.Replay{Complete: true}
+		replayed.History.Rules.Gaps = gaps
+		replayed.History.MaxFuture, replayed.History.MaxAge = h.MaxFuture, h.MaxAge
+		if err := replayed.run(); err != nil {
+			t.Fatal(err)
+		}
+		checkLatest(t, replayed, want)
+	})
+	if *seedFlag == 0 && !testing.Short() && tooLate == 0 {
+		t.Error("no gap was taken back too late for a request")
+	}
+}
+
+// joinWithGaps is the reference's answer.
+func joinWithGaps(h *enginetest.History, gaps []events.Gap) enginetest.Answer {
+	reference := h.Reference()
+	reference.Rules.Gaps = gaps
+	return reference.Join(h.Set())
+}
+
+// withoutLate are the gaps without those that were taken back too late for some requests, or as if they had not been.
+func withoutLate(gaps []events.Gap, gone bool) []events.Gap {
+	var out []events.Gap
+	for _, g := range gaps {
+		if g.InForce() || !gone {
+			g.Until = 0
+			out = append(out, g)
+		}
+	}
+	return out
 }
 
 // someGap is a gap about the time of a history's events.

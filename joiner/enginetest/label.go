@@ -255,7 +255,8 @@ func (r *Reference) gap(request events.Time, l *joiner.Label) bool {
 	}
 	for _, g := range r.Rules.Gaps {
 		apart := g.To < from || to < g.From
-		if g.Kinds[events.KindOutcome] && !g.Quiet && !apart && request >= g.Since {
+		late := request < g.Since || g.Until != 0 && request >= g.Until
+		if g.Kinds[events.KindOutcome] && !g.Quiet && !apart && !late {
 			return true
 		}
 	}

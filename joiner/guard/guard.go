@@ -360,6 +360,6 @@ func (g *Guard) forget(r *Rules) {
 // quiet is usual all the same, from now on.
 func (r *Rules) declared(from, to events.Time, withQuiet bool) bool {
 	return slices.ContainsFunc(r.Gaps, func(g events.Gap) bool {
-		return g.Kinds[events.KindOutcome] && (withQuiet || !g.Quiet) && from <= g.To && to > g.From
+		return g.Kinds[events.KindOutcome] && g.InForce() && (withQuiet || !g.Quiet) && from <= g.To && to > g.From
 	})
 }

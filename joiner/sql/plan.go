@@ -153,7 +153,11 @@ func gapsOf(r *joiner.Rules, l *joiner.Label) string {
 		if !g.Kinds[events.KindOutcome] || g.Quiet {
 			continue
 		}
-		in := "(r.labeljoin_ts >= %d AND r.labeljoin_ts + %d <= %d AND r.labeljoin_ts + %d >= %d)"
+		in := "("
+		if g.Until != 0 {
+			in = fmt.Sprintf("(r.labeljoin_ts < %d AND ", int64(g.Until))
+		}
+		in += "r.labeljoin_ts >= %d AND r.labeljoin_ts + %d <= %d AND r.labeljoin_ts + %d >= %d)"
 		touched = or(touched, truth(fmt.Sprintf(in, int64(g.Since), from, int64(g.To), int64(l.Window), int64(g.From))))
 	}
 	if touched == never {

@@ -51,8 +51,10 @@ func TestBounds(t *testing.T) {
 	gap := define(joiner.AggAny, 100)
 	gap.Rules.Labels = append(gap.Rules.Labels, joiner.Label{Name: "n", Window: 20, Agg: joiner.AggCount})
 	gap.When = append(gap.When, `type == "click"`)
-	gap.Rules.Gaps = []events.Gap{{From: 1050, To: 1060, Since: 500}}
-	gap.Rules.Gaps[0].Kinds[events.KindOutcome] = true
+	gap.Rules.Gaps = []events.Gap{{From: 1050, To: 1060, Since: 500}, {From: 2050, To: 2060, Since: 500, Until: 2000}}
+	for i := range gap.Rules.Gaps {
+		gap.Rules.Gaps[i].Kinds[events.KindOutcome] = true
+	}
 	compare(t, []logs{
 		logOf(t, "ids used again", again,
 			"request a 100", "request a 140", "outcome a 105 1 o1",
@@ -75,7 +77,8 @@ func TestBounds(t *testing.T) {
 			"request d 0", "outcome d 1 0.3 o3", "outcome d 1 0.2 o2", "outcome d 1 0.1 o1"),
 		logOf(t, "gaps", gap,
 			"request a 949", "request b 950", "request c 1060", "request d 1061", "request e 1000", "outcome e 1001 1 o1",
-			"request f 1030", "outcome f 1031 1 o1", "request g 1029", "request h 400"),
+			"request f 1030", "outcome f 1031 1 o1", "request g 1029", "request h 400",
+			"request i 1949", "request j 1950", "request k 1999", "request l 2000", "request m 2050"),
 		logOf(t, "windows", define(joiner.AggLatency, 10),
 			"request a 0", "outcome a 0 1 o1", "request b 0", "outcome b 10 1 o1", "request c 0", "outcome c 11 1 o1",
 			"request d 0", "outcome d -1 1 o1"),

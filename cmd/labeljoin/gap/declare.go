@@ -101,6 +101,9 @@ func List(ctx context.Context, cfg *config.Config) ([]listedGap, error) {
 		taken := slices.IndexFunc(last.Cut.Progress.Gaps, func(t events.Gap) bool { return t.ID == g.ID })
 		if taken >= 0 {
 			l.InForce = "for requests since " + last.Cut.Progress.Gaps[taken].Since.String()
+			if until := last.Cut.Progress.Gaps[taken].Until; until != 0 {
+				l.InForce += ", and before " + until.String() + ": it was taken back, too late for these"
+			}
 		}
 		out = append(out, l)
 	}

@@ -47,7 +47,7 @@ func Remove(ctx context.Context, cfg *config.Config, id uint64, note string, out
 	if err != nil {
 		return err
 	}
-	at := slices.IndexFunc(gaps, func(g events.Gap) bool { return g.ID == id && g.Removes == 0 })
+	at := slices.IndexFunc(gaps, func(g events.Gap) bool { return g.ID == id && g.InForce() })
 	if at < 0 {
 		return &terminal.UsageError{Err: fmt.Errorf("no gap %d is declared, or it was taken back: labeljoin gap list has those there are", id)}
 	}

@@ -94,7 +94,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	counter(c.sampledOut, l.SampledOut)
 	counter(c.unknown, l.UnknownFields)
 	gauge(c.joining, oneIf(s.Joining))
-	gauge(c.gaps, float64(len(s.Progress.Gaps)))
+	gauge(c.gaps, float64(gapsInForce(s.Progress.Gaps)))
 	g := &s.Progress.Guard
 	gauge(c.held, oneIf(g.Held.On()))
 	if g.Held.On() {

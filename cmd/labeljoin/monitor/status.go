@@ -140,7 +140,7 @@ type guardStatus struct {
 func statusOf(name string, s engine.Stats) Status {
 	out := Status{
 		Name: name, Version: version.Text(), Joining: s.Joining, Watermark: s.Watermark.String(),
-		Guard: GuardStatusOf(&s.Progress.Guard), Aside: asideStatusOf(s.Aside), Sightings: sightStatusOf(s.Sightings), Gaps: len(s.Progress.Gaps),
+		Guard: GuardStatusOf(&s.Progress.Guard), Aside: asideStatusOf(s.Aside), Sightings: sightStatusOf(s.Sightings), Gaps: gapsInForce(s.Progress.Gaps),
 		Commits: s.Progress.Commit, Rows: s.Progress.Ledger.Rows, Inputs: []inputStatus{}, Events: map[string]eventStatus{},
 	}
 	out.Attribution = attributionStatusOf(s.Attribution)
@@ -216,6 +216,16 @@ func (s *Status) measureLag(ctx context.Context, last func(ctx context.Context, 
 			in.Behind = &behind
 		}
 	}
+}
+
+// gapsInForce counts the gaps that were not taken back.
+func gapsInForce(gaps []events.Gap) (n int) {
+	for i := range gaps {
+		if gaps[i].InForce() {
+			n++
+		}
+	}
+	return n
 }
 
 // GuardStatusOf is nil where the guard is not enabled.

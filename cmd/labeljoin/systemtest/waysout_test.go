@@ -427,6 +427,58 @@ func testGapTakenBack(t *testing.T, b *rig) {
 	c.stop()
 }
 
+// testGapTakenBackLate takes a gap back when the rows that it made null cannot be corrected any more. They stay as they
+// are, and verify --deep, a replay and a state that was lost say the same of them.
+func testGapTakenBackLate(t *testing.T, b *rig) {
+	js := openTraffic(t, b.broker.URL(), 0).js
+	w := newOutWorld(t, b, js, "gapslate")
+	w.change("corrections: 1h", "corrections: 2s")
+	c := w.start("run", "--config", w.config)
+	c.joins()
+	began := time.Now()
+	w.send("request", "c1", "")
+	w.send("outcome", "c1", `,"type":"click"`)
+	w.send("request", "c2", "")
+	w.do("gap", "add", "--from", "2020-01-01T00:00:00Z", "--to", time.Now().UTC().Format(time.RFC3339Nano))
+	c.until("the gap is taken in", func() bool { s, ok := c.status(); return ok && s.Gaps == 1 })
+	has := func(id string) { t.Helper(); c.until("it has a row of "+id, func() bool { return w.last()[id] != "" }) }
+	has("c1")
+	has("c2")
+	c.until("rows cannot be corrected any more", func() bool {
+		s, ok := c.status()
+		at, err := time.Parse(time.RFC3339Nano, s.Watermark)
+		return ok && err == nil && at.After(began.Add(4*time.Second))
+	})
+	w.do("gap", "remove", "1")
+	c.until("the gap is taken back", func() bool { s, ok := c.status(); return ok && s.Gaps == 0 })
+	w.send("request", "d1", "")
+	has("d1")
+	c.stop()
+	check := func(when string) {
+		t.Helper()
+		for id, want := range map[string]string{"c1": "1 closed", "c2": "<null> gap", "d1": "0 closed"} {
+			if got := w.last()[id]; got != want {
+				t.Errorf("%s: the row of %s is %s, want %s", when, id, got, want)
+			}
+		}
+		if out := w.do("gap", "list"); !strings.Contains(out, "it was taken back, too late for these") {
+			t.Errorf("%s: the list does not say for which requests the gap holds: %s", when, out)
+		}
+		w.do("verify")
+		w.do("verify", "--deep")
+	}
+	check("live")
+	w.remove("state")
+	c = w.start("run", "--config", w.config)
+	c.joins()
+	c.stop()
+	check("with a state that was read from the log again")
+	w.do("replay", "--from-stream", "--gaps-of", w.path("labeled"), "--complete", "--out", w.path("again"))
+	if out, code := w.output("diff", w.path("labeled"), w.path("again"), "--config", w.config); code != 0 {
+		t.Errorf("the replay differs: %s", out)
+	}
+}
+
 // testDoctor asks the doctor before the first start, beside the joiner, and when
 // something is wrong.
 func testDoctor(t *testing.T, b *rig) {

@@ -65,7 +65,11 @@ func (o *Output) Cuts() iter.Seq2[joiner.Cut, error] {
 }
 
 // Declared implements engine.Output.
-func (o *Output) Declared() ([]events.Gap, error) { return slices.Clone(o.Gaps), nil }
+func (o *Output) Declared() ([]events.Gap, error) {
+	return slices.DeleteFunc(slices.Clone(o.Gaps), func(g events.Gap) bool {
+		return slices.ContainsFunc(o.Gaps, func(back events.Gap) bool { return back.Removes == g.ID })
+	}), nil
+}
 
 // Written implements engine.Output.
 func (o *Output) Written(since events.Time, base uint32, every bool) iter.Seq2[joiner.Written, error] {

@@ -5,7 +5,7 @@ import (
 	"math"
 	"strings"
 
-	"github.com/expr-lang/expr/vm"
+	"github.com/expr-lang/expr/ast"
 
 	"github.com/labeljoin/labeljoin/events"
 )
@@ -44,11 +44,11 @@ func CompileColumn(source string, typ ColumnType) (Column, error) {
 	if err != nil {
 		return Column{}, err
 	}
-	program, err := compileRow(source, nil)
+	of, err := compileRow(source, nil)
 	if err != nil {
 		return Column{}, err
 	}
-	known, ok := columnTypeOf(program)
+	known, ok := columnTypeOf(of.tree)
 	switch {
 	case !ok:
 		return Column{}, &Error{Source: source, Line: 1, Column: 1,
@@ -62,7 +62,7 @@ func CompileColumn(source string, typ ColumnType) (Column, error) {
 			Message: fmt.Sprintf("the column is of type %s, but this is always a %s", typ, known)}
 	}
 	l := looksOf(tree)
-	run := inRow(program, l)
+	run := inRow(of.program, l)
 	return Column{Type: typ, Attrs: l.attrs.names, AllAttrs: l.attrs.all(),
 		Of: func(o *events.Outcome, req *events.Request, item int) (events.Value, error) {
 			out, err := run(o, req, item)
@@ -75,8 +75,8 @@ func CompileColumn(source string, typ ColumnType) (Column, error) {
 
 // columnTypeOf is the type that an expression is known to have; empty if that depends on the
 // outcome. ok is false if no column holds it.
-func columnTypeOf(program *vm.Program) (typ ColumnType, ok bool) {
-	t := program.Node().Type()
+func columnTypeOf(tree ast.Node) (typ ColumnType, ok bool) {
+	t := tree.Type()
 	if t == nil {
 		return "", true
 	}

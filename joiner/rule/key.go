@@ -14,11 +14,11 @@ func CompileKey(source string) (func(*events.Outcome) (any, error), error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := compileRow(source, nil)
+	of, err := compileRow(source, nil)
 	if err != nil {
 		return nil, err
 	}
-	if typ, ok := columnTypeOf(program); !ok || typ == ColumnBool {
+	if typ, ok := columnTypeOf(of.tree); !ok || typ == ColumnBool {
 		return nil, &Error{Source: source, Line: 1, Column: 1,
 			Message: "outcomes are told apart by a text or a number, and this is neither"}
 	}
@@ -26,7 +26,7 @@ func CompileKey(source string) (func(*events.Outcome) (any, error), error) {
 	if l.row {
 		return nil, ErrOutcomeAlone
 	}
-	run := inRow(program, l)
+	run := inRow(of.program, l)
 	return func(o *events.Outcome) (any, error) { return run(o, nil, -1) }, nil
 }
 

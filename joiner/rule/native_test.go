@@ -17,7 +17,7 @@ func both(t interface{ Fatalf(string, ...any) }, expr string) (slow, fast condit
 	if err != nil {
 		t.Fatalf("%s: %v", expr, err)
 	}
-	program, err := compileAlone(expr, nil)
+	alone, err := compileAlone(expr, nil)
 	if err != nil {
 		t.Fatalf("%s: %v", expr, err)
 	}
@@ -25,7 +25,7 @@ func both(t interface{ Fatalf(string, ...any) }, expr string) (slow, fast condit
 	if !ok {
 		t.Fatalf("%s has no native form", expr)
 	}
-	run := interpret(program)
+	run := interpret(alone.program)
 	return func(o *events.Outcome) bool { yes, err := run(o); return yes && err == nil }, fast
 }
 

@@ -60,12 +60,12 @@ func CompileOf(source string, labels []string) (Of, error) {
 	if used.message != "" {
 		return fail(&Error{Source: text, Line: 1, Column: used.at + 1, Message: used.message})
 	}
-	program, err := expr.Compile(text, expr.Env(known), expr.MaxNodes(maxNodes))
+	made, err := compile(text, expr.Env(known), expr.MaxNodes(maxNodes))
 	if err != nil {
-		return fail(explain(text, err))
+		return fail(err)
 	}
 	of := Of{}
-	switch kind := program.Node().Type().Kind().String(); kind {
+	switch kind := made.tree.Type().Kind().String(); kind {
 	case "string", "map", "slice", "struct":
 		return fail(&Error{Source: text, Line: 1, Column: 1,
 			Message: "the label must be true, false or a number, but this is " + kindOf(kind)})
@@ -88,7 +88,7 @@ func CompileOf(source string, labels []string) (Of, error) {
 		return fail(&Error{Source: text, Line: 1, Column: 1,
 			Message: "it names no label, and not the request: name one of " + strings.Join(labels, ", ")})
 	}
-	of.Eval = evalOf(program, looksOf(tree), used.list, labels)
+	of.Eval = evalOf(made.program, looksOf(tree), used.list, labels)
 	return of, nil
 }
 

@@ -279,17 +279,13 @@ func plain(v *events.Value) any {
 
 // compileRow compiles an expression that may look at the row; parts of it are taken for
 // true.
-func compileRow(source string, drop without, options ...expr.Option) (*vm.Program, error) {
+func compileRow(source string, drop without, options ...expr.Option) (compiled, error) {
 	options = append(options, expr.Env(rowEnv{}), expr.MaxNodes(maxNodes))
 	if len(drop) > 0 {
 		// Optimized, what is left would be said to stand in another place.
 		options = append(options, expr.Patch(drop), expr.Optimize(false))
 	}
-	program, err := expr.Compile(source, options...)
-	if err != nil {
-		return nil, explain(source, err)
-	}
-	return program, nil
+	return compile(source, options...)
 }
 
 // parts are what of a condition the outcome alone can say, and the rest: all have to hold.
@@ -308,12 +304,12 @@ func parts(tree ast.Node) (alone, rest []ast.Node) {
 // outcome alone can say, and the rest.
 func split(source string, tree ast.Node) (Condition, error) {
 	alone, rest := parts(tree)
-	program, err := compileRow(source, alone, expr.AsBool())
+	row, err := compileRow(source, alone, expr.AsBool())
 	if err != nil {
 		return Condition{}, err
 	}
 	l := looksOf(rest...)
-	run := inRow(program, l)
+	run := inRow(row.program, l)
 	c := Condition{Attrs: l.attrs.names, AllAttrs: l.attrs.all(),
 		InRow: func(o *events.Outcome, req *events.Request, item int) (bool, error) {
 			out, err := run(o, req, item)
@@ -327,10 +323,11 @@ func split(source string, tree ast.Node) (Condition, error) {
 		c.Holds = fast
 		return c, nil
 	}
-	if program, err = compileAlone(source, rest); err != nil {
+	said, err := compileAlone(source, rest)
+	if err != nil {
 		return Condition{}, err
 	}
-	c.interpreted(program)
+	c.interpreted(said.program)
 	return c, nil
 }
 
@@ -358,17 +355,17 @@ func CompileValue(source string) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	program, err := compileRow(source, nil)
+	of, err := compileRow(source, nil)
 	if err != nil {
 		return Value{}, err
 	}
-	if kind := program.Node().Type().Kind().String(); kind == "string" || kind == "map" || kind == "slice" ||
+	if kind := of.tree.Type().Kind().String(); kind == "string" || kind == "map" || kind == "slice" ||
 		kind == "struct" {
 		return Value{}, &Error{Source: source, Line: 1, Column: 1,
 			Message: "the value must be a number, but this is " + kindOf(kind) + ": a text becomes one with float(...)"}
 	}
 	l := looksOf(tree)
-	run := inRow(program, l)
+	run := inRow(of.program, l)
 	return Value{LooksAtRow: l.row, Attrs: l.attrs.names, AllAttrs: l.attrs.all(),
 		Of: func(o *events.Outcome, req *events.Request, item int) (Number, error) {
 			out, err := run(o, req, item)

@@ -87,11 +87,11 @@ func TestPartsSayWhatTheWholeSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		program, err := compileRow(source, nil)
+		row, err := compileRow(source, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		whole := inRow(program, looksOf(tree))
+		whole := inRow(row.program, looksOf(tree))
 		for range 10 {
 			o := &events.Outcome{Type: rapid.SampledFrom([]string{"click", "buy"}).Draw(t, "type"),
 				HasValue: rapid.Bool().Draw(t, "has value")}

@@ -93,12 +93,12 @@ func Compile(source string) (Condition, error) {
 	if fast, ok := native(tree); ok {
 		return Condition{Holds: fast}, nil
 	}
-	program, err := compileAlone(source, nil)
+	alone, err := compileAlone(source, nil)
 	if err != nil {
 		return Condition{}, err
 	}
 	var c Condition
-	c.interpreted(program)
+	c.interpreted(alone.program)
 	return c, nil
 }
 
@@ -121,18 +121,18 @@ func Trees(source string) ([]ast.Node, error) {
 	alone, rest := parts(tree)
 	var trees []ast.Node
 	if len(alone) > 0 {
-		program, err := compileAlone(source, rest)
+		of, err := compileAlone(source, rest)
 		if err != nil {
 			return nil, err
 		}
-		trees = append(trees, program.Node())
+		trees = append(trees, of.tree)
 	}
 	if len(rest) > 0 {
-		program, err := compileRow(source, alone, expr.AsBool())
+		of, err := compileRow(source, alone, expr.AsBool())
 		if err != nil {
 			return nil, err
 		}
-		trees = append(trees, program.Node())
+		trees = append(trees, of.tree)
 	}
 	return trees, nil
 }
@@ -142,11 +142,11 @@ func ValueTree(source string) (ast.Node, error) {
 	if _, err := parse(source); err != nil {
 		return nil, err
 	}
-	program, err := compileRow(source, nil)
+	of, err := compileRow(source, nil)
 	if err != nil {
 		return nil, err
 	}
-	return program.Node(), nil
+	return of.tree, nil
 }
 
 // parse reads the expression and refuses what the language leaves out.
@@ -169,7 +169,7 @@ func parse(source string) (ast.Node, error) {
 
 // compileAlone compiles a condition for expr's machine, as far as it looks at the
 // outcome alone: other parts are taken for true.
-func compileAlone(source string, others without) (*vm.Program, error) {
+func compileAlone(source string, others without) (compiled, error) {
 	options := []expr.Option{expr.Env(env{}), expr.AsBool(), expr.MaxNodes(maxNodes)}
 	if len(others) > 0 {
 		// Names are checked before parts are dropped. rowEnv begins with the fields of env, in
@@ -177,11 +177,7 @@ func compileAlone(source string, others without) (*vm.Program, error) {
 		options[0] = expr.Env(rowEnv{})
 		options = append(options, expr.Patch(others), expr.Optimize(false)) // see compileRow
 	}
-	program, err := expr.Compile(source, options...)
-	if err != nil {
-		return nil, explain(source, err)
-	}
-	return program, nil
+	return compile(source, options...)
 }
 
 // explain turns an error of expr into one of ours.

@@ -68,11 +68,11 @@ func newPart(source string) (part, error) {
 	if err != nil {
 		return part{}, err
 	}
-	program, err := compileRow(source, nil)
+	of, err := compileRow(source, nil)
 	if err != nil {
 		return part{}, err
 	}
-	return part{source, inRow(program, looksOf(tree))}, nil
+	return part{source, inRow(of.program, looksOf(tree))}, nil
 }
 
 // Of tells what the expression says of an outcome in a row, and then, each by itself, the

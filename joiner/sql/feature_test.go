@@ -148,6 +148,8 @@ func TestFeaturesStop(t *testing.T) {
 		{`"a" in item.features`, `-9007199254740993`, "a whole number beyond 2^53"},
 		{`request.features.a + 1 > 3`, `9007199254740991`, "calculates with whole numbers beyond 2^53"},
 		{`request.features.a * item.features.a > 3`, `4000000000000000`, "calculates with whole numbers beyond 2^53"},
+		{`request.features.a * item.features.a < 0`, `4000000000`, "calculates with whole numbers beyond 2^53"},
+		{`-request.features.a - item.features.a - 1 > 0`, `4503599627370496`, "calculates with whole numbers beyond 2^53"},
 		{`request.features.a == item.features.a`, `[1]`, "two lists or two objects"},
 		{`attrs.x in [request.features.a]`, `[]`, "two lists or two objects"},
 	} {

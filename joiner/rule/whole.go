@@ -31,7 +31,8 @@ func compile(source string, options ...expr.Option) (compiled, error) {
 	}
 	c := compiled{program: program, tree: program.Node()}
 	w := whole{}
-	if program, err = expr.Compile(source, slices.Concat(options, wholeFunctions(), []expr.Option{expr.Patch(&w)})...); err != nil {
+	options = slices.Concat(options, wholeFunctions(), []expr.Option{expr.Patch(&w)})
+	if program, err = expr.Compile(source, options...); err != nil {
 		return compiled{}, explain(source, err)
 	}
 	if w.beyond != nil {
@@ -52,7 +53,7 @@ const (
 	nameNegative   = "checked negative"
 	nameAbs        = "checked abs"
 	nameInt        = "checked int"
-	namePlace      = "checked place"
+	nameIndex      = "checked index"
 )
 
 func wholeFunctions() []expr.Option {
@@ -63,7 +64,7 @@ func wholeFunctions() []expr.Option {
 		expr.Function(nameNegative, of1("-", runtime.Negate), new(func(any) any)),
 		expr.Function(nameAbs, of1("abs", builtin.Abs), new(func(any) any)),
 		expr.Function(nameInt, func(p ...any) (any, error) { return intOf(p[0]) }, new(func(any) int)),
-		expr.Function(namePlace, func(p ...any) (any, error) { return p[0], placeFault(p[0]) }, new(func(any) any)),
+		expr.Function(nameIndex, func(p ...any) (any, error) { return p[0], indexFault(p[0]) }, new(func(any) any)),
 	}
 }
 
@@ -138,9 +139,9 @@ func intOf(v any) (any, error) {
 	return builtin.Int(v), nil
 }
 
-// placeFault says why a value is no place in a list; of other values than floats expr's machine does. As in intOf, it
+// indexFault says why a value is no place in a list; of other values than floats expr's machine does. As in intOf, it
 // must not depend on the processor.
-func placeFault(v any) error {
+func indexFault(v any) error {
 	switch x, ok := v.(float64); {
 	case ok && math.IsNaN(x):
 		return errors.New("a place in a list that is not given")
@@ -179,10 +180,10 @@ func (w *whole) Visit(node *ast.Node) {
 			}
 		}
 	case *ast.MemberNode:
-		w.place(&n.Property)
+		w.index(&n.Property)
 	case *ast.SliceNode:
-		w.place(&n.From)
-		w.place(&n.To)
+		w.index(&n.From)
+		w.index(&n.To)
 	}
 }
 
@@ -203,13 +204,13 @@ func (w *whole) binary(node *ast.Node, n *ast.BinaryNode) {
 	}
 }
 
-// place has a place in a list checked that may be a float.
-func (w *whole) place(node *ast.Node) {
+// index has a place in a list checked that may be a float.
+func (w *whole) index(node *ast.Node) {
 	if *node == nil {
 		return
 	}
 	if kind := (*node).Type().Kind(); kind == reflect.Float64 || kind == reflect.Interface {
-		w.call(node, namePlace, *node)
+		w.call(node, nameIndex, *node)
 	}
 }
 

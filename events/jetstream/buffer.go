@@ -36,7 +36,7 @@ type buffer struct {
 	mark events.Mark
 
 	watched bool     // what is received is to be remembered
-	recent  []uint64 // sequences of ours received since watch
+	recent  []uint64 // sequences received since watch, with those of delete markers
 }
 
 // limits are a portion's.
@@ -115,9 +115,9 @@ func (b *buffer) put(seq uint64, m *events.Message) {
 		last.bytes += len(m.Data)
 		b.queued += len(m.Data)
 		b.last = *m
-		if b.watched {
-			b.recent = append(b.recent, seq)
-		}
+	}
+	if b.watched {
+		b.recent = append(b.recent, seq)
 	}
 	last.through, b.received, b.atStart = seq, seq, false
 }

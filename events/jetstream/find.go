@@ -79,10 +79,10 @@ func (l *Log) of(subject string) *Input {
 }
 
 // message makes a message of what was received; ok is false if it is no input
-// of ours.
+// of ours, or a delete marker.
 func (l *Log) message(input uint8, subject string, header nats.Header, seq uint64, at events.Time, data []byte) (m events.Message, ok bool) {
 	in := l.of(subject)
-	if in == nil {
+	if in == nil || isMarker(header, data) {
 		return events.Message{}, false
 	}
 	m = events.Message{Kind: in.Kind, Input: input, Feed: in.feed, Seq: seq, Stored: at, Subject: subject,

@@ -20,6 +20,9 @@ type Want struct {
 	First  bool            // nothing of any log was read before
 	Reread bool            // messages up to the mark are read again, since the state is lost that was made of them
 	Lost   []Span          // declared already
+	// Every says that messages which are gone count even where a stream drops single ones in the ordinary course of
+	// things: they may have been read once.
+	Every bool
 }
 
 // Loss is something that a log has lost of what a start wants to read.
@@ -220,7 +223,8 @@ func (f *lossFinder) missing(ctx context.Context, next uint64) ([]Span, error) {
 	const most = 1 << 20 // of which the server makes a list
 	state := &f.info.State
 	switch {
-	case f.log.Filtered && (f.want.First || expires(&f.info.Config) || !checksDeleted(f.log, &f.info.Config)):
+	case f.log.Filtered && (!f.want.Every && (f.want.First || expires(&f.info.Config)) ||
+		!checksDeleted(f.log, &f.info.Config)):
 		return nil, nil // see vanished
 	case state.NumDeleted > most:
 		return []Span{{From: max(next, state.FirstSeq), Next: state.LastSeq + 1}}, nil

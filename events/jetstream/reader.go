@@ -23,6 +23,7 @@ type reader struct {
 	input   uint8
 	buffer  *buffer
 	lost    lost
+	marker  func()     // told of delete markers
 	trouble chan error // why it stopped delivering; capacity one
 	stopped chan struct{}
 	halted  atomic.Bool // trouble was reported: nothing more is delivered
@@ -76,7 +77,7 @@ func startReader(ctx context.Context, js jetstream.JetStream, s *Source, next ui
 		return nil, fmt.Errorf("create a consumer of stream %q: %w", s.in.Stream, err)
 	}
 	r := &reader{
-		log: &s.in, input: s.input, buffer: s.buffer, lost: s.opts.Lost,
+		log: &s.in, input: s.input, buffer: s.buffer, lost: s.opts.Lost, marker: s.opts.Marker,
 		trouble: make(chan error, 1), stopped: make(chan struct{}),
 		name: consumer.CachedInfo().Name, streamSeq: max(next, 1) - 1, atStart: atStart,
 	}
@@ -131,7 +132,10 @@ func (r *reader) deliver(msg jetstream.Msg) {
 	// The client has copied the data already.
 	m, ours := r.log.message(r.input, msg.Subject(), msg.Headers(), at.stream, at.stored, msg.Data())
 	if !ours {
-		// The stream was given more subjects while it is read.
+		// It is a marker, or the stream was given more subjects while it is read.
+		if isMarker(msg.Headers(), msg.Data()) {
+			r.marker()
+		}
 		r.buffer.add(r, at.stream, nil)
 		return
 	}

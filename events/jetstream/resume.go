@@ -330,6 +330,9 @@ func (s *Source) recover(ctx context.Context, info *jetstream.StreamInfo) error 
 	case got != nil:
 		m, ours := s.in.message(s.input, got.Subject, got.header(), got.Seq, events.At(got.Time), got.Data)
 		if !ours {
+			if isMarker(got.header(), got.Data) {
+				s.opts.Marker()
+			}
 			s.buffer.insert(got.Seq, nil)
 			return nil
 		}

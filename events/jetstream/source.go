@@ -36,6 +36,8 @@ type Options struct {
 	// Hold is told with every answer of the broker why silence proves nothing, or
 	// that it does. nil: no one asks.
 	Hold func(events.Hold)
+	// Marker is told of every delete marker that is passed over, by several goroutines; nil: not called.
+	Marker func()
 	// Keep is how long the stream must keep messages; a shorter max_age is warned of.
 	Keep time.Duration
 }
@@ -59,6 +61,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Synchronised == nil {
 		o.Synchronised = synchronised
+	}
+	if o.Marker == nil {
+		o.Marker = func() {}
 	}
 	if o.Hold == nil {
 		o.Hold = func(events.Hold) {}

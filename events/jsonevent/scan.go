@@ -254,7 +254,7 @@ func asWritten(raw []byte) string {
 }
 
 // nothingInIt is said of what has no bytes but white space.
-const nothingInIt = "there is nothing in it: if NATS left it where other messages were deleted (a delete marker), " +
+const nothingInIt = "there is nothing in it: if the client of a key-value bucket left it where it deleted a key (a delete marker), " +
 	"nothing is wrong"
 
 // mostOfExcerpt is how many bytes of a value are shown.

@@ -53,6 +53,8 @@ type runCollector struct {
 	Alarms *alarms.Follower                    // nil: no labels are looked at
 	Ingest *ingest.Server                      // nil: no events are taken by HTTP
 	Unsent func() (waiting int, skipped int64) // labels of the label stream
+	// Markers are delete markers that were passed over, by stream.
+	Markers func() map[string]int64
 
 	labelsWaiting, labelsSkipped                   *prometheus.Desc
 	features                                       featureMetrics
@@ -63,7 +65,7 @@ type runCollector struct {
 	attribution                                    attributionMetrics
 	rows, delay, commit, lastCommit, lag, messages *prometheus.Desc
 	paused, pauses, room, waiting, retries, wrote  *prometheus.Desc
-	build, held, aside                             *prometheus.Desc
+	build, held, aside, markers                    *prometheus.Desc
 	database                                       []databaseMetric
 }
 
@@ -81,8 +83,9 @@ func NewRunCollector(name string) *runCollector {
 		return prometheus.NewDesc("labeljoin_"+metric, help, labels, constant)
 	}
 	c := &runCollector{
-		now:    time.Now,
-		Unsent: func() (int, int64) { return 0, 0 },
+		now:     time.Now,
+		Unsent:  func() (int, int64) { return 0, 0 },
+		Markers: func() map[string]int64 { return nil },
 		rows: describe("label_rows_total", "Rows in commits since the start, by what a label says in them.", "label",
 			"value"),
 		delay: describe("label_delay_seconds",
@@ -101,7 +104,9 @@ func NewRunCollector(name string) *runCollector {
 		held:    describe("held", "1 while something waits for a reason.", "reason"),
 		aside: describe("quarantined_total", "Events set aside since the start, by the bound that they are out of.",
 			"bound"),
-		build:    describe("build_info", "1, with the version.", "version"),
+		build: describe("build_info", "1, with the version.", "version"),
+		markers: describe("delete_markers_total",
+			"Messages passed over since the start that a server left where it deleted others, by stream.", "stream"),
 		features: newFeatureMetrics(describe),
 		exports:  exports.NewDailyMetrics(describe),
 		alarms:   alarms.NewMetrics(describe),
@@ -191,6 +196,7 @@ func (c *runCollector) Collect(to chan<- prometheus.Metric) {
 	c.ingest.collect(c.Ingest, to, gauge, counter)
 	c.sights.Collect(s.Sightings, counter, gauge)
 	c.attribution.Collect(s.Attribution, gauge)
+	collectMarkers(c.markers, c.Markers(), counter)
 	counter(c.aside, float64(s.Aside.Future), "max_future")
 	counter(c.aside, float64(s.Aside.Past), "max_age")
 	gauge(c.build, 1, version.Text())

@@ -67,6 +67,8 @@ type Status struct {
 	Closing     *closingStatus     `json:"closing,omitempty"`      // nil: nothing is pending
 	DeadLetters *deadLetterStatus  `json:"dead_letters,omitempty"` // nil: none since the start
 	Ingest      *ingestStatus      `json:"ingest,omitempty"`       // nil: no events are taken by HTTP
+	// Markers counts the delete markers that were passed over since the start, by stream; nil: there were none.
+	Markers map[string]int64 `json:"delete_markers,omitempty"`
 	// nil: nothing was noticed of events since the start
 	Sightings *sightStatus           `json:"sightings,omitempty"`
 	Exports   *exports.Status        `json:"exports,omitempty"` // nil: no daily exports are configured
@@ -266,6 +268,7 @@ func (s *Status) Print(to io.Writer, running bool) error {
 	if s.DeadLetters != nil {
 		fmt.Fprintf(lines, "dead letters\t%s\n", s.DeadLetters)
 	}
+	printMarkers(lines, s.Markers)
 	if s.Ingest != nil {
 		fmt.Fprintf(lines, "http ingest\t%s\n", s.Ingest)
 	}

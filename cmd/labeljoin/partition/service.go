@@ -73,6 +73,7 @@ type Service struct {
 	OnCommit  func(engine.Stats) // called after every commit; nil: it is not called
 	holds     monitor.Holds
 	lag       monitor.Lag
+	markers   monitor.Markers
 	engine    atomic.Pointer[engine.Engine] // one that has read nothing until it joins
 	options   engine.Options                // of the engine, but what needs a connection
 	// What those may look at who ask while it is being opened.
@@ -235,6 +236,7 @@ func (s *Service) observe() monitor.Observer {
 	}
 	c.Daily, c.Ingest, c.Alarms = s.daily, s.ingest, s.labels
 	c.Waits, c.Notes, c.Unsent = s.waits, s.Partition.Output.FeatureNotes, s.unsent
+	c.Markers = s.markers.Counts
 	told := func(stats *engine.Stats, to *monitor.Status) {
 		s.tell(stats, to)
 		to.Behind(s.lag.Behind(*stats))
@@ -251,7 +253,7 @@ func (s *Service) tell(stats *engine.Stats, to *monitor.Status) {
 	to.AddClosing(stats, s.Config, oldest, known)
 	to.AddSources(stats, s.Config.Join.Lateness.Std())
 	to.Exports, to.Labels = s.daily.Status(), s.labels.Status()
-	to.Ingest = monitor.IngestStatusOf(s.ingest)
+	to.Ingest, to.Markers = monitor.IngestStatusOf(s.ingest), s.markers.Counts()
 }
 
 // sendAlarm publishes an alarm. A stream that holds the subject keeps one of several with the same id.
@@ -404,7 +406,7 @@ func (s *Service) sourceOptions(stream string, keep time.Duration) jetstream.Opt
 	o := jetstream.Options{Log: s.Log, Keep: keep, Trouble: func(why events.Hold) {
 		s.holds.Set("reading stream "+stream,
 			why)
-	}}
+	}, Marker: func() { s.markers.Add(stream) }}
 	if s.known != nil {
 		o.Known = s.known.time
 		o.Heard = func(in *jetstream.Input) bool { return s.known.hasHeard(in.Name, stream, in.Kind) }

@@ -206,7 +206,7 @@ func (d *deep) findGone(ctx context.Context, s *partition.Service, cut *joiner.C
 		}
 		at := events.Position{Input: l.Stream, Created: l.Created, Next: max(1, l.First)}
 		lost := partition.DeclaredSpans(cut.Progress.Gaps, l.Stream, l.Created)
-		losses, err := jetstream.FindLosses(ctx, s.Conn, *l, jetstream.Want{From: at, Lost: lost})
+		losses, err := jetstream.FindLosses(ctx, s.Conn, *l, jetstream.Want{From: at, Lost: lost, Every: true})
 		if err != nil {
 			return err
 		}

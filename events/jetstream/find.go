@@ -50,6 +50,7 @@ type Log struct {
 	Filtered bool          // the stream may hold messages that are no input of ours
 	Warnings []string      // what in the stream's configuration can lose messages unread
 	MaxAge   time.Duration // after which the stream drops messages; 0: never
+	MaxSize  int32         // bytes of the largest message that the stream takes; 0 or less: it has no limit
 	Stores   []string      // patterns of the subjects that its messages may have
 	Borrows  bool          // its messages come from other streams, or under other subjects than they are published to
 }
@@ -232,7 +233,8 @@ func group(inputs []Input, found []*jetstream.StreamInfo) ([]Log, error) {
 			logs = append(logs, Log{
 				Stream: info.Config.Name, Created: events.At(info.Created), First: info.State.FirstSeq, Last: info.State.LastSeq,
 				Deleted: info.State.NumDeleted, Warnings: warnings(&info.Config), MaxAge: info.Config.MaxAge,
-				Stores: storedSubjects(&info.Config), Borrows: borrows(&info.Config),
+				MaxSize: info.Config.MaxMsgSize,
+				Stores:  storedSubjects(&info.Config), Borrows: borrows(&info.Config),
 			})
 		}
 		logs[at].Inputs = append(logs[at].Inputs, inputs[i])

@@ -32,10 +32,11 @@ type Doctor struct {
 
 // finding is one line, as JSON.
 type finding struct {
-	Check string `json:"check"`
-	OK    bool   `json:"ok"`
-	Error string `json:"error,omitempty"`
-	Way   string `json:"way_out,omitempty"`
+	Check   string `json:"check"`
+	OK      bool   `json:"ok"`
+	Error   string `json:"error,omitempty"`
+	Warning string `json:"warning,omitempty"` // what may become wrong; it is ok so far
+	Way     string `json:"way_out,omitempty"`
 }
 
 // tell says how one check went.
@@ -45,6 +46,15 @@ func (d *Doctor) tell(what string, err error, way string) {
 		d.bad++
 		f.Error, f.Way = err.Error(), way
 	}
+	d.print(&f)
+}
+
+// warn says what may become wrong.
+func (d *Doctor) warn(what, warning, way string) {
+	d.print(&finding{Check: what, OK: true, Warning: warning, Way: way})
+}
+
+func (d *Doctor) print(f *finding) {
 	if d.JSON {
 		line, err := json.Marshal(f)
 		if err == nil {
@@ -53,12 +63,15 @@ func (d *Doctor) tell(what string, err error, way string) {
 		return
 	}
 	switch {
-	case err == nil:
-		d.Out.Line("ok     %s", what)
-	case way == "":
-		d.Out.Line("wrong  %s: %v", what, err)
+	case f.Warning != "":
+		d.Out.Line("warn   %s: %s", f.Check, f.Warning)
+	case f.OK:
+		d.Out.Line("ok     %s", f.Check)
 	default:
-		d.Out.Line("wrong  %s: %v\n       %s", what, err, way)
+		d.Out.Line("wrong  %s: %s", f.Check, f.Error)
+	}
+	if f.Way != "" {
+		d.Out.Line("       %s", f.Way)
 	}
 }
 
@@ -163,6 +176,7 @@ func (d *Doctor) nats(ctx context.Context, running bool) {
 				"create one on the server, or set inputs.create: true")
 		}
 	}
+	d.sizes(s.Conn.MaxPayload(), logs)
 	need := d.Config.Longest() + d.Config.Retention() + d.Config.Join.Lateness.Std()
 	for i := range logs {
 		log := &logs[i]
@@ -180,6 +194,29 @@ func (d *Doctor) nats(ctx context.Context, running bool) {
 		}
 	}
 	d.labels(asking, s)
+}
+
+// sizes tells of a server, and of streams, that take smaller messages than an event may be. A larger event is refused
+// where it is published, and no joiner hears of it.
+func (d *Doctor) sizes(payload int64, logs []jetstream.Log) {
+	const check = "messages are as large as events may be"
+	allowed := d.Config.Limits.EventBytes
+	small := func(what, who string, most int64, way string) {
+		if most > 0 && most < int64(allowed) {
+			d.warn(what+": "+check, fmt.Sprintf("%s takes messages of %s at most, and limits.event_bytes allows %s", who,
+				config.Size(most), allowed), fmt.Sprintf(way, config.Size(most)))
+		}
+	}
+	way := fmt.Sprintf("set max_payload of the server to %s or more, or limits.event_bytes to %%s", allowed)
+	if d.Config.NATS.Embedded {
+		way = "set limits.event_bytes to %s, or let events come from a server of their own"
+	}
+	small("NATS", "the server", payload, way)
+	for i := range logs {
+		l := &logs[i]
+		small("stream "+l.Stream, "stream "+l.Stream, int64(l.MaxSize),
+			fmt.Sprintf("nats stream edit %s --max-msg-size=%d, or set limits.event_bytes to %%s", l.Stream, int64(allowed)))
+	}
 }
 
 // labels checks that the label stream is there.

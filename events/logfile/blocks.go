@@ -204,13 +204,23 @@ func (s *Source) messages(text []byte, messages []events.Message) (all []events.
 			continue
 		}
 		line = s.withoutEnd(line)
-		if len(line) > 0 && (line[0] > ' ' || len(bytes.TrimSpace(line)) > 0) {
+		if !isBlank(line) {
 			messages = append(messages, events.Message{
 				Kind: s.kind, Input: s.input, Seq: s.line, Stored: events.MinTime, Data: line[:len(line):len(line)],
 			})
 		}
 	}
 	return messages, at
+}
+
+// isBlank reports whether a line holds nothing: white space, or a byte order mark alone, which is all that some tools
+// write into a file without events.
+func isBlank(line []byte) bool {
+	const mark = "\xef\xbb\xbf"
+	if len(line) > 0 && line[0] > ' ' && line[0] != mark[0] {
+		return false
+	}
+	return len(bytes.TrimSpace(bytes.TrimPrefix(line, []byte(mark)))) == 0
 }
 
 // nextPacked is Next where the reader of a file with columns packs rows.

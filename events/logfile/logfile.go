@@ -257,7 +257,7 @@ func (s *Source) Next(ctx context.Context) (events.Batch, error) {
 		seq, data, err := s.next()
 		if err != nil {
 			s.err = err
-		} else if seq >= s.from && len(bytes.TrimSpace(data)) > 0 {
+		} else if seq >= s.from && !isBlank(data) {
 			size += len(data)
 			batch.Messages = append(batch.Messages, events.Message{
 				Kind: s.kind, Input: s.input, Seq: seq, Stored: events.MinTime, Data: data,

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -187,6 +188,38 @@ func FuzzOpen(f *testing.F) {
 
 // TestLongLinesAreCut: they are rejected by the decoder, and cost no more
 // memory than the longest that are not.
+// TestMarksAlone: a line of a byte order mark, and of nothing more, is blank, however lines are read.
+func TestMarksAlone(t *testing.T) {
+	const mark, event = "\xef\xbb\xbf", `{"a":1}`
+	long := strings.Repeat("x", 2<<20) // so that lines are read one by one
+	for _, c := range []struct {
+		name, text string
+		want       []uint64
+	}{
+		{"a file", mark, nil},
+		{"a line", mark + "\r\n", nil},
+		{"with white space", mark + " \n", nil},
+		{"before and after events", mark + "\n" + event + "\n" + mark + event + "\n" + mark, []uint64{2, 3}},
+		{"behind a long line", long + "\n" + mark + "\n" + event, []uint64{1, 3}},
+		{"half of it", mark[:2], []uint64{1}},
+		{"two of them", mark + mark, []uint64{1}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := drain(t, open(t, write(t, []byte(c.text)), 1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var seqs []uint64
+			for i := range got {
+				seqs = append(seqs, got[i].Seq)
+			}
+			if !slices.Equal(seqs, c.want) {
+				t.Errorf("lines %v, want %v", seqs, c.want)
+			}
+		})
+	}
+}
+
 func TestLongLinesAreCut(t *testing.T) {
 	const most = 100_000
 	for _, end := range []string{"\n", "\r\n", ""} {

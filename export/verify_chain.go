@@ -122,7 +122,8 @@ func (v *verifier) apply(op *tablelog.Operation, files map[string]*tablelog.File
 	}
 	v.partial = v.partial || op.Kind == tablelog.KindDelete || op.Cause == CauseReplay // revisions before may be gone
 	if s := op.Summary; op.Kind == tablelog.KindReplace && op.Cause == CauseCompact && s.RowsAdded != s.RowsRemoved {
-		v.find(name, "it merges files of %d rows into files of %d rows", s.RowsRemoved, s.RowsAdded)
+		v.find(name, "it merges files of %s into files of %s",
+			events.Count(s.RowsRemoved, "row"), events.Count(s.RowsAdded, "row"))
 	}
 }
 
@@ -218,7 +219,7 @@ func (v *verifier) books(name string, op *tablelog.Operation, was *joiner.Ledger
 		rows += op.Added[i].Rows
 	}
 	if now.Rows != was.Rows+rows || op.Commit.Closed.Rows != rows || op.Summary.RowsAdded != rows {
-		v.find(name, "its files have %d rows, its books say %d, after %d before", rows, now.Rows, was.Rows)
+		v.find(name, "its files have %s, its books say %d, after %d before", events.Count(rows, "row"), now.Rows, was.Rows)
 	}
 	lines, letters := int64(0), int64(0)
 	if op.DeadLetters != nil {
@@ -233,7 +234,7 @@ func (v *verifier) books(name string, op *tablelog.Operation, was *joiner.Ledger
 		}
 	}
 	if lines != letters {
-		v.find(name, "%d events were rejected or quarantined, its dead letters have %d", letters, lines)
+		v.find(name, "rejected or quarantined were %s, its dead letters have %d", events.Count(letters, "event"), lines)
 	}
 }
 

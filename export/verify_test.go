@@ -224,7 +224,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 		"an edited count of events": {func(t *testing.T, mem *vfs.MemFS) { edit(t, mem, manifestOf(4), `"read": 14`, `"read": 15`) }, "its books do not balance"},
 		"an edited rejection": {func(t *testing.T, mem *vfs.MemFS) {
 			edit(t, mem, manifestOf(4), `"accepted": 11, "rejected": 3`, `"accepted": 10, "rejected": 4`)
-		}, "were rejected or quarantined"},
+		}, "rejected or quarantined were"},
 		"an edited position": {func(t *testing.T, mem *vfs.MemFS) {
 			edit(t, mem, manifestOf(4), `"next": 40, "skip": 3`, `"next": 41, "skip": 3`)
 		},

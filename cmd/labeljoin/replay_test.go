@@ -183,7 +183,7 @@ func TestReplayWantsEvidence(t *testing.T) {
 		{name: "a few ids of another kind", args: "--requests r --outcomes fewforeign", code: 3, says: "none of 2 outcomes", onward: "--trust-logs"},
 		{name: "no outcome", args: "--requests r --outcomes empty", code: 3, says: "200 requests and no outcome", onward: "--trust-logs"},
 		{name: "blank lines", args: "--requests r --outcomes blank", code: 3, says: "200 requests and no outcome", onward: "--trust-logs"},
-		{name: "no request", args: "--requests empty --outcomes o", code: 3, says: "100 outcomes and no request", onward: "--trust-logs"},
+		{name: "no request", args: "--requests empty --outcomes o", code: 3, says: "no request beside 100 outcomes", onward: "--trust-logs"},
 		{name: "no outcome, said so", args: "--requests r --outcomes /dev/null"},
 		{name: "too few requests to tell", args: "--requests two --outcomes empty"},
 		{name: "no share", args: "--requests r --outcomes o --max-rejected many", code: 2, says: "--max-rejected"},

@@ -88,7 +88,7 @@ func runSample(c *cli.Context) (err error) {
 	if chosen.From == 0 {
 		of = fmt.Sprintf(": --by %s chooses among rows %s", s.By, candidates(s.By))
 	}
-	fmt.Fprintf(c.App.ErrWriter, "labeljoin: %d of %d rows%s\n", len(chosen.Rows), chosen.From, of)
+	fmt.Fprintf(c.App.ErrWriter, "labeljoin: %d of %s%s\n", len(chosen.Rows), terminal.Count(chosen.From, "row"), of)
 	return nil
 }
 

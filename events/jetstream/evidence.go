@@ -38,7 +38,7 @@ func refuses(info *jetstream.StreamInfo) string {
 		return ""
 	}
 	if c.MaxMsgs > 0 && s.Msgs >= uint64(c.MaxMsgs) {
-		return fmt.Sprintf("is full, with %d messages, and refuses new ones (discard: new)", s.Msgs)
+		return fmt.Sprintf("is full, with %s, and refuses new ones (discard: new)", events.Count(s.Msgs, "message"))
 	}
 	if c.MaxBytes > 0 && s.Msgs > 0 {
 		// A message that is larger than the room is refused, and how large those are

@@ -81,8 +81,13 @@ func (e *LogError) What() string {
 			"and gave their places to others", e.Stream, e.Next-1)
 	default:
 		if e.Shared {
-			return fmt.Sprintf("stream %q no longer holds %d messages, %d the first of them, that may not have been read: they were deleted, purged by subject, "+
-				"expired on their own, or are damaged. Whether they were of the subjects that are read, the stream does not tell", e.Stream, e.Gone, e.Next)
+			what := fmt.Sprintf("%d messages, %d the first of them, that may not have been read: they were deleted, purged by subject, "+
+				"expired on their own, or are damaged. Whether they were", e.Gone, e.Next)
+			if e.Gone == 1 {
+				what = fmt.Sprintf("message %d, which may not have been read: it was deleted, purged by subject, "+
+					"expired on its own, or is damaged. Whether it was", e.Next)
+			}
+			return fmt.Sprintf("stream %q no longer holds %s of the subjects that are read, the stream does not tell", e.Stream, what)
 		}
 		return fmt.Sprintf("stream %q no longer holds message %d, which is to be read: it was deleted, expired on its own, or is damaged", e.Stream, e.Next)
 	}

@@ -118,7 +118,7 @@ func stale(s *jetstream.StreamSourceInfo) string {
 	case s.Active > maxSilence:
 		return fmt.Sprintf("nothing has come over its link to %q for %v", s.Name, s.Active.Round(time.Second))
 	case s.Lag > 0:
-		return fmt.Sprintf("%d messages of %q are still to come", s.Lag, s.Name)
+		return fmt.Sprintf("%s of %q still to come", events.Count(s.Lag, "message"), s.Name)
 	}
 	return ""
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/bucket"
 )
 
@@ -302,8 +303,8 @@ func splitKey(key string) (id, item string) {
 // String is the result in words.
 func (r *Result) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d rows in A, %d in B: %d in both, %d only in A, %d only in B; of those in both %d differ\n",
-		r.RowsA, r.RowsB, r.Both, r.OnlyA, r.OnlyB, r.Differ)
+	fmt.Fprintf(&b, "%s in A, %d in B: %d in both, %d only in A, %d only in B; of those in both %d differ\n",
+		events.Count(r.RowsA, "row"), r.RowsB, r.Both, r.OnlyA, r.OnlyB, r.Differ)
 	tell := func(what string, examples []Example) {
 		for _, e := range examples {
 			fmt.Fprintf(&b, "  %s: request %q", what, e.RequestID)

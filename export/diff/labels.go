@@ -12,6 +12,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/raters"
 )
 
@@ -240,7 +241,7 @@ func (p *LabelsPair) settle() {
 
 // Print writes the result for people.
 func (r *LabelsResult) Print(w io.Writer) error {
-	fmt.Fprintf(w, "%d rows", r.Rows)
+	fmt.Fprint(w, events.Count(r.Rows, "row"))
 	if r.OnlyA+r.OnlyB > 0 {
 		fmt.Fprintf(w, " in both; %d only in A, %d only in B", r.OnlyA, r.OnlyB)
 	}
@@ -254,8 +255,8 @@ func (r *LabelsResult) Print(w io.Writer) error {
 }
 
 func (p *LabelsPair) print(w io.Writer) error {
-	fmt.Fprintf(w, "\n%s and %s: %d rows have both, %d only %s, %d only %s, %d neither\n", p.A, p.B, p.Both, p.OnlyA,
-		p.nameA(), p.OnlyB, p.nameB(), p.None)
+	fmt.Fprintf(w, "\n%s and %s: both in %s, %d only %s, %d only %s, %d neither\n", p.A, p.B,
+		events.Count(p.Both, "row"), p.OnlyA, p.nameA(), p.OnlyB, p.nameB(), p.None)
 	fmt.Fprintf(w, "  equal %s; Cohen's kappa %s; Krippendorff's alpha %s", raters.Figure(p.Agree), raters.Figure(p.Kappa),
 		raters.Figure(p.Alpha))
 	if p.AlphaInterval != nil {

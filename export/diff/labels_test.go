@@ -75,7 +75,7 @@ func TestCompareLabels(t *testing.T) {
 	if err := r.Print(text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"8 rows\n", "weak and people: 5 rows have both, 1 only weak, 1 only people, 1 neither",
+	for _, want := range []string{"8 rows\n", "weak and people: both in 5 rows, 1 only weak, 1 only people, 1 neither",
 		"equal 0.800; Cohen's kappa 0.615", `for one: request "b", item "i": 1 and 0`, "weak 1         1         2\n"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("%q is not in\n%s", want, text)

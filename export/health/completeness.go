@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
 )
 
@@ -173,7 +174,7 @@ func (r *Report) Completeness() (lines []string) {
 	for i := range r.Labels {
 		l := &r.Labels[i]
 		if text := l.NullText(); text != "" {
-			lines = append(lines, fmt.Sprintf("label %q is null in %d rows: %s", l.Label, l.Unknown, text))
+			lines = append(lines, fmt.Sprintf("label %q is null in %s: %s", l.Label, events.Count(l.Unknown, "row"), text))
 		}
 	}
 	if r.Events != nil {

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/raters"
 )
 
@@ -112,7 +113,7 @@ func Percent(x float64) string { return strconv.FormatFloat(100*x, 'g', 4, 64) +
 
 // Print writes a report for people.
 func (r *Report) Print(w io.Writer) error {
-	fmt.Fprintf(w, "%s: %d rows\n\n", r.Day, r.Rows)
+	fmt.Fprintf(w, "%s: %s\n\n", r.Day, events.Count(r.Rows, "row"))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(where string, l *LabelReport, coverage string) {
 		rate, interval := "", ""
@@ -214,9 +215,9 @@ func (s *Sufficiency) Print(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "label %q has no positive rows: nothing can be said of its window\n", s.Label)
 		return err
 	}
-	fmt.Fprintf(w, "label %q, window %s: %d positive rows, half of them within %s; %s come in the last tenth of the window\n", s.Label, Span(s.Window), s.Positives, Span(s.Median), Percent(s.LastTenth))
+	fmt.Fprintf(w, "label %q, window %s: %s, half of them within %s; %s come in the last tenth of the window\n", s.Label, Span(s.Window), events.Count(s.Positives, "positive row"), Span(s.Median), Percent(s.LastTenth))
 	if s.Censored > 0 {
-		fmt.Fprintf(w, "%d rows whose label is not known are counted up to where they were watched\n", s.Censored)
+		fmt.Fprintf(w, "rows whose label is not known, counted up to where they were watched: %d\n", s.Censored)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "with a window of\tyou lose")

@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/health"
 	"github.com/labeljoin/labeljoin/export/schema"
 	"github.com/labeljoin/labeljoin/export/stats"
@@ -193,7 +194,7 @@ func labelOf(c *Content, i int) labelView {
 	}
 	for _, w := range c.Windows {
 		if w.Label == l.Label && w.Positives > 0 {
-			view := &windowView{Text: fmt.Sprintf("%d positive rows, half of them within %s; %s come in the last tenth of the window of %s.", w.Positives, health.Span(w.Median), health.Percent(w.LastTenth), health.Span(w.Window))}
+			view := &windowView{Text: fmt.Sprintf("%s, half of them within %s; %s come in the last tenth of the window of %s.", events.Count(w.Positives, "positive row"), health.Span(w.Median), health.Percent(w.LastTenth), health.Span(w.Window))}
 			for _, r := range w.Rows {
 				view.Rows = append(view.Rows, windowRow{health.Span(r.Window), health.Percent(r.Lost)})
 			}

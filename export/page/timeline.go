@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"slices"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/health"
 )
 
@@ -53,7 +54,7 @@ func timeline(hours []LineHour) template.HTML {
 
 // String says an hour in words.
 func (h *LineHour) String() string {
-	text := fmt.Sprintf("%s: %d rows", h.Hour, h.Rows)
+	text := fmt.Sprintf("%s: %s", h.Hour, events.Count(h.Rows, "row"))
 	if h.Rate.Known > 0 {
 		text += fmt.Sprintf(", positive in %s (%s to %s)", health.Percent(h.Rate.Value), health.Percent(h.Rate.Low),
 			health.Percent(h.Rate.High))

@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
+
+	"github.com/labeljoin/labeljoin/events"
 )
 
 // Text is the agreement of all in a line.
 func (a *Agreement) Text() string {
-	text := fmt.Sprintf("%d rows with %d votes of %d raters; Krippendorff's alpha %s", a.Rows, a.Votes, len(a.Raters),
+	text := fmt.Sprintf("%s with %s of %s; Krippendorff's alpha %s", events.Count(a.Rows, "row"),
+		events.Count(a.Votes, "vote"), events.Count(len(a.Raters), "rater"),
 		Figure(a.Alpha.Nominal))
 	if a.Alpha.Interval != nil {
 		text += fmt.Sprintf(" (as ranks %s, as numbers %s)", Figure(a.Alpha.Ordinal), Figure(a.Alpha.Interval))

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/rowfile"
 )
 
@@ -91,8 +92,8 @@ func (d *dayExport) card(newest []dayVersion) []byte {
 			fmt.Fprintf(&b, "    dtype: %s\n", hfType(c.Type.Scalar))
 		}
 	}
-	fmt.Fprintf(&b, "---\n\n# %s\n\nRows that labeljoin has joined: %d days, from %s to %s. Each split is the newest version of every day.\n",
-		d.opts.Name, len(newest), newest[0].day, newest[len(newest)-1].day)
+	fmt.Fprintf(&b, "---\n\n# %s\n\nRows that labeljoin has joined: %s, from %s to %s. Each split is the newest version of every day.\n",
+		d.opts.Name, events.Count(len(newest), "day"), newest[0].day, newest[len(newest)-1].day)
 	var labels []string
 	for _, c := range d.plan.columns {
 		if c.Role == RoleLabel {

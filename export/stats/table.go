@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/tfmd"
 )
 
@@ -22,7 +23,7 @@ func Print(w io.Writer, list *tfmd.DatasetFeatureStatisticsList) error {
 		if d.Name != "" && d.Name != AllExamples {
 			title = escape(d.Name)
 		}
-		fmt.Fprintf(w, "%s: %d rows\n", title, d.NumExamples)
+		fmt.Fprintf(w, "%s: %s\n", title, events.Count(d.NumExamples, "row"))
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(t, "column\ttype\tmissing\tzeros\tmean\tdeviation\tmin\tmedian\tmax\tunique\tmost frequent")
 		for _, f := range d.Features {

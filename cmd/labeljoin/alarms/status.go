@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/health"
 	"github.com/labeljoin/labeljoin/export/tally"
 )
@@ -165,7 +166,8 @@ func (s *Status) Print(lines io.Writer) {
 		if l.Rate == nil {
 			continue
 		}
-		text := fmt.Sprintf("positive in %s of %d rows of the hour from %s", health.Percent(*l.Rate), l.Rows, s.Hour)
+		text := fmt.Sprintf("positive in %s of %s of the hour from %s", health.Percent(*l.Rate),
+			events.Count(l.Rows, "row"), s.Hour)
 		if l.Usual != nil {
 			text += fmt.Sprintf("; usual is %s", health.Percent(*l.Usual))
 		}
@@ -178,7 +180,8 @@ func (s *Status) Print(lines io.Writer) {
 		fmt.Fprintf(lines, "label %s\t%s\n", l.Label, text)
 	}
 	if c := s.Features; c != nil {
-		text := fmt.Sprintf("%d columns of %d rows of the hour from %s", c.Columns, c.Rows, s.Hour)
+		text := fmt.Sprintf("%s of %s of the hour from %s",
+			events.Count(c.Columns, "column"), events.Count(c.Rows, "row"), s.Hour)
 		if c.Farthest != "" {
 			text += fmt.Sprintf("; farthest from usual: %q, divergence %.2f", c.Farthest, c.Divergence)
 		}

@@ -306,7 +306,7 @@ func (d *Dump) readStream(ctx context.Context, in *engine.Input, first, last uin
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
 	stop := terminal.WatchProgress(d.Talk, func() (string, float64) {
-		return fmt.Sprintf("reading stream %s, %d messages", in.Name, d.read.Load()),
+		return fmt.Sprintf("reading stream %s, %s", in.Name, terminal.Count(d.read.Load(), "message")),
 			float64(d.read.Load()) / float64(last-first+1)
 	})
 	defer stop()

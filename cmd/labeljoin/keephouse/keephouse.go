@@ -91,8 +91,8 @@ func retention(last *joiner.Cut, rules *joiner.Rules, days int) (export.RetainOp
 	if from > settled {
 		least := int(newest.Sub(settled.Std().Truncate(day))/day) + 1
 		return export.RetainOptions{},
-			&terminal.UsageError{Err: fmt.Errorf("rows of requests since %s can still change: keep at least %d days", settled,
-				least)}
+			&terminal.UsageError{Err: fmt.Errorf("rows of requests since %s can still change: keep at least %s", settled,
+				terminal.Count(least, "day"))}
 	}
 	needed := min(from, settled).Add(-rules.Longest()).Add(-rules.ClockSkew)
 	return export.RetainOptions{From: tablelog.DayName(from), Needed: needed}, nil

@@ -41,17 +41,18 @@ func (v *evidence) covered(result *batch.Result, rules *joiner.Rules) error {
 			return v.refuse("no outcome is of the time of any request, its window included: %s. "+
 				"Look at the files of both, and at time_unit", span)
 		}
+		requests := terminal.Count(l.Before+l.Covered+l.After, "request")
 		rate := float64(l.Positive) / float64(max(l.Covered, 1))
 		if missing := rate * float64(l.Before); missing >= improbable {
-			return v.refuse("the outcomes begin long after the requests: %d of %d requests had their whole window of label %s (%s) "+
+			return v.refuse("the outcomes begin long after the requests: %d of %s had their whole window of label %s (%s) "+
 				"before the first outcome, and about %.0f of them should be positive; %s. Give the outcomes of that time too, or "+
-				"leave those requests out with --from %s", l.Before, l.Before+l.Covered+l.After, label.Name, label.Window, missing,
+				"leave those requests out with --from %s", l.Before, requests, label.Name, label.Window, missing,
 				span, nextDay(result.First[events.KindOutcome]))
 		}
 		if missing := rate * float64(l.After); missing >= improbable {
-			return v.refuse("the outcomes end long before the requests: %d of %d requests come after the last outcome, and about %.0f "+
+			return v.refuse("the outcomes end long before the requests: %d of %s come after the last outcome, and about %.0f "+
 				"of them should be positive for label %s; %s. Give the outcomes of that time too, or leave those requests out with "+
-				"--to %s", l.After, l.Before+l.Covered+l.After, missing, label.Name, span,
+				"--to %s", l.After, requests, missing, label.Name, span,
 				tablelog.DayName(result.Seen[events.KindOutcome]))
 		}
 	}
@@ -64,9 +65,9 @@ func nextDay(ts events.Time) string { return tablelog.DayName((ts - 1).Add(24 * 
 // matched looks whether every label has an outcome that matches it.
 func (v *evidence) matched(c *batch.Coverage, rules *joiner.Rules) error {
 	if !c.Impressed {
-		return v.refuse("no outcome of the whole log meets join.impression: none of %d outcomes (types: %s) does, "+
+		return v.refuse("no outcome of the whole log meets join.impression: none of %s (types: %s) does, "+
 			"and every negative would be left out as unseen. Look at join.impression and at the files of --outcomes",
-			v.outcomes, quoted(c.Types))
+			terminal.Count(v.outcomes, "outcome"), quoted(c.Types))
 	}
 	var without []string
 	why := ""
@@ -95,9 +96,9 @@ func (v *evidence) matched(c *batch.Coverage, rules *joiner.Rules) error {
 	if len(without) == 0 {
 		return nil
 	}
-	return &EvidenceError{fmt.Sprintf("no outcome of the whole log matches label %s: none of %d outcomes (types: %s) meets its condition%s. "+
+	return &EvidenceError{fmt.Sprintf("no outcome of the whole log matches label %s: none of %s (types: %s) meets its condition%s. "+
 		"Look at its condition (when) and at the files of --outcomes; --allow-unmatched %s goes on all the same",
-		strings.Join(without, ", "), v.outcomes, quoted(c.Types), why, strings.Join(without,
+		strings.Join(without, ", "), terminal.Count(v.outcomes, "outcome"), quoted(c.Types), why, strings.Join(without,
 			" --allow-unmatched "))}
 }
 

@@ -121,7 +121,7 @@ func (v *evidence) read(l *joiner.Ledger) error {
 	case v.trusted:
 		return nil
 	case requests.Read == 0 && v.outcomes > 0:
-		return v.refuse("there are %d outcomes and no request: look at the files of --requests", v.outcomes)
+		return v.refuse("there is no request beside %s: look at the files of --requests", events.Count(v.outcomes, "outcome"))
 	case outcomes.Read == 0 && v.complete && !v.empty && requests.Read >= fewRequests:
 		return v.refuse("there are %d requests and no outcome, so every label would be a negative: look at the files of --outcomes, "+
 			"or name /dev/null if there was none", requests.Read)
@@ -187,7 +187,7 @@ func beside(outcomes *joiner.Tally) int64 {
 // Those of one part of several are too few to say so: they may be of a few requests.
 func (v *evidence) noneCounts(outcomes *joiner.Tally) error {
 	late, unlisted := outcomes.Disposed[joiner.DispositionOutsideWindow], outcomes.Disposed[joiner.DispositionUnknownItem]
-	what := fmt.Sprintf("none of %d outcomes counts for a label (%d outside_window, %d unknown_item)", v.outcomes, late,
+	what := fmt.Sprintf("none of %s counts for a label (%d outside_window, %d unknown_item)", events.Count(v.outcomes, "outcome"), late,
 		unlisted)
 	if v.parted {
 		_, err := fmt.Fprintf(v.talk, "in this part, %s: if it is so in the other parts too, compare the items (item_id) and the times "+
@@ -209,8 +209,8 @@ func (v *evidence) noneBelongs(outcomes *joiner.Tally) error {
 			parts = append(parts, fmt.Sprintf("%d %s", n, joiner.Disposition(d)))
 		}
 	}
-	return v.refuse("none of %d outcomes belongs to any request (%s): compare the request ids and the times of both logs (time_unit, windows)",
-		v.outcomes, strings.Join(parts, ", "))
+	return v.refuse("none of %s belongs to any request (%s): compare the request ids and the times of both logs (time_unit, windows)",
+		events.Count(v.outcomes, "outcome"), strings.Join(parts, ", "))
 }
 
 func (v *evidence) refuse(format string, args ...any) error {

@@ -162,7 +162,7 @@ func (s *labelCells) load(day string) (*loadedCells, error) {
 	size := keySize + len(s.labels)*cellSize
 	const each = 48 // bytes that a row takes in a map
 	if need := d.rows * int64(size+each); need > s.memory {
-		return nil, fmt.Errorf("the labels of %d rows of %s take %s of memory: give --memory as much", d.rows, day,
+		return nil, fmt.Errorf("the labels of %s of %s take %s of memory: give --memory as much", events.Count(d.rows, "row"), day,
 			config.Size(need))
 	}
 	f, err := os.Open(d.path)

@@ -1,11 +1,6 @@
 package terminal
 
-import "fmt"
+import "github.com/labeljoin/labeljoin/events"
 
-// Count is a number of things, like 1 row or 2 rows.
-func Count[N ~int | ~int64 | ~uint64](n N, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %ss", n, one)
-}
+// Count is events.Count.
+func Count[N ~int | ~int64 | ~uint64](n N, one string) string { return events.Count(n, one) }

@@ -87,7 +87,7 @@ func Functions() []string {
 // functions are the functions that expressions may call beside builtins.
 func functions(zones *zones) []expr.Option {
 	one := new(func(any) any)
-	return []expr.Option{
+	return append(wholeFunctions(),
 		expr.Function(nameTick, func(p ...any) (any, error) {
 			return p[2], p[0].(*budget).step(p[1].(bool))
 		}, new(func(*budget, bool, any) any)),
@@ -119,8 +119,7 @@ func functions(zones *zones) []expr.Option {
 		expr.Function("replace", func(p ...any) (any, error) { return replaced(p[0], p[1], p[2]) },
 			new(func(any, any, any) any)),
 		expr.Function("join", func(p ...any) (any, error) { return joined(p[0], p[1].(string)) },
-			new(func(any, string) string)),
-	}
+			new(func(any, string) string)))
 }
 
 // parts are the members of an object in the order of their names: the names, the values,
@@ -213,9 +212,9 @@ func plus(b *budget, x, y any) (any, error) {
 	case int:
 		switch y := y.(type) {
 		case int:
-			sum := x + y
-			if (sum > x) != (y > 0) && y != 0 {
-				return nil, fmt.Errorf("%d + %d does not fit 64 bits", x, y)
+			sum, fits := events.WholeSum(x, y)
+			if !fits {
+				return nil, errBeyond("+", x, y)
 			}
 			return sum, nil
 		case float64:

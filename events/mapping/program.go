@@ -32,6 +32,9 @@ const (
 	nameTick    = "tick__"
 	nameMade    = "made__"
 	namePlus    = "plus__"
+	nameMinus   = "minus__"
+	nameTimes   = "times__"
+	nameAbs     = "abs__"
 )
 
 // Variables lists the names of values that an expression may use, sorted.
@@ -175,18 +178,18 @@ func (guarding) Visit(node *ast.Node) {
 		if !isCallOf(n.Node, nameTick) {
 			n.Node = callOf(nameTick, &ast.BoolNode{Value: isCostly(n.Node)}, n.Node)
 		}
-	case *ast.BinaryNode:
-		if n.Operator == "+" && !(isNumber(n.Left) && isNumber(n.Right)) {
-			ast.Patch(node, callOf(namePlus, n.Left, n.Right))
-		}
 	case *ast.BuiltinNode:
 		if slices.Contains(builtinMakers(), n.Name) {
 			ast.Patch(node, callOf(nameMade, n))
+			return
 		}
+		calculating(node)
 	case *ast.CallNode:
 		if id, ok := n.Callee.(*ast.IdentifierNode); ok && slices.Contains(makers(), id.Value) {
 			ast.Patch(node, callOf(nameMade, n))
 		}
+	default:
+		calculating(node)
 	}
 }
 
@@ -225,7 +228,7 @@ func (v *costs) Visit(node *ast.Node) {
 		v.found = v.found || !slices.Contains(cheap, n.Name)
 	case *ast.CallNode:
 		id, ok := n.Callee.(*ast.IdentifierNode)
-		cheap := []string{nameTick, namePlus, nameMade, "string", "default", "time", "int"}
+		cheap := []string{nameTick, namePlus, nameMinus, nameTimes, nameAbs, nameMade, "string", "default", "time", "int"}
 		v.found = v.found || !ok || !slices.Contains(cheap, id.Value)
 	}
 }

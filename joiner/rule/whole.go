@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/bits"
 	"reflect"
 	"slices"
 
@@ -14,6 +13,8 @@ import (
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
 	"github.com/expr-lang/expr/vm/runtime"
+
+	"github.com/labeljoin/labeljoin/events"
 )
 
 // compiled is an expression that was compiled.
@@ -58,9 +59,9 @@ const (
 
 func wholeFunctions() []expr.Option {
 	return []expr.Option{
-		expr.Function(nameSum, of2("+", sum, runtime.Add), new(func(any, any) any)),
-		expr.Function(nameDifference, of2("-", difference, runtime.Subtract), new(func(any, any) any)),
-		expr.Function(nameProduct, of2("*", product, runtime.Multiply), new(func(any, any) any)),
+		expr.Function(nameSum, of2("+", events.WholeSum, runtime.Add), new(func(any, any) any)),
+		expr.Function(nameDifference, of2("-", events.WholeDifference, runtime.Subtract), new(func(any, any) any)),
+		expr.Function(nameProduct, of2("*", events.WholeProduct, runtime.Multiply), new(func(any, any) any)),
 		expr.Function(nameNegative, of1("-", runtime.Negate), new(func(any) any)),
 		expr.Function(nameAbs, of1("abs", builtin.Abs), new(func(any) any)),
 		expr.Function(nameInt, func(p ...any) (any, error) { return intOf(p[0]) }, new(func(any) int)),
@@ -96,33 +97,6 @@ func of1(name string, otherwise func(any) any) func(...any) (any, error) {
 		}
 		return otherwise(p[0]), nil
 	}
-}
-
-func sum(a, b int) (int, bool) {
-	c := a + b
-	return c, (c > a) == (b > 0)
-}
-
-func difference(a, b int) (int, bool) {
-	c := a - b
-	return c, (c < a) == (b > 0)
-}
-
-func product(a, b int) (int, bool) {
-	high, low := bits.Mul64(magnitude(a), magnitude(b))
-	negative := (a < 0) != (b < 0)
-	if high != 0 || low > math.MaxInt64+1 || low == math.MaxInt64+1 && !negative {
-		return 0, false
-	}
-	return a * b, true
-}
-
-// magnitude is a number without its sign.
-func magnitude(a int) uint64 {
-	if a < 0 {
-		return -uint64(a)
-	}
-	return uint64(a)
 }
 
 // fits reports whether a float is within 64 bits.
@@ -242,10 +216,12 @@ func constantOf(node ast.Node) (value int, operator string, is bool) {
 		if value, operator, is = constantOf(n.Node); n.Operator == "+" || !is || operator != "" {
 			return value, operator, is
 		}
-		value, ok := difference(0, value)
+		value, ok := events.WholeDifference(0, value)
 		return value, unless(ok, n.Operator), true
 	case *ast.BinaryNode:
-		calculate := map[string]func(a, b int) (int, bool){"+": sum, "-": difference, "*": product}[n.Operator]
+		calculate := map[string]func(a, b int) (int, bool){
+			"+": events.WholeSum, "-": events.WholeDifference, "*": events.WholeProduct,
+		}[n.Operator]
 		a, left, whole := constantOf(n.Left)
 		b, right, both := constantOf(n.Right)
 		if calculate == nil || !whole || !both {

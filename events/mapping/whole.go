@@ -37,7 +37,8 @@ func errBeyond(operator string, a, b int) error {
 }
 
 // calculated is what whole says of two whole numbers, and what expr's machine makes of anything else.
-func calculated(operator string, x, y any, whole func(a, b int) (int, bool), otherwise func(x, y any) any) (any, error) {
+func calculated(operator string, x, y any, whole func(a, b int) (int, bool),
+	otherwise func(x, y any) any) (any, error) {
 	a, ok := x.(int)
 	b, both := y.(int)
 	if !ok || !both {

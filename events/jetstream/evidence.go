@@ -93,8 +93,11 @@ func (e *evidence) admit(a *answer, unlike events.Hold) (events.Time, events.Hol
 	if hold.On() {
 		return events.MinTime, hold
 	}
+	if a.apart == neverHeard {
+		return events.MinTime, clock
+	}
 	if a.info.Cluster != nil && len(a.info.Cluster.Replicas) > 0 {
-		back += replicaDelay
+		back += replicaDelay + a.apart
 	}
 	return t.Add(-back), clock
 }

@@ -45,7 +45,8 @@ import (
 // sequence counts when a majority has it, so one with a time before T may still
 // be on its way at the second answer. There T is put back by replicaDelay. What
 // remains is the difference between the clocks of two leaders across an
-// election; the join's lateness is for such things.
+// election; the join's lateness is for such things. T is also put back to when the
+// leaders of both answers had heard a majority: see quorum.go.
 //
 // What silence of the stream proves depends on the stream: see EVIDENCE.md and
 // evidence.go. How far the broker's time is believed: see guard.go.
@@ -76,6 +77,7 @@ type answer struct {
 	received uint64                // sequence received when the question was asked: R
 	passed   uint64                // R, or further if it was known that nothing of ours follows it
 	end      uint64                // L
+	apart    time.Duration         // how long before they answered the leaders had heard a majority
 	nothing  bool                  // nothing of ours comes after passed
 	known    events.Mark           // of the newest message received when the question was asked
 	forked   bool                  // the stream has another one in its place
@@ -169,6 +171,7 @@ func (a *answer) fill(ctx context.Context, js jetstream.JetStream, log *Log, ela
 		return jetstream.ErrStreamNotFound
 	}
 	a.end = second.State.LastSeq
+	a.apart = max(sinceMajority(a.info.Cluster), sinceMajority(second.Cluster))
 	if a.forked, err = isForked(ctx, js, log.Stream, a.known); err != nil {
 		return err
 	}
@@ -291,6 +294,7 @@ func (s *Source) onAnswer(a answer) {
 		return
 	}
 	p.failing = false
+	s.settle()
 	if a.forked {
 		s.stopReader(s.forked(a.known))
 		return
@@ -322,9 +326,9 @@ func (s *Source) onAnswer(a answer) {
 	// What is trimmed, or exists and does not come, may still be on its way
 	// to us: that is trouble only if nothing at all has come for a while.
 	const maxUnmoved = 2
-	if fault, ok := errors.AsType[*LogError](s.compare(a.info, a.passed+1, false)); ok {
-		if fault.Fault != FaultTrimmed || p.unmoved >= maxUnmoved {
-			s.stopReader(fault)
+	if err := s.compare(a.info, a.passed+1, false); err != nil {
+		if fault, ok := errors.AsType[*LogError](err); !ok || fault.Fault != FaultTrimmed || p.unmoved >= maxUnmoved {
+			s.stopReader(err)
 		}
 		return
 	}

@@ -289,17 +289,6 @@ func TestNoProofBeforeTheBufferIsHandedOver(t *testing.T) {
 	}
 }
 
-func TestAReplicatedStreamIsProvenALittleLater(t *testing.T) {
-	t.Parallel()
-	p := newProver(Options{}.withDefaults())
-	at := time.Unix(1000, 0)
-	cluster := &jetstream.ClusterInfo{Replicas: []*jetstream.PeerInfo{{}}}
-	p.accept(answer{info: &jetstream.StreamInfo{TimeStamp: at, Cluster: cluster}}, false, events.Hold{})
-	if got, ok := p.proven(0); !ok || got != events.At(at).Add(-replicaDelay) {
-		t.Fatalf("got %s, %v", got, ok)
-	}
-}
-
 func TestAServerThatDoesNotTellItsTimeProvesNothing(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder

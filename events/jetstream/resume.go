@@ -215,7 +215,7 @@ func (s *Source) identify(ctx context.Context, info *jetstream.StreamInfo, next 
 
 // compare checks that a stream is the one that was read and still holds what
 // follows. The stream of a reader that has not read anything yet may begin
-// anywhere.
+// anywhere. An error that is no *LogError says that the answer decides nothing.
 func (s *Source) compare(info *jetstream.StreamInfo, next uint64, atStart bool) error {
 	fault := &LogError{
 		Stream: s.in.Stream, Next: next,
@@ -231,6 +231,9 @@ func (s *Source) compare(info *jetstream.StreamInfo, next uint64, atStart bool) 
 		fault.Fault = FaultTrimmed
 	default:
 		return nil
+	}
+	if err := cutOff(info); err != nil {
+		return err
 	}
 	return fault
 }

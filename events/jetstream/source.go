@@ -226,8 +226,7 @@ func (s *Source) stopReader(reason error) {
 	if !errors.Is(reason, errReconnected) {
 		s.opts.Log.Debug("reading the log restarts", "stream", s.in.Stream, "cause", reason)
 	}
-	const soon = 10 * time.Second
-	if received, _ := s.buffer.progress(); received > s.started.after || s.opts.Elapsed()-s.started.at > soon {
+	if s.isOfUse() {
 		s.emptyRestarts = 0
 	} else {
 		s.emptyRestarts++
@@ -235,6 +234,22 @@ func (s *Source) stopReader(reason error) {
 	s.reason = reason
 	s.prover.forget()
 	s.deleteConsumer()
+}
+
+// isOfUse reports whether the reader has read anything, or stood for a while.
+func (s *Source) isOfUse() bool {
+	const soon = 10 * time.Second
+	received, _ := s.buffer.progress()
+	return received > s.started.after || s.opts.Elapsed()-s.started.at > soon
+}
+
+// settle takes back that reading is broken off again and again, once it no longer is:
+// in a quiet stream no message comes that would show it.
+func (s *Source) settle() {
+	if s.emptyRestarts > 1 && s.isOfUse() {
+		s.emptyRestarts = 0
+		s.opts.Trouble(events.Hold{})
+	}
 }
 
 // start is where and when a reader began.

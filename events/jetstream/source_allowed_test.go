@@ -109,6 +109,41 @@ func TestStreamThatCannotBeReadIsSaid(t *testing.T) {
 	}
 }
 
+// TestAQuietStreamCanBeReadAgain: its reader is broken off several times in a row, and
+// that is taken back once it stands, though no message comes.
+func TestAQuietStreamCanBeReadAgain(t *testing.T) {
+	t.Parallel()
+	ctx, nc := deadline(t), inProcess(t)
+	log := find(t, nc, requests("log.>"))
+	var mu sync.Mutex
+	var hold events.Hold
+	var elapsed time.Duration
+	s := openWith(t, nc, log, positionOf(log), Options{
+		ProveEvery: 10 * time.Millisecond,
+		Elapsed:    func() time.Duration { mu.Lock(); defer mu.Unlock(); elapsed += time.Millisecond; return elapsed },
+		Trouble:    func(h events.Hold) { mu.Lock(); defer mu.Unlock(); hold = h },
+	})
+	held := func() bool { mu.Lock(); defer mu.Unlock(); return hold.On() }
+	for !held() {
+		if err := stream(t, nc, "log").DeleteConsumer(ctx, s.reader.name); err != nil {
+			t.Fatal(err)
+		}
+		for gone := s.reader; s.reader == gone; {
+			if _, err := s.Next(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	mu.Lock()
+	elapsed += time.Minute
+	mu.Unlock()
+	for held() {
+		if _, err := s.Next(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestPermissionIsTakenAndGivenBack takes the joiner's user the right to hear
 // answers, and gives it back. Reading goes on by itself.
 func TestPermissionIsTakenAndGivenBack(t *testing.T) {

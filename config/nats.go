@@ -57,6 +57,11 @@ type NATS struct {
 	//
 	// Default: a server without access control needs no login.
 	PasswordFile string `yaml:"password_file"`
+	// The subject below which answers of the server come: for a user who may subscribe to
+	// that and not to _INBOX.>, as where users must not see the answers of others.
+	//
+	// Default: _INBOX, which is what every NATS client takes.
+	InboxPrefix string `yaml:"inbox_prefix"`
 	// How the connection is secured. The certificate of the server is always verified.
 	TLS *TLS `yaml:"tls"` // nil: only what the URL's scheme says
 }

@@ -40,8 +40,22 @@ func (v *checker) nats() {
 		v.add("nats.auth", "none would let everyone who reaches %s read, publish and delete events: remove it, or listen on 127.0.0.1", clipped(n.Listen))
 	}
 	v.login()
+	v.inboxPrefix()
 	if tls := n.TLS; tls != nil && (tls.Cert == "") != (tls.Key == "") {
 		v.add("nats.tls", "mutual TLS needs both cert and key: one of them is missing")
+	}
+}
+
+// inboxPrefix checks the subject below which answers come.
+func (v *checker) inboxPrefix() {
+	switch prefix := v.NATS.InboxPrefix; {
+	case prefix == "" && !v.source.has("nats.inbox_prefix"):
+	case v.NATS.Embedded:
+		v.add("nats.inbox_prefix", "has no effect on the embedded server: remove it")
+	case strings.ContainsAny(prefix, "*>"):
+		v.add("nats.inbox_prefix", "%q has a wildcard: write _INBOX_feed for a user who may subscribe to _INBOX_feed.>", clipped(prefix))
+	default:
+		v.subject("nats.inbox_prefix", prefix)
 	}
 }
 

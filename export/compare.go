@@ -115,7 +115,8 @@ func (a *Archive) Compare(ctx context.Context, other *Archive, opts CompareOptio
 func (a *Archive) latest(ctx context.Context, opts *CompareOptions, pass, passes uint64, hash string) ([]latestRow,
 	error) {
 	var rows []latestRow
-	err := a.eachRow(ctx, opts, func(f *tablelog.File, s *rowfile.Stored) {
+	begin := func() { rows = rows[:0] }
+	err := a.eachRow(ctx, opts, begin, func(f *tablelog.File, s *rowfile.Stored) {
 		key := keyOf(&s.Key)
 		if key.row[0]%passes != pass {
 			return
@@ -155,7 +156,7 @@ func (a *Archive) decidedSince(ctx context.Context, opts *CompareOptions) (lacks
 	since := map[uint64]bool{}
 	closed := *opts
 	closed.To = min(closed.To, opts.Former)
-	err = a.eachRow(ctx, &closed, func(f *tablelog.File, s *rowfile.Stored) {
+	err = a.eachRow(ctx, &closed, func() { clear(since) }, func(f *tablelog.File, s *rowfile.Stored) {
 		if f.RulesHash == opts.RulesHash {
 			since[RequestHash(s.RequestID)] = true
 		}
@@ -169,8 +170,21 @@ func (o *CompareOptions) together(x, y events.Time) bool {
 }
 
 // eachRow reads all rows that may have to be compared. A row's request may have got
-// another time by a copy that came later, so those near the bounds are read too.
-func (a *Archive) eachRow(ctx context.Context, opts *CompareOptions,
+// another time by a copy that came later, so those near the bounds are read too. Where
+// files were merged meanwhile it begins once more.
+func (a *Archive) eachRow(ctx context.Context, opts *CompareOptions, begin func(),
+	visit func(*tablelog.File, *rowfile.Stored)) (err error) {
+	for range readAgain {
+		begin()
+		err = a.eachRowOnce(ctx, opts, visit)
+		if _, merged := errors.AsType[*MergedError](err); !merged {
+			return err
+		}
+	}
+	return err
+}
+
+func (a *Archive) eachRowOnce(ctx context.Context, opts *CompareOptions,
 	visit func(*tablelog.File, *rowfile.Stored)) error {
 	from, to := events.MinTime, events.MaxTime
 	if opts.Reach > 0 {
@@ -182,7 +196,7 @@ func (a *Archive) eachRow(ctx context.Context, opts *CompareOptions,
 	}
 	for f, err := range state.AllFiles(dayBound(from), dayBound(to)) {
 		if err != nil {
-			return err
+			return a.orMerged(err, state.Number)
 		}
 		if err := ctx.Err(); err != nil {
 			return err
@@ -206,7 +220,7 @@ func (a *Archive) eachRow(ctx context.Context, opts *CompareOptions,
 			continue
 		}
 		if err != nil {
-			return err
+			return a.orMerged(err, state.Number)
 		}
 	}
 	return nil
@@ -314,7 +328,7 @@ func (c *Comparison) name(ctx context.Context, sides []side, bad map[[2]uint64]b
 	}
 	rows, order := map[[2]uint64]*told{}, [][2]uint64{}
 	for i, side := range sides {
-		err := side.output.eachRow(ctx, side.opts, func(_ *tablelog.File, s *rowfile.Stored) {
+		err := side.output.eachRow(ctx, side.opts, func() {}, func(_ *tablelog.File, s *rowfile.Stored) {
 			key := keyOf(&s.Key).row
 			if b, ok := bad[key]; !ok || !side.opts.together(b.ts, s.RequestTS) {
 				return

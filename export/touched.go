@@ -23,7 +23,9 @@ func (a *Archive) Touched(ctx context.Context, labels []joiner.Label, from, to e
 		names[i] = labels[i].Name
 	}
 	newest := map[[2]uint64]row{}
-	err := a.eachRow(ctx, &CompareOptions{Labels: names, From: from, To: to}, func(_ *tablelog.File, s *rowfile.Stored) {
+	opts := CompareOptions{Labels: names, From: from, To: to}
+	begin := func() { clear(newest) }
+	err := a.eachRow(ctx, &opts, begin, func(_ *tablelog.File, s *rowfile.Stored) {
 		key := keyOf(&s.Key)
 		if old, ok := newest[key.row]; ok && old.revision > s.Revision {
 			return

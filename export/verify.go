@@ -63,7 +63,8 @@ type verifier struct {
 	partitions int
 	done       int64
 	total      int64
-	partial    bool // some rows are not known
+	partial    bool     // some rows are not known
+	missing    []string // files that were not there
 }
 
 // soundFile is what the search for revisions needs to know of a file.
@@ -81,6 +82,24 @@ type soundFile struct {
 // error says that it could not look; it is an *EmptyError where nothing was ever
 // committed nor begun.
 func (a *Archive) Verify(ctx context.Context, opts VerifyOptions) (Verdict, error) {
+	for range readAgain {
+		v, err := a.verifyOnce(ctx, opts)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return v.verdict, err
+		}
+		merged, failed := v.merged()
+		if failed != nil {
+			return v.verdict, failed
+		}
+		if !merged {
+			return v.verdict, err
+		}
+	}
+	return Verdict{}, &MergedError{fmt.Errorf("this happened %d times", readAgain)}
+}
+
+// verifyOnce looks at the output as its newest manifest has it.
+func (a *Archive) verifyOnce(ctx context.Context, opts VerifyOptions) (*verifier, error) {
 	v := &verifier{Archive: a, ctx: ctx, VerifyOptions: opts, there: map[string]bool{}, gone: map[string]uint64{},
 		partitions: 1}
 	if v.Progress == nil {
@@ -90,24 +109,24 @@ func (a *Archive) Verify(ctx context.Context, opts VerifyOptions) (Verdict, erro
 	// Files are listed before manifests are: one that is there now was named by
 	// then.
 	if err := v.list(); err != nil {
-		return v.verdict, err
+		return v, err
 	}
 	live, err := v.chain()
 	if err != nil {
-		return v.verdict, err
+		return v, err
 	}
 	if err := v.nothing(); err != nil {
-		return v.verdict, err
+		return v, err
 	}
 	v.unnamed()
 	if err := errors.Join(v.strangers(), v.declared()); err != nil {
-		return v.verdict, err
+		return v, err
 	}
 	slices.Sort(v.verdict.Foreign)
 	if err := v.files(live); err != nil {
-		return v.verdict, err
+		return v, err
 	}
-	return v.verdict, v.revisions()
+	return v, v.revisions()
 }
 
 func (v *verifier) find(name, format string, args ...any) {
@@ -259,6 +278,7 @@ func (v *verifier) checkFile(a tablelog.Artifact, f *tablelog.File) (sound bool,
 		return false, nil
 	}
 	if errors.Is(err, fs.ErrNotExist) {
+		v.missing = append(v.missing, a.Path)
 		v.find(a.Path, "it is missing: restore it from a backup, or replay its requests")
 		return false, nil
 	}

@@ -150,6 +150,7 @@ func (v *verifier) eachKey(visit func(*soundFile, *rowfile.Key)) error {
 		f := &v.sound[i]
 		r, err := v.log.OpenFile(f.Artifact)
 		if err != nil {
+			v.missing = append(v.missing, f.Path)
 			return fmt.Errorf("open %s: %w", f.Path, err)
 		}
 		err = rowfile.Keys(r, r.Size(), func(k rowfile.Key) bool {

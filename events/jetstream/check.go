@@ -38,7 +38,7 @@ func CheckLog(ctx context.Context, nc *nats.Conn, log *Log, now func() events.Ti
 		err := f(once)
 		way := ""
 		if errors.Is(err, context.DeadlineExceeded) {
-			way = fmt.Sprintf("allow the joiner's user to publish to %s, and to subscribe to _INBOX.>", subject)
+			way = fmt.Sprintf("allow the joiner's user to publish to %s, and to subscribe to %s", subject, Answers(nc))
 		}
 		found = append(found, Finding{What: fmt.Sprintf("stream %s: %s", log.Stream, what), Err: err, Way: way})
 		return err == nil

@@ -29,6 +29,9 @@ type ConnOptions struct {
 	Token     string
 	User      string
 	Password  string
+	// Renewed reads the token or the password again before each attempt to connect, because
+	// its file may have changed. If it fails, the one from before is used. Nil: it stays.
+	Renewed func() (token, password string, err error)
 
 	// Once is set by commands, which a person waits for: a server that cannot be
 	// reached at first is an error.
@@ -145,6 +148,15 @@ func (o *ConnOptions) options(log *slog.Logger) ([]nats.Option, error) {
 	return append(options, newConnLog(log, o).options()...), nil
 }
 
+// Answers is the subject of the answers that a connection asks for, with a wildcard.
+func Answers(nc *nats.Conn) string {
+	prefix := nc.Opts.InboxPrefix
+	if prefix == "" {
+		prefix = strings.TrimSuffix(nats.InboxPrefix, ".")
+	}
+	return prefix + ".>"
+}
+
 func (o *ConnOptions) credentials() ([]nats.Option, error) {
 	var options []nats.Option
 	if o.CredsFile != "" {
@@ -158,10 +170,13 @@ func (o *ConnOptions) credentials() ([]nats.Option, error) {
 		options = append(options, nkey)
 	}
 	if o.Token != "" {
-		options = append(options, nats.Token(o.Token))
+		options = append(options, nats.TokenHandler(func() string { token, _ := o.renewed(); return token }))
 	}
 	if o.User != "" {
-		options = append(options, nats.UserInfo(o.User, o.Password))
+		options = append(options, nats.UserInfoHandler(func() (user, password string) {
+			_, password = o.renewed()
+			return o.User, password
+		}))
 	}
 	switch {
 	case o.User == "" && o.Password != "":
@@ -170,6 +185,16 @@ func (o *ConnOptions) credentials() ([]nats.Option, error) {
 		return nil, errors.New("several kinds of NATS credentials are given: keep one of credentials file, nkey, token, user and password")
 	}
 	return options, nil
+}
+
+// renewed are the token and the password as they are now.
+func (o *ConnOptions) renewed() (token, password string) {
+	if o.Renewed != nil {
+		if token, password, err := o.Renewed(); err == nil {
+			return token, password
+		}
+	}
+	return o.Token, o.Password
 }
 
 func (o *ConnOptions) encryption() ([]nats.Option, error) {

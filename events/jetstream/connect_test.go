@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/url"
@@ -88,6 +89,96 @@ func TestUserAndPassword(t *testing.T) {
 	inURL := strings.Replace(s.ClientURL(), "nats://", "nats://"+url.UserPassword("joe", secret).String()+"@", 1)
 	wrong := strings.Replace(s.ClientURL(), "nats://", "nats://joe:s3cr3t@", 1)
 	letsIn(t, s, ConnOptions{URL: inURL}, ConnOptions{URL: wrong})
+}
+
+// TestSecretsAreRenewed: a token or a password that the server has changed is read again.
+func TestSecretsAreRenewed(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		set  func(o *server.Options, secret string)
+		conn ConnOptions
+	}{
+		{"token", func(o *server.Options, secret string) { o.Authorization = secret }, ConnOptions{Token: "old"}},
+		{"password", func(o *server.Options, secret string) { o.Username, o.Password = "joe", secret }, ConnOptions{User: "joe", Password: "old"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			options := &server.Options{Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true}
+			c.set(options, "old")
+			s, err := server.NewServer(options.Clone())
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Start()
+			defer s.Shutdown()
+			if !s.ReadyForConnections(patience) {
+				t.Fatal("the server does not become ready")
+			}
+			var mu sync.Mutex
+			secret := "old"
+			c.conn.URL, c.conn.ReconnectWait = s.ClientURL(), time.Millisecond
+			c.conn.Renewed = func() (token, password string, err error) {
+				mu.Lock()
+				defer mu.Unlock()
+				return secret, secret, nil
+			}
+			nc, err := Connect(c.conn, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer nc.Close()
+			reconnected := make(chan struct{}, 1)
+			nc.SetReconnectHandler(func(*nats.Conn) { reconnected <- struct{}{} })
+			mu.Lock()
+			secret = "new"
+			mu.Unlock()
+			c.set(options, "new")
+			options.Port = s.Addr().(*net.TCPAddr).Port
+			if err := s.ReloadOptions(options); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case <-reconnected:
+			case <-time.After(patience):
+				t.Fatal("it does not come in again")
+			}
+		})
+	}
+}
+
+// TestAnswersBelowAPrefix: a user who may subscribe to that alone hears answers.
+func TestAnswersBelowAPrefix(t *testing.T) {
+	t.Parallel()
+	s := guarded(t, func(o *server.Options) {
+		o.JetStream, o.StoreDir = true, t.TempDir()
+		only := &server.Permissions{
+			Publish: &server.SubjectPermission{Allow: []string{"$JS.API.>"}}, Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX_j.>"}},
+		}
+		o.Users = []*server.User{{Username: "joe", Password: secret, Permissions: only}}
+	})
+	for _, c := range []struct {
+		prefix, answers string
+		heard           bool
+	}{{"_INBOX_j", "_INBOX_j.>", true}, {"", "_INBOX.>", false}} {
+		t.Run(c.answers, func(t *testing.T) {
+			nc, err := Connect(ConnOptions{URL: s.ClientURL(), User: "joe", Password: secret, InboxPrefix: c.prefix}, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer nc.Close()
+			if got := Answers(nc); got != c.answers {
+				t.Errorf("answers come to %s, want %s", got, c.answers)
+			}
+			wait := patience
+			if !c.heard {
+				wait = 200 * time.Millisecond
+			}
+			if _, err := nc.Request("$JS.API.INFO", nil, wait); (err == nil) != c.heard {
+				t.Errorf("asked, it says %v", err)
+			}
+		})
+	}
 }
 
 func TestNkeys(t *testing.T) {

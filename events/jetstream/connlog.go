@@ -149,8 +149,10 @@ func (o *ConnOptions) secrets() []string {
 			secrets = append(secrets, secret, url.QueryEscape(secret), url.PathEscape(secret))
 		}
 	}
-	add(o.Token)
-	add(o.Password)
+	token, password := o.renewed()
+	for _, secret := range []string{o.Token, o.Password, token, password} {
+		add(secret)
+	}
 	for one := range strings.SplitSeq(o.URL, ",") {
 		user, _, found := cutUserinfo(one)
 		if !found {

@@ -169,7 +169,7 @@ func (d *Doctor) nats(ctx context.Context, running bool) {
 		err = s.Conn.LastError()
 	}
 	d.tell("NATS: find the streams", err,
-		"allow the joiner's user to publish to $JS.API.STREAM.NAMES and $JS.API.STREAM.INFO.>, and to subscribe to _INBOX.>")
+		"allow the joiner's user to publish to $JS.API.STREAM.NAMES and $JS.API.STREAM.INFO.>, and to subscribe to "+jetstream.Answers(s.Conn))
 	for _, in := range missing {
 		if !in.Create {
 			d.tell(fmt.Sprintf("subject %s: a stream holds it", in.Subject), errors.New("none does"),

@@ -69,8 +69,14 @@ func connOptions(c *config.Config, lookup func(string) (string, bool)) (jetstrea
 	}
 	o := jetstream.ConnOptions{
 		URL: strings.Join(n.URL, ","), Name: "labeljoin " + c.Name,
-		CredsFile: n.Creds, NkeyFile: n.NKey,
+		CredsFile: n.Creds, NkeyFile: n.NKey, InboxPrefix: n.InboxPrefix,
 		Token: login.Token, User: login.User, Password: login.Password,
+	}
+	if n.TokenFile != "" || n.PasswordFile != "" {
+		o.Renewed = func() (token, password string, err error) {
+			login, err := n.Login(lookup)
+			return login.Token, login.Password, err
+		}
 	}
 	if n.TLS != nil {
 		o.CAFile, o.CertFile, o.KeyFile, o.ServerName = n.TLS.CA, n.TLS.Cert, n.TLS.Key, n.TLS.ServerName

@@ -141,7 +141,11 @@ func (d *deepReport) Print(w *terminal.LineWriter) {
 	if !d.Same() {
 		words = fmt.Sprintf("not what the log gives: %d, missing: %d, too many: %d", d.Differ, d.Missing, d.Extra)
 	}
-	w.Line("%s of requests from %s to %s compared: %s", terminal.Count(d.Compared, "row"), d.From, d.To, words)
+	of := "of requests from " + d.From + " to " + d.To
+	if d.From == events.MinTime.String() {
+		of = "of requests before " + d.To
+	}
+	w.Line("%s %s compared: %s", terminal.Count(d.Compared, "row"), of, words)
 	for _, gone := range d.Gone {
 		w.Line("%s", gone)
 	}

@@ -294,7 +294,7 @@ func (s *Source) onAnswer(a answer) {
 		return
 	}
 	p.failing = false
-	s.settle()
+	s.recovered()
 	if a.forked {
 		s.stopReader(s.forked(a.known))
 		return

@@ -14,9 +14,9 @@ import (
 // after four to nine seconds, and what that one stores the first one does not see.
 // So its silence proves nothing from then on.
 //
-// But an election needs a majority, and so does a leader. Whoever was heard by a
-// leader had not voted for another one by then. So until the moment at which it had
-// heard a majority, itself included, nobody else was elected, and nothing was stored
+// But an election needs a majority, and so does a leader. A replica that a leader has
+// heard had not voted for another one by then. So until the moment at which it had
+// heard a majority, itself included, no other was elected, and nothing was stored
 // elsewhere. The server tells how long ago it heard each replica; one that follows
 // answers every second or two. A proof is put back by that.
 

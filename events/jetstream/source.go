@@ -243,9 +243,9 @@ func (s *Source) isOfUse() bool {
 	return received > s.started.after || s.opts.Elapsed()-s.started.at > soon
 }
 
-// settle takes back that reading is broken off again and again, once it no longer is:
+// recovered takes back that reading is broken off again and again, once it no longer is:
 // in a quiet stream no message comes that would show it.
-func (s *Source) settle() {
+func (s *Source) recovered() {
 	if s.emptyRestarts > 1 && s.isOfUse() {
 		s.emptyRestarts = 0
 		s.opts.Trouble(events.Hold{})

@@ -1,9 +1,13 @@
 package rowfile
 
 import (
+	"sync"
+
 	kpzstd "github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go/compress"
 	"github.com/parquet-go/parquet-go/compress/zstd"
+
+	"github.com/labeljoin/labeljoin/export/rowfile/literals"
 )
 
 // window is how far back the search for repetitions looks: a page is mostly smaller. An encoder
@@ -30,7 +34,7 @@ func newCodec(dense bool) (compress.Codec, error) {
 type denseCodec struct {
 	compress.Codec
 	encoder  *kpzstd.Encoder
-	literals literals
+	literals sync.Pool // of *literals.Encoder
 }
 
 // Encode implements compress.Codec.
@@ -40,5 +44,10 @@ func (c *denseCodec) Encode(dst, src []byte) ([]byte, error) {
 
 // EncodeWithoutRepeats implements colfile.Chooser.
 func (c *denseCodec) EncodeWithoutRepeats(dst, src []byte) []byte {
-	return c.literals.append(dst[:0], src)
+	e, ok := c.literals.Get().(*literals.Encoder)
+	if !ok {
+		e = new(literals.Encoder)
+	}
+	defer c.literals.Put(e)
+	return e.Append(dst[:0], src)
 }

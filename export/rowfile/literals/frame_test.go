@@ -1,4 +1,4 @@
-package rowfile
+package literals
 
 import (
 	"bytes"
@@ -24,7 +24,7 @@ func TestLiterals(t *testing.T) {
 		"two":    func(r *rand.Rand) byte { return byte(r.IntN(2)) },
 		"skewed": func(r *rand.Rand) byte { return byte(r.IntN(256) & r.IntN(256) & r.IntN(256)) },
 	}
-	var l literals
+	var l Encoder
 	for name, of := range kinds {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(60) {
@@ -34,7 +34,7 @@ func TestLiterals(t *testing.T) {
 				for i := range src {
 					src[i] = of(r)
 				}
-				frame := l.append(nil, src)
+				frame := l.Append(nil, src)
 				if got, err := d.DecodeAll(frame, nil); err != nil || !bytes.Equal(got, src) {
 					t.Fatalf("seed %d: %d bytes are read as %d, %v", seed, len(src), len(got), err)
 				}
@@ -53,8 +53,24 @@ func TestLiteralsMakeDoublesSmaller(t *testing.T) {
 	for range 10_000 {
 		src = binary.LittleEndian.AppendUint64(src, math.Float64bits(r.Float64()))
 	}
-	var l literals
-	if got := len(l.append(nil, src)); got > len(src)*96/100 {
+	var l Encoder
+	if got := len(l.Append(nil, src)); got > len(src)*96/100 {
 		t.Errorf("%d bytes became %d", len(src), got)
 	}
+}
+
+// A page of doubles that do not repeat.
+func BenchmarkAppend(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 7))
+	var src []byte
+	for range 32 << 10 {
+		src = binary.LittleEndian.AppendUint64(src, math.Float64bits(float64(r.IntN(1_000_000))/1e6))
+	}
+	var l Encoder
+	var frame []byte
+	b.SetBytes(int64(len(src)))
+	for b.Loop() {
+		frame = l.Append(frame[:0], src)
+	}
+	b.ReportMetric(float64(len(frame))/float64(len(src)), "part")
 }

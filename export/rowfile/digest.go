@@ -13,6 +13,7 @@ import (
 type digest struct {
 	hash    xxhash.Digest
 	scratch [digestBytes]byte
+	pieces  []piece // of the texts of a book, by their codes
 	pageDecoder
 }
 
@@ -98,19 +99,28 @@ func addWords(d *digest, c *colfile.Column, words []uint64) {
 		addNumbers(d, c, as[int64](words), 8, func(v int64) uint64 { return uint64(v) })
 		return
 	}
-	const size = 2 + 8
-	for rest := words[:c.Levels]; len(rest) > 0; {
-		some := rest[:min(len(rest), digestBytes/size)]
-		rest = rest[len(some):]
-		at := 0
-		for _, word := range some {
-			b := d.scratch[at : at+size : at+size]
-			b[0], b[1] = 0, d.most
-			binary.LittleEndian.PutUint64(b[2:], word)
-			at += size
+	const four = 4 * (2 + 8)
+	levels, at := uint64(d.most)<<8, 0
+	rest := words[:c.Levels]
+	for ; len(rest) >= 4; rest = rest[4:] { // five words are written for four, and each of them once
+		if at+four > digestBytes {
+			d.flush(at)
+			at = 0
 		}
-		d.flush(at)
+		w, b := (*[4]uint64)(rest), (*[four]byte)(d.scratch[at:])
+		binary.LittleEndian.PutUint64(b[0:], levels|w[0]<<16)
+		binary.LittleEndian.PutUint64(b[8:], w[0]>>48|levels<<16|w[1]<<32)
+		binary.LittleEndian.PutUint64(b[16:], w[1]>>32|levels<<32|w[2]<<48)
+		binary.LittleEndian.PutUint64(b[24:], w[2]>>16|levels<<48)
+		binary.LittleEndian.PutUint64(b[32:], w[3])
+		at += four
 	}
+	d.flush(at)
+	last := d.scratch[:0]
+	for _, word := range rest {
+		last = binary.LittleEndian.AppendUint64(append(last, 0, d.most), word)
+	}
+	d.flush(len(last))
 }
 
 func bitsOfBool(v bool) uint64 {
@@ -126,8 +136,12 @@ const textHead = 6
 // addTexts adds texts, each of which is its length and its bytes after its
 // levels.
 func (d *digest) addTexts(c *colfile.Column) {
-	if c.Rep == nil && c.Def == nil && c.Book == nil {
+	switch {
+	case c.Rep == nil && c.Def == nil && c.Book == nil:
 		d.addWholeTexts(c)
+		return
+	case c.Rep == nil && c.Book != nil && d.makePieces(c.Book):
+		d.addPieces(c)
 		return
 	}
 	const head = textHead
@@ -155,6 +169,56 @@ func (d *digest) addTexts(c *colfile.Column) {
 		d.flush(at)
 		at = 0
 		_, _ = d.hash.Write(text) // never fails
+	}
+	d.flush(at)
+}
+
+// piece is what is hashed of a value: a text with its levels and its length, if it is short. Pieces are copied whole,
+// as so many bytes are copied at once.
+type piece struct {
+	bytes [32]byte
+	n     int
+}
+
+// mostPieces is how many are worth making for a column, and stay in the cache.
+const mostPieces = 512
+
+// makePieces makes those of a book, if its texts are few and short.
+func (d *digest) makePieces(book *colfile.Book) bool {
+	if book.Len() > mostPieces {
+		return false
+	}
+	d.pieces = d.pieces[:0]
+	for i := range book.Len() {
+		text, p := book.TextAt(uint32(i)), piece{}
+		if p.n = textHead + len(text); p.n > len(p.bytes) {
+			return false
+		}
+		p.bytes[1] = d.most
+		binary.LittleEndian.PutUint32(p.bytes[2:], uint32(len(text)))
+		copy(p.bytes[textHead:], text)
+		d.pieces = append(d.pieces, p)
+	}
+	return true
+}
+
+// addPieces is addTexts of the texts of a book, outside of lists.
+func (d *digest) addPieces(c *colfile.Column) {
+	codes, at, value := c.Codes, 0, 0
+	for i := range c.Levels {
+		if at > digestBytes-len(piece{}.bytes) {
+			d.flush(at)
+			at = 0
+		}
+		if c.Def != nil && c.Def[i] != d.most {
+			d.scratch[at], d.scratch[at+1] = 0, c.Def[i]
+			at += 2
+			continue
+		}
+		p := &d.pieces[codes[value]]
+		value++
+		*(*[len(p.bytes)]byte)(d.scratch[at:]) = p.bytes
+		at += p.n
 	}
 	d.flush(at)
 }

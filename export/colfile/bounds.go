@@ -120,6 +120,9 @@ func boolBounds(bools []bool) bounds {
 func floatBounds(doubles []float64, bits func(float64) uint64, size int) bounds {
 	least, greatest, nan := math.Inf(1), math.Inf(-1), false
 	for _, v := range doubles {
+		if v >= least && v <= greatest { // nearly all are
+			continue
+		}
 		if v < least {
 			least = v
 		}

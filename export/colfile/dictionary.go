@@ -26,6 +26,8 @@ type dictionary struct {
 	slots []uint32
 	shift uint // of a hash
 	seed  maphash.Seed
+	// small are the numbers of small integers plus one: counts and positions mostly are. 0: it is not known.
+	small [1 << 12]int32
 
 	coded []int32 // per code of a Book: the number plus one
 
@@ -176,11 +178,19 @@ func (d *dictionary) number(text []byte) int32 {
 func addWords[T int32 | int64 | float64](d *dictionary, values []T, bitsOf func(T) uint64) {
 	var last uint64
 	number := int32(-1)
-	for _, v := range values {
+	clear(d.small[:])
+	d.indexes = slices.Grow(d.indexes, len(values))[:len(values)]
+	for i, v := range values {
 		if word := bitsOf(v); number < 0 || word != last {
-			number, last = d.word(word), word
+			last = word
+			if word >= uint64(len(d.small)) {
+				number = d.word(word)
+			} else if number = d.small[word] - 1; number < 0 {
+				number = d.word(word)
+				d.small[word] = number + 1
+			}
 		}
-		d.indexes = append(d.indexes, number)
+		d.indexes[i] = number
 	}
 }
 

@@ -31,9 +31,7 @@ func (r *runs) appendIndexes(dst []byte, indexes []int32) ([]byte, error) {
 func (r *runs) append(dst []byte, numbers []int32, width int) ([]byte, error) {
 	var err error
 	packed := 0 // up to where numbers are in dst
-	for from, to := 0, 0; from < len(numbers); from = to {
-		for to = from + 1; to < len(numbers) && numbers[to] == numbers[from]; to++ {
-		}
+	for from, to := nextRun(numbers, 0); from < to; from, to = nextRun(numbers, to) {
 		// What is packed before the run takes some of it, up to whole groups.
 		begin := from + (groupOf-(from-packed)%groupOf)%groupOf
 		if to-begin < groupOf {
@@ -49,6 +47,27 @@ func (r *runs) append(dst []byte, numbers []int32, width int) ([]byte, error) {
 		packed = to
 	}
 	return r.pack(dst, numbers[packed:], width)
+}
+
+// nextRun is the first run of at least groupOf numbers that begins at after or later, where another one begins; from is to
+// if there is none. Whatever its beginning is, two numbers of it are found that are half a group apart.
+func nextRun(numbers []int32, after int) (from, to int) {
+	const half = groupOf / 2
+	for at := after; at+half < len(numbers); at += half {
+		some := numbers[at : at+half+1]
+		if some[0] != some[half] || some[0] != some[1] || some[0] != some[2] || some[0] != some[3] {
+			continue
+		}
+		for from, to = at, at+half+1; from > after && numbers[from-1] == some[0]; from-- {
+		}
+		for to < len(numbers) && numbers[to] == some[0] {
+			to++
+		}
+		if to-from >= groupOf {
+			return from, to
+		}
+	}
+	return 0, 0
 }
 
 // pack appends numbers that are no long run.

@@ -33,6 +33,34 @@ func TestRunsOfNumbers(t *testing.T) {
 	}
 }
 
+// The runs are those that are found one number after the other.
+func TestNextRun(t *testing.T) {
+	for seed := range uint64(2000) {
+		rng := rand.New(rand.NewPCG(seed, 44))
+		var numbers []int32
+		most, longest := 1+rng.IntN(4), 1+rng.IntN(20)
+		for range rng.IntN(40) {
+			numbers = append(numbers, slices.Repeat([]int32{int32(rng.IntN(most))}, 1+rng.IntN(longest))...)
+		}
+		next := 0
+		for from, to := 0, 0; from < len(numbers); from = to {
+			for to = from + 1; to < len(numbers) && numbers[to] == numbers[from]; to++ {
+			}
+			if to-from < groupOf {
+				continue
+			}
+			a, b := nextRun(numbers, next)
+			if a != from || b != to {
+				t.Fatalf("seed %d: after %d of %v comes %d to %d, not %d to %d", seed, next, numbers, a, b, from, to)
+			}
+			next = to
+		}
+		if a, b := nextRun(numbers, next); a != b {
+			t.Fatalf("seed %d: after %d of %v comes %d to %d, and there is none", seed, next, numbers, a, b)
+		}
+	}
+}
+
 // Ten rows of each request are one run, wherever they begin.
 func TestRunsOfRequests(t *testing.T) {
 	var r runs

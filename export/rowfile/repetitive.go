@@ -20,6 +20,7 @@ type Repeats struct {
 	slots []uint64 // of the numbers that were seen; 0 is an empty one
 	bits  int      // how many bits of a hash say where a number begins to look for its slot
 	zero  bool     // 0 was seen
+	batch [256]uint64
 }
 
 // begin forgets what was seen. No more than so many numbers are seen before the next call.
@@ -45,6 +46,28 @@ func (r *Repeats) see(word uint64) bool {
 	}
 	r.slots[slot] = word
 	return true
+}
+
+// distinct reports whether more than limit of the numbers 0, step, 2*step and so on to before n are distinct. They lie far
+// apart in memory: many are fetched at once, before the first is looked at.
+func (r *Repeats) distinct(n, step, limit int, at func(int) uint64) bool {
+	r.begin(limit + 1)
+	distinct := 0
+	for i := 0; i < n; {
+		batch := r.batch[:0]
+		for ; i < n && len(batch) < cap(batch); i += step {
+			batch = append(batch, at(i))
+		}
+		for _, word := range batch {
+			if r.see(word) {
+				distinct++
+			}
+			if distinct > limit {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // ofColumn says so of a column, in row groups of so many rows.
@@ -79,17 +102,7 @@ func (r *Repeats) OfStored(t Type, c *colfile.Column, group int) bool {
 func (r *Repeats) Texts(n int, at func(int) []byte) bool {
 	step := n/dictionarySample + 1
 	limit := n / step / 4
-	r.begin(limit + 1)
-	distinct := 0
-	for i := 0; i < n; i += step {
-		if !r.see(xxhash.Sum64(at(i))) {
-			continue
-		}
-		if distinct++; distinct > limit {
-			return false
-		}
-	}
-	return n > 0
+	return n > 0 && !r.distinct(n, step, limit, func(i int) uint64 { return xxhash.Sum64(at(i)) })
 }
 
 // codes is Texts of texts that are named by their numbers, of which there are so many.
@@ -129,15 +142,5 @@ func (r *Repeats) Numbers(n int, at func(int) uint64, group int) bool {
 	if step > 1 {
 		limit = int(float64(few) * -math.Expm1(-float64(sample)/float64(few)))
 	}
-	r.begin(limit + 1)
-	distinct := 0
-	for i := 0; i < n; i += step {
-		if !r.see(at(i)) {
-			continue
-		}
-		if distinct++; distinct > limit {
-			return false
-		}
-	}
-	return true
+	return !r.distinct(n, step, limit, at)
 }

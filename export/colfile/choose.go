@@ -24,7 +24,7 @@ const worth = 32
 // chunk's data get, which depends on nothing but the values.
 func (k *chunk) compressValues() (err error) {
 	if k.codec != nil {
-		return k.page.compress(k.codec)
+		return k.page.compressInto(k.room(), k.codec)
 	}
 	k.codec, err = k.page.compressBest(k.file.codec)
 	return err
@@ -39,15 +39,16 @@ func (p *pageBuffers) compressBest(codec compress.Codec) (compress.Codec, error)
 	}
 	sample := p.values[:min(len(p.values), sampleBytes)]
 	var err error
-	if p.packed, err = c.Encode(p.packed[:0], sample); err != nil {
+	if p.memory, err = c.Encode(p.memory[:0], sample); err != nil {
 		return nil, err
 	}
 	p.other = c.EncodeWithoutRepeats(p.other[:0], sample)
-	if len(p.other)*(worth-1) <= len(p.packed)*worth {
+	if len(p.other)*(worth-1) <= len(p.memory)*worth {
 		codec = withoutRepeats{c}
-		p.packed, p.other = p.other, p.packed
+		p.memory, p.other = p.other, p.memory
 	}
 	if len(sample) == len(p.values) { // it is compressed already
+		p.packed = p.memory
 		return codec, p.check()
 	}
 	return codec, p.compress(codec)

@@ -76,6 +76,7 @@ type chunk struct {
 	values *Column
 	total  bounds
 	codec  compress.Codec // of the data; nil: it is not chosen yet
+	head   int            // bytes before the values of the page that was put last
 }
 
 // limits are those of a page. A row is not split over two.
@@ -225,8 +226,20 @@ func (k *chunk) put(h *format.PageHeader) error {
 		return err
 	}
 	k.meta.TotalUncompressedSize += int64(len(header)) + int64(h.UncompressedPageSize)
-	for _, part := range [...][]byte{header, p.rep, p.def, p.packed} {
-		k.bytes = append(k.bytes, part...)
+	at := len(k.bytes)
+	k.head = len(header) + levels
+	end := at + k.head + len(p.packed)
+	k.bytes = slices.Grow(k.bytes, end-at)[:end]
+	copy(k.bytes[at+k.head:], p.packed) // which mostly is there already
+	head := k.bytes[at:at]
+	for _, part := range [...][]byte{header, p.rep, p.def} {
+		head = append(head, part...)
 	}
 	return nil
+}
+
+// room is where the values of the next page will stand, if it has as much before them as the page before.
+func (k *chunk) room() []byte {
+	at := min(len(k.bytes)+k.head, cap(k.bytes))
+	return k.bytes[at:at]
 }

@@ -21,8 +21,9 @@ import (
 type pageBuffers struct {
 	rep, def []byte
 	values   []byte // encoded
-	packed   []byte // and compressed
-	other    []byte // compressed in another way, to compare
+	packed   []byte // and compressed: in memory, or where they will stand
+	memory   []byte // for values that are compressed
+	other    []byte // and for those that are compressed in another way, to compare
 	plain    int    // bytes before compression
 	runs     runs
 }
@@ -103,7 +104,14 @@ func (p *pageBuffers) encodeValues(k *chunk, s *span) (err error) {
 const maxPage = math.MaxInt32
 
 func (p *pageBuffers) compress(codec compress.Codec) (err error) {
-	if p.packed, err = codec.Encode(p.packed[:0], p.values); err != nil {
+	err = p.compressInto(p.memory[:0], codec)
+	p.memory = p.packed
+	return err
+}
+
+// compressInto compresses the values, into the memory at hand if that is enough.
+func (p *pageBuffers) compressInto(memory []byte, codec compress.Codec) (err error) {
+	if p.packed, err = codec.Encode(memory, p.values); err != nil {
 		return err
 	}
 	return p.check()

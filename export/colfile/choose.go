@@ -13,7 +13,7 @@ type Chooser interface {
 // A sample of so many bytes, of a dictionary or of the first page of a chunk, tells whether its values repeat.
 const (
 	leastSample = 4 << 10
-	sampleBytes = 4 << 10
+	sampleBytes = 2 << 10
 )
 
 // worth is the part by which the search has to make a sample smaller: it takes most of the

@@ -108,15 +108,15 @@ func (k *chunker) scalars(n int) (c colfile.Column) {
 	m := k.made
 	switch k.typ.Scalar {
 	case ScalarBool:
-		m.Bools = m.Bools[:0]
-		for _, v := range nums {
-			m.Bools = append(m.Bools, v != 0)
+		m.Bools = slices.Grow(m.Bools[:0], n)[:n]
+		for i, v := range nums {
+			m.Bools[i] = v != 0
 		}
 		c.Bools = m.Bools
 	case ScalarInt32:
-		m.Int32s = m.Int32s[:0]
-		for _, v := range nums {
-			m.Int32s = append(m.Int32s, int32(v))
+		m.Int32s = slices.Grow(m.Int32s[:0], n)[:n]
+		for i, v := range nums {
+			m.Int32s[i] = int32(v)
 		}
 		c.Int32s = m.Int32s
 	case ScalarDouble, ScalarFloat32:

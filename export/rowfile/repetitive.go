@@ -10,8 +10,12 @@ import (
 	"github.com/labeljoin/labeljoin/export/colfile"
 )
 
-// dictionarySample is how many of a column's values decide on a dictionary.
-const dictionarySample = 8192
+// So many of a column's values decide on a dictionary. Few numbers are enough: how many are distinct is compared with how
+// many would be, and not how many different ones there are.
+const (
+	dictionarySample = 8192
+	numbersSample    = 2048
+)
 
 // Repeats tells by a sample whether a dictionary pays for a column's values. It depends on
 // nothing but the values. Its memory is used again for the next column; it is used by one
@@ -136,7 +140,7 @@ func (r *Repeats) Numbers(n int, at func(int) uint64, group int) bool {
 	if few == 0 {
 		return false
 	}
-	step := (n-1)/dictionarySample + 1
+	step := (n-1)/numbersSample + 1
 	sample := (n-1)/step + 1
 	limit := few
 	if step > 1 {

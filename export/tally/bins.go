@@ -38,17 +38,26 @@ func (b *Bin) Sum() float64 {
 	return float64(b.Count)*low + (high-low)*(float64(b.Above)+float64(b.Count)/2)/(1<<aboveBits)
 }
 
-// bins are all bins, in memory that is used again.
-type bins struct {
-	count [1 << binBits]uint32
-	above [1 << binBits]uint64
+// bins are all bins, in memory that is used again: each its count above countShift, and below it what Bin.Above is.
+type bins [1 << binBits]uint64
+
+// mostAtOnce is how many numbers are counted before the bins are emptied: so many never reach the bits of a count.
+const (
+	countShift = 32
+	mostAtOnce = 1 << (countShift - aboveBits)
+)
+
+// count counts numbers.
+func count[T float64 | int64 | int32](s *bins, c *Column, values []T) {
+	for len(values) > 0 {
+		some := values[:min(len(values), mostAtOnce)]
+		values = values[len(some):]
+		countSome(s, c, some)
+	}
 }
 
-// count counts numbers. There are fewer than 2^32.
-func count[T float64 | int64 | int32](s *bins, c *Column, values []T) {
-	if len(values) == 0 {
-		return
-	}
+// countSome counts numbers, at most mostAtOnce.
+func countSome[T float64 | int64 | int32](s *bins, c *Column, values []T) {
 	least, most, zeros := c.Min, c.Max, uint64(0)
 	first, last := uint64(1<<binBits-1), uint64(0)
 	for _, v := range values {
@@ -65,16 +74,15 @@ func count[T float64 | int64 | int32](s *bins, c *Column, values []T) {
 		}
 		b := math.Float64bits(x)
 		at := b >> binShift
-		s.count[at]++
-		s.above[at] += b >> (binShift - aboveBits) & (1<<aboveBits - 1)
+		s[at] += 1<<countShift | b>>(binShift-aboveBits)&(1<<aboveBits-1)
 		first, last = min(first, at), max(last, at)
 	}
 	c.Min, c.Max, c.Zeros = least, most, c.Zeros+zeros
 	var found []Bin
 	for at := first; at <= last; at++ {
-		if n := s.count[at]; n > 0 {
-			found = append(found, Bin{uint16(at), uint64(n), s.above[at]})
-			s.count[at], s.above[at] = 0, 0
+		if n := s[at]; n > 0 {
+			found = append(found, Bin{uint16(at), n >> countShift, n & (1<<countShift - 1)})
+			s[at] = 0
 		}
 	}
 	c.Bins = joinBins(c.Bins, found)

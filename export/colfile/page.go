@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"unsafe"
 
 	"github.com/parquet-go/parquet-go/compress"
 	"github.com/parquet-go/parquet-go/encoding/delta"
@@ -20,7 +21,8 @@ import (
 // next.
 type pageBuffers struct {
 	rep, def []byte
-	values   []byte // encoded
+	values   []byte // encoded: in the memory for them, or the column's own
+	encoded  []byte // memory for values that are encoded
 	packed   []byte // and compressed: in memory, or where they will stand
 	memory   []byte // for values that are compressed
 	other    []byte // and for those that are compressed in another way, to compare
@@ -70,34 +72,51 @@ func appendRun(dst []byte, n int, level byte) []byte {
 
 // encodeValues encodes and compresses the values of a page.
 func (p *pageBuffers) encodeValues(k *chunk, s *span) (err error) {
-	c, from, to := k.values, s.value, s.value+s.values
-	p.values = p.values[:0]
-	switch e := k.leaf.encoding; {
-	case k.leaf.kind == format.Boolean && e == format.Plain:
-		p.values = appendBits(p.values, c.Bools[from:to])
-	case k.leaf.kind == format.Double && e == format.Plain:
-		p.values, err = (*plain.Encoding)(nil).EncodeDouble(p.values, c.Doubles[from:to])
-	case k.leaf.kind == format.Float && e == format.Plain:
-		p.values = appendSingles(p.values, c.Doubles[from:to])
-	case k.leaf.kind == format.ByteArray && e == format.Plain:
-		p.values = appendTexts(p.values, c.Text, c.Offsets[from:to+1])
-	case k.leaf.kind != format.Boolean && e == format.RLEDictionary:
-		p.values, err = p.runs.appendIndexes(p.values, k.dict.indexes[from:to])
-	case k.leaf.kind == format.Int32 && e == format.DeltaBinaryPacked:
-		p.values, err = (*delta.BinaryPackedEncoding)(nil).EncodeInt32(p.values, c.Int32s[from:to])
-	case k.leaf.kind == format.Int32 && e == format.Plain:
-		p.values, err = (*plain.Encoding)(nil).EncodeInt32(p.values, c.Int32s[from:to])
-	case k.leaf.kind == format.Int64 && e == format.Plain:
-		p.values, err = (*plain.Encoding)(nil).EncodeInt64(p.values, c.Int64s[from:to])
-	case k.leaf.kind == format.Int64 && e == format.DeltaBinaryPacked:
-		p.values, err = (*delta.BinaryPackedEncoding)(nil).EncodeInt64(p.values, c.Int64s[from:to])
-	default:
-		return fmt.Errorf("no encoding %s of %s is known here", e, k.leaf.kind)
+	if k.leaf.kind == format.Double && k.leaf.encoding == format.Plain && fileOrder {
+		p.values = bytesOf(k.values.Doubles[s.value : s.value+s.values])
+		return k.compressValues()
 	}
-	if err != nil {
+	if p.encoded, err = p.appendValues(p.encoded[:0], k, s); err != nil {
 		return err
 	}
+	p.values = p.encoded
 	return k.compressValues()
+}
+
+// fileOrder says that the machine has the bytes of numbers in the order in which files have them.
+var fileOrder = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
+// bytesOf are the bytes of numbers, where they are.
+func bytesOf(doubles []float64) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(doubles))), 8*len(doubles))
+}
+
+// appendValues encodes the values of a page.
+func (p *pageBuffers) appendValues(dst []byte, k *chunk, s *span) (_ []byte, err error) {
+	c, from, to := k.values, s.value, s.value+s.values
+	switch e := k.leaf.encoding; {
+	case k.leaf.kind == format.Boolean && e == format.Plain:
+		dst = appendBits(dst, c.Bools[from:to])
+	case k.leaf.kind == format.Double && e == format.Plain:
+		dst, err = (*plain.Encoding)(nil).EncodeDouble(dst, c.Doubles[from:to])
+	case k.leaf.kind == format.Float && e == format.Plain:
+		dst = appendSingles(dst, c.Doubles[from:to])
+	case k.leaf.kind == format.ByteArray && e == format.Plain:
+		dst = appendTexts(dst, c.Text, c.Offsets[from:to+1])
+	case k.leaf.kind != format.Boolean && e == format.RLEDictionary:
+		dst, err = p.runs.appendIndexes(dst, k.dict.indexes[from:to])
+	case k.leaf.kind == format.Int32 && e == format.DeltaBinaryPacked:
+		dst, err = (*delta.BinaryPackedEncoding)(nil).EncodeInt32(dst, c.Int32s[from:to])
+	case k.leaf.kind == format.Int32 && e == format.Plain:
+		dst, err = (*plain.Encoding)(nil).EncodeInt32(dst, c.Int32s[from:to])
+	case k.leaf.kind == format.Int64 && e == format.Plain:
+		dst, err = (*plain.Encoding)(nil).EncodeInt64(dst, c.Int64s[from:to])
+	case k.leaf.kind == format.Int64 && e == format.DeltaBinaryPacked:
+		dst, err = (*delta.BinaryPackedEncoding)(nil).EncodeInt64(dst, c.Int64s[from:to])
+	default:
+		return dst, fmt.Errorf("no encoding %s of %s is known here", e, k.leaf.kind)
+	}
+	return dst, err
 }
 
 // maxPage is the most bytes of a page that its header can say.
@@ -128,7 +147,8 @@ func (p *pageBuffers) check() error {
 
 func (p *pageBuffers) encodeDictionary(d *dictionary, codec compress.Codec) error {
 	p.rep, p.def = p.rep[:0], p.def[:0]
-	p.values = d.appendPlain(p.values[:0])
+	p.encoded = d.appendPlain(p.encoded[:0])
+	p.values = p.encoded
 	_, err := p.compressBest(codec)
 	return err
 }

@@ -109,11 +109,23 @@ func (c *column) addCodes(r *run) (n, size int) {
 	return n, size
 }
 
+// addNames adds texts of which a file mostly has few different ones, each so many times, or null where one is empty.
+func (c *column) addNames(times []int, at func(int) string) {
+	if c.book == nil {
+		c.encode()
+	}
+	c.addOptionalStrings(times, at)
+}
+
 // addToBook adds texts, each so many times, to a column with a book. Their rows have no tags yet.
 func (c *column) addToBook(times []int, at func(int) string) {
 	codes := grown(c, c.codes, sum(times))
+	last, number := "", uint32(0)
 	for i, n := range times {
-		for number := c.book.number(valid(at(i))); n > 0; n-- {
+		if text := at(i); i == 0 || text != last {
+			last, number = text, c.book.number(valid(text))
+		}
+		for range n {
 			codes = append(codes, number)
 		}
 	}

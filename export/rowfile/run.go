@@ -383,8 +383,8 @@ func (b *Builder) addRunHead(rows []joiner.Labeled) {
 	h, reqs, times := &b.head, b.run.requests, b.run.times
 	h[requestID].addStrings(times, func(i int) string { return reqs[i].ID })
 	h[requestTS].addNums(events.ValueInt, times, func(i int) uint64 { return uint64(reqs[i].TS.Micros()) })
-	h[model].addOptionalStrings(times, func(i int) string { return reqs[i].Model })
-	h[modelVersion].addOptionalStrings(times, func(i int) string { return reqs[i].ModelVersion })
+	h[model].addNames(times, func(i int) string { return reqs[i].Model })
+	h[modelVersion].addNames(times, func(i int) string { return reqs[i].ModelVersion })
 	h[userID].addOptionalStrings(times, func(i int) string { return reqs[i].UserID })
 	for i, req := range reqs {
 		b.size += times[i] * (rowOverhead + len(req.ID) + len(req.Model) + len(req.ModelVersion) + len(req.UserID))
@@ -444,7 +444,7 @@ func (b *Builder) addRunLabels(rows []joiner.Labeled) {
 		from := i
 		for i++; i < n && rows[i].Row.Reason == rows[from].Row.Reason; i++ {
 		}
-		b.tail[reason].addStrings([]int{i - from}, func(int) string { return rows[from].Row.Reason.String() })
+		b.tail[reason].addNames([]int{i - from}, func(int) string { return rows[from].Row.Reason.String() })
 	}
 	if b.table.pending || b.table.staged {
 		for i := range rows {

@@ -210,10 +210,14 @@ func (c *column) tagRun(k events.ValueKind, n int) {
 func (c *column) addDoubles(r *run) (n int) {
 	words, single := r.words(), c.typ.Scalar == ScalarFloat32
 	c.nums = grown(c, c.nums, len(words))
-	if r.column.Only(events.ValueDouble) && !single {
-		c.nums = append(c.nums, words...)
-		c.tagRun(events.ValueDouble, len(words))
-		return len(words)
+	if r.column.Only(events.ValueDouble) {
+		if n = len(words); single {
+			c.nums, n = appendSingles(c.nums, words)
+		} else {
+			c.nums = append(c.nums, words...)
+		}
+		c.tagRun(events.ValueDouble, n)
+		return n
 	}
 	for n < len(words) {
 		whole, x, fits := r.kind(n) == events.ValueInt, 0.0, true
@@ -236,6 +240,21 @@ func (c *column) addDoubles(r *run) (n int) {
 	}
 	c.tagRun(events.ValueDouble, n)
 	return n
+}
+
+// appendSingles appends doubles with single precision, as long as they are not too large for it, and says how many. There
+// is room for all.
+func appendSingles(to, words []uint64) (_ []uint64, n int) {
+	at := len(to)
+	to = to[:at+len(words)]
+	for i, word := range words {
+		single, fits := Single(math.Float64frombits(word))
+		if !fits {
+			return to[:at+i], i
+		}
+		to[at+i] = math.Float64bits(single)
+	}
+	return to, len(words)
 }
 
 // addInts adds numbers as long as they are integers, and returns how many.

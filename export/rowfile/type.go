@@ -43,7 +43,7 @@ func (s Scalar) IsFloat() bool { return s == ScalarDouble || s == ScalarFloat32 
 // Single is x with single precision, rounded to the nearest. It is false if that is too large for it.
 func Single(x float64) (rounded float64, ok bool) {
 	rounded = float64(float32(x))
-	return rounded, !math.IsInf(rounded, 0) || math.IsInf(x, 0)
+	return rounded, math.Abs(rounded) <= math.MaxFloat32 || rounded != rounded || math.IsInf(x, 0)
 }
 
 // stored is the type that a file has for the column.

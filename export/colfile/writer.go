@@ -48,7 +48,7 @@ const keptBytes = 512 << 10
 // is not left to the garbage collector, which otherwise takes it several times a file. It is called before the first
 // file.
 func (m *Memory) Keep(columns int) {
-	m.keptEncoders, m.keptChunks = make(chan *Encoder, columns), make(chan []byte, 6*columns)
+	m.keptEncoders, m.keptChunks = make(chan *Encoder, columns), make(chan []byte, 12*columns)
 }
 
 func (m *Memory) takeEncoder() *Encoder {

@@ -24,13 +24,16 @@ func each[T any](ctx context.Context, j *join, open func(context.Context) (Sourc
 		return err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	batches := newTurns(source, 2*len(j.workers), consume)
+	batches := newTurns(source, inFlight(j.workers), consume)
 	group, reading := errgroup.WithContext(ctx)
 	for _, w := range j.workers {
 		group.Go(func() error { return batches.run(reading, func(b *events.Batch) T { return work(w, b) }) })
 	}
 	return group.Wait()
 }
+
+// inFlight is how many batches are on their way at once.
+func inFlight(workers []*worker) int { return 2 * len(workers) }
 
 // ahead is a source whose first batch is read before it is asked for: a log may take its time to open.
 type ahead struct {

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"sync"
 	"unsafe"
 
 	"github.com/cespare/xxhash/v2"
@@ -84,14 +83,15 @@ func (v *requestsRead) next() *requestRead {
 // be several of one id are set aside.
 func (j *join) readRequests(ctx context.Context, from Source) error {
 	j.advance(events.KindRequest, true)
-	var spare sync.Pool
+	spare := make(chan *requestsRead, inFlight(j.workers)) // what was consumed, for the next batches
 	open := func(context.Context) (Source, error) { return from, nil }
 	return each(ctx, j, open, func(w *worker, b *events.Batch) *requestsRead {
-		made, ok := spare.Get().(*requestsRead)
-		if !ok {
-			made = &requestsRead{}
+		made := &requestsRead{}
+		select {
+		case made = <-spare:
+		default:
 		}
-		made.n = 0
+		made.n, made.list = 0, slices.Grow(made.list, max(0, len(b.Messages)-len(made.list)))
 		made.takeColumns(j, b)
 		made.takeIDs(j, b)
 		visit := func(at events.Origin, data []byte, of *events.Decoded) { w.request(made, at, data, of) }
@@ -113,7 +113,10 @@ func (j *join) readRequests(ctx context.Context, from Source) error {
 		if err := j.handOver(&made.rows); err != nil {
 			return err
 		}
-		spare.Put(made)
+		select {
+		case spare <- made:
+		default:
+		}
 		return nil
 	})
 }

@@ -64,10 +64,12 @@ func (k *chunk) bounds(s *span) bounds {
 	case format.Boolean:
 		b, order = boolBounds(c.Bools[from:to]), bytes.Compare
 	case format.Int32:
-		b = plainBounds(uint64(uint32(slices.Min(c.Int32s[from:to]))), uint64(uint32(slices.Max(c.Int32s[from:to]))), 4)
+		least, greatest := extremes(c.Int32s[from:to])
+		b = plainBounds(uint64(uint32(least)), uint64(uint32(greatest)), 4)
 		order = compareAs(func(b []byte) int32 { return int32(binary.LittleEndian.Uint32(b)) })
 	case format.Int64:
-		b = plainBounds(uint64(slices.Min(c.Int64s[from:to])), uint64(slices.Max(c.Int64s[from:to])), 8)
+		least, greatest := extremes(c.Int64s[from:to])
+		b = plainBounds(uint64(least), uint64(greatest), 8)
 		order = compareAs(func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) })
 	case format.Float:
 		b = floatBounds(c.Doubles[from:to], singleBits, 4)
@@ -95,6 +97,15 @@ func (b *bounds) widen(page *bounds, order func(x, y []byte) int) {
 
 func compareAs[T cmp.Ordered](decode func([]byte) T) func(x, y []byte) int {
 	return func(x, y []byte) int { return cmp.Compare(decode(x), decode(y)) }
+}
+
+// extremes are the least and the greatest of some integers.
+func extremes[T int32 | int64](values []T) (least, greatest T) {
+	least, greatest = values[0], values[0]
+	for _, v := range values[1:] {
+		least, greatest = min(least, v), max(greatest, v)
+	}
+	return least, greatest
 }
 
 func plainBounds(least, greatest uint64, size int) bounds {
@@ -155,14 +166,29 @@ func (k *chunk) textBounds(from, to int) bounds {
 			least, greatest = widenText(least, greatest, d.at(n), i == 0)
 		}
 	} else {
+		first, last := uint64(0), uint64(0) // how the two begin
 		for i := from; i < to; i++ {
-			least, greatest = widenText(least, greatest, k.values.textAt(i), i == from)
+			text := k.values.textAt(i)
+			if b := beginning(text); i == from || b <= first || b >= last { // few others are looked at
+				least, greatest = widenText(least, greatest, text, i == from)
+				first, last = beginning(least), beginning(greatest)
+			}
 		}
 	}
 	b := bounds{any: true, min: least, max: greatest, inexact: len(least) > boundsLimit || len(greatest) > boundsLimit}
 	// Not nil, even if empty: an empty text is a bound too.
 	b.min, b.max = append([]byte{}, shortened(least)...), append([]byte{}, above(greatest)...)
 	return b
+}
+
+// beginning is the first eight bytes of a text as a number: of two texts, the lesser one has none that is greater.
+func beginning(text []byte) uint64 {
+	if len(text) >= 8 {
+		return binary.BigEndian.Uint64(text)
+	}
+	var short [8]byte
+	copy(short[:], text)
+	return binary.BigEndian.Uint64(short[:])
 }
 
 func widenText(least, greatest, text []byte, first bool) (lo, hi []byte) {

@@ -11,6 +11,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -483,4 +484,27 @@ func FuzzColumns(f *testing.F) {
 		data, want := written(t, rng, groups, true)
 		check(t, data, want)
 	})
+}
+
+// The bounds of a page are its least and its greatest text, however they begin.
+func TestBoundsOfPage(t *testing.T) {
+	for seed := range uint64(500) {
+		rng := rand.New(rand.NewPCG(seed, 46))
+		c := &Column{Offsets: []uint32{0}}
+		for range 1 + rng.IntN(30) {
+			for range rng.IntN(12) {
+				c.Text = append(c.Text, "\x00ab\xff"[rng.IntN(4)])
+			}
+			c.Offsets = append(c.Offsets, uint32(len(c.Text)))
+			c.Levels++
+		}
+		var texts []string
+		for i := range c.Levels {
+			texts = append(texts, string(c.textAt(i)))
+		}
+		k := &chunk{Encoder: new(Encoder), leaf: &leaf{kind: format.ByteArray, encoding: format.Plain}, values: c}
+		if b := k.textBounds(0, c.Levels); string(b.min) != slices.Min(texts) || string(b.max) != slices.Max(texts) {
+			t.Fatalf("seed %d: of %q the bounds are %q and %q", seed, texts, b.min, b.max)
+		}
+	}
 }

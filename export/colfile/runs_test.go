@@ -76,3 +76,18 @@ func TestRunsOfRequests(t *testing.T) {
 		t.Fatalf("5000 runs take %d bytes, not %d each", len(data), each)
 	}
 }
+
+// The width is that of the greatest number.
+func TestWidthOfNumbers(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 45))
+	for n := range 40 {
+		numbers, most := make([]int32, n), int32(0)
+		for i := range numbers {
+			numbers[i] = rng.Int32N(1 << rng.IntN(20))
+			most = max(most, numbers[i])
+		}
+		if got, want := widthOf(numbers), bits.Len32(uint32(most)); got != want {
+			t.Errorf("the width of %v is %d, not %d", numbers, got, want)
+		}
+	}
+}

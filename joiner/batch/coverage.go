@@ -187,8 +187,11 @@ func (j *join) cover(req *events.Request, rows []joiner.Row, d *joiner.Decision)
 			continue
 		}
 		l.Covered++
-		if slices.ContainsFunc(rows, func(r joiner.Row) bool { return r.Cells[i].TS != events.MinTime }) {
-			l.Positive++
+		for r := range rows { // which are large
+			if rows[r].Cells[i].TS != events.MinTime {
+				l.Positive++
+				break
+			}
 		}
 	}
 }

@@ -58,8 +58,8 @@ func (r *runs) append(dst []byte, numbers []int32, width int) ([]byte, error) {
 	return r.pack(dst, numbers[packed:], width)
 }
 
-// nextRun is the first run of at least groupOf numbers that begins at after or later, where another one begins; from is to
-// if there is none. Whatever its beginning is, two numbers of it are found that are half a group apart.
+// nextRun is the first run of at least groupOf numbers that begins at after or later, where another one begins; from
+// is to if there is none. Whatever its beginning is, two numbers of it are found that are half a group apart.
 func nextRun(numbers []int32, after int) (from, to int) {
 	const half = groupOf / 2
 	for at := after; at+half < len(numbers); at += half {

@@ -10,8 +10,8 @@ import (
 	"github.com/labeljoin/labeljoin/export/colfile"
 )
 
-// So many of a column's values decide on a dictionary. Few numbers are enough: how many are distinct is compared with how
-// many would be, and not how many different ones there are.
+// So many of a column's values decide on a dictionary. Few numbers are enough: how many of them are distinct is compared
+// with how many would be, and not with how many there are in all.
 const (
 	dictionarySample = 8192
 	numbersSample    = 2048
@@ -52,8 +52,8 @@ func (r *Repeats) see(word uint64) bool {
 	return true
 }
 
-// distinct reports whether more than limit of the numbers 0, step, 2*step and so on to before n are distinct. They lie far
-// apart in memory: many are fetched at once, before the first is looked at.
+// distinct reports whether more than limit of the numbers 0, step, 2*step and so on to before n are distinct. They lie
+// far apart in memory: many are fetched at once, before the first is looked at.
 func (r *Repeats) distinct(n, step, limit int, at func(int) uint64) bool {
 	r.begin(limit + 1)
 	distinct := 0

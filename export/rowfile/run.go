@@ -242,8 +242,8 @@ func (c *column) addDoubles(r *run) (n int) {
 	return n
 }
 
-// appendSingles appends doubles with single precision, as long as they are not too large for it, and says how many. There
-// is room for all.
+// appendSingles appends doubles with single precision, as long as they are not too large for it, and says how many.
+// There is room for all.
 func appendSingles(to, words []uint64) (_ []uint64, n int) {
 	at := len(to)
 	to = to[:at+len(words)]

@@ -19,9 +19,9 @@ type codes [symbols]uint64
 type verdict int
 
 const (
-	worthNothing verdict = iota
-	worthCodes
-	allSame
+	verdictStore verdict = iota
+	verdictCode
+	verdictSame
 )
 
 // Of what is longer than sampleLeast, of every sampleEach bytes the first sampleRun are counted. Both are whole
@@ -35,11 +35,11 @@ const (
 // makeCodes makes the codes for the bytes of a frame and their description.
 func (e *Encoder) makeCodes(src []byte) verdict {
 	if len(src) < leastLiterals {
-		return worthNothing
+		return verdictStore
 	}
 	n, used := e.count(src)
 	if used == 1 {
-		return allSame
+		return verdictSame
 	}
 	e.makeLengths(used)
 	size := 0 // in bits
@@ -47,10 +47,10 @@ func (e *Encoder) makeCodes(src []byte) verdict {
 		size += int(e.counts[i]) * int(length)
 	}
 	if size/8 >= wanted(n) || !e.describe() {
-		return worthNothing
+		return verdictStore
 	}
 	e.assign()
-	return worthCodes
+	return verdictCode
 }
 
 // count counts the bytes of src, or of a sample: n of them, of which so many are distinct. A sample that has all there
@@ -115,8 +115,8 @@ func (e *Encoder) makeLengths(used int) {
 	}
 }
 
-// joinRarest joins the two rarest nodes until one is left, and notes for each the one that it became a part of. The nodes
-// are the bytes by their counts, and after them those that were joined, which come in order as well.
+// joinRarest joins the two rarest nodes until one is left, and notes for each the one that it became a part of. The
+// nodes are the bytes by their counts, and after them those that were joined, which come in order as well.
 func (e *Encoder) joinRarest(order []uint64) {
 	used := len(order)
 	var joined [symbols]uint64 // how often
@@ -137,8 +137,9 @@ func (e *Encoder) joinRarest(order []uint64) {
 	}
 }
 
-// fit makes codes fill the space there is: where what was too deep takes too much of it, rare bytes get longer codes, and
-// what is left then the next ones shorter. Lengths are in the order in which bytes are rare.
+// fit makes codes fill the space there is: where what was too deep takes too much of it, rare bytes get longer codes,
+// and what is left then goes to the most frequent that it is enough for. Lengths are in the order in which bytes are
+// rare.
 func fit(lengths []uint16, space int) {
 	const all = 1 << longest
 	for i := 0; space > all; i = (i + 1) % len(lengths) {
@@ -155,8 +156,8 @@ func fit(lengths []uint16, space int) {
 	}
 }
 
-// assign gives the bytes their codes: those of the longest first, and those of the same length in the order of the bytes
-// (RFC 8878, 4.2.1.3).
+// assign gives the bytes their codes: those of the longest first, and those of the same length in the order of the
+// bytes (RFC 8878, 4.2.1.3).
 func (e *Encoder) assign() {
 	var of [longest + 1]uint64
 	for _, length := range e.lengths {

@@ -67,10 +67,10 @@ func (e *Encoder) Append(dst, src []byte) []byte {
 }
 
 func (e *Encoder) appendBlock(dst, block []byte, v verdict, last bool) []byte {
-	if v == allSame {
+	if v == verdictSame {
 		return append(appendHead(dst, blockRLE, len(block), last), block[0])
 	}
-	if v == worthCodes && len(block) >= leastLiterals {
+	if v == verdictCode && len(block) >= leastLiterals {
 		if with, ok := e.appendCoded(dst, block, last); ok {
 			return with
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"testing"
 
@@ -22,6 +23,8 @@ func TestLiterals(t *testing.T) {
 		"same":   func(*rand.Rand) byte { return 'x' },
 		"few":    func(r *rand.Rand) byte { return "abcdefgh"[int(math.Abs(r.NormFloat64())*3)%8] },
 		"two":    func(r *rand.Rand) byte { return byte(r.IntN(2)) },
+		"halves": func(r *rand.Rand) byte { return byte(bits.TrailingZeros32(r.Uint32())) },
+		"eighth": func(r *rand.Rand) byte { return byte(r.Uint32() | -uint32(bits.TrailingZeros8(uint8(r.Uint32()))/3)) },
 		"skewed": func(r *rand.Rand) byte { return byte(r.IntN(256) & r.IntN(256) & r.IntN(256)) },
 	}
 	var l Encoder

@@ -63,7 +63,7 @@ func (j *join) decideID(hash uint64, id string, all []copyOf) error {
 			}
 		}
 		rows := d.RowsReuse(j.known, joiner.ReasonClosed)
-		j.book(&req, rows, &d, &fates)
+		j.book(&req, rows, &d, fates[:])
 		one.List = appendWritten(one.List, &req, rows)
 		if err := j.handOver(&one); err != nil {
 			return err

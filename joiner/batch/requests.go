@@ -354,7 +354,11 @@ func (j *join) countRequest(v *requestRead) error {
 		j.apart.aside = append(j.apart.aside, setAside{hash: v.hash, at: v.at, data: bytes.Clone(v.data)})
 		return nil
 	case requestRows:
-		j.book(&v.request, v.rows, &v.decision, &v.fates)
+		fates := v.fates[:]
+		if v.bare { // it has no outcomes
+			fates = nil
+		}
+		j.book(&v.request, v.rows, &v.decision, fates)
 	}
 	return nil
 }
@@ -400,9 +404,8 @@ func (j *join) handOver(rows *gathered.Rows) error {
 	return j.sink.Rows(rows)
 }
 
-// book counts what became of a request, its outcomes and its rows.
-func (j *join) book(req *events.Request, rows []joiner.Row, d *joiner.Decision,
-	fates *[joiner.Dispositions]int64) {
+// book counts what became of a request, its outcomes, of which fates has how many had each, and its rows.
+func (j *join) book(req *events.Request, rows []joiner.Row, d *joiner.Decision, fates []int64) {
 	l := &j.result.Ledger
 	l.Kinds[events.KindRequest].Disposed[joiner.DispositionAccepted]++
 	for fate, n := range fates {

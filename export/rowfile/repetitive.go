@@ -10,8 +10,8 @@ import (
 	"github.com/labeljoin/labeljoin/export/colfile"
 )
 
-// So many of a column's values decide on a dictionary. Few numbers are enough: how many of them are distinct is compared
-// with how many would be, and not with how many there are in all.
+// So many of a column's values decide on a dictionary. Few numbers are enough: how many of them are distinct is
+// compared with how many would be, and not with how many there are in all.
 const (
 	dictionarySample = 8192
 	numbersSample    = 2048

@@ -129,6 +129,7 @@ func codedErrors() []codedError {
 		{&tablelog.ConflictError{}, terminal.ExitFailed},
 		{&events.RejectError{}, terminal.ExitFailed},
 		{&explain.UnknownError{}, terminal.ExitFailed},
+		{&export.MergedError{Err: errors.New("gone")}, terminal.ExitFailed},
 	}
 }
 

@@ -35,7 +35,8 @@ func (e *Engine) applyGaps(ctx context.Context) error {
 	var changed []events.Gap // by which labels become unknown, or known again
 	for _, g := range unapplied {
 		g.Since = since
-		if at := slices.IndexFunc(rules.Gaps, func(old events.Gap) bool { return old.ID == g.Removes && old.Until == 0 }); at >= 0 {
+		taken := func(old events.Gap) bool { return old.ID == g.Removes && old.Until == 0 }
+		if at := slices.IndexFunc(rules.Gaps, taken); at >= 0 {
 			changed = append(changed, rules.Gaps[at])
 			if rules.Gaps[at].Until = since; rules.Gaps[at].Since >= since { // it made nothing unknown that stays so
 				rules.Gaps = slices.Delete(rules.Gaps, at, at+1)

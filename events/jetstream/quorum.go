@@ -42,6 +42,29 @@ func sinceMajority(c *jetstream.ClusterInfo) time.Duration {
 	return since[others-1]
 }
 
+// laggard is a leader that lacks the newest messages that were read.
+type laggard struct {
+	lacking bool
+	since   time.Duration // elapsed
+}
+
+// lags is the error of an answer of a replicated stream that ends before what was read, until that is so for a while:
+// a leader that was just elected may still have to apply what a majority has.
+func (l *laggard) lags(info *jetstream.StreamInfo, ends bool, elapsed time.Duration) error {
+	const applied = 10 * time.Second
+	switch {
+	case !ends || info.Cluster == nil || len(info.Cluster.Replicas) == 0:
+		*l = laggard{}
+		return nil
+	case !l.lacking:
+		*l = laggard{lacking: true, since: elapsed}
+	case elapsed-l.since >= applied:
+		return nil
+	}
+	return fmt.Errorf("server %q, which answers for stream %q, does not have the newest messages that were read yet: it has them up to %d",
+		info.Cluster.Leader, info.Config.Name, info.State.LastSeq)
+}
+
 // cutOff is the error of an answer that may be of a leader that is cut off: it lacks
 // what another leader has stored since, and that is nothing that the stream has lost.
 // A replica that follows is heard every second or two, and an election begins four

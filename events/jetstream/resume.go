@@ -230,9 +230,10 @@ func (s *Source) compare(info *jetstream.StreamInfo, next uint64, atStart bool) 
 	case fault.First > next && !atStart && !lost(s.opts.Lost).cover(next, fault.First):
 		fault.Fault = FaultTrimmed
 	default:
+		s.laggard = laggard{}
 		return nil
 	}
-	if err := cutOff(info); err != nil {
+	if err := errors.Join(s.laggard.lags(info, fault.Fault == FaultRewound, s.opts.Elapsed()), cutOff(info)); err != nil {
 		return err
 	}
 	return fault

@@ -95,6 +95,7 @@ type Source struct {
 	handed        uint64           // stream sequence through which everything was handed over
 	fault         error            // final
 	stopped       bool
+	laggard       laggard
 }
 
 // Open starts reading a log after what position from says was consumed.

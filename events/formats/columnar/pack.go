@@ -6,16 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
-	"unsafe"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/encoding"
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/labeljoin/labeljoin/events/formats"
@@ -113,7 +109,7 @@ func (w *writer) pack(file *os.File) (done bool, err error) {
 	if err != nil {
 		return false, nil
 	}
-	p := &packer{ctx: w.ctx, rows: packLeast}
+	p := &packer{ctx: w.ctx, file: file, rows: packLeast}
 	for _, field := range t.fields {
 		for leaf := field.first; leaf < field.end; leaf++ {
 			p.leaves = append(p.leaves, packLeaf{number: leaf})
@@ -124,8 +120,8 @@ func (w *writer) pack(file *os.File) (done bool, err error) {
 		return true, err
 	}
 	p.schema = schema
-	for _, group := range f.RowGroups() {
-		if err := p.group(group); err != nil && !errors.Is(err, errWrite) && w.ctx.Err() == nil {
+	for i, group := range f.RowGroups() {
+		if err := p.group(group, &f.Metadata().RowGroups[i]); err != nil && !errors.Is(err, errWrite) && w.ctx.Err() == nil {
 			return true, w.restAsLines(file, info.Size(), p)
 		} else if err != nil {
 			return true, err
@@ -176,16 +172,18 @@ func (r *restRows) flush() error {
 // packer packs row groups.
 type packer struct {
 	ctx     context.Context
+	file    io.ReaderAt
 	out     *packed.Writer
 	leaves  []packLeaf
 	columns []packed.Column
 	schema  *packed.Schema
 	rows    int // of the next block
 	written int64
+	scratch scratch
 }
 
 // group packs a row group.
-func (p *packer) group(group parquet.RowGroup) (err error) {
+func (p *packer) group(group parquet.RowGroup, meta *format.RowGroup) (err error) {
 	defer func() {
 		if r := recover(); r != nil { // the library panics on some damaged files
 			err = fmt.Errorf("damaged: %v", r)
@@ -194,11 +192,10 @@ func (p *packer) group(group parquet.RowGroup) (err error) {
 			p.leaves[i].close()
 		}
 	}()
-	chunks := group.ColumnChunks()
 	for i := range p.leaves {
 		l := &p.leaves[i]
-		chunk := chunks[l.number]
-		*l = packLeaf{number: l.number, most: p.schema.Most(i), pages: chunk.Pages()}
+		*l = packLeaf{number: l.number, most: p.schema.Most(i), own: l.own}
+		l.open(p, group.ColumnChunks()[l.number], &meta.Columns[l.number], p.schema.Listed(i))
 	}
 	if err := p.firstPages(); err != nil {
 		return err
@@ -269,138 +266,5 @@ func (p *packer) block(rows int) error {
 	return nil
 }
 
-// pageValues are the values of a page, which may be those of a dictionary.
-type pageValues struct {
-	kind    encoding.Kind
-	indexes []int32 // nil: there is no dictionary
-	bits    []byte
-	int32s  []int32
-	int64s  []int64
-	floats  []float32
-	doubles []float64
-	text    []byte
-	offsets []uint32
-}
-
-// of are the values of a page.
-func (v *pageValues) of(page parquet.Page) error {
-	*v = pageValues{}
-	data := page.Data()
-	if dict := page.Dictionary(); dict != nil {
-		v.indexes = data.Int32()
-		data = dict.Page().Data()
-	}
-	v.kind = data.Kind()
-	switch v.kind {
-	case encoding.Boolean:
-		v.bits = data.Boolean()
-	case encoding.Int32:
-		v.int32s = data.Int32()
-	case encoding.Int64:
-		v.int64s = data.Int64()
-	case encoding.Float:
-		v.floats = data.Float()
-	case encoding.Double:
-		v.doubles = data.Double()
-	case encoding.ByteArray:
-		v.text, v.offsets = data.ByteArray()
-	default:
-		if page.NumNulls() < page.NumValues() {
-			return fmt.Errorf("it has values of type %s", v.kind)
-		}
-	}
-	return nil
-}
-
-// move appends n values from one on to a column.
-func (v *pageValues) move(c *packed.Column, from, n int) error {
-	if n == 0 {
-		return nil
-	}
-	if v.indexes == nil {
-		return v.add(c, from, n)
-	}
-	if from+n > len(v.indexes) {
-		return io.ErrUnexpectedEOF
-	}
-	indexes := v.indexes[from : from+n]
-	switch v.kind {
-	case encoding.Int64:
-		c.Words = appendOf(c.Words, v.int64s, indexes, func(x int64) uint64 { return uint64(x) })
-	case encoding.Double:
-		c.Words = appendOf(c.Words, v.doubles, indexes, math.Float64bits)
-	case encoding.ByteArray:
-		text, offsets := c.Text, slices.Grow(c.Offsets, len(indexes))
-		for _, i := range indexes {
-			if len(text) > packText {
-				return errTooLarge
-			}
-			text = append(text, v.text[v.offsets[i]:v.offsets[i+1]]...)
-			offsets = append(offsets, uint32(len(text)))
-		}
-		c.Text, c.Offsets = text, offsets
-	default:
-		for _, i := range indexes {
-			if err := v.add(c, int(i), 1); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // errTooLarge says that rows come as lines.
 var errTooLarge = errors.New("the rows are too large for a block")
-
-// appendOf appends the words of values of a dictionary.
-func appendOf[T any](words []uint64, values []T, indexes []int32, word func(T) uint64) []uint64 {
-	words = slices.Grow(words, len(indexes))
-	for _, i := range indexes {
-		words = append(words, word(values[i]))
-	}
-	return words
-}
-
-// appendWords appends the words of values.
-func appendWords[T any](words []uint64, values []T, word func(T) uint64) []uint64 {
-	words = slices.Grow(words, len(values))
-	for _, x := range values {
-		words = append(words, word(x))
-	}
-	return words
-}
-
-// wordsOf are numbers of eight bytes as their bits.
-func wordsOf[T int64 | float64](values []T) []uint64 {
-	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(values))), len(values))
-}
-
-// add appends n values of the page or the dictionary. An index out of bounds is a panic,
-// which group makes an error.
-func (v *pageValues) add(c *packed.Column, from, n int) error {
-	end := from + n
-	switch v.kind {
-	case encoding.Boolean:
-		for i := from; i < end; i++ {
-			c.Words = append(c.Words, uint64(v.bits[i/8]>>(i%8)&1))
-		}
-	case encoding.Int32:
-		c.Words = appendWords(c.Words, v.int32s[from:end], func(x int32) uint64 { return uint64(int64(x)) })
-	case encoding.Int64:
-		c.Lend(wordsOf(v.int64s[from:end]))
-	case encoding.Float:
-		c.Words = appendWords(c.Words, v.floats[from:end], func(x float32) uint64 { return math.Float64bits(float64(x)) })
-	case encoding.Double:
-		c.Lend(wordsOf(v.doubles[from:end]))
-	default:
-		if len(c.Text) > packText {
-			return errTooLarge
-		}
-		base := uint32(len(c.Text)) - v.offsets[from]
-		c.Text = append(c.Text, v.text[v.offsets[from]:v.offsets[end]]...)
-		for _, o := range v.offsets[from+1 : end+1] {
-			c.Offsets = append(c.Offsets, base+o)
-		}
-	}
-	return nil
-}

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/encoding"
+	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/formats/packed"
@@ -18,22 +18,48 @@ import (
 type packLeaf struct {
 	number   int
 	most     byte
-	pages    parquet.Pages
-	page     parquet.Page
-	def, rep []byte // of the page
-	levels   int
-	level    int // used
-	value    int // used
-	values   pageValues
+	pages    leafPages
+	own      *chunk       // is pages, or memory for the next row group
+	def, rep []byte       // of levels at hand; nil: of all they are the same
+	count    int          // of these levels
+	level    int          // used
 	book     *events.Book // the dictionary of the chunk; nil: it is not one of few texts
 	booked   bool         // it was looked at
+}
+
+// leafPages are the levels and the values of a leaf, in order.
+type leafPages interface {
+	// levels are the next ones, of one page. They are good until it is called again; the values of those before were
+	// used. The error is io.EOF after the last. def and rep are nil if all values are there, or outside of lists.
+	levels() (n int, rep, def []byte, err error)
+	// texts are those of the dictionary, if the values of the levels are numbers of such; else there are no offsets.
+	texts() (text []byte, offsets []uint32)
+	// codes appends the next n numbers.
+	codes(to *packed.Column, n int) error
+	// values appends the next n values.
+	values(to *packed.Column, n int) error
+	close()
+}
+
+// open begins to read a leaf of a row group.
+func (l *packLeaf) open(p *packer, c parquet.ColumnChunk, meta *format.ColumnChunk, listed bool) {
+	kind := c.Type().Kind()
+	if !canRead(meta, kind) {
+		l.pages = &libraryPages{pages: c.Pages()}
+		return
+	}
+	if l.own == nil {
+		l.own = &chunk{kind: kind, most: l.most, repeated: listed, scratch: &p.scratch}
+	}
+	l.own.reset(p.file, &meta.MetaData)
+	l.pages = l.own
 }
 
 // take moves the levels and values of so many rows into a column.
 func (l *packLeaf) take(c *packed.Column, rows int, listed bool) error {
 	for begun := 0; ; {
-		if l.level == l.levels {
-			c.Own() // the page goes
+		if l.level == l.count {
+			c.Own() // a page may go
 			switch err := l.fill(); {
 			case errors.Is(err, io.EOF) && begun == rows:
 				return nil
@@ -46,7 +72,7 @@ func (l *packLeaf) take(c *packed.Column, rows int, listed bool) error {
 		}
 		end := l.level
 		if listed {
-			for ; end < l.levels; end++ {
+			for ; end < l.count; end++ {
 				if l.rep[end] == 0 {
 					if begun == rows {
 						break
@@ -55,13 +81,13 @@ func (l *packLeaf) take(c *packed.Column, rows int, listed bool) error {
 				}
 			}
 		} else {
-			end = min(l.levels, l.level+rows-begun)
+			end = min(l.count, l.level+rows-begun)
 			begun += end - l.level
 		}
 		if err := l.move(c, end); err != nil {
 			return err
 		}
-		if begun == rows && (!listed || l.level < l.levels) {
+		if begun == rows && (!listed || l.level < l.count) {
 			return nil
 		}
 	}
@@ -79,29 +105,30 @@ func (l *packLeaf) move(c *packed.Column, end int) error {
 	if l.rep != nil {
 		c.Rep = append(c.Rep, l.rep[l.level:end]...)
 	}
-	err := l.moveValues(c, values)
-	l.level, l.value = end, l.value+values
-	return err
+	l.level = end
+	return l.moveValues(c, values)
 }
 
 // moveValues moves the next n values into a column: as numbers of its book as long as all values of the block can.
 func (l *packLeaf) moveValues(c *packed.Column, n int) error {
-	if l.book == nil || l.values.indexes == nil || len(c.Offsets) > 1 {
+	if _, offsets := l.pages.texts(); l.book == nil || offsets == nil || len(c.Offsets) > 1 {
 		if !c.Decode(packText) {
 			return errTooLarge
 		}
-		return l.values.move(c, l.value, n)
-	}
-	if l.value+n > len(l.values.indexes) {
-		return io.ErrUnexpectedEOF
-	}
-	c.Book, c.Codes = l.book, slices.Grow(c.Codes, n)
-	texts := uint32(l.book.Len())
-	for _, i := range l.values.indexes[l.value : l.value+n] {
-		if uint32(i) >= texts {
-			return fmt.Errorf("damaged: text %d of a dictionary of %d", i, texts)
+		if n == 0 {
+			return nil
 		}
-		c.Codes = append(c.Codes, uint32(i))
+		return l.pages.values(c, n)
+	}
+	from := len(c.Codes)
+	if err := l.pages.codes(c, n); err != nil {
+		return err
+	}
+	c.Book = l.book
+	for _, code := range c.Codes[from:] {
+		if int(code) >= l.book.Len() {
+			return fmt.Errorf("damaged: text %d of a dictionary of %d", code, l.book.Len())
+		}
 	}
 	return nil
 }
@@ -114,16 +141,13 @@ const (
 
 // takeBook takes the dictionary of the chunk, if it is such a one.
 func (l *packLeaf) takeBook() {
-	v := &l.values
-	if l.booked || v.indexes == nil {
+	text, offsets := l.pages.texts()
+	if l.booked || offsets == nil {
 		return
 	}
 	l.booked = true
-	if v.kind != encoding.ByteArray {
-		return
-	}
-	if n := len(v.offsets) - 1; n > 0 && n <= bookTexts && v.offsets[n] <= bookBytes {
-		l.book = &events.Book{Text: bytes.Clone(v.text[:v.offsets[n]]), Offsets: slices.Clone(v.offsets)}
+	if n := len(offsets) - 1; n > 0 && n <= bookTexts && offsets[n] <= bookBytes {
+		l.book = &events.Book{Text: bytes.Clone(text[:offsets[n]]), Offsets: slices.Clone(offsets)}
 	}
 }
 
@@ -140,48 +164,27 @@ func (l *packLeaf) first() (err error) {
 	return nil
 }
 
-// fill goes to the next page.
+// fill goes to the next levels.
 func (l *packLeaf) fill() (err error) {
-	l.release()
-	if l.page, err = l.pages.ReadPage(); err != nil {
-		return err
-	}
-	l.levels, l.level, l.value = int(l.page.NumValues()), 0, 0
-	l.def, l.rep = l.page.DefinitionLevels(), l.page.RepetitionLevels()
-	if len(l.def) == 0 {
-		l.def = nil
-	}
-	if len(l.rep) == 0 {
-		l.rep = nil
-	}
-	if l.def != nil && len(l.def) != l.levels || l.rep != nil && len(l.rep) != l.levels {
-		return errors.New("a page has another number of levels than it says")
-	}
-	if err := l.values.of(l.page); err != nil {
+	l.level = 0
+	if l.count, l.rep, l.def, err = l.pages.levels(); err != nil {
+		l.count = 0
 		return err
 	}
 	l.takeBook()
 	return nil
 }
 
-func (l *packLeaf) release() {
-	if l.page != nil {
-		parquet.Release(l.page)
-		l.page = nil
-	}
-}
-
 func (l *packLeaf) close() {
-	l.release()
 	if l.pages != nil {
-		_ = l.pages.Close() // it was only read
+		l.pages.close()
 		l.pages = nil
 	}
 }
 
 // atEnd looks whether all was used.
 func (l *packLeaf) atEnd() error {
-	for l.level == l.levels {
+	for l.level == l.count {
 		if err := l.fill(); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {

@@ -77,8 +77,8 @@ func canRead(c *format.ColumnChunk, kind parquet.Kind) bool {
 		!slices.ContainsFunc(m.Encoding, func(e format.Encoding) bool { return !slices.Contains(chunkEncodings, e) })
 }
 
-// reset begins to read a column of a row group. The memory is used again.
-func (c *chunk) reset(file io.ReaderAt, meta *format.ColumnMetaData) {
+// open begins to read a column of a row group. The memory is used again.
+func (c *chunk) open(file io.ReaderAt, meta *format.ColumnMetaData) {
 	from := meta.DataPageOffset
 	if meta.DictionaryPageOffset != 0 {
 		from = meta.DictionaryPageOffset

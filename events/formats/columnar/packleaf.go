@@ -51,7 +51,7 @@ func (l *packLeaf) open(p *packer, c parquet.ColumnChunk, meta *format.ColumnChu
 	if l.own == nil {
 		l.own = &chunk{kind: kind, most: l.most, repeated: listed, scratch: &p.scratch}
 	}
-	l.own.reset(p.file, &meta.MetaData)
+	l.own.open(p.file, &meta.MetaData)
 	l.pages = l.own
 }
 

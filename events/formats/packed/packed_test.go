@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -12,10 +13,15 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/formats/columnar"
@@ -158,12 +164,41 @@ func (g generator) request() request {
 	return r
 }
 
+// encoded are pages of one of the ways that there are to write the same values.
+func (g generator) encoded() []parquet.WriterOption {
+	options := []parquet.WriterOption{
+		parquet.DataPageVersion(1 + g.IntN(2)),
+		parquet.Compression([]compress.Codec{&parquet.Uncompressed, &parquet.Snappy, &parquet.Zstd, newBareZstd()}[g.IntN(4)]),
+	}
+	if g.IntN(2) == 0 { // else each kind as the library likes
+		options = append(options, parquet.DefaultEncoding(&parquet.Plain))
+	}
+	return options
+}
+
+// bareZstd compresses without a checksum, as others do.
+type bareZstd struct{ *zstd.Encoder }
+
+func newBareZstd() bareZstd {
+	e, err := zstd.NewWriter(nil, zstd.WithEncoderCRC(false), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(64<<10))
+	if err != nil {
+		panic(err) // an option is wrong
+	}
+	return bareZstd{e}
+}
+
+func (bareZstd) String() string                            { return "ZSTD" }
+func (bareZstd) CompressionCodec() format.CompressionCodec { return format.Zstd }
+
+func (bareZstd) Decode(dst, src []byte) ([]byte, error)   { return parquet.Zstd.Decode(dst, src) }
+func (z bareZstd) Encode(dst, src []byte) ([]byte, error) { return z.EncodeAll(src, dst[:0]), nil }
+
 // file writes rows of one of the shapes, in a few row groups, and small pages.
 func (g generator) file(t *testing.T) string {
 	t.Helper()
 	var out bytes.Buffer
 	n := g.IntN(120)
-	options := []parquet.WriterOption{parquet.MaxRowsPerRowGroup(int64(1 + g.IntN(80))), parquet.PageBufferSize(64 + g.IntN(4000))}
+	options := append(g.encoded(), parquet.MaxRowsPerRowGroup(int64(1+g.IntN(80))), parquet.PageBufferSize(64+g.IntN(4000)))
 	var err error
 	switch g.IntN(8) {
 	case 6, 7:
@@ -319,7 +354,7 @@ func plainText(r *events.Request) string {
 // the requests that these lines are.
 func TestPackedRowsAreLines(t *testing.T) {
 	total, withColumns := 0, 0
-	for seed := range uint64(300) {
+	for seed := range uint64(350) {
 		g := generator{rand.New(rand.NewPCG(seed, 71))}
 		path := g.file(t)
 		only := [][]string{nil, nil, {"request_id"}}[g.IntN(3)]
@@ -340,5 +375,117 @@ func TestPackedRowsAreLines(t *testing.T) {
 	}
 	if withColumns < 100 {
 		t.Errorf("only %d blocks had columns", withColumns)
+	}
+}
+
+// TestPackedLargePages: rows of pages that are decompressed by and by are those of pages that are read whole. If such a
+// page is damaged, those of its rows are there that were read before.
+func TestPackedLargePages(t *testing.T) {
+	for name, write := range map[string]func(t *testing.T, g generator, options []parquet.WriterOption) []byte{
+		"lists": func(t *testing.T, g generator, options []parquet.WriterOption) []byte {
+			rows := make([]request, 8000)
+			for i := range rows {
+				rows[i] = g.request()
+			}
+			return largePages(t, options, rows)
+		},
+		"plain": func(t *testing.T, g generator, options []parquet.WriterOption) []byte {
+			return largePages(t, options, g.prices())
+		},
+		"damaged": func(t *testing.T, g generator, options []parquet.WriterOption) []byte {
+			data := largePages(t, options, g.prices())
+			f, err := parquet.OpenFile(bytes.NewReader(data), int64(len(data)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range f.Metadata().RowGroups[0].Columns {
+				if slices.Contains(c.MetaData.PathInSchema, "price") {
+					from, size := c.MetaData.DataPageOffset, c.MetaData.TotalCompressedSize
+					clear(data[from+size/2 : from+size])
+				}
+			}
+			return data
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := generator{rand.New(rand.NewPCG(0, 73))}
+			path := filepath.Join(t.TempDir(), "log")
+			if err := os.WriteFile(path, write(t, g, append(g.encoded(), parquet.DefaultEncoding(&parquet.Plain),
+				parquet.DataPageVersion(1))), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var plain, some bytes.Buffer
+			wantErr := columnar.Write(context.Background(), path, &plain)
+			err := columnar.Pack(context.Background(), path, &some, nil)
+			if fmt.Sprint(err) != fmt.Sprint(wantErr) || (err != nil) != (name == "damaged") {
+				t.Fatalf("packing says %v, writing lines %v", err, wantErr)
+			}
+			lines, rows, _ := unpack(t, 0, some.Bytes(), nil)
+			if n := strings.Count(lines, "\n"); rows < n/2 { // the others have odd texts
+				t.Errorf("of %d rows %d came in columns", n, rows)
+			}
+			if before, after, _ := strings.Cut(lines, plain.String()); before != "" || (after != "") != (err != nil) {
+				t.Error("the lines are others")
+			}
+		})
+	}
+}
+
+// prices are rows of which one column is most of the file.
+func (g generator) prices() []whole {
+	rows := g.wholes(1000)
+	for len(rows) < 60_000 {
+		r := rows[g.IntN(1000)]
+		r.Features.Price = float64(g.IntN(1e6)) / 64
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// largePages is a file of one row group, with a page for each column, that have no checksums.
+func largePages[T any](t *testing.T, options []parquet.WriterOption, rows []T) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := parquet.NewGenericWriter[T](&out, append(options, parquet.PageBufferSize(4<<20), parquet.Compression(newBareZstd()))...)
+	if _, err := w.Write(rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	forgetChecksums(t, out.Bytes())
+	return out.Bytes()
+}
+
+// forgetChecksums makes the checksum of each page 0, which says that there is none. The library always writes them.
+func forgetChecksums(t *testing.T, data []byte) {
+	t.Helper()
+	f, err := parquet.OpenFile(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range f.Metadata().RowGroups[0].Columns {
+		from := c.MetaData.DataPageOffset
+		if c.MetaData.DictionaryPageOffset != 0 {
+			from = c.MetaData.DictionaryPageOffset
+		}
+		for rest := data[from : from+c.MetaData.TotalCompressedSize]; len(rest) > 0; {
+			var head format.PageHeader
+			r := bytes.NewReader(rest)
+			if err := thrift.NewDecoder(new(thrift.CompactProtocol).NewReader(r)).Decode(&head); err != nil {
+				t.Fatal(err)
+			}
+			at := 0
+			for range 3 { // type and sizes stand before it, each after a byte that says what it is
+				_, n := binary.Uvarint(rest[at+1:])
+				at += 1 + n
+			}
+			_, n := binary.Uvarint(rest[at+1:])
+			for i := range rest[at+1 : at+n] {
+				rest[at+1+i] = 0x80 // a digit of 0 that is not the last
+			}
+			rest[at+n] = 0
+			rest = rest[len(rest)-r.Len()+int(head.CompressedPageSize):]
+		}
 	}
 }

@@ -40,6 +40,7 @@ func (j *join) decideID(hash uint64, id string, all []copyOf) error {
 	if err != nil {
 		return err
 	}
+	w.text = nil
 	outcomes, err := w.outcomesOf(hash, id)
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ func (j *join) decideID(hash uint64, id string, all []copyOf) error {
 		d.Begin(j.o.Rules, &req)
 		for h := range outcomes {
 			if j.o.Rules.OfOutcome(keys, outcomes[h].outcome.TS) == i {
-				if fate := d.Add(&outcomes[h].outcome); !outcomes[h].entry.booked {
+				if fate := d.Add(&outcomes[h].outcome); !outcomes[h].entry.booked() {
 					fates[fate]++
 				}
 				j.outcomes.leave(outcomes[h].entry)

@@ -292,7 +292,9 @@ func (j *join) addShares() {
 		s := &j.shares.list[i]
 		id, _ := events.AssignedTo(s.data)
 		if j.mine(s.hash) && j.keeps([]byte(id)) {
-			j.outcomes.add(s.hash, s.ts, s.at, s.data).booked = s.booked
+			if e := j.outcomes.add(s.hash, s.at, s.data); s.booked {
+				e.at |= entryBooked
+			}
 		}
 	}
 }

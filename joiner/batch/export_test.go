@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/labeljoin/labeljoin/events"
 )
@@ -23,9 +24,10 @@ func Each(ctx context.Context, jobs int, source Source, work func(*events.Batch)
 // LeaveOutcomes puts n outcomes into a table and takes some of them, each twice. It says how many pages are held then,
 // after a look at what was not taken, and how many there were.
 func LeaveOutcomes(n int, taken func(i int) bool) (held, all int) {
-	t, want := &table{}, []byte(`{"request_id":"an id of some length","type":"click"}`)
+	t := &table{}
+	want := func(i int) []byte { return fmt.Appendf(nil, `{"request_id":"%032d","type":"click"}`, i) }
 	for i := range n {
-		t.add(uint64(i)<<40, 0, events.Origin{Seq: uint64(i)}, want)
+		t.add(uint64(i)<<40, events.Origin{Seq: uint64(i)}, want(i))
 	}
 	t.sort(1)
 	all = len(t.pages)
@@ -33,7 +35,7 @@ func LeaveOutcomes(n int, taken func(i int) bool) (held, all int) {
 		for i := range n {
 			if e := &t.of(uint64(i) << 40)[0]; taken(i) {
 				t.leave(e)
-			} else if data, at := t.data(e); string(data) != string(want) || at.Seq != uint64(i) {
+			} else if data, at := t.data(e, nil); string(data) != string(want(i)) || at.Seq != uint64(i) {
 				panic("another outcome")
 			}
 		}
@@ -44,4 +46,19 @@ func LeaveOutcomes(n int, taken func(i int) bool) (held, all int) {
 		}
 	}
 	return held, all
+}
+
+// Keep keeps texts as a table does, and gives them as they come out. It says how many bytes they took.
+func Keep(texts []string) (kept []string, size int64) {
+	t := &table{}
+	for i, text := range texts {
+		t.add(uint64(i)<<40, events.Origin{Seq: uint64(i)}, []byte(text))
+	}
+	size = t.size() - int64(len(texts))*entrySize
+	t.sort(1)
+	for i := range texts {
+		data, _ := t.data(&t.of(uint64(i) << 40)[0], nil)
+		kept = append(kept, string(data))
+	}
+	return kept, size
 }

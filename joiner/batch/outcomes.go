@@ -140,7 +140,7 @@ func (j *join) countOutcome(r *outcomeRead) error {
 		j.result.Ledger.UnknownFields += int64(r.info.Unknown)
 	}
 	if r.kept {
-		j.outcomes.add(r.hash, r.ts, r.at, r.data)
+		j.outcomes.add(r.hash, r.at, r.data)
 	}
 	return nil
 }
@@ -173,7 +173,9 @@ func (j *join) limit(ctx context.Context) error {
 		over = append(over, some...)
 	}
 	if len(over) > 0 && j.passes == 1 {
-		j.seenAgain()
+		if err := j.seenAgain(); err != nil {
+			return err
+		}
 	}
 	return j.rejectOver(ctx, over)
 }
@@ -228,7 +230,7 @@ func (j *join) limitIDs(entries []entry) (over []overflow, err error) {
 	known := map[string]*joiner.Distinct{}
 	counts := map[string]int{}
 	for i := range entries {
-		data, at := j.outcomes.data(&entries[i])
+		data, at := j.outcomes.data(&entries[i], nil)
 		o, err := j.o.Decoders[k].DecodeStored(data)
 		if err != nil {
 			return nil, joiner.Undecodable("outcome", at, err)
@@ -248,7 +250,7 @@ func (j *join) limitIDs(entries []entry) (over []overflow, err error) {
 			switch _, given := events.AssignedTo(data); {
 			case !given:
 				over = append(over, overflow{at, data})
-			case !entries[i].booked: // it is not given to that request, and counted once
+			case !entries[i].booked(): // it is not given to that request, and counted once
 				j.tally(k).Disposed[joiner.DispositionOrphan]++
 			}
 		}
@@ -258,14 +260,24 @@ func (j *join) limitIDs(entries []entry) (over []overflow, err error) {
 
 // seenAgain finds the largest time anew, without what was rejected since. The smallest one
 // only says where the log begins.
-func (j *join) seenAgain() {
-	newest := events.MinTime
+func (j *join) seenAgain() error {
+	const k = events.KindOutcome
+	newest, memory := events.MinTime, []byte(nil)
 	for i := range j.outcomes.entries {
-		if e := &j.outcomes.entries[i]; !e.gone {
-			newest = max(newest, e.ts)
+		e := &j.outcomes.entries[i]
+		if e.gone() {
+			continue
 		}
+		var at events.Origin
+		memory, at = j.outcomes.data(e, memory[:0])
+		o, err := j.workers[0].parsers[k].StoredView(memory)
+		if err != nil {
+			return joiner.Undecodable("outcome", at, err)
+		}
+		newest = max(newest, o.TS)
 	}
-	j.result.Seen[events.KindOutcome] = max(newest, j.heartbeat)
+	j.result.Seen[k] = max(newest, j.heartbeat)
+	return nil
 }
 
 // orphans counts the outcomes of the pass that no request has taken.
@@ -275,10 +287,10 @@ func (j *join) orphans() error {
 	for from, to := 0, 0; from < len(t.entries); from = to {
 		known := map[string]*joiner.Distinct{}
 		for to = from; to < len(t.entries) && t.entries[to].hash == t.entries[from].hash; to++ {
-			if t.entries[to].gone {
+			if t.entries[to].gone() {
 				continue
 			}
-			data, at := t.data(&t.entries[to])
+			data, at := t.data(&t.entries[to], nil)
 			o, err := j.workers[0].parsers[k].StoredView(data)
 			if err != nil {
 				return joiner.Undecodable("outcome", at, err)
@@ -290,7 +302,7 @@ func (j *join) orphans() error {
 			if known[o.RequestID] == nil {
 				known[o.RequestID] = &joiner.Distinct{SameID: j.o.Rules.SameID}
 			}
-			if t.entries[to].booked {
+			if t.entries[to].booked() {
 				continue
 			}
 			if known[o.RequestID].Add(&o) {

@@ -90,6 +90,7 @@ type worker struct {
 	j       *join
 	parsers [events.Kinds]*jsonevent.Parser
 	stored  []holding
+	text    []byte   // of the outcomes of the batch at hand, or what follows it
 	types   []string // of outcomes that were looked at, see match
 	unknown [events.Kinds]joiner.Fields
 }

@@ -61,6 +61,7 @@ type requestsRead struct {
 	columns    []events.FeatureColumn
 	hasColumns bool
 	ids        []idRead // of the records of a batch that has some
+	text       []byte   // of the outcomes of these requests
 }
 
 // idRead is what the id of a record says by itself.
@@ -91,7 +92,7 @@ func (j *join) readRequests(ctx context.Context, from Source) error {
 		case made = <-spare:
 		default:
 		}
-		made.n, made.list = 0, slices.Grow(made.list, max(0, len(b.Messages)-len(made.list)))
+		made.n, made.list, w.text = 0, slices.Grow(made.list, max(0, len(b.Messages)-len(made.list))), made.text[:0]
 		made.takeColumns(j, b)
 		made.takeIDs(j, b)
 		visit := func(at events.Origin, data []byte, of *events.Decoded) { w.request(made, at, data, of) }
@@ -103,6 +104,7 @@ func (j *join) readRequests(ctx context.Context, from Source) error {
 			w.pieces(events.KindRequest, &b.Messages[i], visit)
 		}
 		made.gather(len(b.Messages))
+		made.text = w.text
 		return made
 	}, func(made *requestsRead) error {
 		for i := range made.list[:made.n] {
@@ -271,7 +273,7 @@ func (w *worker) decide(v *requestRead) {
 		if j.o.Rules.OfOutcome(keys, outcomes[i].outcome.TS) < 0 {
 			continue // it stays for orphans
 		}
-		if fate := v.decision.Add(&outcomes[i].outcome); !outcomes[i].entry.booked {
+		if fate := v.decision.Add(&outcomes[i].outcome); !outcomes[i].entry.booked() {
 			v.fates[fate]++
 		}
 		j.outcomes.leave(outcomes[i].entry)
@@ -284,10 +286,13 @@ func (w *worker) outcomesOf(hash uint64, id string) ([]holding, error) {
 	w.stored = w.stored[:0]
 	entries := w.j.outcomes.of(hash)
 	for i := range entries {
-		if entries[i].gone {
+		if entries[i].gone() {
 			continue
 		}
-		data, at := w.j.outcomes.data(&entries[i])
+		from := len(w.text)
+		var at events.Origin
+		w.text, at = w.j.outcomes.data(&entries[i], w.text)
+		data := w.text[from:len(w.text):len(w.text)]
 		w.stored = append(w.stored, holding{data: data, at: at, entry: &entries[i]})
 		h := &w.stored[len(w.stored)-1]
 		var err error

@@ -20,6 +20,7 @@ type table struct {
 	entries []entry      // in order of hash and arrival, once sorted
 	pages   [][]byte     // nil: nothing of it is left
 	left    []int32      // of each page, the entries that are not gone
+	shapes  shapes       // of what is in the pages
 	used    atomic.Int64 // bytes, asked for from beside
 	starts  []uint32     // of the entries whose hashes begin with a number
 	shift   uint
@@ -60,12 +61,20 @@ func (t *table) sift() {
 // entry is an outcome in a table.
 type entry struct {
 	hash uint64
-	at   uint64 // page and offset; larger for what arrived later
-	ts   events.Time
-	gone bool // it was rejected, or has been counted; see leave
-	// booked says that it is counted with another request.
-	booked bool
+	at   uint64 // page and offset, larger for what arrived later, and what follows
 }
+
+// What is known of an entry.
+const (
+	entryGone   = 1 << 63 // it was rejected, or has been counted; see leave
+	entryBooked = 1 << 62 // it is counted with another request
+	entryPlace  = entryBooked - 1
+)
+
+func (e *entry) gone() bool   { return e.at&entryGone != 0 }
+func (e *entry) booked() bool { return e.at&entryBooked != 0 }
+func (e *entry) page() int    { return int(e.at & entryPlace >> 32) }
+func (e *entry) offset() int  { return int(uint32(e.at)) }
 
 // pageSize is how much of a table is allocated at once. A page goes with the last outcome in it, and those that no
 // request takes stay: they should not keep many others.
@@ -75,52 +84,52 @@ const pageSize = 128 << 10
 const entriesAtOnce = 4 << 10
 
 // entrySize is about how many bytes an entry takes.
-const entrySize = 32 + 10
+const entrySize = 16 + 10
 
 func (t *table) size() int64 { return t.used.Load() }
 
 // add copies an outcome into the table. The entry is good until the table is sorted.
-func (t *table) add(hash uint64, ts events.Time, at events.Origin, data []byte) *entry {
-	need := len(data) + 3*binary.MaxVarintLen64
+func (t *table) add(hash uint64, at events.Origin, data []byte) *entry {
+	need := len(data) + shapedMore + 2*binary.MaxVarintLen64
 	if len(t.pages) == 0 || len(t.pages[len(t.pages)-1])+need > cap(t.pages[len(t.pages)-1]) {
 		t.pages, t.left = append(t.pages, make([]byte, 0, max(pageSize, need))), append(t.left, 0)
+		t.shapes.newPage()
 	}
 	t.left[len(t.left)-1]++
-	t.used.Add(int64(need) + entrySize)
 	page := &t.pages[len(t.pages)-1]
 	if t.count%entriesAtOnce == 0 {
 		t.added = append(t.added, make([]entry, 0, entriesAtOnce))
 	}
 	t.count++
 	last := &t.added[len(t.added)-1]
-	*last = append(*last, entry{hash: hash, ts: ts, at: uint64(len(t.pages)-1)<<32 | uint64(len(*page))})
-	*page = binary.AppendUvarint(*page, uint64(len(data)))
+	begin := len(*page)
+	*last = append(*last, entry{hash: hash, at: uint64(len(t.pages)-1)<<32 | uint64(begin)})
 	*page = binary.AppendUvarint(*page, at.Seq)
 	*page = binary.AppendUvarint(*page, uint64(at.Index))
-	*page = append(*page, data...)
+	*page = t.shapes.append(*page, data)
+	t.used.Add(int64(len(*page)-begin) + entrySize)
 	return &(*last)[len(*last)-1]
 }
 
 // leave makes an entry one that is not asked for any more. Outcomes mostly come in the order of their requests: their
 // memory is free for rows long before the last request is read.
 func (t *table) leave(e *entry) {
-	if e.gone {
+	if e.gone() {
 		return
 	}
-	e.gone = true
-	if page := e.at >> 32; atomic.AddInt32(&t.left[page], -1) == 0 {
+	e.at |= entryGone
+	if page := e.page(); atomic.AddInt32(&t.left[page], -1) == 0 {
 		t.pages[page] = nil
 	}
 }
 
-// data is the outcome of an entry that is not gone, and where it was read.
-func (t *table) data(e *entry) ([]byte, events.Origin) {
-	b := t.pages[e.at>>32][uint32(e.at):]
-	size, n := binary.Uvarint(b)
-	seq, m := binary.Uvarint(b[n:])
-	index, l := binary.Uvarint(b[n+m:])
-	b = b[n+m+l:]
-	return b[:size:size], events.Origin{Input: uint8(events.KindOutcome), Seq: seq, Index: uint32(index)}
+// data appends to memory the outcome of an entry that is not gone, and says where it was read.
+func (t *table) data(e *entry, memory []byte) ([]byte, events.Origin) {
+	page, from := t.pages[e.page()], e.offset()
+	seq, n := binary.Uvarint(page[from:])
+	index, m := binary.Uvarint(page[from+n:])
+	at := events.Origin{Input: uint8(events.KindOutcome), Seq: seq, Index: uint32(index)}
+	return t.shapes.text(memory, page, from+n+m), at
 }
 
 // sort brings the entries into the order in which they are looked up, by so many goroutines.
@@ -133,7 +142,7 @@ func (t *table) sort(jobs int) {
 				if a.hash != b.hash {
 					return cmp.Compare(a.hash, b.hash)
 				}
-				return cmp.Compare(a.at, b.at)
+				return cmp.Compare(a.at&entryPlace, b.at&entryPlace)
 			})
 			return nil
 		})

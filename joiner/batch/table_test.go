@@ -8,7 +8,7 @@ import (
 
 // The memory of outcomes goes with the last of them that is asked for, and what no request takes stays.
 func TestOutcomesThatAreTakenLeaveNoMemory(t *testing.T) {
-	const n = 20_000
+	const n = 30_000
 	held, all := batch.LeaveOutcomes(n, func(int) bool { return true })
 	if held != 0 || all < 5 {
 		t.Errorf("of %d pages %d are held after all outcomes were taken, want 0 of some", all, held)

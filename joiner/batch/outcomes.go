@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/events/jsonevent"
@@ -29,12 +30,23 @@ type outcomeRead struct {
 // readOutcomes reads the log of outcomes, and holds those of the pass.
 func (j *join) readOutcomes(ctx context.Context) error {
 	const k = events.KindOutcome
-	err := each(ctx, j, j.o.Open[k], (*worker).outcomes, func(some []outcomeRead) error {
-		for i := range some {
-			if err := j.countOutcome(&some[i]); err != nil {
+	var spare sync.Pool // of *[]outcomeRead
+	read := func(w *worker, b *events.Batch) *[]outcomeRead {
+		some, ok := spare.Get().(*[]outcomeRead)
+		if !ok {
+			some = new([]outcomeRead)
+		}
+		*some = w.outcomes((*some)[:0], b)
+		return some
+	}
+	err := each(ctx, j, j.o.Open[k], read, func(some *[]outcomeRead) error {
+		for i := range *some {
+			if err := j.countOutcome(&(*some)[i]); err != nil {
 				return err
 			}
 		}
+		clear(*some) // what they point to is large
+		spare.Put(some)
 		if j.outcomes.size() > j.o.Memory/2 && !j.passesFixed && j.passes < maxPasses {
 			return errTooMuch
 		}
@@ -47,11 +59,11 @@ func (j *join) readOutcomes(ctx context.Context) error {
 	return err
 }
 
-// outcomes decodes the outcomes of a batch. After the first pass those of other passes
+// outcomes decodes the outcomes of a batch, in memory that is free. After the first pass those of other passes
 // are not decoded any more.
-func (w *worker) outcomes(b *events.Batch) []outcomeRead {
+func (w *worker) outcomes(some []outcomeRead, b *events.Batch) []outcomeRead {
 	const k = events.KindOutcome
-	some := make([]outcomeRead, 0, len(b.Messages))
+	some = slices.Grow(some, len(b.Messages))
 	for i := range b.Messages {
 		w.pieces(k, &b.Messages[i], func(at events.Origin, data []byte, made *events.Decoded) {
 			if made != nil && made.Reject != nil {
@@ -198,7 +210,8 @@ func (j *join) rejectOver(ctx context.Context, over []overflow) error {
 		}
 	}
 	if len(wanted) > 0 {
-		err := each(ctx, j, j.o.Open[k], (*worker).outcomes, func(some []outcomeRead) error {
+		read := func(w *worker, b *events.Batch) []outcomeRead { return w.outcomes(nil, b) }
+		err := each(ctx, j, j.o.Open[k], read, func(some []outcomeRead) error {
 			for i := range some {
 				at := some[i].at
 				if at.Input = uint8(k); !wanted[at] { // as entries have it

@@ -129,7 +129,7 @@ func wholeNumber(text []byte) (n uint64, size int) {
 	return n, size
 }
 
-// text appends to memory the text that is kept at a place of a page, and says where it ends.
+// text appends to memory the text that is kept in a page.
 func (s *shapes) text(memory, page []byte, at int) []byte {
 	number := page[at]
 	at++
@@ -159,7 +159,8 @@ func (s *shapes) text(memory, page []byte, at int) []byte {
 	return memory
 }
 
-// shapeOf is the shape of an object without spaces: its texts are values unless a colon follows, and so are its numbers.
+// shapeOf is the shape of an object without spaces: its texts are values unless a colon follows, and so are its
+// numbers.
 func shapeOf(text []byte) (s shape, ok bool) {
 	var part []byte
 	cut := func(isNumber bool) {

@@ -68,12 +68,12 @@ type entry struct {
 const (
 	entryGone   = 1 << 63 // it was rejected, or has been counted; see leave
 	entryBooked = 1 << 62 // it is counted with another request
-	entryPlace  = entryBooked - 1
+	entryAt     = entryBooked - 1
 )
 
 func (e *entry) gone() bool   { return e.at&entryGone != 0 }
 func (e *entry) booked() bool { return e.at&entryBooked != 0 }
-func (e *entry) page() int    { return int(e.at & entryPlace >> 32) }
+func (e *entry) page() int    { return int(e.at & entryAt >> 32) }
 func (e *entry) offset() int  { return int(uint32(e.at)) }
 
 // pageSize is how much of a table is allocated at once. A page goes with the last outcome in it, and those that no
@@ -142,7 +142,7 @@ func (t *table) sort(jobs int) {
 				if a.hash != b.hash {
 					return cmp.Compare(a.hash, b.hash)
 				}
-				return cmp.Compare(a.at&entryPlace, b.at&entryPlace)
+				return cmp.Compare(a.at&entryAt, b.at&entryAt)
 			})
 			return nil
 		})

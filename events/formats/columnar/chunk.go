@@ -24,7 +24,6 @@ import (
 // decompressed a part at a time.
 type chunk struct {
 	in       bufio.Reader
-	section  io.SectionReader
 	kind     parquet.Kind
 	codec    compress.Codec
 	most     byte // the level of a value that is there
@@ -83,8 +82,7 @@ func (c *chunk) open(file io.ReaderAt, meta *format.ColumnMetaData) {
 	if meta.DictionaryPageOffset != 0 {
 		from = meta.DictionaryPageOffset
 	}
-	c.section = *io.NewSectionReader(file, from, meta.TotalCompressedSize)
-	c.in.Reset(&c.section)
+	c.readFrom(io.NewSectionReader(file, from, meta.TotalCompressedSize))
 	c.codec = parquet.LookupCompressionCodec(meta.Codec)
 	c.left, c.dict, c.streamed = 0, nil, io.LimitedReader{}
 }

@@ -14,6 +14,9 @@ const (
 	streamWindow = 32 << 10
 )
 
+// readFrom begins to read what is left of a file's part.
+func (c *chunk) readFrom(part *io.SectionReader) { c.in.Reset(part) }
+
 // streams reports whether a page is decompressed by and by: it is large, and has no checksum, which is known only when
 // all of it was used.
 func (c *chunk) streams(head *format.PageHeader) bool {

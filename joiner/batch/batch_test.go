@@ -233,7 +233,7 @@ func agreesOn(t *testing.T, seed uint64, shape enginetest.Shape, r *rand.Rand) {
 		t.Errorf("got %+v, want %+v", books, ledger)
 	}
 	o := options(&h, logs, complete)
-	o.Memory = 2000
+	o.Memory = 1000
 	if many, result := byBatch(t, o); h.Limit == 0 {
 		sameLines(t, fmt.Sprint("rows in ", result.Passes, " passes"), many.rows, want.rows)
 	}

@@ -42,7 +42,7 @@ func TestLogsAreClosed(t *testing.T) {
 			ctx, stop := context.WithCancel(context.Background())
 			switch way {
 			case 1:
-				o.Memory = 2000
+				o.Memory = 1000
 			case 2:
 				sink.fail = errors.New("the disk is full")
 			case 3:

@@ -315,7 +315,7 @@ func TestReportOfLabels(t *testing.T) {
 		labels string
 	}{
 		"whole":       {func(*replay.Replay) {}, many},
-		"passes":      {func(r *replay.Replay) { r.Memory = replay.OwnMemory + 12<<10 }, many},
+		"passes":      {func(r *replay.Replay) { r.Memory = replay.OwnMemory + 4<<10 }, many},
 		"of some":     {func(r *replay.Replay) { r.To = events.At(noon.Add(20 * time.Hour)) }, `[{clicked 20 20 0 20} {bought 5 35 0 5} {rated 0 0 40 0}]`},
 		"for persons": {func(*replay.Replay) {}, ""},
 	} {

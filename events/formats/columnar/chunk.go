@@ -30,6 +30,7 @@ type chunk struct {
 	repeated bool // it is in a list
 
 	left     int // levels of the page that were not given
+	there    int // values of the page
 	rep, def runs
 	given    [2][]byte // memory of levels that were given
 	plain    pageBytes // values, unless they are numbers in the dictionary
@@ -220,14 +221,18 @@ func (c *chunk) first(head *format.PageHeader) error {
 func (c *chunk) second(head *format.PageHeader) error {
 	h := &head.DataPageHeaderV2.V
 	rep, def := int(h.RepetitionLevelsByteLength), int(h.DefinitionLevelsByteLength)
-	if rep < 0 || def < 0 || rep+def > int(head.CompressedPageSize) || rep+def > int(head.UncompressedPageSize) {
+	if rep < 0 || def < 0 || h.NumRows < 0 || rep+def > int(min(head.CompressedPageSize, head.UncompressedPageSize)) {
 		return errPage
 	}
 	bare, rest, err := c.whole(head, rep+def, c.isCompressed() && (!h.IsCompressed.Valid || h.IsCompressed.V))
 	if err != nil {
 		return err
 	}
-	return c.begin(int(h.NumValues), h.Encoding, bare[:rep], bare[rep:], pageBytes{rest: rest})
+	err = c.begin(int(h.NumValues), h.Encoding, bare[:rep], bare[rep:], pageBytes{rest: rest})
+	if err == nil && c.there != int(h.NumValues)-int(h.NumNulls) {
+		err = errPage
+	}
+	return err
 }
 
 // begin begins a page of so many levels. What is in memory as a whole is checked as a whole.
@@ -235,8 +240,7 @@ func (c *chunk) begin(n int, e format.Encoding, rep, def []byte, values pageByte
 	if n < 0 {
 		return errPage
 	}
-	c.left, c.coded = n, e == format.PlainDictionary || e == format.RLEDictionary
-	there := n
+	c.left, c.there, c.coded = n, n, e == format.PlainDictionary || e == format.RLEDictionary
 	if c.repeated {
 		c.rep = runs{bytes: pageBytes{rest: rep}, width: 1}
 		if err := c.rep.check(n); err != nil {
@@ -247,7 +251,7 @@ func (c *chunk) begin(n int, e format.Encoding, rep, def []byte, values pageByte
 		c.def = runs{bytes: pageBytes{rest: def}, width: bits.Len8(c.most)}
 		err := c.def.check(n)
 		if err == nil {
-			there, err = c.def.count(n, c.most)
+			c.there, err = c.def.count(n, c.most)
 		}
 		if err != nil {
 			return err
@@ -256,7 +260,7 @@ func (c *chunk) begin(n int, e format.Encoding, rep, def []byte, values pageByte
 	switch {
 	case c.coded && c.dict == nil:
 		return errPage
-	case c.coded && there > 0:
+	case c.coded && c.there > 0:
 		width, err := values.next(1)
 		if err != nil {
 			return err
@@ -265,10 +269,10 @@ func (c *chunk) begin(n int, e format.Encoding, rep, def []byte, values pageByte
 			return errRuns
 		}
 		c.indexes = runs{bytes: values, width: int(width[0])}
-		return c.indexes.check(there)
+		return c.indexes.check(c.there)
 	case e == format.Plain:
 		c.plain = values
-		return checkPlain(c.kind, &values, there)
+		return checkPlain(c.kind, &values, c.there)
 	case c.coded:
 		return nil
 	}

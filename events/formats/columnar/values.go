@@ -31,6 +31,9 @@ func (c *chunk) dictionary(head *format.PageHeader) error {
 		return err
 	}
 	n := plainValues(c.kind, rest)
+	if n != int(h.NumValues) {
+		return errPage
+	}
 	if err := checkPlain(c.kind, &pageBytes{rest: rest}, n); err != nil {
 		return err
 	}

@@ -354,7 +354,10 @@ func plainText(r *events.Request) string {
 // the requests that these lines are.
 func TestPackedRowsAreLines(t *testing.T) {
 	total, withColumns := 0, 0
-	for seed := range uint64(350) {
+	for seed := range uint64(351) {
+		if seed == 350 {
+			seed = 3501 // a page says that it has more nulls than values
+		}
 		g := generator{rand.New(rand.NewPCG(seed, 71))}
 		path := g.file(t)
 		only := [][]string{nil, nil, {"request_id"}}[g.IntN(3)]

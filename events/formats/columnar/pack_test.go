@@ -45,9 +45,9 @@ func TestFirstPagesDamaged(t *testing.T) {
 			for damaged := range columns {
 				p := &packer{leaves: make([]packLeaf, columns)}
 				for i := range p.leaves {
-					p.leaves[i].pages = &badPages{err: io.EOF}
+					p.leaves[i].pages = &libraryPages{pages: &badPages{err: io.EOF}}
 				}
-				p.leaves[damaged].pages = &badPages{err: c.err}
+				p.leaves[damaged].pages = &libraryPages{pages: &badPages{err: c.err}}
 				err := p.firstPages()
 				if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
 					t.Errorf("column %d: %v, want %q", damaged, err, c.says)

@@ -162,7 +162,38 @@ func (f *lossFinder) before(ctx context.Context, seq uint64) (list []events.Mess
 			list = append(list, *m)
 		}
 	}
+	if len(list) == 0 && f.log.Filtered {
+		return f.newestBefore(ctx, seq)
+	}
 	return list, nil
+}
+
+// newestBefore is the newest message of ours before a sequence, however many of others lie between.
+func (f *lossFinder) newestBefore(ctx context.Context, seq uint64) ([]events.Message, error) {
+	first := max(1, f.info.State.FirstSeq)
+	for range mostBefore { // some are markers
+		if seq <= first {
+			break
+		}
+		var failed error
+		n := sort.Search(int(seq-first), func(i int) bool { // none of ours is between it and seq
+			got, err := following(ctx, f.js, f.log, first+uint64(i)-1)
+			failed = errors.Join(failed, err)
+			return got == nil || got.Seq >= seq
+		})
+		if n == 0 || failed != nil {
+			return nil, failed
+		}
+		seq = first + uint64(n) - 1
+		got, err := getMessage(ctx, f.js, f.log.Stream, seq, "")
+		if err != nil || got == nil {
+			return nil, err
+		}
+		if m := f.log.ours(got); m != nil {
+			return []events.Message{*m}, nil
+		}
+	}
+	return nil, nil
 }
 
 // firstAfter is the sequence of the first message that was stored after a time, or

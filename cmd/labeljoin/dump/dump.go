@@ -196,6 +196,12 @@ func (d *Dump) readStreams(ctx context.Context, s *partition.Service) error {
 		if err := d.readStream(ctx, &inputs[i], begin[i], logs[i].Last); err != nil {
 			return err
 		}
+		if !logs[i].Filtered {
+			continue // its reader sees that a message is gone
+		}
+		if err := d.findGone(ctx, s, &logs[i], begin[i], &times[i]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -251,27 +257,32 @@ func (d *Dump) beginning(ctx context.Context, s *partition.Service, l *jetstream
 	return first, nil
 }
 
-// findGone finds the messages that are gone from the middle of a stream.
+// findGone finds the messages that are gone from the middle of a stream, and that were not found before. Of a stream
+// that others share nothing tells whether they were of ours, so they count: an outcome that came is no silence.
 func (d *Dump) findGone(ctx context.Context, s *partition.Service, l *jetstream.Log, first uint64,
 	times *partition.LostTimes) error {
-	if l.Deleted == 0 || first > l.Last {
+	if l.Deleted == 0 && !l.Filtered || first > l.Last {
 		return nil
 	}
-	losses, err := jetstream.FindLosses(ctx, s.Conn, *l, jetstream.Want{From: events.Position{
-		Input: l.Stream, Created: l.Created, Next: first,
-	}})
+	losses, err := jetstream.FindLosses(ctx, s.Conn, *l, jetstream.Want{
+		From: events.Position{Input: l.Stream, Created: l.Created, Next: first},
+		Lost: partition.DeclaredSpans(s.Gaps, l.Stream, l.Created), Every: true,
+	})
 	if err != nil {
 		return err
 	}
 	for i := range losses {
 		loss := &losses[i]
+		if loss.Gap.From > l.Last || loss.Fault.Fault == jetstream.FaultTrimmed && d.at != nil && d.at.Stream == l.Stream {
+			continue // it is not read, or expired behind the reader
+		}
 		if !d.AllowGone {
-			return &GoneError{Stream: l.Stream, From: loss.Gap.From, To: loss.Gap.Next - 1}
+			return &GoneError{Stream: l.Stream, From: loss.Gap.From, To: loss.Gap.Next - 1, Shared: l.Filtered}
 		}
 		s.Gaps = append(s.Gaps, events.Gap{Log: &loss.Gap})
 		fmt.Fprintf(d.Talk, "stream %s: messages %d to %d are gone\n", l.Stream, loss.Gap.From, loss.Gap.Next-1)
 		if l.Has(events.KindOutcome) {
-			from, to := times.Span(loss, events.MaxTime)
+			from, to := times.Span(loss, events.MinTime)
 			d.report.Gone = append(d.report.Gone, [2]events.Time{from.Add(-d.Config.Join.Lateness.Std()), to})
 		}
 	}
@@ -282,11 +293,16 @@ func (d *Dump) findGone(ctx context.Context, s *partition.Service, l *jetstream.
 type GoneError struct {
 	Stream   string
 	From, To uint64 // sequences
+	Shared   bool   // the stream may hold messages of others
 }
 
 func (e *GoneError) Error() string {
-	return fmt.Sprintf("stream %s: messages %d to %d are gone from the middle, and were outcomes perhaps: "+
-		"--allow-gone goes on, and labels whose windows were open then will be null", e.Stream, e.From, e.To)
+	whose := ""
+	if e.Shared {
+		whose = "; the stream may hold other subjects too, and does not tell which these had"
+	}
+	return fmt.Sprintf("stream %s: messages %d to %d are gone from the middle, and were outcomes perhaps%s: "+
+		"--allow-gone goes on, and labels whose windows were open then will be null", e.Stream, e.From, e.To, whose)
 }
 
 // Refusal reports that a person has to decide.

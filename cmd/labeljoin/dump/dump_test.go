@@ -36,7 +36,23 @@ type world struct {
 	at  time.Time // of the first request
 }
 
+// apart are inputs that have streams of their own, with a mapped one among them.
+const apart = `  requests: {subject: requests.model}
+  outcomes: {subject: outcomes.native}
+  clicks:
+    subject: outcomes.clicks
+    kind: outcome
+    format: json
+    map: {request_id: event.id, type: '"click"', ts: event.at, item_id: event.what}
+`
+
 func newWorld(t *testing.T) *world {
+	return worldOf(t, apart, nats.StreamConfig{Name: "requests", Subjects: []string{"requests.>"}},
+		nats.StreamConfig{Name: "outcomes", Subjects: []string{"outcomes.>"}})
+}
+
+// worldOf has inputs, as the configuration names them, and streams.
+func worldOf(t *testing.T, inputs string, streams ...nats.StreamConfig) *world {
 	w := &world{t: t, dir: t.TempDir(), at: time.Now().Add(-time.Hour).Truncate(time.Second)}
 	server, err := jetstream.StartServer(jetstream.ServerOptions{StoreDir: filepath.Join(w.dir, "nats")})
 	if err != nil {
@@ -51,8 +67,8 @@ func newWorld(t *testing.T) *world {
 	if w.js, err = nc.JetStream(); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"requests", "outcomes"} {
-		if _, err := w.js.AddStream(&nats.StreamConfig{Name: name, Subjects: []string{name + ".>"}}); err != nil {
+	for i := range streams {
+		if _, err := w.js.AddStream(&streams[i]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -62,17 +78,10 @@ state: {dir: %q}
 output: {dir: %q, roll: {interval: 1s}}
 join: {window: 60s, lateness: 1s, max_future: 5m, max_age: 1d}
 inputs:
-  requests: {subject: requests.model}
-  outcomes: {subject: outcomes.native}
-  clicks:
-    subject: outcomes.clicks
-    kind: outcome
-    format: json
-    map: {request_id: event.id, type: '"click"', ts: event.at, item_id: event.what}
-labels:
+%slabels:
   clicked: {when: 'type == "click"', window: 60s}
   spent: {when: 'type == "buy"', window: 60s, value: sum}
-`, server.URL(), filepath.Join(w.dir, "state"), filepath.Join(w.dir, "live"))
+`, server.URL(), filepath.Join(w.dir, "state"), filepath.Join(w.dir, "live"), inputs)
 	if w.cfg, err = config.Read("test", strings.NewReader(text)); err == nil {
 		w.cfg, err = partition.CheckExpressions(w.cfg)
 	}

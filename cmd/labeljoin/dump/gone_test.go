@@ -123,7 +123,9 @@ func TestGoneOfShared(t *testing.T) {
 			if err != nil || len(loaded.Gaps) != 1 {
 				t.Fatalf("gaps %+v: %v", loaded.Gaps, err)
 			}
-			out, err := w.replayed("again", func(r *replay.Replay) { r.Dumped = []*replay.Own{(*replay.Own)(loaded)} })
+			out, err := w.replayed("again", func(r *replay.Replay) {
+				r.Dumped, r.Unmatched = []*replay.Own{(*replay.Own)(loaded)}, []string{"clicked", "spent"}
+			})
 			w.must(err)
 			if got := w.clicked(out); got["r0"] != "0 closed" || got["r1"] != "<null> gap" {
 				t.Errorf("the rows are %v", got)
@@ -138,7 +140,9 @@ func TestNothingGoneOfShared(t *testing.T) {
 	t.Run("nothing is gone", func(t *testing.T) {
 		w := newShared(t, limits)
 		_, loaded := w.dumped("dumped")
-		out, err := w.replayed("again", func(r *replay.Replay) { r.Dumped = []*replay.Own{(*replay.Own)(loaded)} })
+		out, err := w.replayed("again", func(r *replay.Replay) {
+			r.Dumped, r.Unmatched = []*replay.Own{(*replay.Own)(loaded)}, []string{"clicked", "spent"}
+		})
 		w.must(err)
 		if got := w.clicked(out); len(loaded.Gaps) != 0 || got["r0"] != "0 closed" || got["r1"] != "1 closed" {
 			t.Errorf("gaps %+v, the rows are %v", loaded.Gaps, got)
@@ -194,7 +198,9 @@ func TestGoneAmongOthers(t *testing.T) {
 			w.must(d.Run(t.Context()))
 			loaded, err := dump.Load(d.Dir)
 			w.must(err)
-			out, err := w.replayed("again", func(r *replay.Replay) { r.Dumped = []*replay.Own{(*replay.Own)(loaded)} })
+			out, err := w.replayed("again", func(r *replay.Replay) {
+				r.Dumped, r.Unmatched = []*replay.Own{(*replay.Own)(loaded)}, []string{"clicked", "spent"}
+			})
 			w.must(err)
 			if got := w.clicked(out); got["r0"] != c.want || got["r1"] != "<null> gap" {
 				t.Errorf("the rows are %v", got)

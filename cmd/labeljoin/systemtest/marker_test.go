@@ -12,7 +12,7 @@ import (
 )
 
 // testMarkers has a server delete an outcome that was read, and leave a delete marker in its place: it is no event, and
-// is in no dead letter, no dump and no replay.
+// is in no dead letter, no dump and no replay. The outcome is known to be gone, so a replay makes no negative.
 func testMarkers(t *testing.T, b *rig) {
 	w := &silentWorld{rig: b, js: openTraffic(t, b.broker.URL(), 0).js}
 	stream := jetstream.StreamConfig{Name: "ev", Subjects: []string{"ev.>"}, AllowMsgTTL: true,
@@ -58,6 +58,19 @@ func testMarkers(t *testing.T, b *rig) {
 	}
 	w.deep("with a marker", 0, "2 rows of requests", "every row is what the log gives", "messages 2 to 2 were read and are gone",
 		"1 more row differs and may")
+	again := []string{"replay", "--config", w.config, "--from-stream", "--complete", "--out", b.path("again")}
+	for _, args := range [][]string{{"dump", "--config", w.config, "--out", b.path("dump")}, again} {
+		const gone = "stream ev: messages 2 to 2 are gone from the middle"
+		if out, talk, code := b.outputs(args...); code != 3 || !strings.Contains(talk, gone) {
+			t.Errorf("%s, with code %d: %s%s", args[0], code, out, talk)
+		}
+	}
+	if out, talk, code := b.outputs(append(again, "--allow-gone")...); code != 0 {
+		t.Errorf("replay, with code %d: %s%s", code, out, talk)
+	}
+	if got := w.rowsOf("again"); got["r1"] != "<null> gap" || len(got) != 2 {
+		t.Errorf("the rows of the replay are %v", got)
+	}
 	out, talk, code := b.outputs("dump", "--config", w.config, "--allow-gone", "--out", b.path("dump"))
 	if code != 0 || !strings.Contains(out+talk, "2 requests, 0 outcomes, 0 heartbeats, 0 rejected, 0 quarantined") {
 		t.Errorf("dump, with code %d: %s%s", code, out, talk)

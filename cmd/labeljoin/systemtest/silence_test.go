@@ -67,12 +67,15 @@ func (w *silentWorld) click(id string)   { w.publish("ev.outcomes", id, `,"type"
 func (w *silentWorld) noise(id string)   { w.publish("ev.noise", id, "") }
 
 // last is the newest row of each request: clicked and reason.
-func (w *silentWorld) last() map[string]string {
+func (w *silentWorld) last() map[string]string { return w.rowsOf("labeled") }
+
+// rowsOf is the same of an output.
+func (w *silentWorld) rowsOf(dir string) map[string]string {
 	rows := map[string]string{}
-	if _, err := os.Stat(w.path("labeled/data")); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(w.path(dir + "/data")); errors.Is(err, fs.ErrNotExist) {
 		return rows
 	}
-	for key, revisions := range w.revisions("labeled", []string{"request_id", "item_id", "revision", "clicked", "reason"}) {
+	for key, revisions := range w.revisions(dir, []string{"request_id", "item_id", "revision", "clicked", "reason"}) {
 		last := slices.MaxFunc(revisions, func(a, b []string) int { return strings.Compare(a[2], b[2]) })
 		rows[strings.TrimSuffix(key, "/<null>")] = last[3] + " " + last[4]
 	}

@@ -147,7 +147,7 @@ func testExplained(t *testing.T, b *rig) {
 	deepOK := func(when string) {
 		t.Helper()
 		out, code := b.output("verify", "--config", config, "--deep")
-		if code != 0 || !strings.Contains(out, "7 rows of requests from -inf") || !strings.Contains(out, "every row is what the log gives") {
+		if code != 0 || !strings.Contains(out, "7 rows of requests before ") || !strings.Contains(out, "every row is what the log gives") {
 			t.Errorf("%s, verify --deep, with code %d: %s", when, code, out)
 		}
 	}

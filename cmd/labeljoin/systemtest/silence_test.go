@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -197,6 +198,52 @@ func testMisspeltSubject(t *testing.T, b *rig) {
 	c.stop()
 	if got := w.last()["r"]; got != "0 closed" {
 		t.Errorf("the row is %q", got)
+	}
+}
+
+// testBeginsWithHoles: a message is gone from the middle of a stream, of one that is shared or not, before the joiner
+// is started for the first time. It may have been an outcome, so requests of that time are no negatives.
+func testBeginsWithHoles(t *testing.T, b *rig) {
+	js := openTraffic(t, b.broker.URL(), 0).js
+	for _, name := range []string{"own", "shared"} {
+		w := &silentWorld{rig: &rig{t: t, binary: b.binary, dir: t.TempDir(), broker: b.broker}, js: js}
+		st, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{name + ".>"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.config = w.configureSilent(strings.NewReplacer("ev.", name+".", "stream: ev", "stream: "+name).Replace(silentConfig))
+		if name == "shared" {
+			w.publish(name+".others", "x", "")
+		}
+		w.publish(name+".requests", "before", "")
+		w.publish(name+".outcomes", "before", `,"type":"click"`)
+		time.Sleep(2500 * time.Millisecond) // two windows: it is not of that time
+		w.publish(name+".requests", "gone", "")
+		w.publish(name+".outcomes", "gone", `,"type":"click"`)
+		info, err := st.Info(t.Context())
+		if err == nil {
+			err = st.DeleteMsg(t.Context(), info.State.LastSeq)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.publish(name+".outcomes", "none", `,"type":"click"`)
+		time.Sleep(1500 * time.Millisecond)
+		w.publish(name+".requests", "after", "")
+		for range 2 { // it is declared once
+			c := w.start("run", "--config", w.config)
+			c.until("all has closed", func() bool { s, ok := c.status(); return ok && s.Rows == 3 && s.Gaps == 1 })
+			c.stop()
+		}
+		if got, want := w.last(), map[string]string{"before": "1 closed", "gone": "<null> gap", "after": "0 closed"}; !maps.Equal(got, want) {
+			t.Errorf("%s: the rows are %v, want %v", name, got, want)
+		}
+		if out, code := w.output("gap", "list", "--config", w.config); code != 0 || strings.Count(out, "lacks messages from") != 1 {
+			t.Errorf("%s: gap list, with code %d: %s", name, code, out)
+		}
+		if out, code := w.output("verify", "--config", w.config, "--deep"); code != 0 {
+			t.Errorf("%s: verify --deep says %d: %s", name, code, out)
+		}
 	}
 }
 

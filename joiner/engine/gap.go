@@ -35,12 +35,10 @@ func (e *Engine) applyGaps(ctx context.Context) error {
 	var changed []events.Gap // by which labels become unknown, or known again
 	for _, g := range unapplied {
 		g.Since = since
-		taken := func(old events.Gap) bool { return old.ID == g.Removes && old.Until == 0 }
-		if at := slices.IndexFunc(rules.Gaps, taken); at >= 0 {
-			changed = append(changed, rules.Gaps[at])
-			if rules.Gaps[at].Until = since; rules.Gaps[at].Since >= since { // it made nothing unknown that stays so
-				rules.Gaps = slices.Delete(rules.Gaps, at, at+1)
-			}
+		if g.Removes != 0 {
+			var of events.Gap
+			rules.Gaps, of = takenBack(rules.Gaps, &g)
+			changed = append(changed, of)
 		}
 		changed = append(changed, g)
 		rules.Gaps = append(rules.Gaps, g)
@@ -66,6 +64,24 @@ func (e *Engine) applyGaps(ctx context.Context) error {
 			"quiet", g.Quiet, "rows_written_again", rows)
 	}
 	return e.flush(ctx, true)
+}
+
+// takenBack are the gaps without the one that a declaration takes back, if that was in force. If it was
+// in force too long for some requests, it stays for these. of is that gap; one that is not known may have
+// been half taken in when the process died, and rows were written for it.
+func takenBack(gaps []events.Gap, back *events.Gap) (left []events.Gap, of events.Gap) {
+	at := slices.IndexFunc(gaps, func(g events.Gap) bool { return g.ID == back.Removes && g.InForce() })
+	if at < 0 {
+		of = events.Gap{From: back.From, To: back.To}
+		of.Kinds[events.KindOutcome] = true
+		return gaps, of
+	}
+	of = gaps[at]
+	if of.Since >= back.Since { // it made nothing unknown that stays so
+		return slices.Delete(gaps, at, at+1), of
+	}
+	gaps[at].Until = back.Since
+	return gaps, of
 }
 
 // unappliedGaps lists the declared gaps that are not taken in. A declaration that

@@ -64,8 +64,12 @@ func (s *scratch) with(n int, use func([]byte) error) error {
 // errPage says that a page is not one that is read here.
 var errPage = errors.New("damaged: a page is not of the kind that its column says")
 
+// plainDictionary is what older programs call a dictionary and the numbers of its values. It should not be written any
+// more, so the library marks its name as deprecated.
+const plainDictionary = format.Encoding(2)
+
 // chunkEncodings are those that a chunk knows. RLE is that of levels.
-var chunkEncodings = []format.Encoding{format.Plain, format.PlainDictionary, format.RLE, format.RLEDictionary}
+var chunkEncodings = []format.Encoding{format.Plain, plainDictionary, format.RLE, format.RLEDictionary}
 
 // chunkKinds are those of values that it knows.
 var chunkKinds = []parquet.Kind{parquet.Int32, parquet.Int64, parquet.Float, parquet.Double, parquet.ByteArray}
@@ -240,7 +244,7 @@ func (c *chunk) begin(n int, e format.Encoding, rep, def []byte, values pageByte
 	if n < 0 {
 		return errPage
 	}
-	c.left, c.there, c.coded = n, n, e == format.PlainDictionary || e == format.RLEDictionary
+	c.left, c.there, c.coded = n, n, e == plainDictionary || e == format.RLEDictionary
 	if c.repeated {
 		c.rep = runs{bytes: pageBytes{rest: rep}, width: 1}
 		if err := c.rep.check(n); err != nil {

@@ -23,7 +23,7 @@ type dictionary struct {
 // dictionary reads that of the column.
 func (c *chunk) dictionary(head *format.PageHeader) error {
 	h := &head.DictionaryPageHeader.V
-	if h.Encoding != format.Plain && h.Encoding != format.PlainDictionary {
+	if h.Encoding != format.Plain && h.Encoding != plainDictionary {
 		return errPage
 	}
 	_, rest, err := c.whole(head, 0, c.isCompressed())

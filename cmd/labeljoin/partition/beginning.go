@@ -68,7 +68,7 @@ func (s *Service) declareHoles(ctx context.Context, l *jetstream.Log, times *Los
 	var gaps []uint64
 	for i := range losses {
 		gone := &losses[i].Gap
-		from, to := times.Span(&losses[i], events.MaxTime)
+		from, to := times.Span(&losses[i], events.MinTime) // where none of ours comes before, all of that time
 		from = from.Add(-s.Config.Join.Lateness.Std())
 		id, err := s.declareOnce(from, max(from, to),
 			fmt.Sprintf("stream %s lacks messages from %d to %d", l.Stream, gone.From, gone.Next-1))

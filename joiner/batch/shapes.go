@@ -49,7 +49,9 @@ func (s *shapes) newPage() { s.of = -1 }
 // append appends a text to a page, whose memory is large enough: it is not moved.
 func (s *shapes) append(page, text []byte) []byte {
 	for i := range s.all {
-		if after, ok := s.fit(page, text, (s.last+i)%len(s.all)); ok {
+		number := (s.last + i) % len(s.all) // texts of one shape often follow each other
+		if after, ok := s.fit(page, text, number); ok {
+			s.last = number
 			return after
 		}
 	}

@@ -91,14 +91,7 @@ func TestGaps(t *testing.T) {
 				rewritten++
 			}
 		}
-		replayed := newWorld(seed, h, anyLayout(r, false))
-		replayed.Replay = &engine.Replay{Complete: true}
-		replayed.History.Rules.Gaps = reference.Rules.Gaps
-		replayed.History.MaxFuture, replayed.History.MaxAge = h.MaxFuture, h.MaxAge
-		if err := replayed.run(); err != nil {
-			t.Fatal(err)
-		}
-		checkLatest(t, replayed, want)
+		checkReplayed(t, newWorld(seed, h, anyLayout(r, false)), reference.Rules.Gaps, want)
 	})
 	if *seedFlag == 0 && !testing.Short() && rewritten == 0 {
 		t.Error("no gap was declared after the close: rows were never written again")
@@ -151,18 +144,22 @@ func TestGapsTakenBack(t *testing.T) {
 			want.Rows[key] = row
 		}
 		checkLatest(t, w, want)
-		replayed := newWorld(seed, h, anyLayout(r, false))
-		replayed.Replay = &engine.Replay{Complete: true}
-		replayed.History.Rules.Gaps = gaps
-		replayed.History.MaxFuture, replayed.History.MaxAge = h.MaxFuture, h.MaxAge
-		if err := replayed.run(); err != nil {
-			t.Fatal(err)
-		}
-		checkLatest(t, replayed, want)
+		checkReplayed(t, newWorld(seed, h, anyLayout(r, false)), gaps, want)
 	})
 	if *seedFlag == 0 && !testing.Short() && tooLate == 0 {
 		t.Error("no gap was taken back too late for a request")
 	}
+}
+
+// checkReplayed replays a history with the gaps that were taken in, and holds the rows against an answer.
+func checkReplayed(t *testing.T, w *world, gaps []events.Gap, want enginetest.Answer) {
+	t.Helper()
+	w.Replay = &engine.Replay{Complete: true}
+	w.History.Rules.Gaps = gaps
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	checkLatest(t, w, want)
 }
 
 // joinWithGaps is the reference's answer.

@@ -72,6 +72,8 @@ type Options struct {
 	Columns func(ctx context.Context, path string) (io.ReadCloser, error)
 	// Texts leaves the cells of a table texts, under the names that the header has.
 	Texts bool
+	// Section is what is read of the file; its zero value is all of it.
+	Section Section
 	// Memory is used for batches, whose reader gives it back; nil: each has memory of its own.
 	Memory *Memory
 	// Content, if not nil, gives the content of what Path names, and its size in bytes; nil:
@@ -165,7 +167,12 @@ func (s *Source) begin(file io.Reader, o *Options) error {
 		look = min(look, s.lines.Buffered())
 	}
 	first, _ := s.lines.Peek(look) // an error comes again when it is read
-	switch s.format = formats.Detect(first); s.format {
+	s.format = formats.Detect(first)
+	if o.Section.Number > 0 && !isDivisible(s.format, text.Codec) {
+		s.err = io.EOF
+		return nil
+	}
+	switch s.format {
 	case formats.FormatArray:
 		s.records = formats.NewArray(s.lines, s.longest).Next
 	case formats.FormatCSV:
@@ -175,13 +182,14 @@ func (s *Source) begin(file io.Reader, o *Options) error {
 	case formats.FormatParquet, formats.FormatAvro:
 		return s.columns(text.Codec, o)
 	case formats.FormatLines:
-		if s.piped {
-			break
-		}
-		if text.Codec == "" {
-			s.readBlocks(file)
-		} else {
+		switch {
+		case s.piped:
+		case text.Codec != "":
 			s.readBlocks(s.lines)
+		case o.Section.Of > 0:
+			return s.readSection(o.Section)
+		default:
+			s.readBlocks(file)
 		}
 	}
 	return nil

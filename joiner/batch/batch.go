@@ -55,8 +55,9 @@ type Options struct {
 	// reading must give the same.
 	Open [events.Kinds]func(ctx context.Context) (Source, error)
 	// OpenIDs begins to read the requests where only their ids are wanted: an event may have
-	// no more than that. Nil: Open does.
-	OpenIDs func(ctx context.Context) (Source, error)
+	// no more than that. They may come in parts, at most so many, each event in one; if a part cannot be read, they are
+	// asked for as one. Nil: Open does.
+	OpenIDs func(ctx context.Context, parts int) ([]Source, error)
 	// Inputs are the names of the logs, for dead letters.
 	Inputs [events.Kinds]string
 	// From and To bound the times of the requests that Coverage counts: From included, To

@@ -1,7 +1,9 @@
 package batch_test
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -33,11 +35,12 @@ var (
 type log struct {
 	batches []events.Batch
 	next    int
+	fail    error // after the last batch; nil: it ends there
 }
 
 func (l *log) Next(context.Context) (events.Batch, error) {
 	if l.next == len(l.batches) {
-		return events.Batch{}, io.EOF
+		return events.Batch{}, cmp.Or(l.fail, io.EOF)
 	}
 	l.next++
 	return l.batches[l.next-1], nil
@@ -143,6 +146,21 @@ func options(h *enginetest.History, logs [][]events.Batch, complete bool) batch.
 	return o
 }
 
+// idParts opens a log for its ids in so many parts, of which the last may be damaged.
+func idParts(all []events.Batch, n int, damaged bool) func(context.Context, int) ([]batch.Source, error) {
+	return func(_ context.Context, most int) (parts []batch.Source, err error) {
+		n := min(n, most)
+		for i := range n {
+			some := &log{batches: all[len(all)*i/n : len(all)*(i+1)/n]}
+			if damaged && i > 0 && i == n-1 {
+				some = &log{batches: some.batches[:len(some.batches)/2], fail: errors.New("the part is damaged")}
+			}
+			parts = append(parts, some)
+		}
+		return parts, nil
+	}
+}
+
 func byBatch(t *testing.T, o batch.Options) (*kept, *batch.Result) {
 	t.Helper()
 	k := &kept{}
@@ -214,7 +232,9 @@ func agreesOn(t *testing.T, seed uint64, shape enginetest.Shape, r *rand.Rand) {
 	h.MaxFuture, h.MaxAge = 0, 0
 	logs, complete := logsOf(&h, r), r.IntN(2) == 0
 	want, ledger := byEngine(t, &h, logs, complete)
-	got, result := byBatch(t, options(&h, logs, complete))
+	inParts := options(&h, logs, complete)
+	inParts.OpenIDs = idParts(logs[events.KindRequest], 1+r.IntN(3), r.IntN(4) == 0)
+	got, result := byBatch(t, inParts)
 	sameLines(t, "rows", got.rows, want.rows)
 	sameLines(t, "dead letters", got.letters, want.letters)
 	books := result.Ledger

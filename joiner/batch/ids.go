@@ -3,8 +3,10 @@ package batch
 import (
 	"bytes"
 	"context"
+	"errors"
 	"math/bits"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cespare/xxhash/v2"
@@ -66,11 +68,35 @@ func (j *join) keeps(id []byte) bool { return j.o.Keep == nil || j.o.Keep(id) }
 
 // readIDs finds the hashes of the ids of the requests.
 func (j *join) readIDs(ctx context.Context, known *hashes) error {
-	open := j.o.OpenIDs
-	if open == nil {
-		open = j.o.Open[events.KindRequest]
+	parts, err := j.openIDs(ctx, len(j.workers))
+	if err != nil {
+		return err
 	}
-	return each(ctx, j, open, func(w *worker, b *events.Batch) []uint64 {
+	err = j.addIDs(ctx, parts, known)
+	if err == nil || len(parts) == 1 || errors.Is(err, errTooMuch) || ctx.Err() != nil {
+		return err
+	}
+	// How far a damaged log is read depends on where its reader began, and the requests are read from its beginning.
+	*known = hashes{}
+	if parts, err = j.openIDs(ctx, 1); err != nil {
+		return err
+	}
+	return j.addIDs(ctx, parts, known)
+}
+
+// openIDs begins to read the requests for their ids, in at most so many parts.
+func (j *join) openIDs(ctx context.Context, parts int) ([]Source, error) {
+	if j.o.OpenIDs != nil {
+		return j.o.OpenIDs(ctx, parts)
+	}
+	source, err := j.o.Open[events.KindRequest](ctx)
+	return []Source{source}, err
+}
+
+// addIDs adds the hashes of the ids in all parts of the requests. Their order has no meaning.
+func (j *join) addIDs(ctx context.Context, parts []Source, known *hashes) error {
+	var adding sync.Mutex
+	return eachOf(ctx, j, parts, func(w *worker, b *events.Batch) []uint64 {
 		some := make([]uint64, 0, len(b.Messages))
 		w.eachID(b, func(id []byte) {
 			if h := hashOf(id); j.mine(h) && j.keeps(id) {
@@ -79,6 +105,8 @@ func (j *join) readIDs(ctx context.Context, known *hashes) error {
 		})
 		return some
 	}, func(some []uint64) error {
+		adding.Lock()
+		defer adding.Unlock()
 		known.add(some)
 		return j.fits(known)
 	})

@@ -23,11 +23,29 @@ func each[T any](ctx context.Context, j *join, open func(context.Context) (Sourc
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, source.Close()) }()
-	batches := newTurns(source, inFlight(j.workers), consume)
+	return eachOf(ctx, j, []Source{source}, work, consume)
+}
+
+// eachOf is each for a log that comes in parts, which it closes. They are read beside each other: the order is that of
+// a part, and consume is given what was made of different parts at the same time.
+func eachOf[T any](ctx context.Context, j *join, parts []Source,
+	work func(*worker, *events.Batch) T, consume func(T) error) (err error) {
+	batches := make([]*turns[T], len(parts))
+	for i, source := range parts {
+		defer func() { err = errors.Join(err, source.Close()) }()
+		batches[i] = newTurns(source, inFlight(j.workers), consume)
+	}
 	group, reading := errgroup.WithContext(ctx)
-	for _, w := range j.workers {
-		group.Go(func() error { return batches.run(reading, func(b *events.Batch) T { return work(w, b) }) })
+	for first, w := range j.workers {
+		group.Go(func() error {
+			for i := range batches { // each begins with another part, and helps with the rest
+				next := batches[(first+i)%len(batches)]
+				if err := next.run(reading, func(b *events.Batch) T { return work(w, b) }); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 	return group.Wait()
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner/batch"
 	"github.com/labeljoin/labeljoin/joiner/enginetest"
 )
@@ -38,6 +39,15 @@ func TestLogsAreClosed(t *testing.T) {
 					open.Add(1)
 					return &counted{source, open}, err
 				}
+			}
+			of := idParts(logs[events.KindRequest], 2, seed%2 == 0)
+			o.OpenIDs = func(ctx context.Context, most int) ([]batch.Source, error) {
+				parts, err := of(ctx, most)
+				for i := range parts {
+					open.Add(1)
+					parts[i] = &counted{parts[i], open}
+				}
+				return parts, err
 			}
 			ctx, stop := context.WithCancel(context.Background())
 			switch way {

@@ -8,3 +8,6 @@ func (r *Replay) TakeScratch() (release func() error, err error) { return r.take
 
 // Scratch lets tests look into the scratch.
 func (r *Replay) Scratch() string { return r.scratch() }
+
+// PartSmallLogs has logs read for their ids in as many parts as large ones are.
+func PartSmallLogs() { partLeast = 1 }

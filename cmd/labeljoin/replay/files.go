@@ -283,12 +283,14 @@ func sameLog(a, b string) bool {
 // a message is the number of its line, counted through all of them. A file that cannot
 // be read to its end is damaged, and the next one follows. It implements batch.Source.
 type logFiles struct {
-	paths  []File
-	kind   events.Kind
-	input  uint8
-	strict bool          // a file that is damaged ends the reading
-	ids    bool          // of files with columns, only the ids are read
-	rooms  *packed.Rooms // where the log has its room from; nil: it has none
+	paths   []File
+	kind    events.Kind
+	input   uint8
+	strict  bool            // a file that is damaged ends the reading
+	ids     bool            // of files with columns, only the ids are read
+	part    bool            // it is one of several parts of a log: if it is damaged, the log is read as one
+	section logfile.Section // of each file
+	rooms   *packed.Rooms   // where the log has its room from; nil: it has none
 
 	mu     sync.Mutex      // guards what follows: the progress is asked from outside
 	source *logfile.Source // nil: none is open
@@ -363,6 +365,9 @@ func (l *logFiles) Next(ctx context.Context) (events.Batch, error) {
 
 // damage gives up a file.
 func (l *logFiles) damage(err error) error {
+	if l.part {
+		return err
+	}
 	if l.strict {
 		return &EvidenceError{err.Error() + " (--strict)"}
 	}
@@ -388,7 +393,8 @@ func (l *logFiles) current() (*logfile.Source, error) {
 	}
 	l.files = append(l.files, logFile{File: file, base: l.last})
 	o := file.options(l.kind, l.input, l.columnsOf(&file))
-	o.Memory = l.memoryOf(&file)
+	o.Memory, o.Section = l.memoryOf(&file), l.section
+	o.Section.Size = l.sizes[len(l.files)-1]
 	source, err := logfile.Open(o)
 	if err != nil {
 		return nil, err
@@ -448,6 +454,7 @@ func (l *logFiles) Progress() (read, size int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i, n := range l.sizes {
+		n /= int64(max(1, l.section.Of))
 		size += n
 		if i < len(l.files) {
 			read += n
@@ -456,7 +463,7 @@ func (l *logFiles) Progress() (read, size int64) {
 	if l.source != nil {
 		n, of := l.source.Progress()
 		if of == 0 { // it is not known how far it is
-			of = l.sizes[len(l.files)-1]
+			of = l.sizes[len(l.files)-1] / int64(max(1, l.section.Of))
 		}
 		read += n - of
 	}

@@ -38,7 +38,7 @@ const DefaultMemory = 1 << 30
 // The memory that a replay may take is for events, but for a part for the rows of a file
 // and one for garbage. Of rows there is a file being made and one being written.
 const (
-	fileShare    = 48
+	fileShare    = 36
 	garbageShare = 48
 )
 
@@ -327,9 +327,9 @@ func (r *Replay) batchOptions(rules *joiner.Rules, seen *evidence) (batch.Option
 	}
 	for k := range o.Open {
 		o.Inputs[k] = r.inputName(events.Kind(k))
-		o.Open[k] = func(context.Context) (batch.Source, error) { return r.openLog(events.Kind(k), false), nil }
+		o.Open[k] = func(context.Context) (batch.Source, error) { return r.openLog(events.Kind(k)), nil }
 	}
-	o.OpenIDs = func(context.Context) (batch.Source, error) { return r.openLog(events.KindRequest, true), nil }
+	o.OpenIDs = func(_ context.Context, parts int) ([]batch.Source, error) { return r.openIDs(parts), nil }
 	return o, nil
 }
 
@@ -339,19 +339,27 @@ func (r *Replay) slicesByFeature() bool {
 	return slices.ContainsFunc(r.Config.Monitor.Slices, ofFeature)
 }
 
-// openLog begins to read a log; with ids, no more of it than has to be to find those. It is read for them while it is
-// opened to be joined.
-func (r *Replay) openLog(k events.Kind, ids bool) *logFiles {
+// openLog begins to read a log, to join it.
+func (r *Replay) openLog(k events.Kind) *logFiles {
 	r.reading.Lock()
 	defer r.reading.Unlock()
 	l := openLogs(r.files[k], k, uint8(k))
-	l.rooms = &r.rooms
-	if l.strict, l.ids = r.Strict, ids; ids {
-		r.idLog = l
-	} else {
-		r.logs[k] = l
-	}
+	l.rooms, l.strict = &r.rooms, r.Strict
+	r.logs[k] = l
 	return l
+}
+
+// openIDs begins to read the requests for their ids, in parts. They are read so while they are opened to be joined.
+func (r *Replay) openIDs(parts int) []batch.Source {
+	r.reading.Lock()
+	defer r.reading.Unlock()
+	r.idLogs = r.idLogs[:0]
+	var sources []batch.Source
+	for _, l := range openParts(r.files[events.KindRequest], parts) {
+		l.rooms, l.strict = &r.rooms, r.Strict
+		r.idLogs, sources = append(r.idLogs, l), append(sources, l)
+	}
+	return sources
 }
 
 // inputName is how the log of a kind is called.
@@ -407,11 +415,15 @@ func (r *Replay) watch() (stop func()) {
 		case r.stage.Kind == events.KindRequest:
 			at, doing = at+1, "looking for ids that come twice"
 		}
-		log := r.logs[r.stage.Kind]
-		if r.stage.Kind == events.KindRequest && !r.stage.Deciding && r.idLog != nil {
-			log = r.idLog
+		logs := []*logFiles{r.logs[r.stage.Kind]}
+		if r.stage.Kind == events.KindRequest && !r.stage.Deciding && len(r.idLogs) > 0 {
+			logs = r.idLogs
 		}
-		read, size := log.Progress()
+		var read, size int64
+		for _, log := range logs {
+			n, of := log.Progress()
+			read, size = read+n, size+of
+		}
 		share := float64(at) / float64(max(1, 3*r.stage.Passes))
 		if size > 0 {
 			share += float64(read) / float64(size) / float64(max(1, 3*r.stage.Passes))

@@ -59,7 +59,7 @@ type Replay struct {
 	codecs  []events.Codec       // of the feeds
 	reading sync.Mutex           // guards logs: the progress is asked from outside
 	logs    [events.Kinds]*logFiles
-	idLog   *logFiles // of requests, read for their ids alone; nil before
+	idLogs  []*logFiles // of requests, read for their ids alone, beside each other; none before
 	rooms   packed.Rooms
 	stage   batch.Stage // what is being done
 	left    struct {    // of a replay that did not end, for the next run

@@ -132,12 +132,12 @@ func TestRoomIsNeverWaitedFor(t *testing.T) {
 	reader, writer := rooms(t)
 	inRoom := func(room *packed.Room) (n int) {
 		var stream bytes.Buffer
-		numbered(t, &stream, writer, 40)
+		numbered(t, &stream, writer, 100)
 		p, err := packed.NewReader(bufio.NewReader(&stream), room)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range 40 {
+		for i := range 100 {
 			_, b, err := p.Next(nil, nil)
 			if err == nil {
 				err = whose(b, i)
@@ -156,7 +156,7 @@ func TestRoomIsNeverWaitedFor(t *testing.T) {
 		t.Fatalf("%d, then %d blocks in the room, though none was given back", first, second)
 	}
 	other, again := rooms(t)
-	numbered(t, io.Discard, again, 40) // of a process that ends before they are read
+	numbered(t, io.Discard, again, 100) // of a process that ends before they are read
 	writer = again
 	if got := inRoom(other); got != 0 {
 		t.Fatalf("%d blocks in a room that is full", got)

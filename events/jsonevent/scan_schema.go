@@ -185,7 +185,10 @@ func (s *scanner) known(f field, in shape, i, depth int) int {
 		return s.value(i, depth)
 	}
 	got := typeOf(s.data[i])
-	if got == jsonNull || (got == jsonAny || s.data[i] == '-') && nonFinite(s.data[i:]) > 0 {
+	if n := s.wordAt(i, got); n > 0 || got == jsonNull {
+		if n > 0 && isJoiningID(f) {
+			s.noteNoID(f, in, s.data[i:i+n])
+		}
 		return s.value(i, depth) // not given
 	}
 	var end int
@@ -207,7 +210,7 @@ func (s *scanner) known(f field, in shape, i, depth int) int {
 		case got == jsonString && s.broken && !isOptionalText(f):
 			s.noteText(f, in)
 			return end
-		case s.unheld > before && f != fieldAttrs && f != fieldTS:
+		case s.unheld > before && f != fieldAttrs && f != fieldTS && !isJoiningID(f):
 			return end // a text or a number that cannot be held is not given
 		case !fit && !s.understand(f, in, &at):
 			return end
@@ -220,6 +223,22 @@ func (s *scanner) known(f field, in shape, i, depth int) int {
 	}
 	s.spans[f] = span{i, end}
 	return end
+}
+
+// wordAt is the length of a word for a number that is none, where a value of this type
+// begins; 0 if there is none.
+func (s *scanner) wordAt(i int, got jsonType) int {
+	if got != jsonAny && s.data[i] != '-' {
+		return 0
+	}
+	return nonFinite(s.data[i:])
+}
+
+// isJoiningID reports whether events are joined, or copies told apart, by a field. One
+// that cannot be held costs the event: without its item, an outcome would count for every
+// item, and without its own id it would be a copy of others.
+func isJoiningID(f field) bool {
+	return f == fieldRequestID || f == fieldOutcomeID || f == fieldItemID
 }
 
 // position checks that an item's position is a whole number.
@@ -263,8 +282,7 @@ func (s *scanner) understand(f field, in shape, at *span) bool {
 	raw := s.data[at.start:at.end]
 	if raw[0] != '"' {
 		if bytes.ContainsAny(raw, ".eE") && !isOptionalText(f) {
-			s.noteUnderstood(f, in,
-				" "+asWritten(raw)+" is a number with a fraction or an exponent: want a string, or a whole number")
+			s.noteNoID(f, in, raw)
 			return false
 		}
 		return true
@@ -287,6 +305,15 @@ func (s *scanner) understand(f field, in shape, at *span) bool {
 func isBeyond(text []byte) bool {
 	lax := scanner{data: text}
 	return len(text) > 0 && typeOf(text[0]) == jsonNumber && lax.number(0) == len(text) && lax.unheld > 0
+}
+
+// noteNoID records that an id is a number that no id is.
+func (s *scanner) noteNoID(f field, in shape, raw []byte) {
+	complaint := " is a number with a fraction or an exponent: want a string, or a whole number"
+	if nonFinite(raw) > 0 {
+		complaint = " is no number that an id can be: want a string, or a whole number"
+	}
+	s.noteUnderstood(f, in, " "+asWritten(raw)+complaint)
 }
 
 func (s *scanner) noteUnderstood(f field, in shape, complaint string) {

@@ -125,6 +125,16 @@ func AppendFloat(dst []byte, f float64) []byte {
 	return dst
 }
 
+// AppendFloatOf is AppendFloat of a field. In a field by which events are joined, what is no
+// number stays one that no id can be: as a null the id would count as not given, and an
+// outcome that names no item counts for every item.
+func AppendFloatOf(dst []byte, name string, f float64) []byte {
+	if f-f != 0 && (name == "request_id" || name == "outcome_id" || name == "item_id") {
+		return append(dst, "NaN"...)
+	}
+	return AppendFloat(dst, f)
+}
+
 // shortDigits is how many digits appendShort writes behind the point.
 const shortDigits = 6
 

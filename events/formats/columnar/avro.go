@@ -87,7 +87,7 @@ func (t *tailReader) complete(file *os.File) error {
 func avroObject(schema *avro.RecordSchema, fields map[string]any, top bool) *formats.Object {
 	o := &formats.Object{}
 	for _, f := range schema.Fields() {
-		v := avroValue(nil, f.Type(), fields[f.Name()])
+		v := avroValue(nil, f.Type(), f.Name(), fields[f.Name()])
 		if top && formats.IsNested(f.Name()) && len(v) > 0 && v[0] == '"' {
 			v = nestedOf(fields[f.Name()], v)
 		}
@@ -109,8 +109,8 @@ func nestedOf(v any, text []byte) []byte {
 	return text
 }
 
-// avroValue appends a value of a schema.
-func avroValue(dst []byte, schema avro.Schema, v any) []byte {
+// avroValue appends the value of a field of this name.
+func avroValue(dst []byte, schema avro.Schema, name string, v any) []byte {
 	if ref, ok := schema.(*avro.RefSchema); ok {
 		schema = ref.Schema()
 	}
@@ -118,7 +118,7 @@ func avroValue(dst []byte, schema avro.Schema, v any) []byte {
 	case *avro.UnionSchema:
 		schema, v = unionMember(s, v)
 		if _, again := schema.(*avro.UnionSchema); schema != nil && !again {
-			return avroValue(dst, schema, v)
+			return avroValue(dst, schema, name, v)
 		}
 	case *avro.RecordSchema:
 		if fields, ok := v.(map[string]any); ok {
@@ -128,7 +128,7 @@ func avroValue(dst []byte, schema avro.Schema, v any) []byte {
 		if values, ok := v.(map[string]any); ok {
 			var o formats.Object
 			for _, name := range slices.Sorted(maps.Keys(values)) {
-				o.Add(name, avroValue(nil, s.Values(), values[name]))
+				o.Add(name, avroValue(nil, s.Values(), name, values[name]))
 			}
 			return o.Append(dst)
 		}
@@ -139,12 +139,12 @@ func avroValue(dst []byte, schema avro.Schema, v any) []byte {
 				if i > 0 {
 					dst = append(dst, ',')
 				}
-				dst = avroValue(dst, s.Items(), list[i])
+				dst = avroValue(dst, s.Items(), "", list[i])
 			}
 			return append(dst, ']')
 		}
 	}
-	return avroLeaf(dst, schema, v)
+	return avroLeaf(dst, schema, name, v)
 }
 
 // unionMember is what a value of a union is: the library gives it as a map from the
@@ -182,7 +182,7 @@ func typeName(s avro.Schema) string {
 }
 
 // avroLeaf appends a value by its Go type.
-func avroLeaf(dst []byte, schema avro.Schema, v any) []byte {
+func avroLeaf(dst []byte, schema avro.Schema, name string, v any) []byte {
 	switch v := v.(type) {
 	case nil:
 		return append(dst, "null"...)
@@ -195,9 +195,9 @@ func avroLeaf(dst []byte, schema avro.Schema, v any) []byte {
 	case int64:
 		return strconv.AppendInt(dst, v, 10)
 	case float32:
-		return formats.AppendFloat(dst, float64(v))
+		return formats.AppendFloatOf(dst, name, float64(v))
 	case float64:
-		return formats.AppendFloat(dst, v)
+		return formats.AppendFloatOf(dst, name, v)
 	case string:
 		return formats.AppendText(dst, v)
 	case []byte:

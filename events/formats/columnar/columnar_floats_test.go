@@ -88,3 +88,53 @@ func pointed(f float64) string {
 	}
 	return text
 }
+
+// TestNoIDs: what is no number is no id, and not one that is missing: an outcome without
+// its item would count for every item.
+func TestNoIDs(t *testing.T) {
+	const schema = `{"type":"record","name":"outcome","fields":[{"name":"request_id","type":"string"},{"name":"type","type":"string"},{"name":"ts","type":"long"},
+		{"name":"item_id","type":["null","double"]},{"name":"value","type":"double"}]}`
+	type row struct {
+		ID    string   `parquet:"request_id" avro:"request_id"`
+		Type  string   `parquet:"type" avro:"type"`
+		TS    int64    `parquet:"ts" avro:"ts"`
+		Item  *float64 `parquet:"item_id,optional" avro:"item_id"`
+		Value float64  `parquet:"value" avro:"value"`
+	}
+	var rows []row
+	for _, f := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		rows = append(rows, row{"r", "click", 1796000000000, &f, f})
+	}
+	rows = append(rows, row{"r", "click", 1796000000000, nil, 1})
+	var asParquet, asAvro bytes.Buffer
+	if err := parquet.Write(&asParquet, rows); err != nil {
+		t.Fatal(err)
+	}
+	e, err := ocf.NewEncoder(schema, &asAvro)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		if err := e.Encode(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, file := range map[string][]byte{"Parquet": asParquet.Bytes(), "Avro": asAvro.Bytes()} {
+		t.Run(name, func(t *testing.T) {
+			text, err := lines(t, file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, line := range strings.Split(strings.TrimSpace(text), "\n") {
+				var d jsonevent.Decoder
+				_, _, err := d.DecodeOutcome([]byte(line))
+				if missing := rows[i].Item == nil; missing != (err == nil) || !missing && !strings.HasPrefix(err.Error(), events.ReasonWrongType) {
+					t.Errorf("%s: error %v", line, err)
+				}
+			}
+		})
+	}
+}

@@ -33,9 +33,9 @@ func leafOf(node parquet.Node, name string) func([]byte, parquet.Value) []byte {
 	case parquet.Int96:
 		return func(dst []byte, v parquet.Value) []byte { return formats.AppendTime(dst, int96Time(v)) }
 	case parquet.Float:
-		return func(dst []byte, v parquet.Value) []byte { return formats.AppendFloat(dst, float64(v.Float())) }
+		return func(dst []byte, v parquet.Value) []byte { return formats.AppendFloatOf(dst, name, float64(v.Float())) }
 	case parquet.Double:
-		return func(dst []byte, v parquet.Value) []byte { return formats.AppendFloat(dst, v.Double()) }
+		return func(dst []byte, v parquet.Value) []byte { return formats.AppendFloatOf(dst, name, v.Double()) }
 	}
 	nested := formats.IsNested(name)
 	return func(dst []byte, v parquet.Value) []byte { return appendBytes(dst, v.ByteArray(), nested) }

@@ -320,7 +320,7 @@ func (b *Block) appendValue(dst []byte, f *Field, level int) []byte {
 	case KindInt:
 		return strconv.AppendInt(dst, b.int(f, level), 10)
 	case KindDouble:
-		return formats.AppendFloat(dst, b.double(f, level))
+		return formats.AppendFloatOf(dst, f.Name, b.double(f, level))
 	case KindBool:
 		return strconv.AppendBool(dst, b.bool(f, level) == 1)
 	case KindTime:

@@ -47,7 +47,7 @@ func perform(ctx context.Context, app *cli.App, args []string) error {
 	if err != nil {
 		return err
 	}
-	return app.RunContext(ctx, args)
+	return commandline.WrongPath(args, app.RunContext(ctx, args))
 }
 
 func newApp() *cli.App {

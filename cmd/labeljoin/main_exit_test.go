@@ -67,6 +67,7 @@ func codedErrors() []codedError {
 		{&jetstream.OptionsError{Err: cause}, terminal.ExitUsage},
 		{&jetstream.SpreadError{}, terminal.ExitUsage},
 		{&diff.UnknownColumnError{}, terminal.ExitUsage},
+		{&diff.SideError{}, terminal.ExitUsage},
 		{&rowfile.ColumnClashError{}, terminal.ExitUsage},
 		{&archive.FeatureError{}, terminal.ExitUsage},
 		{&archive.ExistsError{}, terminal.ExitUsage},

@@ -43,7 +43,7 @@ func tryCommand() *cli.Command {
 				o.Request, err = contentOf(c, "request")
 			}
 			if err != nil {
-				return &terminal.UsageError{Err: err}
+				return err
 			}
 			return trial.Write(c.App.Writer, &o)
 		},

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/events/formats/columnar"
 	"github.com/labeljoin/labeljoin/export/review"
 	"github.com/labeljoin/labeljoin/export/schema"
 	"github.com/labeljoin/labeljoin/export/stats"
@@ -144,16 +145,8 @@ func (v *validation) other(c *cli.Context, what string, o stats.Options) (*tfmd.
 		return review.Statistics(c.Context, rows, o)
 	}
 	if info, err := os.Stat(what); err == nil && !info.IsDir() {
-		data, err := os.ReadFile(what)
-		if err != nil {
-			return nil, err
-		}
-		if len(data) < 4 || string(data[:4]) != "PAR1" {
-			list, err := stats.Decode(data)
-			if err != nil {
-				return nil, fmt.Errorf("%s is neither Parquet nor statistics: %w", what, err)
-			}
-			return list, nil
+		if rows, err := columnar.IsParquet(what); err != nil || !rows {
+			return statisticsIn(what)
 		}
 	}
 	rows, err := review.Paths(c.Context, what, c.String("weight"), what)
@@ -161,6 +154,19 @@ func (v *validation) other(c *cli.Context, what string, o stats.Options) (*tfmd.
 		return nil, err
 	}
 	return review.Statistics(c.Context, rows, o)
+}
+
+// statisticsIn reads a file with statistics.
+func statisticsIn(path string) (*tfmd.DatasetFeatureStatisticsList, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	list, err := stats.Decode(data)
+	if err != nil {
+		return nil, &terminal.UsageError{Err: fmt.Errorf("%s is neither Parquet nor statistics: %w", path, err)}
+	}
+	return list, nil
 }
 
 // check finds the anomalies.

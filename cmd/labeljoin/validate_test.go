@@ -65,5 +65,5 @@ func TestValidateFindsAnomalies(t *testing.T) {
 	if err := os.WriteFile(saved, []byte("no statistics"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	line(terminal.ExitFailed, "validate", "--from", dir, "--date", "2026-11-22", "--against", saved)
+	line(terminal.ExitUsage, "validate", "--from", dir, "--date", "2026-11-22", "--against", saved)
 }

@@ -333,3 +333,13 @@ func (r *Result) String() string {
 	fmt.Fprintf(&b, "%d of %d columns are the same\n", same, len(r.Columns))
 	return b.String()
 }
+
+// SideError says that there are no rows where the rows of a side are said to be.
+type SideError struct{ At, Fault string }
+
+func (e *SideError) Error() string {
+	return fmt.Sprintf("%s %s: name the directory of an output, a Parquet file, or a directory of them", e.At, e.Fault)
+}
+
+// Misuse reports that the command line is wrong.
+func (e *SideError) Misuse() bool { return true }

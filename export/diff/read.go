@@ -2,6 +2,7 @@ package diff
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,7 +43,7 @@ func (d *differ) survey(ctx context.Context, s *side, at string) (err error) {
 		return err
 	}
 	if len(s.files) == 0 {
-		return fmt.Errorf("%s has no Parquet files: name the directory of an output, or one with Parquet files", at)
+		return &SideError{at, "has no Parquet files"}
 	}
 	for _, f := range s.files {
 		if err := ctx.Err(); err != nil {
@@ -95,6 +96,9 @@ func (d *differ) filesOf(at string) (files []file, err error) {
 		return nil, err
 	}
 	if !info.IsDir() {
+		if known, err := columnar.IsParquet(at); err != nil || !known {
+			return nil, cmp.Or[error](err, &SideError{at, "is no Parquet file"})
+		}
 		return []file{{name: at}}, nil
 	}
 	if _, err := os.Stat(filepath.Join(at, commitsDir)); err == nil {

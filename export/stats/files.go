@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/labeljoin/labeljoin/events/formats/columnar"
 )
 
 // Files are opened Parquet files.
@@ -80,6 +83,9 @@ func parquetBelow(path string) ([]string, error) {
 		return nil, err
 	}
 	if !info.IsDir() {
+		if known, err := columnar.IsParquet(path); err != nil || !known {
+			return nil, cmp.Or[error](err, &OptionError{path + " is no Parquet file: name Parquet files or a folder of them"})
+		}
 		return []string{path}, nil
 	}
 	var names []string

@@ -86,7 +86,7 @@ func (p *Preview) Run(ctx context.Context) error {
 			found = &RejectedError{Records: t.messages, Rejected: t.rejected}
 		}
 	}
-	if p.Config == nil || found == nil || found.Rejected == 0 { // without a mapping, one is suggested
+	if found == nil || found.Rejected == 0 {
 		return nil
 	}
 	return found
@@ -186,8 +186,9 @@ func (r *reading) each(m *events.Message, yield func(d events.Decoded, fields []
 
 // decoded says why an event is none to the joiner; nil if it is one.
 func (r *reading) decoded(d *events.Decoded) *events.RejectError {
-	if r.input == nil {
-		return nil
+	if r.input == nil { // any record of an object will do: a mapping is suggested
+		_, reject := r.own.Record(d.Data)
+		return reject
 	}
 	var err error
 	if d.Kind == events.KindRequest {

@@ -39,6 +39,22 @@ func (r *lineRows) take() error {
 	return err
 }
 
+// IsParquet reports whether a file begins as Parquet does. The error, if any, is of the file system.
+func IsParquet(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	begin := make([]byte, len(magic))
+	if _, err = io.ReadFull(f, begin); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil // it is shorter
+	}
+	return string(begin) == magic, errors.Join(err, f.Close())
+}
+
+// magic is how a Parquet file begins and ends.
+const magic = "PAR1"
+
 // checkFooter looks whether the file has room for the footer that it says it has.
 func checkFooter(file io.ReaderAt, size int64) error {
 	if size < leastParquet {
@@ -48,7 +64,7 @@ func checkFooter(file io.ReaderAt, size int64) error {
 	if _, err := file.ReadAt(end[:], size-8); err != nil {
 		return err
 	}
-	if string(end[4:]) != "PAR1" {
+	if string(end[4:]) != magic {
 		return fmt.Errorf("it begins like Parquet and has no footer, so it is not complete: %w", io.ErrUnexpectedEOF)
 	}
 	if n := int64(binary.LittleEndian.Uint32(end[:4])); n == 0 || n > size-leastParquet {

@@ -145,9 +145,11 @@ func (a *Appender) fault(m *events.Outgoing, err error) error {
 		return &events.StoreError{Fault: events.FaultRefused, Reason: fmt.Sprintf(
 			"no stream holds subject %s, or JetStream is off: add the subject to the stream, or choose another", m.Subject)}
 	case known:
-		return &events.StoreError{Fault: events.FaultRefused,
-			Reason: fmt.Sprintf("the stream of subject %s takes no messages: %s", m.Subject,
-				api.Description)}
+		reason := fmt.Sprintf("the stream of subject %s takes no messages: %s", m.Subject, api.Description)
+		if limit := limitReached(err); limit != "" {
+			reason += ": " + limit
+		}
+		return &events.StoreError{Fault: events.FaultRefused, Reason: reason}
 	case !a.nc.IsConnected():
 		return a.away(err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),

@@ -36,7 +36,7 @@ func CheckLog(ctx context.Context, nc *nats.Conn, log *Log, now func() events.Ti
 		once, cancel := context.WithTimeout(ctx, checkTimeout)
 		defer cancel()
 		err := f(once)
-		way := ""
+		way := limitReached(err)
 		if errors.Is(err, context.DeadlineExceeded) {
 			way = fmt.Sprintf("allow the joiner's user to publish to %s, and to subscribe to %s", subject, Answers(nc))
 		}

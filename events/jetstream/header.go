@@ -23,7 +23,7 @@ func HeaderValues(ctx context.Context, nc *nats.Conn, stream string, after uint6
 		HeadersOnly: true, Replicas: 1, MemoryStorage: true, InactiveThreshold: 30 * time.Second,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the headers of stream %q: %w", stream, err)
+		return nil, fmt.Errorf("read the headers of stream %q: %w", stream, explain(err))
 	}
 	for left := consumer.CachedInfo().NumPending; left > 0; {
 		batch, err := consumer.Fetch(int(min(left, 1000)), jetstream.FetchMaxWait(5*time.Second))

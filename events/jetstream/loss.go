@@ -293,7 +293,7 @@ func (f *lossFinder) unreadable(ctx context.Context, next, last uint64) (gone []
 		HeadersOnly: true, InactiveThreshold: 30 * time.Second, Replicas: 1, MemoryStorage: true,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read stream %q: %w", f.log.Stream, err)
+		return nil, fmt.Errorf("read stream %q: %w", f.log.Stream, explain(err))
 	}
 	defer func() { // the server would forget it by itself, but later
 		err = errors.Join(err, f.stream.DeleteConsumer(context.WithoutCancel(ctx), consumer.CachedInfo().Name))

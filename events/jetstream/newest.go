@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/nats-io/nats.go"
@@ -43,7 +44,7 @@ func newestFrom(ctx context.Context, js jetstream.JetStream, log *Log, from uint
 		FilterSubjects: log.subjects(), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,
 	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read stream %q: %w", log.Stream, explain(err))
 	}
 	pending := consumer.CachedInfo().NumPending
 	for uint64(len(list)) < pending {

@@ -138,7 +138,9 @@ func passing(err error) bool {
 
 // explain adds the way out to errors that name none.
 func explain(err error) error {
-	switch {
+	switch limit := limitReached(err); {
+	case limit != "":
+		return fmt.Errorf("%w: %s", err, limit)
 	case unservedBy(err):
 		return fmt.Errorf("%w: JetStream does not answer; enable it on the server and for the account, and allow $JS.API.>",
 			err)

@@ -234,7 +234,7 @@ func (p *Publisher) send(ctx context.Context, labels []events.Label) (left []eve
 			}
 			left = append(left, f.label)
 			if reason == nil {
-				reason = err
+				reason = explain(err)
 			}
 		case <-ctx.Done():
 			for _, f := range flight[i:] {

@@ -74,7 +74,7 @@ func startReader(ctx context.Context, js jetstream.JetStream, s *Source, next ui
 	}
 	consumer, err := js.CreateConsumer(ctx, s.in.Stream, config)
 	if err != nil {
-		return nil, fmt.Errorf("create a consumer of stream %q: %w", s.in.Stream, err)
+		return nil, fmt.Errorf("create a consumer of stream %q: %w", s.in.Stream, explain(err))
 	}
 	r := &reader{
 		log: &s.in, input: s.input, buffer: s.buffer, lost: s.opts.Lost, marker: s.opts.Marker,

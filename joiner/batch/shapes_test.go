@@ -65,3 +65,34 @@ func TestShapesAreKeptOnce(t *testing.T) {
 		t.Errorf("%d bytes are kept, want no more than %d", size, most)
 	}
 }
+
+// A text that is like a shape at its beginning only is kept as it is. What was noted of its values on the way does not
+// serve the next text: other bytes stand there by then, which may look like a value of it.
+func TestShapesForgetWhatDidNotFit(t *testing.T) {
+	const number, digits = "111111111111111111", "11111111" // a value that is part of the number before it
+	for name, c := range map[string]struct{ shape, unlike string }{
+		"a text":          {`{%s,"%s","x"}`, `{%s,"%s","x"\`},
+		"a number":        {`{%s,"%s",5}`, `{%s,"%s",\`},
+		"more at the end": {`{%s,"%s","x"}`, `{%s,"%s","x"}\`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			texts := []string{
+				fmt.Sprintf(c.shape, number, "aaaaaaaa"),
+				fmt.Sprintf(c.unlike, number, "bbbbbbbb"),
+				fmt.Sprintf(c.shape, number, digits),
+			}
+			if kept, _ := batch.Keep(texts); !slices.Equal(kept, texts) {
+				t.Errorf("the texts are\n%q\nwant\n%q", kept, texts)
+			}
+		})
+	}
+	t.Run("another page", func(t *testing.T) {
+		var texts []string
+		for i := range 20_000 { // several pages
+			texts = append(texts, fmt.Sprintf(`{"request_id":"%032d","outcome_id":"%06d"}`, i/3, i))
+		}
+		if kept, _ := batch.Keep(texts); !slices.Equal(kept, texts) {
+			t.Error("the texts are others")
+		}
+	})
+}

@@ -222,11 +222,12 @@ func finite(text string) (float64, bool) {
 	return f, true
 }
 
-// plain is what the string or the number at i says; nothing for a word that is no
-// number.
+// plain is what the string or the number at i says; nothing for a string that is no
+// text, and for a word that is no number.
 func (b *builder) plain(i int) (string, int) {
 	if b.text[i] == '"' {
-		return b.str(i)
+		text, _, end := b.textAt(i)
+		return text, end
 	}
 	if b.odd {
 		if n := nonFinite(b.text[i:]); n > 0 {

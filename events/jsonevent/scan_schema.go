@@ -207,7 +207,7 @@ func (s *scanner) known(f field, in shape, i, depth int) int {
 		}
 		at := span{i, end}
 		switch {
-		case got == jsonString && s.broken && !isOptionalText(f):
+		case got == jsonString && s.broken && !isOptionalText(f) && schema[f].want != jsonNumber:
 			s.noteText(f, in)
 			return end
 		case s.unheld > before && f != fieldAttrs && f != fieldTS && !isJoiningID(f):

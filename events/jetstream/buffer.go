@@ -178,6 +178,13 @@ func (b *buffer) progress() (received uint64, empty bool) {
 	return b.received, len(b.queue) == 0
 }
 
+// nothingCame reports whether the log's first message is still to come.
+func (b *buffer) nothingCame() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.atStart
+}
+
 // known is the mark of the newest message received.
 func (b *buffer) known() events.Mark {
 	b.mu.Lock()

@@ -65,6 +65,7 @@ type question struct {
 	looked  uint64   // the stream's end when that was found out
 	origins bool     // what the origins of a copy are
 	deleted []uint64 // sequences that are known to be gone, ascending
+	sure    uint64   // up to where nothing of ours is unread; at most what was passed
 }
 
 // answer is what the broker said.
@@ -84,7 +85,7 @@ type answer struct {
 	subjects *subjects             // nil: they were not looked for
 	origins  *origins              // nil: they were not asked
 	other    string                // which other stream takes what is read here; empty: none does
-	gone     []uint64              // sequences after passed that the stream has lost; nil: none that was not known
+	gone     []uint64              // sequences after what is sure that the stream has lost; nil: none that was not known
 	deleted  []uint64              // all that it has lost; nil: as many as were known
 }
 
@@ -212,7 +213,7 @@ func (a *answer) fillGone(ctx context.Context, stream jetstream.Stream, log *Log
 	if a.deleted == nil {
 		a.deleted = []uint64{}
 	}
-	a.gone = after(a.deleted, a.passed)
+	a.gone = after(a.deleted, min(a.ask.sure, a.passed))
 	return nil
 }
 
@@ -315,6 +316,10 @@ func (s *Source) onAnswer(a answer) {
 		s.stopReader(err)
 		return
 	}
+	if err := s.overtaken(a.info); err != nil {
+		s.stopReader(err)
+		return
+	}
 	received, empty := s.buffer.progress()
 	if empty && a.received == received && a.received == p.before {
 		p.unmoved++
@@ -337,20 +342,23 @@ func (s *Source) onAnswer(a answer) {
 		return
 	}
 	p.accept(a, s.in.Filtered, s.unlike(&a))
+	s.sure, s.confirmed, s.answered = max(a.passed, p.clear), a.at, true
 }
+
+// answerPatience is for how long questions may stay without an answer.
+const answerPatience = 5 * time.Second
 
 // unanswered says that silence proves nothing, when questions stay without an answer for
 // longer than an election takes: reading may go on meanwhile, so that nothing else tells.
 // While the connection is lost, that is said.
 func (s *Source) unanswered(cause error) {
-	const patience = 5 * time.Second
 	p, now := s.prover, s.opts.Elapsed()
 	switch {
 	case !s.nc.IsConnected():
 		p.failing = false
 	case !p.failing:
 		p.failing, p.failed = true, now
-	case now-p.failed >= patience:
+	case now-p.failed >= answerPatience:
 		p.hold(events.Hold{Reason: holdUnanswered, Detail: fmt.Sprintf(
 			"the broker does not answer whether anything of stream %q is unread: %v. Silence of it proves nothing until it does; events and heartbeats do. "+
 				"labeljoin doctor says what the joiner must be allowed", s.in.Stream, refusal(s.nc, cause))})
@@ -363,6 +371,6 @@ func (s *Source) inquire() {
 	received := s.buffer.watch(s.in.Filtered)
 	p.ask(s.js, &s.in, received, s.buffer.known(), question{
 		look: s.unheard(), others: e.subjects.others, looked: e.subjects.end,
-		origins: e.origins.due(s.opts.Elapsed()), deleted: e.deleted,
+		origins: e.origins.due(s.opts.Elapsed()), deleted: e.deleted, sure: s.sureThrough(max(received, p.clear)),
 	})
 }

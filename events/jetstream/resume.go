@@ -105,6 +105,9 @@ func (s *Source) startOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.overtaken(info); err != nil {
+		return err
+	}
 	other, err := elsewhere(ctx, s.js, &s.in) // once: every proof asks again
 	if err != nil {
 		return err
@@ -141,6 +144,7 @@ func (s *Source) startOnce(ctx context.Context) error {
 		return s.orMissing(err)
 	}
 	s.reader, s.started = r, start{after: passed, at: s.opts.Elapsed()}
+	s.sure, s.confirmed = passed, s.started.at
 	_, err = s.inspect(ctx, passed+1, atStart, known)
 	if err == nil {
 		err = s.sameLog(ctx, known)

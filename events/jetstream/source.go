@@ -93,6 +93,9 @@ type Source struct {
 	silent        silences         // requests that were not answered
 	emptyRestarts int              // readers in a row that brought nothing and soon stopped
 	handed        uint64           // stream sequence through which everything was handed over
+	sure          uint64           // of a filtered log: nothing of ours was unread up to here when the broker last said where it begins
+	confirmed     time.Duration    // when it said so
+	answered      bool             // it said so while it was read
 	fault         error            // final
 	stopped       bool
 	laggard       laggard
@@ -150,7 +153,7 @@ func (s *Source) Next(ctx context.Context) (events.Batch, error) {
 		if t, ok := s.prover.proven(s.handed); ok && s.nc.IsConnected() {
 			return events.Batch{ReadThrough: t, Through: s.through(), Created: s.created}, nil
 		}
-		if c, ok := s.buffer.take(); ok {
+		if c, ok := s.take(); ok {
 			s.handed = c.through
 			if len(c.messages) == 0 {
 				continue
@@ -170,6 +173,14 @@ func (s *Source) Next(ctx context.Context) (events.Batch, error) {
 			return events.Batch{}, err
 		}
 	}
+}
+
+// take hands over what was received, unless it is not known whether anything before it was lost.
+func (s *Source) take() (portion, bool) {
+	if s.isBarred() {
+		return portion{}, false
+	}
+	return s.buffer.take()
 }
 
 // through is the sequence through which nothing is to be read any more, at the end

@@ -68,7 +68,7 @@ func (s *Source) vanished(ctx context.Context, info *jetstream.StreamInfo, passe
 	if s.started == (start{}) && s.neverRead() {
 		e.excused = info.State.LastSeq
 	}
-	gone, err := deletedAfter(ctx, s.js, s.in.Stream, passed)
+	gone, err := deletedAfter(ctx, s.js, s.in.Stream, s.sureThrough(passed))
 	if err != nil {
 		return err
 	}

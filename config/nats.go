@@ -32,7 +32,8 @@ type NATS struct {
 	//
 	// Default: a server without access control needs no login.
 	Creds string `yaml:"creds"`
-	// The path of a file with the seed of an nkey.
+	// The path of a file with the seed of an nkey. It is read at the start: after another
+	// seed, start the joiner again.
 	//
 	// Default: a server without access control needs no login.
 	NKey string `yaml:"nkey"`

@@ -43,6 +43,7 @@ func (l *Log) Feeds() []string {
 type Log struct {
 	Stream   string
 	Created  events.Time   // when the stream was created: its identity
+	New      bool          // there was none, and Find has created it
 	First    uint64        // sequence of the first message it held when it was found
 	Last     uint64        // and of the newest
 	Deleted  int           // how many it lacked between them, as far as the server knows
@@ -102,10 +103,15 @@ func Find(ctx context.Context, nc *nats.Conn, inputs []Input) ([]Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := createMissing(ctx, js, inputs, found); err != nil {
+	created, err := createMissing(ctx, js, inputs, found)
+	if err != nil {
 		return nil, err
 	}
-	return group(inputs, found)
+	logs, err := group(inputs, found)
+	for i := range logs {
+		logs[i].New = slices.Contains(created, logs[i].Stream)
+	}
+	return logs, err
 }
 
 // Look finds the streams of the inputs as Find does, and creates none: it says of

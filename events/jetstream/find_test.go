@@ -21,7 +21,7 @@ func TestFindCreatesWhatIsMissing(t *testing.T) {
 		t.Fatalf("got %+v", logs)
 	}
 	for i, log := range logs {
-		if log.Filtered || len(log.Warnings) > 0 || log.Created == 0 || !log.Has(inputs[i].Kind) || log.Has(inputs[1-i].Kind) {
+		if !log.New || log.Filtered || len(log.Warnings) > 0 || log.Created == 0 || !log.Has(inputs[i].Kind) || log.Has(inputs[1-i].Kind) {
 			t.Fatalf("got %+v", log)
 		}
 		config := stream(t, nc, log.Stream).CachedInfo().Config
@@ -32,7 +32,7 @@ func TestFindCreatesWhatIsMissing(t *testing.T) {
 	again, err := Find(deadline(t), nc, []Input{
 		{Kind: events.KindRequest, Subject: "requests.>"}, {Kind: events.KindOutcome, Subject: "outcomes.>"},
 	})
-	if err != nil || again[0].Created != logs[0].Created || again[1].Created != logs[1].Created {
+	if err != nil || again[0].New || again[1].New || again[0].Created != logs[0].Created || again[1].Created != logs[1].Created {
 		t.Fatalf("found %+v, %v", again, err)
 	}
 }

@@ -13,18 +13,18 @@ import (
 )
 
 // createMissing creates the streams of inputs that were not found, and fills
-// in what was created.
-func createMissing(ctx context.Context, js jetstream.JetStream, inputs []Input, found []*jetstream.StreamInfo) error {
+// in what was created. It returns their names.
+func createMissing(ctx context.Context, js jetstream.JetStream, inputs []Input, found []*jetstream.StreamInfo) (created []string, err error) {
 	subjects := map[string][]string{}
 	for i := range inputs {
 		if found[i] != nil {
 			continue
 		}
 		if name := inputs[i].Stream; name != "" && !inputs[i].Create {
-			return &NoStreamError{Subject: inputs[i].Subject, Stream: name}
+			return nil, &NoStreamError{Subject: inputs[i].Subject, Stream: name}
 		}
 		if !inputs[i].Create {
-			return &NoStreamError{Subject: inputs[i].Subject}
+			return nil, &NoStreamError{Subject: inputs[i].Subject}
 		}
 		name := nameFor(inputs[i])
 		subjects[name] = append(subjects[name], inputs[i].Subject)
@@ -36,15 +36,16 @@ func createMissing(ctx context.Context, js jetstream.JetStream, inputs []Input, 
 		}
 		info, err := create(ctx, js, inputConfig(name, subjects[name]))
 		if err != nil {
-			return err
+			return created, err
 		}
+		created = append(created, name)
 		for j := range inputs {
 			if found[j] == nil && nameFor(inputs[j]) == name {
 				found[j] = info
 			}
 		}
 	}
-	return nil
+	return created, nil
 }
 
 func nameFor(in Input) string {

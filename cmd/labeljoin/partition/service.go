@@ -322,7 +322,19 @@ func (s *Service) Logs(ctx context.Context) ([]jetstream.Log, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.logNew(logs)
 	return wire.InOrder(logs, before), nil
+}
+
+// logNew says which streams were created, and where: a person may have expected them to be
+// there, as one does who has connected to a leaf node and not to its hub.
+func (s *Service) logNew(logs []jetstream.Log) {
+	for i := range logs {
+		if l := &logs[i]; l.New {
+			s.Log.Info("no stream held the subject: one was created", "stream", l.Stream, "subjects", l.Stores,
+				"server", s.Conn.ConnectedServerName())
+		}
+	}
 }
 
 // readBefore is how far the streams were read, in the order in which positions count.

@@ -6,7 +6,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// JetStream's errors for limits that the owner of the server or of the account has set (nats-server, server/errors.json).
+// JetStream's errors for limits that the owner of the server or of the account has set: server/errors.json of
+// nats-server.
 const (
 	accountResourcesExceeded = 10002
 	maximumConsumers         = 10026
@@ -24,11 +25,11 @@ func limitReached(err error) string {
 	}
 	switch api.ErrorCode {
 	case maximumStreams:
-		return "the account's limit max_streams is reached: raise it, delete a stream that nobody needs, " +
+		return "the account's limit max_streams is reached: raise it, delete a stream that is not needed, " +
 			"or add the subject to a stream that is there (nats stream edit STREAM --subjects ...)"
 	case maximumConsumers:
 		return "the limit max_consumers of the account or of the stream is reached: raise it, " +
-			"or delete a consumer that nobody needs (nats consumer ls STREAM)"
+			"or delete a consumer that is not needed (nats consumer ls STREAM)"
 	case accountResourcesExceeded:
 		return "the account's limit max_file or max_mem is reached: raise it, or bound what its streams keep " +
 			"(max_age, max_bytes; nats account info)"

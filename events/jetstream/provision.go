@@ -14,7 +14,8 @@ import (
 
 // createMissing creates the streams of inputs that were not found, and fills
 // in what was created. It returns their names.
-func createMissing(ctx context.Context, js jetstream.JetStream, inputs []Input, found []*jetstream.StreamInfo) (created []string, err error) {
+func createMissing(ctx context.Context, js jetstream.JetStream, inputs []Input,
+	found []*jetstream.StreamInfo) (created []string, err error) {
 	subjects := map[string][]string{}
 	for i := range inputs {
 		if found[i] != nil {

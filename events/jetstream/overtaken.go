@@ -17,7 +17,7 @@ import "github.com/nats-io/nats.go/jetstream"
 // then silence proves nothing, and that is said.
 func (s *Source) isBarred() bool {
 	p, now := s.prover, s.opts.Elapsed()
-	if !s.in.Filtered || !s.answered || p.failing && now-p.failed >= answerPatience {
+	if !s.in.Filtered || !s.answered || p.failing && now-p.failed >= answerTimeout {
 		return false
 	}
 	return now-s.confirmed > 2*p.every

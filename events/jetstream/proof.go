@@ -345,8 +345,8 @@ func (s *Source) onAnswer(a answer) {
 	s.sure, s.confirmed, s.answered = max(a.passed, p.clear), a.at, true
 }
 
-// answerPatience is for how long questions may stay without an answer.
-const answerPatience = 5 * time.Second
+// answerTimeout is for how long questions may stay without an answer.
+const answerTimeout = 5 * time.Second
 
 // unanswered says that silence proves nothing, when questions stay without an answer for
 // longer than an election takes: reading may go on meanwhile, so that nothing else tells.
@@ -358,7 +358,7 @@ func (s *Source) unanswered(cause error) {
 		p.failing = false
 	case !p.failing:
 		p.failing, p.failed = true, now
-	case now-p.failed >= answerPatience:
+	case now-p.failed >= answerTimeout:
 		p.hold(events.Hold{Reason: holdUnanswered, Detail: fmt.Sprintf(
 			"the broker does not answer whether anything of stream %q is unread: %v. Silence of it proves nothing until it does; events and heartbeats do. "+
 				"labeljoin doctor says what the joiner must be allowed", s.in.Stream, refusal(s.nc, cause))})

@@ -251,3 +251,36 @@ func TestReplayMalformed(t *testing.T) {
 		t.Errorf("half a line with --strict ends with %d: %s", got.code, got.stderr)
 	}
 }
+
+// TestReplayOddLogs has a file whose name is no text, and times in seconds that are read as milliseconds.
+func TestReplayOddLogs(t *testing.T) {
+	replayDir(t)
+	const name = "r\xff\xfe.jsonl"
+	if err := os.WriteFile(name, []byte(requestLines(0, 3)+"no event\n"), 0o600); err != nil {
+		t.Skipf("the file system wants names that are texts: %v", err)
+	}
+	putFile(t, "o", clickLines(0, 3))
+	inSeconds := strings.NewReplacer("1767225600", "1767225", "1767225601", "1767225", "1767225602", "1767225")
+	putFile(t, "seconds", inSeconds.Replace(requestLines(0, 3)))
+	putFile(t, "seconds.o", inSeconds.Replace(clickLines(0, 3)))
+	const warned = "every event is stamped in 1970"
+	for _, c := range []struct {
+		name, requests, outcomes string
+		warns                    bool
+	}{
+		{"a name that is no text", name, "o", false},
+		{"seconds", "seconds", "seconds.o", true},
+		{"seconds, and no outcomes", "seconds", os.DevNull, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := runMain(t, "replay", "--requests", c.requests, "--outcomes", c.outcomes, "--complete", "--max-rejected", "1",
+				"--out", t.TempDir())
+			if got.code != 0 {
+				t.Fatal(got.stderr)
+			}
+			if warns := strings.Contains(got.stderr, warned) && strings.Contains(got.stderr, "time_unit: s"); warns != c.warns {
+				t.Errorf("it says %s", got.stderr)
+			}
+		})
+	}
+}

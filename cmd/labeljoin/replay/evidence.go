@@ -159,8 +159,11 @@ func (v *evidence) wayOut(file *logFile, r *rejectedLines) string {
 // decided is asked when every row is decided, before any is committed.
 func (v *evidence) decided(result *batch.Result, rules *joiner.Rules) error {
 	outcomes := &result.Ledger.Kinds[events.KindOutcome]
-	if v.trusted || v.outcomes == 0 {
+	if v.trusted {
 		return nil
+	}
+	if err := v.ofToday(result); err != nil || v.outcomes == 0 {
+		return err
 	}
 	none := outcomes.Disposed[joiner.DispositionJoined] == 0
 	if none && beside(outcomes) == 0 {
@@ -175,6 +178,18 @@ func (v *evidence) decided(result *batch.Result, rules *joiner.Rules) error {
 		}
 	}
 	return v.matched(&result.Coverage, rules)
+}
+
+// ofToday says so if every event is of the time at which epochs begin: seconds that were taken for milliseconds, by
+// which windows are a thousand times too long.
+func (v *evidence) ofToday(result *batch.Result) error {
+	newest := max(result.Seen[events.KindRequest], result.Seen[events.KindOutcome])
+	if newest == events.MinTime || newest.Std().Year() > 1970 {
+		return nil
+	}
+	_, err := fmt.Fprintf(v.talk, "every event is stamped in 1970 or before, the newest %s: if their times count seconds, "+
+		"the windows are wrong: set time_unit: s for the inputs, and replay again\n\n", newest)
+	return err
 }
 
 // beside counts the outcomes that have a request and yet are of none of its rows.
@@ -217,12 +232,14 @@ func (v *evidence) refuse(format string, args ...any) error {
 	return &EvidenceError{fmt.Errorf(format, args...).Error() + "; --trust-logs goes on all the same"}
 }
 
-// name is how a file is called in dead letters.
+// name is how a file is called in dead letters and in the manifest, which are JSON: bytes of it that are no text are
+// replaced.
 func (f *File) name(kind events.Kind) string {
+	text := strings.ToValidUTF8(filepath.Base(f.Path), "\uFFFD")
 	if f.Input != "" {
-		return f.Input + ":" + filepath.Base(f.Path)
+		return f.Input + ":" + text
 	}
-	return kind.String() + "s:" + filepath.Base(f.Path)
+	return kind.String() + "s:" + text
 }
 
 // key tells a file from those of the same name in other directories, and from itself as the log of

@@ -242,6 +242,63 @@ func TestPendingMessageErased(t *testing.T) {
 	}
 }
 
+// held is a source that comes to the end of its log, where silence proves nothing and nothing comes any more.
+type held struct {
+	engine.Source
+	end uint64
+	ask int // how often it may be asked there
+}
+
+func (h *held) Next(ctx context.Context) (events.Batch, error) {
+	b, err := h.Source.Next(ctx)
+	if err == nil && (len(b.Messages) == 0 || b.Messages[0].Seq <= h.end) {
+		return b, nil
+	}
+	if h.ask--; h.ask < 0 {
+		return events.Batch{}, errors.New("the end was reached, and is waited for")
+	}
+	return events.Batch{ReadThrough: events.MinTime, Through: h.end}, nil
+}
+
+// TestNewestMessageErasedAndHeld erases the newest message that was read, in a log whose silence proves nothing: one that
+// is shared with others and sealed, for one, where no event can come. A changed configuration does not wait for the message.
+func TestNewestMessageErasedAndHeld(t *testing.T) {
+	h := enginetest.Lines(oneLabel())
+	h.Request(0, "closed")
+	h.Heartbeats(40 * time.Minute)
+	committed := len(h.Events)
+	h.Request(41*time.Minute, "pending")
+	h.Click(42*time.Minute, "pending")
+	before := len(h.Events)
+	h.End()
+	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
+	w.Roll = engine.Roll{}
+	whole := w.Logs[0]
+	for _, n := range []int{committed, before} {
+		w.Logs[0] = whole[:n]
+		if err := w.run(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Logs[0] = slices.Concat(whole[:before-1], whole[before:])
+	counted := false
+	w.source = func(s engine.Source, _ events.Position) engine.Source {
+		if counted {
+			return s
+		}
+		counted = true
+		return &held{Source: s, end: whole[before-1].Messages[0].Seq, ask: 3}
+	}
+	w.hash, w.History.Rules.Labels = "with a label", append(w.History.Rules.Labels, countLabel())
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	checkBooks(t, w)
+	if r := w.latest()[[2]string{"pending", ""}]; len(r.Cells) != 2 || r.Cells[0].Value != 1 || r.Cells[1].Value != 1 {
+		t.Errorf("%v", r.Cells)
+	}
+}
+
 // TestUncommittedRows crashes before a commit that holds a correction. On a short log
 // a changed configuration is refused then, and says what to do; that works.
 func TestUncommittedRows(t *testing.T) {

@@ -145,7 +145,6 @@ func (p *prover) untilDue() time.Duration {
 // ask puts the questions in a goroutine of its own, which ends by itself after
 // a few seconds and is waited for by close.
 func (p *prover) ask(js jetstream.JetStream, log *Log, received uint64, known events.Mark, q question) {
-	const answerTimeout = 5 * time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 	p.cancel = cancel
 	p.asking, p.begun, p.asked = true, true, p.elapsed()

@@ -162,7 +162,7 @@ func (v *evidence) decided(result *batch.Result, rules *joiner.Rules) error {
 	if v.trusted {
 		return nil
 	}
-	if err := v.ofToday(result); err != nil || v.outcomes == 0 {
+	if err := v.of1970(result); err != nil || v.outcomes == 0 {
 		return err
 	}
 	none := outcomes.Disposed[joiner.DispositionJoined] == 0
@@ -180,9 +180,9 @@ func (v *evidence) decided(result *batch.Result, rules *joiner.Rules) error {
 	return v.matched(&result.Coverage, rules)
 }
 
-// ofToday says so if every event is of the time at which epochs begin: seconds that were taken for milliseconds, by
+// of1970 says so if every event is of the time at which epochs begin: seconds that were taken for milliseconds, by
 // which windows are a thousand times too long.
-func (v *evidence) ofToday(result *batch.Result) error {
+func (v *evidence) of1970(result *batch.Result) error {
 	newest := max(result.Seen[events.KindRequest], result.Seen[events.KindOutcome])
 	if newest == events.MinTime || newest.Std().Year() > 1970 {
 		return nil

@@ -38,7 +38,7 @@ const DefaultMemory = 1 << 30
 // The memory that a replay may take is for events, but for a part for the rows of a file
 // and one for garbage. Of rows there is a file being made and one being written.
 const (
-	fileShare    = 36
+	fileShare    = 40
 	garbageShare = 48
 )
 

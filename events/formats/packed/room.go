@@ -22,7 +22,7 @@ type Room struct {
 
 // The memory begins with the states of the slots.
 const (
-	roomSlots = 48
+	roomSlots = 24
 	slotBytes = 128 << 10
 	slotsFrom = 4 << 10
 	roomBytes = slotsFrom + roomSlots*slotBytes

@@ -49,8 +49,9 @@ func (r *Row) Fits(reason joiner.Reason) bool {
 type Answer struct {
 	Rows    map[Key]Row
 	LeftOut map[Key]joiner.LeftOut
-	// Again are the ids that were used again.
-	Again map[string]bool
+	// Again are the ids that were used again, and OutcomesAgain counts their outcomes.
+	Again         map[string]bool
+	OutcomesAgain int64
 	// Disposed counts the events by kind and disposition, if all of them were
 	// timely: nothing came after its request had closed.
 	Disposed [events.Kinds][joiner.Dispositions]int64
@@ -116,7 +117,9 @@ func (r *Reference) Join(set []Event) Answer {
 	uses, wholes := map[string][][]request{}, map[string][]events.Request{}
 	for id, pieces := range requests {
 		uses[id] = r.uses(pieces)
-		a.Again[id] = len(uses[id]) > 1
+		if a.Again[id] = len(uses[id]) > 1; a.Again[id] {
+			a.OutcomesAgain += int64(len(outcomes[id]))
+		}
 		for _, use := range uses[id] {
 			wholes[id] = append(wholes[id], r.request(&a, use))
 		}

@@ -9,3 +9,8 @@ type Position struct {
 	Skip    uint32 `json:"skip,omitempty"`    // events of it already consumed
 	Mark    Mark   `json:"mark,omitzero"`     // of the last message read whole
 }
+
+// Before reports whether less was read than at another position of the same log.
+func (p *Position) Before(q *Position) bool {
+	return p.Next < q.Next || p.Next == q.Next && p.Skip < q.Skip
+}

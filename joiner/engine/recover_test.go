@@ -119,6 +119,44 @@ func TestRebuildReadsTheEnd(t *testing.T) {
 	checkBase(t, w, want)
 }
 
+// TestRebuildEndsWithTheLog erases the newest message that a commit has read, in a log whose silence proves nothing and
+// that does not say whether the message was read. A rebuild does not wait for it.
+func TestRebuildEndsWithTheLog(t *testing.T) {
+	h := enginetest.Lines(oneLabel())
+	h.Request(0, "before")
+	h.Heartbeats(40 * time.Minute)
+	read := len(h.Events)
+	h.Request(41*time.Minute, "after")
+	h.Click(42*time.Minute, "after")
+	h.End()
+	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
+	w.Roll = engine.Roll{}
+	whole := w.Logs[0]
+	w.Logs[0] = whole[:read]
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	erased := whole[read-1].Messages[0].Seq
+	if last := w.out.Commits[len(w.out.Commits)-1].Cut.Progress.Inputs[0].Next; last != erased+1 {
+		t.Fatalf("the commit reads up to message %d, want %d", last-1, erased)
+	}
+	w.Logs[0] = slices.Concat(whole[:read-1], whole[read:])
+	w.fs = vfs.NewCrashableMem()
+	rebuilt := false
+	w.source = func(s engine.Source, _ events.Position) engine.Source {
+		if rebuilt {
+			return s
+		}
+		rebuilt = true
+		return &held{Source: s, end: erased, through: erased - 1, ask: 100}
+	}
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	reference := h.Reference()
+	checkBase(t, w, reference.Join(h.Set()))
+}
+
 // TestRebuildNamesOutcomesAsBefore has outcomes outside the window of requests that are
 // forgotten soon after: a rebuild finds the outcome and not its request. The books go on
 // to say that it was outside the window, and do not call it an orphan.

@@ -75,10 +75,9 @@ func (e *Engine) countBetween(ctx context.Context, input int, from, to events.Po
 	defer func() { err = errors.Join(err, source.Close()) }()
 	for seq := uint64(0); seq < last; {
 		b, err := source.Next(ctx)
-		passed := b.ReadThrough != events.MinTime || b.Through >= last // even where silence proves nothing
 		switch {
-		case errors.Is(err, io.EOF), err == nil && len(b.Messages) == 0 && passed:
-			return n, nil // that is all there is, whether or not silence proves anything of what comes later
+		case errors.Is(err, io.EOF), err == nil && len(b.Messages) == 0:
+			return n, nil // that is all there is, whether or not silence proves anything
 		case err != nil:
 			return n, err
 		}

@@ -207,7 +207,7 @@ func (e *Engine) reached(ctx context.Context, ended []bool, until []events.Posit
 	for i := range ended {
 		if until != nil && !ended[i] {
 			p, q := e.checkpoint.Progress.Inputs[i], until[i]
-			ended[i] = p.Next > q.Next || p.Next == q.Next && p.Skip >= q.Skip
+			ended[i] = !p.Before(&q)
 		}
 		if !ended[i] {
 			return false, nil
@@ -340,11 +340,19 @@ func (e *Engine) foldBatch(ctx context.Context, d *delivery, until []events.Posi
 
 // adjustPosition moves the position of an input by what its source says beside messages: of
 // a stream that is shared with others, that nothing is to be read up to where the
-// others' messages are; that it was restored, and created anew by that.
+// others' messages are; that it was restored, and created anew by that. A source that is at the end of its
+// log without a proof may not say that what is missing up to until is passed. It is gone: what was read once,
+// and is there, has been read again.
 func (e *Engine) adjustPosition(d *delivery, until []events.Position) {
 	p := &e.checkpoint.Progress.Inputs[d.input]
 	if d.batch.Created != 0 {
 		p.Created = d.batch.Created
+	}
+	if until != nil && len(d.batch.Messages) == 0 && d.batch.ReadThrough == events.MinTime {
+		if end := &until[d.input]; p.Before(end) {
+			p.Next, p.Skip = end.Next, end.Skip
+		}
+		return
 	}
 	if d.batch.Through == 0 || p.Skip > 0 {
 		return

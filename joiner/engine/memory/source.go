@@ -33,10 +33,16 @@ func (s *source) Next(ctx context.Context) (events.Batch, error) {
 	if len(s.rest) == 0 {
 		return events.Batch{}, io.EOF
 	}
-	b := s.rest[0]
-	s.rest = s.rest[1:]
-	for len(b.Messages) > 0 && b.Messages[0].Seq < s.from {
-		b.Messages = b.Messages[1:]
+	for len(s.rest) > 0 {
+		b := s.rest[0]
+		s.rest = s.rest[1:]
+		some := len(b.Messages) > 0
+		for len(b.Messages) > 0 && b.Messages[0].Seq < s.from {
+			b.Messages = b.Messages[1:]
+		}
+		if len(b.Messages) > 0 || !some { // one without messages says that the end was reached
+			return b, nil
+		}
 	}
-	return b, nil
+	return events.Batch{}, io.EOF
 }

@@ -33,10 +33,10 @@ func (g *generator) requestJSON(id string, ts events.Time) string {
 		fmt.Fprintf(&b, `,"user_id":"u%d"`, g.IntN(3))
 	}
 	if g.chance(30) {
-		fmt.Fprintf(&b, `,"score":0.%d`, 1+g.IntN(9))
+		fmt.Fprintf(&b, `,"score":%s`, g.orUnheld(fmt.Sprint("0.", 1+g.IntN(9))))
 	}
 	if g.chance(50) {
-		fmt.Fprintf(&b, `,"features":{"f%d":%d,"g":%d}`, g.IntN(3), g.IntN(9), g.IntN(9))
+		fmt.Fprintf(&b, `,"features":{"f%d":%d,"g":%s}`, g.IntN(3), g.IntN(9), g.orUnheld(fmt.Sprint(g.IntN(9))))
 	}
 	if g.chance(70) {
 		b.WriteString(`,"items":[`)
@@ -44,13 +44,13 @@ func (g *generator) requestJSON(id string, ts events.Time) string {
 		for _, i := range g.Perm(4)[:g.IntN(5)] {
 			fmt.Fprintf(&b, `%s{"item_id":"%c"`, comma, 'a'+i)
 			if comma = ","; g.chance(50) {
-				fmt.Fprintf(&b, `,"position":%d`, g.IntN(5))
+				fmt.Fprintf(&b, `,"position":%s`, g.orUnheld(fmt.Sprint(g.IntN(5))))
 			}
 			if g.chance(30) {
 				fmt.Fprintf(&b, `,"score":0.%d`, 1+g.IntN(9))
 			}
 			if g.chance(30) {
-				fmt.Fprintf(&b, `,"features":{"h%d":%d}`, g.IntN(2), g.IntN(9))
+				fmt.Fprintf(&b, `,"features":{"h%d":%s}`, g.IntN(2), g.orUnheld(fmt.Sprint(g.IntN(9))))
 			}
 			b.WriteByte('}')
 		}
@@ -77,11 +77,20 @@ func (g *generator) outcomeJSON(id, outcome string, ts events.Time) string {
 		if g.shape.Wild && g.chance(50) {
 			value = one(g, "1.7e308", "-1.7e308", "1e308", "-1e308", "5e-324", "-0.0", "1.7976931348623157e308")
 		}
-		fmt.Fprintf(&b, `,"value":%s`, value)
+		fmt.Fprintf(&b, `,"value":%s`, g.orUnheld(value))
 	}
 	b.WriteString(g.attrs())
 	b.WriteByte('}')
 	return b.String()
+}
+
+// orUnheld is a value, or in wild histories now and then one that nothing holds, and that costs no more than itself; or a
+// number that is written as a text.
+func (g *generator) orUnheld(value string) string {
+	if g.shape.Wild && g.chance(25) {
+		return one(g, "NaN", "Infinity", "-Infinity", "1e999", "-1e999", `"\ud800"`, `"2"`, `"NaN"`, `[1,NaN]`)
+	}
+	return value
 }
 
 // attrs are attributes of an outcome, if any label may look at them.

@@ -125,7 +125,7 @@ func (w *world) table(want []wantedRow, got []map[string]string, missing, extra 
 	line := func(head string, cell func(column string) string) {
 		fmt.Fprint(lines, "  "+head)
 		for _, column := range columns {
-			fmt.Fprint(lines, "\t"+cell(column))
+			fmt.Fprint(lines, "\t"+OneLine(cell(column)))
 		}
 		fmt.Fprintln(lines)
 	}
@@ -146,6 +146,9 @@ func (w *world) table(want []wantedRow, got []map[string]string, missing, extra 
 	lines.Flush()
 	return strings.TrimRight(out.String(), "\n")
 }
+
+// OneLine writes the ends of lines and the tabs of a text as JSON does: a name or an id must not look like a line of ours.
+func OneLine(text string) string { return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(text) }
 
 // shownColumns are those that tell rows apart and those that are compared, or
 // the labels if there are none.

@@ -158,9 +158,9 @@ func runCase(ctx context.Context, s *suite, c *scenario.Case) (testCase, error) 
 // Print prints a case, if it fails or everything is asked for.
 func (c *testCase) Print(out io.Writer, file string, verbose bool) {
 	if !c.Pass {
-		fmt.Fprintf(out, "FAIL  %s:%d: %s\n", file, c.Line, c.Name)
+		fmt.Fprintf(out, "FAIL  %s:%d: %s\n", file, c.Line, scenario.OneLine(c.Name))
 	} else if verbose {
-		fmt.Fprintf(out, "pass  %s:%d: %s\n", file, c.Line, c.Name)
+		fmt.Fprintf(out, "pass  %s:%d: %s\n", file, c.Line, scenario.OneLine(c.Name))
 	}
 	for _, f := range c.Failures {
 		fmt.Fprintf(out, "  %s:%d: %s\n", file, f.Line, f.Text)

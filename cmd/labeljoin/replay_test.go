@@ -163,6 +163,7 @@ func TestReplayWantsEvidence(t *testing.T) {
 		})
 	}
 	putBytes(t, "columns", asParquet(t, clickLines(0, 200)))
+	putFile(t, "priced", strings.ReplaceAll(clickLines(0, 200), `"click"`, `"click", "value": "EUR 5"`))
 	for i, c := range []struct {
 		name, args string
 		code       int
@@ -175,6 +176,7 @@ func TestReplayWantsEvidence(t *testing.T) {
 		{name: "too many rejected of one file", args: "--requests r --outcomes o --outcomes worse", code: 3, says: "4 of 4 lines of --outcomes worse", onward: "--max-rejected=1"},
 		{name: "too many requests rejected", args: "--requests badr --outcomes o", code: 3, says: "4 of 204 lines of --requests badr", onward: "--max-rejected 2%"},
 		{name: "requests as outcomes", args: "--requests r --outcomes two", code: 3, says: "--outcomes two holds requests", onward: "--max-rejected=100%"},
+		{name: "outcomes with a wrong value", args: "--requests r --outcomes priced", code: 3, says: "100 of 100 lines of --outcomes priced were rejected, the first in line 1: wrong_type: value is"},
 		{name: "outcomes as requests", args: "--requests o --outcomes foreign", code: 3, says: "--requests o holds outcomes", onward: "--trust-logs"},
 		{name: "outcomes as requests, in Parquet", args: "--requests columns --outcomes foreign", code: 3, says: "--requests columns holds outcomes", onward: "--trust-logs"},
 		{name: "exchanged", args: "--requests o --outcomes r", code: 3, says: "holds outcomes", onward: "--trust-logs --max-rejected=1"},

@@ -88,16 +88,15 @@ func (v *evidence) refused(d *events.DeadLetter) {
 	}
 }
 
-// ofOtherKind reports whether a rejected event would be in order as one of the
-// other kind.
+// ofOtherKind reports whether a rejected event would be in order as one of the other kind. An outcome that has a type is
+// no request, though all that a request needs may be in it: it was rejected for something else.
 func (v *evidence) ofOtherKind(d *events.DeadLetter) bool {
-	var err error
 	if d.Kind == events.KindRequest {
-		_, _, err = v.decoders[events.KindOutcome].DecodeOutcome(d.Data)
-	} else {
-		_, err = v.decoders[events.KindRequest].DecodeRequest(d.Data)
+		_, _, err := v.decoders[events.KindOutcome].DecodeOutcome(d.Data)
+		return err == nil
 	}
-	return err == nil
+	_, err := v.decoders[events.KindRequest].DecodeRequest(d.Data)
+	return err == nil && d.Reason == events.ReasonMissingType
 }
 
 // forget begins anew, because the logs are read again.

@@ -217,6 +217,11 @@ func (w *outWorld) addInput() {
 	w.join("c", 6)
 }
 
+// beside is an input of the same stream.
+func (w *outWorld) beside() string {
+	return fmt.Sprintf("beside: {kind: outcome, subject: %[1]s.more, stream: %[1]s}, ", w.name)
+}
+
 // removeInput takes it out again, and puts something in its place.
 func (w *outWorld) removeInput(instead string) { w.t.Helper(); w.change(w.more(), instead) }
 
@@ -316,6 +321,18 @@ func waysOutOfFiles() []wayOut {
 			},
 			refusal: "which is in inputs.retired", advice: "Put its input back", follow: func(w *outWorld) {
 				w.change("retired: "+w.name+"-more, ", w.more())
+			},
+		},
+		{
+			name: "state gone after an input of the same stream was left out", spoil: func(w *outWorld) {
+				w.change("inputs: {", "inputs: {"+w.beside())
+				w.publish(w.name+".more", "c2", `,"type":"click"`)
+				w.join("c", 6)
+				w.change(w.beside(), "")
+				w.remove("state/p0000")
+			},
+			refusal: "are left out of the configuration", advice: "Put them back until the joiner has started", follow: func(w *outWorld) {
+				w.change("inputs: {", "inputs: {"+w.beside())
 			},
 		},
 		{

@@ -147,7 +147,8 @@ func (w *world) table(want []wantedRow, got []map[string]string, missing, extra 
 	return strings.TrimRight(out.String(), "\n")
 }
 
-// OneLine writes the ends of lines and the tabs of a text as JSON does: a name or an id must not look like a line of ours.
+// OneLine writes the ends of lines and the tabs of a text as JSON does: a name or an id must not look like a line of
+// ours.
 func OneLine(text string) string { return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(text) }
 
 // shownColumns are those that tell rows apart and those that are compared, or

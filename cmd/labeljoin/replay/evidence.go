@@ -88,8 +88,8 @@ func (v *evidence) refused(d *events.DeadLetter) {
 	}
 }
 
-// ofOtherKind reports whether a rejected event would be in order as one of the other kind. An outcome that has a type is
-// no request, though all that a request needs may be in it: it was rejected for something else.
+// ofOtherKind reports whether a rejected event would be in order as one of the other kind. An outcome that has a type
+// is no request, though all that a request needs may be in it: it was rejected for something else.
 func (v *evidence) ofOtherKind(d *events.DeadLetter) bool {
 	if d.Kind == events.KindRequest {
 		_, _, err := v.decoders[events.KindOutcome].DecodeOutcome(d.Data)

@@ -28,7 +28,7 @@ type buffer struct {
 	queue    []portion
 	queued   int    // bytes in the queue
 	received uint64 // stream sequence of the last message seen, whether or not it is ours
-	atStart  bool   // nothing has been received since the beginning of the log
+	atStart  bool   // nothing has been received, and where the log begins is not known
 
 	// last is the newest message of ours that was received, by which the log is
 	// known again; before the first, where reading began has it as mark.
@@ -141,8 +141,7 @@ func (b *buffer) take() (portion, bool) {
 }
 
 // own makes r the only one that may add; nil is none. It returns the last
-// sequence received so far, and whether the log's first message is still to
-// come.
+// sequence received so far, and what nothingCame does.
 func (b *buffer) own(r *reader) (received uint64, atStart bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -178,7 +177,15 @@ func (b *buffer) progress() (received uint64, empty bool) {
 	return b.received, len(b.queue) == 0
 }
 
-// nothingCame reports whether the log's first message is still to come.
+// begin says that it is known where the log begins: what is gone of it from now on is lost.
+func (b *buffer) begin() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.atStart = false
+}
+
+// nothingCame reports whether the log's first message is still to come, and may have any
+// sequence.
 func (b *buffer) nothingCame() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

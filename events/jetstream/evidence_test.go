@@ -218,6 +218,63 @@ func TestSubjectsThatGoElsewhereAreNoticed(t *testing.T) {
 	}
 }
 
+// TestOriginsThatAreTakenAwayAreNoticed: what is published to an origin is not in the stream that is read any more, and
+// its producers are told that all is well.
+func TestOriginsThatAreTakenAwayAreNoticed(t *testing.T) {
+	t.Parallel()
+	copies := func(sources ...*jetstream.StreamSource) jetstream.StreamConfig {
+		return jetstream.StreamConfig{Name: "log", Sources: sources}
+	}
+	from := func(name, filter string) *jetstream.StreamSource {
+		return &jetstream.StreamSource{Name: name, FilterSubject: filter}
+	}
+	mirror := jetstream.StreamConfig{Name: "log", Mirror: from("web", "")}
+	for name, c := range map[string]struct {
+		before, after jetstream.StreamConfig
+		says          string // empty: it is read on
+	}{
+		"one of two":             {copies(from("web", ""), from("app", "")), copies(from("web", "")), `from stream "app"`},
+		"one of two, filtered":   {copies(from("web", "out.>"), from("app", "out.>")), copies(from("web", "out.>")), `from stream "app"`},
+		"less of one":            {copies(from("web", ""), from("app", "")), copies(from("web", ""), from("app", "out.x")), `from stream "app"`},
+		"all is its own":         {copies(from("web", "")), jetstream.StreamConfig{Name: "log", Subjects: []string{"out.>"}}, `from stream "web"`},
+		"a mirror is no mirror":  {mirror, jetstream.StreamConfig{Name: "log", Subjects: []string{"out.log"}}, `from stream "web"`},
+		"what is read was all":   {copies(from("web", "")), copies(from("web", "out.>")), ""},
+		"more is copied":         {copies(from("web", "out.a")), copies(from("web", "out.>"), from("app", "")), ""},
+		"another has no subject": {copies(from("web", ""), from("app", "in.>")), copies(from("web", "")), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			log := Log{Stream: "log", Inputs: []Input{{Subject: "out.>"}}, Intakes: intakes(&c.before)}
+			said := shrunk(log.Intakes, &c.after, log.Inputs)
+			if (said == "") != (c.says == "") || !strings.Contains(said, c.says) {
+				t.Errorf("it says %q, want %q", said, c.says)
+			}
+		})
+	}
+	t.Run("while it is read", func(t *testing.T) {
+		t.Parallel()
+		nc := inProcess(t)
+		for _, name := range []string{"web", "app"} {
+			loose(t, nc, jetstream.StreamConfig{Name: name, Subjects: []string{"out." + name}})
+		}
+		loose(t, nc, copies(from("web", ""), from("app", "")))
+		s := open(t, nc, find(t, nc, Input{Kind: events.KindOutcome, Subject: "out.>", Stream: "log"}), 1)
+		publish(t, nc, "out.app", 0, 3)
+		read(t, s, 3)
+		js, err := jetstream.New(nc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := js.UpdateStream(deadline(t), copies(from("web", ""))); err != nil {
+			t.Fatal(err)
+		}
+		_, err = fault(t, s)
+		if e, ok := errors.AsType[*LogError](err); !ok || e.Fault != FaultChanged || !strings.Contains(err.Error(), `from stream "app"`) {
+			t.Fatalf("the source says %v", err)
+		}
+	})
+}
+
 // shared is a stream of outcomes and of what is not read, with some messages.
 func shared(t *testing.T, nc *nats.Conn, config jetstream.StreamConfig) Log {
 	t.Helper()
@@ -352,7 +409,7 @@ func TestAStreamThatDropsSingleMessagesIsHeld(t *testing.T) {
 	log := shared(t, nc, jetstream.StreamConfig{MaxMsgsPerSubject: 3})
 	w := &witness{known: events.At(time.Now()), heard: true}
 	publish(t, nc, "noise", 2, 4) // drops the first of it
-	from := events.Position{Input: "log", Created: log.Created, Next: 1}
+	from := events.Position{Input: "log", Created: log.Created, Next: 2} // where it began at the first look
 	s := openWith(t, nc, log, from, w.options())
 	if _, hold := w.ends(t, s, 3); hold.Reason != "" {
 		t.Fatalf("with what was gone before and is at the beginning: %+v", hold)

@@ -126,12 +126,49 @@ func TestLogIsTrimmedBetweenRuns(t *testing.T) {
 		if got := read(t, open(t, nc, log, 6), 5); got[0].Seq != 6 {
 			t.Fatalf("reading what is there began at %d", got[0].Seq)
 		}
-		// Who has not read anything yet has lost nothing.
+		_, err = openAt(t, nc, log, 1) // the log was empty when it was first looked at
+		wantFault(t, err, FaultTrimmed)
+		// Who does not know where it began has lost nothing.
 		s := open(t, nc, log, 0)
 		if got := read(t, s, 5); got[0].Seq != 6 {
 			t.Fatalf("reading from the beginning began at %d", got[0].Seq)
 		}
 		proof(t, s)
+	}
+}
+
+// TestLogIsTrimmedBeforeAnythingCame: nothing of the log was read yet, and its silence was proven. What comes after that
+// and is purged unread is lost, both when messages follow and when none do.
+func TestLogIsTrimmedBeforeAnythingCame(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		config jetstream.StreamConfig
+		follow int
+	}{
+		"own, none follow":      {jetstream.StreamConfig{Subjects: []string{"log.>"}}, 0},
+		"own, some follow":      {jetstream.StreamConfig{Subjects: []string{"log.>"}}, 5},
+		"shared, none follow":   {jetstream.StreamConfig{Subjects: []string{"log.>", "other.>"}}, 0},
+		"shared, others follow": {jetstream.StreamConfig{Subjects: []string{"log.>", "other.>"}}, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			nc := inProcess(t)
+			c.config.Name = "log"
+			loose(t, nc, c.config)
+			s := open(t, nc, find(t, nc, outcomes("log.>")), 1)
+			proof(t, s)
+			s.reader.halt(errStalled) // as if the process had been stopped: the next ones do not come
+			publish(t, nc, "log.a", 0, 5)
+			if err := stream(t, nc, "log").Purge(deadline(t)); err != nil {
+				t.Fatal(err)
+			}
+			publish(t, nc, "log.b", 0, c.follow)
+			got, err := fault(t, s)
+			wantFault(t, err, FaultTrimmed)
+			if len(got) > 0 {
+				t.Fatalf("message %d was handed over", got[0].Seq)
+			}
+		})
 	}
 }
 

@@ -52,7 +52,7 @@ type Log struct {
 	Warnings []string      // what in the stream's configuration can lose messages unread
 	MaxAge   time.Duration // after which the stream drops messages; 0: never
 	MaxSize  int32         // bytes of the largest message that the stream takes; 0 or less: it has no limit
-	Stores   []string      // patterns of the subjects that its messages may have
+	Intakes  []Intake      // where its messages come from, and under which subjects
 	Borrows  bool          // its messages come from other streams, or under other subjects than they are published to
 }
 
@@ -240,7 +240,7 @@ func group(inputs []Input, found []*jetstream.StreamInfo) ([]Log, error) {
 				Stream: info.Config.Name, Created: events.At(info.Created), First: info.State.FirstSeq, Last: info.State.LastSeq,
 				Deleted: info.State.NumDeleted, Warnings: warnings(&info.Config), MaxAge: info.Config.MaxAge,
 				MaxSize: info.Config.MaxMsgSize,
-				Stores:  storedSubjects(&info.Config), Borrows: borrows(&info.Config),
+				Intakes: intakes(&info.Config), Borrows: borrows(&info.Config),
 			})
 		}
 		logs[at].Inputs = append(logs[at].Inputs, inputs[i])

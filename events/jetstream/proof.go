@@ -340,6 +340,7 @@ func (s *Source) onAnswer(a answer) {
 		s.stopReader(errStalled)
 		return
 	}
+	s.buffer.begin()
 	p.accept(a, s.in.Filtered, s.unlike(&a))
 	s.sure, s.confirmed, s.answered = max(a.passed, p.clear), a.at, true
 }

@@ -34,7 +34,6 @@ type reader struct {
 	// Used by the delivering goroutine only.
 	consumerSeq uint64
 	streamSeq   uint64
-	atStart     bool // the first message may come at any sequence
 }
 
 // Irregularities. Whether messages are really missing is found out by asking
@@ -52,7 +51,7 @@ var (
 // It asks for no more than the server and the stream allow: idle, unless 0, bounds
 // how long a consumer may be without a pull; how many messages may be asked for at
 // once the server says in the consumer's configuration.
-func startReader(ctx context.Context, js jetstream.JetStream, s *Source, next uint64, atStart bool, idle time.Duration) (*reader, error) {
+func startReader(ctx context.Context, js jetstream.JetStream, s *Source, next uint64, idle time.Duration) (*reader, error) {
 	const (
 		forgotten = 30 * time.Second // the server drops a consumer that is not pulled from
 		expiry    = 5 * time.Second
@@ -79,7 +78,7 @@ func startReader(ctx context.Context, js jetstream.JetStream, s *Source, next ui
 	r := &reader{
 		log: &s.in, input: s.input, buffer: s.buffer, lost: s.opts.Lost, marker: s.opts.Marker,
 		trouble: make(chan error, 1), stopped: make(chan struct{}),
-		name: consumer.CachedInfo().Name, streamSeq: max(next, 1) - 1, atStart: atStart,
+		name: consumer.CachedInfo().Name, streamSeq: max(next, 1) - 1,
 	}
 	r.buffer.own(r)
 	var amount jetstream.PullConsumeOpt = jetstream.PullMaxBytes(s.ahead())
@@ -124,11 +123,11 @@ func (r *reader) deliver(msg jetstream.Msg) {
 	case at.consumer != r.consumerSeq+1, at.stream <= r.streamSeq:
 		r.halt(errOutOfOrder)
 		return
-	case !r.log.Filtered && !r.atStart && at.stream != r.streamSeq+1 && !r.lost.cover(r.streamSeq+1, at.stream):
+	case !r.log.Filtered && at.stream != r.streamSeq+1 && !r.lost.cover(r.streamSeq+1, at.stream) && !r.buffer.nothingCame():
 		r.halt(errOutOfOrder)
 		return
 	}
-	r.consumerSeq, r.streamSeq, r.atStart = at.consumer, at.stream, false
+	r.consumerSeq, r.streamSeq = at.consumer, at.stream
 	// The client has copied the data already.
 	m, ours := r.log.message(r.input, msg.Subject(), msg.Headers(), at.stream, at.stored, msg.Data())
 	if !ours {

@@ -37,14 +37,29 @@ func misses(config *jetstream.StreamConfig, subject string) string {
 // shrunk says which of the subjects that a stream stored, and that an input reads, it
 // stores no more; empty is that there is none. Who publishes to such a subject is told
 // that no stream took the message, or another stream has it.
-func shrunk(before []string, config *jetstream.StreamConfig, inputs []Input) string {
-	now := storedSubjects(config)
+//
+// What was copied from another stream has to come from that one still: who publishes
+// there is told that all is well. So a mirror that becomes a stream of its own is noticed
+// too, which lacks what it had not copied by then.
+func shrunk(before []Intake, config *jetstream.StreamConfig, inputs []Input) string {
+	now, all := intakes(config), storedSubjects(config)
 	for i := range inputs {
-		for _, held := range before {
-			read, some := common(inputs[i].Subject, held) // the part of what it held that is read
-			if some && escapes(read, now) {
-				return fmt.Sprintf("it does not hold subject %q any more, only %s: what is published to it is not there to "+
-					"be read. Where no producer uses it any more, start the joiner again", read, strings.Join(now, ", "))
+		for _, b := range before {
+			left := all
+			if b.Origin != "" {
+				left = subjectsFrom(now, b.Origin)
+			}
+			for _, held := range b.Subjects {
+				read, some := common(inputs[i].Subject, held) // the part of what it held that is read
+				switch {
+				case !some || !escapes(read, left):
+				case b.Origin != "":
+					return fmt.Sprintf("it does not copy subject %q from stream %q any more: what it had not copied yet, and what comes to "+
+						"that stream, is not there to be read. Where nothing is missing, start the joiner again", read, b.Origin)
+				default:
+					return fmt.Sprintf("it does not hold subject %q any more, only %s: what is published to it is not there to "+
+						"be read. Where no producer uses it any more, start the joiner again", read, strings.Join(all, ", "))
+				}
 			}
 		}
 	}
@@ -146,28 +161,59 @@ func transforms(config *jetstream.StreamConfig) []jetstream.SubjectTransformConf
 	return all
 }
 
-// storedSubjects are the patterns of the subjects under which a stream may hold
-// messages.
-func storedSubjects(config *jetstream.StreamConfig) []string {
-	stored := slices.Clone(config.Subjects)
+// Intake is where messages of a stream come from.
+type Intake struct {
+	Origin   string   // the stream that they are copied from; empty: they are published to this one
+	Subjects []string // patterns of the subjects that they are stored under
+}
+
+// intakes are all by which messages come into a stream.
+func intakes(config *jetstream.StreamConfig) []Intake {
+	own := Intake{Subjects: slices.Clone(config.Subjects)}
 	if t := config.SubjectTransform; t != nil {
-		stored = append(stored, pattern(t.Destination))
+		own.Subjects = append(own.Subjects, pattern(t.Destination))
 	}
+	all := []Intake{own}
 	for _, s := range originsOf(config) {
+		in := Intake{Origin: s.Name}
+		if s.External != nil && s.External.APIPrefix != "" {
+			in.Origin = s.External.APIPrefix + "." + s.Name
+		}
 		switch {
 		case len(s.SubjectTransforms) > 0:
 			for _, t := range s.SubjectTransforms {
 				if t.Destination == "" {
-					stored = append(stored, t.Source)
+					in.Subjects = append(in.Subjects, t.Source)
 				} else {
-					stored = append(stored, pattern(t.Destination))
+					in.Subjects = append(in.Subjects, pattern(t.Destination))
 				}
 			}
 		case s.FilterSubject != "":
-			stored = append(stored, s.FilterSubject)
+			in.Subjects = []string{s.FilterSubject}
 		default:
-			stored = append(stored, ">")
+			in.Subjects = []string{">"}
 		}
+		all = append(all, in)
+	}
+	return all
+}
+
+// subjectsFrom are the patterns of the subjects of what comes from one stream, which
+// may be named several times.
+func subjectsFrom(all []Intake, origin string) (subjects []string) {
+	for _, in := range all {
+		if in.Origin == origin {
+			subjects = append(subjects, in.Subjects...)
+		}
+	}
+	return subjects
+}
+
+// storedSubjects are the patterns of the subjects under which a stream may hold
+// messages.
+func storedSubjects(config *jetstream.StreamConfig) (stored []string) {
+	for _, in := range intakes(config) {
+		stored = append(stored, in.Subjects...)
 	}
 	return stored
 }

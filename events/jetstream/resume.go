@@ -139,7 +139,7 @@ func (s *Source) startOnce(ctx context.Context) error {
 		known = s.buffer.known()
 	}
 	passed, atStart = s.passed()
-	r, err := startReader(ctx, s.js, s, passed+1, atStart, info.Config.ConsumerLimits.InactiveThreshold)
+	r, err := startReader(ctx, s.js, s, passed+1, info.Config.ConsumerLimits.InactiveThreshold)
 	if err != nil {
 		return s.orMissing(err)
 	}
@@ -285,7 +285,7 @@ func hasMark(ctx context.Context, js jetstream.JetStream, stream string, known e
 // can lose messages unread is warned of, once, and what takes events away from
 // the joiner is a fault, for their absence would look like users who do nothing.
 func (s *Source) watchConfig(config *jetstream.StreamConfig) error {
-	detail := shrunk(s.in.Stores, config, s.in.Inputs)
+	detail := shrunk(s.in.Intakes, config, s.in.Inputs)
 	for i := range s.in.Inputs {
 		if why := misses(config, s.in.Inputs[i].Subject); why != "" {
 			detail = why
@@ -297,7 +297,7 @@ func (s *Source) watchConfig(config *jetstream.StreamConfig) error {
 	if detail != "" {
 		return s.changed(detail)
 	}
-	s.in.Stores = storedSubjects(config)
+	s.in.Intakes = intakes(config)
 	for _, text := range warnings(config) {
 		if !slices.Contains(s.in.Warnings, text) {
 			s.in.Warnings = append(slices.Clip(s.in.Warnings), text)

@@ -42,6 +42,10 @@ type Options struct {
 	Keep time.Duration
 }
 
+// firstEver reports whether nothing of any log was read or proven yet. What is gone of
+// them by now is declared as a gap then.
+func (o *Options) firstEver() bool { return o.Known != nil && o.Known() == events.MinTime }
+
 func (o Options) withDefaults() Options {
 	o.Log = orSilent(o.Log)
 	if o.ProveEvery <= 0 {
@@ -102,8 +106,9 @@ type Source struct {
 }
 
 // Open starts reading a log after what position from says was consumed.
-// Position.Next is the sequence of the first message wanted; 0 and 1 mean the
-// beginning of the log, wherever that is. It waits for NATS as long as ctx
+// Position.Next is the sequence of the first message wanted; 0 means the beginning
+// of the log, wherever that is. 1 does not: a log that was empty when it was first
+// looked at has lost what it does not hold of it. It waits for NATS as long as ctx
 // lives. A *LogError says that the stream is not the one the position belongs
 // to, or no longer holds what follows.
 func Open(ctx context.Context, nc *nats.Conn, log Log, input uint8, from events.Position, opts Options) (*Source, error) {
@@ -129,7 +134,7 @@ func Open(ctx context.Context, nc *nats.Conn, log Log, input uint8, from events.
 		s.created = log.Created
 	}
 	s.handed = max(from.Next, 1) - 1
-	s.buffer.received, s.buffer.atStart = s.handed, from.Next <= 1
+	s.buffer.received, s.buffer.atStart = s.handed, from.Next == 0 || from.Mark.Seq == 0 && opts.firstEver()
 	s.buffer.mark = from.Mark
 	if err := s.start(ctx); err != nil {
 		s.Close()

@@ -6,8 +6,6 @@ import (
 	"slices"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/labeljoin/labeljoin/events"
 )
 
 // A stream that holds other subjects too is read by a filter, so that its
@@ -78,10 +76,9 @@ func (s *Source) vanished(ctx context.Context, info *jetstream.StreamInfo, passe
 // neverRead reports whether nothing of any log was read before.
 func (s *Source) neverRead() bool {
 	if s.opts.Known != nil {
-		return s.opts.Known() == events.MinTime
+		return s.opts.firstEver()
 	}
-	_, atStart := s.buffer.own(nil)
-	return atStart
+	return s.buffer.nothingCame()
 }
 
 // judgeVanished makes of sequences that are gone unread what has to be made of

@@ -10,11 +10,11 @@ import (
 	"github.com/labeljoin/labeljoin/export"
 )
 
-// declareBeginning declares, at the first start of all, that what is gone of the outcomes'
-// streams is missing: outcomes that expired, were purged or were deleted before anything was
-// read. Without it the requests of that time would be negatives.
+// declareBeginning declares, as long as nothing was ever read or proven, that what is gone of
+// the outcomes' streams is missing: outcomes that expired, were purged or were deleted before
+// anything was read. Without it the requests of that time would be negatives.
 func (s *Service) declareBeginning(ctx context.Context, logs []jetstream.Log) error {
-	if s.Partition == nil || s.Gaps != nil || len(s.Partition.Store.Progress().Progress.Inputs) > 0 {
+	if s.Partition == nil || s.Gaps != nil || knownAt(s.Config, s.Partition, nil).start != events.MinTime {
 		return nil
 	}
 	if _, _, any := s.Partition.Output.Last(); any {
@@ -87,8 +87,8 @@ func (s *Service) declareHoles(ctx context.Context, l *jetstream.Log, times *Los
 	return nil
 }
 
-// declareOnce declares a gap in the outcomes. The number is 0 if it is declared already: a first
-// start did that, and was killed.
+// declareOnce declares a gap in the outcomes. The number is 0 if it is declared already, by a
+// start before this one.
 func (s *Service) declareOnce(from, to events.Time, note string) (id uint64, err error) {
 	gap := events.Gap{From: from, To: to, Note: note}
 	gap.Kinds[events.KindOutcome] = true

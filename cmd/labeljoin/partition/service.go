@@ -331,7 +331,7 @@ func (s *Service) Logs(ctx context.Context) ([]jetstream.Log, error) {
 func (s *Service) logNew(logs []jetstream.Log) {
 	for i := range logs {
 		if l := &logs[i]; l.New {
-			s.Log.Info("no stream held the subject: one was created", "stream", l.Stream, "subjects", l.Stores,
+			s.Log.Info("no stream held the subject: one was created", "stream", l.Stream, "subjects", l.Intakes[0].Subjects,
 				"server", s.Conn.ConnectedServerName())
 		}
 	}

@@ -12,27 +12,34 @@ import (
 
 // declareBeginning declares, as long as nothing was ever read or proven, that what is gone of
 // the outcomes' streams is missing: outcomes that expired, were purged or were deleted before
-// anything was read. Without it the requests of that time would be negatives.
+// anything was read. Without it the requests of that time would be negatives. Of a stream that
+// is added later, what is gone from its beginning is missing for the requests that are open.
 func (s *Service) declareBeginning(ctx context.Context, logs []jetstream.Log) error {
-	if s.Partition == nil || s.Gaps != nil || knownAt(s.Config, s.Partition, nil).start != events.MinTime {
+	if s.Partition == nil || s.Gaps != nil {
 		return nil
 	}
-	if _, _, any := s.Partition.Output.Last(); any {
-		return nil
-	}
+	_, _, any := s.Partition.Output.Last()
+	first := !any && knownAt(s.Config, s.Partition, nil).start == events.MinTime
 	times, err := NewLostTimes(s.Config, logs, events.MinTime)
 	if err != nil {
 		return err
 	}
 	for i := range logs {
 		l := &logs[i]
-		if !l.Has(events.KindOutcome) {
+		if !l.Has(events.KindOutcome) || !first && s.wasRead(l) {
 			continue
 		}
+		from := events.MinTime
+		if !first {
+			from = s.oldestOpen()
+		}
 		if l.First > 1 {
-			if err := s.declareLost(ctx, l, &times[i]); err != nil {
+			if err := s.declareLost(ctx, l, from, &times[i]); err != nil {
 				return err
 			}
+		}
+		if !first {
+			continue // messages that are gone from the middle are refused, as gap log explains
 		}
 		if err := s.declareHoles(ctx, l, &times[i]); err != nil {
 			return err
@@ -41,14 +48,32 @@ func (s *Service) declareBeginning(ctx context.Context, logs []jetstream.Log) er
 	return nil
 }
 
+// wasRead reports whether a stream was an input before.
+func (s *Service) wasRead(l *jetstream.Log) bool {
+	return slices.ContainsFunc(s.readBefore(), func(p events.Position) bool { return p.Input == l.Stream })
+}
+
+// oldestOpen is the bound before which all requests have closed.
+func (s *Service) oldestOpen() events.Time {
+	if saved := s.Partition.Store.Progress(); len(saved.Progress.Inputs) > 0 {
+		return saved.Progress.ClosedThrough
+	}
+	cut, _, _ := s.Partition.Output.Last()
+	return cut.Progress.ClosedThrough
+}
+
 // declareLost declares that what a stream of outcomes had before its first message is
-// missing.
-func (s *Service) declareLost(ctx context.Context, l *jetstream.Log, times *LostTimes) error {
+// missing, of the time from one on.
+func (s *Service) declareLost(ctx context.Context, l *jetstream.Log, from events.Time, times *LostTimes) error {
 	next, stored, err := jetstream.FirstFrom(ctx, s.Conn, l, l.First)
 	if err != nil {
 		return err
 	}
-	id, err := s.declareOnce(events.MinTime, times.End(next, stored),
+	to := times.End(next, stored)
+	if to < from {
+		return nil
+	}
+	id, err := s.declareOnce(from, to,
 		fmt.Sprintf("stream %s begins with message %d: what was before is gone", l.Stream, l.First))
 	if err == nil && id > 0 {
 		s.Log.Warn("the outcomes' stream does not begin with its first message: labels whose windows begin before it are null",

@@ -408,7 +408,7 @@ func TestAStreamThatDropsSingleMessagesIsHeld(t *testing.T) {
 	nc := inProcess(t)
 	log := shared(t, nc, jetstream.StreamConfig{MaxMsgsPerSubject: 3})
 	w := &witness{known: events.At(time.Now()), heard: true}
-	publish(t, nc, "noise", 2, 4) // drops the first of it
+	publish(t, nc, "noise", 2, 4)                                        // drops the first of it
 	from := events.Position{Input: "log", Created: log.Created, Next: 2} // where it began at the first look
 	s := openWith(t, nc, log, from, w.options())
 	if _, hold := w.ends(t, s, 3); hold.Reason != "" {

@@ -44,7 +44,7 @@ func TestBinary(t *testing.T) {
 		{"LabelStreamRefuses", testLabelStreamRefuses}, {"WaitsForNATS", testWaitsForNATS}, {"PortInUse", testPortInUse},
 		{"ReplayTwice", testReplayTwice}, {"ReplayStopped", testReplayStopped}, {"ReplayUnheard", testReplayUnheard}, {"HungUp", testHungUp}, {"DamagedState", testDamagedState},
 		{"ServerAway", testServerAway}, {"Attributed", testAttributed}, {"Explained", testExplained}, {"Outage", testOutage}, {"LostLog", testLostLog},
-		{"WaysOut", testWaysOut}, {"GapTakenBack", testGapTakenBack}, {"GapTakenBackLate", testGapTakenBackLate}, {"Doctor", testDoctor}, {"BeginsLate", testBeginsLate}, {"BeginsWithHoles", testBeginsWithHoles}, {"DeepErased", testDeepErased}, {"DeepRestored", testDeepRestored}, {"DeepLeftOut", testDeepLeftOut}, {"DeepManyLate", testDeepManyLate}, {"Markers", testMarkers}, {"PurgedBySubject", testPurgedBySubject}, {"RenamedWhileAway", testRenamedWhileAway}, {"MisspeltSubject", testMisspeltSubject},
+		{"WaysOut", testWaysOut}, {"GapTakenBack", testGapTakenBack}, {"GapTakenBackLate", testGapTakenBackLate}, {"Doctor", testDoctor}, {"BeginsLate", testBeginsLate}, {"BeginsAgain", testBeginsAgain}, {"AddedLate", testAddedLate}, {"BeginsWithHoles", testBeginsWithHoles}, {"DeepErased", testDeepErased}, {"DeepRestored", testDeepRestored}, {"DeepLeftOut", testDeepLeftOut}, {"DeepManyLate", testDeepManyLate}, {"Markers", testMarkers}, {"PurgedBySubject", testPurgedBySubject}, {"RenamedWhileAway", testRenamedWhileAway}, {"MisspeltSubject", testMisspeltSubject},
 		{"DiskFullReserve", testDiskFullReserve}, {"DiskFullToTheBrim", testDiskFullToTheBrim}, {"DiskFullEmbedded", testDiskFullEmbedded},
 	} {
 		t.Run(test.name, func(t *testing.T) {

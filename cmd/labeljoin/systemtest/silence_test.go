@@ -201,6 +201,60 @@ func testMisspeltSubject(t *testing.T, b *rig) {
 	}
 }
 
+// testBeginsAgain: a joiner has run and seen nothing. What comes while it is away, and is purged before it is read, makes no
+// negatives, whether or not it could prove anything by its clock.
+func testBeginsAgain(t *testing.T, b *rig) {
+	w := newOwnWorld(t, b)
+	c := b.start("run", "--config", w.config)
+	c.joins()
+	time.Sleep(1500 * time.Millisecond) // time for a proof
+	c.stop()
+	w.publish("requests.a", "lost", "")
+	w.publish("outcomes.a", "lost", `,"type":"click"`)
+	w.purge("outcomes")
+	if c = b.start("run", "--config", w.config); !c.joinsOrEnds() {
+		if code := c.code(); code != 3 {
+			t.Fatalf("code %d: %s", code, c.log.tail(2000))
+		}
+		if out, code := b.output("gap", "log", "--config", w.config, "--yes"); code != 0 {
+			t.Fatalf("gap log --yes, with code %d: %s", code, out)
+		}
+		c = b.start("run", "--config", w.config)
+	}
+	w.closed(c, 1)
+	c.stop()
+	if got := w.last()["lost"]; got != "<null> gap" {
+		t.Errorf("the request is %q", got)
+	}
+}
+
+// testAddedLate: a stream of outcomes is added that has lost its beginning meanwhile. Requests that are open then are no
+// negatives.
+func testAddedLate(t *testing.T, b *rig) {
+	w := newOwnWorld(t, b)
+	if _, err := w.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "more", Subjects: []string{"more.>"}}); err != nil {
+		t.Fatal(err)
+	}
+	c := b.start("run", "--config", w.config)
+	w.publish("requests.a", "before", "")
+	w.publish("outcomes.a", "before", `,"type":"click"`)
+	w.closed(c, 1)
+	c.stop()
+	w.publish("requests.a", "lost", "")
+	w.publish("more.a", "lost", `,"type":"click"`)
+	w.purge("more")
+	w.config = b.configureSilent(strings.Replace(ownConfig, "outcomes: {", "more: {subject: more.>, kind: outcome}, outcomes: {", 1))
+	c = b.start("run", "--config", w.config)
+	w.closed(c, 2)
+	c.stop()
+	got := w.last()
+	for id, want := range map[string]string{"before": "1 closed", "lost": "<null> gap"} {
+		if got[id] != want {
+			t.Errorf("%s is %q, want %q", id, got[id], want)
+		}
+	}
+}
+
 // testBeginsWithHoles: a message is gone from the middle of a stream, of one that is shared or not, before the joiner
 // is started for the first time. It may have been an outcome, so requests of that time are no negatives.
 func testBeginsWithHoles(t *testing.T, b *rig) {
@@ -247,26 +301,40 @@ func testBeginsWithHoles(t *testing.T, b *rig) {
 	}
 }
 
-// testBeginsLate: the outcomes' stream has lost its beginning before the joiner is
-// started for the first time. Requests of that time are no negatives.
-func testBeginsLate(t *testing.T, b *rig) {
-	js := openTraffic(t, b.broker.URL(), 0).js
+// ownConfig reads each kind from a stream of its own.
+var ownConfig = strings.NewReplacer("ev.requests, stream: ev", "requests.>", "ev.outcomes, stream: ev", "outcomes.>").Replace(silentConfig)
+
+// newOwnWorld has a stream for each kind.
+func newOwnWorld(t *testing.T, b *rig) *silentWorld {
+	w := &silentWorld{rig: b, js: openTraffic(t, b.broker.URL(), 0).js}
 	for _, name := range []string{"requests", "outcomes"} {
-		if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{name + ".>"}}); err != nil {
+		if _, err := w.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{name + ".>"}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w := &silentWorld{rig: b, js: js}
-	w.config = b.configureSilent(strings.NewReplacer("ev.requests, stream: ev", "requests.>", "ev.outcomes, stream: ev", "outcomes.>").Replace(silentConfig))
-	w.publish("requests.a", "old", "")
-	w.publish("outcomes.a", "old", `,"type":"click"`)
-	st, err := js.Stream(t.Context(), "outcomes")
+	w.config = b.configureSilent(ownConfig)
+	return w
+}
+
+// purge empties a stream.
+func (w *silentWorld) purge(name string) {
+	w.t.Helper()
+	st, err := w.js.Stream(w.t.Context(), name)
 	if err == nil {
-		err = st.Purge(t.Context())
+		err = st.Purge(w.t.Context())
 	}
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
+}
+
+// testBeginsLate: the outcomes' stream has lost its beginning before the joiner is
+// started for the first time. Requests of that time are no negatives.
+func testBeginsLate(t *testing.T, b *rig) {
+	w := newOwnWorld(t, b)
+	w.publish("requests.a", "old", "")
+	w.publish("outcomes.a", "old", `,"type":"click"`)
+	w.purge("outcomes")
 	w.publish("outcomes.a", "none", `,"type":"click"`)
 	time.Sleep(1500 * time.Millisecond) // more than a window: what comes now is not of that time
 	w.publish("requests.a", "new", "")

@@ -78,7 +78,8 @@ func (s *Source) neverRead() bool {
 	if s.opts.Known != nil {
 		return s.opts.firstEver()
 	}
-	return s.buffer.nothingCame()
+	received, _ := s.buffer.progress()
+	return received == 0
 }
 
 // judgeVanished makes of sequences that are gone unread what has to be made of

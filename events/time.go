@@ -16,16 +16,19 @@ const (
 	MaxTime Time = math.MaxInt64
 )
 
-// At converts t. An instant that int64 nanoseconds cannot hold is clamped to
-// the nearer end of time.
+// FromStd converts t. It is false for what Time does not cover.
+func FromStd(t time.Time) (Time, bool) { return fromParts(t.Unix(), int64(t.Nanosecond())) }
+
+// At is FromStd of a time that is clamped to the nearer end of time: of a clock, or of a time
+// that was computed. What a person wrote is refused where it does not fit: ParseTime, ParseDay.
 func At(t time.Time) Time {
-	switch year := t.Year(); {
-	case year < 1678:
-		return MinTime
-	case year > 2261:
-		return MaxTime
+	if exact, ok := FromStd(t); ok {
+		return exact
 	}
-	return Time(t.UnixNano())
+	if t.Unix() < 0 {
+		return MinTime
+	}
+	return MaxTime
 }
 
 // Add returns t+d and saturates: adding to an end of time stays there, and a

@@ -3,6 +3,7 @@ package events
 import (
 	"fmt"
 	"math"
+	"time"
 )
 
 // ParseTime reads an RFC 3339 timestamp. Any offset will do, "+0000" without
@@ -10,11 +11,43 @@ import (
 // are cut off. A leap second (:60) is refused, since int64 nanoseconds since
 // the epoch have no place for it, and so is what Time does not cover.
 func ParseTime(text string) (Time, error) {
-	t, ok := ParseRFC3339([]byte(text))
-	if !ok {
-		return 0, fmt.Errorf("timestamp %.64q: want RFC 3339 between 1678 and 2262, like 2024-06-04T19:02:41.998Z", text)
+	if t, ok := ParseRFC3339([]byte(text)); ok {
+		return t, nil
+	}
+	if _, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return 0, beyond(text)
+	}
+	return 0, fmt.Errorf("%.64q is no time: write it in RFC 3339, like 2024-06-04T19:02:41.998Z", text)
+}
+
+// ParseDay reads a day, like 2024-06-04, as its beginning in UTC. The day in which Time begins
+// begins there. A day that Time does not cover is refused.
+func ParseDay(text string) (Time, error) {
+	day, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return 0, fmt.Errorf("%.64q is no day: write it like 2026-11-23", text)
+	}
+	t := max(At(day), MinTime+1)
+	if t.Std().Format(time.DateOnly) != text {
+		return 0, beyond(text)
 	}
 	return t, nil
+}
+
+// ParseTimeOrDay is ParseTime, or ParseDay of a text that is a day.
+func ParseTimeOrDay(text string) (Time, error) {
+	if len(text) == len(time.DateOnly) {
+		return ParseDay(text)
+	}
+	t, err := ParseTime(text)
+	if err != nil {
+		return 0, fmt.Errorf("%w, or as a day, like 2026-11-23", err)
+	}
+	return t, nil
+}
+
+func beyond(text string) error {
+	return fmt.Errorf("%.64q is beyond what a time can be here, which is from %s to %s", text, MinTime+1, MaxTime-1)
 }
 
 // ParseRFC3339 is ParseTime of bytes, without an error to allocate.

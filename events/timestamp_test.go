@@ -2,6 +2,7 @@ package events_test
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"strings"
 	"testing"
@@ -55,6 +56,55 @@ func TestParseTime(t *testing.T) {
 		if got, err := events.ParseTime(text); err == nil {
 			t.Errorf("%q is taken for %v", text, got)
 		}
+	}
+}
+
+func TestParseDay(t *testing.T) {
+	for text, want := range map[string]string{
+		"2024-02-29": "2024-02-29T00:00:00Z", "2262-04-11": "2262-04-11T00:00:00Z",
+		"1677-09-22": "1677-09-22T00:00:00Z", "1677-09-21": "1677-09-21T00:12:43.145224193Z",
+	} {
+		t.Run(text, func(t *testing.T) {
+			if got, err := events.ParseDay(text); err != nil || got.String() != want {
+				t.Errorf("it begins at %v, %v; want %s", got, err, want)
+			}
+			if got, err := events.ParseTimeOrDay(text); err != nil || got.String() != want {
+				t.Errorf("as a time or a day it begins at %v, %v; want %s", got, err, want)
+			}
+		})
+	}
+	for text, says := range map[string]string{
+		"1677-09-20": "beyond", "2262-04-12": "beyond", "0001-01-01": "beyond", "9999-12-31": "beyond",
+		"2023-02-29": "no day", "2024-6-4": "no day", "": "no day", "2024-06-04T00:00:00Z": "no day",
+	} {
+		t.Run("no "+text, func(t *testing.T) {
+			if got, err := events.ParseDay(text); err == nil || !strings.Contains(err.Error(), says) {
+				t.Errorf("it is taken for %v, %v; want %q", got, err, says)
+			}
+		})
+	}
+}
+
+// TestFromStd: the ends of time are exact to the nanosecond, and what lies beyond is refused or clamped.
+func TestFromStd(t *testing.T) {
+	for _, c := range []struct {
+		std     time.Time
+		clamped events.Time
+		ok      bool
+	}{
+		{events.MaxTime.Std().Add(-1), events.MaxTime - 1, true}, {events.MinTime.Std().Add(1), events.MinTime + 1, true},
+		{events.MaxTime.Std(), events.MaxTime, false}, {events.MinTime.Std(), events.MinTime, false},
+		{events.MaxTime.Std().Add(1), events.MaxTime, false}, {events.MinTime.Std().Add(-1), events.MinTime, false},
+		{time.Time{}, events.MinTime, false}, {time.UnixMicro(math.MaxInt64), events.MaxTime, false},
+	} {
+		t.Run(c.std.Format(time.RFC3339Nano), func(t *testing.T) {
+			if got, ok := events.FromStd(c.std); ok != c.ok || ok && got != c.clamped {
+				t.Errorf("it is %v, %v; want %v, %v", got, ok, c.clamped, c.ok)
+			}
+			if got := events.At(c.std); got != c.clamped {
+				t.Errorf("clamped it is %v, want %v", got, c.clamped)
+			}
+		})
 	}
 }
 

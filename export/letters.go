@@ -10,7 +10,6 @@ import (
 	"iter"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -121,11 +120,11 @@ func decodeDeadLetter(line []byte) (events.DeadLetter, error) {
 		letter.Data = data
 	}
 	if d.Stored != "" {
-		at, err := time.Parse(time.RFC3339Nano, d.Stored)
+		at, err := events.ParseTime(d.Stored)
 		if err != nil {
 			return letter, fmt.Errorf("it was stored at %q: %w", d.Stored, err)
 		}
-		letter.Stored = events.At(at)
+		letter.Stored = at
 	}
 	return letter, nil
 }

@@ -31,7 +31,7 @@ func dumpCommand() *cli.Command {
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			d := dump.Dump{Talk: c.App.ErrWriter, Dir: c.String("out"), AllowGone: c.Bool("allow-gone")}
-			if err := d.From.ParseFrom(c.StringSlice("from"), replay.ParseTime); err != nil {
+			if err := d.From.ParseFrom(c.StringSlice("from")); err != nil {
 				return &terminal.UsageError{Err: fmt.Errorf("--from: %w", err)}
 			}
 			var err error
@@ -59,7 +59,7 @@ func readReplayStreams(c *cli.Context, r *replay.Replay) error {
 		return nil
 	}
 	d := dump.Dump{Config: r.Config, Talk: c.App.ErrWriter, AllowGone: c.Bool("allow-gone")}
-	if err := d.From.ParseFrom(c.StringSlice("stream-from"), replay.ParseTime); err != nil {
+	if err := d.From.ParseFrom(c.StringSlice("stream-from")); err != nil {
 		return &terminal.UsageError{Err: fmt.Errorf("--stream-from: %w", err)}
 	}
 	r.Streams = func(ctx context.Context, dir string) (*replay.Own, error) {

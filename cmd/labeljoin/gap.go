@@ -77,11 +77,11 @@ func gapAddCommand() *cli.Command {
 func gapOf(c *cli.Context, now time.Time) (events.Gap, error) {
 	g := events.Gap{Quiet: c.Bool("quiet"), Note: c.String("note")}
 	for name, into := range map[string]*events.Time{"from": &g.From, "to": &g.To} {
-		t, err := time.Parse(time.RFC3339Nano, c.String(name))
+		t, err := events.ParseTime(c.String(name))
 		if err != nil {
-			return g, fmt.Errorf("--%s %q is no time: write it like %s", name, c.String(name), now.UTC().Format(time.RFC3339))
+			return g, fmt.Errorf("--%s %w", name, err)
 		}
-		*into = events.At(t)
+		*into = t
 	}
 	switch source := c.String("source"); source {
 	case "outcomes":

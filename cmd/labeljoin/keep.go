@@ -3,13 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/commandline"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/keephouse"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
+	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
 )
 
@@ -29,8 +29,8 @@ func compactCommand() *cli.Command {
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			if day := c.String("before"); day != "" {
-				if _, err := time.Parse(time.DateOnly, day); err != nil {
-					return &terminal.UsageError{Err: fmt.Errorf("--before %q is no day like 2026-11-22", day)}
+				if _, err := events.ParseDay(day); err != nil {
+					return &terminal.UsageError{Err: fmt.Errorf("--before %w", err)}
 				}
 			}
 			cfg, err := configOf(c)

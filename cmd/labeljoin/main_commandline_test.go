@@ -91,6 +91,23 @@ func TestCommandLine(t *testing.T) {
 		{args: "status -x", code: 2, says: "has no flag -x"},
 		{args: "gap add --dry-run --from 2026-01-01T00:00:00Z --to 2026-01-02T00:00:00Z", code: 2, says: "there is no output at"},
 
+		// Times that cannot be held, and what is no time.
+		{args: "gap add --from 1500-01-01T00:00:00Z --to 2026-01-01T01:00:00Z", code: 2, says: `--from "1500-01-01T00:00:00Z" is beyond`},
+		{args: "gap add --from 2026-01-01T00:00:00Z --to 2300-01-01T01:00:00Z", code: 2, says: `--to "2300-01-01T01:00:00Z" is beyond`},
+		{args: "gap add --from 2026-01-01 --to 2026-01-01T01:00:00Z", code: 2, says: `--from "2026-01-01" is no time`},
+		{args: "replay --requests empty.jsonl --outcomes /dev/null --from 1500-01-01", code: 2, says: `--from: "1500-01-01" is beyond`},
+		{args: "replay --requests empty.jsonl --outcomes /dev/null --to 9999-12-31T00:00:00Z", code: 2, says: `--to: "9999-12-31T00:00:00Z" is beyond`},
+		{args: "replay --requests empty.jsonl --outcomes /dev/null --to soon", code: 2, says: `--to: "soon" is no time`},
+		{args: "replay --from-stream --stream-from 1500-01-01T00:00:00Z", code: 2, says: `"1500-01-01T00:00:00Z" is beyond`},
+		{args: "dump --out d --from 3000-01-01", code: 2, says: `"3000-01-01" is beyond`},
+		{args: "deadletter list --since 1500-01-01T00:00:00Z", code: 2, says: `--since "1500-01-01T00:00:00Z" is beyond`},
+		{args: "deadletter list --since 1500-01-01", code: 2, says: `--since "1500-01-01" is beyond`},
+		{args: "deadletter list --since soon", code: 2, says: "or as a length of time, like 2h"},
+		{args: "verify --since 3000-01-01", code: 2, says: `--since "3000-01-01" is beyond`},
+		{args: "compact --before 1500-01-01", code: 2, says: `--before "1500-01-01" is beyond`},
+		{args: "export --date 1677-09-20", code: 2, says: `--date "1677-09-20" is beyond`},
+		{args: "export --date 2026-01-01 --to 2262-04-12", code: 2, says: `--to "2262-04-12" is beyond`},
+
 		// Help and version.
 		{args: "--version", code: 0, says: "labeljoin "},
 		{args: "version", code: 0, says: "labeljoin "},

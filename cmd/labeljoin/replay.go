@@ -182,7 +182,7 @@ func readReplayBounds(c *cli.Context, r *replay.Replay) (err error) {
 	r.From, r.To = events.MinTime, events.MaxTime
 	for flag, into := range map[string]*events.Time{"from": &r.From, "to": &r.To} {
 		if text := c.String(flag); text != "" {
-			if *into, err = replay.ParseTime(text); err != nil {
+			if *into, err = events.ParseTimeOrDay(text); err != nil {
 				return &terminal.UsageError{Err: fmt.Errorf("--%s: %w", flag, err)}
 			}
 		}

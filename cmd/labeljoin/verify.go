@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -43,11 +42,11 @@ func verifyCommand() *cli.Command {
 				}
 			}
 			if day := c.String("since"); day != "" {
-				t, err := time.Parse(time.DateOnly, day)
+				since, err := events.ParseDay(day)
 				if err != nil {
-					return &terminal.UsageError{Err: fmt.Errorf("--since %q is no day: write it like 2026-11-23", day)}
+					return &terminal.UsageError{Err: fmt.Errorf("--since %w", err)}
 				}
-				v.Since = events.At(t)
+				v.Since = since
 			}
 			return v.Run(c.Context)
 		},

@@ -158,6 +158,8 @@ func TestBodies(t *testing.T) {
 		{"too old", "requests", `{"request_id":"r1","ts":1763899140}`, "application/json", 400, nil, "0 max_age"},
 		{"not yet", "requests", `{"request_id":"r1","ts":"2026-11-23T12:05:00.001Z"}`, "application/json", 400, nil,
 			"0 max_future"},
+		{"no time that there can be", "requests", `{"request_id":"r1","ts":"1500-01-01T00:00:00Z"}` + "\n" +
+			`{"request_id":"r1","ts":9223372036855}` + "\n" + request, "application/x-ndjson", 207, []string{request}, "0 bad_ts 1 bad_ts"},
 		{"at the bound", "requests", `{"request_id":"r1","ts":"2026-11-23T12:05:00Z"}`, "application/json", 202,
 			[]string{`{"request_id":"r1","ts":"2026-11-23T12:05:00Z"}`}, ""},
 		{"empty", "requests", " \n", "application/json", 400, nil, ""},

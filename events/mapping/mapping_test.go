@@ -227,6 +227,8 @@ func TestFormats(t *testing.T) {
 			"request rejected bad_format: it is no CloudEvent: specversion is not given"},
 		{"OTLP in JSON", otlp, with([]byte(logs)), `request {"request_id":"9007199254740993","ts":"2025-11-29T02:40:00.000000001Z","model":"svc","features":{"x":2.0}}`},
 		{"OTLP in protobuf", otlp, with(asProtobuf(t, logs)), `request {"request_id":"9007199254740993","ts":"2025-11-29T02:40:00.000000001Z","model":"svc","features":{"x":2.0}}`},
+		{"OTLP of a time that there cannot be", otlp, with([]byte(strings.Replace(logs, "1764384000000000001", "9223372036854775808", 1))),
+			"request rejected mapping: map.ts: event.time: time: 9223372036854775808 is beyond the years 1678 to 2262: is it the right unit?"},
 		{"OTLP of traces", otlp, with([]byte(`{"resourceSpans":[{}]}`)),
 			"request rejected bad_format: it has resourceSpans: of OTLP, logs alone are read"},
 		{"no OTLP", otlp, with([]byte("\xff\xff\xff")), ""},

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"math"
+	"strconv"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -84,7 +86,9 @@ func logRecord(resource plog.ResourceLogs, scope plog.ScopeLogs, r plog.LogRecor
 	if at == 0 {
 		at = r.ObservedTimestamp()
 	}
-	if at != 0 {
+	if at > math.MaxInt64 {
+		out["time"] = jsonevent.Digits(strconv.FormatUint(uint64(at), 10)) // which no unit makes a time
+	} else if at != 0 {
 		out["time"] = events.Time(at)
 	}
 	give := func(name, text string) {

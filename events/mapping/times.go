@@ -128,8 +128,8 @@ func written(zones *zones, text, layout, zone string) (any, error) {
 			return nil, fmt.Errorf("time: %q has the zone %s, which may be several: name the one, like time(x, %q, \"Europe/Berlin\")",
 				clip(text), clip(name), or(layout, "iso"))
 		}
-		at := events.At(t)
-		if at == events.MinTime || at == events.MaxTime {
+		at, ok := events.FromStd(t)
+		if !ok {
 			return nil, fmt.Errorf("time: %q is beyond the years 1678 to 2262", clip(text))
 		}
 		return at, nil

@@ -21,7 +21,7 @@ import (
 // manifests; but where outcomes were orphans all manifests between are read, 1,440 of a commit a minute. So
 // known, what was said of the day before or nil, is returned where nothing came to it since.
 func (o *Output) Decided(ctx context.Context, day string, known *health.Events) (*health.Events, error) {
-	start, err := time.Parse(time.DateOnly, day)
+	from, err := events.ParseDay(day)
 	if err != nil {
 		return nil, &DayError{day}
 	}
@@ -30,7 +30,7 @@ func (o *Output) Decided(ctx context.Context, day string, known *health.Events) 
 		return nil, err
 	}
 	log := o.archive.Log()
-	from, to := events.At(start), events.At(start.AddDate(0, 0, 1))
+	to := from.Add(24 * time.Hour)
 	first, err := firstThrough(log, s, from+1) // it closed some request of the day
 	if err != nil || first == nil {
 		return nil, err

@@ -33,7 +33,7 @@ func rules() *joiner.Rules {
 }
 
 func start(day string) events.Time {
-	t, err := shards.ParseDay(day)
+	t, err := events.ParseDay(day)
 	if err != nil {
 		panic(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export/bucket"
@@ -30,15 +29,6 @@ const (
 
 // DayName is the UTC day that begins at start, like 2026-11-22.
 func DayName(start events.Time) string { return start.Std().Format("2006-01-02") }
-
-// ParseDay is the start of a day like 2026-11-22.
-func ParseDay(day string) (events.Time, error) {
-	t, err := time.Parse(time.DateOnly, day)
-	if err != nil {
-		return 0, fmt.Errorf("%q is no day: write it like 2026-11-23", day)
-	}
-	return events.At(t), nil
-}
 
 // Version names a version of a day.
 type Version struct {

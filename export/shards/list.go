@@ -1,6 +1,7 @@
 package shards
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"slices"
@@ -38,7 +39,7 @@ func List(table *export.Table, o Options) ([]ListedDay, error) {
 		day := DayName(f.MinRequestTS)
 		d := byDay[day]
 		if d == nil {
-			start, err := ParseDay(day)
+			start, err := events.ParseDay(day)
 			if err != nil {
 				return nil, err
 			}
@@ -55,7 +56,7 @@ func List(table *export.Table, o Options) ([]ListedDay, error) {
 	for _, d := range byDay {
 		found = append(found, *d)
 	}
-	slices.SortFunc(found, func(x, y ListedDay) int { return int(min(max(x.Start-y.Start, -1), 1)) })
+	slices.SortFunc(found, func(x, y ListedDay) int { return cmp.Compare(x.Start, y.Start) })
 	return found, nil
 }
 

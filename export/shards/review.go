@@ -91,7 +91,7 @@ func (d *Draft) Beside(day, name string) ([]byte, error) { return beside(d.day.b
 
 // Beside is Draft.Beside for an export that is only looked at.
 func Beside(o *Options, day, name string) ([]byte, error) {
-	if _, err := ParseDay(day); err != nil {
+	if _, err := events.ParseDay(day); err != nil {
 		return nil, err
 	}
 	b := o.place()

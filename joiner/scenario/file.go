@@ -225,7 +225,7 @@ func (r *reader) replay(n ast.Node) *engine.Replay {
 func (r *reader) instant(n ast.Node) events.Time {
 	t, err := events.ParseTime(r.text(n))
 	if err != nil {
-		r.problem(n, "start is not RFC 3339, like 2026-01-01T00:00:00Z")
+		r.problem(n, "start: %s", err)
 		return defaultStart
 	}
 	return t

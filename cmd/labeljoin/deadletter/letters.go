@@ -32,18 +32,14 @@ func ParseSince(text string, now time.Time) (events.Time, error) {
 	if text == "" {
 		return 0, nil
 	}
-	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
-		return events.At(t), nil
+	if ago, err := config.ParseDuration(text); err == nil {
+		return events.At(now.Add(-ago.Std())), nil
 	}
-	if t, err := time.Parse(time.DateOnly, text); err == nil {
-		return events.At(t), nil
-	}
-	ago, err := config.ParseDuration(text)
+	t, err := events.ParseTimeOrDay(text)
 	if err != nil {
-		return 0, &terminal.UsageError{Err: fmt.Errorf("--since %q is neither a time, like %s, nor a length of time, like 2h", text,
-			now.UTC().Format(time.RFC3339))}
+		return 0, &terminal.UsageError{Err: fmt.Errorf("--since %w, or as a length of time, like 2h", err)}
 	}
-	return events.At(now.Add(-ago.Std())), nil
+	return t, nil
 }
 
 // office is the output of a configuration, opened to look at its dead letters.

@@ -58,16 +58,16 @@ type From struct {
 
 // ParseFrom reads times, days, sequences, and sequences of streams: STREAM=SEQUENCE. What can count once
 // only is refused where it is given again: a stream, a time, a sequence without a stream.
-func (f *From) ParseFrom(texts []string, parseTime func(string) (events.Time, error)) error {
+func (f *From) ParseFrom(texts []string) error {
 	for _, text := range texts {
-		if err := f.parse(text, parseTime); err != nil {
+		if err := f.parse(text); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f *From) parse(text string, parseTime func(string) (events.Time, error)) error {
+func (f *From) parse(text string) error {
 	stream, number, named := strings.Cut(text, "=")
 	if !named {
 		number = text
@@ -89,7 +89,7 @@ func (f *From) parse(text string, parseTime func(string) (events.Time, error)) e
 	case isSeq:
 		f.Seq = seq
 	default:
-		if f.Time, err = parseTime(text); err != nil {
+		if f.Time, err = events.ParseTimeOrDay(text); err != nil {
 			return fmt.Errorf("%w, or a sequence, or STREAM=SEQUENCE", err)
 		}
 	}

@@ -188,7 +188,7 @@ func (w *world) dumped(name string, from ...string) (string, *dump.Dumped) {
 	w.t.Helper()
 	dir := filepath.Join(w.dir, name)
 	d := &dump.Dump{Config: w.cfg, Dir: dir, Talk: new(bytes.Buffer)}
-	if err := d.From.ParseFrom(from, replay.ParseTime); err != nil {
+	if err := d.From.ParseFrom(from); err != nil {
 		w.t.Fatal(err)
 	}
 	if err := d.Run(w.t.Context()); err != nil {
@@ -306,7 +306,7 @@ func TestFrom(t *testing.T) {
 	t.Run("wrong", func(t *testing.T) {
 		for from, says := range map[string]string{"5": "STREAM=SEQUENCE", "events=5": "there are"} {
 			d := &dump.Dump{Config: w.cfg, Dir: filepath.Join(w.dir, "wrong"), Talk: new(bytes.Buffer)}
-			if err := d.From.ParseFrom([]string{from}, replay.ParseTime); err != nil {
+			if err := d.From.ParseFrom([]string{from}); err != nil {
 				t.Fatal(err)
 			}
 			if err := d.Run(t.Context()); err == nil || !strings.Contains(err.Error(), says) {
@@ -315,12 +315,12 @@ func TestFrom(t *testing.T) {
 		}
 		for _, from := range [][]string{{"yesterday"}, {"0"}, {"outcomes=x"}, {"-1"}, {"5", "6"}, {"2026-10-01", "2026-10-02"},
 			{"2026-10-01", "5"}, {"outcomes=5", "outcomes=6"}} {
-			if err := new(dump.From).ParseFrom(from, replay.ParseTime); err == nil {
+			if err := new(dump.From).ParseFrom(from); err == nil {
 				t.Errorf("--from %q is taken", from)
 			}
 		}
 		both := new(dump.From)
-		if err := both.ParseFrom([]string{"2026-10-01", "outcomes=5", "requests=6"}, replay.ParseTime); err != nil {
+		if err := both.ParseFrom([]string{"2026-10-01", "outcomes=5", "requests=6"}); err != nil {
 			t.Error(err)
 		}
 	})

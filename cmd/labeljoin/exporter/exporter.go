@@ -39,13 +39,13 @@ type Exporting struct {
 
 // ReadDays lists the days from one to another.
 func (r *Exporting) ReadDays(from, to string) error {
-	first, err := shards.ParseDay(from)
+	first, err := events.ParseDay(from)
 	if err != nil {
 		return &terminal.UsageError{Err: fmt.Errorf("--date %w", err)}
 	}
 	last := first
 	if to != "" {
-		if last, err = shards.ParseDay(to); err != nil {
+		if last, err = events.ParseDay(to); err != nil {
 			return &terminal.UsageError{Err: fmt.Errorf("--to %w", err)}
 		}
 	}
@@ -57,8 +57,8 @@ func (r *Exporting) ReadDays(from, to string) error {
 		return &terminal.UsageError{Err: fmt.Errorf("--date %s --to %s are %d days: at most %d are exported at once", from,
 			to, n, most)}
 	}
-	for day := first; day <= last; day = day.Add(24 * time.Hour) {
-		r.days = append(r.days, day)
+	for day := first.Std().Truncate(24 * time.Hour); !day.After(last.Std()); day = day.AddDate(0, 0, 1) {
+		r.days = append(r.days, max(events.At(day), first))
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func write(t *testing.T, c *config.Config, days ...string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		start, err := shards.ParseDay(day)
+		start, err := events.ParseDay(day)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -305,7 +305,7 @@ func exportDays(t *testing.T, c *config.Config, days ...string) {
 		t.Fatal(err)
 	}
 	for _, day := range days {
-		start, err := shards.ParseDay(day)
+		start, err := events.ParseDay(day)
 		if err != nil {
 			t.Fatal(err)
 		}

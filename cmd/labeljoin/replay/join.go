@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/place"
@@ -41,18 +40,6 @@ const (
 	fileShare    = 40
 	garbageShare = 48
 )
-
-// ParseTime reads a time, or a day as its beginning in UTC.
-func ParseTime(text string) (events.Time, error) {
-	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		t, err = time.Parse(time.DateOnly, text)
-	}
-	if err != nil {
-		return 0, fmt.Errorf("%q is no time: write it like 2026-10-01 or 2026-10-01T12:00:00Z", text)
-	}
-	return events.Time(t.UnixNano()), nil
-}
 
 // ParsePart reads I/N.
 func ParsePart(text string) (part, parts int, err error) {

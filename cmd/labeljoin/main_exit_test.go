@@ -84,6 +84,7 @@ func codedErrors() []codedError {
 		{&trial.AnomaliesError{}, terminal.ExitAnomaly},
 		{&preview.RejectedError{}, terminal.ExitAnomaly},
 		{&review.AnomaliesError{}, terminal.ExitAnomaly},
+		{&review.NoOutputError{}, terminal.ExitUsage},
 		{&review.NoRowsError{}, terminal.ExitUsage},
 		{&review.DayError{}, terminal.ExitUsage},
 		{&review.SchemaFileError{Err: cause}, terminal.ExitUsage},

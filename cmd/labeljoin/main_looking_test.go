@@ -97,3 +97,44 @@ func filesBelow(t *testing.T, dir string) string {
 	}
 	return list.String()
 }
+
+// TestDayWithoutRows: each command that looks at a day says what is missing: the output, all that a
+// joiner writes, or the day alone, and then which days there are.
+func TestDayWithoutRows(t *testing.T) {
+	replayDir(t)
+	putFile(t, "r", requestLines(0, 2))
+	putFile(t, "o", clickLines(0, 2))
+	putFile(t, "schema.pbtxt", "")
+	if got := runMain(t, "replay", "--requests", "r", "--outcomes", "o", "--complete", "--out", "labeled"); got.code != 0 {
+		t.Fatal(got.stderr)
+	}
+	if err := os.CopyFS("copied/data", os.DirFS("labeled/data")); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"empty", "copied/data/dt=2026-01-03"} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for place, c := range map[string]struct {
+		code int
+		says string
+	}{
+		"GONE":    {terminal.ExitUsage, "there is no output at GONE"},
+		"empty":   {terminal.ExitRefused, "no joiner ever wrote here"},
+		"labeled": {terminal.ExitUsage, "there are no rows of 2026-01-02 in labeled: it has days from 2026-01-01 to 2026-01-01"},
+		"copied":  {terminal.ExitUsage, "there are no rows of 2026-01-02 in copied: it has days from 2026-01-01 to 2026-01-03"},
+	} {
+		for _, command := range []string{
+			"stats", "schema infer --schema other", "schema update", "validate --against yesterday", "sample --n 1", "health", "report",
+			"window",
+		} {
+			t.Run(place+"/"+command, func(t *testing.T) {
+				got := runMain(t, append(strings.Fields(command), "--from", place, "--date", "2026-01-02")...)
+				if got.code != c.code || !strings.Contains(got.stderr, c.says) {
+					t.Errorf("it ends with %d, want %d, and says %s", got.code, c.code, got.stderr)
+				}
+			})
+		}
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -29,11 +31,26 @@ type Rows struct {
 // weightColumn is where labeljoin writes the weights of sampled rows.
 const weightColumn = "weight"
 
-// NoRowsError says that an output has no rows of a day.
-type NoRowsError struct{ Day, Dir string }
+// NoOutputError says that there is no output at a place.
+type NoOutputError struct{ Dir string }
+
+func (e *NoOutputError) Error() string {
+	return fmt.Sprintf("there is no output at %s: give --config or --from", e.Dir)
+}
+
+// Misuse reports that the command line has to be changed.
+func (e *NoOutputError) Misuse() bool { return true }
+
+// NoRowsError says that an output has no rows of a day. First and Last are the days that it has
+// rows of, and are empty where there are none.
+type NoRowsError struct{ Day, Dir, First, Last string }
 
 func (e *NoRowsError) Error() string {
-	return fmt.Sprintf("there are no rows of %s in %s: labeljoin days lists the days there are", e.Day, e.Dir)
+	if e.First == "" {
+		return fmt.Sprintf("there are no rows of %s in %s, nor of any other day", e.Day, e.Dir)
+	}
+	return fmt.Sprintf("there are no rows of %s in %s: it has days from %s to %s; `labeljoin days` lists them", e.Day,
+		e.Dir, e.First, e.Last)
 }
 
 // Misuse reports that the command line has to be changed.
@@ -55,16 +72,14 @@ type Output struct {
 	archive *export.Archive
 }
 
-// Open opens an output for reading. It takes no lock. A place that is not there gives a
-// *NoRowsError when a day is asked for.
+// Open opens an output for reading. It takes no lock. Where there is no such place the error is a
+// *NoOutputError.
 func Open(place bucket.Bucket) (*Output, error) {
-	o := &Output{Dir: place.String()}
 	archive, err := export.OpenArchive(place, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return o, nil
+		return nil, &NoOutputError{Dir: place.String()}
 	}
-	o.archive = archive
-	return o, err
+	return Of(place.String(), archive), err
 }
 
 // Of is the output that an archive reads. The directory is for errors.
@@ -72,9 +87,6 @@ func Of(dir string, archive *export.Archive) *Output { return &Output{Dir: dir, 
 
 // state is the table as its newest operation left it; nil where nothing was committed.
 func (o *Output) state() (*tablelog.State, error) {
-	if o.archive == nil {
-		return nil, nil
-	}
 	s, err := o.archive.Log().State()
 	if err != nil || s.Number == 0 {
 		return nil, err
@@ -100,7 +112,9 @@ func (o *Output) LabelColumns() ([]string, error) {
 
 // folder is where the rows of a day are in an output without manifests: Parquet files that were
 // copied there.
-func (o *Output) folder(day string) string { return filepath.Join(o.Dir, "data", "dt="+day) }
+func (o *Output) folder(day string) string {
+	return filepath.Join(o.Dir, "data", tablelog.DayPrefix+day)
+}
 
 // Has reports whether there are rows of a day.
 func (o *Output) Has(day string) (bool, error) {
@@ -136,8 +150,9 @@ func (o *Output) through() (health.Hour, error) {
 const openings = 2
 
 // Day opens the rows of a day. weight names the column with the weights of rows; empty: the one
-// that labeljoin writes, if it does. The error is a *NoRowsError where the day has none, and an
-// *export.MissingFileError where a file is not what was committed.
+// that labeljoin writes, if it does. The error is a *NoRowsError where the day has none, an
+// *export.EmptyError where nothing was ever written, and an *export.MissingFileError where a file
+// is not what was committed.
 func (o *Output) Day(ctx context.Context, day, weight string) (*Rows, error) {
 	if _, err := time.Parse(time.DateOnly, day); err != nil {
 		return nil, &DayError{day}
@@ -154,6 +169,42 @@ func (o *Output) Day(ctx context.Context, day, weight string) (*Rows, error) {
 	}
 }
 
+// noRows is the error of a day without rows. s is nil where nothing was committed.
+func (o *Output) noRows(day string, s *tablelog.State) error {
+	days, err := o.days(s)
+	if err != nil {
+		return err
+	}
+	none := &NoRowsError{Day: day, Dir: o.Dir}
+	if len(days) > 0 {
+		none.First, none.Last = days[0], days[len(days)-1]
+	}
+	return none
+}
+
+// days are the days of which there are rows, in order. s is nil where nothing was committed: then they
+// are the folders that were copied there, and the error is an *export.EmptyError where nothing was.
+func (o *Output) days(s *tablelog.State) (names []string, err error) {
+	if s != nil {
+		days, err := s.Days()
+		for _, d := range days {
+			names = append(names, d.Name)
+		}
+		return names, err
+	}
+	folders, err := vfs.Default.List(filepath.Dir(o.folder("")))
+	if err != nil {
+		return nil, o.archive.Begun()
+	}
+	for _, folder := range folders {
+		if day, ok := strings.CutPrefix(folder, tablelog.DayPrefix); ok {
+			names = append(names, day)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
 // open opens the files of a day.
 func (o *Output) open(day string) (*stats.Files, error) {
 	s, err := o.state()
@@ -162,7 +213,7 @@ func (o *Output) open(day string) (*stats.Files, error) {
 	}
 	if s == nil {
 		if _, err := vfs.Default.Stat(o.folder(day)); err != nil {
-			return nil, &NoRowsError{day, o.Dir}
+			return nil, o.noRows(day, nil)
 		}
 		return stats.OpenFiles(o.folder(day))
 	}
@@ -171,7 +222,7 @@ func (o *Output) open(day string) (*stats.Files, error) {
 		return nil, err
 	}
 	if len(live) == 0 {
-		return nil, &NoRowsError{day, o.Dir}
+		return nil, o.noRows(day, s)
 	}
 	files := &stats.Files{}
 	for i := range live {

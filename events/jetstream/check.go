@@ -36,11 +36,8 @@ func CheckLog(ctx context.Context, nc *nats.Conn, log *Log, now func() events.Ti
 		once, cancel := context.WithTimeout(ctx, checkTimeout)
 		defer cancel()
 		err := f(once)
-		way := limitReached(err)
-		if errors.Is(err, context.DeadlineExceeded) {
-			way = fmt.Sprintf("allow the joiner's user to publish to %s, and to subscribe to %s", subject, Answers(nc))
-		}
-		found = append(found, Finding{What: fmt.Sprintf("stream %s: %s", log.Stream, what), Err: err, Way: way})
+		found = append(found, Finding{What: fmt.Sprintf("stream %s: %s", log.Stream, what), Err: explain(err),
+			Way: Way(nc, err, subject)})
 		return err == nil
 	}
 	api := jetstream.DefaultAPIPrefix

@@ -138,14 +138,24 @@ func passing(err error) bool {
 		errors.Is(err, nats.ErrStaleConnection)
 }
 
+// Way is what to do where a question to one of the subjects failed because the user may not ask it: it is not answered
+// then. It is "" where the error was another one, which names its way out itself.
+func Way(nc *nats.Conn, err error, subjects ...string) string {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return ""
+	}
+	return fmt.Sprintf("allow the joiner's user to publish to %s, and to subscribe to %s", strings.Join(subjects, " and "),
+		Answers(nc))
+}
+
 // explain adds the way out to errors that name none.
 func explain(err error) error {
 	switch limit := limitReached(err); {
 	case limit != "":
 		return fmt.Errorf("%w: %s", err, limit)
 	case unservedBy(err):
-		return fmt.Errorf("%w: JetStream does not answer; enable it on the server and for the account, and allow $JS.API.>",
-			err)
+		return fmt.Errorf("%w: this server has no JetStream for the account: enable it there, or connect to a server of the "+
+			"cluster that has the streams (of a leaf node, that is the hub)", err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w: JetStream did not answer; is the server running, and may this user ask $JS.API.>?", err)
 	case errors.Is(err, nats.ErrConnectionClosed):

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/nats-io/nats.go"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/monitor"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/partition"
@@ -165,11 +166,7 @@ func (d *Doctor) nats(ctx context.Context, running bool) {
 		return
 	}
 	logs, missing, err := jetstream.Look(asking, s.Conn, wanted)
-	if errors.Is(err, context.DeadlineExceeded) && s.Conn.LastError() != nil {
-		err = s.Conn.LastError()
-	}
-	d.tell("NATS: find the streams", err,
-		"allow the joiner's user to publish to $JS.API.STREAM.NAMES and $JS.API.STREAM.INFO.>, and to subscribe to "+jetstream.Answers(s.Conn))
+	d.found("NATS: find the streams", s.Conn, err)
 	for _, in := range missing {
 		if !in.Create {
 			d.tell(fmt.Sprintf("subject %s: a stream holds it", in.Subject), errors.New("none does"),
@@ -226,9 +223,20 @@ func (d *Doctor) labels(ctx context.Context, s *partition.Service) {
 		return
 	}
 	_, missing, err := jetstream.Look(ctx, s.Conn, []jetstream.Input{{Subject: p.Subject, Stream: p.Stream}})
+	check := fmt.Sprintf("publish.subject %s: a stream takes labels", p.Subject)
 	if err == nil && len(missing) > 0 && !p.Create && !d.Config.NATS.Embedded {
-		err = errors.New("no stream holds it")
+		d.tell(check, errors.New("no stream holds it"), "create one on the server, or set publish.create: true")
+		return
 	}
-	d.tell(fmt.Sprintf("publish.subject %s: a stream takes labels", p.Subject), err,
-		"create one on the server, or set publish.create: true")
+	d.found(check, s.Conn, err)
+}
+
+// found tells whether streams could be looked for. A question that is not permitted is not answered; the connection
+// was told why.
+func (d *Doctor) found(check string, nc *nats.Conn, err error) {
+	way := jetstream.Way(nc, err, "$JS.API.STREAM.NAMES", "$JS.API.STREAM.INFO.>")
+	if way != "" && nc.LastError() != nil {
+		err = nc.LastError()
+	}
+	d.tell(check, err, way)
 }

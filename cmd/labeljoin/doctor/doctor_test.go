@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/doctor"
@@ -84,6 +86,55 @@ labels: {clicked: 'type == "click"'}
 				if strings.Contains(out.String(), text) {
 					t.Errorf("it says %q: %s", text, out.String())
 				}
+			}
+		})
+	}
+}
+
+// TestStreamsThatAreNotFound: where streams cannot be looked for, the way out is that of the cause: permissions where
+// the user lacks them, and no word of them where there is nobody who could answer.
+func TestStreamsThatAreNotFound(t *testing.T) {
+	t.Parallel()
+	const permit, another = "allow the joiner's user to publish to $JS.API.STREAM.NAMES and $JS.API.STREAM.INFO.>",
+		"of a leaf node, that is the hub"
+	for _, c := range []struct {
+		name      string
+		options   server.Options
+		says, not string
+	}{
+		{"no JetStream", server.Options{}, another, "allow the joiner's user"},
+		{"no permission", server.Options{JetStream: true, NoAuthUser: "u", Users: []*server.User{{Username: "u", Password: "p",
+			Permissions: &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"$JS.API.STREAM.NAMES"}}}}}},
+			permit, another},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			o := c.options
+			o.Host, o.Port, o.NoLog, o.NoSigs, o.StoreDir = "127.0.0.1", server.RANDOM_PORT, true, true, filepath.Join(dir, "nats")
+			s, err := server.NewServer(&o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			go s.Start()
+			t.Cleanup(s.Shutdown)
+			if !s.ReadyForConnections(30 * time.Second) {
+				t.Fatal("the server does not start")
+			}
+			cfg, err := config.Read("test", strings.NewReader(fmt.Sprintf(`name: feed
+nats: {url: %q}
+state: {dir: %q}
+output: {dir: %q}
+inputs: {requests: {subject: requests.>}, outcomes: {subject: outcomes.>}}
+labels: {clicked: 'type == "click"'}
+publish: {subject: labels}`, s.ClientURL(), filepath.Join(dir, "state"), filepath.Join(dir, "out"))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			d := doctor.Doctor{Config: cfg, Out: &terminal.LineWriter{To: &out}}
+			if err := d.Check(t.Context()); err == nil || strings.Count(out.String(), c.says) != 2 || strings.Contains(out.String(), c.not) {
+				t.Errorf("%v, want %q twice, and not %q: %s", err, c.says, c.not, out.String())
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path"
 	"slices"
 	"strconv"
@@ -34,6 +35,9 @@ type RetryBatch struct {
 // Lock makes this process the only one that publishes dead letters of the output again.
 func (r *Retried) Lock() (io.Closer, error) {
 	lock, err := r.bucket.Lock(path.Join(tablelog.RetriedDir, "LOCK"))
+	if _, ok := errors.AsType[*fs.PathError](err); ok { // it could not even be opened
+		return nil, fmt.Errorf("publish dead letters again: %w", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("publish dead letters again: is another process doing so? %w", err)
 	}

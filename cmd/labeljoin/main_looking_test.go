@@ -138,3 +138,12 @@ func TestDayWithoutRows(t *testing.T) {
 		}
 	}
 }
+
+// TestGapLogBeforeTheFirstStart: that nothing is lost is said, also where there is nothing yet.
+func TestGapLogBeforeTheFirstStart(t *testing.T) {
+	replayDir(t)
+	putFile(t, "labeljoin.yaml", "nats: {embedded: true}\nlabels: {clicked: 'type == \"click\"'}\n")
+	if got := runMain(t, "gap", "log"); got.code != terminal.ExitDone || !strings.Contains(got.stdout, "nothing is lost") {
+		t.Errorf("it ends with %d, and says %q%q", got.code, got.stdout, got.stderr)
+	}
+}

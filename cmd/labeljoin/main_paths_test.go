@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -133,6 +134,63 @@ func TestPathsOnCommandLines(t *testing.T) {
 	}
 	if _, err := os.Stat("made"); err == nil {
 		t.Error("a wrong path leaves an output behind")
+	}
+}
+
+// TestPathsOfConfigurations: what the configuration or a default names cannot be made, and trying again does not help.
+// So each command that writes there ends with 2, names the place, and leaves nothing behind.
+func TestPathsOfConfigurations(t *testing.T) {
+	places := map[string]string{"a name that is too long": strings.Repeat("long", 100), "below a file": filepath.Join("a-file", "x")}
+	if _, err := os.Stat("/sys/kernel"); err == nil {
+		places["where nobody may write"] = "/sys/" // not even root
+	}
+	for name, place := range places {
+		for _, command := range []string{
+			"run", "replay --requests r.jsonl --outcomes o.jsonl", "export --config made.yaml --date 2026-01-01",
+			"schema infer --config made.yaml --date 2026-01-01 --schema " + place,
+		} {
+			t.Run(name+"/"+strings.Fields(command)[0], func(t *testing.T) {
+				replayDir(t)
+				putFile(t, "a-file", "some text\n")
+				putFile(t, "r.jsonl", requestLines(0, 3))
+				putFile(t, "o.jsonl", clickLines(0, 3))
+				const text = "nats: {embedded: true}\nlabels: {clicked: 'type == \"click\"'}\nhttp: {listen: \"\"}\noutput: {dir: %s}\n" +
+					"state: {dir: %s}\nexport: {dir: %s}\n"
+				putFile(t, "labeljoin.yaml", fmt.Sprintf(text, place+"1", place+"2", place+"3"))
+				putFile(t, "made.yaml", fmt.Sprintf(text, "labeled", "state", place))
+				if made := runMain(t, "replay", "--requests", "r.jsonl", "--outcomes", "o.jsonl", "--config", "made.yaml", "--complete"); made.code != 0 {
+					t.Fatalf("%+v", made)
+				}
+				before := filesBelow(t, ".")
+				got := runMain(t, strings.Fields(command)...)
+				if got.code != terminal.ExitUsage || !strings.Contains(got.stderr, strings.TrimSuffix(place, "/x")) {
+					t.Errorf("it ends with %d, and says %s", got.code, got.stderr)
+				}
+				if after := filesBelow(t, "."); after != before {
+					t.Errorf("before:\n%s\nafter:\n%s", before, after)
+				}
+			})
+		}
+	}
+}
+
+// TestFolderThatIsGone: a command that is started in a folder that was deleted says so.
+func TestFolderThatIsGone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "gone")
+	for _, command := range []string{"run", "demo", "config init", "replay --requests r --outcomes o", "bench export --dir b"} {
+		t.Run(command, func(t *testing.T) {
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			t.Chdir(dir)
+			if err := os.Remove(dir); err != nil {
+				t.Skip(err) // not on every system
+			}
+			got := runMain(t, strings.Fields(command)...)
+			if got.code != terminal.ExitUsage || !strings.Contains(got.stderr, "the folder that this command was started in is gone") {
+				t.Errorf("it ends with %d, and says %s", got.code, got.stderr)
+			}
+		})
 	}
 }
 

@@ -12,12 +12,22 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 )
 
-// WrongPath makes an error of the command line out of an error about a path that stands there: nothing is at the path,
-// a file is where a directory has to be or the reverse, or this user may not use it. Trying again helps none of them.
-// Every other error is returned as it is, and so is one that has another exit code than that of a failure.
+// WrongPath makes an error of the command line or the configuration out of an error about a path: a file is where a
+// directory has to be or the reverse, this user may not use it, or its file system is read-only. Trying again helps
+// none of them. That nothing is at a path is such an error where the path stands on the command line alone: what the
+// configuration names may be on a disk that is not mounted yet. Every other error is returned as it is, and so is one
+// that has another exit code than that of a failure, or that stopped work which had begun.
 func WrongPath(args []string, err error) error {
-	failed, ok := errors.AsType[*fs.PathError](err)
-	if !ok || terminal.ExitCode(err) != terminal.ExitFailed || !lasts(failed.Err) {
+	code := terminal.ExitCode(err)
+	if _, begun := errors.AsType[*terminal.BegunError](err); begun || code != terminal.ExitFailed && code != terminal.ExitUsage {
+		return err
+	}
+	if _, gone := os.Getwd(); gone != nil {
+		return &terminal.UsageError{Err: fmt.Errorf("%w; the folder that this command was started in is gone: change to another",
+			err)}
+	}
+	failed, ok := failedPath(err)
+	if !ok || code != terminal.ExitFailed {
 		return err
 	}
 	for _, arg := range args {
@@ -31,7 +41,18 @@ func WrongPath(args []string, err error) error {
 			}
 		}
 	}
-	return err
+	if errors.Is(failed.Err, fs.ErrNotExist) {
+		return err
+	}
+	return &terminal.UsageError{Err: ofConfiguration(failed, err)}
+}
+
+// failedPath is the path that a lasting error is about. It is "" for the socket of another user.
+func failedPath(err error) (failed *fs.PathError, ok bool) {
+	if failed, ok = errors.AsType[*fs.PathError](err); ok {
+		return failed, lasts(failed.Err)
+	}
+	return &fs.PathError{Err: fs.ErrPermission}, errors.Is(err, fs.ErrPermission)
 }
 
 // lasts reports whether an error of the file system stays until a person does something.
@@ -45,6 +66,18 @@ func lasts(err error) bool {
 		}
 	}
 	return false
+}
+
+// ofConfiguration says what to do about a path that does not stand on the command line, where the error ends without.
+func ofConfiguration(failed *fs.PathError, err error) error {
+	switch {
+	case failed.Path == "" || !strings.HasSuffix(err.Error(), failed.Err.Error()):
+	case errors.Is(failed.Err, fs.ErrPermission):
+		return fmt.Errorf("%w: give this user the right to it, or let the configuration or a flag name another place", err)
+	case errors.Is(failed.Err, syscall.EROFS):
+		return fmt.Errorf("%w: let the configuration or a flag name a place on a disk that can be written", err)
+	}
+	return err
 }
 
 // named reports whether the path on the command line is why an operation failed: it failed at the path, at a directory

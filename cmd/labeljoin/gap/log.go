@@ -68,6 +68,9 @@ func (g *Losses) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if len(logs) == 0 && g.want.Inputs == nil {
+		g.Out.Line("there are no streams yet, and nothing was read of any: nothing is lost")
+	}
 	for i := range logs {
 		if err := g.log(ctx, s, &logs[i], &times[i]); err != nil {
 			return err

@@ -17,6 +17,7 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/diskspace"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/monitor"
+	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
@@ -211,7 +212,10 @@ func (s *Service) Join(ctx context.Context) error {
 	s.disks.SetTarget(s.Partition.Store.DiskBytes, e.Stats, len(inputs) == 1)
 	s.engine.Store(e)
 	s.measureLag(inputs)
-	return stopped(ctx, e.Run(ctx))
+	if err := stopped(ctx, e.Run(ctx)); err != nil {
+		return &terminal.BegunError{Err: err}
+	}
+	return nil
 }
 
 // spoolName is the file in the state directory in which labels wait that the label

@@ -31,6 +31,13 @@ const (
 	MaxName = 256 // a feature's name, once flattened
 )
 
+// IsJoiningID reports whether events are joined, or copies told apart, by a field. One
+// that cannot be held costs the event: without its item, an outcome would count for every
+// item, and without its own id it would be a copy of others.
+func IsJoiningID(field string) bool {
+	return field == "request_id" || field == "outcome_id" || field == "item_id"
+}
+
 // Origin is where an event was read: the sequence of its message in the input's
 // log (or its line in the input's file) and its index within that message.
 type Origin struct {

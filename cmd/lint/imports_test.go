@@ -62,7 +62,7 @@ var importRules = []importRule{
 		why: "it takes events and has a log store them; which log is the caller's",
 	},
 	{
-		pkg: "events/formats", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events/formats"),
+		pkg: "events/formats", deny: concat(nats, pebble, parquet, prometheus, own()), except: own("events", "events/formats"),
 		why: "text is made records without a server, a state or a library that trusts its input",
 	},
 	{

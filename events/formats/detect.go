@@ -27,6 +27,9 @@ func (f Format) String() string {
 	return [...]string{"JSON Lines", "a JSON array", "CSV", "Parquet", "Avro"}[f]
 }
 
+// ParquetMagic is how a Parquet file begins and ends.
+const ParquetMagic = "PAR1"
+
 // Looked is how many bytes of a file Detect wants to see, at most.
 const Looked = 32 << 10
 
@@ -34,7 +37,7 @@ const Looked = 32 << 10
 func Detect(begin []byte) Format {
 	begin = begin[:min(len(begin), Looked)]
 	switch {
-	case bytes.HasPrefix(begin, []byte("PAR1")):
+	case bytes.HasPrefix(begin, []byte(ParquetMagic)):
 		return FormatParquet
 	case bytes.HasPrefix(begin, []byte("Obj\x01")):
 		return FormatAvro

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/labeljoin/labeljoin/events"
 )
 
 // Object writes the JSON object of a record, member by member. A name with a dot is a
@@ -126,10 +128,9 @@ func AppendFloat(dst []byte, f float64) []byte {
 }
 
 // AppendFloatOf is AppendFloat of a field. In a field by which events are joined, what is no
-// number stays one that no id can be: as a null the id would count as not given, and an
-// outcome that names no item counts for every item.
+// number stays one that no id can be: as a null the id would count as not given.
 func AppendFloatOf(dst []byte, name string, f float64) []byte {
-	if f-f != 0 && (name == "request_id" || name == "outcome_id" || name == "item_id") {
+	if f-f != 0 && events.IsJoiningID(name) {
 		return append(dst, "NaN"...)
 	}
 	return AppendFloat(dst, f)

@@ -186,7 +186,7 @@ func (s *scanner) known(f field, in shape, i, depth int) int {
 	}
 	got := typeOf(s.data[i])
 	if n := s.wordAt(i, got); n > 0 || got == jsonNull {
-		if n > 0 && isJoiningID(f) {
+		if n > 0 && events.IsJoiningID(schema[f].name) {
 			s.noteNoID(f, in, s.data[i:i+n])
 		}
 		return s.value(i, depth) // not given
@@ -210,7 +210,7 @@ func (s *scanner) known(f field, in shape, i, depth int) int {
 		case got == jsonString && s.broken && !isOptionalText(f) && schema[f].want != jsonNumber:
 			s.noteText(f, in)
 			return end
-		case s.unheld > before && f != fieldAttrs && f != fieldTS && !isJoiningID(f):
+		case s.unheld > before && f != fieldAttrs && f != fieldTS && !events.IsJoiningID(schema[f].name):
 			return end // a text or a number that cannot be held is not given
 		case !fit && !s.understand(f, in, &at):
 			return end
@@ -232,13 +232,6 @@ func (s *scanner) wordAt(i int, got jsonType) int {
 		return 0
 	}
 	return nonFinite(s.data[i:])
-}
-
-// isJoiningID reports whether events are joined, or copies told apart, by a field. One
-// that cannot be held costs the event: without its item, an outcome would count for every
-// item, and without its own id it would be a copy of others.
-func isJoiningID(f field) bool {
-	return f == fieldRequestID || f == fieldOutcomeID || f == fieldItemID
 }
 
 // position checks that an item's position is a whole number.

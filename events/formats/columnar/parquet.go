@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/labeljoin/labeljoin/events/formats"
 )
 
 // The least that a Parquet file has beside its data: the magic twice and the length of
@@ -45,15 +47,12 @@ func IsParquet(path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	begin := make([]byte, len(magic))
+	begin := make([]byte, len(formats.ParquetMagic))
 	if _, err = io.ReadFull(f, begin); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = nil // it is shorter
 	}
-	return string(begin) == magic, errors.Join(err, f.Close())
+	return formats.Detect(begin) == formats.FormatParquet, errors.Join(err, f.Close())
 }
-
-// magic is how a Parquet file begins and ends.
-const magic = "PAR1"
 
 // checkFooter looks whether the file has room for the footer that it says it has.
 func checkFooter(file io.ReaderAt, size int64) error {
@@ -64,7 +63,7 @@ func checkFooter(file io.ReaderAt, size int64) error {
 	if _, err := file.ReadAt(end[:], size-8); err != nil {
 		return err
 	}
-	if string(end[4:]) != magic {
+	if string(end[4:]) != formats.ParquetMagic {
 		return fmt.Errorf("it begins like Parquet and has no footer, so it is not complete: %w", io.ErrUnexpectedEOF)
 	}
 	if n := int64(binary.LittleEndian.Uint32(end[:4])); n == 0 || n > size-leastParquet {

@@ -75,14 +75,15 @@ func (t *Table) Next() (line uint64, event []byte, err error) {
 		if err != nil {
 			return 0, nil, err
 		}
-		if text = bytes.TrimSpace(bytes.TrimPrefix(text, byteOrderMark)); len(text) == 0 {
-			continue
+		if text = bytes.Trim(bytes.TrimPrefix(text, byteOrderMark), " \r"); len(bytes.TrimSpace(text)) == 0 {
+			continue // a tab would be of a column without a name
 		}
 		t.header = true
 		if t.separator = separatorOf(text); t.separator == 0 {
 			return t.n, text, nil
 		}
 		names, _ := splitRecord(text, t.separator)
+		NameColumns(names)
 		for _, name := range names {
 			t.columns = append(t.columns, column{name, kindOf(name)})
 		}

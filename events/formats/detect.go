@@ -5,6 +5,9 @@ package formats
 
 import (
 	"bytes"
+	"slices"
+	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -154,15 +157,32 @@ func separatorOf(line []byte) rune {
 	return 0
 }
 
+// NameColumns names the columns of a header that have no name, as the index has none that
+// pandas writes: column_1 is the first column.
+func NameColumns(names []string) {
+	for i, name := range names {
+		if name == "" {
+			names[i] = "column_" + strconv.Itoa(i+1)
+		}
+	}
+}
+
+// areNames reports whether these may be the names of columns. Some may be missing.
 func areNames(names []string) bool {
-	known := map[string]bool{}
+	known, given := map[string]bool{}, 0
 	for _, name := range names {
+		if name == "" {
+			continue
+		}
 		if known[name] || !isName(name) {
 			return false
 		}
 		known[name] = true
+		given++
 	}
-	return true
+	NameColumns(names)
+	slices.Sort(names)
+	return given > 1 && len(slices.Compact(names)) == len(names)
 }
 
 // isName reports whether a text may be a column's name.
@@ -172,7 +192,8 @@ func isName(s string) bool {
 		return false
 	}
 	for _, r := range s {
-		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' && r != '.' && r != '-' && r != ' ' && r != '/' {
+		if !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r) && !unicode.Is(unicode.Sc, r) &&
+			!strings.ContainsRune("_.-/ ()%#&+*?!°@'", r) {
 			return false
 		}
 	}

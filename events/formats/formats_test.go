@@ -37,6 +37,11 @@ func TestDetect(t *testing.T) {
 		"\"request_id\",\"ts\"\na,1\n":     formats.FormatCSV,
 		"\xef\xbb\xbfrequest_id,ts\r\na,1": formats.FormatCSV,
 		"uest_id\":\"r\",\"ts\":1}\n{}\n":  formats.FormatLines, // half a line first
+		",request_id,ts\n0,a,1\n":          formats.FormatCSV,   // pandas writes its index
+		"id (nr);at;price €;\n1;2;3;4\n":   formats.FormatCSV,
+		"\tid\tts\n0\ta\t1\n":              formats.FormatCSV,
+		",ts\na,1\n":                       formats.FormatLines, // one name is no header
+		",column_1,ts\n1,2,3\n":            formats.FormatLines,
 		"uest_id,ts\n{}\n":                 formats.FormatLines,
 		"2026-01-01,a\n":                   formats.FormatLines,
 		"a,a\n1,2\n":                       formats.FormatLines,
@@ -236,6 +241,9 @@ func TestTable(t *testing.T) {
 			`2: {"request_id":"a","features":{"age":3,"to":{"x":"007"}},"attrs":{"s":"x\"y"}}`},
 		"nested": {"request_id\titems\na\t\"[{\"\"item_id\"\":\"\"i\"\"}]\"\n",
 			`2: {"request_id":"a","items":[{"item_id":"i"}]}`},
+		"columns without names": {",request_id,ts,\n0,a,1,\n1,b,2,x\n", `2: {"column_1":0,"request_id":"a","ts":1}` + "\n" +
+			`3: {"column_1":1,"request_id":"b","ts":2,"column_4":"x"}`},
+		"tabs at both ends": {"\tid\tx\t\r\n0\ta\tb\t\r\n", `2: {"column_1":0,"id":"a","x":"b"}`},
 		"over lines": {"request_id,x\na,\"1\n2\"\n\nb,3\n", `2: {"request_id":"a","x":"1\u000a2"}` + "\n" +
 			`5: {"request_id":"b","x":3}`},
 		"fields": {"request_id,x\na\nb,3\n", "2: the record has 1 fields and the header 2: a\n" +

@@ -91,6 +91,7 @@ func openCSV(data []byte) (*csvTable, *events.RejectError) {
 	if err != nil {
 		return nil, &events.RejectError{Reason: ReasonFormat, Detail: "it is not CSV: " + err.Error()}
 	}
+	formats.NameColumns(names)
 	seen := map[string]bool{}
 	for _, name := range names {
 		if seen[name] {

@@ -103,6 +103,14 @@ func TestPreview(t *testing.T) {
 			}
 		}
 	})
+	t.Run("no field that looks like anything", func(t *testing.T) {
+		got := preview(t, Preview{}, "views.csv", "Anfrage (Nr);Zeit\n0001;20.11.2026 06:00:16\n")
+		for _, want := range []string{`{"Anfrage (Nr)":"0001"`, "kind: request", "request_id: event. ", "ts: event. ", "labeljoin help mapping"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("it lacks %q:\n%s", want, got)
+			}
+		}
+	})
 	t.Run("labeljoin's own format", func(t *testing.T) {
 		got := preview(t, Preview{Config: c, Input: "requests"}, "r.jsonl",
 			`{"request_id":"a","ts":1}`+"\n"+`{"id":"b","timestamp":1764384000}`)

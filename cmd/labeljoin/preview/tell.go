@@ -250,7 +250,7 @@ func guess(records []any, kind string) ([]mapping.Suggestion, events.Kind) {
 
 // writeSuggestions writes them as a mapping to copy.
 func (t *telling) writeSuggestions(b *strings.Builder, list []mapping.Suggestion, of events.Kind) {
-	if len(list) == 0 {
+	if len(list) == 0 && (t.input != nil || len(slices.Concat(t.records[:]...)) == 0) {
 		return
 	}
 	indent := "  "

@@ -19,7 +19,8 @@ import (
 // that has another exit code than that of a failure, or that stopped work which had begun.
 func WrongPath(args []string, err error) error {
 	code := terminal.ExitCode(err)
-	if _, begun := errors.AsType[*terminal.BegunError](err); begun || code != terminal.ExitFailed && code != terminal.ExitUsage {
+	_, begun := errors.AsType[*terminal.BegunError](err)
+	if begun || code != terminal.ExitFailed && code != terminal.ExitUsage {
 		return err
 	}
 	if _, gone := os.Getwd(); gone != nil {

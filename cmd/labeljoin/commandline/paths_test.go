@@ -14,7 +14,9 @@ import (
 )
 
 func TestWrongPath(t *testing.T) {
-	at := func(path string, err error) error { return fmt.Errorf("open it: %w", &fs.PathError{Op: "open", Path: path, Err: err}) }
+	at := func(path string, err error) error {
+		return fmt.Errorf("open it: %w", &fs.PathError{Op: "open", Path: path, Err: err})
+	}
 	args := []string{"labeljoin", "replay", "--out=there", "--events", "clicks=logs"}
 	for _, c := range []struct {
 		name string

@@ -92,7 +92,7 @@ labels: {clicked: 'type == "click"'}
 }
 
 // TestStreamsThatAreNotFound: where streams cannot be looked for, the way out is that of the cause: permissions where
-// the user lacks them, and no word of them where there is nobody who could answer.
+// the user lacks them, and no word of them where there is no JetStream that could answer.
 func TestStreamsThatAreNotFound(t *testing.T) {
 	t.Parallel()
 	const permit, another = "allow the joiner's user to publish to $JS.API.STREAM.NAMES and $JS.API.STREAM.INFO.>",

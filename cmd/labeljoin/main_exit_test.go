@@ -62,7 +62,6 @@ func codedErrors() []codedError {
 		{&s3.SettingError{Err: cause}, terminal.ExitUsage},
 		{&s3.UnfitError{}, terminal.ExitUsage},
 		{&terminal.UsageError{Err: cause}, terminal.ExitUsage},
-		{&terminal.BegunError{Err: cause}, terminal.ExitFailed},
 		{&replay.EvidenceError{}, terminal.ExitRefused},
 		{&dump.GoneError{}, terminal.ExitRefused},
 		{&jetstream.OptionsError{Err: cause}, terminal.ExitUsage},

@@ -12,23 +12,21 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 )
 
-// WrongPath makes an error of the command line or the configuration out of an error about a path: a file is where a
-// directory has to be or the reverse, this user may not use it, or its file system is read-only. Trying again helps
-// none of them. That nothing is at a path is such an error where the path stands on the command line alone: what the
-// configuration names may be on a disk that is not mounted yet. Every other error is returned as it is, and so is one
-// that has another exit code than that of a failure, or that stopped work which had begun.
+// WrongPath makes an error of the command line or the configuration out of an error about a path that cannot be what it
+// ought to be: a file is where a directory has to be or the reverse, or the name is too long. Trying again does not help.
+// Where the path stands on the command line, the same holds if nothing is there, if this user may not use it, or if its
+// file system is read-only. What the configuration names may be on a disk that is mounted later, or again: that remains
+// a failure, which says what to do. Every other error is returned as it is, and so is one that has another exit code than that of
+// a failure.
 func WrongPath(args []string, err error) error {
-	code := terminal.ExitCode(err)
-	_, begun := errors.AsType[*terminal.BegunError](err)
-	if begun || code != terminal.ExitFailed && code != terminal.ExitUsage {
+	if code := terminal.ExitCode(err); code != terminal.ExitFailed && code != terminal.ExitUsage {
 		return err
 	}
 	if _, gone := os.Getwd(); gone != nil {
-		return &terminal.UsageError{Err: fmt.Errorf("%w; the folder that this command was started in is gone: change to another",
-			err)}
+		return fmt.Errorf("%w; the folder that this command was started in is gone: change to another", err)
 	}
-	failed, ok := failedPath(err)
-	if !ok || code != terminal.ExitFailed {
+	failed, ok := errors.AsType[*fs.PathError](err)
+	if !ok || terminal.ExitCode(err) != terminal.ExitFailed || !lasts(failed.Err) {
 		return err
 	}
 	for _, arg := range args {
@@ -42,18 +40,13 @@ func WrongPath(args []string, err error) error {
 			}
 		}
 	}
-	if errors.Is(failed.Err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(failed.Err, fs.ErrNotExist):
 		return err
+	case errors.Is(failed.Err, fs.ErrPermission), errors.Is(failed.Err, syscall.EROFS):
+		return ofConfiguration(failed, err)
 	}
-	return &terminal.UsageError{Err: ofConfiguration(failed, err)}
-}
-
-// failedPath is the path that a lasting error is about. It is "" for the socket of another user.
-func failedPath(err error) (failed *fs.PathError, ok bool) {
-	if failed, ok = errors.AsType[*fs.PathError](err); ok {
-		return failed, lasts(failed.Err)
-	}
-	return &fs.PathError{Err: fs.ErrPermission}, errors.Is(err, fs.ErrPermission)
+	return &terminal.UsageError{Err: err}
 }
 
 // lasts reports whether an error of the file system stays until a person does something.

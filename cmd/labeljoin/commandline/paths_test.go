@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
-	"os"
 	"syscall"
 	"testing"
 
@@ -27,16 +25,14 @@ func TestWrongPath(t *testing.T) {
 		{"nothing at a named path", at("logs", fs.ErrNotExist), terminal.ExitUsage, "open it: open logs: file does not exist"},
 		{"nothing at a path that is not named", at("labeled", fs.ErrNotExist), terminal.ExitFailed, "open it: open labeled: file does not exist"},
 		{"no right to a named path", at("there/x", syscall.EACCES), terminal.ExitUsage, "open it: open there/x: permission denied"},
-		{"no right to another", at("labeled", syscall.EACCES), terminal.ExitUsage,
+		{"no right to another", at("labeled", syscall.EACCES), terminal.ExitFailed,
 			"open it: open labeled: permission denied: give this user the right to it, or let the configuration or a flag name another place"},
-		{"an error that names a way out", fmt.Errorf("%w: ask the owner", at("labeled", syscall.EACCES)), terminal.ExitUsage,
+		{"an error that names a way out", fmt.Errorf("%w: ask the owner", at("labeled", syscall.EACCES)), terminal.ExitFailed,
 			"open it: open labeled: permission denied: ask the owner"},
-		{"a disk that cannot be written", at("labeled", syscall.EROFS), terminal.ExitUsage,
+		{"a disk that cannot be written", at("labeled", syscall.EROFS), terminal.ExitFailed,
 			"open it: open labeled: read-only file system: let the configuration or a flag name a place on a disk that can be written"},
-		{"a socket of another user", &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", syscall.EACCES)},
-			terminal.ExitUsage, "dial unix: connect: permission denied"},
-		{"work that had begun", &terminal.BegunError{Err: at("labeled", syscall.EACCES)}, terminal.ExitFailed,
-			"open it: open labeled: permission denied"},
+		{"a file in the place of another directory", at("labeled", syscall.ENOTDIR), terminal.ExitUsage,
+			"open it: open labeled: not a directory"},
 		{"a full disk", at("there", syscall.ENOSPC), terminal.ExitFailed, "open it: open there: no space left on device"},
 		{"no path", errors.New("NATS is away"), terminal.ExitFailed, "NATS is away"},
 	} {

@@ -17,7 +17,6 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/diskspace"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/exports"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/monitor"
-	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 	"github.com/labeljoin/labeljoin/config"
 	"github.com/labeljoin/labeljoin/config/wire"
 	"github.com/labeljoin/labeljoin/events"
@@ -212,10 +211,7 @@ func (s *Service) Join(ctx context.Context) error {
 	s.disks.SetTarget(s.Partition.Store.DiskBytes, e.Stats, len(inputs) == 1)
 	s.engine.Store(e)
 	s.measureLag(inputs)
-	if err := stopped(ctx, e.Run(ctx)); err != nil {
-		return &terminal.BegunError{Err: err}
-	}
-	return nil
+	return stopped(ctx, e.Run(ctx))
 }
 
 // spoolName is the file in the state directory in which labels wait that the label

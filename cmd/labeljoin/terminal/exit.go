@@ -90,10 +90,3 @@ func (e *UsageError) Unwrap() error { return e.Err }
 
 // Misuse reports that the command line has to be changed.
 func (e *UsageError) Misuse() bool { return true }
-
-// BegunError is what stopped work that had begun, which runs until it is told to stop: its folders could be used
-// before, and may be again.
-type BegunError struct{ Err error }
-
-func (e *BegunError) Error() string { return e.Err.Error() }
-func (e *BegunError) Unwrap() error { return e.Err }

@@ -130,7 +130,16 @@ func AppendFloat(dst []byte, f float64) []byte {
 // AppendFloatOf is AppendFloat of a field. In a field by which events are joined, what is no
 // number stays one that no id can be: as a null the id would count as not given.
 func AppendFloatOf(dst []byte, name string, f float64) []byte {
-	if f-f != 0 && events.IsJoiningID(name) {
+	if events.IsJoiningID(name) {
+		return AppendFloatOrNaN(dst, f)
+	}
+	return AppendFloat(dst, f)
+}
+
+// AppendFloatOrNaN is AppendFloat, but that what JSON has no number for stays NaN, as some programs write it: then the
+// decoder knows of it.
+func AppendFloatOrNaN(dst []byte, f float64) []byte {
+	if f-f != 0 {
 		return append(dst, "NaN"...)
 	}
 	return AppendFloat(dst, f)

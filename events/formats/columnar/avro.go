@@ -41,7 +41,7 @@ func (w *writer) avro(file *os.File) error {
 		if !ok || !isRecord {
 			return errors.New("it does not hold records")
 		}
-		if err := w.record(avroObject(schema, fields, true)); err != nil {
+		if err := w.record(avroObject(schema, fields, inEvent)); err != nil {
 			return err
 		}
 	}
@@ -83,12 +83,26 @@ func (t *tailReader) complete(file *os.File) error {
 	return nil
 }
 
+// place is where a value stands.
+type place int
+
+const (
+	inEvent  place = iota // it is an event
+	inItems               // it is the items of one
+	inObject              // it is below one, but in no list that holds lists or objects
+	inList                // it is in such a list: what is no number there stays NaN, see tree.keepNaN
+)
+
 // avroObject is a record in the order of its schema.
-func avroObject(schema *avro.RecordSchema, fields map[string]any, top bool) *formats.Object {
+func avroObject(schema *avro.RecordSchema, fields map[string]any, at place) *formats.Object {
 	o := &formats.Object{}
 	for _, f := range schema.Fields() {
-		v := avroValue(nil, f.Type(), f.Name(), fields[f.Name()])
-		if top && formats.IsNested(f.Name()) && len(v) > 0 && v[0] == '"' {
+		below := max(at, inObject)
+		if at == inEvent && f.Name() == nameItems {
+			below = inItems
+		}
+		v := avroValue(nil, f.Type(), f.Name(), fields[f.Name()], below)
+		if at == inEvent && formats.IsNested(f.Name()) && len(v) > 0 && v[0] == '"' {
 			v = nestedOf(fields[f.Name()], v)
 		}
 		if string(v) != "null" {
@@ -110,7 +124,7 @@ func nestedOf(v any, text []byte) []byte {
 }
 
 // avroValue appends the value of a field of this name.
-func avroValue(dst []byte, schema avro.Schema, name string, v any) []byte {
+func avroValue(dst []byte, schema avro.Schema, name string, v any, at place) []byte {
 	if ref, ok := schema.(*avro.RefSchema); ok {
 		schema = ref.Schema()
 	}
@@ -118,33 +132,56 @@ func avroValue(dst []byte, schema avro.Schema, name string, v any) []byte {
 	case *avro.UnionSchema:
 		schema, v = unionMember(s, v)
 		if _, again := schema.(*avro.UnionSchema); schema != nil && !again {
-			return avroValue(dst, schema, name, v)
+			return avroValue(dst, schema, name, v, at)
 		}
 	case *avro.RecordSchema:
 		if fields, ok := v.(map[string]any); ok {
-			return avroObject(s, fields, false).Append(dst)
+			return avroObject(s, fields, max(at, inObject)).Append(dst)
 		}
 	case *avro.MapSchema:
 		if values, ok := v.(map[string]any); ok {
 			var o formats.Object
 			for _, name := range slices.Sorted(maps.Keys(values)) {
-				o.Add(name, avroValue(nil, s.Values(), name, values[name]))
+				o.Add(name, avroValue(nil, s.Values(), name, values[name], max(at, inObject)))
 			}
 			return o.Append(dst)
 		}
 	case *avro.ArraySchema:
 		if list, ok := v.([]any); ok {
+			if at != inItems && holdsMore(s.Items()) {
+				at = inList
+			}
+			at = max(at, inObject)
 			dst = append(dst, '[')
 			for i := range list {
 				if i > 0 {
 					dst = append(dst, ',')
 				}
-				dst = avroValue(dst, s.Items(), "", list[i])
+				dst = avroValue(dst, s.Items(), "", list[i], at)
 			}
 			return append(dst, ']')
 		}
 	}
+	if at == inList {
+		switch f := v.(type) {
+		case float32:
+			return formats.AppendFloatOrNaN(dst, float64(f))
+		case float64:
+			return formats.AppendFloatOrNaN(dst, f)
+		}
+	}
 	return avroLeaf(dst, schema, name, v)
+}
+
+// holdsMore reports whether a value of a schema may be a list or an object.
+func holdsMore(schema avro.Schema) bool {
+	switch s := schema.(type) {
+	case *avro.RefSchema:
+		return holdsMore(s.Schema())
+	case *avro.UnionSchema:
+		return slices.ContainsFunc(s.Types(), holdsMore)
+	}
+	return slices.Contains([]avro.Type{avro.Array, avro.Map, avro.Record}, schema.Type())
 }
 
 // unionMember is what a value of a union is: the library gives it as a map from the

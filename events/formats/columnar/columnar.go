@@ -48,6 +48,9 @@ func write(path string, to io.Writer, w *writer) (err error) {
 	return err
 }
 
+// nameItems is the list of an event whose objects are no values of features.
+const nameItems = "items"
+
 // writer writes records as lines.
 type writer struct {
 	ctx context.Context

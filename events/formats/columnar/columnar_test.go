@@ -85,7 +85,7 @@ func parquetFile(t *testing.T) []byte {
 	return b.Bytes()
 }
 
-func put(t *testing.T, data []byte) string {
+func put(t testing.TB, data []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "log")
 	if err := os.WriteFile(path, data, 0o600); err != nil {

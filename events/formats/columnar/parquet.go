@@ -29,7 +29,12 @@ type lineRows struct {
 	tree *tree
 }
 
-func (r *lineRows) begin(t *tree) { r.tree = t }
+func (r *lineRows) begin(t *tree) {
+	r.tree = t
+	for _, f := range t.fields {
+		f.keepNaN(false, f.name == nameItems)
+	}
+}
 
 func (r *lineRows) assemble(c *cursor) {
 	r.line = append(r.tree.appendGroup(r.line[:0], c), '\n')

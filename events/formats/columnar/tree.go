@@ -145,6 +145,39 @@ func (t *tree) appendValue(dst []byte, c *cursor) []byte {
 	return t.appendGroup(dst, c)
 }
 
+// keepNaN has floats that are no numbers stay NaN in lists that hold lists or objects: a null there would be one
+// element that is null, while such a list is null as a whole. It is in such a list, or it is the list of items, which
+// are objects with features of their own.
+func (t *tree) keepNaN(inList, items bool) {
+	inList = inList || t.holdsMore() && !items
+	kind := parquet.Kind(-1)
+	if t.leaf != nil && t.node.Type().LogicalType() == nil {
+		kind = t.node.Type().Kind()
+	}
+	switch {
+	case !inList:
+	case kind == parquet.Float:
+		t.leaf = func(dst []byte, v parquet.Value) []byte { return formats.AppendFloatOrNaN(dst, float64(v.Float())) }
+	case kind == parquet.Double:
+		t.leaf = func(dst []byte, v parquet.Value) []byte { return formats.AppendFloatOrNaN(dst, v.Double()) }
+	}
+	for _, f := range t.fields {
+		f.keepNaN(inList, items && f == t.wrapped)
+	}
+}
+
+// holdsMore reports whether it is a list of lists or objects.
+func (t *tree) holdsMore() bool {
+	if t.isMap {
+		return false
+	}
+	if t.wrapped != nil && len(t.wrapped.fields) == 1 {
+		element := t.wrapped.fields[0]
+		return element.leaf == nil || element.repeated
+	}
+	return t.wrapped != nil || t.repeated && t.leaf == nil
+}
+
 // appendList appends the elements of a list: the first, and each that is repeated at the
 // list's level.
 func (t *tree) appendList(dst []byte, c *cursor, present bool, rep int, element func([]byte, *cursor) []byte) []byte {

@@ -315,6 +315,11 @@ func (b *builder) skip(i int) int {
 			i += len("NaN")
 		case 'I':
 			i += len("Infinity")
+		case '-':
+			if i++; b.text[i] == 'I' {
+				continue // the word is a part of the same value
+			}
+			i = b.numberEnd(i)
 		case ',', ':', ' ', '\n', '\r', '\t':
 			i++
 		default:

@@ -32,6 +32,8 @@ func goodInputs() []string {
 		`{"request_id":-7,"outcome_id":9007199254740993,"type":"buy","ts":1,"item_id":0,"value":"19.90","attrs":{"a":NaN,"b":[Infinity,-Infinity,1e999],"c":"\ud83d","\ud83d":{"d":1}}}`,
 		`{"request_id":"r","ts":1,"user_id":"\udc00","score":NaN,"features":{"a":NaN,"b":"\ud83dx","\ud83d":1,"c":[1,NaN,"\ud83d"],"d":[[-Infinity]],"e":1e999,"f":"ok"},"items":[{"item_id":"a","position":Infinity,"score":-1e999}],"x":NaN}`,
 		`{"request_id":"r","ts":1,"heartbeat":[NaN],"features":{"d":[[ NaN]],"e":[1,["\ud83d"]],"f":[1,{"g":-1e999}],"g":[1,NaN]}}`,
+		`{"request_id":"r","ts":1,"items":[{"more":-Infinity,"item_id":"a","most":NaN,"score":1},{"item_id":"b","more":-Infinity}]}`,
+		`{"request_id":"r","ts":1,"features":{"\ud83d":-Infinity}}`,
 	}
 }
 

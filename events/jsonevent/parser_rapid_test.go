@@ -148,7 +148,8 @@ func (e *anyEvent) text() string {
 
 func (e *anyEvent) number() string {
 	return rapid.OneOf(rapid.StringMatching(`-?(0|[1-9][0-9]{0,3})(\.[0-9]{1,6})?`), rapid.StringMatching(`-?(0|[1-9][0-9]{0,24})(\.[0-9]{1,24})?([eE][-+]?[0-9]{1,2})?`),
-		rapid.SampledFrom([]string{"-0", "-0.0", "2.0", "20e-1", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "2.0", "7", "1e-400"})).Draw(e.t, "number")
+		rapid.SampledFrom([]string{"-0", "-0.0", "2.0", "20e-1", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "2.0", "7", "1e-400"}),
+		rapid.SampledFrom([]string{"NaN", "Infinity", "-Infinity", "1e999"})).Draw(e.t, "number")
 }
 
 func (e *anyEvent) timestamp() string {

@@ -44,6 +44,12 @@ func TestWhatCannotBeHeld(t *testing.T) {
 			if err != nil || req.HasScore || req.Items[0].HasScore || req.Items[0].HasPosition {
 				t.Errorf("score: %+v, %v", req, err)
 			}
+			// Behind such a value in what is not read, all is read as it stands.
+			req, err = d.DecodeRequest([]byte(`{"request_id":"r","ts":1,"features":{"\ud83d":` + v +
+				`,"x":1},"items":[{"more":` + v + `,"item_id":"a"},{"item_id":"b"}]}`))
+			if err != nil || len(req.Features) != 1 || req.Features[0].Name != "x" || len(req.Items) != 2 || req.Items[0].ID != "a" {
+				t.Errorf("behind what is not read: %+v, %v", req, err)
+			}
 		})
 	}
 	t.Run("a name", func(t *testing.T) {

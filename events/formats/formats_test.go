@@ -244,6 +244,8 @@ func TestTable(t *testing.T) {
 		"columns without names": {",request_id,ts,\n0,a,1,\n1,b,2,x\n", `2: {"column_1":0,"request_id":"a","ts":1}` + "\n" +
 			`3: {"column_1":1,"request_id":"b","ts":2,"column_4":"x"}`},
 		"tabs at both ends": {"\tid\tx\t\r\n0\ta\tb\t\r\n", `2: {"column_1":0,"id":"a","x":"b"}`},
+		"no numbers": {"request_id,features,attrs.x,attrs.y\na,\"{\"\"n\"\":[NaN,-Infinity],\"\"t\"\":\"\"NaN \\\"\" \xff\"\"}\",[-NaN],[1NaN]\n",
+			`2: {"request_id":"a","features":{"n":[NaN,-Infinity],"t":"NaN \" ` + "\xff" + `"},"attrs":{"x":"[-NaN]","y":"[1NaN]"}}`},
 		"over lines": {"request_id,x\na,\"1\n2\"\n\nb,3\n", `2: {"request_id":"a","x":"1\u000a2"}` + "\n" +
 			`5: {"request_id":"b","x":3}`},
 		"fields": {"request_id,x\na\nb,3\n", "2: the record has 1 fields and the header 2: a\n" +

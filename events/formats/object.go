@@ -48,6 +48,15 @@ func (o *Object) Add(name string, value []byte) {
 // AddPlain is Add for a name in which a dot is a sign like others.
 func (o *Object) AddPlain(name string, value []byte) { o.put(name, &member{value: value}) }
 
+// Set is AddPlain, but that of two values for one name the last counts.
+func (o *Object) Set(name string, value []byte) {
+	if m, known := o.named[name]; known {
+		*m = member{value: value}
+		return
+	}
+	o.AddPlain(name, value)
+}
+
 func (o *Object) put(name string, m *member) {
 	if _, known := o.named[name]; known {
 		return
@@ -183,11 +192,42 @@ func appendShort(dst []byte, f float64) ([]byte, bool) {
 func IsNested(name string) bool { return name == "features" || name == "items" || name == "attrs" }
 
 // AppendNested appends the value of such a column: JSON as it is, and anything else as
-// text.
+// text. What JSON cannot hold, and the decoder counts as null, is a part of it: a text that is no UTF-8, and a word for
+// a number that is none.
 func AppendNested(dst []byte, text string) []byte {
 	t := strings.TrimSpace(text)
-	if len(t) > 0 && (t[0] == '{' || t[0] == '[') && utf8.ValidString(t) && json.Valid([]byte(t)) {
+	if len(t) > 0 && (t[0] == '{' || t[0] == '[') && (json.Valid([]byte(t)) || json.Valid(withoutWords(t))) {
 		return append(dst, strings.ReplaceAll(strings.ReplaceAll(t, "\n", " "), "\r", " ")...)
 	}
 	return AppendText(dst, text)
+}
+
+// withoutWords is JSON with null in the place of each word for a number that is none. A word in a text is left.
+func withoutWords(text string) []byte {
+	var out []byte
+	inText := false
+	for i := 0; i < len(text); i++ {
+		if word := wordAt(text[i:]); word > 0 && !inText {
+			out = append(out, "null"...)
+			i += word - 1
+			continue
+		}
+		if out = append(out, text[i]); text[i] == '"' {
+			inText = !inText
+		} else if text[i] == '\\' && i+1 < len(text) {
+			i++
+			out = append(out, text[i])
+		}
+	}
+	return out
+}
+
+// wordAt is the length of the word for a number that is none, with which text begins; 0 if it begins with no such word.
+func wordAt(text string) int {
+	for _, word := range []string{"NaN", "Infinity", "-Infinity"} {
+		if strings.HasPrefix(text, word) {
+			return len(word)
+		}
+	}
+	return 0
 }

@@ -142,7 +142,7 @@ func avroValue(dst []byte, schema avro.Schema, name string, v any, at place) []b
 		if values, ok := v.(map[string]any); ok {
 			var o formats.Object
 			for _, name := range slices.Sorted(maps.Keys(values)) {
-				o.Add(name, avroValue(nil, s.Values(), name, values[name], max(at, inObject)))
+				o.Set(name, avroValue(nil, s.Values(), name, values[name], max(at, inObject)))
 			}
 			return o.Append(dst)
 		}
@@ -238,7 +238,7 @@ func avroLeaf(dst []byte, schema avro.Schema, name string, v any) []byte {
 	case string:
 		return formats.AppendText(dst, v)
 	case []byte:
-		return appendBytes(dst, v, false)
+		return formats.AppendTextOr64(dst, v)
 	case time.Time:
 		return formats.AppendTime(dst, v.UTC())
 	case time.Duration:
@@ -266,5 +266,5 @@ func appendFixed(dst []byte, schema avro.Schema, array reflect.Value) []byte {
 	if s, ok := schema.(*avro.FixedSchema); ok && s.Prop("logicalType") == "uuid" {
 		return formats.AppendText(dst, uuidText(data))
 	}
-	return appendBytes(dst, data, false)
+	return formats.AppendTextOr64(dst, data)
 }

@@ -177,8 +177,8 @@ func eachRow(ctx context.Context, file io.ReaderAt, size int64, wanted []string,
 	if err != nil {
 		return fmt.Errorf("the footer is damaged: %w", err)
 	}
-	t := &tree{}
-	c := &cursor{leaves: make([]leafCursor, t.grow(f.Schema(), 0, 0, 0))}
+	t, leaves := treeOf(f)
+	c := &cursor{leaves: make([]leafCursor, leaves)}
 	t.only(wanted)
 	to.begin(t)
 	for _, group := range f.RowGroups() {

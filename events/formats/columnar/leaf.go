@@ -1,7 +1,9 @@
 package columnar
 
 import (
+	"encoding/binary"
 	"encoding/hex"
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -13,9 +15,8 @@ import (
 	"github.com/labeljoin/labeljoin/events/formats"
 )
 
-// leafOf is how the values of a column become JSON. A time is RFC 3339 to the
-// nanosecond, so that the unit of the column needs no declaration; a float32 is the
-// float64 that is equal to it.
+// leafOf is how the values of a column that are no floats become JSON. A time is RFC 3339 to the
+// nanosecond, so that the unit of the column needs no declaration.
 func leafOf(node parquet.Node, name string) func([]byte, parquet.Value) []byte {
 	kind := node.Type().Kind()
 	if l := node.Type().LogicalType(); l != nil {
@@ -32,20 +33,47 @@ func leafOf(node parquet.Node, name string) func([]byte, parquet.Value) []byte {
 		return func(dst []byte, v parquet.Value) []byte { return strconv.AppendInt(dst, v.Int64(), 10) }
 	case parquet.Int96:
 		return func(dst []byte, v parquet.Value) []byte { return formats.AppendTime(dst, int96Time(v)) }
-	case parquet.Float:
-		return func(dst []byte, v parquet.Value) []byte { return formats.AppendFloatOf(dst, name, float64(v.Float())) }
-	case parquet.Double:
-		return func(dst []byte, v parquet.Value) []byte { return formats.AppendFloatOf(dst, name, v.Double()) }
 	}
-	nested := formats.IsNested(name)
-	return func(dst []byte, v parquet.Value) []byte { return appendBytes(dst, v.ByteArray(), nested) }
+	switch nested := formats.IsNested(name); {
+	case nested:
+		return func(dst []byte, v parquet.Value) []byte { return formats.AppendNested(dst, string(v.ByteArray())) }
+	case isText(node):
+		return func(dst []byte, v parquet.Value) []byte { return formats.AppendText(dst, v.ByteArray()) }
+	}
+	return func(dst []byte, v parquet.Value) []byte { return formats.AppendTextOr64(dst, v.ByteArray()) }
+}
+
+// floatOf is how the values of a column become float64; nil if they are no floats. A float32 is the float64 that is equal
+// to it.
+func floatOf(node parquet.Node) func(parquet.Value) float64 {
+	switch node.Type().Kind() {
+	case parquet.Float:
+		return func(v parquet.Value) float64 { return float64(v.Float()) }
+	case parquet.Double:
+		return parquet.Value.Double
+	}
+	return nil
+}
+
+// isText reports whether a column says that its bytes are UTF-8. A value that is not is for the decoder to judge. Bytes
+// of a column that does not say so are a text if they can be, and base64 if not.
+func isText(node parquet.Node) bool {
+	l := node.Type().LogicalType()
+	if l == nil {
+		return false
+	}
+	switch l.Value.(type) {
+	case *format.StringType, *format.EnumType:
+		return true
+	}
+	return false
 }
 
 // logicalLeaf knows the logical types that say more than the physical ones.
 func logicalLeaf(l format.LogicalTypeValue, kind parquet.Kind) func([]byte, parquet.Value) []byte {
 	switch l := l.(type) {
 	case *format.JsonType:
-		return func(dst []byte, v parquet.Value) []byte { return appendBytes(dst, v.ByteArray(), true) }
+		return func(dst []byte, v parquet.Value) []byte { return formats.AppendNested(dst, string(v.ByteArray())) }
 	case *format.TimestampType:
 		per := nanosPer(&l.Unit)
 		return func(dst []byte, v parquet.Value) []byte {
@@ -132,10 +160,28 @@ func uuidText(b []byte) string {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
-// appendBytes appends a text, or JSON that is meant as such. What is no text is base64.
-func appendBytes(dst, b []byte, nested bool) []byte {
-	if nested {
-		return formats.AppendNested(dst, string(b))
+// float16 is the number of two bytes (IEEE 754): a sign, five bits of exponent and ten of fraction.
+func float16(v parquet.Value) float64 {
+	b := v.ByteArray()
+	if len(b) != 2 {
+		return math.NaN() // the file is damaged
 	}
-	return formats.AppendTextOr64(dst, b)
+	bits := binary.LittleEndian.Uint16(b)
+	exponent, fraction := int(bits>>10&31), float64(bits&1023)
+	var f float64
+	switch exponent {
+	case 0:
+		f = math.Ldexp(fraction, -24)
+	case 31:
+		f = math.Inf(1)
+		if fraction > 0 {
+			f = math.NaN()
+		}
+	default:
+		f = math.Ldexp(1024+fraction, exponent-25)
+	}
+	if bits>>15 == 1 {
+		f = -f
+	}
+	return f
 }

@@ -30,6 +30,7 @@ func packFields(trees []*tree) (fields []packed.Field, ok bool) {
 			return nil, false
 		case t.leaf != nil:
 			f.Kind, f.Per, ok = packKind(t)
+			f.Bytes = f.Kind == packed.KindText && !isText(t.node)
 		case t.wrapped == nil:
 			f.Kind = packed.KindGroup
 			f.Fields, ok = packFields(t.fields)
@@ -98,8 +99,7 @@ func (w *writer) pack(file *os.File) (done bool, err error) {
 	if err != nil {
 		return false, nil // reading its lines says why
 	}
-	t := &tree{}
-	t.grow(f.Schema(), 0, 0, 0)
+	t, _ := treeOf(f)
 	t.only(w.only)
 	fields, ok := packFields(t.fields)
 	if !ok {

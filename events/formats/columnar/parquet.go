@@ -32,7 +32,13 @@ type lineRows struct {
 func (r *lineRows) begin(t *tree) {
 	r.tree = t
 	for _, f := range t.fields {
-		f.keepNaN(false, f.name == nameItems)
+		if f.name != nameItems {
+			f.keepNaN(false)
+			continue
+		}
+		for _, member := range f.below() { // of an item, which has features of its own
+			member.keepNaN(false)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/labeljoin/labeljoin/events/formats"
 )
@@ -16,13 +17,48 @@ type tree struct {
 	node       parquet.Node
 	first, end int // its leaves
 	fields     []*tree
-	members    []member // of a group whose names are plain; nil: names may clash
+	members    []member // of a group; nil: it is an event, and its names may clash
 	rep, def   int      // levels above it
 	optional   bool
 	repeated   bool
 	wrapped    *tree // the group around the elements of a list or a map
 	isMap      bool
 	leaf       func(dst []byte, v parquet.Value) []byte
+	number     func(v parquet.Value) float64 // of a leaf of floats
+}
+
+// treeOf makes the tree of a file, and says how many leaves it has.
+func treeOf(f *parquet.File) (t *tree, leaves int) {
+	t = &tree{}
+	leaves = t.grow(f.Schema(), 0, 0, 0)
+	leaf := 0
+	for i := range f.Metadata().Schema {
+		element := &f.Metadata().Schema[i]
+		if !element.Type.Valid {
+			continue // it is a group
+		}
+		if _, is := element.LogicalType.Value.(*format.Float16Type); is { // the library gives bytes
+			t.at(leaf).float(float16)
+		}
+		leaf++
+	}
+	return t, leaves
+}
+
+// at is a leaf by its number.
+func (t *tree) at(leaf int) *tree {
+	for i := 0; i < len(t.fields); i++ {
+		if f := t.fields[i]; leaf < f.end {
+			t, i = f, -1
+		}
+	}
+	return t
+}
+
+// float makes a leaf one of floats.
+func (t *tree) float(number func(parquet.Value) float64) {
+	t.number = number
+	t.leaf = func(dst []byte, v parquet.Value) []byte { return formats.AppendFloatOf(dst, t.name, number(v)) }
 }
 
 // member is a field of a group as its object has it, or an object of those with a dot in
@@ -44,7 +80,12 @@ func (t *tree) grow(node parquet.Node, leaf, rep, def int) int {
 		rep++
 	}
 	if node.Leaf() {
-		t.end, t.leaf = leaf+1, leafOf(node, t.name)
+		t.end = leaf + 1
+		if number := floatOf(node); number != nil {
+			t.float(number)
+		} else {
+			t.leaf = leafOf(node, t.name)
+		}
 		return t.end
 	}
 	for _, f := range node.Fields() {
@@ -53,7 +94,9 @@ func (t *tree) grow(node parquet.Node, leaf, rep, def int) int {
 		t.fields = append(t.fields, child)
 	}
 	t.end = leaf
-	t.members = membersOf(t.fields)
+	for _, f := range t.fields {
+		t.members = append(t.members, member{key: keyOf(f.name), field: f})
+	}
 	if logical := node.Type().LogicalType(); logical != nil && len(t.fields) == 1 && t.fields[0].repeated {
 		t.wrap(logical.String())
 	}
@@ -72,8 +115,8 @@ func (t *tree) wrap(logical string) {
 	}
 }
 
-// membersOf says which members an object of the fields has; nil if two fields may be one
-// member, so that the first that is there counts.
+// membersOf says which members an event has: a column whose name has a dot is a member of a member. It is nil if two
+// fields may be one member, so that the first that is there counts.
 func membersOf(fields []*tree) []member {
 	members := []member{}
 	groups := map[string]int{} // of members below, by name
@@ -108,12 +151,12 @@ func membersOf(fields []*tree) []member {
 
 func keyOf(name string) []byte { return append(formats.AppendText(nil, name), ':') }
 
-// only keeps the fields of these names; none given: all.
+// only makes it the tree of events, of which the fields of these names are kept; none given: all.
 func (t *tree) only(names []string) {
 	if len(names) > 0 {
 		t.fields = slices.DeleteFunc(t.fields, func(f *tree) bool { return !slices.Contains(names, f.name) })
-		t.members = membersOf(t.fields)
 	}
+	t.members = membersOf(t.fields)
 }
 
 // append appends the next value of a node as JSON, null if there is none.
@@ -146,36 +189,36 @@ func (t *tree) appendValue(dst []byte, c *cursor) []byte {
 }
 
 // keepNaN has floats that are no numbers stay NaN in lists that hold lists or objects: a null there would be one
-// element that is null, while such a list is null as a whole. It is in such a list, or it is the list of items, which
-// are objects with features of their own.
-func (t *tree) keepNaN(inList, items bool) {
-	inList = inList || t.holdsMore() && !items
-	kind := parquet.Kind(-1)
-	if t.leaf != nil && t.node.Type().LogicalType() == nil {
-		kind = t.node.Type().Kind()
+// element that is null, while such a list is null as a whole. It says whether the value is in such a list.
+func (t *tree) keepNaN(inList bool) {
+	if inList = inList || t.holdsMore(); inList && t.number != nil {
+		t.leaf = func(dst []byte, v parquet.Value) []byte { return formats.AppendFloatOrNaN(dst, t.number(v)) }
 	}
-	switch {
-	case !inList:
-	case kind == parquet.Float:
-		t.leaf = func(dst []byte, v parquet.Value) []byte { return formats.AppendFloatOrNaN(dst, float64(v.Float())) }
-	case kind == parquet.Double:
-		t.leaf = func(dst []byte, v parquet.Value) []byte { return formats.AppendFloatOrNaN(dst, v.Double()) }
+	for _, f := range t.below() {
+		f.keepNaN(inList)
 	}
-	for _, f := range t.fields {
-		f.keepNaN(inList, items && f == t.wrapped)
+}
+
+// below are the fields of a group, or those that a list or a map repeats.
+func (t *tree) below() []*tree {
+	if t.wrapped != nil {
+		return t.wrapped.fields
 	}
+	return t.fields
 }
 
 // holdsMore reports whether it is a list of lists or objects.
 func (t *tree) holdsMore() bool {
-	if t.isMap {
+	switch {
+	case t.wrapped == nil || t.repeated:
+		return t.repeated && t.leaf == nil
+	case t.isMap:
 		return false
-	}
-	if t.wrapped != nil && len(t.wrapped.fields) == 1 {
+	case len(t.wrapped.fields) == 1:
 		element := t.wrapped.fields[0]
 		return element.leaf == nil || element.repeated
 	}
-	return t.wrapped != nil || t.repeated && t.leaf == nil
+	return true
 }
 
 // appendList appends the elements of a list: the first, and each that is repeated at the
@@ -195,7 +238,7 @@ func (t *tree) appendList(dst []byte, c *cursor, present bool, rep int, element 
 	}
 }
 
-// appendMap appends a map as an object.
+// appendMap appends a map as an object. Of two values for one key the last counts, as the format says.
 func (t *tree) appendMap(dst []byte, c *cursor) []byte {
 	if c.peek(t.first).DefinitionLevel() <= t.wrapped.def {
 		c.skip(t.first, t.end)
@@ -205,7 +248,7 @@ func (t *tree) appendMap(dst []byte, c *cursor) []byte {
 	key, value := t.wrapped.fields[0], t.wrapped.fields[1]
 	for {
 		name := c.next(key.first).String()
-		o.Add(name, value.append(nil, c))
+		o.Set(name, value.append(nil, c))
 		if !c.repeats(t.first, t.wrapped.rep+1) {
 			return o.Append(dst)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"unicode/utf8"
 )
 
 // shapeKind is what the values of a shape are.
@@ -14,6 +15,7 @@ const (
 	shapeInt
 	shapeFloat
 	shapeDouble
+	shapeHalf // a float of two bytes, which Avro has not
 	shapeText
 	shapeGroup
 	shapeList
@@ -87,10 +89,12 @@ func (w *ways) value(s *shape) any {
 		return []int64{0, 1, -7, math.MaxInt64, math.MinInt64, 1 << 53}[w.IntN(6)]
 	case shapeFloat:
 		return float32(w.double())
+	case shapeHalf:
+		return half([]uint16{0, 0x8000, 1, 0x3ff, 0x400, 0x3c00, 0xc580, 0x7bff, 0x7c00, 0xfc00, 0x7e01}[w.IntN(11)])
 	case shapeDouble:
 		return w.double()
 	case shapeText:
-		return []string{"", "a", "NaN", "é", "x\"y\\\n", "[1]", "{}"}[w.IntN(7)]
+		return w.text()
 	case shapeGroup:
 		return w.members(s.fields)
 	case shapeList:
@@ -102,7 +106,7 @@ func (w *ways) value(s *shape) any {
 	}
 	values := map[string]any{}
 	for range w.IntN(3) {
-		values[w.name()] = w.value(s.of)
+		values[w.name()+w.text()] = w.value(s.of)
 	}
 	return values
 }
@@ -113,6 +117,30 @@ func (w *ways) members(fields []*shape) map[string]any {
 		values[f.name] = w.value(f)
 	}
 	return values
+}
+
+// half is a float of two bytes.
+type half uint16
+
+// float is its value: the bits become those of a float32.
+func (h half) float() float32 {
+	exponent, fraction := uint32(h>>10&31), uint32(h&1023)
+	bits := uint32(h&0x8000)<<16 | fraction<<13
+	switch exponent {
+	case 31:
+		bits |= 255 << 23
+	case 0:
+		sign := math.Float32frombits(bits&(1<<31) | 127<<23)
+		return sign * float32(fraction) / (1 << 24)
+	default:
+		bits |= (exponent + 127 - 15) << 23
+	}
+	return math.Float32frombits(bits)
+}
+
+// text is any text, and some that are none.
+func (w *ways) text() string {
+	return []string{"", "a", "NaN", "é", "x\"y\\\n", "[1]", "{}", "a.b", ".", "\xff", "a\xffb", "\xed\xa0\x80"}[w.IntN(12)]
 }
 
 // double is any double. Half of them are none that JSON has.
@@ -149,6 +177,9 @@ func (w *ways) rows(fields []*shape) []map[string]any {
 	for i := range 12 {
 		row := w.members(fields)
 		row["request_id"], row["ts"] = fmt.Sprintf("r%d", i), int64(1796000000000+i)
+		if id, is := row["item_id"].(string); is && !utf8.ValidString(id) {
+			row["item_id"] = nil
+		}
 		if _, is := row["type"]; is {
 			row["type"] = "click"
 		}

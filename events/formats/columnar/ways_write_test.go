@@ -11,6 +11,7 @@ import (
 
 	"github.com/hamba/avro/v2/ocf"
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 )
 
 // asJSON writes rows as Python writes JSON.
@@ -28,6 +29,10 @@ func (s *shape) json(b *bytes.Buffer, v any) {
 	switch v := v.(type) {
 	case nil:
 		b.WriteString("null")
+	case string:
+		b.WriteString(quoted(v))
+	case half:
+		b.WriteString(numeral(float64(v.float())))
 	case float32:
 		b.WriteString(numeral(float64(v)))
 	case float64:
@@ -47,18 +52,19 @@ func (s *shape) json(b *bytes.Buffer, v any) {
 			if at := slices.IndexFunc(s.fields, func(f *shape) bool { return f.name == name }); at >= 0 {
 				of = s.fields[at]
 			}
-			fmt.Fprintf(b, "%s%q: ", between, name)
+			b.WriteString(between + quoted(name) + ": ")
 			of.json(b, v[name])
 			between = ", "
 		}
 		b.WriteByte('}')
 	default:
-		text, err := json.Marshal(v)
-		if err != nil {
-			panic(err)
-		}
-		b.Write(text)
+		fmt.Fprint(b, v)
 	}
+}
+
+// quoted is a text as JSON. What is no UTF-8 in it stays.
+func quoted(text string) string {
+	return `"` + strings.NewReplacer(`"`, `\"`, `\`, `\\`, "\n", `\n`).Replace(text) + `"`
 }
 
 func numeral(f float64) string {
@@ -96,6 +102,8 @@ func (s *shape) node() (n parquet.Node) {
 		n = parquet.Int(64)
 	case shapeFloat:
 		n = parquet.Leaf(parquet.FloatType)
+	case shapeHalf:
+		n = parquet.Leaf(halfType{parquet.FixedLenByteArrayType(2)})
 	case shapeDouble:
 		n = parquet.Leaf(parquet.DoubleType)
 	case shapeText:
@@ -117,6 +125,13 @@ func (s *shape) node() (n parquet.Node) {
 		n = parquet.Optional(n)
 	}
 	return n
+}
+
+// halfType is the type of floats of two bytes, which the library has no name for.
+type halfType struct{ parquet.Type }
+
+func (halfType) LogicalType() *format.LogicalType {
+	return &format.LogicalType{Value: new(format.Float16Type)}
 }
 
 // leaves is how many columns the shape has.
@@ -171,6 +186,9 @@ func (s *shape) shred(to [][]parquet.Value, from int, v any, at levels) {
 			text(name, false).shred(to, from, name, at.element(i))
 			s.of.shred(to, from+1, values[name], at.element(i))
 		}
+	case shapeHalf:
+		h := v.(half)
+		to[from] = append(to[from], parquet.FixedLenByteArrayValue([]byte{byte(h), byte(h >> 8)}).Level(at.rep, at.def, from))
 	default:
 		to[from] = append(to[from], parquet.ValueOf(v).Level(at.rep, at.def, from))
 	}
@@ -224,7 +242,7 @@ func (s *shape) avroName() string {
 	case shapeMap:
 		return "map"
 	}
-	return map[shapeKind]string{shapeBool: "boolean", shapeInt: "long", shapeFloat: "float", shapeDouble: "double",
+	return map[shapeKind]string{shapeBool: "boolean", shapeInt: "long", shapeFloat: "float", shapeHalf: "float", shapeDouble: "double",
 		shapeText: "string"}[s.kind]
 }
 
@@ -253,6 +271,8 @@ func (s *shape) avroValue(v any) any {
 	switch of := v.(type) {
 	case nil:
 		return nil
+	case half:
+		v = of.float()
 	case []any:
 		list := []any{}
 		for i := range of {

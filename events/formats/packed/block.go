@@ -316,7 +316,10 @@ func (b *Block) appendGroup(dst []byte, fields []Field, level int) []byte {
 func (b *Block) appendValue(dst []byte, f *Field, level int) []byte {
 	switch f.Kind {
 	case KindText:
-		return formats.AppendTextOr64(dst, b.text(f, level))
+		if f.Bytes {
+			return formats.AppendTextOr64(dst, b.text(f, level))
+		}
+		return formats.AppendText(dst, b.text(f, level))
 	case KindInt:
 		return strconv.AppendInt(dst, b.int(f, level), 10)
 	case KindDouble:

@@ -30,6 +30,8 @@ type Field struct {
 	Name string `json:"name"`
 	Kind Kind   `json:"kind"`
 	Per  int64  `json:"per,omitempty"` // of KindTime
+	// Bytes says of a KindText that a text that is no UTF-8 is meant as bytes: its JSON is base64.
+	Bytes bool `json:"bytes,omitempty"`
 	// Def is the definition level from which on the field is there, as Parquet has levels,
 	// and Each, of a list, the one from which on an element is.
 	Def  byte `json:"def"`

@@ -56,6 +56,7 @@ type request struct {
 	Features *features `parquet:"features,optional"`
 	Items    []item    `parquet:"items,list"`
 	Extra    *string   `parquet:"extra,optional"`
+	Bytes    []byte    `parquet:"bytes,optional"`
 	More     *float64  `parquet:"more,optional"`
 }
 
@@ -142,6 +143,9 @@ func (g generator) wholes(n int) (rows []whole) {
 func (g generator) request() request {
 	r := request{TS: maybe(g, 1_700_000_000_000+g.Int64N(1e9)), Model: maybe(g, g.text()), Version: maybe(g, "v1"), User: maybe(g, "u"),
 		Score: maybe(g, g.float()), Features: maybe(g, g.features()), Extra: maybe(g, "e"), More: maybe(g, g.float())}
+	if g.IntN(9) == 0 {
+		r.Bytes = []byte(g.text())
+	}
 	id := fmt.Sprint("r", g.Int())
 	if r.ID = &id; g.IntN(8) == 0 {
 		r.ID = maybe(g, g.text())

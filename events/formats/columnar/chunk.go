@@ -23,11 +23,11 @@ import (
 // of a group as one page: so levels and numbers are decoded here, when they are asked for, and large pages are
 // decompressed a part at a time.
 type chunk struct {
-	in       bufio.Reader
-	kind     parquet.Kind
-	codec    compress.Codec
-	most     byte // the level of a value that is there
-	repeated bool // it is in a list
+	in    bufio.Reader
+	kind  parquet.Kind
+	codec compress.Codec
+	most  byte // the level of a value that is there
+	lists byte // how many lists are around it, in each other
 
 	left     int // levels of the page that were not given
 	there    int // values of the page
@@ -35,7 +35,7 @@ type chunk struct {
 	given    [2][]byte // memory of levels that were given
 	plain    pageBytes // values, unless they are numbers in the dictionary
 	coded    bool
-	indexes  runs
+	indexes  runs     // or truth values
 	numbers  []uint32 // memory of some of them
 	dict     *dictionary
 
@@ -71,14 +71,20 @@ const plainDictionary = format.Encoding(2)
 // chunkEncodings are those that a chunk knows. RLE is that of levels.
 var chunkEncodings = []format.Encoding{format.Plain, plainDictionary, format.RLE, format.RLEDictionary}
 
+// boolEncodings are those of truth values that it knows.
+var boolEncodings = []format.Encoding{format.Plain, format.RLE}
+
 // chunkKinds are those of values that it knows.
-var chunkKinds = []parquet.Kind{parquet.Int32, parquet.Int64, parquet.Float, parquet.Double, parquet.ByteArray}
+var chunkKinds = []parquet.Kind{parquet.Boolean, parquet.Int32, parquet.Int64, parquet.Float, parquet.Double, parquet.ByteArray}
 
 // canRead reports whether it reads a column, by what its metadata say.
 func canRead(c *format.ColumnChunk, kind parquet.Kind) bool {
-	m := &c.MetaData
+	m, known := &c.MetaData, chunkEncodings
+	if kind == parquet.Boolean {
+		known = boolEncodings
+	}
 	return c.FilePath == "" && c.CryptoMetadata.Value == nil && slices.Contains(chunkKinds, kind) &&
-		!slices.ContainsFunc(m.Encoding, func(e format.Encoding) bool { return !slices.Contains(chunkEncodings, e) })
+		!slices.ContainsFunc(m.Encoding, func(e format.Encoding) bool { return !slices.Contains(known, e) })
 }
 
 // open begins to read a column of a row group. The memory is used again.
@@ -104,7 +110,7 @@ func (c *chunk) levels() (n int, rep, def []byte, err error) {
 	}
 	n = min(c.left, levelsAtOnce)
 	c.left -= n
-	if c.repeated {
+	if c.lists > 0 {
 		rep = slices.Grow(c.given[0][:0], n)[:n]
 		c.given[0], err = rep, fill(&c.rep, rep)
 	}
@@ -199,7 +205,7 @@ func (c *chunk) first(head *format.PageHeader) error {
 		is       bool
 		encoding format.Encoding
 		bytes    *[]byte
-	}{{c.repeated, h.RepetitionLevelEncoding, &rep}, {c.most > 0, h.DefinitionLevelEncoding, &def}} {
+	}{{c.lists > 0, h.RepetitionLevelEncoding, &rep}, {c.most > 0, h.DefinitionLevelEncoding, &def}} {
 		if !level.is {
 			continue
 		}
@@ -245,8 +251,8 @@ func (c *chunk) begin(n int, e format.Encoding, rep, def []byte, values pageByte
 		return errPage
 	}
 	c.left, c.there, c.coded = n, n, e == plainDictionary || e == format.RLEDictionary
-	if c.repeated {
-		c.rep = runs{bytes: pageBytes{rest: rep}, width: 1}
+	if c.lists > 0 {
+		c.rep = runs{bytes: pageBytes{rest: rep}, width: bits.Len8(c.lists)}
 		if err := c.rep.check(n); err != nil {
 			return err
 		}
@@ -262,6 +268,8 @@ func (c *chunk) begin(n int, e format.Encoding, rep, def []byte, values pageByte
 		}
 	}
 	switch {
+	case c.kind == parquet.Boolean:
+		return c.beginBools(e, values)
 	case c.coded && c.dict == nil:
 		return errPage
 	case c.coded && c.there > 0:

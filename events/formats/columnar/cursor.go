@@ -7,23 +7,25 @@ import (
 	"io"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 )
 
 // cursor reads a row group, a value after the other in each of its leaves. After an error
 // all values are null, so that what reads on comes to an end.
 type cursor struct {
-	leaves []leafCursor
-	null   parquet.Value
-	err    error
+	file    io.ReaderAt
+	leaves  []leafCursor
+	scratch scratch
+	null    parquet.Value
+	err     error
 }
 
 // leafCursor is where reading stands in a leaf.
 type leafCursor struct {
-	pages  parquet.Pages // nil: the leaf is not read
-	page   parquet.Page
-	values parquet.ValueReader
-	some   []parquet.Value // read and not used, which lie in the page
+	values leafValues      // nil: the leaf is not read
+	some   []parquet.Value // read and not used, which lie in a page
 	buf    []parquet.Value
+	bools  *boolValues // memory for the next row group
 	rows   int64 // that have begun
 }
 
@@ -68,65 +70,64 @@ func (c *cursor) skip(first, end int) {
 // at the level rep.
 func (c *cursor) repeats(leaf, rep int) bool {
 	l := &c.leaves[leaf]
-	if len(l.some) == 0 {
-		if c.err == nil && !errors.Is(l.fill(), io.EOF) {
-			return c.repeats(leaf, rep)
+	if len(l.some) == 0 && c.err == nil {
+		if err := l.fill(); !errors.Is(err, io.EOF) {
+			c.err = err
 		}
-		return false
 	}
-	return c.err == nil && l.some[0].RepetitionLevel() == rep
+	return c.err == nil && len(l.some) > 0 && l.some[0].RepetitionLevel() == rep
 }
 
 // fill decodes more values; io.EOF if there are none.
 func (l *leafCursor) fill() error {
-	for {
-		if l.values != nil {
-			n, err := l.values.ReadValues(l.buf)
-			if l.some = l.buf[:n]; n > 0 {
-				return nil
-			}
-			switch {
-			case err == nil:
-				return errors.New("reading stands still")
-			case !errors.Is(err, io.EOF):
-				return err
-			}
-			parquet.Release(l.page)
-			l.page, l.values = nil, nil
-		}
-		var err error
-		if l.page, err = l.pages.ReadPage(); err != nil {
-			return err
-		}
-		l.values = l.page.Values()
-	}
+	n, err := l.values.ReadValues(l.buf)
+	l.some = l.buf[:n]
+	return err
 }
 
 // open begins to read the leaves of a group below the fields.
-func (c *cursor) open(group parquet.RowGroup, fields []*tree) {
+func (c *cursor) open(group parquet.RowGroup, meta *format.RowGroup, root *tree) {
 	chunks := group.ColumnChunks()
-	for _, f := range fields {
+	for _, f := range root.fields {
 		for leaf := f.first; leaf < f.end; leaf++ {
 			l := &c.leaves[leaf]
 			if l.buf == nil {
 				l.buf = make([]parquet.Value, valuesAtOnce)
 			}
-			*l = leafCursor{buf: l.buf, pages: chunks[leaf].Pages()}
+			*l = leafCursor{buf: l.buf, bools: l.bools}
+			if t := root.at(leaf); t.isBool() && canRead(&meta.Columns[leaf], parquet.Boolean) {
+				l.openBools(c, t, &meta.Columns[leaf].MetaData)
+			} else {
+				l.values = &libraryValues{pages: chunks[leaf].Pages()}
+			}
 		}
 	}
+}
+
+// openBools begins to read truth values.
+func (l *leafCursor) openBools(c *cursor, t *tree, meta *format.ColumnMetaData) {
+	if l.bools == nil {
+		l.bools = &boolValues{leaf: t.first, chunk: chunk{kind: parquet.Boolean, most: byte(t.def), lists: byte(t.rep), scratch: &c.scratch}}
+		if t.optional || t.repeated {
+			l.bools.chunk.most++
+		}
+		if t.repeated {
+			l.bools.chunk.lists++
+		}
+	}
+	l.bools.left = 0
+	l.bools.chunk.open(c.file, meta)
+	l.values = l.bools
 }
 
 // close ends reading a group.
 func (c *cursor) close() (err error) {
 	for i := range c.leaves {
 		l := &c.leaves[i]
-		if l.page != nil {
-			parquet.Release(l.page)
+		if l.values != nil {
+			err = errors.Join(err, l.values.Close())
 		}
-		if l.pages != nil {
-			err = errors.Join(err, l.pages.Close())
-		}
-		*l = leafCursor{buf: l.buf}
+		*l = leafCursor{buf: l.buf, bools: l.bools}
 	}
 	return err
 }
@@ -141,7 +142,7 @@ func (c *cursor) aligned(n int64) error {
 	}
 	for i := range c.leaves {
 		l := &c.leaves[i]
-		if l.pages == nil {
+		if l.values == nil {
 			continue
 		}
 		if l.rows != n || len(l.some) > 0 && l.some[0].RepetitionLevel() > 0 {
@@ -178,11 +179,12 @@ func eachRow(ctx context.Context, file io.ReaderAt, size int64, wanted []string,
 		return fmt.Errorf("the footer is damaged: %w", err)
 	}
 	t, leaves := treeOf(f)
-	c := &cursor{leaves: make([]leafCursor, leaves)}
+	c := &cursor{file: file, leaves: make([]leafCursor, leaves)}
 	t.only(wanted)
 	to.begin(t)
-	for _, group := range f.RowGroups() {
-		if err := eachRowOf(ctx, group, t, c, to, &n); err != nil {
+	for i, group := range f.RowGroups() {
+		c.open(group, &f.Metadata().RowGroups[i], t)
+		if err := eachRowOf(ctx, group, c, to, &n); err != nil {
 			return fmt.Errorf("record %d: %w", n+1, err)
 		}
 	}
@@ -190,8 +192,7 @@ func eachRow(ctx context.Context, file io.ReaderAt, size int64, wanted []string,
 }
 
 // eachRowOf reads the rows of a group, and counts them in n.
-func eachRowOf(ctx context.Context, group parquet.RowGroup, t *tree, c *cursor, to rows, n *int64) (err error) {
-	c.open(group, t.fields)
+func eachRowOf(ctx context.Context, group parquet.RowGroup, c *cursor, to rows, n *int64) (err error) {
 	defer func() { err = errors.Join(err, c.close()) }()
 	for i := range group.NumRows() {
 		if *n%1000 == 0 && ctx.Err() != nil {

@@ -49,7 +49,10 @@ func (l *packLeaf) open(p *packer, c parquet.ColumnChunk, meta *format.ColumnChu
 		return
 	}
 	if l.own == nil {
-		l.own = &chunk{kind: kind, most: l.most, repeated: listed, scratch: &p.scratch}
+		l.own = &chunk{kind: kind, most: l.most, scratch: &p.scratch}
+		if listed {
+			l.own.lists = 1
+		}
 	}
 	l.own.open(p.file, &meta.MetaData)
 	l.pages = l.own

@@ -188,6 +188,8 @@ func (t *tree) appendValue(dst []byte, c *cursor) []byte {
 	return t.appendGroup(dst, c)
 }
 
+func (t *tree) isBool() bool { return t.leaf != nil && t.node.Type().Kind() == parquet.Boolean }
+
 // keepNaN has floats that are no numbers stay NaN in lists that hold lists or objects: a null there would be one
 // element that is null, while such a list is null as a whole. It says whether the value is in such a list.
 func (t *tree) keepNaN(inList bool) {

@@ -65,6 +65,9 @@ func (c *chunk) codes(to *packed.Column, n int) error {
 
 // values implements leafPages. A number that the dictionary has not is a panic, which packer.group makes an error.
 func (c *chunk) values(to *packed.Column, n int) error {
+	if c.kind == parquet.Boolean {
+		return c.bools(to, n)
+	}
 	if !c.coded {
 		return appendPlain(to, c.kind, &c.plain, n)
 	}

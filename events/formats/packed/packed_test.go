@@ -496,3 +496,32 @@ func forgetChecksums(t *testing.T, data []byte) {
 		}
 	}
 }
+
+// TestPackedBools packs truth values in runs, which the library does not read. See bools.py there.
+func TestPackedBools(t *testing.T) {
+	const path = "../columnar/testdata/boolrequests.parquet"
+	var some bytes.Buffer
+	if err := columnar.Pack(context.Background(), path, &some, nil); err != nil {
+		t.Fatal(err)
+	}
+	flags := func(i int) string {
+		text := fmt.Sprintf(`{"flag":%t`, i/40%2 == 0)
+		if i%5 != 0 {
+			text += fmt.Sprintf(`,"odd":%t`, i%3 == 0)
+		}
+		return text + "}"
+	}
+	want := ""
+	for i := range 300 {
+		var items []string
+		for k := range i % 3 {
+			items = append(items, fmt.Sprintf(`{"item_id":"i%d","features":%s}`, k, flags(i+k)))
+		}
+		want += fmt.Sprintf(`{"request_id":"r%d","ts":%d,"features":%s,"items":[%s]}`+"\n", i, 1796000000000+i, flags(i),
+			strings.Join(items, ","))
+	}
+	lines, rows, _ := unpack(t, 0, some.Bytes(), nil)
+	if lines != want || rows != 300 {
+		t.Errorf("%d rows are packed, and lines are\n%.1000s\nwant\n%.1000s", rows, lines, want)
+	}
+}

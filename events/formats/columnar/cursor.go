@@ -26,7 +26,7 @@ type leafCursor struct {
 	some   []parquet.Value // read and not used, which lie in a page
 	buf    []parquet.Value
 	bools  *boolValues // memory for the next row group
-	rows   int64 // that have begun
+	rows   int64       // that have begun
 }
 
 // valuesAtOnce is how many values of a leaf are decoded at a time.

@@ -83,18 +83,18 @@ func (t *tailReader) complete(file *os.File) error {
 	return nil
 }
 
-// place is where a value stands.
-type place int
+// within is what a value stands in.
+type within int
 
 const (
-	inEvent  place = iota // it is an event
-	inItems               // it is the items of one
-	inObject              // it is below one, but in no list that holds lists or objects
-	inList                // it is in such a list: what is no number there stays NaN, see tree.keepNaN
+	inEvent  within = iota // nothing: it is an event
+	inItems                // it is the items of one
+	inObject               // it is below one, but in no list that holds lists or objects
+	inList                 // it is in such a list: what is no number there stays NaN, see tree.keepNaN
 )
 
 // avroObject is a record in the order of its schema.
-func avroObject(schema *avro.RecordSchema, fields map[string]any, at place) *formats.Object {
+func avroObject(schema *avro.RecordSchema, fields map[string]any, at within) *formats.Object {
 	o := &formats.Object{}
 	for _, f := range schema.Fields() {
 		below := max(at, inObject)
@@ -124,7 +124,7 @@ func nestedOf(v any, text []byte) []byte {
 }
 
 // avroValue appends the value of a field of this name.
-func avroValue(dst []byte, schema avro.Schema, name string, v any, at place) []byte {
+func avroValue(dst []byte, schema avro.Schema, name string, v any, at within) []byte {
 	if ref, ok := schema.(*avro.RefSchema); ok {
 		schema = ref.Schema()
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/labeljoin/labeljoin/events/formats/packed"
 )
 
-// Truth values stand bit by bit, or in runs of equal ones. The library (v0.32.0) reads runs wrongly: of a run of true, only
-// the first of each eight. Writers of the second version of pages write runs. So truth values are decoded here.
+// Truth values stand bit by bit, or in runs of equal ones. The library (v0.32.0) reads runs wrongly: of a run of true,
+// only the first of each eight. Writers of the second version of pages write runs. So truth values are decoded here.
 
 // beginBools begins the truth values of a page.
 func (c *chunk) beginBools(e format.Encoding, values pageBytes) error {

@@ -75,7 +75,8 @@ var chunkEncodings = []format.Encoding{format.Plain, plainDictionary, format.RLE
 var boolEncodings = []format.Encoding{format.Plain, format.RLE}
 
 // chunkKinds are those of values that it knows.
-var chunkKinds = []parquet.Kind{parquet.Boolean, parquet.Int32, parquet.Int64, parquet.Float, parquet.Double, parquet.ByteArray}
+var chunkKinds = []parquet.Kind{parquet.Boolean, parquet.Int32, parquet.Int64, parquet.Float, parquet.Double,
+	parquet.ByteArray}
 
 // canRead reports whether it reads a column, by what its metadata say.
 func canRead(c *format.ColumnChunk, kind parquet.Kind) bool {

@@ -107,13 +107,14 @@ func (c *cursor) open(group parquet.RowGroup, meta *format.RowGroup, root *tree)
 // openBools begins to read truth values.
 func (l *leafCursor) openBools(c *cursor, t *tree, meta *format.ColumnMetaData) {
 	if l.bools == nil {
-		l.bools = &boolValues{leaf: t.first, chunk: chunk{kind: parquet.Boolean, most: byte(t.def), lists: byte(t.rep), scratch: &c.scratch}}
+		own := chunk{kind: parquet.Boolean, most: byte(t.def), lists: byte(t.rep), scratch: &c.scratch}
 		if t.optional || t.repeated {
-			l.bools.chunk.most++
+			own.most++
 		}
 		if t.repeated {
-			l.bools.chunk.lists++
+			own.lists++
 		}
+		l.bools = &boolValues{leaf: t.first, chunk: own}
 	}
 	l.bools.left = 0
 	l.bools.chunk.open(c.file, meta)

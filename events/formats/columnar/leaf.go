@@ -43,8 +43,8 @@ func leafOf(node parquet.Node, name string) func([]byte, parquet.Value) []byte {
 	return func(dst []byte, v parquet.Value) []byte { return formats.AppendTextOr64(dst, v.ByteArray()) }
 }
 
-// floatOf is how the values of a column become float64; nil if they are no floats. A float32 is the float64 that is equal
-// to it.
+// floatOf is how the values of a column become float64; nil if they are no floats. A float32 is the float64 that is
+// equal to it.
 func floatOf(node parquet.Node) func(parquet.Value) float64 {
 	switch node.Type().Kind() {
 	case parquet.Float:

@@ -20,8 +20,8 @@ type libraryValues struct {
 	values parquet.ValueReader
 }
 
-// ReadValues implements parquet.ValueReader. The values are good until the page is left, which it is when there are none
-// left of it.
+// ReadValues implements parquet.ValueReader. The values are good until all of their page were read, and it is asked for
+// more.
 func (l *libraryValues) ReadValues(to []parquet.Value) (int, error) {
 	for {
 		if l.values != nil {

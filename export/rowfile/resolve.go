@@ -141,6 +141,7 @@ func (b *Builder) column(name string) (*column, assignment) {
 	if c != nil {
 		return c, assignedOwn
 	}
+	key = strings.Clone(key) // the name may be the caller's, and then the key is too
 	f, fate := b.table.feature(key, name)
 	if f == nil {
 		return nil, fate

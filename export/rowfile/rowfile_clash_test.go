@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/joiner"
@@ -45,6 +46,32 @@ func featuresOf(row record1) map[int64]string {
 		}
 	}
 	return out
+}
+
+// TestNamesOfReusedMemory: a row is the caller's, and so are the names of its features, also where two of them clash.
+func TestNamesOfReusedMemory(t *testing.T) {
+	table := newLayout(t, Config{Labels: []joiner.Label{{Name: "clicked"}}}).NewTable(nil)
+	b := table.NewBuilder()
+	for _, names := range []string{"Age age n y", "age lo n y", "Age age n y"} {
+		memory := []byte(names)
+		row := listed(strings.Fields(unsafe.String(unsafe.SliceData(memory), len(memory)))...)
+		if _, err := b.Add(&row.req, &row.row); err != nil {
+			t.Fatal(err)
+		}
+		for i := range memory {
+			memory[i] = 'x'
+		}
+	}
+	table.Settle(b)
+	var columns []string
+	for _, c := range table.Columns() {
+		if c.Kind == KindFeature {
+			columns = append(columns, c.Name)
+		}
+	}
+	if want := []string{"Age", "feature_age", "lo", "n", "y"}; !slices.Equal(columns, want) {
+		t.Errorf("the columns are %q, want %q", columns, want)
+	}
 }
 
 // A feature whose column is taken has another one, which depends on its name and

@@ -74,6 +74,30 @@ func TestNamesOfReusedMemory(t *testing.T) {
 	}
 }
 
+// TestOtherNameInTheSamePlace: a row whose names lie where those of a row before lay has its own columns.
+func TestOtherNameInTheSamePlace(t *testing.T) {
+	table := newLayout(t, Config{Labels: []joiner.Label{{Name: "clicked"}}}).NewTable(nil)
+	b := table.NewBuilder()
+	memory := []byte("lo n")
+	for _, names := range []string{"lo n", "lo n", "hi n"} {
+		copy(memory, names)
+		row := listed(strings.Fields(unsafe.String(unsafe.SliceData(memory), len(memory)))...)
+		if _, err := b.Add(&row.req, &row.row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	table.Settle(b)
+	var columns []string
+	for _, c := range table.Columns() {
+		if c.Kind == KindFeature {
+			columns = append(columns, c.Name)
+		}
+	}
+	if want := []string{"hi", "lo", "n"}; !slices.Equal(columns, want) {
+		t.Errorf("the columns are %q, want %q", columns, want)
+	}
+}
+
 // A feature whose column is taken has another one, which depends on its name and
 // its request alone.
 func TestFeaturesThatClash(t *testing.T) {

@@ -12,12 +12,12 @@ import (
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
 )
 
-// WrongPath makes an error of the command line or the configuration out of an error about a path that cannot be what it
-// ought to be: a file is where a directory has to be or the reverse, or the name is too long. Trying again does not help.
-// Where the path stands on the command line, the same holds if nothing is there, if this user may not use it, or if its
-// file system is read-only. What the configuration names may be on a disk that is mounted later, or again: that remains
-// a failure, which says what to do. Every other error is returned as it is, and so is one that has another exit code than that of
-// a failure.
+// WrongPath makes an error of the command line or the configuration out of an error about a path that cannot be what
+// it ought to be: a file is where a directory has to be or the reverse, or the name is too long. Trying again does not
+// help. Where the path stands on the command line, the same holds if nothing is there, if this user may not use it, or
+// if its file system is read-only. What the configuration names may be on a disk that is mounted later, or again: that
+// remains a failure, which says what to do. Every other error is returned as it is, and so is one that has another exit
+// code than that of a failure.
 func WrongPath(args []string, err error) error {
 	if code := terminal.ExitCode(err); code != terminal.ExitFailed && code != terminal.ExitUsage {
 		return err

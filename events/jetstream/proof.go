@@ -300,11 +300,11 @@ func (s *Source) onAnswer(a answer) {
 		return
 	}
 	if err := s.watchConfig(&a.info.Config); err != nil {
-		s.stopReader(err)
+		s.taken(err, a.info)
 		return
 	}
 	if a.other != "" {
-		s.stopReader(s.changed(a.other))
+		s.taken(s.changed(a.other), a.info)
 		return
 	}
 	e := &p.evidence
@@ -343,6 +343,16 @@ func (s *Source) onAnswer(a answer) {
 	s.buffer.begin()
 	p.accept(a, s.in.Filtered, s.unlike(&a))
 	s.sure, s.confirmed, s.answered = max(a.passed, p.clear), a.at, true
+}
+
+// taken ends reading, once what was received is handed over: events were taken away from the
+// joiner. It does not ask again, for what was missed meanwhile is nowhere to be read when the
+// change is undone. Only the answer of a leader that is cut off may be an old one.
+func (s *Source) taken(err error, info *jetstream.StreamInfo) {
+	s.stopReader(err)
+	if cutOff(info) == nil {
+		s.fault = err
+	}
 }
 
 // answerTimeout is for how long questions may stay without an answer.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,6 +26,9 @@ type stormServer struct {
 	Port    int
 	Cluster int   // the port of its routes; 0: it is alone
 	Routes  []int // the route ports of all
+	// Denied is a file that says what the joiner's user may not do now. The server looks at it again
+	// and again, and reloads its configuration when it has changed.
+	Denied string
 
 	cmd  *exec.Cmd
 	done chan struct{}
@@ -53,16 +57,82 @@ func TestStormServer(t *testing.T) {
 			o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", port)})
 		}
 	}
-	n, err := server.NewServer(o)
+	before := s.denied(t)
+	o.Users = stormUsers(before)
+	n, err := server.NewServer(o.Clone())
 	if err != nil {
 		t.Fatal(err)
 	}
 	told := make(chan os.Signal, 1)
 	signal.Notify(told, syscall.SIGTERM)
 	n.Start()
-	<-told
+	for runs := true; runs; {
+		select {
+		case <-told:
+			runs = false
+		case <-time.After(20 * time.Millisecond):
+			if now := s.denied(t); now != before {
+				before, o.Users = now, stormUsers(now)
+				if err := n.ReloadOptions(o.Clone()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
 	n.Shutdown()
 	n.WaitForShutdown()
+}
+
+// denial is a right that the joiner's user does not have: a subject that it may not publish to,
+// or that it may not subscribe to. Empty is that there is none.
+type denial struct{ Publish, Subscribe string }
+
+// denials are the rights that a storm takes, and gives back.
+var denials = []denial{
+	{Subscribe: "_INBOX.>"}, {Publish: "$JS.API.>"}, {Publish: "$JS.API.STREAM.INFO.>"}, {Publish: "$JS.API.STREAM.MSG.GET.>"},
+	{Publish: "$JS.API.STREAM.NAMES"}, {Publish: "$JS.API.CONSUMER.>"}, {Publish: "labels.>"},
+}
+
+// The users of a storm's servers: one may do everything, the other what is not denied.
+const stormFeed, stormJoiner, stormPassword = "feed", "joiner", "pw"
+
+func stormUsers(d denial) []*server.User {
+	p := &server.Permissions{Publish: &server.SubjectPermission{}, Subscribe: &server.SubjectPermission{}}
+	if d.Publish != "" {
+		p.Publish.Deny = []string{d.Publish}
+	}
+	if d.Subscribe != "" {
+		p.Subscribe.Deny = []string{d.Subscribe}
+	}
+	return []*server.User{{Username: stormFeed, Password: stormPassword}, {Username: stormJoiner, Password: stormPassword, Permissions: p}}
+}
+
+// denied is what the joiner's user may not do now.
+func (s *stormServer) denied(t *testing.T) (d denial) {
+	t.Helper()
+	text, err := os.ReadFile(s.Denied)
+	if err == nil {
+		err = json.Unmarshal(text, &d)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// deny takes the joiner's user a right, and gives it the one back that it did not have.
+func (s *stormServer) deny(d denial) {
+	s.t.Helper()
+	text, err := json.Marshal(d)
+	if err == nil {
+		err = os.WriteFile(s.Denied+".new", text, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(s.Denied+".new", s.Denied)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // newStormServers describes one server, or several that are a cluster.
@@ -71,7 +141,8 @@ func newStormServers(t *testing.T, count int) []*stormServer {
 	ports := freePorts(t, 2*count)
 	servers := make([]*stormServer, count)
 	for i := range servers {
-		servers[i] = &stormServer{t: t, Name: fmt.Sprint("server", i), Dir: t.TempDir(), Port: ports[i]}
+		servers[i] = &stormServer{t: t, Name: fmt.Sprint("server", i), Dir: t.TempDir(), Port: ports[i], Denied: filepath.Join(t.TempDir(), "denied.json")}
+		servers[i].deny(denial{})
 		if count > 1 {
 			servers[i].Cluster, servers[i].Routes = ports[count+i], ports[count:]
 		}

@@ -36,8 +36,8 @@ var stormColumns = []string{
 }
 
 // testStorm lets a joiner and its server run into everything that operation brings:
-// they are killed, stopped for a while and told to end; the state is deleted, the
-// output restored from a copy, the configuration changed, a second process started.
+// they are killed, stopped for a while and told to end; the joiner's user is taken its rights; the
+// state is deleted, the output restored from a copy, the configuration changed, a second process started.
 // In the end every row is, in every column, what a replay makes of the same log, and
 // so is what a consumer of the label stream knows. For more of it:
 //
@@ -111,7 +111,7 @@ func storm(t *testing.T, b *rig, servers int) {
 
 // prepare makes streams, producer and configuration.
 func (s *weather) prepare(seed uint64) {
-	nc, err := nats.Connect(urlsOf(s.servers), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond), nats.RetryOnFailedConnect(true))
+	nc, err := nats.Connect(urlsOf(s.servers), nats.UserInfo(stormFeed, stormPassword), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond), nats.RetryOnFailedConnect(true))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -166,8 +166,12 @@ func (s *weather) insist(what string, do func(context.Context) error) {
 // configure writes the configuration as it is now.
 func (s *weather) configure() {
 	s.t.Helper()
+	password := s.path("password")
+	if err := os.WriteFile(password, []byte(stormPassword), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
 	text := fmt.Sprintf(`name: feed
-nats: {url: %q}
+nats: {url: %q, user: %s, password_file: %q}
 http: {listen: 127.0.0.1:0}
 log: {format: json}
 join: {window: 1s, lateness: %dms, corrections: 5m, emit: %s, duplicates: %s}
@@ -177,7 +181,7 @@ labels:
 guard: {enabled: false}
 output: {roll: {interval: 100ms}}
 publish: {subject: labels.feed}
-`, urlsOf(s.servers), s.lag, []string{"close", "early"}[btoi(s.early)], []string{"earliest", "merge"}[btoi(s.merge)])
+`, urlsOf(s.servers), stormJoiner, password, s.lag, []string{"close", "early"}[btoi(s.early)], []string{"earliest", "merge"}[btoi(s.merge)])
 	s.config = s.path("labeljoin.yaml")
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
@@ -232,6 +236,7 @@ func (s *weather) happen() {
 		{"server killed", func() { s.serverEnds(syscall.SIGKILL) }}, {"server killed", func() { s.serverEnds(syscall.SIGKILL) }},
 		{"server told to end", func() { s.serverEnds(syscall.SIGTERM) }},
 		{"server stopped for a while", s.serverPaused},
+		{"right taken", s.denied}, {"right taken", s.denied},
 		{"state deleted", s.stateDeleted},
 		{"copied", s.copied}, {"restored", s.restored},
 		{"configuration changed", s.reconfigured},
@@ -309,6 +314,32 @@ func (s *weather) serverPaused() {
 	server.signal(syscall.SIGSTOP)
 	time.Sleep(time.Duration(s.rand.IntN(3000)) * time.Millisecond)
 	server.signal(syscall.SIGCONT)
+}
+
+// denied takes the joiner's user a right for a while, in which the joiner may have to start anew. Once
+// the right is given back, a joiner that runs reads on by itself.
+func (s *weather) denied() {
+	s.t.Helper()
+	d := denials[s.rand.IntN(len(denials))]
+	s.did[fmt.Sprintf("denied%+v", d)]++
+	for _, server := range s.servers {
+		server.deny(d)
+	}
+	time.Sleep(time.Duration(s.rand.IntN(3000)) * time.Millisecond)
+	if s.rand.IntN(2) == 0 {
+		s.down()
+		s.up()
+		time.Sleep(time.Duration(s.rand.IntN(3000)) * time.Millisecond)
+	}
+	for _, server := range s.servers {
+		server.deny(denial{})
+	}
+	s.up()
+	published := s.acked.Load()
+	s.joiner.until("it reads on", func() bool {
+		now, ok := s.joiner.status()
+		return ok && now.Events["request"].Read+now.Events["outcome"].Read >= published
+	})
 }
 
 func (s *weather) leaderStepsDown() {

@@ -24,6 +24,39 @@ type Finding struct {
 // answered.
 const checkTimeout = 3 * time.Second
 
+// tryAsking tries what needs the permission to publish to a subject, and to hear the answer.
+func tryAsking(ctx context.Context, nc *nats.Conn, what, subject string, f func(ctx context.Context) error) Finding {
+	once, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	err := f(once)
+	return Finding{What: what, Err: explain(err), Way: Way(nc, err, subject)}
+}
+
+// CheckCreate tries whether the stream of an input may be created: it asks for one of another name than it says, which
+// the server refuses.
+func CheckCreate(ctx context.Context, nc *nats.Conn, in Input) Finding {
+	subject := jetstream.DefaultAPIPrefix + "STREAM.CREATE." + nameFor(in)
+	return tryAsking(ctx, nc, fmt.Sprintf("stream %s: create it", nameFor(in)), subject, func(ctx context.Context) error {
+		_, err := nc.RequestWithContext(ctx, subject, []byte("{}"))
+		return err
+	})
+}
+
+// CheckPublish tries whether labels may be published: it publishes an empty message for a stream that cannot be, which
+// no stream stores.
+func CheckPublish(ctx context.Context, nc *nats.Conn, subject string) Finding {
+	what := fmt.Sprintf("publish.subject %s: labels may be published", subject)
+	return tryAsking(ctx, nc, what, subject, func(ctx context.Context) error {
+		msg := nats.NewMsg(subject)
+		msg.Header.Set(jetstream.ExpectedStreamHeader, ".")
+		_, err := nc.RequestMsgWithContext(ctx, msg)
+		if errors.Is(err, nats.ErrNoResponders) { // no stream is there yet
+			return nil
+		}
+		return err
+	})
+}
+
 // CheckLog tries all that reading a log needs, and changes nothing. now is the
 // machine's time, which the broker's is compared with.
 func CheckLog(ctx context.Context, nc *nats.Conn, log *Log, now func() events.Time) []Finding {
@@ -33,12 +66,8 @@ func CheckLog(ctx context.Context, nc *nats.Conn, log *Log, now func() events.Ti
 	}
 	var found []Finding
 	try := func(what, subject string, f func(ctx context.Context) error) bool {
-		once, cancel := context.WithTimeout(ctx, checkTimeout)
-		defer cancel()
-		err := f(once)
-		found = append(found, Finding{What: fmt.Sprintf("stream %s: %s", log.Stream, what), Err: explain(err),
-			Way: Way(nc, err, subject)})
-		return err == nil
+		found = append(found, tryAsking(ctx, nc, fmt.Sprintf("stream %s: %s", log.Stream, what), subject, f))
+		return found[len(found)-1].Err == nil
 	}
 	api := jetstream.DefaultAPIPrefix
 	var stream jetstream.Stream
@@ -77,18 +106,8 @@ func CheckLog(ctx context.Context, nc *nats.Conn, log *Log, now func() events.Ti
 	}
 	name := consumer.CachedInfo().Name
 	try("read", api+"CONSUMER.MSG.NEXT."+log.Stream+".>", func(ctx context.Context) error {
-		batch, err := consumer.Fetch(1, jetstream.FetchMaxWait(checkTimeout/2))
-		if err != nil {
-			return err
-		}
-		came := 0
-		for range batch.Messages() {
-			came++
-		}
-		if err := batch.Error(); err != nil || came == 0 && info.State.Msgs > 0 && !log.Filtered {
-			return errors.Join(err, ctx.Err(), context.DeadlineExceeded)
-		}
-		return nil
+		_, err := nc.RequestWithContext(ctx, api+"CONSUMER.MSG.NEXT."+log.Stream+"."+name, []byte(`{"batch":1,"no_wait":true}`))
+		return err // a message, or that there is none
 	})
 	try("delete the consumer", api+"CONSUMER.DELETE."+log.Stream+".>", func(ctx context.Context) error {
 		return js.DeleteConsumer(ctx, log.Stream, name)

@@ -50,6 +50,8 @@ func (d *Doctor) tell(what string, err error, way string) {
 	d.print(&f)
 }
 
+func (d *Doctor) tellOf(f jetstream.Finding) { d.tell(f.What, f.Err, f.Way) }
+
 // warn says what may become wrong.
 func (d *Doctor) warn(what, warning, way string) {
 	d.print(&finding{Check: what, OK: true, Warning: warning, Way: way})
@@ -158,19 +160,19 @@ func (d *Doctor) nats(ctx context.Context, running bool) {
 		return
 	}
 	defer func() { _ = s.Close() }() // it has only looked
-	asking, cancel := context.WithTimeout(ctx, partition.AskTimeout/3)
-	defer cancel()
 	wanted, err := (&partition.Service{Config: d.Config}).StreamInputs()
 	if err != nil {
 		d.tell("the inputs", err, "")
 		return
 	}
-	logs, missing, err := jetstream.Look(asking, s.Conn, wanted)
+	logs, missing, err := look(ctx, s, wanted)
 	d.found("NATS: find the streams", s.Conn, err)
 	for _, in := range missing {
 		if !in.Create {
 			d.tell(fmt.Sprintf("subject %s: a stream holds it", in.Subject), errors.New("none does"),
 				"create one on the server, or set inputs.create: true")
+		} else {
+			d.tellOf(jetstream.CheckCreate(ctx, s.Conn, in))
 		}
 	}
 	d.sizes(s.Conn.MaxPayload(), logs)
@@ -178,7 +180,7 @@ func (d *Doctor) nats(ctx context.Context, running bool) {
 	for i := range logs {
 		log := &logs[i]
 		for _, f := range jetstream.CheckLog(ctx, s.Conn, log, func() events.Time { return events.At(time.Now()) }) {
-			d.tell(f.What, f.Err, f.Way)
+			d.tellOf(f)
 		}
 		if log.MaxAge > 0 && log.MaxAge < need {
 			d.tell(fmt.Sprintf("stream %s: it keeps messages long enough", log.Stream),
@@ -190,7 +192,7 @@ func (d *Doctor) nats(ctx context.Context, running bool) {
 				"see OPERATIONS.md, NATS")
 		}
 	}
-	d.labels(asking, s)
+	d.labels(ctx, s)
 }
 
 // sizes tells of a server, and of streams, that take smaller messages than an event may be. A larger event is refused
@@ -216,19 +218,31 @@ func (d *Doctor) sizes(payload int64, logs []jetstream.Log) {
 	}
 }
 
-// labels checks that the label stream is there.
+// look finds the streams of inputs, with a time of its own.
+func look(ctx context.Context, s *partition.Service, wanted []jetstream.Input) ([]jetstream.Log, []jetstream.Input, error) {
+	asking, cancel := context.WithTimeout(ctx, partition.AskTimeout/3)
+	defer cancel()
+	return jetstream.Look(asking, s.Conn, wanted)
+}
+
+// labels checks that the label stream is there, or can be made, and that labels may be published.
 func (d *Doctor) labels(ctx context.Context, s *partition.Service) {
 	p := d.Config.Publish
 	if p == nil {
 		return
 	}
-	_, missing, err := jetstream.Look(ctx, s.Conn, []jetstream.Input{{Subject: p.Subject, Stream: p.Stream}})
-	check := fmt.Sprintf("publish.subject %s: a stream takes labels", p.Subject)
-	if err == nil && len(missing) > 0 && !p.Create && !d.Config.NATS.Embedded {
+	in := jetstream.Input{Subject: p.Subject, Stream: p.Stream}
+	_, missing, err := look(ctx, s, []jetstream.Input{in})
+	check, create := fmt.Sprintf("publish.subject %s: a stream takes labels", p.Subject), p.Create || d.Config.NATS.Embedded
+	if err == nil && len(missing) > 0 && !create {
 		d.tell(check, errors.New("no stream holds it"), "create one on the server, or set publish.create: true")
-		return
+	} else {
+		d.found(check, s.Conn, err)
 	}
-	d.found(check, s.Conn, err)
+	if len(missing) > 0 && create {
+		d.tellOf(jetstream.CheckCreate(ctx, s.Conn, in))
+	}
+	d.tellOf(jetstream.CheckPublish(ctx, s.Conn, p.Subject))
 }
 
 // found tells whether streams could be looked for. A question that is not permitted is not answered; the connection

@@ -3,12 +3,14 @@ package jetstream
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -32,6 +34,27 @@ func serveWith(t *testing.T, change func(*server.Options)) (*server.Server, *ser
 		s.WaitForShutdown()
 	})
 	return s, options
+}
+
+// joinerAndFeed connects two users of a server. allow gives the first, who may do everything, permissions.
+func joinerAndFeed(t *testing.T) (joiner, feed *nats.Conn, allow func(*server.Permissions)) {
+	t.Helper()
+	users := func(p *server.Permissions) []*server.User {
+		return []*server.User{{Username: "joiner", Password: "pw", Permissions: p}, {Username: "feed", Password: "pw"}}
+	}
+	s, options := serveWith(t, func(o *server.Options) { o.Users = users(nil) })
+	allow = func(p *server.Permissions) {
+		t.Helper()
+		changed := options.Clone()
+		changed.Users = users(p)
+		if err := s.ReloadOptions(changed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	connect := func(user string) *nats.Conn {
+		return dial(t, ConnOptions{URL: s.ClientURL(), User: user, Password: "pw"})
+	}
+	return connect("joiner"), connect("feed"), allow
 }
 
 // TestAsksForWhatIsAllowed reads from servers and streams that allow less than the
@@ -148,9 +171,6 @@ func TestAQuietStreamCanBeReadAgain(t *testing.T) {
 // answers, and gives it back. Reading goes on by itself.
 func TestPermissionIsTakenAndGivenBack(t *testing.T) {
 	t.Parallel()
-	user := func(p *server.Permissions) []*server.User {
-		return []*server.User{{Username: "joiner", Password: "pw", Permissions: p}, {Username: "feed", Password: "pw"}}
-	}
 	none := &server.Permissions{Subscribe: &server.SubjectPermission{Allow: []string{"nothing"}}}
 	for _, c := range []struct {
 		name  string
@@ -162,22 +182,12 @@ func TestPermissionIsTakenAndGivenBack(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s, options := serveWith(t, func(o *server.Options) { o.Users = user(nil) })
-			reload := func(users []*server.User) {
-				t.Helper()
-				changed := options.Clone()
-				changed.Users = users
-				if err := s.ReloadOptions(changed); err != nil {
-					t.Fatal(err)
-				}
-			}
-			nc := dial(t, ConnOptions{URL: s.ClientURL(), User: "joiner", Password: "pw"})
-			feed := dial(t, ConnOptions{URL: s.ClientURL(), User: "feed", Password: "pw"})
+			nc, feed, allow := joinerAndFeed(t)
 			log := find(t, nc, requests("log.>"))
 			source := open(t, nc, log, 1)
 			publish(t, feed, "log.a", 0, 10)
 			read(t, source, 10)
-			reload(user(c.taken))
+			allow(c.taken)
 			refused := time.After(3 * time.Second) // long enough for requests to be refused
 			for waiting := true; waiting; {
 				ctx, cancel := context.WithTimeout(deadline(t), 100*time.Millisecond)
@@ -192,10 +202,66 @@ func TestPermissionIsTakenAndGivenBack(t *testing.T) {
 				default:
 				}
 			}
-			reload(user(nil))
+			allow(nil)
 			publish(t, feed, "log.a", 10, 20)
 			read(t, source, 10)
 			proof(t, source)
+		})
+	}
+}
+
+// TestPublishingIsTakenAndGivenBack takes the joiner's user the right to publish labels, or to hear that they are
+// stored. Labels wait meanwhile, which is said with the cause, and are sent once and in their order when it is given back.
+func TestPublishingIsTakenAndGivenBack(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		taken *server.Permissions
+		says  string
+	}{
+		{"publishing", &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"labels.feed"}}}, "labels.feed"},
+		{"answers", &server.Permissions{Subscribe: &server.SubjectPermission{Allow: []string{"nothing"}}}, "does not take them"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			nc, feed, allow := joinerAndFeed(t)
+			loose(t, feed, jetstream.StreamConfig{Name: "labels", Subjects: []string{"labels.feed"}})
+			held := &heldLabels{}
+			p, err := NewPublisher(deadline(t), nc, PublisherOptions{Subject: "labels.feed", Hold: held.set})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			p.ackTimeout = 50 * time.Millisecond
+			if err := p.Spool(filepath.Join(t.TempDir(), "spool")); err != nil {
+				t.Fatal(err)
+			}
+			send := func(from, to int) {
+				t.Helper()
+				if err := p.Publish(deadline(t), someLabels(from, to)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			send(0, 3)
+			allow(c.taken)
+			send(3, 6)
+			if hold := held.is(t, true); hold.Reason != HoldLabelStream || !strings.Contains(hold.Detail, c.says) {
+				t.Errorf("the hold is %+v", hold)
+			}
+			send(6, 9)
+			allow(nil)
+			held.is(t, false)
+			send(9, 12)
+			info, err := stream(t, feed, "labels").Info(deadline(t))
+			if err != nil || p.Waiting() != 0 || p.Skipped() != 0 || info.State.Msgs != 12 {
+				t.Errorf("%d wait, %d are left out, %d are stored: %v", p.Waiting(), p.Skipped(), info.State.Msgs, err)
+			}
+			for i, want := range someLabels(0, 12) {
+				m, err := stream(t, feed, "labels").GetMsg(deadline(t), uint64(i+1))
+				if err != nil || m.Header.Get("Nats-Msg-Id") != want.ID {
+					t.Fatalf("message %d is not %s: %v", i+1, want.ID, err)
+				}
+			}
 		})
 	}
 }
@@ -211,20 +277,7 @@ func TestUnansweredQuestionsAreSaid(t *testing.T) {
 	for _, denied := range []string{"$JS.API.STREAM.MSG.GET.>", "$JS.API.STREAM.INFO.>", "$JS.API.STREAM.NAMES"} {
 		t.Run(denied, func(t *testing.T) {
 			t.Parallel()
-			user := func(p *server.Permissions) []*server.User {
-				return []*server.User{{Username: "joiner", Password: "pw", Permissions: p}, {Username: "feed", Password: "pw"}}
-			}
-			s, options := serveWith(t, func(o *server.Options) { o.Users = user(nil) })
-			reload := func(p *server.Permissions) {
-				t.Helper()
-				changed := options.Clone()
-				changed.Users = user(p)
-				if err := s.ReloadOptions(changed); err != nil {
-					t.Fatal(err)
-				}
-			}
-			nc := dial(t, ConnOptions{URL: s.ClientURL(), User: "joiner", Password: "pw"})
-			feed := dial(t, ConnOptions{URL: s.ClientURL(), User: "feed", Password: "pw"})
+			nc, feed, allow := joinerAndFeed(t)
 			log := find(t, nc, requests("log.>"))
 			w := witness{known: events.At(time.Now()), heard: true}
 			source, err := Open(deadline(t), nc, log, 0, positionOf(log), w.options())
@@ -235,11 +288,11 @@ func TestUnansweredQuestionsAreSaid(t *testing.T) {
 			publish(t, feed, "log.a", 0, 10)
 			read(t, source, 10)
 			w.until(t, source, "")
-			reload(&server.Permissions{Publish: &server.SubjectPermission{Deny: []string{denied}}})
+			allow(&server.Permissions{Publish: &server.SubjectPermission{Deny: []string{denied}}})
 			if hold := w.until(t, source, holdUnanswered); !strings.Contains(hold.Detail, "Permissions Violation") {
 				t.Errorf("it does not say what was refused: %q", hold.Detail)
 			}
-			reload(nil)
+			allow(nil)
 			w.until(t, source, "")
 		})
 	}

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,6 +104,54 @@ func TestInputLeftOutBeforeTheFirstCommit(t *testing.T) {
 				events.Message{Data: []byte(`request={"heartbeat":900000}|outcome={"heartbeat":900000}`)},
 				events.Message{Feed: 1, Kind: events.KindOutcome, Data: []byte(`{"heartbeat":900000}`)})...).Logs
 			w.runWith(t, w.without(renamed))
+			if rows := w.out.Latest(time.Hour); len(rows) != 1 || !positive(rows[0].Cells[0]) {
+				t.Errorf("the rows are %+v, want that b was clicked", rows)
+			}
+		})
+	}
+}
+
+// TestEventsGoneBeforeTheFirstCommit has a state of another version, which is rebuilt, and a log that lacks events it has
+// read: an input is left out, or a message is gone. The refusal says to put them back, and with them the joiner goes on.
+func TestEventsGoneBeforeTheFirstCommit(t *testing.T) {
+	messages := []events.Message{
+		{Data: []byte(`request={"request_id":"b","ts":190000}`)},
+		{Feed: 1, Kind: events.KindOutcome, Data: []byte(`{"request_id":"b","ts":191000,"type":"click"}`)},
+	}
+	end := []events.Message{{Data: []byte(`request={"heartbeat":900000}|outcome={"heartbeat":900000}`)},
+		{Feed: 1, Kind: events.KindOutcome, Data: []byte(`{"heartbeat":900000}`)}}
+	for name, without := range map[string]func(w *world) func(*engine.Options){
+		"an input is left out": func(w *world) func(*engine.Options) {
+			left := w.without("")
+			return func(o *engine.Options) { left(o); o.RulesHash = w.hash }
+		},
+		"a message is gone": func(w *world) func(*engine.Options) {
+			lacks := w.Logs[0][0]
+			lacks.Messages = slices.Delete(slices.Clone(lacks.Messages), 1, 2)
+			feeds := w.feeds()
+			return func(o *engine.Options) { feeds(o); o.Inputs[0].Open = memory.Log([]events.Batch{lacks}).Open }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := mixed(slices.Clone(messages)...)
+			w.decoder = &jsonevent.Decoder{}
+			w.runWith(t, w.feeds())
+			st, err := w.open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			old := st.Progress()
+			old.Format--
+			if err := errors.Join(st.Apply(&old, true), st.Close()); err != nil {
+				t.Fatal(err)
+			}
+			w.Logs = mixed(append(slices.Clone(messages), end...)...).Logs
+			err = w.tryWith(t, without(w))
+			if gone, ok := errors.AsType[*engine.ReadGoneError](err); !ok || *gone != (engine.ReadGoneError{Read: 2, Found: 1}) ||
+				!strings.Contains(err.Error(), "Put back what is gone: messages, or an input that is left out") {
+				t.Fatalf("it ends with %v", err)
+			}
+			w.runWith(t, w.feeds())
 			if rows := w.out.Latest(time.Hour); len(rows) != 1 || !positive(rows[0].Cells[0]) {
 				t.Errorf("the rows are %+v, want that b was clicked", rows)
 			}

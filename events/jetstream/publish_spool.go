@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/labeljoin/labeljoin/events"
@@ -83,8 +84,12 @@ func (p *Publisher) drainAll(ctx context.Context) (n int, err error) {
 // sayWaiting says how many labels wait, and why.
 func (p *Publisher) sayWaiting() {
 	why := ""
-	if err := p.spoolCause.Load(); err != nil && *err != nil {
-		why = ": " + (*err).Error()
+	if cause := p.spoolCause.Load(); cause != nil && *cause != nil {
+		err := *cause
+		if errors.Is(err, context.DeadlineExceeded) { // they were not answered
+			err = refusal(p.js.Conn(), err)
+		}
+		why = ": " + err.Error()
 	}
 	p.opts.Hold(events.Hold{Reason: HoldLabelStream, Detail: fmt.Sprintf(
 		"%d labels wait in %s, because the label stream on %s does not take them%s. Rows go on; the labels are sent when it does", p.Waiting(), p.spool.path, p.opts.Subject, why)})

@@ -136,7 +136,8 @@ func (e *NoStreamError) Error() string {
 	switch {
 	case len(e.Read) > 0:
 		return fmt.Sprintf("no stream holds subject %q any more, and what was joined so far came from %q: give the subject back to its stream, "+
-			"configure the subject that took its place, or begin anew with other state and output directories", e.Subject, e.Read)
+			"configure the subject that took its place, or restore the stream from a backup. Or create the stream again and go on "+
+			"without what is lost, as labeljoin gap log explains; or begin anew with other state and output directories", e.Subject, e.Read)
 	case e.Stream != "":
 		return fmt.Sprintf("there is no stream %q, which should hold subject %q: write the name of one that there is, "+
 			"leave out stream, or set inputs.create: true", e.Stream, e.Subject)

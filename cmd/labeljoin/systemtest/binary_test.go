@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -44,7 +46,7 @@ func TestBinary(t *testing.T) {
 		{"LabelStreamRefuses", testLabelStreamRefuses}, {"WaitsForNATS", testWaitsForNATS}, {"PortInUse", testPortInUse},
 		{"ReplayTwice", testReplayTwice}, {"ReplayStopped", testReplayStopped}, {"ReplayUnheard", testReplayUnheard}, {"HungUp", testHungUp}, {"DamagedState", testDamagedState},
 		{"ServerAway", testServerAway}, {"Attributed", testAttributed}, {"Explained", testExplained}, {"Outage", testOutage}, {"LostLog", testLostLog},
-		{"WaysOut", testWaysOut}, {"GapTakenBack", testGapTakenBack}, {"GapTakenBackLate", testGapTakenBackLate}, {"Doctor", testDoctor}, {"BeginsLate", testBeginsLate}, {"BeginsAgain", testBeginsAgain}, {"AddedLate", testAddedLate}, {"BeginsWithHoles", testBeginsWithHoles}, {"DeepErased", testDeepErased}, {"DeepRestored", testDeepRestored}, {"DeepLeftOut", testDeepLeftOut}, {"DeepManyLate", testDeepManyLate}, {"Markers", testMarkers}, {"PurgedBySubject", testPurgedBySubject}, {"RenamedWhileAway", testRenamedWhileAway}, {"MisspeltSubject", testMisspeltSubject},
+		{"WaysOut", testWaysOut}, {"FlippedBit", testFlippedBit}, {"OlderServer", testOlderServer}, {"GapTakenBack", testGapTakenBack}, {"GapTakenBackLate", testGapTakenBackLate}, {"Doctor", testDoctor}, {"BeginsLate", testBeginsLate}, {"BeginsAgain", testBeginsAgain}, {"AddedLate", testAddedLate}, {"BeginsWithHoles", testBeginsWithHoles}, {"DeepErased", testDeepErased}, {"DeepRestored", testDeepRestored}, {"DeepLeftOut", testDeepLeftOut}, {"DeepManyLate", testDeepManyLate}, {"Markers", testMarkers}, {"PurgedBySubject", testPurgedBySubject}, {"RenamedWhileAway", testRenamedWhileAway}, {"MisspeltSubject", testMisspeltSubject},
 		{"DiskFullReserve", testDiskFullReserve}, {"DiskFullToTheBrim", testDiskFullToTheBrim}, {"DiskFullEmbedded", testDiskFullEmbedded},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -81,6 +83,20 @@ func (b *rig) startBroker(port int) *jetstream.Server {
 		b.t.Fatal(err)
 	}
 	return server
+}
+
+// port is where the broker listens.
+func (b *rig) port() int {
+	b.t.Helper()
+	address, err := url.Parse(b.broker.URL())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	port, err := strconv.Atoi(address.Port())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return port
 }
 
 func (b *rig) path(name string) string { return filepath.Join(b.dir, name) }

@@ -132,7 +132,10 @@ func (w *silentWorld) deep(when string, want int, says ...string) (out string) {
 }
 
 // restoreStream takes a backup of a stream, deletes it and restores it.
-func (w *silentWorld) restoreStream(name string) {
+func (w *silentWorld) restoreStream(name string) { w.t.Helper(); w.backupStream(name)() }
+
+// backupStream takes a backup of a stream. restore deletes the stream and makes it of the backup.
+func (w *silentWorld) backupStream(name string) (restore func()) {
 	w.t.Helper()
 	nc := w.js.Conn()
 	ask := func(subject string, body any, answer any) {
@@ -173,17 +176,20 @@ func (w *silentWorld) restoreStream(name string) {
 			w.t.Fatal(err)
 		}
 	}
-	time.Sleep(1100 * time.Millisecond)
-	if err := w.js.DeleteStream(w.t.Context(), name); err != nil {
-		w.t.Fatal(err)
-	}
-	var begun struct {
-		DeliverSubject string `json:"deliver_subject"`
-	}
-	ask("$JS.API.STREAM.RESTORE."+name, map[string]any{"config": backup["config"], "state": backup["state"]}, &begun)
-	for _, chunk := range append(chunks, nil) {
-		if _, err := nc.RequestWithContext(w.t.Context(), begun.DeliverSubject, chunk); err != nil {
+	return func() {
+		w.t.Helper()
+		time.Sleep(1100 * time.Millisecond)
+		if err := w.js.DeleteStream(w.t.Context(), name); err != nil {
 			w.t.Fatal(err)
+		}
+		var begun struct {
+			DeliverSubject string `json:"deliver_subject"`
+		}
+		ask("$JS.API.STREAM.RESTORE."+name, map[string]any{"config": backup["config"], "state": backup["state"]}, &begun)
+		for _, chunk := range append(chunks, nil) {
+			if _, err := nc.RequestWithContext(w.t.Context(), begun.DeliverSubject, chunk); err != nil {
+				w.t.Fatal(err)
+			}
 		}
 	}
 }

@@ -3,11 +3,9 @@ package systemtest
 import (
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -193,14 +191,7 @@ func testLabelStreamRefuses(t *testing.T, b *rig) {
 // testWaitsForNATS starts a joiner while NATS is away: it answers, says what it waits
 // for, and ends when it is told to. With NATS there it joins.
 func testWaitsForNATS(t *testing.T, b *rig) {
-	address, err := url.Parse(b.broker.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	port, err := strconv.Atoi(address.Port())
-	if err != nil {
-		t.Fatal(err)
-	}
+	port := b.port()
 	config := b.configure("labeljoin.yaml", badConfig)
 	if err := b.broker.Close(); err != nil {
 		t.Fatal(err)
@@ -238,13 +229,9 @@ func testWaitsForNATS(t *testing.T, b *rig) {
 // testPortInUse starts a joiner whose embedded server's port is taken: it fails at
 // once, and says what to do.
 func testPortInUse(t *testing.T, b *rig) {
-	address, err := url.Parse(b.broker.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
 	path := b.path("embedded.yaml")
-	text := fmt.Sprintf("name: feed\nnats: {embedded: true, port: %s}\nstate: {dir: %s}\noutput: {dir: %s}\n%s",
-		address.Port(), b.path("state2"), b.path("out2"), "labels: {clicked: 'type == \"click\"'}\n")
+	text := fmt.Sprintf("name: feed\nnats: {embedded: true, port: %d}\nstate: {dir: %s}\noutput: {dir: %s}\n%s",
+		b.port(), b.path("state2"), b.path("out2"), "labels: {clicked: 'type == \"click\"'}\n")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -260,14 +247,7 @@ func testPortInUse(t *testing.T, b *rig) {
 // testServerAway takes the server away and brings it back. Nothing is lost, and
 // the log says little about it.
 func testServerAway(t *testing.T, b *rig) {
-	address, err := url.Parse(b.broker.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	port, err := strconv.Atoi(address.Port())
-	if err != nil {
-		t.Fatal(err)
-	}
+	port := b.port()
 	c := b.start("run", "--config", b.configure("labeljoin.yaml", badConfig+"publish: {subject: labels.feed, create: true}\n"))
 	c.joins()
 	f := openTraffic(t, b.broker.URL(), 0)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -107,9 +106,7 @@ func newOutWorld(t *testing.T, b *rig, js jetstream.JetStream, name string) *out
 		rig: &rig{t: t, binary: b.binary, dir: t.TempDir(), broker: b.broker}, js: js,
 		stream: jetstream.StreamConfig{Name: name, Subjects: []string{name + ".>"}},
 	}}
-	if _, err := js.CreateStream(t.Context(), w.stream); err != nil {
-		t.Fatal(err)
-	}
+	w.createStream()
 	w.text = strings.NewReplacer("ev.", name+".", "stream: ev", "stream: "+name).Replace(silentConfig)
 	w.config = w.configureSilent(w.text)
 	w.join("a", 2)
@@ -149,9 +146,7 @@ func (w *outWorld) keep(name string) {
 func (w *outWorld) copyDir(from, to string) {
 	w.t.Helper()
 	w.remove(to)
-	if out, err := exec.Command("cp", "-a", w.path(from), w.path(to)).CombinedOutput(); err != nil {
-		w.t.Fatalf("%v: %s", err, out)
-	}
+	copyFiles(w.t, w.path(from), w.path(to))
 }
 
 func (w *outWorld) remove(name string) {
@@ -238,14 +233,38 @@ func (w *outWorld) inStream(do func(s jetstream.Stream) error) {
 }
 
 // anew deletes the stream and makes it again.
-func (w *outWorld) anew() {
+func (w *outWorld) anew() { w.t.Helper(); w.deleteStream(); w.createStream() }
+
+func (w *outWorld) deleteStream() {
 	w.t.Helper()
 	if err := w.js.DeleteStream(w.t.Context(), w.name); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+func (w *outWorld) createStream() {
+	w.t.Helper()
 	if _, err := w.js.CreateStream(w.t.Context(), w.stream); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// hold has the stream hold other subjects below its prefix.
+func (w *outWorld) hold(subjects ...string) {
+	w.t.Helper()
+	w.stream.Subjects = nil
+	for _, s := range subjects {
+		w.stream.Subjects = append(w.stream.Subjects, w.name+"."+s)
+	}
+	w.update()
+}
+
+// olderBackup has a joiner read on, and restores the stream from a backup as it was before.
+func (w *outWorld) olderBackup() {
+	w.t.Helper()
+	restore := w.backupStream(w.name)
+	w.join("c", 6)
+	restore()
 }
 
 func (w *outWorld) declare() { w.do("gap", "log", "--yes") }
@@ -373,6 +392,14 @@ func waysOutOfLogs() []wayOut {
 			refusal: "it is another log under the same name", advice: "labeljoin gap log", follow: (*outWorld).declare, unsound: true,
 		},
 		{
+			name: "stream gone", spoil: (*outWorld).deleteStream, refusal: "no stream holds subject", advice: "as labeljoin gap log explains",
+			follow: func(w *outWorld) { w.createStream(); w.declare() }, unsound: true,
+		},
+		{
+			name: "restored from an older backup", spoil: (*outWorld).olderBackup,
+			refusal: "does not have the newest message that was read", advice: "labeljoin gap log", follow: (*outWorld).declare, unsound: true,
+		},
+		{
 			name: "message deleted unread", spoil: func(w *outWorld) {
 				unread(w)
 				unread(w)
@@ -389,6 +416,24 @@ func waysOutOfLogs() []wayOut {
 				w.stream.SubjectTransform = nil
 				w.update()
 			},
+		},
+		{
+			name: "subject taken out", spoil: func(w *outWorld) { w.hold("requests", "noise") },
+			refusal: "it does not hold subject", advice: "change it back", follow: func(w *outWorld) { w.hold(">") },
+		},
+		{
+			name: "subject moved to another stream", spoil: func(w *outWorld) {
+				w.hold("requests", "noise")
+				moved := jetstream.StreamConfig{Name: w.name + "-moved", Subjects: []string{w.name + ".outcomes"}}
+				if _, err := w.js.CreateStream(w.t.Context(), moved); err != nil {
+					w.t.Fatal(err)
+				}
+				w.send("outcome", "b2", `,"type":"click"`)
+			},
+			refusal: "it does not hold subject", advice: "configure the subject and the stream that have the events", follow: func(w *outWorld) {
+				w.change("outcomes, stream: "+w.name, "outcomes, stream: "+w.name+"-moved")
+			},
+			needsState: true, unsound: true, // the outcomes before are read no more
 		},
 	}
 }

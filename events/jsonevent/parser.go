@@ -111,8 +111,10 @@ func (p *Parser) idIn(raw []byte) []byte {
 // empty slice, not always a nil one. If there is an error, req is empty.
 //
 // The strings are parts of the text, as a rule: a caller who keeps one for long
-// should clone it. The names of features are not. They are the Parser's, and of
-// those that it remembers, two that are equal are the same string.
+// should clone it, and has to if the memory of the text is used again. That goes for
+// the names of features too: one that the Parser does not remember, as each when it
+// first comes, may be a part of the text. Those that it remembers are its own, and two
+// of them that are equal are the same string.
 func (p *Parser) Request(text string, req *events.Request) error {
 	if len(text) <= p.most && p.parse(text, req) {
 		return nil

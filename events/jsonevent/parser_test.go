@@ -295,6 +295,25 @@ func TestParserNamesFeaturesAlike(t *testing.T) {
 	}
 }
 
+// TestRememberedNamesLast: a name that the Parser remembers outlives the text. One that comes for the first time may be
+// a part of the text.
+func TestRememberedNamesLast(t *testing.T) {
+	p := new(jsonevent.Decoder).NewParser()
+	var req events.Request
+	for round := range 4 {
+		memory := []byte(`{"request_id":"r","ts":1,"features":{"age":1}}`)
+		if err := p.Request(unsafe.String(unsafe.SliceData(memory), len(memory)), &req); err != nil {
+			t.Fatal(err)
+		}
+		for i := range memory {
+			memory[i] = 0xAA
+		}
+		if got := req.Features[0].Name; round > 0 && got != "age" {
+			t.Errorf("round %d: the name is %q", round, got)
+		}
+	}
+}
+
 // TestRequestKeepsNothingElse: an event that is rejected or has less leaves
 // nothing of the one before.
 func TestRequestKeepsNothingElse(t *testing.T) {

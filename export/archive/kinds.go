@@ -69,6 +69,7 @@ func (k *kinds) of(name string, item bool) *sighting {
 	column := k.layout.Undecided(item, name)
 	s := k.columns[column]
 	if s == nil {
+		column = strings.Clone(column) // the name may be the caller's
 		s = &sighting{column: column}
 		k.columns[column] = s
 	}

@@ -84,8 +84,8 @@ func (g *generator) outcomeJSON(id, outcome string, ts events.Time) string {
 	return b.String()
 }
 
-// orUnheld is a value, or in wild histories now and then one that nothing holds, and that costs no more than itself; or a
-// number that is written as a text.
+// orUnheld is a value, or in wild histories now and then one that nothing holds, and that costs no more than itself; or
+// a number that is written as a text.
 func (g *generator) orUnheld(value string) string {
 	if g.shape.Wild && g.chance(10) {
 		return one(g, `"2"`, `"NaN"`, `[1,NaN]`)
@@ -93,8 +93,8 @@ func (g *generator) orUnheld(value string) string {
 	return g.orNull(value)
 }
 
-// orNull is a value, or in wild histories now and then one that is no number, and counts as null. It has no type, which a
-// feature has.
+// orNull is a value, or in wild histories now and then one that is no number, and counts as null. It has no type, which
+// a feature has.
 func (g *generator) orNull(value string) string {
 	if g.shape.Wild && g.chance(20) {
 		return one(g, "NaN", "Infinity", "-Infinity", "1e999", "-1e999", `"\ud800"`)

@@ -219,7 +219,8 @@ func (d *Doctor) sizes(payload int64, logs []jetstream.Log) {
 }
 
 // look finds the streams of inputs, with a time of its own.
-func look(ctx context.Context, s *partition.Service, wanted []jetstream.Input) ([]jetstream.Log, []jetstream.Input, error) {
+func look(ctx context.Context, s *partition.Service, wanted []jetstream.Input) ([]jetstream.Log, []jetstream.Input,
+	error) {
 	asking, cancel := context.WithTimeout(ctx, partition.AskTimeout/3)
 	defer cancel()
 	return jetstream.Look(asking, s.Conn, wanted)
@@ -233,7 +234,8 @@ func (d *Doctor) labels(ctx context.Context, s *partition.Service) {
 	}
 	in := jetstream.Input{Subject: p.Subject, Stream: p.Stream}
 	_, missing, err := look(ctx, s, []jetstream.Input{in})
-	check, create := fmt.Sprintf("publish.subject %s: a stream takes labels", p.Subject), p.Create || d.Config.NATS.Embedded
+	check := fmt.Sprintf("publish.subject %s: a stream takes labels", p.Subject)
+	create := p.Create || d.Config.NATS.Embedded
 	if err == nil && len(missing) > 0 && !create {
 		d.tell(check, errors.New("no stream holds it"), "create one on the server, or set publish.create: true")
 	} else {

@@ -11,7 +11,7 @@ import (
 // testNewColumns writes a label over old rows whose column has another type. The refusal names two ways, and each leads out.
 func testNewColumns(t *testing.T, b *rig) {
 	w := newOutWorld(t, b, openTraffic(t, b.broker.URL(), 0).js, "columns")
-	w.change(`'type == "click"'`, `{when: 'type == "click"', value: sum}`)
+	w.change(`'type == "click"'`, `{when: 'type == "click"', value: latency}`)
 	over := []string{"replay", "--from-stream", "--complete"}
 	_, talk, code := w.outputs(append(slices.Clone(over), "--labels", "clicked", "--config", w.config)...)
 	if code != terminal.ExitRefused || !strings.Contains(talk, "Let the joiner commit rows with this configuration first, or write the rows to a directory of their own") {

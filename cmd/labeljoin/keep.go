@@ -3,13 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/commandline"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/keephouse"
 	"github.com/labeljoin/labeljoin/cmd/labeljoin/terminal"
-	"github.com/labeljoin/labeljoin/events"
 	"github.com/labeljoin/labeljoin/export"
 )
 
@@ -29,8 +29,8 @@ func compactCommand() *cli.Command {
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			if day := c.String("before"); day != "" {
-				if _, err := events.ParseDay(day); err != nil {
-					return &terminal.UsageError{Err: fmt.Errorf("--before %w", err)}
+				if _, err := time.Parse(time.DateOnly, day); err != nil { // any day: days are compared by their names
+					return &terminal.UsageError{Err: fmt.Errorf("--before %q is no day: write it like 2026-11-22", day)}
 				}
 			}
 			cfg, err := configOf(c)

@@ -50,8 +50,9 @@ type Shape struct {
 	// Near histories, with Again, have uses that are just out of reach of each other. Their requests have one
 	// event each: which use an event is of must not depend on the order in which logs are read.
 	Near bool
-	// Wild histories have values at the ends of float64, whose sums lie beyond, and values that are no finite numbers.
-	Wild bool
+	// Wild histories have values at the ends of float64, whose sums lie beyond, and values that are no finite numbers,
+	// unless they are Finite: then all are finite, and written as numbers.
+	Wild, Finite bool
 	// Early histories have the rules write rows early, and labels that allow it.
 	Early bool
 	// Each histories have rows written before their request closes, when the windows of some

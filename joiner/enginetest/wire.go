@@ -87,7 +87,7 @@ func (g *generator) outcomeJSON(id, outcome string, ts events.Time) string {
 // orUnheld is a value, or in wild histories now and then one that nothing holds, and that costs no more than itself; or
 // a number that is written as a text.
 func (g *generator) orUnheld(value string) string {
-	if g.shape.Wild && g.chance(10) {
+	if g.shape.Wild && !g.shape.Finite && g.chance(10) {
 		return one(g, `"2"`, `"NaN"`, `[1,NaN]`)
 	}
 	return g.orNull(value)
@@ -96,7 +96,7 @@ func (g *generator) orUnheld(value string) string {
 // orNull is a value, or in wild histories now and then one that is no number, and counts as null. It has no type, which
 // a feature has.
 func (g *generator) orNull(value string) string {
-	if g.shape.Wild && g.chance(20) {
+	if g.shape.Wild && !g.shape.Finite && g.chance(20) {
 		return one(g, "NaN", "Infinity", "-Infinity", "1e999", "-1e999", `"\ud800"`)
 	}
 	return value

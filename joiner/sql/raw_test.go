@@ -109,7 +109,7 @@ func TestRawHistories(t *testing.T) {
 
 // rawHistory is a generated history, without the lines that would stop the query.
 func rawHistory(seed uint64, dialect sql.Dialect) logs {
-	l := history(seed)
+	l := history(seed, true)
 	if l.def.Rules.SampleRate > 0 {
 		l.def.Rules.SampleHash = joiner.SampleSHA256
 	}

@@ -39,7 +39,7 @@ func TestHistories(t *testing.T) {
 	}
 	var all []logs
 	for seed := first; seed <= n; seed++ {
-		all = append(all, history(seed))
+		all = append(all, history(seed, false))
 	}
 	compare(t, all)
 	if t.Failed() {
@@ -47,11 +47,12 @@ func TestHistories(t *testing.T) {
 	}
 }
 
-// history is a generated history, without the rules that a query refuses.
-func history(seed uint64) logs {
+// history is a generated history, without the rules that a query refuses; or, finite, without values that a query over the
+// lines themselves refuses.
+func history(seed uint64, finite bool) logs {
 	r := rand.New(rand.NewPCG(seed, 0x73716c))
 	h := enginetest.Generate(seed, enginetest.Shape{
-		Timely: r.IntN(2) == 0, Wild: r.IntN(4) == 0, Hot: r.IntN(4) == 0, Again: r.IntN(4) == 0,
+		Timely: r.IntN(2) == 0, Wild: r.IntN(4) == 0, Hot: r.IntN(4) == 0, Again: r.IntN(4) == 0, Finite: finite,
 	})
 	h.Rules.Merge = false
 	h.Rules.Labels = slices.DeleteFunc(h.Rules.Labels, func(l joiner.Label) bool {

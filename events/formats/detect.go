@@ -5,7 +5,6 @@ package formats
 
 import (
 	"bytes"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -146,7 +145,7 @@ func Separator(header []byte) rune { return separatorOf(header) }
 
 // separatorOf is what separates the names in a line, if it looks like the header of a
 // table: two names at least, all different and none with anything in it that is in no
-// name. 0 says that it does not look so.
+// name. Some columns may have no name. 0 says that it does not look so.
 func separatorOf(line []byte) rune {
 	for _, separator := range ",;\t|" {
 		names, err := splitRecord(line, separator)
@@ -167,22 +166,24 @@ func NameColumns(names []string) {
 	}
 }
 
-// areNames reports whether these may be the names of columns. Some may be missing.
+// areNames reports whether these may be the names of columns, of which two have one at least. It
+// names the others.
 func areNames(names []string) bool {
-	known, given := map[string]bool{}, 0
+	given := 0
 	for _, name := range names {
-		if name == "" {
-			continue
+		if name != "" {
+			given++
 		}
+	}
+	NameColumns(names)
+	known := map[string]bool{}
+	for _, name := range names {
 		if known[name] || !isName(name) {
 			return false
 		}
 		known[name] = true
-		given++
 	}
-	NameColumns(names)
-	slices.Sort(names)
-	return given > 1 && len(slices.Compact(names)) == len(names)
+	return given > 1
 }
 
 // isName reports whether a text may be a column's name.

@@ -210,10 +210,10 @@ func TestConfigurationChangesBeforeTheFirstCommit(t *testing.T) {
 	}
 }
 
-// TestPendingMessageErased erases a message that was read after the last commit, and
-// whose request is pending: only the state has it. A changed configuration must not
-// go back to the commit, from where it could not be read again.
-func TestPendingMessageErased(t *testing.T) {
+// readAndErased joins a request that closes, and one that is pending with its click, and erases a message of that one:
+// back is how many messages of the pending one come from there on.
+func readAndErased(t *testing.T, back int) (w *world, erased uint64) {
+	t.Helper()
 	h := enginetest.Lines(oneLabel())
 	h.Request(0, "closed")
 	h.Heartbeats(40 * time.Minute)
@@ -222,7 +222,7 @@ func TestPendingMessageErased(t *testing.T) {
 	h.Click(42*time.Minute, "pending")
 	before := len(h.Events)
 	h.End()
-	w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
+	w = newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
 	w.Roll = engine.Roll{}
 	whole := w.Logs[0]
 	for _, n := range []int{committed, before} {
@@ -231,7 +231,14 @@ func TestPendingMessageErased(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.Logs[0] = slices.Concat(whole[:committed], whole[committed+1:])
+	at := before - back
+	w.Logs[0] = slices.Concat(whole[:at], whole[at+1:])
+	return w, whole[at].Messages[0].Seq
+}
+
+// checkNewLabel joins with a label more, and looks whether the pending request has both.
+func checkNewLabel(t *testing.T, w *world) {
+	t.Helper()
 	w.hash, w.History.Rules.Labels = "with a label", append(w.History.Rules.Labels, countLabel())
 	if err := w.run(); err != nil {
 		t.Fatal(err)
@@ -240,6 +247,14 @@ func TestPendingMessageErased(t *testing.T) {
 	if r := w.latest()[[2]string{"pending", ""}]; len(r.Cells) != 2 || r.Cells[0].Value != 1 || r.Cells[1].Value != 1 {
 		t.Errorf("%v", r.Cells)
 	}
+}
+
+// TestPendingMessageErased erases a message that was read after the last commit, and
+// whose request is pending: only the state has it. A changed configuration must not
+// go back to the commit, from where it could not be read again.
+func TestPendingMessageErased(t *testing.T) {
+	w, _ := readAndErased(t, 2)
+	checkNewLabel(t, w)
 }
 
 // held is a source that comes to the end of its log, where silence proves nothing and nothing comes any more.
@@ -261,51 +276,31 @@ func (h *held) Next(ctx context.Context) (events.Batch, error) {
 	return events.Batch{ReadThrough: events.MinTime, Through: h.through}, nil
 }
 
+// holdFirst makes the first source that is opened one that is held.
+func (w *world) holdFirst(end, through uint64, ask int) {
+	opened := false
+	w.source = func(s engine.Source, _ events.Position) engine.Source {
+		if opened {
+			return s
+		}
+		opened = true
+		return &held{Source: s, end: end, through: through, ask: ask}
+	}
+}
+
 // TestNewestMessageErasedAndHeld erases the newest message that was read, in a log whose silence proves nothing: one that
 // is shared with others and sealed, for one, where no event can come. A changed configuration does not wait for the message.
 // Where messages vanish in the ordinary course of things, the source does not say that it is passed.
 func TestNewestMessageErasedAndHeld(t *testing.T) {
 	for name, passed := range map[string]bool{"it is passed": true, "it may have been unread": false} {
 		t.Run(name, func(t *testing.T) {
-			h := enginetest.Lines(oneLabel())
-			h.Request(0, "closed")
-			h.Heartbeats(40 * time.Minute)
-			committed := len(h.Events)
-			h.Request(41*time.Minute, "pending")
-			h.Click(42*time.Minute, "pending")
-			before := len(h.Events)
-			h.End()
-			w := newWorld(1, h, enginetest.Layout{Inputs: 1, Messages: 1, Batches: 1})
-			w.Roll = engine.Roll{}
-			whole := w.Logs[0]
-			for _, n := range []int{committed, before} {
-				w.Logs[0] = whole[:n]
-				if err := w.run(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			w.Logs[0] = slices.Concat(whole[:before-1], whole[before:])
-			end := whole[before-1].Messages[0].Seq
+			w, end := readAndErased(t, 1)
 			through := end
 			if !passed {
 				through--
 			}
-			counted := false
-			w.source = func(s engine.Source, _ events.Position) engine.Source {
-				if counted {
-					return s
-				}
-				counted = true
-				return &held{Source: s, end: end, through: through, ask: 3}
-			}
-			w.hash, w.History.Rules.Labels = "with a label", append(w.History.Rules.Labels, countLabel())
-			if err := w.run(); err != nil {
-				t.Fatal(err)
-			}
-			checkBooks(t, w)
-			if r := w.latest()[[2]string{"pending", ""}]; len(r.Cells) != 2 || r.Cells[0].Value != 1 || r.Cells[1].Value != 1 {
-				t.Errorf("%v", r.Cells)
-			}
+			w.holdFirst(end, through, 3)
+			checkNewLabel(t, w)
 		})
 	}
 }

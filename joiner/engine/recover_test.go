@@ -142,14 +142,7 @@ func TestRebuildEndsWithTheLog(t *testing.T) {
 	}
 	w.Logs[0] = slices.Concat(whole[:read-1], whole[read:])
 	w.fs = vfs.NewCrashableMem()
-	rebuilt := false
-	w.source = func(s engine.Source, _ events.Position) engine.Source {
-		if rebuilt {
-			return s
-		}
-		rebuilt = true
-		return &held{Source: s, end: erased, through: erased - 1, ask: 100}
-	}
+	w.holdFirst(erased, erased-1, 100)
 	if err := w.run(); err != nil {
 		t.Fatal(err)
 	}
